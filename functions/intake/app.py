@@ -1,0 +1,71 @@
+"""POST /tickets: the JSON door. Lean on purpose: it is the cold start that customers meet.
+
+No X-Ray SDK, no pydantic, no template engine, no PynamoDB; one store client, made at the first
+request. `tests/functions/test_intake_imports.py` holds it to that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from aws_lambda_powertools import Logger
+
+from redress import wiring
+from redress.cases.intake import Receipt
+from redress.edge.http import answer, body_of, header, problem
+from redress.edge.problems import plain, problem_for
+from redress.rules.errors import RedressError
+
+BODY_LIMIT = 64 * 1024
+logger = Logger(service="intake")
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """A proxy event of REST API -> 201 with number, link and promises, or a problem."""
+    if event.get("warm"):
+        wiring.intake()
+        return {"warm": True}
+    media = header(event, "content-type").partition(";")[0].strip().lower()
+    if media != "application/json":
+        return problem(
+            plain(415, "media-type", "Not JSON", "send Content-Type: application/json")
+        )
+    try:
+        raw = body_of(event)
+    except ValueError:
+        return problem(plain(400, "not-json", "Not JSON", "the body cannot be decoded"))
+    if len(raw) > BODY_LIMIT:
+        return problem(
+            plain(413, "too-large", "Too large", f"a body has at most {BODY_LIMIT} bytes")
+        )
+    try:
+        body = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return problem(plain(400, "not-json", "Not JSON", "the body is not a JSON document"))
+    try:
+        receipt = wiring.intake().submit(body, header(event, "idempotency-key"), "api")
+    except RedressError as error:
+        logger.info("refused", extra={"fault": type(error).__name__})
+        return problem(problem_for(error))
+    except Exception as error:
+        logger.exception("intake failed")
+        return problem(problem_for(error))
+    logger.info("taken", extra={"ticket": receipt.number, "replayed": receipt.replayed})
+    return answer(201, present(receipt), {"Location": receipt.status_url})
+
+
+def present(receipt: Receipt) -> dict[str, Any]:
+    """The contract of POST /tickets (openapi-public.json, `Receipt`)."""
+    return {
+        "number": receipt.number,
+        "status_url": receipt.status_url,
+        "token": receipt.status_token,
+        "language": receipt.language,
+        "acknowledged": receipt.acknowledged,
+        "promises": [
+            {"clock": p.clock, "due_at": p.due_at.isoformat(timespec="seconds"), "state": p.state}
+            for p in receipt.promises
+        ],
+    }

@@ -1,0 +1,78 @@
+"""The table's stream: signal the workflow and enqueue what follows from a change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.exceptions import BotoCoreError, ClientError
+
+from redress import wiring
+from redress.cases.relay import Freed, Happened, Hint, Moved, RelayCase, hint_of
+from redress.rules.errors import NotFound, Unavailable
+
+logger = Logger(service="relay")
+metrics = Metrics(namespace="Redress", service="relay")
+
+_TRANSIENT = (ClientError, BotoCoreError, Unavailable, RuntimeError)
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """A batch of stream records -> the first one to be delivered again, if any.
+
+    A record that a service did not take comes again, with all after it: the stream keeps its
+    order. A record that no retry can help is set aside in the dead-letter queue, and the others
+    go on. Signals come first in a batch: nothing stands before a timer.
+    """
+    if event.get("warm"):
+        wiring.relay()
+        return {"warm": True}
+    case = wiring.relay()
+    failed: list[str] = []
+    work: list[tuple[str, Hint, dict[str, Any]]] = []
+    for record in event["Records"]:
+        try:
+            hint = hint_of(record)
+        except (KeyError, ValueError, TypeError) as error:
+            _set_aside(case, record, error)
+            continue
+        if hint is not None:
+            work.append((record["dynamodb"]["SequenceNumber"], hint, record))
+    seen: set[Hint] = set()
+    for sequence, hint, record in sorted(work, key=lambda entry: _rank(entry[1])):
+        if hint in seen:
+            continue
+        seen.add(hint)
+        try:
+            case.follow(hint)
+        except NotFound:
+            logger.info("gone meanwhile")
+        except _TRANSIENT as error:
+            logger.warning("a record comes again", extra={"fault": type(error).__name__})
+            failed.append(sequence)
+        except Exception as error:
+            _set_aside(case, record, error)
+    return {"batchItemFailures": [{"itemIdentifier": min(failed, key=_order)}] if failed else []}
+
+
+def _rank(hint: Hint) -> int:
+    match hint:
+        case Moved():
+            return 0
+        case Happened():
+            return 1
+        case Freed():
+            return 2
+
+
+def _order(sequence: str) -> tuple[int, str]:
+    return len(sequence), sequence
+
+
+def _set_aside(case: RelayCase, record: dict[str, Any], error: Exception) -> None:
+    logger.exception("a record was set aside", extra={"fault": type(error).__name__})
+    metrics.add_metric("RecordSetAside", MetricUnit.Count, 1)
+    case.dead_letter(record, type(error).__name__)

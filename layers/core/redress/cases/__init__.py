@@ -1,0 +1,1 @@
+"""Use cases: each does one thing that somebody wants, with rules and one concrete store."""

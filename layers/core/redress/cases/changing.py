@@ -1,0 +1,40 @@
+"""Change a ticket: read, decide, write; decide again when somebody else was faster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from redress.rules.errors import VersionConflict
+from redress.rules.lifecycle import Change
+from redress.rules.plan import Plan
+from redress.rules.ticket import Ticket
+from redress.store.plans import Plans
+from redress.store.tickets import Raced, TicketStore
+
+ATTEMPTS = 8
+
+Decide = Callable[[Ticket, Plan, datetime], Change | None]
+
+
+def change(
+    tickets: TicketStore, plans: Plans, now: Callable[[], datetime], number: str, decide: Decide
+) -> Ticket:
+    """Apply `decide` to the ticket as it is and store what it decides; the ticket after it.
+
+    Decided anew on every lost race, so a rule always sees the truth: who acted on an old version
+    is refused by the rule itself (`lifecycle.seen`). None means that nothing is to be done. Raises
+    whatever `decide` raises; VersionConflict when the race is lost ATTEMPTS times.
+    """
+    for _ in range(ATTEMPTS):
+        ticket = tickets.get(number)
+        moment = now()
+        decided = decide(ticket, plans.get(ticket.plan_version), moment)
+        if decided is None:
+            return ticket
+        try:
+            tickets.commit(decided, moment)
+        except Raced:
+            continue
+        return decided.after
+    raise VersionConflict(tickets.get(number).version)

@@ -1,0 +1,179 @@
+"""What a customer may do with the link that they were given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from redress.cases.changing import Decide, change
+from redress.cases.intake import IntakeCase, Promise, Receipt, promises_of
+from redress.cases.links import Links
+from redress.rules import lifecycle
+from redress.rules.clocks import ClockName
+from redress.rules.lifecycle import STEPS, Step
+from redress.rules.ticket import CUSTOMER, Event, EventType, Role, State, Ticket
+from redress.store.plans import Plans
+from redress.store.tickets import TicketStore
+
+PUBLIC = frozenset(
+    {
+        EventType.OPENED,
+        EventType.ACKNOWLEDGED,
+        EventType.ASSIGNED,
+        EventType.RECLASSIFIED,
+        EventType.PROGRESS_TOLD,
+        EventType.REPLIED,
+        EventType.CUSTOMER_WROTE,
+        EventType.RESOLVED,
+        EventType.CONFIRMED,
+        EventType.DISPUTED,
+        EventType.SURVEYED,
+        EventType.WITHDRAWN,
+        EventType.CLOSED,
+    }
+)
+"""What a customer sees of the history. Notes, rungs, attempts and who works on it stay inside."""
+
+_ACTIONS = {
+    "write": Step.WRITE,
+    "confirm": Step.CONFIRM,
+    "dispute": Step.DISPUTE,
+    "withdraw": Step.WITHDRAW,
+    "survey": Step.ANSWER_SURVEY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the customer's timeline; `by` is customer, staff or system."""
+
+    at: datetime
+    type: str
+    by: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """A ticket as its customer sees it. `can` names what they may do now."""
+
+    number: str
+    subject: str
+    kind: str
+    state: str
+    language: str
+    created_at: datetime
+    promises: tuple[Promise, ...]
+    timeline: tuple[Line, ...]
+    can: frozenset[str]
+    version: int
+    closure: str | None
+
+
+def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> StatusView:
+    """The customer's view of a ticket and its history."""
+    can = {name for name, step in _ACTIONS.items() if ticket.state in STEPS[step]}
+    if ClockName.SURVEY not in plans.get(ticket.plan_version).level(ticket.kind).targets:
+        can.discard("survey")
+    if ticket.state is State.RESOLVED:
+        can.discard("survey")  # the page asks first whether it is solved, then opens the survey
+    return StatusView(
+        number=ticket.number,
+        subject=ticket.subject,
+        kind=ticket.kind,
+        state=ticket.state.value,
+        language=ticket.language,
+        created_at=ticket.created_at,
+        promises=promises_of(ticket, now),
+        timeline=tuple(_line(event) for event in history if event.type in PUBLIC),
+        can=frozenset(can),
+        version=ticket.version,
+        closure=ticket.closure,
+    )
+
+
+def _line(event: Event) -> Line:
+    text = event.data.get("text") or event.data.get("description") or None
+    if event.by.role is Role.CUSTOMER:
+        by = "customer"
+    else:
+        by = "staff" if event.by.is_staff else "system"
+    return Line(at=event.at, type=event.type.value, by=by, text=text)
+
+
+class CustomerCases:
+    def __init__(
+        self,
+        tickets: TicketStore,
+        plans: Plans,
+        links: Links,
+        intake: IntakeCase,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tickets, self._plans, self._links = tickets, plans, links
+        self._intake, self._now = intake, now
+
+    def submit(self, body: Any, key: str, channel: str) -> Receipt:
+        """See `IntakeCase.submit`."""
+        return self._intake.submit(body, key, channel)
+
+    def status(self, token: str) -> StatusView:
+        """The ticket behind a status link; NotFound for a link that we did not make."""
+        return self._view(self._tickets.get(self._links.read_status(token)))
+
+    def write(self, token: str, text: str) -> StatusView:
+        """Add words."""
+        return self._do(token, lambda t, p, at: lifecycle.write(t, p, text, at))
+
+    def confirm(self, token: str) -> StatusView:
+        """Say that it is solved. Saying it again is no error: it is so already."""
+        return self._do(
+            token,
+            lambda t, p, at: (
+                None if t.state is State.CONFIRMED else lifecycle.confirm(t, p, CUSTOMER, at)
+            ),
+        )
+
+    def dispute(self, token: str, text: str) -> StatusView:
+        """Say that it is not solved: the ticket is reopened."""
+        return self._do(token, lambda t, p, at: lifecycle.dispute(t, p, CUSTOMER, text, at))
+
+    def withdraw(self, token: str, text: str) -> StatusView:
+        """Take the matter back."""
+        return self._do(token, lambda t, p, at: lifecycle.withdraw(t, p, text, at))
+
+    def survey(self, token: str, answers: Mapping[str, Any]) -> StatusView:
+        """Answer the questionnaire, by a survey link or on the status page."""
+        number = self._number(token)
+        after = change(
+            self._tickets,
+            self._plans,
+            self._now,
+            number,
+            lambda t, p, at: lifecycle.answer_survey(t, p, answers, at),
+        )
+        return self._view(after)
+
+    def survey_status(self, token: str) -> StatusView:
+        """The ticket behind a survey link; NotFound when it is forged or has expired."""
+        return self._view(self._tickets.get(self._number(token)))
+
+    def survey_token(self, ticket: Ticket) -> str:
+        """A link to the questionnaire that ends with the survey's own promise."""
+        clock = ticket.clocks.get(ClockName.SURVEY)
+        expires = clock.due_at if clock else self._now() + timedelta(days=7)
+        return self._links.survey_token(ticket.number, expires)
+
+    def _number(self, token: str) -> str:
+        if token.count(".") == 2:
+            return self._links.read_survey(token, self._now())
+        return self._links.read_status(token)
+
+    def _do(self, token: str, decide: Decide) -> StatusView:
+        number = self._links.read_status(token)
+        return self._view(change(self._tickets, self._plans, self._now, number, decide))
+
+    def _view(self, ticket: Ticket) -> StatusView:
+        return view(ticket, self._tickets.history(ticket.number), self._plans, self._now())

@@ -1,0 +1,143 @@
+"""Take a submission: check it, open the ticket, answer with number, link and promises.
+
+Nothing submitted is lost or doubled (I4): the ticket, its first event, its timer and the
+idempotency record are one transaction; a repeat with the same key answers the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from redress.cases.links import Links
+from redress.rules import lifecycle
+from redress.rules.clocks import Clock, ClockName, ClockState
+from redress.rules.errors import Fault, InvalidInput, Unavailable
+from redress.rules.intake import parse
+from redress.rules.lifecycle import Change
+from redress.rules.numbers import new_number
+from redress.rules.ticket import Ticket
+from redress.store import codec
+from redress.store.opening import KeyTaken, NumberTaken
+from redress.store.plans import Plans
+
+KEY_LIMIT = 200
+DRAWS = 4
+
+
+class OpeningStore(Protocol):
+    """What intake needs of a store; the lean and the full one both ship."""
+
+    def open(self, change: Change, key: str, fingerprint: str) -> None: ...
+    def number_for_key(self, key: str, fingerprint: str) -> str | None: ...
+    def get(self, number: str) -> Ticket: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One promise as a customer sees it. state: running, overdue, paused, kept, missed, cancelled."""
+
+    clock: str
+    due_at: datetime
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a submission is answered with. `acknowledged`: this answer is the acknowledgement."""
+
+    number: str
+    status_token: str
+    status_url: str
+    language: str
+    promises: tuple[Promise, ...]
+    acknowledged: bool
+    replayed: bool
+
+
+_SHOWN = (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION)
+
+
+def promise_of(name: ClockName, clock: Clock, now: datetime) -> Promise:
+    """A clock as the customer sees it at `now`."""
+    match clock.state:
+        case ClockState.STOPPED:
+            state = "missed" if clock.missed else "kept"
+        case ClockState.RUNNING:
+            state = "overdue" if now > clock.due_at else "running"
+        case ClockState.PAUSED | ClockState.CANCELLED:
+            state = clock.state.value
+    return Promise(name.value, clock.due_at, state)
+
+
+def promises_of(ticket: Ticket, now: datetime) -> tuple[Promise, ...]:
+    """The promises that the customer was given, in the order in which they fall due."""
+    return tuple(
+        promise_of(name, ticket.clocks[name], now) for name in _SHOWN if name in ticket.clocks
+    )
+
+
+class IntakeCase:
+    def __init__(
+        self,
+        store: OpeningStore,
+        plans: Plans,
+        links: Links,
+        base_url: Callable[[], str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store, self._plans, self._links = store, plans, links
+        self._base_url, self._now = base_url, now
+
+    def submit(self, body: Any, key: str, channel: str) -> Receipt:
+        """Open a ticket for a decoded body, once per key.
+
+        Raises InvalidInput naming every wrong field, KeyReused for another body under a used key,
+        Unavailable when the store does not take it (nothing is half-written then).
+        """
+        if not key or len(key) > KEY_LIMIT or not key.isprintable():
+            fault = Fault(
+                "#Idempotency-Key",
+                "key_expected",
+                f"a header of 1 to {KEY_LIMIT} printable characters is required",
+            )
+            try:
+                parse(body, channel)
+            except InvalidInput as invalid:
+                raise InvalidInput([fault, *invalid.faults]) from None
+            raise InvalidInput([fault])
+        submission = parse(body, channel)
+        assert isinstance(body, Mapping)  # noqa: S101 - parse refuses anything else
+        fingerprint = codec.fingerprint(body)
+        for _ in range(DRAWS):
+            now = self._now()
+            change = lifecycle.open_ticket(submission, new_number(), self._plans.current(), now)
+            try:
+                self._store.open(change, key, fingerprint)
+            except KeyTaken:
+                return self._replay(key, fingerprint)
+            except NumberTaken:
+                continue
+            return self._receipt(change.after, now, replayed=False)
+        raise Unavailable()
+
+    def _replay(self, key: str, fingerprint: str) -> Receipt:
+        number = self._store.number_for_key(key, fingerprint)
+        if number is None:
+            # The record expired between our write and our read; the next try opens a ticket.
+            raise Unavailable()
+        return self._receipt(self._store.get(number), self._now(), replayed=True)
+
+    def _receipt(self, ticket: Ticket, now: datetime, *, replayed: bool) -> Receipt:
+        token = self._links.status_token(ticket.number)
+        return Receipt(
+            number=ticket.number,
+            status_token=token,
+            status_url=f"{self._base_url()}/t/{token}",
+            language=ticket.language,
+            promises=promises_of(ticket, now),
+            acknowledged=not ticket.by_mail,
+            replayed=replayed,
+        )

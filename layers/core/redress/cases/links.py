@@ -1,0 +1,70 @@
+"""Links that nobody can guess: a ticket's number with a signature over it and its purpose.
+
+The key is made at deploy time and read at run time. During a rotation two keys are valid: links
+are signed with the current one and read with either.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from redress.rules.errors import NotFound
+from redress.rules.numbers import normalised
+
+_SIGNATURE_BYTES = 18
+"""144 bits of HMAC-SHA256: 24 letters of a link, far beyond guessing."""
+
+
+class Links:
+    """Makes and reads link tokens. `keys()` gives the valid keys, the signing one first."""
+
+    def __init__(self, keys: Callable[[], Sequence[bytes]]) -> None:
+        self._keys = keys
+
+    def status_token(self, number: str) -> str:
+        """The token of a ticket's status page: `R-7K3M9-QW0X2.<signature>`."""
+        return f"{number}.{self._sign(self._keys()[0], 'status', number)}"
+
+    def survey_token(self, number: str, expires: datetime) -> str:
+        """The token of a ticket's questionnaire, valid until `expires` (whole seconds)."""
+        claim = f"{number}.{int(expires.timestamp())}"
+        return f"{claim}.{self._sign(self._keys()[0], 'survey', claim)}"
+
+    def read_status(self, token: str) -> str:
+        """The number in a status token; NotFound for anything that we did not sign."""
+        number, _, signature = token.partition(".")
+        self._check("status", number, signature)
+        return self._number(number)
+
+    def read_survey(self, token: str, now: datetime) -> str:
+        """The number in a survey token; NotFound for a forged or an expired one."""
+        claim, _, signature = token.rpartition(".")
+        self._check("survey", claim, signature)
+        number, _, expires = claim.partition(".")
+        if not expires.isdigit() or int(expires) < now.timestamp():
+            raise NotFound("this link has expired")
+        return self._number(number)
+
+    def _check(self, purpose: str, claim: str, signature: str) -> None:
+        given = signature.encode("utf-8", "surrogateescape")
+        for key in self._keys():
+            if hmac.compare_digest(self._sign(key, purpose, claim).encode(), given):
+                return
+        raise NotFound("this link is not known")
+
+    @staticmethod
+    def _number(text: str) -> str:
+        number = normalised(text)
+        if number != text or number is None:
+            raise NotFound("this link is not known")
+        return number
+
+    @staticmethod
+    def _sign(key: bytes, purpose: str, claim: str) -> str:
+        message = f"{purpose}|{claim}".encode("utf-8", "surrogateescape")
+        digest = hmac.new(key, message, hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(digest[:_SIGNATURE_BYTES]).decode()

@@ -1,0 +1,100 @@
+"""Keep every open ticket's workflow alive: follow a dead execution, find a start that was lost.
+
+Only tickets in the sparse awake index are looked at: whoever sleeps is right by construction
+(the write of the token removes the marker), and is never read here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from redress.cases.relay import RelayCase, execution_name, ticket_of_execution
+from redress.rules.errors import NotFound
+from redress.rules.ticket import Phase
+from redress.settings import Settings
+from redress.store.staff import StaffStore
+from redress.store.tickets import TicketStore, Timer
+
+PATIENCE = timedelta(minutes=2)
+"""How long a ticket may be awake before the sweep asks why: a signal takes a second or two."""
+
+DEAD = ("FAILED", "TIMED_OUT", "ABORTED")
+
+
+class RepairCase:
+    def __init__(
+        self,
+        tickets: TicketStore,
+        relay: RelayCase,
+        step_functions: Any,
+        settings: Settings,
+        staff: StaffStore,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tickets, self._relay, self._sfn = tickets, relay, step_functions
+        self._settings, self._staff, self._now = settings, staff, now
+
+    def follow_dead(self, execution: str, status: str) -> bool:
+        """An execution of the ticket machine ended badly: let the next generation go on.
+
+        `execution` is its name. False when there is nothing to follow: it succeeded, the ticket is
+        closed, or a newer generation runs already.
+        """
+        if status not in DEAD:
+            return False
+        try:
+            number, gen = ticket_of_execution(execution)
+            return self._tickets.next_generation(number, gen, self._now())
+        except (ValueError, NotFound):
+            return False  # an execution that somebody started by hand, for no ticket of ours
+
+    def sweep(self, patience: timedelta = PATIENCE) -> dict[str, int]:
+        """Bring every ticket that has been awake for too long back in step; what was done, counted.
+
+        Also drains the queue of every team: an agent who came while the index was a moment behind
+        must not leave a ticket waiting.
+        """
+        done: Counter[str] = Counter()
+        for number in self._tickets.awake_since_before(self._now() - patience):
+            done[self._mend(number)] += 1
+        teams = sorted({member.team for member in self._staff.members()})
+        waiting = [team for team in teams if self._tickets.queued(team, 1)]
+        self._relay.drain(waiting)
+        done["drained"] = len(waiting)
+        return dict(done)
+
+    def _mend(self, number: str) -> str:
+        try:
+            timer = self._tickets.timer(number)
+        except NotFound:
+            return "gone"
+        if timer.awake_since is None or timer.asleep:
+            return "asleep"  # the index was a moment behind
+        status = self._status(timer)
+        if timer.phase is Phase.CLOSED and status not in ("RUNNING", "MISSING"):
+            self._tickets.put_to_rest(number, timer.gen, timer.seq)
+            return "rested"
+        if status == "MISSING":
+            self._relay.signal(number)
+            return "started"
+        if status == "RUNNING":
+            self._relay.signal(number)
+            return "signalled"
+        self._tickets.next_generation(number, timer.gen, self._now())
+        return "followed"
+
+    def _status(self, timer: Timer) -> str:
+        """RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED, or MISSING when it was never started."""
+        machine = self._settings.ticket_machine_arn
+        prefix = machine.replace(":stateMachine:", ":execution:")
+        try:
+            found = self._sfn.describe_execution(
+                executionArn=f"{prefix}:{execution_name(timer.number, timer.gen)}"
+            )
+        except self._sfn.exceptions.ExecutionDoesNotExist:
+            return "MISSING"
+        status: str = found["status"]
+        return status

@@ -1,0 +1,318 @@
+"""What staff do: presence, work list, tickets, board, plans. Roles are enforced per object here.
+
+Which role may call which route is `ROUTES` in functions/staff; which ticket a person may see or
+act on is decided here, by `lifecycle.may_see` and `lifecycle.may_act`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from redress.cases.changing import change
+from redress.rules import lifecycle
+from redress.rules.clocks import ClockName, ClockState
+from redress.rules.errors import Fault, Forbidden, InvalidInput, NotFound
+from redress.rules.lifecycle import Change
+from redress.rules.plan import Plan, parse
+from redress.rules.routing import Duty, Presence
+from redress.rules.ticket import Actor, Event, Role, Ticket, next_due
+from redress.store.plans import Plans
+from redress.store.staff import Member, StaffStore
+from redress.store.tickets import MailRecord, TicketStore
+
+PAGE_LIMIT = 25
+BOARD_LIMIT = 25
+NEAR_SHARE = 0.5
+"""A promise is near its limit once half of its time is gone: when the first reminder falls."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    """One line of a work list."""
+
+    number: str
+    subject: str
+    kind: str
+    state: str
+    priority: str
+    language: str
+    assignee: str | None
+    due_at: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkPage:
+    items: list[WorkItem]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketFile:
+    """One ticket with its whole timeline: what an agent reads before they act."""
+
+    ticket: Ticket
+    history: list[Event]
+    mails: list[MailRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class NearLimit:
+    item: WorkItem
+    clock: str
+    due_at: datetime
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Who is present and what is near its limit, for one team."""
+
+    team: str
+    present: list[tuple[Member, Duty]]
+    queued: int
+    open: int
+    near: list[NearLimit]
+
+
+def _item(ticket: Ticket) -> WorkItem:
+    return WorkItem(
+        number=ticket.number,
+        subject=ticket.subject,
+        kind=ticket.kind,
+        state=ticket.state.value,
+        priority=ticket.priority,
+        language=ticket.language,
+        assignee=ticket.assignee,
+        due_at=next_due(ticket),
+        version=ticket.version,
+    )
+
+
+class StaffCases:
+    def __init__(
+        self,
+        tickets: TicketStore,
+        staff: StaffStore,
+        plans: Plans,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tickets, self._staff, self._plans, self._now = tickets, staff, plans, now
+
+    # ---------------------------------------------------------------- presence and lists
+
+    def set_presence(self, member: Member, presence: str) -> Duty:
+        """Say whether I am here. Also keeps who I am, from the sign-in."""
+        try:
+            wanted = Presence(presence)
+        except ValueError as error:
+            known = ", ".join(Presence)
+            raise InvalidInput(
+                [Fault("/presence", "unknown_presence", f"one of {known}")]
+            ) from error
+        return self._staff.record(member, wanted, self._now())
+
+    def work(self, member: Member, limit: int, cursor: str | None) -> WorkPage:
+        """My open work, by what is due next; `limit` 1-25, `cursor` from the page before."""
+        if not 1 <= limit <= PAGE_LIMIT:
+            raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {PAGE_LIMIT}")])
+        page = self._tickets.owned_by(member.id, limit, cursor)
+        return WorkPage([_item(t) for t in self._tickets.get_many(page.numbers)], page.cursor)
+
+    def board(self, member: Member, team: str) -> Board:
+        """The live board of a team: a supervisor's own, a manager's any."""
+        if member.role is not Role.MANAGER and team != member.team:
+            raise Forbidden("this is the board of another team")
+        members = {known.id: known for known in self._staff.members()}
+        present = [
+            (members[duty.agent], duty)
+            for duty in self._staff.present(team)
+            if duty.agent in members
+        ]
+        now = self._now()
+        opened = self._tickets.get_many(self._tickets.open_in_team(team, BOARD_LIMIT))
+        near = [found for ticket in opened if (found := self._near(ticket, now))]
+        return Board(
+            team=team,
+            present=present,
+            queued=len(self._tickets.queued(team, 100)),
+            open=len(opened),
+            near=sorted(near, key=lambda line: line.due_at),
+        )
+
+    @staticmethod
+    def _near(ticket: Ticket, now: datetime) -> NearLimit | None:
+        running = [
+            (clock.due_at, name, clock)
+            for name, clock in ticket.clocks.items()
+            if clock.state is ClockState.RUNNING
+            and name not in (ClockName.SURVEY, ClockName.ACKNOWLEDGEMENT)
+            and (name is not ClockName.CALLBACK or not ticket.by_mail)
+        ]
+        if not running:
+            return None
+        due, name, clock = min(running, key=lambda entry: entry[0])
+        left = (due - now).total_seconds()
+        if left > clock.target_s * (1 - NEAR_SHARE):
+            return None
+        return NearLimit(_item(ticket), name.value, due, left < 0)
+
+    # ---------------------------------------------------------------- one ticket
+
+    def read(self, member: Member, number: str) -> TicketFile:
+        """One ticket with its whole timeline. Another team's ticket is not there at all."""
+        ticket = self._visible(member, number)
+        return TicketFile(ticket, self._tickets.history(number), self._tickets.mails(number))
+
+    def reply(
+        self, member: Member, number: str, version: int, text: str, wait_for_customer: bool
+    ) -> Ticket:
+        """Answer the customer in public."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.reply(t, p, by, text, wait_for_customer, at),
+        )
+
+    def tell_progress(self, member: Member, number: str, version: int, text: str) -> Ticket:
+        """Tell the customer how things stand."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.tell_progress(t, p, by, text, at),
+        )
+
+    def note(self, member: Member, number: str, text: str) -> Ticket:
+        """Write an internal note. Notes do not collide: whoever sees the ticket may add one."""
+        self._visible(member, number)
+        actor = Actor(member.role, member.id)
+        return change(
+            self._tickets,
+            self._plans,
+            self._now,
+            number,
+            lambda t, p, at: lifecycle.note(t, p, actor, text, at),
+        )
+
+    def resolve(
+        self,
+        member: Member,
+        number: str,
+        version: int,
+        text: str,
+        outcome: str | None,
+        remedy: str | None,
+        root_cause: str | None,
+    ) -> Ticket:
+        """Say that it is solved, with what was done."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.resolve(
+                t, p, by, text, outcome, remedy, root_cause, at
+            ),
+        )
+
+    def record_callback(
+        self, member: Member, number: str, version: int, outcome: str, text: str
+    ) -> Ticket:
+        """Record a call to the customer after resolution."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.record_callback(t, p, by, outcome, text, at),
+        )
+
+    def reassign(
+        self,
+        member: Member,
+        number: str,
+        version: int,
+        agent: str | None,
+        team: str | None,
+        reason: str,
+    ) -> Ticket:
+        """Hand the ticket to an agent with room, or back to a team's queue (agent None)."""
+        to_team = team
+        if agent is not None:
+            try:
+                target = self._staff.member(agent)
+            except NotFound as error:
+                raise InvalidInput(
+                    [Fault("/agent", "unknown_agent", "there is no such agent")]
+                ) from error
+            if target.role is not Role.AGENT:
+                raise InvalidInput([Fault("/agent", "unknown_agent", "this is not an agent")])
+            if team is not None and team != target.team:
+                raise InvalidInput([Fault("/team", "other_team", "the agent is in another team")])
+            to_team = target.team
+        elif team is not None and team not in {known.team for known in self._staff.members()}:
+            raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.reassign(t, p, by, agent, to_team, reason, at),
+        )
+
+    def reclassify(
+        self, member: Member, number: str, version: int, kind: str, reason: str
+    ) -> Ticket:
+        """Correct the kind; promises are planned anew from the beginning."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.reclassify(t, p, by, kind, reason, at),
+        )
+
+    def _visible(self, member: Member, number: str) -> Ticket:
+        ticket = self._tickets.get(number)
+        if not lifecycle.may_see(Actor(member.role, member.id), member.team, ticket):
+            raise NotFound(f"there is no ticket {number}")
+        return ticket
+
+    def _act(
+        self,
+        member: Member,
+        number: str,
+        version: int,
+        decide: Callable[[Ticket, Plan, Actor, datetime], Change],
+    ) -> Ticket:
+        actor = Actor(member.role, member.id)
+
+        def checked(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+            if not lifecycle.may_see(actor, member.team, ticket):
+                raise NotFound(f"there is no ticket {number}")
+            lifecycle.seen(ticket, version)
+            if not lifecycle.may_act(actor, member.team, ticket):
+                raise Forbidden("this ticket is not yours")
+            return decide(ticket, plan, actor, at)
+
+        return change(self._tickets, self._plans, self._now, number, checked)
+
+    # ---------------------------------------------------------------- plans
+
+    def current_plan(self) -> dict[str, Any]:
+        """The document of the plan under which new tickets begin."""
+        return self._plans.current_document()
+
+    def publish_plan(self, document: Any) -> Plan:
+        """Publish the next version. An invalid plan is refused whole, with all its faults."""
+        plan = parse(document)
+        current = parse(self._plans.current_document()).version
+        if plan.version != current + 1:
+            raise InvalidInput(
+                [Fault("/version", "next_version", f"the next version is {current + 1}")]
+            )
+        self._staff.publish_plan(document, plan.version, current)
+        return plan
+
+

@@ -1,0 +1,1 @@
+"""HTTP concerns only: problems and requests. Knows no rule about tickets."""

@@ -1,0 +1,54 @@
+"""API Gateway's proxy events, read and answered: what every HTTP function needs, and no more."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+
+from redress.edge.problems import CONTENT_TYPE, Problem, to_json
+
+SECURITY = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=63072000",
+}
+"""On every answer: links are secrets, so nothing is kept by caches or told to other sites."""
+
+
+def header(event: dict[str, Any], name: str) -> str:
+    """A request header by its lower-case name; '' when it is absent."""
+    for key, value in (event.get("headers") or {}).items():
+        if key.lower() == name and isinstance(value, str):
+            return value
+    return ""
+
+
+def body_of(event: dict[str, Any]) -> bytes:
+    """The request's body as it was sent; raises ValueError when its base64 is broken."""
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(body).encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error as error:
+        raise ValueError("the body is not base64") from error
+
+
+def answer(
+    status: int, body: Any, headers: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """A JSON answer."""
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": "application/json", **SECURITY, **(headers or {})},
+        "body": msgspec.json.encode(body).decode(),
+    }
+
+
+def problem(found: Problem) -> dict[str, Any]:
+    """A problem as application/problem+json."""
+    return answer(found.status, to_json(found), {"Content-Type": CONTENT_TYPE, **found.headers})

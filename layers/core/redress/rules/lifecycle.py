@@ -1,0 +1,435 @@
+"""What may be done to a ticket, when, and what follows from it.
+
+`STEPS` is the one table of the lifecycle: each step, the states it is possible from, and the
+state it leads to. Every function here takes the ticket as it is and returns a `Change`: the
+events that happen and the ticket after them. Nothing is written here and no time is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from redress.rules import clocks
+from redress.rules.clocks import Action, ClockName, DueRung
+from redress.rules.errors import Fault, InvalidInput, NotAllowedNow, VersionConflict
+from redress.rules.intake import Submission
+from redress.rules.plan import Plan
+from redress.rules.ticket import (
+    CUSTOMER,
+    SYSTEM,
+    Actor,
+    Event,
+    EventType,
+    Role,
+    State,
+    Ticket,
+    apply,
+    ladders,
+)
+
+
+class Step(StrEnum):
+    ACKNOWLEDGE = "acknowledge"
+    ASSIGN = "assign"
+    REASSIGN = "reassign"
+    RECLASSIFY = "reclassify"
+    TELL_PROGRESS = "tell_progress"
+    REPLY = "reply"
+    REPLY_AND_WAIT = "reply_and_wait"
+    NOTE = "note"
+    WRITE = "write"
+    RESOLVE = "resolve"
+    RECORD_NO_ANSWER = "record_no_answer"
+    CONFIRM = "confirm"
+    DISPUTE = "dispute"
+    ANSWER_SURVEY = "answer_survey"
+    WITHDRAW = "withdraw"
+    CLOSE = "close"
+
+
+_N, _O, _W, _R, _C, _X = (
+    State.NEW,
+    State.OPEN,
+    State.WAITING,
+    State.RESOLVED,
+    State.CONFIRMED,
+    State.CLOSED,
+)
+
+STEPS: Mapping[Step, Mapping[State, State]] = {
+    Step.ACKNOWLEDGE: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    Step.ASSIGN: {_N: _N, _O: _O, _W: _W},
+    Step.REASSIGN: {_N: _N, _O: _O, _W: _W},
+    Step.RECLASSIFY: {_N: _N, _O: _O, _W: _W},
+    Step.TELL_PROGRESS: {_N: _N, _O: _O, _W: _W},
+    Step.REPLY: {_N: _O, _O: _O, _W: _O},
+    Step.REPLY_AND_WAIT: {_N: _W, _O: _W, _W: _W},
+    Step.NOTE: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    Step.WRITE: {_N: _N, _O: _O, _W: _O, _R: _R, _C: _C},
+    Step.RESOLVE: {_N: _R, _O: _R, _W: _R},
+    Step.RECORD_NO_ANSWER: {_R: _R},
+    Step.CONFIRM: {_R: _C},
+    Step.DISPUTE: {_R: _O, _C: _O},
+    Step.ANSWER_SURVEY: {_R: _X, _C: _X},
+    Step.WITHDRAW: {_N: _X, _O: _X, _W: _X, _R: _X},
+    Step.CLOSE: {_R: _X, _C: _X},
+}
+"""Step -> state before -> state after. What is not written here is refused."""
+
+OUTCOMES = ("upheld", "partly_upheld", "not_upheld")
+CONFIRMED_BY_CUSTOMER = "confirmed"
+UNCONFIRMED = "unconfirmed"
+WITHDRAWN = "withdrawn"
+ANSWERED = "answered"
+SURVEY_SCORES = ("overall", "speed", "solution", "attitude", "knowledge", "friendliness")
+TEXT_LIMIT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one step does: the ticket before (None when it opens), its new events, the ticket after.
+
+    The ticket, its events, its timer and its facts are written in one transaction or not at all.
+    """
+
+    before: Ticket | None
+    events: tuple[Event, ...]
+    after: Ticket
+    plan: Plan
+
+
+class _Draft:
+    """Collects the events of one step, each applied to the ticket at once."""
+
+    def __init__(self, before: Ticket | None, plan: Plan, by: Actor, at: datetime) -> None:
+        self._before, self._plan, self._by, self._at = before, plan, by, at
+        self._events: list[Event] = []
+        self._after = before
+
+    def add(self, kind: EventType, data: dict[str, Any] | None = None, by: Actor | None = None) -> (
+        _Draft
+    ):
+        number = (self._after.version if self._after else 0) + 1
+        event = Event(number, kind, self._at, by or self._by, data or {})
+        self._after = apply(self._after, event, self._plan)
+        self._events.append(event)
+        return self
+
+    def change(self) -> Change:
+        if self._after is None:
+            raise ValueError("a change has at least one event")
+        return Change(self._before, tuple(self._events), self._after, self._plan)
+
+
+def _may(step: Step, ticket: Ticket) -> None:
+    if ticket.state not in STEPS[step]:
+        raise NotAllowedNow(step, ticket.state)
+
+
+def seen(ticket: Ticket, version: int) -> None:
+    """An agent acts on what they have read: refuse if a person changed the ticket after it.
+
+    What the system recorded meanwhile (a reminder, an acknowledgement) takes nothing from what the
+    agent knew. Raises VersionConflict with the current version; InvalidInput for a version that
+    does not exist yet.
+    """
+    if version > ticket.version:
+        raise InvalidInput([Fault("/version", "unknown_version", "there is no such version yet")])
+    if version < ticket.touched:
+        raise VersionConflict(ticket.version)
+
+
+def _text(value: str, pointer: str, *, required: bool = True) -> str:
+    cleaned = value.strip()
+    if required and not cleaned:
+        raise InvalidInput([Fault(pointer, "required", "this text must not be empty")])
+    if len(cleaned) > TEXT_LIMIT:
+        raise InvalidInput([Fault(pointer, "too_long", f"at most {TEXT_LIMIT} characters")])
+    return cleaned
+
+
+def open_ticket(submission: Submission, number: str, plan: Plan, at: datetime) -> Change:
+    """A ticket begins. Who left only a phone number is acknowledged by the answer they see now."""
+    contact = submission.contact
+    draft = _Draft(None, plan, CUSTOMER, at).add(
+        EventType.OPENED,
+        {
+            "number": number,
+            "kind": submission.kind,
+            "channel": submission.channel,
+            "language": submission.language,
+            "subject": submission.subject,
+            "description": submission.description,
+            "wished_remedy": submission.wished_remedy,
+            "contact": {"name": contact.name, "email": contact.email, "phone": contact.phone},
+        },
+    )
+    if contact.email is None:
+        draft.add(EventType.ACKNOWLEDGED, {"by": "page"}, SYSTEM)
+    return draft.change()
+
+
+def acknowledge(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+    """The acknowledgement was accepted by the mail service; None when that is known already."""
+    if ticket.acknowledged_at is not None:
+        return None
+    return _Draft(ticket, plan, SYSTEM, at).add(EventType.ACKNOWLEDGED, {"by": "mail"}).change()
+
+
+def assign(ticket: Ticket, plan: Plan, agent: str, why: str, at: datetime) -> Change:
+    """A queued ticket gets its agent."""
+    _may(Step.ASSIGN, ticket)
+    data = {"agent": agent, "from": ticket.assignee, "why": why, "team": ticket.team}
+    return _Draft(ticket, plan, SYSTEM, at).add(EventType.ASSIGNED, data).change()
+
+
+def reassign(
+    ticket: Ticket, plan: Plan, by: Actor, to: str | None, team: str | None, why: str, at: datetime
+) -> Change:
+    """Hand the ticket to another agent, or (with `to` None) back to the queue of a team."""
+    _may(Step.REASSIGN, ticket)
+    reason = _text(why, "/reason")
+    data = {"from": ticket.assignee, "why": reason, "team": team or ticket.team}
+    draft = _Draft(ticket, plan, by, at)
+    if to is None:
+        draft.add(EventType.QUEUED, data)
+    else:
+        draft.add(EventType.ASSIGNED, {**data, "agent": to})
+    return draft.change()
+
+
+def reclassify(ticket: Ticket, plan: Plan, by: Actor, kind: str, why: str, at: datetime) -> Change:
+    """Correct the kind; the promises are planned anew from the beginning (C1)."""
+    _may(Step.RECLASSIFY, ticket)
+    if kind not in plan.levels:
+        raise InvalidInput([Fault("/kind", "unknown_kind", f"one of {', '.join(plan.levels)}")])
+    draft = _Draft(ticket, plan, by, at).add(
+        EventType.RECLASSIFIED, {"kind": kind, "from": ticket.kind, "why": _text(why, "/reason")}
+    )
+    team = plan.level(kind).team
+    if team != ticket.team:
+        data = {"from": ticket.assignee, "why": "another team handles this kind", "team": team}
+        draft.add(EventType.QUEUED, data, SYSTEM)
+    return draft.change()
+
+
+def tell_progress(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:
+    """Tell the customer how things stand: a reaction, but not yet the first response."""
+    _may(Step.TELL_PROGRESS, ticket)
+    data = {"text": _text(text, "/text")}
+    return _Draft(ticket, plan, by, at).add(EventType.PROGRESS_TOLD, data).change()
+
+
+def reply(
+    ticket: Ticket, plan: Plan, by: Actor, text: str, wait_for_customer: bool, at: datetime
+) -> Change:
+    """A public answer by a human; the first one keeps (or misses) the first-response promise."""
+    _may(Step.REPLY_AND_WAIT if wait_for_customer else Step.REPLY, ticket)
+    data = {"text": _text(text, "/text"), "wait_for_customer": wait_for_customer}
+    return _Draft(ticket, plan, by, at).add(EventType.REPLIED, data).change()
+
+
+def note(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:
+    """An internal word; the customer never sees it."""
+    _may(Step.NOTE, ticket)
+    return _Draft(ticket, plan, by, at).add(EventType.NOTED, {"text": _text(text, "/text")}).change()
+
+
+def write(ticket: Ticket, plan: Plan, text: str, at: datetime) -> Change:
+    """The customer adds words; a ticket that waited for them goes on."""
+    _may(Step.WRITE, ticket)
+    data = {"text": _text(text, "/text")}
+    return _Draft(ticket, plan, CUSTOMER, at).add(EventType.CUSTOMER_WROTE, data).change()
+
+
+def resolve(
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    text: str,
+    outcome: str | None,
+    remedy: str | None,
+    root_cause: str | None,
+    at: datetime,
+) -> Change:
+    """The agent says it is solved. A complaint also needs outcome, remedy and root cause."""
+    _may(Step.RESOLVE, ticket)
+    faults: list[Fault] = []
+    if not text.strip():
+        faults.append(Fault("/text", "required", "say the cause and what was done"))
+    elif len(text) > TEXT_LIMIT:
+        faults.append(Fault("/text", "too_long", f"at most {TEXT_LIMIT} characters"))
+    if outcome is not None and outcome not in OUTCOMES:
+        faults.append(Fault("/outcome", "unknown_outcome", f"one of {', '.join(OUTCOMES)}"))
+    if ticket.kind == "complaint":
+        for name, value in (("outcome", outcome), ("remedy", remedy), ("root_cause", root_cause)):
+            if not (value or "").strip():
+                faults.append(Fault(f"/{name}", "required", f"a complaint needs its {name}"))
+    if faults:
+        raise InvalidInput(faults)
+    draft = _Draft(ticket, plan, by, at).add(
+        EventType.RESOLVED,
+        {
+            "text": text.strip(),
+            "outcome": outcome,
+            "remedy": remedy,
+            "root_cause": root_cause,
+        },
+    )
+    if ClockName.CALLBACK not in plan.level(ticket.kind).targets:
+        draft.add(EventType.CLOSED, {"closure": ANSWERED}, SYSTEM)
+    return draft.change()
+
+
+def record_callback(
+    ticket: Ticket, plan: Plan, by: Actor, outcome: str, text: str, at: datetime
+) -> Change:
+    """A person called the customer: `confirmed`, `dissatisfied` or `no_answer`.
+
+    The last of the plan's attempts without an answer closes the ticket as unconfirmed (H4).
+    """
+    if outcome == "confirmed":
+        return confirm(ticket, plan, by, at)
+    if outcome == "dissatisfied":
+        return dispute(ticket, plan, by, text, at)
+    if outcome != "no_answer":
+        raise InvalidInput(
+            [Fault("/outcome", "unknown_outcome", "one of confirmed, dissatisfied, no_answer")]
+        )
+    _may(Step.RECORD_NO_ANSWER, ticket)
+    draft = _Draft(ticket, plan, by, at).add(EventType.CALLBACK_ATTEMPTED, {"text": text.strip()})
+    if ticket.callback_attempts + 1 >= plan.callback.attempts:
+        draft.add(EventType.CLOSED, {"closure": UNCONFIRMED}, SYSTEM)
+    return draft.change()
+
+
+def confirm(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
+    """The customer says that it is solved; the survey opens (or the ticket closes without one)."""
+    _may(Step.CONFIRM, ticket)
+    draft = _Draft(ticket, plan, by, at).add(EventType.CONFIRMED)
+    if ClockName.SURVEY not in plan.level(ticket.kind).targets:
+        draft.add(EventType.CLOSED, {"closure": CONFIRMED_BY_CUSTOMER}, SYSTEM)
+    return draft.change()
+
+
+def dispute(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:
+    """The customer says that it is not solved: reopened, and queued for who knew it best."""
+    _may(Step.DISPUTE, ticket)
+    last = ticket.resolution.by if ticket.resolution else ticket.assignee
+    return (
+        _Draft(ticket, plan, by, at)
+        .add(EventType.DISPUTED, {"text": _text(text, "/text")})
+        .add(
+            EventType.QUEUED,
+            {
+                "from": ticket.assignee,
+                "why": "the customer disputed the resolution",
+                "team": ticket.team,
+                "preferred": last,
+            },
+            SYSTEM,
+        )
+        .change()
+    )
+
+
+def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: datetime) -> Change:
+    """The customer fills in the questionnaire, once; every wrong answer is named.
+
+    `overall` is required (1-5); the other scores, `comment` and `suggestion` are optional.
+    Answering on the callback page before confirming counts as confirming.
+    """
+    _may(Step.ANSWER_SURVEY, ticket)
+    if ClockName.SURVEY not in plan.level(ticket.kind).targets:
+        raise NotAllowedNow(Step.ANSWER_SURVEY, ticket.state)
+    faults: list[Fault] = []
+    kept: dict[str, Any] = {}
+    for name in SURVEY_SCORES:
+        score = answers.get(name)
+        if score is None and name != "overall":
+            continue
+        if not isinstance(score, int) or isinstance(score, bool) or not 1 <= score <= 5:
+            faults.append(Fault(f"/{name}", "score_expected", "a whole number from 1 to 5"))
+        kept[name] = score
+    for name in ("comment", "suggestion"):
+        text = answers.get(name)
+        if text is None or text == "":
+            continue
+        if not isinstance(text, str) or len(text) > 5000:
+            faults.append(Fault(f"/{name}", "too_long", "a text of at most 5000 characters"))
+        else:
+            kept[name] = text.strip()
+    faults += [
+        Fault(f"/{name}", "unknown", "this is not part of the questionnaire")
+        for name in answers
+        if name not in (*SURVEY_SCORES, "comment", "suggestion")
+    ]
+    if faults:
+        raise InvalidInput(faults)
+    draft = _Draft(ticket, plan, CUSTOMER, at)
+    if ticket.state is State.RESOLVED:
+        draft.add(EventType.CONFIRMED)
+    draft.add(EventType.SURVEYED, {"answers": kept})
+    return draft.add(EventType.CLOSED, {"closure": CONFIRMED_BY_CUSTOMER}, SYSTEM).change()
+
+
+def withdraw(ticket: Ticket, plan: Plan, text: str, at: datetime) -> Change:
+    """The customer takes the matter back; every promise ends, neither kept nor missed."""
+    _may(Step.WITHDRAW, ticket)
+    data = {"text": _text(text, "/text", required=False)}
+    return (
+        _Draft(ticket, plan, CUSTOMER, at)
+        .add(EventType.WITHDRAWN, data)
+        .add(EventType.CLOSED, {"closure": WITHDRAWN}, SYSTEM)
+        .change()
+    )
+
+
+def act_on_due_rungs(ticket: Ticket, plan: Plan, now: datetime) -> Change | None:
+    """Fire every rung that is due, in the order of their times; None when nothing is due.
+
+    A rung of a clock that an earlier rung of the same wake ended does not act.
+    """
+    due = clocks.due_rungs(ticket.clocks, ladders(ticket, plan), now)
+    if not due:
+        return None
+    draft = _Draft(ticket, plan, SYSTEM, now)
+    closed = False
+    for rung in due:
+        if closed:
+            break
+        draft.add(EventType.RUNG_FIRED, _rung_data(rung))
+        if rung.rung.action is Action.CLOSE:
+            closure = UNCONFIRMED if rung.clock is ClockName.CALLBACK else CONFIRMED_BY_CUSTOMER
+            draft.add(EventType.CLOSED, {"closure": closure})
+            closed = True
+    return draft.change()
+
+
+def _rung_data(due: DueRung) -> dict[str, Any]:
+    return {
+        "clock": due.clock.value,
+        "rung": due.index,
+        "action": due.rung.action.value,
+        "due_at": due.due_at.isoformat(),
+        "notify": list(due.rung.notify),
+    }
+
+
+def may_see(actor: Actor, team: str, ticket: Ticket) -> bool:
+    """Staff see the tickets of their team; a manager sees all."""
+    return actor.role is Role.MANAGER or (actor.is_staff and team == ticket.team)
+
+
+def may_act(actor: Actor, team: str, ticket: Ticket) -> bool:
+    """An agent acts on their own tickets; a supervisor on those of the team; a manager on all.
+
+    After resolution the agent who resolved it still makes the callback.
+    """
+    if actor.role is Role.AGENT:
+        return ticket.assignee == actor.id
+    return may_see(actor, team, ticket)

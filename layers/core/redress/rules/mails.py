@@ -1,0 +1,57 @@
+"""Which mails follow from what happened: one table, read by the stream's consumer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redress.rules.clocks import Action, ClockName
+from redress.rules.ticket import Event, EventType
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail to be sent: a template, and who gets it (`customer` or a staff role)."""
+
+    template: str
+    audience: str
+
+
+_TO_CUSTOMER: Mapping[EventType, str] = {
+    EventType.PROGRESS_TOLD: "progress",
+    EventType.REPLIED: "reply",
+    EventType.RESOLVED: "resolution",
+}
+_RUNGS: Mapping[tuple[str, str], str] = {
+    (ClockName.CALLBACK, Action.ASK_AGAIN): "callback_again",
+    (ClockName.SURVEY, Action.INVITE): "survey",
+}
+
+
+def mails_after(event: Event) -> list[Mail]:
+    """The mails that follow from one event.
+
+    Acknowledgement, reply, progress, resolution with the callback question, and survey go to the
+    customer; reminders and escalations to staff; a dispute tells the supervisor (H4) and new words
+    tell the agent. Whether a recipient has an address is for whoever sends.
+    """
+    if event.type is EventType.OPENED:
+        return [Mail("acknowledgement", "customer")] if _email(event.data) else []
+    if event.type in _TO_CUSTOMER:
+        return [Mail(_TO_CUSTOMER[event.type], "customer")]
+    if event.type is EventType.CUSTOMER_WROTE:
+        return [Mail("customer_wrote", "agent")]
+    if event.type is EventType.DISPUTED:
+        return [Mail("disputed", "supervisor")]
+    if event.type is EventType.RUNG_FIRED:
+        data = event.data
+        if template := _RUNGS.get((data["clock"], data["action"])):
+            return [Mail(template, "customer")]
+        return [Mail(data["action"], role) for role in data["notify"] if role != "customer"]
+    return []
+
+
+def _email(data: Mapping[str, Any]) -> str | None:
+    email: str | None = data["contact"].get("email")
+    return email

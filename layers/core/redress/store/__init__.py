@@ -1,0 +1,1 @@
+"""The one store: DynamoDB. Item models never leave this package; it speaks in rules' types."""

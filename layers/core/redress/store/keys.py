@@ -1,0 +1,119 @@
+"""Every key and every index of the table, and nothing else (docs/data-model.md lists their use).
+
+One table, string keys `pk` and `sk`. Indexes are sparse, keys only, and those that an intake
+writes are sharded by the ticket's number, so no intake waits for another.
+"""
+
+from __future__ import annotations
+
+import zlib
+from datetime import datetime
+
+SHARDS = 4
+"""Partitions of each index that intake writes: 4 x 1,000 writes a second."""
+
+OWNER_INDEX = "owner"
+OPEN_INDEX = "open"
+AWAKE_INDEX = "awake"
+PRESENT_INDEX = "present"
+
+TICKET = "TICKET"
+TIMER = "TIMER"
+DUTY = "DUTY"
+KEY = "KEY"
+STAFF = "STAFF"
+PLAN = "PLAN"
+CURRENT = "CURRENT"
+EVENT_PREFIX = "EVENT#"
+MAIL_PREFIX = "MAIL#"
+NEVER = "0000"
+"""Sorts before every time: an agent who was never assigned anything is asked first."""
+
+
+def ticket_pk(number: str) -> str:
+    """`TICKET#R-7K3M9-QW0X2`: everything about one ticket."""
+    return f"TICKET#{number}"
+
+
+def number_of(pk: str) -> str:
+    """The ticket number in a `TICKET#...` key; raises ValueError for any other key."""
+    prefix, _, number = pk.partition("#")
+    if prefix != TICKET or not number:
+        raise ValueError(f"{pk!r} is not the key of a ticket")
+    return number
+
+
+def event_sk(number: int) -> str:
+    """`EVENT#000001`: the history sorts as it happened."""
+    return f"{EVENT_PREFIX}{number:06d}"
+
+
+def mail_sk(key: str) -> str:
+    """`MAIL#000003.reply.customer`: one record per mail that must go out once."""
+    return f"{MAIL_PREFIX}{key}"
+
+
+def idempotency_pk(digest: str) -> str:
+    """`KEY#9f86d0...`: what was done for an Idempotency-Key (hashed, it may be anything)."""
+    return f"KEY#{digest}"
+
+
+def shard(number: str) -> int:
+    """Which partition of an index a ticket lives in; stable for its whole life."""
+    return zlib.crc32(number.encode()) % SHARDS
+
+
+def agent_pk(agent: str) -> str:
+    """`AGENT#0b7e...`: one member of staff; also their partition of the owner index."""
+    return f"AGENT#{agent}"
+
+
+def queue_pk(team: str, shard_number: int) -> str:
+    """`QUEUE#complaints#3`: unassigned tickets of a team, in the owner index."""
+    return f"QUEUE#{team}#{shard_number}"
+
+
+def open_pk(team: str, shard_number: int) -> str:
+    """`OPEN#complaints#3`: tickets of a team that are not closed, in the open index."""
+    return f"OPEN#{team}#{shard_number}"
+
+
+def due_sk(due: datetime | None, number: str) -> str:
+    """`2026-11-23T09:00:00.000+00:00#R-...`: by what is due next; nothing due sorts last."""
+    moment = due.isoformat(timespec="milliseconds") if due else "9999"
+    return f"{moment}#{number}"
+
+
+def awake_pk(shard_number: int) -> str:
+    """`AWAKE#3`: tickets whose workflow is not asleep until the right time, in the awake index."""
+    return f"AWAKE#{shard_number}"
+
+
+def team_pk(team: str) -> str:
+    """`TEAM#complaints`: who is present, longest without a new ticket first (present index)."""
+    return f"TEAM#{team}"
+
+
+def facts_pk(agent: str, period: str) -> str:
+    """`FACTS#0b7e...#2026-11`: the compact facts of one agent's month."""
+    return f"FACTS#{agent}#{period}"
+
+
+def fact_sk(number: str, name: str) -> str:
+    """`R-7K3M9-QW0X2#resolution.1`: one fact; writing it again changes nothing."""
+    return f"{number}#{name}"
+
+
+def card_pk(period: str) -> str:
+    """`CARD#2026-11`: all scorecards of a month; sorted by `AGENT#id`."""
+    return f"CARD#{period}"
+
+
+def rating_pk(period: str) -> str:
+    """`RATING#2026-11`: the supervisors' monthly ratings; sorted by `AGENT#id`."""
+    return f"RATING#{period}"
+
+
+def plan_sk(version: int) -> str:
+    """`VERSION#00002`: one immutable version of the service plan."""
+    return f"VERSION#{version:05d}"

@@ -1,0 +1,204 @@
+"""PynamoDB models of the table. They never leave the store.
+
+Each kind of item is a model of its own over the same table. Items that two writers touch (head,
+TIMER, DUTY) are changed by update expressions under conditions, never by `save()`: a save from an
+earlier read passes a version check and erases what the other writer put there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+
+from redress.store import keys
+
+
+class OwnerIndex(GlobalSecondaryIndex[Any]):
+    """An agent's work list or a team's queue, by what is due next."""
+
+    class Meta:
+        index_name = keys.OWNER_INDEX
+        projection = KeysOnlyProjection()
+
+    owner_pk = UnicodeAttribute(hash_key=True)
+    owner_sk = UnicodeAttribute(range_key=True)
+
+
+class OpenIndex(GlobalSecondaryIndex[Any]):
+    """Tickets of a team that are not closed, by what is due next."""
+
+    class Meta:
+        index_name = keys.OPEN_INDEX
+        projection = KeysOnlyProjection()
+
+    open_pk = UnicodeAttribute(hash_key=True)
+    open_sk = UnicodeAttribute(range_key=True)
+
+
+class AwakeIndex(GlobalSecondaryIndex[Any]):
+    """Tickets whose workflow is not asleep until the right time; sleeping ones are not in it."""
+
+    class Meta:
+        index_name = keys.AWAKE_INDEX
+        projection = KeysOnlyProjection()
+
+    awake = UnicodeAttribute(hash_key=True)
+    awake_since = UnicodeAttribute(range_key=True)
+
+
+class PresentIndex(GlobalSecondaryIndex[Any]):
+    """Agents of a team who are available, longest without a new ticket first."""
+
+    class Meta:
+        index_name = keys.PRESENT_INDEX
+        projection = KeysOnlyProjection()
+
+    duty_pk = UnicodeAttribute(hash_key=True)
+    duty_sk = UnicodeAttribute(range_key=True)
+
+
+class Armed(MapAttribute[str, Any]):
+    """The wait that the workflow sleeps in. The token never leaves the store but to be used."""
+
+    token = UnicodeAttribute()
+    seq = NumberAttribute()
+    phase = UnicodeAttribute()
+
+
+class Row(Model):
+    """Any item of the table: two string keys."""
+
+    class Meta:
+        table_name = ""  # given by `Models`, one subclass of each model per table
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+
+
+class HeadRow(Row):
+    """TICKET#{number} / TICKET."""
+
+    class Meta:
+        table_name = ""
+
+    version = NumberAttribute()
+    touched = NumberAttribute()
+    state = UnicodeAttribute()
+    doc = UnicodeAttribute()
+    owner_pk = UnicodeAttribute(null=True)
+    owner_sk = UnicodeAttribute(null=True)
+    open_pk = UnicodeAttribute(null=True)
+    open_sk = UnicodeAttribute(null=True)
+    owner_index = OwnerIndex()
+    open_index = OpenIndex()
+
+
+class EventRow(Row):
+    """TICKET#{number} / EVENT#{number}."""
+
+    class Meta:
+        table_name = ""
+
+    type = UnicodeAttribute()
+    doc = UnicodeAttribute()
+
+
+class TimerRow(Row):
+    """TICKET#{number} / TIMER: written by ticket changes and by Step Functions itself."""
+
+    class Meta:
+        table_name = ""
+
+    gen = NumberAttribute()
+    seq = NumberAttribute()
+    phase = UnicodeAttribute()
+    next_wake_ms = NumberAttribute(null=True)
+    armed = Armed(null=True)
+    awake = UnicodeAttribute(null=True)
+    awake_since = UnicodeAttribute(null=True)
+    awake_index = AwakeIndex()
+
+
+class MailRow(Row):
+    """TICKET#{number} / MAIL#{key}: bounds double sending and shows what became of a mail."""
+
+    class Meta:
+        table_name = ""
+
+    state = UnicodeAttribute()
+    claimed_until_ms = NumberAttribute(null=True)
+    attempts = NumberAttribute(null=True)
+    at = UnicodeAttribute()
+    message_id = UnicodeAttribute(null=True)
+    fault = UnicodeAttribute(null=True)
+
+
+class KeyRow(Row):
+    """KEY#{digest} / KEY."""
+
+    class Meta:
+        table_name = ""
+
+    fingerprint = UnicodeAttribute()
+    number = UnicodeAttribute()
+    expires = NumberAttribute()
+
+
+class MemberRow(Row):
+    """STAFF / AGENT#{id}: who somebody is."""
+
+    class Meta:
+        table_name = ""
+
+    doc = UnicodeAttribute()
+
+
+class DutyRow(Row):
+    """AGENT#{id} / DUTY: presence and load, changed by presence calls and by assignments."""
+
+    class Meta:
+        table_name = ""
+
+    team = UnicodeAttribute()
+    languages = ListAttribute(of=UnicodeAttribute)
+    presence = UnicodeAttribute()
+    since = UnicodeAttribute()
+    capacity = NumberAttribute()
+    load = NumberAttribute()
+    last_assigned = UnicodeAttribute()
+    duty_pk = UnicodeAttribute(null=True)
+    duty_sk = UnicodeAttribute(null=True)
+    present_index = PresentIndex()
+
+
+class DocRow(Row):
+    """Anything that is only put and read whole: facts, cards, ratings, plan versions."""
+
+    class Meta:
+        table_name = ""
+
+    doc = UnicodeAttribute()
+    revision = NumberAttribute(null=True)
+
+
+class Models:
+    """The models bound to one table. Two tables in one process (tests) do not disturb each other."""
+
+    def __init__(self, table: str, region: str, host: str | None = None) -> None:
+        def bound[M: type[Row]](model: M) -> M:
+            meta = type("Meta", (), {"table_name": table, "region": region, "host": host})
+            return type(model.__name__, (model,), {"Meta": meta})  # type: ignore[return-value]
+
+        self.row = bound(Row)
+        self.head = bound(HeadRow)
+        self.event = bound(EventRow)
+        self.timer = bound(TimerRow)
+        self.mail = bound(MailRow)
+        self.key = bound(KeyRow)
+        self.member = bound(MemberRow)
+        self.duty = bound(DutyRow)
+        self.doc = bound(DocRow)
+        self.connection = self.row._get_connection().connection

@@ -1,0 +1,111 @@
+"""What a failed transaction means, whichever client ran it.
+
+DynamoDB cancels a transaction with one reason per item. A lost condition is an answer about the
+data; a TransactionConflict is only another writer at the same instant, and is tried again here,
+never shown to anybody as a conflict of versions.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from redress.rules.errors import Unavailable
+
+ATTEMPTS = 6
+_TRANSIENT = {
+    "TransactionConflict",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+    "ThrottlingError",
+    "ThrottlingException",
+    "ProvisionedThroughputExceeded",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "InternalServerError",
+    "ServiceUnavailable",
+}
+
+
+class ConditionFailed(Exception):  # noqa: N818 - an outcome, not a fault
+    """One or more conditions of a transaction did not hold; `names` says which."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        super().__init__(", ".join(sorted(names)))
+        self.names = names
+
+
+def client_error(error: BaseException) -> ClientError | None:
+    """The botocore error behind an exception of any wrapper (PynamoDB keeps it as its cause)."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ClientError):
+            return seen
+        seen = getattr(seen, "cause", None) or seen.__cause__
+    return None
+
+
+def run(
+    call: Callable[[], Any],
+    names: Sequence[str] = (),
+    sleep: Callable[[float], None] = time.sleep,
+) -> Any:
+    """Run one store call to its end.
+
+    `names` are the conditions in the order of the transaction's items. Raises ConditionFailed
+    when any did not hold, Unavailable when the store did not take it after ATTEMPTS tries with
+    full jitter (0.025 s doubling). Anything else is a fault of ours and passes through.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            return call()
+        except Exception as error:
+            _judge(error, names)
+            if attempt == ATTEMPTS - 1:
+                raise Unavailable() from error
+            sleep(random.uniform(0, 0.025 * 2**attempt))  # noqa: S311 - jitter, not a secret
+    raise AssertionError("unreachable")
+
+
+def _judge(error: Exception, names: Sequence[str]) -> None:
+    """Return when the call may be tried again; raise what it means otherwise."""
+    cause = client_error(error)
+    if cause is None:
+        if _lost_connection(error):
+            return
+        raise error
+    code = cause.response.get("Error", {}).get("Code", "")
+    if code == "TransactionCanceledException":
+        reasons = [
+            (reason or {}).get("Code") or "None"
+            for reason in cause.response.get("CancellationReasons", [])
+        ]
+        lost = frozenset(
+            name
+            for name, reason in zip(names, reasons, strict=False)
+            if reason == "ConditionalCheckFailed"
+        )
+        if lost:
+            raise ConditionFailed(lost) from error
+        if any(reason in _TRANSIENT for reason in reasons):
+            return
+        raise error
+    if code == "ConditionalCheckFailedException":
+        raise ConditionFailed(frozenset(names)) from error
+    status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _TRANSIENT or status >= 500:
+        return
+    raise error
+
+
+def _lost_connection(error: Exception) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, BotoCoreError | ConnectionError | TimeoutError):
+            return True
+        seen = getattr(seen, "cause", None) or seen.__cause__
+    return False

@@ -1,0 +1,486 @@
+"""Tickets in the table: heads, histories, timers, idempotency.
+
+Every change of a ticket is one transaction: the head on condition of its version, the events, the
+timer by expression, the agent's load, the facts. What must follow comes from the stream.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.update import Action as UpdateAction
+from pynamodb.transactions import TransactWrite
+
+from redress.rules import ticket as tickets
+from redress.rules.errors import AgentNotFree, KeyReused, NotFound, RedressError
+from redress.rules.lifecycle import Change
+from redress.rules.routing import burden
+from redress.rules.scoring import facts_of
+from redress.rules.ticket import Event, Phase, Ticket
+from redress.store import codec, keys, outcome
+from redress.store.models import Models
+from redress.store.opening import OPENING_CONDITIONS, opened
+
+
+class Raced(RedressError):
+    """Somebody else changed the ticket between our read and our write: read again, decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """The wait a workflow sleeps in: its task token, and the seq and phase it was armed for."""
+
+    token: str
+    seq: int
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """What the workflow of a ticket is about. `next_wake` None: nothing runs."""
+
+    number: str
+    gen: int
+    seq: int
+    phase: Phase
+    next_wake: datetime | None
+    armed: Armed | None
+    awake_since: datetime | None
+
+    @property
+    def asleep(self) -> bool:
+        return self.armed is not None and self.armed.seq == self.seq
+
+
+@dataclass(frozen=True, slots=True)
+class MailRecord:
+    """What became of one mail of a ticket: `claimed`, `sent`, `failed` or `refused`."""
+
+    key: str
+    state: str
+    at: datetime
+    attempts: int
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Ticket numbers in the order of an index, and where to go on (None at the end)."""
+
+    numbers: list[str]
+    cursor: str | None
+
+
+class TicketStore:
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    # ---------------------------------------------------------------- reading
+
+    def get(self, number: str) -> Ticket:
+        """The head as it is now; raises NotFound."""
+        try:
+            row = outcome.run(
+                lambda: self._models.head.get(
+                    keys.ticket_pk(number), keys.TICKET, consistent_read=True
+                )
+            )
+        except DoesNotExist as error:
+            raise NotFound(f"there is no ticket {number}") from error
+        return codec.ticket_of(row.doc)
+
+    def get_many(self, numbers: list[str]) -> list[Ticket]:
+        """Heads in the order asked; a number that is gone is left out."""
+        wanted = [(keys.ticket_pk(number), keys.TICKET) for number in dict.fromkeys(numbers)]
+        rows = outcome.run(lambda: list(self._models.head.batch_get(wanted)))
+        found = {row.pk: codec.ticket_of(row.doc) for row in rows}
+        return [found[pk] for pk, _ in wanted if pk in found]
+
+    def history(self, number: str) -> list[Event]:
+        """All events, as they happened."""
+        model = self._models.event
+        rows = outcome.run(
+            lambda: list(
+                model.query(
+                    keys.ticket_pk(number),
+                    model.sk.startswith(keys.EVENT_PREFIX),
+                    consistent_read=True,
+                )
+            )
+        )
+        return [codec.event_of(row.doc) for row in rows]
+
+    def event(self, number: str, event_number: int) -> Event:
+        try:
+            row = outcome.run(
+                lambda: self._models.event.get(
+                    keys.ticket_pk(number), keys.event_sk(event_number), consistent_read=True
+                )
+            )
+        except DoesNotExist as error:
+            raise NotFound(f"{number} has no event {event_number}") from error
+        return codec.event_of(row.doc)
+
+    def number_for_key(self, key: str, fingerprint: str) -> str | None:
+        """The ticket that a submission with this key made, None if none did.
+
+        Raises KeyReused when the key came with another body.
+        """
+        digest = codec.key_digest(key)
+        try:
+            row = outcome.run(
+                lambda: self._models.key.get(
+                    keys.idempotency_pk(digest), keys.KEY, consistent_read=True
+                )
+            )
+        except DoesNotExist:
+            return None
+        if row.fingerprint != fingerprint:
+            raise KeyReused("this Idempotency-Key was used for another submission")
+        return row.number
+
+    def owned_by(self, agent: str, limit: int, cursor: str | None = None) -> Page:
+        """An agent's work list by what is due next."""
+        model = self._models.head
+        return self._page(
+            model.owner_index, keys.agent_pk(agent), limit, cursor, ("owner_pk", "owner_sk")
+        )
+
+    def queued(self, team: str, limit: int = 25) -> list[str]:
+        """Unassigned tickets of a team, by what is due next, from all shards."""
+        model = self._models.head
+        return self._merged(
+            (model.owner_index, keys.queue_pk(team, shard), "owner_sk")
+            for shard in range(keys.SHARDS)
+        )[:limit]
+
+    def open_in_team(self, team: str, limit: int = 25) -> list[str]:
+        """Tickets of a team that are not closed, by what is due next, from all shards."""
+        model = self._models.head
+        found = self._merged(
+            ((model.open_index, keys.open_pk(team, s), "open_sk") for s in range(keys.SHARDS)),
+            limit,
+        )
+        return found[:limit]
+
+    def _merged(self, parts: Iterable[tuple[Any, str, str]], limit: int = 100) -> list[str]:
+        """The first entries of several partitions of an index, merged by their sort keys."""
+        entries: list[tuple[str, str]] = []
+        for index, pk, sort in parts:
+            rows = outcome.run(lambda i=index, p=pk: list(i.query(p, limit=limit)))
+            entries += [(getattr(row, sort), row.pk) for row in rows]
+        return [keys.number_of(pk) for _, pk in sorted(entries)]
+
+    def _page(
+        self, index: Any, pk: str, limit: int, cursor: str | None, names: tuple[str, str]
+    ) -> Page:
+        start = None
+        if cursor:
+            number = cursor.rpartition("#")[2]
+            start = {
+                names[0]: {"S": pk},
+                names[1]: {"S": cursor},
+                "pk": {"S": keys.ticket_pk(number)},
+                "sk": {"S": keys.TICKET},
+            }
+
+        def read() -> tuple[list[Any], Any]:
+            result = index.query(pk, limit=limit, page_size=limit, last_evaluated_key=start)
+            rows = list(itertools.islice(result, limit))
+            return rows, result.last_evaluated_key
+
+        rows, last = outcome.run(read)
+        return Page(
+            numbers=[keys.number_of(row.pk) for row in rows],
+            cursor=last[names[1]]["S"] if last and rows else None,
+        )
+
+    # ---------------------------------------------------------------- writing
+
+    def open(self, change: Change, key: str, fingerprint: str) -> None:
+        """Write a new ticket whole.
+
+        Raises KeyTaken when the key has made a ticket already, NumberTaken when the number exists;
+        nothing is written then.
+        """
+        items = codec.opening_items(key, fingerprint, change)
+        models = [self._models.key, self._models.head, self._models.timer]
+        models += [self._models.event] * len(change.events)
+
+        def write() -> None:
+            with TransactWrite(connection=self._models.connection) as transaction:
+                for model, item in zip(models, items, strict=True):
+                    transaction.save(model(**item), condition=model.pk.does_not_exist())
+
+        opened(lambda: outcome.run(write, OPENING_CONDITIONS))
+
+    def commit(self, change: Change, now: datetime) -> None:
+        """Write one change of a ticket, all of it or nothing.
+
+        Raises Raced when the head has moved on since it was read, AgentNotFree when the change
+        assigns an agent who is away or full.
+        """
+        if change.before is None:
+            raise ValueError("a ticket is opened with `open`")
+        puts: list[tuple[str, Any, Any]] = []
+        updates: list[tuple[str, Any, list[UpdateAction], Any]] = []
+        number = change.after.number
+        for event in change.events:
+            model = self._models.event
+            row = model(**codec.event_item(number, event))
+            puts.append(("event", row, model.pk.does_not_exist()))
+        for fact in facts_of(change):
+            sort = keys.fact_sk(fact.number, fact.name)
+            doc = codec.encode(fact.value)
+            row = self._models.doc(keys.facts_pk(fact.agent, fact.period), sort, doc=doc)
+            puts.append(("fact", row, None))
+        head = self._models.head
+        updates.append(
+            (
+                "version",
+                head(keys.ticket_pk(number), keys.TICKET),
+                [
+                    getattr(head, name).remove()
+                    if value is None
+                    else getattr(head, name).set(value)
+                    for name, value in codec.head_attributes(change.after).items()
+                ],
+                head.version == change.before.version,
+            )
+        )
+        if timer := self._timer_actions(change, now):
+            model = self._models.timer
+            row = model(keys.ticket_pk(number), keys.TIMER)
+            updates.append(("timer", row, timer, model.pk.exists()))
+        updates += self._load_updates(change, now)
+
+        def write() -> None:
+            with TransactWrite(connection=self._models.connection) as transaction:
+                for _, row, condition in puts:
+                    transaction.save(row, condition=condition)
+                for _, row, actions, condition in updates:
+                    transaction.update(row, actions=actions, condition=condition)
+
+        names = [put[0] for put in puts] + [update[0] for update in updates]
+        try:
+            outcome.run(write, names)
+        except outcome.ConditionFailed as lost:
+            if lost.names & {"version", "event"}:
+                raise Raced(f"{number} was changed meanwhile") from lost
+            if "agent" in lost.names:
+                raise AgentNotFree("the agent is away or has no room") from lost
+            raise
+
+    def _timer_actions(self, change: Change, now: datetime) -> list[UpdateAction]:
+        """How the TIMER follows a change; nothing when phase and next wake stay.
+
+        seq grows, and the awake marker is set, when the phase changes or the next wake moves
+        earlier: the sleeping machine must look. When it moves later the machine may sleep on; it
+        finds nothing due at the old time and sleeps again.
+        """
+        before, after, model = change.before, change.after, self._models.timer
+        assert before is not None  # noqa: S101 - narrowed by commit
+        old, new = tickets.next_wake(before, change.plan), tickets.next_wake(after, change.plan)
+        if old == new and before.phase is after.phase:
+            return []
+        actions = [
+            model.phase.set(after.phase.value),
+            model.next_wake_ms.remove() if new is None else model.next_wake_ms.set(
+                codec.milliseconds(new)
+            ),
+        ]
+        earlier = new is not None and (old is None or new < old)
+        if before.phase is not after.phase or earlier:
+            actions += self._wake_actions(after.number, now)
+        return actions
+
+    def _wake_actions(self, number: str, now: datetime) -> list[UpdateAction]:
+        model = self._models.timer
+        return [
+            model.seq.set(model.seq + 1),
+            model.awake.set(keys.awake_pk(keys.shard(number))),
+            model.awake_since.set(now.isoformat(timespec="milliseconds")),
+        ]
+
+    def _load_updates(
+        self, change: Change, now: datetime
+    ) -> list[tuple[str, Any, list[UpdateAction], Any]]:
+        """The agents whose load this change alters: in the same transaction, so it never drifts."""
+        released, taken = burden(change.before), burden(change.after)
+        if released == taken:
+            return []
+        model = self._models.duty
+        updates: list[tuple[str, Any, list[UpdateAction], Any]] = []
+        if released is not None:
+            row = model(keys.agent_pk(released), keys.DUTY)
+            updates.append(("released", row, [model.load.set(model.load - 1)], model.load > 0))
+        if taken is not None:
+            moment = now.isoformat(timespec="milliseconds")
+            updates.append(
+                (
+                    "agent",
+                    model(keys.agent_pk(taken), keys.DUTY),
+                    [
+                        model.load.set(model.load + 1),
+                        model.last_assigned.set(moment),
+                        model.duty_sk.set(moment),
+                    ],
+                    (model.presence == "available") & (model.load < model.capacity),
+                )
+            )
+        return updates
+
+    # ---------------------------------------------------------------- timers
+
+    def timer(self, number: str) -> Timer:
+        """The TIMER as it is now; raises NotFound."""
+        try:
+            row = outcome.run(
+                lambda: self._models.timer.get(
+                    keys.ticket_pk(number), keys.TIMER, consistent_read=True
+                )
+            )
+        except DoesNotExist as error:
+            raise NotFound(f"there is no ticket {number}") from error
+        armed = row.armed
+        wake = row.next_wake_ms
+        return Timer(
+            number=number,
+            gen=int(row.gen),
+            seq=int(row.seq),
+            phase=Phase(row.phase),
+            next_wake=datetime.fromtimestamp(wake / 1000, UTC) if wake is not None else None,
+            armed=Armed(armed.token, int(armed.seq), Phase(armed.phase)) if armed else None,
+            awake_since=datetime.fromisoformat(row.awake_since) if row.awake_since else None,
+        )
+
+    def next_generation(self, number: str, gen: int, now: datetime) -> bool:
+        """Let generation `gen` be followed by the next; False when it already was, or is closed.
+
+        The write marks the ticket awake, and the stream starts the new execution.
+        """
+        model = self._models.timer
+        try:
+            outcome.run(
+                lambda: model(keys.ticket_pk(number), keys.TIMER).update(
+                    actions=[
+                        model.gen.set(model.gen + 1),
+                        model.armed.remove(),
+                        *self._wake_actions(number, now),
+                    ],
+                    condition=(model.gen == gen) & (model.phase != Phase.CLOSED.value),
+                ),
+                ("gen",),
+            )
+        except outcome.ConditionFailed:
+            return False
+        return True
+
+    def put_to_rest(self, number: str, gen: int, seq: int) -> bool:
+        """Take a closed ticket's marker away: its machine has nothing left to do."""
+        model = self._models.timer
+        try:
+            outcome.run(
+                lambda: model(keys.ticket_pk(number), keys.TIMER).update(
+                    actions=[
+                        model.armed.remove(),
+                        model.awake.remove(),
+                        model.awake_since.remove(),
+                    ],
+                    condition=(model.gen == gen)
+                    & (model.seq == seq)
+                    & (model.phase == Phase.CLOSED.value),
+                ),
+                ("closed",),
+            )
+        except outcome.ConditionFailed:
+            return False
+        return True
+
+    def awake_since_before(self, moment: datetime) -> Iterator[str]:
+        """Tickets awake since before `moment`, from the sparse index; sleeping ones are not read."""
+        model = self._models.timer
+        bound = moment.isoformat(timespec="milliseconds")
+        for shard in range(keys.SHARDS):
+            rows = outcome.run(
+                lambda s=shard: list(
+                    model.awake_index.query(keys.awake_pk(s), model.awake_since < bound)
+                )
+            )
+            yield from (keys.number_of(row.pk) for row in rows)
+
+    # ---------------------------------------------------------------- mail records
+
+    def claim_mail(self, number: str, key: str, now: datetime, lease: timedelta) -> bool:
+        """Claim the right to send one mail; False when it was sent, refused, or is being sent.
+
+        A claim ends by itself after `lease`: a worker killed while sending does not silence it.
+        """
+        model = self._models.mail
+        moment = codec.milliseconds(now)
+        try:
+            outcome.run(
+                lambda: model(keys.ticket_pk(number), keys.mail_sk(key)).update(
+                    actions=[
+                        model.state.set("claimed"),
+                        model.claimed_until_ms.set(codec.milliseconds(now + lease)),
+                        model.attempts.set((model.attempts | 0) + 1),
+                        model.at.set(now.isoformat()),
+                    ],
+                    condition=model.pk.does_not_exist()
+                    | (model.state == "failed")
+                    | ((model.state == "claimed") & (model.claimed_until_ms < moment)),
+                ),
+                ("claim",),
+            )
+        except outcome.ConditionFailed:
+            return False
+        return True
+
+    def record_mail(
+        self,
+        number: str,
+        key: str,
+        state: str,
+        now: datetime,
+        *,
+        message_id: str | None = None,
+        fault: str | None = None,
+    ) -> None:
+        """What became of a claimed mail: `sent`, `failed` (tried again) or `refused` (for good)."""
+        model = self._models.mail
+        outcome.run(
+            lambda: model(keys.ticket_pk(number), keys.mail_sk(key)).update(
+                actions=[
+                    model.state.set(state),
+                    model.at.set(now.isoformat()),
+                    model.claimed_until_ms.remove(),
+                    model.message_id.set(message_id) if message_id else model.message_id.remove(),
+                    model.fault.set(fault) if fault else model.fault.remove(),
+                ]
+            )
+        )
+
+    def mails(self, number: str) -> list[MailRecord]:
+        """What became of every mail of a ticket."""
+        model = self._models.mail
+        rows = outcome.run(
+            lambda: list(
+                model.query(keys.ticket_pk(number), model.sk.startswith(keys.MAIL_PREFIX))
+            )
+        )
+        return [
+            MailRecord(
+                key=row.sk.removeprefix(keys.MAIL_PREFIX),
+                state=row.state,
+                at=datetime.fromisoformat(row.at),
+                attempts=int(row.attempts or 1),
+                fault=row.fault,
+            )
+            for row in rows
+        ]

@@ -1,0 +1,254 @@
+"""Where settings, clients, stores and use cases are put together, and nowhere else.
+
+Everything is made late and once per process: a cold start pays only for what its first request
+uses. PynamoDB and boto3 are imported inside the functions that need them, so that the intake
+function never loads them.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from redress import settings as configuration
+from redress.cases.links import Links
+from redress.settings import Settings
+
+if TYPE_CHECKING:
+    from redress.cases.assignment import AssignmentCase
+    from redress.cases.customer import CustomerCases
+    from redress.cases.intake import IntakeCase
+    from redress.cases.mailing import MailingCase
+    from redress.cases.relay import RelayCase
+    from redress.cases.repair import RepairCase
+    from redress.cases.scoring import ScoringCases
+    from redress.cases.staff import StaffCases
+    from redress.cases.timers import TimerCase
+
+REFRESH_S = 300.0
+"""How long a function keeps the base address and the link keys: a rotation holds within it."""
+
+
+def now() -> datetime:
+    """The one clock of the product: aware UTC."""
+    return datetime.now(UTC)
+
+
+@cache
+def settings() -> Settings:
+    return configuration.read(os.environ)
+
+
+@cache
+def client(service: str) -> Any:
+    """A botocore client, made once. Timeouts are short: a retry is worth more than patience."""
+    import botocore.session
+    from botocore.config import Config
+
+    session = _session()
+    config = Config(
+        connect_timeout=2,
+        read_timeout=8,
+        retries={"mode": "standard", "max_attempts": 3},
+        user_agent_extra="redress",
+    )
+    assert isinstance(session, botocore.session.Session)  # noqa: S101
+    return session.create_client(service, region_name=settings().aws_region, config=config)
+
+
+@cache
+def _session() -> Any:
+    import botocore.session
+
+    return botocore.session.get_session()
+
+
+def _refreshed[T](read: Callable[[], T]) -> Callable[[], T]:
+    """A value read again every REFRESH_S seconds, and not before it is first asked for."""
+    kept: list[tuple[float, T]] = []
+
+    def get() -> T:
+        moment = time.monotonic()
+        if not kept or moment - kept[0][0] > REFRESH_S:
+            kept[:] = [(moment, read())]
+        return kept[0][1]
+
+    return get
+
+
+@cache
+def base_url() -> Callable[[], str]:
+    """The address of the pages and the API: one setting, read at run time."""
+
+    def read() -> str:
+        name = settings().require("base_address_parameter").base_address_parameter
+        value: str = client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
+        return value.rstrip("/")
+
+    return _refreshed(read)
+
+
+@cache
+def links() -> Links:
+    """Links signed with the key made at deploy time; the key before it stays valid for reading."""
+
+    def read() -> Sequence[bytes]:
+        secret = settings().require("link_key_secret").link_key_secret
+        secrets = client("secretsmanager")
+        current = secrets.get_secret_value(SecretId=secret)["SecretString"].encode()
+        try:
+            previous = secrets.get_secret_value(SecretId=secret, VersionStage="AWSPREVIOUS")
+        except secrets.exceptions.ResourceNotFoundException:
+            return (current,)  # never rotated yet
+        return (current, previous["SecretString"].encode())
+
+    return Links(_refreshed(read))
+
+
+@cache
+def _models() -> Any:
+    from redress.store.models import Models
+
+    return Models(settings().table, settings().aws_region)
+
+
+@cache
+def _tickets() -> Any:
+    from redress.store.tickets import TicketStore
+
+    return TicketStore(_models())
+
+
+@cache
+def _staff() -> Any:
+    from redress.store.staff import StaffStore
+
+    return StaffStore(_models())
+
+
+@cache
+def _plans() -> Any:
+    from redress.store.plans import Plans
+
+    return Plans(_staff())
+
+
+@cache
+def intake() -> IntakeCase:
+    """The intake of the JSON door: bare botocore, no PynamoDB."""
+    from redress.cases.intake import IntakeCase
+    from redress.store.lean import LeanStore
+    from redress.store.plans import Plans
+
+    store = LeanStore(client("dynamodb"), settings().table)
+    return IntakeCase(store, Plans(store), links(), base_url(), now)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerApp:
+    cases: CustomerCases
+    links: Links
+    base_url: Callable[[], str]
+    plan_zone: Callable[[], str]
+    now: Callable[[], datetime]
+
+
+@cache
+def customer_app() -> CustomerApp:
+    from redress.cases.customer import CustomerCases
+    from redress.cases.intake import IntakeCase
+
+    door = IntakeCase(_tickets(), _plans(), links(), base_url(), now)
+    return CustomerApp(
+        cases=CustomerCases(_tickets(), _plans(), links(), door, now),
+        links=links(),
+        base_url=base_url(),
+        plan_zone=lambda: _plans().current().time_zone,
+        now=now,
+    )
+
+
+@cache
+def staff_cases() -> StaffCases:
+    from redress.cases.staff import StaffCases
+
+    return StaffCases(_tickets(), _staff(), _plans(), now)
+
+
+@cache
+def scoring_cases() -> ScoringCases:
+    from redress.cases.scoring import ScoringCases
+    from redress.store.scores import ScoreStore
+
+    return ScoringCases(
+        ScoreStore(_models()),
+        _staff(),
+        _plans(),
+        lambda: client("stepfunctions"),
+        settings().scores_machine_arn,
+        now,
+    )
+
+
+@cache
+def timers() -> TimerCase:
+    from redress.cases.timers import TimerCase
+
+    return TimerCase(_tickets(), _plans(), now)
+
+
+@cache
+def relay() -> RelayCase:
+    from redress.cases.relay import RelayCase
+
+    given = settings().require(
+        "ticket_machine_arn",
+        "mail_queue_url",
+        "assigner_function",
+        "dead_letter_queue_url",
+    )
+    return RelayCase(
+        _tickets(), client("stepfunctions"), client("sqs"), client("lambda"), given, now
+    )
+
+
+@cache
+def assignment() -> AssignmentCase:
+    from redress.cases.assignment import AssignmentCase
+
+    return AssignmentCase(_tickets(), _staff(), _plans(), now)
+
+
+@cache
+def mailing() -> MailingCase:
+    from redress.cases.mailing import MailingCase
+
+    return MailingCase(
+        _tickets(),
+        _staff(),
+        _plans(),
+        links(),
+        base_url(),
+        client("sesv2"),
+        settings().require("sender_address"),
+        now,
+    )
+
+
+@cache
+def repair() -> RepairCase:
+    from redress.cases.repair import RepairCase
+
+    return RepairCase(
+        _tickets(),
+        relay(),
+        client("stepfunctions"),
+        settings(),
+        _staff(),
+        now,
+    )

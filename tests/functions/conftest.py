@@ -1,0 +1,267 @@
+"""What every test of a function stands on: the table in moto, a clock, staff, an opener of tickets.
+
+A function is loaded from its folder as Lambda loads it (`load`), and called with events of the
+shape that its trigger sends; the samples are in `events/`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from redress import wiring
+from redress.rules import lifecycle
+from redress.rules.intake import parse
+from redress.rules.numbers import new_number
+from redress.rules.routing import Presence
+from redress.rules.ticket import Role, Ticket
+from redress.store import keys
+from redress.store.models import Models
+from redress.store.plans import Plans
+from redress.store.staff import Member, StaffStore
+from redress.store.tickets import TicketStore
+
+ROOT = Path(__file__).parents[2]
+REGION = "us-east-1"
+TABLE = "redress-test"
+BASE_ADDRESS = "https://service.example.com/live"
+START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "TABLE": TABLE,
+    "BASE_ADDRESS_PARAMETER": "/redress/base-address",
+    "LINK_KEY_SECRET": "redress-link-key",
+    "SCORES_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:redress-scores",
+    "SENDER_ADDRESS": "service@example.com",
+}
+
+_INDEXES = {
+    keys.OWNER_INDEX: ("owner_pk", "owner_sk"),
+    keys.OPEN_INDEX: ("open_pk", "open_sk"),
+    keys.AWAKE_INDEX: ("awake", "awake_since"),
+    keys.PRESENT_INDEX: ("duty_pk", "duty_sk"),
+}
+
+
+@dataclass
+class Context:
+    """What of Lambda's context the logger and the metrics read."""
+
+    function_name: str = "redress-function"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:123456789012:function:redress-function"
+    aws_request_id: str = "5f0e3a52-8f3c-4c43-9d0f-0c8a3d1b7e11"
+
+
+@dataclass
+class Clock:
+    """The product's clock, held still; `advance` moves it on."""
+
+    moment: datetime = START
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def advance(self, **by: float) -> datetime:
+        self.moment += timedelta(**by)
+        return self.moment
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Time stands still until a test moves it."""
+    held = Clock()
+    monkeypatch.setattr(wiring, "now", held.now)
+    return held
+
+
+@pytest.fixture
+def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty table with its indexes and stream, the base address and the link key; its name."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        _create_table()
+        boto3.client("ssm").put_parameter(
+            Name=ENVIRONMENT["BASE_ADDRESS_PARAMETER"], Value=BASE_ADDRESS, Type="String"
+        )
+        boto3.client("secretsmanager").create_secret(
+            Name=ENVIRONMENT["LINK_KEY_SECRET"], SecretString="a key for tests only"
+        )
+        _forget_wiring()
+        yield TABLE
+        _forget_wiring()
+
+
+def _create_table() -> None:
+    names = {"pk", "sk", *(name for pair in _INDEXES.values() for name in pair)}
+    boto3.client("dynamodb").create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in sorted(names)
+        ],
+        KeySchema=_key_schema("pk", "sk"),
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": index,
+                "KeySchema": _key_schema(*pair),
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+            for index, pair in _INDEXES.items()
+        ],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )
+
+
+def _key_schema(hash_key: str, range_key: str) -> Any:
+    return [
+        {"AttributeName": hash_key, "KeyType": "HASH"},
+        {"AttributeName": range_key, "KeyType": "RANGE"},
+    ]
+
+
+def _forget_wiring() -> None:
+    """What was wired for another table must not be met again."""
+    for value in vars(wiring).values():
+        if clear := getattr(value, "cache_clear", None):
+            clear()
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The stores over the test's table, for arranging and for looking."""
+
+    tickets: TicketStore
+    staff: StaffStore
+    plans: Plans
+
+
+@pytest.fixture
+def stores(table: str) -> Stores:
+    models = Models(table, REGION)
+    staff = StaffStore(models)
+    return Stores(TicketStore(models), staff, Plans(staff))
+
+
+MEMBERS = {
+    member.name: member
+    for member in (
+        Member("a-mei", "mei", "mei@example.com", Role.AGENT, "complaints", ("zh-CN", "en"), 2),
+        Member("a-jun", "jun", "jun@example.com", Role.AGENT, "complaints", ("zh-CN", "en"), 2),
+        Member("a-tao", "tao", "tao@example.com", Role.AGENT, "service", ("zh-TW", "en"), 5),
+        Member("s-lin", "lin", "lin@example.com", Role.SUPERVISOR, "complaints", ("zh-CN",), 5),
+        Member("s-hua", "hua", "hua@example.com", Role.SUPERVISOR, "service", ("zh-CN",), 5),
+        Member("m-wei", "wei", "wei@example.com", Role.MANAGER, "complaints", ("zh-CN", "en"), 5),
+    )
+}
+"""Two agents, a supervisor and a manager of complaints; an agent and a supervisor of service."""
+
+
+@pytest.fixture
+def staff(stores: Stores, clock: Clock) -> dict[str, Member]:
+    """MEMBERS by name, all of them present."""
+    for member in MEMBERS.values():
+        stores.staff.record(member, Presence.AVAILABLE, clock.now())
+    return MEMBERS
+
+
+@dataclass
+class Opener:
+    """Opens tickets as intake does, and hands them to an agent as the assigner does."""
+
+    stores: Stores
+    clock: Clock
+    opened: list[str] = field(default_factory=list)
+
+    def __call__(
+        self, kind: str = "complaint", agent: str | None = None, **fields: Any
+    ) -> Ticket:
+        """A new ticket of this kind; `fields` change the submission (contact, language, ...)."""
+        body = {
+            "kind": kind,
+            "subject": "The kettle leaks",
+            "description": "It leaks at the handle since the second day.",
+            "contact": {"name": "Li Na", "email": "li.na@example.com"},
+            "language": "zh-CN",
+            "consent": True,
+            **fields,
+        }
+        plan = self.stores.plans.current()
+        change = lifecycle.open_ticket(parse(body, "api"), new_number(), plan, self.clock.now())
+        self.stores.tickets.open(change, change.after.number, "fingerprint")
+        ticket = change.after
+        if agent is not None:
+            given = lifecycle.assign(ticket, plan, agent, "for a test", self.clock.now())
+            self.stores.tickets.commit(given, self.clock.now())
+            ticket = given.after
+        self.opened.append(ticket.number)
+        return ticket
+
+
+@pytest.fixture
+def open_ticket(stores: Stores, clock: Clock) -> Opener:
+    return Opener(stores, clock)
+
+
+@pytest.fixture
+def context() -> Context:
+    return Context()
+
+
+@cache
+def load(function: str) -> ModuleType:
+    """`functions/{function}/app.py`, imported with its folder on the path, as Lambda does.
+
+    Modules beside it are forgotten afterwards: two functions may use one name.
+    """
+    folder = ROOT / "functions" / function
+    spec = importlib.util.spec_from_file_location(f"{function}_app", folder / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    beside = {path.stem for path in folder.glob("*.py")} - {"app"}
+    sys.path.insert(0, str(folder))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(folder))
+        for name in beside:
+            sys.modules.pop(name, None)
+    return module
+
+
+@pytest.fixture
+def load_function() -> Callable[[str], ModuleType]:
+    """See `load`."""
+    return load
+
+
+@pytest.fixture
+def sample() -> Callable[[str], dict[str, Any]]:
+    """The sample event `events/{name}.json`, fresh each time."""
+
+    def read(name: str) -> dict[str, Any]:
+        event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+        return event
+
+    return read
