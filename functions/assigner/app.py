@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
-from redress import wiring
+from redress import observe, wiring
 from redress.rules.errors import NotFound
 
 logger = Logger(service="assigner")
-metrics = Metrics(namespace="Redress", service="assigner")
 
 
-@metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"ticket"} or {"team"} -> how many tickets were assigned.
@@ -37,6 +34,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         logger.append_keys(team=event["team"])
         assigned = len(case.drain(event["team"]))
     logger.info("offered", extra={"assigned": assigned})
-    if assigned:
-        metrics.add_metric("Assigned", MetricUnit.Count, assigned)
+    observe.count("assigner", "Assigned", assigned)
     return {"assigned": assigned}

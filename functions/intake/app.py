@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from aws_lambda_powertools import Logger
 
 from redress import wiring
 from redress.cases.intake import Receipt
-from redress.edge.http import answer, body_of, header, problem
-from redress.edge.problems import plain, problem_for
+from redress.edge.http import Refused, answer, header, json_body, problem
+from redress.edge.problems import problem_for
 from redress.rules.errors import RedressError
 
-BODY_LIMIT = 64 * 1024
 logger = Logger(service="intake")
 
 
@@ -27,23 +25,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if event.get("warm"):
         wiring.intake()
         return {"warm": True}
-    media = header(event, "content-type").partition(";")[0].strip().lower()
-    if media != "application/json":
-        return problem(
-            plain(415, "media-type", "Not JSON", "send Content-Type: application/json")
-        )
     try:
-        raw = body_of(event)
-    except ValueError:
-        return problem(plain(400, "not-json", "Not JSON", "the body cannot be decoded"))
-    if len(raw) > BODY_LIMIT:
-        return problem(
-            plain(413, "too-large", "Too large", f"a body has at most {BODY_LIMIT} bytes")
-        )
-    try:
-        body = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return problem(plain(400, "not-json", "Not JSON", "the body is not a JSON document"))
+        body = json_body(event)
+    except Refused as refused:
+        return problem(refused.problem)
     try:
         receipt = wiring.intake().submit(body, header(event, "idempotency-key"), "api")
     except RedressError as error:

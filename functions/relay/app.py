@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from redress import wiring
+from redress import observe, wiring
 from redress.cases.relay import Freed, Happened, Hint, Moved, RelayCase, hint_of
 from redress.rules.errors import NotFound, Unavailable
 
 logger = Logger(service="relay")
-metrics = Metrics(namespace="Redress", service="relay")
 
 _TRANSIENT = (ClientError, BotoCoreError, Unavailable, RuntimeError)
 
 
-@metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """A batch of stream records -> the first one to be delivered again, if any.
@@ -74,5 +71,5 @@ def _order(sequence: str) -> tuple[int, str]:
 
 def _set_aside(case: RelayCase, record: dict[str, Any], error: Exception) -> None:
     logger.exception("a record was set aside", extra={"fault": type(error).__name__})
-    metrics.add_metric("RecordSetAside", MetricUnit.Count, 1)
+    observe.count("relay", "RecordSetAside")
     case.dead_letter(record, type(error).__name__)

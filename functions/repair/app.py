@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
-from redress import wiring
+from redress import observe, wiring
 
 logger = Logger(service="repair")
-metrics = Metrics(namespace="Redress", service="repair")
 
 
-@metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """An execution's status change, or the schedule's {"task": "sweep"}."""
@@ -24,14 +21,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         detail = event["detail"]
         followed = wiring.repair().follow_dead(detail["name"], detail["status"])
         logger.info("execution ended", extra={"execution": detail["name"], "followed": followed})
-        if followed:
-            metrics.add_metric("WorkflowFollowed", MetricUnit.Count, 1)
+        observe.count("repair", "WorkflowFollowed", int(followed))
         return {"followed": followed}
     if event.get("task") == "sweep":
         done = wiring.repair().sweep()
         logger.info("swept", extra={"done": done})
         for name in ("started", "signalled", "followed"):
-            if done.get(name):
-                metrics.add_metric(f"Sweep{name.capitalize()}", MetricUnit.Count, done[name])
+            observe.count("repair", f"Sweep{name.capitalize()}", done.get(name, 0))
         return done
     raise ValueError(f"not a task of this function: {sorted(event)}")

@@ -25,6 +25,7 @@ class Settings:
     ticket_machine_arn: str = ""
     scores_machine_arn: str = ""
     mail_queue_url: str = ""
+    mail_dead_letter_queue_url: str = ""
     assigner_function: str = ""
     dead_letter_queue_url: str = ""
     sender_address: str = ""

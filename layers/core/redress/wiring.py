@@ -45,7 +45,7 @@ def settings() -> Settings:
 
 
 @cache
-def client(service: str) -> Any:
+def client(service: str, retries: int = 3) -> Any:
     """A botocore client, made once. Timeouts are short: a retry is worth more than patience."""
     import botocore.session
     from botocore.config import Config
@@ -54,7 +54,7 @@ def client(service: str) -> Any:
     config = Config(
         connect_timeout=2,
         read_timeout=8,
-        retries={"mode": "standard", "max_attempts": 3},
+        retries={"mode": "standard", "max_attempts": retries},
         user_agent_extra="redress",
     )
     assert isinstance(session, botocore.session.Session)  # noqa: S101
@@ -234,8 +234,8 @@ def mailing() -> MailingCase:
         _plans(),
         links(),
         base_url(),
-        client("sesv2"),
-        settings().require("sender_address"),
+        client("sesv2", retries=0),  # the queue tries again: a repeat here could send a mail twice
+        settings().require("sender_address", "mail_queue_url", "mail_dead_letter_queue_url"),
         now,
     )
 

@@ -8,7 +8,10 @@ from typing import Any
 
 import msgspec
 
-from redress.edge.problems import CONTENT_TYPE, Problem, to_json
+from redress.edge.problems import CONTENT_TYPE, Problem, plain, to_json
+
+BODY_LIMIT = 64 * 1024
+"""Bytes of a JSON body: three times the longest text that a ticket takes."""
 
 SECURITY = {
     "Cache-Control": "no-store",
@@ -36,6 +39,35 @@ def body_of(event: dict[str, Any]) -> bytes:
         return base64.b64decode(body, validate=True)
     except binascii.Error as error:
         raise ValueError("the body is not base64") from error
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a fault of ours
+    """The request is wrong as HTTP, before any use case was asked; `problem` is the answer."""
+
+    def __init__(self, found: Problem) -> None:
+        super().__init__(found.detail)
+        self.problem = found
+
+
+def json_body(event: dict[str, Any], limit: int = BODY_LIMIT) -> Any:
+    """The decoded JSON body; raises Refused with 415 (not JSON's media type), 413 or 400."""
+    media = header(event, "content-type").partition(";")[0].strip().lower()
+    if media != "application/json":
+        raise Refused(plain(415, "media-type", "Not JSON", "send Content-Type: application/json"))
+    try:
+        raw = body_of(event)
+    except ValueError as error:
+        detail = "the body cannot be decoded"
+        raise Refused(plain(400, "not-json", "Not JSON", detail)) from error
+    if len(raw) > limit:
+        detail = f"a body has at most {limit} bytes"
+        raise Refused(plain(413, "too-large", "Too large", detail))
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # RecursionError: thousands of nested brackets fit into the limit.
+        detail = "the body is not a JSON document"
+        raise Refused(plain(400, "not-json", "Not JSON", detail)) from error
 
 
 def answer(

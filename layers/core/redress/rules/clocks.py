@@ -89,6 +89,8 @@ class Clock:
     fired: int = 0
     """How many rungs of its ladder have acted; the next one is `ladder[fired]`."""
     stopped_at: datetime | None = None
+    breached: bool = False
+    """Its breach was recorded, and with it whose it is; a later ladder records it again for nobody."""
 
     @property
     def missed(self) -> bool:
@@ -136,9 +138,13 @@ def resume(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
 
 
 def stop(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
-    """The promise was acted on; a clock that is already over keeps its first stop."""
+    """The promise was acted on; a clock that is already over keeps its first stop.
+
+    A paused clock resumes first: its due time moves by the pause, so the pause is never a miss.
+    """
     if clock.state in (ClockState.STOPPED, ClockState.CANCELLED):
         return clock
+    clock = resume(clock, at, calendar)
     return replace(
         clock, state=ClockState.STOPPED, consumed_s=elapsed(clock, at, calendar), stopped_at=at
     )

@@ -81,6 +81,7 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
 """Step -> state before -> state after. What is not written here is refused."""
 
 OUTCOMES = ("upheld", "partly_upheld", "not_upheld")
+CALLBACK_OUTCOMES = ("confirmed", "dissatisfied", "no_answer")
 CONFIRMED_BY_CUSTOMER = "confirmed"
 UNCONFIRMED = "unconfirmed"
 WITHDRAWN = "withdrawn"
@@ -298,7 +299,7 @@ def record_callback(
         return dispute(ticket, plan, by, text, at)
     if outcome != "no_answer":
         raise InvalidInput(
-            [Fault("/outcome", "unknown_outcome", "one of confirmed, dissatisfied, no_answer")]
+            [Fault("/outcome", "unknown_outcome", f"one of {', '.join(CALLBACK_OUTCOMES)}")]
         )
     _may(Step.RECORD_NO_ANSWER, ticket)
     draft = _Draft(ticket, plan, by, at).add(EventType.CALLBACK_ATTEMPTED, {"text": text.strip()})

@@ -426,8 +426,12 @@ def _withdrawn(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 def _rung_fired(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     name = ClockName(event.data["clock"])
-    fired = replace(ticket.clocks[name], fired=event.data["rung"] + 1)
     action = Action(event.data["action"])
+    fired = replace(
+        ticket.clocks[name],
+        fired=event.data["rung"] + 1,
+        breached=ticket.clocks[name].breached or action is Action.BREACH,
+    )
     changed = replace(ticket, clocks=ticket.clocks | {name: fired})
     if action is Action.ASK_AGAIN:
         return replace(changed, callback_attempts=changed.callback_attempts + 1)

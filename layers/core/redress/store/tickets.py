@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
@@ -55,6 +56,15 @@ class Timer:
     @property
     def asleep(self) -> bool:
         return self.armed is not None and self.armed.seq == self.seq
+
+
+class Claim(StrEnum):
+    """The answer to a claim on one mail: who sends it, if anybody still must."""
+
+    WON = "won"
+    SENT = "sent"
+    REFUSED = "refused"
+    HELD = "held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,10 +426,12 @@ class TicketStore:
 
     # ---------------------------------------------------------------- mail records
 
-    def claim_mail(self, number: str, key: str, now: datetime, lease: timedelta) -> bool:
-        """Claim the right to send one mail; False when it was sent, refused, or is being sent.
+    def claim_mail(self, number: str, key: str, now: datetime, lease: timedelta) -> Claim:
+        """Claim the right to send one mail.
 
-        A claim ends by itself after `lease`: a worker killed while sending does not silence it.
+        WON: the caller sends it and records what became of it. SENT and REFUSED: it is over. HELD:
+        another worker may be sending it now, so it must be asked for again. A claim ends by itself
+        after `lease`: a worker killed while sending does not silence the mail.
         """
         model = self._models.mail
         moment = codec.milliseconds(now)
@@ -439,8 +451,13 @@ class TicketStore:
                 ("claim",),
             )
         except outcome.ConditionFailed:
-            return False
-        return True
+            row = outcome.run(
+                lambda: model.get(
+                    keys.ticket_pk(number), keys.mail_sk(key), consistent_read=True
+                )
+            )
+            return Claim(row.state) if row.state in (Claim.SENT, Claim.REFUSED) else Claim.HELD
+        return Claim.WON
 
     def record_mail(
         self,

@@ -1,0 +1,289 @@
+"""The staff API: for agents, supervisors and managers, from their own client or CRM.
+
+`ROUTES` is the one table of who may call what. Whose ticket it is, the use cases decide. Every
+change names the version that the caller has read, so a repeated call does nothing twice: the
+second is answered with 409.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import bodies
+import presenting
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from bodies import NAME_LIMIT, REASON_LIMIT, Body
+from identity import identify
+
+from redress import wiring
+from redress.cases.staff import PAGE_LIMIT
+from redress.edge.http import SECURITY, Refused, answer, json_body, problem
+from redress.edge.problems import plain, problem_for
+from redress.rules.errors import Forbidden, NotFound
+from redress.rules.lifecycle import CALLBACK_OUTCOMES, OUTCOMES
+from redress.rules.numbers import normalised
+from redress.rules.plan import KINDS
+from redress.rules.routing import Presence
+from redress.rules.ticket import Role, Ticket
+from redress.store.staff import Member
+
+logger = Logger(service="staff")
+metrics = Metrics(namespace="Redress", service="staff")
+app = APIGatewayRestResolver(debug=False)
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call: who, the parts of the path, the query, and the body when it is asked for."""
+
+    member: Member
+    path: dict[str, str]
+    query: dict[str, str]
+    event: dict[str, Any]
+
+    @property
+    def number(self) -> str:
+        """The ticket's number in the path; raises NotFound for what cannot be one."""
+        number = normalised(self.path["number"])
+        if number is None:
+            raise NotFound("there is no such ticket")
+        return number
+
+    def body(self) -> Body:
+        return Body(json_body(self.event))
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    roles: frozenset[Role]
+    run: Callable[[Request], Answer]
+
+
+# -------------------------------------------------------------------- presence and lists
+
+
+def _set_presence(request: Request) -> Answer:
+    body = request.body()
+    presence = body.one_of("presence", Presence)
+    body.done()
+    duty = wiring.staff_cases().set_presence(request.member, presence)
+    return answer(200, presenting.duty(duty))
+
+
+def _list_work(request: Request) -> Answer:
+    limit, cursor = bodies.page(request.query, PAGE_LIMIT)
+    page = wiring.staff_cases().work(request.member, limit, cursor)
+    return answer(200, presenting.work_page(page))
+
+
+def _show_board(request: Request) -> Answer:
+    team = request.query.get("team") or request.member.team
+    return answer(200, presenting.board(wiring.staff_cases().board(request.member, team)))
+
+
+# -------------------------------------------------------------------- one ticket
+
+
+def _read_ticket(request: Request) -> Answer:
+    found = wiring.staff_cases().read(request.member, request.number)
+    return answer(200, presenting.ticket_file(found, wiring.now()))
+
+
+def _changed(ticket: Ticket) -> Answer:
+    return answer(200, presenting.ticket(ticket, wiring.now()))
+
+
+def _reply(request: Request) -> Answer:
+    body = request.body()
+    version, text = body.version(), body.text("text")
+    wait = body.flag("wait_for_customer")
+    body.done()
+    return _changed(
+        wiring.staff_cases().reply(request.member, request.number, version, text, wait)
+    )
+
+
+def _note(request: Request) -> Answer:
+    body = request.body()
+    text = body.text("text")
+    body.done()
+    return _changed(wiring.staff_cases().note(request.member, request.number, text))
+
+
+def _tell_progress(request: Request) -> Answer:
+    body = request.body()
+    version, text = body.version(), body.text("text")
+    body.done()
+    return _changed(
+        wiring.staff_cases().tell_progress(request.member, request.number, version, text)
+    )
+
+
+def _resolve(request: Request) -> Answer:
+    body = request.body()
+    version, text = body.version(), body.text("text")
+    outcome = body.optional_one_of("outcome", OUTCOMES)
+    remedy = body.optional("remedy", REASON_LIMIT)
+    root_cause = body.optional("root_cause", REASON_LIMIT)
+    body.done()
+    return _changed(
+        wiring.staff_cases().resolve(
+            request.member, request.number, version, text, outcome, remedy, root_cause
+        )
+    )
+
+
+def _record_callback(request: Request) -> Answer:
+    body = request.body()
+    version, outcome = body.version(), body.one_of("outcome", CALLBACK_OUTCOMES)
+    text = body.optional("text") or ""
+    body.done()
+    return _changed(
+        wiring.staff_cases().record_callback(
+            request.member, request.number, version, outcome, text
+        )
+    )
+
+
+def _reassign(request: Request) -> Answer:
+    body = request.body()
+    version, agent = body.version(), body.nullable("agent")
+    team = body.optional("team", NAME_LIMIT)
+    reason = body.text("reason", REASON_LIMIT)
+    body.done()
+    return _changed(
+        wiring.staff_cases().reassign(
+            request.member, request.number, version, agent, team, reason
+        )
+    )
+
+
+def _reclassify(request: Request) -> Answer:
+    body = request.body()
+    version, kind = body.version(), body.one_of("kind", KINDS)
+    reason = body.text("reason", REASON_LIMIT)
+    body.done()
+    return _changed(
+        wiring.staff_cases().reclassify(request.member, request.number, version, kind, reason)
+    )
+
+
+# -------------------------------------------------------------------- plans and the document
+
+
+def _read_plan(request: Request) -> Answer:
+    return answer(200, wiring.staff_cases().current_plan())
+
+
+def _publish_plan(request: Request) -> Answer:
+    plan = wiring.staff_cases().publish_plan(json_body(request.event))
+    return answer(201, {"version": plan.version, "note": plan.note})
+
+
+def _read_openapi(request: Request) -> Answer:
+    document = resources.files("redress").joinpath("data/openapi-staff.json").read_text("utf-8")
+    return {
+        "statusCode": 200,
+        "headers": {"Content-Type": "application/json", **SECURITY},
+        "body": document,
+    }
+
+
+# -------------------------------------------------------------------- the table
+
+_STAFF = frozenset({Role.AGENT, Role.SUPERVISOR, Role.MANAGER})
+_LEADERS = frozenset({Role.SUPERVISOR, Role.MANAGER})
+_MANAGERS = frozenset({Role.MANAGER})
+
+ROUTES: Mapping[tuple[str, str], Route] = {
+    ("PUT", "/staff/presence"): Route(_STAFF, _set_presence),
+    ("GET", "/staff/work"): Route(_STAFF, _list_work),
+    ("GET", "/staff/tickets/{number}"): Route(_STAFF, _read_ticket),
+    ("POST", "/staff/tickets/{number}/replies"): Route(_STAFF, _reply),
+    ("POST", "/staff/tickets/{number}/notes"): Route(_STAFF, _note),
+    ("POST", "/staff/tickets/{number}/progress"): Route(_STAFF, _tell_progress),
+    ("POST", "/staff/tickets/{number}/resolution"): Route(_STAFF, _resolve),
+    ("POST", "/staff/tickets/{number}/callbacks"): Route(_STAFF, _record_callback),
+    ("POST", "/staff/tickets/{number}/assignment"): Route(_STAFF, _reassign),
+    ("POST", "/staff/tickets/{number}/classification"): Route(_STAFF, _reclassify),
+    ("GET", "/staff/board"): Route(_LEADERS, _show_board),
+    ("GET", "/staff/plan"): Route(_STAFF, _read_plan),
+    ("POST", "/staff/plans"): Route(_MANAGERS, _publish_plan),
+    ("GET", "/staff/openapi.json"): Route(_STAFF, _read_openapi),
+}
+"""(method, path) -> who may call it, and what it does. Whatever is not here does not exist."""
+
+
+def _serve(name: str, route: Route, path: dict[str, str]) -> Answer:
+    """Identity and role first, then the route; every error becomes its problem here."""
+    event: dict[str, Any] = app.current_event.raw_event
+    if "number" in path:
+        logger.append_keys(ticket=normalised(path["number"]))
+    try:
+        member = identify(event)
+        if member.role not in route.roles:
+            raise Forbidden(f"this is not for a {member.role}")
+        query = event.get("queryStringParameters") or {}
+        return route.run(Request(member, path, query, event))
+    except Refused as refused:
+        return problem(refused.problem)
+    except Exception as error:
+        found = problem_for(error)
+        if found.status >= 500:
+            logger.exception("failed", extra={"route": name, "fault": type(error).__name__})
+        else:
+            logger.info("refused", extra={"route": name, "fault": type(error).__name__})
+        return problem(found)
+
+
+def _counted(name: str, given: Answer) -> Response[str]:
+    """The answer as the resolver wants it, counted by route and by family of status."""
+    status: int = given["statusCode"]
+    metrics.add_dimension("route", name)
+    metrics.add_dimension("status", f"{status // 100}xx")
+    metrics.add_metric("Requests", MetricUnit.Count, 1)
+    logger.info("answered", extra={"route": name, "status": status})
+    return Response(status_code=status, headers=given["headers"], body=given["body"])
+
+
+def _door(method: str, path: str, route: Route) -> Callable[..., Response[str]]:
+    name = f"{method} {path}"
+
+    def run(**parts: str) -> Response[str]:
+        return _counted(name, _serve(name, route, parts))
+
+    return run
+
+
+for (_method, _path), _route in ROUTES.items():
+    _rule = _path.replace("{", "<").replace("}", ">")
+    app.route(_rule, method=_method)(_door(_method, _path, _route))
+
+
+@app.not_found
+def _unknown(error: NotFoundError) -> Response[str]:
+    found = plain(404, "not-found", "There is nothing here", "there is no such route")
+    return _counted("none", problem(found))
+
+
+@metrics.log_metrics(capture_cold_start_metric=True)
+@logger.inject_lambda_context(clear_state=True)
+def _resolve_event(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """A proxy event of REST API with a Cognito authorizer -> JSON, or a problem."""
+    if event.get("warm"):
+        wiring.staff_cases()
+        return {"warm": True}
+    return _resolve_event(event, context)

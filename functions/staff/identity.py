@@ -1,0 +1,94 @@
+"""Who is calling: a member of staff, out of the claims that the authorizer has checked.
+
+API Gateway has verified signature, issuer and expiry of the token. What it does not promise is
+that the token is an ID token (the local cloud lets an access token through) and that the user
+pool's administrator filled in every attribute: both are checked here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from redress.rules.errors import Forbidden
+from redress.rules.plan import LANGUAGES
+from redress.rules.ticket import Role
+from redress.store.staff import Member
+
+DEFAULT_CAPACITY = 5
+MOST_CAPACITY = 100
+_RANK = (Role.MANAGER, Role.SUPERVISOR, Role.AGENT)
+_SUBJECT = re.compile(r"[A-Za-z0-9-]{1,64}")
+_TEAM = re.compile(r"[a-z0-9_-]{1,40}")
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
+_CAPACITY = re.compile(r"[0-9]{1,3}")
+
+
+def identify(event: dict[str, Any]) -> Member:
+    """The caller of a proxy event; raises Forbidden saying which claim is missing or malformed."""
+    context = event.get("requestContext")
+    authorizer = context.get("authorizer") if isinstance(context, dict) else None
+    claims = authorizer.get("claims") if isinstance(authorizer, dict) else None
+    if not isinstance(claims, dict):
+        raise Forbidden("sign in first: there are no claims")
+    if claims.get("token_use") != "id":
+        raise Forbidden("send the ID token, not another one")
+    return Member(
+        id=_matching(claims, "sub", _SUBJECT),
+        name=_name(claims),
+        email=_matching(claims, "email", _EMAIL),
+        role=_role(claims.get("cognito:groups")),
+        team=_matching(claims, "custom:team", _TEAM),
+        languages=_languages(claims),
+        capacity=_capacity(claims),
+    )
+
+
+def _matching(claims: dict[str, Any], name: str, pattern: re.Pattern[str]) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str) or not pattern.fullmatch(value.strip()):
+        raise _malformed(name)
+    return value.strip()
+
+
+def _name(claims: dict[str, Any]) -> str:
+    value = claims.get("name")
+    if not isinstance(value, str) or not 1 <= len(value.strip()) <= 100:
+        raise _malformed("name")
+    return value.strip()
+
+
+def _role(groups: Any) -> Role:
+    """The highest role among the groups.
+
+    A REST API hands a list over as the string `[a b]`; other authorizers as `a,b`, `a b` or a list.
+    """
+    if isinstance(groups, str):
+        groups = re.split(r"[\s,]+", groups.strip().removeprefix("[").removesuffix("]"))
+    if isinstance(groups, list):
+        for role in _RANK:
+            if role.value in groups:
+                return role
+    raise _malformed("cognito:groups")
+
+
+def _languages(claims: dict[str, Any]) -> tuple[str, ...]:
+    value = claims.get("custom:languages")
+    given = [part.strip() for part in value.split(",")] if isinstance(value, str) else []
+    if not given or any(language not in LANGUAGES for language in given):
+        raise _malformed("custom:languages")
+    return tuple(dict.fromkeys(given))
+
+
+def _capacity(claims: dict[str, Any]) -> int:
+    value = claims.get("custom:capacity")
+    if value is None:
+        return DEFAULT_CAPACITY
+    text = str(value).strip()
+    if not _CAPACITY.fullmatch(text) or int(text) > MOST_CAPACITY:
+        raise _malformed("custom:capacity")
+    return int(text)
+
+
+def _malformed(name: str) -> Forbidden:
+    return Forbidden(f"the claim '{name}' is missing or malformed: ask your administrator")

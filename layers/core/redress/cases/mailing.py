@@ -1,0 +1,436 @@
+"""Send one mail: what it says and who gets it are decided from the ticket as it is now.
+
+A job names an event and a template, nothing else, so a mail that waited for days still tells the
+truth or is left out.
+
+Each mail goes out once: it is claimed in the table, sent, and recorded. SES cannot tell whether it
+has sent a mail before, so where its answer is lost, or this worker dies before the answer is
+recorded, the claim runs out after LEASE and the mail is sent again: at most one more copy for each
+answer lost or unrecorded, and none without. LEASE is longer than a worker lives (60 s), so two
+workers never send one mail at the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    ProxyConnectionError,
+)
+
+from redress import mail
+from redress.cases.changing import change
+from redress.cases.intake import Promise, promises_of
+from redress.cases.links import Links
+from redress.rules import clocks, lifecycle
+from redress.rules.clocks import Action, ClockName, ClockState
+from redress.rules.errors import NotFound, RedressError
+from redress.rules.mails import Mail, mails_after
+from redress.rules.numbers import normalised
+from redress.rules.plan import LANGUAGES, Plan
+from redress.rules.ticket import Event, Role, State, Ticket, ladders
+from redress.settings import Settings
+from redress.store.plans import Plans
+from redress.store.staff import Member, StaffStore
+from redress.store.tickets import Claim, TicketStore
+
+LEASE = timedelta(minutes=3)
+RECIPIENTS = 50
+"""The most that SES takes in one message."""
+
+NO_RECIPIENT = "no recipient"
+
+_REFUSED = {
+    "MessageRejected",
+    "MailFromDomainNotVerifiedException",
+    "BadRequestException",
+    "NotFoundException",
+}
+"""What SES answers about this mail for good. Anything else it answers may be better later."""
+
+_NEVER_LEFT = (
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ProxyConnectionError,
+)
+"""Failures before anything reached SES; after any other one the mail may have been sent."""
+
+_WRITTEN_BY_A_PERSON = {"reply", "reply_waiting", "progress", "resolution", "resolution_told"}
+_ONLY_WHILE_RUNNING = {"remind", "callback_again", "survey"}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One mail to send, as the relay enqueues it: the event that it follows from, by number."""
+
+    number: str
+    event: int
+    template: str
+    audience: str
+
+    @property
+    def key(self) -> str:
+        """`000003.reply.customer`: names the mail's record."""
+        return f"{self.event:06d}.{self.template}.{self.audience}"
+
+
+class NotAJob(ValueError):
+    """No retry makes this a mail: not a job at all, or one that does not follow from its event."""
+
+
+class NotSentYet(RedressError):
+    """The mail must be tried again; `fault` is a name of an error, never its message."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+
+class Result(StrEnum):
+    SENT = "sent"
+    SENT_BEFORE = "sent_before"
+    REFUSED = "refused"
+    REFUSED_BEFORE = "refused_before"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a job that need not come again. `why` for what was skipped or refused."""
+
+    result: Result
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipient:
+    address: str
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Matter:
+    """What a mail is about: its job, and what the job names, read once."""
+
+    job: Job
+    event: Event
+    ticket: Ticket
+    plan: Plan
+    now: datetime
+
+
+def job_of(body: str) -> Job:
+    """The job in a queue message; raises NotAJob for anything else."""
+    try:
+        job = msgspec.json.decode(body, type=Job)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise NotAJob("not the JSON of a job") from error
+    if normalised(job.number) != job.number or job.event < 1:
+        raise NotAJob("not an event of a ticket")
+    return job
+
+
+class MailingCase:
+    def __init__(
+        self,
+        tickets: TicketStore,
+        staff: StaffStore,
+        plans: Plans,
+        links: Links,
+        base_url: Callable[[], str],
+        sesv2_client: Any,
+        settings: Settings,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tickets, self._staff, self._plans = tickets, staff, plans
+        self._links, self._base_url = links, base_url
+        self._ses, self._settings, self._now = sesv2_client, settings, now
+
+    def send(self, job: Job) -> Done:
+        """Send the mail of a job unless it was sent, refused, or means nothing any more.
+
+        Raises NotAJob for a mail that does not follow from its event, NotSentYet when SES does not
+        take it now or another worker is at it, and what the store raises; the last two come again.
+        """
+        try:
+            ticket = self._tickets.get(job.number)
+            event = self._tickets.event(job.number, job.event)
+        except NotFound:
+            return Done(Result.SKIPPED, "the ticket is gone")
+        if Mail(job.template, job.audience) not in mails_after(event):
+            raise NotAJob(f"no such mail follows from {event.type}")
+        about = _Matter(job, event, ticket, self._plans.get(ticket.plan_version), self._now())
+        if why := _pointless(about):
+            return Done(Result.SKIPPED, why)
+        recipients = self._recipients(ticket, job.audience)
+        done = self._once(about, recipients)
+        if job.template == "acknowledgement" and done.result in (Result.SENT, Result.SENT_BEFORE):
+            # Also when it was sent before: the worker that sent it may have died before this line.
+            change(self._tickets, self._plans, self._now, job.number, lifecycle.acknowledge)
+        return done
+
+    # ---------------------------------------------------------------- once
+
+    def _once(self, about: _Matter, recipients: list[_Recipient]) -> Done:
+        job = about.job
+        raw = self._compose(about, recipients) if recipients else None
+        match self._tickets.claim_mail(job.number, job.key, about.now, LEASE):
+            case Claim.SENT:
+                return Done(Result.SENT_BEFORE)
+            case Claim.REFUSED:
+                return Done(Result.REFUSED_BEFORE)
+            case Claim.HELD:
+                raise NotSentYet("held by another worker")
+            case Claim.WON:
+                pass
+        if raw is None:
+            return self._refuse(job, NO_RECIPIENT)
+        try:
+            answer = self._ses.send_email(
+                FromEmailAddress=self._settings.sender_address,
+                Destination={"ToAddresses": [recipient.address for recipient in recipients]},
+                Content={"Raw": {"Data": raw}},
+            )
+        except ClientError as error:
+            # SES's messages name addresses; only the code goes on, here and in the record.
+            code = error.response.get("Error", {}).get("Code", "Unknown")
+            if code in _REFUSED:
+                return self._refuse(job, code)
+            self._record(job, "failed", fault=code)
+            raise NotSentYet(code) from None
+        except ParamValidationError as error:
+            return self._refuse(job, type(error).__name__)
+        except _NEVER_LEFT as error:
+            self._record(job, "failed", fault=type(error).__name__)
+            raise NotSentYet(type(error).__name__) from None
+        except BotoCoreError as error:
+            # The answer is lost and the mail perhaps sent: the claim stays and must run out first.
+            raise NotSentYet(type(error).__name__) from None
+        self._record(job, "sent", message_id=answer["MessageId"])
+        return Done(Result.SENT)
+
+    def _refuse(self, job: Job, fault: str) -> Done:
+        self._record(job, "refused", fault=fault)
+        return Done(Result.REFUSED, fault)
+
+    def _record(
+        self, job: Job, state: str, *, message_id: str | None = None, fault: str | None = None
+    ) -> None:
+        self._tickets.record_mail(
+            job.number, job.key, state, self._now(), message_id=message_id, fault=fault
+        )
+
+    # ---------------------------------------------------------------- to whom
+
+    def _recipients(self, ticket: Ticket, audience: str) -> list[_Recipient]:
+        """Who gets it: nobody without an address that can be sent to.
+
+        For a supervisor who is not there others answer: those of other teams, then the managers,
+        then the operator, so that a broken promise is always told to somebody.
+        """
+        if audience == Role.CUSTOMER:
+            return _addressed([(ticket.contact.email or "", (ticket.language,))])
+        if audience == Role.AGENT:
+            try:
+                return _reached([self._staff.member(ticket.assignee or "")])
+            except NotFound:
+                return []
+        members = self._staff.members()
+        managers = [member for member in members if member.role is Role.MANAGER]
+        circles = [managers]
+        if audience == Role.SUPERVISOR:
+            supervisors = [member for member in members if member.role is Role.SUPERVISOR]
+            own = [member for member in supervisors if member.team == ticket.team]
+            circles = [own, supervisors, managers]
+        for circle in circles:
+            if found := _reached(circle):
+                return found
+        return _addressed([(self._settings.operator_address, LANGUAGES)])
+
+    # ---------------------------------------------------------------- what it says
+
+    def _compose(self, about: _Matter, recipients: list[_Recipient]) -> bytes:
+        name = _template(about)
+        languages = dict.fromkeys(lang for person in recipients for lang in person.languages)
+        if about.job.audience == Role.CUSTOMER:
+            values = self._to_customer(about)
+            texts = [mail.render(name, about.ticket.language, _needed(name, values))]
+        else:
+            said = self._to_staff(about)
+            texts = [mail.render(name, lang, _needed(name, said(lang))) for lang in languages]
+        return mail.message(
+            self._settings.sender_address,
+            [recipient.address for recipient in recipients],
+            about.ticket.number,
+            mail.joined(texts),
+            about.now,
+            automatic=name not in _WRITTEN_BY_A_PERSON,
+        )
+
+    def _to_customer(self, about: _Matter) -> dict[str, str]:
+        ticket, language = about.ticket, about.ticket.language
+
+        def time(at: datetime) -> str:
+            return mail.moment(at, about.plan.time_zone, language)
+
+        values = {
+            "number": ticket.number,
+            "subject": ticket.subject,
+            "text": about.event.data.get("text", ""),
+            "status_url": f"{self._base_url()}/t/{self._links.status_token(ticket.number)}",
+            "promises": "\n".join(
+                mail.words(language).promise.format(
+                    clock=mail.words(language).clocks[promise.clock], time=time(promise.due_at)
+                )
+                for promise in _ahead(about)
+            ),
+        }
+        if callback := ticket.clocks.get(ClockName.CALLBACK):
+            last = ladders(ticket, about.plan)[ClockName.CALLBACK][-1]
+            values["closes_at"] = time(clocks.rung_at(callback, last))
+        if ticket.resolution:
+            values["resolved_at"] = time(ticket.resolution.at)
+        if survey := ticket.clocks.get(ClockName.SURVEY):
+            token = self._links.survey_token(ticket.number, survey.due_at)
+            values["survey_url"] = f"{self._base_url()}/s/{token}"
+            values["until"] = time(survey.due_at)
+        return values
+
+    def _to_staff(self, about: _Matter) -> Callable[[str], dict[str, str]]:
+        """What a mail to staff says, by language: about the promise, nothing about the customer."""
+        ticket = about.ticket
+        agent = self._name_of(ticket.assignee)
+        due = self._due(about)
+
+        def said(language: str) -> dict[str, str]:
+            words = mail.words(language)
+            return {
+                "number": ticket.number,
+                "kind": words.kinds[ticket.kind],
+                "clock": words.clocks[_clock_name(about)],
+                "due": mail.moment(due, about.plan.time_zone, language),
+                "standing": words.standing[_standing(about)],
+                "agent": agent or words.nobody,
+            }
+
+        return said
+
+    def _due(self, about: _Matter) -> datetime:
+        """When the promise that a mail to staff is about was, or is, due.
+
+        A promise that was broken keeps the due time at which it broke, whatever happened after.
+        """
+        event = about.event
+        if event.data.get("action") == Action.BREACH:
+            return datetime.fromisoformat(event.data["due_at"])
+        if event.data.get("action") == Action.ESCALATE:
+            for earlier in reversed(self._tickets.history(about.ticket.number)):
+                data = earlier.data
+                if (
+                    earlier.number < event.number
+                    and data.get("action") == Action.BREACH
+                    and data["clock"] == event.data["clock"]
+                ):
+                    return datetime.fromisoformat(data["due_at"])
+        return about.ticket.clocks[_clock_name(about)].due_at
+
+    def _name_of(self, agent: str | None) -> str | None:
+        if agent is None:
+            return None
+        try:
+            return self._staff.member(agent).name
+        except NotFound:
+            return None
+
+
+def _template(about: _Matter) -> str:
+    """The file of a job's template: some have a second one for when the matter has moved on."""
+    ticket, event = about.ticket, about.event
+    match about.job.template:
+        case "acknowledgement" if not _ahead(about):
+            return "acknowledgement_late"
+        case "reply" if event.data["wait_for_customer"] and ticket.state is State.WAITING:
+            return "reply_waiting"
+        case "resolution" if not _is_asked(ticket, event):
+            return "resolution_told"
+        case name:
+            return name
+
+
+def _is_asked(ticket: Ticket, event: Event) -> bool:
+    """Whether the customer can still answer if this resolution solved it."""
+    resolution = ticket.resolution
+    return ticket.state is State.RESOLVED and resolution is not None and resolution.at == event.at
+
+
+def _ahead(about: _Matter) -> list[Promise]:
+    """The promises to the customer that can still be kept: none is told that is broken already."""
+    return [
+        promise
+        for promise in promises_of(about.ticket, about.now)
+        if promise.state == "running" and promise.due_at > about.now
+    ]
+
+
+def _needed(name: str, values: Mapping[str, str]) -> dict[str, str]:
+    return {placeholder: values[placeholder] for placeholder in mail.PLACEHOLDERS[name]}
+
+
+def _pointless(about: _Matter) -> str | None:
+    """Why a mail means nothing any more, or None when it does."""
+    job, ticket = about.job, about.ticket
+    if job.audience == Role.CUSTOMER and ticket.contact.email is None:
+        return "the customer has no email address"
+    if job.audience == Role.AGENT and ticket.assignee is None:
+        return "nobody has the ticket"
+    if job.template in _ONLY_WHILE_RUNNING:
+        clock = ticket.clocks[_clock_name(about)]
+        if clock.state is not ClockState.RUNNING or _began_anew(about):
+            return "the clock does not run any more"
+        if clock.fired > about.event.data["rung"] + 1:
+            return "a later rung has fired"
+    if job.template == "survey" and ticket.clocks[ClockName.SURVEY].due_at <= about.now:
+        return "the survey is over"
+    return None
+
+
+def _clock_name(about: _Matter) -> ClockName:
+    """Which promise a mail to staff is about; the solution, where its event names none."""
+    return ClockName(about.event.data.get("clock", ClockName.RESOLUTION))
+
+
+def _began_anew(about: _Matter) -> bool:
+    """Whether the clock was started again after the event: the event is about the one before."""
+    return about.ticket.clocks[_clock_name(about)].started_at > about.event.at
+
+
+def _standing(about: _Matter) -> str:
+    """What became of the promise: an entry of `Words.standing`."""
+    if about.job.template != "disputed" and _began_anew(about):
+        return ClockState.STOPPED
+    return about.ticket.clocks[_clock_name(about)].state
+
+
+def _reached(members: Iterable[Member]) -> list[_Recipient]:
+    return _addressed((member.email, member.languages[:1]) for member in members)
+
+
+def _addressed(people: Iterable[tuple[str, tuple[str, ...]]]) -> list[_Recipient]:
+    """Those with an address that SES takes. Whose language is not known gets all of them."""
+    return [
+        _Recipient(address, tuple(lang for lang in languages if lang in LANGUAGES) or LANGUAGES)
+        for email, languages in people
+        if (address := mail.deliverable(email))
+    ][:RECIPIENTS]

@@ -1,0 +1,276 @@
+"""`make demo`: real complaints from the web form to the monthly scorecard, before one's eyes.
+
+Starts the local cloud, deploys the real template, publishes a paced plan, plays `local.story` and
+closes with the month's scorecards. Everything shown is read back through the public doors. Ends
+with `demo: ok`, or says which promise was broken and exits 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import boto3
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from local import stack
+from local.doors import DoorError, Staff, sign_in, wait_for
+from local.story import Scene, World, scenes
+
+PACE = 3600
+HAPPY_PATH = 6
+_COLOURS = {
+    "urgent": "bright_red",
+    "breached": "red",
+    "in time": "green",
+    "disputed": "magenta",
+    "request": "cyan",
+    "suggestion": "blue",
+    "withdrawn": "yellow",
+}
+_QUIET = {"assigned", "queued"}
+
+
+class Timeline:
+    """Reads every ticket of the story again and again, and prints what has happened since."""
+
+    def __init__(self, console: Console, manager: Staff) -> None:
+        self._console, self._manager = console, manager
+        self._titles: dict[str, str] = {}
+        self._seen: dict[str, int] = {}
+        self._heads: dict[str, Any] = {}
+        self._began = time.time()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+
+    def opened(self, number: str, title: str) -> None:
+        with self._lock:
+            self._titles[number] = title
+            self._seen[number] = 0
+
+    def stop(self) -> None:
+        self._over.set()
+
+    def watch(self) -> None:
+        """Until told to stop; one last look after that, so that nothing goes unseen."""
+        with Live(console=self._console, refresh_per_second=4, transient=True) as live:
+            while True:
+                over = self._over.is_set()
+                with self._lock:
+                    numbers = list(self._titles)
+                for number in numbers:
+                    try:
+                        self._look(number)
+                    except DoorError:
+                        continue  # seen again on the next round; the scenes judge, not this view
+                live.update(self._table())
+                if over:
+                    return
+                self._over.wait(0.4)
+
+    def _look(self, number: str) -> None:
+        head = self._manager.read(number)
+        self._heads[number] = head
+        for event in head["timeline"][self._seen[number] :]:
+            self._console.print(self._line(number, event))
+        self._seen[number] = len(head["timeline"])
+
+    def _line(self, number: str, event: dict[str, Any]) -> Text:
+        seconds = datetime.fromisoformat(event["at"]).timestamp() - self._began
+        title = self._titles[number]
+        line = Text(f"{seconds:6.1f} s  ")
+        line.append(f"{number}  ", style="bold")
+        line.append(f"{title:<11}", style=_COLOURS[title])
+        line.append(f"{event['type'].replace('_', ' '):<17}", style=self._style(event))
+        line.append(self._detail(event), style="dim")
+        line.truncate(self._console.width, overflow="ellipsis")
+        return line
+
+    @staticmethod
+    def _style(event: dict[str, Any]) -> str:
+        if event["type"] == "rung_fired":
+            return "bold red" if event["data"]["action"] in ("breach", "escalate") else "yellow"
+        return "dim" if event["type"] in _QUIET else "bold"
+
+    @staticmethod
+    def _detail(event: dict[str, Any]) -> str:
+        data = event["data"]
+        match event["type"]:
+            case "opened":
+                return f"{data['kind']} [{data['language']}] {data['subject']}"
+            case "rung_fired":
+                told = ", ".join(data["notify"])
+                return f"{data['clock']}: {data['action']}" + (f" -> {told}" if told else "")
+            case "closed":
+                return str(data["closure"])
+            case "surveyed":
+                return f"overall {data['answers']['overall']}"
+            case "assigned":
+                return str(data["why"])
+        text = str(data.get("text") or data.get("why") or data.get("by") or "")
+        return text.partition("\n")[0]
+
+    def _table(self) -> Table:
+        table = Table(box=None, padding=(0, 2, 0, 0), title=None)
+        for heading in ("ticket", "scene", "state", "next promise", "escalated to"):
+            table.add_column(heading, style="dim")
+        for number, head in self._heads.items():
+            due = head.get("due_at")
+            left = datetime.fromisoformat(due).timestamp() - time.time() if due else None
+            table.add_row(
+                number,
+                self._titles[number],
+                head["state"],
+                "" if left is None or head["state"] == "closed" else f"in {left:.0f} s",
+                head.get("escalation") or "",
+            )
+        return table
+
+
+def play(console: Console, running: stack.Outputs) -> dict[str, str]:
+    """Play all scenes side by side; the number of each by title (the last of its title)."""
+    cognito = boto3.client("cognito-idp", **running.client_arguments())
+    staff = {
+        user: sign_in(
+            cognito,
+            running.stack["UserPoolClientId"],
+            running.base_url,
+            user,
+            entry["password"],
+            entry["groups"][0],
+        )
+        for user, entry in running.staff.items()
+    }
+    manager = next(member for member in staff.values() if member.role == "manager")
+    timeline = Timeline(console, manager)
+    world = World(running.base_url, running.endpoint_url, staff, timeline.opened)
+    watcher = threading.Thread(target=timeline.watch, name="timeline")
+    watcher.start()
+    played: dict[str, str] = {}
+    broken: list[str] = []
+
+    def act(scene: Scene) -> None:
+        try:
+            played[scene.title] = scene.play(world)
+        except DoorError as error:
+            broken.append(f"{scene.title}: {error}")
+
+    cast = scenes()
+    with ThreadPoolExecutor(max_workers=len(cast)) as pool:
+        list(pool.map(act, cast))
+    timeline.stop()
+    watcher.join()
+    if broken:
+        raise DoorError("\n".join(broken))
+    happy = states_entered(running, played["in time"])
+    console.print(f"\nworkflow of an answered complaint: {len(happy)} states, {' > '.join(happy)}")
+    if len(happy) > HAPPY_PATH:
+        raise DoorError(f"the happy path enters {len(happy)} states, not {HAPPY_PATH}")
+    close_the_month(console, staff)
+    return played
+
+
+def states_entered(running: stack.Outputs, number: str) -> list[str]:
+    """The states that the console's graph shows as passed: each is one billed transition."""
+    machines = boto3.client("stepfunctions", **running.client_arguments())
+    machine = running.stack["TicketMachineArn"]
+    execution = f"{machine.replace(':stateMachine:', ':execution:')}:{number}-1"
+
+    def ended() -> bool:
+        return bool(machines.describe_execution(executionArn=execution)["status"] != "RUNNING")
+
+    wait_for(ended, f"the workflow of {number} ends", 20)
+    history = machines.get_execution_history(executionArn=execution, maxResults=1000)
+    return [
+        event["stateEnteredEventDetails"]["name"]
+        for event in history["events"]
+        if "stateEnteredEventDetails" in event
+    ]
+
+
+def close_the_month(console: Console, staff: dict[str, Staff]) -> None:
+    """Ratings by the supervisors, the scores' own state machine, the cards as the API tells them."""
+    manager = next(member for member in staff.values() if member.role == "manager")
+    zone = ZoneInfo(manager.get("/plan")["time_zone"])
+    period = datetime.now(zone).strftime("%Y-%m")
+    agents = [member for member in staff.values() if member.role == "agent"]
+    for number, agent in enumerate(agents):
+        rating = {"attitude": 5 - number % 2, "knowledge": 4, "comment": "as seen this month"}
+        manager.send("PUT", f"/ratings/{period}/{agent.id}", rating)
+    manager.send("POST", f"/scorecards/{period}", {})
+
+    def scored() -> list[Any] | None:
+        cards: list[Any] = manager.get(f"/scorecards/{period}")["cards"]
+        return cards if {card["agent"] for card in cards} >= {a.id for a in agents} else None
+
+    cards = wait_for(scored, f"every agent has a scorecard of {period}", 30)
+    names = {agent.id: agent.user for agent in agents}
+    for card in sorted(cards, key=lambda card: names.get(card["agent"], "")):
+        if card["agent"] in names:
+            show(console, names[card["agent"]], card)
+    again = {card["agent"]: card["digest"] for card in cards}
+    manager.send("POST", f"/scorecards/{period}", {})
+    time.sleep(3)
+    second = {c["agent"]: c["digest"] for c in manager.get(f"/scorecards/{period}")["cards"]}
+    if {agent: second.get(agent) for agent in again} != again:
+        raise DoorError("scoring the same month again gives the same cards")
+
+
+def show(console: Console, name: str, card: dict[str, Any]) -> None:
+    """One scorecard, with the tickets behind every number."""
+    preview = "  (preview: the month is still open)" if card["preview"] else ""
+    table = Table(title=f"{escape(name)}  {card['period']}{preview}", title_justify="left")
+    for heading in ("component", "weight", "value", "samples", "evidence"):
+        table.add_column(heading, overflow="fold")
+    for part in card["components"]:
+        evidence = ", ".join(
+            f"{'+' if entry.get('counts_for', True) else '-'}{entry['number']}"
+            for entry in part["evidence"]
+            if entry.get("number")
+        )
+        table.add_row(
+            part["name"],
+            f"{part['weight']} %",
+            str(part["score"]) if part["counted"] else "too few",
+            str(part["samples"]),
+            evidence,
+        )
+    console.print(table)
+    grade = card["grade"] or "no grade"
+    console.print(f"total [bold]{card['total'] or '-'}[/bold], grade [bold]{grade}[/bold]\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0: any free port")
+    parser.add_argument("--pace", type=int, default=PACE, help="how many times faster")
+    parser.add_argument("--keep", action="store_true", help="leave the local cloud running")
+    given = parser.parse_args(arguments)
+    console = Console(highlight=False)
+    began = time.monotonic()
+    running = stack.up(port=given.port, pace=given.pace, console=console)
+    try:
+        console.print(f"up after {time.monotonic() - began:.0f} s; the story begins\n")
+        play(console, running)
+    except DoorError as broken:
+        console.print(f"\n[bold red]demo: a promise was broken[/bold red]\n{escape(str(broken))}")
+        return 1
+    finally:
+        if not given.keep:
+            stack.down(console=console)
+    console.print(f"[bold green]demo: ok[/bold green] ({time.monotonic() - began:.0f} s)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

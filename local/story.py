@@ -1,0 +1,437 @@
+"""The story that `make demo` plays: complaints and other matters, each through its whole life.
+
+Each scene acts through the public doors only and checks what was promised with what it reads
+back; a broken promise raises DoorError naming it. Times are those of the paced plan.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from local.doors import (
+    DoorError,
+    Receipt,
+    Staff,
+    act_on_page,
+    call,
+    mailbox,
+    submit_by_form,
+    submit_by_json,
+    wait_for,
+)
+
+PATIENCE_S = 20.0
+TIMER_BOUND_S = 5.0
+
+
+@dataclass(frozen=True)
+class World:
+    """Where the story plays: the doors, and who is on duty (by user name)."""
+
+    base_url: str
+    endpoint_url: str
+    staff: dict[str, Staff]
+    opened: Callable[[str, str], None]
+    """Called with a ticket's number and its scene's title as soon as the number is known."""
+
+    def by_id(self, agent: str) -> Staff:
+        return next(member for member in self.staff.values() if member.id == agent)
+
+    @property
+    def manager(self) -> Staff:
+        return next(member for member in self.staff.values() if member.role == "manager")
+
+
+def body(
+    kind: str,
+    language: str,
+    name: str,
+    subject: str,
+    description: str,
+    *,
+    email: str | None = None,
+    phone: str | None = None,
+    remedy: str | None = None,
+) -> dict[str, Any]:
+    contact = {"name": name}
+    if email:
+        contact["email"] = email
+    if phone:
+        contact["phone"] = phone
+    found: dict[str, Any] = {
+        "kind": kind,
+        "language": language,
+        "subject": subject,
+        "description": description,
+        "contact": contact,
+        "consent": True,
+    }
+    if remedy:
+        found["wished_remedy"] = remedy
+    return found
+
+
+# ---------------------------------------------------------------- what every scene uses
+
+
+def start(world: World, title: str, submission: dict[str, Any], *, form: bool) -> Receipt:
+    submit = submit_by_form if form else submit_by_json
+    receipt = submit(world.base_url, submission)
+    world.opened(receipt.number, title)
+    return receipt
+
+
+def agent_of(world: World, number: str) -> Staff:
+    """Who got the ticket, once somebody did."""
+
+    def assigned() -> str | None:
+        found: str | None = world.manager.read(number)["assignee"]
+        return found
+
+    return world.by_id(wait_for(assigned, f"{number} is assigned to an agent", PATIENCE_S))
+
+
+def work_list_has(agent: Staff, number: str) -> None:
+    """The agent finds the ticket on their work list."""
+    wait_for(
+        lambda: any(item["number"] == number for item in agent.get("/work")["items"]),
+        f"{number} is on the work list of {agent.user}",
+        PATIENCE_S,
+    )
+
+
+def acknowledged(world: World, number: str) -> None:
+    wait_for(
+        lambda: world.manager.read(number)["acknowledged_at"],
+        f"{number} is acknowledged",
+        PATIENCE_S,
+    )
+
+
+def state_is(world: World, number: str, *states: str) -> Any:
+    def there() -> Any:
+        found = world.manager.read(number)
+        return found if found["state"] in states else None
+
+    return wait_for(there, f"{number} is {' or '.join(states)}", PATIENCE_S)
+
+
+def expect(truth: object, promise: str) -> None:
+    if not truth:
+        raise DoorError(promise)
+
+
+def promise(ticket: Any, clock: str) -> str:
+    """The state of one promise as the API tells it."""
+    found: str = next(p["state"] for p in ticket["promises"] if p["clock"] == clock)
+    return found
+
+
+def fired(ticket: Any, clock: str) -> list[str]:
+    """What the rungs of one clock did, in their order."""
+    return [
+        event["data"]["action"]
+        for event in ticket["timeline"]
+        if event["type"] == "rung_fired" and event["data"]["clock"] == clock
+    ]
+
+
+def solved(kind: str, **more: Any) -> dict[str, Any]:
+    if kind == "complaint":
+        return {"outcome": "upheld", "remedy": "refund", "root_cause": "packing", **more}
+    return more
+
+
+def confirm_and_rate(world: World, receipt: Receipt, score: int) -> None:
+    """The customer says on the page that it is solved, and answers the survey that opens there."""
+    state_is(world, receipt.number, "resolved")
+    act_on_page(receipt, "confirm", {})
+    act_on_page(
+        receipt,
+        "survey",
+        {"overall": str(score), "speed": str(score), "attitude": str(min(5, score + 1))},
+    )
+    closed = state_is(world, receipt.number, "closed")
+    expect(closed["closure"] == "confirmed", f"{receipt.number} closes as confirmed")
+
+
+# ---------------------------------------------------------------- the scenes
+
+
+def answered_in_time(world: World, title: str, submission: dict[str, Any], score: int) -> str:
+    """Acknowledged, answered, solved, confirmed, rated: every promise kept, no rung fired."""
+    receipt = start(world, title, submission, form=True)
+    agent = agent_of(world, receipt.number)
+    work_list_has(agent, receipt.number)
+    acknowledged(world, receipt.number)
+    agent.change(receipt.number, "replies", text="We have your order before us and are checking.")
+    agent.change(
+        receipt.number,
+        "resolution",
+        text="The parcel was packed badly. A new one left today; the postage is refunded.",
+        **solved(submission["kind"]),
+    )
+    confirm_and_rate(world, receipt, score)
+    ticket = world.manager.read(receipt.number)
+    expect(
+        promise(ticket, "first_response") == "kept" and promise(ticket, "resolution") == "kept",
+        f"{receipt.number}: first response and resolution in time",
+    )
+    expect(
+        any(receipt.number in mail.subject for mail in _mails(world, submission)),
+        f"{receipt.number}: the mails carry the number",
+    )
+    return receipt.number
+
+
+def breached(world: World, title: str, submission: dict[str, Any]) -> str:
+    """Nobody answers: reminders, breach to the supervisor, then the manager, who takes it up."""
+    receipt = start(world, title, submission, form=True)
+    number = receipt.number
+    wait_for(
+        lambda: "escalate" in fired(world.manager.read(number), "first_response"),
+        f"{number} climbs to the manager",
+        60,
+    )
+    ticket = world.manager.read(number)
+    ladder = ["remind", "remind", "breach", "escalate"]
+    for clock in ("reaction", "first_response"):
+        expect(fired(ticket, clock) == ladder, f"{number}: each rung of {clock} fires once")
+    expect(ticket["escalation"] == "manager", f"{number}: the manager is told")
+    for event in ticket["timeline"]:
+        if event["type"] == "rung_fired":
+            at = datetime.fromisoformat(event["at"])
+            late = (at - datetime.fromisoformat(event["data"]["due_at"])).total_seconds()
+            expect(0 <= late <= TIMER_BOUND_S, f"{number}: rung {late:.1f} s after its time")
+    world.manager.change(number, "replies", text="I am the manager. This should not have happened.")
+    world.manager.change(
+        number,
+        "resolution",
+        text="The charge was booked twice; it is refunded today.",
+        **solved("complaint", root_cause="billing"),
+    )
+    confirm_and_rate(world, receipt, 2)
+    expect(
+        promise(world.manager.read(number), "first_response") == "missed",
+        f"{number}: the missed promise is told",
+    )
+    return number
+
+
+def disputed(world: World, title: str, submission: dict[str, Any]) -> str:
+    """Solved too lightly, disputed at callback, reopened, solved again."""
+    receipt = start(world, title, submission, form=True)
+    number = receipt.number
+    agent = agent_of(world, number)
+    acknowledged(world, number)
+    agent.change(number, "resolution", text="We sent you a voucher.", **solved("complaint"))
+    state_is(world, number, "resolved")
+    act_on_page(receipt, "dispute", {"text": "A voucher does not repair the machine."})
+    reopened = wait_for(
+        lambda: _if(world.manager.read(number), lambda t: t["round"] == 2 and t["assignee"]),
+        f"{number} is reopened and assigned again",
+        PATIENCE_S,
+    )
+    expect(reopened["priority"] == "urgent", f"{number}: the priority rises")
+    agent = world.by_id(reopened["assignee"])
+    agent.change(number, "replies", text="You are right. A technician comes tomorrow at 9.")
+    agent.change(number, "resolution", text="The pump was replaced.", **solved("complaint"))
+    confirm_and_rate(world, receipt, 4)
+    return number
+
+
+def urgent(world: World, title: str, submission: dict[str, Any]) -> str:
+    """Only a phone number: the page is the acknowledgement, a person makes the callback."""
+    receipt = start(world, title, submission, form=True)
+    number = receipt.number
+    agent = agent_of(world, number)
+    agent.change(number, "replies", text="The line is cut off; please leave the room.")
+    agent.change(number, "resolution", text="An electrician replaced the socket.")
+    state_is(world, number, "resolved")
+    agent.change(number, "callbacks", outcome="confirmed", text="She says all is well.")
+    ticket = state_is(world, number, "confirmed")
+    expect(ticket["acknowledged_at"], f"{number}: the page counts as the acknowledgement")
+    expect(promise(ticket, "first_response") == "kept", f"{number}: contacted at once")
+    return number
+
+
+def service_request(world: World, title: str, submission: dict[str, Any]) -> str:
+    """Waits for the customer's papers while the clock rests; the survey comes by mail."""
+    receipt = start(world, title, submission, form=False)
+    number = receipt.number
+    agent = agent_of(world, number)
+    acknowledged(world, number)
+    agent.change(
+        number, "replies", text="Please send us the new licence.", wait_for_customer=True
+    )
+    waiting = state_is(world, number, "waiting")
+    expect(promise(waiting, "resolution") == "paused", f"{number}: the clock rests")
+    time.sleep(3)
+    act_on_page(receipt, "write", {"text": "Here is the licence number: 4403-8812."})
+    opened = state_is(world, number, "open")
+    expect(promise(opened, "resolution") == "running", f"{number}: the clock goes on")
+    agent.change(number, "resolution", text="The account now carries the new name.")
+    state_is(world, number, "resolved")
+    act_on_page(receipt, "confirm", {})
+    link = wait_for(
+        lambda: _survey_link(world, submission), f"{number}: the survey comes by mail", 40
+    )
+    answer = call("POST", link, form={"overall": "5", "comment": "Quick and kind."})
+    expect(answer.status in (200, 303), f"{number}: the survey link takes the answer")
+    state_is(world, number, "closed")
+    return number
+
+
+def suggestion(world: World, title: str, submission: dict[str, Any]) -> str:
+    """A suggestion has an owner and an answer, and then it is done."""
+    receipt = start(world, title, submission, form=True)
+    agent = agent_of(world, receipt.number)
+    agent.change(receipt.number, "resolution", text="Thank you. It is on the list for spring.")
+    closed = state_is(world, receipt.number, "closed")
+    expect(closed["closure"] == "answered", f"{receipt.number}: closed as answered")
+    return receipt.number
+
+
+def withdrawn(world: World, title: str, submission: dict[str, Any]) -> str:
+    """The customer takes it back; every promise ends without blame."""
+    receipt = start(world, title, submission, form=True)
+    agent_of(world, receipt.number)
+    act_on_page(receipt, "withdraw", {"text": "Found it myself.", "confirm": "on"})
+    closed = state_is(world, receipt.number, "closed")
+    expect(closed["closure"] == "withdrawn", f"{receipt.number}: closed as withdrawn")
+    expect(
+        promise(closed, "resolution") == "cancelled", f"{receipt.number}: nothing kept or missed"
+    )
+    return receipt.number
+
+
+def _if[T](value: T, holds: Callable[[T], object]) -> T | None:
+    return value if holds(value) else None
+
+
+def _mails(world: World, submission: dict[str, Any]) -> list[Any]:
+    return mailbox(world.endpoint_url, submission["contact"]["email"])
+
+
+def _survey_link(world: World, submission: dict[str, Any]) -> str | None:
+    for mail in _mails(world, submission):
+        if found := re.search(rf"{re.escape(world.base_url)}/s/[\w.-]+", mail.text):
+            return found[0]
+    return None
+
+
+@dataclass(frozen=True)
+class Scene:
+    title: str
+    play: Callable[[World], str]
+
+
+def scenes() -> list[Scene]:
+    """Eleven tickets of all five kinds in three languages."""
+
+    def scene(title: str, act: Callable[..., str], submission: dict[str, Any], *more: Any) -> Scene:
+        return Scene(title, lambda world: act(world, title, submission, *more))
+
+    good = [
+        ("王小明", "收到的杯子碎了", "包裹打开时三个杯子都碎了，盒子里没有填充物。", 5),
+        ("李静", "发错了颜色", "我订的是蓝色，寄来的是红色，已经拍照。", 5),
+        ("赵磊", "退款迟迟不到账", "两周前退的货，款项到今天还没有到账。", 4),
+        ("陈芳", "客服电话打不通", "连续三天打不通，只能听音乐等待。", 3),
+    ]
+    return [
+        scene(
+            "urgent",
+            urgent,
+            body(
+                "urgent",
+                "zh-CN",
+                "孙丽",
+                "插座冒烟",
+                "新装的插座在冒烟，家里有孩子，请马上联系我！",
+                phone="+86 755 2345 6789",
+            ),
+        ),
+        scene(
+            "breached",
+            breached,
+            body(
+                "complaint",
+                "en",
+                "Margaret Hale",
+                "Charged twice for one order",
+                "My card was charged twice on Monday. I wrote two mails and nobody answered.",
+                email="margaret@customer.example",
+                remedy="Refund the second charge.",
+            ),
+        ),
+        *(
+            scene(
+                "in time",
+                answered_in_time,
+                body(
+                    "complaint",
+                    "zh-CN",
+                    name,
+                    subject,
+                    text,
+                    email=f"in-time-{index}@customer.example",
+                    remedy="重新寄送" if index == 0 else None,
+                ),
+                score,
+            )
+            for index, (name, subject, text, score) in enumerate(good)
+        ),
+        scene(
+            "disputed",
+            disputed,
+            body(
+                "complaint",
+                "zh-TW",
+                "林美玲",
+                "咖啡機修了又壞",
+                "上個月才修好的咖啡機又漏水了，希望這次真的解決。",
+                email="meiling@customer.example",
+            ),
+        ),
+        scene(
+            "request",
+            service_request,
+            body(
+                "service_request",
+                "en",
+                "Oakfield Ltd",
+                "Change of company name",
+                "We have a new name since October. Please change it on our account.",
+                email="office@customer.example",
+            ),
+        ),
+        scene(
+            "suggestion",
+            suggestion,
+            body(
+                "feedback",
+                "zh-TW",
+                "黃大衛",
+                "希望有夜間取貨",
+                "如果晚上十點以後也能取貨就太好了。",
+                email="david@customer.example",
+            ),
+        ),
+        scene(
+            "withdrawn",
+            withdrawn,
+            body(
+                "inquiry",
+                "zh-CN",
+                "周敏",
+                "发票在哪里下载",
+                "找不到电子发票的下载入口。",
+                email="min@customer.example",
+            ),
+        ),
+    ]
