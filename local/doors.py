@@ -179,9 +179,9 @@ class Staff:
         return self.send("POST", f"/tickets/{number}/{what}", {"version": version, **body})
 
 
-def sign_in(cognito: Any, client_id: str, base_url: str, user: str, password: str, role: str) -> (
-    Staff
-):
+def sign_in(
+    cognito: Any, client_id: str, base_url: str, user: str, password: str, role: str
+) -> Staff:
     """A member of staff by their password; the ID token is what the API checks."""
     import base64
 

@@ -266,9 +266,7 @@ def service_request(world: World, title: str, submission: dict[str, Any]) -> str
     number = receipt.number
     agent = agent_of(world, number)
     acknowledged(world, number)
-    agent.change(
-        number, "replies", text="Please send us the new licence.", wait_for_customer=True
-    )
+    agent.change(number, "replies", text="Please send us the new licence.", wait_for_customer=True)
     waiting = state_is(world, number, "waiting")
     expect(promise(waiting, "resolution") == "paused", f"{number}: the clock rests")
     time.sleep(3)
@@ -332,16 +330,18 @@ class Scene:
 
 
 def scenes() -> list[Scene]:
-    """Eleven tickets of all five kinds in three languages."""
+    """Twelve tickets of all five kinds in three languages."""
 
     def scene(title: str, act: Callable[..., str], submission: dict[str, Any], *more: Any) -> Scene:
         return Scene(title, lambda world: act(world, title, submission, *more))
 
     good = [
-        ("王小明", "收到的杯子碎了", "包裹打开时三个杯子都碎了，盒子里没有填充物。", 5),
-        ("李静", "发错了颜色", "我订的是蓝色，寄来的是红色，已经拍照。", 5),
-        ("赵磊", "退款迟迟不到账", "两周前退的货，款项到今天还没有到账。", 4),
-        ("陈芳", "客服电话打不通", "连续三天打不通，只能听音乐等待。", 3),
+        ("zh-CN", "王小明", "收到的杯子碎了", "包裹打开时三个杯子都碎了，盒子里没有填充物。", 5),
+        ("en", "Tom Baker", "Wrong colour delivered", "I ordered blue, a red one came.", 5),
+        ("zh-CN", "赵磊", "退款迟迟不到账", "两周前退的货，款项到今天还没有到账。", 4),
+        ("en", "Ruth Lindqvist", "Lid broken on arrival", "The lid of the pot is cracked.", 4),
+        ("zh-CN", "陈芳", "客服电话打不通", "连续三天打不通，只能听音乐等待。", 3),
+        ("en", "Samuel Ortiz", "Driver left the parcel outside", "It rained; the book is soaked.", 5),
     ]
     return [
         scene(
@@ -375,7 +375,7 @@ def scenes() -> list[Scene]:
                 answered_in_time,
                 body(
                     "complaint",
-                    "zh-CN",
+                    language,
                     name,
                     subject,
                     text,
@@ -384,7 +384,7 @@ def scenes() -> list[Scene]:
                 ),
                 score,
             )
-            for index, (name, subject, text, score) in enumerate(good)
+            for index, (language, name, subject, text, score) in enumerate(good)
         ),
         scene(
             "disputed",

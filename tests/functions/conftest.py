@@ -11,9 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -23,21 +21,18 @@ from moto import mock_aws
 
 from redress import wiring
 from redress.rules import lifecycle
-from redress.rules.intake import parse
 from redress.rules.numbers import new_number
 from redress.rules.routing import Presence
 from redress.rules.ticket import Role, Ticket
-from redress.store import keys
 from redress.store.models import Models
 from redress.store.plans import Plans
 from redress.store.staff import Member, StaffStore
 from redress.store.tickets import TicketStore
+from tests.builders import ROOT, Clock, submission, table_definition
 
-ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
 TABLE = "redress-test"
 BASE_ADDRESS = "https://service.example.com/live"
-START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -51,14 +46,6 @@ ENVIRONMENT = {
     "SENDER_ADDRESS": "service@example.com",
 }
 
-_INDEXES = {
-    keys.OWNER_INDEX: ("owner_pk", "owner_sk"),
-    keys.OPEN_INDEX: ("open_pk", "open_sk"),
-    keys.AWAKE_INDEX: ("awake", "awake_since"),
-    keys.PRESENT_INDEX: ("duty_pk", "duty_sk"),
-}
-
-
 @dataclass
 class Context:
     """What of Lambda's context the logger and the metrics read."""
@@ -67,20 +54,6 @@ class Context:
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = f"arn:aws:lambda:{REGION}:123456789012:function:redress-function"
     aws_request_id: str = "5f0e3a52-8f3c-4c43-9d0f-0c8a3d1b7e11"
-
-
-@dataclass
-class Clock:
-    """The product's clock, held still; `advance` moves it on."""
-
-    moment: datetime = START
-
-    def now(self) -> datetime:
-        return self.moment
-
-    def advance(self, **by: float) -> datetime:
-        self.moment += timedelta(**by)
-        return self.moment
 
 
 @pytest.fixture
@@ -99,7 +72,7 @@ def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     with mock_aws():
-        _create_table()
+        boto3.client("dynamodb").create_table(**table_definition(TABLE))
         boto3.client("ssm").put_parameter(
             Name=ENVIRONMENT["BASE_ADDRESS_PARAMETER"], Value=BASE_ADDRESS, Type="String"
         )
@@ -109,34 +82,6 @@ def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         _forget_wiring()
         yield TABLE
         _forget_wiring()
-
-
-def _create_table() -> None:
-    names = {"pk", "sk", *(name for pair in _INDEXES.values() for name in pair)}
-    boto3.client("dynamodb").create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in sorted(names)
-        ],
-        KeySchema=_key_schema("pk", "sk"),
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": index,
-                "KeySchema": _key_schema(*pair),
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-            for index, pair in _INDEXES.items()
-        ],
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-    )
-
-
-def _key_schema(hash_key: str, range_key: str) -> Any:
-    return [
-        {"AttributeName": hash_key, "KeyType": "HASH"},
-        {"AttributeName": range_key, "KeyType": "RANGE"},
-    ]
 
 
 def _forget_wiring() -> None:
@@ -196,17 +141,10 @@ class Opener:
         self, kind: str = "complaint", agent: str | None = None, **fields: Any
     ) -> Ticket:
         """A new ticket of this kind; `fields` change the submission (contact, language, ...)."""
-        body = {
-            "kind": kind,
-            "subject": "The kettle leaks",
-            "description": "It leaks at the handle since the second day.",
-            "contact": {"name": "Li Na", "email": "li.na@example.com"},
-            "language": "zh-CN",
-            "consent": True,
-            **fields,
-        }
         plan = self.stores.plans.current()
-        change = lifecycle.open_ticket(parse(body, "api"), new_number(), plan, self.clock.now())
+        change = lifecycle.open_ticket(
+            submission(kind, **fields), new_number(), plan, self.clock.now()
+        )
         self.stores.tickets.open(change, change.after.number, "fingerprint")
         ticket = change.after
         if agent is not None:

@@ -113,9 +113,12 @@ def joined(texts: Sequence[Text]) -> Text:
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks and control characters: fit for a header."""
+    """The text without line breaks and control characters: fit for a header.
+
+    `=?` would begin an encoded word (RFC 2047), in which a line break can hide: it is taken apart.
+    """
     plain = "".join(" " if unicodedata.category(c) in _BREAKS else c for c in text)
-    return " ".join(plain.split())
+    return " ".join(plain.replace("=?", "= ?").split())
 
 
 _BREAKS = frozenset({"Cc", "Cs", "Zl", "Zp"})

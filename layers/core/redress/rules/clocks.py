@@ -90,7 +90,7 @@ class Clock:
     """How many rungs of its ladder have acted; the next one is `ladder[fired]`."""
     stopped_at: datetime | None = None
     breached: bool = False
-    """Its breach was recorded, and with it whose it is; a later ladder records it again for nobody."""
+    """Its breach was recorded, for whoever held it then: no later plan lays it to another."""
 
     @property
     def missed(self) -> bool:

@@ -73,10 +73,11 @@ def parse(body: Any, channel: str) -> Submission:
     kind = body.get("kind")
     if kind is None or kind == "":
         kind = DEFAULT_KIND
-    elif kind not in KINDS:
+    elif not isinstance(kind, str) or kind not in KINDS:
         faults.append(Fault("/kind", "unknown_kind", f"one of {', '.join(KINDS)}"))
     language = body.get("language")
-    if language not in LANGUAGES:
+    if not isinstance(language, str) or language not in LANGUAGES:
+        language = ""
         faults.append(Fault("/language", "unknown_language", f"one of {', '.join(LANGUAGES)}"))
     subject = text(body, "subject", "/subject", SUBJECT_LIMIT, need=True)
     if "\n" in subject or "\r" in subject:

@@ -24,6 +24,7 @@ KEY = "KEY"
 STAFF = "STAFF"
 PLAN = "PLAN"
 CURRENT = "CURRENT"
+SUMMARY = "SUMMARY"
 EVENT_PREFIX = "EVENT#"
 MAIL_PREFIX = "MAIL#"
 NEVER = "0000"
@@ -112,6 +113,21 @@ def card_pk(period: str) -> str:
 def rating_pk(period: str) -> str:
     """`RATING#2026-11`: the supervisors' monthly ratings; sorted by `AGENT#id`."""
     return f"RATING#{period}"
+
+
+def rating_trail_sk(agent: str, revision: int) -> str:
+    """`AGENT#0b7e...#00002`: each version of a rating beside the current one; never overwritten."""
+    return f"{agent_pk(agent)}#{revision:05d}"
+
+
+def evidence_pk(period: str, agent: str) -> str:
+    """`EVIDENCE#2026-11#0b7e...`: what the scorecards of one agent's month rest on."""
+    return f"EVIDENCE#{period}#{agent}"
+
+
+def evidence_sk(digest: str, part: int) -> str:
+    """`9f86d0...#003`: evidence is kept under its card's digest, so two runs never mix theirs."""
+    return f"{digest}#{part:03d}"
 
 
 def plan_sk(version: int) -> str:

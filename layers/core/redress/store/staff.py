@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.update import Action as UpdateAction
 from pynamodb.transactions import TransactWrite
 
 from redress.rules.errors import Fault, InvalidInput, NotFound
@@ -45,9 +46,9 @@ class StaffStore:
         outcome.run(row.save)
         model = self._models.duty
         moment = now.isoformat(timespec="milliseconds")
-        actions = [
+        actions: list[UpdateAction] = [
             model.team.set(member.team),
-            model.languages.set(list(member.languages)),
+            model.languages.set(list[Any](member.languages)),
             model.presence.set(presence.value),
             model.since.set(moment),
             model.capacity.set(member.capacity),

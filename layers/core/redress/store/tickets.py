@@ -6,6 +6,7 @@ timer by expression, the agent's load, the facts. What must follow comes from th
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -152,7 +153,8 @@ class TicketStore:
             return None
         if row.fingerprint != fingerprint:
             raise KeyReused("this Idempotency-Key was used for another submission")
-        return row.number
+        number: str = row.number
+        return number
 
     def owned_by(self, agent: str, limit: int, cursor: str | None = None) -> Page:
         """An agent's work list by what is due next."""
@@ -182,7 +184,7 @@ class TicketStore:
         """The first entries of several partitions of an index, merged by their sort keys."""
         entries: list[tuple[str, str]] = []
         for index, pk, sort in parts:
-            rows = outcome.run(lambda i=index, p=pk: list(i.query(p, limit=limit)))
+            rows = outcome.run(functools.partial(_query, index, pk, limit=limit))
             entries += [(getattr(row, sort), row.pk) for row in rows]
         return [keys.number_of(pk) for _, pk in sorted(entries)]
 
@@ -240,15 +242,15 @@ class TicketStore:
         puts: list[tuple[str, Any, Any]] = []
         updates: list[tuple[str, Any, list[UpdateAction], Any]] = []
         number = change.after.number
+        events = self._models.event
         for event in change.events:
-            model = self._models.event
-            row = model(**codec.event_item(number, event))
-            puts.append(("event", row, model.pk.does_not_exist()))
+            row = events(**codec.event_item(number, event))
+            puts.append(("event", row, events.pk.does_not_exist()))
         for fact in facts_of(change):
             sort = keys.fact_sk(fact.number, fact.name)
             doc = codec.encode(fact.value)
-            row = self._models.doc(keys.facts_pk(fact.agent, fact.period), sort, doc=doc)
-            puts.append(("fact", row, None))
+            put = self._models.doc(keys.facts_pk(fact.agent, fact.period), sort, doc=doc)
+            puts.append(("fact", put, None))
         head = self._models.head
         updates.append(
             (
@@ -263,10 +265,16 @@ class TicketStore:
                 head.version == change.before.version,
             )
         )
-        if timer := self._timer_actions(change, now):
-            model = self._models.timer
-            row = model(keys.ticket_pk(number), keys.TIMER)
-            updates.append(("timer", row, timer, model.pk.exists()))
+        if actions := self._timer_actions(change, now):
+            timer = self._models.timer
+            updates.append(
+                (
+                    "timer",
+                    timer(keys.ticket_pk(number), keys.TIMER),
+                    actions,
+                    timer.pk.exists(),
+                )
+            )
         updates += self._load_updates(change, now)
 
         def write() -> None:
@@ -276,7 +284,7 @@ class TicketStore:
                 for _, row, actions, condition in updates:
                     transaction.update(row, actions=actions, condition=condition)
 
-        names = [put[0] for put in puts] + [update[0] for update in updates]
+        names = [name for name, *_ in puts] + [name for name, *_ in updates]
         try:
             outcome.run(write, names)
         except outcome.ConditionFailed as lost:
@@ -298,7 +306,7 @@ class TicketStore:
         old, new = tickets.next_wake(before, change.plan), tickets.next_wake(after, change.plan)
         if old == new and before.phase is after.phase:
             return []
-        actions = [
+        actions: list[UpdateAction] = [
             model.phase.set(after.phase.value),
             model.next_wake_ms.remove() if new is None else model.next_wake_ms.set(
                 codec.milliseconds(new)
@@ -418,8 +426,8 @@ class TicketStore:
         bound = moment.isoformat(timespec="milliseconds")
         for shard in range(keys.SHARDS):
             rows = outcome.run(
-                lambda s=shard: list(
-                    model.awake_index.query(keys.awake_pk(s), model.awake_since < bound)
+                functools.partial(
+                    _query, model.awake_index, keys.awake_pk(shard), model.awake_since < bound
                 )
             )
             yield from (keys.number_of(row.pk) for row in rows)
@@ -501,3 +509,7 @@ class TicketStore:
             )
             for row in rows
         ]
+
+
+def _query(index: Any, *arguments: Any, **options: Any) -> list[Any]:
+    return list(index.query(*arguments, **options))

@@ -1,0 +1,62 @@
+"""The tasks of the scores machine: whom to score, one agent's scorecard, the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from redress import wiring
+from redress.cases.scoring import Finished, Month, Scored, ScoringCases
+
+logger = Logger(service="scoring")
+metrics = Metrics(namespace="Redress", service="scoring")
+
+
+def _list_agents(cases: ScoringCases, event: dict[str, Any]) -> Month:
+    return cases.list_agents(event["period"])
+
+
+def _score_agent(cases: ScoringCases, event: dict[str, Any]) -> Scored:
+    return cases.score_agent(
+        event["agent"], event["period"], event["preview"], event["plan_version"]
+    )
+
+
+def _finish(cases: ScoringCases, event: dict[str, Any]) -> Finished:
+    finished = cases.finish(
+        event["period"], event["preview"], event["plan_version"], event["results"]
+    )
+    metrics.add_metric("ScorecardsStored", MetricUnit.Count, finished.stored)
+    metrics.add_metric("ScorecardsFailed", MetricUnit.Count, finished.failed)
+    return finished
+
+
+TASKS: Mapping[str, Callable[[ScoringCases, dict[str, Any]], Month | Scored | Finished]] = {
+    "list_agents": _list_agents,
+    "score_agent": _score_agent,
+    "finish": _finish,
+}
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """{"task", ...} from a state of scores.asl.json -> the result of `ScoringCases.{task}`.
+
+    Errors are raised, never returned: the machine retries `Unavailable` and what Lambda itself
+    reports, and counts the agent as failed on anything else.
+    """
+    if event.get("warm"):
+        wiring.scoring_cases()
+        return {"warm": True}
+    task = event.get("task", "")
+    if task not in TASKS:
+        raise ValueError(f"{task!r} is not a task of this function")
+    logger.append_keys(task=task, period=event["period"])
+    result = TASKS[task](wiring.scoring_cases(), event)
+    logger.info("done", extra={"agent": event.get("agent", "")})
+    return asdict(result)

@@ -1,0 +1,78 @@
+"""The laptop's cloud: `python -m local.cloud --port N` runs the mended emulator in the foreground.
+
+It listens on 127.0.0.1 only. `python -m local.stack up` starts it in the background.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from local.patches import WrongEmulator, apply_all, check_version
+from local.patches.checking import NotAsExpected
+
+# Functions inherit the emulator's environment. A variable that a template forgot must be missing
+# here as it would be on AWS, so nothing else of the shell's environment is passed on.
+KEPT = ("PATH", "HOME", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
+FIXED = {
+    "LANG": "C.UTF-8",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "BIND_HOST": "127.0.0.1",
+    # Neither is used, and each would open a port of its own.
+    "IOT_MTLS_ENABLED": "0",
+    "SFTP_ENABLED": "0",
+}
+
+
+def environment(port: int, log_level: str, functions_call: str | None) -> dict[str, str]:
+    """All that the emulator, and with it every function, gets to see."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    chosen = {"GATEWAY_PORT": str(port), "LOG_LEVEL": log_level}
+    if functions_call:
+        chosen["AWS_ENDPOINT_URL"] = functions_call
+    return kept | FIXED | chosen
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.cloud", description=__doc__)
+    parser.add_argument("--port", type=int, default=4566)
+    parser.add_argument(
+        "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"]
+    )
+    parser.add_argument("--plain", action="store_true", help="the emulator as published, unmended")
+    parser.add_argument(
+        "--functions-call",
+        metavar="URL",
+        help="where functions find AWS, if not here: a proxy that injects faults, for instance",
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    chosen = environment(options.port, options.log_level, options.functions_call)
+    # Before the emulator is imported: it reads its settings then.
+    os.environ.clear()
+    os.environ.update(chosen)
+    sys.argv = ["ministack"]
+    try:
+        check_version()
+        if not options.plain:
+            apply_all()
+    except (WrongEmulator, NotAsExpected) as error:
+        print(f"The laptop's cloud does not start: {error}", file=sys.stderr)
+        return 2
+    from ministack import app
+
+    from local.faults import FaultSwitch
+
+    app.app = FaultSwitch(app.app)
+    app.main()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""A switch for faults that no real account can be asked for: the mail service refuses.
+
+The laptop's cloud answers at `/_redress/faults`:
+
+    GET                                     what is switched on
+    PUT {"ses": {"code": "MessageRejected", "status": 400, "times": 3}}
+                                            the next 3 sends are refused; without `times`, all are
+    PUT {}                                  all is well again
+
+Tests use `refuse_mail` and `accept_mail`.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+type Scope = MutableMapping[str, Any]
+type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+type App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PATH = "/_redress/faults"
+SEND_EMAIL = ("POST", "/v2/email/outbound-emails")
+
+
+class FaultSwitch:
+    """Stands before the emulator and answers in its place where a fault is switched on."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._faults: dict[str, dict[str, Any]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif scope["path"] == PATH:
+            if scope["method"] == "PUT":
+                self._faults = json.loads(await _body(receive) or b"{}")
+            await _answer(send, 200, self._faults)
+        elif (scope["method"], scope["path"]) == SEND_EMAIL and (fault := self._take("ses")):
+            await _body(receive)
+            code = fault.get("code", "MessageRejected")
+            message = {"message": fault.get("message", "refused by the fault switch")}
+            await _answer(send, int(fault.get("status", 400)), message, error=code)
+        else:
+            await self._app(scope, receive, send)
+
+    def _take(self, name: str) -> dict[str, Any] | None:
+        """The fault that is on, one use of it spent."""
+        fault = self._faults.get(name)
+        if fault is not None and fault.get("times") is not None:
+            fault["times"] -= 1
+            if fault["times"] <= 0:
+                del self._faults[name]
+        return fault
+
+
+async def _body(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+async def _answer(send: Send, status: int, content: object, error: str = "") -> None:
+    headers = [(b"content-type", b"application/json")]
+    if error:
+        headers.append((b"x-amzn-errortype", error.encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(content).encode()})
+
+
+def refuse_mail(
+    endpoint: str, code: str = "MessageRejected", status: int = 400, times: int | None = None
+) -> None:
+    """SES refuses every mail, or the next `times`, with this error code of its API."""
+    _put(endpoint, {"ses": {"code": code, "status": status, "times": times}})
+
+
+def accept_mail(endpoint: str) -> None:
+    """All faults are off."""
+    _put(endpoint, {})
+
+
+def _put(endpoint: str, faults: dict[str, Any]) -> None:
+    request = urllib.request.Request(endpoint + PATH, json.dumps(faults).encode(), method="PUT")
+    with urllib.request.urlopen(request, timeout=10):
+        return

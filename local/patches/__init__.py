@@ -1,0 +1,63 @@
+"""Where the emulator differs from AWS in something that Redress relies on, it is mended here.
+
+One function per patch; its docstring says what AWS does, what the emulator does, and how it is
+mended. Each checks that what it patches is as it was when the patch was written, and the version
+is pinned exactly: a new version of the emulator is a decision, not an accident.
+`tests/local/test_patches.py` has a test for each, and `python -m local.cloud --plain` starts the
+emulator as published, to see which patches a new version has made needless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+
+EMULATOR = "ministack"
+VERSION = "1.5.33"
+
+
+class WrongEmulator(RuntimeError):
+    """The emulator is missing, or not the version that the patches were written for."""
+
+
+def check_version() -> None:
+    """Raises WrongEmulator with what to do."""
+    try:
+        found = version(EMULATOR)
+    except PackageNotFoundError:
+        raise WrongEmulator(
+            f"{EMULATOR} {VERSION} is not installed: run `make .venv/ready`"
+        ) from None
+    if found != VERSION:
+        raise WrongEmulator(
+            f"the patches are written for {EMULATOR} {VERSION}, but {found} is installed: "
+            "run `make .venv/ready`, or check every patch before changing local/patches"
+        )
+
+
+def all_patches() -> list[Callable[[], None]]:
+    """In the order in which they are applied: a later one wraps an earlier one."""
+    from local.patches import doors, functions, resources, streams, workflows
+
+    return [
+        functions.run_functions_alone,
+        functions.report_errors_by_name,
+        functions.retry_what_events_start,
+        workflows.take_timeouts_from_the_input,
+        workflows.end_what_was_stopped,
+        workflows.end_executions_at_their_timeout,
+        workflows.start_the_same_execution_once,
+        workflows.refuse_late_answers_as_aws_does,
+        streams.look_often,
+        streams.deliver_streams_as_aws_does,
+        resources.keep_table_settings,
+        doors.take_id_tokens_only,
+        doors.say_nothing_of_failures,
+    ]
+
+
+def apply_all() -> None:
+    """Raises WrongEmulator or NotAsExpected; the emulator is then not to be started."""
+    check_version()
+    for patch in all_patches():
+        patch()

@@ -1,0 +1,90 @@
+"""Lambda: how a function runs, how it fails, and how it is called asynchronously."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.services import eventbridge, lambda_svc
+
+from local.patches import worker
+from local.patches.checking import expect
+
+type Result = dict[str, Any]
+
+
+def run_functions_alone() -> None:
+    """A function sees its code, its layers and the standard library, nothing else.
+
+    AWS: so it is (the runtime's own boto3 lies behind the function's, and our layer brings its
+    own). The module search path begins with the function's code; `TZ` is UTC.
+    Emulator: runs functions inside its own virtual environment, so that a library missing from
+    the layer is never noticed, imports botocore before the handler, and puts layers before code.
+    Mended: with a worker of ours, which speaks the same protocol (`local/patches/worker.py`).
+    The interpreter needs no mending: the emulator takes its own, and that is Python 3.13.
+    """
+    theirs = lambda_runtime._PYTHON_WORKER_SCRIPT
+    for piece in (
+        "init = json.loads(sys.stdin.readline())",
+        'code_dir = init["code_dir"]',
+        'event = _ms_msg["event"]',
+        '_ms_ctx.get("request_id", "")',
+        '{"status": "ready", "cold": True}',
+        '{"status": "ok", "result": result}',
+        "_LAMBDA_LAYERS_DIRS",
+    ):
+        expect(piece in theirs, f"the worker's protocol has {piece}")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = Path(worker.__file__).read_text(encoding="utf-8")
+    _, script = lambda_runtime._detect_runtime_binary("python3.13")
+    expect("def isolate" in script, "workers are started from _PYTHON_WORKER_SCRIPT")
+
+
+def report_errors_by_name() -> None:
+    """A handler that raises answers with its exception's name, and its environment lives on.
+
+    AWS: errorType is the exception's class, with a stack trace; Retry and Catch of Step Functions
+    match that name. The execution environment is used again.
+    Emulator: errorType is always `Runtime.HandlerError`, so nothing ever matches, and the worker
+    is killed: the next call is a cold start.
+    Mended: the worker answers failures inside an "ok"; here they are made errors again. A process
+    that ended is reported as `Runtime.ExitError`.
+    """
+    original = lambda_svc._execute_function_warm
+    expect(original.__code__.co_argcount == 3, "_execute_function_warm(func, event, request_id)")
+
+    def execute(func: dict[str, Any], event: object, request_id: str) -> Result:
+        result: Result = original(func, event, request_id)
+        body = result.get("body")
+        if isinstance(body, dict) and worker.FAILURE in body:
+            return {"body": body[worker.FAILURE], "error": True, "log": result.get("log", "")}
+        died = isinstance(body, dict) and body.get("errorMessage") == "Worker process died"
+        if result.get("error") and died:
+            message = f"RequestId: {request_id} Error: Runtime exited without providing a reason"
+            return result | {"body": {"errorType": "Runtime.ExitError", "errorMessage": message}}
+        return result
+
+    lambda_svc._execute_function_warm = execute
+
+
+def retry_what_events_start() -> None:
+    """A rule or a schedule that calls a function gets the retries of an asynchronous call.
+
+    AWS: EventBridge and its Scheduler invoke asynchronously: two more attempts by default, then
+    the function's OnFailure destination.
+    Emulator: one attempt, and a failure is forgotten.
+    Mended: through the emulator's own asynchronous invocation.
+    """
+    expect(callable(eventbridge._dispatch_to_lambda), "eventbridge._dispatch_to_lambda")
+    expect(callable(lambda_svc.invoke_async_with_retry), "lambda_svc.invoke_async_with_retry")
+
+    def dispatch(arn: str, payload: str) -> None:
+        function, config, name = lambda_svc._get_func_record_for_ref(arn)
+        if not function or not config:
+            eventbridge.logger.warning("EventBridge: function %s not found", name)
+            return
+        record = lambda_svc._execution_record_for_config(function, config)
+        lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+    eventbridge._dispatch_to_lambda = dispatch

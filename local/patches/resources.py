@@ -1,0 +1,68 @@
+"""CloudFormation: properties that the emulator forgets when it makes a resource."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ministack.services import dynamodb
+from ministack.services.cloudformation import provisioners
+
+from local.patches.checking import expect
+
+
+def keep_table_settings() -> None:
+    """A table is made with its time to live and its point-in-time recovery.
+
+    AWS: both are set while the table is created.
+    Emulator: reads neither from the template.
+    Mended: set through the table's own API right after it was made.
+    """
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    create = handlers["create"]
+    expect(callable(dynamodb._update_ttl), "dynamodb._update_ttl")
+    expect(callable(dynamodb._update_continuous_backups), "dynamodb._update_continuous_backups")
+
+    def make(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+        made = create(logical_id, properties, stack)
+        name = made[0]
+        expiry = properties.get("TimeToLiveSpecification")
+        if expiry:
+            _done(
+                dynamodb._update_ttl(
+                    {
+                        "TableName": name,
+                        "TimeToLiveSpecification": {
+                            "Enabled": _is_true(expiry.get("Enabled")),
+                            "AttributeName": expiry.get("AttributeName"),
+                        },
+                    }
+                )
+            )
+        recovery = properties.get("PointInTimeRecoverySpecification")
+        if recovery:
+            _done(
+                dynamodb._update_continuous_backups(
+                    {
+                        "TableName": name,
+                        "PointInTimeRecoverySpecification": {
+                            "PointInTimeRecoveryEnabled": _is_true(
+                                recovery.get("PointInTimeRecoveryEnabled")
+                            )
+                        },
+                    }
+                )
+            )
+        return made
+
+    handlers["create"] = make
+
+
+def _is_true(value: object) -> bool:
+    """CloudFormation's booleans arrive as JSON's or as words."""
+    return str(value).lower() == "true"
+
+
+def _done(response: tuple[int, dict[str, str], bytes]) -> None:
+    status, _, body = response
+    if status != 200:
+        raise RuntimeError(f"the table's settings were refused: {body.decode()}")

@@ -1,0 +1,211 @@
+"""Event sources: DynamoDB streams as AWS delivers them, and no waiting for the next look."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from ministack.core.arn import ArnParseError, parse_arn
+from ministack.core.responses import _request_account_id, _request_region
+from ministack.services import dynamodb, eventbridge, lambda_svc, scheduler
+
+from local.patches.checking import expect
+
+type Record = dict[str, Any]
+type Mapping = dict[str, Any]
+
+LOOK_SECONDS = 0.25
+SWEEP_SECONDS = 1.0
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+
+
+def look_often() -> None:
+    """Queues and streams are looked at at least every quarter of a second, schedules every second.
+
+    AWS: long polling; a message or a stream record reaches its function in well under a second,
+    a message that becomes visible again too.
+    Emulator: is woken by a new message or record, but one that becomes visible again may wait for
+    a second, and schedules are swept every 10 seconds.
+    Mended: by our own loop, and shorter sweeps.
+    """
+    expect(callable(lambda_svc._poll_sqs) and callable(lambda_svc._poll_kinesis), "the pollers")
+    expect(scheduler._SCHEDULE_TICK_INTERVAL == 10, "schedules are swept every 10 seconds")
+    expect(eventbridge._SCHEDULER_TICK_INTERVAL == 10, "rules are swept every 10 seconds")
+    scheduler._SCHEDULE_TICK_INTERVAL = SWEEP_SECONDS
+    eventbridge._SCHEDULER_TICK_INTERVAL = SWEEP_SECONDS
+
+    def loop() -> None:
+        while True:
+            lambda_svc._esm_wake.clear()
+            found = False
+            # Looked up at each turn: the pollers are patched too.
+            for name in ("_poll_sqs", "_poll_dynamodb_streams"):
+                try:
+                    found = getattr(lambda_svc, name)() or found
+                except Exception:
+                    lambda_svc.logger.exception("%s failed", name)
+            if not found:
+                lambda_svc._esm_wake.wait(LOOK_SECONDS)
+                # Every write to a table wakes this loop, also those that nobody subscribed to.
+                time.sleep(0.01)
+
+    lambda_svc._poll_loop = loop
+
+
+def deliver_streams_as_aws_does() -> None:
+    """Each stream mapping is delivered on its own, in order, with the mapping's own settings.
+
+    AWS: a slow or failing consumer holds up its own shard only. A failed batch is tried again
+    until `MaximumRetryAttempts` or `MaximumRecordAgeInSeconds`, then described to the OnFailure
+    destination and passed over; `BisectBatchOnFunctionError` tries halves;
+    `ReportBatchItemFailures` goes on from the first record that was reported.
+    Emulator: delivers every table's stream in one thread, which serves the queues as well, and
+    ignores all of these but the age: a poison record blocks everything for ever.
+    Mended: one background delivery per mapping, which does all of that. `ParallelizationFactor`
+    is not needed for that: one batch after the other is an order that AWS may choose as well.
+    """
+    original = lambda_svc._poll_dynamodb_streams
+    expect(original.__code__.co_argcount == 0, "_poll_dynamodb_streams()")
+    for helper in ("_send_ddb_stream_failure_record", "_dispatch_esm_batch", "_iter_all_esms"):
+        expect(callable(getattr(lambda_svc, helper, None)), helper)
+
+    def poll() -> bool:
+        found = False
+        for account, region, mapping in lambda_svc._iter_all_esms():
+            tokens = _request_account_id.set(account), _request_region.set(region)
+            try:
+                found = _begin(mapping) or found
+            finally:
+                _request_account_id.reset(tokens[0])
+                _request_region.reset(tokens[1])
+        return found
+
+    lambda_svc._poll_dynamodb_streams = poll
+
+
+def _table_of(mapping: Mapping) -> str | None:
+    """The table whose current stream this mapping reads."""
+    try:
+        source = parse_arn(mapping.get("EventSourceArn", ""))
+    except ArnParseError:
+        return None
+    if source.service != "dynamodb":
+        return None
+    stream = lambda_svc._dynamodb_stream_table_from_arn_spec(source)
+    table = dynamodb._tables.get(stream[0]) if stream else None
+    if not table or table.get("LatestStreamArn") != mapping["EventSourceArn"]:
+        return None
+    return str(stream[0])
+
+
+def _is_on(mapping: Mapping) -> bool:
+    enabled = mapping.get("Enabled", True)
+    return str(enabled).lower() != "false" and mapping["UUID"] in lambda_svc._esms
+
+
+def _begin(mapping: Mapping) -> bool:
+    """Starts the delivery of the next batch, unless one is under way. Whether it did."""
+    identity = mapping["UUID"]
+    if not _is_on(mapping) or lambda_svc._esm_inflight.get(identity):
+        return False
+    table = _table_of(mapping)
+    if table is None:
+        return False
+    positions = lambda_svc._dynamodb_stream_positions
+    with lambda_svc._dynamodb_stream_positions_lock:
+        if identity not in positions:
+            latest = mapping.get("StartingPosition", "LATEST") != "TRIM_HORIZON"
+            first, last = dynamodb.stream_start_position, dynamodb.stream_end_position
+            positions[identity] = last(table) if latest else first(table)
+        position = max(positions[identity], dynamodb.stream_start_position(table))
+    batch = list(dynamodb.stream_records_since(table, position, int(mapping.get("BatchSize", 100))))
+    if not batch:
+        return False
+
+    def deliver() -> None:
+        wanted = lambda_svc._apply_filter_criteria(batch, mapping)
+        if wanted:
+            Delivery(mapping).deliver(wanted)
+        with lambda_svc._dynamodb_stream_positions_lock:
+            if identity in positions:
+                positions[identity] = position + len(batch)
+
+    lambda_svc._dispatch_esm_batch(identity, deliver)
+    return True
+
+
+class Delivery:
+    """One batch of one mapping, until it is delivered, given up, or the mapping is gone."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        self._mapping = mapping
+        attempts = int(mapping.get("MaximumRetryAttempts", -1))
+        age = int(mapping.get("MaximumRecordAgeInSeconds", -1))
+        self._attempts = attempts if attempts >= 0 else None
+        self._age = age if age >= 0 else None
+        self._halve = str(mapping.get("BisectBatchOnFunctionError", False)).lower() == "true"
+
+    def deliver(self, records: list[Record], tries: int = 0) -> None:
+        pause = FIRST_PAUSE
+        while records and _is_on(self._mapping):
+            function, config = lambda_svc._get_func_record_for_qualifier(
+                self._mapping["FunctionName"], self._mapping.get("Qualifier")
+            )
+            if function is None or config is None:
+                return
+            record = lambda_svc._execution_record_for_config(function, config)
+            result = lambda_svc._execute_function(record, {"Records": records})
+            failed = self._first_failure(records, result)
+            if failed is None:
+                self._mapping["LastProcessingResult"] = f"OK - {len(records)} records"
+                return
+            self._mapping["LastProcessingResult"] = "FAILED"
+            records = records[failed:]
+            if self._halve and failed == 0 and len(records) > 1:
+                # A split is no attempt.
+                half = len(records) // 2
+                self.deliver(records[:half], tries)
+                records = records[half:]
+                continue
+            tries += 1
+            condition = self._given_up(records, tries)
+            if condition:
+                lambda_svc._send_ddb_stream_failure_record(
+                    self._mapping,
+                    function,
+                    records,
+                    self._mapping["EventSourceArn"],
+                    result,
+                    condition,
+                )
+                return
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _first_failure(self, records: list[Record], result: dict[str, Any]) -> int | None:
+        """Index of the record to go on from; None when all are done."""
+        if result.get("error"):
+            return 0
+        if "ReportBatchItemFailures" not in self._mapping.get("FunctionResponseTypes", []):
+            return None
+        body = result.get("body")
+        if isinstance(body, str):
+            body = json.loads(body)
+        if not body:
+            return None
+        numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
+        reported = [item.get("itemIdentifier") for item in body.get("batchItemFailures") or []]
+        if not reported:
+            return None
+        # A number that is not of this batch makes the whole batch a failure.
+        return min(numbers.index(n) if n in numbers else 0 for n in reported)
+
+    def _given_up(self, records: list[Record], tries: int) -> str | None:
+        if self._attempts is not None and tries > self._attempts:
+            return "RetryAttemptsExhausted"
+        oldest = float(records[0]["dynamodb"].get("ApproximateCreationDateTime", time.time()))
+        if self._age is not None and time.time() - oldest > self._age:
+            return "MaxRecordAgeExceeded"
+        return None

@@ -1,0 +1,157 @@
+"""One execution environment of one function: what AWS Lambda's Python runtime is to a handler.
+
+The emulator writes this file beside the unpacked code, starts it and speaks JSON lines with it:
+
+    first line in   {"code_dir", "module", "handler", "env", "function_name", "memory", "arn", ...}
+    first line out  {"status": "ready", "cold": true}
+    each line in    {"event": <payload>, "ctx": {"request_id", "invoked_function_arn", "trace_id"}}
+    each line out   {"status": "ok", "result": <payload>}
+
+A handler that raises is answered with "ok" too, and `FAILURE` in place of the payload: for the
+emulator every other status means that the process is broken, and it would kill it.
+
+This file runs alone. It must not import anything but the standard library.
+"""
+
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, TextIO
+
+FAILURE = "__redress_local_failure__"
+
+Handler = Callable[[Any, "Context"], Any]
+
+
+def isolate() -> None:
+    """Start again without the machine's own packages, as if nothing but Python was installed.
+
+    A function that forgets a library in its layer must fail here as it would on AWS. `-I` and `-S`
+    keep out site-packages, the user's packages and PYTHONPATH; `-B`, as code is read-only there.
+    """
+    if not (sys.flags.isolated and sys.flags.no_site and sys.flags.dont_write_bytecode):
+        os.execv(sys.executable, [sys.executable, "-I", "-S", "-B", __file__])  # noqa: S606
+
+
+class Context:
+    """The attributes of AWS's context object that Python functions use."""
+
+    identity = None
+    client_context = None
+
+    def __init__(self, start: dict[str, Any], call: dict[str, Any]) -> None:
+        environment = os.environ
+        self.function_name: str = start.get("function_name", "")
+        self.function_version = environment.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        self.memory_limit_in_mb = str(start.get("memory", 128))
+        self.invoked_function_arn: str = call.get("invoked_function_arn") or start.get("arn", "")
+        self.aws_request_id: str = call.get("request_id", "")
+        self.log_group_name = environment["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME", "")
+        self._deadline = time.monotonic() + float(call.get("timeout_ms", 3000)) / 1000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int((self._deadline - time.monotonic()) * 1000))
+
+
+def failure(kind: str, error: BaseException, request_id: str) -> dict[str, Any]:
+    """What AWS answers for an unhandled exception; its traceback goes to the function's log."""
+    stack = traceback.format_tb(error.__traceback__)
+    print(f"[ERROR] {kind}: {error}\nTraceback (most recent call last):\n{''.join(stack)}")
+    return {
+        FAILURE: {
+            "errorMessage": str(error),
+            "errorType": kind,
+            "requestId": request_id,
+            "stackTrace": stack,
+        }
+    }
+
+
+def prepare(start: dict[str, Any]) -> None:
+    """Environment and import path as on AWS: the function's own code first, then its layers."""
+    os.environ.update(start.get("env", {}))
+    group = f"/aws/lambda/{start.get('function_name', '')}"
+    os.environ.setdefault("AWS_LAMBDA_LOG_GROUP_NAME", group)
+    os.environ["AWS_EXECUTION_ENV"] = (
+        f"AWS_Lambda_python{sys.version_info[0]}.{sys.version_info[1]}"
+    )
+    os.environ["TZ"] = ":UTC"
+    time.tzset()
+    paths = [start["code_dir"]]
+    # A later layer lies over an earlier one.
+    for layer in reversed(os.environ.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep)):
+        if layer:
+            version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+            paths += [f"{layer}/python/lib/{version}/site-packages", f"{layer}/python"]
+    sys.path[:0] = paths
+
+
+def load(start: dict[str, Any]) -> Handler:
+    handler: Handler = getattr(importlib.import_module(start["module"]), start["handler"])
+    return handler
+
+
+def answer(start: dict[str, Any], handler: Handler | None, line: str) -> tuple[str, Handler | None]:
+    """One invocation. A module that could not be imported is tried again at each, as on AWS."""
+    message = json.loads(line)
+    call = message.get("ctx") or {}
+    request_id = call.get("request_id", "")
+    if call.get("trace_id"):
+        os.environ["_X_AMZN_TRACE_ID"] = call["trace_id"]
+    else:
+        os.environ.pop("_X_AMZN_TRACE_ID", None)
+    result: Any
+    try:
+        handler = handler or load(start)
+    except ImportError as error:
+        result = failure("Runtime.ImportModuleError", error, request_id)
+    except AttributeError as error:
+        result = failure("Runtime.HandlerNotFound", error, request_id)
+    except Exception as error:
+        result = failure(type(error).__name__, error, request_id)
+    else:
+        try:
+            result = handler(message["event"], Context(start, call))
+        except Exception as error:
+            result = failure(type(error).__name__, error, request_id)
+    try:
+        text = json.dumps({"status": "ok", "result": result})
+    except (TypeError, ValueError) as error:
+        result = failure("Runtime.MarshalError", error, request_id)
+        text = json.dumps({"status": "ok", "result": result})
+    return text, handler
+
+
+def serve(questions: TextIO, answers: TextIO) -> None:
+    """Until the emulator closes the pipe: read a line, answer a line."""
+    start = json.loads(questions.readline())
+    prepare(start)
+    handler: Handler | None = None
+    try:
+        handler = load(start)
+    except Exception:
+        # Reported with the first invocation, which tries once more.
+        handler = None
+    print(json.dumps({"status": "ready", "cold": True}), file=answers, flush=True)
+    for line in questions:
+        text, handler = answer(start, handler, line)
+        print(text, file=answers, flush=True)
+
+
+def main() -> None:
+    isolate()
+    # What functions and their libraries print must not reach the emulator's pipe.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    with os.fdopen(0, "r", encoding="utf-8", closefd=False) as questions:
+        serve(questions, answers)
+
+
+if __name__ == "__main__":
+    main()

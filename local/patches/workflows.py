@@ -1,0 +1,251 @@
+"""Step Functions: timeouts, task tokens, and when starting twice is once."""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import heapq
+import inspect
+import json
+import threading
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core.responses import error_response_json, json_response, now_iso
+from ministack.services import stepfunctions
+
+from local.patches.checking import expect
+
+type State = dict[str, Any]
+type Execution = dict[str, Any]
+
+# The execution that this thread works on, for what is called without it.
+_current: contextvars.ContextVar[Execution | None] = contextvars.ContextVar(
+    "execution", default=None
+)
+# Ended from outside; a failure in a task must not change that.
+_ENDED = frozenset({"ABORTED", "TIMED_OUT"})
+# Tokens that an execution waits for, by its ARN.
+_awaited: defaultdict[str, set[str]] = defaultdict(set)
+
+
+def take_timeouts_from_the_input() -> None:
+    """`TimeoutSecondsPath` is honoured, and what is not done here fails at once.
+
+    AWS: a task's timeout may be a path into its input; it must be a whole number of at least 1.
+    Emulator: ignores the field, so a token is awaited for ever.
+    Mended: the path is resolved before the task starts; anything but a whole number of at least 1
+    fails the task with `States.Runtime`. Heartbeats are ignored by the emulator as well, and we
+    use none: a state that has one fails, instead of passing by luck.
+    """
+    original = stepfunctions._execute_task
+    expect(
+        original.__code__.co_varnames[:4] == ("state_def", "raw_input", "execution", "ctx"),
+        "_execute_task(state_def, raw_input, execution, ctx)",
+    )
+    failed = stepfunctions._ExecutionError
+
+    def execute(state: State, given: object, execution: Execution, context: State) -> object:
+        if "HeartbeatSeconds" in state or "HeartbeatSecondsPath" in state:
+            raise failed("States.Runtime", "the laptop's cloud keeps no heartbeats")
+        path = state.get("TimeoutSecondsPath")
+        if path is not None:
+            chosen = stepfunctions._apply_input_path(state, given, context)
+            seconds = stepfunctions._resolve_path_or_ctx(path, chosen, context)
+            if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 1:
+                cause = (
+                    f"TimeoutSecondsPath {path} must be a whole number of at least 1: {seconds!r}"
+                )
+                raise failed("States.Runtime", cause)
+            state = state | {"TimeoutSeconds": seconds}
+        return original(state, given, execution, context)
+
+    stepfunctions._execute_task = execute
+
+
+def end_what_was_stopped() -> None:
+    """An execution that was stopped or timed out stays so, and what it waited for is over.
+
+    AWS: its tasks end with it, later answers to their tokens are refused, its history ends.
+    Emulator: a task goes on waiting; an error in it turns ABORTED into FAILED.
+    Mended: tokens of an ended execution are withdrawn, which wakes the thread that waits; a
+    thread that comes back to an execution that is over ends quietly.
+    """
+    run, task = stepfunctions._run_execution, stepfunctions._execute_task
+    callback, stop = stepfunctions._invoke_with_callback, stepfunctions._stop_execution
+    expect(
+        callback.__code__.co_varnames[:4] == ("resource", "input_data", "token", "state_def"),
+        "_invoke_with_callback(resource, input_data, token, state_def)",
+    )
+
+    def run_known(arn: str) -> None:
+        _current.set(stepfunctions._executions.get(arn))
+        run(arn)
+
+    def execute(state: State, given: object, execution: Execution, context: State) -> object:
+        try:
+            return task(state, given, execution, context)
+        finally:
+            leave_if_ended(execution)
+
+    def wait(resource: str, data: object, token: str, state: State) -> object:
+        execution = _current.get()
+        arn = execution["executionArn"] if execution else ""
+        _awaited[arn].add(token)
+        try:
+            return callback(resource, data, token, state)
+        finally:
+            _awaited[arn].discard(token)
+            if not _awaited[arn]:
+                _awaited.pop(arn, None)
+            leave_if_ended(execution or {})
+
+    def stopped(data: dict[str, Any]) -> object:
+        response = stop(data)
+        arn = data.get("executionArn", "")
+        if stepfunctions._executions.get(arn, {}).get("status") == "ABORTED":
+            withdraw(arn)
+        return response
+
+    stepfunctions._run_execution = run_known
+    stepfunctions._execute_task = execute
+    stepfunctions._invoke_with_callback = wait
+    stepfunctions._stop_execution = stopped
+
+
+def leave_if_ended(execution: Execution) -> None:
+    """Ends this thread if its execution has ended meanwhile."""
+    if execution.get("status") in _ENDED:
+        # Not an Exception: the emulator would make a failure of it. Threads end silently by it.
+        raise SystemExit
+
+
+def withdraw(arn: str) -> None:
+    """Wakes every thread in which this execution waits for a token; the tokens are gone."""
+    for token in list(_awaited.get(arn, ())):
+        info = stepfunctions._task_tokens.pop(token, None)
+        if info is not None:
+            info["event"].set()
+
+
+class Deadlines:
+    """Calls functions at their times, all from one thread: thousands may be waiting."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._calls: list[tuple[float, int, Callable[[], object]]] = []
+        self._count = 0
+        self._thread: threading.Thread | None = None
+
+    def after(self, seconds: float, call: Callable[[], object]) -> None:
+        with self._changed:
+            self._count += 1
+            heapq.heappush(self._calls, (time.monotonic() + seconds, self._count, call))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._calls or self._calls[0][0] > time.monotonic():
+                    due = self._calls[0][0] - time.monotonic() if self._calls else None
+                    self._changed.wait(due)
+                call = heapq.heappop(self._calls)[2]
+            call()
+
+
+def end_executions_at_their_timeout() -> None:
+    """A state machine's own `TimeoutSeconds` ends its executions as TIMED_OUT.
+
+    AWS: the status is TIMED_OUT, an event says so on the default bus, tasks end.
+    Emulator: ignores the field.
+    Mended: with one thread that keeps the times of all executions.
+    """
+    run = stepfunctions._run_execution
+    deadlines = Deadlines()
+
+    def end(arn: str) -> None:
+        execution = stepfunctions._executions.get(arn)
+        if execution is None or execution["status"] != "RUNNING":
+            return
+        execution["status"] = "TIMED_OUT"
+        execution["stopDate"] = now_iso()
+        stepfunctions._add_event(
+            execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {}}
+        )
+        stepfunctions._emit_execution_status_event(execution)
+        withdraw(arn)
+
+    def run_until(arn: str) -> None:
+        execution = stepfunctions._executions.get(arn) or {}
+        machine = stepfunctions._state_machines.get(execution.get("stateMachineArn"))
+        seconds = json.loads(machine["definition"]).get("TimeoutSeconds") if machine else None
+        if seconds is not None:
+            # Stores of the emulator are found by the account and region of the caller's context.
+            deadlines.after(seconds, functools.partial(contextvars.copy_context().run, end, arn))
+        run(arn)
+
+    stepfunctions._run_execution = run_until
+
+
+def start_the_same_execution_once() -> None:
+    """Starting a running execution again, with the same input, answers with the running one.
+
+    AWS: StartExecution is idempotent while the execution runs and the input is the same;
+    otherwise it is refused with ExecutionAlreadyExists.
+    Emulator: always refuses.
+    Mended: the running one is looked up first.
+    """
+    original = stepfunctions._start_execution
+    expect("exec_arn in _executions" in _source(original), "a known name is refused")
+
+    def start(data: dict[str, Any]) -> object:
+        machine = stepfunctions._resolve_state_machine_arn(data.get("stateMachineArn", ""))
+        if machine is not None and data.get("name"):
+            arn = f"{machine.replace(':stateMachine:', ':execution:')}:{data['name']}"
+            running = stepfunctions._executions.get(arn)
+            same = running is not None and running["input"] == data.get("input", "{}")
+            if same and running["status"] == "RUNNING":
+                return json_response({"executionArn": arn, "startDate": running["startDate"]})
+        return original(data)
+
+    stepfunctions._start_execution = start
+
+
+def refuse_late_answers_as_aws_does() -> None:
+    """An answer for a task that is over is refused with TaskTimedOut.
+
+    AWS: `TaskTimedOut` when the token has expired or its task is closed, `InvalidToken` when it
+    never was a token.
+    Emulator: `TaskDoesNotExist` for both, and a second answer that comes before the execution has
+    woken replaces the first.
+    Mended: tokens are UUIDs here; one that is unknown, or was answered, belongs to a closed task.
+    """
+    for name in ("_send_task_success", "_send_task_failure", "_send_task_heartbeat"):
+        original = getattr(stepfunctions, name)
+        expect('"TaskDoesNotExist"' in _source(original), f"{name} refuses an unknown token")
+
+        def send(data: dict[str, Any], original: Callable[..., object] = original) -> object:
+            token = data.get("taskToken")
+            info = stepfunctions._task_tokens.get(token)
+            if info is not None and not info["event"].is_set():
+                return original(data)
+            try:
+                uuid.UUID(str(token))
+            except ValueError:
+                message = f"Invalid Token: '{token}'"
+                return error_response_json("InvalidToken", message, 400)
+            message = "Task Timed Out: 'Provided task does not exist anymore'"
+            return error_response_json("TaskTimedOut", message, 400)
+
+        setattr(stepfunctions, name, send)
+
+
+def _source(function: Callable[..., object]) -> str:
+    """The text of a function, to recognise it by."""
+    return inspect.getsource(function)

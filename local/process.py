@@ -1,0 +1,176 @@
+"""Starting and stopping the laptop's cloud in the background.
+
+Each cloud has a directory: `cloud.json` says which process it is, `cloud.log` what it said,
+`tmp/` is where it unpacks functions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60
+STOP_SECONDS = 20
+
+# Processes that this process started: only their parent can tell that they ended.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+class CloudError(RuntimeError):
+    """The cloud does not start, or does not stop; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A cloud that was started: its process, its port on 127.0.0.1, its directory."""
+
+    pid: int
+    port: int
+    directory: Path
+
+    @property
+    def endpoint(self) -> str:
+        """The address of every AWS API. An IP address: S3 then needs no names of buckets in DNS."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "cloud.log"
+
+    def environment(self) -> dict[str, str]:
+        """What programs such as `sam` and SDKs need to find this cloud."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            # A profile, or a configured endpoint, must not lead into a real account.
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def tail(log: Path, lines: int = 25) -> str:
+    """The end of a log, to show with an error."""
+    if not log.exists():
+        return "(there is no log)"
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def find(directory: Path) -> Cloud | None:
+    """The cloud that runs in this directory; None if there is none, or if it is long gone."""
+    record = directory / "cloud.json"
+    if not record.exists():
+        return None
+    known = json.loads(record.read_text())
+    cloud = Cloud(pid=known["pid"], port=known["port"], directory=directory)
+    if _runs(cloud.pid):
+        return cloud
+    record.unlink()
+    return None
+
+
+def start(
+    directory: Path, port: int, *, plain: bool = False, functions_call: str | None = None
+) -> Cloud:
+    """Starts a cloud and waits until it answers. Raises CloudError with the end of its log."""
+    if running := find(directory):
+        raise CloudError(f"a cloud runs here already (process {running.pid}, port {running.port})")
+    if _answers(port):
+        raise CloudError(f"port {port} of 127.0.0.1 is taken; choose another one with --port")
+    temporary = directory / "tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    command = [sys.executable, "-m", "local.cloud", "--port", str(port)]
+    command += ["--plain"] if plain else []
+    command += ["--functions-call", functions_call] if functions_call else []
+    log = directory / "cloud.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | {"TMPDIR": str(temporary)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C in the terminal is not meant for it
+        )
+    _children[process.pid] = process
+    cloud = Cloud(pid=process.pid, port=port, directory=directory)
+    record = {"pid": cloud.pid, "port": cloud.port}
+    (directory / "cloud.json").write_text(json.dumps(record) + "\n")
+    deadline = time.monotonic() + START_SECONDS
+    while not _is_healthy(cloud):
+        if process.poll() is not None:
+            (directory / "cloud.json").unlink()
+            raise CloudError(f"the cloud ended at once. Its log, {log}, ends with:\n{tail(log)}")
+        if time.monotonic() > deadline:
+            stop(cloud)
+            raise CloudError(f"the cloud does not answer. Its log, {log}, ends with:\n{tail(log)}")
+        time.sleep(0.1)
+    return cloud
+
+
+def stop(cloud: Cloud) -> None:
+    """Asks the process to end and waits for it. Raises CloudError if it does not."""
+    if _runs(cloud.pid):
+        os.kill(cloud.pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while _runs(cloud.pid):
+        if time.monotonic() > deadline:
+            raise CloudError(
+                f"process {cloud.pid} does not end; look at {cloud.log}, or `kill -9 {cloud.pid}`"
+            )
+        time.sleep(0.05)
+    _children.pop(cloud.pid, None)
+    (cloud.directory / "cloud.json").unlink(missing_ok=True)
+    shutil.rmtree(cloud.directory / "tmp", ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    """Whether this process is a cloud of ours: numbers of ended processes are given out again."""
+    if child := _children.get(pid):
+        return child.poll() is None
+    if Path("/proc/self/cmdline").exists():
+        command = Path(f"/proc/{pid}/cmdline")
+        try:
+            return b"local.cloud" in command.read_bytes()  # empty for a process that has ended
+        except OSError:
+            return False
+    shown = subprocess.run(
+        ["ps", "-ww", "-p", str(pid), "-o", "command="], capture_output=True, check=False
+    )
+    return b"local.cloud" in shown.stdout
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _is_healthy(cloud: Cloud) -> bool:
+    try:
+        with urllib.request.urlopen(f"{cloud.endpoint}/_ministack/health", timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,461 @@
+"""The whole of Redress on the laptop: `python -m local.stack up` and `down`.
+
+`up` starts the cloud in the background, runs the real `sam build` and `sam deploy` against it,
+makes members of staff, and writes what it made (`Outputs`) to `.local/outputs.json`. A second `up`
+deploys what has changed onto the cloud that runs. Tests use the same functions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import secrets
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from rich.console import Console
+from rich.table import Table
+
+from local import process
+from local.process import ROOT, Cloud, CloudError
+
+NAME = "redress"
+REGION = "us-east-1"
+KEY = "test"
+DIRECTORY = ROOT / ".local"
+PORT = 4566
+# What a deployment is made of; a change of anything else needs no new build.
+SOURCES = ("template.yaml", "functions", "layers", "statemachines")
+
+
+class StackError(RuntimeError):
+    """Building, deploying or seeding failed; the message says what, and where to look."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of staff to begin with; the password is made anew for each cloud."""
+
+    email: str
+    name: str
+    group: str
+    team: str
+    languages: str
+
+
+STAFF = (
+    Member("li@example.com", "李静", "agent", "complaints", "zh-CN,en"),
+    Member("chen@example.com", "陳怡君", "agent", "complaints", "zh-TW,zh-CN"),
+    Member("wang@example.com", "王强", "agent", "service", "zh-CN,zh-TW"),
+    Member("smith@example.com", "Anna Smith", "agent", "service", "en,zh-CN"),
+    Member("zhao@example.com", "赵敏", "supervisor", "complaints", "zh-CN,zh-TW,en"),
+    Member("lin@example.com", "林志明", "supervisor", "service", "zh-TW,zh-CN,en"),
+    Member("garcia@example.com", "Elena Garcia", "manager", "complaints", "en,zh-CN,zh-TW"),
+)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What was deployed and who is in it.
+
+    `stack` has the template's outputs. `base_url` is where the pages and the API are:
+    "http://localhost:4566/restapis/ID/v1/_user_request_". `staff` has, for each address,
+    {"password", "name", "groups": ["agent"], "team", "languages": ["zh-CN", "en"], "sub"}.
+    """
+
+    stack: dict[str, str]
+    base_url: str
+    port: int
+    endpoint_url: str
+    staff: dict[str, dict[str, Any]]
+
+    def client_arguments(self) -> dict[str, Any]:
+        """For `boto3.client(name, **outputs.client_arguments())`."""
+        return {
+            "endpoint_url": self.endpoint_url,
+            "region_name": REGION,
+            "aws_access_key_id": KEY,
+            "aws_secret_access_key": KEY,
+        }
+
+    def to_json(self) -> str:
+        """The stack's outputs lie flat among the rest: `jq -r .TableName .local/outputs.json`."""
+        content = self.stack | {
+            "base_url": self.base_url,
+            "port": self.port,
+            "endpoint_url": self.endpoint_url,
+            "staff": self.staff,
+            "credentials": {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": KEY},
+            "region": REGION,
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+# ------------------------------------------------------------------------------ build and deploy
+
+
+def architecture() -> str:
+    """This machine's, in Lambda's words: the emulator loads no libraries of another one."""
+    return "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
+
+
+def fingerprint(target: str) -> str:
+    """Changes when a source of the deployment does."""
+    digest = hashlib.sha256(target.encode())
+    for source in SOURCES:
+        path = ROOT / source
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Only one process at a time; the others wait."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def build(directory: Path = DIRECTORY) -> Path:
+    """Runs `sam build` unless the sources are those of the last build. Its folder."""
+    target = architecture()
+    built = directory / "build"
+    record = directory / "build.fingerprint"
+    with _alone(directory / "build.lock"):
+        wanted = fingerprint(target)
+        if record.exists() and record.read_text() == wanted and built.exists():
+            return built
+        record.unlink(missing_ok=True)
+        command = ["sam", "build", "--template-file", str(ROOT / "template.yaml")]
+        command += ["--base-dir", str(ROOT), "--build-dir", str(built)]
+        command += ["--parameter-overrides", f"Architecture={target}"]
+        _run(command, directory / "build.log", _tools() | {"ARCHITECTURE": target})
+        record.write_text(wanted)
+    return built
+
+
+def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) -> dict[str, str]:
+    """Runs `sam deploy`. The stack's outputs."""
+    chosen = {"Architecture": architecture(), "OnAws": "false"} | (parameters or {})
+    command = ["sam", "deploy", "--template-file", str(built / "template.yaml")]
+    command += ["--stack-name", NAME, "--resolve-s3", "--no-confirm-changeset"]
+    command += ["--no-fail-on-empty-changeset", "--no-progressbar"]
+    command += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    command += ["--parameter-overrides", *(f"{key}={value}" for key, value in chosen.items())]
+    _run(command, cloud.directory / "deploy.log", _tools() | cloud.environment())
+    stacks = client(cloud, "cloudformation").describe_stacks(StackName=NAME)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+
+
+def publish_address(cloud: Cloud, stack: dict[str, str]) -> str:
+    """Tells the functions where their pages are, which the template can know on AWS only."""
+    # Browsers know names of hosts below localhost, Python does not: so the long form.
+    api = f"restapis/{stack['ApiId']}/{stack['StageName']}/_user_request_"
+    address = f"http://localhost:{cloud.port}/{api}"
+    client(cloud, "ssm").put_parameter(
+        Name=stack["BaseAddressParameter"], Value=address, Type="String", Overwrite=True
+    )
+    return address
+
+
+def _tools() -> dict[str, str]:
+    """The shell's environment with this Python's folder first: sam looks for python3.13 there."""
+    folder = str(Path(sys.executable).parent)
+    return os.environ | {
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "SAM_CLI_TELEMETRY": "0",
+    }
+
+
+def _run(command: list[str], log: Path, environment: dict[str, str]) -> None:
+    with log.open("wb") as output:
+        # An empty configuration: samconfig.toml holds what is meant for the real account.
+        done = subprocess.run(
+            [*command, "--config-file", str(_no_configuration(log.parent))],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        step = " ".join(command[:2])
+        raise StackError(f"`{step}` failed. Its log, {log}, ends with:\n{process.tail(log)}")
+
+
+def _no_configuration(directory: Path) -> Path:
+    empty = directory / "samconfig.toml"
+    empty.write_text("version = 0.1\n")
+    return empty
+
+
+def client(cloud: Cloud, service: str) -> Any:
+    """A boto3 client of this cloud, whatever the shell's environment says."""
+    session: Any = boto3.Session(
+        aws_access_key_id=KEY, aws_secret_access_key=KEY, region_name=REGION
+    )
+    return session.client(service, endpoint_url=cloud.endpoint)
+
+
+# ------------------------------------------------------------------------------ what is in it
+
+
+def warm(cloud: Cloud) -> list[str]:
+    """Calls every function once, so that the first visitor meets no cold start. Their names.
+
+    Raises StackError with the log of each function that does not start.
+    """
+    pages = client(cloud, "cloudformation").get_paginator("list_stack_resources")
+    names = [
+        resource["PhysicalResourceId"]
+        for page in pages.paginate(StackName=NAME)
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == "AWS::Lambda::Function"
+    ]
+    functions = client(cloud, "lambda")
+
+    def call(name: str) -> str | None:
+        answer = functions.invoke(FunctionName=name, Payload=b'{"warm": true}', LogType="Tail")
+        if "FunctionError" not in answer:
+            return None
+        log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
+        return f"{name}: {answer['Payload'].read().decode()}\n{log}"
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
+        broken = [error for error in pool.map(call, names) if error]
+    if broken:
+        raise StackError("functions do not start:\n" + "\n".join(broken))
+    return names
+
+
+def seed(cloud: Cloud, pool: str, known: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Makes the members of staff in this user pool. Passwords in `known` are kept."""
+    users = client(cloud, "cognito-idp")
+    staff: dict[str, dict[str, Any]] = {}
+    for member in STAFF:
+        password = known.get(member.email, {}).get("password") or new_password()
+        attributes = {
+            "email": member.email,
+            "email_verified": "true",
+            "name": member.name,
+            "custom:team": member.team,
+            "custom:languages": member.languages,
+        }
+        pairs = [{"Name": name, "Value": value} for name, value in attributes.items()]
+        try:
+            made = users.admin_create_user(
+                UserPoolId=pool,
+                Username=member.email,
+                UserAttributes=pairs,
+                MessageAction="SUPPRESS",
+            )["User"]["Attributes"]
+        except users.exceptions.UsernameExistsException:
+            made = users.admin_get_user(UserPoolId=pool, Username=member.email)["UserAttributes"]
+        users.admin_set_user_password(
+            UserPoolId=pool, Username=member.email, Password=password, Permanent=True
+        )
+        users.admin_add_user_to_group(
+            UserPoolId=pool, Username=member.email, GroupName=member.group
+        )
+        staff[member.email] = {
+            "password": password,
+            "name": member.name,
+            "groups": [member.group],
+            "team": member.team,
+            "languages": member.languages.split(","),
+            "sub": next(pair["Value"] for pair in made if pair["Name"] == "sub"),
+        }
+    return staff
+
+
+def new_password() -> str:
+    """Random, with what the pool's policy asks for."""
+    return f"Aa1{secrets.token_urlsafe(15)}"
+
+
+def sign_in(outputs: Outputs, email: str) -> str:
+    """The ID token of a member of staff."""
+    users: Any = boto3.client("cognito-idp", **outputs.client_arguments())
+    answer = users.initiate_auth(
+        AuthFlow="USER_PASSWORD_AUTH",
+        ClientId=outputs.stack["UserPoolClientId"],
+        AuthParameters={"USERNAME": email, "PASSWORD": outputs.staff[email]["password"]},
+    )
+    return str(answer["AuthenticationResult"]["IdToken"])
+
+
+def come_to_work(outputs: Outputs) -> None:
+    """Everyone signs in once, which records their profile; agents are there, the others away."""
+    for email, member in outputs.staff.items():
+        presence = "available" if "agent" in member["groups"] else "away"
+        call_api(outputs, "PUT", "/staff/presence", {"presence": presence}, sign_in(outputs, email))
+
+
+def publish_pace(outputs: Outputs, pace: int) -> None:
+    """Publishes the shipped service plan with all its promises `pace` times shorter."""
+    core = ROOT / "layers" / "core"
+    if str(core) not in sys.path:
+        sys.path.insert(0, str(core))
+    from redress.rules import plan
+
+    shipped = json.loads((core / "redress" / "data" / "plan-1.json").read_text(encoding="utf-8"))
+    manager = next(email for email, who in outputs.staff.items() if "manager" in who["groups"])
+    token = sign_in(outputs, manager)
+    version = call_api(outputs, "GET", "/staff/plan", None, token)["version"]
+    call_api(outputs, "POST", "/staff/plans", plan.scaled(shipped, pace, version + 1), token)
+
+
+def call_api(outputs: Outputs, method: str, path: str, body: object, token: str = "") -> Any:
+    """One request to the product's own API. Raises StackError with its answer on failure."""
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(outputs.base_url + path, data, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            text = response.read()
+    except urllib.error.HTTPError as error:
+        raise StackError(f"{method} {path}: {error.code} {error.read().decode()}") from error
+    return json.loads(text) if text else None
+
+
+# ------------------------------------------------------------------------------ up and down
+
+
+def install(
+    cloud: Cloud,
+    *,
+    pace: int | None = None,
+    parameters: dict[str, str] | None = None,
+    builds: Path = DIRECTORY,
+    console: Console | None = None,
+) -> Outputs:
+    """Makes a running cloud Redress: builds, deploys, seeds, writes `outputs.json`."""
+    file = cloud.directory / "outputs.json"
+    known = json.loads(file.read_text(encoding="utf-8"))["staff"] if file.exists() else {}
+    with _step(console, "built"):
+        built = build(builds)
+    with _step(console, "deployed"):
+        stack = deploy(cloud, built, parameters)
+        address = publish_address(cloud, stack)
+    with _step(console, "functions started"):
+        warm(cloud)
+    with _step(console, "staff at work"):
+        staff = seed(cloud, stack["UserPoolId"], known)
+        outputs = Outputs(stack, address, cloud.port, cloud.endpoint, staff)
+        come_to_work(outputs)
+        if pace is not None:
+            publish_pace(outputs, pace)
+    file.write_text(outputs.to_json(), encoding="utf-8")
+    return outputs
+
+
+@contextlib.contextmanager
+def _step(console: Console | None, what: str) -> Iterator[None]:
+    began = time.monotonic()
+    if console is None:
+        yield
+        return
+    with console.status(f"{what} …"):
+        yield
+    console.print(f"[green]✓[/] {what} [dim]({time.monotonic() - began:.0f} s)[/]")
+
+
+def up(
+    port: int | None = None,
+    pace: int | None = None,
+    console: Console | None = None,
+    directory: Path = DIRECTORY,
+) -> Outputs:
+    """Starts a cloud in this directory unless one runs, and deploys. Port 0 is any free one."""
+    cloud = process.find(directory)
+    if cloud is None:
+        # Outputs of a cloud that is gone name a user pool that is gone.
+        (directory / "outputs.json").unlink(missing_ok=True)
+        with _step(console, "the laptop's cloud runs"):
+            chosen = PORT if port is None else port or process.free_port()
+            cloud = process.start(directory, chosen)
+    elif port not in (None, 0, cloud.port):
+        raise StackError(f"the cloud runs on port {cloud.port}; `make down` first to move it")
+    return install(cloud, pace=pace, console=console)
+
+
+def down(console: Console | None = None, directory: Path = DIRECTORY) -> None:
+    """Stops the cloud of this directory, if one runs. Nothing in it is kept."""
+    cloud = process.find(directory)
+    if cloud is not None:
+        process.stop(cloud)
+    (directory / "outputs.json").unlink(missing_ok=True)
+    if console is not None:
+        console.print("stopped" if cloud else "no cloud runs")
+
+
+def show(outputs: Outputs, say: Console) -> None:
+    """Prints where everything is."""
+    base = outputs.base_url
+    addresses = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    addresses.add_row("customers' form", f"{base}/")
+    addresses.add_row("API", f"{base}/tickets  ({base}/openapi.json)")
+    addresses.add_row("staff API", f"{base}/staff/work  ({base}/staff/openapi.json)")
+    addresses.add_row("mail that went out", f"{outputs.endpoint_url}/_ministack/ses/messages")
+    addresses.add_row("AWS API", f"{outputs.endpoint_url}  (key and secret: test)")
+    addresses.add_row("all of it, with passwords", str(DIRECTORY / "outputs.json"))
+    say.print()
+    say.print(addresses, soft_wrap=True)
+    people = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("sign in as", "name", "role", "team", "languages", "password"):
+        people.add_column(column, justify="left", style="dim" if column == "password" else "")
+    for email, member in outputs.staff.items():
+        languages = ", ".join(member["languages"])
+        who = [email, member["name"], member["groups"][0], member["team"], languages]
+        people.add_row(*who, member["password"])
+    say.print()
+    say.print(people, soft_wrap=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m local.stack", description=__doc__)
+    actions = parser.add_subparsers(dest="action", required=True)
+    start = actions.add_parser("up", help="start, build, deploy, seed; again: deploy what changed")
+    start.add_argument("--port", type=int, help=f"of 127.0.0.1 (default {PORT})")
+    start.add_argument(
+        "--pace", type=int, help="let the plan's times pass this many times faster (for demos)"
+    )
+    actions.add_parser("down", help="stop; nothing is kept")
+    options = parser.parse_args()
+    say = Console()
+    try:
+        if options.action == "up":
+            show(up(options.port, options.pace, say), say)
+        else:
+            down(say)
+    except (CloudError, StackError) as error:
+        say.print("[red]Failed:[/] ", end="")
+        say.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

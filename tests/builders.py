@@ -1,0 +1,258 @@
+"""What tests build their stories from: the shipped plan, a clock held still, a ticket's life.
+
+A `Life` is one ticket with everything that ever happened to it; each method is one step that
+somebody takes, at the moment that the clock shows. `life_at` gives one that stands at a state.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from redress.rules import lifecycle, plan, ticket
+from redress.rules.intake import Submission, parse
+from redress.rules.lifecycle import Change
+from redress.rules.plan import Plan
+from redress.rules.ticket import CUSTOMER, Actor, Event, Role, State, Ticket
+
+ROOT = Path(__file__).resolve().parent.parent
+START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+NUMBER = "R-7K3M9-QW0X2"
+MEI = Actor(Role.AGENT, "a-mei")
+JUN = Actor(Role.AGENT, "a-jun")
+LIN = Actor(Role.SUPERVISOR, "s-lin")
+BY_MAIL = {"name": "Li Na", "email": "li.na@example.com"}
+BY_PHONE = {"name": "Li Na", "phone": "+86 10 5555 0100"}
+
+
+def plan_document() -> dict[str, Any]:
+    """Plan 1 as it ships: a fresh copy, to be changed at will."""
+    return copy.deepcopy(_shipped())
+
+
+@cache
+def _shipped() -> dict[str, Any]:
+    raw = resources.files("redress").joinpath("data/plan-1.json").read_bytes()
+    document: dict[str, Any] = msgspec.json.decode(raw)
+    return document
+
+
+@cache
+def plan_1() -> Plan:
+    return plan.parse(_shipped())
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    moment: datetime = START
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def advance(self, **by: float) -> datetime:
+        self.moment += timedelta(**by)
+        return self.moment
+
+
+def body(kind: str = "complaint", **fields: Any) -> dict[str, Any]:
+    """The JSON body of a good submission; `fields` replace its fields."""
+    return {
+        "kind": kind,
+        "subject": "The kettle leaks",
+        "description": "It leaks at the handle since the second day.",
+        "contact": dict(BY_MAIL),
+        "language": "zh-CN",
+        "consent": True,
+        **fields,
+    }
+
+
+def submission(kind: str = "complaint", **fields: Any) -> Submission:
+    return parse(body(kind, **fields), "api")
+
+
+@dataclass
+class Life:
+    """One ticket and its whole history. Every step happens at the clock's moment."""
+
+    clock: Clock = field(default_factory=Clock)
+    plan: Plan = field(default_factory=plan_1)
+    events: list[Event] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+    @property
+    def ticket(self) -> Ticket:
+        return self.changes[-1].after
+
+    @property
+    def folded(self) -> Ticket:
+        """The ticket that its whole history makes, from nothing."""
+        return ticket.fold(self.events, self.plan)
+
+    @property
+    def last(self) -> Change:
+        return self.changes[-1]
+
+    def take(self, change: Change | None) -> Life:
+        """One change happens; None leaves everything as it is."""
+        if change is not None:
+            self.changes.append(change)
+            self.events += change.events
+        return self
+
+    def wait(self, **by: float) -> Life:
+        self.clock.advance(**by)
+        return self
+
+    def open(self, kind: str = "complaint", number: str = NUMBER, **fields: Any) -> Life:
+        opened = submission(kind, **fields)
+        return self.take(lifecycle.open_ticket(opened, number, self.plan, self.clock.now()))
+
+    def acknowledge(self) -> Life:
+        return self.take(lifecycle.acknowledge(self.ticket, self.plan, self.clock.now()))
+
+    def assign(self, agent: str = MEI.id) -> Life:
+        return self.take(
+            lifecycle.assign(self.ticket, self.plan, agent, "longest without", self.clock.now())
+        )
+
+    def reassign(self, to: str | None, team: str | None = None, by: Actor = LIN) -> Life:
+        return self.take(
+            lifecycle.reassign(self.ticket, self.plan, by, to, team, "a reason", self.clock.now())
+        )
+
+    def reclassify(self, kind: str, by: Actor = MEI) -> Life:
+        return self.take(
+            lifecycle.reclassify(self.ticket, self.plan, by, kind, "a reason", self.clock.now())
+        )
+
+    def tell_progress(self, by: Actor = MEI) -> Life:
+        return self.take(
+            lifecycle.tell_progress(self.ticket, self.plan, by, "We look", self.clock.now())
+        )
+
+    def reply(self, wait_for_customer: bool = False, by: Actor = MEI) -> Life:
+        return self.take(
+            lifecycle.reply(
+                self.ticket, self.plan, by, "An answer", wait_for_customer, self.clock.now()
+            )
+        )
+
+    def note(self, by: Actor = MEI) -> Life:
+        return self.take(lifecycle.note(self.ticket, self.plan, by, "Inside", self.clock.now()))
+
+    def write(self) -> Life:
+        return self.take(lifecycle.write(self.ticket, self.plan, "Words", self.clock.now()))
+
+    def resolve(self, by: Actor = MEI) -> Life:
+        return self.take(
+            lifecycle.resolve(
+                self.ticket,
+                self.plan,
+                by,
+                "The seal was replaced",
+                "upheld",
+                "a new kettle",
+                "a bad batch",
+                self.clock.now(),
+            )
+        )
+
+    def call(self, outcome: str, by: Actor = MEI) -> Life:
+        return self.take(
+            lifecycle.record_callback(
+                self.ticket, self.plan, by, outcome, "A call", self.clock.now()
+            )
+        )
+
+    def confirm(self, by: Actor = CUSTOMER) -> Life:
+        return self.take(lifecycle.confirm(self.ticket, self.plan, by, self.clock.now()))
+
+    def dispute(self, by: Actor = CUSTOMER) -> Life:
+        return self.take(
+            lifecycle.dispute(self.ticket, self.plan, by, "It leaks again", self.clock.now())
+        )
+
+    def answer_survey(self, overall: int = 5) -> Life:
+        return self.take(
+            lifecycle.answer_survey(
+                self.ticket, self.plan, {"overall": overall}, self.clock.now()
+            )
+        )
+
+    def withdraw(self) -> Life:
+        return self.take(lifecycle.withdraw(self.ticket, self.plan, "Never mind", self.clock.now()))
+
+    def wake(self) -> Life:
+        """The workflow looks at the clocks."""
+        return self.take(lifecycle.act_on_due_rungs(self.ticket, self.plan, self.clock.now()))
+
+    def sleep_through(self, moment: datetime) -> Life:
+        """The workflow sleeps and wakes, rung by rung, until `moment`."""
+        while (wake := ticket.next_wake(self.ticket, self.plan)) is not None and wake <= moment:
+            self.clock.moment = max(self.clock.moment, wake)
+            self.wake()
+        self.clock.moment = max(self.clock.moment, moment)
+        return self
+
+
+def life_at(state: State, kind: str = "complaint", **fields: Any) -> Life:
+    """A ticket that came to this state as tickets do, assigned to MEI."""
+    life = Life().open(kind, **fields).acknowledge().assign()
+    match state:
+        case State.NEW:
+            return life
+        case State.OPEN:
+            return life.reply()
+        case State.WAITING:
+            return life.reply(wait_for_customer=True)
+        case State.RESOLVED:
+            return life.resolve()
+        case State.CONFIRMED:
+            return life.resolve().confirm()
+        case State.CLOSED:
+            return life.resolve().confirm().answer_survey()
+
+
+class _TemplateLoader(yaml.SafeLoader):
+    """Reads CloudFormation: a short-form function (`!Ref Table`) is read as its argument."""
+
+
+def _argument(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    assert isinstance(node, yaml.MappingNode)
+    return loader.construct_mapping(node, deep=True)
+
+
+_TemplateLoader.add_multi_constructor("!", _argument)
+
+
+def template() -> dict[str, Any]:
+    """`template.yaml` as it stands."""
+    text = (ROOT / "template.yaml").read_text()
+    read: dict[str, Any] = yaml.load(text, _TemplateLoader)  # noqa: S506 - a safe loader
+    return read
+
+
+def table_definition(name: str) -> dict[str, Any]:
+    """The arguments of `create_table` for the table that the template deploys, under this name."""
+    properties = template()["Resources"]["Table"]["Properties"]
+    kept = ("BillingMode", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
+    return {
+        "TableName": name,
+        **{part: properties[part] for part in kept},
+        "StreamSpecification": {"StreamEnabled": True, **properties["StreamSpecification"]},
+    }

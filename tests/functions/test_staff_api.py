@@ -1,0 +1,1106 @@
+"""The staff API through its handler: sample events in, answers out, DynamoDB's rules from moto.
+
+Every answer of every test is held against `openapi-staff.json`: its status must be documented for
+the route, its body must fit the schema.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import resources
+from itertools import product
+from types import ModuleType
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+from redress import wiring
+from redress.cases.timers import TimerCase
+from redress.rules import lifecycle
+from redress.rules.routing import Presence
+from redress.rules.ticket import SYSTEM, EventType, State
+from redress.store.staff import Member
+from tests.builders import BY_PHONE, Clock, plan_document
+from tests.functions.conftest import MEMBERS, Context, Opener, Stores
+
+DOCUMENT: dict[str, Any] = json.loads(
+    resources.files("redress").joinpath("data/openapi-staff.json").read_bytes()
+)
+LIMIT = 65_536
+
+
+def schema_errors(schema: dict[str, Any], value: Any) -> list[str]:
+    rooted = {**schema, "components": DOCUMENT["components"]}
+    validator = Draft202012Validator(
+        rooted, format_checker=Draft202012Validator.FORMAT_CHECKER
+    )
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+
+
+def resolved(part: dict[str, Any]) -> dict[str, Any]:
+    """What a `$ref` into the document points to; anything else as it is."""
+    while "$ref" in part:
+        found: Any = DOCUMENT
+        for name in part["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+        part = found
+    return part
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+    @property
+    def pointers(self) -> set[str]:
+        """The fields that a problem names."""
+        return {fault["pointer"] for fault in self.body["errors"]}
+
+    @property
+    def codes(self) -> dict[str, str]:
+        return {fault["pointer"]: fault["code"] for fault in self.body["errors"]}
+
+
+KEEP = object()
+"""The value of the sample event stays."""
+
+
+class Api:
+    """Calls the handler with a sample event, changed where a test says so."""
+
+    def __init__(
+        self, module: ModuleType, sample: Callable[[str], dict[str, Any]], context: Context
+    ) -> None:
+        self._module, self._sample, self._context = module, sample, context
+
+    def event(
+        self,
+        name: str,
+        by: str | None = None,
+        *,
+        body: Any = KEEP,
+        raw: str | None = None,
+        claims: dict[str, Any] | None = None,
+        query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        **path: str,
+    ) -> dict[str, Any]:
+        event = self._sample(f"staff-{name}")
+        if by is not None:
+            event["requestContext"]["authorizer"]["claims"] |= claims_of(MEMBERS[by])
+        if claims is not None:
+            kept = event["requestContext"]["authorizer"]["claims"] | claims
+            event["requestContext"]["authorizer"]["claims"] = {
+                name: value for name, value in kept.items() if value is not None
+            }
+        if body is not KEEP:
+            event["body"] = json.dumps(body)
+        if raw is not None:
+            event["body"] = raw
+        if query is not None:
+            event["queryStringParameters"] = query or None
+        event["headers"] |= headers or {}
+        event["pathParameters"] = (event["pathParameters"] or {}) | path or None
+        event["path"] = event["resource"]
+        for part, value in (event["pathParameters"] or {}).items():
+            event["path"] = event["path"].replace(f"{{{part}}}", value)
+        return event
+
+    def send(self, event: dict[str, Any]) -> Reply:
+        given = self._module.handler(event, self._context)
+        headers = {name: values[-1] for name, values in given["multiValueHeaders"].items()}
+        found = Reply(given["statusCode"], json.loads(given["body"]), headers)
+        self._hold_to_document(event, found)
+        return found
+
+    def __call__(self, name: str, by: str | None = None, **changes: Any) -> Reply:
+        return self.send(self.event(name, by, **changes))
+
+    @staticmethod
+    def _hold_to_document(event: dict[str, Any], found: Reply) -> None:
+        route = DOCUMENT["paths"].get(event["resource"], {}).get(event["httpMethod"].lower())
+        if route is None:
+            assert found.status == 404
+            return
+        answer = resolved(route["responses"][str(found.status)])
+        ((media, content),) = answer["content"].items()
+        assert found.headers["Content-Type"] == media
+        assert schema_errors(content["schema"], found.body) == []
+        assert found.headers["Cache-Control"] == "no-store"
+        assert found.headers["X-Content-Type-Options"] == "nosniff"
+        assert not any(name.startswith("Access-Control") for name in found.headers)
+
+
+def claims_of(member: Member) -> dict[str, str]:
+    """The claims of this member's ID token, as a REST API hands them over."""
+    return {
+        "sub": member.id,
+        "cognito:groups": f"[{member.role}]",
+        "custom:team": member.team,
+        "custom:languages": ",".join(member.languages),
+        "custom:capacity": str(member.capacity),
+        "name": member.name,
+        "email": member.email,
+    }
+
+
+@pytest.fixture
+def api(
+    staff: dict[str, Member],
+    load_function: Callable[[str], ModuleType],
+    sample: Callable[[str], dict[str, Any]],
+    context: Context,
+) -> Api:
+    return Api(load_function("staff"), sample, context)
+
+
+# -------------------------------------------------------------------- the document and the table
+
+
+def test_document_is_valid_openapi_3_1() -> None:
+    validate(DOCUMENT)
+    assert DOCUMENT["openapi"].startswith("3.1")
+
+
+def test_document_and_routes_have_the_same_methods_paths_and_roles(api: Api) -> None:
+    documented = {
+        (method.upper(), path): set(route["x-roles"])
+        for path, methods in DOCUMENT["paths"].items()
+        for method, route in methods.items()
+        if method != "parameters"
+    }
+    routes = api._module.ROUTES
+    assert {key: {role.value for role in route.roles} for key, route in routes.items()} == (
+        documented
+    )
+
+
+def test_examples_of_the_document_fit_their_schemas() -> None:
+    checked = 0
+
+    def walk(part: Any) -> None:
+        nonlocal checked
+        if isinstance(part, dict):
+            if "schema" in part and "examples" in part and isinstance(part["examples"], dict):
+                for name, example in part["examples"].items():
+                    wrong = schema_errors(part["schema"], resolved(example)["value"])
+                    assert wrong == [], f"{name}: {wrong}"
+                    checked += 1
+            for value in part.values():
+                walk(value)
+        elif isinstance(part, list):
+            for value in part:
+                walk(value)
+
+    walk(DOCUMENT)
+    assert checked > 20
+
+
+def test_serves_its_own_document(api: Api) -> None:
+    found = api("openapi")
+    assert found.status == 200
+    assert found.body == DOCUMENT
+
+
+def test_shipped_plan_fits_the_documented_schema() -> None:
+    assert schema_errors({"$ref": "#/components/schemas/Plan"}, plan_document()) == []
+
+
+# -------------------------------------------------------------------- roles and identity
+
+ALL = {"agent", "supervisor", "manager"}
+LEADERS = {"supervisor", "manager"}
+WHO_MAY = {
+    "presence": ALL,
+    "work": ALL,
+    "ticket": ALL,
+    "reply": ALL,
+    "note": ALL,
+    "progress": ALL,
+    "resolution": ALL,
+    "callback": ALL,
+    "assignment": ALL,
+    "classification": ALL,
+    "board": LEADERS,
+    "plan": ALL,
+    "plan-publish": {"manager"},
+    "openapi": ALL,
+}
+"""Sample event -> roles that the route lets in."""
+
+
+def test_every_route_has_a_sample_event_and_a_line_in_the_table_of_roles(
+    api: Api, sample: Callable[[str], dict[str, Any]]
+) -> None:
+    sampled = {
+        (event["httpMethod"], event["resource"])
+        for event in (sample(f"staff-{name}") for name in WHO_MAY)
+    }
+    assert sampled == set(api._module.ROUTES)
+
+
+@pytest.mark.parametrize(
+    ("name", "by"), product(WHO_MAY, ("mei", "lin", "wei")), ids=lambda value: value
+)
+def test_route_lets_in_its_roles_and_no_others(
+    api: Api, open_ticket: Opener, name: str, by: str
+) -> None:
+    number = open_ticket(agent="a-mei").number
+    path = {"number": number} if "{number}" in api.event(name)["resource"] else {}
+    found = api(name, by, **path)
+    if MEMBERS[by].role in WHO_MAY[name]:
+        assert found.status != 403
+    else:
+        assert found.status == 403
+        assert found.body["type"] == "urn:redress:problem:forbidden"
+
+
+def test_role_is_checked_before_the_body_is_looked_at(api: Api) -> None:
+    assert api("plan-publish", "mei", raw="{").status == 403
+
+
+@pytest.mark.parametrize(
+    ("claims", "named"),
+    [
+        ({"token_use": "access"}, "ID token"),
+        ({"token_use": None}, "ID token"),
+        ({"sub": None}, "sub"),
+        ({"sub": "a#b"}, "sub"),
+        ({"sub": ""}, "sub"),
+        ({"name": "  "}, "name"),
+        ({"email": "nobody"}, "email"),
+        ({"cognito:groups": None}, "cognito:groups"),
+        ({"cognito:groups": "[]"}, "cognito:groups"),
+        ({"cognito:groups": "[managers admin]"}, "cognito:groups"),
+        ({"cognito:groups": "supermanager"}, "cognito:groups"),
+        ({"custom:team": None}, "custom:team"),
+        ({"custom:team": "complaints#0"}, "custom:team"),
+        ({"custom:languages": None}, "custom:languages"),
+        ({"custom:languages": "zh-CN,klingon"}, "custom:languages"),
+        ({"custom:capacity": "-1"}, "custom:capacity"),
+        ({"custom:capacity": "many"}, "custom:capacity"),
+        ({"custom:capacity": "101"}, "custom:capacity"),
+    ],
+)
+def test_refuses_claims_that_are_forged_missing_or_malformed(
+    api: Api, claims: dict[str, Any], named: str
+) -> None:
+    found = api("presence", claims=claims)
+    assert found.status == 403
+    assert named in found.body["detail"]
+
+
+@pytest.mark.parametrize("authorizer", [None, {}, {"claims": None}, {"claims": "sub=a-mei"}])
+def test_refuses_an_event_without_claims(api: Api, authorizer: Any) -> None:
+    event = api.event("work")
+    event["requestContext"]["authorizer"] = authorizer
+    assert api.send(event).status == 403
+
+
+@pytest.mark.parametrize(
+    "groups", ["[agent manager]", "agent,manager", "manager agent", "manager", ["agent", "manager"]]
+)
+def test_reads_groups_in_every_form_and_takes_the_highest_role(api: Api, groups: Any) -> None:
+    assert api("board", claims={"cognito:groups": groups}, query={"team": "service"}).status == 200
+
+
+def test_capacity_is_five_when_the_token_says_none(api: Api, stores: Stores) -> None:
+    assert api("presence", claims={"custom:capacity": None}).body["capacity"] == 5
+
+
+# -------------------------------------------------------------------- bodies
+
+
+def test_refuses_a_body_that_is_not_declared_as_json(api: Api) -> None:
+    found = api("reply", headers={"Content-Type": "text/plain"})
+    assert (found.status, found.body["type"]) == (415, "urn:redress:problem:media-type")
+
+
+@pytest.mark.parametrize(
+    "raw", ["", "{", "nonsense", '{"text": "\\ud800"}', '{"version": 1e999}', "[" * 60_000]
+)
+def test_refuses_a_body_that_is_not_a_json_document(api: Api, raw: str) -> None:
+    found = api("reply", raw=raw)
+    assert (found.status, found.body["type"]) == (400, "urn:redress:problem:not-json")
+
+
+def test_refuses_a_body_whose_base64_is_broken(api: Api) -> None:
+    event = api.event("reply", raw="%%%")
+    event["isBase64Encoded"] = True
+    assert api.send(event).status == 400
+
+
+def test_refuses_a_body_over_64_kb_and_takes_one_of_exactly_64_kb(
+    api: Api, open_ticket: Opener
+) -> None:
+    number = open_ticket(agent="a-mei").number
+    start, end = '{"text": "fine"', "}"
+    fitting = start + " " * (LIMIT - len(start) - len(end)) + end
+    assert api("note", raw=fitting, number=number).status == 200
+    found = api("note", raw=fitting + " ", number=number)
+    assert (found.status, found.body["type"]) == (413, "urn:redress:problem:too-large")
+
+
+@pytest.mark.parametrize("value", [None, 1, "text", [], True])
+def test_refuses_a_body_that_is_not_an_object(api: Api, value: Any) -> None:
+    found = api("note", body=value)
+    assert found.status == 422
+    assert found.codes == {"": "object_expected"}
+
+
+LONG = "x" * 20_001
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "codes"),
+    [
+        ("presence", {}, {"/presence": "required"}),
+        ("presence", {"presence": "lunch", "x": 1}, {"/presence": "unknown_value", "/x": "unknown"}),
+        ("reply", {}, {"/version": "required", "/text": "required"}),
+        (
+            "reply",
+            {"version": "3", "text": " \n", "wait_for_customer": "no", "colour": "red"},
+            {
+                "/version": "whole_number_expected",
+                "/text": "required",
+                "/wait_for_customer": "boolean_expected",
+                "/colour": "unknown",
+            },
+        ),
+        ("reply", {"version": 0, "text": 5}, {"/version": "out_of_range", "/text": "text_expected"}),
+        (
+            "reply",
+            {"version": True, "text": LONG},
+            {"/version": "whole_number_expected", "/text": "too_long"},
+        ),
+        (
+            "reply",
+            {"version": 1.5, "text": "a\x00b"},
+            {"/version": "whole_number_expected", "/text": "control_characters"},
+        ),
+        ("note", {"version": 1}, {"/text": "required", "/version": "unknown"}),
+        ("progress", {"text": ""}, {"/version": "required", "/text": "required"}),
+        (
+            "resolution",
+            {"outcome": "great", "remedy": 1, "root_cause": "x" * 2_001},
+            {
+                "/version": "required",
+                "/text": "required",
+                "/outcome": "unknown_value",
+                "/remedy": "text_expected",
+                "/root_cause": "too_long",
+            },
+        ),
+        (
+            "callback",
+            {"outcome": "busy", "text": 3},
+            {"/version": "required", "/outcome": "unknown_value", "/text": "text_expected"},
+        ),
+        (
+            "assignment",
+            {},
+            {"/version": "required", "/agent": "required", "/reason": "required"},
+        ),
+        (
+            "assignment",
+            {"version": 1, "agent": " ", "team": 1, "reason": "r"},
+            {"/agent": "required", "/team": "text_expected"},
+        ),
+        (
+            "classification",
+            {"kind": "riot"},
+            {"/version": "required", "/kind": "unknown_value", "/reason": "required"},
+        ),
+    ],
+)
+def test_names_every_wrong_field_at_once(
+    api: Api, open_ticket: Opener, name: str, body: dict[str, Any], codes: dict[str, str]
+) -> None:
+    path = {} if name == "presence" else {"number": open_ticket(agent="a-mei").number}
+    found = api(name, body=body, **path)
+    assert found.status == 422
+    assert found.codes == codes
+
+
+# -------------------------------------------------------------------- presence and lists
+
+
+def test_presence_is_kept_with_who_it_is(api: Api, stores: Stores, clock: Clock) -> None:
+    clock.advance(minutes=5)
+    found = api("presence", "mei", body={"presence": "away"})
+    assert found.status == 200
+    assert found.body["presence"] == "away"
+    assert found.body["since"] == clock.now().isoformat(timespec="milliseconds")
+    assert [duty.agent for duty in stores.staff.present("complaints")] == ["a-jun"]
+    api("presence", "mei", body={"presence": "available"}, claims={"custom:capacity": "7"})
+    assert stores.staff.member("a-mei").capacity == 7
+    assert stores.staff.duty("a-mei").presence is Presence.AVAILABLE
+
+
+def test_work_list_shows_what_is_due_next_first(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    feedback = open_ticket("feedback", agent="a-mei", language="en")
+    clock.advance(minutes=1)
+    complaint = open_ticket("complaint", agent="a-mei")
+    open_ticket("urgent", agent="a-jun")
+    found = api("work", "mei", query={})
+    assert [item["number"] for item in found.body["items"]] == [complaint.number, feedback.number]
+    assert found.body["next"] is None
+    first = found.body["items"][0]
+    assert first["due_at"] == (clock.now() + timedelta(minutes=30)).isoformat(
+        timespec="milliseconds"
+    )
+    assert first["version"] == complaint.version
+
+
+def test_work_list_is_read_page_by_page_without_gap_or_repeat(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    expected = []
+    for _ in range(5):
+        expected.append(open_ticket("inquiry", agent="a-tao").number)
+        clock.advance(seconds=1)
+    seen: list[str] = []
+    cursor = None
+    for _ in range(4):
+        query = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
+        found = api("work", "tao", query=query)
+        assert found.status == 200
+        seen += [item["number"] for item in found.body["items"]]
+        cursor = found.body["next"]
+        if cursor is None:
+            break
+    assert seen == expected
+    assert cursor is None
+
+
+@pytest.mark.parametrize("limit", ["0", "26", "-1"])
+def test_work_list_refuses_a_limit_out_of_range(api: Api, limit: str) -> None:
+    assert api("work", query={"limit": limit}).pointers == {"/limit"}
+
+
+@pytest.mark.parametrize(
+    "cursor", ["nonsense", "!!", "TUVPVw==", "OTk5OSNSLU5PVC1BLU5VTUJFUg==", "é", "x" * 5_000]
+)
+def test_work_list_names_limit_and_cursor_when_both_are_wrong(api: Api, cursor: str) -> None:
+    found = api("work", query={"limit": "ten", "cursor": cursor})
+    assert found.status == 422
+    assert found.pointers == {"/limit", "/cursor"}
+
+
+def test_resolved_tickets_leave_the_work_list(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket("inquiry", agent="a-tao")
+    body = {"version": ticket.version, "text": "The lid is a spare part."}
+    assert api("resolution", "tao", body=body, number=ticket.number).status == 200
+    assert api("work", "tao", query={}).body["items"] == []
+
+
+# -------------------------------------------------------------------- the board
+
+
+def test_board_shows_who_is_present_and_what_is_near_its_limit(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    near = open_ticket("complaint", agent="a-mei")
+    clock.advance(minutes=16)
+    open_ticket("complaint")
+    api("presence", "jun", body={"presence": "away"})
+    found = api("board", "lin")
+    assert found.status == 200
+    assert [(one["name"], one["load"]) for one in found.body["present"]] == [("mei", 1)]
+    assert (found.body["queued"], found.body["open"]) == (1, 2)
+    assert [
+        (line["number"], line["clock"], line["overdue"]) for line in found.body["near_limit"]
+    ] == [(near.number, "reaction", False)]
+    clock.advance(minutes=15)
+    found = api("board", "lin")
+    assert [line["overdue"] for line in found.body["near_limit"]] == [True, False]
+
+
+def test_board_of_another_team_is_for_managers_only(api: Api) -> None:
+    assert api("board", "lin", query={"team": "service"}).status == 403
+    assert api("board", "wei", query={"team": "service"}).body["team"] == "service"
+
+
+def test_board_is_of_the_own_team_when_none_is_named(api: Api) -> None:
+    assert api("board", "hua", query={}).body["team"] == "service"
+
+
+# -------------------------------------------------------------------- reading a ticket
+
+
+def test_ticket_is_read_with_promises_timeline_mails_and_escalation(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    stores.tickets.claim_mail(
+        ticket.number, "000001.acknowledgement.customer", clock.now(), timedelta(minutes=1)
+    )
+    stores.tickets.record_mail(
+        ticket.number, "000001.acknowledgement.customer", "failed", clock.now(), fault="throttled"
+    )
+    clock.advance(minutes=31)
+    TimerCase(stores.tickets, stores.plans, clock.now).act_on_due_clocks(ticket.number, 1)
+    found = api("ticket", "mei", number=ticket.number)
+    assert found.status == 200
+    promises = {promise["clock"]: promise for promise in found.body["promises"]}
+    assert promises["reaction"]["state"] == "overdue"
+    assert promises["reaction"]["due_at"] == "2026-11-23T01:30:00.000+00:00"
+    assert promises["resolution"]["state"] == "running"
+    assert found.body["escalation"] == "supervisor"
+    assert [event["type"] for event in found.body["timeline"]][:2] == ["opened", "assigned"]
+    fired = [event for event in found.body["timeline"] if event["type"] == "rung_fired"]
+    assert {event["by"]["role"] for event in fired} == {"system"}
+    assert ("reaction", "breach") in [
+        (event["data"]["clock"], event["data"]["action"]) for event in fired
+    ]
+    assert found.body["version"] == found.body["timeline"][-1]["number"]
+    assert found.body["mails"] == [
+        {
+            "key": "000001.acknowledgement.customer",
+            "state": "failed",
+            "at": "2026-11-23T01:00:00.000+00:00",
+            "attempts": 1,
+            "fault": "throttled",
+        }
+    ]
+
+
+def test_ticket_number_is_read_as_a_person_writes_it(api: Api, open_ticket: Opener) -> None:
+    number = open_ticket(agent="a-mei").number
+    found = api("ticket", "mei", number=number.lower().replace("0", "o").replace("1", "l"))
+    assert found.body["number"] == number
+
+
+@pytest.mark.parametrize("number", ["R-00000-00000", "nonsense", "R-7K3M9", "%2e%2e"])
+def test_unknown_ticket_is_not_found(api: Api, number: str) -> None:
+    assert api("ticket", "wei", number=number).status == 404
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "reply": {"text": "We are on it."},
+    "progress": {"text": "We are looking into it."},
+    "resolution": {
+        "text": "Replaced.",
+        "outcome": "upheld",
+        "remedy": "replacement",
+        "root_cause": "seal",
+    },
+    "callback": {"outcome": "no_answer"},
+    "assignment": {"agent": None, "reason": "too much"},
+    "classification": {"kind": "urgent", "reason": "scalded"},
+}
+"""Every change that names a version, with a right body but for the version."""
+
+
+def test_table_of_changes_is_complete(api: Api) -> None:
+    with_version = {
+        name
+        for name in WHO_MAY
+        if "version" in str(api.event(name)["body"]) and name != "plan-publish"
+    }
+    assert with_version == set(CHANGES)
+
+
+@pytest.mark.parametrize("name", [*CHANGES, "note", "ticket"])
+@pytest.mark.parametrize("by", ["tao", "hua"])
+def test_ticket_of_another_team_is_not_there(
+    api: Api, open_ticket: Opener, stores: Stores, name: str, by: str
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body: Any = KEEP
+    if name in CHANGES:
+        body = CHANGES[name] | {"version": ticket.version}
+    found = api(name, by, body=body, number=ticket.number)
+    assert found.status == 404
+    assert stores.tickets.get(ticket.number) == ticket
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_ticket_of_another_agent_is_forbidden(
+    api: Api, open_ticket: Opener, stores: Stores, name: str
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = CHANGES[name] | {"version": ticket.version}
+    assert api(name, "jun", body=body, number=ticket.number).status == 403
+    assert stores.tickets.get(ticket.number) == ticket
+
+
+@pytest.mark.parametrize("by", ["lin", "wei"])
+def test_supervisor_and_manager_act_on_tickets_of_their_agents(
+    api: Api, open_ticket: Opener, by: str
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "text": "I took a look myself."}
+    found = api("reply", by, body=body, number=ticket.number)
+    assert found.status == 200
+    assert found.body["assignee"] == "a-mei"
+
+
+def test_manager_sees_tickets_of_every_team(api: Api, open_ticket: Opener) -> None:
+    number = open_ticket("inquiry", agent="a-tao").number
+    assert api("ticket", "wei", number=number).status == 200
+
+
+# -------------------------------------------------------------------- changing a ticket
+
+
+def test_reply_opens_the_ticket_and_keeps_the_first_response(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    clock.advance(minutes=12)
+    body = {"version": ticket.version, "text": "  您好，明天换货。 "}
+    found = api("reply", "mei", body=body, number=ticket.number)
+    assert found.status == 200
+    assert found.body["version"] == ticket.version + 1
+    assert found.body["state"] == "open"
+    states = {promise["clock"]: promise["state"] for promise in found.body["promises"]}
+    assert states["reaction"] == states["first_response"] == "kept"
+    event = stores.tickets.history(ticket.number)[-1]
+    assert (event.type, event.by.id, event.data["text"]) == (
+        EventType.REPLIED,
+        "a-mei",
+        "您好，明天换货。",
+    )
+
+
+def test_reply_that_asks_the_customer_pauses_the_resolution_promise(
+    api: Api, open_ticket: Opener
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "text": "A picture, please?", "wait_for_customer": True}
+    found = api("reply", "mei", body=body, number=ticket.number)
+    assert found.body["state"] == "waiting"
+    states = {promise["clock"]: promise["state"] for promise in found.body["promises"]}
+    assert states["resolution"] == "paused"
+
+
+def test_progress_is_a_reaction_but_not_the_first_response(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "text": "We are asking the warehouse."}
+    found = api("progress", "mei", body=body, number=ticket.number)
+    states = {promise["clock"]: promise["state"] for promise in found.body["promises"]}
+    assert (states["reaction"], states["first_response"]) == ("kept", "running")
+    assert found.body["state"] == "new"
+
+
+def test_two_agents_at_once_one_wins_and_the_other_is_told_the_current_version(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "text": "First."}
+    assert api("reply", "mei", body=body, number=ticket.number).status == 200
+    found = api("reply", "lin", body=body | {"text": "Second."}, number=ticket.number)
+    assert found.status == 409
+    assert found.body["type"] == "urn:redress:problem:version-conflict"
+    assert found.body["current_version"] == ticket.version + 1
+    replies = [e for e in stores.tickets.history(ticket.number) if e.type is EventType.REPLIED]
+    assert [event.data["text"] for event in replies] == ["First."]
+
+
+def test_second_click_is_told_of_the_first(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket(agent="a-mei")
+    event = api.event("reply", "mei", body={"version": ticket.version, "text": "Once."})
+    event["pathParameters"] = {"number": ticket.number}
+    event["path"] = f"/staff/tickets/{ticket.number}/replies"
+    assert [api.send(copy.deepcopy(event)).status for _ in range(2)] == [200, 409]
+
+
+def test_customer_who_wrote_meanwhile_makes_a_conflict(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    wrote = lifecycle.write(ticket, stores.plans.current(), "It got worse!", clock.now())
+    stores.tickets.commit(wrote, clock.now())
+    body = {"version": ticket.version, "text": "All is well."}
+    found = api("reply", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["current_version"]) == (409, ticket.version + 1)
+
+
+def test_reminder_that_fired_in_between_makes_no_conflict(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    clock.advance(minutes=16)
+    TimerCase(stores.tickets, stores.plans, clock.now).act_on_due_clocks(ticket.number, 1)
+    moved_on = stores.tickets.get(ticket.number).version
+    assert moved_on > ticket.version
+    body = {"version": ticket.version, "text": "I had this open for a while."}
+    found = api("reply", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["version"]) == (200, moved_on + 1)
+
+
+def test_version_that_does_not_exist_yet_is_refused(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version + 1, "text": "From the future."}
+    found = api("reply", "mei", body=body, number=ticket.number)
+    assert (found.status, found.codes) == (422, {"/version": "unknown_version"})
+
+
+def test_notes_do_not_collide_and_any_agent_of_the_team_may_write_one(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    for by in ("mei", "jun", "lin"):
+        assert api("note", by, body={"text": f"by {by}"}, number=ticket.number).status == 200
+    notes = [e for e in stores.tickets.history(ticket.number) if e.type is EventType.NOTED]
+    assert [(note.by.id, note.data["text"]) for note in notes] == [
+        ("a-mei", "by mei"),
+        ("a-jun", "by jun"),
+        ("s-lin", "by lin"),
+    ]
+
+
+def test_complaint_resolved_without_outcome_remedy_and_root_cause_names_all_three(
+    api: Api, open_ticket: Opener
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "text": "Done."}
+    found = api("resolution", "mei", body=body, number=ticket.number)
+    assert found.status == 422
+    assert found.pointers == {"/outcome", "/remedy", "/root_cause"}
+
+
+def test_resolution_of_a_complaint_is_kept_and_asks_the_customer(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    clock.advance(hours=3)
+    body = CHANGES["resolution"] | {"version": ticket.version}
+    found = api("resolution", "mei", body=body, number=ticket.number)
+    assert found.status == 200
+    assert found.body["state"] == "resolved"
+    assert found.body["resolution"] == {
+        "at": clock.now().isoformat(timespec="milliseconds"),
+        "by": "a-mei",
+        "team": "complaints",
+        "outcome": "upheld",
+        "remedy": "replacement",
+        "root_cause": "seal",
+    }
+    states = {promise["clock"]: promise["state"] for promise in found.body["promises"]}
+    assert (states["reaction"], states["resolution"], states["callback"]) == (
+        "missed",
+        "kept",
+        "running",
+    )
+
+
+def test_inquiry_is_resolved_with_words_alone(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket("inquiry", agent="a-tao")
+    body = {"version": ticket.version, "text": "Yes, it is dishwasher safe."}
+    assert api("resolution", "tao", body=body, number=ticket.number).body["state"] == "resolved"
+
+
+def test_closed_ticket_takes_no_reply(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket("feedback", agent="a-tao")
+    body = {"version": ticket.version, "text": "Thank you."}
+    closed = api("resolution", "tao", body=body, number=ticket.number).body
+    assert (closed["state"], closed["closure"]) == ("closed", "answered")
+    body["version"] = closed["version"]
+    found = api("reply", "tao", body=body, number=ticket.number)
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:not-allowed-now")
+
+
+# -------------------------------------------------------------------- callbacks
+
+
+@pytest.fixture
+def resolved_by_phone(api: Api, open_ticket: Opener) -> dict[str, Any]:
+    """A resolved complaint of a customer who can only be called."""
+    ticket = open_ticket(agent="a-mei", contact=BY_PHONE)
+    body = CHANGES["resolution"] | {"version": ticket.version}
+    found: dict[str, Any] = api("resolution", "mei", body=body, number=ticket.number).body
+    return found
+
+
+def test_callback_that_must_be_made_stays_on_the_work_list(
+    api: Api, resolved_by_phone: dict[str, Any]
+) -> None:
+    items = api("work", "mei", query={}).body["items"]
+    assert [item["number"] for item in items] == [resolved_by_phone["number"]]
+
+
+def test_callback_with_a_content_customer_confirms(
+    api: Api, resolved_by_phone: dict[str, Any]
+) -> None:
+    body = {"version": resolved_by_phone["version"], "outcome": "confirmed"}
+    found = api("callback", "mei", body=body, number=resolved_by_phone["number"])
+    assert (found.status, found.body["state"]) == (200, "confirmed")
+
+
+def test_callback_with_a_dissatisfied_customer_reopens_with_higher_priority(
+    api: Api, resolved_by_phone: dict[str, Any]
+) -> None:
+    body = {
+        "version": resolved_by_phone["version"],
+        "outcome": "dissatisfied",
+        "text": "The new one leaks as well.",
+    }
+    found = api("callback", "mei", body=body, number=resolved_by_phone["number"])
+    assert found.status == 200
+    assert (found.body["state"], found.body["priority"], found.body["round"]) == (
+        "open",
+        "urgent",
+        2,
+    )
+    assert found.body["assignee"] is None
+
+
+def test_callback_with_a_dissatisfied_customer_needs_their_words(
+    api: Api, resolved_by_phone: dict[str, Any]
+) -> None:
+    body = {"version": resolved_by_phone["version"], "outcome": "dissatisfied"}
+    found = api("callback", "mei", body=body, number=resolved_by_phone["number"])
+    assert (found.status, found.codes) == (422, {"/text": "required"})
+
+
+def test_callback_without_answer_closes_after_the_last_attempt_of_the_plan(
+    api: Api, resolved_by_phone: dict[str, Any], stores: Stores
+) -> None:
+    version, number = resolved_by_phone["version"], resolved_by_phone["number"]
+    states = []
+    for _ in range(stores.plans.current().callback.attempts):
+        body = {"version": version, "outcome": "no_answer"}
+        found = api("callback", "mei", body=body, number=number).body
+        version = found["version"]
+        states.append(found["state"])
+    assert states == ["resolved", "resolved", "closed"]
+    assert found["closure"] == "unconfirmed"
+
+
+def test_callback_before_resolution_is_not_possible(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "outcome": "confirmed"}
+    found = api("callback", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:not-allowed-now")
+
+
+# -------------------------------------------------------------------- assignment, classification
+
+
+def test_reassigning_moves_the_ticket_and_the_load(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "agent": "a-jun", "reason": "same batch"}
+    found = api("assignment", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["assignee"]) == (200, "a-jun")
+    assert (stores.staff.duty("a-mei").load, stores.staff.duty("a-jun").load) == (0, 1)
+    event = stores.tickets.history(ticket.number)[-1]
+    assert (event.by.id, event.data["from"], event.data["why"]) == (
+        "a-mei",
+        "a-mei",
+        "same batch",
+    )
+
+
+def test_full_agent_is_not_given_more(api: Api, open_ticket: Opener, stores: Stores) -> None:
+    for _ in range(MEMBERS["jun"].capacity):
+        open_ticket(agent="a-jun")
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "agent": "a-jun", "reason": "same batch"}
+    found = api("assignment", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:agent-not-free")
+    assert stores.tickets.get(ticket.number) == ticket
+    assert stores.staff.duty("a-jun").load == MEMBERS["jun"].capacity
+
+
+def test_absent_agent_is_not_given_anything(api: Api, open_ticket: Opener) -> None:
+    api("presence", "jun", body={"presence": "away"})
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "agent": "a-jun", "reason": "same batch"}
+    found = api("assignment", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:agent-not-free")
+
+
+@pytest.mark.parametrize("agent", ["nobody", "s-lin", "m-wei"])
+def test_agent_who_is_unknown_or_none_is_refused(
+    api: Api, open_ticket: Opener, agent: str
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "agent": agent, "reason": "same batch"}
+    found = api("assignment", "mei", body=body, number=ticket.number)
+    assert (found.status, found.codes) == (422, {"/agent": "unknown_agent"})
+
+
+def test_ticket_goes_back_to_the_queue_of_another_team(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {
+        "version": ticket.version,
+        "agent": None,
+        "team": "service",
+        "reason": "an order matter",
+    }
+    found = api("assignment", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["assignee"], found.body["team"]) == (200, None, "service")
+    assert stores.tickets.queued("service") == [ticket.number]
+    assert api("ticket", "mei", number=ticket.number).status == 404
+
+
+def test_team_that_does_not_exist_is_refused(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "agent": None, "team": "moon", "reason": "far away"}
+    found = api("assignment", "mei", body=body, number=ticket.number)
+    assert (found.status, found.codes) == (422, {"/team": "unknown_team"})
+
+
+def test_correcting_the_kind_plans_the_promises_anew(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    ticket = open_ticket("complaint", agent="a-mei")
+    body = {"version": ticket.version, "kind": "urgent", "reason": "somebody was scalded"}
+    found = api("classification", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["kind"], found.body["assignee"]) == (200, "urgent", "a-mei")
+    promises = {promise["clock"]: promise for promise in found.body["promises"]}
+    assert promises["first_response"]["due_at"] == (ticket.created_at + timedelta(minutes=5)).isoformat(
+        timespec="milliseconds"
+    )
+    assert promises["reaction"]["state"] == "cancelled"
+
+
+def test_kind_that_another_team_handles_queues_the_ticket_there(
+    api: Api, open_ticket: Opener
+) -> None:
+    ticket = open_ticket("complaint", agent="a-mei")
+    body = {"version": ticket.version, "kind": "inquiry", "reason": "only a question"}
+    found = api("classification", "mei", body=body, number=ticket.number)
+    assert (found.body["team"], found.body["assignee"]) == ("service", None)
+
+
+# -------------------------------------------------------------------- plans
+
+
+def test_plan_is_read_and_the_next_version_published(api: Api, stores: Stores) -> None:
+    assert api("plan").body == plan_document()
+    found = api("plan-publish")
+    assert found.status == 201
+    assert found.body["version"] == 2
+    assert api("plan").body["note"] == found.body["note"]
+
+
+def test_invalid_plan_is_refused_whole_with_all_its_faults(api: Api) -> None:
+    plan = plan_document() | {"version": 2, "surprise": 1}
+    plan["levels"]["urgent"]["targets_s"]["first_response"] = -5
+    plan["score"]["weights"]["satisfaction"] = 40
+    plan["ladders"]["promise"][0]["action"] = "shout"
+    del plan["time_zone"]
+    found = api("plan-publish", body=plan)
+    assert found.status == 422
+    assert found.pointers == {
+        "/surprise",
+        "/levels/urgent/targets_s/first_response",
+        "/score/weights",
+        "/ladders/promise/0/action",
+        "/time_zone",
+    }
+    assert api("plan").body == plan_document()
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_plan_of_another_than_the_next_version_is_refused(api: Api, version: int) -> None:
+    found = api("plan-publish", body=plan_document() | {"version": version})
+    assert (found.status, found.codes) == (422, {"/version": "next_version"})
+
+
+# -------------------------------------------------------------------- the function itself
+
+
+def test_warm_up_answers_at_once(api: Api, context: Context) -> None:
+    assert api._module.handler({"warm": True}, context) == {"warm": True}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/staff/nothing"), ("DELETE", "/staff/plan"), ("GET", "/")]
+)
+def test_whatever_is_no_route_does_not_exist(api: Api, method: str, path: str) -> None:
+    event = api.event("work") | {"httpMethod": method, "path": path, "resource": path}
+    found = api.send(event)
+    assert (found.status, found.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_unexpected_fault_is_answered_without_its_cause_and_logged_with_it(
+    api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise KeyError("a secret of the inside")
+
+    monkeypatch.setattr(wiring, "staff_cases", broken)
+    found = api("work")
+    assert found.status == 500
+    assert "secret" not in json.dumps(found.body)
+    assert "KeyError" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EndpointConnectionError(endpoint_url="https://dynamodb.example"),
+        ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem"),
+        ClientError({"Error": {"Code": "InternalServerError"}}, "GetItem"),
+    ],
+)
+def test_store_that_does_not_answer_is_told_with_retry_after(
+    api: Api, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    number = open_ticket(agent="a-mei").number
+    head = wiring._models().head
+
+    def down(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(head, "get", down)
+    monkeypatch.setattr("redress.store.outcome.time.sleep", lambda _: None)
+    found = api("ticket", "mei", number=number)
+    assert found.status == 503
+    assert int(found.headers["Retry-After"]) >= 1
+
+
+def test_logs_name_the_ticket_and_nobody(
+    api: Api, open_ticket: Opener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    capsys.readouterr()
+    api(
+        "reply",
+        "mei",
+        body={"version": ticket.version, "text": "A word in confidence."},
+        number=ticket.number,
+    )
+    api("ticket", "mei", number=ticket.number)
+    written = capsys.readouterr().out
+    assert f'"ticket":"{ticket.number}"' in written
+    for secret in ("confidence", "Li Na", "li.na@", "mei@", "eyJ", "kettle"):
+        assert secret not in written
+
+
+def test_counts_each_request_by_route_and_status_family(
+    api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api("work")
+    capsys.readouterr()
+    api("board", "mei")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (counted,) = [line for line in lines if "Requests" in line]
+    assert (counted["route"], counted["status"]) == ("GET /staff/board", "4xx")
+    assert counted["Requests"] == [1.0]
+    assert counted["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Redress"
+
+
+def test_assigned_by_the_system_is_who_the_sample_says(open_ticket: Opener, stores: Stores) -> None:
+    ticket = open_ticket(agent="a-mei")
+    assert stores.tickets.history(ticket.number)[-1].by == SYSTEM
+    assert ticket.state is State.NEW

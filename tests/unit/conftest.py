@@ -1,0 +1,47 @@
+"""What unit tests stand on; the builders themselves are in `tests/builders.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from redress.rules.plan import Plan
+from redress.rules.ticket import State
+from tests import builders
+from tests.builders import Clock, Life
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Time stands still until a test moves it."""
+    return Clock()
+
+
+@pytest.fixture
+def plan() -> Plan:
+    """Plan 1 as it ships."""
+    return builders.plan_1()
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    """Plan 1 as JSON, to be broken at will."""
+    return builders.plan_document()
+
+
+@pytest.fixture
+def life(clock: Clock) -> Life:
+    """A ticket that has not begun yet."""
+    return Life(clock)
+
+
+@pytest.fixture
+def life_at() -> Callable[..., Life]:
+    """See `builders.life_at`."""
+
+    def at(state: State, kind: str = "complaint", **fields: Any) -> Life:
+        return builders.life_at(state, kind, **fields)
+
+    return at

@@ -1,0 +1,273 @@
+"""The texts of mails: the same in every language, safe whatever is put into them."""
+
+from __future__ import annotations
+
+import email
+import string
+from datetime import UTC, datetime
+from email import policy
+from email.message import EmailMessage
+from importlib import resources
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redress import mail
+from redress.cases.mailing import NotAJob, job_of
+from redress.rules.clocks import Action, ClockName, ClockState
+from redress.rules.mails import mails_after
+from redress.rules.plan import KINDS, LANGUAGES
+from redress.rules.ticket import SYSTEM, Event, EventType
+
+AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+NUMBER = "R-7K3M9-QW0X2"
+STAFF = ("remind", "breach", "escalate", "customer_wrote", "disputed")
+
+
+def values(name: str, **given: str) -> dict[str, str]:
+    return {key: f"<{key}>" for key in mail.PLACEHOLDERS[name]} | given
+
+
+def parsed(raw: bytes) -> EmailMessage:
+    message = email.message_from_bytes(raw, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def unix(text: str) -> str:
+    """Line ends are the mail's own business, and so is the last one."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+
+
+def sent(text: mail.Text, **given: Any) -> EmailMessage:
+    recipients = given.pop("recipients", ["li.na@example.com"])
+    sender = given.pop("sender", "service@example.com")
+    automatic = given.pop("automatic", True)
+    return parsed(mail.message(sender, recipients, NUMBER, text, AT, automatic=automatic))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_every_template_and_no_other(language: str) -> None:
+    folder = resources.files("redress").joinpath("data", "mail", language)
+    assert {item.name for item in folder.iterdir()} == {
+        "words.json",
+        *(f"{name}.txt" for name in mail.PLACEHOLDERS),
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", mail.PLACEHOLDERS)
+def test_a_template_has_the_same_placeholders_in_every_language(name: str, language: str) -> None:
+    template = mail.template(language, name)
+    fields = [
+        (field, spec, conversion)
+        for _, field, spec, conversion in string.Formatter().parse(
+            f"{template.subject}\n{template.body}"
+        )
+        if field is not None
+    ]
+    assert {field for field, _, _ in fields} == mail.PLACEHOLDERS[name]
+    assert {(spec, conversion) for _, spec, conversion in fields} == {("", None)}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", mail.PLACEHOLDERS)
+def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
+    body = mail.template(language, name).body
+    links = body.count("{status_url}") + body.count("{survey_url}")
+    assert links == (0 if name in STAFF else 1)
+
+
+def test_mails_to_staff_and_the_first_mail_repeat_nothing_that_the_customer_typed() -> None:
+    for name in (*STAFF, "acknowledgement", "acknowledgement_late"):
+        assert not mail.PLACEHOLDERS[name] & {"subject", "text", "name"}, name
+    for name in STAFF:
+        assert not mail.PLACEHOLDERS[name] & {"status_url", "survey_url"}, name
+
+
+def test_every_mail_that_can_follow_has_a_template() -> None:
+    opened = {"contact": {"email": "li.na@example.com"}}
+    events = [Event(1, kind, AT, SYSTEM, opened) for kind in EventType if kind != "rung_fired"]
+    events += [
+        Event(1, EventType.RUNG_FIRED, AT, SYSTEM, {"clock": c, "action": a, "notify": ["manager"]})
+        for c in ClockName
+        for a in (Action.REMIND, Action.BREACH, Action.ESCALATE)
+    ]
+    events += [
+        Event(1, EventType.RUNG_FIRED, AT, SYSTEM, {"clock": c, "action": a, "notify": []})
+        for c, a in ((ClockName.CALLBACK, Action.ASK_AGAIN), (ClockName.SURVEY, Action.INVITE))
+    ]
+    names = {found.template for event in events for found in mails_after(event)}
+    second = {"acknowledgement_late", "reply_waiting", "resolution_told"}
+    assert names | second == mail.PLACEHOLDERS.keys()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_words_name_everything_that_a_mail_can_speak_of(language: str) -> None:
+    words = mail.words(language)
+    assert words.clocks.keys() == {clock.value for clock in ClockName}
+    assert words.kinds.keys() == set(KINDS)
+    assert words.standing.keys() == {state.value for state in ClockState}
+    assert (len(words.months), len(words.weekdays)) == (12, 7)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", mail.PLACEHOLDERS)
+def test_braces_in_a_value_stay_as_typed(name: str, language: str) -> None:
+    typed = "{number} {0.__class__} {{x}} {missing} %s ${y}"
+    text = mail.render(name, language, dict.fromkeys(mail.PLACEHOLDERS[name], typed))
+    assert typed in text.body
+
+
+def test_a_mail_is_not_rendered_with_a_value_missing_or_too_many() -> None:
+    with pytest.raises(ValueError, match="reply is given"):
+        mail.render("reply", "en", {"number": NUMBER})
+    with pytest.raises(ValueError, match="acknowledgement_late is given"):
+        mail.render("acknowledgement_late", "en", values("acknowledgement_late", subject="x"))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "Kettle\r\nBcc: victim@example.org",
+        "Kettle\nBcc: victim@example.org",
+        "Kettle\rBcc: victim@example.org",
+        "Kettle\u2028Bcc: victim@example.org",
+        "Kettle\x0b\x85Bcc: victim@example.org",
+    ],
+)
+def test_a_line_break_in_a_subject_makes_no_header(typed: str) -> None:
+    message = sent(mail.render("reply", "en", values("reply", subject=typed)))
+    assert message["Subject"] == f"[{NUMBER}] Kettle Bcc: victim@example.org"
+    assert message["Bcc"] is None
+    assert message["To"] == "li.na@example.com"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["=?utf-8?q?x=0D=0ABcc:_victim@example.org?=", "=?utf-8?b?eA0KQmNjOiB2QGV4YW1wbGUub3Jn?="],
+)
+def test_a_line_break_hidden_in_an_encoded_word_stays_what_was_typed(typed: str) -> None:
+    message = sent(mail.render("reply", "en", values("reply", subject=typed)))
+    assert "\n" not in message["Subject"]
+    assert typed.replace("=?", "= ?") in message["Subject"]
+
+
+@given(st.text(max_size=200), st.text(max_size=500))
+def test_any_text_arrives_as_it_was_written(subject: str, body: str) -> None:
+    one_line = mail.one_line(subject)
+    encodable = body.encode("utf-8", "replace").decode()
+    raw = mail.message(
+        "service@example.com",
+        ["a@example.com"],
+        NUMBER,
+        mail.Text(one_line, encodable),
+        AT,
+        automatic=True,
+    )
+    assert raw.isascii()
+    assert max(len(line) for line in raw.split(b"\r\n")) < 998
+    message = parsed(raw)
+    assert set(message.keys()) == {
+        "From",
+        "To",
+        "Reply-To",
+        "Subject",
+        "Date",
+        "In-Reply-To",
+        "References",
+        "Auto-Submitted",
+        "Content-Type",
+        "Content-Transfer-Encoding",
+        "MIME-Version",
+    }
+    assert unix(message.get_content()) == unix(encodable)
+    assert message["Subject"] == f"[{NUMBER}] {one_line}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_long_chinese_subject_arrives_whole(language: str) -> None:
+    subject = "水壶把手漏水，换了两次仍然漏，请尽快处理！" * 9
+    message = sent(mail.render("resolution", language, values("resolution", subject=subject)))
+    assert subject in message["Subject"]
+    assert message["Subject"].startswith(f"[{NUMBER}] ")
+
+
+def test_all_mails_of_a_ticket_are_one_conversation_and_are_answered_to_the_sender() -> None:
+    sender = "service@customer-care.department.a-rather-long-company-name.example.com"
+    for name in ("acknowledgement", "reply", "breach"):
+        message = sent(mail.render(name, "en", values(name)), sender=sender)
+        domain = sender.partition("@")[2]
+        assert message["References"] == message["In-Reply-To"] == f"<{NUMBER}@{domain}>"
+        assert message["Reply-To"] == message["From"] == sender
+
+
+def test_only_automatic_mails_say_that_they_are() -> None:
+    text = mail.render("reply", "en", values("reply"))
+    assert sent(text, automatic=True)["Auto-Submitted"] == "auto-generated"
+    assert sent(text, automatic=False)["Auto-Submitted"] is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "language", "expected"),
+    [
+        ("Asia/Shanghai", "zh-CN", "2026年11月23日（星期一）17:00（UTC+8）"),
+        ("Asia/Taipei", "zh-TW", "2026年11月23日（星期一）17:00（UTC+8）"),
+        ("Asia/Shanghai", "en", "Monday 23 November 2026, 17:00 (UTC+8)"),
+        ("Asia/Kolkata", "en", "Monday 23 November 2026, 14:30 (UTC+5:30)"),
+        ("America/St_Johns", "en", "Monday 23 November 2026, 05:30 (UTC-3:30)"),
+        ("UTC", "en", "Monday 23 November 2026, 09:00 (UTC)"),
+    ],
+)
+def test_a_time_is_told_in_the_zone_of_the_plan(zone: str, language: str, expected: str) -> None:
+    assert mail.moment(AT, zone, language) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("li.na@example.com", "li.na@example.com"),
+        ("o'neil+tag@mail.example.co.uk", "o'neil+tag@mail.example.co.uk"),
+        ("li@例子.广告", "li@xn--fsqu00a.xn--4rr70v"),
+        ("李娜@example.com", None),
+        ("a@example.com,b", None),
+        ("a@example.com>,<b.c", None),
+        ("a@example", None),
+        ("a@-example.com", None),
+        ("a@ex..com", None),
+        ("a b@example.com", None),
+        ("a@b@example.com", None),
+        (f"{'a' * 65}@example.com", None),
+        ("", None),
+    ],
+)
+def test_only_what_is_plainly_one_address_is_sent_to(typed: str, expected: str | None) -> None:
+    assert mail.deliverable(typed) == expected
+
+
+@given(st.emails())
+def test_an_address_that_passes_is_the_one_recipient(address: str) -> None:
+    found = mail.deliverable(address)
+    if found is not None:
+        message = sent(mail.Text("x", "y"), recipients=[found])
+        assert [to.addr_spec for to in message["To"].addresses] == [found]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "not json",
+        "[]",
+        '{"number": "R-7K3M9-QW0X2"}',
+        '{"number": "R-7K3M9-QW0X2", "event": "3", "template": "reply", "audience": "customer"}',
+        '{"number": "R-7K3M9-QW0X2", "event": 0, "template": "reply", "audience": "customer"}',
+        '{"number": "../../etc", "event": 3, "template": "reply", "audience": "customer"}',
+        "\ud800",
+    ],
+)
+def test_what_is_not_a_job_is_told_at_once(body: str) -> None:
+    with pytest.raises(NotAJob):
+        job_of(body)
