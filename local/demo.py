@@ -39,6 +39,7 @@ _COLOURS = {
     "withdrawn": "yellow",
 }
 _QUIET = {"assigned", "queued"}
+_SIGNS = {"for": "+", "against": "-"}
 
 
 class Timeline:
@@ -207,23 +208,27 @@ def close_the_month(console: Console, staff: dict[str, Staff]) -> None:
     for number, agent in enumerate(agents):
         rating = {"attitude": 5 - number % 2, "knowledge": 4, "comment": "as seen this month"}
         manager.send("PUT", f"/ratings/{period}/{agent.id}", rating)
-    manager.send("POST", f"/scorecards/{period}", {})
-
-    def scored() -> list[Any] | None:
-        cards: list[Any] = manager.get(f"/scorecards/{period}")["cards"]
-        return cards if {card["agent"] for card in cards} >= {a.id for a in agents} else None
-
-    cards = wait_for(scored, f"every agent has a scorecard of {period}", 30)
+    first = _score(manager, period)
     names = {agent.id: agent.user for agent in agents}
-    for card in sorted(cards, key=lambda card: names.get(card["agent"], "")):
-        if card["agent"] in names:
-            show(console, names[card["agent"]], card)
-    again = {card["agent"]: card["digest"] for card in cards}
-    manager.send("POST", f"/scorecards/{period}", {})
-    time.sleep(3)
-    second = {c["agent"]: c["digest"] for c in manager.get(f"/scorecards/{period}")["cards"]}
-    if {agent: second.get(agent) for agent in again} != again:
+    for agent, name in sorted(names.items(), key=lambda pair: pair[1]):
+        if agent not in first:
+            raise DoorError(f"{name} has no scorecard of {period}")
+        show(console, name, manager.get(f"/scorecards/{period}/{agent}"))
+    if _score(manager, period) != first:
         raise DoorError("scoring the same month again gives the same cards")
+
+
+def _score(manager: Staff, period: str) -> dict[str, str]:
+    """Run the scores' state machine to its end; the digest of each agent's card."""
+    before = manager.get(f"/scorecards/{period}")["last_run"]
+    manager.send("POST", f"/scorecards/{period}", {})
+
+    def done() -> Any:
+        month = manager.get(f"/scorecards/{period}")
+        return month if month["last_run"] != before else None
+
+    month = wait_for(done, f"the scores of {period} are computed", 30)
+    return {card["agent"]: card["digest"] for card in month["cards"]}
 
 
 def show(console: Console, name: str, card: dict[str, Any]) -> None:
@@ -234,20 +239,21 @@ def show(console: Console, name: str, card: dict[str, Any]) -> None:
         table.add_column(heading, overflow="fold")
     for part in card["components"]:
         evidence = ", ".join(
-            f"{'+' if entry.get('counts_for', True) else '-'}{entry['number']}"
+            f"{_SIGNS.get(entry['counted'], '')}{entry['number'] or 'rating'}"
             for entry in part["evidence"]
-            if entry.get("number")
         )
         table.add_row(
             part["name"],
             f"{part['weight']} %",
-            str(part["score"]) if part["counted"] else "too few",
+            part["score"] if part["counted"] else part["reason"].replace("_", " "),
             str(part["samples"]),
             evidence,
         )
     console.print(table)
-    grade = card["grade"] or "no grade"
-    console.print(f"total [bold]{card['total'] or '-'}[/bold], grade [bold]{grade}[/bold]\n")
+    if card["grade"]:
+        console.print(f"total [bold]{card['total']}[/bold], grade [bold]{card['grade']}[/bold]\n")
+    else:
+        console.print(f"no grade: {card['reason'].replace('_', ' ')}\n")
 
 
 def main(arguments: list[str] | None = None) -> int:

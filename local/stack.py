@@ -177,6 +177,15 @@ def publish_address(cloud: Cloud, stack: dict[str, str]) -> str:
     return address
 
 
+def allow_sender(cloud: Cloud) -> None:
+    """Verifies the address that mail comes from, as its owner does on AWS."""
+    stacks = client(cloud, "cloudformation").describe_stacks(StackName=NAME)["Stacks"]
+    given = {one["ParameterKey"]: one["ParameterValue"] for one in stacks[0]["Parameters"]}
+    mail = client(cloud, "sesv2")
+    with contextlib.suppress(mail.exceptions.AlreadyExistsException):
+        mail.create_email_identity(EmailIdentity=given["SenderAddress"])
+
+
 def _tools() -> dict[str, str]:
     """The shell's environment with this Python's folder first: sam looks for python3.13 there."""
     folder = str(Path(sys.executable).parent)
@@ -359,6 +368,7 @@ def install(
     with _step(console, "deployed"):
         stack = deploy(cloud, built, parameters)
         address = publish_address(cloud, stack)
+        allow_sender(cloud)
     with _step(console, "functions started"):
         warm(cloud)
     with _step(console, "staff at work"):
@@ -411,27 +421,30 @@ def down(console: Console | None = None, directory: Path = DIRECTORY) -> None:
         console.print("stopped" if cloud else "no cloud runs")
 
 
-def show(outputs: Outputs, say: Console) -> None:
-    """Prints where everything is."""
-    base = outputs.base_url
-    addresses = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    addresses.add_row("customers' form", f"{base}/")
-    addresses.add_row("API", f"{base}/tickets  ({base}/openapi.json)")
-    addresses.add_row("staff API", f"{base}/staff/work  ({base}/staff/openapi.json)")
-    addresses.add_row("mail that went out", f"{outputs.endpoint_url}/_ministack/ses/messages")
-    addresses.add_row("AWS API", f"{outputs.endpoint_url}  (key and secret: test)")
-    addresses.add_row("all of it, with passwords", str(DIRECTORY / "outputs.json"))
-    say.print()
-    say.print(addresses, soft_wrap=True)
+def show(outputs: Outputs, console: Console) -> None:
+    """Prints where everything is, and who may sign in."""
+    base, cloud = outputs.base_url, outputs.endpoint_url
+    addresses = {
+        "customers' form": f"{base}/",
+        "API": f"{base}/openapi.json",
+        "staff API": f"{base}/staff/openapi.json",
+        "mail that went out": f"{cloud}/_ministack/ses/messages",
+        "AWS APIs": f"{cloud} (key and secret: {KEY})",
+        "all outputs, passwords": str(DIRECTORY / "outputs.json"),
+    }
+    console.print()
+    for what, where in addresses.items():
+        console.print(f"[bold]{what:<22}[/]  {where}", soft_wrap=True)
     people = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("sign in as", "name", "role", "team", "languages", "password"):
-        people.add_column(column, justify="left", style="dim" if column == "password" else "")
+    for heading in ("staff", "name", "role", "team", "languages", "password"):
+        people.add_column(heading, no_wrap=True)
     for email, member in outputs.staff.items():
         languages = ", ".join(member["languages"])
-        who = [email, member["name"], member["groups"][0], member["team"], languages]
-        people.add_row(*who, member["password"])
-    say.print()
-    say.print(people, soft_wrap=True)
+        row = (email, member["name"], member["groups"][0], member["team"], languages)
+        people.add_row(*row, member["password"])
+    console.print()
+    # Wider than a small window, so that passwords can be copied: they wrap there, and are not cut.
+    console.print(people, width=max(console.width, 120), crop=False)
 
 
 def main() -> int:

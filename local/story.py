@@ -270,7 +270,7 @@ def service_request(world: World, title: str, submission: dict[str, Any]) -> str
     waiting = state_is(world, number, "waiting")
     expect(promise(waiting, "resolution") == "paused", f"{number}: the clock rests")
     time.sleep(3)
-    act_on_page(receipt, "write", {"text": "Here is the licence number: 4403-8812."})
+    act_on_page(receipt, "write", {"words": "Here is the licence number: 4403-8812."})
     opened = state_is(world, number, "open")
     expect(promise(opened, "resolution") == "running", f"{number}: the clock goes on")
     agent.change(number, "resolution", text="The account now carries the new name.")
@@ -299,7 +299,7 @@ def withdrawn(world: World, title: str, submission: dict[str, Any]) -> str:
     """The customer takes it back; every promise ends without blame."""
     receipt = start(world, title, submission, form=True)
     agent_of(world, receipt.number)
-    act_on_page(receipt, "withdraw", {"text": "Found it myself.", "confirm": "on"})
+    act_on_page(receipt, "withdraw", {"reason": "Found it myself.", "sure": "yes"})
     closed = state_is(world, receipt.number, "closed")
     expect(closed["closure"] == "withdrawn", f"{receipt.number}: closed as withdrawn")
     expect(

@@ -60,7 +60,8 @@ def _is_done(record: dict[str, Any]) -> bool:
         metrics.add_metric("MailDelayed", MetricUnit.Count, 1)
     except Exception as error:
         # The error's own message may quote a text or an address: say only what and where it was.
-        where = traceback.format_tb(error.__traceback__)[-3:]
+        frames = traceback.extract_tb(error.__traceback__)[-3:]
+        where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
         logger.error(
             "a mail comes again", extra=_named(record, type(error).__name__) | {"where": where}
         )

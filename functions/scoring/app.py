@@ -32,6 +32,7 @@ def _finish(cases: ScoringCases, event: dict[str, Any]) -> Finished:
     )
     metrics.add_metric("ScorecardsStored", MetricUnit.Count, finished.stored)
     metrics.add_metric("ScorecardsFailed", MetricUnit.Count, finished.failed)
+    metrics.flush_metrics()  # here only: an agent's card is not worth a line of metrics each
     return finished
 
 
@@ -42,7 +43,6 @@ TASKS: Mapping[str, Callable[[ScoringCases, dict[str, Any]], Month | Scored | Fi
 }
 
 
-@metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"task", ...} from a state of scores.asl.json -> the result of `ScoringCases.{task}`.

@@ -24,14 +24,15 @@ from identity import identify
 
 from redress import wiring
 from redress.cases.staff import PAGE_LIMIT
-from redress.edge.http import SECURITY, Refused, answer, json_body, problem
+from redress.edge.http import SECURITY, Refused, answer, header, json_body, problem
 from redress.edge.problems import plain, problem_for
 from redress.rules.errors import Forbidden, NotFound
-from redress.rules.lifecycle import CALLBACK_OUTCOMES, OUTCOMES
+from redress.rules.lifecycle import CALLBACK_OUTCOMES, OUTCOMES, REMEDY_LIMIT
 from redress.rules.numbers import normalised
 from redress.rules.plan import KINDS
 from redress.rules.routing import Presence
 from redress.rules.ticket import Role, Ticket
+from redress.store.scores import Summary
 from redress.store.staff import Member
 
 logger = Logger(service="staff")
@@ -107,9 +108,7 @@ def _reply(request: Request) -> Answer:
     version, text = body.version(), body.text("text")
     wait = body.flag("wait_for_customer")
     body.done()
-    return _changed(
-        wiring.staff_cases().reply(request.member, request.number, version, text, wait)
-    )
+    return _changed(wiring.staff_cases().reply(request.member, request.number, version, text, wait))
 
 
 def _note(request: Request) -> Answer:
@@ -132,8 +131,8 @@ def _resolve(request: Request) -> Answer:
     body = request.body()
     version, text = body.version(), body.text("text")
     outcome = body.optional_one_of("outcome", OUTCOMES)
-    remedy = body.optional("remedy", REASON_LIMIT)
-    root_cause = body.optional("root_cause", REASON_LIMIT)
+    remedy = body.optional("remedy", REMEDY_LIMIT)
+    root_cause = body.optional("root_cause", REMEDY_LIMIT)
     body.done()
     return _changed(
         wiring.staff_cases().resolve(
@@ -148,9 +147,7 @@ def _record_callback(request: Request) -> Answer:
     text = body.optional("text") or ""
     body.done()
     return _changed(
-        wiring.staff_cases().record_callback(
-            request.member, request.number, version, outcome, text
-        )
+        wiring.staff_cases().record_callback(request.member, request.number, version, outcome, text)
     )
 
 
@@ -161,9 +158,7 @@ def _reassign(request: Request) -> Answer:
     reason = body.text("reason", REASON_LIMIT)
     body.done()
     return _changed(
-        wiring.staff_cases().reassign(
-            request.member, request.number, version, agent, team, reason
-        )
+        wiring.staff_cases().reassign(request.member, request.number, version, agent, team, reason)
     )
 
 
@@ -175,6 +170,43 @@ def _reclassify(request: Request) -> Answer:
     return _changed(
         wiring.staff_cases().reclassify(request.member, request.number, version, kind, reason)
     )
+
+
+# -------------------------------------------------------------------- scores
+
+
+def _rate(request: Request) -> Answer:
+    period, agent = request.path["period"], request.path["agent"]
+    body = json_body(request.event)
+    rating = wiring.scoring_cases().rate(request.member, period, agent, body)
+    return answer(200, presenting.rating(rating))
+
+
+def _run_scores(request: Request) -> Answer:
+    key = header(request.event, "idempotency-key")
+    begun = wiring.scoring_cases().run(request.member, request.path["period"], key)
+    return answer(202, presenting.run(begun))
+
+
+def _list_scorecards(request: Request) -> Answer:
+    period = request.path["period"]
+    cards = wiring.scoring_cases().cards(request.member, period)
+    return answer(200, presenting.scorecards(period, cards, _last_run(request.member, period)))
+
+
+def _last_run(member: Member, period: str) -> Summary | None:
+    if member.role not in _LEADERS:
+        return None
+    try:
+        return wiring.scoring_cases().summary(member, period)
+    except NotFound:
+        return None
+
+
+def _read_scorecard(request: Request) -> Answer:
+    period, agent = request.path["period"], request.path["agent"]
+    card = wiring.scoring_cases().card(request.member, period, agent)
+    return answer(200, presenting.scorecard(card))
 
 
 # -------------------------------------------------------------------- plans and the document
@@ -216,6 +248,10 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/staff/tickets/{number}/assignment"): Route(_STAFF, _reassign),
     ("POST", "/staff/tickets/{number}/classification"): Route(_STAFF, _reclassify),
     ("GET", "/staff/board"): Route(_LEADERS, _show_board),
+    ("PUT", "/staff/ratings/{period}/{agent}"): Route(_LEADERS, _rate),
+    ("POST", "/staff/scorecards/{period}"): Route(_LEADERS, _run_scores),
+    ("GET", "/staff/scorecards/{period}"): Route(_STAFF, _list_scorecards),
+    ("GET", "/staff/scorecards/{period}/{agent}"): Route(_STAFF, _read_scorecard),
     ("GET", "/staff/plan"): Route(_STAFF, _read_plan),
     ("POST", "/staff/plans"): Route(_MANAGERS, _publish_plan),
     ("GET", "/staff/openapi.json"): Route(_STAFF, _read_openapi),

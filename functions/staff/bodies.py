@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from redress.rules.errors import Fault, InvalidInput
+from redress.rules.errors import Fault, InvalidInput, pointer
 from redress.rules.lifecycle import TEXT_LIMIT
 from redress.rules.numbers import normalised
 
@@ -114,7 +114,7 @@ class Body:
     def done(self) -> None:
         """Raises InvalidInput with everything that is wrong, unknown fields included."""
         unknown = [
-            Fault(f"/{name}", "unknown", "this field is not part of this body")
+            Fault(pointer(name), "unknown", "this field is not part of this body")
             for name in self._fields
             if name not in self._known
         ]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from bodies import to_cursor
 
 from redress.cases.intake import promise_of
+from redress.cases.scoring import Run
 from redress.cases.staff import Board, TicketFile, WorkItem, WorkPage
 from redress.rules.clocks import Clock, ClockName
 from redress.rules.routing import Duty
+from redress.rules.scoring import Rating
 from redress.rules.ticket import Event, Resolution, Ticket, next_due
+from redress.store.scores import Card, Summary
 from redress.store.tickets import MailRecord
 
 
@@ -152,3 +156,52 @@ def board(found: Board) -> dict[str, Any]:
             for line in found.near
         ],
     }
+
+
+def rating(found: Rating) -> dict[str, Any]:
+    """`Rating`: the supervisor's word that holds now."""
+    return {
+        "agent": found.agent,
+        "period": found.period,
+        "attitude": found.attitude,
+        "knowledge": found.knowledge,
+        "comment": found.comment,
+        "by": found.by,
+        "at": _iso(found.at),
+        "revision": found.revision,
+    }
+
+
+def run(found: Run) -> dict[str, Any]:
+    """`Run`: a run that has begun."""
+    return {"period": found.period, "execution": found.execution}
+
+
+def scorecard(card: Card) -> dict[str, Any]:
+    """`Scorecard`: every component with the facts behind it, and the cards that came before."""
+    return {
+        **asdict(card.scorecard),
+        "revision": card.revision,
+        "plan_version": card.plan_version,
+        "scored_at": _iso(card.scored_at),
+        "earlier": [
+            {**asdict(earlier), "scored_at": _iso(earlier.scored_at)} for earlier in card.earlier
+        ],
+    }
+
+
+def scorecards(period: str, cards: list[Card], last_run: Summary | None) -> dict[str, Any]:
+    """`Scorecards`: a month; evidence is left to the single card."""
+    listed = [scorecard(card) for card in cards]
+    for card in listed:
+        for component in card["components"]:
+            del component["evidence"]
+    return {
+        "period": period,
+        "last_run": _summary(last_run) if last_run else None,
+        "cards": listed,
+    }
+
+
+def _summary(found: Summary) -> dict[str, Any]:
+    return {**asdict(found), "finished_at": _iso(found.finished_at)}

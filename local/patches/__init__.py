@@ -52,6 +52,7 @@ def all_patches() -> list[Callable[[], None]]:
         streams.deliver_streams_as_aws_does,
         resources.keep_table_settings,
         doors.take_id_tokens_only,
+        doors.answer_errors_as_the_api_says,
         doors.say_nothing_of_failures,
     ]
 

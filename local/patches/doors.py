@@ -34,6 +34,31 @@ def take_id_tokens_only() -> None:
     apigateway_v1._validate_cognito_authorizer = validate
 
 
+def answer_errors_as_the_api_says() -> None:
+    """An API's own responses to errors, written in its definition, are taken.
+
+    AWS: `x-amazon-apigateway-gateway-responses` (SAM's `GatewayResponses`) is part of the import.
+    Emulator: has gateway responses, but does not import them.
+    Mended: each is put right after the import, before the API is deployed to its stage.
+    """
+    original = apigateway_v1._import_rest_api
+    expect(
+        original.__code__.co_varnames[:2] == ("spec", "base_data"), "_import_rest_api(spec, ...)"
+    )
+    expect(callable(apigateway_v1._put_gateway_response), "_put_gateway_response")
+
+    def load(spec: dict[str, Any], base: dict[str, Any] | None = None) -> str:
+        api_id: str = original(spec, base)
+        responses = spec.get("x-amazon-apigateway-gateway-responses") or {}
+        for kind, response in responses.items():
+            status, _, body = apigateway_v1._put_gateway_response(api_id, kind, response)
+            if status >= 400:
+                raise RuntimeError(f"gateway response {kind} was refused: {body.decode()}")
+        return api_id
+
+    apigateway_v1._import_rest_api = load
+
+
 def say_nothing_of_failures() -> None:
     """A function that raised is answered with the stage's response for server errors.
 

@@ -60,7 +60,9 @@ class Context:
 
 def failure(kind: str, error: BaseException, request_id: str) -> dict[str, Any]:
     """What AWS answers for an unhandled exception; its traceback goes to the function's log."""
-    stack = traceback.format_tb(error.__traceback__)
+    frames = traceback.extract_tb(error.__traceback__)
+    # As on AWS, the runtime's own frames are not part of the trace.
+    stack = traceback.format_list([frame for frame in frames if frame.filename != __file__])
     print(f"[ERROR] {kind}: {error}\nTraceback (most recent call last):\n{''.join(stack)}")
     return {
         FAILURE: {

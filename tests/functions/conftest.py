@@ -46,6 +46,7 @@ ENVIRONMENT = {
     "SENDER_ADDRESS": "service@example.com",
 }
 
+
 @dataclass
 class Context:
     """What of Lambda's context the logger and the metrics read."""
@@ -72,20 +73,37 @@ def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     with mock_aws():
-        boto3.client("dynamodb").create_table(**table_definition(TABLE))
-        boto3.client("ssm").put_parameter(
+        aws("dynamodb").create_table(**_definition())
+        aws("ssm").put_parameter(
             Name=ENVIRONMENT["BASE_ADDRESS_PARAMETER"], Value=BASE_ADDRESS, Type="String"
         )
-        boto3.client("secretsmanager").create_secret(
+        aws("secretsmanager").create_secret(
             Name=ENVIRONMENT["LINK_KEY_SECRET"], SecretString="a key for tests only"
         )
         _forget_wiring()
+        monkeypatch.setattr(wiring, "_models", _models)
         yield TABLE
         _forget_wiring()
 
 
+@cache
+def aws(service: str) -> Any:
+    """A client of moto for arranging; made once, for making one takes longer than most tests."""
+    return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+
+
+@cache
+def _definition() -> dict[str, Any]:
+    return table_definition(TABLE)
+
+
+@cache
+def _models() -> Models:
+    return Models(TABLE, REGION)
+
+
 def _forget_wiring() -> None:
-    """What was wired for another table must not be met again."""
+    """What was wired for another test must not be met again; the models carry nothing over."""
     for value in vars(wiring).values():
         if clear := getattr(value, "cache_clear", None):
             clear()
@@ -102,9 +120,8 @@ class Stores:
 
 @pytest.fixture
 def stores(table: str) -> Stores:
-    models = Models(table, REGION)
-    staff = StaffStore(models)
-    return Stores(TicketStore(models), staff, Plans(staff))
+    staff = StaffStore(_models())
+    return Stores(TicketStore(_models()), staff, Plans(staff))
 
 
 MEMBERS = {
@@ -121,11 +138,19 @@ MEMBERS = {
 """Two agents, a supervisor and a manager of complaints; an agent and a supervisor of service."""
 
 
+_RECORDED: list[dict[str, Any]] = []
+
+
 @pytest.fixture
 def staff(stores: Stores, clock: Clock) -> dict[str, Member]:
-    """MEMBERS by name, all of them present."""
-    for member in MEMBERS.values():
-        stores.staff.record(member, Presence.AVAILABLE, clock.now())
+    """MEMBERS by name, all of them present: recorded by the store once, put back for each test."""
+    if not _RECORDED:
+        for member in MEMBERS.values():
+            stores.staff.record(member, Presence.AVAILABLE, clock.now())
+        _RECORDED.extend(aws("dynamodb").scan(TableName=TABLE)["Items"])
+    else:
+        puts = [{"PutRequest": {"Item": item}} for item in _RECORDED]
+        aws("dynamodb").batch_write_item(RequestItems={TABLE: puts})
     return MEMBERS
 
 
@@ -137,9 +162,7 @@ class Opener:
     clock: Clock
     opened: list[str] = field(default_factory=list)
 
-    def __call__(
-        self, kind: str = "complaint", agent: str | None = None, **fields: Any
-    ) -> Ticket:
+    def __call__(self, kind: str = "complaint", agent: str | None = None, **fields: Any) -> Ticket:
         """A new ticket of this kind; `fields` change the submission (contact, language, ...)."""
         plan = self.stores.plans.current()
         change = lifecycle.open_ticket(

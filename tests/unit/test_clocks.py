@@ -157,7 +157,7 @@ def test_stopping_a_paused_clock_keeps_the_promise_whatever_time_has_passed_mean
 
 # -------------------------------------------------------------------------------- ladders
 
-LADDERS = {name: FIVE_RUNGS for name in ClockName}
+LADDERS = dict.fromkeys(ClockName, FIVE_RUNGS)
 SOME_CLOCKS = st.dictionaries(
     st.sampled_from(list(ClockName)),
     st.tuples(TARGETS, st.integers(0, 6), st.integers(0, 200), st.sampled_from("rpsc")),

@@ -12,7 +12,8 @@ from redress.cases.intake import IntakeCase, Promise, Receipt, promises_of
 from redress.cases.links import Links
 from redress.rules import lifecycle
 from redress.rules.clocks import ClockName
-from redress.rules.lifecycle import STEPS, Step
+from redress.rules.lifecycle import STEPS, Change, Step
+from redress.rules.plan import Plan
 from redress.rules.ticket import CUSTOMER, Event, EventType, Role, State, Ticket
 from redress.store.plans import Plans
 from redress.store.tickets import TicketStore
@@ -124,8 +125,14 @@ class CustomerCases:
         return self._view(self._tickets.get(self._links.read_status(token)))
 
     def write(self, token: str, text: str) -> StatusView:
-        """Add words."""
-        return self._do(token, lambda t, p, at: lifecycle.write(t, p, text, at))
+        """Add words. The same words sent twice by a double click are there once."""
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            if self._said_last(ticket, EventType.CUSTOMER_WROTE, text):
+                return None
+            return lifecycle.write(ticket, plan, text, at)
+
+        return self._do(token, decide)
 
     def confirm(self, token: str) -> StatusView:
         """Say that it is solved. Saying it again is no error: it is so already."""
@@ -137,12 +144,25 @@ class CustomerCases:
         )
 
     def dispute(self, token: str, text: str) -> StatusView:
-        """Say that it is not solved: the ticket is reopened."""
-        return self._do(token, lambda t, p, at: lifecycle.dispute(t, p, CUSTOMER, text, at))
+        """Say that it is not solved: the ticket is reopened, once for one word."""
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            if self._said_last(ticket, EventType.DISPUTED, text):
+                return None
+            return lifecycle.dispute(ticket, plan, CUSTOMER, text, at)
+
+        return self._do(token, decide)
 
     def withdraw(self, token: str, text: str) -> StatusView:
-        """Take the matter back."""
-        return self._do(token, lambda t, p, at: lifecycle.withdraw(t, p, text, at))
+        """Take the matter back. Doing it again is no error: it is so already."""
+        return self._do(
+            token,
+            lambda t, p, at: (
+                None
+                if t.closure == lifecycle.WITHDRAWN
+                else lifecycle.withdraw(t, p, text, at)
+            ),
+        )
 
     def survey(self, token: str, answers: Mapping[str, Any]) -> StatusView:
         """Answer the questionnaire, by a survey link or on the status page."""
@@ -165,6 +185,11 @@ class CustomerCases:
         clock = ticket.clocks.get(ClockName.SURVEY)
         expires = clock.due_at if clock else self._now() + timedelta(days=7)
         return self._links.survey_token(ticket.number, expires)
+
+    def _said_last(self, ticket: Ticket, said: EventType, text: str) -> bool:
+        """Whether this very word was the last that a person said on the ticket."""
+        last = self._tickets.event(ticket.number, ticket.touched)
+        return last.type is said and last.data.get("text") == text.strip()
 
     def _number(self, token: str) -> str:
         if token.count(".") == 2:

@@ -50,7 +50,7 @@ class Links:
         return self._number(number)
 
     def _check(self, purpose: str, claim: str, signature: str) -> None:
-        given = signature.encode("utf-8", "surrogateescape")
+        given = signature.encode("utf-8", "surrogatepass")
         for key in self._keys():
             if hmac.compare_digest(self._sign(key, purpose, claim).encode(), given):
                 return
@@ -65,6 +65,6 @@ class Links:
 
     @staticmethod
     def _sign(key: bytes, purpose: str, claim: str) -> str:
-        message = f"{purpose}|{claim}".encode("utf-8", "surrogateescape")
+        message = f"{purpose}|{claim}".encode("utf-8", "surrogatepass")
         digest = hmac.new(key, message, hashlib.sha256).digest()
         return base64.urlsafe_b64encode(digest[:_SIGNATURE_BYTES]).decode()

@@ -74,10 +74,10 @@ class RepairCase:
         if timer.awake_since is None or timer.asleep:
             return "asleep"  # the index was a moment behind
         status = self._status(timer)
-        if timer.phase is Phase.CLOSED and status not in ("RUNNING", "MISSING"):
+        if timer.phase is Phase.CLOSED and status != "RUNNING":
             self._tickets.put_to_rest(number, timer.gen, timer.seq)
             return "rested"
-        if status == "MISSING":
+        if status == "MISSING" and timer.armed is None:  # one that armed a wait did exist
             self._relay.signal(number)
             return "started"
         if status == "RUNNING":
@@ -87,7 +87,7 @@ class RepairCase:
         return "followed"
 
     def _status(self, timer: Timer) -> str:
-        """RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED, or MISSING when it was never started."""
+        """RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED, or MISSING: not started, or long forgotten."""
         machine = self._settings.ticket_machine_arn
         prefix = machine.replace(":stateMachine:", ":execution:")
         try:

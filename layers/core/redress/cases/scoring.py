@@ -17,7 +17,14 @@ from typing import Any
 import msgspec
 
 from redress.rules import scoring
-from redress.rules.errors import Fault, Forbidden, InvalidInput, NotFound, Unavailable
+from redress.rules.errors import (
+    Fault,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Unavailable,
+    pointer,
+)
 from redress.rules.scoring import HIGHEST, LOWEST, Rating
 from redress.rules.ticket import Role
 from redress.store.plans import Plans
@@ -325,7 +332,7 @@ def _rating_faults(body: Any) -> list[Fault]:
     elif comment is not None and len(comment) > COMMENT_LIMIT:
         faults.append(Fault("/comment", "too_long", f"at most {COMMENT_LIMIT} characters"))
     faults += [
-        Fault(f"/{name}", "unknown", "this is not part of a rating")
+        Fault(pointer(name), "unknown", "this is not part of a rating")
         for name in body
         if name not in ("attitude", "knowledge", "comment")
     ]

@@ -306,7 +306,7 @@ class StaffCases:
 
     def publish_plan(self, document: Any) -> Plan:
         """Publish the next version. An invalid plan is refused whole, with all its faults."""
-        plan = parse(document)
+        plan = parse(document, publishing=True)
         current = parse(self._plans.current_document()).version
         if plan.version != current + 1:
             raise InvalidInput(

@@ -41,7 +41,7 @@ def body_of(event: dict[str, Any]) -> bytes:
         raise ValueError("the body is not base64") from error
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a fault of ours
+class Refused(Exception):
     """The request is wrong as HTTP, before any use case was asked; `problem` is the answer."""
 
     def __init__(self, found: Problem) -> None:
@@ -70,9 +70,7 @@ def json_body(event: dict[str, Any], limit: int = BODY_LIMIT) -> Any:
         raise Refused(plain(400, "not-json", "Not JSON", detail)) from error
 
 
-def answer(
-    status: int, body: Any, headers: dict[str, str] | None = None
-) -> dict[str, Any]:
+def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> dict[str, Any]:
     """A JSON answer."""
     return {
         "statusCode": status,

@@ -17,6 +17,11 @@ class Fault:
     detail: str
 
 
+def pointer(*parts: str) -> str:
+    """The JSON pointer of a field by its names (RFC 6901): `/contact/a~1b` of `a/b` in it."""
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+
+
 class RedressError(Exception):
     """Base of all domain errors; the message is safe to show to whoever caused it."""
 

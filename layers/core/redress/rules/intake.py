@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from redress.rules.errors import Fault, InvalidInput
+from redress.rules.errors import Fault, InvalidInput, pointer
 from redress.rules.plan import KINDS, LANGUAGES
 from redress.rules.ticket import Contact
 
@@ -21,8 +21,10 @@ REMEDY_LIMIT = 2_000
 NAME_LIMIT = 100
 EMAIL_LIMIT = 254
 DEFAULT_KIND = "inquiry"
-_EMAIL = re.compile(r"[^@\s<>(),;:\\\"\[\]]+@[^@\s.]+(\.[^@\s.]+)+")
-_PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{4,30}")
+_LOCAL = r"[^@\s<>(),;:\\\"\[\]]+"
+_LABEL = r"[^@\s.<>(),;:\\\"\[\]]+"
+_EMAIL = re.compile(rf"{_LOCAL}@{_LABEL}(\.{_LABEL})+")
+_PHONE = re.compile(r"\(?\+?[0-9][0-9 ()./-]{4,30}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FIELDS = ("kind", "subject", "description", "wished_remedy", "contact", "language", "consent")
 
@@ -45,7 +47,7 @@ def parse(body: Any, channel: str) -> Submission:
     if not isinstance(body, Mapping):
         raise InvalidInput([Fault("", "object_expected", "the body must be a JSON object")])
     faults = [
-        Fault(f"/{name}", "unknown", "this field is not part of a submission")
+        Fault(pointer(name), "unknown", "this field is not part of a submission")
         for name in body
         if name not in _FIELDS
     ]
@@ -80,7 +82,7 @@ def parse(body: Any, channel: str) -> Submission:
         language = ""
         faults.append(Fault("/language", "unknown_language", f"one of {', '.join(LANGUAGES)}"))
     subject = text(body, "subject", "/subject", SUBJECT_LIMIT, need=True)
-    if "\n" in subject or "\r" in subject:
+    if _lines(subject) > 1:
         faults.append(Fault("/subject", "one_line", "the subject is one line"))
     description = text(body, "description", "/description", DESCRIPTION_LIMIT, need=True)
     remedy = text(body, "wished_remedy", "/wished_remedy", REMEDY_LIMIT, need=False)
@@ -93,12 +95,12 @@ def parse(body: Any, channel: str) -> Submission:
         faults.append(Fault("/contact", "required", "a contact with a name and a way to reach you"))
     else:
         faults += [
-            Fault(f"/contact/{key}", "unknown", "this field is not part of a contact")
+            Fault(pointer("contact", key), "unknown", "this field is not part of a contact")
             for key in contact
             if key not in ("name", "email", "phone")
         ]
         name = text(contact, "name", "/contact/name", NAME_LIMIT, need=True)
-        if "\n" in name or "\r" in name:
+        if _lines(name) > 1:
             faults.append(Fault("/contact/name", "one_line", "the name is one line"))
         email = text(contact, "email", "/contact/email", EMAIL_LIMIT, need=False)
         phone = text(contact, "phone", "/contact/phone", 40, need=False)
@@ -106,7 +108,7 @@ def parse(body: Any, channel: str) -> Submission:
             faults.append(Fault("/contact/email", "email_expected", "this is no email address"))
         if phone and not _PHONE.fullmatch(phone):
             faults.append(Fault("/contact/phone", "phone_expected", "this is no phone number"))
-        if not contact.get("email") and not contact.get("phone"):
+        if _blank(contact.get("email")) and _blank(contact.get("phone")):
             faults.append(Fault("/contact/email", "email_or_phone", "an email address or a phone number"))
     if faults:
         raise InvalidInput(faults)
@@ -119,3 +121,12 @@ def parse(body: Any, channel: str) -> Submission:
         wished_remedy=remedy or None,
         contact=Contact(name=name, email=email or None, phone=phone or None),
     )
+
+
+def _blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _lines(text: str) -> int:
+    """Counts every line break that Unicode knows: a mail's header takes none of them."""
+    return len(text.splitlines())

@@ -15,7 +15,13 @@ from typing import Any
 
 from redress.rules import clocks
 from redress.rules.clocks import Action, ClockName, DueRung
-from redress.rules.errors import Fault, InvalidInput, NotAllowedNow, VersionConflict
+from redress.rules.errors import (
+    Fault,
+    InvalidInput,
+    NotAllowedNow,
+    VersionConflict,
+    pointer,
+)
 from redress.rules.intake import Submission
 from redress.rules.plan import Plan
 from redress.rules.ticket import (
@@ -88,6 +94,8 @@ WITHDRAWN = "withdrawn"
 ANSWERED = "answered"
 SURVEY_SCORES = ("overall", "speed", "solution", "attitude", "knowledge", "friendliness")
 TEXT_LIMIT = 20_000
+REMEDY_LIMIT = 2_000
+"""Of a remedy and of a root cause: they stand in the ticket itself, which every step writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +278,9 @@ def resolve(
         for name, value in (("outcome", outcome), ("remedy", remedy), ("root_cause", root_cause)):
             if not (value or "").strip():
                 faults.append(Fault(f"/{name}", "required", f"a complaint needs its {name}"))
+    for name, value in (("remedy", remedy), ("root_cause", root_cause)):
+        if len(value or "") > REMEDY_LIMIT:
+            faults.append(Fault(f"/{name}", "too_long", f"at most {REMEDY_LIMIT} characters"))
     if faults:
         raise InvalidInput(faults)
     draft = _Draft(ticket, plan, by, at).add(
@@ -302,7 +313,8 @@ def record_callback(
             [Fault("/outcome", "unknown_outcome", f"one of {', '.join(CALLBACK_OUTCOMES)}")]
         )
     _may(Step.RECORD_NO_ANSWER, ticket)
-    draft = _Draft(ticket, plan, by, at).add(EventType.CALLBACK_ATTEMPTED, {"text": text.strip()})
+    data = {"text": _text(text, "/text", required=False)}
+    draft = _Draft(ticket, plan, by, at).add(EventType.CALLBACK_ATTEMPTED, data)
     if ticket.callback_attempts + 1 >= plan.callback.attempts:
         draft.add(EventType.CLOSED, {"closure": UNCONFIRMED}, SYSTEM)
     return draft.change()
@@ -365,7 +377,7 @@ def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: da
         else:
             kept[name] = text.strip()
     faults += [
-        Fault(f"/{name}", "unknown", "this is not part of the questionnaire")
+        Fault(pointer(name), "unknown", "this is not part of the questionnaire")
         for name in answers
         if name not in (*SURVEY_SCORES, "comment", "suggestion")
     ]

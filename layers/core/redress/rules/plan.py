@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from redress.rules.clocks import Action, ClockName, Rung
-from redress.rules.errors import Fault, InvalidInput
+from redress.rules.errors import Fault, InvalidInput, pointer
 
 LANGUAGES = ("zh-CN", "zh-TW", "en")
 KINDS = ("inquiry", "complaint", "urgent", "service_request", "feedback")
@@ -28,6 +28,13 @@ COMPONENTS = (
     "supervisor_rating",
 )
 SHORTEST_SCALED_S = 5
+LONGEST_S = 366 * 86_400
+"""No promise lasts longer than a year: a number beyond it is a slip, and would end in no date."""
+MOST_DAYS = 3660
+MOST_ATTEMPTS = 10
+MOST_VERSIONS = 99_999
+HIGHEST_SHARE = 10
+TEXT_LIMIT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +130,15 @@ class _Reader:
             return {}
         return value
 
-    def whole(self, parent: Mapping[str, Any], key: str, pointer: str, least: int = 1) -> int:
+    def whole(
+        self, parent: Mapping[str, Any], key: str, pointer: str, least: int = 1, *, most: int
+    ) -> int:
         value = parent.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             self.fault(
-                f"{pointer}/{key}", "whole_number_expected", f"a whole number >= {least} is expected"
+                f"{pointer}/{key}",
+                "whole_number_expected",
+                f"a whole number from {least} to {most} is expected",
             )
             return least
         return value
@@ -137,16 +148,36 @@ class _Reader:
         if not isinstance(value, str) or not value.strip():
             self.fault(f"{pointer}/{key}", "text_expected", "a text is expected here")
             return ""
+        if len(value) > TEXT_LIMIT:
+            self.fault(f"{pointer}/{key}", "too_long", f"at most {TEXT_LIMIT} characters")
         return value
 
-    def known(self, keys: Mapping[str, Any], allowed: tuple[str, ...], pointer: str) -> None:
+    def known(self, keys: Mapping[str, Any], allowed: tuple[str, ...], at: str) -> None:
         for key in keys:
             if key not in allowed:
-                self.fault(f"{pointer}/{key}", "unknown", "this is not part of a service plan")
+                self.fault(at + pointer(key), "unknown", "this is not part of a service plan")
+
+    def zone(self, parent: Mapping[str, Any], key: str, pointer: str) -> str:
+        """A time zone of the IANA database: a month is cut by it, and so every change of a ticket.
+
+        Imported late: only a plan that is being published pays for it (see `parse`).
+        """
+        import zoneinfo
+
+        name = self.text(parent, key, pointer)
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            self.fault(f"{pointer}/{key}", "unknown_zone", "an IANA time zone is expected")
+        return name
 
 
-def parse(document: Any) -> Plan:
-    """A plan from its document; raises InvalidInput with every fault, by JSON pointer."""
+def parse(document: Any, *, publishing: bool = False) -> Plan:
+    """A plan from its document; raises InvalidInput with every fault, by JSON pointer.
+
+    Publishing also looks the time zone up: that costs a cold start some milliseconds, and need
+    not be done again for a plan that was published.
+    """
     read = _Reader()
     if not isinstance(document, dict):
         raise InvalidInput([Fault("", "object_expected", "a plan is a JSON object")])
@@ -169,20 +200,28 @@ def parse(document: Any) -> Plan:
         "",
     )
     plan = Plan(
-        version=read.whole(document, "version", ""),
+        version=read.whole(document, "version", "", most=MOST_VERSIONS),
         note=read.text(document, "note", ""),
-        time_zone=read.text(document, "time_zone", ""),
+        time_zone=(read.zone if publishing else read.text)(document, "time_zone", ""),
         levels=_levels(read, document),
         ladders=_ladders(read, document),
         callback=CallbackPlan(
-            read.whole(read.section(document, "callback", ""), "attempts", "/callback")
+            read.whole(
+                read.section(document, "callback", ""), "attempts", "/callback", most=MOST_ATTEMPTS
+            )
         ),
         survey_invite_after_s=read.whole(
-            read.section(document, "survey", ""), "invite_after_s", "/survey"
+            read.section(document, "survey", ""), "invite_after_s", "/survey", most=LONGEST_S
         ),
-        link_days=read.whole(read.section(document, "links", ""), "valid_days", "/links"),
+        link_days=read.whole(
+            read.section(document, "links", ""), "valid_days", "/links", most=MOST_DAYS
+        ),
         idempotency_days=read.whole(
-            read.section(document, "idempotency", ""), "kept_days", "/idempotency", least=30
+            read.section(document, "idempotency", ""),
+            "kept_days",
+            "/idempotency",
+            least=30,
+            most=MOST_DAYS,
         ),
         score=_score(read, document),
         reopened_priority=read.text(read.section(document, "reopened", ""), "priority", "/reopened"),
@@ -213,7 +252,7 @@ def _levels(read: _Reader, document: dict[str, Any]) -> dict[str, Level]:
             )
         levels[kind] = Level(
             targets={
-                clock: read.whole(targets, clock, f"{pointer}/targets_s")
+                clock: read.whole(targets, clock, f"{pointer}/targets_s", most=LONGEST_S)
                 for clock in LEVEL_CLOCKS
                 if clock in targets
             },
@@ -243,19 +282,27 @@ def _ladders(
                 continue
             read.known(entry, ("at", "action", "notify"), here)
             at, action, notify = entry.get("at"), entry.get("action"), entry.get("notify", [])
-            if not isinstance(at, int | float) or isinstance(at, bool) or at <= 0:
-                read.fault(f"{here}/at", "share_expected", "a share of the target above 0")
-                at = 1.0
-            if action not in (Action.REMIND, Action.BREACH, Action.ESCALATE):
-                read.fault(f"{here}/action", "unknown", "remind, breach or escalate is expected")
-                action = Action.REMIND
+            if (
+                not isinstance(at, int | float)
+                or isinstance(at, bool)
+                or not 0 < at <= HIGHEST_SHARE
+            ):
+                read.fault(
+                    f"{here}/at",
+                    "share_expected",
+                    f"a share of the target above 0, at most {HIGHEST_SHARE}",
+                )
+                at = rungs[-1][0] if rungs else 0.0  # said once: no other fault follows from it
+            elif rungs and at < rungs[-1][0]:
+                read.fault(f"{here}/at", "backwards", "a ladder never goes backwards")
+            elif action == Action.BREACH and at != 1:
+                read.fault(f"{here}/at", "breach_at_due", "a breach falls at 1, the due time")
             if not isinstance(notify, list) or any(role not in ROLES for role in notify):
                 read.fault(f"{here}/notify", "unknown", f"a list out of {', '.join(ROLES)}")
                 notify = []
-            if rungs and at < rungs[-1][0]:
-                read.fault(f"{here}/at", "backwards", "a ladder never goes backwards")
-            if action == Action.BREACH and at != 1:
-                read.fault(f"{here}/at", "breach_at_due", "a breach falls at 1, the due time")
+            if action not in (Action.REMIND, Action.BREACH, Action.ESCALATE):
+                read.fault(f"{here}/action", "unknown", "remind, breach or escalate is expected")
+                action = Action.REMIND
             rungs.append((float(at), Action(action), tuple(notify)))
         if sum(rung[1] is Action.BREACH for rung in rungs) != 1:
             read.fault(pointer, "one_breach", "a ladder has exactly one breach")
@@ -268,7 +315,9 @@ def _score(read: _Reader, document: dict[str, Any]) -> ScorePlan:
     read.known(section, ("weights", "minimum_samples", "minimum_weight", "grades"), "/score")
     weights = read.section(section, "weights", "/score")
     read.known(weights, COMPONENTS, "/score/weights")
-    values = {name: read.whole(weights, name, "/score/weights", least=0) for name in COMPONENTS}
+    values = {
+        name: read.whole(weights, name, "/score/weights", least=0, most=100) for name in COMPONENTS
+    }
     if sum(values.values()) != 100:
         read.fault("/score/weights", "sum", f"weights add up to {sum(values.values())}, not 100")
     grades: list[Grade] = []
@@ -283,8 +332,8 @@ def _score(read: _Reader, document: dict[str, Any]) -> ScorePlan:
             continue
         grade = Grade(
             read.text(entry, "name", here),
-            read.whole(entry, "minimum", here, least=0),
-            read.whole(entry, "bonus_tier", here, least=0),
+            read.whole(entry, "minimum", here, least=0, most=100),
+            read.whole(entry, "bonus_tier", here, least=0, most=100),
         )
         if grades and grade.minimum >= grades[-1].minimum:
             read.fault(f"{here}/minimum", "overlap", "grades go down, each below the one before")
@@ -293,8 +342,8 @@ def _score(read: _Reader, document: dict[str, Any]) -> ScorePlan:
         read.fault(f"/score/grades/{len(grades) - 1}/minimum", "gap", "the last grade begins at 0")
     return ScorePlan(
         weights=values,
-        minimum_samples=read.whole(section, "minimum_samples", "/score"),
-        minimum_weight=read.whole(section, "minimum_weight", "/score", least=0),
+        minimum_samples=read.whole(section, "minimum_samples", "/score", most=10_000),
+        minimum_weight=read.whole(section, "minimum_weight", "/score", least=0, most=100),
         grades=tuple(grades),
     )
 

@@ -18,7 +18,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -351,9 +351,10 @@ def _word(fact: Fact) -> str:
 
 
 def _checked(agent: str, period: str, facts: Iterable[Fact]) -> list[Fact]:
-    """The facts in one order, each once."""
+    """The facts in one order, each once; their values too, so that a card has one spelling."""
     found: dict[tuple[str, str], Fact] = {}
-    for fact in facts:
+    for given in facts:
+        fact = replace(given, value=dict(sorted(given.value.items())))
         if (fact.agent, fact.period) != (agent, period):
             raise ValueError(f"{fact.number} {fact.name} is of {fact.agent} in {fact.period}")
         if _word(fact) not in _COUNTS_IN:

@@ -147,6 +147,8 @@ class Ticket:
     assignee: str | None = None
     preferred: str | None = None
     """Who knew it last: asked first when the ticket is queued again."""
+    reacted: bool = False
+    """Told of progress: a correction of the kind promises no reaction any more."""
     replies: int = 0
     round: int = 1
     """1, and one more for each time the customer disputed a resolution."""
@@ -315,19 +317,23 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
             changed[name] = clocks.replan(ticket.clocks[name], level.targets[name], event.at)
         else:
             changed[name] = clocks.cancel(ticket.clocks[name], event.at)
+    reaction = changed.get(ClockName.REACTION)
     if (
         ClockName.REACTION in level.targets
-        and ClockName.REACTION not in changed
+        and (reaction is None or reaction.state is ClockState.CANCELLED)
         and ticket.state is State.NEW
+        and not ticket.reacted
     ):
-        changed[ClockName.REACTION] = clocks.start(
-            level.targets[ClockName.REACTION], ticket.created_at
-        )
+        anew = clocks.start(level.targets[ClockName.REACTION], ticket.created_at)
+        breached = reaction is not None and reaction.breached
+        changed[ClockName.REACTION] = replace(anew, breached=breached)
     return replace(ticket, kind=event.data["kind"], priority=level.priority, clocks=changed)
 
 
 def _progress_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    return replace(ticket, clocks=_stop(ticket, event.at, ClockName.REACTION))
+    return replace(
+        ticket, reacted=True, clocks=_stop(ticket, event.at, ClockName.REACTION)
+    )
 
 
 def _replied(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

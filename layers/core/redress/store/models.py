@@ -184,13 +184,32 @@ class DocRow(Row):
     revision = NumberAttribute(null=True)
 
 
+class Schema(Row):
+    """The keys of the table and of all its indexes: what the one connection must know."""
+
+    class Meta:
+        table_name = ""
+
+    owner_index = OwnerIndex()
+    open_index = OpenIndex()
+    awake_index = AwakeIndex()
+    present_index = PresentIndex()
+
+
 class Models:
-    """The models bound to one table. Two tables in one process (tests) do not disturb each other."""
+    """The models bound to one table. Two tables in one process (tests) do not disturb each other.
+
+    All share one connection: PynamoDB would give each model a client of its own, and a cold start
+    would pay for every one of them.
+    """
 
     def __init__(self, table: str, region: str, host: str | None = None) -> None:
+        meta = type("Meta", (), {"table_name": table, "region": region, "host": host})
+        schema: Any = type("Schema", (Schema,), {"Meta": meta})
+        shared = schema._get_connection()
+
         def bound[M: type[Row]](model: M) -> M:
-            meta = type("Meta", (), {"table_name": table, "region": region, "host": host})
-            return type(model.__name__, (model,), {"Meta": meta})  # type: ignore[return-value]
+            return type(model.__name__, (model,), {"Meta": meta, "_connection": shared})  # type: ignore[return-value]
 
         self.row = bound(Row)
         self.head = bound(HeadRow)
@@ -201,4 +220,4 @@ class Models:
         self.member = bound(MemberRow)
         self.duty = bound(DutyRow)
         self.doc = bound(DocRow)
-        self.connection = self.row._get_connection().connection
+        self.connection = shared.connection

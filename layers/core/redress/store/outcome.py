@@ -31,7 +31,7 @@ _TRANSIENT = {
 }
 
 
-class ConditionFailed(Exception):  # noqa: N818 - an outcome, not a fault
+class ConditionFailed(Exception):
     """One or more conditions of a transaction did not hold; `names` says which."""
 
     def __init__(self, names: frozenset[str]) -> None:
@@ -40,13 +40,18 @@ class ConditionFailed(Exception):  # noqa: N818 - an outcome, not a fault
 
 
 def client_error(error: BaseException) -> ClientError | None:
-    """The botocore error behind an exception of any wrapper (PynamoDB keeps it as its cause)."""
+    """The botocore error behind an exception of any wrapper, the innermost one.
+
+    PynamoDB's own ClientError keeps neither the cancellation reasons nor the status; only the
+    botocore error that it was raised from has them.
+    """
     seen: BaseException | None = error
+    found: ClientError | None = None
     while seen is not None:
         if isinstance(seen, ClientError):
-            return seen
+            found = seen
         seen = getattr(seen, "cause", None) or seen.__cause__
-    return None
+    return found
 
 
 def run(
@@ -67,7 +72,7 @@ def run(
             _judge(error, names)
             if attempt == ATTEMPTS - 1:
                 raise Unavailable() from error
-            sleep(random.uniform(0, 0.025 * 2**attempt))  # noqa: S311 - jitter, not a secret
+            sleep(random.uniform(0, 0.025 * 2**attempt))
     raise AssertionError("unreachable")
 
 

@@ -69,7 +69,7 @@ class Summary:
     finished_at: datetime
 
 
-class CardReplaced(Exception):  # noqa: N818 - an outcome, not a fault
+class CardReplaced(Exception):
     """Another run has written this agent's card since it was read; nothing was written."""
 
 
@@ -140,7 +140,8 @@ class ScoreStore:
         """The same card with the facts behind each component, as they were when it was scored."""
         model, scorecard = self._models.doc, card.scorecard
         pk = keys.evidence_pk(scorecard.period, scorecard.agent)
-        rows = outcome.run(lambda: list(model.query(pk, model.sk.startswith(scorecard.digest))))
+        prefix = model.sk.startswith(scorecard.digest)
+        rows = outcome.run(lambda: list(model.query(pk, prefix, consistent_read=True)))
         found: dict[str, list[Evidence]] = {part.name: [] for part in scorecard.components}
         for row in rows:
             for component, line in _unpacked(row.doc):

@@ -302,7 +302,7 @@ class TicketStore:
         finds nothing due at the old time and sleeps again.
         """
         before, after, model = change.before, change.after, self._models.timer
-        assert before is not None  # noqa: S101 - narrowed by commit
+        assert before is not None
         old, new = tickets.next_wake(before, change.plan), tickets.next_wake(after, change.plan)
         if old == new and before.phase is after.phase:
             return []

@@ -1,0 +1,100 @@
+# Redress on a laptop and in CI. `make` lists what there is to do.
+#
+# Tools live in .venv, pinned by local/requirements.txt; nothing is installed for the user or the
+# system, except what browser and database tests need (local/install.py), where root may do it.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# sam looks for the python3.13 that a function is built with on PATH, so the tools come first.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONPATH := $(CURDIR)/layers/core:$(CURDIR)
+export SAM_CLI_TELEMETRY := 0
+# Linters want a region; none is called.
+export AWS_DEFAULT_REGION ?= us-east-1
+
+PYTHON := .venv/bin/python
+FAST := unit functions contract statemachines template
+SLOW := artifacts local browser
+# What exists of them: a folder without tests is no error.
+fast_tests = $(wildcard $(addprefix tests/,$(FAST)))
+slow_tests = $(wildcard $(addprefix tests/,$(SLOW)))
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ------------------------------------------------------------------------------ tools
+
+.venv/ready: local/requirements.txt
+	@if [ ! -x $(PYTHON) ]; then \
+		if python3.13 --version >/dev/null 2>&1; then python3.13 -m venv .venv; \
+		elif command -v uv >/dev/null; then uv venv --quiet --seed --python 3.13 .venv; \
+		else echo "Python 3.13 is needed (pyenv install 3.13, or your system's), or uv, which brings it." >&2; exit 1; \
+		fi; \
+	fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' \
+		|| { echo ".venv has another Python than 3.13: rm -r .venv, then again" >&2; exit 1; }
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement local/requirements.txt
+	@touch $@
+
+.PHONY: tools lock install
+tools: .venv/ready ## Python tools into .venv, if they are not there or not the pinned ones
+
+lock: .venv/ready ## Pin anew what local/requirements.in asks for
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check uv
+	uv pip compile --quiet --python $(PYTHON) --no-header local/requirements.in > local/requirements.new
+	{ echo '# Every tool, pinned, for Python 3.13. Made from local/requirements.in by `make lock`; not edited by hand.'; \
+		cat local/requirements.new; } > local/requirements.txt
+	rm local/requirements.new
+
+install: .venv/ready ## What tests need beside Python: Chromium and fonts, Java, DynamoDB Local
+	$(PYTHON) -m local.install browser java dynamodb
+
+# ------------------------------------------------------------------------------ the laptop's cloud
+
+.PHONY: up down demo
+up: .venv/ready ## Redress on this laptop (PORT=4566 PACE=3600: an hour passes in a second)
+	$(PYTHON) -m local.stack up $(if $(PORT),--port $(PORT)) $(if $(PACE),--pace $(PACE))
+
+down: .venv/ready ## Stop it; nothing is kept
+	$(PYTHON) -m local.stack down
+
+demo: .venv/ready ## Tickets from the web form to the monthly scorecard, before one's eyes
+	$(PYTHON) -m local.demo
+
+# ------------------------------------------------------------------------------ checks
+
+.PHONY: check lint types template test test-fast fmt clean
+check: lint types template test ## Everything that CI checks
+
+lint: .venv/ready ## Style and common mistakes
+	ruff check .
+	ruff format --check .
+
+types: .venv/ready ## Strict types
+	mypy layers/core/redress functions local
+
+template: .venv/ready ## The template, for CloudFormation, SAM and Lambda; the state machines
+	cfn-lint --append-rules cfn_lint_serverless.rules --template template.yaml
+	sam validate --lint --template-file template.yaml
+	@for machine in statemachines/*.asl.json; do statelint "$$machine"; done
+
+# The fast ones side by side; those with a cloud of their own one after the other.
+test: test-fast install ## All tests
+	$(PYTHON) -m pytest $(PYTEST) $(slow_tests)
+
+test-fast: .venv/ready ## Tests that need no cloud
+	$(PYTHON) -m local.install java dynamodb
+	$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST) $(fast_tests)
+
+fmt: .venv/ready ## Put the code into its form
+	ruff check --fix-only --exit-zero --quiet .
+	ruff format .
+
+clean: ## Stop the laptop's cloud; remove what was built and cached, but not the tools
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local.stack down; fi
+	rm -rf .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -r {} +

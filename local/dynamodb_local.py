@@ -1,0 +1,70 @@
+"""Amazon's own DynamoDB engine on this machine, for the tests that every store has to pass."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from local import process
+from local.install import DYNAMODB, dynamodb
+
+START_SECONDS = 30
+
+
+class EngineError(RuntimeError):
+    """DynamoDB Local does not start; the message holds what it said."""
+
+
+@contextlib.contextmanager
+def running() -> Iterator[str]:
+    """The address of an empty engine on a free port. It keeps nothing.
+
+    The engine cannot be told to listen on 127.0.0.1 only: it is for the seconds of a test run.
+    Installs it when missing; raises CannotInstall if that is not possible. Any region and any
+    credentials will do, but tables of different ones are different tables.
+    """
+    dynamodb()
+    port = process.free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "engine.log"
+        with log.open("wb") as output:
+            engine = subprocess.Popen(
+                [
+                    "java",
+                    "-Xmx256m",
+                    "-Djava.library.path=DynamoDBLocal_lib",
+                    "-jar",
+                    "DynamoDBLocal.jar",
+                    "-inMemory",
+                    "-disableTelemetry",
+                    "-port",
+                    str(port),
+                ],
+                cwd=DYNAMODB,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            _wait(engine, port, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            engine.terminate()
+            engine.wait(timeout=10)
+
+
+def _wait(engine: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if engine.poll() is not None or time.monotonic() > deadline:
+            raise EngineError(f"DynamoDB Local does not start:\n{process.tail(log)}")
+        time.sleep(0.1)

@@ -1,0 +1,254 @@
+"""The stores over every engine they must work on: moto, and Amazon's own DynamoDB Local.
+
+The table is the one that `template.yaml` deploys. `Shop` is what a test holds: the stores, a raw
+client to look past them, and the hooks that make services fail.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.config import Config
+from moto import mock_aws
+
+from local import dynamodb_local
+from redress.rules import lifecycle
+from redress.rules.numbers import new_number
+from redress.rules.routing import Presence
+from redress.rules.ticket import Phase, Role
+from redress.store import keys
+from redress.store.lean import LeanStore
+from redress.store.models import Models
+from redress.store.plans import Plans
+from redress.store.staff import Member, StaffStore
+from redress.store.tickets import TicketStore
+from tests.builders import ROOT, Clock, Life, plan_1, submission, table_definition
+
+REGION = "us-east-1"
+_names = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def engine_address() -> Iterator[str]:
+    """DynamoDB Local, started once; every test makes a table of its own in it."""
+    with dynamodb_local.running() as address:
+        yield address
+
+
+@dataclass
+class Shop:
+    """The stores over one empty table. `engine` is `moto` or `dynamodb-local`."""
+
+    engine: str
+    table: str
+    client: Any
+    models: Models
+    tickets: TicketStore
+    lean: LeanStore
+    staff: StaffStore
+    plans: Plans
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def clients(self) -> dict[str, Any]:
+        """The botocore client beneath each way to the store."""
+        return {"full": self.models.connection.client, "lean": self.client}
+
+    def items(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Everything in the table as it lies there, by its keys."""
+        found = self.client.scan(TableName=self.table, ConsistentRead=True)["Items"]
+        return {(item["pk"]["S"], item["sk"]["S"]): item for item in found}
+
+    def item(self, pk: str, sk: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.client.get_item(
+            TableName=self.table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+        )["Item"]
+        return found
+
+    def timer_item(self, life: Life) -> dict[str, Any]:
+        return self.item(keys.ticket_pk(life.ticket.number), keys.TIMER)
+
+    def open(self, kind: str = "complaint", **fields: Any) -> Life:
+        """A new ticket in the table, acknowledged when it has no address for mail."""
+        life = Life(self.clock).open(kind, number=new_number(), **fields)
+        self.tickets.open(life.last, life.ticket.number, "a print")
+        return life
+
+    def commit(self, life: Life) -> Life:
+        """Write the last change of a life."""
+        self.tickets.commit(life.last, self.clock.now())
+        return life
+
+    def member(self, agent: str = "a-mei", *, capacity: int = 2, **fields: Any) -> Member:
+        """An agent of complaints who is here."""
+        good = {
+            "id": agent,
+            "name": agent,
+            "email": f"{agent}@example.com",
+            "role": Role.AGENT,
+            "team": "complaints",
+            "languages": ("zh-CN", "en"),
+            "capacity": capacity,
+        }
+        member = Member(**(good | fields))
+        self.staff.record(member, Presence.AVAILABLE, self.clock.now())
+        return member
+
+    def fall_asleep(self, life: Life, token: str, *, seq: int | None = None) -> None:
+        """Arm a wait as the state machine does, by its own expressions; raises if it may not."""
+        timer = self.tickets.timer(life.ticket.number)
+        wait = _wait(timer.phase)
+        armed = {
+            "token": {"S": token},
+            "seq": {"N": str(timer.seq if seq is None else seq)},
+            "phase": {"S": timer.phase.value},
+        }
+        self.client.update_item(
+            TableName=self.table,
+            Key={"pk": {"S": keys.ticket_pk(timer.number)}, "sk": {"S": keys.TIMER}},
+            UpdateExpression=wait["UpdateExpression"],
+            ConditionExpression=wait["ConditionExpression"],
+            ExpressionAttributeValues={
+                ":armed": {"M": armed},
+                ":gen": {"N": str(timer.gen)},
+                ":seq": armed["seq"],
+                ":phase": armed["phase"],
+            },
+        )
+
+
+def _wait(phase: Phase) -> dict[str, str]:
+    """The update with which the state of this phase falls asleep."""
+    machine = json.loads((ROOT / "statemachines" / "ticket.asl.json").read_text())
+    for state in machine["States"].values():
+        values = state.get("Parameters", {}).get("ExpressionAttributeValues", {})
+        if values.get(":phase") == {"S": phase.value}:
+            found: dict[str, str] = state["Parameters"]
+            return found
+    raise LookupError(f"no state awaits {phase}")
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches a real account, or a cloud that an environment points to."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+
+
+def _shop(engine: str, address: str | None) -> Iterator[Shop]:
+    table = f"redress-{next(_names)}"
+    client = botocore.session.get_session().create_client(
+        "dynamodb",
+        region_name=REGION,
+        endpoint_url=address,
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    client.create_table(**table_definition(table))
+    models = Models(table, REGION, address)
+    staff = StaffStore(models)
+    yield Shop(
+        engine=engine,
+        table=table,
+        client=client,
+        models=models,
+        tickets=TicketStore(models),
+        lean=LeanStore(client, table),
+        staff=staff,
+        plans=Plans(staff),
+    )
+    client.delete_table(TableName=table)
+
+
+@pytest.fixture(params=["moto", "dynamodb-local"])
+def shop(request: pytest.FixtureRequest, credentials: None) -> Iterator[Shop]:
+    """Every test that asks for it runs on both engines."""
+    if request.param == "moto":
+        with mock_aws():
+            yield from _shop("moto", None)
+    else:
+        yield from _shop("dynamodb-local", request.getfixturevalue("engine_address"))
+
+
+@pytest.fixture
+def amazons(credentials: None, engine_address: str) -> Iterator[Shop]:
+    """On Amazon's engine alone: several writers at once, and repeated requests, are its to judge."""
+    yield from _shop("dynamodb-local", engine_address)
+
+
+# -------------------------------------------------------------------------------- faults
+
+Fault = Exception | str | list[str | None]
+
+
+class Faults:
+    """Makes the next calls of one operation of a client fail, each in its way, then lets it work.
+
+    A fault is an exception (nothing was sent), an error code, or the cancellation reasons of a
+    transaction, one for each item.
+    """
+
+    def __init__(self, client: Any, operation: str, faults: list[Fault]) -> None:
+        self.left = list(faults)
+        self.calls = 0
+        self.tokens: list[str | None] = []
+        client.meta.events.register_first(f"before-call.dynamodb.{operation}", self._before)
+
+    def _before(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]] | None:
+        self.calls += 1
+        self.tokens.append(json.loads(params["body"]).get("ClientRequestToken"))
+        if not self.left:
+            return None
+        fault = self.left.pop(0)
+        if isinstance(fault, Exception):
+            raise fault
+        code = fault if isinstance(fault, str) else "TransactionCanceledException"
+        parsed: dict[str, Any] = {
+            "Error": {"Code": code, "Message": "a fault made for a test"},
+            "ResponseMetadata": {"HTTPStatusCode": 400, "HTTPHeaders": {}},
+        }
+        if isinstance(fault, list):
+            parsed["CancellationReasons"] = [{"Code": reason or "None"} for reason in fault]
+        return SimpleNamespace(status_code=400, headers={}), parsed
+
+
+@pytest.fixture
+def failing() -> Callable[..., Faults]:
+    """`failing(client, operation, *faults)`: see `Faults`."""
+
+    def fail(client: Any, operation: str, *faults: Fault) -> Faults:
+        return Faults(client, operation, list(faults))
+
+    return fail
+
+
+@pytest.fixture
+def losing_the_answer() -> Callable[[Any, str, Exception], None]:
+    """The next call of an operation is done, but its answer never arrives."""
+
+    def lose(client: Any, operation: str, error: Exception) -> None:
+        left = [error]
+
+        def after(**_: Any) -> None:
+            if left:
+                raise left.pop()
+
+        client.meta.events.register_first(f"after-call.dynamodb.{operation}", after)
+
+    return lose
+
+
+def opening(life_at: datetime, kind: str = "complaint", **fields: Any) -> lifecycle.Change:
+    """The change that opens a ticket, not written yet."""
+    taken = submission(kind, **fields)
+    return lifecycle.open_ticket(taken, new_number(), plan_1(), life_at)

@@ -1,0 +1,951 @@
+"""The mailer: each mail once, only while it means something, never lost to a bad hour of SES."""
+
+from __future__ import annotations
+
+import email
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from email import policy
+from email.message import EmailMessage
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.ses.models import ses_backends
+
+from redress import wiring
+from redress.cases.changing import change
+from redress.cases.mailing import LEASE, Done, Job, MailingCase, NotSentYet, Result
+from redress.rules import lifecycle
+from redress.rules.errors import Unavailable
+from redress.rules.lifecycle import Change
+from redress.rules.mails import mails_after
+from redress.rules.plan import Plan
+from redress.rules.routing import Presence
+from redress.rules.ticket import CUSTOMER, Role, Ticket
+from redress.store.staff import Member
+from redress.store.tickets import MailRecord, TicketStore
+from tests.builders import MEI, Clock
+from tests.functions import conftest
+from tests.functions.conftest import BASE_ADDRESS, REGION, Opener, Stores
+
+OPERATOR = "operations@example.com"
+PRIVATE = ("Li Na", "li.na@example.com", "The kettle leaks", "at the handle", "secret words")
+"""What the customer of a test's ticket typed: nothing of it may reach a log or a mail to staff."""
+
+_SESSION = botocore.session.get_session()
+"""One for all tests: each new one reads the descriptions of every service again."""
+
+Events = Callable[[str], dict[str, Any]]
+
+
+@dataclass
+class Context(conftest.Context):
+    remaining_ms: int = 60_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_ms
+
+
+@dataclass
+class Post:
+    """SES in moto, with the faults that a test asks for, in front of it or behind it."""
+
+    refuse_with: str | None = None
+    unreachable: Exception | None = None
+    answer_lost: Exception | None = None
+    meanwhile: Callable[[], None] | None = None
+    calls: int = 0
+
+    def before(self, **_: Any) -> Any:
+        self.calls += 1
+        if self.meanwhile:
+            self.meanwhile()
+        if self.unreachable:
+            raise self.unreachable
+        if self.refuse_with:
+            status = 503 if self.refuse_with == "ServiceUnavailable" else 400
+            # SES quotes addresses in its messages.
+            wrong = {"Code": self.refuse_with, "Message": "not verified: li.na@example.com"}
+            parsed = {"Error": wrong, "ResponseMetadata": {"HTTPStatusCode": status}}
+            return SimpleNamespace(status_code=status, headers={}), parsed
+        return None
+
+    def after(self, **_: Any) -> None:
+        if self.answer_lost:
+            raise self.answer_lost
+
+    @property
+    def sent(self) -> list[EmailMessage]:
+        """What SES has taken, as it was written."""
+        found = []
+        for message in ses_backends[DEFAULT_ACCOUNT_ID][REGION].sent_messages:
+            mail = email.message_from_string(message.raw_data, policy=policy.default)
+            assert isinstance(mail, EmailMessage)
+            found.append(mail)
+        return found
+
+    @property
+    def only(self) -> EmailMessage:
+        assert len(self.sent) == 1
+        return self.sent[0]
+
+
+def text_of(mail: EmailMessage) -> str:
+    content: str = mail.get_content()
+    return content.replace("\r\n", "\n")
+
+
+@dataclass
+class Mailer:
+    """The function with its queues: delivers jobs as SQS does."""
+
+    app: ModuleType
+    stores: Stores
+    clock: Clock
+    queue: str
+    dead_letters: str
+    put_off: dict[str, int] = field(default_factory=dict)
+
+    def __call__(self, *bodies: str, tried: int = 1, **context: Any) -> list[str]:
+        """Deliver these messages as one batch; those reported to come again."""
+        records = [
+            {
+                "messageId": f"m-{index}",
+                "receiptHandle": f"handle-m-{index}",
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": str(tried)},
+            }
+            for index, body in enumerate(bodies)
+        ]
+        return self.deliver({"Records": records}, **context)
+
+    def deliver(self, event: dict[str, Any], **context: Any) -> list[str]:
+        answer = self.app.handler(event, Context(**context))
+        again = [item["itemIdentifier"] for item in answer["batchItemFailures"]]
+        bodies = {record["messageId"]: record["body"] for record in event["Records"]}
+        return [bodies[message] for message in again]
+
+    def jobs(self, number: str, template: str | None = None) -> list[str]:
+        """What the relay has enqueued for a ticket so far, oldest first."""
+        return [
+            json.dumps(asdict(Job(number, event.number, mail.template, mail.audience)))
+            for event in self.stores.tickets.history(number)
+            for mail in mails_after(event)
+            if template in (None, mail.template)
+        ]
+
+    def job(self, number: str, template: str) -> str:
+        return self.jobs(number, template)[-1]
+
+    def act(
+        self, number: str, decide: Callable[[Ticket, Plan, Any], Change | None], **later: float
+    ) -> Ticket:
+        """Something happens to the ticket, so much later."""
+        self.clock.advance(**later)
+        return change(self.stores.tickets, self.stores.plans, self.clock.now, number, decide)
+
+    def fire(self, number: str, **later: float) -> Ticket:
+        """The ticket's workflow wakes, so much later."""
+        return self.act(number, lifecycle.act_on_due_rungs, **later)
+
+    def records(self, number: str) -> dict[str, MailRecord]:
+        return {record.key: record for record in self.stores.tickets.mails(number)}
+
+    def set_aside(self) -> list[str]:
+        answer = boto3.client("sqs").receive_message(
+            QueueUrl=self.dead_letters, MaxNumberOfMessages=10
+        )
+        return [message["Body"] for message in answer.get("Messages", [])]
+
+
+@pytest.fixture
+def post(table: str) -> Post:
+    boto3.client("sesv2").create_email_identity(EmailIdentity="service@example.com")
+    return Post()
+
+
+@pytest.fixture
+def mailer(
+    stores: Stores,
+    clock: Clock,
+    post: Post,
+    load_function: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Mailer:
+    sqs = boto3.client("sqs")
+    queue = sqs.create_queue(QueueName="redress-mail")["QueueUrl"]
+    dead = sqs.create_queue(QueueName="redress-mail-dead")["QueueUrl"]
+    monkeypatch.setenv("MAIL_QUEUE_URL", queue)
+    monkeypatch.setenv("MAIL_DEAD_LETTER_QUEUE_URL", dead)
+    monkeypatch.setenv("OPERATOR_ADDRESS", OPERATOR)
+    monkeypatch.setattr(wiring, "_session", lambda: _SESSION)
+    wiring.settings.cache_clear()
+    mailer = Mailer(load_function("mailer"), stores, clock, queue, dead)
+    events = wiring.client("sesv2", retries=0).meta.events
+    events.register_last("before-call.sesv2.SendEmail", post.before)
+    events.register_last("after-call.sesv2.SendEmail", post.after)
+
+    def remember(params: dict[str, Any], **_: Any) -> Any:
+        """Handles of these tests are made up: note the time instead of asking the queue."""
+        asked = json.loads(params["body"])
+        assert asked["QueueUrl"] == queue
+        mailer.put_off[asked["ReceiptHandle"]] = asked["VisibilityTimeout"]
+        return SimpleNamespace(status_code=200, headers={}), {"ResponseMetadata": {}}
+
+    wiring.client("sqs").meta.events.register("before-call.sqs.ChangeMessageVisibility", remember)
+    return mailer
+
+
+@pytest.fixture
+def log(mailer: Mailer) -> Iterator[io.StringIO]:
+    """What the function logs."""
+    stream, handler = io.StringIO(), mailer.app.logger.registered_handler
+    before = handler.setStream(stream)
+    yield stream
+    handler.setStream(before)
+
+
+def metrics_of(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    """The metrics that the function has written since the last look, by name."""
+    found: dict[str, float] = {}
+    for line in capsys.readouterr().out.splitlines():
+        if not line.startswith("{"):
+            continue
+        document = json.loads(line)
+        for group in document.get("_aws", {}).get("CloudWatchMetrics", []):
+            for metric in group["Metrics"]:
+                name = metric["Name"]
+                found[name] = found.get(name, 0) + sum(document[name])
+    return found
+
+
+# ------------------------------------------------------------------ the acknowledgement
+
+
+def test_acknowledges_in_the_customers_language_with_number_promises_and_link(
+    mailer: Mailer, post: Post, open_ticket: Opener, sample: Events
+) -> None:
+    ticket = open_ticket(language="zh-TW")
+    event = sample("mailer-acknowledgement")
+    body = event["Records"][0]["body"]
+    event["Records"][0]["body"] = body.replace("R-7K3M9-QW0X2", ticket.number)
+    assert mailer.deliver(event) == []
+
+    mail = post.only
+    token = wiring.links().status_token(ticket.number)
+    assert mail["To"] == "li.na@example.com"
+    assert mail["Subject"] == f"[{ticket.number}] 我們已收到您的來件"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert f"{BASE_ADDRESS}/t/{token}\n" in text_of(mail)
+    assert text_of(mail).count("http") == 1
+    # A complaint of 09:00 in Shanghai: reaction in 30 min, first response in 24 h, solved in 48 h.
+    assert "- 首次回報進度：2026年11月23日（星期一）09:30（UTC+8）前\n" in text_of(mail)
+    assert "- 首次專人回覆：2026年11月24日（星期二）09:00（UTC+8）前\n" in text_of(mail)
+    assert "- 解決問題：2026年11月25日（星期三）09:00（UTC+8）前\n" in text_of(mail)
+    assert not any(typed in text_of(mail) for typed in ("Li Na", "kettle", "handle"))
+
+    assert mailer.stores.tickets.get(ticket.number).acknowledged_at == mailer.clock.now()
+    record = mailer.records(ticket.number)["000001.acknowledgement.customer"]
+    assert (record.state, record.attempts, record.fault) == ("sent", 1, None)
+
+
+def test_an_acknowledgement_after_days_of_outage_promises_nothing_that_is_past(
+    mailer: Mailer, post: Post, open_ticket: Opener
+) -> None:
+    ticket = open_ticket(language="en")
+    mailer.clock.advance(days=3)
+    assert mailer(mailer.job(ticket.number, "acknowledgement")) == []
+    assert "We are sorry that this confirmation comes late." in text_of(post.only)
+    assert mailer.stores.tickets.get(ticket.number).acknowledged_at is not None
+
+
+def test_a_worker_that_died_before_the_change_leaves_it_to_the_next_delivery(
+    mailer: Mailer, post: Post, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = open_ticket()
+    job = mailer.job(ticket.number, "acknowledgement")
+    with monkeypatch.context() as patch:
+        patch.setattr(TicketStore, "commit", _unavailable)
+        assert mailer(job) == [job]
+    assert mailer.stores.tickets.get(ticket.number).acknowledged_at is None
+
+    assert mailer(job, tried=2) == []
+    assert mailer.stores.tickets.get(ticket.number).acknowledged_at is not None
+    assert len(post.sent) == 1
+
+
+def test_an_acknowledgement_refused_for_good_lets_its_clock_breach(
+    mailer: Mailer, post: Post, open_ticket: Opener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ticket = open_ticket()
+    post.refuse_with = "MessageRejected"
+    assert mailer(mailer.job(ticket.number, "acknowledgement")) == []
+    assert metrics_of(capsys) == {"MailRefused": 1}
+    record = mailer.records(ticket.number)["000001.acknowledgement.customer"]
+    assert (record.state, record.fault) == ("refused", "MessageRejected")
+
+    post.refuse_with = None
+    assert mailer(mailer.job(ticket.number, "acknowledgement"), tried=2) == []
+    assert post.sent == []
+    after = mailer.fire(ticket.number, minutes=5)
+    assert after.acknowledged_at is None
+    assert after.escalation == "supervisor"
+
+
+def _unavailable(*_: Any, **__: Any) -> None:
+    raise Unavailable()
+
+
+# ------------------------------------------------------------------ once
+
+
+def test_a_job_delivered_many_times_is_sent_once(
+    mailer: Mailer, post: Post, open_ticket: Opener
+) -> None:
+    ticket = open_ticket()
+    job = mailer.job(ticket.number, "acknowledgement")
+    assert mailer(job, job, job) == []
+    mailer.clock.advance(days=2)
+    assert mailer(job, tried=4) == []
+    assert len(post.sent) == 1
+
+
+def test_a_worker_killed_between_sending_and_recording_costs_one_more_copy(
+    mailer: Mailer, post: Post, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = open_ticket()
+    job = mailer.job(ticket.number, "acknowledgement")
+    with monkeypatch.context() as patch:
+        patch.setattr(TicketStore, "record_mail", _unavailable)
+        assert mailer(job) == [job]
+    assert mailer(job, tried=2) == [job], "its claim still stands"
+    assert len(post.sent) == 1
+
+    mailer.clock.moment += LEASE + timedelta(seconds=1)
+    assert mailer(job, tried=3) == []
+    assert mailer(job, tried=4) == []
+    assert len(post.sent) == 2
+
+
+def test_a_lost_answer_of_ses_costs_one_more_copy(
+    mailer: Mailer, post: Post, open_ticket: Opener
+) -> None:
+    ticket = open_ticket()
+    job = mailer.job(ticket.number, "acknowledgement")
+    post.answer_lost = ReadTimeoutError(endpoint_url="https://email.us-east-1.amazonaws.com")
+    assert mailer(job) == [job]
+    post.answer_lost = None
+    assert mailer(job, tried=2) == [job], "it may have been sent: not again before the claim ends"
+    assert post.calls == 1
+
+    mailer.clock.moment += LEASE + timedelta(seconds=1)
+    assert mailer(job, tried=3) == []
+    assert mailer(job, tried=4) == []
+    assert (post.calls, len(post.sent)) == (2, 2)
+    assert mailer.stores.tickets.get(ticket.number).acknowledged_at is not None
+
+
+def test_a_mail_that_another_worker_is_sending_comes_again(
+    mailer: Mailer, post: Post, open_ticket: Opener
+) -> None:
+    ticket = open_ticket()
+    case, job = wiring.mailing(), Job(ticket.number, 1, "acknowledgement", "customer")
+
+    def second_worker() -> None:
+        with pytest.raises(NotSentYet, match="held"):
+            case.send(job)
+
+    post.meanwhile = second_worker
+    assert case.send(job) == Done(Result.SENT)
+    assert case.send(job) == Done(Result.SENT_BEFORE)
+    assert len(post.sent) == 1
+
+
+# ------------------------------------------------------------------ when SES does not take it
+
+
+TRANSIENT = [
+    "SendingPausedException",
+    "TooManyRequestsException",
+    "LimitExceededException",
+    "AccountSuspendedException",
+    "ThrottlingException",
+    "ServiceUnavailable",
+    "AccessDeniedException",
+]
+
+
+@pytest.mark.parametrize("code", TRANSIENT)
+def test_mails_wait_while_ses_refuses_and_go_out_once_when_it_is_back(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    log: io.StringIO,
+    capsys: pytest.CaptureFixture[str],
+    code: str,
+) -> None:
+    jobs = [mailer.job(open_ticket().number, "acknowledgement") for _ in range(3)]
+    post.refuse_with = code
+    for tried in (1, 2, 3):
+        assert mailer(*jobs, tried=tried) == jobs
+    assert metrics_of(capsys) == {"MailDelayed": 9}
+    number = json.loads(jobs[0])["number"]
+    record = mailer.records(number)["000001.acknowledgement.customer"]
+    assert (record.state, record.fault, record.attempts) == ("failed", code, 3)
+
+    post.refuse_with = None
+    assert mailer(*jobs, tried=4) == []
+    assert mailer(*jobs, tried=5) == []
+    assert len(post.sent) == 3
+    assert mailer.records(number)["000001.acknowledgement.customer"].fault is None
+    assert not any(typed in log.getvalue() for typed in PRIVATE)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EndpointConnectionError(endpoint_url="https://email.us-east-1.amazonaws.com"),
+        ConnectTimeoutError(endpoint_url="https://email.us-east-1.amazonaws.com"),
+    ],
+)
+def test_a_mail_that_never_reached_ses_is_tried_again_at_once(
+    mailer: Mailer, post: Post, open_ticket: Opener, error: Exception
+) -> None:
+    job = mailer.job(open_ticket().number, "acknowledgement")
+    post.unreachable = error
+    assert mailer(job) == [job]
+    post.unreachable = None
+    assert mailer(job, tried=2) == []
+    assert len(post.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("tried", "least", "most"),
+    [(1, 2, 5), (2, 5, 10), (3, 10, 20), (8, 320, 640), (9, 450, 900), (900, 450, 900)],
+)
+def test_a_mail_comes_again_after_a_time_that_doubles_up_to_a_quarter_of_an_hour(
+    mailer: Mailer, post: Post, open_ticket: Opener, tried: int, least: int, most: int
+) -> None:
+    post.refuse_with = "SendingPausedException"
+    jobs = [mailer.job(open_ticket().number, "acknowledgement") for _ in range(5)]
+    mailer(*jobs, tried=tried)
+    assert len(mailer.put_off) == 5
+    assert all(least <= wait <= most for wait in mailer.put_off.values())
+    assert tried < 3 or len(set(mailer.put_off.values())) > 1, "jitter spreads them"
+
+
+def test_a_mail_that_cannot_be_put_off_still_comes_again(
+    mailer: Mailer, post: Post, open_ticket: Opener
+) -> None:
+    post.refuse_with = "SendingPausedException"
+    job = mailer.job(open_ticket().number, "acknowledgement")
+
+    def broken(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url=mailer.queue)
+
+    wiring.client("sqs").meta.events.register_first(
+        "before-call.sqs.ChangeMessageVisibility", broken
+    )
+    assert mailer(job) == [job]
+
+
+def test_what_the_worker_has_no_time_left_for_is_not_begun(
+    mailer: Mailer, post: Post, open_ticket: Opener
+) -> None:
+    jobs = [mailer.job(open_ticket().number, "acknowledgement") for _ in range(2)]
+    assert mailer(*jobs, remaining_ms=10_000) == jobs
+    assert post.calls == 0
+    assert set(mailer.put_off) == {"handle-m-0", "handle-m-1"}
+    assert mailer(*jobs, tried=2) == []
+
+
+# ------------------------------------------------------------------ bad records
+
+
+def test_a_poison_record_is_set_aside_and_blocks_no_other(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    sample: Events,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ticket = open_ticket()
+    event = sample("mailer-poison")
+    for record in event["Records"]:
+        record["body"] = record["body"].replace("R-7K3M9-QW0X2", ticket.number)
+    assert mailer.deliver(event) == []
+    assert post.only["To"] == "li.na@example.com"
+    first, _, third = (record["body"] for record in event["Records"])
+    assert sorted(mailer.set_aside()) == sorted([first, third])
+    assert metrics_of(capsys) == {"MailSetAside": 2, "MailSent": 1}
+
+
+@pytest.mark.parametrize(
+    ("template", "audience"),
+    [("reply", "customer"), ("acknowledgement", "manager"), ("acknowledgement", "everybody")],
+)
+def test_a_mail_that_does_not_follow_from_its_event_is_set_aside(
+    mailer: Mailer, post: Post, open_ticket: Opener, template: str, audience: str
+) -> None:
+    job = json.dumps(asdict(Job(open_ticket().number, 1, template, audience)))
+    assert mailer(job) == []
+    assert mailer.set_aside() == [job]
+    assert post.calls == 0
+
+
+def test_a_poison_record_stays_while_the_dead_letter_queue_does_not_take_it(
+    mailer: Mailer, post: Post
+) -> None:
+    def broken(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url=mailer.dead_letters)
+
+    events = wiring.client("sqs").meta.events
+    events.register_first("before-call.sqs.SendMessage", broken)
+    assert mailer("not a job") == ["not a job"]
+    events.unregister("before-call.sqs.SendMessage", broken)
+    assert mailer("not a job", tried=2) == []
+    assert mailer.set_aside() == ["not a job"]
+
+
+def test_a_job_of_a_ticket_that_is_gone_ends(mailer: Mailer, post: Post) -> None:
+    job = json.dumps(asdict(Job("R-00000-00000", 1, "acknowledgement", "customer")))
+    assert mailer(job) == []
+    assert (post.calls, mailer.set_aside()) == (0, [])
+
+
+def test_a_fault_of_ours_comes_again_and_logs_nothing_that_anybody_typed(
+    mailer: Mailer, post: Post, open_ticket: Opener, log: io.StringIO, monkeypatch: Any
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise KeyError("secret words of li.na@example.com")
+
+    job = mailer.job(open_ticket().number, "acknowledgement")
+    with monkeypatch.context() as patch:
+        patch.setattr("redress.mail.render", broken)
+        assert mailer(job) == [job]
+    assert "KeyError" in log.getvalue()
+    assert not any(typed in log.getvalue() for typed in PRIVATE)
+    assert mailer(job, tried=2) == []
+
+
+def test_warms_without_sending(mailer: Mailer, post: Post, sample: Events) -> None:
+    assert mailer.app.handler(sample("mailer-warm"), Context()) == {"warm": True}
+    assert post.calls == 0
+
+
+# ------------------------------------------------------------------ mails to the customer
+
+
+def _reply(text: str, wait: bool) -> Callable[[Ticket, Plan, Any], Change]:
+    return lambda ticket, plan, at: lifecycle.reply(ticket, plan, MEI, text, wait, at)
+
+
+def _resolve(text: str = "The seal was worn; we replaced it.") -> Callable[..., Change]:
+    return lambda ticket, plan, at: lifecycle.resolve(
+        ticket, plan, MEI, text, "upheld", "a new seal", "a worn seal", at
+    )
+
+
+def test_a_reply_is_sent_as_the_agent_wrote_it(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    typed = "Dear {name},\n\n{0.__class__} {{x}} 100 % 好的 🙂\n.\nFrom now on it is tight."
+    ticket = open_ticket(agent="a-mei", language="en")
+    mailer.act(ticket.number, _reply(typed, wait=False))
+    assert mailer(mailer.job(ticket.number, "reply")) == []
+    mail = post.only
+    assert mail["Subject"] == f"[{ticket.number}] The kettle leaks"
+    assert mail["Auto-Submitted"] is None, "a person wrote it"
+    assert mail["Reply-To"] == "service@example.com"
+    assert mail["In-Reply-To"] == mail["References"] == f"<{ticket.number}@example.com>"
+    assert text_of(mail).startswith(f"{typed}\n")
+    assert "We need your answer" not in text_of(mail)
+
+
+def test_a_reply_that_waits_says_so_until_the_customer_has_answered(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei", language="en")
+    mailer.act(ticket.number, _reply("Which model is it?", wait=True))
+    first = mailer.job(ticket.number, "reply")
+    mailer.act(ticket.number, _reply("And since when?", wait=True), minutes=1)
+    assert mailer(first) == []
+    mailer.act(ticket.number, lambda t, p, at: lifecycle.write(t, p, "The K3.", at), minutes=1)
+    assert mailer(mailer.job(ticket.number, "reply")) == []
+    waiting, answered = post.sent
+    token = wiring.links().status_token(ticket.number)
+    assert f"Please reply on this page:\n{BASE_ADDRESS}/t/{token}\n" in text_of(waiting)
+    assert "We need your answer" not in text_of(answered)
+
+
+def test_progress_is_told(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(
+        ticket.number, lambda t, p, at: lifecycle.tell_progress(t, p, MEI, "新密封圈已寄出。", at)
+    )
+    assert mailer(mailer.job(ticket.number, "progress")) == []
+    assert "目前进展如下：\n\n新密封圈已寄出。\n" in text_of(post.only)
+    assert post.only["Auto-Submitted"] is None
+
+
+def test_a_resolution_tells_what_was_done_and_asks_whether_it_is_solved(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei", language="en")
+    mailer.act(ticket.number, _resolve())
+    assert mailer(mailer.job(ticket.number, "resolution")) == []
+    text = text_of(post.only)
+    assert "The seal was worn; we replaced it." in text
+    assert "Is it really solved?" in text
+    assert text.count("http") == 1, "one link, to a page that asks for a click"
+    # Three attempts of 24 h each, then it closes by itself.
+    assert "by Thursday 26 November 2026, 09:00 (UTC+8)," in text
+
+
+@pytest.mark.parametrize("kind", ["complaint", "feedback"])
+def test_a_resolution_asks_nothing_that_can_no_longer_be_answered(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], kind: str
+) -> None:
+    ticket = open_ticket(kind, agent="a-mei" if kind == "complaint" else "a-tao", language="en")
+    after = mailer.act(ticket.number, _resolve("Thank you; it is in the next version."))
+    if kind == "complaint":
+        mailer.act(ticket.number, lambda t, p, at: lifecycle.confirm(t, p, CUSTOMER, at), minutes=1)
+    else:
+        assert after.state == "closed", "feedback is answered without a callback"
+    assert mailer(mailer.job(ticket.number, "resolution")) == []
+    assert "Thank you; it is in the next version." in text_of(post.only)
+    assert "Is it really solved?" not in text_of(post.only)
+
+
+def test_asks_again_while_the_customer_is_silent(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei", language="zh-CN")
+    mailer.act(ticket.number, _resolve())
+    mailer.fire(ticket.number, hours=24)
+    first = mailer.job(ticket.number, "callback_again")
+    assert mailer(first) == []
+    assert "问题真的解决了吗？" in text_of(post.only)
+    assert "我们曾于2026年11月23日（星期一）09:00（UTC+8）告知您" in text_of(post.only)
+    assert text_of(post.only).count("http") == 1
+
+    mailer.fire(ticket.number, hours=24)
+    mailer.stores.tickets.record_mail(
+        ticket.number, "000004.callback_again.customer", "failed", mailer.clock.now()
+    )
+    assert mailer(*mailer.jobs(ticket.number, "callback_again")) == []
+    assert len(post.sent) == 2, "of two questions that waited only the later one goes out"
+
+
+@pytest.mark.parametrize("step", ["confirmed", "disputed", "resolved again"])
+def test_does_not_ask_again_when_the_customer_has_answered(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], step: str
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _resolve())
+    mailer.fire(ticket.number, hours=24)
+    if step == "confirmed":
+        mailer.act(ticket.number, lambda t, p, at: lifecycle.confirm(t, p, CUSTOMER, at), minutes=1)
+    else:
+        mailer.act(
+            ticket.number,
+            lambda t, p, at: lifecycle.dispute(t, p, CUSTOMER, "It still leaks.", at),
+            minutes=1,
+        )
+    if step == "resolved again":
+        mailer.act(ticket.number, _resolve(), minutes=1)
+    assert mailer(mailer.job(ticket.number, "callback_again")) == []
+    assert post.sent == []
+
+
+def _surveyed(mailer: Mailer, open_ticket: Opener) -> Ticket:
+    ticket = open_ticket(agent="a-mei", language="en")
+    mailer.act(ticket.number, _resolve())
+    mailer.act(ticket.number, lambda t, p, at: lifecycle.confirm(t, p, CUSTOMER, at), minutes=1)
+    return mailer.fire(ticket.number, hours=1)
+
+
+def test_the_survey_link_ends_with_the_survey(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = _surveyed(mailer, open_ticket)
+    assert mailer(mailer.job(ticket.number, "survey")) == []
+    text = text_of(post.only)
+    token = wiring.links().survey_token(ticket.number, ticket.clocks["survey"].due_at)  # type: ignore[index]
+    assert f"{BASE_ADDRESS}/s/{token}\n" in text
+    assert text.count("http") == 1
+    assert "until Monday 30 November 2026, 09:01 (UTC+8)." in text
+
+
+@pytest.mark.parametrize("step", ["answered", "disputed", "over"])
+def test_no_survey_is_sent_when_it_is_answered_or_over(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], step: str
+) -> None:
+    ticket = _surveyed(mailer, open_ticket)
+    if step == "answered":
+        mailer.act(
+            ticket.number, lambda t, p, at: lifecycle.answer_survey(t, p, {"overall": 5}, at)
+        )
+    elif step == "disputed":
+        mailer.act(
+            ticket.number, lambda t, p, at: lifecycle.dispute(t, p, CUSTOMER, "It leaks.", at)
+        )
+    else:
+        mailer.clock.advance(days=8)
+    assert mailer(mailer.job(ticket.number, "survey")) == []
+    assert post.sent == []
+
+
+def test_a_customer_without_email_gets_no_mail(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei", contact={"name": "Li Na", "phone": "+86 10 5555 0100"})
+    mailer.act(ticket.number, _reply("It is on its way.", wait=False))
+    assert mailer(mailer.job(ticket.number, "reply")) == []
+    assert (post.sent, mailer.records(ticket.number)) == ([], {})
+
+
+def test_an_address_that_is_not_plainly_one_is_not_sent_to(
+    mailer: Mailer, post: Post, open_ticket: Opener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ticket = open_ticket(contact={"name": "Li Na", "email": "李娜@example.com"})
+    job = mailer.job(ticket.number, "acknowledgement")
+    assert mailer(job) == []
+    assert mailer(job) == []
+    assert metrics_of(capsys) == {"MailWithoutRecipient": 1}
+    record = mailer.records(ticket.number)["000001.acknowledgement.customer"]
+    assert (record.state, record.fault) == ("refused", "no recipient")
+    assert post.calls == 0
+
+
+# ------------------------------------------------------------------ mails to staff
+
+
+def test_a_reminder_goes_to_the_agent_and_tells_nothing_of_the_customer(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.fire(ticket.number, minutes=15)
+    assert mailer(mailer.job(ticket.number, "remind")) == []
+    mail = post.only
+    assert mail["To"] == "mei@example.com"
+    assert mail["Subject"] == f"[{ticket.number}] 到期提醒：首次反馈进展"
+    assert "到期时间：2026年11月23日（星期一）09:30（UTC+8）" in text_of(mail)
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert not any(typed in mail.as_string() + text_of(mail) for typed in PRIVATE)
+
+
+def test_a_reminder_is_not_sent_once_the_promise_was_kept_or_a_later_rung_fired(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    kept, later = open_ticket(agent="a-mei"), open_ticket(agent="a-jun")
+    mailer.clock.advance(minutes=15)
+    mailer.fire(kept.number)
+    mailer.fire(later.number)
+    mailer.act(kept.number, _reply("It is on its way.", wait=False))
+    early = mailer.job(later.number, "remind")
+    mailer.fire(later.number, minutes=9)
+    late = mailer.job(later.number, "remind")
+    assert mailer(mailer.job(kept.number, "remind"), early, late) == []
+    assert post.only["To"] == "jun@example.com"
+
+
+def test_a_breach_is_told_with_what_became_of_the_promise(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.fire(ticket.number, minutes=30)
+    jobs = [job for job in mailer.jobs(ticket.number, "breach") if "agent" in job]
+    assert mailer(jobs[-1]) == []
+    mailer.act(ticket.number, _reply("Here we are.", wait=False), minutes=1)
+    assert mailer(mailer.job(ticket.number, "breach")) == []
+    to_agent, to_supervisor = post.sent
+    assert to_agent["To"] == "mei@example.com"
+    assert "当前情况：仍未兑现" in text_of(to_agent)
+    assert to_supervisor["To"] == "lin@example.com"
+    assert "当前情况：其间已兑现" in text_of(to_supervisor)
+    assert "负责人：mei" in text_of(to_supervisor)
+    assert not any(typed in text_of(to_supervisor) for typed in PRIVATE)
+
+
+def test_a_breach_of_a_ticket_that_nobody_has_reaches_the_supervisor_alone(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket()
+    mailer.fire(ticket.number, minutes=30)
+    reaction = mailer.jobs(ticket.number, "breach")[-2:]
+    assert mailer(*reaction) == []
+    assert post.only["To"] == "lin@example.com"
+    assert "负责人：暂无" in text_of(post.only)
+    assert len(mailer.records(ticket.number)) == 1
+
+
+def test_an_escalation_names_the_time_at_which_the_promise_broke(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.fire(ticket.number, hours=72)
+    mailer.act(ticket.number, _resolve(), minutes=1)
+    mailer.act(
+        ticket.number, lambda t, p, at: lifecycle.dispute(t, p, CUSTOMER, "No.", at), minutes=1
+    )
+    assert mailer(mailer.job(ticket.number, "escalate")) == []
+    assert post.only["To"] == "wei@example.com"
+    assert "承诺：解决问题\n到期时间：2026年11月25日（星期三）09:00（UTC+8）\n" in text_of(
+        post.only
+    )
+    assert "当前情况：其间已兑现" in text_of(post.only), "the promise that broke, not the new one"
+
+
+def test_new_words_reach_the_agent_without_the_words(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    write = lambda t, p, at: lifecycle.write(t, p, "secret words", at)  # noqa: E731
+    mailer.act(ticket.number, write)
+    assert mailer(mailer.job(ticket.number, "customer_wrote")) == []
+    assert post.only["Subject"] == f"[{ticket.number}] 客户有新留言"
+    assert not any(typed in text_of(post.only) for typed in PRIVATE)
+
+    nobodys = open_ticket()
+    mailer.act(nobodys.number, write)
+    assert mailer(mailer.job(nobodys.number, "customer_wrote")) == []
+    assert len(post.sent) == 1
+
+
+def test_a_dispute_tells_the_supervisor_the_new_promise(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _resolve())
+    mailer.act(
+        ticket.number,
+        lambda t, p, at: lifecycle.dispute(t, p, CUSTOMER, "secret words", at),
+        hours=1,
+    )
+    assert mailer(mailer.job(ticket.number, "disputed")) == []
+    assert post.only["To"] == "lin@example.com"
+    assert "到期时间：2026年11月25日（星期三）10:00（UTC+8）" in text_of(post.only)
+    assert not any(typed in text_of(post.only) for typed in PRIVATE)
+
+
+def _person(
+    identity: str, role: Role, team: str, languages: tuple[str, ...], address: str | None = None
+) -> Member:
+    address = f"{identity}@example.com" if address is None else address
+    return Member(identity, identity, address, role, team, languages, 5)
+
+
+@pytest.mark.parametrize(
+    ("people", "recipients"),
+    [
+        (
+            [
+                _person("own", Role.SUPERVISOR, "complaints", ("en",)),
+                _person("other", Role.SUPERVISOR, "service", ("en",)),
+                _person("boss", Role.MANAGER, "complaints", ("en",)),
+            ],
+            "own@example.com",
+        ),
+        (
+            [
+                _person("own", Role.SUPERVISOR, "complaints", ("en",), ""),
+                _person("other", Role.SUPERVISOR, "service", ("en",)),
+                _person("boss", Role.MANAGER, "complaints", ("en",)),
+            ],
+            "other@example.com",
+        ),
+        (
+            [
+                _person("boss", Role.MANAGER, "service", ("en",)),
+                _person("hand", Role.AGENT, "complaints", ("en",)),
+            ],
+            "boss@example.com",
+        ),
+        ([_person("hand", Role.AGENT, "complaints", ("en",))], OPERATOR),
+        (
+            [
+                _person("one", Role.SUPERVISOR, "complaints", ("en",)),
+                _person("two", Role.SUPERVISOR, "complaints", ("zh-TW", "en")),
+            ],
+            "one@example.com, two@example.com",
+        ),
+    ],
+)
+def test_a_broken_promise_is_always_told_to_somebody(
+    mailer: Mailer, post: Post, open_ticket: Opener, people: list[Member], recipients: str
+) -> None:
+    for person in people:
+        mailer.stores.staff.record(person, Presence.AWAY, mailer.clock.now())
+    ticket = open_ticket()
+    mailer.fire(ticket.number, minutes=5)
+    assert mailer(mailer.job(ticket.number, "breach")) == []
+    assert post.only["To"] == recipients
+
+
+def test_people_who_share_no_language_read_one_mail_in_each_of_theirs(
+    mailer: Mailer, post: Post, open_ticket: Opener
+) -> None:
+    for person in (
+        _person("one", Role.SUPERVISOR, "complaints", ("en",)),
+        _person("two", Role.SUPERVISOR, "complaints", ("zh-TW", "en")),
+        _person("six", Role.SUPERVISOR, "complaints", ("en", "zh-CN")),
+    ):
+        mailer.stores.staff.record(person, Presence.AWAY, mailer.clock.now())
+    ticket = open_ticket()
+    mailer.fire(ticket.number, minutes=5)
+    assert mailer(mailer.job(ticket.number, "breach")) == []
+    text = text_of(post.only)
+    assert text.count("Now: still open") == 1
+    assert text.count("目前狀況：尚未履行") == 1
+    assert "当前情况" not in text
+
+
+def test_the_operator_whose_language_is_not_known_reads_all_of_them(
+    mailer: Mailer, post: Post, open_ticket: Opener
+) -> None:
+    ticket = open_ticket()
+    mailer.fire(ticket.number, minutes=5)
+    assert mailer(mailer.job(ticket.number, "breach")) == []
+    assert post.only["To"] == OPERATOR
+    for said in ("当前情况：仍未兑现", "目前狀況：尚未履行", "Now: still open"):
+        assert said in text_of(post.only)
+
+
+def test_a_mail_to_staff_that_nobody_can_get_is_refused_and_counted(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OPERATOR_ADDRESS")
+    wiring.settings.cache_clear()
+    ticket = open_ticket()
+    mailer.fire(ticket.number, minutes=5)
+    assert mailer(mailer.job(ticket.number, "breach")) == []
+    assert metrics_of(capsys) == {"MailWithoutRecipient": 1}
+    (record,) = mailer.records(ticket.number).values()
+    assert (record.state, record.fault) == ("refused", "no recipient")
+    assert post.calls == 0
+
+
+def test_the_case_is_wired_with_what_it_needs(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from redress.settings import MissingSettings
+
+    with pytest.raises(MissingSettings, match="MAIL_QUEUE_URL, MAIL_DEAD_LETTER_QUEUE_URL"):
+        wiring.mailing()
+    monkeypatch.setenv("MAIL_QUEUE_URL", "q")
+    monkeypatch.setenv("MAIL_DEAD_LETTER_QUEUE_URL", "d")
+    wiring.settings.cache_clear()
+    assert isinstance(wiring.mailing(), MailingCase)

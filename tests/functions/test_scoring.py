@@ -1,0 +1,588 @@
+"""Scoring against the table: facts as tickets write them, ratings, cards, and who may see them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+
+from redress import wiring
+from redress.cases.changing import change
+from redress.cases.scoring import ScoringCases
+from redress.rules import lifecycle
+from redress.rules.errors import Forbidden, InvalidInput, NotFound, Unavailable
+from redress.rules.routing import Presence
+from redress.rules.ticket import CUSTOMER, Actor, Role, Ticket
+from redress.store import scores as scores_module
+from redress.store.models import Models
+from redress.store.plans import shipped_document
+from redress.store.scores import ScoreStore, Summary
+from redress.store.staff import Member
+from tests.builders import JUN, LIN, MEI, START, Clock
+from tests.functions.conftest import REGION, Context, Opener, Stores
+
+DECEMBER = datetime(2026, 11, 30, 16, 0, tzinfo=UTC)
+"""When November is over in the zone of plan 1."""
+
+RATING = {"attitude": 4, "knowledge": 5, "comment": "calm and kind"}
+
+
+@pytest.fixture
+def cases(table: str, staff: dict[str, Member]) -> ScoringCases:
+    return wiring.scoring_cases()
+
+
+@pytest.fixture
+def scores(table: str) -> ScoreStore:
+    return ScoreStore(Models(table, REGION))
+
+
+@pytest.fixture
+def act(stores: Stores, clock: Clock) -> Callable[..., Ticket]:
+    """Take one step of a ticket's life and store it."""
+
+    def run(ticket: Ticket, step: Callable[..., Any], *args: Any) -> Ticket:
+        return change(
+            stores.tickets,
+            stores.plans,
+            clock.now,
+            ticket.number,
+            lambda found, plan, at: step(found, plan, *args, at),
+        )
+
+    return run
+
+
+@pytest.fixture
+def solve(
+    open_ticket: Opener, act: Callable[..., Ticket], staff: dict[str, Member]
+) -> Callable[..., Ticket]:
+    """A complaint that was solved at once, by Mei if nobody else is named."""
+
+    def run(by: Actor = MEI) -> Ticket:
+        ticket = open_ticket(agent=by.id)
+        return act(ticket, lifecycle.resolve, by, "Replaced.", "upheld", "a kettle", "the seal")
+
+    return run
+
+
+def _score(cases: ScoringCases, agent: str = "a-mei", period: str = "2026-11") -> str:
+    month = cases.list_agents(period)
+    return cases.score_agent(agent, month.period, month.preview, month.plan_version).outcome
+
+
+# ------------------------------------------------------------------------------------- facts
+
+
+def test_a_change_and_its_facts_are_stored_together(
+    solve: Callable[..., Ticket], scores: ScoreStore
+) -> None:
+    ticket = solve()
+    facts = {fact.name: fact for fact in scores.facts("a-mei", "2026-11")}
+    assert set(facts) == {"reaction", "first_response", "resolution.1", "resolved.1"}
+    assert {fact.number for fact in facts.values()} == {ticket.number}
+    assert facts["first_response"].value == {"kept": True, "seconds": 0}
+    assert scores.facts("a-jun", "2026-11") == []
+
+
+def test_a_late_fact_overwrites_itself_and_never_counts_twice(
+    solve: Callable[..., Ticket],
+    act: Callable[..., Ticket],
+    clock: Clock,
+    cases: ScoringCases,
+    staff: dict[str, Member],
+) -> None:
+    """November is scored; in December a customer disputes what was solved in November."""
+    tickets = [solve() for _ in range(2)] + [solve()]
+    clock.moment = DECEMBER
+    assert _score(cases) == "stored"
+    act(tickets[0], lifecycle.dispute, CUSTOMER, "It leaks again.")
+    assert _score(cases) == "stored"
+    card = cases.card(staff["mei"], "2026-11", "a-mei")
+    lasting = next(p for p in card.scorecard.components if p.name == "lasting_resolution")
+    assert (lasting.samples, lasting.score) == (3, "66.67")
+    against = [line.number for line in lasting.evidence if line.counted == "against"]
+    assert against == [tickets[0].number]
+    assert card.revision == 2
+    assert [(e.revision, e.total) for e in card.earlier] == [(1, "100.00")]
+
+
+# ------------------------------------------------------------------------------- the run's tasks
+
+
+def test_everyone_who_is_an_agent_or_has_facts_is_listed(
+    cases: ScoringCases,
+    open_ticket: Opener,
+    act: Callable[..., Ticket],
+) -> None:
+    act(open_ticket(agent="a-mei"), lifecycle.reply, LIN, "I answer myself.", False)
+    month = cases.list_agents("2026-11")
+    assert month.agents == ["a-jun", "a-mei", "a-tao", "s-lin"]
+    assert (month.period, month.preview, month.plan_version) == ("2026-11", True, 1)
+
+
+def test_the_previous_month_is_the_one_before_in_the_plans_zone(
+    cases: ScoringCases, clock: Clock
+) -> None:
+    assert cases.list_agents("previous").period == "2026-10"
+    clock.moment = DECEMBER
+    month = cases.list_agents("previous")
+    assert (month.period, month.preview) == ("2026-11", False)
+
+
+def test_who_is_no_agent_any_more_is_scored_for_what_they_did(
+    cases: ScoringCases,
+    stores: Stores,
+    solve: Callable[..., Ticket],
+    clock: Clock,
+    staff: dict[str, Member],
+) -> None:
+    solve(JUN)
+    promoted = replace(staff["jun"], role=Role.SUPERVISOR)
+    stores.staff.record(promoted, Presence.AWAY, clock.now())
+    assert "a-jun" in cases.list_agents("2026-11").agents
+    clock.moment = DECEMBER
+    assert "a-jun" not in cases.list_agents("2026-12").agents
+
+
+@pytest.mark.parametrize("period", ["2026-12", "2026-13", "yesterday", ""])
+def test_a_month_that_is_none_or_has_not_begun_is_not_scored(
+    cases: ScoringCases, period: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        cases.list_agents(period)
+    assert [fault.pointer for fault in refused.value.faults] == ["/period"]
+
+
+def test_card_of_an_open_month_is_a_preview(
+    solve: Callable[..., Ticket],
+    cases: ScoringCases,
+    clock: Clock,
+    staff: dict[str, Member],
+) -> None:
+    solve()
+    _score(cases)
+    preview = cases.card(staff["mei"], "2026-11", "a-mei")
+    assert preview.scorecard.preview
+    clock.moment = DECEMBER
+    assert _score(cases) == "stored"
+    final = cases.card(staff["mei"], "2026-11", "a-mei")
+    assert not final.scorecard.preview
+    assert (final.revision, final.earlier[0].preview) == (2, True)
+    assert final.earlier[0].digest == preview.scorecard.digest != final.scorecard.digest
+
+
+def test_scoring_again_changes_nothing(
+    solve: Callable[..., Ticket],
+    cases: ScoringCases,
+    scores: ScoreStore,
+    clock: Clock,
+) -> None:
+    solve()
+    clock.moment = DECEMBER
+    assert _score(cases) == "stored"
+    before = scores.card("a-mei", "2026-11")
+    clock.advance(days=1)
+    assert _score(cases) == "unchanged"
+    assert scores.card("a-mei", "2026-11") == before
+
+
+def test_evidence_is_read_back_as_it_was_scored_however_long_the_month(
+    solve: Callable[..., Ticket],
+    cases: ScoringCases,
+    staff: dict[str, Member],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scores_module, "LINES_A_PART", 3)
+    tickets = [solve() for _ in range(2)]
+    _score(cases)
+    card = cases.card(staff["mei"], "2026-11", "a-mei").scorecard
+    for part in card.components:
+        assert len(part.evidence) == part.samples
+    responses = next(p for p in card.components if p.name == "response_promises")
+    assert sorted((line.number, line.fact) for line in responses.evidence) == sorted(
+        (ticket.number, fact) for ticket in tickets for fact in ("reaction", "first_response")
+    )
+    assert {line.counted for line in responses.evidence} == {"for"}
+
+
+def test_a_card_that_another_run_replaced_meanwhile_is_reckoned_anew(
+    solve: Callable[..., Ticket],
+    cases: ScoringCases,
+    scores: ScoreStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    solve()
+    read = ScoreStore.facts
+    raced: list[bool] = []
+
+    def facts_while_another_run_wins(self: ScoreStore, agent: str, period: str) -> Any:
+        found = read(self, agent, period)
+        if not raced:
+            raced.append(True)
+            solve()
+            _score(cases)
+        return found
+
+    monkeypatch.setattr(ScoreStore, "facts", facts_while_another_run_wins)
+    assert _score(cases) == "unchanged"
+    card = scores.card("a-mei", "2026-11")
+    assert card is not None
+    assert (card.revision, card.scorecard.figures.resolved) == (1, 2)
+
+
+def test_a_card_that_others_keep_replacing_is_tried_again_later(
+    solve: Callable[..., Ticket], cases: ScoringCases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solve()
+
+    def lost(self: ScoreStore, card: Any) -> None:
+        raise scores_module.CardReplaced("a-mei")
+
+    monkeypatch.setattr(ScoreStore, "save", lost)
+    with pytest.raises(Unavailable):
+        _score(cases)
+
+
+def test_a_month_keeps_the_plan_that_it_was_scored_under(
+    cases: ScoringCases, stores: Stores, clock: Clock
+) -> None:
+    clock.moment = DECEMBER
+    cases.finish("2026-11", False, 1, [])
+    document = {**shipped_document(), "version": 2, "note": "stricter"}
+    stores.staff.publish_plan(document, 2, 1)
+    wiring.scoring_cases.cache_clear()
+    wiring._plans.cache_clear()
+    later = wiring.scoring_cases()
+    assert later.list_agents("2026-11").plan_version == 1
+    assert later.list_agents("2026-12").plan_version == 2
+
+
+def test_a_preview_does_not_bind_the_month_to_its_plan(
+    cases: ScoringCases, stores: Stores, clock: Clock
+) -> None:
+    cases.finish("2026-11", True, 1, [])
+    document = {**shipped_document(), "version": 2, "note": "stricter"}
+    stores.staff.publish_plan(document, 2, 1)
+    wiring.scoring_cases.cache_clear()
+    wiring._plans.cache_clear()
+    clock.moment = DECEMBER
+    assert wiring.scoring_cases().list_agents("2026-11").plan_version == 2
+
+
+def test_a_run_ends_with_a_summary_that_names_who_failed(
+    cases: ScoringCases, staff: dict[str, Member], clock: Clock
+) -> None:
+    results = [
+        {"agent": "a-mei", "outcome": "stored"},
+        {"agent": "a-jun", "outcome": "failed", "error": "ValueError"},
+        {"agent": "a-tao", "outcome": "unchanged"},
+    ]
+    finished = cases.finish("2026-11", True, 1, results)
+    assert (finished.agents, finished.stored, finished.unchanged, finished.failed) == (3, 1, 1, 1)
+    summary = cases.summary(staff["lin"], "2026-11")
+    assert summary == Summary(
+        period="2026-11",
+        preview=True,
+        plan_version=1,
+        agents=3,
+        stored=1,
+        unchanged=1,
+        failed=(scores_module.Failure("a-jun", "ValueError"),),
+        finished_at=START,
+    )
+    with pytest.raises(NotFound):
+        cases.summary(staff["lin"], "2026-10")
+    with pytest.raises(Forbidden):
+        cases.summary(staff["mei"], "2026-11")
+
+
+def test_an_outcome_that_is_none_is_refused(cases: ScoringCases) -> None:
+    with pytest.raises(ValueError, match="lost"):
+        cases.finish("2026-11", True, 1, [{"agent": "a-mei", "outcome": "lost"}])
+
+
+# --------------------------------------------------------------------------------------- ratings
+
+
+def test_a_rating_counts_in_the_next_run_and_every_version_of_it_is_kept(
+    cases: ScoringCases, staff: dict[str, Member], table: str
+) -> None:
+    cases.rate(staff["lin"], "2026-11", "a-mei", RATING)
+    _score(cases)
+    second = cases.rate(staff["wei"], "2026-11", "a-mei", {"attitude": 1, "knowledge": 1})
+    assert (second.revision, second.by, second.comment) == (2, "m-wei", "")
+    assert _score(cases) == "stored"
+    card = cases.card(staff["mei"], "2026-11", "a-mei").scorecard
+    rated = next(p for p in card.components if p.name == "supervisor_rating")
+    assert rated.score == "0.00"
+    kept = boto3.client("dynamodb").query(
+        TableName=table,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+        ExpressionAttributeValues={
+            ":pk": {"S": "RATING#2026-11"},
+            ":sk": {"S": "AGENT#a-mei#"},
+        },
+    )["Items"]
+    said = [json.loads(item["doc"]["S"]) for item in kept]
+    assert [(r["by"], r["attitude"], r["comment"]) for r in said] == [
+        ("s-lin", 4, "calm and kind"),
+        ("m-wei", 1, ""),
+    ]
+
+
+def test_two_ratings_at_once_are_both_kept(
+    cases: ScoringCases,
+    scores: ScoreStore,
+    staff: dict[str, Member],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = ScoreStore.rating
+    raced: list[bool] = []
+
+    def rating_while_another_wins(self: ScoreStore, agent: str, period: str) -> Any:
+        held = read(self, agent, period)
+        if not raced:
+            raced.append(True)
+            cases.rate(staff["wei"], "2026-11", "a-mei", RATING)
+        return held
+
+    monkeypatch.setattr(ScoreStore, "rating", rating_while_another_wins)
+    rating = cases.rate(staff["lin"], "2026-11", "a-mei", {"attitude": 2, "knowledge": 2})
+    assert rating.revision == 2
+    held = scores.rating("a-mei", "2026-11")
+    assert held == rating
+
+
+def test_all_faults_of_a_rating_are_named_at_once(
+    cases: ScoringCases, staff: dict[str, Member]
+) -> None:
+    body = {"attitude": 6, "knowledge": True, "comment": 7, "grade/mark": "A"}
+    with pytest.raises(InvalidInput) as refused:
+        cases.rate(staff["lin"], "2027-01", "a-mei", body)
+    assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [
+        ("/period", "not_begun"),
+        ("/attitude", "score_expected"),
+        ("/knowledge", "score_expected"),
+        ("/comment", "text_expected"),
+        ("/grade~1mark", "unknown"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ([], ""),
+        ({"attitude": 0, "knowledge": 1}, "/attitude"),
+        ({"attitude": 1, "knowledge": 4.5}, "/knowledge"),
+        ({"attitude": 1}, "/knowledge"),
+        ({"attitude": 1, "knowledge": 1, "comment": "x" * 5001}, "/comment"),
+    ],
+)
+def test_a_rating_that_is_none_is_refused(
+    cases: ScoringCases, staff: dict[str, Member], body: Any, pointer: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        cases.rate(staff["lin"], "2026-11", "a-mei", body)
+    assert [fault.pointer for fault in refused.value.faults] == [pointer]
+
+
+def test_a_future_month_is_not_rated(
+    cases: ScoringCases, staff: dict[str, Member], clock: Clock
+) -> None:
+    with pytest.raises(InvalidInput):
+        cases.rate(staff["lin"], "2026-12", "a-mei", RATING)
+    clock.moment = DECEMBER
+    assert cases.rate(staff["lin"], "2026-12", "a-mei", RATING).revision == 1
+
+
+@pytest.mark.parametrize(
+    ("who", "whom"), [("mei", "a-jun"), ("mei", "a-mei"), ("hua", "a-mei"), ("wei", "m-wei")]
+)
+def test_only_their_supervisor_or_a_manager_rates_an_agent_and_nobody_themselves(
+    cases: ScoringCases, scores: ScoreStore, staff: dict[str, Member], who: str, whom: str
+) -> None:
+    with pytest.raises(Forbidden):
+        cases.rate(staff[who], "2026-11", whom, RATING)
+    assert scores.rating(whom, "2026-11") is None
+
+
+def test_nobody_unknown_is_rated(cases: ScoringCases, staff: dict[str, Member]) -> None:
+    with pytest.raises(NotFound):
+        cases.rate(staff["wei"], "2026-11", "a-nobody", RATING)
+
+
+# ----------------------------------------------------------------------------------- reading cards
+
+
+@pytest.fixture
+def scored(cases: ScoringCases) -> ScoringCases:
+    for agent in ("a-mei", "a-jun", "a-tao"):
+        _score(cases, agent)
+    return cases
+
+
+@pytest.mark.parametrize(
+    ("who", "seen"),
+    [
+        ("mei", ["a-mei"]),
+        ("lin", ["a-jun", "a-mei"]),
+        ("hua", ["a-tao"]),
+        ("wei", ["a-jun", "a-mei", "a-tao"]),
+    ],
+)
+def test_agents_see_their_own_card_supervisors_the_teams_managers_all(
+    scored: ScoringCases, staff: dict[str, Member], who: str, seen: list[str]
+) -> None:
+    cards = scored.cards(staff[who], "2026-11")
+    assert [card.scorecard.agent for card in cards] == seen
+    for agent in ("a-jun", "a-mei", "a-tao"):
+        if agent in seen:
+            assert scored.card(staff[who], "2026-11", agent).scorecard.agent == agent
+        else:
+            with pytest.raises(NotFound):
+                scored.card(staff[who], "2026-11", agent)
+
+
+def test_a_list_of_cards_leaves_the_evidence_out(
+    scored: ScoringCases,
+    solve: Callable[..., Ticket],
+    staff: dict[str, Member],
+) -> None:
+    solve()
+    _score(scored)
+    (card,) = scored.cards(staff["mei"], "2026-11")
+    assert sum(part.samples for part in card.scorecard.components) > 0
+    assert all(part.evidence == () for part in card.scorecard.components)
+
+
+def test_a_month_that_was_never_scored_has_no_cards(
+    cases: ScoringCases, staff: dict[str, Member]
+) -> None:
+    assert cases.cards(staff["wei"], "2026-10") == []
+    assert cases.cards(staff["mei"], "2026-10") == []
+    with pytest.raises(NotFound):
+        cases.card(staff["wei"], "2026-10", "a-mei")
+    with pytest.raises(NotFound):
+        cases.card(staff["lin"], "2026-11", "a-nobody")
+
+
+# ----------------------------------------------------------------------------------------- running
+
+
+@pytest.fixture
+def machine(table: str) -> Any:
+    """The scores machine's name in moto; it does not run here."""
+    client = boto3.client("stepfunctions")
+    client.create_state_machine(
+        name="redress-scores",
+        definition='{"StartAt": "Wait", "States": {"Wait": {"Type": "Succeed"}}}',
+        roleArn="arn:aws:iam::123456789012:role/machine",
+    )
+    return client
+
+
+def _executions(machine: Any) -> dict[str, dict[str, str]]:
+    arn = wiring.settings().scores_machine_arn
+    found = machine.list_executions(stateMachineArn=arn)["executions"]
+    return {
+        entry["name"]: json.loads(
+            machine.describe_execution(executionArn=entry["executionArn"])["input"]
+        )
+        for entry in found
+    }
+
+
+def test_a_run_asked_for_twice_with_one_key_begins_once(
+    machine: Any, cases: ScoringCases, staff: dict[str, Member]
+) -> None:
+    first = cases.run(staff["lin"], "2026-11", "key-1")
+    assert cases.run(staff["lin"], "2026-11", "key-1") == first
+    assert first.execution.startswith("2026-11-")
+    assert _executions(machine) == {first.execution: {"period": "2026-11"}}
+    other = cases.run(staff["wei"], "previous", "key-1")
+    assert other.period == "2026-10"
+    assert set(_executions(machine)) == {first.execution, other.execution}
+
+
+def test_a_run_that_is_over_is_not_begun_again_by_the_same_request(
+    cases: ScoringCases, staff: dict[str, Member], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = boto3.client("stepfunctions")
+
+    def over(**parameters: Any) -> None:
+        raise client.exceptions.ExecutionAlreadyExists(
+            {"Error": {"Code": "ExecutionAlreadyExists"}}, "StartExecution"
+        )
+
+    monkeypatch.setattr(client, "start_execution", over)
+    monkeypatch.setattr(cases, "_step_functions", lambda: client)
+    assert cases.run(staff["lin"], "2026-11", "key-1").period == "2026-11"
+
+
+def test_runs_without_a_key_are_runs_of_their_own(
+    machine: Any, cases: ScoringCases, staff: dict[str, Member]
+) -> None:
+    names = {cases.run(staff["lin"], "2026-11").execution for _ in range(2)}
+    assert set(_executions(machine)) == names
+    assert len(names) == 2
+
+
+def test_an_agent_begins_no_run_and_nobody_one_of_the_future(
+    machine: Any, cases: ScoringCases, staff: dict[str, Member]
+) -> None:
+    with pytest.raises(Forbidden):
+        cases.run(staff["mei"], "2026-11")
+    with pytest.raises(InvalidInput):
+        cases.run(staff["wei"], "2026-12")
+    assert _executions(machine) == {}
+
+
+# ------------------------------------------------------------------------------------- the function
+
+
+@pytest.fixture
+def scoring(load_function: Callable[[str], ModuleType]) -> ModuleType:
+    return load_function("scoring")
+
+
+def test_the_function_does_each_task_of_the_machine(
+    scoring: ModuleType, cases: ScoringCases, context: Context
+) -> None:
+    month = scoring.handler({"task": "list_agents", "period": "2026-11"}, context)
+    assert month == {
+        "period": "2026-11",
+        "preview": True,
+        "plan_version": 1,
+        "agents": ["a-jun", "a-mei", "a-tao"],
+    }
+    event = {"task": "score_agent", "agent": "a-mei", "period": "2026-11"}
+    scored = scoring.handler({**event, "preview": True, "plan_version": 1}, context)
+    assert scored == {"agent": "a-mei", "outcome": "stored"}
+    end = {"task": "finish", "period": "2026-11", "preview": True, "plan_version": 1}
+    assert scoring.handler({**end, "results": [scored]}, context) == {
+        "period": "2026-11",
+        "agents": 1,
+        "stored": 1,
+        "unchanged": 0,
+        "failed": 0,
+    }
+
+
+def test_the_function_warms_up_without_a_task(
+    scoring: ModuleType, table: str, context: Context
+) -> None:
+    assert scoring.handler({"warm": True}, context) == {"warm": True}
+
+
+def test_a_task_that_is_none_fails_loudly(
+    scoring: ModuleType, table: str, context: Context
+) -> None:
+    with pytest.raises(ValueError, match="'grade' is not a task"):
+        scoring.handler({"task": "grade", "period": "2026-11"}, context)

@@ -1,0 +1,847 @@
+"""The laptop's cloud behaves as AWS where Redress relies on it: a test or more for each patch.
+
+Each was seen to fail on the emulator as published (`LOCAL_CLOUD=plain`), except those under the
+last heading: they hold what needs no mending, so that a new version of the emulator may not lose
+it unnoticed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any
+
+import pytest
+
+from local.faults import accept_mail, refuse_mail
+from local.patches import VERSION, WrongEmulator, check_version
+from tests.local.laboratory import ROLE, Laboratory, archive, eventually, unique
+
+# ------------------------------------------------------------------------------ functions
+
+
+def test_function_sees_its_code_its_layers_and_nothing_else(laboratory: Laboratory) -> None:
+    layers = [
+        laboratory.client("lambda").publish_layer_version(
+            LayerName=unique("layer"),
+            Content={
+                "ZipFile": archive(python__mine=f"A = {text!r}", python__app="B = 'of a layer'")
+            },
+        )["LayerVersionArn"]
+        for text in ("below", "above")
+    ]
+    code = """
+        import sys
+        import mine
+        B = "of the function"
+        def handler(event, context):
+            import app
+            found = []
+            for name in ("boto3", "rich", "pip"):
+                try:
+                    __import__(name)
+                    found.append(name)
+                except ImportError:
+                    continue
+            loaded = "botocore" in sys.modules
+            return {"found": found, "mine": mine.A, "app": app.B, "loaded": loaded}
+    """
+    name = laboratory.function(code, tuple(layers))
+
+    answer, error = laboratory.invoke(name)
+
+    assert error is None
+    # The function lies over its layers, and a later layer over an earlier one.
+    assert answer == {"found": [], "mine": "above", "app": "of the function", "loaded": False}
+
+
+def test_function_has_the_runtimes_environment_and_not_the_shells(
+    laboratory: Laboratory,
+) -> None:
+    code = """
+        import os, time
+        def handler(event, context):
+            names = ("AWS_EXECUTION_ENV", "TZ", "AWS_LAMBDA_FUNCTION_NAME", "MINE")
+            left = context.get_remaining_time_in_millis()
+            return {"env": {n: os.environ.get(n) for n in names}, "zone": time.tzname[0],
+                    "shell": "PYTEST_CURRENT_TEST" in os.environ or "VIRTUAL_ENV" in os.environ,
+                    "memory": context.memory_limit_in_mb, "left": 18000 < left <= 20000,
+                    "arn": context.invoked_function_arn, "id": len(context.aws_request_id)}
+    """
+    name = laboratory.function(code, Environment={"Variables": {"MINE": "1"}}, MemorySize=256)
+
+    answer, _ = laboratory.invoke(name)
+
+    assert answer == {
+        "env": {
+            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+            "TZ": ":UTC",
+            "AWS_LAMBDA_FUNCTION_NAME": name,
+            "MINE": "1",
+        },
+        "zone": "UTC",
+        "shell": False,
+        "memory": "256",
+        "left": True,
+        "arn": laboratory.arn(name),
+        "id": 36,
+    }
+
+
+def test_function_that_raises_reports_its_exception_and_stays_warm(
+    laboratory: Laboratory,
+) -> None:
+    code = """
+        calls = 0
+        class NotToday(Exception): ...
+        def handler(event, context):
+            global calls
+            calls += 1
+            if event == "raise":
+                raise NotToday("come again")
+            return calls
+    """
+    name = laboratory.function(code)
+
+    answer, error = laboratory.invoke(name, "raise")
+    calls, _ = laboratory.invoke(name, "count")
+
+    assert error == "Unhandled"
+    assert (answer["errorType"], answer["errorMessage"]) == ("NotToday", "come again")
+    assert "raise NotToday" in answer["stackTrace"][-1]
+    assert calls == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("import nowhere_to_be_found", "Runtime.ImportModuleError"),
+        ("handel = 1", "Runtime.HandlerNotFound"),
+        ("raise ValueError('at import')", "ValueError"),
+        ("def handler(event, context): return {1, 2}", "Runtime.MarshalError"),
+        ("import os\ndef handler(event, context): os._exit(3)", "Runtime.ExitError"),
+    ],
+)
+def test_function_that_cannot_answer_says_why(laboratory: Laboratory, code: str, kind: str) -> None:
+    answer, error = laboratory.invoke(laboratory.function(code))
+
+    assert (error, answer["errorType"]) == ("Unhandled", kind)
+
+
+def test_what_a_function_prints_does_not_get_into_its_answer(laboratory: Laboratory) -> None:
+    code = """
+        import os, sys
+        def handler(event, context):
+            print('{"status": "ok", "result": "printed"}')
+            os.write(1, b'{"status": "ok", "result": "written"}\\n')
+            return "returned: \\u8bb0"
+    """
+    assert laboratory.invoke(laboratory.function(code)) == ("returned: 记", None)
+
+
+def test_function_called_by_a_rule_is_tried_three_times_and_then_set_aside(
+    laboratory: Laboratory,
+) -> None:
+    url, queue = laboratory.queue()
+    name = laboratory.function("def handler(event, context): raise RuntimeError(event['detail'])")
+    laboratory.client("lambda").put_function_event_invoke_config(
+        FunctionName=name, DestinationConfig={"OnFailure": {"Destination": queue}}
+    )
+    source = unique("laboratory")
+    events = laboratory.client("events")
+    events.put_rule(Name=source, EventPattern=json.dumps({"source": [source]}))
+    events.put_targets(Rule=source, Targets=[{"Id": "f", "Arn": laboratory.arn(name)}])
+
+    events.put_events(Entries=[{"Source": source, "DetailType": "t", "Detail": '{"a": 1}'}])
+
+    message = laboratory.received(url)[0]
+    assert message["responsePayload"]["errorType"] == "RuntimeError"
+    assert message["requestPayload"]["detail"] == {"a": 1}
+
+
+# ------------------------------------------------------------------------------ workflows
+
+
+def _await_token(table: str, key: str, **fields: Any) -> dict[str, Any]:
+    """A state that stores its token under a condition and waits: the product's own pattern."""
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:dynamodb:updateItem.waitForTaskToken",
+        "Parameters": {
+            "TableName": table,
+            "Key": {"pk": {"S": key}},
+            "UpdateExpression": "SET armed = :token",
+            "ConditionExpression": "attribute_not_exists(closed)",
+            "ExpressionAttributeValues": {":token": {"S.$": "$$.Task.Token"}},
+        },
+        "End": True,
+    } | fields
+
+
+def _machine(state: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    after = {"Type": "Pass", "Parameters": {"caught.$": "$.error.Error"}, "End": True}
+    return {"StartAt": "Wait", "States": {"Wait": state, "Caught": after}} | fields
+
+
+def _catch(*names: str) -> list[dict[str, Any]]:
+    return [{"ErrorEquals": list(names), "ResultPath": "$.error", "Next": "Caught"}]
+
+
+def _token(laboratory: Laboratory, table: str, key: str) -> str:
+    armed = eventually(lambda: laboratory.item(table, key).get("armed"), "the token is stored")
+    return str(armed["S"])
+
+
+def test_token_wait_ends_at_the_seconds_of_its_input(laboratory: Laboratory) -> None:
+    table = laboratory.table()
+    wait = _await_token(table, "a", TimeoutSecondsPath="$.wait", Catch=_catch("States.Timeout"))
+    began = time.monotonic()
+
+    ended = laboratory.run(_machine(wait), {"wait": 1})
+
+    assert json.loads(ended["output"]) == {"caught": "States.Timeout"}
+    assert 1 <= time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 2.5, "3", True, None])
+def test_token_wait_refuses_what_is_no_whole_number_of_seconds(
+    laboratory: Laboratory, seconds: object
+) -> None:
+    wait = _await_token(laboratory.table(), "a", TimeoutSecondsPath="$.wait")
+
+    ended = laboratory.run(_machine(wait), {"wait": seconds})
+
+    assert (ended["status"], ended.get("error")) == ("FAILED", "States.Runtime")
+
+
+def test_token_wait_with_a_heartbeat_fails_instead_of_passing_by_luck(
+    laboratory: Laboratory,
+) -> None:
+    wait = _await_token(laboratory.table(), "a", TimeoutSeconds=1, HeartbeatSeconds=1)
+
+    assert laboratory.run(_machine(wait), {})["error"] == "States.Runtime"
+
+
+def test_stopped_execution_stays_stopped_and_takes_no_more_answers(
+    laboratory: Laboratory,
+) -> None:
+    states, table = laboratory.client("stepfunctions"), laboratory.table()
+    machine = laboratory.machine(_machine(_await_token(table, "a", TimeoutSeconds=3)))
+    execution = laboratory.start(machine, {})
+    token = _token(laboratory, table, "a")
+
+    states.stop_execution(executionArn=execution, error="Enough", cause="of it")
+
+    with pytest.raises(states.exceptions.TaskTimedOut):
+        states.send_task_success(taskToken=token, output="{}")
+    time.sleep(3.5)  # past the task's timeout, which would make FAILED of it
+    described = states.describe_execution(executionArn=execution)
+    assert (described["status"], described["error"]) == ("ABORTED", "Enough")
+    history = states.get_execution_history(executionArn=execution)["events"]
+    assert history[-1]["type"] == "ExecutionAborted"
+
+
+def test_machine_ends_at_its_own_timeout_and_says_so_on_the_bus(laboratory: Laboratory) -> None:
+    states, table = laboratory.client("stepfunctions"), laboratory.table()
+    url, queue = laboratory.queue()
+    wait = _await_token(table, "a", TimeoutSeconds=60)
+    machine = laboratory.machine(_machine(wait, TimeoutSeconds=1))
+    events, rule = laboratory.client("events"), unique("rule")
+    pattern = {
+        "source": ["aws.states"],
+        "detail-type": ["Step Functions Execution Status Change"],
+        "detail": {"stateMachineArn": [machine], "status": ["FAILED", "TIMED_OUT", "ABORTED"]},
+    }
+    events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=rule, Targets=[{"Id": "q", "Arn": queue}])
+
+    ended = laboratory.ended(laboratory.start(machine, {"number": "7"}))
+
+    assert ended["status"] == "TIMED_OUT"
+    detail = laboratory.received(url)[0]["detail"]
+    assert (detail["status"], detail["executionArn"]) == ("TIMED_OUT", ended["executionArn"])
+    assert json.loads(detail["input"]) == {"number": "7"}
+    with pytest.raises(states.exceptions.TaskTimedOut):
+        states.send_task_success(taskToken=_token(laboratory, table, "a"), output="{}")
+
+
+def test_starting_the_same_execution_again_gives_the_running_one(laboratory: Laboratory) -> None:
+    states = laboratory.client("stepfunctions")
+    machine = laboratory.machine(_machine({"Type": "Wait", "Seconds": 1, "End": True}))
+    name = unique("execution")
+
+    first = laboratory.start(machine, {"a": 1}, name)
+
+    assert laboratory.start(machine, {"a": 1}, name) == first
+    with pytest.raises(states.exceptions.ExecutionAlreadyExists):
+        laboratory.start(machine, {"a": 2}, name)
+    laboratory.ended(first)
+    with pytest.raises(states.exceptions.ExecutionAlreadyExists):
+        laboratory.start(machine, {"a": 1}, name)
+
+
+def test_answer_to_a_token_counts_once(laboratory: Laboratory) -> None:
+    states, table = laboratory.client("stepfunctions"), laboratory.table()
+    machine = laboratory.machine(_machine(_await_token(table, "a", TimeoutSeconds=30)))
+    execution = laboratory.start(machine, {})
+    token = _token(laboratory, table, "a")
+
+    states.send_task_success(taskToken=token, output='{"answer": 1}')
+
+    with pytest.raises(states.exceptions.TaskTimedOut):
+        states.send_task_success(taskToken=token, output='{"answer": 2}')
+    with pytest.raises(states.exceptions.InvalidToken):
+        states.send_task_failure(taskToken="never-a-token", error="E", cause="c")
+    assert json.loads(laboratory.ended(execution)["output"]) == {"answer": 1}
+
+
+def test_task_is_retried_and_caught_by_the_name_of_the_functions_exception(
+    laboratory: Laboratory,
+) -> None:
+    code = """
+        calls = 0
+        class TryAgain(Exception): ...
+        class GiveUp(Exception): ...
+        def handler(event, context):
+            global calls
+            calls += 1
+            raise (TryAgain if calls < 3 else GiveUp)(str(calls))
+    """
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": laboratory.function(code), "Payload.$": "$"},
+        "TimeoutSeconds": 10,
+        "Retry": [{"ErrorEquals": ["TryAgain"], "IntervalSeconds": 1, "BackoffRate": 1}],
+        "Catch": _catch("GiveUp"),
+        "End": True,
+    }
+
+    ended = laboratory.run(_machine(task), {})
+
+    assert json.loads(ended["output"]) == {"caught": "GiveUp"}
+
+
+# ------------------------------------------------------------------------------ event sources
+
+
+def _subscribe(laboratory: Laboratory, code: str, **settings: Any) -> tuple[str, str]:
+    """A table with a stream, and a function on it which can `send`. Names of both."""
+    name = laboratory.table(
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    )
+    stream = laboratory.client("dynamodb").describe_table(TableName=name)["Table"][
+        "LatestStreamArn"
+    ]
+    function = laboratory.function(code, Environment={"Variables": {"URL": _log(laboratory)}})
+    laboratory.client("lambda").create_event_source_mapping(
+        EventSourceArn=stream,
+        FunctionName=function,
+        StartingPosition="TRIM_HORIZON",
+        **settings,
+    )
+    return name, function
+
+
+def _log(laboratory: Laboratory) -> str:
+    """Where a function writes what it was given: a queue, reached without any SDK."""
+    return laboratory.queue()[0].replace("localhost", "127.0.0.1")
+
+
+# Functions here have no SDK: sending to a queue is one request.
+_SEND = """
+import json, os, urllib.parse, urllib.request
+def send(value):
+    fields = {"Action": "SendMessage", "MessageBody": json.dumps(value)}
+    data = urllib.parse.urlencode(fields).encode()
+    urllib.request.urlopen(urllib.request.Request(os.environ["URL"], data))
+def keys(event):
+    return [record["dynamodb"]["Keys"]["pk"]["S"] for record in event["Records"]]
+"""
+
+
+def _url(laboratory: Laboratory, function: str) -> str:
+    config = laboratory.client("lambda").get_function_configuration(FunctionName=function)
+    return str(config["Environment"]["Variables"]["URL"])
+
+
+def test_slow_consumer_of_one_stream_does_not_hold_up_another(laboratory: Laboratory) -> None:
+    slow, _ = _subscribe(laboratory, "import time\ndef handler(e, c): time.sleep(15)")
+    quick, function = _subscribe(
+        laboratory, _SEND + "def handler(event, context): send(keys(event))"
+    )
+    laboratory.put(slow, "s")
+    time.sleep(1)
+    laboratory.put(quick, "first")
+    assert laboratory.received(_url(laboratory, function), seconds=8) == [["first"]]
+    # Warm now: a signal arrives at once.
+    began = time.monotonic()
+    laboratory.put(quick, "second")
+    assert laboratory.received(_url(laboratory, function)) == [["second"]]
+    assert time.monotonic() - began < 1
+
+
+def test_stream_goes_on_from_the_record_that_was_reported(laboratory: Laboratory) -> None:
+    code = (
+        _SEND
+        + """
+seen = []
+def handler(event, context):
+    send(keys(event))
+    for record in event["Records"]:
+        key = record["dynamodb"]["Keys"]["pk"]["S"]
+        if key == "bad" and seen.count("bad") < 2:
+            seen.append(key)
+            number = record["dynamodb"]["SequenceNumber"]
+            return {"batchItemFailures": [{"itemIdentifier": number}]}
+"""
+    )
+    table, function = _subscribe(
+        laboratory,
+        code,
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+        BatchSize=3,
+        Enabled=False,
+    )
+    for key in ("good", "bad", "last"):
+        laboratory.put(table, key)
+    _enable(laboratory, function)
+
+    batches = laboratory.received(_url(laboratory, function), 3)
+
+    assert batches == [["good", "bad", "last"], ["bad", "last"], ["bad", "last"]]
+
+
+def _enable(laboratory: Laboratory, function: str) -> None:
+    functions = laboratory.client("lambda")
+    mappings = functions.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    functions.update_event_source_mapping(UUID=mappings[0]["UUID"], Enabled=True)
+
+
+def test_poison_record_is_set_aside_and_the_rest_is_delivered(laboratory: Laboratory) -> None:
+    url, queue = laboratory.queue()
+    code = (
+        _SEND
+        + """
+def handler(event, context):
+    if "bad" in keys(event):
+        raise ValueError("poison")
+    send(keys(event))
+"""
+    )
+    table, function = _subscribe(
+        laboratory,
+        code,
+        BisectBatchOnFunctionError=True,
+        MaximumRetryAttempts=1,
+        BatchSize=4,
+        Enabled=False,
+        DestinationConfig={"OnFailure": {"Destination": queue}},
+    )
+    for key in ("a", "bad", "b", "c"):
+        laboratory.put(table, key)
+    _enable(laboratory, function)
+
+    assert laboratory.received(_url(laboratory, function), 2) == [["a"], ["b", "c"]]
+    record = laboratory.received(url)[0]
+    assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert record["DDBStreamBatchInfo"]["batchSize"] == 1
+
+
+def test_stream_delivers_only_what_the_filters_let_through(laboratory: Laboratory) -> None:
+    timer = {"dynamodb": {"NewImage": {"awake": {"S": [{"exists": True}]}}}}
+    event = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "EVENT#"}]}}}}
+    table, function = _subscribe(
+        laboratory,
+        _SEND + "def handler(event, context): send(keys(event))",
+        FilterCriteria={"Filters": [{"Pattern": json.dumps(p)} for p in (timer, event)]},
+        BatchSize=1,
+    )
+    laboratory.put(table, "TIMER")
+    laboratory.put(table, "EVENT#1")
+    laboratory.put(table, "EVENT#1", text="changed")
+    laboratory.put(table, "TIMER", awake="yes")
+
+    assert laboratory.received(_url(laboratory, function), 2) == [["EVENT#1"], ["TIMER"]]
+
+
+def test_message_comes_back_when_the_function_said_and_not_before(laboratory: Laboratory) -> None:
+    url, queue = laboratory.queue(VisibilityTimeout="60")
+    code = (
+        _SEND
+        + """
+import time
+def handler(event, context):
+    failed = []
+    for record in event["Records"]:
+        send({"body": record["body"], "at": time.time()})
+        if record["attributes"]["ApproximateReceiveCount"] == "1" and record["body"] == "later":
+            fields = {"Action": "ChangeMessageVisibility", "ReceiptHandle": record["receiptHandle"],
+                      "VisibilityTimeout": "2"}
+            data = urllib.parse.urlencode(fields).encode()
+            urllib.request.urlopen(urllib.request.Request(os.environ["SOURCE"], data)).read()
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failed}
+"""
+    )
+    log = _log(laboratory)
+    function = laboratory.function(
+        code,
+        Environment={"Variables": {"URL": log, "SOURCE": url.replace("localhost", "127.0.0.1")}},
+    )
+    laboratory.client("lambda").create_event_source_mapping(
+        EventSourceArn=queue,
+        FunctionName=function,
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+    )
+    for body in ("later", "at once"):
+        laboratory.client("sqs").send_message(QueueUrl=url, MessageBody=body)
+
+    seen = laboratory.received(log, 3)
+
+    times = [entry["at"] for entry in seen if entry["body"] == "later"]
+    assert sorted(entry["body"] for entry in seen) == ["at once", "later", "later"]
+    assert 2 <= times[1] - times[0] < 3
+
+
+def test_schedule_fires_within_two_seconds_of_its_time(laboratory: Laboratory) -> None:
+    url, queue = laboratory.queue()
+    at = time.time() + 2
+    laboratory.client("scheduler").create_schedule(
+        Name=unique("schedule"),
+        ScheduleExpression=time.strftime("at(%Y-%m-%dT%H:%M:%S)", time.gmtime(at)),
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": queue, "RoleArn": ROLE, "Input": '{"task": "sweep"}'},
+    )
+
+    assert laboratory.received(url, seconds=5) == [{"task": "sweep"}]
+    assert time.time() - int(at) < 2.5
+
+
+# ------------------------------------------------------------------------------ resources and doors
+
+
+def test_table_of_a_template_has_its_expiry_and_its_backups(laboratory: Laboratory) -> None:
+    template = {
+        "Resources": {
+            "Table": {
+                "Type": "AWS::DynamoDB::Table",
+                "Properties": {
+                    "BillingMode": "PAY_PER_REQUEST",
+                    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+                    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                    "TimeToLiveSpecification": {"AttributeName": "expires", "Enabled": True},
+                    "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+                },
+            }
+        },
+        "Outputs": {"Name": {"Value": {"Ref": "Table"}}},
+    }
+    name = laboratory.deploy(template)["Name"]
+
+    tables = laboratory.client("dynamodb")
+    expiry = tables.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    backups = tables.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+    assert (expiry["AttributeName"], expiry["TimeToLiveStatus"]) == ("expires", "ENABLED")
+    assert recovery == "ENABLED"
+
+
+_ECHO = """
+import base64, json
+def handler(event, context):
+    action = event["pathParameters"]["action"]
+    if action == "raise":
+        raise KeyError("a secret of the function")
+    if action == "page":
+        return {"statusCode": 200, "headers": {"Content-Type": "text/html; charset=utf-8"},
+                "multiValueHeaders": {"Set-Cookie": ["a=1", "b=2"]}, "body": "<p>\u6295\u8bc9</p>"}
+    if action == "see-other":
+        return {"statusCode": 303, "headers": {"Location": "/elsewhere"}, "body": ""}
+    return {"statusCode": 200, "body": json.dumps({
+        "path": event["pathParameters"], "route": event["resource"], "method": event["httpMethod"],
+        "query": event["multiValueQueryStringParameters"], "body": event["body"],
+        "claims": (event["requestContext"].get("authorizer") or {}).get("claims")})}
+"""
+
+
+@pytest.fixture(scope="session")
+def api(laboratory: Laboratory) -> dict[str, str]:
+    """An API as the product's: explicit routes, a Cognito authorizer, own error responses."""
+    function = laboratory.function(_ECHO)
+    outputs = laboratory.deploy(
+        {
+            "Transform": "AWS::Serverless-2016-10-31",
+            "Resources": {
+                "Pool": {
+                    "Type": "AWS::Cognito::UserPool",
+                    "Properties": {"UsernameAttributes": ["email"]},
+                },
+                "Client": {
+                    "Type": "AWS::Cognito::UserPoolClient",
+                    "Properties": {
+                        "UserPoolId": {"Ref": "Pool"},
+                        "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"],
+                    },
+                },
+                "Group": {
+                    "Type": "AWS::Cognito::UserPoolGroup",
+                    "Properties": {"GroupName": "agent", "UserPoolId": {"Ref": "Pool"}},
+                },
+                "Api": {
+                    "Type": "AWS::Serverless::Api",
+                    "Properties": {
+                        "StageName": "v1",
+                        "MethodSettings": [
+                            {
+                                "ResourcePath": "/busy/{action}",
+                                "HttpMethod": "GET",
+                                "ThrottlingRateLimit": 1,
+                                "ThrottlingBurstLimit": 2,
+                            }
+                        ],
+                        "DefinitionBody": _definition(laboratory.arn(function)),
+                        "GatewayResponses": {},
+                    },
+                },
+            },
+            "Outputs": {
+                "Api": {"Value": {"Ref": "Api"}},
+                "Pool": {"Value": {"Ref": "Pool"}},
+                "Client": {"Value": {"Ref": "Client"}},
+            },
+        }
+    )
+    address = f"http://localhost:{laboratory.cloud.port}/restapis/{outputs['Api']}/v1"
+    return outputs | {"address": f"{address}/_user_request_"}
+
+
+def _definition(function: str) -> dict[str, Any]:
+    service = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions"
+    integration = {
+        "type": "aws_proxy",
+        "httpMethod": "POST",
+        "uri": f"{service}/{function}/invocations",
+    }
+    door = {"x-amazon-apigateway-integration": integration, "responses": {}}
+    problem = {"gatewayresponse.header.Content-Type": "'application/problem+json'"}
+    return {
+        "openapi": "3.0.1",
+        "info": {"title": "laboratory", "version": "1"},
+        "paths": {
+            "/tickets/{number}/{action}": {"get": door, "post": door},
+            "/busy/{action}": {"get": door},
+            "/staff/{action}": {"get": door | {"security": [{"Staff": []}]}},
+        },
+        "components": {
+            "securitySchemes": {
+                "Staff": {
+                    "type": "apiKey",
+                    "name": "Authorization",
+                    "in": "header",
+                    "x-amazon-apigateway-authtype": "cognito_user_pools",
+                    "x-amazon-apigateway-authorizer": {
+                        "type": "cognito_user_pools",
+                        "providerARNs": [{"Fn::GetAtt": ["Pool", "Arn"]}],
+                    },
+                }
+            }
+        },
+        "x-amazon-apigateway-gateway-responses": {
+            "DEFAULT_5XX": {
+                "statusCode": 503,
+                "responseParameters": problem,
+                "responseTemplates": {"application/json": '{"status":503}'},
+            },
+            "UNAUTHORIZED": {
+                "statusCode": 401,
+                "responseParameters": problem,
+                "responseTemplates": {"application/json": '{"status":401}'},
+            },
+        },
+    }
+
+
+def _tokens(laboratory: Laboratory, api: dict[str, str]) -> dict[str, str]:
+    users, email = laboratory.client("cognito-idp"), f"{unique('li')}@example.com"
+    users.admin_create_user(
+        UserPoolId=api["Pool"],
+        Username=email,
+        MessageAction="SUPPRESS",
+        UserAttributes=[{"Name": "email", "Value": email}],
+    )
+    users.admin_set_user_password(
+        UserPoolId=api["Pool"], Username=email, Password="Secret-12345", Permanent=True
+    )
+    users.admin_add_user_to_group(UserPoolId=api["Pool"], Username=email, GroupName="agent")
+    answer = users.initiate_auth(
+        AuthFlow="USER_PASSWORD_AUTH",
+        ClientId=api["Client"],
+        AuthParameters={"USERNAME": email, "PASSWORD": "Secret-12345"},
+    )["AuthenticationResult"]
+    return {"id": answer["IdToken"], "access": answer["AccessToken"]}
+
+
+def test_door_of_staff_opens_to_an_id_token_only(
+    laboratory: Laboratory, api: dict[str, str]
+) -> None:
+    door, tokens = f"{api['address']}/staff/work", _tokens(laboratory, api)
+
+    status, _, body = laboratory.call(door, Authorization=f"Bearer {tokens['id']}")
+    refused, headers, problem = laboratory.call(door, Authorization=f"Bearer {tokens['access']}")
+
+    assert status == 200
+    assert json.loads(body)["claims"]["cognito:groups"] == "[agent]"
+    assert (refused, headers["Content-Type"]) == (401, "application/problem+json")
+    assert json.loads(problem) == {"status": 401}
+
+
+def test_failure_of_a_function_tells_callers_nothing(
+    laboratory: Laboratory, api: dict[str, str]
+) -> None:
+    status, headers, body = laboratory.call(f"{api['address']}/tickets/7/raise")
+
+    assert (status, headers["Content-Type"]) == (503, "application/problem+json")
+    assert json.loads(body) == {"status": 503}
+
+
+# ------------------------------------------------------------------------------ faults and version
+
+
+def test_mail_is_refused_while_the_switch_is_on(laboratory: Laboratory) -> None:
+    mail = laboratory.client("sesv2")
+    mail.create_email_identity(EmailIdentity="example.org")
+
+    def send() -> str:
+        sent = mail.send_email(
+            FromEmailAddress="service@example.org",
+            Destination={"ToAddresses": ["customer@example.com"]},
+            Content={"Simple": {"Subject": {"Data": "s"}, "Body": {"Text": {"Data": "t"}}}},
+        )
+        return str(sent["MessageId"])
+
+    refuse_mail(laboratory.cloud.endpoint, "MessageRejected")
+    with pytest.raises(mail.exceptions.MessageRejected):
+        send()
+    # One refusal, which the SDK itself repeats, and is then let through.
+    refuse_mail(laboratory.cloud.endpoint, "TooManyRequestsException", 429, times=1)
+    assert send()
+    assert send()
+    refuse_mail(laboratory.cloud.endpoint)
+    accept_mail(laboratory.cloud.endpoint)
+    assert send()
+
+
+def test_another_version_of_the_emulator_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_version()
+    monkeypatch.setattr("local.patches.version", lambda _: "1.5.34")
+
+    with pytest.raises(WrongEmulator, match=rf"{VERSION}, but 1\.5\.34 is installed"):
+        check_version()
+
+
+# ------------------------------------------------------------------------------ held as it is
+
+
+def test_failed_condition_of_a_token_write_is_caught_by_its_name(laboratory: Laboratory) -> None:
+    table = laboratory.table()
+    laboratory.put(table, "a", closed="yes")
+    caught = _catch("DynamoDb.ConditionalCheckFailedException")
+    wait = _await_token(table, "a", TimeoutSeconds=30, Catch=caught)
+
+    ended = laboratory.run(_machine(wait), {"kept": 1})
+
+    assert json.loads(ended["output"]) == {"caught": "DynamoDb.ConditionalCheckFailedException"}
+
+
+def test_map_runs_its_items_a_few_at_a_time_and_in_order(laboratory: Laboratory) -> None:
+    code = """
+        import time
+        def handler(event, context):
+            began = time.time()
+            time.sleep(0.5)
+            return {"item": event["item"], "began": began, "ended": time.time()}
+    """
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": laboratory.function(code), "Payload.$": "$"},
+        "OutputPath": "$.Payload",
+        "TimeoutSeconds": 20,
+        "End": True,
+    }
+    machine = {
+        "StartAt": "Each",
+        "States": {
+            "Each": {
+                "Type": "Map",
+                "ItemsPath": "$.items",
+                "ItemSelector": {"item.$": "$$.Map.Item.Value"},
+                "MaxConcurrency": 2,
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "INLINE"},
+                    "StartAt": "One",
+                    "States": {"One": task},
+                },
+                "End": True,
+            }
+        },
+    }
+
+    ended = laboratory.run(machine, {"items": ["a", "b", "c", "d"]})
+
+    done = json.loads(ended["output"])
+    assert [one["item"] for one in done] == ["a", "b", "c", "d"]
+    moments = [(one["began"], 1) for one in done] + [(one["ended"], -1) for one in done]
+    running = [sum(step for _, step in sorted(moments)[: n + 1]) for n in range(len(moments))]
+    assert max(running) == 2
+
+
+def test_request_reaches_its_function_whole(laboratory: Laboratory, api: dict[str, str]) -> None:
+    status, _, body = laboratory.call(
+        f"{api['address']}/tickets/R-1/%E5%86%99?tag=a&tag=b",
+        "POST",
+        b"text=%E4%BD%A0%E5%A5%BD&agree=on",
+        Content_Type="application/x-www-form-urlencoded",
+    )
+
+    assert status == 200
+    assert json.loads(body) == {
+        "path": {"number": "R-1", "action": "写"},
+        "route": "/tickets/{number}/{action}",
+        "method": "POST",
+        "query": {"tag": ["a", "b"]},
+        "body": "text=%E4%BD%A0%E5%A5%BD&agree=on",
+        "claims": None,
+    }
+
+
+def test_page_comes_back_as_it_was_written(laboratory: Laboratory, api: dict[str, str]) -> None:
+    status, headers, body = laboratory.call(f"{api['address']}/tickets/R-1/page")
+
+    assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert headers.get_all("Set-Cookie") == ["a=1", "b=2"]
+    assert body.decode() == "<p>投诉</p>"
+
+
+def test_door_refuses_missing_and_forged_tokens_and_unknown_paths(
+    laboratory: Laboratory, api: dict[str, str]
+) -> None:
+    head, claims, _ = _tokens(laboratory, api)["id"].split(".")
+    changed = json.loads(base64.urlsafe_b64decode(claims + "==")) | {"cognito:groups": ["manager"]}
+    forged = base64.urlsafe_b64encode(json.dumps(changed).encode()).decode().rstrip("=")
+    door = f"{api['address']}/staff/work"
+
+    assert laboratory.call(door)[0] == 401
+    assert laboratory.call(door, Authorization=f"Bearer {head}.{forged}.AAAA")[0] == 401
+    assert laboratory.call(f"{api['address']}/nowhere")[0] == 403
+
+
+def test_busy_route_answers_429_beyond_its_burst(
+    laboratory: Laboratory, api: dict[str, str]
+) -> None:
+    answers = [laboratory.call(f"{api['address']}/busy/page")[0] for _ in range(6)]
+
+    assert answers[:2] == [200, 200]
+    assert 429 in answers

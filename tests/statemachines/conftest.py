@@ -1,0 +1,145 @@
+"""The world of `world.py`, made for each test: moto, the machine in it, the product's functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from redress import wiring
+from redress.store.models import Models
+from redress.store.plans import Plans
+from redress.store.staff import StaffStore
+from redress.store.tickets import TicketStore
+from tests.builders import Clock, table_definition
+from tests.functions.conftest import Context, load
+from tests.statemachines.skipping import Sleepers, hold_time, run_functions
+from tests.statemachines.world import World, definition
+from tests.streams import Stream
+
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+TABLE = "redress-test"
+MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-ticket"
+WORKFLOW = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:redress-workflow"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "TABLE": TABLE,
+    "TICKET_MACHINE_ARN": MACHINE,
+    "ASSIGNER_FUNCTION": "redress-assigner",
+}
+
+MOTO: Any = {
+    "stepfunctions": {"execute_state_machine": True},
+    "lambda": {"use_docker": False},
+    "core": {"reset_boto3_session": False},  # or each test reads botocore's models anew: 0.5 s
+}
+
+_definition = cache(table_definition)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Time stands still until a test moves it."""
+    held = Clock()
+    monkeypatch.setattr(wiring, "now", held.now)
+    return held
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """moto with the interpreter of state machines, the table, the queues and the assigner."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws(config=MOTO):
+        boto3.client("dynamodb").create_table(**_definition(TABLE))
+        sqs = boto3.client("sqs")
+        for variable, name in (
+            ("MAIL_QUEUE_URL", "mails"),
+            ("DEAD_LETTER_QUEUE_URL", "dead-letters"),
+        ):
+            monkeypatch.setenv(variable, sqs.create_queue(QueueName=name)["QueueUrl"])
+        _create_assigner()
+        _forget_wiring()
+        yield
+        _forget_wiring()
+
+
+def _create_assigner() -> None:
+    """A function that takes every job and does nothing: who gets a ticket is not told here."""
+    trust = '{"Version": "2012-10-17", "Statement": []}'
+    role = boto3.client("iam").create_role(RoleName="any", AssumeRolePolicyDocument=trust)
+    boto3.client("lambda").create_function(
+        FunctionName=ENVIRONMENT["ASSIGNER_FUNCTION"],
+        Runtime="python3.13",
+        Role=role["Role"]["Arn"],
+        Handler="app.handler",
+        Code={"ZipFile": b"never read"},
+    )
+
+
+def _forget_wiring() -> None:
+    """What was wired for another test must not be met again; botocore's models may be."""
+    for name, value in vars(wiring).items():
+        if name != "_session" and (clear := getattr(value, "cache_clear", None)):
+            clear()
+
+
+@pytest.fixture
+def sleepers(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Sleepers:
+    return hold_time(monkeypatch, clock.now)
+
+
+@pytest.fixture
+def handlers() -> dict[str, Callable[[dict[str, Any]], Any]]:
+    """The functions that machines call, by name; a test may put another in a handler's place."""
+    return {"redress-workflow": _handler("workflow")}
+
+
+def _handler(function: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda event: load(function).handler(event, Context())
+
+
+@pytest.fixture
+def world(
+    cloud: None,
+    clock: Clock,
+    sleepers: Sleepers,
+    handlers: dict[str, Callable[[dict[str, Any]], Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[World]:
+    """A world in which no ticket has been opened yet."""
+    run_functions(monkeypatch, handlers)
+    boto3.client("stepfunctions").create_state_machine(
+        name=MACHINE.rpartition(":")[2],
+        definition=definition("ticket", TableName=TABLE, WorkflowFunctionArn=WORKFLOW),
+        roleArn=ROLE,
+    )
+    models = Models(TABLE, REGION)
+    staff = StaffStore(models)
+    made = World(
+        clock=clock,
+        sleepers=sleepers,
+        stream=Stream(TABLE, REGION),
+        tickets=TicketStore(models),
+        staff=staff,
+        plans=Plans(staff),
+        machine=MACHINE,
+        relay=_handler("relay"),
+        repair=_handler("repair"),
+    )
+    yield made
+    for name in made.running():
+        made.sfn.stop_execution(executionArn=made.arn(name))
+        sleepers.release(name)

@@ -1,0 +1,234 @@
+"""The scores machine, run by moto's interpreter with the product's own function behind it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+
+from redress.rules.errors import Unavailable
+from redress.rules.routing import Presence
+from redress.rules.ticket import Role
+from redress.store.models import Models
+from redress.store.scores import Failure, ScoreStore
+from redress.store.staff import Member, StaffStore
+from tests.builders import ROOT, Clock
+from tests.functions.conftest import Context, load
+from tests.statemachines.conftest import ACCOUNT, REGION, ROLE, TABLE
+from tests.statemachines.skipping import Sleepers, eventually, run_functions
+from tests.statemachines.world import definition
+
+MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-scores"
+SCORING = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:redress-scoring"
+AGENTS = ("a-jun", "a-mei", "a-tao")
+PAYLOAD_LIMIT = 256 * 1024
+
+Event = dict[str, Any]
+
+
+@dataclass
+class Scoring:
+    """The scoring function, with the faults that a test asks for before it answers."""
+
+    faults: dict[str, list[Exception]] = field(default_factory=dict)
+    """By agent, or by task when it is not about an agent: what the next calls fail with."""
+    calls: Counter[str] = field(default_factory=Counter)
+
+    def __call__(self, event: Event) -> Any:
+        about: str = event.get("agent", event["task"])
+        self.calls[about] += 1
+        if self.faults.get(about):
+            raise self.faults[about].pop(0)
+        return load("scoring").handler(event, Context())
+
+
+@dataclass
+class Run:
+    status: str
+    output: Any
+    error: str | None
+    cause: str | None
+    entered: list[str]
+    history: str
+
+
+@dataclass
+class Machine:
+    scoring: Scoring
+    pauses_s: list[float]
+    scores: ScoreStore
+    names: int = 0
+
+    def run(self, period: str) -> Run:
+        """One execution, to its end."""
+        self.names += 1
+        client = boto3.client("stepfunctions")
+        arn = client.start_execution(
+            stateMachineArn=MACHINE, name=f"run-{self.names}", input=json.dumps({"period": period})
+        )["executionArn"]
+
+        def over() -> bool:
+            return bool(client.describe_execution(executionArn=arn)["status"] != "RUNNING")
+
+        eventually(over, "the run has come to its end")
+        found = client.describe_execution(executionArn=arn)
+        history = client.get_execution_history(executionArn=arn)["events"]
+        entered = [e["stateEnteredEventDetails"] for e in history if e["type"].endswith("Entered")]
+        return Run(
+            status=found["status"],
+            output=json.loads(found["output"]) if "output" in found else None,
+            error=found.get("error"),
+            cause=found.get("cause"),
+            entered=[details["name"] for details in entered],
+            history=json.dumps(history, default=str),
+        )
+
+
+@pytest.fixture
+def machine(
+    cloud: None, clock: Clock, sleepers: Sleepers, monkeypatch: pytest.MonkeyPatch
+) -> Machine:
+    """Three agents and a supervisor without any ticket, and the machine as it is deployed."""
+    scoring = Scoring()
+    run_functions(monkeypatch, {"redress-scoring": scoring})
+    boto3.client("stepfunctions").create_state_machine(
+        name="redress-scores",
+        definition=definition("scores", ScoringFunctionArn=SCORING),
+        roleArn=ROLE,
+    )
+    models = Models(TABLE, REGION)
+    staff = StaffStore(models)
+    for name in (*AGENTS, "s-lin"):
+        role = Role.AGENT if name in AGENTS else Role.SUPERVISOR
+        member = Member(name, name, f"{name}@example.com", role, "service", ("en",), 5)
+        staff.record(member, Presence.AWAY, clock.now())
+    return Machine(scoring, sleepers.pauses_s, ScoreStore(models))
+
+
+def test_every_agent_gets_a_card_and_the_run_says_so(machine: Machine) -> None:
+    run = machine.run("2026-11")
+    assert run.status == "SUCCEEDED", run.cause
+    assert run.output == {
+        "period": "2026-11",
+        "agents": 3,
+        "stored": 3,
+        "unchanged": 0,
+        "failed": 0,
+    }
+    assert [card.scorecard.agent for card in machine.scores.cards("2026-11")] == list(AGENTS)
+    assert Counter(run.entered) == {
+        "ListAgents": 1,
+        "ScoreEachAgent": 1,
+        "ScoreAgent": 3,
+        "FinishScorecards": 1,
+        "IsEveryAgentScored": 1,
+        "CompleteMonth": 1,
+    }
+
+
+def test_on_the_first_the_month_before_is_scored_for_good(machine: Machine, clock: Clock) -> None:
+    clock.moment = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)  # the 1st, 06:00 in Shanghai
+    run = machine.run("previous")
+    assert run.output["period"] == "2026-11"
+    assert not any(card.scorecard.preview for card in machine.scores.cards("2026-11"))
+
+
+def test_a_second_run_leaves_every_card_alone(machine: Machine) -> None:
+    machine.run("2026-11")
+    before = machine.scores.cards("2026-11")
+    run = machine.run("2026-11")
+    assert (run.output["stored"], run.output["unchanged"]) == (0, 3)
+    assert machine.scores.cards("2026-11") == before
+
+
+def test_one_failing_agent_does_not_lose_the_cards_of_the_others_and_fails_the_run(
+    machine: Machine,
+) -> None:
+    machine.scoring.faults["a-mei"] = [ValueError("two facts contradict each other")]
+    run = machine.run("2026-11")
+    assert (run.status, run.error) == ("FAILED", "ScorecardsIncomplete")
+    assert [card.scorecard.agent for card in machine.scores.cards("2026-11")] == ["a-jun", "a-tao"]
+    summary = machine.scores.summary("2026-11")
+    assert summary.failed == (Failure("a-mei", "ValueError"),)
+    assert (summary.agents, summary.stored) == (3, 2)
+    assert machine.scoring.calls["a-mei"] == 1
+
+    again = machine.run("2026-11")
+    assert again.status == "SUCCEEDED"
+    assert (again.output["stored"], again.output["unchanged"]) == (1, 2)
+    assert machine.scores.summary("2026-11").failed == ()
+
+
+def test_a_busy_moment_of_the_table_is_waited_out(machine: Machine) -> None:
+    for about in ("list_agents", "a-mei", "finish"):
+        machine.scoring.faults[about] = [Unavailable(), Unavailable()]
+    run = machine.run("2026-11")
+    assert run.status == "SUCCEEDED", run.cause
+    assert machine.scoring.calls["a-mei"] == 3
+    assert len(machine.pauses_s) == 6
+
+
+@pytest.mark.parametrize("task", ["list_agents", "finish"])
+def test_a_run_without_a_summary_fails_with_its_cause(machine: Machine, task: str) -> None:
+    machine.scoring.faults[task] = [ValueError("no such month")]
+    run = machine.run("2026-11")
+    assert (run.status, run.error) == ("FAILED", "ScoringUnfinished")
+    assert "no such month" in (run.cause or "")
+
+
+def test_a_month_that_has_not_begun_fails_visibly(machine: Machine) -> None:
+    run = machine.run("2027-01")
+    assert (run.status, run.error) == ("FAILED", "ScoringUnfinished")
+    assert "InvalidInput" in (run.cause or "")
+    assert machine.scores.cards("2027-01") == []
+
+
+def test_no_grade_passes_through_the_machine(machine: Machine) -> None:
+    """What a state takes and gives is kept in the execution's history, for whoever may read it."""
+    run = machine.run("2026-11")
+    assert "stored" in run.history
+    assert not [word for word in ("grade", "total", "rating", "R-") if word in run.history]
+
+
+def test_the_payloads_of_a_thousand_agents_fit_a_state() -> None:
+    """The largest: the list and all outcomes, every agent failed, before FinishScorecards."""
+    agents = [f"0b7e3a52-8f3c-4c43-9d0f-0c8a3d1b{n:04d}" for n in range(1000)]
+    longest = "Lambda.TooManyRequestsException"
+    results = [{"agent": a, "outcome": "failed", "error": longest} for a in agents]
+    state = {"period": "2026-11", "preview": False, "plan_version": 12345, "agents": agents}
+    assert len(json.dumps({**state, "results": results})) < PAYLOAD_LIMIT
+
+
+def _states(machine: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for name, state in machine["States"].items():
+        found.append((name, state))
+        found += _states(state["ItemProcessor"]) if "ItemProcessor" in state else []
+    return found
+
+
+@pytest.fixture
+def states() -> list[tuple[str, dict[str, Any]]]:
+    return _states(json.loads((ROOT / "statemachines" / "scores.asl.json").read_text()))
+
+
+def test_every_state_says_why(states: list[tuple[str, dict[str, Any]]]) -> None:
+    assert [name for name, state in states if not state.get("Comment")] == []
+
+
+def test_every_task_has_a_timeout_a_retry_with_jitter_and_a_catch(
+    states: list[tuple[str, dict[str, Any]]],
+) -> None:
+    tasks = [state for _, state in states if state["Type"] == "Task"]
+    assert len(tasks) == 3
+    for task in tasks:
+        assert type(task["TimeoutSeconds"]) is int
+        assert task["TimeoutSeconds"] >= 1
+        assert all(retry["JitterStrategy"] == "FULL" for retry in task["Retry"])
+        assert all("States.ALL" not in retry["ErrorEquals"] for retry in task["Retry"])
+        assert task["Catch"]

@@ -1,0 +1,595 @@
+"""The ticket machine lives through its stories: days pass, and only what should happen happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from redress.cases.repair import PATIENCE
+from redress.rules import lifecycle
+from redress.rules.errors import Unavailable
+from redress.rules.lifecycle import Change
+from redress.rules.plan import Plan
+from redress.rules.ticket import EventType, Phase, State, Ticket
+from tests.builders import BY_PHONE, MEI, START, Clock
+from tests.statemachines.skipping import Sleepers, eventually
+from tests.statemachines.world import World
+
+HAPPY = [
+    "Acknowledge",
+    "AwaitFirstResponse",
+    "AwaitResolution",
+    "AwaitCallback",
+    "AwaitSurvey",
+    "CloseTicket",
+]
+type Handlers = dict[str, Callable[[dict[str, Any]], Any]]
+
+LOOK = ["ActOnDueClocks", "WhichPhase"]
+
+
+def hours(number: float) -> timedelta:
+    return timedelta(hours=number)
+
+
+# ------------------------------------------------------------------ the straight way
+
+
+def test_a_happy_ticket_enters_six_states_and_no_function_runs(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.pass_time(minutes=10)
+    world.reply(number)
+    world.pass_time(hours=5)
+    world.resolve(number)
+    world.pass_time(hours=20)
+    world.confirm(number)
+    world.answer_survey(number)
+
+    assert world.states(number) == HAPPY
+    assert world.status(number) == "SUCCEEDED"
+    assert world.rungs(number) == []
+    assert world.at_rest(number)
+
+
+def test_a_ticket_by_phone_begins_at_the_first_response(world: World) -> None:
+    number = world.open(contact=BY_PHONE)
+
+    assert world.states(number) == ["Acknowledge", *LOOK, "AwaitFirstResponse"]
+    assert world.sleeps_until(number) == START + timedelta(minutes=15)
+
+
+def test_solved_with_the_first_word_skips_the_wait_for_a_resolution(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.resolve(number)
+
+    assert world.states(number) == [*HAPPY[:2], *LOOK, "AwaitCallback"]
+
+
+def test_feedback_without_callback_and_survey_closes_with_its_answer(world: World) -> None:
+    number = world.open("feedback")
+    world.acknowledge(number)
+    world.resolve(number)
+
+    assert world.states(number) == [*HAPPY[:2], *LOOK, "CloseTicket"]
+    assert world.at_rest(number)
+
+
+def test_withdrawn_before_the_first_response_closes_without_visiting_other_waits(
+    world: World,
+) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.withdraw(number)
+
+    assert world.states(number) == [*HAPPY[:2], *LOOK, "CloseTicket"]
+    assert world.status(number) == "SUCCEEDED"
+    assert world.at_rest(number)
+
+
+def test_withdrawn_while_the_acknowledgement_is_on_its_way_closes_too(world: World) -> None:
+    number = world.open()
+    world.withdraw(number)
+    world.acknowledge(number)
+
+    assert world.states(number) == ["Acknowledge", *LOOK, "CloseTicket"]
+    assert world.at_rest(number)
+
+
+def test_disputed_at_the_callback_goes_back_to_the_resolution(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.reply(number)
+    world.resolve(number)
+    world.pass_time(hours=3)
+    world.dispute(number)
+
+    assert world.states(number) == [*HAPPY[:4], *LOOK, "AwaitResolution"]
+    assert world.sleeps_until(number) == START + hours(3 + 24), "a new promise of 48 h begins"
+    world.resolve(number)
+    world.confirm(number)
+    world.answer_survey(number)
+    assert world.states(number)[-4:] == ["AwaitResolution", *HAPPY[3:]]
+    assert world.at_rest(number)
+
+
+# ------------------------------------------------------------------ time passes
+
+
+def test_an_unanswered_complaint_climbs_every_ladder_once_at_its_times(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.pass_time(days=7)
+
+    assert world.rungs(number) == [
+        ("reaction", "remind", 0.25),
+        ("reaction", "remind", 0.4),
+        ("reaction", "breach", 0.5),
+        ("reaction", "escalate", 0.75),
+        ("first_response", "remind", 12),
+        ("first_response", "remind", 19.2),
+        ("resolution", "remind", 24),
+        ("first_response", "breach", 24),
+        ("first_response", "escalate", 36),
+        ("resolution", "remind", 38.4),
+        ("resolution", "breach", 48),
+        ("resolution", "escalate", 72),
+    ]
+    assert world.states(number) == [*HAPPY[:2], *[*LOOK, "AwaitFirstResponse"] * 11]
+    assert world.status(number) == "RUNNING"
+
+
+def test_rungs_of_two_promises_that_fall_together_need_one_look(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.take(number, _told_progress)
+    world.pass_time(hours=23.9)
+    before = len(world.states(number))
+    world.pass_time(hours=0.2)
+
+    assert [(clock, action) for clock, action, _ in world.rungs(number)[-2:]] == [
+        ("resolution", "remind"),
+        ("first_response", "breach"),
+    ]
+    assert world.states(number)[before:] == [*LOOK, "AwaitFirstResponse"]
+
+
+def _told_progress(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+    return lifecycle.tell_progress(ticket, plan, MEI, "We look into it", at)
+
+
+def test_a_mail_that_never_goes_out_is_a_breach_and_the_promises_still_run(world: World) -> None:
+    number = world.open()
+    world.pass_time(minutes=16)
+
+    assert [(clock, action) for clock, action, _ in world.rungs(number)] == [
+        ("acknowledgement", "breach"),
+        ("reaction", "remind"),
+    ]
+    assert world.timer(number).phase is Phase.ACKNOWLEDGEMENT
+    world.acknowledge(number)
+    assert world.states(number)[-1] == "AwaitFirstResponse"
+
+
+def test_waiting_for_the_customer_lets_the_old_timeout_find_nothing_due(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.reply(number)
+    slept_until = world.sleeps_until(number)
+    assert slept_until == START + hours(24), "the first reminder of 48 h"
+    world.pass_time(hours=10)
+    world.reply(number, wait=True)
+    assert world.sleeps_until(number) == slept_until, "a pause needs no signal"
+    world.pass_time(days=3)
+    assert world.rungs(number) == []
+    assert world.states(number) == [*HAPPY[:3], *LOOK, "AwaitResolution"]
+
+    world.write(number)
+    assert world.sleeps_until(number) == world.clock.now() + hours(14), "what was left of 24 h"
+    world.pass_time(hours=15)
+    assert [action for _, action, _ in world.rungs(number)] == ["remind"]
+
+
+def test_reclassified_as_urgent_wakes_and_acts_on_what_is_due_already(world: World) -> None:
+    number = world.open("inquiry")
+    world.acknowledge(number)
+    assert world.sleeps_until(number) == START + hours(4)
+    world.pass_time(minutes=10)
+    world.reclassify(number, "urgent")
+
+    assert world.states(number) == [*HAPPY[:2], *LOOK, "AwaitFirstResponse"]
+    assert [(clock, action) for clock, action, _ in world.rungs(number)] == [
+        ("first_response", "remind"),
+        ("first_response", "remind"),
+        ("first_response", "breach"),
+        ("first_response", "escalate"),
+    ]
+    assert world.sleeps_until(number) == START + hours(12), "half of the urgent 24 h"
+
+
+def test_a_moment_between_seconds_never_wakes_the_machine_early(
+    world: World, clock: Clock
+) -> None:
+    clock.moment += timedelta(milliseconds=400)
+    number = world.open()
+    clock.moment += timedelta(milliseconds=450)
+    world.acknowledge(number)
+    world.pass_time(minutes=16)
+
+    [(_, _, at)] = world.rungs(number)
+    late = timedelta(hours=at) - timedelta(minutes=15)
+    assert timedelta(0) <= late <= timedelta(seconds=1)
+    assert world.states(number) == [*HAPPY[:2], *LOOK, "AwaitFirstResponse"]
+
+
+def test_an_unanswered_callback_asks_again_and_closes_unconfirmed(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.resolve(number)
+    world.pass_time(days=5)
+
+    assert world.rungs(number) == [
+        ("callback", "ask_again", 24),
+        ("callback", "ask_again", 48),
+        ("callback", "close", 72),
+    ]
+    ticket = world.tickets.get(number)
+    assert (ticket.state, ticket.closure) == (State.CLOSED, "unconfirmed")
+    assert world.states(number)[-3:] == [*LOOK, "CloseTicket"]
+    assert world.at_rest(number)
+
+
+def test_an_unanswered_survey_is_mailed_after_an_hour_and_over_after_a_week(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.resolve(number)
+    world.confirm(number)
+    world.pass_time(days=8)
+
+    assert world.rungs(number) == [("survey", "invite", 1), ("survey", "close", 7 * 24)]
+    assert world.states(number)[-6:] == [*LOOK, "AwaitSurvey", *LOOK, "CloseTicket"]
+    assert world.at_rest(number)
+
+
+def test_when_nothing_is_promised_any_more_it_looks_again_after_a_season(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.reply(number, wait=True)
+    world.pass_time(hours=25)
+    assert world.sleeps_until(number) == START + timedelta(days=90)
+
+    world.pass_time(days=200)
+    assert world.rungs(number) == []
+    assert world.status(number) == "RUNNING"
+
+
+# ------------------------------------------------------------------ races and repeats
+
+
+def test_a_signal_that_comes_before_the_token_is_written_is_not_lost(
+    world: World, sleepers: Sleepers
+) -> None:
+    """The ticket moves between the start (or the look) and the write of the token."""
+    number = world.open(follow=False)
+    sleepers.meanwhile.append(lambda: world.acknowledge(number, follow=False))
+    world.follow()
+
+    assert world.states(number) == ["Acknowledge", *LOOK, "AwaitFirstResponse"]
+    assert world.timer(number).asleep
+
+
+def test_two_moves_in_one_instant_end_in_the_right_wait(world: World, sleepers: Sleepers) -> None:
+    """The relay sends the machine on; before it has armed the next wait, that is over as well."""
+    number = world.open()
+    sleepers.meanwhile.append(lambda: world.reply(number, follow=False))
+    world.acknowledge(number)
+
+    assert world.states(number) == [*HAPPY[:2], *LOOK, "AwaitResolution"]
+    assert world.timer(number).asleep
+
+
+def test_a_signal_that_overtakes_another_sends_the_machine_to_look(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number, follow=False)
+    world.reply(number, follow=False)
+    world.follow()
+
+    assert world.states(number) == ["Acknowledge", *LOOK, "AwaitResolution"]
+
+
+def test_double_late_and_reordered_records_change_nothing(world: World) -> None:
+    number = world.open(follow=False)
+    first = world.stream.records()
+    world.deliver(first)
+    world.rest()
+    world.acknowledge(number, follow=False)
+    second = world.stream.records()
+    world.deliver(second)
+    world.rest()
+    at, armed = world.states(number), world.timer(number).armed
+    for batch in (first, second, second + first, list(reversed(first + second))):
+        world.deliver(batch)
+        world.rest()
+
+    assert at == world.states(number) == HAPPY[:2]
+    assert world.timer(number).armed == armed
+    assert len(world.running()) == 1
+
+
+def test_a_signal_told_twice_before_the_machine_has_moved_is_one_signal(
+    world: World, sleepers: Sleepers
+) -> None:
+    number = world.open()
+    world.acknowledge(number, follow=False)
+    records = world.stream.records()
+    sleepers.meanwhile.append(lambda: world.deliver(records))
+    world.deliver(records)
+    world.rest()
+
+    assert world.states(number) == HAPPY[:2]
+    assert world.timer(number).asleep
+
+
+def test_an_answer_in_the_instant_of_the_timeout_leaves_nothing_to_fire(
+    handlers: Handlers, world: World
+) -> None:
+    look = handlers["redress-workflow"]
+
+    def answer_first(event: dict[str, Any]) -> Any:
+        handlers["redress-workflow"] = look
+        world.reply(number, follow=False)
+        return look(event)
+
+    number = world.open("inquiry")
+    world.acknowledge(number)
+    handlers["redress-workflow"] = answer_first
+    world.pass_time(hours=4.5)
+
+    assert world.rungs(number) == []
+    assert world.states(number) == [*HAPPY[:2], *LOOK, "AwaitResolution"]
+
+
+def test_a_look_whose_answer_was_lost_is_repeated_and_fires_nothing_again(
+    handlers: Handlers, world: World, sleepers: Sleepers
+) -> None:
+    look = handlers["redress-workflow"]
+
+    def lose_the_answer(event: dict[str, Any]) -> Any:
+        handlers["redress-workflow"] = look
+        look(event)
+        raise Unavailable
+
+    number = world.open("inquiry")
+    world.acknowledge(number)
+    handlers["redress-workflow"] = lose_the_answer
+    world.pass_time(hours=4.5)
+
+    assert world.rungs(number) == [("first_response", "remind", 4)]
+    assert len(sleepers.pauses_s) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "RequestLimitExceededException",
+        "TransactionConflictException",
+        "InternalServerErrorException",
+    ],
+)
+def test_a_throttled_write_of_the_token_is_tried_again(
+    world: World, sleepers: Sleepers, error: str
+) -> None:
+    sleepers.refusals.extend([error] * 3)
+    number = world.open()
+
+    assert world.states(number) == ["Acknowledge"]
+    assert len(sleepers.pauses_s) == 3
+    assert world.timer(number).asleep
+
+
+def test_a_write_that_no_repeat_helps_sends_the_machine_to_look(
+    world: World, sleepers: Sleepers
+) -> None:
+    sleepers.refusals.append("ItemCollectionSizeLimitExceededException")
+    number = world.open()
+
+    assert world.states(number) == ["Acknowledge", *LOOK, "Acknowledge"]
+    assert sleepers.pauses_s == []
+    assert world.timer(number).asleep
+
+
+# ------------------------------------------------------------------ generations
+
+
+def test_the_next_generation_goes_on_where_the_aborted_one_was(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.pass_time(minutes=20)
+    world.abort(number)
+    assert world.tell_end(number) == {"followed": True}
+
+    assert world.states(number, 2) == ["Acknowledge", *LOOK, "AwaitFirstResponse"]
+    world.pass_time(hours=1)
+    assert world.rungs(number) == [
+        ("reaction", "remind", 0.25),
+        ("reaction", "remind", 0.4),
+        ("reaction", "breach", 0.5),
+        ("reaction", "escalate", 0.75),
+    ], "each rung once, whichever generation fired it"
+
+
+def test_a_dead_execution_is_followed_once_however_often_it_is_told(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.abort(number)
+    answers = [world.tell_end(number) for _ in range(3)]
+
+    assert answers == [{"followed": True}, {"followed": False}, {"followed": False}]
+    assert world.running() == [f"{number}-2"]
+
+
+def test_what_fell_due_while_no_machine_ran_is_made_up_for_at_once(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.abort(number)
+    world.pass_time(hours=13)
+    assert world.rungs(number) == []
+    world.tell_end(number)
+
+    assert [action for clock, action, _ in world.rungs(number) if clock == "reaction"] == [
+        "remind",
+        "remind",
+        "breach",
+        "escalate",
+    ]
+    assert {at for _, _, at in world.rungs(number)} == {13.0}
+
+
+def test_a_superseded_generation_yields_and_fires_nothing(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    assert world.tickets.next_generation(number, 1, world.clock.now())
+    world.follow()
+    assert sorted(world.running()) == [f"{number}-1", f"{number}-2"]
+    world.pass_time(minutes=16)
+
+    assert world.states(number, 1)[-3:] == [*LOOK, "YieldToNewerGeneration"]
+    assert world.status(number, 1) == "SUCCEEDED"
+    assert world.tell_end(number, 1) == {"followed": False}
+    assert world.rungs(number) == [("reaction", "remind", 0.25)]
+    assert world.running() == [f"{number}-2"]
+
+
+def test_an_execution_of_a_closed_ticket_is_not_followed(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.abort(number)
+    world.withdraw(number)
+
+    assert world.tell_end(number) == {"followed": False}
+    assert world.running() == []
+    assert world.at_rest(number)
+
+
+def test_the_sweep_starts_what_was_never_started(world: World) -> None:
+    number = world.open(follow=False)
+    assert world.stream.records(), "and these are lost"
+    world.clock.advance(seconds=1)
+    assert "started" not in world.sweep(), "the relay gets its time first"
+    world.clock.moment += PATIENCE
+    assert world.sweep()["started"] == 1
+
+    assert world.states(number) == ["Acknowledge"]
+    assert world.timer(number).asleep
+    world.clock.moment += 2 * PATIENCE
+    assert not {"started", "signalled", "followed"} & set(world.sweep())
+
+
+def test_the_sweep_repeats_a_signal_that_was_lost(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number, follow=False)
+    assert world.stream.records(), "and these are lost"
+    world.clock.moment += 2 * PATIENCE
+    assert world.sweep()["signalled"] == 1
+
+    assert world.states(number) == HAPPY[:2]
+
+
+def test_the_sweep_follows_a_dead_execution_whose_end_was_never_told(world: World) -> None:
+    number = world.open()
+    world.abort(number)
+    world.acknowledge(number)
+    world.clock.moment += 2 * PATIENCE
+    assert world.sweep()["followed"] == 1
+
+    assert world.states(number, 2) == ["Acknowledge", *LOOK, "AwaitFirstResponse"]
+
+
+def test_the_sweep_follows_an_execution_of_which_nothing_is_known_any_more(world: World) -> None:
+    """It had armed a wait, so it existed; its record is gone (retention, a cloud begun anew)."""
+    number = world.open()
+    world.forget(number)
+    world.acknowledge(number)
+    world.clock.moment += 2 * PATIENCE
+    assert world.sweep()["followed"] == 1
+
+    assert world.states(number, 2) == ["Acknowledge", *LOOK, "AwaitFirstResponse"]
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_the_sweep_lays_to_rest_a_closed_ticket_that_no_machine_closed(
+    world: World, started: bool
+) -> None:
+    number = world.open(follow=started)
+    world.take(number, _withdrawn, follow=False)
+    assert world.stream.records(), "and these are lost"
+    if started:
+        world.forget(number)
+    world.clock.moment += 2 * PATIENCE
+    assert world.sweep()["rested"] == 1
+
+    assert world.at_rest(number)
+    assert world.running() == []
+
+
+def _withdrawn(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+    return lifecycle.withdraw(ticket, plan, "Never mind", at)
+
+
+def test_the_sweep_leaves_sleepers_alone(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.pass_time(minutes=10)
+
+    assert not {"started", "signalled", "followed"} & set(world.sweep())
+    assert world.states(number) == HAPPY[:2]
+
+
+# ------------------------------------------------------------------ the look itself fails
+
+
+@pytest.fixture
+def faults(handlers: Handlers) -> list[type[Exception]]:
+    """Errors that the next looks raise, one each."""
+    planned: list[type[Exception]] = []
+    look = handlers["redress-workflow"]
+
+    def fail_first(event: dict[str, Any]) -> Any:
+        if planned:
+            raise planned.pop(0)()
+        return look(event)
+
+    handlers["redress-workflow"] = fail_first
+    return planned
+
+
+def test_a_look_while_the_table_is_away_is_tried_again(
+    faults: list[type[Exception]], world: World, sleepers: Sleepers
+) -> None:
+    faults.extend([Unavailable] * 5)
+    number = world.open(contact=BY_PHONE)
+
+    assert world.states(number) == ["Acknowledge", *LOOK, "AwaitFirstResponse"]
+    assert len(sleepers.pauses_s) == 5
+
+
+def test_a_generation_that_cannot_look_fails_visibly_and_the_next_goes_on(
+    faults: list[type[Exception]], world: World
+) -> None:
+    faults.append(ZeroDivisionError)
+    number = world.open(contact=BY_PHONE)
+    eventually(lambda: world.status(number) == "FAILED", "the generation is given up")
+    assert world.states(number)[-1] == "GiveUpGeneration"
+
+    assert world.tell_end(number) == {"followed": True}
+    assert world.states(number, 2)[-1] == "AwaitFirstResponse"
+    assert [event.type for event in world.tickets.history(number)] == [
+        EventType.OPENED,
+        EventType.ACKNOWLEDGED,
+    ]

@@ -1,0 +1,229 @@
+"""A small world in which a ticket lives: the table, its stream, the machine, and time that skips.
+
+What runs is the product's own: the definition from `statemachines/`, the handlers of the functions
+relay, workflow and repair, the filters of the template. What stands in for AWS is moto; what stands
+in for people is the test.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+from redress.cases.changing import Decide, change
+from redress.cases.relay import execution_name
+from redress.rules import lifecycle
+from redress.rules.numbers import new_number
+from redress.rules.ticket import CUSTOMER, Actor, EventType, Phase, Ticket
+from redress.store.plans import Plans
+from redress.store.staff import StaffStore
+from redress.store.tickets import TicketStore, Timer
+from tests.builders import MEI, ROOT, Clock, submission
+from tests.statemachines.skipping import Sleepers, eventually
+from tests.streams import Stream
+
+
+@dataclass
+class World:
+    clock: Clock
+    sleepers: Sleepers
+    stream: Stream
+    tickets: TicketStore
+    staff: StaffStore
+    plans: Plans
+    machine: str
+    """ARN of the ticket machine."""
+    relay: Callable[[dict[str, Any]], dict[str, Any]]
+    repair: Callable[[dict[str, Any]], dict[str, Any]]
+    sfn: Any = field(default_factory=lambda: boto3.client("stepfunctions"))
+
+    # ------------------------------------------------------------- what people and mails do
+
+    def open(self, kind: str = "complaint", *, follow: bool = True, **fields: Any) -> str:
+        """A ticket is submitted; its number. `follow=False` leaves its stream records unread."""
+        opened = lifecycle.open_ticket(
+            submission(kind, **fields), new_number(), self.plans.current(), self.clock.now()
+        )
+        number = opened.after.number
+        self.tickets.open(opened, number, "fingerprint")
+        if follow:
+            self.follow()
+        return number
+
+    def take(self, number: str, decide: Decide, *, follow: bool = True) -> Ticket:
+        """One change of a ticket, and (unless told otherwise) what follows from it."""
+        after = change(self.tickets, self.plans, self.clock.now, number, decide)
+        if follow:
+            self.follow()
+        return after
+
+    def acknowledge(self, number: str, *, follow: bool = True) -> None:
+        """The mailer has sent the acknowledgement."""
+        self.take(number, lifecycle.acknowledge, follow=follow)
+
+    def reply(
+        self, number: str, *, wait: bool = False, by: Actor = MEI, follow: bool = True
+    ) -> None:
+        self.take(
+            number, lambda t, p, at: lifecycle.reply(t, p, by, "An answer", wait, at), follow=follow
+        )
+
+    def write(self, number: str) -> None:
+        self.take(number, lambda t, p, at: lifecycle.write(t, p, "Here you are", at))
+
+    def resolve(self, number: str, *, by: Actor = MEI, follow: bool = True) -> None:
+        self.take(
+            number,
+            lambda t, p, at: lifecycle.resolve(
+                t, p, by, "The seal was replaced", "upheld", "a new kettle", "a bad batch", at
+            ),
+            follow=follow,
+        )
+
+    def confirm(self, number: str, *, follow: bool = True) -> None:
+        self.take(number, lambda t, p, at: lifecycle.confirm(t, p, CUSTOMER, at), follow=follow)
+
+    def dispute(self, number: str) -> None:
+        self.take(number, lambda t, p, at: lifecycle.dispute(t, p, CUSTOMER, "It leaks again", at))
+
+    def answer_survey(self, number: str) -> None:
+        self.take(number, lambda t, p, at: lifecycle.answer_survey(t, p, {"overall": 5}, at))
+
+    def withdraw(self, number: str) -> None:
+        self.take(number, lambda t, p, at: lifecycle.withdraw(t, p, "Never mind", at))
+
+    def reclassify(self, number: str, kind: str, by: Actor = MEI) -> None:
+        self.take(number, lambda t, p, at: lifecycle.reclassify(t, p, by, kind, "It burns", at))
+
+    # ------------------------------------------------------------- what AWS does
+
+    def follow(self) -> None:
+        """Deliver the stream's records to the relay until there are none, and let machines rest."""
+        self.rest()
+        while records := self.stream.records():
+            self.deliver(records)
+            self.rest()
+
+    def deliver(self, records: list[dict[str, Any]]) -> None:
+        """One batch to the relay; every record must be taken."""
+        answer = self.relay({"Records": records})
+        assert answer == {"batchItemFailures": []}, answer
+
+    def rest(self) -> None:
+        """Wait until every running machine sleeps."""
+        eventually(
+            lambda: all(self.sleepers.of(name) for name in self.running()),
+            "every running machine sleeps",
+        )
+
+    def running(self) -> list[str]:
+        found = self.sfn.list_executions(stateMachineArn=self.machine, statusFilter="RUNNING")
+        return [execution["name"] for execution in found["executions"]]
+
+    def pass_time(self, **by: float) -> None:
+        """Let time pass: every wait that ends meanwhile times out at its moment, in their order."""
+        end = self.clock.moment + timedelta(**by)
+        self.follow()
+        while sleeper := self.sleepers.next_due(end):
+            self.clock.moment = max(self.clock.moment, sleeper.deadline)
+            self.sleepers.time_out(sleeper)
+            self.follow()
+        self.clock.moment = end
+
+    def abort(self, number: str, gen: int = 1) -> None:
+        """Somebody stops an execution, or the cloud on the laptop was restarted."""
+        self.sfn.stop_execution(executionArn=self.arn(execution_name(number, gen)))
+        self.sleepers.release(execution_name(number, gen))
+        eventually(lambda: self.status(number, gen) == "ABORTED", "the execution is aborted")
+
+    def forget(self, number: str, gen: int = 1) -> None:
+        """An execution dies, and its record with it."""
+        self.abort(number, gen)
+        backend = stepfunctions_parser_backends[DEFAULT_ACCOUNT_ID][self.sfn.meta.region_name]
+        machine = backend.describe_state_machine(self.machine)
+        machine.executions = [
+            execution
+            for execution in machine.executions
+            if execution.name != execution_name(number, gen)
+        ]
+
+    def tell_end(self, number: str, gen: int = 1) -> dict[str, Any]:
+        """The rule on execution status tells the repair function how an execution ended."""
+        detail = {"name": execution_name(number, gen), "status": self.status(number, gen)}
+        answer = self.repair(
+            {"detail-type": "Step Functions Execution Status Change", "detail": detail}
+        )
+        self.follow()
+        return answer
+
+    def sweep(self) -> dict[str, Any]:
+        """The schedule starts the repair function."""
+        done = self.repair({"task": "sweep"})
+        self.follow()
+        return done
+
+    # ------------------------------------------------------------- what can be seen
+
+    def arn(self, execution: str) -> str:
+        prefix = self.machine.replace(":stateMachine:", ":execution:")
+        return f"{prefix}:{execution}"
+
+    def status(self, number: str, gen: int = 1) -> str:
+        arn = self.arn(execution_name(number, gen))
+        status: str = self.sfn.describe_execution(executionArn=arn)["status"]
+        return status
+
+    def states(self, number: str, gen: int = 1) -> list[str]:
+        """The states that an execution entered, in order."""
+        history = self.sfn.get_execution_history(executionArn=self.arn(execution_name(number, gen)))
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for event in history["events"]
+            if "stateEnteredEventDetails" in event
+        ]
+
+    def sleeps_until(self, number: str, gen: int = 1) -> datetime:
+        """When the wait ends in which this ticket's machine sleeps now."""
+        sleeper = self.sleepers.of(execution_name(number, gen))
+        assert sleeper is not None, f"{number} does not sleep"
+        return sleeper.deadline
+
+    def timer(self, number: str) -> Timer:
+        return self.tickets.timer(number)
+
+    def at_rest(self, number: str) -> bool:
+        """Closed, and neither armed nor in the index of tickets whose machine must be looked at."""
+        timer = self.timer(number)
+        assert timer.phase is Phase.CLOSED
+        waiting = list(self.tickets.awake_since_before(self.clock.moment + timedelta(days=1)))
+        return timer.armed is None and timer.awake_since is None and number not in waiting
+
+    def rungs(self, number: str) -> list[tuple[str, str, float]]:
+        """What fired: clock, action, and hours since the ticket was opened, in order."""
+        history = self.tickets.history(number)
+        began = history[0].at
+        return [
+            (
+                event.data["clock"],
+                event.data["action"],
+                (event.at - began).total_seconds() / 3600,
+            )
+            for event in history
+            if event.type is EventType.RUNG_FIRED
+        ]
+
+
+def definition(machine: str, **substitutions: str) -> str:
+    """A state machine's definition with its placeholders filled in, as CloudFormation does it."""
+    text = (ROOT / "statemachines" / f"{machine}.asl.json").read_text()
+    for name, value in substitutions.items():
+        text = text.replace(f"${{{name}}}", value)
+    json.loads(text)
+    return text

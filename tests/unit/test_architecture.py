@@ -1,0 +1,191 @@
+"""How the parts may depend on each other, and what a part may not touch."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.builders import ROOT, body
+
+LAYER = ROOT / "layers" / "core"
+MODULES = sorted((LAYER / "redress").rglob("*.py"))
+FUNCTIONS = sorted((ROOT / "functions").glob("*/*.py"))
+RULES = [path for path in MODULES if path.parent.name == "rules"]
+
+MAY_IMPORT = {
+    "rules": {"rules"},
+    "store": {"rules", "store"},
+    "cases": {"rules", "store", "cases", "settings", "texts", "mail"},
+    "edge": {"rules", "cases", "edge", "texts"},
+    "wiring": {"rules", "store", "cases", "edge", "settings", "texts"},
+    "mail": {"rules", "texts"},
+    "texts": {"rules"},
+    "settings": set[str](),
+    "observe": set[str](),
+    "__init__": set[str](),
+}
+"""Part of `redress` -> parts that it may import. One way: functions -> edge -> cases -> rules."""
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, wherever in it; `from a import b` is `a.b`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(LAYER / "redress").parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_parts_import_each_other_in_one_direction_only(path: Path) -> None:
+    inside = [found.split(".") for found in imports(path) if found.split(".")[0] == "redress"]
+    parts = {names[1] for names in inside if len(names) > 1}
+    assert parts - MAY_IMPORT[part_of(path)] == set()
+
+
+@pytest.mark.parametrize("path", RULES, ids=name_of)
+def test_rules_import_the_standard_library_and_each_other_only(path: Path) -> None:
+    roots = {found.split(".")[0] for found in imports(path)}
+    assert roots - sys.stdlib_module_names <= {"redress"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_the_layer_knows_no_function(path: Path) -> None:
+    assert not {found for found in imports(path) if found.split(".")[0] in ("functions", "app")}
+
+
+@pytest.mark.parametrize("path", FUNCTIONS, ids=name_of)
+def test_a_function_knows_no_other_function(path: Path) -> None:
+    beside = {other.stem for other in path.parent.glob("*.py")}
+    others = {other.stem for other in FUNCTIONS} - beside - sys.stdlib_module_names
+    roots = {found.split(".")[0] for found in imports(path)}
+    assert not roots & (others | {"functions"})
+
+
+def attributes(path: Path) -> set[str]:
+    """Everything that a file reaches for by a dot: `datetime.now` is `now`."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+
+
+@pytest.mark.parametrize("path", RULES, ids=name_of)
+def test_rules_read_no_clock_no_environment_and_no_file_and_write_no_log(path: Path) -> None:
+    forbidden = ("os", "sys", "time", "logging", "random", "pathlib", "socket", "subprocess", "io")
+    assert not {found.split(".")[0] for found in imports(path)} & set(forbidden)
+    assert not attributes(path) & {"now", "utcnow", "today"}
+    calls = {
+        node.func.id
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not calls & {"open", "print", "input"}
+
+
+@pytest.mark.parametrize("path", [*MODULES, *FUNCTIONS], ids=name_of)
+def test_only_the_wiring_reads_the_environment_and_the_wall_clock(path: Path) -> None:
+    if path == LAYER / "redress" / "wiring.py":
+        return
+    assert not {"os.environ", "os.getenv", "time.time"} & set(imports(path))
+    assert not attributes(path) & {"environ", "getenv", "utcnow", "today"}
+    clocks = {
+        ast.unparse(node.func)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert not clocks & {"datetime.now", "datetime.datetime.now", "time.time"}
+
+
+def test_only_the_store_knows_the_models_and_the_table_client() -> None:
+    for path in MODULES:
+        found = set(imports(path))
+        if part_of(path) != "store":
+            assert not {module for module in found if module.split(".")[0] == "pynamodb"}
+        if part_of(path) not in ("store", "wiring"):
+            assert not {module for module in found if module.startswith("redress.store.models")}
+
+
+HEAVY = ("aws_xray_sdk", "pydantic", "jinja2", "pynamodb", "boto3")
+
+RUN_INTAKE = f"""
+import json, sys
+sys.path[:0] = [{str(LAYER)!r}, {str(ROOT / "functions" / "intake")!r}]
+
+class Table:
+    written = []
+    def get_item(self, **given):
+        return {{}}
+    def transact_write_items(self, **given):
+        self.written.append(len(given["TransactItems"]))
+        return {{}}
+
+class Parameters:
+    def get_parameter(self, Name):
+        return {{"Parameter": {{"Value": "https://service.example.com"}}}}
+
+class Secrets:
+    class exceptions:
+        class ResourceNotFoundException(Exception): ...
+    def get_secret_value(self, SecretId, VersionStage="AWSCURRENT"):
+        if VersionStage != "AWSCURRENT":
+            raise self.exceptions.ResourceNotFoundException()
+        return {{"SecretString": "a key"}}
+
+import app
+from redress import wiring
+services = {{"dynamodb": Table(), "ssm": Parameters(), "secretsmanager": Secrets()}}
+wiring.client = services.__getitem__
+
+class Context:
+    function_name = "redress-intake"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:redress-intake"
+    aws_request_id = "1"
+
+answer = app.handler(json.loads(sys.stdin.read()), Context())
+loaded = sorted({{name.split(".")[0] for name in sys.modules}} & set({HEAVY!r}))
+sys.stderr.write(json.dumps(
+    {{"status": answer["statusCode"], "written": Table.written, "loaded": loaded}}
+))
+"""
+
+
+def test_the_cold_start_that_customers_meet_loads_nothing_heavy() -> None:
+    """A fresh process, one good submission: what it loaded is what every cold start pays for."""
+    event = {
+        "httpMethod": "POST",
+        "path": "/tickets",
+        "headers": {"Content-Type": "application/json", "Idempotency-Key": "a key"},
+        "body": json.dumps(body()),
+        "isBase64Encoded": False,
+    }
+    settings = {
+        "TABLE": "redress",
+        "AWS_REGION": "us-east-1",
+        "BASE_ADDRESS_PARAMETER": "/base",
+        "LINK_KEY_SECRET": "key",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_INTAKE],
+        input=json.dumps(event),
+        env={"PATH": os.environ["PATH"], **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stderr) == {"status": 201, "written": [4], "loaded": []}

@@ -1,0 +1,244 @@
+"""What a submission must say, and that everything wrong with one is said at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redress.rules import intake
+from redress.rules.errors import InvalidInput
+from redress.rules.plan import KINDS, LANGUAGES
+from redress.rules.ticket import Contact
+from tests.builders import BY_MAIL, BY_PHONE, body
+
+LI_NA = "Li Na"
+
+
+def faults(document: Any) -> set[tuple[str, str]]:
+    try:
+        intake.parse(document, "api")
+    except InvalidInput as invalid:
+        return {(fault.pointer, fault.code) for fault in invalid.faults}
+    return set()
+
+
+def test_a_good_submission_is_read_as_it_was_meant() -> None:
+    taken = intake.parse(
+        body(
+            "complaint",
+            subject="  水壶漏水  ",
+            description="从第二天开始。\n\t把手那里。",
+            wished_remedy="换一个新的",
+            contact={"name": "李娜", "email": " li.na@example.com ", "phone": "+86 10 5555-0100"},
+            language="zh-CN",
+        ),
+        "web",
+    )
+    assert taken == intake.Submission(
+        kind="complaint",
+        channel="web",
+        language="zh-CN",
+        subject="水壶漏水",
+        description="从第二天开始。\n\t把手那里。",
+        wished_remedy="换一个新的",
+        contact=Contact("李娜", "li.na@example.com", "+86 10 5555-0100"),
+    )
+
+
+@pytest.mark.parametrize("kind", [None, ""])
+def test_who_names_no_kind_has_an_inquiry(kind: str | None) -> None:
+    assert intake.parse(body(kind=kind), "web").kind == "inquiry"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_kind_is_taken_in_every_language(kind: str, language: str) -> None:
+    assert faults(body(kind, language=language)) == set()
+
+
+def test_everything_wrong_is_named_at_once() -> None:
+    assert faults(
+        {
+            "kind": "praise",
+            "subject": "two\nlines",
+            "description": "x" * 20_001,
+            "wished_remedy": 7,
+            "contact": {"name": " ", "email": "nobody", "phone": "call me", "fax": "1"},
+            "language": "fr",
+            "consent": "yes",
+            "a/b": 1,
+        }
+    ) == {
+        ("/kind", "unknown_kind"),
+        ("/subject", "one_line"),
+        ("/description", "too_long"),
+        ("/wished_remedy", "text_expected"),
+        ("/contact/name", "required"),
+        ("/contact/email", "email_expected"),
+        ("/contact/phone", "phone_expected"),
+        ("/contact/fax", "unknown"),
+        ("/language", "unknown_language"),
+        ("/consent", "required"),
+        ("/a~1b", "unknown"),
+    }
+
+
+def test_an_empty_body_names_all_that_is_missing() -> None:
+    assert faults({}) == {
+        ("/subject", "required"),
+        ("/description", "required"),
+        ("/contact", "required"),
+        ("/language", "unknown_language"),
+        ("/consent", "required"),
+    }
+
+
+@pytest.mark.parametrize("document", [None, [], "text", 5, True])
+def test_a_body_is_an_object(document: Any) -> None:
+    assert faults(document) == {("", "object_expected")}
+
+
+@pytest.mark.parametrize("consent", [False, None, 1, "true", [True]])
+def test_only_a_plain_yes_is_consent(consent: Any) -> None:
+    assert faults(body(consent=consent)) == {("/consent", "required")}
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        {"name": LI_NA},
+        {"name": LI_NA, "email": "", "phone": ""},
+        {"name": LI_NA, "email": None, "phone": None},
+        {"name": LI_NA, "email": "   "},
+        {"name": LI_NA, "phone": "\t"},
+        {"name": LI_NA, "email": " ", "phone": " "},
+    ],
+)
+def test_a_customer_who_cannot_be_reached_is_asked_for_an_address(contact: Any) -> None:
+    assert faults(body(contact=contact)) == {("/contact/email", "email_or_phone")}
+
+
+@pytest.mark.parametrize("contact", [BY_MAIL, BY_PHONE])
+def test_one_way_to_be_reached_is_enough(contact: Any) -> None:
+    assert faults(body(contact=contact)) == set()
+
+
+GOOD_ADDRESSES = [
+    "li.na@example.com",
+    "li+kettle@mail.example.co.uk",
+    "李娜@例子.中国",
+    "o'neill@example.com",
+    "a@b.cd",
+]
+BAD_ADDRESSES = [
+    "li.na",
+    "li.na@example",
+    "li na@example.com",
+    "li.na@@example.com",
+    "li.na@exam ple.com",
+    "li.na@example.com,eve@example.com",
+    "li.na@example.com, eve",
+    "li.na@example.com>",
+    "<li.na@example.com>",
+    "li.na@.example.com",
+    "li.na@example..com",
+    "li.na@example.com.",
+    "@example.com",
+    "li.na@example.com\nBcc: eve@example.com",
+    "li.na@example.com;x.com",
+    "x" * 243 + "@example.com",
+]
+
+
+@pytest.mark.parametrize("email", GOOD_ADDRESSES)
+def test_an_address_that_mail_can_go_to_is_taken(email: str) -> None:
+    assert faults(body(contact={"name": LI_NA, "email": email})) == set()
+
+
+@pytest.mark.parametrize("email", BAD_ADDRESSES)
+def test_an_address_that_is_none_or_more_than_one_is_refused(email: str) -> None:
+    found = faults(body(contact={"name": LI_NA, "email": email}))
+    assert {pointer for pointer, _ in found} == {"/contact/email"}
+
+
+@pytest.mark.parametrize("phone", ["110 11", "+886 2 5550 0100", "(010) 5555-0100", "010.555.0100"])
+def test_a_phone_number_is_taken_however_it_is_written(phone: str) -> None:
+    assert faults(body(contact={"name": LI_NA, "phone": phone})) == set()
+
+
+@pytest.mark.parametrize(
+    "phone", ["1234", "call me", "+", "(", "++86 10 5555", "1" * 41, "110;119"]
+)
+def test_what_is_no_phone_number_is_refused(phone: str) -> None:
+    found = faults(body(contact={"name": LI_NA, "phone": phone}))
+    assert {pointer for pointer, _ in found} == {"/contact/phone"}
+
+
+BREAKS = ["\n", "\r", "\r\n", "\x85", "\u2028", "\u2029", "\x0b", "\x0c", "\x1c", "\x1e"]
+
+
+@pytest.mark.parametrize("line_break", BREAKS)
+def test_no_line_break_of_any_kind_gets_into_a_header_of_a_mail(line_break: str) -> None:
+    broken = f"Kettle{line_break}Bcc: eve@example.com"
+    assert "/subject" in {pointer for pointer, _ in faults(body(subject=broken))}
+    contact = {"name": broken, "email": "li.na@example.com"}
+    assert "/contact/name" in {pointer for pointer, _ in faults(body(contact=contact))}
+
+
+@pytest.mark.parametrize("character", ["\0", "\x07", "\x1b", "\x7f"])
+def test_control_characters_are_refused_where_people_write(character: str) -> None:
+    assert faults(body(description=f"a{character}b")) == {("/description", "control_characters")}
+
+
+@pytest.mark.parametrize("text", ["a\ud800b", "\udfffz"])
+def test_half_a_character_is_refused_before_it_breaks_the_store(text: str) -> None:
+    assert faults(body(description=text)) == {("/description", "not_unicode")}
+
+
+@pytest.mark.parametrize(
+    ("field", "limit"), [("subject", 200), ("description", 20_000), ("wished_remedy", 2_000)]
+)
+def test_a_text_may_be_as_long_as_its_limit_and_no_longer(field: str, limit: int) -> None:
+    assert faults(body(**{field: "字" * limit})) == set()
+    assert faults(body(**{field: "字" * (limit + 1)})) == {(f"/{field}", "too_long")}
+
+
+@pytest.mark.parametrize("contact", [None, [], "li.na@example.com", 5])
+def test_a_contact_is_an_object(contact: Any) -> None:
+    assert faults(body(contact=contact)) == {("/contact", "required")}
+
+
+# -------------------------------------------------------------------------------- fuzz
+
+TEXTS = st.text(st.characters(), max_size=12)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = st.sampled_from(["kind", "subject", "description", "wished_remedy", "language", "consent"])
+CONTACTS = st.dictionaries(st.sampled_from(["name", "email", "phone", "fax"]) | TEXTS, VALUES)
+
+
+@given(VALUES)
+def test_whatever_comes_is_taken_or_refused(document: Any) -> None:
+    faults(document)
+
+
+@given(st.dictionaries(FIELDS | TEXTS, VALUES), CONTACTS | VALUES)
+def test_a_submission_with_anything_in_it_is_taken_or_refused(
+    fields: dict[str, Any], contact: Any
+) -> None:
+    document = {**body(), "contact": contact, **fields}
+    try:
+        taken = intake.parse(document, "api")
+    except InvalidInput:
+        return
+    assert taken.kind in KINDS
+    assert taken.contact.email or taken.contact.phone
+    assert taken.subject == taken.subject.strip() != ""
+    assert len(taken.subject.splitlines()) == 1
+    taken.description.encode()  # what is stored and mailed is valid Unicode

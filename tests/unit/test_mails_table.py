@@ -1,0 +1,100 @@
+"""Which mails follow from what happens, and to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from redress.rules.mails import Mail, mails_after
+from redress.rules.plan import LANGUAGES
+from redress.rules.ticket import EventType
+from tests.builders import BY_PHONE, ROOT, Clock, Life
+
+Story = Callable[[Life], Life]
+
+
+def mails(life: Life) -> list[tuple[str, str]]:
+    """Template and audience of the mails that follow from the last change."""
+    return [(m.template, m.audience) for event in life.last.events for m in mails_after(event)]
+
+
+FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
+    "opened": (lambda life: life, [("acknowledgement", "customer")]),
+    "acknowledged": (Life.acknowledge, []),
+    "assigned": (Life.assign, []),
+    "queued": (lambda life: life.reassign(None), []),
+    "corrected": (lambda life: life.reclassify("urgent"), []),
+    "progress": (Life.tell_progress, [("progress", "customer")]),
+    "replied": (Life.reply, [("reply", "customer")]),
+    "asked": (lambda life: life.reply(wait_for_customer=True), [("reply", "customer")]),
+    "noted": (Life.note, []),
+    "customer wrote": (Life.write, [("customer_wrote", "agent")]),
+    "resolved": (Life.resolve, [("resolution", "customer")]),
+    "called in vain": (lambda life: life.resolve().call("no_answer"), []),
+    "confirmed": (lambda life: life.resolve().confirm(), []),
+    "disputed": (lambda life: life.resolve().dispute(), [("disputed", "supervisor")]),
+    "surveyed": (lambda life: life.resolve().answer_survey(), []),
+    "withdrawn": (Life.withdraw, []),
+    "half of the reaction time gone": (
+        lambda life: life.acknowledge().wait(minutes=15).wake(),
+        [("remind", "agent")],
+    ),
+    "the reaction promise broken": (
+        lambda life: life.acknowledge().wait(minutes=29).wake().wait(minutes=1).wake(),
+        [("breach", "agent"), ("breach", "supervisor")],
+    ),
+    "still broken": (
+        lambda life: life.acknowledge().wait(minutes=44).wake().wait(minutes=1).wake(),
+        [("escalate", "manager")],
+    ),
+    "no acknowledgement went out": (
+        lambda life: life.wait(minutes=5).wake(),
+        [("breach", "supervisor")],
+    ),
+    "a day without a word after the resolution": (
+        lambda life: life.acknowledge().resolve().wait(days=1).wake(),
+        [("callback_again", "customer")],
+    ),
+    "closed as unconfirmed": (
+        lambda life: life.acknowledge().resolve().wait(days=2).wake().wait(days=1).wake(),
+        [],
+    ),
+    "an hour after confirming": (
+        lambda life: life.acknowledge().resolve().confirm().wait(hours=1).wake(),
+        [("survey", "customer")],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FOLLOWS)
+def test_what_happened_is_told_to_those_it_concerns(what: str) -> None:
+    story, expected = FOLLOWS[what]
+    assert mails(story(Life(Clock()).open("complaint"))) == expected
+
+
+def test_every_kind_of_event_stands_in_these_stories() -> None:
+    met = set[EventType]()
+    for story, _ in FOLLOWS.values():
+        met |= {event.type for event in story(Life(Clock()).open("complaint")).events}
+    assert met == set(EventType)
+
+
+def test_who_left_no_address_is_not_mailed_an_acknowledgement(life: Life) -> None:
+    assert mails(life.open(contact=BY_PHONE)) == []
+
+
+def test_a_callback_by_phone_reminds_the_agent_and_mails_the_customer_nothing(life: Life) -> None:
+    life.open(contact=BY_PHONE).resolve().wait(hours=12).wake()
+    assert mails(life) == [("remind", "agent")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_mail_of_the_table_can_be_written_in_every_language(language: str) -> None:
+    templates = {template for _, expected in FOLLOWS.values() for template, _ in expected}
+    folder = ROOT / "layers/core/redress/data/mail" / language
+    assert {path.stem for path in folder.glob("*.txt")} >= templates
+
+
+def test_a_mail_is_named_by_its_template_and_audience(life: Life) -> None:
+    assert mails_after(life.open().events[0]) == [Mail("acknowledgement", "customer")]

@@ -1,0 +1,218 @@
+"""Ticket numbers that people can spell, and links that nobody can forge."""
+
+from __future__ import annotations
+
+import base64
+import string
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redress.cases.links import Links
+from redress.rules.errors import NotFound
+from redress.rules.numbers import ALPHABET, new_number, normalised
+from tests.builders import NUMBER, START
+
+OTHER = "R-7K3M9-QW0X3"
+OLD, NEW, FOREIGN = b"the key before", b"the key now", b"a key of somebody else"
+EXPIRES = START + timedelta(days=7)
+
+
+def links(*keys: bytes) -> Links:
+    return Links(lambda: keys or (NEW,))
+
+
+# -------------------------------------------------------------------------------- numbers
+
+
+def test_a_new_number_is_already_what_a_person_would_mean_by_it() -> None:
+    for _ in range(500):
+        number = new_number()
+        assert normalised(number) == number
+
+
+def test_numbers_do_not_repeat_and_use_their_whole_alphabet() -> None:
+    numbers = {new_number() for _ in range(2000)}
+    assert len(numbers) == 2000
+    assert set("".join(number[2:] for number in numbers)) - {"-"} == set(ALPHABET)
+
+
+def test_no_letter_of_a_number_can_be_misread_for_another() -> None:
+    assert not set("ILOU") & set(ALPHABET)
+    assert len(set(ALPHABET)) == 32
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["r-7k3m9-qw0x2", "  R-7K3M9-QW0X2\n", "R-7K3M9-QWOX2", "r-7k3m9-qwox2"],
+)
+def test_a_number_is_understood_however_it_is_written(written: str) -> None:
+    assert normalised(written) == NUMBER
+
+
+def test_i_and_l_are_read_as_one() -> None:
+    assert normalised("R-iL345-OOOOO") == "R-11345-00000"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "R-7K3M9QW0X2",
+        "7K3M9-QW0X2",
+        "R-7K3M9-QW0X",
+        "R-7K3M9-QW0X22",
+        "R-7K3M9-QW0U2",
+        "R-7K3M9-QW0X2.sig",
+        "S-7K3M9-QW0X2",
+        "R-７K3M9-QW0X2",
+        "R-7K3M9-QW0X²",
+        "TICKET#R-7K3M9-QW0X2",
+    ],
+)
+def test_what_is_no_number_is_none(text: str) -> None:
+    assert normalised(text) is None
+
+
+@given(st.text(st.characters(), max_size=20))
+def test_any_text_is_a_number_or_none(text: str) -> None:
+    found = normalised(text)
+    assert found is None or normalised(found) == found
+
+
+# -------------------------------------------------------------------------------- links
+
+
+def test_a_link_leads_to_its_ticket() -> None:
+    made = links()
+    assert made.read_status(made.status_token(NUMBER)) == NUMBER
+    assert made.read_survey(made.survey_token(NUMBER, EXPIRES), START) == NUMBER
+
+
+def test_a_link_is_made_of_letters_that_need_no_escaping() -> None:
+    allowed = set(string.ascii_letters + string.digits + "-_.~")
+    assert set(links().status_token(NUMBER)) <= allowed
+    assert set(links().survey_token(NUMBER, EXPIRES)) <= allowed
+
+
+def test_the_same_ticket_has_the_same_link_always() -> None:
+    assert links().status_token(NUMBER) == links().status_token(NUMBER)
+
+
+Reading = Callable[[Links, str], str]
+READ: dict[str, Reading] = {
+    "status": lambda made, token: made.read_status(token),
+    "survey": lambda made, token: made.read_survey(token, START),
+}
+TOKEN = {
+    "status": links().status_token(NUMBER),
+    "survey": links().survey_token(NUMBER, EXPIRES),
+}
+PURPOSES = pytest.mark.parametrize("purpose", ["status", "survey"])
+
+
+def refused(purpose: str, token: str, *keys: bytes) -> bool:
+    try:
+        READ[purpose](links(*keys), token)
+    except NotFound:
+        return True
+    return False
+
+
+@PURPOSES
+def test_a_link_signed_with_another_key_is_unknown(purpose: str) -> None:
+    assert refused(purpose, TOKEN[purpose], FOREIGN)
+
+
+@PURPOSES
+def test_a_signature_of_one_ticket_opens_no_other(purpose: str) -> None:
+    assert refused(purpose, TOKEN[purpose].replace(NUMBER, OTHER))
+
+
+def test_a_link_of_one_purpose_serves_no_other() -> None:
+    assert refused("survey", TOKEN["status"])
+    assert refused("status", TOKEN["survey"])
+    status_signature = TOKEN["status"].rpartition(".")[2]
+    assert refused("survey", f"{NUMBER}.{int(EXPIRES.timestamp())}.{status_signature}")
+
+
+@PURPOSES
+def test_every_truncated_link_is_unknown(purpose: str) -> None:
+    token = TOKEN[purpose]
+    assert all(refused(purpose, token[:length]) for length in range(len(token)))
+
+
+@PURPOSES
+def test_every_link_with_one_letter_changed_is_unknown(purpose: str) -> None:
+    token = TOKEN[purpose]
+    for index, letter in enumerate(token):
+        other = "A" if letter != "A" else "B"
+        assert refused(purpose, token[:index] + other + token[index + 1 :])
+
+
+@PURPOSES
+@pytest.mark.parametrize("tail", [".", "=", " ", "\n", "A", ".0", "\0"])
+def test_a_link_with_anything_added_is_unknown(purpose: str, tail: str) -> None:
+    assert refused(purpose, TOKEN[purpose] + tail)
+    assert refused(purpose, tail + TOKEN[purpose])
+
+
+@PURPOSES
+def test_a_link_is_read_as_it_was_made_in_no_other_case(purpose: str) -> None:
+    assert refused(purpose, TOKEN[purpose].lower())
+
+
+STRANGE = ["", ".", "..", "链接", f"{NUMBER}.签名", f"{NUMBER}.\ud800", "\udcff.\udcff", "💣" * 99]
+
+
+@PURPOSES
+@pytest.mark.parametrize("token", STRANGE)
+def test_strange_letters_are_only_an_unknown_link(purpose: str, token: str) -> None:
+    assert refused(purpose, token)
+
+
+@PURPOSES
+@given(st.text(st.characters(), max_size=60))
+def test_any_other_text_is_only_an_unknown_link(purpose: str, token: str) -> None:
+    assert refused(purpose, token)
+
+
+def test_an_unsigned_expiry_is_never_looked_at() -> None:
+    signature = TOKEN["survey"].rpartition(".")[2]
+    later = int((EXPIRES + timedelta(days=999)).timestamp())
+    assert refused("survey", f"{NUMBER}.{later}.{signature}")
+    assert refused("survey", f"{NUMBER}.².{signature}")
+
+
+def test_a_survey_link_ends_with_its_survey() -> None:
+    made, token = links(), TOKEN["survey"]
+    assert made.read_survey(token, EXPIRES) == NUMBER
+    with pytest.raises(NotFound):
+        made.read_survey(token, EXPIRES + timedelta(seconds=1))
+
+
+def test_links_made_before_a_rotation_hold_after_it_until_the_next() -> None:
+    before = links(OLD).status_token(NUMBER)
+    rotated = links(NEW, OLD)
+    assert rotated.read_status(before) == NUMBER
+    assert rotated.status_token(NUMBER) == links(NEW).status_token(NUMBER)
+    assert refused("status", before, NEW)
+
+
+def test_a_rotation_reaches_links_that_are_wired_already() -> None:
+    keys = [OLD]
+    wired = Links(lambda: tuple(keys))
+    token = wired.status_token(NUMBER)
+    keys[:] = [NEW, OLD]
+    assert wired.read_status(token) == NUMBER
+    keys[:] = [FOREIGN, NEW]
+    with pytest.raises(NotFound):
+        wired.read_status(token)
+
+
+def test_a_link_is_far_beyond_guessing() -> None:
+    signature = TOKEN["status"].rpartition(".")[2]
+    assert len(base64.urlsafe_b64decode(signature)) * 8 >= 128

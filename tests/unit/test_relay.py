@@ -1,0 +1,467 @@
+"""What a stream record tells, and what the relay does about it. All services are stand-ins."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from redress.cases.relay import (
+    FOLLOWS,
+    MOVED,
+    Freed,
+    Happened,
+    Moved,
+    RelayCase,
+    execution_name,
+    hint_of,
+    ticket_of_execution,
+)
+from redress.rules.ticket import Phase
+from redress.settings import Settings
+from redress.store import codec, keys
+from redress.store.tickets import Armed, Timer
+from tests.builders import BY_PHONE, NUMBER, START, Clock, Life
+
+# -------------------------------------------------------------------------------- hints
+
+
+def record(
+    name: str, new: codec.Item | None, old: codec.Item | None = None
+) -> dict[str, Any]:
+    """A record as the stream delivers it; the items in plain values."""
+    some = new or old
+    assert some is not None
+    change: dict[str, Any] = {
+        "Keys": codec.wire_item({"pk": some["pk"], "sk": some["sk"]}),
+        "SequenceNumber": "111",
+    }
+    if new is not None:
+        change["NewImage"] = codec.wire_item(new)
+    if old is not None:
+        change["OldImage"] = codec.wire_item(old)
+    return {"eventName": name, "dynamodb": change}
+
+
+def timer_row(**attributes: Any) -> codec.Item:
+    row = {"pk": keys.ticket_pk(NUMBER), "sk": keys.TIMER, "gen": 1, "seq": 1}
+    return row | {"phase": "first_response"} | attributes
+
+
+AWAKE = {"awake": keys.awake_pk(0), "awake_since": START.isoformat()}
+
+
+@pytest.mark.parametrize("name", ["INSERT", "MODIFY"])
+def test_a_timer_that_is_awake_has_moved(name: str) -> None:
+    assert hint_of(record(name, timer_row(**AWAKE))) == Moved(NUMBER)
+
+
+def test_a_timer_that_fell_asleep_tells_nothing() -> None:
+    assert hint_of(record("MODIFY", timer_row(), timer_row(**AWAKE))) is None
+
+
+def test_a_new_event_happened_and_carries_its_document(life: Life) -> None:
+    event = life.open().events[0]
+    told = hint_of(record("INSERT", codec.event_item(NUMBER, event)))
+    assert isinstance(told, Happened)
+    assert told.number == NUMBER
+    assert codec.event_of(told.doc) == event
+
+
+def test_an_event_happens_once_whoever_writes_its_record_again(life: Life) -> None:
+    event = codec.event_item(NUMBER, life.open().events[0])
+    assert hint_of(record("MODIFY", event, event)) is None
+
+
+def duty_row(load: int = 0, capacity: int = 2, present: bool = True) -> codec.Item:
+    row: codec.Item = {
+        "pk": keys.agent_pk("a-mei"),
+        "sk": keys.DUTY,
+        "team": "complaints",
+        "load": load,
+        "capacity": capacity,
+    }
+    return row | ({"duty_pk": keys.team_pk("complaints")} if present else {})
+
+
+FREED = [
+    # before, after, whether the queue may drain
+    (None, duty_row(), True),
+    (None, duty_row(load=2), False),
+    (None, duty_row(present=False), False),
+    (duty_row(present=False), duty_row(load=1), True),
+    (duty_row(present=False), duty_row(load=2), False),
+    (duty_row(load=2), duty_row(load=1), True),
+    (duty_row(load=1), duty_row(load=0), True),
+    (duty_row(load=2), duty_row(load=2, capacity=3), True),
+    (duty_row(load=0), duty_row(load=1), False),
+    (duty_row(load=1), duty_row(load=1), False),
+    (duty_row(load=3), duty_row(load=2), False),
+    (duty_row(load=1), duty_row(load=1, capacity=1), False),
+    (duty_row(), duty_row(present=False), False),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "freed"), FREED)
+def test_a_queue_drains_when_an_agent_comes_or_gets_room(
+    before: codec.Item | None, after: codec.Item, freed: bool
+) -> None:
+    told = hint_of(record("MODIFY" if before else "INSERT", after, before))
+    assert told == (Freed("complaints") if freed else None)
+
+
+def test_heads_keys_mails_and_what_expires_tell_nothing(life: Life) -> None:
+    change = life.open().last
+    rows = [
+        codec.head_item(change.after),
+        codec.idempotency_item("a key", "print", change),
+        {"pk": keys.ticket_pk(NUMBER), "sk": keys.mail_sk("000001.acknowledgement.customer")},
+        {"pk": keys.facts_pk("a-mei", "2026-11"), "sk": keys.fact_sk(NUMBER, "survey")},
+        {"pk": keys.STAFF, "sk": keys.agent_pk("a-mei"), "doc": "{}"},
+    ]
+    assert [hint_of(record("INSERT", row)) for row in rows] == [None] * len(rows)
+    for row in (*rows, timer_row(**AWAKE), codec.event_item(NUMBER, change.events[0])):
+        assert hint_of(record("REMOVE", None, row)) is None
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"eventName": "INSERT", "dynamodb": {}},
+        {"eventName": "INSERT", "dynamodb": {"Keys": {"pk": {"S": "x"}}}},
+        record("INSERT", {"pk": "SOMETHING", "sk": keys.TIMER, **AWAKE}),
+        record("INSERT", {"pk": "TICKET#", "sk": keys.event_sk(1), "doc": "{}"}),
+        record("INSERT", {"pk": keys.ticket_pk(NUMBER), "sk": keys.event_sk(1)}),
+        record("INSERT", {"pk": keys.agent_pk("a"), "sk": keys.DUTY, "duty_pk": "TEAM#x"}),
+    ],
+)
+def test_a_record_that_is_not_ours_is_a_fault_and_no_guess(broken: dict[str, Any]) -> None:
+    with pytest.raises((KeyError, ValueError)):
+        hint_of(broken)
+
+
+# -------------------------------------------------------------------------------- stand-ins
+
+
+class Exceptions:
+    """The exceptions of a Step Functions client, with the names that AWS gave them."""
+
+    class ExecutionAlreadyExists(Exception): ...
+
+    class TaskTimedOut(Exception): ...
+
+    class TaskDoesNotExist(Exception): ...
+
+    class InvalidToken(Exception): ...
+
+
+@dataclass
+class Service:
+    """Notes every call of any operation; `fault` is raised instead of an answer."""
+
+    answer: dict[str, Any] = field(default_factory=dict)
+    fault: Exception | None = None
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    exceptions: type = Exceptions
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**arguments: Any) -> dict[str, Any]:
+            self.calls.append((operation, arguments))
+            if self.fault is not None:
+                raise self.fault
+            return self.answer
+
+        return call
+
+
+@dataclass
+class Timers:
+    """Of the ticket store only what the relay uses."""
+
+    timer_now: Timer
+    rested: list[tuple[str, int, int]] = field(default_factory=list)
+
+    def timer(self, number: str) -> Timer:
+        assert number == self.timer_now.number
+        return self.timer_now
+
+    def put_to_rest(self, number: str, gen: int, seq: int) -> bool:
+        self.rested.append((number, gen, seq))
+        return True
+
+
+SETTINGS = Settings(
+    table="redress",
+    aws_region="us-east-1",
+    ticket_machine_arn="arn:aws:states:us-east-1:123456789012:stateMachine:redress-ticket",
+    mail_queue_url="https://queue.example.com/mail",
+    assigner_function="redress-assigner",
+    dead_letter_queue_url="https://queue.example.com/dead",
+)
+
+
+class Relay:
+    """A relay over a timer, with stand-ins for every service."""
+
+    def __init__(self, timer: Timer | None = None) -> None:
+        self.tickets = Timers(timer or a_timer())
+        self.machine, self.queue, self.functions = Service(), Service(), Service()
+        self.case = RelayCase(
+            self.tickets,  # type: ignore[arg-type]
+            self.machine,
+            self.queue,
+            self.functions,
+            SETTINGS,
+            Clock().now,
+        )
+
+
+def a_timer(
+    phase: Phase = Phase.FIRST_RESPONSE,
+    armed: Armed | None = None,
+    *,
+    seq: int = 2,
+    awake: bool = True,
+    wake_in: timedelta | None = timedelta(seconds=90),
+) -> Timer:
+    return Timer(
+        number=NUMBER,
+        gen=3,
+        seq=seq,
+        phase=phase,
+        next_wake=START + wake_in if wake_in is not None else None,
+        armed=armed,
+        awake_since=START if awake else None,
+    )
+
+
+# -------------------------------------------------------------------------------- the workflow
+
+
+def test_a_ticket_without_a_workflow_gets_one_that_knows_how_long_to_sleep() -> None:
+    relay = Relay(a_timer(Phase.ACKNOWLEDGEMENT, seq=1))
+    relay.case.follow(Moved(NUMBER))
+    [(operation, given)] = relay.machine.calls
+    assert operation == "start_execution"
+    assert given["name"] == f"{NUMBER}-3"
+    assert given["stateMachineArn"] == SETTINGS.ticket_machine_arn
+    assert json.loads(given["input"]) == {
+        "ticket": NUMBER,
+        "gen": 3,
+        "seq": 1,
+        "phase": "acknowledgement",
+        "wait": 90,
+    }
+
+
+@pytest.mark.parametrize(
+    ("wake_in", "wait"),
+    [
+        (timedelta(milliseconds=1), 1),
+        (timedelta(seconds=1, milliseconds=1), 2),
+        (timedelta(seconds=-5), 1),
+        (timedelta(0), 1),
+        (None, 90 * 86_400),
+    ],
+)
+def test_a_workflow_never_wakes_before_its_time_nor_sleeps_no_time(
+    wake_in: timedelta | None, wait: int
+) -> None:
+    relay = Relay(a_timer(wake_in=wake_in))
+    relay.case.signal(NUMBER)
+    assert json.loads(relay.machine.calls[0][1]["input"])["wait"] == wait
+
+
+def test_a_workflow_that_was_started_before_is_not_started_again() -> None:
+    relay = Relay()
+    relay.machine.fault = Exceptions.ExecutionAlreadyExists()
+    relay.case.signal(NUMBER)
+    assert len(relay.machine.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "timer",
+    [
+        a_timer(awake=False),
+        a_timer(armed=Armed("token", 2, Phase.FIRST_RESPONSE)),
+        a_timer(armed=Armed("token", 2, Phase.FIRST_RESPONSE), awake=False),
+    ],
+    ids=["no marker", "armed for this seq", "asleep"],
+)
+def test_a_workflow_that_sleeps_until_the_right_time_is_let_be(timer: Timer) -> None:
+    relay = Relay(timer)
+    relay.case.signal(NUMBER)
+    assert relay.machine.calls == []
+
+
+@pytest.mark.parametrize("phase", FOLLOWS)
+def test_a_wait_that_ended_as_it_should_goes_on_to_its_successor(phase: Phase) -> None:
+    relay = Relay(a_timer(FOLLOWS[phase], Armed("token", 1, phase)))
+    relay.case.signal(NUMBER)
+    [(operation, given)] = relay.machine.calls
+    assert (operation, given["taskToken"]) == ("send_task_success", "token")
+    assert json.loads(given["output"])["phase"] == FOLLOWS[phase]
+
+
+@pytest.mark.parametrize(
+    ("slept_in", "now"),
+    [
+        (Phase.RESOLUTION, Phase.RESOLUTION),  # a rung moved earlier
+        (Phase.ACKNOWLEDGEMENT, Phase.RESOLUTION),  # answered before it was acknowledged
+        (Phase.CALLBACK, Phase.RESOLUTION),  # reopened
+        (Phase.CALLBACK, Phase.CLOSED),  # withdrawn
+    ],
+)
+def test_a_wait_that_ended_in_any_other_way_is_told_to_look(slept_in: Phase, now: Phase) -> None:
+    relay = Relay(a_timer(now, Armed("token", 1, slept_in)))
+    relay.case.signal(NUMBER)
+    [(operation, given)] = relay.machine.calls
+    assert (operation, given["taskToken"], given["error"]) == (
+        "send_task_failure",
+        "token",
+        MOVED,
+    )
+
+
+@pytest.mark.parametrize(
+    "gone", [Exceptions.TaskTimedOut, Exceptions.TaskDoesNotExist, Exceptions.InvalidToken]
+)
+@pytest.mark.parametrize("phase", [Phase.FIRST_RESPONSE, Phase.RESOLUTION])
+def test_a_wait_that_is_over_already_needs_no_waking(gone: type[Exception], phase: Phase) -> None:
+    relay = Relay(a_timer(phase, Armed("token", 1, Phase.FIRST_RESPONSE)))
+    relay.machine.fault = gone()
+    relay.case.signal(NUMBER)
+    assert len(relay.machine.calls) == 1
+
+
+def test_a_service_that_does_not_take_a_signal_is_heard_of() -> None:
+    relay = Relay(a_timer(Phase.RESOLUTION, Armed("token", 1, Phase.FIRST_RESPONSE)))
+    relay.machine.fault = ConnectionError("down")
+    with pytest.raises(ConnectionError):
+        relay.case.signal(NUMBER)
+
+
+def test_a_closed_ticket_is_woken_once_more_and_put_to_rest() -> None:
+    relay = Relay(a_timer(Phase.CLOSED, Armed("token", 1, Phase.SURVEY), wake_in=None))
+    relay.case.signal(NUMBER)
+    assert [operation for operation, _ in relay.machine.calls] == ["send_task_success"]
+    assert relay.tickets.rested == [(NUMBER, 3, 2)]
+
+
+def test_a_ticket_that_goes_on_is_not_put_to_rest() -> None:
+    relay = Relay(a_timer(Phase.SURVEY, Armed("token", 1, Phase.CALLBACK)))
+    relay.case.signal(NUMBER)
+    assert relay.tickets.rested == []
+
+
+# -------------------------------------------------------------------------------- the queues
+
+
+def happened(life: Life) -> Happened:
+    """The hint of the last event of the last change."""
+    return Happened(NUMBER, codec.encode(life.last.events[-1]))
+
+
+def jobs(relay: Relay) -> list[dict[str, Any]]:
+    found = []
+    for operation, given in relay.queue.calls:
+        assert operation == "send_message_batch"
+        assert given["QueueUrl"] == SETTINGS.mail_queue_url
+        assert len({entry["Id"] for entry in given["Entries"]}) == len(given["Entries"])
+        found += [json.loads(entry["MessageBody"]) for entry in given["Entries"]]
+    return found
+
+
+def assignments(relay: Relay) -> list[dict[str, Any]]:
+    for operation, given in relay.functions.calls:
+        assert (operation, given["InvocationType"]) == ("invoke", "Event")
+        assert given["FunctionName"] == SETTINGS.assigner_function
+    return [json.loads(given["Payload"]) for _, given in relay.functions.calls]
+
+
+def test_an_opened_ticket_is_acknowledged_and_offered_to_agents(life: Life) -> None:
+    relay = Relay()
+    relay.case.follow(happened(life.open()))
+    assert jobs(relay) == [
+        {"number": NUMBER, "event": 1, "template": "acknowledgement", "audience": "customer"}
+    ]
+    assert assignments(relay) == [{"ticket": NUMBER}]
+
+
+def test_a_job_carries_no_personal_data(life: Life) -> None:
+    relay = Relay()
+    relay.case.follow(happened(life.open().reply()))
+    assert [set(job) for job in jobs(relay)] == [{"number", "event", "template", "audience"}]
+
+
+def test_a_ticket_that_is_queued_again_is_offered_again(life: Life) -> None:
+    relay = Relay()
+    relay.case.follow(happened(life.open().assign().reassign(None)))
+    assert (jobs(relay), assignments(relay)) == ([], [{"ticket": NUMBER}])
+
+
+def test_a_note_moves_nothing(life: Life) -> None:
+    relay = Relay()
+    relay.case.follow(happened(life.open().note()))
+    assert relay.queue.calls == relay.functions.calls == relay.machine.calls == []
+
+
+def test_a_breach_is_told_to_everybody_whom_the_ladder_names(life: Life) -> None:
+    relay = Relay()
+    life.open(contact=BY_PHONE).wait(minutes=29).wake().wait(minutes=1).wake()
+    relay.case.follow(happened(life))
+    assert [(job["template"], job["audience"]) for job in jobs(relay)] == [
+        ("breach", "agent"),
+        ("breach", "supervisor"),
+    ]
+    assert len(relay.queue.calls) == 1
+
+
+def test_a_message_that_the_queue_did_not_take_comes_again(life: Life) -> None:
+    relay = Relay()
+    relay.queue.answer = {"Failed": [{"Id": "0", "Code": "InternalError"}]}
+    with pytest.raises(RuntimeError, match="1 messages"):
+        relay.case.follow(happened(life.open()))
+    assert relay.functions.calls == [], "the record comes again whole"
+
+
+def test_an_agent_with_room_lets_the_queue_of_the_team_drain() -> None:
+    relay = Relay()
+    relay.case.follow(Freed("complaints"))
+    assert assignments(relay) == [{"team": "complaints"}]
+
+
+def test_a_record_set_aside_keeps_its_keys_and_nothing_of_its_content(life: Life) -> None:
+    relay = Relay()
+    opened = record("INSERT", codec.event_item(NUMBER, life.open().events[0]))
+    relay.case.dead_letter(opened, "KeyError")
+    [(operation, given)] = relay.queue.calls
+    assert (operation, given["QueueUrl"]) == ("send_message", SETTINGS.dead_letter_queue_url)
+    assert json.loads(given["MessageBody"]) == {
+        "keys": {"pk": {"S": keys.ticket_pk(NUMBER)}, "sk": {"S": "EVENT#000001"}},
+        "sequence": "111",
+        "fault": "KeyError",
+    }
+
+
+def test_even_a_record_that_is_no_record_can_be_set_aside() -> None:
+    relay = Relay()
+    relay.case.dead_letter({}, "KeyError")
+    assert json.loads(relay.queue.calls[0][1]["MessageBody"])["fault"] == "KeyError"
+
+
+# -------------------------------------------------------------------------------- names
+
+
+def test_an_execution_is_named_by_its_ticket_and_generation() -> None:
+    assert ticket_of_execution(execution_name(NUMBER, 12)) == (NUMBER, 12)
+
+
+@pytest.mark.parametrize("name", ["", "by-hand", "7", "-7", NUMBER])
+def test_an_execution_that_somebody_started_by_hand_is_no_tickets(name: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
+        ticket_of_execution(name)

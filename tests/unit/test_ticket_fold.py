@@ -1,0 +1,574 @@
+"""A ticket's life as stories, and what holds after every event of any life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from redress.rules import clocks, ticket
+from redress.rules.clocks import Action, ClockName, ClockState
+from redress.rules.errors import NotAllowedNow
+from redress.rules.plan import Plan
+from redress.rules.ticket import Event, EventType, Phase, Role, State
+from redress.store import codec
+from tests.builders import BY_MAIL, BY_PHONE, LIN, MEI, START, Clock, Life
+
+HOUR = 3600
+DAY = 86_400
+
+
+def fired(life: Life) -> list[tuple[str, str]]:
+    """Every rung that has acted: its clock and what it did."""
+    return [
+        (event.data["clock"], event.data["action"])
+        for event in life.events
+        if event.type is EventType.RUNG_FIRED
+    ]
+
+
+# -------------------------------------------------------------------------------- opening
+
+
+def test_a_complaint_begins_with_all_its_promises_at_once(life: Life) -> None:
+    ticket = life.open("complaint").ticket
+    assert {name: clock.due_at - START for name, clock in ticket.clocks.items()} == {
+        ClockName.ACKNOWLEDGEMENT: timedelta(minutes=5),
+        ClockName.REACTION: timedelta(minutes=30),
+        ClockName.FIRST_RESPONSE: timedelta(hours=24),
+        ClockName.RESOLUTION: timedelta(hours=48),
+    }
+    assert (ticket.team, ticket.priority) == ("complaints", "high")
+    assert ticket.phase is Phase.ACKNOWLEDGEMENT
+
+
+def test_an_inquiry_promises_no_reaction(life: Life) -> None:
+    assert ClockName.REACTION not in life.open("inquiry").ticket.clocks
+
+
+def test_who_left_only_a_phone_number_is_acknowledged_at_once(life: Life) -> None:
+    ticket = life.open(contact=BY_PHONE).ticket
+    acknowledgement = ticket.clocks[ClockName.ACKNOWLEDGEMENT]
+    assert ticket.acknowledged_at == START
+    assert (acknowledgement.state, acknowledgement.missed) == (ClockState.STOPPED, False)
+    assert ticket.phase is Phase.FIRST_RESPONSE
+
+
+def test_a_mail_accepted_late_misses_the_acknowledgement_and_is_kept_once(life: Life) -> None:
+    life.open().wait(seconds=301).acknowledge()
+    assert life.ticket.clocks[ClockName.ACKNOWLEDGEMENT].missed
+    assert life.wait(seconds=1).acknowledge().ticket.acknowledged_at == START + timedelta(
+        seconds=301
+    )
+    assert len(life.events) == 2
+
+
+def test_an_acknowledgement_is_no_response(life: Life) -> None:
+    running = life.open().acknowledge().ticket.clocks
+    assert running[ClockName.REACTION].state is ClockState.RUNNING
+    assert running[ClockName.FIRST_RESPONSE].state is ClockState.RUNNING
+
+
+def test_an_acknowledgement_that_never_goes_out_reaches_the_supervisor(life: Life) -> None:
+    life.open().wait(seconds=300).wake()
+    assert fired(life) == [("acknowledgement", "breach")]
+    assert life.ticket.escalation == Role.SUPERVISOR
+
+
+# -------------------------------------------------------------------------------- responding
+
+
+def test_progress_is_a_reaction_but_not_yet_the_first_response(life: Life) -> None:
+    told = life.open().wait(minutes=30).tell_progress().ticket
+    assert told.clocks[ClockName.REACTION].state is ClockState.STOPPED
+    assert not told.clocks[ClockName.REACTION].missed
+    assert told.clocks[ClockName.FIRST_RESPONSE].state is ClockState.RUNNING
+    assert told.state is State.NEW
+
+
+def test_a_reply_at_the_due_instant_keeps_the_promise_and_one_after_it_misses_it() -> None:
+    in_time = Life(Clock()).open().wait(hours=24).reply().ticket
+    late = Life(Clock()).open().wait(hours=24, milliseconds=1).reply().ticket
+    assert not in_time.clocks[ClockName.FIRST_RESPONSE].missed
+    assert late.clocks[ClockName.FIRST_RESPONSE].missed
+
+
+def test_a_note_inside_answers_nobody(life: Life) -> None:
+    before = life.open().acknowledge().ticket
+    after = life.wait(hours=1).note().ticket
+    assert (after.clocks, after.state, after.replies) == (before.clocks, State.NEW, 0)
+
+
+def test_waiting_for_the_customer_pauses_the_resolution(life: Life) -> None:
+    waiting = life.open().wait(hours=1).reply(wait_for_customer=True).ticket
+    assert waiting.clocks[ClockName.RESOLUTION].state is ClockState.PAUSED
+    assert ticket.next_wake(life.acknowledge().ticket, life.plan) is None
+    life.wait(days=30).wake()
+    assert fired(life) == []
+    resumed = life.write().ticket.clocks[ClockName.RESOLUTION]
+    assert life.ticket.state is State.OPEN
+    assert resumed.due_at == life.clock.moment + timedelta(hours=47)
+
+
+def test_a_message_left_unanswered_is_no_pause(life: Life) -> None:
+    """The clock runs from the customer's word on, not from when somebody reads it."""
+    life.open().reply(wait_for_customer=True).wait(hours=10).write().wait(hours=5)
+    life.reply(wait_for_customer=True)
+    assert life.ticket.clocks[ClockName.RESOLUTION].consumed_s == 5 * HOUR
+
+
+def test_asking_once_more_while_waiting_goes_on_waiting(life: Life) -> None:
+    life.open().wait(hours=1).reply(wait_for_customer=True).wait(hours=9)
+    again = life.reply(wait_for_customer=True).ticket
+    assert again.state is State.WAITING
+    assert again.clocks[ClockName.RESOLUTION].consumed_s == HOUR
+    assert again.replies == 2
+
+
+def test_an_answer_that_waits_for_nothing_ends_the_wait(life: Life) -> None:
+    life.open().wait(hours=1).reply(wait_for_customer=True).wait(hours=9)
+    going = life.reply().ticket
+    assert going.state is State.OPEN
+    assert going.clocks[ClockName.RESOLUTION].due_at == life.clock.moment + timedelta(hours=47)
+
+
+def test_resolving_while_waiting_keeps_the_promise_that_stood_still(life: Life) -> None:
+    life.open().wait(hours=1).reply(wait_for_customer=True).wait(days=20)
+    resolution = life.resolve().ticket.clocks[ClockName.RESOLUTION]
+    assert resolution.consumed_s == HOUR
+    assert not resolution.missed
+
+
+# -------------------------------------------------------------------------------- the ladder
+
+
+def test_an_unanswered_complaint_climbs_from_agent_to_supervisor_to_manager(life: Life) -> None:
+    life.open("complaint").acknowledge().assign()
+    life.sleep_through(START + timedelta(hours=36))
+    first_response = [
+        (event.at - START, event.data["action"], event.data["notify"])
+        for event in life.events
+        if event.type is EventType.RUNG_FIRED and event.data["clock"] == "first_response"
+    ]
+    assert first_response == [
+        (timedelta(hours=12), "remind", ["agent"]),
+        (timedelta(hours=19.2), "remind", ["agent"]),
+        (timedelta(hours=24), "breach", ["agent", "supervisor"]),
+        (timedelta(hours=36), "escalate", ["manager"]),
+    ]
+    assert life.ticket.escalation == Role.MANAGER
+
+
+def test_rungs_that_fall_together_fire_in_order_in_one_change(life: Life) -> None:
+    """The workflow was down for two days: one wake, every rung once, as they fell due."""
+    life.open("complaint").wait(hours=48).wake()
+    happened = life.last.events
+    assert [event.number for event in happened] == list(range(2, 2 + len(happened)))
+    due = [event.data["due_at"] for event in happened]
+    assert due == sorted(due)
+    assert {event.at for event in happened} == {life.clock.moment}
+    assert fired(life) == [
+        ("acknowledgement", "breach"),
+        ("reaction", "remind"),
+        ("reaction", "remind"),
+        ("reaction", "breach"),
+        ("reaction", "escalate"),
+        ("first_response", "remind"),
+        ("first_response", "remind"),
+        ("resolution", "remind"),  # at the same time as the next: lower rungs come first
+        ("first_response", "breach"),
+        ("first_response", "escalate"),
+        ("resolution", "remind"),
+        ("resolution", "breach"),
+    ]
+    assert life.wake().last.events == happened, "a second look finds nothing due"
+
+
+def test_what_was_done_in_time_is_not_reminded_of(life: Life) -> None:
+    life.open().acknowledge().tell_progress().wait(hours=1).reply()
+    life.sleep_through(START + timedelta(hours=47))
+    assert {clock for clock, _ in fired(life)} == {"resolution"}
+
+
+# -------------------------------------------------------------------------------- the callback
+
+
+def test_the_third_unanswered_mail_closes_the_ticket_as_unconfirmed(life: Life) -> None:
+    life.open().acknowledge().resolve()
+    resolved = life.clock.moment
+    attempts = [life.ticket.callback_attempts]
+    for day in (1, 2, 3):
+        life.sleep_through(resolved + timedelta(days=day))
+        attempts.append(life.ticket.callback_attempts)
+    assert attempts == [1, 2, 3, 3]
+    assert fired(life) == [
+        ("callback", "ask_again"),
+        ("callback", "ask_again"),
+        ("callback", "close"),
+    ]
+    assert (life.ticket.state, life.ticket.closure) == (State.CLOSED, "unconfirmed")
+    assert life.ticket.closed_at == resolved + timedelta(days=3)
+
+
+def test_a_callback_by_phone_is_a_task_that_climbs_the_ladder(life: Life) -> None:
+    life.open(contact=BY_PHONE).resolve()
+    assert life.ticket.callback_attempts == 0
+    assert ticket.next_due(life.ticket) == life.clock.moment + timedelta(days=1)
+    life.sleep_through(life.clock.moment + timedelta(days=2))
+    assert fired(life) == [
+        ("callback", "remind"),
+        ("callback", "remind"),
+        ("callback", "breach"),
+        ("callback", "escalate"),
+    ]
+    assert life.ticket.state is State.RESOLVED, "nobody has called: it stays a task"
+
+
+def test_three_calls_without_an_answer_close_the_ticket_as_unconfirmed(life: Life) -> None:
+    life.open(contact=BY_PHONE).resolve().call("no_answer").call("no_answer")
+    assert life.ticket.state is State.RESOLVED
+    life.call("no_answer")
+    assert (life.ticket.state, life.ticket.closure) == (State.CLOSED, "unconfirmed")
+
+
+def test_a_call_that_confirms_opens_the_survey(life: Life) -> None:
+    life.open(contact=BY_PHONE).resolve().call("confirmed")
+    assert life.ticket.state is State.CONFIRMED
+    assert life.ticket.clocks[ClockName.CALLBACK].state is ClockState.STOPPED
+
+
+def test_who_is_dissatisfied_reopens_with_a_new_promise_and_a_raised_priority(
+    life: Life, plan: Plan
+) -> None:
+    life.open().acknowledge().assign(MEI.id).wait(hours=72).resolve().wait(hours=5).dispute()
+    reopened = life.ticket
+    resolution = reopened.clocks[ClockName.RESOLUTION]
+    assert reopened.state is State.OPEN
+    assert (resolution.started_at, resolution.state, resolution.fired) == (
+        life.clock.moment,
+        ClockState.RUNNING,
+        0,
+    )
+    assert resolution.due_at == life.clock.moment + timedelta(hours=48)
+    assert reopened.priority == plan.reopened_priority
+    assert (reopened.round, reopened.callback_attempts) == (2, 0)
+    assert (reopened.assignee, reopened.preferred) == (None, MEI.id)
+
+
+def test_a_dispute_after_the_confirmation_ends_the_survey_too(life: Life) -> None:
+    life.open().acknowledge().resolve().confirm().dispute()
+    assert life.ticket.clocks[ClockName.SURVEY].state is ClockState.CANCELLED
+    life.assign().resolve().wait(hours=2).confirm()
+    survey = life.ticket.clocks[ClockName.SURVEY]
+    assert (survey.state, survey.started_at) == (ClockState.RUNNING, life.clock.moment)
+
+
+def test_the_second_resolution_asks_anew_and_has_its_own_round(life: Life) -> None:
+    life.open().acknowledge().resolve().dispute().wait(hours=1).resolve(LIN)
+    resolution = life.ticket.resolution
+    assert resolution is not None
+    assert (resolution.round, resolution.by, resolution.contacts_after) == (2, LIN.id, 0)
+    assert life.ticket.callback_attempts == 1
+
+
+def test_words_after_the_resolution_are_counted_against_it(life: Life) -> None:
+    life.open().acknowledge().write().resolve().write().write()
+    resolution = life.ticket.resolution
+    assert resolution is not None
+    assert resolution.contacts_after == 2
+    assert life.ticket.state is State.RESOLVED, "a bare word does not reopen (H6)"
+
+
+# -------------------------------------------------------------------------------- the end
+
+
+def test_feedback_closes_with_its_answer_and_asks_nothing(life: Life) -> None:
+    life.open("feedback").acknowledge().resolve()
+    assert (life.ticket.state, life.ticket.closure) == (State.CLOSED, "answered")
+    assert ClockName.CALLBACK not in life.ticket.clocks
+    assert ticket.next_wake(life.ticket, life.plan) is None
+
+
+def test_the_survey_is_sent_after_an_hour_and_ends_by_itself_after_a_week(life: Life) -> None:
+    life.open().acknowledge().resolve().confirm()
+    confirmed = life.clock.moment
+    life.sleep_through(confirmed + timedelta(hours=1))
+    assert fired(life) == [("survey", "invite")]
+    life.sleep_through(confirmed + timedelta(days=7))
+    assert (life.ticket.state, life.ticket.closure) == (State.CLOSED, "confirmed")
+    assert life.ticket.closed_at == confirmed + timedelta(days=7)
+
+
+def test_a_survey_answered_before_confirming_confirms(life: Life) -> None:
+    life.open().acknowledge().resolve().answer_survey()
+    assert [event.type for event in life.last.events] == [
+        EventType.CONFIRMED,
+        EventType.SURVEYED,
+        EventType.CLOSED,
+    ]
+    assert life.ticket.closure == "confirmed"
+    assert not life.ticket.clocks[ClockName.CALLBACK].missed
+    assert life.ticket.clocks[ClockName.CALLBACK].state is ClockState.STOPPED
+
+
+def test_a_withdrawn_ticket_keeps_and_misses_nothing(life: Life) -> None:
+    life.open().acknowledge().wait(days=9).withdraw()
+    ended = life.ticket.clocks
+    assert ended[ClockName.RESOLUTION].state is ClockState.CANCELLED
+    assert not any(clock.missed for clock in ended.values())
+    assert (life.ticket.closure, life.ticket.closed_at) == ("withdrawn", life.clock.moment)
+
+
+# -------------------------------------------------------------------------------- correcting
+
+
+def test_a_correction_plans_every_promise_anew_from_the_beginning(life: Life) -> None:
+    life.open("inquiry").acknowledge().wait(hours=4).reclassify("complaint")
+    corrected = life.ticket
+    assert {name: clock.due_at - START for name, clock in corrected.clocks.items()} == {
+        ClockName.ACKNOWLEDGEMENT: timedelta(minutes=5),
+        ClockName.REACTION: timedelta(minutes=30),
+        ClockName.FIRST_RESPONSE: timedelta(hours=24),
+        ClockName.RESOLUTION: timedelta(hours=48),
+    }
+    assert (corrected.kind, corrected.team, corrected.priority) == (
+        "complaint",
+        "complaints",
+        "high",
+    )
+
+
+def test_a_correction_keeps_the_pause(life: Life) -> None:
+    life.open("inquiry").wait(hours=1).reply(wait_for_customer=True).wait(hours=9)
+    life.reclassify("urgent").wait(hours=1).write()
+    resolution = life.ticket.clocks[ClockName.RESOLUTION]
+    assert resolution.due_at == life.clock.moment + timedelta(hours=23)
+
+
+def test_a_kind_without_a_reaction_promise_ends_it(life: Life) -> None:
+    life.open("complaint").wait(minutes=1).reclassify("inquiry")
+    assert life.ticket.clocks[ClockName.REACTION].state is ClockState.CANCELLED
+
+
+def test_a_correction_taken_back_promises_the_reaction_again(life: Life) -> None:
+    life.open("complaint").wait(minutes=1).reclassify("inquiry").wait(minutes=1)
+    reaction = life.reclassify("complaint").ticket.clocks[ClockName.REACTION]
+    assert reaction.state is ClockState.RUNNING
+    assert reaction.due_at == START + timedelta(minutes=30)
+
+
+def test_who_was_told_of_progress_is_promised_no_reaction_by_a_correction(life: Life) -> None:
+    life.open("inquiry").wait(minutes=1).tell_progress().wait(hours=1).reclassify("complaint")
+    reaction = life.ticket.clocks.get(ClockName.REACTION)
+    assert reaction is None or reaction.state is not ClockState.RUNNING
+    assert ("reaction", "breach") not in fired(life.wake())
+
+
+def test_a_breach_stays_recorded_when_the_kind_goes_back_and_forth(life: Life) -> None:
+    """Its miss was laid to whoever had it then: no second one is laid to another."""
+    life.open("complaint").acknowledge().wait(minutes=31).wake()
+    reaction = life.reclassify("inquiry").reclassify("complaint").ticket.clocks[ClockName.REACTION]
+    assert (reaction.state, reaction.breached) == (ClockState.RUNNING, True)
+
+
+def test_a_correction_after_the_answer_promises_no_reaction(life: Life) -> None:
+    life.open("inquiry").reply().wait(hours=1).reclassify("complaint")
+    assert ClockName.REACTION not in life.ticket.clocks
+
+
+# -------------------------------------------------------------------------------- who must act
+
+
+def test_a_ticket_waits_in_a_queue_for_its_staff_promise_that_is_due_first(life: Life) -> None:
+    due = [
+        ticket.next_due(life.open("complaint").acknowledge().ticket),
+        ticket.next_due(life.tell_progress().ticket),
+        ticket.next_due(life.reply().ticket),
+        ticket.next_due(life.resolve().ticket),
+    ]
+    assert due == [
+        START + timedelta(minutes=30),
+        START + timedelta(hours=24),
+        START + timedelta(hours=48),
+        None,
+    ]
+
+
+def test_only_a_person_makes_a_ticket_look_touched(life: Life) -> None:
+    life.open().assign().acknowledge().wait(days=9).wake()
+    assert life.ticket.touched == 1
+    assert life.ticket.version > 4
+    life.note()
+    assert life.ticket.touched == life.ticket.version
+
+
+PHASES = {
+    State.NEW: Phase.FIRST_RESPONSE,
+    State.OPEN: Phase.RESOLUTION,
+    State.WAITING: Phase.RESOLUTION,
+    State.RESOLVED: Phase.CALLBACK,
+    State.CONFIRMED: Phase.SURVEY,
+    State.CLOSED: Phase.CLOSED,
+}
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_state_says_what_the_workflow_awaits(
+    state: State, life_at: Callable[[State], Life]
+) -> None:
+    assert life_at(state).ticket.phase is PHASES[state]
+
+
+def test_a_history_without_an_event_is_no_ticket(plan: Plan) -> None:
+    with pytest.raises(ValueError, match="at least"):
+        ticket.fold([], plan)
+
+
+# -------------------------------------------------------------------------------- any life
+
+COMMANDS: dict[str, Callable[[Life], object]] = {
+    "acknowledge": Life.acknowledge,
+    "assign": Life.assign,
+    "reassign": lambda life: life.reassign("a-jun"),
+    "queue": lambda life: life.reassign(None),
+    "complaint": lambda life: life.reclassify("complaint"),
+    "inquiry": lambda life: life.reclassify("inquiry"),
+    "urgent": lambda life: life.reclassify("urgent"),
+    "feedback": lambda life: life.reclassify("feedback"),
+    "progress": Life.tell_progress,
+    "reply": Life.reply,
+    "ask": lambda life: life.reply(wait_for_customer=True),
+    "note": Life.note,
+    "write": Life.write,
+    "resolve": Life.resolve,
+    "no_answer": lambda life: life.call("no_answer"),
+    "called": lambda life: life.call("confirmed"),
+    "confirm": Life.confirm,
+    "dispute": Life.dispute,
+    "survey": Life.answer_survey,
+    "withdraw": Life.withdraw,
+    "wake": Life.wake,
+}
+MOVES = st.lists(
+    st.tuples(
+        st.sampled_from(sorted(COMMANDS)),
+        st.one_of(st.integers(0, 2 * HOUR), st.integers(0, 3 * DAY)),
+    ),
+    max_size=14,
+)
+KINDS_OF_LIFE = st.tuples(
+    st.sampled_from(["inquiry", "complaint", "urgent", "service_request", "feedback"]),
+    st.booleans(),
+)
+
+
+def lived(kind: str, by_mail: bool, moves: list[tuple[str, int]]) -> Life:
+    """A life of these steps; one that is not possible where the ticket stands is left out."""
+    life = Life(Clock()).open(kind, contact=BY_MAIL if by_mail else BY_PHONE)
+    for name, seconds in moves:
+        life.wait(seconds=seconds)
+        try:
+            COMMANDS[name](life)
+        except NotAllowedNow:
+            continue
+    return life
+
+
+@given(KINDS_OF_LIFE, MOVES)
+@settings(max_examples=150)
+def test_the_history_always_makes_the_ticket_that_is_stored(
+    kind: tuple[str, bool], moves: list[tuple[str, int]]
+) -> None:
+    """Also through the stored form: events and heads are read back as they were."""
+    life = lived(*kind, moves)
+    events: list[Event] = []
+    for change in life.changes:
+        events += [codec.event_of(codec.encode(event)) for event in change.events]
+        stored = codec.ticket_of(codec.encode(change.after))
+        assert stored == change.after == ticket.fold(events, life.plan)
+        assert stored.version == len(events)
+    assert [event.number for event in events] == list(range(1, len(events) + 1))
+
+
+@given(KINDS_OF_LIFE, MOVES)
+@settings(max_examples=150)
+def test_what_stands_in_a_ticket_never_contradicts_itself(
+    kind: tuple[str, bool], moves: list[tuple[str, int]]
+) -> None:
+    for change in lived(*kind, moves).changes:
+        now = change.after
+        resolution = now.clocks[ClockName.RESOLUTION]
+        assert (resolution.state is ClockState.PAUSED) == (now.state is State.WAITING)
+        if now.needs_agent:
+            assert resolution.state in (ClockState.RUNNING, ClockState.PAUSED)
+        if now.state is State.CLOSED:
+            assert ticket.next_wake(now, change.plan) is None
+            assert now.closure
+            assert now.closed_at
+        for name, clock in now.clocks.items():
+            assert clock.consumed_s >= 0
+            assert clock.started_at <= clock.anchor_at
+            assert clock.fired <= len(ticket.ladders(now, change.plan)[name])
+            if clock.state is ClockState.RUNNING:
+                left = clock.due_at - clock.anchor_at
+                assert left.total_seconds() == pytest.approx(clock.target_s - clock.consumed_s)
+
+
+@given(KINDS_OF_LIFE, MOVES)
+@settings(max_examples=150)
+def test_elapsed_time_never_goes_back_while_a_promise_lives(
+    kind: tuple[str, bool], moves: list[tuple[str, int]]
+) -> None:
+    """A reopened ticket makes a new promise (`started_at` moves on); any other only goes on."""
+    for change in lived(*kind, moves).changes[1:]:
+        before, moment = change.before, change.events[0].at
+        assert before is not None
+        for name, clock in before.clocks.items():
+            after = change.after.clocks[name]
+            if after.started_at == clock.started_at:
+                was = clocks.elapsed(clock, moment)
+                assert clocks.elapsed(after, moment) >= was - 1e-6
+
+
+@given(KINDS_OF_LIFE, MOVES)
+@settings(max_examples=100)
+def test_a_workflow_that_only_sleeps_and_wakes_comes_to_rest(
+    kind: tuple[str, bool], moves: list[tuple[str, int]]
+) -> None:
+    """Every wake acts on something and moves the next one on: it never spins."""
+    life = lived(*kind, moves)
+    most = sum(len(ladder) for ladder in ticket.ladders(life.ticket, life.plan).values())
+    for _ in range(most + 1):
+        wake = ticket.next_wake(life.ticket, life.plan)
+        if wake is None:
+            break
+        life.clock.moment = max(life.clock.moment, wake)
+        before = life.ticket.version
+        assert life.wake().ticket.version > before
+        later = ticket.next_wake(life.ticket, life.plan)
+        assert later is None or later > life.clock.moment
+    assert ticket.next_wake(life.ticket, life.plan) is None
+
+
+@given(KINDS_OF_LIFE, MOVES)
+@settings(max_examples=100)
+def test_each_rung_acts_once_between_two_plans_of_its_promise(
+    kind: tuple[str, bool], moves: list[tuple[str, int]]
+) -> None:
+    acted: set[tuple[str, int]] = set()
+    for event in lived(*kind, [*moves, ("wake", 0), ("wake", 0)]).events:
+        if event.type in (EventType.RECLASSIFIED, EventType.DISPUTED, EventType.RESOLVED):
+            acted.clear()
+        if event.type is EventType.RUNG_FIRED:
+            rung = (event.data["clock"], event.data["rung"])
+            assert rung not in acted
+            acted.add(rung)
+
+
+def test_asking_again_counts_as_an_attempt(life: Life) -> None:
+    life.open().acknowledge().resolve().wait(days=1).wake()
+    assert life.last.events[-1].data["action"] == Action.ASK_AGAIN
+    assert life.ticket.callback_attempts == 2
