@@ -75,12 +75,23 @@ lint: .venv/ready ## Style and common mistakes
 	ruff format --check .
 
 types: .venv/ready ## Strict types
-	mypy layers/core/redress functions local
+	mypy layers/core/redress local
+	@# One by one: each function's folder is its own import path, and each has a module called app.
+	@for function in functions/*/; do MYPYPATH=$$function mypy $$function; done
+
+# Not asked of this template, with the reason:
+#   ES2000, WS2002  logs and traces of the API would record paths, and a path holds a link's secret
+#   ES6000          of dead-letter queues: theirs is an alarm
+#   ES7000          an email subscription of the operators
+#   ES1001          of queues' mappings: a queue sets aside by its own redrive policy
+#   WS1004          knows log groups by the function's logical id only; tests/template checks them
+NOT_ASKED := ES2000 WS2002 ES6000 ES7000 ES1001 WS1004
 
 template: .venv/ready ## The template, for CloudFormation, SAM and Lambda; the state machines
-	cfn-lint --append-rules cfn_lint_serverless.rules --template template.yaml
+	cfn-lint --append-rules cfn_lint_serverless.rules --template template.yaml --ignore-checks $(NOT_ASKED)
 	sam validate --lint --template-file template.yaml
-	@for machine in statemachines/*.asl.json; do statelint "$$machine"; done
+	@# FLOAT: a whole BackoffRate is one to AWS.
+	@for machine in statemachines/*.asl.json; do statelint --ignore=FLOAT "$$machine"; done
 
 # The fast ones side by side; those with a cloud of their own one after the other.
 test: test-fast install ## All tests

@@ -6,9 +6,13 @@ It listens on 127.0.0.1 only. `python -m local.stack up` starts it in the backgr
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
+from local.faults import App, FaultSwitch, Receive, Scope, Send
 from local.patches import WrongEmulator, apply_all, check_version
 from local.patches.checking import NotAsExpected
 
@@ -67,11 +71,36 @@ def main() -> int:
         return 2
     from ministack import app
 
-    from local.faults import FaultSwitch
-
-    app.app = FaultSwitch(app.app)
+    app.app = end_at_once(FaultSwitch(app.app))
     app.main()
     return 0
+
+
+def end_at_once(app: App) -> App:
+    """Ends the process as soon as the server has shut down.
+
+    The interpreter would wait for the threads of tasks that still run, while executions that fail
+    meanwhile start new ones: with open tickets that takes long.
+    """
+
+    async def ending(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: MutableMapping[str, Any]) -> None:
+            await send(message)
+            if message["type"] == "lifespan.shutdown.complete":
+                end()
+
+        await app(scope, receive, sending if scope["type"] == "lifespan" else send)
+
+    return ending
+
+
+def end() -> None:
+    """Ends this process, and the functions' processes with it."""
+    from ministack.core import lambda_runtime
+
+    lambda_runtime.reset()
+    logging.shutdown()
+    os._exit(0)
 
 
 if __name__ == "__main__":

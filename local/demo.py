@@ -25,9 +25,11 @@ from rich.text import Text
 
 from local import stack
 from local.doors import DoorError, Staff, sign_in, wait_for
-from local.story import Scene, World, scenes
+from local.story import Reader, Scene, World, scenes
 
 PACE = 3600
+DIRECTORY = stack.DIRECTORY / "demo"
+"""Of its own: the demo leaves a cloud that `make up` started alone."""
 HAPPY_PATH = 6
 _COLOURS = {
     "urgent": "bright_red",
@@ -45,8 +47,8 @@ _SIGNS = {"for": "+", "against": "-"}
 class Timeline:
     """Reads every ticket of the story again and again, and prints what has happened since."""
 
-    def __init__(self, console: Console, manager: Staff) -> None:
-        self._console, self._manager = console, manager
+    def __init__(self, console: Console, reader: Reader) -> None:
+        self._console, self._reader = console, reader
         self._titles: dict[str, str] = {}
         self._seen: dict[str, int] = {}
         self._heads: dict[str, Any] = {}
@@ -80,7 +82,7 @@ class Timeline:
                 self._over.wait(0.4)
 
     def _look(self, number: str) -> None:
-        head = self._manager.read(number)
+        head = self._reader.read(number)
         self._heads[number] = head
         for event in head["timeline"][self._seen[number] :]:
             self._console.print(self._line(number, event))
@@ -153,8 +155,9 @@ def play(console: Console, running: stack.Outputs) -> dict[str, str]:
         for user, entry in running.staff.items()
     }
     manager = next(member for member in staff.values() if member.role == "manager")
-    timeline = Timeline(console, manager)
-    world = World(running.base_url, running.endpoint_url, staff, timeline.opened)
+    reader = Reader(manager)
+    timeline = Timeline(console, reader)
+    world = World(running.base_url, running.endpoint_url, staff, reader, timeline.opened)
     watcher = threading.Thread(target=timeline.watch, name="timeline")
     watcher.start()
     played: dict[str, str] = {}
@@ -264,7 +267,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     console = Console(highlight=False)
     began = time.monotonic()
-    running = stack.up(port=given.port, pace=given.pace, console=console)
+    running = stack.up(
+        port=given.port, pace=given.pace, console=console, directory=DIRECTORY
+    )
     try:
         console.print(f"up after {time.monotonic() - began:.0f} s; the story begins\n")
         play(console, running)
@@ -273,7 +278,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     finally:
         if not given.keep:
-            stack.down(console=console)
+            stack.down(console=console, directory=DIRECTORY)
     console.print(f"[bold green]demo: ok[/bold green] ({time.monotonic() - began:.0f} s)")
     return 0
 

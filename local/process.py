@@ -97,6 +97,7 @@ def start(
         raise CloudError(f"a cloud runs here already (process {running.pid}, port {running.port})")
     if _answers(port):
         raise CloudError(f"port {port} of 127.0.0.1 is taken; choose another one with --port")
+    directory = directory.resolve()
     temporary = directory / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)

@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
@@ -39,6 +41,7 @@ REGION = "us-east-1"
 KEY = "test"
 DIRECTORY = ROOT / ".local"
 PORT = 4566
+KEPT_BUILDS = 4
 # What a deployment is made of; a change of anything else needs no new build.
 SOURCES = ("template.yaml", "functions", "layers", "statemachines")
 
@@ -136,20 +139,28 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def build(directory: Path = DIRECTORY) -> Path:
-    """Runs `sam build` unless the sources are those of the last build. Its folder."""
+    """Runs `sam build` unless these sources were built before. The folder of what was built.
+
+    Each state of the sources has a folder of its own, so that a deployment can go on while the
+    next build is under way. The last few are kept.
+    """
     target = architecture()
-    built = directory / "build"
-    record = directory / "build.fingerprint"
+    builds = directory / "builds"
     with _alone(directory / "build.lock"):
-        wanted = fingerprint(target)
-        if record.exists() and record.read_text() == wanted and built.exists():
-            return built
-        record.unlink(missing_ok=True)
-        command = ["sam", "build", "--template-file", str(ROOT / "template.yaml")]
-        command += ["--base-dir", str(ROOT), "--build-dir", str(built)]
-        command += ["--parameter-overrides", f"Architecture={target}"]
-        _run(command, directory / "build.log", _tools() | {"ARCHITECTURE": target})
-        record.write_text(wanted)
+        built = builds / fingerprint(target)[:16]
+        if not built.exists():
+            started = builds / "started"
+            shutil.rmtree(started, ignore_errors=True)
+            command = ["sam", "build", "--template-file", str(ROOT / "template.yaml")]
+            command += ["--base-dir", str(ROOT), "--build-dir", str(started)]
+            command += ["--parameter-overrides", f"Architecture={target}"]
+            _run(command, directory / "build.log", _tools() | {"ARCHITECTURE": target})
+            started.rename(built)
+        os.utime(built)
+        folders = [entry for entry in builds.iterdir() if entry.is_dir()]
+        by_use = sorted(folders, key=lambda folder: folder.stat().st_mtime)
+        for old in by_use[:-KEPT_BUILDS]:
+            shutil.rmtree(old)
     return built
 
 
@@ -184,6 +195,19 @@ def allow_sender(cloud: Cloud) -> None:
     mail = client(cloud, "sesv2")
     with contextlib.suppress(mail.exceptions.AlreadyExistsException):
         mail.create_email_identity(EmailIdentity=given["SenderAddress"])
+
+
+def verify_sender(cloud: Cloud) -> None:
+    """Makes the template's sender a verified identity, as an operator does once on AWS."""
+    parameters = client(cloud, "cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
+    sender = next(
+        pair["ParameterValue"]
+        for pair in parameters["Parameters"]
+        if pair["ParameterKey"] == "SenderAddress"
+    )
+    mail = client(cloud, "sesv2")
+    with contextlib.suppress(mail.exceptions.AlreadyExistsException):
+        mail.create_email_identity(EmailIdentity=sender)
 
 
 def _tools() -> dict[str, str]:
@@ -368,6 +392,7 @@ def install(
     with _step(console, "deployed"):
         stack = deploy(cloud, built, parameters)
         address = publish_address(cloud, stack)
+        verify_sender(cloud)
         allow_sender(cloud)
     with _step(console, "functions started"):
         warm(cloud)
@@ -421,7 +446,7 @@ def down(console: Console | None = None, directory: Path = DIRECTORY) -> None:
         console.print("stopped" if cloud else "no cloud runs")
 
 
-def show(outputs: Outputs, console: Console) -> None:
+def show(outputs: Outputs, console: Console, directory: Path = DIRECTORY) -> None:
     """Prints where everything is, and who may sign in."""
     base, cloud = outputs.base_url, outputs.endpoint_url
     addresses = {
@@ -430,7 +455,7 @@ def show(outputs: Outputs, console: Console) -> None:
         "staff API": f"{base}/staff/openapi.json",
         "mail that went out": f"{cloud}/_ministack/ses/messages",
         "AWS APIs": f"{cloud} (key and secret: {KEY})",
-        "all outputs, passwords": str(DIRECTORY / "outputs.json"),
+        "all outputs, passwords": str(directory / "outputs.json"),
     }
     console.print()
     for what, where in addresses.items():
@@ -443,8 +468,8 @@ def show(outputs: Outputs, console: Console) -> None:
         row = (email, member["name"], member["groups"][0], member["team"], languages)
         people.add_row(*row, member["password"])
     console.print()
-    # Wider than a small window, so that passwords can be copied: they wrap there, and are not cut.
-    console.print(people, width=max(console.width, 120), crop=False)
+    # In a narrow window lines wrap, but passwords are not cut.
+    Console(file=console.file, width=max(console.width, 120)).print(people)
 
 
 def main() -> int:
@@ -455,17 +480,31 @@ def main() -> int:
     start.add_argument(
         "--pace", type=int, help="let the plan's times pass this many times faster (for demos)"
     )
-    actions.add_parser("down", help="stop; nothing is kept")
+    end = actions.add_parser("down", help="stop; nothing is kept")
+    for action in (start, end):
+        action.add_argument(
+            "--directory",
+            type=Path,
+            default=DIRECTORY,
+            help="where its logs and outputs are: one cloud for each (default .local)",
+        )
     options = parser.parse_args()
-    say = Console()
+    console = Console()
     try:
         if options.action == "up":
-            show(up(options.port, options.pace, say), say)
+            outputs = up(options.port, options.pace, console, options.directory)
+            show(outputs, console, options.directory)
         else:
-            down(say)
+            down(console, options.directory)
     except (CloudError, StackError) as error:
-        say.print("[red]Failed:[/] ", end="")
-        say.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        console.print("[red]Failed:[/] ", end="")
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        return 1
+    except (BotoCoreError, ClientError, OSError) as error:
+        log = options.directory / "cloud.log"
+        console.print("[red]Failed:[/] the cloud does not answer as it should: ", end="")
+        ending = f"{error}\nIts log, {log}, ends with:\n{process.tail(log)}"
+        console.print(ending, markup=False, highlight=False, soft_wrap=True)
         return 1
     return 0
 

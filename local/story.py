@@ -7,6 +7,7 @@ back; a broken promise raises DoorError naming it. Times are those of the paced 
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +30,32 @@ PATIENCE_S = 20.0
 TIMER_BOUND_S = 5.0
 
 
+class Reader:
+    """Reads tickets through the staff API for all scenes and the timeline together.
+
+    A ticket is read anew when what is known of it is older than FRESH_S, however many ask.
+    """
+
+    FRESH_S = 0.7
+
+    def __init__(self, manager: Staff) -> None:
+        self._manager = manager
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._known: dict[str, tuple[float, Any]] = {}
+
+    def read(self, number: str) -> Any:
+        with self._lock:
+            own = self._locks.setdefault(number, threading.Lock())
+        with own:
+            at, found = self._known.get(number, (0.0, None))
+            if found is None or time.monotonic() - at > self.FRESH_S:
+                asked = time.monotonic()
+                found = self._manager.read(number)
+                self._known[number] = (asked, found)
+            return found
+
+
 @dataclass(frozen=True)
 class World:
     """Where the story plays: the doors, and who is on duty (by user name)."""
@@ -36,6 +63,7 @@ class World:
     base_url: str
     endpoint_url: str
     staff: dict[str, Staff]
+    reader: Reader
     opened: Callable[[str, str], None]
     """Called with a ticket's number and its scene's title as soon as the number is known."""
 
@@ -90,7 +118,7 @@ def agent_of(world: World, number: str) -> Staff:
     """Who got the ticket, once somebody did."""
 
     def assigned() -> str | None:
-        found: str | None = world.manager.read(number)["assignee"]
+        found: str | None = world.reader.read(number)["assignee"]
         return found
 
     return world.by_id(wait_for(assigned, f"{number} is assigned to an agent", PATIENCE_S))
@@ -107,7 +135,7 @@ def work_list_has(agent: Staff, number: str) -> None:
 
 def acknowledged(world: World, number: str) -> None:
     wait_for(
-        lambda: world.manager.read(number)["acknowledged_at"],
+        lambda: world.reader.read(number)["acknowledged_at"],
         f"{number} is acknowledged",
         PATIENCE_S,
     )
@@ -115,7 +143,7 @@ def acknowledged(world: World, number: str) -> None:
 
 def state_is(world: World, number: str, *states: str) -> Any:
     def there() -> Any:
-        found = world.manager.read(number)
+        found = world.reader.read(number)
         return found if found["state"] in states else None
 
     return wait_for(there, f"{number} is {' or '.join(states)}", PATIENCE_S)
@@ -177,7 +205,7 @@ def answered_in_time(world: World, title: str, submission: dict[str, Any], score
         **solved(submission["kind"]),
     )
     confirm_and_rate(world, receipt, score)
-    ticket = world.manager.read(receipt.number)
+    ticket = world.reader.read(receipt.number)
     expect(
         promise(ticket, "first_response") == "kept" and promise(ticket, "resolution") == "kept",
         f"{receipt.number}: first response and resolution in time",
@@ -194,11 +222,11 @@ def breached(world: World, title: str, submission: dict[str, Any]) -> str:
     receipt = start(world, title, submission, form=True)
     number = receipt.number
     wait_for(
-        lambda: "escalate" in fired(world.manager.read(number), "first_response"),
+        lambda: "escalate" in fired(world.reader.read(number), "first_response"),
         f"{number} climbs to the manager",
         60,
     )
-    ticket = world.manager.read(number)
+    ticket = world.reader.read(number)
     ladder = ["remind", "remind", "breach", "escalate"]
     for clock in ("reaction", "first_response"):
         expect(fired(ticket, clock) == ladder, f"{number}: each rung of {clock} fires once")
@@ -233,7 +261,7 @@ def disputed(world: World, title: str, submission: dict[str, Any]) -> str:
     state_is(world, number, "resolved")
     act_on_page(receipt, "dispute", {"text": "A voucher does not repair the machine."})
     reopened = wait_for(
-        lambda: _if(world.manager.read(number), lambda t: t["round"] == 2 and t["assignee"]),
+        lambda: _if(world.reader.read(number), lambda t: t["round"] == 2 and t["assignee"]),
         f"{number} is reopened and assigned again",
         PATIENCE_S,
     )

@@ -240,8 +240,9 @@ def _argument(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
 _TemplateLoader.add_multi_constructor("!", _argument)
 
 
+@cache
 def template() -> dict[str, Any]:
-    """`template.yaml` as it stands."""
+    """`template.yaml` as it stands, read once: not to be changed."""
     text = (ROOT / "template.yaml").read_text()
     read: dict[str, Any] = yaml.load(text, _TemplateLoader)  # noqa: S506 - a safe loader
     return read

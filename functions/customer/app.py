@@ -137,7 +137,7 @@ def guarded(render: Callable[[], Response[str]], back: str | None = None) -> Res
     known = status if texts.has("en", f"problem.{status}.title") else 500
     link = back if status in (409, 422) else None
     return page(
-        known, "problem.html", language_of_request(), headers, status=known, back=link
+        known, "problem.html", language_of_request(), headers, code=known, back=link
     )
 
 
@@ -345,7 +345,7 @@ def act(token: str, action: str) -> Response[str]:
 
 def _unknown() -> Response[str]:
     language = language_of_request()
-    return page(404, "problem.html", language, status=404, back=None)
+    return page(404, "problem.html", language, code=404, back=None)
 
 
 def _again(token: str, action: str, text: str, error: InvalidInput) -> Response[str]:

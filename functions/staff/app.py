@@ -322,4 +322,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if event.get("warm"):
         wiring.staff_cases()
         return {"warm": True}
-    return _resolve_event(event, context)
+    given: dict[str, Any] = _resolve_event(event, context)
+    return given

@@ -11,10 +11,12 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 import botocore.session
+import pynamodb.connection.base
 import pytest
 from botocore.config import Config
 from moto import mock_aws
@@ -136,9 +138,16 @@ def _wait(phase: Phase) -> dict[str, str]:
     raise LookupError(f"no state awaits {phase}")
 
 
+@cache
+def _session() -> botocore.session.Session:
+    """One for all tests: reading the description of the service is most of a client's making."""
+    return botocore.session.get_session()
+
+
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reaches a real account, or a cloud that an environment points to."""
+    monkeypatch.setattr(pynamodb.connection.base, "get_session", _session)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
@@ -148,7 +157,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _shop(engine: str, address: str | None) -> Iterator[Shop]:
     table = f"redress-{next(_names)}"
-    client = botocore.session.get_session().create_client(
+    client = _session().create_client(
         "dynamodb",
         region_name=REGION,
         endpoint_url=address,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
-from redress.rules.errors import KeyReused, NotFound, Unavailable
+from redress.rules.errors import KeyReused, NotFound, RedressError, Unavailable
 from redress.rules.lifecycle import Change
 from redress.store import codec, keys
 from redress.store.lean import LeanStore
@@ -111,16 +111,12 @@ def test_no_ticket_is_found_under_a_number_that_nobody_has(shop: Shop, way: str)
 
 
 @DOORS
-def test_a_ticket_is_not_opened_over_a_trace_of_another(shop: Shop, way: str) -> None:
-    """An event or a timer without a head: what no writer of ours leaves, but a person may."""
-    for sk in (keys.TIMER, keys.event_sk(1)):
-        stray = {"pk": {"S": keys.ticket_pk("R-00000-00001")}, "sk": {"S": sk}}
-        shop.client.put_item(TableName=shop.table, Item=stray)
-        before = shop.items()
-        with pytest.raises(NumberTaken):
-            door(shop, way).open(a_change(), "a key", "a print")
-        assert shop.items() == before
-        shop.client.delete_item(TableName=shop.table, Key=stray)
+def test_a_ticket_is_not_opened_over_the_timer_of_another(shop: Shop, way: str) -> None:
+    stray = {"pk": {"S": keys.ticket_pk("R-00000-00001")}, "sk": {"S": keys.TIMER}}
+    shop.client.put_item(TableName=shop.table, Item=stray)
+    with pytest.raises(NumberTaken):
+        door(shop, way).open(a_change(), "a key", "a print")
+    assert list(shop.items().values()) == [stray]
 
 
 # -------------------------------------------------------------------------------- faults
@@ -198,9 +194,9 @@ def test_a_fault_of_ours_is_not_hidden_as_a_busy_store(
     shop: Shop, way: str, fault: Any, failing: Callable[..., Faults]
 ) -> None:
     faults = failing(shop.clients[way], "TransactWriteItems", fault)
-    with pytest.raises(Exception, match="fault made for a test") as raised:
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - each client's own error
         door(shop, way).open(a_change(), "a key", "a print")
-    assert not isinstance(raised.value, Unavailable)
+    assert not isinstance(raised.value, RedressError)
     assert faults.calls == 1
 
 

@@ -19,7 +19,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from jsonschema import Draft202012Validator
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import validate
 
 from redress import wiring
@@ -344,6 +346,24 @@ def test_capacity_is_five_when_the_token_says_none(api: Api, stores: Stores) -> 
 
 # -------------------------------------------------------------------- bodies
 
+WITH_BODY = (
+    "presence",
+    "reply",
+    "note",
+    "progress",
+    "resolution",
+    "callback",
+    "assignment",
+    "classification",
+    "rating",
+    "plan-publish",
+)
+
+
+def test_list_of_bodies_is_complete() -> None:
+    documented = sum("requestBody" in json.dumps(path) for path in DOCUMENT["paths"].values())
+    assert len(WITH_BODY) == documented
+
 
 def test_refuses_a_body_that_is_not_declared_as_json(api: Api) -> None:
     found = api("reply", headers={"Content-Type": "text/plain"})
@@ -421,6 +441,7 @@ LONG = "x" * 20_001
             {"/version": "whole_number_expected", "/text": "control_characters"},
         ),
         ("note", {"version": 1}, {"/text": "required", "/version": "unknown"}),
+        ("note", {"text": "fine", "a/b": True}, {"/a~1b": "unknown"}),
         ("progress", {"text": ""}, {"/version": "required", "/text": "required"}),
         (
             "resolution",
@@ -462,6 +483,32 @@ def test_names_every_wrong_field_at_once(
     found = api(name, body=body, **path)
     assert found.status == 422
     assert found.codes == codes
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+_FIELDS = ("version", "text", "outcome", "agent", "team", "reason", "kind", "presence", "attitude")
+_BODIES = st.dictionaries(st.sampled_from(_FIELDS) | st.text(max_size=8), _ANYTHING) | _ANYTHING
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(name=st.sampled_from([*WITH_BODY]), body=_BODIES)
+def test_no_body_whatever_makes_the_function_fail(
+    api: Api, open_ticket: Opener, name: str, body: Any
+) -> None:
+    if not open_ticket.opened:
+        open_ticket(agent="a-mei")
+    resource = api.event(name)["resource"]
+    path = {"number": open_ticket.opened[0]} if "{number}" in resource else {}
+    assert api(name, "wei", body=body, **path).status < 500
 
 
 # -------------------------------------------------------------------- presence and lists

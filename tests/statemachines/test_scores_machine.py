@@ -40,7 +40,7 @@ class Scoring:
     calls: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, event: Event) -> Any:
-        about: str = event.get("agent", event["task"])
+        about = str(event.get("agent") or event["task"])
         self.calls[about] += 1
         if self.faults.get(about):
             raise self.faults[about].pop(0)

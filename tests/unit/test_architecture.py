@@ -149,7 +149,7 @@ class Secrets:
 import app
 from redress import wiring
 services = {{"dynamodb": Table(), "ssm": Parameters(), "secretsmanager": Secrets()}}
-wiring.client = services.__getitem__
+wiring.client = lambda service, retries=3: services[service]
 
 class Context:
     function_name = "redress-intake"

@@ -157,6 +157,12 @@ def test_a_breach_stays_with_who_held_the_ticket() -> None:
     assert told.whose("answered") == {(JUN.id, "2026-11"): {"seconds": 86_460}}
 
 
+def test_a_breach_counts_in_the_month_of_its_due_date_however_late_its_timer_was() -> None:
+    told = story("inquiry", at=datetime(2026, 11, 30, 7, 59, tzinfo=UTC))
+    told.wait(hours=8, minutes=2).wake()
+    assert told.ledger == {(MEI.id, "2026-11", "first_response"): {"kept": False}}
+
+
 def test_a_breach_of_a_queued_ticket_is_nobodys() -> None:
     told = story(held_by=None)
     told.wait(hours=25).wake().assign(MEI.id).reply()
@@ -239,6 +245,16 @@ def test_a_customer_who_writes_within_a_week_was_not_helped_at_first_contact() -
     late = story()
     late.resolve().wait(days=7, seconds=1).write()
     assert late.facts()["resolved.1"]["first_contact"] is True
+    confirmed = story()
+    confirmed.resolve().confirm().wait(days=1).write()
+    assert confirmed.facts()["resolved.1"]["first_contact"] is False
+
+
+def test_a_resolution_counts_in_the_month_in_which_it_was_given() -> None:
+    told = story(at=datetime(2026, 10, 31, 12, tzinfo=UTC))
+    told.wait(hours=5).resolve()
+    assert "resolved.1" in told.facts(period="2026-11")
+    assert told.facts(period="2026-10") == {"reaction": {"kept": False}}
 
 
 def test_a_dispute_overwrites_the_resolution_in_its_own_month() -> None:
@@ -510,6 +526,17 @@ def test_answers_of_4_and_5_are_satisfied_customers() -> None:
     assert part.score == "40.00"
 
 
+@pytest.mark.parametrize(
+    ("satisfied", "of", "shown"),
+    [(2, 3, "66.67"), (1, 3, "33.33"), (1, 800, "0.12"), (3, 800, "0.38"), (800, 800, "100.00")],
+)
+def test_numbers_are_rounded_half_to_even_to_two_decimals(
+    satisfied: int, of: int, shown: str
+) -> None:
+    facts = [_fact("survey", n, overall=5 if n < satisfied else 1) for n in range(of)]
+    assert _part(_score(facts), "satisfaction").score == shown
+
+
 def test_figures_stand_beside_the_score() -> None:
     figures = _score().figures
     assert (figures.resolved, figures.reopened) == (4, 1)
@@ -643,6 +670,7 @@ def test_the_digest_names_everything_that_the_card_depends_on() -> None:
             _score([replace(MONTH[0], value={"overall": 1}), *MONTH[1:]]),
             _score(rating=None),
             _score(rating=replace(RATING, attitude=5)),
+            _score(rating=replace(RATING, knowledge=4)),
             _score(preview=True),
             _score(plan=replace(plan, minimum_samples=4)),
             _score(plan=replace(plan, minimum_weight=51)),

@@ -145,7 +145,7 @@ def intake() -> IntakeCase:
     from redress.store.lean import LeanStore
     from redress.store.plans import Plans
 
-    store = LeanStore(client("dynamodb"), settings().table)
+    store = LeanStore(client("dynamodb", 0), settings().table)  # it tries again by itself
     return IntakeCase(store, Plans(store), links(), base_url(), now)
 
 

@@ -51,13 +51,10 @@ RECIPIENTS = 50
 
 NO_RECIPIENT = "no recipient"
 
-_REFUSED = {
-    "MessageRejected",
-    "MailFromDomainNotVerifiedException",
-    "BadRequestException",
-    "NotFoundException",
-}
-"""What SES answers about this mail for good. Anything else it answers may be better later."""
+_REFUSED = {"BadRequestException"}
+"""What SES answers about this mail for good. Anything else may be better later: MessageRejected,
+too, is what it says of every mail while the sender is not verified or the account is in the
+sandbox, and those mails must go out once the operator has mended it."""
 
 _NEVER_LEFT = (
     ConnectTimeoutError,

@@ -142,8 +142,8 @@ def _happened(before: Ticket, event: Event, after: Ticket) -> Iterator[_Entry]:
             yield from _promise(name, before, old, event, new)
     match event.type:
         case EventType.RESOLVED if after.resolution is not None:
-            at_once = after.resolution.replies == 1 and after.resolution.round == 1
-            yield _resolved(after, after.resolution, first_contact=at_once)
+            # Replies count on through a dispute, so a second resolution never has a single one.
+            yield _resolved(after, after.resolution, first_contact=after.resolution.replies == 1)
         case EventType.CUSTOMER_WROTE if (
             before.state in (State.RESOLVED, State.CONFIRMED)
             and before.resolution is not None

@@ -33,11 +33,12 @@ class LeanStore:
             }
             for item in codec.opening_items(key, fingerprint, change)
         ]
-        opened(
-            lambda: outcome.run(
-                lambda: self._client.transact_write_items(TransactItems=items), OPENING_CONDITIONS
-            )
-        )
+        token = outcome.request_token()
+
+        def write() -> None:
+            self._client.transact_write_items(TransactItems=items, ClientRequestToken=token)
+
+        opened(lambda: outcome.run(write, OPENING_CONDITIONS))
 
     def _get(self, pk: str, sk: str, *, consistent: bool = True) -> dict[str, Any] | None:
         answer = outcome.run(

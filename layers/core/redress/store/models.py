@@ -15,6 +15,10 @@ from pynamodb.models import Model
 
 from redress.store import keys
 
+PATIENCE = {"connect_timeout_seconds": 2, "read_timeout_seconds": 8, "max_retry_attempts": 0}
+"""As short as that of the other clients: PynamoDB's own would outlast the function that waits.
+What can be tried again is tried again by `outcome.run`, and only there."""
+
 
 class OwnerIndex(GlobalSecondaryIndex[Any]):
     """An agent's work list or a team's queue, by what is due next."""
@@ -204,7 +208,8 @@ class Models:
     """
 
     def __init__(self, table: str, region: str, host: str | None = None) -> None:
-        meta = type("Meta", (), {"table_name": table, "region": region, "host": host})
+        settings = {"table_name": table, "region": region, "host": host}
+        meta = type("Meta", (), settings | PATIENCE)
         schema: Any = type("Schema", (Schema,), {"Meta": meta})
         shared = schema._get_connection()
 

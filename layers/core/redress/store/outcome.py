@@ -8,15 +8,19 @@ never shown to anybody as a conflict of versions.
 from __future__ import annotations
 
 import random
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from redress.rules.errors import Unavailable
 
 ATTEMPTS = 6
+PATIENCE_S = 5.0
+"""No new try after this time: whoever waits is told so while they still listen."""
 _TRANSIENT = {
     "TransactionConflict",
     "TransactionConflictException",
@@ -29,6 +33,10 @@ _TRANSIENT = {
     "InternalServerError",
     "ServiceUnavailable",
 }
+
+
+_LOST = (HTTPClientError, BotocoreConnectionError, ConnectionError, TimeoutError)
+"""No answer came. Other errors of botocore (a wrong parameter, no credentials) are ours."""
 
 
 class ConditionFailed(Exception):
@@ -54,23 +62,35 @@ def client_error(error: BaseException) -> ClientError | None:
     return found
 
 
+def request_token() -> str:
+    """Names one transaction through all its tries.
+
+    A try whose answer was lost may have been written. DynamoDB answers a repeat of the same token
+    (for ten minutes) with yes and writes nothing, so no try finds its own work as another's.
+    """
+    return secrets.token_hex(16)
+
+
 def run(
     call: Callable[[], Any],
     names: Sequence[str] = (),
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Any:
     """Run one store call to its end.
 
     `names` are the conditions in the order of the transaction's items. Raises ConditionFailed
     when any did not hold, Unavailable when the store did not take it after ATTEMPTS tries with
-    full jitter (0.025 s doubling). Anything else is a fault of ours and passes through.
+    full jitter (0.025 s doubling) or PATIENCE_S seconds. Anything else is a fault of ours and
+    passes through.
     """
+    began = clock()
     for attempt in range(ATTEMPTS):
         try:
             return call()
         except Exception as error:
             _judge(error, names)
-            if attempt == ATTEMPTS - 1:
+            if attempt == ATTEMPTS - 1 or clock() - began > PATIENCE_S:
                 raise Unavailable() from error
             sleep(random.uniform(0, 0.025 * 2**attempt))
     raise AssertionError("unreachable")
@@ -110,7 +130,7 @@ def _judge(error: Exception, names: Sequence[str]) -> None:
 def _lost_connection(error: Exception) -> bool:
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, BotoCoreError | ConnectionError | TimeoutError):
+        if isinstance(seen, _LOST):
             return True
         seen = getattr(seen, "cause", None) or seen.__cause__
     return False

@@ -111,8 +111,10 @@ class ScoreStore:
         current = model(pk, keys.agent_pk(rating.agent), doc=doc, revision=revision)
         kept = model(pk, keys.rating_trail_sk(rating.agent, revision), doc=doc, revision=revision)
 
+        token = outcome.request_token()
+
         def write() -> None:
-            with TransactWrite(connection=self._models.connection) as transaction:
+            with TransactWrite(token, connection=self._models.connection) as transaction:
                 transaction.save(current, condition=self._follows(revision))
                 transaction.save(kept, condition=model.pk.does_not_exist())
 

@@ -124,8 +124,10 @@ class StaffStore:
             model.pk.does_not_exist() if current == 1 else model.revision == current
         )
 
+        token = outcome.request_token()
+
         def write() -> None:
-            with TransactWrite(connection=self._models.connection) as transaction:
+            with TransactWrite(token, connection=self._models.connection) as transaction:
                 transaction.save(version_row, condition=model.pk.does_not_exist())
                 transaction.save(current_row, condition=condition)
 

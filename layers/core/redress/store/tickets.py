@@ -223,9 +223,10 @@ class TicketStore:
         items = codec.opening_items(key, fingerprint, change)
         models = [self._models.key, self._models.head, self._models.timer]
         models += [self._models.event] * len(change.events)
+        token = outcome.request_token()
 
         def write() -> None:
-            with TransactWrite(connection=self._models.connection) as transaction:
+            with TransactWrite(token, connection=self._models.connection) as transaction:
                 for model, item in zip(models, items, strict=True):
                     transaction.save(model(**item), condition=model.pk.does_not_exist())
 
@@ -276,9 +277,10 @@ class TicketStore:
                 )
             )
         updates += self._load_updates(change, now)
+        token = outcome.request_token()
 
         def write() -> None:
-            with TransactWrite(connection=self._models.connection) as transaction:
+            with TransactWrite(token, connection=self._models.connection) as transaction:
                 for _, row, condition in puts:
                     transaction.save(row, condition=condition)
                 for _, row, actions, condition in updates:

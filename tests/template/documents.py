@@ -1,0 +1,172 @@
+"""What the template tests read: the template as written, the template as deployed, the machines.
+
+`expanded()` is what CloudFormation gets: the SAM transform itself, run here. So a rule holds for
+roles, permissions and configurations that nobody wrote down.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+from tests.builders import ROOT
+
+Resource = dict[str, Any]
+MACHINES = sorted(path.name for path in (ROOT / "statemachines").glob("*.json"))
+PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+
+
+@cache
+def _written() -> dict[str, Any]:
+    document: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+    return document
+
+
+def written() -> dict[str, Any]:
+    """`template.yaml` as it stands, short forms read as `{"Ref": ...}` and `{"Fn::...": ...}`."""
+    return copy.deepcopy(_written())
+
+
+class _NoManagedPolicies:
+    """The transform asks here for policies that a template names; ours names none."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+@cache
+def expanded() -> dict[str, Resource]:
+    """The resources that the SAM transform makes of the template, with default parameters."""
+    document = written()
+    document["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"  # as after `sam package`
+    for resource in document["Resources"].values():
+        for name in ("DefinitionUri", "ContentUri"):
+            if name in resource.get("Properties", {}):
+                resource["Properties"][name] = "s3://bucket/key"
+    parameters = {name: str(p["Default"]) for name, p in document["Parameters"].items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        deployed = transform(document, parameters, _NoManagedPolicies())
+    resources: dict[str, Resource] = json.loads(json.dumps(deployed["Resources"]))
+    return resources
+
+
+def of_type(*types: str) -> dict[str, Resource]:
+    """Deployed resources of these types, by logical id."""
+    return {name: r for name, r in expanded().items() if r["Type"] in types}
+
+
+def written_of_type(kind: str) -> dict[str, Resource]:
+    return {name: r for name, r in written()["Resources"].items() if r["Type"] == kind}
+
+
+def functions() -> dict[str, Resource]:
+    """Properties of the deployed functions, by logical id."""
+    return {name: r["Properties"] for name, r in of_type("AWS::Lambda::Function").items()}
+
+
+def folder_of(logical_id: str) -> str:
+    """`IntakeFunction` is built from `functions/intake` (functions/Makefile)."""
+    return logical_id.removesuffix("Function").lower()
+
+
+def refers_to(value: Any) -> str | None:
+    """The logical id that a `Ref` or an `Fn::GetAtt` names; None for anything else."""
+    match value:
+        case {"Ref": str(name)}:
+            return name
+        case {"Fn::GetAtt": [str(name), *_]}:
+            return name
+    return None
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Every string of a document, keys left out."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            for part in value.values():
+                yield from strings(part)
+        case list():
+            for part in value:
+                yield from strings(part)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement that a role is allowed, and whose it is."""
+
+    role: str
+    actions: tuple[str, ...]
+    resources: tuple[Any, ...]
+    condition: dict[str, Any]
+
+
+@cache
+def statements() -> tuple[Statement, ...]:
+    """Every Allow of every role and managed policy of ours."""
+    found = []
+    for name, resource in of_type("AWS::IAM::Role", "AWS::IAM::ManagedPolicy").items():
+        properties = resource["Properties"]
+        documents = [entry["PolicyDocument"] for entry in properties.get("Policies", [])]
+        documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
+        for document in documents:
+            for entry in listed(document["Statement"]):
+                if entry["Effect"] == "Allow":
+                    found.append(
+                        Statement(
+                            role=name,
+                            actions=tuple(listed(entry["Action"])),
+                            resources=tuple(listed(entry["Resource"])),
+                            condition=entry.get("Condition", {}),
+                        )
+                    )
+    return tuple(found)
+
+
+@cache
+def machine(name: str) -> dict[str, Any]:
+    """A state machine's definition as it stands, placeholders and all."""
+    definition: dict[str, Any] = json.loads((ROOT / "statemachines" / name).read_text())
+    return definition
+
+
+def states_of(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every state of a machine, those inside maps and branches included."""
+    for name, state in definition["States"].items():
+        yield name, state
+        if "ItemProcessor" in state:
+            yield from states_of(state["ItemProcessor"])
+        for branch in state.get("Branches", ()):
+            yield from states_of(branch)
+
+
+def all_states() -> list[tuple[str, str, dict[str, Any]]]:
+    """(machine, name, state) of every state of every machine."""
+    return [(file, name, state) for file in MACHINES for name, state in states_of(machine(file))]
+
+
+def tasks() -> list[tuple[str, str, dict[str, Any]]]:
+    return [entry for entry in all_states() if entry[2]["Type"] == "Task"]
+
+
+def waits_for_token(state: dict[str, Any]) -> bool:
+    return str(state.get("Resource", "")).endswith(".waitForTaskToken")
+
+
+def calls_function(state: dict[str, Any]) -> bool:
+    return ":lambda:invoke" in str(state.get("Resource", ""))

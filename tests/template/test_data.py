@@ -1,0 +1,234 @@
+"""What is kept stays kept; what goes wrong is seen; nothing secret is written down."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from redress.store import codec, keys
+from redress.store.models import Models
+from tests.builders import NUMBER, ROOT, Life
+from tests.template.documents import expanded, of_type, refers_to, strings, written
+
+# ------------------------------------------------------------------ what holds data
+
+HOLDS_DATA = {"Table", "MailBucket", "UserPool", "LinkKey"}
+
+
+@pytest.mark.parametrize("name", sorted(HOLDS_DATA))
+def test_what_holds_data_outlives_the_stack(name: str) -> None:
+    resource = expanded()[name]
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+
+
+def test_everything_that_holds_data_is_known_here() -> None:
+    holding = of_type(
+        "AWS::DynamoDB::Table",
+        "AWS::S3::Bucket",
+        "AWS::Cognito::UserPool",
+        "AWS::SecretsManager::Secret",
+    )
+    assert set(holding) == HOLDS_DATA
+
+
+def test_the_table_cannot_be_deleted_and_can_be_brought_back() -> None:
+    table = expanded()["Table"]["Properties"]
+    assert table["DeletionProtectionEnabled"] is True
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["BillingMode"] == "PAY_PER_REQUEST", "an idle month costs nothing"
+
+
+def test_staff_accounts_cannot_be_deleted_with_the_pool() -> None:
+    pool = expanded()["UserPool"]["Properties"]
+    assert pool["DeletionProtection"] == "ACTIVE"
+    assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+
+
+def test_nobody_gives_themselves_a_team_or_a_capacity() -> None:
+    client = expanded()["UserPoolClient"]["Properties"]
+    assert not [name for name in client["WriteAttributes"] if name.startswith("custom:")]
+
+
+def test_raw_mail_is_private_versioned_and_encrypted() -> None:
+    bucket = expanded()["MailBucket"]["Properties"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["BucketEncryption"]
+
+
+# ------------------------------------------------------------------ keys and indexes
+
+
+def key_names(schema: list[dict[str, str]]) -> tuple[str, str]:
+    names = {entry["KeyType"]: entry["AttributeName"] for entry in schema}
+    return names["HASH"], names["RANGE"]
+
+
+def test_the_tables_key_is_the_one_that_items_have() -> None:
+    assert key_names(expanded()["Table"]["Properties"]["KeySchema"]) == ("pk", "sk")
+
+
+def test_the_indexes_are_those_that_the_store_reads() -> None:
+    models = Models("any", "us-east-1")
+    used = {
+        name: index._get_schema()
+        for model in vars(models).values()
+        for name, index in getattr(model, "_indexes", {}).items()
+    }
+    deployed = {
+        index["IndexName"]: {
+            "index_name": index["IndexName"],
+            "key_schema": index["KeySchema"],
+            "projection": index["Projection"],
+        }
+        for index in expanded()["Table"]["Properties"]["GlobalSecondaryIndexes"]
+    }
+    assert deployed == used
+    assert set(deployed) == {
+        keys.OWNER_INDEX,
+        keys.OPEN_INDEX,
+        keys.AWAKE_INDEX,
+        keys.PRESENT_INDEX,
+    }
+
+
+def test_indexes_hold_keys_only() -> None:
+    for index in expanded()["Table"]["Properties"]["GlobalSecondaryIndexes"]:
+        assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}, "no text is stored twice"
+
+
+def test_every_attribute_that_is_defined_is_part_of_a_key() -> None:
+    table = expanded()["Table"]["Properties"]
+    schemas = [table["KeySchema"], *(i["KeySchema"] for i in table["GlobalSecondaryIndexes"])]
+    named = {entry["AttributeName"] for schema in schemas for entry in schema}
+    assert {entry["AttributeName"] for entry in table["AttributeDefinitions"]} == named
+
+
+def test_only_idempotency_records_expire() -> None:
+    """No promise rests on a deletion that may be days late."""
+    expires = expanded()["Table"]["Properties"]["TimeToLiveSpecification"]["AttributeName"]
+    change = Life().open(number=NUMBER).last
+    items = codec.opening_items("key", "fingerprint", change)
+    assert [item["sk"] for item in items if expires in item] == [keys.KEY]
+
+
+# ------------------------------------------------------------------ alarms
+
+
+def alarms() -> dict[str, dict[str, Any]]:
+    return {n: r["Properties"] for n, r in of_type("AWS::CloudWatch::Alarm").items()}
+
+
+@pytest.mark.parametrize("name", sorted(alarms()))
+def test_an_alarm_names_a_runbook_that_exists_and_reaches_operations(name: str) -> None:
+    alarm = alarms()[name]
+    [runbook] = re.findall(r"docs/runbooks/[\w-]+\.md", alarm["AlarmDescription"])
+    text = (ROOT / runbook).read_text()
+    assert len(text) > 300
+    assert "\n    aws " in text or "\n       aws " in text, "a runbook says what to type"
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "OperationsTopic"}]
+    assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_every_queue_of_dead_letters_has_an_alarm() -> None:
+    watched = {
+        refers_to(dimension["Value"])
+        for alarm in alarms().values()
+        for dimension in alarm["Dimensions"]
+        if dimension["Name"] == "QueueName"
+    }
+    assert watched == {name for name in of_type("AWS::SQS::Queue") if "DeadLetter" in name}
+
+
+def test_a_reader_of_the_stream_that_lags_is_seen() -> None:
+    alarm = alarms()["RelayLateAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "IteratorAge")
+    [dimension] = alarm["Dimensions"]
+    assert refers_to(dimension["Value"]) == "RelayFunction"
+    assert alarm["Threshold"] <= 60_000, "milliseconds: a promise may be a minute late, no more"
+
+
+# ------------------------------------------------------------------ nothing secret
+
+LOOKS_SECRET = re.compile(r"AKIA[A-Z0-9]{16}|[A-Za-z0-9+/]{40,}={0,2}|[0-9a-f]{32,}|-----BEGIN")
+
+
+def test_no_key_is_written_in_the_template() -> None:
+    assert [text for text in strings(written()) if LOOKS_SECRET.search(text)] == []
+
+
+def test_the_key_of_links_is_made_at_the_deployment() -> None:
+    [secret] = of_type("AWS::SecretsManager::Secret").values()
+    assert "SecretString" not in secret["Properties"]
+    assert secret["Properties"]["GenerateSecretString"]["PasswordLength"] >= 32
+
+
+def test_no_parameter_is_a_secret_with_a_default() -> None:
+    for name, parameter in written()["Parameters"].items():
+        assert not re.search("key|secret|password|token", name, re.IGNORECASE), name
+        assert "Default" in parameter, f"{name}: one command deploys"
+
+
+# ------------------------------------------------------------------ deployable
+
+
+def test_every_parameter_and_condition_is_used() -> None:
+    document = written()
+    rest = json.dumps({k: v for k, v in document.items() if k != "Parameters"})
+    for name in document["Parameters"]:
+        assert f'"Ref": "{name}"' in rest, name
+    for name in document["Conditions"]:
+        assert rest.count(f'"{name}"') > 1, name
+
+
+NOT_ON_A_LAPTOP = re.compile(
+    "AWS::SES::Receipt|CompositeAlarm|QueryDefinition|Events::Archive|Events::Connection|"
+    "ApiDestination|WebACLAssociation|StateMachineVersion|StateMachineAlias|CodeDeploy|Budgets"
+)
+"""Types that the laptop's cloud does not know; one of them fails the whole deployment there."""
+
+
+def test_what_the_laptops_cloud_cannot_do_is_left_out_there() -> None:
+    for name, resource in expanded().items():
+        if NOT_ON_A_LAPTOP.search(resource["Type"]):
+            assert resource.get("Condition") == "IsOnAws", name
+
+
+def test_no_two_resources_wait_for_each_other() -> None:
+    """Linters pass a circle of references; only the deployment refuses it."""
+    needs = {name: set(references(resource)) for name, resource in expanded().items()}
+    done: set[str] = set()
+    while ready := {n for n, wanted in needs.items() if n not in done and wanted <= done}:
+        done |= ready
+    assert set(needs) - done == set()
+
+
+def references(value: Any) -> Iterator[str]:
+    """Logical ids of resources that a part of the template refers to."""
+    match value:
+        case {"DependsOn": wanted, **rest}:
+            yield from [wanted] if isinstance(wanted, str) else wanted
+            yield from references(rest)
+        case {"Fn::Sub": text}:
+            yield from _substituted(text)
+        case {"Ref": str(name)} if name in expanded():
+            yield name
+        case {"Fn::GetAtt": [str(name), *_]}:
+            yield name
+        case dict():
+            for part in value.values():
+                yield from references(part)
+        case list():
+            for part in value:
+                yield from references(part)
+
+
+def _substituted(text: Any) -> Iterator[str]:
+    template = text if isinstance(text, str) else text[0]
+    for name in re.findall(r"\$\{(\w+)(?:\.\w+)*\}", template):
+        if name in expanded():
+            yield name

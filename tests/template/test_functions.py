@@ -1,0 +1,236 @@
+"""Every function is deployed with what it needs, no less and no more."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from typing import Any
+
+import pytest
+
+from redress.settings import Settings
+from tests.builders import ROOT
+from tests.streams import relay_patterns
+from tests.template.documents import (
+    expanded,
+    folder_of,
+    functions,
+    of_type,
+    refers_to,
+    written,
+    written_of_type,
+)
+
+FUNCTIONS = sorted(functions())
+FOLDERS = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
+
+
+# ------------------------------------------------------------------ folders
+
+
+def test_every_folder_is_a_function_and_every_function_a_folder() -> None:
+    assert {folder_of(name) for name in FUNCTIONS} == FOLDERS
+    assert {path.name for path in (ROOT / "functions").iterdir() if path.is_dir()} == FOLDERS
+
+
+def test_every_function_is_built_by_the_makefile() -> None:
+    """The builder of SAM ships no compiled code; compiling at each cold start doubles it."""
+    for name, resource in written_of_type("AWS::Serverless::Function").items():
+        assert resource["Metadata"] == {"BuildMethod": "makefile"}, name
+    [layer] = written_of_type("AWS::Serverless::LayerVersion").values()
+    assert layer["Metadata"]["BuildMethod"] == "makefile"
+
+
+# ------------------------------------------------------------------ what every function has
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_has_a_name_of_its_own_and_a_log_that_ends(name: str) -> None:
+    function = functions()[name]
+    assert function["FunctionName"] == {"Fn::Sub": f"${{AWS::StackName}}-{folder_of(name)}"}
+    log = refers_to(function["LoggingConfig"]["LogGroup"])
+    assert log is not None
+    group = expanded()[log]
+    assert group["Type"] == "AWS::Logs::LogGroup"
+    assert group["Properties"] == {
+        "LogGroupName": {"Fn::Sub": f"/aws/lambda/${{AWS::StackName}}-{folder_of(name)}"},
+        "RetentionInDays": {"Ref": "LogRetentionDays"},
+    }
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_a_function_cannot_do_is_set_aside(name: str) -> None:
+    [config] = [
+        resource["Properties"]
+        for resource in of_type("AWS::Lambda::EventInvokeConfig").values()
+        if refers_to(resource["Properties"]["FunctionName"]) == name
+    ]
+    target = refers_to(config["DestinationConfig"]["OnFailure"]["Destination"])
+    assert target == "DeadLetterQueue"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_runs_where_it_was_built_for(name: str) -> None:
+    function = functions()[name]
+    assert function["Architectures"] == [{"Ref": "Architecture"}]
+    assert function["Runtime"] == "python3.13"
+    assert function["Handler"] == "app.handler"
+    assert len(function["Layers"]) == 1
+
+
+def test_the_layer_is_built_for_the_same_architecture() -> None:
+    layer = written()["Resources"]["CoreLayer"]
+    assert layer["Metadata"]["BuildArchitecture"] == {"Ref": "Architecture"}
+    assert layer["Properties"]["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
+    assert written()["Parameters"]["Architecture"]["Default"] == "arm64"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_no_function_answers_later_than_its_caller_waits(name: str) -> None:
+    """API Gateway hangs up after 29 s; what nobody waits for may take a minute."""
+    behind_the_api = any(
+        event["Type"] == "Api" for event in _written_function(name).get("Events", {}).values()
+    )
+    assert functions()[name]["Timeout"] <= (29 if behind_the_api else 60)
+
+
+def _written_function(name: str) -> dict[str, Any]:
+    properties: dict[str, Any] = written()["Resources"][name]["Properties"]
+    return properties
+
+
+# ------------------------------------------------------------------ environment
+
+GENERAL = {"LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "TABLE"}
+"""What every function gets: the logger, the metrics, the table."""
+
+NOT_USED_HERE = {
+    ("scoring", "SCORES_MACHINE_ARN"): "runs are begun by supervisors, through the staff API",
+}
+"""(function, variable) that the wiring could use and this function does not."""
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_given_the_settings_that_it_uses_and_no_other(name: str) -> None:
+    given = set(functions()[name]["Environment"]["Variables"])
+    assert given >= GENERAL
+    folder = folder_of(name)
+    used = {setting.upper() for setting in settings_used_by(folder)} - {"AWS_REGION", "TABLE"}
+    used -= {variable for function, variable in NOT_USED_HERE if function == folder}
+    assert given - GENERAL == used
+
+
+def test_every_setting_is_given_to_somebody() -> None:
+    given = {v for f in functions().values() for v in f["Environment"]["Variables"]}
+    assert {name.upper() for name in Settings.__slots__} - {"AWS_REGION"} <= given
+
+
+def test_reading_the_wiring_finds_what_is_known() -> None:
+    assert settings_used_by("intake") == {
+        "table",
+        "aws_region",
+        "base_address_parameter",
+        "link_key_secret",
+    }
+    assert "ticket_machine_arn" in settings_used_by("repair"), "used inside the case itself"
+
+
+@cache
+def settings_used_by(folder: str) -> frozenset[str]:
+    """The settings that a function's handlers can come to use, by reading the code.
+
+    From every `wiring.x` in the function's folder through the functions of the wiring that it
+    calls; and where a case is handed the whole settings, those that its module reads.
+    """
+    wiring = ast.parse((ROOT / "layers/core/redress/wiring.py").read_text())
+    makers = {node.name: node for node in wiring.body if isinstance(node, ast.FunctionDef)}
+    reached: set[str] = set()
+    wanted = [
+        node.attr
+        for path in (ROOT / "functions" / folder).glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "wiring"
+    ]
+    used: set[str] = set()
+    while wanted:
+        name = wanted.pop()
+        if name in reached or name not in makers:
+            continue
+        reached.add(name)
+        for node in ast.walk(makers[name]):
+            match node:
+                case ast.Call(func=ast.Name(id=called)):
+                    wanted.append(called)
+                case ast.Call(func=ast.Attribute(attr="require"), args=arguments):
+                    used |= {str(a.value) for a in arguments if isinstance(a, ast.Constant)}
+                case ast.Attribute(attr=setting) if setting in Settings.__slots__:
+                    used.add(setting)
+                case ast.ImportFrom(module=str(module)) if module.startswith("redress.cases."):
+                    used |= _settings_read_in(module)
+                case _:
+                    continue
+    return frozenset(used)
+
+
+def _settings_read_in(module: str) -> set[str]:
+    path = ROOT / "layers/core" / f"{module.replace('.', '/')}.py"
+    return {
+        node.attr
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == "_settings"
+    }
+
+
+# ------------------------------------------------------------------ queues and the stream
+
+
+def test_a_message_stays_hidden_six_times_as_long_as_its_worker_runs() -> None:
+    """AWS's own advice: a retry must not meet the first try (Lambda with SQS)."""
+    found = 0
+    for name, resource in written_of_type("AWS::Serverless::Function").items():
+        for event in resource["Properties"].get("Events", {}).values():
+            if event["Type"] == "SQS":
+                queue = refers_to(event["Properties"]["Queue"])
+                assert queue is not None
+                hidden = expanded()[queue]["Properties"]["VisibilityTimeout"]
+                assert hidden >= 6 * functions()[name]["Timeout"]
+                assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+                found += 1
+    assert found
+
+
+def test_every_queue_that_is_worked_has_a_place_for_what_cannot_be_done() -> None:
+    queues = of_type("AWS::SQS::Queue")
+    dead = {
+        refers_to(q["Properties"]["RedrivePolicy"]["deadLetterTargetArn"])
+        for q in queues.values()
+        if "RedrivePolicy" in q["Properties"]
+    }
+    assert set(queues) - dead - {"DeadLetterQueue"} == {"MailQueue"}
+    for name, queue in queues.items():
+        assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 86400, name
+        assert queue["Properties"]["SqsManagedSseEnabled"] is True, name
+
+
+def test_the_stream_is_read_once_with_what_a_poison_record_needs() -> None:
+    mappings = [
+        resource["Properties"]
+        for resource in of_type("AWS::Lambda::EventSourceMapping").values()
+        if refers_to(resource["Properties"]["EventSourceArn"]) == "Table"
+    ]
+    [mapping] = mappings
+    assert refers_to(mapping["FunctionName"]) == "RelayFunction"
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["MaximumRetryAttempts"] > 0
+    assert mapping["MaximumRecordAgeInSeconds"] < 24 * 3600, "the stream keeps a day"
+    assert refers_to(mapping["DestinationConfig"]["OnFailure"]["Destination"]) == "DeadLetterQueue"
+    assert mapping["StartingPosition"] == "TRIM_HORIZON", "nothing written before is missed"
+
+
+def test_the_streams_filters_are_of_a_kind_that_the_tests_can_play() -> None:
+    assert len(relay_patterns()) == 3
