@@ -6,8 +6,10 @@ It listens on 127.0.0.1 only. `python -m local.stack up` starts it in the backgr
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import logging
 import os
+import signal
 import sys
 from collections.abc import MutableMapping
 from typing import Any
@@ -71,6 +73,8 @@ def main() -> int:
         return 2
     from ministack import app
 
+    # `kill -USR1` shows in the log where it hangs, if it ever does.
+    faulthandler.register(signal.SIGUSR1)
     app.app = end_at_once(FaultSwitch(app.app))
     app.main()
     return 0

@@ -1,0 +1,87 @@
+"""The catalogues: the same keys and placeholders in every language, and a text for everything."""
+
+from __future__ import annotations
+
+import re
+import string
+
+import pytest
+
+from redress import texts
+from redress.cases.customer import PUBLIC
+from redress.cases.intake import promise_of
+from redress.rules.clocks import ClockName
+from redress.rules.plan import KINDS, LANGUAGES
+from redress.rules.ticket import State
+from tests.builders import ROOT
+
+KEYS = set(texts.catalogue("en"))
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_the_same_keys_and_placeholders(language: str) -> None:
+    catalogue = texts.catalogue(language)
+
+    assert set(catalogue) == KEYS
+    for key, text in catalogue.items():
+        assert text.strip() == text != "", key
+        assert placeholders(text) == placeholders(texts.catalogue("en")[key]), key
+
+
+def test_simplified_and_traditional_are_not_mixed() -> None:
+    """Letters that only one of the scripts writes."""
+    simplified, traditional = set("们这时间问题处理复请发过还"), set("們這時間問題處理復請發過還")
+    cn, tw = "".join(texts.catalogue("zh-CN").values()), "".join(texts.catalogue("zh-TW").values())
+
+    assert not (traditional - simplified) & set(cn)
+    assert not (simplified - traditional) & set(tw)
+
+
+def test_every_key_that_a_template_names_exists() -> None:
+    for path in (ROOT / "functions/customer/templates").glob("*.html"):
+        for key in re.findall(r"""\bt\(["']([a-z_.]+)["'][,)]""", path.read_text()):
+            assert key in KEYS, f"{path.name}: {key}"
+
+
+def test_everything_that_has_a_name_has_a_text() -> None:
+    wanted = {f"state.{state}" for state in State}
+    wanted |= {f"kind.{kind}" for kind in KINDS}
+    wanted |= {f"clock.{clock}" for clock in ClockName}
+    wanted |= {f"event.{event}" for event in PUBLIC}
+    wanted |= {f"closure.{c}" for c in ("confirmed", "unconfirmed", "withdrawn", "answered")}
+    states = ("running", "overdue", "paused", "kept", "missed", "cancelled")
+    wanted |= {f"promise.{state}" for state in states}
+    assert promise_of.__doc__ is not None
+
+    assert wanted <= KEYS
+
+
+def test_every_fault_that_a_customer_can_cause_has_a_text() -> None:
+    rules = ROOT / "layers/core/redress/rules"
+    found = set(re.findall(r'Fault\([^()]*?(?:\([^()]*\))?[^()]*?, "([a-z_]+)",', (rules / "intake.py").read_text()))
+    survey = (rules / "lifecycle.py").read_text().partition("def answer_survey")[2]
+    found |= set(re.findall(r'Fault\([^"]*"?[^"]*"?, "([a-z_]+)"', survey.partition("\ndef ")[0]))
+
+    assert {"required", "email_or_phone", "score_expected"} <= found
+    assert {f"fault.{code}" for code in found} <= KEYS
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("", "zh-CN"),
+        ("en-GB,en;q=0.9", "en"),
+        ("fr-FR,fr;q=0.9,en;q=0.5,zh;q=0.4", "en"),
+        ("zh", "zh-CN"),
+        ("zh-Hant-HK", "zh-TW"),
+        ("zh-TW;q=0.3,en;q=0.8", "en"),
+        ("en;q=0,zh-TW", "zh-TW"),
+        (";q=x,,*", "zh-CN"),
+    ],
+)
+def test_the_browser_gets_the_language_it_prefers_among_ours(accepted: str, language: str) -> None:
+    assert texts.preferred(accepted) == language
