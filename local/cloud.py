@@ -102,7 +102,9 @@ def end() -> None:
     """Ends this process, and the functions' processes with it."""
     from ministack.core import lambda_runtime
 
-    lambda_runtime.reset()
+    for workers in list(lambda_runtime._workers.values()):
+        for worker in workers:
+            lambda_runtime._signal(worker._proc)
     logging.shutdown()
     os._exit(0)
 

@@ -28,6 +28,8 @@ from local.doors import DoorError, Staff, sign_in, wait_for
 from local.story import Reader, Scene, World, scenes
 
 PACE = 3600
+ENTRANCE_S = 2.0
+"""Customers come one after the other; a crowd in one instant is for a load test."""
 DIRECTORY = stack.DIRECTORY / "demo"
 """Of its own: the demo leaves a cloud that `make up` started alone."""
 HAPPY_PATH = 6
@@ -171,7 +173,9 @@ def play(console: Console, running: stack.Outputs) -> dict[str, str]:
 
     cast = scenes()
     with ThreadPoolExecutor(max_workers=len(cast)) as pool:
-        list(pool.map(act, cast))
+        for scene in cast:
+            pool.submit(act, scene)
+            time.sleep(ENTRANCE_S)
     timeline.stop()
     watcher.join()
     if broken:

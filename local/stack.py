@@ -79,6 +79,7 @@ class Outputs:
     `stack` has the template's outputs. `base_url` is where the pages and the API are:
     "http://localhost:4566/restapis/ID/v1/_user_request_". `staff` has, for each address,
     {"password", "name", "groups": ["agent"], "team", "languages": ["zh-CN", "en"], "sub"}.
+    `directory` is the cloud's: its log is there, and the same as `outputs.json`.
     """
 
     stack: dict[str, str]
@@ -86,6 +87,7 @@ class Outputs:
     port: int
     endpoint_url: str
     staff: dict[str, dict[str, Any]]
+    directory: Path
 
     def client_arguments(self) -> dict[str, Any]:
         """For `boto3.client(name, **outputs.client_arguments())`."""
@@ -166,7 +168,7 @@ def build(directory: Path = DIRECTORY) -> Path:
 
 def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) -> dict[str, str]:
     """Runs `sam deploy`. The stack's outputs."""
-    chosen = {"Architecture": architecture(), "OnAws": "false"} | (parameters or {})
+    chosen = {"Architecture": architecture(), "OnAws": "false", "MailsAtOnce": "2"} | (parameters or {})
     command = ["sam", "deploy", "--template-file", str(built / "template.yaml")]
     command += ["--stack-name", NAME, "--resolve-s3", "--no-confirm-changeset"]
     command += ["--no-fail-on-empty-changeset", "--no-progressbar"]
@@ -253,8 +255,13 @@ def client(cloud: Cloud, service: str) -> Any:
 # ------------------------------------------------------------------------------ what is in it
 
 
+WORKERS = 3
+"""Of each function: the emulator starts one more for each call that overlaps another, and on two
+cores a crowd of starts in the middle of a story makes everybody late."""
+
+
 def warm(cloud: Cloud) -> list[str]:
-    """Calls every function once, so that the first visitor meets no cold start. Their names.
+    """Calls every function, so that the first visitors meet no cold start. Their names.
 
     Raises StackError with the log of each function that does not start.
     """
@@ -274,8 +281,8 @@ def warm(cloud: Cloud) -> list[str]:
         log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
         return f"{name}: {answer['Payload'].read().decode()}\n{log}"
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-        broken = [error for error in pool.map(call, names) if error]
+    with ThreadPoolExecutor(max_workers=len(names) * WORKERS) as pool:
+        broken = [error for error in pool.map(call, names * WORKERS) if error]
     if broken:
         raise StackError("functions do not start:\n" + "\n".join(broken))
     return names
@@ -398,7 +405,7 @@ def install(
         warm(cloud)
     with _step(console, "staff at work"):
         staff = seed(cloud, stack["UserPoolId"], known)
-        outputs = Outputs(stack, address, cloud.port, cloud.endpoint, staff)
+        outputs = Outputs(stack, address, cloud.port, cloud.endpoint, staff, cloud.directory)
         come_to_work(outputs)
         if pace is not None:
             publish_pace(outputs, pace)

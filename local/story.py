@@ -373,18 +373,6 @@ def scenes() -> list[Scene]:
     ]
     return [
         scene(
-            "urgent",
-            urgent,
-            body(
-                "urgent",
-                "zh-CN",
-                "孙丽",
-                "插座冒烟",
-                "新装的插座在冒烟，家里有孩子，请马上联系我！",
-                phone="+86 755 2345 6789",
-            ),
-        ),
-        scene(
             "breached",
             breached,
             body(
@@ -395,6 +383,18 @@ def scenes() -> list[Scene]:
                 "My card was charged twice on Monday. I wrote two mails and nobody answered.",
                 email="margaret@customer.example",
                 remedy="Refund the second charge.",
+            ),
+        ),
+        scene(
+            "urgent",
+            urgent,
+            body(
+                "urgent",
+                "zh-CN",
+                "孙丽",
+                "插座冒烟",
+                "新装的插座在冒烟，家里有孩子，请马上联系我！",
+                phone="+86 755 2345 6789",
             ),
         ),
         *(

@@ -267,7 +267,7 @@ def _serve(name: str, route: Route, path: dict[str, str]) -> Answer:
     try:
         member = identify(event)
         if member.role not in route.roles:
-            raise Forbidden(f"this is not for a {member.role}")
+            raise Forbidden(f"this is not for the role {member.role}")
         query = event.get("queryStringParameters") or {}
         return route.run(Request(member, path, query, event))
     except Refused as refused:

@@ -41,6 +41,7 @@ def all_patches() -> list[Callable[[], None]]:
 
     return [
         functions.run_functions_alone,
+        functions.unpack_once,
         functions.report_errors_by_name,
         functions.retry_what_events_start,
         workflows.take_timeouts_from_the_input,

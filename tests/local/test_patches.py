@@ -56,6 +56,18 @@ def test_function_sees_its_code_its_layers_and_nothing_else(laboratory: Laborato
     assert answer == {"found": [], "mine": "above", "app": "of the function", "loaded": False}
 
 
+def test_environments_share_what_was_unpacked(laboratory: Laboratory) -> None:
+    code = """
+        import os
+        def handler(event, context):
+            return [os.path.realpath(__file__), os.getpid()]
+    """
+    one, other = (laboratory.invoke(laboratory.function(code))[0] for _ in range(2))
+
+    assert one[0] == other[0]
+    assert one[1] != other[1]
+
+
 def test_function_has_the_runtimes_environment_and_not_the_shells(
     laboratory: Laboratory,
 ) -> None:

@@ -75,7 +75,7 @@ def test_the_tables_key_is_the_one_that_items_have() -> None:
 def test_the_indexes_are_those_that_the_store_reads() -> None:
     models = Models("any", "us-east-1")
     used = {
-        name: index._get_schema()
+        name: {**index._get_schema(), "attribute_definitions": []}
         for model in vars(models).values()
         for name, index in getattr(model, "_indexes", {}).items()
     }
@@ -84,6 +84,7 @@ def test_the_indexes_are_those_that_the_store_reads() -> None:
             "index_name": index["IndexName"],
             "key_schema": index["KeySchema"],
             "projection": index["Projection"],
+            "attribute_definitions": [],
         }
         for index in expanded()["Table"]["Properties"]["GlobalSecondaryIndexes"]
     }

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
@@ -85,5 +86,5 @@ def test_statelint_has_nothing_to_say(file: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", MACHINES)
 def test_a_second_reader_of_the_language_understands_every_machine(file: str) -> None:
-    program, _ = AmazonStateLanguageParser.parse(filled_in(file))
+    program: Any = AmazonStateLanguageParser.parse(filled_in(file))[0]
     assert set(program.states.states) == set(machine(file)["States"])

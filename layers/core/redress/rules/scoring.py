@@ -93,7 +93,7 @@ Value = Mapping[str, int | bool | str]
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that a month of an agent is scored by; stored, at most 200 bytes, keys included.
+    """One thing that a month of an agent is scored by; stored packed (`store/facts.py`).
 
     By name (N is the round of the ticket: 1, and one more for each dispute; seconds are whole):
 

@@ -132,7 +132,7 @@ class Ticket:
     number: str
     version: int
     touched: int
-    """Version of the last event caused by a person: what an agent must have seen to act."""
+    """Version of the last event caused by a person, notes left out: what an agent must have seen."""
     state: State
     kind: str
     channel: str
@@ -202,7 +202,8 @@ STAFF_CLOCKS = (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.RESOLUTI
 def next_due(ticket: Ticket) -> datetime | None:
     """When the next promise that staff must keep falls due; None when nothing waits for staff.
 
-    A callback by mail waits for the customer, one by phone for a person here.
+    A callback by mail waits for the customer, one by phone for a person here; while a ticket waits
+    for the customer no promise to them runs.
     """
     names = STAFF_CLOCKS if ticket.by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)
     due = [
@@ -210,10 +211,7 @@ def next_due(ticket: Ticket) -> datetime | None:
         for name, clock in ticket.clocks.items()
         if name in names and clock.state is ClockState.RUNNING
     ]
-    paused = [
-        clock.due_at for clock in ticket.clocks.values() if clock.state is ClockState.PAUSED
-    ]
-    return min(due or paused, default=None)
+    return min(due, default=None)
 
 
 def fold(events: Iterable[Event], plan: Plan) -> Ticket:
@@ -233,9 +231,14 @@ def apply(ticket: Ticket | None, event: Event, plan: Plan) -> Ticket:
     ticket = replace(
         ticket,
         version=event.number,
-        touched=event.number if event.by.is_person else ticket.touched,
+        touched=event.number if _is_said(event) else ticket.touched,
     )
     return _APPLY[event.type](ticket, event, plan)
+
+
+def _is_said(event: Event) -> bool:
+    """Whether an agent must have seen this before they act: a person's doing, but not a note."""
+    return event.by.is_person and event.type is not EventType.NOTED
 
 
 def _opened(event: Event, plan: Plan) -> Ticket:

@@ -100,9 +100,15 @@ def facts_pk(agent: str, period: str) -> str:
     return f"FACTS#{agent}#{period}"
 
 
-def fact_sk(number: str, name: str) -> str:
-    """`R-7K3M9-QW0X2#resolution.1`: one fact; writing it again changes nothing."""
-    return f"{number}#{name}"
+def fact_sk(number: str, round_: int) -> str:
+    """`R-7K3M9-QW0X2#1`: what one round of a ticket says of the agent's month."""
+    return f"{number}#{round_}"
+
+
+def ticket_of_fact(sk: str) -> tuple[str, int]:
+    """Ticket number and round in a `fact_sk`; raises ValueError for any other key."""
+    number, _, round_ = sk.partition("#")
+    return number, int(round_)
 
 
 def card_pk(period: str) -> str:

@@ -178,8 +178,22 @@ class DutyRow(Row):
     present_index = PresentIndex()
 
 
+class FactRow(Row):
+    """FACTS#{agent}#{period} / {number}#{round}: packed by `store/facts.py`, set one by one."""
+
+    class Meta:
+        table_name = ""
+
+    reaction = UnicodeAttribute(null=True, attr_name="re")
+    first_response = UnicodeAttribute(null=True, attr_name="fr")
+    answered = UnicodeAttribute(null=True, attr_name="an")
+    resolution = UnicodeAttribute(null=True, attr_name="rn")
+    resolved = UnicodeAttribute(null=True, attr_name="rd")
+    survey = UnicodeAttribute(null=True, attr_name="su")
+
+
 class DocRow(Row):
-    """Anything that is only put and read whole: facts, cards, ratings, plan versions."""
+    """Anything that is only put and read whole: cards, ratings, plan versions."""
 
     class Meta:
         table_name = ""
@@ -224,5 +238,6 @@ class Models:
         self.key = bound(KeyRow)
         self.member = bound(MemberRow)
         self.duty = bound(DutyRow)
+        self.fact = bound(FactRow)
         self.doc = bound(DocRow)
         self.connection = shared.connection

@@ -20,6 +20,7 @@ from pynamodb.transactions import TransactWrite
 from redress.rules.errors import NotFound
 from redress.rules.scoring import Evidence, Fact, Rating, Scorecard
 from redress.store import codec, keys, outcome
+from redress.store.facts import facts_in
 from redress.store.models import Models
 
 LINES_A_PART = 5_000
@@ -73,7 +74,6 @@ class CardReplaced(Exception):
     """Another run has written this agent's card since it was read; nothing was written."""
 
 
-_VALUE = msgspec.json.Decoder(dict[str, int | bool | str])
 _RATING = msgspec.json.Decoder(Rating)
 _CARD = msgspec.json.Decoder(Card)
 _SUMMARY = msgspec.json.Decoder(Summary)
@@ -89,12 +89,12 @@ class ScoreStore:
     def facts(self, agent: str, period: str) -> list[Fact]:
         """Everything that an agent's month is scored by."""
         pk = keys.facts_pk(agent, period)
-        rows = outcome.run(lambda: list(self._models.doc.query(pk)))
-        return [_fact(agent, period, row) for row in rows]
+        rows = outcome.run(lambda: list(self._models.fact.query(pk)))
+        return [fact for row in rows for fact in facts_in(agent, period, row)]
 
     def has_facts(self, agent: str, period: str) -> bool:
         pk = keys.facts_pk(agent, period)
-        return bool(outcome.run(lambda: list(self._models.doc.query(pk, limit=1))))
+        return bool(outcome.run(lambda: list(self._models.fact.query(pk, limit=1))))
 
     def rating(self, agent: str, period: str) -> Rating | None:
         """The rating that holds now."""
@@ -201,11 +201,6 @@ class ScoreStore:
     def _follows(self, revision: int) -> Any:
         model = self._models.doc
         return model.pk.does_not_exist() if revision == 1 else model.revision == revision - 1
-
-
-def _fact(agent: str, period: str, row: Any) -> Fact:
-    number, _, name = row.sk.partition("#")
-    return Fact(agent, period, number, name, _VALUE.decode(row.doc))
 
 
 def _parts(scorecard: Scorecard) -> Iterator[str]:

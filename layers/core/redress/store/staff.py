@@ -105,7 +105,9 @@ class StaffStore:
     def plan_document(self, sort: str) -> str | None:
         """See `plans.PlanSource`."""
         try:
-            row = outcome.run(lambda: self._models.doc.get(keys.PLAN, sort))
+            row = outcome.run(
+                lambda: self._models.doc.get(keys.PLAN, sort, consistent_read=True)
+            )
         except DoesNotExist:
             return None
         doc: str = row.doc

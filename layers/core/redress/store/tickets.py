@@ -6,6 +6,7 @@ timer by expression, the agent's load, the facts. What must follow comes from th
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 from collections.abc import Iterable, Iterator
@@ -24,7 +25,7 @@ from redress.rules.lifecycle import Change
 from redress.rules.routing import burden
 from redress.rules.scoring import facts_of
 from redress.rules.ticket import Event, Phase, Ticket
-from redress.store import codec, keys, outcome
+from redress.store import codec, facts, keys, outcome
 from redress.store.models import Models
 from redress.store.opening import OPENING_CONDITIONS, opened
 
@@ -247,11 +248,8 @@ class TicketStore:
         for event in change.events:
             row = events(**codec.event_item(number, event))
             puts.append(("event", row, events.pk.does_not_exist()))
-        for fact in facts_of(change):
-            sort = keys.fact_sk(fact.number, fact.name)
-            doc = codec.encode(fact.value)
-            put = self._models.doc(keys.facts_pk(fact.agent, fact.period), sort, doc=doc)
-            puts.append(("fact", put, None))
+        for sheet, marks in facts.updates(self._models, facts_of(change)):
+            updates.append(("facts", sheet, marks, None))
         head = self._models.head
         updates.append(
             (
@@ -479,19 +477,28 @@ class TicketStore:
         message_id: str | None = None,
         fault: str | None = None,
     ) -> None:
-        """What became of a claimed mail: `sent`, `failed` (tried again) or `refused` (for good)."""
+        """What became of a claimed mail: `sent`, `failed` (tried again) or `refused` (for good).
+
+        What was sent stays sent: a worker whose claim ran out while it hung may fail after another
+        one sent the mail, and must not have it sent again.
+        """
         model = self._models.mail
-        outcome.run(
-            lambda: model(keys.ticket_pk(number), keys.mail_sk(key)).update(
-                actions=[
-                    model.state.set(state),
-                    model.at.set(now.isoformat()),
-                    model.claimed_until_ms.remove(),
-                    model.message_id.set(message_id) if message_id else model.message_id.remove(),
-                    model.fault.set(fault) if fault else model.fault.remove(),
-                ]
+        with contextlib.suppress(outcome.ConditionFailed):
+            outcome.run(
+                lambda: model(keys.ticket_pk(number), keys.mail_sk(key)).update(
+                    actions=[
+                        model.state.set(state),
+                        model.at.set(now.isoformat()),
+                        model.claimed_until_ms.remove(),
+                        model.message_id.set(message_id)
+                        if message_id
+                        else model.message_id.remove(),
+                        model.fault.set(fault) if fault else model.fault.remove(),
+                    ],
+                    condition=None if state == Claim.SENT else model.state != Claim.SENT.value,
+                ),
+                ("sent",),
             )
-        )
 
     def mails(self, number: str) -> list[MailRecord]:
         """What became of every mail of a ticket."""

@@ -1,0 +1,94 @@
+"""A mail is sent by one worker, once, whoever dies on the way."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+from redress.store.tickets import Claim
+from tests.builders import NUMBER, START
+from tests.contract.conftest import Shop
+
+KEY = "000001.acknowledgement.customer"
+LEASE = timedelta(minutes=2)
+
+
+def claim(shop: Shop, **later: float) -> Claim:
+    return shop.tickets.claim_mail(NUMBER, KEY, START + timedelta(**later), LEASE)
+
+
+def record(shop: Shop, state: str, **later: float) -> None:
+    fault = "Throttling" if state != "sent" else None
+    message_id = "m-1" if state == "sent" else None
+    shop.tickets.record_mail(
+        NUMBER, KEY, state, START + timedelta(**later), message_id=message_id, fault=fault
+    )
+
+
+def test_a_mail_is_claimed_by_one_worker_while_the_lease_lasts(shop: Shop) -> None:
+    assert claim(shop) is Claim.WON
+    assert claim(shop, seconds=1) is Claim.HELD
+    assert claim(shop, minutes=2) is Claim.HELD
+
+
+def test_the_claim_of_a_worker_that_died_runs_out(shop: Shop) -> None:
+    claim(shop)
+    assert claim(shop, minutes=2, seconds=1) is Claim.WON
+    assert claim(shop, minutes=3) is Claim.HELD
+    [found] = shop.tickets.mails(NUMBER)
+    assert (found.state, found.attempts) == ("claimed", 2)
+
+
+def test_a_mail_that_was_sent_or_refused_is_over(shop: Shop) -> None:
+    claim(shop)
+    record(shop, "sent", seconds=1)
+    assert claim(shop, days=9) is Claim.SENT
+    other = "000002.reply.customer"
+    shop.tickets.claim_mail(NUMBER, other, START, LEASE)
+    shop.tickets.record_mail(NUMBER, other, "refused", START, fault="MessageRejected")
+    assert shop.tickets.claim_mail(NUMBER, other, START + LEASE * 2, LEASE) is Claim.REFUSED
+
+
+def test_a_mail_that_failed_is_tried_again_at_once(shop: Shop) -> None:
+    claim(shop)
+    record(shop, "failed", seconds=1)
+    assert claim(shop, seconds=2) is Claim.WON
+    record(shop, "sent", seconds=3)
+    [found] = shop.tickets.mails(NUMBER)
+    assert (found.key, found.state, found.attempts, found.fault) == (KEY, "sent", 2, None)
+    assert found.at == START + timedelta(seconds=3)
+
+
+def test_what_another_worker_has_sent_stays_sent(shop: Shop) -> None:
+    """The first worker hung until its claim ran out; its late failure sends nothing again."""
+    claim(shop)
+    claim(shop, minutes=5)
+    record(shop, "sent", minutes=5, seconds=1)
+    record(shop, "failed", minutes=5, seconds=2)
+    assert claim(shop, minutes=6) is Claim.SENT
+    record(shop, "refused", minutes=6)
+    assert claim(shop, minutes=7) is Claim.SENT
+
+
+def test_each_mail_of_a_ticket_has_a_record_of_its_own(shop: Shop) -> None:
+    keys = ["000003.reply.customer", KEY, "000002.breach.supervisor", "000002.breach.agent"]
+    for key in keys:
+        assert shop.tickets.claim_mail(NUMBER, key, START, LEASE) is Claim.WON
+    assert [found.key for found in shop.tickets.mails(NUMBER)] == sorted(keys)
+    assert shop.tickets.mails("R-00000-00009") == []
+
+
+def test_of_many_workers_at_once_one_sends(amazons: Shop) -> None:
+    ready = threading.Barrier(6)
+    answers: list[Claim] = []
+
+    def work() -> None:
+        ready.wait()
+        answers.append(claim(amazons))
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == sorted([Claim.WON] + [Claim.HELD] * 5)

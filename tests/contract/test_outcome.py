@@ -1,0 +1,156 @@
+"""What a failed call means: an answer about the data, a store that is busy, or a fault of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError
+from pynamodb.exceptions import TransactWriteError, UpdateError
+
+from redress.rules.errors import Unavailable
+from redress.store import outcome
+from redress.store.outcome import ConditionFailed
+
+
+def client_error(code: str, *reasons: str, status: int = 400) -> ClientError:
+    response: Any = {
+        "Error": {"Code": code, "Message": ""},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+        "CancellationReasons": [{"Code": reason} for reason in reasons],
+    }
+    return ClientError(response, "TransactWriteItems")
+
+
+def cancelled(*reasons: str) -> ClientError:
+    return client_error("TransactionCanceledException", *reasons)
+
+
+class Calls:
+    """Fails as told, then answers; time passes only as the calls take it."""
+
+    def __init__(self, *faults: BaseException, seconds: float = 0.0) -> None:
+        self.faults, self.seconds = list(faults), seconds
+        self.count, self.slept, self.moment = 0, list[float](), 0.0
+
+    def __call__(self) -> str:
+        self.count += 1
+        self.moment += self.seconds
+        if self.faults:
+            raise self.faults.pop(0)
+        return "done"
+
+    def run(self, *names: str) -> Any:
+        return outcome.run(self, names, self.slept.append, lambda: self.moment)
+
+
+def test_a_call_that_works_is_made_once() -> None:
+    calls = Calls()
+    assert (calls.run(), calls.count, calls.slept) == ("done", 1, [])
+
+
+TRANSIENT = [
+    cancelled("None", "TransactionConflict"),
+    cancelled("ThrottlingError", "None"),
+    cancelled("ProvisionedThroughputExceeded", "None"),
+    client_error("TransactionConflictException"),
+    client_error("TransactionInProgressException"),
+    client_error("ProvisionedThroughputExceededException"),
+    client_error("ThrottlingException"),
+    client_error("RequestLimitExceeded"),
+    client_error("InternalServerError", status=500),
+    client_error("", status=502),
+    client_error("SomethingNew", status=503),
+    ConnectionResetError(),
+    TimeoutError(),
+]
+
+
+@pytest.mark.parametrize("error", TRANSIENT, ids=repr)
+def test_what_passes_is_tried_again_after_a_pause_that_grows(error: BaseException) -> None:
+    calls = Calls(*[error] * 5)
+    assert calls.run("a", "b") == "done"
+    assert calls.count == 6
+    assert all(0 <= slept <= 0.025 * 2**n for n, slept in enumerate(calls.slept))
+
+
+@pytest.mark.parametrize("error", TRANSIENT, ids=repr)
+def test_what_does_not_pass_is_unavailable(error: BaseException) -> None:
+    calls = Calls(*[error] * 99)
+    with pytest.raises(Unavailable) as refused:
+        calls.run("a", "b")
+    assert calls.count == outcome.ATTEMPTS
+    assert refused.value.__cause__ is error
+
+
+def test_nobody_is_kept_waiting_for_a_store_that_hangs() -> None:
+    calls = Calls(*[TimeoutError()] * 99, seconds=3)
+    with pytest.raises(Unavailable):
+        calls.run()
+    assert calls.moment <= outcome.PATIENCE_S + 3
+
+
+@pytest.mark.parametrize(
+    ("reasons", "lost"),
+    [
+        (["ConditionalCheckFailed", "None", "None"], {"a"}),
+        (["None", "ConditionalCheckFailed", "None"], {"b"}),
+        (["ConditionalCheckFailed", "None", "ConditionalCheckFailed"], {"a", "c"}),
+        (["TransactionConflict", "ConditionalCheckFailed", "None"], {"b"}),
+    ],
+)
+def test_a_lost_condition_is_an_answer_with_the_name_of_the_condition(
+    reasons: list[str], lost: set[str]
+) -> None:
+    calls = Calls(cancelled(*reasons))
+    with pytest.raises(ConditionFailed) as failed:
+        calls.run("a", "b", "c")
+    assert failed.value.names == lost
+    assert calls.count == 1
+
+
+def test_a_single_write_has_a_single_condition() -> None:
+    with pytest.raises(ConditionFailed) as failed:
+        Calls(client_error("ConditionalCheckFailedException")).run("claim")
+    assert failed.value.names == {"claim"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("AccessDeniedException"),
+        client_error("ValidationException"),
+        client_error("ResourceNotFoundException"),
+        cancelled("ValidationError", "None"),
+        cancelled("ItemCollectionSizeLimitExceeded", "None"),
+        ParamValidationError(report="a bad parameter"),
+        NoCredentialsError(),
+        KeyError("a bug"),
+    ],
+    ids=repr,
+)
+def test_a_fault_of_ours_passes_through_at_once(error: BaseException) -> None:
+    calls = Calls(error)
+    with pytest.raises(type(error)):
+        calls.run("a", "b")
+    assert calls.count == 1
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda error: TransactWriteError("Failed", error),
+        lambda error: UpdateError("Failed", error),
+        lambda error: RuntimeError("no cause of its own"),
+    ],
+)
+def test_the_error_of_botocore_is_found_behind_any_other(
+    wrap: Callable[[Exception], Exception],
+) -> None:
+    inner = cancelled("None", "ConditionalCheckFailed")
+    outer = wrap(inner)
+    outer.__cause__ = inner
+    with pytest.raises(ConditionFailed) as failed:
+        Calls(outer).run("a", "b")
+    assert failed.value.names == {"b"}

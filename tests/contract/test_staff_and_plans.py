@@ -1,0 +1,196 @@
+"""Who works here, who is here, and which plan holds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from redress.rules.errors import InvalidInput, NotFound
+from redress.rules.routing import Presence
+from redress.rules.ticket import Role
+from redress.store import keys
+from redress.store.plans import FRESH_FOR_S, Plans
+from redress.store.staff import Member
+from tests.builders import MEI, plan_document
+from tests.contract.conftest import Faults, Shop
+
+
+def test_who_comes_is_kept_and_is_here_with_nothing_to_do(shop: Shop) -> None:
+    member = shop.member(MEI.id, languages=("zh-CN", "en"))
+    assert shop.staff.member(MEI.id) == member
+    duty = shop.staff.duty(MEI.id)
+    assert (duty.agent, duty.team, duty.languages) == (MEI.id, "complaints", ("zh-CN", "en"))
+    assert (duty.presence, duty.capacity, duty.load) == (Presence.AVAILABLE, 2, 0)
+    assert duty.last_assigned == keys.NEVER
+    assert shop.staff.present("complaints") == [duty]
+    assert shop.staff.present("service") == []
+
+
+def test_coming_again_keeps_the_load_and_the_turn(shop: Shop) -> None:
+    member = shop.member(MEI.id)
+    life = shop.open()
+    shop.clock.advance(seconds=5)
+    shop.commit(life.assign(MEI.id))
+    before = shop.staff.duty(MEI.id)
+    shop.clock.advance(hours=1)
+    shop.staff.record(member, Presence.AWAY, shop.clock.now())
+    assert shop.staff.present("complaints") == []
+    back = shop.staff.record(member, Presence.AVAILABLE, shop.clock.now())
+    assert (back.load, back.last_assigned) == (1, before.last_assigned)
+    assert back.since > before.since
+    assert shop.staff.present("complaints") == [back]
+
+
+def test_an_agent_may_do_with_more_or_less_and_move_to_another_team(shop: Shop) -> None:
+    shop.member(MEI.id)
+    shop.member(MEI.id, capacity=7, team="service", languages=("zh-TW",))
+    duty = shop.staff.duty(MEI.id)
+    assert (duty.capacity, duty.team, duty.languages) == (7, "service", ("zh-TW",))
+    assert shop.staff.present("complaints") == []
+    assert shop.staff.present("service") == [duty]
+    assert [member.team for member in shop.staff.members()] == ["service"]
+
+
+@pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.MANAGER])
+def test_supervisors_and_managers_are_known_but_get_no_tickets_by_turn(
+    shop: Shop, role: Role
+) -> None:
+    shop.member("s-lin", role=role)
+    assert shop.staff.present("complaints") == []
+    assert shop.staff.member("s-lin").role is role
+
+
+def test_who_waited_longest_comes_first(shop: Shop) -> None:
+    for agent in ("a-one", "a-two", "a-three"):
+        shop.member(agent)
+    for agent in ("a-two", "a-one"):
+        life = shop.open()
+        shop.clock.advance(seconds=1)
+        shop.commit(life.assign(agent))
+    order = [duty.agent for duty in shop.staff.present("complaints")]
+    assert order == ["a-three", "a-two", "a-one"]
+
+
+def test_who_never_signed_in_is_not_found(shop: Shop) -> None:
+    with pytest.raises(NotFound):
+        shop.staff.member("a-nobody")
+    with pytest.raises(NotFound):
+        shop.staff.duty("a-nobody")
+    assert shop.staff.members() == []
+
+
+def test_a_presence_call_does_not_lose_an_assignment_made_at_the_same_time(amazons: Shop) -> None:
+    member = amazons.member(MEI.id, capacity=50)
+    lives = [amazons.open().assign(MEI.id) for _ in range(8)]
+    done = threading.Event()
+
+    def come_and_go() -> None:
+        while not done.is_set():
+            amazons.staff.record(member, Presence.AVAILABLE, amazons.clock.now())
+
+    coming = threading.Thread(target=come_and_go)
+    coming.start()
+    try:
+        for life in lives:
+            amazons.commit(life)
+    finally:
+        done.set()
+        coming.join()
+    assert amazons.staff.duty(MEI.id).load == len(lives)
+
+
+# -------------------------------------------------------------------------------- plans
+
+
+def document(version: int, **changes: Any) -> dict[str, Any]:
+    return {**plan_document(), "version": version, **changes}
+
+
+def test_plan_1_holds_before_anybody_publishes_one(shop: Shop) -> None:
+    assert shop.plans.current().version == 1
+    assert shop.plans.get(1).version == 1
+    assert shop.plans.current_document() == plan_document()
+    assert shop.items() == {}
+
+
+def test_a_published_plan_holds_for_both_ways_to_the_store(shop: Shop) -> None:
+    shop.staff.publish_plan(document(2, note="Faster"), 2, 1)
+    for source in (shop.staff, shop.lean):
+        plans = Plans(source)
+        assert (plans.current().version, plans.current().note) == (2, "Faster")
+        assert plans.get(2).note == "Faster"
+        assert plans.get(1).version == 1, "tickets keep the version that they began under"
+        assert plans.current_document() == document(2, note="Faster")
+
+
+def test_versions_follow_one_another_and_none_is_written_twice(shop: Shop) -> None:
+    shop.staff.publish_plan(document(2), 2, 1)
+    shop.staff.publish_plan(document(3), 3, 2)
+    before = shop.items()
+    for version, current in ((3, 2), (2, 1), (4, 2), (3, 3), (5, 1)):
+        with pytest.raises(InvalidInput) as refused:
+            shop.staff.publish_plan(document(version, note="late"), version, current)
+        assert [fault.code for fault in refused.value.faults] == ["published_meanwhile"]
+    assert shop.items() == before
+
+
+def test_of_two_who_publish_at_once_one_is_told(amazons: Shop) -> None:
+    ready = threading.Barrier(4)
+    results: list[str] = []
+
+    def publish(note: str) -> None:
+        ready.wait()
+        try:
+            amazons.staff.publish_plan(document(2, note=note), 2, 1)
+            results.append(note)
+        except InvalidInput:
+            results.append("refused")
+
+    threads = [threading.Thread(target=publish, args=(f"by {n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results.count("refused") == 3
+    [winner] = set(results) - {"refused"}
+    plans = Plans(amazons.staff)
+    assert plans.current().note == plans.get(2).note == winner
+
+
+def test_a_conflict_while_publishing_is_only_waited_for(
+    shop: Shop, failing: Callable[..., Faults]
+) -> None:
+    failing(shop.clients["full"], "TransactWriteItems", ["TransactionConflict", None])
+    shop.staff.publish_plan(document(2), 2, 1)
+    assert Plans(shop.staff).current().version == 2
+
+
+def test_a_version_that_was_never_published_is_a_fault(shop: Shop) -> None:
+    with pytest.raises(LookupError):
+        shop.plans.get(7)
+
+
+def test_a_function_takes_up_a_new_plan_within_seconds_and_reads_each_version_once(
+    shop: Shop, failing: Callable[..., Faults]
+) -> None:
+    moment = [0.0]
+    plans = Plans(shop.staff, lambda: moment[0])
+    assert plans.current().version == 1
+    shop.staff.publish_plan(document(2), 2, 1)
+    assert plans.current().version == 1
+    moment[0] += FRESH_FOR_S + 0.1
+    assert plans.current().version == 2
+    reads = failing(shop.clients["full"], "GetItem")
+    plans.get(2)
+    plans.get(2)
+    plans.current()
+    assert reads.calls == 1
+
+
+def test_a_member_is_kept_as_they_are(shop: Shop) -> None:
+    member = Member("a-李", "李娜", "li@例子.中国", Role.AGENT, "complaints", ("zh-TW",), 3)
+    shop.staff.record(member, Presence.AWAY, shop.clock.now())
+    assert shop.staff.member("a-李") == member

@@ -1,0 +1,293 @@
+"""The TIMER of a ticket: whom it wakes, when it is let sleep, and what nobody may erase in it.
+
+Three write it: changes of the ticket, the state machine as it falls asleep, and the repair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from redress.cases.timers import TimerCase
+from redress.rules import ticket as tickets
+from redress.rules.errors import NotFound
+from redress.rules.ticket import Phase, State
+from redress.store import keys
+from redress.store.tickets import Timer
+from tests.builders import BY_PHONE, MEI, START, Life
+from tests.contract.conftest import Shop
+
+
+def timer(shop: Shop, life: Life) -> Timer:
+    return shop.tickets.timer(life.ticket.number)
+
+
+def awake(shop: Shop) -> set[str]:
+    """Everything in the awake index, whenever it woke."""
+    return set(shop.tickets.awake_since_before(shop.clock.now() + timedelta(days=1)))
+
+
+def asleep(shop: Shop, kind: str = "complaint", **fields: Any) -> Life:
+    """A ticket whose workflow sleeps until its next rung."""
+    life = shop.open(kind, **fields)
+    shop.fall_asleep(life, "token")
+    return life
+
+
+def test_a_new_ticket_is_awake_until_its_workflow_sleeps(shop: Shop) -> None:
+    life = shop.open()
+    assert timer(shop, life) == Timer(
+        number=life.ticket.number,
+        gen=1,
+        seq=1,
+        phase=Phase.ACKNOWLEDGEMENT,
+        next_wake=START + timedelta(minutes=5),
+        armed=None,
+        awake_since=START,
+    )
+    assert awake(shop) == {life.ticket.number}
+    shop.fall_asleep(life, "token")
+    assert timer(shop, life).asleep
+    assert timer(shop, life).awake_since is None
+    assert awake(shop) == set()
+
+
+def test_only_the_sleeper_that_knows_the_last_change_may_sleep(shop: Shop) -> None:
+    life = shop.open()
+    shop.commit(life.acknowledge())
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        shop.fall_asleep(life, "too late", seq=1)
+    assert timer(shop, life).armed is None
+    assert awake(shop) == {life.ticket.number}
+
+
+WAKES: dict[str, tuple[Callable[[Life], Life], Callable[[Life], Life]]] = {
+    # what comes before it sleeps, what then wakes it
+    "acknowledged": (lambda life: life, Life.acknowledge),
+    "first answer": (Life.acknowledge, Life.reply),
+    "resolved": (lambda life: life.acknowledge().reply(), Life.resolve),
+    "confirmed": (lambda life: life.acknowledge().resolve(), Life.confirm),
+    "reopened": (lambda life: life.acknowledge().resolve(), Life.dispute),
+    "answered the survey": (lambda life: life.acknowledge().resolve().confirm(), Life.answer_survey),
+    "withdrawn": (Life.acknowledge, Life.withdraw),
+    "customer wrote after a pause": (
+        lambda life: life.acknowledge().reply(wait_for_customer=True),
+        Life.write,
+    ),
+    "a shorter promise": (
+        lambda life: life.acknowledge().tell_progress(),
+        lambda life: life.reclassify("urgent"),
+    ),
+}
+
+
+def opened_and(shop: Shop, before: Callable[[Life], Life], **fields: Any) -> Life:
+    """A ticket written step by step as far as `before` takes it, then asleep."""
+    life = shop.open(**fields)
+    done = len(life.changes)
+    before(life)
+    for change in life.changes[done:]:
+        shop.tickets.commit(change, shop.clock.now())
+    shop.fall_asleep(life, "token")
+    return life
+
+
+@pytest.mark.parametrize("what", WAKES)
+def test_a_new_phase_or_an_earlier_wake_wakes_the_workflow(shop: Shop, what: str) -> None:
+    before, wakes = WAKES[what]
+    life = opened_and(shop, before)
+    slept = timer(shop, life)
+    shop.clock.advance(seconds=2)
+    shop.commit(wakes(life))
+    now = timer(shop, life)
+    assert now.seq == slept.seq + 1
+    assert now.phase is life.ticket.phase
+    assert now.next_wake == tickets.next_wake(life.ticket, life.plan)
+    assert now.awake_since == shop.clock.now()
+    assert awake(shop) == {life.ticket.number}
+    assert not now.asleep
+
+
+LETS_SLEEP: dict[str, tuple[Callable[[Life], Life], Callable[[Life], Life]]] = {
+    "a note": (Life.acknowledge, Life.note),
+    "an assignment": (Life.acknowledge, Life.assign),
+    "words": (Life.acknowledge, Life.write),
+    "progress": (Life.acknowledge, Life.tell_progress),  # the reaction's rung falls away
+    "a pause": (lambda life: life.acknowledge().reply(), lambda life: life.reply(True)),
+    "a longer promise": (
+        lambda life: life.acknowledge().tell_progress().reply(),
+        lambda life: life.reclassify("service_request"),
+    ),
+    "a rung that fired": (
+        Life.acknowledge,
+        lambda life: life.wait(minutes=15).wake(),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LETS_SLEEP)
+def test_a_later_wake_or_none_lets_the_workflow_sleep(shop: Shop, what: str) -> None:
+    before, harmless = LETS_SLEEP[what]
+    shop.member(MEI.id)
+    life = opened_and(shop, before)
+    slept = timer(shop, life)
+    shop.commit(harmless(life))
+    now = timer(shop, life)
+    assert (now.seq, now.armed, now.awake_since) == (slept.seq, slept.armed, None)
+    assert now.asleep
+    assert now.next_wake == tickets.next_wake(life.ticket, life.plan)
+    assert awake(shop) == set()
+
+
+def test_a_change_that_touches_no_clock_does_not_write_the_timer(shop: Shop) -> None:
+    life = asleep(shop)
+    before = shop.timer_item(life)
+    shop.commit(life.note())
+    assert shop.timer_item(life) == before
+
+
+def test_a_token_armed_between_our_read_and_our_write_survives(shop: Shop) -> None:
+    """The state machine writes the TIMER without asking us: no change may put back what it read."""
+    life = shop.open()
+    decided = life.acknowledge().last  # read before the workflow fell asleep
+    shop.fall_asleep(life, "armed meanwhile")
+    shop.tickets.commit(decided, shop.clock.now())
+    now = timer(shop, life)
+    assert now.armed is not None
+    assert now.armed.token == "armed meanwhile"
+    assert (now.armed.seq, now.seq, now.awake_since) == (1, 2, shop.clock.now())
+
+
+def test_a_token_armed_during_a_change_that_lets_it_sleep_survives_too(shop: Shop) -> None:
+    life = opened_and(shop, Life.acknowledge)
+    decided = life.tell_progress().last
+    shop.client.update_item(
+        TableName=shop.table,
+        Key={"pk": {"S": keys.ticket_pk(life.ticket.number)}, "sk": {"S": keys.TIMER}},
+        UpdateExpression="SET armed.#t = :t",
+        ExpressionAttributeNames={"#t": "token"},
+        ExpressionAttributeValues={":t": {"S": "another"}},
+    )
+    shop.tickets.commit(decided, shop.clock.now())
+    armed = timer(shop, life).armed
+    assert armed is not None
+    assert armed.token == "another"
+
+
+def test_a_repair_between_our_read_and_our_write_survives(shop: Shop) -> None:
+    life = asleep(shop)
+    decided = life.acknowledge().last
+    assert shop.tickets.next_generation(life.ticket.number, 1, shop.clock.now())
+    shop.tickets.commit(decided, shop.clock.now())
+    now = timer(shop, life)
+    assert (now.gen, now.seq, now.armed) == (2, 3, None)
+
+
+# -------------------------------------------------------------------------------- generations
+
+
+def test_a_generation_is_followed_once(shop: Shop) -> None:
+    life = asleep(shop)
+    number = life.ticket.number
+    shop.clock.advance(minutes=1)
+    assert shop.tickets.next_generation(number, 1, shop.clock.now())
+    now = timer(shop, life)
+    assert (now.gen, now.seq, now.armed, now.awake_since) == (2, 2, None, shop.clock.now())
+    assert not shop.tickets.next_generation(number, 1, shop.clock.now())
+    assert timer(shop, life) == now
+    assert awake(shop) == {number}
+
+
+def test_no_generation_follows_a_closed_ticket_or_none(shop: Shop) -> None:
+    life = shop.open("feedback")
+    shop.commit(life.resolve())
+    assert not shop.tickets.next_generation(life.ticket.number, 1, shop.clock.now())
+    assert not shop.tickets.next_generation("R-00000-00009", 1, shop.clock.now())
+    with pytest.raises(NotFound):
+        shop.tickets.timer("R-00000-00009")
+
+
+def test_only_a_closed_ticket_is_put_to_rest_and_only_as_it_stands(shop: Shop) -> None:
+    life = asleep(shop, "feedback")
+    number = life.ticket.number
+    assert not shop.tickets.put_to_rest(number, 1, 1)
+    shop.commit(life.resolve())
+    closed = timer(shop, life)
+    assert (closed.phase, closed.next_wake) == (Phase.CLOSED, None)
+    assert awake(shop) == {number}
+    for gen, seq in ((2, closed.seq), (1, closed.seq - 1)):
+        assert not shop.tickets.put_to_rest(number, gen, seq)
+    assert awake(shop) == {number}
+    assert shop.tickets.put_to_rest(number, 1, closed.seq)
+    rested = timer(shop, life)
+    assert (rested.armed, rested.awake_since) == (None, None)
+    assert awake(shop) == set()
+    assert shop.tickets.put_to_rest(number, 1, closed.seq), "to rest again is no harm"
+
+
+# -------------------------------------------------------------------------------- the index
+
+
+def test_the_sweep_sees_only_those_who_have_been_awake_for_too_long(shop: Shop) -> None:
+    sleeping = asleep(shop)
+    old = shop.open()
+    shop.clock.advance(minutes=3)
+    new = shop.open()
+    moment = shop.clock.now() - timedelta(minutes=2)
+    assert set(shop.tickets.awake_since_before(moment)) == {old.ticket.number}
+    shop.clock.advance(minutes=3)
+    moment = shop.clock.now() - timedelta(minutes=2)
+    assert set(shop.tickets.awake_since_before(moment)) == {old.ticket.number, new.ticket.number}
+    assert sleeping.ticket.number not in awake(shop)
+
+
+def test_the_awake_index_holds_those_of_every_shard(shop: Shop) -> None:
+    numbers = {shop.open().ticket.number for _ in range(12)}
+    assert len({keys.shard(number) for number in numbers}) > 1
+    assert awake(shop) == numbers
+
+
+# -------------------------------------------------------------------------------- the workflow
+
+
+def test_a_woken_workflow_acts_once_and_says_how_long_to_sleep(shop: Shop) -> None:
+    life = opened_and(shop, Life.acknowledge, contact=BY_PHONE)
+    number = life.ticket.number
+    case = TimerCase(shop.tickets, shop.plans, shop.clock.now)
+    shop.clock.moment = START + timedelta(minutes=15)
+    first = case.act_on_due_clocks(number, 1)
+    again = case.act_on_due_clocks(number, 1)
+    assert first == again
+    assert (first.wait, first.phase, first.seq) == (9 * 60, "first_response", 1)
+    fired = [event for event in shop.tickets.history(number) if event.type == "rung_fired"]
+    assert [event.data["action"] for event in fired] == ["remind"]
+
+
+def test_a_generation_that_was_followed_does_nothing(shop: Shop) -> None:
+    life = asleep(shop)
+    number = life.ticket.number
+    case = TimerCase(shop.tickets, shop.plans, shop.clock.now)
+    shop.tickets.next_generation(number, 1, shop.clock.now())
+    shop.clock.advance(hours=1)
+    assert case.act_on_due_clocks(number, 1).phase == "superseded"
+    assert len(shop.tickets.history(number)) == 1
+
+
+def test_a_ticket_that_closes_by_itself_is_put_to_rest_by_its_workflow(shop: Shop) -> None:
+    life = shop.open()
+    for step in (life.acknowledge, life.resolve):
+        shop.commit(step())
+    case = TimerCase(shop.tickets, shop.plans, shop.clock.now)
+    number = life.ticket.number
+    for _ in range(3):
+        wake = timer(shop, life).next_wake
+        assert wake is not None
+        shop.clock.moment = wake
+        sleep = case.act_on_due_clocks(number, 1)
+    assert sleep.phase == "closed"
+    assert shop.tickets.get(number).state is State.CLOSED
+    assert awake(shop) == set()

@@ -1,0 +1,52 @@
+"""What `make up` leaves behind: addresses that answer, functions that start, staff at work."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+
+from local import process, stack
+from local.stack import Outputs
+
+
+def test_pages_and_api_are_where_the_outputs_say(deployed: Outputs) -> None:
+    parameters: Any = boto3.client("ssm", **deployed.client_arguments())
+    known = parameters.get_parameter(Name=deployed.stack["BaseAddressParameter"])
+
+    document = stack.call_api(deployed, "GET", "/openapi.json", None)
+
+    assert known["Parameter"]["Value"] == deployed.base_url
+    assert document["openapi"].startswith("3.")
+
+
+def test_staff_sign_in_and_agents_are_available(deployed: Outputs) -> None:
+    tables: Any = boto3.client("dynamodb", **deployed.client_arguments())
+    roles = [member["groups"][0] for member in deployed.staff.values()]
+    assert [roles.count(role) for role in ("agent", "supervisor", "manager")] == [4, 2, 1]
+
+    for member in deployed.staff.values():
+        key = {"pk": {"S": f"AGENT#{member['sub']}"}, "sk": {"S": "DUTY"}}
+        duty = tables.get_item(TableName=deployed.stack["TableName"], Key=key)["Item"]
+        wanted = "available" if member["groups"] == ["agent"] else "away"
+        assert duty["presence"]["S"] == wanted, member["name"]
+
+
+def test_outputs_are_written_for_other_programs(deployed: Outputs) -> None:
+    content = json.loads((deployed.directory / "outputs.json").read_text(encoding="utf-8"))
+
+    assert content["TableName"] == deployed.stack["TableName"]
+    assert content["base_url"] == deployed.base_url
+    assert content["staff"] == deployed.staff
+
+
+def test_deploying_again_keeps_staff_and_their_passwords(deployed: Outputs) -> None:
+    cloud = process.find(deployed.directory)
+    assert cloud is not None
+
+    again = stack.install(cloud)
+
+    assert again.staff == deployed.staff
+    assert again.stack["TableName"] == deployed.stack["TableName"]
+    assert again.base_url == deployed.base_url
