@@ -57,9 +57,8 @@ class Cloud:
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
-            # A profile, or a configured endpoint, must not lead into a real account.
+            # An endpoint configured there must not lead into a real account.
             "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
 

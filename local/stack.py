@@ -168,7 +168,9 @@ def build(directory: Path = DIRECTORY) -> Path:
 
 def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) -> dict[str, str]:
     """Runs `sam deploy`. The stack's outputs."""
-    chosen = {"Architecture": architecture(), "OnAws": "false", "MailsAtOnce": "2"} | (parameters or {})
+    chosen = {"Architecture": architecture(), "OnAws": "false", "MailsAtOnce": "2"} | (
+        parameters or {}
+    )
     command = ["sam", "deploy", "--template-file", str(built / "template.yaml")]
     command += ["--stack-name", NAME, "--resolve-s3", "--no-confirm-changeset"]
     command += ["--no-fail-on-empty-changeset", "--no-progressbar"]
@@ -214,9 +216,12 @@ def verify_sender(cloud: Cloud) -> None:
 
 def _tools() -> dict[str, str]:
     """The shell's environment with this Python's folder first: sam looks for python3.13 there."""
+    # Nothing of a real account; and sam runs make itself, which must not inherit ours.
+    left_out = ("AWS_", "MAKE")
+    shell = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     folder = str(Path(sys.executable).parent)
-    return os.environ | {
-        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+    return shell | {
+        "PATH": f"{folder}{os.pathsep}{shell['PATH']}",
         "SAM_CLI_TELEMETRY": "0",
     }
 

@@ -15,7 +15,7 @@ from functools import cache
 from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -26,16 +26,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from redress import texts, wiring
 from redress.cases.customer import StatusView
-from redress.edge.http import SECURITY, body_of, header
+from redress.edge.http import SECURITY, Refused, body_of, header, json_body
 from redress.edge.problems import CONTENT_TYPE, Problem, plain, problem_for, to_json
 from redress.mail import moment
-from redress.rules.errors import Fault, InvalidInput, KeyReused, NotAllowedNow, RedressError
+from redress.rules.errors import (
+    Fault,
+    InvalidInput,
+    KeyReused,
+    NotAllowedNow,
+    NotFound,
+    RedressError,
+)
 from redress.rules.plan import KINDS, LANGUAGES
 from redress.rules.ticket import EventType, State
 
 HERE = Path(__file__).parent
 BODY_LIMIT = 256 * 1024
-JSON_LIMIT = 64 * 1024
+FIELD_LIMIT = 50
 logger = Logger(service="customer")
 app = APIGatewayRestResolver()
 
@@ -47,8 +54,19 @@ PAGE_SECURITY = SECURITY | {
 }
 
 
-class TooLarge(Exception):  # noqa: N818 - a limit of HTTP, not of the domain
+class TooLarge(Exception):
     """The body is longer than any honest form."""
+
+
+class NoForm(Exception):
+    """The body is not what a form posts."""
+
+
+class Blank(dict[str, str]):
+    """Texts by field; '' for a field that has none."""
+
+    def __missing__(self, field: str) -> str:
+        return ""
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -81,27 +99,47 @@ def page(
     **values: Any,
 ) -> Response[str]:
     """One page in one language."""
-    zone = wiring.customer_app().plan_zone
-    body = pages().get_template(template).render(
+    base = wiring.customer_app().base_url()
+    return _rendered(status, template, language, headers or {}, {"base": base, **values})
+
+
+def _rendered(
+    status: int,
+    template: str,
+    language: str,
+    headers: Mapping[str, str],
+    values: Mapping[str, Any],
+) -> Response[str]:
+    found = pages().get_template(template)
+    body = found.render(
         language=language,
-        base=wiring.customer_app().base_url(),
         t=lambda key, **given: texts.text(language, key, **given),
         name_of=lambda code: texts.text(code, "language.name"),
-        moment=lambda at: moment(at, zone(), language),
+        moment=lambda at: moment(at, wiring.customer_app().plan_zone(), language),
         **values,
     )
     return Response(
         status_code=status,
         content_type="text/html; charset=utf-8",
         body=body,
-        headers={**PAGE_SECURITY, "Content-Language": language, **(headers or {})},
+        headers={**PAGE_SECURITY, "Content-Language": language, **headers},
     )
 
 
-def language_of_request() -> str:
-    """`?lang=`, else what the browser asks for."""
+def asked_language() -> str:
+    """The language that the reader chose: `?lang=`, or that of the page that posted; or ''."""
     asked = app.current_event.query_string_parameters.get("lang", "")
-    return asked if asked in LANGUAGES else texts.preferred(_header("accept-language"))
+    if asked not in LANGUAGES and app.current_event.http_method == "POST":
+        try:
+            asked = posted().get("language", "")
+        except (TooLarge, NoForm):
+            asked = ""
+    return asked if asked in LANGUAGES else ""
+
+
+def language_of_request() -> str:
+    """The language that the reader chose, else what the browser asks for."""
+    return asked_language() or texts.preferred(_header("accept-language"))
 
 
 def _header(name: str) -> str:
@@ -109,23 +147,33 @@ def _header(name: str) -> str:
 
 
 def posted() -> dict[str, str]:
-    """The fields of a posted form; raises TooLarge."""
-    raw = body_of(app.current_event.raw_event)
-    if len(raw) > BODY_LIMIT:
-        raise TooLarge
-    pairs = parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
+    """The fields of a posted form; raises TooLarge, NoForm."""
+    try:
+        raw = body_of(app.current_event.raw_event)
+        if len(raw) > BODY_LIMIT:
+            raise TooLarge
+        pairs = parse_qsl(
+            raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELD_LIMIT
+        )
+    except ValueError as error:
+        raise NoForm from error
     # Browsers send line ends as CR LF, whatever was typed.
     return {name: value.replace("\r\n", "\n") for name, value in pairs}
 
 
-def guarded(render: Callable[[], Response[str]], back: str | None = None) -> Response[str]:
-    """A page, or the friendly page of what went wrong, in the reader's language."""
+def guarded(render: Callable[[], Response[str]], token: str = "") -> Response[str]:
+    """A page, or the friendly page of what went wrong, in the reader's language.
+
+    What was posted while a part did not answer is kept in that page, behind a button that posts it
+    again: going back could show an empty form with a new nonce. `token`: the status page to look at
+    when a step is not possible any more.
+    """
     headers: Mapping[str, str] = {}
     try:
         return render()
     except TooLarge:
         status = 413
-    except ValueError:
+    except NoForm:
         status = 400
     except RedressError as error:
         found = problem_for(error)
@@ -135,10 +183,20 @@ def guarded(render: Callable[[], Response[str]], back: str | None = None) -> Res
         logger.exception("page failed")
         status = 500
     known = status if texts.has("en", f"problem.{status}.title") else 500
-    link = back if status in (409, 422) else None
-    return page(
-        known, "problem.html", language_of_request(), headers, code=known, back=link
-    )
+    try:
+        base = wiring.customer_app().base_url()
+    except Exception:
+        # A page without style and links is better than none.
+        logger.exception("no base address")
+        base = ""
+    failed = known in (500, 503) and app.current_event.http_method == "POST"
+    values = {
+        "base": base,
+        "code": known,
+        "again": posted() if failed else None,
+        "back": f"{base}/t/{token}" if base and token and known == 409 else "",
+    }
+    return _rendered(known, "problem.html", language_of_request(), headers, values)
 
 
 # ---------------------------------------------------------------- the form
@@ -153,38 +211,38 @@ class Shown:
     text: str
 
 
-_LABELS = {
-    "consent": "form.contact",
-    "nonce": "form.title",
-    "language": "language.switch",
-    "sure": "act.withdraw",
-}
-
-
-def shown(language: str, faults: list[Fault], prefix: str = "form") -> list[Shown]:
-    """Faults in the words of a language; a field that has two shows the first."""
-    found: dict[str, Shown] = {}
-    for fault in faults:
-        field = "nonce" if fault.pointer.startswith("#") else fault.pointer.rpartition("/")[2]
-        field = {"contact": "name", "": "subject"}.get(field, field)
-        code = "consent" if field == "consent" else fault.code
-        label = _LABELS.get(field, f"{prefix}.{field}")
-        found.setdefault(
-            field,
-            Shown(
-                field,
-                texts.text(language, label if texts.has(language, label) else "form.title"),
-                texts.text(language, f"fault.{code}"),
-            ),
-        )
-    return list(found.values())
-
-
+_LABELS = {"consent": "form.consent_label", "language": "language.switch"}
 _TYPED = ("kind", "subject", "description", "wished_remedy", "name", "email", "phone", "consent")
 
 
+def shown(language: str, faults: list[Fault], prefix: str = "form") -> list[Shown]:
+    """Faults in the words of a language, in the page's order; of two in one field the first.
+
+    A fault of the idempotency key is none of the customer's: the caller makes a new one.
+    """
+    found: dict[str, Shown] = {}
+    for fault in faults:
+        if fault.pointer.startswith("#"):
+            continue
+        field = fault.pointer.rpartition("/")[2]
+        field = {"contact": "name", "": "subject"}.get(field, field)
+        code = "consent" if field == "consent" else fault.code
+        label = _LABELS.get(field, f"{prefix}.{field}")
+        if not texts.has(language, label):
+            label = f"{prefix}.title"
+        text = texts.text(language, f"fault.{code}")
+        found.setdefault(field, Shown(field, texts.text(language, label), text))
+    order = {field: place for place, field in enumerate(_TYPED)}
+    return sorted(found.values(), key=lambda fault: order.get(fault.field, len(order)))
+
+
 def form_page(
-    status: int, language: str, values: Mapping[str, str], nonce: str, faults: list[Shown]
+    status: int,
+    language: str,
+    values: Mapping[str, str],
+    nonce: str,
+    faults: list[Shown],
+    notice: str = "",
 ) -> Response[str]:
     base = wiring.customer_app().base_url()
     kind = values.get("kind", "")
@@ -198,19 +256,18 @@ def form_page(
         kinds=KINDS,
         faults=faults,
         by_field=_by_field(faults),
+        notice=notice,
         switch=[(code, f"{base}/?lang={code}{asked}") for code in LANGUAGES],
     )
 
 
-class _Faults(dict[str, str]):
-    """Faults by field; '' for a field that is right."""
-
-    def __missing__(self, field: str) -> str:
-        return ""
+def _by_field(faults: list[Shown]) -> Blank:
+    return Blank({fault.field: fault.text for fault in faults})
 
 
-def _by_field(faults: list[Shown]) -> _Faults:
-    return _Faults({fault.field: fault.text for fault in faults})
+def _nonce() -> str:
+    """Of a new form: it makes a reload or a second click the same submission."""
+    return secrets.token_urlsafe(18)
 
 
 @app.get("/")
@@ -220,7 +277,7 @@ def form() -> Response[str]:
     def render() -> Response[str]:
         kind = app.current_event.query_string_parameters.get("kind", "")
         values = {"kind": kind if kind in KINDS else ""}
-        return form_page(200, language_of_request(), values, secrets.token_urlsafe(18), [])
+        return form_page(200, language_of_request(), values, _nonce(), [])
 
     return guarded(render)
 
@@ -231,9 +288,7 @@ def submit_form() -> Response[str]:
 
     def render() -> Response[str]:
         fields = posted()
-        language = fields.get("language", "")
-        if language not in LANGUAGES:
-            language = language_of_request()
+        language = language_of_request()
         body: dict[str, Any] = {
             "subject": fields.get("subject", ""),
             "description": fields.get("description", ""),
@@ -249,11 +304,14 @@ def submit_form() -> Response[str]:
             receipt = wiring.customer_app().cases.submit(body, nonce, "web")
         except InvalidInput as error:
             faults = shown(language, error.faults)
-            return form_page(422, language, fields, nonce or secrets.token_urlsafe(18), faults)
+            if any(fault.pointer.startswith("#") for fault in error.faults):
+                text = texts.text(language, "fault.key_expected")
+                return form_page(422, language, fields, _nonce(), faults, text)
+            return form_page(422, language, fields, nonce, faults)
         except KeyReused:
+            # Sent before, then gone back to and changed: to press again is to send a second one.
             text = texts.text(language, "fault.key_reused")
-            faults = [Shown("subject", texts.text(language, "form.title"), text)]
-            return form_page(409, language, fields, secrets.token_urlsafe(18), faults)
+            return form_page(409, language, fields, _nonce(), [], text)
         logger.info("taken", extra={"ticket": receipt.number, "replayed": receipt.replayed})
         return page(201, "receipt.html", language, receipt=receipt)
 
@@ -277,28 +335,31 @@ def steps_of(view: StatusView) -> list[tuple[str, bool]]:
     ]
 
 
+def status_url(token: str, language: str, own: str) -> str:
+    """The status page; with `?lang=` when the reader chose another language than the ticket's."""
+    asked = "" if language == own else f"?lang={language}"
+    return f"{wiring.customer_app().base_url()}/t/{token}{asked}"
+
+
 def status_page(
     status: int,
     token: str,
     view: StatusView,
     faults: list[Shown] | None = None,
-    by_field: _Faults | None = None,
+    by_field: Blank | None = None,
     typed: Mapping[str, str] | None = None,
 ) -> Response[str]:
-    base = wiring.customer_app().base_url()
-    asked = app.current_event.query_string_parameters.get("lang", "")
-    language = asked if asked in LANGUAGES else view.language
     return page(
         status,
         "status.html",
-        language,
+        asked_language() or view.language,
         view=view,
         steps=steps_of(view),
-        action=f"{base}/t/{token}",
+        action=status_url(token, view.language, view.language),
         faults=faults or [],
-        by_field=by_field or _Faults(),
-        typed=_Faults(typed or {}),
-        switch=[(code, f"{base}/t/{token}?lang={code}") for code in LANGUAGES],
+        by_field=by_field or Blank(),
+        typed=Blank(typed or {}),
+        switch=[(code, status_url(token, code, view.language)) for code in LANGUAGES],
     )
 
 
@@ -314,7 +375,6 @@ _FIELDS = {"write": "words", "dispute": "text", "withdraw": "reason"}
 @app.post("/t/<token>/<action>")
 def act(token: str, action: str) -> Response[str]:
     """A button of the status page: done, and back to the page (303)."""
-    back = f"{wiring.customer_app().base_url()}/t/{token}"
 
     def render() -> Response[str]:
         cases = wiring.customer_app().cases
@@ -323,42 +383,41 @@ def act(token: str, action: str) -> Response[str]:
         try:
             match action:
                 case "write":
-                    cases.write(token, text)
+                    view = cases.write(token, text)
                 case "confirm":
-                    cases.confirm(token)
+                    view = cases.confirm(token)
                 case "dispute":
-                    cases.dispute(token, text)
+                    view = cases.dispute(token, text)
                 case "withdraw":
                     if not fields.get("sure"):
-                        raise InvalidInput([Fault("/sure", "required", "say that you are sure")])
-                    cases.withdraw(token, text)
+                        raise InvalidInput([Fault("/sure", "sure", "say that you are sure")])
+                    view = cases.withdraw(token, text)
                 case "survey":
-                    cases.survey(token, answers_of(fields))
+                    view = cases.survey(token, answers_of(fields))
                 case _:
-                    return guarded(_unknown)
+                    raise NotFound("there is no such button")
         except InvalidInput as error:
-            return _again(token, action, text, error)
-        return see_other(back)
+            return _again(token, action, fields, error)
+        language = asked_language() or view.language
+        return see_other(status_url(token, language, view.language))
 
-    return guarded(render, back)
-
-
-def _unknown() -> Response[str]:
-    language = language_of_request()
-    return page(404, "problem.html", language, code=404, back=None)
+    return guarded(render, token)
 
 
-def _again(token: str, action: str, text: str, error: InvalidInput) -> Response[str]:
+def _again(
+    token: str, action: str, fields: Mapping[str, str], error: InvalidInput
+) -> Response[str]:
     """The status page once more, with what was typed and what is wrong with it."""
     view = wiring.customer_app().cases.status(token)
-    faults = shown(view.language, error.faults, "survey")
+    language = asked_language() or view.language
+    faults = shown(language, error.faults, "survey")
     if action == "survey":
-        return status_page(422, token, view, faults, _by_field(faults))
-    field = "sure" if action == "withdraw" else _FIELDS[action]
-    label = texts.text(view.language, f"act.{action}")
-    named = [Shown(field, label, fault.text) for fault in faults]
-    by_action = _Faults({action: faults[0].text})
-    return status_page(422, token, view, named, by_action, {action: text})
+        return status_page(422, token, view, faults, _by_field(faults), fields)
+    place = "sure" if any(fault.field == "sure" for fault in faults) else _FIELDS[action]
+    label = texts.text(language, f"act.{action}")
+    named = [Shown(place, label, fault.text) for fault in faults]
+    typed = {action: fields.get(_FIELDS[action], "")}
+    return status_page(422, token, view, named, _by_field(named), typed)
 
 
 def see_other(url: str) -> Response[str]:
@@ -378,7 +437,7 @@ def answers_of(fields: Mapping[str, str]) -> dict[str, Any]:
     return {
         name: int(value) if value.isascii() and value.isdigit() and len(value) < 4 else value
         for name, value in fields.items()
-        if value.strip()
+        if value.strip() and name != "language"
     }
 
 
@@ -399,11 +458,13 @@ def answer_survey(token: str) -> Response[str]:
 
     def render() -> Response[str]:
         cases = wiring.customer_app().cases
+        fields = posted()
         try:
-            view = cases.survey(token, answers_of(posted()))
+            view = cases.survey(token, answers_of(fields))
         except InvalidInput as error:
             view = cases.survey_status(token)
-            return _survey_page(422, token, view, shown(view.language, error.faults, "survey"))
+            faults = shown(asked_language() or view.language, error.faults, "survey")
+            return _survey_page(422, token, view, faults, fields)
         except NotAllowedNow:
             # Answered before, by a second click or another device: that is no fault of the reader.
             return _survey_page(200, token, cases.survey_status(token))
@@ -417,18 +478,22 @@ def _survey_page(
     token: str,
     view: StatusView,
     faults: list[Shown] | None = None,
+    typed: Mapping[str, str] | None = None,
     *,
     thanks: bool = False,
 ) -> Response[str]:
+    action = f"{wiring.customer_app().base_url()}/s/{token}"
     return page(
         status,
         "survey.html",
-        view.language,
+        asked_language() or view.language,
         view=view,
-        action=f"{wiring.customer_app().base_url()}/s/{token}",
+        action=action,
         faults=faults or [],
         by_field=_by_field(faults or []),
+        typed=Blank(typed or {}),
         thanks=thanks,
+        switch=[(code, f"{action}?lang={code}") for code in LANGUAGES],
     )
 
 
@@ -461,12 +526,10 @@ def api(number: str, do: Callable[[str], StatusView]) -> Response[str]:
         if wiring.customer_app().links.read_status(token) != number:
             return problem(plain(404, "not-found", "There is nothing here", "unknown link"))
         return answer(200, present(do(token)))
+    except Refused as error:
+        return problem(error.problem)
     except RedressError as error:
         return problem(problem_for(error))
-    except TooLarge:
-        return problem(plain(413, "too-large", "Too large", f"at most {JSON_LIMIT} bytes"))
-    except ValueError:
-        return problem(plain(400, "not-json", "Not JSON", "the body is not a JSON object"))
     except Exception as error:
         logger.exception("call failed")
         return problem(problem_for(error))
@@ -479,23 +542,20 @@ def present(view: StatusView) -> dict[str, Any]:
     return found
 
 
-def json_body() -> dict[str, Any]:
-    """The body as a JSON object; raises ValueError, TooLarge. An empty one is an empty object."""
-    raw = body_of(app.current_event.raw_event)
-    if len(raw) > JSON_LIMIT:
-        raise TooLarge
-    try:
-        body = msgspec.json.decode(raw) if raw.strip() else {}
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ValueError("not JSON") from error
+def json_object() -> dict[str, Any]:
+    """The body as a JSON object, no body as an empty one; raises Refused."""
+    event = app.current_event.raw_event
+    if not event.get("body"):
+        return {}
+    body = json_body(event)
     if not isinstance(body, dict):
-        raise ValueError("not an object")
+        raise Refused(plain(400, "not-json", "Not an object", "the body is a JSON object"))
     return body
 
 
 def json_text(*, required: bool = True) -> str:
     """The `text` of a body that has nothing else; every wrong field is named."""
-    body = json_body()
+    body = json_object()
     faults = [Fault(f"/{name}", "unknown", "unknown field") for name in body if name != "text"]
     text = body.get("text")
     if text is None and required:
@@ -537,7 +597,7 @@ def withdraw(number: str) -> Response[str]:
 
 @app.post("/tickets/<number>/survey")
 def questionnaire(number: str) -> Response[str]:
-    return api(number, lambda token: wiring.customer_app().cases.survey(token, json_body()))
+    return api(number, lambda token: wiring.customer_app().cases.survey(token, json_object()))
 
 
 # ---------------------------------------------------------------- documents and assets
@@ -555,7 +615,7 @@ def asset(name: str) -> Response[str]:
     """A style sheet; names are looked up in a list, never joined to a path."""
     found = {path.name: path for path in (HERE / "assets").iterdir()}.get(name)
     if found is None:
-        return guarded(_unknown)
+        return guarded(_no_page)
     text = found.read_text("utf-8")
     media = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
     return Response(
@@ -573,5 +633,9 @@ def asset(name: str) -> Response[str]:
 @app.not_found
 def not_found(error: NotFoundError) -> Response[str]:
     if "text/html" in _header("accept"):
-        return guarded(_unknown)
+        return guarded(_no_page)
     return problem(plain(HTTPStatus.NOT_FOUND, "not-found", "There is nothing here", "no route"))
+
+
+def _no_page() -> NoReturn:
+    raise NotFound("there is no such page")

@@ -10,15 +10,13 @@ import random
 import traceback
 from typing import Any, Protocol
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from redress import wiring
+from redress import observe, wiring
 from redress.cases.mailing import NO_RECIPIENT, Done, NotAJob, NotSentYet, Result, job_of
 
 logger = Logger(service="mailer")
-metrics = Metrics(namespace="Redress", service="mailer")
 
 FIRST_WAIT_S = 5
 LONGEST_WAIT_S = 900
@@ -30,7 +28,6 @@ class Context(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
-@metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """A batch of mail jobs -> those to be delivered again."""
@@ -57,7 +54,7 @@ def _is_done(record: dict[str, Any]) -> bool:
         return _is_set_aside(record, str(error))
     except NotSentYet as error:
         logger.warning("a mail comes again", extra=_named(record, error.fault))
-        metrics.add_metric("MailDelayed", MetricUnit.Count, 1)
+        observe.count("mailer", "MailDelayed")
     except Exception as error:
         # The error's own message may quote a text or an address: say only what and where it was.
         frames = traceback.extract_tb(error.__traceback__)[-3:]
@@ -65,7 +62,7 @@ def _is_done(record: dict[str, Any]) -> bool:
         logger.error(
             "a mail comes again", extra=_named(record, type(error).__name__) | {"where": where}
         )
-        metrics.add_metric("MailDelayed", MetricUnit.Count, 1)
+        observe.count("mailer", "MailDelayed")
     return False
 
 
@@ -73,17 +70,17 @@ def _report(done: Done) -> None:
     if done.result is Result.REFUSED:
         logger.error("refused for good", extra={"fault": done.why})
         name = "MailWithoutRecipient" if done.why == NO_RECIPIENT else "MailRefused"
-        metrics.add_metric(name, MetricUnit.Count, 1)
+        observe.count("mailer", name)
         return
     logger.info(done.result.value, extra={"why": done.why} if done.why else {})
     if done.result is Result.SENT:
-        metrics.add_metric("MailSent", MetricUnit.Count, 1)
+        observe.count("mailer", "MailSent")
 
 
 def _is_set_aside(record: dict[str, Any], fault: str) -> bool:
     """Move a record that will never be a mail to the dead-letter queue: it delays no other."""
     logger.error("set aside", extra=_named(record, fault))
-    metrics.add_metric("MailSetAside", MetricUnit.Count, 1)
+    observe.count("mailer", "MailSetAside")
     try:
         wiring.client("sqs").send_message(
             QueueUrl=wiring.settings().mail_dead_letter_queue_url,

@@ -6,14 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
-from redress import wiring
+from redress import observe, wiring
 from redress.cases.scoring import Finished, Month, Scored, ScoringCases
 
 logger = Logger(service="scoring")
-metrics = Metrics(namespace="Redress", service="scoring")
 
 
 def _list_agents(cases: ScoringCases, event: dict[str, Any]) -> Month:
@@ -30,9 +28,9 @@ def _finish(cases: ScoringCases, event: dict[str, Any]) -> Finished:
     finished = cases.finish(
         event["period"], event["preview"], event["plan_version"], event["results"]
     )
-    metrics.add_metric("ScorecardsStored", MetricUnit.Count, finished.stored)
-    metrics.add_metric("ScorecardsFailed", MetricUnit.Count, finished.failed)
-    metrics.flush_metrics()  # here only: an agent's card is not worth a line of metrics each
+    # Here only: an agent's card is not worth a line of metrics each.
+    observe.count("scoring", "ScorecardsStored", finished.stored)
+    observe.count("scoring", "ScorecardsFailed", finished.failed)
     return finished
 
 

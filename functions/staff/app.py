@@ -14,15 +14,14 @@ from typing import Any
 
 import bodies
 import presenting
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from bodies import NAME_LIMIT, REASON_LIMIT, Body
 from identity import identify
 
-from redress import wiring
+from redress import observe, wiring
 from redress.cases.staff import PAGE_LIMIT
 from redress.edge.http import SECURITY, Refused, answer, header, json_body, problem
 from redress.edge.problems import plain, problem_for
@@ -36,7 +35,6 @@ from redress.store.scores import Summary
 from redress.store.staff import Member
 
 logger = Logger(service="staff")
-metrics = Metrics(namespace="Redress", service="staff")
 app = APIGatewayRestResolver(debug=False)
 
 Answer = dict[str, Any]
@@ -282,11 +280,12 @@ def _serve(name: str, route: Route, path: dict[str, str]) -> Answer:
 
 
 def _counted(name: str, given: Answer) -> Response[str]:
-    """The answer as the resolver wants it, counted by route and by family of status."""
+    """The answer as the resolver wants it. Failures are counted, the rest is in the log.
+
+    A metric per route would cost more a month than the rest of an idle stack.
+    """
     status: int = given["statusCode"]
-    metrics.add_dimension("route", name)
-    metrics.add_dimension("status", f"{status // 100}xx")
-    metrics.add_metric("Requests", MetricUnit.Count, 1)
+    observe.count("staff", "RequestsFailed", int(status >= 500))
     logger.info("answered", extra={"route": name, "status": status})
     return Response(status_code=status, headers=given["headers"], body=given["body"])
 
@@ -311,7 +310,6 @@ def _unknown(error: NotFoundError) -> Response[str]:
     return _counted("none", problem(found))
 
 
-@metrics.log_metrics(capture_cold_start_metric=True)
 @logger.inject_lambda_context(clear_state=True)
 def _resolve_event(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)

@@ -58,7 +58,7 @@ def unpack_once() -> None:
     kept = Path(tempfile.gettempdir()) / "unpacked"
     lock = threading.Lock()
 
-    class SharedZipFile(zipfile.ZipFile):
+    class UnpackedOnce(zipfile.ZipFile):
         def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:
             expect(path and members is None and not any(Path(path).iterdir()), "into a new folder")
             expect(self.filename, "an archive in a file")
@@ -73,7 +73,7 @@ def unpack_once() -> None:
             Path(path).symlink_to(unpacked)
 
     lambda_runtime.zipfile = SimpleNamespace(
-        ZipFile=SharedZipFile,
+        ZipFile=UnpackedOnce,
         BadZipFile=zipfile.BadZipFile,
         LargeZipFile=zipfile.LargeZipFile,
         LargeFileError=zipfile.LargeZipFile,  # the emulator's name for it, which does not exist

@@ -157,6 +157,10 @@ class Delivery:
                 return
             record = lambda_svc._execution_record_for_config(function, config)
             result = lambda_svc._execute_function(record, {"Records": records})
+            if result.get("throttle"):
+                # No attempt of the function's. AWS waits for it until the records expire.
+                time.sleep(FIRST_PAUSE)
+                continue
             failed = self._first_failure(records, result)
             if failed is None:
                 self._mapping["LastProcessingResult"] = f"OK - {len(records)} records"
@@ -209,3 +213,23 @@ class Delivery:
         if self._age is not None and time.time() - oldest > self._age:
             return "MaxRecordAgeExceeded"
         return None
+
+
+def read_concurrency_as_a_number() -> None:
+    """A queue's `MaximumConcurrency` may come from a parameter of the template.
+
+    AWS: CloudFormation turns a parameter's text into the number that the property wants.
+    Emulator: keeps the text and fails to compare it, each time it looks at the queue, so that no
+    message is ever delivered.
+    Mended: read as a number when the mapping is looked at.
+    """
+    original = lambda_svc._sqs_esm_concurrency
+    expect(callable(original), "lambda_svc._sqs_esm_concurrency")
+
+    def concurrency(esm: Mapping, *rest: Any, **more: Any) -> int:
+        scaling = esm.get("ScalingConfig") or {}
+        if isinstance(limit := scaling.get("MaximumConcurrency"), str):
+            esm["ScalingConfig"] = scaling | {"MaximumConcurrency": int(limit)}
+        return int(original(esm, *rest, **more))
+
+    lambda_svc._sqs_esm_concurrency = concurrency

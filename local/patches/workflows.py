@@ -246,6 +246,29 @@ def refuse_late_answers_as_aws_does() -> None:
         setattr(stepfunctions, name, send)
 
 
+def name_throttled_calls() -> None:
+    """A task whose function is throttled fails with `Lambda.TooManyRequestsException`.
+
+    AWS: so it does, and machines retry that name.
+    Emulator: fails it with `Lambda.Unknown`, which nobody retries: a thousand timers due at once
+    would end executions that AWS carries through.
+    Mended: by the reason, which only a throttled call has.
+    """
+    original = stepfunctions._call_lambda
+    expect('"Lambda.Unknown"' in _source(original), "_call_lambda names what it does not know")
+
+    def call(reference: str, event: object) -> object:
+        try:
+            return original(reference, event)
+        except stepfunctions._ExecutionError as error:
+            if error.error == "Lambda.Unknown" and "InvocationLimitExceeded" in error.cause:
+                name = "Lambda.TooManyRequestsException"
+                raise stepfunctions._ExecutionError(name, error.cause) from error
+            raise
+
+    stepfunctions._call_lambda = call
+
+
 def _source(function: Callable[..., object]) -> str:
     """The text of a function, to recognise it by."""
     return inspect.getsource(function)

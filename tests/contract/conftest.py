@@ -91,7 +91,7 @@ class Shop:
 
     def member(self, agent: str = "a-mei", *, capacity: int = 2, **fields: Any) -> Member:
         """An agent of complaints who is here."""
-        good = {
+        good: dict[str, Any] = {
             "id": agent,
             "name": agent,
             "email": f"{agent}@example.com",
@@ -157,7 +157,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _shop(engine: str, address: str | None) -> Iterator[Shop]:
     table = f"redress-{next(_names)}"
-    client = _session().create_client(
+    client: Any = _session().create_client(
         "dynamodb",
         region_name=REGION,
         endpoint_url=address,
@@ -191,7 +191,7 @@ def shop(request: pytest.FixtureRequest, credentials: None) -> Iterator[Shop]:
 
 @pytest.fixture
 def amazons(credentials: None, engine_address: str) -> Iterator[Shop]:
-    """On Amazon's engine alone: several writers at once, and repeated requests, are its to judge."""
+    """On Amazon's engine alone: writers at once, and repeated requests, are its to judge."""
     yield from _shop("dynamodb-local", engine_address)
 
 

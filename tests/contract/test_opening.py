@@ -15,7 +15,7 @@ from redress.store import codec, keys
 from redress.store.lean import LeanStore
 from redress.store.opening import KeyTaken, NumberTaken
 from redress.store.tickets import TicketStore
-from tests.builders import BY_PHONE, Clock, Life
+from tests.builders import BY_MAIL, BY_PHONE, Clock, Life
 from tests.contract.conftest import Faults, Shop
 
 Door = LeanStore | TicketStore
@@ -51,7 +51,7 @@ def test_an_opened_ticket_is_there_whole(shop: Shop, way: str) -> None:
 def test_both_ways_write_the_same_items_to_the_last_byte(
     shop: Shop, contact: dict[str, str] | None
 ) -> None:
-    change = a_change(**({"contact": contact} if contact else {}), subject="水壶漏水 💧 \"'&<")
+    change = a_change(contact=contact or BY_MAIL, subject="水壶漏水 💧 \"'&<")
     written = []
     for way in ("full", "lean"):
         door(shop, way).open(change, "a key", "a print")

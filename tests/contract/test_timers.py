@@ -72,7 +72,7 @@ WAKES: dict[str, tuple[Callable[[Life], Life], Callable[[Life], Life]]] = {
     "resolved": (lambda life: life.acknowledge().reply(), Life.resolve),
     "confirmed": (lambda life: life.acknowledge().resolve(), Life.confirm),
     "reopened": (lambda life: life.acknowledge().resolve(), Life.dispute),
-    "answered the survey": (lambda life: life.acknowledge().resolve().confirm(), Life.answer_survey),
+    "surveyed": (lambda life: life.acknowledge().resolve().confirm(), Life.answer_survey),
     "withdrawn": (Life.acknowledge, Life.withdraw),
     "customer wrote after a pause": (
         lambda life: life.acknowledge().reply(wait_for_customer=True),

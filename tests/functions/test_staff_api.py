@@ -1310,14 +1310,19 @@ def test_logs_name_the_ticket_and_nobody(api: Api, open_ticket: Opener, logs: St
         assert secret not in written
 
 
-def test_counts_each_request_by_route_and_status_family(
-    api: Api, capsys: pytest.CaptureFixture[str]
+def test_counts_failures_and_nothing_else(
+    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api("work")
-    capsys.readouterr()
     api("board", "mei")
+    assert "CloudWatchMetrics" not in capsys.readouterr().out
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(wiring.staff_cases(), "work", broken)
+    assert api("work").status == 500
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    (counted,) = [line for line in lines if "Requests" in line]
-    assert (counted["route"], counted["status"]) == ("GET /staff/board", "4xx")
-    assert counted["Requests"] == [1.0]
+    (counted,) = [line for line in lines if "RequestsFailed" in line]
     assert counted["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Redress"
+    assert (counted["service"], counted["RequestsFailed"]) == ("staff", [1.0])

@@ -68,7 +68,13 @@ class Laboratory:
             Layers=list(layers),
             **(defaults | settings),
         )
-        self.client("lambda").get_waiter("function_active_v2").wait(FunctionName=name)
+        functions = self.client("lambda")
+
+        def is_active() -> bool:
+            state = functions.get_function_configuration(FunctionName=name)["State"]
+            return bool(state == "Active")
+
+        eventually(is_active, f"{name} is active")
         return name
 
     def arn(self, function: str) -> str:

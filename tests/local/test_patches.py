@@ -335,6 +335,28 @@ def test_task_is_retried_and_caught_by_the_name_of_the_functions_exception(
     assert json.loads(ended["output"]) == {"caught": "GiveUp"}
 
 
+def test_throttled_function_is_retried_by_its_name(laboratory: Laboratory) -> None:
+    function = laboratory.function("def handler(event, context): return 1")
+    functions = laboratory.client("lambda")
+    functions.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function},
+        "OutputPath": "$.Payload",
+        "TimeoutSeconds": 10,
+        "Retry": [{"ErrorEquals": ["Lambda.TooManyRequestsException"], "IntervalSeconds": 1}],
+        "End": True,
+    }
+    execution = laboratory.start(laboratory.machine(_machine(task)), {})
+    time.sleep(0.5)
+    functions.delete_function_concurrency(FunctionName=function)
+
+    ended = laboratory.ended(execution)
+
+    assert (ended["status"], ended.get("output")) == ("SUCCEEDED", "1")
+
+
 # ------------------------------------------------------------------------------ event sources
 
 
@@ -459,62 +481,6 @@ def handler(event, context):
     record = laboratory.received(url)[0]
     assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
     assert record["DDBStreamBatchInfo"]["batchSize"] == 1
-
-
-def test_stream_delivers_only_what_the_filters_let_through(laboratory: Laboratory) -> None:
-    timer = {"dynamodb": {"NewImage": {"awake": {"S": [{"exists": True}]}}}}
-    event = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "EVENT#"}]}}}}
-    table, function = _subscribe(
-        laboratory,
-        _SEND + "def handler(event, context): send(keys(event))",
-        FilterCriteria={"Filters": [{"Pattern": json.dumps(p)} for p in (timer, event)]},
-        BatchSize=1,
-    )
-    laboratory.put(table, "TIMER")
-    laboratory.put(table, "EVENT#1")
-    laboratory.put(table, "EVENT#1", text="changed")
-    laboratory.put(table, "TIMER", awake="yes")
-
-    assert laboratory.received(_url(laboratory, function), 2) == [["EVENT#1"], ["TIMER"]]
-
-
-def test_message_comes_back_when_the_function_said_and_not_before(laboratory: Laboratory) -> None:
-    url, queue = laboratory.queue(VisibilityTimeout="60")
-    code = (
-        _SEND
-        + """
-import time
-def handler(event, context):
-    failed = []
-    for record in event["Records"]:
-        send({"body": record["body"], "at": time.time()})
-        if record["attributes"]["ApproximateReceiveCount"] == "1" and record["body"] == "later":
-            fields = {"Action": "ChangeMessageVisibility", "ReceiptHandle": record["receiptHandle"],
-                      "VisibilityTimeout": "2"}
-            data = urllib.parse.urlencode(fields).encode()
-            urllib.request.urlopen(urllib.request.Request(os.environ["SOURCE"], data)).read()
-            failed.append({"itemIdentifier": record["messageId"]})
-    return {"batchItemFailures": failed}
-"""
-    )
-    log = _log(laboratory)
-    function = laboratory.function(
-        code,
-        Environment={"Variables": {"URL": log, "SOURCE": url.replace("localhost", "127.0.0.1")}},
-    )
-    laboratory.client("lambda").create_event_source_mapping(
-        EventSourceArn=queue,
-        FunctionName=function,
-        FunctionResponseTypes=["ReportBatchItemFailures"],
-    )
-    for body in ("later", "at once"):
-        laboratory.client("sqs").send_message(QueueUrl=url, MessageBody=body)
-
-    seen = laboratory.received(log, 3)
-
-    times = [entry["at"] for entry in seen if entry["body"] == "later"]
-    assert sorted(entry["body"] for entry in seen) == ["at once", "later", "later"]
-    assert 2 <= times[1] - times[0] < 3
 
 
 def test_schedule_fires_within_two_seconds_of_its_time(laboratory: Laboratory) -> None:
@@ -754,6 +720,62 @@ def test_another_version_of_the_emulator_is_refused(monkeypatch: pytest.MonkeyPa
 
 
 # ------------------------------------------------------------------------------ held as it is
+
+
+def test_stream_delivers_only_what_the_filters_let_through(laboratory: Laboratory) -> None:
+    timer = {"dynamodb": {"NewImage": {"awake": {"S": [{"exists": True}]}}}}
+    event = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "EVENT#"}]}}}}
+    table, function = _subscribe(
+        laboratory,
+        _SEND + "def handler(event, context): send(keys(event))",
+        FilterCriteria={"Filters": [{"Pattern": json.dumps(p)} for p in (timer, event)]},
+        BatchSize=1,
+    )
+    laboratory.put(table, "TIMER")
+    laboratory.put(table, "EVENT#1")
+    laboratory.put(table, "EVENT#1", text="changed")
+    laboratory.put(table, "TIMER", awake="yes")
+
+    assert laboratory.received(_url(laboratory, function), 2) == [["EVENT#1"], ["TIMER"]]
+
+
+def test_message_comes_back_when_the_function_said_and_not_before(laboratory: Laboratory) -> None:
+    url, queue = laboratory.queue(VisibilityTimeout="60")
+    code = (
+        _SEND
+        + """
+import time
+def handler(event, context):
+    failed = []
+    for record in event["Records"]:
+        send({"body": record["body"], "at": time.time()})
+        if record["attributes"]["ApproximateReceiveCount"] == "1" and record["body"] == "later":
+            fields = {"Action": "ChangeMessageVisibility", "ReceiptHandle": record["receiptHandle"],
+                      "VisibilityTimeout": "2"}
+            data = urllib.parse.urlencode(fields).encode()
+            urllib.request.urlopen(urllib.request.Request(os.environ["SOURCE"], data)).read()
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failed}
+"""
+    )
+    log = _log(laboratory)
+    function = laboratory.function(
+        code,
+        Environment={"Variables": {"URL": log, "SOURCE": url.replace("localhost", "127.0.0.1")}},
+    )
+    laboratory.client("lambda").create_event_source_mapping(
+        EventSourceArn=queue,
+        FunctionName=function,
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+    )
+    for body in ("later", "at once"):
+        laboratory.client("sqs").send_message(QueueUrl=url, MessageBody=body)
+
+    seen = laboratory.received(log, 3)
+
+    times = [entry["at"] for entry in seen if entry["body"] == "later"]
+    assert sorted(entry["body"] for entry in seen) == ["at once", "later", "later"]
+    assert 2 <= times[1] - times[0] < 3
 
 
 def test_failed_condition_of_a_token_write_is_caught_by_its_name(laboratory: Laboratory) -> None:

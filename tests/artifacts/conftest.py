@@ -1,0 +1,73 @@
+"""What `sam build` makes, for this machine and for the one it is deployed to. Built once a run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.builders import ROOT, template
+
+HOST = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64"}[platform.machine()]
+DEPLOYED = "arm64"
+FUNCTIONS = sorted(
+    name
+    for name, resource in template()["Resources"].items()
+    if resource["Type"] == "AWS::Serverless::Function"
+)
+
+
+@dataclass(frozen=True)
+class Built:
+    """The folder that `sam build` filled for one architecture."""
+
+    folder: Path
+    architecture: str
+
+    @property
+    def layer(self) -> Path:
+        return self.folder / "CoreLayer" / "python"
+
+    def function(self, logical_id: str) -> Path:
+        return self.folder / logical_id
+
+    def size(self, part: Path) -> int:
+        """Bytes of all files, unzipped: what Lambda counts."""
+        return sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
+
+
+def _build(folder: Path, architecture: str) -> Built:
+    tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # Not the makefiles' and the linters' business, and sam must find the same Python as ours.
+    environment = {
+        **os.environ,
+        "PATH": tools,
+        "ARCHITECTURE": architecture,
+        "SAM_CLI_TELEMETRY": "0",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    command = ["sam", "build", "--template-file", str(ROOT / "template.yaml")]
+    command += ["--base-dir", str(ROOT), "--build-dir", str(folder), "--no-cached"]
+    command += ["--parameter-overrides", f"Architecture={architecture}"]
+    done = subprocess.run(
+        command, cwd=folder.parent, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Built(folder, architecture)
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Built for this machine: it can be run here."""
+    return _build(tmp_path_factory.mktemp("host") / "build", HOST)
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Built for AWS, as the template's default says: it can only be read here."""
+    return _build(tmp_path_factory.mktemp("deployed") / "build", DEPLOYED)

@@ -1,0 +1,234 @@
+"""The built artifacts, alone: nothing of this machine may be what makes them work.
+
+A function inherits the site-packages of whoever runs it on a laptop; on AWS it has its folder, the
+layer and the runtime's standard library. So each runs here in a Python that sees these three only.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.artifacts.conftest import DEPLOYED, FUNCTIONS, HOST, Built
+from tests.builders import ROOT, template
+
+pytestmark = pytest.mark.slow
+
+ALONE = """
+import json, sys
+layer, function = sys.argv[1:3]
+standard = list(sys.path)
+assert not [p for p in standard if "site-packages" in p], standard
+sys.path[:0] = [function, layer]
+
+import socket
+def refuse(*arguments, **named):
+    raise AssertionError("this must need no network")
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+"""
+"""Begins every program here: only function, layer and standard library, and no network."""
+
+WARM = """
+class Context:
+    function_name = "redress"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:redress"
+    aws_request_id = "5f0e3a52-8f3c-4c43-9d0f-0c8a3d1b7e11"
+
+import app
+answer = app.handler({"warm": True}, Context())
+loaded = {m.__file__ for m in list(sys.modules.values()) if getattr(m, "__file__", None)}
+cached = {m.__cached__ for m in list(sys.modules.values()) if getattr(m, "__cached__", None)}
+print(json.dumps({"answer": answer, "loaded": sorted(loaded), "cached": sorted(cached)}))
+"""
+
+CLIENTS = """
+from redress import wiring
+made = {name: wiring.client(name).meta.service_model.service_name for name in sys.argv[3:]}
+print(json.dumps(made))
+"""
+
+BOUNDS = {"layer": 24_000_000, "CustomerFunction": 3_000_000, "any other function": 200_000}
+"""Most bytes, unzipped. Lambda takes 250 MB; each megabyte more is time at every cold start."""
+
+E_MACHINE = {"x86_64": 0x3E, "arm64": 0xB7}
+"""Of an ELF header: EM_X86_64 and EM_AARCH64."""
+
+
+def run_alone(built: Built, function: str, program: str, *arguments: str) -> str:
+    """Run a program with what a function has on AWS; what it printed last."""
+    variables = template()["Globals"]["Function"]["Environment"]["Variables"]
+    own = template()["Resources"][function]["Properties"].get("Environment", {})
+    names = {*variables, *own.get("Variables", {})}
+    environment = dict.fromkeys(names, "any") | {
+        "LOG_LEVEL": "INFO",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/nonexistent",
+    }
+    seen = (str(built.layer), str(built.function(function)))
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", ALONE + program, *seen, *arguments],
+        cwd=built.function(function),
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip().splitlines()[-1]
+
+
+# ------------------------------------------------------------------ alone
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_starts_with_its_folder_and_the_layer_alone(host: Built, function: str) -> None:
+    told = json.loads(run_alone(host, function, WARM))
+
+    assert told["answer"] == {"warm": True}
+    here = (str(host.layer), str(host.function(function)), sys.base_prefix, sys.prefix)
+    assert [path for path in told["loaded"] if not path.startswith(here)] == []
+    assert not [path for path in told["loaded"] if "site-packages" in path]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_everything_that_a_start_loads_is_compiled_already(host: Built, function: str) -> None:
+    told = json.loads(run_alone(host, function, WARM))
+    ours = [path for path in told["cached"] if path.startswith(str(host.folder))]
+    assert len(ours) > 50
+    assert [path for path in ours if not Path(path).is_file()] == []
+
+
+def clients_that_the_product_makes() -> set[str]:
+    """Every service named in a `client("...")` of the layer or a function, and PynamoDB's."""
+    sources = [*(ROOT / "layers/core/redress").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    found = {"dynamodb"}
+    for path in sources:
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Name(id="client") | ast.Attribute(attr="client"),
+                    args=[ast.Constant(value=str(service)), *_],
+                ):
+                    found.add(service)
+    return found
+
+
+def test_every_client_that_the_product_makes_is_made_from_what_was_kept(host: Built) -> None:
+    services = sorted(clients_that_the_product_makes())
+    assert len(services) > 5
+    made = json.loads(run_alone(host, "IntakeFunction", CLIENTS, *services))
+    assert made == {service: service for service in services}
+
+
+def test_no_model_of_a_service_ships_that_nobody_speaks_to(host: Built) -> None:
+    data = host.layer / "botocore" / "data"
+    assert {p.name for p in data.iterdir() if p.is_dir()} == clients_that_the_product_makes()
+
+
+# ------------------------------------------------------------------ complete
+
+
+def source_files(folder: Path) -> set[Path]:
+    return {
+        path.relative_to(folder)
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_file_of_a_function_is_in_its_artifact(host: Built, function: str) -> None:
+    folder = ROOT / "functions" / function.removesuffix("Function").lower()
+    built = host.function(function)
+    for file in source_files(folder):
+        assert (built / file).read_bytes() == (folder / file).read_bytes(), file
+
+
+def test_every_file_of_the_product_is_in_the_layer(host: Built) -> None:
+    folder = ROOT / "layers/core/redress"
+    for file in source_files(folder):
+        assert (host.layer / "redress" / file).read_bytes() == (folder / file).read_bytes(), file
+
+
+def test_what_the_product_is_built_with_and_does_not_run_with_is_left_out(host: Built) -> None:
+    for part in (host.layer, *(host.function(name) for name in FUNCTIONS)):
+        shipped = {path.name for path in part.iterdir()}
+        assert not shipped & {"boto3", "s3transfer", "pydantic", "aws_xray_sdk", "bin", "tests"}
+
+
+# ------------------------------------------------------------------ compiled
+
+
+def compiled(source: Path) -> Path:
+    return Path(importlib.util.cache_from_source(str(source)))
+
+
+def sources(built: Built) -> list[Path]:
+    return [path for path in built.folder.rglob("*.py") if "__pycache__" not in path.parts]
+
+
+@pytest.mark.parametrize("built", ["host", "deployed"])
+def test_every_module_ships_compiled_and_is_never_checked_against_its_source(
+    built: str, request: pytest.FixtureRequest
+) -> None:
+    """A zip loses the dates of files; an unchecked hash asks for neither date nor source."""
+    modules = sources(request.getfixturevalue(built))
+    assert len(modules) > 300
+    for source in modules:
+        header = compiled(source).read_bytes()[:16]
+        magic, flags = struct.unpack("<4sI", header[:8])
+        assert magic == importlib.util.MAGIC_NUMBER, source
+        assert flags == 0b01, f"{source}: not compiled with an unchecked hash"
+        assert header[8:] == importlib.util.source_hash(source.read_bytes()), source
+
+
+# ------------------------------------------------------------------ sizes
+
+
+def test_the_artifacts_are_small(deployed: Built) -> None:
+    sizes = {"layer": deployed.size(deployed.layer)}
+    sizes |= {name: deployed.size(deployed.function(name)) for name in FUNCTIONS}
+    for name, size in sizes.items():
+        print(f"{name:20} {size:>12,} bytes")
+    for name, size in sizes.items():
+        assert 0 < size <= BOUNDS.get(name, BOUNDS["any other function"]), name
+
+
+# ------------------------------------------------------------------ for the right machine
+
+
+def libraries(built: Built) -> list[Path]:
+    return [path for path in built.folder.rglob("*") if re.search(r"\.so(\.\d+)*$", path.name)]
+
+
+def machine_of(library: Path) -> int:
+    """e_machine of an ELF file (little-endian, at byte 18)."""
+    header = library.read_bytes()[:20]
+    assert header[:4] == b"\x7fELF", library
+    machine: int = struct.unpack_from("<H", header, 18)[0]
+    return machine
+
+
+@pytest.mark.parametrize("built", ["host", "deployed"])
+def test_every_library_is_for_the_machine_it_will_run_on(
+    built: str, request: pytest.FixtureRequest
+) -> None:
+    artifacts: Built = request.getfixturevalue(built)
+    found = libraries(artifacts)
+    assert {path.name.split(".")[0] for path in found} >= {"_core", "_speedups"}, "msgspec, pages"
+    wanted = E_MACHINE[artifacts.architecture]
+    assert {path.name: machine_of(path) for path in found if machine_of(path) != wanted} == {}
+    assert artifacts.architecture == (HOST if built == "host" else DEPLOYED)
