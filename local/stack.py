@@ -502,6 +502,9 @@ def main() -> int:
         )
     options = parser.parse_args()
     console = Console()
+    # A profile of a real account has no part in this, and must not even be looked for.
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        os.environ.pop(name, None)
     try:
         if options.action == "up":
             outputs = up(options.port, options.pace, console, options.directory)

@@ -16,6 +16,7 @@ from redress.rules.errors import AgentNotFree, NotFound, RedressError, Unavailab
 from redress.rules.routing import Presence
 from redress.rules.ticket import EventType, State
 from redress.store import keys
+from redress.store.scores import ScoreStore
 from redress.store.tickets import Raced
 from tests.builders import BY_PHONE, LIN, MEI, Life
 from tests.contract.conftest import Faults, Shop
@@ -375,9 +376,11 @@ def test_the_facts_of_a_month_are_written_with_the_change_that_makes_them(shop: 
     life = shop.open()
     shop.commit(life.assign(MEI.id))
     shop.commit(life.wait(minutes=10).reply())
-    facts = {sk for pk, sk in shop.items() if pk == keys.facts_pk(MEI.id, "2026-11")}
-    number = life.ticket.number
-    assert facts == {keys.fact_sk(number, "first_response"), keys.fact_sk(number, "reaction")}
+    facts = ScoreStore(shop.models).facts(MEI.id, "2026-11")
+    assert {(fact.number, fact.name, fact.value["kept"]) for fact in facts} == {
+        (life.ticket.number, "reaction", True),
+        (life.ticket.number, "first_response", True),
+    }
 
 
 def test_a_change_that_is_raced_leaves_no_fact(shop: Shop) -> None:

@@ -401,6 +401,18 @@ def test_an_older_generation_is_told_to_yield(
     assert len(stores.tickets.history(NUMBER)) == 1
 
 
+def test_a_look_that_closes_a_ticket_lays_it_to_rest_itself(
+    call: Call, opened: Life, stores: Stores, sample: Sample, clock: Clock
+) -> None:
+    """Nobody need tell a machine that closed its own ticket to look at it."""
+    stores.tickets.commit(opened.resolve().last, clock.now())
+    clock.advance(hours=72)
+    assert call("workflow", sample("workflow-look"))["phase"] == "closed"
+
+    timer = stores.tickets.timer(NUMBER)
+    assert (timer.phase, timer.armed, timer.awake_since) == (Phase.CLOSED, None, None)
+
+
 def test_a_look_at_a_table_that_is_away_fails_under_the_name_that_is_retried(
     call: Call, opened: Life, sample: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:

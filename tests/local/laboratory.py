@@ -40,11 +40,12 @@ def eventually[T](look: Callable[[], T | None], what: str, seconds: float = 20) 
 
 
 def archive(**files: str) -> bytes:
-    """A zip with these texts; `__` in a name is a slash."""
+    """A zip with these texts, the same for the same texts; `__` in a name is a slash."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as content:
         for name, text in files.items():
-            content.writestr(f"{name.replace('__', '/')}.py", dedent(text))
+            file = zipfile.ZipInfo(f"{name.replace('__', '/')}.py")
+            content.writestr(file, dedent(text))
     return buffer.getvalue()
 
 

@@ -6,11 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from redress.rules.plan import Plan
 from redress.rules.ticket import State
 from tests import builders
 from tests.builders import Clock, Life
+
+
+# A busy machine is no defect, and nothing is kept from one run to the next.
+settings.register_profile(
+    "house", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("house")
 
 
 @pytest.fixture
