@@ -437,7 +437,7 @@ def answers_of(fields: Mapping[str, str]) -> dict[str, Any]:
     return {
         name: int(value) if value.isascii() and value.isdigit() and len(value) < 4 else value
         for name, value in fields.items()
-        if value.strip() and name != "language"
+        if value.strip()
     }
 
 

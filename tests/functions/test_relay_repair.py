@@ -16,7 +16,7 @@ from moto.core.config import default_user_config
 from moto.stepfunctions.models import StepFunctionBackend
 
 from redress import wiring
-from redress.cases.relay import MOVED, hint_of
+from redress.cases.relay import ACKNOWLEDGE_AFTER_S, MOVED, hint_of
 from redress.cases.repair import PATIENCE
 from redress.cases.timers import SUPERSEDED
 from redress.rules import lifecycle
@@ -50,13 +50,16 @@ class Services:
     """("started", name), ("sent on", token), ("told to look", token), ("offered", job)."""
 
     def mail_jobs(self) -> list[Any]:
-        return self._read(self.mails)
+        """An acknowledgement stays hidden for a second: the workflow falls asleep first."""
+        return self._read(self.mails, ACKNOWLEDGE_AFTER_S + 1)
 
     def dead_letters(self) -> list[Any]:
         return self._read(self.dead)
 
-    def _read(self, url: str) -> list[Any]:
-        found = aws("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+    def _read(self, url: str, wait_s: int = 0) -> list[Any]:
+        found = aws("sqs").receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s
+        )
         return [json.loads(message["Body"]) for message in found.get("Messages", [])]
 
     def of(self, kind: str) -> list[Any]:

@@ -38,7 +38,7 @@ def preferred(accepted: str) -> str:
     """
     wanted: list[tuple[float, int, str]] = []
     for position, part in enumerate(accepted.split(",")[:20]):
-        tag, _, weight = part.strip().partition(";q=")
+        tag, _, weight = part.replace(" ", "").partition(";q=")
         try:
             wanted.append((-float(weight or 1), position, tag.lower()))
         except ValueError:
