@@ -217,10 +217,10 @@ def close_the_month(console: Console, staff: dict[str, Staff]) -> None:
         manager.send("PUT", f"/ratings/{period}/{agent.id}", rating)
     first = _score(manager, period)
     names = {agent.id: agent.user for agent in agents}
-    for agent, name in sorted(names.items(), key=lambda pair: pair[1]):
-        if agent not in first:
+    for known, name in sorted(names.items(), key=lambda pair: pair[1]):
+        if known not in first:
             raise DoorError(f"{name} has no scorecard of {period}")
-        show(console, name, manager.get(f"/scorecards/{period}/{agent}"))
+        show(console, name, manager.get(f"/scorecards/{period}/{known}"))
     if _score(manager, period) != first:
         raise DoorError("scoring the same month again gives the same cards")
 
@@ -271,9 +271,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     console = Console(highlight=False)
     began = time.monotonic()
-    running = stack.up(
-        port=given.port, pace=given.pace, console=console, directory=DIRECTORY
-    )
+    running = stack.up(port=given.port, pace=given.pace, console=console, directory=DIRECTORY)
     try:
         console.print(f"up after {time.monotonic() - began:.0f} s; the story begins\n")
         play(console, running)

@@ -62,7 +62,7 @@ def call(
     if form is not None:
         data = urllib.parse.urlencode(form).encode()
         sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
-    request = urllib.request.Request(url, data=data, headers=sent, method=method)  # noqa: S310
+    request = urllib.request.Request(url, data=data, headers=sent, method=method)
     try:
         with LANES, _opener.open(request, timeout=TIMEOUT_S) as answer:
             return Answer(answer.status, dict(answer.headers), answer.read().decode())

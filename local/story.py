@@ -369,7 +369,13 @@ def scenes() -> list[Scene]:
         ("zh-CN", "赵磊", "退款迟迟不到账", "两周前退的货，款项到今天还没有到账。", 4),
         ("en", "Ruth Lindqvist", "Lid broken on arrival", "The lid of the pot is cracked.", 4),
         ("zh-CN", "陈芳", "客服电话打不通", "连续三天打不通，只能听音乐等待。", 3),
-        ("en", "Samuel Ortiz", "Driver left the parcel outside", "It rained; the book is soaked.", 5),
+        (
+            "en",
+            "Samuel Ortiz",
+            "Driver left the parcel outside",
+            "It rained; the book is soaked.",
+            5,
+        ),
     ]
     return [
         scene(

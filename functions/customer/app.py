@@ -173,7 +173,7 @@ def guarded(render: Callable[[], Response[str]], token: str = "") -> Response[st
         return render()
     except TooLarge:
         status = 413
-    except NoForm:
+    except (NoForm, ValueError):
         status = 400
     except RedressError as error:
         found = problem_for(error)
@@ -437,7 +437,7 @@ def answers_of(fields: Mapping[str, str]) -> dict[str, Any]:
     return {
         name: int(value) if value.isascii() and value.isdigit() and len(value) < 4 else value
         for name, value in fields.items()
-        if value.strip()
+        if value.strip() and name != "language"
     }
 
 

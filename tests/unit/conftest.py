@@ -13,7 +13,6 @@ from redress.rules.ticket import State
 from tests import builders
 from tests.builders import Clock, Life
 
-
 # A busy machine is no defect, and nothing is kept from one run to the next.
 settings.register_profile(
     "house", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]

@@ -43,8 +43,8 @@ def preferred(accepted: str) -> str:
             wanted.append((-float(weight or 1), position, tag.lower()))
         except ValueError:
             continue
-    for weight, _, tag in sorted(wanted):
-        if weight == 0:
+    for asked, _, tag in sorted(wanted):
+        if asked == 0:
             continue
         if tag.startswith("zh"):
             traditional = any(part in ("tw", "hk", "mo", "hant") for part in tag.split("-"))

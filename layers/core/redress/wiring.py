@@ -57,7 +57,7 @@ def client(service: str, retries: int = 3) -> Any:
         retries={"mode": "standard", "max_attempts": retries},
         user_agent_extra="redress",
     )
-    assert isinstance(session, botocore.session.Session)  # noqa: S101
+    assert isinstance(session, botocore.session.Session)
     return session.create_client(service, region_name=settings().aws_region, config=config)
 
 

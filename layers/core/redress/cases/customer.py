@@ -158,9 +158,7 @@ class CustomerCases:
         return self._do(
             token,
             lambda t, p, at: (
-                None
-                if t.closure == lifecycle.WITHDRAWN
-                else lifecycle.withdraw(t, p, text, at)
+                None if t.closure == lifecycle.WITHDRAWN else lifecycle.withdraw(t, p, text, at)
             ),
         )
 

@@ -109,7 +109,7 @@ class IntakeCase:
                 raise InvalidInput([fault, *invalid.faults]) from None
             raise InvalidInput([fault])
         submission = parse(body, channel)
-        assert isinstance(body, Mapping)  # noqa: S101 - parse refuses anything else
+        assert isinstance(body, Mapping)
         fingerprint = codec.fingerprint(body)
         for _ in range(DRAWS):
             now = self._now()

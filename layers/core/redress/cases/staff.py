@@ -214,9 +214,7 @@ class StaffCases:
             member,
             number,
             version,
-            lambda t, p, by, at: lifecycle.resolve(
-                t, p, by, text, outcome, remedy, root_cause, at
-            ),
+            lambda t, p, by, at: lifecycle.resolve(t, p, by, text, outcome, remedy, root_cause, at),
         )
 
     def record_callback(
@@ -314,5 +312,3 @@ class StaffCases:
             )
         self._staff.publish_plan(document, plan.version, current)
         return plan
-
-

@@ -46,9 +46,7 @@ def sleep_of(timer: Timer, now: datetime) -> Sleep:
 
 
 class TimerCase:
-    def __init__(
-        self, tickets: TicketStore, plans: Plans, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, tickets: TicketStore, plans: Plans, now: Callable[[], datetime]) -> None:
         self._tickets, self._plans, self._now = tickets, plans, now
 
     def act_on_due_clocks(self, number: str, gen: int) -> Sleep:
@@ -68,5 +66,3 @@ class TimerCase:
         if timer.phase is Phase.CLOSED:
             self._tickets.put_to_rest(number, timer.gen, timer.seq)
         return sleep_of(timer, self._now())
-
-

@@ -104,9 +104,7 @@ Ladders = Mapping[ClockName, tuple[Rung, ...]]
 
 def start(target_s: int, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
     """A clock that begins at `at` and is due after `target_s` seconds of its calendar."""
-    return Clock(
-        target_s=target_s, started_at=at, anchor_at=at, due_at=calendar.add(at, target_s)
-    )
+    return Clock(target_s=target_s, started_at=at, anchor_at=at, due_at=calendar.add(at, target_s))
 
 
 def elapsed(clock: Clock, now: datetime, calendar: Calendar = ALL_DAY) -> float:

@@ -109,7 +109,9 @@ def parse(body: Any, channel: str) -> Submission:
         if phone and not _PHONE.fullmatch(phone):
             faults.append(Fault("/contact/phone", "phone_expected", "this is no phone number"))
         if _blank(contact.get("email")) and _blank(contact.get("phone")):
-            faults.append(Fault("/contact/email", "email_or_phone", "an email address or a phone number"))
+            faults.append(
+                Fault("/contact/email", "email_or_phone", "an email address or a phone number")
+            )
     if faults:
         raise InvalidInput(faults)
     return Submission(

@@ -119,9 +119,9 @@ class _Draft:
         self._events: list[Event] = []
         self._after = before
 
-    def add(self, kind: EventType, data: dict[str, Any] | None = None, by: Actor | None = None) -> (
-        _Draft
-    ):
+    def add(
+        self, kind: EventType, data: dict[str, Any] | None = None, by: Actor | None = None
+    ) -> _Draft:
         number = (self._after.version if self._after else 0) + 1
         event = Event(number, kind, self._at, by or self._by, data or {})
         self._after = apply(self._after, event, self._plan)
@@ -245,7 +245,9 @@ def reply(
 def note(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:
     """An internal word; the customer never sees it."""
     _may(Step.NOTE, ticket)
-    return _Draft(ticket, plan, by, at).add(EventType.NOTED, {"text": _text(text, "/text")}).change()
+    return (
+        _Draft(ticket, plan, by, at).add(EventType.NOTED, {"text": _text(text, "/text")}).change()
+    )
 
 
 def write(ticket: Ticket, plan: Plan, text: str, at: datetime) -> Change:

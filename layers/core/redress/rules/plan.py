@@ -224,7 +224,9 @@ def parse(document: Any, *, publishing: bool = False) -> Plan:
             most=MOST_DAYS,
         ),
         score=_score(read, document),
-        reopened_priority=read.text(read.section(document, "reopened", ""), "priority", "/reopened"),
+        reopened_priority=read.text(
+            read.section(document, "reopened", ""), "priority", "/reopened"
+        ),
     )
     if read.faults:
         raise InvalidInput(read.faults)

@@ -334,9 +334,7 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _progress_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    return replace(
-        ticket, reacted=True, clocks=_stop(ticket, event.at, ClockName.REACTION)
-    )
+    return replace(ticket, reacted=True, clocks=_stop(ticket, event.at, ClockName.REACTION))
 
 
 def _replied(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

@@ -72,4 +72,3 @@ class LeanStore:
         """A stored plan version (`keys.plan_sk`) or the current one (`keys.CURRENT`), as JSON."""
         item = self._get(keys.PLAN, sort, consistent=False)
         return item["doc"]["S"] if item else None
-

@@ -40,9 +40,7 @@ class StaffStore:
 
     def record(self, member: Member, presence: Presence, now: datetime) -> Duty:
         """Keep who this is and whether they are here; the load is left as the tickets made it."""
-        row = self._models.member(
-            keys.STAFF, keys.agent_pk(member.id), doc=codec.encode(member)
-        )
+        row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=codec.encode(member))
         outcome.run(row.save)
         model = self._models.duty
         moment = now.isoformat(timespec="milliseconds")
@@ -69,9 +67,7 @@ class StaffStore:
     def member(self, agent: str) -> Member:
         """Raises NotFound for somebody who never signed in."""
         try:
-            row = outcome.run(
-                lambda: self._models.member.get(keys.STAFF, keys.agent_pk(agent))
-            )
+            row = outcome.run(lambda: self._models.member.get(keys.STAFF, keys.agent_pk(agent)))
         except DoesNotExist as error:
             raise NotFound("there is no such member of staff") from error
         return _MEMBER.decode(row.doc)
@@ -84,9 +80,7 @@ class StaffStore:
         """Presence and load now; raises NotFound."""
         try:
             row = outcome.run(
-                lambda: self._models.duty.get(
-                    keys.agent_pk(agent), keys.DUTY, consistent_read=True
-                )
+                lambda: self._models.duty.get(keys.agent_pk(agent), keys.DUTY, consistent_read=True)
             )
         except DoesNotExist as error:
             raise NotFound("there is no such member of staff") from error
@@ -105,9 +99,7 @@ class StaffStore:
     def plan_document(self, sort: str) -> str | None:
         """See `plans.PlanSource`."""
         try:
-            row = outcome.run(
-                lambda: self._models.doc.get(keys.PLAN, sort, consistent_read=True)
-            )
+            row = outcome.run(lambda: self._models.doc.get(keys.PLAN, sort, consistent_read=True))
         except DoesNotExist:
             return None
         doc: str = row.doc
@@ -122,9 +114,7 @@ class StaffStore:
         doc = msgspec.json.encode(document).decode()
         version_row = model(keys.PLAN, keys.plan_sk(version), doc=doc, revision=version)
         current_row = model(keys.PLAN, keys.CURRENT, doc=doc, revision=version)
-        condition = (
-            model.pk.does_not_exist() if current == 1 else model.revision == current
-        )
+        condition = model.pk.does_not_exist() if current == 1 else model.revision == current
 
         token = outcome.request_token()
 

@@ -308,9 +308,9 @@ class TicketStore:
             return []
         actions: list[UpdateAction] = [
             model.phase.set(after.phase.value),
-            model.next_wake_ms.remove() if new is None else model.next_wake_ms.set(
-                codec.milliseconds(new)
-            ),
+            model.next_wake_ms.remove()
+            if new is None
+            else model.next_wake_ms.set(codec.milliseconds(new)),
         ]
         earlier = new is not None and (old is None or new < old)
         if before.phase is not after.phase or earlier:
@@ -460,9 +460,7 @@ class TicketStore:
             )
         except outcome.ConditionFailed:
             row = outcome.run(
-                lambda: model.get(
-                    keys.ticket_pk(number), keys.mail_sk(key), consistent_read=True
-                )
+                lambda: model.get(keys.ticket_pk(number), keys.mail_sk(key), consistent_read=True)
             )
             return Claim(row.state) if row.state in (Claim.SENT, Claim.REFUSED) else Claim.HELD
         return Claim.WON
@@ -504,9 +502,7 @@ class TicketStore:
         """What became of every mail of a ticket."""
         model = self._models.mail
         rows = outcome.run(
-            lambda: list(
-                model.query(keys.ticket_pk(number), model.sk.startswith(keys.MAIL_PREFIX))
-            )
+            lambda: list(model.query(keys.ticket_pk(number), model.sk.startswith(keys.MAIL_PREFIX)))
         )
         return [
             MailRecord(
