@@ -207,7 +207,7 @@ def states_entered(running: stack.Outputs, number: str) -> list[str]:
 
 
 def close_the_month(console: Console, staff: dict[str, Staff]) -> None:
-    """Ratings by the supervisors, the scores' own state machine, the cards as the API tells them."""
+    """Ratings, the scores' own state machine, and the cards as the API tells them."""
     manager = next(member for member in staff.values() if member.role == "manager")
     zone = ZoneInfo(manager.get("/plan")["time_zone"])
     period = datetime.now(zone).strftime("%Y-%m")

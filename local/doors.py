@@ -1,4 +1,4 @@
-"""The public doors, used as people use them: the web form, the status page, the staff API, a mailbox.
+"""The public doors, used as people do: the web form, the status page, the staff API, a mailbox.
 
 The demo and the tests of the deployed stack see nothing but what comes back through these.
 """

@@ -173,7 +173,7 @@ def guarded(render: Callable[[], Response[str]], token: str = "") -> Response[st
         return render()
     except TooLarge:
         status = 413
-    except (NoForm, ValueError):
+    except NoForm:
         status = 400
     except RedressError as error:
         found = problem_for(error)

@@ -59,6 +59,20 @@ def test_of_two_changes_of_one_version_the_second_is_raced_and_writes_nothing(sh
     assert shop.items() == before
 
 
+def test_a_head_that_moved_on_is_raced_whatever_its_history_says(shop: Shop) -> None:
+    life = shop.open()
+    shop.client.update_item(
+        TableName=shop.table,
+        Key={"pk": {"S": keys.ticket_pk(life.ticket.number)}, "sk": {"S": keys.TICKET}},
+        UpdateExpression="SET version = :v",
+        ExpressionAttributeValues={":v": {"N": "7"}},
+    )
+    before = shop.items()
+    with pytest.raises(Raced):
+        shop.commit(life.note())
+    assert shop.items() == before
+
+
 def test_a_long_history_is_read_in_the_order_in_which_it_happened(shop: Shop) -> None:
     life = shop.open()
     for _ in range(11):

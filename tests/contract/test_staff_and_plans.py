@@ -72,6 +72,9 @@ def test_who_waited_longest_comes_first(shop: Shop) -> None:
         shop.commit(life.assign(agent))
     order = [duty.agent for duty in shop.staff.present("complaints")]
     assert order == ["a-three", "a-two", "a-one"]
+    for agent in order:
+        duty = shop.item(keys.agent_pk(agent), keys.DUTY)
+        assert duty["duty_sk"] == duty["last_assigned"], "the index has the same order"
 
 
 def test_who_never_signed_in_is_not_found(shop: Shop) -> None:

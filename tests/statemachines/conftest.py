@@ -17,7 +17,7 @@ from redress.store.staff import StaffStore
 from redress.store.tickets import TicketStore
 from tests.builders import Clock, table_definition
 from tests.functions.conftest import Context, load
-from tests.statemachines.skipping import Sleepers, hold_time, run_functions
+from tests.statemachines.skipping import Sleepers, eventually, hold_time, run_functions
 from tests.statemachines.world import World, definition
 from tests.streams import Stream
 
@@ -143,3 +143,4 @@ def world(
     for name in made.running():
         made.sfn.stop_execution(executionArn=made.arn(name))
         sleepers.release(name)
+    eventually(lambda: not made.running(), "every machine has ended")

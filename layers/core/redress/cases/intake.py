@@ -37,7 +37,10 @@ class OpeningStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """One promise as a customer sees it. state: running, overdue, paused, kept, missed, cancelled."""
+    """One promise as a customer sees it.
+
+    state: running, overdue, paused, kept, missed or cancelled.
+    """
 
     clock: str
     due_at: datetime

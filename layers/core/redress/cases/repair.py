@@ -87,7 +87,7 @@ class RepairCase:
         return "followed"
 
     def _status(self, timer: Timer) -> str:
-        """RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED, or MISSING: not started, or long forgotten."""
+        """RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED; MISSING: not started, or forgotten."""
         machine = self._settings.ticket_machine_arn
         prefix = machine.replace(":stateMachine:", ":execution:")
         try:

@@ -132,7 +132,7 @@ class Ticket:
     number: str
     version: int
     touched: int
-    """Version of the last event caused by a person, notes left out: what an agent must have seen."""
+    """Version of the last event of a person, notes left out: what an agent must have seen."""
     state: State
     kind: str
     channel: str

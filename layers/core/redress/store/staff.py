@@ -1,4 +1,4 @@
-"""Members of staff: who they are, whether they are present, how much they carry. And plan versions."""
+"""Members of staff: who they are, whether they are here, how much they carry. And plans."""
 
 from __future__ import annotations
 

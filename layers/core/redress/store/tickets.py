@@ -421,7 +421,7 @@ class TicketStore:
         return True
 
     def awake_since_before(self, moment: datetime) -> Iterator[str]:
-        """Tickets awake since before `moment`, from the sparse index; sleeping ones are not read."""
+        """Tickets awake since before `moment`, from the sparse index: no sleeping one is read."""
         model = self._models.timer
         bound = moment.isoformat(timespec="milliseconds")
         for shard in range(keys.SHARDS):
