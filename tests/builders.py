@@ -185,9 +185,7 @@ class Life:
 
     def answer_survey(self, overall: int = 5) -> Life:
         return self.take(
-            lifecycle.answer_survey(
-                self.ticket, self.plan, {"overall": overall}, self.clock.now()
-            )
+            lifecycle.answer_survey(self.ticket, self.plan, {"overall": overall}, self.clock.now())
         )
 
     def withdraw(self) -> Life:

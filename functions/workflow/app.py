@@ -15,6 +15,9 @@ logger = Logger(service="workflow")
 WAKE_UP_CALLS = {"States.Timeout", MOVED, "DynamoDb.ConditionalCheckFailedException"}
 """How a wait ends on purpose: its time came, the clocks moved, or they had moved before it."""
 
+PAUSES = 3
+"""Attempts, with pauses of up to 5, 10 and 20 s between them, before a refused wait is tried again."""
+
 
 class WaitRefused(Exception):  # noqa: N818 - named as the console shows it
     """The table did not take the wait's token; the message is the error's name."""
@@ -22,12 +25,12 @@ class WaitRefused(Exception):  # noqa: N818 - named as the console shows it
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"ticket", "gen", "woken"} -> the input of the next wait (`timers.Sleep`).
+    """{"ticket", "gen", "woken", "attempt"} -> the input of the next wait (`timers.Sleep`).
 
     Errors are raised, never returned: the machine retries them with growing pauses and gives the
-    generation up at last. `woken` is the error that ended the wait; one that is no wake-up call
-    (the wait could not be written) is raised after the clocks were looked at, so that a machine
-    whose waits are refused keeps its promises slowly and does not spin.
+    generation up at last. `woken` is the error that ended the wait. One that is no wake-up call
+    (the wait could not be written) is raised for PAUSES attempts, each after a look at the clocks:
+    so a machine whose waits are refused goes on keeping its promises, and does not spin.
     """
     if event.get("warm"):
         wiring.timers()
@@ -35,6 +38,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     logger.append_keys(ticket=event["ticket"], generation=event["gen"])
     sleep = wiring.timers().act_on_due_clocks(event["ticket"], event["gen"])
     logger.info("looked at the clocks", extra={"phase": sleep.phase, "wait_s": sleep.wait})
-    if (woken := event.get("woken")) and woken not in WAKE_UP_CALLS:
+    woken = event.get("woken")
+    if woken and woken not in WAKE_UP_CALLS and event["attempt"] < PAUSES:
         raise WaitRefused(woken)
     return asdict(sleep)

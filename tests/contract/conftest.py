@@ -232,8 +232,9 @@ class Faults:
 
 
 @pytest.fixture
-def failing() -> Callable[..., Faults]:
-    """`failing(client, operation, *faults)`: see `Faults`."""
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Faults]:
+    """`failing(client, operation, *faults)`: see `Faults`. Nobody waits between two tries."""
+    monkeypatch.setattr("random.uniform", lambda low, high: low)
 
     def fail(client: Any, operation: str, *faults: Fault) -> Faults:
         return Faults(client, operation, list(faults))

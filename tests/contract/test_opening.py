@@ -57,9 +57,7 @@ def test_both_ways_write_the_same_items_to_the_last_byte(
         door(shop, way).open(change, "a key", "a print")
         written.append(shop.items())
         for pk, sk in shop.items():
-            shop.client.delete_item(
-                TableName=shop.table, Key={"pk": {"S": pk}, "sk": {"S": sk}}
-            )
+            shop.client.delete_item(TableName=shop.table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
     assert written[0] == written[1]
     assert len(written[0]) == (5 if contact else 4)
 
@@ -168,7 +166,7 @@ def test_a_store_that_cannot_take_it_now_is_asked_again(
 def test_a_store_that_takes_nothing_is_unavailable_and_nothing_is_written(
     shop: Shop, way: str, fault: Any, failing: Callable[..., Faults]
 ) -> None:
-    failing(shop.clients[way], "TransactWriteItems", *[fault] * 10)
+    failing(shop.clients[way], "TransactWriteItems", *[fault] * 20)
     with pytest.raises(Unavailable) as refused:
         door(shop, way).open(a_change(), "a key", "a print")
     assert refused.value.retry_after_s >= 1

@@ -69,9 +69,9 @@ TRANSIENT = [
 
 @pytest.mark.parametrize("error", TRANSIENT, ids=repr)
 def test_what_passes_is_tried_again_after_a_pause_that_grows(error: BaseException) -> None:
-    calls = Calls(*[error] * 5)
+    calls = Calls(*[error] * (outcome.ATTEMPTS - 1))
     assert calls.run("a", "b") == "done"
-    assert calls.count == 6
+    assert calls.count == outcome.ATTEMPTS
     assert all(0 <= slept <= 0.025 * 2**n for n, slept in enumerate(calls.slept))
 
 

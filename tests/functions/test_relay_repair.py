@@ -140,9 +140,7 @@ def arm(phase: Phase, token: str = "token-1") -> None:
         Key={"pk": {"S": keys.ticket_pk(NUMBER)}, "sk": {"S": keys.TIMER}},
         UpdateExpression="SET armed = :armed REMOVE awake, awake_since",
         ExpressionAttributeValues={
-            ":armed": {
-                "M": {"token": {"S": token}, "seq": {"N": "1"}, "phase": {"S": phase.value}}
-            }
+            ":armed": {"M": {"token": {"S": token}, "seq": {"N": "1"}, "phase": {"S": phase.value}}}
         },
     )
 

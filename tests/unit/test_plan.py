@@ -306,10 +306,7 @@ JSON = st.recursive(
     | st.floats()
     | st.text(max_size=8)
     | st.sampled_from([HUGE, -HUGE, "remind", "breach", "agent"]),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(NAMES, inner, max_size=4)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=12,
 )
 

@@ -29,9 +29,7 @@ from tests.builders import BY_PHONE, NUMBER, START, Clock, Life
 # -------------------------------------------------------------------------------- hints
 
 
-def record(
-    name: str, new: codec.Item | None, old: codec.Item | None = None
-) -> dict[str, Any]:
+def record(name: str, new: codec.Item | None, old: codec.Item | None = None) -> dict[str, Any]:
     """A record as the stream delivers it; the items in plain values."""
     some = new or old
     assert some is not None

@@ -18,7 +18,7 @@ from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from redress.rules.errors import Unavailable
 
-ATTEMPTS = 6
+ATTEMPTS = 8
 PATIENCE_S = 5.0
 """No new try after this time: whoever waits is told so while they still listen."""
 _TRANSIENT = {
