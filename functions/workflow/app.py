@@ -16,10 +16,10 @@ WAKE_UP_CALLS = {"States.Timeout", MOVED, "DynamoDb.ConditionalCheckFailedExcept
 """How a wait ends on purpose: its time came, the clocks moved, or they had moved before it."""
 
 PAUSES = 3
-"""Attempts, with pauses of up to 5, 10 and 20 s between them, before a refused wait is tried again."""
+"""Attempts, with pauses of up to 5, 10 and 20 s between, before a refused wait is tried again."""
 
 
-class WaitRefused(Exception):  # noqa: N818 - named as the console shows it
+class WaitRefused(Exception):
     """The table did not take the wait's token; the message is the error's name."""
 
 
