@@ -258,3 +258,8 @@ def table_definition(name: str) -> dict[str, Any]:
         **{part: properties[part] for part in kept},
         "StreamSpecification": {"StreamEnabled": True, **properties["StreamSpecification"]},
     }
+
+
+def corrected(life: Life, kind: str) -> Life:
+    """The kind is corrected to this one, if it is another."""
+    return life if life.ticket.kind == kind else life.reclassify(kind)

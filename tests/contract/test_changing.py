@@ -244,6 +244,22 @@ def test_an_assignment_takes_up_room_and_the_end_of_the_work_gives_it_back(shop:
     assert load(shop, MEI.id) == 0
 
 
+def test_a_load_that_is_nothing_already_holds_up_no_ticket(shop: Shop) -> None:
+    shop.member(MEI.id)
+    life = shop.open()
+    shop.commit(life.assign(MEI.id))
+    shop.client.update_item(
+        TableName=shop.table,
+        Key={"pk": {"S": keys.agent_pk(MEI.id)}, "sk": {"S": keys.DUTY}},
+        UpdateExpression="SET #load = :none",
+        ExpressionAttributeNames={"#load": "load"},
+        ExpressionAttributeValues={":none": {"N": "0"}},
+    )
+    shop.commit(life.resolve())
+    assert load(shop, MEI.id) == 0
+    assert shop.tickets.get(life.ticket.number).state == "resolved"
+
+
 ENDS: dict[str, Callable[[Life], Life]] = {
     "withdrawn": Life.withdraw,
     "queued again": lambda life: life.reassign(None),

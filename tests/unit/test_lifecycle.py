@@ -345,6 +345,7 @@ def test_a_correction_within_the_team_leaves_the_ticket_with_its_agent(life: Lif
 def test_a_kind_that_the_plan_does_not_know_is_refused(life: Life) -> None:
     life.open()
     assert faults(lambda: life.reclassify("praise").last) == {("/kind", "unknown_kind")}
+    assert faults(lambda: life.reclassify(life.ticket.kind).last) == {("/kind", "same_kind")}
 
 
 MAY = [

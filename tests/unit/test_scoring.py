@@ -34,7 +34,7 @@ from redress.rules.scoring import (
 )
 from redress.rules.ticket import Actor, Role
 from redress.store.facts import pack, unpack
-from tests.builders import JUN, LIN, MEI, NUMBER, Clock, Life, plan_1
+from tests.builders import JUN, LIN, MEI, NUMBER, Clock, Life, corrected, plan_1
 
 PLAN = plan_1().score
 START = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
@@ -327,9 +327,9 @@ _STEPS: dict[str, Callable[[Life], object]] = {
     "dispute": lambda life: life.dispute(),
     "survey": lambda life: life.answer_survey(4),
     "withdraw": lambda life: life.withdraw(),
-    "urgent": lambda life: life.reclassify("urgent"),
-    "feedback": lambda life: life.reclassify("feedback"),
-    "complaint": lambda life: life.reclassify("complaint"),
+    "urgent": lambda life: corrected(life, "urgent"),
+    "feedback": lambda life: corrected(life, "feedback"),
+    "complaint": lambda life: corrected(life, "complaint"),
     "timers": lambda life: life.wake(),
 }
 _LIVES = st.lists(

@@ -15,7 +15,7 @@ from redress.rules.errors import NotAllowedNow
 from redress.rules.plan import Plan
 from redress.rules.ticket import Event, EventType, Phase, Role, State
 from redress.store import codec
-from tests.builders import BY_MAIL, BY_PHONE, LIN, MEI, START, Clock, Life
+from tests.builders import BY_MAIL, BY_PHONE, LIN, MEI, START, Clock, Life, corrected
 
 HOUR = 3600
 DAY = 86_400
@@ -436,10 +436,10 @@ COMMANDS: dict[str, Callable[[Life], object]] = {
     "assign": Life.assign,
     "reassign": lambda life: life.reassign("a-jun"),
     "queue": lambda life: life.reassign(None),
-    "complaint": lambda life: life.reclassify("complaint"),
-    "inquiry": lambda life: life.reclassify("inquiry"),
-    "urgent": lambda life: life.reclassify("urgent"),
-    "feedback": lambda life: life.reclassify("feedback"),
+    "complaint": lambda life: corrected(life, "complaint"),
+    "inquiry": lambda life: corrected(life, "inquiry"),
+    "urgent": lambda life: corrected(life, "urgent"),
+    "feedback": lambda life: corrected(life, "feedback"),
     "progress": Life.tell_progress,
     "reply": Life.reply,
     "ask": lambda life: life.reply(wait_for_customer=True),

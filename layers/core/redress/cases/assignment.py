@@ -14,7 +14,7 @@ from redress.store.plans import Plans
 from redress.store.staff import StaffStore
 from redress.store.tickets import Raced, TicketStore
 
-DRAIN_LIMIT = 25
+DRAIN_LIMIT = 100
 """Tickets looked at per drain; each assignment that frees nothing leaves the rest for the next."""
 
 

@@ -216,6 +216,8 @@ def reclassify(ticket: Ticket, plan: Plan, by: Actor, kind: str, why: str, at: d
     _may(Step.RECLASSIFY, ticket)
     if kind not in plan.levels:
         raise InvalidInput([Fault("/kind", "unknown_kind", f"one of {', '.join(plan.levels)}")])
+    if kind == ticket.kind:
+        raise InvalidInput([Fault("/kind", "same_kind", "the ticket is of this kind already")])
     draft = _Draft(ticket, plan, by, at).add(
         EventType.RECLASSIFIED, {"kind": kind, "from": ticket.kind, "why": _text(why, "/reason")}
     )

@@ -275,6 +275,25 @@ class TicketStore:
                 )
             )
         updates += self._load_updates(change, now)
+        try:
+            self._write(puts, updates)
+        except outcome.ConditionFailed as lost:
+            if lost.names & {"version", "event"}:
+                raise Raced(f"{number} was changed meanwhile") from lost
+            if "agent" in lost.names:
+                raise AgentNotFree("the agent is away or has no room") from lost
+            if lost.names == {"released"}:
+                # A load that is 0 already cannot be released, and must not hold up a ticket.
+                self._write(puts, [update for update in updates if update[0] != "released"])
+                return
+            raise
+
+    def _write(
+        self,
+        puts: list[tuple[str, Any, Any]],
+        updates: list[tuple[str, Any, list[UpdateAction], Any]],
+    ) -> None:
+        """One transaction of named items; raises ConditionFailed with the names that were lost."""
         token = outcome.request_token()
 
         def write() -> None:
@@ -284,15 +303,7 @@ class TicketStore:
                 for _, row, actions, condition in updates:
                     transaction.update(row, actions=actions, condition=condition)
 
-        names = [name for name, *_ in puts] + [name for name, *_ in updates]
-        try:
-            outcome.run(write, names)
-        except outcome.ConditionFailed as lost:
-            if lost.names & {"version", "event"}:
-                raise Raced(f"{number} was changed meanwhile") from lost
-            if "agent" in lost.names:
-                raise AgentNotFree("the agent is away or has no room") from lost
-            raise
+        outcome.run(write, [name for name, *_ in puts] + [name for name, *_ in updates])
 
     def _timer_actions(self, change: Change, now: datetime) -> list[UpdateAction]:
         """How the TIMER follows a change; nothing when phase and next wake stay.
