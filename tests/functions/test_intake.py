@@ -1,0 +1,187 @@
+"""The JSON door: `events/intake-submit.json` replayed, with all that can be wrong with it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from redress import wiring
+from tests.builders import Clock
+from tests.functions.conftest import BASE_ADDRESS, TABLE, Context, Stores, aws, load
+
+pytestmark = pytest.mark.usefixtures("table")
+
+Sample = Callable[[str], dict[str, Any]]
+Send = Callable[..., tuple[int, dict[str, Any], dict[str, str]]]
+
+
+@pytest.fixture
+def send(sample: Sample) -> Send:
+    """Replays the sample with a changed body or key: status, body and headers of the answer."""
+
+    def replay(
+        body: Any = None, key: str | None = None, raw: str | None = None, media: str | None = None
+    ) -> tuple[int, dict[str, Any], dict[str, str]]:
+        event = sample("intake-submit")
+        if body is not None:
+            event["body"] = json.dumps(json.loads(event["body"]) | body)
+        if raw is not None:
+            event["body"] = raw
+        if key is not None:
+            event["headers"]["Idempotency-Key"] = key
+        if media is not None:
+            event["headers"]["Content-Type"] = media
+        answer = load("intake").handler(event, Context())
+        return answer["statusCode"], json.loads(answer["body"]), answer["headers"]
+
+    return replay
+
+
+def items() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = aws("dynamodb").scan(TableName=TABLE)["Items"]
+    return found
+
+
+def test_a_submission_is_answered_with_number_link_and_promised_times(
+    send: Send, stores: Stores, clock: Clock
+) -> None:
+    status, receipt, headers = send()
+
+    assert status == 201
+    assert receipt["status_url"] == f"{BASE_ADDRESS}/t/{receipt['token']}"
+    assert headers["Location"] == receipt["status_url"]
+    assert {promise["clock"] for promise in receipt["promises"]} == {
+        "reaction",
+        "first_response",
+        "resolution",
+    }
+    assert receipt["acknowledged"] is False
+    ticket = stores.tickets.get(receipt["number"])
+    assert (ticket.kind, ticket.channel, ticket.created_at) == ("complaint", "api", clock.now())
+    assert {item["sk"]["S"] for item in items()} == {"KEY", "TICKET", "TIMER", "EVENT#000001"}
+
+
+def test_a_repeat_gives_the_same_answer_and_writes_nothing(send: Send) -> None:
+    first = send()
+    written = items()
+
+    assert send()[:2] == first[:2]
+    assert items() == written
+
+
+def test_the_order_of_the_fields_makes_no_other_submission(send: Send, sample: Sample) -> None:
+    number = send()[1]["number"]
+    body = json.loads(sample("intake-submit")["body"])
+
+    status, receipt, _ = send(raw=json.dumps(dict(reversed(body.items()))))
+    assert (status, receipt["number"]) == (201, number)
+
+
+def test_a_used_key_with_another_body_is_refused(send: Send) -> None:
+    send()
+
+    status, problem, _ = send({"subject": "Another matter"})
+    assert (status, problem["type"]) == (409, "urn:redress:problem:key-reused")
+
+
+def test_a_body_in_base64_is_read(send: Send, sample: Sample) -> None:
+    event = sample("intake-submit")
+    event["body"] = base64.b64encode(event["body"].encode()).decode()
+    event["isBase64Encoded"] = True
+
+    assert load("intake").handler(event, Context())["statusCode"] == 201
+
+
+@pytest.mark.parametrize(
+    ("raw", "media", "status"),
+    [
+        ("{", None, 400),
+        ("", None, 400),
+        ("[" * 50_000, None, 400),
+        ('"words"', None, 422),
+        (json.dumps({"subject": "x" * 70_000}), None, 413),
+        ("{}", "text/plain", 415),
+    ],
+)
+def test_what_is_no_submission_is_refused_as_what_it_is(
+    send: Send, raw: str, media: str | None, status: int
+) -> None:
+    assert send(raw=raw, media=media)[0] == status
+    assert items() == []
+
+
+def test_every_wrong_field_is_named_at_once(send: Send) -> None:
+    status, problem, headers = send(
+        raw=json.dumps(
+            {"kind": "praise", "subject": 7, "contact": {"email": "nowhere"}, "language": "fr"}
+        ),
+        key="",
+    )
+
+    assert status == 422
+    assert headers["Content-Type"] == "application/problem+json"
+    assert {fault["pointer"] for fault in problem["errors"]} == {
+        "#Idempotency-Key",
+        "/kind",
+        "/subject",
+        "/description",
+        "/contact/name",
+        "/contact/email",
+        "/language",
+        "/consent",
+    }
+    assert items() == []
+
+
+def test_who_leaves_only_a_phone_number_is_acknowledged_by_the_answer(
+    send: Send, stores: Stores
+) -> None:
+    _, receipt, _ = send({"contact": {"name": "孙丽", "phone": "+86 755 2345 6789"}})
+
+    assert receipt["acknowledged"] is True
+    assert stores.tickets.get(receipt["number"]).acknowledged_at is not None
+
+
+def test_a_store_that_fails_is_told_as_503_and_nothing_is_half_written(
+    send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wiring.intake()
+    client = wiring.intake()._store._client  # type: ignore[attr-defined]
+
+    def down(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(client, "transact_write_items", down)
+        broken.setattr("time.sleep", lambda _: None)
+        status, problem, headers = send()
+    assert status == 503
+    assert int(headers["Retry-After"]) >= 1
+    assert "dynamodb" not in json.dumps(problem)
+    assert items() == []
+    assert send()[0] == 201, "the same key works once the store is back"
+
+
+def test_logs_name_the_ticket_and_nobody(send: Send) -> None:
+    written = StringIO()
+    handler = load("intake").logger.registered_handler
+    before = handler.setStream(written)
+    try:
+        _, receipt, _ = send()
+    finally:
+        handler.setStream(before)
+
+    logged = written.getvalue()
+    assert receipt["number"] in logged
+    for secret in ("wang@", "王小明", "杯子", receipt["token"].partition(".")[2]):
+        assert secret not in logged
+
+
+def test_warming_answers_at_once(send: Send) -> None:
+    assert load("intake").handler({"warm": True}, Context()) == {"warm": True}
