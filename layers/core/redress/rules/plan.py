@@ -79,7 +79,6 @@ class Plan:
     ladders: Mapping[str, tuple[tuple[float, Action, tuple[str, ...]], ...]]
     callback: CallbackPlan
     survey_invite_after_s: int
-    link_days: int
     idempotency_days: int
     score: ScorePlan
     reopened_priority: str
@@ -191,7 +190,6 @@ def parse(document: Any, *, publishing: bool = False) -> Plan:
             "ladders",
             "callback",
             "survey",
-            "links",
             "idempotency",
             "score",
             "reopened",
@@ -212,9 +210,6 @@ def parse(document: Any, *, publishing: bool = False) -> Plan:
         ),
         survey_invite_after_s=read.whole(
             read.section(document, "survey", ""), "invite_after_s", "/survey", most=LONGEST_S
-        ),
-        link_days=read.whole(
-            read.section(document, "links", ""), "valid_days", "/links", most=MOST_DAYS
         ),
         idempotency_days=read.whole(
             read.section(document, "idempotency", ""),
