@@ -116,6 +116,10 @@ class IntakeCase:
         fingerprint = codec.fingerprint(body)
         for _ in range(DRAWS):
             now = self._now()
+            # Whatever the receipt needs is read before anything is written: a ticket whose customer
+            # could not be told its number must not come to be.
+            self._base_url()
+            self._links.status_token("")
             change = lifecycle.open_ticket(submission, new_number(), self._plans.current(), now)
             try:
                 self._store.open(change, key, fingerprint)

@@ -275,6 +275,15 @@ class TicketStore:
                 )
             )
         updates += self._load_updates(change, now)
+        self._commit(number, puts, updates)
+
+    def _commit(
+        self,
+        number: str,
+        puts: list[tuple[str, Any, Any]],
+        updates: list[tuple[str, Any, list[UpdateAction], Any]],
+    ) -> None:
+        """Write a change's items; what a lost condition means is said once, here."""
         try:
             self._write(puts, updates)
         except outcome.ConditionFailed as lost:
@@ -284,7 +293,8 @@ class TicketStore:
                 raise AgentNotFree("the agent is away or has no room") from lost
             if lost.names == {"released"}:
                 # A load that is 0 already cannot be released, and must not hold up a ticket.
-                self._write(puts, [update for update in updates if update[0] != "released"])
+                rest = [update for update in updates if update[0] != "released"]
+                self._commit(number, puts, rest)
                 return
             raise
 
