@@ -217,12 +217,13 @@ def load_function() -> Callable[[str], ModuleType]:
     return load
 
 
+def read_sample(name: str) -> dict[str, Any]:
+    """The sample event `events/{name}.json`, fresh each time."""
+    event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return event
+
+
 @pytest.fixture
 def sample() -> Callable[[str], dict[str, Any]]:
-    """The sample event `events/{name}.json`, fresh each time."""
-
-    def read(name: str) -> dict[str, Any]:
-        event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
-        return event
-
-    return read
+    """See `read_sample`."""
+    return read_sample

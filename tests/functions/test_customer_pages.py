@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from openapi_spec_validator import validate
@@ -19,75 +19,73 @@ from redress.cases.intake import IntakeCase
 from redress.rules import lifecycle
 from redress.rules.errors import Unavailable
 from redress.rules.plan import LANGUAGES
-from redress.rules.ticket import Actor, Role
-from tests.builders import ROOT, Clock
-from tests.functions.conftest import BASE_ADDRESS, Context, Stores, load
+from redress.rules.ticket import CUSTOMER, Actor, Role
+from tests.builders import NUMBER, ROOT, Clock, Life
+from tests.functions.conftest import BASE_ADDRESS, Context, Stores, load, read_sample
 
 pytestmark = pytest.mark.usefixtures("table")
 
-FORM = {
-    "nonce": "a-nonce",
-    "language": "en",
-    "kind": "complaint",
-    "subject": "The cup <b>arrived</b> broken",
-    "description": "Two of three are in pieces.",
-    "name": "Tom Baker",
-    "email": "tom@customer.example",
-    "consent": "yes",
-}
+FORM = dict(parse_qsl(read_sample("customer-form-submission")["body"], keep_blank_values=True))
+"""What the sample of the form posts, as fields."""
+
+Site = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def site() -> Callable[..., dict[str, Any]]:
-    """Calls the function as API Gateway does: site("POST", "/form", {...})."""
-    app = load("customer")
+def site() -> Site:
+    """Replays `events/customer-{name}.json`, changed where a test says so."""
 
     def call(
-        method: str,
-        path: str,
+        name: str,
         form: dict[str, str] | None = None,
+        /,
         *,
         body: Any = None,
         raw: str | None = None,
         encoded: bool = False,
         query: dict[str, str] | None = None,
-        **headers: str,
+        headers: dict[str, str] | None = None,
+        **path: str,
     ) -> dict[str, Any]:
-        media = "application/json" if form is None else "application/x-www-form-urlencoded"
-        sent = json.dumps(body) if body is not None else urlencode(form) if form else raw
-        if encoded and form:
-            sent = base64.b64encode(urlencode(form).encode()).decode()
-        given = {"Content-Type": media} | {k.replace("_", "-"): v for k, v in headers.items()}
-        event = {
-            "resource": path,
-            "path": path,
-            "httpMethod": method,
-            "headers": given,
-            "multiValueHeaders": {name: [value] for name, value in given.items()},
-            "queryStringParameters": query,
-            "multiValueQueryStringParameters": {k: [v] for k, v in (query or {}).items()},
-            "pathParameters": None,
-            "stageVariables": None,
-            "requestContext": {"path": path, "stage": "v1"},
-            "body": sent,
-            "isBase64Encoded": encoded,
-        }
-        found: dict[str, Any] = app.handler(event, Context())
+        event = read_sample(f"customer-{name}")
+        if form is not None:
+            event["body"] = urlencode(form)
+        if body is not None:
+            event["body"] = json.dumps(body)
+        if encoded:
+            event["body"] = base64.b64encode(event["body"].encode()).decode()
+            event["isBase64Encoded"] = True
+        if raw is not None:
+            event["body"] = raw or None
+        if query is not None:
+            event["queryStringParameters"] = query
+            event["multiValueQueryStringParameters"] = {k: [v] for k, v in query.items()}
+        event["headers"] |= headers or {}
+        event["multiValueHeaders"] |= {k: [v] for k, v in (headers or {}).items()}
+        event["pathParameters"] = (event["pathParameters"] or {}) | path or None
+        event["path"] = event["resource"].format(**(event["pathParameters"] or {}))
+        found: dict[str, Any] = load("customer").handler(event, Context())
         return found
 
     return call
 
 
-Site = Callable[..., dict[str, Any]]
-
-
 def submit(site: Site, **changed: str) -> tuple[str, str]:
-    """Submit the form; the ticket's number and the path of its status page."""
-    answer = site("POST", "/form", FORM | changed)
+    """Submit the form; the ticket's number and the token of its status page."""
+    answer = site("form-submission", FORM | changed)
     assert answer["statusCode"] == 201, answer["body"]
-    found = re.search(rf"{re.escape(BASE_ADDRESS)}(/t/(R-[0-9A-Z-]+)\.[\w-]+)", answer["body"])
+    found = re.search(rf"{re.escape(BASE_ADDRESS)}/t/((R-[0-9A-Z-]+)\.[\w-]+)", answer["body"])
     assert found is not None
     return found[2], found[1]
+
+
+def press(site: Site, token: str, action: str, **fields: str) -> dict[str, Any]:
+    """Press a button of the status page, with these fields filled in."""
+    return site("status-action", fields, token=token, action=action)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def resolved(stores: Stores, clock: Clock, number: str) -> None:
@@ -163,7 +161,7 @@ def header(answer: dict[str, Any], name: str) -> str:
 def test_the_form_can_be_read_by_a_screen_reader_in_every_language(
     site: Site, language: str
 ) -> None:
-    answer = site("GET", "/", query={"lang": language})
+    answer = site("form", query={"lang": language})
 
     assert answer["statusCode"] == 200
     found = structure(answer)
@@ -176,14 +174,14 @@ def test_the_form_can_be_read_by_a_screen_reader_in_every_language(
 
 
 def test_the_browser_chooses_the_language_and_the_complaint_door_the_kind(site: Site) -> None:
-    answer = site("GET", "/", query={"kind": "complaint"}, Accept_Language="zh-HK,en;q=0.5")
+    answer = site("form", headers={"Accept-Language": "zh-HK,en;q=0.5"})
 
     assert structure(answer).language == "zh-TW"
     assert '<option value="complaint" selected>' in answer["body"]
 
 
 def test_pages_forbid_scripts_frames_referrers_and_caches(site: Site) -> None:
-    answer = site("GET", "/")
+    answer = site("form")
 
     assert "default-src 'none'" in header(answer, "Content-Security-Policy")
     assert "frame-ancestors 'none'" in header(answer, "Content-Security-Policy")
@@ -192,19 +190,20 @@ def test_pages_forbid_scripts_frames_referrers_and_caches(site: Site) -> None:
 
 
 def test_a_submission_shows_number_promises_and_link(site: Site, stores: Stores) -> None:
-    number, path = submit(site)
+    number, token = submit(site)
 
     assert stores.tickets.get(number).channel == "web"
-    page = site("GET", path)
+    page = site("status", token=token)
     assert page["statusCode"] == 200
     assert number in page["body"]
     assert "First answer from a person" in page["body"]
 
 
 def test_what_was_typed_is_shown_escaped(site: Site) -> None:
-    _, path = submit(site, description="<script>alert(1)</script>")
+    _, token = submit(site, subject="A <b>cup</b>", description="<script>alert(1)</script>")
 
-    body = site("GET", path)["body"]
+    body = site("status", token=token)["body"]
+    assert "<b>" not in body
     assert "<script" not in body
     assert "&lt;script&gt;" in body
 
@@ -213,7 +212,7 @@ def test_the_same_nonce_gives_the_same_ticket_and_another_text_is_refused(site: 
     first, second = submit(site), submit(site)
 
     assert first == second
-    other = site("POST", "/form", FORM | {"subject": "Another matter"})
+    other = site("form-submission", FORM | {"subject": "Another matter"})
     assert other["statusCode"] == 409
     assert "Another matter" in other["body"]
     assert texts.text("en", "fault.key_reused") in other["body"]
@@ -225,7 +224,7 @@ def test_the_same_nonce_gives_the_same_ticket_and_another_text_is_refused(site: 
 def test_who_leaves_only_a_phone_number_is_told_that_the_page_is_the_acknowledgement(
     site: Site, stores: Stores
 ) -> None:
-    answer = site("POST", "/form", FORM | {"email": "", "phone": "+86 755 2345 6789"})
+    answer = site("form-submission", FORM | {"email": "", "phone": "+86 755 2345 6789"})
 
     assert answer["statusCode"] == 201
     assert "this page is our acknowledgement" in answer["body"]
@@ -236,8 +235,7 @@ def test_who_leaves_only_a_phone_number_is_told_that_the_page_is_the_acknowledge
 
 def test_every_fault_is_shown_at_once_and_nothing_typed_is_lost(site: Site) -> None:
     answer = site(
-        "POST",
-        "/form",
+        "form-submission",
         {"nonce": "n", "language": "en", "description": "typed words", "email": "no address"},
     )
 
@@ -254,14 +252,16 @@ def test_every_fault_is_shown_at_once_and_nothing_typed_is_lost(site: Site) -> N
 
 
 def test_a_body_beyond_the_limit_is_refused_in_the_readers_language(site: Site) -> None:
-    answer = site("POST", "/form", FORM | {"description": "x" * 300_000}, Accept_Language="en")
+    answer = site(
+        "form-submission", FORM | {"description": "x" * 300_000}, headers={"Accept-Language": "en"}
+    )
 
     assert answer["statusCode"] == 413
     assert "Too long" in answer["body"]
 
 
 def test_a_form_without_its_key_can_be_sent_at_once_again(site: Site) -> None:
-    answer = site("POST", "/form", FORM | {"nonce": "x" * 300})
+    answer = site("form-submission", FORM | {"nonce": "x" * 300})
 
     assert answer["statusCode"] == 422
     found = structure(answer)
@@ -271,7 +271,7 @@ def test_a_form_without_its_key_can_be_sent_at_once_again(site: Site) -> None:
 
 
 def test_a_form_may_come_in_base64(site: Site, stores: Stores) -> None:
-    answer = site("POST", "/form", FORM | {"subject": "杯子碎了"}, encoded=True)
+    answer = site("form-submission", FORM | {"subject": "杯子碎了"}, encoded=True)
 
     assert answer["statusCode"] == 201
     number = re.search(r"R-[0-9A-Z]{5}-[0-9A-Z]{5}", answer["body"])
@@ -287,7 +287,7 @@ def test_a_form_may_come_in_base64(site: Site, stores: Stores) -> None:
     ],
 )
 def test_what_no_form_posts_is_refused(site: Site, broken: dict[str, Any]) -> None:
-    answer = site("POST", "/form", **broken, Accept_Language="en")
+    answer = site("form-submission", **broken, headers={"Accept-Language": "en"})
 
     assert answer["statusCode"] == 400
     assert texts.text("en", "problem.400.title") in answer["body"]
@@ -311,7 +311,7 @@ def test_a_submission_that_failed_is_kept_behind_a_button_that_sends_it_again(
     typed = FORM | {"description": 'One line.\nAnother "line".'}
     with monkeypatch.context() as broken:
         broken.setattr(IntakeCase, "submit", fail)
-        answer = site("POST", "/form", typed)
+        answer = site("form-submission", typed)
 
     assert answer["statusCode"] == status
     assert texts.text("en", "problem.kept") in answer["body"]
@@ -320,39 +320,39 @@ def test_a_submission_that_failed_is_kept_behind_a_button_that_sends_it_again(
         assert header(answer, "Retry-After") == "7"
     found = structure(answer)
     assert found.hidden == typed
-    assert site("POST", "/form", found.hidden)["statusCode"] == 201
+    assert site("form-submission", found.hidden)["statusCode"] == 201
 
 
 def test_words_are_kept_when_they_cannot_be_taken(
     site: Site, monkeypatch: pytest.MonkeyPatch, stores: Stores
 ) -> None:
-    number, path = submit(site)
+    number, token = submit(site)
 
     def fail(*args: Any) -> None:
         raise Unavailable
 
     with monkeypatch.context() as broken:
         broken.setattr(CustomerCases, "write", fail)
-        answer = site("POST", f"{path}/write", {"words": "One more thing.", "language": "zh-TW"})
+        answer = press(site, token, "write", words="One more thing.", language="zh-TW")
 
     assert answer["statusCode"] == 503
     found = structure(answer)
     assert found.language == "zh-TW"
     assert found.hidden["words"] == "One more thing."
-    assert site("POST", f"{path}/write", found.hidden)["statusCode"] == 303
+    assert press(site, token, "write", **found.hidden)["statusCode"] == 303
     assert stores.tickets.history(number)[-1].data == {"text": "One more thing."}
 
 
 def test_a_page_that_cannot_be_shown_asks_to_reload_and_has_nothing_to_send(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, path = submit(site)
+    _, token = submit(site)
 
     def fail(*args: Any) -> None:
         raise Unavailable
 
     monkeypatch.setattr(CustomerCases, "status", fail)
-    answer = site("GET", path, Accept_Language="en")
+    answer = site("status", token=token)
 
     assert answer["statusCode"] == 503
     assert texts.text("en", "problem.503.text") in answer["body"]
@@ -366,14 +366,14 @@ def test_a_failure_is_told_even_when_the_base_address_cannot_be_read(
         raise OSError("no network")
 
     monkeypatch.setattr(wiring, "base_url", lambda: fail)
-    answer = site("POST", "/form", FORM)
+    answer = site("form-submission", FORM)
 
     assert answer["statusCode"] == 500
     assert structure(answer).hidden == FORM
 
 
 def test_an_unknown_link_is_a_friendly_page(site: Site) -> None:
-    answer = site("GET", "/t/R-00000-00000.forged", Accept_Language="zh-CN")
+    answer = site("status", headers={"Accept-Language": "zh-CN"})
 
     assert answer["statusCode"] == 404
     assert "找不到此链接" in answer["body"]
@@ -382,73 +382,73 @@ def test_an_unknown_link_is_a_friendly_page(site: Site) -> None:
 def test_words_are_added_once_however_often_the_button_is_pressed(
     site: Site, stores: Stores
 ) -> None:
-    number, path = submit(site)
+    number, token = submit(site)
 
     for _ in range(2):
-        answer = site("POST", f"{path}/write", {"words": "One more thing."})
+        answer = site("status-action", token=token)
         assert answer["statusCode"] == 303
-        assert header(answer, "Location") == BASE_ADDRESS + path
+        assert header(answer, "Location") == f"{BASE_ADDRESS}/t/{token}"
     said = [e for e in stores.tickets.history(number) if e.type == "customer_wrote"]
     assert len(said) == 1
 
 
 def test_empty_words_are_shown_as_a_fault_beside_their_field(site: Site) -> None:
-    _, path = submit(site)
+    _, token = submit(site)
 
-    answer = site("POST", f"{path}/write", {"words": "   "})
+    answer = press(site, token, "write", words="   ")
     assert answer["statusCode"] == 422
     assert "words-fault" in structure(answer).ids
 
 
 def test_the_language_that_the_reader_chose_stays_after_a_button(site: Site) -> None:
-    _, path = submit(site, language="zh-CN")
+    _, token = submit(site, language="zh-CN")
 
-    assert structure(site("GET", path)).language == "zh-CN"
-    assert structure(site("GET", path, query={"lang": "en"})).language == "en"
-    done = site("POST", f"{path}/write", {"words": "More.", "language": "en"})
-    assert header(done, "Location") == f"{BASE_ADDRESS}{path}?lang=en"
-    wrong = site("POST", f"{path}/write", {"words": " ", "language": "en"})
+    assert structure(site("status", token=token)).language == "zh-CN"
+    assert structure(site("status", token=token, query={"lang": "en"})).language == "en"
+    done = press(site, token, "write", words="More.", language="en")
+    assert header(done, "Location") == f"{BASE_ADDRESS}/t/{token}?lang=en"
+    wrong = press(site, token, "write", words=" ", language="en")
     assert structure(wrong).language == "en"
     assert texts.text("en", "fault.required") in wrong["body"]
-    late = site("POST", f"{path}/confirm", {"language": "en"})
+    late = press(site, token, "confirm", language="en")
     assert late["statusCode"] == 409
     assert texts.text("en", "problem.409.text") in late["body"]
-    assert f'href="{BASE_ADDRESS}{path}?lang=en"' in late["body"]
+    assert f'href="{BASE_ADDRESS}/t/{token}?lang=en"' in late["body"]
 
 
 def test_a_button_that_does_not_exist_is_not_found(site: Site) -> None:
-    _, path = submit(site)
+    _, token = submit(site)
 
-    assert site("POST", f"{path}/delete", {"x": ""})["statusCode"] == 404
+    assert press(site, token, "delete")["statusCode"] == 404
 
 
 def test_opening_the_link_answers_nothing(site: Site, stores: Stores, clock: Clock) -> None:
-    number, path = submit(site)
+    number, token = submit(site)
     resolved(stores, clock, number)
 
-    site("GET", path)
+    site("status", token=token)
     assert stores.tickets.get(number).state == "resolved"
-    assert site("GET", f"{path}/confirm")["statusCode"] == 404
+    assert site("status", token=f"{token}/confirm")["statusCode"] == 404
 
 
 def test_confirming_opens_the_survey_on_the_same_page(
     site: Site, stores: Stores, clock: Clock
 ) -> None:
-    number, path = submit(site)
+    number, token = submit(site)
     resolved(stores, clock, number)
 
-    assert "Is it really solved?" in site("GET", path)["body"]
-    assert site("POST", f"{path}/confirm", {"x": ""})["statusCode"] == 303
-    page = site("GET", path)["body"]
+    assert "Is it really solved?" in site("status", token=token)["body"]
+    assert press(site, token, "confirm")["statusCode"] == 303
+    page = site("status", token=token)["body"]
     assert 'name="overall"' in page
-    answer = site("POST", f"{path}/survey", {"overall": "5", "attitude": "4", "comment": "Kind"})
+    answer = press(site, token, "survey", overall="5", attitude="4", comment="Kind")
     assert answer["statusCode"] == 303
     ticket = stores.tickets.get(number)
     assert (ticket.state, ticket.closure) == ("closed", "confirmed")
 
 
 def test_a_word_on_the_phone_is_shown_as_such(site: Site, stores: Stores, clock: Clock) -> None:
-    number, path = submit(site, email="", phone="+86 755 2345 6789")
+    number, token = submit(site, email="", phone="+86 755 2345 6789")
     resolved(stores, clock, number)
     ticket = stores.tickets.get(number)
     plan = stores.plans.get(ticket.plan_version)
@@ -456,7 +456,7 @@ def test_a_word_on_the_phone_is_shown_as_such(site: Site, stores: Stores, clock:
     called = lifecycle.record_callback(ticket, plan, by, "confirmed", "", clock.now())
     stores.tickets.commit(called, clock.now())
 
-    body = site("GET", path)["body"]
+    body = site("status", token=token)["body"]
     assert texts.text("en", "event.confirmed") in body
     assert texts.text("en", "status.by_phone") in body
 
@@ -464,75 +464,77 @@ def test_a_word_on_the_phone_is_shown_as_such(site: Site, stores: Stores, clock:
 def test_a_promise_that_is_late_is_said_to_be_late(
     site: Site, stores: Stores, clock: Clock
 ) -> None:
-    number, path = submit(site)
+    number, token = submit(site)
 
-    assert texts.text("en", "promise.overdue") not in site("GET", path)["body"]
+    assert texts.text("en", "promise.overdue") not in site("status", token=token)["body"]
     clock.advance(days=5)
-    assert texts.text("en", "promise.overdue") in site("GET", path)["body"]
+    assert texts.text("en", "promise.overdue") in site("status", token=token)["body"]
     resolved(stores, clock, number)
-    body = site("GET", path)["body"]
+    body = site("status", token=token)["body"]
     assert texts.text("en", "promise.missed") in body
     assert texts.text("en", "promise.overdue") not in body
 
 
 def test_a_dispute_needs_words_and_reopens(site: Site, stores: Stores, clock: Clock) -> None:
-    number, path = submit(site)
+    number, token = submit(site)
     resolved(stores, clock, number)
 
-    assert site("POST", f"{path}/dispute", {"text": ""})["statusCode"] == 422
+    assert press(site, token, "dispute", text="")["statusCode"] == 422
     for _ in range(2):
-        assert site("POST", f"{path}/dispute", {"text": "It leaks."})["statusCode"] == 303
+        assert press(site, token, "dispute", text="It leaks.")["statusCode"] == 303
     assert stores.tickets.get(number).round == 2
 
 
 def test_withdrawing_needs_a_tick_and_is_done_once(site: Site, stores: Stores) -> None:
-    number, path = submit(site)
+    number, token = submit(site)
 
-    assert site("POST", f"{path}/withdraw", {"reason": ""})["statusCode"] == 422
+    assert press(site, token, "withdraw", reason="")["statusCode"] == 422
     for _ in range(2):
-        answer = site("POST", f"{path}/withdraw", {"reason": "", "sure": "yes"})
+        answer = press(site, token, "withdraw", reason="", sure="yes")
         assert answer["statusCode"] == 303
     assert stores.tickets.get(number).closure == "withdrawn"
-    assert site("POST", f"{path}/confirm", {"x": ""})["statusCode"] == 409
+    assert press(site, token, "confirm")["statusCode"] == 409
 
 
 def test_a_survey_link_takes_one_answer_and_ends_with_the_survey(
     site: Site, stores: Stores, clock: Clock
 ) -> None:
-    number, path = submit(site)
+    number, token = submit(site)
     resolved(stores, clock, number)
-    site("POST", f"{path}/confirm", {"x": ""})
-    token = wiring.customer_app().cases.survey_token(stores.tickets.get(number))
+    press(site, token, "confirm")
+    questions = wiring.customer_app().cases.survey_token(stores.tickets.get(number))
 
-    wrong = site("POST", f"/s/{token}", {"speed": "4", "comment": "x" * 5001, "language": "en"})
+    wrong = site(
+        "survey-answer", {"speed": "4", "comment": "x" * 5001, "language": "en"}, token=questions
+    )
     assert wrong["statusCode"] == 422
     assert structure(wrong).checked == [("speed", "4")]
     assert "x" * 5001 in wrong["body"]
     assert structure(wrong).jumps == ["main", "overall", "comment"]
     assert {"overall-fault", "comment-fault", "overall", "comment"} <= set(structure(wrong).ids)
-    assert site("POST", f"/s/{token}", {"overall": "9"})["statusCode"] == 422
-    assert "Thank you" in site("POST", f"/s/{token}", {"overall": "4"})["body"]
-    assert "answered already" in site("POST", f"/s/{token}", {"overall": "1"})["body"]
+    assert site("survey-answer", {"overall": "9"}, token=questions)["statusCode"] == 422
+    assert "Thank you" in site("survey-answer", token=questions)["body"]
+    assert "answered already" in site("survey-answer", {"overall": "1"}, token=questions)["body"]
     answers = [e.data for e in stores.tickets.history(number) if e.type == "surveyed"]
     assert answers == [{"answers": {"overall": 4}}]
     clock.advance(days=8)
-    assert site("GET", f"/s/{token}")["statusCode"] == 404
+    assert site("survey", token=questions)["statusCode"] == 404
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_state_has_a_page_in_every_language(
     site: Site, stores: Stores, clock: Clock, language: str
 ) -> None:
-    number, path = submit(site, language=language, nonce=f"n-{language}")
+    number, token = submit(site, language=language, nonce=f"n-{language}")
     for step in (
         lambda: None,
-        lambda: site("POST", f"{path}/write", {"words": "more"}),
+        lambda: press(site, token, "write", words="more"),
         lambda: resolved(stores, clock, number),
-        lambda: site("POST", f"{path}/confirm", {"x": ""}),
-        lambda: site("POST", f"{path}/survey", {"overall": "3"}),
+        lambda: press(site, token, "confirm"),
+        lambda: press(site, token, "survey", overall="3"),
     ):
         step()
-        page = site("GET", path)
+        page = site("status", token=token)
         assert page["statusCode"] == 200
         found = structure(page)
         assert found.language == language
@@ -544,56 +546,97 @@ def test_every_state_has_a_page_in_every_language(
 def test_the_api_tells_what_the_page_tells_and_only_with_the_tickets_own_token(
     site: Site,
 ) -> None:
-    number, path = submit(site)
+    number, token = submit(site)
     other, _ = submit(site, nonce="another", subject="Another")
-    token = path.removeprefix("/t/")
+    mine, nobody = bearer(token), {"Authorization": ""}
 
-    found = site("GET", f"/tickets/{number}", Authorization=f"Bearer {token}")
+    found = site("api-ticket", headers=mine, number=number)
     assert found["statusCode"] == 200
     view = json.loads(found["body"])
     assert view["number"] == number
     assert view["can"] == ["withdraw", "write"]
-    assert site("GET", f"/tickets/{number}", query={"token": token})["statusCode"] == 200
-    assert site("GET", f"/tickets/{other}", Authorization=f"Bearer {token}")["statusCode"] == 404
-    assert site("GET", f"/tickets/{number}")["statusCode"] == 404
+    linked = site("api-ticket", query={"token": token}, headers=nobody, number=number)
+    assert linked["statusCode"] == 200
+    assert site("api-ticket", headers=mine, number=other)["statusCode"] == 404
+    assert site("api-ticket", headers=nobody, number=number)["statusCode"] == 404
 
 
 def test_the_api_names_every_wrong_field(site: Site) -> None:
-    number, path = submit(site)
-    bearer = {"Authorization": f"Bearer {path.removeprefix('/t/')}"}
+    number, token = submit(site)
+    own: dict[str, Any] = {"headers": bearer(token), "number": number}
 
-    answer = site("POST", f"/tickets/{number}/messages", body={"words": "x", "y": 1}, **bearer)
+    answer = site("api-message", body={"words": "x", "y": 1}, **own)
     assert answer["statusCode"] == 422
     pointers = {fault["pointer"] for fault in json.loads(answer["body"])["errors"]}
     assert pointers == {"/words", "/y", "/text"}
-    address = f"/tickets/{number}/messages"
-    assert site("POST", address, body=[1], **bearer)["statusCode"] == 400
-    assert site("POST", address, raw="{", **bearer)["statusCode"] == 400
-    assert site("POST", address, raw="[" * 5000, **bearer)["statusCode"] == 400
-    assert site("POST", address, body={"text": "x" * 70_000}, **bearer)["statusCode"] == 413
-    assert site("POST", address, {"text": "x"}, **bearer)["statusCode"] == 415
-    assert site("POST", address, **bearer)["statusCode"] == 422
-    said = site("POST", f"/tickets/{number}/messages", body={"text": "x"}, **bearer)
-    assert json.loads(said["body"])["timeline"][-1]["text"] == "x"
+    assert site("api-message", body=[1], **own)["statusCode"] == 400
+    assert site("api-message", raw="{", **own)["statusCode"] == 400
+    assert site("api-message", raw="[" * 5000, **own)["statusCode"] == 400
+    assert site("api-message", body={"text": "x" * 70_000}, **own)["statusCode"] == 413
+    assert site("api-message", raw="", **own)["statusCode"] == 422
+    as_form = own["headers"] | {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = site("api-message", {"text": "x"}, headers=as_form, number=number)
+    assert answer["statusCode"] == 415
+    said = site("api-message", **own)
+    assert json.loads(said["body"])["timeline"][-1]["text"] == "The order number is 4403-8812."
+
+
+def test_the_api_does_what_the_buttons_do(site: Site, stores: Stores, clock: Clock) -> None:
+    number, token = submit(site)
+    own: dict[str, Any] = {"headers": bearer(token), "number": number}
+
+    assert site("api-message", **own)["statusCode"] == 200
+    resolved(stores, clock, number)
+    assert site("api-dispute", **own)["statusCode"] == 200
+    resolved(stores, clock, number)
+    assert site("api-confirmation", **own)["statusCode"] == 200
+    assert site("api-survey", **own)["statusCode"] == 200
+    done = [event.type for event in stores.tickets.history(number) if event.by == CUSTOMER]
+    assert done == ["opened", "customer_wrote", "disputed", "confirmed", "surveyed"]
+
+    other, token = submit(site, nonce="another", subject="Another")
+    assert site("api-withdrawal", headers=bearer(token), number=other)["statusCode"] == 200
+    assert stores.tickets.get(other).closure == "withdrawn"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("status", "status-action", "survey", "survey-answer"),
+        *("api-ticket", "api-message", "api-confirmation"),
+        *("api-dispute", "api-withdrawal", "api-survey"),
+    ],
+)
+def test_a_link_that_was_not_signed_opens_nothing(
+    site: Site, stores: Stores, clock: Clock, name: str
+) -> None:
+    """The ticket of the samples is there; only their signatures are none."""
+    life = Life(clock).open()
+    stores.tickets.open(life.last, "key-1", "fingerprint")
+
+    answer = site(name)
+    assert answer["statusCode"] == 404
+    assert life.ticket.subject not in answer["body"]
+    assert len(stores.tickets.history(NUMBER)) == 1
 
 
 def test_what_stays_inside_is_not_told(site: Site, stores: Stores, clock: Clock) -> None:
-    number, path = submit(site)
+    number, token = submit(site)
     ticket = stores.tickets.get(number)
     plan = stores.plans.get(ticket.plan_version)
     by = Actor(Role.AGENT, "a-mei")
     stores.tickets.commit(lifecycle.note(ticket, plan, by, "a rude word", clock.now()), clock.now())
 
-    found = site("GET", f"/tickets/{number}", query={"token": path.removeprefix("/t/")})
+    found = site("api-ticket", headers=bearer(token), number=number)
     assert "a rude word" not in found["body"]
     assert "a-mei" not in found["body"]
-    assert "a rude word" not in site("GET", path)["body"]
+    assert "a rude word" not in site("status", token=token)["body"]
 
 
 def test_the_document_is_valid_and_describes_every_route_of_the_template(site: Site) -> None:
     from tests.builders import template
 
-    document = json.loads(site("GET", "/openapi.json")["body"])
+    document = json.loads(site("openapi")["body"])
     validate(document)
     described = {
         (method.upper(), path) for path, entry in document["paths"].items() for method in entry
@@ -608,6 +651,6 @@ def test_the_document_is_valid_and_describes_every_route_of_the_template(site: S
 
 
 def test_assets_are_looked_up_and_never_joined(site: Site) -> None:
-    assert site("GET", "/assets/style.css")["statusCode"] == 200
-    assert site("GET", "/assets/..%2Fapp.py")["statusCode"] == 404
+    assert site("asset")["statusCode"] == 200
+    assert site("asset", name="..%2Fapp.py")["statusCode"] == 404
     assert (ROOT / "functions/customer/assets/style.css").is_file()

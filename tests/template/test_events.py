@@ -1,0 +1,85 @@
+"""The sample events in `events/`: of every trigger there is one, and every one is replayed."""
+
+from __future__ import annotations
+
+import ast
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.builders import ROOT
+from tests.template.documents import calls_function, folder_of, functions, machine, states_of
+from tests.template.test_api import routes
+
+SAMPLES: dict[str, dict[str, Any]] = {
+    path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "events").iterdir())
+}
+REQUESTS = [name for name, event in SAMPLES.items() if "httpMethod" in event]
+
+
+def function_of(sample: str) -> str:
+    """`staff-board` is a sample of `functions/staff`."""
+    return sample.partition("-")[0]
+
+
+def test_every_function_has_a_sample_and_every_sample_a_function() -> None:
+    assert {function_of(name) for name in SAMPLES} == {folder_of(name) for name in functions()}
+
+
+def test_every_door_of_the_api_has_a_sample_and_every_request_a_door() -> None:
+    sampled = {
+        (function_of(name), SAMPLES[name]["httpMethod"], SAMPLES[name]["resource"])
+        for name in REQUESTS
+    }
+    assert sampled == {(folder_of(function), *route) for route, function in routes().items()}
+
+
+def test_every_task_of_the_scores_machine_has_a_sample_with_all_that_its_state_sends() -> None:
+    sent = [
+        state["Parameters"]["Payload"]
+        for _, state in states_of(machine("scores.asl.json"))
+        if calls_function(state)
+    ]
+    sampled = {e["task"]: set(e) for name, e in SAMPLES.items() if function_of(name) == "scoring"}
+    assert sampled == {
+        payload["task"]: {field.removesuffix(".$") for field in payload} for payload in sent
+    }
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_says_the_same_wherever_it_says_it(name: str) -> None:
+    """API Gateway repeats itself; a function may read either place."""
+    event = SAMPLES[name]
+    context, query = event["requestContext"], event["queryStringParameters"]
+    assert event["path"] == event["resource"].format(**(event["pathParameters"] or {}))
+    assert context["path"] == f"/{context['stage']}{event['path']}"
+    assert context["resourcePath"] == event["resource"]
+    assert context["httpMethod"] == event["httpMethod"]
+    assert event["multiValueHeaders"] == {k: [v] for k, v in event["headers"].items()}
+    assert event["multiValueQueryStringParameters"] == (
+        query and {k: [v] for k, v in query.items()}
+    )
+    assert ("authorizer" in context) == (function_of(name) == "staff")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_sample_is_named_by_a_test_of_its_trigger(name: str) -> None:
+    assert name in named()
+
+
+@cache
+def named() -> set[str]:
+    """What tests of functions name: a sample, or its end where they write f"staff-{name}"."""
+    found: set[str] = set()
+    for path in (ROOT / "tests/functions").glob("test_*.py"):
+        texts, beginnings = set[str](), {""}
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.JoinedStr(values=[ast.Constant(value=str(text)), *_]):
+                    beginnings.add(text)
+                case ast.Constant(value=str(text)):
+                    texts.add(text)
+        found |= {beginning + text for beginning in beginnings for text in texts}
+    return found
