@@ -13,6 +13,7 @@ logger = Logger(service="assigner")
 
 
 @logger.inject_lambda_context(clear_state=True)
+@observe.discreet(logger)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"ticket"} or {"team"} -> how many tickets were assigned.
 

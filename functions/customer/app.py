@@ -24,7 +24,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from redress import texts, wiring
+from redress import observe, texts, wiring
 from redress.cases.customer import StatusView
 from redress.edge.http import SECURITY, Refused, body_of, header, json_body
 from redress.edge.problems import CONTENT_TYPE, Problem, plain, problem_for, to_json
@@ -161,6 +161,13 @@ def posted() -> dict[str, str]:
     return {name: value.replace("\r\n", "\n") for name, value in pairs}
 
 
+def _log(error: Exception, status: int) -> None:
+    if status >= 500:
+        logger.error("failed", extra=observe.fault_of(error))
+    else:
+        logger.info("refused", extra={"fault": type(error).__name__})
+
+
 def guarded(render: Callable[[], Response[str]], token: str = "") -> Response[str]:
     """A page, or the friendly page of what went wrong, in the reader's language.
 
@@ -178,16 +185,16 @@ def guarded(render: Callable[[], Response[str]], token: str = "") -> Response[st
     except RedressError as error:
         found = problem_for(error)
         status, headers = found.status, found.headers
-        logger.info("refused", extra={"fault": type(error).__name__})
-    except Exception:
-        logger.exception("page failed")
+        _log(error, status)
+    except Exception as error:
         status = 500
+        _log(error, status)
     known = status if texts.has("en", f"problem.{status}.title") else 500
     try:
         base = wiring.customer_app().base_url()
-    except Exception:
+    except Exception as error:
         # A page without style and links is better than none.
-        logger.exception("no base address")
+        logger.error("no base address", extra=observe.fault_of(error))
         base = ""
     failed = known in (500, 503) and app.current_event.http_method == "POST"
     values = {
@@ -528,11 +535,10 @@ def api(number: str, do: Callable[[str], StatusView]) -> Response[str]:
         return answer(200, present(do(token)))
     except Refused as error:
         return problem(error.problem)
-    except RedressError as error:
-        return problem(problem_for(error))
     except Exception as error:
-        logger.exception("call failed")
-        return problem(problem_for(error))
+        found = problem_for(error)
+        _log(error, found.status)
+        return problem(found)
 
 
 def present(view: StatusView) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from redress import wiring
+from redress import observe, wiring
 from redress.cases.intake import Receipt
 from redress.edge.http import Refused, answer, header, json_body, problem
 from redress.edge.problems import problem_for
-from redress.rules.errors import RedressError
 
 logger = Logger(service="intake")
 
@@ -31,12 +30,13 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return problem(refused.problem)
     try:
         receipt = wiring.intake().submit(body, header(event, "idempotency-key"), "api")
-    except RedressError as error:
-        logger.info("refused", extra={"fault": type(error).__name__})
-        return problem(problem_for(error))
     except Exception as error:
-        logger.exception("intake failed")
-        return problem(problem_for(error))
+        found = problem_for(error)
+        if found.status >= 500:
+            logger.error("failed", extra=observe.fault_of(error))
+        else:
+            logger.info("refused", extra={"fault": type(error).__name__})
+        return problem(found)
     logger.info("taken", extra={"ticket": receipt.number, "replayed": receipt.replayed})
     return answer(201, present(receipt), {"Location": receipt.status_url})
 

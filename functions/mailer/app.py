@@ -7,7 +7,6 @@ back, and one that no retry can help leaves the queue at once.
 from __future__ import annotations
 
 import random
-import traceback
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
@@ -56,12 +55,8 @@ def _is_done(record: dict[str, Any]) -> bool:
         logger.warning("a mail comes again", extra=_named(record, error.fault))
         observe.count("mailer", "MailDelayed")
     except Exception as error:
-        # The error's own message may quote a text or an address: say only what and where it was.
-        frames = traceback.extract_tb(error.__traceback__)[-3:]
-        where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-        logger.error(
-            "a mail comes again", extra=_named(record, type(error).__name__) | {"where": where}
-        )
+        found = {"record": record["messageId"]} | observe.fault_of(error)
+        logger.error("a mail comes again", extra=found)
         observe.count("mailer", "MailDelayed")
     return False
 

@@ -5,15 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from redress import observe, wiring
-from redress.cases.relay import Freed, Happened, Hint, Moved, RelayCase, hint_of
+from redress.cases.relay import Freed, Happened, Hint, Moved, NotTaken, RelayCase, hint_of
 from redress.rules.errors import NotFound, Unavailable
 
 logger = Logger(service="relay")
 
-_TRANSIENT = (ClientError, BotoCoreError, Unavailable, RuntimeError)
+_PASSES = (ClientError, BotoCoreError, Unavailable, NotTaken)
+_PERMANENT = frozenset(
+    {"ValidationException", "ValidationError", "InvalidParameterValue", "InvalidInputException"}
+    | {"InvalidExecutionInput", "InvalidMessageContents", "InvalidName", "InvalidRequestContent"}
+)
+"""What services answer to a request that will never be right, however often it is made.
+
+Anything else, a missing right or a deleted queue included, is mended by somebody within the day
+for which the stream keeps a record.
+"""
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -47,11 +56,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             case.follow(hint)
         except NotFound:
             logger.info("gone meanwhile")
-        except _TRANSIENT as error:
-            logger.warning("a record comes again", extra={"fault": type(error).__name__})
-            failed.append(sequence)
         except Exception as error:
-            _set_aside(case, record, error)
+            if not _may_pass(error):
+                _set_aside(case, record, error)
+                continue
+            logger.warning("a record comes again", extra=observe.fault_of(error))
+            failed.append(sequence)
     return {"batchItemFailures": [{"itemIdentifier": min(failed, key=_order)}] if failed else []}
 
 
@@ -65,11 +75,18 @@ def _rank(hint: Hint) -> int:
             return 2
 
 
+def _may_pass(error: Exception) -> bool:
+    """Whether the same record may succeed later: a service did not take it now."""
+    if isinstance(error, ClientError):
+        return error.response.get("Error", {}).get("Code") not in _PERMANENT
+    return isinstance(error, _PASSES) and not isinstance(error, ParamValidationError)
+
+
 def _order(sequence: str) -> tuple[int, str]:
     return len(sequence), sequence
 
 
 def _set_aside(case: RelayCase, record: dict[str, Any], error: Exception) -> None:
-    logger.exception("a record was set aside", extra={"fault": type(error).__name__})
+    logger.error("a record was set aside", extra=observe.fault_of(error))
     observe.count("relay", "RecordSetAside")
     case.dead_letter(record, type(error).__name__)

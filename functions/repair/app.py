@@ -12,6 +12,7 @@ logger = Logger(service="repair")
 
 
 @logger.inject_lambda_context(clear_state=True)
+@observe.discreet(logger)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """An execution's status change, or the schedule's {"task": "sweep"}."""
     if event.get("warm"):

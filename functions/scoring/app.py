@@ -42,6 +42,7 @@ TASKS: Mapping[str, Callable[[ScoringCases, dict[str, Any]], Month | Scored | Fi
 
 
 @logger.inject_lambda_context(clear_state=True)
+@observe.discreet(logger)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"task", ...} from a state of scores.asl.json -> the result of `ScoringCases.{task}`.
 

@@ -1,8 +1,8 @@
 """The staff API: for agents, supervisors and managers, from their own client or CRM.
 
 `ROUTES` is the one table of who may call what. Whose ticket it is, the use cases decide. Every
-change names the version that the caller has read, so a repeated call does nothing twice: the
-second is answered with 409.
+change but a note names the version that the caller has read, so a repeated call does nothing
+twice: the second is answered with 409. A note that is repeated is there once.
 """
 
 from __future__ import annotations
@@ -76,6 +76,12 @@ def _set_presence(request: Request) -> Answer:
     body.done()
     duty = wiring.staff_cases().set_presence(request.member, presence)
     return answer(200, presenting.duty(duty))
+
+
+def _depart(request: Request) -> Answer:
+    agent = request.path["agent"]
+    queued = wiring.staff_cases().depart(request.member, agent)
+    return answer(200, {"agent": agent, "queued": queued})
 
 
 def _list_work(request: Request) -> Answer:
@@ -236,6 +242,7 @@ _MANAGERS = frozenset({Role.MANAGER})
 
 ROUTES: Mapping[tuple[str, str], Route] = {
     ("PUT", "/staff/presence"): Route(_STAFF, _set_presence),
+    ("POST", "/staff/members/{agent}/departure"): Route(_LEADERS, _depart),
     ("GET", "/staff/work"): Route(_STAFF, _list_work),
     ("GET", "/staff/tickets/{number}"): Route(_STAFF, _read_ticket),
     ("POST", "/staff/tickets/{number}/replies"): Route(_STAFF, _reply),
@@ -273,7 +280,7 @@ def _serve(name: str, route: Route, path: dict[str, str]) -> Answer:
     except Exception as error:
         found = problem_for(error)
         if found.status >= 500:
-            logger.exception("failed", extra={"route": name, "fault": type(error).__name__})
+            logger.error("failed", extra={"route": name} | observe.fault_of(error))
         else:
             logger.info("refused", extra={"route": name, "fault": type(error).__name__})
         return problem(found)

@@ -7,8 +7,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from redress import wiring
+from redress import observe, wiring
 from redress.cases.relay import MOVED
+from redress.rules.errors import RedressError
 
 logger = Logger(service="workflow")
 
@@ -19,11 +20,12 @@ PAUSES = 3
 """Attempts, with pauses of up to 5, 10 and 20 s between, before a refused wait is tried again."""
 
 
-class WaitRefused(Exception):
+class WaitRefused(RedressError):
     """The table did not take the wait's token; the message is the error's name."""
 
 
 @logger.inject_lambda_context(clear_state=True)
+@observe.discreet(logger)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"ticket", "gen", "woken", "attempt"} -> the input of the next wait (`timers.Sleep`).
 

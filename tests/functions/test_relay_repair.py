@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError
+from botocore.exceptions import ClientError, ConnectTimeoutError, ParamValidationError
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.core.config import default_user_config
 from moto.stepfunctions.models import StepFunctionBackend
@@ -19,6 +19,7 @@ from redress import wiring
 from redress.cases.relay import ACKNOWLEDGE_AFTER_S, MOVED, hint_of
 from redress.cases.repair import PATIENCE
 from redress.cases.timers import SUPERSEDED
+from redress.observe import Failed
 from redress.rules import lifecycle
 from redress.rules.errors import Unavailable
 from redress.rules.routing import Presence
@@ -344,6 +345,36 @@ def test_what_a_service_does_not_take_comes_again_and_the_signals_have_gone_out(
     assert services.dead_letters() == []
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ClientError({"Error": {"Code": "InvalidParameterValue"}}, "SendMessageBatch"),
+        ParamValidationError(report="Invalid type for parameter Entries[0], value: a complaint"),
+    ],
+    ids=["never right", "not even sent"],
+)
+def test_what_no_retry_can_help_is_set_aside_and_holds_up_nothing(
+    call: Call,
+    services: Services,
+    opened: Life,
+    sample: Sample,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: Exception,
+) -> None:
+    send = wiring.client("sqs").send_message_batch
+
+    def refuse(**parameters: Any) -> Any:
+        raise fault
+
+    monkeypatch.setattr(wiring.client("sqs"), "send_message_batch", refuse)
+    assert call("relay", sample("relay-opened")) == {"batchItemFailures": []}
+    monkeypatch.setattr(wiring.client("sqs"), "send_message_batch", send)
+    assert [letter["fault"] for letter in services.dead_letters()] == [type(fault).__name__]
+    assert services.of("started") == [f"{NUMBER}-1"]
+    assert "a complaint" not in capsys.readouterr().out
+
+
 def test_the_first_record_that_failed_is_named_even_where_its_number_is_shorter(
     call: Call,
     services: Services,
@@ -481,7 +512,7 @@ def test_a_sweep_of_a_healthy_system_touches_nothing(
 
 
 def test_a_task_that_repair_does_not_know_is_an_error_not_a_silence(call: Call) -> None:
-    with pytest.raises(ValueError, match="task"):
+    with pytest.raises(Failed, match="ValueError"):
         call("repair", {"task": "swep"})
 
 

@@ -15,6 +15,7 @@ import pytest
 from redress import wiring
 from redress.cases.changing import change
 from redress.cases.scoring import ScoringCases
+from redress.observe import Failed
 from redress.rules import lifecycle
 from redress.rules.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from redress.rules.routing import Presence
@@ -29,6 +30,8 @@ from tests.functions.conftest import REGION, Context, Opener, Stores
 
 DECEMBER = datetime(2026, 11, 30, 16, 0, tzinfo=UTC)
 """When November is over in the zone of plan 1."""
+
+Sample = Callable[[str], dict[str, Any]]
 
 RATING = {"attitude": 4, "knowledge": 5, "comment": "calm and kind"}
 
@@ -553,25 +556,22 @@ def scoring(load_function: Callable[[str], ModuleType]) -> ModuleType:
 
 
 def test_the_function_does_each_task_of_the_machine(
-    scoring: ModuleType, cases: ScoringCases, context: Context
+    scoring: ModuleType, cases: ScoringCases, sample: Sample, context: Context
 ) -> None:
-    month = scoring.handler({"task": "list_agents", "period": "2026-11"}, context)
-    assert month == {
+    assert scoring.handler(sample("scoring-list-agents"), context) == {
         "period": "2026-11",
         "preview": True,
         "plan_version": 1,
         "agents": ["a-jun", "a-mei", "a-tao"],
     }
-    event = {"task": "score_agent", "agent": "a-mei", "period": "2026-11"}
-    scored = scoring.handler({**event, "preview": True, "plan_version": 1}, context)
+    scored = scoring.handler(sample("scoring-score-agent"), context)
     assert scored == {"agent": "a-mei", "outcome": "stored"}
-    end = {"task": "finish", "period": "2026-11", "preview": True, "plan_version": 1}
-    assert scoring.handler({**end, "results": [scored]}, context) == {
+    assert scoring.handler(sample("scoring-finish"), context) == {
         "period": "2026-11",
-        "agents": 1,
+        "agents": 3,
         "stored": 1,
-        "unchanged": 0,
-        "failed": 0,
+        "unchanged": 1,
+        "failed": 1,
     }
 
 
@@ -584,5 +584,5 @@ def test_the_function_warms_up_without_a_task(
 def test_a_task_that_is_none_fails_loudly(
     scoring: ModuleType, table: str, context: Context
 ) -> None:
-    with pytest.raises(ValueError, match="'grade' is not a task"):
+    with pytest.raises(Failed, match="ValueError"):
         scoring.handler({"task": "grade", "period": "2026-11"}, context)

@@ -243,6 +243,7 @@ ALL = {"agent", "supervisor", "manager"}
 LEADERS = {"supervisor", "manager"}
 WHO_MAY = {
     "presence": ALL,
+    "departure": LEADERS,
     "work": ALL,
     "ticket": ALL,
     "reply": ALL,
@@ -524,6 +525,29 @@ def test_presence_is_kept_with_who_it_is(api: Api, stores: Stores, clock: Clock)
     api("presence", "mei", body={"presence": "available"}, claims={"custom:capacity": "7"})
     assert stores.staff.member("a-mei").capacity == 7
     assert stores.staff.duty("a-mei").presence is Presence.AVAILABLE
+
+
+def test_whoever_left_gets_no_work_and_their_tickets_go_back_to_the_queue(
+    api: Api, stores: Stores, open_ticket: Opener
+) -> None:
+    held, resolved = open_ticket(agent="a-mei"), open_ticket(agent="a-mei")
+    api("resolution", "mei", number=resolved.number, body=CHANGES["resolution"] | {"version": 2})
+    found = api("departure", "lin", agent="a-mei")
+    assert found.body == {"agent": "a-mei", "queued": [held.number]}
+    assert stores.tickets.get(held.number).assignee is None
+    assert stores.tickets.get(resolved.number).assignee == "a-mei"
+    assert [duty.agent for duty in stores.staff.present("complaints")] == ["a-jun"]
+    assert stores.staff.duty("a-mei").load == 0
+    assert stores.staff.member("a-mei").left
+    assert api("departure", "lin", agent="a-mei").body["queued"] == []
+    api("presence", "mei", body={"presence": "available"})
+    assert not stores.staff.member("a-mei").left
+
+
+def test_departure_is_told_by_the_own_supervisor_or_a_manager_of_a_known_member(api: Api) -> None:
+    assert api("departure", "lin", agent="a-nobody").status == 404
+    assert api("departure", "lin", agent="a-tao").status == 403
+    assert api("departure", "wei", agent="a-tao").status == 200
 
 
 def test_work_list_shows_what_is_due_next_first(
@@ -887,6 +911,16 @@ def test_notes_do_not_collide_and_any_agent_of_the_team_may_write_one(
         ("a-jun", "by jun"),
         ("s-lin", "by lin"),
     ]
+
+
+def test_a_note_that_is_repeated_is_there_once(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    for by, text in (("mei", "call again"), ("mei", " call again"), ("jun", "call again")):
+        assert api("note", by, body={"text": text}, number=ticket.number).status == 200
+    notes = [e for e in stores.tickets.history(ticket.number) if e.type is EventType.NOTED]
+    assert [note.by.id for note in notes] == ["a-mei", "a-jun"]
 
 
 def test_complaint_resolved_without_outcome_remedy_and_root_cause_names_all_three(
@@ -1257,18 +1291,20 @@ def test_whatever_is_no_route_does_not_exist(api: Api, method: str, path: str) -
     assert (found.status, found.headers["Content-Type"]) == (404, "application/problem+json")
 
 
-def test_unexpected_fault_is_answered_without_its_cause_and_logged_with_it(
+def test_unexpected_fault_is_answered_without_its_cause_and_logged_with_its_place_not_its_words(
     api: Api, monkeypatch: pytest.MonkeyPatch, logs: StringIO
 ) -> None:
     def broken() -> None:
-        raise KeyError("a secret of the inside")
+        raise KeyError("a secret of the inside") from ValueError("another")
 
     monkeypatch.setattr(wiring, "staff_cases", broken)
     found = api("work")
     assert found.status == 500
     assert "secret" not in json.dumps(found.body)
     (failure,) = [line for line in logs.getvalue().splitlines() if '"failed"' in line]
-    assert "KeyError: 'a secret of the inside'" in json.loads(failure)["exception"]
+    assert json.loads(failure)["fault"] == "KeyError < ValueError"
+    assert json.loads(failure)["where"][-1].endswith(" broken")
+    assert "secret" not in logs.getvalue()
 
 
 @pytest.mark.parametrize(

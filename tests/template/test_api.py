@@ -87,7 +87,8 @@ def test_every_door_of_staff_asks_who_is_there_and_no_public_one_does() -> None:
 
 
 def test_staff_are_known_by_the_user_pool() -> None:
-    [authorizer] = expanded()["Api"]["Properties"]["Body"]["securityDefinitions"].items()
+    components = expanded()["Api"]["Properties"]["Body"]["components"]
+    [authorizer] = components["securitySchemes"].items()
     name, definition = authorizer
     assert name == "Staff"
     assert definition["x-amazon-apigateway-authtype"] == "cognito_user_pools"
@@ -116,6 +117,15 @@ def test_nothing_records_the_paths_in_which_links_carry_their_secret() -> None:
         assert setting.get("LoggingLevel", "OFF") == "OFF"
 
 
+def test_there_is_one_stage_and_no_second_unthrottled_one() -> None:
+    """SAM names another stage in the deployment itself unless the OpenAPI version is set."""
+    stages = [r for r in expanded().values() if r["Type"] == "AWS::ApiGateway::Stage"]
+    deployments = [r for r in expanded().values() if r["Type"] == "AWS::ApiGateway::Deployment"]
+    assert [stage["Properties"]["StageName"] for stage in stages] == ["v1"]
+    assert len(deployments) == 1
+    assert "StageName" not in deployments[0]["Properties"]
+
+
 def test_every_door_is_throttled() -> None:
     [settings] = expanded()["Apiv1Stage"]["Properties"]["MethodSettings"]
     assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
@@ -136,12 +146,20 @@ def test_what_the_gateway_itself_refuses_has_the_shape_of_every_error(name: str)
     response = gateway_responses()[name]
     kind = response["ResponseParameters"]["Headers"]["Content-Type"]
     assert kind == "'application/problem+json'"
-    problem = json.loads(response["ResponseTemplates"]["application/json"])
-    assert set(problem) == {"type", "title", "status", "detail"}
-    assert problem["status"] == response["StatusCode"]
+    template = response["ResponseTemplates"]["application/json"]
+    # API Gateway's own words, quoted by itself
+    problem = json.loads(template.replace("$context.error.messageString", '"in its words"'))
+    assert {"type", "title", "detail"} <= set(problem) <= {"type", "title", "status", "detail"}
+    assert problem.get("status") == response.get("StatusCode")
     assert problem["type"].startswith("urn:redress:problem:")
-    if problem["status"] in (429, 503):
+    if problem.get("status") in (429, 503):
         assert "Retry-After" in response["ResponseParameters"]["Headers"]
+
+
+def test_whatever_the_gateway_refuses_is_covered() -> None:
+    assert {"DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN"} <= set(
+        gateway_responses()
+    )
 
 
 # ------------------------------------------------------------------ documents

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "mail": {"rules", "texts"},
     "texts": {"rules"},
     "settings": set[str](),
-    "observe": set[str](),
+    "observe": {"rules"},
     "__init__": set[str](),
 }
 """Part of `redress` -> parts that it may import. One way: functions -> edge -> cases -> rules."""

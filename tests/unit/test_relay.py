@@ -15,6 +15,7 @@ from redress.cases.relay import (
     Freed,
     Happened,
     Moved,
+    NotTaken,
     RelayCase,
     execution_name,
     hint_of,
@@ -422,7 +423,7 @@ def test_a_breach_is_told_to_everybody_whom_the_ladder_names(life: Life) -> None
 def test_a_message_that_the_queue_did_not_take_comes_again(life: Life) -> None:
     relay = Relay()
     relay.queue.answer = {"Failed": [{"Id": "0", "Code": "InternalError"}]}
-    with pytest.raises(RuntimeError, match="1 messages"):
+    with pytest.raises(NotTaken, match="1 messages"):
         relay.case.follow(happened(life.open()))
     assert relay.functions.calls == [], "the record comes again whole"
 

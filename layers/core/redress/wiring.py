@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from redress import settings as configuration
 from redress.cases.links import Links
+from redress.rules.errors import Unavailable
 from redress.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,13 +70,24 @@ def _session() -> Any:
 
 
 def _refreshed[T](read: Callable[[], T]) -> Callable[[], T]:
-    """A value read again every REFRESH_S seconds, and not before it is first asked for."""
+    """A value read again every REFRESH_S seconds, and not before it is first asked for.
+
+    While its service does not answer, the value from before is good for another REFRESH_S: no
+    customer waits for a setting that did not change. Raises Unavailable when there is none yet.
+    """
     kept: list[tuple[float, T]] = []
 
     def get() -> T:
+        from botocore.exceptions import BotoCoreError, ClientError
+
         moment = time.monotonic()
         if not kept or moment - kept[0][0] > REFRESH_S:
-            kept[:] = [(moment, read())]
+            try:
+                kept[:] = [(moment, read())]
+            except (BotoCoreError, ClientError) as error:
+                if not kept:
+                    raise Unavailable() from error
+                kept[:] = [(moment, kept[0][1])]
         return kept[0][1]
 
     return get

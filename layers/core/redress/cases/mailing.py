@@ -241,10 +241,11 @@ class MailingCase:
             return _addressed([(ticket.contact.email or "", (ticket.language,))])
         if audience == Role.AGENT:
             try:
-                return _reached([self._staff.member(ticket.assignee or "")])
+                agent = self._staff.member(ticket.assignee or "")
             except NotFound:
                 return []
-        members = self._staff.members()
+            return [] if agent.left else _reached([agent])
+        members = [member for member in self._staff.members() if not member.left]
         managers = [member for member in members if member.role is Role.MANAGER]
         circles = [managers]
         if audience == Role.SUPERVISOR:

@@ -93,6 +93,10 @@ def _freed(new: dict[str, Any], old: dict[str, Any] | None) -> Freed | None:
     return Freed(new["team"]["S"]) if room > max(before, 0) else None
 
 
+class NotTaken(Exception):
+    """A queue took only a part: all is sent again, and doubles do no harm."""
+
+
 class RelayCase:
     def __init__(
         self,
@@ -204,7 +208,7 @@ class RelayCase:
             ]
             answer = self._sqs.send_message_batch(QueueUrl=queue, Entries=entries)
             if failed := answer.get("Failed"):
-                raise RuntimeError(f"{len(failed)} messages were not taken by the queue")
+                raise NotTaken(f"{len(failed)} messages were not taken by the queue")
 
     def dead_letter(self, record: dict[str, Any], fault: str) -> None:
         """Set a record aside that no retry can help: its keys and the fault, never its content."""

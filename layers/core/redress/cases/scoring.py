@@ -106,8 +106,9 @@ class ScoringCases:
     def list_agents(self, period: str) -> Month:
         """Whom a run over `period` ("2026-11", or "previous") scores, and under which plan.
 
-        Every agent, and whoever else of the staff has facts in the month. A month that was scored
-        when it was over keeps the plan it was scored under: a later plan never changes a grade.
+        Every agent, and whoever else of the staff (or left it) has facts in the month. A month
+        that was scored when it was over keeps the plan it was scored under: a later plan never
+        changes a grade.
         """
         if period == PREVIOUS:
             period = scoring.previous_period(self._now(), self._zone())
@@ -115,7 +116,8 @@ class ScoringCases:
         agents = [
             member.id
             for member in self._staff.members()
-            if member.role is Role.AGENT or self._scores.has_facts(member.id, period)
+            if (member.role is Role.AGENT and not member.left)
+            or self._scores.has_facts(member.id, period)
         ]
         _, end = scoring.period_bounds(period, self._zone())
         return Month(period, self._now() < end, self._plan_version(period), sorted(agents))

@@ -18,7 +18,7 @@ from redress.rules.errors import Fault, Forbidden, InvalidInput, NotFound
 from redress.rules.lifecycle import Change
 from redress.rules.plan import Plan, parse
 from redress.rules.routing import Duty, Presence
-from redress.rules.ticket import Actor, Event, Role, Ticket, next_due
+from redress.rules.ticket import Actor, Event, EventType, Role, Ticket, next_due
 from redress.store.plans import Plans
 from redress.store.staff import Member, StaffStore
 from redress.store.tickets import MailRecord, TicketStore
@@ -115,6 +115,34 @@ class StaffCases:
             ) from error
         return self._staff.record(member, wanted, self._now())
 
+    def depart(self, member: Member, agent: str) -> list[str]:
+        """Somebody left: they get no work and no mail, and what they had goes back to the queue.
+
+        By a supervisor of the same team or a manager. Gives the numbers that were handed back; safe
+        to repeat. Their sign-in is the user pool's matter.
+        """
+        leaver = self._staff.member(agent)
+        if member.role is not Role.MANAGER and leaver.team != member.team:
+            raise Forbidden("this member of staff is in another team")
+        self._staff.depart(leaver, self._now())
+        actor = Actor(member.role, member.id)
+
+        def hand_back(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            if ticket.assignee != agent or not ticket.needs_agent:
+                return None  # moved on meanwhile
+            return lifecycle.reassign(ticket, plan, actor, None, None, "the agent left", at)
+
+        numbers: list[str] = []
+        cursor: str | None = None
+        while True:
+            page = self._tickets.owned_by(agent, PAGE_LIMIT, cursor)
+            for number in page.numbers:
+                after = change(self._tickets, self._plans, self._now, number, hand_back)
+                numbers += [number] if after.assignee is None else []
+            cursor = page.cursor
+            if cursor is None:
+                return numbers
+
     def work(self, member: Member, limit: int, cursor: str | None) -> WorkPage:
         """My open work, by what is due next; `limit` 1-25, `cursor` from the page before."""
         if not 1 <= limit <= PAGE_LIMIT:
@@ -188,16 +216,22 @@ class StaffCases:
         )
 
     def note(self, member: Member, number: str, text: str) -> Ticket:
-        """Write an internal note. Notes do not collide: whoever sees the ticket may add one."""
+        """Write an internal note. Notes do not collide: whoever sees the ticket may add one.
+
+        A note names no version, so a repeat is known by its words: the same note by the same person
+        as the last thing that happened is there once.
+        """
         self._visible(member, number)
         actor = Actor(member.role, member.id)
-        return change(
-            self._tickets,
-            self._plans,
-            self._now,
-            number,
-            lambda t, p, at: lifecycle.note(t, p, actor, text, at),
-        )
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            last = self._tickets.event(number, ticket.version)
+            said = (last.type, last.by, last.data.get("text"))
+            if said == (EventType.NOTED, actor, text.strip()):
+                return None
+            return lifecycle.note(ticket, plan, actor, text, at)
+
+        return change(self._tickets, self._plans, self._now, number, decide)
 
     def resolve(
         self,

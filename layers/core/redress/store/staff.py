@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,8 @@ class Member:
     team: str
     languages: tuple[str, ...]
     capacity: int
+    left: bool = False
+    """Gone: gets no mail and no work, but still has scorecards for the months they worked."""
 
 
 _MEMBER = msgspec.json.Decoder(Member)
@@ -63,6 +65,21 @@ class StaffStore:
         duty = model(keys.agent_pk(member.id), keys.DUTY)
         outcome.run(lambda: duty.update(actions=actions))
         return self.duty(member.id)
+
+    def depart(self, member: Member, now: datetime) -> None:
+        """Somebody left: no work and no mail any more. A presence call of theirs undoes it."""
+        gone = replace(member, left=True)
+        row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=codec.encode(gone))
+        outcome.run(row.save)
+        model = self._models.duty
+        actions: list[UpdateAction] = [
+            model.presence.set(Presence.AWAY.value),
+            model.since.set(now.isoformat(timespec="milliseconds")),
+            model.duty_pk.remove(),
+            model.duty_sk.remove(),
+        ]
+        duty = model(keys.agent_pk(member.id), keys.DUTY)
+        outcome.run(lambda: duty.update(actions=actions))
 
     def member(self, agent: str) -> Member:
         """Raises NotFound for somebody who never signed in."""

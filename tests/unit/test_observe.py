@@ -1,0 +1,82 @@
+"""What a log says of a fault: what it was and where, never a customer's words."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from redress import wiring
+from redress.observe import Failed, discreet, fault_of
+from redress.rules.errors import Unavailable
+
+
+def raised(error: Exception, cause: Exception | None = None) -> Exception:
+    try:
+        raise error from cause
+    except type(error) as found:
+        return found
+
+
+def test_a_fault_is_named_with_its_causes_and_the_code_of_a_service() -> None:
+    throttled = ClientError({"Error": {"Code": "ThrottlingException", "Message": "li@a"}}, "Get")
+    found = fault_of(raised(Unavailable(), throttled))
+    assert found["fault"] == "Unavailable < ClientError ThrottlingException"
+    assert found["where"][-1].endswith(" raised")
+    assert "li@a" not in str(found)
+
+
+def test_what_escapes_a_discreet_handler_has_lost_its_words(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    @discreet(logging.getLogger("discreet"))
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        raise ValueError("the words of li@example.org")
+
+    with pytest.raises(Failed, match=r"^ValueError$") as found:
+        handler({}, None)
+    assert found.value.__cause__ is None
+    assert found.value.__suppress_context__
+    assert "li@example.org" not in caplog.text
+
+
+def test_a_domain_error_passes_a_discreet_handler_as_it_is() -> None:
+    """The machines retry by its name."""
+
+    @discreet(logging.getLogger("discreet"))
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        raise Unavailable("the store did not answer")
+
+    with pytest.raises(Unavailable, match="the store did not answer"):
+        handler({}, None)
+
+
+def test_a_setting_that_cannot_be_read_again_keeps_its_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moments = iter([0.0, 1.0, wiring.REFRESH_S + 1, wiring.REFRESH_S + 2, 2 * wiring.REFRESH_S + 2])
+    monkeypatch.setattr(wiring.time, "monotonic", lambda: next(moments))
+    answers: list[str | Exception] = ["first", _refused(), "third"]
+
+    def read() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    get = wiring._refreshed(read)
+    assert [get() for _ in range(5)] == ["first", "first", "first", "first", "third"]
+
+
+def test_a_setting_that_was_never_read_is_a_part_that_does_not_answer() -> None:
+    def read() -> str:
+        raise _refused()
+
+    with pytest.raises(Unavailable):
+        wiring._refreshed(read)()
+
+
+def _refused() -> ClientError:
+    return ClientError({"Error": {"Code": "ThrottlingException"}}, "GetParameter")
