@@ -65,6 +65,15 @@ down: .venv/ready ## Stop it; nothing is kept
 demo: .venv/ready ## Tickets from the web form to the monthly scorecard, before one's eyes
 	$(PYTHON) -m local.demo
 
+# ------------------------------------------------------------------------------ service plans
+
+.PHONY: plan-check plan-build
+plan-check: .venv/ready ## Everything that is wrong with a service plan (FILE=plan.yaml)
+	@$(PYTHON) -m local.plans check $(or $(FILE),layers/core/redress/data/plan-1.yaml)
+
+plan-build: .venv/ready ## plan-1.json, which the functions read, of plan-1.yaml
+	$(PYTHON) -m local.plans build
+
 # ------------------------------------------------------------------------------ checks
 
 .PHONY: check lint types template test test-fast fmt clean

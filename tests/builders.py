@@ -19,7 +19,7 @@ import yaml
 
 from redress.rules import lifecycle, plan, ticket
 from redress.rules.intake import Submission, parse
-from redress.rules.lifecycle import Change
+from redress.rules.lifecycle import Change, Classification
 from redress.rules.plan import Plan
 from redress.rules.ticket import CUSTOMER, Actor, Event, Role, State, Ticket
 
@@ -97,7 +97,8 @@ class Life:
     @property
     def folded(self) -> Ticket:
         """The ticket that its whole history makes, from nothing."""
-        return ticket.fold(self.events, self.plan)
+        plans = {change.plan.version: change.plan for change in self.changes}
+        return ticket.fold(self.events, self.changes[0].plan, plans.__getitem__)
 
     @property
     def last(self) -> Change:
@@ -131,10 +132,42 @@ class Life:
             lifecycle.reassign(self.ticket, self.plan, by, to, team, "a reason", self.clock.now())
         )
 
-    def reclassify(self, kind: str, by: Actor = MEI) -> Life:
+    def reclassify(self, kind: str | None = None, by: Actor = MEI, **given: str) -> Life:
+        """Correct the kind, or urgency, impact and customer_type by their names."""
+        what = Classification(kind, **given)
         return self.take(
-            lifecycle.reclassify(self.ticket, self.plan, by, kind, "a reason", self.clock.now())
+            lifecycle.reclassify(self.ticket, self.plan, by, what, "a reason", self.clock.now())
         )
+
+    def promise(self, by: Actor = MEI, **ahead: float) -> Life:
+        """The agent's own word: an answer within this time."""
+        now = self.clock.now()
+        due = now + timedelta(**ahead)
+        return self.take(lifecycle.promise(self.ticket, self.plan, by, due, "By then", now))
+
+    def hold(self, reason: str = "part", by: Actor = MEI) -> Life:
+        return self.take(
+            lifecycle.hold(
+                self.ticket, self.plan, by, reason, "We wait for a part", self.clock.now()
+            )
+        )
+
+    def release(self, by: Actor = MEI) -> Life:
+        return self.take(lifecycle.release(self.ticket, self.plan, by, self.clock.now()))
+
+    def correct(self, clock: str, stopped_at: datetime, by: Actor = LIN) -> Life:
+        return self.take(
+            lifecycle.correct(
+                self.ticket, self.plan, by, clock, stopped_at, "by phone", self.clock.now()
+            )
+        )
+
+    def move_to(self, plan: Plan, by: Actor = LIN) -> Life:
+        """Go on under another plan, and so does every later step."""
+        now = self.clock.now()
+        self.take(lifecycle.move_to_plan(self.ticket, self.plan, plan, by, "a reason", now))
+        self.plan = plan
+        return self
 
     def tell_progress(self, by: Actor = MEI) -> Life:
         return self.take(

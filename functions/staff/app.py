@@ -26,9 +26,15 @@ from redress.cases.staff import PAGE_LIMIT
 from redress.edge.http import SECURITY, Refused, answer, header, json_body, problem
 from redress.edge.problems import plain, problem_for
 from redress.rules.errors import Forbidden, NotFound
-from redress.rules.lifecycle import CALLBACK_OUTCOMES, OUTCOMES, REMEDY_LIMIT
+from redress.rules.lifecycle import (
+    CALLBACK_OUTCOMES,
+    CORRECTABLE,
+    OUTCOMES,
+    REMEDY_LIMIT,
+    Classification,
+)
 from redress.rules.numbers import normalised
-from redress.rules.plan import KINDS
+from redress.rules.plan import GRADATIONS, HOLDS, KINDS
 from redress.rules.routing import Presence
 from redress.rules.ticket import Role, Ticket
 from redress.store.scores import Summary
@@ -103,6 +109,12 @@ def _read_ticket(request: Request) -> Answer:
     return answer(200, presenting.ticket_file(found, wiring.now()))
 
 
+def _explain_clocks(request: Request) -> Answer:
+    language = request.query.get("language")
+    found = wiring.staff_cases().clocks(request.member, request.number, language)
+    return answer(200, presenting.clock_stories(found))
+
+
 def _changed(ticket: Ticket) -> Answer:
     return answer(200, presenting.ticket(ticket, wiring.now()))
 
@@ -168,11 +180,64 @@ def _reassign(request: Request) -> Answer:
 
 def _reclassify(request: Request) -> Answer:
     body = request.body()
-    version, kind = body.version(), body.one_of("kind", KINDS)
+    version = body.version()
+    given = Classification(
+        kind=body.optional_one_of("kind", KINDS),
+        urgency=body.optional_one_of("urgency", GRADATIONS),
+        impact=body.optional_one_of("impact", GRADATIONS),
+        customer_type=body.optional("customer_type", NAME_LIMIT),
+    )
     reason = body.text("reason", REASON_LIMIT)
     body.done()
     return _changed(
-        wiring.staff_cases().reclassify(request.member, request.number, version, kind, reason)
+        wiring.staff_cases().reclassify(request.member, request.number, version, given, reason)
+    )
+
+
+def _promise(request: Request) -> Answer:
+    body = request.body()
+    version, due, text = body.version(), body.instant("by"), body.text("text")
+    body.done()
+    return _changed(
+        wiring.staff_cases().promise(request.member, request.number, version, due, text)
+    )
+
+
+def _hold(request: Request) -> Answer:
+    body = request.body()
+    version, reason, text = body.version(), body.one_of("reason", HOLDS), body.text("text")
+    body.done()
+    return _changed(
+        wiring.staff_cases().hold(request.member, request.number, version, reason, text)
+    )
+
+
+def _release(request: Request) -> Answer:
+    body = request.body()
+    version = body.version()
+    body.done()
+    return _changed(wiring.staff_cases().release(request.member, request.number, version))
+
+
+def _correct(request: Request) -> Answer:
+    body = request.body()
+    version, clock = body.version(), body.one_of("clock", CORRECTABLE)
+    at, reason = body.instant("at"), body.text("reason", REASON_LIMIT)
+    body.done()
+    return _changed(
+        wiring.staff_cases().correct(request.member, request.number, version, clock, at, reason)
+    )
+
+
+def _move_to_plan(request: Request) -> Answer:
+    body = request.body()
+    version, plan_version = body.version(), body.whole("plan_version", least=1)
+    reason = body.text("reason", REASON_LIMIT)
+    body.done()
+    return _changed(
+        wiring.staff_cases().move_to_plan(
+            request.member, request.number, version, plan_version, reason
+        )
     )
 
 
@@ -217,16 +282,24 @@ def _read_scorecard(request: Request) -> Answer:
 
 
 def _read_plan(request: Request) -> Answer:
-    return answer(200, wiring.staff_cases().current_plan())
+    return answer(200, wiring.plan_cases().current_document())
 
 
 def _publish_plan(request: Request) -> Answer:
-    plan = wiring.staff_cases().publish_plan(json_body(request.event))
+    plan = wiring.plan_cases().publish(json_body(request.event))
     return answer(201, {"version": plan.version, "note": plan.note})
 
 
+def _read_schema(request: Request) -> Answer:
+    return _shipped("plan.schema.json")
+
+
 def _read_openapi(request: Request) -> Answer:
-    document = resources.files("redress").joinpath("data/openapi-staff.json").read_text("utf-8")
+    return _shipped("openapi-staff.json")
+
+
+def _shipped(name: str) -> Answer:
+    document = resources.files("redress").joinpath(f"data/{name}").read_text("utf-8")
     return {
         "statusCode": 200,
         "headers": {"Content-Type": "application/json", **SECURITY},
@@ -245,6 +318,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/staff/members/{agent}/departure"): Route(_LEADERS, _depart),
     ("GET", "/staff/work"): Route(_STAFF, _list_work),
     ("GET", "/staff/tickets/{number}"): Route(_STAFF, _read_ticket),
+    ("GET", "/staff/tickets/{number}/clocks"): Route(_STAFF, _explain_clocks),
     ("POST", "/staff/tickets/{number}/replies"): Route(_STAFF, _reply),
     ("POST", "/staff/tickets/{number}/notes"): Route(_STAFF, _note),
     ("POST", "/staff/tickets/{number}/progress"): Route(_STAFF, _tell_progress),
@@ -252,6 +326,11 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/staff/tickets/{number}/callbacks"): Route(_STAFF, _record_callback),
     ("POST", "/staff/tickets/{number}/assignment"): Route(_STAFF, _reassign),
     ("POST", "/staff/tickets/{number}/classification"): Route(_STAFF, _reclassify),
+    ("POST", "/staff/tickets/{number}/promise"): Route(_STAFF, _promise),
+    ("POST", "/staff/tickets/{number}/hold"): Route(_STAFF, _hold),
+    ("POST", "/staff/tickets/{number}/release"): Route(_STAFF, _release),
+    ("POST", "/staff/tickets/{number}/correction"): Route(_LEADERS, _correct),
+    ("POST", "/staff/tickets/{number}/plan"): Route(_LEADERS, _move_to_plan),
     ("GET", "/staff/board"): Route(_LEADERS, _show_board),
     ("PUT", "/staff/ratings/{period}/{agent}"): Route(_LEADERS, _rate),
     ("POST", "/staff/scorecards/{period}"): Route(_LEADERS, _run_scores),
@@ -259,6 +338,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/staff/scorecards/{period}/{agent}"): Route(_STAFF, _read_scorecard),
     ("GET", "/staff/plan"): Route(_STAFF, _read_plan),
     ("POST", "/staff/plans"): Route(_MANAGERS, _publish_plan),
+    ("GET", "/staff/plan/schema"): Route(_STAFF, _read_schema),
     ("GET", "/staff/openapi.json"): Route(_STAFF, _read_openapi),
 }
 """(method, path) -> who may call it, and what it does. Whatever is not here does not exist."""

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from redress.rules.errors import Fault, InvalidInput, pointer
@@ -14,6 +15,8 @@ from redress.rules.numbers import normalised
 
 REASON_LIMIT = 2_000
 NAME_LIMIT = 64
+_NO_INSTANT = datetime.max.replace(tzinfo=UTC)
+"""Stands for one that is wrong, until `done` says so."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -76,6 +79,18 @@ class Body:
             return value
         return None
 
+    def instant(self, name: str) -> datetime:
+        """An instant in ISO 8601 with its offset, required."""
+        value = self._take(name)
+        if value is None:
+            self._fault(name, "required", "this field is required")
+            return _NO_INSTANT
+        try:
+            return _aware(value)
+        except (ValueError, OverflowError):
+            self._fault(name, "instant_expected", "an instant such as 2026-11-24T09:00:00+08:00")
+            return _NO_INSTANT
+
     def one_of(self, name: str, choices: Iterable[str]) -> str:
         value = self._take(name)
         allowed = tuple(choices)
@@ -120,6 +135,13 @@ class Body:
         ]
         if self._faults or unknown:
             raise InvalidInput([*self._faults, *unknown])
+
+
+def _aware(value: Any) -> datetime:
+    found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    if found is None or found.tzinfo is None:
+        raise ValueError("no instant with an offset")
+    return found.astimezone(UTC)
 
 
 def page(query: dict[str, str], default: int) -> tuple[int, str | None]:

@@ -8,10 +8,14 @@ from typing import Any
 
 from bodies import to_cursor
 
+from redress import explaining
 from redress.cases.intake import promise_of
 from redress.cases.scoring import Run
-from redress.cases.staff import Board, TicketFile, WorkItem, WorkPage
+from redress.cases.staff import Board, ClockStories, TicketFile, WorkItem, WorkPage
+from redress.rules.calendars import Interval
 from redress.rules.clocks import Clock, ClockName
+from redress.rules.explain import ComingRung, Entry, FiredRung, Hours, Story
+from redress.rules.plan import DAYS
 from redress.rules.routing import Duty
 from redress.rules.scoring import Rating
 from redress.rules.ticket import Event, Resolution, Ticket, next_due
@@ -33,6 +37,12 @@ def ticket(found: Ticket, now: datetime) -> dict[str, Any]:
         "channel": found.channel,
         "language": found.language,
         "priority": found.priority,
+        "urgency": found.urgency,
+        "impact": found.impact,
+        "customer_type": found.customer_type,
+        "on_hold": found.on_hold,
+        "unanswered_since": _iso(found.unanswered_since),
+        "incident_proposed": found.incident_proposed,
         "subject": found.subject,
         "contact": {
             "name": found.contact.name,
@@ -103,6 +113,112 @@ def _mail(mail: MailRecord) -> dict[str, Any]:
         "at": _iso(mail.at),
         "attempts": mail.attempts,
         "fault": mail.fault,
+    }
+
+
+def clock_stories(found: ClockStories) -> dict[str, Any]:
+    """`ClockStories`: why each promise is due when it is due, in the language of the reader."""
+    return {
+        "number": found.number,
+        "language": found.language,
+        "at": _iso(found.at),
+        "clocks": [_story(story, found.language) for story in found.stories],
+    }
+
+
+def _story(story: Story, language: str) -> dict[str, Any]:
+    clock = story.clock
+    return {
+        "clock": story.name.value,
+        "round": story.round,
+        "current": story.current,
+        "state": story.standing.value,
+        "sentence": explaining.sentence(story, language),
+        "target_s": clock.target_s,
+        "calendar": _hours(story.hours, language),
+        "ladder": story.ladder,
+        "pauses": list(clock.pauses),
+        "started_at": _iso(clock.started_at),
+        "due_at": _iso(clock.due_at),
+        "ended_at": _iso(story.until) if clock.over else None,
+        "elapsed_s": round(story.elapsed_s, 3),
+        "elapsed_calendar_s": round(story.ran_s, 3),
+        "paused_s": round(story.paused_s, 3),
+        "breached": clock.breached,
+        "held_by": clock.held_by,
+        "entries": [_entry(entry) for entry in story.entries],
+        "rungs_fired": [_fired(rung) for rung in story.fired],
+        "rungs_to_come": [_coming(rung) for rung in story.to_come],
+    }
+
+
+def _hours(hours: Hours, language: str) -> dict[str, Any]:
+    return {
+        "name": hours.name,
+        "time_zone": hours.zone,
+        "hours": explaining.hours(hours, language),
+        "week": [
+            {"days": [DAYS[day] for day in days], "open": _open(intervals)}
+            for days, intervals in hours.week
+        ],
+        "special": [
+            {"date": day.isoformat(), "open": _open(intervals)} for day, intervals in hours.special
+        ],
+    }
+
+
+def _open(intervals: tuple[Interval, ...]) -> list[str]:
+    return [str(interval) for interval in intervals]
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    clock = entry.clock
+    return {
+        "what": entry.what.value,
+        "event": _cause(entry.event),
+        "elapsed_s": round(entry.elapsed_s, 3),
+        "due_at": _iso(clock.due_at),
+        "target_s": clock.target_s,
+        "calendar": clock.calendar,
+        "ladder": clock.ladder,
+        "waits_for": list(entry.waits_for),
+        "stopped_at": _iso(clock.stopped_at),
+        "why": entry.event.data.get("why"),
+    }
+
+
+def _cause(event: Event) -> dict[str, Any]:
+    """The event without what was said in it: that stands in the ticket's timeline."""
+    return {name: value for name, value in _event(event).items() if name != "data"}
+
+
+def _fired(rung: FiredRung) -> dict[str, Any]:
+    data = rung.event.data
+    return {
+        "rung": rung.index,
+        "action": rung.action.value,
+        "due_at": _iso(rung.due_at),
+        "fired_at": _iso(rung.event.at),
+        "event": rung.event.number,
+        "notify": data["notify"],
+        "priority": data.get("priority"),
+        "watch": data.get("watch", []),
+        "then": [_cause(event) for event in rung.then],
+    }
+
+
+def _coming(coming: ComingRung) -> dict[str, Any]:
+    rung = coming.rung
+    return {
+        "rung": coming.index,
+        "action": rung.action.value,
+        "at_s": rung.at_s,
+        "due_at": _iso(coming.due_at),
+        "notify": list(rung.notify),
+        "priority": rung.priority,
+        "watch": list(rung.watch),
+        "reassign": rung.reassign,
+        "incident": rung.incident,
     }
 
 

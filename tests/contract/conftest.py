@@ -165,6 +165,7 @@ def _shop(engine: str, address: str | None) -> Iterator[Shop]:
     )
     client.create_table(**table_definition(table))
     models = Models(table, REGION, address)
+    clock = Clock()
     staff = StaffStore(models)
     yield Shop(
         engine=engine,
@@ -174,7 +175,8 @@ def _shop(engine: str, address: str | None) -> Iterator[Shop]:
         tickets=TicketStore(models),
         lean=LeanStore(client, table),
         staff=staff,
-        plans=Plans(staff),
+        plans=Plans(staff, clock.now),
+        clock=clock,
     )
     client.delete_table(TableName=table)
 

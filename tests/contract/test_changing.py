@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -434,6 +435,22 @@ def head(shop: Shop, life: Life) -> dict[str, str]:
     return {name: item[name]["S"] for name in names if name in item}
 
 
+def test_a_clock_that_is_behind_moves_no_history_backwards(shop: Shop) -> None:
+    life = shop.open()
+    number, first = life.ticket.number, shop.clock.now()
+    for seconds in (2, -1.5, 0, -600):
+        shop.clock.advance(seconds=seconds)
+        change_ticket(
+            shop.tickets,
+            shop.plans,
+            shop.clock.now,
+            number,
+            lambda t, p, at: lifecycle.note(t, p, MEI, "a word", at),
+        )
+    times = [event.at - first for event in shop.tickets.history(number)]
+    assert times == [timedelta(0), *[timedelta(seconds=2)] * 4]
+
+
 def test_a_ticket_moves_from_queue_to_work_list_and_out_of_all(shop: Shop) -> None:
     shop.member(MEI.id)
     life = shop.open(contact=BY_PHONE)
@@ -452,7 +469,7 @@ def test_a_ticket_moves_from_queue_to_work_list_and_out_of_all(shop: Shop) -> No
     shop.commit(life.assign(MEI.id))
     assert places() == (False, True, True)
     shop.commit(life.reply())
-    assert head(shop, life)["owner_sk"] == f"2026-11-25T01:00:00.000+00:00#{number}"
+    assert head(shop, life)["owner_sk"] == f"2026-11-24T01:00:00.000+00:00#{number}", "the update"
     shop.commit(life.resolve())
     assert places() == (False, True, True), "the call is still to be made"
     assert head(shop, life)["open_sk"] == f"2026-11-24T01:00:00.000+00:00#{number}"

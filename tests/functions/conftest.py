@@ -121,7 +121,7 @@ class Stores:
 @pytest.fixture
 def stores(table: str) -> Stores:
     staff = StaffStore(_models())
-    return Stores(TicketStore(_models()), staff, Plans(staff))
+    return Stores(TicketStore(_models()), staff, Plans(staff, lambda: wiring.now()))
 
 
 MEMBERS = {

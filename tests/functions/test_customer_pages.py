@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from collections.abc import Callable
@@ -473,6 +474,34 @@ def test_a_promise_that_is_late_is_said_to_be_late(
     body = site("status", token=token)["body"]
     assert texts.text("en", "promise.missed") in body
     assert texts.text("en", "promise.overdue") not in body
+
+
+def test_a_paused_promise_says_what_is_waited_for(site: Site, stores: Stores, clock: Clock) -> None:
+    number, token = submit(site, kind="service_request")
+    by = Actor(Role.AGENT, "a-mei")
+    ticket = stores.tickets.get(number)
+    plan = stores.plans.get(ticket.plan_version)
+    asked = lifecycle.reply(ticket, plan, by, "Which model?", True, clock.now())
+    stores.tickets.commit(asked, clock.now())
+    assert texts.text("en", "promise.paused") in site("status", token=token)["body"]
+
+    written = lifecycle.write(asked.after, plan, "The blue one", clock.now())
+    stores.tickets.commit(written, clock.now())
+    replied = lifecycle.reply(written.after, plan, by, "Thank you", False, clock.now())
+    stores.tickets.commit(replied, clock.now())
+    held = lifecycle.hold(replied.after, plan, by, "part", "The lid comes", clock.now())
+    stores.tickets.commit(held, clock.now())
+    body = html.unescape(site("status", token=token)["body"])
+    assert texts.text("en", "promise.held") in body
+    assert texts.text("en", "promise.paused") not in body
+
+
+def test_a_promise_that_no_longer_applies_is_said_to(
+    site: Site, stores: Stores, clock: Clock
+) -> None:
+    _, token = submit(site)
+    press(site, token, "withdraw", reason="", sure="yes")
+    assert texts.text("en", "promise.cancelled") in site("status", token=token)["body"]
 
 
 def test_a_dispute_needs_words_and_reopens(site: Site, stores: Stores, clock: Clock) -> None:

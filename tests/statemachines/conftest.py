@@ -134,7 +134,7 @@ def world(
         stream=Stream(TABLE, REGION),
         tickets=TicketStore(models),
         staff=staff,
-        plans=Plans(staff),
+        plans=Plans(staff, clock.now),
         machine=MACHINE,
         relay=_handler("relay"),
         repair=_handler("repair"),

@@ -12,9 +12,9 @@ from redress.cases.repair import PATIENCE
 from redress.rules import lifecycle
 from redress.rules.errors import Unavailable
 from redress.rules.lifecycle import Change
-from redress.rules.plan import Plan
+from redress.rules.plan import Plan, parse
 from redress.rules.ticket import EventType, Phase, State, Ticket
-from tests.builders import BY_PHONE, MEI, START, Clock
+from tests.builders import BY_PHONE, LIN, MEI, START, Clock, plan_document
 from tests.statemachines.skipping import Sleepers, eventually
 from tests.statemachines.world import World
 
@@ -109,7 +109,7 @@ def test_disputed_at_the_callback_goes_back_to_the_resolution(world: World) -> N
     world.dispute(number)
 
     assert world.states(number) == [*HAPPY[:4], *LOOK, "AwaitResolution"]
-    assert world.sleeps_until(number) == START + hours(3 + 24), "a new promise of 48 h begins"
+    assert world.sleeps_until(number) == START + hours(22), "the update of a new promise"
     world.resolve(number)
     world.confirm(number)
     world.answer_survey(number)
@@ -151,8 +151,9 @@ def test_rungs_of_two_promises_that_fall_together_need_one_look(world: World) ->
     before = len(world.states(number))
     world.pass_time(hours=0.2)
 
-    assert [(clock, action) for clock, action, _ in world.rungs(number)[-2:]] == [
+    assert [(clock, action) for clock, action, _ in world.rungs(number)[-3:]] == [
         ("resolution", "remind"),
+        ("update", "breach"),
         ("first_response", "breach"),
     ]
     assert world.states(number)[before:] == [*LOOK, "AwaitFirstResponse"]
@@ -180,7 +181,7 @@ def test_waiting_for_the_customer_lets_the_old_timeout_find_nothing_due(world: W
     world.acknowledge(number)
     world.reply(number)
     slept_until = world.sleeps_until(number)
-    assert slept_until == START + hours(24), "the first reminder of 48 h"
+    assert slept_until == START + hours(22), "the update's reminder, in the morning: 7:00"
     world.pass_time(hours=10)
     world.reply(number, wait=True)
     assert world.sleeps_until(number) == slept_until, "a pause needs no signal"
@@ -189,15 +190,87 @@ def test_waiting_for_the_customer_lets_the_old_timeout_find_nothing_due(world: W
     assert world.states(number) == [*HAPPY[:3], *LOOK, "AwaitResolution"]
 
     world.write(number)
-    assert world.sleeps_until(number) == world.clock.now() + hours(14), "what was left of 24 h"
+    assert world.sleeps_until(number) == world.clock.now() + hours(12), "half of the next reply's"
     world.pass_time(hours=15)
-    assert [action for _, action, _ in world.rungs(number)] == ["remind"]
+    assert [(clock, action) for clock, action, _ in world.rungs(number)] == [
+        ("next_reply", "remind"),
+        ("resolution", "remind"),  # after the 14 h that were left of 24
+    ]
+
+
+def test_a_reminder_of_an_inquiry_waits_for_the_office_to_come_back_from_lunch(
+    world: World,
+) -> None:
+    number = world.open("inquiry")
+    world.acknowledge(number)
+    world.pass_time(days=2)
+    assert world.rungs(number)[:4] == [
+        ("first_response", "remind", 5),  # 4 office hours from 9:00: lunch is none
+        ("first_response", "remind", 7.4),
+        ("resolution", "remind", 9),  # half of two working days
+        ("first_response", "breach", 9),  # 18:00, when the office closes
+    ]
+
+
+def test_a_held_ticket_sleeps_until_the_customer_writes(world: World) -> None:
+    number = world.open("service_request")
+    world.acknowledge(number)
+    world.reply(number)
+    world.take(number, lambda t, p, at: lifecycle.hold(t, p, MEI, "part", "A part comes", at))
+    world.pass_time(days=9)
+    assert {clock for clock, _, _ in world.rungs(number)} == {"update"}
+    world.write(number)
+    world.pass_time(days=8)
+    assert ("resolution", "breach") in [(clock, action) for clock, action, _ in world.rungs(number)]
+
+
+def test_a_ticket_that_goes_on_under_a_shorter_plan_wakes_in_time(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    document = plan_document() | {"version": 2}
+    document["levels"]["complaint"]["promises"]["first_response"]["within"] = "2h"
+    shorter = parse(document)
+    world.staff.publish_plan(document, 2, 1)
+    world.pass_time(hours=1.5)
+    world.take(number, lambda t, p, at: lifecycle.move_to_plan(t, p, shorter, LIN, "a promise", at))
+    assert world.sleeps_until(number) == START + hours(1.6), "80 % of 2 h; 50 % acted at once"
+    world.pass_time(hours=2)
+    assert [entry for entry in world.rungs(number) if entry[0] == "first_response"] == [
+        ("first_response", "remind", 1.5),
+        ("first_response", "remind", 1.6),
+        ("first_response", "breach", 2),
+        ("first_response", "escalate", 3),
+    ]
+
+
+def test_quiet_hours_hold_a_reminder_back_and_never_a_breach(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.reply(number)  # at 9:00, and the next update within 24 h
+    world.pass_time(hours=25)
+    assert [entry for entry in world.rungs(number) if entry[0] == "update"] == [
+        ("update", "remind", 22),  # not after 19.2 h, at 4:12 in the night, but at 7:00
+        ("update", "breach", 24),
+    ]
+
+
+def test_a_breach_at_night_is_a_breach_at_night(world: World, clock: Clock) -> None:
+    clock.moment += timedelta(hours=14)  # 23:00
+    number = world.open("urgent")
+    world.acknowledge(number)
+    world.pass_time(hours=1)
+    assert [(clock, action) for clock, action, _ in world.rungs(number)] == [
+        ("first_response", "remind"),  # the quiet one does not wait for the morning: 80 % is near
+        ("first_response", "remind"),
+        ("first_response", "breach"),
+        ("first_response", "escalate"),
+    ]
 
 
 def test_reclassified_as_urgent_wakes_and_acts_on_what_is_due_already(world: World) -> None:
     number = world.open("inquiry")
     world.acknowledge(number)
-    assert world.sleeps_until(number) == START + hours(4)
+    assert world.sleeps_until(number) == START + hours(5), "4 office hours, lunch between them"
     world.pass_time(minutes=10)
     world.reclassify(number, "urgent")
 
@@ -345,7 +418,7 @@ def test_an_answer_in_the_instant_of_the_timeout_leaves_nothing_to_fire(
     number = world.open("inquiry")
     world.acknowledge(number)
     handlers["redress-workflow"] = answer_first
-    world.pass_time(hours=4.5)
+    world.pass_time(hours=5.5)
 
     assert world.rungs(number) == []
     assert world.states(number) == [*HAPPY[:2], *LOOK, "AwaitResolution"]
@@ -364,9 +437,9 @@ def test_a_look_whose_answer_was_lost_is_repeated_and_fires_nothing_again(
     number = world.open("inquiry")
     world.acknowledge(number)
     handlers["redress-workflow"] = lose_the_answer
-    world.pass_time(hours=4.5)
+    world.pass_time(hours=5.5)
 
-    assert world.rungs(number) == [("first_response", "remind", 4)]
+    assert world.rungs(number) == [("first_response", "remind", 5)]
     assert len(sleepers.pauses_s) == 1
 
 

@@ -20,6 +20,7 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from redress.cases.changing import Decide, change
 from redress.cases.relay import execution_name
 from redress.rules import lifecycle
+from redress.rules.lifecycle import Classification
 from redress.rules.numbers import new_number
 from redress.rules.ticket import CUSTOMER, Actor, EventType, Phase, Ticket
 from redress.store.plans import Plans
@@ -100,7 +101,8 @@ class World:
         self.take(number, lambda t, p, at: lifecycle.withdraw(t, p, "Never mind", at))
 
     def reclassify(self, number: str, kind: str, by: Actor = MEI) -> None:
-        self.take(number, lambda t, p, at: lifecycle.reclassify(t, p, by, kind, "It burns", at))
+        what = Classification(kind)
+        self.take(number, lambda t, p, at: lifecycle.reclassify(t, p, by, what, "It burns", at))
 
     # ------------------------------------------------------------- what AWS does
 

@@ -22,12 +22,14 @@ RULES = [path for path in MODULES if path.parent.name == "rules"]
 MAY_IMPORT = {
     "rules": {"rules"},
     "store": {"rules", "store"},
-    "cases": {"rules", "store", "cases", "settings", "texts", "mail"},
+    "cases": {"rules", "store", "cases", "settings", "texts", "mail", "public_holidays"},
     "edge": {"rules", "cases", "edge", "texts"},
     "wiring": {"rules", "store", "cases", "edge", "settings", "texts"},
     "mail": {"rules", "texts"},
+    "explaining": {"rules", "texts"},
     "texts": {"rules"},
     "settings": set[str](),
+    "public_holidays": set[str](),
     "observe": {"rules"},
     "__init__": set[str](),
 }
@@ -120,7 +122,13 @@ def test_only_the_store_knows_the_models_and_the_table_client() -> None:
             assert not {module for module in found if module.startswith("redress.store.models")}
 
 
-HEAVY = ("aws_xray_sdk", "pydantic", "jinja2", "pynamodb", "boto3")
+def test_only_one_place_knows_the_library_of_public_holidays() -> None:
+    for path in [*MODULES, *FUNCTIONS]:
+        if path != LAYER / "redress" / "public_holidays.py":
+            assert not {found for found in imports(path) if found.split(".")[0] == "holidays"}
+
+
+HEAVY = ("aws_xray_sdk", "pydantic", "jinja2", "pynamodb", "boto3", "holidays")
 
 RUN_INTAKE = f"""
 import json, sys

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.rules import clocks
-from redress.rules.clocks import Action, Clock, ClockName, ClockState, Rung
+from redress.rules.calendars import WeeklyCalendar, intervals_of
+from redress.rules.clocks import Action, Clock, ClockName, ClockState, Ladder, Rung
 from tests.builders import START
 
 TARGETS = st.integers(1, 30 * 86_400)
@@ -25,6 +26,36 @@ FIVE_RUNGS = (
     Rung(100, Action.ESCALATE, ("manager",)),
     Rung(150, Action.ESCALATE, ("manager",)),
 )
+
+
+@dataclass(frozen=True)
+class EveryOtherHour:
+    """A calendar in which only the even hours count: a small stand-in for business hours."""
+
+    def add(self, start: datetime, seconds: float) -> datetime:
+        moment, left = start, timedelta(seconds=seconds)
+        while True:
+            into = timedelta(minutes=moment.minute, seconds=moment.second)
+            rest = timedelta(hours=1) - into
+            if moment.hour % 2:
+                moment += rest
+            elif left <= rest:
+                return moment + left
+            else:
+                moment, left = moment + rest, left - rest
+
+    def elapsed(self, start: datetime, end: datetime) -> float:
+        total, moment = 0.0, start
+        while moment < end:
+            into = timedelta(minutes=moment.minute, seconds=moment.second)
+            until = min(end, moment + timedelta(hours=1) - into)
+            if moment.hour % 2 == 0:
+                total += (until - moment).total_seconds()
+            moment = until
+        return total
+
+    def next_open(self, at: datetime) -> datetime:
+        raise NotImplementedError("no ladder here is quiet")
 
 
 def at(seconds: float) -> datetime:
@@ -105,9 +136,61 @@ def test_a_new_target_given_during_a_pause_holds_after_it(
     assert abs(resumed.due_at - at(other + pause)) < timedelta(milliseconds=1)
 
 
-def test_a_new_target_lets_the_ladder_begin_anew() -> None:
-    climbed = replace(clocks.start(100, START), fired=3)
-    assert clocks.replan(climbed, 400, at(110)).fired == 0
+RUNGS_OF_400 = (
+    Rung(200, Action.REMIND),
+    Rung(320, Action.REMIND),
+    Rung(400, Action.BREACH),
+    Rung(600, Action.ESCALATE),
+)
+
+
+@pytest.mark.parametrize(
+    ("fired", "now", "ladder", "again"),
+    [
+        (3, 110, "promise", 0),  # all that had fired lie ahead again
+        (3, 210, "promise", 1),  # the first has been passed under the new promise as well
+        (1, 410, "promise", 1),  # the second and the third act at once, the first did
+        (3, 410, "courtesy", 0),  # another ladder begins at its foot
+    ],
+)
+def test_a_new_promise_repeats_no_rung_that_fired_and_still_lies_behind(
+    fired: int, now: int, ladder: str, again: int
+) -> None:
+    climbed = replace(clocks.start(100, START), fired=fired)
+    planned = clocks.replan(climbed, 400, at(now), ladder=ladder, rungs=RUNGS_OF_400)
+    assert planned.fired == again
+
+
+def test_under_another_calendar_the_credit_is_measured_anew() -> None:
+    """An inquiry that was open for a night is a complaint: the night counts, its pause does not."""
+    even = EveryOtherHour()
+    two = START.replace(hour=2)
+    clock = clocks.start(7200, two, even, name="even")
+    clock = clocks.pause(clock, two + timedelta(hours=1), even)
+    clock = clocks.resume(clock, two + timedelta(hours=2), even)
+    now = two + timedelta(hours=3, minutes=30)
+    assert clocks.elapsed(clock, now, even) == 2 * 3600
+    planned = clocks.replan(clock, 4 * 3600, now)
+    assert planned.consumed_s == 2.5 * 3600, "hours 2, 4 and half of 5; not 3, which was paused"
+    assert planned.due_at == now + timedelta(hours=1.5)
+    assert clocks.replan(planned, 7200, now, even, name="even").consumed_s == 2 * 3600
+
+
+def test_a_correction_is_as_if_it_had_been_recorded_then() -> None:
+    late = replace(clocks.start(60, START), fired=3, breached=True, held_by="a-mei")
+    recorded = clocks.stop(late, at(200))
+    kept = clocks.correct(recorded, at(50))
+    assert (kept.stopped_at, kept.missed, kept.breached) == (at(50), False, False)
+    assert kept.consumed_s == 50
+    assert kept.held_by == "a-mei"
+    still_late = clocks.correct(recorded, at(90))
+    assert (still_late.missed, still_late.breached) == (True, True)
+
+
+def test_a_correction_to_before_a_pause_leaves_the_pause_out() -> None:
+    clock = clocks.resume(clocks.pause(clocks.start(100, START), at(30)), at(500))
+    corrected = clocks.correct(clock, at(20))
+    assert (corrected.consumed_s, corrected.due_at) == (20, at(100))
 
 
 @pytest.mark.parametrize("end", [clocks.stop, clocks.cancel])
@@ -157,7 +240,7 @@ def test_stopping_a_paused_clock_keeps_the_promise_whatever_time_has_passed_mean
 
 # -------------------------------------------------------------------------------- ladders
 
-LADDERS = dict.fromkeys(ClockName, FIVE_RUNGS)
+LADDERS = dict.fromkeys(ClockName, Ladder(FIVE_RUNGS))
 SOME_CLOCKS = st.dictionaries(
     st.sampled_from(list(ClockName)),
     st.tuples(TARGETS, st.integers(0, 6), st.integers(0, 200), st.sampled_from("rpsc")),
@@ -220,7 +303,7 @@ def test_nothing_is_due_before_the_next_wake_and_something_is_at_it(
 
 def test_a_pause_moves_the_rungs_that_are_left_and_not_those_that_have_fallen() -> None:
     clock = clocks.resume(clocks.pause(clocks.start(100, START), at(60)), at(1060))
-    falls = [clocks.rung_at(clock, rung) for rung in FIVE_RUNGS]
+    falls = clocks.rung_times(clock, Ladder(FIVE_RUNGS))
     assert falls[1:] == [at(1080), at(1100), at(1100), at(1150)]
     assert falls[0] < at(1060), "the rung at 50 s had fallen before the pause"
 
@@ -234,33 +317,6 @@ def test_a_clock_without_a_ladder_wakes_nobody() -> None:
 # -------------------------------------------------------------------------------- calendars
 
 
-@dataclass(frozen=True)
-class EveryOtherHour:
-    """A calendar in which only the even hours count: a small stand-in for business hours."""
-
-    def add(self, start: datetime, seconds: float) -> datetime:
-        moment, left = start, timedelta(seconds=seconds)
-        while True:
-            into = timedelta(minutes=moment.minute, seconds=moment.second)
-            rest = timedelta(hours=1) - into
-            if moment.hour % 2:
-                moment += rest
-            elif left <= rest:
-                return moment + left
-            else:
-                moment, left = moment + rest, left - rest
-
-    def elapsed(self, start: datetime, end: datetime) -> float:
-        total, moment = 0.0, start
-        while moment < end:
-            into = timedelta(minutes=moment.minute, seconds=moment.second)
-            until = min(end, moment + timedelta(hours=1) - into)
-            if moment.hour % 2 == 0:
-                total += (until - moment).total_seconds()
-            moment = until
-        return total
-
-
 def test_one_rule_serves_a_calendar_with_closing_hours() -> None:
     calendar = EveryOtherHour()
     two = START.replace(hour=2)
@@ -272,6 +328,40 @@ def test_one_rule_serves_a_calendar_with_closing_hours() -> None:
     paused = clocks.pause(clock, two + timedelta(minutes=30), calendar)
     resumed = clocks.resume(paused, START.replace(hour=5), calendar)
     assert resumed.due_at == START.replace(hour=8, minute=30), "90 open minutes are left at 5:00"
-    assert clocks.rung_at(resumed, Rung(3600, Action.REMIND), calendar) == START.replace(
-        hour=6, minute=30
-    )
+    ladder = Ladder((Rung(3600, Action.REMIND),), calendar)
+    assert clocks.rung_times(resumed, ladder) == [START.replace(hour=6, minute=30)]
+
+
+NIGHT = WeeklyCalendar("UTC", dict.fromkeys(range(7), intervals_of(["07:00-22:00"])), {})
+QUIET = Ladder(
+    (
+        Rung(1800, Action.REMIND, quiet=True),
+        Rung(3600, Action.BREACH),
+        Rung(7200, Action.ESCALATE, quiet=True),
+    ),
+    waking=NIGHT,
+)
+
+
+def test_a_quiet_rung_waits_for_the_morning() -> None:
+    evening = START.replace(hour=21)
+    clock = clocks.start(3600, evening)
+    assert clocks.rung_times(clock, QUIET) == [
+        evening + timedelta(minutes=30),
+        evening + timedelta(hours=1),
+        START.replace(hour=7) + timedelta(days=1),
+    ]
+
+
+def test_a_quiet_rung_waits_no_longer_than_until_the_next_rung_falls() -> None:
+    """Who hears of the breach at night hears of the reminder with it, in their order."""
+    midnight = START.replace(hour=0)
+    clock = clocks.start(3600, midnight)
+    falls = clocks.rung_times(clock, QUIET)
+    assert falls == [
+        midnight + timedelta(hours=1),
+        midnight + timedelta(hours=1),
+        midnight.replace(hour=7),
+    ]
+    due = clocks.due_rungs({ClockName.REACTION: clock}, {ClockName.REACTION: QUIET}, falls[0])
+    assert [rung.rung.action for rung in due] == [Action.REMIND, Action.BREACH]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from redress.rules.mails import Mail, mails_after
-from redress.rules.plan import LANGUAGES
+from redress.rules.plan import LANGUAGES, Plan, parse
 from redress.rules.ticket import EventType
-from tests.builders import BY_PHONE, ROOT, Clock, Life
+from tests.builders import BY_PHONE, ROOT, START, Clock, Life, plan_1, plan_document
 
 Story = Callable[[Life], Life]
 
@@ -19,6 +20,13 @@ def mails(life: Life) -> list[tuple[str, str]]:
     return [(m.template, m.audience) for event in life.last.events for m in mails_after(event)]
 
 
+def proposing() -> Plan:
+    """Plan 1 as version 2, in which every broken promise proposes an incident."""
+    document = plan_document() | {"version": 2}
+    document["ladders"]["promise"][2]["incident"] = True
+    return parse(document)
+
+
 FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "opened": (lambda life: life, [("acknowledgement", "customer")]),
     "acknowledged": (Life.acknowledge, []),
@@ -26,6 +34,18 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "queued": (lambda life: life.reassign(None), []),
     "corrected": (lambda life: life.reclassify("urgent"), []),
     "progress": (Life.tell_progress, [("progress", "customer")]),
+    "held": (lambda life: life.reply().hold(), [("progress", "customer")]),
+    "released": (lambda life: life.reply().hold().release(), []),
+    "an own word": (lambda life: life.promise(hours=1), [("progress", "customer")]),
+    "a call recorded later": (
+        lambda life: life.wait(minutes=9).correct("reaction", START),
+        [],
+    ),
+    "under another plan": (lambda life: life.move_to(replace(plan_1(), version=2)), []),
+    "an incident proposed": (
+        lambda life: life.move_to(proposing()).acknowledge().wait(minutes=30).wake(),
+        [("remind", "agent")] * 2 + [("breach", "agent"), ("breach", "supervisor")],
+    ),
     "replied": (Life.reply, [("reply", "customer")]),
     "asked": (lambda life: life.reply(wait_for_customer=True), [("reply", "customer")]),
     "noted": (Life.note, []),

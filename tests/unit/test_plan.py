@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -13,8 +15,8 @@ from hypothesis import strategies as st
 from redress.rules import plan as plans
 from redress.rules.clocks import Action, ClockName, Rung
 from redress.rules.errors import InvalidInput
-from redress.rules.plan import KINDS, Plan
-from tests.builders import plan_document
+from redress.rules.plan import CHANNELS, KINDS, Plan
+from tests.builders import START, plan_document
 
 Document = dict[str, Any]
 Break = Callable[[Document], object]
@@ -57,7 +59,10 @@ def test_the_shipped_plan_is_valid_and_says_what_the_document_says(plan: Plan) -
     assert plan.version == 1
     assert set(plan.levels) == set(KINDS)
     for kind in KINDS:
-        assert plan.level(kind).targets == document["levels"][kind]["targets_s"]
+        promised = document["levels"][kind]["promises"]
+        assert {name: promise.target_s for name, promise in plan.level(kind).promises.items()} == {
+            name: plans.seconds_of(entry["within"]) for name, entry in promised.items()
+        }
     assert sum(plan.score.weights.values()) == 100
 
 
@@ -71,6 +76,7 @@ def test_the_shipped_plan_says_of_every_number_where_it_comes_from() -> None:
 
 
 HUGE = 10**400
+GIVEN = ("urgency", "impact")
 RUNG = {"at": 1, "action": "breach", "notify": []}
 
 BROKEN: dict[str, tuple[Break, set[tuple[str, str]]]] = {
@@ -89,52 +95,164 @@ BROKEN: dict[str, tuple[Break, set[tuple[str, str]]]] = {
         drop("levels"),
         {("/levels", "object_expected")}
         | {(f"/levels/{kind}", "object_expected") for kind in KINDS}
-        | {(f"/levels/{kind}/targets_s", "object_expected") for kind in KINDS}
+        | {(f"/levels/{kind}/promises", "object_expected") for kind in KINDS}
         | {
-            (f"/levels/{kind}/targets_s/{clock}", "missing")
+            (f"/levels/{kind}/promises/{clock}", "missing")
             for kind in KINDS
             for clock in ("acknowledgement", "first_response", "resolution")
         }
-        | {
-            (f"/levels/{kind}/{name}", "text_expected")
-            for kind in KINDS
-            for name in ("team", "priority")
-        },
+        | {(f"/levels/{kind}/team", "text_expected") for kind in KINDS}
+        | {(f"/levels/{kind}/{name}", "unknown") for kind in KINDS for name in GIVEN},
     ),
     "an unknown kind": (
         put("levels", "praise", value={}),
         {("/levels/praise", "unknown")},
     ),
     "a promise of no time": (
-        put("levels", "urgent", "targets_s", "resolution", value=0),
-        {("/levels/urgent/targets_s/resolution", "whole_number_expected")},
+        put("levels", "urgent", "promises", "resolution", "within", value="0h"),
+        {("/levels/urgent/promises/resolution/within", "duration_expected")},
     ),
-    "a promise in fractions": (
-        put("levels", "urgent", "targets_s", "resolution", value=1.5),
-        {("/levels/urgent/targets_s/resolution", "whole_number_expected")},
+    "a promise of days": (
+        put("levels", "urgent", "promises", "resolution", "within", value="2d"),
+        {("/levels/urgent/promises/resolution/within", "duration_expected")},
+    ),
+    "a promise of a bare number": (
+        put("levels", "urgent", "promises", "resolution", "within", value=86400),
+        {("/levels/urgent/promises/resolution/within", "duration_expected")},
     ),
     "a promise longer than a year": (
-        put("levels", "urgent", "targets_s", "resolution", value=10**12),
-        {("/levels/urgent/targets_s/resolution", "whole_number_expected")},
+        put("levels", "urgent", "promises", "resolution", "within", value="8785h"),
+        {("/levels/urgent/promises/resolution/within", "duration_expected")},
+    ),
+    "a promise without its time": (
+        drop("levels", "urgent", "promises", "resolution", "within"),
+        {("/levels/urgent/promises/resolution/within", "duration_expected")},
     ),
     "an unknown promise": (
-        put("levels", "urgent", "targets_s", "gift", value=5),
-        {("/levels/urgent/targets_s/gift", "unknown")},
+        put("levels", "urgent", "promises", "gift", value={"within": "5m"}),
+        {("/levels/urgent/promises/gift", "unknown")},
+    ),
+    "a promise in an unknown calendar": (
+        put("levels", "urgent", "promises", "resolution", "calendar", value="lunch"),
+        {("/levels/urgent/promises/resolution/calendar", "unknown")},
+    ),
+    "a promise on an unknown ladder": (
+        put("levels", "urgent", "promises", "resolution", "ladder", value="rope"),
+        {("/levels/urgent/promises/resolution/ladder", "unknown")},
+    ),
+    "a promise that pauses for lunch": (
+        put("levels", "urgent", "promises", "resolution", "pauses", value=["lunch"]),
+        {("/levels/urgent/promises/resolution/pauses", "unknown")},
     ),
     "a kind that never promises an answer": (
-        drop("levels", "inquiry", "targets_s", "first_response"),
-        {("/levels/inquiry/targets_s/first_response", "missing")},
+        drop("levels", "inquiry", "promises", "first_response"),
+        {("/levels/inquiry/promises/first_response", "missing")},
     ),
     "a survey without a callback": (
-        drop("levels", "inquiry", "targets_s", "callback"),
-        {("/levels/inquiry/targets_s/survey", "needs_callback")},
+        drop("levels", "inquiry", "promises", "callback"),
+        {("/levels/inquiry/promises/survey", "needs_callback")},
+    ),
+    "an unknown urgency": (
+        put("levels", "urgent", "urgency", value="extreme"),
+        {("/levels/urgent/urgency", "unknown")},
+    ),
+    "office hours that overlap": (
+        put("calendars", "office", "week", "monday", value=["09:00-12:00", "11:00-18:00"]),
+        {("/calendars/office/week/monday", "wrong_intervals")},
+    ),
+    "office hours that run backwards": (
+        put("calendars", "office", "exceptions", value={"2026-12-31": ["12:00-09:00"]}),
+        {("/calendars/office/exceptions/2026-12-31", "wrong_intervals")},
+    ),
+    "an exception on no day": (
+        put("calendars", "office", "exceptions", value={"2026-02-30": []}),
+        {("/calendars/office/exceptions/2026-02-30", "date_expected")},
+    ),
+    "an office that never opens": (
+        put("calendars", "night", value={"week": {"monday": []}}),
+        {("/calendars/night/week", "never_open")},
+    ),
+    "an eighth day": (
+        put("calendars", "office", "week", "someday", value=["09:00-12:00"]),
+        {("/calendars/office/week/someday", "unknown")},
+    ),
+    "another calendar of the name that is built in": (
+        put("calendars", "always", value={"week": {"monday": ["09:00-12:00"]}}),
+        {("/calendars/always", "taken")},
+    ),
+    "make-up days without their hours": (
+        drop("calendars", "office", "make_up"),
+        {("/calendars/office/make_up", "missing")},
+    ),
+    "holidays of no year": (
+        put("calendars", "office", "holidays", value={"country": "CN", "years": [26]}),
+        {("/calendars/office/holidays/years", "years_expected")},
+    ),
+    "quiet hours outside an unknown calendar": (
+        put("quiet_hours", value={"outside": "dreams"}),
+        {("/quiet_hours/outside", "unknown")},
+    ),
+    "a quiet breach": (
+        put("ladders", "promise", 2, "quiet", value=True),
+        {("/ladders/promise/2/quiet", "breach_at_due")},
+    ),
+    "a rung that raises to an unknown priority": (
+        put("ladders", "promise", 3, "priority", value="sky"),
+        {("/ladders/promise/3/priority", "unknown")},
+    ),
+    "a hole in the matrix of priorities": (
+        drop("priorities", "matrix", "low", "high"),
+        {("/priorities/matrix/low/high", "unknown")},
+    ),
+    "a priority twice": (
+        put("priorities", "order", value=["low", "normal", "high", "urgent", "low"]),
+        {("/priorities/order", "twice")},
+    ),
+    "no ordinary customer": (
+        put("customer_types", value=["vip"]),
+        {("/customer_types", "missing")},
+    ),
+    "an override of nothing": (
+        put("overrides", 0, value={"when": {"channel": ["chat"]}}),
+        {("/overrides/0", "empty")},
+    ),
+    "an override for everything": (
+        put("overrides", 0, value={"when": {}, "team": "vip"}),
+        {("/overrides/0/when", "empty")},
+    ),
+    "an override for an unknown channel": (
+        put("overrides", 0, value={"when": {"channel": ["dove"]}, "team": "birds"}),
+        {("/overrides/0/when/channel", "unknown")},
+    ),
+    "an override that adds half a promise": (
+        put(
+            "overrides",
+            0,
+            value={"when": {"kind": ["inquiry"]}, "promises": {"reaction": {"calendar": "office"}}},
+        ),
+        {("/overrides/0/promises/reaction/within", "missing")},
+    ),
+    "an effective time without its offset": (
+        put("effective_from", value="2027-01-01T00:00:00"),
+        {("/effective_from", "instant_expected")},
+    ),
+    "a review on no day": (
+        put("review_by", value="soon"),
+        {("/review_by", "date_expected")},
     ),
     "no team": (
         put("levels", "urgent", "team", value=7),
         {("/levels/urgent/team", "text_expected")},
     ),
     "no ladder": (put("ladders", "promise", value=[]), {("/ladders/promise", "list_expected")}),
-    "an unknown ladder": (put("ladders", "more", value=[RUNG]), {("/ladders/more", "unknown")}),
+    "no promise ladder": (
+        drop("ladders", "promise"),
+        {("/ladders/promise", "missing"), ("/own_word/ladder", "unknown")},
+    ),
+    "a ladder that is no list": (
+        put("ladders", "more", value=RUNG),
+        {("/ladders/more", "list_expected")},
+    ),
     "a rung that is none": (
         put("ladders", "acknowledgement", value=[RUNG, "high"]),
         {("/ladders/acknowledgement/1", "object_expected")},
@@ -174,8 +292,8 @@ BROKEN: dict[str, tuple[Break, set[tuple[str, str]]]] = {
         put("ladders", "promise", 0, "notify", value=["customer"]),
         {("/ladders/promise/0/notify", "unknown")},
     ),
-    "a rung that notifies no list": (
-        put("ladders", "promise", 0, "notify", value="agent"),
+    "a rung that notifies a number": (
+        put("ladders", "promise", 0, "notify", value=7),
         {("/ladders/promise/0/notify", "unknown")},
     ),
     "a rung at 0": (
@@ -349,32 +467,126 @@ def test_a_plan_with_anything_anywhere_is_parsed_or_refused(
 
 def _usable(plan: Plan) -> None:
     """What a valid plan promises can be reckoned with: every ladder is a ladder."""
-    for level in plan.levels.values():
-        for clock, target in level.targets.items():
+    for kind, channel, priority, customer_type in product(
+        KINDS, CHANNELS, plan.priorities, plan.customer_types
+    ):
+        for name, promise in plan.promises(kind, channel, priority, customer_type).items():
+            assert plan.calendar(promise.calendar).add(START, promise.target_s) > START
             for by_mail in (True, False):
-                rungs = plan.ladder(clock, target, by_mail=by_mail)
+                rungs = plan.rungs(name, promise.ladder, promise.target_s, by_mail=by_mail)
                 assert [rung.at_s for rung in rungs] == sorted(rung.at_s for rung in rungs)
                 assert rungs[0].at_s >= 1
+
+
+# ------------------------------------------------------------- sections that no clock depends on
+
+SHAPES: dict[str, tuple[Break, set[tuple[str, str]]]] = {
+    "an unknown variable": (
+        put("templates", "greeting", "en", value="Dear {custmer}, {agent}"),
+        {("/templates/greeting/en", "unknown_variable")},
+    ),
+    "braces that do not match": (
+        put("templates", "greeting", "en", value="Dear {customer"),
+        {("/templates/greeting/en", "unknown_variable")},
+    ),
+    "a template in two languages": (
+        drop("templates", "greeting", "zh-TW"),
+        {("/templates/greeting/zh-TW", "text_expected")},
+    ),
+    "an unknown question": (
+        put("questionnaire", "questions", 1, "name", value="looks"),
+        {("/questionnaire/questions/1/name", "unknown")},
+    ),
+    "a question twice": (
+        put("questionnaire", "questions", 1, "name", value="solution"),
+        {("/questionnaire/questions/2/name", "twice")},
+    ),
+    "no overall question": (
+        drop("questionnaire", "questions", 0),
+        {("/questionnaire/questions", "missing")},
+    ),
+    "sampling by halves": (
+        put("sampling", "tickets_per_agent_and_week", value=0.5),
+        {("/sampling/tickets_per_agent_and_week", "whole_number_expected")},
+    ),
+    "forgotten at once": (
+        put("retention", "mails_days", value=1),
+        {("/retention/mails_days", "whole_number_expected")},
+    ),
+    "an unknown threshold": (put("routing", "dice", value=6), {("/routing/dice", "unknown")}),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_section_of_wrong_shape_is_not_published(name: str, document: Document) -> None:
+    change, expected = SHAPES[name]
+    change(document)
+    assert faults(document, publishing=True) == expected
+
+
+# -------------------------------------------------------------------------------- overrides
+
+
+def test_overrides_are_taken_in_their_order_and_replace_what_they_name(
+    document: Document,
+) -> None:
+    document["overrides"] = [
+        {"when": {"channel": "chat"}, "promises": {"first_response": {"within": "30s"}}},
+        {
+            "when": {"customer_type": ["vip"]},
+            "promises": {"first_response": {"ladder": "courtesy"}},
+        },
+        {"when": {"channel": ["chat"], "priority": ["urgent"]}, "team": "night"},
+    ]
+    plan = plans.parse(document)
+    ordinary = plan.promises("inquiry", "web", "normal", "standard")[ClockName.FIRST_RESPONSE]
+    chat = plan.promises("inquiry", "chat", "normal", "vip")[ClockName.FIRST_RESPONSE]
+    assert (ordinary.target_s, ordinary.calendar, ordinary.ladder) == (28_800, "office", "promise")
+    assert (chat.target_s, chat.calendar, chat.ladder) == (30, "office", "courtesy")
+    assert plan.team("inquiry", "chat", "urgent", "standard") == "night"
+    assert plan.team("inquiry", "chat", "normal", "standard") == "service"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("8h", 28_800), ("30m", 1800), ("1h30m", 5400), ("45s", 45), ("90m", 5400), ("1h1m1s", 3661)],
+)
+def test_a_duration_is_written_in_hours_minutes_and_seconds(text: str, seconds: int) -> None:
+    assert plans.seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "h", "1d", "8 h", "-1h", "1.5h", "30m1h", "0s", "8785h", "٣h"]
+)
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        plans.seconds_of(text)
+
+
+@given(st.integers(1, plans.LONGEST_S))
+def test_a_duration_is_read_back_as_it_was_written(seconds: int) -> None:
+    assert plans.seconds_of(plans.duration_of(seconds)) == seconds
 
 
 # -------------------------------------------------------------------------------- ladders
 
 
 def test_a_promise_is_reminded_of_broken_and_escalated_at_its_shares(plan: Plan) -> None:
-    assert plan.ladder(ClockName.RESOLUTION, 1000, by_mail=True) == (
-        Rung(500, Action.REMIND, ("agent",)),
+    assert plan.rungs(ClockName.RESOLUTION, "promise", 1000, by_mail=True) == (
+        Rung(500, Action.REMIND, ("agent",), quiet=True),
         Rung(800, Action.REMIND, ("agent",)),
         Rung(1000, Action.BREACH, ("agent", "supervisor")),
-        Rung(1500, Action.ESCALATE, ("manager",)),
+        Rung(1500, Action.ESCALATE, ("manager",), priority="high"),
     )
 
 
 def test_a_rung_never_falls_before_its_share_of_the_target(plan: Plan) -> None:
-    assert [rung.at_s for rung in plan.ladder(ClockName.REACTION, 5, by_mail=True)] == [3, 4, 5, 8]
+    rungs = plan.rungs(ClockName.REACTION, "promise", 5, by_mail=True)
+    assert [rung.at_s for rung in rungs] == [3, 4, 5, 8]
 
 
 def test_a_callback_by_mail_asks_three_times_and_then_closes(plan: Plan) -> None:
-    assert plan.ladder(ClockName.CALLBACK, 100, by_mail=True) == (
+    assert plan.rungs(ClockName.CALLBACK, "promise", 100, by_mail=True) == (
         Rung(100, Action.ASK_AGAIN, ("customer",)),
         Rung(200, Action.ASK_AGAIN, ("customer",)),
         Rung(300, Action.CLOSE),
@@ -384,21 +596,21 @@ def test_a_callback_by_mail_asks_three_times_and_then_closes(plan: Plan) -> None
 def test_a_plan_of_one_attempt_closes_after_the_first_question() -> None:
     document = plan_document()
     document["callback"]["attempts"] = 1
-    ladder = plans.parse(document).ladder(ClockName.CALLBACK, 100, by_mail=True)
-    assert ladder == (Rung(100, Action.CLOSE),)
+    rungs = plans.parse(document).rungs(ClockName.CALLBACK, "promise", 100, by_mail=True)
+    assert rungs == (Rung(100, Action.CLOSE),)
 
 
 def test_a_callback_by_phone_is_a_promise_like_any_other(plan: Plan) -> None:
-    by_phone = plan.ladder(ClockName.CALLBACK, 100, by_mail=False)
-    assert by_phone == plan.ladder(ClockName.RESOLUTION, 100, by_mail=False)
+    by_phone = plan.rungs(ClockName.CALLBACK, "promise", 100, by_mail=False)
+    assert by_phone == plan.rungs(ClockName.RESOLUTION, "promise", 100, by_mail=False)
 
 
 def test_a_survey_is_sent_before_it_ends_however_short_it_is(plan: Plan) -> None:
-    assert plan.ladder(ClockName.SURVEY, 604_800, by_mail=True) == (
+    assert plan.rungs(ClockName.SURVEY, "promise", 604_800, by_mail=True) == (
         Rung(3600, Action.INVITE, ("customer",)),
         Rung(604_800, Action.CLOSE),
     )
-    assert plan.ladder(ClockName.SURVEY, 60, by_mail=True)[0].at_s == 60
+    assert plan.rungs(ClockName.SURVEY, "promise", 60, by_mail=True)[0].at_s == 60
 
 
 # -------------------------------------------------------------------------------- pace
@@ -412,10 +624,12 @@ def test_a_paced_plan_is_valid_and_promises_nothing_under_five_seconds(
     paced = plans.parse(plans.scaled(original, pace, version), publishing=True)
     assert paced.version == version
     for kind, level in paced.levels.items():
-        for clock, target in level.targets.items():
-            exact = original["levels"][kind]["targets_s"][clock] / pace
-            assert target >= 5
-            assert target == 5 or exact <= target < exact + 1
+        for clock, promise in level.promises.items():
+            entry = original["levels"][kind]["promises"][clock]
+            exact = plans.seconds_of(entry["within"]) / pace
+            assert promise.target_s >= 5
+            assert promise.target_s == 5 or exact <= promise.target_s < exact + 1
+            assert paced.calendar(promise.calendar).add(START, 86_400) == START + timedelta(days=1)
     assert paced.survey_invite_after_s >= 5
     assert original == plan_document(), "the plan that was scaled is left as it was"
 

@@ -159,8 +159,8 @@ def test_a_breach_stays_with_who_held_the_ticket() -> None:
 
 
 def test_a_breach_counts_in_the_month_of_its_due_date_however_late_its_timer_was() -> None:
-    told = story("inquiry", at=datetime(2026, 11, 30, 7, 59, tzinfo=UTC))
-    told.wait(hours=8, minutes=2).wake()
+    told = story("urgent", at=datetime(2026, 11, 30, 15, 50, tzinfo=UTC))
+    told.wait(minutes=12).wake()
     assert told.ledger == {(MEI.id, "2026-11", "first_response"): {"kept": False}}
 
 
@@ -172,9 +172,10 @@ def test_a_breach_of_a_queued_ticket_is_nobodys() -> None:
 
 def test_a_late_answer_is_missed_by_who_held_it_even_when_the_timer_was_later_still() -> None:
     told = story("inquiry")
-    told.wait(hours=8, seconds=1).reply(by=LIN)
+    told.wait(hours=9, seconds=1).reply(by=LIN)
     assert told.facts(MEI) == {"first_response": {"kept": False}}
-    assert told.facts(LIN) == {"answered": {"seconds": 28_801}}
+    # no second of the office's time passed after closing
+    assert told.facts(LIN) == {"answered": {"seconds": 28_800}}
     before = dict(told.ledger)
     told.wake()
     assert told.ledger == before
@@ -182,13 +183,13 @@ def test_a_late_answer_is_missed_by_who_held_it_even_when_the_timer_was_later_st
 
 def test_the_due_instant_itself_still_keeps_the_promise() -> None:
     told = story("inquiry")
-    told.wait(hours=8).reply()
+    told.wait(hours=9).reply()  # at closing time: one hour was lunch
     assert told.facts() == {"first_response": {"kept": True, "seconds": 28_800}}
 
 
 def test_a_breach_is_laid_to_nobody_else_by_classifying_anew() -> None:
     told = story("inquiry")
-    told.wait(hours=8).wake().reassign(JUN.id).reclassify("urgent", by=LIN).wake()
+    told.wait(hours=9).wake().reassign(JUN.id).reclassify("urgent", by=LIN).wake()
     assert told.whose("first_response") == {(MEI.id, "2026-11"): {"kept": False}}
     told.wait(minutes=1).assign(JUN.id).reply(by=JUN)
     assert told.whose("first_response") == {(MEI.id, "2026-11"): {"kept": False}}
@@ -205,6 +206,21 @@ def test_a_promise_that_no_longer_applies_is_neither_kept_nor_missed() -> None:
     told.wait(minutes=5).reclassify("inquiry", by=LIN).assign(JUN.id)
     told.wait(hours=1).wake().reply(by=JUN)
     assert told.whose("reaction") == {}
+
+
+def test_a_corrected_promise_is_laid_to_who_was_said_to_have_missed_it() -> None:
+    told = story()
+    told.wait(hours=25).wake().reassign(JUN.id)
+    assert told.whose("first_response") == {(MEI.id, "2026-11"): {"kept": False}}
+    told.correct("first_response", START + timedelta(hours=2))
+    assert told.whose("first_response") == {(MEI.id, "2026-11"): {"kept": True, "seconds": 7200}}
+
+
+def test_a_correction_that_is_still_too_late_takes_no_miss_back() -> None:
+    told = story()
+    told.wait(hours=26).wake().reply(by=JUN)
+    told.correct("first_response", START + timedelta(hours=25))
+    assert told.whose("first_response") == {(MEI.id, "2026-11"): {"kept": False}}
 
 
 def test_waiting_for_the_customer_never_makes_a_resolution_late() -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from redress.cases.customer import CustomerCases
     from redress.cases.intake import IntakeCase
     from redress.cases.mailing import MailingCase
+    from redress.cases.plans import PlanCases
     from redress.cases.relay import RelayCase
     from redress.cases.repair import RepairCase
     from redress.cases.scoring import ScoringCases
@@ -147,7 +148,7 @@ def _staff() -> Any:
 def _plans() -> Any:
     from redress.store.plans import Plans
 
-    return Plans(_staff())
+    return Plans(_staff(), now)
 
 
 @cache
@@ -158,7 +159,7 @@ def intake() -> IntakeCase:
     from redress.store.plans import Plans
 
     store = LeanStore(client("dynamodb", 0), settings().table)  # it tries again by itself
-    return IntakeCase(store, Plans(store), links(), base_url(), now)
+    return IntakeCase(store, Plans(store, now), links(), base_url(), now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,13 @@ def staff_cases() -> StaffCases:
     from redress.cases.staff import StaffCases
 
     return StaffCases(_tickets(), _staff(), _plans(), now)
+
+
+@cache
+def plan_cases() -> PlanCases:
+    from redress.cases.plans import PlanCases
+
+    return PlanCases(_staff(), _plans(), now)
 
 
 @cache

@@ -14,7 +14,7 @@ from redress.rules import lifecycle
 from redress.rules.clocks import ClockName
 from redress.rules.lifecycle import STEPS, Change, Step
 from redress.rules.plan import Plan
-from redress.rules.ticket import CUSTOMER, Event, EventType, Role, State, Ticket
+from redress.rules.ticket import CUSTOMER, Event, EventType, Role, State, Ticket, promises
 from redress.store.plans import Plans
 from redress.store.tickets import TicketStore
 
@@ -25,6 +25,9 @@ PUBLIC = frozenset(
         EventType.ASSIGNED,
         EventType.RECLASSIFIED,
         EventType.PROGRESS_TOLD,
+        EventType.PROMISED,
+        EventType.HELD,
+        EventType.RELEASED,
         EventType.REPLIED,
         EventType.CUSTOMER_WROTE,
         EventType.RESOLVED,
@@ -76,7 +79,7 @@ class StatusView:
 def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> StatusView:
     """The customer's view of a ticket and its history."""
     can = {name for name, step in _ACTIONS.items() if ticket.state in STEPS[step]}
-    if ClockName.SURVEY not in plans.get(ticket.plan_version).level(ticket.kind).targets:
+    if ClockName.SURVEY not in promises(ticket, plans.get(ticket.plan_version)):
         can.discard("survey")
     if ticket.state is State.RESOLVED:
         can.discard("survey")  # the page asks first whether it is solved, then opens the survey
@@ -88,11 +91,17 @@ def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> S
         language=ticket.language,
         created_at=ticket.created_at,
         promises=promises_of(ticket, now),
-        timeline=tuple(_line(event) for event in history if event.type in PUBLIC),
+        timeline=tuple(_line(event) for event in history if _is_public(event)),
         can=frozenset(can),
         version=ticket.version,
         closure=ticket.closure,
     )
+
+
+def _is_public(event: Event) -> bool:
+    if event.type is EventType.RECLASSIFIED:
+        return bool(event.data["kind"] != event.data["from"])  # how important they are is ours
+    return event.type in PUBLIC
 
 
 def _line(event: Event) -> Line:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from redress.cases.links import Links
 from redress.rules import lifecycle
-from redress.rules.clocks import Clock, ClockName, ClockState
+from redress.rules.clocks import Clock, ClockName, standing
 from redress.rules.errors import Fault, InvalidInput, Unavailable
 from redress.rules.intake import parse
 from redress.rules.lifecycle import Change
@@ -60,19 +60,18 @@ class Receipt:
     replayed: bool
 
 
-_SHOWN = (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION)
+_SHOWN = (
+    ClockName.REACTION,
+    ClockName.FIRST_RESPONSE,
+    ClockName.NEXT_REPLY,
+    ClockName.OWN_WORD,
+    ClockName.RESOLUTION,
+)
 
 
 def promise_of(name: ClockName, clock: Clock, now: datetime) -> Promise:
     """A clock as the customer sees it at `now`."""
-    match clock.state:
-        case ClockState.STOPPED:
-            state = "missed" if clock.missed else "kept"
-        case ClockState.RUNNING:
-            state = "overdue" if now > clock.due_at else "running"
-        case ClockState.PAUSED | ClockState.CANCELLED:
-            state = clock.state.value
-    return Promise(name.value, clock.due_at, state)
+    return Promise(name.value, clock.due_at, standing(clock, now).value)
 
 
 def promises_of(ticket: Ticket, now: datetime) -> tuple[Promise, ...]:

@@ -39,7 +39,7 @@ from redress.rules.errors import NotFound, RedressError
 from redress.rules.mails import Mail, mails_after
 from redress.rules.numbers import normalised
 from redress.rules.plan import LANGUAGES, Plan
-from redress.rules.ticket import Event, Role, State, Ticket, ladders
+from redress.rules.ticket import Event, Role, State, Ticket
 from redress.settings import Settings
 from redress.store.plans import Plans
 from redress.store.staff import Member, StaffStore
@@ -296,8 +296,8 @@ class MailingCase:
             ),
         }
         if callback := ticket.clocks.get(ClockName.CALLBACK):
-            last = ladders(ticket, about.plan)[ClockName.CALLBACK][-1]
-            values["closes_at"] = time(clocks.rung_at(callback, last))
+            ladder = about.plan.ladder(ClockName.CALLBACK, callback, by_mail=ticket.by_mail)
+            values["closes_at"] = time(clocks.rung_times(callback, ladder)[-1])
         if ticket.resolution:
             values["resolved_at"] = time(ticket.resolution.at)
         if survey := ticket.clocks.get(ClockName.SURVEY):

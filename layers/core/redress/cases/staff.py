@@ -1,4 +1,4 @@
-"""What staff do: presence, work list, tickets, board, plans. Roles are enforced per object here.
+"""What staff do: presence, work list, tickets, board. Roles are enforced per object here.
 
 Which role may call which route is `ROUTES` in functions/staff; which ticket a person may see or
 act on is decided here, by `lifecycle.may_see` and `lifecycle.may_act`.
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from redress.cases.changing import change
 from redress.rules import lifecycle
 from redress.rules.clocks import ClockName, ClockState
 from redress.rules.errors import Fault, Forbidden, InvalidInput, NotFound
-from redress.rules.lifecycle import Change
-from redress.rules.plan import Plan, parse
+from redress.rules.explain import Story, explain
+from redress.rules.lifecycle import Change, Classification
+from redress.rules.plan import LANGUAGES, Plan
 from redress.rules.routing import Duty, Presence
 from redress.rules.ticket import Actor, Event, EventType, Role, Ticket, next_due
 from redress.store.plans import Plans
@@ -57,6 +57,16 @@ class TicketFile:
     ticket: Ticket
     history: list[Event]
     mails: list[MailRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStories:
+    """Why each promise of a ticket is due when it is due; for a reader of `language`, at `at`."""
+
+    number: str
+    language: str
+    at: datetime
+    stories: tuple[Story, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +205,26 @@ class StaffCases:
         ticket = self._visible(member, number)
         return TicketFile(ticket, self._tickets.history(number), self._tickets.mails(number))
 
+    def clocks(self, member: Member, number: str, language: str | None) -> ClockStories:
+        """The story of every clock of a ticket; by default in the member's first language.
+
+        Another team's ticket is not there at all.
+        """
+        ticket = self._visible(member, number)
+        if language is not None and language not in LANGUAGES:
+            known = ", ".join(LANGUAGES)
+            raise InvalidInput([Fault("/language", "unknown_language", f"one of {known}")])
+        history, now = self._tickets.history(number), self._now()
+        moves = (event for event in history if event.type is EventType.PLAN_CHANGED)
+        moved = next(moves, None)
+        first = ticket.plan_version if moved is None else moved.data["from"]
+        return ClockStories(
+            number=number,
+            language=language or member.languages[0],
+            at=now,
+            stories=explain(history, self._plans.get(first), self._plans.get, now),
+        )
+
     def reply(
         self, member: Member, number: str, version: int, text: str, wait_for_customer: bool
     ) -> Ticket:
@@ -295,14 +325,73 @@ class StaffCases:
         )
 
     def reclassify(
-        self, member: Member, number: str, version: int, kind: str, reason: str
+        self, member: Member, number: str, version: int, given: Classification, reason: str
     ) -> Ticket:
-        """Correct the kind; promises are planned anew from the beginning."""
+        """Correct what a ticket is; promises are planned anew from the beginning."""
         return self._act(
             member,
             number,
             version,
-            lambda t, p, by, at: lifecycle.reclassify(t, p, by, kind, reason, at),
+            lambda t, p, by, at: lifecycle.reclassify(t, p, by, given, reason, at),
+        )
+
+    def promise(
+        self, member: Member, number: str, version: int, due: datetime, text: str
+    ) -> Ticket:
+        """Give one's own word to the customer: an answer by then."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.promise(t, p, by, due, text, at),
+        )
+
+    def hold(self, member: Member, number: str, version: int, reason: str, text: str) -> Ticket:
+        """Wait for something beside the customer, and tell them."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.hold(t, p, by, reason, text, at),
+        )
+
+    def release(self, member: Member, number: str, version: int) -> Ticket:
+        """What the ticket was on hold for is there."""
+        return self._act(
+            member, number, version, lambda t, p, by, at: lifecycle.release(t, p, by, at)
+        )
+
+    def correct(
+        self,
+        member: Member,
+        number: str,
+        version: int,
+        clock: str,
+        stopped_at: datetime,
+        reason: str,
+    ) -> Ticket:
+        """Record that the customer was answered earlier than was known."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.correct(t, p, by, clock, stopped_at, reason, at),
+        )
+
+    def move_to_plan(
+        self, member: Member, number: str, version: int, plan_version: int, reason: str
+    ) -> Ticket:
+        """Let a ticket go on under another version of the plan, recorded as what it is."""
+        try:
+            plan = self._plans.get(plan_version)
+        except LookupError as error:
+            fault = Fault("/plan_version", "unknown_plan", "this version was never published")
+            raise InvalidInput([fault]) from error
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.move_to_plan(t, p, plan, by, reason, at),
         )
 
     def _visible(self, member: Member, number: str) -> Ticket:
@@ -329,20 +418,3 @@ class StaffCases:
             return decide(ticket, plan, actor, at)
 
         return change(self._tickets, self._plans, self._now, number, checked)
-
-    # ---------------------------------------------------------------- plans
-
-    def current_plan(self) -> dict[str, Any]:
-        """The document of the plan under which new tickets begin."""
-        return self._plans.current_document()
-
-    def publish_plan(self, document: Any) -> Plan:
-        """Publish the next version. An invalid plan is refused whole, with all its faults."""
-        plan = parse(document, publishing=True)
-        current = parse(self._plans.current_document()).version
-        if plan.version != current + 1:
-            raise InvalidInput(
-                [Fault("/version", "next_version", f"the next version is {current + 1}")]
-            )
-        self._staff.publish_plan(document, plan.version, current)
-        return plan

@@ -8,13 +8,13 @@ events that happen and the ticket after them. Nothing is written here and no tim
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from redress.rules import clocks
-from redress.rules.clocks import Action, ClockName, DueRung
+from redress.rules.clocks import Action, ClockName, ClockState, DueRung
 from redress.rules.errors import (
     Fault,
     InvalidInput,
@@ -23,7 +23,7 @@ from redress.rules.errors import (
     pointer,
 )
 from redress.rules.intake import Submission
-from redress.rules.plan import Plan
+from redress.rules.plan import GRADATIONS, HOLDS, LONGEST_S, Plan
 from redress.rules.ticket import (
     CUSTOMER,
     SYSTEM,
@@ -35,6 +35,7 @@ from redress.rules.ticket import (
     Ticket,
     apply,
     ladders,
+    promises,
 )
 
 
@@ -44,6 +45,12 @@ class Step(StrEnum):
     REASSIGN = "reassign"
     RECLASSIFY = "reclassify"
     TELL_PROGRESS = "tell_progress"
+    PROMISE = "promise"
+    HOLD = "hold"
+    RELEASE = "release"
+    CORRECT = "correct"
+    RECORD_EARLIER_ANSWER = "record_earlier_answer"
+    CHANGE_PLAN = "change_plan"
     REPLY = "reply"
     REPLY_AND_WAIT = "reply_and_wait"
     NOTE = "note"
@@ -72,6 +79,13 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.REASSIGN: {_N: _N, _O: _O, _W: _W},
     Step.RECLASSIFY: {_N: _N, _O: _O, _W: _W},
     Step.TELL_PROGRESS: {_N: _N, _O: _O, _W: _W},
+    Step.PROMISE: {_N: _N, _O: _O, _W: _W},
+    # Not before the first reply: the customer's first word is still unanswered then.
+    Step.HOLD: {_O: _O, _W: _W},
+    Step.RELEASE: {_O: _O, _W: _W},
+    Step.CORRECT: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    Step.RECORD_EARLIER_ANSWER: {_N: _O, _O: _O},
+    Step.CHANGE_PLAN: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.REPLY: {_N: _O, _O: _O, _W: _O},
     Step.REPLY_AND_WAIT: {_N: _W, _O: _W, _W: _W},
     Step.NOTE: {s: s for s in (_N, _O, _W, _R, _C, _X)},
@@ -109,6 +123,8 @@ class Change:
     events: tuple[Event, ...]
     after: Ticket
     plan: Plan
+    plan_before: Plan | None = None
+    """Under which the ticket was before, where the step moved it to another plan."""
 
 
 class _Draft:
@@ -127,6 +143,13 @@ class _Draft:
         self._after = apply(self._after, event, self._plan)
         self._events.append(event)
         return self
+
+    @property
+    def after(self) -> Ticket:
+        """The ticket after the events so far."""
+        if self._after is None:
+            raise ValueError("nothing has happened yet")
+        return self._after
 
     def change(self) -> Change:
         if self._after is None:
@@ -211,18 +234,46 @@ def reassign(
     return draft.change()
 
 
-def reclassify(ticket: Ticket, plan: Plan, by: Actor, kind: str, why: str, at: datetime) -> Change:
-    """Correct the kind; the promises are planned anew from the beginning (C1)."""
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What a ticket is, as far as somebody corrects it; None leaves a part as it is.
+
+    With a new kind, urgency and impact are that kind's own unless they are given.
+    """
+
+    kind: str | None = None
+    urgency: str | None = None
+    impact: str | None = None
+    customer_type: str | None = None
+
+
+def reclassify(
+    ticket: Ticket, plan: Plan, by: Actor, given: Classification, why: str, at: datetime
+) -> Change:
+    """Correct what it is; the promises are planned anew from the beginning (C1)."""
     _may(Step.RECLASSIFY, ticket)
-    if kind not in plan.levels:
-        raise InvalidInput([Fault("/kind", "unknown_kind", f"one of {', '.join(plan.levels)}")])
-    if kind == ticket.kind:
-        raise InvalidInput([Fault("/kind", "same_kind", "the ticket is of this kind already")])
+    _check_classification(plan, given)
+    kind = given.kind or ticket.kind
+    level = plan.level(kind)
+    own = (ticket.urgency, ticket.impact) if kind == ticket.kind else (level.urgency, level.impact)
+    urgency, impact = given.urgency or own[0], given.impact or own[1]
+    customer_type = given.customer_type or ticket.customer_type
+    anew = (kind, urgency, impact, customer_type)
+    if anew == (ticket.kind, ticket.urgency, ticket.impact, ticket.customer_type):
+        raise InvalidInput([Fault("/kind", "same_kind", "the ticket is classified so already")])
     draft = _Draft(ticket, plan, by, at).add(
-        EventType.RECLASSIFIED, {"kind": kind, "from": ticket.kind, "why": _text(why, "/reason")}
+        EventType.RECLASSIFIED,
+        {
+            "kind": kind,
+            "from": ticket.kind,
+            "urgency": urgency,
+            "impact": impact,
+            "customer_type": customer_type,
+            "why": _text(why, "/reason"),
+        },
     )
-    team = plan.level(kind).team
-    if team != ticket.team:
+    team = plan.team(kind, ticket.channel, plan.priority(urgency, impact), customer_type)
+    if team != ticket.team and kind != ticket.kind:
         data = {"from": ticket.assignee, "why": "another team handles this kind", "team": team}
         draft.add(EventType.QUEUED, data, SYSTEM)
     return draft.change()
@@ -233,6 +284,113 @@ def tell_progress(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime
     _may(Step.TELL_PROGRESS, ticket)
     data = {"text": _text(text, "/text")}
     return _Draft(ticket, plan, by, at).add(EventType.PROGRESS_TOLD, data).change()
+
+
+def _check_classification(plan: Plan, given: Classification) -> None:
+    faults = [
+        Fault(f"/{name}", f"unknown_{name}", f"one of {', '.join(known)}")
+        for name, value, known in (
+            ("kind", given.kind, tuple(plan.levels)),
+            ("urgency", given.urgency, GRADATIONS),
+            ("impact", given.impact, GRADATIONS),
+            ("customer_type", given.customer_type, plan.customer_types),
+        )
+        if value is not None and value not in known
+    ]
+    if faults:
+        raise InvalidInput(faults)
+
+
+def promise(
+    ticket: Ticket, plan: Plan, by: Actor, due: datetime, text: str, at: datetime
+) -> Change:
+    """An agent gives their own word: the customer has an answer by `due`. A clock like any other.
+
+    A second word takes the place of the first, which stands in the history.
+    """
+    _may(Step.PROMISE, ticket)
+    faults = []
+    if not 1 <= (due - at).total_seconds() <= LONGEST_S:
+        faults.append(Fault("/by", "not_in_time", "an instant to come, within a year"))
+    if not text.strip():
+        faults.append(Fault("/text", "required", "this text must not be empty"))
+    elif len(text) > TEXT_LIMIT:
+        faults.append(Fault("/text", "too_long", f"at most {TEXT_LIMIT} characters"))
+    if faults:
+        raise InvalidInput(faults)
+    data = {"by": due.isoformat(), "text": text.strip()}
+    return _Draft(ticket, plan, by, at).add(EventType.PROMISED, data).change()
+
+
+def hold(ticket: Ticket, plan: Plan, by: Actor, reason: str, text: str, at: datetime) -> Change:
+    """Wait for something beside the customer, and tell them: the plan says which clocks pause."""
+    _may(Step.HOLD, ticket)
+    faults = []
+    if reason not in HOLDS:
+        faults.append(Fault("/reason", "unknown_reason", f"one of {', '.join(HOLDS)}"))
+    if not text.strip():
+        faults.append(Fault("/text", "required", "tell the customer what is waited for"))
+    elif len(text) > TEXT_LIMIT:
+        faults.append(Fault("/text", "too_long", f"at most {TEXT_LIMIT} characters"))
+    if faults:
+        raise InvalidInput(faults)
+    data = {"reason": reason, "text": text.strip()}
+    return _Draft(ticket, plan, by, at).add(EventType.HELD, data).change()
+
+
+def release(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
+    """What was waited for is there."""
+    _may(Step.RELEASE, ticket)
+    if ticket.on_hold is None:
+        raise NotAllowedNow(Step.RELEASE, ticket.state)
+    return _Draft(ticket, plan, by, at).add(EventType.RELEASED).change()
+
+
+CORRECTABLE = (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.NEXT_REPLY)
+"""Promises that somebody may have kept by a way that was not recorded: a call, a visit."""
+
+
+def correct(
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    clock: str,
+    stopped_at: datetime,
+    why: str,
+    at: datetime,
+) -> Change:
+    """The customer was answered at an earlier instant than was recorded, or it was not recorded.
+
+    For supervisors and managers; the reason is kept. Rungs that fired stay in the history.
+    """
+    held = ticket.clocks.get(ClockName(clock)) if clock in CORRECTABLE else None
+    unrecorded = held is not None and not held.over and clock != ClockName.REACTION
+    _may(Step.RECORD_EARLIER_ANSWER if unrecorded else Step.CORRECT, ticket)
+    faults = []
+    if held is None or held.state is ClockState.CANCELLED:
+        known = ", ".join(name for name in CORRECTABLE if name in ticket.clocks)
+        faults.append(Fault("/clock", "unknown_clock", f"one of {known}"))
+    elif held.settled:
+        faults.append(Fault("/clock", "other_plan", "it ended under a plan that was left since"))
+    elif not held.started_at <= stopped_at <= (held.stopped_at or at):
+        detail = "from when the clock began to when it was stopped, or to now"
+        faults.append(Fault("/at", "not_in_time", detail))
+    if not why.strip() or len(why) > REMEDY_LIMIT:
+        faults.append(Fault("/reason", "required", f"a reason of 1 to {REMEDY_LIMIT} characters"))
+    if faults:
+        raise InvalidInput(faults)
+    data = {"clock": clock, "stopped_at": stopped_at.isoformat(), "why": why.strip()}
+    return _Draft(ticket, plan, by, at).add(EventType.CORRECTED, data).change()
+
+
+def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: datetime) -> Change:
+    """Go on under another version of the plan: every open promise is made anew, with its credit."""
+    _may(Step.CHANGE_PLAN, ticket)
+    if new.version == ticket.plan_version:
+        raise InvalidInput([Fault("/plan_version", "same_plan", "it is under this plan already")])
+    data = {"plan_version": new.version, "from": ticket.plan_version, "why": _text(why, "/reason")}
+    change = _Draft(ticket, new, by, at).add(EventType.PLAN_CHANGED, data).change()
+    return replace(change, plan_before=old)
 
 
 def reply(
@@ -296,7 +454,7 @@ def resolve(
             "root_cause": root_cause,
         },
     )
-    if ClockName.CALLBACK not in plan.level(ticket.kind).targets:
+    if ClockName.CALLBACK not in promises(ticket, plan):
         draft.add(EventType.CLOSED, {"closure": ANSWERED}, SYSTEM)
     return draft.change()
 
@@ -328,7 +486,7 @@ def confirm(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
     """The customer says that it is solved; the survey opens (or the ticket closes without one)."""
     _may(Step.CONFIRM, ticket)
     draft = _Draft(ticket, plan, by, at).add(EventType.CONFIRMED)
-    if ClockName.SURVEY not in plan.level(ticket.kind).targets:
+    if ClockName.SURVEY not in promises(ticket, plan):
         draft.add(EventType.CLOSED, {"closure": CONFIRMED_BY_CUSTOMER}, SYSTEM)
     return draft.change()
 
@@ -361,7 +519,7 @@ def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: da
     Answering on the callback page before confirming counts as confirming.
     """
     _may(Step.ANSWER_SURVEY, ticket)
-    if ClockName.SURVEY not in plan.level(ticket.kind).targets:
+    if ClockName.SURVEY not in promises(ticket, plan):
         raise NotAllowedNow(Step.ANSWER_SURVEY, ticket.state)
     faults: list[Fault] = []
     kept: dict[str, Any] = {}
@@ -419,7 +577,8 @@ def act_on_due_rungs(ticket: Ticket, plan: Plan, now: datetime) -> Change | None
     for rung in due:
         if closed:
             break
-        draft.add(EventType.RUNG_FIRED, _rung_data(rung))
+        draft.add(EventType.RUNG_FIRED, _rung_data(rung, draft.after))
+        _add_consequences(draft, rung)
         if rung.rung.action is Action.CLOSE:
             closure = UNCONFIRMED if rung.clock is ClockName.CALLBACK else CONFIRMED_BY_CUSTOMER
             draft.add(EventType.CLOSED, {"closure": closure})
@@ -427,14 +586,39 @@ def act_on_due_rungs(ticket: Ticket, plan: Plan, now: datetime) -> Change | None
     return draft.change()
 
 
-def _rung_data(due: DueRung) -> dict[str, Any]:
-    return {
+def _rung_data(due: DueRung, ticket: Ticket) -> dict[str, Any]:
+    """Whom it tells is written down when it fires: its own roles, and who watches by then."""
+    rung = due.rung
+    notify = rung.notify
+    if rung.action in (Action.REMIND, Action.BREACH, Action.ESCALATE):
+        notify = tuple(dict.fromkeys((*notify, *ticket.watchers)))
+    data: dict[str, Any] = {
         "clock": due.clock.value,
         "rung": due.index,
-        "action": due.rung.action.value,
+        "action": rung.action.value,
         "due_at": due.due_at.isoformat(),
-        "notify": list(due.rung.notify),
+        "notify": list(notify),
     }
+    if rung.priority:
+        data["priority"] = rung.priority
+    if rung.watch:
+        data["watch"] = list(rung.watch)
+    return data
+
+
+def _add_consequences(draft: _Draft, due: DueRung) -> None:
+    """What a rung does beside telling somebody, each an event of its own."""
+    ticket = draft.after
+    if due.rung.incident and not ticket.incident_proposed:
+        draft.add(EventType.INCIDENT_PROPOSED, {"clock": due.clock.value})
+    if due.rung.reassign and ticket.assignee is not None and ticket.needs_agent:
+        data = {
+            "from": ticket.assignee,
+            "why": "a promise was broken",
+            "team": ticket.team,
+            "avoid": ticket.assignee,
+        }
+        draft.add(EventType.QUEUED, data)
 
 
 def may_see(actor: Actor, team: str, ticket: Ticket) -> bool:

@@ -20,6 +20,8 @@ class Mail:
 
 _TO_CUSTOMER: Mapping[EventType, str] = {
     EventType.PROGRESS_TOLD: "progress",
+    EventType.PROMISED: "progress",
+    EventType.HELD: "progress",
     EventType.REPLIED: "reply",
     EventType.RESOLVED: "resolution",
 }

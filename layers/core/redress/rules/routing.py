@@ -1,7 +1,8 @@
 """Who gets a ticket: the simplest fair rule (the full router is another matter).
 
 Only agents of the team who are present, speak the language and have room are candidates; among
-them who has waited longest since their last ticket. Who knew a reopened ticket goes first.
+them who has waited longest since their last ticket. Who knew a reopened ticket goes first; from
+whom a broken promise took it, last.
 """
 
 from __future__ import annotations
@@ -43,7 +44,13 @@ def candidates(ticket: Ticket, duties: Iterable[Duty]) -> list[Duty]:
         and duty.load < duty.capacity
     ]
     return sorted(
-        fitting, key=lambda duty: (duty.agent != ticket.preferred, duty.last_assigned, duty.agent)
+        fitting,
+        key=lambda duty: (
+            duty.agent == ticket.avoid,
+            duty.agent != ticket.preferred,
+            duty.last_assigned,
+            duty.agent,
+        ),
     )
 
 

@@ -164,6 +164,9 @@ def _promise(
     """What an event says of one promise: nothing, a miss at its due time, or how it ended."""
     label = f"{name}.{before.round}" if name is ClockName.RESOLUTION else name.value
     held_by = before.assignee
+    if event.type is EventType.CORRECTED:
+        yield from _corrected(label, old, new)
+        return
     if new.breached and not old.breached:
         if held_by:
             yield held_by, old.due_at, label, {"kept": False}
@@ -178,6 +181,20 @@ def _promise(
         yield held_by, new.due_at, label, {"kept": False}
     if name is ClockName.FIRST_RESPONSE:
         yield event.by.id, event.at, "answered", {"seconds": seconds}
+
+
+def _corrected(label: str, old: Clock, new: Clock) -> Iterator[_Entry]:
+    """A promise that was kept after all is laid to who was said to have missed it, or kept it.
+
+    In the month of the due time under which it was recorded, so that it takes that fact's place.
+    """
+    if new.stopped_at == old.stopped_at or new.held_by is None:
+        return
+    if not new.missed:
+        seconds = math.floor(new.consumed_s)
+        yield new.held_by, old.due_at, label, {"kept": True, "seconds": seconds}
+    elif not old.breached and old.stopped_at is None:
+        yield new.held_by, new.due_at, label, {"kept": False}
 
 
 def _resolved(

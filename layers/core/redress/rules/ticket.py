@@ -7,15 +7,18 @@ A change never reads the whole history; it applies its new events to the stored 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from redress.rules import clocks
-from redress.rules.clocks import Action, Clock, ClockName, ClockState, Rung
-from redress.rules.plan import Plan
+from redress.rules.calendars import ALL_DAY
+from redress.rules.clocks import Action, Clock, ClockName, ClockState, Ladder
+from redress.rules.plan import CUSTOMER as WAITED_FOR
+from redress.rules.plan import Plan, Promise
 
 
 class State(StrEnum):
@@ -52,6 +55,12 @@ class EventType(StrEnum):
     REPLIED = "replied"
     NOTED = "noted"
     CUSTOMER_WROTE = "customer_wrote"
+    PROMISED = "promised"
+    HELD = "held"
+    RELEASED = "released"
+    CORRECTED = "corrected"
+    PLAN_CHANGED = "plan_changed"
+    INCIDENT_PROPOSED = "incident_proposed"
     RESOLVED = "resolved"
     CALLBACK_ATTEMPTED = "callback_attempted"
     CONFIRMED = "confirmed"
@@ -143,8 +152,22 @@ class Ticket:
     priority: str
     plan_version: int
     created_at: datetime
+    changed_at: datetime
+    """When the last event happened: no later one happens before it, whose clock ever is behind."""
     clocks: dict[ClockName, Clock]
+    urgency: str = "normal"
+    impact: str = "normal"
+    customer_type: str = "standard"
+    unanswered_since: datetime | None = None
+    """The oldest word of the customer that nobody answered: no clock stands still before it."""
+    on_hold: str | None = None
+    """What the ticket waits for beside its customer (`plan.HOLDS`), told to them."""
+    watchers: tuple[str, ...] = ()
+    """Roles that hear of every rung from now on."""
+    incident_proposed: bool = False
     assignee: str | None = None
+    avoid: str | None = None
+    """Asked last when the ticket is queued: a broken promise took it from them."""
     preferred: str | None = None
     """Who knew it last: asked first when the ticket is queued again."""
     reacted: bool = False
@@ -183,12 +206,18 @@ class Ticket:
         }[self.state]
 
 
-def ladders(ticket: Ticket, plan: Plan) -> dict[ClockName, tuple[Rung, ...]]:
-    """The ladder of each clock of a ticket."""
+def ladders(ticket: Ticket, plan: Plan) -> dict[ClockName, Ladder]:
+    """The ladder of each clock of a ticket that runs."""
     return {
-        name: plan.ladder(name, clock.target_s, by_mail=ticket.by_mail)
+        name: plan.ladder(name, clock, by_mail=ticket.by_mail)
         for name, clock in ticket.clocks.items()
+        if clock.state is ClockState.RUNNING
     }
+
+
+def promises(ticket: Ticket, plan: Plan) -> dict[ClockName, Promise]:
+    """What the plan promises to a ticket such as this one is now."""
+    return plan.promises(ticket.kind, ticket.channel, ticket.priority, ticket.customer_type)
 
 
 def next_wake(ticket: Ticket, plan: Plan) -> datetime | None:
@@ -196,7 +225,14 @@ def next_wake(ticket: Ticket, plan: Plan) -> datetime | None:
     return clocks.next_wake(ticket.clocks, ladders(ticket, plan))
 
 
-STAFF_CLOCKS = (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION)
+STAFF_CLOCKS = (
+    ClockName.REACTION,
+    ClockName.FIRST_RESPONSE,
+    ClockName.NEXT_REPLY,
+    ClockName.UPDATE,
+    ClockName.OWN_WORD,
+    ClockName.RESOLUTION,
+)
 
 
 def next_due(ticket: Ticket) -> datetime | None:
@@ -214,14 +250,27 @@ def next_due(ticket: Ticket) -> datetime | None:
     return min(due, default=None)
 
 
-def fold(events: Iterable[Event], plan: Plan) -> Ticket:
-    """The ticket that a whole history makes; raises ValueError on an empty one."""
+def fold(events: Iterable[Event], plan: Plan, plans: Callable[[int], Plan] | None = None) -> Ticket:
+    """The ticket that a whole history makes; raises ValueError on an empty one.
+
+    `plan` is the one it began under; `plans` finds the plan that a ticket was moved to.
+    """
+    states = [ticket for ticket, _ in walk(events, plan, plans)]
+    if not states:
+        raise ValueError("a history has at least the event that opened the ticket")
+    return states[-1]
+
+
+def walk(
+    events: Iterable[Event], plan: Plan, plans: Callable[[int], Plan] | None = None
+) -> Iterator[tuple[Ticket, Event]]:
+    """The ticket after each event of a history, with that event."""
     ticket: Ticket | None = None
     for event in events:
+        if event.type is EventType.PLAN_CHANGED and plans is not None:
+            plan = plans(event.data["plan_version"])
         ticket = apply(ticket, event, plan)
-    if ticket is None:
-        raise ValueError("a history has at least the event that opened the ticket")
-    return ticket
+        yield ticket, event
 
 
 def apply(ticket: Ticket | None, event: Event, plan: Plan) -> Ticket:
@@ -231,9 +280,36 @@ def apply(ticket: Ticket | None, event: Event, plan: Plan) -> Ticket:
     ticket = replace(
         ticket,
         version=event.number,
+        changed_at=event.at,
         touched=event.number if _is_said(event) else ticket.touched,
     )
-    return _APPLY[event.type](ticket, event, plan)
+    return _settled(_APPLY[event.type](ticket, event, plan), event.at, plan)
+
+
+def waits_for(ticket: Ticket) -> tuple[str, ...]:
+    """What the ticket waits for now; nothing while a word of the customer is unanswered."""
+    if ticket.unanswered_since is not None or not ticket.needs_agent:
+        return ()
+    reasons = (WAITED_FOR if ticket.state is State.WAITING else None, ticket.on_hold)
+    return tuple(reason for reason in reasons if reason is not None)
+
+
+def _settled(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
+    """Clocks stand still while the ticket waits for what their promise names, and only then.
+
+    One rule for every event: a word of the customer that nobody answered is never paused time,
+    whatever else the ticket waits for (S3).
+    """
+    reasons = set(waits_for(ticket))
+    settled = {}
+    for name, clock in ticket.clocks.items():
+        if clock.over:
+            continue
+        turn = clocks.resume if reasons.isdisjoint(clock.pauses) else clocks.pause
+        turned = turn(clock, at, plan.calendar(clock.calendar))
+        if turned is not clock:
+            settled[name] = turned
+    return replace(ticket, clocks=ticket.clocks | settled) if settled else ticket
 
 
 def _is_said(event: Event) -> bool:
@@ -241,15 +317,26 @@ def _is_said(event: Event) -> bool:
     return event.by.is_person and event.type is not EventType.NOTED
 
 
+_OPENING = (
+    ClockName.ACKNOWLEDGEMENT,
+    ClockName.REACTION,
+    ClockName.FIRST_RESPONSE,
+    ClockName.RESOLUTION,
+)
+"""What begins when a ticket is opened; the other clocks begin with what they are about."""
+
+
 def _opened(event: Event, plan: Plan) -> Ticket:
     data = event.data
     level = plan.level(data["kind"])
-    opening = (
-        ClockName.ACKNOWLEDGEMENT,
-        ClockName.REACTION,
-        ClockName.FIRST_RESPONSE,
-        ClockName.RESOLUTION,
+    customer_type = data.get("customer_type", "standard")
+    about = (
+        data["kind"],
+        data["channel"],
+        plan.priority(level.urgency, level.impact),
+        customer_type,
     )
+    promised = plan.promises(*about)
     return Ticket(
         number=data["number"],
         version=event.number,
@@ -262,33 +349,66 @@ def _opened(event: Event, plan: Plan) -> Ticket:
         contact=Contact(
             data["contact"]["name"], data["contact"].get("email"), data["contact"].get("phone")
         ),
-        team=level.team,
-        priority=level.priority,
+        team=plan.team(*about),
+        priority=about[2],
+        urgency=level.urgency,
+        impact=level.impact,
+        customer_type=customer_type,
         plan_version=plan.version,
         created_at=event.at,
+        changed_at=event.at,
+        unanswered_since=event.at,
         clocks={
-            name: clocks.start(level.targets[name], event.at)
-            for name in opening
-            if name in level.targets
+            name: _begun(promised[name], event.at, plan) for name in _OPENING if name in promised
         },
     )
 
 
-def _with_clocks(ticket: Ticket, **changed: Clock) -> dict[ClockName, Clock]:
-    return ticket.clocks | {ClockName(name): clock for name, clock in changed.items()}
+def _begun(promise: Promise, at: datetime, plan: Plan) -> Clock:
+    return clocks.start(
+        promise.target_s,
+        at,
+        plan.calendar(promise.calendar),
+        name=promise.calendar,
+        ladder=promise.ladder,
+        pauses=promise.pauses,
+    )
 
 
-def _stop(ticket: Ticket, at: datetime, *names: ClockName) -> dict[ClockName, Clock]:
+def _started(ticket: Ticket, plan: Plan, at: datetime, *names: ClockName) -> dict[ClockName, Clock]:
+    """The clocks with these begun anew, as far as they are promised."""
+    promised = promises(ticket, plan)
     return ticket.clocks | {
-        name: clocks.stop(ticket.clocks[name], at) for name in names if name in ticket.clocks
+        name: _begun(promised[name], at, plan) for name in names if name in promised
     }
+
+
+def _stop(ticket: Ticket, event: Event, plan: Plan, *names: ClockName) -> dict[ClockName, Clock]:
+    """The clocks with these stopped. Who kept a promise, or held it when it was missed, is kept."""
+    stopped = dict(ticket.clocks)
+    for name in names:
+        clock = stopped.get(name)
+        if clock is None or clock.over:
+            continue
+        ended = clocks.stop(clock, event.at, plan.calendar(clock.calendar))
+        if not ended.breached:
+            ended = replace(ended, held_by=ticket.assignee if ended.missed else event.by.id or None)
+        stopped[name] = ended
+    return stopped
+
+
+def _told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """The customer heard of us: the next periodic update counts from here."""
+    if not ticket.needs_agent:
+        return ticket
+    return replace(ticket, clocks=_started(ticket, plan, event.at, ClockName.UPDATE))
 
 
 def _acknowledged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(
         ticket,
         acknowledged_at=event.at,
-        clocks=_stop(ticket, event.at, ClockName.ACKNOWLEDGEMENT),
+        clocks=_stop(ticket, event, plan, ClockName.ACKNOWLEDGEMENT),
     )
 
 
@@ -298,6 +418,7 @@ def _assigned(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         assignee=event.data["agent"],
         team=event.data.get("team", ticket.team),
         preferred=None,
+        avoid=None,
     )
 
 
@@ -307,49 +428,161 @@ def _queued(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         assignee=None,
         team=event.data.get("team", ticket.team),
         preferred=event.data.get("preferred"),
+        avoid=event.data.get("avoid"),
     )
 
 
 def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    level = plan.level(event.data["kind"])
-    changed = dict(ticket.clocks)
-    for name in ticket.clocks:
-        if name in (ClockName.CALLBACK, ClockName.SURVEY):
-            continue
-        if name in level.targets:
-            changed[name] = clocks.replan(ticket.clocks[name], level.targets[name], event.at)
+    data = event.data
+    level = plan.level(data["kind"])
+    urgency, impact = data.get("urgency", level.urgency), data.get("impact", level.impact)
+    ticket = replace(
+        ticket,
+        kind=data["kind"],
+        urgency=urgency,
+        impact=impact,
+        priority=plan.priority(urgency, impact),
+        customer_type=data.get("customer_type", ticket.customer_type),
+    )
+    return _replanned(ticket, event, plan)
+
+
+def _replanned(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """Every promise that is still open is made anew from its beginning, with the right credit.
+
+    A promise that no longer applies is cancelled. One that applies only now begins with what it is
+    about: the reaction with the ticket, the next reply with the oldest word that nobody answered,
+    the update with this very event.
+    """
+    promised = promises(ticket, plan)
+    changed: dict[ClockName, Clock] = {}
+    for name, clock in ticket.clocks.items():
+        promise = promised.get(name)
+        if name is ClockName.OWN_WORD:  # when is theirs to say; only its ladder is the plan's
+            promise = replace(plan.own_word, target_s=clock.target_s)
+        if clock.over:
+            changed[name] = clock
+        elif promise is None:
+            changed[name] = _cancelled(clock, event, plan)
         else:
-            changed[name] = clocks.cancel(ticket.clocks[name], event.at)
-    reaction = changed.get(ClockName.REACTION)
-    if (
-        ClockName.REACTION in level.targets
-        and (reaction is None or reaction.state is ClockState.CANCELLED)
-        and ticket.state is State.NEW
-        and not ticket.reacted
-    ):
-        anew = clocks.start(level.targets[ClockName.REACTION], ticket.created_at)
-        breached = reaction is not None and reaction.breached
-        changed[ClockName.REACTION] = replace(anew, breached=breached)
-    return replace(ticket, kind=event.data["kind"], priority=level.priority, clocks=changed)
+            changed[name] = clocks.replan(
+                clock,
+                promise.target_s,
+                event.at,
+                plan.calendar(promise.calendar),
+                name=promise.calendar,
+                ladder=promise.ladder,
+                pauses=promise.pauses,
+                rungs=plan.rungs(name, promise.ladder, promise.target_s, by_mail=ticket.by_mail),
+            )
+    begins: dict[ClockName, datetime] = {}
+    if ticket.state is State.NEW and not ticket.reacted:
+        begins[ClockName.REACTION] = ticket.created_at
+    elif ticket.needs_agent and ticket.state is not State.NEW:
+        begins[ClockName.UPDATE] = event.at
+        if ticket.unanswered_since is not None:
+            begins[ClockName.NEXT_REPLY] = ticket.unanswered_since
+    for name, at in begins.items():
+        old = changed.get(name)
+        if name in promised and (old is None or old.state is ClockState.CANCELLED):
+            anew = _begun(promised[name], at, plan)
+            # A breach that was laid to somebody before is not laid to anybody again.
+            changed[name] = (
+                replace(anew, breached=old.breached, held_by=old.held_by) if old else anew
+            )
+    return replace(ticket, clocks=changed)
+
+
+def _cancelled(clock: Clock, event: Event, plan: Plan) -> Clock:
+    """Its calendar may be gone with the plan before; nobody asks what was consumed of it."""
+    return clocks.cancel(clock, event.at, plan.calendars.get(clock.calendar, ALL_DAY))
+
+
+def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """`plan` is the new one already. What ended under the one before stays as it was measured."""
+    ended = {
+        name: replace(clock, settled=True) if clock.over else clock
+        for name, clock in ticket.clocks.items()
+    }
+    priority = plan.priority(ticket.urgency, ticket.impact)
+    kept = ticket.priority in plan.priorities
+    ticket = replace(
+        ticket,
+        plan_version=plan.version,
+        clocks=ended,
+        priority=plan.higher(ticket.priority, priority) if kept else priority,
+    )
+    return _replanned(ticket, event, plan)
 
 
 def _progress_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    return replace(ticket, reacted=True, clocks=_stop(ticket, event.at, ClockName.REACTION))
+    stopped = _stop(ticket, event, plan, ClockName.REACTION)
+    return _told(replace(ticket, reacted=True, clocks=stopped), event, plan)
+
+
+_ANSWERED = (
+    ClockName.REACTION,
+    ClockName.FIRST_RESPONSE,
+    ClockName.NEXT_REPLY,
+    ClockName.OWN_WORD,
+)
+"""What a reply keeps, if it comes in time."""
 
 
 def _replied(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    stopped = _stop(ticket, event.at, ClockName.REACTION, ClockName.FIRST_RESPONSE)
-    resolution = stopped[ClockName.RESOLUTION]
     waiting = bool(event.data.get("wait_for_customer"))
-    resolution = (
-        clocks.pause(resolution, event.at) if waiting else clocks.resume(resolution, event.at)
-    )
-    return replace(
+    replied = replace(
         ticket,
         state=State.WAITING if waiting else State.OPEN,
         replies=ticket.replies + 1,
-        clocks=stopped | {ClockName.RESOLUTION: resolution},
+        unanswered_since=None,
+        clocks=_stop(ticket, event, plan, *_ANSWERED),
     )
+    return _told(replied, event, plan)
+
+
+def _promised(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """An agent's own word: a clock of calendar time on the plan's ladder."""
+    due = datetime.fromisoformat(event.data["by"])
+    promise = replace(plan.own_word, target_s=math.floor((due - event.at).total_seconds()))
+    begun = ticket.clocks | {ClockName.OWN_WORD: _begun(promise, event.at, plan)}
+    stopped = _stop(replace(ticket, clocks=begun), event, plan, ClockName.REACTION)
+    return _told(replace(ticket, reacted=True, clocks=stopped), event, plan)
+
+
+def _held(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return _told(replace(ticket, on_hold=event.data["reason"]), event, plan)
+
+
+def _released(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(ticket, on_hold=None)
+
+
+def _corrected(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """The customer was answered earlier than was recorded, by phone for example."""
+    name = ClockName(event.data["clock"])
+    at = datetime.fromisoformat(event.data["stopped_at"])
+    unrecorded = not ticket.clocks[name].over
+    corrected = {name: _stopped_then(ticket, name, at, plan)}
+    reaction = ticket.clocks.get(ClockName.REACTION)
+    if reaction is not None and not reaction.over:  # an answer is a reaction too
+        corrected[ClockName.REACTION] = _stopped_then(ticket, ClockName.REACTION, at, plan)
+    ticket = replace(ticket, reacted=True, clocks=ticket.clocks | corrected)
+    if name is ClockName.REACTION or not unrecorded:
+        return ticket
+    answered = replace(
+        ticket,
+        state=State.OPEN if ticket.state is State.NEW else ticket.state,
+        replies=ticket.replies + 1,
+        unanswered_since=None,
+    )
+    return replace(answered, clocks=_started(answered, plan, at, ClockName.UPDATE))
+
+
+def _stopped_then(ticket: Ticket, name: ClockName, at: datetime, plan: Plan) -> Clock:
+    clock = ticket.clocks[name]
+    corrected = clocks.correct(clock, at, plan.calendar(clock.calendar))
+    return replace(corrected, held_by=clock.held_by or ticket.assignee)
 
 
 def _noted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -357,29 +590,37 @@ def _noted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _customer_wrote(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    if ticket.state is State.WAITING:
-        resumed = clocks.resume(ticket.clocks[ClockName.RESOLUTION], event.at)
-        return replace(ticket, state=State.OPEN, clocks=_with_clocks(ticket, resolution=resumed))
-    if ticket.resolution is not None:
+    if ticket.resolution is not None and not ticket.needs_agent:
         counted = replace(ticket.resolution, contacts_after=ticket.resolution.contacts_after + 1)
         return replace(ticket, resolution=counted)
-    return ticket
+    return _unanswered(ticket, event, plan)
+
+
+def _unanswered(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """The customer waits for an answer: the promise of it counts from their oldest such word."""
+    if ticket.state is State.WAITING:
+        ticket = replace(ticket, state=State.OPEN)
+    if ticket.unanswered_since is not None:
+        return ticket
+    ticket = replace(ticket, unanswered_since=event.at)
+    return replace(ticket, clocks=_started(ticket, plan, event.at, ClockName.NEXT_REPLY))
 
 
 def _resolved(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    stopped = _stop(
-        ticket, event.at, ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION
+    stopped = _stop(ticket, event, plan, *_ANSWERED, ClockName.UPDATE, ClockName.RESOLUTION)
+    ticket = replace(
+        ticket,
+        state=State.RESOLVED,
+        unanswered_since=None,
+        on_hold=None,
+        clocks=stopped,
     )
-    targets = plan.level(ticket.kind).targets
-    if ClockName.CALLBACK in targets:
-        stopped[ClockName.CALLBACK] = clocks.start(targets[ClockName.CALLBACK], event.at)
     data = event.data
     replies = ticket.replies + 1  # the word that it is solved is itself a public reply
     return replace(
         ticket,
-        state=State.RESOLVED,
         replies=replies,
-        clocks=stopped,
+        clocks=_started(ticket, plan, event.at, ClockName.CALLBACK),
         callback_attempts=1 if ticket.by_mail else 0,
         resolution=Resolution(
             at=event.at,
@@ -399,53 +640,64 @@ def _callback_attempted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _confirmed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    stopped = _stop(ticket, event.at, ClockName.CALLBACK)
-    targets = plan.level(ticket.kind).targets
-    if ClockName.SURVEY in targets:
-        stopped[ClockName.SURVEY] = clocks.start(targets[ClockName.SURVEY], event.at)
-    return replace(ticket, state=State.CONFIRMED, clocks=stopped)
+    stopped = _stop(ticket, event, plan, ClockName.CALLBACK)
+    ticket = replace(ticket, state=State.CONFIRMED, clocks=stopped)
+    return replace(ticket, clocks=_started(ticket, plan, event.at, ClockName.SURVEY))
 
 
 def _disputed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     """Reopened: a new promise of resolution begins, the priority rises (H4)."""
-    stopped = _stop(ticket, event.at, ClockName.CALLBACK)
-    if ClockName.SURVEY in stopped:
-        stopped[ClockName.SURVEY] = clocks.cancel(stopped[ClockName.SURVEY], event.at)
-    target = plan.level(ticket.kind).targets[ClockName.RESOLUTION]
-    stopped[ClockName.RESOLUTION] = clocks.start(target, event.at)
-    return replace(
+    stopped = _stop(ticket, event, plan, ClockName.CALLBACK)
+    if (survey := stopped.get(ClockName.SURVEY)) is not None:
+        stopped[ClockName.SURVEY] = _cancelled(survey, event, plan)
+    ticket = replace(
         ticket,
         state=State.OPEN,
-        priority=plan.reopened_priority,
+        priority=plan.higher(ticket.priority, plan.reopened_priority),
         round=ticket.round + 1,
         callback_attempts=0,
         clocks=stopped,
     )
+    begun = _started(ticket, plan, event.at, ClockName.RESOLUTION, ClockName.UPDATE)
+    return _unanswered(replace(ticket, clocks=begun), event, plan)
 
 
 def _surveyed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    return replace(ticket, clocks=_stop(ticket, event.at, ClockName.SURVEY))
+    return replace(ticket, clocks=_stop(ticket, event, plan, ClockName.SURVEY))
 
 
 def _withdrawn(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return ticket
 
 
+_ABOVE = (Role.SUPERVISOR.value, Role.MANAGER.value)
+"""Whom a ticket can be escalated to, the highest last."""
+
+
 def _rung_fired(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    name = ClockName(event.data["clock"])
-    action = Action(event.data["action"])
-    fired = replace(
-        ticket.clocks[name],
-        fired=event.data["rung"] + 1,
-        breached=ticket.clocks[name].breached or action is Action.BREACH,
+    data = event.data
+    name, action = ClockName(data["clock"]), Action(data["action"])
+    clock = ticket.clocks[name]
+    fired = replace(clock, fired=data["rung"] + 1)
+    if action is Action.BREACH and not clock.breached:
+        fired = replace(fired, breached=True, held_by=ticket.assignee)
+    changed = replace(
+        ticket,
+        clocks=ticket.clocks | {name: fired},
+        watchers=tuple(dict.fromkeys((*ticket.watchers, *data.get("watch", ())))),
     )
-    changed = replace(ticket, clocks=ticket.clocks | {name: fired})
+    if raised := data.get("priority"):
+        changed = replace(changed, priority=plan.higher(changed.priority, raised))
     if action is Action.ASK_AGAIN:
         return replace(changed, callback_attempts=changed.callback_attempts + 1)
     if action in (Action.BREACH, Action.ESCALATE):
-        reached = [role for role in event.data["notify"] if role != Role.AGENT]
+        reached = [role for role in _ABOVE if role in data["notify"]]
         return replace(changed, escalation=reached[-1] if reached else changed.escalation)
     return changed
+
+
+def _incident_proposed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(ticket, incident_proposed=True)
 
 
 def _closed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -454,7 +706,12 @@ def _closed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         state=State.CLOSED,
         closure=event.data["closure"],
         closed_at=event.at,
-        clocks={name: clocks.cancel(clock, event.at) for name, clock in ticket.clocks.items()},
+        on_hold=None,
+        unanswered_since=None,
+        clocks={
+            name: clock if clock.over else _cancelled(clock, event, plan)
+            for name, clock in ticket.clocks.items()
+        },
     )
 
 
@@ -467,6 +724,12 @@ _APPLY = {
     EventType.REPLIED: _replied,
     EventType.NOTED: _noted,
     EventType.CUSTOMER_WROTE: _customer_wrote,
+    EventType.PROMISED: _promised,
+    EventType.HELD: _held,
+    EventType.RELEASED: _released,
+    EventType.CORRECTED: _corrected,
+    EventType.PLAN_CHANGED: _plan_changed,
+    EventType.INCIDENT_PROPOSED: _incident_proposed,
     EventType.RESOLVED: _resolved,
     EventType.CALLBACK_ATTEMPTED: _callback_attempted,
     EventType.CONFIRMED: _confirmed,

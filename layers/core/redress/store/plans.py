@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 from importlib import resources
 from typing import Any, Protocol
@@ -35,32 +36,54 @@ def shipped_document() -> dict[str, Any]:
 class Plans:
     """Plans by version, each read once; and the current one, read again when it is stale."""
 
-    def __init__(self, source: PlanSource, clock: Callable[[], float] = time.monotonic) -> None:
-        self._source, self._clock = source, clock
+    def __init__(
+        self,
+        source: PlanSource,
+        now: Callable[[], datetime],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source, self._clock, self._now = source, clock, now
         self._versions: dict[int, Plan] = {}
-        self._current: tuple[float, Plan] | None = None
+        self._latest: tuple[float, str | None, Plan] | None = None
 
     def get(self, version: int) -> Plan:
         """The plan of this version; raises LookupError when it was never published."""
         if version not in self._versions:
-            stored = self._source.plan_document(keys.plan_sk(version))
-            if stored is not None:
-                plan = parse(msgspec.json.decode(stored))
-            elif version == 1:
-                plan = parse(shipped_document())
-            else:
-                raise LookupError(f"service plan {version} was never published")
-            self._versions[version] = plan
+            self._versions[version] = parse(self.document(version))
         return self._versions[version]
 
+    def document(self, version: int) -> dict[str, Any]:
+        """The document of this version; raises LookupError when it was never published."""
+        stored = self._source.plan_document(keys.plan_sk(version))
+        if stored is None and version == 1:
+            return shipped_document()
+        if stored is None:
+            raise LookupError(f"service plan {version} was never published")
+        document: dict[str, Any] = msgspec.json.decode(stored)
+        return document
+
+    def latest(self) -> Plan:
+        """The plan that was published last, whether it is effective yet or not.
+
+        Its text is read again when it is stale, and parsed again only when it has changed.
+        """
+        moment = self._clock()
+        if self._latest is None or moment - self._latest[0] > FRESH_FOR_S:
+            stored = self._source.plan_document(keys.CURRENT)
+            if self._latest is not None and self._latest[1] == stored:
+                plan = self._latest[2]
+            else:
+                plan = parse(msgspec.json.decode(stored) if stored else shipped_document())
+            self._latest = (moment, stored, plan)
+        return self._latest[2]
+
     def current(self) -> Plan:
-        """The plan under which new tickets begin."""
-        now = self._clock()
-        if self._current is None or now - self._current[0] > FRESH_FOR_S:
-            self._current = (now, parse(self.current_document()))
-        return self._current[1]
+        """The plan under which new tickets begin: the last one published that is effective."""
+        plan = self.latest()
+        now = self._now()
+        while plan.effective_from is not None and plan.effective_from > now and plan.version > 1:
+            plan = self.get(plan.version - 1)
+        return plan
 
     def current_document(self) -> dict[str, Any]:
-        stored = self._source.plan_document(keys.CURRENT)
-        document: dict[str, Any] = msgspec.json.decode(stored) if stored else shipped_document()
-        return document
+        return self.document(self.current().version)

@@ -324,7 +324,8 @@ class TicketStore:
         """
         before, after, model = change.before, change.after, self._models.timer
         assert before is not None
-        old, new = tickets.next_wake(before, change.plan), tickets.next_wake(after, change.plan)
+        old = tickets.next_wake(before, change.plan_before or change.plan)
+        new = tickets.next_wake(after, change.plan)
         if old == new and before.phase is after.phase:
             return []
         actions: list[UpdateAction] = [

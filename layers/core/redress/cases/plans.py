@@ -1,0 +1,138 @@
+"""Service plans: publish a version, and say what is wrong with one that is not to be published."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from redress.rules.errors import Fault, InvalidInput, pointer
+from redress.rules.plan import Plan, parse
+from redress.store.plans import Plans
+from redress.store.staff import StaffStore
+
+EPOCH = datetime.min.replace(tzinfo=UTC)
+
+
+def expanded(document: Any) -> Any:
+    """The document with each calendar's public holidays as dates (`days`).
+
+    Written down when a plan is published, so that a version never changes with a library's next
+    edition, and only whoever publishes loads the library. What was expanded before is replaced.
+    Raises InvalidInput for a country or subdivision that is not known; any other fault of the
+    document is left for `parse`.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("calendars"), dict):
+        return document
+    result = copy.deepcopy(document)
+    faults: list[Fault] = []
+    for name, entry in result["calendars"].items():
+        asked = entry.get("holidays") if isinstance(entry, dict) else None
+        if not isinstance(asked, dict):
+            continue
+        try:
+            entry["days"] = _days(asked)
+        except ValueError as error:
+            at = "/calendars" + pointer(str(name)) + "/holidays"
+            faults.append(Fault(at, "unknown_holidays", str(error)))
+        except (TypeError, AttributeError):
+            continue  # its shape is wrong, which `parse` says by path
+    if faults:
+        raise InvalidInput(faults)
+    return result
+
+
+def notes(document: Mapping[str, Any]) -> list[str]:
+    """What is no fault of a valid document and yet worth a look before it is published."""
+    from redress.public_holidays import known_until
+
+    found = []
+    for name, entry in document.get("calendars", {}).items():
+        if not (asked := entry.get("holidays")):
+            continue
+        known = known_until(asked["country"])
+        if open_years := [year for year in asked["years"] if known and year > known]:
+            years = ", ".join(str(year) for year in open_years)
+            found.append(
+                f"calendar {name}: no notice for {years} is known yet; these years have the "
+                "holidays of the law, without the working days moved around them"
+            )
+    return found
+
+
+def _days(asked: Mapping[str, Any]) -> dict[str, bool]:
+    from redress.public_holidays import days_of
+
+    country, subdivision, years = asked["country"], asked.get("subdivision"), asked["years"]
+    if not isinstance(country, str) or not all(type(year) is int for year in years):
+        raise TypeError
+    found = days_of(country, subdivision, years)
+    return {day.isoformat(): worked for day, worked in sorted(found.items())}
+
+
+REMIND_EVERY_DAYS = 30
+"""How often a review that is due is asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A plan that somebody should look at again: since when, and how long that is overdue."""
+
+    version: int
+    review_by: date
+    overdue_days: int
+
+
+class PlanCases:
+    def __init__(self, staff: StaffStore, plans: Plans, now: Callable[[], datetime]) -> None:
+        self._staff, self._plans, self._now = staff, plans, now
+
+    def current_document(self) -> dict[str, Any]:
+        """The document of the plan under which new tickets begin."""
+        return self._plans.current_document()
+
+    def review_to_ask_for(self) -> Review | None:
+        """The review to remind of today: on its day, and each REMIND_EVERY_DAYS after it.
+
+        None on any other day, and for a plan that names no day. Asked once a day, by whoever runs
+        every day; a new version with a later day ends it. A plan is reviewed every half year (L4).
+        """
+        plan = self._plans.latest()
+        if plan.review_by is None:
+            return None
+        today = self._now().astimezone(ZoneInfo(plan.time_zone)).date()
+        overdue = (today - plan.review_by).days
+        if overdue < 0 or overdue % REMIND_EVERY_DAYS:
+            return None
+        return Review(plan.version, plan.review_by, overdue)
+
+    def publish(self, document: Any) -> Plan:
+        """Publish the next version. An invalid plan is refused whole, with all its faults.
+
+        With an `effective_from` to come, new tickets begin under it from then on; without one, at
+        once. No ticket is moved: each keeps the version it began under.
+        """
+        latest = self._plans.latest()
+        faults: list[Fault] = []
+        try:
+            document = expanded(document)
+        except InvalidInput as invalid:
+            faults += invalid.faults
+        try:
+            plan = parse(document, publishing=True)
+        except InvalidInput as invalid:
+            raise InvalidInput([*faults, *invalid.faults]) from None
+        if plan.version != latest.version + 1:
+            detail = f"the next version is {latest.version + 1}"
+            faults.append(Fault("/version", "next_version", detail))
+        before = latest.effective_from or EPOCH
+        if (plan.effective_from or self._now()) < before:
+            detail = f"not before version {latest.version} becomes effective, {before.isoformat()}"
+            faults.append(Fault("/effective_from", "too_early", detail))
+        if faults:
+            raise InvalidInput(faults)
+        self._staff.publish_plan(document, plan.version, latest.version)
+        return plan

@@ -1,0 +1,102 @@
+"""Service plans as files: `python -m local.plans check FILE` and `build`.
+
+A plan is written in YAML and published as JSON. `check` says everything that is wrong with a file,
+by path, as publishing it would; `build` makes `plan-1.json`, which the functions read, of
+`plan-1.yaml`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local.process import ROOT
+from redress.cases.plans import expanded, notes
+from redress.rules.errors import Fault, InvalidInput
+from redress.rules.plan import parse
+
+DATA = ROOT / "layers" / "core" / "redress" / "data"
+SOURCE = DATA / "plan-1.yaml"
+BUILT = DATA / "plan-1.json"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as JSON has it: a date is a text, and only true and false are truth values."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if not tag.endswith(":timestamp")]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _no_key_twice(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    """YAML lets the last of two equal keys win; in a plan that is a slip that nobody sees."""
+    seen = set()
+    for key, _ in node.value:
+        name = loader.construct_object(key)
+        if name in seen:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {name!r} is there twice", key.start_mark
+            )
+        seen.add(name)
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _no_key_twice)
+
+
+def load(path: Path) -> Any:
+    """The document in a YAML (or JSON) file; raises InvalidInput when it is neither."""
+    try:
+        return yaml.load(path.read_text("utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidInput([Fault("", "not_yaml", " ".join(str(error).split()))]) from error
+
+
+def built(path: Path = SOURCE) -> dict[str, Any]:
+    """The document as it is stored: holidays expanded, every fault refused."""
+    document: dict[str, Any] = expanded(load(path))
+    parse(document, publishing=True)
+    return document
+
+
+def write(document: dict[str, Any], path: Path = BUILT) -> None:
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m local.plans")
+    commands = parser.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("check", help="what is wrong with a plan, all of it")
+    check.add_argument("file", type=Path)
+    commands.add_parser("build", help="make plan-1.json of plan-1.yaml")
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command == "build":
+            write(built())
+            print(f"{BUILT.relative_to(ROOT)} is made of {SOURCE.relative_to(ROOT)}")
+        else:
+            document = expanded(load(chosen.file))
+            plan = parse(document, publishing=True)
+            print(f"{chosen.file}: service plan {plan.version} is in order")
+            for note in notes(document):
+                print(f"note: {note}")
+    except InvalidInput as invalid:
+        for fault in invalid.faults:
+            print(f"{fault.pointer or '/'}: {fault.detail}", file=sys.stderr)
+        print(f"{len(invalid.faults)} faults", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""Publishing a plan: what is expanded, and when somebody is asked to look at it again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from redress.cases.plans import PlanCases, expanded, notes
+from redress.rules.errors import InvalidInput
+from redress.rules.plan import parse
+from redress.store.plans import Plans
+from redress.store.staff import StaffStore
+from tests.builders import Clock, plan_document
+
+
+class Nobody:
+    """A table in which no plan was ever published: plan 1 holds."""
+
+    def plan_document(self, sort: str) -> str | None:
+        return None
+
+
+def asked(year: int, month: int, day: int) -> int | None:
+    """For how many days a review was overdue when it was asked for, at noon UTC of a day."""
+    clock = Clock(datetime(year, month, day, 12, tzinfo=UTC))
+    cases = PlanCases(cast(StaffStore, None), Plans(Nobody(), clock.now), clock.now)
+    review = cases.review_to_ask_for()
+    return review.overdue_days if review else None
+
+
+def test_a_review_is_asked_for_on_its_day_and_every_thirty_days_after_it() -> None:
+    assert plan_document()["review_by"] == "2027-05-23"
+    days = [(5, 22), (5, 23), (5, 24), (6, 21), (6, 22), (7, 22)]
+    assert [asked(2027, *day) for day in days] == [None, 0, None, None, 30, 60]
+
+
+def test_the_shipped_plan_is_reviewed_within_half_a_year() -> None:
+    review_by = parse(plan_document()).review_by
+    assert review_by is not None
+    assert (review_by - datetime(2026, 11, 23, tzinfo=UTC).date()).days <= 184
+
+
+def test_public_holidays_are_written_down_as_dates() -> None:
+    document = plan_document()
+    document["calendars"]["office"]["days"] = {"2026-05-06": False}
+    days = expanded(document)["calendars"]["office"]["days"]
+    assert days["2026-10-01"] is False
+    assert days["2026-10-10"] is True, "a Saturday that is worked"
+    assert "2026-05-06" not in days, "what was expanded before is replaced"
+    assert document["calendars"]["office"]["days"] == {"2026-05-06": False}
+
+
+def test_the_shipped_days_are_those_of_the_library_that_ships_with_it() -> None:
+    document = plan_document()
+    assert expanded(document) == document
+
+
+@pytest.mark.parametrize("holidays", [{"country": "XX"}, {"country": "DE", "subdivision": "ZZ"}])
+def test_an_unknown_country_or_subdivision_is_refused_by_its_path(holidays: Any) -> None:
+    document = plan_document()
+    document["calendars"]["office"]["holidays"] = {"years": [2026]} | holidays
+    with pytest.raises(InvalidInput) as refused:
+        expanded(document)
+    assert [(f.pointer, f.code) for f in refused.value.faults] == [
+        ("/calendars/office/holidays", "unknown_holidays")
+    ]
+
+
+def test_a_year_whose_notice_is_not_out_is_pointed_at() -> None:
+    document = plan_document()
+    document["calendars"]["office"]["holidays"]["years"] = [2026, 2049]
+    [note] = notes(document)
+    assert "office" in note
+    assert "2049" in note
+    assert notes({"calendars": {"night": {"week": {}}}}) == []
+
+
+@pytest.mark.parametrize(
+    "calendars",
+    [None, [], "office", {"office": None}, {"office": {"holidays": []}}]
+    + [{"office": {"holidays": {"country": c, "years": y}}} for c, y in ((7, [2026]), ("CN", 7))],
+)
+def test_what_has_the_wrong_shape_is_left_for_the_reader_of_plans(calendars: Any) -> None:
+    document = plan_document() | {"calendars": calendars}
+    assert expanded(document) == document
+    with pytest.raises(InvalidInput):
+        parse(document, publishing=True)
