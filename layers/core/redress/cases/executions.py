@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,9 +42,12 @@ class Executions:
         }
 
     def definition(self) -> str:
-        """A fingerprint of what an execution keeps from its start: the definition and the role."""
+        """A fingerprint of what an execution keeps from its start: the definition and the role.
+
+        Of what the definition says, not of how it is written: other blanks are no other machine.
+        """
         found = self._sfn.describe_state_machine(stateMachineArn=self._machine)
-        kept = f"{found['roleArn']}\n{found['definition']}"
+        kept = json.dumps([found["roleArn"], json.loads(found["definition"])], sort_keys=True)
         return hashlib.sha256(kept.encode()).hexdigest()[:16]
 
     def stop(self, name: str, cause: str) -> None:

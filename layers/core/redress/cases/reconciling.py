@@ -57,6 +57,8 @@ RESERVE_S = 20.0
 
 EXAMPLES = 20
 
+_SUPERSEDED = "the ticket is closed, or another generation goes on"
+
 
 class Finding(StrEnum):
     """What one look at a ticket or an execution found, by what was done. Values are stored."""
@@ -327,9 +329,9 @@ class ReconcileCase:
             self._act(run, finding, ticket, timer)
 
     def _act(self, run: _Run, finding: Finding, ticket: Ticket, timer: Timer) -> None:
-        number = ticket.number
+        number, name = ticket.number, execution_name(ticket.number, timer.gen)
         if finding is Finding.FOLLOWED:
-            status = self._executions.status(execution_name(number, timer.gen))
+            status = self._executions.status(name)
             if status == "RUNNING":
                 return  # the list was a moment behind
             if status == MISSING and timer.armed is None and timer.awake_since is not None:
@@ -341,11 +343,13 @@ class ReconcileCase:
             return
         elif finding is Finding.OLDER_DEFINITION:
             self._settle(run)
-        if self._tickets.next_generation(number, timer.gen, self._now(), ticket.version):
-            run.note(Finding.FOLLOWED if finding is Finding.WOKEN else finding, number)
-            if timer.armed is not None:
-                # The older generation looks, finds itself followed, and ends by itself.
-                self._relay.tell_to_look(timer.armed)
+        if not self._tickets.next_generation(number, timer.gen, self._now(), ticket.version):
+            return  # somebody else was faster
+        run.note(Finding.FOLLOWED if finding is Finding.WOKEN else finding, number)
+        # Told to look, the older generation finds itself followed and ends by itself.
+        told = timer.armed is not None and self._relay.tell_to_look(timer.armed)
+        if name in run.executions and not told:
+            self._executions.stop(name, _SUPERSEDED)
 
     def _settle(self, run: _Run) -> None:
         """Let a definition that was seen just now hold, so that what starts next has it."""
@@ -368,13 +372,14 @@ class ReconcileCase:
             except (NotFound, ValueError):
                 run.note(Finding.FOREIGN, name)
                 continue
-            if timer.gen == gen and timer.phase is not Phase.CLOSED:
+            is_open = timer.phase is not Phase.CLOSED
+            if is_open and timer.gen == gen:
                 # Open, but not met: of a team that nobody knew, or it moved from page to page.
                 run.opened.add(number)
                 run.items_read += 2
                 self._mend(run, number)
-            elif timer.gen < gen:
-                run.note(Finding.FOREIGN, name)  # of a table that went on after ours was restored
+            elif is_open and timer.gen < gen:
+                run.note(Finding.FOREIGN, name)  # of the time after that to which we were restored
             elif run.may(Finding.STOPPED):
-                self._executions.stop(name, "the ticket is closed, or another generation goes on")
+                self._executions.stop(name, _SUPERSEDED)
                 run.note(Finding.STOPPED, name)
