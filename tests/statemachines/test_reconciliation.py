@@ -147,6 +147,17 @@ def test_a_workflow_that_was_never_started_is_started(settled: World) -> None:
     assert settled.running() == [f"{number}-1"]
 
 
+def test_a_workflow_that_died_as_its_ticket_moved_need_not_wait_for_the_sweep(
+    settled: World,
+) -> None:
+    number = asleep(settled)
+    settled.abort(number)
+    settled.reply(number)
+    assert settled.timer(number).awake_since == settled.clock.moment
+    assert found(settled.reconcile()) == {"followed": 1}
+    assert settled.states(number, 2)[-1] == "AwaitResolution"
+
+
 def test_an_execution_that_the_list_does_not_show_yet_is_not_followed(
     settled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,6 @@ from redress.cases.reconciling import (
     differs,
     judge,
 )
-from redress.cases.repair import PATIENCE
 from redress.rules import ticket as tickets
 from redress.rules.ticket import Phase
 from redress.store.tickets import Armed, Timer
@@ -54,12 +53,11 @@ VERDICTS: dict[str, tuple[Timer, datetime | None, Finding]] = {
     "asleep, nothing runs out": (replace(SLEEPS, next_wake=None), YOUNG, Finding.WELL),
     "asleep, and no execution": (SLEEPS, None, Finding.FOLLOWED),
     "signalled a moment ago": (since(SECOND), YOUNG, Finding.AWAKE),
-    "to be started": (since(PATIENCE), None, Finding.AWAKE),
-    "never started": (since(PATIENCE + SECOND), None, Finding.FOLLOWED),
+    "awake, and no execution": (since(SECOND), None, Finding.FOLLOWED),
     "awake, the sweep tries": (since(STUCK), YOUNG, Finding.AWAKE),
     "awake in vain": (since(STUCK + SECOND), YOUNG, Finding.STUCK),
     "neither awake nor asleep": (AWAKE, YOUNG, Finding.STUCK),
-    "neither, and no execution": (AWAKE, None, Finding.STUCK),
+    "neither, and no execution": (AWAKE, None, Finding.FOLLOWED),
     "a look may be under way": (due(OVERDUE), YOUNG, Finding.WELL),
     "slept past its time": (due(OVERDUE + SECOND), YOUNG, Finding.WOKEN),
     "dead goes before late": (due(OVERDUE + SECOND), None, Finding.FOLLOWED),

@@ -110,15 +110,13 @@ def judge(
     `started_at` is when the execution of its generation started, None when none runs. An execution
     from before `current` may have an older definition than the one deployed.
     """
+    if started_at is None:
+        return Finding.FOLLOWED
     if not timer.asleep:
         since = timer.awake_since
         if since is None:
             return Finding.STUCK  # neither asleep nor marked: nobody else would ever look
-        if started_at is None and now - since > PATIENCE:
-            return Finding.FOLLOWED
         return Finding.STUCK if now - since > STUCK else Finding.AWAKE
-    if started_at is None:
-        return Finding.FOLLOWED
     if timer.next_wake is not None and now - timer.next_wake > OVERDUE:
         return Finding.WOKEN
     if started_at < current:
@@ -335,8 +333,11 @@ class ReconcileCase:
             if status == "RUNNING":
                 return  # the list was a moment behind
             if status == MISSING and timer.armed is None and timer.awake_since is not None:
-                self._relay.signal(number)
-                run.note(Finding.STARTED, number)
+                if self._now() - timer.awake_since > PATIENCE:
+                    self._relay.signal(number)
+                    run.note(Finding.STARTED, number)
+                else:
+                    run.note(Finding.AWAKE, number)
                 return
         elif finding is Finding.WOKEN and timer.armed and self._relay.tell_to_look(timer.armed):
             run.note(finding, number)
