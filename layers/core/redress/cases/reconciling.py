@@ -89,6 +89,14 @@ class Finding(StrEnum):
 
 
 RENEWED = {Finding.NEAR_A_YEAR, Finding.LONG_HISTORY, Finding.OLDER_DEFINITION}
+REPAIRED = {
+    Finding.STARTED,
+    Finding.FOLLOWED,
+    Finding.STUCK,
+    Finding.CORRECTED,
+    Finding.WOKEN,
+    Finding.STOPPED,
+}
 
 
 class OutOfTime(RedressError):
@@ -164,14 +172,12 @@ class _Run:
 
     def may(self, finding: Finding) -> bool:
         """Whether this run may do one more of its kind; what it may not is left."""
-        renewed = sum(self.found[kind] for kind in RENEWED)
-        done, bound = (
-            (renewed, RENEWED_A_RUN)
-            if finding in RENEWED
-            else (self.found.total() - self.found[Finding.AWAKE] - renewed, FOLLOWED_A_RUN)
+        kinds, bound = (
+            (RENEWED, RENEWED_A_RUN) if finding in RENEWED else (REPAIRED, FOLLOWED_A_RUN)
         )
-        self.left += done >= bound
-        return done < bound
+        allowed = sum(self.found[kind] for kind in kinds) < bound
+        self.left += not allowed
+        return allowed
 
     def go_on(self, at: str) -> None:
         """The next step may begin; raises OutOfTime when too little time is left for it."""
