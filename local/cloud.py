@@ -33,10 +33,15 @@ FIXED = {
 }
 
 
-def environment(port: int, log_level: str, functions_call: str | None) -> dict[str, str]:
+def environment(
+    port: int, log_level: str, functions_call: str | None, state: str | None
+) -> dict[str, str]:
     """All that the emulator, and with it every function, gets to see."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     chosen = {"GATEWAY_PORT": str(port), "LOG_LEVEL": log_level}
+    if state:
+        chosen |= {"PERSIST_STATE": "1", "STATE_DIR": state}
+        chosen |= {"S3_PERSIST": "1", "S3_DATA_DIR": f"{state}/s3"}
     if functions_call:
         chosen["AWS_ENDPOINT_URL"] = functions_call
     return kept | FIXED | chosen
@@ -54,12 +59,17 @@ def arguments() -> argparse.Namespace:
         metavar="URL",
         help="where functions find AWS, if not here: a proxy that injects faults, for instance",
     )
+    parser.add_argument(
+        "--state",
+        metavar="DIRECTORY",
+        help="keep what is in it when it ends, and begin with what was kept; executions are not",
+    )
     return parser.parse_args()
 
 
 def main() -> int:
     options = arguments()
-    chosen = environment(options.port, options.log_level, options.functions_call)
+    chosen = environment(options.port, options.log_level, options.functions_call, options.state)
     # Before the emulator is imported: it reads its settings then.
     os.environ.clear()
     os.environ.update(chosen)

@@ -89,9 +89,17 @@ def find(directory: Path) -> Cloud | None:
 
 
 def start(
-    directory: Path, port: int, *, plain: bool = False, functions_call: str | None = None
+    directory: Path,
+    port: int,
+    *,
+    plain: bool = False,
+    functions_call: str | None = None,
+    state: Path | None = None,
 ) -> Cloud:
-    """Starts a cloud and waits until it answers. Raises CloudError with the end of its log."""
+    """Starts a cloud and waits until it answers. Raises CloudError with the end of its log.
+
+    `state` is a folder in which it finds, and leaves, what is in it: all but what runs.
+    """
     if running := find(directory):
         raise CloudError(f"a cloud runs here already (process {running.pid}, port {running.port})")
     if _answers(port):
@@ -103,6 +111,7 @@ def start(
     command = [sys.executable, "-m", "local.cloud", "--port", str(port)]
     command += ["--plain"] if plain else []
     command += ["--functions-call", functions_call] if functions_call else []
+    command += ["--state", str(state)] if state else []
     log = directory / "cloud.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -192,15 +192,6 @@ def publish_address(cloud: Cloud, stack: dict[str, str]) -> str:
     return address
 
 
-def allow_sender(cloud: Cloud) -> None:
-    """Verifies the address that mail comes from, as its owner does on AWS."""
-    stacks = client(cloud, "cloudformation").describe_stacks(StackName=NAME)["Stacks"]
-    given = {one["ParameterKey"]: one["ParameterValue"] for one in stacks[0]["Parameters"]}
-    mail = client(cloud, "sesv2")
-    with contextlib.suppress(mail.exceptions.AlreadyExistsException):
-        mail.create_email_identity(EmailIdentity=given["SenderAddress"])
-
-
 def verify_sender(cloud: Cloud) -> None:
     """Makes the template's sender a verified identity, as an operator does once on AWS."""
     parameters = client(cloud, "cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
@@ -291,6 +282,32 @@ def warm(cloud: Cloud) -> list[str]:
     if broken:
         raise StackError("functions do not start:\n" + "\n".join(broken))
     return names
+
+
+def reconcile(cloud: Cloud) -> dict[str, Any]:
+    """Compares every open ticket with its workflow and repairs what differs; the report.
+
+    On AWS a schedule does so every day. A deployment is a good moment for it: tickets that sleep
+    under the machine's old definition go on under the new one.
+    """
+    answer = client(cloud, "lambda").invoke(
+        FunctionName=f"{NAME}-repair", Payload=b'{"task": "reconcile"}'
+    )
+    report: dict[str, Any] = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise StackError(f"the workflows could not be reconciled: {report}")
+    return report
+
+
+def told(report: dict[str, Any]) -> str:
+    """A report in a line: `12 open tickets, 12 workflows; followed 1 (R-7K3M9-QW0X2)`."""
+    found = [
+        f"{finding.replace('_', ' ')} {number} ({', '.join(report['examples'][finding])})"
+        for finding, number in sorted(report["found"].items())
+    ]
+    found += [f"left to the next run {report['left']}"] if report["left"] else []
+    compared = f"{report['open']} open tickets, {report['running']} workflows"
+    return "; ".join([compared, *(found or ["nothing to repair"])])
 
 
 def seed(cloud: Cloud, pool: str, known: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -405,7 +422,6 @@ def install(
         stack = deploy(cloud, built, parameters)
         address = publish_address(cloud, stack)
         verify_sender(cloud)
-        allow_sender(cloud)
     with _step(console, "functions started"):
         warm(cloud)
     with _step(console, "staff at work"):
@@ -414,6 +430,10 @@ def install(
         come_to_work(outputs)
         if pace is not None:
             publish_pace(outputs, pace)
+    with _step(console, "workflows in step with their tickets"):
+        report = reconcile(cloud)
+    if console is not None:
+        console.print(f"  {told(report)}", style="dim")
     file.write_text(outputs.to_json(), encoding="utf-8")
     return outputs
 

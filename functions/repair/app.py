@@ -1,20 +1,22 @@
-"""Keep workflows alive: follow an execution that ended badly, and sweep what is awake too long."""
+"""Keep workflows alive: follow what ended badly, sweep what is awake, reconcile all the rest."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from aws_lambda_powertools import Logger
 
 from redress import observe, wiring
+from redress.cases.reconciling import Finding, OutOfTime
 
 logger = Logger(service="repair")
 
 
 @logger.inject_lambda_context(clear_state=True)
 @observe.discreet(logger)
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """An execution's status change, or the schedule's {"task": "sweep"}."""
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """An execution's status change, or a schedule's {"task": "sweep"} or {"task": "reconcile"}."""
     if event.get("warm"):
         wiring.repair()
         return {"warm": True}
@@ -30,4 +32,21 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         for name in ("started", "signalled", "followed"):
             observe.count("repair", f"Sweep{name.capitalize()}", done.get(name, 0))
         return done
+    if event.get("task") == "reconcile":
+        return _reconcile(context)
     raise ValueError(f"not a task of this function: {sorted(event)}")
+
+
+def _reconcile(context: Any) -> dict[str, Any]:
+    """The report of the run, for whoever started it by hand; see `redress.store.reports`."""
+    try:
+        report = wiring.reconciliation().run(lambda: context.get_remaining_time_in_millis() / 1000)
+    except OutOfTime as error:
+        logger.error("reconciliation ran out of time", extra={"how_far": str(error)})
+        raise
+    told: dict[str, Any] = msgspec.to_builtins(report)
+    logger.info("reconciled", extra={"report": told})
+    for finding, number in report.found.items():
+        if finding != Finding.AWAKE:
+            observe.count("repair", f"Reconcile{finding.title().replace('_', '')}", number)
+    return told

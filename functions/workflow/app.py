@@ -29,6 +29,8 @@ class WaitRefused(RedressError):
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"ticket", "gen", "woken", "attempt"} -> the input of the next wait (`timers.Sleep`).
 
+    Executions keep the definition that they began under for up to a year, so whatever came after
+    `ticket` and `gen` may be missing.
     Errors are raised, never returned: the machine retries them with growing pauses and gives the
     generation up at last. `woken` is the error that ended the wait. One that is no wake-up call
     (the wait could not be written) is raised for PAUSES attempts, each after a look at the clocks:
@@ -41,6 +43,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     sleep = wiring.timers().act_on_due_clocks(event["ticket"], event["gen"])
     logger.info("looked at the clocks", extra={"phase": sleep.phase, "wait_s": sleep.wait})
     woken = event.get("woken")
-    if woken and woken not in WAKE_UP_CALLS and event["attempt"] < PAUSES:
+    if woken and woken not in WAKE_UP_CALLS and event.get("attempt", PAUSES) < PAUSES:
         raise WaitRefused(woken)
     return asdict(sleep)

@@ -120,6 +120,9 @@ def _begin(mapping: Mapping) -> bool:
             first, last = dynamodb.stream_start_position, dynamodb.stream_end_position
             positions[identity] = last(table) if latest else first(table)
         position = max(positions[identity], dynamodb.stream_start_position(table))
+        if position > dynamodb.stream_end_position(table):
+            # Over a restart the emulator keeps positions but no records: the stream begins anew.
+            position = positions[identity] = dynamodb.stream_start_position(table)
     batch = list(dynamodb.stream_records_since(table, position, int(mapping.get("BatchSize", 100))))
     if not batch:
         return False

@@ -6,7 +6,8 @@ Three write it: changes of the ticket, the state machine as it falls asleep, and
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from redress.cases.timers import TimerCase
 from redress.rules import ticket as tickets
 from redress.rules.errors import NotFound
 from redress.rules.ticket import Phase, State
-from redress.store import keys
+from redress.store import codec, keys
+from redress.store.reports import Report, ReportStore
 from redress.store.tickets import Timer
 from tests.builders import BY_PHONE, MEI, START, Life
 from tests.contract.conftest import Shop
@@ -227,6 +229,141 @@ def test_only_a_closed_ticket_is_put_to_rest_and_only_as_it_stands(shop: Shop) -
     assert (rested.armed, rested.awake_since) == (None, None)
     assert awake(shop) == set()
     assert shop.tickets.put_to_rest(number, 1, closed.seq), "to rest again is no harm"
+
+
+def test_a_generation_remembers_the_version_of_the_ticket_it_began_at(shop: Shop) -> None:
+    life = asleep(shop)
+    number = life.ticket.number
+    assert timer(shop, life).gen_version == 1
+    shop.tickets.next_generation(number, 1, shop.clock.now(), version=7)
+    assert timer(shop, life).gen_version == 7
+    shop.tickets.next_generation(number, 2, shop.clock.now())
+    assert timer(shop, life).gen_version == 7, "who does not know it leaves the earlier one"
+
+
+# -------------------------------------------------------------------------------- corrections
+
+
+def spoilt(shop: Shop, next_wake: datetime, phase: Phase = Phase.FIRST_RESPONSE) -> Life:
+    """A sleeping, acknowledged ticket whose TIMER says another wake or phase than it should."""
+    life = opened_and(shop, Life.acknowledge)
+    shop.client.update_item(
+        TableName=shop.table,
+        Key={"pk": {"S": keys.ticket_pk(life.ticket.number)}, "sk": {"S": keys.TIMER}},
+        UpdateExpression="SET next_wake_ms = :w, phase = :p",
+        ExpressionAttributeValues={
+            ":w": {"N": str(codec.milliseconds(next_wake))},
+            ":p": {"S": phase.value},
+        },
+    )
+    return life
+
+
+def correct(shop: Shop, life: Life, seen: Timer) -> bool:
+    wake = tickets.next_wake(life.ticket, life.plan)
+    return shop.tickets.correct_timer(life.ticket, seen, wake, shop.clock.now())
+
+
+@pytest.mark.parametrize(
+    ("hours", "phase", "wakes"),
+    [
+        (48, Phase.FIRST_RESPONSE, True),
+        (0, Phase.FIRST_RESPONSE, False),
+        (0, Phase.CALLBACK, True),
+    ],
+    ids=["it would wake too late", "it would wake too early", "it awaits something else"],
+)
+def test_a_correction_wakes_whoever_would_miss_something(
+    shop: Shop, hours: int, phase: Phase, wakes: bool
+) -> None:
+    life = spoilt(shop, START + timedelta(hours=hours), phase)
+    seen = timer(shop, life)
+    shop.clock.advance(seconds=5)
+    assert correct(shop, life, seen)
+    now = timer(shop, life)
+    assert (now.phase, now.next_wake) == (life.ticket.phase, START + timedelta(minutes=15))
+    assert (now.seq, now.asleep) == (seen.seq + wakes, not wakes)
+    assert awake(shop) == ({life.ticket.number} if wakes else set())
+    assert now.armed == seen.armed
+
+
+def test_a_change_since_the_reading_wins_over_a_correction(shop: Shop) -> None:
+    life = spoilt(shop, START + timedelta(hours=48))
+    seen, read = timer(shop, life), Life(shop.clock, changes=list(life.changes))
+    shop.commit(life.note())
+    before = shop.timer_item(life)
+    assert not correct(shop, read, seen)
+    assert shop.timer_item(life) == before
+
+
+def test_a_generation_since_the_reading_wins_over_a_correction(shop: Shop) -> None:
+    life = spoilt(shop, START + timedelta(hours=48))
+    seen = timer(shop, life)
+    shop.tickets.next_generation(life.ticket.number, 1, shop.clock.now())
+    before = shop.timer_item(life)
+    assert not correct(shop, life, seen)
+    assert shop.timer_item(life) == before
+
+
+# -------------------------------------------------------------------------------- walking
+
+
+def walked(shop: Shop, team: str, limit: int) -> list[str]:
+    """All open tickets of a team as the reconciliation walks them, page by page."""
+    found: list[str] = []
+    for shard in range(keys.SHARDS):
+        cursor: str | None = None
+        while True:
+            page = shop.tickets.open_in_shard(team, shard, cursor, limit)
+            assert all(keys.shard(number) == shard for number in page.numbers)
+            found += page.numbers
+            if (cursor := page.cursor) is None:
+                break
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_every_open_ticket_is_met_once_whatever_the_pages(shop: Shop, limit: int) -> None:
+    lives = [shop.open() for _ in range(9)]
+    shop.open("service_request")
+    shop.commit(lives.pop().withdraw())
+    numbers = sorted(life.ticket.number for life in lives)
+    assert sorted(walked(shop, "complaints", limit)) == numbers
+
+
+def test_heads_and_timers_are_read_side_by_side(shop: Shop) -> None:
+    first, second = shop.open(), asleep(shop)
+    gone = "R-00000-00009"
+    shop.client.update_item(
+        TableName=shop.table,
+        Key={"pk": {"S": keys.ticket_pk(second.ticket.number)}, "sk": {"S": keys.TICKET}},
+        UpdateExpression="SET doc = :d",
+        ExpressionAttributeValues={":d": {"S": "{}"}},
+    )
+    read = shop.tickets.side_by_side([second.ticket.number, gone, first.ticket.number])
+    assert read == [
+        (None, timer(shop, second)),
+        (None, None),
+        (first.ticket, timer(shop, first)),
+    ]
+    assert shop.tickets.side_by_side([]) == []
+
+
+# -------------------------------------------------------------------------------- reports
+
+
+def test_reports_are_kept_by_run_newest_first(shop: Shop) -> None:
+    reports = ReportStore(shop.models)
+    assert reports.latest() == []
+    runs = [
+        Report(START + timedelta(days=day), f"print-{day}", START, ("complaints",))
+        for day in range(3)
+    ]
+    for run in runs:
+        reports.save(run)
+    done = replace(runs[2], ended_at=START, found={"followed": 1}, examples={"followed": ["R-1"]})
+    reports.save(done)
+    assert reports.latest(2) == [done, runs[1]]
 
 
 # -------------------------------------------------------------------------------- the index

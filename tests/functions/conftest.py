@@ -55,6 +55,10 @@ class Context:
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = f"arn:aws:lambda:{REGION}:123456789012:function:redress-function"
     aws_request_id: str = "5f0e3a52-8f3c-4c43-9d0f-0c8a3d1b7e11"
+    seconds_left: int = 900
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.seconds_left * 1000
 
 
 @pytest.fixture

@@ -424,6 +424,17 @@ def test_a_look_fires_what_is_due_once(
     assert {e.at for e in fired} == {START + timedelta(minutes=16)}
 
 
+def test_a_look_asked_for_by_an_older_definition_is_answered(
+    call: Call, opened: Life, sample: Sample
+) -> None:
+    """Executions keep the definition that they began under, and with it what it sends."""
+    event = sample("workflow-look")
+    oldest = {"ticket": event["ticket"], "gen": event["gen"]}
+    newer = event | {"noted": {"by": "a newer machine"}}
+    assert call("workflow", oldest) == call("workflow", newer) == call("workflow", event)
+    assert call("workflow", oldest | {"woken": "DynamoDb.AccessDeniedException"})["wait"] == 300
+
+
 def test_an_older_generation_is_told_to_yield(
     call: Call, opened: Life, stores: Stores, sample: Sample, clock: Clock
 ) -> None:
@@ -509,6 +520,36 @@ def test_a_sweep_of_a_healthy_system_touches_nothing(
 ) -> None:
     assert call("repair", sample("repair-sweep")) == {"drained": 0}
     assert services.asked == []
+
+
+def test_a_reconciliation_tells_what_it_found_and_counts_it(
+    call: Call,
+    services: Services,
+    opened: Life,
+    sample: Sample,
+    clock: Clock,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    call("relay", sample("relay-opened"))
+    arm(Phase.ACKNOWLEDGEMENT)
+    aws("stepfunctions").stop_execution(executionArn=f"{EXECUTION}:{NUMBER}-1")
+    report = call("repair", sample("repair-reconcile"))
+
+    assert (report["found"], report["examples"]) == ({"followed": 1}, {"followed": [NUMBER]})
+    assert (report["open"], report["items_read"], report["left"]) == (1, 5, 0)
+    assert '"ReconcileFollowed":[1.0]' in capsys.readouterr().out
+
+
+def test_a_reconciliation_of_an_idle_stack_counts_nothing(
+    call: Call,
+    services: Services,
+    table: str,
+    sample: Sample,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report = call("repair", sample("repair-reconcile"))
+    assert (report["found"], report["open"], report["running"]) == ({}, 0, 0)
+    assert "CloudWatchMetrics" not in capsys.readouterr().out, "a metric costs its month"
 
 
 def test_a_task_that_repair_does_not_know_is_an_error_not_a_silence(call: Call) -> None:

@@ -52,6 +52,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Time stands still until a test moves it."""
     held = Clock()
     monkeypatch.setattr(wiring, "now", held.now)
+    monkeypatch.setattr(wiring, "pause", lambda seconds: held.advance(seconds=seconds))
     return held
 
 

@@ -2,10 +2,11 @@
 
 A token wait in moto blocks a thread for its timeout in real seconds. Here it blocks until somebody
 answers the token or until `Sleepers.time_out` says that its time has come: the deadline is reckoned
-on the product's own clock, so days pass as fast as the machine can look at them. Four more things
-are as on AWS and not as in moto 5.2.5: a timeout that is not a whole number of at least 1 is
-refused, a token that was answered or timed out takes no second answer, a stopped execution stays
-stopped, and a Lambda that raises fails the task with the name of its exception.
+on the product's own clock, and so is the start of an execution; days pass as fast as the machine
+can look at them. Four more things are as on AWS and not as in moto 5.2.5: a timeout that is not a
+whole number of at least 1 is refused, a token that was answered or timed out takes no second
+answer, a stopped execution stays stopped, and a Lambda that raises fails the task with the name of
+its exception.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackOutcome
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+from moto.stepfunctions.parser.backend.execution import Execution
 
 PATIENCE_S = 30.0
 """Real seconds after which a test that waits for a machine fails: nothing here takes one."""
@@ -124,6 +126,20 @@ def hold_time(monkeypatch: pytest.MonkeyPatch, now: Callable[[], datetime]) -> S
         if not isinstance(self.program_state(), ProgramStopped):
             fail(self, error)
 
+    begin = Execution.__init__
+
+    def begin_now(self: Any, *given: Any, **named: Any) -> None:
+        begin(self, *given, **named)
+        self.start_date = now()
+
+    stop = Execution.stop
+
+    def stop_and_let_go(self: Any, *given: Any, **named: Any) -> None:
+        stop(self, *given, **named)
+        sleepers.release(self.name)
+
+    monkeypatch.setattr(Execution, "__init__", begin_now)
+    monkeypatch.setattr(Execution, "stop", stop_and_let_go)
     service = callback.StateTaskServiceCallback
     monkeypatch.setattr(service, "_eval_wait_for_task_token", wait_for_token)
     monkeypatch.setattr(Environment, "set_error", fail_unless_stopped)

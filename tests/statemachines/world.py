@@ -127,7 +127,7 @@ class World:
 
     def running(self) -> list[str]:
         found = self.sfn.list_executions(stateMachineArn=self.machine, statusFilter="RUNNING")
-        return [execution["name"] for execution in found["executions"]]
+        return sorted(execution["name"] for execution in found["executions"])
 
     def pass_time(self, **by: float) -> None:
         """Let time pass: every wait that ends meanwhile times out at its moment, in their order."""
@@ -170,6 +170,19 @@ class World:
         done = self.repair({"task": "sweep"})
         self.follow()
         return done
+
+    def reconcile(self) -> dict[str, Any]:
+        """The daily schedule starts the repair function; its report."""
+        report = self.repair({"task": "reconcile"})
+        self.follow()
+        return report
+
+    def deploy(self, changed: Callable[[dict[str, Any]], None]) -> None:
+        """A changed definition of the machine is deployed; what runs keeps the one it has."""
+        machine = self.sfn.describe_state_machine(stateMachineArn=self.machine)
+        document = json.loads(machine["definition"])
+        changed(document)
+        self.sfn.update_state_machine(stateMachineArn=self.machine, definition=json.dumps(document))
 
     # ------------------------------------------------------------- what can be seen
 

@@ -85,13 +85,18 @@ def test_the_layer_is_built_for_the_same_architecture() -> None:
     assert written()["Parameters"]["Architecture"]["Default"] == "arm64"
 
 
+LONGER = {"RepairFunction": 900}
+"""Seconds, where a minute is not enough: all open tickets are read at once, by a daily run."""
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_no_function_answers_later_than_its_caller_waits(name: str) -> None:
     """API Gateway hangs up after 29 s; what nobody waits for may take a minute."""
     behind_the_api = any(
         event["Type"] == "Api" for event in _written_function(name).get("Events", {}).values()
     )
-    assert functions()[name]["Timeout"] <= (29 if behind_the_api else 60)
+    longest = 29 if behind_the_api else LONGER.get(name, 60)
+    assert functions()[name]["Timeout"] <= longest
 
 
 def _written_function(name: str) -> dict[str, Any]:

@@ -113,6 +113,21 @@ def test_only_relay_and_repair_answer_tokens() -> None:
         assert holders == {"RelayFunctionRole", "RepairFunctionRole"}
 
 
+def test_only_repair_ends_executions_and_only_those_of_tickets() -> None:
+    [statement] = [s for s in statements() if "states:StopExecution" in s.actions]
+    assert statement.role == "RepairFunctionRole"
+    assert set(statement.actions) == {"states:DescribeExecution", "states:StopExecution"}
+    [resource] = strings(list(statement.resources))
+    assert resource.endswith(":execution:${TicketMachine.Name}:*")
+
+
+def test_only_repair_lists_what_runs_and_may_not_change_the_machine() -> None:
+    [statement] = [s for s in statements() if "states:ListExecutions" in s.actions]
+    assert statement.role == "RepairFunctionRole"
+    assert statement.resources == ({"Ref": "TicketMachine"},)
+    assert not [s for s in statements() if "states:UpdateStateMachine" in s.actions]
+
+
 def test_a_mail_goes_out_under_one_sender() -> None:
     [statement] = [s for s in statements() if "ses:SendEmail" in s.actions]
     assert statement.role == "MailerFunctionRole"

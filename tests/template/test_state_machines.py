@@ -16,10 +16,12 @@ from tests.template.documents import (
     all_states,
     calls_function,
     machine,
+    of_type,
     states_of,
     strings,
     tasks,
     waits_for_token,
+    written,
     written_of_type,
 )
 
@@ -290,6 +292,65 @@ def test_a_machine_reads_nothing_of_its_input_but_a_sleep() -> None:
         for part in re.findall(r"(?<!\$)\$\.(\w+)", text)
     }
     assert read - {"woken", "fault", "Payload"} <= set(timers.Sleep.__slots__)
+
+
+# ------------------------------------------------------------------ executions that sleep on
+
+PROMISED_SLEEP = {"ticket", "gen", "seq", "phase", "wait"}
+"""What waits of every definition that was ever deployed read of their input. Add, never remove."""
+
+PROMISED_PHASES = {
+    "acknowledgement",
+    "first_response",
+    "resolution",
+    "callback",
+    "survey",
+    "closed",
+}
+"""What a look may answer, as every definition that was ever deployed knows it."""
+
+
+def test_what_sleeps_under_an_older_definition_is_still_given_what_it_reads() -> None:
+    assert set(timers.Sleep.__slots__) >= PROMISED_SLEEP
+    assert {phase.value for phase in Phase} >= PROMISED_PHASES
+
+
+def test_a_look_is_asked_for_with_what_every_definition_sends() -> None:
+    payload = machine("ticket.asl.json")["States"]["ActOnDueClocks"]["Parameters"]["Payload"]
+    assert {"ticket.$", "gen.$"} <= set(payload)
+
+
+@pytest.mark.parametrize(
+    ("logical_id", "property_name", "value"),
+    [
+        ("TicketMachine", "Name", "${AWS::StackName}-ticket"),
+        ("WorkflowFunction", "FunctionName", "${AWS::StackName}-workflow"),
+    ],
+)
+def test_what_running_executions_name_keeps_its_name(
+    logical_id: str, property_name: str, value: str
+) -> None:
+    """Another name would be another machine or function: the old one is deleted under sleepers."""
+    resource = written()["Resources"][logical_id]
+    assert resource["Properties"][property_name] == {"Fn::Sub": value}
+
+
+def test_the_role_that_running_executions_keep_is_changed_in_place() -> None:
+    role = written()["Resources"]["TicketMachineRole"]["Properties"]
+    assert not {"RoleName", "Path"} & set(role), "a change of either replaces the role"
+    machine_role = written()["Resources"]["TicketMachine"]["Properties"]["Role"]
+    assert machine_role == {"Fn::GetAtt": ["TicketMachineRole", "Arn"]}
+
+
+def test_every_open_ticket_is_compared_with_its_workflow_once_a_day() -> None:
+    [schedule] = [
+        resource["Properties"]
+        for resource in of_type("AWS::Scheduler::Schedule").values()
+        if resource["Properties"]["Target"]["Input"] == '{"task": "reconcile"}'
+    ]
+    assert schedule["ScheduleExpression"] == "cron(30 3 * * ? *)"
+    assert schedule["Target"]["Arn"] == {"Fn::GetAtt": ["RepairFunction", "Arn"]}
+    assert schedule["Target"]["DeadLetterConfig"], "a run that cannot begin is heard of"
 
 
 # ------------------------------------------------------------------ template and machines agree

@@ -23,9 +23,11 @@ from redress.settings import Settings
 if TYPE_CHECKING:
     from redress.cases.assignment import AssignmentCase
     from redress.cases.customer import CustomerCases
+    from redress.cases.executions import Executions
     from redress.cases.intake import IntakeCase
     from redress.cases.mailing import MailingCase
     from redress.cases.plans import PlanCases
+    from redress.cases.reconciling import ReconcileCase
     from redress.cases.relay import RelayCase
     from redress.cases.repair import RepairCase
     from redress.cases.scoring import ScoringCases
@@ -39,6 +41,11 @@ REFRESH_S = 300.0
 def now() -> datetime:
     """The one clock of the product: aware UTC."""
     return datetime.now(UTC)
+
+
+def pause(seconds: float) -> None:
+    """Wait. Whoever holds the clock holds this too."""
+    time.sleep(seconds)
 
 
 @cache
@@ -261,14 +268,25 @@ def mailing() -> MailingCase:
 
 
 @cache
+def _executions() -> Executions:
+    from redress.cases.executions import Executions
+
+    return Executions(client("stepfunctions"), settings().ticket_machine_arn)
+
+
+@cache
 def repair() -> RepairCase:
     from redress.cases.repair import RepairCase
 
-    return RepairCase(
-        _tickets(),
-        relay(),
-        client("stepfunctions"),
-        settings(),
-        _staff(),
-        now,
+    return RepairCase(_tickets(), relay(), _executions(), _staff(), now)
+
+
+@cache
+def reconciliation() -> ReconcileCase:
+    from redress.cases.reconciling import ReconcileCase
+    from redress.store.reports import ReportStore
+
+    reports = ReportStore(_models())
+    return ReconcileCase(
+        _tickets(), _plans(), _staff(), relay(), _executions(), reports, now, pause
     )

@@ -150,21 +150,34 @@ class RelayCase:
 
     def _wake(self, timer: Timer, armed: Armed) -> None:
         """Send the armed wait on to its successor, or tell the machine to look."""
+        # A wait that is over woke by itself and looks anyway; a dead one is found by the sweep.
+        if FOLLOWS.get(armed.phase) is timer.phase:
+            output = json.dumps(asdict(sleep_of(timer, self._now())))
+            self._answer(self._sfn.send_task_success, taskToken=armed.token, output=output)
+        else:
+            self.tell_to_look(armed)
+
+    def tell_to_look(self, armed: Armed) -> bool:
+        """Wake the machine that sleeps in this wait, to look; False when nobody sleeps in it."""
+        return self._answer(
+            self._sfn.send_task_failure,
+            taskToken=armed.token,
+            error=MOVED,
+            cause="the clocks moved: look",
+        )
+
+    def _answer(self, send: Callable[..., Any], **answer: str) -> bool:
+        """Answer a task token; False when its task is over."""
         gone = (
             self._sfn.exceptions.TaskTimedOut,
             self._sfn.exceptions.TaskDoesNotExist,
             self._sfn.exceptions.InvalidToken,
         )
         try:
-            if FOLLOWS.get(armed.phase) is timer.phase:
-                output = json.dumps(asdict(sleep_of(timer, self._now())))
-                self._sfn.send_task_success(taskToken=armed.token, output=output)
-            else:
-                self._sfn.send_task_failure(
-                    taskToken=armed.token, error=MOVED, cause="the clocks moved: look"
-                )
+            send(**answer)
         except gone:
-            return  # it woke by itself and looks anyway; a dead one is found by the sweep
+            return False
+        return True
 
     # ---------------------------------------------------------------- the queues
 

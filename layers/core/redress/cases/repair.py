@@ -1,7 +1,8 @@
 """Keep every open ticket's workflow alive: follow a dead execution, find a start that was lost.
 
-Only tickets in the sparse awake index are looked at: whoever sleeps is right by construction
-(the write of the token removes the marker), and is never read here.
+Only tickets in the sparse awake index are looked at here, every few minutes: whoever sleeps is
+right by construction (the write of the token removes the marker). What construction cannot see, a
+sleeper whose execution is gone, is found once a day (`reconciling`).
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
+from redress.cases.executions import MISSING, Executions
 from redress.cases.relay import RelayCase, execution_name, ticket_of_execution
 from redress.rules.errors import NotFound
 from redress.rules.ticket import Phase
-from redress.settings import Settings
 from redress.store.staff import StaffStore
-from redress.store.tickets import TicketStore, Timer
+from redress.store.tickets import TicketStore
 
 PATIENCE = timedelta(minutes=2)
 """How long a ticket may be awake before the sweep asks why: a signal takes a second or two."""
@@ -29,13 +29,12 @@ class RepairCase:
         self,
         tickets: TicketStore,
         relay: RelayCase,
-        step_functions: Any,
-        settings: Settings,
+        executions: Executions,
         staff: StaffStore,
         now: Callable[[], datetime],
     ) -> None:
-        self._tickets, self._relay, self._sfn = tickets, relay, step_functions
-        self._settings, self._staff, self._now = settings, staff, now
+        self._tickets, self._relay, self._executions = tickets, relay, executions
+        self._staff, self._now = staff, now
 
     def follow_dead(self, execution: str, status: str) -> bool:
         """An execution of the ticket machine ended badly: let the next generation go on.
@@ -73,11 +72,11 @@ class RepairCase:
             return "gone"
         if timer.awake_since is None or timer.asleep:
             return "asleep"  # the index was a moment behind
-        status = self._status(timer)
+        status = self._executions.status(execution_name(number, timer.gen))
         if timer.phase is Phase.CLOSED and status != "RUNNING":
             self._tickets.put_to_rest(number, timer.gen, timer.seq)
             return "rested"
-        if status == "MISSING" and timer.armed is None:  # one that armed a wait did exist
+        if status == MISSING and timer.armed is None:  # one that armed a wait did exist
             self._relay.signal(number)
             return "started"
         if status == "RUNNING":
@@ -85,16 +84,3 @@ class RepairCase:
             return "signalled"
         self._tickets.next_generation(number, timer.gen, self._now())
         return "followed"
-
-    def _status(self, timer: Timer) -> str:
-        """RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED; MISSING: not started, or forgotten."""
-        machine = self._settings.ticket_machine_arn
-        prefix = machine.replace(":stateMachine:", ":execution:")
-        try:
-            found = self._sfn.describe_execution(
-                executionArn=f"{prefix}:{execution_name(timer.number, timer.gen)}"
-            )
-        except self._sfn.exceptions.ExecutionDoesNotExist:
-            return "MISSING"
-        status: str = found["status"]
-        return status

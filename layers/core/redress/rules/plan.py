@@ -156,6 +156,12 @@ class Plan:
     score: ScorePlan
     reopened_priority: str
 
+    @property
+    def teams(self) -> frozenset[str]:
+        """Every team that it may give a ticket to."""
+        given = {override.team for override in self.overrides if override.team}
+        return frozenset(given | {level.team for level in self.levels.values()})
+
     def level(self, kind: str) -> Level:
         return self.levels[kind]
 

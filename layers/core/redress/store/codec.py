@@ -25,6 +25,9 @@ _ENCODER = msgspec.json.Encoder()
 _TICKET = msgspec.json.Decoder(Ticket)
 _EVENT = msgspec.json.Decoder(Event)
 
+Unreadable = msgspec.DecodeError
+"""A `doc` that is not what its decoder reads: no JSON, or a value of another shape."""
+
 
 def encode(value: Any) -> str:
     return _ENCODER.encode(value).decode()

@@ -25,6 +25,7 @@ STAFF = "STAFF"
 PLAN = "PLAN"
 CURRENT = "CURRENT"
 SUMMARY = "SUMMARY"
+RECONCILIATION = "RECONCILIATION"
 EVENT_PREFIX = "EVENT#"
 MAIL_PREFIX = "MAIL#"
 NEVER = "0000"
@@ -139,3 +140,8 @@ def evidence_sk(digest: str, part: int) -> str:
 def plan_sk(version: int) -> str:
     """`VERSION#00002`: one immutable version of the service plan."""
     return f"VERSION#{version:05d}"
+
+
+def run_sk(began_at: datetime) -> str:
+    """`RUN#2026-11-23T03:30:00.000+00:00`: the reports of reconciliations sort as they ran."""
+    return f"RUN#{began_at.isoformat(timespec='milliseconds')}"

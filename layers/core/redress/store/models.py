@@ -119,6 +119,7 @@ class TimerRow(Row):
     gen = NumberAttribute()
     seq = NumberAttribute()
     phase = UnicodeAttribute()
+    gen_version = NumberAttribute(null=True)
     next_wake_ms = NumberAttribute(null=True)
     armed = Armed(null=True)
     awake = UnicodeAttribute(null=True)
@@ -193,7 +194,7 @@ class FactRow(Row):
 
 
 class DocRow(Row):
-    """Anything that is only put and read whole: cards, ratings, plan versions."""
+    """Anything that is only put and read whole: cards, ratings, plan versions, reports."""
 
     class Meta:
         table_name = ""

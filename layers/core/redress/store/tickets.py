@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -54,6 +54,9 @@ class Timer:
     next_wake: datetime | None
     armed: Armed | None
     awake_since: datetime | None
+    gen_version: int = 1
+    """The ticket's version when this generation began, or an earlier one: its events since then
+    bound the length of the execution's history."""
 
     @property
     def asleep(self) -> bool:
@@ -213,6 +216,40 @@ class TicketStore:
             cursor=last[names[1]]["S"] if last and rows else None,
         )
 
+    def open_in_shard(
+        self, team: str, shard: int, cursor: str | None = None, limit: int = 100
+    ) -> Page:
+        """One page of one partition of the index of open tickets."""
+        return self._page(
+            self._models.head.open_index,
+            keys.open_pk(team, shard),
+            limit,
+            cursor,
+            ("open_pk", "open_sk"),
+        )
+
+    def side_by_side(self, numbers: list[str]) -> list[tuple[Ticket | None, Timer | None]]:
+        """Head and TIMER of each ticket in the order asked; None for one gone or unreadable.
+
+        Read at the price of half: either may be a moment old, and they may be of two moments. A
+        difference between them is to be seen again in `get` and `timer` before it is believed.
+        """
+        heads = self._batch(self._models.head, numbers, keys.TICKET)
+        timers = self._batch(self._models.timer, numbers, keys.TIMER)
+        return [
+            (
+                _readable(lambda row: codec.ticket_of(row.doc), heads.get(number)),
+                _readable(functools.partial(_timer_of, number), timers.get(number)),
+            )
+            for number in numbers
+        ]
+
+    @staticmethod
+    def _batch(model: Any, numbers: list[str], sort: str) -> dict[str, Any]:
+        wanted = [(keys.ticket_pk(number), sort) for number in dict.fromkeys(numbers)]
+        rows = outcome.run(lambda: list(model.batch_get(wanted)))
+        return {keys.number_of(row.pk): row for row in rows}
+
     # ---------------------------------------------------------------- writing
 
     def open(self, change: Change, key: str, fingerprint: str) -> None:
@@ -322,21 +359,32 @@ class TicketStore:
         earlier: the sleeping machine must look. When it moves later the machine may sleep on; it
         finds nothing due at the old time and sleeps again.
         """
-        before, after, model = change.before, change.after, self._models.timer
+        before, after = change.before, change.after
         assert before is not None
         old = tickets.next_wake(before, change.plan_before or change.plan)
         new = tickets.next_wake(after, change.plan)
         if old == new and before.phase is after.phase:
             return []
+        return self._follow_actions(after, (before.phase, old), new, now)
+
+    def _follow_actions(
+        self,
+        ticket: Ticket,
+        was: tuple[Phase, datetime | None],
+        wake: datetime | None,
+        now: datetime,
+    ) -> list[UpdateAction]:
+        """The ticket's phase and next wake into its TIMER, which `was` at another."""
+        model = self._models.timer
         actions: list[UpdateAction] = [
-            model.phase.set(after.phase.value),
+            model.phase.set(ticket.phase.value),
             model.next_wake_ms.remove()
-            if new is None
-            else model.next_wake_ms.set(codec.milliseconds(new)),
+            if wake is None
+            else model.next_wake_ms.set(codec.milliseconds(wake)),
         ]
-        earlier = new is not None and (old is None or new < old)
-        if before.phase is not after.phase or earlier:
-            actions += self._wake_actions(after.number, now)
+        earlier = wake is not None and (was[1] is None or wake < was[1])
+        if was[0] is not ticket.phase or earlier:
+            actions += self._wake_actions(ticket.number, now)
         return actions
 
     def _wake_actions(self, number: str, now: datetime) -> list[UpdateAction]:
@@ -387,29 +435,55 @@ class TicketStore:
             )
         except DoesNotExist as error:
             raise NotFound(f"there is no ticket {number}") from error
-        armed = row.armed
-        wake = row.next_wake_ms
-        return Timer(
-            number=number,
-            gen=int(row.gen),
-            seq=int(row.seq),
-            phase=Phase(row.phase),
-            next_wake=datetime.fromtimestamp(wake / 1000, UTC) if wake is not None else None,
-            armed=Armed(armed.token, int(armed.seq), Phase(armed.phase)) if armed else None,
-            awake_since=datetime.fromisoformat(row.awake_since) if row.awake_since else None,
-        )
+        return _timer_of(number, row)
 
-    def next_generation(self, number: str, gen: int, now: datetime) -> bool:
+    def correct_timer(
+        self, ticket: Ticket, timer: Timer, wake: datetime | None, now: datetime
+    ) -> bool:
+        """Write what the ticket's own clocks say into its TIMER, as a change would have done.
+
+        False, and nothing is written, when ticket or TIMER moved since they were read: a change
+        at the same instant wins, and its own write is looked at the next time.
+        """
+        head, model = self._models.head, self._models.timer
+        pk = keys.ticket_pk(ticket.number)
+        actions = self._follow_actions(ticket, (timer.phase, timer.next_wake), wake, now)
+        token = outcome.request_token()
+
+        def write() -> None:
+            with TransactWrite(token, connection=self._models.connection) as transaction:
+                transaction.condition_check(
+                    head, pk, keys.TICKET, condition=head.version == ticket.version
+                )
+                transaction.update(
+                    model(pk, keys.TIMER),
+                    actions=actions,
+                    condition=(model.gen == timer.gen) & (model.seq == timer.seq),
+                )
+
+        try:
+            outcome.run(write, ("version", "timer"))
+        except outcome.ConditionFailed:
+            return False
+        return True
+
+    def next_generation(
+        self, number: str, gen: int, now: datetime, version: int | None = None
+    ) -> bool:
         """Let generation `gen` be followed by the next; False when it already was, or is closed.
 
-        The write marks the ticket awake, and the stream starts the new execution.
+        The write marks the ticket awake, and the stream starts the new execution. `version` is the
+        ticket's, if the caller knows it; the earlier mark that stays otherwise errs on the side of
+        a history that is thought longer than it is.
         """
         model = self._models.timer
+        marks = [] if version is None else [model.gen_version.set(version)]
         try:
             outcome.run(
                 lambda: model(keys.ticket_pk(number), keys.TIMER).update(
                     actions=[
                         model.gen.set(model.gen + 1),
+                        *marks,
                         model.armed.remove(),
                         *self._wake_actions(number, now),
                     ],
@@ -540,3 +614,26 @@ class TicketStore:
 
 def _query(index: Any, *arguments: Any, **options: Any) -> list[Any]:
     return list(index.query(*arguments, **options))
+
+
+def _timer_of(number: str, row: Any) -> Timer:
+    armed = row.armed
+    wake = row.next_wake_ms
+    return Timer(
+        number=number,
+        gen=int(row.gen),
+        seq=int(row.seq),
+        phase=Phase(row.phase),
+        next_wake=datetime.fromtimestamp(wake / 1000, UTC) if wake is not None else None,
+        armed=Armed(armed.token, int(armed.seq), Phase(armed.phase)) if armed else None,
+        awake_since=datetime.fromisoformat(row.awake_since) if row.awake_since else None,
+        gen_version=int(row.gen_version or 1),
+    )
+
+
+def _readable[T](read: Callable[[Any], T], row: Any) -> T | None:
+    """What a row says; None when there is none, or when it cannot be read."""
+    try:
+        return read(row) if row is not None else None
+    except (codec.Unreadable, ValueError, TypeError):
+        return None

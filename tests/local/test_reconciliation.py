@@ -1,0 +1,205 @@
+"""A changed machine is deployed over sleeping tickets, twice; workflows die and nobody hears it.
+
+On the deployed stack, through its public doors. The plan is paced (an hour passes in a second).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from local import process, stack, story
+from local.doors import act_on_page, submit_by_json, wait_for
+from local.process import ROOT, Cloud
+from local.stack import Outputs
+from local.story import World
+from tests.local.test_life import asleep, complaint, opened, rungs, timer, world
+
+__all__ = ["world"]
+
+Definition = dict[str, Any]
+
+
+@pytest.fixture
+def cloud(deployed: Outputs) -> Cloud:
+    found = process.find(deployed.directory)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def deploy(
+    cloud: Cloud, tmp_path: Path
+) -> Iterator[Callable[[Callable[[Definition], None]], None]]:
+    """Deploys the product with a changed ticket machine; in the end with its own again."""
+    built = stack.build()
+    text = (built / "template.yaml").read_text()
+    own = ROOT / "statemachines"
+    assert text.count("../../../statemachines/") == 2
+
+    def deploy(change: Callable[[Definition], None]) -> None:
+        definition = json.loads((own / "ticket.asl.json").read_text())
+        change(definition)
+        (tmp_path / "ticket.asl.json").write_text(json.dumps(definition))
+        folder = tmp_path / "built"
+        shutil.copytree(built, folder, dirs_exist_ok=True)
+        changed = text.replace("../../../statemachines/ticket", f"{tmp_path}/ticket")
+        changed = changed.replace("../../../statemachines/", f"{own}/")
+        (folder / "template.yaml").write_text(changed)
+        stack.deploy(cloud, folder)
+
+    yield deploy
+    stack.deploy(cloud, built)
+    stack.reconcile(cloud)
+
+
+def commented(document: Definition) -> None:
+    document["Comment"] = "The same, said in other words."
+
+
+def with_a_state_more(document: Definition) -> None:
+    """Before it looks, the machine passes a new state, and the look is asked with a field more."""
+    for state in document["States"].values():
+        for catcher in state.get("Catch", ()):
+            if catcher["Next"] == "ActOnDueClocks":
+                catcher["Next"] = "NoteTheLook"
+    document["States"]["NoteTheLook"] = {
+        "Type": "Pass",
+        "Result": {"by": "a newer machine"},
+        "ResultPath": "$.noted",
+        "Next": "ActOnDueClocks",
+    }
+    look = document["States"]["ActOnDueClocks"]
+    look["Parameters"]["Payload"]["noted.$"] = "$.noted"
+
+
+def running(outputs: Outputs, number: str) -> list[str]:
+    """The executions of one ticket that run, by generation."""
+    machines: Any = boto3.client("stepfunctions", **outputs.client_arguments())  # type: ignore[call-overload]
+    found = machines.list_executions(
+        stateMachineArn=outputs.stack["TicketMachineArn"], statusFilter="RUNNING"
+    )["executions"]
+    return sorted(e["name"] for e in found if e["name"].startswith(number))
+
+
+def runs_alone(outputs: Outputs, number: str, gen: int) -> None:
+    wait_for(
+        lambda: running(outputs, number) == [f"{number}-{gen}"],
+        f"generation {gen} of {number} is the only one that runs",
+        15,
+    )
+
+
+def states(outputs: Outputs, number: str, gen: int) -> list[str]:
+    machines: Any = boto3.client("stepfunctions", **outputs.client_arguments())  # type: ignore[call-overload]
+    prefix = outputs.stack["TicketMachineArn"].replace(":stateMachine:", ":execution:")
+    history = machines.get_execution_history(
+        executionArn=f"{prefix}:{number}-{gen}", maxResults=1000, includeExecutionData=False
+    )
+    return [
+        event["stateEnteredEventDetails"]["name"]
+        for event in history["events"]
+        if "stateEnteredEventDetails" in event
+    ]
+
+
+def test_a_machine_changed_twice_in_the_middle_of_a_story_takes_its_sleepers_along(
+    world: World,
+    deployed: Outputs,
+    cloud: Cloud,
+    deploy: Callable[[Callable[[Definition], None]], None],
+) -> None:
+    stack.reconcile(cloud)  # what runs now has the definition of now
+    receipt = opened(world, "moved-along")
+    number = receipt.number
+    staff = world.manager  # the agents may all be busy
+    story.acknowledged(world, number)
+    asleep(deployed, number)
+
+    deploy(commented)
+    runs_alone(deployed, number, 1)
+    staff.change(number, "replies", text="We look into it.", wait_for_customer=True)
+    wait_for(
+        lambda: asleep(deployed, number)["phase"] == "resolution",
+        "it goes on under its old definition",
+        15,
+    )
+    runs_alone(deployed, number, 1)
+    report = stack.reconcile(cloud)
+    assert report["found"]["older_definition"] >= 1
+    runs_alone(deployed, number, 2)
+    assert asleep(deployed, number)["gen"] == 2
+    assert states(deployed, number, 1)[-1] == "YieldToNewerGeneration"
+    assert "NoteTheLook" not in states(deployed, number, 2)
+
+    deploy(with_a_state_more)
+    act_on_page(receipt, "write", {"words": "Here is the number: 8812."})
+    story.state_is(world, number, "open")
+    runs_alone(deployed, number, 2)
+    stack.reconcile(cloud)
+    runs_alone(deployed, number, 3)
+    assert asleep(deployed, number)["gen"] == 3
+    assert states(deployed, number, 3)[:2] == ["Acknowledge", "NoteTheLook"]
+    assert "older_definition" not in stack.reconcile(cloud)["found"], "moved once"
+
+    staff.change(number, "resolution", text="It was replaced.", **story.solved("complaint"))
+    story.confirm_and_rate(world, receipt, 5)
+    wait_for(lambda: not running(deployed, number), f"the workflow of {number} has ended", 20)
+    fired = rungs(world, number)
+    assert len(fired) == len(set(fired)), "no rung twice, whichever generation fired it"
+    assert timer(deployed, number)["phase"] == "closed"
+
+
+def test_a_workflow_whose_death_nobody_heard_of_goes_on_in_the_next_generation(
+    world: World, deployed: Outputs, cloud: Cloud
+) -> None:
+    events, machines = stack.client(cloud, "events"), stack.client(cloud, "stepfunctions")
+    resources = stack.client(cloud, "cloudformation")
+    rule = resources.describe_stack_resource(
+        StackName=stack.NAME, LogicalResourceId="ExecutionEndedRule"
+    )["StackResourceDetail"]["PhysicalResourceId"].rpartition("/")[2]
+    number = opened(world, "unheard").number
+    story.acknowledged(world, number)
+    asleep(deployed, number)
+    events.disable_rule(Name=rule)
+    try:
+        prefix = deployed.stack["TicketMachineArn"].replace(":stateMachine:", ":execution:")
+        machines.stop_execution(executionArn=f"{prefix}:{number}-1")
+        wait_for(lambda: not running(deployed, number), "the execution is gone", 10)
+        report = stack.reconcile(cloud)
+    finally:
+        events.enable_rule(Name=rule)
+
+    assert number in report["examples"]["followed"]
+    runs_alone(deployed, number, 2)
+    wait_for(lambda: ("reaction", 3) in rungs(world, number), "the ladder goes on", 30)
+    fired = rungs(world, number)
+    assert len(fired) == len(set(fired))
+
+
+def test_up_on_a_cloud_that_was_restarted_gives_every_ticket_its_workflow_again(
+    tmp_path: Path,
+) -> None:
+    """Tables outlive the emulator where they are kept; executions never do."""
+    kept = tmp_path / "kept"
+    cloud = process.start(tmp_path, process.free_port(), state=kept)
+    try:
+        outputs = stack.install(cloud)
+        number = submit_by_json(outputs.base_url, complaint("restarted")).number
+        asleep(outputs, number)
+    finally:
+        process.stop(cloud)
+    cloud = process.start(tmp_path, cloud.port, state=kept)
+    try:
+        again = stack.up(cloud.port, directory=tmp_path)
+        assert again.stack == outputs.stack
+        runs_alone(again, number, 2)
+        assert asleep(again, number)["gen"] == 2
+    finally:
+        process.stop(cloud)
