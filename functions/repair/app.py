@@ -1,4 +1,7 @@
-"""Keep workflows alive: follow what ended badly, sweep what is awake, reconcile all the rest."""
+"""Keep workflows alive: follow what ended badly, sweep what is awake, reconcile all the rest.
+
+And, because it runs every day anyway, remind operations of a service plan that is due for review.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ logger = Logger(service="repair")
 @logger.inject_lambda_context(clear_state=True)
 @observe.discreet(logger)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """An execution's status change, or a schedule's {"task": "sweep"} or {"task": "reconcile"}."""
+    """An execution's status change, or a schedule's {"task": sweep, reconcile or review_plan}."""
     if event.get("warm"):
         wiring.repair()
         return {"warm": True}
@@ -34,6 +37,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return done
     if event.get("task") == "reconcile":
         return _reconcile(context)
+    if event.get("task") == "review_plan":
+        review = wiring.plan_cases().ask_for_review(wiring.tell_operations)
+        logger.info("review", extra={"asked_for": review is not None})
+        return {"asked_for": review is not None}
     raise ValueError(f"not a task of this function: {sorted(event)}")
 
 

@@ -552,6 +552,36 @@ def test_a_reconciliation_of_an_idle_stack_counts_nothing(
     assert "CloudWatchMetrics" not in capsys.readouterr().out, "a metric costs its month"
 
 
+def test_a_plan_that_is_due_for_review_is_told_to_operations_once_that_day(
+    call: Call,
+    services: Services,
+    sample: Sample,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(wiring, "tell_operations", lambda *words: told.append(words))
+    assert call("repair", sample("repair-review-plan")) == {"asked_for": False}
+    clock.moment = clock.moment.replace(year=2027, month=5, day=23)
+    assert call("repair", sample("repair-review-plan")) == {"asked_for": True}
+    assert [subject for subject, _ in told] == ["Service plan 1: review it"]
+    assert "by 2027-05-23" in told[0][1]
+
+
+def test_operations_are_told_through_their_topic(
+    table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = aws("sns").create_topic(Name="operations")["TopicArn"]
+    queue = aws("sqs").create_queue(QueueName="inbox")["QueueUrl"]
+    where = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    aws("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=where["Attributes"]["QueueArn"])
+    monkeypatch.setenv("OPERATIONS_TOPIC_ARN", topic)
+    wiring.settings.cache_clear()
+    wiring.tell_operations("A subject", "A text")
+    [message] = aws("sqs").receive_message(QueueUrl=queue)["Messages"]
+    assert json.loads(message["Body"])["Subject"] == "A subject"
+
+
 def test_a_task_that_repair_does_not_know_is_an_error_not_a_silence(call: Call) -> None:
     with pytest.raises(Failed, match="ValueError"):
         call("repair", {"task": "swep"})

@@ -398,7 +398,9 @@ def test_a_changed_machine_is_deployed_over_sleepers_twice_in_the_middle_of_a_st
     fired = [rung[:2] for rung in settled.rungs(number)]
     assert fired == [
         ("reaction", "remind"),
+        ("update", "remind"),
         ("resolution", "remind"),
+        ("update", "breach"),
         ("resolution", "remind"),
     ]
     assert settled.running() == []

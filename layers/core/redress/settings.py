@@ -28,6 +28,7 @@ class Settings:
     mail_dead_letter_queue_url: str = ""
     assigner_function: str = ""
     dead_letter_queue_url: str = ""
+    operations_topic_arn: str = ""
     sender_address: str = ""
     operator_address: str = ""
 

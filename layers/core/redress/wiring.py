@@ -207,6 +207,12 @@ def plan_cases() -> PlanCases:
     return PlanCases(_staff(), _plans(), now)
 
 
+def tell_operations(subject: str, text: str) -> None:
+    """A word to whoever gets the alarms."""
+    topic = settings().require("operations_topic_arn").operations_topic_arn
+    client("sns").publish(TopicArn=topic, Subject=subject, Message=text)
+
+
 @cache
 def scoring_cases() -> ScoringCases:
     from redress.cases.scoring import ScoringCases

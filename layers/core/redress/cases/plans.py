@@ -109,6 +109,18 @@ class PlanCases:
             return None
         return Review(plan.version, plan.review_by, overdue)
 
+    def ask_for_review(self, tell: Callable[[str, str], None]) -> Review | None:
+        """Remind operations of a review that is due, by `tell(subject, text)`; see above."""
+        review = self.review_to_ask_for()
+        if review is not None:
+            tell(
+                f"Service plan {review.version}: review it",
+                f"Service plan {review.version} was to be reviewed by {review.review_by}. Look at "
+                "its promises, calendars (next year's public holidays!), ladders and weights, "
+                "rehearse what you would change, and publish a version with a new review_by.",
+            )
+        return review
+
     def publish(self, document: Any) -> Plan:
         """Publish the next version. An invalid plan is refused whole, with all its faults.
 
