@@ -92,6 +92,7 @@ class PlanCases:
 
     def current_document(self) -> dict[str, Any]:
         """The document of the plan under which new tickets begin."""
+        self._plans.refresh()
         return self._plans.current_document()
 
     def review_to_ask_for(self) -> Review | None:
@@ -127,6 +128,7 @@ class PlanCases:
         With an `effective_from` to come, new tickets begin under it from then on; without one, at
         once. No ticket is moved: each keeps the version it began under.
         """
+        self._plans.refresh()
         latest = self._plans.latest()
         faults: list[Fault] = []
         try:

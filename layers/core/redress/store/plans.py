@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -61,6 +62,11 @@ class Plans:
             raise LookupError(f"service plan {version} was never published")
         document: dict[str, Any] = msgspec.json.decode(stored)
         return document
+
+    def refresh(self) -> None:
+        """Read the last published plan again when it is next asked for, however fresh it is."""
+        if self._latest is not None:
+            self._latest = (-math.inf, *self._latest[1:])
 
     def latest(self) -> Plan:
         """The plan that was published last, whether it is effective yet or not.
