@@ -183,7 +183,7 @@ def test_every_kind_of_event_has_its_place() -> None:
 
 def test_a_history_without_its_opening_is_no_ticket() -> None:
     with pytest.raises(ValueError, match="at least"):
-        rehearsal.rehearse([], draft_of(), {}.__getitem__, draft_of(), START)
+        rehearsal.rehearse([], draft_of(), dict[int, Plan]().__getitem__, draft_of(), START)
 
 
 # ------------------------------------------------------------------------------- stories
@@ -404,7 +404,9 @@ def test_what_happened_after_the_end_is_not_looked_at() -> None:
     life = Life(Clock()).open().acknowledge()
     moment = life.clock.moment
     sleep(life, hours=10).reply()
-    found = rehearsal.rehearse(life.events, life.plan, {}.__getitem__, draft_of(), moment)
+    found = rehearsal.rehearse(
+        life.events, life.plan, dict[int, Plan]().__getitem__, draft_of(), moment
+    )
     assert [event.type for event in found.real.events] == [
         EventType.OPENED,
         EventType.ACKNOWLEDGED,

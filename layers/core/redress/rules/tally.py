@@ -18,7 +18,7 @@ from redress.rules.clocks import Action, Clock, ClockName, ClockState
 from redress.rules.rehearsal import Comparison, Outcome, Side, Verdict
 from redress.rules.ticket import EventType, Ticket
 
-EXAMPLES = 5
+EXAMPLES = 3
 ALL = "all"
 """Stands for every kind and every team in a report."""
 
