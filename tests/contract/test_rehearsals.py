@@ -75,7 +75,7 @@ def test_readers_of_open_tickets_see_open_ones_only(shop: Shop) -> None:
     shop.commit(lives[1].reclassify("inquiry"))
     wanted = sorted(life.ticket.number for life in lives[2:])
     assert sorted(shop.tickets.open_in_team("complaints")) == wanted
-    pages = everything(lambda s, cursor: shop.tickets.open_page("complaints", s, 1, cursor))
+    pages = everything(lambda s, cursor: shop.tickets.open_in_shard("complaints", s, cursor, 1))
     assert sorted(pages) == wanted
     assert sum(shop.tickets.count_open("complaints", shard) for shard in SHARDS) == 3
     assert sum(shop.tickets.count_open("service", shard) for shard in SHARDS) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -39,19 +39,6 @@ def test_a_ticket_whose_old_calendar_is_gone_can_be_closed(life: Life) -> None:
     life.resolve().confirm().answer_survey()
     assert life.ticket.closure == "confirmed"
     assert life.folded == life.ticket
-
-
-def test_a_correction_on_a_calendar_that_is_gone_keeps_the_due_time(life: Life) -> None:
-    """Friday evening to Monday noon: reckoned by the calendar it would be a miss."""
-    life.clock.moment = datetime.fromisoformat("2026-11-27T17:00:00+08:00")
-    life.open("inquiry").acknowledge().wait(hours=67).reply()
-    before = life.ticket.clocks[ClockName.FIRST_RESPONSE]
-    assert not before.missed
-    life.move_to(plan_2(without_office))
-    earlier = life.clock.moment - timedelta(hours=1)
-    after = life.correct("first_response", earlier).ticket.clocks[ClockName.FIRST_RESPONSE]
-    assert (after.stopped_at, after.due_at) == (earlier, before.due_at)
-    assert not after.missed
 
 
 def test_a_promise_that_goes_with_its_calendar_ends(life: Life) -> None:

@@ -252,8 +252,9 @@ def rehearsal_cases() -> RehearsalCases:
 @cache
 def rehearsal_jobs() -> RehearsalJobs:
     from redress.cases.rehearsals import RehearsalJobs
+    from redress.store.reports import ReportStore
 
-    return RehearsalJobs(_rehearsals(), _tickets(), _staff(), _plans(), now)
+    return RehearsalJobs(_rehearsals(), _tickets(), _staff(), _plans(), ReportStore(_models()), now)
 
 
 @cache

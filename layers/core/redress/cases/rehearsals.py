@@ -18,6 +18,7 @@ import msgspec
 
 from redress.cases.changing import change
 from redress.cases.plans import expanded
+from redress.cases.teams import known_teams
 from redress.rules import lifecycle, scoring, tally
 from redress.rules.errors import (
     Fault,
@@ -46,6 +47,7 @@ from redress.store.rehearsals import (
     Progress,
     RehearsalStore,
 )
+from redress.store.reports import ReportStore
 from redress.store.staff import Member, StaffStore
 from redress.store.tickets import Page, TicketStore
 
@@ -322,10 +324,11 @@ class RehearsalJobs:
         tickets: TicketStore,
         staff: StaffStore,
         plans: Plans,
+        reports: ReportStore,
         now: Callable[[], datetime],
     ) -> None:
         self._rehearsals, self._tickets, self._staff = rehearsals, tickets, staff
-        self._plans, self._now = plans, now
+        self._plans, self._reports, self._now = plans, reports, now
 
     def list_parts(self, job_id: str) -> Listed:
         """Into what a job is cut, each part on its own; also counts the tickets."""
@@ -336,19 +339,11 @@ class RehearsalJobs:
             ]
             tickets = sum(self._tickets.count_opened(*_slice_of(name)) for name in parts)
         else:
-            parts = [f"{team}#{shard}" for team in self._teams() for shard in range(SHARDS)]
+            teams = sorted(known_teams(self._plans, self._staff, self._reports))
+            parts = [f"{team}#{shard}" for team in teams for shard in range(SHARDS)]
             tickets = sum(self._tickets.count_open(*_team_of(name)) for name in parts)
         self._rehearsals.listed(job_id, len(parts), tickets, self._now())
         return Listed(job_id, MOVE if job.apply else REHEARSE, parts)
-
-    def _teams(self) -> list[str]:
-        """Every team that may have a ticket: those of all plans and of all who were ever staff."""
-        found = {member.team for member in self._staff.members()}
-        for version in range(1, self._plans.latest().version + 1):
-            plan = self._plans.get(version)
-            found |= {level.team for level in plan.levels.values()}
-            found |= {override.team for override in plan.overrides if override.team}
-        return sorted(found)
 
     def rehearse_part(self, job_id: str, name: str) -> Worked:
         """Go on with one part of a rehearsal or of a dry run, for as long as one may."""
@@ -419,7 +414,7 @@ class RehearsalJobs:
 
     def _open_pages(self, name: str) -> _Pages:
         team, shard = _team_of(name)
-        return lambda cursor: self._tickets.open_page(team, shard, PAGE, cursor)
+        return lambda cursor: self._tickets.open_in_shard(team, shard, cursor, PAGE)
 
     def _rehearse(self, job: Job, draft: Plan, number: str, counts: Tally) -> None:
         try:
@@ -428,7 +423,7 @@ class RehearsalJobs:
             found = rehearse(history, began, self._plans.get, draft, job.begun_at)
         except NotFound:
             return  # the index is a moment behind the table
-        except (LookupError, ValueError, msgspec.MsgspecError):
+        except (LookupError, ValueError, codec.Unreadable):
             # One history that nobody can read must not cost the report of all others.
             tally.add_unreadable(counts, number)
             return
@@ -443,7 +438,7 @@ class RehearsalJobs:
             try:
                 ticket = self._tickets.get(number)
                 decided = decide(ticket, self._plans.get(ticket.plan_version), moment)
-            except (NotFound, NotAllowedNow, LookupError, ValueError, msgspec.MsgspecError):
+            except (NotFound, NotAllowedNow, LookupError, ValueError, codec.Unreadable):
                 tally.add_unreadable(part.tally, number)
                 return
             if decided is None:
@@ -471,7 +466,7 @@ class RehearsalJobs:
                 after = change(self._tickets, self._plans, self._now, number, decide_and_keep)
             except VersionConflict as error:
                 raise Unavailable(f"{number} is being changed all the time") from error
-            except (NotFound, NotAllowedNow, LookupError, ValueError, msgspec.MsgspecError):
+            except (NotFound, NotAllowedNow, LookupError, ValueError, codec.Unreadable):
                 if not part.rounds:
                     tally.add_unreadable(part.tally, number)
                 return

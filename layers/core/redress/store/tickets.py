@@ -190,13 +190,8 @@ class TicketStore:
         )
         return found[:limit]
 
-    def open_page(self, team: str, shard: int, limit: int, cursor: str | None) -> Page:
-        """One shard of a team's tickets that are not closed, by what is due next."""
-        index, pk = self._models.head.open_index, keys.open_pk(team, shard)
-        return self._page(index, pk, limit, cursor, ("open_pk", "open_sk"))
-
     def count_open(self, team: str, shard: int) -> int:
-        """How many tickets `open_page` goes through."""
+        """How many tickets `open_in_shard` goes through."""
         index, pk = self._models.head.open_index, keys.open_pk(team, shard)
         found: int = outcome.run(lambda: index.count(pk))
         return found
