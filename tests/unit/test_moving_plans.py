@@ -124,6 +124,19 @@ def test_what_was_overdue_before_is_not_laid_to_the_move(life: Life) -> None:
     assert moved(life, plan_2(shorter))["overdue_at_once"] == 0
 
 
+@pytest.mark.parametrize("hours", [9.5, 14, 20])
+def test_what_fell_due_at_closing_time_does_not_move_into_the_night(
+    life: Life, hours: float
+) -> None:
+    """Eight office hours from nine in the morning are over at six, whenever one looks."""
+    life.open("inquiry").acknowledge().sleep_through(START + timedelta(hours=hours))
+    due = life.ticket.clocks[ClockName.FIRST_RESPONSE].due_at
+    assert due == START + timedelta(hours=9)
+    report = moved(life, plan_2(lambda document: None))
+    assert report["deadlines_changed"] == 0
+    assert life.ticket.clocks[ClockName.FIRST_RESPONSE].due_at == due
+
+
 def test_promises_that_come_and_go_with_a_move_are_counted(life: Life) -> None:
     def others(document: dict[str, Any]) -> None:
         promises = document["levels"]["complaint"]["promises"]
