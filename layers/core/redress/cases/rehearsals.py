@@ -329,6 +329,7 @@ class RehearsalJobs:
     ) -> None:
         self._rehearsals, self._tickets, self._staff = rehearsals, tickets, staff
         self._plans, self._reports, self._now = plans, reports, now
+        self._draft: tuple[str, Plan] | None = None
 
     def list_parts(self, job_id: str) -> Listed:
         """Into what a job is cut, each part on its own; also counts the tickets."""
@@ -350,7 +351,7 @@ class RehearsalJobs:
         job, _ = self._rehearsals.job(job_id)
         if job.kind is Kind.MOVE:
             return self._work(job, name, self._open_pages(name), self._count_move(job))
-        draft = parse(self._rehearsals.draft(job_id))
+        draft = self._draft_of(job_id)
         start, end, shard = _slice_of(name)
         return self._work(
             job,
@@ -358,6 +359,13 @@ class RehearsalJobs:
             lambda cursor: self._tickets.opened_page(start, end, shard, PAGE, cursor),
             lambda number, part: self._rehearse(job, draft, number, part.tally),
         )
+
+    def _draft_of(self, job_id: str) -> Plan:
+        """The draft, read once for all parts of a job that one process works on: it never changes,
+        and its calendars remember the days that they were asked for."""
+        if self._draft is None or self._draft[0] != job_id:
+            self._draft = (job_id, parse(self._rehearsals.draft(job_id)))
+        return self._draft[1]
 
     def move_part(self, job_id: str, name: str) -> Worked:
         """Go on with one part of a move that is applied."""
