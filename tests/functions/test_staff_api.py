@@ -373,6 +373,8 @@ WITH_BODY = (
     "plan-move",
     "rating",
     "plan-publish",
+    "plan-moves",
+    "rehearsal-begin",
 )
 
 
