@@ -7,6 +7,7 @@ twice: the second is answered with 409. A note that is repeated is there once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -25,7 +26,7 @@ from redress import observe, wiring
 from redress.cases.staff import PAGE_LIMIT
 from redress.edge.http import SECURITY, Refused, answer, header, json_body, problem
 from redress.edge.problems import plain, problem_for
-from redress.rules.errors import Forbidden, NotFound
+from redress.rules.errors import Fault, Forbidden, InvalidInput, NotFound
 from redress.rules.lifecycle import (
     CALLBACK_OUTCOMES,
     CORRECTABLE,
@@ -37,6 +38,7 @@ from redress.rules.numbers import normalised
 from redress.rules.plan import GRADATIONS, HOLDS, KINDS
 from redress.rules.routing import Presence
 from redress.rules.ticket import Role, Ticket
+from redress.store.rehearsals import Job
 from redress.store.scores import Summary
 from redress.store.staff import Member
 
@@ -44,6 +46,8 @@ logger = Logger(service="staff")
 app = APIGatewayRestResolver(debug=False)
 
 Answer = dict[str, Any]
+
+MONTH = len("2026-11")
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +282,71 @@ def _read_scorecard(request: Request) -> Answer:
     return answer(200, presenting.scorecard(card))
 
 
+# -------------------------------------------------------------------- rehearsals and moves
+
+
+def _rehearse(request: Request) -> Answer:
+    body = request.body()
+    document = body.given("plan")
+    period, first, last = (body.optional(name, MONTH) for name in ("period", "from", "to"))
+    body.done()
+    key = header(request.event, "idempotency-key")
+    job = wiring.rehearsal_cases().rehearse(request.member, document, period, first, last, key)
+    return _begun(job, "rehearsals")
+
+
+def _move_all(request: Request) -> Answer:
+    version = request.path["version"]
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", version, re.ASCII):
+        raise NotFound("there is no such version of the plan")
+    body = request.body()
+    apply, dry_run = body.flag("apply"), body.optional("dry_run", NAME_LIMIT)
+    reason = body.optional("reason", REASON_LIMIT)
+    body.done()
+    key = header(request.event, "idempotency-key")
+    job = wiring.rehearsal_cases().move(request.member, int(version), apply, dry_run, reason, key)
+    return _begun(job, "../../rehearsals")
+
+
+def _begun(job: Job, beside: str) -> Answer:
+    """202, and where to look: `beside` is seen from the request's own address (RFC 9110, 10.2.2),
+    because a function does not know under which stage or domain it is called."""
+    begun = {"id": job.id, "kind": job.kind.value}
+    return answer(202, begun, {"Location": f"{beside}/{job.id}"})
+
+
+def _read_rehearsal(request: Request) -> Answer:
+    job_id = request.path["id"]
+    if not re.fullmatch(r"[0-9a-f]{16}", job_id, re.ASCII):
+        raise NotFound("there is no such rehearsal")
+    table = _wants_table(request)
+    found = wiring.rehearsal_cases().read(request.member, job_id)
+    if not table:
+        return answer(200, presenting.rehearsal(found))
+    if found.tally is None:
+        detail = f"there is no table yet: this is {found.progress.state}"
+        raise Refused(plain(409, "not-done", "Not done yet", detail))
+    return {
+        "statusCode": 200,
+        "headers": {
+            "Content-Type": "text/csv; charset=utf-8",
+            "Content-Disposition": f'attachment; filename="rehearsal-{found.job.id}.csv"',
+            **SECURITY,
+        },
+        "body": presenting.rehearsal_table(found),
+    }
+
+
+def _wants_table(request: Request) -> bool:
+    """`?format=csv`, or `Accept: text/csv`; the address wins, since a browser sends its own."""
+    wanted = request.query.get("format")
+    if wanted is None:
+        return "text/csv" in header(request.event, "accept").lower()
+    if wanted not in ("csv", "json"):
+        raise InvalidInput([Fault("/format", "unknown_value", "one of csv, json")])
+    return wanted == "csv"
+
+
 # -------------------------------------------------------------------- plans and the document
 
 
@@ -338,6 +407,9 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/staff/scorecards/{period}/{agent}"): Route(_STAFF, _read_scorecard),
     ("GET", "/staff/plan"): Route(_STAFF, _read_plan),
     ("POST", "/staff/plans"): Route(_MANAGERS, _publish_plan),
+    ("POST", "/staff/plans/{version}/moves"): Route(_MANAGERS, _move_all),
+    ("POST", "/staff/rehearsals"): Route(_MANAGERS, _rehearse),
+    ("GET", "/staff/rehearsals/{id}"): Route(_MANAGERS, _read_rehearsal),
     ("GET", "/staff/plan/schema"): Route(_STAFF, _read_schema),
     ("GET", "/staff/openapi.json"): Route(_STAFF, _read_openapi),
 }

@@ -126,6 +126,10 @@ class Body:
             self._fault(name, "required", "a text or null is expected here")
         return value
 
+    def given(self, name: str) -> Any:
+        """A part of the body that its use case looks at; None when it was left out."""
+        return self._take(name)
+
     def done(self) -> None:
         """Raises InvalidInput with everything that is wrong, unknown fields included."""
         unknown = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -10,8 +12,10 @@ from bodies import to_cursor
 
 from redress import explaining
 from redress.cases.intake import promise_of
+from redress.cases.rehearsals import Standing
 from redress.cases.scoring import Run
 from redress.cases.staff import Board, ClockStories, TicketFile, WorkItem, WorkPage
+from redress.rules import tally
 from redress.rules.calendars import Interval
 from redress.rules.clocks import Clock, ClockName
 from redress.rules.explain import ComingRung, Entry, FiredRung, Hours, Story
@@ -19,6 +23,7 @@ from redress.rules.plan import DAYS
 from redress.rules.routing import Duty
 from redress.rules.scoring import Rating
 from redress.rules.ticket import Event, Resolution, Ticket, next_due
+from redress.store.rehearsals import Kind
 from redress.store.scores import Card, Summary
 from redress.store.tickets import MailRecord
 
@@ -321,3 +326,37 @@ def scorecards(period: str, cards: list[Card], last_run: Summary | None) -> dict
 
 def _summary(found: Summary) -> dict[str, Any]:
     return {**asdict(found), "finished_at": _iso(found.finished_at)}
+
+
+def rehearsal(found: Standing) -> dict[str, Any]:
+    """`Rehearsal`: what was asked, how far it is, and once it is done what it found."""
+    job, progress = found.job, found.progress
+    return {
+        "id": job.id,
+        "kind": job.kind.value,
+        "state": progress.state.value,
+        "begun_at": _iso(job.begun_at),
+        "begun_by": job.by,
+        "updated_at": _iso(progress.updated_at),
+        "plan_version": job.plan_version,
+        "period": {"from": job.period[0], "to": job.period[1]} if job.period else None,
+        "apply": job.apply,
+        "dry_run": job.dry_run,
+        "reason": job.reason,
+        "progress": {"done": progress.done, "listed": progress.listed},
+        "fault": progress.fault,
+        "report": _report(found) if found.tally is not None else None,
+    }
+
+
+def _report(found: Standing) -> dict[str, Any]:
+    assert found.tally is not None
+    layout = tally.report if found.job.kind is Kind.REHEARSAL else tally.move_report
+    return layout(found.tally)
+
+
+def rehearsal_table(found: Standing) -> str:
+    """The report as CSV (RFC 4180), a line for each number; its first line names the columns."""
+    written = io.StringIO()
+    csv.writer(written).writerows(tally.rows(_report(found)))
+    return written.getvalue()

@@ -43,6 +43,7 @@ ENVIRONMENT = {
     "BASE_ADDRESS_PARAMETER": "/redress/base-address",
     "LINK_KEY_SECRET": "redress-link-key",
     "SCORES_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:redress-scores",
+    "REHEARSAL_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:redress-rehearsal",
     "SENDER_ADDRESS": "service@example.com",
 }
 

@@ -36,13 +36,19 @@ def test_every_door_of_the_api_has_a_sample_and_every_request_a_door() -> None:
     assert sampled == {(folder_of(function), *route) for route, function in routes().items()}
 
 
-def test_every_task_of_the_scores_machine_has_a_sample_with_all_that_its_state_sends() -> None:
+@pytest.mark.parametrize(
+    ("file", "called"),
+    [("scores.asl.json", {"scoring"}), ("rehearsal.asl.json", {"rehearsal", "mover"})],
+)
+def test_every_task_of_a_machine_has_a_sample_with_all_that_its_state_sends(
+    file: str, called: set[str]
+) -> None:
     sent = [
         state["Parameters"]["Payload"]
-        for _, state in states_of(machine("scores.asl.json"))
+        for _, state in states_of(machine(file))
         if calls_function(state)
     ]
-    sampled = {e["task"]: set(e) for name, e in SAMPLES.items() if function_of(name) == "scoring"}
+    sampled = {e["task"]: set(e) for name, e in SAMPLES.items() if function_of(name) in called}
     assert sampled == {
         payload["task"]: {field.removesuffix(".$") for field in payload} for payload in sent
     }

@@ -134,6 +134,50 @@ def test_a_mail_goes_out_under_one_sender() -> None:
     assert statement.condition == {"StringEquals": {"ses:FromAddress": {"Ref": "SenderAddress"}}}
 
 
+def written_items(logical_id: str) -> dict[str, list[str]]:
+    """Which items a function's own role lets each writing action reach, by their leading keys."""
+    role = refers_to(functions()[logical_id]["Role"])
+    found: dict[str, list[str]] = {}
+    for statement in statements():
+        if statement.role == role:
+            limits = statement.condition.get("ForAllValues:StringLike", {})
+            for action in statement.actions:
+                if action in ("dynamodb:PutItem", "dynamodb:UpdateItem"):
+                    found[action] = limits.get("dynamodb:LeadingKeys", ["*"])
+    return found
+
+
+def test_a_rehearsal_can_write_nothing_but_itself() -> None:
+    """That it has no side effect is not only its code's word."""
+    own = [keys.rehearsal_pk("*")]
+    assert written_items("RehearsalFunction") == {
+        "dynamodb:PutItem": own,
+        "dynamodb:UpdateItem": own,
+    }
+    reached = {action.split(":")[0] for action in allowed("RehearsalFunction")}
+    assert reached == {"dynamodb", "sqs"}
+    assert allowed("RehearsalFunction") & {"sqs:SendMessage"}, "the failure destination"
+
+
+def test_a_move_writes_tickets_their_facts_and_itself() -> None:
+    own = [keys.ticket_pk("*"), "FACTS#*", keys.rehearsal_pk("*")]
+    assert written_items("MoverFunction") == {
+        "dynamodb:PutItem": own,
+        "dynamodb:UpdateItem": own,
+    }
+    assert keys.facts_pk("a", "2026-11").startswith("FACTS#")
+    assert {a.split(":")[0] for a in allowed("MoverFunction")} == {"dynamodb", "sqs"}
+
+
+def test_readers_of_months_and_open_tickets_reach_no_other_index() -> None:
+    for name in ("RehearsalFunction", "MoverFunction"):
+        role = refers_to(functions()[name]["Role"])
+        read = [s for s in statements() if s.role == role and "dynamodb:Query" in s.actions]
+        assert [text for s in read for text in strings(list(s.resources)) if "index" in text] == [
+            f"${{Table.Arn}}/index/{keys.OPEN_INDEX}"
+        ]
+
+
 def test_the_machine_may_write_what_arming_a_wait_writes_and_nothing_else() -> None:
     """IAM holds it to the attributes that its expressions name, so the two must agree."""
     [statement] = [

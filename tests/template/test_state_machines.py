@@ -37,8 +37,12 @@ VERBS = {
     "Finish",
     "Give",
     "List",
+    "Move",
+    "Record",
+    "Rehearse",
     "Report",
     "Score",
+    "Work",
     "Yield",
 }
 QUESTIONS = ("Is", "Which", "Has", "Are", "Does", "Must")
@@ -89,7 +93,7 @@ def errors_retried(state: State) -> set[str]:
 
 
 def test_there_is_something_to_look_at() -> None:
-    assert {"ticket.asl.json", "scores.asl.json"} <= set(MACHINES)
+    assert {"ticket.asl.json", "scores.asl.json", "rehearsal.asl.json"} <= set(MACHINES)
     assert len(WAITS) == len(Phase) - 1
     assert LAMBDAS
 

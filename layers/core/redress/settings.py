@@ -24,6 +24,7 @@ class Settings:
     link_key_secret: str = ""
     ticket_machine_arn: str = ""
     scores_machine_arn: str = ""
+    rehearsal_machine_arn: str = ""
     mail_queue_url: str = ""
     mail_dead_letter_queue_url: str = ""
     assigner_function: str = ""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from redress.cases.mailing import MailingCase
     from redress.cases.plans import PlanCases
     from redress.cases.reconciling import ReconcileCase
+    from redress.cases.rehearsals import RehearsalCases, RehearsalJobs
     from redress.cases.relay import RelayCase
     from redress.cases.repair import RepairCase
     from redress.cases.scoring import ScoringCases
@@ -226,6 +227,34 @@ def scoring_cases() -> ScoringCases:
         settings().scores_machine_arn,
         now,
     )
+
+
+@cache
+def _rehearsals() -> Any:
+    from redress.store.rehearsals import RehearsalStore
+
+    return RehearsalStore(_models())
+
+
+@cache
+def rehearsal_cases() -> RehearsalCases:
+    from redress.cases.rehearsals import RehearsalCases
+
+    return RehearsalCases(
+        _rehearsals(),
+        _plans(),
+        lambda: client("stepfunctions"),
+        settings().rehearsal_machine_arn,
+        now,
+    )
+
+
+@cache
+def rehearsal_jobs() -> RehearsalJobs:
+    from redress.cases.rehearsals import RehearsalJobs
+    from redress.store.reports import ReportStore
+
+    return RehearsalJobs(_rehearsals(), _tickets(), _staff(), _plans(), ReportStore(_models()), now)
 
 
 @cache

@@ -17,6 +17,7 @@ from enum import StrEnum
 from redress.cases.executions import MISSING, Executions
 from redress.cases.relay import RelayCase, execution_name, ticket_of_execution
 from redress.cases.repair import PATIENCE
+from redress.cases.teams import known_teams
 from redress.rules import ticket as tickets
 from redress.rules.errors import NotFound, RedressError
 from redress.rules.plan import Plan
@@ -253,19 +254,10 @@ class ReconcileCase:
             began_at=began,
             definition=definition,
             definition_since=last.definition_since if last is not None and seen else began,
-            teams=self._teams() | set(last.teams if last is not None else ()),
+            teams=known_teams(self._plans, self._staff, self._reports),
             executions=self._executions.running(),
             time_left=time_left,
         )
-
-    def _teams(self) -> set[str]:
-        """Of every plan that was ever published, and of everybody who ever was on the staff.
-
-        A team of neither may still have tickets (its last member moved): reports remember it.
-        """
-        versions = range(1, self._plans.latest().version + 1)
-        teams = {team for version in versions for team in self._plans.get(version).teams}
-        return teams | {member.team for member in self._staff.members()}
 
     # ---------------------------------------------------------------- open tickets
 

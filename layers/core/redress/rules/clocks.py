@@ -291,9 +291,17 @@ def replan(
         consumed_s=consumed,
         spans=ran,
         anchor_at=at,
-        due_at=calendar.add(at, target_s - consumed),
+        due_at=_due(at, target_s - consumed, calendar),
         fired=fired,
     )
+
+
+def _due(at: datetime, left_s: float, calendar: Calendar) -> datetime:
+    """When the rest of a target is used up; one that is used up was so at closing time at last,
+    not in the night in which one looks."""
+    if left_s > 0:
+        return calendar.add(at, left_s)
+    return calendar.add(calendar.add(at, left_s - 1), 1)
 
 
 def rung_times(clock: Clock, ladder: Ladder) -> list[datetime]:

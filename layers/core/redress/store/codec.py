@@ -16,7 +16,7 @@ import msgspec
 
 from redress.rules import ticket as tickets
 from redress.rules.lifecycle import Change
-from redress.rules.ticket import Event, Phase, Ticket
+from redress.rules.ticket import Event, EventType, Phase, Ticket
 from redress.store import keys
 
 Item = dict[str, Any]
@@ -88,12 +88,17 @@ def head_item(ticket: Ticket) -> Item:
 
 
 def event_item(number: str, event: Event) -> Item:
-    return {
+    """An event. The first one keeps its ticket's place in the months for ever (open index)."""
+    item: Item = {
         "pk": keys.ticket_pk(number),
         "sk": keys.event_sk(event.number),
         "type": event.type.value,
         "doc": encode(event),
     }
+    if event.type is EventType.OPENED:
+        item["open_pk"] = keys.opened_pk(event.at, keys.shard(number))
+        item["open_sk"] = keys.opened_sk(event.at, number)
+    return item
 
 
 def timer_item(change: Change) -> Item:

@@ -7,7 +7,7 @@ writes are sharded by the ticket's number, so no intake waits for another.
 from __future__ import annotations
 
 import zlib
-from datetime import datetime
+from datetime import UTC, datetime
 
 SHARDS = 4
 """Partitions of each index that intake writes: 4 x 1,000 writes a second."""
@@ -26,6 +26,10 @@ PLAN = "PLAN"
 CURRENT = "CURRENT"
 SUMMARY = "SUMMARY"
 RECONCILIATION = "RECONCILIATION"
+JOB = "JOB"
+DRAFT = "DRAFT"
+REPORT = "REPORT"
+PART_PREFIX = "PART#"
 EVENT_PREFIX = "EVENT#"
 MAIL_PREFIX = "MAIL#"
 NEVER = "0000"
@@ -78,6 +82,17 @@ def queue_pk(team: str, shard_number: int) -> str:
 def open_pk(team: str, shard_number: int) -> str:
     """`OPEN#complaints#3`: tickets of a team that are not closed, in the open index."""
     return f"OPEN#{team}#{shard_number}"
+
+
+def opened_pk(created: datetime, shard_number: int) -> str:
+    """`OPENED#2026-11#3`: all tickets opened in a month of UTC, in the open index, for ever."""
+    return f"OPENED#{created.astimezone(UTC):%Y-%m}#{shard_number}"
+
+
+def opened_sk(created: datetime, number: str = "") -> str:
+    """`2026-11-23T01:00:00.000+00:00#R-...`: as they came; without a number it bounds a range."""
+    moment = created.astimezone(UTC).isoformat(timespec="milliseconds")
+    return f"{moment}#{number}" if number else moment
 
 
 def due_sk(due: datetime | None, number: str) -> str:
@@ -145,3 +160,13 @@ def plan_sk(version: int) -> str:
 def run_sk(began_at: datetime) -> str:
     """`RUN#2026-11-23T03:30:00.000+00:00`: the reports of reconciliations sort as they ran."""
     return f"RUN#{began_at.isoformat(timespec='milliseconds')}"
+
+
+def rehearsal_pk(job: str) -> str:
+    """`REHEARSAL#5f0e3a528f3c4c43`: one rehearsal of a plan, or one move of open tickets to one."""
+    return f"REHEARSAL#{job}"
+
+
+def part_sk(part: str) -> str:
+    """`PART#2026-11-01T00:00:00+00:00/2026-11-08T12:00:00+00:00#3`: how far one part of it is."""
+    return f"{PART_PREFIX}{part}"

@@ -32,7 +32,7 @@ class OwnerIndex(GlobalSecondaryIndex[Any]):
 
 
 class OpenIndex(GlobalSecondaryIndex[Any]):
-    """Tickets of a team that are not closed, by what is due next."""
+    """Tickets of a team that are not closed, by what is due next; and all tickets of a month."""
 
     class Meta:
         index_name = keys.OPEN_INDEX
@@ -101,13 +101,16 @@ class HeadRow(Row):
 
 
 class EventRow(Row):
-    """TICKET#{number} / EVENT#{number}."""
+    """TICKET#{number} / EVENT#{number}. The first event lists its ticket in its month."""
 
     class Meta:
         table_name = ""
 
     type = UnicodeAttribute()
     doc = UnicodeAttribute()
+    open_pk = UnicodeAttribute(null=True)
+    open_sk = UnicodeAttribute(null=True)
+    open_index = OpenIndex()
 
 
 class TimerRow(Row):
@@ -194,13 +197,28 @@ class FactRow(Row):
 
 
 class DocRow(Row):
-    """Anything that is only put and read whole: cards, ratings, plan versions, reports."""
+    """Anything that is only put and read whole: cards, ratings, plan versions, reports, tallies."""
 
     class Meta:
         table_name = ""
 
     doc = UnicodeAttribute()
     revision = NumberAttribute(null=True)
+
+
+class JobRow(Row):
+    """REHEARSAL#{job} / JOB: what it is about (`doc`), and how far it is."""
+
+    class Meta:
+        table_name = ""
+
+    doc = UnicodeAttribute()
+    state = UnicodeAttribute()
+    parts = NumberAttribute(null=True)
+    listed = NumberAttribute(null=True)
+    done = NumberAttribute(null=True)
+    updated = UnicodeAttribute()
+    fault = UnicodeAttribute(null=True)
 
 
 class Schema(Row):
@@ -241,4 +259,5 @@ class Models:
         self.duty = bound(DutyRow)
         self.fact = bound(FactRow)
         self.doc = bound(DocRow)
+        self.job = bound(JobRow)
         self.connection = shared.connection

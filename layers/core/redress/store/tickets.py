@@ -20,7 +20,13 @@ from pynamodb.expressions.update import Action as UpdateAction
 from pynamodb.transactions import TransactWrite
 
 from redress.rules import ticket as tickets
-from redress.rules.errors import AgentNotFree, KeyReused, NotFound, RedressError
+from redress.rules.errors import (
+    AgentNotFree,
+    KeyReused,
+    NotFound,
+    RedressError,
+    Unavailable,
+)
 from redress.rules.lifecycle import Change
 from redress.rules.routing import burden
 from redress.rules.scoring import facts_of
@@ -184,6 +190,61 @@ class TicketStore:
         )
         return found[:limit]
 
+    def count_open(self, team: str, shard: int) -> int:
+        """How many tickets `open_in_shard` goes through."""
+        index, pk = self._models.head.open_index, keys.open_pk(team, shard)
+        found: int = outcome.run(lambda: index.count(pk))
+        return found
+
+    def opened_page(
+        self, start: datetime, end: datetime, shard: int, limit: int, cursor: str | None
+    ) -> Page:
+        """One shard of all tickets opened from `start` until before `end`, open or not, in order.
+
+        Both lie in one month of UTC, the first instant after it included as `end`.
+        """
+        model, pk = self._models.event, keys.opened_pk(start, shard)
+        return self._page(
+            model.open_index,
+            pk,
+            limit,
+            cursor,
+            ("open_pk", "open_sk"),
+            among=_opened_between(model, start, end),
+            sk=keys.event_sk(1),
+        )
+
+    def count_opened(self, start: datetime, end: datetime, shard: int) -> int:
+        """How many tickets `opened_page` goes through."""
+        model, pk = self._models.event, keys.opened_pk(start, shard)
+        among = _opened_between(model, start, end)
+        found: int = outcome.run(lambda: model.open_index.count(pk, among))
+        return found
+
+    def file(self, number: str) -> tuple[Ticket, list[Event]]:
+        """The head and its whole history, read together; raises NotFound.
+
+        A read that ran into a change is read again until head and history are of one moment.
+        """
+        model = self._models.doc
+        pk, among = keys.ticket_pk(number), model.sk.between(keys.EVENT_PREFIX, keys.TICKET)
+        for consistent in (False, True, True, True):
+            rows = outcome.run(
+                functools.partial(_query, model, pk, among, consistent_read=consistent)
+            )
+            docs = {row.sk: row.doc for row in rows}
+            if keys.TICKET not in docs:
+                continue
+            ticket = codec.ticket_of(docs[keys.TICKET])
+            events = [
+                codec.event_of(doc) for sk, doc in docs.items() if sk.startswith(keys.EVENT_PREFIX)
+            ]
+            if events and events[-1].number == ticket.version:
+                return ticket, events
+        if keys.TICKET in docs:
+            raise Unavailable(f"{number} is being changed all the time")
+        raise NotFound(f"there is no ticket {number}")
+
     def _merged(self, parts: Iterable[tuple[Any, str, str]], limit: int = 100) -> list[str]:
         """The first entries of several partitions of an index, merged by their sort keys."""
         entries: list[tuple[str, str]] = []
@@ -193,8 +254,17 @@ class TicketStore:
         return [keys.number_of(pk) for _, pk in sorted(entries)]
 
     def _page(
-        self, index: Any, pk: str, limit: int, cursor: str | None, names: tuple[str, str]
+        self,
+        index: Any,
+        pk: str,
+        limit: int,
+        cursor: str | None,
+        names: tuple[str, str],
+        *,
+        among: Any = None,
+        sk: str = keys.TICKET,
     ) -> Page:
+        """`among` narrows the range; `sk` is that of the items which the index lists."""
         start = None
         if cursor:
             number = cursor.rpartition("#")[2]
@@ -202,11 +272,11 @@ class TicketStore:
                 names[0]: {"S": pk},
                 names[1]: {"S": cursor},
                 "pk": {"S": keys.ticket_pk(number)},
-                "sk": {"S": keys.TICKET},
+                "sk": {"S": sk},
             }
 
         def read() -> tuple[list[Any], Any]:
-            result = index.query(pk, limit=limit, page_size=limit, last_evaluated_key=start)
+            result = index.query(pk, among, limit=limit, page_size=limit, last_evaluated_key=start)
             rows = list(itertools.islice(result, limit))
             return rows, result.last_evaluated_key
 
@@ -610,6 +680,11 @@ class TicketStore:
             )
             for row in rows
         ]
+
+
+def _opened_between(model: Any, start: datetime, end: datetime) -> Any:
+    """An entry of the index is its instant and a number, and so is never `end` itself."""
+    return model.open_sk.between(keys.opened_sk(start), keys.opened_sk(end))
 
 
 def _query(index: Any, *arguments: Any, **options: Any) -> list[Any]:

@@ -1,0 +1,293 @@
+"""Tickets by the month of their opening, whole files, how far a rehearsal is: on both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from redress.rules.errors import NotFound
+from redress.rules.numbers import new_number
+from redress.rules.tally import Tally
+from redress.store import codec, keys
+from redress.store.rehearsals import (
+    Job,
+    JobState,
+    Kind,
+    Part,
+    PartRaced,
+    RehearsalStore,
+)
+from redress.store.tickets import Page, TicketStore
+from tests.builders import BY_PHONE, MEI, START, Life
+from tests.contract.conftest import Faults, Shop, opening
+
+DAY = timedelta(days=1)
+SHARDS = range(keys.SHARDS)
+
+
+def everything(page: Callable[[int, str | None], Page]) -> list[str]:
+    """The numbers of all pages of all shards."""
+    found: list[str] = []
+    for shard in SHARDS:
+        cursor: str | None = None
+        while True:
+            here = page(shard, cursor)
+            found += here.numbers
+            cursor = here.cursor
+            if cursor is None:
+                break
+    return found
+
+
+def opened(tickets: TicketStore, start: datetime, end: datetime, limit: int = 2) -> list[str]:
+    return everything(lambda shard, cursor: tickets.opened_page(start, end, shard, limit, cursor))
+
+
+# ------------------------------------------------------------------------- listing tickets
+
+
+def test_a_ticket_stays_in_the_month_of_its_opening_whatever_becomes_of_it(shop: Shop) -> None:
+    shop.member(MEI.id)
+    life = shop.open(contact=BY_PHONE)
+    number = life.ticket.number
+    month = (START, START + DAY)
+    assert opened(shop.tickets, *month) == [number]
+    shop.commit(life.assign(MEI.id))
+    shop.commit(life.resolve())
+    shop.commit(life.call("confirmed"))
+    assert opened(shop.tickets, *month) == [number]
+    assert shop.tickets.open_in_team("complaints") == [number]
+    shop.commit(life.answer_survey())
+    assert opened(shop.tickets, *month) == [number]
+    assert shop.tickets.open_in_team("complaints") == []
+    first = shop.item(keys.ticket_pk(number), keys.event_sk(1))
+    assert first["open_pk"]["S"] == f"OPENED#2026-11#{keys.shard(number)}"
+    assert first["open_sk"]["S"] == f"2026-11-23T01:00:00.000+00:00#{number}"
+
+
+def test_readers_of_open_tickets_see_open_ones_only(shop: Shop) -> None:
+    """The same index lists all tickets by month: in partitions of their own."""
+    lives = [shop.open() for _ in range(5)]
+    shop.commit(lives[0].withdraw())
+    shop.commit(lives[1].reclassify("inquiry"))
+    wanted = sorted(life.ticket.number for life in lives[2:])
+    assert sorted(shop.tickets.open_in_team("complaints")) == wanted
+    pages = everything(lambda s, cursor: shop.tickets.open_in_shard("complaints", s, cursor, 1))
+    assert sorted(pages) == wanted
+    assert sum(shop.tickets.count_open("complaints", shard) for shard in SHARDS) == 3
+    assert sum(shop.tickets.count_open("service", shard) for shard in SHARDS) == 1
+    assert len(opened(shop.tickets, START, START + DAY)) == 5
+
+
+def test_both_ways_in_list_a_ticket_in_its_month(shop: Shop) -> None:
+    change = opening(START)
+    shop.lean.open(change, "a key", "a print")
+    assert opened(shop.tickets, START, START + DAY) == [change.after.number]
+
+
+def test_a_stretch_of_a_month_holds_its_beginning_and_not_its_end(shop: Shop) -> None:
+    numbers = []
+    for _ in range(4):
+        numbers.append(shop.open().ticket.number)
+        shop.clock.advance(hours=1)
+    hour = timedelta(hours=1)
+    assert opened(shop.tickets, START + hour, START + 3 * hour) == sorted(
+        numbers[1:3], key=lambda number: (keys.shard(number), numbers.index(number))
+    )
+    counts = [shop.tickets.count_opened(START + hour, START + 3 * hour, s) for s in SHARDS]
+    assert sum(counts) == 2
+
+
+def test_a_month_is_one_of_utc_and_ends_with_the_first_instant_of_the_next(shop: Shop) -> None:
+    shop.clock.moment = datetime(2026, 11, 30, 23, 59, 59, 999_000, tzinfo=UTC)
+    last = shop.open().ticket.number
+    shop.clock.moment = datetime(2026, 12, 1, tzinfo=UTC)
+    first = shop.open().ticket.number
+    november = (datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
+    assert opened(shop.tickets, *november) == [last]
+    december = (november[1], datetime(2027, 1, 1, tzinfo=UTC))
+    assert opened(shop.tickets, *december) == [first]
+
+
+# ------------------------------------------------------------------------- a ticket's file
+
+
+def test_head_and_history_are_read_together(shop: Shop) -> None:
+    shop.member(MEI.id)
+    life = shop.open()
+    shop.tickets.claim_mail(life.ticket.number, "000001.acknowledgement", START, DAY)
+    shop.commit(life.assign(MEI.id))
+    shop.commit(life.wait(hours=13).wake())
+    assert shop.tickets.file(life.ticket.number) == (life.ticket, life.events)
+
+
+def test_a_file_that_is_not_there_is_not_found(shop: Shop) -> None:
+    with pytest.raises(NotFound):
+        shop.tickets.file(new_number())
+
+
+def test_a_read_that_ran_into_a_change_is_read_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life = shop.open()
+    model, query = shop.models.doc, shop.models.doc.query
+    torn = [True]
+
+    def tear(*given: Any, **options: Any) -> list[Any]:
+        rows = list(query(*given, **options))
+        if torn:
+            torn.pop()
+            return [row for row in rows if not row.sk.startswith(keys.EVENT_PREFIX)]
+        assert options["consistent_read"], "not from a copy that may be behind"
+        return rows
+
+    monkeypatch.setattr(model, "query", tear)
+    assert shop.tickets.file(life.ticket.number) == (life.ticket, life.events)
+    assert not torn
+
+
+# ------------------------------------------------------------------------- how far a job is
+
+
+def job(**fields: Any) -> Job:
+    good: dict[str, Any] = {
+        "id": "5f0e3a528f3c4c43",
+        "kind": Kind.REHEARSAL,
+        "by": "m-wei",
+        "role": "manager",
+        "begun_at": START,
+        "fingerprint": "a print",
+        "plan_version": 2,
+        "period": ("2026-10", "2026-11"),
+        "start": START - 30 * DAY,
+        "end": START,
+    }
+    return Job(**(good | fields))
+
+
+@pytest.fixture
+def rehearsals(shop: Shop) -> RehearsalStore:
+    return RehearsalStore(shop.models)
+
+
+def counted(number: str = "R-1") -> Tally:
+    counts = Tally()
+    counts.group("complaint", "complaints").exemplify("changed", number)
+    return counts
+
+
+def test_a_job_is_kept_with_its_draft_once(rehearsals: RehearsalStore) -> None:
+    assert rehearsals.begin(job(), {"version": 2}, START)
+    assert not rehearsals.begin(job(fingerprint="another"), {"version": 3}, START)
+    kept, progress = rehearsals.job(job().id)
+    assert kept == job()
+    assert (progress.state, progress.listed, progress.done) == (JobState.WAITING, 0, 0)
+    assert rehearsals.draft(job().id) == {"version": 2}
+    with pytest.raises(NotFound):
+        rehearsals.job("another")
+    with pytest.raises(NotFound):
+        rehearsals.draft("another")
+
+
+def test_a_part_is_saved_with_the_progress_of_its_job(rehearsals: RehearsalStore) -> None:
+    rehearsals.begin(job(), None, START)
+    rehearsals.listed(job().id, 2, 500, START)
+    part = rehearsals.part(job().id, "a#0")
+    assert part == Part()
+    part.cursor, part.tally = "2026#R-1", counted()
+    rehearsals.save_part(job().id, "a#0", part, 250, START + DAY)
+    assert rehearsals.part(job().id, "a#0") == part
+    part.finished, part.cursor = True, None
+    rehearsals.save_part(job().id, "a#0", part, 100, START + DAY)
+    rehearsals.save_part(job().id, "a#1", Part(finished=True, tally=counted("R-2")), 150, START)
+    _, progress = rehearsals.job(job().id)
+    assert (progress.state, progress.parts) == (JobState.RUNNING, 2)
+    assert (progress.done, progress.listed) == (500, 500)
+    whole = Tally()
+    for found in rehearsals.parts(job().id):
+        assert found.finished
+        whole.include(found.tally)
+    assert whole.counts == {"complaint|complaints||changed": 2}
+    assert whole.examples == {"complaint|complaints||changed": ["R-1", "R-2"]}
+
+
+@pytest.mark.parametrize("revision", [0, 1])
+def test_work_that_was_done_twice_is_counted_once(
+    rehearsals: RehearsalStore, revision: int
+) -> None:
+    rehearsals.begin(job(), None, START)
+    for _ in range(revision):
+        rehearsals.save_part(job().id, "a#0", rehearsals.part(job().id, "a#0"), 10, START)
+    one, other = (rehearsals.part(job().id, "a#0") for _ in range(2))
+    rehearsals.save_part(job().id, "a#0", one, 25, START)
+    with pytest.raises(PartRaced):
+        rehearsals.save_part(job().id, "a#0", other, 25, START)
+    assert rehearsals.job(job().id)[1].done == 25 + 10 * revision
+
+
+def test_parts_that_are_saved_at_once_all_count(
+    rehearsals: RehearsalStore, shop: Shop, failing: Callable[..., Faults]
+) -> None:
+    """All of them touch the job: a conflict is tried again, and is no lost race."""
+    rehearsals.begin(job(), None, START)
+    conflict = [None, "TransactionConflict"]
+    failing(shop.models.connection.client, "TransactWriteItems", conflict, conflict)
+    rehearsals.save_part(job().id, "a#0", Part(), 25, START)
+    assert rehearsals.job(job().id)[1].done == 25
+
+
+def test_a_result_is_there_when_the_job_says_so(rehearsals: RehearsalStore) -> None:
+    rehearsals.begin(job(), None, START)
+    with pytest.raises(NotFound):
+        rehearsals.result(job().id)
+    rehearsals.conclude(job().id, counted(), START + DAY)
+    assert rehearsals.result(job().id) == counted()
+    _, progress = rehearsals.job(job().id)
+    assert (progress.state, progress.updated_at) == (JobState.DONE, START + DAY)
+
+
+def test_a_job_that_is_done_stays_done(rehearsals: RehearsalStore) -> None:
+    rehearsals.begin(job(), None, START)
+    rehearsals.fail(job().id, "Unavailable", START)
+    assert rehearsals.job(job().id)[1].fault == "Unavailable"
+    rehearsals.conclude(job().id, counted(), START)
+    rehearsals.fail(job().id, "States.Timeout", START)
+    rehearsals.listed(job().id, 1, 1, START)
+    _, progress = rehearsals.job(job().id)
+    assert (progress.state, progress.fault, progress.parts) == (JobState.DONE, None, 0)
+
+
+def test_a_large_tally_fits_an_item(rehearsals: RehearsalStore, shop: Shop) -> None:
+    """Sixty pairs of kind and team, each with every promise, spread as far as can be."""
+    rehearsals.begin(job(), None, START)
+    counts = Tally()
+    for index in range(60):
+        group = counts.group("service_request", f"a-team-with-a-long-name-{index}")
+        for clock in ("first_response", "next_reply", "update", "resolution", "callback"):
+            for step in range(24):
+                seconds = 97 * index + 60 * 2**step
+                group.moved(clock, START, START + timedelta(seconds=seconds % (400 * 86_400)))
+                group.moved(clock, START, START - timedelta(seconds=seconds % (400 * 86_400)))
+            for one in ("kept", "missed", "open", "void"):
+                for side in ("real", "draft"):
+                    group.count(f"{one}.{side}", clock, by=7919 * index + len(clock))
+                for other in ("kept", "missed", "open", "void"):
+                    for _ in range(6):
+                        group.exemplify(f"turned.{one}.{other}", new_number(), clock)
+            for action in ("remind", "breach", "escalate"):
+                for role in ("", "agent", "supervisor", "manager"):
+                    group.count(f"rung.{action}.{role}.real", clock, by=index + 31)
+                    group.count(f"rung.{action}.{role}.draft", clock, by=index + 37)
+    rehearsals.save_part(job().id, "a#0", Part(tally=counts), 0, START)
+    assert rehearsals.part(job().id, "a#0").tally == counts
+    item = shop.item(keys.rehearsal_pk(job().id), keys.part_sk("a#0"))
+    assert len(item["doc"]["S"]) < 350_000
+
+
+def test_only_the_opening_lists_a_ticket_in_its_month() -> None:
+    events = Life().open().acknowledge().assign().events
+    items = [codec.event_item("R-1", event) for event in events]
+    assert ["open_pk" in item for item in items] == [True, False, False]

@@ -1,0 +1,165 @@
+"""A ticket that goes on under another plan: what the old one named may be gone, and what moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from redress.rules import tally, ticket
+from redress.rules.clocks import ClockName, ClockState
+from redress.rules.plan import Plan, parse
+from redress.rules.tally import Tally
+from tests.builders import BY_PHONE, START, Life, plan_document
+
+
+def plan_2(change: Callable[[dict[str, Any]], None]) -> Plan:
+    document = plan_document()
+    document["version"] = 2
+    change(document)
+    return parse(document)
+
+
+def without_office(document: dict[str, Any]) -> None:
+    """Calendar time for everybody: the calendar itself is gone."""
+    del document["calendars"]["office"]
+    for holder in (*document["levels"].values(), *document["overrides"]):
+        for promise in holder["promises"].values():
+            if promise.get("calendar") == "office":
+                promise["calendar"] = "always"
+
+
+# ------------------------------------------------------------- what the old plan named is gone
+
+
+def test_a_ticket_whose_old_calendar_is_gone_can_be_closed(life: Life) -> None:
+    life.open("inquiry").acknowledge().wait(hours=1).reply().move_to(plan_2(without_office))
+    life.resolve().confirm().answer_survey()
+    assert life.ticket.closure == "confirmed"
+    assert life.folded == life.ticket
+
+
+def test_a_promise_that_goes_with_its_calendar_ends(life: Life) -> None:
+    def no_next_reply(document: dict[str, Any]) -> None:
+        without_office(document)
+        del document["levels"]["inquiry"]["promises"]["next_reply"]
+
+    life.open("inquiry").acknowledge().wait(hours=1).reply().wait(hours=1).write()
+    life.move_to(plan_2(no_next_reply))
+    assert life.ticket.clocks[ClockName.NEXT_REPLY].state is ClockState.CANCELLED
+
+
+def test_an_agents_own_word_climbs_a_ladder_that_the_new_plan_has(life: Life) -> None:
+    def other_ladder(document: dict[str, Any]) -> None:
+        document["own_word"] = {"ladder": "gentle"}
+        document["ladders"]["gentle"] = document["ladders"]["courtesy"]
+
+    first = plan_2(other_ladder)
+    life.plan = first
+    life.open().acknowledge().wait(hours=1).promise(hours=8)
+    due = life.ticket.clocks[ClockName.OWN_WORD].due_at
+    life.move_to(plan_2(lambda document: document.update(version=3)))
+    word = life.ticket.clocks[ClockName.OWN_WORD]
+    assert (word.ladder, word.due_at) == ("promise", due)
+    assert ticket.next_wake(life.ticket, life.plan) is not None
+
+
+# ------------------------------------------------------------------------- what a move moves
+
+
+def moved(life: Life, plan: Plan) -> dict[str, Any]:
+    """The report of moving this one ticket."""
+    life.move_to(plan)
+    change, counts = life.last, Tally()
+    assert change.before is not None
+    tally.add_move(counts, change.before, change.after, life.clock.moment)
+    found: dict[str, Any] = tally.move_report(counts)["together"]
+    return found
+
+
+def line(report: dict[str, Any], clock: str) -> dict[str, Any]:
+    [found] = [line for line in report["promises"] if line["clock"] == clock]
+    return dict(found)
+
+
+def test_a_move_says_how_far_each_deadline_moves(life: Life) -> None:
+    def shorter(document: dict[str, Any]) -> None:
+        promises = document["levels"]["complaint"]["promises"]
+        promises["first_response"]["within"] = "12h"
+        promises["resolution"]["within"] = "72h"
+
+    life.open().acknowledge().wait(hours=1)
+    report = moved(life, plan_2(shorter))
+    assert (report["tickets"], report["moved"], report["deadlines_changed"]) == (1, 1, 1)
+    assert report["overdue_at_once"] == 0
+    hours = 3600
+    assert line(report, "first_response")["due_earlier"] == {
+        "promises": 1,
+        "mean_s": 12 * hours,
+        "median_at_most_s": 12 * hours,
+        "p90_at_most_s": 12 * hours,
+    }
+    assert line(report, "resolution")["due_later"]["mean_s"] == 24 * hours
+    assert [found["clock"] for found in report["promises"]] == ["first_response", "resolution"]
+
+
+def test_a_move_says_what_it_makes_overdue_at_once(life: Life) -> None:
+    def much_shorter(document: dict[str, Any]) -> None:
+        document["levels"]["complaint"]["promises"]["first_response"]["within"] = "2h"
+
+    life.open().acknowledge().tell_progress().wait(hours=3)
+    report = moved(life, plan_2(much_shorter))
+    assert report["overdue_at_once"] == 1
+    assert line(report, "first_response")["overdue_at_once"] == 1
+    assert line(report, "first_response")["overdue_examples"] == [life.ticket.number]
+
+
+def test_what_was_overdue_before_is_not_laid_to_the_move(life: Life) -> None:
+    def shorter(document: dict[str, Any]) -> None:
+        document["levels"]["complaint"]["promises"]["first_response"]["within"] = "12h"
+
+    life.open().acknowledge().sleep_through(START + timedelta(hours=25))
+    assert moved(life, plan_2(shorter))["overdue_at_once"] == 0
+
+
+@pytest.mark.parametrize("hours", [9.5, 14, 20])
+def test_what_fell_due_at_closing_time_does_not_move_into_the_night(
+    life: Life, hours: float
+) -> None:
+    """Eight office hours from nine in the morning are over at six, whenever one looks."""
+    life.open("inquiry").acknowledge().sleep_through(START + timedelta(hours=hours))
+    due = life.ticket.clocks[ClockName.FIRST_RESPONSE].due_at
+    assert due == START + timedelta(hours=9)
+    report = moved(life, plan_2(lambda document: None))
+    assert report["deadlines_changed"] == 0
+    assert life.ticket.clocks[ClockName.FIRST_RESPONSE].due_at == due
+
+
+def test_promises_that_come_and_go_with_a_move_are_counted(life: Life) -> None:
+    def others(document: dict[str, Any]) -> None:
+        promises = document["levels"]["complaint"]["promises"]
+        del promises["reaction"]
+        document["levels"]["inquiry"]["promises"]["reaction"] = {"within": "1h"}
+
+    report = moved(life.open().acknowledge(), plan_2(others))
+    assert line(report, "reaction")["no_longer_promised"] == 1
+    report = moved(Life(life.clock).open("inquiry").acknowledge(), plan_2(others))
+    assert line(report, "reaction")["newly_promised"] == 1
+
+
+def test_a_plan_that_promises_the_same_moves_no_deadline(life: Life) -> None:
+    report = moved(life.open().acknowledge().wait(hours=1), plan_2(lambda document: None))
+    assert (report["moved"], report["deadlines_changed"], report["promises"]) == (1, 0, [])
+
+
+@pytest.mark.parametrize("fields", [{}, {"contact": BY_PHONE}])
+def test_a_customers_own_delay_is_no_deadline_of_staff(life: Life, fields: dict[str, Any]) -> None:
+    """A callback by mail waits for the customer: it is never overdue."""
+
+    def shorter(document: dict[str, Any]) -> None:
+        document["levels"]["complaint"]["promises"]["callback"]["within"] = "1h"
+
+    life.open(**fields).acknowledge().resolve().wait(hours=2)
+    assert moved(life, plan_2(shorter))["overdue_at_once"] == len(fields)

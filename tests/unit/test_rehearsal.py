@@ -1,0 +1,521 @@
+"""Rehearsing a plan: the same history under another plan, and what many of them say together."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from redress.rules import rehearsal, tally
+from redress.rules.clocks import ClockName
+from redress.rules.errors import NotAllowedNow
+from redress.rules.plan import Plan, parse
+from redress.rules.rehearsal import Comparison, Verdict
+from redress.rules.tally import BOUNDS_S, EXAMPLES, Tally
+from redress.rules.ticket import EventType
+from tests.builders import BY_MAIL, BY_PHONE, JUN, LIN, MEI, START, Clock, Life, plan_document
+from tests.unit.test_ticket_fold import COMMANDS, DAY, HOUR, KINDS_OF_LIFE
+
+Document = dict[str, Any]
+
+
+def draft_of(*changes: Callable[[Document], object]) -> Plan:
+    """Plan 1 with these changes."""
+    document = plan_document()
+    document["version"] = 2
+    for change in changes:
+        change(document)
+    return parse(document)
+
+
+def promising(kind: str, clock: str, **entry: Any) -> Callable[[Document], None]:
+    """These parts of one promise in place of those that it has."""
+
+    def change(document: Document) -> None:
+        document["levels"][kind]["promises"].setdefault(clock, {}).update(entry)
+
+    return change
+
+
+def rehearse(life: Life, draft: Plan, **later: float) -> Comparison:
+    """The life as it was up to its clock's moment, or later, and under the draft."""
+    plans = {change.plan.version: change.plan for change in life.changes}
+    first = life.changes[0].plan
+    until = life.clock.moment + timedelta(**later)
+    return rehearsal.rehearse(life.events, first, plans.__getitem__, draft, until)
+
+
+def sleep(life: Life, **by: float) -> Life:
+    """Time passes, and the workflow wakes in it as it should."""
+    return life.sleep_through(life.clock.moment + timedelta(**by))
+
+
+def verdicts(found: Comparison, clock: ClockName) -> list[tuple[Verdict, Verdict]]:
+    """Of each promise of a clock, as it was and as it would have been."""
+    keys = [key for key in found.real.promises if key[0] is clock]
+    return [
+        (found.real.promises[key].verdict, found.draft.promises[key].verdict)
+        for key in sorted(keys, key=lambda key: key[1])
+    ]
+
+
+def report_of(*found: Comparison) -> Document:
+    counts = Tally()
+    for one in found:
+        tally.add_comparison(counts, one)
+    laid_out: Document = tally.report(counts)
+    return laid_out
+
+
+def promise_of(group: Document, clock: str) -> Document:
+    [line] = [line for line in group["promises"] if line["clock"] == clock]
+    return dict(line)
+
+
+def rungs_of(group: Document, clock: str) -> dict[tuple[str, str | None], tuple[int, int]]:
+    return {
+        (line["action"], line["told"]): (line["real"], line["draft"])
+        for line in group["rungs"]
+        if line["clock"] == clock
+    }
+
+
+# --------------------------------------------------------------------- the very same plan
+
+STEPS = sorted(set(COMMANDS) - {"plan"})
+"""What may happen in a life, moves to another plan left out: those a rehearsal does not do."""
+
+STEPS_OF_LIFE = st.lists(
+    st.tuples(st.sampled_from(STEPS), st.one_of(st.integers(0, 2 * HOUR), st.integers(0, 3 * DAY))),
+    max_size=14,
+)
+
+
+def lived(kind: tuple[str, bool], steps: list[tuple[str, int]], rest: int) -> Life:
+    """A life of these steps in which the workflow wakes on time."""
+    life = Life(Clock()).open(kind[0], contact=BY_MAIL if kind[1] else BY_PHONE)
+    for name, seconds in steps:
+        sleep(life, seconds=seconds)
+        try:
+            COMMANDS[name](life)
+        except NotAllowedNow:
+            continue
+    return sleep(life, seconds=rest)
+
+
+@given(KINDS_OF_LIFE, STEPS_OF_LIFE, st.integers(0, 20 * DAY))
+@settings(max_examples=250)
+def test_the_plan_that_a_ticket_lived_under_changes_nothing_at_all(
+    kind: tuple[str, bool], steps: list[tuple[str, int]], rest: int
+) -> None:
+    life = lived(kind, steps, rest)
+    found = rehearse(life, replace(life.plan, version=2))
+    assert found.draft.events == found.real.events == life.events
+    assert replace(found.draft.ticket, plan_version=1) == found.real.ticket == life.ticket
+    assert found.draft.promises == found.real.promises
+    assert not found.skipped
+    assert not found.changed
+    laid_out = report_of(found)["together"]
+    assert (laid_out["tickets"], laid_out["changed"]) == (1, 0)
+    assert not any(line["turned"] for line in laid_out["promises"])
+
+
+@given(KINDS_OF_LIFE, STEPS_OF_LIFE, st.integers(0, 20 * DAY), st.integers(0, 3))
+@settings(max_examples=150)
+def test_any_draft_can_be_rehearsed_and_every_step_is_done_or_counted(
+    kind: tuple[str, bool], steps: list[tuple[str, int]], rest: int, which: int
+) -> None:
+    life = lived(kind, steps, rest)
+    found = rehearse(life, DRAFTS[which], days=30)
+    people = [event for event in life.events if event.by.is_person]
+    again = [event for event in found.draft.events if event.by.is_person]
+    skipped = sum(count for what, count in found.skipped.items() if what != "assigned")
+    assert len(again) + skipped >= len(people)
+    assert {(event.type, event.at) for event in again} <= {(e.type, e.at) for e in people} | {
+        (EventType.CONFIRMED, event.at) for event in people if event.type is EventType.SURVEYED
+    }
+    numbers = [event.number for event in found.draft.events]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert found.draft.events == sorted(found.draft.events, key=lambda event: event.at)
+
+
+def harsh(document: Document) -> None:
+    for level in document["levels"].values():
+        for promise in level["promises"].values():
+            promise["within"] = "10m"
+    for ladder in document["ladders"].values():
+        ladder[-1] |= {"reassign": True, "incident": True, "watch": ["manager"]}
+
+
+def bare(document: Document) -> None:
+    for level in document["levels"].values():
+        level["promises"] = {
+            name: level["promises"][name]
+            for name in ("acknowledgement", "first_response", "resolution")
+        }
+    document["overrides"] = []
+    document["customer_types"] = ["standard"]
+
+
+def one_team(document: Document) -> None:
+    for level in document["levels"].values():
+        level["team"] = "everything"
+
+
+DRAFTS = [
+    draft_of(harsh),
+    draft_of(bare),
+    draft_of(one_team),
+    draft_of(lambda document: document["callback"].update(attempts=1)),
+]
+
+
+def test_every_kind_of_event_has_its_place() -> None:
+    assert set(rehearsal._STEPS) == set(EventType)
+
+
+def test_a_history_without_its_opening_is_no_ticket() -> None:
+    with pytest.raises(ValueError, match="at least"):
+        rehearsal.rehearse([], draft_of(), dict[int, Plan]().__getitem__, draft_of(), START)
+
+
+# ------------------------------------------------------------------------------- stories
+
+
+def test_a_shorter_first_response_would_have_broken_two_promises_of_three() -> None:
+    """24 hours were promised; answered after 10, 14 and 20 hours, 12 would have broken two."""
+    draft = draft_of(promising("complaint", "first_response", within="12h"))
+    found = []
+    for index, hours in enumerate((10, 14, 20)):
+        life = Life(Clock()).open(number=f"R-0000{index}-00000").acknowledge().assign()
+        found.append(rehearse(sleep(life, hours=hours).reply(), draft))
+    [group] = report_of(*found)["groups"]
+    assert (group["kind"], group["team"]) == ("complaint", "complaints")
+    first = promise_of(group, "first_response")
+    assert first["kept"] == {"real": 3, "draft": 1}
+    assert first["missed"] == {"real": 0, "draft": 2}
+    assert first["turned"] == [
+        {
+            "real": "kept",
+            "draft": "missed",
+            "promises": 2,
+            "examples": ["R-00001-00000", "R-00002-00000"],
+        }
+    ]
+    assert first["due_earlier"]["promises"] == 3
+    assert first["due_earlier"]["mean_s"] == 12 * HOUR
+    assert first["due_earlier"]["median_at_most_s"] == 12 * HOUR
+    assert first["due_later"]["promises"] == 0
+    rungs = rungs_of(group, "first_response")
+    assert rungs["breach", None] == (0, 2)
+    assert rungs["breach", "supervisor"] == (0, 2)
+    assert rungs["escalate", "manager"] == (0, 1), "18 hours after it came: only the last waits so"
+    assert rungs["remind", "agent"] == (3, 6), "quiet until 7:00: half of 12 hours is 15:00"
+    assert group["with_a_breach"] == {"real": 3, "draft": 3}, "the reaction was missed by all"
+    assert group["changed"] == 3
+
+
+def test_office_hours_instead_of_calendar_time_keep_what_the_weekend_broke() -> None:
+    """A complaint on Friday at 17:00, answered on Monday at 10:00."""
+    clock = Clock(START - timedelta(days=3) + timedelta(hours=8))
+    life = Life(clock).open().acknowledge()
+    sleep(life, hours=65).reply()
+    draft = draft_of(promising("complaint", "first_response", within="8h", calendar="office"))
+    found = rehearse(life, draft)
+    assert verdicts(found, ClockName.FIRST_RESPONSE) == [(Verdict.MISSED, Verdict.KEPT)]
+    [group] = report_of(found)["groups"]
+    line = promise_of(group, "first_response")
+    assert line["turned"][0]["draft"] == "kept"
+    assert line["due_later"]["mean_s"] == 48 * HOUR, "Saturday 17:00, now Monday 17:00"
+
+
+def test_another_ladder_tells_others_and_takes_the_ticket_away() -> None:
+    def strict(document: Document) -> None:
+        document["ladders"]["strict"] = [
+            {
+                "at": 1,
+                "action": "breach",
+                "notify": ["manager"],
+                "reassign": True,
+                "incident": True,
+            }
+        ]
+        document["levels"]["complaint"]["promises"]["first_response"]["ladder"] = "strict"
+
+    life = Life(Clock()).open().acknowledge().assign().tell_progress()
+    sleep(life, hours=25).reply()
+    found = rehearse(life, draft_of(strict))
+    [group] = report_of(found)["groups"]
+    assert rungs_of(group, "first_response") == {
+        ("remind", None): (2, 0),
+        ("remind", "agent"): (2, 0),
+        ("breach", None): (1, 1),
+        ("breach", "agent"): (1, 0),
+        ("breach", "supervisor"): (1, 0),
+        ("breach", "manager"): (0, 1),
+    }
+    assert group["taken_from_their_agent"] == {"real": 0, "draft": 1}
+    assert group["incidents_proposed"] == {"real": 0, "draft": 1}
+    line = promise_of(group, "first_response")
+    assert line["turned"] == []
+    assert line["due_earlier"]["promises"] == line["due_later"]["promises"] == 0
+
+
+def test_another_team_would_have_had_it() -> None:
+    def care(document: Document) -> None:
+        document["levels"]["complaint"]["team"] = "care"
+
+    life = Life(Clock()).open().acknowledge().assign().wait(hours=1).reply()
+    kept = rehearse(life, draft_of(care))
+    assert kept.draft.ticket.team == "care", "the assignment itself does not choose a team"
+    [group] = report_of(kept)["groups"]
+    assert group["other_team"] == [
+        {"real": "complaints", "draft": "care", "tickets": 1, "examples": [life.ticket.number]}
+    ]
+    life.reassign(None, "service", LIN)
+    chosen = rehearse(life, draft_of(care))
+    assert chosen.draft.ticket.team == "service", "a person chose it"
+
+
+def test_a_correction_of_the_kind_follows_the_draft_in_what_only_follows_from_the_kind() -> None:
+    def care(document: Document) -> None:
+        document["levels"]["complaint"] |= {"team": "care", "urgency": "high"}
+
+    usual = Life(Clock()).open("inquiry").acknowledge().wait(hours=1).reclassify("complaint")
+    found = rehearse(usual, draft_of(care)).draft.ticket
+    assert (found.team, found.urgency, found.priority) == ("care", "high", "urgent")
+    chosen = Life(Clock()).open("inquiry").acknowledge().wait(hours=1)
+    chosen.reclassify("complaint", urgency="low")
+    assert rehearse(chosen, draft_of(care)).draft.ticket.urgency == "low"
+
+
+def test_who_was_given_a_ticket_that_nobody_took_away_does_not_get_it() -> None:
+    """Really: a broken promise took it from Mei and the assigner gave it to Jun."""
+
+    def taking(document: Document) -> None:
+        for rung in document["ladders"]["promise"]:
+            rung["reassign"] = rung["action"] == "breach"
+
+    life = Life(Clock(), draft_of(taking)).open().acknowledge().assign(MEI.id)
+    sleep(life, minutes=31)
+    assert life.ticket.assignee is None
+    life.assign(JUN.id).wait(minutes=5).reply(by=JUN)
+    found = rehearse(life, draft_of())
+    assert (found.real.ticket.assignee, found.draft.ticket.assignee) == (JUN.id, MEI.id)
+    assert dict(found.skipped) == {"assigned": 1}
+    [group] = report_of(found)["groups"]
+    assert group["taken_from_their_agent"] == {"real": 1, "draft": 0}
+    assert group["skipped"] == {"assigned": 1}
+
+
+def test_what_comes_after_the_draft_would_have_closed_the_ticket_is_skipped_and_counted() -> None:
+    """The customer disputes after two days; with one attempt it would have been closed by then."""
+    life = Life(Clock()).open().acknowledge().assign().wait(minutes=5).resolve()
+    sleep(life, days=2).dispute().assign().reply().resolve()
+    found = rehearse(life, draft_of(lambda document: document["callback"].update(attempts=1)))
+    assert found.draft.ticket.closure == "unconfirmed"
+    assert dict(found.skipped) == {"disputed": 1, "assigned": 1, "replied": 1, "resolved": 1}
+    [group] = report_of(found)["groups"]
+    assert group["closed_unconfirmed"] == {"real": 0, "draft": 1}
+    again = (ClockName.RESOLUTION, START + timedelta(days=2, minutes=5))
+    assert again in found.real.promises
+    assert again not in found.draft.promises
+    assert promise_of(group, "resolution")["no_longer_promised"] == 1
+
+
+def test_a_ticket_goes_on_where_the_draft_would_not_have_closed_it() -> None:
+    life = Life(Clock()).open("feedback").acknowledge().wait(hours=1).resolve()
+    assert life.ticket.closure == "answered"
+    found = rehearse(life, draft_of(promising("feedback", "callback", within="24h")), days=30)
+    assert found.draft.ticket.closure == "unconfirmed"
+    [group] = report_of(found)["groups"]
+    assert rungs_of(group, "callback")["ask_again", None] == (0, 2)
+    assert promise_of(group, "callback")["newly_promised"] == 1
+
+
+def test_each_round_is_a_promise_of_its_own() -> None:
+    life = Life(Clock()).open().acknowledge().assign().wait(minutes=1).reply()
+    sleep(life, hours=40).resolve().wait(hours=1).dispute().assign()
+    sleep(life, hours=10).resolve()
+    draft = draft_of(promising("complaint", "resolution", within="24h"))
+    assert verdicts(rehearse(life, draft), ClockName.RESOLUTION) == [
+        (Verdict.KEPT, Verdict.MISSED),
+        (Verdict.KEPT, Verdict.KEPT),
+    ]
+
+
+def test_a_promise_that_still_runs_is_open_until_it_is_overdue() -> None:
+    life = Life(Clock()).open().acknowledge().assign().tell_progress()
+    sleep(life, hours=20)
+    draft = draft_of(promising("complaint", "first_response", within="12h"))
+    found = rehearse(life, draft)
+    assert verdicts(found, ClockName.FIRST_RESPONSE) == [(Verdict.OPEN, Verdict.MISSED)]
+    waiting = rehearse(life.reply(wait_for_customer=True), draft_of(), days=30)
+    assert verdicts(waiting, ClockName.RESOLUTION) == [(Verdict.OPEN, Verdict.OPEN)]
+
+
+def test_an_update_that_was_told_in_time_is_kept_and_one_told_late_is_missed() -> None:
+    life = Life(Clock()).open().acknowledge().assign().reply()
+    sleep(life, hours=20).tell_progress()
+    sleep(life, hours=25).tell_progress()
+    found = rehearse(life, draft_of(promising("complaint", "update", within="22h")))
+    assert verdicts(found, ClockName.UPDATE) == [
+        (Verdict.KEPT, Verdict.KEPT),
+        (Verdict.MISSED, Verdict.MISSED),
+        (Verdict.OPEN, Verdict.OPEN),
+    ]
+    stricter = rehearse(life, draft_of(promising("complaint", "update", within="8h")))
+    assert verdicts(stricter, ClockName.UPDATE)[0] == (Verdict.KEPT, Verdict.MISSED)
+
+
+def test_a_withdrawn_ticket_keeps_and_misses_only_what_was_due_before() -> None:
+    life = Life(Clock()).open().acknowledge().assign().tell_progress()
+    sleep(life, hours=20).withdraw()
+    found = rehearse(life, draft_of(promising("complaint", "first_response", within="12h")))
+    assert verdicts(found, ClockName.FIRST_RESPONSE) == [(Verdict.VOID, Verdict.MISSED)]
+    assert verdicts(found, ClockName.RESOLUTION) == [(Verdict.VOID, Verdict.VOID)]
+
+
+def test_a_customer_who_is_slow_to_confirm_breaks_no_promise_of_ours() -> None:
+    life = Life(Clock()).open().acknowledge().wait(minutes=1).resolve()
+    sleep(life, hours=30).confirm()
+    found = rehearse(life, draft_of())
+    assert verdicts(found, ClockName.CALLBACK) == [(Verdict.VOID, Verdict.VOID)]
+
+
+def test_a_draft_holds_for_the_whole_life_whatever_plan_it_was_moved_to() -> None:
+    life = Life(Clock()).open().acknowledge().wait(hours=1)
+    life.move_to(draft_of(promising("complaint", "first_response", within="2h")))
+    sleep(life, hours=2).reply()
+    found = rehearse(life, draft_of())
+    assert verdicts(found, ClockName.FIRST_RESPONSE) == [(Verdict.MISSED, Verdict.KEPT)]
+    assert EventType.PLAN_CHANGED not in [event.type for event in found.draft.events]
+    assert not found.skipped
+
+
+def test_what_happened_after_the_end_is_not_looked_at() -> None:
+    life = Life(Clock()).open().acknowledge()
+    moment = life.clock.moment
+    sleep(life, hours=10).reply()
+    found = rehearsal.rehearse(
+        life.events, life.plan, dict[int, Plan]().__getitem__, draft_of(), moment
+    )
+    assert [event.type for event in found.real.events] == [
+        EventType.OPENED,
+        EventType.ACKNOWLEDGED,
+    ]
+
+
+# --------------------------------------------------------------------------------- tallies
+
+SAMPLES = [
+    rehearse(
+        lived(
+            ("complaint" if index % 2 else "inquiry", index % 3 > 0),
+            [(STEPS[(7 * index + n) % len(STEPS)], HOUR * n) for n in range(index % 12)],
+            DAY * index,
+        ),
+        DRAFTS[index % len(DRAFTS)],
+    )
+    for index in range(24)
+]
+
+
+def counted(samples: list[Comparison]) -> Tally:
+    counts = Tally()
+    for index, found in enumerate(samples):
+        tally.add_comparison(counts, replace(found, number=f"R-{SAMPLES.index(samples[index]):05}"))
+    return counts
+
+
+@given(st.lists(st.sampled_from(range(len(SAMPLES))), max_size=12), st.randoms())
+def test_parts_add_up_to_the_whole_in_any_order_and_grouping(
+    chosen: list[int], chance: random.Random
+) -> None:
+    whole = counted([SAMPLES[index] for index in chosen])
+    cuts = sorted(chance.sample(range(len(chosen) + 1), min(2, len(chosen) + 1)))
+    bounds = [0, *cuts, len(chosen)]
+    parts = [chosen[a:b] for a, b in itertools.pairwise(bounds)]
+    chance.shuffle(parts)
+    tallies = [counted([SAMPLES[index] for index in part]) for part in parts]
+    left, right = Tally(), Tally()
+    for one in tallies:
+        left.include(one)
+    for one in reversed(tallies):
+        right = Tally().include(one).include(right)
+    assert left == right == whole
+    assert tally.report(left) == tally.report(whole)
+
+
+def test_a_tally_does_not_grow_with_the_tickets() -> None:
+    once, often = counted(SAMPLES), Tally()
+    for _ in range(50):
+        often.include(counted(SAMPLES))
+    assert often.counts.keys() == once.counts.keys()
+    assert all(len(numbers) <= EXAMPLES for numbers in often.examples.values())
+
+
+@pytest.mark.parametrize(
+    ("moves_s", "median", "p90"),
+    [
+        ([30], 60, 60),
+        ([60, 61], 60, 120),
+        ([HOUR] * 9 + [DAY], HOUR, HOUR),
+        ([HOUR] * 8 + [DAY] * 2, HOUR, DAY),
+        ([400 * DAY], None, None),
+    ],
+)
+def test_spreads_are_bounds_of_their_steps(
+    moves_s: list[int], median: int | None, p90: int | None
+) -> None:
+    counts = Tally()
+    group = counts.group("complaint", "complaints")
+    for seconds in moves_s:
+        group.moved("resolution", START, START + timedelta(seconds=seconds))
+    [found] = tally.report(counts)["groups"][0]["promises"]
+    assert found["due_later"] == {
+        "promises": len(moves_s),
+        "mean_s": round(sum(moves_s) / len(moves_s)),
+        "median_at_most_s": median,
+        "p90_at_most_s": p90,
+    }
+    assert list(BOUNDS_S) == sorted(set(BOUNDS_S))
+
+
+def test_a_table_says_every_number_of_the_report_once() -> None:
+    counts = counted(SAMPLES)
+    tally.add_unreadable(counts, "R-99999")
+    laid_out = tally.report(counts)
+    header, *lines = list(tally.rows(laid_out))
+    assert header == ("kind", "team", "clock", "measure", "real", "draft")
+    assert {len(line) for line in lines} == {len(header)}
+    places = [line[:4] for line in lines]
+    assert len(set(places)) == len(places)
+    assert lines[0] == ("all", "all", "", "unreadable", "", 1)
+    found = {line[:4]: line[4:] for line in lines}
+    together = laid_out["together"]
+    assert found["all", "all", "", "tickets"] == ("", len(SAMPLES))
+    first = promise_of(together, "first_response")
+    assert found["all", "all", "first_response", "missed"] == (
+        first["missed"]["real"],
+        first["missed"]["draft"],
+    )
+    assert sum(int(v) for k, (_, v) in found.items() if k[0] != "all" and k[3] == "tickets") == len(
+        SAMPLES
+    )
+
+
+def test_a_ticket_that_cannot_be_read_is_counted_and_named() -> None:
+    counts = Tally()
+    tally.add_unreadable(counts, "R-1")
+    laid_out = tally.report(counts)
+    assert laid_out["unreadable"] == {"tickets": 1, "examples": ["R-1"]}
+    assert laid_out["groups"] == []
+    assert laid_out["together"]["tickets"] == 0
