@@ -372,7 +372,7 @@ class RehearsalJobs:
         job, _ = self._rehearsals.job(job_id)
         if not job.apply:
             raise ValueError("this job moves nothing")
-        return self._work(job, name, self._open_pages(name), self._move(job), save_after=PAGE)
+        return self._work(job, name, self._open_pages(name), self._move(job), save_after=4 * PAGE)
 
     def finish(self, job_id: str, results: Iterable[Mapping[str, str]]) -> Finished:
         """Sum up, or keep why there is no sum. A result is {"part", "state", "error"?}."""
