@@ -65,6 +65,12 @@ down: .venv/ready ## Stop it; nothing is kept
 demo: .venv/ready ## Tickets from the web form to the monthly scorecard, before one's eyes
 	$(PYTHON) -m local.demo
 
+# ------------------------------------------------------------------------------ benchmarks
+
+.PHONY: bench
+bench: .venv/ready ## How fast, how late, how much; no test (ONLY=sleepers SCALE=0.03: a small try)
+	$(PYTHON) -m bench $(ONLY) $(if $(SCALE),--scale $(SCALE))
+
 # ------------------------------------------------------------------------------ service plans
 
 .PHONY: plan-check plan-build
@@ -84,7 +90,7 @@ lint: .venv/ready ## Style and common mistakes
 	ruff format --check .
 
 types: .venv/ready ## Strict types
-	mypy layers/core/redress local
+	mypy layers/core/redress local bench
 	@# One by one: each function's folder is its own import path, and each has a module called app.
 	@for function in functions/*/; do MYPYPATH=$$function mypy $$function; done
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import gc
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+from local.calls import CallCounter
 from local.faults import App, FaultSwitch, Receive, Scope, Send
 from local.patches import WrongEmulator, apply_all, check_version
 from local.patches.checking import NotAsExpected
@@ -83,9 +85,12 @@ def main() -> int:
         return 2
     from ministack import app
 
+    # What it keeps, it keeps to its end. Looking through ten thousand tickets for garbage, as often
+    # as Python does by itself, would stop everything for a second at a time.
+    gc.set_threshold(50_000, 20, 1_000)
     # `kill -USR1` shows in the log where it hangs, if it ever does.
     faulthandler.register(signal.SIGUSR1)
-    app.app = end_at_once(FaultSwitch(app.app))
+    app.app = end_at_once(CallCounter(FaultSwitch(app.app)))
     app.main()
     return 0
 

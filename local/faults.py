@@ -39,12 +39,12 @@ class FaultSwitch:
         elif scope["path"] == PATH:
             if scope["method"] == "PUT":
                 self._faults = json.loads(await _body(receive) or b"{}")
-            await _answer(send, 200, self._faults)
+            await answer(send, 200, self._faults)
         elif (scope["method"], scope["path"]) == SEND_EMAIL and (fault := self._take("ses")):
             await _body(receive)
             code = fault.get("code", "MessageRejected")
             message = {"message": fault.get("message", "refused by the fault switch")}
-            await _answer(send, int(fault.get("status", 400)), message, error=code)
+            await answer(send, int(fault.get("status", 400)), message, error=code)
         else:
             await self._app(scope, receive, send)
 
@@ -67,7 +67,8 @@ async def _body(receive: Receive) -> bytes:
     return body
 
 
-async def _answer(send: Send, status: int, content: object, error: str = "") -> None:
+async def answer(send: Send, status: int, content: object, error: str = "") -> None:
+    """JSON in place of the emulator's own answer; `error` is a code as AWS names it."""
     headers = [(b"content-type", b"application/json")]
     if error:
         headers.append((b"x-amzn-errortype", error.encode()))

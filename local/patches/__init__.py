@@ -43,6 +43,7 @@ def all_patches() -> list[Callable[[], None]]:
         functions.run_functions_alone,
         functions.unpack_once,
         functions.report_errors_by_name,
+        functions.start_few_environments,
         functions.retry_what_events_start,
         workflows.take_timeouts_from_the_input,
         workflows.end_what_was_stopped,

@@ -16,6 +16,7 @@ from ministack.services import eventbridge, lambda_svc
 
 from local.patches import worker
 from local.patches.checking import expect
+from local.patches.turns import ENVIRONMENTS, PATIENCE_S, Turns
 
 type Result = dict[str, Any]
 
@@ -103,6 +104,30 @@ def report_errors_by_name() -> None:
             message = f"RequestId: {request_id} Error: Runtime exited without providing a reason"
             return result | {"body": {"errorType": "Runtime.ExitError", "errorMessage": message}}
         return result
+
+    lambda_svc._execute_function_warm = execute
+
+
+def start_few_environments() -> None:
+    """Of one function only so many environments run as the machine can bear; calls take turns.
+
+    AWS: every call that overlaps another gets an environment, and each environment processors of
+    its own; what is called asynchronously, or by a stream, waits in a queue where they run out.
+    Emulator: starts a Python for every call that overlaps another, all on the laptop's processors:
+    a hundred tickets in one moment start a hundred, and for half a minute nothing else moves.
+    Mended: ENVIRONMENTS of each function at once, the further calls in their order. A function may
+    call itself and wait for the answer, so a call that waited for PATIENCE_S goes on regardless.
+    """
+    original = lambda_svc._execute_function_warm
+    expect(callable(lambda_svc.acquire_worker), "_execute_function_warm takes a worker of a pool")
+    functions: dict[str, Turns] = {}
+
+    def execute(func: dict[str, Any], event: object, request_id: str) -> Result:
+        config = func.get("config") or func
+        turns = functions.setdefault(config.get("FunctionArn", ""), Turns(ENVIRONMENTS, PATIENCE_S))
+        with turns.turn():
+            result: Result = original(func, event, request_id)
+            return result
 
     lambda_svc._execute_function_warm = execute
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
+import threading
 import time
 from typing import Any
 
@@ -11,6 +13,7 @@ from ministack.core.responses import _request_account_id, _request_region
 from ministack.services import dynamodb, eventbridge, lambda_svc, scheduler
 
 from local.patches.checking import expect
+from local.patches.lanes import lanes_of
 
 type Record = dict[str, Any]
 type Mapping = dict[str, Any]
@@ -61,10 +64,11 @@ def deliver_streams_as_aws_does() -> None:
     until `MaximumRetryAttempts` or `MaximumRecordAgeInSeconds`, then described to the OnFailure
     destination and passed over; `BisectBatchOnFunctionError` tries halves;
     `ReportBatchItemFailures` goes on from the first record that was reported.
+    `ParallelizationFactor` batches of a shard are under way at once, those of one item in order.
     Emulator: delivers every table's stream in one thread, which serves the queues as well, and
     ignores all of these but the age: a poison record blocks everything for ever.
-    Mended: one background delivery per mapping, which does all of that. `ParallelizationFactor`
-    is not needed for that: one batch after the other is an order that AWS may choose as well.
+    Mended: one background delivery per mapping, which does all of that; a long batch goes in
+    `ParallelizationFactor` lanes, and the next one follows when all have come to an end.
     """
     original = lambda_svc._poll_dynamodb_streams
     expect(original.__code__.co_argcount == 0, "_poll_dynamodb_streams()")
@@ -129,14 +133,33 @@ def _begin(mapping: Mapping) -> bool:
 
     def deliver() -> None:
         wanted = lambda_svc._apply_filter_criteria(batch, mapping)
-        if wanted:
-            Delivery(mapping).deliver(wanted)
+        _side_by_side(mapping, lanes_of(wanted, int(mapping.get("ParallelizationFactor") or 1)))
         with lambda_svc._dynamodb_stream_positions_lock:
             if identity in positions:
                 positions[identity] = position + len(batch)
 
     lambda_svc._dispatch_esm_batch(identity, deliver)
     return True
+
+
+def _side_by_side(mapping: Mapping, lanes: list[list[Record]]) -> None:
+    """Delivers each lane; ends when the last of them has."""
+
+    def deliver(lane: list[Record]) -> None:
+        try:
+            Delivery(mapping).deliver(lane)
+        except Exception:
+            lambda_svc.logger.exception("a delivery failed")
+
+    # Stores of the emulator are found by the account and region of the caller's context.
+    threads = [
+        threading.Thread(target=contextvars.copy_context().run, args=(deliver, lane), daemon=True)
+        for lane in lanes
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 class Delivery:

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from local.calls import counted
 from local.faults import accept_mail, refuse_mail
 from local.patches import VERSION, WrongEmulator, check_version
+from local.patches.turns import ENVIRONMENTS, Turns
 from tests.local.laboratory import ROLE, Laboratory, archive, eventually, unique
 
 # ------------------------------------------------------------------------------ functions
@@ -150,6 +154,50 @@ def test_what_a_function_prints_does_not_get_into_its_answer(laboratory: Laborat
             return "returned: \\u8bb0"
     """
     assert laboratory.invoke(laboratory.function(code)) == ("returned: 记", None)
+
+
+def test_crowd_of_calls_shares_a_few_environments_and_all_are_answered(
+    laboratory: Laboratory,
+) -> None:
+    code = """
+        import os, time
+        def handler(event, context):
+            time.sleep(0.3)
+            return os.getpid()
+    """
+    name = laboratory.function(code)
+    calls = 3 * ENVIRONMENTS
+
+    with ThreadPoolExecutor(calls) as pool:
+        answers = list(pool.map(lambda _: laboratory.invoke(name), range(calls)))
+
+    assert [error for _, error in answers] == [None] * calls
+    # Beside each other as far as that goes, not one after the other.
+    assert 1 < len({process for process, _ in answers}) <= ENVIRONMENTS
+
+
+def test_turns_come_in_order_and_who_may_wait_for_themselves_goes_on() -> None:
+    turns, came = Turns(1, 0.2), list[str]()
+
+    def call(name: str) -> None:
+        with turns.turn():
+            came.append(name)
+
+    with turns.turn():
+        inside = threading.Thread(target=call, args=("impatient",))
+        inside.start()
+        inside.join()
+        threads = []
+        for name in ("first", "second"):
+            threads.append(threading.Thread(target=call, args=(name,)))
+            threads[-1].start()
+            time.sleep(0.05)
+        assert came == ["impatient"]
+    for thread in threads:
+        thread.join()
+    assert came == ["impatient", "first", "second"]
+    with turns.turn():  # nobody's place was lost
+        pass
 
 
 def test_function_called_by_a_rule_is_tried_three_times_and_then_set_aside(
@@ -483,6 +531,33 @@ def handler(event, context):
     assert record["DDBStreamBatchInfo"]["batchSize"] == 1
 
 
+def test_long_batch_goes_in_lanes_each_items_records_in_order(laboratory: Laboratory) -> None:
+    code = (
+        _SEND
+        + """
+import time
+def handler(event, context):
+    time.sleep(1)
+    changes = [record["dynamodb"]["NewImage"]["change"]["S"] for record in event["Records"]]
+    send([os.getpid(), list(zip(keys(event), changes))])
+"""
+    )
+    table, function = _subscribe(
+        laboratory, code, ParallelizationFactor=4, BatchSize=100, Enabled=False
+    )
+    for change in ("1", "2", "3"):
+        for item in range(20):
+            laboratory.put(table, f"item {item}", change=change)
+    _enable(laboratory, function)
+
+    lanes = laboratory.received(_url(laboratory, function), 4)
+
+    assert len({process for process, _ in lanes}) > 1, "one environment after the other"
+    for item in range(20):
+        seen = [[change for key, change in lane if key == f"item {item}"] for _, lane in lanes]
+        assert [changes for changes in seen if changes] == [["1", "2", "3"]]
+
+
 def test_schedule_fires_within_two_seconds_of_its_time(laboratory: Laboratory) -> None:
     url, queue = laboratory.queue()
     at = time.time() + 2
@@ -709,6 +784,16 @@ def test_mail_is_refused_while_the_switch_is_on(laboratory: Laboratory) -> None:
     refuse_mail(laboratory.cloud.endpoint)
     accept_mail(laboratory.cloud.endpoint)
     assert send()
+
+
+def test_calls_are_counted_by_their_names(laboratory: Laboratory) -> None:
+    table = laboratory.table()
+    before = counted(laboratory.cloud.endpoint)
+
+    laboratory.item(table, "a")
+    laboratory.item(table, "b")
+
+    assert dict(counted(laboratory.cloud.endpoint) - before) == {"DynamoDB_20120810.GetItem": 2}
 
 
 def test_another_version_of_the_emulator_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

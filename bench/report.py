@@ -1,0 +1,128 @@
+"""What a benchmark found: figures against goals, as a table for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+PACKAGES = ("ministack", "pynamodb", "boto3", "aws-sam-cli")
+"""Whose versions a figure depends on most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured number. `met` is None where there is no goal to meet."""
+
+    name: str
+    value: float | None
+    unit: str = ""
+    goal: str = ""
+    met: bool | None = None
+
+
+def at_most(name: str, value: float | None, unit: str, limit: float) -> Figure:
+    """A figure that meets its goal up to `limit`; one that could not be measured does not."""
+    return Figure(name, value, unit, f"≤ {_number(limit)}", value is not None and value <= limit)
+
+
+def exactly(name: str, value: float | None, unit: str, wanted: float) -> Figure:
+    """A figure that meets its goal at `wanted` only."""
+    return Figure(name, value, unit, f"= {_number(wanted)}", value == wanted)
+
+
+def percentile(values: Iterable[float], share: float) -> float | None:
+    """The smallest value that `share` (0 to 1) of all values do not exceed; None of no values.
+
+    Nearest rank: always a value that was measured, never one between two.
+    """
+    ordered = sorted(values)
+    if not ordered:
+        return None
+    # Rounded, because 0.07 * 100 is a little more than 7 in binary fractions.
+    rank = math.ceil(round(share * len(ordered), 9))
+    return ordered[min(max(rank, 1), len(ordered)) - 1]
+
+
+@dataclass(slots=True)
+class Machine:
+    """What figures were measured on. Load averages are of the last minute, at the named moments."""
+
+    date: str
+    cpus: int
+    memory_mb: int
+    system: str
+    python: str
+    packages: dict[str, str]
+    load: dict[str, float] = field(default_factory=dict)
+
+    def note_load(self, moment: str) -> None:
+        """Remember how busy the machine is now: a figure is worth little without it."""
+        self.load[moment] = round(os.getloadavg()[0], 2)
+
+
+def this_machine() -> Machine:
+    return Machine(
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        cpus=os.cpu_count() or 0,
+        memory_mb=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
+        system=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+        packages={name: version(name) for name in PACKAGES},
+    )
+
+
+def described(machine: Machine) -> str:
+    """One line for below a table."""
+    packages = ", ".join(f"{name} {number}" for name, number in machine.packages.items())
+    load = ", ".join(f"{moment} {value}" for moment, value in machine.load.items())
+    return (
+        f"{machine.date}, {machine.cpus} CPUs, {machine.memory_mb} MB, {machine.system}, "
+        f"Python {machine.python}, {packages}; load average: {load or 'not taken'}"
+    )
+
+
+def table(title: str, figures: Sequence[Figure]) -> Table:
+    """Figure, goal, met or not."""
+    shown = Table(title=title, title_justify="left")
+    shown.add_column("figure")
+    shown.add_column("measured", justify="right")
+    shown.add_column("goal", justify="right")
+    shown.add_column("met")
+    for figure in figures:
+        shown.add_row(figure.name, _measured(figure), figure.goal, _met(figure))
+    return shown
+
+
+def document(name: str, figures: Sequence[Figure], machine: Machine, **more: Any) -> dict[str, Any]:
+    """The same for programs: {"benchmark", "machine", "figures": [{"name", "value", ...}], ...}."""
+    found = {"benchmark": name, "machine": asdict(machine)}
+    return found | {"figures": [asdict(figure) for figure in figures]} | more
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _measured(figure: Figure) -> str:
+    if figure.value is None:
+        return "not measured"
+    return f"{_number(figure.value)} {figure.unit}".rstrip()
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+
+
+def _met(figure: Figure) -> str:
+    return {None: "", True: "[green]yes[/]", False: "[red]no[/]"}[figure.met]

@@ -1,0 +1,119 @@
+"""The pure parts of the benchmarks: percentiles, figures against goals, the table, the JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench import report, sleepers
+from bench.report import Figure, Machine
+from redress.rules.ticket import SYSTEM, Event, EventType
+
+MACHINE = Machine(
+    "2026-11-23T09:00:00+00:00", 2, 4096, "Linux x86_64", "3.13.0", {"ministack": "1"}
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "wanted"),
+    [
+        ([], 0.5, None),
+        ([7.0], 0.0, 7.0),
+        ([7.0], 1.0, 7.0),
+        ([4.0, 1.0, 3.0, 2.0], 0.5, 2.0),
+        (range(1, 11), 0.9, 9),
+        (range(1, 101), 0.07, 7),
+        (range(1, 101), 0.99, 99),
+        (range(1, 101), 1.0, 100),
+    ],
+)
+def test_percentile_is_a_value_that_was_measured(
+    values: list[float], share: float, wanted: float | None
+) -> None:
+    assert report.percentile(values, share) == wanted
+
+
+def test_goal_is_met_at_its_limit_and_never_by_what_was_not_measured() -> None:
+    assert report.at_most("late", 5.0, "s", 5).met is True
+    assert report.at_most("late", 5.01, "s", 5).met is False
+    assert report.at_most("late", None, "s", 5).met is False
+    assert report.exactly("acted", 10, "", 10).met is True
+    assert report.exactly("acted", None, "", 10).met is False
+
+
+def test_table_says_figure_goal_and_whether_it_is_met() -> None:
+    figures = [
+        report.at_most("late: maximum", 1.234, "s", 5),
+        report.exactly("acted", 9_990, "", 10_000),
+        Figure("memory", None, "MB"),
+    ]
+    console = Console(file=io.StringIO(), width=100)
+
+    console.print(report.table("sleepers", figures))
+
+    assert isinstance(console.file, io.StringIO)
+    rows = [
+        [cell.strip() for cell in line.strip("│").split("│")]
+        for line in console.file.getvalue().splitlines()
+        if line.startswith("│")
+    ]
+    assert rows == [
+        ["late: maximum", "1.23 s", "≤ 5", "yes"],
+        ["acted", "9,990", "= 10,000", "no"],
+        ["memory", "not measured", "", ""],
+    ]
+
+
+def test_json_tells_what_the_figures_were_measured_on(tmp_path: Path) -> None:
+    figures = [report.at_most("late", 1.5, "s", 5)]
+    path = tmp_path / "bench" / "sleepers.json"
+
+    report.write(path, report.document("sleepers", figures, MACHINE, scale=1.0))
+
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found["machine"]["cpus"] == 2
+    assert (found["benchmark"], found["scale"]) == ("sleepers", 1.0)
+    assert found["figures"] == [
+        {"name": "late", "value": 1.5, "unit": "s", "goal": "≤ 5", "met": True}
+    ]
+
+
+def test_this_machine_is_described_with_its_load() -> None:
+    machine = report.this_machine()
+    machine.note_load("at the end")
+    assert machine.cpus > 0
+    assert machine.memory_mb > 0
+    assert "at the end" in report.described(machine)
+
+
+def test_lateness_is_from_the_due_time_to_the_act() -> None:
+    at = datetime(2026, 11, 23, 9, 0, 1, 250_000, tzinfo=UTC)
+    rung = Event(3, EventType.RUNG_FIRED, at, SYSTEM, {"due_at": "2026-11-23T09:00:00+00:00"})
+    assert sleepers.lateness(rung) == 1.25
+
+
+def test_acts_must_be_all_once_not_early_and_in_time() -> None:
+    acts = sleepers.Acts({"a": 0.5, "b": -0.1, "c": 6.0}, Counter(a=1, b=1, c=2))
+    figures = {figure.name: figure for figure in sleepers.act_figures(acts, 4)}
+    assert figures["due tickets that acted"].value == 3
+    assert figures["acted more than once"].value == 1
+    assert figures["acted early"].value == 1
+    assert figures["late: median"].value == 0.5
+    assert figures["late: maximum"].value == 6.0
+    assert {figure.met for figure in figures.values()} == {False, None}
+
+
+def test_quiet_counts_calls_of_the_table_only() -> None:
+    found = sleepers.Quiet(
+        30.0, {}, {"DynamoDB_20120810.GetItem": 2, "AmazonSQS.ReceiveMessage": 9}
+    )
+    invocations, reads = sleepers.quiet_figures(found)
+    assert (invocations.value, reads.value) == (0, 2)
+    assert (invocations.met, reads.met) == (True, False)
+    assert not found.swept
