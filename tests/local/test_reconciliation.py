@@ -41,7 +41,7 @@ def deploy(
     built = stack.build()
     text = (built / "template.yaml").read_text()
     own = ROOT / "statemachines"
-    assert text.count("../../../statemachines/") == 2
+    assert text.count("../../../statemachines/") == 3
 
     def deploy(change: Callable[[Definition], None]) -> None:
         definition = json.loads((own / "ticket.asl.json").read_text())
