@@ -35,7 +35,7 @@ from redress.rules.lifecycle import (
     Classification,
 )
 from redress.rules.numbers import normalised
-from redress.rules.plan import GRADATIONS, HOLDS, KINDS
+from redress.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS
 from redress.rules.routing import Presence
 from redress.rules.ticket import Role, Ticket
 from redress.store.rehearsals import Job
@@ -235,7 +235,8 @@ def _correct(request: Request) -> Answer:
 
 def _move_to_plan(request: Request) -> Answer:
     body = request.body()
-    version, plan_version = body.version(), body.whole("plan_version", least=1)
+    version = body.version()
+    plan_version = body.whole("plan_version", least=1, most=MOST_VERSIONS)
     reason = body.text("reason", REASON_LIMIT)
     body.done()
     return _changed(

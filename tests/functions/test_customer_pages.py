@@ -7,6 +7,7 @@ import html
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -15,7 +16,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from redress import texts, wiring
-from redress.cases.customer import CustomerCases
+from redress.cases.customer import PUBLIC, CustomerCases
 from redress.cases.intake import IntakeCase
 from redress.rules import lifecycle
 from redress.rules.errors import Unavailable
@@ -494,6 +495,48 @@ def test_a_paused_promise_says_what_is_waited_for(site: Site, stores: Stores, cl
     body = html.unescape(site("status", token=token)["body"])
     assert texts.text("en", "promise.held") in body
     assert texts.text("en", "promise.paused") not in body
+    assert texts.text("en", "event.held") in body
+    assert "The lid comes" in body
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_own_word_and_the_next_answer_stand_among_the_promises_and_are_kept_by_a_reply(
+    site: Site, stores: Stores, clock: Clock, language: str
+) -> None:
+    number, token = submit(site)
+    by = Actor(Role.AGENT, "a-mei")
+    plan = stores.plans.current()
+
+    def happens(change: lifecycle.Change) -> None:
+        stores.tickets.commit(change, clock.now())
+
+    def told() -> dict[str, tuple[datetime, str]]:
+        seen = json.loads(site("api-ticket", headers=bearer(token), number=number)["body"])
+        assert f"event.{seen['timeline'][-1]['type']}" in texts.catalogue(language)
+        return {
+            one["clock"]: (datetime.fromisoformat(one["due_at"]), one["state"])
+            for one in seen["promises"]
+        }
+
+    ticket = stores.tickets.get(number)
+    happens(lifecycle.reply(ticket, plan, by, "We look", False, clock.now()))
+    ticket = stores.tickets.get(number)
+    happens(lifecycle.write(ticket, plan, "And then?", clock.now()))
+    due = clock.now() + timedelta(hours=6)
+    ticket = stores.tickets.get(number)
+    happens(lifecycle.promise(ticket, plan, by, due, "I answer by three", clock.now()))
+
+    assert told()["own_word"] == (due, "running")
+    assert told()["next_reply"][1] == "running"
+    body = html.unescape(site("status", token=token, query={"lang": language})["body"])
+    for key in ("clock.own_word", "clock.next_reply", "event.promised"):
+        assert texts.text(language, key) in body
+    assert "I answer by three" in body
+
+    clock.advance(hours=1)
+    ticket = stores.tickets.get(number)
+    happens(lifecycle.reply(ticket, plan, by, "Here it is", False, clock.now()))
+    assert (told()["own_word"][1], told()["next_reply"][1]) == ("kept", "kept")
 
 
 def test_a_promise_that_no_longer_applies_is_said_to(
@@ -677,6 +720,18 @@ def test_the_document_is_valid_and_describes_every_route_of_the_template(site: S
         for event in resources[name]["Properties"]["Events"].values()
     }
     assert described == deployed
+
+
+def test_the_document_names_what_a_customer_sees_of_clocks_and_events(site: Site) -> None:
+    schemas = json.loads(site("openapi")["body"])["components"]["schemas"]
+    assert set(schemas["Line"]["properties"]["type"]["enum"]) == PUBLIC
+    assert set(schemas["Promise"]["properties"]["clock"]["enum"]) == {
+        "reaction",
+        "first_response",
+        "next_reply",
+        "own_word",
+        "resolution",
+    }
 
 
 def test_assets_are_looked_up_and_never_joined(site: Site) -> None:

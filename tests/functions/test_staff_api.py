@@ -27,6 +27,9 @@ from openapi_spec_validator import validate
 from redress import wiring
 from redress.cases.timers import TimerCase
 from redress.rules import lifecycle
+from redress.rules.clocks import ClockName
+from redress.rules.lifecycle import CORRECTABLE
+from redress.rules.plan import GRADATIONS, HOLDS, KINDS
 from redress.rules.routing import Presence
 from redress.rules.ticket import Actor, EventType, Role
 from redress.store.staff import Member
@@ -235,6 +238,19 @@ def test_serves_its_own_document(api: Api) -> None:
 
 def test_shipped_plan_fits_the_documented_schema() -> None:
     assert schema_errors({"$ref": "#/components/schemas/Plan"}, plan_document()) == []
+
+
+def test_document_names_every_clock_event_and_choice_that_there_is() -> None:
+    def choices(schema: str, field: str) -> set[str]:
+        return set(DOCUMENT["components"]["schemas"][schema]["properties"][field]["enum"])
+
+    assert choices("Promise", "clock") == set(ClockName)
+    assert choices("Event", "type") == set(EventType)
+    assert choices("Correction", "clock") == set(CORRECTABLE)
+    assert choices("Hold", "reason") == set(HOLDS)
+    assert choices("Classification", "kind") == set(KINDS)
+    assert choices("Classification", "urgency") == set(GRADATIONS)
+    assert choices("Classification", "impact") == set(GRADATIONS)
 
 
 # -------------------------------------------------------------------- roles and identity
@@ -512,6 +528,11 @@ LONG = "x" * 20_001
             "plan-move",
             {"plan_version": 0},
             {"/version": "required", "/plan_version": "out_of_range", "/reason": "required"},
+        ),
+        (
+            "plan-move",
+            {"version": 1, "plan_version": 10**1_100, "reason": "beyond any key of the table"},
+            {"/plan_version": "out_of_range"},
         ),
         (
             "classification",
@@ -1062,6 +1083,21 @@ def test_reminder_that_fired_in_between_makes_no_conflict(
     assert (found.status, found.body["version"]) == (200, moved_on + 1)
 
 
+@pytest.mark.parametrize("name", CHANGES)
+def test_change_on_an_old_version_is_told_the_current_one_and_changes_nothing(
+    api: Api, open_ticket: Opener, stores: Stores, name: str
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    first = {"version": ticket.version, "text": "We are on it."}
+    assert api("reply", "mei", number=ticket.number, body=first).status == 200
+    now = stores.tickets.get(ticket.number)
+    body = CHANGES[name] | {"version": ticket.version}
+    found = api(name, "lin", number=ticket.number, body=body)
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:version-conflict")
+    assert found.body["current_version"] == now.version
+    assert stores.tickets.get(ticket.number) == now
+
+
 def test_version_that_does_not_exist_yet_is_refused(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket(agent="a-mei")
     body = {"version": ticket.version + 1, "text": "From the future."}
@@ -1456,6 +1492,8 @@ def test_a_plan_to_come_holds_for_tickets_that_begin_after_its_effective_time(
     assert open_ticket().plan_version == 1
     third = plan_document() | {"version": 3, "effective_from": clock.now().isoformat()}
     assert api("plan-publish", body=third).codes == {"/effective_from": "too_early"}
+    at_once = plan_document() | {"version": 3}
+    assert api("plan-publish", body=at_once).codes == {"/effective_from": "too_early"}
     clock.advance(days=1)
     assert api("plan").body["version"] == 2
     assert open_ticket().plan_version == 2
@@ -1476,17 +1514,28 @@ def test_a_ticket_is_moved_to_a_published_plan_with_new_deadlines(
     api("plan-publish")
     found = api("plan-move", "lin", number=ticket.number)
     assert (found.status, found.body["plan_version"]) == (200, 2)
-    promises = {promise["clock"]: promise["target_s"] for promise in found.body["promises"]}
-    assert promises["first_response"] == 12 * 3600
+    promise = next(one for one in found.body["promises"] if one["clock"] == "first_response")
+    due = ticket.created_at + timedelta(hours=12)
+    assert promise["target_s"] == 12 * 3600
+    assert promise["due_at"] == due.isoformat(timespec="milliseconds")
     moved = stores.tickets.history(ticket.number)[-1]
     assert (moved.type, moved.by.id, moved.data["from"]) == (EventType.PLAN_CHANGED, "s-lin", 1)
     unknown = CHANGES["plan-move"] | {"version": moved.number, "plan_version": 7}
     assert api("plan-move", "lin", number=ticket.number, body=unknown).codes == {
         "/plan_version": "unknown_plan"
     }
+    same = CHANGES["plan-move"] | {"version": moved.number, "plan_version": 2}
+    assert api("plan-move", "lin", number=ticket.number, body=same).codes == {
+        "/plan_version": "same_plan"
+    }
 
 
 # -------------------------------------------------------------------- holds, own words, corrections
+
+
+def states_of(found: Reply) -> dict[str, str]:
+    """How each promise of a ticket stands."""
+    return {promise["clock"]: promise["state"] for promise in found.body["promises"]}
 
 
 def test_a_hold_pauses_what_the_plan_says_until_the_customer_writes(
@@ -1509,6 +1558,63 @@ def test_a_hold_pauses_what_the_plan_says_until_the_customer_writes(
     assert released.body["on_hold"] is None
     again = api("release", "tao", number=number, body={"version": released.body["version"]})
     assert again.status == 409
+
+
+def test_a_hold_lets_the_resolution_of_a_complaint_run_on(api: Api, open_ticket: Opener) -> None:
+    number = open_ticket("complaint", agent="a-mei").number
+    api("reply", "mei", number=number, body={"version": 2, "text": "We look."})
+    held = api("hold", "mei", number=number, body=CHANGES["hold"] | {"version": 3})
+    assert (held.status, held.body["on_hold"]) == (200, "part")
+    assert states_of(held)["resolution"] == "running"
+
+
+def test_a_hold_counts_no_hour_but_those_in_which_a_word_of_the_customer_waits(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    number = open_ticket("service_request", agent="a-tao").number
+
+    def done(name: str, **body: Any) -> Reply:
+        version = stores.tickets.get(number).version
+        found = api(name, "tao", number=number, body=body | {"version": version})
+        assert found.status == 200
+        return found
+
+    done("reply", text="We look.")
+    assert states_of(done("hold", **CHANGES["hold"]))["resolution"] == "paused"
+    clock.advance(hours=1)
+    asked = lifecycle.write(
+        stores.tickets.get(number), stores.plans.current(), "When?", clock.now()
+    )
+    stores.tickets.commit(asked, clock.now())
+    assert states_of(api("ticket", "tao", number=number))["resolution"] == "running"
+    clock.advance(hours=1)
+    answered = done("reply", text="On Thursday.")
+    assert (answered.body["on_hold"], states_of(answered)["resolution"]) == ("part", "paused")
+    clock.advance(hours=4)
+    released = done("release")
+    resolution = next(one for one in released.body["promises"] if one["clock"] == "resolution")
+    # 40 office hours from Monday 09:00 end on Friday at 18:00. Four of them are not counted (09-10,
+    # 11-12, 13-15), so it is due four office hours later: on Monday at 14:00, behind the lunch.
+    assert (resolution["state"], resolution["due_at"]) == (
+        "running",
+        "2026-11-30T06:00:00.000+00:00",
+    )
+
+
+def test_a_hold_before_the_first_reply_is_not_possible(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket("service_request", agent="a-tao")
+    found = api(
+        "hold", "tao", number=ticket.number, body=CHANGES["hold"] | {"version": ticket.version}
+    )
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:not-allowed-now")
+
+
+@pytest.mark.parametrize("by", ["2026-11-23T08:59:59+08:00", "2027-12-01T09:00:00+08:00"])
+def test_an_own_word_is_given_for_the_coming_year(api: Api, open_ticket: Opener, by: str) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = CHANGES["promise"] | {"version": ticket.version, "by": by}
+    found = api("promise", "mei", number=ticket.number, body=body)
+    assert (found.status, found.codes) == (422, {"/by": "not_in_time"})
 
 
 def test_an_own_word_is_a_promise_until_the_answer(
@@ -1539,6 +1645,37 @@ def test_a_correction_takes_a_breach_back(
     found = api("correction", "lin", number=ticket.number, body=body).body
     states = {promise["clock"]: promise["state"] for promise in found["promises"]}
     assert (found["state"], states["first_response"]) == ("open", "kept")
+    assert not stores.tickets.get(ticket.number).clocks[ClockName.FIRST_RESPONSE].breached
+
+
+@pytest.mark.parametrize(
+    ("changed", "codes"),
+    [
+        ({"at": "2026-11-23T09:00:01+08:00"}, {"/at": "not_in_time"}),
+        ({"at": "2026-11-23T08:59:59+08:00"}, {"/at": "not_in_time"}),
+        ({"clock": "next_reply"}, {"/clock": "unknown_clock"}),
+    ],
+    ids=["to come", "before the ticket was there", "a clock that never ran"],
+)
+def test_a_correction_of_what_cannot_have_been_is_refused(
+    api: Api,
+    open_ticket: Opener,
+    stores: Stores,
+    changed: dict[str, str],
+    codes: dict[str, str],
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = CHANGES["correction"] | {"version": ticket.version} | changed
+    found = api("correction", "lin", number=ticket.number, body=body)
+    assert (found.status, found.codes) == (422, codes)
+    assert stores.tickets.get(ticket.number) == ticket
+
+
+def test_a_correction_is_no_agents_to_make(api: Api, open_ticket: Opener, stores: Stores) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = CHANGES["correction"] | {"version": ticket.version}
+    assert api("correction", "mei", number=ticket.number, body=body).status == 403
+    assert stores.tickets.get(ticket.number) == ticket
 
 
 def test_urgency_impact_and_type_of_customer_are_corrected_on_their_own(

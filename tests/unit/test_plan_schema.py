@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from local import plans as files
 from redress.rules.errors import InvalidInput
 from redress.rules.plan import parse, scaled
 from tests.builders import plan_document
-from tests.unit.test_plan import BROKEN, JSON, PATHS, SHAPES, put
+from tests.unit.test_plan import BROKEN, JSON, PATHS, SHAPES, Break, drop, put
 
 SCHEMA = json.loads(resources.files("redress").joinpath("data/plan.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+ALL_DAY = "00:00-24:00"
 
 
 def refused(document: Any) -> bool:
@@ -44,6 +47,93 @@ def test_plans_that_ship_fit_it(document: dict[str, Any]) -> None:
     assert [error.message for error in VALIDATOR.iter_errors(document)] == []
 
 
+@pytest.mark.parametrize("pace", [1, 60, 86_400])
+def test_a_paced_plan_fits_it_whatever_its_pace(pace: int) -> None:
+    assert VALIDATOR.is_valid(scaled(plan_document(), pace, 2))
+
+
+FIRST_RESPONSE = ("levels", "inquiry", "promises", "first_response")
+OFFICE = ("calendars", "office")
+BREACH = {"at": 1, "action": "breach"}
+SLIPS: dict[str, Break] = {
+    "a promise of no time": put(*FIRST_RESPONSE, "within", value="0h0m"),
+    "a promise in words": put(*FIRST_RESPONSE, "within", value="one day"),
+    "units the wrong way round": put(*FIRST_RESPONSE, "within", value="30m1h"),
+    "half an hour with a point": put(*FIRST_RESPONSE, "within", value="0.5h"),
+    "a promise with a part that is none": put(*FIRST_RESPONSE, "colour", value="red"),
+    "a survey without a callback": drop("levels", "inquiry", "promises", "callback"),
+    "an hour without its nought": put(*OFFICE, "week", "monday", value=["9:00-12:00"]),
+    "an hour that no day has": put(*OFFICE, "week", "monday", value=["09:00-24:30"]),
+    "an office that never opens": put(*OFFICE, "week", value={"monday": [], "sunday": []}),
+    "another calendar of the name that is built in": put(
+        "calendars", "always", value={"week": {"monday": ["09:00-12:00"]}}
+    ),
+    "make-up days without their hours": drop(*OFFICE, "make_up"),
+    "an exception on no day": put(*OFFICE, "exceptions", value={"tomorrow": []}),
+    "a day of one figure": put("review_by", value="2027-5-3"),
+    "an effective day without its hour": put("effective_from", value="2027-01-01"),
+    "an effective time without its offset": put("effective_from", value="2027-01-01T00:00:00"),
+    "a name in capitals": put("ladders", "Mine", value=[BREACH]),
+    "a ladder without a breach": put("ladders", "mine", value=[{"at": 1, "action": "remind"}]),
+    "a ladder of two breaches": put("ladders", "mine", value=[BREACH, BREACH]),
+    "a breach before it is due": put("ladders", "mine", value=[BREACH | {"at": 0.9}]),
+    "a quiet breach": put("ladders", "mine", value=[BREACH | {"quiet": True}]),
+    "grades with a gap below": put("score", "grades", 3, "minimum", value=10),
+    "no overall question": put("questionnaire", "questions", value=[{"name": "speed"}]),
+    "a question twice": put(
+        "questionnaire", "questions", value=[{"name": "overall"}, *[{"name": "speed"}] * 2]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_a_slip_is_refused_by_the_schema_and_by_the_product(name: str) -> None:
+    """Also by a reader to whom `format` is no more than a remark, as most editors are."""
+    document = plan_document()
+    SLIPS[name](document)
+    assert not Draft202012Validator(SCHEMA).is_valid(document)
+    assert refused(document)
+
+
+UNUSUAL: dict[str, Break] = {
+    "a duration with noughts before it": put(*FIRST_RESPONSE, "within", value="00h05m"),
+    "a duration of ninety minutes": put(*FIRST_RESPONSE, "within", value="90m"),
+    "a year": put(*FIRST_RESPONSE, "within", value="8784h"),
+    "one reason instead of a list of them": put(*FIRST_RESPONSE, "pauses", value="part"),
+    "the same reason twice": put(*FIRST_RESPONSE, "pauses", value=["part", "part"]),
+    "a breach at a whole number with a point": put(
+        "ladders", "mine", value=[BREACH | {"at": 1.0, "quiet": False}]
+    ),
+    "one rung twice as late as another": put(
+        "ladders", "mine", value=[BREACH, {"at": 2, "action": "escalate", "priority": None}]
+    ),
+    "open one day of the week": put("calendars", "market", value={"week": {"sunday": [ALL_DAY]}}),
+    "holidays that are made up for by none": put(
+        "calendars", "shop", value={"week": {"monday": [ALL_DAY]}, "days": {"2026-10-01": False}}
+    ),
+    "effective by Greenwich, to the millisecond": put(
+        "effective_from", value="2027-01-01T00:00:00.000Z"
+    ),
+    "never effective later, never reviewed": lambda document: document.update(
+        effective_from=None, review_by=None
+    ),
+    "nothing of what may be left out": lambda document: [
+        document.pop(name) for name in set(document) - set(SCHEMA["required"]) - {"calendars"}
+    ],
+    "sections that say nothing": lambda document: document.update(
+        routing={}, templates={}, questionnaire={}, sampling={}, retention={}, sources={}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_a_plan_that_is_written_in_another_way_and_published_fits_it(name: str) -> None:
+    document = plan_document()
+    UNUSUAL[name](document)
+    assert not refused(document)
+    assert [error.message for error in VALIDATOR.iter_errors(document)] == []
+
+
 def test_most_of_what_is_wrong_with_a_plan_is_seen_by_an_editor_with_the_schema() -> None:
     seen = 0
     for change, _ in (BROKEN | SHAPES).values():
@@ -52,7 +142,7 @@ def test_most_of_what_is_wrong_with_a_plan_is_seen_by_an_editor_with_the_schema(
         wrong = not VALIDATOR.is_valid(document)
         seen += wrong
         assert not wrong or refused(document)
-    assert seen > len(BROKEN | SHAPES) / 2
+    assert seen > len(BROKEN | SHAPES) * 4 / 5
 
 
 @given(st.lists(st.tuples(st.sampled_from(PATHS), JSON), min_size=1, max_size=2))
