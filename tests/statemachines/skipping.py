@@ -197,12 +197,18 @@ def _refusal(code: str) -> ClientError:
 def run_functions(
     monkeypatch: pytest.MonkeyPatch, handlers: dict[str, Callable[[dict[str, Any]], Any]]
 ) -> None:
-    """Let `lambda:invoke` call these handlers by the function's name, through JSON both ways."""
+    """Let `lambda:invoke` call these handlers by the function's name, through JSON both ways.
+
+    One at a time: the branches of a Map are threads in moto, and its transactions put a whole table
+    back as they found it, so that two at once lose each other's writes. DynamoDB's do not.
+    """
+    alone = threading.Lock()
 
     def invoke(parameters: dict[str, Any], region: str, state_credentials: Any) -> dict[str, Any]:
         handler = handlers[parameters["FunctionName"].rpartition(":")[2]]
         try:
-            answer = handler(json.loads(parameters["Payload"]))
+            with alone:
+                answer = handler(json.loads(parameters["Payload"]))
         except Exception as error:
             payload = {"errorType": type(error).__name__, "errorMessage": str(error)}
             return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": payload}
