@@ -158,7 +158,14 @@ class Life:
     def correct(self, clock: str, stopped_at: datetime, by: Actor = LIN) -> Life:
         return self.take(
             lifecycle.correct(
-                self.ticket, self.plan, by, clock, stopped_at, "by phone", self.clock.now()
+                self.ticket,
+                self.plan,
+                by,
+                clock,
+                stopped_at,
+                "by phone",
+                self.clock.now(),
+                lifecycle.words_of(self.events),
             )
         )
 

@@ -40,6 +40,13 @@ def sentence(story: Story, language: str) -> str:
             }
         case Standing.KEPT:
             given |= {"due": due, "at": say.moment(story.until)}
+        case Standing.MISSED if clock.breached_at and story.until <= clock.due_at:
+            given |= {
+                "due": due,
+                "at": say.moment(story.until),
+                "broken": say.moment(clock.breached_at),
+            }
+            return say("explain.missed_earlier", **given)
         case Standing.MISSED:
             late = story.until - clock.due_at
             given |= {"due": due, "at": say.moment(story.until), "late": say.duration(late)}

@@ -397,7 +397,7 @@ def _pointless(about: _Matter) -> str | None:
         clock = ticket.clocks[_clock_name(about)]
         if clock.state is not ClockState.RUNNING or _began_anew(about):
             return "the clock does not run any more"
-        if clock.fired > about.event.data["rung"] + 1:
+        if clock.fired[-1:] != (about.event.data["step"],):
             return "a later rung has fired"
     if job.template == "survey" and ticket.clocks[ClockName.SURVEY].due_at <= about.now:
         return "the survey is over"

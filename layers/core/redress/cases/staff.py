@@ -370,13 +370,17 @@ class StaffCases:
         stopped_at: datetime,
         reason: str,
     ) -> Ticket:
-        """Record that the customer was answered earlier than was known."""
-        return self._act(
-            member,
-            number,
-            version,
-            lambda t, p, by, at: lifecycle.correct(t, p, by, clock, stopped_at, reason, at),
-        )
+        """Record that the customer was answered earlier than was known.
+
+        Rare enough to read the history for it: which of their words came later stands there only.
+        """
+
+        def correct(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
+            history = self._tickets.history(number)
+            words = lifecycle.words_of(e for e in history if e.number <= ticket.version)
+            return lifecycle.correct(ticket, plan, by, clock, stopped_at, reason, at, words)
+
+        return self._act(member, number, version, correct)
 
     def move_to_plan(
         self, member: Member, number: str, version: int, plan_version: int, reason: str

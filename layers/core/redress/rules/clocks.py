@@ -3,16 +3,22 @@
 A clock consumes its target (seconds of its calendar) while it runs. It is kept as an anchor: at
 `anchor_at` it had consumed `consumed_s`. So a rung at position p (seconds into the target) falls at
 `calendar.add(anchor_at, p - consumed_s)`, and pausing is freezing `consumed_s`: one rule for
-start, pause, resume and re-plan, in calendar time and in business time alike. The spans in which it
-ran are kept too: under another calendar (a corrected kind, a new plan) they are measured anew.
+start, pause and resume, in calendar time and in business time alike.
+
+What the ticket has waited for, and when, is kept once for all its clocks (`Wait`). With it a clock
+can be measured from its beginning at any time: under another calendar, with other pauses, up to
+another instant. A new plan, a corrected kind and a correction do that; what was not known when it
+happened then counts as if it had been.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import pairwise
 
 from redress.rules.calendars import ALL_DAY, Calendar
 
@@ -69,7 +75,7 @@ class Rung:
     end of the plan's quiet hours.
     """
 
-    at_s: int
+    at_s: float
     action: Action
     notify: tuple[str, ...] = ()
     quiet: bool = False
@@ -80,20 +86,46 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """A time in which the ticket waited for `reason`; `end` is None while it does."""
+
+    reason: str
+    begin: datetime
+    end: datetime | None = None
+
+
+Waits = tuple[Wait, ...]
+Span = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
 class Ladder:
     """The rungs of one clock, the calendar that its seconds are of, and when notices may be sent.
 
-    `waking` is None where the plan knows no quiet hours.
+    `waking` is None where the plan knows no quiet hours. With `waits` a rung that was passed before
+    a pause is placed where it was passed.
     """
 
     rungs: tuple[Rung, ...]
     calendar: Calendar = ALL_DAY
     waking: Calendar | None = None
+    waits: Waits = ()
 
 
 NO_LADDER = Ladder(())
 
-Span = tuple[datetime, datetime]
+
+def steps(rungs: Iterable[Rung]) -> tuple[str, ...]:
+    """What each rung is called on any ladder: its action, and its number among those of that one.
+
+    So the second reminder is the second reminder under every plan, wherever it lies there.
+    """
+    seen: Counter[Action] = Counter()
+    names = []
+    for rung in rungs:
+        seen[rung.action] += 1
+        names.append(f"{rung.action.value}.{seen[rung.action]}")
+    return tuple(names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,36 +136,49 @@ class Clock:
     which it stands still.
     """
 
-    target_s: int
+    target_s: int | float
+    """Whole seconds where a plan says them; an agent's own word ends at the instant they named."""
     started_at: datetime
     anchor_at: datetime
+    """When `consumed_s` was measured; of a cancelled clock, when it ended."""
     due_at: datetime
     calendar: str = "always"
     ladder: str = "promise"
     pauses: tuple[str, ...] = ()
     consumed_s: float = 0.0
     state: ClockState = ClockState.RUNNING
-    fired: int = 0
-    """How many rungs of its ladder have acted; the next one is `rungs[fired]`."""
+    fired: tuple[str, ...] = ()
+    """The steps that have acted and lie behind: none of them acts again."""
+    ahead: tuple[str, ...] = ()
+    """Steps that acted under an earlier promise and lie ahead in this one: they act again there,
+    but not if yet another promise puts them behind."""
     stopped_at: datetime | None = None
-    breached: bool = False
-    """Its breach was recorded, for whoever held it then: no later plan lays it to another."""
+    breached_at: datetime | None = None
+    """The due time whose breach was recorded, for whoever held it then: no later plan lays it to
+    another, and none takes it back."""
     held_by: str | None = None
     """Who held the ticket when the breach was recorded: a correction takes it from them again."""
     settled: bool = False
     """It ended under a plan that the ticket has left since: nothing measures it anew."""
-    spans: tuple[Span, ...] = ()
-    """When it ran before `anchor_at`, oldest first: one span for each pause."""
+
+    @property
+    def breached(self) -> bool:
+        return self.breached_at is not None
 
     @property
     def missed(self) -> bool:
         """Kept means stopped by the due time; the due instant itself still keeps the promise."""
-        return self.stopped_at is not None and self.stopped_at > self.due_at
+        return self.stopped_at is not None and (self.breached or self.stopped_at > self.due_at)
 
     @property
     def over(self) -> bool:
         """It has ended, one way or the other: nothing moves it any more but a correction."""
         return self.state in (ClockState.STOPPED, ClockState.CANCELLED)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended; None for one that is open."""
+        return self.anchor_at if self.state is ClockState.CANCELLED else self.stopped_at
 
 
 Clocks = Mapping[ClockName, Clock]
@@ -141,7 +186,7 @@ Ladders = Mapping[ClockName, Ladder]
 
 
 def start(
-    target_s: int,
+    target_s: float,
     at: datetime,
     calendar: Calendar = ALL_DAY,
     *,
@@ -162,10 +207,17 @@ def start(
 
 
 def elapsed(clock: Clock, now: datetime, calendar: Calendar = ALL_DAY) -> float:
-    """Seconds of its calendar that the clock has consumed by `now`, pauses left out."""
+    """Seconds of its calendar that an open clock has consumed by `now`, pauses left out."""
     if clock.state is not ClockState.RUNNING:
         return clock.consumed_s
     return clock.consumed_s + calendar.elapsed(clock.anchor_at, now)
+
+
+def overdue(clock: Clock, now: datetime) -> bool:
+    """Whether an open clock has passed its due time: by `now`, or before it was paused."""
+    if clock.over:
+        return False
+    return (now if clock.state is ClockState.RUNNING else clock.anchor_at) > clock.due_at
 
 
 def standing(clock: Clock, now: datetime) -> Standing:
@@ -173,20 +225,97 @@ def standing(clock: Clock, now: datetime) -> Standing:
     match clock.state:
         case ClockState.STOPPED:
             return Standing.MISSED if clock.missed else Standing.KEPT
-        case ClockState.RUNNING:
-            return Standing.OVERDUE if now > clock.due_at else Standing.RUNNING
-        case ClockState.PAUSED:
-            return Standing.PAUSED
         case ClockState.CANCELLED:
             return Standing.CANCELLED
+        case _ if overdue(clock, now):
+            return Standing.OVERDUE
+        case ClockState.PAUSED:
+            return Standing.PAUSED
+        case ClockState.RUNNING:
+            return Standing.RUNNING
 
 
-def spans_until(clock: Clock, at: datetime) -> tuple[Span, ...]:
-    """When the clock ran up to `at`, oldest first; a clock that is over ran until it ended."""
-    spans = clock.spans
-    if clock.state is ClockState.RUNNING:
-        spans = (*spans, (clock.anchor_at, at))
-    return tuple((begin, min(end, at)) for begin, end in spans if begin < min(end, at))
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A time in which a clock stood still for one and the same reasons; `end` is None by now."""
+
+    begin: datetime
+    end: datetime | None
+    waits_for: tuple[str, ...]
+
+
+def pauses(clock: Clock, waits: Waits, until: datetime) -> tuple[Pause, ...]:
+    """When and for what the clock stood still from its beginning to `until`, oldest first."""
+    begin = clock.started_at
+    counted = [
+        wait
+        for wait in waits
+        if wait.reason in clock.pauses
+        and wait.begin <= until
+        and (wait.end is None or wait.end > begin)
+    ]
+    edges = sorted(
+        {max(begin, wait.begin) for wait in counted}
+        | {min(until, wait.end) for wait in counted if wait.end is not None}
+        | {until}
+    )
+    found: list[Pause] = []
+    for left, right in pairwise(edges):
+        if reasons := _reasons(counted, left):
+            found.append(Pause(left, right, reasons))
+    if last := tuple(wait.reason for wait in counted if wait.end is None):
+        if found and found[-1].end == until and found[-1].waits_for == last:
+            found[-1] = Pause(found[-1].begin, None, last)
+        else:
+            found.append(Pause(until, None, last))
+    return tuple(found)
+
+
+def _reasons(waits: list[Wait], at: datetime) -> tuple[str, ...]:
+    """What is waited for from `at` on."""
+    return tuple(
+        wait.reason for wait in waits if wait.begin <= at and (wait.end is None or at < wait.end)
+    )
+
+
+def spans(clock: Clock, waits: Waits, until: datetime) -> tuple[Span, ...]:
+    """When the clock ran from its beginning to `until`, oldest first."""
+    begin, found = clock.started_at, []
+    for pause in pauses(clock, waits, until):
+        if begin < pause.begin:
+            found.append((begin, pause.begin))
+        begin = pause.end or until
+    if begin < until:
+        found.append((begin, until))
+    return tuple(found)
+
+
+def measured(ran: Iterable[Span], calendar: Calendar = ALL_DAY) -> float:
+    """Seconds of a calendar in the spans in which a clock ran."""
+    return sum((calendar.elapsed(begin, end) for begin, end in ran), 0.0)
+
+
+def reached(
+    ran: Iterable[Span], position_s: float, at: datetime, calendar: Calendar = ALL_DAY
+) -> datetime:
+    """The instant at which `position_s` seconds have been consumed by a clock that ran so.
+
+    If they were not within these spans, it goes on running from `at`. What was used up at closing
+    time was so at closing time, not in the night in which one looks.
+    """
+    left = position_s
+    for begin, end in ran:
+        there = calendar.elapsed(begin, end)
+        # Sums of seconds are exact to the microsecond only: what is nearer is the same instant.
+        if left <= there + _FUZZ_S:
+            instant = calendar.add(begin, max(0.0, min(left, there)))
+            if instant < end:
+                return instant
+        left -= there
+    return calendar.add(at, left if left > _FUZZ_S else 0.0)
+
+
+_FUZZ_S = 1e-6
 
 
 def pause(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
@@ -197,24 +326,20 @@ def pause(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
 
 
 def _frozen(clock: Clock, at: datetime, calendar: Calendar) -> Clock:
-    return replace(
-        clock,
-        consumed_s=elapsed(clock, at, calendar),
-        spans=spans_until(clock, at),
-        anchor_at=at,
-    )
+    return replace(clock, consumed_s=elapsed(clock, at, calendar), anchor_at=at)
 
 
 def resume(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
-    """Let a paused clock go on with what is left of its target, to the second."""
+    """Let a paused clock go on with what is left of its target, to the second.
+
+    A promise that had been broken before the pause stays due when it was due.
+    """
     if clock.state is not ClockState.PAUSED:
         return clock
-    return replace(
-        clock,
-        state=ClockState.RUNNING,
-        anchor_at=at,
-        due_at=calendar.add(at, clock.target_s - clock.consumed_s),
-    )
+    due_at = clock.due_at
+    if not overdue(clock, at):
+        due_at = calendar.add(at, max(0.0, clock.target_s - clock.consumed_s))
+    return replace(clock, state=ClockState.RUNNING, anchor_at=at, due_at=due_at)
 
 
 def stop(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
@@ -228,41 +353,44 @@ def stop(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
     return replace(clock, state=ClockState.STOPPED, stopped_at=at)
 
 
-def cancel(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
-    """The promise no longer applies (withdrawn, replaced): neither kept nor missed."""
+def cancel(clock: Clock, at: datetime) -> Clock:
+    """The promise no longer applies (withdrawn, replaced): neither kept nor missed.
+
+    What it consumed last is not asked any more: its calendar may be gone with the plan before.
+    """
     if clock.over:
         return clock
-    return replace(_frozen(clock, at, calendar), state=ClockState.CANCELLED)
+    return replace(clock, state=ClockState.CANCELLED, anchor_at=at)
 
 
-def correct(clock: Clock, stopped_at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
+def correct(
+    clock: Clock, stopped_at: datetime, waits: Waits = (), calendar: Calendar = ALL_DAY
+) -> Clock:
     """The promise was acted on at an earlier instant than was recorded: as if stopped then.
 
     What it consumed is measured up to that instant. A breach that was recorded although the promise
     was kept by then is taken back. A stop later than the recorded one is none of a correction.
     """
-    ran = spans_until(clock, stopped_at)
-    consumed = sum(calendar.elapsed(begin, end) for begin, end in ran)
-    due_at = calendar.add(stopped_at, clock.target_s - consumed)
-    kept = stopped_at <= due_at
+    ran = spans(clock, waits, stopped_at)
+    due_at = reached(ran, clock.target_s, stopped_at, calendar)
     return replace(
         clock,
         state=ClockState.STOPPED,
         stopped_at=stopped_at,
-        consumed_s=consumed,
-        spans=ran,
+        consumed_s=measured(ran, calendar),
         anchor_at=stopped_at,
         due_at=due_at,
-        breached=clock.breached and not kept,
+        breached_at=clock.breached_at if stopped_at > due_at else None,
     )
 
 
 def replan(
     clock: Clock,
-    target_s: int,
+    target_s: float,
     at: datetime,
     calendar: Calendar = ALL_DAY,
     *,
+    waits: Waits = (),
     name: str = "always",
     ladder: str = "promise",
     pauses: tuple[str, ...] = (),
@@ -270,38 +398,46 @@ def replan(
 ) -> Clock:
     """A new promise for one that is still open, from its beginning.
 
-    The credit is right: the spans in which it ran are measured in the new `calendar`. `rungs` are
-    those of the new ladder. One that fired before and still lies in the past does not fire again;
-    one that lies in the future again does, and one that has been passed acts at once.
+    The credit is right: what it has consumed is measured anew, in the new `calendar` and without
+    the waits for which the new promise stands still. `rungs` are those of the new ladder. A step
+    that acted before and lies behind does not act again; one that lies ahead again does, and one
+    that never acted and has been passed acts at once.
     """
     if clock.over:
         return clock
-    ran = spans_until(clock, at)
-    consumed = sum(calendar.elapsed(begin, end) for begin, end in ran)
-    fired = 0
-    if ladder == clock.ladder:
-        before = rungs[: clock.fired]
-        fired = sum(rung.at_s <= consumed for rung in before)
+    anew = replace(clock, target_s=target_s, calendar=name, ladder=ladder, pauses=pauses)
+    ran = spans(anew, waits, at)
+    consumed = measured(ran, calendar)
+    acted = dict.fromkeys((*clock.fired, *clock.ahead))
+    behind = [
+        step
+        for step, rung in zip(steps(rungs), rungs, strict=True)
+        if step in acted and rung.at_s <= consumed
+    ]
     return replace(
-        clock,
-        target_s=target_s,
-        calendar=name,
-        ladder=ladder,
-        pauses=pauses,
+        anew,
         consumed_s=consumed,
-        spans=ran,
         anchor_at=at,
-        due_at=_due(at, target_s - consumed, calendar),
-        fired=fired,
+        due_at=reached(ran, target_s, at, calendar),
+        fired=tuple(behind),
+        ahead=tuple(step for step in acted if step not in behind),
     )
 
 
-def _due(at: datetime, left_s: float, calendar: Calendar) -> datetime:
-    """When the rest of a target is used up; one that is used up was so at closing time at last,
-    not in the night in which one looks."""
-    if left_s > 0:
-        return calendar.add(at, left_s)
-    return calendar.add(calendar.add(at, left_s - 1), 1)
+def revive(clock: Clock) -> Clock:
+    """A cancelled promise that applies again, to be planned anew; any other is left as it is."""
+    if clock.state is not ClockState.CANCELLED:
+        return clock
+    return replace(clock, state=ClockState.RUNNING)
+
+
+def fire(clock: Clock, step: str) -> Clock:
+    """A step has acted."""
+    return replace(
+        clock,
+        fired=(*clock.fired, step),
+        ahead=tuple(other for other in clock.ahead if other != step),
+    )
 
 
 def rung_times(clock: Clock, ladder: Ladder) -> list[datetime]:
@@ -311,37 +447,46 @@ def rung_times(clock: Clock, ladder: Ladder) -> list[datetime]:
     whoever is to hear of a breach at night hears of the reminder with it, in their order.
     """
     times: list[datetime] = []
+    ran = spans(clock, ladder.waits, clock.anchor_at) if clock.consumed_s else ()
     for rung in reversed(ladder.rungs):
-        at = ladder.calendar.add(clock.anchor_at, rung.at_s - clock.consumed_s)
+        if rung.at_s <= clock.consumed_s:
+            at = reached(ran, rung.at_s, clock.anchor_at, ladder.calendar)
+        else:
+            at = ladder.calendar.add(clock.anchor_at, rung.at_s - clock.consumed_s)
         if rung.quiet and ladder.waking is not None:
             at = ladder.waking.next_open(at)
         times.append(min(at, times[-1]) if times else at)
     return times[::-1]
 
 
-def next_rung(clock: Clock, ladder: Ladder) -> tuple[datetime, Rung] | None:
-    """The rung that a running clock waits for, with its time; None when nothing is left to do."""
-    if clock.state is not ClockState.RUNNING or clock.fired >= len(ladder.rungs):
-        return None
-    return rung_times(clock, ladder)[clock.fired], ladder.rungs[clock.fired]
-
-
-def next_wake(clocks: Clocks, ladders: Ladders) -> datetime | None:
-    """The earliest rung of all running clocks: the instant until which the workflow may sleep."""
-    times = [
-        found[0]
-        for name, clock in clocks.items()
-        if (found := next_rung(clock, ladders.get(name, NO_LADDER)))
-    ]
-    return min(times, default=None)
-
-
 @dataclass(frozen=True, slots=True)
 class DueRung:
+    """A rung with its place on the ladder, its step and its time."""
+
     clock: ClockName
     rung: Rung
     due_at: datetime
     index: int
+    step: str
+
+
+def coming(name: ClockName, clock: Clock, ladder: Ladder) -> list[DueRung]:
+    """The rungs that a running clock still waits for, in their order."""
+    if clock.state is not ClockState.RUNNING:
+        return []
+    rungs = ladder.rungs
+    return [
+        DueRung(name, rung, at, index, step)
+        for index, (rung, at, step) in enumerate(
+            zip(rungs, rung_times(clock, ladder), steps(rungs), strict=True)
+        )
+        if step not in clock.fired
+    ]
+
+
+def next_wake(clocks: Clocks, ladders: Ladders) -> datetime | None:
+    """The earliest rung of all running clocks: the instant until which the workflow may sleep."""
+    return min((rung.due_at for rung in _all_coming(clocks, ladders)), default=None)
 
 
 def due_rungs(clocks: Clocks, ladders: Ladders, now: datetime) -> list[DueRung]:
@@ -349,14 +494,10 @@ def due_rungs(clocks: Clocks, ladders: Ladders, now: datetime) -> list[DueRung]:
 
     Rungs that fall together are returned together, so that one wake acts on all of them.
     """
-    found: list[DueRung] = []
+    due = [rung for rung in _all_coming(clocks, ladders) if rung.due_at <= now]
+    return sorted(due, key=lambda rung: (rung.due_at, rung.index, rung.clock))
+
+
+def _all_coming(clocks: Clocks, ladders: Ladders) -> Iterator[DueRung]:
     for name, clock in clocks.items():
-        if clock.state is not ClockState.RUNNING:
-            continue
-        ladder = ladders.get(name, NO_LADDER)
-        times = rung_times(clock, ladder)
-        for index in range(clock.fired, len(times)):
-            if times[index] > now:
-                break
-            found.append(DueRung(name, ladder.rungs[index], times[index], index))
-    return sorted(found, key=lambda due: (due.due_at, due.index, due.clock))
+        yield from coming(name, clock, ladders.get(name, NO_LADDER))

@@ -8,13 +8,22 @@ that begins anew (an update, a next reply, a resolution after a dispute) is a st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 
 from redress.rules import clocks
 from redress.rules.calendars import Calendar, Interval, WeeklyCalendar
-from redress.rules.clocks import Action, Clock, ClockName, ClockState, Rung, Standing, standing
+from redress.rules.clocks import (
+    Action,
+    Clock,
+    ClockName,
+    ClockState,
+    Pause,
+    Rung,
+    Standing,
+    standing,
+)
 from redress.rules.plan import Plan
 from redress.rules.ticket import Event, EventType, Role, Ticket, waits_for, walk
 
@@ -45,15 +54,6 @@ class Entry:
     clock: Clock
     elapsed_s: float
     waits_for: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """A time in which the clock stood still for one and the same reason; `end` is None by now."""
-
-    begin: datetime
-    end: datetime | None
-    waits_for: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +149,13 @@ def explain(
             draft = current.get(name)
             if draft is None or _begins(name, draft.clock, clock, event):
                 if draft is not None:
-                    draft.replaced(event)
+                    draft.replaced(ticket, event)
                 begun = sum(other.name is name for other in told) + 1
                 draft = current[name] = _Draft(name, begun, clock, plan)
                 told.append(draft)
-                draft.tell(What.BEGUN, event, None)
+                draft.tell(What.BEGUN, ticket, event, None)
                 if clock.state is ClockState.PAUSED:
-                    draft.tell(What.PAUSED, event, None, _waits_for(ticket, clock))
+                    draft.tell(What.PAUSED, ticket, event, None)
             else:
                 draft.goes_on(ticket, clock, plan, event)
         acted = _follows(acted, event, current)
@@ -170,9 +170,10 @@ _MADE_ANEW = (EventType.RECLASSIFIED, EventType.PLAN_CHANGED)
 def _begins(name: ClockName, old: Clock, new: Clock, event: Event) -> bool:
     """Whether this is another promise: after one that has ended, or in the place of one that ran.
 
-    Two words given in the same instant look alike in their beginning, and are two.
+    One that was cancelled and applies again is the same. Two words given in the same instant look
+    alike in their beginning, and are two.
     """
-    if old.over:
+    if old.state is ClockState.STOPPED:
         return not new.over
     if name is ClockName.OWN_WORD and event.type is EventType.PROMISED:
         return True
@@ -194,66 +195,63 @@ class _Draft:
     plan: Plan
     """Under which the clock was last open: its calendar and its ladder are of this plan."""
     entries: list[Entry] = field(default_factory=list)
-    pauses: list[Pause] = field(default_factory=list)
     fired: list[_Acted] = field(default_factory=list)
 
     @property
     def calendar(self) -> Calendar:
         return self.plan.calendar(self.clock.calendar)
 
-    def tell(
-        self, what: What, event: Event, before: Clock | None, waits_for: tuple[str, ...] = ()
-    ) -> None:
-        elapsed = clocks.elapsed(self.clock, event.at, self.calendar)
-        self.entries.append(Entry(what, event, before, self.clock, elapsed, waits_for))
-        if self.clock.state is ClockState.PAUSED and waits_for:
-            self.pauses.append(Pause(event.at, None, waits_for))
+    def tell(self, what: What, ticket: Ticket, event: Event, before: Clock | None) -> None:
+        waits = _waits_for(ticket, self.clock) if what is What.PAUSED else ()
+        elapsed = self._elapsed(ticket, event.at)
+        self.entries.append(Entry(what, event, before, self.clock, elapsed, waits))
+
+    def _elapsed(self, ticket: Ticket, at: datetime) -> float:
+        """Measured from the beginning, so that it is right of a cancelled clock too."""
+        until = min(at, self.clock.ended_at or at)
+        return clocks.measured(clocks.spans(self.clock, ticket.waits, until), self.calendar)
 
     def goes_on(self, ticket: Ticket, clock: Clock, plan: Plan, event: Event) -> None:
         """The same promise after one more event."""
         before, self.clock = self.clock, clock
         corrected = event.type is EventType.CORRECTED and event.data["clock"] == self.name
-        waits = _waits_for(ticket, clock) if clock.state is ClockState.PAUSED else ()
-        if self.pauses and self.pauses[-1].end is None and self.pauses[-1].waits_for != waits:
-            last = self.pauses[-1]
-            self.pauses[-1] = Pause(last.begin, event.at, last.waits_for)
-            if waits:
-                self.pauses.append(Pause(event.at, None, waits))
         if not clock.over:
             self.plan = plan
         if clock == before and not corrected:
             return
-        if event.type in _MADE_ANEW and not before.over and not clock.over:
-            self.tell(What.REPLANNED, event, before)
+        if _is_made_anew(event, before, clock):
+            self.tell(What.REPLANNED, ticket, event, before)
         if corrected:
-            self.tell(What.CORRECTED, event, before)
+            self.tell(What.CORRECTED, ticket, event, before)
         elif clock.state is not before.state:
-            self.tell(_TURNED[clock.state], event, before, waits)
+            self.tell(_TURNED[clock.state], ticket, event, before)
 
-    def replaced(self, event: Event) -> None:
+    def replaced(self, ticket: Ticket, event: Event) -> None:
         """Another promise takes the place of this one while it is open.
 
-        An update is kept, or missed, by the word that begins the next one. An own word that is
-        replaced by another is neither.
+        An update is kept, or missed, by the word that begins the next one; a next reply, by the
+        answer that a correction recorded. An own word that is replaced by another before its time
+        is neither; one that is overdue by then was missed.
         """
-        before = self.clock
+        before, calendar = self.clock, self.calendar
         if before.over:
             return
-        word = self.name is ClockName.OWN_WORD
-        end = clocks.cancel if word else clocks.stop
-        self.clock = end(before, event.at, self.calendar)
-        self._close_pause(event.at)
-        self.tell(What.CANCELLED if word else What.STOPPED, event, before)
-
-    def _close_pause(self, at: datetime) -> None:
-        if self.pauses and self.pauses[-1].end is None:
-            last = self.pauses[-1]
-            self.pauses[-1] = Pause(last.begin, at, last.waits_for)
+        what = What.STOPPED
+        if event.type is EventType.CORRECTED and event.data["clock"] == self.name:
+            stopped_at = datetime.fromisoformat(event.data["stopped_at"])
+            self.clock = clocks.correct(before, stopped_at, ticket.waits, calendar)
+            what = What.CORRECTED
+        elif self.name is ClockName.OWN_WORD and not clocks.overdue(before, event.at):
+            self.clock = clocks.cancel(before, event.at)
+            what = What.CANCELLED
+        else:
+            self.clock = clocks.stop(before, event.at, calendar)
+        self.tell(what, ticket, event, before)
 
     def story(self, ticket: Ticket, now: datetime, *, current: bool) -> Story:
         clock = self.clock
-        until = _end(clock) or now
-        ran = clocks.spans_until(clock, until)
+        until = clock.ended_at or now
+        ran = clocks.spans(clock, ticket.waits, until)
         ran_s = sum(((end - begin).total_seconds() for begin, end in ran), 0.0)
         rungs = self._rungs(ticket)
         steps = {rung.action for rung in rungs} <= {Action.REMIND, Action.BREACH, Action.ESCALATE}
@@ -266,11 +264,11 @@ class _Draft:
             hours=self._hours(until),
             ladder=clock.ladder if steps else None,
             until=until,
-            elapsed_s=clocks.elapsed(clock, now, self.calendar),
+            elapsed_s=clocks.measured(ran, self.calendar),
             ran_s=ran_s,
             paused_s=(until - clock.started_at).total_seconds() - ran_s,
             entries=tuple(self.entries),
-            pauses=tuple(_cut(self.pauses, until if clock.over else None)),
+            pauses=_pauses(clock, ticket, until),
             fired=tuple(acted.told() for acted in self.fired),
             to_come=self._to_come(ticket, rungs),
         )
@@ -284,12 +282,17 @@ class _Draft:
         clock = self.clock
         if clock.over:
             return ()
-        times: list[datetime | None] = [None] * len(rungs)
         if clock.state is ClockState.RUNNING:
             ladder = self.plan.ladder(self.name, clock, by_mail=ticket.by_mail)
-            times = [*clocks.rung_times(clock, ladder)]
-        left = range(clock.fired, len(rungs))
-        return tuple(ComingRung(index, rungs[index], times[index]) for index in left)
+            ladder = replace(ladder, waits=ticket.waits)
+            left = clocks.coming(self.name, clock, ladder)
+            return tuple(ComingRung(due.index, due.rung, due.due_at) for due in left)
+        steps = clocks.steps(rungs)
+        return tuple(
+            ComingRung(index, rung, None)
+            for index, rung in enumerate(rungs)
+            if steps[index] not in clock.fired
+        )
 
     def _hours(self, until: datetime) -> Hours:
         """The calendar, with the special dates from the beginning to the due time or the end."""
@@ -312,21 +315,22 @@ _TURNED = {
 }
 
 
-def _end(clock: Clock) -> datetime | None:
-    """When a clock ended; None for one that is open."""
-    if clock.state is ClockState.CANCELLED:
-        return clock.anchor_at
-    return clock.stopped_at
+def _is_made_anew(event: Event, before: Clock, clock: Clock) -> bool:
+    """Whether an open promise was planned anew; a correction of another moves it now and then."""
+    if before.over or clock.over:
+        return before.state is ClockState.CANCELLED and not clock.over
+    if event.type in _MADE_ANEW:
+        return True
+    return event.type is EventType.CORRECTED and before.consumed_s > clock.consumed_s
 
 
-def _cut(pauses: list[Pause], until: datetime | None) -> Iterable[Pause]:
+def _pauses(clock: Clock, ticket: Ticket, until: datetime) -> tuple[Pause, ...]:
     """The pauses before the end; one without a second is none, unless it lasts."""
-    for pause in pauses:
-        end = pause.end
-        if until is not None:
-            end = min(end or until, until)
-        if end is None or pause.begin < end:
-            yield Pause(pause.begin, end, pause.waits_for)
+    found = clocks.pauses(clock, ticket.waits, until)
+    if not clock.over:
+        return found
+    cut = (replace(pause, end=pause.end or until) for pause in found)
+    return tuple(pause for pause in cut if pause.end != pause.begin)
 
 
 @dataclass

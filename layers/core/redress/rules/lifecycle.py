@@ -7,7 +7,7 @@ events that happen and the ticket after them. Nothing is written here and no tim
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -272,11 +272,15 @@ def reclassify(
             "why": _text(why, "/reason"),
         },
     )
-    team = plan.team(kind, ticket.channel, plan.priority(urgency, impact), customer_type)
-    if team != ticket.team and kind != ticket.kind:
-        data = {"from": ticket.assignee, "why": "another team handles this kind", "team": team}
+    before, after = _team(ticket, plan), _team(draft.after, plan)
+    if after not in (before, ticket.team):  # a hand-over by a person to another team stands
+        data = {"from": ticket.assignee, "why": "another team handles these", "team": after}
         draft.add(EventType.QUEUED, data, SYSTEM)
     return draft.change()
+
+
+def _team(ticket: Ticket, plan: Plan) -> str:
+    return plan.team(ticket.kind, ticket.channel, ticket.priority, ticket.customer_type)
 
 
 def tell_progress(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:
@@ -358,10 +362,13 @@ def correct(
     stopped_at: datetime,
     why: str,
     at: datetime,
+    words: Iterable[datetime] = (),
 ) -> Change:
     """The customer was answered at an earlier instant than was recorded, or it was not recorded.
 
-    For supervisors and managers; the reason is kept. Rungs that fired stay in the history.
+    For supervisors and managers; the reason is kept. Rungs that fired stay in the history. `words`
+    are the instants at which the customer wrote (`words_of`): what they wrote after the answer is
+    not answered by it.
     """
     held = ticket.clocks.get(ClockName(clock)) if clock in CORRECTABLE else None
     unrecorded = held is not None and not held.over and clock != ClockName.REACTION
@@ -380,17 +387,42 @@ def correct(
     if faults:
         raise InvalidInput(faults)
     data = {"clock": clock, "stopped_at": stopped_at.isoformat(), "why": why.strip()}
+    if unrecorded and (later := min((word for word in words if word > stopped_at), default=None)):
+        data["unanswered_since"] = later.isoformat()
     return _Draft(ticket, plan, by, at).add(EventType.CORRECTED, data).change()
 
 
+def words_of(history: Iterable[Event]) -> list[datetime]:
+    """When the customer wrote, out of a ticket's history."""
+    return [event.at for event in history if event.type in _WORDS]
+
+
+_WORDS = (EventType.OPENED, EventType.CUSTOMER_WROTE, EventType.DISPUTED)
+
+
 def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: datetime) -> Change:
-    """Go on under another version of the plan: every open promise is made anew, with its credit."""
+    """Go on under another version of the plan: every open promise is made anew, with its credit.
+
+    A solved ticket whose callback or survey is not promised any more closes with the move.
+    """
     _may(Step.CHANGE_PLAN, ticket)
     if new.version == ticket.plan_version:
         raise InvalidInput([Fault("/plan_version", "same_plan", "it is under this plan already")])
     data = {"plan_version": new.version, "from": ticket.plan_version, "why": _text(why, "/reason")}
-    change = _Draft(ticket, new, by, at).add(EventType.PLAN_CHANGED, data).change()
-    return replace(change, plan_before=old)
+    draft = _Draft(ticket, new, by, at).add(EventType.PLAN_CHANGED, data)
+    if closure := _nothing_to_wait_for(draft.after, new):
+        draft.add(EventType.CLOSED, {"closure": closure}, SYSTEM)
+    return replace(draft.change(), plan_before=old)
+
+
+def _nothing_to_wait_for(ticket: Ticket, plan: Plan) -> str | None:
+    """How a solved ticket closes at once when its plan promises neither callback nor survey."""
+    promised = promises(ticket, plan)
+    if ticket.state is State.RESOLVED and ClockName.CALLBACK not in promised:
+        return ANSWERED
+    if ticket.state is State.CONFIRMED and ClockName.SURVEY not in promised:
+        return CONFIRMED_BY_CUSTOMER
+    return None
 
 
 def reply(
@@ -454,8 +486,8 @@ def resolve(
             "root_cause": root_cause,
         },
     )
-    if ClockName.CALLBACK not in promises(ticket, plan):
-        draft.add(EventType.CLOSED, {"closure": ANSWERED}, SYSTEM)
+    if closure := _nothing_to_wait_for(draft.after, plan):
+        draft.add(EventType.CLOSED, {"closure": closure}, SYSTEM)
     return draft.change()
 
 
@@ -486,8 +518,8 @@ def confirm(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
     """The customer says that it is solved; the survey opens (or the ticket closes without one)."""
     _may(Step.CONFIRM, ticket)
     draft = _Draft(ticket, plan, by, at).add(EventType.CONFIRMED)
-    if ClockName.SURVEY not in promises(ticket, plan):
-        draft.add(EventType.CLOSED, {"closure": CONFIRMED_BY_CUSTOMER}, SYSTEM)
+    if closure := _nothing_to_wait_for(draft.after, plan):
+        draft.add(EventType.CLOSED, {"closure": closure}, SYSTEM)
     return draft.change()
 
 
@@ -577,7 +609,7 @@ def act_on_due_rungs(ticket: Ticket, plan: Plan, now: datetime) -> Change | None
     for rung in due:
         if closed:
             break
-        draft.add(EventType.RUNG_FIRED, _rung_data(rung, draft.after))
+        draft.add(EventType.RUNG_FIRED, _rung_data(rung, draft.after, ticket.assignee))
         _add_consequences(draft, rung)
         if rung.rung.action is Action.CLOSE:
             closure = UNCONFIRMED if rung.clock is ClockName.CALLBACK else CONFIRMED_BY_CUSTOMER
@@ -586,8 +618,12 @@ def act_on_due_rungs(ticket: Ticket, plan: Plan, now: datetime) -> Change | None
     return draft.change()
 
 
-def _rung_data(due: DueRung, ticket: Ticket) -> dict[str, Any]:
-    """Whom it tells is written down when it fires: its own roles, and who watches by then."""
+def _rung_data(due: DueRung, ticket: Ticket, held_by: str | None) -> dict[str, Any]:
+    """Whom it tells is written down when it fires: its own roles, and who watches by then.
+
+    `held_by` held the ticket when the workflow woke: a rung that hands it back to the queue takes
+    it from nobody whose other promises broke with that one.
+    """
     rung = due.rung
     notify = rung.notify
     if rung.action in (Action.REMIND, Action.BREACH, Action.ESCALATE):
@@ -595,9 +631,11 @@ def _rung_data(due: DueRung, ticket: Ticket) -> dict[str, Any]:
     data: dict[str, Any] = {
         "clock": due.clock.value,
         "rung": due.index,
+        "step": due.step,
         "action": rung.action.value,
         "due_at": due.due_at.isoformat(),
         "notify": list(notify),
+        "held_by": held_by,
     }
     if rung.priority:
         data["priority"] = rung.priority

@@ -70,7 +70,7 @@ _PROMISED = tuple(name for name in ClockName if name is not ClockName.OWN_WORD)
 class Promise:
     """One promise of a plan: seconds of a calendar, the ladder to climb, when it stands still."""
 
-    target_s: int
+    target_s: int | float
     calendar: str
     ladder: str
     pauses: tuple[str, ...]
@@ -208,7 +208,7 @@ class Plan:
         )
 
     def rungs(
-        self, name: ClockName, ladder: str, target_s: int, *, by_mail: bool
+        self, name: ClockName, ladder: str, target_s: float, *, by_mail: bool
     ) -> tuple[Rung, ...]:
         """The rungs of a clock of this name with this ladder and target."""
         if name is ClockName.SURVEY:
@@ -222,12 +222,13 @@ class Plan:
                 for n in range(1, self.callback.attempts)
             )
             return (*asks, Rung(target_s * self.callback.attempts, Action.CLOSE))
-        return tuple(_placed(rung, target_s * at) for at, rung in self.ladders[ladder])
+        return tuple(_placed(rung, at, target_s) for at, rung in self.ladders[ladder])
 
 
-def _placed(rung: Rung, seconds: float) -> Rung:
+def _placed(rung: Rung, share: float, target_s: float) -> Rung:
+    """At whole seconds; but the whole target is the very instant at which the clock is due."""
     return Rung(
-        math.ceil(seconds),
+        target_s if share == 1 else math.ceil(target_s * share),
         rung.action,
         rung.notify,
         rung.quiet,

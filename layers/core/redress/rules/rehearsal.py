@@ -19,7 +19,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from redress.rules import lifecycle
-from redress.rules.clocks import Clock, ClockName, ClockState
+from redress.rules.clocks import Clock, ClockName, ClockState, overdue
 from redress.rules.errors import InvalidInput, NotAllowedNow
 from redress.rules.lifecycle import Change, Classification
 from redress.rules.plan import Plan
@@ -200,21 +200,23 @@ class _Life:
         return True
 
     def _see(self, after: Ticket, events: tuple[Event, ...]) -> None:
-        at = events[-1].at
+        at = ended_at = events[-1].at
+        if events[-1].type is EventType.CORRECTED:
+            ended_at = datetime.fromisoformat(events[-1].data["stopped_at"])
         for name, clock in after.clocks.items():
             before = self._last.get(name)
             if clock is before:
                 continue
             if before is not None and clock.started_at != before.started_at:
                 ended = self.promises[name, before.started_at]
-                ended.replaced, ended.late = True, ended.late or _overdue(before, at)
+                ended.replaced, ended.late = True, ended.late or overdue(before, ended_at)
             held = self.promises.get((name, clock.started_at))
             if held is None or before is None:
                 self.promises[name, clock.started_at] = _Promise(clock)
                 continue
             held.clock = clock
             if clock.state is ClockState.CANCELLED and before.state is not ClockState.CANCELLED:
-                held.late = _overdue(before, at)
+                held.late = overdue(before, at)
         self._last = after.clocks
         self.opened_in = self.opened_in or after.team
         self.events.extend(events)
@@ -237,15 +239,6 @@ class _Life:
         )
 
 
-def _overdue(clock: Clock, at: datetime) -> bool:
-    """Whether a promise that is still open has not been kept in time by `at`."""
-    if clock.over:
-        return False
-    if clock.state is ClockState.RUNNING:
-        return at > clock.due_at
-    return clock.consumed_s > clock.target_s
-
-
 def _verdict(name: ClockName, held: _Promise, until: datetime, *, by_mail: bool) -> Verdict:
     """A breach that was recorded is a miss, whatever was promised in its place later."""
     clock = held.clock
@@ -253,11 +246,12 @@ def _verdict(name: ClockName, held: _Promise, until: datetime, *, by_mail: bool)
         return Verdict.VOID
     if clock.breached or held.late or clock.missed:
         return Verdict.MISSED
-    if clock.state is ClockState.STOPPED or held.replaced:
+    if clock.state is ClockState.CANCELLED or (name is ClockName.OWN_WORD and not clock.over):
+        if clock.over or held.replaced:
+            return Verdict.VOID
+    elif clock.state is ClockState.STOPPED or held.replaced:
         return Verdict.KEPT
-    if clock.state is ClockState.CANCELLED:
-        return Verdict.VOID
-    return Verdict.MISSED if _overdue(clock, until) else Verdict.OPEN
+    return Verdict.MISSED if overdue(clock, until) else Verdict.OPEN
 
 
 # ------------------------------------------------------------------------------ the kept steps
@@ -363,8 +357,10 @@ def _released(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
 def _corrected(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     event, data = moment.event, moment.event.data
     stopped_at = datetime.fromisoformat(data["stopped_at"])
+    later = data.get("unanswered_since")
+    words = [datetime.fromisoformat(later)] if later else []
     return lifecycle.correct(
-        ticket, plan, event.by, data["clock"], stopped_at, data["why"], event.at
+        ticket, plan, event.by, data["clock"], stopped_at, data["why"], event.at, words
     )
 
 

@@ -168,8 +168,8 @@ def _promise(
         yield from _corrected(label, old, new)
         return
     if new.breached and not old.breached:
-        if held_by:
-            yield held_by, old.due_at, label, {"kept": False}
+        if new.held_by:
+            yield new.held_by, old.due_at, label, {"kept": False}
         return
     if new.stopped_at is None or old.stopped_at is not None:
         return
@@ -192,7 +192,7 @@ def _corrected(label: str, old: Clock, new: Clock) -> Iterator[_Entry]:
         return
     if not new.missed:
         seconds = math.floor(new.consumed_s)
-        yield new.held_by, old.due_at, label, {"kept": True, "seconds": seconds}
+        yield new.held_by, old.breached_at or old.due_at, label, {"kept": True, "seconds": seconds}
     elif not old.breached and old.stopped_at is None:
         yield new.held_by, new.due_at, label, {"kept": False}
 

@@ -7,7 +7,6 @@ A change never reads the whole history; it applies its new events to the stored 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,8 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from redress.rules import clocks
-from redress.rules.calendars import ALL_DAY
-from redress.rules.clocks import Action, Clock, ClockName, ClockState, Ladder
+from redress.rules.clocks import Action, Clock, ClockName, ClockState, Ladder, Wait, Waits
 from redress.rules.plan import CUSTOMER as WAITED_FOR
 from redress.rules.plan import Plan, Promise
 
@@ -162,6 +160,11 @@ class Ticket:
     """The oldest word of the customer that nobody answered: no clock stands still before it."""
     on_hold: str | None = None
     """What the ticket waits for beside its customer (`plan.HOLDS`), told to them."""
+    held_since: datetime | None = None
+    waits: Waits = ()
+    """What the ticket has waited for, and when: every clock is measured by it."""
+    raised: str | None = None
+    """The priority to which a reopening or a rung raised it: no correction takes it lower."""
     watchers: tuple[str, ...] = ()
     """Roles that hear of every rung from now on."""
     incident_proposed: bool = False
@@ -209,7 +212,7 @@ class Ticket:
 def ladders(ticket: Ticket, plan: Plan) -> dict[ClockName, Ladder]:
     """The ladder of each clock of a ticket that runs."""
     return {
-        name: plan.ladder(name, clock, by_mail=ticket.by_mail)
+        name: replace(plan.ladder(name, clock, by_mail=ticket.by_mail), waits=ticket.waits)
         for name, clock in ticket.clocks.items()
         if clock.state is ClockState.RUNNING
     }
@@ -300,16 +303,32 @@ def _settled(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
     One rule for every event: a word of the customer that nobody answered is never paused time,
     whatever else the ticket waits for (S3).
     """
-    reasons = set(waits_for(ticket))
+    reasons = waits_for(ticket)
     settled = {}
     for name, clock in ticket.clocks.items():
         if clock.over:
             continue
-        turn = clocks.resume if reasons.isdisjoint(clock.pauses) else clocks.pause
+        turn = clocks.resume if set(reasons).isdisjoint(clock.pauses) else clocks.pause
         turned = turn(clock, at, plan.calendar(clock.calendar))
         if turned is not clock:
             settled[name] = turned
-    return replace(ticket, clocks=ticket.clocks | settled) if settled else ticket
+    waits = _waited(ticket.waits, reasons, at)
+    if not settled and waits is ticket.waits:
+        return ticket
+    return replace(ticket, clocks=ticket.clocks | settled, waits=waits)
+
+
+def _waited(waits: Waits, reasons: tuple[str, ...], at: datetime) -> Waits:
+    """The waits when from `at` on it is these reasons that the ticket waits for."""
+    going = {wait.reason for wait in waits if wait.end is None}
+    if going == set(reasons):
+        return waits
+    ended = (
+        replace(wait, end=at) if wait.end is None and wait.reason not in reasons else wait
+        for wait in waits
+    )
+    begun = (Wait(reason, at) for reason in reasons if reason not in going)
+    return (*(wait for wait in ended if wait.end != wait.begin), *begun)
 
 
 def _is_said(event: Event) -> bool:
@@ -441,18 +460,32 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         kind=data["kind"],
         urgency=urgency,
         impact=impact,
-        priority=plan.priority(urgency, impact),
+        priority=_priority(ticket.raised, plan, urgency, impact),
         customer_type=data.get("customer_type", ticket.customer_type),
     )
-    return _replanned(ticket, event, plan)
+    return _replanned(ticket, event.at, plan)
 
 
-def _replanned(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+def _priority(raised: str | None, plan: Plan, urgency: str, impact: str) -> str:
+    """That of the matrix, or a higher one to which the ticket was raised."""
+    priority = plan.priority(urgency, impact)
+    if raised is None or raised not in plan.priorities:
+        return priority
+    return plan.higher(priority, raised)
+
+
+def _raised(ticket: Ticket, to: str, plan: Plan) -> Ticket:
+    before = ticket.raised if ticket.raised in plan.priorities else None
+    raised = plan.higher(before, to) if before else to
+    return replace(ticket, raised=raised, priority=plan.higher(ticket.priority, to))
+
+
+def _replanned(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
     """Every promise that is still open is made anew from its beginning, with the right credit.
 
     A promise that no longer applies is cancelled. One that applies only now begins with what it is
     about: the reaction with the ticket, the next reply with the oldest word that nobody answered,
-    the update with this very event.
+    the update at `at`. One that was cancelled and applies again goes on where it would be.
     """
     promised = promises(ticket, plan)
     changed: dict[ClockName, Clock] = {}
@@ -463,39 +496,42 @@ def _replanned(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         if clock.over:
             changed[name] = clock
         elif promise is None:
-            changed[name] = _cancelled(clock, event, plan)
+            changed[name] = clocks.cancel(clock, at)
         else:
-            changed[name] = clocks.replan(
-                clock,
-                promise.target_s,
-                event.at,
-                plan.calendar(promise.calendar),
-                name=promise.calendar,
-                ladder=promise.ladder,
-                pauses=promise.pauses,
-                rungs=plan.rungs(name, promise.ladder, promise.target_s, by_mail=ticket.by_mail),
-            )
+            changed[name] = _planned(ticket, name, clock, promise, at, plan)
     begins: dict[ClockName, datetime] = {}
     if ticket.state is State.NEW and not ticket.reacted:
         begins[ClockName.REACTION] = ticket.created_at
     elif ticket.needs_agent and ticket.state is not State.NEW:
-        begins[ClockName.UPDATE] = event.at
+        begins[ClockName.UPDATE] = at
         if ticket.unanswered_since is not None:
             begins[ClockName.NEXT_REPLY] = ticket.unanswered_since
-    for name, at in begins.items():
+    for name, begin in begins.items():
         old = changed.get(name)
-        if name in promised and (old is None or old.state is ClockState.CANCELLED):
-            anew = _begun(promised[name], at, plan)
-            # A breach that was laid to somebody before is not laid to anybody again.
-            changed[name] = (
-                replace(anew, breached=old.breached, held_by=old.held_by) if old else anew
-            )
+        if name not in promised or (old is not None and not old.over):
+            continue
+        if old is not None and old.state is ClockState.CANCELLED and old.started_at == begin:
+            revived = clocks.revive(old)
+            changed[name] = _planned(ticket, name, revived, promised[name], at, plan)
+        else:
+            changed[name] = _begun(promised[name], begin, plan)
     return replace(ticket, clocks=changed)
 
 
-def _cancelled(clock: Clock, event: Event, plan: Plan) -> Clock:
-    """Its calendar may be gone with the plan before; nobody asks what was consumed of it."""
-    return clocks.cancel(clock, event.at, plan.calendars.get(clock.calendar, ALL_DAY))
+def _planned(
+    ticket: Ticket, name: ClockName, clock: Clock, promise: Promise, at: datetime, plan: Plan
+) -> Clock:
+    return clocks.replan(
+        clock,
+        promise.target_s,
+        at,
+        plan.calendar(promise.calendar),
+        waits=ticket.waits,
+        name=promise.calendar,
+        ladder=promise.ladder,
+        pauses=promise.pauses,
+        rungs=plan.rungs(name, promise.ladder, promise.target_s, by_mail=ticket.by_mail),
+    )
 
 
 def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -504,15 +540,13 @@ def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         name: replace(clock, settled=True) if clock.over else clock
         for name, clock in ticket.clocks.items()
     }
-    priority = plan.priority(ticket.urgency, ticket.impact)
-    kept = ticket.priority in plan.priorities
     ticket = replace(
         ticket,
         plan_version=plan.version,
         clocks=ended,
-        priority=plan.higher(ticket.priority, priority) if kept else priority,
+        priority=_priority(ticket.raised, plan, ticket.urgency, ticket.impact),
     )
-    return _replanned(ticket, event, plan)
+    return _replanned(ticket, event.at, plan)
 
 
 def _progress_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -544,22 +578,27 @@ def _replied(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 def _promised(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     """An agent's own word: a clock of calendar time on the plan's ladder."""
     due = datetime.fromisoformat(event.data["by"])
-    promise = replace(plan.own_word, target_s=math.floor((due - event.at).total_seconds()))
+    promise = replace(plan.own_word, target_s=(due - event.at).total_seconds())
     begun = ticket.clocks | {ClockName.OWN_WORD: _begun(promise, event.at, plan)}
     stopped = _stop(replace(ticket, clocks=begun), event, plan, ClockName.REACTION)
     return _told(replace(ticket, reacted=True, clocks=stopped), event, plan)
 
 
 def _held(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    return _told(replace(ticket, on_hold=event.data["reason"]), event, plan)
+    held = replace(ticket, on_hold=event.data["reason"], held_since=event.at)
+    return _told(held, event, plan)
 
 
 def _released(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    return replace(ticket, on_hold=None)
+    return replace(ticket, on_hold=None, held_since=None)
 
 
 def _corrected(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """The customer was answered earlier than was recorded, by phone for example."""
+    """The customer was answered earlier than was recorded, by phone for example.
+
+    Words that they wrote after that answer are still unanswered: the event names the first of them,
+    and what is promised of it begins there.
+    """
     name = ClockName(event.data["clock"])
     at = datetime.fromisoformat(event.data["stopped_at"])
     unrecorded = not ticket.clocks[name].over
@@ -570,18 +609,47 @@ def _corrected(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     ticket = replace(ticket, reacted=True, clocks=ticket.clocks | corrected)
     if name is ClockName.REACTION or not unrecorded:
         return ticket
-    answered = replace(
+    later = event.data.get("unanswered_since")
+    unanswered = datetime.fromisoformat(later) if later else None
+    begins: list[tuple[ClockName, datetime]] = []
+    update = ticket.clocks.get(ClockName.UPDATE)
+    if update is None or update.over or update.started_at < at:
+        begins.append((ClockName.UPDATE, at))
+    if unanswered is not None:
+        begins.append((ClockName.NEXT_REPLY, unanswered))
+    ticket = replace(
         ticket,
         state=State.OPEN if ticket.state is State.NEW else ticket.state,
         replies=ticket.replies + 1,
-        unanswered_since=None,
+        unanswered_since=unanswered,
     )
-    return replace(answered, clocks=_started(answered, plan, at, ClockName.UPDATE))
+    for begun, begin in begins:
+        ticket = replace(ticket, clocks=_started(ticket, plan, begin, begun))
+    return _waited_then(ticket, at, unanswered, event, plan)
+
+
+def _waited_then(
+    ticket: Ticket, answered: datetime, unanswered: datetime | None, event: Event, plan: Plan
+) -> Ticket:
+    """A hold counts from the answer on after all, up to the next word that is unanswered."""
+    if ticket.on_hold is None or ticket.held_since is None:
+        return ticket
+    begin, end = max(answered, ticket.held_since), unanswered or event.at
+    if begin >= end:
+        return ticket
+    wait = Wait(ticket.on_hold, begin, unanswered)
+    ticket = replace(ticket, waits=(*ticket.waits, wait))
+    anew = {}
+    for name, clock in ticket.clocks.items():
+        if wait.reason in clock.pauses and not clock.over:
+            same = Promise(clock.target_s, clock.calendar, clock.ladder, clock.pauses)
+            anew[name] = _planned(ticket, name, clock, same, event.at, plan)
+    return replace(ticket, clocks=ticket.clocks | anew)
 
 
 def _stopped_then(ticket: Ticket, name: ClockName, at: datetime, plan: Plan) -> Clock:
     clock = ticket.clocks[name]
-    corrected = clocks.correct(clock, at, plan.calendar(clock.calendar))
+    corrected = clocks.correct(clock, at, ticket.waits, plan.calendar(clock.calendar))
     return replace(corrected, held_by=clock.held_by or ticket.assignee)
 
 
@@ -613,6 +681,7 @@ def _resolved(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         state=State.RESOLVED,
         unanswered_since=None,
         on_hold=None,
+        held_since=None,
         clocks=stopped,
     )
     data = event.data
@@ -649,11 +718,10 @@ def _disputed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     """Reopened: a new promise of resolution begins, the priority rises (H4)."""
     stopped = _stop(ticket, event, plan, ClockName.CALLBACK)
     if (survey := stopped.get(ClockName.SURVEY)) is not None:
-        stopped[ClockName.SURVEY] = _cancelled(survey, event, plan)
+        stopped[ClockName.SURVEY] = clocks.cancel(survey, event.at)
     ticket = replace(
-        ticket,
+        _raised(ticket, plan.reopened_priority, plan),
         state=State.OPEN,
-        priority=plan.higher(ticket.priority, plan.reopened_priority),
         round=ticket.round + 1,
         callback_attempts=0,
         clocks=stopped,
@@ -678,16 +746,16 @@ def _rung_fired(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     data = event.data
     name, action = ClockName(data["clock"]), Action(data["action"])
     clock = ticket.clocks[name]
-    fired = replace(clock, fired=data["rung"] + 1)
+    fired = clocks.fire(clock, data["step"])
     if action is Action.BREACH and not clock.breached:
-        fired = replace(fired, breached=True, held_by=ticket.assignee)
+        fired = replace(fired, breached_at=clock.due_at, held_by=data["held_by"])
     changed = replace(
         ticket,
         clocks=ticket.clocks | {name: fired},
         watchers=tuple(dict.fromkeys((*ticket.watchers, *data.get("watch", ())))),
     )
     if raised := data.get("priority"):
-        changed = replace(changed, priority=plan.higher(changed.priority, raised))
+        changed = _raised(changed, raised, plan)
     if action is Action.ASK_AGAIN:
         return replace(changed, callback_attempts=changed.callback_attempts + 1)
     if action in (Action.BREACH, Action.ESCALATE):
@@ -707,11 +775,9 @@ def _closed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         closure=event.data["closure"],
         closed_at=event.at,
         on_hold=None,
+        held_since=None,
         unanswered_since=None,
-        clocks={
-            name: clock if clock.over else _cancelled(clock, event, plan)
-            for name, clock in ticket.clocks.items()
-        },
+        clocks={name: clocks.cancel(clock, event.at) for name, clock in ticket.clocks.items()},
     )
 
 
