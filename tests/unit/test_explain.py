@@ -575,6 +575,25 @@ def test_every_rung_that_fired_is_told_once_and_every_other_is_still_to_come(
         assert len(times) == (len(one.to_come) if one.clock.state is ClockState.RUNNING else 0)
 
 
+def test_a_breach_under_an_earlier_promise_is_told_with_both_due_times() -> None:
+    life = Life(at(START)).open("urgent").acknowledge().assign().wait(minutes=6).wake()
+    life.wait(minutes=4).reclassify("complaint").wait(minutes=50).reply()
+    [one] = [one for one in stories(life) if one.name is ClockName.FIRST_RESPONSE]
+    assert one.standing is Standing.MISSED
+    assert explaining.sentence(one, "en").startswith(
+        "Missed: it had been broken under an earlier promise, due on Mon 23 Nov 09:05; done on "
+        "Mon 23 Nov 10:00, by then due on Tue 24 Nov 2026 09:00 (Asia/Shanghai): 24 h from "
+    )
+
+
+def test_a_promise_that_was_broken_before_its_pause_is_overdue() -> None:
+    life = Life(at(START)).open("complaint").acknowledge().assign().wait(hours=49).wake()
+    life.reply(wait_for_customer=True).wait(hours=5)
+    [one] = [one for one in stories(life) if one.name is ClockName.RESOLUTION]
+    assert (one.clock.state, one.standing) == (ClockState.PAUSED, Standing.OVERDUE)
+    assert explaining.sentence(one, "en").startswith("Overdue by 6 h, was due on Wed 25 Nov 2026")
+
+
 @given(KINDS_OF_LIFE, MOVES, st.sampled_from(LANGUAGES))
 @settings(max_examples=150)
 def test_every_story_can_be_told_in_every_language(
