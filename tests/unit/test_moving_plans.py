@@ -149,6 +149,17 @@ def test_promises_that_come_and_go_with_a_move_are_counted(life: Life) -> None:
     assert line(report, "reaction")["newly_promised"] == 1
 
 
+def test_a_move_says_which_solved_tickets_it_closes(life: Life) -> None:
+    def asks_nothing(document: dict[str, Any]) -> None:
+        for name in ("callback", "survey"):
+            del document["levels"]["complaint"]["promises"][name]
+
+    report = moved(life.open().acknowledge().resolve(), plan_2(asks_nothing))
+    assert (report["moved"], report["closed_by_it"]) == (1, 1)
+    assert line(report, "callback")["no_longer_promised"] == 1
+    assert moved(Life(life.clock).open().acknowledge(), plan_2(asks_nothing))["closed_by_it"] == 0
+
+
 def test_a_plan_that_promises_the_same_moves_no_deadline(life: Life) -> None:
     report = moved(life.open().acknowledge().wait(hours=1), plan_2(lambda document: None))
     assert (report["moved"], report["deadlines_changed"], report["promises"]) == (1, 0, [])

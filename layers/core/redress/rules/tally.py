@@ -16,7 +16,7 @@ from typing import Any, TypeGuard
 
 from redress.rules.clocks import Action, Clock, ClockName, ClockState
 from redress.rules.rehearsal import Comparison, Outcome, Side, Verdict
-from redress.rules.ticket import EventType, Ticket
+from redress.rules.ticket import EventType, State, Ticket
 
 EXAMPLES = 3
 ALL = "all"
@@ -155,7 +155,8 @@ def add_move(tally: Tally, before: Ticket, after: Ticket, at: datetime) -> None:
     """Count what a move to another plan at `at` does to the deadlines of an open ticket.
 
     Only promises that run are compared: one that stands still has no due time until it goes on.
-    `overdue` are promises that the move makes due in the past.
+    `overdue` are promises that the move makes due in the past; `closes` a solved ticket of which
+    the new plan asks its customer nothing more.
     """
     group = tally.group(before.kind, before.team)
     group.count("tickets")
@@ -173,6 +174,7 @@ def add_move(tally: Tally, before: Ticket, after: Ticket, at: datetime) -> None:
             overdue = True
             group.exemplify("overdue", before.number, name.value)
     group.count("touched", by=int(touched))
+    group.count("closes", by=int(after.state is State.CLOSED))
     group.count("overdue", by=int(overdue))
 
 
@@ -347,6 +349,7 @@ def _moves(counts: _Counts, examples: _Examples) -> dict[str, Any]:
         "moved": tickets.get("moved", 0),
         "deadlines_changed": tickets.get("touched", 0),
         "overdue_at_once": tickets.get("overdue", 0),
+        "closed_by_it": tickets.get("closes", 0),
         "already_there": tickets.get("already", 0),
         "closed_meanwhile": tickets.get("closed", 0),
         "promises": [
