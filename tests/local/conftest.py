@@ -7,11 +7,17 @@ published: what fails then is what the patches are for.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import boto3
 import pytest
 
-from local import process
+from local import process, stack
+from local.doors import sign_in
+from local.stack import Outputs
+from local.story import Reader, World
 from tests.deployed import deployed
 from tests.local.laboratory import Laboratory
 
@@ -26,3 +32,28 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
     cloud = process.start(directory, process.free_port(), plain=plain)
     yield Laboratory(cloud)
     process.stop(cloud)
+
+
+@pytest.fixture(scope="module")
+def world(deployed: Outputs) -> World:
+    """The deployed stack under a paced plan, with everybody signed in."""
+    stack.publish_pace(deployed, 3600)
+    time.sleep(6)  # a function may go on with the plan it knows for 5 s
+    cognito: Any = boto3.client("cognito-idp", **deployed.client_arguments())  # type: ignore[call-overload]
+    client_id = deployed.stack["UserPoolClientId"]
+    staff = {
+        user: sign_in(
+            cognito, client_id, deployed.base_url, user, entry["password"], entry["groups"][0]
+        )
+        for user, entry in deployed.staff.items()
+    }
+    manager = next(member for member in staff.values() if member.role == "manager")
+    return World(
+        deployed.base_url, deployed.endpoint_url, staff, Reader(manager), lambda number, title: None
+    )
+
+
+@pytest.fixture
+def aws(deployed: Outputs) -> Callable[[str], Any]:
+    """Clients of the services, for what operators see in the console."""
+    return lambda name: boto3.client(name, **deployed.client_arguments())  # type: ignore[call-overload]

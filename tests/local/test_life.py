@@ -7,87 +7,26 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 
-from local import stack, story
-from local.doors import Answer, DoorError, Receipt, Staff, call, sign_in, submit_by_json, wait_for
+from local import story
+from local.doors import Answer, DoorError, Staff, call, submit_by_json, wait_for
 from local.faults import accept_mail, refuse_mail
 from local.stack import Outputs
-from local.story import Reader, World
-
-
-@pytest.fixture(scope="module")
-def world(deployed: Outputs) -> World:
-    """The deployed stack under a paced plan, with everybody signed in."""
-    stack.publish_pace(deployed, 3600)
-    time.sleep(6)  # a function may go on with the plan it knows for 5 s
-    cognito: Any = boto3.client("cognito-idp", **deployed.client_arguments())  # type: ignore[call-overload]
-    client_id = deployed.stack["UserPoolClientId"]
-    staff = {
-        user: sign_in(
-            cognito, client_id, deployed.base_url, user, entry["password"], entry["groups"][0]
-        )
-        for user, entry in deployed.staff.items()
-    }
-    manager = next(member for member in staff.values() if member.role == "manager")
-    return World(
-        deployed.base_url, deployed.endpoint_url, staff, Reader(manager), lambda number, title: None
-    )
-
-
-@pytest.fixture
-def aws(deployed: Outputs) -> Callable[[str], Any]:
-    """Clients of the services, for what operators see in the console."""
-    return lambda name: boto3.client(name, **deployed.client_arguments())  # type: ignore[call-overload]
+from local.story import World
+from tests.local.living import asleep, complaint, opened, rungs, timer
 
 
 @pytest.fixture
 def mail_is_mended(deployed: Outputs) -> Iterator[None]:
     yield
     accept_mail(deployed.endpoint_url)
-
-
-def complaint(name: str) -> dict[str, Any]:
-    return story.body(
-        "complaint", "en", name, f"Matter of {name}", "It broke.", email=f"{name}@customer.example"
-    )
-
-
-def opened(world: World, name: str) -> Receipt:
-    return submit_by_json(world.base_url, complaint(name))
-
-
-def timer(deployed: Outputs, number: str) -> dict[str, Any]:
-    table: Any = boto3.resource("dynamodb", **deployed.client_arguments())  # type: ignore[call-overload]
-    key = {"pk": f"TICKET#{number}", "sk": "TIMER"}
-    found: dict[str, Any] = table.Table(deployed.stack["TableName"]).get_item(
-        Key=key, ConsistentRead=True
-    )["Item"]
-    return found
-
-
-def asleep(deployed: Outputs, number: str) -> dict[str, Any]:
-    def armed() -> dict[str, Any] | None:
-        found = timer(deployed, number)
-        return found if found.get("armed", {}).get("seq") == found["seq"] else None
-
-    return wait_for(armed, f"the workflow of {number} sleeps", 20)
-
-
-def rungs(world: World, number: str) -> list[tuple[str, int]]:
-    return [
-        (event["data"]["clock"], event["data"]["rung"])
-        for event in world.manager.read(number)["timeline"]
-        if event["type"] == "rung_fired"
-    ]
 
 
 def test_complaint_goes_from_the_web_form_to_the_survey(world: World) -> None:
