@@ -31,7 +31,7 @@ from botocore.exceptions import (
 
 from redress import mail
 from redress.cases.changing import change
-from redress.cases.intake import Promise, promises_of
+from redress.cases.intake import promises_of
 from redress.cases.links import Links
 from redress.rules import clocks, lifecycle
 from redress.rules.clocks import Action, ClockName, ClockState
@@ -304,9 +304,9 @@ class MailingCase:
             "status_url": f"{self._base_url()}/t/{self._links.status_token(ticket.number)}",
             "promises": "\n".join(
                 mail.words(language).promise.format(
-                    clock=mail.words(language).clocks[promise.clock], time=time(promise.due_at)
+                    clock=mail.words(language).clocks[clock], time=time(due_at)
                 )
-                for promise in _ahead(about)
+                for clock, due_at in _ahead(about)
             ),
         }
         if callback := ticket.clocks.get(ClockName.CALLBACK):
@@ -439,12 +439,12 @@ def _is_asked(ticket: Ticket, event: Event) -> bool:
     return ticket.state is State.RESOLVED and resolution is not None and resolution.at == event.at
 
 
-def _ahead(about: _Matter) -> list[Promise]:
-    """The promises to the customer that can still be kept: none is told that is broken already."""
+def _ahead(about: _Matter) -> list[tuple[str, datetime]]:
+    """Clock and due time of the promises to the customer that can still be kept, and no other."""
     return [
-        promise
+        (promise.clock, promise.due_at)
         for promise in promises_of(about.ticket, about.now)
-        if promise.state == "running" and promise.due_at > about.now
+        if promise.state == "running" and promise.due_at and promise.due_at > about.now
     ]
 
 
