@@ -97,6 +97,7 @@ def _resolution(found: Resolution) -> dict[str, Any]:
         "outcome": found.outcome,
         "remedy": found.remedy,
         "root_cause": found.root_cause,
+        "contacts_after": found.contacts_after,
     }
 
 

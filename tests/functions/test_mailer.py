@@ -983,6 +983,52 @@ def test_new_words_reach_the_agent_without_the_words(
     assert len(post.sent) == 1
 
 
+@pytest.mark.parametrize(
+    ("agent", "confirmed", "left", "told"),
+    [
+        ("a-mei", False, False, "mei"),
+        ("a-mei", True, False, "mei"),
+        ("a-mei", False, True, "lin"),
+        (None, False, False, "lin"),
+    ],
+)
+def test_words_after_the_resolution_reach_the_agent_or_the_supervisor(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    agent: str | None,
+    confirmed: bool,
+    left: bool,
+    told: str,
+) -> None:
+    ticket = open_ticket(agent=agent)
+    mailer.act(ticket.number, _resolve())
+    if confirmed:
+        mailer.act(ticket.number, lambda t, p, at: lifecycle.confirm(t, p, CUSTOMER, at), minutes=1)
+    if left:
+        mailer.stores.staff.depart(staff["mei"], mailer.clock.now())
+    write = lambda t, p, at: lifecycle.write(t, p, "secret words", at)  # noqa: E731
+    after = mailer.act(ticket.number, write, minutes=1)
+    assert after.state == ("confirmed" if confirmed else "resolved"), "it reopens nothing"
+    assert mailer(mailer.job(ticket.number, "customer_wrote")) == []
+    assert post.only["To"] == f"{told}@example.com"
+    assert post.only["Subject"] == f"[{ticket.number}] 客户在工单解决后留言"
+    assert not any(typed in text_of(post.only) for typed in PRIVATE)
+
+
+def test_words_before_the_resolution_are_told_as_answered_by_it(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket, nobodys = open_ticket(agent="a-mei"), open_ticket()
+    for number in (ticket.number, nobodys.number):
+        mailer.act(number, lambda t, p, at: lifecycle.write(t, p, "secret words", at))
+        mailer.act(number, _resolve(), minutes=1)
+        assert mailer(mailer.job(number, "customer_wrote")) == []
+    assert post.only["To"] == "mei@example.com"
+    assert post.only["Subject"] == f"[{ticket.number}] 客户有新留言"
+
+
 def test_a_dispute_tells_the_supervisor_the_new_promise(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:

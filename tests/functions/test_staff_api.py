@@ -821,6 +821,21 @@ def test_unknown_ticket_is_not_found(api: Api, number: str) -> None:
     assert api("ticket", "wei", number=number).status == 404
 
 
+def test_words_of_a_customer_after_the_resolution_are_counted_and_read(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    number = open_ticket("inquiry", agent="a-tao").number
+    solved = {"version": 2, "text": "It was the seal."}
+    resolution = api("resolution", "tao", number=number, body=solved).body["resolution"]
+    assert resolution["contacts_after"] == 0
+    ticket, plan = stores.tickets.get(number), stores.plans.current()
+    stores.tickets.commit(lifecycle.write(ticket, plan, "One more thing", clock.now()), clock.now())
+    found = api("ticket", "tao", number=number).body
+    assert (found["state"], found["resolution"]["contacts_after"]) == ("resolved", 1)
+    said = found["timeline"][-1]
+    assert (said["type"], said["data"]["text"]) == ("customer_wrote", "One more thing")
+
+
 CHANGES: dict[str, dict[str, Any]] = {
     "reply": {"text": "We are on it."},
     "progress": {"text": "We are looking into it."},

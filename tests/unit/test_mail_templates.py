@@ -31,6 +31,7 @@ STAFF = (
     "taken",
     "incident",
     "customer_wrote",
+    "customer_wrote_late",
     "disputed",
 )
 
@@ -109,7 +110,8 @@ def test_every_mail_that_can_follow_has_a_template() -> None:
         for c, a in ((ClockName.CALLBACK, Action.ASK_AGAIN), (ClockName.SURVEY, Action.INVITE))
     ]
     names = {found.template for event in events for found in mails_after(event)}
-    second = {"acknowledgement_late", "reply_waiting", "resolution_told", "watch", "taken"}
+    second = {"acknowledgement_late", "reply_waiting", "resolution_told"}
+    second |= {"watch", "taken", "customer_wrote_late"}
     assert names | second == mail.PLACEHOLDERS.keys()
 
 

@@ -44,6 +44,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "taken": _ON_PROMISE,
     "incident": _ON_PROMISE | {"ticket_url"},
     "customer_wrote": frozenset({"number", "kind"}),
+    "customer_wrote_late": frozenset({"number", "kind"}),
     "disputed": _ON_PROMISE,
 }
 

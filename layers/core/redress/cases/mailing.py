@@ -256,9 +256,13 @@ class MailingCase:
         if audience == Role.AGENT:
             try:
                 agent = self._staff.member(_agent(about) or "")
+                reached = [] if agent.left else _reached([agent])
             except NotFound:
-                return []
-            return [] if agent.left else _reached([agent])
+                reached = []
+            # Nobody else would hear of words on a ticket that is in nobody's list any more.
+            if reached or not _is_after_all(about):
+                return reached
+            audience = Role.SUPERVISOR
         members = [member for member in self._staff.members() if not member.left]
         managers = [member for member in members if member.role is Role.MANAGER]
         circles = [managers]
@@ -378,6 +382,8 @@ def _template(about: _Matter) -> str:
             return "reply_waiting"
         case "resolution" if not _is_asked(ticket, event):
             return "resolution_told"
+        case "customer_wrote" if _is_after_all(about):
+            return "customer_wrote_late"
         case "remind" | "breach" | "escalate" if _is_taken(about):
             return "taken"
         case "remind" if any(rung.data["action"] == Action.BREACH for rung in _later(about)):
@@ -386,6 +392,17 @@ def _template(about: _Matter) -> str:
             return "watch"
         case name:
             return name
+
+
+def _is_after_all(about: _Matter) -> bool:
+    """Whether the customer wrote these words after a resolution that still stands."""
+    ticket, event = about.ticket, about.event
+    return (
+        event.type is EventType.CUSTOMER_WROTE
+        and not ticket.needs_agent
+        and ticket.resolution is not None
+        and event.at >= ticket.resolution.at
+    )
 
 
 def _agent(about: _Matter) -> str | None:
@@ -457,7 +474,7 @@ def _pointless(about: _Matter) -> str | None:
     job, ticket = about.job, about.ticket
     if job.audience == Role.CUSTOMER and ticket.contact.email is None:
         return "the customer has no email address"
-    if job.audience == Role.AGENT and _agent(about) is None:
+    if job.audience == Role.AGENT and _agent(about) is None and not _is_after_all(about):
         return "nobody has the ticket"
     if job.template in _ONLY_WHILE_RUNNING and not _is_taken(about):
         clock = ticket.clocks[_clock_name(about)]
