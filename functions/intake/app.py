@@ -6,6 +6,7 @@ request. `tests/unit/test_architecture.py` holds it to that.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -50,7 +51,17 @@ def present(receipt: Receipt) -> dict[str, Any]:
         "language": receipt.language,
         "acknowledged": receipt.acknowledged,
         "promises": [
-            {"clock": p.clock, "due_at": p.due_at.isoformat(timespec="seconds"), "state": p.state}
-            for p in receipt.promises
+            {
+                "clock": promise.clock,
+                "due_at": _iso(promise.due_at),
+                "state": promise.state,
+                "waits_for": promise.waits_for,
+                "done_at": _iso(promise.done_at),
+            }
+            for promise in receipt.promises
         ],
     }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds") if at else None

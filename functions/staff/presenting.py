@@ -11,13 +11,12 @@ from typing import Any
 from bodies import to_cursor
 
 from redress import explaining
-from redress.cases.intake import promise_of
 from redress.cases.rehearsals import Standing
 from redress.cases.scoring import Run
 from redress.cases.staff import Board, ClockStories, TicketFile, WorkItem, WorkPage
 from redress.rules import tally
 from redress.rules.calendars import Interval
-from redress.rules.clocks import Clock, ClockName
+from redress.rules.clocks import Clock, ClockName, standing
 from redress.rules.explain import ComingRung, Entry, FiredRung, Hours, Story
 from redress.rules.plan import DAYS
 from redress.rules.routing import Duty
@@ -82,7 +81,7 @@ def ticket_file(found: TicketFile, now: datetime) -> dict[str, Any]:
 def _promise(name: ClockName, clock: Clock, now: datetime) -> dict[str, Any]:
     return {
         "clock": name.value,
-        "state": promise_of(name, clock, now).state,
+        "state": standing(clock, now).value,
         "due_at": _iso(clock.due_at),
         "target_s": round(clock.target_s),
         "started_at": _iso(clock.started_at),
@@ -98,6 +97,7 @@ def _resolution(found: Resolution) -> dict[str, Any]:
         "outcome": found.outcome,
         "remedy": found.remedy,
         "root_cause": found.root_cause,
+        "contacts_after": found.contacts_after,
     }
 
 

@@ -18,7 +18,9 @@ from openapi_spec_validator import validate
 from redress import texts, wiring
 from redress.cases.customer import PUBLIC, CustomerCases
 from redress.cases.intake import IntakeCase
+from redress.mail import moment
 from redress.rules import lifecycle
+from redress.rules.clocks import ClockName
 from redress.rules.errors import Unavailable
 from redress.rules.plan import LANGUAGES
 from redress.rules.ticket import CUSTOMER, Actor, Role
@@ -484,7 +486,14 @@ def test_a_paused_promise_says_what_is_waited_for(site: Site, stores: Stores, cl
     plan = stores.plans.get(ticket.plan_version)
     asked = lifecycle.reply(ticket, plan, by, "Which model?", True, clock.now())
     stores.tickets.commit(asked, clock.now())
-    assert texts.text("en", "promise.paused") in site("status", token=token)["body"]
+    seen = {one["clock"]: one for one in promised(site, token, number)}
+    for name in ("update", "resolution"):
+        assert (seen[name]["state"], seen[name]["due_at"]) == ("paused", None)
+        assert seen[name]["waits_for"] == "customer"
+    body = site("status", token=token)["body"]
+    assert texts.text("en", "promise.paused.customer") in body
+    due = stores.tickets.get(number).clocks[ClockName.RESOLUTION].due_at
+    assert moment(due, plan.time_zone, "en") not in body, "nobody knows when it is due"
 
     written = lifecycle.write(asked.after, plan, "The blue one", clock.now())
     stores.tickets.commit(written, clock.now())
@@ -493,10 +502,84 @@ def test_a_paused_promise_says_what_is_waited_for(site: Site, stores: Stores, cl
     held = lifecycle.hold(replied.after, plan, by, "part", "The lid comes", clock.now())
     stores.tickets.commit(held, clock.now())
     body = html.unescape(site("status", token=token)["body"])
-    assert texts.text("en", "promise.held") in body
-    assert texts.text("en", "promise.paused") not in body
+    assert texts.text("en", "promise.paused.part") in body
+    assert texts.text("en", "promise.paused.customer") not in body
     assert texts.text("en", "event.held") in body
     assert "The lid comes" in body
+
+
+def promised(site: Site, token: str, number: str) -> list[dict[str, Any]]:
+    """The promises as the JSON API shows them."""
+    found = json.loads(site("api-ticket", headers=bearer(token), number=number)["body"])
+    promises: list[dict[str, Any]] = found["promises"]
+    return promises
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_promise_is_shown_with_how_it_stands_what_is_to_come_first(
+    site: Site, stores: Stores, clock: Clock, language: str
+) -> None:
+    number, token = submit(site, email="", phone="+86 10 5555 0100")
+    by, plan = Actor(Role.AGENT, "a-mei"), stores.plans.current()
+
+    def happens(decide: Callable[..., lifecycle.Change], *given: Any, **later: float) -> None:
+        clock.advance(**later)
+        ticket = stores.tickets.get(number)
+        stores.tickets.commit(decide(ticket, plan, *given, clock.now()), clock.now())
+
+    happens(lifecycle.tell_progress, by, "We look", minutes=20)
+    happens(lifecycle.promise, by, clock.now() + timedelta(hours=6), "By three", minutes=1)
+    assert [(one["clock"], one["state"]) for one in promised(site, token, number)] == [
+        ("own_word", "running"),
+        ("first_response", "running"),
+        ("update", "running"),
+        ("resolution", "running"),
+        ("acknowledgement", "kept"),
+        ("reaction", "kept"),
+    ]
+    body = html.unescape(site("status", token=token, query={"lang": language})["body"])
+    heard = stores.tickets.get(number).clocks[ClockName.UPDATE].due_at
+    by_then = texts.text(language, "receipt.by", time=moment(heard, plan.time_zone, language))
+    assert f"{texts.text(language, 'clock.update')}</span> <time" in body
+    assert by_then in body
+
+    happens(lifecycle.reply, by, "Here it is", False, hours=25)
+    happens(lifecycle.resolve, by, "Done", "upheld", "a cup", "a crack", minutes=1)
+    assert [(one["clock"], one["state"]) for one in promised(site, token, number)] == [
+        ("callback", "running"),
+        ("acknowledgement", "kept"),
+        ("reaction", "kept"),
+        ("own_word", "missed"),
+        ("first_response", "missed"),
+        ("resolution", "kept"),
+    ]
+    body = html.unescape(site("status", token=token, query={"lang": language})["body"])
+    assert texts.text(language, "clock.callback") in body
+    assert texts.text(language, "clock.update") not in body, "it is over, and nothing follows"
+
+
+def test_the_confirmation_is_shown_once_it_went_out(
+    site: Site, stores: Stores, clock: Clock
+) -> None:
+    number, token = submit(site)
+    clock.advance(minutes=6)
+    shown = {one["clock"]: one["state"] for one in promised(site, token, number)}
+    assert shown.keys() == {"reaction", "first_response", "resolution"}
+    ticket, plan = stores.tickets.get(number), stores.plans.current()
+    acknowledged = lifecycle.acknowledge(ticket, plan, clock.now())
+    assert acknowledged is not None
+    stores.tickets.commit(acknowledged, clock.now())
+    shown = {one["clock"]: one["state"] for one in promised(site, token, number)}
+    assert shown["acknowledgement"] == "missed"
+
+
+def test_a_callback_by_mail_is_the_question_on_the_page_and_no_promise_of_ours(
+    site: Site, stores: Stores, clock: Clock
+) -> None:
+    number, token = submit(site)
+    resolved(stores, clock, number)
+    assert "callback" not in {one["clock"] for one in promised(site, token, number)}
+    assert texts.text("en", "act.ask") in site("status", token=token)["body"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -726,11 +809,14 @@ def test_the_document_names_what_a_customer_sees_of_clocks_and_events(site: Site
     schemas = json.loads(site("openapi")["body"])["components"]["schemas"]
     assert set(schemas["Line"]["properties"]["type"]["enum"]) == PUBLIC
     assert set(schemas["Promise"]["properties"]["clock"]["enum"]) == {
+        "acknowledgement",
         "reaction",
         "first_response",
         "next_reply",
         "own_word",
+        "update",
         "resolution",
+        "callback",
     }
 
 

@@ -6,7 +6,7 @@ import email
 import io
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
@@ -29,10 +29,10 @@ from redress.rules.lifecycle import Change
 from redress.rules.mails import mails_after
 from redress.rules.plan import Plan
 from redress.rules.routing import Presence
-from redress.rules.ticket import CUSTOMER, Role, Ticket
+from redress.rules.ticket import CUSTOMER, Actor, Event, Role, Ticket
 from redress.store.staff import Member
 from redress.store.tickets import MailRecord, TicketStore
-from tests.builders import MEI, Clock
+from tests.builders import MEI, Clock, plan_document
 from tests.functions import conftest
 from tests.functions.conftest import BASE_ADDRESS, REGION, Opener, Stores
 
@@ -793,6 +793,163 @@ def test_a_breach_of_a_ticket_that_nobody_has_reaches_the_supervisor_alone(
     assert len(mailer.records(ticket.number)) == 1
 
 
+def test_of_a_reminder_and_a_breach_of_one_wake_the_breach_is_told_alone(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.fire(ticket.number, minutes=30)
+    jobs = mailer.jobs(ticket.number)
+    assert [json.loads(job)["template"] for job in jobs].count("remind") == 2
+    assert mailer(*(job for job in jobs if '"acknowledgement"' not in job)) == []
+    assert [(mail["To"], mail["Subject"].partition("] ")[2]) for mail in post.sent] == [
+        ("lin@example.com", "承诺超时：自动确认"),
+        ("mei@example.com", "承诺超时：首次反馈进展"),
+        ("lin@example.com", "承诺超时：首次反馈进展"),
+    ]
+
+
+def _publish(ladder: list[dict[str, Any]]) -> None:
+    """Plan 1 with this ladder for its promises, as version 2."""
+    document = plan_document() | {"version": 2}
+    document["ladders"]["promise"] = ladder
+    wiring.plan_cases().publish(document)
+
+
+def test_a_reminder_is_not_dropped_for_a_rung_that_tells_somebody_else(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    _publish(
+        [
+            {"at": 0.2, "action": "remind", "notify": ["supervisor"]},
+            {"at": 0.5, "action": "remind", "notify": ["agent"]},
+            {"at": 1, "action": "breach", "notify": ["manager"]},
+        ]
+    )
+    ticket = open_ticket(agent="a-mei", language="en")
+    mailer.fire(ticket.number, minutes=15)
+    early = mailer.jobs(ticket.number, "remind")
+    assert mailer(early[0]) == []
+    assert post.only["To"] == "lin@example.com"
+    assert post.only["Subject"] == f"[{ticket.number}] 请关注：首次反馈进展"
+    assert "您负责的工单" not in text_of(post.only), "it is not the supervisor's own"
+
+    late = open_ticket(agent="a-mei")
+    mailer.fire(late.number, minutes=30)
+    assert mailer(*mailer.jobs(late.number, "remind")) == []
+    _, to_supervisor, to_agent = post.sent
+    for mail, name in ((to_supervisor, "lin"), (to_agent, "mei")):
+        assert mail["To"] == f"{name}@example.com"
+        assert mail["Subject"] == f"[{late.number}] 承诺超时：首次反馈进展", "as it stands now"
+
+
+def test_who_watches_hears_of_a_promise_that_stands_still(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    _publish(
+        [
+            {"at": 0.2, "action": "remind", "notify": ["agent", "supervisor"]},
+            {"at": 1, "action": "breach", "notify": ["manager"]},
+        ]
+    )
+    ticket = open_ticket("inquiry", agent="a-tao")
+    mailer.act(ticket.number, _reply("On its way.", wait=False))
+    mailer.fire(ticket.number, hours=5)
+    mailer.act(ticket.number, _reply("Which model is it?", wait=True), minutes=1)
+    assert mailer(*mailer.jobs(ticket.number, "remind")) == []
+    assert post.only["To"] == "hua@example.com"
+    assert "当前情况：已暂停计时，正在等候" in text_of(post.only)
+
+
+@pytest.mark.parametrize("next_holder", [None, "a-jun"])
+@pytest.mark.parametrize("action", ["remind", "breach"])
+def test_whom_a_rung_takes_a_ticket_from_is_told(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    action: str,
+    next_holder: str | None,
+) -> None:
+    taking = {"notify": ["agent"], "reassign": True, "incident": True}
+    reminding = taking if action == "remind" else {"notify": ["agent"]}
+    _publish(
+        [
+            {"at": 0.5, "action": "remind", **reminding},
+            {"at": 1, "action": "breach", **(taking if action == "breach" else {})},
+        ]
+    )
+    ticket = open_ticket(agent="a-mei")
+    share = 15 if action == "remind" else 30
+    assert mailer.fire(ticket.number, minutes=share).assignee is None
+    if next_holder:
+        mailer.act(ticket.number, lambda t, p, at: lifecycle.assign(t, p, next_holder, "free", at))
+    assert mailer(*(job for job in mailer.jobs(ticket.number, action) if '"agent"' in job)) == []
+    assert post.only["To"] == "mei@example.com"
+    assert post.only["Subject"] == f"[{ticket.number}] 工单已转出：首次反馈进展"
+    assert "到期时间：2026年11月23日（星期一）09:30（UTC+8）" in text_of(post.only)
+    assert f"负责人：{'jun' if next_holder else '暂无'}\n" in text_of(post.only)
+
+
+def test_a_breach_is_told_to_who_held_the_ticket_and_a_reminder_to_who_holds_it(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ticket, lin = open_ticket(agent="a-mei"), Actor(Role.SUPERVISOR, "s-lin")
+    mailer.fire(ticket.number, minutes=15)
+    reminder = mailer.job(ticket.number, "remind")
+    other = open_ticket(agent="a-mei")
+    mailer.fire(other.number, minutes=30)
+    (breach,) = (job for job in mailer.jobs(other.number, "breach") if "agent" in job)
+    for number in (ticket.number, other.number):
+        mailer.act(
+            number,
+            lambda t, p, at: lifecycle.reassign(t, p, lin, "a-jun", None, "she is ill", at),
+        )
+    read = TicketStore.event
+
+    def held(store: TicketStore, number: str, which: int) -> Event:
+        event = read(store, number, which)
+        return replace(event, data={**event.data, "held_by": "a-mei"})
+
+    monkeypatch.setattr(TicketStore, "event", held)
+    assert mailer(reminder, breach) == []
+    reminded, told = post.sent
+    assert reminded["To"] == "jun@example.com"
+    assert reminded["Subject"] == f"[{ticket.number}] 到期提醒：首次反馈进展"
+    assert told["To"] == "mei@example.com"
+    assert told["Subject"] == f"[{other.number}] 工单已转出：首次反馈进展"
+    assert "负责人：jun" in text_of(told)
+
+
+@pytest.mark.parametrize("held_again", [False, True])
+def test_an_incident_that_is_proposed_reaches_those_who_can_declare_it(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], held_again: bool
+) -> None:
+    _publish(
+        [
+            {"at": 1, "action": "breach", "notify": ["agent"]},
+            {"at": 2, "action": "escalate", "notify": [], "incident": True},
+        ]
+    )
+    ticket = open_ticket(agent="a-mei")
+    mailer.fire(ticket.number, minutes=30)
+    mailer.fire(ticket.number, minutes=30)
+    if held_again:
+        mailer.act(ticket.number, _reply("Here we are.", wait=False), minutes=1)
+    assert mailer(*mailer.jobs(ticket.number, "incident")) == []
+    assert [mail["To"] for mail in post.sent] == ["lin@example.com", "wei@example.com"]
+    for mail in post.sent:
+        assert mail["Subject"] == f"[{ticket.number}] 建议列为重大事件：首次反馈进展"
+        assert "到期时间：2026年11月23日（星期一）09:30（UTC+8）" in text_of(mail)
+        standing = "其间已兑现" if held_again else "仍未兑现"
+        assert f"当前情况：{standing}" in text_of(mail)
+        assert f"{BASE_ADDRESS}/staff/tickets/{ticket.number}\n" in text_of(mail)
+        assert not any(typed in mail.as_string() + text_of(mail) for typed in PRIVATE)
+
+
 def test_an_escalation_names_the_time_at_which_the_promise_broke(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
@@ -824,6 +981,52 @@ def test_new_words_reach_the_agent_without_the_words(
     mailer.act(nobodys.number, write)
     assert mailer(mailer.job(nobodys.number, "customer_wrote")) == []
     assert len(post.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("agent", "confirmed", "left", "told"),
+    [
+        ("a-mei", False, False, "mei"),
+        ("a-mei", True, False, "mei"),
+        ("a-mei", False, True, "lin"),
+        (None, False, False, "lin"),
+    ],
+)
+def test_words_after_the_resolution_reach_the_agent_or_the_supervisor(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    agent: str | None,
+    confirmed: bool,
+    left: bool,
+    told: str,
+) -> None:
+    ticket = open_ticket(agent=agent)
+    mailer.act(ticket.number, _resolve())
+    if confirmed:
+        mailer.act(ticket.number, lambda t, p, at: lifecycle.confirm(t, p, CUSTOMER, at), minutes=1)
+    if left:
+        mailer.stores.staff.depart(staff["mei"], mailer.clock.now())
+    write = lambda t, p, at: lifecycle.write(t, p, "secret words", at)  # noqa: E731
+    after = mailer.act(ticket.number, write, minutes=1)
+    assert after.state == ("confirmed" if confirmed else "resolved"), "it reopens nothing"
+    assert mailer(mailer.job(ticket.number, "customer_wrote")) == []
+    assert post.only["To"] == f"{told}@example.com"
+    assert post.only["Subject"] == f"[{ticket.number}] 客户在工单解决后留言"
+    assert not any(typed in text_of(post.only) for typed in PRIVATE)
+
+
+def test_words_before_the_resolution_are_told_as_answered_by_it(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket, nobodys = open_ticket(agent="a-mei"), open_ticket()
+    for number in (ticket.number, nobodys.number):
+        mailer.act(number, lambda t, p, at: lifecycle.write(t, p, "secret words", at))
+        mailer.act(number, _resolve(), minutes=1)
+        assert mailer(mailer.job(number, "customer_wrote")) == []
+    assert post.only["To"] == "mei@example.com"
+    assert post.only["Subject"] == f"[{ticket.number}] 客户有新留言"
 
 
 def test_a_dispute_tells_the_supervisor_the_new_promise(

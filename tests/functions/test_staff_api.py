@@ -10,7 +10,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from io import StringIO
 from itertools import product
@@ -712,6 +712,55 @@ def test_board_shows_who_is_present_and_what_is_near_its_limit(
     assert [line["overdue"] for line in found.body["near_limit"]] == [True, False]
 
 
+def near_limit(api: Api) -> list[tuple[str, bool]]:
+    found = api("board", "wei", query={"team": "service"})
+    return [(line["clock"], line["overdue"]) for line in found.body["near_limit"]]
+
+
+def test_nights_and_weekends_bring_a_promise_of_office_hours_no_nearer_to_its_limit(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    clock.moment = datetime(2026, 11, 27, 7, 30, tzinfo=UTC)  # Friday 15:30 in Shanghai
+    open_ticket("inquiry", agent="a-tao")  # 8 h of office time: until Monday 15:30
+    clock.advance(hours=2, minutes=29)
+    assert near_limit(api) == []
+    clock.moment = datetime(2026, 11, 29, 16, 0, tzinfo=UTC)
+    assert near_limit(api) == [], "the weekend is over in wall time, of office time 2 h 30 min are"
+    clock.moment = datetime(2026, 11, 30, 2, 29, tzinfo=UTC)
+    assert near_limit(api) == []
+    clock.moment = datetime(2026, 11, 30, 2, 30, tzinfo=UTC)
+    assert near_limit(api) == [("first_response", False)], "4 h: half of it"
+    clock.moment = datetime(2026, 11, 30, 7, 31, tzinfo=UTC)
+    assert near_limit(api) == [("first_response", True)]
+
+
+def test_a_night_does_not_hide_a_promise_that_was_near_its_limit_at_closing_time(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    clock.moment = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)  # Monday 13:00 in Shanghai
+    open_ticket("inquiry", agent="a-tao")
+    clock.moment = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)  # closing time, 5 of 8 h are used up
+    assert near_limit(api) == [("first_response", False)]
+    clock.advance(hours=12)
+    assert near_limit(api) == [("first_response", False)]
+
+
+def test_what_a_customer_waits_for_stands_on_the_board_whatever_clock_it_is(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    number = open_ticket("service_request", agent="a-tao").number
+    version = api("reply", "tao", number=number, body={"version": 2, "text": "We look"}).body[
+        "version"
+    ]
+    due = (clock.now() + timedelta(hours=2)).isoformat()
+    body = {"version": version, "by": due, "text": "By eleven"}
+    assert api("promise", "tao", number=number, body=body).status == 200
+    clock.advance(hours=1)
+    assert near_limit(api) == [("own_word", False)]
+    clock.advance(days=2)
+    assert near_limit(api)[0] == ("own_word", True)
+
+
 def test_board_of_another_team_is_for_managers_only(api: Api) -> None:
     assert api("board", "lin", query={"team": "service"}).status == 403
     assert api("board", "wei", query={"team": "service"}).body["team"] == "service"
@@ -770,6 +819,21 @@ def test_ticket_number_is_read_as_a_person_writes_it(api: Api, open_ticket: Open
 @pytest.mark.parametrize("number", ["R-00000-00000", "nonsense", "R-7K3M9", "%2e%2e"])
 def test_unknown_ticket_is_not_found(api: Api, number: str) -> None:
     assert api("ticket", "wei", number=number).status == 404
+
+
+def test_words_of_a_customer_after_the_resolution_are_counted_and_read(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    number = open_ticket("inquiry", agent="a-tao").number
+    solved = {"version": 2, "text": "It was the seal."}
+    resolution = api("resolution", "tao", number=number, body=solved).body["resolution"]
+    assert resolution["contacts_after"] == 0
+    ticket, plan = stores.tickets.get(number), stores.plans.current()
+    stores.tickets.commit(lifecycle.write(ticket, plan, "One more thing", clock.now()), clock.now())
+    found = api("ticket", "tao", number=number).body
+    assert (found["state"], found["resolution"]["contacts_after"]) == ("resolved", 1)
+    said = found["timeline"][-1]
+    assert (said["type"], said["data"]["text"]) == ("customer_wrote", "One more thing")
 
 
 CHANGES: dict[str, dict[str, Any]] = {

@@ -109,6 +109,9 @@ def test_disputed_at_the_callback_goes_back_to_the_resolution(world: World) -> N
     world.dispute(number)
 
     assert world.states(number) == [*HAPPY[:4], *LOOK, "AwaitResolution"]
+    told_at = START + hours(3) + timedelta(seconds=18)
+    assert world.sleeps_until(number) == told_at, "of consequence: the supervisor hears at once"
+    world.pass_time(minutes=1)
     assert world.sleeps_until(number) == START + hours(22), "the update of a new promise"
     world.resolve(number)
     world.confirm(number)

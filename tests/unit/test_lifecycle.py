@@ -443,8 +443,8 @@ def test_the_matrix_makes_a_priority_of_urgency_and_impact(life: Life) -> None:
     assert (life.ticket.priority, life.ticket.team) == ("urgent", "service")
     life.reclassify("complaint")
     assert (life.ticket.urgency, life.ticket.impact, life.ticket.priority) == (
-        "normal",
         "high",
+        "normal",
         "high",
     ), "a new kind brings its own"
 

@@ -23,7 +23,17 @@ from redress.rules.ticket import SYSTEM, Event, EventType
 
 AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 NUMBER = "R-7K3M9-QW0X2"
-STAFF = ("remind", "breach", "escalate", "customer_wrote", "disputed")
+STAFF = (
+    "remind",
+    "breach",
+    "escalate",
+    "watch",
+    "taken",
+    "incident",
+    "customer_wrote",
+    "customer_wrote_late",
+    "disputed",
+)
 
 
 def values(name: str, **given: str) -> dict[str, str]:
@@ -76,8 +86,8 @@ def test_a_template_has_the_same_placeholders_in_every_language(name: str, langu
 @pytest.mark.parametrize("name", mail.PLACEHOLDERS)
 def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
     body = mail.template(language, name).body
-    links = body.count("{status_url}") + body.count("{survey_url}")
-    assert links == (0 if name in STAFF else 1)
+    links = sum(body.count(f"{{{url}}}") for url in ("status_url", "survey_url", "ticket_url"))
+    assert links == (0 if name in STAFF and name != "incident" else 1)
 
 
 def test_mails_to_staff_and_the_first_mail_repeat_nothing_that_the_customer_typed() -> None:
@@ -101,6 +111,7 @@ def test_every_mail_that_can_follow_has_a_template() -> None:
     ]
     names = {found.template for event in events for found in mails_after(event)}
     second = {"acknowledgement_late", "reply_waiting", "resolution_told"}
+    second |= {"watch", "taken", "customer_wrote_late"}
     assert names | second == mail.PLACEHOLDERS.keys()
 
 

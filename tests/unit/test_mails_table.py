@@ -44,7 +44,9 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "under another plan": (lambda life: life.move_to(replace(plan_1(), version=2)), []),
     "an incident proposed": (
         lambda life: life.move_to(proposing()).acknowledge().wait(minutes=30).wake(),
-        [("remind", "agent")] * 2 + [("breach", "agent"), ("breach", "supervisor")],
+        [("remind", "agent")] * 2
+        + [("breach", "agent"), ("breach", "supervisor")]
+        + [("incident", "supervisor"), ("incident", "manager")],
     ),
     "replied": (Life.reply, [("reply", "customer")]),
     "asked": (lambda life: life.reply(wait_for_customer=True), [("reply", "customer")]),

@@ -286,11 +286,11 @@ def test_another_team_would_have_had_it() -> None:
 
 def test_a_correction_of_the_kind_follows_the_draft_in_what_only_follows_from_the_kind() -> None:
     def care(document: Document) -> None:
-        document["levels"]["complaint"] |= {"team": "care", "urgency": "high"}
+        document["levels"]["complaint"] |= {"team": "care", "impact": "high"}
 
     usual = Life(Clock()).open("inquiry").acknowledge().wait(hours=1).reclassify("complaint")
     found = rehearse(usual, draft_of(care)).draft.ticket
-    assert (found.team, found.urgency, found.priority) == ("care", "high", "urgent")
+    assert (found.team, found.impact, found.priority) == ("care", "high", "urgent")
     chosen = Life(Clock()).open("inquiry").acknowledge().wait(hours=1)
     chosen.reclassify("complaint", urgency="low")
     assert rehearse(chosen, draft_of(care)).draft.ticket.urgency == "low"

@@ -40,7 +40,11 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "remind": frozenset({"number", "kind", "clock", "due"}),
     "breach": _ON_PROMISE,
     "escalate": _ON_PROMISE,
+    "watch": _ON_PROMISE,
+    "taken": _ON_PROMISE,
+    "incident": _ON_PROMISE | {"ticket_url"},
     "customer_wrote": frozenset({"number", "kind"}),
+    "customer_wrote_late": frozenset({"number", "kind"}),
     "disputed": _ON_PROMISE,
 }
 

@@ -12,7 +12,7 @@ workers never send one mail at the same time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -31,7 +31,7 @@ from botocore.exceptions import (
 
 from redress import mail
 from redress.cases.changing import change
-from redress.cases.intake import Promise, promises_of
+from redress.cases.intake import promises_of
 from redress.cases.links import Links
 from redress.rules import clocks, lifecycle
 from redress.rules.clocks import Action, ClockName, ClockState
@@ -39,7 +39,7 @@ from redress.rules.errors import NotFound, RedressError
 from redress.rules.mails import Mail, mails_after
 from redress.rules.numbers import normalised
 from redress.rules.plan import LANGUAGES, Plan
-from redress.rules.ticket import Event, Role, State, Ticket
+from redress.rules.ticket import Event, EventType, Role, State, Ticket
 from redress.settings import Settings
 from redress.store.plans import Plans
 from redress.store.staff import Member, StaffStore
@@ -66,6 +66,7 @@ _NEVER_LEFT = (
 
 _WRITTEN_BY_A_PERSON = {"reply", "reply_waiting", "progress", "resolution", "resolution_told"}
 _ONLY_WHILE_RUNNING = {"remind", "callback_again", "survey"}
+_WATCHING = (Role.SUPERVISOR, Role.MANAGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +120,17 @@ class _Recipient:
 
 @dataclass(frozen=True, slots=True)
 class _Matter:
-    """What a mail is about: its job, and what the job names, read once."""
+    """What a mail is about: its job, and what the job names, read once.
+
+    `history` is the ticket's, for a mail that follows from a ladder; no other one needs it.
+    """
 
     job: Job
     event: Event
     ticket: Ticket
     plan: Plan
     now: datetime
+    history: Sequence[Event] = ()
 
 
 def job_of(body: str) -> Job:
@@ -168,10 +173,18 @@ class MailingCase:
             return Done(Result.SKIPPED, "the ticket is gone")
         if Mail(job.template, job.audience) not in mails_after(event):
             raise NotAJob(f"no such mail follows from {event.type}")
-        about = _Matter(job, event, ticket, self._plans.get(ticket.plan_version), self._now())
+        of_a_ladder = event.type in (EventType.RUNG_FIRED, EventType.INCIDENT_PROPOSED)
+        about = _Matter(
+            job,
+            event,
+            ticket,
+            self._plans.get(ticket.plan_version),
+            self._now(),
+            self._tickets.history(job.number) if of_a_ladder else (),
+        )
         if why := _pointless(about):
             return Done(Result.SKIPPED, why)
-        recipients = self._recipients(ticket, job.audience)
+        recipients = self._recipients(about)
         done = self._once(about, recipients)
         if job.template == "acknowledgement" and done.result in (Result.SENT, Result.SENT_BEFORE):
             # Also when it was sent before: the worker that sent it may have died before this line.
@@ -231,20 +244,25 @@ class MailingCase:
 
     # ---------------------------------------------------------------- to whom
 
-    def _recipients(self, ticket: Ticket, audience: str) -> list[_Recipient]:
+    def _recipients(self, about: _Matter) -> list[_Recipient]:
         """Who gets it: nobody without an address that can be sent to.
 
         For a supervisor who is not there others answer: those of other teams, then the managers,
         then the operator, so that a broken promise is always told to somebody.
         """
+        ticket, audience = about.ticket, about.job.audience
         if audience == Role.CUSTOMER:
             return _addressed([(ticket.contact.email or "", (ticket.language,))])
         if audience == Role.AGENT:
             try:
-                agent = self._staff.member(ticket.assignee or "")
+                agent = self._staff.member(_agent(about) or "")
+                reached = [] if agent.left else _reached([agent])
             except NotFound:
-                return []
-            return [] if agent.left else _reached([agent])
+                reached = []
+            # Nobody else would hear of words on a ticket that is in nobody's list any more.
+            if reached or not _is_after_all(about):
+                return reached
+            audience = Role.SUPERVISOR
         members = [member for member in self._staff.members() if not member.left]
         managers = [member for member in members if member.role is Role.MANAGER]
         circles = [managers]
@@ -290,9 +308,9 @@ class MailingCase:
             "status_url": f"{self._base_url()}/t/{self._links.status_token(ticket.number)}",
             "promises": "\n".join(
                 mail.words(language).promise.format(
-                    clock=mail.words(language).clocks[promise.clock], time=time(promise.due_at)
+                    clock=mail.words(language).clocks[clock], time=time(due_at)
                 )
-                for promise in _ahead(about)
+                for clock, due_at in _ahead(about)
             ),
         }
         if callback := ticket.clocks.get(ClockName.CALLBACK):
@@ -321,6 +339,7 @@ class MailingCase:
                 "due": mail.moment(due, about.plan.time_zone, language),
                 "standing": words.standing[_standing(about)],
                 "agent": agent or words.nobody,
+                "ticket_url": f"{self._base_url()}/staff/tickets/{ticket.number}",
             }
 
         return said
@@ -333,8 +352,8 @@ class MailingCase:
         event = about.event
         if event.data.get("action") == Action.BREACH:
             return datetime.fromisoformat(event.data["due_at"])
-        if event.data.get("action") == Action.ESCALATE:
-            for earlier in reversed(self._tickets.history(about.ticket.number)):
+        if event.data.get("action") != Action.REMIND:
+            for earlier in reversed(about.history):
                 data = earlier.data
                 if (
                     earlier.number < event.number
@@ -363,8 +382,72 @@ def _template(about: _Matter) -> str:
             return "reply_waiting"
         case "resolution" if not _is_asked(ticket, event):
             return "resolution_told"
+        case "customer_wrote" if _is_after_all(about):
+            return "customer_wrote_late"
+        case "remind" | "breach" | "escalate" if _is_taken(about):
+            return "taken"
+        case "remind" if any(rung.data["action"] == Action.BREACH for rung in _later(about)):
+            return "breach"
+        case "remind" if about.job.audience != Role.AGENT:
+            return "watch"
         case name:
             return name
+
+
+def _is_after_all(about: _Matter) -> bool:
+    """Whether the customer wrote these words after a resolution that still stands."""
+    ticket, event = about.ticket, about.event
+    return (
+        event.type is EventType.CUSTOMER_WROTE
+        and not ticket.needs_agent
+        and ticket.resolution is not None
+        and event.at >= ticket.resolution.at
+    )
+
+
+def _agent(about: _Matter) -> str | None:
+    """Whom a mail to the agent is for: whoever has the ticket.
+
+    A broken promise is told to who had it when the rung fired, also when it was taken from them
+    since. A reminder asks somebody to act: only where the rung itself took the ticket is it for
+    who had it.
+    """
+    event, ticket = about.event, about.ticket
+    if event.type is not EventType.RUNG_FIRED:
+        return ticket.assignee
+    taken_from = _taken_from(about)
+    if event.data["action"] == Action.REMIND:
+        return taken_from or ticket.assignee
+    return event.data.get("held_by") or taken_from or ticket.assignee
+
+
+def _taken_from(about: _Matter) -> str | None:
+    """From whom the rung took the ticket, to hand it back to the queue; None if it did not."""
+    for event in about.history:
+        if event.number <= about.event.number:
+            continue
+        if event.at != about.event.at or event.type is EventType.RUNG_FIRED:
+            return None
+        if event.type is EventType.QUEUED:
+            taken: str | None = event.data["from"]
+            return taken
+    return None
+
+
+def _is_taken(about: _Matter) -> bool:
+    """Whether this tells an agent of a ticket that is not theirs any more."""
+    return about.job.audience == Role.AGENT and _agent(about) != about.ticket.assignee
+
+
+def _later(about: _Matter) -> list[Event]:
+    """The rungs of the same clock that fired after the one that this mail is about."""
+    return [
+        event
+        for event in about.history
+        if event.number > about.event.number
+        and event.type is EventType.RUNG_FIRED
+        and event.data["clock"] == about.event.data["clock"]
+    ]
 
 
 def _is_asked(ticket: Ticket, event: Event) -> bool:
@@ -373,12 +456,12 @@ def _is_asked(ticket: Ticket, event: Event) -> bool:
     return ticket.state is State.RESOLVED and resolution is not None and resolution.at == event.at
 
 
-def _ahead(about: _Matter) -> list[Promise]:
-    """The promises to the customer that can still be kept: none is told that is broken already."""
+def _ahead(about: _Matter) -> list[tuple[str, datetime]]:
+    """Clock and due time of the promises to the customer that can still be kept, and no other."""
     return [
-        promise
+        (promise.clock, promise.due_at)
         for promise in promises_of(about.ticket, about.now)
-        if promise.state == "running" and promise.due_at > about.now
+        if promise.state == "running" and promise.due_at and promise.due_at > about.now
     ]
 
 
@@ -391,14 +474,21 @@ def _pointless(about: _Matter) -> str | None:
     job, ticket = about.job, about.ticket
     if job.audience == Role.CUSTOMER and ticket.contact.email is None:
         return "the customer has no email address"
-    if job.audience == Role.AGENT and ticket.assignee is None:
+    if job.audience == Role.AGENT and _agent(about) is None and not _is_after_all(about):
         return "nobody has the ticket"
-    if job.template in _ONLY_WHILE_RUNNING:
+    if job.template in _ONLY_WHILE_RUNNING and not _is_taken(about):
         clock = ticket.clocks[_clock_name(about)]
-        if clock.state is not ClockState.RUNNING or _began_anew(about):
+        # Who only watches hears of a promise that stands still, too: it is still to be kept.
+        waits = clock.state is ClockState.PAUSED and job.audience in _WATCHING
+        if not (clock.state is ClockState.RUNNING or waits) or _began_anew(about):
             return "the clock does not run any more"
-        if clock.fired[-1:] != (about.event.data["step"],):
-            return "a later rung has fired"
+        if about.event.data["step"] not in clock.fired:
+            return "the promise was made anew, and will tell again"
+        told_by = _later(about)
+        if job.audience != Role.CUSTOMER:
+            told_by = [rung for rung in told_by if job.audience in rung.data["notify"]]
+        if told_by:
+            return "a later rung tells of it"
     if job.template == "survey" and ticket.clocks[ClockName.SURVEY].due_at <= about.now:
         return "the survey is over"
     return None

@@ -12,13 +12,21 @@ from datetime import datetime
 
 from redress.cases.changing import change
 from redress.rules import lifecycle
-from redress.rules.clocks import ClockName, ClockState
+from redress.rules.clocks import ClockName, ClockState, elapsed
 from redress.rules.errors import Fault, Forbidden, InvalidInput, NotFound
 from redress.rules.explain import Story, explain
 from redress.rules.lifecycle import Change, Classification
 from redress.rules.plan import LANGUAGES, Plan
 from redress.rules.routing import Duty, Presence
-from redress.rules.ticket import Actor, Event, EventType, Role, Ticket, next_due
+from redress.rules.ticket import (
+    STAFF_CLOCKS,
+    Actor,
+    Event,
+    EventType,
+    Role,
+    Ticket,
+    next_due,
+)
 from redress.store.plans import Plans
 from redress.store.staff import Member, StaffStore
 from redress.store.tickets import MailRecord, TicketStore
@@ -26,7 +34,7 @@ from redress.store.tickets import MailRecord, TicketStore
 PAGE_LIMIT = 25
 BOARD_LIMIT = 25
 NEAR_SHARE = 0.5
-"""A promise is near its limit once half of its time is gone: when the first reminder falls."""
+"""A promise is near its limit once half of its time is gone: where plan 1 reminds first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,22 +189,25 @@ class StaffCases:
             near=sorted(near, key=lambda line: line.due_at),
         )
 
-    @staticmethod
-    def _near(ticket: Ticket, now: datetime) -> NearLimit | None:
-        running = [
-            (clock.due_at, name, clock)
+    def _near(self, ticket: Ticket, now: datetime) -> NearLimit | None:
+        """The promise of a ticket that is due first among those near their limit.
+
+        Its share counts in the seconds of its own calendar: a night brings no promise of office
+        hours nearer to its limit.
+        """
+        plan = self._plans.get(ticket.plan_version)
+        names = STAFF_CLOCKS if ticket.by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)
+        near = [
+            (clock.due_at, name.value)
             for name, clock in ticket.clocks.items()
-            if clock.state is ClockState.RUNNING
-            and name not in (ClockName.SURVEY, ClockName.ACKNOWLEDGEMENT)
-            and (name is not ClockName.CALLBACK or not ticket.by_mail)
+            if name in names
+            and clock.state is ClockState.RUNNING
+            and elapsed(clock, now, plan.calendar(clock.calendar)) >= NEAR_SHARE * clock.target_s
         ]
-        if not running:
+        if not near:
             return None
-        due, name, clock = min(running, key=lambda entry: entry[0])
-        left = (due - now).total_seconds()
-        if left > clock.target_s * (1 - NEAR_SHARE):
-            return None
-        return NearLimit(_item(ticket), name.value, due, left < 0)
+        due, name = min(near)
+        return NearLimit(_item(ticket), name, due, now > due)
 
     # ---------------------------------------------------------------- one ticket
 

@@ -35,8 +35,9 @@ def mails_after(event: Event) -> list[Mail]:
     """The mails that follow from one event.
 
     Acknowledgement, reply, progress, resolution with the callback question, and survey go to the
-    customer; reminders and escalations to staff; a dispute tells the supervisor (H4) and new words
-    tell the agent. Whether a recipient has an address is for whoever sends.
+    customer; reminders and escalations to staff; a dispute tells the supervisor (H4), new words
+    tell the agent, a proposed incident tells those who can declare one. Whether a recipient has an
+    address is for whoever sends.
     """
     if event.type is EventType.OPENED:
         return [Mail("acknowledgement", "customer")] if _email(event.data) else []
@@ -46,6 +47,8 @@ def mails_after(event: Event) -> list[Mail]:
         return [Mail("customer_wrote", "agent")]
     if event.type is EventType.DISPUTED:
         return [Mail("disputed", "supervisor")]
+    if event.type is EventType.INCIDENT_PROPOSED:
+        return [Mail("incident", "supervisor"), Mail("incident", "manager")]
     if event.type is EventType.RUNG_FIRED:
         data = event.data
         if template := _RUNGS.get((data["clock"], data["action"])):
