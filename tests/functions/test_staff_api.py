@@ -1219,6 +1219,7 @@ def test_resolution_of_a_complaint_is_kept_and_asks_the_customer(
         "outcome": "upheld",
         "remedy": "replacement",
         "root_cause": "seal",
+        "contacts_after": 0,
     }
     states = {promise["clock"]: promise["state"] for promise in found.body["promises"]}
     assert (states["reaction"], states["resolution"], states["callback"]) == (
