@@ -215,6 +215,23 @@ def test_all_mails_of_a_ticket_are_one_conversation_and_are_answered_to_the_send
         assert message["Reply-To"] == message["From"] == sender
 
 
+def test_an_answer_comes_to_the_address_and_in_the_conversation_that_we_signed() -> None:
+    raw = mail.message(
+        "service@example.com",
+        ["li.na@example.com"],
+        NUMBER,
+        mail.render("reply", "en", values("reply")),
+        AT,
+        automatic=False,
+        conversation="r-7k3m9-qw0x2.abcdefgh23456789",
+        reply_to="r-7k3m9-qw0x2.abcdefgh23456789@in.example.com",
+    )
+    message = parsed(raw)
+    assert message["From"] == "service@example.com"
+    assert message["Reply-To"] == "r-7k3m9-qw0x2.abcdefgh23456789@in.example.com"
+    assert message["References"] == "<r-7k3m9-qw0x2.abcdefgh23456789@example.com>"
+
+
 def test_only_automatic_mails_say_that_they_are() -> None:
     text = mail.render("reply", "en", values("reply"))
     assert sent(text, automatic=True)["Auto-Submitted"] == "auto-generated"

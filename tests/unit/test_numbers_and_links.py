@@ -216,3 +216,47 @@ def test_a_rotation_reaches_links_that_are_wired_already() -> None:
 def test_a_link_is_far_beyond_guessing() -> None:
     signature = TOKEN["status"].rpartition(".")[2]
     assert len(base64.urlsafe_b64decode(signature)) * 8 >= 128
+
+
+# -------------------------------------------------------------------------------- mail tokens
+
+
+def is_known(token: str, *keys: bytes) -> bool:
+    try:
+        return links(*keys).read_mail(token) == NUMBER
+    except NotFound:
+        return False
+
+
+def test_a_mail_token_leads_to_its_ticket_in_any_case() -> None:
+    token = links().mail_token(NUMBER)
+    assert token == token.lower()
+    assert is_known(token)
+    assert is_known(token.upper())
+    assert is_known(token.title())
+    assert len(token) <= 64, "what stands before an @ is no longer"
+    assert set(token) <= set(string.ascii_lowercase + string.digits + "-.")
+
+
+def test_no_other_token_leads_to_a_ticket() -> None:
+    token = links().mail_token(NUMBER)
+    assert not is_known(token, FOREIGN)
+    assert not is_known(token[:-1])
+    assert not is_known(token.replace(".", ""))
+    assert not is_known(links().status_token(NUMBER))
+    assert not is_known(token.replace(NUMBER.lower(), OTHER.lower()))
+    for index in range(len(NUMBER) + 1, len(token)):
+        other = "a" if token[index] != "a" else "b"
+        assert not is_known(token[:index] + other + token[index + 1 :])
+
+
+@given(st.text(st.characters(), max_size=60))
+def test_any_other_text_is_no_mail_token(text: str) -> None:
+    assert not is_known(text)
+    assert not is_known(f"{NUMBER.lower()}.{text}")
+
+
+def test_a_mail_token_of_before_a_rotation_is_read_after_it() -> None:
+    before = links(OLD).mail_token(NUMBER)
+    assert is_known(before, NEW, OLD)
+    assert not is_known(before, NEW)

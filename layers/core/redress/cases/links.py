@@ -18,6 +18,9 @@ from redress.rules.numbers import normalised
 _SIGNATURE_BYTES = 18
 """144 bits of HMAC-SHA256: 24 letters of a link, far beyond guessing."""
 
+_SHORT_BYTES = 10
+"""80 bits, 16 letters: an address must stay short, and every guess is a mail that is counted."""
+
 
 class Links:
     """Makes and reads link tokens. `keys()` gives the valid keys, the signing one first."""
@@ -33,6 +36,24 @@ class Links:
         """The token of a ticket's questionnaire, valid until `expires` (whole seconds)."""
         claim = f"{number}.{int(expires.timestamp())}"
         return f"{claim}.{self._sign(self._keys()[0], 'survey', claim)}"
+
+    def mail_token(self, number: str) -> str:
+        """The token in the mails of a ticket: `r-7k3m9-qw0x2.<signature>`.
+
+        It stands before the @ of the reply address and of the message ids, where it comes back in
+        whatever case a mail program likes: so it is of lower-case letters and read in any.
+        """
+        return f"{number.lower()}.{self._short(self._keys()[0], number)}"
+
+    def read_mail(self, token: str) -> str:
+        """The number in a mail token, in any case; NotFound for anything that we did not sign."""
+        claim, _, signature = token.partition(".")
+        given = signature.lower().encode("utf-8", "surrogatepass")
+        if number := normalised(claim):
+            for key in self._keys():
+                if hmac.compare_digest(self._short(key, number).encode(), given):
+                    return number
+        raise NotFound("this address is not known")
 
     def read_status(self, token: str) -> str:
         """The number in a status token; NotFound for anything that we did not sign."""
@@ -55,6 +76,11 @@ class Links:
             if hmac.compare_digest(self._sign(key, purpose, claim).encode(), given):
                 return
         raise NotFound("this link is not known")
+
+    @staticmethod
+    def _short(key: bytes, number: str) -> str:
+        digest = hmac.new(key, f"mail|{number}".encode(), hashlib.sha256).digest()
+        return base64.b32encode(digest[:_SHORT_BYTES]).decode().lower()
 
     @staticmethod
     def _number(text: str) -> str:
