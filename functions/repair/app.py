@@ -1,5 +1,6 @@
 """Keep workflows alive: follow what ended badly, sweep what is awake, reconcile all the rest.
 
+A rehearsal whose execution ended without a word is kept as failed.
 And, because it runs every day anyway, remind operations of a service plan that is due for review.
 """
 
@@ -25,6 +26,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"warm": True}
     if event.get("detail-type") == "Step Functions Execution Status Change":
         detail = event["detail"]
+        if detail["stateMachineArn"] == wiring.rehearsal_machine_arn():
+            failed = wiring.rehearsal_jobs().stopped(detail["name"], detail["status"])
+            logger.info("rehearsal ended", extra={"execution": detail["name"], "failed": failed})
+            return {"failed": failed}
         followed = wiring.repair().follow_dead(detail["name"], detail["status"])
         logger.info("execution ended", extra={"execution": detail["name"], "followed": followed})
         observe.count("repair", "WorkflowFollowed", int(followed))

@@ -28,10 +28,20 @@ from redress.store.reports import Report, ReportStore
 from redress.store.staff import Member
 from redress.store.tickets import Raced, TicketStore
 from tests.builders import MEI, START, Clock, plan_document
-from tests.functions.conftest import MEMBERS, REGION, TABLE, Context, Opener, Stores, aws
+from tests.functions.conftest import (
+    MEMBERS,
+    REGION,
+    TABLE,
+    Context,
+    Opener,
+    Stores,
+    aws,
+    read_sample,
+)
 from tests.functions.test_staff_api import Api, Reply
 
 HOUR = 3600
+Ends = Callable[..., bool]
 JOB = "5f0e3a528f3c4c43"
 """The job of the sample events."""
 
@@ -419,6 +429,56 @@ def test_work_that_two_invocations_do_at_once_is_counted_once(
         assert desk.task("rehearse_part", begun, part=part)["state"] == "done"
     assert desk.read(begun).body["progress"] == {"done": 3, "listed": 3}
     assert desk.run(begun)["report"]["together"]["tickets"] == 3
+
+
+@pytest.fixture
+def ends(load_function: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> Ends:
+    """The bus tells repair that an execution ended: ends(name, status)."""
+    event = read_sample("repair-rehearsal-ended")
+    monkeypatch.setenv("REHEARSAL_MACHINE_ARN", event["detail"]["stateMachineArn"])
+    wiring.settings.cache_clear()
+    repair = load_function("repair")
+
+    def tell(name: str, status: str = "ABORTED") -> bool:
+        event["detail"] |= {"name": name, "status": status}
+        failed: bool = repair.handler(event, Context())["failed"]
+        return failed
+
+    return tell
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT", "FAILED"])
+def test_a_rehearsal_that_was_stopped_by_hand_has_failed(
+    desk: Desk, three: list[Ticket], ends: Ends, status: str, begun: bool
+) -> None:
+    job = desk.rehearse(draft()).body["id"]
+    if begun:
+        desk.parts(job)
+    assert ends(job, status)
+    found = desk.read(job).body
+    assert (found["state"], found["fault"]) == ("failed", f"execution {status}")
+    assert not ends(job, status), "told twice, it is kept once"
+
+
+def test_what_the_machine_said_of_itself_stays(desk: Desk, three: list[Ticket], ends: Ends) -> None:
+    failed, done = (desk.rehearse(draft(within=within)).body["id"] for within in ("2h", "3h"))
+    desk.task("fail", failed, error="States.Timeout")
+    desk.run(done)
+    for job in (failed, done):
+        assert not ends(job, "FAILED")
+    assert desk.read(failed).body["fault"] == "States.Timeout"
+    assert desk.read(done).body["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("tried-by-hand", "ABORTED"), (JOB, "ABORTED"), (JOB, "SUCCEEDED")]
+)
+def test_the_end_of_an_execution_of_no_job_keeps_nothing(
+    desk: Desk, ends: Ends, name: str, status: str
+) -> None:
+    assert not ends(name, status)
+    assert desk.read(JOB).status == 404
 
 
 def test_a_part_that_failed_leaves_no_sum(desk: Desk, three: list[Ticket]) -> None:

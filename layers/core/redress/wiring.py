@@ -249,6 +249,11 @@ def rehearsal_cases() -> RehearsalCases:
     )
 
 
+def rehearsal_machine_arn() -> str:
+    """The machine whose executions are rehearsals and moves; those of all others are tickets'."""
+    return settings().rehearsal_machine_arn
+
+
 @cache
 def rehearsal_jobs() -> RehearsalJobs:
     from redress.cases.rehearsals import RehearsalJobs

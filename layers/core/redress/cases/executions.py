@@ -11,6 +11,7 @@ from typing import Any
 PAGE = 1000
 """Executions that one ListExecutions gives at most (its API reference)."""
 
+DEAD = ("FAILED", "TIMED_OUT", "ABORTED")
 MISSING = "MISSING"
 """The status of an execution that was never started, or that Step Functions has forgotten."""
 

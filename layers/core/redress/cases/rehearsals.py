@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from redress.cases.changing import change
+from redress.cases.executions import DEAD
 from redress.cases.plans import expanded
 from redress.cases.teams import known_teams
 from redress.rules import lifecycle, scoring, tally
@@ -393,6 +394,17 @@ class RehearsalJobs:
         """Keep that a job came to no end."""
         self._rehearsals.fail(job_id, error, self._now())
         return Finished(job_id, 0, 1)
+
+    def stopped(self, execution: str, status: str) -> bool:
+        """An execution ended without a word of its machine: its job failed with that status.
+
+        `execution` is its name, which begins with the job's id. False when there is nothing to
+        keep: the job is over, or there is no such job.
+        """
+        if status not in DEAD:
+            return False
+        job_id = execution.partition("-")[0]
+        return self._rehearsals.fail(job_id, f"execution {status}", self._now())
 
     # ---------------------------------------------------------------- one part
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from redress.cases.executions import MISSING, Executions
+from redress.cases.executions import DEAD, MISSING, Executions
 from redress.cases.relay import RelayCase, execution_name, ticket_of_execution
 from redress.rules.errors import NotFound
 from redress.rules.ticket import Phase
@@ -20,8 +20,6 @@ from redress.store.tickets import TicketStore
 
 PATIENCE = timedelta(minutes=2)
 """How long a ticket may be awake before the sweep asks why: a signal takes a second or two."""
-
-DEAD = ("FAILED", "TIMED_OUT", "ABORTED")
 
 
 class RepairCase:

@@ -183,17 +183,17 @@ class RehearsalStore:
             model.pk.exists(),
         )
 
-    def fail(self, job: str, fault: str, now: datetime) -> None:
-        """It came to no result. One that is done stays done."""
+    def fail(self, job: str, fault: str, now: datetime) -> bool:
+        """It came to no result. One that is over stays as it is: False, as for one unknown."""
         model = self._models.job
-        self._update(
+        return self._update(
             job,
             [
                 model.state.set(JobState.FAILED.value),
                 model.updated.set(now.isoformat()),
                 model.fault.set(fault),
             ],
-            model.state != JobState.DONE.value,
+            model.state.is_in(JobState.WAITING.value, JobState.RUNNING.value),
         )
 
     def result(self, job: str) -> Tally:
@@ -252,12 +252,13 @@ class RehearsalStore:
         except DoesNotExist:
             return None
 
-    def _update(self, job: str, actions: list[UpdateAction], condition: Any) -> None:
+    def _update(self, job: str, actions: list[UpdateAction], condition: Any) -> bool:
         row = self._models.job(keys.rehearsal_pk(job), keys.JOB)
         try:
             outcome.run(lambda: row.update(actions=actions, condition=condition), ("job",))
         except outcome.ConditionFailed:
-            return
+            return False
+        return True
 
 
 def _part_of(row: Any) -> Part:
