@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from importlib import resources
 from typing import Any
 
@@ -23,6 +24,7 @@ from bodies import NAME_LIMIT, REASON_LIMIT, Body
 from identity import identify
 
 from redress import observe, wiring
+from redress.cases.reports import MOST_REPORTS
 from redress.cases.staff import PAGE_LIMIT
 from redress.edge.http import SECURITY, Refused, answer, header, json_body, problem
 from redress.edge.problems import plain, problem_for
@@ -348,6 +350,26 @@ def _wants_table(request: Request) -> bool:
     return wanted == "csv"
 
 
+# -------------------------------------------------------------------- reconciliations
+
+
+def _list_reconciliations(request: Request) -> Answer:
+    limit = bodies.limit(request.query, MOST_REPORTS)
+    found = wiring.report_cases().latest(request.member, limit)
+    return answer(200, {"items": [presenting.report(one) for one in found]})
+
+
+def _read_reconciliation(request: Request) -> Answer:
+    given = request.path["date"]
+    try:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", given, re.ASCII):
+            raise ValueError(given)
+        day = date.fromisoformat(given)
+    except ValueError as error:
+        raise NotFound("a day such as 2026-11-23 is expected") from error
+    return answer(200, presenting.report(wiring.report_cases().of_day(request.member, day)))
+
+
 # -------------------------------------------------------------------- plans and the document
 
 
@@ -406,6 +428,8 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/staff/scorecards/{period}"): Route(_LEADERS, _run_scores),
     ("GET", "/staff/scorecards/{period}"): Route(_STAFF, _list_scorecards),
     ("GET", "/staff/scorecards/{period}/{agent}"): Route(_STAFF, _read_scorecard),
+    ("GET", "/staff/reconciliations"): Route(_MANAGERS, _list_reconciliations),
+    ("GET", "/staff/reconciliations/{date}"): Route(_MANAGERS, _read_reconciliation),
     ("GET", "/staff/plan"): Route(_STAFF, _read_plan),
     ("POST", "/staff/plans"): Route(_MANAGERS, _publish_plan),
     ("POST", "/staff/plans/{version}/moves"): Route(_MANAGERS, _move_all),

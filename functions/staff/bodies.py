@@ -148,19 +148,25 @@ def _aware(value: Any) -> datetime:
     return found.astimezone(UTC)
 
 
-def page(query: dict[str, str], default: int) -> tuple[int, str | None]:
-    """`limit` and `cursor` of a list; raises InvalidInput naming both when both are wrong.
+def limit(query: dict[str, str], default: int) -> int:
+    """`limit` of a list; raises InvalidInput. Its range is for the use case to say."""
+    given = query.get("limit")
+    if given is None:
+        return default
+    if not re.fullmatch(r"-?[0-9]{1,6}", given, re.ASCII):
+        detail = "a whole number is expected here"
+        raise InvalidInput([Fault("/limit", "whole_number_expected", detail)])
+    return int(given)
 
-    The range of `limit` is for the use case to say.
-    """
+
+def page(query: dict[str, str], default: int) -> tuple[int, str | None]:
+    """`limit` and `cursor` of a list; raises InvalidInput naming both when both are wrong."""
     faults: list[Fault] = []
-    limit, cursor = default, None
-    if (given := query.get("limit")) is not None:
-        if re.fullmatch(r"-?[0-9]{1,6}", given, re.ASCII):
-            limit = int(given)
-        else:
-            detail = "a whole number is expected here"
-            faults.append(Fault("/limit", "whole_number_expected", detail))
+    most, cursor = default, None
+    try:
+        most = limit(query, default)
+    except InvalidInput as invalid:
+        faults += invalid.faults
     if given := query.get("cursor"):
         cursor = _from_cursor(given)
         if cursor is None:
@@ -168,7 +174,7 @@ def page(query: dict[str, str], default: int) -> tuple[int, str | None]:
             faults.append(Fault("/cursor", "unknown_cursor", detail))
     if faults:
         raise InvalidInput(faults)
-    return limit, cursor
+    return most, cursor
 
 
 def to_cursor(key: str | None) -> str | None:

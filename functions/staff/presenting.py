@@ -23,6 +23,7 @@ from redress.rules.routing import Duty
 from redress.rules.scoring import Rating
 from redress.rules.ticket import Event, Resolution, Ticket, next_due
 from redress.store.rehearsals import Kind
+from redress.store.reports import Report
 from redress.store.scores import Card, Summary
 from redress.store.tickets import MailRecord
 
@@ -326,6 +327,17 @@ def scorecards(period: str, cards: list[Card], last_run: Summary | None) -> dict
 
 def _summary(found: Summary) -> dict[str, Any]:
     return {**asdict(found), "finished_at": _iso(found.finished_at)}
+
+
+def report(found: Report) -> dict[str, Any]:
+    """`Reconciliation`: what one run compared, found and repaired; ids and numbers only."""
+    return {
+        **asdict(found),
+        "began_at": _iso(found.began_at),
+        "ended_at": _iso(found.ended_at),
+        "definition_since": _iso(found.definition_since),
+        "teams": list(found.teams),
+    }
 
 
 def rehearsal(found: Standing) -> dict[str, Any]:

@@ -364,6 +364,7 @@ def test_reports_are_kept_by_run_newest_first(shop: Shop) -> None:
     done = replace(runs[2], ended_at=START, found={"followed": 1}, examples={"followed": ["R-1"]})
     reports.save(done)
     assert reports.latest(2) == [done, runs[1]]
+    assert reports.latest(2, keys.run_sk(runs[2].began_at)) == [runs[1], runs[0]]
 
 
 # -------------------------------------------------------------------------------- the index

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from redress.cases.rehearsals import RehearsalCases, RehearsalJobs
     from redress.cases.relay import RelayCase
     from redress.cases.repair import RepairCase
+    from redress.cases.reports import ReportCases
     from redress.cases.scoring import ScoringCases
     from redress.cases.staff import StaffCases
     from redress.cases.timers import TimerCase
@@ -319,6 +320,14 @@ def repair() -> RepairCase:
     from redress.cases.repair import RepairCase
 
     return RepairCase(_tickets(), relay(), _executions(), _staff(), now)
+
+
+@cache
+def report_cases() -> ReportCases:
+    from redress.cases.reports import ReportCases
+    from redress.store.reports import ReportStore
+
+    return ReportCases(ReportStore(_models()), _plans())
 
 
 @cache

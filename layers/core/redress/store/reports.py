@@ -56,13 +56,17 @@ class ReportStore:
         )
         outcome.run(row.save)
 
-    def latest(self, limit: int = 1) -> list[Report]:
-        """The last reports, newest first; empty before the first run."""
+    def latest(self, limit: int = 1, before: str | None = None) -> list[Report]:
+        """The last reports, newest first; empty before the first run.
+
+        `before` is a sort key (`keys.run_sk`): only runs that began before it.
+        """
         model = self._models.doc
         rows = outcome.run(
             lambda: list(
                 model.query(
                     keys.RECONCILIATION,
+                    model.sk < before if before is not None else None,
                     scan_index_forward=False,
                     limit=limit,
                     consistent_read=True,
