@@ -547,6 +547,29 @@ def test_overrides_are_taken_in_their_order_and_replace_what_they_name(
     assert plan.team("inquiry", "chat", "normal", "standard") == "service"
 
 
+def test_one_name_instead_of_a_list_means_the_same_everywhere(document: Document) -> None:
+    listed = copy.deepcopy(document)
+    for plan, one in ((document, str), (listed, lambda name: [name])):
+        plan["levels"]["inquiry"]["promises"]["first_response"]["pauses"] = one("customer")
+        plan["ladders"]["promise"][3] |= {"notify": one("manager"), "watch": one("supervisor")}
+        when = {
+            "kind": one("complaint"),
+            "channel": one("phone"),
+            "priority": one("urgent"),
+            "customer_type": one("vip"),
+        }
+        changed = {"resolution": {"pauses": one("third_party")}}
+        plan["overrides"] = [{"when": when, "promises": changed}]
+    plan = plans.parse(document)
+    inquiry = plan.promises("inquiry", "web", "normal", "standard")
+    assert inquiry[ClockName.FIRST_RESPONSE].pauses == ("customer",)
+    by_phone = plan.promises("complaint", "phone", "urgent", "vip")
+    assert by_phone[ClockName.RESOLUTION].pauses == ("third_party",)
+    for case in product(KINDS, CHANNELS, plan.priorities, plan.customer_types):
+        assert plan.promises(*case) == plans.parse(listed).promises(*case)
+    assert plan.ladders == plans.parse(listed).ladders
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("8h", 28_800), ("30m", 1800), ("1h30m", 5400), ("45s", 45), ("90m", 5400), ("1h1m1s", 3661)],

@@ -247,8 +247,13 @@ def _promise(name: ClockName, entry: Mapping[str, Any], base: Promise | None = N
         target_s=seconds_of(entry["within"]) if "within" in entry else base.target_s,
         calendar=entry.get("calendar", base.calendar),
         ladder=entry.get("ladder", base.ladder),
-        pauses=tuple(entry.get("pauses", base.pauses)),
+        pauses=_listed(entry["pauses"]) if "pauses" in entry else base.pauses,
     )
+
+
+def _listed(value: str | list[str]) -> tuple[str, ...]:
+    """What was written as a list, or as one name instead of a list of one."""
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 # ------------------------------------------------------------------------------------ durations
@@ -334,13 +339,12 @@ class _Reader:
 
     def some_of(self, parent: Any, key: str, known: Iterable[str], at: str) -> tuple[str, ...]:
         value = parent.get(key, [])
-        given = [value] if isinstance(value, str) else value
-        if not isinstance(given, list) or any(
-            not isinstance(one, str) or one not in known for one in given
+        if not isinstance(value, str | list) or any(
+            not isinstance(one, str) or one not in known for one in _listed(value)
         ):
             self.fault(f"{at}/{key}", "unknown", f"a list out of {', '.join(known)}")
             return ()
-        return tuple(given)
+        return _listed(value)
 
     def known(self, keys: Mapping[str, Any], allowed: Iterable[str], at: str) -> None:
         for key in keys:
