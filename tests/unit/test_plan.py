@@ -25,7 +25,7 @@ Break = Callable[[Document], object]
 def faults(document: Any, *, publishing: bool = False) -> set[tuple[str, str]]:
     """Pointer and code of everything that is wrong with a document; empty when nothing is."""
     try:
-        plans.parse(document, publishing=publishing)
+        plans.parse(document, publishing_at=START if publishing else None)
     except InvalidInput as invalid:
         return {(fault.pointer, fault.code) for fault in invalid.faults}
     return set()
@@ -471,11 +471,136 @@ def _usable(plan: Plan) -> None:
         KINDS, CHANNELS, plan.priorities, plan.customer_types
     ):
         for name, promise in plan.promises(kind, channel, priority, customer_type).items():
-            assert plan.calendar(promise.calendar).add(START, promise.target_s) > START
+            calendar = plan.calendar(promise.calendar)
+            assert START < calendar.add(START, promise.target_s) <= START + plans.REACH
             for by_mail in (True, False):
                 rungs = plan.rungs(name, promise.ladder, promise.target_s, by_mail=by_mail)
+                assert calendar.add(START, rungs[-1].at_s) <= START + plans.REACH
                 assert [rung.at_s for rung in rungs] == sorted(rung.at_s for rung in rungs)
                 assert rungs[0].at_s >= 1
+
+
+# ------------------------------------------------------------------ promises that lead nowhere
+
+MINUTE_A_WEEK = {"week": {"monday": ["09:00-09:01"]}}
+ALL_YEAR = {"within": "8784h"}
+INQUIRY = ("levels", "inquiry", "promises")
+FAR: dict[str, tuple[Break, set[str]]] = {
+    "a year of a minute a week": (
+        put(*INQUIRY, "resolution", value={"within": "8784h", "calendar": "rare"}),
+        {"/levels/inquiry/promises/resolution"},
+    ),
+    "office hours that end in the fifth year": (
+        put(*INQUIRY, "resolution", value={"within": "8784h", "calendar": "office"}),
+        {"/levels/inquiry/promises/resolution"},
+    ),
+    "a rung long after its year": (
+        lambda document: (
+            put("ladders", "patient", value=[RUNG, {"at": 3.1, "action": "escalate"}])(document),
+            put(*INQUIRY, "resolution", value=ALL_YEAR | {"ladder": "patient"})(document),
+        ),
+        {"/levels/inquiry/promises/resolution"},
+    ),
+    "a year between two attempts": (
+        lambda document: (
+            put("callback", "attempts", value=4)(document),
+            put(*INQUIRY, "callback", value=ALL_YEAR)(document),
+        ),
+        {"/levels/inquiry/promises/callback"},
+    ),
+    "an override to a rare calendar": (
+        put("overrides", 1, "promises", "resolution", value={"calendar": "rare"}),
+        {"/overrides/1/promises/resolution"},
+    ),
+    "two overrides that are far together": (
+        put(
+            "overrides",
+            value=[
+                {"when": {"channel": "chat"}, "promises": {"resolution": {"within": "1h"}}},
+                {"when": {"channel": "chat"}, "promises": {"resolution": {"within": "800h"}}},
+                {"when": {"priority": "urgent"}, "promises": {"resolution": {"calendar": "shop"}}},
+                {"when": {"kind": "complaint"}, "promises": {"resolution": {"pauses": "part"}}},
+            ],
+        ),
+        {"/overrides/2/promises/resolution"},
+    ),
+    "two overrides that never meet": (
+        put(
+            "overrides",
+            value=[
+                {"when": {"channel": "chat"}, "promises": {"resolution": {"within": "800h"}}},
+                {"when": {"channel": "web"}, "promises": {"resolution": {"calendar": "shop"}}},
+            ],
+        ),
+        set(),
+    ),
+    "beside a fault of another promise": (
+        lambda document: (
+            put(*INQUIRY, "resolution", value=ALL_YEAR | {"calendar": "rare"})(document),
+            put(*INQUIRY, "callback", value={"within": "soon"})(document),
+            put("time_zone", value="Mars/Phobos")(document),
+            put("score", "weights", "satisfaction", value=31)(document),
+        ),
+        {
+            "/levels/inquiry/promises/resolution",
+            "/levels/inquiry/promises/callback/within",
+            "/time_zone",
+            "/score/weights",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_a_promise_that_ends_in_no_sane_time_is_not_published(
+    name: str, document: Document
+) -> None:
+    change, expected = FAR[name]
+    shop = {"week": {"monday": ["09:00-12:00"]}}
+    document["calendars"] |= {"rare": MINUTE_A_WEEK, "shop": shop}
+    change(document)
+    found = faults(document, publishing=True)
+    assert {pointer for pointer, _ in found} == expected
+    assert not expected or "too_far" in {code for _, code in found}
+
+
+def test_a_stored_plan_is_not_asked_again_how_far_it_reaches(document: Document) -> None:
+    document["calendars"]["rare"] = MINUTE_A_WEEK
+    document["levels"]["inquiry"]["promises"]["resolution"]["calendar"] = "rare"
+    assert faults(document) == set()
+
+
+def test_a_promise_is_reckoned_wherever_in_the_coming_years_it_begins(document: Document) -> None:
+    """An office that is open this year and then only on one day in a thousand."""
+    closed = [START.date() + timedelta(days=day) for day in range(300, 3000)]
+    document["calendars"]["office"]["exceptions"] = {day.isoformat(): [] for day in closed}
+    found = faults(document, publishing=True)
+    assert ("/levels/inquiry/promises/first_response", "too_far") in found
+
+
+def test_quiet_hours_that_never_end_are_not_published(document: Document) -> None:
+    closed = [START.date() + timedelta(days=day) for day in range(-2, 2000)]
+    document["calendars"]["waking"]["exceptions"] = {day.isoformat(): [] for day in closed}
+    assert faults(document, publishing=True) == {("/quiet_hours/outside", "never_open")}
+
+
+def test_a_plan_takes_effect_within_a_year(document: Document) -> None:
+    document["effective_from"] = (START + timedelta(days=366)).isoformat()
+    assert faults(document, publishing=True) == set()
+    document["effective_from"] = "9999-12-31T23:59:59+00:00"
+    assert faults(document, publishing=True) == {("/effective_from", "too_late")}
+    assert faults(document) == set()
+
+
+@pytest.mark.parametrize("key", ["customer_types", "priorities"])
+def test_more_names_than_anybody_can_tell_apart_are_refused(key: str, document: Document) -> None:
+    more = [f"name_{n}" for n in range(60)]
+    if key == "priorities":
+        document["priorities"]["order"] += more
+    else:
+        document["customer_types"] += more
+    at = "/priorities/order" if key == "priorities" else "/customer_types"
+    assert faults(document) == {(at, "too_many")}
 
 
 # ------------------------------------------------------------- sections that no clock depends on
@@ -644,7 +769,7 @@ def test_a_paced_plan_is_valid_and_promises_nothing_under_five_seconds(
     pace: int, version: int
 ) -> None:
     original = plan_document()
-    paced = plans.parse(plans.scaled(original, pace, version), publishing=True)
+    paced = plans.parse(plans.scaled(original, pace, version), publishing_at=START)
     assert paced.version == version
     for kind, level in paced.levels.items():
         for clock, promise in level.promises.items():

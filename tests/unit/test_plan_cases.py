@@ -12,7 +12,7 @@ from redress.rules.errors import InvalidInput
 from redress.rules.plan import parse
 from redress.store.plans import Plans
 from redress.store.staff import StaffStore
-from tests.builders import Clock, plan_document
+from tests.builders import START, Clock, plan_document
 
 
 class Nobody:
@@ -86,4 +86,4 @@ def test_what_has_the_wrong_shape_is_left_for_the_reader_of_plans(calendars: Any
     document = plan_document() | {"calendars": calendars}
     assert expanded(document) == document
     with pytest.raises(InvalidInput):
-        parse(document, publishing=True)
+        parse(document, publishing_at=START)

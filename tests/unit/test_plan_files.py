@@ -9,7 +9,7 @@ import pytest
 
 from local import plans
 from redress.rules.errors import InvalidInput
-from tests.builders import plan_document
+from tests.builders import START, plan_document
 
 
 def test_the_json_that_ships_is_made_of_the_yaml_beside_it() -> None:
@@ -20,7 +20,7 @@ def test_the_json_that_ships_is_made_of_the_yaml_beside_it() -> None:
 
 def check(file: Path, text: str) -> int:
     file.write_text(text, "utf-8")
-    return plans.main(["check", str(file)])
+    return plans.main(["check", str(file)], lambda: START)
 
 
 def test_every_fault_of_a_file_is_told_by_its_path(

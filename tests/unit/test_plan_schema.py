@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from local import plans as files
 from redress.rules.errors import InvalidInput
 from redress.rules.plan import parse, scaled
-from tests.builders import plan_document
+from tests.builders import START, plan_document
 from tests.unit.test_plan import BROKEN, JSON, PATHS, SHAPES, Break, drop, put
 
 SCHEMA = json.loads(resources.files("redress").joinpath("data/plan.schema.json").read_text())
@@ -28,7 +28,7 @@ ALL_DAY = "00:00-24:00"
 def refused(document: Any) -> bool:
     """Whether publishing refuses a document."""
     try:
-        parse(document, publishing=True)
+        parse(document, publishing_at=START)
     except InvalidInput:
         return True
     return False
@@ -98,7 +98,7 @@ def test_a_slip_is_refused_by_the_schema_and_by_the_product(name: str) -> None:
 UNUSUAL: dict[str, Break] = {
     "a duration with noughts before it": put(*FIRST_RESPONSE, "within", value="00h05m"),
     "a duration of ninety minutes": put(*FIRST_RESPONSE, "within", value="90m"),
-    "a year": put(*FIRST_RESPONSE, "within", value="8784h"),
+    "a year": put(*FIRST_RESPONSE, value={"within": "8784h"}),
     "one reason instead of a list of them": put(*FIRST_RESPONSE, "pauses", value="part"),
     "the same reason twice": put(*FIRST_RESPONSE, "pauses", value=["part", "part"]),
     "a breach at a whole number with a point": put(

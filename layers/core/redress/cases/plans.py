@@ -136,7 +136,7 @@ class PlanCases:
         except InvalidInput as invalid:
             faults += invalid.faults
         try:
-            plan = parse(document, publishing=True)
+            plan = parse(document, publishing_at=self._now())
         except InvalidInput as invalid:
             raise InvalidInput([*faults, *invalid.faults]) from None
         if plan.version != latest.version + 1:

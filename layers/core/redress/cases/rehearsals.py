@@ -241,7 +241,7 @@ class RehearsalCases:
             found += invalid.faults
         plan = None
         try:
-            plan = parse(document, publishing=True)
+            plan = parse(document, publishing_at=self._now())
         except InvalidInput as invalid:
             found += invalid.faults
         faults += [Fault("/plan" + fault.pointer, fault.code, fault.detail) for fault in found]

@@ -12,9 +12,11 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import cache
+from itertools import product
 from string import Formatter
 from typing import Any
 
@@ -47,6 +49,20 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 SHORTEST_SCALED_S = 5
 LONGEST_S = 366 * 86_400
 """No promise lasts longer than a year: a number beyond it is a slip, and would end in no date."""
+REACH = timedelta(days=3 * 366)
+"""Nothing that a plan promises lies further ahead of the ticket's word than this. Whoever writes
+`500h` of a calendar that opens one hour a week means something else; a calendar that is walked
+along for longer may find no open day, or the end of all dates (`calendars.PATIENCE_DAYS`)."""
+STARTS_DAYS = range(0, REACH.days + 1, 183)
+"""A promise is reckoned from so many days after the plan takes effect: twice a year, because years
+differ in their holidays and exceptions, and somebody may forget to replace the plan."""
+SOON = timedelta(days=14)
+"""Looked at first, because most promises end in it and years of days are slow to reckon."""
+MOST_AHEAD = timedelta(days=366)
+"""A plan takes effect within a year of its publishing. No later version may do so before it: a slip
+of the year would let nobody publish anything any more."""
+MOST_NAMES = 50
+"""Of priorities and of types of customer: what each combination is promised is looked at."""
 MOST_DAYS = 3660
 MOST_ATTEMPTS = 10
 MOST_VERSIONS = 99_999
@@ -384,6 +400,7 @@ class _Reader:
             zoneinfo.ZoneInfo(name)
         except (KeyError, ValueError, OSError):
             self.fault(f"{at}/{key}", "unknown_zone", "an IANA time zone is expected")
+            return "UTC"  # to go on with: the document is refused
         return name
 
 
@@ -419,12 +436,14 @@ _SECTIONS = (
 )
 
 
-def parse(document: Any, *, publishing: bool = False) -> Plan:
+def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
     """A plan from its document; raises InvalidInput with every fault, by JSON pointer.
 
-    Publishing also looks at what a plan that was published need not be asked again, because it
-    costs a cold start some milliseconds: time zones, and the sections that no clock depends on.
+    With the instant at which it is to be published, it is also asked what a plan that was published
+    need not be asked again: whether its times lie where they should as seen from there, and what
+    costs a cold start some milliseconds (time zones, the sections that no clock depends on).
     """
+    publishing = publishing_at is not None
     read = _Reader()
     if not isinstance(document, dict):
         raise InvalidInput([Fault("", "object_expected", "a plan is a JSON object")])
@@ -440,7 +459,7 @@ def parse(document: Any, *, publishing: bool = False) -> Plan:
         version=read.whole(document, "version", "", most=MOST_VERSIONS),
         note=read.text(document, "note", ""),
         time_zone=zone,
-        effective_from=_effective_from(read, document),
+        effective_from=_effective_from(read, document, publishing_at),
         review_by=_review_by(read, document),
         calendars=calendars,
         waking=_waking(read, document, calendars),
@@ -471,8 +490,9 @@ def parse(document: Any, *, publishing: bool = False) -> Plan:
             "/reopened/priority",
         ),
     )
-    if publishing:
+    if publishing_at is not None:
         _shapes(read, document, known)
+        _check_promised(read, plan, max(publishing_at, plan.effective_from or publishing_at))
     if read.faults:
         raise InvalidInput(read.faults)
     return plan
@@ -494,7 +514,9 @@ def _review_by(read: _Reader, document: Mapping[str, Any]) -> date | None:
     return read.day(document["review_by"], "/review_by")
 
 
-def _effective_from(read: _Reader, document: Mapping[str, Any]) -> datetime | None:
+def _effective_from(
+    read: _Reader, document: Mapping[str, Any], publishing_at: datetime | None
+) -> datetime | None:
     value = document.get("effective_from")
     if value is None:
         return None
@@ -506,6 +528,9 @@ def _effective_from(read: _Reader, document: Mapping[str, Any]) -> datetime | No
         read.fault(
             "/effective_from", "instant_expected", "an instant such as 2027-01-01T00:00:00+08:00"
         )
+        return None
+    if publishing_at is not None and at > publishing_at + MOST_AHEAD:
+        read.fault("/effective_from", "too_late", "at most a year after it is published")
         return None
     return at
 
@@ -526,6 +551,7 @@ def _calendars(
         if not _NAME.fullmatch(str(name)):
             read.fault(at, "name_expected", "a name of small letters, digits and underscores")
             continue
+        before = len(read.faults)
         entry = read.section(section, name, "/calendars")
         allowed = ("time_zone", "week", "holidays", "make_up", "exceptions", "days")
         read.known(entry, allowed, at)
@@ -539,7 +565,7 @@ def _calendars(
         if not any(week.values()):
             read.fault(f"{at}/week", "never_open", "a calendar is open at some time of the week")
             continue
-        if not read.faults:
+        if len(read.faults) == before:
             found[name] = WeeklyCalendar(own_zone, week, days)
         else:
             found[name] = ALL_DAY  # not used: the document is refused
@@ -657,7 +683,9 @@ def _names(read: _Reader, section: Mapping[str, Any], key: str, at: str) -> tupl
         return ()
     if len(set(value)) != len(value):
         read.fault(f"{at}/{key}", "twice", "each name once")
-    return tuple(dict.fromkeys(value))
+    if len(value) > MOST_NAMES:
+        read.fault(f"{at}/{key}", "too_many", f"at most {MOST_NAMES}")
+    return tuple(dict.fromkeys(value[:MOST_NAMES]))
 
 
 def _customer_types(read: _Reader, document: Mapping[str, Any]) -> tuple[str, ...]:
@@ -676,7 +704,7 @@ def _levels(read: _Reader, document: Mapping[str, Any], known: _Known) -> dict[s
         entry = read.section(section, kind, "/levels")
         read.known(entry, ("team", "urgency", "impact", "promises"), at)
         promises = read.section(entry, "promises", at)
-        _check_promises(read, promises, f"{at}/promises", known, whole=True)
+        clean = _clean_promises(read, promises, f"{at}/promises", known, whole=True)
         for needed in _REQUIRED:
             if needed not in promises:
                 read.fault(
@@ -690,9 +718,7 @@ def _levels(read: _Reader, document: Mapping[str, Any], known: _Known) -> dict[s
             team=_team(read, entry, at),
             urgency=read.one_of(entry.get("urgency"), GRADATIONS, f"{at}/urgency"),
             impact=read.one_of(entry.get("impact"), GRADATIONS, f"{at}/impact"),
-            promises={}
-            if read.faults
-            else {name: _promise(name, promises[name]) for name in _PROMISED if name in promises},
+            promises={name: _promise(name, promised) for name, promised in clean.items()},
         )
     return levels
 
@@ -704,20 +730,28 @@ def _team(read: _Reader, entry: Mapping[str, Any], at: str) -> str:
     return name
 
 
-def _check_promises(
+def _clean_promises(
     read: _Reader, promises: Mapping[str, Any], at: str, known: _Known, *, whole: bool
-) -> None:
-    """Promises of a level (each with its `within`), or the parts that an override replaces."""
+) -> dict[ClockName, dict[str, Any]]:
+    """Promises of a level (each with its `within`), or the parts that an override replaces.
+
+    Those with which nothing is wrong, in the order of the clocks.
+    """
     read.known(promises, _PROMISED, at)
-    for name in promises:
-        if name not in _PROMISED:
+    found: dict[ClockName, dict[str, Any]] = {}
+    for name in _PROMISED:
+        if name not in promises:
             continue
+        before = len(read.faults)
         entry = read.section(promises, name, at)
         here = f"{at}/{name}"
         read.known(entry, ("within", "calendar", "ladder", "pauses"), here)
         if whole or "within" in entry:
             read.duration(entry, "within", here)
         _check_choices(read, entry, here, known)
+        if len(read.faults) == before:
+            found[name] = entry
+    return found
 
 
 def _check_choices(read: _Reader, entry: Mapping[str, Any], at: str, known: _Known) -> None:
@@ -751,7 +785,7 @@ def _overrides(read: _Reader, document: Mapping[str, Any], known: _Known) -> tup
         if not when:
             read.fault(here, "empty", "say which tickets this is about")
         promises = read.section(entry, "promises", at, need=False)
-        _check_promises(read, promises, f"{at}/promises", known, whole=False)
+        clean = _clean_promises(read, promises, f"{at}/promises", known, whole=False)
         if not promises and "team" not in entry:
             read.fault(at, "empty", "it changes promises or a team")
         kinds = read.some_of(when, "kind", KINDS, here)
@@ -764,9 +798,7 @@ def _overrides(read: _Reader, document: Mapping[str, Any], known: _Known) -> tup
                     read.some_of(when, "priority", known.priorities, here),
                     read.some_of(when, "customer_type", known.customer_types, here),
                 ),
-                promises={}
-                if read.faults
-                else {name: promises[name] for name in _PROMISED if name in promises},
+                promises=clean,
                 team=_team(read, entry, at) if "team" in entry else None,
             )
         )
@@ -789,6 +821,85 @@ def _check_complete(
             whole = isinstance(entry, dict) and "within" in entry
             if isinstance(had, dict) and name not in had and not whole:
                 read.fault(f"{at}/promises/{name}/within", "missing", f"{kind} has no such promise")
+
+
+def _check_promised(read: _Reader, plan: Plan, begins: datetime) -> None:
+    """That nothing which any ticket may be promised, overrides and all, lies beyond REACH.
+
+    An agent's own word is left out: when it is due is theirs to say, for a year at most, and it is
+    of no calendar that could be closed.
+    """
+    starts = [begins + timedelta(days=days) for days in STARTS_DAYS]
+
+    @cache
+    def reached(calendar: str, seconds: int) -> bool:
+        return ends(plan.calendars[calendar], seconds)
+
+    def ends(calendar: Calendar, seconds: int) -> bool:
+        return all(
+            any(calendar.elapsed(start, start + within) >= seconds for within in (SOON, REACH))
+            for start in starts
+        )
+
+    if plan.waking is not None and not ends(plan.waking, 1):
+        read.fault("/quiet_hours/outside", "never_open", "these quiet hours do not end for years")
+    told = set[str]()
+    for kind, promises in _promised_to_some(plan):
+        for name, (promise, at) in promises.items():
+            if at in told or promise.ladder not in plan.ladders:
+                continue
+            rungs = (
+                rung.at_s
+                for by_mail in (True, False)
+                for rung in plan.rungs(name, promise.ladder, promise.target_s, by_mail=by_mail)
+            )
+            if not reached(promise.calendar, promise.target_s):
+                what = duration_of(promise.target_s)
+            elif not reached(promise.calendar, last := max(rungs, default=0)):
+                what = f"the last rung or attempt ({duration_of(last)})"
+            else:
+                continue
+            told.add(at)
+            far = f"{kind}: in the calendar '{promise.calendar}' {what} is more than 3 years ahead"
+            read.fault(at, "too_far", far)
+
+
+_Traced = dict[ClockName, tuple[Promise, str]]
+"""Promises, each with the path of what had the last word on when it is due."""
+
+
+def _promised_to_some(plan: Plan) -> Iterator[tuple[str, _Traced]]:
+    """What tickets may be promised: by kind, for each set of overrides that fits one together."""
+    fitting = (
+        _fitting(plan.overrides, "channel", CHANNELS),
+        _fitting(plan.overrides, "priority", plan.priorities),
+        _fitting(plan.overrides, "customer_type", plan.customer_types),
+    )
+    for kind, level in plan.levels.items():
+        of_kind = _fitting(plan.overrides, "kind", (kind,))
+        for fits in {frozenset.intersection(*some) for some in product(of_kind, *fitting)}:
+            found: _Traced = {
+                name: (promise, f"/levels/{kind}/promises/{name}")
+                for name, promise in level.promises.items()
+            }
+            for index in sorted(fits):
+                for name, changed in plan.overrides[index].promises.items():
+                    base, at = found.get(name, (None, ""))
+                    if base is None or changed.keys() - {"pauses"}:
+                        at = f"/overrides/{index}/promises/{name}"
+                    found[name] = _promise(name, changed, base), at
+            yield kind, found
+
+
+def _fitting(
+    overrides: tuple[Override, ...], condition: str, values: Iterable[str]
+) -> set[frozenset[int]]:
+    """For each of the values, the overrides that this condition lets apply; each set once."""
+    wanted = [getattr(override.when, condition) for override in overrides]
+    return {
+        frozenset(index for index, some in enumerate(wanted) if not some or value in some)
+        for value in values
+    }
 
 
 _Ladders = dict[str, tuple[tuple[float, Rung], ...]]
