@@ -18,9 +18,8 @@ from typing import Any
 import yaml
 
 from local.process import ROOT
-from redress.cases.plans import expanded, notes
+from redress.cases.plans import notes, prepared
 from redress.rules.errors import Fault, InvalidInput
-from redress.rules.plan import parse
 
 DATA = ROOT / "layers" / "core" / "redress" / "data"
 SOURCE = DATA / "plan-1.yaml"
@@ -65,9 +64,7 @@ def load(path: Path) -> Any:
 
 def built(path: Path = SOURCE) -> dict[str, Any]:
     """The document as it is stored: holidays expanded, every fault refused."""
-    document: dict[str, Any] = expanded(load(path))
-    parse(document, publishing_at=WRITTEN_AT)
-    return document
+    return prepared(load(path), WRITTEN_AT)[0]
 
 
 def write(document: dict[str, Any], path: Path = BUILT) -> None:
@@ -88,8 +85,7 @@ def main(
             write(built())
             print(f"{BUILT.relative_to(ROOT)} is made of {SOURCE.relative_to(ROOT)}")
         else:
-            document = expanded(load(chosen.file))
-            plan = parse(document, publishing_at=now())
+            document, plan = prepared(load(chosen.file), now())
             print(f"{chosen.file}: service plan {plan.version} is in order")
             for note in notes(document):
                 print(f"note: {note}")

@@ -48,6 +48,8 @@ app = APIGatewayRestResolver(debug=False)
 Answer = dict[str, Any]
 
 MONTH = len("2026-11")
+PLAN_LIMIT = 1024 * 1024
+"""Bytes of a body with a plan in it, as somebody indented it: what is stored is measured anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +289,7 @@ def _read_scorecard(request: Request) -> Answer:
 
 
 def _rehearse(request: Request) -> Answer:
-    body = request.body()
+    body = Body(json_body(request.event, PLAN_LIMIT))
     document = body.given("plan")
     period, first, last = (body.optional(name, MONTH) for name in ("period", "from", "to"))
     body.done()
@@ -356,7 +358,7 @@ def _read_plan(request: Request) -> Answer:
 
 
 def _publish_plan(request: Request) -> Answer:
-    plan = wiring.plan_cases().publish(json_body(request.event))
+    plan = wiring.plan_cases().publish(json_body(request.event, PLAN_LIMIT))
     return answer(201, {"version": plan.version, "note": plan.note})
 
 

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from redress.rules.errors import InvalidInput, NotFound
 from redress.rules.routing import Presence
 from redress.rules.ticket import Role
 from redress.store import keys
-from redress.store.plans import FRESH_FOR_S, Plans
+from redress.store.plans import FRESH_FOR_S, LARGEST_DOCUMENT, Plans
 from redress.store.staff import Member
 from tests.builders import MEI, plan_document
 from tests.contract.conftest import Faults, Shop
@@ -162,6 +163,14 @@ def test_of_two_who_publish_at_once_one_is_told(amazons: Shop) -> None:
     [winner] = set(results) - {"refused"}
     plans = Plans(amazons.staff, amazons.clock.now)
     assert plans.current().note == plans.get(2).note == winner
+
+
+def test_the_largest_document_fits_into_an_item(shop: Shop) -> None:
+    largest = document(2, sources={"text": ""})
+    room = LARGEST_DOCUMENT - len(msgspec.json.encode(largest))
+    largest["sources"]["text"] = "x" * room
+    shop.staff.publish_plan(largest, 2, 1)
+    assert Plans(shop.lean, shop.clock.now).document(2) == largest
 
 
 def test_a_conflict_while_publishing_is_only_waited_for(

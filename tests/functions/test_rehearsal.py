@@ -248,6 +248,13 @@ def test_everything_that_is_wrong_is_said_at_once(desk: Desk) -> None:
     assert [key for key in items() if key[0].startswith("REHEARSAL#")] == []
 
 
+def test_a_draft_that_no_item_would_hold_is_refused(desk: Desk) -> None:
+    found = desk.rehearse(draft() | {"sources": {"text": "x" * 400_000}})
+    assert (found.status, found.codes) == (422, {"/plan": "too_large"})
+    assert [key for key in items() if key[0].startswith("REHEARSAL#")] == []
+    assert desk.rehearse(draft() | {"sources": {"text": "x" * 380_000}}).status == 202
+
+
 @pytest.mark.parametrize(
     ("body", "codes"),
     [

@@ -1758,6 +1758,20 @@ def test_urgency_impact_and_type_of_customer_are_corrected_on_their_own(
     assert same.codes == {"/kind": "same_kind"}
 
 
+def test_a_plan_may_be_larger_than_other_bodies_but_not_than_an_item(
+    api: Api, stores: Stores
+) -> None:
+    plan = plan_document() | {"version": 2, "sources": {"text": "x" * 400_000}}
+    found = api("plan-publish", body=plan)
+    assert (found.status, found.codes) == (422, {"": "too_large"})
+    assert stores.plans.latest().version == 1
+    plan["sources"]["text"] = "x" * 380_000
+    assert api("plan-publish", body=plan).status == 201
+    assert api("plan").body == plan
+    body = json.dumps(plan) + " " * (1024 * 1024)
+    assert api("plan-publish", raw=body).status == 413
+
+
 @pytest.mark.parametrize("version", [1, 3])
 def test_plan_of_another_than_the_next_version_is_refused(api: Api, version: int) -> None:
     found = api("plan-publish", body=plan_document() | {"version": version})

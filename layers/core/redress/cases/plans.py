@@ -9,26 +9,28 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from redress.rules.errors import Fault, InvalidInput, pointer
 from redress.rules.plan import Plan, parse
-from redress.store.plans import Plans
+from redress.store.plans import LARGEST_DOCUMENT, Plans
 from redress.store.staff import StaffStore
 
 EPOCH = datetime.min.replace(tzinfo=UTC)
 
 
-def expanded(document: Any) -> Any:
-    """The document with each calendar's public holidays as dates (`days`).
+def expanded(document: Any) -> tuple[Any, list[Fault]]:
+    """The document with each calendar's public holidays as dates (`days`), and what is wrong there.
 
     Written down when a plan is published, so that a version never changes with a library's next
     edition, and only whoever publishes loads the library. What was expanded before is replaced.
-    Raises InvalidInput for a country or subdivision that is not known; any other fault of the
-    document is left for `parse`.
+    A fault is a country, a subdivision or a year that is not known; any other of the document is
+    left for `parse`.
     """
-    if not isinstance(document, dict) or not isinstance(document.get("calendars"), dict):
-        return document
-    result = copy.deepcopy(document)
     faults: list[Fault] = []
+    if not isinstance(document, dict) or not isinstance(document.get("calendars"), dict):
+        return document, faults
+    result = copy.deepcopy(document)
     for name, entry in result["calendars"].items():
         asked = entry.get("holidays") if isinstance(entry, dict) else None
         if not isinstance(asked, dict):
@@ -40,9 +42,34 @@ def expanded(document: Any) -> Any:
             faults.append(Fault(at, "unknown_holidays", str(error)))
         except (TypeError, AttributeError):
             continue  # its shape is wrong, which `parse` says by path
+    return result, faults
+
+
+def prepared(document: Any, at: datetime) -> tuple[dict[str, Any], Plan]:
+    """A document as it is stored when it is published at this instant, and the plan that it is.
+
+    Raises InvalidInput with everything that is wrong: with its holidays, its sections, its size.
+    """
+    document, faults = expanded(document)
+    try:
+        plan = parse(document, publishing_at=at)
+    except InvalidInput as invalid:
+        faults += invalid.faults
+    faults += _faults_of_size(document)
     if faults:
         raise InvalidInput(faults)
-    return result
+    return document, plan
+
+
+def _faults_of_size(document: Any) -> list[Fault]:
+    try:
+        size = len(msgspec.json.encode(document))
+    except (TypeError, ValueError) as error:  # of a file only: what came as JSON is JSON
+        return [Fault("", "not_json", f"this cannot be written as JSON: {error}")]
+    if size <= LARGEST_DOCUMENT:
+        return []
+    detail = f"at most {LARGEST_DOCUMENT} bytes of JSON with its holidays; this has {size}"
+    return [Fault("", "too_large", detail)]
 
 
 def notes(document: Mapping[str, Any]) -> list[str]:
@@ -130,15 +157,8 @@ class PlanCases:
         """
         self._plans.refresh()
         latest = self._plans.latest()
+        document, plan = prepared(document, self._now())
         faults: list[Fault] = []
-        try:
-            document = expanded(document)
-        except InvalidInput as invalid:
-            faults += invalid.faults
-        try:
-            plan = parse(document, publishing_at=self._now())
-        except InvalidInput as invalid:
-            raise InvalidInput([*faults, *invalid.faults]) from None
         if plan.version != latest.version + 1:
             detail = f"the next version is {latest.version + 1}"
             faults.append(Fault("/version", "next_version", detail))

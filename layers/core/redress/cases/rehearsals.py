@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from redress.cases.changing import change
-from redress.cases.plans import expanded
+from redress.cases.plans import prepared
 from redress.cases.teams import known_teams
 from redress.rules import lifecycle, scoring, tally
 from redress.rules.errors import (
@@ -234,18 +234,11 @@ class RehearsalCases:
         self, document: Any, faults: list[Fault]
     ) -> tuple[dict[str, Any] | None, Plan | None]:
         """The document with its holidays expanded, and the plan; what is wrong goes to `faults`."""
-        found: list[Fault] = []
         try:
-            document = expanded(document)
+            return prepared(document, self._now())
         except InvalidInput as invalid:
-            found += invalid.faults
-        plan = None
-        try:
-            plan = parse(document, publishing_at=self._now())
-        except InvalidInput as invalid:
-            found += invalid.faults
-        faults += [Fault("/plan" + fault.pointer, fault.code, fault.detail) for fault in found]
-        return document, plan
+            faults += [Fault("/plan" + f.pointer, f.code, f.detail) for f in invalid.faults]
+            return None, None
 
     def _months(
         self, period: str | None, first: str | None, last: str | None, faults: list[Fault]

@@ -19,6 +19,10 @@ FRESH_FOR_S = 5.0
 """How long a function may go on with the plan it knows: a published plan holds within this time."""
 
 
+LARGEST_DOCUMENT = 400_000
+"""Bytes of a document as JSON. DynamoDB takes 409,600 for an item, keys and names included."""
+
+
 class PlanSource(Protocol):
     """Where stored plans are read (the lean store and the table's models both are one)."""
 
