@@ -265,6 +265,19 @@ BROKEN: dict[str, tuple[Break, set[tuple[str, str]]]] = {
         put("ladders", "promise", 2, "at", value=0.9),
         {("/ladders/promise/2/at", "breach_at_due")},
     ),
+    "a breach before it is due on a ladder that goes backwards": (
+        lambda document: (
+            put("ladders", "promise", 2, "at", value=0.7)(document),
+            put("calendars", "office", "exceptions", value={"2026-02-30": []})(document),
+            drop("calendars", "office", "make_up")(document),
+        ),
+        {
+            ("/ladders/promise/2/at", "backwards"),
+            ("/ladders/promise/2/at", "breach_at_due"),
+            ("/calendars/office/exceptions/2026-02-30", "date_expected"),
+            ("/calendars/office/make_up", "missing"),
+        },
+    ),
     "a breach at no time, for nobody": (
         put("ladders", "acknowledgement", value=[{"action": "breach", "notify": [[]]}]),
         {
@@ -603,6 +616,57 @@ def test_more_names_than_anybody_can_tell_apart_are_refused(key: str, document: 
     assert faults(document) == {(at, "too_many")}
 
 
+SURVEY = {"survey": {"within": "24h"}}
+CALLBACK = {"callback": {"within": "24h"}}
+FEEDBACK, INQUIRIES = {"kind": "feedback"}, {"kind": "inquiry"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "at"),
+    [
+        ([{"when": FEEDBACK, "promises": SURVEY}], "/overrides/0/promises/survey"),
+        ([{"when": {"channel": "web"}, "promises": SURVEY}], "/overrides/0/promises/survey"),
+        ([{"when": INQUIRIES, "promises": SURVEY}], None),
+        ([{"when": FEEDBACK, "promises": SURVEY | CALLBACK}], None),
+        (
+            [
+                {"when": FEEDBACK, "promises": CALLBACK},
+                {"when": FEEDBACK | {"channel": "web"}, "promises": SURVEY},
+            ],
+            None,
+        ),
+        (
+            [
+                {"when": FEEDBACK | {"channel": "web"}, "promises": CALLBACK},
+                {"when": FEEDBACK, "promises": SURVEY},
+            ],
+            "/overrides/1/promises/survey",
+        ),
+    ],
+    ids=[
+        "without a callback",
+        "to all kinds that come by the web",
+        "where there is one already",
+        "with a callback",
+        "to some of those with a callback",
+        "to more than those with a callback",
+    ],
+)
+def test_a_survey_is_added_only_where_a_callback_comes_before_it(
+    overrides: list[Document], at: str | None, document: Document
+) -> None:
+    document["overrides"] = overrides
+    expected = {(at, "needs_callback")} if at else set()
+    assert faults(document, publishing=True) == expected
+
+
+def test_a_slip_in_a_callback_is_not_told_twice(document: Document) -> None:
+    document["overrides"] = [{"when": FEEDBACK, "promises": SURVEY | {"callback": {}}}]
+    assert faults(document, publishing=True) == {
+        ("/overrides/0/promises/callback/within", "missing")
+    }
+
+
 # ------------------------------------------------------------- sections that no clock depends on
 
 SHAPES: dict[str, tuple[Break, set[tuple[str, str]]]] = {
@@ -610,6 +674,24 @@ SHAPES: dict[str, tuple[Break, set[tuple[str, str]]]] = {
         put("templates", "greeting", "en", value="Dear {custmer}, {agent}"),
         {("/templates/greeting/en", "unknown_variable")},
     ),
+    **{
+        f"a template that reaches for {{{field}}}": (
+            put("templates", "greeting", "en", value=f"Dear {{{field}}}, {{agent}}"),
+            {("/templates/greeting/en", "unknown_variable")},
+        )
+        for field in (
+            "due:{secret}",
+            "due:",
+            "due:%H",
+            "customer!r",
+            "customer!x",
+            "customer.name",
+            "customer[0]",
+            "",
+            "0",
+            " agent",
+        )
+    },
     "braces that do not match": (
         put("templates", "greeting", "en", value="Dear {customer"),
         {("/templates/greeting/en", "unknown_variable")},

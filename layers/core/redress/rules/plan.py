@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from itertools import product
-from string import Formatter
 from typing import Any
 
 from redress.rules.calendars import ALL_DAY, Calendar, Interval, WeeklyCalendar, intervals_of
@@ -68,11 +67,13 @@ MOST_ATTEMPTS = 10
 MOST_VERSIONS = 99_999
 HIGHEST_SHARE = 10
 TEXT_LIMIT = 500
+NAME_LIMIT = 40
 TEMPLATE_LIMIT = 20_000
 MOST_RUNGS = 20
 MOST_OVERRIDES = 200
 
 _DURATION = re.compile(r"(?=.)(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")
+_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _DEFAULT_PAUSES: Mapping[ClockName, tuple[str, ...]] = {
     ClockName.RESOLUTION: (CUSTOMER,),
@@ -608,9 +609,8 @@ def _days(
             read.fault(here, "yes_or_no_expected", "true: a make-up working day; false: a holiday")
         elif day is not None:
             found[day] = make_up if worked else ()
-        if worked is True and not make_up:
-            read.fault(f"{at}/make_up", "missing", "the hours of a make-up working day")
-            return found
+    if not make_up and any(worked is True for worked in section.values()):
+        read.fault(f"{at}/make_up", "missing", "the hours of a make-up working day")
     exceptions = read.section(entry, "exceptions", at, need=False)
     for text in exceptions:
         day = read.day(text, f"{at}/exceptions" + pointer(str(text)))
@@ -724,7 +724,7 @@ def _levels(read: _Reader, document: Mapping[str, Any], known: _Known) -> dict[s
 
 
 def _team(read: _Reader, entry: Mapping[str, Any], at: str) -> str:
-    name = read.text(entry, "team", at, 40)
+    name = read.text(entry, "team", at, NAME_LIMIT)
     if name and not re.fullmatch(r"[a-z0-9_-]{1,40}", name):
         read.fault(f"{at}/team", "name_expected", "small letters, digits, _ and -")
     return name
@@ -824,7 +824,8 @@ def _check_complete(
 
 
 def _check_promised(read: _Reader, plan: Plan, begins: datetime) -> None:
-    """That nothing which any ticket may be promised, overrides and all, lies beyond REACH.
+    """That nothing which any ticket may be promised, overrides and all, lies beyond REACH; and that
+    an override which adds a survey has a callback to send it after.
 
     An agent's own word is left out: when it is due is theirs to say, for a year at most, and it is
     of no calendar that could be closed.
@@ -832,10 +833,10 @@ def _check_promised(read: _Reader, plan: Plan, begins: datetime) -> None:
     starts = [begins + timedelta(days=days) for days in STARTS_DAYS]
 
     @cache
-    def reached(calendar: str, seconds: int) -> bool:
+    def reached(calendar: str, seconds: float) -> bool:
         return ends(plan.calendars[calendar], seconds)
 
-    def ends(calendar: Calendar, seconds: int) -> bool:
+    def ends(calendar: Calendar, seconds: float) -> bool:
         return all(
             any(calendar.elapsed(start, start + within) >= seconds for within in (SOON, REACH))
             for start in starts
@@ -843,8 +844,10 @@ def _check_promised(read: _Reader, plan: Plan, begins: datetime) -> None:
 
     if plan.waking is not None and not ends(plan.waking, 1):
         read.fault("/quiet_hours/outside", "never_open", "these quiet hours do not end for years")
+    a_callback_is_wrong = any("/promises/callback" in fault.pointer for fault in read.faults)
     told = set[str]()
     for kind, promises in _promised_to_some(plan):
+        added = promises.keys() - plan.levels[kind].promises.keys()
         for name, (promise, at) in promises.items():
             if at in told or promise.ladder not in plan.ladders:
                 continue
@@ -853,15 +856,28 @@ def _check_promised(read: _Reader, plan: Plan, begins: datetime) -> None:
                 for by_mail in (True, False)
                 for rung in plan.rungs(name, promise.ladder, promise.target_s, by_mail=by_mail)
             )
-            if not reached(promise.calendar, promise.target_s):
-                what = duration_of(promise.target_s)
+            if (
+                name is ClockName.SURVEY
+                and name in added
+                and ClockName.CALLBACK not in promises
+                and not a_callback_is_wrong
+            ):
+                fault = Fault(at, "needs_callback", f"{kind}: a survey follows a callback only")
+            elif not reached(promise.calendar, promise.target_s):
+                what = duration_of(math.ceil(promise.target_s))
+                fault = _too_far(at, kind, promise, what)
             elif not reached(promise.calendar, last := max(rungs, default=0)):
-                what = f"the last rung or attempt ({duration_of(last)})"
+                what = f"the last rung or attempt ({duration_of(math.ceil(last))})"
+                fault = _too_far(at, kind, promise, what)
             else:
                 continue
             told.add(at)
-            far = f"{kind}: in the calendar '{promise.calendar}' {what} is more than 3 years ahead"
-            read.fault(at, "too_far", far)
+            read.faults.append(fault)
+
+
+def _too_far(at: str, kind: str, promise: Promise, what: str) -> Fault:
+    detail = f"{kind}: in the calendar '{promise.calendar}' {what} is more than 3 years ahead"
+    return Fault(at, "too_far", detail)
 
 
 _Traced = dict[ClockName, tuple[Promise, str]]
@@ -952,10 +968,11 @@ def _rung(
             f"a share of the target above 0, at most {HIGHEST_SHARE}",
         )
         share = before or 0.0  # said once: no other fault follows from it
-    elif before is not None and share < before:
-        read.fault(f"{at}/at", "backwards", "a ladder never goes backwards")
-    elif action == Action.BREACH and share != 1:
-        read.fault(f"{at}/at", "breach_at_due", "a breach falls at 1, the due time")
+    else:
+        if before is not None and share < before:
+            read.fault(f"{at}/at", "backwards", "a ladder never goes backwards")
+        if action == Action.BREACH and share != 1:
+            read.fault(f"{at}/at", "breach_at_due", "a breach falls at 1, the due time")
     if action not in (Action.REMIND, Action.BREACH, Action.ESCALATE):
         read.fault(f"{at}/action", "unknown", "remind, breach or escalate is expected")
         action = Action.REMIND
@@ -1068,13 +1085,18 @@ def _templates(read: _Reader, document: Mapping[str, Any]) -> None:
 
 
 def _template_faults(text: str) -> list[str]:
-    try:
-        fields = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
-    except ValueError as error:
-        return [f"the braces do not match: {error}"]
-    wrong = [name for name in dict.fromkeys(fields) if name not in TEMPLATE_VARIABLES]
+    """Braces hold the name of a variable and nothing else: what Python reads there besides, a
+    format, a conversion or an attribute, could reach for what no reply may say."""
+    found = list(_BRACES.finditer(text))
+    if any(match[0] in ("{", "}") for match in found):
+        return ["the braces do not match; one that is meant is written twice"]
+    names = dict.fromkeys(match[1] for match in found if match[1] is not None)
     known = ", ".join(TEMPLATE_VARIABLES)
-    return [f"{{{name}}} is none of {known}" for name in wrong]
+    return [
+        f"{{{name[:NAME_LIMIT]}}} is none of {known}"
+        for name in names
+        if name not in TEMPLATE_VARIABLES
+    ]
 
 
 def _questionnaire(read: _Reader, document: Mapping[str, Any]) -> None:
