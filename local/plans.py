@@ -87,6 +87,7 @@ def main(
         else:
             document, plan = prepared(load(chosen.file), now())
             print(f"{chosen.file}: service plan {plan.version} is in order")
+            print(f"its review would be asked for on {plan.review_by}")
             for note in notes(document):
                 print(f"note: {note}")
     except InvalidInput as invalid:

@@ -1758,6 +1758,14 @@ def test_urgency_impact_and_type_of_customer_are_corrected_on_their_own(
     assert same.codes == {"/kind": "same_kind"}
 
 
+def test_a_published_plan_has_a_day_of_review(api: Api) -> None:
+    plan = plan_document() | {"version": 2, "review_by": None}
+    assert api("plan-publish", body=plan).status == 201
+    assert api("plan").body["review_by"] == "2027-05-25"
+    late = plan_document() | {"version": 3, "review_by": "2027-11-23"}
+    assert api("plan-publish", body=late).codes == {"/review_by": "not_in_time"}
+
+
 def test_a_plan_may_be_larger_than_other_bodies_but_not_than_an_item(
     api: Api, stores: Stores
 ) -> None:

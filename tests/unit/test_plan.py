@@ -599,10 +599,56 @@ def test_quiet_hours_that_never_end_are_not_published(document: Document) -> Non
 
 def test_a_plan_takes_effect_within_a_year(document: Document) -> None:
     document["effective_from"] = (START + timedelta(days=366)).isoformat()
+    del document["review_by"]
     assert faults(document, publishing=True) == set()
     document["effective_from"] = "9999-12-31T23:59:59+00:00"
     assert faults(document, publishing=True) == {("/effective_from", "too_late")}
     assert faults(document) == set()
+
+
+@pytest.mark.parametrize(
+    ("effective_from", "review_by", "given"),
+    [
+        (None, "2027-05-25", None),
+        ("2026-01-01T00:00:00Z", "2027-05-25", None),
+        ("2027-01-01T00:00:00+08:00", "2027-07-03", None),
+        ("2026-12-31T20:00:00Z", "2027-07-03", None),
+        (None, "2026-11-23", "2026-11-23"),
+        (None, "2027-05-26", "2027-05-26"),
+        ("2027-01-01T00:00:00+08:00", "2027-07-04", "2027-07-04"),
+    ],
+)
+def test_every_plan_is_reviewed_within_half_a_year_of_taking_effect(
+    effective_from: str | None, review_by: str, given: str | None, document: Document
+) -> None:
+    """183 days after that day in Shanghai, unless it says another one within 184."""
+    document |= {"effective_from": effective_from, "review_by": given}
+    plan = plans.parse(document, publishing_at=START)
+    assert str(plan.review_by) == review_by
+
+
+@pytest.mark.parametrize(
+    ("effective_from", "review_by"),
+    [
+        (None, "2026-11-22"),
+        (None, "2027-05-27"),
+        (None, "9999-12-31"),
+        ("2027-01-01T00:00:00+08:00", "2026-12-31"),
+        ("2027-01-01T00:00:00+08:00", "2027-07-05"),
+        ("2025-01-01T00:00:00+08:00", "2025-05-05"),
+    ],
+)
+def test_a_review_that_is_past_or_too_far_away_is_not_published(
+    effective_from: str | None, review_by: str, document: Document
+) -> None:
+    document |= {"effective_from": effective_from, "review_by": review_by}
+    assert faults(document, publishing=True) == {("/review_by", "not_in_time")}
+    assert faults(document) == set(), "a plan goes on when its review is due"
+
+
+def test_a_review_is_not_judged_by_an_effective_time_that_is_none(document: Document) -> None:
+    document |= {"effective_from": "next year", "review_by": "2027-07-05"}
+    assert faults(document, publishing=True) == {("/effective_from", "instant_expected")}
 
 
 @pytest.mark.parametrize("key", ["customer_types", "priorities"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import msgspec
@@ -13,6 +14,7 @@ from redress.cases import plans as cases
 from redress.cases.plans import PlanCases, expanded, notes, prepared
 from redress.rules.errors import InvalidInput
 from redress.rules.plan import parse
+from redress.store import keys
 from redress.store.plans import LARGEST_DOCUMENT, Plans
 from redress.store.staff import StaffStore
 from tests.builders import START, Clock, plan_document
@@ -37,6 +39,37 @@ def test_a_review_is_asked_for_on_its_day_and_every_thirty_days_after_it() -> No
     assert plan_document()["review_by"] == "2027-05-23"
     days = [(5, 22), (5, 23), (5, 24), (6, 21), (6, 22), (7, 22)]
     assert [asked(2027, *day) for day in days] == [None, 0, None, None, 30, 60]
+
+
+class Shelf:
+    """Where plans are published, and read again."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, str] = {}
+
+    def plan_document(self, sort: str) -> str | None:
+        return self.documents.get(sort)
+
+    def publish_plan(self, document: dict[str, Any], version: int, current: int) -> None:
+        stored = json.dumps(document)
+        self.documents |= {keys.plan_sk(version): stored, keys.CURRENT: stored}
+
+
+def test_the_review_of_a_plan_that_names_no_day_is_asked_for_half_a_year_after_it_began() -> None:
+    clock, shelf = Clock(), Shelf()
+    plans = Plans(shelf, clock.now)
+    cases = PlanCases(cast(StaffStore, shelf), plans, clock.now)
+    begins = START + timedelta(days=30)
+    document = plan_document() | {"version": 2, "effective_from": begins.isoformat()}
+    del document["review_by"]
+    cases.publish(document)
+    plans.refresh()
+    assert plans.document(2)["review_by"] == str((begins + timedelta(days=183)).date())
+    told: list[str] = []
+    for day in range(240):
+        clock.moment = START + timedelta(days=day)
+        cases.ask_for_review(lambda subject, text, day=day: told.append(f"{day}: {subject}"))
+    assert told == ["213: Service plan 2: review it"]
 
 
 def test_the_shipped_plan_is_reviewed_within_half_a_year() -> None:

@@ -38,7 +38,9 @@ def test_every_fault_of_a_file_is_told_by_its_path(
 
 def test_a_plan_in_order_is_said_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check(tmp_path / "plan.yaml", plans.SOURCE.read_text("utf-8")) == 0
-    assert "service plan 1 is in order" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "service plan 1 is in order" in told
+    assert "on 2027-05-23" in told
     assert check(tmp_path / "plan.json", plans.BUILT.read_text("utf-8")) == 0
 
 

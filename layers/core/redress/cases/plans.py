@@ -48,13 +48,17 @@ def expanded(document: Any) -> tuple[Any, list[Fault]]:
 def prepared(document: Any, at: datetime) -> tuple[dict[str, Any], Plan]:
     """A document as it is stored when it is published at this instant, and the plan that it is.
 
-    Raises InvalidInput with everything that is wrong: with its holidays, its sections, its size.
+    Its holidays are written down as dates, and the day of its review if it names none. Raises
+    InvalidInput with everything that is wrong: with its holidays, its sections, its size.
     """
     document, faults = expanded(document)
     try:
         plan = parse(document, publishing_at=at)
     except InvalidInput as invalid:
         faults += invalid.faults
+    else:
+        assert plan.review_by is not None, "there is one as soon as it is published"
+        document = document | {"review_by": plan.review_by.isoformat()}
     faults += _faults_of_size(document)
     if faults:
         raise InvalidInput(faults)
@@ -125,8 +129,9 @@ class PlanCases:
     def review_to_ask_for(self) -> Review | None:
         """The review to remind of today: on its day, and each REMIND_EVERY_DAYS after it.
 
-        None on any other day, and for a plan that names no day. Asked once a day, by whoever runs
-        every day; a new version with a later day ends it. A plan is reviewed every half year (L4).
+        None on any other day, and for a version that was published when none needed a day. Asked
+        once a day, by whoever runs every day; a new version ends it. A plan is reviewed every half
+        year (L4).
         """
         plan = self._plans.latest()
         if plan.review_by is None:

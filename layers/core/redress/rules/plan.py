@@ -60,6 +60,10 @@ SOON = timedelta(days=14)
 MOST_AHEAD = timedelta(days=366)
 """A plan takes effect within a year of its publishing. No later version may do so before it: a slip
 of the year would let nobody publish anything any more."""
+REVIEW_AFTER = timedelta(days=183)
+"""A plan that names no day is looked at again so long after the day on which it takes effect."""
+LATEST_REVIEW = timedelta(days=184)
+"""The longest half of a year that there is."""
 MOST_NAMES = 50
 """Of priorities and of types of customer: what each combination is promised is looked at."""
 MOST_DAYS = 3660
@@ -456,12 +460,14 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
     ladders = _ladders(read, document, priorities)
     known = _Known(tuple(calendars), tuple(ladders), priorities, customer_types)
     levels = _levels(read, document, known)
+    effective_from = _effective_from(read, document, publishing_at)
+    begins = _begins(read, effective_from, publishing_at)
     plan = Plan(
         version=read.whole(document, "version", "", most=MOST_VERSIONS),
         note=read.text(document, "note", ""),
         time_zone=zone,
-        effective_from=_effective_from(read, document, publishing_at),
-        review_by=_review_by(read, document),
+        effective_from=effective_from,
+        review_by=_review_by(read, document, zone, begins),
         calendars=calendars,
         waking=_waking(read, document, calendars),
         levels=levels,
@@ -493,7 +499,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
     )
     if publishing_at is not None:
         _shapes(read, document, known)
-        _check_promised(read, plan, max(publishing_at, plan.effective_from or publishing_at))
+        _check_promised(read, plan, begins or publishing_at)
     if read.faults:
         raise InvalidInput(read.faults)
     return plan
@@ -509,10 +515,32 @@ class _Known:
     customer_types: tuple[str, ...]
 
 
-def _review_by(read: _Reader, document: Mapping[str, Any]) -> date | None:
-    if document.get("review_by") is None:
+def _review_by(
+    read: _Reader, document: Mapping[str, Any], zone: str, begins: datetime | None
+) -> date | None:
+    """The day of the review, in the plan's zone; `begins` is None where nobody need know it."""
+    value = document.get("review_by")
+    given = None if value is None else read.day(value, "/review_by")
+    if begins is None:
+        return given
+    import zoneinfo
+
+    first = begins.astimezone(zoneinfo.ZoneInfo(zone)).date()
+    last = first + LATEST_REVIEW
+    if given is not None and not first <= given <= last:
+        detail = f"from {first}, when the plan takes effect, to {last}, half a year later"
+        read.fault("/review_by", "not_in_time", detail)
+    return given or first + REVIEW_AFTER
+
+
+def _begins(
+    read: _Reader, effective_from: datetime | None, publishing_at: datetime | None
+) -> datetime | None:
+    """When a plan that is being published takes effect; None where its own word on it is wrong."""
+    wrong = any(fault.pointer == "/effective_from" for fault in read.faults)
+    if publishing_at is None or wrong:
         return None
-    return read.day(document["review_by"], "/review_by")
+    return max(publishing_at, effective_from or publishing_at)
 
 
 def _effective_from(
@@ -1143,6 +1171,7 @@ def scaled(document: Mapping[str, Any], pace: int, version: int) -> dict[str, An
     result["version"] = version
     result["note"] = f"{document['note']} (paced: {pace} times faster)"
     result.pop("effective_from", None)
+    result.pop("review_by", None)
     open_always = {"week": {day: ["00:00-24:00"] for day in DAYS}}
     result["calendars"] = dict.fromkeys(result.get("calendars", {}), open_always)
     for holder in (*result["levels"].values(), *result.get("overrides", [])):
