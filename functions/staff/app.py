@@ -23,6 +23,7 @@ from bodies import NAME_LIMIT, REASON_LIMIT, Body
 from identity import identify
 
 from redress import observe, wiring
+from redress.cases import plans
 from redress.cases.staff import PAGE_LIMIT
 from redress.edge.http import SECURITY, Refused, answer, header, json_body, problem
 from redress.edge.problems import plain, problem_for
@@ -69,6 +70,14 @@ class Request:
             raise NotFound("there is no such ticket")
         return number
 
+    @property
+    def plan_version(self) -> int:
+        """The version of the plan in the path; raises NotFound for what cannot be one."""
+        version = self.path["version"]
+        if not bodies.version_number(version):
+            raise NotFound("there is no such version of the plan")
+        return int(version)
+
     def body(self) -> Body:
         return Body(json_body(self.event))
 
@@ -97,7 +106,7 @@ def _depart(request: Request) -> Answer:
 
 
 def _list_work(request: Request) -> Answer:
-    limit, cursor = bodies.page(request.query, PAGE_LIMIT)
+    limit, cursor = bodies.page(request.query, PAGE_LIMIT, bodies.due_key)
     page = wiring.staff_cases().work(request.member, limit, cursor)
     return answer(200, presenting.work_page(page))
 
@@ -299,15 +308,13 @@ def _rehearse(request: Request) -> Answer:
 
 
 def _move_all(request: Request) -> Answer:
-    version = request.path["version"]
-    if not re.fullmatch(r"[1-9][0-9]{0,4}", version, re.ASCII):
-        raise NotFound("there is no such version of the plan")
+    version = request.plan_version
     body = request.body()
     apply, dry_run = body.flag("apply"), body.optional("dry_run", NAME_LIMIT)
     reason = body.optional("reason", REASON_LIMIT)
     body.done()
     key = header(request.event, "idempotency-key")
-    job = wiring.rehearsal_cases().move(request.member, int(version), apply, dry_run, reason, key)
+    job = wiring.rehearsal_cases().move(request.member, version, apply, dry_run, reason, key)
     return _begun(job, "../../rehearsals")
 
 
@@ -357,9 +364,21 @@ def _read_plan(request: Request) -> Answer:
     return answer(200, wiring.plan_cases().current_document())
 
 
+def _list_plans(request: Request) -> Answer:
+    limit, cursor = bodies.page(request.query, plans.PAGE_LIMIT, bodies.version_number)
+    page = wiring.plan_cases().versions(limit, int(cursor) if cursor else None)
+    return answer(200, presenting.plan_page(page))
+
+
+def _read_version(request: Request) -> Answer:
+    return answer(200, wiring.plan_cases().document(request.plan_version))
+
+
 def _publish_plan(request: Request) -> Answer:
-    plan = wiring.plan_cases().publish(json_body(request.event, PLAN_LIMIT))
-    return answer(201, {"version": plan.version, "note": plan.note})
+    document = json_body(request.event, PLAN_LIMIT)
+    found = wiring.plan_cases().publish(request.member, document)
+    location = {"Location": f"plans/{found.about.version}"}
+    return answer(201, presenting.publication(found), location)
 
 
 def _read_schema(request: Request) -> Answer:
@@ -409,7 +428,9 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/staff/scorecards/{period}"): Route(_STAFF, _list_scorecards),
     ("GET", "/staff/scorecards/{period}/{agent}"): Route(_STAFF, _read_scorecard),
     ("GET", "/staff/plan"): Route(_STAFF, _read_plan),
+    ("GET", "/staff/plans"): Route(_STAFF, _list_plans),
     ("POST", "/staff/plans"): Route(_MANAGERS, _publish_plan),
+    ("GET", "/staff/plans/{version}"): Route(_STAFF, _read_version),
     ("POST", "/staff/plans/{version}/moves"): Route(_MANAGERS, _move_all),
     ("POST", "/staff/rehearsals"): Route(_MANAGERS, _rehearse),
     ("GET", "/staff/rehearsals/{id}"): Route(_MANAGERS, _read_rehearsal),

@@ -347,7 +347,7 @@ def test_a_ticket_that_was_moved_is_read_under_the_plans_that_it_had(
     desk: Desk, open_ticket: Opener, stores: Stores, act: Callable[..., Ticket], clock: Clock
 ) -> None:
     ticket = open_ticket()
-    wiring.plan_cases().publish(draft(within="2h"))
+    wiring.plan_cases().publish(MEMBERS["wei"], draft(within="2h"))
     old, new = stores.plans.get(1), stores.plans.get(2)
     clock.advance(hours=1)
     by = replace(MEI, id="m-wei")
@@ -494,7 +494,7 @@ def test_the_address_says_more_than_the_header(desk: Desk, three: list[Ticket]) 
 @pytest.fixture
 def published(desk: Desk, clock: Clock) -> int:
     """Version 2: complaints are answered within 12 hours instead of 24."""
-    version = wiring.plan_cases().publish(draft(within="12h")).version
+    version = wiring.plan_cases().publish(MEMBERS["wei"], draft(within="12h")).about.version
     clock.advance(minutes=1)
     return version
 
@@ -704,7 +704,7 @@ def test_a_plan_that_is_not_in_force_yet_can_be_tried_and_not_applied(
     desk: Desk, clock: Clock, open_ones: list[Ticket]
 ) -> None:
     document = draft(within="12h") | {"effective_from": (START + timedelta(days=9)).isoformat()}
-    wiring.plan_cases().publish(document)
+    wiring.plan_cases().publish(MEMBERS["wei"], document)
     clock.advance(minutes=1)
     dry = desk.move()
     assert desk.report_of(dry)["together"]["moved"] == 4

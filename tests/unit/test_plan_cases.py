@@ -14,10 +14,13 @@ from redress.cases import plans as cases
 from redress.cases.plans import PlanCases, expanded, notes, prepared
 from redress.rules.errors import InvalidInput
 from redress.rules.plan import parse
+from redress.rules.ticket import Role
 from redress.store import keys
-from redress.store.plans import LARGEST_DOCUMENT, Plans
-from redress.store.staff import StaffStore
+from redress.store.plans import LARGEST_DOCUMENT, Plans, Published
+from redress.store.staff import Member, StaffStore
 from tests.builders import START, Clock, plan_document
+
+WEI = Member("m-wei", "Wei", "wei@example.com", Role.MANAGER, "complaints", ("zh-CN",), 1)
 
 
 class Nobody:
@@ -50,7 +53,9 @@ class Shelf:
     def plan_document(self, sort: str) -> str | None:
         return self.documents.get(sort)
 
-    def publish_plan(self, document: dict[str, Any], version: int, current: int) -> None:
+    def publish_plan(
+        self, document: dict[str, Any], version: int, current: int, about: Published
+    ) -> None:
         stored = json.dumps(document)
         self.documents |= {keys.plan_sk(version): stored, keys.CURRENT: stored}
 
@@ -62,7 +67,7 @@ def test_the_review_of_a_plan_that_names_no_day_is_asked_for_half_a_year_after_i
     begins = START + timedelta(days=30)
     document = plan_document() | {"version": 2, "effective_from": begins.isoformat()}
     del document["review_by"]
-    cases.publish(document)
+    cases.publish(WEI, document)
     plans.refresh()
     assert plans.document(2)["review_by"] == str((begins + timedelta(days=183)).date())
     told: list[str] = []

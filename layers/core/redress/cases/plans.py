@@ -6,15 +6,16 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from redress.rules.errors import Fault, InvalidInput, pointer
+from redress.rules.errors import Fault, InvalidInput, NotFound, pointer
 from redress.rules.plan import Plan, parse
-from redress.store.plans import LARGEST_DOCUMENT, Plans
-from redress.store.staff import StaffStore
+from redress.store.plans import LARGEST_DOCUMENT, Plans, Published
+from redress.store.staff import Member, StaffStore
 
 EPOCH = datetime.min.replace(tzinfo=UTC)
 
@@ -104,6 +105,7 @@ def _days(asked: Mapping[str, Any]) -> dict[str, bool]:
     return {day.isoformat(): worked for day, worked in sorted(found.items())}
 
 
+PAGE_LIMIT = 25
 REMIND_EVERY_DAYS = 30
 """How often a review that is due is asked for again."""
 
@@ -117,6 +119,30 @@ class Review:
     overdue_days: int
 
 
+class Standing(StrEnum):
+    """Of a version: `pending` until it takes effect, `current` until the next one does."""
+
+    PENDING = "pending"
+    CURRENT = "current"
+    PAST = "past"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPage:
+    """Versions, the newest first; `next` is where the page after begins, None on the last one."""
+
+    items: list[tuple[Published, Standing]]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What was published, and what is worth a look although it is no fault."""
+
+    about: Published
+    notes: list[str]
+
+
 class PlanCases:
     def __init__(self, staff: StaffStore, plans: Plans, now: Callable[[], datetime]) -> None:
         self._staff, self._plans, self._now = staff, plans, now
@@ -125,6 +151,28 @@ class PlanCases:
         """The document of the plan under which new tickets begin."""
         self._plans.refresh()
         return self._plans.current_document()
+
+    def document(self, version: int) -> dict[str, Any]:
+        """The document of one version as it was published; raises NotFound."""
+        try:
+            return self._plans.document(version)
+        except LookupError as error:
+            raise NotFound("this version was never published") from error
+
+    def versions(self, limit: int, first: int | None = None) -> VersionPage:
+        """The versions that there are, from `first` down or from the newest; `limit` 1-25."""
+        if not 1 <= limit <= PAGE_LIMIT:
+            raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {PAGE_LIMIT}")])
+        self._plans.refresh()
+        newest, current = self._plans.latest().version, self._plans.current().version
+        top = min(first or newest, newest)
+        low = max(top - limit + 1, 1)
+        kept = self._staff.plans_from_to(low, top)
+        items = []
+        for version in range(top, low - 1, -1):
+            about = kept.get(version) or about_of(self._plans.get(version))
+            items.append((about, _standing(version, current)))
+        return VersionPage(items, low - 1 if low > 1 else None)
 
     def review_to_ask_for(self) -> Review | None:
         """The review to remind of today: on its day, and each REMIND_EVERY_DAYS after it.
@@ -154,7 +202,7 @@ class PlanCases:
             )
         return review
 
-    def publish(self, document: Any) -> Plan:
+    def publish(self, member: Member, document: Any) -> Publication:
         """Publish the next version. An invalid plan is refused whole, with all its faults.
 
         With an `effective_from` to come, new tickets begin under it from then on; without one, at
@@ -162,16 +210,29 @@ class PlanCases:
         """
         self._plans.refresh()
         latest = self._plans.latest()
-        document, plan = prepared(document, self._now())
+        moment = self._now()
+        document, plan = prepared(document, moment)
         faults: list[Fault] = []
         if plan.version != latest.version + 1:
             detail = f"the next version is {latest.version + 1}"
             faults.append(Fault("/version", "next_version", detail))
         before = latest.effective_from or EPOCH
-        if (plan.effective_from or self._now()) < before:
+        if (plan.effective_from or moment) < before:
             detail = f"not before version {latest.version} becomes effective, {before.isoformat()}"
             faults.append(Fault("/effective_from", "too_early", detail))
         if faults:
             raise InvalidInput(faults)
-        self._staff.publish_plan(document, plan.version, latest.version)
-        return plan
+        about = about_of(plan, moment, member.id)
+        self._staff.publish_plan(document, plan.version, latest.version, about)
+        return Publication(about, notes(document))
+
+
+def about_of(plan: Plan, at: datetime | None = None, by: str | None = None) -> Published:
+    """What a list says of a plan that was published at this instant by this member of staff."""
+    return Published(plan.version, plan.note, plan.effective_from, plan.review_by, at, by)
+
+
+def _standing(version: int, current: int) -> Standing:
+    if version == current:
+        return Standing.CURRENT
+    return Standing.PENDING if version > current else Standing.PAST

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cache
 from importlib import resources
 from typing import Any, Protocol
@@ -21,6 +22,19 @@ FRESH_FOR_S = 5.0
 
 LARGEST_DOCUMENT = 400_000
 """Bytes of a document as JSON. DynamoDB takes 409,600 for an item, keys and names included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a list says of one version. Who published it, and when, is None of plan 1 as it ships
+    and of a version from before this was kept."""
+
+    version: int
+    note: str
+    effective_from: datetime | None
+    review_by: date | None
+    at: datetime | None = None
+    by: str | None = None
 
 
 class PlanSource(Protocol):
