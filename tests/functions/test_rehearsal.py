@@ -709,7 +709,11 @@ def test_a_plan_that_is_not_in_force_yet_can_be_tried_and_not_applied(
     dry = desk.move()
     assert desk.report_of(dry)["together"]["moved"] == 4
     found = desk.move(apply=True, dry_run=dry.body["id"], reason="a reason")
-    assert found.codes == {"/apply": "not_effective"}
+    assert found.codes == {"/apply": "not_effective_yet"}
+    clock.advance(days=9)
+    dry = desk.move()
+    desk.report_of(dry)
+    assert desk.move(apply=True, dry_run=dry.body["id"], reason="a reason").status == 202
 
 
 @pytest.mark.parametrize("version", ["9", "0", "x", "1.0", "100000"])

@@ -1598,6 +1598,20 @@ def test_a_ticket_is_moved_to_a_published_plan_with_new_deadlines(
     }
 
 
+def test_a_ticket_is_not_moved_to_a_plan_before_its_effective_time(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    later = clock.now() + timedelta(hours=1)
+    plan = plan_document() | {"version": 2, "effective_from": later.isoformat()}
+    assert api("plan-publish", body=plan).status == 201
+    found = api("plan-move", "lin", number=ticket.number)
+    assert (found.status, found.codes) == (422, {"/plan_version": "not_effective_yet"})
+    assert stores.tickets.get(ticket.number) == ticket
+    clock.moment = later
+    assert api("plan-move", "lin", number=ticket.number).body["plan_version"] == 2
+
+
 # -------------------------------------------------------------------- holds, own words, corrections
 
 

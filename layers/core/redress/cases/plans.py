@@ -232,6 +232,14 @@ def about_of(plan: Plan, at: datetime | None = None, by: str | None = None) -> P
     return Published(plan.version, plan.note, plan.effective_from, plan.review_by, at, by)
 
 
+def not_effective_yet(at: str, plan: Plan) -> Fault:
+    """No ticket goes on under a plan before new ones begin under it: one that moves and one that
+    comes in at the same moment would be promised different things."""
+    assert plan.effective_from is not None, "a plan without an effective time is in force"
+    detail = f"new tickets begin under it from {plan.effective_from.isoformat()} on"
+    return Fault(at, "not_effective_yet", detail)
+
+
 def _standing(version: int, current: int) -> Standing:
     if version == current:
         return Standing.CURRENT

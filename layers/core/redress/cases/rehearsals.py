@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from redress.cases.changing import change
-from redress.cases.plans import prepared
+from redress.cases.plans import not_effective_yet, prepared
 from redress.cases.teams import known_teams
 from redress.rules import lifecycle, scoring, tally
 from redress.rules.errors import (
@@ -172,7 +172,8 @@ class RehearsalCases:
         """Begin to move every open ticket to a published version; first of all a dry run.
 
         To apply it, name the dry run that said what it does: one of the same version, done, and
-        begun within DRY_RUN_HOLDS. Raises NotFound for a version that was never published.
+        begun within DRY_RUN_HOLDS. A version to come can be tried so and not be applied. Raises
+        NotFound for one that was never published.
         """
         self._managers_only(member)
         try:
@@ -278,9 +279,8 @@ class RehearsalCases:
             faults.append(Fault("/reason", "required", "why the tickets are moved"))
         elif len(reason) > REASON_LIMIT:
             faults.append(Fault("/reason", "too_long", f"at most {REASON_LIMIT} characters"))
-        if plan.effective_from is not None and plan.effective_from > self._now():
-            detail = f"new tickets begin under it from {plan.effective_from.isoformat()} on"
-            faults.append(Fault("/apply", "not_effective", detail))
+        if not plan.in_force(self._now()):
+            faults.append(not_effective_yet("/apply", plan))
         if dry_run is None:
             detail = "name the dry run that says what this does"
             return [*faults, Fault("/dry_run", "required", detail)]

@@ -183,6 +183,10 @@ class Plan:
         given = {override.team for override in self.overrides if override.team}
         return frozenset(given | {level.team for level in self.levels.values()})
 
+    def in_force(self, at: datetime) -> bool:
+        """Whether its effective time has come."""
+        return self.effective_from is None or self.effective_from <= at
+
     def level(self, kind: str) -> Level:
         return self.levels[kind]
 

@@ -105,7 +105,7 @@ class Plans:
         """The plan under which new tickets begin: the last one published that is effective."""
         plan = self.latest()
         now = self._now()
-        while plan.effective_from is not None and plan.effective_from > now and plan.version > 1:
+        while not plan.in_force(now) and plan.version > 1:
             plan = self.get(plan.version - 1)
         return plan
 
