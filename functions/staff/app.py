@@ -24,6 +24,7 @@ from bodies import NAME_LIMIT, REASON_LIMIT, Body
 from identity import identify
 
 from redress import observe, wiring
+from redress.cases import plans
 from redress.cases.reports import MOST_REPORTS
 from redress.cases.staff import PAGE_LIMIT
 from redress.edge.http import SECURITY, Refused, answer, header, json_body, problem
@@ -50,6 +51,8 @@ app = APIGatewayRestResolver(debug=False)
 Answer = dict[str, Any]
 
 MONTH = len("2026-11")
+PLAN_LIMIT = 1024 * 1024
+"""Bytes of a body with a plan in it, as somebody indented it: what is stored is measured anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,14 @@ class Request:
         if number is None:
             raise NotFound("there is no such ticket")
         return number
+
+    @property
+    def plan_version(self) -> int:
+        """The version of the plan in the path; raises NotFound for what cannot be one."""
+        version = self.path["version"]
+        if not bodies.version_number(version):
+            raise NotFound("there is no such version of the plan")
+        return int(version)
 
     def body(self) -> Body:
         return Body(json_body(self.event))
@@ -97,7 +108,7 @@ def _depart(request: Request) -> Answer:
 
 
 def _list_work(request: Request) -> Answer:
-    limit, cursor = bodies.page(request.query, PAGE_LIMIT)
+    limit, cursor = bodies.page(request.query, PAGE_LIMIT, bodies.due_key)
     page = wiring.staff_cases().work(request.member, limit, cursor)
     return answer(200, presenting.work_page(page))
 
@@ -289,7 +300,7 @@ def _read_scorecard(request: Request) -> Answer:
 
 
 def _rehearse(request: Request) -> Answer:
-    body = request.body()
+    body = Body(json_body(request.event, PLAN_LIMIT))
     document = body.given("plan")
     period, first, last = (body.optional(name, MONTH) for name in ("period", "from", "to"))
     body.done()
@@ -299,15 +310,13 @@ def _rehearse(request: Request) -> Answer:
 
 
 def _move_all(request: Request) -> Answer:
-    version = request.path["version"]
-    if not re.fullmatch(r"[1-9][0-9]{0,4}", version, re.ASCII):
-        raise NotFound("there is no such version of the plan")
+    version = request.plan_version
     body = request.body()
     apply, dry_run = body.flag("apply"), body.optional("dry_run", NAME_LIMIT)
     reason = body.optional("reason", REASON_LIMIT)
     body.done()
     key = header(request.event, "idempotency-key")
-    job = wiring.rehearsal_cases().move(request.member, int(version), apply, dry_run, reason, key)
+    job = wiring.rehearsal_cases().move(request.member, version, apply, dry_run, reason, key)
     return _begun(job, "../../rehearsals")
 
 
@@ -377,9 +386,21 @@ def _read_plan(request: Request) -> Answer:
     return answer(200, wiring.plan_cases().current_document())
 
 
+def _list_plans(request: Request) -> Answer:
+    limit, cursor = bodies.page(request.query, plans.PAGE_LIMIT, bodies.version_number)
+    page = wiring.plan_cases().versions(limit, int(cursor) if cursor else None)
+    return answer(200, presenting.plan_page(page))
+
+
+def _read_version(request: Request) -> Answer:
+    return answer(200, wiring.plan_cases().document(request.plan_version))
+
+
 def _publish_plan(request: Request) -> Answer:
-    plan = wiring.plan_cases().publish(json_body(request.event))
-    return answer(201, {"version": plan.version, "note": plan.note})
+    document = json_body(request.event, PLAN_LIMIT)
+    found = wiring.plan_cases().publish(request.member, document)
+    location = {"Location": f"plans/{found.about.version}"}
+    return answer(201, presenting.publication(found), location)
 
 
 def _read_schema(request: Request) -> Answer:
@@ -431,7 +452,9 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/staff/reconciliations"): Route(_MANAGERS, _list_reconciliations),
     ("GET", "/staff/reconciliations/{date}"): Route(_MANAGERS, _read_reconciliation),
     ("GET", "/staff/plan"): Route(_STAFF, _read_plan),
+    ("GET", "/staff/plans"): Route(_STAFF, _list_plans),
     ("POST", "/staff/plans"): Route(_MANAGERS, _publish_plan),
+    ("GET", "/staff/plans/{version}"): Route(_STAFF, _read_version),
     ("POST", "/staff/plans/{version}/moves"): Route(_MANAGERS, _move_all),
     ("POST", "/staff/rehearsals"): Route(_MANAGERS, _rehearse),
     ("GET", "/staff/rehearsals/{id}"): Route(_MANAGERS, _read_rehearsal),

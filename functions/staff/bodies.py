@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -159,8 +159,26 @@ def limit(query: dict[str, str], default: int) -> int:
     return int(given)
 
 
-def page(query: dict[str, str], default: int) -> tuple[int, str | None]:
-    """`limit` and `cursor` of a list; raises InvalidInput naming both when both are wrong."""
+def due_key(key: str) -> bool:
+    """Whether this is a key of the index of open work (`keys.due_sk`)."""
+    due, _, number = key.rpartition("#")
+    return bool(
+        re.fullmatch(r"9999|[0-9T:.+-]{29}", due, re.ASCII) and normalised(number) == number
+    )
+
+
+def version_number(text: str) -> bool:
+    """Whether this is the number of a version of the plan, as it stands in an address."""
+    return re.fullmatch(r"[1-9][0-9]{0,4}", text, re.ASCII) is not None
+
+
+def page(
+    query: dict[str, str], default: int, known: Callable[[str], bool]
+) -> tuple[int, str | None]:
+    """`limit` and `cursor` of a list; raises InvalidInput naming both when both are wrong.
+
+    The range of `limit` is for the use case to say; `known` tells a cursor of this list.
+    """
     faults: list[Fault] = []
     most, cursor = default, None
     try:
@@ -168,7 +186,7 @@ def page(query: dict[str, str], default: int) -> tuple[int, str | None]:
     except InvalidInput as invalid:
         faults += invalid.faults
     if given := query.get("cursor"):
-        cursor = _from_cursor(given)
+        cursor = _from_cursor(given, known)
         if cursor is None:
             detail = "this is not the `next` of an earlier answer"
             faults.append(Fault("/cursor", "unknown_cursor", detail))
@@ -178,16 +196,14 @@ def page(query: dict[str, str], default: int) -> tuple[int, str | None]:
 
 
 def to_cursor(key: str | None) -> str | None:
-    """An index key as an opaque text that needs no escaping in an address."""
+    """Where a page begins, as an opaque text that needs no escaping in an address."""
     return base64.urlsafe_b64encode(key.encode()).decode() if key is not None else None
 
 
-def _from_cursor(given: str) -> str | None:
-    """The index key in a cursor, None for anything else: it becomes part of a query."""
+def _from_cursor(given: str, known: Callable[[str], bool]) -> str | None:
+    """The key in a cursor, None for anything else: it becomes part of a query."""
     try:
         key = base64.b64decode(given, altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):
         return None
-    due, _, number = key.rpartition("#")
-    known = re.fullmatch(r"9999|[0-9T:.+-]{29}", due) and normalised(number) == number
-    return key if known else None
+    return key if known(key) else None

@@ -11,6 +11,7 @@ from typing import Any
 from bodies import to_cursor
 
 from redress import explaining
+from redress.cases.plans import Publication, VersionPage
 from redress.cases.rehearsals import Standing
 from redress.cases.scoring import Run
 from redress.cases.staff import Board, ClockStories, TicketFile, WorkItem, WorkPage
@@ -22,6 +23,7 @@ from redress.rules.plan import DAYS
 from redress.rules.routing import Duty
 from redress.rules.scoring import Rating
 from redress.rules.ticket import Event, Resolution, Ticket, next_due
+from redress.store.plans import Published
 from redress.store.rehearsals import Kind
 from redress.store.reports import Report
 from redress.store.scores import Card, Summary
@@ -246,6 +248,30 @@ def work_item(item: WorkItem) -> dict[str, Any]:
 def work_page(page: WorkPage) -> dict[str, Any]:
     """`WorkPage`: `next` is the cursor of the page after, null on the last one."""
     return {"items": [work_item(item) for item in page.items], "next": to_cursor(page.next)}
+
+
+def plan_page(page: VersionPage) -> dict[str, Any]:
+    """`PlanVersions`: the newest first; `next` is the cursor of the page after."""
+    return {
+        "items": [{**_about(about), "state": standing.value} for about, standing in page.items],
+        "next": to_cursor(str(page.next) if page.next else None),
+    }
+
+
+def publication(found: Publication) -> dict[str, Any]:
+    """`PublishedPlan`: what is kept of it, and what is worth a look."""
+    return {**_about(found.about), "notes": found.notes}
+
+
+def _about(found: Published) -> dict[str, Any]:
+    return {
+        "version": found.version,
+        "note": found.note,
+        "effective_from": _iso(found.effective_from),
+        "review_by": found.review_by.isoformat() if found.review_by else None,
+        "published_at": _iso(found.at),
+        "published_by": found.by,
+    }
 
 
 def duty(found: Duty) -> dict[str, Any]:

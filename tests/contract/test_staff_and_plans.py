@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from redress.rules.errors import InvalidInput, NotFound
 from redress.rules.routing import Presence
 from redress.rules.ticket import Role
 from redress.store import keys
-from redress.store.plans import FRESH_FOR_S, Plans
+from redress.store.plans import FRESH_FOR_S, LARGEST_DOCUMENT, Plans, Published
 from redress.store.staff import Member
 from tests.builders import MEI, plan_document
 from tests.contract.conftest import Faults, Shop
@@ -141,6 +143,20 @@ def test_versions_follow_one_another_and_none_is_written_twice(shop: Shop) -> No
     assert shop.items() == before
 
 
+def test_who_published_a_version_is_kept_with_it(shop: Shop) -> None:
+    now = shop.clock.now()
+    second = Published(2, "Faster", None, date(2027, 5, 23), now, "m-wei")
+    fourth = Published(4, "Night", now + timedelta(days=1), date(2027, 5, 24), now, "m-hua")
+    shop.staff.publish_plan(document(2), 2, 1, second)
+    shop.staff.publish_plan(document(3), 3, 2)
+    shop.staff.publish_plan(document(4), 4, 3, fourth)
+    assert shop.staff.plans_from_to(1, 3) == {2: second}
+    assert shop.staff.plans_from_to(2, 99_999) == {2: second, 4: fourth}
+    with pytest.raises(InvalidInput):
+        shop.staff.publish_plan(document(4), 4, 3, replace(fourth, by="m-late"))
+    assert shop.staff.plans_from_to(4, 4) == {4: fourth}
+
+
 def test_of_two_who_publish_at_once_one_is_told(amazons: Shop) -> None:
     ready = threading.Barrier(4)
     results: list[str] = []
@@ -162,6 +178,14 @@ def test_of_two_who_publish_at_once_one_is_told(amazons: Shop) -> None:
     [winner] = set(results) - {"refused"}
     plans = Plans(amazons.staff, amazons.clock.now)
     assert plans.current().note == plans.get(2).note == winner
+
+
+def test_the_largest_document_fits_into_an_item(shop: Shop) -> None:
+    largest = document(2, sources={"text": ""})
+    room = LARGEST_DOCUMENT - len(msgspec.json.encode(largest))
+    largest["sources"]["text"] = "x" * room
+    shop.staff.publish_plan(largest, 2, 1)
+    assert Plans(shop.lean, shop.clock.now).document(2) == largest
 
 
 def test_a_conflict_while_publishing_is_only_waited_for(

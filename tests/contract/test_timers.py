@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from redress.cases.timers import TimerCase
+from redress.cases.timers import TimerCase, sleep_of
 from redress.rules import ticket as tickets
 from redress.rules.errors import NotFound
 from redress.rules.ticket import Phase, State
@@ -403,6 +403,14 @@ def test_a_woken_workflow_acts_once_and_says_how_long_to_sleep(shop: Shop) -> No
     assert (first.wait, first.phase, first.seq) == (9 * 60, "first_response", 1)
     fired = [event for event in shop.tickets.history(number) if event.type == "rung_fired"]
     assert [event.data["action"] for event in fired] == ["remind"]
+
+
+@pytest.mark.parametrize("away", [timedelta(days=91), timedelta(days=400_000), None])
+def test_a_workflow_never_sleeps_longer_than_an_execution_may(
+    shop: Shop, away: timedelta | None
+) -> None:
+    far = replace(timer(shop, asleep(shop)), next_wake=START + away if away else None)
+    assert sleep_of(far, START).wait == 90 * 86_400
 
 
 def test_a_generation_that_was_followed_does_nothing(shop: Shop) -> None:

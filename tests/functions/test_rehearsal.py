@@ -258,6 +258,13 @@ def test_everything_that_is_wrong_is_said_at_once(desk: Desk) -> None:
     assert [key for key in items() if key[0].startswith("REHEARSAL#")] == []
 
 
+def test_a_draft_that_no_item_would_hold_is_refused(desk: Desk) -> None:
+    found = desk.rehearse(draft() | {"sources": {"text": "x" * 400_000}})
+    assert (found.status, found.codes) == (422, {"/plan": "too_large"})
+    assert [key for key in items() if key[0].startswith("REHEARSAL#")] == []
+    assert desk.rehearse(draft() | {"sources": {"text": "x" * 380_000}}).status == 202
+
+
 @pytest.mark.parametrize(
     ("body", "codes"),
     [
@@ -350,7 +357,7 @@ def test_a_ticket_that_was_moved_is_read_under_the_plans_that_it_had(
     desk: Desk, open_ticket: Opener, stores: Stores, act: Callable[..., Ticket], clock: Clock
 ) -> None:
     ticket = open_ticket()
-    wiring.plan_cases().publish(draft(within="2h"))
+    wiring.plan_cases().publish(MEMBERS["wei"], draft(within="2h"))
     old, new = stores.plans.get(1), stores.plans.get(2)
     clock.advance(hours=1)
     by = replace(MEI, id="m-wei")
@@ -547,7 +554,7 @@ def test_the_address_says_more_than_the_header(desk: Desk, three: list[Ticket]) 
 @pytest.fixture
 def published(desk: Desk, clock: Clock) -> int:
     """Version 2: complaints are answered within 12 hours instead of 24."""
-    version = wiring.plan_cases().publish(draft(within="12h")).version
+    version = wiring.plan_cases().publish(MEMBERS["wei"], draft(within="12h")).about.version
     clock.advance(minutes=1)
     return version
 
@@ -757,12 +764,16 @@ def test_a_plan_that_is_not_in_force_yet_can_be_tried_and_not_applied(
     desk: Desk, clock: Clock, open_ones: list[Ticket]
 ) -> None:
     document = draft(within="12h") | {"effective_from": (START + timedelta(days=9)).isoformat()}
-    wiring.plan_cases().publish(document)
+    wiring.plan_cases().publish(MEMBERS["wei"], document)
     clock.advance(minutes=1)
     dry = desk.move()
     assert desk.report_of(dry)["together"]["moved"] == 4
     found = desk.move(apply=True, dry_run=dry.body["id"], reason="a reason")
-    assert found.codes == {"/apply": "not_effective"}
+    assert found.codes == {"/apply": "not_effective_yet"}
+    clock.advance(days=9)
+    dry = desk.move()
+    desk.report_of(dry)
+    assert desk.move(apply=True, dry_run=dry.body["id"], reason="a reason").status == 202
 
 
 @pytest.mark.parametrize("version", ["9", "0", "x", "1.0", "100000"])

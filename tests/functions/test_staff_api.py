@@ -33,6 +33,7 @@ from redress.rules.plan import GRADATIONS, HOLDS, KINDS
 from redress.rules.routing import Presence
 from redress.rules.ticket import Actor, EventType, Role
 from redress.store.models import Models
+from redress.store.plans import Plans
 from redress.store.reports import Report, ReportStore
 from redress.store.staff import Member
 from redress.store.tickets import TicketStore
@@ -284,6 +285,8 @@ WHO_MAY = {
     "scorecards": ALL,
     "scorecard": ALL,
     "plan": ALL,
+    "plans": ALL,
+    "plan-version": ALL,
     "plan-publish": {"manager"},
     "plan-moves": {"manager"},
     "rehearsal-begin": {"manager"},
@@ -1599,6 +1602,20 @@ def test_a_ticket_is_moved_to_a_published_plan_with_new_deadlines(
     }
 
 
+def test_a_ticket_is_not_moved_to_a_plan_before_its_effective_time(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    later = clock.now() + timedelta(hours=1)
+    plan = plan_document() | {"version": 2, "effective_from": later.isoformat()}
+    assert api("plan-publish", body=plan).status == 201
+    found = api("plan-move", "lin", number=ticket.number)
+    assert (found.status, found.codes) == (422, {"/plan_version": "not_effective_yet"})
+    assert stores.tickets.get(ticket.number) == ticket
+    clock.moment = later
+    assert api("plan-move", "lin", number=ticket.number).body["plan_version"] == 2
+
+
 # -------------------------------------------------------------------- holds, own words, corrections
 
 
@@ -1760,6 +1777,137 @@ def test_urgency_impact_and_type_of_customer_are_corrected_on_their_own(
     nothing = {"version": found["version"], "reason": "none"}
     same = api("classification", "tao", number=ticket.number, body=nothing)
     assert same.codes == {"/kind": "same_kind"}
+
+
+def test_the_versions_are_listed_with_who_published_them_and_how_they_stand(
+    api: Api, stores: Stores, clock: Clock
+) -> None:
+    tomorrow = clock.now() + timedelta(days=1)
+    later = (clock.now() + timedelta(days=2)).isoformat()
+    published = clock.advance(hours=1).isoformat(timespec="milliseconds")
+    for version, effective in ((2, None), (3, tomorrow.isoformat()), (4, later)):
+        plan = plan_document() | {"version": version, "note": f"Number {version}"}
+        plan |= {"effective_from": effective}
+        found = api("plan-publish", body=plan)
+        assert (found.status, found.headers["Location"]) == (201, f"plans/{version}")
+    clock.moment = tomorrow
+    listed = api("plans", "mei").body
+    assert [(one["version"], one["state"]) for one in listed["items"]] == [
+        (4, "pending"),
+        (3, "current"),
+        (2, "past"),
+        (1, "past"),
+    ]
+    assert listed["items"][1] == {
+        "version": 3,
+        "note": "Number 3",
+        "effective_from": tomorrow.isoformat(timespec="milliseconds"),
+        "review_by": "2027-05-23",
+        "published_at": published,
+        "published_by": "m-wei",
+        "state": "current",
+    }
+    assert (listed["items"][3]["published_at"], listed["items"][3]["published_by"]) == (None, None)
+    assert listed["next"] is None
+
+
+def test_the_versions_come_in_pages(api: Api, stores: Stores) -> None:
+    """Version 3 is of a time when nobody kept who published: it is read out of itself."""
+    for version in range(2, 6):
+        if version == 3:
+            plan = plan_document() | {"version": 3, "note": "Before"}
+            stores.staff.publish_plan(plan, 3, 2)
+        else:
+            assert api("plan-publish", body=plan_document() | {"version": version}).status == 201
+    seen: list[int] = []
+    query = {"limit": "2"}
+    for _ in range(3):
+        page = api("plans", query=query).body
+        seen += [one["version"] for one in page["items"]]
+        query = {"limit": "2", "cursor": page["next"]}
+    assert (seen, page["next"]) == ([5, 4, 3, 2, 1], None)
+    before = next(one for one in api("plans").body["items"] if one["version"] == 3)
+    assert (before["note"], before["published_by"]) == ("Before", None)
+
+
+@pytest.mark.parametrize(
+    ("query", "codes"),
+    [
+        ({"limit": "0"}, {"/limit": "out_of_range"}),
+        ({"limit": "26"}, {"/limit": "out_of_range"}),
+        ({"cursor": "5"}, {"/cursor": "unknown_cursor"}),
+        ({"cursor": "MA=="}, {"/cursor": "unknown_cursor"}),
+        (
+            {"limit": "many", "cursor": "OTk5OSNSLTdLM005LVFXMFgy"},
+            {"/limit": "whole_number_expected", "/cursor": "unknown_cursor"},
+        ),
+    ],
+    ids=["none", "too many", "no cursor", "version 0", "the cursor of another list"],
+)
+def test_a_page_of_versions_that_there_cannot_be_is_refused(
+    api: Api, query: dict[str, str], codes: dict[str, str]
+) -> None:
+    found = api("plans", query=query)
+    assert (found.status, found.codes) == (422, codes)
+
+
+def test_a_list_of_versions_reads_no_whole_plan(
+    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in range(2, 5):
+        assert api("plan-publish", body=plan_document() | {"version": version}).status == 201
+    read: list[int] = []
+    whole = Plans.document
+
+    def document(plans: Plans, version: int) -> dict[str, Any]:
+        read.append(version)
+        return whole(plans, version)
+
+    monkeypatch.setattr(Plans, "document", document)
+    assert len(api("plans").body["items"]) == 4
+    assert read == [1], "plan 1 is in no table"
+
+
+def test_any_version_is_read_as_it_was_published(api: Api) -> None:
+    plan = plan_document() | {"version": 2, "note": "Another"}
+    api("plan-publish", body=plan)
+    assert api("plan-version", "mei").body == plan_document()
+    assert api("plan-version", "mei", version="2").body == plan
+
+
+@pytest.mark.parametrize("version", ["2", "0", "01", "x", "100000", "٢"])
+def test_a_version_that_was_never_published_is_not_there(api: Api, version: str) -> None:
+    assert api("plan-version", version=version).status == 404
+
+
+def test_publishing_says_what_is_worth_a_look(api: Api) -> None:
+    plan = plan_document() | {"version": 2}
+    plan["calendars"]["office"]["holidays"]["years"] = [2026, 2049]
+    [note] = api("plan-publish", body=plan).body["notes"]
+    assert "2049" in note
+    assert api("plan-publish", body=plan_document() | {"version": 3}).body["notes"] == []
+
+
+def test_a_published_plan_has_a_day_of_review(api: Api) -> None:
+    plan = plan_document() | {"version": 2, "review_by": None}
+    assert api("plan-publish", body=plan).status == 201
+    assert api("plan").body["review_by"] == "2027-05-25"
+    late = plan_document() | {"version": 3, "review_by": "2027-11-23"}
+    assert api("plan-publish", body=late).codes == {"/review_by": "not_in_time"}
+
+
+def test_a_plan_may_be_larger_than_other_bodies_but_not_than_an_item(
+    api: Api, stores: Stores
+) -> None:
+    plan = plan_document() | {"version": 2, "sources": {"text": "x" * 400_000}}
+    found = api("plan-publish", body=plan)
+    assert (found.status, found.codes) == (422, {"": "too_large"})
+    assert stores.plans.latest().version == 1
+    plan["sources"]["text"] = "x" * 380_000
+    assert api("plan-publish", body=plan).status == 201
+    assert api("plan").body == plan
+    body = json.dumps(plan) + " " * (1024 * 1024)
+    assert api("plan-publish", raw=body).status == 413
 
 
 @pytest.mark.parametrize("version", [1, 3])

@@ -246,6 +246,22 @@ def test_a_ticket_that_goes_on_under_a_shorter_plan_wakes_in_time(world: World) 
     ]
 
 
+def test_a_time_that_is_far_away_is_slept_towards_in_turns(world: World) -> None:
+    document = plan_document() | {"version": 2}
+    for promise in document["levels"]["complaint"]["promises"].values():
+        promise["within"] = "8784h"
+    world.staff.publish_plan(document, 2, 1)
+    number = world.open()
+    world.acknowledge(number)
+    assert world.sleeps_until(number) == START + timedelta(days=90), "half a year is 183 days"
+    world.pass_time(days=182)
+    assert world.states(number)[1:] == ["AwaitFirstResponse", *LOOK] * 2 + ["AwaitFirstResponse"]
+    assert world.rungs(number) == []
+    assert world.sleeps_until(number) == START + timedelta(days=183)
+    world.pass_time(days=1)
+    assert {action for _, action, _ in world.rungs(number)} == {"remind"}
+
+
 def test_quiet_hours_hold_a_reminder_back_and_never_a_breach(world: World) -> None:
     number = world.open()
     world.acknowledge(number)

@@ -25,7 +25,7 @@ Break = Callable[[Document], object]
 def faults(document: Any, *, publishing: bool = False) -> set[tuple[str, str]]:
     """Pointer and code of everything that is wrong with a document; empty when nothing is."""
     try:
-        plans.parse(document, publishing=publishing)
+        plans.parse(document, publishing_at=START if publishing else None)
     except InvalidInput as invalid:
         return {(fault.pointer, fault.code) for fault in invalid.faults}
     return set()
@@ -265,6 +265,19 @@ BROKEN: dict[str, tuple[Break, set[tuple[str, str]]]] = {
         put("ladders", "promise", 2, "at", value=0.9),
         {("/ladders/promise/2/at", "breach_at_due")},
     ),
+    "a breach before it is due on a ladder that goes backwards": (
+        lambda document: (
+            put("ladders", "promise", 2, "at", value=0.7)(document),
+            put("calendars", "office", "exceptions", value={"2026-02-30": []})(document),
+            drop("calendars", "office", "make_up")(document),
+        ),
+        {
+            ("/ladders/promise/2/at", "backwards"),
+            ("/ladders/promise/2/at", "breach_at_due"),
+            ("/calendars/office/exceptions/2026-02-30", "date_expected"),
+            ("/calendars/office/make_up", "missing"),
+        },
+    ),
     "a breach at no time, for nobody": (
         put("ladders", "acknowledgement", value=[{"action": "breach", "notify": [[]]}]),
         {
@@ -471,11 +484,233 @@ def _usable(plan: Plan) -> None:
         KINDS, CHANNELS, plan.priorities, plan.customer_types
     ):
         for name, promise in plan.promises(kind, channel, priority, customer_type).items():
-            assert plan.calendar(promise.calendar).add(START, promise.target_s) > START
+            calendar = plan.calendar(promise.calendar)
+            assert START < calendar.add(START, promise.target_s) <= START + plans.REACH
             for by_mail in (True, False):
                 rungs = plan.rungs(name, promise.ladder, promise.target_s, by_mail=by_mail)
+                assert calendar.add(START, rungs[-1].at_s) <= START + plans.REACH
                 assert [rung.at_s for rung in rungs] == sorted(rung.at_s for rung in rungs)
                 assert rungs[0].at_s >= 1
+
+
+# ------------------------------------------------------------------ promises that lead nowhere
+
+MINUTE_A_WEEK = {"week": {"monday": ["09:00-09:01"]}}
+ALL_YEAR = {"within": "8784h"}
+INQUIRY = ("levels", "inquiry", "promises")
+FAR: dict[str, tuple[Break, set[str]]] = {
+    "a year of a minute a week": (
+        put(*INQUIRY, "resolution", value={"within": "8784h", "calendar": "rare"}),
+        {"/levels/inquiry/promises/resolution"},
+    ),
+    "office hours that end in the fifth year": (
+        put(*INQUIRY, "resolution", value={"within": "8784h", "calendar": "office"}),
+        {"/levels/inquiry/promises/resolution"},
+    ),
+    "a rung long after its year": (
+        lambda document: (
+            put("ladders", "patient", value=[RUNG, {"at": 3.1, "action": "escalate"}])(document),
+            put(*INQUIRY, "resolution", value=ALL_YEAR | {"ladder": "patient"})(document),
+        ),
+        {"/levels/inquiry/promises/resolution"},
+    ),
+    "a year between two attempts": (
+        lambda document: (
+            put("callback", "attempts", value=4)(document),
+            put(*INQUIRY, "callback", value=ALL_YEAR)(document),
+        ),
+        {"/levels/inquiry/promises/callback"},
+    ),
+    "an override to a rare calendar": (
+        put("overrides", 1, "promises", "resolution", value={"calendar": "rare"}),
+        {"/overrides/1/promises/resolution"},
+    ),
+    "two overrides that are far together": (
+        put(
+            "overrides",
+            value=[
+                {"when": {"channel": "chat"}, "promises": {"resolution": {"within": "1h"}}},
+                {"when": {"channel": "chat"}, "promises": {"resolution": {"within": "800h"}}},
+                {"when": {"priority": "urgent"}, "promises": {"resolution": {"calendar": "shop"}}},
+                {"when": {"kind": "complaint"}, "promises": {"resolution": {"pauses": "part"}}},
+            ],
+        ),
+        {"/overrides/2/promises/resolution"},
+    ),
+    "two overrides that never meet": (
+        put(
+            "overrides",
+            value=[
+                {"when": {"channel": "chat"}, "promises": {"resolution": {"within": "800h"}}},
+                {"when": {"channel": "web"}, "promises": {"resolution": {"calendar": "shop"}}},
+            ],
+        ),
+        set(),
+    ),
+    "beside a fault of another promise": (
+        lambda document: (
+            put(*INQUIRY, "resolution", value=ALL_YEAR | {"calendar": "rare"})(document),
+            put(*INQUIRY, "callback", value={"within": "soon"})(document),
+            put("time_zone", value="Mars/Phobos")(document),
+            put("score", "weights", "satisfaction", value=31)(document),
+        ),
+        {
+            "/levels/inquiry/promises/resolution",
+            "/levels/inquiry/promises/callback/within",
+            "/time_zone",
+            "/score/weights",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_a_promise_that_ends_in_no_sane_time_is_not_published(
+    name: str, document: Document
+) -> None:
+    change, expected = FAR[name]
+    shop = {"week": {"monday": ["09:00-12:00"]}}
+    document["calendars"] |= {"rare": MINUTE_A_WEEK, "shop": shop}
+    change(document)
+    found = faults(document, publishing=True)
+    assert {pointer for pointer, _ in found} == expected
+    assert not expected or "too_far" in {code for _, code in found}
+
+
+def test_a_stored_plan_is_not_asked_again_how_far_it_reaches(document: Document) -> None:
+    document["calendars"]["rare"] = MINUTE_A_WEEK
+    document["levels"]["inquiry"]["promises"]["resolution"]["calendar"] = "rare"
+    assert faults(document) == set()
+
+
+def test_a_promise_is_reckoned_wherever_in_the_coming_years_it_begins(document: Document) -> None:
+    """An office that is open this year and then only on one day in a thousand."""
+    closed = [START.date() + timedelta(days=day) for day in range(300, 3000)]
+    document["calendars"]["office"]["exceptions"] = {day.isoformat(): [] for day in closed}
+    found = faults(document, publishing=True)
+    assert ("/levels/inquiry/promises/first_response", "too_far") in found
+
+
+def test_quiet_hours_that_never_end_are_not_published(document: Document) -> None:
+    closed = [START.date() + timedelta(days=day) for day in range(-2, 2000)]
+    document["calendars"]["waking"]["exceptions"] = {day.isoformat(): [] for day in closed}
+    assert faults(document, publishing=True) == {("/quiet_hours/outside", "never_open")}
+
+
+def test_a_plan_takes_effect_within_a_year(document: Document) -> None:
+    document["effective_from"] = (START + timedelta(days=366)).isoformat()
+    del document["review_by"]
+    assert faults(document, publishing=True) == set()
+    document["effective_from"] = "9999-12-31T23:59:59+00:00"
+    assert faults(document, publishing=True) == {("/effective_from", "too_late")}
+    assert faults(document) == set()
+
+
+@pytest.mark.parametrize(
+    ("effective_from", "review_by", "given"),
+    [
+        (None, "2027-05-25", None),
+        ("2026-01-01T00:00:00Z", "2027-05-25", None),
+        ("2027-01-01T00:00:00+08:00", "2027-07-03", None),
+        ("2026-12-31T20:00:00Z", "2027-07-03", None),
+        (None, "2026-11-23", "2026-11-23"),
+        (None, "2027-05-26", "2027-05-26"),
+        ("2027-01-01T00:00:00+08:00", "2027-07-04", "2027-07-04"),
+    ],
+)
+def test_every_plan_is_reviewed_within_half_a_year_of_taking_effect(
+    effective_from: str | None, review_by: str, given: str | None, document: Document
+) -> None:
+    """183 days after that day in Shanghai, unless it says another one within 184."""
+    document |= {"effective_from": effective_from, "review_by": given}
+    plan = plans.parse(document, publishing_at=START)
+    assert str(plan.review_by) == review_by
+
+
+@pytest.mark.parametrize(
+    ("effective_from", "review_by"),
+    [
+        (None, "2026-11-22"),
+        (None, "2027-05-27"),
+        (None, "9999-12-31"),
+        ("2027-01-01T00:00:00+08:00", "2026-12-31"),
+        ("2027-01-01T00:00:00+08:00", "2027-07-05"),
+        ("2025-01-01T00:00:00+08:00", "2025-05-05"),
+    ],
+)
+def test_a_review_that_is_past_or_too_far_away_is_not_published(
+    effective_from: str | None, review_by: str, document: Document
+) -> None:
+    document |= {"effective_from": effective_from, "review_by": review_by}
+    assert faults(document, publishing=True) == {("/review_by", "not_in_time")}
+    assert faults(document) == set(), "a plan goes on when its review is due"
+
+
+def test_a_review_is_not_judged_by_an_effective_time_that_is_none(document: Document) -> None:
+    document |= {"effective_from": "next year", "review_by": "2027-07-05"}
+    assert faults(document, publishing=True) == {("/effective_from", "instant_expected")}
+
+
+@pytest.mark.parametrize("key", ["customer_types", "priorities"])
+def test_more_names_than_anybody_can_tell_apart_are_refused(key: str, document: Document) -> None:
+    more = [f"name_{n}" for n in range(60)]
+    if key == "priorities":
+        document["priorities"]["order"] += more
+    else:
+        document["customer_types"] += more
+    at = "/priorities/order" if key == "priorities" else "/customer_types"
+    assert faults(document) == {(at, "too_many")}
+
+
+SURVEY = {"survey": {"within": "24h"}}
+CALLBACK = {"callback": {"within": "24h"}}
+FEEDBACK, INQUIRIES = {"kind": "feedback"}, {"kind": "inquiry"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "at"),
+    [
+        ([{"when": FEEDBACK, "promises": SURVEY}], "/overrides/0/promises/survey"),
+        ([{"when": {"channel": "web"}, "promises": SURVEY}], "/overrides/0/promises/survey"),
+        ([{"when": INQUIRIES, "promises": SURVEY}], None),
+        ([{"when": FEEDBACK, "promises": SURVEY | CALLBACK}], None),
+        (
+            [
+                {"when": FEEDBACK, "promises": CALLBACK},
+                {"when": FEEDBACK | {"channel": "web"}, "promises": SURVEY},
+            ],
+            None,
+        ),
+        (
+            [
+                {"when": FEEDBACK | {"channel": "web"}, "promises": CALLBACK},
+                {"when": FEEDBACK, "promises": SURVEY},
+            ],
+            "/overrides/1/promises/survey",
+        ),
+    ],
+    ids=[
+        "without a callback",
+        "to all kinds that come by the web",
+        "where there is one already",
+        "with a callback",
+        "to some of those with a callback",
+        "to more than those with a callback",
+    ],
+)
+def test_a_survey_is_added_only_where_a_callback_comes_before_it(
+    overrides: list[Document], at: str | None, document: Document
+) -> None:
+    document["overrides"] = overrides
+    expected = {(at, "needs_callback")} if at else set()
+    assert faults(document, publishing=True) == expected
+
+
+def test_a_slip_in_a_callback_is_not_told_twice(document: Document) -> None:
+    document["overrides"] = [{"when": FEEDBACK, "promises": SURVEY | {"callback": {}}}]
+    assert faults(document, publishing=True) == {
+        ("/overrides/0/promises/callback/within", "missing")
+    }
 
 
 # ------------------------------------------------------------- sections that no clock depends on
@@ -485,6 +720,24 @@ SHAPES: dict[str, tuple[Break, set[tuple[str, str]]]] = {
         put("templates", "greeting", "en", value="Dear {custmer}, {agent}"),
         {("/templates/greeting/en", "unknown_variable")},
     ),
+    **{
+        f"a template that reaches for {{{field}}}": (
+            put("templates", "greeting", "en", value=f"Dear {{{field}}}, {{agent}}"),
+            {("/templates/greeting/en", "unknown_variable")},
+        )
+        for field in (
+            "due:{secret}",
+            "due:",
+            "due:%H",
+            "customer!r",
+            "customer!x",
+            "customer.name",
+            "customer[0]",
+            "",
+            "0",
+            " agent",
+        )
+    },
     "braces that do not match": (
         put("templates", "greeting", "en", value="Dear {customer"),
         {("/templates/greeting/en", "unknown_variable")},
@@ -545,6 +798,29 @@ def test_overrides_are_taken_in_their_order_and_replace_what_they_name(
     assert (chat.target_s, chat.calendar, chat.ladder) == (30, "office", "courtesy")
     assert plan.team("inquiry", "chat", "urgent", "standard") == "night"
     assert plan.team("inquiry", "chat", "normal", "standard") == "service"
+
+
+def test_one_name_instead_of_a_list_means_the_same_everywhere(document: Document) -> None:
+    listed = copy.deepcopy(document)
+    for plan, one in ((document, str), (listed, lambda name: [name])):
+        plan["levels"]["inquiry"]["promises"]["first_response"]["pauses"] = one("customer")
+        plan["ladders"]["promise"][3] |= {"notify": one("manager"), "watch": one("supervisor")}
+        when = {
+            "kind": one("complaint"),
+            "channel": one("phone"),
+            "priority": one("urgent"),
+            "customer_type": one("vip"),
+        }
+        changed = {"resolution": {"pauses": one("third_party")}}
+        plan["overrides"] = [{"when": when, "promises": changed}]
+    plan = plans.parse(document)
+    inquiry = plan.promises("inquiry", "web", "normal", "standard")
+    assert inquiry[ClockName.FIRST_RESPONSE].pauses == ("customer",)
+    by_phone = plan.promises("complaint", "phone", "urgent", "vip")
+    assert by_phone[ClockName.RESOLUTION].pauses == ("third_party",)
+    for case in product(KINDS, CHANNELS, plan.priorities, plan.customer_types):
+        assert plan.promises(*case) == plans.parse(listed).promises(*case)
+    assert plan.ladders == plans.parse(listed).ladders
 
 
 @pytest.mark.parametrize(
@@ -621,7 +897,7 @@ def test_a_paced_plan_is_valid_and_promises_nothing_under_five_seconds(
     pace: int, version: int
 ) -> None:
     original = plan_document()
-    paced = plans.parse(plans.scaled(original, pace, version), publishing=True)
+    paced = plans.parse(plans.scaled(original, pace, version), publishing_at=START)
     assert paced.version == version
     for kind, level in paced.levels.items():
         for clock, promise in level.promises.items():

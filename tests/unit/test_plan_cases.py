@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import copy
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+import msgspec
 import pytest
 
-from redress.cases.plans import PlanCases, expanded, notes
+from redress.cases import plans as cases
+from redress.cases.plans import PlanCases, expanded, notes, prepared
 from redress.rules.errors import InvalidInput
 from redress.rules.plan import parse
-from redress.store.plans import Plans
-from redress.store.staff import StaffStore
-from tests.builders import Clock, plan_document
+from redress.rules.ticket import Role
+from redress.store import keys
+from redress.store.plans import LARGEST_DOCUMENT, Plans, Published
+from redress.store.staff import Member, StaffStore
+from tests.builders import START, Clock, plan_document
+
+WEI = Member("m-wei", "Wei", "wei@example.com", Role.MANAGER, "complaints", ("zh-CN",), 1)
 
 
 class Nobody:
@@ -36,6 +44,39 @@ def test_a_review_is_asked_for_on_its_day_and_every_thirty_days_after_it() -> No
     assert [asked(2027, *day) for day in days] == [None, 0, None, None, 30, 60]
 
 
+class Shelf:
+    """Where plans are published, and read again."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, str] = {}
+
+    def plan_document(self, sort: str) -> str | None:
+        return self.documents.get(sort)
+
+    def publish_plan(
+        self, document: dict[str, Any], version: int, current: int, about: Published
+    ) -> None:
+        stored = json.dumps(document)
+        self.documents |= {keys.plan_sk(version): stored, keys.CURRENT: stored}
+
+
+def test_the_review_of_a_plan_that_names_no_day_is_asked_for_half_a_year_after_it_began() -> None:
+    clock, shelf = Clock(), Shelf()
+    plans = Plans(shelf, clock.now)
+    cases = PlanCases(cast(StaffStore, shelf), plans, clock.now)
+    begins = START + timedelta(days=30)
+    document = plan_document() | {"version": 2, "effective_from": begins.isoformat()}
+    del document["review_by"]
+    cases.publish(WEI, document)
+    plans.refresh()
+    assert plans.document(2)["review_by"] == str((begins + timedelta(days=183)).date())
+    told: list[str] = []
+    for day in range(240):
+        clock.moment = START + timedelta(days=day)
+        cases.ask_for_review(lambda subject, text, day=day: told.append(f"{day}: {subject}"))
+    assert told == ["213: Service plan 2: review it"]
+
+
 def test_the_shipped_plan_is_reviewed_within_half_a_year() -> None:
     review_by = parse(plan_document()).review_by
     assert review_by is not None
@@ -45,7 +86,9 @@ def test_the_shipped_plan_is_reviewed_within_half_a_year() -> None:
 def test_public_holidays_are_written_down_as_dates() -> None:
     document = plan_document()
     document["calendars"]["office"]["days"] = {"2026-05-06": False}
-    days = expanded(document)["calendars"]["office"]["days"]
+    [found, faults] = expanded(document)
+    days = found["calendars"]["office"]["days"]
+    assert faults == []
     assert days["2026-10-01"] is False
     assert days["2026-10-10"] is True, "a Saturday that is worked"
     assert "2026-05-06" not in days, "what was expanded before is replaced"
@@ -54,18 +97,52 @@ def test_public_holidays_are_written_down_as_dates() -> None:
 
 def test_the_shipped_days_are_those_of_the_library_that_ships_with_it() -> None:
     document = plan_document()
-    assert expanded(document) == document
+    assert expanded(document) == (document, [])
 
 
 @pytest.mark.parametrize("holidays", [{"country": "XX"}, {"country": "DE", "subdivision": "ZZ"}])
 def test_an_unknown_country_or_subdivision_is_refused_by_its_path(holidays: Any) -> None:
     document = plan_document()
     document["calendars"]["office"]["holidays"] = {"years": [2026]} | holidays
-    with pytest.raises(InvalidInput) as refused:
-        expanded(document)
-    assert [(f.pointer, f.code) for f in refused.value.faults] == [
+    _, faults = expanded(document)
+    assert [(f.pointer, f.code) for f in faults] == [
         ("/calendars/office/holidays", "unknown_holidays")
     ]
+
+
+def test_everything_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what is wrong only because of the days that another calendar's holidays make."""
+    document = plan_document() | {"note": " "}
+    calendars = document["calendars"]
+    calendars["abroad"] = copy.deepcopy(calendars["office"])
+    calendars["abroad"]["holidays"]["country"] = "XX"
+    del calendars["office"]["days"], calendars["office"]["make_up"]
+    document["score"]["weights"]["satisfaction"] = 31
+    monkeypatch.setattr(cases, "LARGEST_DOCUMENT", 1000)
+    with pytest.raises(InvalidInput) as refused:
+        prepared(document, START)
+    assert {(f.pointer, f.code) for f in refused.value.faults} == {
+        ("/calendars/abroad/holidays", "unknown_holidays"),
+        ("/calendars/office/make_up", "missing"),
+        ("/note", "text_expected"),
+        ("/score/weights", "sum"),
+        ("", "too_large"),
+    }
+
+
+def test_a_document_is_taken_up_to_the_last_byte_that_an_item_holds() -> None:
+    document = plan_document()
+    document["sources"] = {"text": ""}
+    room = LARGEST_DOCUMENT - len(msgspec.json.encode(document))
+    document["sources"]["text"] = "回" * (room // 3) + "." * (room % 3)
+    assert prepared(document, START)[0] == document
+    document["sources"]["text"] += "."
+    with pytest.raises(InvalidInput) as refused:
+        prepared(document, START)
+    [fault] = refused.value.faults
+    assert (fault.pointer, fault.code) == ("", "too_large")
+    assert str(LARGEST_DOCUMENT) in fault.detail
+    assert str(LARGEST_DOCUMENT + 1) in fault.detail
 
 
 def test_a_year_whose_notice_is_not_out_is_pointed_at() -> None:
@@ -84,6 +161,6 @@ def test_a_year_whose_notice_is_not_out_is_pointed_at() -> None:
 )
 def test_what_has_the_wrong_shape_is_left_for_the_reader_of_plans(calendars: Any) -> None:
     document = plan_document() | {"calendars": calendars}
-    assert expanded(document) == document
+    assert expanded(document) == (document, [])
     with pytest.raises(InvalidInput):
-        parse(document, publishing=True)
+        parse(document, publishing_at=START)

@@ -9,7 +9,7 @@ import pytest
 
 from local import plans
 from redress.rules.errors import InvalidInput
-from tests.builders import plan_document
+from tests.builders import START, plan_document
 
 
 def test_the_json_that_ships_is_made_of_the_yaml_beside_it() -> None:
@@ -20,7 +20,7 @@ def test_the_json_that_ships_is_made_of_the_yaml_beside_it() -> None:
 
 def check(file: Path, text: str) -> int:
     file.write_text(text, "utf-8")
-    return plans.main(["check", str(file)])
+    return plans.main(["check", str(file)], lambda: START)
 
 
 def test_every_fault_of_a_file_is_told_by_its_path(
@@ -38,7 +38,9 @@ def test_every_fault_of_a_file_is_told_by_its_path(
 
 def test_a_plan_in_order_is_said_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check(tmp_path / "plan.yaml", plans.SOURCE.read_text("utf-8")) == 0
-    assert "service plan 1 is in order" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "service plan 1 is in order" in told
+    assert "on 2027-05-23" in told
     assert check(tmp_path / "plan.json", plans.BUILT.read_text("utf-8")) == 0
 
 
@@ -47,6 +49,34 @@ def test_a_plan_in_order_is_said_to_be(tmp_path: Path, capsys: pytest.CaptureFix
 )
 def test_what_is_no_yaml_is_one_fault(text: str, tmp_path: Path) -> None:
     assert check(tmp_path / "plan.yaml", text) == 1
+
+
+def test_faults_of_holidays_and_of_the_rest_are_told_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = plans.SOURCE.read_text("utf-8")
+    text = text.replace("country: CN", "country: XX").replace("satisfaction: 30", "satisfaction: 3")
+    assert check(tmp_path / "plan.yaml", text) == 1
+    told = capsys.readouterr().err
+    assert "/calendars/office/holidays: " in told
+    assert "/score/weights: " in told
+    assert "2 faults" in told
+
+
+def test_a_plan_that_no_item_would_hold_is_told_with_limit_and_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = plan_document() | {"sources": {"text": "x" * 400_000}}
+    assert check(tmp_path / "plan.json", json.dumps(document)) == 1
+    assert "/: at most 400000 bytes" in capsys.readouterr().err
+
+
+def test_a_file_that_says_what_no_json_can_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = plans.SOURCE.read_text("utf-8") + "  true: a key that is no text\n"
+    assert check(tmp_path / "plan.yaml", text) == 1
+    assert "/: this cannot be written as JSON" in capsys.readouterr().err
 
 
 def test_a_key_that_is_there_twice_is_a_slip_that_is_told(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from local import plans as files
 from redress.rules.errors import InvalidInput
-from redress.rules.plan import parse, scaled
-from tests.builders import plan_document
+from redress.rules.plan import TEMPLATE_VARIABLES, parse, scaled
+from tests.builders import START, plan_document
 from tests.unit.test_plan import BROKEN, JSON, PATHS, SHAPES, Break, drop, put
 
 SCHEMA = json.loads(resources.files("redress").joinpath("data/plan.schema.json").read_text())
@@ -23,12 +23,13 @@ VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FOR
 
 
 ALL_DAY = "00:00-24:00"
+VARIABLES = [*TEMPLATE_VARIABLES, *(f"{{{name}}}" for name in TEMPLATE_VARIABLES)]
 
 
 def refused(document: Any) -> bool:
     """Whether publishing refuses a document."""
     try:
-        parse(document, publishing=True)
+        parse(document, publishing_at=START)
     except InvalidInput:
         return True
     return False
@@ -98,7 +99,7 @@ def test_a_slip_is_refused_by_the_schema_and_by_the_product(name: str) -> None:
 UNUSUAL: dict[str, Break] = {
     "a duration with noughts before it": put(*FIRST_RESPONSE, "within", value="00h05m"),
     "a duration of ninety minutes": put(*FIRST_RESPONSE, "within", value="90m"),
-    "a year": put(*FIRST_RESPONSE, "within", value="8784h"),
+    "a year": put(*FIRST_RESPONSE, value={"within": "8784h"}),
     "one reason instead of a list of them": put(*FIRST_RESPONSE, "pauses", value="part"),
     "the same reason twice": put(*FIRST_RESPONSE, "pauses", value=["part", "part"]),
     "a breach at a whole number with a point": put(
@@ -143,6 +144,18 @@ def test_most_of_what_is_wrong_with_a_plan_is_seen_by_an_editor_with_the_schema(
         seen += wrong
         assert not wrong or refused(document)
     assert seen > len(BROKEN | SHAPES) * 4 / 5
+
+
+@given(st.lists(st.sampled_from(["{", "}", "{{", "}}", ":", "!", ".", "\n", "x", *VARIABLES])))
+def test_a_template_is_one_to_the_schema_and_to_the_product_or_to_neither(
+    parts: list[str],
+) -> None:
+    text = "".join(parts)
+    document = plan_document()
+    document["templates"]["greeting"]["en"] = text
+    assert VALIDATOR.is_valid(document) == (not refused(document))
+    if not refused(document):
+        text.format(**dict.fromkeys(TEMPLATE_VARIABLES, ""))
 
 
 @given(st.lists(st.tuples(st.sampled_from(PATHS), JSON), min_size=1, max_size=2))

@@ -18,7 +18,7 @@ import msgspec
 
 from redress.cases.changing import change
 from redress.cases.executions import DEAD
-from redress.cases.plans import expanded
+from redress.cases.plans import not_effective_yet, prepared
 from redress.cases.teams import known_teams
 from redress.rules import lifecycle, scoring, tally
 from redress.rules.errors import (
@@ -173,7 +173,8 @@ class RehearsalCases:
         """Begin to move every open ticket to a published version; first of all a dry run.
 
         To apply it, name the dry run that said what it does: one of the same version, done, and
-        begun within DRY_RUN_HOLDS. Raises NotFound for a version that was never published.
+        begun within DRY_RUN_HOLDS. A version to come can be tried so and not be applied. Raises
+        NotFound for one that was never published.
         """
         self._managers_only(member)
         try:
@@ -235,18 +236,11 @@ class RehearsalCases:
         self, document: Any, faults: list[Fault]
     ) -> tuple[dict[str, Any] | None, Plan | None]:
         """The document with its holidays expanded, and the plan; what is wrong goes to `faults`."""
-        found: list[Fault] = []
         try:
-            document = expanded(document)
+            return prepared(document, self._now())
         except InvalidInput as invalid:
-            found += invalid.faults
-        plan = None
-        try:
-            plan = parse(document, publishing=True)
-        except InvalidInput as invalid:
-            found += invalid.faults
-        faults += [Fault("/plan" + fault.pointer, fault.code, fault.detail) for fault in found]
-        return document, plan
+            faults += [Fault("/plan" + f.pointer, f.code, f.detail) for f in invalid.faults]
+            return None, None
 
     def _months(
         self, period: str | None, first: str | None, last: str | None, faults: list[Fault]
@@ -286,9 +280,8 @@ class RehearsalCases:
             faults.append(Fault("/reason", "required", "why the tickets are moved"))
         elif len(reason) > REASON_LIMIT:
             faults.append(Fault("/reason", "too_long", f"at most {REASON_LIMIT} characters"))
-        if plan.effective_from is not None and plan.effective_from > self._now():
-            detail = f"new tickets begin under it from {plan.effective_from.isoformat()} on"
-            faults.append(Fault("/apply", "not_effective", detail))
+        if not plan.in_force(self._now()):
+            faults.append(not_effective_yet("/apply", plan))
         if dry_run is None:
             detail = "name the dry run that says what this does"
             return [*faults, Fault("/dry_run", "required", detail)]

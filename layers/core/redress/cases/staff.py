@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from redress.cases.changing import change
+from redress.cases.plans import not_effective_yet
 from redress.rules import lifecycle
 from redress.rules.clocks import ClockName, ClockState, elapsed
 from redress.rules.errors import Fault, Forbidden, InvalidInput, NotFound
@@ -396,12 +397,15 @@ class StaffCases:
     def move_to_plan(
         self, member: Member, number: str, version: int, plan_version: int, reason: str
     ) -> Ticket:
-        """Let a ticket go on under another version of the plan, recorded as what it is."""
+        """Let a ticket go on under another version of the plan that is in force, recorded as what
+        it is."""
         try:
             plan = self._plans.get(plan_version)
         except LookupError as error:
             fault = Fault("/plan_version", "unknown_plan", "this version was never published")
             raise InvalidInput([fault]) from error
+        if not plan.in_force(self._now()):
+            raise InvalidInput([not_effective_yet("/plan_version", plan)])
         return self._act(
             member,
             number,

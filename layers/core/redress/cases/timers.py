@@ -13,8 +13,9 @@ from redress.rules.ticket import Phase
 from redress.store.plans import Plans
 from redress.store.tickets import TicketStore, Timer
 
-IDLE = timedelta(days=90)
-"""How long a workflow sleeps when no promise runs: well below the year that an execution lives."""
+LONGEST_SLEEP = timedelta(days=90)
+"""After so long a workflow looks again, with a promise further away or with none at all. Step
+Functions fails a wait of more than 99,999,999 s (3.17 years), and an execution after a year."""
 
 SUPERSEDED = "superseded"
 
@@ -34,8 +35,9 @@ class Sleep:
 
 
 def sleep_of(timer: Timer, now: datetime) -> Sleep:
-    """How long the workflow of this timer may sleep: rounded up, so that it never wakes early."""
-    left = timer.next_wake - now if timer.next_wake else IDLE
+    """How long the workflow of this timer may sleep: rounded up, so that it never wakes before
+    its time, but for one that is further away than LONGEST_SLEEP: it then sleeps again."""
+    left = min(timer.next_wake - now, LONGEST_SLEEP) if timer.next_wake else LONGEST_SLEEP
     return Sleep(
         ticket=timer.number,
         gen=timer.gen,

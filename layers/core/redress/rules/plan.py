@@ -12,10 +12,11 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from string import Formatter
+from datetime import date, datetime, timedelta
+from functools import cache
+from itertools import product
 from typing import Any
 
 from redress.rules.calendars import ALL_DAY, Calendar, Interval, WeeklyCalendar, intervals_of
@@ -47,16 +48,36 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 SHORTEST_SCALED_S = 5
 LONGEST_S = 366 * 86_400
 """No promise lasts longer than a year: a number beyond it is a slip, and would end in no date."""
+REACH = timedelta(days=3 * 366)
+"""Nothing that a plan promises lies further ahead of the ticket's word than this. Whoever writes
+`500h` of a calendar that opens one hour a week means something else; a calendar that is walked
+along for longer may find no open day, or the end of all dates (`calendars.PATIENCE_DAYS`)."""
+STARTS_DAYS = range(0, REACH.days + 1, 183)
+"""A promise is reckoned from so many days after the plan takes effect: twice a year, because years
+differ in their holidays and exceptions, and somebody may forget to replace the plan."""
+SOON = timedelta(days=14)
+"""Looked at first, because most promises end in it and years of days are slow to reckon."""
+MOST_AHEAD = timedelta(days=366)
+"""A plan takes effect within a year of its publishing. No later version may do so before it: a slip
+of the year would let nobody publish anything any more."""
+REVIEW_AFTER = timedelta(days=183)
+"""A plan that names no day is looked at again so long after the day on which it takes effect."""
+LATEST_REVIEW = timedelta(days=184)
+"""The longest half of a year that there is."""
+MOST_NAMES = 50
+"""Of priorities and of types of customer: what each combination is promised is looked at."""
 MOST_DAYS = 3660
 MOST_ATTEMPTS = 10
 MOST_VERSIONS = 99_999
 HIGHEST_SHARE = 10
 TEXT_LIMIT = 500
+NAME_LIMIT = 40
 TEMPLATE_LIMIT = 20_000
 MOST_RUNGS = 20
 MOST_OVERRIDES = 200
 
 _DURATION = re.compile(r"(?=.)(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")
+_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _DEFAULT_PAUSES: Mapping[ClockName, tuple[str, ...]] = {
     ClockName.RESOLUTION: (CUSTOMER,),
@@ -162,6 +183,10 @@ class Plan:
         given = {override.team for override in self.overrides if override.team}
         return frozenset(given | {level.team for level in self.levels.values()})
 
+    def in_force(self, at: datetime) -> bool:
+        """Whether its effective time has come."""
+        return self.effective_from is None or self.effective_from <= at
+
     def level(self, kind: str) -> Level:
         return self.levels[kind]
 
@@ -247,8 +272,13 @@ def _promise(name: ClockName, entry: Mapping[str, Any], base: Promise | None = N
         target_s=seconds_of(entry["within"]) if "within" in entry else base.target_s,
         calendar=entry.get("calendar", base.calendar),
         ladder=entry.get("ladder", base.ladder),
-        pauses=tuple(entry.get("pauses", base.pauses)),
+        pauses=_listed(entry["pauses"]) if "pauses" in entry else base.pauses,
     )
+
+
+def _listed(value: str | list[str]) -> tuple[str, ...]:
+    """What was written as a list, or as one name instead of a list of one."""
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 # ------------------------------------------------------------------------------------ durations
@@ -334,13 +364,12 @@ class _Reader:
 
     def some_of(self, parent: Any, key: str, known: Iterable[str], at: str) -> tuple[str, ...]:
         value = parent.get(key, [])
-        given = [value] if isinstance(value, str) else value
-        if not isinstance(given, list) or any(
-            not isinstance(one, str) or one not in known for one in given
+        if not isinstance(value, str | list) or any(
+            not isinstance(one, str) or one not in known for one in _listed(value)
         ):
             self.fault(f"{at}/{key}", "unknown", f"a list out of {', '.join(known)}")
             return ()
-        return tuple(given)
+        return _listed(value)
 
     def known(self, keys: Mapping[str, Any], allowed: Iterable[str], at: str) -> None:
         for key in keys:
@@ -380,6 +409,7 @@ class _Reader:
             zoneinfo.ZoneInfo(name)
         except (KeyError, ValueError, OSError):
             self.fault(f"{at}/{key}", "unknown_zone", "an IANA time zone is expected")
+            return "UTC"  # to go on with: the document is refused
         return name
 
 
@@ -415,12 +445,14 @@ _SECTIONS = (
 )
 
 
-def parse(document: Any, *, publishing: bool = False) -> Plan:
+def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
     """A plan from its document; raises InvalidInput with every fault, by JSON pointer.
 
-    Publishing also looks at what a plan that was published need not be asked again, because it
-    costs a cold start some milliseconds: time zones, and the sections that no clock depends on.
+    With the instant at which it is to be published, it is also asked what a plan that was published
+    need not be asked again: whether its times lie where they should as seen from there, and what
+    costs a cold start some milliseconds (time zones, the sections that no clock depends on).
     """
+    publishing = publishing_at is not None
     read = _Reader()
     if not isinstance(document, dict):
         raise InvalidInput([Fault("", "object_expected", "a plan is a JSON object")])
@@ -432,12 +464,14 @@ def parse(document: Any, *, publishing: bool = False) -> Plan:
     ladders = _ladders(read, document, priorities)
     known = _Known(tuple(calendars), tuple(ladders), priorities, customer_types)
     levels = _levels(read, document, known)
+    effective_from = _effective_from(read, document, publishing_at)
+    begins = _begins(read, effective_from, publishing_at)
     plan = Plan(
         version=read.whole(document, "version", "", most=MOST_VERSIONS),
         note=read.text(document, "note", ""),
         time_zone=zone,
-        effective_from=_effective_from(read, document),
-        review_by=_review_by(read, document),
+        effective_from=effective_from,
+        review_by=_review_by(read, document, zone, begins),
         calendars=calendars,
         waking=_waking(read, document, calendars),
         levels=levels,
@@ -467,8 +501,9 @@ def parse(document: Any, *, publishing: bool = False) -> Plan:
             "/reopened/priority",
         ),
     )
-    if publishing:
+    if publishing_at is not None:
         _shapes(read, document, known)
+        _check_promised(read, plan, begins or publishing_at)
     if read.faults:
         raise InvalidInput(read.faults)
     return plan
@@ -484,13 +519,37 @@ class _Known:
     customer_types: tuple[str, ...]
 
 
-def _review_by(read: _Reader, document: Mapping[str, Any]) -> date | None:
-    if document.get("review_by") is None:
+def _review_by(
+    read: _Reader, document: Mapping[str, Any], zone: str, begins: datetime | None
+) -> date | None:
+    """The day of the review, in the plan's zone; `begins` is None where nobody need know it."""
+    value = document.get("review_by")
+    given = None if value is None else read.day(value, "/review_by")
+    if begins is None:
+        return given
+    import zoneinfo
+
+    first = begins.astimezone(zoneinfo.ZoneInfo(zone)).date()
+    last = first + LATEST_REVIEW
+    if given is not None and not first <= given <= last:
+        detail = f"from {first}, when the plan takes effect, to {last}, half a year later"
+        read.fault("/review_by", "not_in_time", detail)
+    return given or first + REVIEW_AFTER
+
+
+def _begins(
+    read: _Reader, effective_from: datetime | None, publishing_at: datetime | None
+) -> datetime | None:
+    """When a plan that is being published takes effect; None where its own word on it is wrong."""
+    wrong = any(fault.pointer == "/effective_from" for fault in read.faults)
+    if publishing_at is None or wrong:
         return None
-    return read.day(document["review_by"], "/review_by")
+    return max(publishing_at, effective_from or publishing_at)
 
 
-def _effective_from(read: _Reader, document: Mapping[str, Any]) -> datetime | None:
+def _effective_from(
+    read: _Reader, document: Mapping[str, Any], publishing_at: datetime | None
+) -> datetime | None:
     value = document.get("effective_from")
     if value is None:
         return None
@@ -502,6 +561,9 @@ def _effective_from(read: _Reader, document: Mapping[str, Any]) -> datetime | No
         read.fault(
             "/effective_from", "instant_expected", "an instant such as 2027-01-01T00:00:00+08:00"
         )
+        return None
+    if publishing_at is not None and at > publishing_at + MOST_AHEAD:
+        read.fault("/effective_from", "too_late", "at most a year after it is published")
         return None
     return at
 
@@ -522,6 +584,7 @@ def _calendars(
         if not _NAME.fullmatch(str(name)):
             read.fault(at, "name_expected", "a name of small letters, digits and underscores")
             continue
+        before = len(read.faults)
         entry = read.section(section, name, "/calendars")
         allowed = ("time_zone", "week", "holidays", "make_up", "exceptions", "days")
         read.known(entry, allowed, at)
@@ -535,7 +598,7 @@ def _calendars(
         if not any(week.values()):
             read.fault(f"{at}/week", "never_open", "a calendar is open at some time of the week")
             continue
-        if not read.faults:
+        if len(read.faults) == before:
             found[name] = WeeklyCalendar(own_zone, week, days)
         else:
             found[name] = ALL_DAY  # not used: the document is refused
@@ -578,9 +641,8 @@ def _days(
             read.fault(here, "yes_or_no_expected", "true: a make-up working day; false: a holiday")
         elif day is not None:
             found[day] = make_up if worked else ()
-        if worked is True and not make_up:
-            read.fault(f"{at}/make_up", "missing", "the hours of a make-up working day")
-            return found
+    if not make_up and any(worked is True for worked in section.values()):
+        read.fault(f"{at}/make_up", "missing", "the hours of a make-up working day")
     exceptions = read.section(entry, "exceptions", at, need=False)
     for text in exceptions:
         day = read.day(text, f"{at}/exceptions" + pointer(str(text)))
@@ -653,7 +715,9 @@ def _names(read: _Reader, section: Mapping[str, Any], key: str, at: str) -> tupl
         return ()
     if len(set(value)) != len(value):
         read.fault(f"{at}/{key}", "twice", "each name once")
-    return tuple(dict.fromkeys(value))
+    if len(value) > MOST_NAMES:
+        read.fault(f"{at}/{key}", "too_many", f"at most {MOST_NAMES}")
+    return tuple(dict.fromkeys(value[:MOST_NAMES]))
 
 
 def _customer_types(read: _Reader, document: Mapping[str, Any]) -> tuple[str, ...]:
@@ -672,7 +736,7 @@ def _levels(read: _Reader, document: Mapping[str, Any], known: _Known) -> dict[s
         entry = read.section(section, kind, "/levels")
         read.known(entry, ("team", "urgency", "impact", "promises"), at)
         promises = read.section(entry, "promises", at)
-        _check_promises(read, promises, f"{at}/promises", known, whole=True)
+        clean = _clean_promises(read, promises, f"{at}/promises", known, whole=True)
         for needed in _REQUIRED:
             if needed not in promises:
                 read.fault(
@@ -686,34 +750,40 @@ def _levels(read: _Reader, document: Mapping[str, Any], known: _Known) -> dict[s
             team=_team(read, entry, at),
             urgency=read.one_of(entry.get("urgency"), GRADATIONS, f"{at}/urgency"),
             impact=read.one_of(entry.get("impact"), GRADATIONS, f"{at}/impact"),
-            promises={}
-            if read.faults
-            else {name: _promise(name, promises[name]) for name in _PROMISED if name in promises},
+            promises={name: _promise(name, promised) for name, promised in clean.items()},
         )
     return levels
 
 
 def _team(read: _Reader, entry: Mapping[str, Any], at: str) -> str:
-    name = read.text(entry, "team", at, 40)
+    name = read.text(entry, "team", at, NAME_LIMIT)
     if name and not re.fullmatch(r"[a-z0-9_-]{1,40}", name):
         read.fault(f"{at}/team", "name_expected", "small letters, digits, _ and -")
     return name
 
 
-def _check_promises(
+def _clean_promises(
     read: _Reader, promises: Mapping[str, Any], at: str, known: _Known, *, whole: bool
-) -> None:
-    """Promises of a level (each with its `within`), or the parts that an override replaces."""
+) -> dict[ClockName, dict[str, Any]]:
+    """Promises of a level (each with its `within`), or the parts that an override replaces.
+
+    Those with which nothing is wrong, in the order of the clocks.
+    """
     read.known(promises, _PROMISED, at)
-    for name in promises:
-        if name not in _PROMISED:
+    found: dict[ClockName, dict[str, Any]] = {}
+    for name in _PROMISED:
+        if name not in promises:
             continue
+        before = len(read.faults)
         entry = read.section(promises, name, at)
         here = f"{at}/{name}"
         read.known(entry, ("within", "calendar", "ladder", "pauses"), here)
         if whole or "within" in entry:
             read.duration(entry, "within", here)
         _check_choices(read, entry, here, known)
+        if len(read.faults) == before:
+            found[name] = entry
+    return found
 
 
 def _check_choices(read: _Reader, entry: Mapping[str, Any], at: str, known: _Known) -> None:
@@ -747,7 +817,7 @@ def _overrides(read: _Reader, document: Mapping[str, Any], known: _Known) -> tup
         if not when:
             read.fault(here, "empty", "say which tickets this is about")
         promises = read.section(entry, "promises", at, need=False)
-        _check_promises(read, promises, f"{at}/promises", known, whole=False)
+        clean = _clean_promises(read, promises, f"{at}/promises", known, whole=False)
         if not promises and "team" not in entry:
             read.fault(at, "empty", "it changes promises or a team")
         kinds = read.some_of(when, "kind", KINDS, here)
@@ -760,9 +830,7 @@ def _overrides(read: _Reader, document: Mapping[str, Any], known: _Known) -> tup
                     read.some_of(when, "priority", known.priorities, here),
                     read.some_of(when, "customer_type", known.customer_types, here),
                 ),
-                promises={}
-                if read.faults
-                else {name: promises[name] for name in _PROMISED if name in promises},
+                promises=clean,
                 team=_team(read, entry, at) if "team" in entry else None,
             )
         )
@@ -785,6 +853,101 @@ def _check_complete(
             whole = isinstance(entry, dict) and "within" in entry
             if isinstance(had, dict) and name not in had and not whole:
                 read.fault(f"{at}/promises/{name}/within", "missing", f"{kind} has no such promise")
+
+
+def _check_promised(read: _Reader, plan: Plan, begins: datetime) -> None:
+    """That nothing which any ticket may be promised, overrides and all, lies beyond REACH; and that
+    an override which adds a survey has a callback to send it after.
+
+    An agent's own word is left out: when it is due is theirs to say, for a year at most, and it is
+    of no calendar that could be closed.
+    """
+    starts = [begins + timedelta(days=days) for days in STARTS_DAYS]
+
+    @cache
+    def reached(calendar: str, seconds: float) -> bool:
+        return ends(plan.calendars[calendar], seconds)
+
+    def ends(calendar: Calendar, seconds: float) -> bool:
+        return all(
+            any(calendar.elapsed(start, start + within) >= seconds for within in (SOON, REACH))
+            for start in starts
+        )
+
+    if plan.waking is not None and not ends(plan.waking, 1):
+        read.fault("/quiet_hours/outside", "never_open", "these quiet hours do not end for years")
+    a_callback_is_wrong = any("/promises/callback" in fault.pointer for fault in read.faults)
+    told = set[str]()
+    for kind, promises in _promised_to_some(plan):
+        added = promises.keys() - plan.levels[kind].promises.keys()
+        for name, (promise, at) in promises.items():
+            if at in told or promise.ladder not in plan.ladders:
+                continue
+            rungs = (
+                rung.at_s
+                for by_mail in (True, False)
+                for rung in plan.rungs(name, promise.ladder, promise.target_s, by_mail=by_mail)
+            )
+            if (
+                name is ClockName.SURVEY
+                and name in added
+                and ClockName.CALLBACK not in promises
+                and not a_callback_is_wrong
+            ):
+                fault = Fault(at, "needs_callback", f"{kind}: a survey follows a callback only")
+            elif not reached(promise.calendar, promise.target_s):
+                what = duration_of(math.ceil(promise.target_s))
+                fault = _too_far(at, kind, promise, what)
+            elif not reached(promise.calendar, last := max(rungs, default=0)):
+                what = f"the last rung or attempt ({duration_of(math.ceil(last))})"
+                fault = _too_far(at, kind, promise, what)
+            else:
+                continue
+            told.add(at)
+            read.faults.append(fault)
+
+
+def _too_far(at: str, kind: str, promise: Promise, what: str) -> Fault:
+    detail = f"{kind}: in the calendar '{promise.calendar}' {what} is more than 3 years ahead"
+    return Fault(at, "too_far", detail)
+
+
+_Traced = dict[ClockName, tuple[Promise, str]]
+"""Promises, each with the path of what had the last word on when it is due."""
+
+
+def _promised_to_some(plan: Plan) -> Iterator[tuple[str, _Traced]]:
+    """What tickets may be promised: by kind, for each set of overrides that fits one together."""
+    fitting = (
+        _fitting(plan.overrides, "channel", CHANNELS),
+        _fitting(plan.overrides, "priority", plan.priorities),
+        _fitting(plan.overrides, "customer_type", plan.customer_types),
+    )
+    for kind, level in plan.levels.items():
+        of_kind = _fitting(plan.overrides, "kind", (kind,))
+        for fits in {frozenset.intersection(*some) for some in product(of_kind, *fitting)}:
+            found: _Traced = {
+                name: (promise, f"/levels/{kind}/promises/{name}")
+                for name, promise in level.promises.items()
+            }
+            for index in sorted(fits):
+                for name, changed in plan.overrides[index].promises.items():
+                    base, at = found.get(name, (None, ""))
+                    if base is None or changed.keys() - {"pauses"}:
+                        at = f"/overrides/{index}/promises/{name}"
+                    found[name] = _promise(name, changed, base), at
+            yield kind, found
+
+
+def _fitting(
+    overrides: tuple[Override, ...], condition: str, values: Iterable[str]
+) -> set[frozenset[int]]:
+    """For each of the values, the overrides that this condition lets apply; each set once."""
+    wanted = [getattr(override.when, condition) for override in overrides]
+    return {
+        frozenset(index for index, some in enumerate(wanted) if not some or value in some)
+        for value in values
+    }
 
 
 _Ladders = dict[str, tuple[tuple[float, Rung], ...]]
@@ -837,10 +1000,11 @@ def _rung(
             f"a share of the target above 0, at most {HIGHEST_SHARE}",
         )
         share = before or 0.0  # said once: no other fault follows from it
-    elif before is not None and share < before:
-        read.fault(f"{at}/at", "backwards", "a ladder never goes backwards")
-    elif action == Action.BREACH and share != 1:
-        read.fault(f"{at}/at", "breach_at_due", "a breach falls at 1, the due time")
+    else:
+        if before is not None and share < before:
+            read.fault(f"{at}/at", "backwards", "a ladder never goes backwards")
+        if action == Action.BREACH and share != 1:
+            read.fault(f"{at}/at", "breach_at_due", "a breach falls at 1, the due time")
     if action not in (Action.REMIND, Action.BREACH, Action.ESCALATE):
         read.fault(f"{at}/action", "unknown", "remind, breach or escalate is expected")
         action = Action.REMIND
@@ -953,13 +1117,18 @@ def _templates(read: _Reader, document: Mapping[str, Any]) -> None:
 
 
 def _template_faults(text: str) -> list[str]:
-    try:
-        fields = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
-    except ValueError as error:
-        return [f"the braces do not match: {error}"]
-    wrong = [name for name in dict.fromkeys(fields) if name not in TEMPLATE_VARIABLES]
+    """Braces hold the name of a variable and nothing else: what Python reads there besides, a
+    format, a conversion or an attribute, could reach for what no reply may say."""
+    found = list(_BRACES.finditer(text))
+    if any(match[0] in ("{", "}") for match in found):
+        return ["the braces do not match; one that is meant is written twice"]
+    names = dict.fromkeys(match[1] for match in found if match[1] is not None)
     known = ", ".join(TEMPLATE_VARIABLES)
-    return [f"{{{name}}} is none of {known}" for name in wrong]
+    return [
+        f"{{{name[:NAME_LIMIT]}}} is none of {known}"
+        for name in names
+        if name not in TEMPLATE_VARIABLES
+    ]
 
 
 def _questionnaire(read: _Reader, document: Mapping[str, Any]) -> None:
@@ -1006,6 +1175,7 @@ def scaled(document: Mapping[str, Any], pace: int, version: int) -> dict[str, An
     result["version"] = version
     result["note"] = f"{document['note']} (paced: {pace} times faster)"
     result.pop("effective_from", None)
+    result.pop("review_by", None)
     open_always = {"week": {day: ["00:00-24:00"] for day in DAYS}}
     result["calendars"] = dict.fromkeys(result.get("calendars", {}), open_always)
     for holder in (*result["levels"].values(), *result.get("overrides", [])):

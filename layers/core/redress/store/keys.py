@@ -157,6 +157,11 @@ def plan_sk(version: int) -> str:
     return f"VERSION#{version:05d}"
 
 
+def about_sk(version: int) -> str:
+    """`ABOUT#00002`: what a list of the versions says of one, so that it reads no whole plan."""
+    return f"ABOUT#{version:05d}"
+
+
 def run_sk(began_at: datetime) -> str:
     """`RUN#2026-11-23T03:30:00.000+00:00`: the reports of reconciliations sort as they ran."""
     return f"RUN#{began_at.isoformat(timespec='milliseconds')}"

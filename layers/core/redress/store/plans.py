@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cache
 from importlib import resources
 from typing import Any, Protocol
@@ -17,6 +18,23 @@ from redress.store import keys
 
 FRESH_FOR_S = 5.0
 """How long a function may go on with the plan it knows: a published plan holds within this time."""
+
+
+LARGEST_DOCUMENT = 400_000
+"""Bytes of a document as JSON. DynamoDB takes 409,600 for an item, keys and names included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a list says of one version. Who published it, and when, is None of plan 1 as it ships
+    and of a version from before this was kept."""
+
+    version: int
+    note: str
+    effective_from: datetime | None
+    review_by: date | None
+    at: datetime | None = None
+    by: str | None = None
 
 
 class PlanSource(Protocol):
@@ -87,7 +105,7 @@ class Plans:
         """The plan under which new tickets begin: the last one published that is effective."""
         plan = self.latest()
         now = self._now()
-        while plan.effective_from is not None and plan.effective_from > now and plan.version > 1:
+        while not plan.in_force(now) and plan.version > 1:
             plan = self.get(plan.version - 1)
         return plan
 

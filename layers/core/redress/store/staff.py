@@ -16,6 +16,7 @@ from redress.rules.routing import Duty, Presence
 from redress.rules.ticket import Role
 from redress.store import codec, keys, outcome
 from redress.store.models import Models
+from redress.store.plans import Published
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Member:
 
 
 _MEMBER = msgspec.json.Decoder(Member)
+_PUBLISHED = msgspec.json.Decoder(Published)
 
 
 class StaffStore:
@@ -122,10 +124,17 @@ class StaffStore:
         doc: str = row.doc
         return doc
 
-    def publish_plan(self, document: dict[str, Any], version: int, current: int) -> None:
+    def publish_plan(
+        self,
+        document: dict[str, Any],
+        version: int,
+        current: int,
+        about: Published | None = None,
+    ) -> None:
         """Store a new version and make it the current one, in one transaction.
 
-        Raises InvalidInput when another version was published meanwhile.
+        `about` is what the list of versions will say of it. Raises InvalidInput when another
+        version was published meanwhile.
         """
         model = self._models.doc
         doc = msgspec.json.encode(document).decode()
@@ -139,12 +148,23 @@ class StaffStore:
             with TransactWrite(token, connection=self._models.connection) as transaction:
                 transaction.save(version_row, condition=model.pk.does_not_exist())
                 transaction.save(current_row, condition=condition)
+                if about is not None:
+                    doc = codec.encode(about)
+                    transaction.save(model(keys.PLAN, keys.about_sk(version), doc=doc))
 
         try:
-            outcome.run(write, ("version", "current"))
+            outcome.run(write, ("version", "current", "about"))
         except outcome.ConditionFailed as lost:
             fault = Fault("/version", "published_meanwhile", f"the next version is not {version}")
             raise InvalidInput([fault]) from lost
+
+    def plans_from_to(self, first: int, last: int) -> dict[int, Published]:
+        """What is kept of these versions, by number; one that nothing was kept of is left out."""
+        model = self._models.doc
+        between = model.sk.between(keys.about_sk(first), keys.about_sk(last))
+        rows = outcome.run(lambda: list(model.query(keys.PLAN, between, consistent_read=True)))
+        found = [_PUBLISHED.decode(row.doc) for row in rows]
+        return {about.version: about for about in found}
 
 
 def _duty_of(row: Any) -> Duty:
