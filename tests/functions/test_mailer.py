@@ -34,7 +34,7 @@ from redress.store.staff import Member
 from redress.store.tickets import MailRecord, TicketStore
 from tests.builders import MEI, Clock, plan_document
 from tests.functions import conftest
-from tests.functions.conftest import BASE_ADDRESS, REGION, Opener, Stores
+from tests.functions.conftest import BASE_ADDRESS, MEMBERS, REGION, Opener, Stores
 
 OPERATOR = "operations@example.com"
 PRIVATE = ("Li Na", "li.na@example.com", "The kettle leaks", "at the handle", "secret words")
@@ -814,7 +814,7 @@ def _publish(ladder: list[dict[str, Any]]) -> None:
     """Plan 1 with this ladder for its promises, as version 2."""
     document = plan_document() | {"version": 2}
     document["ladders"]["promise"] = ladder
-    wiring.plan_cases().publish(document)
+    wiring.plan_cases().publish(MEMBERS["wei"], document)
 
 
 def test_a_reminder_is_not_dropped_for_a_rung_that_tells_somebody_else(

@@ -1885,7 +1885,9 @@ def test_publishing_says_what_is_worth_a_look(api: Api) -> None:
     plan["calendars"]["office"]["holidays"]["years"] = [2026, 2049]
     [note] = api("plan-publish", body=plan).body["notes"]
     assert "2049" in note
-    assert api("plan-publish", body=plan_document() | {"version": 3}).body["notes"] == []
+    plan = plan_document() | {"version": 3}
+    plan["calendars"]["office"]["holidays"]["years"] = [2026]
+    assert api("plan-publish", body=plan).body["notes"] == []
 
 
 def test_a_published_plan_has_a_day_of_review(api: Api) -> None:

@@ -176,7 +176,6 @@ def message(
     *,
     automatic: bool,
     conversation: str | None = None,
-    reply_to: str | None = None,
 ) -> bytes:
     """One mail in MIME. `recipients` are as `deliverable` gives them.
 
@@ -184,13 +183,12 @@ def message(
     conversation: SES gives each mail its own Message-ID, which nobody could refer to beforehand.
     An answer carries it in its References; `conversation` is what stands before its @, for mails to
     the customer a signed token (`Links.mail_token`), and the number where it is None.
-    `reply_to` is the address for answers; None: the sender's own.
     `automatic`: not written by a person, and says so (RFC 3834), so that no robot answers it.
     """
     mail = EmailMessage(policy=_POLICY)
     mail["From"] = sender
     mail["To"] = [Address(addr_spec=address) for address in recipients]
-    mail["Reply-To"] = reply_to or sender
+    mail["Reply-To"] = sender
     mail["Subject"] = f"[{number}] {text.subject}"
     mail["Date"] = format_datetime(at)
     mail_id = f"<{conversation or number}@{mail['From'].addresses[0].domain}>"

@@ -31,8 +31,6 @@ class Settings:
     dead_letter_queue_url: str = ""
     operations_topic_arn: str = ""
     sender_address: str = ""
-    mail_domain: str = ""
-    """The domain whose mail comes in; empty where none does."""
     operator_address: str = ""
 
     def require(self, *names: str) -> Settings:
