@@ -158,7 +158,11 @@ class World:
 
     def tell_end(self, number: str, gen: int = 1) -> dict[str, Any]:
         """The rule on execution status tells the repair function how an execution ended."""
-        detail = {"name": execution_name(number, gen), "status": self.status(number, gen)}
+        detail = {
+            "stateMachineArn": self.machine,
+            "name": execution_name(number, gen),
+            "status": self.status(number, gen),
+        }
         answer = self.repair(
             {"detail-type": "Step Functions Execution Status Change", "detail": detail}
         )
