@@ -443,8 +443,8 @@ def fire(clock: Clock, step: str) -> Clock:
 def rung_times(clock: Clock, ladder: Ladder) -> list[datetime]:
     """When each rung of a running clock falls, never one before the rung below it.
 
-    A quiet rung waits for the end of quiet hours, but no longer than until the next rung falls:
-    whoever is to hear of a breach at night hears of the reminder with it, in their order.
+    A quiet rung waits for the end of quiet hours, but no longer than until the next rung falls: a
+    ladder never goes backwards. Which of two that fall together are told is for the mailer to say.
     """
     times: list[datetime] = []
     ran = spans(clock, ladder.waits, clock.anchor_at) if clock.consumed_s else ()
