@@ -17,7 +17,7 @@ import pytest
 from local import process, stack
 from local.doors import sign_in
 from local.stack import Outputs
-from local.story import Reader, World
+from local.story import Reader, World, solved
 from tests.deployed import deployed
 from tests.local.laboratory import Laboratory
 
@@ -48,9 +48,26 @@ def world(deployed: Outputs) -> World:
         for user, entry in deployed.staff.items()
     }
     manager = next(member for member in staff.values() if member.role == "manager")
-    return World(
+    found = World(
         deployed.base_url, deployed.endpoint_url, staff, Reader(manager), lambda number, title: None
     )
+    clear_desks(found)
+    return found
+
+
+def clear_desks(world: World) -> None:
+    """Solve what the tests of another file left open: agents take so many tickets and no more."""
+    agents = [member for member in world.staff.values() if member.role == "agent"]
+    while left := [
+        (agent, item) for agent in agents for item in agent.get("/work")["items"] if _is_open(item)
+    ]:
+        for agent, item in left:
+            agent.change(item["number"], "resolution", text="Done.", **solved(item["kind"]))
+        time.sleep(1)  # the queue hands out more
+
+
+def _is_open(item: Any) -> bool:
+    return item["state"] in ("new", "open", "waiting")
 
 
 @pytest.fixture

@@ -13,9 +13,7 @@ from local import stack
 from local.doors import wait_for
 from local.stack import Outputs
 from local.story import World
-from tests.local.test_life import opened, world
-
-__all__ = ["world"]
+from tests.local.living import opened
 
 HOUR = timedelta(hours=1)
 PATIENCE_S = 120
@@ -42,7 +40,8 @@ def done(world: World, begun: dict[str, Any]) -> dict[str, Any]:
 
     found = wait_for(ended, f"{begun['kind']} {begun['id']} has ended", PATIENCE_S)
     assert (found["state"], found["fault"]) == ("done", None)
-    assert found["progress"]["done"] == found["progress"]["listed"] >= 3
+    # Tickets of other tests close by themselves meanwhile: they were listed, and are not there.
+    assert 3 <= found["progress"]["done"] <= found["progress"]["listed"]
     return found
 
 

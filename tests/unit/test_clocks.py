@@ -521,7 +521,7 @@ def test_a_quiet_rung_waits_for_the_morning() -> None:
 
 
 def test_a_quiet_rung_waits_no_longer_than_until_the_next_rung_falls() -> None:
-    """Who hears of the breach at night hears of the reminder with it, in their order."""
+    """A ladder never goes backwards: what falls together is in its order."""
     midnight = START.replace(hour=0)
     clock = clocks.start(3600, midnight)
     falls = clocks.rung_times(clock, QUIET)
