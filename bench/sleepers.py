@@ -42,7 +42,8 @@ from redress.rules import lifecycle
 from redress.rules import ticket as tickets
 from redress.rules.intake import parse as parse_submission
 from redress.rules.numbers import new_number
-from redress.rules.plan import Plan, parse
+from redress.rules.plan import Plan
+from redress.rules.plan_document import parse
 from redress.rules.ticket import Event, EventType
 from redress.store.lean import LeanStore
 from redress.store.models import Models

@@ -378,13 +378,13 @@ def publish_pace(outputs: Outputs, pace: int) -> None:
     core = ROOT / "layers" / "core"
     if str(core) not in sys.path:
         sys.path.insert(0, str(core))
-    from redress.rules import plan
+    from redress.rules.plan_document import scaled
 
     shipped = json.loads((core / "redress" / "data" / "plan-1.json").read_text(encoding="utf-8"))
     manager = next(email for email, who in outputs.staff.items() if "manager" in who["groups"])
     token = sign_in(outputs, manager)
     version = call_api(outputs, "GET", "/staff/plan", None, token)["version"]
-    call_api(outputs, "POST", "/staff/plans", plan.scaled(shipped, pace, version + 1), token)
+    call_api(outputs, "POST", "/staff/plans", scaled(shipped, pace, version + 1), token)
 
 
 def call_api(outputs: Outputs, method: str, path: str, body: object, token: str = "") -> Any:

@@ -17,10 +17,11 @@ from typing import Any
 import msgspec
 import yaml
 
-from redress.rules import lifecycle, plan, ticket
+from redress.rules import lifecycle, ticket
 from redress.rules.intake import Submission, parse
 from redress.rules.lifecycle import Change, Classification
 from redress.rules.plan import Plan
+from redress.rules.plan_document import parse as parse_plan
 from redress.rules.ticket import CUSTOMER, Actor, Event, Role, State, Ticket
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,7 +48,7 @@ def _shipped() -> dict[str, Any]:
 
 @cache
 def plan_1() -> Plan:
-    return plan.parse(_shipped())
+    return parse_plan(_shipped())
 
 
 @dataclass

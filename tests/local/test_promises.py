@@ -17,7 +17,8 @@ from local import stack, story
 from local.doors import Receipt, Staff, act_on_page, submit_by_json, wait_for
 from local.stack import Outputs
 from local.story import World
-from redress.rules import plan as plans
+from redress.rules.plan import Plan
+from redress.rules.plan_document import parse
 from redress.store.plans import shipped_document
 from tests.local.living import asleep, opened
 
@@ -175,19 +176,19 @@ def test_a_ticket_that_is_moved_to_another_plan_is_woken_by_it(
 
 
 @pytest.fixture
-def office(world: World, deployed: Outputs) -> Iterator[plans.Plan]:
+def office(world: World, deployed: Outputs) -> Iterator[Plan]:
     """Plan 1 as it ships, in office hours, for one test."""
     version = world.manager.get("/plan")["version"] + 1
     document = shipped_document() | {"version": version}
     world.manager.send("POST", "/plans", document)
     time.sleep(6)
-    yield plans.parse(document)
+    yield parse(document)
     stack.publish_pace(deployed, 3600)
     time.sleep(6)
 
 
 def test_business_time_and_quiet_hours_hold_on_the_deployed_stack_too(
-    world: World, deployed: Outputs, office: plans.Plan
+    world: World, deployed: Outputs, office: Plan
 ) -> None:
     """What was promised over nights and weekends, and when the workflow means to wake."""
     receipt = submit_by_json(world.base_url, submission("inquiry", "office"))

@@ -12,7 +12,8 @@ from redress.cases.repair import PATIENCE
 from redress.rules import lifecycle
 from redress.rules.errors import Unavailable
 from redress.rules.lifecycle import Change
-from redress.rules.plan import Plan, parse
+from redress.rules.plan import Plan
+from redress.rules.plan_document import parse
 from redress.rules.ticket import EventType, Phase, State, Ticket
 from tests.builders import BY_PHONE, LIN, MEI, START, Clock, plan_document
 from tests.statemachines.skipping import Sleepers, eventually

@@ -10,7 +10,8 @@ import pytest
 
 from redress.rules import ticket
 from redress.rules.clocks import ClockName, ClockState, Standing, standing
-from redress.rules.plan import Plan, parse
+from redress.rules.plan import Plan
+from redress.rules.plan_document import parse
 from redress.rules.scoring import facts_of
 from redress.rules.ticket import EventType, State
 from tests.builders import LIN, MEI, START, Clock, Life, plan_document

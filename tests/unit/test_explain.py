@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redress import explaining, texts
-from redress.rules import clocks, plan
+from redress.rules import clocks
 from redress.rules.calendars import Interval
 from redress.rules.clocks import Action, ClockName, ClockState, Standing
 from redress.rules.errors import InvalidInput, NotAllowedNow
 from redress.rules.explain import Hours, Story, What, explain
 from redress.rules.lifecycle import CORRECTABLE
 from redress.rules.plan import CUSTOMER, HOLDS, KINDS, LANGUAGES, Plan
+from redress.rules.plan_document import parse
 from redress.rules.ticket import EventType
 from tests.builders import BY_MAIL, BY_PHONE, LIN, ROOT, START, Clock, Life, plan_1, plan_document
 from tests.unit.test_ticket_fold import COMMANDS, DAY, HOUR, KINDS_OF_LIFE
@@ -50,7 +51,7 @@ def at(moment: datetime) -> Clock:
 
 def other_plan(**changes: Any) -> Plan:
     """Plan 2: plan 1 with some sections replaced."""
-    return plan.parse({**plan_document(), "version": 2, **changes})
+    return parse({**plan_document(), "version": 2, **changes})
 
 
 # ---------------------------------------------------------------------------- named stories

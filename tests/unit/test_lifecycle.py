@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.rules import lifecycle
-from redress.rules import plan as plans
 from redress.rules.clocks import ClockName
 from redress.rules.errors import InvalidInput, NotAllowedNow, VersionConflict
 from redress.rules.lifecycle import STEPS, Change, Classification, Step
+from redress.rules.plan_document import parse
 from redress.rules.ticket import CUSTOMER, Actor, EventType, Role, State
 from tests import builders
 from tests.builders import BY_PHONE, JUN, LIN, MEI, START, Clock, Life
@@ -383,7 +383,7 @@ def test_only_what_was_answered_is_kept() -> None:
 def test_a_kind_without_a_survey_takes_no_answers() -> None:
     document = builders.plan_document()
     del document["levels"]["inquiry"]["promises"]["survey"]
-    plan = plans.parse(document)
+    plan = parse(document)
     life = Life(Clock(), plan).open("inquiry").acknowledge().resolve()
     with pytest.raises(NotAllowedNow):
         life.answer_survey()

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from redress.rules.mails import Mail, mails_after
-from redress.rules.plan import LANGUAGES, Plan, parse
+from redress.rules.plan import LANGUAGES, Plan
+from redress.rules.plan_document import parse
 from redress.rules.ticket import EventType
 from tests.builders import BY_PHONE, ROOT, START, Clock, Life, plan_1, plan_document
 

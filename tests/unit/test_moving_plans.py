@@ -10,7 +10,8 @@ import pytest
 
 from redress.rules import tally, ticket
 from redress.rules.clocks import ClockName, ClockState
-from redress.rules.plan import Plan, parse
+from redress.rules.plan import Plan
+from redress.rules.plan_document import parse
 from redress.rules.tally import Tally
 from tests.builders import BY_PHONE, START, Life, plan_document
 

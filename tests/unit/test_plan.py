@@ -16,6 +16,8 @@ from redress.rules import plan as plans
 from redress.rules.clocks import Action, ClockName, Rung
 from redress.rules.errors import InvalidInput
 from redress.rules.plan import CHANNELS, KINDS, Plan
+from redress.rules.plan_document import parse, scaled
+from redress.rules.plan_publishing import REACH
 from tests.builders import START, plan_document
 
 Document = dict[str, Any]
@@ -25,7 +27,7 @@ Break = Callable[[Document], object]
 def faults(document: Any, *, publishing: bool = False) -> set[tuple[str, str]]:
     """Pointer and code of everything that is wrong with a document; empty when nothing is."""
     try:
-        plans.parse(document, publishing_at=START if publishing else None)
+        parse(document, publishing_at=START if publishing else None)
     except InvalidInput as invalid:
         return {(fault.pointer, fault.code) for fault in invalid.faults}
     return set()
@@ -475,7 +477,7 @@ def test_a_plan_with_anything_anywhere_is_parsed_or_refused(
         except (KeyError, IndexError, TypeError):
             continue  # an earlier change took this place away
     if not faults(document, publishing=True):
-        _usable(plans.parse(document))
+        _usable(parse(document))
 
 
 def _usable(plan: Plan) -> None:
@@ -485,10 +487,10 @@ def _usable(plan: Plan) -> None:
     ):
         for name, promise in plan.promises(kind, channel, priority, customer_type).items():
             calendar = plan.calendar(promise.calendar)
-            assert START < calendar.add(START, promise.target_s) <= START + plans.REACH
+            assert START < calendar.add(START, promise.target_s) <= START + REACH
             for by_mail in (True, False):
                 rungs = plan.rungs(name, promise.ladder, promise.target_s, by_mail=by_mail)
-                assert calendar.add(START, rungs[-1].at_s) <= START + plans.REACH
+                assert calendar.add(START, rungs[-1].at_s) <= START + REACH
                 assert [rung.at_s for rung in rungs] == sorted(rung.at_s for rung in rungs)
                 assert rungs[0].at_s >= 1
 
@@ -623,7 +625,7 @@ def test_every_plan_is_reviewed_within_half_a_year_of_taking_effect(
 ) -> None:
     """183 days after that day in Shanghai, unless it says another one within 184."""
     document |= {"effective_from": effective_from, "review_by": given}
-    plan = plans.parse(document, publishing_at=START)
+    plan = parse(document, publishing_at=START)
     assert str(plan.review_by) == review_by
 
 
@@ -791,7 +793,7 @@ def test_overrides_are_taken_in_their_order_and_replace_what_they_name(
         },
         {"when": {"channel": ["chat"], "priority": ["urgent"]}, "team": "night"},
     ]
-    plan = plans.parse(document)
+    plan = parse(document)
     ordinary = plan.promises("inquiry", "web", "normal", "standard")[ClockName.FIRST_RESPONSE]
     chat = plan.promises("inquiry", "chat", "normal", "vip")[ClockName.FIRST_RESPONSE]
     assert (ordinary.target_s, ordinary.calendar, ordinary.ladder) == (28_800, "office", "promise")
@@ -813,14 +815,14 @@ def test_one_name_instead_of_a_list_means_the_same_everywhere(document: Document
         }
         changed = {"resolution": {"pauses": one("third_party")}}
         plan["overrides"] = [{"when": when, "promises": changed}]
-    plan = plans.parse(document)
+    plan = parse(document)
     inquiry = plan.promises("inquiry", "web", "normal", "standard")
     assert inquiry[ClockName.FIRST_RESPONSE].pauses == ("customer",)
     by_phone = plan.promises("complaint", "phone", "urgent", "vip")
     assert by_phone[ClockName.RESOLUTION].pauses == ("third_party",)
     for case in product(KINDS, CHANNELS, plan.priorities, plan.customer_types):
-        assert plan.promises(*case) == plans.parse(listed).promises(*case)
-    assert plan.ladders == plans.parse(listed).ladders
+        assert plan.promises(*case) == parse(listed).promises(*case)
+    assert plan.ladders == parse(listed).ladders
 
 
 @pytest.mark.parametrize(
@@ -872,7 +874,7 @@ def test_a_callback_by_mail_asks_three_times_and_then_closes(plan: Plan) -> None
 def test_a_plan_of_one_attempt_closes_after_the_first_question() -> None:
     document = plan_document()
     document["callback"]["attempts"] = 1
-    rungs = plans.parse(document).rungs(ClockName.CALLBACK, "promise", 100, by_mail=True)
+    rungs = parse(document).rungs(ClockName.CALLBACK, "promise", 100, by_mail=True)
     assert rungs == (Rung(100, Action.CLOSE),)
 
 
@@ -897,7 +899,7 @@ def test_a_paced_plan_is_valid_and_promises_nothing_under_five_seconds(
     pace: int, version: int
 ) -> None:
     original = plan_document()
-    paced = plans.parse(plans.scaled(original, pace, version), publishing_at=START)
+    paced = parse(scaled(original, pace, version), publishing_at=START)
     assert paced.version == version
     for kind, level in paced.levels.items():
         for clock, promise in level.promises.items():
@@ -911,12 +913,12 @@ def test_a_paced_plan_is_valid_and_promises_nothing_under_five_seconds(
 
 
 def test_days_are_not_paced(document: Document) -> None:
-    paced = plans.parse(plans.scaled(document, 3600, 2))
+    paced = parse(scaled(document, 3600, 2))
     assert paced.idempotency_days == 35
 
 
 @pytest.mark.parametrize("pace", [0, -1])
 def test_a_pace_below_one_is_refused(pace: int, document: Document) -> None:
     with pytest.raises(InvalidInput) as refused:
-        plans.scaled(document, pace, 2)
+        scaled(document, pace, 2)
     assert [fault.pointer for fault in refused.value.faults] == ["/pace"]

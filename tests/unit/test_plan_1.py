@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from redress.rules.clocks import ClockName
-from redress.rules.plan import KINDS, parse
+from redress.rules.plan import KINDS
+from redress.rules.plan_document import parse
 from redress.rules.ticket import EventType, next_wake
 from tests.builders import Clock, Life, plan_1, plan_document
 

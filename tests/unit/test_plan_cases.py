@@ -13,7 +13,7 @@ import pytest
 from redress.cases import plans as cases
 from redress.cases.plans import PlanCases, expanded, notes, prepared
 from redress.rules.errors import InvalidInput
-from redress.rules.plan import parse
+from redress.rules.plan_document import parse
 from redress.rules.ticket import Role
 from redress.store import keys
 from redress.store.plans import LARGEST_DOCUMENT, Plans, Published

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from redress.rules import rehearsal, tally
 from redress.rules.clocks import ClockName
 from redress.rules.errors import NotAllowedNow
-from redress.rules.plan import Plan, parse
+from redress.rules.plan import Plan
+from redress.rules.plan_document import parse
 from redress.rules.rehearsal import Comparison, Verdict
 from redress.rules.tally import BOUNDS_S, EXAMPLES, Tally
 from redress.rules.ticket import EventType

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from redress.rules import clocks, ticket
 from redress.rules.clocks import Action, ClockName, ClockState
 from redress.rules.errors import InvalidInput, NotAllowedNow
-from redress.rules.plan import Plan, parse
+from redress.rules.plan import Plan
+from redress.rules.plan_document import parse
 from redress.rules.ticket import Event, EventType, Phase, Role, State
 from redress.store import codec
 from tests.builders import (

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from redress.rules.errors import Fault, InvalidInput, NotFound, pointer
-from redress.rules.plan import Plan, parse
+from redress.rules.plan import Plan
+from redress.rules.plan_document import parse
 from redress.store.plans import LARGEST_DOCUMENT, Plans, Published
 from redress.store.staff import Member, StaffStore
 

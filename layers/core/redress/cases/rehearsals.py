@@ -32,7 +32,8 @@ from redress.rules.errors import (
     VersionConflict,
 )
 from redress.rules.lifecycle import Change
-from redress.rules.plan import Plan, parse
+from redress.rules.plan import Plan
+from redress.rules.plan_document import parse
 from redress.rules.rehearsal import rehearse
 from redress.rules.tally import Tally
 from redress.rules.ticket import Actor, Event, EventType, Role, Ticket

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from redress.rules.plan import Plan, parse
+from redress.rules.plan import Plan
+from redress.rules.plan_document import parse
 from redress.store import keys
 
 FRESH_FOR_S = 5.0
