@@ -544,8 +544,9 @@ def test_every_story_begins_once_ends_once_and_goes_forward(
         assert one.clock.over == (whats[-1] in (*ENDS, What.CORRECTED))
         steps = [(entry.event.number, order.index(entry.what)) for entry in one.entries]
         assert steps == sorted(set(steps))
-        turns = [what for what in whats if what in (What.PAUSED, What.RESUMED)]
+        turns = [what for what in whats if what in (What.PAUSED, What.RESUMED, What.CANCELLED)]
         assert all(a is not b for a, b in pairwise(turns))
+        assert all(a is What.PAUSED for a, b in pairwise([None, *turns]) if b is What.RESUMED)
         assert one.entries[-1].clock.state is one.clock.state
 
 
@@ -574,6 +575,14 @@ def test_every_rung_that_fired_is_told_once_and_every_other_is_still_to_come(
         times = [rung.due_at for rung in one.to_come if rung.due_at is not None]
         assert times == sorted(times)
         assert len(times) == (len(one.to_come) if one.clock.state is ClockState.RUNNING else 0)
+
+
+def test_a_promise_that_was_cancelled_and_applies_again_is_one_story() -> None:
+    life = Life(at(START)).open("complaint").acknowledge().assign().wait(minutes=5)
+    life.reclassify("inquiry").wait(minutes=5).reclassify("complaint")
+    [one] = [one for one in stories(life) if one.name is ClockName.REACTION]
+    assert [entry.what for entry in one.entries] == [What.BEGUN, What.CANCELLED, What.REPLANNED]
+    assert (one.elapsed_s, one.standing) == (600, Standing.RUNNING)
 
 
 def test_a_breach_under_an_earlier_promise_is_told_with_both_due_times() -> None:

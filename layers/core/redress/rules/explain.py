@@ -223,7 +223,7 @@ class _Draft:
             self.tell(What.REPLANNED, ticket, event, before)
         if corrected:
             self.tell(What.CORRECTED, ticket, event, before)
-        elif clock.state is not before.state:
+        elif clock.state is not before.state and not _is_revived(before, clock):
             self.tell(_TURNED[clock.state], ticket, event, before)
 
     def replaced(self, ticket: Ticket, event: Event) -> None:
@@ -313,6 +313,11 @@ _TURNED = {
     ClockState.STOPPED: What.STOPPED,
     ClockState.CANCELLED: What.CANCELLED,
 }
+
+
+def _is_revived(before: Clock, clock: Clock) -> bool:
+    """Whether it was cancelled and runs again: planned anew, and not gone on after a pause."""
+    return before.state is ClockState.CANCELLED and clock.state is ClockState.RUNNING
 
 
 def _is_made_anew(event: Event, before: Clock, clock: Clock) -> bool:
