@@ -19,9 +19,7 @@ from local.doors import act_on_page, submit_by_json, wait_for
 from local.process import ROOT, Cloud
 from local.stack import Outputs
 from local.story import World
-from tests.local.test_life import asleep, complaint, opened, rungs, timer, world
-
-__all__ = ["world"]
+from tests.local.living import asleep, complaint, opened, rungs, timer
 
 Definition = dict[str, Any]
 
