@@ -71,6 +71,12 @@ demo: .venv/ready ## Tickets from the web form to the monthly scorecard, before 
 bench: .venv/ready ## How fast, how late, how much; no test (ONLY=sleepers SCALE=0.03: a small try)
 	$(PYTHON) -m bench $(ONLY) $(if $(SCALE),--scale $(SCALE))
 
+# ------------------------------------------------------------------------------ fuzzing
+
+.PHONY: fuzz
+fuzz: .venv/ready ## Mails that were made to break the reader of mails (MINUTES=2)
+	$(PYTHON) -m tests.fuzz_mails --minutes $(or $(MINUTES),2)
+
 # ------------------------------------------------------------------------------ service plans
 
 .PHONY: plan-check plan-build

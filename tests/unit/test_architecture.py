@@ -18,9 +18,12 @@ LAYER = ROOT / "layers" / "core"
 MODULES = sorted((LAYER / "redress").rglob("*.py"))
 FUNCTIONS = sorted((ROOT / "functions").glob("*/*.py"))
 RULES = [path for path in MODULES if path.parent.name == "rules"]
+INBOUND = [path for path in MODULES if path.parent.name == "inbound"]
 
 MAY_IMPORT = {
     "rules": {"rules"},
+    # What nobody but the function that takes mail may load: no other part names it.
+    "inbound": {"rules", "inbound"},
     "store": {"rules", "store"},
     "cases": {"rules", "store", "cases", "settings", "texts", "mail", "public_holidays"},
     "edge": {"rules", "cases", "edge", "texts"},
@@ -128,7 +131,37 @@ def test_only_one_place_knows_the_library_of_public_holidays() -> None:
             assert not {found for found in imports(path) if found.split(".")[0] == "holidays"}
 
 
-HEAVY = ("aws_xray_sdk", "pydantic", "jinja2", "pynamodb", "boto3", "holidays")
+MAIL_LIBRARIES = {"chardet", "lxml", "nh3"}
+"""Of the layer `layers/mail`, which one function has."""
+
+
+@pytest.mark.parametrize("path", INBOUND, ids=name_of)
+def test_reading_mail_needs_the_standard_library_and_its_own_layer_only(path: Path) -> None:
+    found = {one.split(".")[0] for one in imports(path)}
+    assert found - sys.stdlib_module_names <= {"redress", *MAIL_LIBRARIES}
+    forbidden = {"os", "sys", "time", "logging", "random", "pathlib", "socket", "subprocess", "io"}
+    assert not found & forbidden
+    assert not attributes(path) & {"now", "utcnow", "today"}
+
+
+@pytest.mark.parametrize("path", [*MODULES, *FUNCTIONS], ids=name_of)
+def test_only_the_function_that_takes_mail_reads_mail(path: Path) -> None:
+    if path in INBOUND or path.parent.name == "inbound":
+        return
+    found = set(imports(path))
+    assert not {one for one in found if one.startswith("redress.inbound")}
+    assert not {one.split(".")[0] for one in found} & MAIL_LIBRARIES
+
+
+HEAVY = (
+    "aws_xray_sdk",
+    "pydantic",
+    "jinja2",
+    "pynamodb",
+    "boto3",
+    "holidays",
+    *sorted(MAIL_LIBRARIES),
+)
 
 RUN_INTAKE = f"""
 import json, sys

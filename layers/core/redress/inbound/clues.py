@@ -1,0 +1,207 @@
+"""What may tell which ticket a mail belongs to, and whose words a forwarded mail brings.
+
+Clues only: whether the sender may write into the ticket, and whether a reply address is signed by
+us, is for others to check.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from redress.inbound import quoting
+from redress.inbound.addresses import addresses_of
+from redress.inbound.headers import ids_of
+from redress.inbound.limits import Defects
+from redress.inbound.mail import Address, Mail
+from redress.rules.numbers import normalised
+
+_NUMBER = re.compile(
+    r"(?<![0-9A-Z])R[ ]?[-_‐‑‒–—−]?[ ]?([0-9A-Z]{5})[ ]?[-_‐‑‒–—−]?[ ]?([0-9A-Z]{5})(?![0-9A-Z])"
+)
+_OWN_ID = re.compile(r"(R-[0-9A-Z]{5}-[0-9A-Z]{5})(?:[.+/].{0,200})?")
+_SES_ID = re.compile(r"([0-9a-f-]{20,80})@(?:email|[a-z]{2}(?:-[a-z]+)+-\d)\.amazonses\.com")
+_SEEN_BY = ("delivered-to", "x-original-to", "x-forwarded-to", "envelope-to", "x-envelope-to")
+_FORWARD_SUBJECT = re.compile(
+    r"\s*(?:(?:fwd?|wg|tr|rv|enc|i|转发|轉發|轉寄|转寄)\s*[:：]|\[fwd?:)", re.IGNORECASE
+)
+_PREFIX = re.compile(
+    r"\s*(?:(?:re|fwd?|fw|aw|wg|tr|rv|sv|回复|回覆|答复|答覆|转发|轉發|轉寄)\s*(?:\[\d+\])?\s*[:：]\s*|"
+    r"\[(?:ext|external|外部|外部邮件)\]\s*)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """What somebody passes on: who wrote it first, about what, and their words.
+
+    `how` is "attached" (a message as attachment) or "inline". `date` is as written. `comment` is
+    what the forwarding person wrote above it.
+    """
+
+    sender: Address | None
+    subject: str
+    date: str
+    text: str
+    comment: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clues:
+    """In the order of trust among themselves; each list without repeats.
+
+    tags        what stands behind + in a recipient address of ours ("reply.K7..." of
+                service+reply.K7...@example.com), as written: to be verified
+    in_headers  ticket numbers of our own Message-IDs in In-Reply-To and References, nearest first
+    ses_ids     ids that SES gave to mails (its Message-ID replaces ours), nearest first
+    in_subject  ticket numbers in the subject
+    subject     the subject without Re:, 回复：, numbers in brackets: to compare
+    """
+
+    tags: tuple[str, ...]
+    in_headers: tuple[str, ...]
+    ses_ids: tuple[str, ...]
+    in_subject: tuple[str, ...]
+    subject: str
+    forwarded: Forwarded | None
+
+
+def clues(mail: Mail, own_domains: Iterable[str]) -> Clues:
+    """`own_domains`: domains of the addresses that this product sends from and receives at."""
+    own = {domain.lower() for domain in own_domains}
+    ids = [*mail.in_reply_to, *reversed(mail.references)]
+    return Clues(
+        tags=_unique(_tags(mail, own)),
+        in_headers=_unique(_own_numbers(ids, own)),
+        ses_ids=_unique(m.group(1) for i in ids if (m := _SES_ID.fullmatch(i)) is not None),
+        in_subject=numbers_in(mail.subject),
+        subject=bare_subject(mail.subject),
+        forwarded=forwarded(mail),
+    )
+
+
+def _unique(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def numbers_in(text: str) -> tuple[str, ...]:
+    """Ticket numbers that a person meant: full-width letters, other dashes, lower case, O for 0.
+
+    A number without its dashes needs a digit in it: a word of eleven letters is none.
+    """
+    plain = unicodedata.normalize("NFKC", text[:2_000]).upper()
+    found = []
+    for match in _NUMBER.finditer(plain):
+        body = match.group(1) + match.group(2)
+        if not any(c.isdigit() for c in body) and "-" not in match.group():
+            continue
+        number = normalised(f"R-{match.group(1)}-{match.group(2)}")
+        if number is not None:
+            found.append(number)
+    return _unique(found)
+
+
+def _own_numbers(ids: Iterable[str], own: set[str]) -> Iterable[str]:
+    for one in ids:
+        local, _, domain = one.rpartition("@")
+        match = _OWN_ID.fullmatch(local.upper())
+        if match is not None and domain.lower() in own and normalised(match.group(1)):
+            yield str(normalised(match.group(1)))
+
+
+def _tags(mail: Mail, own: set[str]) -> Iterable[str]:
+    said = [address for name in _SEEN_BY for address in mail.all(name)]
+    seen = [*mail.to, *mail.cc, *addresses_of(", ".join(said)[:20_000], Defects())]
+    for address in seen:
+        _, plus, tag = address.local.partition("+")
+        if plus and tag and address.domain in own:
+            yield tag[:200]
+
+
+def bare_subject(subject: str) -> str:
+    """Without prefixes of replies and forwards, and without our number in brackets."""
+    plain = subject[:2_000]
+    for _ in range(20):
+        shorter = _PREFIX.sub("", plain, count=1) if _PREFIX.match(plain) else plain
+        shorter = _without_number(shorter)
+        if shorter == plain:
+            break
+        plain = shorter
+    return plain.strip()
+
+
+def _without_number(subject: str) -> str:
+    match = re.match(r"\s*[\[【［(（]([^\]】］)）]{1,40})[\]】］)）]\s*", subject)
+    return subject[match.end() :] if match and numbers_in(match.group(1)) else subject
+
+
+# ------------------------------------------------------------------------------ forwards
+
+
+def forwarded(mail: Mail) -> Forwarded | None:
+    """The mail that this one passes on, or None. An attached message counts where the mail around it
+    is no report: bounces return what they are about in the same form."""
+    if mail.report is None and mail.embedded:
+        inner = mail.embedded[0]
+        sender = inner.sender_addresses[0] if inner.sender_addresses else None
+        date = inner.date.isoformat() if inner.date else ""
+        return Forwarded(sender, inner.subject, date, inner.text, mail.text.strip(), "attached")
+    return _inline(mail)
+
+
+def _inline(mail: Mail) -> Forwarded | None:
+    lines = mail.text.split("\n")
+    says_forward = _FORWARD_SUBJECT.match(mail.subject) is not None
+    for index, line in enumerate(lines):
+        marked = quoting.is_forward(line)
+        if not marked and not (says_forward and _may_begin(lines, index)):
+            continue
+        begin = index + 1 if marked or _is_separator(line) else index
+        while begin < len(lines) and not quoting.unquoted(lines[begin]).strip():
+            begin += 1
+        heading = quoting.heading_at(lines, begin) if begin < len(lines) else None
+        if heading is None:
+            continue
+        return _from_heading(lines, index, heading)
+    return None
+
+
+def _is_separator(line: str) -> bool:
+    return quoting.is_original(line) or quoting.is_rule(line)
+
+
+def _may_begin(lines: list[str], index: int) -> bool:
+    return _is_separator(lines[index]) or quoting.heading_at(lines, index) is not None
+
+
+def _from_heading(lines: list[str], index: int, heading: quoting.Heading) -> Forwarded:
+    said = heading.fields.get("from", "")
+    # Outlook writes <mailto:...> or [mailto:...] behind the name.
+    said = re.sub(r"[\[<]mailto:([^\]>]{1,250})[\]>]", r"<\1>", said)
+    found = addresses_of(re.sub(r"<([^<>]*)>\s*<[^<>]*>", r"<\1>", said), Defects())
+    rest = lines[heading.last :]
+    # Apple quotes what it forwards: the marks are not the customer's.
+    quoted = [line for line in rest if line.strip()]
+    if quoted and all(line.lstrip().startswith(">") for line in quoted):
+        rest = [re.sub(r"^\s{0,3}>\s?", "", line) for line in rest]
+    return Forwarded(
+        sender=found[0] if found else None,
+        subject=heading.fields.get("subject", ""),
+        date=heading.fields.get("sent", ""),
+        text="\n".join(rest).strip(),
+        comment="\n".join(lines[:index]).strip(),
+        how="inline",
+    )
+
+
+def original_ids(mail: Mail) -> tuple[str, ...]:
+    """Message-IDs of the mail that a report or a bounce returns: it says which mail of ours failed."""
+    found: list[str] = []
+    if mail.report is not None:
+        found += [value for name, value in mail.report.original if name == "message-id"]
+    found += [one.message_id for one in mail.embedded if one.message_id]
+    return ids_of(" ".join(one if "<" in one else f"<{one}>" for one in found), Defects())

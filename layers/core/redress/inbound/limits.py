@@ -1,0 +1,122 @@
+"""How much of one mail is looked at. What goes beyond is listed as a defect, never an error.
+
+The raw mail is kept elsewhere; what is left out here is not lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+RAW = 30 * 2**20
+"""Bytes of a mail. Of a larger one only the headers are read. (SES takes 40 MB at most.)"""
+PARTS = 1_000
+"""MIME parts, those of embedded messages among them."""
+DEPTH = 20
+"""How deep multiparts and embedded messages nest."""
+HEAD = 256 * 2**10
+"""Bytes of the header block of the mail."""
+PART_HEAD = 64 * 2**10
+"""Bytes of the header block of each part."""
+FIELDS = 1_000
+"""Header fields of one block."""
+VALUE = 64 * 2**10
+"""Characters of one header's value, decoded."""
+PARAMETERS = 8 * 2**10
+"""Characters of a header with parameters (Content-Type, Content-Disposition)."""
+BOUNDARY = 2_000
+"""Bytes of a boundary; RFC 2046 allows 70."""
+ADDRESSES = 200
+"""Addresses of one header."""
+REFERENCES = 100
+"""Message-IDs of References: the first one and the last ones."""
+TEXT = 200_000
+"""Characters of text that are shown."""
+HTML = 2 * 2**20
+"""Bytes of HTML that are looked at. Larger HTML is cut before it is read."""
+ELEMENTS = 50_000
+"""Elements of HTML that is shown as HTML. Of more, the text is taken."""
+ENTITIES = 50_000
+"""Escaped characters (&amp; &lt;) of HTML that is shown: nh3's time grows with their square."""
+ATTACHMENTS = 50
+EMBEDDED = 10
+"""Embedded messages that are read themselves; further ones are attachments only."""
+REPORT = 64 * 2**10
+"""Bytes of a delivery status or disposition notification."""
+CALENDAR = 256 * 2**10
+"""Bytes of a calendar object."""
+TNEF_OBJECTS = 2_000
+TNEF_VALUES = 10_000
+"""Objects and property values of one winmail.dat."""
+NAME = 120
+"""Characters of an attachment's safe name."""
+DEFECTS = 100
+DETAIL = 200
+"""Characters of a defect's detail."""
+
+
+class Code(StrEnum):
+    """What was bounded, repaired or missing."""
+
+    RAW_CUT = "raw_cut"
+    HEAD_CUT = "head_cut"
+    TOO_MANY_FIELDS = "too_many_fields"
+    TOO_MANY_PARTS = "too_many_parts"
+    TOO_DEEP = "too_deep"
+    TEXT_CUT = "text_cut"
+    HTML_CUT = "html_cut"
+    HTML_LEFT_OUT = "html_left_out"
+    TOO_MANY_ATTACHMENTS = "too_many_attachments"
+    TOO_MANY_EMBEDDED = "too_many_embedded"
+    TOO_MANY_ADDRESSES = "too_many_addresses"
+    TOO_MANY_REFERENCES = "too_many_references"
+    MBOX_LINE = "mbox_line"
+    LEADING_BLANK = "leading_blank"
+    BAD_HEADER_LINE = "bad_header_line"
+    NO_BLANK_LINE = "no_blank_line"
+    RAW_8BIT_HEADER = "raw_8bit_header"
+    REPEATED_HEADER = "repeated_header"
+    MISSING_HEADER = "missing_header"
+    BAD_ADDRESS = "bad_address"
+    BAD_DATE = "bad_date"
+    BAD_ENCODED_WORD = "bad_encoded_word"
+    NO_BOUNDARY = "no_boundary"
+    BOUNDARY_GUESSED = "boundary_guessed"
+    NO_PARTS = "no_parts"
+    UNCLOSED = "unclosed"
+    BAD_TYPE = "bad_type"
+    BAD_ENCODING = "bad_encoding"
+    UNKNOWN_ENCODING = "unknown_encoding"
+    UNKNOWN_CHARSET = "unknown_charset"
+    WRONG_CHARSET = "wrong_charset"
+    NO_CHARSET = "no_charset"
+    DAMAGED_TEXT = "damaged_text"
+    BAD_UUENCODE = "bad_uuencode"
+    BAD_TNEF = "bad_tnef"
+    BAD_CALENDAR = "bad_calendar"
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    code: Code
+    detail: str = ""
+
+
+class Defects:
+    """Collects defects: each one once, DEFECTS at most."""
+
+    def __init__(self) -> None:
+        self._found: dict[Defect, None] = {}
+
+    def add(self, code: Code, detail: str = "") -> None:
+        if len(self._found) < DEFECTS:
+            self._found[Defect(code, printable(detail[:DETAIL]))] = None
+
+    def __iter__(self) -> Iterator[Defect]:
+        return iter(self._found)
+
+
+def printable(text: str) -> str:
+    """One line that any log and any JSON reader takes."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

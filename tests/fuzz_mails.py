@@ -1,0 +1,99 @@
+"""`python -m tests.fuzz_mails --minutes 5`: looks for a mail that breaks what `checks.check`
+asserts.
+
+Half of the time hypothesis runs the properties of tests/unit/inbound/test_properties.py, round
+after round; the other half atheris changes mails guided by what code they reach, where it is
+installed (`pip install atheris`; its wheels are for Linux on x86_64). A mail that breaks something
+is written to .local/fuzz/ and ends the run with an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+
+from tests.unit.inbound import test_properties
+from tests.unit.inbound.checks import check
+from tests.unit.inbound.mails import HEAD
+from tests.unit.inbound.test_properties import GOOD, PIECES
+
+FOUND = Path(__file__).resolve().parent.parent / ".local" / "fuzz"
+LARGEST = 8_192
+"""Bytes of a mail that atheris makes: larger ones only take longer."""
+EXAMPLES = 500
+
+
+def run_hypothesis(seconds: float) -> int:
+    """Rounds over all properties until the time is over; how many mails were tried."""
+    settings.register_profile(
+        "fuzz",
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    settings.load_profile("fuzz")
+    properties = [
+        found for name, found in vars(test_properties).items() if name.startswith("test_")
+    ]
+    end, rounds = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        properties[rounds % len(properties)]()
+        rounds += 1
+    return rounds * EXAMPLES
+
+
+def checked(raw: bytes) -> None:
+    try:
+        check(raw)
+    except Exception:
+        FOUND.mkdir(parents=True, exist_ok=True)
+        path = FOUND / f"{hashlib.sha256(raw).hexdigest()[:16]}.eml"
+        path.write_bytes(raw)
+        print(f"Broken by {path}", file=sys.stderr)
+        raise
+
+
+def run_atheris(seconds: int) -> None:
+    """In this process; libFuzzer ends it when the time is over."""
+    import atheris
+
+    seeds = FOUND / "seeds"
+    seeds.mkdir(parents=True, exist_ok=True)
+    for number, raw in enumerate([*GOOD, *(HEAD + piece for piece in PIECES)]):
+        (seeds / f"{number}.eml").write_bytes(raw)
+    options = [f"-max_total_time={seconds}", f"-max_len={LARGEST}", "-print_final_stats=1"]
+    options += ["-timeout=20", f"-artifact_prefix={FOUND}/", "-verbosity=0"]
+    atheris.instrument_all()
+    atheris.Setup([sys.argv[0], *options, str(seeds)], checked)
+    atheris.Fuzz()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz_mails", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--guided", type=int, metavar="SECONDS", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.guided:
+        run_atheris(options.guided)
+        return 0
+    guided = importlib.util.find_spec("atheris") is not None
+    seconds = options.minutes * 60 / (2 if guided else 1)
+    print(f"hypothesis: {run_hypothesis(seconds):,} mails, none broke anything")
+    if not guided:
+        print("atheris is not installed: nothing was tried by coverage")
+        return 0
+    # A process of its own: libFuzzer leaves it without coming back.
+    command = [sys.executable, "-m", "tests.fuzz_mails", "--guided", str(round(seconds))]
+    return subprocess.run(command, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""Small mails for the tests: real forms, invented words."""
+
+from __future__ import annotations
+
+import base64
+
+from redress.inbound.limits import Code
+from redress.inbound.mail import Mail
+from redress.inbound.parsing import parse
+
+HEAD = (
+    b"From: Li Na <li.na@example.com>\r\nTo: service@redress.example\r\nSubject: Parcel\r\n"
+    b"Date: Mon, 23 Nov 2026 09:00:00 +0800\r\nMessage-ID: <1@example.com>\r\n"
+    b"Return-Path: <li.na@example.com>\r\nMIME-Version: 1.0\r\n"
+)
+
+
+def text_mail(body: bytes, head: bytes = b"", kind: bytes = b"text/plain; charset=utf-8") -> Mail:
+    return parse(HEAD + head + b"Content-Type: " + kind + b"\r\n\r\n" + body)
+
+
+def multipart(*parts: bytes, kind: bytes = b"mixed", head: bytes = b"") -> bytes:
+    """A multipart of parts that bring their own headers, without those of the mail."""
+    lines = [b"Content-Type: multipart/" + kind + b'; boundary="=b="', head, b""]
+    for part in parts:
+        lines += [b"--=b=", part]
+    return b"\r\n".join([line for line in lines[:2] if line] + lines[2:] + [b"--=b=--", b""])
+
+
+def part(kind: bytes, body: bytes, *more: bytes) -> bytes:
+    return b"\r\n".join([b"Content-Type: " + kind, *more, b"", body])
+
+
+def encoded(kind: bytes, body: bytes, *more: bytes) -> bytes:
+    data = base64.encodebytes(body).replace(b"\n", b"\r\n")
+    return part(kind, data, b"Content-Transfer-Encoding: base64", *more)
+
+
+def codes(mail: Mail) -> set[Code]:
+    return {one.code for one in mail.defects}

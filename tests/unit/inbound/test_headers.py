@@ -1,0 +1,233 @@
+"""Header blocks and their values, as wrong as they come."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import getaddresses
+
+import pytest
+
+from redress.inbound import headers
+from redress.inbound.addresses import addresses_of
+from redress.inbound.limits import ADDRESSES, HEAD, RAW, Code, Defects
+from redress.inbound.parsing import parse
+from tests.unit.inbound.mails import HEAD as GOOD
+from tests.unit.inbound.mails import codes
+
+
+def decoded(value: bytes, hint: str = "") -> str:
+    return headers.text_of(value, hint, Defects())
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (b"=?UTF-8?B?5oqV6K+J?=", "投诉"),
+        (b"=?gb2312?B?zbbL3w==?=", "投诉"),
+        (b"=?GBK?Q?=CD=B6=CB=DF?=", "投诉"),
+        (b"=?big5?B?p+u2RA==?=", "投訴"),
+        (b"=?utf-8*zh?B?5oqV6K+J?=", "投诉"),
+        # Cut in the middle of a character, as Outlook Express did.
+        (b"=?utf-8?B?5oo=?= =?utf-8?B?lQ==?= =?utf-8?B?6K+J?=", "投诉"),
+        (b"=?gb2312?B?zbY=?=\t=?gb2312?B?y98=?=", "投诉"),
+        # Blanks inside, no padding, inside of quotes, in the middle of a word.
+        (b"=?utf-8?Q?a parcel?=", "a parcel"),
+        (b"=?utf-8?B?5oqV6K+J5Y2V?", "投诉单"),
+        (b'"=?utf-8?B?5oqV6K+J?=" about', '"投诉" about'),
+        (b"Re:=?utf-8?B?5oqV6K+J?=!", "Re:投诉!"),
+        (b"one =?utf-8?Q?two?= three", "one two three"),
+        (b"=?utf-8?Q?one?= =?iso-8859-1?Q?_tw=F6?=", "one twö"),
+        # Raw bytes: UTF-8, GBK by detection or by the charset of the body, ISO-2022-JP.
+        ("投诉与建议".encode(), "投诉与建议"),
+        (b"\x1b$B%F%9%H\x1b(B", "テスト"),
+        # No charset of that name; what cannot be read stays visible.
+        (b"=?x-unknown?Q?abc?=", "abc"),
+        (b"=?utf-8?X?abc?=", "=?utf-8?X?abc?="),
+        # Nothing may break a line.
+        (b"=?utf-8?Q?a=0D=0ABcc:_x?=", "a Bcc: x"),
+        (b"", ""),
+    ],
+)
+def test_header_values_are_read_as_mail_programs_read_them(value: bytes, wanted: str) -> None:
+    assert decoded(value) == wanted
+
+
+def test_raw_bytes_of_a_header_are_in_the_charset_of_the_body() -> None:
+    value = "投訴".encode("big5")
+    assert decoded(value, "big5") == "投訴"
+
+
+def test_surrogates_and_nuls_do_not_survive() -> None:
+    assert decoded(b"a\x00b") == "ab"
+    assert decoded(b"=?utf-7?Q?+2AA-x?=") == "x"
+    decoded(b"=?utf-8?Q?=ED=A0=80x?=").encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("Li Na <li@Example.COM>", [("Li Na", "li@example.com")]),
+        (
+            '"Wang, Li" <li@example.com>, b@example.com',
+            [("Wang, Li", "li@example.com"), ("", "b@example.com")],
+        ),
+        ("Wang, Li <li@example.com>", [("Wang, Li", "li@example.com")]),
+        ("[EXT] Li <li@example.com>", [("[EXT] Li", "li@example.com")]),
+        ("li@example.com (Li Na)", [("Li Na", "li@example.com")]),
+        ("=?utf-8?B?5p2O5aic?= <li@example.com>", [("李娜", "li@example.com")]),
+        ("=?utf-8?Q?Wang=2C_Li?= <li@example.com>", [("Wang, Li", "li@example.com")]),
+        ('"=?utf-8?B?5p2O5aic?=" <li@example.com>', [("李娜", "li@example.com")]),
+        ("李娜<li@example.com>", [("李娜", "li@example.com")]),
+        ("<li@example.com", [("", "li@example.com")]),
+        ("<mailto:li@example.com>", [("", "li@example.com")]),
+        ("'li@example.com' <li@example.com>", [("li@example.com", "li@example.com")]),
+        ("staff: a@example.com, b@example.com;", [("", "a@example.com"), ("", "b@example.com")]),
+        ("undisclosed-recipients:;", []),
+        ("a@example.com; b@example.com", [("", "a@example.com"), ("", "b@example.com")]),
+        ('"a b"@example.com', [("", '"a b"@example.com')]),
+        ("<@relay.example:li@example.com>", [("", "li@example.com")]),
+        ("li@[192.0.2.1]", [("", "li@[192.0.2.1]")]),
+        ('"Li <li@example.com>', [("Li", "li@example.com")]),
+        ("nobody", []),
+        ("", []),
+    ],
+)
+def test_addresses_are_read_as_they_are_meant(value: str, wanted: list[tuple[str, str]]) -> None:
+    found = addresses_of(value, Defects())
+    assert [(one.name, one.address) for one in found] == wanted
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Li Na <li@example.com>",
+        '"Wang, Li" <li@example.com>, "O\\"Neil" <o@example.com>',
+        "li@example.com, b@example.com",
+        "Li (of sales) <li@example.com>",
+        "staff: a@example.com, Bo <b@example.com>;",
+    ],
+)
+def test_well_formed_addresses_are_those_of_the_standard_library(value: str) -> None:
+    ours = [one.address for one in addresses_of(value, Defects())]
+    assert ours == [address for _, address in getaddresses([value])]
+
+
+def test_addresses_that_recursion_would_not_survive_cost_nothing() -> None:
+    for hostile in ("(" * 60_000, "a:" * 30_000, "<" * 60_000, '"' * 60_001):
+        assert addresses_of(hostile, Defects()) == ()
+
+
+def test_no_more_addresses_than_the_limit() -> None:
+    defects = Defects()
+    found = addresses_of(", ".join(f"a{n}@example.com" for n in range(ADDRESSES + 5)), defects)
+    assert len(found) == ADDRESSES
+    assert [one.code for one in defects] == [Code.TOO_MANY_ADDRESSES]
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "wanted"),
+    [
+        (b'text/plain; charset="GB2312"', "charset", "GB2312"),
+        (b"text/plain;charset=gb2312;format=flowed", "format", "flowed"),
+        (b'text/plain; charset=\\"us-ascii\\"', "charset", '\\"us-ascii\\"'),
+        (b'a/b; name="=?utf-8?B?5Y+R56WoLnBkZg==?="', "name", "发票.pdf"),
+        (b"a/b; filename*=UTF-8''%E5%8F%91%E7%A5%A8.pdf", "filename", "发票.pdf"),
+        (b"a/b; filename*=gb18030'zh'%B7%A2%C6%B1.pdf", "filename", "发票.pdf"),
+        (
+            b"a/b; filename*0*=UTF-8''%E5%8F%91; filename*1*=%E7%A5%A8; filename*2=.pdf",
+            "filename",
+            "发票.pdf",
+        ),
+        (b"a/b; filename*1=b.pdf; filename*0=a", "filename", "ab.pdf"),
+        (b"a/b; filename=plain.pdf; filename*=UTF-8''better.pdf", "filename", "better.pdf"),
+        ('a/b; filename="发票.pdf"'.encode(), "filename", "发票.pdf"),
+        (b'a/b; filename="a;b.pdf"', "filename", "a;b.pdf"),
+        (b'a/b; filename="a.pdf', "filename", "a.pdf"),
+        (b'a/b; filename="a\\"b.pdf"', "filename", 'a"b.pdf'),
+    ],
+)
+def test_parameters_in_every_form_that_programs_write(value: bytes, name: str, wanted: str) -> None:
+    assert headers.parameters(value, "", Defects())[1][name] == wanted
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("Mon, 23 Nov 2026 09:00:00 +0800", datetime(2026, 11, 23, 1, tzinfo=UTC)),
+        ("Mon, 23 Nov 2026 09:00:00 -0000", datetime(2026, 11, 23, 9, tzinfo=UTC)),
+        ("23 Nov 26 09:00 GMT", datetime(2026, 11, 23, 9, tzinfo=UTC)),
+        ("2026-11-23 09:00:00+08:00", datetime(2026, 11, 23, 1, tzinfo=UTC)),
+        ("<HR>", None),
+        ("Mon, 99 Nov 99999 99:00:00 +9999999999", None),
+        ("", None),
+    ],
+)
+def test_dates_are_in_utc_or_nobody_knows(value: str, wanted: datetime | None) -> None:
+    assert headers.date_of(value, Defects()) == wanted
+
+
+def test_message_ids_with_and_without_their_angles() -> None:
+    assert headers.ids_of("<a@b>\r\n <c@d> <a@b>", Defects()) == ("a@b", "c@d")
+    assert headers.ids_of("a@b", Defects()) == ("a@b",)
+    many = headers.ids_of(" ".join(f"<{n}@b>" for n in range(500)), Defects())
+    assert (len(many), many[0], many[-1]) == (100, "0@b", "499@b")
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r", b"\r\r\n"])
+def test_every_line_end_ends_lines(end: bytes) -> None:
+    mail = parse(
+        end.join([b"Subject: one", b" two", b"From: a@example.com", b"", b"three", b"four"])
+    )
+    assert mail.subject == "one two"
+    assert mail.text == "three\nfour"
+
+
+def test_lines_of_mailboxes_and_blank_lines_before_a_mail_are_passed_over() -> None:
+    mail = parse(b"\r\n\nFrom li@example.com  Mon Nov 23 09:00:00 2026\n" + GOOD + b"\r\nHello")
+    assert (mail.subject, mail.text) == ("Parcel", "Hello")
+    assert codes(mail) == {Code.LEADING_BLANK, Code.MBOX_LINE}
+
+
+def test_a_line_that_is_no_header_does_not_end_headers_when_more_follow() -> None:
+    mail = parse(b"From: a@example.com\nwhat is this\nSubject: Parcel\n\nHello")
+    assert (mail.subject, mail.text) == ("Parcel", "Hello")
+    assert Code.BAD_HEADER_LINE in codes(mail)
+
+
+def test_text_without_a_blank_line_before_it_is_text() -> None:
+    mail = parse(b"Subject: Parcel\nIt did not come.\nWhere is it?\n")
+    assert (mail.subject, mail.text) == ("Parcel", "It did not come.\nWhere is it?")
+    assert Code.NO_BLANK_LINE in codes(mail)
+
+
+def test_of_repeated_headers_the_first_counts_but_all_recipients_are_recipients() -> None:
+    mail = parse(
+        b"From: a@example.com\nFrom: b@example.com\nTo: c@example.com\nTo: d@example.com\n\n"
+    )
+    assert [one.address for one in mail.sender_addresses] == ["a@example.com"]
+    assert [one.address for one in mail.to] == ["c@example.com", "d@example.com"]
+    assert Code.REPEATED_HEADER in codes(mail)
+
+
+def test_what_is_missing_is_named() -> None:
+    mail = parse(b"\n\nHello")
+    missing = {one.detail for one in mail.defects if one.code is Code.MISSING_HEADER}
+    assert missing == {"from", "date", "message-id", "subject"}
+    assert (mail.date, mail.message_id, mail.return_path) == (None, "", None)
+
+
+def test_null_sender_is_not_no_sender() -> None:
+    assert parse(b"Return-Path: <>\n\n").return_path == ""
+    assert parse(b"Return-Path: <a@example.com>\n\n").return_path == "a@example.com"
+
+
+def test_a_header_block_without_end_is_cut() -> None:
+    mail = parse(GOOD + b"X: " + b"a" * HEAD + b"\r\n\r\nHello")
+    assert (mail.subject, mail.text) == ("Parcel", "Hello")
+    assert Code.HEAD_CUT in codes(mail)
+
+
+def test_of_a_mail_that_is_too_large_the_headers_are_read() -> None:
+    mail = parse(GOOD + b"\r\n" + b"a" * RAW)
+    assert (mail.subject, mail.text, mail.size) == ("Parcel", "", len(GOOD) + 2 + RAW)
+    assert Code.RAW_CUT in codes(mail)

@@ -1,0 +1,97 @@
+"""Mails that were made to cost: time grows with the size, never with its square."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from redress.inbound import clues, folding, machines, verdicts
+from redress.inbound.limits import ATTACHMENTS, EMBEDDED, HTML, TEXT, Code
+from redress.inbound.parsing import parse
+from tests.unit.inbound.mails import codes
+
+START = b"From: a@example.com\nSubject: s\n"
+MIXED = START + b"Content-Type: multipart/mixed; boundary=b\n\n"
+HTML_MAIL = START + b"Content-Type: text/html\n\nx"
+MB = 2**20
+SECONDS = 5.0
+"""Far more than any of these takes (half a second), far less than a square would."""
+
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    "10,000 parts": lambda: MIXED + b"--b\n\nx\n" * 10_000,
+    "empty parts": lambda: MIXED + b"--b\n" * 500_000,
+    "lines that are almost boundaries": lambda: MIXED + b"--b\n\n" + b"--bx\n" * 500_000,
+    "a header of 1 MB": lambda: START + b"X: " + b"a" * MB + b"\n\nhi",
+    "a header of 1 MB in folds": lambda: START + b"X: a\n" + b" a\n" * (MB // 3) + b"\nhi",
+    "100,000 headers": lambda: START + b"X: a\n" * 100_000 + b"\nhi",
+    "encoded words": lambda: START + b"X: " + b"=?utf-8?q?a?= " * 15_000 + b"\n\nhi",
+    "encoded words without end": lambda: START + b"X: " + b"=?utf-8?q?" * 20_000 + b"\n\nhi",
+    "addresses": lambda: START + b"To: " + b"a@b.example," * 18_000 + b"\n\nhi",
+    "halves of names": lambda: START + b"To: " + b"a," * 100_000 + b"\n\nhi",
+    "parameters": lambda: START + b"Content-Type: text/plain" + b';a="' * 50_000 + b"\n\nhi",
+    "5,000 multiparts in each other": lambda: (
+        START
+        + b"".join(
+            b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(5_000)
+        )
+    ),
+    "5,000 messages in each other": lambda: START + b"Content-Type: message/rfc822\n\n" * 5_000,
+    "1 MB of quotes": lambda: START + b"\n" + b"> " * (MB // 2),
+    "quoted lines": lambda: START + b"\n" + b"> a\n" * (MB // 4),
+    "attributions": lambda: START + b"\n" + b"On a b c d\n" * (MB // 11),
+    "headings": lambda: START + b"\n" + b"From: a\n" * (MB // 8),
+    "rules": lambda: START + b"\n" + b"____________________\n\n" * (MB // 22),
+    "1 MB of <": lambda: HTML_MAIL + b"<" * MB,
+    "1 MB of &": lambda: HTML_MAIL + b"&" * MB,
+    "unclosed b before p": lambda: (
+        HTML_MAIL + b"".join(b"<b class=%d>" % n for n in range(240)) + b"<p>x" * 200_000
+    ),
+    "div in div": lambda: HTML_MAIL + b"<div>" * (MB // 5),
+    "a number of 100,000 digits": lambda: (
+        HTML_MAIL + b"<div>" * 300 + b"&#" + b"9" * 100_000 + b";"
+    ),
+    "comments": lambda: HTML_MAIL + b"<!--" * (MB // 4),
+    "HTML in 900 parts": lambda: (
+        MIXED + (b"--b\nContent-Type: text/html\n\n" + b"<p>x" * 3_000 + b"\n") * 900
+    ),
+    "text in 900 parts": lambda: MIXED + (b"--b\n\n" + b"\xc4\xe3 a\xff" * 3_000 + b"\n") * 900,
+    "begin, begin, begin": lambda: START + b"\n" + b"begin 644 x\nMaaaa\n" * 60_000,
+    "delivery status": lambda: (
+        START
+        + b"Content-Type: message/delivery-status\n\n"
+        + b"Final-Recipient: a@b.c\n\n" * 40_000
+    ),
+    "calendar": lambda: (
+        START + b"Content-Type: text/calendar\n\nBEGIN:VCALENDAR\n" + b'X;A="' * 200_000
+    ),
+    "guessing boundaries": lambda: (
+        START + b"Content-Type: multipart/mixed\n\n" + b"--a b\n" * 200_000
+    ),
+    "30 MB of nothing": lambda: START + b"\n" + b"\n" * (30 * MB - 100),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_mails_cost_little(name: str) -> None:
+    raw = HOSTILE[name]()
+    began = time.process_time()
+    mail = parse(raw)
+    folding.fold(mail.text)
+    machines.may_be_answered(mail, ["example.com"])
+    clues.clues(mail, ["example.com"])
+    verdicts.verdicts(mail)
+    assert time.process_time() - began < SECONDS
+    assert len(mail.text) <= TEXT
+    assert len(mail.html or "") <= 2 * HTML
+    assert len(mail.attachments) <= ATTACHMENTS
+    assert len(mail.embedded) <= EMBEDDED
+
+
+def test_what_was_left_out_is_named() -> None:
+    assert Code.TOO_MANY_PARTS in codes(parse(HOSTILE["10,000 parts"]()))
+    assert Code.TOO_DEEP in codes(parse(HOSTILE["5,000 multiparts in each other"]()))
+    assert Code.HEAD_CUT in codes(parse(HOSTILE["a header of 1 MB"]()))
+    assert Code.TOO_MANY_FIELDS in codes(parse(HOSTILE["100,000 headers"]()))
+    assert Code.HTML_CUT in codes(parse(HOSTILE["HTML in 900 parts"]()))

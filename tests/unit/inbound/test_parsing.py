@@ -1,0 +1,354 @@
+"""Whole mails: which text is read, what is shown, what is attached."""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+
+import pytest
+
+from redress.inbound import limits
+from redress.inbound.limits import Code
+from redress.inbound.mail import as_data
+from redress.inbound.parsing import parse
+from tests.unit.inbound.mails import HEAD, codes, encoded, multipart, part, text_mail
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(40))
+
+
+# ------------------------------------------------------------------------------ text
+
+
+def test_plain_text_is_preferred_to_html_and_html_is_kept_to_show() -> None:
+    mail = parse(
+        HEAD
+        + multipart(
+            part(b"text/plain; charset=utf-8", "你好".encode()),
+            part(b"text/html; charset=utf-8", "<p>你<b>好</b></p>".encode()),
+            kind=b"alternative",
+        )
+    )
+    assert mail.text == "你好"
+    assert mail.html == "<p>你<b>好</b></p>"
+    assert not mail.attachments
+
+
+@pytest.mark.parametrize(
+    "stub", [b"", b" \r\n", b"This mail is in HTML.", "您的邮件客户端不支持HTML格式".encode()]
+)
+def test_plain_text_that_only_points_to_html_is_passed_over(stub: bytes) -> None:
+    mail = parse(
+        HEAD
+        + multipart(
+            part(b"text/plain; charset=utf-8", stub),
+            part(b"text/html", b"<p>The washing machine has not come, and nobody answers.</p>"),
+            kind=b"alternative",
+        )
+    )
+    assert mail.text == "The washing machine has not come, and nobody answers."
+
+
+def test_html_names_its_own_charset_where_the_part_does_not() -> None:
+    html = '<html><head><meta http-equiv="Content-Type" content="text/html; charset=gb2312">'
+    mail = parse(HEAD + part(b"text/html", (html + "<body>投诉").encode("gb18030")))
+    assert mail.text == "投诉"
+
+
+def test_texts_around_an_attachment_are_one_text() -> None:
+    mail = parse(
+        HEAD
+        + multipart(
+            part(b"text/plain", b"See the picture."),
+            encoded(b"image/png; name=a.png", PNG, b"Content-Disposition: inline; filename=a.png"),
+            part(b"text/plain", b"It is broken."),
+        )
+    )
+    assert mail.text == "See the picture.\n\nIt is broken."
+    assert [(one.name, one.inline) for one in mail.attachments] == [("a.png", True)]
+
+
+def test_flowed_text_is_joined_within_its_depth_of_quotes() -> None:
+    mail = text_mail(
+        b"One line \r\nthat goes on.\r\n> A quote \r\n> that goes on.\r\nNew.\r\n-- \r\nLi\r\n",
+        kind=b"text/plain; format=flowed",
+    )
+    assert mail.text == "One line that goes on.\n> A quote that goes on.\nNew.\n-- \nLi"
+
+
+def test_flowed_chinese_has_no_blanks_put_in() -> None:
+    mail = text_mail(
+        "洗衣机到现在 \r\n还没有送到。\r\n".encode(),
+        kind=b"text/plain; charset=utf-8; format=flowed; delsp=yes",
+    )
+    assert mail.text == "洗衣机到现在还没有送到。"
+
+
+def test_long_text_is_cut_and_says_so() -> None:
+    mail = text_mail("字".encode() * (limits.TEXT + 1))
+    assert len(mail.text) == limits.TEXT
+    assert Code.TEXT_CUT in codes(mail)
+
+
+@pytest.mark.parametrize("encoding", [b"base64", b"BASE64", b'"base64"', b"base64;"])
+def test_transfer_encodings_are_known_in_every_spelling(encoding: bytes) -> None:
+    body = base64.b64encode("投诉".encode())
+    assert text_mail(body, b"Content-Transfer-Encoding: " + encoding + b"\r\n").text == "投诉"
+
+
+def test_damaged_base64_gives_what_there_is() -> None:
+    head = b"Content-Transfer-Encoding: base64\r\n"
+    assert text_mail(b"aGVs!!bG8gdGhlcmU", head).text == "hello there"
+
+
+def test_an_unknown_encoding_is_taken_for_none() -> None:
+    mail = text_mail(b"Hello", b"Content-Transfer-Encoding: x-mystery\r\n")
+    assert mail.text == "Hello"
+    assert Code.UNKNOWN_ENCODING in codes(mail)
+
+
+# ------------------------------------------------------------------------------ structure
+
+
+def test_a_multipart_without_its_end_keeps_all_parts() -> None:
+    raw = HEAD + multipart(part(b"text/plain", b"One"), part(b"text/plain", b"Two"))
+    mail = parse(raw.replace(b"--=b=--\r\n", b""))
+    assert mail.text == "One\n\nTwo"
+    assert Code.UNCLOSED in codes(mail)
+
+
+def test_a_missing_boundary_is_guessed() -> None:
+    raw = HEAD + multipart(part(b"text/plain", b"One")).replace(b'; boundary="=b="', b"")
+    mail = parse(raw)
+    assert mail.text == "One"
+    assert codes(mail) >= {Code.NO_BOUNDARY, Code.BOUNDARY_GUESSED}
+
+
+def test_a_boundary_that_never_comes_leaves_the_text() -> None:
+    mail = parse(HEAD + b'Content-Type: multipart/mixed; boundary="x"\r\n\r\nHello\r\n')
+    assert mail.text == "Hello"
+    assert Code.NO_PARTS in codes(mail)
+
+
+def test_an_inner_multipart_without_its_end_does_not_swallow_the_outer_one() -> None:
+    inner = (
+        b'Content-Type: multipart/alternative; boundary="=i="\r\n\r\n'
+        b"--=i=\r\nContent-Type: text/plain\r\n\r\nInner\r\n"
+    )
+    mail = parse(HEAD + multipart(inner, part(b"text/plain", b"Outer")))
+    assert mail.text == "Inner\n\nOuter"
+
+
+def test_a_boundary_that_begins_like_another_is_another() -> None:
+    inner = (
+        b'Content-Type: multipart/alternative; boundary="=b==="\r\n\r\n'
+        b"--=b===\r\nContent-Type: text/plain\r\n\r\nInner\r\n--=b===--\r\n"
+    )
+    mail = parse(HEAD + multipart(inner, part(b"text/plain", b"Outer")))
+    assert mail.text == "Inner\n\nOuter"
+    assert not codes(mail)
+
+
+def test_an_embedded_message_is_a_file_and_a_mail_of_its_own() -> None:
+    inner = b"From: bo@example.com\r\nSubject: =?utf-8?B?5oqV6K+J?=\r\n\r\nInner words"
+    mail = parse(
+        HEAD + multipart(part(b"text/plain", b"See below"), part(b"message/rfc822", inner))
+    )
+    assert mail.text == "See below"
+    assert [(one.name, one.declared_type) for one in mail.attachments] == [
+        ("投诉.eml", "message/rfc822")
+    ]
+    assert mail.attachments[0].content == inner
+    assert [(one.subject, one.text) for one in mail.embedded] == [("投诉", "Inner words")]
+
+
+def test_an_embedded_message_in_base64_is_read_in_spite_of_the_standard() -> None:
+    inner = b"From: bo@example.com\r\nSubject: Inner\r\n\r\nInner words"
+    mail = parse(HEAD + multipart(encoded(b"message/rfc822", inner)))
+    assert [one.text for one in mail.embedded] == ["Inner words"]
+
+
+def test_parts_of_a_digest_are_messages() -> None:
+    mail = parse(
+        HEAD + multipart(b"\r\nSubject: One\r\n\r\nx", b"\r\nSubject: Two\r\n\r\ny", kind=b"digest")
+    )
+    assert [one.subject for one in mail.embedded] == ["One", "Two"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "security"),
+    [
+        (b'multipart/signed; protocol="application/pgp-signature"', "pgp-signed"),
+        (b'multipart/signed; protocol="application/pkcs7-signature"', "smime-signed"),
+        (b"multipart/encrypted", "pgp-encrypted"),
+        (b"application/pkcs7-mime; smime-type=enveloped-data", "smime-encrypted"),
+        (b"application/pkcs7-mime; smime-type=signed-data", "smime-signed"),
+        (b"text/plain", ""),
+    ],
+)
+def test_signed_and_encrypted_mails_say_so(kind: bytes, security: str) -> None:
+    assert (
+        parse(
+            HEAD + b"Content-Type: " + kind + b"; boundary=x\r\n\r\n--x\r\n\r\nHello\r\n--x--"
+        ).security
+        == security
+    )
+
+
+# ------------------------------------------------------------------------------ attachments
+
+
+def test_an_attachment_has_its_names_types_size_and_content() -> None:
+    mail = parse(
+        HEAD
+        + multipart(
+            part(b"text/plain", b"Hello"),
+            encoded(
+                b"application/octet-stream",
+                b"%PDF-1.7 ...",
+                b"Content-Disposition: attachment; filename*=gb18030''%B7%A2%C6%B1.pdf",
+                b"Content-ID: <one@example.com>",
+            ),
+        )
+    )
+    (one,) = mail.attachments
+    assert (one.name, one.original_name) == ("发票.pdf", "发票.pdf")
+    assert (one.declared_type, one.detected_type) == ("application/octet-stream", "application/pdf")
+    assert (one.size, one.content, one.inline) == (12, b"%PDF-1.7 ...", False)
+    assert one.content_id == "one@example.com"
+
+
+@pytest.mark.parametrize(
+    ("said", "safe"),
+    [
+        ("../../etc/passwd", "passwd.png"),
+        ("C:\\temp\\a.png", "a.png"),
+        ("a\u202egnp.exe", "agnp.exe"),
+        ("CON.txt", "file CON.txt"),
+        (".htaccess", "htaccess.png"),
+        ("a:b*c?.png", "a b c.png"),
+        ("", "file.png"),
+        ("...", "file.png"),
+        ("长" * 300 + ".png", "长" * (limits.NAME - 10) + ".png"),
+        ("photo", "photo.png"),
+    ],
+)
+def test_names_are_safe_to_save_under(said: str, safe: str) -> None:
+    mail = parse(
+        HEAD
+        + multipart(
+            encoded(
+                b"application/octet-stream",
+                PNG,
+                b'Content-Disposition: attachment; filename="'
+                + said.replace("\\", "\\\\").encode()
+                + b'"',
+            )
+        )
+    )
+    assert mail.attachments[0].name == safe
+    assert mail.attachments[0].original_name == said[:1_000]
+
+
+def test_files_of_one_name_do_not_take_each_others_place() -> None:
+    one = encoded(b"image/png; name=a.png", PNG)
+    mail = parse(HEAD + multipart(one, one, encoded(b"image/png; name=A.PNG", PNG)))
+    assert [one.name for one in mail.attachments] == ["a.png", "a (2).png", "A (3).PNG"]
+
+
+def test_no_more_attachments_than_the_limit() -> None:
+    mail = parse(HEAD + multipart(*[encoded(b"image/png", PNG)] * (limits.ATTACHMENTS + 1)))
+    assert len(mail.attachments) == limits.ATTACHMENTS
+    assert Code.TOO_MANY_ATTACHMENTS in codes(mail)
+
+
+def test_uuencoded_files_are_taken_out_of_the_text() -> None:
+    mail = text_mail(b"See:\r\nbegin 644 cat.txt\r\n#0V%T\r\n`\r\nend\r\nThanks\r\n")
+    assert mail.text == "See:\n\nThanks"
+    assert [(one.name, one.content) for one in mail.attachments] == [("cat.txt", b"Cat")]
+
+
+def test_a_sentence_that_begins_like_uuencode_stays_text() -> None:
+    mail = text_mail(b"begin 644 times\r\nthis is no code, is it?\r\nend\r\n")
+    assert "this is no code" in mail.text
+    assert not mail.attachments
+
+
+def _tnef(*objects: tuple[int, int, bytes]) -> bytes:
+    data = b"\x78\x9f\x3e\x22\x01\x00"
+    for level, name, content in objects:
+        data += struct.pack("<BIIs", level, name, len(content), b"")[:9] + content
+        data += struct.pack("<H", sum(content) & 0xFFFF)
+    return data
+
+
+def test_winmail_dat_gives_its_text_and_its_files() -> None:
+    html = "<p>你好</p>".encode()
+    padded = html + b"\0" * (-len(html) % 4)
+    properties = struct.pack("<I", 2)
+    properties += struct.pack("<HHI", 3, 0x3FDE, 65001)
+    properties += struct.pack("<HHII", 0x102, 0x1013, 1, len(html)) + padded
+    name = "发票.pdf".encode("utf-16-le") + b"\0\0"
+    long_name = struct.pack("<I", 1) + struct.pack("<HHII", 0x1F, 0x3707, 1, len(name))
+    long_name += name + b"\0" * (-len(name) % 4)
+    data = _tnef(
+        (1, 0x00089006, struct.pack("<I", 0x10000)),
+        (1, 0x00069003, properties),
+        (2, 0x00069002, b"\0" * 14),
+        (2, 0x00018010, b"FP~1.PDF\0"),
+        (2, 0x0006800F, b"%PDF-1.7"),
+        (2, 0x00069005, long_name),
+    )
+    mail = parse(HEAD + multipart(part(b"text/plain", b""), encoded(b"application/ms-tnef", data)))
+    assert mail.text == "你好"
+    assert [(one.name, one.content) for one in mail.attachments] == [("发票.pdf", b"%PDF-1.7")]
+
+
+def test_winmail_dat_that_claims_four_billion_values_is_given_up_at_once() -> None:
+    for kind in (0x1002, 0x1003, 0x001F, 0x1102):
+        properties = struct.pack("<IHHI", 0xFFFFFFFF, kind, 0x1000, 0xFFFFFFFF)
+        data = _tnef((1, 0x00069003, properties + b"\0" * 40_000))
+        mail = parse(HEAD + multipart(encoded(b"application/ms-tnef; name=winmail.dat", data)))
+        assert Code.BAD_TNEF in codes(mail)
+        assert [one.name for one in mail.attachments] == ["winmail.dat"]
+
+
+def test_an_invitation_is_told_in_words_and_kept_as_a_file() -> None:
+    calendar = (
+        "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VTIMEZONE\r\nDTSTART:19700101T000000\r\n"
+        "END:VTIMEZONE\r\nBEGIN:VEVENT\r\nSUMMARY:Visit of the\r\n  engineer\\, at last\r\n"
+        "DTSTART;TZID=Asia/Shanghai:20261124T090000\r\nDTEND;TZID=Asia/Shanghai:20261124T100000\r\n"
+        "LOCATION:上海\r\nORGANIZER;CN=Bo:mailto:bo@example.com\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    mail = parse(HEAD + part(b"text/calendar; charset=utf-8; method=REQUEST", calendar.encode()))
+    assert mail.calendar is not None
+    assert (mail.calendar.method, mail.calendar.summary) == (
+        "REQUEST",
+        "Visit of the engineer, at last",
+    )
+    assert mail.calendar.start == "20261124T090000 Asia/Shanghai"
+    assert mail.text.split("\n")[2:] == ["上海", "bo@example.com"]
+    assert [one.name for one in mail.attachments] == ["file.ics"]
+
+
+def test_a_mail_is_data_that_json_takes() -> None:
+    inner = b"From: bo@example.com\r\nSubject: Inner\r\n\r\nInner words"
+    mail = parse(
+        HEAD
+        + multipart(
+            part(b"text/html", b"<p>x"), encoded(b"image/png", PNG), part(b"message/rfc822", inner)
+        )
+    )
+    data = json.loads(json.dumps(as_data(mail)))
+    assert data["subject"] == "Parcel"
+    assert data["date"] == "2026-11-23T01:00:00+00:00"
+    assert data["attachments"][0] == {
+        "name": "file.png",
+        "original_name": "",
+        "declared_type": "image/png",
+        "detected_type": "image/png",
+        "content_id": "",
+        "inline": False,
+        "size": len(PNG),
+    }
+    assert data["embedded"][0]["text"] == "Inner words"
