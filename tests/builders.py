@@ -192,6 +192,14 @@ class Life:
     def note(self, by: Actor = MEI) -> Life:
         return self.take(lifecycle.note(self.ticket, self.plan, by, "Inside", self.clock.now()))
 
+    def note_mail(self, why: str = "automatic") -> Life:
+        mail = {"id": "9f86d0", "key": "inbound/a"}
+        return self.take(
+            lifecycle.note_mail(
+                self.ticket, self.plan, why, "li@example.com", "Away", self.clock.now(), mail
+            )
+        )
+
     def write(self) -> Life:
         return self.take(lifecycle.write(self.ticket, self.plan, "Words", self.clock.now()))
 

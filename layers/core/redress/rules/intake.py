@@ -125,6 +125,11 @@ def parse(body: Any, channel: str) -> Submission:
     )
 
 
+def is_address(text: str) -> bool:
+    """Whether an answer can be sent there, as far as its form goes."""
+    return len(text) <= EMAIL_LIMIT and _EMAIL.fullmatch(text) is not None
+
+
 def _blank(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 

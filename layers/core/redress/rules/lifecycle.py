@@ -55,6 +55,7 @@ class Step(StrEnum):
     REPLY_AND_WAIT = "reply_and_wait"
     NOTE = "note"
     WRITE = "write"
+    NOTE_MAIL = "note_mail"
     RESOLVE = "resolve"
     RECORD_NO_ANSWER = "record_no_answer"
     CONFIRM = "confirm"
@@ -90,6 +91,8 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.REPLY_AND_WAIT: {_N: _W, _O: _W, _W: _W},
     Step.NOTE: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.WRITE: {_N: _N, _O: _O, _W: _O, _R: _R, _C: _C},
+    # Whatever comes about a ticket is kept with it, for as long as there is one.
+    Step.NOTE_MAIL: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.RESOLVE: {_N: _R, _O: _R, _W: _R},
     Step.RECORD_NO_ANSWER: {_R: _R},
     Step.CONFIRM: {_R: _C},
@@ -184,12 +187,24 @@ def _text(value: str, pointer: str, *, required: bool = True) -> str:
     return cleaned
 
 
-def open_ticket(submission: Submission, number: str, plan: Plan, at: datetime) -> Change:
-    """A ticket begins. Who left only a phone number is acknowledged by the answer they see now."""
+def open_ticket(
+    submission: Submission,
+    number: str,
+    plan: Plan,
+    at: datetime,
+    mail: Mapping[str, Any] | None = None,
+) -> Change:
+    """A ticket begins. Who left only a phone number is acknowledged by the answer they see now.
+
+    `mail` says of a submission by mail what staff need beside its text: where the original lies,
+    its attachments, what it follows.
+    """
     contact = submission.contact
+    source = {"mail": dict(mail)} if mail is not None else {}
     draft = _Draft(None, plan, CUSTOMER, at).add(
         EventType.OPENED,
-        {
+        source
+        | {
             "number": number,
             "kind": submission.kind,
             "channel": submission.channel,
@@ -442,11 +457,33 @@ def note(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Chan
     )
 
 
-def write(ticket: Ticket, plan: Plan, text: str, at: datetime) -> Change:
-    """The customer adds words; a ticket that waited for them goes on."""
+def write(
+    ticket: Ticket, plan: Plan, text: str, at: datetime, mail: Mapping[str, Any] | None = None
+) -> Change:
+    """The customer adds words; a ticket that waited for them goes on. `mail`: see `open_ticket`."""
     _may(Step.WRITE, ticket)
-    data = {"text": _text(text, "/text")}
+    data: dict[str, Any] = {"text": _text(text, "/text")}
+    if mail is not None:
+        data["mail"] = dict(mail)
     return _Draft(ticket, plan, CUSTOMER, at).add(EventType.CUSTOMER_WROTE, data).change()
+
+
+def note_mail(
+    ticket: Ticket,
+    plan: Plan,
+    why: str,
+    sender: str,
+    text: str,
+    at: datetime,
+    mail: Mapping[str, Any],
+) -> Change:
+    """A mail about the ticket that is not its customer's words: it moves no clock and no state.
+
+    `why` is one of `arrivals.Note`; `mail` as in `open_ticket`.
+    """
+    _may(Step.NOTE_MAIL, ticket)
+    data = {"why": why, "from": sender, "text": text, "mail": dict(mail)}
+    return _Draft(ticket, plan, SYSTEM, at).add(EventType.MAIL_NOTED, data).change()
 
 
 def resolve(

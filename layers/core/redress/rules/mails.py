@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from redress.rules.arrivals import Note
 from redress.rules.clocks import Action, ClockName
 from redress.rules.ticket import Event, EventType
 
@@ -45,6 +46,9 @@ def mails_after(event: Event) -> list[Mail]:
         return [Mail(_TO_CUSTOMER[event.type], "customer")]
     if event.type is EventType.CUSTOMER_WROTE:
         return [Mail("customer_wrote", "agent")]
+    if event.type is EventType.MAIL_NOTED:
+        # An out-of-office tells nobody anything new; a mail that came back wants an agent.
+        return [Mail("mail_returned", "agent")] if event.data["why"] == Note.RETURNED else []
     if event.type is EventType.DISPUTED:
         return [Mail("disputed", "supervisor")]
     if event.type is EventType.INCIDENT_PROPOSED:

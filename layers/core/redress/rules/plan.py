@@ -113,6 +113,27 @@ class CallbackPlan:
     attempts: int
 
 
+STRANGERS = ("ticket", "message")
+
+
+@dataclass(frozen=True, slots=True)
+class MailPlan:
+    """How mail is taken.
+
+    `doors`: the kind that an address presets, by what stands before its @. `strangers`: what the
+    answer of somebody who is no party of the ticket becomes, a linked ticket or a note on it. At
+    most so many mails of one sender, and about one ticket, are taken in an hour of the clock.
+    """
+
+    doors: Mapping[str, str]
+    strangers: str = "ticket"
+    most_of_a_sender: int = 30
+    most_on_a_ticket: int = 60
+
+
+NO_DOORS = MailPlan({})
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One version of all the rules. Immutable; a ticket keeps the version it began under."""
@@ -136,6 +157,7 @@ class Plan:
     idempotency_days: int
     score: ScorePlan
     reopened_priority: str
+    mail: MailPlan = NO_DOORS
 
     @property
     def teams(self) -> frozenset[str]:

@@ -29,9 +29,11 @@ from redress.rules.plan import (
     KINDS,
     MOST_VERSIONS,
     ROLES,
+    STRANGERS,
     CallbackPlan,
     Grade,
     Level,
+    MailPlan,
     Override,
     Plan,
     Promise,
@@ -59,6 +61,9 @@ MOST_ATTEMPTS = 10
 HIGHEST_SHARE = 10
 MOST_RUNGS = 20
 MOST_OVERRIDES = 200
+MOST_DOORS = 100
+MOST_MAILS = 10_000
+_DOOR = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 _REQUIRED = (ClockName.ACKNOWLEDGEMENT, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION)
 _PROMISED = tuple(name for name in ClockName if name is not ClockName.OWN_WORD)
@@ -79,6 +84,7 @@ _SECTIONS = (
     "callback",
     "survey",
     "idempotency",
+    "mail",
     "reopened",
     "routing",
     "templates",
@@ -145,6 +151,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
             priorities,
             "/reopened/priority",
         ),
+        mail=_mail(read, document),
     )
     if publishing_at is not None:
         check_shapes(read, document)
@@ -473,6 +480,36 @@ def _survey_invite_after(read: Reader, document: Mapping[str, Any]) -> int:
         return seconds_of(section.get("invite_after", ""))
     except (ValueError, TypeError):
         return 1
+
+
+def _mail(read: Reader, document: Mapping[str, Any]) -> MailPlan:
+    """How mail is taken. A plan without the section knows no doors, and has the usual bounds."""
+    section = read.section(document, "mail", "", need=False)
+    read.known(section, ("doors", "strangers", "most_an_hour"), "/mail")
+    doors: dict[str, str] = {}
+    for address, kind in read.section(section, "doors", "/mail", need=False).items():
+        at = f"/mail/doors{pointer(address)}"
+        if not _DOOR.fullmatch(address):
+            read.fault(at, "address_expected", "what stands before the @, in small letters")
+        doors[address] = read.one_of(kind, KINDS, at)
+    if len(doors) > MOST_DOORS:
+        read.fault("/mail/doors", "too_many", f"at most {MOST_DOORS}")
+    usual = MailPlan(doors)
+    most = read.section(section, "most_an_hour", "/mail", need=False)
+    read.known(most, ("sender", "ticket"), "/mail/most_an_hour")
+
+    def bound(name: str, otherwise: int) -> int:
+        if name not in most:
+            return otherwise
+        return read.whole(most, name, "/mail/most_an_hour", most=MOST_MAILS)
+
+    strangers = section.get("strangers", usual.strangers)
+    return MailPlan(
+        doors=doors,
+        strangers=read.one_of(strangers, STRANGERS, "/mail/strangers"),
+        most_of_a_sender=bound("sender", usual.most_of_a_sender),
+        most_on_a_ticket=bound("ticket", usual.most_on_a_ticket),
+    )
 
 
 # --------------------------------------------------------------------------------------- scores

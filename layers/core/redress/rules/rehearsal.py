@@ -409,6 +409,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.PROGRESS_TOLD: _progress_told,
     EventType.REPLIED: _replied,
     EventType.NOTED: _noted,
+    EventType.MAIL_NOTED: None,
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
@@ -425,4 +426,5 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.RUNG_FIRED: None,
     EventType.CLOSED: None,
 }
-"""How each kind of event is done again; None: it is the plan's own doing, and done anew."""
+"""How each kind of event is done again. None: it is the plan's own doing and done anew, or, as a
+mail that was only noted, it moves nothing."""

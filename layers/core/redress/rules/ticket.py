@@ -53,6 +53,7 @@ class EventType(StrEnum):
     REPLIED = "replied"
     NOTED = "noted"
     CUSTOMER_WROTE = "customer_wrote"
+    MAIL_NOTED = "mail_noted"
     PROMISED = "promised"
     HELD = "held"
     RELEASED = "released"
@@ -790,6 +791,7 @@ _APPLY = {
     EventType.REPLIED: _replied,
     EventType.NOTED: _noted,
     EventType.CUSTOMER_WROTE: _customer_wrote,
+    EventType.MAIL_NOTED: _noted,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
     EventType.RELEASED: _released,

@@ -1,0 +1,236 @@
+"""What becomes of a mail: one table, asked with every kind of sender, clue and ticket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redress.rules.arrivals import (
+    LARGEST_ATTACHMENT,
+    Arrival,
+    Attach,
+    Clue,
+    Hold,
+    Join,
+    Named,
+    Note,
+    Open,
+    Reason,
+    decide,
+    refused,
+    served_as,
+)
+from redress.rules.plan import MailPlan
+from redress.rules.ticket import State, Ticket
+from tests.builders import BY_PHONE, NUMBER, life_at
+
+OTHER = "R-00000-00000"
+DOORS = MailPlan({"complaints": "complaint", "service": "inquiry"})
+
+
+def arrival(**given: Any) -> Arrival:
+    usual: dict[str, Any] = {
+        "sender": "li.na@example.com",
+        "recipients": ("service@in.example.org",),
+    }
+    return Arrival(**(usual | given))
+
+
+def ticket(state: State = State.OPEN, **fields: Any) -> dict[str, Ticket]:
+    found = life_at(state, **fields).ticket
+    return {found.number: found}
+
+
+ANSWERED = Named(NUMBER, Clue.ADDRESS)
+QUOTED = Named(NUMBER, Clue.CONVERSATION)
+TYPED = Named(NUMBER, Clue.SUBJECT)
+
+
+@pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
+@pytest.mark.parametrize("state", [state for state in State if state is not State.CLOSED])
+def test_the_customers_answer_joins_their_ticket_however_it_is_named(
+    named: Named, state: State
+) -> None:
+    assert decide(arrival(named=(named,)), ticket(state), DOORS) == Join(NUMBER)
+
+
+@pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
+def test_a_closed_ticket_is_followed_by_a_new_one(named: Named) -> None:
+    assert decide(arrival(named=(named,)), ticket(State.CLOSED), DOORS) == Open("inquiry", NUMBER)
+
+
+@pytest.mark.parametrize(
+    ("named", "follows"), [(ANSWERED, NUMBER), (QUOTED, NUMBER), (TYPED, None)]
+)
+def test_a_stranger_opens_their_own_ticket_and_only_a_signed_clue_links_it(
+    named: Named, follows: str | None
+) -> None:
+    """To whom a mail was forwarded may know of the ticket; who guesses a number may not."""
+    mail = arrival(sender="neighbour@example.net", named=(named,))
+    assert decide(mail, ticket(), DOORS) == Open("inquiry", follows)
+
+
+def test_a_sender_whom_their_own_domain_disowns_has_no_rights_of_the_customer() -> None:
+    assert decide(arrival(named=(TYPED,), disowned=True), ticket(), DOORS) == Open("inquiry")
+
+
+def test_a_customer_who_left_no_address_is_joined_by_no_mail() -> None:
+    tickets = ticket(contact=BY_PHONE)
+    assert decide(arrival(named=(TYPED,)), tickets, DOORS) == Open("inquiry")
+
+
+def test_a_number_that_names_no_ticket_names_nothing() -> None:
+    assert decide(arrival(named=(Named(OTHER, Clue.SUBJECT),)), {}, DOORS) == Open("inquiry")
+
+
+def test_the_surest_clue_wins_whatever_their_order() -> None:
+    both = ticket() | {OTHER: life_at(State.OPEN, number=OTHER).ticket}
+    mail = arrival(named=(Named(OTHER, Clue.SUBJECT), ANSWERED))
+    assert decide(mail, both, DOORS) == Join(NUMBER)
+
+
+def test_a_clue_to_a_ticket_of_another_does_not_hide_the_senders_own() -> None:
+    other = life_at(State.OPEN, number=OTHER, contact={"name": "X", "email": "x@example.com"})
+    both = ticket() | {OTHER: other.ticket}
+    mail = arrival(named=(Named(OTHER, Clue.CONVERSATION), TYPED))
+    assert decide(mail, both, DOORS) == Join(NUMBER)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "kind"),
+    [
+        (("complaints@in.example.org",), "complaint"),
+        (("service@in.example.org",), "inquiry"),
+        (("anything@in.example.org", "complaints@in.example.org"), "complaint"),
+        (("anything@in.example.org",), "inquiry"),
+        ((), "inquiry"),
+    ],
+)
+def test_the_door_presets_the_kind(recipients: tuple[str, ...], kind: str) -> None:
+    assert decide(arrival(recipients=recipients), {}, DOORS) == Open(kind)
+
+
+HELD: dict[Reason, dict[str, Any]] = {
+    Reason.VIRUS: {"virus": True},
+    Reason.SPAM: {"spam": True},
+    Reason.AUTOMATIC: {"automatic": True},
+    Reason.NO_SENDER: {"sender": ""},
+    Reason.FROM_STAFF: {"from_staff": True},
+    Reason.TOO_MANY: {"recent": DOORS.most_of_a_sender},
+    Reason.OWN: {"own": True},
+}
+
+
+@pytest.mark.parametrize("reason", HELD)
+def test_what_nobody_should_act_on_waits_in_quarantine_with_its_reason(reason: Reason) -> None:
+    assert decide(arrival(**HELD[reason]), {}, DOORS) == Hold(reason)
+    held = decide(arrival(named=(ANSWERED,), **HELD[reason]), ticket(), DOORS)
+    assert held == Hold(reason, NUMBER)
+
+
+@pytest.mark.parametrize("reason", [r for r in HELD if r is not Reason.NO_SENDER])
+def test_what_a_person_releases_is_taken(reason: Reason) -> None:
+    mail = arrival(named=(ANSWERED,), **HELD[reason])
+    assert decide(mail, ticket(), DOORS, released=True) == Join(NUMBER)
+
+
+def test_without_a_sender_there_is_nobody_to_open_a_ticket_for() -> None:
+    assert decide(arrival(sender=""), {}, DOORS, released=True) == Hold(Reason.NO_SENDER)
+
+
+@pytest.mark.parametrize("note", [Note.RETURNED, Note.DELAYED, Note.COMPLAINED, Note.AUTOMATIC])
+def test_what_a_machine_says_of_a_ticket_stands_on_it(note: Note) -> None:
+    mail = arrival(sender="", named=(QUOTED,), machine=note, automatic=True)
+    assert decide(mail, ticket(), DOORS) == Attach(NUMBER, note)
+
+
+def test_a_machine_that_only_knows_a_number_says_nothing_on_a_ticket() -> None:
+    mail = arrival(named=(TYPED,), machine=Note.RETURNED, automatic=True)
+    assert decide(mail, ticket(), DOORS) == Hold(Reason.AUTOMATIC, NUMBER)
+
+
+def test_a_members_own_machine_says_nothing_on_a_ticket() -> None:
+    mail = arrival(named=(QUOTED,), machine=Note.AUTOMATIC, automatic=True, from_staff=True)
+    assert decide(mail, ticket(), DOORS) == Hold(Reason.AUTOMATIC, NUMBER)
+
+
+def test_more_mails_about_a_ticket_than_people_write_wait() -> None:
+    many = {NUMBER: DOORS.most_on_a_ticket}
+    mail = arrival(named=(ANSWERED,), recent_on=many)
+    assert decide(mail, ticket(), DOORS) == Hold(Reason.TOO_MANY, NUMBER)
+    machine = arrival(named=(ANSWERED,), recent_on=many, machine=Note.AUTOMATIC, automatic=True)
+    assert decide(machine, ticket(), DOORS) == Hold(Reason.TOO_MANY, NUMBER)
+
+
+def test_in_the_customers_name_but_disowned_is_no_word_of_theirs() -> None:
+    mail = arrival(named=(ANSWERED,), disowned=True)
+    assert decide(mail, ticket(), DOORS) == Attach(NUMBER, Note.DISOWNED)
+
+
+def test_a_plan_may_keep_what_strangers_write_on_the_ticket() -> None:
+    plan = MailPlan(DOORS.doors, strangers="message")
+    mail = arrival(sender="neighbour@example.net", named=(ANSWERED,))
+    assert decide(mail, ticket(), plan) == Attach(NUMBER, Note.STRANGER)
+    guessed = arrival(sender="neighbour@example.net", named=(TYPED,))
+    assert decide(guessed, ticket(), plan) == Open("inquiry")
+
+
+@pytest.mark.parametrize(
+    ("name", "declared", "detected", "served", "why"),
+    [
+        ("a.png", "image/png", "image/png", "image/png", None),
+        ("a.png", "image/png", "text/html", "application/octet-stream", None),
+        ("a.pdf", "application/octet-stream", "application/pdf", "application/pdf", None),
+        ("a.txt", "text/plain", "", "text/plain", None),
+        ("a.docx", "application/msword", "", "application/octet-stream", None),
+        ("a.exe", "image/png", "image/png", "image/png", "type"),
+        ("A.HTML", "text/plain", "", "text/plain", "type"),
+        (
+            "a",
+            "text/plain",
+            "application/vnd.microsoft.portable-executable",
+            "application/octet-stream",
+            "type",
+        ),
+    ],
+)
+def test_attachments_are_handed_out_as_what_they_are_or_not_at_all(
+    name: str, declared: str, detected: str, served: str, why: str | None
+) -> None:
+    assert served_as(declared, detected) == served
+    assert refused(name, declared, detected, 10) == why
+    assert refused("a.png", "image/png", "image/png", LARGEST_ATTACHMENT + 1) == "size"
+
+
+def test_the_gravest_reason_is_told() -> None:
+    everything: dict[str, Any] = {}
+    for fields in HELD.values():
+        everything |= fields
+    assert decide(arrival(**everything), {}, DOORS) == Hold(Reason.VIRUS)
+
+
+@given(
+    st.builds(
+        arrival,
+        sender=st.sampled_from(["", "li.na@example.com", "x@example.net"]),
+        named=st.lists(
+            st.builds(Named, st.sampled_from([NUMBER, OTHER]), st.sampled_from(Clue)), max_size=4
+        ).map(tuple),
+        automatic=st.booleans(),
+        spam=st.booleans(),
+        virus=st.booleans(),
+        disowned=st.booleans(),
+        from_staff=st.booleans(),
+    ),
+    st.sampled_from(State),
+)
+def test_nobody_but_the_customer_ever_writes_on_a_ticket(mail: Arrival, state: State) -> None:
+    found = decide(mail, ticket(state), DOORS)
+    if isinstance(found, Join):
+        assert mail.sender == "li.na@example.com"
+        assert not mail.disowned
+        assert not mail.automatic
+        assert state is not State.CLOSED
