@@ -45,6 +45,9 @@ ENVIRONMENT = {
     "SCORES_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:redress-scores",
     "REHEARSAL_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:redress-rehearsal",
     "SENDER_ADDRESS": "service@example.com",
+    "MAIL_DOMAIN": "in.example.org",
+    "MAIL_BUCKET": "redress-mail",
+    "INBOUND_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/redress-inbound",
 }
 
 

@@ -567,8 +567,8 @@ def test_a_reply_is_sent_as_the_agent_wrote_it(
     mail = post.only
     assert mail["Subject"] == f"[{ticket.number}] The kettle leaks"
     assert mail["Auto-Submitted"] is None, "a person wrote it"
-    assert mail["Reply-To"] == "service@example.com"
     token = mail["References"].strip("<>").partition("@")[0]
+    assert mail["Reply-To"] == f"{token}@in.example.org"
     assert mail["In-Reply-To"] == mail["References"] == f"<{token}@example.com>"
     assert wiring.links().read_mail(token) == ticket.number
     assert text_of(mail).startswith(f"{typed}\n")

@@ -32,6 +32,7 @@ STAFF = (
     "incident",
     "customer_wrote",
     "customer_wrote_late",
+    "mail_returned",
     "disputed",
 )
 
@@ -98,7 +99,7 @@ def test_mails_to_staff_and_the_first_mail_repeat_nothing_that_the_customer_type
 
 
 def test_every_mail_that_can_follow_has_a_template() -> None:
-    opened = {"contact": {"email": "li.na@example.com"}}
+    opened = {"contact": {"email": "li.na@example.com"}, "why": "returned"}
     events = [Event(1, kind, AT, SYSTEM, opened) for kind in EventType if kind != "rung_fired"]
     events += [
         Event(1, EventType.RUNG_FIRED, AT, SYSTEM, {"clock": c, "action": a, "notify": ["manager"]})

@@ -52,6 +52,8 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "replied": (Life.reply, [("reply", "customer")]),
     "asked": (lambda life: life.reply(wait_for_customer=True), [("reply", "customer")]),
     "noted": (Life.note, []),
+    "an out-of-office came": (Life.note_mail, []),
+    "a mail came back": (lambda life: life.note_mail("returned"), [("mail_returned", "agent")]),
     "customer wrote": (Life.write, [("customer_wrote", "agent")]),
     "resolved": (Life.resolve, [("resolution", "customer")]),
     "called in vain": (lambda life: life.resolve().call("no_answer"), []),

@@ -45,6 +45,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "incident": _ON_PROMISE | {"ticket_url"},
     "customer_wrote": frozenset({"number", "kind"}),
     "customer_wrote_late": frozenset({"number", "kind"}),
+    "mail_returned": frozenset({"number", "kind"}),
     "disputed": _ON_PROMISE,
 }
 
@@ -176,19 +177,21 @@ def message(
     *,
     automatic: bool,
     conversation: str | None = None,
+    reply_to: str | None = None,
 ) -> bytes:
     """One mail in MIME. `recipients` are as `deliverable` gives them.
 
     All mails of a ticket refer to one made-up id, so that mail programs show them as one
     conversation: SES gives each mail its own Message-ID, which nobody could refer to beforehand.
     An answer carries it in its References; `conversation` is what stands before its @, for mails to
-    the customer a signed token (`Links.mail_token`), and the number where it is None.
+    the customer a signed token (`Links.mail_token`), and the number where it is None. `reply_to` is
+    where the answer goes, the sender unless it is given.
     `automatic`: not written by a person, and says so (RFC 3834), so that no robot answers it.
     """
     mail = EmailMessage(policy=_POLICY)
     mail["From"] = sender
     mail["To"] = [Address(addr_spec=address) for address in recipients]
-    mail["Reply-To"] = sender
+    mail["Reply-To"] = reply_to or sender
     mail["Subject"] = f"[{number}] {text.subject}"
     mail["Date"] = format_datetime(at)
     mail_id = f"<{conversation or number}@{mail['From'].addresses[0].domain}>"

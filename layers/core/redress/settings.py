@@ -32,6 +32,9 @@ class Settings:
     operations_topic_arn: str = ""
     sender_address: str = ""
     operator_address: str = ""
+    mail_domain: str = ""
+    mail_bucket: str = ""
+    inbound_queue_url: str = ""
 
     def require(self, *names: str) -> Settings:
         """These settings, when all the named ones are there; raises MissingSettings otherwise."""

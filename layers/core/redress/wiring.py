@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from redress.cases.intake import IntakeCase
     from redress.cases.mailing import MailingCase
     from redress.cases.plans import PlanCases
+    from redress.cases.quarantine import QuarantineCases
+    from redress.cases.receiving import ReceivingCase
     from redress.cases.reconciling import ReconcileCase
     from redress.cases.rehearsals import RehearsalCases, RehearsalJobs
     from redress.cases.relay import RelayCase
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from redress.cases.scoring import ScoringCases
     from redress.cases.staff import StaffCases
     from redress.cases.timers import TimerCase
+    from redress.store.arrivals import ArrivalStore
+    from redress.store.bucket import MailBucket
 
 REFRESH_S = 300.0
 """How long a function keeps the base address and the link keys: a rotation holds within it."""
@@ -66,6 +70,8 @@ def client(service: str, retries: int = 3) -> Any:
         connect_timeout=2,
         read_timeout=8,
         retries={"mode": "standard", "max_attempts": retries},
+        # A link of S3's older signature would name no region and end later than it says.
+        signature_version="s3v4" if service == "s3" else None,
         user_agent_extra="redress",
     )
     assert isinstance(session, botocore.session.Session)
@@ -306,6 +312,42 @@ def mailing() -> MailingCase:
         settings().require("sender_address", "mail_queue_url", "mail_dead_letter_queue_url"),
         now,
     )
+
+
+@cache
+def arrivals() -> ArrivalStore:
+    from redress.store.arrivals import ArrivalStore
+
+    return ArrivalStore(_models())
+
+
+@cache
+def mail_bucket() -> MailBucket:
+    from redress.store.bucket import MailBucket
+
+    return MailBucket(client("s3"), settings().require("mail_bucket").mail_bucket)
+
+
+def own_domains() -> tuple[str, ...]:
+    """The domains that mail of ours goes out from and comes in at."""
+    given = settings().require("sender_address")
+    found = (given.sender_address.rpartition("@")[2], given.mail_domain)
+    return tuple(domain.lower() for domain in found if domain)
+
+
+@cache
+def receiving() -> ReceivingCase:
+    from redress.cases.receiving import ReceivingCase
+
+    return ReceivingCase(_tickets(), arrivals(), _staff(), _plans(), links(), mail_bucket(), now)
+
+
+@cache
+def quarantine() -> QuarantineCases:
+    from redress.cases.quarantine import QuarantineCases
+
+    queue = settings().require("inbound_queue_url").inbound_queue_url
+    return QuarantineCases(arrivals(), staff_cases(), mail_bucket(), client("sqs"), queue)
 
 
 @cache

@@ -280,11 +280,13 @@ class MailingCase:
     def _compose(self, about: _Matter, recipients: list[_Recipient]) -> bytes:
         name = _template(about)
         languages = dict.fromkeys(lang for person in recipients for lang in person.languages)
-        conversation = None
+        conversation = reply_to = None
         if about.job.audience == Role.CUSTOMER:
             values = self._to_customer(about)
             texts = [mail.render(name, about.ticket.language, _needed(name, values))]
             conversation = self._links.mail_token(about.ticket.number)
+            if self._settings.mail_domain:
+                reply_to = f"{conversation}@{self._settings.mail_domain}"
         else:
             said = self._to_staff(about)
             texts = [mail.render(name, lang, _needed(name, said(lang))) for lang in languages]
@@ -296,6 +298,7 @@ class MailingCase:
             about.now,
             automatic=name not in _WRITTEN_BY_A_PERSON,
             conversation=conversation,
+            reply_to=reply_to,
         )
 
     def _to_customer(self, about: _Matter) -> dict[str, str]:

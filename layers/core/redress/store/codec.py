@@ -171,8 +171,12 @@ def opening_items(key: str, body_fingerprint: str, change: Change) -> list[Item]
     The idempotency record comes first, the head second: `OPENING_CONDITIONS` names them so that
     a cancelled transaction says which one was there already.
     """
+    return [idempotency_item(key, body_fingerprint, change), *ticket_items(change)]
+
+
+def ticket_items(change: Change) -> list[Item]:
+    """The items of a new ticket itself: head, timer, events."""
     return [
-        idempotency_item(key, body_fingerprint, change),
         head_item(change.after),
         timer_item(change),
         *(event_item(change.after.number, event) for event in change.events),

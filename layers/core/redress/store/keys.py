@@ -21,6 +21,11 @@ TICKET = "TICKET"
 TIMER = "TIMER"
 DUTY = "DUTY"
 KEY = "KEY"
+ARRIVAL = "ARRIVAL"
+HELD = "HELD"
+"""The partition of the open index that is the quarantine."""
+THREAD = "THREAD"
+COUNT = "COUNT"
 STAFF = "STAFF"
 PLAN = "PLAN"
 CURRENT = "CURRENT"
@@ -175,3 +180,31 @@ def rehearsal_pk(job: str) -> str:
 def part_sk(part: str) -> str:
     """`PART#2026-11-01T00:00:00+00:00/2026-11-08T12:00:00+00:00#3`: how far one part of it is."""
     return f"{PART_PREFIX}{part}"
+
+
+def arrival_pk(identity: str) -> str:
+    """`ARRIVAL#9f86d0...`: one mail that came in, however often and under whatever name it did."""
+    return f"ARRIVAL#{identity}"
+
+
+def arrival_of(pk: str) -> str:
+    """The identity in an `arrival_pk`; raises ValueError for any other key."""
+    prefix, _, identity = pk.partition("#")
+    if prefix != ARRIVAL or not identity:
+        raise ValueError(f"{pk!r} is not the key of a mail that came in")
+    return identity
+
+
+def held_sk(received: datetime, identity: str) -> str:
+    """`2026-11-23T01:00:00.000+00:00#9f86d0...`: quarantine, in the open index, as it came."""
+    return f"{received.astimezone(UTC).isoformat(timespec='milliseconds')}#{identity}"
+
+
+def thread_pk(digest: str) -> str:
+    """`THREAD#5f0e3a...`: the ticket of a customer's own mail, by its Message-ID and sender."""
+    return f"THREAD#{digest}"
+
+
+def count_pk(what: str, hour: datetime) -> str:
+    """`COUNT#R-7K3M9-QW0X2#2026-11-23T01`: how many mails came about it in this hour of UTC."""
+    return f"COUNT#{what}#{hour.astimezone(UTC):%Y-%m-%dT%H}"

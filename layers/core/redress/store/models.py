@@ -155,6 +155,40 @@ class KeyRow(Row):
     expires = NumberAttribute()
 
 
+class ArrivalRow(Row):
+    """ARRIVAL#{identity} / ARRIVAL: what became of a mail that came in. Held ones are listed."""
+
+    class Meta:
+        table_name = ""
+
+    state = UnicodeAttribute()
+    doc = UnicodeAttribute()
+    expires = NumberAttribute()
+    open_pk = UnicodeAttribute(null=True)
+    open_sk = UnicodeAttribute(null=True)
+    open_index = OpenIndex()
+
+
+class ThreadRow(Row):
+    """THREAD#{digest} / THREAD."""
+
+    class Meta:
+        table_name = ""
+
+    number = UnicodeAttribute()
+    expires = NumberAttribute()
+
+
+class CountRow(Row):
+    """COUNT#{what}#{hour} / COUNT: grows by one with each mail that was taken."""
+
+    class Meta:
+        table_name = ""
+
+    n = NumberAttribute(default=0)
+    expires = NumberAttribute(null=True)
+
+
 class MemberRow(Row):
     """STAFF / AGENT#{id}: who somebody is."""
 
@@ -255,6 +289,9 @@ class Models:
         self.timer = bound(TimerRow)
         self.mail = bound(MailRow)
         self.key = bound(KeyRow)
+        self.arrival = bound(ArrivalRow)
+        self.thread = bound(ThreadRow)
+        self.count = bound(CountRow)
         self.member = bound(MemberRow)
         self.duty = bound(DutyRow)
         self.fact = bound(FactRow)

@@ -33,7 +33,7 @@ from redress.rules.scoring import facts_of
 from redress.rules.ticket import Event, Phase, Ticket
 from redress.store import codec, facts, keys, outcome
 from redress.store.models import Models
-from redress.store.opening import OPENING_CONDITIONS, opened
+from redress.store.opening import OPENING_CONDITIONS, NumberTaken, opened
 
 
 class Raced(RedressError):
@@ -67,6 +67,23 @@ class Timer:
     @property
     def asleep(self) -> bool:
         return self.armed is not None and self.armed.seq == self.seq
+
+
+class DoneAlready(RedressError):
+    """What was to be written together with a change is written: the change was made before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What else is written in the transaction of a change, or not at all.
+
+    `once` are the items, each with its condition, that say that it is done: a condition fails when
+    it was done before.
+    """
+
+    once: tuple[tuple[Any, Any], ...]
+    puts: tuple[Any, ...] = ()
+    updates: tuple[tuple[Any, list[UpdateAction]], ...] = ()
 
 
 class Claim(StrEnum):
@@ -340,11 +357,29 @@ class TicketStore:
 
         opened(lambda: outcome.run(write, OPENING_CONDITIONS))
 
-    def commit(self, change: Change, now: datetime) -> None:
-        """Write one change of a ticket, all of it or nothing.
+    def open_beside(self, change: Change, beside: Beside) -> None:
+        """Write a new ticket whole, together with what else says that it was opened.
+
+        Raises DoneAlready when that was written before, NumberTaken when the number exists.
+        """
+        model = self._models
+        kinds = [model.head, model.timer] + [model.event] * len(change.events)
+        puts = [
+            ("number", kind(**item), kind.pk.does_not_exist())
+            for kind, item in zip(kinds, codec.ticket_items(change), strict=True)
+        ]
+        try:
+            self._write(*_joined(puts, [], beside))
+        except outcome.ConditionFailed as lost:
+            if "once" in lost.names:
+                raise DoneAlready("this was done before") from lost
+            raise NumberTaken("this number exists already") from lost
+
+    def commit(self, change: Change, now: datetime, beside: Beside | None = None) -> None:
+        """Write one change of a ticket, all of it or nothing, with what belongs `beside` it.
 
         Raises Raced when the head has moved on since it was read, AgentNotFree when the change
-        assigns an agent who is away or full.
+        assigns an agent who is away or full, DoneAlready when what is beside it was done before.
         """
         if change.before is None:
             raise ValueError("a ticket is opened with `open`")
@@ -382,6 +417,8 @@ class TicketStore:
                 )
             )
         updates += self._load_updates(change, now)
+        if beside is not None:
+            puts, updates = _joined(puts, updates, beside)
         self._commit(number, puts, updates)
 
     def _commit(
@@ -394,6 +431,8 @@ class TicketStore:
         try:
             self._write(puts, updates)
         except outcome.ConditionFailed as lost:
+            if "once" in lost.names:
+                raise DoneAlready("this was done before") from lost
             if lost.names & {"version", "event"}:
                 raise Raced(f"{number} was changed meanwhile") from lost
             if "agent" in lost.names:
@@ -680,6 +719,21 @@ class TicketStore:
             )
             for row in rows
         ]
+
+
+type _Puts = list[tuple[str, Any, Any]]
+type _Updates = list[tuple[str, Any, list[UpdateAction], Any]]
+
+
+def _joined(puts: _Puts, updates: _Updates, beside: Beside) -> tuple[_Puts, _Updates]:
+    more: _Puts = [
+        *(("once", row, condition) for row, condition in beside.once),
+        *(("beside", row, None) for row in beside.puts),
+    ]
+    return [*puts, *more], [
+        *updates,
+        *(("beside", row, actions, None) for row, actions in beside.updates),
+    ]
 
 
 def _opened_between(model: Any, start: datetime, end: datetime) -> Any:

@@ -1,0 +1,113 @@
+"""The bytes of a mail to the letter that the use case takes: everything that `redress.inbound`
+knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from email.utils import getaddresses
+
+from redress.cases.receiving import Enclosed, Letter, Returned
+from redress.inbound import clues, folding, machines, parsing, verdicts
+from redress.inbound.languages import language_of
+from redress.inbound.machines import Kind, Machine
+from redress.inbound.mail import Mail, as_data
+from redress.rules.arrivals import Note, refused, served_as
+
+_NOTES = {
+    Kind.BOUNCE: Note.RETURNED,
+    Kind.DELAY: Note.DELAYED,
+    Kind.COMPLAINT: Note.COMPLAINED,
+}
+_SENT_TO = ("delivered-to", "x-original-to", "x-forwarded-to", "envelope-to", "x-envelope-to")
+_FAILED = ("FAIL",)
+
+
+def letter_of(
+    raw: bytes, key: str, received_at: datetime, own_domains: Iterable[str], language: str
+) -> Letter:
+    """What is known of a mail. `language` is for one whose words do not tell theirs."""
+    mail = parsing.parse(raw)
+    own = list(own_domains)
+    machine = machines.kind_of(mail, own)
+    folded = folding.fold(mail.text)
+    found = clues.clues(mail, own)
+    told = verdicts.verdicts(mail)
+    sender = mail.sender_addresses[0] if mail.sender_addresses else None
+    new = folded.new.strip()
+    return Letter(
+        key=key,
+        received_at=received_at,
+        message_id=mail.message_id,
+        sender=sender.address.lower() if sender else "",
+        sender_name=sender.name if sender else "",
+        addressed_to=_addressed_to(mail),
+        subject=mail.subject,
+        title=found.subject,
+        date=mail.date.isoformat() if mail.date else "",
+        text=new,
+        whole=mail.text,
+        language=language_of(f"{found.subject}\n{new}", language),
+        answers_to=tuple(dict.fromkeys((*mail.in_reply_to, *reversed(mail.references)))),
+        returned_ids=_returned_ids(mail),
+        numbers=found.in_subject,
+        enclosed=tuple(
+            Enclosed(
+                one.name,
+                one.size,
+                served_as(one.declared_type, one.detected_type),
+                refused(one.name, one.declared_type, one.detected_type, one.size),
+                one.content,
+            )
+            for one in mail.attachments
+        ),
+        original=as_data(mail)
+        | {"new": new, "quoted": folded.quoted, "signature": folded.signature},
+        machine=_note(machine),
+        returned=_returned(machine),
+        automatic=not machines.may_be_answered(mail, own),
+        own=machine is not None and machine.kind is Kind.OWN,
+        because=machine.because if machine is not None else (),
+        spam=told.spam in _FAILED,
+        virus=told.virus in _FAILED,
+        authentic=told.dmarc == "pass",
+        disowned=told.dmarc == "fail",
+        defects=tuple(dict.fromkeys(str(one.code) for one in mail.defects)),
+    )
+
+
+def _addressed_to(mail: Mail) -> tuple[str, ...]:
+    said = [value for name in _SENT_TO for value in mail.all(name)]
+    others = [address for _, address in getaddresses(said[:20], strict=False) if "@" in address]
+    named = [one.address for one in (*mail.to, *mail.cc)]
+    return tuple(dict.fromkeys(address.lower() for address in (*named, *others)))
+
+
+def _returned_ids(mail: Mail) -> tuple[str, ...]:
+    """The ids of the mail that a notice is about: its own, and those of its conversation."""
+    if mail.report is None and not mail.embedded:
+        return ()
+    headers = list(mail.report.original) if mail.report is not None else []
+    said = [value for name, value in headers if name in ("message-id", "references", "in-reply-to")]
+    found = [part.strip("<>,") for value in said for part in value.split()[:100]]
+    for inner in mail.embedded:
+        found += [inner.message_id, *inner.in_reply_to, *inner.references]
+    return tuple(dict.fromkeys(one for one in found if "@" in one))[:100]
+
+
+def _note(machine: Machine | None) -> Note | None:
+    if machine is None or machine.kind is Kind.OWN:
+        return None
+    return _NOTES.get(machine.kind, Note.AUTOMATIC)
+
+
+def _returned(machine: Machine | None) -> tuple[Returned, ...]:
+    if machine is None or machine.bounce is None or machine.kind is not Kind.BOUNCE:
+        return ()
+    return tuple(
+        Returned(
+            one.address.lower(), one.status, one.diagnostic[:300], not one.status.startswith("4")
+        )
+        for one in machine.bounce.recipients
+        if one.action == "failed"
+    )

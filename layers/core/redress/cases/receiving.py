@@ -1,0 +1,447 @@
+"""A mail that came in becomes a ticket, a message on one, or a record in quarantine: exactly once.
+
+The reader of mails (`redress.inbound`) makes a `Letter` of the bytes; here it is decided what
+becomes of it (`rules.arrivals`) and written. A mail is known by its identity, and its record is
+written in the transaction that makes it something: an event that is repeated, comes late or out of
+order, or a worker that is killed, changes nothing of that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from redress.cases.links import Links
+from redress.rules import arrivals, lifecycle
+from redress.rules.arrivals import Arrival, Attach, Clue, Decision, Hold, Join, Named, Open, Reason
+from redress.rules.errors import NotAllowedNow, NotFound, Unavailable
+from redress.rules.intake import (
+    DESCRIPTION_LIMIT,
+    NAME_LIMIT,
+    SUBJECT_LIMIT,
+    Submission,
+    is_address,
+)
+from redress.rules.numbers import new_number
+from redress.rules.ticket import Contact, Ticket
+from redress.store.arrivals import ArrivalStore, Record, State, on
+from redress.store.opening import NumberTaken
+from redress.store.plans import Plans
+from redress.store.staff import StaffStore
+from redress.store.tickets import Beside, DoneAlready, Raced, TicketStore
+
+DRAWS = 4
+ATTEMPTS = 8
+EXCERPT = 300
+MOST_NAMED = 20
+"""Tickets and threads that one mail may name: more is no person's doing."""
+
+_NOTHING = {"en": "(no text)", "zh-CN": "（无正文）", "zh-TW": "（無內文）"}
+_UNTITLED = {"en": "(no subject)", "zh-CN": "（无主题）", "zh-TW": "（無主旨）"}
+
+
+class Bucket(Protocol):
+    """Where mails and what was in them are kept. `put` of what is there already changes nothing."""
+
+    def put(self, key: str, content: bytes, content_type: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """One attachment. `served_as`: the Content-Type of its link; `refused`: why it has none."""
+
+    name: str
+    size: int
+    served_as: str
+    refused: str | None
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A mail of ours that an address did not take. `status` as in RFC 3463: `5.1.1`."""
+
+    address: str
+    status: str
+    diagnostic: str
+    permanent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail as it was read. Addresses are in lower case; `sender` is "" where there is none.
+
+    addressed_to  every address that it was sent to, as far as it says
+    answers_to    Message-IDs of In-Reply-To and References, without <>, the nearest first
+    returned_ids  those of the mail that a bounce returns
+    numbers       ticket numbers in the subject
+    text          the new words; `whole` with quotes and signature
+    original      what was read, as JSON, for those who want to see all of it
+    """
+
+    key: str
+    received_at: datetime
+    message_id: str
+    sender: str
+    sender_name: str
+    addressed_to: tuple[str, ...]
+    subject: str
+    title: str
+    date: str
+    text: str
+    whole: str
+    language: str
+    answers_to: tuple[str, ...]
+    returned_ids: tuple[str, ...]
+    numbers: tuple[str, ...]
+    enclosed: tuple[Enclosed, ...]
+    original: Mapping[str, Any]
+    machine: arrivals.Note | None
+    returned: tuple[Returned, ...]
+    automatic: bool
+    own: bool
+    because: tuple[str, ...]
+    spam: bool
+    virus: bool
+    authentic: bool
+    disowned: bool
+    defects: tuple[str, ...]
+
+    @property
+    def identity(self) -> str:
+        """What makes it this mail and no other: who says what, under which id, with which files.
+
+        The way by which it came (Received, the verdicts) is not part of it: a sender who was not
+        sure that we had it sends it again. A mail that names neither an id nor a date is known by
+        its place in the bucket: "Thank you." twice are two mails.
+        """
+        told = [self.message_id, self.sender, self.date, self.subject, self.whole]
+        told += [hashlib.sha256(one.content).hexdigest() for one in self.enclosed]
+        if not self.message_id and not self.date:
+            told.append(self.key)
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:40]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a mail; `repeated`: it had become that before."""
+
+    record: Record
+    repeated: bool = False
+
+
+class ReceivingCase:
+    def __init__(
+        self,
+        tickets: TicketStore,
+        arrivals_: ArrivalStore,
+        staff: StaffStore,
+        plans: Plans,
+        links: Links,
+        bucket: Bucket,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tickets, self._arrivals, self._staff = tickets, arrivals_, staff
+        self._plans, self._links, self._bucket, self._now = plans, links, bucket, now
+
+    def receive(self, letter: Letter) -> Done:
+        """Make of a mail what it is to be, once.
+
+        Raises Unavailable when the store does not take it; nothing is half-written then.
+        """
+        for identity in (letter.identity, unread_identity(letter.key)):
+            if (known := self._arrivals.find(identity)) is not None:
+                return Done(known, repeated=True)
+        return self._take(letter, None)
+
+    def release(self, letter: Letter, held: Record, by: str) -> Done:
+        """Take a mail out of quarantine: a member of staff, `by`, says that it is to be taken.
+
+        Raises DoneAlready when it is not in quarantine any more, NotAllowedNow for a virus.
+        """
+        if letter.virus:
+            raise NotAllowedNow("release", Reason.VIRUS)
+        twin = self._arrivals.find(letter.identity)
+        if twin is not None and twin.identity != held.identity:
+            # It could not be read then; and it came under another name, and could.
+            left = replace(twin, identity=held.identity, released_by=by)
+            self._arrivals.rewrite(left)
+            return Done(left, repeated=True)
+        return self._take(letter, replace(held, released_by=by))
+
+    def hold_unread(self, key: str, received_at: datetime, because: str) -> Done:
+        """Put a mail into quarantine that the reader failed at."""
+        identity = unread_identity(key)
+        record = Record(
+            identity=identity,
+            state=State.HELD,
+            key=key,
+            received_at=received_at,
+            sender="",
+            sender_name="",
+            subject="",
+            excerpt="",
+            reason=Reason.UNREADABLE,
+            because=(because,),
+        )
+        try:
+            self._arrivals.hold(record)
+        except DoneAlready:
+            return Done(self._arrivals.get(identity), repeated=True)
+        return Done(record)
+
+    # ---------------------------------------------------------------- deciding
+
+    def _take(self, letter: Letter, held: Record | None) -> Done:
+        record = self._record(letter)
+        if held is not None:
+            record = replace(
+                record,
+                received_at=held.received_at,
+                reason=held.reason,
+                released_by=held.released_by,
+            )
+        self._keep(letter, record)
+        for _ in range(ATTEMPTS):
+            now = self._now()
+            plan = self._plans.current()
+            named = self._named(letter)
+            tickets = self._existing(named)
+            arrival = self._arrival(letter, named, now)
+            decision = arrivals.decide(arrival, tickets, plan.mail, released=held is not None)
+            try:
+                return Done(self._carry_out(letter, record, decision, tickets, held))
+            except (Raced, NumberTaken):
+                continue
+            except DoneAlready:
+                if held is not None:
+                    raise
+                return Done(self._arrivals.get(record.identity), repeated=True)
+        raise Unavailable()
+
+    def _named(self, letter: Letter) -> tuple[Named, ...]:
+        """The tickets that a mail names. Signatures are checked here; who may write, later."""
+        found = [
+            *self._signed(letter.addressed_to, Clue.ADDRESS),
+            *self._signed((*letter.answers_to, *letter.returned_ids), Clue.CONVERSATION),
+        ]
+        digests = [thread_digest(one, letter.sender) for one in letter.answers_to[:MOST_NAMED]]
+        found += [Named(number, Clue.THREAD) for number in self._arrivals.thread(digests)]
+        found += [Named(number, Clue.SUBJECT) for number in letter.numbers]
+        return tuple(dict.fromkeys(found))[:MOST_NAMED]
+
+    def _signed(self, addresses: Sequence[str], clue: Clue) -> list[Named]:
+        found = []
+        for address in addresses:
+            try:
+                number = self._links.read_mail(address.partition("@")[0])
+            except NotFound:
+                continue  # any other address, or a token that somebody made up
+            found.append(Named(number, clue))
+        return found
+
+    def _existing(self, named: Sequence[Named]) -> dict[str, Ticket]:
+        numbers = list(dict.fromkeys(name.number for name in named))
+        return {t.number: t for t in self._tickets.get_many(numbers)} if numbers else {}
+
+    def _arrival(self, letter: Letter, named: tuple[Named, ...], now: datetime) -> Arrival:
+        members = {member.email.lower() for member in self._staff.members() if not member.left}
+        counted = [_of_sender(letter.sender), *(name.number for name in named)]
+        counts = self._arrivals.counts(counted, now)
+        return Arrival(
+            sender=letter.sender if is_address(letter.sender) else "",
+            recipients=letter.addressed_to,
+            named=named,
+            own=letter.own,
+            machine=letter.machine,
+            automatic=letter.automatic,
+            spam=letter.spam,
+            virus=letter.virus,
+            disowned=letter.disowned,
+            from_staff=letter.sender in members,
+            recent=counts.get(_of_sender(letter.sender), 0),
+            recent_on=counts,
+        )
+
+    # ---------------------------------------------------------------- doing
+
+    def _carry_out(
+        self,
+        letter: Letter,
+        record: Record,
+        decision: Decision,
+        tickets: Mapping[str, Ticket],
+        released: Record | None,
+    ) -> Record:
+        match decision:
+            case Hold(reason, about):
+                held = replace(record, state=State.HELD, reason=reason.value, number=about)
+                if released is None:
+                    self._arrivals.hold(held)
+                else:
+                    self._arrivals.rewrite(replace(held, identity=released.identity))
+                return held
+            case Open(kind, follows):
+                return self._open(letter, record, kind, follows, released)
+            case Join(number):
+                ticket = tickets[number]
+                plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
+                change = lifecycle.write(
+                    ticket, plan, _words(letter, ticket.language), moment, _source(letter, record)
+                )
+                done = on(record, State.JOINED, number, change.events[0].number)
+            case Attach(number, why):
+                ticket = tickets[number]
+                plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
+                words, source = _words(letter, ticket.language), _source(letter, record)
+                if letter.returned:
+                    source["returned"] = [
+                        {"address": one.address, "status": one.status, "permanent": one.permanent}
+                        for one in letter.returned
+                    ]
+                change = lifecycle.note_mail(
+                    ticket, plan, why, letter.sender, words, moment, source
+                )
+                done = on(record, State.NOTED, number, change.events[0].number)
+        beside = self._beside(letter, done, released, moment)
+        self._tickets.commit(change, moment, beside)
+        return done
+
+    def _open(
+        self,
+        letter: Letter,
+        record: Record,
+        kind: str,
+        follows: str | None,
+        released: Record | None,
+    ) -> Record:
+        now, plan = self._now(), self._plans.current()
+        source = _source(letter, record) | ({"follows": follows} if follows else {})
+        for _ in range(DRAWS):
+            number = new_number()
+            change = lifecycle.open_ticket(_submission(letter, kind), number, plan, now, source)
+            done = on(record, State.OPENED, number, 1)
+            try:
+                self._tickets.open_beside(change, self._beside(letter, done, released, now))
+            except NumberTaken:
+                continue
+            return done
+        raise Unavailable()
+
+    def _moment(self, ticket: Ticket) -> datetime:
+        """Now; but a history never goes backwards, whoever's clock is behind."""
+        return max(self._now(), ticket.changed_at)
+
+    def _beside(
+        self, letter: Letter, done: Record, released: Record | None, now: datetime
+    ) -> Beside:
+        counted = [_of_sender(letter.sender), *([done.number] if done.number else [])]
+        threads = [thread_digest(letter.message_id, letter.sender)] if letter.message_id else []
+        return self._arrivals.beside(
+            done,
+            now,
+            released=released,
+            counted=counted,
+            threads=threads if done.state is not State.NOTED else (),
+        )
+
+    def _record(self, letter: Letter) -> Record:
+        flags = [name for name in ("disowned", "spam", "virus") if getattr(letter, name)]
+        return Record(
+            identity=letter.identity,
+            state=State.HELD,
+            key=letter.key,
+            received_at=letter.received_at,
+            sender=letter.sender,
+            sender_name=letter.sender_name[:NAME_LIMIT],
+            subject=letter.subject[:SUBJECT_LIMIT],
+            excerpt=letter.text[:EXCERPT],
+            recipients=letter.addressed_to[:MOST_NAMED],
+            because=letter.because,
+            flags=tuple(flags),
+        )
+
+    def _keep(self, letter: Letter, record: Record) -> None:
+        """Put what was in a mail into the bucket, under names of ours, before anything refers to
+        it.
+
+        A worker that dies right after leaves files that nobody refers to; the mail comes again and
+        finds them.
+        """
+        whole = json.dumps(letter.original, ensure_ascii=False).encode("utf-8", "replace")
+        self._bucket.put(read_key(record.identity), whole, "application/json")
+        for number, one in enumerate(letter.enclosed, 1):
+            if one.refused is None:
+                self._bucket.put(
+                    attachment_key(record.identity, number), one.content, one.served_as
+                )
+
+
+def unread_identity(key: str) -> str:
+    """The identity of a mail that could not be read: all that is known of it is its place."""
+    return hashlib.sha256(f"unread {key}".encode()).hexdigest()[:40]
+
+
+def read_key(identity: str) -> str:
+    """Where what was read of a mail lies in the bucket, as JSON."""
+    return f"read/{identity}.json"
+
+
+def attachment_key(identity: str, number: int) -> str:
+    """Where an attachment lies: a name of ours, never the sender's."""
+    return f"attachments/{identity}/{number}"
+
+
+def thread_digest(message_id: str, sender: str) -> str:
+    """Names a mail of this sender by its Message-ID. Of the sender, so that nobody else can lay
+    claim to an id that they saw."""
+    return hashlib.sha256(f"{message_id}\n{sender}".encode("utf-8", "replace")).hexdigest()[:40]
+
+
+def _of_sender(sender: str) -> str:
+    return f"SENDER#{hashlib.sha256(sender.encode('utf-8', 'replace')).hexdigest()[:40]}"
+
+
+def _words(letter: Letter, language: str) -> str:
+    text = letter.text.strip() or letter.whole.strip()
+    return text[: lifecycle.TEXT_LIMIT].strip() or _NOTHING[language]
+
+
+def _source(letter: Letter, record: Record) -> dict[str, Any]:
+    """What an event says of the mail that it came by. `text_cut`: the whole is in the original."""
+    said: dict[str, Any] = {"id": record.identity, "key": record.key}
+    if record.flags:
+        said["flags"] = list(record.flags)
+    if len(letter.text) > lifecycle.TEXT_LIMIT:
+        said["text_cut"] = True
+    if letter.enclosed:
+        said["attachments"] = [
+            {"id": number, "name": one.name, "type": one.served_as, "size": one.size}
+            | ({"refused": one.refused} if one.refused else {})
+            for number, one in enumerate(letter.enclosed, 1)
+        ]
+    if record.released_by:
+        said["released_by"] = record.released_by
+    return said
+
+
+def _submission(letter: Letter, kind: str) -> Submission:
+    text = _words(letter, letter.language)[:DESCRIPTION_LIMIT]
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    title = " ".join((letter.title or letter.subject).split())
+    if not title:
+        title = first[:80] if letter.text.strip() else _UNTITLED[letter.language]
+    name = " ".join(letter.sender_name.split()) or letter.sender.partition("@")[0]
+    return Submission(
+        kind=kind,
+        channel="email",
+        language=letter.language,
+        subject=title[:SUBJECT_LIMIT],
+        description=text,
+        wished_remedy=None,
+        contact=Contact(name=name[:NAME_LIMIT], email=letter.sender),
+    )

@@ -1,0 +1,460 @@
+"""Mail that came in, from the queue's message to what stands in the table and in the bucket."""
+
+from __future__ import annotations
+
+import contextlib
+import email.message
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from redress import wiring
+from redress.rules.ticket import EventType, Role, Ticket
+from redress.store import keys
+from redress.store.arrivals import HeldPage, Record, State
+from redress.store.bucket import MailBucket
+from tests.builders import Clock
+from tests.functions.conftest import ENVIRONMENT, Context, Stores, aws, load
+
+BUCKET = ENVIRONMENT["MAIL_BUCKET"]
+DOMAIN = ENVIRONMENT["MAIL_DOMAIN"]
+VERDICTS = (
+    "Return-Path: <{sender}>\r\n"
+    "Received: from mx (mx [192.0.2.1])\r\n"
+    " by inbound-smtp.us-east-1.amazonaws.com with SMTP id {id};\r\n"
+    "X-SES-Spam-Verdict: {spam}\r\n"
+    "X-SES-Virus-Verdict: {virus}\r\n"
+    "Received-SPF: pass (spfCheck: x)\r\n"
+    "Authentication-Results: amazonses.com; spf=pass; dkim=pass; dmarc={dmarc} header.from=x;\r\n"
+    "X-SES-RECEIPT: AEFBQUFB\r\n"
+)
+
+
+def mail(
+    text: str = "我的包裹没有收到。",
+    *,
+    sender: str = "李娜 <li.na@example.com>",
+    to: str = f"complaints@{DOMAIN}",
+    subject: str = "投诉：包裹没有收到",
+    message_id: str | None = "<first@mail.example.com>",
+    spam: str = "PASS",
+    virus: str = "PASS",
+    dmarc: str = "pass",
+    way: str = "1",
+    **headers: str,
+) -> bytes:
+    """A mail as SES keeps it. `way` tells two deliveries of one mail apart."""
+    made = email.message.EmailMessage()
+    made["From"], made["To"], made["Subject"] = sender, to, subject
+    made["Date"] = "Mon, 23 Nov 2026 09:00:00 +0800"
+    if message_id:
+        made["Message-ID"] = message_id
+    for name, value in headers.items():
+        made[name.replace("_", "-")] = value
+    made.set_content(text)
+    block = VERDICTS.format(sender="x@example.com", id=way, spam=spam, virus=virus, dmarc=dmarc)
+    return block.encode() + made.as_bytes()
+
+
+@dataclass
+class Post:
+    """The post office of a test: puts mails into the bucket and tells the function."""
+
+    module: Any
+    stores: Stores
+    bucket: MailBucket
+    clock: Clock
+
+    def deliver(self, raw: bytes, key: str = "inbound/1") -> None:
+        self.keep(raw, key)
+        assert self.tell(key) == []
+
+    def keep(self, raw: bytes, key: str) -> None:
+        self.bucket.put(key, raw, "message/rfc822")
+
+    def tell(self, key: str) -> list[str]:
+        """The messages that come again."""
+        event = {"eventTime": "2026-11-23T01:00:00.123Z", "s3": {"object": {"key": key}}}
+        return self.send({"Records": [event]})
+
+    def send(self, body: Any) -> list[str]:
+        text = body if isinstance(body, str) else json.dumps(body)
+        found = self.module.handler({"Records": [{"messageId": "m", "body": text}]}, Context())
+        return [one["itemIdentifier"] for one in found["batchItemFailures"]]
+
+    def held(self) -> HeldPage:
+        return wiring.arrivals().held(25, None)
+
+    def tickets(self) -> list[Ticket]:
+        rows = aws("dynamodb").scan(TableName=ENVIRONMENT["TABLE"])["Items"]
+        numbers = sorted(
+            keys.number_of(row["pk"]["S"]) for row in rows if row["sk"]["S"] == keys.TICKET
+        )
+        return [self.stores.tickets.get(number) for number in numbers]
+
+    def ticket(self) -> Ticket:
+        [found] = self.tickets()
+        return found
+
+    def records(self) -> list[Record]:
+        rows = aws("dynamodb").scan(TableName=ENVIRONMENT["TABLE"])["Items"]
+        return [
+            wiring.arrivals().get(keys.arrival_of(row["pk"]["S"]))
+            for row in rows
+            if row["sk"]["S"] == keys.ARRIVAL
+        ]
+
+    def reply_address(self, ticket: Ticket) -> str:
+        return f"{wiring.links().mail_token(ticket.number)}@{DOMAIN}"
+
+
+@pytest.fixture
+def post(stores: Stores, clock: Clock) -> Post:
+    aws("s3").create_bucket(Bucket=BUCKET)
+    return Post(load("inbound"), stores, wiring.mail_bucket(), clock)
+
+
+def test_a_mail_becomes_a_ticket(post: Post) -> None:
+    post.deliver(mail())
+    ticket = post.ticket()
+    assert (ticket.kind, ticket.channel, ticket.language) == ("complaint", "email", "zh-CN")
+    assert ticket.subject == "投诉：包裹没有收到"
+    assert (ticket.contact.name, ticket.contact.email) == ("李娜", "li.na@example.com")
+    [opened] = post.stores.tickets.history(ticket.number)
+    assert opened.data["description"] == "我的包裹没有收到。"
+    assert opened.by.role is Role.CUSTOMER
+    assert opened.data["mail"]["key"] == "inbound/1"
+    [record] = post.records()
+    assert (record.state, record.number, record.event) == (State.OPENED, ticket.number, 1)
+
+
+def test_what_was_read_lies_in_the_bucket_whole(post: Post) -> None:
+    old = "\n\n在 2026年11月20日，09:00，Shop <shop@example.net> 写道：\n> 已发货\n"
+    post.deliver(mail(f"没有收到{old}"))
+    [opened] = post.stores.tickets.history(post.ticket().number)
+    assert opened.data["description"] == "没有收到"
+    read = json.loads(post.bucket.get(f"read/{opened.data['mail']['id']}.json"))
+    assert "已发货" in read["text"]
+    assert "已发货" in read["quoted"]
+
+
+@pytest.mark.parametrize("clue", ["address", "conversation", "thread", "subject"])
+def test_an_answer_joins_its_ticket(post: Post, clue: str) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    token = wiring.links().mail_token(first.number)
+    named: dict[str, Any] = {
+        "address": {"to": post.reply_address(first).upper()},
+        "conversation": {"References": f"<x@y.example> <{token}@example.com>"},
+        "thread": {"In_Reply_To": "<first@mail.example.com>"},
+        "subject": {"subject": f"Re: [{first.number}] 投诉"},
+    }[clue]
+    post.deliver(
+        mail("还是没有", message_id="<second@x>", **({"subject": "Re: x"} | named)), "inbound/2"
+    )
+    assert post.ticket().number == first.number
+    last = post.stores.tickets.history(first.number)[-1]
+    assert (last.type, last.data["text"]) == (EventType.CUSTOMER_WROTE, "还是没有")
+
+
+def test_a_stranger_opens_a_ticket_of_their_own_that_follows(post: Post) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    stranger = {"sender": "bo@example.net", "message_id": "<other@x>"}
+    post.deliver(mail("Me too", to=post.reply_address(first), **stranger), "inbound/2")
+    assert len(post.stores.tickets.history(first.number)) == 1
+    [second] = [one for one in post.tickets() if one.number != first.number]
+    [opened] = post.stores.tickets.history(second.number)
+    assert opened.data["mail"]["follows"] == first.number
+
+
+def test_a_disowned_mail_in_the_customers_name_is_noted_and_no_word_of_theirs(post: Post) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    forged = mail("Close it", to=post.reply_address(first), dmarc="fail", message_id="<f@x>")
+    post.deliver(forged, "inbound/2")
+    noted = post.stores.tickets.history(first.number)[-1]
+    assert (noted.type, noted.data["why"]) == (EventType.MAIL_NOTED, "disowned")
+    after = post.ticket()
+    assert (after.state, after.clocks, after.touched) == (first.state, first.clocks, first.touched)
+
+
+def test_forged_verdicts_below_those_of_ses_count_for_nothing(post: Post) -> None:
+    raw = mail(spam="FAIL").replace(b"From:", b"X-SES-Spam-Verdict: PASS\r\nFrom:", 1)
+    post.deliver(raw)
+    assert [record.reason for record in post.held().records] == ["spam"]
+
+
+HELD = {
+    "spam": {"spam": "FAIL"},
+    "virus": {"virus": "FAIL"},
+    "automatic": {"Auto_Submitted": "auto-replied"},
+    "no_sender": {"sender": "undisclosed"},
+    "from_staff": {"sender": "mei@example.com"},
+}
+
+
+@pytest.mark.parametrize("reason", HELD)
+def test_what_nobody_should_act_on_waits_in_quarantine(post: Post, staff: Any, reason: str) -> None:
+    post.deliver(mail(**HELD[reason]))
+    assert post.tickets() == []
+    [record] = post.held().records
+    assert record.reason == reason
+    assert record.subject == "投诉：包裹没有收到"
+
+
+def test_more_mails_than_a_person_writes_wait(post: Post) -> None:
+    most = wiring._plans().current().mail.most_of_a_sender
+    for number in range(most + 3):
+        post.deliver(mail(message_id=f"<{number}@x>"), f"inbound/{number}")
+    assert len(post.tickets()) == most
+    assert {record.reason for record in post.held().records} == {"too_many"}
+    post.clock.advance(hours=1)
+    post.deliver(mail(message_id="<later@x>"), "inbound/later")
+    assert len(post.tickets()) == most + 1
+
+
+def test_a_returned_mail_is_noted_and_names_the_address(post: Post) -> None:
+    post.deliver(mail())
+    ticket = post.ticket()
+    token = wiring.links().mail_token(ticket.number)
+    post.deliver(returned(token), "inbound/2")
+    noted = post.stores.tickets.history(ticket.number)[-1]
+    assert noted.data["why"] == "returned"
+    assert noted.data["mail"]["returned"] == [
+        {"address": "li.na@example.com", "status": "5.1.1", "permanent": True}
+    ]
+
+
+def returned(token: str) -> bytes:
+    lines = [
+        "Return-Path: <>",
+        "From: MAILER-DAEMON@mx.example.com",
+        f"To: service@{DOMAIN}",
+        "Subject: Undelivered Mail Returned to Sender",
+        "Message-ID: <bounce@mx.example.com>",
+        "MIME-Version: 1.0",
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=b",
+        "",
+        "--b",
+        "",
+        "It failed.",
+        "--b",
+        "Content-Type: message/delivery-status",
+        "",
+        "Reporting-MTA: dns; mx.example.com",
+        "",
+        "Final-Recipient: rfc822; li.na@example.com",
+        "Action: failed",
+        "Status: 5.1.1",
+        "",
+        "--b",
+        "Content-Type: text/rfc822-headers",
+        "",
+        "From: service@example.com",
+        "Message-ID: <0100018f@email.amazonses.com>",
+        f"References: <{token}@example.com>",
+        "",
+        "--b--",
+        "",
+    ]
+    return "\r\n".join(lines).encode()
+
+
+# ------------------------------------------------------------------------------ exactly once
+
+
+def test_an_event_that_comes_again_changes_nothing(post: Post) -> None:
+    post.deliver(mail())
+    before = post.ticket()
+    for _ in range(3):
+        assert post.tell("inbound/1") == []
+    assert post.ticket() == before
+    assert len(post.records()) == 1
+
+
+def test_the_same_mail_under_two_keys_is_one(post: Post) -> None:
+    post.deliver(mail(way="1"), "inbound/1")
+    post.deliver(mail(way="2"), "inbound/2")
+    assert len(post.tickets()) == 1
+
+
+def test_two_mails_under_one_message_id_are_two(post: Post) -> None:
+    """Some gateways give every mail the same id; neither may be lost."""
+    post.deliver(mail("One"), "inbound/1")
+    post.deliver(mail("Two"), "inbound/2")
+    assert len(post.tickets()) == 2
+
+
+def test_mails_that_name_neither_id_nor_date_are_told_apart_by_their_place(post: Post) -> None:
+    raw = b"From: li.na@example.com\r\nSubject: Hello\r\n\r\nThank you.\r\n"
+    post.deliver(raw, "inbound/1")
+    post.deliver(raw, "inbound/2")
+    post.tell("inbound/1")
+    assert len(post.tickets()) == 2
+
+
+def test_reordered_and_repeated_answers_are_each_one_message(post: Post) -> None:
+    post.deliver(mail())
+    address = post.reply_address(post.ticket())
+    for number in range(4):
+        post.keep(
+            mail(f"Word {number}", to=address, message_id=f"<{number}@x>"), f"inbound/a{number}"
+        )
+    order = [f"inbound/a{number}" for number in range(4)] * 3
+    random.Random(5).shuffle(order)
+    for key in order:
+        assert post.tell(key) == []
+    history = post.stores.tickets.history(post.ticket().number)
+    words = [event.data["text"] for event in history if event.type is EventType.CUSTOMER_WROTE]
+    assert sorted(words) == [f"Word {number}" for number in range(4)]
+
+
+class Killed(BaseException):
+    """The worker is gone: nothing of it runs any more."""
+
+
+@pytest.mark.parametrize("call", range(12))
+@pytest.mark.parametrize("answer", [False, True])
+def test_a_worker_killed_at_any_point_leaves_one_message(
+    post: Post, monkeypatch: pytest.MonkeyPatch, call: int, answer: bool
+) -> None:
+    """Before a call of a service, or after it with its answer lost; then the event comes again."""
+    from botocore.client import BaseClient
+
+    real, made = BaseClient._make_api_call, [0]
+
+    def dying(self: Any, name: str, given: Any) -> Any:
+        made[0] += 1
+        if made[0] == call + 1 and not answer:
+            raise Killed
+        found = real(self, name, given)
+        if made[0] == call + 1:
+            raise Killed
+        return found
+
+    post.keep(mail(), "inbound/1")
+    monkeypatch.setattr(BaseClient, "_make_api_call", dying)
+    with contextlib.suppress(Killed):
+        post.tell("inbound/1")
+    monkeypatch.setattr(BaseClient, "_make_api_call", real)
+    assert post.tell("inbound/1") == []
+    assert len(post.tickets()) == 1
+    assert len(post.records()) == 1
+
+
+def test_a_mail_that_breaks_the_reader_waits_and_is_read_when_it_is_mended(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RecursionError("the text of a mail")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(post.module.reading, "letter_of", broken)
+        post.deliver(mail())
+        assert post.tell("inbound/1") == []
+        [held] = post.held().records
+        assert (held.reason, held.key, held.because) == (
+            "unreadable",
+            "inbound/1",
+            ("RecursionError",),
+        )
+    assert post.send({"release": held.identity, "by": "s-lin"}) == []
+    ticket = post.ticket()
+    assert ticket.contact.email == "li.na@example.com"
+    assert post.held().records == []
+    assert wiring.arrivals().get(held.identity).number == ticket.number
+    assert post.tell("inbound/1") == []
+    post.deliver(mail(way="3"), "inbound/3")
+    assert len(post.tickets()) == 1
+
+
+def test_a_release_is_done_once(post: Post) -> None:
+    post.deliver(mail(Auto_Submitted="auto-replied"))
+    [held] = post.held().records
+    for _ in range(3):
+        assert post.send({"release": held.identity, "by": "s-lin"}) == []
+    [opened] = post.stores.tickets.history(post.ticket().number)
+    assert opened.data["mail"]["released_by"] == "s-lin"
+    assert post.held().records == []
+
+
+def test_a_virus_is_never_released(post: Post) -> None:
+    post.deliver(mail(virus="FAIL"))
+    [held] = post.held().records
+    assert post.send({"release": held.identity, "by": "s-lin"}) == []
+    assert post.tickets() == []
+    assert [record.reason for record in post.held().records] == ["virus"]
+
+
+# ------------------------------------------------------------------------------ attachments
+
+
+def test_attachments_lie_under_names_of_ours(post: Post) -> None:
+    made = email.message.EmailMessage()
+    made["From"], made["To"], made["Subject"] = "li.na@example.com", f"service@{DOMAIN}", "Files"
+    made.set_content("See the files")
+    png = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+    made.add_attachment(png, maintype="image", subtype="png", filename="../../etc/passwd.png")
+    made.add_attachment(b"MZ\x90", maintype="image", subtype="png", filename="cat.png.exe")
+    post.deliver(made.as_bytes())
+    [opened] = post.stores.tickets.history(post.ticket().number)
+    mail_data = opened.data["mail"]
+    assert mail_data["attachments"] == [
+        {"id": 1, "name": "passwd.png", "type": "image/png", "size": len(png)},
+        {
+            "id": 2,
+            "name": "cat.png.exe",
+            "type": "application/octet-stream",
+            "size": 3,
+            "refused": "type",
+        },
+    ]
+    kept = aws("s3").list_objects_v2(Bucket=BUCKET, Prefix="attachments/")["Contents"]
+    assert [one["Key"] for one in kept] == [f"attachments/{mail_data['id']}/1"]
+    assert post.bucket.get(kept[0]["Key"]) == png
+
+
+# ------------------------------------------------------------------------------ the queue
+
+
+def test_what_s3_sends_when_it_is_told_of_the_queue_is_nothing(
+    post: Post, sample: Callable[[str], dict[str, Any]]
+) -> None:
+    assert post.module.handler(sample("inbound-test-event"), Context()) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize("name", ["inbound-poison", "inbound-mail-came", "inbound-release"])
+def test_what_cannot_be_done_comes_again_until_it_is_set_aside(
+    post: Post, sample: Callable[[str], dict[str, Any]], name: str
+) -> None:
+    """No mail, a mail that is not there, a mail that nobody holds."""
+    event = sample(name)
+    failed = post.module.handler(event, Context())["batchItemFailures"]
+    assert failed == [{"itemIdentifier": event["Records"][0]["messageId"]}]
+
+
+def test_a_sample_mail_is_taken(post: Post, sample: Callable[[str], dict[str, Any]]) -> None:
+    event = sample("inbound-mail-came")
+    said = json.loads(event["Records"][0]["body"])
+    post.keep(mail(), said["Records"][0]["s3"]["object"]["key"])
+    assert post.module.handler(event, Context()) == {"batchItemFailures": []}
+    assert post.ticket().kind == "complaint"
+
+
+def test_the_log_names_no_sender_and_no_word(post: Post) -> None:
+    written = StringIO()
+    handler = post.module.logger.registered_handler
+    before = handler.setStream(written)
+    post.deliver(mail())
+    post.deliver(mail(spam="FAIL", message_id="<s@x>"), "inbound/2")
+    handler.setStream(before)
+    printed = written.getvalue()
+    assert "taken" in printed
+    assert "li.na" not in printed
+    assert "包裹" not in printed
