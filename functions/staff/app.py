@@ -80,6 +80,21 @@ class Request:
             raise NotFound("there is no such version of the plan")
         return int(version)
 
+    @property
+    def event_number(self) -> int:
+        """The number of an event in the path; raises NotFound for what cannot be one."""
+        event = self.path["event"]
+        if not bodies.version_number(event):
+            raise NotFound("there is no such event")
+        return int(event)
+
+    @property
+    def identity(self) -> str:
+        """The identity of a mail in the path; raises NotFound for what cannot be one."""
+        if not bodies.identity(self.path["id"]):
+            raise NotFound("there is no such mail in quarantine")
+        return self.path["id"]
+
     def body(self) -> Body:
         return Body(json_body(self.event))
 
@@ -382,6 +397,25 @@ def _read_reconciliation(request: Request) -> Answer:
 # -------------------------------------------------------------------- plans and the document
 
 
+def _list_held(request: Request) -> Answer:
+    limit, cursor = bodies.page(request.query, PAGE_LIMIT, bodies.held_key)
+    return answer(200, presenting.held_page(wiring.quarantine().held(limit, cursor)))
+
+
+def _read_held(request: Request) -> Answer:
+    return answer(200, presenting.held_mail(wiring.quarantine().read(request.identity)))
+
+
+def _release_held(request: Request) -> Answer:
+    record = wiring.quarantine().release(request.member, request.identity)
+    return answer(202, presenting.held(record))
+
+
+def _open_mail(request: Request) -> Answer:
+    found = wiring.quarantine().mail_of(request.member, request.number, request.event_number)
+    return answer(200, presenting.opened(found))
+
+
 def _read_plan(request: Request) -> Answer:
     return answer(200, wiring.plan_cases().current_document())
 
@@ -444,6 +478,10 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/staff/tickets/{number}/release"): Route(_STAFF, _release),
     ("POST", "/staff/tickets/{number}/correction"): Route(_LEADERS, _correct),
     ("POST", "/staff/tickets/{number}/plan"): Route(_LEADERS, _move_to_plan),
+    ("GET", "/staff/tickets/{number}/mails/{event}"): Route(_STAFF, _open_mail),
+    ("GET", "/staff/quarantine"): Route(_LEADERS, _list_held),
+    ("GET", "/staff/quarantine/{id}"): Route(_LEADERS, _read_held),
+    ("POST", "/staff/quarantine/{id}/release"): Route(_LEADERS, _release_held),
     ("GET", "/staff/board"): Route(_LEADERS, _show_board),
     ("PUT", "/staff/ratings/{period}/{agent}"): Route(_LEADERS, _rate),
     ("POST", "/staff/scorecards/{period}"): Route(_LEADERS, _run_scores),

@@ -172,6 +172,16 @@ def version_number(text: str) -> bool:
     return re.fullmatch(r"[1-9][0-9]{0,4}", text, re.ASCII) is not None
 
 
+def identity(text: str) -> bool:
+    """Whether a text is in the form of a mail's identity."""
+    return re.fullmatch(r"[0-9a-f]{40}", text) is not None
+
+
+def held_key(key: str) -> bool:
+    """Whether a text is in the form of a place in the quarantine (`keys.held_sk`)."""
+    return re.fullmatch(r"[0-9T:.+-]{20,40}#[0-9a-f]{40}", key) is not None
+
+
 def page(
     query: dict[str, str], default: int, known: Callable[[str], bool]
 ) -> tuple[int, str | None]:

@@ -12,6 +12,7 @@ from bodies import to_cursor
 
 from redress import explaining
 from redress.cases.plans import Publication, VersionPage
+from redress.cases.quarantine import HeldMail, Opened
 from redress.cases.rehearsals import Standing
 from redress.cases.scoring import Run
 from redress.cases.staff import Board, ClockStories, TicketFile, WorkItem, WorkPage
@@ -23,6 +24,8 @@ from redress.rules.plan import DAYS
 from redress.rules.routing import Duty
 from redress.rules.scoring import Rating
 from redress.rules.ticket import Event, Resolution, Ticket, next_due
+from redress.store.arrivals import HeldPage, Record
+from redress.store.bucket import LINK_S
 from redress.store.plans import Published
 from redress.store.rehearsals import Kind
 from redress.store.reports import Report
@@ -121,6 +124,45 @@ def _mail(mail: MailRecord) -> dict[str, Any]:
         "at": _iso(mail.at),
         "attempts": mail.attempts,
         "fault": mail.fault,
+    }
+
+
+def held_page(page: HeldPage) -> dict[str, Any]:
+    return {
+        "items": [held(record) for record in page.records],
+        "next": to_cursor(page.cursor),
+    }
+
+
+def held(record: Record) -> dict[str, Any]:
+    """A mail in quarantine; `ticket` is one that it names, or that it has become."""
+    return {
+        "id": record.identity,
+        "state": record.state.value,
+        "reason": record.reason,
+        "because": list(record.because),
+        "flags": list(record.flags),
+        "received_at": _iso(record.received_at),
+        "from": {"name": record.sender_name or None, "email": record.sender or None},
+        "to": list(record.recipients),
+        "subject": record.subject,
+        "excerpt": record.excerpt,
+        "ticket": record.number,
+        "released_by": record.released_by,
+    }
+
+
+def held_mail(found: HeldMail) -> dict[str, Any]:
+    return held(found.record) | {"links": opened(found.opened)}
+
+
+def opened(found: Opened) -> dict[str, Any]:
+    """Links to a mail; they open for `expires_in_s`."""
+    return {
+        "original": found.original,
+        "read": found.read,
+        "attachments": found.attachments,
+        "expires_in_s": LINK_S,
     }
 
 

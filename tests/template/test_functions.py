@@ -215,7 +215,7 @@ def test_every_queue_that_is_worked_has_a_place_for_what_cannot_be_done() -> Non
         for q in queues.values()
         if "RedrivePolicy" in q["Properties"]
     }
-    assert set(queues) - dead - {"DeadLetterQueue"} == {"MailQueue"}
+    assert set(queues) - dead - {"DeadLetterQueue"} == {"MailQueue", "InboundQueue"}
     for name, queue in queues.items():
         assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 86400, name
         assert queue["Properties"]["SqsManagedSseEnabled"] is True, name

@@ -19,12 +19,12 @@ BIN = Path(sys.executable).parent
 
 ACCEPTED = {
     "ES1001": (
-        {"MailerFunctionMails"},
+        {"MailerFunctionMails", "InboundFunctionMails"},
         "a queue's mapping takes no failure destination: the queue has its own dead letters",
     ),
     "ES2000": ({"Apiv1Stage"}, "an access log would hold paths, and a path holds a link's secret"),
     "ES6000": (
-        {"DeadLetterQueue", "MailDeadLetterQueue"},
+        {"DeadLetterQueue", "MailDeadLetterQueue", "InboundDeadLetterQueue"},
         "what these hold is dead already; an alarm watches them",
     ),
     "ES7000": (

@@ -40,6 +40,9 @@ WIDER = {
     "identity/*": "whether the address or its domain is verified nobody can tell here; a condition "
     "holds the function to the one sender",
     "${Table.Arn}/index/*": "all indexes of the one table",
+    "${MailBucket.Arn}/inbound/*": "all mails as they came",
+    "${MailBucket.Arn}/read/*": "what was read of all mails",
+    "${MailBucket.Arn}/attachments/*": "the attachments of all mails",
     "execution:${TicketMachine.Name}:*": "all executions of the one machine",
 }
 """Wildcards inside a resource's name, and why."""
@@ -219,4 +222,12 @@ def test_queues_and_buckets_open_to_others_name_who_and_from_where() -> None:
             assert statement["Condition"], f"{name}: {json.dumps(statement)}"
     for name, resource in of_type("AWS::S3::BucketPolicy").items():
         for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+            if "Fn::If" in statement:
+                # Where SES takes mail: it alone may put, for this account, by this rule set.
+                condition, statement, otherwise = statement["Fn::If"]
+                assert (condition, otherwise) == ("SesTakesMail", {"Ref": "AWS::NoValue"})
+                assert statement["Principal"] == {"Service": "ses.amazonaws.com"}
+                assert statement["Action"] == "s3:PutObject"
+                assert set(statement["Condition"]) == {"StringEquals", "ArnLike"}
+                continue
             assert statement["Effect"] == "Deny", name
