@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any
 
 from local.calls import CallCounter
@@ -66,6 +67,18 @@ def arguments() -> argparse.Namespace:
         metavar="DIRECTORY",
         help="keep what is in it when it ends, and begin with what was kept; executions are not",
     )
+    parser.add_argument(
+        "--smtp",
+        metavar="PORT",
+        type=int,
+        help="also take mail on this port of 127.0.0.1, for what is deployed (see --directory)",
+    )
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        metavar="DIRECTORY",
+        help="where outputs.json says into which bucket mail goes",
+    )
     return parser.parse_args()
 
 
@@ -91,6 +104,10 @@ def main() -> int:
     # `kill -USR1` shows in the log where it hangs, if it ever does.
     faulthandler.register(signal.SIGUSR1)
     app.app = end_at_once(CallCounter(FaultSwitch(app.app)))
+    if options.smtp and options.directory:
+        from local import smtp
+
+        smtp.open_door(options.directory, options.smtp)
     app.main()
     return 0
 

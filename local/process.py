@@ -33,11 +33,15 @@ class CloudError(RuntimeError):
 
 @dataclass(frozen=True)
 class Cloud:
-    """A cloud that was started: its process, its port on 127.0.0.1, its directory."""
+    """A cloud that was started: its process, its ports on 127.0.0.1, its directory.
+
+    `smtp_port` is where it takes mail.
+    """
 
     pid: int
     port: int
     directory: Path
+    smtp_port: int
 
     @property
     def endpoint(self) -> str:
@@ -81,7 +85,7 @@ def find(directory: Path) -> Cloud | None:
     if not record.exists():
         return None
     known = json.loads(record.read_text())
-    cloud = Cloud(pid=known["pid"], port=known["port"], directory=directory)
+    cloud = Cloud(known["pid"], known["port"], directory, known["smtp_port"])
     if _runs(cloud.pid):
         return cloud
     record.unlink()
@@ -112,6 +116,8 @@ def start(
     command += ["--plain"] if plain else []
     command += ["--functions-call", functions_call] if functions_call else []
     command += ["--state", str(state)] if state else []
+    smtp_port = free_port()
+    command += ["--smtp", str(smtp_port), "--directory", str(directory)]
     log = directory / "cloud.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -124,8 +130,8 @@ def start(
             start_new_session=True,  # Ctrl-C in the terminal is not meant for it
         )
     _children[process.pid] = process
-    cloud = Cloud(pid=process.pid, port=port, directory=directory)
-    record = {"pid": cloud.pid, "port": cloud.port}
+    cloud = Cloud(process.pid, port, directory, smtp_port)
+    record = {"pid": cloud.pid, "port": cloud.port, "smtp_port": cloud.smtp_port}
     (directory / "cloud.json").write_text(json.dumps(record) + "\n")
     deadline = time.monotonic() + START_SECONDS
     while not _is_healthy(cloud):

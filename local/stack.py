@@ -61,6 +61,8 @@ class Member:
     languages: str
 
 
+MAIL_DOMAIN = "in.example.org"
+
 STAFF = (
     Member("li@example.com", "李静", "agent", "complaints", "zh-CN,en"),
     Member("chen@example.com", "陳怡君", "agent", "complaints", "zh-TW,zh-CN"),
@@ -79,7 +81,8 @@ class Outputs:
     `stack` has the template's outputs. `base_url` is where the pages and the API are:
     "http://localhost:4566/restapis/ID/v1/_user_request_". `staff` has, for each address,
     {"password", "name", "groups": ["agent"], "team", "languages": ["zh-CN", "en"], "sub"}.
-    `directory` is the cloud's: its log is there, and the same as `outputs.json`.
+    `directory` is the cloud's: its log is there, and the same as `outputs.json`. `smtp_port` of
+    127.0.0.1 takes mail for the addresses of the domain `stack["MailDomain"]`.
     """
 
     stack: dict[str, str]
@@ -88,6 +91,7 @@ class Outputs:
     endpoint_url: str
     staff: dict[str, dict[str, Any]]
     directory: Path
+    smtp_port: int
 
     def client_arguments(self) -> dict[str, Any]:
         """For `boto3.client(name, **outputs.client_arguments())`."""
@@ -104,6 +108,7 @@ class Outputs:
             "base_url": self.base_url,
             "port": self.port,
             "endpoint_url": self.endpoint_url,
+            "smtp_port": self.smtp_port,
             "staff": self.staff,
             "credentials": {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": KEY},
             "region": REGION,
@@ -168,9 +173,12 @@ def build(directory: Path = DIRECTORY) -> Path:
 
 def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) -> dict[str, str]:
     """Runs `sam deploy`. The stack's outputs."""
-    chosen = {"Architecture": architecture(), "OnAws": "false", "MailsAtOnce": "2"} | (
-        parameters or {}
-    )
+    chosen = {
+        "Architecture": architecture(),
+        "OnAws": "false",
+        "MailsAtOnce": "2",
+        "MailDomain": MAIL_DOMAIN,
+    } | (parameters or {})
     command = ["sam", "deploy", "--template-file", str(built / "template.yaml")]
     command += ["--stack-name", NAME, "--resolve-s3", "--no-confirm-changeset"]
     command += ["--no-fail-on-empty-changeset", "--no-progressbar"]
@@ -426,7 +434,9 @@ def install(
         warm(cloud)
     with _step(console, "staff at work"):
         staff = seed(cloud, stack["UserPoolId"], known)
-        outputs = Outputs(stack, address, cloud.port, cloud.endpoint, staff, cloud.directory)
+        outputs = Outputs(
+            stack, address, cloud.port, cloud.endpoint, staff, cloud.directory, cloud.smtp_port
+        )
         come_to_work(outputs)
         if pace is not None:
             publish_pace(outputs, pace)
@@ -485,6 +495,7 @@ def show(outputs: Outputs, console: Console, directory: Path = DIRECTORY) -> Non
         "customers' form": f"{base}/",
         "API": f"{base}/openapi.json",
         "staff API": f"{base}/staff/openapi.json",
+        "mail to it (SMTP)": f"127.0.0.1:{outputs.smtp_port}, to *@{outputs.stack['MailDomain']}",
         "mail that went out": f"{cloud}/_ministack/ses/messages",
         "AWS APIs": f"{cloud} (key and secret: {KEY})",
         "all outputs, passwords": str(directory / "outputs.json"),

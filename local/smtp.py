@@ -1,0 +1,151 @@
+"""A door for mail on 127.0.0.1, as SES has one: what it takes lies in the mail bucket, whole.
+
+`make up` opens it; `swaks`, smtplib or any mail program can talk to it. Like SES it writes what it
+knows of the sender above the mail (Return-Path, Received, the verdicts) and leaves the rest as it
+came. A sender here has no DNS to be checked by: every verdict is PASS unless the mail's first lines
+say otherwise, `X-Local-Verdicts: spam=FAIL, dmarc=FAIL`, which no door of AWS would look at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import json
+import logging
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from botocore.exceptions import BotoCoreError, ClientError
+
+PREFIX = "inbound/"
+LARGEST = 40 * 1024 * 1024
+"""What SES takes, encoded for the way."""
+VERDICTS = ("spam", "virus", "spf", "dkim", "dmarc")
+_LOCAL_VERDICTS = re.compile(rb"^X-Local-Verdicts:([^\r\n]*)\r?\n", re.IGNORECASE)
+_SET = re.compile(r"(\w+)\s*=\s*(\w+)")
+
+logger = logging.getLogger("smtp")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the product's mail comes in: read for each mail, so that a new deployment is found."""
+
+    directory: Path
+
+    def read(self) -> tuple[Any, str, str]:
+        """A client, the bucket, and the domain whose mail is taken; raises OSError before `up`."""
+        known = json.loads((self.directory / "outputs.json").read_text(encoding="utf-8"))
+        client = boto3.client(
+            "s3",
+            endpoint_url=known["endpoint_url"],
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 - the laptop's cloud asks for no other
+        )
+        return client, known["MailBucketName"], known["MailDomain"]
+
+
+class Door:
+    """aiosmtpd's handler: takes mail for the product's domain, and answers when it is kept."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        try:
+            _, _, domain = self._target.read()
+        except (OSError, KeyError, ValueError):
+            return "451 4.3.0 nothing is deployed yet: make up"
+        if address.rpartition("@")[2].lower() != domain:
+            return f"550 5.1.1 mail for {domain} is taken here"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        message_id = uuid.uuid4().hex
+        content = envelope.content
+        raw = content if isinstance(content, bytes) else (content or "").encode()
+        stored = as_stored(raw, envelope.mail_from or "", envelope.rcpt_tos, message_id)
+        try:
+            client, bucket, _ = self._target.read()
+            await asyncio.to_thread(
+                client.put_object, Bucket=bucket, Key=f"{PREFIX}{message_id}", Body=stored
+            )
+        except (BotoCoreError, ClientError, OSError) as error:
+            logger.warning("not kept: %s", type(error).__name__)
+            return "451 4.3.0 try again shortly"
+        return f"250 2.0.0 OK {message_id}"
+
+
+def as_stored(
+    raw: bytes,
+    sender: str,
+    recipients: list[str],
+    message_id: str,
+    at: datetime | None = None,
+) -> bytes:
+    """A mail as SES leaves it in a bucket: what SES found out stands above what came."""
+    verdicts, rest = verdicts_of(raw)
+    at = at or datetime.now(UTC)
+    domain = sender.rpartition("@")[2] or "unknown"
+    found = "; ".join(f"{name}={verdicts[name].lower()}" for name in ("spf", "dkim", "dmarc"))
+    head = [
+        f"Return-Path: <{sender}>",
+        "Received: from sender.example (sender.example [192.0.2.1])",
+        f" by inbound-smtp.us-east-1.amazonaws.com with SMTP id {message_id}",
+        f" for {recipients[0] if recipients else 'nobody'};",
+        f" {email.utils.format_datetime(at)}",
+        f"X-SES-Spam-Verdict: {verdicts['spam']}",
+        f"X-SES-Virus-Verdict: {verdicts['virus']}",
+        f"Received-SPF: {verdicts['spf'].lower()} (spfCheck: domain of {domain})",
+        f" client-ip=192.0.2.1; envelope-from={sender}; helo=sender.example;",
+        f"Authentication-Results: amazonses.com; {found} header.from={domain};",
+        "X-SES-RECEIPT: AEFBQUFBQUFBQUFB",
+    ]
+    return "".join(f"{line}\r\n" for line in head).encode("utf-8", "replace") + rest
+
+
+def verdicts_of(raw: bytes) -> tuple[Mapping[str, str], bytes]:
+    """The verdicts that a mail asks for in its first line, and the mail without that line."""
+    verdicts = dict.fromkeys(VERDICTS, "PASS")
+    found = _LOCAL_VERDICTS.match(raw)
+    if found is None:
+        return verdicts, raw
+    asked = _SET.findall(found[1].decode("ascii", "replace"))
+    verdicts |= {name: value.upper() for name, value in asked if name in verdicts}
+    return verdicts, raw[found.end() :]
+
+
+class _Door(SMTP):
+    line_length_limit = LARGEST
+    """Longer lines than RFC 5321 allows come in all the same, as they do at SES."""
+
+
+class _Controller(Controller):
+    def factory(self) -> SMTP:
+        return _Door(self.handler, **self.SMTP_kwargs)
+
+
+def open_door(directory: Path, port: int) -> Controller:
+    """Listens on 127.0.0.1 in a thread of its own; `stop()` of what it returns ends it."""
+    controller = _Controller(
+        Door(Target(directory)),
+        hostname="127.0.0.1",
+        port=port,
+        data_size_limit=LARGEST,
+        decode_data=False,
+        enable_SMTPUTF8=True,
+    )
+    controller.start()
+    return controller

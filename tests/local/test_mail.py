@@ -1,0 +1,199 @@
+"""Mail on the deployed stack: sent over SMTP, taken by the function, answered by the mailer.
+
+`REDRESS_MAILS` names a folder of real mails with a MANIFEST.jsonl; without one, and without the
+corpus beside the repository, that test is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import smtplib
+import time
+from collections.abc import Callable
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from local import story
+from local.doors import Mail, Receipt, act_on_page, call, mailbox, wait_for
+from local.stack import MAIL_DOMAIN, Outputs
+from local.story import World
+from redress.cases.links import Links
+
+CORPUS = Path(os.environ.get("REDRESS_MAILS", Path(__file__).parents[3] / "shared/data/mail"))
+
+
+def send(deployed: Outputs, raw: bytes, sender: str, to: str) -> None:
+    with smtplib.SMTP("127.0.0.1", deployed.smtp_port, timeout=30) as door:
+        refused = door.sendmail(sender, [to], raw)
+    assert refused == {}
+
+
+def written(text: str, sender: str, to: str, subject: str, **headers: str) -> bytes:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, to, subject
+    mail["Date"] = "Mon, 23 Nov 2026 09:00:00 +0800"
+    for name, value in headers.items():
+        mail[name.replace("_", "-")] = value
+    mail.set_content(text, charset="gb18030")
+    return mail.as_bytes()
+
+
+def items(deployed: Outputs, kind: str) -> list[dict[str, Any]]:
+    """Every item of the table with this sort key."""
+    client: Any = boto3.client("dynamodb", **deployed.client_arguments())  # type: ignore[call-overload]
+    pages = client.get_paginator("scan").paginate(
+        TableName=deployed.stack["TableName"],
+        FilterExpression="sk = :kind",
+        ExpressionAttributeValues={":kind": {"S": kind}},
+    )
+    return [item for page in pages for item in page["Items"]]
+
+
+def arrivals(deployed: Outputs) -> list[dict[str, Any]]:
+    return [json.loads(item["doc"]["S"]) for item in items(deployed, "ARRIVAL")]
+
+
+def arrived(deployed: Outputs, sender: str, count: int = 1) -> list[dict[str, Any]]:
+    def there() -> list[dict[str, Any]] | None:
+        found = [one for one in arrivals(deployed) if one["sender"] == sender]
+        return found if len(found) >= count else None
+
+    return wait_for(there, f"mail of {sender}", 30)
+
+
+def mail_with(world: World, address: str, words: str) -> Mail:
+    """The mail with these words, once it reached its mailbox."""
+
+    def there() -> Mail | None:
+        found = mailbox(world.endpoint_url, address)
+        return next((mail for mail in found if words in mail.text), None)
+
+    return wait_for(there, f"a mail that says {words}", 30)
+
+
+def reply_address(deployed: Outputs, number: str) -> str:
+    """Where an answer goes: Reply-To of our mails, of which the local cloud keeps no headers."""
+    client: Any = boto3.client("secretsmanager", **deployed.client_arguments())  # type: ignore[call-overload]
+    [secret] = client.list_secrets()["SecretList"]
+    key = client.get_secret_value(SecretId=secret["ARN"])["SecretString"].encode()
+    return f"{Links(lambda: (key,)).mail_token(number)}@{MAIL_DOMAIN}"
+
+
+def test_a_complaint_by_mail_is_answered_disputed_on_the_page_and_reopened(
+    world: World, deployed: Outputs
+) -> None:
+    """Complain by mail in Chinese; the agent answers; the customer writes above the quote; solved;
+    not satisfied, by the page that the mail links to; reopened."""
+    address = "zhao.min@customer.example"
+    customer = f"赵敏 <{address}>"
+    raw = written(
+        "我的包裹还没有收到。", customer, f"complaints@{MAIL_DOMAIN}", "投诉：包裹没有收到"
+    )
+    send(deployed, raw, address, f"complaints@{MAIL_DOMAIN}")
+    [record] = arrived(deployed, address)
+    number = record["number"]
+    story.acknowledged(world, number)
+    ticket = world.manager.read(number)
+    assert (ticket["kind"], ticket["channel"], ticket["language"]) == (
+        "complaint",
+        "email",
+        "zh-CN",
+    )
+    assert ticket["contact"] == {"name": "赵敏", "email": address, "phone": None}
+
+    agent = story.agent_of(world, number)
+    agent.change(number, "replies", text="请告诉我们订单号。", wait_for_customer=True)
+    answer = mail_with(world, address, "订单号")
+    quoted = "\n".join(f"> {line}" for line in answer.text.splitlines())
+    back = f"订单号是 4711。\n\n在 2026年11月23日，09:30，Service 写道：\n{quoted}\n"
+    reply_to = reply_address(deployed, number)
+    raw = written(back, customer, reply_to, f"Re: {answer.subject}", Message_ID="<back@customer>")
+    send(deployed, raw, address, reply_to)
+    arrived(deployed, address, 2)
+    ticket = world.manager.read(number)
+    said = [e["data"]["text"] for e in ticket["timeline"] if e["type"] == "customer_wrote"]
+    assert said == ["订单号是 4711。"], "the quote is folded away"
+    assert ticket["state"] == "open"
+
+    agent.change(number, "resolution", text="已补寄。", **story.solved("complaint"))
+    solved = mail_with(world, address, "已补寄")
+    page = next(word for word in solved.text.split() if "/t/" in word)
+    act_on_page(Receipt(number, page), "dispute", {"text": "还是没有收到"})
+    story.state_is(world, number, "open")
+    assert [e["type"] for e in world.manager.read(number)["timeline"]].count("disputed") == 1
+
+
+def test_the_same_mail_twice_and_an_out_of_office_begin_nothing_new(
+    world: World, deployed: Outputs
+) -> None:
+    address = "twice@customer.example"
+    raw = written(
+        "Hello", address, f"service@{MAIL_DOMAIN}", "Twice", Message_ID="<twice@customer>"
+    )
+    for _ in range(2):
+        send(deployed, raw, address, f"service@{MAIL_DOMAIN}")
+    away = written(
+        "I am away", "away@customer.example", f"service@{MAIL_DOMAIN}", "Away",
+        Auto_Submitted="auto-replied",
+    )  # fmt: skip
+    send(deployed, away, "away@customer.example", f"service@{MAIL_DOMAIN}")
+    [record] = arrived(deployed, address)
+    [held] = arrived(deployed, "away@customer.example")
+    assert (record["state"], held["state"], held["reason"]) == ("opened", "held", "automatic")
+    time.sleep(3)
+    assert mailbox(world.endpoint_url, "away@customer.example") == []
+    assert len(arrived(deployed, address)) == 1
+
+    found = world.manager.get("/quarantine")["items"]
+    assert held["identity"] in [mail["id"] for mail in found]
+    world.manager.call("POST", f"/quarantine/{held['identity']}/release")
+    wait_for(
+        lambda: world.manager.get(f"/quarantine/{held['identity']}")["ticket"], "the release", 30
+    )
+    original = world.manager.get(f"/quarantine/{held['identity']}")["links"]["original"]
+    assert "I am away" in call("GET", original).text
+
+
+MAILS: list[dict[str, Any]] = (
+    [json.loads(line) for line in (CORPUS / "MANIFEST.jsonl").read_text("utf-8").splitlines()]
+    if (CORPUS / "MANIFEST.jsonl").exists()
+    else []
+)
+
+
+@pytest.mark.skipif(not MAILS, reason=f"no mails in {CORPUS} (REDRESS_MAILS)")
+def test_every_real_mail_ends_as_one_thing_and_no_machine_is_answered(
+    world: World, deployed: Outputs, aws: Callable[[str], Any]
+) -> None:
+    before = len(arrivals(deployed))
+    machines = [mail for mail in MAILS if mail["must_not_autoreply"]]
+    people = [mail for mail in MAILS if not mail["must_not_autoreply"]]
+    known = {record["identity"] for record in arrivals(deployed)}
+    _send_all(deployed, machines)
+    records = wait_for(lambda: _so_many(deployed, before + len(machines)), "machines' mails", 240)
+    states = {record["state"] for record in records if record["identity"] not in known}
+    assert states == {"held"}, "no ticket, no message: nothing from which a mail follows"
+    _send_all(deployed, people)
+
+    found = wait_for(lambda: _so_many(deployed, before + len(MAILS)), "all mails", 240)
+    assert len(found) - before == len(MAILS)
+    attributes = aws("sqs").get_queue_attributes(
+        QueueUrl=deployed.stack["InboundDeadLetterQueueUrl"], AttributeNames=["All"]
+    )["Attributes"]
+    assert attributes["ApproximateNumberOfMessages"] == "0"
+
+
+def _send_all(deployed: Outputs, mails: list[dict[str, Any]]) -> None:
+    for mail in mails:
+        raw = (CORPUS / mail["file"]).read_bytes()
+        send(deployed, raw, "somebody@customer.example", f"service@{MAIL_DOMAIN}")
+
+
+def _so_many(deployed: Outputs, count: int) -> list[dict[str, Any]] | None:
+    found = arrivals(deployed)
+    return found if len(found) >= count else None
