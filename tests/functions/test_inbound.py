@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from redress import wiring
+from redress.cases.mailing import Job
 from redress.rules.ticket import EventType, Role, Ticket
 from redress.store import keys
 from redress.store.arrivals import HeldPage, Record, State
@@ -229,6 +230,48 @@ def test_a_returned_mail_is_noted_and_names_the_address(post: Post) -> None:
     assert noted.data["mail"]["returned"] == [
         {"address": "li.na@example.com", "status": "5.1.1", "permanent": True}
     ]
+
+
+def _mails_go_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws("sesv2").create_email_identity(EmailIdentity=ENVIRONMENT["SENDER_ADDRESS"])
+    for name in ("MAIL_QUEUE_URL", "MAIL_DEAD_LETTER_QUEUE_URL"):
+        monkeypatch.setenv(name, f"https://sqs.{ENVIRONMENT['AWS_REGION']}.amazonaws.com/1/q")
+    wiring.settings.cache_clear()
+
+
+def _job(ticket: Ticket) -> Job:
+    return Job(ticket.number, 1, "acknowledgement", "customer")
+
+
+def test_no_more_is_sent_to_an_address_that_returned_mail_until_it_writes(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _mails_go_out(monkeypatch)
+    post.deliver(mail())
+    ticket = post.ticket()
+    post.deliver(returned(wiring.links().mail_token(ticket.number)), "inbound/2")
+    done = wiring.mailing().send(_job(ticket))
+    assert (done.result, done.why) == ("refused", "the address returned mail")
+    [record] = post.stores.tickets.mails(ticket.number)
+    assert (record.state, record.fault) == ("refused", "the address returned mail")
+    post.deliver(mail("I am back", message_id="<back@x>"), "inbound/3")
+    [later] = [one for one in post.tickets() if one.number != ticket.number]
+    assert wiring.mailing().send(_job(later)).result == "sent"
+
+
+def test_a_notice_of_another_address_or_for_now_marks_none(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _mails_go_out(monkeypatch)
+    post.deliver(mail())
+    token = wiring.links().mail_token(post.ticket().number)
+    other = returned(token).replace(b"rfc822; li.na@", b"rfc822; bo@")
+    full = returned(token).replace(b"Status: 5.1.1", b"Status: 4.2.2").replace(b"<bounce@", b"<b2@")
+    post.deliver(other, "inbound/2")
+    post.deliver(full, "inbound/3")
+    history = post.stores.tickets.history(post.ticket().number)
+    assert [event.type for event in history][1:] == [EventType.MAIL_NOTED] * 2
+    assert wiring.mailing().send(_job(post.ticket())).result == "sent"
 
 
 def returned(token: str) -> bytes:

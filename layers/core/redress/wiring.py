@@ -304,6 +304,7 @@ def mailing() -> MailingCase:
 
     return MailingCase(
         _tickets(),
+        _addresses(),
         _staff(),
         _plans(),
         links(),
@@ -319,6 +320,13 @@ def arrivals() -> ArrivalStore:
     from redress.store.arrivals import ArrivalStore
 
     return ArrivalStore(_models())
+
+
+@cache
+def _addresses() -> Any:
+    from redress.store.addresses import AddressStore
+
+    return AddressStore(_models())
 
 
 @cache
@@ -339,7 +347,9 @@ def own_domains() -> tuple[str, ...]:
 def receiving() -> ReceivingCase:
     from redress.cases.receiving import ReceivingCase
 
-    return ReceivingCase(_tickets(), arrivals(), _staff(), _plans(), links(), mail_bucket(), now)
+    return ReceivingCase(
+        _tickets(), arrivals(), _addresses(), _staff(), _plans(), links(), mail_bucket(), now
+    )
 
 
 @cache

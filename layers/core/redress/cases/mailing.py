@@ -41,6 +41,7 @@ from redress.rules.numbers import normalised
 from redress.rules.plan import LANGUAGES, Plan
 from redress.rules.ticket import Event, EventType, Role, State, Ticket
 from redress.settings import Settings
+from redress.store.addresses import AddressStore
 from redress.store.plans import Plans
 from redress.store.staff import Member, StaffStore
 from redress.store.tickets import Claim, TicketStore
@@ -50,6 +51,9 @@ RECIPIENTS = 50
 """The most that SES takes in one message."""
 
 NO_RECIPIENT = "no recipient"
+ADDRESS_RETURNED = "the address returned mail"
+"""A mail came back from there for good: sending more would only harm the sender's name. It ends
+with the first mail that comes from there."""
 
 _REFUSED = {"BadRequestException"}
 """What SES answers about this mail for good. Anything else may be better later: MessageRejected,
@@ -148,6 +152,7 @@ class MailingCase:
     def __init__(
         self,
         tickets: TicketStore,
+        addresses: AddressStore,
         staff: StaffStore,
         plans: Plans,
         links: Links,
@@ -156,7 +161,8 @@ class MailingCase:
         settings: Settings,
         now: Callable[[], datetime],
     ) -> None:
-        self._tickets, self._staff, self._plans = tickets, staff, plans
+        self._tickets, self._addresses = tickets, addresses
+        self._staff, self._plans = staff, plans
         self._links, self._base_url = links, base_url
         self._ses, self._settings, self._now = sesv2_client, settings, now
 
@@ -195,7 +201,8 @@ class MailingCase:
 
     def _once(self, about: _Matter, recipients: list[_Recipient]) -> Done:
         job = about.job
-        raw = self._compose(about, recipients) if recipients else None
+        fault = self._unreachable(about, recipients)
+        raw = None if fault else self._compose(about, recipients)
         match self._tickets.claim_mail(job.number, job.key, about.now, LEASE):
             case Claim.SENT:
                 return Done(Result.SENT_BEFORE)
@@ -206,7 +213,7 @@ class MailingCase:
             case Claim.WON:
                 pass
         if raw is None:
-            return self._refuse(job, NO_RECIPIENT)
+            return self._refuse(job, fault or NO_RECIPIENT)
         try:
             answer = self._ses.send_email(
                 FromEmailAddress=self._settings.sender_address,
@@ -230,6 +237,15 @@ class MailingCase:
             raise NotSentYet(type(error).__name__) from None
         self._record(job, "sent", message_id=answer["MessageId"])
         return Done(Result.SENT)
+
+    def _unreachable(self, about: _Matter, recipients: list[_Recipient]) -> str | None:
+        """Why it can be sent to nobody."""
+        if not recipients:
+            return NO_RECIPIENT
+        if about.job.audience != Role.CUSTOMER:
+            return None
+        email = about.ticket.contact.email or ""
+        return ADDRESS_RETURNED if self._addresses.returned(email) else None
 
     def _refuse(self, job: Job, fault: str) -> Done:
         self._record(job, "refused", fault=fault)

@@ -28,6 +28,7 @@ from redress.rules.intake import (
 )
 from redress.rules.numbers import new_number
 from redress.rules.ticket import Contact, Ticket
+from redress.store.addresses import AddressStore
 from redress.store.arrivals import ArrivalStore, Record, State, on
 from redress.store.opening import NumberTaken
 from redress.store.plans import Plans
@@ -139,13 +140,15 @@ class ReceivingCase:
         self,
         tickets: TicketStore,
         arrivals_: ArrivalStore,
+        addresses: AddressStore,
         staff: StaffStore,
         plans: Plans,
         links: Links,
         bucket: Bucket,
         now: Callable[[], datetime],
     ) -> None:
-        self._tickets, self._arrivals, self._staff = tickets, arrivals_, staff
+        self._tickets, self._staff = tickets, staff
+        self._arrivals, self._addresses = arrivals_, addresses
         self._plans, self._links, self._bucket, self._now = plans, links, bucket, now
 
     def receive(self, letter: Letter) -> Done:
@@ -307,7 +310,7 @@ class ReceivingCase:
                     ticket, plan, why, letter.sender, words, moment, source
                 )
                 done = on(record, State.NOTED, number, change.events[0].number)
-        beside = self._beside(letter, done, released, moment)
+        beside = self._beside(letter, done, released, moment, ticket)
         self._tickets.commit(change, moment, beside)
         return done
 
@@ -337,7 +340,12 @@ class ReceivingCase:
         return max(self._now(), ticket.changed_at)
 
     def _beside(
-        self, letter: Letter, done: Record, released: Record | None, now: datetime
+        self,
+        letter: Letter,
+        done: Record,
+        released: Record | None,
+        now: datetime,
+        ticket: Ticket | None = None,
     ) -> Beside:
         counted = [_of_sender(letter.sender), *([done.number] if done.number else [])]
         threads = [thread_digest(letter.message_id, letter.sender)] if letter.message_id else []
@@ -347,7 +355,25 @@ class ReceivingCase:
             released=released,
             counted=counted,
             threads=threads if done.state is not State.NOTED else (),
+            addresses=self._marks(letter, done, now, ticket),
         )
+
+    def _marks(
+        self, letter: Letter, done: Record, now: datetime, ticket: Ticket | None
+    ) -> list[Any]:
+        """What a mail tells of addresses: the customer's took no mail, or takes it again.
+
+        A notice is believed of nobody but the customer of the ticket whose mail it returns.
+        """
+        if done.state is not State.NOTED:
+            known = self._addresses.returned(letter.sender)
+            return [self._addresses.cleared(letter.sender)] if known and not letter.disowned else []
+        email = (ticket.contact.email or "").lower() if ticket is not None else ""
+        return [
+            self._addresses.marked(email, now, one.status)
+            for one in letter.returned
+            if one.permanent and email and one.address == email
+        ][:1]
 
     def _record(self, letter: Letter) -> Record:
         flags = [name for name in ("disowned", "spam", "virus") if getattr(letter, name)]

@@ -163,11 +163,13 @@ class ArrivalStore:
         released: Record | None,
         counted: Iterable[str] = (),
         threads: Iterable[str] = (),
+        addresses: Iterable[Any] = (),
     ) -> Beside:
         """What is written with the ticket that a mail makes or changes.
 
         `released`: its record in quarantine, which it leaves with this; otherwise it never came.
         One that could not be read when it came was known by another identity: both are written.
+        `addresses` are rows of `AddressStore`.
         """
         model, expires = self._models.arrival, int((now + KEPT).timestamp())
         counter = self._models.count
@@ -179,11 +181,14 @@ class ArrivalStore:
             once.append((self._row(record), model.pk.does_not_exist()))
         return Beside(
             once=tuple(once),
-            puts=tuple(
-                self._models.thread(
-                    keys.thread_pk(digest), keys.THREAD, number=record.number, expires=expires
-                )
-                for digest in threads
+            puts=(
+                *(
+                    self._models.thread(
+                        keys.thread_pk(digest), keys.THREAD, number=record.number, expires=expires
+                    )
+                    for digest in threads
+                ),
+                *addresses,
             ),
             updates=tuple(
                 (

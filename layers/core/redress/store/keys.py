@@ -6,6 +6,7 @@ writes are sharded by the ticket's number, so no intake waits for another.
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from datetime import UTC, datetime
 
@@ -25,6 +26,7 @@ ARRIVAL = "ARRIVAL"
 HELD = "HELD"
 """The partition of the open index that is the quarantine."""
 THREAD = "THREAD"
+ADDRESS = "ADDRESS"
 COUNT = "COUNT"
 STAFF = "STAFF"
 PLAN = "PLAN"
@@ -208,3 +210,9 @@ def thread_pk(digest: str) -> str:
 def count_pk(what: str, hour: datetime) -> str:
     """`COUNT#R-7K3M9-QW0X2#2026-11-23T01`: how many mails came about it in this hour of UTC."""
     return f"COUNT#{what}#{hour.astimezone(UTC):%Y-%m-%dT%H}"
+
+
+def address_pk(address: str) -> str:
+    """`ADDRESS#9f86d0...`: what is known of an address, in any case of letters."""
+    digest = hashlib.sha256(address.lower().encode("utf-8", "replace")).hexdigest()[:40]
+    return f"ADDRESS#{digest}"

@@ -179,6 +179,16 @@ class ThreadRow(Row):
     expires = NumberAttribute()
 
 
+class AddressRow(Row):
+    """ADDRESS#{digest} / ADDRESS."""
+
+    class Meta:
+        table_name = ""
+
+    returned_at = UnicodeAttribute(null=True)
+    status = UnicodeAttribute(null=True)
+
+
 class CountRow(Row):
     """COUNT#{what}#{hour} / COUNT: grows by one with each mail that was taken."""
 
@@ -291,6 +301,7 @@ class Models:
         self.key = bound(KeyRow)
         self.arrival = bound(ArrivalRow)
         self.thread = bound(ThreadRow)
+        self.address = bound(AddressRow)
         self.count = bound(CountRow)
         self.member = bound(MemberRow)
         self.duty = bound(DutyRow)
