@@ -85,7 +85,8 @@ def find(directory: Path) -> Cloud | None:
     if not record.exists():
         return None
     known = json.loads(record.read_text())
-    cloud = Cloud(known["pid"], known["port"], directory, known["smtp_port"])
+    # A cloud that an earlier version started takes no mail.
+    cloud = Cloud(known["pid"], known["port"], directory, known.get("smtp_port", 0))
     if _runs(cloud.pid):
         return cloud
     record.unlink()
