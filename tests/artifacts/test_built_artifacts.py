@@ -57,7 +57,7 @@ print(json.dumps(made))
 """
 
 BOUNDS = {
-    "layer": 25_000_000,
+    "layer": 24_000_000,
     "CustomerFunction": 3_000_000,
     "InboundFunction": 19_000_000,  # readers of HTML and of charsets
     "any other function": 200_000,
