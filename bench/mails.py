@@ -60,7 +60,8 @@ def handle(raw: bytes) -> None:
     mail = parsing.parse(raw)
     folding.fold(mail.text)
     machines.may_be_answered(mail, ["redress.example"])
-    clues.clues(mail, ["redress.example"])
+    clues.numbers_in(clues.bare_subject(mail.subject))
+    clues.forwarded(mail)
     verdicts.verdicts(mail)
 
 

@@ -31,7 +31,7 @@ def letter_of(
     own = list(own_domains)
     machine = machines.kind_of(mail, own)
     folded = folding.fold(mail.text)
-    found = clues.clues(mail, own)
+    title = clues.bare_subject(mail.subject)
     told = verdicts.verdicts(mail)
     sender = mail.sender_addresses[0] if mail.sender_addresses else None
     new = folded.new.strip()
@@ -43,14 +43,14 @@ def letter_of(
         sender_name=sender.name if sender else "",
         addressed_to=_addressed_to(mail),
         subject=mail.subject,
-        title=found.subject,
+        title=title,
         date=mail.date.isoformat() if mail.date else "",
         text=new,
         whole=mail.text,
-        language=language_of(f"{found.subject}\n{new}", language),
+        language=language_of(f"{title}\n{new}", language),
         answers_to=tuple(dict.fromkeys((*mail.in_reply_to, *reversed(mail.references)))),
         returned_ids=_returned_ids(mail),
-        numbers=found.in_subject,
+        numbers=clues.numbers_in(mail.subject),
         enclosed=tuple(
             Enclosed(
                 one.name,
@@ -70,9 +70,7 @@ def letter_of(
         because=machine.because if machine is not None else (),
         spam=told.spam in _FAILED,
         virus=told.virus in _FAILED,
-        authentic=told.dmarc == "pass",
         disowned=told.dmarc == "fail",
-        defects=tuple(dict.fromkeys(str(one.code) for one in mail.defects)),
     )
 
 

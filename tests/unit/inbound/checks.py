@@ -27,7 +27,8 @@ def check(raw: bytes) -> Mail:
     assert folded.new.strip() or not mail.text.strip()
     if machines.kind_of(mail, ["redress.example"]) is not None:
         assert not machines.may_be_answered(mail, ["redress.example"])
-    clues.clues(mail, ["redress.example"])
+    clues.numbers_in(clues.bare_subject(mail.subject))
+    clues.forwarded(mail)
     verdicts.verdicts(mail)
     return mail
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from redress.inbound.clues import bare_subject, clues, forwarded, numbers_in, original_ids
+from redress.inbound.clues import bare_subject, forwarded, numbers_in
 from redress.inbound.parsing import parse
 from redress.inbound.verdicts import Verdicts, verdicts
 from tests.unit.inbound.mails import HEAD, multipart, part, text_mail
 
 NUMBER = "R-7K3M9-QW0X2"
-OWN = ["redress.example"]
 
 
 @pytest.mark.parametrize(
@@ -52,28 +51,6 @@ def test_what_is_no_number_is_none(subject: str) -> None:
 )
 def test_subjects_are_compared_without_prefixes(subject: str) -> None:
     assert bare_subject(subject) == "Parcel"
-
-
-def test_our_own_message_ids_and_those_of_ses_are_told_nearest_first() -> None:
-    ses = b"0106019a2b3c4d5e-1a2b3c4d-0000-4444-8888-abcdefabcdef-000000"
-    mail = text_mail(
-        b"Hi",
-        b"In-Reply-To: <" + ses + b"@ap-northeast-1.amazonses.com>\r\n"
-        b"References: <R-00000-00000@redress.example> <R-11111-11111@evil.example>\r\n"
-        b" <R-7K3M9-QW0X2@Redress.example>\r\n",
-    )
-    found = clues(mail, OWN)
-    assert found.in_headers == (NUMBER, "R-00000-00000")
-    assert found.ses_ids == (ses.decode(),)
-
-
-def test_what_stands_behind_the_plus_of_our_addresses_is_a_clue() -> None:
-    mail = text_mail(
-        b"Hi",
-        b"Cc: Bo <bo+news@example.com>, <Service+R7.aB_c=1@redress.example>\r\n"
-        b"Delivered-To: service+envelope@redress.example\r\n",
-    )
-    assert clues(mail, OWN).tags == ("R7.aB_c=1", "envelope")
 
 
 FORWARDS = {
@@ -164,19 +141,6 @@ def test_a_reply_is_no_forward() -> None:
     _, body = FORWARDS["Outlook, en"]
     assert forwarded(text_mail(body.encode())) is None
     assert forwarded(text_mail(b"Hello")) is None
-
-
-def test_a_returned_mail_tells_which_of_ours_it_was() -> None:
-    inner = b"Message-ID: <R-7K3M9-QW0X2@redress.example>\r\n\r\nx"
-    mail = parse(
-        HEAD
-        + multipart(
-            part(b"message/delivery-status", b"Final-Recipient: rfc822; a@example.com\r\n"),
-            part(b"text/rfc822-headers", inner),
-            kind=b"report; report-type=delivery-status",
-        )
-    )
-    assert original_ids(mail) == ("R-7K3M9-QW0X2@redress.example",)
 
 
 # ------------------------------------------------------------------------------ what SES found

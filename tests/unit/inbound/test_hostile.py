@@ -80,7 +80,8 @@ def test_hostile_mails_cost_little(name: str) -> None:
     mail = parse(raw)
     folding.fold(mail.text)
     machines.may_be_answered(mail, ["example.com"])
-    clues.clues(mail, ["example.com"])
+    clues.numbers_in(clues.bare_subject(mail.subject))
+    clues.forwarded(mail)
     verdicts.verdicts(mail)
     assert time.process_time() - began < SECONDS
     assert len(mail.text) <= TEXT

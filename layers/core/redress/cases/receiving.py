@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from redress.cases.links import Links
 from redress.rules import arrivals, lifecycle
@@ -30,12 +30,12 @@ from redress.rules.numbers import new_number
 from redress.rules.ticket import Contact, Ticket
 from redress.store.addresses import AddressStore
 from redress.store.arrivals import ArrivalStore, Record, State, on
+from redress.store.bucket import MailBucket
 from redress.store.opening import NumberTaken
 from redress.store.plans import Plans
 from redress.store.staff import StaffStore
 from redress.store.tickets import Beside, DoneAlready, Raced, TicketStore
 
-DRAWS = 4
 ATTEMPTS = 8
 EXCERPT = 300
 MOST_NAMED = 20
@@ -43,12 +43,6 @@ MOST_NAMED = 20
 
 _NOTHING = {"en": "(no text)", "zh-CN": "（无正文）", "zh-TW": "（無內文）"}
 _UNTITLED = {"en": "(no subject)", "zh-CN": "（无主题）", "zh-TW": "（無主旨）"}
-
-
-class Bucket(Protocol):
-    """Where mails and what was in them are kept. `put` of what is there already changes nothing."""
-
-    def put(self, key: str, content: bytes, content_type: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +102,7 @@ class Letter:
     because: tuple[str, ...]
     spam: bool
     virus: bool
-    authentic: bool
     disowned: bool
-    defects: tuple[str, ...]
 
     @property
     def identity(self) -> str:
@@ -144,7 +136,7 @@ class ReceivingCase:
         staff: StaffStore,
         plans: Plans,
         links: Links,
-        bucket: Bucket,
+        bucket: MailBucket,
         now: Callable[[], datetime],
     ) -> None:
         self._tickets, self._staff = tickets, staff
@@ -324,16 +316,11 @@ class ReceivingCase:
     ) -> Record:
         now, plan = self._now(), self._plans.current()
         source = _source(letter, record) | ({"follows": follows} if follows else {})
-        for _ in range(DRAWS):
-            number = new_number()
-            change = lifecycle.open_ticket(_submission(letter, kind), number, plan, now, source)
-            done = on(record, State.OPENED, number, 1)
-            try:
-                self._tickets.open_beside(change, self._beside(letter, done, released, now))
-            except NumberTaken:
-                continue
-            return done
-        raise Unavailable()
+        number = new_number()
+        change = lifecycle.open_ticket(_submission(letter, kind), number, plan, now, source)
+        done = on(record, State.OPENED, number, 1)
+        self._tickets.open_beside(change, self._beside(letter, done, released, now))
+        return done
 
     def _moment(self, ticket: Ticket) -> datetime:
         """Now; but a history never goes backwards, whoever's clock is behind."""

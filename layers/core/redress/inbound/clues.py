@@ -1,19 +1,18 @@
-"""What may tell which ticket a mail belongs to, and whose words a forwarded mail brings.
+"""What a person's words tell of a mail: the ticket that its subject names, its subject without
+prefixes, whose words it brings when it is forwarded.
 
-Clues only: whether the sender may write into the ticket, and whether a reply address is signed by
-us, is for others to check.
+Clues only: anybody can write them, and whether the sender may write into the ticket is for others
+to check.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from redress.inbound import quoting
 from redress.inbound.addresses import addresses_of
-from redress.inbound.headers import ids_of
 from redress.inbound.limits import Defects
 from redress.inbound.mail import Address, Mail
 from redress.rules.numbers import normalised
@@ -21,9 +20,6 @@ from redress.rules.numbers import normalised
 _NUMBER = re.compile(
     r"(?<![0-9A-Z])R[ ]?[-_‐‑‒–—−]?[ ]?([0-9A-Z]{5})[ ]?[-_‐‑‒–—−]?[ ]?([0-9A-Z]{5})(?![0-9A-Z])"
 )
-_OWN_ID = re.compile(r"(R-[0-9A-Z]{5}-[0-9A-Z]{5})(?:[.+/].{0,200})?")
-_SES_ID = re.compile(r"([0-9a-f-]{20,80})@(?:email|[a-z]{2}(?:-[a-z]+)+-\d)\.amazonses\.com")
-_SEEN_BY = ("delivered-to", "x-original-to", "x-forwarded-to", "envelope-to", "x-envelope-to")
 _FORWARD_SUBJECT = re.compile(
     r"\s*(?:(?:fwd?|wg|tr|rv|enc|i|转发|轉發|轉寄|转寄)\s*[:：]|\[fwd?:)", re.IGNORECASE
 )
@@ -50,44 +46,6 @@ class Forwarded:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class Clues:
-    """In the order of trust among themselves; each list without repeats.
-
-    tags        what stands behind + in a recipient address of ours ("reply.K7..." of
-                service+reply.K7...@example.com), as written: to be verified
-    in_headers  ticket numbers of our own Message-IDs in In-Reply-To and References, nearest first
-    ses_ids     ids that SES gave to mails (its Message-ID replaces ours), nearest first
-    in_subject  ticket numbers in the subject
-    subject     the subject without Re:, 回复：, numbers in brackets: to compare
-    """
-
-    tags: tuple[str, ...]
-    in_headers: tuple[str, ...]
-    ses_ids: tuple[str, ...]
-    in_subject: tuple[str, ...]
-    subject: str
-    forwarded: Forwarded | None
-
-
-def clues(mail: Mail, own_domains: Iterable[str]) -> Clues:
-    """`own_domains`: domains of the addresses that this product sends from and receives at."""
-    own = {domain.lower() for domain in own_domains}
-    ids = [*mail.in_reply_to, *reversed(mail.references)]
-    return Clues(
-        tags=_unique(_tags(mail, own)),
-        in_headers=_unique(_own_numbers(ids, own)),
-        ses_ids=_unique(m.group(1) for i in ids if (m := _SES_ID.fullmatch(i)) is not None),
-        in_subject=numbers_in(mail.subject),
-        subject=bare_subject(mail.subject),
-        forwarded=forwarded(mail),
-    )
-
-
-def _unique(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))
-
-
 def numbers_in(text: str) -> tuple[str, ...]:
     """Ticket numbers that a person meant: full-width letters, other dashes, lower case, O for 0.
 
@@ -102,24 +60,7 @@ def numbers_in(text: str) -> tuple[str, ...]:
         number = normalised(f"R-{match.group(1)}-{match.group(2)}")
         if number is not None:
             found.append(number)
-    return _unique(found)
-
-
-def _own_numbers(ids: Iterable[str], own: set[str]) -> Iterable[str]:
-    for one in ids:
-        local, _, domain = one.rpartition("@")
-        match = _OWN_ID.fullmatch(local.upper())
-        if match is not None and domain.lower() in own and normalised(match.group(1)):
-            yield str(normalised(match.group(1)))
-
-
-def _tags(mail: Mail, own: set[str]) -> Iterable[str]:
-    said = [address for name in _SEEN_BY for address in mail.all(name)]
-    seen = [*mail.to, *mail.cc, *addresses_of(", ".join(said)[:20_000], Defects())]
-    for address in seen:
-        _, plus, tag = address.local.partition("+")
-        if plus and tag and address.domain in own:
-            yield tag[:200]
+    return tuple(dict.fromkeys(found))
 
 
 def bare_subject(subject: str) -> str:
@@ -196,12 +137,3 @@ def _from_heading(lines: list[str], index: int, heading: quoting.Heading) -> For
         comment="\n".join(lines[:index]).strip(),
         how="inline",
     )
-
-
-def original_ids(mail: Mail) -> tuple[str, ...]:
-    """Message-IDs of the mail that a report or a bounce returns: it says which mail of ours failed."""
-    found: list[str] = []
-    if mail.report is not None:
-        found += [value for name, value in mail.report.original if name == "message-id"]
-    found += [one.message_id for one in mail.embedded if one.message_id]
-    return ids_of(" ".join(one if "<" in one else f"<{one}>" for one in found), Defects())
