@@ -200,6 +200,11 @@ class Life:
             )
         )
 
+    def let_in(self, *addresses: str, by: Actor = MEI) -> Life:
+        """Let these take part, and nobody else."""
+        change = lifecycle.set_participants(self.ticket, self.plan, by, addresses, self.clock.now())
+        return self if change is None else self.take(change)
+
     def write(self) -> Life:
         return self.take(lifecycle.write(self.ticket, self.plan, "Words", self.clock.now()))
 

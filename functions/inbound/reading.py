@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from email.utils import getaddresses
 
-from redress.cases.receiving import Enclosed, Letter, Returned
+from redress.cases.receiving import Enclosed, Forwarded, Letter, Returned
 from redress.inbound import clues, folding, machines, parsing, verdicts
 from redress.inbound.languages import language_of
 from redress.inbound.machines import Kind, Machine
@@ -48,7 +48,7 @@ def letter_of(
         text=new,
         whole=mail.text,
         language=language_of(f"{title}\n{new}", language),
-        answers_to=tuple(dict.fromkeys((*mail.in_reply_to, *reversed(mail.references)))),
+        answers_to=_answers_to(mail),
         returned_ids=_returned_ids(mail),
         numbers=clues.numbers_in(mail.subject),
         enclosed=tuple(
@@ -70,7 +70,9 @@ def letter_of(
         because=machine.because if machine is not None else (),
         spam=told.spam in _FAILED,
         virus=told.virus in _FAILED,
+        authentic=told.dmarc == "pass",
         disowned=told.dmarc == "fail",
+        forwarded=_forwarded(mail, language),
     )
 
 
@@ -91,6 +93,31 @@ def _returned_ids(mail: Mail) -> tuple[str, ...]:
     for inner in mail.embedded:
         found += [inner.message_id, *inner.in_reply_to, *inner.references]
     return tuple(dict.fromkeys(one for one in found if "@" in one))[:100]
+
+
+def _forwarded(mail: Mail, language: str) -> Forwarded | None:
+    found = clues.forwarded(mail)
+    if found is None or found.sender is None:
+        return None
+    inner = mail.embedded[0] if found.how == "attached" else None
+    new = folding.fold(found.text).new.strip()
+    title = clues.bare_subject(found.subject)
+    return Forwarded(
+        message_id=inner.message_id if inner is not None else "",
+        sender=found.sender.address.lower(),
+        sender_name=found.sender.name,
+        subject=found.subject,
+        title=title,
+        text=new,
+        language=language_of(f"{title}\n{new}", language),
+        answers_to=_answers_to(inner) if inner is not None else (),
+        numbers=clues.numbers_in(found.subject),
+        comment=found.comment,
+    )
+
+
+def _answers_to(mail: Mail) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*mail.in_reply_to, *reversed(mail.references))))
 
 
 def _note(machine: Machine | None) -> Note | None:

@@ -30,6 +30,7 @@ from redress.cases.staff import PAGE_LIMIT
 from redress.edge.http import SECURITY, Refused, answer, header, json_body, problem
 from redress.edge.problems import plain, problem_for
 from redress.rules.errors import Fault, Forbidden, InvalidInput, NotFound
+from redress.rules.intake import EMAIL_LIMIT
 from redress.rules.lifecycle import (
     CALLBACK_OUTCOMES,
     CORRECTABLE,
@@ -232,6 +233,15 @@ def _promise(request: Request) -> Answer:
     body.done()
     return _changed(
         wiring.staff_cases().promise(request.member, request.number, version, due, text)
+    )
+
+
+def _set_participants(request: Request) -> Answer:
+    body = request.body()
+    version, addresses = body.version(), body.texts("participants", EMAIL_LIMIT)
+    body.done()
+    return _changed(
+        wiring.staff_cases().set_participants(request.member, request.number, version, addresses)
     )
 
 
@@ -474,6 +484,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/staff/tickets/{number}/assignment"): Route(_STAFF, _reassign),
     ("POST", "/staff/tickets/{number}/classification"): Route(_STAFF, _reclassify),
     ("POST", "/staff/tickets/{number}/promise"): Route(_STAFF, _promise),
+    ("PUT", "/staff/tickets/{number}/participants"): Route(_STAFF, _set_participants),
     ("POST", "/staff/tickets/{number}/hold"): Route(_STAFF, _hold),
     ("POST", "/staff/tickets/{number}/release"): Route(_STAFF, _release),
     ("POST", "/staff/tickets/{number}/correction"): Route(_LEADERS, _correct),

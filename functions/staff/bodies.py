@@ -79,6 +79,25 @@ class Body:
             return value
         return None
 
+    def texts(self, name: str, limit: int) -> list[str]:
+        """A list of texts, required; it may be empty."""
+        value = self._take(name)
+        if value is None:
+            self._fault(name, "required", "this field is required")
+            return []
+        if not isinstance(value, list):
+            self._fault(name, "list_expected", "a list of texts is expected here")
+            return []
+        for index, one in enumerate(value):
+            here = f"{name}/{index}"
+            if not isinstance(one, str):
+                self._fault(here, "text_expected", "a text is expected here")
+            elif len(one) > limit:
+                self._fault(here, "too_long", f"at most {limit} characters")
+            elif _CONTROL.search(one):
+                self._fault(here, "control_characters", "control characters are not allowed")
+        return [one for one in value if isinstance(one, str)]
+
     def instant(self, name: str) -> datetime:
         """An instant in ISO 8601 with its offset, required."""
         value = self._take(name)

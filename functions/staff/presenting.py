@@ -59,6 +59,7 @@ def ticket(found: Ticket, now: datetime) -> dict[str, Any]:
             "email": found.contact.email,
             "phone": found.contact.phone,
         },
+        "participants": list(found.participants),
         "team": found.team,
         "assignee": found.assignee,
         "created_at": _iso(found.created_at),

@@ -754,6 +754,28 @@ def test_the_api_does_what_the_buttons_do(site: Site, stores: Stores, clock: Clo
     assert stores.tickets.get(other).closure == "withdrawn"
 
 
+def test_the_customer_sees_who_takes_part_and_what_they_wrote(
+    site: Site, stores: Stores, clock: Clock
+) -> None:
+    number, token = submit(site)
+    lin = Actor(Role.SUPERVISOR, "s-lin")
+    ticket, plan = stores.tickets.get(number), stores.plans.current()
+    let_in = lifecycle.set_participants(ticket, plan, lin, ["bo@example.net"], clock.now())
+    assert let_in is not None
+    stores.tickets.commit(let_in, clock.now())
+    wrote = lifecycle.write(let_in.after, plan, "I saw it.", clock.now(), None, "bo@example.net")
+    stores.tickets.commit(wrote, clock.now())
+    found = site("api-ticket", headers=bearer(token), number=number)
+    said = [(one["type"], one["text"]) for one in json.loads(found["body"])["timeline"]]
+    assert said[-2:] == [
+        ("participants_set", "bo@example.net"),
+        ("participant_wrote", "I saw it."),
+    ]
+    page = site("status", token=token)["body"]
+    assert "bo@example.net" in page
+    assert "I saw it." in page
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -807,7 +829,7 @@ def test_the_document_is_valid_and_describes_every_route_of_the_template(site: S
 
 def test_the_document_names_what_a_customer_sees_of_clocks_and_events(site: Site) -> None:
     schemas = json.loads(site("openapi")["body"])["components"]["schemas"]
-    assert set(schemas["Line"]["properties"]["type"]["enum"]) == PUBLIC
+    assert set(schemas["Line"]["properties"]["type"]["enum"]) == PUBLIC | {"participant_wrote"}
     assert set(schemas["Promise"]["properties"]["clock"]["enum"]) == {
         "acknowledgement",
         "reaction",

@@ -8,6 +8,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.policy import SMTP
 from io import StringIO
 from typing import Any
 
@@ -196,7 +197,7 @@ HELD = {
     "virus": {"virus": "FAIL"},
     "automatic": {"Auto_Submitted": "auto-replied"},
     "no_sender": {"sender": "undisclosed"},
-    "from_staff": {"sender": "mei@example.com"},
+    "from_staff": {"sender": "mei@example.com", "dmarc": "none"},
 }
 
 
@@ -207,6 +208,101 @@ def test_what_nobody_should_act_on_waits_in_quarantine(post: Post, staff: Any, r
     [record] = post.held().records
     assert record.reason == reason
     assert record.subject == "投诉：包裹没有收到"
+
+
+def test_who_takes_part_joins_by_mail(post: Post, staff: Any) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    let_in(post, first.number, "bo@example.net")
+    words = mail("I saw it too", sender="Bo <bo@example.net>", to=post.reply_address(first))
+    post.deliver(words, "inbound/2")
+    wrote = post.stores.tickets.history(first.number)[-1]
+    assert (wrote.type, wrote.by.role) == (EventType.CUSTOMER_WROTE, Role.CUSTOMER)
+    assert (wrote.data["text"], wrote.data["from"]) == ("I saw it too", "bo@example.net")
+
+
+def let_in(post: Post, number: str, *addresses: str) -> None:
+    wei = post.stores.staff.member("m-wei")
+    version = post.stores.tickets.get(number).version
+    wiring.staff_cases().set_participants(wei, number, version, list(addresses))
+
+
+FORWARD = (
+    "Please take this one.\n\n---------- Forwarded message ---------\n"
+    "From: 王伟 <Wang.Wei@Example.com>\nDate: Mon, 23 Nov 2026 at 09:00\n"
+    "Subject: {subject}\nTo: <mei@example.com>\n\n\n水壶漏水了，我要退款。\n"
+)
+
+
+def forward(subject: str = "水壶漏水", **given: str) -> bytes:
+    usual = {"sender": "mei@example.com", "subject": f"Fwd: {subject}", "message_id": "<fwd@x>"}
+    return mail(FORWARD.format(subject=subject), **(usual | given))
+
+
+def test_what_staff_forward_is_a_ticket_of_whoever_wrote_it(post: Post, staff: Any) -> None:
+    post.deliver(forward())
+    ticket = post.ticket()
+    assert (ticket.contact.name, ticket.contact.email) == ("王伟", "wang.wei@example.com")
+    assert (ticket.subject, ticket.language) == ("水壶漏水", "zh-CN")
+    [opened] = post.stores.tickets.history(ticket.number)
+    assert opened.data["description"] == "水壶漏水了，我要退款。"
+    assert opened.data["mail"]["forwarded_by"] == "mei@example.com"
+    assert opened.data["mail"]["comment"] == "Please take this one."
+    post.deliver(forward(), "inbound/2")
+    assert len(post.tickets()) == 1
+
+
+def test_an_attached_mail_is_forwarded_as_well(post: Post, staff: Any) -> None:
+    outer = email.message_from_bytes(mail("See below.", sender="mei@example.com"), policy=SMTP)
+    assert isinstance(outer, email.message.EmailMessage)
+    inner = email.message.EmailMessage()
+    inner["From"], inner["Subject"] = "王伟 <wang.wei@example.com>", "水壶漏水"
+    inner["Message-ID"] = "<theirs@example.com>"
+    inner.set_content("水壶漏水了，我要退款。")
+    outer.add_attachment(inner)
+    post.deliver(outer.as_bytes())
+    ticket = post.ticket()
+    assert (ticket.contact.email, ticket.subject) == ("wang.wei@example.com", "水壶漏水")
+    # What they write about their own mail, which they have, joins it.
+    more = mail(
+        "还有一点",
+        sender="wang.wei@example.com",
+        subject="Re: 水壶漏水",
+        message_id="<more@x>",
+        In_Reply_To="<theirs@example.com>",
+    )
+    post.deliver(more, "inbound/2")
+    assert post.stores.tickets.history(ticket.number)[-1].data["text"] == "还有一点"
+
+
+def test_a_forwarded_answer_joins_the_ticket_of_whoever_wrote_it(post: Post, staff: Any) -> None:
+    post.deliver(mail(sender="王伟 <wang.wei@example.com>"))
+    first = post.ticket()
+    post.deliver(forward(f"Re: [{first.number}] 包裹"), "inbound/2")
+    wrote = post.stores.tickets.history(first.number)[-1]
+    assert (wrote.type, wrote.data["text"]) == (EventType.CUSTOMER_WROTE, "水壶漏水了，我要退款。")
+    assert post.ticket().number == first.number
+
+
+def test_a_forward_that_nothing_proves_to_be_from_staff_waits_until_it_is_released(
+    post: Post, staff: Any
+) -> None:
+    post.deliver(forward(dmarc="none"))
+    [record] = post.held().records
+    assert (record.reason, record.sender) == ("from_staff", "mei@example.com")
+    post.send({"release": record.identity, "by": "s-lin"})
+    assert post.ticket().contact.email == "wang.wei@example.com"
+
+
+def test_what_staff_answer_to_a_notice_of_ours_is_a_note(post: Post, staff: Any) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    note = mail("Called them.", sender="mei@example.com", to=post.reply_address(first))
+    post.deliver(note, "inbound/2")
+    noted = post.stores.tickets.history(first.number)[-1]
+    assert (noted.type, noted.by.id) == (EventType.NOTED, "a-mei")
+    assert (noted.data["text"], noted.data["mail"]["key"]) == ("Called them.", "inbound/2")
+    assert post.ticket().touched == first.touched
 
 
 def test_more_mails_than_a_person_writes_wait(post: Post) -> None:

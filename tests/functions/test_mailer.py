@@ -1157,3 +1157,39 @@ def test_the_case_is_wired_with_what_it_needs(table: str, monkeypatch: pytest.Mo
     monkeypatch.setenv("MAIL_DEAD_LETTER_QUEUE_URL", "d")
     wiring.settings.cache_clear()
     assert isinstance(wiring.mailing(), MailingCase)
+
+
+# ------------------------------------------------------------------------------ who takes part
+
+
+def _let_in(*addresses: str) -> Any:
+    lin = Actor(Role.SUPERVISOR, "s-lin")
+    return lambda t, p, at: lifecycle.set_participants(t, p, lin, addresses, at)
+
+
+def test_who_takes_part_gets_a_copy_without_the_customers_page(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    number = open_ticket(agent="a-mei").number
+    mailer.act(number, _let_in("wang.wei@example.com", "bo@example.net"))
+    mailer.act(number, _resolve(), minutes=1)
+    assert mailer(mailer.job(number, "copy")) == []
+    assert post.only["To"] == "wang.wei@example.com, bo@example.net"
+    assert "/t/" not in str(post.only)
+    assert wiring.links().mail_token(number) in str(post.only["References"])
+    assert post.only["Auto-Submitted"] is None
+
+
+@pytest.mark.parametrize("why", ["taken out", "returned"])
+def test_who_takes_part_no_more_or_cannot_be_reached_gets_no_copy(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], why: str
+) -> None:
+    number = open_ticket(agent="a-mei").number
+    mailer.act(number, _let_in("wang.wei@example.com", "bo@example.net"))
+    mailer.act(number, _resolve(), minutes=1)
+    if why == "taken out":
+        mailer.act(number, _let_in("wang.wei@example.com"), minutes=1)
+    else:
+        wiring._addresses().marked("bo@example.net", mailer.clock.now(), "5.1.1").save()
+    assert mailer(mailer.job(number, "copy")) == []
+    assert post.only["To"] == "wang.wei@example.com"

@@ -270,6 +270,7 @@ WHO_MAY = {
     "clocks": ALL,
     "promise": ALL,
     "hold": ALL,
+    "participants": ALL,
     "release": ALL,
     "correction": LEADERS,
     "plan-move": LEADERS,
@@ -397,6 +398,7 @@ WITH_BODY = (
     "classification",
     "promise",
     "hold",
+    "participants",
     "release",
     "correction",
     "plan-move",
@@ -526,6 +528,22 @@ LONG = "x" * 20_001
             {"reason": "lunch", "text": 1},
             {"/version": "required", "/reason": "unknown_value", "/text": "text_expected"},
         ),
+        (
+            "participants",
+            {"participants": ["a@example.com", 3, "x" * 255, "a\x00@example.com"]},
+            {
+                "/version": "required",
+                "/participants/1": "text_expected",
+                "/participants/2": "too_long",
+                "/participants/3": "control_characters",
+            },
+        ),
+        (
+            "participants",
+            {"version": 1, "participants": "a@example.com"},
+            {"/participants": "list_expected"},
+        ),
+        ("participants", {}, {"/version": "required", "/participants": "required"}),
         ("release", {"reason": "x"}, {"/version": "required", "/reason": "unknown"}),
         (
             "correction",
@@ -863,6 +881,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "classification": {"kind": "urgent", "reason": "scalded"},
     "promise": {"by": "2026-11-24T10:00:00+08:00", "text": "By tomorrow at ten."},
     "hold": {"reason": "part", "text": "The pump is on its way."},
+    "participants": {"participants": ["wang.wei@example.com"]},
     "release": {},
     "correction": {
         "clock": "first_response",
@@ -1065,6 +1084,26 @@ def test_progress_is_a_reaction_but_not_the_first_response(api: Api, open_ticket
     states = {promise["clock"]: promise["state"] for promise in found.body["promises"]}
     assert (states["reaction"], states["first_response"]) == ("kept", "running")
     assert found.body["state"] == "new"
+
+
+def test_who_takes_part_is_there_until_they_are_taken_out(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "participants": ["Wang.Wei@example.com"]}
+    found = api("participants", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["participants"]) == (200, ["wang.wei@example.com"])
+    again = api(
+        "participants", "mei", body=body | {"version": ticket.version + 1}, number=ticket.number
+    )
+    assert again.body["version"] == ticket.version + 1
+    wrong = body | {"version": ticket.version + 1, "participants": ["li.na@example.com", "x"]}
+    refused = api("participants", "mei", body=wrong, number=ticket.number)
+    assert refused.status == 422
+    assert {fault["pointer"]: fault["code"] for fault in refused.body["errors"]} == {
+        "/participants/0": "is_customer",
+        "/participants/1": "email_expected",
+    }
+    none = body | {"version": ticket.version + 1, "participants": []}
+    assert api("participants", "mei", body=none, number=ticket.number).body["participants"] == []
 
 
 def test_two_agents_at_once_one_wins_and_the_other_is_told_the_current_version(

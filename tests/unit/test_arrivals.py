@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,17 +16,19 @@ from redress.rules.arrivals import (
     Clue,
     Hold,
     Join,
+    Member,
     Named,
     Note,
     Open,
     Reason,
+    Remark,
     decide,
     refused,
     served_as,
 )
 from redress.rules.plan import MailPlan
 from redress.rules.ticket import State, Ticket
-from tests.builders import BY_PHONE, NUMBER, life_at
+from tests.builders import BY_PHONE, LIN, NUMBER, life_at
 
 OTHER = "R-00000-00000"
 DOORS = MailPlan({"complaints": "complaint", "service": "inquiry"})
@@ -44,6 +47,7 @@ def ticket(state: State = State.OPEN, **fields: Any) -> dict[str, Ticket]:
     return {found.number: found}
 
 
+LIN_OF_COMPLAINTS = Member(LIN, "complaints")
 ANSWERED = Named(NUMBER, Clue.ADDRESS)
 QUOTED = Named(NUMBER, Clue.CONVERSATION)
 TYPED = Named(NUMBER, Clue.SUBJECT)
@@ -118,7 +122,7 @@ HELD: dict[Reason, dict[str, Any]] = {
     Reason.SPAM: {"spam": True},
     Reason.AUTOMATIC: {"automatic": True},
     Reason.NO_SENDER: {"sender": ""},
-    Reason.FROM_STAFF: {"from_staff": True},
+    Reason.FROM_STAFF: {"staff": LIN_OF_COMPLAINTS},
     Reason.TOO_MANY: {"recent": DOORS.most_of_a_sender},
     Reason.OWN: {"own": True},
 }
@@ -153,7 +157,7 @@ def test_a_machine_that_only_knows_a_number_says_nothing_on_a_ticket() -> None:
 
 
 def test_a_members_own_machine_says_nothing_on_a_ticket() -> None:
-    mail = arrival(named=(QUOTED,), machine=Note.AUTOMATIC, automatic=True, from_staff=True)
+    mail = arrival(named=(QUOTED,), machine=Note.AUTOMATIC, automatic=True, staff=LIN_OF_COMPLAINTS)
     assert decide(mail, ticket(), DOORS) == Hold(Reason.AUTOMATIC, NUMBER)
 
 
@@ -168,6 +172,59 @@ def test_more_mails_about_a_ticket_than_people_write_wait() -> None:
 def test_in_the_customers_name_but_disowned_is_no_word_of_theirs() -> None:
     mail = arrival(named=(ANSWERED,), disowned=True)
     assert decide(mail, ticket(), DOORS) == Attach(NUMBER, Note.DISOWNED)
+
+
+FRIEND = "wang.wei@example.com"
+
+
+def taking_part(state: State = State.OPEN) -> dict[str, Ticket]:
+    return {NUMBER: replace(life_at(state).ticket, participants=(FRIEND,))}
+
+
+@pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
+def test_who_takes_part_writes_on_the_ticket_for_its_customer(named: Named) -> None:
+    mail = arrival(sender=FRIEND, named=(named,))
+    assert decide(mail, taking_part(), DOORS) == Join(NUMBER, FRIEND)
+    assert decide(mail, taking_part(State.CLOSED), DOORS) == Open("inquiry", NUMBER)
+    assert isinstance(decide(mail, ticket(), DOORS), Open)
+
+
+def test_in_the_name_of_who_takes_part_but_disowned_is_no_word_of_theirs() -> None:
+    mail = arrival(sender=FRIEND, named=(ANSWERED,), disowned=True)
+    assert decide(mail, taking_part(), DOORS) == Attach(NUMBER, Note.DISOWNED)
+
+
+def of_staff(**given: Any) -> Arrival:
+    usual = {"sender": "lin@example.org", "staff": LIN_OF_COMPLAINTS, "authentic": True}
+    return arrival(**(usual | given))
+
+
+@pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
+@pytest.mark.parametrize("state", State)
+def test_what_staff_write_about_a_ticket_is_an_internal_note(named: Named, state: State) -> None:
+    mail = of_staff(named=(named,))
+    assert decide(mail, ticket(state), DOORS) == Remark(NUMBER, LIN)
+
+
+def test_what_nothing_proves_to_be_from_staff_waits() -> None:
+    mail = of_staff(named=(ANSWERED,), authentic=False)
+    assert decide(mail, ticket(), DOORS) == Hold(Reason.FROM_STAFF, NUMBER)
+
+
+def test_staff_write_nothing_on_a_ticket_that_they_may_not_see() -> None:
+    mail = of_staff(named=(ANSWERED,), staff=Member(LIN, "elsewhere"))
+    assert decide(mail, ticket(), DOORS) == Hold(Reason.FROM_STAFF, NUMBER)
+
+
+def test_a_mail_of_staff_about_nothing_waits() -> None:
+    assert decide(of_staff(), {}, DOORS) == Hold(Reason.FROM_STAFF)
+
+
+def test_who_is_both_staff_and_the_customer_writes_as_the_customer() -> None:
+    mail = of_staff(sender="li.na@example.com", named=(ANSWERED,))
+    assert decide(mail, ticket(), DOORS) == Join(NUMBER)
+    unproven = of_staff(sender="li.na@example.com", named=(ANSWERED,), authentic=False)
+    assert decide(unproven, ticket(), DOORS) == Hold(Reason.FROM_STAFF, NUMBER)
 
 
 def test_a_plan_may_keep_what_strangers_write_on_the_ticket() -> None:
@@ -223,12 +280,16 @@ def test_the_gravest_reason_is_told() -> None:
         spam=st.booleans(),
         virus=st.booleans(),
         disowned=st.booleans(),
-        from_staff=st.booleans(),
+        staff=st.sampled_from([None, LIN_OF_COMPLAINTS]),
+        authentic=st.booleans(),
     ),
     st.sampled_from(State),
 )
 def test_nobody_but_the_customer_ever_writes_on_a_ticket(mail: Arrival, state: State) -> None:
     found = decide(mail, ticket(state), DOORS)
+    if isinstance(found, Remark):
+        assert mail.authentic
+        assert mail.staff is not None
     if isinstance(found, Join):
         assert mail.sender == "li.na@example.com"
         assert not mail.disowned

@@ -41,6 +41,7 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.NOTE: Life.note,
     Step.WRITE: Life.write,
     Step.NOTE_MAIL: Life.note_mail,
+    Step.SET_PARTICIPANTS: lambda life: life.let_in("wang.wei@example.com"),
     Step.RESOLVE: Life.resolve,
     Step.RECORD_NO_ANSWER: lambda life: life.call("no_answer"),
     Step.CONFIRM: Life.confirm,
@@ -67,6 +68,7 @@ WRITTEN = {
     Step.NOTE:               "new     open    waiting resolved confirmed closed",
     Step.WRITE:              "new     open    open    resolved confirmed -",
     Step.NOTE_MAIL:          "new     open    waiting resolved confirmed closed",
+    Step.SET_PARTICIPANTS:   "new     open    waiting resolved confirmed -",
     Step.RESOLVE:            "resolved resolved resolved -     -         -",
     Step.RECORD_NO_ANSWER:   "-       -       -       resolved -         -",
     Step.CONFIRM:            "-       -       -       confirmed -        -",
@@ -476,3 +478,46 @@ def test_an_agent_acts_on_their_own_a_supervisor_on_the_teams_a_manager_on_all(
     now = builders.life_at(state).ticket
     assert lifecycle.may_see(who, team, now) == sees
     assert lifecycle.may_act(who, team, now) == acts
+
+
+# ------------------------------------------------------------------------------ who takes part
+
+
+def test_who_takes_part_is_named_whole_and_the_same_again_is_nothing(life: Life) -> None:
+    life.open("complaint").let_in(" Wang.Wei@Example.com", "bo@example.net", "bo@example.net")
+    assert life.ticket.participants == ("wang.wei@example.com", "bo@example.net")
+    version = life.ticket.version
+    life.let_in("BO@example.net", "wang.wei@example.com")
+    assert life.ticket.version == version
+    life.let_in()
+    assert life.ticket.participants == ()
+    assert life.events[-1].data == {
+        "participants": [],
+        "from": ["wang.wei@example.com", "bo@example.net"],
+    }
+
+
+def test_everything_wrong_about_who_is_to_take_part_is_named(life: Life) -> None:
+    life.open("complaint")
+    wrong = [f"a{number}@example.com" for number in range(9)]
+    wrong += ["nobody", life.ticket.contact.email or ""]
+    with pytest.raises(InvalidInput) as refused:
+        life.let_in(*wrong)
+    assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [
+        ("/participants", "too_many"),
+        ("/participants/9", "email_expected"),
+        ("/participants/10", "is_customer"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "said", [Life.reply, Life.tell_progress, Life.resolve, lambda life: life.promise(hours=1)]
+)
+def test_words_to_the_customer_say_who_gets_a_copy(said: Callable[[Life], Life]) -> None:
+    life = builders.life_at(State.OPEN)
+    said(life)
+    assert "copied_to" not in life.events[-1].data
+    life = builders.life_at(State.OPEN).let_in("bo@example.net")
+    said(life)
+    told = [event for event in life.events if "copied_to" in event.data]
+    assert [event.data["copied_to"] for event in told] == [["bo@example.net"]]

@@ -54,6 +54,11 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "noted": (Life.note, []),
     "an out-of-office came": (Life.note_mail, []),
     "a mail came back": (lambda life: life.note_mail("returned"), [("mail_returned", "agent")]),
+    "somebody takes part": (lambda life: life.let_in("bo@example.net"), []),
+    "replied, and somebody takes part": (
+        lambda life: life.let_in("bo@example.net").reply(),
+        [("reply", "customer"), ("copy", "participants")],
+    ),
     "customer wrote": (Life.write, [("customer_wrote", "agent")]),
     "resolved": (Life.resolve, [("resolution", "customer")]),
     "called in vain": (lambda life: life.resolve().call("no_answer"), []),

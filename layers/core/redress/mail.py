@@ -35,6 +35,8 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "progress": _ON_TICKET,
     "resolution": _ON_TICKET | {"closes_at"},
     "resolution_told": _ON_TICKET,
+    # To who takes part: without the page, where only the customer may act.
+    "copy": frozenset({"number", "subject", "text"}),
     "callback_again": frozenset({"number", "subject", "status_url", "resolved_at", "closes_at"}),
     "survey": frozenset({"number", "subject", "survey_url", "until"}),
     "remind": frozenset({"number", "kind", "clock", "due"}),

@@ -30,6 +30,7 @@ PUBLIC = frozenset(
         EventType.RELEASED,
         EventType.REPLIED,
         EventType.CUSTOMER_WROTE,
+        EventType.PARTICIPANTS_SET,
         EventType.RESOLVED,
         EventType.CONFIRMED,
         EventType.DISPUTED,
@@ -51,7 +52,10 @@ _ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the customer's timeline; `by` is customer, staff or system."""
+    """One line of the customer's timeline; `by` is customer, staff or system.
+
+    `type` is that of the event, or participant_wrote for words that somebody wrote for them.
+    """
 
     at: datetime
     type: str
@@ -106,11 +110,16 @@ def _is_public(event: Event) -> bool:
 
 def _line(event: Event) -> Line:
     text = event.data.get("text") or event.data.get("description") or None
+    kind = event.type.value
+    if event.type is EventType.PARTICIPANTS_SET:
+        text = ", ".join(event.data["participants"]) or None
+    elif event.type is EventType.CUSTOMER_WROTE and "from" in event.data:
+        kind = "participant_wrote"
     if event.by.role is Role.CUSTOMER:
         by = "customer"
     else:
         by = "staff" if event.by.is_staff else "system"
-    return Line(at=event.at, type=event.type.value, by=by, text=text)
+    return Line(at=event.at, type=kind, by=by, text=text)
 
 
 class CustomerCases:

@@ -36,7 +36,7 @@ from redress.cases.links import Links
 from redress.rules import clocks, lifecycle
 from redress.rules.clocks import Action, ClockName, ClockState
 from redress.rules.errors import NotFound, RedressError
-from redress.rules.mails import Mail, mails_after
+from redress.rules.mails import PARTICIPANTS, Mail, mails_after
 from redress.rules.numbers import normalised
 from redress.rules.plan import LANGUAGES, Plan
 from redress.rules.ticket import Event, EventType, Role, State, Ticket
@@ -68,7 +68,14 @@ _NEVER_LEFT = (
 )
 """Failures before anything reached SES; after any other one the mail may have been sent."""
 
-_WRITTEN_BY_A_PERSON = {"reply", "reply_waiting", "progress", "resolution", "resolution_told"}
+_WRITTEN_BY_A_PERSON = {
+    "reply",
+    "reply_waiting",
+    "progress",
+    "resolution",
+    "resolution_told",
+    "copy",
+}
 _ONLY_WHILE_RUNNING = {"remind", "callback_again", "survey"}
 _WATCHING = (Role.SUPERVISOR, Role.MANAGER)
 
@@ -269,6 +276,11 @@ class MailingCase:
         ticket, audience = about.ticket, about.job.audience
         if audience == Role.CUSTOMER:
             return _addressed([(ticket.contact.email or "", (ticket.language,))])
+        if audience == PARTICIPANTS:
+            # Who takes part no more gets nothing any more.
+            copied = [a for a in about.event.data["copied_to"] if a in ticket.participants]
+            reached = [a for a in copied if not self._addresses.returned(a)]
+            return _addressed((address, (ticket.language,)) for address in reached)
         if audience == Role.AGENT:
             try:
                 agent = self._staff.member(_agent(about) or "")
@@ -297,7 +309,7 @@ class MailingCase:
         name = _template(about)
         languages = dict.fromkeys(lang for person in recipients for lang in person.languages)
         conversation = reply_to = None
-        if about.job.audience == Role.CUSTOMER:
+        if about.job.audience in (Role.CUSTOMER, PARTICIPANTS):
             values = self._to_customer(about)
             texts = [mail.render(name, about.ticket.language, _needed(name, values))]
             conversation = self._links.mail_token(about.ticket.number)
@@ -496,6 +508,8 @@ def _pointless(about: _Matter) -> str | None:
     job, ticket = about.job, about.ticket
     if job.audience == Role.CUSTOMER and ticket.contact.email is None:
         return "the customer has no email address"
+    if job.audience == PARTICIPANTS and not ticket.participants:
+        return "nobody takes part any more"
     if job.audience == Role.AGENT and _agent(about) is None and not _is_after_all(about):
         return "nobody has the ticket"
     if job.template in _ONLY_WHILE_RUNNING and not _is_taken(about):

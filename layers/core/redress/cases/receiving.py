@@ -10,14 +10,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from redress.cases.links import Links
 from redress.rules import arrivals, lifecycle
-from redress.rules.arrivals import Arrival, Attach, Clue, Decision, Hold, Join, Named, Open, Reason
+from redress.rules.arrivals import (
+    Arrival,
+    Attach,
+    Clue,
+    Decision,
+    Hold,
+    Join,
+    Named,
+    Open,
+    Reason,
+    Remark,
+)
 from redress.rules.errors import NotAllowedNow, NotFound, Unavailable
 from redress.rules.intake import (
     DESCRIPTION_LIMIT,
@@ -27,13 +38,13 @@ from redress.rules.intake import (
     is_address,
 )
 from redress.rules.numbers import new_number
-from redress.rules.ticket import Contact, Ticket
+from redress.rules.ticket import Actor, Contact, Ticket
 from redress.store.addresses import AddressStore
 from redress.store.arrivals import ArrivalStore, Record, State, on
 from redress.store.bucket import MailBucket
 from redress.store.opening import NumberTaken
 from redress.store.plans import Plans
-from redress.store.staff import StaffStore
+from redress.store.staff import Member, StaffStore
 from redress.store.tickets import Beside, DoneAlready, Raced, TicketStore
 
 ATTEMPTS = 8
@@ -67,6 +78,22 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A mail that another one passes on, as in `Letter`. `comment`: what was written above it."""
+
+    message_id: str
+    sender: str
+    sender_name: str
+    subject: str
+    title: str
+    text: str
+    language: str
+    answers_to: tuple[str, ...]
+    numbers: tuple[str, ...]
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """A mail as it was read. Addresses are in lower case; `sender` is "" where there is none.
 
@@ -76,6 +103,8 @@ class Letter:
     numbers       ticket numbers in the subject
     text          the new words; `whole` with quotes and signature
     original      what was read, as JSON, for those who want to see all of it
+    forwarded     the mail that it passes on
+    authentic     its sender's domain says that it is from there (DMARC); `disowned`: that it is not
     """
 
     key: str
@@ -102,7 +131,9 @@ class Letter:
     because: tuple[str, ...]
     spam: bool
     virus: bool
+    authentic: bool
     disowned: bool
+    forwarded: Forwarded | None = None
 
     @property
     def identity(self) -> str:
@@ -201,12 +232,19 @@ class ReceivingCase:
                 released_by=held.released_by,
             )
         self._keep(letter, record)
+        members = {m.email.lower(): m for m in self._staff.members() if not m.left}
+        member = members.get(letter.sender)
+        trusted = letter.authentic or held is not None
+        if member is not None and trusted and (passed := _passed_on(letter, members)) is not None:
+            # Their customer's mail: what becomes of it is decided as if it had come from there.
+            letter, member = passed, None
+            record = replace(record, forwarded_by=record.sender)
         for _ in range(ATTEMPTS):
             now = self._now()
             plan = self._plans.current()
             named = self._named(letter)
             tickets = self._existing(named)
-            arrival = self._arrival(letter, named, now)
+            arrival = self._arrival(letter, named, member, now)
             decision = arrivals.decide(arrival, tickets, plan.mail, released=held is not None)
             try:
                 return Done(self._carry_out(letter, record, decision, tickets, held))
@@ -243,8 +281,9 @@ class ReceivingCase:
         numbers = list(dict.fromkeys(name.number for name in named))
         return {t.number: t for t in self._tickets.get_many(numbers)} if numbers else {}
 
-    def _arrival(self, letter: Letter, named: tuple[Named, ...], now: datetime) -> Arrival:
-        members = {member.email.lower() for member in self._staff.members() if not member.left}
+    def _arrival(
+        self, letter: Letter, named: tuple[Named, ...], member: Member | None, now: datetime
+    ) -> Arrival:
         counted = [_of_sender(letter.sender), *(name.number for name in named)]
         counts = self._arrivals.counts(counted, now)
         return Arrival(
@@ -257,7 +296,8 @@ class ReceivingCase:
             spam=letter.spam,
             virus=letter.virus,
             disowned=letter.disowned,
-            from_staff=letter.sender in members,
+            staff=arrivals.Member(Actor(member.role, member.id), member.team) if member else None,
+            authentic=letter.authentic,
             recent=counts.get(_of_sender(letter.sender), 0),
             recent_on=counts,
         )
@@ -282,12 +322,17 @@ class ReceivingCase:
                 return held
             case Open(kind, follows):
                 return self._open(letter, record, kind, follows, released)
-            case Join(number):
+            case Join(number, participant):
                 ticket = tickets[number]
                 plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
-                change = lifecycle.write(
-                    ticket, plan, _words(letter, ticket.language), moment, _source(letter, record)
-                )
+                words, source = _words(letter, ticket.language), _source(letter, record)
+                change = lifecycle.write(ticket, plan, words, moment, source, participant)
+                done = on(record, State.JOINED, number, change.events[0].number)
+            case Remark(number, by):
+                ticket = tickets[number]
+                plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
+                words, source = _words(letter, ticket.language), _source(letter, record)
+                change = lifecycle.note(ticket, plan, by, words, moment, source)
                 done = on(record, State.JOINED, number, change.events[0].number)
             case Attach(number, why):
                 ticket = tickets[number]
@@ -394,6 +439,31 @@ class ReceivingCase:
                 )
 
 
+def _passed_on(letter: Letter, staff: Collection[str]) -> Letter | None:
+    """The mail that a member of staff passes on, as if its own sender had sent it; None where this
+    is none.
+
+    What is known of its files and its machine stays that of the whole mail.
+    """
+    inner = letter.forwarded
+    if inner is None or letter.automatic:
+        return None
+    if not is_address(inner.sender) or inner.sender in staff:
+        return None
+    return replace(
+        letter,
+        message_id=inner.message_id,
+        sender=inner.sender,
+        sender_name=inner.sender_name,
+        subject=inner.subject,
+        title=inner.title,
+        text=inner.text,
+        language=inner.language,
+        answers_to=(*inner.answers_to, *letter.answers_to),
+        numbers=(*inner.numbers, *letter.numbers),
+    )
+
+
 def unread_identity(key: str) -> str:
     """The identity of a mail that could not be read: all that is known of it is its place."""
     return hashlib.sha256(f"unread {key}".encode()).hexdigest()[:40]
@@ -439,6 +509,10 @@ def _source(letter: Letter, record: Record) -> dict[str, Any]:
         ]
     if record.released_by:
         said["released_by"] = record.released_by
+    if record.forwarded_by:
+        said["forwarded_by"] = record.forwarded_by
+        if letter.forwarded is not None and letter.forwarded.comment:
+            said["comment"] = letter.forwarded.comment[: lifecycle.REMEDY_LIMIT]
     return said
 
 

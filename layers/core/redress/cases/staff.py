@@ -358,6 +358,17 @@ class StaffCases:
             lambda t, p, by, at: lifecycle.promise(t, p, by, due, text, at),
         )
 
+    def set_participants(
+        self, member: Member, number: str, version: int, addresses: list[str]
+    ) -> Ticket:
+        """Say who takes part beside the customer, from now on. The same again changes nothing."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.set_participants(t, p, by, addresses, at),
+        )
+
     def hold(self, member: Member, number: str, version: int, reason: str, text: str) -> Ticket:
         """Wait for something beside the customer, and tell them."""
         return self._act(
@@ -424,11 +435,11 @@ class StaffCases:
         member: Member,
         number: str,
         version: int,
-        decide: Callable[[Ticket, Plan, Actor, datetime], Change],
+        decide: Callable[[Ticket, Plan, Actor, datetime], Change | None],
     ) -> Ticket:
         actor = Actor(member.role, member.id)
 
-        def checked(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+        def checked(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             if not lifecycle.may_see(actor, member.team, ticket):
                 raise NotFound(f"there is no ticket {number}")
             lifecycle.seen(ticket, version)

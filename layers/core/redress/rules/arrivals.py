@@ -2,7 +2,8 @@
 
 One table of decisions over facts that were read from the mail. Nothing is dropped and nothing is
 believed that anybody could have written: a number in a subject names a ticket, but only a party of
-the ticket may write on it, and only if their own domain does not disown the mail (DMARC).
+the ticket may write on it, and only if their own domain does not disown the mail (DMARC). A mail in
+the name of staff counts as theirs only if their domain says so: staff see what customers may not.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from redress.rules.intake import DEFAULT_KIND
+from redress.rules.lifecycle import may_see
 from redress.rules.plan import MailPlan
-from redress.rules.ticket import State, Ticket
+from redress.rules.ticket import Actor, State, Ticket
 
 
 class Clue(StrEnum):
@@ -46,7 +48,8 @@ class Reason(StrEnum):
     NO_SENDER = "no_sender"
     """Nobody could be answered: no address, or none that mail goes to."""
     FROM_STAFF = "from_staff"
-    """A member of staff works in the staff API; a mail in their name may be anybody's."""
+    """In the name of a member of staff, and either nothing proves that it is theirs (DMARC), or it
+    neither forwards a customer's mail nor names a ticket of theirs."""
     TOO_MANY = "too_many"
     """More within an hour than a person writes, or than one ticket is written about."""
 
@@ -69,7 +72,8 @@ class Note(StrEnum):
     STRANGER = "stranger"
     """Whoever wrote knows the signed address, but is no party of the ticket."""
     DISOWNED = "disowned"
-    """In the customer's name, but their domain says that it is not from there."""
+    """In the name of the customer or of somebody who takes part, but their domain says that it is
+    not from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,14 @@ class Named:
 
     number: str
     by: Clue
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of staff, and whose tickets they see."""
+
+    actor: Actor
+    team: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +108,10 @@ class Arrival:
     virus: bool = False
     disowned: bool = False
     """The sender's domain says that this mail is not from it (DMARC failed)."""
-    from_staff: bool = False
+    staff: Member | None = None
+    """The member of staff in whose name it comes."""
+    authentic: bool = False
+    """The sender's domain says that it is theirs (DMARC passed)."""
     recent: int = 0
     """Mails of this sender that were taken within this hour of the clock."""
     recent_on: Mapping[str, int] = field(default_factory=dict)
@@ -113,9 +128,18 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Words of the customer on this ticket."""
+    """Words of the customer on this ticket. `participant`: who wrote them for the customer."""
 
     number: str
+    participant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """An internal note of a member of staff on this ticket."""
+
+    number: str
+    by: Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +158,7 @@ class Hold:
     about: str | None = None
 
 
-Decision = Open | Join | Attach | Hold
+Decision = Open | Join | Remark | Attach | Hold
 
 
 def decide(
@@ -156,18 +180,25 @@ def decide(
             arrival.recent_on.get(name.number, 0) >= plan.most_on_a_ticket for name in known
         ):
             return Hold(Reason.TOO_MANY, about)
-        if arrival.machine is not None and signed is not None and not arrival.from_staff:
+        if arrival.machine is not None and signed is not None and arrival.staff is None:
             return Attach(signed, arrival.machine)
         if reason := _doubtful(arrival):
             return Hold(reason, about)
+    if arrival.staff is not None and not any(_is_known(arrival, t) for t in tickets.values()):
+        theirs = _seen_by(arrival.staff, known, tickets)
+        if theirs is not None and arrival.authentic:
+            return Remark(theirs, arrival.staff.actor)
+        if not released:
+            return Hold(Reason.FROM_STAFF, about)
     if not arrival.sender:
         return Hold(Reason.NO_SENDER, about)
     for name in known:
         ticket = tickets[name.number]
         if is_party(arrival, ticket) and ticket.state is not State.CLOSED:
-            return Join(ticket.number)
+            written_for_them = not _is_customer(arrival, ticket)
+            return Join(ticket.number, arrival.sender if written_for_them else None)
     if signed is not None and not is_party(arrival, tickets[signed]):
-        if _is_customer(arrival, tickets[signed]):
+        if _is_known(arrival, tickets[signed]):
             return Attach(signed, Note.DISOWNED)
         if plan.strangers == "message":
             return Attach(signed, Note.STRANGER)
@@ -185,7 +216,7 @@ def _doubtful(arrival: Arrival) -> Reason | None:
     return _first(
         (not arrival.sender, Reason.NO_SENDER),
         (arrival.automatic, Reason.AUTOMATIC),
-        (arrival.from_staff, Reason.FROM_STAFF),
+        (arrival.staff is not None and not arrival.authentic, Reason.FROM_STAFF),
     )
 
 
@@ -194,13 +225,26 @@ def _first(*reasons: tuple[bool, Reason]) -> Reason | None:
 
 
 def is_party(arrival: Arrival, ticket: Ticket) -> bool:
-    """Whether the sender may write on it: its customer, and not disowned by their domain."""
-    return _is_customer(arrival, ticket) and not arrival.disowned
+    """Whether the sender may write on it: its customer or somebody whom staff let take part, and
+    not disowned by their domain."""
+    return _is_known(arrival, ticket) and not arrival.disowned
+
+
+def _is_known(arrival: Arrival, ticket: Ticket) -> bool:
+    return _is_customer(arrival, ticket) or arrival.sender in ticket.participants
 
 
 def _is_customer(arrival: Arrival, ticket: Ticket) -> bool:
     email = ticket.contact.email
     return email is not None and email.lower() == arrival.sender
+
+
+def _seen_by(member: Member, known: Sequence[Named], tickets: Mapping[str, Ticket]) -> str | None:
+    """The first ticket that the mail names and this member of staff may see."""
+    for name in known:
+        if may_see(member.actor, member.team, tickets[name.number]):
+            return name.number
+    return None
 
 
 def _kind(recipients: Sequence[str], doors: Mapping[str, str]) -> str:

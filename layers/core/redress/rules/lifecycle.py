@@ -7,7 +7,7 @@ events that happen and the ticket after them. Nothing is written here and no tim
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -22,7 +22,7 @@ from redress.rules.errors import (
     VersionConflict,
     pointer,
 )
-from redress.rules.intake import Submission
+from redress.rules.intake import Submission, is_address
 from redress.rules.plan import GRADATIONS, HOLDS, LONGEST_S, Plan
 from redress.rules.ticket import (
     CUSTOMER,
@@ -56,6 +56,7 @@ class Step(StrEnum):
     NOTE = "note"
     WRITE = "write"
     NOTE_MAIL = "note_mail"
+    SET_PARTICIPANTS = "set_participants"
     RESOLVE = "resolve"
     RECORD_NO_ANSWER = "record_no_answer"
     CONFIRM = "confirm"
@@ -93,6 +94,7 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.WRITE: {_N: _N, _O: _O, _W: _O, _R: _R, _C: _C},
     # Whatever comes about a ticket is kept with it, for as long as there is one.
     Step.NOTE_MAIL: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    Step.SET_PARTICIPANTS: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.RESOLVE: {_N: _R, _O: _R, _W: _R},
     Step.RECORD_NO_ANSWER: {_R: _R},
     Step.CONFIRM: {_R: _C},
@@ -111,6 +113,7 @@ WITHDRAWN = "withdrawn"
 ANSWERED = "answered"
 SURVEY_SCORES = ("overall", "speed", "solution", "attitude", "knowledge", "friendliness")
 TEXT_LIMIT = 20_000
+MOST_PARTICIPANTS = 10
 REMEDY_LIMIT = 2_000
 """Of a remedy and of a root cause: they stand in the ticket itself, which every step writes."""
 
@@ -200,10 +203,9 @@ def open_ticket(
     its attachments, what it follows.
     """
     contact = submission.contact
-    source = {"mail": dict(mail)} if mail is not None else {}
     draft = _Draft(None, plan, CUSTOMER, at).add(
         EventType.OPENED,
-        source
+        _by_mail(mail)
         | {
             "number": number,
             "kind": submission.kind,
@@ -301,7 +303,7 @@ def _team(ticket: Ticket, plan: Plan) -> str:
 def tell_progress(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:
     """Tell the customer how things stand: a reaction, but not yet the first response."""
     _may(Step.TELL_PROGRESS, ticket)
-    data = {"text": _text(text, "/text")}
+    data = {"text": _text(text, "/text")} | _copied(ticket)
     return _Draft(ticket, plan, by, at).add(EventType.PROGRESS_TOLD, data).change()
 
 
@@ -337,7 +339,7 @@ def promise(
         faults.append(Fault("/text", "too_long", f"at most {TEXT_LIMIT} characters"))
     if faults:
         raise InvalidInput(faults)
-    data = {"by": due.isoformat(), "text": text.strip()}
+    data = {"by": due.isoformat(), "text": text.strip()} | _copied(ticket)
     return _Draft(ticket, plan, by, at).add(EventType.PROMISED, data).change()
 
 
@@ -353,7 +355,7 @@ def hold(ticket: Ticket, plan: Plan, by: Actor, reason: str, text: str, at: date
         faults.append(Fault("/text", "too_long", f"at most {TEXT_LIMIT} characters"))
     if faults:
         raise InvalidInput(faults)
-    data = {"reason": reason, "text": text.strip()}
+    data = {"reason": reason, "text": text.strip()} | _copied(ticket)
     return _Draft(ticket, plan, by, at).add(EventType.HELD, data).change()
 
 
@@ -446,26 +448,77 @@ def reply(
     """A public answer by a human; the first one keeps (or misses) the first-response promise."""
     _may(Step.REPLY_AND_WAIT if wait_for_customer else Step.REPLY, ticket)
     data = {"text": _text(text, "/text"), "wait_for_customer": wait_for_customer}
+    data |= _copied(ticket)
     return _Draft(ticket, plan, by, at).add(EventType.REPLIED, data).change()
 
 
-def note(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:
-    """An internal word; the customer never sees it."""
+def note(
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    text: str,
+    at: datetime,
+    mail: Mapping[str, Any] | None = None,
+) -> Change:
+    """An internal word; the customer never sees it. `mail`: see `open_ticket`."""
     _may(Step.NOTE, ticket)
-    return (
-        _Draft(ticket, plan, by, at).add(EventType.NOTED, {"text": _text(text, "/text")}).change()
-    )
+    data = {"text": _text(text, "/text")} | _by_mail(mail)
+    return _Draft(ticket, plan, by, at).add(EventType.NOTED, data).change()
 
 
 def write(
-    ticket: Ticket, plan: Plan, text: str, at: datetime, mail: Mapping[str, Any] | None = None
+    ticket: Ticket,
+    plan: Plan,
+    text: str,
+    at: datetime,
+    mail: Mapping[str, Any] | None = None,
+    participant: str | None = None,
 ) -> Change:
-    """The customer adds words; a ticket that waited for them goes on. `mail`: see `open_ticket`."""
+    """The customer adds words; a ticket that waited for them goes on. `mail`: see `open_ticket`.
+
+    `participant`: who wrote for them, one of the ticket's participants.
+    """
     _may(Step.WRITE, ticket)
-    data: dict[str, Any] = {"text": _text(text, "/text")}
-    if mail is not None:
-        data["mail"] = dict(mail)
+    data = {"text": _text(text, "/text")} | _by_mail(mail)
+    if participant is not None:
+        data["from"] = participant
     return _Draft(ticket, plan, CUSTOMER, at).add(EventType.CUSTOMER_WROTE, data).change()
+
+
+def _by_mail(mail: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {} if mail is None else {"mail": dict(mail)}
+
+
+def set_participants(
+    ticket: Ticket, plan: Plan, by: Actor, addresses: Sequence[str], at: datetime
+) -> Change | None:
+    """Who takes part beside the customer, from now on: they get a copy of what is written to the
+    customer, and may write on the ticket by mail. None when it is so already.
+
+    Raises InvalidInput naming each address that cannot take part.
+    """
+    _may(Step.SET_PARTICIPANTS, ticket)
+    wanted = tuple(dict.fromkeys(address.strip().lower() for address in addresses))
+    faults = []
+    if len(wanted) > MOST_PARTICIPANTS:
+        faults.append(Fault("/participants", "too_many", f"at most {MOST_PARTICIPANTS}"))
+    for index, address in enumerate(addresses):
+        here = pointer("participants", str(index))
+        if not is_address(address.strip()):
+            faults.append(Fault(here, "email_expected", "this is no email address"))
+        elif address.strip().lower() == (ticket.contact.email or "").lower():
+            faults.append(Fault(here, "is_customer", "this is the customer"))
+    if faults:
+        raise InvalidInput(faults)
+    if set(wanted) == set(ticket.participants):
+        return None
+    data = {"participants": list(wanted), "from": list(ticket.participants)}
+    return _Draft(ticket, plan, by, at).add(EventType.PARTICIPANTS_SET, data).change()
+
+
+def _copied(ticket: Ticket) -> dict[str, Any]:
+    """Of words to the customer: who gets a copy of them."""
+    return {"copied_to": list(ticket.participants)} if ticket.participants else {}
 
 
 def note_mail(
@@ -521,7 +574,8 @@ def resolve(
             "outcome": outcome,
             "remedy": remedy,
             "root_cause": root_cause,
-        },
+        }
+        | _copied(ticket),
     )
     if closure := _nothing_to_wait_for(draft.after, plan):
         draft.add(EventType.CLOSED, {"closure": closure}, SYSTEM)

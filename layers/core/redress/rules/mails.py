@@ -10,10 +10,13 @@ from redress.rules.arrivals import Note
 from redress.rules.clocks import Action, ClockName
 from redress.rules.ticket import Event, EventType
 
+PARTICIPANTS = "participants"
+
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail to be sent: a template, and who gets it (`customer` or a staff role)."""
+    """One mail to be sent: a template, and who gets it: `customer`, PARTICIPANTS or a staff
+    role."""
 
     template: str
     audience: str
@@ -36,14 +39,15 @@ def mails_after(event: Event) -> list[Mail]:
     """The mails that follow from one event.
 
     Acknowledgement, reply, progress, resolution with the callback question, and survey go to the
-    customer; reminders and escalations to staff; a dispute tells the supervisor (H4), new words
-    tell the agent, a proposed incident tells those who can declare one. Whether a recipient has an
-    address is for whoever sends.
+    customer, and a copy of what staff wrote to those who take part; reminders and escalations to
+    staff; a dispute tells the supervisor (H4), new words tell the agent, a proposed incident tells
+    those who can declare one. Whether a recipient has an address is for whoever sends.
     """
     if event.type is EventType.OPENED:
         return [Mail("acknowledgement", "customer")] if _email(event.data) else []
     if event.type in _TO_CUSTOMER:
-        return [Mail(_TO_CUSTOMER[event.type], "customer")]
+        copies = [Mail("copy", PARTICIPANTS)] if event.data.get("copied_to") else []
+        return [Mail(_TO_CUSTOMER[event.type], "customer"), *copies]
     if event.type is EventType.CUSTOMER_WROTE:
         return [Mail("customer_wrote", "agent")]
     if event.type is EventType.MAIL_NOTED:

@@ -410,6 +410,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.REPLIED: _replied,
     EventType.NOTED: _noted,
     EventType.MAIL_NOTED: None,
+    EventType.PARTICIPANTS_SET: None,
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
@@ -427,4 +428,4 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.CLOSED: None,
 }
 """How each kind of event is done again. None: it is the plan's own doing and done anew, or, as a
-mail that was only noted, it moves nothing."""
+mail that was only noted or who takes part, it moves nothing."""

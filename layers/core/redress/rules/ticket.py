@@ -54,6 +54,7 @@ class EventType(StrEnum):
     NOTED = "noted"
     CUSTOMER_WROTE = "customer_wrote"
     MAIL_NOTED = "mail_noted"
+    PARTICIPANTS_SET = "participants_set"
     PROMISED = "promised"
     HELD = "held"
     RELEASED = "released"
@@ -166,6 +167,8 @@ class Ticket:
     """What the ticket has waited for, and when: every clock is measured by it."""
     raised: str | None = None
     """The priority to which a reopening or a rung raised it: no correction takes it lower."""
+    participants: tuple[str, ...] = ()
+    """Addresses, in lower case, that take part beside the customer: staff named them."""
     watchers: tuple[str, ...] = ()
     """Roles that hear of every rung from now on."""
     incident_proposed: bool = False
@@ -658,6 +661,10 @@ def _noted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return ticket
 
 
+def _participants_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(ticket, participants=tuple(event.data["participants"]))
+
+
 def _customer_wrote(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     if ticket.resolution is not None and not ticket.needs_agent:
         counted = replace(ticket.resolution, contacts_after=ticket.resolution.contacts_after + 1)
@@ -792,6 +799,7 @@ _APPLY = {
     EventType.NOTED: _noted,
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.MAIL_NOTED: _noted,
+    EventType.PARTICIPANTS_SET: _participants_set,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
     EventType.RELEASED: _released,

@@ -42,6 +42,7 @@ class Record:
     number      the ticket that it is, or is on; of a held one, the one that it names
     reason      why it is, or was, held
     released_by who let it go on
+    forwarded_by the member of staff who passed it on
     """
 
     identity: str
@@ -59,6 +60,7 @@ class Record:
     because: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     released_by: str | None = None
+    forwarded_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
