@@ -1,4 +1,5 @@
-"""The mail queue: send each mail, let those that SES does not take now come again later.
+"""The mail queue: send each mail, let those that SES does not take now come again later; and record
+what SES says of those that it took.
 
 A plain loop, not Powertools' BatchProcessor: each record that fails is given its own time to come
 back, and one that no retry can help leaves the queue at once.
@@ -13,7 +14,10 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from redress import observe, wiring
+from redress.cases.feedback import Feedback, feedback_of, is_feedback
 from redress.cases.mailing import NO_RECIPIENT, Done, NotAJob, NotSentYet, Result, job_of
+from redress.rules.arrivals import Note
+from redress.rules.errors import NotFound
 
 logger = Logger(service="mailer")
 
@@ -45,6 +49,9 @@ def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
 def _is_done(record: dict[str, Any]) -> bool:
     """Whether the record may leave the queue."""
     try:
+        if is_feedback(record["body"]):
+            _take(feedback_of(record["body"]))
+            return True
         job = job_of(record["body"])
         with logger.append_context_keys(ticket=job.number, mail=job.key):
             _report(wiring.mailing().send(job))
@@ -59,6 +66,22 @@ def _is_done(record: dict[str, Any]) -> bool:
         logger.error("a mail comes again", extra=found)
         observe.count("mailer", "MailDelayed")
     return False
+
+
+def _take(told: Feedback | None) -> None:
+    """What SES says of a mail that it took before."""
+    if told is None:
+        logger.info("nothing to record")
+        return
+    about = {"ticket": told.job.number, "mail": told.job.key, "why": told.why.value}
+    try:
+        new = wiring.feedback().take(told)
+    except NotFound:
+        logger.info("the ticket is gone", extra=about)
+        return
+    logger.info("recorded" if new else "was recorded before", extra=about)
+    if new and told.why is not Note.DELAYED:
+        observe.count("mailer", "MailReturned")
 
 
 def _report(done: Done) -> None:

@@ -100,7 +100,12 @@ def test_mails_to_staff_and_the_first_mail_repeat_nothing_that_the_customer_type
 
 
 def test_every_mail_that_can_follow_has_a_template() -> None:
-    opened = {"contact": {"email": "li.na@example.com"}, "why": "returned", "copied_to": ["x"]}
+    opened: dict[str, Any] = {
+        "contact": {"email": "li.na@example.com"},
+        "why": "returned",
+        "mail": {},
+    }
+    opened["copied_to"] = ["bo@example.net"]
     events = [Event(1, kind, AT, SYSTEM, opened) for kind in EventType if kind != "rung_fired"]
     events += [
         Event(1, EventType.RUNG_FIRED, AT, SYSTEM, {"clock": c, "action": a, "notify": ["manager"]})

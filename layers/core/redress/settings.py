@@ -34,6 +34,7 @@ class Settings:
     operator_address: str = ""
     mail_domain: str = ""
     mail_bucket: str = ""
+    configuration_set: str = ""
     inbound_queue_url: str = ""
 
     def require(self, *names: str) -> Settings:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from redress.cases.assignment import AssignmentCase
     from redress.cases.customer import CustomerCases
     from redress.cases.executions import Executions
+    from redress.cases.feedback import FeedbackCase
     from redress.cases.intake import IntakeCase
     from redress.cases.mailing import MailingCase
     from redress.cases.plans import PlanCases
@@ -313,6 +314,13 @@ def mailing() -> MailingCase:
         settings().require("sender_address", "mail_queue_url", "mail_dead_letter_queue_url"),
         now,
     )
+
+
+@cache
+def feedback() -> FeedbackCase:
+    from redress.cases.feedback import FeedbackCase
+
+    return FeedbackCase(_tickets(), arrivals(), _addresses(), _plans(), now)
 
 
 @cache

@@ -95,6 +95,23 @@ class Job:
         return f"{self.event:06d}.{self.template}.{self.audience}"
 
 
+_TAGS = ("ticket", "event", "template", "audience")
+
+
+def tags_of(job: Job) -> list[dict[str, str]]:
+    """The tags that a mail is sent with: what SES tells of it later names them."""
+    about = (job.number, str(job.event), job.template, job.audience)
+    return [{"Name": name, "Value": value} for name, value in zip(_TAGS, about, strict=True)]
+
+
+def tagged(tags: Mapping[str, str]) -> Job | None:
+    """The job whose mail has these tags; None for what is none of ours."""
+    number, event, template, audience = (tags.get(name, "") for name in _TAGS)
+    if normalised(number) != number or not event.isascii() or not event.isdigit():
+        return None
+    return Job(number, int(event), template, audience) if template and audience else None
+
+
 class NotAJob(ValueError):
     """No retry makes this a mail: not a job at all, or one that does not follow from its event."""
 
@@ -172,6 +189,9 @@ class MailingCase:
         self._staff, self._plans = staff, plans
         self._links, self._base_url = links, base_url
         self._ses, self._settings, self._now = sesv2_client, settings, now
+        # Through it SES tells what becomes of a mail (`cases.feedback`).
+        through = self._settings.configuration_set
+        self._options = {"ConfigurationSetName": through} if through else {}
 
     def send(self, job: Job) -> Done:
         """Send the mail of a job unless it was sent, refused, or means nothing any more.
@@ -226,6 +246,8 @@ class MailingCase:
                 FromEmailAddress=self._settings.sender_address,
                 Destination={"ToAddresses": [recipient.address for recipient in recipients]},
                 Content={"Raw": {"Data": raw}},
+                EmailTags=tags_of(job),
+                **self._options,
             )
         except ClientError as error:
             # SES's messages name addresses; only the code goes on, here and in the record.

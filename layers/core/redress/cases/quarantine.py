@@ -90,7 +90,7 @@ class QuarantineCases:
         file = self._staff.read(member, number)
         event = next((one for one in file.history if one.number == event_number), None)
         mail = event.data.get("mail") if event is not None else None
-        if not isinstance(mail, dict):
+        if not isinstance(mail, dict) or "key" not in mail:
             raise NotFound("this did not come by mail")
         return self._opened(mail["id"], mail["key"], mail.get("attachments", []))
 

@@ -51,8 +51,7 @@ def mails_after(event: Event) -> list[Mail]:
     if event.type is EventType.CUSTOMER_WROTE:
         return [Mail("customer_wrote", "agent")]
     if event.type is EventType.MAIL_NOTED:
-        # An out-of-office tells nobody anything new; a mail that came back wants an agent.
-        return [Mail("mail_returned", "agent")] if event.data["why"] == Note.RETURNED else []
+        return [Mail("mail_returned", "agent")] if _wants_an_agent(event.data) else []
     if event.type is EventType.DISPUTED:
         return [Mail("disputed", "supervisor")]
     if event.type is EventType.INCIDENT_PROPOSED:
@@ -63,6 +62,13 @@ def mails_after(event: Event) -> list[Mail]:
             return [Mail(template, "customer")]
         return [Mail(data["action"], role) for role in data["notify"] if role != "customer"]
     return []
+
+
+def _wants_an_agent(noted: Mapping[str, Any]) -> bool:
+    """An out-of-office tells nobody anything new; words that did not reach the customer do."""
+    to = noted["mail"].get("to", "customer")
+    not_reached = noted["why"] in (Note.RETURNED, Note.COMPLAINED)
+    return not_reached and to in ("customer", PARTICIPANTS)
 
 
 def _email(data: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,228 @@
+"""What SES says of mails that it took: recorded on their ticket once, and minded from then on."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from redress import wiring
+from redress.cases.feedback import OF_SES
+from redress.cases.mailing import Job, tags_of
+from redress.rules import lifecycle
+from redress.rules.ticket import EventType
+from tests.functions.conftest import Opener, Stores
+from tests.functions.test_mailer import Mailer, Post, _let_in, mailer, metrics_of, post
+
+__all__ = ["mailer", "post"]  # the fixtures
+
+RECIPIENT = {
+    "emailAddress": "li.na@example.com",
+    "action": "failed",
+    "status": "5.1.1",
+    "diagnosticCode": "smtp; 550 5.1.1 user unknown",
+}
+"""As in the examples of the SES Developer Guide."""
+
+
+def event(kind: str, number: str, audience: str = "customer", **about: Any) -> str:
+    tags = {one["Name"]: [one["Value"]] for one in tags_of(Job(number, 1, "reply", audience))}
+    part = {"Bounce": "bounce", "Complaint": "complaint", "DeliveryDelay": "deliveryDelay"}.get(
+        kind, "reject"
+    )
+    mail = {
+        "timestamp": "2026-11-23T00:40:02.012Z",
+        "messageId": "EXAMPLE7c191be45",
+        "destination": ["li.na@example.com"],
+        "tags": tags | {"ses:configuration-set": ["redress"]},
+    }
+    return json.dumps({"eventType": kind, "mail": mail, part: about})
+
+
+def bounce(number: str, kind: str = "Permanent", audience: str = "customer", **more: Any) -> str:
+    about = {"bounceType": kind, "bouncedRecipients": [RECIPIENT], "feedbackId": "f-1"}
+    about["timestamp"] = "2026-11-23T00:41:02.669Z"
+    return event("Bounce", number, audience, **(about | more))
+
+
+def noted(stores: Stores, number: str) -> list[dict[str, Any]]:
+    history = stores.tickets.history(number)
+    return [one.data for one in history if one.type is EventType.MAIL_NOTED]
+
+
+def test_a_bounce_is_noted_once_and_ends_mail_to_the_address(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: Any
+) -> None:
+    number = open_ticket(agent="a-mei").number
+    before = stores.tickets.get(number)
+    assert mailer(bounce(number), bounce(number)) == []
+    [said] = noted(stores, number)
+    assert (said["why"], said["mail"]["about"]) == ("returned", "000001.reply.customer")
+    assert said["text"] == "li.na@example.com 5.1.1 smtp; 550 5.1.1 user unknown"
+    after = stores.tickets.get(number)
+    assert (after.state, after.clocks, after.touched) == (
+        before.state,
+        before.clocks,
+        before.touched,
+    )
+    mailer.act(number, lambda t, p, at: lifecycle.tell_progress(t, p, staff_actor(), "Soon", at))
+    assert mailer(mailer.job(number, "progress")) == []
+    assert post.sent == []
+    record = mailer.records(number)[f"{after.version + 1:06d}.progress.customer"]
+    assert (record.state, record.fault) == ("refused", "the address returned mail")
+    # The agent hears of it, without the customer's words or address.
+    assert mailer(mailer.job(number, "mail_returned")) == []
+    assert post.only["To"] == "mei@example.com"
+    assert "li.na@example.com" not in str(post.only)
+
+
+def staff_actor() -> Any:
+    from redress.rules.ticket import Actor, Role
+
+    return Actor(Role.AGENT, "a-mei")
+
+
+def test_a_complaint_ends_mail_to_the_address_too(
+    mailer: Mailer, open_ticket: Opener, stores: Stores
+) -> None:
+    number = open_ticket().number
+    told = event(
+        "Complaint",
+        number,
+        complainedRecipients=[{"emailAddress": "Li Na <Li.Na@example.com>"}],
+        complaintFeedbackType="abuse",
+        feedbackId="f-2",
+    )
+    assert mailer(told) == []
+    assert [one["why"] for one in noted(stores, number)] == ["complained"]
+    known = wiring._addresses().returned("li.na@example.com")
+    assert known is not None
+    assert known.status == "complaint"
+
+
+@pytest.mark.parametrize(
+    ("kind", "about", "why"),
+    [
+        ("Bounce", {"bounceType": "Transient", "bouncedRecipients": [RECIPIENT]}, "returned"),
+        (
+            "DeliveryDelay",
+            {"delayType": "MailboxFull", "delayedRecipients": [RECIPIENT]},
+            "delayed",
+        ),
+        ("Reject", {"reason": "Bad content"}, "returned"),
+    ],
+)
+def test_what_may_pass_is_noted_and_marks_no_address(
+    mailer: Mailer,
+    open_ticket: Opener,
+    stores: Stores,
+    kind: str,
+    about: dict[str, Any],
+    why: str,
+) -> None:
+    number = open_ticket().number
+    assert mailer(event(kind, number, **about)) == []
+    [said] = noted(stores, number)
+    assert said["why"] == why
+    assert said["mail"]["returned"][0]["address"] == "li.na@example.com"
+    assert wiring._addresses().returned("li.na@example.com") is None
+
+
+def test_what_did_not_reach_staff_marks_nobody_and_tells_no_agent(
+    mailer: Mailer, open_ticket: Opener, stores: Stores
+) -> None:
+    number = open_ticket().number
+    wrong = RECIPIENT | {"emailAddress": "mei@example.com"}
+    assert mailer(bounce(number, audience="agent", bouncedRecipients=[wrong])) == []
+    assert len(noted(stores, number)) == 1
+    assert wiring._addresses().returned("mei@example.com") is None
+    assert mailer.jobs(number, "mail_returned") == []
+
+
+def test_a_participant_whose_address_returned_mail_gets_no_copies_any_more(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: Any
+) -> None:
+    number = open_ticket(agent="a-mei").number
+    mailer.act(number, _let_in("bo@example.net"))
+    wrong = RECIPIENT | {"emailAddress": "bo@example.net"}
+    assert mailer(bounce(number, audience="participants", bouncedRecipients=[wrong])) == []
+    mailer.act(number, lambda t, p, at: lifecycle.tell_progress(t, p, staff_actor(), "Soon", at))
+    assert mailer(*mailer.jobs(number, "copy"), *mailer.jobs(number, "progress")) == []
+    assert post.only["To"] == "li.na@example.com"
+
+
+@pytest.mark.parametrize("body", [OF_SES, event("Delivery", "R-7K3M9-QW0X2")])
+def test_what_changes_nothing_leaves_the_queue(mailer: Mailer, body: str) -> None:
+    assert mailer(body) == []
+    assert mailer.set_aside() == []
+
+
+def test_not_spam_after_all_changes_nothing(
+    mailer: Mailer, open_ticket: Opener, stores: Stores
+) -> None:
+    number = open_ticket().number
+    assert mailer(event("Complaint", number, complaintFeedbackType="not-spam")) == []
+    assert noted(stores, number) == []
+
+
+def test_an_event_of_a_ticket_that_is_gone_leaves_the_queue(mailer: Mailer) -> None:
+    assert mailer(bounce("R-00000-00000")) == []
+    assert mailer.set_aside() == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"eventType": "Bounce"}',
+        '{"eventType": 3',
+        bounce("R-7K3M9-QW0X2").replace('"ticket"', '"other"'),
+        bounce("R-7K3M9-QW0X2").replace('["1"]', '["one"]'),
+        re.sub(r'"template": \["[a-z]*"\]', '"template": []', bounce("R-7K3M9-QW0X2")),
+    ],
+)
+def test_what_names_no_mail_of_ours_is_set_aside(mailer: Mailer, body: str) -> None:
+    assert mailer(body) == []
+    assert mailer.set_aside() == [body]
+
+
+def test_a_mail_goes_out_with_the_tags_and_the_set_that_bring_back_what_became_of_it(
+    mailer: Mailer, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONFIGURATION_SET", "redress")
+    wiring.settings.cache_clear()
+    wiring.mailing.cache_clear()
+    asked: list[dict[str, Any]] = []
+
+    def keep(params: dict[str, Any], **_: Any) -> None:
+        asked.append(json.loads(params["body"]))
+
+    wiring.client("sesv2", retries=0).meta.events.register("before-call.sesv2.SendEmail", keep)
+    number = open_ticket().number
+    mailer(mailer.job(number, "acknowledgement"))
+    [sent] = asked
+    assert sent["ConfigurationSetName"] == "redress"
+    assert {one["Name"]: one["Value"] for one in sent["EmailTags"]} == {
+        "ticket": number,
+        "event": "1",
+        "template": "acknowledgement",
+        "audience": "customer",
+    }
+    # What the API takes in a tag (reference of MessageTag).
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,256}", one["Value"]) for one in sent["EmailTags"])
+
+
+def test_how_many_came_back_is_counted(
+    mailer: Mailer, open_ticket: Opener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = open_ticket().number
+    capsys.readouterr()
+    mailer(bounce(number), bounce(number))
+    assert metrics_of(capsys) == {"MailReturned": 1}
+
+
+def test_a_sample_of_each_is_taken(mailer: Mailer, sample: Any, open_ticket: Opener) -> None:
+    for name in ("mailer-bounce", "mailer-complaint"):
+        assert mailer.deliver(sample(name)) == []
+    assert mailer.set_aside() == []
