@@ -25,7 +25,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from redress import observe, texts, wiring
-from redress.cases.customer import StatusView
+from redress.cases.customer import StatusView, Surveys
 from redress.edge.http import SECURITY, Refused, body_of, header, json_body
 from redress.edge.problems import CONTENT_TYPE, Problem, plain, problem_for, to_json
 from redress.mail import moment
@@ -500,6 +500,39 @@ def _survey_page(
         by_field=_by_field(faults or []),
         typed=Blank(typed or {}),
         thanks=thanks,
+        switch=[(code, f"{action}?lang={code}") for code in LANGUAGES],
+    )
+
+
+# ---------------------------------------------------------------- no more surveys
+
+
+@app.get("/u/<token>")
+def surveys(token: str) -> Response[str]:
+    """Asks whether surveys shall end; reading it changes nothing."""
+    return guarded(lambda: _surveys_page(token, wiring.customer_app().cases.surveys(token)))
+
+
+@app.post("/u/<token>")
+def set_surveys(token: str) -> Response[str]:
+    """Ends surveys to an address at once: from the page, or by a mail program for its reader, which
+    follows no redirect and posts no field of ours (RFC 8058). `again` lets them come after all."""
+
+    def render() -> Response[str]:
+        refused = "again" not in posted()
+        return _surveys_page(token, wiring.customer_app().cases.set_surveys(token, refused=refused))
+
+    return guarded(render)
+
+
+def _surveys_page(token: str, found: Surveys) -> Response[str]:
+    action = f"{wiring.customer_app().base_url()}/u/{token}"
+    return page(
+        200,
+        "surveys.html",
+        asked_language() or found.language,
+        found=found,
+        action=action,
         switch=[(code, f"{action}?lang={code}") for code in LANGUAGES],
     )
 

@@ -698,6 +698,54 @@ def test_every_state_has_a_page_in_every_language(
         assert found.headings[0] == 1
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_surveys_end_at_the_press_of_a_button_and_come_back_at_another(
+    site: Site, language: str
+) -> None:
+    number, _ = submit(site)
+    token = wiring.links().unsubscribe_token(number)
+    refuses = wiring._addresses().refuses_surveys
+    asked = site("surveys", token=token, query={"lang": language})["body"]
+    assert texts.text(language, "surveys.end") in asked
+    assert not refuses(FORM["email"]), "reading the page changes nothing"
+    for _ in range(2):
+        ended = site("surveys-end", {"language": language}, token=token)
+        assert (ended["statusCode"], refuses(FORM["email"])) == (200, True)
+    assert texts.text(language, "surveys.again") in ended["body"]
+    again = site("surveys-end", {"again": "yes", "language": language}, token=token)
+    assert texts.text(language, "surveys.end") in again["body"]
+    assert not refuses(FORM["email"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", "List-Unsubscribe=One-Click"),
+        (
+            "multipart/form-data; boundary=b",
+            '--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\n'
+            "One-Click\r\n--b--\r\n",
+        ),
+        ("text/plain", ""),
+    ],
+)
+def test_a_mail_program_ends_surveys_for_its_reader(site: Site, kind: str, body: str) -> None:
+    """RFC 8058: one POST, without a cookie, a referrer or a redirect."""
+    number, _ = submit(site)
+    token = wiring.links().unsubscribe_token(number)
+    answer = site("surveys-end", raw=body, headers={"Content-Type": kind}, token=token)
+    assert answer["statusCode"] == 200
+    assert wiring._addresses().refuses_surveys(FORM["email"])
+
+
+def test_a_forged_link_ends_no_surveys(site: Site) -> None:
+    number, status_token = submit(site)
+    for token in (status_token, f"{number}.x", wiring.links().unsubscribe_token("R-00000-00000")):
+        assert site("surveys", token=token)["statusCode"] == 404
+        assert site("surveys-end", token=token)["statusCode"] == 404
+    assert not wiring._addresses().refuses_surveys(FORM["email"])
+
+
 def test_the_api_tells_what_the_page_tells_and_only_with_the_tickets_own_token(
     site: Site,
 ) -> None:

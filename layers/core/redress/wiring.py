@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from redress.cases.scoring import ScoringCases
     from redress.cases.staff import StaffCases
     from redress.cases.timers import TimerCase
+    from redress.store.addresses import AddressStore
     from redress.store.arrivals import ArrivalStore
     from redress.store.bucket import MailBucket
 
@@ -194,7 +195,7 @@ def customer_app() -> CustomerApp:
 
     door = IntakeCase(_tickets(), _plans(), links(), base_url(), now)
     return CustomerApp(
-        cases=CustomerCases(_tickets(), _plans(), links(), door, now),
+        cases=CustomerCases(_tickets(), _plans(), links(), door, _addresses(), now),
         links=links(),
         base_url=base_url(),
         plan_zone=lambda: _plans().current().time_zone,
@@ -331,7 +332,7 @@ def arrivals() -> ArrivalStore:
 
 
 @cache
-def _addresses() -> Any:
+def _addresses() -> AddressStore:
     from redress.store.addresses import AddressStore
 
     return AddressStore(_models())

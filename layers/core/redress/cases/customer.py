@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,9 +12,11 @@ from redress.cases.intake import IntakeCase, Promise, Receipt, promises_of
 from redress.cases.links import Links
 from redress.rules import lifecycle
 from redress.rules.clocks import ClockName
+from redress.rules.errors import NotFound
 from redress.rules.lifecycle import STEPS, Change, Step
 from redress.rules.plan import Plan
 from redress.rules.ticket import CUSTOMER, Event, EventType, Role, State, Ticket, promises
+from redress.store.addresses import AddressStore
 from redress.store.plans import Plans
 from redress.store.tickets import TicketStore
 
@@ -80,6 +82,15 @@ class StatusView:
     closure: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Surveys:
+    """Whether an address refuses surveys; `language` is that of the ticket that led there."""
+
+    email: str
+    language: str
+    refused: bool
+
+
 def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> StatusView:
     """The customer's view of a ticket and its history."""
     can = {name for name, step in _ACTIONS.items() if ticket.state in STEPS[step]}
@@ -129,9 +140,11 @@ class CustomerCases:
         plans: Plans,
         links: Links,
         intake: IntakeCase,
+        addresses: AddressStore,
         now: Callable[[], datetime],
     ) -> None:
         self._tickets, self._plans, self._links = tickets, plans, links
+        self._addresses = addresses
         self._intake, self._now = intake, now
 
     def submit(self, body: Any, key: str, channel: str) -> Receipt:
@@ -195,6 +208,22 @@ class CustomerCases:
     def survey_status(self, token: str) -> StatusView:
         """The ticket behind a survey link; NotFound when it is forged or has expired."""
         return self._view(self._tickets.get(self._number(token)))
+
+    def surveys(self, token: str) -> Surveys:
+        """Whether surveys go to the customer of an unsubscribe link; NotFound for a forged one."""
+        ticket = self._tickets.get(self._links.read_unsubscribe(token))
+        email = ticket.contact.email
+        if email is None:
+            raise NotFound("this link is not known")
+        return Surveys(email, ticket.language, self._addresses.refuses_surveys(email))
+
+    def set_surveys(self, token: str, *, refused: bool) -> Surveys:
+        """End surveys to the address of an unsubscribe link, or let them go there again. Safe to
+        repeat, as mail programs do it by themselves (RFC 8058)."""
+        found = self.surveys(token)
+        if found.refused != refused:
+            self._addresses.set_surveys(found.email, self._now(), refused=refused)
+        return replace(found, refused=refused)
 
     def survey_token(self, ticket: Ticket) -> str:
         """A link to the questionnaire that ends with the survey's own promise."""

@@ -37,6 +37,10 @@ class Links:
         claim = f"{number}.{int(expires.timestamp())}"
         return f"{claim}.{self._sign(self._keys()[0], 'survey', claim)}"
 
+    def unsubscribe_token(self, number: str) -> str:
+        """The token with which who got the survey of a ticket ends surveys to their address."""
+        return f"{number}.{self._sign(self._keys()[0], 'unsubscribe', number)}"
+
     def mail_token(self, number: str) -> str:
         """The token in the mails of a ticket: `r-7k3m9-qw0x2.<signature>`.
 
@@ -59,6 +63,12 @@ class Links:
         """The number in a status token; NotFound for anything that we did not sign."""
         number, _, signature = token.partition(".")
         self._check("status", number, signature)
+        return self._number(number)
+
+    def read_unsubscribe(self, token: str) -> str:
+        """The number in an unsubscribe token; NotFound for anything that we did not sign."""
+        number, _, signature = token.partition(".")
+        self._check("unsubscribe", number, signature)
         return self._number(number)
 
     def read_survey(self, token: str, now: datetime) -> str:

@@ -1,4 +1,5 @@
-"""Addresses that mail to came back from: nothing more is sent there until they write themselves."""
+"""What is known of addresses: that mail came back from there, and nothing more is sent until they
+write themselves; that whoever reads there wants no surveys."""
 
 from __future__ import annotations
 
@@ -32,6 +33,22 @@ class AddressStore:
         if not rows or rows[0].returned_at is None:
             return None
         return Returned(datetime.fromisoformat(rows[0].returned_at), rows[0].status or "")
+
+    def refuses_surveys(self, address: str) -> bool:
+        """Whether they said that they want no more surveys."""
+        model = self._models.address
+        pk = keys.address_pk(address)
+        rows = outcome.run(
+            lambda: list(model.query(pk, model.sk == keys.SURVEYS, consistent_read=True))
+        )
+        return bool(rows) and rows[0].refused_at is not None
+
+    def set_surveys(self, address: str, at: datetime, *, refused: bool) -> None:
+        """They want no more surveys, or want them again after all."""
+        row = self._models.address(
+            keys.address_pk(address), keys.SURVEYS, refused_at=at.isoformat() if refused else None
+        )
+        outcome.run(row.save)
 
     def marked(self, address: str, at: datetime, status: str) -> Any:
         """The row that says that mail came back, to be written with the note of it."""

@@ -180,13 +180,14 @@ class ThreadRow(Row):
 
 
 class AddressRow(Row):
-    """ADDRESS#{digest} / ADDRESS."""
+    """ADDRESS#{digest} / ADDRESS, whether it returned mail; / SURVEYS, whether they are refused."""
 
     class Meta:
         table_name = ""
 
     returned_at = UnicodeAttribute(null=True)
     status = UnicodeAttribute(null=True)
+    refused_at = UnicodeAttribute(null=True)
 
 
 class CountRow(Row):
