@@ -20,6 +20,7 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Re
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
+import redress.mail
 from redress import wiring
 from redress.cases.changing import change
 from redress.cases.mailing import LEASE, Done, Job, MailingCase, NotSentYet, Result
@@ -99,7 +100,9 @@ class Post:
 
 
 def text_of(mail: EmailMessage) -> str:
-    content: str = mail.get_content()
+    part = mail.get_body(("plain",))
+    assert isinstance(part, EmailMessage)
+    content: str = part.get_content()
     return content.replace("\r\n", "\n")
 
 
@@ -571,7 +574,8 @@ def test_a_reply_is_sent_as_the_agent_wrote_it(
     assert mail["Reply-To"] == f"{token}@in.example.org"
     assert mail["In-Reply-To"] == mail["References"] == f"<{token}@example.com>"
     assert wiring.links().read_mail(token) == ticket.number
-    assert text_of(mail).startswith(f"{typed}\n")
+    marker = redress.mail.words("en").marker
+    assert text_of(mail).startswith(f"{marker}\n\n{typed}\n")
     assert "We need your answer" not in text_of(mail)
 
 
@@ -690,6 +694,22 @@ def test_the_survey_link_ends_with_the_survey(
     assert f"{BASE_ADDRESS}/s/{token}\n" in text
     assert text.count("http") == 1
     assert "until Monday 30 November 2026, 09:01 (UTC+8)." in text
+    page = post.only["List-Unsubscribe"].strip("<>")
+    assert page == f"{BASE_ADDRESS}/u/{wiring.links().unsubscribe_token(ticket.number)}"
+    assert post.only["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_no_survey_goes_to_who_wants_none(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    number = _surveyed(mailer, open_ticket).number
+    wiring._addresses().set_surveys("li.na@example.com", mailer.clock.now(), refused=True)
+    assert mailer(mailer.job(number, "survey")) == []
+    assert post.sent == []
+    faults = [record.fault for record in mailer.records(number).values()]
+    assert faults == ["the customer wants no surveys"]
+    assert mailer(mailer.job(number, "resolution")) == []
+    assert post.only["List-Unsubscribe"] is None, "this was no survey, and is sent"
 
 
 @pytest.mark.parametrize("step", ["answered", "disputed", "over"])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import email
 import string
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
+from html.parser import HTMLParser
 from importlib import resources
 from typing import Any
 
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 
 from redress import mail
 from redress.cases.mailing import NotAJob, job_of
+from redress.inbound import folding, parsing
 from redress.rules.clocks import Action, ClockName, ClockState
 from redress.rules.mails import mails_after
 from redress.rules.plan import KINDS, LANGUAGES
@@ -52,11 +55,34 @@ def unix(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
 
 
-def sent(text: mail.Text, **given: Any) -> EmailMessage:
-    recipients = given.pop("recipients", ["li.na@example.com"])
-    sender = given.pop("sender", "service@example.com")
-    automatic = given.pop("automatic", True)
-    return parsed(mail.message(sender, recipients, NUMBER, text, AT, automatic=automatic))
+TOKEN = "r-7k3m9-qw0x2.abcdefgh23456789"
+JOB = "000003.reply.customer"
+
+
+def sent(
+    *texts: mail.Text,
+    sender: str = "service@example.com",
+    recipients: Sequence[str] = ("li.na@example.com",),
+    **given: Any,
+) -> EmailMessage:
+    usual: dict[str, Any] = {"automatic": True, "conversation": TOKEN, "mail_id": JOB}
+    raw = mail.message(sender, recipients, NUMBER, texts, AT, **(usual | given))
+    assert raw.isascii()
+    assert max(len(line) for line in raw.split(b"\r\n")) < 998
+    return parsed(raw)
+
+
+def plain(message: EmailMessage) -> str:
+    part = message.get_body(("plain",))
+    assert isinstance(part, EmailMessage)
+    return unix(part.get_content())
+
+
+def html(message: EmailMessage) -> str:
+    part = message.get_body(("html",))
+    assert isinstance(part, EmailMessage)
+    content: str = part.get_content()
+    return content
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -71,12 +97,10 @@ def test_every_language_has_every_template_and_no_other(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", mail.PLACEHOLDERS)
 def test_a_template_has_the_same_placeholders_in_every_language(name: str, language: str) -> None:
-    template = mail.template(language, name)
+    subject, body = mail.template(language, name)
     fields = [
         (field, spec, conversion)
-        for _, field, spec, conversion in string.Formatter().parse(
-            f"{template.subject}\n{template.body}"
-        )
+        for _, field, spec, conversion in string.Formatter().parse(f"{subject}\n{body}")
         if field is not None
     ]
     assert {field for field, _, _ in fields} == mail.PLACEHOLDERS[name]
@@ -86,7 +110,7 @@ def test_a_template_has_the_same_placeholders_in_every_language(name: str, langu
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", mail.PLACEHOLDERS)
 def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
-    body = mail.template(language, name).body
+    body = mail.template(language, name)[1]
     links = sum(body.count(f"{{{url}}}") for url in ("status_url", "survey_url", "ticket_url"))
     without = {*STAFF, "copy"} - {"incident"}
     assert links == (0 if name in without else 1)
@@ -177,31 +201,21 @@ def test_a_line_break_hidden_in_an_encoded_word_stays_what_was_typed(typed: str)
 def test_any_text_arrives_as_it_was_written(subject: str, body: str) -> None:
     one_line = mail.one_line(subject)
     encodable = body.encode("utf-8", "replace").decode()
-    raw = mail.message(
-        "service@example.com",
-        ["a@example.com"],
-        NUMBER,
-        mail.Text(one_line, encodable),
-        AT,
-        automatic=True,
-    )
-    assert raw.isascii()
-    assert max(len(line) for line in raw.split(b"\r\n")) < 998
-    message = parsed(raw)
+    message = sent(mail.Text("en", one_line, encodable, "<p>x</p>"))
     assert set(message.keys()) == {
         "From",
         "To",
         "Reply-To",
         "Subject",
         "Date",
+        "Message-ID",
         "In-Reply-To",
         "References",
         "Auto-Submitted",
         "Content-Type",
-        "Content-Transfer-Encoding",
         "MIME-Version",
     }
-    assert unix(message.get_content()) == unix(encodable)
+    assert plain(message) == unix(encodable)
     assert message["Subject"] == f"[{NUMBER}] {one_line}"
 
 
@@ -215,26 +229,151 @@ def test_a_long_chinese_subject_arrives_whole(language: str) -> None:
 
 def test_all_mails_of_a_ticket_are_one_conversation_and_are_answered_to_the_sender() -> None:
     sender = "service@customer-care.department.a-rather-long-company-name.example.com"
+    domain = sender.partition("@")[2]
     for name in ("acknowledgement", "reply", "breach"):
-        message = sent(mail.render(name, "en", values(name)), sender=sender)
-        domain = sender.partition("@")[2]
-        assert message["References"] == message["In-Reply-To"] == f"<{NUMBER}@{domain}>"
+        message = sent(mail.render(name, "en", values(name)), sender=sender, mail_id=name)
+        assert message["References"] == message["In-Reply-To"] == f"<{TOKEN}@{domain}>"
+        assert message["Message-ID"] == f"<{TOKEN}.{name}@{domain}>"
         assert message["Reply-To"] == message["From"] == sender
+        assert "##-" not in plain(message) + html(message)
 
 
-def test_an_answer_comes_in_the_conversation_that_we_signed() -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_where_answers_are_read_the_mail_says_where_to_write_them(language: str) -> None:
+    reply = mail.render("reply", language, values("reply"))
+    message = sent(reply, reply_to=f"{TOKEN}@in.example.org", automatic=False)
+    marker = mail.words(language).marker
+    assert message["Reply-To"] == f"{TOKEN}@in.example.org"
+    assert plain(message).startswith(f"{marker}\n\n")
+    assert html(message).index(marker) < html(message).index('class="sheet"')
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_answer_to_our_mail_folds_to_its_new_words(language: str) -> None:
+    reply = mail.render("reply", language, values("reply", text="旧的话\n> old words"))
+    ours = plain(sent(reply, reply_to=f"{TOKEN}@in.example.org"))
+    quoted = "\n".join(f"> {line}" for line in ours.split("\n"))
+    for way in (f"New words\n\nOn Monday, Service wrote:\n{quoted}", f"New words\n\n{ours}"):
+        assert folding.fold(way).new == "New words"
+    # As programs quote HTML, whose text is read of it.
+    shown = html(sent(reply, reply_to=f"{TOKEN}@in.example.org"))
+    answer = f"<p>New words</p><blockquote>{shown}</blockquote>"
+    raw = f"Content-Type: text/html; charset=utf-8\n\n{answer}"
+    assert folding.fold(parsing.parse(raw.encode()).text).new.strip() == "New words"
+
+
+def test_surveys_can_be_ended_from_the_mail_program_where_it_is_safe() -> None:
+    survey = mail.render("survey", "en", values("survey"))
+    page = "https://help.example.org/u/token"
+    message = sent(survey, unsubscribe=page)
+    assert message["List-Unsubscribe"] == f"<{page}>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    local = sent(survey, unsubscribe="http://127.0.0.1:4566/u/token")
+    assert local["List-Unsubscribe-Post"] is None
+    assert sent(survey)["List-Unsubscribe"] is None
+
+
+def test_ids_and_pages_stand_in_their_headers_as_they_are_however_long() -> None:
+    domain = "customer-care.department.a-rather-long-company-name.example.com"
+    page = f"https://abcde12345.execute-api.ap-northeast-1.amazonaws.com/v1/u/{'x' * 60}"
+    survey = mail.render("survey", "en", values("survey"))
     raw = mail.message(
-        "service@example.com",
+        f"service@{domain}",
         ["li.na@example.com"],
         NUMBER,
-        mail.render("reply", "en", values("reply")),
+        [survey],
         AT,
-        automatic=False,
-        conversation="r-7k3m9-qw0x2.abcdefgh23456789",
+        automatic=True,
+        conversation=TOKEN,
+        mail_id=JOB,
+        unsubscribe=page,
     )
-    message = parsed(raw)
-    assert message["From"] == "service@example.com"
-    assert message["References"] == "<r-7k3m9-qw0x2.abcdefgh23456789@example.com>"
+    lines = raw.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    assert f"References: <{TOKEN}@{domain}>" in lines
+    assert f"In-Reply-To: <{TOKEN}@{domain}>" in lines
+    assert f"List-Unsubscribe: <{page}>" in lines
+    assert f"Message-ID: <{TOKEN}.{JOB}@{domain}>" in lines
+
+
+# ------------------------------------------------------------------------------ the HTML
+
+
+class Seen(HTMLParser):
+    """What a mail program would show, and whatever could load or run something."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.hidden = False
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.links += [value or "" for name, value in attrs if name == "href"]
+        self.hidden = tag in ("style", "title")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.hidden = False
+
+    def handle_data(self, data: str) -> None:
+        if not self.hidden:
+            self.words += data.split()
+
+
+TAGS = {"html", "head", "meta", "title", "style", "body", "div", "p", "br", "a", "hr"}
+ATTRIBUTES = {"lang", "charset", "name", "content", "class", "href"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", mail.PLACEHOLDERS)
+def test_the_html_says_what_the_text_says_and_loads_nothing(name: str, language: str) -> None:
+    given = values(name) | {url: f"https://x.example/{url}" for url in mail.words(language).links}
+    text = mail.render(name, language, {key: given[key] for key in mail.PLACEHOLDERS[name]})
+    seen = Seen(html(sent(text)))
+    assert seen.tags <= TAGS
+    assert seen.attributes <= ATTRIBUTES
+    assert "url(" not in html(sent(text))
+    linked = [url for url in mail.words(language).links if url in mail.PLACEHOLDERS[name]]
+    assert seen.links == [given[url] for url in linked]
+    said = text.body
+    for url in linked:
+        said = said.replace(given[url], mail.words(language).links[url])
+    assert seen.words == [word for word in said.split() if word != "--"]
+
+
+def test_words_name_every_page_that_a_mail_leads_to() -> None:
+    pages = {
+        name for names in mail.PLACEHOLDERS.values() for name in names if name.endswith("_url")
+    }
+    for language in LANGUAGES:
+        assert mail.words(language).links.keys() == pages
+
+
+@given(st.text(max_size=300))
+def test_nothing_that_was_typed_becomes_html(typed: str) -> None:
+    typed = typed.encode("utf-8", "replace").decode()
+    for hostile in (
+        typed,
+        f"<img src=x onerror=y>{typed}</p><script>",
+        f"{{status_url}}{typed}&lt;",
+    ):
+        text = mail.render("reply", "en", values("reply", text=hostile, subject=hostile))
+        seen = Seen(html(sent(text)))
+        assert seen.tags <= TAGS
+        assert seen.links == ["<status_url>"]
+
+
+def test_several_languages_are_sections_of_one_mail() -> None:
+    texts = [mail.render("breach", language, values("breach")) for language in LANGUAGES]
+    message = sent(*texts)
+    assert [f'<div lang="{language}">' in html(message) for language in LANGUAGES] == [True] * 3
+    assert all(unix(text.body) in plain(message) for text in texts)
+    assert message["Subject"] == f"[{NUMBER}] {texts[0].subject}"
 
 
 def test_only_automatic_mails_say_that_they_are() -> None:
@@ -284,7 +423,7 @@ def test_only_what_is_plainly_one_address_is_sent_to(typed: str, expected: str |
 def test_an_address_that_passes_is_the_one_recipient(address: str) -> None:
     found = mail.deliverable(address)
     if found is not None:
-        message = sent(mail.Text("x", "y"), recipients=[found])
+        message = sent(mail.Text("en", "x", "y", "<p>y</p>"), recipients=[found])
         assert [to.addr_spec for to in message["To"].addresses] == [found]
 
 

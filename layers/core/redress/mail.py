@@ -12,15 +12,17 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import format_datetime
 from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
 import msgspec
+
+from redress import mail_html
 
 _ON_TICKET = frozenset({"number", "subject", "text", "status_url"})
 _ON_PROMISE = frozenset({"number", "kind", "clock", "due", "agent", "standing"})
@@ -51,7 +53,20 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "disputed": _ON_PROMISE,
 }
 
-_POLICY = SMTP.clone(cte_type="7bit")
+
+class _Verbatim(UnstructuredHeader, BaseHeader):
+    """A header of ids or addresses of pages: one line, however long. The library would make encoded
+    words of a long one, which nobody reads in such a header (RFC 2047, section 5)."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+for _name in ("in-reply-to", "references", "list-unsubscribe"):
+    _HEADERS.map_to_type(_name, _Verbatim)
+
+_POLICY = SMTP.clone(cte_type="7bit", header_factory=_HEADERS)
 """CRLF, and text encoded to ASCII: whatever carries it on, it arrives as it was written."""
 
 _RULE = "\n\n" + "-" * 40 + "\n\n"
@@ -63,10 +78,13 @@ _LOCAL = re.compile(rf"{_ATOM}(\.{_ATOM})*")
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What a mail says. `subject` is one line, without the ticket's number."""
+    """What a mail says in one language. `subject` is one line, without the ticket's number; `html`
+    is the body once more (`mail_html.fragment`)."""
 
+    language: str
     subject: str
     body: str
+    html: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +92,12 @@ class Words:
     """What goes into placeholders in one language: `data/mail/{language}/words.json`.
 
     Months begin with January, weekdays with Monday. `standing` says what became of a promise.
+    `marker` is the line above which an answer is to be written: everything from it on is ours, and
+    folded away when it comes back. `links` are the words on the button of each page.
     """
+
+    marker: str
+    links: dict[str, str]
 
     time: str
     months: list[str]
@@ -93,13 +116,13 @@ def words(language: str) -> Words:
 
 
 @cache
-def template(language: str, name: str) -> Text:
-    """A template with its placeholders; raises ValueError when the file is not a mail."""
+def template(language: str, name: str) -> tuple[str, str]:
+    """Subject and body with their placeholders; raises ValueError when the file is not a mail."""
     head, _, body = _file(language, f"{name}.txt").decode().partition("\n\n")
     label, _, subject = head.partition(": ")
     if label != "Subject" or "\n" in subject or not body.strip():
         raise ValueError(f"mail/{language}/{name}.txt is not a subject, an empty line and a text")
-    return Text(subject, body)
+    return subject, body
 
 
 def _file(language: str, name: str) -> bytes:
@@ -110,13 +133,13 @@ def render(name: str, language: str, values: Mapping[str, str]) -> Text:
     """A mail's text; raises ValueError when the values are not exactly the template's own."""
     if values.keys() != PLACEHOLDERS[name]:
         raise ValueError(f"{name} is given {sorted(values)}, not {sorted(PLACEHOLDERS[name])}")
-    source = template(language, name)
-    return Text(one_line(source.subject.format_map(values)), source.body.format_map(values))
-
-
-def joined(texts: Sequence[Text]) -> Text:
-    """The same mail in several languages, for people who do not share one; the first one leads."""
-    return Text(texts[0].subject, _RULE.join(text.body.rstrip() for text in texts) + "\n")
+    subject, body = template(language, name)
+    return Text(
+        language,
+        one_line(subject.format_map(values)),
+        body.format_map(values),
+        mail_html.fragment(body, values, words(language).links),
+    )
 
 
 def one_line(text: str) -> str:
@@ -174,32 +197,50 @@ def message(
     sender: str,
     recipients: Sequence[str],
     number: str,
-    text: Text,
+    texts: Sequence[Text],
     at: datetime,
     *,
     automatic: bool,
-    conversation: str | None = None,
+    conversation: str,
+    mail_id: str,
     reply_to: str | None = None,
+    unsubscribe: str | None = None,
 ) -> bytes:
-    """One mail in MIME. `recipients` are as `deliverable` gives them.
+    """One mail in MIME: its text, and the same as HTML.
+
+    `recipients` are as `deliverable` gives them. `texts` say the same in the languages
+    of people who do not share one; the first one leads.
 
     All mails of a ticket refer to one made-up id, so that mail programs show them as one
-    conversation: SES gives each mail its own Message-ID, which nobody could refer to beforehand.
-    An answer carries it in its References; `conversation` is what stands before its @, for mails to
-    the customer a signed token (`Links.mail_token`), and the number where it is None. `reply_to` is
-    where the answer goes, the sender unless it is given.
+    conversation, and an answer carries it in its References. Before its @ stands `conversation`, a
+    signed token (`Links.mail_token`). The mail's own Message-ID begins with it as well and ends
+    with `mail_id`, so that a second copy of one mail is known as such. SES puts an id of its own in
+    its place (Developer Guide, "Amazon SES header fields"); every other way keeps it.
+
+    `reply_to` is where an answer is read, with the line above which it is to be written; without it
+    answers go to the sender, where nobody cuts anything off. `unsubscribe` is the page that ends
+    mails such as this one (RFC 2369; RFC 8058 where it is safe to reach).
     `automatic`: not written by a person, and says so (RFC 3834), so that no robot answers it.
     """
     mail = EmailMessage(policy=_POLICY)
     mail["From"] = sender
     mail["To"] = [Address(addr_spec=address) for address in recipients]
     mail["Reply-To"] = reply_to or sender
-    mail["Subject"] = f"[{number}] {text.subject}"
+    mail["Subject"] = f"[{number}] {texts[0].subject}"
     mail["Date"] = format_datetime(at)
-    mail_id = f"<{conversation or number}@{mail['From'].addresses[0].domain}>"
-    mail["In-Reply-To"] = mail_id
-    mail["References"] = mail_id
+    domain = mail["From"].addresses[0].domain
+    mail["Message-ID"] = f"<{conversation}.{mail_id}@{domain}>"
+    mail["In-Reply-To"] = mail["References"] = f"<{conversation}@{domain}>"
     if automatic:
         mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(text.body, charset="utf-8")
+    if unsubscribe:
+        mail["List-Unsubscribe"] = f"<{unsubscribe}>"
+        if unsubscribe.startswith("https:"):
+            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    marker = words(texts[0].language).marker if reply_to else None
+    body = texts[0].body if len(texts) == 1 else _RULE.join(t.body.rstrip() for t in texts) + "\n"
+    mail.set_content(f"{marker}\n\n{body}" if marker else body, charset="utf-8")
+    sections = [(text.language, text.html) for text in texts]
+    page = mail_html.page(mail["Subject"], sections, marker)
+    mail.add_alternative(page, subtype="html", charset="utf-8")
     return mail.as_bytes()

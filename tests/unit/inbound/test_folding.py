@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from redress.inbound.folding import MARKERS, fold
+from redress.inbound.folding import fold
 from redress.inbound.limits import Defects
 from redress.inbound.markup import show
+from redress.mail import words
+from redress.rules.plan import LANGUAGES
 
 NEW = "还没有收到，请再查一下。"
 OLD = "您好，您的包裹已经寄出。"
@@ -112,7 +114,10 @@ def test_no_line_is_lost(program: str) -> None:
     assert sorted(filter(str.strip, kept)) == sorted(filter(str.strip, text.split("\n")))
 
 
-@pytest.mark.parametrize("language", MARKERS)
+MARKERS = {language: words(language).marker for language in LANGUAGES}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_our_own_line_ends_what_is_new(language: str) -> None:
     text = f"{NEW}\n\nOn 23 Nov 2026 at 9:00, Service wrote:\n\n{MARKERS[language]}\n\n{OLD}\n\nFrom here on\n"
     folded = fold(text)

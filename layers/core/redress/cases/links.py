@@ -50,8 +50,12 @@ class Links:
         return f"{number.lower()}.{self._short(self._keys()[0], number)}"
 
     def read_mail(self, token: str) -> str:
-        """The number in a mail token, in any case; NotFound for anything that we did not sign."""
-        claim, _, signature = token.partition(".")
+        """The number in a mail token, in any case; NotFound for anything that we did not sign.
+
+        What follows on the token and a dot tells mails of a ticket apart and is not looked at.
+        """
+        claim, _, rest = token.partition(".")
+        signature = rest.partition(".")[0]
         given = signature.lower().encode("utf-8", "surrogatepass")
         if number := normalised(claim):
             for key in self._keys():

@@ -55,6 +55,9 @@ ADDRESS_RETURNED = "the address returned mail"
 """A mail came back from there for good: sending more would only harm the sender's name. It ends
 with the first mail that comes from there."""
 
+NO_SURVEYS = "the customer wants no surveys"
+SURVEY = "survey"
+
 _REFUSED = {"BadRequestException"}
 """What SES answers about this mail for good. Anything else may be better later: MessageRejected,
 too, is what it says of every mail while the sender is not verified or the account is in the
@@ -76,7 +79,7 @@ _WRITTEN_BY_A_PERSON = {
     "resolution_told",
     "copy",
 }
-_ONLY_WHILE_RUNNING = {"remind", "callback_again", "survey"}
+_ONLY_WHILE_RUNNING = {"remind", "callback_again", SURVEY}
 _WATCHING = (Role.SUPERVISOR, Role.MANAGER)
 
 
@@ -274,7 +277,11 @@ class MailingCase:
         if about.job.audience != Role.CUSTOMER:
             return None
         email = about.ticket.contact.email or ""
-        return ADDRESS_RETURNED if self._addresses.returned(email) else None
+        if self._addresses.returned(email):
+            return ADDRESS_RETURNED
+        if about.job.template == SURVEY and self._addresses.refuses_surveys(email):
+            return NO_SURVEYS
+        return None
 
     def _refuse(self, job: Job, fault: str) -> Done:
         self._record(job, "refused", fault=fault)
@@ -328,27 +335,30 @@ class MailingCase:
     # ---------------------------------------------------------------- what it says
 
     def _compose(self, about: _Matter, recipients: list[_Recipient]) -> bytes:
-        name = _template(about)
-        languages = dict.fromkeys(lang for person in recipients for lang in person.languages)
-        conversation = reply_to = None
+        name, number = _template(about), about.ticket.number
         if about.job.audience in (Role.CUSTOMER, PARTICIPANTS):
             values = self._to_customer(about)
             texts = [mail.render(name, about.ticket.language, _needed(name, values))]
-            conversation = self._links.mail_token(about.ticket.number)
-            if self._settings.mail_domain:
-                reply_to = f"{conversation}@{self._settings.mail_domain}"
         else:
             said = self._to_staff(about)
+            languages = dict.fromkeys(lang for person in recipients for lang in person.languages)
             texts = [mail.render(name, lang, _needed(name, said(lang))) for lang in languages]
+        conversation = self._links.mail_token(number)
+        domain = self._settings.mail_domain
+        unsubscribe = None
+        if name == SURVEY:
+            unsubscribe = f"{self._base_url()}/u/{self._links.unsubscribe_token(number)}"
         return mail.message(
             self._settings.sender_address,
             [recipient.address for recipient in recipients],
-            about.ticket.number,
-            mail.joined(texts),
+            number,
+            texts,
             about.now,
             automatic=name not in _WRITTEN_BY_A_PERSON,
             conversation=conversation,
-            reply_to=reply_to,
+            mail_id=about.job.key,
+            reply_to=f"{conversation}@{domain}" if domain else None,
+            unsubscribe=unsubscribe,
         )
 
     def _to_customer(self, about: _Matter) -> dict[str, str]:
@@ -547,7 +557,7 @@ def _pointless(about: _Matter) -> str | None:
             told_by = [rung for rung in told_by if job.audience in rung.data["notify"]]
         if told_by:
             return "a later rung tells of it"
-    if job.template == "survey" and ticket.clocks[ClockName.SURVEY].due_at <= about.now:
+    if job.template == SURVEY and ticket.clocks[ClockName.SURVEY].due_at <= about.now:
         return "the survey is over"
     return None
 

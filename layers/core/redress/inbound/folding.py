@@ -13,15 +13,9 @@ from enum import Enum
 
 from redress.inbound import quoting
 
-MARKERS = {
-    "en": "##- Please write your answer above this line -##",
-    "zh-CN": "##- 请在此行上方填写回复 -##",
-    "zh-TW": "##- 請在此行上方填寫回覆 -##",
-}
-"""The line that our own mails carry, by language: everything from it on is ours."""
-
 _MARKER = re.compile(r"##[-–— ]{1,3}[^#\n]{1,120}[-–— ]{1,3}##")
 _MARKER_WORDS = re.compile(r"above this line|此行上方")
+"""The line that our own mails carry (`mail.Words.marker`): everything from it on is ours."""
 
 _DELIMITER = re.compile(r"(?:--|—|– ?–)[ \xa0]?")
 _LONGEST_SIGNATURE = 20

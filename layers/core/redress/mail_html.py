@@ -1,0 +1,65 @@
+"""The HTML of a mail, made of the same template as its text: one source of words.
+
+Nothing in it is loaded from anywhere, and everything that a person typed is escaped. A link to a
+page of ours is a button; what the page is called stands in `Words.links`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from html import escape
+from importlib import resources
+from string import Template
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_BLANK_LINES = re.compile(r"\n{2,}")
+_FOOT = "--\n"
+"""What begins a paragraph of small print, as it begins a signature in plain text."""
+
+
+def fragment(body: str, values: Mapping[str, str], links: Mapping[str, str]) -> str:
+    """A template's text with its values, as paragraphs. `links`: the words of each placeholder that
+    is the address of a page."""
+    made: list[str] = []
+    for paragraph in _BLANK_LINES.split(body.strip()):
+        is_foot = paragraph.startswith(_FOOT)
+        # Texts and, at odd places, the names of links between them.
+        pieces = re.split(rf"\{{({'|'.join(links)})\}}", paragraph.removeprefix(_FOOT))
+        for place, piece in enumerate(pieces):
+            if place % 2:
+                address = escape(values[piece])
+                made.append(f'<p><a class="button" href="{address}">{escape(links[piece])}</a></p>')
+            else:
+                text = _PLACEHOLDER.sub(lambda match: values[match.group(1)], piece)
+                made += _paragraphs(text, is_foot)
+    return "\n".join(made)
+
+
+def _paragraphs(text: str, is_foot: bool) -> list[str]:
+    begin = '<p class="foot">' if is_foot else "<p>"
+    return [
+        f"{begin}{escape(one.strip()).replace('\n', '<br>\n')}</p>"
+        for one in _BLANK_LINES.split(text)
+        if one.strip()
+    ]
+
+
+def page(title: str, sections: Sequence[tuple[str, str]], marker: str | None) -> str:
+    """A whole mail. `sections`: a language and its fragment each; `marker`: the line above which an
+    answer is to be written."""
+    shown = "\n<hr>\n".join(
+        f'<div lang="{language}">\n{made}\n</div>' for language, made in sections
+    )
+    return _frame().substitute(
+        language=sections[0][0],
+        title=escape(title),
+        marker=f'<p class="above">{escape(marker)}</p>\n' if marker else "",
+        sections=shown,
+    )
+
+
+@cache
+def _frame() -> Template:
+    return Template(resources.files("redress").joinpath("data/mail/frame.html").read_text("utf-8"))
