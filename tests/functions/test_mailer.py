@@ -997,6 +997,9 @@ def test_new_words_reach_the_agent_without_the_words(
     mailer.act(ticket.number, write)
     assert mailer(mailer.job(ticket.number, "customer_wrote")) == []
     assert post.only["Subject"] == f"[{ticket.number}] 客户有新留言"
+    token = wiring.links().mail_token(ticket.number)
+    assert post.only["Reply-To"] == f"{token}@in.example.org"
+    assert text_of(post.only).startswith("##- 写在此行上方的内容将成为内部备注 -##\n\n")
     assert not any(typed in text_of(post.only) for typed in PRIVATE)
 
     nobodys = open_ticket()

@@ -93,10 +93,12 @@ class Words:
 
     Months begin with January, weekdays with Monday. `standing` says what became of a promise.
     `marker` is the line above which an answer is to be written: everything from it on is ours, and
-    folded away when it comes back. `links` are the words on the button of each page.
+    folded away when it comes back; `note_marker` says to staff what becomes of theirs. `links` are
+    the words on the button of each page.
     """
 
     marker: str
+    note_marker: str
     links: dict[str, str]
 
     time: str
@@ -204,6 +206,7 @@ def message(
     conversation: str,
     mail_id: str,
     reply_to: str | None = None,
+    to_staff: bool = False,
     unsubscribe: str | None = None,
 ) -> bytes:
     """One mail in MIME: its text, and the same as HTML.
@@ -218,7 +221,8 @@ def message(
     its place (Developer Guide, "Amazon SES header fields"); every other way keeps it.
 
     `reply_to` is where an answer is read, with the line above which it is to be written; without it
-    answers go to the sender, where nobody cuts anything off. `unsubscribe` is the page that ends
+    answers go to the sender, where nobody cuts anything off; `to_staff` says what becomes of one of
+    theirs. `unsubscribe` is the page that ends
     mails such as this one (RFC 2369; RFC 8058 where it is safe to reach).
     `automatic`: not written by a person, and says so (RFC 3834), so that no robot answers it.
     """
@@ -237,7 +241,8 @@ def message(
         mail["List-Unsubscribe"] = f"<{unsubscribe}>"
         if unsubscribe.startswith("https:"):
             mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    marker = words(texts[0].language).marker if reply_to else None
+    own = words(texts[0].language)
+    marker = (own.note_marker if to_staff else own.marker) if reply_to else None
     body = texts[0].body if len(texts) == 1 else _RULE.join(t.body.rstrip() for t in texts) + "\n"
     mail.set_content(f"{marker}\n\n{body}" if marker else body, charset="utf-8")
     sections = [(text.language, text.html) for text in texts]

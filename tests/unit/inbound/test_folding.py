@@ -115,9 +115,10 @@ def test_no_line_is_lost(program: str) -> None:
 
 
 MARKERS = {language: words(language).marker for language in LANGUAGES}
+MARKERS |= {f"{language}, staff": words(language).note_marker for language in LANGUAGES}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", MARKERS)
 def test_our_own_line_ends_what_is_new(language: str) -> None:
     text = f"{NEW}\n\nOn 23 Nov 2026 at 9:00, Service wrote:\n\n{MARKERS[language]}\n\n{OLD}\n\nFrom here on\n"
     folded = fold(text)

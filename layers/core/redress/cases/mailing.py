@@ -336,7 +336,8 @@ class MailingCase:
 
     def _compose(self, about: _Matter, recipients: list[_Recipient]) -> bytes:
         name, number = _template(about), about.ticket.number
-        if about.job.audience in (Role.CUSTOMER, PARTICIPANTS):
+        to_staff = about.job.audience not in (Role.CUSTOMER, PARTICIPANTS)
+        if not to_staff:
             values = self._to_customer(about)
             texts = [mail.render(name, about.ticket.language, _needed(name, values))]
         else:
@@ -358,6 +359,7 @@ class MailingCase:
             conversation=conversation,
             mail_id=about.job.key,
             reply_to=f"{conversation}@{domain}" if domain else None,
+            to_staff=to_staff,
             unsubscribe=unsubscribe,
         )
 
