@@ -55,12 +55,18 @@ install: .venv/ready ## What tests need beside Python: Chromium and fonts, Java,
 
 # ------------------------------------------------------------------------------ the laptop's cloud
 
-.PHONY: up down demo
+.PHONY: up down demo mails mailbox
 up: .venv/ready ## Redress on this laptop (PORT=4566 PACE=3600: an hour passes in a second)
 	$(PYTHON) -m local.stack up $(if $(PORT),--port $(PORT)) $(if $(PACE),--pace $(PACE))
 
 down: .venv/ready ## Stop it; nothing is kept
 	$(PYTHON) -m local.stack down
+
+mails: .venv/ready ## Every mail in every language, on a page to look at
+	@$(PYTHON) -m local.mails previews
+
+mailbox: .venv/ready ## What the local cloud sent, on a page (RELAY=127.0.0.1:1025: to an SMTP server too)
+	@$(PYTHON) -m local.mails box $(if $(RELAY),--relay $(RELAY))
 
 demo: .venv/ready ## Tickets from the web form to the monthly scorecard, before one's eyes
 	$(PYTHON) -m local.demo

@@ -105,7 +105,9 @@ def main() -> int:
     faulthandler.register(signal.SIGUSR1)
     app.app = end_at_once(CallCounter(FaultSwitch(app.app)))
     if options.smtp and options.directory:
-        from local import smtp
+        from local import mails, smtp
+
+        mails.FOLDER = options.directory / "mailbox"
 
         smtp.open_door(options.directory, options.smtp)
     app.main()

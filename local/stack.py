@@ -496,7 +496,7 @@ def show(outputs: Outputs, console: Console, directory: Path = DIRECTORY) -> Non
         "API": f"{base}/openapi.json",
         "staff API": f"{base}/staff/openapi.json",
         "mail to it (SMTP)": f"127.0.0.1:{outputs.smtp_port}, to *@{outputs.stack['MailDomain']}",
-        "mail that went out": f"{cloud}/_ministack/ses/messages",
+        "mail that went out": f"{directory / 'mailbox'} (a Maildir; make mailbox shows it)",
         "AWS APIs": f"{cloud} (key and secret: {KEY})",
         "all outputs, passwords": str(directory / "outputs.json"),
     }

@@ -37,7 +37,7 @@ def check_version() -> None:
 
 def all_patches() -> list[Callable[[], None]]:
     """In the order in which they are applied: a later one wraps an earlier one."""
-    from local.patches import doors, functions, resources, streams, workflows
+    from local.patches import doors, functions, mail, resources, streams, workflows
 
     return [
         functions.run_functions_alone,
@@ -55,6 +55,8 @@ def all_patches() -> list[Callable[[], None]]:
         streams.deliver_streams_as_aws_does,
         streams.read_concurrency_as_a_number,
         resources.keep_table_settings,
+        mail.keep_mails_as_they_were_sent,
+        mail.tell_what_became_of_mails,
         doors.take_id_tokens_only,
         doors.answer_errors_as_the_api_says,
         doors.say_nothing_of_failures,

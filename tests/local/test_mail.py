@@ -6,6 +6,8 @@ corpus beside the repository, that test is skipped.
 
 from __future__ import annotations
 
+import email
+import email.policy
 import json
 import os
 import smtplib
@@ -18,8 +20,8 @@ from typing import Any
 import boto3
 import pytest
 
-from local import story
-from local.doors import Mail, Receipt, act_on_page, call, mailbox, wait_for
+from local import mails, story
+from local.doors import Mail, Receipt, act_on_page, call, mailbox, submit_by_json, wait_for
 from local.stack import MAIL_DOMAIN, Outputs
 from local.story import World
 from redress.cases.links import Links
@@ -76,8 +78,23 @@ def mail_with(world: World, address: str, words: str) -> Mail:
     return wait_for(there, f"a mail that says {words}", 30)
 
 
+def whole(deployed: Outputs, address: str, words: str) -> EmailMessage:
+    """The mail with these words in its text, as its reader has it."""
+
+    def there() -> EmailMessage | None:
+        for raw in mails.kept(deployed.directory / "mailbox"):
+            read = email.message_from_bytes(raw, policy=email.policy.default)
+            assert isinstance(read, EmailMessage)
+            text = read.get_body(("plain",))
+            if read["To"] == address and text is not None and words in text.get_content():
+                return read
+        return None
+
+    return wait_for(there, f"a mail that says {words}", 30)
+
+
 def reply_address(deployed: Outputs, number: str) -> str:
-    """Where an answer goes: Reply-To of our mails, of which the local cloud keeps no headers."""
+    """Where an answer about a ticket goes, without a mail of it at hand."""
     client: Any = boto3.client("secretsmanager", **deployed.client_arguments())  # type: ignore[call-overload]
     [secret] = client.list_secrets()["SecretList"]
     key = client.get_secret_value(SecretId=secret["ARN"])["SecretString"].encode()
@@ -108,11 +125,15 @@ def test_a_complaint_by_mail_is_answered_disputed_on_the_page_and_reopened(
 
     agent = story.agent_of(world, number)
     agent.change(number, "replies", text="请告诉我们订单号。", wait_for_customer=True)
-    answer = mail_with(world, address, "订单号")
-    quoted = "\n".join(f"> {line}" for line in answer.text.splitlines())
+    answer = whole(deployed, address, "订单号")
+    text = answer.get_body(("plain",))
+    assert text is not None
+    quoted = "\n".join(f"> {line}" for line in text.get_content().splitlines())
     back = f"订单号是 4711。\n\n在 2026年11月23日，09:30，Service 写道：\n{quoted}\n"
-    reply_to = reply_address(deployed, number)
-    raw = written(back, customer, reply_to, f"Re: {answer.subject}", Message_ID="<back@customer>")
+    reply_to = str(answer["Reply-To"])
+    about = {"Message_ID": "<back@customer>", "In_Reply_To": str(answer["Message-ID"])}
+    about["References"] = f"{answer['References']} {answer['Message-ID']}"
+    raw = written(back, customer, reply_to, f"Re: {answer['Subject']}", **about)
     send(deployed, raw, address, reply_to)
     arrived(deployed, address, 2)
     ticket = world.manager.read(number)
@@ -157,6 +178,97 @@ def test_the_same_mail_twice_and_an_out_of_office_begin_nothing_new(
     )
     original = world.manager.get(f"/quarantine/{held['identity']}")["links"]["original"]
     assert "I am away" in call("GET", original).text
+
+
+def noted(world: World, number: str, kind: str) -> dict[str, Any]:
+    """The first event of a kind on a ticket, once it is there."""
+
+    def there() -> dict[str, Any] | None:
+        timeline: list[dict[str, Any]] = world.manager.read(number)["timeline"]
+        return next((event for event in timeline if event["type"] == kind), None)
+
+    return wait_for(there, f"{kind} on {number}", 30)
+
+
+def test_a_mail_that_comes_back_is_noted_and_the_address_gets_no_more(
+    world: World, deployed: Outputs
+) -> None:
+    address = "bounce+li@simulator.amazonses.com"
+    body = {
+        "kind": "inquiry",
+        "subject": "Where is it?",
+        "description": "I wait.",
+        "contact": {"name": "Li", "email": address},
+        "language": "en",
+        "consent": True,
+    }
+    number = submit_by_json(deployed.base_url, body).number
+    said = noted(world, number, "mail_noted")
+    assert (said["data"]["why"], said["data"]["mail"]["to"]) == ("returned", "customer")
+    assert address in said["data"]["text"]
+    agent = story.agent_of(world, number)
+    agent.change(number, "replies", text="It is on its way.")
+
+    def refused() -> bool:
+        records = world.manager.read(number)["mails"]
+        faults = {one["key"].split(".")[1]: one["fault"] for one in records}
+        return faults.get("reply") == "the address returned mail"
+
+    wait_for(refused, "the reply is not sent", 30)
+
+
+def test_staff_and_who_takes_part_write_by_mail(world: World, deployed: Outputs) -> None:
+    address, friend = "chen.jie@customer.example", "friend@customer.example"
+    first = written(
+        "Nobody answers.", address, f"service@{MAIL_DOMAIN}", "Silence", Message_ID="<s@c>"
+    )
+    send(deployed, first, address, f"service@{MAIL_DOMAIN}")
+    [record] = arrived(deployed, address)
+    number = record["number"]
+    agent = story.agent_of(world, number)
+    version = world.manager.read(number)["version"]
+    body = {"version": version, "participants": [friend]}
+    world.manager.call("PUT", f"/tickets/{number}/participants", body)
+    agent.change(number, "replies", text="We are looking into it.")
+
+    copy = whole(deployed, friend, "We are looking into it.")
+    text = copy.get_body(("plain",))
+    assert text is not None
+    assert "/t/" not in text.get_content(), "the page is the customer's alone"
+    words = written(
+        "I can confirm that.", friend, str(copy["Reply-To"]), "Re: Silence", Message_ID="<f@c>"
+    )
+    send(deployed, words, friend, str(copy["Reply-To"]))
+    said = noted(world, number, "customer_wrote")["data"]
+    assert (said["text"], said["from"]) == ("I can confirm that.", friend)
+
+    member = next(mail for mail, one in deployed.staff.items() if one["groups"] == ["manager"])
+    notice = written(
+        "Called them.", member, str(copy["Reply-To"]), "Re: Silence", Message_ID="<m@r>"
+    )
+    send(deployed, notice, member, str(copy["Reply-To"]))
+    assert noted(world, number, "noted")["data"]["text"] == "Called them."
+
+
+def test_surveys_end_by_the_page_that_their_mails_name(deployed: Outputs) -> None:
+    client: Any = boto3.client("secretsmanager", **deployed.client_arguments())  # type: ignore[call-overload]
+    [secret] = client.list_secrets()["SecretList"]
+    key = client.get_secret_value(SecretId=secret["ARN"])["SecretString"].encode()
+    links = Links(lambda: (key,))
+    body = {
+        "kind": "inquiry",
+        "subject": "Hours",
+        "description": "When are you open?",
+        "contact": {"name": "Wu", "email": "wu@customer.example"},
+        "language": "zh-TW",
+        "consent": True,
+    }
+    number = submit_by_json(deployed.base_url, body).number
+    page = f"{deployed.base_url}/u/{links.unsubscribe_token(number)}"
+    assert "停止接收調查" in call("GET", page).text
+    ended = call("POST", page, form={"List-Unsubscribe": "One-Click"})
+    assert ended.status == 200
+    assert "恢復接收調查" in ended.text
 
 
 MAILS: list[dict[str, Any]] = (

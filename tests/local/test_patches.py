@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from local import mails
 from local.calls import counted
 from local.faults import accept_mail, refuse_mail
 from local.patches import VERSION, WrongEmulator, check_version
@@ -757,6 +758,75 @@ def test_failure_of_a_function_tells_callers_nothing(
 
     assert (status, headers["Content-Type"]) == (503, "application/problem+json")
     assert json.loads(body) == {"status": 503}
+
+
+# ------------------------------------------------------------------------------ mail
+
+
+def raw_mail(laboratory: Laboratory, to: str, **given: Any) -> str:
+    """Sends a mail with a header of its own; its id."""
+    raw = (
+        f"From: service@example.com\r\nTo: {to}\r\nSubject: s\r\nMessage-ID: <ours@example.com>"
+        "\r\nReferences: <thread@example.com>\r\n\r\nHello\r\n"
+    )
+    sent = laboratory.client("sesv2").send_email(
+        FromEmailAddress="service@example.com",
+        Destination={"ToAddresses": [to]},
+        Content={"Raw": {"Data": raw.encode()}},
+        **given,
+    )
+    return str(sent["MessageId"])
+
+
+def test_mail_lies_in_the_mailbox_as_it_was_sent_under_the_id_of_ses(
+    laboratory: Laboratory,
+) -> None:
+    laboratory.client("sesv2").create_email_identity(EmailIdentity="example.com")
+    to = f"{unique('reader')}@example.com"
+    sent = raw_mail(laboratory, to)
+
+    box = mails.kept(laboratory.cloud.directory / "mailbox")
+
+    [found] = [raw for raw in box if f"To: {to}".encode() in raw]
+    assert b"References: <thread@example.com>" in found
+    assert f"Message-ID: <{sent}>".encode() in found
+    assert b"<ours@example.com>" not in found
+
+
+@pytest.mark.parametrize(("to", "told"), [("bounce", "Bounce"), ("complaint", "Complaint")])
+def test_what_becomes_of_a_mail_is_told_to_the_topic_of_its_configuration_set(
+    laboratory: Laboratory, to: str, told: str
+) -> None:
+    ses, sns, sqs = (laboratory.client(name) for name in ("sesv2", "sns", "sqs"))
+    ses.create_email_identity(EmailIdentity="example.com")
+    name = unique("set")
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = f"arn:aws:sqs:us-east-1:000000000000:{name}"
+    raw = {"RawMessageDelivery": "true"}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=raw)
+    ses.create_configuration_set(ConfigurationSetName=name)
+    ses.create_configuration_set_event_destination(
+        ConfigurationSetName=name,
+        EventDestinationName="feedback",
+        EventDestination={
+            "Enabled": True,
+            "MatchingEventTypes": ["BOUNCE", "COMPLAINT"],
+            "SnsDestination": {"TopicArn": topic},
+        },
+    )
+
+    tags = [{"Name": "ticket", "Value": "R-7K3M9-QW0X2"}]
+    address = f"{to}@simulator.amazonses.com"
+    raw_mail(laboratory, address, ConfigurationSetName=name, EmailTags=tags)
+
+    def look() -> list[dict[str, Any]]:
+        answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+    [event] = eventually(look, "an event")
+    assert event["eventType"] == told
+    assert event["mail"]["tags"] == {"ticket": ["R-7K3M9-QW0X2"]}
 
 
 # ------------------------------------------------------------------------------ faults and version

@@ -1,0 +1,101 @@
+"""SES: what becomes of a mail that it took."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from ministack.services import ses, ses_v2, sns
+
+from local import mails
+from local.patches.checking import expect
+
+_MESSAGE_ID = re.compile(
+    rb"^message-id:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", re.IGNORECASE | re.MULTILINE
+)
+
+
+def keep_mails_as_they_were_sent() -> None:
+    """A mail that was sent lies in the cloud's mailbox, with every header and part.
+
+    AWS: the mail reaches its recipients as it was written, with a Message-ID of SES's own.
+    Emulator: keeps a subject and a text, and hands on a mail that it makes of these.
+    Mended: what a call brought is put into the folder `mailbox` (`local.mails`).
+    """
+    original = ses_v2.handle_request
+
+    async def handle(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> Any:
+        answer = await original(method, path, headers, body, query)
+        if (sent := _sent(method, path, body, answer)) is not None and mails.FOLDER is not None:
+            raw = base64.b64decode(sent["Content"]["Raw"]["Data"])
+            head, blank, rest = raw.partition(b"\r\n\r\n")
+            head = _MESSAGE_ID.sub(f"Message-ID: <{sent['MessageId']}>".encode(), head)
+            mails.keep(mails.FOLDER, head + blank + rest)
+        return answer
+
+    ses_v2.handle_request = handle
+
+
+def tell_what_became_of_mails() -> None:
+    """What the mailbox simulator does to a mail is told to the topic of its configuration set.
+
+    AWS: bounce@, complaint@, suppressionlist@simulator.amazonses.com return or refuse a mail, and
+    the events that a configuration set asks for go to its topic, with the mail's tags.
+    Emulator: knows the simulator and configuration sets, and tells identities' own topics only.
+    Mended: after the call, in the shape of events (Developer Guide, "Contents of event data").
+    """
+    original = ses_v2.handle_request
+    outcomes, detail = ses._SIMULATOR_OUTCOMES, ses._notification_detail
+    expect("bounce" in outcomes and "complaint" in outcomes, "ses._SIMULATOR_OUTCOMES")
+    expect(callable(sns.publish_internal), "sns.publish_internal")
+    expect("bounce" in detail("Bounce", "a@b", "t", "General"), "ses._notification_detail")
+
+    async def handle(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> Any:
+        answer = await original(method, path, headers, body, query)
+        if (sent := _sent(method, path, body, answer)) is not None:
+            for recipient in sent["Destination"]["ToAddresses"]:
+                local, _, domain = recipient.partition("@")
+                if domain.lower() == "simulator.amazonses.com":
+                    for kind, subtype in outcomes.get(local.lower().partition("+")[0], ()):
+                        _publish(sent, recipient, kind, subtype)
+        return answer
+
+    ses_v2.handle_request = handle
+
+
+def _sent(method: str, path: str, body: bytes, answer: Any) -> dict[str, Any] | None:
+    """The request of a raw mail that was taken, with the `MessageId` of the answer; else None."""
+    if method != "POST" or not path.rstrip("/").endswith("/outbound-emails") or answer[0] != 200:
+        return None
+    request: dict[str, Any] = json.loads(body)
+    if "Raw" not in request.get("Content", {}):
+        return None
+    taken: dict[str, Any] = json.loads(answer[2])
+    return request | taken
+
+
+def _publish(sent: dict[str, Any], recipient: str, kind: str, subtype: str | None) -> None:
+    known = ses_v2._config_sets.get(sent.get("ConfigurationSetName", "")) or {}
+    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    mail = {
+        "timestamp": at,
+        "source": sent["FromEmailAddress"],
+        # SES names a mail without the domain that stands in its Message-ID.
+        "messageId": sent["MessageId"].partition("@")[0],
+        "destination": sent["Destination"]["ToAddresses"],
+        "tags": {one["Name"]: [one["Value"]] for one in sent.get("EmailTags", [])},
+    }
+    event = {"eventType": kind, "mail": mail} | ses._notification_detail(
+        kind, recipient, at, subtype
+    )
+    for destination in (known.get("EventDestinations") or {}).values():
+        topic = (destination.get("SnsDestination") or {}).get("TopicArn")
+        if topic and destination["Enabled"] and kind.upper() in destination["MatchingEventTypes"]:
+            sns.publish_internal(topic, json.dumps(event), "Amazon SES Email Event Notification")

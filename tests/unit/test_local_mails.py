@@ -1,0 +1,96 @@
+"""The previews of mails, and the mailbox of the local cloud."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from local import mails
+from local.process import free_port
+from redress import mail
+from redress.rules.plan import LANGUAGES
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", mail.PLACEHOLDERS)
+def test_a_preview_is_a_whole_mail_with_nothing_left_open(name: str, language: str) -> None:
+    raw = mails.preview(name, language)
+    read = email.message_from_bytes(raw, policy=email.policy.default)
+    for kind in ("plain", "html"):
+        part = read.get_body((kind,))
+        assert part is not None
+        content = part.get_content().partition("<body>")[2] or part.get_content()
+        assert not re.search(r"[{}$]", content)
+    assert not re.search(rb"(?i)\b(?:src|srcset|background)=|url\(|<img|<script", raw)
+
+
+def test_the_page_of_previews_shows_every_mail_and_loads_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["mails", "previews", "--directory", str(tmp_path)])
+    assert mails.main() == 0
+    page = Path(capsys.readouterr().out.strip())
+    shown = page.read_text("utf-8")
+    assert shown.count("<iframe sandbox ") == len(mail.PLACEHOLDERS) * len(LANGUAGES)
+    assert len(list(page.parent.glob("*.eml"))) == len(mail.PLACEHOLDERS) * len(LANGUAGES)
+    assert "default-src &#x27;none&#x27;" in shown or "default-src 'none'" in shown
+    assert not re.search(r"<(?:script|img|link|object)\b", shown)
+
+
+def kept(folder: Path) -> list[bytes]:
+    sent = [mails.preview(name, "en") for name in ("acknowledgement", "reply", "resolution")]
+    for raw in sent:
+        mails.keep(folder, raw)
+    return sent
+
+
+def test_the_mailbox_keeps_mails_as_they_were(tmp_path: Path) -> None:
+    folder = tmp_path / "mailbox"
+    assert mails.kept(folder) == []
+    sent = kept(folder)
+    # Its files have the line ends of this machine.
+    found = [raw.replace(b"\r\n", b"\n") for raw in mails.kept(folder)]
+    assert sorted(found) == sorted(raw.replace(b"\r\n", b"\n") for raw in sent)
+
+
+def test_a_mailbox_without_mail_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["mails", "box", "--directory", str(tmp_path)])
+    assert mails.main() == 1
+    assert "make up" in capsys.readouterr().err
+
+
+class Catcher:
+    def __init__(self) -> None:
+        self.caught: list[tuple[str | None, list[str], str]] = []
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        read = email.message_from_bytes(envelope.content or b"", policy=email.policy.default)  # type: ignore[arg-type]
+        self.caught.append((envelope.mail_from, envelope.rcpt_tos, str(read["References"])))
+        return "250 OK"
+
+
+def test_the_mailbox_is_handed_to_any_smtp_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept(tmp_path / "mailbox")
+    catcher, port = Catcher(), free_port()
+    door = Controller(catcher, hostname="127.0.0.1", port=port)
+    door.start()
+    try:
+        arguments = ["mails", "box", "--directory", str(tmp_path), "--relay", f"127.0.0.1:{port}"]
+        monkeypatch.setattr(sys, "argv", arguments)
+        assert mails.main() == 0
+    finally:
+        door.stop()
+    assert "3 mails handed to" in capsys.readouterr().out
+    thread = f"<{mails.TOKEN}@example.org>"
+    assert catcher.caught == [("service@example.org", ["li.na@example.com"], thread)] * 3
