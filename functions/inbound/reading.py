@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from email.utils import getaddresses
 
 from redress.cases.receiving import Enclosed, Forwarded, Letter, Returned
 from redress.inbound import clues, folding, machines, parsing, verdicts
+from redress.inbound.addresses import addresses_of
 from redress.inbound.languages import language_of
+from redress.inbound.limits import VALUE, Defects
 from redress.inbound.machines import Kind, Machine
 from redress.inbound.mail import Mail, as_data
 from redress.rules.arrivals import Note, refused, served_as
@@ -77,10 +78,9 @@ def letter_of(
 
 
 def _addressed_to(mail: Mail) -> tuple[str, ...]:
-    said = [value for name in _SENT_TO for value in mail.all(name)]
-    others = [address for _, address in getaddresses(said[:20], strict=False) if "@" in address]
-    named = [one.address for one in (*mail.to, *mail.cc)]
-    return tuple(dict.fromkeys(address.lower() for address in (*named, *others)))
+    said = ", ".join(value for name in _SENT_TO for value in mail.all(name))
+    others = addresses_of(said[:VALUE], Defects())
+    return tuple(dict.fromkeys(one.address.lower() for one in (*mail.to, *mail.cc, *others)))
 
 
 def _returned_ids(mail: Mail) -> tuple[str, ...]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 
-from redress.inbound import clues, folding, limits, machines, verdicts
+from functions.inbound.reading import letter_of
+from redress.inbound import folding, limits, machines
 from redress.inbound.mail import Mail, as_data
 from redress.inbound.parsing import parse
+from redress.rules.plan import LANGUAGES
+
+AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
 _LOADS = re.compile(
     r"<[^>]*\b(?:src|srcset|on\w+|style|background)\s*=|<(?:script|style|iframe|form|svg)\b"
@@ -27,10 +32,23 @@ def check(raw: bytes) -> Mail:
     assert folded.new.strip() or not mail.text.strip()
     if machines.kind_of(mail, ["redress.example"]) is not None:
         assert not machines.may_be_answered(mail, ["redress.example"])
-    clues.numbers_in(clues.bare_subject(mail.subject))
-    clues.forwarded(mail)
-    verdicts.verdicts(mail)
+    _letter(raw)
     return mail
+
+
+def _letter(raw: bytes) -> None:
+    """All that the function makes of a mail, as its use case takes it."""
+    letter = letter_of(raw, "inbound/1", AT, ["redress.example"], "en")
+    assert re.fullmatch(r"[0-9a-f]{40}", letter.identity)
+    assert len(letter.addressed_to) <= 3 * limits.ADDRESSES
+    assert letter.language in LANGUAGES
+    said = [letter.sender, letter.subject, letter.title, letter.text, *letter.addressed_to]
+    if letter.forwarded is not None:
+        said += [letter.forwarded.sender, letter.forwarded.subject, letter.forwarded.text]
+    for one in said:
+        assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\r]", one)
+        one.encode("utf-8")
+    json.dumps(letter.original, ensure_ascii=False).encode("utf-8")
 
 
 def _bounded(mail: Mail) -> None:
