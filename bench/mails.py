@@ -1,34 +1,45 @@
 """How fast mails are read, and with how much memory: every mail of a folder, and some made large.
 
 The folder is REDRESS_MAILS, or the corpus that the tests use where it is at hand; without either
-only the made ones are read. Each mail goes through everything that is done with one: parse, fold,
-machine, clues, verdicts. Each folder's mail is read ROUNDS times; its time is the smallest,
-because the others are those of a busy machine.
+only the made ones are read. Each mail goes through all that the function makes of it, up to the
+letter that its use case takes. Each of the folder's mails is read ROUNDS times; its time is the
+smallest, because the others are those of a busy machine. The standard library's `email`, which
+finds less in a mail (decision 15), reads the same mails in the same run: the ratio is what carries
+over to another machine.
+
+Memory is the largest resident size that a process of its own reached over each mail, beyond what
+it had before, the mail itself and what a first small one left among it. Linux tells it.
 """
 
 from __future__ import annotations
 
 import base64
+import email
+import email.policy
 import os
 import time
-import tracemalloc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
 
 from bench.report import Figure, Machine, at_most, percentile
-from redress.inbound import clues, folding, machines, parsing, verdicts
+from functions.inbound.reading import letter_of
 
 ABOUT = "mails read: real ones of a folder, and large and hostile ones"
-LIMIT_S = 300
+LIMIT_S = 180
 ROUNDS = 3
 REAL_S = 1.0
 """The goal for any mail that somebody really sent."""
 HOSTILE_S = 5.0
 MEMORY_MB = 400
-"""Beside the mail itself; the function that takes mail has 1 GB."""
+"""Beside the mail itself; the function that takes mail has 1.7 GB."""
 MB = 2**20
+AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
 CORPUS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "mail"
 
@@ -37,7 +48,7 @@ def made(scale: float) -> dict[str, bytes]:
     """Mails at the limits, by name; of `scale` of their full size."""
     head = b"From: a@example.com\nSubject: s\n"
     mixed = head + b"Content-Type: multipart/mixed; boundary=b\n\n"
-    full = round(30 * MB * scale) - 1_000
+    full = max(2 * MB, round(30 * MB * scale)) - 1_000
     pdf = base64.encodebytes(b"%PDF" + b"\0" * (full * 3 // 4 - 1_000_000))
     return {
         "a PDF of 22 MB": mixed
@@ -57,33 +68,56 @@ def made(scale: float) -> dict[str, bytes]:
 
 def handle(raw: bytes) -> None:
     """Everything that is done with one mail."""
-    mail = parsing.parse(raw)
-    folding.fold(mail.text)
-    machines.may_be_answered(mail, ["redress.example"])
-    clues.numbers_in(clues.bare_subject(mail.subject))
-    clues.forwarded(mail)
-    verdicts.verdicts(mail)
+    letter_of(raw, "inbound/1", AT, ["redress.example"], "en")
 
 
-def seconds(raw: bytes, rounds: int) -> float:
+def handle_plainly(raw: bytes) -> None:
+    """What the standard library makes of it: its parts, its text. It raises over some mails."""
+    read = email.message_from_bytes(raw, policy=email.policy.default)
+    assert isinstance(read, EmailMessage)
+    try:
+        text = read.get_body(("plain", "html"))
+        if text is not None:
+            text.get_content()
+        for name in ("From", "To", "Subject", "Date"):
+            str(read[name])
+    except (LookupError, ValueError, AttributeError, TypeError, IndexError):
+        return  # its time up to there counts
+
+
+def seconds(raw: bytes, rounds: int, do: Callable[[bytes], None] = handle) -> float:
     """CPU time of one mail: the least of `rounds`."""
     found = []
     for _ in range(rounds):
         began = time.process_time()
-        handle(raw)
+        do(raw)
         found.append(time.process_time() - began)
     return min(found)
 
 
 def peak_mb(mails: Mapping[str, bytes]) -> float:
-    """The most memory that any of the mails took while it was read, without its own bytes."""
-    highest = 0.0
-    for raw in mails.values():
-        tracemalloc.start()
-        handle(raw)
-        highest = max(highest, tracemalloc.get_traced_memory()[1] / MB)
-        tracemalloc.stop()
-    return highest
+    """The most memory that any of the mails took, each in a process of its own."""
+    with ProcessPoolExecutor(
+        max_workers=1, max_tasks_per_child=1, mp_context=get_context("spawn")
+    ) as processes:
+        return max(processes.map(_grown_mb, mails.values()))
+
+
+def _grown_mb(raw: bytes) -> float:
+    handle(_FIRST)
+    Path("/proc/self/clear_refs").write_text("5")  # the largest size begins anew here (proc(5))
+    before = _kb("VmRSS")
+    handle(raw)
+    return (_kb("VmHWM") - before) / 1024
+
+
+def _kb(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
+
+_FIRST = "Subject: x\n\n投诉".encode("gb18030")
+"""Has the models of charset detection loaded."""
 
 
 def folder() -> Path:
@@ -95,31 +129,36 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
     real = {path.name: path.read_bytes() for path in sorted(folder().glob("*.eml"))}
     hostile = made(scale)
     console.print(f"{len(real)} mails of {folder().name}, {len(hostile)} made ones")
-    handle("Subject: x\n\n投诉".encode("gb18030"))  # the models of detection are loaded once
+    handle(_FIRST)
     real_s = {name: seconds(raw, ROUNDS) for name, raw in real.items()}
+    plain_s = {name: seconds(raw, ROUNDS, handle_plainly) for name, raw in real.items()}
     hostile_s = {name: seconds(raw, 1) for name, raw in hostile.items()}
     machine.note_load("after the times were taken")
-    return [*real_figures(real, real_s), *hostile_figures(hostile, hostile_s)]
+    return [*real_figures(real, real_s, plain_s), *hostile_figures(hostile, hostile_s)]
 
 
-def real_figures(mails: Mapping[str, bytes], taken: Mapping[str, float]) -> list[Figure]:
+def real_figures(
+    mails: Mapping[str, bytes], taken: Mapping[str, float], plainly: Mapping[str, float]
+) -> list[Figure]:
     if not mails:
         return [Figure("real mails", 0)]
     total, slowest = sum(taken.values()), max(taken, key=lambda name: taken[name])
+    largest = dict(sorted(mails.items(), key=lambda item: len(item[1]))[-5:])
     return [
         Figure("real mails", len(mails)),
         Figure("mails a second", len(mails) / total),
         Figure("a mail: median", _ms(percentile(taken.values(), 0.5)), "ms"),
         Figure("a mail: 99 %", _ms(percentile(taken.values(), 0.99)), "ms"),
+        Figure("time of all, against the standard library's", total / sum(plainly.values()), "x"),
         at_most(f"slowest: {slowest}", taken[slowest], "s", REAL_S),
-        at_most("memory: peak of a real mail", peak_mb(mails), "MB", MEMORY_MB),
+        at_most("memory: most of the five largest", peak_mb(largest), "MB", MEMORY_MB),
     ]
 
 
 def hostile_figures(mails: Mapping[str, bytes], taken: Mapping[str, float]) -> list[Figure]:
     return [
         *(at_most(name, value, "s", HOSTILE_S) for name, value in taken.items()),
-        at_most("memory: peak of a made mail", peak_mb(mails), "MB", MEMORY_MB),
+        at_most("memory: most of a made mail", peak_mb(mails), "MB", MEMORY_MB),
     ]
 
 

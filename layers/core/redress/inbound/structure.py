@@ -1,7 +1,7 @@
 """The tree of a mail's parts, as places in the bytes: nothing is copied, everything is counted.
 
 A multipart is split at its own boundary first and its parts are looked into afterwards, so a broken
-part cannot swallow its neighbours. Each level is one pass of `bytes.find`: at most limits.DEPTH
+part cannot swallow its neighbours. Each level is one search for its boundary: at most limits.DEPTH
 passes over the mail, and at most limits.PARTS parts.
 """
 
@@ -23,8 +23,6 @@ from redress.inbound.limits import (
     Defects,
 )
 
-_LINE_END = re.compile(rb"[\r\n]")
-_AFTER = re.compile(rb"(--)?[ \t]*(?:\r*\n|\r|\Z)")
 _FIRST_DASHES = re.compile(rb"(?:\A|[\r\n])--([^\s]{1,200})[ \t]*[\r\n]")
 _TYPE = re.compile(r"[\w!#$&^.+-]{1,100}/[\w!#$&^.+-]{1,100}")
 _MESSAGES = ("message/rfc822", "message/global", "message/news")
@@ -149,27 +147,24 @@ class Reader:
 
     def _places(self, part: Part, boundary: bytes) -> list[tuple[int, int]] | None:
         """From where to where each part goes; None when the boundary never comes."""
-        raw, end, wanted = part.source, part.end, b"--" + boundary
+        raw, end = part.source, part.end
+        line = rb"--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r*\n|\r|\Z)"
+        # The search is one call: hostile mails have millions of lines that are almost boundaries.
+        search = re.compile(rb"[\r\n]" + line).search
         places: list[tuple[int, int]] = []
         begun: int | None = None
-        position = part.start
-        while (found := raw.find(wanted, position, end)) >= 0:
-            after = _AFTER.match(raw, found + len(wanted), end)
-            at_line_start = found == part.start or raw[found - 1] in b"\r\n"
-            if after is None or not at_line_start:
-                line_end = _LINE_END.search(raw, found + 1, end)
-                if line_end is None:
-                    break
-                position = line_end.end()
-                continue
+        found = re.compile(line).match(raw, part.start, end) or search(raw, part.start, end)
+        while found is not None:
             if begun is not None:
-                places.append((begun, self._before_line_end(raw, begun, found)))
-            if after.group(1):
+                places.append((begun, self._before_line_end(raw, begun, found.start() + 1)))
+            if found.group(1):
                 return places
             if len(places) > PARTS:
                 self.defects.add(Code.TOO_MANY_PARTS)
                 return places
-            begun = position = after.end()
+            begun = found.end()
+            # The line end behind this boundary may be the one before the next.
+            found = search(raw, max(begun - 1, part.start), end)
         if begun is None:
             return None
         self.defects.add(Code.UNCLOSED, part.type)

@@ -1,0 +1,106 @@
+"""From a mail to its ticket, and to the customer's acknowledgement, on the deployed local stack.
+
+Mails come over SMTP one every EVERY_S seconds, each from a customer of its own. Counted is from the
+moment at which the sender begins to send: to the ticket's OPENED, and to its acknowledgement going
+out. All clocks are this machine's.
+"""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import time
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench.report import Figure, Machine, at_most, exactly, percentile
+from bench.sleepers import end_cloud
+from local import process, stack
+from local.stack import MAIL_DOMAIN, Outputs
+
+ABOUT = "mails over SMTP, until each is a ticket and is acknowledged"
+LIMIT_S = 240
+MAILS = 40
+EVERY_S = 0.5
+TICKET_S = 5.0
+"""The goal for a ticket; of the acknowledgement the product promises a minute."""
+ACKNOWLEDGED_S = 60.0
+PATIENCE_S = 60
+LOOK_S = 0.5
+
+
+def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
+    """Measures; leaves no process behind, however it ends."""
+    count = max(3, round(MAILS * scale))
+    end_cloud(directory)
+    try:
+        outputs = stack.up(0, None, console, directory)
+        cloud = process.find(directory)
+        assert cloud is not None
+        table: Any = stack.client(cloud, "dynamodb")
+        # The first mails meet functions that are not loaded yet: they are not counted.
+        send(outputs, "first@customer.example")
+        wait_for(table, outputs, 1)
+        began = {}
+        for number in range(count):
+            sender = f"customer{number}@customer.example"
+            began[sender] = datetime.now().astimezone()
+            send(outputs, sender)
+            time.sleep(EVERY_S)
+        machine.note_load("while mails came")
+        found = wait_for(table, outputs, count + 1)
+        return figures(began, found)
+    finally:
+        end_cloud(directory)
+
+
+def send(outputs: Outputs, sender: str) -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"] = sender, f"complaints@{MAIL_DOMAIN}"
+    mail["Subject"], mail["Message-ID"] = "投诉：包裹没有收到", f"<{sender}>"
+    mail["Date"] = format_datetime(datetime.now().astimezone())
+    mail.set_content("我的包裹没有收到，请尽快处理。", charset="gb18030")
+    with smtplib.SMTP("127.0.0.1", outputs.smtp_port, timeout=30) as door:
+        door.send_message(mail)
+
+
+def wait_for(table: Any, outputs: Outputs, count: int) -> dict[str, dict[str, Any]]:
+    """Tickets by their customer's address, once this many are acknowledged, or time is over."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        pages = table.get_paginator("scan").paginate(
+            TableName=outputs.stack["TableName"],
+            FilterExpression="sk = :kind",
+            ExpressionAttributeValues={":kind": {"S": "TICKET"}},
+        )
+        docs = [json.loads(item["doc"]["S"]) for page in pages for item in page["Items"]]
+        found = {doc["contact"]["email"]: doc for doc in docs}
+        done = sum("acknowledged_at" in doc for doc in found.values())
+        if done >= count or time.monotonic() > deadline:
+            return found
+        time.sleep(LOOK_S)
+
+
+def figures(began: dict[str, datetime], found: dict[str, dict[str, Any]]) -> list[Figure]:
+    opened, acknowledged = (
+        [
+            (datetime.fromisoformat(found[sender][at]) - moment).total_seconds()
+            for sender, moment in began.items()
+            if sender in found and found[sender].get(at)
+        ]
+        for at in ("created_at", "acknowledged_at")
+    )
+    return [
+        exactly("mails that became tickets", len(opened), "", len(began)),
+        Figure("mail to ticket: median", percentile(opened, 0.5), "s"),
+        at_most("mail to ticket: maximum", percentile(opened, 1.0), "s", TICKET_S),
+        Figure("mail to acknowledgement: median", percentile(acknowledged, 0.5), "s"),
+        at_most(
+            "mail to acknowledgement: maximum", percentile(acknowledged, 1.0), "s", ACKNOWLEDGED_S
+        ),
+    ]
