@@ -61,7 +61,8 @@ def made(scale: float) -> dict[str, bytes]:
         "HTML of 2 MB": head + b"Content-Type: text/html\n\n" + b"<p>x</p>" * (full // 120),
         "unclosed tags": head
         + b"Content-Type: text/html\n\n"
-        + b"<b class=x>" * 240
+        + b"<p>"
+        + b"".join(b"<b title=x%d>" % number for number in range(400))
         + b"<p>x" * (full // 60),
     }
 

@@ -47,7 +47,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "1 MB of <": lambda: HTML_MAIL + b"<" * MB,
     "1 MB of &": lambda: HTML_MAIL + b"&" * MB,
     "unclosed b before p": lambda: (
-        HTML_MAIL + b"".join(b"<b class=%d>" % n for n in range(240)) + b"<p>x" * 200_000
+        HTML_MAIL + b"<p>" + b"".join(b"<b title=x%d>" % n for n in range(400)) + b"<p>x" * 200_000
     ),
     "div in div": lambda: HTML_MAIL + b"<div>" * (MB // 5),
     "a number of 100,000 digits": lambda: (

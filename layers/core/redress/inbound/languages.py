@@ -2,8 +2,8 @@
 
 Simplified and traditional Chinese share most characters; what tells them apart are those that only
 one of the two old national standards has (GB 2312, Big5). That is a table of 4,000 characters each
-way that every Python brings along; the libraries for it (hanzidentifier with zhon: CC-CEDICT as two
-lists) know no more of it, and none tells a language of two words.
+way that every Python brings along. What libraries were compared is in
+docs/decisions/015-inbound-mail.md.
 """
 
 from __future__ import annotations

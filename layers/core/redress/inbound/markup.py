@@ -1,8 +1,8 @@
 """HTML of strangers: as text, and as HTML that can be shown.
 
 One parse (lxml: libxml2's, which is linear and stops at a depth of 255), then nh3 over what was
-made of it. nh3 or lexbor alone would not do: by the HTML standard's own algorithm a few hundred
-unclosed `<b>` before many `<p>` grow without bound, and deep nesting costs the square of it.
+made of it. nh3 alone would not do: the HTML standard's own algorithm opens every unclosed `<b>` of a
+paragraph anew in each later one (68 KB became 120 MB, in 8 s), 80,000 nested `<div>` took 17 s.
 
 Shown HTML loads nothing: no scripts, styles, forms, frames or remote images. An `img` of an attached
 file stays as `<img data-cid="...">` without a source, for the page to fill in. Behind the words of a
