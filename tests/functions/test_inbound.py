@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import email.message
 import json
 import random
@@ -458,30 +457,57 @@ class Killed(BaseException):
     """The worker is gone: nothing of it runs any more."""
 
 
-@pytest.mark.parametrize("call", range(12))
+CALLS = 9
+"""Of services, for a mail that becomes a ticket: that many points at which a worker may die."""
+
+
+@dataclass
+class Dying:
+    """Kills the worker at one call of a service: before it, or after it with its answer lost."""
+
+    call: int
+    answer: bool = False
+    made: int = 0
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from botocore.client import BaseClient
+
+        real = BaseClient._make_api_call
+
+        def dying(client: Any, name: str, given: Any) -> Any:
+            self.made += 1
+            if self.made == self.call and not self.answer:
+                raise Killed
+            found = real(client, name, given)
+            if self.made == self.call:
+                raise Killed
+            return found
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", dying)
+
+
+def test_a_mail_that_becomes_a_ticket_makes_so_many_calls(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.keep(mail(), "inbound/1")
+    dying = Dying(call=0)
+    with monkeypatch.context() as patched:
+        dying.install(patched)
+        post.tell("inbound/1")
+    assert dying.made == CALLS
+
+
+@pytest.mark.parametrize("call", range(1, CALLS + 1))
 @pytest.mark.parametrize("answer", [False, True])
 def test_a_worker_killed_at_any_point_leaves_one_message(
     post: Post, monkeypatch: pytest.MonkeyPatch, call: int, answer: bool
 ) -> None:
-    """Before a call of a service, or after it with its answer lost; then the event comes again."""
-    from botocore.client import BaseClient
-
-    real, made = BaseClient._make_api_call, [0]
-
-    def dying(self: Any, name: str, given: Any) -> Any:
-        made[0] += 1
-        if made[0] == call + 1 and not answer:
-            raise Killed
-        found = real(self, name, given)
-        if made[0] == call + 1:
-            raise Killed
-        return found
-
+    """Then the event comes again."""
     post.keep(mail(), "inbound/1")
-    monkeypatch.setattr(BaseClient, "_make_api_call", dying)
-    with contextlib.suppress(Killed):
-        post.tell("inbound/1")
-    monkeypatch.setattr(BaseClient, "_make_api_call", real)
+    with monkeypatch.context() as patched:
+        Dying(call, answer).install(patched)
+        with pytest.raises(Killed):
+            post.tell("inbound/1")
     assert post.tell("inbound/1") == []
     assert len(post.tickets()) == 1
     assert len(post.records()) == 1

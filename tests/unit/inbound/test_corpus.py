@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import email
 import email.policy
+import html
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -100,3 +102,113 @@ def test_files_are_those_that_the_standard_library_finds(mail: dict[str, Any]) -
     ]
     ours = [one.content for one in read.attachments]
     assert [one for one in contents if one not in ours] == []
+
+
+# ------------------------------------------------------------------------------ who, what, which words
+
+# Where the library reads a mail wrongly, what stands in it, read by eye: sender, subject, and words
+# of the text. None: the library is right about that.
+BY_EYE: dict[str, tuple[str | None, str | None, str | None]] = {
+    # labelled GB 2312, written in UTF-8
+    "003_mailparser_mail_test_12.eml": (None, None, "你好！我公司可代开各类增值税发票"),
+    # labelled GB 2312, with characters of GBK
+    "006_mailparser_mail_test_9.eml": (None, "我把镜头拉近些，你们看看这个是什么屄", None),
+    # a charset under no name that it has
+    "014_phpimap_gbk_charset.eml": (None, None, "Hi"),
+    # a sender without a domain is none that could be answered; files are taken out of the text
+    "034_jamesmime4j_uu-zeegee.eml": ("", None, "I've uuencoded the ZeeGee logo"),
+    # blanks before colons; a blank line within the headers ends them
+    "038_jamesmime4j_obsolete.eml": (
+        None,
+        "The obsolete syntax allow spaces before the colon",
+        "and also empty lines in folding.",
+    ),
+    # raw bytes of Latin-1
+    "093_flanker_mailformed-headers.eml": (None, "´!", None),
+    "100_mail_attachment_pdf_non_ascii.eml": (None, None, "what is going wrong here. Â"),
+    # a line that is no header, among headers
+    "122_mail_raw_email_incorrect_header.eml": (
+        "xxx@xxx.xxx",
+        "Stop adware/spyware once and for all.",
+        "You are infected with: Ad Ware and Spy Ware",
+    ),
+    "125_mail_example13.eml": (None, None, "This is a message just to say hello."),
+    # raw UTF-8
+    "127_mail_utf8_headers.eml": ("jdöe@mächine.example", None, None),
+    # labelled ISO-2022-JP, written in UTF-8
+    "180_setofemails_lhost-kddi-01.eml": (
+        None,
+        None,
+        "送信先のメールボックスが一杯のため、送信できませんでした。",
+    ),
+    # null senders and names without a domain
+    "189_setofemails_lhost-x3-05.eml": ("", None, None),
+    "190_setofemails_lhost-x6-01.eml": ("", None, None),
+}
+
+
+def read_by_the_library(mail: dict[str, Any]) -> Any:
+    return email.message_from_bytes(raw_of(mail), policy=email.policy.default)
+
+
+def words_of(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("mail", MAILS, ids=named)
+def test_sender_and_subject_are_what_the_library_reads_or_what_stands_there(
+    mail: dict[str, Any],
+) -> None:
+    read, theirs = parse(raw_of(mail)), read_by_the_library(mail)
+    sender, subject, _ = BY_EYE.get(named(mail), (None, None, None))
+    if sender is None:
+        found = theirs["From"].addresses if theirs["From"] else []
+        sender = found[0].addr_spec if found else ""
+    if subject is None:
+        subject = words_of(str(theirs["Subject"] or ""))
+    ours = read.sender_addresses[0].address if read.sender_addresses else ""
+    assert ours.lower() == sender.lower()
+    assert words_of(read.subject).startswith(subject)
+    assert subject or not read.subject
+
+
+def plain_of(mail: dict[str, Any]) -> str | None:
+    """The words of the plain text that the library finds; None where there is none."""
+    try:
+        part = read_by_the_library(mail).get_body(("plain",))
+        return words_of(part.get_content()) if part is not None else None
+    except LookupError:
+        return None
+
+
+@pytest.mark.parametrize("mail", MAILS, ids=named)
+def test_the_text_has_every_word_that_the_library_reads_or_that_stands_there(
+    mail: dict[str, Any],
+) -> None:
+    read = parse(raw_of(mail))
+    text = BY_EYE.get(named(mail), (None, None, None))[2]
+    wanted = text if text is not None else plain_of(mail)
+    if wanted is not None:
+        assert wanted in words_of(read.text)
+    elif read.html is not None:
+        shown = html.unescape(re.sub(r"<[^>]*>", " ", read.html))
+        assert bool(read.text.strip()) == bool(shown.strip()), "words of HTML are words to read"
+
+
+def test_most_texts_were_compared() -> None:
+    compared = [mail for mail in MAILS if plain_of(mail) or BY_EYE.get(named(mail), ("",) * 3)[2]]
+    assert len(compared) >= 0.7 * len(MAILS)
+
+
+def test_only_what_is_damaged_shows_damage() -> None:
+    damaged = {
+        "004_mailparser_mail_test_6.eml",  # one letter of it is no character
+        "109_mail_must_supply_encoding.eml",  # its subject holds the mark itself
+    }
+    marked = {
+        named(mail)
+        for mail in MAILS
+        for read in [parse(raw_of(mail))]
+        if "\N{REPLACEMENT CHARACTER}" in read.text + read.subject
+    }
+    assert marked == damaged
