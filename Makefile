@@ -81,6 +81,9 @@ bench: .venv/ready ## How fast, how late, how much; no test (ONLY=sleepers SCALE
 
 .PHONY: fuzz
 fuzz: .venv/ready ## Mails that were made to break the reader of mails (MINUTES=2)
+	@# A tool of this target only, and there are no wheels of it for other machines.
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check \
+		'atheris==3.1.0; sys_platform == "linux" and platform_machine == "x86_64"'
 	$(PYTHON) -m tests.fuzz_mails --minutes $(or $(MINUTES),2)
 
 # ------------------------------------------------------------------------------ service plans

@@ -2,9 +2,9 @@
 asserts.
 
 Half of the time hypothesis runs the properties of tests/unit/inbound/test_properties.py, round
-after round; the other half atheris changes mails guided by what code they reach, where it is
-installed (`pip install atheris`; its wheels are for Linux on x86_64). A mail that breaks something
-is written to .local/fuzz/ and ends the run with an error.
+after round; the other half atheris changes mails guided by what code they reach, on Linux on x86_64,
+where there are wheels of it. A mail that breaks something is written to .local/fuzz/ and ends the
+run with an error.
 """
 
 from __future__ import annotations
