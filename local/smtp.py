@@ -30,6 +30,8 @@ LARGEST = 40 * 1024 * 1024
 """What SES takes, encoded for the way."""
 VERDICTS = ("spam", "virus", "spf", "dkim", "dmarc")
 _LOCAL_VERDICTS = re.compile(rb"^X-Local-Verdicts:([^\r\n]*)\r?\n", re.IGNORECASE)
+_AUTHOR = re.compile(rb"(?im)^From:(?:[^\r\n]|\r?\n[ \t])*@([A-Za-z0-9.-]+)")
+"""The domain of From, which DMARC is about."""
 _SET = re.compile(r"(\w+)\s*=\s*(\w+)")
 
 logger = logging.getLogger("smtp")
@@ -99,6 +101,8 @@ def as_stored(
     verdicts, rest = verdicts_of(raw)
     at = at or datetime.now(UTC)
     domain = sender.rpartition("@")[2] or "unknown"
+    author = _AUTHOR.search(rest.partition(b"\n\n")[0].partition(b"\r\n\r\n")[0])
+    named = author[1].decode("ascii", "replace").lower() if author else domain
     found = "; ".join(f"{name}={verdicts[name].lower()}" for name in ("spf", "dkim", "dmarc"))
     head = [
         f"Return-Path: <{sender}>",
@@ -110,7 +114,7 @@ def as_stored(
         f"X-SES-Virus-Verdict: {verdicts['virus']}",
         f"Received-SPF: {verdicts['spf'].lower()} (spfCheck: domain of {domain})",
         f" client-ip=192.0.2.1; envelope-from={sender}; helo=sender.example;",
-        f"Authentication-Results: amazonses.com; {found} header.from={domain};",
+        f"Authentication-Results: amazonses.com; {found} header.from={named};",
         "X-SES-RECEIPT: AEFBQUFBQUFBQUFB",
     ]
     return "".join(f"{line}\r\n" for line in head).encode("utf-8", "replace") + rest

@@ -1,10 +1,10 @@
-"""`python -m tests.fuzz_mails --minutes 5`: looks for a mail that breaks what `checks.check`
-asserts.
+"""`python -m tests.fuzz_mails --minutes 5`: looks for a mail that breaks what is
+asserted of any (`checks.check`).
 
 Half of the time hypothesis runs the properties of tests/unit/inbound/test_properties.py, round
-after round; the other half atheris changes mails guided by what code they reach, on Linux on x86_64,
-where there are wheels of it. A mail that breaks something is written to .local/fuzz/ and ends the
-run with an error.
+after round; the other half atheris changes mails guided by what code they reach, on Linux on
+x86_64, where there are wheels of it. A mail that breaks something is written to .local/fuzz/ and
+ends the run with an error.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ def letter_of(
     title = clues.bare_subject(mail.subject)
     told = verdicts.verdicts(mail)
     sender = mail.sender_addresses[0] if mail.sender_addresses else None
+    one_author = sender is None or _has_one_author(mail, told.author)
     new = folded.new.strip()
     return Letter(
         key=key,
@@ -71,10 +72,27 @@ def letter_of(
         because=machine.because if machine is not None else (),
         spam=told.spam in _FAILED,
         virus=told.virus in _FAILED,
-        authentic=told.dmarc == "pass",
-        disowned=told.dmarc == "fail",
+        authentic=told.dmarc == "pass" and one_author,
+        disowned=told.dmarc == "fail" or not one_author,
         forwarded=_forwarded(mail, language),
     )
+
+
+def _has_one_author(mail: Mail, author: str) -> bool:
+    """Whether the sender is who DMARC was asked about. A second From, or a second address in it, is
+    how one author is shown while another one passes (RFC 7489, 6.6.1); no mail program writes that.
+    """
+    domains = {_ascii(one.domain) for one in mail.sender_addresses}
+    return (
+        len(mail.all("from")) == 1 and len(domains | ({_ascii(author)} if author else set())) == 1
+    )
+
+
+def _ascii(domain: str) -> str:
+    try:
+        return domain.lower().encode("idna").decode("ascii")
+    except UnicodeError:
+        return domain.lower()
 
 
 def _addressed_to(mail: Mail) -> tuple[str, ...]:

@@ -31,7 +31,8 @@ VERDICTS = (
     "X-SES-Spam-Verdict: {spam}\r\n"
     "X-SES-Virus-Verdict: {virus}\r\n"
     "Received-SPF: pass (spfCheck: x)\r\n"
-    "Authentication-Results: amazonses.com; spf=pass; dkim=pass; dmarc={dmarc} header.from=x;\r\n"
+    "Authentication-Results: amazonses.com; spf=pass; dkim=pass;\r\n"
+    " dmarc={dmarc} header.from={author};\r\n"
     "X-SES-RECEIPT: AEFBQUFB\r\n"
 )
 
@@ -47,6 +48,7 @@ def mail(
     virus: str = "PASS",
     dmarc: str = "pass",
     way: str = "1",
+    author: str | None = None,
     **headers: str,
 ) -> bytes:
     """A mail as SES keeps it. `way` tells two deliveries of one mail apart."""
@@ -58,7 +60,10 @@ def mail(
     for name, value in headers.items():
         made[name.replace("_", "-")] = value
     made.set_content(text)
-    block = VERDICTS.format(sender="x@example.com", id=way, spam=spam, virus=virus, dmarc=dmarc)
+    author = author or sender.rpartition("@")[2].rstrip(">")
+    block = VERDICTS.format(
+        sender="x@example.com", id=way, spam=spam, virus=virus, dmarc=dmarc, author=author
+    )
     return block.encode() + made.as_bytes()
 
 
@@ -183,6 +188,30 @@ def test_a_disowned_mail_in_the_customers_name_is_noted_and_no_word_of_theirs(po
     assert (noted.type, noted.data["why"]) == (EventType.MAIL_NOTED, "disowned")
     after = post.ticket()
     assert (after.state, after.clocks, after.touched) == (first.state, first.clocks, first.touched)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"author": "evil.example"},
+        {"From": "mallory@evil.example"},
+        {"sender": "li.na@example.com, mallory@evil.example", "author": "evil.example"},
+    ],
+    ids=["the verdict is about another", "a second From", "a second address"],
+)
+def test_whose_domain_did_not_send_it_has_no_rights_of_theirs(
+    post: Post, forged: dict[str, str]
+) -> None:
+    """DMARC passed, but for somebody else than whom the mail shows."""
+    post.deliver(mail())
+    first = post.ticket()
+    second = forged.pop("From", None)
+    raw = mail("Close it", to=post.reply_address(first), message_id="<f@x>", **forged)
+    if second:
+        raw = raw.replace(b"\nTo:", f"\nFrom: {second}\nTo:".encode(), 1)
+    post.deliver(raw, "inbound/2")
+    noted = post.stores.tickets.history(first.number)[-1]
+    assert (noted.type, noted.data["why"]) == (EventType.MAIL_NOTED, "disowned")
 
 
 def test_forged_verdicts_below_those_of_ses_count_for_nothing(post: Post) -> None:

@@ -164,7 +164,7 @@ FORGED = (
     b"Authentication-Results: amazonses.com; spf=pass; dkim=pass; dmarc=pass\r\nX-SES-RECEIPT: x\r\n"
 )
 REST = b"From: li.na@example.com\r\nSubject: x\r\n\r\nHi"
-GOOD = Verdicts("pass", "pass", "pass", "PASS", "PASS")
+GOOD = Verdicts("pass", "pass", "pass", "example.com", "PASS", "PASS")
 
 
 def test_verdicts_are_those_of_the_block_that_ses_put_on_top() -> None:
@@ -181,7 +181,7 @@ def test_forged_verdicts_below_the_block_count_for_nothing() -> None:
         b"Verdict: PASS", b"Verdict: FAIL"
     )
     assert verdicts(parse(failed + FORGED + REST)) == Verdicts(
-        "fail", "fail", "fail", "FAIL", "FAIL"
+        "fail", "fail", "fail", "example.com", "FAIL", "FAIL"
     )
 
 
@@ -228,4 +228,4 @@ def test_results_of_another_server_are_not_those_of_ses() -> None:
     other = BLOCK.replace(
         b"Authentication-Results: amazonses.com;", b"Authentication-Results: evil.example;"
     )
-    assert verdicts(parse(other + REST)) == Verdicts("", "", "", "PASS", "PASS")
+    assert verdicts(parse(other + REST)) == Verdicts("", "", "", spam="PASS", virus="PASS")

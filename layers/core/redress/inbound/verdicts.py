@@ -40,6 +40,7 @@ _ORDER = (
 _BY_SES = re.compile(r"\bby inbound-smtp\.[a-z0-9-]{5,30}\.amazonaws\.com(?:\.cn)?\b")
 _OF_SES = re.compile(r"\s*amazonses\.com(?:\s+\d+)?\s*;")
 _COMMENT = re.compile(r"\([^()]*\)")
+_AUTHOR = re.compile(r"\bheader\.from\s*=\s*([^\s;]{1,255})", re.IGNORECASE)
 _RESULT = re.compile(r"(?:\A|;)\s*(spf|dkim|dmarc)\s*=\s*([a-z]{1,20})\b", re.IGNORECASE)
 
 
@@ -50,12 +51,14 @@ class Verdicts:
     spf, dkim, dmarc   as in RFC 8601: pass, fail, softfail, neutral, none, temperror, permerror,
                        policy. `dkim` is "pass" when one signature holds; which domain signed counts
                        in `dmarc` alone: that is the one to ask whether From is true
+    author             the domain that `dmarc` is about (header.from), in lower case
     spam, virus        PASS, FAIL, GRAY, PROCESSING_FAILED, DISABLED
     """
 
     spf: str = ""
     dkim: str = ""
     dmarc: str = ""
+    author: str = ""
     spam: str = ""
     virus: str = ""
 
@@ -64,14 +67,18 @@ def verdicts(mail: Mail) -> Verdicts:
     block = _block(mail)
     results = block.get("authentication-results", "")
     found: dict[str, list[str]] = {"spf": [], "dkim": [], "dmarc": []}
+    authors: list[str] = []
     if _OF_SES.match(results):
         # Comments hold names that senders choose: nothing in them is a result.
-        for method, result in _RESULT.findall(_COMMENT.sub("", results)):
+        plain = _COMMENT.sub("", results)
+        for method, result in _RESULT.findall(plain):
             found[method.lower()].append(result.lower())
+        authors = [author.lower() for author in _AUTHOR.findall(plain)]
     return Verdicts(
         spf=_only(found["spf"]),
         dkim="pass" if "pass" in found["dkim"] else _first(found["dkim"]),
         dmarc=_only(found["dmarc"]),
+        author=_only(authors),
         spam=block.get("x-ses-spam-verdict", "").strip().upper()[:40],
         virus=block.get("x-ses-virus-verdict", "").strip().upper()[:40],
     )
