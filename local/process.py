@@ -1,7 +1,7 @@
 """Starting and stopping the laptop's cloud in the background.
 
 Each cloud has a directory: `cloud.json` says which process it is, `cloud.log` what it said,
-`tmp/` is where it unpacks functions.
+`tmp/` is where it unpacks functions, `mailbox/` the mail that went out.
 """
 
 from __future__ import annotations
@@ -112,6 +112,8 @@ def start(
     directory = directory.resolve()
     temporary = directory / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
+    if state is None:
+        shutil.rmtree(directory / "mailbox", ignore_errors=True)
     temporary.mkdir(parents=True)
     command = [sys.executable, "-m", "local.cloud", "--port", str(port)]
     command += ["--plain"] if plain else []
