@@ -7,6 +7,7 @@ layer and the runtime's standard library. So each runs here in a Python that see
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib.util
 import json
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from local import stack
 from tests.artifacts.conftest import DEPLOYED, FUNCTIONS, HOST, Built
 from tests.builders import ROOT, template
 
@@ -141,6 +143,24 @@ def test_every_client_that_the_product_makes_is_made_from_what_was_kept(host: Bu
 def test_no_model_of_a_service_ships_that_nobody_speaks_to(host: Built) -> None:
     data = host.layer / "botocore" / "data"
     assert {p.name for p in data.iterdir() if p.is_dir()} == clients_that_the_product_makes()
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Every file of a build by its name, but for the template, which names the folder."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "template.yaml"
+    }
+
+
+def test_the_same_sources_build_the_same_bytes_in_another_folder(
+    host: Built, tmp_path: Path
+) -> None:
+    again = digests(stack.build(tmp_path))
+    built = digests(host.folder)
+    assert len(built) > 500
+    assert [name for name in built | again if built.get(name) != again.get(name)] == []
 
 
 # ------------------------------------------------------------------ complete
