@@ -59,7 +59,7 @@ print(json.dumps(made))
 """
 
 BOUNDS = {
-    "layer": 24_000_000,
+    "layer": 22_500_000,
     "CustomerFunction": 3_000_000,
     "InboundFunction": 19_000_000,  # readers of HTML and of charsets
     "any other function": 200_000,
