@@ -1,0 +1,263 @@
+"""Cold starts: from the start of a process to its first useful answer, with built artifacts only.
+
+Each function runs as `sam build` made it: its folder, the layer and the standard library are all
+that its Python sees. It answers one real event, and stores into Amazon's own DynamoDB engine on
+this machine; other services are a stub that answers at once. Beside it, in the same rounds, runs
+`reference/typical` (Powertools' resolver and Tracer, pydantic, boto3: compiled and installed from
+its pinned requirements) and `reference/raw` (one signed request by the standard library). Rounds
+are interleaved, figures are medians, and what carries over to another machine are the ratios.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import boto3
+from rich.console import Console
+from rich.progress import track
+
+from bench.report import Figure, Machine, at_most
+from local import dynamodb_local, stack
+from local.process import ROOT
+from redress.cases.links import Links
+from tests.builders import table_definition, template
+
+ABOUT = "cold starts of built artifacts, beside a typical handler and the raw floor"
+LIMIT_S = 240
+ROUNDS = 7
+GOAL = 0.45
+"""Of a typical handler's time: the doors of customers."""
+TABLE = "redress-bench"
+KEY = "a key for benchmarks only"
+REFERENCES = Path(__file__).parent / "reference"
+
+PROGRAM = """
+import sys
+sys.path[:0] = sys.argv[2:]
+import json, time
+class Context:
+    function_name = "redress"
+    function_version = "1"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:redress"
+    aws_request_id = "5f0e3a52-8f3c-4c43-9d0f-0c8a3d1b7e11"
+    def get_remaining_time_in_millis(self): return 30_000
+import app
+answer = app.handler(json.loads(sys.argv[1]), Context())
+done = time.monotonic_ns()
+print()
+print(json.dumps({"done": done, "answer": answer.get("statusCode", answer)}))
+"""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One thing to start: its path and the event that it answers, made anew for each start."""
+
+    name: str
+    path: tuple[Path, ...]
+    event: Callable[[], dict[str, Any]]
+    answers: Any
+
+
+def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
+    """`directory` is not needed: nothing is deployed."""
+    rounds = max(3, round(ROUNDS * scale))
+    built = stack.build()
+    typical = install_typical(directory.parent / "bench")
+    with dynamodb_local.running() as engine, stub() as others:
+        environment = environment_of(engine, others)
+        client: Any = boto3.client("dynamodb", endpoint_url=engine)
+        client.create_table(**table_definition(TABLE))
+        subjects = [
+            Subject("raw floor", (REFERENCES / "raw",), submission, 201),
+            Subject("typical", (typical,), submission, 201),
+            *doors(built),
+            *warmed(built),
+        ]
+        taken: dict[str, list[float]] = {subject.name: [] for subject in subjects}
+        for _ in track(range(rounds), "rounds", console=console):
+            for subject in subjects:
+                taken[subject.name].append(start(subject, environment))
+        machine.note_load("while they started")
+    return figures(taken)
+
+
+def figures(taken: dict[str, list[float]]) -> list[Figure]:
+    medians = {name: statistics.median(found) for name, found in taken.items()}
+    typical = medians["typical"]
+    rows = [Figure(f"{name}: median", median, "ms") for name, median in medians.items()]
+    for name in DOORS:
+        rows.append(at_most(f"{name}, of typical", medians[name] / typical, "x", GOAL))
+    return rows
+
+
+# ------------------------------------------------------------------------------ what is started
+
+DOORS = ("JSON intake", "web form")
+"""What the goal is about: a customer waits for these."""
+
+
+def submission() -> dict[str, Any]:
+    event = sample("intake-submit")
+    for headers in ("headers", "multiValueHeaders"):
+        key = uuid.uuid4().hex
+        event[headers]["Idempotency-Key"] = key if headers == "headers" else [key]
+    return event
+
+
+def doors(built: Path) -> list[Subject]:
+    """The doors of customers and the first page of staff."""
+    layer = built / "CoreLayer" / "python"
+
+    def posted() -> dict[str, Any]:
+        event = sample("customer-form-submission")
+        fields = [f for f in event["body"].split("&") if not f.startswith("nonce=")]
+        event["body"] = "&".join([*fields, f"nonce={uuid.uuid4().hex}"])
+        return event
+
+    def unknown_status() -> dict[str, Any]:
+        token = Links(lambda: (KEY.encode(),)).status_token("R-00000-00000")
+        event = sample("customer-status")
+        event["pathParameters"], event["path"] = {"token": token}, f"/t/{token}"
+        return event
+
+    return [
+        Subject("JSON intake", (built / "IntakeFunction", layer), submission, 201),
+        Subject("web form", (built / "CustomerFunction", layer), posted, 201),
+        Subject("status page", (built / "CustomerFunction", layer), unknown_status, 404),
+        Subject(
+            "staff's work list", (built / "StaffFunction", layer), lambda: sample("staff-work"), 200
+        ),
+    ]
+
+
+def warmed(built: Path) -> list[Subject]:
+    """Every function up to what all its events need: imports and clients."""
+    layer = built / "CoreLayer" / "python"
+    return [
+        Subject(f"{name}, ready", (built / name, layer), lambda: {"warm": True}, {"warm": True})
+        for name, found in sorted(template()["Resources"].items())
+        if found["Type"] == "AWS::Serverless::Function"
+    ]
+
+
+def sample(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return event
+
+
+def install_typical(folder: Path) -> Path:
+    """The reference handler with its libraries, compiled: once, until its requirements change."""
+    source = REFERENCES / "typical"
+    wanted = (source / "requirements.txt").read_text()
+    target = folder / "typical"
+    mark = target / "requirements.txt"
+    if not mark.exists() or mark.read_text() != wanted:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        command += ["--no-deps", "--target", str(target), "-r", str(source / "requirements.txt")]
+        shutil.rmtree(target, ignore_errors=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"the typical handler's libraries: {done.stderr}")
+        mark.write_text(wanted)
+    (target / "app.py").write_text((source / "app.py").read_text())
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(target)], check=True)
+    return target
+
+
+def environment_of(engine: str, others: str) -> dict[str, str]:
+    resources = template()["Resources"].values()
+    names = {
+        name
+        for resource in resources
+        for name in resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
+    }
+    return dict.fromkeys(names, "any") | {
+        "TABLE": TABLE,
+        "LOG_LEVEL": "INFO",
+        "POWERTOOLS_METRICS_NAMESPACE": "Redress",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "MAIL_DOMAIN": "in.example.org",
+        "SENDER_ADDRESS": "service@example.org",
+        "AWS_REGION": stack.REGION,
+        "AWS_DEFAULT_REGION": stack.REGION,
+        "AWS_ACCESS_KEY_ID": stack.KEY,
+        "AWS_SECRET_ACCESS_KEY": stack.KEY,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": others,
+        "AWS_ENDPOINT_URL_DYNAMODB": engine,
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/nonexistent",
+    }
+
+
+def start(subject: Subject, environment: dict[str, str]) -> float:
+    """Milliseconds from before the process starts to its answer."""
+    path = [str(part) for part in subject.path]
+    command = [sys.executable, "-I", "-S", "-B", "-c", PROGRAM, json.dumps(subject.event()), *path]
+    began = time.monotonic_ns()
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, f"{subject.name}: {done.stderr}"
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["answer"] == subject.answers, f"{subject.name} answered {told['answer']}"
+    return float(told["done"] - began) / 1e6
+
+
+# ------------------------------------------------------------------------------ the other services
+
+
+class Stub(BaseHTTPRequestHandler):
+    """The link key, never rotated, and the base address; everything else is not there."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
+        target = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        if target == "GetSecretValue" and "VersionStage" not in body:
+            self._answer(200, {"SecretString": KEY, "Name": "key", "ARN": "arn:aws:x:y:z:k"})
+        elif target == "GetParameter":
+            self._answer(200, {"Parameter": {"Value": "https://help.example.org", "Name": "x"}})
+        else:
+            self._answer(400, {"__type": "ResourceNotFoundException", "message": "none"})
+
+    def _answer(self, status: int, content: dict[str, Any]) -> None:
+        raw = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nobody reads it."""
+
+
+@contextlib.contextmanager
+def stub() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
