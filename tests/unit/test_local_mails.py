@@ -38,7 +38,7 @@ def test_the_page_of_previews_shows_every_mail_and_loads_nothing(
     assert mails.main() == 0
     page = Path(capsys.readouterr().out.strip())
     shown = page.read_text("utf-8")
-    assert shown.count("<iframe sandbox ") == len(mail.PLACEHOLDERS) * len(LANGUAGES)
+    assert shown.count("<iframe sandbox=") == len(mail.PLACEHOLDERS) * len(LANGUAGES)
     assert len(list(page.parent.glob("*.eml"))) == len(mail.PLACEHOLDERS) * len(LANGUAGES)
     assert "default-src &#x27;none&#x27;" in shown or "default-src 'none'" in shown
     assert not re.search(r"<(?:script|img|link|object)\b", shown)
