@@ -122,9 +122,9 @@ def _section(index: int, name: str, file: str, read: EmailMessage) -> str:
         if read[field]
     )
     # A frame without any right but that a link opens a window: no script, no form, nothing loaded.
-    content = html.escape(f'<base target="_blank">{_part(read, "html")}')
+    content = _part(read, "html").replace("<head>", '<head><base target="_blank">', 1)
     rights = "allow-popups allow-popups-to-escape-sandbox"
-    frame = f'<iframe sandbox="{rights}" srcdoc="{content}" title="HTML"></iframe>'
+    frame = f'<iframe sandbox="{rights}" srcdoc="{html.escape(content)}" title="HTML"></iframe>'
     text = f"<pre>{html.escape(_part(read, 'plain'))}</pre>"
     title = f'<h2>{html.escape(name)} <a href="{file}">{file}</a></h2>'
     return (
@@ -147,7 +147,8 @@ _PAGE = """<!doctype html>
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; color: #1c2430; background: #f4f6f8; }}
 body {{ margin: 1rem auto; max-width: 84rem; padding: 0 1rem; }}
-ol {{ columns: 16rem; }} li {{ break-inside: avoid; }} a {{ color: #0b5c7a; }} h2 a {{ font-size: 1rem; font-weight: 400; }}
+ol {{ columns: 16rem; }} li {{ break-inside: avoid; }}
+ a {{ color: #0b5c7a; }} h2 a {{ font-size: 1rem; font-weight: 400; }}
 section {{ background: #fff; border: 1px solid #cfd6de; border-radius: .75rem; }}
 section {{ padding: 1rem; margin: 1rem 0; }}
 dl {{ display: grid; grid-template-columns: 9rem 1fr; gap: .1rem .5rem; font-size: .9rem; }}
