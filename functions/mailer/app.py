@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from redress import observe, wiring
 from redress.cases.feedback import Feedback, feedback_of, is_feedback
-from redress.cases.mailing import NO_RECIPIENT, Done, NotAJob, NotSentYet, Result, job_of
+from redress.cases.mailing import NO_RECIPIENT, UNWANTED, Done, NotAJob, NotSentYet, Result, job_of
 from redress.rules.arrivals import Note
 from redress.rules.errors import NotFound
 
@@ -85,6 +85,9 @@ def _take(told: Feedback | None) -> None:
 
 
 def _report(done: Done) -> None:
+    if done.why in UNWANTED:
+        logger.info("not sent", extra={"why": done.why})
+        return
     if done.result is Result.REFUSED:
         logger.error("refused for good", extra={"fault": done.why})
         name = "MailWithoutRecipient" if done.why == NO_RECIPIENT else "MailRefused"

@@ -398,6 +398,16 @@ def test_a_notice_of_another_address_or_for_now_marks_none(
     assert wiring.mailing().send(_job(post.ticket())).result == "sent"
 
 
+def test_a_notice_about_who_takes_part_ends_their_copies(post: Post, staff: Any) -> None:
+    post.deliver(mail())
+    number = post.ticket().number
+    let_in(post, number, "bo@example.com")
+    notice = returned(wiring.links().mail_token(number)).replace(b"li.na@", b"bo@")
+    post.deliver(notice, "inbound/2")
+    assert wiring._addresses().returned("bo@example.com") is not None
+    assert wiring._addresses().returned("li.na@example.com") is None
+
+
 def returned(token: str) -> bytes:
     lines = [
         "Return-Path: <>",

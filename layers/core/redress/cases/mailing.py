@@ -56,6 +56,8 @@ ADDRESS_RETURNED = "the address returned mail"
 with the first mail that comes from there."""
 
 NO_SURVEYS = "the customer wants no surveys"
+UNWANTED = (ADDRESS_RETURNED, NO_SURVEYS)
+"""Why a mail is refused that nobody has to look after."""
 SURVEY = "survey"
 
 _REFUSED = {"BadRequestException"}

@@ -393,19 +393,23 @@ class ReceivingCase:
     def _marks(
         self, letter: Letter, done: Record, now: datetime, ticket: Ticket | None
     ) -> list[Any]:
-        """What a mail tells of addresses: the customer's took no mail, or takes it again.
+        """What a mail tells of addresses: one took no mail, or takes it again.
 
-        A notice is believed of nobody but the customer of the ticket whose mail it returns.
+        A notice is believed of nobody but the customer of the ticket whose mail it returns, and
+        those who take part in it.
         """
         if done.state is not State.NOTED:
             known = self._addresses.returned(letter.sender)
             return [self._addresses.cleared(letter.sender)] if known and not letter.disowned else []
-        email = (ticket.contact.email or "").lower() if ticket is not None else ""
+        parties = set[str]()
+        if ticket is not None:
+            parties = {(ticket.contact.email or "").lower(), *ticket.participants} - {""}
+        for_good = {one.address: one.status for one in letter.returned if one.permanent}
         return [
-            self._addresses.marked(email, now, one.status)
-            for one in letter.returned
-            if one.permanent and email and one.address == email
-        ][:1]
+            self._addresses.marked(address, now, status)
+            for address, status in for_good.items()
+            if address in parties
+        ]
 
     def _record(self, letter: Letter) -> Record:
         flags = [name for name in ("disowned", "spam", "virus") if getattr(letter, name)]
