@@ -41,12 +41,16 @@ def trim_model(path: Path) -> str:
 
 
 def without_documentation(value: Any) -> Any:
-    """A member of a structure may be called `documentation` too: that one is no text."""
+    """Its texts are left empty, not out: botocore asks for some of them by name.
+
+    A member of a structure may be called `documentation` too: that one is no text.
+    """
     if isinstance(value, dict):
         return {
-            name: without_documentation(inner)
+            name: ""
+            if name == "documentation" and isinstance(inner, str)
+            else without_documentation(inner)
             for name, inner in value.items()
-            if not (name == "documentation" and isinstance(inner, str))
         }
     if isinstance(value, list):
         return [without_documentation(inner) for inner in value]
