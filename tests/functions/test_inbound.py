@@ -303,13 +303,58 @@ def test_an_attached_mail_is_forwarded_as_well(post: Post, staff: Any) -> None:
     assert post.stores.tickets.history(ticket.number)[-1].data["text"] == "还有一点"
 
 
-def test_a_forwarded_answer_joins_the_ticket_of_whoever_wrote_it(post: Post, staff: Any) -> None:
+def test_what_staff_forward_about_a_ticket_is_their_note_and_nobody_elses_words(
+    post: Post, staff: Any
+) -> None:
+    """Whose words a forwarded mail brings, only its text says: staff may have been deceived."""
     post.deliver(mail(sender="王伟 <wang.wei@example.com>"))
     first = post.ticket()
     post.deliver(forward(f"Re: [{first.number}] 包裹"), "inbound/2")
-    wrote = post.stores.tickets.history(first.number)[-1]
-    assert (wrote.type, wrote.data["text"]) == (EventType.CUSTOMER_WROTE, "水壶漏水了，我要退款。")
+    noted = post.stores.tickets.history(first.number)[-1]
+    assert (noted.type, noted.by.id) == (EventType.NOTED, "a-mei")
+    assert "Please take this one." in noted.data["text"]
+    assert "水壶漏水了，我要退款。" in noted.data["text"]
     assert post.ticket().number == first.number
+
+
+def test_a_forward_in_what_staff_answer_to_brings_nobodys_words(post: Post, staff: Any) -> None:
+    """A stranger's mail, quoted below an answer of staff, says what it likes."""
+    post.deliver(mail(sender="王伟 <wang.wei@example.com>"))
+    first = post.ticket()
+    quoted = "".join(f"> {line}\n" for line in FORWARD.format(subject="x").splitlines())
+    answer = mail(
+        f"Noted.\n\nOn Monday, Mallory wrote:\n{quoted}",
+        sender="mei@example.com",
+        to=post.reply_address(first),
+        subject=f"Re: [{first.number}] 包裹",
+        message_id="<m@x>",
+    )
+    post.deliver(answer, "inbound/2")
+    noted = post.stores.tickets.history(first.number)[-1]
+    assert (noted.type, noted.data["text"]) == (EventType.NOTED, "Noted.")
+
+
+def test_what_a_member_wrote_above_is_never_the_customers_word(post: Post, staff: Any) -> None:
+    outer = email.message_from_bytes(mail("Refuse this.", sender="mei@example.com"), policy=SMTP)
+    assert isinstance(outer, email.message.EmailMessage)
+    inner = email.message.EmailMessage()
+    inner["From"], inner["Subject"] = "wang.wei@example.com", "Picture"
+    inner.add_attachment(b"GIF89a", maintype="image", subtype="gif", filename="a.gif")
+    outer.add_attachment(inner)
+    post.deliver(outer.as_bytes())
+    [opened] = post.stores.tickets.history(post.ticket().number)
+    assert "Refuse" not in opened.data["description"]
+    assert opened.data["mail"]["comment"] == "Refuse this."
+
+
+def test_a_mail_that_came_and_is_forwarded_as_well_is_one_ticket(post: Post, staff: Any) -> None:
+    theirs = mail(sender="王伟 <wang.wei@example.com>", message_id="<theirs@x>")
+    post.deliver(theirs)
+    outer = email.message_from_bytes(mail("See below.", sender="mei@example.com"), policy=SMTP)
+    assert isinstance(outer, email.message.EmailMessage)
+    outer.add_attachment(email.message_from_bytes(theirs, policy=SMTP))
+    post.deliver(outer.as_bytes(), "inbound/2")
+    assert post.stores.tickets.history(post.ticket().number)[-1].type is EventType.NOTED
 
 
 def test_a_forward_that_nothing_proves_to_be_from_staff_waits_until_it_is_released(

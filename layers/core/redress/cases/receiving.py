@@ -92,6 +92,11 @@ class Forwarded:
     numbers: tuple[str, ...]
     comment: str
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Its own, which is known where it came here too, and those that it answers."""
+        return (*((self.message_id,) if self.message_id else ()), *self.answers_to)
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -234,20 +239,16 @@ class ReceivingCase:
         self._keep(letter, record)
         members = {m.email.lower(): m for m in self._staff.members() if not m.left}
         member = members.get(letter.sender)
-        trusted = letter.authentic or held is not None
-        if member is not None and trusted and (passed := _passed_on(letter, members)) is not None:
-            # Their customer's mail: what becomes of it is decided as if it had come from there.
-            letter, member = passed, None
-            record = replace(record, forwarded_by=record.sender)
+        passed = _passed_on(letter, members) if member is not None else None
         for _ in range(ATTEMPTS):
             now = self._now()
             plan = self._plans.current()
             named = self._named(letter)
             tickets = self._existing(named)
-            arrival = self._arrival(letter, named, member, now)
+            arrival = self._arrival(letter, named, member, now, forwards=passed is not None)
             decision = arrivals.decide(arrival, tickets, plan.mail, released=held is not None)
             try:
-                return Done(self._carry_out(letter, record, decision, tickets, held))
+                return Done(self._carry_out(letter, passed, record, decision, tickets, held))
             except (Raced, NumberTaken):
                 continue
             except DoneAlready:
@@ -263,8 +264,12 @@ class ReceivingCase:
             *self._signed((*letter.answers_to, *letter.returned_ids), Clue.CONVERSATION),
         ]
         digests = [thread_digest(one, letter.sender) for one in letter.answers_to[:MOST_NAMED]]
+        numbers = letter.numbers
+        if (inner := letter.forwarded) is not None:
+            numbers += inner.numbers
+            digests += [thread_digest(one, inner.sender) for one in inner.ids[:MOST_NAMED]]
         found += [Named(number, Clue.THREAD) for number in self._arrivals.thread(digests)]
-        found += [Named(number, Clue.SUBJECT) for number in letter.numbers]
+        found += [Named(number, Clue.SUBJECT) for number in numbers]
         return tuple(dict.fromkeys(found))[:MOST_NAMED]
 
     def _signed(self, addresses: Sequence[str], clue: Clue) -> list[Named]:
@@ -282,7 +287,13 @@ class ReceivingCase:
         return {t.number: t for t in self._tickets.get_many(numbers)} if numbers else {}
 
     def _arrival(
-        self, letter: Letter, named: tuple[Named, ...], member: Member | None, now: datetime
+        self,
+        letter: Letter,
+        named: tuple[Named, ...],
+        member: Member | None,
+        now: datetime,
+        *,
+        forwards: bool,
     ) -> Arrival:
         counted = [_of_sender(letter.sender), *(name.number for name in named)]
         counts = self._arrivals.counts(counted, now)
@@ -297,6 +308,7 @@ class ReceivingCase:
             virus=letter.virus,
             disowned=letter.disowned,
             staff=arrivals.Member(Actor(member.role, member.id), member.team) if member else None,
+            forwards=forwards,
             authentic=letter.authentic,
             recent=counts.get(_of_sender(letter.sender), 0),
             recent_on=counts,
@@ -307,6 +319,7 @@ class ReceivingCase:
     def _carry_out(
         self,
         letter: Letter,
+        passed: Letter | None,
         record: Record,
         decision: Decision,
         tickets: Mapping[str, Ticket],
@@ -320,6 +333,9 @@ class ReceivingCase:
                 else:
                     self._arrivals.rewrite(replace(held, identity=released.identity))
                 return held
+            case Open(kind, _, True) if passed is not None:
+                record = replace(record, forwarded_by=record.sender)
+                return self._open(passed, record, kind, None, released)
             case Open(kind, follows):
                 return self._open(letter, record, kind, follows, released)
             case Join(number, participant):
@@ -331,6 +347,8 @@ class ReceivingCase:
             case Remark(number, by):
                 ticket = tickets[number]
                 plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
+                if passed is not None:  # what they pass on is what they have to say
+                    letter = replace(letter, text=letter.whole)
                 words, source = _words(letter, ticket.language), _source(letter, record)
                 change = lifecycle.note(ticket, plan, by, words, moment, source)
                 done = on(record, State.JOINED, number, change.events[0].number)
@@ -447,7 +465,8 @@ def _passed_on(letter: Letter, staff: Collection[str]) -> Letter | None:
     """The mail that a member of staff passes on, as if its own sender had sent it; None where this
     is none.
 
-    What is known of its files and its machine stays that of the whole mail.
+    What is known of its files stays that of the whole mail. What the member wrote above it is no
+    word of the customer's, and is not among them.
     """
     inner = letter.forwarded
     if inner is None or letter.automatic:
@@ -462,9 +481,9 @@ def _passed_on(letter: Letter, staff: Collection[str]) -> Letter | None:
         subject=inner.subject,
         title=inner.title,
         text=inner.text,
+        whole=inner.text,
         language=inner.language,
-        answers_to=(*inner.answers_to, *letter.answers_to),
-        numbers=(*inner.numbers, *letter.numbers),
+        disowned=False,
     )
 
 

@@ -84,22 +84,28 @@ def _without_number(subject: str) -> str:
 
 
 def forwarded(mail: Mail) -> Forwarded | None:
-    """The mail that this one passes on, or None. An attached message counts where the mail around it
-    is no report: bounces return what they are about in the same form."""
-    if mail.report is None and mail.embedded:
-        inner = mail.embedded[0]
-        sender = inner.sender_addresses[0] if inner.sender_addresses else None
-        date = inner.date.isoformat() if inner.date else ""
-        return Forwarded(sender, inner.subject, date, inner.text, mail.text.strip(), "attached")
-    return _inline(mail)
+    """The mail that this one passes on, or None.
+
+    What the subject calls a forward is one: its first heading counts, because whatever the passed
+    mail itself quotes or has attached was chosen by a stranger. Otherwise an attached message is
+    passed on, where the mail around it is neither an answer nor a report: bounces return what they
+    are about in the same form.
+    """
+    if _FORWARD_SUBJECT.match(mail.subject) and (found := _inline(mail)) is not None:
+        return found
+    if mail.report is not None or not mail.embedded or mail.in_reply_to or mail.references:
+        return None
+    inner = mail.embedded[0]
+    sender = inner.sender_addresses[0] if inner.sender_addresses else None
+    date = inner.date.isoformat() if inner.date else ""
+    return Forwarded(sender, inner.subject, date, inner.text, mail.text.strip(), "attached")
 
 
 def _inline(mail: Mail) -> Forwarded | None:
     lines = mail.text.split("\n")
-    says_forward = _FORWARD_SUBJECT.match(mail.subject) is not None
     for index, line in enumerate(lines):
         marked = quoting.is_forward(line)
-        if not marked and not (says_forward and _may_begin(lines, index)):
+        if not marked and not _may_begin(lines, index):
             continue
         begin = index + 1 if marked or _is_separator(line) else index
         while begin < len(lines) and not quoting.unquoted(lines[begin]).strip():

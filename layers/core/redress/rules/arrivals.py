@@ -110,6 +110,8 @@ class Arrival:
     """The sender's domain says that this mail is not from it (DMARC failed)."""
     staff: Member | None = None
     """The member of staff in whose name it comes."""
+    forwards: bool = False
+    """It passes on the mail of somebody who is none of ours."""
     authentic: bool = False
     """The sender's domain says that it is theirs (DMARC passed)."""
     recent: int = 0
@@ -120,10 +122,12 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A new ticket. `follows` is one that the mail names, but may not write on."""
+    """A new ticket. `follows` is one that the mail names, but may not write on. `passed_on`: it is
+    that of whoever wrote the mail that a member of staff passes on."""
 
     kind: str
     follows: str | None = None
+    passed_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,8 @@ def decide(
         theirs = _seen_by(arrival.staff, known, tickets)
         if theirs is not None and arrival.authentic:
             return Remark(theirs, arrival.staff.actor)
+        if arrival.forwards and (arrival.authentic or released):
+            return Open(_kind(arrival.recipients, plan.doors), passed_on=True)
         if not released:
             return Hold(Reason.FROM_STAFF, about)
     if not arrival.sender:
