@@ -20,6 +20,8 @@ _NOTES = {
     Kind.DELAY: Note.DELAYED,
     Kind.COMPLAINT: Note.COMPLAINED,
 }
+_NOT_BY_ITSELF = (Kind.OWN, Kind.LIST, Kind.BULK)
+"""Lists and what is sent in bulk are no notices: people's own mail has their headers, too."""
 _SENT_TO = ("delivered-to", "x-original-to", "x-forwarded-to", "envelope-to", "x-envelope-to")
 _FAILED = ("FAIL",)
 
@@ -139,7 +141,7 @@ def _answers_to(mail: Mail) -> tuple[str, ...]:
 
 
 def _note(machine: Machine | None) -> Note | None:
-    if machine is None or machine.kind is Kind.OWN:
+    if machine is None or machine.kind in _NOT_BY_ITSELF:
         return None
     return _NOTES.get(machine.kind, Note.AUTOMATIC)
 

@@ -15,6 +15,7 @@ import pytest
 
 from redress import wiring
 from redress.cases.mailing import Job
+from redress.mail import message, render
 from redress.rules.ticket import EventType, Role, Ticket
 from redress.store import keys
 from redress.store.arrivals import HeldPage, Record, State
@@ -376,6 +377,53 @@ def test_what_staff_answer_to_a_notice_of_ours_is_a_note(post: Post, staff: Any)
     assert (noted.type, noted.by.id) == (EventType.NOTED, "a-mei")
     assert (noted.data["text"], noted.data["mail"]["key"]) == ("Called them.", "inbound/2")
     assert post.ticket().touched == first.touched
+
+
+@pytest.mark.parametrize(
+    "header", ["Feedback_ID", "X_Auto_Response_Suppress", "List_Unsubscribe", "Precedence"]
+)
+def test_the_customers_answer_joins_whatever_their_provider_writes_into_it(
+    post: Post, header: str
+) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    said = {"X_Auto_Response_Suppress": "All", "Precedence": "bulk"}.get(header, "<x@example.com>")
+    answer = mail("4711", to=post.reply_address(first), message_id="<a@x>", **{header: said})
+    post.deliver(answer, "inbound/2")
+    assert post.stores.tickets.history(first.number)[-1].type is EventType.CUSTOMER_WROTE
+
+
+def test_a_mail_of_ours_that_comes_back_begins_nothing(post: Post) -> None:
+    """As SES sends it: with an id of its own, and every other header of ours."""
+    post.deliver(mail())
+    token = wiring.links().mail_token(post.ticket().number)
+    ours = message(
+        "service@example.com",
+        [f"service@{DOMAIN}"],
+        post.ticket().number,
+        [render("copy", "en", dict.fromkeys(("number", "subject", "text"), "x"))],
+        post.clock.now(),
+        automatic=False,
+        conversation=token,
+        mail_id="000003.reply.customer",
+    )
+    raw = ours.replace(b"Message-ID: <", b"Message-ID: <0100@email.amazonses.com>\r\nX-Was: <")
+    post.deliver(raw, "inbound/2")
+    assert [record.reason for record in post.held().records] == ["own"]
+    assert len(post.tickets()) == 1
+
+
+def test_staff_write_from_the_domain_that_we_send_from(post: Post, staff: Any) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    note = mail(
+        "Called.",
+        sender="mei@example.com",
+        to=post.reply_address(first),
+        message_id="<7d0f5c1e-55a1@example.com>",
+    )
+    post.deliver(note, "inbound/2")
+    assert post.stores.tickets.history(first.number)[-1].type is EventType.NOTED
 
 
 def test_more_mails_than_a_person_writes_wait(post: Post) -> None:

@@ -131,7 +131,7 @@ HELD: dict[Reason, dict[str, Any]] = {
 @pytest.mark.parametrize("reason", HELD)
 def test_what_nobody_should_act_on_waits_in_quarantine_with_its_reason(reason: Reason) -> None:
     assert decide(arrival(**HELD[reason]), {}, DOORS) == Hold(reason)
-    held = decide(arrival(named=(ANSWERED,), **HELD[reason]), ticket(), DOORS)
+    held = decide(arrival(named=(TYPED,), **HELD[reason]), ticket(), DOORS)
     assert held == Hold(reason, NUMBER)
 
 
@@ -149,6 +149,17 @@ def test_without_a_sender_there_is_nobody_to_open_a_ticket_for() -> None:
 def test_what_a_machine_says_of_a_ticket_stands_on_it(note: Note) -> None:
     mail = arrival(sender="", named=(QUOTED,), machine=note, automatic=True)
     assert decide(mail, ticket(), DOORS) == Attach(NUMBER, note)
+
+
+def test_the_customers_answer_to_our_address_joins_whatever_their_provider_writes_into_it() -> None:
+    assert decide(arrival(named=(ANSWERED,), automatic=True), ticket(), DOORS) == Join(NUMBER)
+    typed = arrival(named=(TYPED,), automatic=True)
+    assert decide(typed, ticket(), DOORS) == Hold(Reason.AUTOMATIC, NUMBER)
+    stranger = arrival(sender="x@example.net", named=(ANSWERED,), automatic=True)
+    assert decide(stranger, ticket(), DOORS) == Hold(Reason.AUTOMATIC, NUMBER)
+    assert decide(of_staff(named=(ANSWERED,), automatic=True), ticket(), DOORS) == Remark(
+        NUMBER, LIN
+    )
 
 
 def test_a_machine_that_only_knows_a_number_says_nothing_on_a_ticket() -> None:
@@ -293,5 +304,8 @@ def test_nobody_but_the_customer_ever_writes_on_a_ticket(mail: Arrival, state: S
     if isinstance(found, Join):
         assert mail.sender == "li.na@example.com"
         assert not mail.disowned
-        assert not mail.automatic
+        assert not mail.automatic or any(
+            one.number == NUMBER and one.by in (Clue.ADDRESS, Clue.CONVERSATION)
+            for one in mail.named
+        )
         assert state is not State.CLOSED

@@ -209,6 +209,7 @@ def test_any_text_arrives_as_it_was_written(subject: str, body: str) -> None:
         "Subject",
         "Date",
         "Message-ID",
+        "X-Redress-Mail",
         "In-Reply-To",
         "References",
         "Auto-Submitted",

@@ -235,6 +235,7 @@ def message(
     domain = mail["From"].addresses[0].domain
     mail["Message-ID"] = f"<{conversation}.{mail_id}@{domain}>"
     mail["In-Reply-To"] = mail["References"] = f"<{conversation}@{domain}>"
+    mail["X-Redress-Mail"] = mail_id  # if it ever comes back to us, it is known as ours
     if automatic:
         mail["Auto-Submitted"] = "auto-generated"
     if unsubscribe:

@@ -346,10 +346,11 @@ def mail_bucket() -> MailBucket:
 
 
 def own_domains() -> tuple[str, ...]:
-    """The domains that mail of ours goes out from and comes in at."""
+    """The address that mail of ours goes out from, its domain, and that which mail comes in at."""
     given = settings().require("sender_address")
-    found = (given.sender_address.rpartition("@")[2], given.mail_domain)
-    return tuple(domain.lower() for domain in found if domain)
+    sender = given.sender_address
+    found = (sender, sender.rpartition("@")[2], given.mail_domain)
+    return tuple(one.lower() for one in found if one)
 
 
 @cache

@@ -117,8 +117,8 @@ def test_a_customer_who_writes_about_returned_mail_is_no_bounce() -> None:
         (b"Precedence: auto_reply\r\n", Kind.AUTO_REPLY),
         (b"Precedence: bulk\r\n", Kind.BULK),
         (b"Precedence: junk\r\n", Kind.BULK),
-        (b"X-Auto-Response-Suppress: DR, OOF, AutoReply\r\n", Kind.SYSTEM),
-        (b"X-Auto-Response-Suppress: All\r\n", Kind.SYSTEM),
+        (b"X-Auto-Response-Suppress: DR, OOF, AutoReply\r\n", Kind.BULK),
+        (b"X-Auto-Response-Suppress: All\r\n", Kind.BULK),
         (b"List-Id: <news.example.com>\r\n", Kind.LIST),
         (b"Precedence: list\r\n", Kind.LIST),
         (b"List-Unsubscribe: <mailto:x@example.com>\r\n", Kind.BULK),
@@ -200,11 +200,30 @@ def test_who_has_no_address_is_not_answered() -> None:
 
 
 def test_mail_of_our_own_comes_back_as_ours() -> None:
-    raw = HEAD.replace(b"<1@example.com>", b"<R-7K3M9-QW0X2.5@redress.example>") + b"\r\nHi"
+    token = b"<r-7k3m9-qw0x2.abcdefghijklmnop.000003.reply.customer@redress.example>"
+    raw = HEAD.replace(b"<1@example.com>", token) + b"\r\nHi"
     found = kind_of(parse(raw), ["Redress.Example"])
     assert found is not None
     assert found.kind is Kind.OWN
     assert kind_of(parse(raw), ["other.example"]) is None
+
+
+@pytest.mark.parametrize(
+    ("own", "kind"),
+    [("example.com", None), ("li.na@example.com", Kind.OWN), ("Li.Na@Example.com", Kind.OWN)],
+)
+def test_who_shares_our_domain_is_a_person_and_our_own_address_is_none(
+    own: str, kind: Kind | None
+) -> None:
+    found = kind_of(parse(HEAD + b"\r\nHi"), [own, "example.com"])
+    assert (found.kind if found else None) is kind
+
+
+def test_a_reply_address_of_ours_is_no_sender() -> None:
+    raw = HEAD.replace(b"li.na@example.com", b"r-7k3m9-qw0x2.abcdefghijklmnop@in.example.org")
+    found = kind_of(parse(raw + b"\r\nHi"), ["in.example.org"])
+    assert found is not None
+    assert found.kind is Kind.OWN
 
 
 def test_receipts_and_complaints_are_told_apart() -> None:

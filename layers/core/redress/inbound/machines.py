@@ -41,6 +41,9 @@ class Machine:
 
 
 _OWN_HEADER = "x-redress-"
+"""Of `mail.message`: SES keeps it, and puts its own Message-ID in place of ours."""
+_TOKEN = re.compile(r"r-[0-9a-z]{5}-[0-9a-z]{5}\.[a-z2-7]{16}(?:\.|\Z)")
+"""As `Links.mail_token` makes them; whether it is signed is for others to check."""
 _AUTO_HEADERS = (
     "x-autoreply",
     "x-autoreply-from",
@@ -112,7 +115,8 @@ _ROBOTS = re.compile(
 
 
 def kind_of(mail: Mail, own_domains: Iterable[str] = ()) -> Machine | None:
-    """What the mail is, if no person wrote it. `own_domains`: of the addresses that we send from."""
+    """What the mail is, if no person wrote it. `own_domains`: those that we send from and take mail
+    at; an address among them is the one that we send from."""
     signs = list(_signs(mail, {domain.lower() for domain in own_domains}))
     if not signs:
         return None
@@ -173,8 +177,15 @@ def _signs(mail: Mail, own: set[str]) -> Iterator[tuple[Kind, str]]:
 def _of_own(mail: Mail, own: set[str]) -> Iterator[tuple[Kind, str]]:
     if any(name.startswith(_OWN_HEADER) for name, _ in mail.headers):
         yield Kind.OWN, "header of ours"
-    if own and mail.message_id.rpartition("@")[2].lower() in own:
+    # People who work for us share the domain: only what we alone make is a sign.
+    domains = {one.rpartition("@")[2] for one in own}
+    local, _, domain = mail.message_id.lower().rpartition("@")
+    if domain in domains and _TOKEN.match(local):
         yield Kind.OWN, "message-id of ours"
+    for one in mail.sender_addresses:
+        address = one.address.lower()
+        if address in own or (one.domain in domains and _TOKEN.match(one.local.lower())):
+            yield Kind.OWN, "sender is ours"
 
 
 def _of_reports(mail: Mail) -> Iterator[tuple[Kind, str]]:
@@ -206,7 +217,7 @@ def _of_headers(mail: Mail) -> Iterator[tuple[Kind, str]]:
     suppressed = {one.strip().lower() for one in mail.first("x-auto-response-suppress").split(",")}
     if suppressed & {"all", "autoreply", "oof"}:
         # Exchange writes it into what it sends by itself, and some programs into everything.
-        yield Kind.SYSTEM, "header x-auto-response-suppress"
+        yield Kind.BULK, "header x-auto-response-suppress"
 
 
 def _of_lists(mail: Mail) -> Iterator[tuple[Kind, str]]:

@@ -186,7 +186,7 @@ def decide(
             return Hold(Reason.TOO_MANY, about)
         if arrival.machine is not None and signed is not None and arrival.staff is None:
             return Attach(signed, arrival.machine)
-        if reason := _doubtful(arrival):
+        if reason := _doubtful(arrival, speaks=_speaks(arrival, signed, tickets)):
             return Hold(reason, about)
     if arrival.staff is not None and not any(_is_known(arrival, t) for t in tickets.values()):
         theirs = _seen_by(arrival.staff, known, tickets)
@@ -218,10 +218,19 @@ def _grave(arrival: Arrival) -> Reason | None:
     )
 
 
-def _doubtful(arrival: Arrival) -> Reason | None:
+def _speaks(arrival: Arrival, signed: str | None, tickets: Mapping[str, Ticket]) -> bool:
+    """Whether it is somebody's answer in spite of what their provider writes into every mail: it is
+    no notice, and came to an address that only we give out. Nothing that follows from it is mailed
+    to them by itself."""
+    if arrival.machine is not None or signed is None:
+        return False
+    return arrival.staff is not None or is_party(arrival, tickets[signed])
+
+
+def _doubtful(arrival: Arrival, *, speaks: bool) -> Reason | None:
     return _first(
         (not arrival.sender, Reason.NO_SENDER),
-        (arrival.automatic, Reason.AUTOMATIC),
+        (arrival.automatic and not speaks, Reason.AUTOMATIC),
         (arrival.staff is not None and not arrival.authentic, Reason.FROM_STAFF),
     )
 
