@@ -37,6 +37,7 @@ def letter_of(
     title = clues.bare_subject(mail.subject)
     told = verdicts.verdicts(mail)
     sender = mail.sender_addresses[0] if mail.sender_addresses else None
+    contact = machines.written_for(mail, own) or sender
     one_author = sender is None or _has_one_author(mail, told.author)
     new = folded.new.strip()
     return Letter(
@@ -45,6 +46,8 @@ def letter_of(
         message_id=mail.message_id,
         sender=sender.address.lower() if sender else "",
         sender_name=sender.name if sender else "",
+        contact=contact.address.lower() if contact else "",
+        contact_name=contact.name if contact else "",
         addressed_to=_addressed_to(mail),
         subject=mail.subject,
         title=title,
@@ -76,7 +79,7 @@ def letter_of(
         virus=told.virus in _FAILED,
         authentic=told.dmarc == "pass" and one_author,
         disowned=told.dmarc == "fail" or not one_author,
-        forwarded=_forwarded(mail, language),
+        forwarded=_forwarded(mail, own, language),
     )
 
 
@@ -115,7 +118,7 @@ def _returned_ids(mail: Mail) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in found if "@" in one))[:100]
 
 
-def _forwarded(mail: Mail, language: str) -> Forwarded | None:
+def _forwarded(mail: Mail, own: list[str], language: str) -> Forwarded | None:
     found = clues.forwarded(mail)
     if found is None or found.sender is None:
         return None
@@ -133,7 +136,14 @@ def _forwarded(mail: Mail, language: str) -> Forwarded | None:
         answers_to=_answers_to(inner) if inner is not None else (),
         numbers=clues.numbers_in(found.subject),
         comment=found.comment,
+        answerable=machines.is_answerable(found.sender, found.subject, own)
+        and (inner is None or _is_by_somebody(inner, own)),
     )
+
+
+def _is_by_somebody(mail: Mail, own: list[str]) -> bool:
+    machine = machines.kind_of(mail, own)
+    return machine is None or machine.kind in (Kind.LIST, Kind.BULK)
 
 
 def _answers_to(mail: Mail) -> tuple[str, ...]:

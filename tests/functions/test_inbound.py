@@ -368,6 +368,65 @@ def test_a_forward_that_nothing_proves_to_be_from_staff_waits_until_it_is_releas
     assert post.ticket().contact.email == "wang.wei@example.com"
 
 
+@pytest.mark.parametrize(
+    ("sender", "headers"),
+    [
+        ("MAILER-DAEMON@mx.example.net", {}),
+        ("noreply@shop.example.net", {}),
+        (ENVIRONMENT["SENDER_ADDRESS"], {}),
+        ("wang.wei@example.com", {"Auto-Submitted": "auto-replied"}),
+        ("wang.wei@example.com", {"Subject": "Automatic reply: away"}),
+    ],
+)
+def test_what_a_machine_wrote_opens_nothing_when_staff_pass_it_on(
+    post: Post, staff: Any, sender: str, headers: dict[str, str]
+) -> None:
+    outer = email.message_from_bytes(mail("See below.", sender="mei@example.com"), policy=SMTP)
+    assert isinstance(outer, email.message.EmailMessage)
+    inner = email.message.EmailMessage()
+    for name, value in ({"From": sender, "Subject": "x"} | headers).items():
+        inner[name] = value
+    inner.set_content("Your mail was not read.")
+    outer.add_attachment(inner)
+    post.deliver(outer.as_bytes())
+    [record] = post.held().records
+    assert record.reason == "from_staff"
+    assert post.tickets() == []
+
+
+def test_what_a_robot_wrote_opens_nothing_when_staff_quote_it(post: Post, staff: Any) -> None:
+    text = FORWARD.format(subject="x").replace("Wang.Wei@", "shop-no-reply@")
+    post.deliver(mail(text, sender="mei@example.com", subject="Fwd: x"))
+    assert [record.reason for record in post.held().records] == ["from_staff"]
+
+
+def test_a_web_form_writes_for_whoever_filled_it_in(post: Post) -> None:
+    post.deliver(
+        mail(
+            sender="Our shop <no-reply@shop.example>",
+            author="shop.example",
+            Reply_To="王伟 <wang.wei@example.com>",
+        )
+    )
+    ticket = post.ticket()
+    assert (ticket.contact.name, ticket.contact.email) == ("王伟", "wang.wei@example.com")
+
+
+def test_a_web_form_has_no_rights_of_whoever_it_names(post: Post) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    forged = mail(
+        sender="no-reply@shop.example",
+        author="shop.example",
+        to=post.reply_address(first),
+        message_id="<forged@x>",
+        Reply_To="li.na@example.com",
+    )
+    post.deliver(forged, "inbound/2")
+    assert [event.type for event in post.stores.tickets.history(first.number)] == [EventType.OPENED]
+    assert len(post.tickets()) == 2
+
+
 def test_what_staff_answer_to_a_notice_of_ours_is_a_note(post: Post, staff: Any) -> None:
     post.deliver(mail())
     first = post.ticket()

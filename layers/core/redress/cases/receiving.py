@@ -91,6 +91,8 @@ class Forwarded:
     answers_to: tuple[str, ...]
     numbers: tuple[str, ...]
     comment: str
+    answerable: bool
+    """A person wrote it, as far as it tells: no mail system, no machine, and not we."""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -102,6 +104,7 @@ class Forwarded:
 class Letter:
     """A mail as it was read. Addresses are in lower case; `sender` is "" where there is none.
 
+    contact       who is answered: the sender, or for whom a web form wrote; it has no rights by it
     addressed_to  every address that it was sent to, as far as it says
     answers_to    Message-IDs of In-Reply-To and References, without <>, the nearest first
     returned_ids  those of the mail that a bounce returns
@@ -117,6 +120,8 @@ class Letter:
     message_id: str
     sender: str
     sender_name: str
+    contact: str
+    contact_name: str
     addressed_to: tuple[str, ...]
     subject: str
     title: str
@@ -295,7 +300,7 @@ class ReceivingCase:
         *,
         forwards: bool,
     ) -> Arrival:
-        counted = [_of_sender(letter.sender), *(name.number for name in named)]
+        counted = [_of_sender(letter.contact), *(name.number for name in named)]
         counts = self._arrivals.counts(counted, now)
         return Arrival(
             sender=letter.sender if is_address(letter.sender) else "",
@@ -310,7 +315,7 @@ class ReceivingCase:
             staff=arrivals.Member(Actor(member.role, member.id), member.team) if member else None,
             forwards=forwards,
             authentic=letter.authentic,
-            recent=counts.get(_of_sender(letter.sender), 0),
+            recent=counts.get(_of_sender(letter.contact), 0),
             recent_on=counts,
         )
 
@@ -397,7 +402,7 @@ class ReceivingCase:
         now: datetime,
         ticket: Ticket | None = None,
     ) -> Beside:
-        counted = [_of_sender(letter.sender), *([done.number] if done.number else [])]
+        counted = [_of_sender(letter.contact), *([done.number] if done.number else [])]
         threads = [thread_digest(letter.message_id, letter.sender)] if letter.message_id else []
         return self._arrivals.beside(
             done,
@@ -469,7 +474,7 @@ def _passed_on(letter: Letter, staff: Collection[str]) -> Letter | None:
     word of the customer's, and is not among them.
     """
     inner = letter.forwarded
-    if inner is None or letter.automatic:
+    if inner is None or letter.automatic or not inner.answerable:
         return None
     if not is_address(inner.sender) or inner.sender in staff:
         return None
@@ -478,6 +483,8 @@ def _passed_on(letter: Letter, staff: Collection[str]) -> Letter | None:
         message_id=inner.message_id,
         sender=inner.sender,
         sender_name=inner.sender_name,
+        contact=inner.sender,
+        contact_name=inner.sender_name,
         subject=inner.subject,
         title=inner.title,
         text=inner.text,
@@ -545,7 +552,7 @@ def _submission(letter: Letter, kind: str) -> Submission:
     title = " ".join((letter.title or letter.subject).split())
     if not title:
         title = first[:80] if letter.text.strip() else _UNTITLED[letter.language]
-    name = " ".join(letter.sender_name.split()) or letter.sender.partition("@")[0]
+    name = " ".join(letter.contact_name.split()) or letter.contact.partition("@")[0]
     return Submission(
         kind=kind,
         channel="email",
@@ -553,5 +560,5 @@ def _submission(letter: Letter, kind: str) -> Submission:
         subject=title[:SUBJECT_LIMIT],
         description=text,
         wished_remedy=None,
-        contact=Contact(name=name[:NAME_LIMIT], email=letter.sender),
+        contact=Contact(name=name[:NAME_LIMIT], email=letter.contact),
     )

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from redress.inbound import bounces
 from redress.inbound.bounces import Bounce
-from redress.inbound.mail import Mail
+from redress.inbound.mail import Address, Mail
 
 
 class Kind(StrEnum):
@@ -107,6 +107,8 @@ _NO_REPLY = re.compile(
     r"(?:no|non|not|do-?not|dont|never|ne-?pas|nao)[._-]?(?:reply|repondre|responder?|answer)|noreply",
     re.IGNORECASE,
 )
+_FORMS = re.compile(r"(?:wordpress|website|(?:web|contact)[._-]?forms?|forms?)\Z", re.IGNORECASE)
+"""Under such names web forms write for whoever filled them in, and name them in Reply-To."""
 _ROBOTS = re.compile(
     r"(?:listserv|majordomo|mailman|owner-.*|.*-(?:owner|request|bounces?|outgoing|relay)|"
     r"auto-?reply|autoresponder|www-data|nobody|root|cron|daemon)\Z",
@@ -145,6 +147,26 @@ def may_be_answered(mail: Mail, own_domains: Iterable[str] = ()) -> bool:
     return _NO_REPLY.search(answers_go_to.local) is None
 
 
+def is_answerable(address: Address, subject: str, own_domains: Iterable[str] = ()) -> bool:
+    """Whether a person would read an answer to a mail of this sender and subject, as far as they
+    tell: it is none of ours, no mail system's and no auto-reply."""
+    local = address.local
+    robot = bounces.is_daemon(local) or _ROBOTS.match(local) or _NO_REPLY.search(local)
+    ours = _is_own(address, {domain.lower() for domain in own_domains})
+    return not (robot or ours or _AUTO_SUBJECT.match(subject))
+
+
+def written_for(mail: Mail, own_domains: Iterable[str] = ()) -> Address | None:
+    """Whom a web form wrote for: the only Reply-To of a mail whose own sender takes no answers;
+    None for any other mail."""
+    if len(mail.sender_addresses) != 1 or len(mail.reply_to) != 1:
+        return None
+    [sender], [answered] = mail.sender_addresses, mail.reply_to
+    if not (_NO_REPLY.search(sender.local) or _FORMS.match(sender.local)):
+        return None
+    return answered if is_answerable(answered, "", own_domains) else None
+
+
 def _sent_by_others(mail: Mail) -> bool:
     """Whether Sender or Return-Path are of another domain than From: programs write in the name of
     people."""
@@ -177,15 +199,20 @@ def _signs(mail: Mail, own: set[str]) -> Iterator[tuple[Kind, str]]:
 def _of_own(mail: Mail, own: set[str]) -> Iterator[tuple[Kind, str]]:
     if any(name.startswith(_OWN_HEADER) for name, _ in mail.headers):
         yield Kind.OWN, "header of ours"
-    # People who work for us share the domain: only what we alone make is a sign.
-    domains = {one.rpartition("@")[2] for one in own}
-    local, _, domain = mail.message_id.lower().rpartition("@")
-    if domain in domains and _TOKEN.match(local):
+    if _is_token(mail.message_id, own):
         yield Kind.OWN, "message-id of ours"
-    for one in mail.sender_addresses:
-        address = one.address.lower()
-        if address in own or (one.domain in domains and _TOKEN.match(one.local.lower())):
-            yield Kind.OWN, "sender is ours"
+    if any(_is_own(one, own) for one in mail.sender_addresses):
+        yield Kind.OWN, "sender is ours"
+
+
+def _is_own(address: Address, own: set[str]) -> bool:
+    return address.address.lower() in own or _is_token(address.address, own)
+
+
+def _is_token(value: str, own: set[str]) -> bool:
+    """People who work for us share the domain: only what we alone make is a sign."""
+    local, _, domain = value.lower().rpartition("@")
+    return domain in {one.rpartition("@")[2] for one in own} and _TOKEN.match(local) is not None
 
 
 def _of_reports(mail: Mail) -> Iterator[tuple[Kind, str]]:
