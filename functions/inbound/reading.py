@@ -157,11 +157,16 @@ def _note(machine: Machine | None) -> Note | None:
 
 
 def _returned(machine: Machine | None) -> tuple[Returned, ...]:
+    """For good is what a report says in its own field; of the words of others nothing is sure."""
     if machine is None or machine.bounce is None or machine.kind is not Kind.BOUNCE:
         return ()
+    standard = machine.bounce.standard
     return tuple(
         Returned(
-            one.address.lower(), one.status, one.diagnostic[:300], not one.status.startswith("4")
+            one.address.lower(),
+            one.status,
+            one.diagnostic[:300],
+            standard and one.status.startswith("5"),
         )
         for one in machine.bounce.recipients
         if one.action == "failed"

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from email.policy import SMTP
 from io import StringIO
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from redress import wiring
 from redress.cases.mailing import Job
 from redress.mail import message, render
+from redress.rules.mails import mails_after
 from redress.rules.ticket import EventType, Role, Ticket
 from redress.store import keys
 from redress.store.arrivals import HeldPage, Record, State
@@ -499,8 +501,7 @@ def test_more_mails_than_a_person_writes_wait(post: Post) -> None:
 def test_a_returned_mail_is_noted_and_names_the_address(post: Post) -> None:
     post.deliver(mail())
     ticket = post.ticket()
-    token = wiring.links().mail_token(ticket.number)
-    post.deliver(returned(token), "inbound/2")
+    post.deliver(returned(post), "inbound/2")
     noted = post.stores.tickets.history(ticket.number)[-1]
     assert noted.data["why"] == "returned"
     assert noted.data["mail"]["returned"] == [
@@ -525,10 +526,10 @@ def test_no_more_is_sent_to_an_address_that_returned_mail_until_it_writes(
     _mails_go_out(monkeypatch)
     post.deliver(mail())
     ticket = post.ticket()
-    post.deliver(returned(wiring.links().mail_token(ticket.number)), "inbound/2")
+    post.deliver(returned(post), "inbound/2")
     done = wiring.mailing().send(_job(ticket))
     assert (done.result, done.why) == ("refused", "the address returned mail")
-    [record] = post.stores.tickets.mails(ticket.number)
+    [record, _] = post.stores.tickets.mails(ticket.number)
     assert (record.state, record.fault) == ("refused", "the address returned mail")
     post.deliver(mail("I am back", message_id="<back@x>"), "inbound/3")
     [later] = [one for one in post.tickets() if one.number != ticket.number]
@@ -538,29 +539,81 @@ def test_no_more_is_sent_to_an_address_that_returned_mail_until_it_writes(
 def test_a_notice_of_another_address_or_for_now_marks_none(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Anybody can write a notice. Who names no mail that was sent there, or tells no status, only
+    says something."""
     _mails_go_out(monkeypatch)
     post.deliver(mail())
-    token = wiring.links().mail_token(post.ticket().number)
-    other = returned(token).replace(b"rfc822; li.na@", b"rfc822; bo@")
-    full = returned(token).replace(b"Status: 5.1.1", b"Status: 4.2.2").replace(b"<bounce@", b"<b2@")
-    post.deliver(other, "inbound/2")
-    post.deliver(full, "inbound/3")
+    notice = returned(post)
+    told = [
+        notice.replace(b"rfc822; li.na@", b"rfc822; bo@"),
+        notice.replace(b"Status: 5.1.1", b"Status: 4.2.2"),
+        notice.replace(b"Status: 5.1.1", b"X-Status: "),
+        notice.replace(b"<0100018f@", b"<0100018e@"),
+        forged_verdict(notice),
+        returned(post, of="0200018f", audience="supervisor"),
+    ]
+    for index, one in enumerate(told):
+        post.deliver(one.replace(b"<bounce@", f"<b{index}@".encode()), f"inbound/told-{index}")
     history = post.stores.tickets.history(post.ticket().number)
-    assert [event.type for event in history][1:] == [EventType.MAIL_NOTED] * 2
+    assert [event.type for event in history][1:] == [EventType.MAIL_NOTED] * len(told)
     assert wiring.mailing().send(_job(post.ticket())).result == "sent"
+
+
+def forged_verdict(notice: bytes) -> bytes:
+    author = "mx.example.com"
+    block = VERDICTS.format(
+        sender="x@example.com", id="1", spam="PASS", virus="PASS", dmarc="fail", author=author
+    )
+    return block.encode() + notice
+
+
+@pytest.mark.parametrize(
+    ("address", "audience", "told"),
+    [
+        ("li.na@example.com", "customer", 1),
+        ("mei@example.com", "agent", 0),
+        ("lin@example.com", "supervisor", 0),
+    ],
+)
+def test_an_agent_hears_what_did_not_reach_the_customer_and_nothing_of_their_own(
+    post: Post, address: str, audience: str, told: int
+) -> None:
+    """Their own mail that comes back, told to them, comes back."""
+    post.deliver(mail())
+    notice = returned(post, audience=audience).replace(b"li.na@example.com", address.encode())
+    post.deliver(notice, "inbound/2")
+    noted = post.stores.tickets.history(post.ticket().number)[-1]
+    assert noted.data["mail"]["to"] == audience
+    assert len(mails_after(noted)) == told
+
+
+def test_a_notice_that_names_neither_mail_nor_address_is_told_to_nobody(post: Post) -> None:
+    post.deliver(mail())
+    notice = returned(post).replace(b"<0100018f@", b"<x@").replace(b"li.na@example.com", b"a@b.cc")
+    post.deliver(notice, "inbound/2")
+    noted = post.stores.tickets.history(post.ticket().number)[-1]
+    assert noted.data["why"] == "returned"
+    assert mails_after(noted) == []
 
 
 def test_a_notice_about_who_takes_part_ends_their_copies(post: Post, staff: Any) -> None:
     post.deliver(mail())
     number = post.ticket().number
     let_in(post, number, "bo@example.com")
-    notice = returned(wiring.links().mail_token(number)).replace(b"li.na@", b"bo@")
+    notice = returned(post, audience="participants").replace(b"li.na@", b"bo@")
     post.deliver(notice, "inbound/2")
     assert wiring._addresses().returned("bo@example.com") is not None
     assert wiring._addresses().returned("li.na@example.com") is None
 
 
-def returned(token: str) -> bytes:
+def returned(post: Post, of: str = "0100018f", audience: str = "customer") -> bytes:
+    """A notice that a mail of ours came back, which was sent under SES's name `of`."""
+    number = post.tickets()[0].number
+    token = wiring.links().mail_token(number)
+    now = post.clock.now()
+    key = f"000001.x.{audience}"
+    post.stores.tickets.claim_mail(number, key, now, timedelta(minutes=1))
+    post.stores.tickets.record_mail(number, key, "sent", now, message_id=of)
     lines = [
         "Return-Path: <>",
         "From: MAILER-DAEMON@mx.example.com",
@@ -586,7 +639,7 @@ def returned(token: str) -> bytes:
         "Content-Type: text/rfc822-headers",
         "",
         "From: service@example.com",
-        "Message-ID: <0100018f@email.amazonses.com>",
+        f"Message-ID: <{of}@email.amazonses.com>",
         f"References: <{token}@example.com>",
         "",
         "--b--",

@@ -102,6 +102,26 @@ def test_a_complaint_ends_mail_to_the_address_too(
     assert known.status == "complaint"
 
 
+def test_a_complaint_of_one_of_several_marks_none_of_them(
+    mailer: Mailer, open_ticket: Opener, stores: Stores
+) -> None:
+    """SES names all whom it may have been."""
+    number = open_ticket().number
+    several = [{"emailAddress": "bo@example.com"}, {"emailAddress": "wang@example.com"}]
+    told = event(
+        "Complaint",
+        number,
+        audience="participants",
+        complainedRecipients=several,
+        complaintFeedbackType="abuse",
+        feedbackId="f-3",
+    )
+    assert mailer(told) == []
+    assert [one["why"] for one in noted(stores, number)] == ["complained"]
+    for one in several:
+        assert wiring._addresses().returned(one["emailAddress"]) is None
+
+
 @pytest.mark.parametrize(
     ("kind", "about", "why"),
     [

@@ -186,11 +186,9 @@ class FeedbackCase:
                 number=told.job.number,
                 event=change.events[0].number,
             )
-            for_good = {one.address: one.status for one in told.concerned if one.permanent}
             marks = [
                 self._addresses.marked(address, moment, status)
-                for address, status in for_good.items()
-                if told.job.audience in (Role.CUSTOMER, PARTICIPANTS)
+                for address, status in _for_good(told).items()
             ]
             beside = self._arrivals.beside(record, moment, released=None, addresses=marks)
             try:
@@ -201,6 +199,19 @@ class FeedbackCase:
                 return False
             return True
         raise Unavailable()
+
+
+def _for_good(told: Feedback) -> dict[str, str]:
+    """The addresses that get no mail any more, with the status.
+
+    Staff are told of their customers whatever comes back. Of several who may have complained (many
+    providers do not say who) most have not.
+    """
+    if told.job.audience not in (Role.CUSTOMER, PARTICIPANTS):
+        return {}
+    if told.why is Note.COMPLAINED and len(told.concerned) > 1:
+        return {}
+    return {one.address: one.status for one in told.concerned if one.permanent}
 
 
 def _said(told: Feedback) -> str:

@@ -37,8 +37,9 @@ from redress.rules.intake import (
     Submission,
     is_address,
 )
+from redress.rules.mails import PARTICIPANTS, audience_of
 from redress.rules.numbers import new_number
-from redress.rules.ticket import Actor, Contact, Ticket
+from redress.rules.ticket import Actor, Contact, Role, Ticket
 from redress.store.addresses import AddressStore
 from redress.store.arrivals import ArrivalStore, Record, State, on
 from redress.store.bucket import MailBucket
@@ -69,7 +70,8 @@ class Enclosed:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A mail of ours that an address did not take. `status` as in RFC 3463: `5.1.1`."""
+    """A mail of ours that an address did not take. `status` as in RFC 3463: `5.1.1`; `permanent`:
+    a report (RFC 3464) says that it never will."""
 
     address: str
     status: str
@@ -331,8 +333,8 @@ class ReceivingCase:
         released: Record | None,
     ) -> Record:
         match decision:
-            case Hold(reason, about):
-                held = replace(record, state=State.HELD, reason=reason.value, number=about)
+            case Hold(reason, named):
+                held = replace(record, state=State.HELD, reason=reason.value, number=named)
                 if released is None:
                     self._arrivals.hold(held)
                 else:
@@ -340,13 +342,15 @@ class ReceivingCase:
                 return held
             case Open(kind, _, True) if passed is not None:
                 record = replace(record, forwarded_by=record.sender)
-                return self._open(passed, record, kind, None, released)
+                return self._open(passed, record, kind, None, released, marks=[])
             case Open(kind, follows):
-                return self._open(letter, record, kind, follows, released)
+                marks = self._heard(letter)
+                return self._open(letter, record, kind, follows, released, marks)
             case Join(number, participant):
                 ticket = tickets[number]
                 plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
                 words, source = _words(letter, ticket.language), _source(letter, record)
+                marks = self._heard(letter)
                 change = lifecycle.write(ticket, plan, words, moment, source, participant)
                 done = on(record, State.JOINED, number, change.events[0].number)
             case Remark(number, by):
@@ -355,22 +359,21 @@ class ReceivingCase:
                 if passed is not None:  # what they pass on is what they have to say
                     letter = replace(letter, text=letter.whole)
                 words, source = _words(letter, ticket.language), _source(letter, record)
+                marks = []
                 change = lifecycle.note(ticket, plan, by, words, moment, source)
                 done = on(record, State.JOINED, number, change.events[0].number)
             case Attach(number, why):
                 ticket = tickets[number]
                 plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
                 words, source = _words(letter, ticket.language), _source(letter, record)
-                if letter.returned:
-                    source["returned"] = [
-                        {"address": one.address, "status": one.status, "permanent": one.permanent}
-                        for one in letter.returned
-                    ]
+                about = self._sent(letter, number)
+                source |= _told(letter, ticket, about)
+                marks = self._returned(letter, ticket, about, moment)
                 change = lifecycle.note_mail(
                     ticket, plan, why, letter.sender, words, moment, source
                 )
                 done = on(record, State.NOTED, number, change.events[0].number)
-        beside = self._beside(letter, done, released, moment, ticket)
+        beside = self._beside(letter, done, released, moment, marks)
         self._tickets.commit(change, moment, beside)
         return done
 
@@ -381,13 +384,15 @@ class ReceivingCase:
         kind: str,
         follows: str | None,
         released: Record | None,
+        marks: Sequence[Any],
     ) -> Record:
         now, plan = self._now(), self._plans.current()
         source = _source(letter, record) | ({"follows": follows} if follows else {})
         number = new_number()
         change = lifecycle.open_ticket(_submission(letter, kind), number, plan, now, source)
         done = on(record, State.OPENED, number, 1)
-        self._tickets.open_beside(change, self._beside(letter, done, released, now))
+        beside = self._beside(letter, done, released, now, marks)
+        self._tickets.open_beside(change, beside)
         return done
 
     def _moment(self, ticket: Ticket) -> datetime:
@@ -400,7 +405,7 @@ class ReceivingCase:
         done: Record,
         released: Record | None,
         now: datetime,
-        ticket: Ticket | None = None,
+        marks: Sequence[Any],
     ) -> Beside:
         counted = [_of_sender(letter.contact), *([done.number] if done.number else [])]
         threads = [thread_digest(letter.message_id, letter.sender)] if letter.message_id else []
@@ -410,29 +415,39 @@ class ReceivingCase:
             released=released,
             counted=counted,
             threads=threads if done.state is not State.NOTED else (),
-            addresses=self._marks(letter, done, now, ticket),
+            addresses=marks,
         )
 
-    def _marks(
-        self, letter: Letter, done: Record, now: datetime, ticket: Ticket | None
-    ) -> list[Any]:
-        """What a mail tells of addresses: one took no mail, or takes it again.
+    def _sent(self, letter: Letter, number: str) -> str | None:
+        """The key of the mail of a ticket that a notice returns; None where it names none of them.
 
-        A notice is believed of nobody but the customer of the ticket whose mail it returns, and
-        those who take part in it.
+        SES's id of a mail stands in it alone: who names it has seen it, or is who returns it.
         """
-        if done.state is not State.NOTED:
-            known = self._addresses.returned(letter.sender)
-            return [self._addresses.cleared(letter.sender)] if known and not letter.disowned else []
-        parties = set[str]()
-        if ticket is not None:
-            parties = {(ticket.contact.email or "").lower(), *ticket.participants} - {""}
+        ids = {one.partition("@")[0] for one in letter.returned_ids}
+        if not ids:
+            return None
+        sent = {mail.message_id.partition("@")[0]: mail.key for mail in self._tickets.mails(number)}
+        return next((key for name, key in sent.items() if name and name in ids), None)
+
+    def _returned(
+        self, letter: Letter, ticket: Ticket, key: str | None, now: datetime
+    ) -> list[Any]:
+        """The marks on addresses of which a notice says that they take no mail: those that the mail
+        which it returns was sent to, and no others, whatever it says."""
+        if key is None or letter.disowned:
+            return []
+        reached = _reached(ticket, audience_of(key))
         for_good = {one.address: one.status for one in letter.returned if one.permanent}
         return [
             self._addresses.marked(address, now, status)
             for address, status in for_good.items()
-            if address in parties
+            if address in reached
         ]
+
+    def _heard(self, letter: Letter) -> list[Any]:
+        """The end of the mark on an address that writes itself."""
+        known = self._addresses.returned(letter.sender)
+        return [self._addresses.cleared(letter.sender)] if known and not letter.disowned else []
 
     def _record(self, letter: Letter) -> Record:
         flags = [name for name in ("disowned", "spam", "virus") if getattr(letter, name)]
@@ -492,6 +507,33 @@ def _passed_on(letter: Letter, staff: Collection[str]) -> Letter | None:
         language=inner.language,
         disowned=False,
     )
+
+
+def _told(letter: Letter, ticket: Ticket, key: str | None) -> dict[str, Any]:
+    """What a note says of the mail that came back: to whom it went, as far as that is known.
+
+    That is who is told of it: mail to an agent that comes back is never told to that agent.
+    """
+    if not letter.returned:
+        return {}
+    said: dict[str, Any] = {
+        "returned": [
+            {"address": one.address, "status": one.status, "permanent": one.permanent}
+            for one in letter.returned
+        ]
+    }
+    addresses = {one.address for one in letter.returned}
+    to = (role for role in (Role.CUSTOMER, PARTICIPANTS) if _reached(ticket, role) & addresses)
+    if key is not None:
+        return said | {"about": key, "to": audience_of(key)}
+    return said | {"to": next(to, "")}
+
+
+def _reached(ticket: Ticket, audience: str) -> set[str]:
+    """The addresses of a ticket that mail to customers and those who take part goes to."""
+    if audience == Role.CUSTOMER:
+        return {ticket.contact.email.lower()} if ticket.contact.email else set()
+    return set(ticket.participants) if audience == PARTICIPANTS else set()
 
 
 def unread_identity(key: str) -> str:

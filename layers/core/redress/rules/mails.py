@@ -35,6 +35,11 @@ _RUNGS: Mapping[tuple[str, str], str] = {
 }
 
 
+def audience_of(key: str) -> str:
+    """Who got the mail of this key, `000003.reply.customer`: the audience of its `Mail`."""
+    return key.rpartition(".")[2]
+
+
 def mails_after(event: Event) -> list[Mail]:
     """The mails that follow from one event.
 
@@ -65,7 +70,8 @@ def mails_after(event: Event) -> list[Mail]:
 
 
 def _wants_an_agent(noted: Mapping[str, Any]) -> bool:
-    """An out-of-office tells nobody anything new; words that did not reach the customer do."""
+    """An out-of-office tells nobody anything new; words that did not reach the customer do. `to` is
+    whom they were for; "" where that is not known, which nobody is told: it might be about them."""
     to = noted["mail"].get("to", "customer")
     not_reached = noted["why"] in (Note.RETURNED, Note.COMPLAINED)
     return not_reached and to in ("customer", PARTICIPANTS)

@@ -104,6 +104,8 @@ class MailRecord:
     at: datetime
     attempts: int
     fault: str | None
+    message_id: str = ""
+    """SES's name of what was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -716,6 +718,7 @@ class TicketStore:
                 at=datetime.fromisoformat(row.at),
                 attempts=int(row.attempts or 1),
                 fault=row.fault,
+                message_id=row.message_id or "",
             )
             for row in rows
         ]
