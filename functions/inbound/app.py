@@ -82,6 +82,9 @@ def _jobs(body: str) -> Iterator[Came | Released]:
 def _do(job: Came | Released) -> None:
     match job:
         case Came(key, at):
+            if (done := wiring.receiving().came(key)) is not None:
+                _report(done)
+                return
             try:
                 letter = _read(key, at)
             except ReadingFailed as failed:

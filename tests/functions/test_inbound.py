@@ -6,7 +6,7 @@ import email.message
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from email.policy import SMTP
 from io import StringIO
@@ -664,6 +664,49 @@ def test_the_same_mail_under_two_keys_is_one(post: Post) -> None:
     post.deliver(mail(way="1"), "inbound/1")
     post.deliver(mail(way="2"), "inbound/2")
     assert len(post.tickets()) == 1
+
+
+@pytest.mark.parametrize("headers", [{}, {"Auto_Submitted": "auto-replied"}])
+@pytest.mark.parametrize("key", ["inbound/1", "inbound/2"])
+def test_a_mail_stays_the_same_whatever_the_next_reader_makes_of_it(
+    post: Post, monkeypatch: pytest.MonkeyPatch, key: str, headers: dict[str, str]
+) -> None:
+    """An event may come again after a deployment, whose reader finds other words in the mail."""
+    post.deliver(mail(**headers), "inbound/1")
+    post.deliver(mail(way="2", **headers), "inbound/2")
+    before = post.records(), post.tickets()
+    real = post.module.reading.letter_of
+
+    def other(*given: Any) -> Any:
+        return replace(real(*given), whole="read by another reader")
+
+    monkeypatch.setattr(post.module.reading, "letter_of", other)
+    assert post.tell(key) == []
+    assert (post.records(), post.tickets()) == before
+
+
+@pytest.mark.parametrize("headers", [{}, {"Auto_Submitted": "auto-replied"}])
+def test_two_readers_at_one_object_make_one_mail_of_it(
+    post: Post, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    """While a deployment goes on the old and the new one may get the same event at once."""
+    post.deliver(mail(**headers))
+    real = post.module.reading.letter_of
+    late = {"times": 0}
+    came = type(wiring.receiving()).came
+
+    def not_yet(case: Any, key: str) -> Any:
+        late["times"] += 1
+        return None if late["times"] == 1 else came(case, key)
+
+    monkeypatch.setattr(type(wiring.receiving()), "came", not_yet)
+    monkeypatch.setattr(
+        post.module.reading,
+        "letter_of",
+        lambda *given: replace(real(*given), whole="read by another reader"),
+    )
+    assert post.tell("inbound/1") == []
+    assert len(post.records()) == 1
 
 
 def test_two_mails_under_one_message_id_are_two(post: Post) -> None:

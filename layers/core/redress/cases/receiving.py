@@ -1,9 +1,9 @@
 """A mail that came in becomes a ticket, a message on one, or a record in quarantine: exactly once.
 
 The reader of mails (`redress.inbound`) makes a `Letter` of the bytes; here it is decided what
-becomes of it (`rules.arrivals`) and written. A mail is known by its identity, and its record is
-written in the transaction that makes it something: an event that is repeated, comes late or out of
-order, or a worker that is killed, changes nothing of that.
+becomes of it (`rules.arrivals`) and written. A mail is known by its identity and by its object, and
+its record is written in the transaction that makes it something: an event that is repeated, comes
+late or out of order, or a worker that is killed, changes nothing of that.
 """
 
 from __future__ import annotations
@@ -186,14 +186,19 @@ class ReceivingCase:
         self._arrivals, self._addresses = arrivals_, addresses
         self._plans, self._links, self._bucket, self._now = plans, links, bucket, now
 
+    def came(self, key: str) -> Done | None:
+        """What became of the mail that is this object, whatever our reader made of it then; None
+        for one that has yet to be read."""
+        known = self._arrivals.at(key)
+        return Done(known, repeated=True) if known is not None else None
+
     def receive(self, letter: Letter) -> Done:
         """Make of a mail what it is to be, once.
 
         Raises Unavailable when the store does not take it; nothing is half-written then.
         """
-        for identity in (letter.identity, unread_identity(letter.key)):
-            if (known := self._arrivals.find(identity)) is not None:
-                return Done(known, repeated=True)
+        if (known := self._arrivals.find(letter.identity)) is not None:
+            return self._repeated(letter.key, known)
         return self._take(letter, None)
 
     def release(self, letter: Letter, held: Record, by: str) -> Done:
@@ -229,8 +234,14 @@ class ReceivingCase:
         try:
             self._arrivals.hold(record)
         except DoneAlready:
-            return Done(self._arrivals.get(identity), repeated=True)
+            # Another worker could read it meanwhile, or could not, either.
+            return self.came(key) or Done(self._arrivals.get(identity), repeated=True)
         return Done(record)
+
+    def _repeated(self, key: str, known: Record) -> Done:
+        """It came under another key: known by this one, too, whatever reads it next time."""
+        self._arrivals.repeated(key, known)
+        return Done(known, repeated=True)
 
     # ---------------------------------------------------------------- deciding
 
@@ -261,7 +272,9 @@ class ReceivingCase:
             except DoneAlready:
                 if held is not None:
                     raise
-                return Done(self._arrivals.get(record.identity), repeated=True)
+                if (same := self.came(letter.key)) is not None:
+                    return same
+                return self._repeated(letter.key, self._arrivals.get(record.identity))
         raise Unavailable()
 
     def _named(self, letter: Letter) -> tuple[Named, ...]:

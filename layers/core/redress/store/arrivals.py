@@ -1,8 +1,9 @@
 """Mails that came in: what became of each one, for ever once; the quarantine; how many there were.
 
 A mail is known by its identity, a digest of what it says and who sent it: the same mail under two
-names is one mail. Its record is written in the transaction that makes it a ticket or a message, so
-whatever is repeated, reordered or killed, it is done once or not at all.
+names is one mail. Which mail an object of the bucket is, is kept beside it: what our reader makes
+of an object may change with the reader. Both are written in the transaction that makes it a ticket
+or a message, so whatever is repeated, reordered or killed, it is done once or not at all.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+from pynamodb.transactions import TransactWrite
 
 from redress.rules.errors import NotFound
 from redress.store import codec, keys, outcome
@@ -88,6 +90,15 @@ class ArrivalStore:
         )
         return _RECORD.decode(rows[0].doc) if rows else None
 
+    def at(self, key: str) -> Record | None:
+        """What became of the mail that is this object; None for one that was not taken yet."""
+        model = self._models.place
+        pk = keys.object_pk(key)
+        rows = outcome.run(
+            lambda: list(model.query(pk, model.sk == keys.OBJECT, consistent_read=True))
+        )
+        return self.find(rows[0].identity) if rows else None
+
     def get(self, identity: str) -> Record:
         """As `find`; raises NotFound."""
         found = self.find(identity)
@@ -149,13 +160,24 @@ class ArrivalStore:
     # ---------------------------------------------------------------- writing
 
     def hold(self, record: Record) -> None:
-        """Put a mail into quarantine; raises DoneAlready when it came before."""
-        model = self._models.arrival
-        row = self._row(record)
+        """Put a mail into quarantine; raises DoneAlready when it, or its object, came before."""
+        token = outcome.request_token()
+        once = self._once(record)
+
+        def write() -> None:
+            with TransactWrite(token, connection=self._models.connection) as transaction:
+                for row, condition in once:
+                    transaction.save(row, condition=condition)
+
         try:
-            outcome.run(lambda: row.save(condition=model.pk.does_not_exist()), ("once",))
+            outcome.run(write, ["once"] * len(once))
         except outcome.ConditionFailed as lost:
             raise DoneAlready("this mail came before") from lost
+
+    def repeated(self, key: str, record: Record) -> None:
+        """Keep that this object is a mail that came before under another one."""
+        row = self._place(key, record)
+        outcome.run(row.save)
 
     def beside(
         self,
@@ -179,8 +201,10 @@ class ArrivalStore:
         if released is not None:
             left = replace(record, identity=released.identity)
             once.append((self._row(left), model.state == State.HELD))
-        if released is None or released.identity != record.identity:
-            once.append((self._row(record), model.pk.does_not_exist()))
+            if released.identity != record.identity:
+                once.append((self._row(record), model.pk.does_not_exist()))
+        else:
+            once += self._once(record)
         return Beside(
             once=tuple(once),
             puts=(
@@ -213,6 +237,19 @@ class ArrivalStore:
             outcome.run(lambda: row.save(condition=model.state == State.HELD), ("once",))
         except outcome.ConditionFailed as lost:
             raise DoneAlready("this mail is not in quarantine") from lost
+
+    def _once(self, record: Record) -> list[tuple[Any, Any]]:
+        """A mail that never came before, and which object it is. What SES tells is no object."""
+        rows = [self._row(record), *([self._place(record.key, record)] if record.key else [])]
+        return [(row, row.__class__.pk.does_not_exist()) for row in rows]
+
+    def _place(self, key: str, record: Record) -> Any:
+        return self._models.place(
+            keys.object_pk(key),
+            keys.OBJECT,
+            identity=record.identity,
+            expires=int((record.received_at + KEPT).timestamp()),
+        )
 
     def _row(self, record: Record) -> Any:
         held = record.state is State.HELD

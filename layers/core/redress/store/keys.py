@@ -25,6 +25,7 @@ KEY = "KEY"
 ARRIVAL = "ARRIVAL"
 HELD = "HELD"
 """The partition of the open index that is the quarantine."""
+OBJECT = "OBJECT"
 THREAD = "THREAD"
 ADDRESS = "ADDRESS"
 SURVEYS = "SURVEYS"
@@ -202,6 +203,11 @@ def arrival_of(pk: str) -> str:
 def held_sk(received: datetime, identity: str) -> str:
     """`2026-11-23T01:00:00.000+00:00#9f86d0...`: quarantine, in the open index, as it came."""
     return f"{received.astimezone(UTC).isoformat(timespec='milliseconds')}#{identity}"
+
+
+def object_pk(key: str) -> str:
+    """`OBJECT#9f86d0...`: an object of the bucket of mails, by its key."""
+    return f"OBJECT#{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:40]}"
 
 
 def thread_pk(digest: str) -> str:

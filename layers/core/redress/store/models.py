@@ -169,6 +169,16 @@ class ArrivalRow(Row):
     open_index = OpenIndex()
 
 
+class PlaceRow(Row):
+    """OBJECT#{digest} / OBJECT: which mail an object of the bucket is."""
+
+    class Meta:
+        table_name = ""
+
+    identity = UnicodeAttribute()
+    expires = NumberAttribute()
+
+
 class ThreadRow(Row):
     """THREAD#{digest} / THREAD."""
 
@@ -301,6 +311,7 @@ class Models:
         self.mail = bound(MailRow)
         self.key = bound(KeyRow)
         self.arrival = bound(ArrivalRow)
+        self.place = bound(PlaceRow)
         self.thread = bound(ThreadRow)
         self.address = bound(AddressRow)
         self.count = bound(CountRow)
