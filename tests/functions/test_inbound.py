@@ -217,6 +217,28 @@ def test_whose_domain_did_not_send_it_has_no_rights_of_theirs(
     assert (noted.type, noted.data["why"]) == (EventType.MAIL_NOTED, "disowned")
 
 
+def test_a_disowned_mail_is_answered_to_nobody_until_somebody_vouches_for_it(post: Post) -> None:
+    post.deliver(mail(dmarc="fail"))
+    [held] = post.held().records
+    assert (held.reason, held.flags) == ("disowned", ("disowned",))
+    post.send({"release": held.identity, "by": "s-lin"})
+    [opened] = post.stores.tickets.history(post.ticket().number)
+    assert opened.data["mail"]["flags"] == ["disowned"]
+    assert [one.template for one in mails_after(opened)] == ["acknowledgement"]
+
+
+@pytest.mark.parametrize(("dmarc", "flags"), [("pass", None), ("none", ["unproven"])])
+def test_words_that_only_a_number_ties_to_a_ticket_are_flagged(
+    post: Post, dmarc: str, flags: list[str] | None
+) -> None:
+    post.deliver(mail())
+    number = post.ticket().number
+    typed = mail("More", subject=f"About {number}", message_id="<more@x>", dmarc=dmarc)
+    post.deliver(typed, "inbound/2")
+    wrote = post.stores.tickets.history(number)[-1]
+    assert (wrote.data["text"], wrote.data["mail"].get("flags")) == ("More", flags)
+
+
 def test_forged_verdicts_below_those_of_ses_count_for_nothing(post: Post) -> None:
     raw = mail(spam="FAIL").replace(b"From:", b"X-SES-Spam-Verdict: PASS\r\nFrom:", 1)
     post.deliver(raw)

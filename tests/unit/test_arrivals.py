@@ -58,7 +58,11 @@ TYPED = Named(NUMBER, Clue.SUBJECT)
 def test_the_customers_answer_joins_their_ticket_however_it_is_named(
     named: Named, state: State
 ) -> None:
-    assert decide(arrival(named=(named,)), ticket(state), DOORS) == Join(NUMBER)
+    proven = named is not TYPED
+    mail = arrival(named=(named,))
+    assert decide(mail, ticket(state), DOORS) == Join(NUMBER, proven=proven)
+    authentic = replace(mail, authentic=True)
+    assert decide(authentic, ticket(state), DOORS) == Join(NUMBER)
 
 
 @pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
@@ -78,7 +82,16 @@ def test_a_stranger_opens_their_own_ticket_and_only_a_signed_clue_links_it(
 
 
 def test_a_sender_whom_their_own_domain_disowns_has_no_rights_of_the_customer() -> None:
-    assert decide(arrival(named=(TYPED,), disowned=True), ticket(), DOORS) == Open("inquiry")
+    typed = arrival(named=(TYPED,), disowned=True)
+    assert decide(typed, ticket(), DOORS) == Hold(Reason.DISOWNED, NUMBER)
+    assert decide(typed, ticket(), DOORS, released=True) == Open("inquiry")
+
+
+def test_what_others_wrote_in_a_strangers_name_is_answered_to_nobody() -> None:
+    forged = arrival(sender="x@example.net", disowned=True)
+    assert decide(forged, {}, DOORS) == Hold(Reason.DISOWNED)
+    follows = replace(forged, named=(ANSWERED,))
+    assert decide(follows, ticket(), DOORS) == Hold(Reason.DISOWNED, NUMBER)
 
 
 def test_a_customer_who_left_no_address_is_joined_by_no_mail() -> None:
@@ -99,7 +112,7 @@ def test_the_surest_clue_wins_whatever_their_order() -> None:
 def test_a_clue_to_a_ticket_of_another_does_not_hide_the_senders_own() -> None:
     other = life_at(State.OPEN, number=OTHER, contact={"name": "X", "email": "x@example.com"})
     both = ticket() | {OTHER: other.ticket}
-    mail = arrival(named=(Named(OTHER, Clue.CONVERSATION), TYPED))
+    mail = arrival(named=(Named(OTHER, Clue.CONVERSATION), TYPED), authentic=True)
     assert decide(mail, both, DOORS) == Join(NUMBER)
 
 
@@ -195,7 +208,7 @@ def taking_part(state: State = State.OPEN) -> dict[str, Ticket]:
 @pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
 def test_who_takes_part_writes_on_the_ticket_for_its_customer(named: Named) -> None:
     mail = arrival(sender=FRIEND, named=(named,))
-    assert decide(mail, taking_part(), DOORS) == Join(NUMBER, FRIEND)
+    assert decide(mail, taking_part(), DOORS) == Join(NUMBER, FRIEND, proven=named is not TYPED)
     assert decide(mail, taking_part(State.CLOSED), DOORS) == Open("inquiry", NUMBER)
     assert isinstance(decide(mail, ticket(), DOORS), Open)
 

@@ -56,7 +56,8 @@ ADDRESS_RETURNED = "the address returned mail"
 with the first mail that comes from there."""
 
 NO_SURVEYS = "the customer wants no surveys"
-UNWANTED = (ADDRESS_RETURNED, NO_SURVEYS)
+NOBODY_TAKES_PART = "nobody takes part any more"
+UNWANTED = (ADDRESS_RETURNED, NO_SURVEYS, NOBODY_TAKES_PART)
 """Why a mail is refused that nobody has to look after."""
 SURVEY = "survey"
 
@@ -275,7 +276,8 @@ class MailingCase:
     def _unreachable(self, about: _Matter, recipients: list[_Recipient]) -> str | None:
         """Why it can be sent to nobody."""
         if not recipients:
-            return NO_RECIPIENT
+            of_copies = about.job.audience == PARTICIPANTS
+            return NOBODY_TAKES_PART if of_copies else NO_RECIPIENT
         if about.job.audience != Role.CUSTOMER:
             return None
         email = about.ticket.contact.email or ""

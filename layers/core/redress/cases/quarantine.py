@@ -28,7 +28,7 @@ class Opened:
 
     original    the mail as it came
     read        what was read of it: the whole text with quotes and signature, clean HTML, headers;
-                None where it could not be read
+                None where it could not be read when it came
     attachments name, type, size, and the link or the reason why there is none
     """
 
@@ -65,7 +65,7 @@ class QuarantineCases:
         if record.reason is None:
             raise NotFound("there is no such mail in quarantine")
         opened = self._opened(record.identity, record.key, [])
-        if record.reason == Reason.UNREADABLE and record.state is State.HELD:
+        if record.reason == Reason.UNREADABLE:
             opened = replace(opened, read=None)
         return HeldMail(record, opened)
 

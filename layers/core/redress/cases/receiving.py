@@ -359,8 +359,10 @@ class ReceivingCase:
             case Open(kind, follows):
                 marks = self._heard(letter)
                 return self._open(letter, record, kind, follows, released, marks)
-            case Join(number, participant):
+            case Join(number, participant, proven):
                 ticket = tickets[number]
+                if not proven:
+                    record = replace(record, flags=(*record.flags, "unproven"))
                 plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
                 words, source = _words(letter, ticket.language), _source(letter, record)
                 marks = self._heard(letter)

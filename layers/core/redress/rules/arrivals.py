@@ -50,6 +50,9 @@ class Reason(StrEnum):
     FROM_STAFF = "from_staff"
     """In the name of a member of staff, and either nothing proves that it is theirs (DMARC), or it
     neither forwards a customer's mail nor names a ticket of theirs."""
+    DISOWNED = "disowned"
+    """Their domain says that it is not from there (DMARC): whoever it names would be answered for
+    what others wrote."""
     TOO_MANY = "too_many"
     """More within an hour than a person writes, or than one ticket is written about."""
 
@@ -132,10 +135,13 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Words of the customer on this ticket. `participant`: who wrote them for the customer."""
+    """Words of the customer on this ticket. `participant`: who wrote them for the customer.
+    `proven`: they knew what only our mails say, or their domain vouches for them; otherwise all
+    that speaks for them is a From, and a number."""
 
     number: str
     participant: str | None = None
+    proven: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +208,15 @@ def decide(
         ticket = tickets[name.number]
         if is_party(arrival, ticket) and ticket.state is not State.CLOSED:
             written_for_them = not _is_customer(arrival, ticket)
-            return Join(ticket.number, arrival.sender if written_for_them else None)
+            proven = name.by in SIGNED or arrival.authentic
+            return Join(ticket.number, arrival.sender if written_for_them else None, proven)
     if signed is not None and not is_party(arrival, tickets[signed]):
         if _is_known(arrival, tickets[signed]):
             return Attach(signed, Note.DISOWNED)
         if plan.strangers == "message":
             return Attach(signed, Note.STRANGER)
+    if arrival.disowned and not released:
+        return Hold(Reason.DISOWNED, about)
     own = next((n.number for n in known if is_party(arrival, tickets[n.number])), None)
     return Open(_kind(arrival.recipients, plan.doors), own or signed)
 
