@@ -23,7 +23,16 @@ from moto.ses.models import ses_backends
 import redress.mail
 from redress import wiring
 from redress.cases.changing import change
-from redress.cases.mailing import LEASE, Done, Job, MailingCase, NotSentYet, Result
+from redress.cases.mailing import (
+    LEASE,
+    UNWANTED,
+    Done,
+    Job,
+    MailingCase,
+    NotSentYet,
+    Result,
+    job_of,
+)
 from redress.rules import lifecycle
 from redress.rules.errors import Unavailable
 from redress.rules.lifecycle import Change
@@ -1216,3 +1225,14 @@ def test_who_takes_part_no_more_or_cannot_be_reached_gets_no_copy(
         wiring._addresses().marked("bo@example.net", mailer.clock.now(), "5.1.1").save()
     assert mailer(mailer.job(number, "copy")) == []
     assert post.only["To"] == "wang.wei@example.com"
+
+
+def test_a_copy_that_nobody_is_left_for_is_no_fault(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    number = open_ticket(agent="a-mei").number
+    mailer.act(number, _let_in("bo@example.net"))
+    mailer.act(number, _resolve(), minutes=1)
+    mailer.act(number, _let_in("wang.wei@example.com"), minutes=1)
+    done = wiring.mailing().send(job_of(mailer.job(number, "copy")))
+    assert (done.result, done.why in UNWANTED) == (Result.REFUSED, True)

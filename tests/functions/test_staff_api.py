@@ -2204,6 +2204,9 @@ def test_a_held_mail_says_why_and_is_opened_by_links(api: Api, clock: Clock) -> 
     assert f"/read/{record.identity}.json?" in found.body["links"]["read"]
     unread = _held(2, clock, reason="unreadable")
     assert api("held-mail", "lin", id=unread.identity).body["links"]["read"] is None
+    # What was read of it after a mending lies under another name, with the ticket.
+    wiring.arrivals().rewrite(replace(unread, state=MailState.OPENED, number=NUMBER))
+    assert api("held-mail", "lin", id=unread.identity).body["links"]["read"] is None
 
 
 def test_a_release_is_asked_for_in_the_queue(

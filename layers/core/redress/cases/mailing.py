@@ -56,7 +56,7 @@ ADDRESS_RETURNED = "the address returned mail"
 with the first mail that comes from there."""
 
 NO_SURVEYS = "the customer wants no surveys"
-NOBODY_TAKES_PART = "nobody takes part any more"
+NOBODY_TAKES_PART = "nobody takes part any more whom a copy reaches"
 UNWANTED = (ADDRESS_RETURNED, NO_SURVEYS, NOBODY_TAKES_PART)
 """Why a mail is refused that nobody has to look after."""
 SURVEY = "survey"
@@ -547,7 +547,7 @@ def _pointless(about: _Matter) -> str | None:
     if job.audience == Role.CUSTOMER and ticket.contact.email is None:
         return "the customer has no email address"
     if job.audience == PARTICIPANTS and not ticket.participants:
-        return "nobody takes part any more"
+        return NOBODY_TAKES_PART
     if job.audience == Role.AGENT and _agent(about) is None and not _is_after_all(about):
         return "nobody has the ticket"
     if job.template in _ONLY_WHILE_RUNNING and not _is_taken(about):
