@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
+from botocore.client import BaseClient
 from openapi_spec_validator import validate
 
 from redress import texts, wiring
@@ -21,11 +22,19 @@ from redress.cases.intake import IntakeCase
 from redress.mail import moment
 from redress.rules import lifecycle
 from redress.rules.clocks import ClockName
-from redress.rules.errors import Unavailable
+from redress.rules.errors import NotFound, Unavailable
 from redress.rules.plan import LANGUAGES
 from redress.rules.ticket import CUSTOMER, Actor, Role
 from tests.builders import NUMBER, ROOT, Clock, Life
-from tests.functions.conftest import BASE_ADDRESS, Context, Stores, load, read_sample
+from tests.functions.conftest import (
+    BASE_ADDRESS,
+    ENVIRONMENT,
+    Context,
+    Stores,
+    aws,
+    load,
+    read_sample,
+)
 
 pytestmark = pytest.mark.usefixtures("table")
 
@@ -159,6 +168,34 @@ def header(answer: dict[str, Any], name: str) -> str:
     values = {k.lower(): v for k, v in (answer.get("multiValueHeaders") or {}).items()}
     values |= {k.lower(): [v] for k, v in (answer.get("headers") or {}).items()}
     return str(values[name.lower()][0])
+
+
+def test_the_key_before_is_fetched_for_a_link_that_needs_it_and_for_no_other(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cold start that only makes a link waits for one call."""
+    before = wiring.links().status_token(NUMBER)
+    aws("secretsmanager").put_secret_value(
+        SecretId=ENVIRONMENT["LINK_KEY_SECRET"], SecretString="the next key"
+    )
+    wiring.links.cache_clear()
+    asked: list[str] = []
+    real = BaseClient._make_api_call
+
+    def counting(client: Any, name: str, given: dict[str, Any]) -> Any:
+        asked.append(given["VersionStage"])
+        return real(client, name, given)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", counting)
+    after = wiring.links().status_token(NUMBER)
+    assert after != before
+    assert wiring.links().read_status(after) == NUMBER
+    assert asked == ["AWSCURRENT"]
+    assert wiring.links().read_status(before) == NUMBER
+    for _ in range(3):
+        with pytest.raises(NotFound):
+            wiring.links().read_status(f"{NUMBER}.forged")
+    assert asked == ["AWSCURRENT", "AWSPREVIOUS"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

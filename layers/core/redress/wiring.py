@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -127,17 +127,26 @@ def base_url() -> Callable[[], str]:
 def links() -> Links:
     """Links signed with the key made at deploy time; the key before it stays valid for reading."""
 
-    def read() -> Sequence[bytes]:
+    def read(stage: str) -> bytes:
         secret = settings().require("link_key_secret").link_key_secret
-        secrets = client("secretsmanager")
-        current = secrets.get_secret_value(SecretId=secret)["SecretString"].encode()
-        try:
-            previous = secrets.get_secret_value(SecretId=secret, VersionStage="AWSPREVIOUS")
-        except secrets.exceptions.ResourceNotFoundException:
-            return (current,)  # never rotated yet
-        return (current, previous["SecretString"].encode())
+        found = client("secretsmanager").get_secret_value(SecretId=secret, VersionStage=stage)
+        key: str = found["SecretString"]
+        return key.encode()
 
-    return Links(_refreshed(read))
+    def read_previous() -> bytes | None:
+        try:
+            return read("AWSPREVIOUS")
+        except client("secretsmanager").exceptions.ResourceNotFoundException:
+            return None  # never rotated yet
+
+    current, previous = _refreshed(lambda: read("AWSCURRENT")), _refreshed(read_previous)
+
+    def keys() -> Iterator[bytes]:
+        yield current()
+        if (before := previous()) is not None:
+            yield before
+
+    return Links(keys)
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from redress.rules.errors import NotFound
@@ -23,23 +23,24 @@ _SHORT_BYTES = 10
 
 
 class Links:
-    """Makes and reads link tokens. `keys()` gives the valid keys, the signing one first."""
+    """Makes and reads link tokens. `keys()` gives the valid keys, the signing one first; the others
+    are asked for only when a token is not signed with it."""
 
-    def __init__(self, keys: Callable[[], Sequence[bytes]]) -> None:
+    def __init__(self, keys: Callable[[], Iterable[bytes]]) -> None:
         self._keys = keys
 
     def status_token(self, number: str) -> str:
         """The token of a ticket's status page: `R-7K3M9-QW0X2.<signature>`."""
-        return f"{number}.{self._sign(self._keys()[0], 'status', number)}"
+        return f"{number}.{self._sign(self._current(), 'status', number)}"
 
     def survey_token(self, number: str, expires: datetime) -> str:
         """The token of a ticket's questionnaire, valid until `expires` (whole seconds)."""
         claim = f"{number}.{int(expires.timestamp())}"
-        return f"{claim}.{self._sign(self._keys()[0], 'survey', claim)}"
+        return f"{claim}.{self._sign(self._current(), 'survey', claim)}"
 
     def unsubscribe_token(self, number: str) -> str:
         """The token with which who got the survey of a ticket ends surveys to their address."""
-        return f"{number}.{self._sign(self._keys()[0], 'unsubscribe', number)}"
+        return f"{number}.{self._sign(self._current(), 'unsubscribe', number)}"
 
     def mail_token(self, number: str) -> str:
         """The token in the mails of a ticket: `r-7k3m9-qw0x2.<signature>`.
@@ -47,7 +48,7 @@ class Links:
         It stands before the @ of the reply address and of the message ids, where it comes back in
         whatever case a mail program likes: so it is of lower-case letters and read in any.
         """
-        return f"{number.lower()}.{self._short(self._keys()[0], number)}"
+        return f"{number.lower()}.{self._short(self._current(), number)}"
 
     def read_mail(self, token: str) -> str:
         """The number in a mail token, in any case; NotFound for anything that we did not sign.
@@ -83,6 +84,9 @@ class Links:
         if not expires.isdigit() or int(expires) < now.timestamp():
             raise NotFound("this link has expired")
         return self._number(number)
+
+    def _current(self) -> bytes:
+        return next(iter(self._keys()))
 
     def _check(self, purpose: str, claim: str, signature: str) -> None:
         given = signature.encode("utf-8", "surrogatepass")
