@@ -20,6 +20,7 @@ from pathlib import Path
 
 from redress import mail
 from redress.rules.plan import LANGUAGES
+from redress.words import moment, words
 
 DIRECTORY = Path(__file__).resolve().parent.parent / ".local"
 FOLDER: Path | None = None
@@ -54,24 +55,24 @@ SAMPLES: Mapping[str, Mapping[str, str]] = {
 
 def values(name: str, language: str) -> dict[str, str]:
     """What stands in a template's places in its preview."""
-    words = mail.words(language)
-    moment = mail.moment(AT, "Asia/Shanghai", language)
+    own = words(language)
+    when = moment(AT, "Asia/Shanghai", language)
     lines = (
-        words.promise.format(clock=words.clocks[clock], time=moment)
+        own.promise.format(clock=own.clocks[clock], time=when)
         for clock in ("reaction", "first_response", "resolution")
     )
     known = {
         **SAMPLES[language],
         "number": NUMBER,
         "promises": "\n".join(lines),
-        "kind": words.kinds["complaint"],
-        "clock": words.clocks["first_response"],
-        "standing": words.standing["running"],
+        "kind": own.kinds["complaint"],
+        "clock": own.clocks["first_response"],
+        "standing": own.standing["running"],
         "status_url": f"{BASE}/t/{NUMBER}.QW0X2abcdefgh23456789",
         "survey_url": f"{BASE}/s/{NUMBER}.1796000400.QW0X2abcdefgh23456789",
         "ticket_url": f"{BASE}/staff/tickets/{NUMBER}",
     }
-    times = dict.fromkeys(("due", "closes_at", "resolved_at", "until"), moment)
+    times = dict.fromkeys(("due", "closes_at", "resolved_at", "until"), when)
     return {place: (known | times)[place] for place in mail.PLACEHOLDERS[name]}
 
 

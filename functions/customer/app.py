@@ -15,7 +15,7 @@ from functools import cache
 from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -25,10 +25,8 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from redress import observe, texts, wiring
-from redress.cases.customer import StatusView, Surveys
 from redress.edge.http import SECURITY, Refused, body_of, header, json_body
 from redress.edge.problems import CONTENT_TYPE, Problem, plain, problem_for, to_json
-from redress.mail import moment
 from redress.rules.errors import (
     Fault,
     InvalidInput,
@@ -39,6 +37,10 @@ from redress.rules.errors import (
 )
 from redress.rules.plan import KINDS, LANGUAGES
 from redress.rules.ticket import EventType, State
+from redress.words import moment
+
+if TYPE_CHECKING:  # with them comes PynamoDB, which the form does without
+    from redress.cases.customer import StatusView, Surveys
 
 HERE = Path(__file__).parent
 BODY_LIMIT = 256 * 1024
@@ -73,7 +75,8 @@ class Blank(dict[str, str]):
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A proxy event of REST API -> a page or JSON."""
     if event.get("warm"):
-        wiring.customer_app()
+        wiring.intake()
+        wiring.customer_cases()
         pages()
         return {"warm": True}
     return app.resolve(event, context)
@@ -99,7 +102,7 @@ def page(
     **values: Any,
 ) -> Response[str]:
     """One page in one language."""
-    base = wiring.customer_app().base_url()
+    base = wiring.base_url()()
     return _rendered(status, template, language, headers or {}, {"base": base, **values})
 
 
@@ -115,7 +118,7 @@ def _rendered(
         language=language,
         t=lambda key, **given: texts.text(language, key, **given),
         name_of=lambda code: texts.text(code, "language.name"),
-        moment=lambda at: moment(at, wiring.customer_app().plan_zone(), language),
+        moment=lambda at: moment(at, wiring.plan_zone(), language),
         **values,
     )
     return Response(
@@ -191,7 +194,7 @@ def guarded(render: Callable[[], Response[str]], token: str = "") -> Response[st
         _log(error, status)
     known = status if texts.has("en", f"problem.{status}.title") else 500
     try:
-        base = wiring.customer_app().base_url()
+        base = wiring.base_url()()
     except Exception as error:
         # A page without style and links is better than none.
         logger.error("no base address", extra=observe.fault_of(error))
@@ -251,7 +254,7 @@ def form_page(
     faults: list[Shown],
     notice: str = "",
 ) -> Response[str]:
-    base = wiring.customer_app().base_url()
+    base = wiring.base_url()()
     kind = values.get("kind", "")
     asked = f"&kind={kind}" if kind in KINDS else ""
     return page(
@@ -308,7 +311,7 @@ def submit_form() -> Response[str]:
                 body[name] = fields[name]
         nonce = fields.get("nonce", "")
         try:
-            receipt = wiring.customer_app().cases.submit(body, nonce, "web")
+            receipt = wiring.intake().submit(body, nonce, "web")
         except InvalidInput as error:
             faults = shown(language, error.faults)
             if any(fault.pointer.startswith("#") for fault in error.faults):
@@ -345,7 +348,7 @@ def steps_of(view: StatusView) -> list[tuple[str, bool]]:
 def status_url(token: str, language: str, own: str) -> str:
     """The status page; with `?lang=` when the reader chose another language than the ticket's."""
     asked = "" if language == own else f"?lang={language}"
-    return f"{wiring.customer_app().base_url()}/t/{token}{asked}"
+    return f"{wiring.base_url()()}/t/{token}{asked}"
 
 
 def status_page(
@@ -373,7 +376,7 @@ def status_page(
 @app.get("/t/<token>")
 def status(token: str) -> Response[str]:
     """The status page behind a signed link."""
-    return guarded(lambda: status_page(200, token, wiring.customer_app().cases.status(token)))
+    return guarded(lambda: status_page(200, token, wiring.customer_cases().status(token)))
 
 
 _FIELDS = {"write": "words", "dispute": "text", "withdraw": "reason"}
@@ -384,7 +387,7 @@ def act(token: str, action: str) -> Response[str]:
     """A button of the status page: done, and back to the page (303)."""
 
     def render() -> Response[str]:
-        cases = wiring.customer_app().cases
+        cases = wiring.customer_cases()
         fields = posted()
         text = fields.get(_FIELDS.get(action, ""), "")
         try:
@@ -415,7 +418,7 @@ def _again(
     token: str, action: str, fields: Mapping[str, str], error: InvalidInput
 ) -> Response[str]:
     """The status page once more, with what was typed and what is wrong with it."""
-    view = wiring.customer_app().cases.status(token)
+    view = wiring.customer_cases().status(token)
     language = asked_language() or view.language
     faults = shown(language, error.faults, "survey")
     if action == "survey":
@@ -453,7 +456,7 @@ def survey(token: str) -> Response[str]:
     """The questionnaire behind a signed link that expires."""
 
     def render() -> Response[str]:
-        view = wiring.customer_app().cases.survey_status(token)
+        view = wiring.customer_cases().survey_status(token)
         return _survey_page(200, token, view)
 
     return guarded(render)
@@ -464,7 +467,7 @@ def answer_survey(token: str) -> Response[str]:
     """The answers: thanks, or the questionnaire again with what is wrong."""
 
     def render() -> Response[str]:
-        cases = wiring.customer_app().cases
+        cases = wiring.customer_cases()
         fields = posted()
         try:
             view = cases.survey(token, answers_of(fields))
@@ -489,7 +492,7 @@ def _survey_page(
     *,
     thanks: bool = False,
 ) -> Response[str]:
-    action = f"{wiring.customer_app().base_url()}/s/{token}"
+    action = f"{wiring.base_url()()}/s/{token}"
     return page(
         status,
         "survey.html",
@@ -510,7 +513,7 @@ def _survey_page(
 @app.get("/u/<token>")
 def surveys(token: str) -> Response[str]:
     """Asks whether surveys shall end; reading it changes nothing."""
-    return guarded(lambda: _surveys_page(token, wiring.customer_app().cases.surveys(token)))
+    return guarded(lambda: _surveys_page(token, wiring.customer_cases().surveys(token)))
 
 
 @app.post("/u/<token>")
@@ -520,13 +523,13 @@ def set_surveys(token: str) -> Response[str]:
 
     def render() -> Response[str]:
         refused = "again" not in posted()
-        return _surveys_page(token, wiring.customer_app().cases.set_surveys(token, refused=refused))
+        return _surveys_page(token, wiring.customer_cases().set_surveys(token, refused=refused))
 
     return guarded(render)
 
 
 def _surveys_page(token: str, found: Surveys) -> Response[str]:
-    action = f"{wiring.customer_app().base_url()}/u/{token}"
+    action = f"{wiring.base_url()()}/u/{token}"
     return page(
         200,
         "surveys.html",
@@ -563,7 +566,7 @@ def api(number: str, do: Callable[[str], StatusView]) -> Response[str]:
     try:
         given = _header("authorization").removeprefix("Bearer ").strip()
         token = given or app.current_event.query_string_parameters.get("token", "")
-        if wiring.customer_app().links.read_status(token) != number:
+        if wiring.links().read_status(token) != number:
             return problem(plain(404, "not-found", "There is nothing here", "unknown link"))
         return answer(200, present(do(token)))
     except Refused as error:
@@ -608,35 +611,35 @@ def json_text(*, required: bool = True) -> str:
 
 @app.get("/tickets/<number>")
 def read_ticket(number: str) -> Response[str]:
-    return api(number, lambda token: wiring.customer_app().cases.status(token))
+    return api(number, lambda token: wiring.customer_cases().status(token))
 
 
 @app.post("/tickets/<number>/messages")
 def write_message(number: str) -> Response[str]:
-    return api(number, lambda token: wiring.customer_app().cases.write(token, json_text()))
+    return api(number, lambda token: wiring.customer_cases().write(token, json_text()))
 
 
 @app.post("/tickets/<number>/confirmation")
 def confirm(number: str) -> Response[str]:
-    return api(number, lambda token: wiring.customer_app().cases.confirm(token))
+    return api(number, lambda token: wiring.customer_cases().confirm(token))
 
 
 @app.post("/tickets/<number>/dispute")
 def dispute(number: str) -> Response[str]:
-    return api(number, lambda token: wiring.customer_app().cases.dispute(token, json_text()))
+    return api(number, lambda token: wiring.customer_cases().dispute(token, json_text()))
 
 
 @app.post("/tickets/<number>/withdrawal")
 def withdraw(number: str) -> Response[str]:
     return api(
         number,
-        lambda token: wiring.customer_app().cases.withdraw(token, json_text(required=False)),
+        lambda token: wiring.customer_cases().withdraw(token, json_text(required=False)),
     )
 
 
 @app.post("/tickets/<number>/survey")
 def questionnaire(number: str) -> Response[str]:
-    return api(number, lambda token: wiring.customer_app().cases.survey(token, json_object()))
+    return api(number, lambda token: wiring.customer_cases().survey(token, json_object()))
 
 
 # ---------------------------------------------------------------- documents and assets

@@ -19,12 +19,12 @@ from openapi_spec_validator import validate
 from redress import texts, wiring
 from redress.cases.customer import PUBLIC, CustomerCases
 from redress.cases.intake import IntakeCase
-from redress.mail import moment
 from redress.rules import lifecycle
 from redress.rules.clocks import ClockName
 from redress.rules.errors import NotFound, Unavailable
 from redress.rules.plan import LANGUAGES
 from redress.rules.ticket import CUSTOMER, Actor, Role
+from redress.words import moment
 from tests.builders import NUMBER, ROOT, Clock, Life
 from tests.functions.conftest import (
     BASE_ADDRESS,
@@ -694,7 +694,7 @@ def test_a_survey_link_takes_one_answer_and_ends_with_the_survey(
     number, token = submit(site)
     resolved(stores, clock, number)
     press(site, token, "confirm")
-    questions = wiring.customer_app().cases.survey_token(stores.tickets.get(number))
+    questions = wiring.customer_cases().survey_token(stores.tickets.get(number))
 
     wrong = site(
         "survey-answer", {"speed": "4", "comment": "x" * 5001, "language": "en"}, token=questions

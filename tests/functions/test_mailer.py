@@ -20,7 +20,6 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Re
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
-import redress.mail
 from redress import wiring
 from redress.cases.changing import change
 from redress.cases.mailing import (
@@ -42,6 +41,7 @@ from redress.rules.routing import Presence
 from redress.rules.ticket import CUSTOMER, Actor, Event, Role, Ticket
 from redress.store.staff import Member
 from redress.store.tickets import MailRecord, TicketStore
+from redress.words import words
 from tests.builders import MEI, Clock, plan_document
 from tests.functions import conftest
 from tests.functions.conftest import BASE_ADDRESS, MEMBERS, REGION, Opener, Stores
@@ -583,7 +583,7 @@ def test_a_reply_is_sent_as_the_agent_wrote_it(
     assert mail["Reply-To"] == f"{token}@in.example.org"
     assert mail["In-Reply-To"] == mail["References"] == f"<{token}@example.com>"
     assert wiring.links().read_mail(token) == ticket.number
-    marker = redress.mail.words("en").marker
+    marker = words("en").marker
     assert text_of(mail).startswith(f"{marker}\n\n{typed}\n")
     assert "We need your answer" not in text_of(mail)
 

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -25,10 +27,11 @@ MAY_IMPORT = {
     # What nobody but the function that takes mail may load: no other part names it.
     "inbound": {"rules", "inbound"},
     "store": {"rules", "store"},
-    "cases": {"rules", "store", "cases", "settings", "texts", "mail", "public_holidays"},
+    "cases": {"rules", "store", "cases", "settings", "texts", "mail", "words", "public_holidays"},
     "edge": {"rules", "cases", "edge", "texts"},
     "wiring": {"rules", "store", "cases", "edge", "settings", "texts"},
-    "mail": {"rules", "texts", "mail_html"},
+    "mail": {"words", "mail_html"},
+    "words": set[str](),
     "mail_html": set[str](),
     "explaining": {"rules", "texts"},
     "texts": {"rules"},
@@ -164,9 +167,9 @@ HEAVY = (
     *sorted(MAIL_LIBRARIES),
 )
 
-RUN_INTAKE = f"""
+RUN_DOOR = f"""
 import json, sys
-sys.path[:0] = [{str(LAYER)!r}, {str(ROOT / "functions" / "intake")!r}]
+sys.path[:0] = [{str(LAYER)!r}, {str(ROOT / "functions")!r} + "/" + sys.argv[1]]
 
 class Table:
     written = []
@@ -207,15 +210,40 @@ sys.stderr.write(json.dumps(
 """
 
 
-def test_the_cold_start_that_customers_meet_loads_nothing_heavy() -> None:
+JSON_DOOR = {
+    "httpMethod": "POST",
+    "path": "/tickets",
+    "headers": {"Content-Type": "application/json", "Idempotency-Key": "a key"},
+    "body": json.dumps(body()),
+    "isBase64Encoded": False,
+}
+WEB_FORM = JSON_DOOR | {
+    "path": "/form",
+    "headers": {"Content-Type": "application/x-www-form-urlencoded"},
+    "queryStringParameters": {},
+    "requestContext": {"path": "/v1/form", "stage": "v1"},
+    "body": urlencode(
+        {
+            "subject": "Broken kettle",
+            "description": "It leaks.",
+            "name": "Li Na",
+            "email": "li.na@example.com",
+            "consent": "yes",
+            "nonce": "a key of a form",
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("door", "event", "loaded"),
+    [("intake", JSON_DOOR, []), ("customer", WEB_FORM, ["jinja2"])],
+    ids=["JSON", "web form"],
+)
+def test_the_cold_start_that_customers_meet_loads_nothing_heavy(
+    door: str, event: dict[str, Any], loaded: list[str]
+) -> None:
     """A fresh process, one good submission: what it loaded is what every cold start pays for."""
-    event = {
-        "httpMethod": "POST",
-        "path": "/tickets",
-        "headers": {"Content-Type": "application/json", "Idempotency-Key": "a key"},
-        "body": json.dumps(body()),
-        "isBase64Encoded": False,
-    }
     settings = {
         "TABLE": "redress",
         "AWS_REGION": "us-east-1",
@@ -223,11 +251,11 @@ def test_the_cold_start_that_customers_meet_loads_nothing_heavy() -> None:
         "LINK_KEY_SECRET": "key",
     }
     done = subprocess.run(
-        [sys.executable, "-c", RUN_INTAKE],
+        [sys.executable, "-c", RUN_DOOR, door],
         input=json.dumps(event),
         env={"PATH": os.environ["PATH"], **settings},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert json.loads(done.stderr) == {"status": 201, "written": [4], "loaded": []}
+    assert json.loads(done.stderr) == {"status": 201, "written": [4], "loaded": loaded}

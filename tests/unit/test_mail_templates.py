@@ -23,6 +23,7 @@ from redress.rules.clocks import Action, ClockName, ClockState
 from redress.rules.mails import mails_after
 from redress.rules.plan import KINDS, LANGUAGES
 from redress.rules.ticket import SYSTEM, Event, EventType
+from redress.words import moment, words
 
 AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 NUMBER = "R-7K3M9-QW0X2"
@@ -148,11 +149,11 @@ def test_every_mail_that_can_follow_has_a_template() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_words_name_everything_that_a_mail_can_speak_of(language: str) -> None:
-    words = mail.words(language)
-    assert words.clocks.keys() == {clock.value for clock in ClockName}
-    assert words.kinds.keys() == set(KINDS)
-    assert words.standing.keys() == {state.value for state in ClockState}
-    assert (len(words.months), len(words.weekdays)) == (12, 7)
+    own = words(language)
+    assert own.clocks.keys() == {clock.value for clock in ClockName}
+    assert own.kinds.keys() == set(KINDS)
+    assert own.standing.keys() == {state.value for state in ClockState}
+    assert (len(own.months), len(own.weekdays)) == (12, 7)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -243,7 +244,7 @@ def test_all_mails_of_a_ticket_are_one_conversation_and_are_answered_to_the_send
 def test_where_answers_are_read_the_mail_says_where_to_write_them(language: str) -> None:
     reply = mail.render("reply", language, values("reply"))
     message = sent(reply, reply_to=f"{TOKEN}@in.example.org", automatic=False)
-    marker = mail.words(language).marker
+    marker = words(language).marker
     assert message["Reply-To"] == f"{TOKEN}@in.example.org"
     assert plain(message).startswith(f"{marker}\n\n")
     assert html(message).index(marker) < html(message).index('class="sheet"')
@@ -333,17 +334,17 @@ ATTRIBUTES = {"lang", "charset", "name", "content", "class", "href"}
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", mail.PLACEHOLDERS)
 def test_the_html_says_what_the_text_says_and_loads_nothing(name: str, language: str) -> None:
-    given = values(name) | {url: f"https://x.example/{url}" for url in mail.words(language).links}
+    given = values(name) | {url: f"https://x.example/{url}" for url in words(language).links}
     text = mail.render(name, language, {key: given[key] for key in mail.PLACEHOLDERS[name]})
     seen = Seen(html(sent(text)))
     assert seen.tags <= TAGS
     assert seen.attributes <= ATTRIBUTES
     assert "url(" not in html(sent(text))
-    linked = [url for url in mail.words(language).links if url in mail.PLACEHOLDERS[name]]
+    linked = [url for url in words(language).links if url in mail.PLACEHOLDERS[name]]
     assert seen.links == [given[url] for url in linked]
     said = text.body
     for url in linked:
-        said = said.replace(given[url], mail.words(language).links[url])
+        said = said.replace(given[url], words(language).links[url])
     assert seen.words == [word for word in said.split() if word != "--"]
 
 
@@ -352,7 +353,7 @@ def test_words_name_every_page_that_a_mail_leads_to() -> None:
         name for names in mail.PLACEHOLDERS.values() for name in names if name.endswith("_url")
     }
     for language in LANGUAGES:
-        assert mail.words(language).links.keys() == pages
+        assert words(language).links.keys() == pages
 
 
 @given(st.text(max_size=300))
@@ -395,7 +396,7 @@ def test_only_automatic_mails_say_that_they_are() -> None:
     ],
 )
 def test_a_time_is_told_in_the_zone_of_the_plan(zone: str, language: str, expected: str) -> None:
-    assert mail.moment(AT, zone, language) == expected
+    assert moment(AT, zone, language) == expected
 
 
 @pytest.mark.parametrize(

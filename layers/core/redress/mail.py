@@ -17,12 +17,9 @@ from email.message import EmailMessage
 from email.policy import SMTP, Policy
 from email.utils import format_datetime
 from functools import cache
-from importlib import resources
-from zoneinfo import ZoneInfo
-
-import msgspec
 
 from redress import mail_html
+from redress.words import file, words
 
 _ON_TICKET = frozenset({"number", "subject", "text", "status_url"})
 _ON_PROMISE = frozenset({"number", "kind", "clock", "due", "agent", "standing"})
@@ -87,48 +84,14 @@ class Text:
     html: str
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What goes into placeholders in one language: `data/mail/{language}/words.json`.
-
-    Months begin with January, weekdays with Monday. `standing` says what became of a promise.
-    `marker` is the line above which an answer is to be written: everything from it on is ours, and
-    folded away when it comes back; `note_marker` says to staff what becomes of theirs. `links` are
-    the words on the button of each page.
-    """
-
-    marker: str
-    note_marker: str
-    links: dict[str, str]
-
-    time: str
-    months: list[str]
-    weekdays: list[str]
-    promise: str
-    clocks: dict[str, str]
-    kinds: dict[str, str]
-    standing: dict[str, str]
-    nobody: str
-
-
-@cache
-def words(language: str) -> Words:
-    """The words of one of `plan.LANGUAGES`."""
-    return msgspec.json.decode(_file(language, "words.json"), type=Words)
-
-
 @cache
 def template(language: str, name: str) -> tuple[str, str]:
     """Subject and body with their placeholders; raises ValueError when the file is not a mail."""
-    head, _, body = _file(language, f"{name}.txt").decode().partition("\n\n")
+    head, _, body = file(language, f"{name}.txt").decode().partition("\n\n")
     label, _, subject = head.partition(": ")
     if label != "Subject" or "\n" in subject or not body.strip():
         raise ValueError(f"mail/{language}/{name}.txt is not a subject, an empty line and a text")
     return subject, body
-
-
-def _file(language: str, name: str) -> bytes:
-    return resources.files("redress").joinpath("data", "mail", language, name).read_bytes()
 
 
 def render(name: str, language: str, values: Mapping[str, str]) -> Text:
@@ -154,29 +117,6 @@ def one_line(text: str) -> str:
 
 
 _BREAKS = frozenset({"Cc", "Cs", "Zl", "Zp"})
-
-
-def moment(at: datetime, zone: str, language: str) -> str:
-    """A time as people read it, in the plan's zone and saying which: `... 17:00 (UTC+8)`."""
-    local, own = at.astimezone(ZoneInfo(zone)), words(language)
-    return own.time.format(
-        year=local.year,
-        month=own.months[local.month - 1],
-        day=local.day,
-        weekday=own.weekdays[local.weekday()],
-        time=f"{local:%H:%M}",
-        zone=_offset(local),
-    )
-
-
-def _offset(local: datetime) -> str:
-    """`UTC+8`, `UTC-3:30`, `UTC`."""
-    offset = local.utcoffset()
-    minutes = int(offset.total_seconds() // 60) if offset else 0
-    if not minutes:
-        return "UTC"
-    hours, rest = divmod(abs(minutes), 60)
-    return f"UTC{'+' if minutes > 0 else '-'}{hours}" + (f":{rest:02}" if rest else "")
 
 
 def deliverable(address: str) -> str | None:

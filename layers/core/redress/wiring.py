@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -41,6 +40,8 @@ if TYPE_CHECKING:
     from redress.store.addresses import AddressStore
     from redress.store.arrivals import ArrivalStore
     from redress.store.bucket import MailBucket
+    from redress.store.lean import LeanStore
+    from redress.store.plans import Plans
 
 REFRESH_S = 300.0
 """How long a function keeps the base address and the link keys: a rotation holds within it."""
@@ -179,37 +180,33 @@ def _plans() -> Any:
 
 @cache
 def intake() -> IntakeCase:
-    """The intake of the JSON door: bare botocore, no PynamoDB."""
+    """The intake of both doors, JSON and web form: bare botocore, no PynamoDB."""
     from redress.cases.intake import IntakeCase
+
+    store, plans = _lean()
+    return IntakeCase(store, plans, links(), base_url(), now)
+
+
+@cache
+def _lean() -> tuple[LeanStore, Plans]:
     from redress.store.lean import LeanStore
     from redress.store.plans import Plans
 
     store = LeanStore(client("dynamodb", 0), settings().table)  # it tries again by itself
-    return IntakeCase(store, Plans(store, now), links(), base_url(), now)
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerApp:
-    cases: CustomerCases
-    links: Links
-    base_url: Callable[[], str]
-    plan_zone: Callable[[], str]
-    now: Callable[[], datetime]
+    return store, Plans(store, now)
 
 
 @cache
-def customer_app() -> CustomerApp:
+def customer_cases() -> CustomerCases:
+    """What a link opens: the pages before it need none of this."""
     from redress.cases.customer import CustomerCases
-    from redress.cases.intake import IntakeCase
 
-    door = IntakeCase(_tickets(), _plans(), links(), base_url(), now)
-    return CustomerApp(
-        cases=CustomerCases(_tickets(), _plans(), links(), door, _addresses(), now),
-        links=links(),
-        base_url=base_url(),
-        plan_zone=lambda: _plans().current().time_zone,
-        now=now,
-    )
+    return CustomerCases(_tickets(), _plans(), links(), _addresses(), now)
+
+
+def plan_zone() -> str:
+    """The time zone in which the plan that is in force counts."""
+    return _lean()[1].current().time_zone
 
 
 @cache

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from redress.cases.changing import Decide, change
-from redress.cases.intake import IntakeCase, Promise, Receipt, promises_of
+from redress.cases.intake import Promise, promises_of
 from redress.cases.links import Links
 from redress.rules import lifecycle
 from redress.rules.clocks import ClockName
@@ -139,17 +139,11 @@ class CustomerCases:
         tickets: TicketStore,
         plans: Plans,
         links: Links,
-        intake: IntakeCase,
         addresses: AddressStore,
         now: Callable[[], datetime],
     ) -> None:
         self._tickets, self._plans, self._links = tickets, plans, links
-        self._addresses = addresses
-        self._intake, self._now = intake, now
-
-    def submit(self, body: Any, key: str, channel: str) -> Receipt:
-        """See `IntakeCase.submit`."""
-        return self._intake.submit(body, key, channel)
+        self._addresses, self._now = addresses, now
 
     def status(self, token: str) -> StatusView:
         """The ticket behind a status link; NotFound for a link that we did not make."""

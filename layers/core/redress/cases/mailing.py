@@ -45,6 +45,7 @@ from redress.store.addresses import AddressStore
 from redress.store.plans import Plans
 from redress.store.staff import Member, StaffStore
 from redress.store.tickets import Claim, TicketStore
+from redress.words import moment, words
 
 LEASE = timedelta(minutes=3)
 RECIPIENTS = 50
@@ -371,7 +372,7 @@ class MailingCase:
         ticket, language = about.ticket, about.ticket.language
 
         def time(at: datetime) -> str:
-            return mail.moment(at, about.plan.time_zone, language)
+            return moment(at, about.plan.time_zone, language)
 
         values = {
             "number": ticket.number,
@@ -379,8 +380,8 @@ class MailingCase:
             "text": about.event.data.get("text", ""),
             "status_url": f"{self._base_url()}/t/{self._links.status_token(ticket.number)}",
             "promises": "\n".join(
-                mail.words(language).promise.format(
-                    clock=mail.words(language).clocks[clock], time=time(due_at)
+                words(language).promise.format(
+                    clock=words(language).clocks[clock], time=time(due_at)
                 )
                 for clock, due_at in _ahead(about)
             ),
@@ -403,14 +404,14 @@ class MailingCase:
         due = self._due(about)
 
         def said(language: str) -> dict[str, str]:
-            words = mail.words(language)
+            own = words(language)
             return {
                 "number": ticket.number,
-                "kind": words.kinds[ticket.kind],
-                "clock": words.clocks[_clock_name(about)],
-                "due": mail.moment(due, about.plan.time_zone, language),
-                "standing": words.standing[_standing(about)],
-                "agent": agent or words.nobody,
+                "kind": own.kinds[ticket.kind],
+                "clock": own.clocks[_clock_name(about)],
+                "due": moment(due, about.plan.time_zone, language),
+                "standing": own.standing[_standing(about)],
+                "agent": agent or own.nobody,
                 "ticket_url": f"{self._base_url()}/staff/tickets/{ticket.number}",
             }
 
