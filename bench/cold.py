@@ -232,7 +232,7 @@ class Stub(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
         target = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
-        if target == "GetSecretValue" and "VersionStage" not in body:
+        if target == "GetSecretValue" and body.get("VersionStage") != "AWSPREVIOUS":
             self._answer(200, {"SecretString": KEY, "Name": "key", "ARN": "arn:aws:x:y:z:k"})
         elif target == "GetParameter":
             self._answer(200, {"Parameter": {"Value": "https://help.example.org", "Name": "x"}})
