@@ -436,6 +436,12 @@ def test_a_web_form_writes_for_whoever_filled_it_in(post: Post) -> None:
     assert (ticket.contact.name, ticket.contact.email) == ("王伟", "wang.wei@example.com")
 
 
+def test_whom_a_web_form_names_must_be_somebody_to_answer(post: Post) -> None:
+    raw = mail(sender="no-reply@shop.example", author="shop.example", Reply_To="li.na@localhost")
+    post.deliver(raw)
+    assert [record.reason for record in post.held().records] == ["no_sender"]
+
+
 def test_a_web_form_has_no_rights_of_whoever_it_names(post: Post) -> None:
     post.deliver(mail())
     first = post.ticket()

@@ -317,8 +317,9 @@ class ReceivingCase:
     ) -> Arrival:
         counted = [_of_sender(letter.contact), *(name.number for name in named)]
         counts = self._arrivals.counts(counted, now)
+        answerable = is_address(letter.sender) and is_address(letter.contact)
         return Arrival(
-            sender=letter.sender if is_address(letter.sender) else "",
+            sender=letter.sender if answerable else "",
             recipients=letter.addressed_to,
             named=named,
             own=letter.own,
