@@ -94,6 +94,11 @@ def pages() -> Environment:
     )
 
 
+def base_url() -> str:
+    """The address of the pages and the API."""
+    return wiring.base_url()()
+
+
 def page(
     status: int,
     template: str,
@@ -102,7 +107,7 @@ def page(
     **values: Any,
 ) -> Response[str]:
     """One page in one language."""
-    base = wiring.base_url()()
+    base = base_url()
     return _rendered(status, template, language, headers or {}, {"base": base, **values})
 
 
@@ -118,7 +123,7 @@ def _rendered(
         language=language,
         t=lambda key, **given: texts.text(language, key, **given),
         name_of=lambda code: texts.text(code, "language.name"),
-        moment=lambda at: moment(at, wiring.plan_zone(), language),
+        moment=lambda at: moment(at, values["zone"], language),
         **values,
     )
     return Response(
@@ -194,7 +199,7 @@ def guarded(render: Callable[[], Response[str]], token: str = "") -> Response[st
         _log(error, status)
     known = status if texts.has("en", f"problem.{status}.title") else 500
     try:
-        base = wiring.base_url()()
+        base = base_url()
     except Exception as error:
         # A page without style and links is better than none.
         logger.error("no base address", extra=observe.fault_of(error))
@@ -254,7 +259,7 @@ def form_page(
     faults: list[Shown],
     notice: str = "",
 ) -> Response[str]:
-    base = wiring.base_url()()
+    base = base_url()
     kind = values.get("kind", "")
     asked = f"&kind={kind}" if kind in KINDS else ""
     return page(
@@ -323,7 +328,7 @@ def submit_form() -> Response[str]:
             text = texts.text(language, "fault.key_reused")
             return form_page(409, language, fields, _nonce(), [], text)
         logger.info("taken", extra={"ticket": receipt.number, "replayed": receipt.replayed})
-        return page(201, "receipt.html", language, receipt=receipt)
+        return page(201, "receipt.html", language, receipt=receipt, zone=receipt.zone)
 
     return guarded(render)
 
@@ -348,7 +353,7 @@ def steps_of(view: StatusView) -> list[tuple[str, bool]]:
 def status_url(token: str, language: str, own: str) -> str:
     """The status page; with `?lang=` when the reader chose another language than the ticket's."""
     asked = "" if language == own else f"?lang={language}"
-    return f"{wiring.base_url()()}/t/{token}{asked}"
+    return f"{base_url()}/t/{token}{asked}"
 
 
 def status_page(
@@ -364,6 +369,7 @@ def status_page(
         "status.html",
         asked_language() or view.language,
         view=view,
+        zone=view.zone,
         steps=steps_of(view),
         action=status_url(token, view.language, view.language),
         faults=faults or [],
@@ -492,12 +498,13 @@ def _survey_page(
     *,
     thanks: bool = False,
 ) -> Response[str]:
-    action = f"{wiring.base_url()()}/s/{token}"
+    action = f"{base_url()}/s/{token}"
     return page(
         status,
         "survey.html",
         asked_language() or view.language,
         view=view,
+        zone=view.zone,
         action=action,
         faults=faults or [],
         by_field=_by_field(faults or []),
@@ -529,7 +536,7 @@ def set_surveys(token: str) -> Response[str]:
 
 
 def _surveys_page(token: str, found: Surveys) -> Response[str]:
-    action = f"{wiring.base_url()()}/u/{token}"
+    action = f"{base_url()}/u/{token}"
     return page(
         200,
         "surveys.html",

@@ -102,7 +102,7 @@ class ReadingFailed(Exception):
 def _read(key: str, at: datetime) -> Letter:
     raw = wiring.mail_bucket().get(key)
     try:
-        return reading.letter_of(raw, key, at, wiring.own_domains(), LANGUAGE)
+        return reading.letter_of(raw, key, at, wiring.ours(), LANGUAGE)
     except Exception as error:
         raise ReadingFailed from error
 

@@ -20,18 +20,18 @@ _NOTES = {
     Kind.DELAY: Note.DELAYED,
     Kind.COMPLAINT: Note.COMPLAINED,
 }
-_NOT_BY_ITSELF = (Kind.OWN, Kind.LIST, Kind.BULK)
-"""Lists and what is sent in bulk are no notices: people's own mail has their headers, too."""
+_OF_PEOPLE = (Kind.LIST, Kind.BULK)
+"""No notices: the headers of lists and bulk mail stand in people's own mail, too."""
 _SENT_TO = ("delivered-to", "x-original-to", "x-forwarded-to", "envelope-to", "x-envelope-to")
 _FAILED = ("FAIL",)
 
 
 def letter_of(
-    raw: bytes, key: str, received_at: datetime, own_domains: Iterable[str], language: str
+    raw: bytes, key: str, received_at: datetime, ours: Iterable[str], language: str
 ) -> Letter:
     """What is known of a mail. `language` is for one whose words do not tell theirs."""
     mail = parsing.parse(raw)
-    own = list(own_domains)
+    own = list(ours)
     machine = machines.kind_of(mail, own)
     folded = folding.fold(mail.text)
     title = clues.bare_subject(mail.subject)
@@ -143,7 +143,7 @@ def _forwarded(mail: Mail, own: list[str], language: str) -> Forwarded | None:
 
 def _is_by_somebody(mail: Mail, own: list[str]) -> bool:
     machine = machines.kind_of(mail, own)
-    return machine is None or machine.kind in (Kind.LIST, Kind.BULK)
+    return machine is None or machine.kind in _OF_PEOPLE
 
 
 def _answers_to(mail: Mail) -> tuple[str, ...]:
@@ -151,7 +151,7 @@ def _answers_to(mail: Mail) -> tuple[str, ...]:
 
 
 def _note(machine: Machine | None) -> Note | None:
-    if machine is None or machine.kind in _NOT_BY_ITSELF:
+    if machine is None or machine.kind in (Kind.OWN, *_OF_PEOPLE):
         return None
     return _NOTES.get(machine.kind, Note.AUTOMATIC)
 

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from redress.store.addresses import AddressStore
     from redress.store.arrivals import ArrivalStore
     from redress.store.bucket import MailBucket
-    from redress.store.lean import LeanStore
-    from redress.store.plans import Plans
 
 REFRESH_S = 300.0
 """How long a function keeps the base address and the link keys: a rotation holds within it."""
@@ -182,18 +180,11 @@ def _plans() -> Any:
 def intake() -> IntakeCase:
     """The intake of both doors, JSON and web form: bare botocore, no PynamoDB."""
     from redress.cases.intake import IntakeCase
-
-    store, plans = _lean()
-    return IntakeCase(store, plans, links(), base_url(), now)
-
-
-@cache
-def _lean() -> tuple[LeanStore, Plans]:
     from redress.store.lean import LeanStore
     from redress.store.plans import Plans
 
     store = LeanStore(client("dynamodb", 0), settings().table)  # it tries again by itself
-    return store, Plans(store, now)
+    return IntakeCase(store, Plans(store, now), links(), base_url(), now)
 
 
 @cache
@@ -202,11 +193,6 @@ def customer_cases() -> CustomerCases:
     from redress.cases.customer import CustomerCases
 
     return CustomerCases(_tickets(), _plans(), links(), _addresses(), now)
-
-
-def plan_zone() -> str:
-    """The time zone in which the plan that is in force counts."""
-    return _lean()[1].current().time_zone
 
 
 @cache
@@ -351,12 +337,10 @@ def mail_bucket() -> MailBucket:
     return MailBucket(client("s3"), settings().require("mail_bucket").mail_bucket)
 
 
-def own_domains() -> tuple[str, ...]:
-    """The address that mail of ours goes out from, its domain, and that which mail comes in at."""
+def ours() -> tuple[str, ...]:
+    """The address that mail of ours goes out from, and the domain that mail comes in at."""
     given = settings().require("sender_address")
-    sender = given.sender_address
-    found = (sender, sender.rpartition("@")[2], given.mail_domain)
-    return tuple(one.lower() for one in found if one)
+    return tuple(one.lower() for one in (given.sender_address, given.mail_domain) if one)
 
 
 @cache

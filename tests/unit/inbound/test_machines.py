@@ -210,12 +210,17 @@ def test_mail_of_our_own_comes_back_as_ours() -> None:
 
 @pytest.mark.parametrize(
     ("own", "kind"),
-    [("example.com", None), ("li.na@example.com", Kind.OWN), ("Li.Na@Example.com", Kind.OWN)],
+    [
+        ("example.com", None),
+        ("service@example.com", None),
+        ("li.na@example.com", Kind.OWN),
+        ("Li.Na@Example.com", Kind.OWN),
+    ],
 )
 def test_who_shares_our_domain_is_a_person_and_our_own_address_is_none(
     own: str, kind: Kind | None
 ) -> None:
-    found = kind_of(parse(HEAD + b"\r\nHi"), [own, "example.com"])
+    found = kind_of(parse(HEAD + b"\r\nHi"), [own, "in.example.com"])
     assert (found.kind if found else None) is kind
 
 

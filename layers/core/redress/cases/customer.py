@@ -67,13 +67,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """A ticket as its customer sees it. `can` names what they may do now."""
+    """A ticket as its customer sees it. `can` names what they may do now; `zone`: in which its
+    times are told (IANA), as in the mails about it."""
 
     number: str
     subject: str
     kind: str
     state: str
     language: str
+    zone: str
     created_at: datetime
     promises: tuple[Promise, ...]
     timeline: tuple[Line, ...]
@@ -94,7 +96,8 @@ class Surveys:
 def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> StatusView:
     """The customer's view of a ticket and its history."""
     can = {name for name, step in _ACTIONS.items() if ticket.state in STEPS[step]}
-    if ClockName.SURVEY not in promises(ticket, plans.get(ticket.plan_version)):
+    plan = plans.get(ticket.plan_version)
+    if ClockName.SURVEY not in promises(ticket, plan):
         can.discard("survey")
     if ticket.state is State.RESOLVED:
         can.discard("survey")  # the page asks first whether it is solved, then opens the survey
@@ -104,6 +107,7 @@ def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> S
         kind=ticket.kind,
         state=ticket.state.value,
         language=ticket.language,
+        zone=plan.time_zone,
         created_at=ticket.created_at,
         promises=promises_of(ticket, now),
         timeline=tuple(_line(event) for event in history if _is_public(event)),

@@ -53,12 +53,14 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a submission is answered with. `acknowledged`: this answer is the acknowledgement."""
+    """What a submission is answered with. `acknowledged`: this answer is the acknowledgement;
+    `zone`: in which its times are told (IANA)."""
 
     number: str
     status_token: str
     status_url: str
     language: str
+    zone: str
     promises: tuple[Promise, ...]
     acknowledged: bool
     replayed: bool
@@ -181,6 +183,7 @@ class IntakeCase:
             status_token=token,
             status_url=f"{self._base_url()}/t/{token}",
             language=ticket.language,
+            zone=self._plans.current().time_zone,
             promises=promises_of(ticket, now),
             acknowledged=not ticket.by_mail,
             replayed=replayed,

@@ -116,10 +116,10 @@ _ROBOTS = re.compile(
 )
 
 
-def kind_of(mail: Mail, own_domains: Iterable[str] = ()) -> Machine | None:
-    """What the mail is, if no person wrote it. `own_domains`: those that we send from and take mail
-    at; an address among them is the one that we send from."""
-    signs = list(_signs(mail, {domain.lower() for domain in own_domains}))
+def kind_of(mail: Mail, ours: Iterable[str] = ()) -> Machine | None:
+    """What the mail is, if no person wrote it. `ours`: the address that we send from, and the
+    domain that mail comes in at."""
+    signs = list(_signs(mail, {one.lower() for one in ours}))
     if not signs:
         return None
     order = list(Kind)
@@ -131,13 +131,13 @@ def kind_of(mail: Mail, own_domains: Iterable[str] = ()) -> Machine | None:
     return Machine(kind, tuple(dict.fromkeys(because)), bounce)
 
 
-def may_be_answered(mail: Mail, own_domains: Iterable[str] = ()) -> bool:
+def may_be_answered(mail: Mail, ours: Iterable[str] = ()) -> bool:
     """Whether an automatic answer may go to the sender: a person wrote, under an address that reads.
 
     A mail that is no machine's by `kind_of` may still not be answered: the words of auto-replies
     anywhere in the subject begin no conversation of robots, but the mail is a ticket.
     """
-    if kind_of(mail, own_domains) is not None or not mail.sender_addresses:
+    if kind_of(mail, ours) is not None or not mail.sender_addresses:
         return False
     if _AUTO_WORDS.search(mail.subject):
         return False
@@ -147,16 +147,16 @@ def may_be_answered(mail: Mail, own_domains: Iterable[str] = ()) -> bool:
     return _NO_REPLY.search(answers_go_to.local) is None
 
 
-def is_answerable(address: Address, subject: str, own_domains: Iterable[str] = ()) -> bool:
+def is_answerable(address: Address, subject: str, ours: Iterable[str] = ()) -> bool:
     """Whether a person would read an answer to a mail of this sender and subject, as far as they
     tell: it is none of ours, no mail system's and no auto-reply."""
     local = address.local
     robot = bounces.is_daemon(local) or _ROBOTS.match(local) or _NO_REPLY.search(local)
-    ours = _is_own(address, {domain.lower() for domain in own_domains})
-    return not (robot or ours or _AUTO_SUBJECT.match(subject))
+    own = _is_own(address, {one.lower() for one in ours})
+    return not (robot or own or _AUTO_SUBJECT.match(subject))
 
 
-def written_for(mail: Mail, own_domains: Iterable[str] = ()) -> Address | None:
+def written_for(mail: Mail, ours: Iterable[str] = ()) -> Address | None:
     """Whom a web form wrote for: the only Reply-To of a mail whose own sender takes no answers;
     None for any other mail."""
     if len(mail.sender_addresses) != 1 or len(mail.reply_to) != 1:
@@ -164,7 +164,7 @@ def written_for(mail: Mail, own_domains: Iterable[str] = ()) -> Address | None:
     [sender], [answered] = mail.sender_addresses, mail.reply_to
     if not (_NO_REPLY.search(sender.local) or _FORMS.match(sender.local)):
         return None
-    return answered if is_answerable(answered, "", own_domains) else None
+    return answered if is_answerable(answered, "", ours) else None
 
 
 def _sent_by_others(mail: Mail) -> bool:
