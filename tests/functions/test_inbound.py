@@ -595,6 +595,31 @@ def forged_verdict(notice: bytes) -> bytes:
     return block.encode() + notice
 
 
+def feedback(notice: bytes) -> bytes:
+    """The report of a provider whose reader called a mail of ours spam (RFC 5965)."""
+    old, new = b"delivery-status", b"feedback-report"
+    status = b"Reporting-MTA: dns; mx.example.com\r\n\r\nFinal-Recipient: rfc822; li.na@example.com"
+    assert status in notice
+    said = b"Feedback-Type: abuse\r\nUser-Agent: x/1\r\nVersion: 1"
+    return notice.replace(old, new).replace(status, said)
+
+
+@pytest.mark.parametrize(
+    ("audience", "of", "told"),
+    [("customer", "0100018f", 1), ("agent", "0100018f", 0), ("customer", "unknown", 0)],
+)
+def test_a_complaint_by_mail_is_told_only_where_it_is_known_to_be_the_customers(
+    post: Post, audience: str, of: str, told: int
+) -> None:
+    """It names no address: an agent who calls our notices spam would get one more for it."""
+    post.deliver(mail())
+    notice = returned(post, audience=audience).replace(b"<0100018f@", f"<{of}@".encode())
+    post.deliver(feedback(notice), "inbound/2")
+    noted = post.stores.tickets.history(post.ticket().number)[-1]
+    assert noted.data["why"] == "complained"
+    assert len(mails_after(noted)) == told
+
+
 @pytest.mark.parametrize(
     ("address", "audience", "told"),
     [

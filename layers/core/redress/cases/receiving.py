@@ -383,7 +383,7 @@ class ReceivingCase:
                 plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
                 words, source = _words(letter, ticket.language), _source(letter, record)
                 about = self._sent(letter, number)
-                source |= _told(letter, ticket, about)
+                source |= _told(why, letter, ticket, about)
                 marks = self._returned(letter, ticket, about, moment)
                 change = lifecycle.note_mail(
                     ticket, plan, why, letter.sender, words, moment, source
@@ -525,19 +525,20 @@ def _passed_on(letter: Letter, staff: Collection[str]) -> Letter | None:
     )
 
 
-def _told(letter: Letter, ticket: Ticket, key: str | None) -> dict[str, Any]:
-    """What a note says of the mail that came back: to whom it went, as far as that is known.
+def _told(why: arrivals.Note, letter: Letter, ticket: Ticket, key: str | None) -> dict[str, Any]:
+    """What a note says of the mail that came back or was complained of: to whom it went, as far as
+    that is known.
 
-    That is who is told of it: mail to an agent that comes back is never told to that agent.
+    That decides who is told of it: mail to an agent that comes back is never told to that agent.
     """
-    if not letter.returned:
+    if why not in (arrivals.Note.RETURNED, arrivals.Note.COMPLAINED):
         return {}
-    said: dict[str, Any] = {
-        "returned": [
+    said: dict[str, Any] = {}
+    if letter.returned:
+        said["returned"] = [
             {"address": one.address, "status": one.status, "permanent": one.permanent}
             for one in letter.returned
         ]
-    }
     addresses = {one.address for one in letter.returned}
     to = (role for role in (Role.CUSTOMER, PARTICIPANTS) if _reached(ticket, role) & addresses)
     if key is not None:
