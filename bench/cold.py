@@ -30,11 +30,11 @@ import boto3
 from rich.console import Console
 from rich.progress import track
 
-from bench.report import Figure, Machine, at_most
+from bench.report import Figure, Machine, compared
 from local import dynamodb_local, stack
 from local.process import ROOT
+from local.template import table_definition, template
 from redress.cases.links import Links
-from tests.builders import table_definition, template
 
 ABOUT = "cold starts of built artifacts, beside a typical handler and the raw floor"
 LIMIT_S = 240
@@ -99,11 +99,11 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
 
 def figures(taken: dict[str, list[float]]) -> list[Figure]:
     medians = {name: statistics.median(found) for name, found in taken.items()}
-    typical = medians["typical"]
-    rows = [Figure(f"{name}: median", median, "ms") for name, median in medians.items()]
-    for name in DOORS:
-        rows.append(at_most(f"{name}, of typical", medians[name] / typical, "x", GOAL))
-    return rows
+    typical = ("typical", medians["typical"])
+    return [
+        compared(name, median, "ms", typical, most=GOAL if name in DOORS else None)
+        for name, median in medians.items()
+    ]
 
 
 # ------------------------------------------------------------------------------ what is started

@@ -21,13 +21,19 @@ PACKAGES = ("ministack", "pynamodb", "boto3", "aws-sam-cli")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured number. `met` is None where there is no goal to meet."""
+    """One measured number. `met` is None where there is no goal to meet.
+
+    `beside`: the floor or peer that it was measured beside in the same run, and its own number;
+    `ratio` is this one by that one, and what a goal is about where there is one.
+    """
 
     name: str
     value: float | None
     unit: str = ""
     goal: str = ""
     met: bool | None = None
+    beside: str = ""
+    ratio: float | None = None
 
 
 def at_most(name: str, value: float | None, unit: str, limit: float) -> Figure:
@@ -38,6 +44,32 @@ def at_most(name: str, value: float | None, unit: str, limit: float) -> Figure:
 def exactly(name: str, value: float | None, unit: str, wanted: float) -> Figure:
     """A figure that meets its goal at `wanted` only."""
     return Figure(name, value, unit, f"= {_number(wanted)}", value == wanted)
+
+
+def compared(
+    name: str,
+    value: float | None,
+    unit: str,
+    beside: tuple[str, float | None],
+    *,
+    most: float | None = None,
+    least: float | None = None,
+) -> Figure:
+    """A figure beside its floor or peer, (name, number in the same unit).
+
+    The goal is of the ratio: at most `most`, or at least `least`. What could not be measured meets
+    none; where neither is given there is no goal.
+    """
+    peer, number = beside
+    ratio = None if value is None or not number else value / number
+    told = f"{peer}: {_measured(Figure(peer, number, unit))}"
+    if most is not None:
+        goal, met = f"≤ {_number(most)} x", ratio is not None and ratio <= most
+        return Figure(name, value, unit, goal, met, told, ratio)
+    if least is not None:
+        goal, met = f"≥ {_number(least)} x", ratio is not None and ratio >= least
+        return Figure(name, value, unit, goal, met, told, ratio)
+    return Figure(name, value, unit, beside=told, ratio=ratio)
 
 
 def percentile(values: Iterable[float], share: float) -> float | None:
@@ -92,14 +124,19 @@ def described(machine: Machine) -> str:
 
 
 def table(title: str, figures: Sequence[Figure]) -> Table:
-    """Figure, goal, met or not."""
+    """Figure, what it is measured beside, ratio, goal, met or not."""
     shown = Table(title=title, title_justify="left")
     shown.add_column("figure")
     shown.add_column("measured", justify="right")
+    shown.add_column("floor or peer")
+    shown.add_column("ratio", justify="right")
     shown.add_column("goal", justify="right")
     shown.add_column("met")
     for figure in figures:
-        shown.add_row(figure.name, _measured(figure), figure.goal, _met(figure))
+        ratio = "" if figure.ratio is None else f"{_number(figure.ratio)} x"
+        shown.add_row(
+            figure.name, _measured(figure), figure.beside, ratio, figure.goal, _met(figure)
+        )
     return shown
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from redress.rules import lifecycle, ticket
 from redress.rules.intake import Submission, parse
@@ -277,41 +276,6 @@ def life_at(state: State, kind: str = "complaint", **fields: Any) -> Life:
             return life.resolve().confirm()
         case State.CLOSED:
             return life.resolve().confirm().answer_survey()
-
-
-class _TemplateLoader(yaml.SafeLoader):
-    """Reads CloudFormation: a short-form function (`!Ref Table`) is read as its argument."""
-
-
-def _argument(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    assert isinstance(node, yaml.MappingNode)
-    return loader.construct_mapping(node, deep=True)
-
-
-_TemplateLoader.add_multi_constructor("!", _argument)
-
-
-@cache
-def template() -> dict[str, Any]:
-    """`template.yaml` as it stands, read once: not to be changed."""
-    text = (ROOT / "template.yaml").read_text()
-    read: dict[str, Any] = yaml.load(text, _TemplateLoader)  # noqa: S506 - a safe loader
-    return read
-
-
-def table_definition(name: str) -> dict[str, Any]:
-    """The arguments of `create_table` for the table that the template deploys, under this name."""
-    properties = template()["Resources"]["Table"]["Properties"]
-    kept = ("BillingMode", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
-    return {
-        "TableName": name,
-        **{part: properties[part] for part in kept},
-        "StreamSpecification": {"StreamEnabled": True, **properties["StreamSpecification"]},
-    }
 
 
 def corrected(life: Life, kind: str) -> Life:

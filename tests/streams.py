@@ -10,7 +10,7 @@ from typing import Any
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from tests.builders import template
+from local.template import template
 
 
 class Stream:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import ROOT, template
+from local.template import template
+from tests.builders import ROOT
 
 HOST = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64"}[platform.machine()]
 DEPLOYED = "arm64"

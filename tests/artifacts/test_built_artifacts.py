@@ -23,8 +23,9 @@ import botocore.session
 import pytest
 
 from local import stack
+from local.template import template
 from tests.artifacts.conftest import DEPLOYED, FUNCTIONS, HOST, Built
-from tests.builders import ROOT, template
+from tests.builders import ROOT
 
 pytestmark = pytest.mark.slow
 

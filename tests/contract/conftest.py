@@ -22,6 +22,7 @@ from botocore.config import Config
 from moto import mock_aws
 
 from local import dynamodb_local
+from local.template import table_definition
 from redress.rules import lifecycle
 from redress.rules.numbers import new_number
 from redress.rules.routing import Presence
@@ -32,7 +33,7 @@ from redress.store.models import Models
 from redress.store.plans import Plans
 from redress.store.staff import Member, StaffStore
 from redress.store.tickets import TicketStore
-from tests.builders import ROOT, Clock, Life, plan_1, submission, table_definition
+from tests.builders import ROOT, Clock, Life, plan_1, submission
 
 REGION = "us-east-1"
 _names = itertools.count(1)

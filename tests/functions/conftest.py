@@ -19,6 +19,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from local.template import table_definition
 from redress import wiring
 from redress.rules import lifecycle
 from redress.rules.numbers import new_number
@@ -28,7 +29,7 @@ from redress.store.models import Models
 from redress.store.plans import Plans
 from redress.store.staff import Member, StaffStore
 from redress.store.tickets import TicketStore
-from tests.builders import ROOT, Clock, submission, table_definition
+from tests.builders import ROOT, Clock, submission
 
 REGION = "us-east-1"
 TABLE = "redress-test"

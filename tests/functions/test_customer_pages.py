@@ -896,7 +896,7 @@ def test_what_stays_inside_is_not_told(site: Site, stores: Stores, clock: Clock)
 
 
 def test_the_document_is_valid_and_describes_every_route_of_the_template(site: Site) -> None:
-    from tests.builders import template
+    from local.template import template
 
     document = json.loads(site("openapi")["body"])
     validate(document)

@@ -10,12 +10,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from local.template import table_definition
 from redress import wiring
 from redress.store.models import Models
 from redress.store.plans import Plans
 from redress.store.staff import StaffStore
 from redress.store.tickets import TicketStore
-from tests.builders import Clock, table_definition
+from tests.builders import Clock
 from tests.functions.conftest import Context, load
 from tests.statemachines.skipping import Sleepers, eventually, hold_time, run_functions
 from tests.statemachines.world import World, definition

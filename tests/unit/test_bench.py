@@ -47,13 +47,24 @@ def test_goal_is_met_at_its_limit_and_never_by_what_was_not_measured() -> None:
     assert report.exactly("acted", None, "", 10).met is False
 
 
+def test_goal_beside_a_peer_is_of_the_ratio() -> None:
+    assert report.compared("a", 45.0, "ms", ("b", 100.0), most=0.45).met is True
+    assert report.compared("a", 46.0, "ms", ("b", 100.0), most=0.45).met is False
+    assert report.compared("a", 70.0, "/s", ("b", 100.0), least=0.7).met is True
+    assert report.compared("a", 69.0, "/s", ("b", 100.0), least=0.7).met is False
+    assert report.compared("a", 1.0, "/s", ("b", None), least=0.7).met is False
+    assert report.compared("a", None, "/s", ("b", 1.0), most=1.0).met is False
+    assert report.compared("a", 1.0, "/s", ("b", 2.0)).met is None
+
+
 def test_table_says_figure_goal_and_whether_it_is_met() -> None:
     figures = [
         report.at_most("late: maximum", 1.234, "s", 5),
         report.exactly("acted", 9_990, "", 10_000),
         Figure("memory", None, "MB"),
+        report.compared("door", 300.0, "ms", ("typical", 750.0), most=0.45),
     ]
-    console = Console(file=io.StringIO(), width=100)
+    console = Console(file=io.StringIO(), width=120)
 
     console.print(report.table("sleepers", figures))
 
@@ -64,14 +75,15 @@ def test_table_says_figure_goal_and_whether_it_is_met() -> None:
         if line.startswith("│")
     ]
     assert rows == [
-        ["late: maximum", "1.23 s", "≤ 5", "yes"],
-        ["acted", "9,990", "= 10,000", "no"],
-        ["memory", "not measured", "", ""],
+        ["late: maximum", "1.23 s", "", "", "≤ 5", "yes"],
+        ["acted", "9,990", "", "", "= 10,000", "no"],
+        ["memory", "not measured", "", "", "", ""],
+        ["door", "300 ms", "typical: 750 ms", "0.40 x", "≤ 0.45 x", "yes"],
     ]
 
 
 def test_json_tells_what_the_figures_were_measured_on(tmp_path: Path) -> None:
-    figures = [report.at_most("late", 1.5, "s", 5)]
+    figures = [report.compared("late", 1.5, "s", ("floor", 1.0), most=2)]
     path = tmp_path / "bench" / "sleepers.json"
 
     report.write(path, report.document("sleepers", figures, MACHINE, scale=1.0))
@@ -80,7 +92,15 @@ def test_json_tells_what_the_figures_were_measured_on(tmp_path: Path) -> None:
     assert found["machine"]["cpus"] == 2
     assert (found["benchmark"], found["scale"]) == ("sleepers", 1.0)
     assert found["figures"] == [
-        {"name": "late", "value": 1.5, "unit": "s", "goal": "≤ 5", "met": True}
+        {
+            "name": "late",
+            "value": 1.5,
+            "unit": "s",
+            "goal": "≤ 2 x",
+            "met": True,
+            "beside": "floor: 1 s",
+            "ratio": 1.5,
+        }
     ]
 
 

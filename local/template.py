@@ -1,0 +1,45 @@
+"""`template.yaml` as data, for tests and benchmarks: what is deployed, not a copy of it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import yaml
+
+from local.process import ROOT
+
+
+class _TemplateLoader(yaml.SafeLoader):
+    """Reads CloudFormation: a short-form function (`!Ref Table`) is read as its argument."""
+
+
+def _argument(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    assert isinstance(node, yaml.MappingNode)
+    return loader.construct_mapping(node, deep=True)
+
+
+_TemplateLoader.add_multi_constructor("!", _argument)
+
+
+@cache
+def template() -> dict[str, Any]:
+    """`template.yaml` as it stands, read once: not to be changed."""
+    text = (ROOT / "template.yaml").read_text()
+    read: dict[str, Any] = yaml.load(text, _TemplateLoader)  # noqa: S506 - a safe loader
+    return read
+
+
+def table_definition(name: str) -> dict[str, Any]:
+    """The arguments of `create_table` for the table that the template deploys, under this name."""
+    properties = template()["Resources"]["Table"]["Properties"]
+    kept = ("BillingMode", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
+    return {
+        "TableName": name,
+        **{part: properties[part] for part in kept},
+        "StreamSpecification": {"StreamEnabled": True, **properties["StreamSpecification"]},
+    }
