@@ -225,7 +225,7 @@ def start(subject: Subject, environment: dict[str, str]) -> float:
 
 
 class Stub(BaseHTTPRequestHandler):
-    """The link key, never rotated, and the base address; everything else is not there."""
+    """The link key, never rotated; everything else is not there."""
 
     protocol_version = "HTTP/1.1"
 
@@ -234,8 +234,6 @@ class Stub(BaseHTTPRequestHandler):
         target = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
         if target == "GetSecretValue" and body.get("VersionStage") != "AWSPREVIOUS":
             self._answer(200, {"SecretString": KEY, "Name": "key", "ARN": "arn:aws:x:y:z:k"})
-        elif target == "GetParameter":
-            self._answer(200, {"Parameter": {"Value": "https://help.example.org", "Name": "x"}})
         else:
             self._answer(400, {"__type": "ResourceNotFoundException", "message": "none"})
 

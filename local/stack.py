@@ -190,12 +190,18 @@ def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) 
 
 
 def publish_address(cloud: Cloud, stack: dict[str, str]) -> str:
-    """Tells the functions where their pages are, which the template can know on AWS only."""
+    """Tells the API and the mailer where the pages are, which the template can know on AWS only."""
     # Browsers know names of hosts below localhost, Python does not: so the long form.
     api = f"restapis/{stack['ApiId']}/{stack['StageName']}/_user_request_"
     address = f"http://localhost:{cloud.port}/{api}"
-    client(cloud, "ssm").put_parameter(
-        Name=stack["BaseAddressParameter"], Value=address, Type="String", Overwrite=True
+    variable = {"op": "replace", "path": "/variables/base_address", "value": address}
+    client(cloud, "apigateway").update_stage(
+        restApiId=stack["ApiId"], stageName=stack["StageName"], patchOperations=[variable]
+    )
+    functions, mailer = client(cloud, "lambda"), f"{NAME}-mailer"
+    known = functions.get_function_configuration(FunctionName=mailer)["Environment"]["Variables"]
+    functions.update_function_configuration(
+        FunctionName=mailer, Environment={"Variables": known | {"BASE_ADDRESS": address}}
     )
     return address
 

@@ -20,13 +20,21 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from redress import observe, texts, wiring
-from redress.edge.http import SECURITY, Refused, body_of, header, json_body
-from redress.edge.problems import CONTENT_TYPE, Problem, plain, problem_for, to_json
+from redress.edge.http import (
+    SECURITY,
+    Answer,
+    Refused,
+    answer,
+    base_address,
+    body_of,
+    header,
+    json_body,
+    problem,
+)
+from redress.edge.problems import plain, problem_for
 from redress.rules.errors import (
     Fault,
     InvalidInput,
@@ -46,7 +54,6 @@ HERE = Path(__file__).parent
 BODY_LIMIT = 256 * 1024
 FIELD_LIMIT = 50
 logger = Logger(service="customer")
-app = APIGatewayRestResolver()
 
 PAGE_SECURITY = SECURITY | {
     "Content-Security-Policy": (
@@ -54,6 +61,41 @@ PAGE_SECURITY = SECURITY | {
         "base-uri 'none'; frame-ancestors 'none'"
     ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call, as API Gateway hands it over: it has found the route and its parts already."""
+
+    event: dict[str, Any]
+
+    @property
+    def base(self) -> str:
+        """The address of the pages and the API."""
+        return base_address(self.event)
+
+    @property
+    def method(self) -> str:
+        method: str = self.event["httpMethod"]
+        return method
+
+    @property
+    def path(self) -> dict[str, str]:
+        """The parts of the path by their names in the route."""
+        return self.event.get("pathParameters") or {}
+
+    @property
+    def token(self) -> str:
+        """The signed token in the path."""
+        return self.path["token"]
+
+    def query(self, name: str) -> str:
+        """A parameter of the query, '' when it is absent."""
+        value: str = (self.event.get("queryStringParameters") or {}).get(name) or ""
+        return value
+
+    def header(self, name: str) -> str:
+        return header(self.event, name)
 
 
 class TooLarge(Exception):
@@ -79,7 +121,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         wiring.customer_cases()
         pages()
         return {"warm": True}
-    return app.resolve(event, context)
+    request = Request(event)
+    route = ROUTES.get((request.method, event.get("resource", "")))
+    return route(request) if route else not_found(request)
 
 
 @cache
@@ -94,21 +138,26 @@ def pages() -> Environment:
     )
 
 
-def base_url() -> str:
-    """The address of the pages and the API."""
-    return wiring.base_url()()
+def respond(status: int, media: str, body: str, headers: Mapping[str, str]) -> Answer:
+    """An answer for API Gateway."""
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": media, **headers},
+        "body": body,
+    }
 
 
 def page(
+    request: Request,
     status: int,
     template: str,
     language: str,
     headers: Mapping[str, str] | None = None,
     **values: Any,
-) -> Response[str]:
+) -> Answer:
     """One page in one language."""
-    base = base_url()
-    return _rendered(status, template, language, headers or {}, {"base": base, **values})
+    values = {"base": request.base, **values}
+    return _rendered(status, template, language, headers or {}, values)
 
 
 def _rendered(
@@ -117,7 +166,7 @@ def _rendered(
     language: str,
     headers: Mapping[str, str],
     values: Mapping[str, Any],
-) -> Response[str]:
+) -> Answer:
     found = pages().get_template(template)
     body = found.render(
         language=language,
@@ -126,38 +175,30 @@ def _rendered(
         moment=lambda at: moment(at, values["zone"], language),
         **values,
     )
-    return Response(
-        status_code=status,
-        content_type="text/html; charset=utf-8",
-        body=body,
-        headers={**PAGE_SECURITY, "Content-Language": language, **headers},
-    )
+    headers = {**PAGE_SECURITY, "Content-Language": language, **headers}
+    return respond(status, "text/html; charset=utf-8", body, headers)
 
 
-def asked_language() -> str:
+def asked_language(request: Request) -> str:
     """The language that the reader chose: `?lang=`, or that of the page that posted; or ''."""
-    asked = app.current_event.query_string_parameters.get("lang", "")
-    if asked not in LANGUAGES and app.current_event.http_method == "POST":
+    asked = request.query("lang")
+    if asked not in LANGUAGES and request.method == "POST":
         try:
-            asked = posted().get("language", "")
+            asked = posted(request).get("language", "")
         except (TooLarge, NoForm):
             asked = ""
     return asked if asked in LANGUAGES else ""
 
 
-def language_of_request() -> str:
+def language_of(request: Request) -> str:
     """The language that the reader chose, else what the browser asks for."""
-    return asked_language() or texts.preferred(_header("accept-language"))
+    return asked_language(request) or texts.preferred(request.header("accept-language"))
 
 
-def _header(name: str) -> str:
-    return header(app.current_event.raw_event, name)
-
-
-def posted() -> dict[str, str]:
+def posted(request: Request) -> dict[str, str]:
     """The fields of a posted form; raises TooLarge, NoForm."""
     try:
-        raw = body_of(app.current_event.raw_event)
+        raw = body_of(request.event)
         if len(raw) > BODY_LIMIT:
             raise TooLarge
         pairs = parse_qsl(
@@ -176,7 +217,7 @@ def _log(error: Exception, status: int) -> None:
         logger.info("refused", extra={"fault": type(error).__name__})
 
 
-def guarded(render: Callable[[], Response[str]], token: str = "") -> Response[str]:
+def guarded(request: Request, render: Callable[[], Answer], token: str = "") -> Answer:
     """A page, or the friendly page of what went wrong, in the reader's language.
 
     What was posted while a part did not answer is kept in that page, behind a button that posts it
@@ -199,19 +240,19 @@ def guarded(render: Callable[[], Response[str]], token: str = "") -> Response[st
         _log(error, status)
     known = status if texts.has("en", f"problem.{status}.title") else 500
     try:
-        base = base_url()
+        base = request.base
     except Exception as error:
         # A page without style and links is better than none.
         logger.error("no base address", extra=observe.fault_of(error))
         base = ""
-    failed = known in (500, 503) and app.current_event.http_method == "POST"
+    failed = known in (500, 503) and request.method == "POST"
     values = {
         "base": base,
         "code": known,
-        "again": posted() if failed else None,
+        "again": posted(request) if failed else None,
         "back": f"{base}/t/{token}" if base and token and known == 409 else "",
     }
-    return _rendered(known, "problem.html", language_of_request(), headers, values)
+    return _rendered(known, "problem.html", language_of(request), headers, values)
 
 
 # ---------------------------------------------------------------- the form
@@ -252,17 +293,19 @@ def shown(language: str, faults: list[Fault], prefix: str = "form") -> list[Show
 
 
 def form_page(
+    request: Request,
     status: int,
     language: str,
     values: Mapping[str, str],
     nonce: str,
     faults: list[Shown],
     notice: str = "",
-) -> Response[str]:
-    base = base_url()
+) -> Answer:
+    base = request.base
     kind = values.get("kind", "")
     asked = f"&kind={kind}" if kind in KINDS else ""
     return page(
+        request,
         status,
         "form.html",
         language,
@@ -285,25 +328,23 @@ def _nonce() -> str:
     return secrets.token_urlsafe(18)
 
 
-@app.get("/")
-def form() -> Response[str]:
+def form(request: Request) -> Answer:
     """The form; `?kind=complaint` is the complaint door."""
 
-    def render() -> Response[str]:
-        kind = app.current_event.query_string_parameters.get("kind", "")
+    def render() -> Answer:
+        kind = request.query("kind")
         values = {"kind": kind if kind in KINDS else ""}
-        return form_page(200, language_of_request(), values, _nonce(), [])
+        return form_page(request, 200, language_of(request), values, _nonce(), [])
 
-    return guarded(render)
+    return guarded(request, render)
 
 
-@app.post("/form")
-def submit_form() -> Response[str]:
+def submit_form(request: Request) -> Answer:
     """Submit the form: 201 and the receipt, or 422 and the form with everything that was typed."""
 
-    def render() -> Response[str]:
-        fields = posted()
-        language = language_of_request()
+    def render() -> Answer:
+        fields = posted(request)
+        language = language_of(request)
         body: dict[str, Any] = {
             "subject": fields.get("subject", ""),
             "description": fields.get("description", ""),
@@ -315,22 +356,27 @@ def submit_form() -> Response[str]:
             if fields.get(name):
                 body[name] = fields[name]
         nonce = fields.get("nonce", "")
+        # Before anything is written: a customer who cannot be told where to look gets no ticket.
+        base = request.base
         try:
             receipt = wiring.intake().submit(body, nonce, "web")
         except InvalidInput as error:
             faults = shown(language, error.faults)
             if any(fault.pointer.startswith("#") for fault in error.faults):
                 text = texts.text(language, "fault.key_expected")
-                return form_page(422, language, fields, _nonce(), faults, text)
-            return form_page(422, language, fields, nonce, faults)
+                return form_page(request, 422, language, fields, _nonce(), faults, text)
+            return form_page(request, 422, language, fields, nonce, faults)
         except KeyReused:
             # Sent before, then gone back to and changed: to press again is to send a second one.
             text = texts.text(language, "fault.key_reused")
-            return form_page(409, language, fields, _nonce(), [], text)
+            return form_page(request, 409, language, fields, _nonce(), [], text)
         logger.info("taken", extra={"ticket": receipt.number, "replayed": receipt.replayed})
-        return page(201, "receipt.html", language, receipt=receipt, zone=receipt.zone)
+        link = f"{base}/t/{receipt.status_token}"
+        return page(
+            request, 201, "receipt.html", language, receipt=receipt, link=link, zone=receipt.zone
+        )
 
-    return guarded(render)
+    return guarded(request, render)
 
 
 # ---------------------------------------------------------------- the status page
@@ -350,51 +396,54 @@ def steps_of(view: StatusView) -> list[tuple[str, bool]]:
     ]
 
 
-def status_url(token: str, language: str, own: str) -> str:
+def status_url(request: Request, language: str, own: str) -> str:
     """The status page; with `?lang=` when the reader chose another language than the ticket's."""
     asked = "" if language == own else f"?lang={language}"
-    return f"{base_url()}/t/{token}{asked}"
+    return f"{request.base}/t/{request.token}{asked}"
 
 
 def status_page(
+    request: Request,
     status: int,
-    token: str,
     view: StatusView,
     faults: list[Shown] | None = None,
     by_field: Blank | None = None,
     typed: Mapping[str, str] | None = None,
-) -> Response[str]:
+) -> Answer:
     return page(
+        request,
         status,
         "status.html",
-        asked_language() or view.language,
+        asked_language(request) or view.language,
         view=view,
         zone=view.zone,
         steps=steps_of(view),
-        action=status_url(token, view.language, view.language),
+        action=status_url(request, view.language, view.language),
         faults=faults or [],
         by_field=by_field or Blank(),
         typed=Blank(typed or {}),
-        switch=[(code, status_url(token, code, view.language)) for code in LANGUAGES],
+        switch=[(code, status_url(request, code, view.language)) for code in LANGUAGES],
     )
 
 
-@app.get("/t/<token>")
-def status(token: str) -> Response[str]:
+def status(request: Request) -> Answer:
     """The status page behind a signed link."""
-    return guarded(lambda: status_page(200, token, wiring.customer_cases().status(token)))
+    return guarded(
+        request,
+        lambda: status_page(request, 200, wiring.customer_cases().status(request.token)),
+    )
 
 
 _FIELDS = {"write": "words", "dispute": "text", "withdraw": "reason"}
 
 
-@app.post("/t/<token>/<action>")
-def act(token: str, action: str) -> Response[str]:
+def act(request: Request) -> Answer:
     """A button of the status page: done, and back to the page (303)."""
+    token, action = request.token, request.path["action"]
 
-    def render() -> Response[str]:
+    def render() -> Answer:
         cases = wiring.customer_cases()
-        fields = posted()
+        fields = posted(request)
         text = fields.get(_FIELDS.get(action, ""), "")
         try:
             match action:
@@ -413,36 +462,29 @@ def act(token: str, action: str) -> Response[str]:
                 case _:
                     raise NotFound("there is no such button")
         except InvalidInput as error:
-            return _again(token, action, fields, error)
-        language = asked_language() or view.language
-        return see_other(status_url(token, language, view.language))
+            return _again(request, action, fields, error)
+        language = asked_language(request) or view.language
+        return see_other(status_url(request, language, view.language))
 
-    return guarded(render, token)
+    return guarded(request, render, token)
 
 
-def _again(
-    token: str, action: str, fields: Mapping[str, str], error: InvalidInput
-) -> Response[str]:
+def _again(request: Request, action: str, fields: Mapping[str, str], error: InvalidInput) -> Answer:
     """The status page once more, with what was typed and what is wrong with it."""
-    view = wiring.customer_cases().status(token)
-    language = asked_language() or view.language
+    view = wiring.customer_cases().status(request.token)
+    language = asked_language(request) or view.language
     faults = shown(language, error.faults, "survey")
     if action == "survey":
-        return status_page(422, token, view, faults, _by_field(faults), fields)
+        return status_page(request, 422, view, faults, _by_field(faults), fields)
     place = "sure" if any(fault.field == "sure" for fault in faults) else _FIELDS[action]
     label = texts.text(language, f"act.{action}")
     named = [Shown(place, label, fault.text) for fault in faults]
     typed = {action: fields.get(_FIELDS[action], "")}
-    return status_page(422, token, view, named, _by_field(named), typed)
+    return status_page(request, 422, view, named, _by_field(named), typed)
 
 
-def see_other(url: str) -> Response[str]:
-    return Response(
-        status_code=303,
-        content_type="text/plain",
-        body="",
-        headers={**PAGE_SECURITY, "Location": url},
-    )
+def see_other(url: str) -> Answer:
+    return respond(303, "text/plain", "", {**PAGE_SECURITY, "Location": url})
 
 
 # ---------------------------------------------------------------- the survey
@@ -457,52 +499,52 @@ def answers_of(fields: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-@app.get("/s/<token>")
-def survey(token: str) -> Response[str]:
+def survey(request: Request) -> Answer:
     """The questionnaire behind a signed link that expires."""
 
-    def render() -> Response[str]:
-        view = wiring.customer_cases().survey_status(token)
-        return _survey_page(200, token, view)
+    def render() -> Answer:
+        view = wiring.customer_cases().survey_status(request.token)
+        return _survey_page(request, 200, view)
 
-    return guarded(render)
+    return guarded(request, render)
 
 
-@app.post("/s/<token>")
-def answer_survey(token: str) -> Response[str]:
+def answer_survey(request: Request) -> Answer:
     """The answers: thanks, or the questionnaire again with what is wrong."""
+    token = request.token
 
-    def render() -> Response[str]:
+    def render() -> Answer:
         cases = wiring.customer_cases()
-        fields = posted()
+        fields = posted(request)
         try:
             view = cases.survey(token, answers_of(fields))
         except InvalidInput as error:
             view = cases.survey_status(token)
-            faults = shown(asked_language() or view.language, error.faults, "survey")
-            return _survey_page(422, token, view, faults, fields)
+            faults = shown(asked_language(request) or view.language, error.faults, "survey")
+            return _survey_page(request, 422, view, faults, fields)
         except NotAllowedNow:
             # Answered before, by a second click or another device: that is no fault of the reader.
-            return _survey_page(200, token, cases.survey_status(token))
-        return _survey_page(200, token, view, thanks=True)
+            return _survey_page(request, 200, cases.survey_status(token))
+        return _survey_page(request, 200, view, thanks=True)
 
-    return guarded(render)
+    return guarded(request, render)
 
 
 def _survey_page(
+    request: Request,
     status: int,
-    token: str,
     view: StatusView,
     faults: list[Shown] | None = None,
     typed: Mapping[str, str] | None = None,
     *,
     thanks: bool = False,
-) -> Response[str]:
-    action = f"{base_url()}/s/{token}"
+) -> Answer:
+    action = f"{request.base}/s/{request.token}"
     return page(
+        request,
         status,
         "survey.html",
-        asked_language() or view.language,
+        asked_language(request) or view.language,
         view=view,
         zone=view.zone,
         action=action,
@@ -517,30 +559,32 @@ def _survey_page(
 # ---------------------------------------------------------------- no more surveys
 
 
-@app.get("/u/<token>")
-def surveys(token: str) -> Response[str]:
+def surveys(request: Request) -> Answer:
     """Asks whether surveys shall end; reading it changes nothing."""
-    return guarded(lambda: _surveys_page(token, wiring.customer_cases().surveys(token)))
+    return guarded(
+        request, lambda: _surveys_page(request, wiring.customer_cases().surveys(request.token))
+    )
 
 
-@app.post("/u/<token>")
-def set_surveys(token: str) -> Response[str]:
+def set_surveys(request: Request) -> Answer:
     """Ends surveys to an address at once: from the page, or by a mail program for its reader, which
     follows no redirect and posts no field of ours (RFC 8058). `again` lets them come after all."""
 
-    def render() -> Response[str]:
-        refused = "again" not in posted()
-        return _surveys_page(token, wiring.customer_cases().set_surveys(token, refused=refused))
+    def render() -> Answer:
+        refused = "again" not in posted(request)
+        found = wiring.customer_cases().set_surveys(request.token, refused=refused)
+        return _surveys_page(request, found)
 
-    return guarded(render)
+    return guarded(request, render)
 
 
-def _surveys_page(token: str, found: Surveys) -> Response[str]:
-    action = f"{base_url()}/u/{token}"
+def _surveys_page(request: Request, found: Surveys) -> Answer:
+    action = f"{request.base}/u/{request.token}"
     return page(
+        request,
         200,
         "surveys.html",
-        asked_language() or found.language,
+        asked_language(request) or found.language,
         found=found,
         action=action,
         switch=[(code, f"{action}?lang={code}") for code in LANGUAGES],
@@ -550,30 +594,12 @@ def _surveys_page(token: str, found: Surveys) -> Response[str]:
 # ---------------------------------------------------------------- the same as JSON
 
 
-def answer(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Response[str]:
-    return Response(
-        status_code=status,
-        content_type="application/json",
-        body=msgspec.json.encode(body).decode(),
-        headers={**SECURITY, **(headers or {})},
-    )
-
-
-def problem(found: Problem) -> Response[str]:
-    return Response(
-        status_code=found.status,
-        content_type=CONTENT_TYPE,
-        body=msgspec.json.encode(to_json(found)).decode(),
-        headers={**SECURITY, **found.headers},
-    )
-
-
-def api(number: str, do: Callable[[str], StatusView]) -> Response[str]:
+def api(request: Request, do: Callable[[str], StatusView]) -> Answer:
     """One call of the JSON API: the link's token must be of this very ticket."""
     try:
-        given = _header("authorization").removeprefix("Bearer ").strip()
-        token = given or app.current_event.query_string_parameters.get("token", "")
-        if wiring.links().read_status(token) != number:
+        given = request.header("authorization").removeprefix("Bearer ").strip()
+        token = given or request.query("token")
+        if wiring.links().read_status(token) != request.path["number"]:
             return problem(plain(404, "not-found", "There is nothing here", "unknown link"))
         return answer(200, present(do(token)))
     except Refused as error:
@@ -591,20 +617,19 @@ def present(view: StatusView) -> dict[str, Any]:
     return found
 
 
-def json_object() -> dict[str, Any]:
+def json_object(request: Request) -> dict[str, Any]:
     """The body as a JSON object, no body as an empty one; raises Refused."""
-    event = app.current_event.raw_event
-    if not event.get("body"):
+    if not request.event.get("body"):
         return {}
-    body = json_body(event)
+    body = json_body(request.event)
     if not isinstance(body, dict):
         raise Refused(plain(400, "not-json", "Not an object", "the body is a JSON object"))
     return body
 
 
-def json_text(*, required: bool = True) -> str:
+def json_text(request: Request, *, required: bool = True) -> str:
     """The `text` of a body that has nothing else; every wrong field is named."""
-    body = json_object()
+    body = json_object(request)
     faults = [Fault(f"/{name}", "unknown", "unknown field") for name in body if name != "text"]
     text = body.get("text")
     if text is None and required:
@@ -616,75 +641,84 @@ def json_text(*, required: bool = True) -> str:
     return text or ""
 
 
-@app.get("/tickets/<number>")
-def read_ticket(number: str) -> Response[str]:
-    return api(number, lambda token: wiring.customer_cases().status(token))
+def read_ticket(request: Request) -> Answer:
+    return api(request, lambda token: wiring.customer_cases().status(token))
 
 
-@app.post("/tickets/<number>/messages")
-def write_message(number: str) -> Response[str]:
-    return api(number, lambda token: wiring.customer_cases().write(token, json_text()))
+def write_message(request: Request) -> Answer:
+    return api(request, lambda token: wiring.customer_cases().write(token, json_text(request)))
 
 
-@app.post("/tickets/<number>/confirmation")
-def confirm(number: str) -> Response[str]:
-    return api(number, lambda token: wiring.customer_cases().confirm(token))
+def confirm(request: Request) -> Answer:
+    return api(request, lambda token: wiring.customer_cases().confirm(token))
 
 
-@app.post("/tickets/<number>/dispute")
-def dispute(number: str) -> Response[str]:
-    return api(number, lambda token: wiring.customer_cases().dispute(token, json_text()))
+def dispute(request: Request) -> Answer:
+    return api(request, lambda token: wiring.customer_cases().dispute(token, json_text(request)))
 
 
-@app.post("/tickets/<number>/withdrawal")
-def withdraw(number: str) -> Response[str]:
+def withdraw(request: Request) -> Answer:
     return api(
-        number,
-        lambda token: wiring.customer_cases().withdraw(token, json_text(required=False)),
+        request,
+        lambda token: wiring.customer_cases().withdraw(token, json_text(request, required=False)),
     )
 
 
-@app.post("/tickets/<number>/survey")
-def questionnaire(number: str) -> Response[str]:
-    return api(number, lambda token: wiring.customer_cases().survey(token, json_object()))
+def questionnaire(request: Request) -> Answer:
+    return api(request, lambda token: wiring.customer_cases().survey(token, json_object(request)))
 
 
 # ---------------------------------------------------------------- documents and assets
 
 
-@app.get("/openapi.json")
-def document() -> Response[str]:
+def document(request: Request) -> Answer:
     """The document of every public route."""
     body = resources.files("redress").joinpath("data/openapi-public.json").read_text("utf-8")
-    return Response(200, "application/json", body, {**SECURITY, "Cache-Control": "max-age=300"})
+    return respond(200, "application/json", body, {**SECURITY, "Cache-Control": "max-age=300"})
 
 
-@app.get("/assets/<name>")
-def asset(name: str) -> Response[str]:
+def asset(request: Request) -> Answer:
     """A style sheet; names are looked up in a list, never joined to a path."""
-    found = {path.name: path for path in (HERE / "assets").iterdir()}.get(name)
+    found = {path.name: path for path in (HERE / "assets").iterdir()}.get(request.path["name"])
     if found is None:
-        return guarded(_no_page)
+        return guarded(request, _no_page)
     text = found.read_text("utf-8")
     media = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
-    return Response(
-        200,
-        f"{media}; charset=utf-8",
-        text,
-        {
-            **SECURITY,
-            "Cache-Control": "public, max-age=3600",
-            "ETag": f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"',
-        },
-    )
+    headers = {
+        **SECURITY,
+        "Cache-Control": "public, max-age=3600",
+        "ETag": f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"',
+    }
+    return respond(200, f"{media}; charset=utf-8", text, headers)
 
 
-@app.not_found
-def not_found(error: NotFoundError) -> Response[str]:
-    if "text/html" in _header("accept"):
-        return guarded(_no_page)
+def not_found(request: Request) -> Answer:
+    if "text/html" in request.header("accept"):
+        return guarded(request, _no_page)
     return problem(plain(HTTPStatus.NOT_FOUND, "not-found", "There is nothing here", "no route"))
 
 
 def _no_page() -> NoReturn:
     raise NotFound("there is no such page")
+
+
+ROUTES: Mapping[tuple[str, str], Callable[[Request], Answer]] = {
+    ("GET", "/"): form,
+    ("POST", "/form"): submit_form,
+    ("GET", "/t/{token}"): status,
+    ("POST", "/t/{token}/{action}"): act,
+    ("GET", "/s/{token}"): survey,
+    ("POST", "/s/{token}"): answer_survey,
+    ("GET", "/u/{token}"): surveys,
+    ("POST", "/u/{token}"): set_surveys,
+    ("GET", "/assets/{name}"): asset,
+    ("GET", "/openapi.json"): document,
+    ("GET", "/tickets/{number}"): read_ticket,
+    ("POST", "/tickets/{number}/messages"): write_message,
+    ("POST", "/tickets/{number}/confirmation"): confirm,
+    ("POST", "/tickets/{number}/dispute"): dispute,
+    ("POST", "/tickets/{number}/withdrawal"): withdraw,
+    ("POST", "/tickets/{number}/survey"): questionnaire,
+}
+"""(method, the route's path in template.yaml) -> what answers. API Gateway matches paths and reads
+their parts; a router here would do it a second time, at every cold start."""

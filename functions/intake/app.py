@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger
 
 from redress import observe, wiring
 from redress.cases.intake import Receipt
-from redress.edge.http import Refused, answer, header, json_body, problem
+from redress.edge.http import Refused, answer, base_address, header, json_body, problem
 from redress.edge.problems import problem_for
 
 logger = Logger(service="intake")
@@ -30,6 +30,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     except Refused as refused:
         return problem(refused.problem)
     try:
+        # Before anything is written: a customer who cannot be told where to look gets no ticket.
+        base = base_address(event)
         receipt = wiring.intake().submit(body, header(event, "idempotency-key"), "api")
     except Exception as error:
         found = problem_for(error)
@@ -39,14 +41,15 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             logger.info("refused", extra={"fault": type(error).__name__})
         return problem(found)
     logger.info("taken", extra={"ticket": receipt.number, "replayed": receipt.replayed})
-    return answer(201, present(receipt), {"Location": receipt.status_url})
+    taken = present(receipt, base)
+    return answer(201, taken, {"Location": taken["status_url"]})
 
 
-def present(receipt: Receipt) -> dict[str, Any]:
+def present(receipt: Receipt, base: str) -> dict[str, Any]:
     """The contract of POST /tickets (openapi-public.json, `Receipt`)."""
     return {
         "number": receipt.number,
-        "status_url": receipt.status_url,
+        "status_url": f"{base}/t/{receipt.status_token}",
         "token": receipt.status_token,
         "language": receipt.language,
         "acknowledged": receipt.acknowledged,

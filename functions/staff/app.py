@@ -17,8 +17,6 @@ from typing import Any
 import bodies
 import presenting
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from bodies import NAME_LIMIT, REASON_LIMIT, Body
 from identity import identify
@@ -27,7 +25,7 @@ from redress import observe, wiring
 from redress.cases import plans
 from redress.cases.reports import MOST_REPORTS
 from redress.cases.staff import PAGE_LIMIT
-from redress.edge.http import SECURITY, Refused, answer, header, json_body, problem
+from redress.edge.http import SECURITY, Answer, Refused, answer, header, json_body, problem
 from redress.edge.problems import plain, problem_for
 from redress.rules.errors import Fault, Forbidden, InvalidInput, NotFound
 from redress.rules.intake import EMAIL_LIMIT
@@ -47,9 +45,6 @@ from redress.store.scores import Summary
 from redress.store.staff import Member
 
 logger = Logger(service="staff")
-app = APIGatewayRestResolver(debug=False)
-
-Answer = dict[str, Any]
 
 MONTH = len("2026-11")
 PLAN_LIMIT = 1024 * 1024
@@ -513,9 +508,9 @@ ROUTES: Mapping[tuple[str, str], Route] = {
 """(method, path) -> who may call it, and what it does. Whatever is not here does not exist."""
 
 
-def _serve(name: str, route: Route, path: dict[str, str]) -> Answer:
+def _serve(name: str, route: Route, event: dict[str, Any]) -> Answer:
     """Identity and role first, then the route; every error becomes its problem here."""
-    event: dict[str, Any] = app.current_event.raw_event
+    path: dict[str, str] = event.get("pathParameters") or {}
     if "number" in path:
         logger.append_keys(ticket=normalised(path["number"]))
     try:
@@ -535,46 +530,30 @@ def _serve(name: str, route: Route, path: dict[str, str]) -> Answer:
         return problem(found)
 
 
-def _counted(name: str, given: Answer) -> Response[str]:
-    """The answer as the resolver wants it. Failures are counted, the rest is in the log.
+@logger.inject_lambda_context(clear_state=True)
+def _routed(event: dict[str, Any], context: LambdaContext) -> Answer:
+    """The answer of the route that API Gateway found. Failures are counted, the rest is in the log.
 
     A metric per route would cost more a month than the rest of an idle stack.
     """
+    method, path = event["httpMethod"], event.get("resource", "")
+    route = ROUTES.get((method, path))
+    if route is None:
+        name = "none"
+        given = problem(plain(404, "not-found", "There is nothing here", "there is no such route"))
+    else:
+        name = f"{method} {path}"
+        given = _serve(name, route, event)
     status: int = given["statusCode"]
     observe.count("staff", "RequestsFailed", int(status >= 500))
     logger.info("answered", extra={"route": name, "status": status})
-    return Response(status_code=status, headers=given["headers"], body=given["body"])
+    return given
 
 
-def _door(method: str, path: str, route: Route) -> Callable[..., Response[str]]:
-    name = f"{method} {path}"
-
-    def run(**parts: str) -> Response[str]:
-        return _counted(name, _serve(name, route, parts))
-
-    return run
-
-
-for (_method, _path), _route in ROUTES.items():
-    _rule = _path.replace("{", "<").replace("}", ">")
-    app.route(_rule, method=_method)(_door(_method, _path, _route))
-
-
-@app.not_found
-def _unknown(error: NotFoundError) -> Response[str]:
-    found = plain(404, "not-found", "There is nothing here", "there is no such route")
-    return _counted("none", problem(found))
-
-
-@logger.inject_lambda_context(clear_state=True)
-def _resolve_event(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
-
-
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
     """A proxy event of REST API with a Cognito authorizer -> JSON, or a problem."""
     if event.get("warm"):
         wiring.staff_cases()
         return {"warm": True}
-    given: dict[str, Any] = _resolve_event(event, context)
+    given: Answer = _routed(event, context)
     return given

@@ -33,7 +33,8 @@ from tests.builders import ROOT, Clock, submission
 
 REGION = "us-east-1"
 TABLE = "redress-test"
-BASE_ADDRESS = "https://service.example.com/live"
+BASE_ADDRESS = "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1"
+"""Of the samples' stage, and of the mailer's environment."""
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -41,7 +42,7 @@ ENVIRONMENT = {
     "AWS_REGION": REGION,
     "AWS_DEFAULT_REGION": REGION,
     "TABLE": TABLE,
-    "BASE_ADDRESS_PARAMETER": "/redress/base-address",
+    "BASE_ADDRESS": BASE_ADDRESS,
     "LINK_KEY_SECRET": "redress-link-key",
     "SCORES_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:redress-scores",
     "REHEARSAL_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:redress-rehearsal",
@@ -76,16 +77,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An empty table with its indexes and stream, the base address and the link key; its name."""
+    """An empty table with its indexes and stream, and the link key; its name."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     with mock_aws():
         aws("dynamodb").create_table(**_definition())
-        aws("ssm").put_parameter(
-            Name=ENVIRONMENT["BASE_ADDRESS_PARAMETER"], Value=BASE_ADDRESS, Type="String"
-        )
         aws("secretsmanager").create_secret(
             Name=ENVIRONMENT["LINK_KEY_SECRET"], SecretString="a key for tests only"
         )

@@ -127,7 +127,7 @@ class Api:
 
     def send(self, event: dict[str, Any]) -> Reply:
         given = self.module.handler(event, self._context)
-        headers = {name: values[-1] for name, values in given["multiValueHeaders"].items()}
+        headers = given["headers"]
         found = Reply(given["statusCode"], json.loads(given["body"]), headers)
         self._hold_to_document(event, found)
         return found

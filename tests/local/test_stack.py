@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from typing import Any
 
 import boto3
@@ -12,12 +13,15 @@ from local.stack import Outputs
 
 
 def test_pages_and_api_are_where_the_outputs_say(deployed: Outputs) -> None:
-    parameters: Any = boto3.client("ssm", **deployed.client_arguments())
-    known = parameters.get_parameter(Name=deployed.stack["BaseAddressParameter"])
+    functions: Any = boto3.client("lambda", **deployed.client_arguments())
+    mailer = functions.get_function_configuration(FunctionName=f"{stack.NAME}-mailer")
+    with urllib.request.urlopen(f"{deployed.base_url}/?lang=en", timeout=10) as response:
+        page = response.read().decode()
 
     document = stack.call_api(deployed, "GET", "/openapi.json", None)
 
-    assert known["Parameter"]["Value"] == deployed.base_url
+    assert f'action="{deployed.base_url}/form' in page
+    assert mailer["Environment"]["Variables"]["BASE_ADDRESS"] == deployed.base_url
     assert document["openapi"].startswith("3.")
 
 

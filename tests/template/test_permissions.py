@@ -100,7 +100,7 @@ def allowed(logical_id: str) -> set[str]:
 def test_public_functions_can_neither_delete_nor_call_anybody() -> None:
     for name in ("IntakeFunction", "CustomerFunction"):
         reached = {action.split(":")[0] for action in allowed(name)}
-        assert reached <= {"dynamodb", "secretsmanager", "sqs", "ssm"}
+        assert reached <= {"dynamodb", "secretsmanager", "sqs"}
         assert allowed(name) & {"sqs:SendMessage"} == {"sqs:SendMessage"}, "the failure destination"
 
 

@@ -179,10 +179,6 @@ class Table:
         self.written.append(len(given["TransactItems"]))
         return {{}}
 
-class Parameters:
-    def get_parameter(self, Name):
-        return {{"Parameter": {{"Value": "https://service.example.com"}}}}
-
 class Secrets:
     class exceptions:
         class ResourceNotFoundException(Exception): ...
@@ -193,7 +189,7 @@ class Secrets:
 
 import app
 from redress import wiring
-services = {{"dynamodb": Table(), "ssm": Parameters(), "secretsmanager": Secrets()}}
+services = {{"dynamodb": Table(), "secretsmanager": Secrets()}}
 wiring.client = lambda service, retries=3: services[service]
 
 class Context:
@@ -212,12 +208,15 @@ sys.stderr.write(json.dumps(
 
 JSON_DOOR = {
     "httpMethod": "POST",
+    "resource": "/tickets",
     "path": "/tickets",
+    "stageVariables": {"base_address": "https://service.example.com"},
     "headers": {"Content-Type": "application/json", "Idempotency-Key": "a key"},
     "body": json.dumps(body()),
     "isBase64Encoded": False,
 }
 WEB_FORM = JSON_DOOR | {
+    "resource": "/form",
     "path": "/form",
     "headers": {"Content-Type": "application/x-www-form-urlencoded"},
     "queryStringParameters": {},
@@ -247,7 +246,6 @@ def test_the_cold_start_that_customers_meet_loads_nothing_heavy(
     settings = {
         "TABLE": "redress",
         "AWS_REGION": "us-east-1",
-        "BASE_ADDRESS_PARAMETER": "/base",
         "LINK_KEY_SECRET": "key",
     }
     done = subprocess.run(

@@ -20,7 +20,7 @@ class Settings:
 
     table: str
     aws_region: str
-    base_address_parameter: str = ""
+    base_address: str = ""
     link_key_secret: str = ""
     ticket_machine_arn: str = ""
     scores_machine_arn: str = ""

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from redress.store.bucket import MailBucket
 
 REFRESH_S = 300.0
-"""How long a function keeps the base address and the link keys: a rotation holds within it."""
+"""How long a function keeps the link keys: a rotation holds within it."""
 
 
 def now() -> datetime:
@@ -111,18 +111,6 @@ def _refreshed[T](read: Callable[[], T]) -> Callable[[], T]:
 
 
 @cache
-def base_url() -> Callable[[], str]:
-    """The address of the pages and the API: one setting, read at run time."""
-
-    def read() -> str:
-        name = settings().require("base_address_parameter").base_address_parameter
-        value: str = client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
-        return value.rstrip("/")
-
-    return _refreshed(read)
-
-
-@cache
 def links() -> Links:
     """Links signed with the key made at deploy time; the key before it stays valid for reading."""
 
@@ -184,7 +172,7 @@ def intake() -> IntakeCase:
     from redress.store.plans import Plans
 
     store = LeanStore(client("dynamodb", 0), settings().table)  # it tries again by itself
-    return IntakeCase(store, Plans(store, now), links(), base_url(), now)
+    return IntakeCase(store, Plans(store, now), links(), now)
 
 
 @cache
@@ -302,9 +290,10 @@ def mailing() -> MailingCase:
         _staff(),
         _plans(),
         links(),
-        base_url(),
         client("sesv2", retries=0),  # the queue tries again: a repeat here could send a mail twice
-        settings().require("sender_address", "mail_queue_url", "mail_dead_letter_queue_url"),
+        settings().require(
+            "base_address", "sender_address", "mail_queue_url", "mail_dead_letter_queue_url"
+        ),
         now,
     )
 

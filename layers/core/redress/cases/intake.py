@@ -58,7 +58,6 @@ class Receipt:
 
     number: str
     status_token: str
-    status_url: str
     language: str
     zone: str
     promises: tuple[Promise, ...]
@@ -127,11 +126,10 @@ class IntakeCase:
         store: OpeningStore,
         plans: Plans,
         links: Links,
-        base_url: Callable[[], str],
         now: Callable[[], datetime],
     ) -> None:
         self._store, self._plans, self._links = store, plans, links
-        self._base_url, self._now = base_url, now
+        self._now = now
 
     def submit(self, body: Any, key: str, channel: str) -> Receipt:
         """Open a ticket for a decoded body, once per key.
@@ -155,9 +153,8 @@ class IntakeCase:
         fingerprint = codec.fingerprint(body)
         for _ in range(DRAWS):
             now = self._now()
-            # Whatever the receipt needs is read before anything is written: a ticket whose customer
+            # What the receipt needs is read before anything is written: a ticket whose customer
             # could not be told its number must not come to be.
-            self._base_url()
             self._links.status_token("")
             change = lifecycle.open_ticket(submission, new_number(), self._plans.current(), now)
             try:
@@ -181,7 +178,6 @@ class IntakeCase:
         return Receipt(
             number=ticket.number,
             status_token=token,
-            status_url=f"{self._base_url()}/t/{token}",
             language=ticket.language,
             zone=self._plans.current().time_zone,
             promises=promises_of(ticket, now),

@@ -187,14 +187,13 @@ class MailingCase:
         staff: StaffStore,
         plans: Plans,
         links: Links,
-        base_url: Callable[[], str],
         sesv2_client: Any,
         settings: Settings,
         now: Callable[[], datetime],
     ) -> None:
         self._tickets, self._addresses = tickets, addresses
         self._staff, self._plans = staff, plans
-        self._links, self._base_url = links, base_url
+        self._links, self._base = links, settings.base_address
         self._ses, self._settings, self._now = sesv2_client, settings, now
         # Through it SES tells what becomes of a mail (`cases.feedback`).
         through = self._settings.configuration_set
@@ -353,7 +352,7 @@ class MailingCase:
         domain = self._settings.mail_domain
         unsubscribe = None
         if name == SURVEY:
-            unsubscribe = f"{self._base_url()}/u/{self._links.unsubscribe_token(number)}"
+            unsubscribe = f"{self._base}/u/{self._links.unsubscribe_token(number)}"
         return mail.message(
             self._settings.sender_address,
             [recipient.address for recipient in recipients],
@@ -378,7 +377,7 @@ class MailingCase:
             "number": ticket.number,
             "subject": ticket.subject,
             "text": about.event.data.get("text", ""),
-            "status_url": f"{self._base_url()}/t/{self._links.status_token(ticket.number)}",
+            "status_url": f"{self._base}/t/{self._links.status_token(ticket.number)}",
             "promises": "\n".join(
                 words(language).promise.format(
                     clock=words(language).clocks[clock], time=time(due_at)
@@ -393,7 +392,7 @@ class MailingCase:
             values["resolved_at"] = time(ticket.resolution.at)
         if survey := ticket.clocks.get(ClockName.SURVEY):
             token = self._links.survey_token(ticket.number, survey.due_at)
-            values["survey_url"] = f"{self._base_url()}/s/{token}"
+            values["survey_url"] = f"{self._base}/s/{token}"
             values["until"] = time(survey.due_at)
         return values
 
@@ -412,7 +411,7 @@ class MailingCase:
                 "due": moment(due, about.plan.time_zone, language),
                 "standing": own.standing[_standing(about)],
                 "agent": agent or own.nobody,
-                "ticket_url": f"{self._base_url()}/staff/tickets/{ticket.number}",
+                "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",
             }
 
         return said

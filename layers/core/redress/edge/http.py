@@ -22,6 +22,26 @@ SECURITY = {
 """On every answer: links are secrets, so nothing is kept by caches or told to other sites."""
 
 
+Answer = dict[str, Any]
+"""An answer as API Gateway takes it from a function: statusCode, headers, body."""
+
+
+class NoBaseAddress(RuntimeError):
+    """The API was deployed without the stage variable that says where it is."""
+
+
+def base_address(event: dict[str, Any]) -> str:
+    """Where the pages and the API are, without a slash at the end: the stage says it.
+
+    It comes with every request (template.yaml, `Api`), so nothing is fetched for it, and it is no
+    word of the sender's, as the Host header is. Raises NoBaseAddress when it is not there.
+    """
+    address: str = (event.get("stageVariables") or {}).get("base_address") or ""
+    if not address:
+        raise NoBaseAddress("the stage has no variable base_address")
+    return address
+
+
 def header(event: dict[str, Any], name: str) -> str:
     """A request header by its lower-case name; '' when it is absent."""
     for key, value in (event.get("headers") or {}).items():
@@ -70,7 +90,7 @@ def json_body(event: dict[str, Any], limit: int = BODY_LIMIT) -> Any:
         raise Refused(plain(400, "not-json", "Not JSON", detail)) from error
 
 
-def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> dict[str, Any]:
+def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> Answer:
     """A JSON answer."""
     return {
         "statusCode": status,
@@ -79,6 +99,6 @@ def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> dic
     }
 
 
-def problem(found: Problem) -> dict[str, Any]:
+def problem(found: Problem) -> Answer:
     """A problem as application/problem+json."""
     return answer(found.status, to_json(found), {"Content-Type": CONTENT_TYPE, **found.headers})
