@@ -33,6 +33,7 @@ from redress.store.models import Models
 from redress.store.plans import Plans
 from redress.store.staff import Member, StaffStore
 from redress.store.tickets import TicketStore
+from redress.store.wire import DynamoDB, Service
 from tests.builders import ROOT, Clock, Life, plan_1, submission
 
 REGION = "us-east-1"
@@ -56,14 +57,15 @@ class Shop:
     models: Models
     tickets: TicketStore
     lean: LeanStore
+    lean_client: Any
     staff: StaffStore
     plans: Plans
     clock: Clock = field(default_factory=Clock)
 
     @property
     def clients(self) -> dict[str, Any]:
-        """The botocore client beneath each way to the store."""
-        return {"full": self.models.connection.client, "lean": self.client}
+        """The client beneath each way to the store."""
+        return {"full": self.models.connection.client, "lean": self.lean_client}
 
     def items(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Everything in the table as it lies there, by its keys."""
@@ -156,6 +158,22 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
 
 
+def _lean(client: Any, address: str | None) -> Any:
+    """The doors' own client where there is an engine to speak to: moto is behind botocore's."""
+    if address is None:
+        return client
+    # Tables of other credentials are other tables to the engine.
+    known: Any = _session().get_credentials()
+    return DynamoDB(
+        {
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": known.access_key,
+            "AWS_SECRET_ACCESS_KEY": known.secret_key,
+            "AWS_ENDPOINT_URL_DYNAMODB": address,
+        }
+    )
+
+
 def _shop(engine: str, address: str | None) -> Iterator[Shop]:
     table = f"redress-{next(_names)}"
     client: Any = _session().create_client(
@@ -168,13 +186,15 @@ def _shop(engine: str, address: str | None) -> Iterator[Shop]:
     models = Models(table, REGION, address)
     clock = Clock()
     staff = StaffStore(models)
+    lean_client = _lean(client, address)
     yield Shop(
         engine=engine,
         table=table,
         client=client,
         models=models,
         tickets=TicketStore(models),
-        lean=LeanStore(client, table),
+        lean=LeanStore(lean_client, table),
+        lean_client=lean_client,
         staff=staff,
         plans=Plans(staff, clock.now),
         clock=clock,
@@ -214,24 +234,62 @@ class Faults:
         self.left = list(faults)
         self.calls = 0
         self.tokens: list[str | None] = []
-        client.meta.events.register_first(f"before-call.dynamodb.{operation}", self._before)
+        if isinstance(client, Service):
+            _between(client, operation, before=self._refuse)
+        else:
+            client.meta.events.register_first(f"before-call.dynamodb.{operation}", self._before)
 
-    def _before(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]] | None:
+    def _next(self, body: bytes | str) -> tuple[str, dict[str, Any]] | None:
+        """Code and further fields of the next fault, raised if it is an exception; None of none."""
         self.calls += 1
-        self.tokens.append(json.loads(params["body"]).get("ClientRequestToken"))
+        self.tokens.append(json.loads(body).get("ClientRequestToken"))
         if not self.left:
             return None
         fault = self.left.pop(0)
         if isinstance(fault, Exception):
             raise fault
-        code = fault if isinstance(fault, str) else "TransactionCanceledException"
+        if isinstance(fault, str):
+            return fault, {}
+        reasons = [{"Code": reason or "None"} for reason in fault]
+        return "TransactionCanceledException", {"CancellationReasons": reasons}
+
+    def _before(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]] | None:
+        """For a client of botocore: the answer as it parses one."""
+        if (found := self._next(params["body"])) is None:
+            return None
+        code, more = found
         parsed: dict[str, Any] = {
             "Error": {"Code": code, "Message": "a fault made for a test"},
             "ResponseMetadata": {"HTTPStatusCode": 400, "HTTPHeaders": {}},
         }
-        if isinstance(fault, list):
-            parsed["CancellationReasons"] = [{"Code": reason or "None"} for reason in fault]
-        return SimpleNamespace(status_code=400, headers={}), parsed
+        return SimpleNamespace(status_code=400, headers={}), parsed | more
+
+    def _refuse(self, request: Any) -> Any:
+        """For a client of the doors: the answer as the service sends it."""
+        if (found := self._next(request.body)) is None:
+            return None
+        code, more = found
+        told = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", **more}
+        return SimpleNamespace(status_code=400, content=json.dumps(told).encode())
+
+
+def _between(
+    client: Service,
+    operation: str,
+    before: Callable[[Any], Any] = lambda request: None,
+    after: Callable[[], None] = lambda: None,
+) -> None:
+    """Stands between a client of the doors and its service: `before` may answer instead of it."""
+    send = client._session.send
+
+    def through(request: Any) -> Any:
+        if not request.headers["X-Amz-Target"].endswith(f".{operation}"):
+            return send(request)
+        answered = before(request) or send(request)
+        after()
+        return answered
+
+    client._session.send = through  # type: ignore[method-assign]
 
 
 @pytest.fixture
@@ -256,6 +314,9 @@ def losing_the_answer() -> Callable[[Any, str, Exception], None]:
             if left:
                 raise left.pop()
 
+        if isinstance(client, Service):
+            _between(client, operation, after=after)
+            return
         client.meta.events.register_first(f"after-call.dynamodb.{operation}", after)
 
     return lose

@@ -163,6 +163,9 @@ HEAVY = (
     "jinja2",
     "pynamodb",
     "boto3",
+    "botocore.client",
+    "botocore.session",
+    "asyncio",
     "holidays",
     *sorted(MAIL_LIBRARIES),
 )
@@ -180,17 +183,14 @@ class Table:
         return {{}}
 
 class Secrets:
-    class exceptions:
-        class ResourceNotFoundException(Exception): ...
-    def get_secret_value(self, SecretId, VersionStage="AWSCURRENT"):
-        if VersionStage != "AWSCURRENT":
-            raise self.exceptions.ResourceNotFoundException()
+    def get_secret_value(self, SecretId, VersionStage):
+        assert VersionStage == "AWSCURRENT"
         return {{"SecretString": "a key"}}
 
 import app
-from redress import wiring
-services = {{"dynamodb": Table(), "secretsmanager": Secrets()}}
-wiring.client = lambda service, retries=3: services[service]
+import redress.store.wire
+redress.store.wire.DynamoDB = lambda environment: Table()
+redress.store.wire.SecretsManager = lambda environment: Secrets()
 
 class Context:
     function_name = "redress-intake"
@@ -199,7 +199,8 @@ class Context:
     aws_request_id = "1"
 
 answer = app.handler(json.loads(sys.stdin.read()), Context())
-loaded = sorted({{name.split(".")[0] for name in sys.modules}} & set({HEAVY!r}))
+seen = set(sys.modules) | {{name.split(".")[0] for name in sys.modules}}
+loaded = sorted(seen & set({HEAVY!r}))
 sys.stderr.write(json.dumps(
     {{"status": answer["statusCode"], "written": Table.written, "loaded": loaded}}
 ))

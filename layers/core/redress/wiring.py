@@ -80,6 +80,21 @@ def client(service: str, retries: int = 3) -> Any:
 
 
 @cache
+def _dynamodb() -> Any:
+    """For the doors: what it cannot do, `client("dynamodb")` can."""
+    from redress.store.wire import DynamoDB
+
+    return DynamoDB(os.environ)
+
+
+@cache
+def _secrets() -> Any:
+    from redress.store.wire import SecretsManager
+
+    return SecretsManager(os.environ)
+
+
+@cache
 def _session() -> Any:
     import botocore.session
 
@@ -101,7 +116,7 @@ def _refreshed[T](read: Callable[[], T]) -> Callable[[], T]:
         if not kept or moment - kept[0][0] > REFRESH_S:
             try:
                 kept[:] = [(moment, read())]
-            except (BotoCoreError, ClientError) as error:
+            except (BotoCoreError, ClientError, Unavailable) as error:
                 if not kept:
                     raise Unavailable() from error
                 kept[:] = [(moment, kept[0][1])]
@@ -115,15 +130,23 @@ def links() -> Links:
     """Links signed with the key made at deploy time; the key before it stays valid for reading."""
 
     def read(stage: str) -> bytes:
+        from redress.store import outcome
+
         secret = settings().require("link_key_secret").link_key_secret
-        found = client("secretsmanager").get_secret_value(SecretId=secret, VersionStage=stage)
+        found = outcome.run(
+            lambda: _secrets().get_secret_value(SecretId=secret, VersionStage=stage)
+        )
         key: str = found["SecretString"]
         return key.encode()
 
     def read_previous() -> bytes | None:
+        from botocore.exceptions import ClientError
+
         try:
             return read("AWSPREVIOUS")
-        except client("secretsmanager").exceptions.ResourceNotFoundException:
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
             return None  # never rotated yet
 
     current, previous = _refreshed(lambda: read("AWSCURRENT")), _refreshed(read_previous)
@@ -171,7 +194,7 @@ def intake() -> IntakeCase:
     from redress.store.lean import LeanStore
     from redress.store.plans import Plans
 
-    store = LeanStore(client("dynamodb", 0), settings().table)  # it tries again by itself
+    store = LeanStore(_dynamodb(), settings().table)
     return IntakeCase(store, Plans(store, now), links(), now)
 
 
