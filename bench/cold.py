@@ -6,6 +6,13 @@ this machine; other services are a stub that answers at once. Beside it, in the 
 `reference/typical` (Powertools' resolver and Tracer, pydantic, boto3: compiled and installed from
 its pinned requirements) and `reference/raw` (one signed request by the standard library). Rounds
 are interleaved, figures are medians, and what carries over to another machine are the ratios.
+
+The typical handler runs twice: as a plain process, as all others here and as its floor was first
+measured, and told by the environment that it is in Lambda. There the SDK of X-Ray leaves out a
+client of its own, which it makes elsewhere: on AWS the ratios lie nearer to the second.
+
+Beside the times, what they are made of: modules loaded by a started function and which packages
+took the longest, and the size of what is deployed.
 """
 
 from __future__ import annotations
@@ -20,8 +27,9 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -30,6 +38,7 @@ import boto3
 from rich.console import Console
 from rich.progress import track
 
+from bench import sizes
 from bench.report import Figure, Machine, compared
 from local import dynamodb_local, stack
 from local.process import ROOT
@@ -40,6 +49,14 @@ ABOUT = "cold starts of built artifacts, beside a typical handler and the raw fl
 LIMIT_S = 240
 ROUNDS = 7
 WARM_UPS = 300
+MOST_SHOWN = 4
+IN_LAMBDA = {
+    "LAMBDA_TASK_ROOT": "/var/task",
+    "AWS_LAMBDA_FUNCTION_NAME": "typical",
+    "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
+    "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",
+}
+"""What Lambda sets, as far as the typical handler's libraries ask for it."""
 GOAL = 0.45
 """Of a typical handler's time: the doors of customers."""
 TABLE = "redress-bench"
@@ -73,6 +90,7 @@ class Subject:
     path: tuple[Path, ...]
     event: Callable[[], dict[str, Any]]
     answers: Any
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
@@ -81,22 +99,24 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
     built = stack.build()
     typical = install_typical(directory.parent / "bench")
     with dynamodb_local.running() as engine, stub() as others:
-        environment = environment_of(engine, others)
+        environment = environment_of(engine, others, built)
         client: Any = boto3.client("dynamodb", endpoint_url=engine)
         client.create_table(**table_definition(TABLE))
         warm(client)
         subjects = [
             Subject("raw floor", (REFERENCES / "raw",), submission, 201),
             Subject("typical", (typical,), submission, 201),
+            Subject("typical, in Lambda's environment", (typical,), submission, 201, IN_LAMBDA),
             *doors(built),
-            *warmed(built),
+            *ready(built),
         ]
         taken: dict[str, list[float]] = {subject.name: [] for subject in subjects}
         for _ in track(range(rounds), "rounds", console=console):
             for subject in subjects:
                 taken[subject.name].append(start(subject, environment))
         machine.note_load("while they started")
-    return figures(taken)
+        profiles = [imports(subject, environment) for subject in ready(built)]
+    return [*figures(taken), *profiles, *sizes.figures(built)]
 
 
 def figures(taken: dict[str, list[float]]) -> list[Figure]:
@@ -148,7 +168,7 @@ def doors(built: Path) -> list[Subject]:
     ]
 
 
-def warmed(built: Path) -> list[Subject]:
+def ready(built: Path) -> list[Subject]:
     """Every function up to what all its events need: imports and clients."""
     layer = built / "CoreLayer" / "python"
     return [
@@ -182,7 +202,7 @@ def install_typical(folder: Path) -> Path:
     return target
 
 
-def environment_of(engine: str, others: str) -> dict[str, str]:
+def environment_of(engine: str, others: str, built: Path) -> dict[str, str]:
     resources = template()["Resources"].values()
     names = {
         name
@@ -193,7 +213,7 @@ def environment_of(engine: str, others: str) -> dict[str, str]:
         "TABLE": TABLE,
         "LOG_LEVEL": "INFO",
         "POWERTOOLS_METRICS_NAMESPACE": "Redress",
-        "POWERTOOLS_TRACE_DISABLED": "true",
+        "PYTHONTZPATH": str(built / "CoreLayer" / "python" / "tzdata" / "zoneinfo"),
         "MAIL_DOMAIN": "in.example.org",
         "SENDER_ADDRESS": "service@example.org",
         "AWS_REGION": stack.REGION,
@@ -211,16 +231,45 @@ def environment_of(engine: str, others: str) -> dict[str, str]:
 
 def start(subject: Subject, environment: dict[str, str]) -> float:
     """Milliseconds from before the process starts to its answer."""
-    path = [str(part) for part in subject.path]
-    command = [sys.executable, "-I", "-S", "-B", "-c", PROGRAM, json.dumps(subject.event()), *path]
     began = time.monotonic_ns()
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, f"{subject.name}: {done.stderr}"
+    done = run_alone(subject, environment)
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["answer"] == subject.answers, f"{subject.name} answered {told['answer']}"
     return float(told["done"] - began) / 1e6
+
+
+def run_alone(
+    subject: Subject, environment: dict[str, str], *options: str
+) -> subprocess.CompletedProcess[str]:
+    """The subject's process from its start to its end, seeing nothing but its own path."""
+    path = [str(part) for part in subject.path]
+    command = [sys.executable, "-I", "-S", "-B", *options, "-c", PROGRAM]
+    done = subprocess.run(
+        [*command, json.dumps(subject.event()), *path],
+        env=environment | dict(subject.environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, f"{subject.name}: {done.stderr}"
+    return done
+
+
+def imports(subject: Subject, environment: dict[str, str]) -> Figure:
+    """How many modules a function has loaded when it is ready, and the packages that took most.
+
+    Of one start, told by Python itself (-X importtime); a module's time is its own alone.
+    """
+    told = run_alone(subject, environment, "-X", "importtime").stderr
+    own = [line.split("|") for line in told.splitlines() if line.startswith("import time:")]
+    modules = [(name.strip(), us.partition(":")[2]) for us, _, name in own[1:]]
+    took = Counter[str]()
+    for name, us in modules:
+        took[name.partition(".")[0]] += int(us)
+    top = ", ".join(f"{name} {us / 1000:.0f} ms" for name, us in took.most_common(MOST_SHOWN))
+    name = subject.name.replace(", ready", ": modules loaded")
+    return Figure(name, len(modules), beside=top)
 
 
 def warm(client: Any) -> None:

@@ -106,8 +106,8 @@ def _written_function(name: str) -> dict[str, Any]:
 
 # ------------------------------------------------------------------ environment
 
-GENERAL = {"LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "TABLE"}
-"""What every function gets: the logger, the metrics, the table."""
+GENERAL = {"LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "PYTHONTZPATH", "TABLE"}
+"""What every function gets: the logger, the metrics, the time zones, the table."""
 
 NOT_USED_HERE = {
     ("scoring", "SCORES_MACHINE_ARN"): "runs are begun by supervisors, through the staff API",
@@ -127,7 +127,7 @@ def test_a_function_is_given_the_settings_that_it_uses_and_no_other(name: str) -
 
 def test_every_setting_is_given_to_somebody() -> None:
     given = {v for f in functions().values() for v in f["Environment"]["Variables"]}
-    assert {name.upper() for name in Settings.__slots__} - {"AWS_REGION"} <= given
+    assert {name.upper() for name in Settings.__struct_fields__} - {"AWS_REGION"} <= given
 
 
 def test_reading_the_wiring_finds_what_is_known() -> None:
@@ -165,7 +165,7 @@ def settings_used_by(folder: str) -> frozenset[str]:
                     wanted.append(called)
                 case ast.Call(func=ast.Attribute(attr="require"), args=arguments):
                     used |= {str(a.value) for a in arguments if isinstance(a, ast.Constant)}
-                case ast.Attribute(attr=setting) if setting in Settings.__slots__:
+                case ast.Attribute(attr=setting) if setting in Settings.__struct_fields__:
                     used.add(setting)
                 case ast.ImportFrom(module=str(module)) if module.startswith("redress.cases."):
                     used |= _settings_read_in(module)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+
+import msgspec
 
 
 class MissingSettings(RuntimeError):
     """The function was deployed without these variables; the message names every one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """Settings of all functions. Each field comes from the variable of its name in capitals.
 
     A function that does not use a part is not given its variable; asking for it then fails loudly
@@ -45,14 +45,14 @@ class Settings:
         return self
 
 
+_FIELDS = Settings.__struct_fields__
+_NEEDED = _FIELDS[: -len(Settings.__struct_defaults__)]
+"""What every function is given: the fields without a default, which come first."""
+
+
 def read(environment: Mapping[str, str]) -> Settings:
     """Settings from an environment; raises MissingSettings naming every missing variable."""
-    missing = [
-        item.name.upper()
-        for item in fields(Settings)
-        if item.default is MISSING and not environment.get(item.name.upper())
-    ]
+    missing = [name.upper() for name in _NEEDED if not environment.get(name.upper())]
     if missing:
         raise MissingSettings(f"missing environment variables: {', '.join(missing)}")
-    names = (item.name for item in fields(Settings))
-    return Settings(**{name: environment.get(name.upper(), "") for name in names})
+    return Settings(**{name: environment.get(name.upper(), "") for name in _FIELDS})

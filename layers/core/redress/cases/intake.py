@@ -7,9 +7,10 @@ idempotency record are one transaction; a repeat with the same key answers the s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
+
+import msgspec
 
 from redress.cases.links import Links
 from redress.rules import lifecycle
@@ -35,8 +36,7 @@ class OpeningStore(Protocol):
     def get(self, number: str) -> Ticket: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
+class Promise(msgspec.Struct, frozen=True):
     """One promise as a customer sees it.
 
     state: running, overdue, paused, kept, missed or cancelled. A paused one has no due time, since
@@ -51,8 +51,7 @@ class Promise:
     done_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """What a submission is answered with. `acknowledged`: this answer is the acknowledgement;
     `zone`: in which its times are told (IANA)."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from redress.rules import errors
 
 CONTENT_TYPE = "application/problem+json"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """A problem to answer with. `faults` name every wrong field; nothing internal is in it."""
 
     status: int
@@ -20,7 +20,7 @@ class Problem:
     detail: str
     faults: tuple[errors.Fault, ...] = ()
     current_version: int | None = None
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}  # msgspec makes a new one each time
 
 
 _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
