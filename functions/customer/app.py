@@ -94,6 +94,16 @@ def pages() -> Environment:
     )
 
 
+@cache
+def style_version() -> str:
+    """Of the style sheet, by its content: pages name it, so that a browser fetches it once."""
+    return _digest((HERE / "assets" / "style.css").read_text("utf-8"))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def base_url() -> str:
     """The address of the pages and the API."""
     return wiring.base_url()()
@@ -121,6 +131,7 @@ def _rendered(
     found = pages().get_template(template)
     body = found.render(
         language=language,
+        style_version=style_version(),
         t=lambda key, **given: texts.text(language, key, **given),
         name_of=lambda code: texts.text(code, "language.name"),
         moment=lambda at: moment(at, values["zone"], language),
@@ -667,16 +678,12 @@ def asset(name: str) -> Response[str]:
         return guarded(_no_page)
     text = found.read_text("utf-8")
     media = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
-    return Response(
-        200,
-        f"{media}; charset=utf-8",
-        text,
-        {
-            **SECURITY,
-            "Cache-Control": "public, max-age=3600",
-            "ETag": f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"',
-        },
-    )
+    digest = _digest(text)
+    # Asked for by its content it is never another one; any other address may lead to the next one.
+    same = app.current_event.query_string_parameters.get("v") == digest
+    kept = "public, max-age=31536000, immutable" if same else "public, max-age=3600"
+    headers = {**SECURITY, "Cache-Control": kept, "ETag": f'"{digest}"'}
+    return Response(200, f"{media}; charset=utf-8", text, headers)
 
 
 @app.not_found
