@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,16 +63,21 @@ class Bill:
 
 
 def bill_of(
-    records: Records, histories: Iterable[Sequence[Mapping[str, Any]]], indexes: Sequence[Any]
+    records: Records,
+    histories: Iterable[Sequence[Mapping[str, Any]]],
+    indexes: Sequence[Any],
+    untraced: Collection[str] = (),
 ) -> Bill:
     """What was recorded, of the product alone: calls of tools beside it do not count.
 
-    `histories` are those of the executions that it started; `indexes` are the table's.
+    `histories` are those of the executions that it started; `indexes` are the table's; `untraced`
+    are functions that begin no trace.
     """
     calls = [call for call in records.calls if call.by]
     table = [call for call in calls if call.service == "dynamodb"]
     runs = list(histories)
     ran = sum(batches(one) for one in records.invocations)
+    traced = [one for one in records.invocations if one.function not in untraced]
     polled = sum(one.source == "sqs" for one in records.invocations)
     sent = [call for call in calls if call.service == "ses" and call.status == 200]
     return Bill(
@@ -84,7 +89,7 @@ def bill_of(
         # Lambda receives a batch and deletes it; what waits for an empty queue is of an idle stack.
         queue_requests=sum(call.service == "sqs" for call in calls) + 2 * polled,
         mails=sum(len(people) for call in sent for people in call.request.values()),
-        traces=ran + len(runs),
+        traces=len(runs) + sum(map(batches, traced)),
         log_bytes=sum(batches(one) * logged(one) for one in records.invocations),
         out_bytes=sum(door.bytes for door in records.doors),
         stored_bytes=stored(table, indexes),

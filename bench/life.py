@@ -13,8 +13,8 @@ What is a choice, and what it leaves out:
 - Functions are warm and have read their settings. Durations are this machine's, at the memory that
   the template gives; what each call would cost cold is a row of its own, where cold starts were
   measured before (`make bench ONLY=cold`), with the settings read again at each.
-- Lambda samples the first request of each second besides, and no rule can tell it not to: where a
-  second has no two requests every trace is recorded. A row says what that makes.
+- Lambda records the first request of each second besides, and no rule can tell it not to: where no
+  second has two requests every trace is recorded. A row says what that makes; an idle month is so.
 - Storage is that of the first month. A month's custom metrics are paid by the hour, so they are in
   the months' rows. Staff sign in at no price up to 10,000 a month.
 - An idle month is the template's secrets and alarms, what Lambda asks of an empty queue (five
@@ -143,12 +143,22 @@ def played(outputs: Outputs, play: Callable[[Player], None]) -> Life:
     play(player)
     meter.switch(outputs.endpoint_url, on=False)
     records = meter.recorded(outputs.endpoint_url)
-    return Life(bills.bill_of(records, histories(outputs, player.number), indexes()), records)
+    runs = histories(outputs, player.number)
+    return Life(bills.bill_of(records, runs, indexes(), untraced()), records)
 
 
 def indexes() -> list[Any]:
     found: list[Any] = template()["Resources"]["Table"]["Properties"]["GlobalSecondaryIndexes"]
     return found
+
+
+def untraced() -> set[str]:
+    """Functions that begin no trace of their own."""
+    return {
+        resource["Properties"]["FunctionName"].replace("${AWS::StackName}", stack.NAME)
+        for resource in template()["Resources"].values()
+        if resource.get("Properties", {}).get("Tracing") == "PassThrough"
+    }
 
 
 def histories(outputs: Outputs, number: str) -> Iterator[list[dict[str, Any]]]:
@@ -208,7 +218,7 @@ def scheduled(outputs: Outputs, task: str) -> Life:
     script.wait_until_still(lambda: meter.size(outputs.endpoint_url))
     meter.switch(outputs.endpoint_url, on=False)
     records = meter.recorded(outputs.endpoint_url)
-    return Life(bills.bill_of(records, (), indexes()), records)
+    return Life(bills.bill_of(records, (), indexes(), untraced()), records)
 
 
 def idle_use(tasks: Mapping[str, Life], *, with_mail_domain: bool = False) -> dict[str, float]:
@@ -228,7 +238,9 @@ def idle_use(tasks: Mapping[str, Life], *, with_mail_domain: bool = False) -> di
             found["schedule"] += times
             ran = tasks.get(json.loads(properties["Target"]["Input"]).get("task", ""))
             if ran is not None:
-                for name, amount in bills.used(ran.bill, ran.gb_seconds).items():
+                # Each is the first of its second: Lambda records the trace of every one.
+                use = bills.used(ran.bill, ran.gb_seconds, sampled=1.0)
+                for name, amount in use.items():
                     found[name] = found.get(name, 0.0) + times * amount
     return found
 
@@ -315,7 +327,8 @@ def ladder_figures(life: Life, known: Prices) -> list[Figure]:
         Figure("1,000 of them, without mail", cents(dollars), "cents"),
         *(
             Figure(f"  {NAMES[name]}", 100_000 * value, "cents")
-            for name, value in list(dollars.items())[:4]
+            for name, value in dollars.items()
+            if name != "mail" and 100_000 * value >= 1
         ),
     ]
 
@@ -356,12 +369,12 @@ NAMES = {
     "write_unit": "write units",
     "read_unit": "read units",
     "queue_request": "queue requests",
-    "log_gb": "logs (GB)",
+    "log_gb": "logs",
     "trace": "traces",
-    "out_gb": "data out (GB)",
+    "out_gb": "data out",
     "secret_call": "calls of Secrets Manager",
-    "table_gb_month": "table, its first month (GB)",
-    "recovery_gb_month": "recovery, its first month (GB)",
+    "table_gb_month": "table, its first month",
+    "recovery_gb_month": "recovery, its first month",
     "mail": "mail",
     "metric_month": "custom metrics",
     "alarm_month": "alarms",
@@ -372,7 +385,9 @@ NAMES = {
 
 
 def _told(name: str, amount: float) -> str:
-    return f"{amount:,.0f}" if float(amount).is_integer() else f"{amount:.3g}"
+    if name.endswith(("_gb", "_gb_month")):
+        return f"{amount * bills.GB:,.0f} bytes"
+    return f"{amount:,.0f}" if float(amount).is_integer() else f"{amount:,.2f}"
 
 
 def cold_starts(directory: Path) -> dict[str, float]:

@@ -134,6 +134,13 @@ def test_bill_counts_what_the_product_did_and_no_tool_beside_it() -> None:
     assert found.stored_bytes == 90 + bill.INDEX_BYTES
 
 
+def test_function_that_begins_no_trace_is_not_one() -> None:
+    records = Records(invocations=[ran(), ran("redress-repair")])
+    assert bill.bill_of(records, [], []).traces == 2
+    assert bill.bill_of(records, [], [], {"redress-repair"}).traces == 1
+    assert life.untraced() == {"redress-repair"}
+
+
 def test_call_without_a_rule_is_not_passed_over() -> None:
     with pytest.raises(ValueError, match="Scan"):
         bill.read(call("Scan"))
