@@ -1,12 +1,13 @@
 """What a complaint costs: its billed units, counted on the deployed local stack, times list prices.
 
-A life is a fixed script of requests (`bench/script.py`). Played are the happy path, and the full
-ladder: nobody answers until every rung of every promise of a complaint has fired, then a manager
-answers and resolves it, the customer disputes, the agent answers and resolves it again. Counted are
-transitions from the executions' histories, and from the cloud's meter (`local/meter.py`) requests,
-invocations, read and write units by Amazon's rules (`bench/units.py`), mails, queue requests, lines
-of logs and bytes that go out. Reads of the stream by Lambda cost nothing. Prices are those of
-`bench/prices.json`, without any free tier, with 5 % of traces recorded; mail is apart.
+A life is a fixed script of requests (`bench/script.py`). Played are the happy path, by pages and by
+the JSON API, and the full ladder: nobody answers until every rung of every promise of a complaint
+has fired, then a manager answers and resolves it, the customer disputes, the agent answers and
+resolves it again. Counted are transitions from the executions' histories, and from the cloud's
+meter (`local/meter.py`) requests, invocations, read and write units by Amazon's rules
+(`bench/units.py`), mails, queue requests, lines of logs and bytes that go out. Reads of the stream
+by Lambda cost nothing. Prices are those of `bench/prices.json`, without any free tier, with 5 % of
+traces recorded; mail is apart.
 
 What is a choice, and what it leaves out:
 
@@ -107,9 +108,12 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         happy_path(outputs)  # the first one meets functions that know nothing yet
         rounds = [happy_path(outputs) for _ in range(script_of_many)]
         machine.note_load("after the happy paths")
+        by_api(outputs)
+        connected = by_api(outputs)
         ladder = full_ladder(outputs) if scale == 1 else None
     return [
         *happy_figures(rounds, known, cold_starts(directory)),
+        Figure("1,000 by the JSON API, without mail", cents(connected.dollars(known)), "cents"),
         *(ladder_figures(ladder, known) if ladder else ()),
         *month_figures(rounds, tasks, known),
     ]
@@ -121,6 +125,11 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
 def happy_path(outputs: Outputs) -> Life:
     """One complaint for which every promise is kept, on a stack whose staff are at work."""
     return played(outputs, lambda player: player.play(script.HAPPY_PATH))
+
+
+def by_api(outputs: Outputs) -> Life:
+    """The same, with a connector in the customer's place."""
+    return played(outputs, lambda player: player.play(script.BY_API))
 
 
 def full_ladder(outputs: Outputs) -> Life:

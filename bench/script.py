@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from local.doors import Answer, DoorError, Form, Staff, call, sign_in
 from local.stack import Outputs
 
 CUSTOMER = "customer"
+CONNECTOR = "connector"
 AGENT = "agent"
 MANAGER = "manager"
 STILL_S = 2.0
@@ -103,6 +105,29 @@ HAPPY_PATH = (
 of it is ever reminded of. The customer looks at the page four times, the agent twice at their
 list."""
 
+SUBMISSION = {
+    name: COMPLAINT[name]
+    for name in ("kind", "subject", "description", "wished_remedy", "language")
+} | {"contact": {"name": COMPLAINT["name"], "email": COMPLAINT["email"]}, "consent": True}
+READ = Step(CONNECTOR, "GET", "/tickets/{number}")
+
+BY_API = (
+    Step(CONNECTOR, "POST", "/tickets", SUBMISSION),
+    *ANSWERED,
+    READ,
+    *RESOLVED,
+    READ,
+    Step(CONNECTOR, "POST", "/tickets/{number}/confirmation"),
+    Step(
+        CONNECTOR,
+        "POST",
+        "/tickets/{number}/survey",
+        RATED | {"overall": 5, "speed": 4, "solution": 5},
+    ),
+)
+"""The same life where a shop's own pages stand before ours: a connector makes the customer's calls,
+and reads the ticket once after each mail."""
+
 DISPUTED = (
     Step(CUSTOMER, "POST", "/t/{token}/dispute", {"text": "I see no refund on my card."}),
     PAGE,
@@ -152,6 +177,8 @@ class Player:
         path = step.path.format_map(self._known)
         if step.who == CUSTOMER:
             answer = self._as_customer(step, path)
+        elif step.who == CONNECTOR:
+            answer = self._as_connector(step, path)
         else:
             answer = self._as_staff(step, path)
         if answer.status not in (200, 201, 303):
@@ -175,6 +202,17 @@ class Player:
             self._known["style"] = style[1]
         if step == STYLE and "immutable" not in answer.headers.get("Cache-Control", ""):
             raise DoorError("a browser would fetch the style sheet again")
+        return answer
+
+    def _as_connector(self, step: Step, path: str) -> Answer:
+        body = step.send if step.method == "POST" else None
+        if step.path == "/tickets":
+            headers = {"Idempotency-Key": uuid.uuid4().hex}
+        else:
+            headers = {"Authorization": f"Bearer {self._known['token']}"}
+        answer = call(step.method, self._base_url + path, body, headers=headers)
+        if step.path == "/tickets":
+            self._known |= {name: answer.json()[name] for name in ("number", "token")}
         return answer
 
     def _as_staff(self, step: Step, path: str) -> Answer:
