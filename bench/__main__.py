@@ -16,7 +16,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from bench import arrivals, cold, mails, report, sleepers
+from bench import arrivals, cold, life, mails, report, sleepers
 from bench.report import Figure, Machine
 from local import stack
 from local.process import ROOT, CloudError
@@ -40,6 +40,7 @@ BENCHMARKS = {
     "sleepers": Benchmark(sleepers.ABOUT, sleepers.LIMIT_S, sleepers.run),
     "mails": Benchmark(mails.ABOUT, mails.LIMIT_S, mails.run),
     "arrivals": Benchmark(arrivals.ABOUT, arrivals.LIMIT_S, arrivals.run),
+    "life": Benchmark(life.ABOUT, life.LIMIT_S, life.run),
 }
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from local.calls import CallCounter
 from local.faults import App, FaultSwitch, Receive, Scope, Send
+from local.meter import Meter
 from local.patches import WrongEmulator, apply_all, check_version
 from local.patches.checking import NotAsExpected
 
@@ -103,7 +104,9 @@ def main() -> int:
     gc.set_threshold(50_000, 20, 1_000)
     # `kill -USR1` shows in the log where it hangs, if it ever does.
     faulthandler.register(signal.SIGUSR1)
-    app.app = end_at_once(CallCounter(FaultSwitch(app.app)))
+    meter = Meter(FaultSwitch(app.app))
+    meter.attach(app.SERVICE_HANDLERS)
+    app.app = end_at_once(CallCounter(meter))
     if options.smtp and options.directory:
         from local import mails, smtp
 

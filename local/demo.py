@@ -32,7 +32,7 @@ ENTRANCE_S = 2.0
 """Customers come one after the other; a crowd in one instant is for a load test."""
 DIRECTORY = stack.DIRECTORY / "demo"
 """Of its own: the demo leaves a cloud that `make up` started alone."""
-HAPPY_PATH = 6
+HAPPY_PATH = 5
 _COLOURS = {
     "urgent": "bright_red",
     "breached": "red",

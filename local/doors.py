@@ -72,7 +72,7 @@ def call(
         raise DoorError(f"{method} {url.rpartition('/')[0]}/...: {error}") from error
 
 
-class _Form(HTMLParser):
+class Form(HTMLParser):
     """The fields of the first form that posts, with the values that the page gives them."""
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ class Receipt:
 def submit_by_form(base_url: str, body: Mapping[str, Any]) -> Receipt:
     """Open the form in the customer's language, fill it in, send it, read the receipt page."""
     page = call("GET", f"{base_url}/?{urllib.parse.urlencode({'lang': body['language']})}")
-    form = _Form()
+    form = Form()
     form.feed(page.text)
     contact = body["contact"]
     filled = dict(form.fields)
@@ -138,7 +138,7 @@ def submit_by_json(base_url: str, body: Mapping[str, Any], key: str | None = Non
 def act_on_page(receipt: Receipt, action: str, form: Mapping[str, str]) -> None:
     """Press a button of the status page: write, confirm, dispute, withdraw, survey."""
     page = call("GET", receipt.status_url)
-    found = _Form()
+    found = Form()
     found.feed(page.text)
     action_url = next((url for url in found.actions if url.endswith(f"/{action}")), None)
     if page.status != 200 or action_url is None:

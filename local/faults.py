@@ -38,10 +38,10 @@ class FaultSwitch:
             await self._app(scope, receive, send)
         elif scope["path"] == PATH:
             if scope["method"] == "PUT":
-                self._faults = json.loads(await _body(receive) or b"{}")
+                self._faults = json.loads(await body_of(receive) or b"{}")
             await answer(send, 200, self._faults)
         elif (scope["method"], scope["path"]) == SEND_EMAIL and (fault := self._take("ses")):
-            await _body(receive)
+            await body_of(receive)
             code = fault.get("code", "MessageRejected")
             message = {"message": fault.get("message", "refused by the fault switch")}
             await answer(send, int(fault.get("status", 400)), message, error=code)
@@ -58,7 +58,7 @@ class FaultSwitch:
         return fault
 
 
-async def _body(receive: Receive) -> bytes:
+async def body_of(receive: Receive) -> bytes:
     body, more = b"", True
     while more:
         message = await receive()

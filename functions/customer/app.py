@@ -138,6 +138,16 @@ def pages() -> Environment:
     )
 
 
+@cache
+def style_version() -> str:
+    """Of the style sheet, by its content: pages name it, so that a browser fetches it once."""
+    return _digest((HERE / "assets" / "style.css").read_text("utf-8"))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def respond(status: int, media: str, body: str, headers: Mapping[str, str]) -> Answer:
     """An answer for API Gateway."""
     return {
@@ -170,6 +180,7 @@ def _rendered(
     found = pages().get_template(template)
     body = found.render(
         language=language,
+        style_version=style_version(),
         t=lambda key, **given: texts.text(language, key, **given),
         name_of=lambda code: texts.text(code, "language.name"),
         moment=lambda at: moment(at, values["zone"], language),
@@ -684,11 +695,11 @@ def asset(request: Request) -> Answer:
         return guarded(request, _no_page)
     text = found.read_text("utf-8")
     media = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
-    headers = {
-        **SECURITY,
-        "Cache-Control": "public, max-age=3600",
-        "ETag": f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"',
-    }
+    digest = _digest(text)
+    # Asked for by its content it is never another one; any other address may lead to the next one.
+    same = request.query("v") == digest
+    kept = "public, max-age=31536000, immutable" if same else "public, max-age=3600"
+    headers = {**SECURITY, "Cache-Control": kept, "ETag": f'"{digest}"'}
     return respond(200, f"{media}; charset=utf-8", text, headers)
 
 

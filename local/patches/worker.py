@@ -5,10 +5,11 @@ The emulator writes this file beside the unpacked code, starts it and speaks JSO
     first line in   {"code_dir", "module", "handler", "env", "function_name", "memory", "arn", ...}
     first line out  {"status": "ready", "cold": true}
     each line in    {"event": <payload>, "ctx": {"request_id", "invoked_function_arn", "trace_id"}}
-    each line out   {"status": "ok", "result": <payload>}
+    each line out   {"status": "ok", "seconds": 0.042, "result": <payload>}
 
 A handler that raises is answered with "ok" too, and `FAILURE` in place of the payload: for the
-emulator every other status means that the process is broken, and it would kill it.
+emulator every other status means that the process is broken, and it would kill it. `seconds`, which
+the handler ran, is for `local.meter` only.
 
 This file runs alone. It must not import anything but the standard library.
 """
@@ -79,6 +80,8 @@ def prepare(start: dict[str, Any]) -> None:
     os.environ.update(start.get("env", {}))
     group = f"/aws/lambda/{start.get('function_name', '')}"
     os.environ.setdefault("AWS_LAMBDA_LOG_GROUP_NAME", group)
+    # Who calls is told in every request that an SDK makes (`local.meter`).
+    os.environ["AWS_SDK_UA_APP_ID"] = start.get("function_name", "")
     os.environ["AWS_EXECUTION_ENV"] = (
         f"AWS_Lambda_python{sys.version_info[0]}.{sys.version_info[1]}"
     )
@@ -108,6 +111,7 @@ def answer(start: dict[str, Any], handler: Handler | None, line: str) -> tuple[s
     else:
         os.environ.pop("_X_AMZN_TRACE_ID", None)
     result: Any
+    began = time.perf_counter()
     try:
         handler = handler or load(start)
     except ImportError as error:
@@ -121,8 +125,9 @@ def answer(start: dict[str, Any], handler: Handler | None, line: str) -> tuple[s
             result = handler(message["event"], Context(start, call))
         except Exception as error:
             result = failure(type(error).__name__, error, request_id)
+    seconds = time.perf_counter() - began
     try:
-        text = json.dumps({"status": "ok", "result": result})
+        text = json.dumps({"status": "ok", "seconds": seconds, "result": result})
     except (TypeError, ValueError) as error:
         result = failure("Runtime.MarshalError", error, request_id)
         text = json.dumps({"status": "ok", "result": result})

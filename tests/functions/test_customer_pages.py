@@ -925,6 +925,19 @@ def test_the_document_names_what_a_customer_sees_of_clocks_and_events(site: Site
     }
 
 
+def test_style_sheet_that_a_page_names_is_fetched_once_and_another_address_of_it_again(
+    site: Site,
+) -> None:
+    named = re.search(r"/assets/style\.css\?v=(\w+)", site("form")["body"])
+    assert named is not None
+
+    assert "immutable" in header(site("asset", query={"v": named[1]}), "Cache-Control")
+    for query in ({"v": "of-another-release"}, {}):
+        answer = site("asset", query=query)
+        assert header(answer, "Cache-Control") == "public, max-age=3600"
+        assert answer["body"] == (ROOT / "functions/customer/assets/style.css").read_text()
+
+
 def test_assets_are_looked_up_and_never_joined(site: Site) -> None:
     assert site("asset")["statusCode"] == 200
     assert site("asset", name="..%2Fapp.py")["statusCode"] == 404

@@ -36,7 +36,7 @@ def test_every_folder_is_a_function_and_every_function_a_folder() -> None:
 def test_every_function_is_built_by_the_makefile() -> None:
     """The builder of SAM ships no compiled code; compiling at each cold start doubles it."""
     for name, resource in written_of_type("AWS::Serverless::Function").items():
-        assert resource["Metadata"] == {"BuildMethod": "makefile"}, name
+        assert resource["Metadata"]["BuildMethod"] == "makefile", name
     [layer] = written_of_type("AWS::Serverless::LayerVersion").values()
     assert layer["Metadata"]["BuildMethod"] == "makefile"
 

@@ -1,0 +1,416 @@
+"""What a complaint costs: its billed units, counted on the deployed local stack, times list prices.
+
+A life is a fixed script of requests (`bench/script.py`). Played are the happy path, by pages and by
+the JSON API, and the full ladder: nobody answers until every rung of every promise of a complaint
+has fired, then a manager answers and resolves it, the customer disputes, the agent answers and
+resolves it again. Counted are transitions from the executions' histories, and from the cloud's
+meter (`local/meter.py`) requests, invocations, read and write units by Amazon's rules
+(`bench/units.py`), mails, queue requests, lines of logs and bytes that go out. Reads of the stream
+by Lambda cost nothing. Prices are those of `bench/prices.json`, without any free tier, with 5 % of
+traces recorded; mail is apart.
+
+What is a choice, and what it leaves out:
+
+- Functions are warm and have read their settings. Durations are this machine's, at the memory that
+  the template gives; what each call would cost cold is a row of its own, where cold starts were
+  measured before (`make bench ONLY=cold`), with the settings read again at each.
+- Lambda records the first request of each second besides, and no rule can tell it not to: where no
+  second has two requests every trace is recorded. A row says what that makes; an idle month is so.
+- Storage is that of the first month. A month's custom metrics are paid by the hour, so they are in
+  the months' rows. Staff sign in at no price up to 10,000 a month.
+- An idle month is the template's secrets and alarms, what Lambda asks of an empty queue (five
+  pollers that wait for 20 s each), and what the schedules run, measured without a ticket. The
+  monthly scores are left out: a few states twice a month.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import boto3
+from rich.console import Console
+
+from bench import bill as bills
+from bench import script
+from bench.bill import HOURS, Bill, Prices
+from bench.report import Figure, Machine, at_most, exactly, percentile
+from bench.script import Player
+from bench.sleepers import end_cloud
+from local import meter, stack
+from local.doors import wait_for
+from local.meter import Records
+from local.stack import Outputs
+from local.template import template
+from redress.rules.plan_document import scaled
+from redress.store.plans import FRESH_FOR_S, shipped_document
+
+ABOUT = "what a complaint costs: billed units of a whole life, and an idle month"
+LIMIT_S = 600
+ROUNDS = 3
+TRANSITIONS = 6
+"""The goal for a happy path."""
+MAILS = 4
+"""Acknowledgement, reply, resolution with the callback question, survey; fewer where they merge."""
+CENTS = 25.0
+"""The goal for 1,000 happy paths, without mail."""
+IDLE_DOLLARS = 1.0
+"""The goal for a month in which nothing happens, without any free tier."""
+MONTHS = (100, 10_000, 1_000_000)
+"""Complaints a month."""
+
+POLLS = 5 * 3 * 60 * HOURS
+"""Requests that Lambda makes of an empty queue in a month: five pollers, 20 s each."""
+RUNG_S = 66
+"""A day of the ladder's plan: no two rungs of a complaint come nearer than a workflow can wait."""
+LADDER_PROMISES = {
+    "reaction": "20s",
+    "first_response": f"{RUNG_S}s",
+    "next_reply": f"{RUNG_S}s",
+    "update": f"{RUNG_S}s",
+    "resolution": f"{2 * RUNG_S}s",
+}
+LADDER_S = 1.5 * 2 * RUNG_S + 10
+"""Until the last rung, half of the resolution's time after it, has fired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One life that was played: what is billed of it, and what was recorded."""
+
+    bill: Bill
+    records: Records
+
+    @property
+    def gb_seconds(self) -> float:
+        return bills.gb_seconds(self.records.invocations)
+
+    def dollars(self, known: Prices, sampled: float = bills.SAMPLED) -> dict[str, float]:
+        """By meter, the largest first."""
+        return bills.cost(bills.used(self.bill, self.gb_seconds, sampled), known)
+
+
+def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
+    """Measures; leaves no process behind, however it ends. The ladder is of the full scale only."""
+    known = bills.prices()
+    end_cloud(directory)
+    with contextlib.ExitStack() as leaving:
+        leaving.callback(end_cloud, directory)
+        outputs = stack.up(0, None, console, directory)
+        tasks = {task: scheduled(outputs, task) for task in TASKS}
+        script_of_many = max(1, round(ROUNDS * scale))
+        happy_path(outputs)  # the first one meets functions that know nothing yet
+        rounds = [happy_path(outputs) for _ in range(script_of_many)]
+        machine.note_load("after the happy paths")
+        by_api(outputs)
+        connected = by_api(outputs)
+        ladder = full_ladder(outputs) if scale == 1 else None
+    return [
+        *happy_figures(rounds, known, cold_starts(directory)),
+        Figure("1,000 by the JSON API, without mail", cents(connected.dollars(known)), "cents"),
+        *(ladder_figures(ladder, known) if ladder else ()),
+        *month_figures(rounds, tasks, known),
+    ]
+
+
+# ------------------------------------------------------------------------------ lives
+
+
+def happy_path(outputs: Outputs) -> Life:
+    """One complaint for which every promise is kept, on a stack whose staff are at work."""
+    return played(outputs, lambda player: player.play(script.HAPPY_PATH))
+
+
+def by_api(outputs: Outputs) -> Life:
+    """The same, with a connector in the customer's place."""
+    return played(outputs, lambda player: player.play(script.BY_API))
+
+
+def full_ladder(outputs: Outputs) -> Life:
+    """One complaint that nobody answers in time. Publishes the plan that it lives under."""
+    publish_ladder(outputs)
+
+    def play(player: Player) -> None:
+        player.play(script.SUBMITTED)
+        time.sleep(LADDER_S)
+        player.wait_until_still()
+        player.play(script.AFTER_THE_LADDER)
+
+    return played(outputs, play)
+
+
+def played(outputs: Outputs, play: Callable[[Player], None]) -> Life:
+    player = Player(outputs)
+    player.wait_until_still()
+    meter.switch(outputs.endpoint_url, on=True)
+    play(player)
+    meter.switch(outputs.endpoint_url, on=False)
+    records = meter.recorded(outputs.endpoint_url)
+    runs = histories(outputs, player.number)
+    return Life(bills.bill_of(records, runs, indexes(), untraced()), records)
+
+
+def indexes() -> list[Any]:
+    found: list[Any] = template()["Resources"]["Table"]["Properties"]["GlobalSecondaryIndexes"]
+    return found
+
+
+def untraced() -> set[str]:
+    """Functions that begin no trace of their own."""
+    return {
+        resource["Properties"]["FunctionName"].replace("${AWS::StackName}", stack.NAME)
+        for resource in template()["Resources"].values()
+        if resource.get("Properties", {}).get("Tracing") == "PassThrough"
+    }
+
+
+def histories(outputs: Outputs, number: str) -> Iterator[list[dict[str, Any]]]:
+    """Of all executions of a ticket, one for each generation; each is awaited to its end."""
+    machines: Any = boto3.client("stepfunctions", **outputs.client_arguments())
+    machine = outputs.stack["TicketMachineArn"].replace(":stateMachine:", ":execution:")
+    generation = 1
+    while True:
+        execution = f"{machine}:{number}-{generation}"
+        try:
+            yield history(machines, execution)
+        except machines.exceptions.ExecutionDoesNotExist:
+            return
+        generation += 1
+
+
+def history(machines: Any, execution: str) -> list[dict[str, Any]]:
+    """All events of an execution, once it has ended."""
+
+    def ended() -> bool:
+        found = machines.describe_execution(executionArn=execution)
+        return bool(found["status"] != "RUNNING")
+
+    wait_for(ended, f"{execution} ends", 30)
+    pages = machines.get_paginator("get_execution_history").paginate(executionArn=execution)
+    return [event for page in pages for event in page["events"]]
+
+
+def publish_ladder(outputs: Outputs) -> None:
+    """The shipped plan with a complaint's day made RUNG_S long, open all day every day."""
+    manager = next(email for email, who in outputs.staff.items() if "manager" in who["groups"])
+    token = stack.sign_in(outputs, manager)
+    version = stack.call_api(outputs, "GET", "/staff/plan", None, token)["version"] + 1
+    document = copy.deepcopy(scaled(shipped_document(), 1, version))
+    promises = document["levels"]["complaint"]["promises"]
+    for clock, within in LADDER_PROMISES.items():
+        promises[clock]["within"] = within
+    stack.call_api(outputs, "POST", "/staff/plans", document, token)
+    time.sleep(FRESH_FOR_S + 1)
+
+
+# ------------------------------------------------------------------------------ an idle month
+
+
+TASKS = ("sweep", "review_plan", "reconcile")
+"""What schedules have the repair function do."""
+
+
+def scheduled(outputs: Outputs, task: str) -> Life:
+    """One run of a task, on a stack that has no ticket."""
+    functions: Any = boto3.client("lambda", **outputs.client_arguments())
+    meter.switch(outputs.endpoint_url, on=True)
+    payload = json.dumps({"task": task}).encode()
+    answer = functions.invoke(FunctionName=f"{stack.NAME}-repair", Payload=payload)
+    if "FunctionError" in answer:
+        raise RuntimeError(f"{task}: {answer['Payload'].read().decode()}")
+    script.wait_until_still(lambda: meter.size(outputs.endpoint_url))
+    meter.switch(outputs.endpoint_url, on=False)
+    records = meter.recorded(outputs.endpoint_url)
+    return Life(bills.bill_of(records, (), indexes(), untraced()), records)
+
+
+def idle_use(tasks: Mapping[str, Life], *, with_mail_domain: bool = False) -> dict[str, float]:
+    """How much of each meter a month takes in which nobody writes."""
+    found = {"metric_month": 0.0, "schedule": 0.0, "alarm_month": 0.0, "secret_month": 0.0}
+    found["queue_request"] = POLLS * polled_queues(with_mail_domain)
+    for resource in template()["Resources"].values():
+        if resource.get("Condition") == "HasMailDomain" and not with_mail_domain:
+            continue
+        if resource["Type"] == "AWS::CloudWatch::Alarm":
+            found["alarm_month"] += 1
+        elif resource["Type"] == "AWS::SecretsManager::Secret":
+            found["secret_month"] += 1
+        elif resource["Type"] == "AWS::Scheduler::Schedule":
+            properties = resource["Properties"]
+            times = runs_a_month(properties["ScheduleExpression"])
+            found["schedule"] += times
+            ran = tasks.get(json.loads(properties["Target"]["Input"]).get("task", ""))
+            if ran is not None:
+                # Each is the first of its second: Lambda records the trace of every one.
+                use = bills.used(ran.bill, ran.gb_seconds, sampled=1.0)
+                for name, amount in use.items():
+                    found[name] = found.get(name, 0.0) + times * amount
+    return found
+
+
+def polled_queues(with_mail_domain: bool) -> int:
+    """Queues that Lambda asks for messages all the time."""
+    count = 0
+    for resource in template()["Resources"].values():
+        for event in resource.get("Properties", {}).get("Events", {}).values():
+            if isinstance(event, dict) and event.get("Type") == "SQS":
+                enabled = event["Properties"].get("Enabled", True)
+                count += enabled is True or with_mail_domain
+    return count
+
+
+def runs_a_month(expression: str) -> float:
+    """Of a schedule: `rate(5 minutes)`, or `cron(0 6 1,2 * ? *)` with fixed hours and minutes."""
+    kind, _, rest = expression.rstrip(")").partition("(")
+    if kind == "rate":
+        number, unit = rest.split()
+        return HOURS * {"minute": 60, "hour": 1, "day": 1 / 24}[unit.rstrip("s")] / int(number)
+    minutes, hours, days, _, weekdays, _ = rest.split()
+    if not (minutes.isdigit() and hours.isdigit() and weekdays == "?"):
+        raise ValueError(f"{expression} is no schedule that is understood here")
+    return HOURS / 24 if days == "*" else len(days.split(","))
+
+
+# ------------------------------------------------------------------------------ figures
+
+
+def cents(dollars: Mapping[str, float]) -> float:
+    """Of 1,000 lives, mail left out."""
+    return 100_000 * sum(value for name, value in dollars.items() if name != "mail")
+
+
+def happy_figures(rounds: list[Life], known: Prices, cold_ms: Mapping[str, float]) -> list[Figure]:
+    life = typical(rounds, known)
+    bill, dollars = life.bill, life.dollars(known)
+    alike = sum(counts(one.bill) == counts(bill) for one in rounds)
+    amounts = bills.used(bill, life.gb_seconds)
+    every = cents(life.dollars(known, sampled=1.0))
+    found = [
+        exactly("happy paths that counted alike", alike, "", len(rounds)),
+        at_most("happy path: transitions", bill.transitions, "", TRANSITIONS),
+        at_most("happy path: mails", bill.mails, "", MAILS),
+        at_most("1,000 of them, without mail", cents(dollars), "cents", CENTS),
+        *(
+            Figure(f"  {NAMES[name]}", 100_000 * value, "cents", beside=_told(name, amounts[name]))
+            for name, value in dollars.items()
+            if value and name != "mail"
+        ),
+        Figure("1,000 of them, mail", 100_000 * dollars["mail"], "cents"),
+        Figure("1,000 of them, without mail, every trace recorded", every, "cents"),
+    ]
+    if cold_ms:
+        seconds = bills.gb_seconds(life.records.invocations, cold_ms)
+        starts = sum(one.function in cold_ms for one in life.records.invocations)
+        cold = bills.used(bill, seconds) | {"secret_call": float(2 * starts)}
+        figure = cents(bills.cost(cold, known))
+        found.append(Figure("1,000 of them, without mail, every door cold", figure, "cents"))
+    return found
+
+
+def typical(rounds: list[Life], known: Prices) -> Life:
+    """The one of the middle price: they differ by what was measured only."""
+    middle = percentile([cents(life.dollars(known)) for life in rounds], 0.5)
+    return next(life for life in rounds if cents(life.dollars(known)) == middle)
+
+
+def counts(bill: Bill) -> dict[str, float]:
+    """What is the same in each life of a script: everything but bytes."""
+    return {
+        one.name: getattr(bill, one.name)
+        for one in fields(bill)
+        if one.name != "metrics" and not one.name.endswith("_bytes")
+    }
+
+
+def ladder_figures(life: Life, known: Prices) -> list[Figure]:
+    dollars = life.dollars(known)
+    return [
+        Figure("full ladder: transitions", life.bill.transitions),
+        Figure("full ladder: mails", life.bill.mails),
+        Figure("1,000 of them, without mail", cents(dollars), "cents"),
+        *(
+            Figure(f"  {NAMES[name]}", 100_000 * value, "cents")
+            for name, value in dollars.items()
+            if name != "mail" and 100_000 * value >= 1
+        ),
+    ]
+
+
+def month_figures(rounds: list[Life], tasks: Mapping[str, Life], known: Prices) -> list[Figure]:
+    life = typical(rounds, known)
+    idle = idle_use(tasks)
+    parts = bills.cost(idle, known)
+    free = bills.cost(idle, known, free=True)
+    addressed = bills.cost(idle_use(tasks, with_mail_domain=True), known)
+    used = bills.used(life.bill, life.gb_seconds)
+    months = [bills.month(used, idle, life.bill, count) for count in MONTHS]
+    return [
+        at_most("idle, a month", sum(parts.values()), "dollars", IDLE_DOLLARS),
+        *(
+            Figure(f"  {NAMES[name]}", value, "dollars", beside=_told(name, idle[name]))
+            for name, value in parts.items()
+            if value >= 0.005
+        ),
+        Figure("idle, beyond what is free for ever", sum(free.values()), "dollars"),
+        Figure("idle, with a mail domain", sum(addressed.values()), "dollars"),
+        *(
+            Figure(name, sum(bills.cost(use, known, free=free).values()), "dollars")
+            for count, use in zip(MONTHS, months, strict=True)
+            for name, free in (
+                (f"{count:,} complaints a month, with mail and idle", False),
+                ("  beyond what is free for ever", True),
+            )
+        ),
+    ]
+
+
+NAMES = {
+    "transition": "transitions",
+    "api_request": "API requests",
+    "invocation": "invocations",
+    "gb_second": "functions' time (GB-seconds)",
+    "write_unit": "write units",
+    "read_unit": "read units",
+    "queue_request": "queue requests",
+    "log_gb": "logs",
+    "trace": "traces",
+    "out_gb": "data out",
+    "secret_call": "calls of Secrets Manager",
+    "table_gb_month": "table, its first month",
+    "recovery_gb_month": "recovery, its first month",
+    "mail": "mail",
+    "metric_month": "custom metrics",
+    "alarm_month": "alarms",
+    "secret_month": "secrets",
+    "schedule": "schedules",
+}
+"""Of each meter in `prices.json`."""
+
+
+def _told(name: str, amount: float) -> str:
+    if name.endswith(("_gb", "_gb_month")):
+        return f"{amount * bills.GB:,.0f} bytes"
+    return f"{amount:,.0f}" if float(amount).is_integer() else f"{amount:,.2f}"
+
+
+def cold_starts(directory: Path) -> dict[str, float]:
+    """Milliseconds from nothing to an answer by function, where they were measured before."""
+    path = directory / "cold.json"
+    if not path.exists():
+        return {}
+    found = {one["name"]: one["value"] for one in json.loads(path.read_text())["figures"]}
+    return {f"{stack.NAME}-{function}": found[name] for function, name in _COLD_DOORS.items()}
+
+
+_COLD_DOORS = {
+    "intake": "JSON intake",
+    "customer": "status page",
+    "staff": "staff's work list",
+}
+"""Public functions, and what `bench/cold.py` calls their slowest door."""

@@ -1,0 +1,53 @@
+"""What a complaint is billed by may not grow unseen: counts of a life on the deployed stack.
+
+Each bound is what is counted now; one that is passed is a decision, not an accident. Times and
+prices are for `make bench ONLY=life`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import life
+from local import meter, stack
+from local.stack import Outputs
+
+MOST = {
+    "transitions": 5,
+    "api_requests": 16,
+    "invocations": 30,
+    "write_units": 113,
+    "read_units": 45,
+    "queue_requests": 9,
+    "mails": 3,
+    "traces": 31,
+    "log_bytes": 18_500,
+    "out_bytes": 68_000,
+    "stored_bytes": 8_200,
+}
+"""Bytes with some room: names and times are not of one length."""
+
+
+@pytest.fixture(scope="module")
+def happy_path(deployed: Outputs) -> life.Life:
+    """The second one: the first meets functions that have read nothing yet.
+
+    Under the plan that ships: these tests come before those that publish one.
+    """
+    manager = next(email for email, who in deployed.staff.items() if "manager" in who["groups"])
+    token = stack.sign_in(deployed, manager)
+    assert stack.call_api(deployed, "GET", "/staff/plan", None, token)["version"] == 1
+    life.happy_path(deployed)
+    return life.happy_path(deployed)
+
+
+@pytest.mark.parametrize("name", MOST)
+def test_happy_path_is_billed_by_no_more_than_it_was(happy_path: life.Life, name: str) -> None:
+    assert 0 < getattr(happy_path.bill, name) <= MOST[name]
+
+
+def test_nothing_is_recorded_unless_asked(deployed: Outputs, happy_path: life.Life) -> None:
+    before = meter.size(deployed.endpoint_url)
+    assert before == happy_path.records.count()
+    stack.call_api(deployed, "GET", "/openapi.json", None)
+    assert meter.size(deployed.endpoint_url) == before

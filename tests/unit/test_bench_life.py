@@ -1,0 +1,252 @@
+"""What a life is billed by: transitions, units, logs, prices; without a cloud."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bench import bill, life, script, units
+from bench.bill import Bill
+from local.meter import MACHINE, Call, Door, Invocation, Records
+from local.template import template
+
+INDEX = {
+    "IndexName": "owner",
+    "KeySchema": [{"AttributeName": "owner_pk"}, {"AttributeName": "owner_sk"}],
+    "Projection": {"ProjectionType": "KEYS_ONLY"},
+}
+
+
+def item(size: int, **attributes: str) -> dict[str, Any]:
+    """An item of exactly this many bytes, its other attributes included."""
+    found = {"pk": {"S": "a"}, "sk": {"S": "b"}} | {n: {"S": v} for n, v in attributes.items()}
+    return found | {"doc": {"S": "x" * (size - units.item_bytes(found) - len("doc"))}}
+
+
+def call(operation: str, **more: Any) -> Call:
+    return Call("dynamodb", operation, "redress-staff", **({"status": 200} | more))
+
+
+def ran(function: str = "redress-staff", **more: Any) -> Invocation:
+    values: dict[str, Any] = {"memory_mb": 512, "seconds": 0.01, "cold": False, "source": "api"}
+    return Invocation(function, **(values | {"keys": 0, "log": []} | more))
+
+
+# ------------------------------------------------------------------------------ units
+
+
+def test_item_is_as_large_as_its_names_and_values() -> None:
+    assert units.item_bytes({"pk": {"S": "投"}, "n": {"N": "-12.5"}, "yes": {"BOOL": True}}) == (
+        2 + 3 + 1 + 4 + 3 + 1
+    )
+    assert units.item_bytes({"m": {"M": {"ab": {"S": "c"}}}, "l": {"L": [{"N": "100"}]}}) == (
+        (1 + 3 + 1 + 2 + 1) + (1 + 3 + 1 + 2)
+    )
+    assert units.item_bytes(None) == 0
+
+
+@pytest.mark.parametrize(("size", "wanted"), [(20, 1), (1024, 1), (1025, 2), (3000, 3)])
+def test_write_is_billed_by_the_started_kilobyte_and_twice_in_a_transaction(
+    size: int, wanted: int
+) -> None:
+    after = item(size)
+    assert units.write_units(None, after, [], transaction=False) == wanted
+    assert units.write_units(None, after, [], transaction=True) == 2 * wanted
+    assert units.write_units(after, item(20), [], transaction=False) == wanted
+    assert units.failed_write_units(after, transaction=True) == 2 * wanted
+
+
+def test_entry_of_an_index_is_billed_once_and_twice_where_its_key_changes() -> None:
+    out, here, there = (
+        item(100),
+        item(100, owner_pk="a", owner_sk="1"),
+        item(100, owner_pk="a", owner_sk="2"),
+    )
+
+    def of_index(before: Any, after: Any) -> int:
+        both = units.write_units(before, after, [INDEX], transaction=True)
+        return both - units.write_units(before, after, [], transaction=True)
+
+    assert of_index(None, out) == 0
+    assert of_index(None, here) == 1
+    assert of_index(here, out) == 1
+    assert of_index(here, there) == 2
+    assert of_index(here, item(200, owner_pk="a", owner_sk="1")) == 0
+
+
+def test_read_is_billed_by_four_kilobytes_half_where_it_may_be_old_and_for_nothing_found() -> None:
+    def read(*items: Any, consistent: bool = True, together: bool = False) -> float:
+        return units.read_units(items, consistent=consistent, together=together)
+
+    assert read(item(4096)) == 1
+    assert read(item(4097)) == 2
+    assert read(item(4097), consistent=False) == 1
+    assert read(None) == 1
+    assert read(item(100), item(100)) == 2
+    assert read(item(100), item(100), together=True) == 1
+    assert read(together=True, consistent=False) == 0.5
+
+
+# ------------------------------------------------------------------------------ counting
+
+
+def test_transition_is_every_state_entered_and_every_retry() -> None:
+    told = ["ExecutionStarted", "TaskStateEntered", "TaskScheduled", "TaskFailed", "TaskScheduled"]
+    told += ["TaskSucceeded", "TaskStateExited", "TaskStateEntered", "TaskScheduled"]
+    told += ["TaskStateExited", "SucceedStateEntered", "SucceedStateExited", "ExecutionSucceeded"]
+    assert bill.transitions([{"type": kind} for kind in told]) == 4
+
+
+def test_bill_counts_what_the_product_did_and_no_tool_beside_it() -> None:
+    key = {"pk": {"S": "a"}, "sk": {"S": "b"}}
+    asked = {"TableName": "t", "Key": key, "ConsistentRead": True}
+    mine = call("GetItem", request=asked, read=[item(100)])
+    records = Records(
+        doors=[Door("GET", "/", 200, 1000), Door("POST", "/form", 201, 500)],
+        calls=[
+            mine,
+            Call("dynamodb", "GetItem", "", 200, asked, read=[item(100)]),
+            Call("dynamodb", "UpdateItem", MACHINE, 200, {}, [item(100)], [item(100)]),
+            call("TransactWriteItems", before=[None, item(2000)], after=[item(90), item(2000)]),
+            call("TransactWriteItems", status=400, before=[item(2000)], after=[item(2000)]),
+            Call("sqs", "SendMessageBatch", "redress-relay", 200),
+            Call("ses", "POST", "redress-mailer", 200, {"ToAddresses": ["a", "b"]}),
+            Call("ses", "POST", "redress-mailer", 400, {"ToAddresses": ["a"]}),
+        ],
+        invocations=[
+            ran(),
+            ran("redress-mailer", source="sqs"),
+            ran("redress-relay", source="stream", keys=2),
+        ],
+    )
+    history = [{"type": "TaskStateEntered"}]
+    found = bill.bill_of(records, [history, history], [INDEX])
+    assert found.transitions == 2
+    assert (found.api_requests, found.out_bytes) == (2, 1500)
+    assert found.invocations == 4
+    assert found.read_units == 1
+    assert found.write_units == 1 + (2 + 4) + 4
+    assert found.queue_requests == 1 + 2
+    assert found.mails == 2
+    assert found.traces == 4 + 2
+    assert found.stored_bytes == 90 + bill.INDEX_BYTES
+
+
+def test_function_that_begins_no_trace_is_not_one() -> None:
+    records = Records(invocations=[ran(), ran("redress-repair")])
+    assert bill.bill_of(records, [], []).traces == 2
+    assert bill.bill_of(records, [], [], {"redress-repair"}).traces == 1
+    assert life.untraced() == {"redress-repair"}
+
+
+def test_call_without_a_rule_is_not_passed_over() -> None:
+    with pytest.raises(ValueError, match="Scan"):
+        bill.read(call("Scan"))
+
+
+def test_log_is_its_lines_with_what_is_added_to_each() -> None:
+    platform = bill.logged(ran(log=[]))
+    assert platform > 3 * bill.LINE_BYTES
+    assert bill.logged(ran(log=["投诉"])) == platform + 6 + bill.LINE_BYTES
+
+
+def test_metrics_are_found_in_the_logs() -> None:
+    told = {"CloudWatchMetrics": [{"Metrics": [{"Name": "MailSent"}]}], "Timestamp": 1}
+    line = json.dumps({"_aws": told, "service": "mailer", "MailSent": [1]}, separators=(",", ":"))
+    assert bill.metrics([ran(log=[line, '{"level":"INFO"}']), ran(log=[line])]) == {
+        "mailer/MailSent": 2
+    }
+
+
+def test_duration_is_billed_by_started_milliseconds_and_memory() -> None:
+    some = [ran(seconds=0.0101), ran("redress-relay", memory_mb=1024, source="stream", keys=2)]
+    assert bill.gb_seconds(some) == pytest.approx(0.011 * 0.5 + 2 * 0.010)
+    assert bill.gb_seconds(some[:1], {"redress-staff": 500.0}) == pytest.approx(0.25)
+
+
+# ------------------------------------------------------------------------------ prices
+
+
+def test_every_price_has_a_meter_a_name_and_a_source() -> None:
+    document = json.loads(bill.PRICES.read_text())
+    assert set(life.NAMES) | {"stream_read"} == set(document["prices"])
+    for entry in document["prices"].values():
+        assert entry["price"] >= 0
+        assert entry["source"].startswith("https://aws.amazon.com/")
+    assert set(bill.used(Bill(), 0.0)) <= set(life.NAMES)
+
+
+def test_cost_is_amount_times_price_beyond_what_is_free() -> None:
+    known = bill.Prices("2026-11-23", "us-east-1", {"a": 2.0, "b": 1.0}, {"a": 0, "b": 10})
+    assert bill.cost({"b": 12, "a": 1}, known) == {"b": 12.0, "a": 2.0}
+    assert bill.cost({"b": 12, "a": 5}, known, free=True) == {"a": 10.0, "b": 2.0}
+    assert bill.cost({"b": 9}, known, free=True) == {"b": 0.0}
+
+
+def test_thousand_lives_cost_cents_without_their_mails() -> None:
+    amounts = bill.used(Bill(transitions=6, mails=4), 0.0)
+    assert life.cents(bill.cost(amounts, bill.prices())) == pytest.approx(15.0)
+
+
+def test_month_pays_lives_and_idle_and_metrics_by_the_hour() -> None:
+    one = Bill(transitions=6, metrics={"mailer/MailSent": 3, "assigner/Assigned": 1})
+    found = bill.month({"transition": 6.0}, {"secret_month": 1.0}, one, 100)
+    assert found["transition"] == 600
+    assert found["secret_month"] == 1
+    assert found["metric_month"] == pytest.approx((300 + 100) / bill.HOURS)
+    assert bill.month({}, {}, one, 1_000_000)["metric_month"] == 2
+
+
+@pytest.mark.parametrize(
+    ("expression", "times"),
+    [
+        ("rate(5 minutes)", 8760),
+        ("rate(1 hour)", 730),
+        ("cron(0 9 * * ? *)", 730 / 24),
+        ("cron(0 6 1,2 * ? *)", 2),
+    ],
+)
+def test_schedule_runs_so_often_a_month(expression: str, times: float) -> None:
+    assert life.runs_a_month(expression) == pytest.approx(times)
+
+
+def test_schedule_that_is_not_understood_is_refused() -> None:
+    with pytest.raises(ValueError, match="no schedule"):
+        life.runs_a_month("cron(0/5 * * * ? *)")
+
+
+def test_idle_month_is_what_the_template_keeps_without_a_ticket() -> None:
+    sweep = life.Life(Bill(invocations=1, read_units=6.0), Records())
+    use = life.idle_use({"sweep": sweep})
+    kinds = [one["Type"] for one in template()["Resources"].values() if "Condition" not in one]
+    assert use["alarm_month"] == kinds.count("AWS::CloudWatch::Alarm")
+    assert use["secret_month"] == kinds.count("AWS::SecretsManager::Secret")
+    assert use["queue_request"] == 657_000
+    assert use["read_unit"] == 6 * 8760
+    assert life.idle_use({}, with_mail_domain=True)["queue_request"] == 2 * 657_000
+
+
+# ------------------------------------------------------------------------------ the script
+
+
+def test_script_is_written_down_whole() -> None:
+    assert len(script.HAPPY_PATH) == 16
+    sent = [(step.who, step.path) for step in script.HAPPY_PATH if step.method == "POST"]
+    assert sent == [
+        ("customer", "/form"),
+        ("agent", "/staff/tickets/{number}/replies"),
+        ("agent", "/staff/tickets/{number}/resolution"),
+        ("customer", "/t/{token}/confirm"),
+        ("customer", "/t/{token}/survey"),
+    ]
+
+
+def test_stillness_ends_when_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(script, "STILL_S", 0.02)
+    monkeypatch.setattr(script, "LOOK_S", 0.001)
+    counted = iter([1, 2, 3, 3])
+    last = 3
+    script.wait_until_still(lambda: next(counted, last))
+    assert next(counted, None) is None
