@@ -6,7 +6,7 @@ Three write it: changes of the ticket, the state machine as it falls asleep, and
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from copy import replace
 from datetime import datetime, timedelta
 from typing import Any
 

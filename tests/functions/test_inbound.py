@@ -6,7 +6,8 @@ import email.message
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from datetime import timedelta
 from email.policy import SMTP
 from io import StringIO

@@ -6,7 +6,8 @@ import email
 import io
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from copy import replace
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from email import policy
 from email.message import EmailMessage

@@ -131,7 +131,7 @@ def test_every_setting_is_given_to_somebody() -> None:
 
 
 def test_reading_the_wiring_finds_what_is_known() -> None:
-    assert settings_used_by("intake") == {"table", "aws_region", "link_key_secret"}
+    assert settings_used_by("intake") == {"table", "link_key_secret"}
     assert "ticket_machine_arn" in settings_used_by("repair"), "used inside the case itself"
 
 

@@ -70,8 +70,9 @@ def test_parts_import_each_other_in_one_direction_only(path: Path) -> None:
 
 @pytest.mark.parametrize("path", RULES, ids=name_of)
 def test_rules_import_the_standard_library_and_each_other_only(path: Path) -> None:
+    """And msgspec: a class of values is made in a fiftieth of a dataclass's time."""
     roots = {found.split(".")[0] for found in imports(path)}
-    assert roots - sys.stdlib_module_names <= {"redress"}
+    assert roots - sys.stdlib_module_names <= {"redress", "msgspec"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

@@ -7,7 +7,8 @@ reads the raw mail once more, so that what was unreadable is read with what has 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from typing import Any
 
 from redress.cases.receiving import attachment_key, read_key

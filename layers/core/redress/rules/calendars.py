@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Protocol
 
+from msgspec import Struct
+
 MINUTES = 24 * 60
 """Of a day on the wall: 24:00 is the end of it."""
 PATIENCE_DAYS = 3 * 366
@@ -76,8 +78,7 @@ class AllDay:
 ALL_DAY = AllDay()
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """An open part of a day: minutes of the wall clock from `start` until before `end`.
 
     Raises ValueError unless 0 <= start < end <= 1440. An interval does not go past midnight: a

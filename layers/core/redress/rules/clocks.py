@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
+
+from msgspec import Struct
 
 from redress.rules.calendars import ALL_DAY, Calendar
 
@@ -66,8 +68,7 @@ class Action(StrEnum):
     CLOSE = "close"
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
+class Rung(Struct, frozen=True):
     """One step of a ladder: `at_s` seconds of the clock's own time after it started.
 
     Beside its notice it may raise the priority, hand the ticket back to the queue (`reassign`), let
@@ -85,8 +86,7 @@ class Rung:
     incident: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """A time in which the ticket waited for `reason`; `end` is None while it does."""
 
     reason: str
@@ -98,8 +98,7 @@ Waits = tuple[Wait, ...]
 Span = tuple[datetime, datetime]
 
 
-@dataclass(frozen=True, slots=True)
-class Ladder:
+class Ladder(Struct, frozen=True):
     """The rungs of one clock, the calendar that its seconds are of, and when notices may be sent.
 
     `waking` is None where the plan knows no quiet hours. With `waits` a rung that was passed before
@@ -128,8 +127,7 @@ def steps(rungs: Iterable[Rung]) -> tuple[str, ...]:
     return tuple(names)
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """One promise of one ticket. Times are aware UTC; `*_s` are seconds of the clock's calendar.
 
     `calendar` and `ladder` are names in the ticket's plan; `pauses` are the reasons to wait for
@@ -235,8 +233,7 @@ def standing(clock: Clock, now: datetime) -> Standing:
             return Standing.RUNNING
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Struct, frozen=True):
     """A time in which a clock stood still for one and the same reasons; `end` is None by now."""
 
     begin: datetime
@@ -459,8 +456,7 @@ def rung_times(clock: Clock, ladder: Ladder) -> list[datetime]:
     return times[::-1]
 
 
-@dataclass(frozen=True, slots=True)
-class DueRung:
+class DueRung(Struct, frozen=True):
     """A rung with its place on the ladder, its step and its time."""
 
     clock: ClockName

@@ -5,11 +5,10 @@ The edge maps each class to one HTTP status (see `redress.edge.problems`); nothi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One wrong field: a JSON pointer (`/contact/email`) and a code from the catalogue."""
 
     pointer: str

@@ -8,7 +8,8 @@ that begins anew (an update, a next reply, a resolution after a dispute) is a st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from redress.rules.errors import Fault, InvalidInput, pointer
 from redress.rules.plan import KINDS, LANGUAGES
@@ -29,8 +30,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FIELDS = ("kind", "subject", "description", "wished_remedy", "contact", "language", "consent")
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Struct, frozen=True):
     """A well-formed submission. `kind` is the customer's word, or the default for none."""
 
     kind: str

@@ -8,10 +8,12 @@ events that happen and the ticket after them. Nothing is written here and no tim
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from redress.rules import clocks
 from redress.rules.clocks import Action, ClockName, ClockState, DueRung
@@ -118,8 +120,7 @@ REMEDY_LIMIT = 2_000
 """Of a remedy and of a root cause: they stand in the ticket itself, which every step writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What one step does: the ticket before (None when it opens), its new events, the ticket after.
 
     The ticket, its events, its timer and its facts are written in one transaction or not at all.
@@ -251,8 +252,7 @@ def reassign(
     return draft.change()
 
 
-@dataclass(frozen=True, slots=True)
-class Classification:
+class Classification(Struct, frozen=True):
     """What a ticket is, as far as somebody corrects it; None leaves a part as it is.
 
     With a new kind, urgency and impact are that kind's own unless they are given.

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from redress.rules.calendars import Calendar
 from redress.rules.clocks import Action, Clock, ClockName, Ladder, Rung
@@ -47,8 +48,7 @@ _DEFAULT_PAUSES: Mapping[ClockName, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
+class Promise(Struct, frozen=True):
     """One promise of a plan: seconds of a calendar, the ladder to climb, when it stands still."""
 
     target_s: int | float
@@ -57,8 +57,7 @@ class Promise:
     pauses: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """What one kind of ticket is promised; a clock that is absent is not promised."""
 
     team: str
@@ -67,8 +66,7 @@ class Level:
     promises: Mapping[ClockName, Promise]
 
 
-@dataclass(frozen=True, slots=True)
-class When:
+class When(Struct, frozen=True):
     """The tickets that a rule is about; an absent condition holds for all."""
 
     kind: tuple[str, ...] = ()
@@ -82,8 +80,7 @@ class When:
         return all(not some or one in some for one, some in zip(given, wanted, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(Struct, frozen=True):
     """Other promises, or another team, for some tickets: what it names replaces what was."""
 
     when: When
@@ -91,15 +88,13 @@ class Override:
     team: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Grade:
+class Grade(Struct, frozen=True):
     name: str
     minimum: int
     bonus_tier: int
 
 
-@dataclass(frozen=True, slots=True)
-class ScorePlan:
+class ScorePlan(Struct, frozen=True):
     """How a month is scored: weights in per cent, the smallest sample that counts, the grades."""
 
     weights: Mapping[str, int]
@@ -108,16 +103,14 @@ class ScorePlan:
     grades: tuple[Grade, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackPlan:
+class CallbackPlan(Struct, frozen=True):
     attempts: int
 
 
 STRANGERS = ("ticket", "message")
 
 
-@dataclass(frozen=True, slots=True)
-class MailPlan:
+class MailPlan(Struct, frozen=True):
     """How mail is taken.
 
     `doors`: the kind that an address presets, by what stands before its @. `strangers`: what the
@@ -134,8 +127,7 @@ class MailPlan:
 NO_DOORS = MailPlan({})
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """One version of all the rules. Immutable; a ticket keeps the version it began under."""
 
     version: int

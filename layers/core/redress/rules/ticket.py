@@ -8,10 +8,12 @@ A change never reads the whole history; it applies its new events to the stored 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from copy import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from redress.rules import clocks
 from redress.rules.clocks import Action, Clock, ClockName, ClockState, Ladder, Wait, Waits
@@ -79,8 +81,7 @@ class Role(StrEnum):
     SYSTEM = "system"
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(Struct, frozen=True):
     """Who did it: a role, and for staff their identity in the user pool."""
 
     role: Role
@@ -99,19 +100,17 @@ SYSTEM = Actor(Role.SYSTEM)
 CUSTOMER = Actor(Role.CUSTOMER)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One thing that happened. `number` counts from 1 within the ticket; `at` is aware UTC."""
 
     number: int
     type: EventType
     at: datetime
     by: Actor
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(Struct, frozen=True):
     """How the customer can be reached; at least one of email and phone is there."""
 
     name: str
@@ -119,8 +118,7 @@ class Contact:
     phone: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(Struct, frozen=True):
     """The agent's word that it is solved; what the score is attributed to."""
 
     at: datetime
@@ -134,8 +132,7 @@ class Resolution:
     contacts_after: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Struct, frozen=True):
     """The head of a ticket: what is true now. Texts live in the events, not here."""
 
     number: str

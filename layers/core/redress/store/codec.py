@@ -1,7 +1,7 @@
 """How rules' types become items and back: the one serialised shape, used by every writer.
 
 An item carries the few attributes that keys, indexes and conditions need, and `doc`: the whole
-value as compact JSON. msgspec encodes the dataclasses of `redress.rules` as they are and checks
+value as compact JSON. msgspec encodes the values of `redress.rules` as they are and checks
 every type on the way back.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -48,13 +48,21 @@ def _told(value: Any) -> Any:
         return {name: _told(one) for name, one in value.items()}
     if isinstance(value, tuple):
         return [_told(one) for one in value]
-    if not is_dataclass(value):
+    if not isinstance(value, msgspec.Struct):
         return value
     return {
-        field.name: _told(one)
-        for field in fields(value)
-        if (one := getattr(value, field.name)) != field.default
+        name: _told(one)
+        for name, default in _defaults(type(value))
+        if (one := getattr(value, name)) != default
     }
+
+
+@cache
+def _defaults(kind: type[msgspec.Struct]) -> list[tuple[str, Any]]:
+    """Each field with its default; msgspec's NODEFAULT, equal to nothing, where it has none."""
+    names, defaults = kind.__struct_fields__, kind.__struct_defaults__
+    missing = [msgspec.NODEFAULT] * (len(names) - len(defaults))
+    return list(zip(names, [*missing, *defaults], strict=True))
 
 
 def ticket_of(doc: str) -> Ticket:
