@@ -16,31 +16,36 @@ from types import FrameType
 
 from rich.console import Console
 
-from bench import arrivals, cold, life, mails, report, sleepers
+from bench import arrivals, cold, life, mails, report, sleepers, throughput, warm
 from bench.report import Figure, Machine
 from local import stack
 from local.process import ROOT, CloudError
 from local.stack import StackError
 
+WHOLE_S = 13 * 60
+"""When the last benchmark of a whole run may begin, so that it ends within a quarter of an hour."""
 DIRECTORY = stack.DIRECTORY / "bench"
 
 
 @dataclass(frozen=True)
 class Benchmark:
     """`run(console, directory, machine, scale)` measures within `limit_s` seconds and leaves no
-    process behind."""
+    process behind. `share` of the full size is what the whole run has time for."""
 
     about: str
     limit_s: int
     run: Callable[..., list[Figure]]
+    share: float = 1.0
 
 
 BENCHMARKS = {
     "cold": Benchmark(cold.ABOUT, cold.LIMIT_S, cold.run),
-    "sleepers": Benchmark(sleepers.ABOUT, sleepers.LIMIT_S, sleepers.run),
+    "warm": Benchmark(warm.ABOUT, warm.LIMIT_S, warm.run),
+    "life": Benchmark(life.ABOUT, life.LIMIT_S, life.run, 0.5),
+    "throughput": Benchmark(throughput.ABOUT, throughput.LIMIT_S, throughput.run, 0.6),
     "mails": Benchmark(mails.ABOUT, mails.LIMIT_S, mails.run),
     "arrivals": Benchmark(arrivals.ABOUT, arrivals.LIMIT_S, arrivals.run),
-    "life": Benchmark(life.ABOUT, life.LIMIT_S, life.run),
+    "sleepers": Benchmark(sleepers.ABOUT, sleepers.LIMIT_S, sleepers.run, 0.05),
 }
 
 
@@ -82,6 +87,16 @@ def perform(name: str, scale: float, console: Console) -> None:
     console.print(f"{took:.0f} s; {path.relative_to(ROOT)}")
 
 
+def perform_all(scale: float, console: Console) -> None:
+    """Every benchmark, at the size that the whole has time for; none begins after WHOLE_S."""
+    began = time.monotonic()
+    for name, benchmark in BENCHMARKS.items():
+        if time.monotonic() - began > WHOLE_S:
+            console.print(f"[red]{name}: no time left[/], ONLY={name} runs it alone")
+            continue
+        perform(name, scale * benchmark.share, console)
+
+
 def main() -> int:
     options = arguments()
     signal.signal(signal.SIGTERM, stop_orderly)
@@ -92,8 +107,10 @@ def main() -> int:
     os.environ |= {"AWS_EC2_METADATA_DISABLED": "true"}
     console = Console(highlight=False)
     try:
-        for name in options.only or BENCHMARKS:
+        for name in options.only:
             perform(name, options.scale, console)
+        if not options.only:
+            perform_all(options.scale, console)
     except (CloudError, StackError) as error:
         console.print(f"[red]Failed:[/] {error}", soft_wrap=True)
         return 1

@@ -17,20 +17,15 @@ took the longest, and the size of what is deployed.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import shutil
 import statistics
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +35,8 @@ from rich.progress import track
 
 from bench import sizes
 from bench.report import Figure, Machine, compared
+from bench.services import KEY, TABLE, environment_of, stub
+from bench.serving import REFERENCES, installed
 from local import dynamodb_local, stack
 from local.process import ROOT
 from local.template import table_definition, template
@@ -59,9 +56,6 @@ IN_LAMBDA = {
 """What Lambda sets, as far as the typical handler's libraries ask for it."""
 GOAL = 0.45
 """Of a typical handler's time: the doors of customers."""
-TABLE = "redress-bench"
-KEY = "a key for benchmarks only"
-REFERENCES = Path(__file__).parent / "reference"
 
 PROGRAM = """
 import sys
@@ -99,7 +93,7 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
     built = stack.build()
     typical = install_typical(directory.parent / "bench")
     with dynamodb_local.running() as engine, stub() as others:
-        environment = environment_of(engine, others, built)
+        environment = environment_of(engine, others.address, built)
         client: Any = boto3.client("dynamodb", endpoint_url=engine)
         client.create_table(**table_definition(TABLE))
         warm(client)
@@ -184,49 +178,11 @@ def sample(name: str) -> dict[str, Any]:
 
 
 def install_typical(folder: Path) -> Path:
-    """The reference handler with its libraries, compiled: once, until its requirements change."""
-    source = REFERENCES / "typical"
-    wanted = (source / "requirements.txt").read_text()
-    target = folder / "typical"
-    mark = target / "requirements.txt"
-    if not mark.exists() or mark.read_text() != wanted:
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        command += ["--no-deps", "--target", str(target), "-r", str(source / "requirements.txt")]
-        shutil.rmtree(target, ignore_errors=True)
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"the typical handler's libraries: {done.stderr}")
-        mark.write_text(wanted)
-    (target / "app.py").write_text((source / "app.py").read_text())
+    """The reference handler with its libraries, compiled."""
+    target = installed("typical", folder)
+    (target / "app.py").write_text((REFERENCES / "typical" / "app.py").read_text())
     subprocess.run([sys.executable, "-m", "compileall", "-q", str(target)], check=True)
     return target
-
-
-def environment_of(engine: str, others: str, built: Path) -> dict[str, str]:
-    resources = template()["Resources"].values()
-    names = {
-        name
-        for resource in resources
-        for name in resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
-    }
-    return dict.fromkeys(names, "any") | {
-        "TABLE": TABLE,
-        "LOG_LEVEL": "INFO",
-        "POWERTOOLS_METRICS_NAMESPACE": "Redress",
-        "PYTHONTZPATH": str(built / "CoreLayer" / "python" / "tzdata" / "zoneinfo"),
-        "MAIL_DOMAIN": "in.example.org",
-        "SENDER_ADDRESS": "service@example.org",
-        "AWS_REGION": stack.REGION,
-        "AWS_DEFAULT_REGION": stack.REGION,
-        "AWS_ACCESS_KEY_ID": stack.KEY,
-        "AWS_SECRET_ACCESS_KEY": stack.KEY,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_ENDPOINT_URL": others,
-        "AWS_ENDPOINT_URL_DYNAMODB": engine,
-        "PATH": "/usr/bin:/bin",
-        "HOME": "/nonexistent",
-    }
 
 
 def start(subject: Subject, environment: dict[str, str]) -> float:
@@ -290,43 +246,3 @@ def warm(client: Any) -> None:
         client.transact_write_items(TransactItems=puts)
         client.put_item(TableName=TABLE, Item=keys[0] | {"doc": {"S": "x" * 500}})
         client.get_item(TableName=TABLE, Key=keys[0], ConsistentRead=True)
-
-
-# ------------------------------------------------------------------------------ the other services
-
-
-class Stub(BaseHTTPRequestHandler):
-    """The link key, never rotated; everything else is not there."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
-        target = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
-        if target == "GetSecretValue" and body.get("VersionStage") != "AWSPREVIOUS":
-            self._answer(200, {"SecretString": KEY, "Name": "key", "ARN": "arn:aws:x:y:z:k"})
-        else:
-            self._answer(400, {"__type": "ResourceNotFoundException", "message": "none"})
-
-    def _answer(self, status: int, content: dict[str, Any]) -> None:
-        raw = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/x-amz-json-1.1")
-        self.send_header("Content-Length", str(len(raw)))
-        self.end_headers()
-        self.wfile.write(raw)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nobody reads it."""
-
-
-@contextlib.contextmanager
-def stub() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()

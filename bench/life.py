@@ -163,11 +163,24 @@ def indexes() -> list[Any]:
 
 def untraced() -> set[str]:
     """Functions that begin no trace of their own."""
+    return {name for name, properties in functions() if properties.get("Tracing") == "PassThrough"}
+
+
+def having(variable: str) -> set[str]:
+    """Functions whose environment has this variable."""
     return {
-        resource["Properties"]["FunctionName"].replace("${AWS::StackName}", stack.NAME)
-        for resource in template()["Resources"].values()
-        if resource.get("Properties", {}).get("Tracing") == "PassThrough"
+        name
+        for name, properties in functions()
+        if variable in properties.get("Environment", {}).get("Variables", {})
     }
+
+
+def functions() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and properties of each."""
+    for resource in template()["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            properties = resource["Properties"]
+            yield properties["FunctionName"].replace("${AWS::StackName}", stack.NAME), properties
 
 
 def histories(outputs: Outputs, number: str) -> Iterator[list[dict[str, Any]]]:
@@ -218,10 +231,10 @@ TASKS = ("sweep", "review_plan", "reconcile")
 
 def scheduled(outputs: Outputs, task: str) -> Life:
     """One run of a task, on a stack that has no ticket."""
-    functions: Any = boto3.client("lambda", **outputs.client_arguments())
+    client: Any = boto3.client("lambda", **outputs.client_arguments())
     meter.switch(outputs.endpoint_url, on=True)
     payload = json.dumps({"task": task}).encode()
-    answer = functions.invoke(FunctionName=f"{stack.NAME}-repair", Payload=payload)
+    answer = client.invoke(FunctionName=f"{stack.NAME}-repair", Payload=payload)
     if "FunctionError" in answer:
         raise RuntimeError(f"{task}: {answer['Payload'].read().decode()}")
     script.wait_until_still(lambda: meter.size(outputs.endpoint_url))
@@ -306,7 +319,9 @@ def happy_figures(rounds: list[Life], known: Prices, cold_ms: Mapping[str, float
     ]
     if cold_ms:
         seconds = bills.gb_seconds(life.records.invocations, cold_ms)
-        starts = sum(one.function in cold_ms for one in life.records.invocations)
+        keyed = cold_ms.keys() & having("LINK_KEY_SECRET")
+        starts = sum(one.function in keyed for one in life.records.invocations)
+        # Today's key and the one before: the most that an invocation reads.
         cold = bills.used(bill, seconds) | {"secret_call": float(2 * starts)}
         figure = cents(bills.cost(cold, known))
         found.append(Figure("1,000 of them, without mail, every door cold", figure, "cents"))

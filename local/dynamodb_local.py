@@ -21,8 +21,10 @@ class EngineError(RuntimeError):
 
 
 @contextlib.contextmanager
-def running() -> Iterator[str]:
+def running(heap_mb: int = 256) -> Iterator[str]:
     """The address of an empty engine on a free port. It keeps nothing.
+
+    `heap_mb`: of Java; what a test writes needs little, a benchmark wants no time spent on it.
 
     The engine cannot be told to listen on 127.0.0.1 only: it is for the seconds of a test run.
     Installs it when missing; raises CannotInstall if that is not possible. Any region and any
@@ -36,7 +38,7 @@ def running() -> Iterator[str]:
             engine = subprocess.Popen(
                 [
                     "java",
-                    "-Xmx256m",
+                    f"-Xmx{heap_mb}m",
                     "-Djava.library.path=DynamoDBLocal_lib",
                     "-jar",
                     "DynamoDBLocal.jar",

@@ -72,6 +72,26 @@ def dynamodb() -> None:
         shutil.move(jar.parent, DYNAMODB)
 
 
+def postgres() -> Path:
+    """The folder of PostgreSQL's programs, which a benchmark compares the product with."""
+    if (found := _find_postgres()) is None:
+        _apt(["postgresql"])
+        if (found := _find_postgres()) is None:
+            raise CannotInstall("the package postgresql has no initdb")
+        # Debian starts a cluster with it, which nobody asked for.
+        stopped = ["pg_ctlcluster", found.parent.name, "main", "stop"]
+        subprocess.run(stopped, capture_output=True, check=False)
+    return found
+
+
+def _find_postgres() -> Path | None:
+    """On PATH, or where Debian has it: the newest one."""
+    if on_path := shutil.which("initdb"):
+        return Path(on_path).resolve().parent
+    folders = [found.parent for found in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    return max(folders, key=lambda folder: float(folder.parent.name), default=None)
+
+
 def _says(command: list[str]) -> bool:
     """Whether this program is there, ends well and says something."""
     if not shutil.which(command[0]):

@@ -107,7 +107,7 @@ def start(
     """
     if running := find(directory):
         raise CloudError(f"a cloud runs here already (process {running.pid}, port {running.port})")
-    if _answers(port):
+    if answers(port):
         raise CloudError(f"port {port} of 127.0.0.1 is taken; choose another one with --port")
     directory = directory.resolve()
     temporary = directory / "tmp"
@@ -180,7 +180,7 @@ def _runs(pid: int) -> bool:
     return b"local.cloud" in shown.stdout
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0

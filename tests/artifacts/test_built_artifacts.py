@@ -22,6 +22,7 @@ import botocore
 import botocore.session
 import pytest
 
+from bench import sizes
 from local import stack
 from local.template import template
 from tests.artifacts.conftest import DEPLOYED, FUNCTIONS, HOST, Built
@@ -89,14 +90,6 @@ for name in sys.argv[3:]:
     made[name] = sent[0]
 print(json.dumps(made))
 """
-
-BOUNDS = {
-    "layer": 20_700_000,
-    "CustomerFunction": 3_000_000,
-    "InboundFunction": 19_000_000,  # readers of HTML and of charsets
-    "any other function": 200_000,
-}
-"""Most bytes, unzipped. Lambda takes 250 MB; each megabyte more is time at every cold start."""
 
 E_MACHINE = {"x86_64": 0x3E, "arm64": 0xB7}
 """Of an ELF header: EM_X86_64 and EM_AARCH64."""
@@ -301,12 +294,11 @@ def test_every_module_ships_compiled_and_is_never_checked_against_its_source(
 
 
 def test_the_artifacts_are_small(deployed: Built) -> None:
-    sizes = {"layer": deployed.size(deployed.layer)}
-    sizes |= {name: deployed.size(deployed.function(name)) for name in FUNCTIONS}
-    for name, size in sizes.items():
-        print(f"{name:20} {size:>12,} bytes")
-    for name, size in sizes.items():
-        assert 0 < size <= BOUNDS.get(name, BOUNDS["any other function"]), name
+    """By the bounds that the benchmark of cold starts shows too."""
+    found = {name: deployed.size(deployed.function(name)) for name in FUNCTIONS}
+    found["CoreLayer"] = deployed.size(deployed.layer)
+    for name, size in found.items():
+        assert 0 < size <= sizes.BOUNDS.get(name, sizes.BOUND), f"{name}: {size:,} bytes"
 
 
 # ------------------------------------------------------------------ for the right machine

@@ -139,6 +139,7 @@ def test_function_that_begins_no_trace_is_not_one() -> None:
     assert bill.bill_of(records, [], []).traces == 2
     assert bill.bill_of(records, [], [], {"redress-repair"}).traces == 1
     assert life.untraced() == {"redress-repair"}
+    assert "redress-staff" not in life.having("LINK_KEY_SECRET") > {"redress-customer"}
 
 
 def test_call_without_a_rule_is_not_passed_over() -> None:

@@ -1,0 +1,145 @@
+"""What follows a change, without a cloud: the stream, the relay, the mail queue, the mailer.
+
+The built functions do the work. What Lambda does for them on AWS is done here: the stream is read,
+what the template's filter lets through goes to the relay in batches, and what that puts in the
+mail queue goes to the mailer in batches.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import itertools
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+from bench.services import Services, Tally
+from bench.serving import Function
+from local import stack
+from redress.cases.relay import hint_of
+
+BATCH = 100
+"""Changes to the relay at once, as in the template; mails to a mailer: MAILS."""
+MAILS = 5
+LOOK_S = 0.05
+SIGNED = f"AWS4-HMAC-SHA256 Credential={stack.KEY}/20260101/{stack.REGION}/dynamodb/aws4_request"
+
+
+class FollowingError(RuntimeError):
+    """A function did not do what it was given, or not in time."""
+
+
+class Changes:
+    """The records that this table's stream gets from now on."""
+
+    def __init__(self, engine: str, table: str) -> None:
+        # Plain requests: reading is Lambda's work on AWS, and here it should cost little.
+        self._connection = http.client.HTTPConnection(urlsplit(engine).netloc, timeout=30)
+        stream = self._call("ListStreams", TableName=table)["Streams"][0]["StreamArn"]
+        described = self._call("DescribeStream", StreamArn=stream)["StreamDescription"]
+        found = self._call(
+            "GetShardIterator",
+            StreamArn=stream,
+            ShardId=described["Shards"][-1]["ShardId"],
+            ShardIteratorType="LATEST",
+        )
+        self._iterator: str = found["ShardIterator"]
+
+    def read(self) -> list[dict[str, Any]]:
+        """Those that came since it was last asked."""
+        found = self._call("GetRecords", ShardIterator=self._iterator, Limit=1000)
+        self._iterator = found["NextShardIterator"]
+        records: list[dict[str, Any]] = found["Records"]
+        return records
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _call(self, operation: str, **content: Any) -> dict[str, Any]:
+        headers = {
+            "Authorization": f"{SIGNED}, SignedHeaders=host, Signature=none",
+            "Content-Type": "application/x-amz-json-1.0",
+            "X-Amz-Target": f"DynamoDBStreams_20120810.{operation}",
+        }
+        self._connection.request("POST", "/", json.dumps(content), headers)
+        answer = self._connection.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            raise FollowingError(f"{operation}: {text.decode()}")
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+
+@contextlib.contextmanager
+def following(
+    changes: Changes, services: Services, relay: Function, mailers: Sequence[Function]
+) -> Iterator[Callable[[int, float], None]]:
+    """While this lasts the functions follow the table's changes.
+
+    Gives a function that waits until so many mails are done, and no longer than so many seconds.
+    """
+    over = threading.Event()
+    done = Tally()
+    with ThreadPoolExecutor(1 + len(mailers)) as pool:
+        working = [pool.submit(_relay, changes, relay, over)]
+        working += [pool.submit(_mail, services.jobs, mailer, done, over) for mailer in mailers]
+
+        def wait(count: int, seconds: float) -> None:
+            deadline = time.monotonic() + seconds
+            while done.count < count:
+                for one in working:
+                    if one.done():
+                        one.result()
+                if time.monotonic() > deadline:
+                    raise FollowingError(f"{done.count} of {count} mails in {seconds:.0f} s")
+                time.sleep(0.005)
+
+        try:
+            yield wait
+        finally:
+            over.set()
+    for one in working:
+        one.result()
+
+
+def _relay(changes: Changes, relay: Function, over: threading.Event) -> None:
+    while not over.is_set():
+        # The template's filter lets through what the relay takes a hint from.
+        records = [record for record in changes.read() if hint_of(record) is not None]
+        for batch in itertools.batched(records, BATCH, strict=False):
+            if relay.invoke({"Records": batch})["batchItemFailures"]:
+                raise FollowingError("the relay did not take all of a batch")
+        if not records:
+            time.sleep(LOOK_S)
+
+
+def _mail(
+    jobs: queue.SimpleQueue[str], mailer: Function, done: Tally, over: threading.Event
+) -> None:
+    while not over.is_set():
+        bodies = []
+        with contextlib.suppress(queue.Empty):
+            bodies.append(jobs.get(timeout=LOOK_S))
+            while len(bodies) < MAILS:
+                bodies.append(jobs.get_nowait())
+        if not bodies:
+            continue
+        records = [_message(number, body) for number, body in enumerate(bodies)]
+        if mailer.invoke({"Records": records})["batchItemFailures"]:
+            raise FollowingError("a mail was not sent")
+        done.add(len(bodies))
+
+
+def _message(number: int, body: str) -> dict[str, Any]:
+    return {
+        "messageId": str(number),
+        "receiptHandle": str(number),
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }

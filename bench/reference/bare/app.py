@@ -1,0 +1,44 @@
+"""The floor: the transaction that opens a ticket, and nothing else of an intake.
+
+TRANSACTION is a file with the arguments of one `transact_write_items` as the product makes them,
+as JSON; in it NUMBER and DIGEST stand for the ticket's number and the digest of its key, which are
+drawn anew for each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+
+client: Any = botocore.session.get_session().create_client("dynamodb")
+text = Path(os.environ["TRANSACTION"]).read_text()
+NUMBER, DIGEST = os.environ["NUMBER"], os.environ["DIGEST"]
+
+
+def write() -> str:
+    digits = secrets.token_hex(5).upper()
+    number = f"R-{digits[:5]}-{digits[5:]}"
+    drawn = text.replace(NUMBER, number).replace(DIGEST, secrets.token_hex(len(DIGEST) // 2))
+    client.transact_write_items(**json.loads(drawn))
+    return number
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """{"seconds"} -> how many transactions in this time, and the time that they took.
+
+    Any other event -> one, and an answer for HTTP.
+    """
+    if "seconds" not in event:
+        body = json.dumps({"number": write()})
+        return {"statusCode": 201, "headers": {"Content-Type": "application/json"}, "body": body}
+    began, done = time.monotonic(), 0
+    while time.monotonic() < began + event["seconds"]:
+        write()
+        done += 1
+    return {"done": done, "seconds": time.monotonic() - began}

@@ -1,0 +1,5 @@
+"""django-helpdesk, and nothing else."""
+
+from django.urls import include, path
+
+urlpatterns = [path("", include("helpdesk.urls"))]

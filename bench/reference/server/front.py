@@ -1,0 +1,67 @@
+"""A WSGI application that does what API Gateway does: an event of a request, a handler, its answer.
+
+It stands before a built function, so it imports nothing but the standard library and the handler.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from importlib import import_module
+from typing import Any
+
+HANDLER = import_module("app").handler
+REASONS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+class Context:
+    """What handlers read of Lambda's context."""
+
+    function_name = "redress"
+    function_version = "1"
+    memory_limit_in_mb = 1024
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:redress"
+
+    def __init__(self) -> None:
+        self.aws_request_id = str(uuid.uuid4())
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    answer = HANDLER(event_of(environ), Context())
+    body = answer["body"].encode()
+    headers = [*answer["headers"].items(), ("Content-Length", str(len(body)))]
+    start_response(REASONS[answer["statusCode"]], headers)
+    return [body]
+
+
+def event_of(environ: dict[str, Any]) -> dict[str, Any]:
+    """The proxy event of a REST API for this request."""
+    headers = {
+        name[5:].replace("_", "-").title(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    headers["Content-Type"] = environ["CONTENT_TYPE"]
+    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+    return {
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": {"base_address": "https://help.example.org"},
+        "requestContext": {
+            "resourcePath": path,
+            "httpMethod": method,
+            "path": f"/v1{path}",
+            "stage": "v1",
+            "requestId": str(uuid.uuid4()),
+            "identity": {"sourceIp": environ["REMOTE_ADDR"], "userAgent": "bench"},
+        },
+        "body": environ["wsgi.input"].read().decode(),
+        "isBase64Encoded": False,
+    }

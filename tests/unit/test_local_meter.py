@@ -1,0 +1,92 @@
+"""What the laptop's cloud records of a call: by whom, what it wrote, which invocation it was."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from local import meter
+from local.faults import Receive, Scope, Send
+from local.meter import MACHINE, Door, Meter
+
+KEY = {"pk": {"S": "TICKET#R-1"}, "sk": {"S": "TIMER"}}
+
+
+def test_caller_is_a_function_by_its_name_a_machine_without_any_or_a_tool() -> None:
+    functions = "Botocore/1.43 ua/2.1 os/linux md/x app/redress-relay redress"
+    assert meter._caller({"user-agent": functions}) == "redress-relay"
+    assert meter._caller({"user-agent": "Boto3/1.43 md/Botocore#1.43"}) == ""
+    assert meter._caller({}) == MACHINE
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "wanted"),
+    [
+        ("PutItem", {"TableName": "t", "Item": KEY}, [("t", KEY)]),
+        ("UpdateItem", {"TableName": "t", "Key": KEY}, [("t", KEY)]),
+        (
+            "TransactWriteItems",
+            {
+                "TransactItems": [
+                    {"Put": {"TableName": "t", "Item": KEY}},
+                    {"Update": {"TableName": "t", "Key": KEY}},
+                ]
+            },
+            [("t", KEY), ("t", KEY)],
+        ),
+        ("GetItem", {"TableName": "t", "Key": KEY}, []),
+    ],
+)
+def test_what_a_call_writes_is_what_it_names(
+    operation: str, request_: dict[str, Any], wanted: Iterable[Any]
+) -> None:
+    assert list(meter._written(operation, request_)) == wanted
+
+
+def test_invocation_says_what_called_it_and_of_how_many_partitions() -> None:
+    config = {"FunctionName": "redress-relay", "MemorySize": 512}
+    said = {"seconds": 0.02, "cold_start": False, "log": "one\ntwo\n"}
+    records = [{"dynamodb": {"Keys": {"pk": {"S": pk}}}} for pk in ("a", "b", "a")]
+    found = meter._invocation(config, {"Records": records}, said)
+    assert (found.source, found.keys, found.log) == ("stream", 2, ["one", "two"])
+    assert (found.seconds, found.memory_mb) == (0.02, 512)
+    assert meter._invocation(config, {"Records": [{"body": "x"}]}, said).source == "sqs"
+    assert meter._invocation(config, {"httpMethod": "GET"}, said).source == "api"
+    assert meter._invocation(config, {"task": "sweep"}, said).source == ""
+
+
+def test_doors_are_recorded_while_it_is_on_and_not_before_or_after() -> None:
+    async def product(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 201, "headers": []})
+        await send({"type": "http.response.body", "body": b"made", "more_body": True})
+        await send({"type": "http.response.body", "body": b"!"})
+
+    stands = Meter(product)
+
+    def ask(method: str, path: str, body: object = None, query: bytes = b"") -> Any:
+        sent: list[bytes] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": json.dumps(body).encode()}
+
+        async def send(message: Any) -> None:
+            sent.append(message.get("body", b""))
+
+        scope = {"type": "http", "method": method, "path": path, "query_string": query}
+        asyncio.run(stands(scope, receive, send))
+        return b"".join(sent)
+
+    door = "/restapis/x/v1/_user_request_/tickets"
+    assert ask("POST", door) == b"made!"
+    assert json.loads(ask("GET", meter.PATH, query=b"count")) == {"count": 0}
+    ask("PUT", meter.PATH, {"on": True})
+    ask("POST", door)
+    ask("PUT", meter.PATH, {"on": False})
+    ask("POST", door)
+    found = json.loads(ask("GET", meter.PATH))
+    assert [Door(**one) for one in found["doors"]] == [Door("POST", "/tickets", 201, 5)]
+    assert (found["calls"], found["invocations"]) == ([], [])
