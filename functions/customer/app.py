@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from aws_lambda_powertools import Logger
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pages import pages
 
 from redress import observe, texts, wiring
 from redress.edge.http import (
@@ -124,18 +124,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     request = Request(event)
     route = ROUTES.get((request.method, event.get("resource", "")))
     return route(request) if route else not_found(request)
-
-
-@cache
-def pages() -> Environment:
-    """The templates; everything that goes into them is escaped, an unknown name is an error."""
-    return Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 @cache

@@ -72,7 +72,7 @@ XML = b"<Response><ListTopicsResult/></Response>"
 
 ASKS = {
     "dynamodb": "list_tables", "lambda": "list_functions", "s3": "list_buckets",
-    "secretsmanager": "list_secrets", "sesv2": "list_email_identities", "sns": "list_topics",
+    "sesv2": "list_email_identities", "sns": "list_topics",
     "sqs": "list_queues", "stepfunctions": "list_state_machines",
 }
 made = {}
