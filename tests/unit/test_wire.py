@@ -186,6 +186,20 @@ def test_nobody_there_is_unavailable_after_all_tries() -> None:
         outcome.run(lambda: client.get_item(**READ), sleep=lambda seconds: None)
 
 
+def test_the_user_agent_names_the_application_as_a_full_clients_does(
+    far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By it the laptop's meter knows which function called."""
+    monkeypatch.setenv("AWS_SDK_UA_APP_ID", "redress-intake")
+    named = {"AWS_ENDPOINT_URL_DYNAMODB": far.url, "AWS_SDK_UA_APP_ID": "redress-intake"}
+    for client in (wire.DynamoDB(ENVIRONMENT | named), full("dynamodb", far)):
+        client.get_item(**READ)
+    lean(far).get_item(**READ)
+
+    agents = [asked["headers"]["user-agent"].split() for asked in far.asked]
+    assert ["app/redress-intake" in agent for agent in agents] == [True, True, False]
+
+
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "ap-southeast-1", "cn-north-1"])
 def test_the_endpoint_is_the_one_that_botocore_finds(region: str) -> None:
     for name, made in (("dynamodb", wire.DynamoDB), ("secretsmanager", wire.SecretsManager)):

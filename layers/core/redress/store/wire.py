@@ -42,14 +42,17 @@ class Service:
         """`prefix` of X-Amz-Target; `version` of the protocol.
 
         `environment` is the function's: AWS_REGION, the credentials, and AWS_ENDPOINT_URL or
-        AWS_ENDPOINT_URL_{NAME} where the service is not AWS's own. Raises KeyError for what is
-        missing.
+        AWS_ENDPOINT_URL_{NAME} where the service is not AWS's own, AWS_SDK_UA_APP_ID for the
+        user agent. Raises KeyError for what is missing.
         """
         region = environment["AWS_REGION"]
         own = environment.get(f"AWS_ENDPOINT_URL_{name.upper()}")
         endpoint = own or environment.get("AWS_ENDPOINT_URL") or _endpoint(name, region)
         self._url = endpoint.rstrip("/") + "/"
         self._prefix, self._media = prefix, f"application/x-amz-json-{version}"
+        # As every SDK of AWS tells who calls, where its environment names one.
+        application = environment.get("AWS_SDK_UA_APP_ID")
+        self._agent = f"redress app/{application}" if application else "redress"
         credentials: Any = Credentials(
             environment["AWS_ACCESS_KEY_ID"],
             environment["AWS_SECRET_ACCESS_KEY"],
@@ -68,7 +71,7 @@ class Service:
             headers={
                 "Content-Type": self._media,
                 "X-Amz-Target": f"{self._prefix}.{operation}",
-                "User-Agent": "redress",
+                "User-Agent": self._agent,
             },
         )
         self._signer.add_auth(request)
