@@ -16,7 +16,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from bench import arrivals, cold, life, mails, report, sleepers, throughput, warm
+from bench import arrivals, cold, growth, life, mails, report, sleepers, throughput, warm
 from bench.report import Figure, Machine
 from local import stack
 from local.process import ROOT, CloudError
@@ -45,6 +45,7 @@ BENCHMARKS = {
     "throughput": Benchmark(throughput.ABOUT, throughput.LIMIT_S, throughput.run, 0.6),
     "mails": Benchmark(mails.ABOUT, mails.LIMIT_S, mails.run),
     "arrivals": Benchmark(arrivals.ABOUT, arrivals.LIMIT_S, arrivals.run),
+    "growth": Benchmark(growth.ABOUT, growth.LIMIT_S, growth.run),
     "sleepers": Benchmark(sleepers.ABOUT, sleepers.LIMIT_S, sleepers.run, 0.05),
 }
 

@@ -1,4 +1,4 @@
-"""Amazon's own DynamoDB engine on this machine, for the tests that every store has to pass."""
+"""Amazon's own DynamoDB engine on this machine, for tests of stores and for benchmarks."""
 
 from __future__ import annotations
 

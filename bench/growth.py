@@ -1,0 +1,462 @@
+"""Growth: what an operation costs among 1,000, 10,000 and 100,000 open tickets.
+
+Three tables in Amazon's own DynamoDB engine on this machine, as the template deploys them, hold so
+many open tickets each, and for each of them one more item of score facts, of somebody else than
+the agent who is scored. The product's own cases and stores then work in this process, in rounds
+that go through all operations and sizes, so that whatever else the machine does meets all sizes
+alike. Figures are medians; calls and units are those that the engine says it would bill.
+
+The open tickets are opened by the rules and written by `codec.ticket_items`, in batches instead of
+a transaction each. Their idempotency records are left out: they lie each under a key of its own,
+in no index, and no operation meets another ticket's. Score facts are copies, under other keys, of
+the item that a ticket's life through the store has left. The service plan, which a function reads
+once in some seconds at most, is read before.
+
+The slope is that of the logarithm of the cost over the logarithm of the open tickets: 0 is flat, 1
+grows as they do.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import statistics
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import replace
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import boto3
+from rich.console import Console
+from rich.progress import track
+
+from bench.bill import PRICES
+from bench.report import Figure, Machine, at_most, compared, exactly
+from bench.units import Item, item_bytes
+from local import dynamodb_local, stack
+from local.template import table_definition
+from redress.cases.intake import IntakeCase
+from redress.cases.links import Links
+from redress.cases.scoring import STORED, ScoringCases
+from redress.cases.staff import PAGE_LIMIT, StaffCases
+from redress.cases.timers import TimerCase
+from redress.rules import lifecycle
+from redress.rules.intake import parse as parse_submission
+from redress.rules.lifecycle import Change
+from redress.rules.numbers import ALPHABET, new_number
+from redress.rules.plan import Plan
+from redress.rules.plan_document import parse
+from redress.rules.routing import Presence
+from redress.rules.ticket import Actor, Role, Ticket, next_wake
+from redress.store import codec, keys
+from redress.store.lean import LeanStore
+from redress.store.models import Models
+from redress.store.plans import Plans, shipped_document
+from redress.store.scores import ScoreStore
+from redress.store.staff import Member, StaffStore
+from redress.store.tickets import TicketStore
+
+ABOUT = "what an operation costs among 1,000, 10,000 and 100,000 open tickets"
+LIMIT_S = 300
+SMALLEST = 1_000
+LARGEST = 100_000
+ROUNDS = 30
+WARM_UP = 3
+"""Rounds that are not counted: the engine compiles what it runs often."""
+
+TIME_SLOPE = 0.1
+"""The goal: a hundred times as many tickets make an operation at most 1.6 times as slow, which the
+engine's own trees explain. Calls may not grow at all."""
+UNITS_SLOPE = 0.001
+"""Nothing but what drawn numbers, longer or shorter by a digit, do to the rounding of a read."""
+FACT_BYTES = 200
+"""The goal for a ticket's score facts, keys and names included."""
+
+WORK = 60
+"""Tickets on the agent's work list: more than a page."""
+RATED = 1_000
+"""Tickets in the month of each agent: 1,000,000 of them are 1,000 agents."""
+DAYS = 5
+"""The open tickets came one by one over so many days."""
+KINDS = ("complaint", "complaint", "complaint", "inquiry", "urgent")
+"""Mostly complaints, so that a page of their team is full at the smallest size as well."""
+PERIOD = "2026-10"
+RATED_FROM = datetime(2026, 10, 12, 1, 0, tzinfo=UTC)
+
+AGENT = "0b7e5f0e-3a52-4f8c-9d0f-8c8a3d1b7e11"
+STEP = timedelta(hours=5)
+
+WRITERS = 4
+BLOCK = 500
+BATCH = 25
+"""The most that BatchWriteItem takes."""
+HEAP_MB = 1024
+READS = ("GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems")
+PAGE = "reconciliation, one page"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one operation took. `operations` are its calls of the table, by their names."""
+
+    milliseconds: float
+    operations: tuple[str, ...]
+    read_units: float
+    write_units: float
+
+    @property
+    def calls(self) -> int:
+        return len(self.operations)
+
+    @property
+    def units(self) -> float:
+        return self.read_units + self.write_units
+
+
+class Meter:
+    """Counts the calls of botocore's clients, and what the engine says that they consume."""
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[str, float]] = []
+
+    def attach(self, client: Any) -> None:
+        events = client.meta.events
+        events.register("before-parameter-build.dynamodb", self._ask)
+        events.register("after-call.dynamodb", self._note)
+
+    @staticmethod
+    def _ask(params: dict[str, Any], **_: Any) -> None:
+        params["ReturnConsumedCapacity"] = "TOTAL"
+
+    def _note(self, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
+        consumed = parsed["ConsumedCapacity"]
+        tables = consumed if isinstance(consumed, list) else [consumed]
+        self._calls.append((model.name, sum(one["CapacityUnits"] for one in tables)))
+
+    def cost(self, operation: Callable[[], object]) -> Cost:
+        self._calls.clear()
+        began = time.perf_counter()
+        operation()
+        took = (time.perf_counter() - began) * 1000
+        return Cost(
+            took,
+            tuple(name for name, _ in self._calls),
+            sum(units for name, units in self._calls if name in READS),
+            sum(units for name, units in self._calls if name not in READS),
+        )
+
+
+def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
+    """`directory` is not needed: nothing is deployed. `scale` is one of the largest size only."""
+    largest = max(2 * SMALLEST, round(LARGEST * scale))
+    sizes = (SMALLEST, math.isqrt(SMALLEST * largest), largest)
+    rounds = max(5, round(ROUNDS * scale))
+    with dynamodb_local.running(HEAP_MB) as engine:
+        shops = {size: Shop(engine, f"growth-{size}", WARM_UP + rounds) for size in sizes}
+        for size, shop in shops.items():
+            fill(console, shop, size)
+        machine.note_load("when the tables were filled")
+        taken: dict[tuple[str, int], list[Cost]] = {}
+        for number in track(range(WARM_UP + rounds), "rounds", console=console):
+            for name, perform in OPERATIONS.items():
+                for size in itertools.islice(itertools.cycle(sizes), number % 3, number % 3 + 3):
+                    cost = perform(shops[size])
+                    if number >= WARM_UP:
+                        taken.setdefault((name, size), []).append(cost)
+        met = [name for costs in taken.values() for cost in costs for name in cost.operations]
+        scans = met.count("Scan")
+        return [
+            *itertools.chain.from_iterable(
+                operation_figures(name, {size: taken[name, size] for size in sizes})
+                for name in OPERATIONS
+            ),
+            *listing_figures(*shops[sizes[1]].walk(), read_unit_price()),
+            exactly("scans", scans, "", 0),
+            at_most(
+                "score facts of a ticket", item_bytes(shops[SMALLEST].fact), "bytes", FACT_BYTES
+            ),
+        ]
+
+
+# ------------------------------------------------------------------------------ the table
+
+
+BY_MAIL = {"name": "Li Na", "email": "li.na@example.com"}
+BY_PHONE = {"name": "Li Na", "phone": "+86 10 5555 0100"}
+"""Acknowledged by the answer itself: what falls due first is a promise of the staff's."""
+
+
+def submission(kind: str, contact: Mapping[str, str]) -> dict[str, Any]:
+    """What a customer sends."""
+    return {
+        "kind": kind,
+        "subject": "The kettle leaks",
+        "description": "It leaks at the handle since the second day.",
+        "contact": contact,
+        "language": "zh-CN",
+        "consent": True,
+    }
+
+
+def open_ticket(kind: str, contact: Mapping[str, str], plan: Plan, at: datetime) -> Change:
+    sent = parse_submission(submission(kind, contact), "api")
+    return lifecycle.open_ticket(sent, new_number(), plan, at)
+
+
+class Shop:
+    """The product over one table, with what each operation needs made before."""
+
+    def __init__(self, engine: str, table: str, rounds: int) -> None:
+        self.client: Any = boto3.client("dynamodb", endpoint_url=engine, region_name=stack.REGION)
+        self.client.create_table(**table_definition(table))
+        models = Models(table, stack.REGION, engine)
+        self.table, self.plan = table, parse(shipped_document())
+        self.meter = Meter()
+        for client in (self.client, models.connection.client):
+            self.meter.attach(client)
+        self._lean, self._staff = LeanStore(self.client, table), StaffStore(models)
+        self._tickets = TicketStore(models)
+        self._moment = datetime.now(UTC)
+
+        def plans(store: LeanStore | StaffStore) -> Plans:
+            found = Plans(store, self._now, lambda: 0.0)
+            found.get(found.current().version)
+            return found
+
+        known = plans(self._staff)
+        self._intake = IntakeCase(
+            self._lean,
+            plans(self._lean),
+            Links(lambda: [b"a key for benchmarks only"]),
+            self._now,
+        )
+        self._desk = StaffCases(self._tickets, self._staff, known, self._now)
+        self._timers = TimerCase(self._tickets, known, self._now)
+        self._scoring = ScoringCases(
+            ScoreStore(models), self._staff, known, lambda: None, "", self._now
+        )
+        self._member = Member(
+            AGENT, "Mei", "mei@example.org", Role.AGENT, "complaints", ("zh-CN",), WORK
+        )
+        self._staff.record(self._member, Presence.AVAILABLE, self._now())
+        self.fact = self._life()
+        # The same numbers in each table: evidence is compressed, and its size follows from them.
+        random = Random(1)
+        rated = (f"R-{''.join(random.choices(ALPHABET, k=10))}" for _ in range(RATED))
+        self.write(self.fact_of(self._member.id, number) for number in rated)
+        for _ in range(WORK):
+            self._assigned(self._moment)
+        self._due = [self._open(self._moment) for _ in range(rounds)]
+
+    def _now(self) -> datetime:
+        return self._moment
+
+    def _open(self, at: datetime) -> Ticket:
+        change = open_ticket("complaint", BY_PHONE, self.plan, at)
+        self._lean.open(change, uuid.uuid4().hex, "")
+        return change.after
+
+    def _assigned(self, at: datetime) -> Ticket:
+        ticket = self._open(at)
+        change = lifecycle.assign(ticket, self.plan, self._member.id, "longest without", at)
+        self._tickets.commit(change, at)
+        return change.after
+
+    def _life(self) -> Item:
+        """The score facts that a ticket leaves: answered, resolved, confirmed, and surveyed."""
+        by, plan, at = Actor(Role.AGENT, self._member.id), self.plan, RATED_FROM
+        scores = dict.fromkeys(lifecycle.SURVEY_SCORES, 5)
+        steps: tuple[Callable[[Ticket, datetime], Change], ...] = (
+            lambda ticket, at: lifecycle.reply(ticket, plan, by, "An answer", False, at),
+            lambda ticket, at: lifecycle.resolve(
+                ticket, plan, by, "Replaced", "upheld", "a new one", "a bad batch", at
+            ),
+            lambda ticket, at: lifecycle.confirm(ticket, plan, by, at),
+            lambda ticket, at: lifecycle.answer_survey(ticket, plan, scores, at),
+        )
+        ticket = self._assigned(at)
+        for step in steps:
+            at += STEP
+            change = step(ticket, at)
+            self._tickets.commit(change, at)
+            ticket = change.after
+        taken = self.client.delete_item(
+            TableName=self.table,
+            Key={
+                "pk": {"S": keys.facts_pk(self._member.id, PERIOD)},
+                "sk": {"S": keys.fact_sk(ticket.number, 1)},
+            },
+            ReturnValues="ALL_OLD",
+        )
+        item: Item = taken["Attributes"]
+        return item
+
+    def fact_of(self, agent: str, number: str) -> Item:
+        """The same in this agent's month, of a ticket of this number."""
+        place = keys.facts_pk(agent, PERIOD), keys.fact_sk(number, 1)
+        return {**self.fact, "pk": {"S": place[0]}, "sk": {"S": place[1]}}
+
+    def write(self, items: Iterable[Item]) -> None:
+        for batch in itertools.batched(items, BATCH, strict=False):
+            requests = [{"PutRequest": {"Item": item}} for item in batch]
+            answer = self.client.batch_write_item(RequestItems={self.table: requests})
+            assert not answer["UnprocessedItems"], "the engine takes no more"
+
+    # ---------------------------------------------------------------- operations
+
+    def intake(self) -> Cost:
+        self._moment = datetime.now(UTC)
+        body, key = submission("complaint", BY_PHONE), uuid.uuid4().hex
+        return self.meter.cost(lambda: self._intake.submit(body, key, "api"))
+
+    def work_list(self) -> Cost:
+        return self.meter.cost(lambda: self._desk.work(self._member, PAGE_LIMIT, None))
+
+    def escalation(self) -> Cost:
+        """As the workflow calls it, at the instant at which the first rung falls due."""
+        ticket = self._due.pop()
+        due = next_wake(ticket, self.plan)
+        assert due is not None
+        self._moment = due
+        cost = self.meter.cost(lambda: self._timers.act_on_due_clocks(ticket.number, 1))
+        fired = self._tickets.get(ticket.number).version - ticket.version
+        assert fired == 1, f"{fired} events of a due ticket"
+        return cost
+
+    def score(self) -> Cost:
+        """A whole computation, its card stored: the card of the round before is taken away."""
+        agent = self._member.id
+        self.client.delete_item(
+            TableName=self.table,
+            Key={"pk": {"S": keys.card_pk(PERIOD)}, "sk": {"S": keys.agent_pk(agent)}},
+        )
+
+        def scored() -> None:
+            assert self._scoring.score_agent(agent, PERIOD, False, 1).outcome == STORED
+
+        return self.meter.cost(scored)
+
+    def page(self) -> Cost:
+        """A page of open tickets, each read with its TIMER, as the reconciliation compares them."""
+
+        def compared_page() -> None:
+            page = self._tickets.open_in_shard("complaints", 0)
+            assert page.cursor is not None, "a page that is not full"
+            self._tickets.side_by_side(page.numbers)
+
+        return self.meter.cost(compared_page)
+
+    def walk(self) -> tuple[int, Cost]:
+        """All open tickets, listed and read as a whole run of the reconciliation does."""
+        met: set[str] = set()
+
+        def walked() -> None:
+            for team, shard in itertools.product(sorted(self.plan.teams), range(keys.SHARDS)):
+                cursor: str | None = None
+                while True:
+                    page = self._tickets.open_in_shard(team, shard, cursor)
+                    pairs = self._tickets.side_by_side(page.numbers)
+                    assert all(ticket and timer for ticket, timer in pairs)
+                    met.update(page.numbers)
+                    cursor = page.cursor
+                    if cursor is None:
+                        break
+
+        cost = self.meter.cost(walked)
+        return len(met), cost
+
+
+OPERATIONS: dict[str, Callable[[Shop], Cost]] = {
+    "intake": Shop.intake,
+    "work list, one page": Shop.work_list,
+    "escalation": Shop.escalation,
+    "monthly score of one agent": Shop.score,
+    PAGE: Shop.page,
+}
+
+
+def fill(console: Console, shop: Shop, size: int) -> None:
+    """Open tickets and score facts up to `size`, by some writers at once."""
+    blocks = [range(start, min(start + BLOCK, size)) for start in range(0, size, BLOCK)]
+    began = datetime.now(UTC)
+
+    def write(block: range) -> None:
+        items = itertools.chain.from_iterable(
+            ticket_and_fact(shop, number, began - timedelta(days=DAYS) * number / size)
+            for number in block
+        )
+        shop.write(items)
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        try:
+            done = pool.map(write, blocks)
+            for _ in track(done, f"{size:,} tickets", len(blocks), console=console):
+                pass
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def ticket_and_fact(shop: Shop, number: int, at: datetime) -> Iterator[Item]:
+    """One more open ticket, and one more item in the month of another agent."""
+    opened = open_ticket(KINDS[number % len(KINDS)], BY_MAIL, shop.plan, at)
+    yield from (codec.wire_item(item) for item in codec.ticket_items(opened))
+    yield shop.fact_of(str(uuid.UUID(int=number // RATED)), new_number())
+
+
+# ------------------------------------------------------------------------------ figures
+
+
+def slope(costs: Mapping[int, float]) -> float:
+    """How a cost by size grows: 0 is flat, 1 as the size does, 2 as its square. Least squares.
+
+    Costs count by the first, so that equal ones give exactly 0.
+    """
+    first = next(iter(costs.values()))
+    sizes = [math.log(size) for size in costs]
+    return statistics.linear_regression(
+        sizes, [math.log(cost / first) for cost in costs.values()]
+    ).slope
+
+
+def operation_figures(name: str, taken: Mapping[int, Sequence[Cost]]) -> list[Figure]:
+    """The figures of one operation by its costs at each size, the smallest size first."""
+
+    def medians(of: Callable[[Cost], float]) -> dict[int, float]:
+        return {size: statistics.median(map(of, costs)) for size, costs in taken.items()}
+
+    def told(costs: Mapping[int, float]) -> str:
+        return ", ".join(f"{cost:g} at {size:,}" for size, cost in costs.items())
+
+    took = medians(lambda cost: cost.milliseconds)
+    calls, units = medians(lambda cost: cost.calls), medians(lambda cost: cost.units)
+    smallest, largest = min(took), max(took)
+    beside = (f"at {smallest:,}", took[smallest])
+    return [
+        compared(f"{name}: median at {largest:,}", took[largest], "ms", beside),
+        at_most(f"{name}: slope of time", slope(took), "", TIME_SLOPE),
+        replace(exactly(f"{name}: slope of calls", slope(calls), "", 0), beside=told(calls)),
+        replace(
+            at_most(f"{name}: slope of units", slope(units), "", UNITS_SLOPE), beside=told(units)
+        ),
+    ]
+
+
+def listing_figures(tickets: int, cost: Cost, price: float) -> list[Figure]:
+    """What the reconciliation reads; `price` is that of a read unit in US dollars."""
+    each = cost.read_units / tickets
+    return [
+        Figure("reconciliation: read units for an open ticket", each),
+        Figure("reconciliation: a run, 1,000,000 open tickets", each * price * 1e6, "US$"),
+    ]
+
+
+def read_unit_price() -> float:
+    price: float = json.loads(PRICES.read_text())["prices"]["read_unit"]["price"]
+    return price
