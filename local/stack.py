@@ -172,7 +172,7 @@ def build(directory: Path = DIRECTORY) -> Path:
 
 
 def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) -> dict[str, str]:
-    """Runs `sam deploy`. The stack's outputs."""
+    """Runs `sam deploy`, and tells where the pages are. The stack's outputs."""
     chosen = {
         "Architecture": architecture(),
         "OnAws": "false",
@@ -186,14 +186,24 @@ def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) 
     command += ["--parameter-overrides", *(f"{key}={value}" for key, value in chosen.items())]
     _run(command, cloud.directory / "deploy.log", _tools() | cloud.environment())
     stacks = client(cloud, "cloudformation").describe_stacks(StackName=NAME)["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+    publish_address(cloud, outputs)
+    return outputs
 
 
-def publish_address(cloud: Cloud, stack: dict[str, str]) -> str:
-    """Tells the API and the mailer where the pages are, which the template can know on AWS only."""
+def address_of(cloud: Cloud, stack: dict[str, str]) -> str:
+    """Where the pages and the API are."""
     # Browsers know names of hosts below localhost, Python does not: so the long form.
     api = f"restapis/{stack['ApiId']}/{stack['StageName']}/_user_request_"
-    address = f"http://localhost:{cloud.port}/{api}"
+    return f"http://localhost:{cloud.port}/{api}"
+
+
+def publish_address(cloud: Cloud, stack: dict[str, str]) -> None:
+    """Tells the API and the mailer where the pages are, which the template can know on AWS only.
+
+    After each deployment: it puts the template's own address into what it changes.
+    """
+    address = address_of(cloud, stack)
     variable = {"op": "replace", "path": "/variables/base_address", "value": address}
     client(cloud, "apigateway").update_stage(
         restApiId=stack["ApiId"], stageName=stack["StageName"], patchOperations=[variable]
@@ -203,7 +213,6 @@ def publish_address(cloud: Cloud, stack: dict[str, str]) -> str:
     functions.update_function_configuration(
         FunctionName=mailer, Environment={"Variables": known | {"BASE_ADDRESS": address}}
     )
-    return address
 
 
 def verify_sender(cloud: Cloud) -> None:
@@ -434,7 +443,7 @@ def install(
         built = build(builds)
     with _step(console, "deployed"):
         stack = deploy(cloud, built, parameters)
-        address = publish_address(cloud, stack)
+        address = address_of(cloud, stack)
         verify_sender(cloud)
     with _step(console, "functions started"):
         warm(cloud)
