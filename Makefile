@@ -110,12 +110,12 @@ types: .venv/ready ## Strict types
 	@for function in functions/*/; do MYPYPATH=$$function mypy $$function; done
 
 # Not asked of this template, with the reason:
-#   ES2000, WS2002  logs and traces of the API would record paths, and a path holds a link's secret
+#   ES2000          an access log of the API would record paths, and a path holds a link's secret
 #   ES6000          of dead-letter queues: theirs is an alarm
 #   ES7000          an email subscription of the operators
 #   ES1001          of queues' mappings: a queue sets aside by its own redrive policy
 #   WS1004          knows log groups by the function's logical id only; tests/template checks them
-NOT_ASKED := ES2000 WS2002 ES6000 ES7000 ES1001 WS1004
+NOT_ASKED := ES2000 ES6000 ES7000 ES1001 WS1004
 
 template: .venv/ready ## The template, for CloudFormation, SAM and Lambda; the state machines
 	cfn-lint --append-rules cfn_lint_serverless.rules --template template.yaml --ignore-checks $(NOT_ASKED)

@@ -17,6 +17,7 @@ took the longest, and the size of what is deployed.
 
 from __future__ import annotations
 
+import base64
 import json
 import statistics
 import subprocess
@@ -28,6 +29,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import boto3
 from rich.console import Console
@@ -130,9 +132,7 @@ DOORS = ("JSON intake", "web form")
 
 def submission() -> dict[str, Any]:
     event = sample("intake-submit")
-    for headers in ("headers", "multiValueHeaders"):
-        key = uuid.uuid4().hex
-        event[headers]["Idempotency-Key"] = key if headers == "headers" else [key]
+    event["headers"]["idempotency-key"] = uuid.uuid4().hex
     return event
 
 
@@ -142,14 +142,15 @@ def doors(built: Path) -> list[Subject]:
 
     def posted() -> dict[str, Any]:
         event = sample("customer-form-submission")
-        fields = [f for f in event["body"].split("&") if not f.startswith("nonce=")]
-        event["body"] = "&".join([*fields, f"nonce={uuid.uuid4().hex}"])
+        fields = dict(parse_qsl(base64.b64decode(event["body"]).decode(), keep_blank_values=True))
+        sent = urlencode(fields | {"nonce": uuid.uuid4().hex})
+        event["body"] = base64.b64encode(sent.encode()).decode()
         return event
 
     def unknown_status() -> dict[str, Any]:
         token = Links(lambda: (KEY.encode(),)).status_token("R-00000-00000")
         event = sample("customer-status")
-        event["pathParameters"], event["path"] = {"token": token}, f"/t/{token}"
+        event["pathParameters"] = {"token": token}
         return event
 
     return [

@@ -158,7 +158,7 @@ def routes(built: Path, environment: dict[str, str]) -> Iterator[list[Route]]:
 
 def submission(key: str = "") -> Event:
     event = sample("intake-submit")
-    event["headers"]["Idempotency-Key"] = key or uuid.uuid4().hex
+    event["headers"]["idempotency-key"] = key or uuid.uuid4().hex
     return event
 
 
@@ -170,13 +170,13 @@ def opened(intake: Function) -> tuple[str, str]:
 
 def status(token: str) -> Event:
     event = sample("customer-status")
-    event["pathParameters"], event["path"] = {"token": token}, f"/t/{token}"
+    event["pathParameters"] = {"token": token}
     return event
 
 
 def as_agent(event: Event) -> Event:
     """By an agent with room for the tickets of both passes."""
-    event["requestContext"]["authorizer"]["claims"]["custom:capacity"] = str(2 * TICKETS)
+    event["requestContext"]["authorizer"]["jwt"]["claims"]["custom:capacity"] = str(2 * TICKETS)
     return event
 
 
@@ -200,7 +200,7 @@ class Replies:
         self._versions = dict.fromkeys(numbers, 0)
         for number in numbers:
             event = as_agent(sample("staff-reply"))
-            event |= {"httpMethod": "GET", "resource": "/staff/tickets/{number}", "body": None}
+            event["routeKey"] = "GET /staff/tickets/{number}"
             event["pathParameters"] = {"number": number}
             self.heard(staff.invoke(event)["body"])
 
@@ -208,7 +208,6 @@ class Replies:
         number = next(iter(self._versions))
         event = as_agent(sample("staff-reply"))
         event["pathParameters"] = {"number": number}
-        event["path"] = f"/staff/tickets/{number}/replies"
         event["body"] = json.dumps(
             {
                 "version": self._versions[number],

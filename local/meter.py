@@ -234,7 +234,7 @@ def _invocation(
 ) -> Invocation:
     records = event.get("Records", []) if isinstance(event, dict) else []
     places = {json.dumps(one["dynamodb"]["Keys"]["pk"]) for one in records if "dynamodb" in one}
-    source = "stream" if places else "sqs" if records else "api" if "httpMethod" in event else ""
+    source = "stream" if places else "sqs" if records else "api" if "routeKey" in event else ""
     return Invocation(
         function=config["FunctionName"],
         memory_mb=int(config["MemorySize"]),

@@ -193,7 +193,8 @@ def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) 
 
 def address_of(cloud: Cloud, stack: dict[str, str]) -> str:
     """Where the pages and the API are."""
-    # Browsers know names of hosts below localhost, Python does not: so the long form.
+    # Browsers know names of hosts below localhost, Python does not: so the long form, in which
+    # the emulator finds an HTTP API too.
     api = f"restapis/{stack['ApiId']}/{stack['StageName']}/_user_request_"
     return f"http://localhost:{cloud.port}/{api}"
 
@@ -204,9 +205,10 @@ def publish_address(cloud: Cloud, stack: dict[str, str]) -> None:
     After each deployment: it puts the template's own address into what it changes.
     """
     address = address_of(cloud, stack)
-    variable = {"op": "replace", "path": "/variables/base_address", "value": address}
-    client(cloud, "apigateway").update_stage(
-        restApiId=stack["ApiId"], stageName=stack["StageName"], patchOperations=[variable]
+    client(cloud, "apigatewayv2").update_stage(
+        ApiId=stack["ApiId"],
+        StageName=stack["StageName"],
+        StageVariables={"base_address": address},
     )
     functions, mailer = client(cloud, "lambda"), f"{NAME}-mailer"
     known = functions.get_function_configuration(FunctionName=mailer)["Environment"]["Variables"]

@@ -33,6 +33,7 @@ from redress.edge.http import (
     header,
     json_body,
     problem,
+    route_of,
 )
 from redress.edge.problems import plain, problem_for
 from redress.rules.errors import (
@@ -76,7 +77,7 @@ class Request:
 
     @property
     def method(self) -> str:
-        method: str = self.event["httpMethod"]
+        method: str = self.event["requestContext"]["http"]["method"]
         return method
 
     @property
@@ -115,14 +116,14 @@ class Blank(dict[str, str]):
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A proxy event of REST API -> a page or JSON."""
+    """A request of the HTTP API -> a page or JSON."""
     if event.get("warm"):
         wiring.intake()
         wiring.customer_cases()
         pages()
         return {"warm": True}
     request = Request(event)
-    route = ROUTES.get((request.method, event.get("resource", "")))
+    route = ROUTES.get(route_of(event))
     return route(request) if route else not_found(request)
 
 
@@ -720,4 +721,5 @@ ROUTES: Mapping[tuple[str, str], Callable[[Request], Answer]] = {
     ("POST", "/tickets/{number}/survey"): questionnaire,
 }
 """(method, the route's path in template.yaml) -> what answers. API Gateway matches paths and reads
-their parts; a router here would do it a second time, at every cold start."""
+their parts; a router here would do it a second time, at every cold start. What has no route comes
+here too (template.yaml, `Elsewhere`)."""

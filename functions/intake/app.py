@@ -21,7 +21,7 @@ logger = Logger(service="intake")
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """A proxy event of REST API -> 201 with number, link and promises, or a problem."""
+    """A request of the HTTP API -> 201 with number, link and promises, or a problem."""
     if event.get("warm"):
         wiring.intake()
         return {"warm": True}

@@ -25,7 +25,16 @@ from redress import observe, wiring
 from redress.cases import plans
 from redress.cases.reports import MOST_REPORTS
 from redress.cases.staff import PAGE_LIMIT
-from redress.edge.http import SECURITY, Answer, Refused, answer, header, json_body, problem
+from redress.edge.http import (
+    SECURITY,
+    Answer,
+    Refused,
+    answer,
+    header,
+    json_body,
+    problem,
+    route_of,
+)
 from redress.edge.problems import plain, problem_for
 from redress.rules.errors import Fault, Forbidden, InvalidInput, NotFound
 from redress.rules.intake import EMAIL_LIMIT
@@ -536,7 +545,7 @@ def _routed(event: dict[str, Any], context: LambdaContext) -> Answer:
 
     A metric per route would cost more a month than the rest of an idle stack.
     """
-    method, path = event["httpMethod"], event.get("resource", "")
+    method, path = route_of(event)
     route = ROUTES.get((method, path))
     if route is None:
         name = "none"
@@ -551,7 +560,7 @@ def _routed(event: dict[str, Any], context: LambdaContext) -> Answer:
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
-    """A proxy event of REST API with a Cognito authorizer -> JSON, or a problem."""
+    """A request of the HTTP API with what its authorizer read -> JSON, or a problem."""
     if event.get("warm"):
         wiring.staff_cases()
         return {"warm": True}

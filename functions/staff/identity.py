@@ -1,8 +1,8 @@
 """Who is calling: a member of staff, out of the claims that the authorizer has checked.
 
-API Gateway has verified signature, issuer and expiry of the token. What it does not promise is
-that the token is an ID token (the local cloud lets an access token through) and that the user
-pool's administrator filled in every attribute: both are checked here.
+API Gateway has verified signature, issuer, client and expiry of the token. What it does not promise
+is that the token is an ID token (it lets an access token of the same client through) and that the
+user pool's administrator filled in every attribute: both are checked here.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ _CAPACITY = re.compile(r"[0-9]{1,3}")
 
 
 def identify(event: dict[str, Any]) -> Member:
-    """The caller of a proxy event; raises Forbidden saying which claim is missing or malformed."""
+    """The caller of a request; raises Forbidden saying which claim is missing or malformed."""
     context = event.get("requestContext")
     authorizer = context.get("authorizer") if isinstance(context, dict) else None
-    claims = authorizer.get("claims") if isinstance(authorizer, dict) else None
+    read = authorizer.get("jwt") if isinstance(authorizer, dict) else None
+    claims = read.get("claims") if isinstance(read, dict) else None
     if not isinstance(claims, dict):
         raise Forbidden("sign in first: there are no claims")
     if claims.get("token_use") != "id":
@@ -61,13 +62,12 @@ def _name(claims: dict[str, Any]) -> str:
 def _role(groups: Any) -> Role:
     """The highest role among the groups.
 
-    A REST API hands a list over as the string `[a b]`; other authorizers as `a,b`, `a b` or a list.
+    An HTTP API hands a list over as the string `[a b]`.
     """
     if isinstance(groups, str):
-        groups = re.split(r"[\s,]+", groups.strip().removeprefix("[").removesuffix("]"))
-    if isinstance(groups, list):
+        named = groups.removeprefix("[").removesuffix("]").split()
         for role in _RANK:
-            if role.value in groups:
+            if role.value in named:
                 return role
     raise _malformed("cognito:groups")
 

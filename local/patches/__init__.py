@@ -57,8 +57,8 @@ def all_patches() -> list[Callable[[], None]]:
         resources.keep_table_settings,
         mail.keep_mails_as_they_were_sent,
         mail.tell_what_became_of_mails,
-        doors.take_id_tokens_only,
-        doors.answer_errors_as_the_api_says,
+        doors.open_what_the_definition_says,
+        doors.hand_over_stage_variables,
         doors.say_nothing_of_failures,
     ]
 

@@ -1,90 +1,149 @@
-"""API Gateway: which token opens a door, and what is said when a function fails behind it."""
+"""API Gateway's HTTP APIs: their routes, their stage's variables, and what a failure tells."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
-from ministack.services import apigateway_v1
+from ministack.services import apigateway, lambda_svc
+from ministack.services.cloudformation import provisioners
 
 from local.patches.checking import expect
 
+_API = "AWS::ApiGatewayV2::Api"
+_ANY = "x-amazon-apigateway-any-method"
 
-def take_id_tokens_only() -> None:
-    """A Cognito authorizer without scopes takes ID tokens only.
 
-    AWS: an access token is for methods with scopes; elsewhere it is unauthorized.
-    Emulator: takes both.
-    Mended: after all of the emulator's own checks.
+def open_what_the_definition_says() -> None:
+    """An HTTP API has the routes, integrations and authorizers of its OpenAPI document.
+
+    AWS: `Body` of AWS::ApiGatewayV2::Api (what SAM makes of `HttpApi` events) is imported.
+    Emulator: ignores `Body`, so such an API has no routes.
+    Mended: they are put through the emulator's own calls; an update puts them anew.
     """
-    original = apigateway_v1._validate_cognito_authorizer
-    names = original.__code__.co_varnames[:5]
-    expect(
-        names == ("authorizer", "method_obj", "headers", "query_params", "stage"),
-        "_validate_cognito_authorizer(authorizer, method_obj, headers, query_params, stage)",
-    )
+    handlers = provisioners._RESOURCE_HANDLERS[_API]
+    create, update = handlers["create"], handlers["update"]
+    expect(create.__name__ == "_apigw_v2_api_create", f"{_API} is created by that")
+    for name in ("_create_integration", "_create_authorizer", "_create_route"):
+        arguments = getattr(apigateway, name).__code__.co_varnames[:2]
+        expect(arguments == ("api_id", "data"), f"{name}(api_id, data)")
 
-    async def validate(authorizer: Any, method: Any, headers: Any, query: Any, stage: Any) -> Any:
-        claims, error = await original(authorizer, method, headers, query, stage)
-        if error is not None or method.get("authorizationScopes"):
-            return claims, error
-        if claims.get("token_use") != "id":
-            return None, apigateway_v1._gw_error("UNAUTHORIZED", "Unauthorized")
-        return claims, None
+    def created(logical_id: str, props: dict[str, Any], stack_name: str) -> tuple[str, Any]:
+        api_id, attributes = create(logical_id, _named(props), stack_name)
+        _import(api_id, props)
+        return api_id, attributes
 
-    apigateway_v1._validate_cognito_authorizer = validate
+    def updated(
+        api_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str, *rest: Any
+    ) -> tuple[str, Any]:
+        found, attributes = update(api_id, _named(old), _named(new), stack_name, *rest)
+        _import(found, new)
+        return found, attributes
+
+    handlers |= {"create": created, "update": updated}
 
 
-def answer_errors_as_the_api_says() -> None:
-    """An API's own responses to errors, written in its definition, are taken.
+def _named(props: dict[str, Any]) -> dict[str, Any]:
+    """The document's title is the name, which the emulator looks for beside it."""
+    title = (props.get("Body") or {}).get("info", {}).get("title")
+    return props | {"Name": title} if title else props
 
-    AWS: `x-amazon-apigateway-gateway-responses` (SAM's `GatewayResponses`) is part of the import.
-    Emulator: has gateway responses, but does not import them.
-    Mended: each is put right after the import, before the API is deployed to its stage.
+
+def _import(api_id: str, props: dict[str, Any]) -> None:
+    document = props.get("Body") or {}
+    schemes = document.get("components", {}).get("securitySchemes", {})
+    for store in (apigateway._routes, apigateway._integrations, apigateway._authorizers):
+        store[api_id] = {}
+    authorizers = {
+        name: _made(
+            apigateway._create_authorizer, api_id, "authorizerId", _authorizer(name, scheme)
+        )
+        for name, scheme in schemes.items()
+    }
+    for route, operation in _operations(document):
+        integration = operation["x-amazon-apigateway-integration"]
+        made = _made(
+            apigateway._create_integration,
+            api_id,
+            "integrationId",
+            {
+                "integrationType": integration["type"].upper(),
+                "integrationUri": integration["uri"],
+                "payloadFormatVersion": integration["payloadFormatVersion"],
+            },
+        )
+        target = {"routeKey": route, "target": f"integrations/{made}"}
+        asked = [name for entry in operation.get("security", []) for name in entry]
+        guard = {"authorizationType": "JWT", "authorizerId": authorizers[asked[0]]} if asked else {}
+        _made(apigateway._create_route, api_id, "routeId", target | guard)
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Route key and operation of each: `GET /t/{token}`, `$default`."""
+    for path, operations in document.get("paths", {}).items():
+        for method, operation in operations.items():
+            named = "ANY" if method == _ANY else method.upper()
+            yield path if path == "$default" else f"{named} {path}", operation
+
+
+def _authorizer(name: str, scheme: dict[str, Any]) -> dict[str, Any]:
+    read = scheme["x-amazon-apigateway-authorizer"]
+    return {
+        "name": name,
+        "authorizerType": read["type"].upper(),
+        "identitySource": [read["identitySource"]],
+        "jwtConfiguration": read["jwtConfiguration"],
+    }
+
+
+def _made(create: Any, api_id: str, name: str, data: dict[str, Any]) -> str:
+    """The id of what was made; raises RuntimeError with the emulator's words when it was not."""
+    status, _, body = create(api_id, data)
+    if status >= 400:
+        raise RuntimeError(f"an HTTP API's {name} was refused: {body.decode()}")
+    found: str = json.loads(body)[name]
+    return found
+
+
+def hand_over_stage_variables() -> None:
+    """A function is told the variables of the stage that it was called through.
+
+    AWS: `stageVariables` of payload format 2.0 has them; it is absent where there are none.
+    Emulator: leaves them out.
+    Mended: where it hands the event to the function.
     """
-    original = apigateway_v1._import_rest_api
-    expect(
-        original.__code__.co_varnames[:2] == ("spec", "base_data"), "_import_rest_api(spec, ...)"
-    )
-    expect(callable(apigateway_v1._put_gateway_response), "_put_gateway_response")
+    original = apigateway.run_reentrant
+    expect("run_reentrant" in apigateway._invoke_lambda_proxy.__code__.co_names, "run_reentrant")
 
-    def load(spec: dict[str, Any], base: dict[str, Any] | None = None) -> str:
-        api_id: str = original(spec, base)
-        responses = spec.get("x-amazon-apigateway-gateway-responses") or {}
-        for kind, response in responses.items():
-            status, _, body = apigateway_v1._put_gateway_response(api_id, kind, response)
-            if status >= 400:
-                raise RuntimeError(f"gateway response {kind} was refused: {body.decode()}")
-        return api_id
+    async def run(function: Any, record: Any, event: Any, *rest: Any, **named: Any) -> Any:
+        if isinstance(event, dict) and event.get("version") == "2.0":
+            context = event["requestContext"]
+            variables = apigateway._get_stage_variables(context["apiId"], context["stage"])
+            event = event | ({"stageVariables": variables} if variables else {})
+        return await original(function, record, event, *rest, **named)
 
-    apigateway_v1._import_rest_api = load
+    apigateway.run_reentrant = run
 
 
 def say_nothing_of_failures() -> None:
-    """A function that raised is answered with the stage's response for server errors.
+    """A function that raised is answered with 500 and nothing of why.
 
-    AWS: 502 and {"message": "Internal server error"}, or what the API's DEFAULT_5XX response says;
-    nothing of the exception reaches the caller.
+    AWS: 500 and {"message": "Internal Server Error"} of an HTTP API.
     Emulator: 502 with the exception's message and stack trace.
-    Mended: through the emulator's own gateway responses.
+    Mended: where it makes an answer of a function's result.
     """
-    original = apigateway_v1._invoke_lambda_proxy_v1
-    shape = apigateway_v1._lambda_proxy_response
-    expect(original.__code__.co_flags & 0x80, "_invoke_lambda_proxy_v1 is a coroutine")
-    customized = apigateway_v1._gateway_responses
+    original = lambda_svc.lambda_execute_result_to_api_proxy_response
+    names = apigateway._invoke_lambda_proxy.__code__.co_names
+    expect(original.__name__ in names, f"_invoke_lambda_proxy calls {original.__name__}")
 
-    def silent(result: dict[str, Any]) -> tuple[Any, str | None]:
-        response, error = shape(result)
-        return response, "Internal server error" if error else None
-
-    async def invoke(integration: Any, api_id: str, *rest: Any, **named: Any) -> Any:
-        answer = await original(integration, api_id, *rest, **named)
-        failed = isinstance(answer, tuple) and answer[0] == 502 and answer[2] == _SILENT
-        if failed and "DEFAULT_5XX" in customized.get(api_id, {}):
-            return apigateway_v1._gw_error("DEFAULT_5XX", "Internal server error")
+    def shape(result: dict[str, Any]) -> tuple[Any, str | None]:
+        if result.get("error"):
+            return {"statusCode": 500, "body": _FAILED}, None
+        answer: tuple[Any, str | None] = original(result)
         return answer
 
-    apigateway_v1._lambda_proxy_response = silent
-    apigateway_v1._invoke_lambda_proxy_v1 = invoke
+    lambda_svc.lambda_execute_result_to_api_proxy_response = shape
 
 
-_SILENT = b'{"message": "Internal server error"}'
+_FAILED = json.dumps({"message": "Internal Server Error"})

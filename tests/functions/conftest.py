@@ -6,6 +6,7 @@ shape that its trigger sends; the samples are in `events/`.
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import json
 import sys
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3
 import pytest
@@ -238,3 +240,33 @@ def read_sample(name: str) -> dict[str, Any]:
 def sample() -> Callable[[str], dict[str, Any]]:
     """See `read_sample`."""
     return read_sample
+
+
+def altered(
+    event: dict[str, Any],
+    *,
+    body: str | None = None,
+    query: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+    path: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """A request with other parts, as API Gateway would hand that one over: a body that is no text
+    in base64, names of headers in small letters, and nothing for what the request lacks."""
+    event["headers"] |= {name.lower(): value for name, value in (headers or {}).items()}
+    if query is not None:
+        event |= {"queryStringParameters": query, "rawQueryString": urlencode(query)}
+    if path:
+        event["pathParameters"] = event.get("pathParameters", {}) | path
+        _, _, route = event["routeKey"].partition(" ")
+        for name, value in event["pathParameters"].items():
+            route = route.replace(f"{{{name}}}", value)
+        event["rawPath"] = event["requestContext"]["http"]["path"] = f"/v1{route}"
+    if body is not None:
+        kind = event["headers"].get("content-type", "").partition(";")[0]
+        is_text = kind == "application/json" or kind.startswith("text/")
+        event["body"] = body if is_text else base64.b64encode(body.encode()).decode()
+        event["isBase64Encoded"] = not is_text
+    for name in ("body", "queryStringParameters"):
+        if not event.get(name):
+            event.pop(name, None)
+    return event

@@ -32,6 +32,7 @@ from tests.functions.conftest import (
     TABLE,
     Context,
     Stores,
+    altered,
     aws,
     load,
     read_sample,
@@ -39,7 +40,8 @@ from tests.functions.conftest import (
 
 pytestmark = pytest.mark.usefixtures("table")
 
-FORM = dict(parse_qsl(read_sample("customer-form-submission")["body"], keep_blank_values=True))
+_POSTED = base64.b64decode(read_sample("customer-form-submission")["body"]).decode()
+FORM = dict(parse_qsl(_POSTED, keep_blank_values=True))
 """What the sample of the form posts, as fields."""
 
 Site = Callable[..., dict[str, Any]]
@@ -56,31 +58,20 @@ def site() -> Site:
         *,
         body: Any = None,
         raw: str | None = None,
-        encoded: bool = False,
         query: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
         stage: dict[str, str] | None = None,
         **path: str,
     ) -> dict[str, Any]:
-        event = read_sample(f"customer-{name}")
         if form is not None:
-            event["body"] = urlencode(form)
+            raw = urlencode(form)
         if body is not None:
-            event["body"] = json.dumps(body)
-        if encoded:
-            event["body"] = base64.b64encode(event["body"].encode()).decode()
-            event["isBase64Encoded"] = True
-        if raw is not None:
-            event["body"] = raw or None
-        if query is not None:
-            event["queryStringParameters"] = query
-            event["multiValueQueryStringParameters"] = {k: [v] for k, v in query.items()}
+            raw = json.dumps(body)
+        event = altered(
+            read_sample(f"customer-{name}"), body=raw, query=query, headers=headers, path=path
+        )
         if stage is not None:
-            event["stageVariables"] = stage or None
-        event["headers"] |= headers or {}
-        event["multiValueHeaders"] |= {k: [v] for k, v in (headers or {}).items()}
-        event["pathParameters"] = (event["pathParameters"] or {}) | path or None
-        event["path"] = event["resource"].format(**(event["pathParameters"] or {}))
+            event["stageVariables"] = stage
         found: dict[str, Any] = load("customer").handler(event, Context())
         return found
 
@@ -314,8 +305,8 @@ def test_a_form_without_its_key_can_be_sent_at_once_again(site: Site) -> None:
     submit(site, nonce=found.hidden["nonce"])
 
 
-def test_a_form_may_come_in_base64(site: Site, stores: Stores) -> None:
-    answer = site("form-submission", FORM | {"subject": "杯子碎了"}, encoded=True)
+def test_a_form_comes_in_base64(site: Site, stores: Stores) -> None:
+    answer = site("form-submission", FORM | {"subject": "杯子碎了"})
 
     assert answer["statusCode"] == 201
     number = re.search(r"R-[0-9A-Z]{5}-[0-9A-Z]{5}", answer["body"])
@@ -324,14 +315,12 @@ def test_a_form_may_come_in_base64(site: Site, stores: Stores) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken",
-    [
-        {"raw": "&".join(f"a{i}=1" for i in range(60))},
-        {"raw": "not base64!", "encoded": True},
-    ],
+    "body", [base64.b64encode(b"&".join(b"a=1" for _ in range(60))).decode(), "not base64!"]
 )
-def test_what_no_form_posts_is_refused(site: Site, broken: dict[str, Any]) -> None:
-    answer = site("form-submission", **broken, headers={"Accept-Language": "en"})
+def test_what_no_form_posts_is_refused(body: str) -> None:
+    event = altered(read_sample("customer-form-submission"), headers={"Accept-Language": "en"})
+
+    answer = load("customer").handler(event | {"body": body}, Context())
 
     assert answer["statusCode"] == 400
     assert texts.text("en", "problem.400.title") in answer["body"]
@@ -459,6 +448,17 @@ def test_a_button_that_does_not_exist_is_not_found(site: Site) -> None:
     _, token = submit(site)
 
     assert press(site, token, "delete")["statusCode"] == 404
+
+
+def test_a_link_that_was_cut_is_answered_by_a_page(site: Site) -> None:
+    found = site("elsewhere", headers={"Accept-Language": "zh-TW"})
+    assert found["statusCode"] == 404
+    assert structure(found).language == "zh-TW"
+    assert texts.text("zh-TW", "problem.404.title") in found["body"]
+
+    machine = site("elsewhere", headers={"Accept": "application/json"})
+    assert machine["statusCode"] == 404
+    assert json.loads(machine["body"])["type"] == "urn:redress:problem:not-found"
 
 
 def test_opening_the_link_answers_nothing(site: Site, stores: Stores, clock: Clock) -> None:
@@ -905,7 +905,8 @@ def test_the_document_is_valid_and_describes_every_route_of_the_template(site: S
     deployed = {
         (event["Properties"]["Method"], event["Properties"]["Path"])
         for name in ("IntakeFunction", "CustomerFunction")
-        for event in resources[name]["Properties"]["Events"].values()
+        for door, event in resources[name]["Properties"]["Events"].items()
+        if door != "Elsewhere"
     }
     assert described == deployed
 

@@ -13,7 +13,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from redress import wiring
 from tests.builders import Clock
-from tests.functions.conftest import BASE_ADDRESS, TABLE, Context, Stores, aws, load
+from tests.functions.conftest import BASE_ADDRESS, TABLE, Context, Stores, altered, aws, load
 
 pytestmark = pytest.mark.usefixtures("table")
 
@@ -30,13 +30,10 @@ def send(sample: Sample) -> Send:
     ) -> tuple[int, dict[str, Any], dict[str, str]]:
         event = sample("intake-submit")
         if body is not None:
-            event["body"] = json.dumps(json.loads(event["body"]) | body)
-        if raw is not None:
-            event["body"] = raw
-        if key is not None:
-            event["headers"]["Idempotency-Key"] = key
-        if media is not None:
-            event["headers"]["Content-Type"] = media
+            raw = json.dumps(json.loads(event["body"]) | body)
+        given = {"Idempotency-Key": key, "Content-Type": media}
+        headers = {name: value for name, value in given.items() if value is not None}
+        event = altered(event, body=raw, headers=headers)
         answer = load("intake").handler(event, Context())
         return answer["statusCode"], json.loads(answer["body"]), answer["headers"]
 

@@ -41,7 +41,7 @@ from redress.store.reports import Report, ReportStore
 from redress.store.staff import Member
 from redress.store.tickets import TicketStore
 from tests.builders import BY_PHONE, NUMBER, Clock, plan_document, submission
-from tests.functions.conftest import MEMBERS, REGION, TABLE, Context, Opener, Stores, aws
+from tests.functions.conftest import MEMBERS, REGION, TABLE, Context, Opener, Stores, altered, aws
 
 DOCUMENT: dict[str, Any] = json.loads(
     resources.files("redress").joinpath("data/openapi-staff.json").read_bytes()
@@ -107,24 +107,15 @@ class Api:
     ) -> dict[str, Any]:
         event = self._sample(f"staff-{name}")
         if by is not None:
-            event["requestContext"]["authorizer"]["claims"] |= claims_of(MEMBERS[by])
+            event["requestContext"]["authorizer"]["jwt"]["claims"] |= claims_of(MEMBERS[by])
         if claims is not None:
-            kept = event["requestContext"]["authorizer"]["claims"] | claims
-            event["requestContext"]["authorizer"]["claims"] = {
+            kept = event["requestContext"]["authorizer"]["jwt"]["claims"] | claims
+            event["requestContext"]["authorizer"]["jwt"]["claims"] = {
                 name: value for name, value in kept.items() if value is not None
             }
         if body is not KEEP:
-            event["body"] = json.dumps(body)
-        if raw is not None:
-            event["body"] = raw
-        if query is not None:
-            event["queryStringParameters"] = query or None
-        event["headers"] |= headers or {}
-        event["pathParameters"] = (event["pathParameters"] or {}) | path or None
-        event["path"] = event["resource"]
-        for part, value in (event["pathParameters"] or {}).items():
-            event["path"] = event["path"].replace(f"{{{part}}}", value)
-        return event
+            raw = json.dumps(body)
+        return altered(event, body=raw, query=query, headers=headers, path=path)
 
     def send(self, event: dict[str, Any]) -> Reply:
         given = self.module.handler(event, self._context)
@@ -138,7 +129,8 @@ class Api:
 
     @staticmethod
     def _hold_to_document(event: dict[str, Any], found: Reply) -> None:
-        route = DOCUMENT["paths"].get(event["resource"], {}).get(event["httpMethod"].lower())
+        method, _, path = event["routeKey"].partition(" ")
+        route = DOCUMENT["paths"].get(path, {}).get(method.lower())
         if route is None:
             assert found.status == 404
             return
@@ -151,7 +143,7 @@ class Api:
 
 
 def claims_of(member: Member) -> dict[str, str]:
-    """The claims of this member's ID token, as a REST API hands them over."""
+    """The claims of this member's ID token, as an HTTP API hands them over."""
     return {
         "sub": member.id,
         "cognito:groups": f"[{member.role}]",
@@ -310,8 +302,7 @@ def test_every_route_has_a_sample_event_and_a_line_in_the_table_of_roles(
     api: Api, sample: Callable[[str], dict[str, Any]]
 ) -> None:
     sampled = {
-        (event["httpMethod"], event["resource"])
-        for event in (sample(f"staff-{name}") for name in WHO_MAY)
+        tuple(event["routeKey"].split()) for event in (sample(f"staff-{name}") for name in WHO_MAY)
     }
     assert sampled == set(api.module.ROUTES)
 
@@ -323,7 +314,7 @@ def test_route_lets_in_its_roles_and_no_others(
     api: Api, open_ticket: Opener, scores_machine: None, name: str, by: str
 ) -> None:
     number = open_ticket(agent="a-mei").number
-    path = {"number": number} if "{number}" in api.event(name)["resource"] else {}
+    path = {"number": number} if "{number}" in api.event(name)["routeKey"] else {}
     found = api(name, by, **path)
     if MEMBERS[by].role in WHO_MAY[name]:
         assert found.status != 403
@@ -368,17 +359,17 @@ def test_refuses_claims_that_are_forged_missing_or_malformed(
     assert named in found.body["detail"]
 
 
-@pytest.mark.parametrize("authorizer", [None, {}, {"claims": None}, {"claims": "sub=a-mei"}])
+@pytest.mark.parametrize(
+    "authorizer", [None, {}, {"jwt": None}, {"jwt": {}}, {"jwt": {"claims": "sub=a-mei"}}]
+)
 def test_refuses_an_event_without_claims(api: Api, authorizer: Any) -> None:
     event = api.event("work")
     event["requestContext"]["authorizer"] = authorizer
     assert api.send(event).status == 403
 
 
-@pytest.mark.parametrize(
-    "groups", ["[agent manager]", "agent,manager", "manager agent", "manager", ["agent", "manager"]]
-)
-def test_reads_groups_in_every_form_and_takes_the_highest_role(api: Api, groups: Any) -> None:
+@pytest.mark.parametrize("groups", ["[agent manager]", "[manager agent]", "[manager]"])
+def test_takes_the_highest_role_of_the_groups(api: Api, groups: str) -> None:
     assert api("board", claims={"cognito:groups": groups}, query={"team": "service"}).status == 200
 
 
@@ -620,8 +611,8 @@ def test_no_body_whatever_makes_the_function_fail(
 ) -> None:
     if not open_ticket.opened:
         open_ticket(agent="a-mei")
-    resource = api.event(name)["resource"]
-    path = {"number": open_ticket.opened[0]} if "{number}" in resource else {}
+    route = api.event(name)["routeKey"]
+    path = {"number": open_ticket.opened[0]} if "{number}" in route else {}
     assert api(name, "wei", body=body, **path).status < 500
 
 
@@ -898,7 +889,7 @@ def test_table_of_changes_is_complete(api: Api) -> None:
     with_version = {
         name
         for name in WHO_MAY
-        if "version" in str(api.event(name)["body"])
+        if "version" in api.event(name).get("body", "")
         and name not in ("plan-publish", "rehearsal-begin")
     }
     assert with_version == set(CHANGES)
@@ -1170,9 +1161,8 @@ def test_reminder_that_fires_between_read_and_write_makes_no_conflict(
 
 def test_second_click_is_told_of_the_first(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket(agent="a-mei")
-    event = api.event("reply", "mei", body={"version": ticket.version, "text": "Once."})
-    event["pathParameters"] = {"number": ticket.number}
-    event["path"] = f"/staff/tickets/{ticket.number}/replies"
+    body = {"version": ticket.version, "text": "Once."}
+    event = api.event("reply", "mei", body=body, number=ticket.number)
     assert [api.send(copy.deepcopy(event)).status for _ in range(2)] == [200, 409]
 
 
@@ -1971,12 +1961,9 @@ def test_warm_up_answers_at_once(api: Api, context: Context) -> None:
     assert api.module.handler({"warm": True}, context) == {"warm": True}
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/staff/nothing"), ("DELETE", "/staff/plan"), ("GET", "/")]
-)
-def test_whatever_is_no_route_does_not_exist(api: Api, method: str, path: str) -> None:
-    event = api.event("work") | {"httpMethod": method, "path": path, "resource": path}
-    found = api.send(event)
+@pytest.mark.parametrize("route", ["GET /staff/nothing", "DELETE /staff/plan", "GET /", "$default"])
+def test_whatever_is_no_route_does_not_exist(api: Api, route: str) -> None:
+    found = api.send(api.event("work") | {"routeKey": route})
     assert (found.status, found.headers["Content-Type"]) == (404, "application/problem+json")
 
 

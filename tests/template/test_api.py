@@ -8,30 +8,37 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import pytest
-
 from tests.functions.conftest import load
-from tests.template.documents import expanded, functions, of_type, written, written_of_type
+from tests.template.documents import expanded, functions, of_type, written_of_type
 
 Route = tuple[str, str]
 
 
 @cache
 def paths() -> dict[str, dict[str, Any]]:
+    """Of the document that SAM makes; the default route is none of them."""
     body: dict[str, dict[str, Any]] = expanded()["Api"]["Properties"]["Body"]["paths"]
-    return body
+    return {path: operations for path, operations in body.items() if path != DEFAULT}
+
+
+DEFAULT = "$default"
 
 
 @cache
 def routes() -> dict[Route, str]:
     """(method, path) of everything the API answers -> logical id of the function behind it."""
-    found = {}
-    for path, operations in paths().items():
-        for method, operation in operations.items():
-            uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
-            [function] = re.findall(r"\$\{(\w+)\.Arn\}", uri)
-            found[method.upper(), path] = function
-    return found
+    return {
+        (method.upper(), path): _function_behind(operation)
+        for path, operations in paths().items()
+        for method, operation in operations.items()
+    }
+
+
+def _function_behind(operation: dict[str, Any]) -> str:
+    integration = operation["x-amazon-apigateway-integration"]
+    assert integration["payloadFormatVersion"] == "2.0"
+    [function] = re.findall(r"\$\{(\w+)\.Arn\}", integration["uri"]["Fn::Sub"])
+    return str(function)
 
 
 def routes_of(function: str) -> set[Route]:
@@ -55,6 +62,13 @@ def test_the_intake_has_one_door() -> None:
 
 def test_nobody_else_answers_the_api() -> None:
     assert set(routes().values()) == {"CustomerFunction", "IntakeFunction", "StaffFunction"}
+
+
+def test_what_has_no_route_is_answered_by_the_pages() -> None:
+    """A customer whose mail program has cut the link reads a page, not a machine's refusal."""
+    [operation] = expanded()["Api"]["Properties"]["Body"]["paths"][DEFAULT].values()
+    assert _function_behind(operation) == "CustomerFunction"
+    assert "security" not in operation
 
 
 # ------------------------------------------------------------------ who may come in
@@ -82,10 +96,13 @@ def test_staff_are_known_by_the_user_pool() -> None:
     [authorizer] = components["securitySchemes"].items()
     name, definition = authorizer
     assert name == "Staff"
-    assert definition["x-amazon-apigateway-authtype"] == "cognito_user_pools"
-    assert definition["x-amazon-apigateway-authorizer"]["providerARNs"] == [
-        {"Fn::GetAtt": ["UserPool", "Arn"]}
-    ]
+    read = definition["x-amazon-apigateway-authorizer"]
+    assert (read["type"], read["identitySource"]) == ("jwt", "$request.header.Authorization")
+    issuer = "https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${UserPool}"
+    assert read["jwtConfiguration"] == {
+        "issuer": {"Fn::Sub": issuer},
+        "audience": [{"Ref": "UserPoolClient"}],
+    }
 
 
 def test_brothers_in_the_tree_of_paths_name_their_variable_alike() -> None:
@@ -100,57 +117,22 @@ def test_brothers_in_the_tree_of_paths_name_their_variable_alike() -> None:
 
 
 def test_nothing_records_the_paths_in_which_links_carry_their_secret() -> None:
-    stage = expanded()["Apiv1Stage"]["Properties"]
-    assert "AccessLogSetting" not in stage
-    assert stage["TracingEnabled"] is False
-    for setting in stage["MethodSettings"]:
-        assert not setting.get("DataTraceEnabled", False)
-        assert setting.get("LoggingLevel", "OFF") == "OFF"
-
-
-def test_there_is_one_stage_and_no_second_unthrottled_one() -> None:
-    """SAM names another stage in the deployment itself unless the OpenAPI version is set."""
-    stages = [r for r in expanded().values() if r["Type"] == "AWS::ApiGateway::Stage"]
-    deployments = [r for r in expanded().values() if r["Type"] == "AWS::ApiGateway::Deployment"]
-    assert [stage["Properties"]["StageName"] for stage in stages] == ["v1"]
-    assert len(deployments) == 1
-    assert "StageName" not in deployments[0]["Properties"]
+    assert "AccessLogSettings" not in stage()
 
 
 def test_every_door_is_throttled() -> None:
-    [settings] = expanded()["Apiv1Stage"]["Properties"]["MethodSettings"]
-    assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
+    settings = stage()["DefaultRouteSettings"]
     assert settings["ThrottlingRateLimit"] == {"Ref": "PublicRequestsPerSecond"}
     assert settings["ThrottlingBurstLimit"] > 0
+    assert "RouteSettings" not in stage()
 
 
-# ------------------------------------------------------------------ one shape of errors
-
-
-def gateway_responses() -> dict[str, Any]:
-    found: dict[str, Any] = written()["Resources"]["Api"]["Properties"]["GatewayResponses"]
-    return found
-
-
-@pytest.mark.parametrize("name", sorted(gateway_responses()))
-def test_what_the_gateway_itself_refuses_has_the_shape_of_every_error(name: str) -> None:
-    response = gateway_responses()[name]
-    kind = response["ResponseParameters"]["Headers"]["Content-Type"]
-    assert kind == "'application/problem+json'"
-    template = response["ResponseTemplates"]["application/json"]
-    # API Gateway's own words, quoted by itself
-    problem = json.loads(template.replace("$context.error.messageString", '"in its words"'))
-    assert {"type", "title", "detail"} <= set(problem) <= {"type", "title", "status", "detail"}
-    assert problem.get("status") == response.get("StatusCode")
-    assert problem["type"].startswith("urn:redress:problem:")
-    if problem.get("status") in (429, 503):
-        assert "Retry-After" in response["ResponseParameters"]["Headers"]
-
-
-def test_whatever_the_gateway_refuses_is_covered() -> None:
-    assert {"DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN"} <= set(
-        gateway_responses()
-    )
+def stage() -> dict[str, Any]:
+    """The only one: another would be the same doors, unthrottled."""
+    [found] = of_type("AWS::ApiGatewayV2::Stage").values()
+    assert found["Properties"]["StageName"] == "v1"
+    properties: dict[str, Any] = found["Properties"]
+    return properties
 
 
 # ------------------------------------------------------------------ documents
@@ -180,8 +162,7 @@ def test_the_public_document_describes_every_public_door_and_no_other() -> None:
 
 def test_every_request_and_every_mail_tell_the_same_address() -> None:
     mailer = functions()["MailerFunction"]
-    [stage] = of_type("AWS::ApiGateway::Stage").values()
-    told = stage["Properties"]["Variables"]["base_address"]
+    told = stage()["StageVariables"]["base_address"]
     assert told == mailer["Environment"]["Variables"]["BASE_ADDRESS"]
 
 

@@ -6,6 +6,7 @@ import ast
 import json
 from functools import cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.template.test_api import routes
 SAMPLES: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "events").iterdir())
 }
-REQUESTS = [name for name, event in SAMPLES.items() if "httpMethod" in event]
+REQUESTS = [name for name, event in SAMPLES.items() if "routeKey" in event]
 
 
 def function_of(sample: str) -> str:
@@ -30,10 +31,12 @@ def test_every_function_has_a_sample_and_every_sample_a_function() -> None:
 
 def test_every_door_of_the_api_has_a_sample_and_every_request_a_door() -> None:
     sampled = {
-        (function_of(name), SAMPLES[name]["httpMethod"], SAMPLES[name]["resource"])
+        (function_of(name), tuple(SAMPLES[name]["routeKey"].split()))
         for name in REQUESTS
+        if name != "customer-elsewhere"
     }
-    assert sampled == {(folder_of(function), *route) for route, function in routes().items()}
+    assert sampled == {(folder_of(function), route) for route, function in routes().items()}
+    assert SAMPLES["customer-elsewhere"]["routeKey"] == "$default"
 
 
 @pytest.mark.parametrize(
@@ -58,15 +61,18 @@ def test_every_task_of_a_machine_has_a_sample_with_all_that_its_state_sends(
 def test_a_request_says_the_same_wherever_it_says_it(name: str) -> None:
     """API Gateway repeats itself; a function may read either place."""
     event = SAMPLES[name]
-    context, query = event["requestContext"], event["queryStringParameters"]
-    assert event["path"] == event["resource"].format(**(event["pathParameters"] or {}))
-    assert context["path"] == f"/{context['stage']}{event['path']}"
-    assert context["resourcePath"] == event["resource"]
-    assert context["httpMethod"] == event["httpMethod"]
-    assert event["multiValueHeaders"] == {k: [v] for k, v in event["headers"].items()}
-    assert event["multiValueQueryStringParameters"] == (
-        query and {k: [v] for k, v in query.items()}
-    )
+    context = event["requestContext"]
+    method, _, path = event["routeKey"].partition(" ")
+    if path:
+        assert context["http"]["method"] == method
+        told = path.format(**event.get("pathParameters", {}))
+        assert event["rawPath"] == f"/{context['stage']}{told}"
+    assert context["http"]["path"] == event["rawPath"]
+    assert context["http"]["userAgent"] == event["headers"]["user-agent"]
+    assert context["routeKey"] == event["routeKey"]
+    assert dict(parse_qsl(event["rawQueryString"])) == event.get("queryStringParameters", {})
+    assert [one for one in event["headers"] if one != one.lower()] == []
+    assert None not in event.values()
     assert ("authorizer" in context) == (function_of(name) == "staff")
 
 

@@ -91,9 +91,9 @@ LONGER = {"RepairFunction": 900}
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_no_function_answers_later_than_its_caller_waits(name: str) -> None:
-    """API Gateway hangs up after 29 s; what nobody waits for may take a minute."""
+    """API Gateway hangs up after 30 s; what nobody waits for may take a minute."""
     behind_the_api = any(
-        event["Type"] == "Api" for event in _written_function(name).get("Events", {}).values()
+        event["Type"] == "HttpApi" for event in _written_function(name).get("Events", {}).values()
     )
     longest = 29 if behind_the_api else LONGER.get(name, 60)
     assert functions()[name]["Timeout"] <= longest

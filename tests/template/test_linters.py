@@ -36,7 +36,6 @@ ACCEPTED = {
         "the rule knows groups by the function's logical id only; LoggingConfig names ours, which "
         "test_functions.py holds to it",
     ),
-    "WS2002": ({"Apiv1Stage"}, "a trace would hold paths, and a path holds a link's secret"),
 }
 """Rule of cfn-lint -> the resources for which its finding is accepted, and why."""
 

@@ -209,20 +209,16 @@ sys.stderr.write(json.dumps(
 
 
 JSON_DOOR = {
-    "httpMethod": "POST",
-    "resource": "/tickets",
-    "path": "/tickets",
+    "routeKey": "POST /tickets",
+    "requestContext": {"http": {"method": "POST"}},
     "stageVariables": {"base_address": "https://service.example.com"},
-    "headers": {"Content-Type": "application/json", "Idempotency-Key": "a key"},
+    "headers": {"content-type": "application/json", "idempotency-key": "a key"},
     "body": json.dumps(body()),
     "isBase64Encoded": False,
 }
 WEB_FORM = JSON_DOOR | {
-    "resource": "/form",
-    "path": "/form",
-    "headers": {"Content-Type": "application/x-www-form-urlencoded"},
-    "queryStringParameters": {},
-    "requestContext": {"path": "/v1/form", "stage": "v1"},
+    "routeKey": "POST /form",
+    "headers": {"content-type": "application/x-www-form-urlencoded"},
     "body": urlencode(
         {
             "subject": "Broken kettle",

@@ -55,7 +55,7 @@ def test_invocation_says_what_called_it_and_of_how_many_partitions() -> None:
     assert (found.source, found.keys, found.log) == ("stream", 2, ["one", "two"])
     assert (found.seconds, found.memory_mb) == (0.02, 512)
     assert meter._invocation(config, {"Records": [{"body": "x"}]}, said).source == "sqs"
-    assert meter._invocation(config, {"httpMethod": "GET"}, said).source == "api"
+    assert meter._invocation(config, {"routeKey": "GET /"}, said).source == "api"
     assert meter._invocation(config, {"task": "sweep"}, said).source == ""
 
 

@@ -36,31 +36,32 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
 
 
 def event_of(environ: dict[str, Any]) -> dict[str, Any]:
-    """The proxy event of a REST API for this request."""
+    """The event of an HTTP API for this request."""
     headers = {
-        name[5:].replace("_", "-").title(): value
+        name[5:].replace("_", "-").lower(): value
         for name, value in environ.items()
         if name.startswith("HTTP_")
     }
-    headers["Content-Type"] = environ["CONTENT_TYPE"]
+    headers["content-type"] = environ["CONTENT_TYPE"]
     method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
     return {
-        "resource": path,
-        "path": path,
-        "httpMethod": method,
+        "version": "2.0",
+        "routeKey": f"{method} {path}",
+        "rawPath": f"/v1{path}",
+        "rawQueryString": "",
         "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "pathParameters": None,
         "stageVariables": {"base_address": "https://help.example.org"},
         "requestContext": {
-            "resourcePath": path,
-            "httpMethod": method,
-            "path": f"/v1{path}",
-            "stage": "v1",
+            "http": {
+                "method": method,
+                "path": f"/v1{path}",
+                "protocol": "HTTP/1.1",
+                "sourceIp": environ["REMOTE_ADDR"],
+                "userAgent": "bench",
+            },
             "requestId": str(uuid.uuid4()),
-            "identity": {"sourceIp": environ["REMOTE_ADDR"], "userAgent": "bench"},
+            "routeKey": f"{method} {path}",
+            "stage": "v1",
         },
         "body": environ["wsgi.input"].read().decode(),
         "isBase64Encoded": False,

@@ -10,14 +10,14 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, EmailStr, Field
 
 logger = Logger(service="typical")
 tracer = Tracer(service="typical")
 metrics = Metrics(namespace="Typical", service="typical")
-app = APIGatewayRestResolver(enable_validation=True)
+app = APIGatewayHttpResolver(enable_validation=True)
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 
 

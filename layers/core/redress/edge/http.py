@@ -1,4 +1,7 @@
-"""API Gateway's proxy events, read and answered: what every HTTP function needs, and no more."""
+"""Requests as an HTTP API of API Gateway hands them over, and answers as it takes them.
+
+Payload format 2.0: what a request lacks (a query, a body, path parameters) its event lacks too.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +45,20 @@ def base_address(event: dict[str, Any]) -> str:
     return address
 
 
+def route_of(event: dict[str, Any]) -> tuple[str, str]:
+    """(method, path) of the route that API Gateway found, ("GET", "/t/{token}"); of none: ("", "").
+
+    It has matched the path and read its parts before a function is called, so functions look their
+    handler up in a table (docs/decisions/008-libraries.md).
+    """
+    method, _, path = event["routeKey"].partition(" ")
+    return (method, path) if path else ("", "")
+
+
 def header(event: dict[str, Any], name: str) -> str:
-    """A request header by its lower-case name; '' when it is absent."""
-    for key, value in (event.get("headers") or {}).items():
-        if key.lower() == name and isinstance(value, str):
-            return value
-    return ""
+    """A request header by its lower-case name, as an HTTP API hands them over; '' for none."""
+    value: str = (event.get("headers") or {}).get(name) or ""
+    return value
 
 
 def body_of(event: dict[str, Any]) -> bytes:
