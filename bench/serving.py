@@ -159,11 +159,16 @@ class Function:
 
     cpu_s: float = 0.0
 
-    def __init__(self, path: Sequence[Path], environment: dict[str, str], log: Path) -> None:
+    def __init__(
+        self, path: Sequence[Path], environment: dict[str, str], log: Path, behind: int = 0
+    ) -> None:
         self._log, self._lock = log, threading.Lock()
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                python("-c", FUNCTION, *(str(folder) for folder in path)),
+                [
+                    *(("nice", "-n", str(behind)) if behind else ()),
+                    *python("-c", FUNCTION, *(str(folder) for folder in path)),
+                ],
                 env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -189,12 +194,12 @@ class Function:
 
 @contextlib.contextmanager
 def functions(
-    count: int, path: Sequence[Path], environment: dict[str, str]
+    count: int, path: Sequence[Path], environment: dict[str, str], behind: int = 0
 ) -> Iterator[list[Function]]:
-    """So many instances of one function."""
+    """So many instances of one function, so much less urgent than others (`nice`)."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as leaving:
         made = []
         for number in range(count):
-            made.append(Function(path, environment, Path(folder) / f"{number}.log"))
+            made.append(Function(path, environment, Path(folder) / f"{number}.log", behind))
             leaving.callback(made[-1].end)
         yield made

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -18,12 +17,11 @@ import msgspec
 from redress.rules import ticket as tickets
 from redress.rules.lifecycle import Change
 from redress.rules.ticket import Event, EventType, Phase, Ticket
-from redress.store import keys
+from redress.store import heads, keys
 
 Item = dict[str, Any]
 
 _ENCODER = msgspec.json.Encoder()
-_TICKET = msgspec.json.Decoder(Ticket)
 _EVENT = msgspec.json.Decoder(Event)
 
 Unreadable = msgspec.DecodeError
@@ -35,39 +33,13 @@ def encode(value: Any) -> str:
 
 
 def head_doc(ticket: Ticket) -> str:
-    """A ticket as its head keeps it: what is as a field's default is left out.
-
-    Every change writes the head, and a table is paid by the kilobyte written: most fields of most
-    clocks are as they began.
-    """
-    return encode(_told(ticket))
-
-
-def _told(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _told(one) for name, one in value.items()}
-    if isinstance(value, tuple):
-        return [_told(one) for one in value]
-    if not isinstance(value, msgspec.Struct):
-        return value
-    return {
-        name: _told(one)
-        for name, default in _defaults(type(value))
-        if (one := getattr(value, name)) != default
-    }
-
-
-@cache
-def _defaults(kind: type[msgspec.Struct]) -> list[tuple[str, Any]]:
-    """Each field with its default; msgspec's NODEFAULT, equal to nothing, where it has none."""
-    names, defaults = kind.__struct_fields__, kind.__struct_defaults__
-    missing = [msgspec.NODEFAULT] * (len(names) - len(defaults))
-    return list(zip(names, [*missing, *defaults], strict=True))
+    """A ticket as its head keeps it (`store/heads.py`)."""
+    return encode(heads.told(ticket))
 
 
 def ticket_of(doc: str) -> Ticket:
-    """The ticket in a head's `doc`; raises msgspec.ValidationError if it is none."""
-    return _TICKET.decode(doc)
+    """The ticket in a head's `doc`; raises Unreadable if it is none."""
+    return heads.whole(msgspec.json.decode(doc))
 
 
 def event_of(doc: str) -> Event:

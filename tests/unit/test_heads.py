@@ -1,0 +1,129 @@
+"""What a head keeps: small, readable, and exactly the ticket when it is read."""
+
+from __future__ import annotations
+
+import json
+from copy import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from redress.rules.clocks import Clock, ClockName, ClockState
+from redress.rules.ticket import Ticket
+from redress.store import codec
+from tests.builders import MEI, START, Life, life_at
+
+
+def test_a_new_complaint_keeps_what_was_said_and_promised() -> None:
+    opened = Life().open().ticket
+    assert json.loads(codec.head_doc(opened)) == {
+        "number": "R-7K3M9-QW0X2",
+        "version": 1,
+        "state": "new",
+        "kind": "complaint",
+        "channel": "api",
+        "language": opened.language,
+        "subject": opened.subject,
+        "contact": {"name": "Li Na", "email": "li.na@example.com"},
+        "team": "complaints",
+        "priority": "high",
+        "urgency": "high",
+        "plan_version": 1,
+        "created_at": "2026-11-23T01:00:00Z",
+        "unanswered_since": "2026-11-23T01:00:00Z",
+        "clocks": {
+            "acknowledgement": {"target_s": 300, "ladder": "acknowledgement"},
+            "reaction": {"target_s": 1800},
+            "first_response": {"target_s": 86400},
+            "resolution": {"target_s": 172800, "pauses": ["customer"]},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "most"), [("new", 900), ("open", 1200), ("resolved", 1500), ("closed", 1700)]
+)
+def test_a_head_stays_small(state: str, most: int) -> None:
+    assert len(codec.head_doc(life_at(state).ticket).encode()) <= most
+
+
+def test_a_head_that_says_everything_is_read_too() -> None:
+    for state in ("new", "open", "resolved", "closed"):
+        ticket = life_at(state).ticket
+        assert codec.ticket_of(codec.encode(ticket)) == ticket
+
+
+INSTANTS = st.sampled_from([START + timedelta(seconds=s) for s in (-90, 0, 0.000001, 300, 86400)])
+MAYBE = st.none() | INSTANTS
+CLOCKS = st.builds(
+    Clock,
+    target_s=st.sampled_from([0, 300, 300.5, 86400]),
+    started_at=INSTANTS,
+    anchor_at=INSTANTS,
+    due_at=INSTANTS,
+    calendar=st.sampled_from(["always", "office"]),
+    pauses=st.sampled_from([(), ("customer",)]),
+    consumed_s=st.sampled_from([0.0, 0.000001, 90.0, 300.0, 86400.0]),
+    state=st.sampled_from(ClockState),
+    fired=st.sampled_from([(), ("remind.1",)]),
+    stopped_at=MAYBE,
+    breached_at=MAYBE,
+    held_by=st.sampled_from([None, MEI.id, "a-jun"]),
+)
+
+
+@given(
+    clocks=st.dictionaries(st.sampled_from(ClockName), CLOCKS),
+    touched=st.integers(0, 3),
+    changed_at=INSTANTS,
+    acknowledged_at=MAYBE,
+    assignee=st.sampled_from([None, MEI.id]),
+)
+@settings(max_examples=400)
+def test_whatever_stands_in_a_ticket_is_read_as_it_was(**fields: Any) -> None:
+    """Also what no life makes: what is left out must be what the others say, never nearly so."""
+    ticket = replace(Life().open().ticket, **fields)
+    assert codec.ticket_of(codec.head_doc(ticket)) == ticket
+
+
+@pytest.mark.parametrize(
+    "doc",
+    [
+        "{",
+        "[]",
+        "7",
+        "{}",
+        '{"created_at": "yesterday", "clocks": {}}',
+        '{"created_at": "2026-11-23T01:00:00Z", "clocks": []}',
+        '{"created_at": "2026-11-23T01:00:00Z", "clocks": {"reaction": {}}}',
+        '{"created_at": "2026-11-23T01:00:00Z", "clocks": {"reaction": {"target_s": "x"}}}',
+        '{"created_at": "2026-11-23T01:00:00", "clocks": {"reaction": {"target_s": 1e300}}}',
+    ],
+)
+def test_what_is_no_head_is_unreadable(doc: str) -> None:
+    with pytest.raises(codec.Unreadable):
+        codec.ticket_of(doc)
+
+
+def test_a_time_keeps_its_microseconds() -> None:
+    at = datetime.fromisoformat("2026-11-23T01:00:02.155900+00:00")
+    ticket: Ticket = replace(Life().open().ticket, acknowledged_at=at)
+    assert codec.ticket_of(codec.head_doc(ticket)).acknowledged_at == at
+    assert "2026-11-23T01:00:02.155900Z" in codec.head_doc(ticket)
+
+
+def test_both_directions_agree_on_what_is_a_matter_of_course() -> None:
+    """A stopped clock says when it stopped, and nothing of what follows from that."""
+    acknowledged = Life().open().wait(seconds=2).acknowledge().ticket
+    told = msgspec.json.decode(codec.head_doc(acknowledged))
+    assert told["clocks"]["acknowledgement"] == {
+        "target_s": 300,
+        "ladder": "acknowledgement",
+        "stopped_at": "2026-11-23T01:00:02Z",
+    }
+    assert "acknowledged_at" not in told
+    assert "changed_at" not in told
