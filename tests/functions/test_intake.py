@@ -12,8 +12,18 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from redress import wiring
-from tests.builders import Clock
-from tests.functions.conftest import BASE_ADDRESS, TABLE, Context, Stores, altered, aws, load
+from redress.rules import lifecycle
+from tests.builders import Clock, plan_document
+from tests.functions.conftest import (
+    BASE_ADDRESS,
+    MEMBERS,
+    TABLE,
+    Context,
+    Stores,
+    altered,
+    aws,
+    load,
+)
 
 pytestmark = pytest.mark.usefixtures("table")
 
@@ -70,6 +80,24 @@ def test_a_repeat_gives_the_same_answer_and_writes_nothing(send: Send) -> None:
 
     assert send()[:2] == first[:2]
     assert items() == written
+
+
+def test_a_repeat_days_later_under_another_plan_gives_the_same_answer(
+    send: Send, stores: Stores, clock: Clock
+) -> None:
+    """A receipt says what was promised; the status page says what became of it."""
+    first = send()
+    ticket = stores.tickets.get(first[1]["number"])
+    withdrawn = lifecycle.withdraw(ticket, stores.plans.get(1), "", clock.now())
+    stores.tickets.commit(withdrawn, clock.now())
+    clock.advance(days=3)
+    document = plan_document() | {"version": 2}
+    document["levels"]["complaint"]["promises"]["resolution"]["within"] = "120h"
+    wiring.plan_cases().publish(MEMBERS["wei"], document)
+    wiring.intake.cache_clear()
+
+    assert send()[:2] == first[:2]
+    assert send(key="another key")[1]["promises"] != first[1]["promises"]
 
 
 def test_the_order_of_the_fields_makes_no_other_submission(send: Send, sample: Sample) -> None:

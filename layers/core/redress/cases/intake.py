@@ -1,7 +1,8 @@
 """Take a submission: check it, open the ticket, answer with number, link and promises.
 
 Nothing submitted is lost or doubled (I4): the ticket, its first event, its timer and the
-idempotency record are one transaction; a repeat with the same key answers the same.
+idempotency record are one transaction; a repeat with the same key answers the same, promises as
+they were made included. How things stand now is for the status page to say.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import msgspec
 from redress.cases.links import Links
 from redress.rules import lifecycle
 from redress.rules.clocks import Clock, ClockName, ClockState, Standing, standing
-from redress.rules.errors import Fault, InvalidInput, Unavailable
-from redress.rules.intake import parse
+from redress.rules.errors import Fault, InvalidInput, KeyReused, Unavailable
+from redress.rules.intake import Submission, parse
 from redress.rules.lifecycle import Change
 from redress.rules.numbers import new_number
 from redress.rules.ticket import Ticket, waits_for
 from redress.store import codec
-from redress.store.opening import KeyTaken, NumberTaken
+from redress.store.opening import KeyTaken, Made, NumberTaken
 from redress.store.plans import Plans
 
 KEY_LIMIT = 200
@@ -32,8 +33,6 @@ class OpeningStore(Protocol):
     """What intake needs of a store; the lean and the full one both ship."""
 
     def open(self, change: Change, key: str, fingerprint: str) -> None: ...
-    def number_for_key(self, key: str, fingerprint: str) -> str | None: ...
-    def get(self, number: str) -> Ticket: ...
 
 
 class Promise(msgspec.Struct, frozen=True):
@@ -158,19 +157,20 @@ class IntakeCase:
             change = lifecycle.open_ticket(submission, new_number(), self._plans.current(), now)
             try:
                 self._store.open(change, key, fingerprint)
-            except KeyTaken:
-                return self._replay(key, fingerprint)
+            except KeyTaken as taken:
+                return self._replay(submission, fingerprint, taken.made)
             except NumberTaken:
                 continue
             return self._receipt(change.after, now, replayed=False)
         raise Unavailable()
 
-    def _replay(self, key: str, fingerprint: str) -> Receipt:
-        number = self._store.number_for_key(key, fingerprint)
-        if number is None:
-            # The record expired between our write and our read; the next try opens a ticket.
-            raise Unavailable()
-        return self._receipt(self._store.get(number), self._now(), replayed=True)
+    def _replay(self, submission: Submission, fingerprint: str, made: Made) -> Receipt:
+        """The first answer once more: opening is a pure function of the body and what was made."""
+        if made.fingerprint != fingerprint:
+            raise KeyReused("this Idempotency-Key was used for another submission")
+        plan = self._plans.get(made.plan_version)
+        change = lifecycle.open_ticket(submission, made.number, plan, made.created_at)
+        return self._receipt(change.after, made.created_at, replayed=True)
 
     def _receipt(self, ticket: Ticket, now: datetime, *, replayed: bool) -> Receipt:
         token = self._links.status_token(ticket.number)

@@ -134,13 +134,16 @@ def fingerprint(body: Mapping[str, Any]) -> str:
 
 
 def idempotency_item(key: str, body_fingerprint: str, change: Change) -> Item:
-    """What was done for a key. `expires` is for TTL only; nothing relies on its time."""
+    """What was done for a key, and all that its answer was made of beside the body: a repeat is
+    answered from this alone. `expires` is for TTL only; nothing relies on its time."""
     kept = timedelta(days=change.plan.idempotency_days)
     return {
         "pk": keys.idempotency_pk(key_digest(key)),
         "sk": keys.KEY,
         "fingerprint": body_fingerprint,
         "number": change.after.number,
+        "created_at": change.after.created_at.isoformat(),
+        "plan_version": change.after.plan_version,
         "expires": int((change.after.created_at + kept).timestamp()),
     }
 

@@ -8,31 +8,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from redress.rules.errors import KeyReused, NotFound
 from redress.rules.lifecycle import Change
-from redress.rules.ticket import Ticket
 from redress.store import codec, keys, outcome
-from redress.store.opening import OPENING_CONDITIONS, opened
+from redress.store.opening import OPENING_CONDITIONS, TOLD, opened
 
 
 class LeanStore:
-    """What an intake needs: read the plan, write a ticket whole, find what a key has made."""
+    """What an intake needs: read the plan, write a ticket whole."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client, self._table = client, table
 
     def open(self, change: Change, key: str, fingerprint: str) -> None:
         """See `TicketStore.open`."""
-        items = [
+        puts: list[dict[str, Any]] = [
             {
-                "Put": {
-                    "TableName": self._table,
-                    "Item": codec.wire_item(item),
-                    "ConditionExpression": "attribute_not_exists(pk)",
-                }
+                "TableName": self._table,
+                "Item": codec.wire_item(item),
+                "ConditionExpression": "attribute_not_exists(pk)",
             }
             for item in codec.opening_items(key, fingerprint, change)
         ]
+        puts[0]["ReturnValuesOnConditionCheckFailure"] = TOLD
+        items = [{"Put": put} for put in puts]
         token = outcome.request_token()
 
         def write() -> None:
@@ -50,23 +48,6 @@ class LeanStore:
         )
         item: dict[str, Any] | None = answer.get("Item")
         return item
-
-    def number_for_key(self, key: str, fingerprint: str) -> str | None:
-        """See `TicketStore.number_for_key`."""
-        item = self._get(keys.idempotency_pk(codec.key_digest(key)), keys.KEY)
-        if item is None:
-            return None
-        if item["fingerprint"]["S"] != fingerprint:
-            raise KeyReused("this Idempotency-Key was used for another submission")
-        number: str = item["number"]["S"]
-        return number
-
-    def get(self, number: str) -> Ticket:
-        """See `TicketStore.get`."""
-        item = self._get(keys.ticket_pk(number), keys.TICKET)
-        if item is None:
-            raise NotFound(f"there is no ticket {number}")
-        return codec.ticket_of(item["doc"]["S"])
 
     def plan_document(self, sort: str) -> str | None:
         """A stored plan version (`keys.plan_sk`) or the current one (`keys.CURRENT`), as JSON."""

@@ -152,6 +152,8 @@ class KeyRow(Row):
 
     fingerprint = UnicodeAttribute()
     number = UnicodeAttribute()
+    created_at = UnicodeAttribute()
+    plan_version = NumberAttribute()
     expires = NumberAttribute()
 
 

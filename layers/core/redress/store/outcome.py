@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -40,11 +40,14 @@ _LOST = (HTTPClientError, BotocoreConnectionError, ConnectionError, TimeoutError
 
 
 class ConditionFailed(Exception):
-    """One or more conditions of a transaction did not hold; `names` says which."""
+    """One or more conditions of a transaction did not hold; `names` says which.
 
-    def __init__(self, names: frozenset[str]) -> None:
+    `items`: those that were there instead, in DynamoDB's notation, where the write asked for them.
+    """
+
+    def __init__(self, names: frozenset[str], items: Mapping[str, Any] | None = None) -> None:
         super().__init__(", ".join(sorted(names)))
-        self.names = names
+        self.names, self.items = names, items or {}
 
 
 def client_error(error: BaseException) -> ClientError | None:
@@ -105,18 +108,16 @@ def _judge(error: Exception, names: Sequence[str]) -> None:
         raise error
     code = cause.response.get("Error", {}).get("Code", "")
     if code == "TransactionCanceledException":
-        reasons = [
-            (reason or {}).get("Code") or "None"
-            for reason in cause.response.get("CancellationReasons", [])
-        ]
-        lost = frozenset(
-            name
+        reasons = [reason or {} for reason in cause.response.get("CancellationReasons", [])]
+        lost = {
+            name: reason.get("Item")
             for name, reason in zip(names, reasons, strict=False)
-            if reason == "ConditionalCheckFailed"
-        )
+            if reason.get("Code") == "ConditionalCheckFailed"
+        }
         if lost:
-            raise ConditionFailed(lost) from error
-        if any(reason in _TRANSIENT for reason in reasons):
+            found = {name: item for name, item in lost.items() if item}
+            raise ConditionFailed(frozenset(lost), found) from error
+        if any(reason.get("Code") in _TRANSIENT for reason in reasons):
             return
         raise error
     if code == "ConditionalCheckFailedException":

@@ -22,7 +22,6 @@ from pynamodb.transactions import TransactWrite
 from redress.rules import ticket as tickets
 from redress.rules.errors import (
     AgentNotFree,
-    KeyReused,
     NotFound,
     RedressError,
     Unavailable,
@@ -33,7 +32,7 @@ from redress.rules.scoring import facts_of
 from redress.rules.ticket import Event, Phase, Ticket
 from redress.store import codec, facts, keys, outcome
 from redress.store.models import Models
-from redress.store.opening import OPENING_CONDITIONS, NumberTaken, opened
+from redress.store.opening import OPENING_CONDITIONS, TOLD, NumberTaken, opened
 
 
 class Raced(RedressError):
@@ -165,25 +164,6 @@ class TicketStore:
         except DoesNotExist as error:
             raise NotFound(f"{number} has no event {event_number}") from error
         return codec.event_of(row.doc)
-
-    def number_for_key(self, key: str, fingerprint: str) -> str | None:
-        """The ticket that a submission with this key made, None if none did.
-
-        Raises KeyReused when the key came with another body.
-        """
-        digest = codec.key_digest(key)
-        try:
-            row = outcome.run(
-                lambda: self._models.key.get(
-                    keys.idempotency_pk(digest), keys.KEY, consistent_read=True
-                )
-            )
-        except DoesNotExist:
-            return None
-        if row.fingerprint != fingerprint:
-            raise KeyReused("this Idempotency-Key was used for another submission")
-        number: str = row.number
-        return number
 
     def owned_by(self, agent: str, limit: int, cursor: str | None = None) -> Page:
         """An agent's work list by what is due next."""
@@ -344,7 +324,7 @@ class TicketStore:
     def open(self, change: Change, key: str, fingerprint: str) -> None:
         """Write a new ticket whole.
 
-        Raises KeyTaken when the key has made a ticket already, NumberTaken when the number exists;
+        Raises KeyTaken with what the key has made already, NumberTaken when the number exists;
         nothing is written then.
         """
         items = codec.opening_items(key, fingerprint, change)
@@ -355,7 +335,9 @@ class TicketStore:
         def write() -> None:
             with TransactWrite(token, connection=self._models.connection) as transaction:
                 for model, item in zip(models, items, strict=True):
-                    transaction.save(model(**item), condition=model.pk.does_not_exist())
+                    told = TOLD if model is self._models.key else None
+                    condition = model.pk.does_not_exist()
+                    transaction.save(model(**item), condition=condition, return_values=told)
 
         opened(lambda: outcome.run(write, OPENING_CONDITIONS))
 
