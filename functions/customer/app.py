@@ -370,7 +370,8 @@ def submit_form(request: Request) -> Answer:
             # Sent before, then gone back to and changed: to press again is to send a second one.
             text = texts.text(language, "fault.key_reused")
             return form_page(request, 409, language, fields, _nonce(), [], text)
-        logger.info("taken", extra={"ticket": receipt.number, "replayed": receipt.replayed})
+        log = logger.debug if receipt.replayed else logger.info  # as functions/intake does
+        log("taken", extra={"ticket": receipt.number, "replayed": receipt.replayed})
         link = f"{base}/t/{receipt.status_token}"
         return page(
             request, 201, "receipt.html", language, receipt=receipt, link=link, zone=receipt.zone

@@ -40,7 +40,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         else:
             logger.info("refused", extra={"fault": type(error).__name__})
         return problem(found)
-    logger.info("taken", extra={"ticket": receipt.number, "replayed": receipt.replayed})
+    # Of a repeat nothing is new: it costs no line that everybody keeps.
+    log = logger.debug if receipt.replayed else logger.info
+    log("taken", extra={"ticket": receipt.number, "replayed": receipt.replayed})
     taken = present(receipt, base)
     return answer(201, taken, {"Location": taken["status_url"]})
 

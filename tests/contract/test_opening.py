@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,9 +13,9 @@ from redress.rules.errors import NotFound, RedressError, Unavailable
 from redress.rules.lifecycle import Change
 from redress.store import codec, keys
 from redress.store.lean import LeanStore
-from redress.store.opening import KeyTaken, Made, NumberTaken
+from redress.store.opening import KeyTaken, NumberTaken
 from redress.store.tickets import TicketStore
-from tests.builders import BY_MAIL, BY_PHONE, START, Clock, Life
+from tests.builders import BY_MAIL, BY_PHONE, Clock, Life
 from tests.contract.conftest import Faults, Shop
 
 Door = LeanStore | TicketStore
@@ -64,13 +63,12 @@ def test_both_ways_write_the_same_items_to_the_last_byte(
 
 @DOORS
 def test_a_key_opens_one_ticket_and_says_which(shop: Shop, way: str) -> None:
-    door(shop, way).open(a_change(), "a key", "a print")
+    door(shop, way).open(a_change(), "a key", "a print", "the answer")
     before = shop.items()
-    later = Life(Clock(START + timedelta(days=3))).open(number="R-00000-00002").last
     with pytest.raises(KeyTaken) as taken:
-        door(shop, way).open(later, "a key", "another print")
+        door(shop, way).open(a_change("R-00000-00002"), "a key", "another print", "another answer")
     assert shop.items() == before
-    assert taken.value.made == Made("a print", "R-00000-00001", START, plan_version=1)
+    assert (taken.value.fingerprint, taken.value.answer) == ("a print", "the answer")
 
 
 @DOORS

@@ -116,7 +116,7 @@ def test_heads_keys_mails_and_what_expires_tell_nothing(life: Life) -> None:
     change = life.open().last
     rows = [
         codec.head_item(change.after),
-        codec.idempotency_item("a key", "print", change),
+        codec.idempotency_item("a key", "print", "{}", change),
         {"pk": keys.ticket_pk(NUMBER), "sk": keys.mail_sk("000001.acknowledgement.customer")},
         {"pk": keys.facts_pk("a-mei", "2026-11"), "sk": keys.fact_sk(NUMBER, 1)},
         {"pk": keys.STAFF, "sk": keys.agent_pk("a-mei"), "doc": "{}"},

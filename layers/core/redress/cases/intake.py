@@ -8,6 +8,7 @@ they were made included. How things stand now is for the status page to say.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -17,12 +18,13 @@ from redress.cases.links import Links
 from redress.rules import lifecycle
 from redress.rules.clocks import Clock, ClockName, ClockState, Standing, standing
 from redress.rules.errors import Fault, InvalidInput, KeyReused, Unavailable
-from redress.rules.intake import Submission, parse
+from redress.rules.intake import parse
 from redress.rules.lifecycle import Change
 from redress.rules.numbers import new_number
+from redress.rules.plan import Plan
 from redress.rules.ticket import Ticket, waits_for
 from redress.store import codec
-from redress.store.opening import KeyTaken, Made, NumberTaken
+from redress.store.opening import KeyTaken, NumberTaken
 from redress.store.plans import Plans
 
 KEY_LIMIT = 200
@@ -32,10 +34,10 @@ DRAWS = 4
 class OpeningStore(Protocol):
     """What intake needs of a store; the lean and the full one both ship."""
 
-    def open(self, change: Change, key: str, fingerprint: str) -> None: ...
+    def open(self, change: Change, key: str, fingerprint: str, answer: str) -> None: ...
 
 
-class Promise(msgspec.Struct, frozen=True):
+class Promise(msgspec.Struct, frozen=True, omit_defaults=True):
     """One promise as a customer sees it.
 
     state: running, overdue, paused, kept, missed or cancelled. A paused one has no due time, since
@@ -50,17 +52,20 @@ class Promise(msgspec.Struct, frozen=True):
     done_at: datetime | None = None
 
 
-class Receipt(msgspec.Struct, frozen=True):
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a submission is answered with. `acknowledged`: this answer is the acknowledgement;
-    `zone`: in which its times are told (IANA)."""
+    `zone`: in which its times are told (IANA).
+
+    It is kept with the submission's key, without the token: that is made anew from today's key.
+    """
 
     number: str
-    status_token: str
     language: str
     zone: str
     promises: tuple[Promise, ...]
     acknowledged: bool
-    replayed: bool
+    status_token: str = ""
+    replayed: bool = False
 
 
 _SHOWN = (
@@ -150,36 +155,34 @@ class IntakeCase:
         assert isinstance(body, Mapping)
         fingerprint = codec.fingerprint(body)
         for _ in range(DRAWS):
-            now = self._now()
-            # What the receipt needs is read before anything is written: a ticket whose customer
-            # could not be told its number must not come to be.
-            self._links.status_token("")
-            change = lifecycle.open_ticket(submission, new_number(), self._plans.current(), now)
+            plan, now = self._plans.current(), self._now()
+            change = lifecycle.open_ticket(submission, new_number(), plan, now)
+            receipt = _receipt(change.after, plan, now)
+            # The link is made before anything is written: a ticket whose customer could not be
+            # told where to look must not come to be.
+            token = self._links.status_token(receipt.number)
             try:
-                self._store.open(change, key, fingerprint)
+                self._store.open(change, key, fingerprint, codec.encode(receipt))
             except KeyTaken as taken:
-                return self._replay(submission, fingerprint, taken.made)
+                return self._replay(taken, fingerprint)
             except NumberTaken:
                 continue
-            return self._receipt(change.after, now, replayed=False)
+            return replace(receipt, status_token=token)
         raise Unavailable()
 
-    def _replay(self, submission: Submission, fingerprint: str, made: Made) -> Receipt:
-        """The first answer once more: opening is a pure function of the body and what was made."""
-        if made.fingerprint != fingerprint:
+    def _replay(self, taken: KeyTaken, fingerprint: str) -> Receipt:
+        if taken.fingerprint != fingerprint:
             raise KeyReused("this Idempotency-Key was used for another submission")
-        plan = self._plans.get(made.plan_version)
-        change = lifecycle.open_ticket(submission, made.number, plan, made.created_at)
-        return self._receipt(change.after, made.created_at, replayed=True)
+        kept = msgspec.json.decode(taken.answer, type=Receipt)
+        token = self._links.status_token(kept.number)
+        return replace(kept, status_token=token, replayed=True)
 
-    def _receipt(self, ticket: Ticket, now: datetime, *, replayed: bool) -> Receipt:
-        token = self._links.status_token(ticket.number)
-        return Receipt(
-            number=ticket.number,
-            status_token=token,
-            language=ticket.language,
-            zone=self._plans.current().time_zone,
-            promises=promises_of(ticket, now),
-            acknowledged=not ticket.by_mail,
-            replayed=replayed,
-        )
+
+def _receipt(ticket: Ticket, plan: Plan, now: datetime) -> Receipt:
+    return Receipt(
+        number=ticket.number,
+        language=ticket.language,
+        zone=plan.time_zone,
+        promises=promises_of(ticket, now),
+        acknowledged=not ticket.by_mail,
+    )

@@ -12,7 +12,8 @@ _MISREAD = str.maketrans("ILO", "110")
 
 def new_number() -> str:
     """A number such as `R-7K3M9-QW0X2`: 50 random bits; the conditional put settles a collision."""
-    letters = "".join(secrets.choice(ALPHABET) for _ in range(10))
+    bits = secrets.randbits(50)
+    letters = "".join(ALPHABET[bits >> shift & 31] for shift in range(0, 50, 5))
     return f"R-{letters[:5]}-{letters[5:]}"
 
 

@@ -133,28 +133,29 @@ def fingerprint(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical).hexdigest()
 
 
-def idempotency_item(key: str, body_fingerprint: str, change: Change) -> Item:
-    """What was done for a key, and all that its answer was made of beside the body: a repeat is
-    answered from this alone. `expires` is for TTL only; nothing relies on its time."""
+def idempotency_item(key: str, body_fingerprint: str, answer: str, change: Change) -> Item:
+    """What was done for a key, and what a repeat is answered: this is all that it needs.
+
+    `expires` is for TTL only; nothing relies on its time.
+    """
     kept = timedelta(days=change.plan.idempotency_days)
     return {
         "pk": keys.idempotency_pk(key_digest(key)),
         "sk": keys.KEY,
         "fingerprint": body_fingerprint,
         "number": change.after.number,
-        "created_at": change.after.created_at.isoformat(),
-        "plan_version": change.after.plan_version,
+        "answer": answer,
         "expires": int((change.after.created_at + kept).timestamp()),
     }
 
 
-def opening_items(key: str, body_fingerprint: str, change: Change) -> list[Item]:
+def opening_items(key: str, body_fingerprint: str, answer: str, change: Change) -> list[Item]:
     """All items of a new ticket, in the order of the transaction.
 
     The idempotency record comes first, the head second: `OPENING_CONDITIONS` names them so that
     a cancelled transaction says which one was there already.
     """
-    return [idempotency_item(key, body_fingerprint, change), *ticket_items(change)]
+    return [idempotency_item(key, body_fingerprint, answer, change), *ticket_items(change)]
 
 
 def ticket_items(change: Change) -> list[Item]:

@@ -19,7 +19,7 @@ class LeanStore:
     def __init__(self, client: Any, table: str) -> None:
         self._client, self._table = client, table
 
-    def open(self, change: Change, key: str, fingerprint: str) -> None:
+    def open(self, change: Change, key: str, fingerprint: str, answer: str = "{}") -> None:
         """See `TicketStore.open`."""
         puts: list[dict[str, Any]] = [
             {
@@ -27,7 +27,7 @@ class LeanStore:
                 "Item": codec.wire_item(item),
                 "ConditionExpression": "attribute_not_exists(pk)",
             }
-            for item in codec.opening_items(key, fingerprint, change)
+            for item in codec.opening_items(key, fingerprint, answer, change)
         ]
         puts[0]["ReturnValuesOnConditionCheckFailure"] = TOLD
         items = [{"Put": put} for put in puts]

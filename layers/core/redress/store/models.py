@@ -152,8 +152,7 @@ class KeyRow(Row):
 
     fingerprint = UnicodeAttribute()
     number = UnicodeAttribute()
-    created_at = UnicodeAttribute()
-    plan_version = NumberAttribute()
+    answer = UnicodeAttribute()
     expires = NumberAttribute()
 
 

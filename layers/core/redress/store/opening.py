@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any
-
-from msgspec import Struct
 
 from redress.rules.errors import RedressError
 from redress.store import outcome
@@ -18,21 +15,12 @@ TOLD = "ALL_OLD"
 the key has made, so a repeated submission is one call like a first."""
 
 
-class Made(Struct, frozen=True):
-    """What a key has made: with the body it is all that the first answer was made of."""
-
-    fingerprint: str
-    number: str
-    created_at: datetime
-    plan_version: int
-
-
 class KeyTaken(RedressError):
-    """The Idempotency-Key has made a ticket already; answer the same."""
+    """The Idempotency-Key has made a ticket already: of which body, and what that was answered."""
 
-    def __init__(self, made: Made) -> None:
+    def __init__(self, fingerprint: str, answer: str) -> None:
         super().__init__("this submission was taken already")
-        self.made = made
+        self.fingerprint, self.answer = fingerprint, answer
 
 
 class NumberTaken(RedressError):
@@ -45,15 +33,6 @@ def opened(run: Callable[[], Any]) -> None:
         run()
     except outcome.ConditionFailed as lost:
         if "key" in lost.names:
-            raise KeyTaken(_made(lost.items["key"])) from lost
+            made = lost.items["key"]
+            raise KeyTaken(made["fingerprint"]["S"], made["answer"]["S"]) from lost
         raise NumberTaken("this number exists already") from lost
-
-
-def _made(item: Mapping[str, Any]) -> Made:
-    """Of an idempotency record in DynamoDB's own notation."""
-    return Made(
-        item["fingerprint"]["S"],
-        item["number"]["S"],
-        datetime.fromisoformat(item["created_at"]["S"]),
-        int(item["plan_version"]["N"]),
-    )

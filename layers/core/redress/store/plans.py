@@ -68,8 +68,6 @@ class Plans:
 
     def get(self, version: int) -> Plan:
         """The plan of this version; raises LookupError when it was never published."""
-        if self._latest is not None and self._latest[2].version == version:
-            return self._latest[2]
         if version not in self._versions:
             self._versions[version] = parse(self.document(version))
         return self._versions[version]

@@ -321,13 +321,13 @@ class TicketStore:
 
     # ---------------------------------------------------------------- writing
 
-    def open(self, change: Change, key: str, fingerprint: str) -> None:
-        """Write a new ticket whole.
+    def open(self, change: Change, key: str, fingerprint: str, answer: str = "{}") -> None:
+        """Write a new ticket whole. `answer` is kept for who comes with this key again.
 
         Raises KeyTaken with what the key has made already, NumberTaken when the number exists;
         nothing is written then.
         """
-        items = codec.opening_items(key, fingerprint, change)
+        items = codec.opening_items(key, fingerprint, answer, change)
         models = [self._models.key, self._models.head, self._models.timer]
         models += [self._models.event] * len(change.events)
         token = outcome.request_token()
