@@ -85,7 +85,7 @@ OF_BARE = 0.7
 OF_HELPDESK = 3.0
 MAILERS = 2
 """Mail workers at once, as on the laptop."""
-BEHIND = 10
+BEHIND = 19
 """How much less urgent they are than the doors (`nice`)."""
 PATIENCE_S = 60
 HEAP_MB = 512

@@ -15,8 +15,9 @@ from redress.cases.changing import change as change_ticket
 from redress.rules import lifecycle
 from redress.rules.errors import AgentNotFree, NotFound, RedressError, Unavailable, VersionConflict
 from redress.rules.routing import Presence
-from redress.rules.ticket import EventType, State
+from redress.rules.ticket import EventType, State, Ticket
 from redress.store import keys
+from redress.store.plans import Plans
 from redress.store.scores import ScoreStore
 from redress.store.tickets import Raced
 from tests.builders import BY_PHONE, LIN, MEI, Life
@@ -571,3 +572,32 @@ def test_a_closed_ticket_stays_readable(shop: Shop) -> None:
     life = shop.open("feedback")
     shop.commit(life.resolve())
     assert shop.tickets.get(life.ticket.number).state is State.CLOSED
+
+
+def test_a_ticket_and_the_event_that_is_asked_for_are_read_together(shop: Shop) -> None:
+    life = shop.open()
+    number = life.ticket.number
+
+    assert shop.tickets.with_event(number, 1) == (life.ticket, life.events[0])
+    for missing in ((number, 2), ("R-00000-00009", 1)):
+        with pytest.raises(NotFound):
+            shop.tickets.with_event(*missing)
+
+
+def test_a_change_of_a_ticket_that_is_known_reads_it_only_when_somebody_was_faster(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life = shop.open()
+    read: list[str] = []
+    get = shop.tickets.get
+    monkeypatch.setattr(shop.tickets, "get", lambda number: read.append(number) or get(number))
+
+    def acknowledge(known: Ticket) -> Ticket:
+        plans = Plans(shop.staff, shop.clock.now)
+        number, decide = known.number, lifecycle.acknowledge
+        return change_ticket(shop.tickets, plans, shop.clock.now, number, decide, known=known)
+
+    first = acknowledge(life.ticket)
+    assert (first.acknowledged_at is not None, read) == (True, [])
+    assert acknowledge(life.ticket) == first
+    assert read == [life.ticket.number]

@@ -206,8 +206,7 @@ class MailingCase:
         take it now or another worker is at it, and what the store raises; the last two come again.
         """
         try:
-            ticket = self._tickets.get(job.number)
-            event = self._tickets.event(job.number, job.event)
+            ticket, event = self._tickets.with_event(job.number, job.event)
         except NotFound:
             return Done(Result.SKIPPED, "the ticket is gone")
         if Mail(job.template, job.audience) not in mails_after(event):
@@ -227,7 +226,8 @@ class MailingCase:
         done = self._once(about, recipients)
         if job.template == "acknowledgement" and done.result in (Result.SENT, Result.SENT_BEFORE):
             # Also when it was sent before: the worker that sent it may have died before this line.
-            change(self._tickets, self._plans, self._now, job.number, lifecycle.acknowledge)
+            decide = lifecycle.acknowledge
+            change(self._tickets, self._plans, self._now, job.number, decide, known=ticket)
         return done
 
     # ---------------------------------------------------------------- once

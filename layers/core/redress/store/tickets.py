@@ -154,6 +154,18 @@ class TicketStore:
         )
         return [codec.event_of(row.doc) for row in rows]
 
+    def with_event(self, number: str, event_number: int) -> tuple[Ticket, Event]:
+        """The head as it is now and one of its events, in one call; raises NotFound."""
+        pk = keys.ticket_pk(number)
+        wanted = [(pk, keys.TICKET), (pk, keys.event_sk(event_number))]
+        model = self._models.doc
+        rows = outcome.run(lambda: list(model.batch_get(wanted, consistent_read=True)))
+        docs = {row.sk: row.doc for row in rows}
+        if len(docs) < len(wanted):
+            raise NotFound(f"there is no event {event_number} of {number}")
+        head, event = (docs[sk] for _, sk in wanted)
+        return codec.ticket_of(head), codec.event_of(event)
+
     def event(self, number: str, event_number: int) -> Event:
         try:
             row = outcome.run(
