@@ -1,20 +1,21 @@
 """A PostgreSQL of its own for as long as a benchmark runs: an empty cluster in a temporary folder.
 
-It is told to wait for no disk, as DynamoDB Local in memory waits for none, and is reached through
-a socket in its folder: nothing of it can be reached from outside.
+It listens on 127.0.0.1, where it asks for a password as PostgreSQL does by default (SCRAM), and on
+a socket in its folder, where it asks for none.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.serving import ServingError
 from local import process
@@ -24,13 +25,23 @@ START_S = 30
 USER = "nobody"
 """Whose process it is where this one is root's, because PostgreSQL refuses to run as root."""
 NOT_ON_DISK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+"""It waits for no disk, as DynamoDB Local in memory waits for none."""
+
+
+class Database(NamedTuple):
+    """One that runs: its socket's folder, its port, and the password that the port asks for."""
+
+    folder: Path
+    port: int
+    password: str
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Path]:
-    """The folder of its socket; the user `postgres` needs no password, and has a database.
+def running(settings: Sequence[str] = ()) -> Iterator[Database]:
+    """Where it is; the user `postgres` has a database.
 
-    Installs it when missing; raises CannotInstall if that is not possible.
+    Its own defaults but for `settings`. Installs it when missing; raises CannotInstall if that is
+    not possible.
     """
     programs = postgres()
     # PostgreSQL and its children are one group, so that none is left when it has to be killed.
@@ -43,14 +54,18 @@ def running() -> Iterator[Path]:
             os.chown(folder, _number_of(USER), -1)
         data, log = folder / "data", folder / "postgres.log"
         command = [str(programs / "initdb"), "--pgdata", str(data), "--username", "postgres"]
-        command += ["--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync"]
+        secret = folder / "password"
+        secret.write_text(password := secrets.token_hex())
+        command += ["--auth-local", "trust", "--auth-host", "scram-sha-256"]
+        command += ["--pwfile", str(secret), "--encoding", "UTF8", "--no-locale", "--no-sync"]
         made = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, check=False, **whose
         )
         if made.returncode:
             raise ServingError(f"initdb: {made.stdout}{made.stderr}")
         command = [str(programs / "postgres"), "-D", str(data), "-k", str(folder)]
-        for setting in ("listen_addresses=", *NOT_ON_DISK):
+        port = process.free_port()
+        for setting in ("listen_addresses=127.0.0.1", f"port={port}", *settings):
             command += ["-c", setting]
         with log.open("wb") as output:
             server = subprocess.Popen(
@@ -58,7 +73,7 @@ def running() -> Iterator[Path]:
             )
         try:
             _wait(server, log)
-            yield folder
+            yield Database(folder, port, password)
         finally:
             _end(server)
 

@@ -19,11 +19,10 @@ entries and mails that there are must be as many as were answered.
   gone out and is recorded. The mail's one second in the queue is left out, because it waits for
   the workflow and is no work. The workflow itself, SQS and SES are stubs.
 - django-helpdesk: its public form, with its history entry and its mail to the customer in the
-  request as it comes, on a PostgreSQL that waits for no disk (DynamoDB Local is in memory),
-  reached by a socket, with a mail server that only takes. As Django comes it opens a connection
-  for each request: so the goal's floor was measured (26/s by one client, 52/s by eight), and so it
-  is the peer here. Once more with connections kept open: beside that one even the bare transaction
-  would miss the goal.
+  request, on PostgreSQL, with a mail server that only takes. Both as they come: a connection by
+  TCP and password for each request, every commit on disk. Once more at its best: connections by a
+  socket, kept open, and a PostgreSQL that waits for no disk, as DynamoDB Local in memory waits for
+  none. Beside that one even the bare transaction would miss the goal.
 
 The engine is Amazon's DynamoDB Local in memory, the stream on as deployed.
 """
@@ -98,7 +97,7 @@ NUMBER, KEY = "R-00000-00000", "key"
 
 BARE, ALONE = "bare transaction", "bare transaction without HTTP"
 CREATED, MAILED = "created", "created, mails beside"
-HELPDESK, HELPDESK_KEPT = "django-helpdesk", "django-helpdesk, connections kept"
+HELPDESK, HELPDESK_BEST = "django-helpdesk", "django-helpdesk at its best"
 
 
 class LoadError(RuntimeError):
@@ -188,15 +187,15 @@ def figures(subjects: Sequence[Subject], clients: int) -> list[Figure]:
     ]
     bare, created = rates[BARE], rates[CREATED]
     acknowledged = statistics.median(finished)
-    peer, at_best = (HELPDESK, rates.get(HELPDESK)), (HELPDESK_KEPT, rates.get(HELPDESK_KEPT))
+    peer, best = (HELPDESK, rates.get(HELPDESK)), (HELPDESK_BEST, rates.get(HELPDESK_BEST))
     who = "1 client" if clients == 1 else f"{clients} clients"
     return [
         compared(f"{who}: {CREATED}", created, "/s", (BARE, bare), least=OF_BARE),
         compared(f"{who}: {ALONE}", rates[ALONE], "/s", (BARE, bare)),
         compared(f"{who}: {MAILED}", rates[MAILED], "/s", peer, least=OF_HELPDESK),
         compared(f"{who}: created and acknowledged", acknowledged, "/s", peer),
-        compared(f"{who}: {HELPDESK_KEPT}", rates.get(HELPDESK_KEPT), "/s", peer),
-        compared(f"{who}: {BARE}", bare, "/s", at_best),
+        compared(f"{who}: {HELPDESK_BEST}", best[1], "/s", peer),
+        compared(f"{who}: {BARE}", bare, "/s", best),
     ]
 
 
@@ -326,26 +325,31 @@ def submission() -> str:
 
 @contextlib.contextmanager
 def helpdesk(directory: Path, gunicorn: Path) -> Iterator[Peer]:
-    """django-helpdesk on a PostgreSQL of its own.
+    """django-helpdesk as it comes and at its best, each on a PostgreSQL of its own.
 
     Raises CannotInstall where one of them cannot be installed, ServingError where it cannot start.
     """
     path = (REFERENCES / "helpdesk", installed("helpdesk", directory))
     with contextlib.ExitStack() as leaving:
         sink = leaving.enter_context(mail_sink())
-        database = leaving.enter_context(postgres.running())
-        environment = {
-            "PATH": "/usr/bin:/bin",
-            "HOME": "/nonexistent",
-            "DJANGO_SETTINGS_MODULE": "settings",
-            "DATABASE_HOST": str(database),
-            "EMAIL_PORT": str(sink.port),
-        }
-        script("prepare", path, environment)
+        environments: list[dict[str, str]] = []
 
-        def subject(name: str, **settings: str) -> Subject:
-            given = environment | settings
-            port = leaving.enter_context(server((*path, gunicorn), "app:application", given))
+        def subject(name: str, *, at_best: bool) -> Subject:
+            settings = postgres.NOT_ON_DISK if at_best else ()
+            database = leaving.enter_context(postgres.running(settings))
+            environment = {
+                "PATH": "/usr/bin:/bin",
+                "HOME": "/nonexistent",
+                "DJANGO_SETTINGS_MODULE": "settings",
+                "DATABASE_HOST": str(database.folder) if at_best else "127.0.0.1",
+                "DATABASE_PORT": str(database.port),
+                "DATABASE_PASSWORD": database.password,
+                "KEEP_CONNECTIONS": "yes" if at_best else "",
+                "EMAIL_PORT": str(sink.port),
+            }
+            script("prepare", path, environment)
+            environments.append(environment)
+            port = leaving.enter_context(server((*path, gunicorn), "app:application", environment))
 
             def created(clients: int, seconds: float) -> Round:
                 return load(port, clients, seconds, form(), "HTTP/1.1 302")
@@ -353,11 +357,12 @@ def helpdesk(directory: Path, gunicorn: Path) -> Iterator[Peer]:
             return Subject(name, created)
 
         def count() -> tuple[int, int, int]:
-            tickets, entries = script("count", path, environment).split()
-            return int(tickets), int(entries), sink.mails.count
+            told = [script("count", path, environment).split() for environment in environments]
+            tickets, entries = (sum(map(int, column)) for column in zip(*told, strict=True))
+            return tickets, entries, sink.mails.count
 
-        subjects = [subject(HELPDESK), subject(HELPDESK_KEPT, KEEP_CONNECTIONS="yes")]
-        yield Peer(subjects, count)
+        best = subject(HELPDESK_BEST, at_best=True)
+        yield Peer([subject(HELPDESK, at_best=False), best], count)
 
 
 def form() -> str:

@@ -56,9 +56,11 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
         "HOST": os.environ["DATABASE_HOST"],
+        "PORT": os.environ["DATABASE_PORT"],
         "NAME": "postgres",
         "USER": "postgres",
-        "CONN_MAX_AGE": None if os.environ.get("KEEP_CONNECTIONS") else 0,
+        "PASSWORD": os.environ["DATABASE_PASSWORD"],
+        "CONN_MAX_AGE": None if os.environ["KEEP_CONNECTIONS"] else 0,
     }
 }
 
