@@ -42,7 +42,7 @@ BENCHMARKS = {
     "cold": Benchmark(cold.ABOUT, cold.LIMIT_S, cold.run),
     "warm": Benchmark(warm.ABOUT, warm.LIMIT_S, warm.run),
     "life": Benchmark(life.ABOUT, life.LIMIT_S, life.run, 0.5),
-    "throughput": Benchmark(throughput.ABOUT, throughput.LIMIT_S, throughput.run, 0.6),
+    "throughput": Benchmark(throughput.ABOUT, throughput.LIMIT_S, throughput.run),
     "mails": Benchmark(mails.ABOUT, mails.LIMIT_S, mails.run),
     "arrivals": Benchmark(arrivals.ABOUT, arrivals.LIMIT_S, arrivals.run),
     "growth": Benchmark(growth.ABOUT, growth.LIMIT_S, growth.run, 0.1),
