@@ -113,7 +113,7 @@ def test_only_idempotency_records_expire() -> None:
     """No promise rests on a deletion that may be days late."""
     expires = expanded()["Table"]["Properties"]["TimeToLiveSpecification"]["AttributeName"]
     change = Life().open(number=NUMBER).last
-    items = codec.opening_items("key", "fingerprint", change)
+    items = codec.opening_items("key", "fingerprint", "{}", change)
     assert [item["sk"] for item in items if expires in item] == [keys.KEY]
 
 
