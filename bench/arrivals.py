@@ -7,7 +7,6 @@ out. All clocks are this machine's.
 
 from __future__ import annotations
 
-import json
 import smtplib
 import time
 from datetime import datetime
@@ -22,6 +21,8 @@ from bench.report import Figure, Machine, at_most, exactly, percentile
 from bench.sleepers import end_cloud
 from local import process, stack
 from local.stack import MAIL_DOMAIN, Outputs
+from redress.rules.ticket import Ticket
+from redress.store import codec
 
 ABOUT = "mails over SMTP, until each is a ticket and is acknowledged"
 LIMIT_S = 240
@@ -69,7 +70,7 @@ def send(outputs: Outputs, sender: str) -> None:
         door.send_message(mail)
 
 
-def wait_for(table: Any, outputs: Outputs, count: int) -> dict[str, dict[str, Any]]:
+def wait_for(table: Any, outputs: Outputs, count: int) -> dict[str, Ticket]:
     """Tickets by their customer's address, once this many are acknowledged, or time is over."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
@@ -78,23 +79,22 @@ def wait_for(table: Any, outputs: Outputs, count: int) -> dict[str, dict[str, An
             FilterExpression="sk = :kind",
             ExpressionAttributeValues={":kind": {"S": "TICKET"}},
         )
-        docs = [json.loads(item["doc"]["S"]) for page in pages for item in page["Items"]]
-        found = {doc["contact"]["email"]: doc for doc in docs}
-        done = sum("acknowledged_at" in doc for doc in found.values())
+        heads = [codec.ticket_of(item["doc"]["S"]) for page in pages for item in page["Items"]]
+        found = {ticket.contact.email or "": ticket for ticket in heads}
+        done = sum(ticket.acknowledged_at is not None for ticket in heads)
         if done >= count or time.monotonic() > deadline:
             return found
         time.sleep(LOOK_S)
 
 
-def figures(began: dict[str, datetime], found: dict[str, dict[str, Any]]) -> list[Figure]:
-    opened, acknowledged = (
-        [
-            (datetime.fromisoformat(found[sender][at]) - moment).total_seconds()
-            for sender, moment in began.items()
-            if sender in found and found[sender].get(at)
-        ]
-        for at in ("created_at", "acknowledged_at")
-    )
+def figures(began: dict[str, datetime], found: dict[str, Ticket]) -> list[Figure]:
+    met = [(found[sender], moment) for sender, moment in began.items() if sender in found]
+    opened = [(ticket.created_at - moment).total_seconds() for ticket, moment in met]
+    acknowledged = [
+        (ticket.acknowledged_at - moment).total_seconds()
+        for ticket, moment in met
+        if ticket.acknowledged_at
+    ]
     return [
         exactly("mails that became tickets", len(opened), "", len(began)),
         Figure("mail to ticket: median", percentile(opened, 0.5), "s"),
