@@ -175,6 +175,16 @@ def test_an_unanswered_complaint_climbs_from_agent_to_supervisor_to_manager(life
     assert life.ticket.escalation == Role.MANAGER
 
 
+def test_a_ticket_that_reached_the_manager_does_not_sink_to_the_supervisor(life: Life) -> None:
+    life.open("complaint").acknowledge().assign()
+    life.sleep_through(START + timedelta(minutes=45))
+    assert fired(life)[-1] == ("reaction", "escalate")
+    assert life.ticket.escalation == Role.MANAGER
+    life.sleep_through(START + timedelta(hours=24))
+    assert ("first_response", "breach") in fired(life)
+    assert life.ticket.escalation == Role.MANAGER
+
+
 def test_rungs_that_fall_together_fire_in_order_in_one_change(life: Life) -> None:
     """The workflow was down for two days: one wake, every rung once, as they fell due."""
     life.open("complaint").wait(hours=48).wake()

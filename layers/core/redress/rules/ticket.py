@@ -182,6 +182,7 @@ class Ticket(Struct, frozen=True):
     resolution: Resolution | None = None
     callback_attempts: int = 0
     escalation: str | None = None
+    """The highest role that was told of a broken promise."""
     acknowledged_at: datetime | None = None
     closure: str | None = None
     closed_at: datetime | None = None
@@ -744,7 +745,8 @@ def _withdrawn(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 _ABOVE = (Role.SUPERVISOR.value, Role.MANAGER.value)
-"""Whom a ticket can be escalated to, the highest last."""
+"""Whom a ticket can be escalated to, the highest last. It never sinks: when a manager has a ticket,
+the next promise that breaks is told to the supervisor and the ticket stays with the manager."""
 
 
 def _rung_fired(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -764,8 +766,8 @@ def _rung_fired(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     if action is Action.ASK_AGAIN:
         return replace(changed, callback_attempts=changed.callback_attempts + 1)
     if action in (Action.BREACH, Action.ESCALATE):
-        reached = [role for role in _ABOVE if role in data["notify"]]
-        return replace(changed, escalation=reached[-1] if reached else changed.escalation)
+        reached = [r for r in _ABOVE if r in data["notify"] or r == ticket.escalation]
+        return replace(changed, escalation=reached[-1] if reached else None)
     return changed
 
 
