@@ -15,7 +15,7 @@ from redress.cases.plans import Publication, VersionPage
 from redress.cases.quarantine import HeldMail, Opened
 from redress.cases.rehearsals import Standing
 from redress.cases.scoring import Run
-from redress.cases.staff import Board, ClockStories, TicketFile, WorkItem, WorkPage
+from redress.cases.staff import Board, ClockStories, WorkItem, WorkPage
 from redress.rules import tally
 from redress.rules.calendars import Interval
 from redress.rules.clocks import Clock, ClockName, standing
@@ -30,7 +30,7 @@ from redress.store.plans import Published
 from redress.store.rehearsals import Kind
 from redress.store.reports import Report
 from redress.store.scores import Card, Summary
-from redress.store.tickets import MailRecord
+from redress.store.tickets import MailRecord, TicketFile
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -121,7 +121,10 @@ def test_head_and_history_are_read_together(shop: Shop) -> None:
     shop.tickets.claim_mail(life.ticket.number, "000001.acknowledgement", START, DAY)
     shop.commit(life.assign(MEI.id))
     shop.commit(life.wait(hours=13).wake())
-    assert shop.tickets.file(life.ticket.number) == (life.ticket, life.events)
+    number = life.ticket.number
+    file = shop.tickets.file(number)
+    assert (file.ticket, file.history) == (life.ticket, life.events)
+    assert file.mails == shop.tickets.mails(number) != []
 
 
 def test_a_file_that_is_not_there_is_not_found(shop: Shop) -> None:
@@ -129,23 +132,26 @@ def test_a_file_that_is_not_there_is_not_found(shop: Shop) -> None:
         shop.tickets.file(new_number())
 
 
+@pytest.mark.parametrize("behind", [False, True])
 def test_a_read_that_ran_into_a_change_is_read_again(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, behind: bool
 ) -> None:
     life = shop.open()
-    model, query = shop.models.doc, shop.models.doc.query
+    model, query = shop.models.file, shop.models.file.query
     torn = [True]
 
     def tear(*given: Any, **options: Any) -> list[Any]:
         rows = list(query(*given, **options))
         if torn:
+            assert options["consistent_read"] is not behind
             torn.pop()
             return [row for row in rows if not row.sk.startswith(keys.EVENT_PREFIX)]
         assert options["consistent_read"], "not from a copy that may be behind"
         return rows
 
     monkeypatch.setattr(model, "query", tear)
-    assert shop.tickets.file(life.ticket.number) == (life.ticket, life.events)
+    file = shop.tickets.file(life.ticket.number, behind=behind)
+    assert (file.ticket, file.history) == (life.ticket, life.events)
     assert not torn
 
 

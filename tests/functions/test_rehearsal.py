@@ -399,10 +399,10 @@ def test_a_part_that_takes_long_is_gone_on_with_where_it_was_saved(
     read = TicketStore.file
     seen: list[str] = []
 
-    def slowly(self: TicketStore, number: str) -> Any:
+    def slowly(self: TicketStore, number: str, **how: Any) -> Any:
         clock.advance(seconds=15)
         seen.append(number)
-        return read(self, number)
+        return read(self, number, **how)
 
     monkeypatch.setattr(TicketStore, "file", slowly)
     part = next(name for name in desk.parts(begun) if name.endswith("#0") and "/2026-11-2" in name)

@@ -1995,12 +1995,12 @@ def test_store_that_does_not_answer_is_told_with_retry_after(
     api: Api, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     number = open_ticket(agent="a-mei").number
-    head = wiring._models().head
+    file = wiring._models().file
 
     def down(*_: Any, **__: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(head, "get", down)
+    monkeypatch.setattr(file, "query", down)
     monkeypatch.setattr("redress.store.outcome.time.sleep", lambda _: None)
     found = api("ticket", "mei", number=number)
     assert found.status == 503

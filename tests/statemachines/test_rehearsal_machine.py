@@ -214,9 +214,9 @@ def test_a_part_that_is_longer_than_a_function_may_run_is_gone_on_with(
     job = machine.begin()
     read = TicketStore.file
 
-    def slowly(self: TicketStore, number: str) -> Any:
+    def slowly(self: TicketStore, number: str, **how: Any) -> Any:
         machine.clock.advance(seconds=25)
-        return read(self, number)
+        return read(self, number, **how)
 
     monkeypatch.setattr(TicketStore, "file", slowly)
     run = machine.run(job)

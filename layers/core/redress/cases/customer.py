@@ -152,7 +152,7 @@ class CustomerCases:
 
     def status(self, token: str) -> StatusView:
         """The ticket behind a status link; NotFound for a link that we did not make."""
-        return self._view(self._tickets.get(self._links.read_status(token)))
+        return self._view(self._links.read_status(token))
 
     def write(self, token: str, text: str) -> StatusView:
         """Add words. The same words sent twice by a double click are there once."""
@@ -195,18 +195,18 @@ class CustomerCases:
     def survey(self, token: str, answers: Mapping[str, Any]) -> StatusView:
         """Answer the questionnaire, by a survey link or on the status page."""
         number = self._number(token)
-        after = change(
+        change(
             self._tickets,
             self._plans,
             self._now,
             number,
             lambda t, p, at: lifecycle.answer_survey(t, p, answers, at),
         )
-        return self._view(after)
+        return self._view(number)
 
     def survey_status(self, token: str) -> StatusView:
         """The ticket behind a survey link; NotFound when it is forged or has expired."""
-        return self._view(self._tickets.get(self._number(token)))
+        return self._view(self._number(token))
 
     def surveys(self, token: str) -> Surveys:
         """Whether surveys go to the customer of an unsubscribe link; NotFound for a forged one."""
@@ -242,7 +242,9 @@ class CustomerCases:
 
     def _do(self, token: str, decide: Decide) -> StatusView:
         number = self._links.read_status(token)
-        return self._view(change(self._tickets, self._plans, self._now, number, decide))
+        change(self._tickets, self._plans, self._now, number, decide)
+        return self._view(number)
 
-    def _view(self, ticket: Ticket) -> StatusView:
-        return view(ticket, self._tickets.history(ticket.number), self._plans, self._now())
+    def _view(self, number: str) -> StatusView:
+        file = self._tickets.file(number)
+        return view(file.ticket, file.history, self._plans, self._now())

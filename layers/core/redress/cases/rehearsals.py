@@ -432,9 +432,9 @@ class RehearsalJobs:
 
     def _rehearse(self, job: Job, draft: Plan, number: str, counts: Tally) -> None:
         try:
-            ticket, history = self._tickets.file(number)
-            began = self._plans.get(_first_version(ticket, history))
-            found = rehearse(history, began, self._plans.get, draft, job.begun_at)
+            file = self._tickets.file(number, behind=True)
+            began = self._plans.get(_first_version(file.ticket, file.history))
+            found = rehearse(file.history, began, self._plans.get, draft, job.begun_at)
         except NotFound:
             return  # the index is a moment behind the table
         except (LookupError, ValueError, codec.Unreadable):

@@ -22,7 +22,6 @@ from redress.rules.routing import Duty, Presence
 from redress.rules.ticket import (
     STAFF_CLOCKS,
     Actor,
-    Event,
     EventType,
     Role,
     Ticket,
@@ -30,7 +29,7 @@ from redress.rules.ticket import (
 )
 from redress.store.plans import Plans
 from redress.store.staff import Member, StaffStore
-from redress.store.tickets import MailRecord, TicketStore
+from redress.store.tickets import TicketFile, TicketStore
 
 PAGE_LIMIT = 25
 BOARD_LIMIT = 25
@@ -57,15 +56,6 @@ class WorkItem:
 class WorkPage:
     items: list[WorkItem]
     next: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class TicketFile:
-    """One ticket with its whole timeline: what an agent reads before they act."""
-
-    ticket: Ticket
-    history: list[Event]
-    mails: list[MailRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,20 +203,25 @@ class StaffCases:
     # ---------------------------------------------------------------- one ticket
 
     def read(self, member: Member, number: str) -> TicketFile:
-        """One ticket with its whole timeline. Another team's ticket is not there at all."""
-        ticket = self._visible(member, number)
-        return TicketFile(ticket, self._tickets.history(number), self._tickets.mails(number))
+        """One ticket with its whole timeline: what an agent reads before they act.
+
+        Another team's ticket is not there at all.
+        """
+        file = self._tickets.file(number)
+        _must_see(member, file.ticket)
+        return file
 
     def clocks(self, member: Member, number: str, language: str | None) -> ClockStories:
         """The story of every clock of a ticket; by default in the member's first language.
 
         Another team's ticket is not there at all.
         """
-        ticket = self._visible(member, number)
+        file = self.read(member, number)
+        ticket, history = file.ticket, file.history
         if language is not None and language not in LANGUAGES:
             known = ", ".join(LANGUAGES)
             raise InvalidInput([Fault("/language", "unknown_language", f"one of {known}")])
-        history, now = self._tickets.history(number), self._now()
+        now = self._now()
         moves = (event for event in history if event.type is EventType.PLAN_CHANGED)
         moved = next(moves, None)
         first = ticket.plan_version if moved is None else moved.data["from"]
@@ -263,7 +258,7 @@ class StaffCases:
         A note names no version, so a repeat is known by its words: the same note by the same person
         as the last thing that happened is there once.
         """
-        self._visible(member, number)
+        _must_see(member, self._tickets.get(number))
         actor = Actor(member.role, member.id)
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
@@ -424,12 +419,6 @@ class StaffCases:
             lambda t, p, by, at: lifecycle.move_to_plan(t, p, plan, by, reason, at),
         )
 
-    def _visible(self, member: Member, number: str) -> Ticket:
-        ticket = self._tickets.get(number)
-        if not lifecycle.may_see(Actor(member.role, member.id), member.team, ticket):
-            raise NotFound(f"there is no ticket {number}")
-        return ticket
-
     def _act(
         self,
         member: Member,
@@ -440,11 +429,16 @@ class StaffCases:
         actor = Actor(member.role, member.id)
 
         def checked(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
-            if not lifecycle.may_see(actor, member.team, ticket):
-                raise NotFound(f"there is no ticket {number}")
+            _must_see(member, ticket)
             lifecycle.seen(ticket, version)
             if not lifecycle.may_act(actor, member.team, ticket):
                 raise Forbidden("this ticket is not yours")
             return decide(ticket, plan, actor, at)
 
         return change(self._tickets, self._plans, self._now, number, checked)
+
+
+def _must_see(member: Member, ticket: Ticket) -> None:
+    """Another team's ticket is not there at all: raises NotFound."""
+    if not lifecycle.may_see(Actor(member.role, member.id), member.team, ticket):
+        raise NotFound(f"there is no ticket {ticket.number}")

@@ -144,6 +144,15 @@ class MailRow(Row):
     fault = UnicodeAttribute(null=True)
 
 
+class FileRow(MailRow):
+    """TICKET#{number} / from the first event to the head: what is read of a ticket at once."""
+
+    class Meta:
+        table_name = ""
+
+    doc = UnicodeAttribute(null=True)
+
+
 class KeyRow(Row):
     """KEY#{digest} / KEY."""
 
@@ -310,6 +319,7 @@ class Models:
         self.event = bound(EventRow)
         self.timer = bound(TimerRow)
         self.mail = bound(MailRow)
+        self.file = bound(FileRow)
         self.key = bound(KeyRow)
         self.arrival = bound(ArrivalRow)
         self.place = bound(PlaceRow)

@@ -108,6 +108,15 @@ class MailRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class TicketFile:
+    """A ticket as of one moment: its head, all events up to it, what became of its mails."""
+
+    ticket: Ticket
+    history: list[Event]
+    mails: list[MailRecord]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Ticket numbers in the order of an index, and where to go on (None at the end)."""
 
@@ -232,27 +241,31 @@ class TicketStore:
         found: int = outcome.run(lambda: model.open_index.count(pk, among))
         return found
 
-    def file(self, number: str) -> tuple[Ticket, list[Event]]:
-        """The head and its whole history, read together; raises NotFound.
+    def file(self, number: str, *, behind: bool = False) -> TicketFile:
+        """A ticket with all that belongs to it, in one call; raises NotFound.
 
-        A read that ran into a change is read again until head and history are of one moment.
+        A query that ran into a change is asked again, until head and history are of one moment.
+        `behind`: that moment may be a little before now, for half the price.
         """
-        model = self._models.doc
+        model = self._models.file
         pk, among = keys.ticket_pk(number), model.sk.between(keys.EVENT_PREFIX, keys.TICKET)
-        for consistent in (False, True, True, True):
-            rows = outcome.run(
+        for consistent in (not behind, True, True, True):
+            found = outcome.run(
                 functools.partial(_query, model, pk, among, consistent_read=consistent)
             )
-            docs = {row.sk: row.doc for row in rows}
-            if keys.TICKET not in docs:
+            rows = {row.sk: row for row in found}
+            if keys.TICKET not in rows:
                 continue
-            ticket = codec.ticket_of(docs[keys.TICKET])
+            ticket = codec.ticket_of(rows[keys.TICKET].doc)
             events = [
-                codec.event_of(doc) for sk, doc in docs.items() if sk.startswith(keys.EVENT_PREFIX)
+                codec.event_of(row.doc)
+                for sk, row in rows.items()
+                if sk.startswith(keys.EVENT_PREFIX)
             ]
             if events and events[-1].number == ticket.version:
-                return ticket, events
-        if keys.TICKET in docs:
+                mails = [_mail_of(r) for sk, r in rows.items() if sk.startswith(keys.MAIL_PREFIX)]
+                return TicketFile(ticket, events, mails)
+        if keys.TICKET in rows:
             raise Unavailable(f"{number} is being changed all the time")
         raise NotFound(f"there is no ticket {number}")
 
@@ -705,17 +718,7 @@ class TicketStore:
         rows = outcome.run(
             lambda: list(model.query(keys.ticket_pk(number), model.sk.startswith(keys.MAIL_PREFIX)))
         )
-        return [
-            MailRecord(
-                key=row.sk.removeprefix(keys.MAIL_PREFIX),
-                state=row.state,
-                at=datetime.fromisoformat(row.at),
-                attempts=int(row.attempts or 1),
-                fault=row.fault,
-                message_id=row.message_id or "",
-            )
-            for row in rows
-        ]
+        return [_mail_of(row) for row in rows]
 
 
 type _Puts = list[tuple[str, Any, Any]]
@@ -740,6 +743,17 @@ def _opened_between(model: Any, start: datetime, end: datetime) -> Any:
 
 def _query(index: Any, *arguments: Any, **options: Any) -> list[Any]:
     return list(index.query(*arguments, **options))
+
+
+def _mail_of(row: Any) -> MailRecord:
+    return MailRecord(
+        key=row.sk.removeprefix(keys.MAIL_PREFIX),
+        state=row.state,
+        at=datetime.fromisoformat(row.at),
+        attempts=int(row.attempts or 1),
+        fault=row.fault,
+        message_id=row.message_id or "",
+    )
 
 
 def _timer_of(number: str, row: Any) -> Timer:
