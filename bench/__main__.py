@@ -45,7 +45,7 @@ BENCHMARKS = {
     "throughput": Benchmark(throughput.ABOUT, throughput.LIMIT_S, throughput.run),
     "mails": Benchmark(mails.ABOUT, mails.LIMIT_S, mails.run),
     "arrivals": Benchmark(arrivals.ABOUT, arrivals.LIMIT_S, arrivals.run),
-    "growth": Benchmark(growth.ABOUT, growth.LIMIT_S, growth.run, 0.1),
+    "growth": Benchmark(growth.ABOUT, growth.LIMIT_S, growth.run, 0.2),
     "sleepers": Benchmark(sleepers.ABOUT, sleepers.LIMIT_S, sleepers.run, 0.05),
 }
 

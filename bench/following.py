@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import itertools
 import json
+import os
 import queue
 import threading
 import time
@@ -78,15 +79,22 @@ class Changes:
 
 @contextlib.contextmanager
 def following(
-    changes: Changes, services: Services, relay: Function, mailers: Sequence[Function]
+    changes: Changes,
+    services: Services,
+    relay: Function,
+    mailers: Sequence[Function],
+    behind: int = 0,
 ) -> Iterator[Callable[[int, float], None]]:
     """While this lasts the functions follow the table's changes.
 
-    Gives a function that waits until so many mails are done, and no longer than so many seconds.
+    What hands them their work is as much less urgent than others as `behind` says (`nice`, which
+    on Linux is a thread's own). Gives a function that waits until so many mails are done, and no longer than so many seconds.
     """
     over = threading.Event()
     done = Tally()
-    with ThreadPoolExecutor(1 + len(mailers)) as pool:
+    with ThreadPoolExecutor(
+        1 + len(mailers), initializer=os.nice, initargs=(behind,)
+    ) as pool:
         working = [pool.submit(_relay, changes, relay, over)]
         working += [pool.submit(_mail, services.jobs, mailer, done, over) for mailer in mailers]
 

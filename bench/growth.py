@@ -164,18 +164,17 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
     """`directory` is not needed: nothing is deployed. `scale` is one of the largest size only."""
     largest = max(2 * SMALLEST, round(LARGEST * scale))
     sizes = (SMALLEST, math.isqrt(SMALLEST * largest), largest)
-    rounds = max(5, round(ROUNDS * scale))
     deadline = time.monotonic() + FILL_S
     with dynamodb_local.running(HEAP_MB) as engine:
         shops: dict[int, Shop] = {}
         for size, region in zip(sizes, REGIONS, strict=True):
-            shop = Shop(engine, region, WARM_UP + rounds)
+            shop = Shop(engine, region)
             filled = fill(console, shop, size, deadline)
             assert filled > max(shops, default=0), f"only {filled} of {size} tickets in time"
             shops[filled] = shop
         machine.note_load("when the tables were filled")
         taken: dict[tuple[str, int], list[Cost]] = {}
-        for number in track(range(WARM_UP + rounds), "rounds", console=console):
+        for number in track(range(WARM_UP + ROUNDS), "rounds", console=console):
             for name, perform in OPERATIONS.items():
                 for size in itertools.islice(itertools.cycle(shops), number % 3, number % 3 + 3):
                     cost = perform(shops[size])
@@ -226,7 +225,7 @@ def open_ticket(kind: str, contact: Mapping[str, str], plan: Plan, at: datetime)
 class Shop:
     """The product over one table, with what each operation needs made before."""
 
-    def __init__(self, engine: str, region: str, rounds: int) -> None:
+    def __init__(self, engine: str, region: str) -> None:
         self.client: Any = boto3.client("dynamodb", endpoint_url=engine, region_name=region)
         self.client.create_table(**table_definition(TABLE))
         models = Models(TABLE, region, engine)
@@ -266,7 +265,7 @@ class Shop:
         self.write(self.fact_of(self._member.id, number) for number in rated)
         for _ in range(WORK):
             self._assigned(self._moment)
-        self._due = [self._open(self._moment) for _ in range(rounds)]
+        self._due = [self._open(self._moment) for _ in range(WARM_UP + ROUNDS)]
 
     def _now(self) -> datetime:
         return self._moment

@@ -39,6 +39,7 @@ def running(heap_mb: int = 256) -> Iterator[str]:
                 [
                     "java",
                     f"-Xmx{heap_mb}m",
+                    "-XX:+UseSerialGC",  # those for many cores take more of two
                     "-Djava.library.path=DynamoDBLocal_lib",
                     "-jar",
                     "DynamoDBLocal.jar",

@@ -17,7 +17,7 @@ MOST = {
     "api_requests": 16,
     "invocations": 30,
     "write_units": 101,
-    "read_units": 44,
+    "read_units": 38,
     "queue_requests": 9,
     "mails": 3,
     "traces": 31,
