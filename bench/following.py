@@ -88,13 +88,13 @@ def following(
     """While this lasts the functions follow the table's changes.
 
     What hands them their work is as much less urgent than others as `behind` says (`nice`, which
-    on Linux is a thread's own). Gives a function that waits until so many mails are done, and no longer than so many seconds.
+    on Linux is a thread's own).
+
+    Gives a function that waits until so many mails are done, and no longer than so many seconds.
     """
     over = threading.Event()
     done = Tally()
-    with ThreadPoolExecutor(
-        1 + len(mailers), initializer=os.nice, initargs=(behind,)
-    ) as pool:
+    with ThreadPoolExecutor(1 + len(mailers), initializer=os.nice, initargs=(behind,)) as pool:
         working = [pool.submit(_relay, changes, relay, over)]
         working += [pool.submit(_mail, services.jobs, mailer, done, over) for mailer in mailers]
 
