@@ -96,6 +96,8 @@ RATED_FROM = datetime(2026, 10, 12, 1, 0, tzinfo=UTC)
 
 AGENT = "0b7e5f0e-3a52-4f8c-9d0f-8c8a3d1b7e11"
 STEP = timedelta(hours=5)
+DAYTIME_UTC = 4
+"""Noon in the plan's calendars. In its quiet hours a rung waits for the one after it, and both fire."""
 
 WRITERS = 4
 BLOCK = 500
@@ -265,7 +267,8 @@ class Shop:
         self.write(self.fact_of(self._member.id, number) for number in rated)
         for _ in range(WORK):
             self._assigned(self._moment)
-        self._due = [self._open(self._moment) for _ in range(WARM_UP + ROUNDS)]
+        noon = self._moment.replace(hour=DAYTIME_UTC, minute=0)
+        self._due = [self._open(noon) for _ in range(WARM_UP + ROUNDS)]
 
     def _now(self) -> datetime:
         return self._moment
