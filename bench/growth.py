@@ -97,7 +97,7 @@ RATED_FROM = datetime(2026, 10, 12, 1, 0, tzinfo=UTC)
 AGENT = "0b7e5f0e-3a52-4f8c-9d0f-8c8a3d1b7e11"
 STEP = timedelta(hours=5)
 DAYTIME_UTC = 4
-"""Noon in the plan's calendars. In its quiet hours a rung waits for the one after it, and both fire."""
+"""Noon in the plan's calendars. In quiet hours a rung waits for the one after it, and both fire."""
 
 WRITERS = 4
 BLOCK = 500
