@@ -6,11 +6,13 @@ Always ends with 0 when it could measure: a goal that is missed is a finding, no
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
@@ -72,6 +74,18 @@ def stop_orderly(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Raises StackError while another run goes on: they would measure, and stop, each other."""
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    with (DIRECTORY / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError("another `make bench` is running; one at a time") from None
+        yield
+
+
 def perform(name: str, scale: float, console: Console) -> None:
     benchmark = BENCHMARKS[name]
     console.print(f"[bold]{name}[/]: {benchmark.about} (at most {benchmark.limit_s // 60} minutes)")
@@ -108,10 +122,11 @@ def main() -> int:
     os.environ |= {"AWS_EC2_METADATA_DISABLED": "true"}
     console = Console(highlight=False)
     try:
-        for name in options.only:
-            perform(name, options.scale, console)
-        if not options.only:
-            perform_all(options.scale, console)
+        with alone():
+            for name in options.only:
+                perform(name, options.scale, console)
+            if not options.only:
+                perform_all(options.scale, console)
     except (CloudError, StackError) as error:
         console.print(f"[red]Failed:[/] {error}", soft_wrap=True)
         return 1

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from bench import __main__ as entry
 from bench import report, sleepers
 from bench.report import Figure, Machine
+from local.stack import StackError
 from redress.rules.ticket import SYSTEM, Event, EventType
 
 MACHINE = Machine(
@@ -137,3 +139,13 @@ def test_quiet_counts_calls_of_the_table_only() -> None:
     assert (invocations.value, reads.value) == (0, 2)
     assert (invocations.met, reads.met) == (True, False)
     assert not found.swept
+
+
+def test_two_runs_at_once_would_measure_each_other_so_the_second_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entry, "DIRECTORY", tmp_path / "bench")
+    with entry.alone(), pytest.raises(StackError, match="another `make bench`"), entry.alone():
+        pytest.fail("the second run began")
+    with entry.alone():
+        assert (tmp_path / "bench").is_dir()
