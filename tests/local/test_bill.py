@@ -48,6 +48,6 @@ def test_happy_path_is_billed_by_no_more_than_it_was(happy_path: life.Life, name
 
 def test_nothing_is_recorded_unless_asked(deployed: Outputs, happy_path: life.Life) -> None:
     before = meter.size(deployed.endpoint_url)
-    assert before == happy_path.records.count()
+    assert before >= happy_path.records.count() > 0
     stack.call_api(deployed, "GET", "/openapi.json", None)
     assert meter.size(deployed.endpoint_url) == before

@@ -218,6 +218,23 @@ def test_schedule_that_is_not_understood_is_refused() -> None:
         life.runs_a_month("cron(0/5 * * * ? *)")
 
 
+def test_sweep_that_falls_into_a_life_is_not_of_it() -> None:
+    own, sweep = call("GetItem"), Call("dynamodb", "Query", "redress-repair", 200)
+    door = Door("GET", "/", 200, 9)
+    seen = Records([door], [own, sweep], [ran(), ran("redress-repair")])
+    assert life.unscheduled(seen) == Records([door], [own], [ran()])
+    assert life.REPAIR in {name for name, _ in life.functions()}
+
+
+def test_lives_that_counted_otherwise_are_told() -> None:
+    usual = Bill(transitions=5, read_units=38.0, mails=3, log_bytes=9)
+    other = Bill(transitions=5, read_units=44.5, mails=3, log_bytes=8, invocations=1)
+    lives = [life.Life(one, Records()) for one in (usual, usual, other)]
+    alike = life.happy_figures(lives, bill.prices(), {})[0]
+    assert (alike.value, alike.met) == (2, False)
+    assert alike.beside == "invocations 1 for 0, read_units 44.5 for 38"
+
+
 def test_idle_month_is_what_the_template_keeps_without_a_ticket() -> None:
     sweep = life.Life(Bill(invocations=1, read_units=6.0), Records())
     use = life.idle_use({"sweep": sweep})
