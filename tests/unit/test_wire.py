@@ -33,6 +33,8 @@ WRITE = {
     ],
     "ClientRequestToken": "once",
 }
+OURS = {"dynamodb": wire.DynamoDB, "secretsmanager": wire.SecretsManager}
+"""Every service that is spoken to in this way, by botocore's name of it."""
 
 
 @dataclass
@@ -106,8 +108,8 @@ def full(service: str, far: Far) -> Any:
 def test_what_is_sent_is_what_a_full_client_sends(
     far: Far, service: str, operation: str, given: dict[str, Any]
 ) -> None:
-    ours = {"dynamodb": wire.DynamoDB, "secretsmanager": wire.SecretsManager}[service]
-    getattr(ours(ENVIRONMENT | {"AWS_ENDPOINT_URL": far.url}), operation)(**given)
+    ours = OURS[service](ENVIRONMENT | {"AWS_ENDPOINT_URL": far.url})
+    getattr(ours, operation)(**given)
     getattr(full(service, far), operation)(**given)
 
     mine, theirs = far.asked
@@ -203,10 +205,29 @@ def test_the_user_agent_names_the_application_as_a_full_clients_does(
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "ap-southeast-1", "cn-north-1"])
 def test_the_endpoint_is_the_one_that_botocore_finds(region: str) -> None:
-    for name, made in (("dynamodb", wire.DynamoDB), ("secretsmanager", wire.SecretsManager)):
+    for name, made in OURS.items():
         known = botocore.session.get_session().create_client(name, region_name=region)
         ours = made(ENVIRONMENT | {"AWS_REGION": region})
         assert ours._url == known.meta.endpoint_url + "/"
+
+
+@pytest.mark.parametrize(
+    ("service", "variable"),
+    [
+        ("dynamodb", "AWS_ENDPOINT_URL_DYNAMODB"),
+        ("secretsmanager", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+    ],
+)
+def test_the_variables_that_name_an_endpoint_are_those_that_botocore_reads(
+    service: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service's own before the one of all."""
+    environment = dict(ENVIRONMENT)
+    for name, url in (("AWS_ENDPOINT_URL", "http://all.test"), (variable, "http://own.test")):
+        monkeypatch.setenv(name, url)
+        environment[name] = url
+        known = botocore.session.get_session().create_client(service, region_name="eu-west-1")
+        assert (known.meta.endpoint_url, OURS[service](environment)._url) == (url, url + "/")
 
 
 def test_a_function_without_credentials_is_told_which_variable_is_missing() -> None:

@@ -41,17 +41,18 @@ class Service:
     """One service in one region."""
 
     def __init__(
-        self, name: str, prefix: str, version: str, environment: Mapping[str, str]
+        self, name: str, own: str, prefix: str, version: str, environment: Mapping[str, str]
     ) -> None:
-        """`prefix` of X-Amz-Target; `version` of the protocol.
+        """`name` in addresses and signatures, `own` in the name of its variable (botocore's, of the
+        service's id); `prefix` of X-Amz-Target; `version` of the protocol.
 
         `environment` is the function's: AWS_REGION, the credentials, and AWS_ENDPOINT_URL or
-        AWS_ENDPOINT_URL_{NAME} where the service is not AWS's own, AWS_SDK_UA_APP_ID for the
+        AWS_ENDPOINT_URL_{own} where the service is not AWS's own, AWS_SDK_UA_APP_ID for the
         user agent. Raises KeyError for what is missing.
         """
         region = environment["AWS_REGION"]
-        own = environment.get(f"AWS_ENDPOINT_URL_{name.upper()}")
-        endpoint = own or environment.get("AWS_ENDPOINT_URL") or _endpoint(name, region)
+        given = environment.get(f"AWS_ENDPOINT_URL_{own}") or environment.get("AWS_ENDPOINT_URL")
+        endpoint = given or _endpoint(name, region)
         self._url = endpoint.rstrip("/") + "/"
         self._prefix, self._media = prefix, f"application/x-amz-json-{version}"
         # As every SDK of AWS tells who calls, where its environment names one.
@@ -92,7 +93,7 @@ class DynamoDB(Service):
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/"""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        super().__init__("dynamodb", "DynamoDB_20120810", "1.0", environment)
+        super().__init__("dynamodb", "DYNAMODB", "DynamoDB_20120810", "1.0", environment)
 
     def get_item(self, **given: Any) -> dict[str, Any]:
         return self.call("GetItem", given)
@@ -105,7 +106,7 @@ class SecretsManager(Service):
     """https://docs.aws.amazon.com/secretsmanager/latest/apireference/"""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        super().__init__("secretsmanager", "secretsmanager", "1.1", environment)
+        super().__init__("secretsmanager", "SECRETS_MANAGER", "secretsmanager", "1.1", environment)
 
     def get_secret_value(self, **given: Any) -> dict[str, Any]:
         return self.call("GetSecretValue", given)
