@@ -32,7 +32,7 @@ from redress.store.lean import LeanStore
 from redress.store.models import Models
 from redress.store.plans import Plans
 from redress.store.staff import Member, StaffStore
-from redress.store.tickets import TicketStore
+from redress.store.tickets import Beside, TicketStore
 from redress.store.wire import DynamoDB, Service
 from tests.builders import ROOT, Clock, Life, plan_1, submission
 
@@ -84,7 +84,7 @@ class Shop:
     def open(self, kind: str = "complaint", **fields: Any) -> Life:
         """A new ticket in the table, acknowledged when it has no address for mail."""
         life = Life(self.clock).open(kind, number=new_number(), **fields)
-        self.tickets.open(life.last, life.ticket.number, "a print")
+        self.tickets.open_beside(life.last, Beside(once=()))
         return life
 
     def commit(self, life: Life) -> Life:

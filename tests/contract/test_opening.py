@@ -1,4 +1,4 @@
-"""A ticket is opened whole or not at all, by either way to the store, and once per key."""
+"""A ticket is opened whole or not at all, by either way in, and once per key."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Re
 from redress.rules.errors import NotFound, RedressError, Unavailable
 from redress.rules.lifecycle import Change
 from redress.store import codec, keys
-from redress.store.lean import LeanStore
 from redress.store.opening import KeyTaken, NumberTaken
-from redress.store.tickets import TicketStore
+from redress.store.tickets import Beside
 from tests.builders import BY_MAIL, BY_PHONE, Clock, Life
 from tests.contract.conftest import Faults, Shop
-
-Door = LeanStore | TicketStore
-DOORS = pytest.mark.parametrize("way", ["full", "lean"])
-
-
-def door(shop: Shop, way: str) -> Door:
-    return shop.tickets if way == "full" else shop.lean
 
 
 def a_change(number: str = "R-00000-00001", **fields: Any) -> Change:
     return Life(Clock()).open(number=number, **fields).last
 
 
-@DOORS
-def test_an_opened_ticket_is_there_whole(shop: Shop, way: str) -> None:
+def submit(shop: Shop, change: Change | None = None, key: str = "a key") -> None:
+    """Open a ticket as the doors do."""
+    shop.lean.open(change or a_change(), key, "a print", "the answer")
+
+
+def key_record(key: str) -> tuple[str, str]:
+    """Where it is kept what a key has made."""
+    return keys.idempotency_pk(codec.key_digest(key)), keys.KEY
+
+
+def test_an_opened_ticket_is_there_whole(shop: Shop) -> None:
     change = a_change()
-    door(shop, way).open(change, "a key", "a print")
+    submit(shop, change)
     number = change.after.number
     assert shop.tickets.get(number) == change.after
     assert shop.tickets.history(number) == list(change.events)
@@ -42,51 +43,51 @@ def test_an_opened_ticket_is_there_whole(shop: Shop, way: str) -> None:
         (keys.ticket_pk(number), keys.TICKET),
         (keys.ticket_pk(number), keys.TIMER),
         (keys.ticket_pk(number), keys.event_sk(1)),
-        (keys.idempotency_pk(codec.key_digest("a key")), keys.KEY),
+        key_record("a key"),
     }
 
 
-@pytest.mark.parametrize("contact", [None, BY_PHONE])
-def test_both_ways_write_the_same_items_to_the_last_byte(
-    shop: Shop, contact: dict[str, str] | None
+@pytest.mark.parametrize(("contact", "items"), [(BY_MAIL, 3), (BY_PHONE, 4)])
+def test_both_ways_in_write_the_same_ticket_to_the_last_byte(
+    shop: Shop, contact: dict[str, str], items: int
 ) -> None:
-    change = a_change(contact=contact or BY_MAIL, subject="水壶漏水 💧 \"'&<")
-    written = []
-    for way in ("full", "lean"):
-        door(shop, way).open(change, "a key", "a print")
-        written.append(shop.items())
-        for pk, sk in shop.items():
-            shop.client.delete_item(TableName=shop.table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
-    assert written[0] == written[1]
-    assert len(written[0]) == (5 if contact else 4)
+    """As the doors do, and as a mail that came in is written, beside what says so."""
+    change = a_change(contact=contact, subject="水壶漏水 💧 \"'&<")
+    submit(shop, change)
+    submitted = shop.items()
+    for pk, sk in submitted:
+        shop.client.delete_item(TableName=shop.table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+    del submitted[key_record("a key")]
+    shop.tickets.open_beside(change, Beside(once=()))
+    assert shop.items() == submitted
+    assert len(submitted) == items
 
 
-@DOORS
-def test_a_key_opens_one_ticket_and_says_which(shop: Shop, way: str) -> None:
-    door(shop, way).open(a_change(), "a key", "a print", "the answer")
+def test_a_key_opens_one_ticket_and_says_what_that_was_answered(shop: Shop) -> None:
+    submit(shop)
     before = shop.items()
     with pytest.raises(KeyTaken) as taken:
-        door(shop, way).open(a_change("R-00000-00002"), "a key", "another print", "another answer")
+        shop.lean.open(a_change("R-00000-00002"), "a key", "another print", "another answer")
     assert shop.items() == before
     assert (taken.value.fingerprint, taken.value.answer) == ("a print", "the answer")
 
 
-@DOORS
-def test_a_number_that_exists_is_drawn_again_and_nothing_is_written(shop: Shop, way: str) -> None:
-    door(shop, way).open(a_change(), "a key", "a print")
+def test_a_number_that_exists_is_drawn_again_and_nothing_is_written(shop: Shop) -> None:
+    submit(shop)
     before = shop.items()
     with pytest.raises(NumberTaken):
-        door(shop, way).open(a_change(), "another key", "a print")
+        submit(shop, key="another key")
+    with pytest.raises(NumberTaken):
+        shop.tickets.open_beside(a_change(), Beside(once=()))
     assert shop.items() == before
 
 
-@DOORS
 def test_a_repeated_submission_is_told_by_its_key_even_when_the_number_repeats_too(
-    shop: Shop, way: str
+    shop: Shop,
 ) -> None:
-    door(shop, way).open(a_change(), "a key", "a print")
+    submit(shop)
     with pytest.raises(KeyTaken):
-        door(shop, way).open(a_change(), "a key", "a print")
+        submit(shop)
 
 
 def test_no_ticket_is_found_under_a_number_that_nobody_has(shop: Shop) -> None:
@@ -94,12 +95,11 @@ def test_no_ticket_is_found_under_a_number_that_nobody_has(shop: Shop) -> None:
         shop.tickets.get("R-00000-00009")
 
 
-@DOORS
-def test_a_ticket_is_not_opened_over_the_timer_of_another(shop: Shop, way: str) -> None:
+def test_a_ticket_is_not_opened_over_the_timer_of_another(shop: Shop) -> None:
     stray = {"pk": {"S": keys.ticket_pk("R-00000-00001")}, "sk": {"S": keys.TIMER}}
     shop.client.put_item(TableName=shop.table, Item=stray)
     with pytest.raises(NumberTaken):
-        door(shop, way).open(a_change(), "a key", "a print")
+        submit(shop)
     assert list(shop.items().values()) == [stray]
 
 
@@ -109,17 +109,15 @@ CONFLICT: list[str | None] = [None, "TransactionConflict", None, None]
 URL = "http://127.0.0.1"
 
 
-@DOORS
 def test_another_writer_at_the_same_instant_is_only_waited_for(
-    shop: Shop, way: str, failing: Callable[..., Faults]
+    shop: Shop, failing: Callable[..., Faults]
 ) -> None:
-    faults = failing(shop.clients[way], "TransactWriteItems", CONFLICT, CONFLICT)
-    door(shop, way).open(a_change(), "a key", "a print")
+    faults = failing(shop.lean_client, "TransactWriteItems", CONFLICT, CONFLICT)
+    submit(shop)
     assert faults.calls == 3
     assert len(shop.items()) == 4
 
 
-@DOORS
 @pytest.mark.parametrize(
     "fault",
     [
@@ -137,79 +135,74 @@ def test_another_writer_at_the_same_instant_is_only_waited_for(
     ids=str,
 )
 def test_a_store_that_cannot_take_it_now_is_asked_again(
-    shop: Shop, way: str, fault: Any, failing: Callable[..., Faults]
+    shop: Shop, fault: Any, failing: Callable[..., Faults]
 ) -> None:
-    faults = failing(shop.clients[way], "TransactWriteItems", fault)
-    door(shop, way).open(a_change(), "a key", "a print")
+    faults = failing(shop.lean_client, "TransactWriteItems", fault)
+    submit(shop)
     assert faults.calls == 2
     assert len(shop.items()) == 4
 
 
-@DOORS
 @pytest.mark.parametrize(
     "fault", ["ThrottlingException", CONFLICT, EndpointConnectionError(endpoint_url=URL)], ids=str
 )
 def test_a_store_that_takes_nothing_is_unavailable_and_nothing_is_written(
-    shop: Shop, way: str, fault: Any, failing: Callable[..., Faults]
+    shop: Shop, fault: Any, failing: Callable[..., Faults]
 ) -> None:
-    failing(shop.clients[way], "TransactWriteItems", *[fault] * 20)
+    failing(shop.lean_client, "TransactWriteItems", *[fault] * 20)
     with pytest.raises(Unavailable) as refused:
-        door(shop, way).open(a_change(), "a key", "a print")
+        submit(shop)
     assert refused.value.retry_after_s >= 1
     assert shop.items() == {}
 
 
-@DOORS
 def test_a_condition_that_is_lost_while_another_writer_is_there_is_an_answer(
-    shop: Shop, way: str, failing: Callable[..., Faults]
+    shop: Shop, failing: Callable[..., Faults]
 ) -> None:
     reasons = ["TransactionConflict", "ConditionalCheckFailed", None, None]
-    faults = failing(shop.clients[way], "TransactWriteItems", reasons)
+    faults = failing(shop.lean_client, "TransactWriteItems", reasons)
     with pytest.raises(NumberTaken):
-        door(shop, way).open(a_change(), "a key", "a print")
+        submit(shop)
     assert faults.calls == 1
 
 
-@DOORS
 @pytest.mark.parametrize(
     "fault", ["AccessDeniedException", "ValidationException", ["ValidationError", None, None, None]]
 )
 def test_a_fault_of_ours_is_not_hidden_as_a_busy_store(
-    shop: Shop, way: str, fault: Any, failing: Callable[..., Faults]
+    shop: Shop, fault: Any, failing: Callable[..., Faults]
 ) -> None:
-    faults = failing(shop.clients[way], "TransactWriteItems", fault)
+    faults = failing(shop.lean_client, "TransactWriteItems", fault)
     with pytest.raises(Exception) as raised:  # noqa: PT011 - each client's own error
-        door(shop, way).open(a_change(), "a key", "a print")
+        submit(shop)
     assert not isinstance(raised.value, RedressError)
     assert faults.calls == 1
 
 
-@DOORS
 def test_a_submission_whose_answer_is_lost_still_makes_one_ticket(
-    amazons: Shop, way: str, losing_the_answer: Callable[[Any, str, Exception], None]
+    amazons: Shop, losing_the_answer: Callable[[Any, str, Exception], None]
 ) -> None:
     """Written, answer lost, sent again: the store knows the request and says yes once more."""
     lost = ReadTimeoutError(endpoint_url=URL)
-    losing_the_answer(amazons.clients[way], "TransactWriteItems", lost)
-    door(amazons, way).open(a_change(), "a key", "a print")
+    losing_the_answer(amazons.lean_client, "TransactWriteItems", lost)
+    submit(amazons)
     assert len(amazons.items()) == 4
 
 
 # -------------------------------------------------------------------------------- at once
 
 
-@DOORS
-def test_the_same_submission_sent_at_once_by_many_makes_one_ticket(amazons: Shop, way: str) -> None:
+def test_the_same_submission_sent_at_once_by_many_makes_one_ticket(amazons: Shop) -> None:
     results: list[str] = []
 
-    def submit(index: int) -> None:
+    def attempt(index: int) -> None:
         try:
-            door(amazons, way).open(a_change(f"R-00000-0000{index}"), "a key", "a print")
+            submit(amazons, a_change(f"R-00000-0000{index}"))
             results.append("opened")
         except KeyTaken:
             results.append("taken")
 
-    threads = [threading.Thread(target=submit, args=(index,)) for index in range(6)]
+    threads = [threading.Thread(target=attempt, args=(index,)) for index in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -223,8 +216,8 @@ def test_the_same_submission_sent_at_once_by_many_makes_one_ticket(amazons: Shop
 
 def test_a_key_is_kept_as_long_as_the_plan_says_and_only_as_a_hash(shop: Shop) -> None:
     change = a_change()
-    shop.lean.open(change, "secret@example.com", "a print")
-    [record] = [item for (pk, _), item in shop.items().items() if pk.startswith("KEY#")]
+    submit(shop, change, "secret@example.com")
+    record = shop.item(*key_record("secret@example.com"))
     assert "secret" not in str(record)
     kept_s = int(record["expires"]["N"]) - change.after.created_at.timestamp()
     assert kept_s == 35 * 86_400

@@ -84,7 +84,7 @@ def test_readers_of_open_tickets_see_open_ones_only(shop: Shop) -> None:
 
 def test_both_ways_in_list_a_ticket_in_its_month(shop: Shop) -> None:
     change = opening(START)
-    shop.lean.open(change, "a key", "a print")
+    shop.lean.open(change, "a key", "a print", "an answer")
     assert opened(shop.tickets, START, START + DAY) == [change.after.number]
 
 

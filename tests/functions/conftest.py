@@ -30,7 +30,7 @@ from redress.rules.ticket import Role, Ticket
 from redress.store.models import Models
 from redress.store.plans import Plans
 from redress.store.staff import Member, StaffStore
-from redress.store.tickets import TicketStore
+from redress.store.tickets import Beside, TicketStore
 from tests.builders import ROOT, Clock, submission
 
 REGION = "us-east-1"
@@ -181,7 +181,7 @@ class Opener:
         change = lifecycle.open_ticket(
             submission(kind, **fields), new_number(), plan, self.clock.now()
         )
-        self.stores.tickets.open(change, change.after.number, "fingerprint")
+        self.stores.tickets.open_beside(change, Beside(once=()))
         ticket = change.after
         if agent is not None:
             given = lifecycle.assign(ticket, plan, agent, "for a test", self.clock.now())

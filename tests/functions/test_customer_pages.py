@@ -24,6 +24,7 @@ from redress.rules.clocks import ClockName
 from redress.rules.errors import NotFound, Unavailable
 from redress.rules.plan import LANGUAGES
 from redress.rules.ticket import CUSTOMER, Actor, Role
+from redress.store.tickets import Beside
 from redress.words import moment
 from tests.builders import NUMBER, ROOT, Clock, Life
 from tests.functions.conftest import (
@@ -872,7 +873,7 @@ def test_a_link_that_was_not_signed_opens_nothing(
 ) -> None:
     """The ticket of the samples is there; only their signatures are none."""
     life = Life(clock).open()
-    stores.tickets.open(life.last, "key-1", "fingerprint")
+    stores.tickets.open_beside(life.last, Beside(once=()))
 
     answer = site(name)
     assert answer["statusCode"] == 404

@@ -26,6 +26,7 @@ from redress.rules.routing import Presence
 from redress.rules.ticket import EventType, Phase
 from redress.store import keys
 from redress.store.staff import Member
+from redress.store.tickets import Beside
 from tests.builders import MEI, NUMBER, START, Clock, Life
 from tests.functions.conftest import REGION, TABLE, Context, Opener, Stores, aws
 from tests.streams import Stream, passes, relay_patterns
@@ -126,7 +127,7 @@ def call(
 def opened(stores: Stores, clock: Clock) -> Life:
     """The ticket that the samples are about, as it stands in the table."""
     life = Life(clock).open()
-    stores.tickets.open(life.last, "key-1", "fingerprint")
+    stores.tickets.open_beside(life.last, Beside(once=()))
     return life
 
 

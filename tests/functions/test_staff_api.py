@@ -39,7 +39,7 @@ from redress.store.models import Models
 from redress.store.plans import Plans
 from redress.store.reports import Report, ReportStore
 from redress.store.staff import Member
-from redress.store.tickets import TicketStore
+from redress.store.tickets import Beside, TicketStore
 from tests.builders import BY_PHONE, NUMBER, Clock, plan_document, submission
 from tests.functions.conftest import MEMBERS, REGION, TABLE, Context, Opener, Stores, altered, aws
 
@@ -2123,7 +2123,7 @@ def opened_by_mail(stores: Stores, clock: Clock) -> str:
         ],
     }
     change = lifecycle.open_ticket(given, NUMBER, stores.plans.current(), clock.now(), source)
-    stores.tickets.open(change, "a mail", "print")
+    stores.tickets.open_beside(change, Beside(once=()))
     return NUMBER
 
 

@@ -22,7 +22,7 @@ from redress.store.plans import Plans
 from redress.store.rehearsals import Job, JobState, Kind, Progress, RehearsalStore
 from redress.store.reports import ReportStore
 from redress.store.staff import StaffStore
-from redress.store.tickets import TicketStore
+from redress.store.tickets import Beside, TicketStore
 from tests.builders import START, Clock, plan_document, submission
 from tests.functions.conftest import Context, load
 from tests.statemachines.conftest import ACCOUNT, REGION, ROLE, TABLE
@@ -87,7 +87,7 @@ class Machine:
         opened = lifecycle.open_ticket(
             submission(kind), new_number(), self.plans.current(), self.clock.now()
         )
-        self.tickets.open(opened, opened.after.number, "fingerprint")
+        self.tickets.open_beside(opened, Beside(once=()))
         return opened.after.number
 
     def begin(self, **fields: Any) -> str:

@@ -25,7 +25,7 @@ from redress.rules.numbers import new_number
 from redress.rules.ticket import CUSTOMER, Actor, EventType, Phase, Ticket
 from redress.store.plans import Plans
 from redress.store.staff import StaffStore
-from redress.store.tickets import TicketStore, Timer
+from redress.store.tickets import Beside, TicketStore, Timer
 from tests.builders import MEI, ROOT, Clock, submission
 from tests.statemachines.skipping import Sleepers, eventually
 from tests.streams import Stream
@@ -53,7 +53,7 @@ class World:
             submission(kind, **fields), new_number(), self.plans.current(), self.clock.now()
         )
         number = opened.after.number
-        self.tickets.open(opened, number, "fingerprint")
+        self.tickets.open_beside(opened, Beside(once=()))
         if follow:
             self.follow()
         return number

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -19,22 +19,16 @@ from redress.rules import lifecycle
 from redress.rules.clocks import Clock, ClockName, ClockState, Standing, standing
 from redress.rules.errors import Fault, InvalidInput, KeyReused, Unavailable
 from redress.rules.intake import parse
-from redress.rules.lifecycle import Change
 from redress.rules.numbers import new_number
 from redress.rules.plan import Plan
 from redress.rules.ticket import Ticket, waits_for
 from redress.store import codec
+from redress.store.lean import LeanStore
 from redress.store.opening import KeyTaken, NumberTaken
 from redress.store.plans import Plans
 
 KEY_LIMIT = 200
 DRAWS = 4
-
-
-class OpeningStore(Protocol):
-    """What intake needs of a store; the lean and the full one both ship."""
-
-    def open(self, change: Change, key: str, fingerprint: str, answer: str) -> None: ...
 
 
 class Promise(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -57,6 +51,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     `zone`: in which its times are told (IANA).
 
     It is kept with the submission's key, without the token: that is made anew from today's key.
+    A field that comes later has a default: what is kept already says nothing of it.
     """
 
     number: str
@@ -126,7 +121,7 @@ def _promise_of(name: ClockName, clock: Clock, reasons: tuple[str, ...], now: da
 class IntakeCase:
     def __init__(
         self,
-        store: OpeningStore,
+        store: LeanStore,
         plans: Plans,
         links: Links,
         now: Callable[[], datetime],

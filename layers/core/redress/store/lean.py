@@ -1,7 +1,7 @@
 """The intake's own way to the store: bare botocore, for its cold start.
 
-PynamoDB is not imported here. The items are those of `codec.opening_items`, the same that
-`TicketStore.open` writes; a contract test holds both paths to one shape and one behaviour.
+PynamoDB is not imported here. The ticket's items are those of `codec.ticket_items`, the same that
+`TicketStore.open_beside` writes of a mail; a contract test holds both to one shape.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ class LeanStore:
         self._client, self._table = client, table
 
     def open(self, change: Change, key: str, fingerprint: str, answer: str = "{}") -> None:
-        """See `TicketStore.open`."""
+        """Write a new ticket whole. `answer` is kept for who comes with this key again.
+
+        Raises KeyTaken with what the key has made already, NumberTaken when the number exists;
+        nothing is written then.
+        """
         puts: list[dict[str, Any]] = [
             {
                 "TableName": self._table,

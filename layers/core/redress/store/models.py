@@ -153,18 +153,6 @@ class FileRow(MailRow):
     doc = UnicodeAttribute(null=True)
 
 
-class KeyRow(Row):
-    """KEY#{digest} / KEY."""
-
-    class Meta:
-        table_name = ""
-
-    fingerprint = UnicodeAttribute()
-    number = UnicodeAttribute()
-    answer = UnicodeAttribute()
-    expires = NumberAttribute()
-
-
 class ArrivalRow(Row):
     """ARRIVAL#{identity} / ARRIVAL: what became of a mail that came in. Held ones are listed."""
 
@@ -320,7 +308,6 @@ class Models:
         self.timer = bound(TimerRow)
         self.mail = bound(MailRow)
         self.file = bound(FileRow)
-        self.key = bound(KeyRow)
         self.arrival = bound(ArrivalRow)
         self.place = bound(PlaceRow)
         self.thread = bound(ThreadRow)

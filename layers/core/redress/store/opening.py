@@ -1,4 +1,4 @@
-"""What an opening transaction's lost conditions mean, for both clients that write one."""
+"""What the lost conditions of an opening transaction mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tickets in the table: heads, histories, timers, idempotency.
+"""Tickets in the table: heads, histories, timers, records of mail.
 
 Every change of a ticket is one transaction: the head on condition of its version, the events, the
 timer by expression, the agent's load, the facts. What must follow comes from the stream.
@@ -32,7 +32,7 @@ from redress.rules.scoring import facts_of
 from redress.rules.ticket import Event, Phase, Ticket
 from redress.store import codec, facts, keys, outcome
 from redress.store.models import Models
-from redress.store.opening import OPENING_CONDITIONS, TOLD, NumberTaken, opened
+from redress.store.opening import NumberTaken
 
 
 class Raced(RedressError):
@@ -346,30 +346,11 @@ class TicketStore:
 
     # ---------------------------------------------------------------- writing
 
-    def open(self, change: Change, key: str, fingerprint: str, answer: str = "{}") -> None:
-        """Write a new ticket whole. `answer` is kept for who comes with this key again.
-
-        Raises KeyTaken with what the key has made already, NumberTaken when the number exists;
-        nothing is written then.
-        """
-        items = codec.opening_items(key, fingerprint, answer, change)
-        models = [self._models.key, self._models.head, self._models.timer]
-        models += [self._models.event] * len(change.events)
-        token = outcome.request_token()
-
-        def write() -> None:
-            with TransactWrite(token, connection=self._models.connection) as transaction:
-                for model, item in zip(models, items, strict=True):
-                    told = TOLD if model is self._models.key else None
-                    condition = model.pk.does_not_exist()
-                    transaction.save(model(**item), condition=condition, return_values=told)
-
-        opened(lambda: outcome.run(write, OPENING_CONDITIONS))
-
     def open_beside(self, change: Change, beside: Beside) -> None:
         """Write a new ticket whole, together with what else says that it was opened.
 
-        Raises DoneAlready when that was written before, NumberTaken when the number exists.
+        Raises DoneAlready when that was written before, NumberTaken when the number exists; nothing
+        is written then.
         """
         model = self._models
         kinds = [model.head, model.timer] + [model.event] * len(change.events)
@@ -391,7 +372,7 @@ class TicketStore:
         assigns an agent who is away or full, DoneAlready when what is beside it was done before.
         """
         if change.before is None:
-            raise ValueError("a ticket is opened with `open`")
+            raise ValueError("a ticket is opened with `open_beside`")
         puts: list[tuple[str, Any, Any]] = []
         updates: list[tuple[str, Any, list[UpdateAction], Any]] = []
         number = change.after.number
