@@ -12,7 +12,7 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Re
 from redress.rules.errors import NotFound, RedressError, Unavailable
 from redress.rules.lifecycle import Change
 from redress.store import codec, keys
-from redress.store.opening import KeyTaken, NumberTaken
+from redress.store.opening import KeyTaken, KeyUnreadable, NumberTaken
 from redress.store.tickets import Beside
 from tests.builders import BY_MAIL, BY_PHONE, Clock, Life
 from tests.contract.conftest import Faults, Shop
@@ -70,6 +70,20 @@ def test_a_key_opens_one_ticket_and_says_what_that_was_answered(shop: Shop) -> N
         shop.lean.open(a_change("R-00000-00002"), "a key", "another print", "another answer")
     assert shop.items() == before
     assert (taken.value.fingerprint, taken.value.answer) == ("a print", "the answer")
+
+
+def test_a_key_whose_answer_was_not_kept_opens_nothing_and_says_so(shop: Shop) -> None:
+    submit(shop)
+    pk, sk = key_record("a key")
+    shop.client.update_item(
+        TableName=shop.table,
+        Key={"pk": {"S": pk}, "sk": {"S": sk}},
+        UpdateExpression="REMOVE answer",
+    )
+    before = shop.items()
+    with pytest.raises(KeyUnreadable):
+        submit(shop, a_change("R-00000-00002"))
+    assert shop.items() == before
 
 
 def test_a_number_that_exists_is_drawn_again_and_nothing_is_written(shop: Shop) -> None:

@@ -23,16 +23,25 @@ class KeyTaken(RedressError):
         self.fingerprint, self.answer = fingerprint, answer
 
 
+class KeyUnreadable(Exception):
+    """The key's record says no answer: it is of a table that this version does not take over."""
+
+
 class NumberTaken(RedressError):
     """The random number exists; draw another."""
 
 
 def opened(run: Callable[[], Any]) -> None:
-    """Run an opening transaction; raises KeyTaken or NumberTaken, and nothing is written then."""
+    """Run an opening transaction; raises KeyTaken or NumberTaken, and nothing is written then.
+
+    KeyUnreadable where the key was taken, and what it was answered is not known.
+    """
     try:
         run()
     except outcome.ConditionFailed as lost:
         if "key" in lost.names:
             made = lost.items["key"]
+            if "answer" not in made:
+                raise KeyUnreadable("a key's record without an answer") from lost
             raise KeyTaken(made["fingerprint"]["S"], made["answer"]["S"]) from lost
         raise NumberTaken("this number exists already") from lost
