@@ -57,6 +57,104 @@ def test_a_head_that_says_everything_is_read_too() -> None:
         assert codec.ticket_of(codec.encode(ticket)) == ticket
 
 
+def test_what_an_absent_field_means_stays_as_it_was() -> None:
+    """Heads outlive the code that wrote them. Whoever changes what this one is read as has another
+    format, and marks it: this one must be read as before."""
+    acknowledgement = {"target_s": 300, "stopped_at": "2026-11-23T01:00:02Z"}
+    resolution = {"target_s": 172800}
+    wait = {"reason": "customer", "begin": "2026-11-23T02:00:00Z"}
+    solved = {
+        "at": "2026-11-23T01:30:00Z",
+        "by": "a-mei",
+        "team": "complaints",
+        "outcome": "upheld",
+        "remedy": None,
+        "root_cause": None,
+        "replies": 0,
+        "round": 1,
+    }
+    kept = {
+        "number": "R-7K3M9-QW0X2",
+        "version": 3,
+        "state": "open",
+        "kind": "complaint",
+        "channel": "api",
+        "language": "en",
+        "subject": "Broken kettle",
+        "contact": {"name": "Li Na"},
+        "team": "complaints",
+        "priority": "high",
+        "plan_version": 1,
+        "created_at": "2026-11-23T01:00:00Z",
+        "assignee": "a-mei",
+        "resolution": solved,
+        "waits": [wait],
+        "clocks": {"acknowledgement": acknowledgement, "resolution": resolution},
+    }
+    always: dict[str, Any] = {
+        "started_at": "2026-11-23T01:00:00Z",
+        "calendar": "always",
+        "ladder": "promise",
+        "pauses": [],
+        "fired": [],
+        "ahead": [],
+        "breached_at": None,
+        "settled": False,
+    }
+    stopped = {
+        "anchor_at": "2026-11-23T01:00:02Z",
+        "due_at": "2026-11-23T01:05:00Z",
+        "consumed_s": 2.0,
+        "state": "stopped",
+        "held_by": "a-mei",
+    }
+    running = {
+        "anchor_at": "2026-11-23T01:00:00Z",
+        "due_at": "2026-11-25T01:00:00Z",
+        "consumed_s": 0.0,
+        "state": "running",
+        "stopped_at": None,
+        "held_by": None,
+    }
+    assert json.loads(codec.encode(codec.ticket_of(json.dumps(kept)))) == kept | {
+        "touched": 3,
+        "contact": {"name": "Li Na", "email": None, "phone": None},
+        "changed_at": "2026-11-23T01:00:02Z",
+        "clocks": {
+            "acknowledgement": acknowledgement | always | stopped,
+            "resolution": resolution | always | running,
+        },
+        "urgency": "normal",
+        "impact": "normal",
+        "customer_type": "standard",
+        "unanswered_since": None,
+        "on_hold": None,
+        "held_since": None,
+        "waits": [wait | {"end": None}],
+        "raised": None,
+        "participants": [],
+        "watchers": [],
+        "incident_proposed": False,
+        "avoid": None,
+        "preferred": None,
+        "reacted": False,
+        "replies": 0,
+        "round": 1,
+        "resolution": solved | {"contacts_after": 0},
+        "callback_attempts": 0,
+        "escalation": None,
+        "acknowledged_at": "2026-11-23T01:00:02Z",
+        "closure": None,
+        "closed_at": None,
+    }
+
+
+def test_a_head_of_a_later_format_is_refused_by_name() -> None:
+    later = json.loads(codec.head_doc(Life().open().ticket)) | {"format": 2}
+    with pytest.raises(codec.Unreadable, match="later format 2"):
+        codec.ticket_of(json.dumps(later))
+
+
 INSTANTS = st.sampled_from([START + timedelta(seconds=s) for s in (-90, 0, 0.000001, 300, 86400)])
 MAYBE = st.none() | INSTANTS
 CLOCKS = st.builds(
