@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from bench.services import Services, Tally
 from bench.serving import Function
 from local import stack
-from redress.cases.relay import hint_of
+from local.filters import reaches_relay
 
 BATCH = 100
 """Changes to the relay at once, as in the template; mails to a mailer: MAILS."""
@@ -118,8 +118,7 @@ def following(
 
 def _relay(changes: Changes, relay: Function, over: threading.Event) -> None:
     while not over.is_set():
-        # The template's filter lets through what the relay takes a hint from.
-        records = [record for record in changes.read() if hint_of(record) is not None]
+        records = [record for record in changes.read() if reaches_relay(record)]
         for batch in itertools.batched(records, BATCH, strict=False):
             if relay.invoke({"Records": batch})["batchItemFailures"]:
                 raise FollowingError("the relay did not take all of a batch")

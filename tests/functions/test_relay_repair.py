@@ -15,6 +15,7 @@ from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.core.config import default_user_config
 from moto.stepfunctions.models import StepFunctionBackend
 
+from local.filters import passes, relay_patterns
 from redress import wiring
 from redress.cases.relay import ACKNOWLEDGE_AFTER_S, MOVED, hint_of
 from redress.cases.repair import PATIENCE
@@ -29,7 +30,7 @@ from redress.store.staff import Member
 from redress.store.tickets import Beside
 from tests.builders import MEI, NUMBER, START, Clock, Life
 from tests.functions.conftest import REGION, TABLE, Context, Opener, Stores, aws
-from tests.streams import Stream, passes, relay_patterns
+from tests.streams import Stream
 
 ACCOUNT = "123456789012"
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-ticket"

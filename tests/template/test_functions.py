@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from local.filters import relay_patterns
 from redress.settings import Settings
 from tests.builders import ROOT
-from tests.streams import relay_patterns
 from tests.template.documents import (
     expanded,
     folder_of,
