@@ -35,5 +35,4 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         logger.append_keys(team=event["team"])
         assigned = len(case.drain(event["team"]))
     logger.info("offered", extra={"assigned": assigned})
-    observe.count("assigner", "Assigned", assigned)
     return {"assigned": assigned}

@@ -94,8 +94,6 @@ def _report(done: Done) -> None:
         observe.count("mailer", name)
         return
     logger.info(done.result.value, extra={"why": done.why} if done.why else {})
-    if done.result is Result.SENT:
-        observe.count("mailer", "MailSent")
 
 
 def _is_set_aside(record: dict[str, Any], fault: str) -> bool:
