@@ -1,7 +1,8 @@
 """What Amazon bills a life by, and what that costs: counts of records, prices of a dated table.
 
-Counting is exact and the same in each run, but for bytes, which follow names and times. Only
-`gb_seconds` was measured, on another processor than Amazon's.
+Counting is exact and the same in each run, but for bytes, which follow names and times, and for the
+calendar: in a month's last week a resolution is noted in two months. Only `gb_seconds` was
+measured, on another processor than Amazon's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import units
-from local.meter import Call, Invocation, Records
+from local.filters import reaches_relay
+from local.meter import Call, Invocation, Item, Records
 
 PRICES = Path(__file__).parent / "prices.json"
 SAMPLED = 0.05
@@ -29,6 +31,13 @@ PLATFORM_LINES = (
     "Billed Duration: 100 ms\tMemory Size: 1024 MB\tMax Memory Used: 128 MB\t\n",
 )
 """What Lambda itself writes into the log of each invocation."""
+STREAM = "stream"
+"""The source of an invocation by the table's stream."""
+CORE_MB = 1769
+"""The memory with which Lambda gives a function one processor; with less, as much less of it."""
+COUNTED = frozenset({"dynamodb", "sqs", "ses", "secretsmanager", "states", "lambda"})
+"""Services whose calls are counted by a rule here, or cost nothing but what they start: transitions
+and invocations."""
 HOURS = 730
 """In a month, as Amazon counts."""
 GB = 10**9
@@ -74,23 +83,26 @@ def bill_of(
     are functions that begin no trace.
     """
     calls = [call for call in records.calls if call.by]
+    if unpriced := {call.service for call in calls} - COUNTED:
+        raise ValueError(f"calls of {', '.join(sorted(unpriced))} have no rule here")
     table = [call for call in calls if call.service == "dynamodb"]
     runs = list(histories)
-    ran = sum(batches(one) for one in records.invocations)
-    traced = [one for one in records.invocations if one.function not in untraced]
-    polled = sum(one.source == "sqs" for one in records.invocations)
+    asked = [one for one in records.invocations if one.source != STREAM]
+    followed = sum(map(deliveries, table))
+    traced = [one for one in asked if one.function not in untraced]
+    polled = sum(one.source == "sqs" for one in asked)
     sent = [call for call in calls if call.service == "ses" and call.status == 200]
     return Bill(
         transitions=sum(transitions(history) for history in runs),
         api_requests=len(records.doors),
-        invocations=ran,
+        invocations=len(asked) + followed,
         write_units=sum(written(call, indexes) for call in table),
         read_units=sum(read(call) for call in table),
         # Lambda receives a batch and deletes it; what waits for an empty queue is of an idle stack.
         queue_requests=sum(call.service == "sqs" for call in calls) + 2 * polled,
         mails=sum(len(people) for call in sent for people in call.request.values()),
-        traces=len(runs) + sum(map(batches, traced)),
-        log_bytes=sum(batches(one) * logged(one) for one in records.invocations),
+        traces=len(runs) + len(traced) + followed,
+        log_bytes=sum(map(logged, records.invocations)) + bytes_of_platform(len(asked) + followed),
         out_bytes=sum(door.bytes for door in records.doors),
         stored_bytes=stored(table, indexes),
         secret_calls=sum(call.service == "secretsmanager" for call in calls),
@@ -110,13 +122,28 @@ def transitions(history: Sequence[Mapping[str, Any]]) -> int:
     return count
 
 
-def batches(invocation: Invocation) -> int:
-    """How many invocations it is on AWS.
+def deliveries(call: Call) -> int:
+    """How often the table's stream starts the relay for one call of the table.
 
-    The emulator hands on a stream as one shard. On AWS items of different partition keys may lie in
-    different shards, and each shard has batches of its own: the worst of that is counted.
+    How changes are gathered into batches is chance. On AWS items of different partition keys may
+    lie in different shards, and each shard has batches of its own: the worst is counted, each call
+    by itself and each of its partition keys by itself.
     """
-    return invocation.keys if invocation.source == "stream" else 1
+    if call.status != 200:
+        return 0
+    changes = [pair for pair in zip(call.before, call.after, strict=True) if pair[0] != pair[1]]
+    records = map(_record, changes)
+    return len({one["dynamodb"]["Keys"]["pk"]["S"] for one in records if reaches_relay(one)})
+
+
+def _record(change: tuple[Item | None, Item | None]) -> dict[str, Any]:
+    """As the stream tells it."""
+    before, after = change
+    item = after or before or {}
+    name = "INSERT" if before is None else "REMOVE" if after is None else "MODIFY"
+    images = {"OldImage": before, "NewImage": after}
+    told = {image: held for image, held in images.items() if held is not None}
+    return {"eventName": name, "dynamodb": {"Keys": {n: item[n] for n in ("pk", "sk")}, **told}}
 
 
 def written(call: Call, indexes: Sequence[Any]) -> int:
@@ -168,9 +195,13 @@ def stored(calls: Iterable[Call], indexes: Sequence[Any]) -> int:
 
 
 def logged(invocation: Invocation) -> int:
-    """Bytes of one invocation's log: its own lines, and those that Lambda writes."""
-    lines = (*invocation.log, *PLATFORM_LINES)
-    return sum(len(line.encode()) + LINE_BYTES for line in lines)
+    """Bytes of the lines that one invocation writes into its log."""
+    return sum(len(line.encode()) + LINE_BYTES for line in invocation.log)
+
+
+def bytes_of_platform(invocations: int) -> int:
+    """Bytes that Lambda writes into the logs of so many."""
+    return invocations * sum(len(line) + LINE_BYTES for line in PLATFORM_LINES)
 
 
 def metrics(invocations: Iterable[Invocation]) -> dict[str, int]:
@@ -188,16 +219,19 @@ def metrics(invocations: Iterable[Invocation]) -> dict[str, int]:
 def gb_seconds(invocations: Iterable[Invocation], cold_ms: Mapping[str, float] = {}) -> float:
     """Memory times duration, each invocation up to the next millisecond.
 
-    With `cold_ms` each invocation of those functions took that long instead, its start included.
+    Computing takes as much longer than here as the function has less than a whole processor;
+    waiting does not. With `cold_ms` each invocation of those functions computed that long instead,
+    its start included.
     """
-    return sum(
-        batches(one)
-        * math.ceil(cold_ms.get(one.function, one.seconds * 1000))
-        / 1000
-        * one.memory_mb
-        / 1024
-        for one in invocations
-    )
+
+    def milliseconds(one: Invocation) -> int:
+        slower = max(1.0, CORE_MB / one.memory_mb)
+        if one.function in cold_ms:
+            return math.ceil(cold_ms[one.function] * slower)
+        waited = one.seconds - one.cpu_seconds
+        return math.ceil((one.cpu_seconds * slower + waited) * 1000)
+
+    return sum(milliseconds(one) / 1000 * one.memory_mb / 1024 for one in invocations)
 
 
 # ------------------------------------------------------------------------------ prices
@@ -235,6 +269,7 @@ def used(bill: Bill, seconds: float, sampled: float = SAMPLED) -> dict[str, floa
         "read_unit": bill.read_units,
         "queue_request": bill.queue_requests,
         "log_gb": bill.log_bytes / GB,
+        "log_gb_month": bill.log_bytes / GB,
         "trace": bill.traces * sampled,
         "out_gb": bill.out_bytes / GB,
         "secret_call": bill.secret_calls,
@@ -253,11 +288,19 @@ def cost(amounts: Mapping[str, float], known: Prices, *, free: bool = False) -> 
     return dict(sorted(dollars.items(), key=lambda part: -part[1]))
 
 
+def recorded(traces: float) -> float:
+    """How many of a month's traces Lambda records: the first of each second, and SAMPLED of the
+    others. Evenly spread, as here, they are the most."""
+    first = min(traces, HOURS * 3600.0)
+    return first + SAMPLED * (traces - first)
+
+
 def month(
     life: Mapping[str, float], idle: Mapping[str, float], bill: Bill, complaints: int
 ) -> dict[str, float]:
     """How much of each meter a month takes in which so many complaints live, idle use included."""
-    amounts = Counter({name: amount * complaints for name, amount in life.items()})
+    traces = {"trace": recorded(bill.traces * complaints)}
+    amounts = Counter({name: amount * complaints for name, amount in life.items()} | traces)
     amounts.update(idle)
     # A metric is paid by the hours in which it is written: at most one for each time that it is.
     hours = sum(min(HOURS, times * complaints) for times in bill.metrics.values())

@@ -33,7 +33,7 @@ type Handler = Callable[..., Awaitable[tuple[int, Any, bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One request of the deployed API; `bytes` is the body of its answer."""
+    """One request of the deployed API; `bytes` is its answer, the head included."""
 
     method: str
     path: str
@@ -63,15 +63,16 @@ class Call:
 class Invocation:
     """One invocation of a function: how long its handler ran, and the lines of its own log.
 
-    `source` is what called: api, sqs, or stream with the number of partition keys in its batch.
+    `cpu_seconds` are those of the `seconds` in which it computed. `source` is what called: api,
+    sqs, stream, or "".
     """
 
     function: str
     memory_mb: int
     seconds: float
+    cpu_seconds: float
     cold: bool
     source: str
-    keys: int
     log: list[str]
 
 
@@ -118,6 +119,7 @@ class Meter:
         async def sending(message: Any) -> None:
             nonlocal status, size
             status = message.get("status", status)
+            size += sum(len(name) + len(value) + 4 for name, value in message.get("headers", ()))
             size += len(message.get("body", b""))
             await send(message)
 
@@ -233,15 +235,15 @@ def _invocation(
     config: dict[str, Any], event: dict[str, Any], response: dict[str, Any]
 ) -> Invocation:
     records = event.get("Records", []) if isinstance(event, dict) else []
-    places = {json.dumps(one["dynamodb"]["Keys"]["pk"]) for one in records if "dynamodb" in one}
-    source = "stream" if places else "sqs" if records else "api" if "routeKey" in event else ""
+    streamed = any("dynamodb" in one for one in records)
+    source = "stream" if streamed else "sqs" if records else "api" if "routeKey" in event else ""
     return Invocation(
         function=config["FunctionName"],
         memory_mb=int(config["MemorySize"]),
         seconds=response.get("seconds", 0.0),
+        cpu_seconds=response.get("cpu_seconds", 0.0),
         cold=bool(response.get("cold_start")),
         source=source,
-        keys=len(places),
         log=response.get("log", "").splitlines(),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,13 +26,23 @@ def item(size: int, **attributes: str) -> dict[str, Any]:
     return found | {"doc": {"S": "x" * (size - units.item_bytes(found) - len("doc"))}}
 
 
+def event(ticket: str) -> dict[str, Any]:
+    """The first event of a ticket, of 90 bytes: the relay follows it."""
+    found = item(90)
+    return found | {
+        "pk": {"S": ticket},
+        "sk": {"S": "EVENT#000001"},
+        "doc": {"S": found["doc"]["S"][len("EVENT#00001") :]},
+    }
+
+
 def call(operation: str, **more: Any) -> Call:
     return Call("dynamodb", operation, "redress-staff", **({"status": 200} | more))
 
 
 def ran(function: str = "redress-staff", **more: Any) -> Invocation:
-    values: dict[str, Any] = {"memory_mb": 512, "seconds": 0.01, "cold": False, "source": "api"}
-    return Invocation(function, **(values | {"keys": 0, "log": []} | more))
+    values: dict[str, Any] = {"memory_mb": 1769, "seconds": 0.01, "cpu_seconds": 0.0}
+    return Invocation(function, **(values | {"cold": False, "source": "api", "log": []} | more))
 
 
 # ------------------------------------------------------------------------------ units
@@ -110,6 +121,7 @@ def test_bill_counts_what_the_product_did_and_no_tool_beside_it() -> None:
             Call("dynamodb", "GetItem", "", 200, asked, read=[item(100)]),
             Call("dynamodb", "UpdateItem", MACHINE, 200, {}, [item(100)], [item(100)]),
             call("TransactWriteItems", before=[None, item(2000)], after=[item(90), item(2000)]),
+            call("TransactWriteItems", before=[None, None], after=[event("a"), event("b")]),
             call("TransactWriteItems", status=400, before=[item(2000)], after=[item(2000)]),
             Call("sqs", "SendMessageBatch", "redress-relay", 200),
             Call("ses", "POST", "redress-mailer", 200, {"ToAddresses": ["a", "b"]}),
@@ -118,7 +130,7 @@ def test_bill_counts_what_the_product_did_and_no_tool_beside_it() -> None:
         invocations=[
             ran(),
             ran("redress-mailer", source="sqs"),
-            ran("redress-relay", source="stream", keys=2),
+            ran("redress-relay", source="stream", log=["one line"]),
         ],
     )
     history = [{"type": "TaskStateEntered"}]
@@ -127,11 +139,12 @@ def test_bill_counts_what_the_product_did_and_no_tool_beside_it() -> None:
     assert (found.api_requests, found.out_bytes) == (2, 1500)
     assert found.invocations == 4
     assert found.read_units == 1
-    assert found.write_units == 1 + (2 + 4) + 4
+    assert found.write_units == 1 + (2 + 4) + (2 + 2) + 4
     assert found.queue_requests == 1 + 2
     assert found.mails == 2
     assert found.traces == 4 + 2
-    assert found.stored_bytes == 90 + bill.INDEX_BYTES
+    assert found.stored_bytes == (90 + 90 + 90) + 3 * bill.INDEX_BYTES
+    assert found.log_bytes == 4 * bill.bytes_of_platform(1) + len("one line") + bill.LINE_BYTES
 
 
 def test_function_that_begins_no_trace_is_not_one() -> None:
@@ -147,10 +160,32 @@ def test_call_without_a_rule_is_not_passed_over() -> None:
         bill.read(call("Scan"))
 
 
+def test_service_without_a_rule_is_not_passed_over() -> None:
+    topic = Call("sns", "Publish", "redress-relay", 200)
+    with pytest.raises(ValueError, match="sns"):
+        bill.bill_of(Records(calls=[topic]), [], [])
+    assert bill.bill_of(Records(calls=[replace(topic, by="")]), [], []) == Bill()
+
+
+def test_stream_starts_the_relay_once_for_each_ticket_that_a_change_is_of() -> None:
+    def followed(before: list[Any], after: list[Any], status: int = 200) -> int:
+        asked = call("TransactWriteItems", before=before, after=after, status=status)
+        return bill.deliveries(asked)
+
+    timer = {"pk": {"S": "a"}, "sk": {"S": "TIMER"}}
+    moved = timer | {"awake": {"S": "AWAKE#1"}}
+    assert followed([None, None], [event("a"), item(90)]) == 1
+    assert followed([None, timer], [event("a"), moved]) == 1, "one partition key"
+    assert followed([None, None], [event("a"), event("b")]) == 2
+    assert followed([moved], [timer]) == 0, "the template's filter keeps it back"
+    assert followed([moved], [moved]) == 0, "nothing changed, and no record tells it"
+    assert followed([moved], [None]) == 0
+    assert followed([None], [event("a")], status=400) == 0
+
+
 def test_log_is_its_lines_with_what_is_added_to_each() -> None:
-    platform = bill.logged(ran(log=[]))
-    assert platform > 3 * bill.LINE_BYTES
-    assert bill.logged(ran(log=["投诉"])) == platform + 6 + bill.LINE_BYTES
+    assert bill.bytes_of_platform(2) > 6 * bill.LINE_BYTES
+    assert bill.logged(ran(log=["投诉", "a"])) == 6 + 1 + 2 * bill.LINE_BYTES
 
 
 def test_metrics_are_found_in_the_logs() -> None:
@@ -162,9 +197,18 @@ def test_metrics_are_found_in_the_logs() -> None:
 
 
 def test_duration_is_billed_by_started_milliseconds_and_memory() -> None:
-    some = [ran(seconds=0.0101), ran("redress-relay", memory_mb=1024, source="stream", keys=2)]
-    assert bill.gb_seconds(some) == pytest.approx(0.011 * 0.5 + 2 * 0.010)
-    assert bill.gb_seconds(some[:1], {"redress-staff": 500.0}) == pytest.approx(0.25)
+    some = [ran(seconds=0.0101, memory_mb=512), ran("redress-relay", memory_mb=1024)]
+    assert bill.gb_seconds(some) == pytest.approx(0.011 * 0.5 + 0.010)
+
+
+def test_computing_takes_as_much_longer_as_there_is_less_of_a_processor() -> None:
+    half = bill.CORE_MB / 2
+    one = ran(seconds=0.012, cpu_seconds=0.004, memory_mb=half)
+    assert bill.gb_seconds([one]) == pytest.approx((0.004 * 2 + 0.008) * half / 1024)
+    whole = ran(seconds=0.012, cpu_seconds=0.004, memory_mb=3000)
+    assert bill.gb_seconds([whole]) == pytest.approx(0.012 * 3000 / 1024)
+    cold = {"redress-staff": 500.0}
+    assert bill.gb_seconds([one], cold) == pytest.approx(1.0 * half / 1024)
 
 
 # ------------------------------------------------------------------------------ prices
@@ -189,6 +233,32 @@ def test_cost_is_amount_times_price_beyond_what_is_free() -> None:
 def test_thousand_lives_cost_cents_without_their_mails() -> None:
     amounts = bill.used(Bill(transitions=6, mails=4), 0.0)
     assert life.cents(bill.cost(amounts, bill.prices())) == pytest.approx(15.0)
+
+
+def test_first_trace_of_each_second_is_recorded_and_a_share_of_the_others() -> None:
+    seconds = bill.HOURS * 3600
+    assert bill.recorded(1000) == 1000
+    assert bill.recorded(seconds + 100) == pytest.approx(seconds + 5)
+    month = bill.month({"trace": 0.1}, {"trace": 7.0}, Bill(traces=2), 100)
+    assert month["trace"] == 2 * 100 + 7
+
+
+def test_month_of_few_complaints_meets_cold_functions_only() -> None:
+    one = life.Life(Bill(invocations=1), Records(invocations=[ran()]))
+    known, cold = bill.prices(), {"redress-staff": 60_000.0}
+    told = {
+        row.name: row.value
+        for row in life.month_figures(one, {}, known, cold)
+        if "mail and" in row.name
+    }
+    warm = {
+        row.name: row.value
+        for row in life.month_figures(one, {}, known, {})
+        if "mail and" in row.name
+    }
+    few, *many = told
+    assert told[few] > warm[few]
+    assert all(told[name] == warm[name] for name in many)
 
 
 def test_month_pays_lives_and_idle_and_metrics_by_the_hour() -> None:

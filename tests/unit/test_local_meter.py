@@ -47,13 +47,12 @@ def test_what_a_call_writes_is_what_it_names(
     assert list(meter._written(operation, request_)) == wanted
 
 
-def test_invocation_says_what_called_it_and_of_how_many_partitions() -> None:
+def test_invocation_says_what_called_it_and_how_long_it_computed() -> None:
     config = {"FunctionName": "redress-relay", "MemorySize": 512}
-    said = {"seconds": 0.02, "cold_start": False, "log": "one\ntwo\n"}
-    records = [{"dynamodb": {"Keys": {"pk": {"S": pk}}}} for pk in ("a", "b", "a")]
-    found = meter._invocation(config, {"Records": records}, said)
-    assert (found.source, found.keys, found.log) == ("stream", 2, ["one", "two"])
-    assert (found.seconds, found.memory_mb) == (0.02, 512)
+    said = {"seconds": 0.02, "cpu_seconds": 0.01, "cold_start": False, "log": "one\ntwo\n"}
+    found = meter._invocation(config, {"Records": [{"dynamodb": {"Keys": KEY}}]}, said)
+    assert (found.source, found.log) == ("stream", ["one", "two"])
+    assert (found.seconds, found.cpu_seconds, found.memory_mb) == (0.02, 0.01, 512)
     assert meter._invocation(config, {"Records": [{"body": "x"}]}, said).source == "sqs"
     assert meter._invocation(config, {"routeKey": "GET /"}, said).source == "api"
     assert meter._invocation(config, {"task": "sweep"}, said).source == ""
@@ -61,7 +60,7 @@ def test_invocation_says_what_called_it_and_of_how_many_partitions() -> None:
 
 def test_doors_are_recorded_while_it_is_on_and_not_before_or_after() -> None:
     async def product(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 201, "headers": []})
+        await send({"type": "http.response.start", "status": 201, "headers": [(b"a", b"bc")]})
         await send({"type": "http.response.body", "body": b"made", "more_body": True})
         await send({"type": "http.response.body", "body": b"!"})
 
@@ -88,5 +87,5 @@ def test_doors_are_recorded_while_it_is_on_and_not_before_or_after() -> None:
     ask("PUT", meter.PATH, {"on": False})
     ask("POST", door)
     found = json.loads(ask("GET", meter.PATH))
-    assert [Door(**one) for one in found["doors"]] == [Door("POST", "/tickets", 201, 5)]
+    assert [Door(**one) for one in found["doors"]] == [Door("POST", "/tickets", 201, 5 + 7)]
     assert (found["calls"], found["invocations"]) == ([], [])
