@@ -17,7 +17,7 @@ Route = tuple[str, str]
 @cache
 def paths() -> dict[str, dict[str, Any]]:
     """Of the document that SAM makes; the default route is none of them."""
-    body: dict[str, dict[str, Any]] = expanded()["Api"]["Properties"]["Body"]["paths"]
+    body: dict[str, dict[str, Any]] = expanded()["HttpApi"]["Properties"]["Body"]["paths"]
     return {path: operations for path, operations in body.items() if path != DEFAULT}
 
 
@@ -66,7 +66,7 @@ def test_nobody_else_answers_the_api() -> None:
 
 def test_what_has_no_route_is_answered_by_the_pages() -> None:
     """A customer whose mail program has cut the link reads a page, not a machine's refusal."""
-    [operation] = expanded()["Api"]["Properties"]["Body"]["paths"][DEFAULT].values()
+    [operation] = expanded()["HttpApi"]["Properties"]["Body"]["paths"][DEFAULT].values()
     assert _function_behind(operation) == "CustomerFunction"
     assert "security" not in operation
 
@@ -92,7 +92,7 @@ def test_every_door_of_staff_asks_who_is_there_and_no_public_one_does() -> None:
 
 
 def test_staff_are_known_by_the_user_pool() -> None:
-    components = expanded()["Api"]["Properties"]["Body"]["components"]
+    components = expanded()["HttpApi"]["Properties"]["Body"]["components"]
     [authorizer] = components["securitySchemes"].items()
     name, definition = authorizer
     assert name == "Staff"
@@ -174,5 +174,5 @@ def test_no_function_of_the_api_is_told_where_the_api_is() -> None:
     for name in set(routes().values()):
         resource = written_of_type("AWS::Serverless::Function")[name]
         environment = json.dumps(resource["Properties"].get("Environment", {}))
-        assert '"Ref": "Api"' not in environment, name
-        assert "${Api" not in environment, name
+        assert '"Ref": "HttpApi"' not in environment, name
+        assert "${HttpApi" not in environment, name

@@ -22,7 +22,10 @@ ACCEPTED = {
         {"MailerFunctionMails", "InboundFunctionMails"},
         "a queue's mapping takes no failure destination: the queue has its own dead letters",
     ),
-    "ES2000": ({"Apiv1Stage"}, "an access log would hold paths, and a path holds a link's secret"),
+    "ES2000": (
+        {"HttpApiv1Stage"},
+        "an access log would hold paths, and a path holds a link's secret",
+    ),
     "ES6000": (
         {"DeadLetterQueue", "MailDeadLetterQueue", "InboundDeadLetterQueue"},
         "what these hold is dead already; an alarm watches them",
