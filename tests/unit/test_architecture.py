@@ -69,8 +69,8 @@ def test_parts_import_each_other_in_one_direction_only(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", RULES, ids=name_of)
-def test_rules_import_the_standard_library_and_each_other_only(path: Path) -> None:
-    """And msgspec: a class of values is made in a fiftieth of a dataclass's time."""
+def test_rules_import_the_standard_library_msgspec_and_each_other_only(path: Path) -> None:
+    """msgspec makes a class of values in a fiftieth of a dataclass's time (decision 18)."""
     roots = {found.split(".")[0] for found in imports(path)}
     assert roots - sys.stdlib_module_names <= {"redress", "msgspec"}
 
@@ -137,11 +137,11 @@ def test_only_one_place_knows_the_library_of_public_holidays() -> None:
 
 
 MAIL_LIBRARIES = {"chardet", "lxml", "nh3"}
-"""Of the layer `layers/mail`, which one function has."""
+"""Of `functions/inbound`, which no other function has."""
 
 
 @pytest.mark.parametrize("path", INBOUND, ids=name_of)
-def test_reading_mail_needs_the_standard_library_and_its_own_layer_only(path: Path) -> None:
+def test_reading_mail_needs_the_standard_library_and_its_own_libraries_only(path: Path) -> None:
     found = {one.split(".")[0] for one in imports(path)}
     assert found - sys.stdlib_module_names <= {"redress", *MAIL_LIBRARIES}
     forbidden = {"os", "sys", "time", "logging", "random", "pathlib", "socket", "subprocess", "io"}
