@@ -109,7 +109,7 @@ def test_every_attribute_that_is_defined_is_part_of_a_key() -> None:
     assert {entry["AttributeName"] for entry in table["AttributeDefinitions"]} == named
 
 
-def test_only_idempotency_records_expire() -> None:
+def test_of_a_ticket_only_the_record_of_its_key_expires() -> None:
     """No promise rests on a deletion that may be days late."""
     expires = expanded()["Table"]["Properties"]["TimeToLiveSpecification"]["AttributeName"]
     change = Life().open(number=NUMBER).last
