@@ -36,8 +36,8 @@ class NoBaseAddress(RuntimeError):
 def base_address(event: dict[str, Any]) -> str:
     """Where the pages and the API are, without a slash at the end: the stage says it.
 
-    It comes with every request (template.yaml, `Api`), so nothing is fetched for it, and it is no
-    word of the sender's, as the Host header is. Raises NoBaseAddress when it is not there.
+    It comes with every request (template.yaml, `HttpApi`), so nothing is fetched for it, and it is
+    no word of the sender's, as the Host header is. Raises NoBaseAddress when it is not there.
     """
     address: str = (event.get("stageVariables") or {}).get("base_address") or ""
     if not address:
