@@ -316,6 +316,11 @@ def test_idle_month_is_what_the_template_keeps_without_a_ticket() -> None:
     assert life.idle_use({}, with_mail_domain=True)["queue_request"] == 2 * 657_000
 
 
+def test_idle_month_keeps_no_more_than_a_dollar_has_room_for() -> None:
+    kept = bill.cost(life.idle_use({}), bill.prices())
+    assert sum(kept.values()) < 0.98, "the rest is what the sweeps read"
+
+
 # ------------------------------------------------------------------------------ the script
 
 
