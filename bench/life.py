@@ -37,6 +37,7 @@ from typing import Any
 
 import boto3
 from rich.console import Console
+from rich.progress import track
 
 from bench import bill as bills
 from bench import script
@@ -54,7 +55,7 @@ from redress.store.plans import FRESH_FOR_S, shipped_document
 
 ABOUT = "what a complaint costs: billed units of a whole life, and an idle month"
 LIMIT_S = 600
-ROUNDS = 3
+ROUNDS = 2
 TRANSITIONS = 6
 """The goal for a happy path."""
 MAILS = 4
@@ -82,8 +83,8 @@ LADDER_PROMISES = {
     "update": f"{RUNG_S}s",
     "resolution": f"{2 * RUNG_S}s",
 }
-LADDER_S = 1.5 * 2 * RUNG_S + 10
-"""Until the last rung, half of the resolution's time after it, has fired."""
+LADDER_S = 3 * RUNG_S + 10
+"""Until the last rung, half of a resolution's two days after them, has fired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +111,12 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         leaving.callback(end_cloud, directory)
         outputs = stack.up(0, None, console, directory)
         tasks = {task: scheduled(outputs, task) for task in TASKS}
-        script_of_many = max(1, round(ROUNDS * scale))
-        happy_path(outputs)  # the first one meets functions that know nothing yet
-        rounds = [happy_path(outputs) for _ in range(script_of_many)]
+        # The first one meets functions that know nothing yet.
+        lives = range(1 + max(1, round(ROUNDS * scale)))
+        _, *rounds = [happy_path(outputs) for _ in track(lives, "happy paths", console=console)]
         machine.note_load("after the happy paths")
-        by_api(outputs)
-        connected = by_api(outputs)
-        ladder = full_ladder(outputs) if scale == 1 else None
+        _, connected = [by_api(outputs) for _ in track(range(2), "by the API", console=console)]
+        ladder = full_ladder(outputs, console) if scale == 1 else None
     return [
         *happy_figures(rounds, known, cold_starts(directory)),
         Figure("1,000 by the JSON API, without mail", cents(connected.dollars(known)), "cents"),
@@ -138,13 +138,14 @@ def by_api(outputs: Outputs) -> Life:
     return played(outputs, lambda player: player.play(script.BY_API))
 
 
-def full_ladder(outputs: Outputs) -> Life:
+def full_ladder(outputs: Outputs, console: Console) -> Life:
     """One complaint that nobody answers in time. Publishes the plan that it lives under."""
     publish_ladder(outputs)
 
     def play(player: Player) -> None:
         player.play(script.SUBMITTED)
-        time.sleep(LADDER_S)
+        for _ in track(range(LADDER_S), "nobody answers", console=console):
+            time.sleep(1)
         player.wait_until_still()
         player.play(script.AFTER_THE_LADDER)
 

@@ -140,6 +140,18 @@ def table(title: str, figures: Sequence[Figure]) -> Table:
     return shown
 
 
+def summary(figures: Iterable[Figure], missing: Sequence[str]) -> str:
+    """One line on the goals of all figures, and on the benchmarks that gave none."""
+    goals = [figure for figure in figures if figure.met is not None]
+    missed = [figure.name for figure in goals if not figure.met]
+    told = f"{len(goals)} goals, {len(goals) - len(missed)} met"
+    if missed:
+        told += f"; [red]not met: {', '.join(missed)}[/]"
+    if missing:
+        told += f"; [red]not measured: {', '.join(missing)}[/]"
+    return told
+
+
 def document(name: str, figures: Sequence[Figure], machine: Machine, **more: Any) -> dict[str, Any]:
     """The same for programs: {"benchmark", "machine", "figures": [{"name", "value", ...}], ...}."""
     found = {"benchmark": name, "machine": asdict(machine)}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -149,3 +152,79 @@ def test_two_runs_at_once_would_measure_each_other_so_the_second_is_refused(
         pytest.fail("the second run began")
     with entry.alone():
         assert (tmp_path / "bench").is_dir()
+
+
+# ------------------------------------------------------------------------------ a whole run
+
+
+class Runs:
+    """Benchmarks that take no time, and the sizes at which they were asked for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        self.sizes: dict[str, float] = {}
+        self.file = io.StringIO()
+        monkeypatch.setattr(entry, "DIRECTORY", tmp_path)
+        monkeypatch.setattr(entry, "ROOT", tmp_path)
+        monkeypatch.setattr(
+            entry, "BENCHMARKS", {"quick": self.one("quick"), "missed": self.one("missed", 9)}
+        )
+
+    def one(self, name: str, value: float = 1, seconds: float = 0) -> entry.Benchmark:
+        def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
+            self.sizes[name] = scale
+            time.sleep(seconds)
+            return [report.at_most(f"{name}: late", value, "s", 5), Figure("beside", 1)]
+
+        return entry.Benchmark(f"what {name} is about", 60, run)
+
+    def all(self, sizes: dict[str, float], whole_s: float = 60) -> bool:
+        return entry.perform_all(sizes, whole_s, Console(file=self.file, width=200))
+
+    @property
+    def said(self) -> str:
+        return self.file.getvalue()
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Runs:
+    return Runs(monkeypatch, tmp_path)
+
+
+def test_a_run_ends_with_every_goal_that_was_missed(runs: Runs) -> None:
+    assert runs.all({"quick": 1, "missed": 0.05}), "a missed goal is a finding"
+    assert runs.sizes == {"quick": 1, "missed": 0.05}
+    assert "missed, at 0.05 of the full size: what missed is about" in runs.said
+    assert "quick, at" not in runs.said
+    assert "2 goals, 1 met; not met: missed: late; " in runs.said.splitlines()[-1]
+
+
+def test_what_takes_too_long_is_stopped_told_and_the_next_one_goes_on(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = replace(runs.one("quick", seconds=30), limit_s=0)
+    monkeypatch.setitem(entry.BENCHMARKS, "quick", slow)
+    assert not runs.all({"quick": 1, "missed": 1})
+    assert "quick: not done in its time; ONLY=quick runs it alone" in runs.said
+    assert "1 goals, 0 met; not met: missed: late; not measured: quick; " in runs.said
+
+
+def test_a_whole_run_ends_in_its_time(runs: Runs) -> None:
+    assert not runs.all({"quick": 1}, whole_s=0)
+    assert "0 goals, 0 met; not measured: quick; 0.0 minutes" in runs.said
+
+
+def test_time_is_over_whatever_is_tried_again_meanwhile() -> None:
+    def try_again() -> None:
+        while True:
+            with contextlib.suppress(Exception):
+                time.sleep(1)
+
+    with pytest.raises(entry.OutOfTime), entry.within(0.05):
+        try_again()
+    with entry.within(0.05):
+        pass
+    time.sleep(0.1)  # nothing rings any more
+
+
+def test_a_whole_run_has_every_benchmark_at_its_full_size_but_the_longest() -> None:
+    assert {name for name, one in entry.BENCHMARKS.items() if one.share != 1} == {"sleepers"}
