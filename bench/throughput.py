@@ -14,7 +14,8 @@ entries and mails that there are must be as many as were answered.
 - created, mails beside: the built relay and mailer follow the stream on the same two cores while
   tickets come in, and send each customer the acknowledgement. This is what a client sees with all
   work on. They have a lower priority than the doors, as any background worker on one machine has:
-  on AWS they are functions of their own and take nothing from the doors at all.
+  on AWS they are functions of their own and take nothing from the doors at all. So many of the
+  mails follow when the clients have stopped: "acknowledged meanwhile" are those that do not.
 - created and acknowledged: the same rounds, counted until the last of their acknowledgements has
   gone out and is recorded. The mail's one second in the queue is left out, because it waits for
   the workflow and is no work. The workflow itself, SQS and SES are stubs.
@@ -76,7 +77,7 @@ from redress.store.plans import shipped_document
 ABOUT = "tickets created per second, beside the bare transaction and django-helpdesk"
 LIMIT_S = 330
 CLIENTS = (1, 8)
-ROUNDS = 6
+ROUNDS = 5
 SECONDS = 2.0
 WARMING_S = 15.0
 """Java compiles what it runs often: a transaction takes it 4.5 ms in the first seconds, and 2.6 ms
@@ -107,10 +108,12 @@ class LoadError(RuntimeError):
 
 @dataclass(frozen=True)
 class Round:
-    """How many were created in `seconds`; `finished_s` is until all that follows was done."""
+    """How many were created in `seconds`, and how many mails went out meanwhile; `finished_s` is
+    until all that follows was done."""
 
     created: int
     seconds: float
+    sent: int = 0
     finished_s: float | None = None
 
 
@@ -180,20 +183,20 @@ def figures(subjects: Sequence[Subject], clients: int) -> list[Figure]:
         for subject in subjects
         if (taken := subject.rounds.get(clients))
     }
-    finished = [
-        one.created / one.finished_s
-        for subject in subjects
-        for one in subject.rounds.get(clients, [])
-        if one.finished_s
-    ]
+    mailed = next(subject.rounds[clients] for subject in subjects if subject.name == MAILED)
+    acknowledged = statistics.median(one.created / (one.finished_s or 0) for one in mailed)
+    meanwhile = statistics.median(one.sent / one.seconds for one in mailed)
     bare, created = rates[BARE], rates[CREATED]
-    acknowledged = statistics.median(finished)
     peer, best = (HELPDESK, rates.get(HELPDESK)), (HELPDESK_BEST, rates.get(HELPDESK_BEST))
     who = "1 client" if clients == 1 else f"{clients} clients"
     return [
         compared(f"{who}: {CREATED}", created, "/s", (BARE, bare), least=OF_BARE),
         compared(f"{who}: {ALONE}", rates[ALONE], "/s", (BARE, bare)),
-        compared(f"{who}: {MAILED}", rates[MAILED], "/s", peer, least=OF_HELPDESK),
+        # Where there is no peer there is no goal: it was said that it is not measured.
+        compared(
+            f"{who}: {MAILED}", rates[MAILED], "/s", peer, least=OF_HELPDESK if peer[1] else None
+        ),
+        Figure(f"{who}: acknowledged meanwhile", meanwhile, "/s"),
         compared(f"{who}: created and acknowledged", acknowledged, "/s", peer),
         compared(f"{who}: {HELPDESK_BEST}", best[1], "/s", peer),
         compared(f"{who}: {BARE}", bare, "/s", best),
@@ -259,11 +262,12 @@ def product(
                 contextlib.closing(Changes(engine, TABLE)) as changes,
                 following(changes, services, relay, mailers, BEHIND) as wait,
             ):
+                before = services.mails.count
                 taken = created(clients, seconds)
-                answered = time.monotonic()
+                answered, sent = time.monotonic(), services.mails.count - before
                 wait(taken.created, PATIENCE_S)
                 after_s = time.monotonic() - answered
-            return Round(taken.created, taken.seconds, taken.seconds + after_s)
+            return Round(taken.created, taken.seconds, sent, taken.seconds + after_s)
 
         def floored(clients: int, seconds: float) -> Round:
             return load(floor_port, clients, seconds, submission(), "HTTP/1.1 201")

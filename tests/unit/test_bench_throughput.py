@@ -29,8 +29,8 @@ from redress.store import codec
 from redress.store.opening import OPENING_CONDITIONS
 
 
-def subject(name: str, *rates: int, finished_s: float | None = None) -> Subject:
-    rounds = [Round(rate, 1.0, finished_s) for rate in rates]
+def subject(name: str, *rates: int, sent: int = 0, finished_s: float | None = None) -> Subject:
+    rounds = [Round(rate, 1.0, sent, finished_s) for rate in rates]
     return Subject(name, lambda clients, seconds: rounds[0], {8: rounds})
 
 
@@ -38,7 +38,7 @@ EVERYONE = [
     subject(ALONE, 300),
     subject(BARE, 100, 900, 200),
     subject(CREATED, 150),
-    subject(MAILED, 120, finished_s=4.0),
+    subject(MAILED, 120, sent=50, finished_s=4.0),
 ]
 PEERS = [subject(HELPDESK, 40), subject(HELPDESK_BEST, 80)]
 
@@ -50,6 +50,7 @@ def test_figures_are_medians_beside_the_floor_and_the_peer() -> None:
     assert (created.value, created.ratio, created.met) == (150, 0.75, True)
     mailed = found["8 clients: created, mails beside"]
     assert (mailed.value, mailed.ratio, mailed.met) == (120, 3.0, True)
+    assert found["8 clients: acknowledged meanwhile"].value == 50
     acknowledged = found["8 clients: created and acknowledged"]
     assert (acknowledged.value, acknowledged.ratio, acknowledged.met) == (30, 0.75, None)
     assert found[f"8 clients: {HELPDESK_BEST}"].ratio == 2.0
@@ -61,7 +62,7 @@ def test_a_peer_that_could_not_be_installed_is_not_measured() -> None:
 
     assert found["8 clients: created"].met is True
     assert found["8 clients: created, mails beside"].ratio is None
-    assert found["8 clients: created, mails beside"].met is False
+    assert found["8 clients: created, mails beside"].met is None
     assert "not measured" in found["8 clients: created, mails beside"].beside
     assert found[f"8 clients: {HELPDESK_BEST}"].value is None
 
