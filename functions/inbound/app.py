@@ -138,4 +138,4 @@ def _report(done: Done) -> None:
         logger.info("came before", extra=about)
         return
     logger.info("taken", extra=about | ({"ticket": record.number} if record.number else {}))
-    observe.count("inbound", "MailHeld" if record.state is State.HELD else "MailTaken")
+    observe.count("inbound", "MailHeld", int(record.state is State.HELD))

@@ -1,9 +1,9 @@
 """What operations see: counted metrics, and faults named without a customer's words in them.
 
 Metrics are lines in the log (embedded metric format): no call, no wait. Each costs US$0.30 a month
-once it is written all day, so only what goes wrong is counted: a month in which nothing does has no
-custom metric to pay for. What goes well is in the log's own lines and in the metrics that Amazon
-keeps for nothing: SES counts what was sent, Lambda what ran. Powertools' metrics are imported late.
+once it is written all day, so nothing is counted of a ticket whose life is as it should be. That is
+in the log's own lines, and in the metrics that Amazon keeps for nothing: SES counts what was sent,
+Lambda what ran. Powertools' metrics are imported late.
 """
 
 from __future__ import annotations
