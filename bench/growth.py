@@ -21,7 +21,6 @@ grows as they do.
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import statistics
 import time
@@ -39,7 +38,7 @@ import boto3
 from rich.console import Console
 from rich.progress import track
 
-from bench.bill import PRICES
+from bench import bill
 from bench.report import Figure, Machine, at_most, compared, exactly
 from bench.units import Item, item_bytes
 from local import dynamodb_local
@@ -191,7 +190,7 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
                 operation_figures(name, {size: taken[name, size] for size in shops})
                 for name in OPERATIONS
             ),
-            *listing_figures(*shops[middle].walk(), read_unit_price()),
+            *listing_figures(*shops[middle].walk(), bill.prices().price["read_unit"]),
             exactly("scans", scans, "", 0),
             at_most(
                 "score facts of a ticket", item_bytes(shops[smallest].fact), "bytes", FACT_BYTES
@@ -471,8 +470,3 @@ def listing_figures(tickets: int, cost: Cost, price: float) -> list[Figure]:
         Figure("reconciliation: read units for an open ticket", each),
         Figure("reconciliation: a run, 1,000,000 open tickets", each * price * 1e6, "US$"),
     ]
-
-
-def read_unit_price() -> float:
-    price: float = json.loads(PRICES.read_text())["prices"]["read_unit"]["price"]
-    return price
