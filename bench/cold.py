@@ -36,19 +36,18 @@ from rich.console import Console
 from rich.progress import track
 
 from bench import sizes
+from bench.events import Event, opened, sample, status, submission
 from bench.report import Figure, Machine, compared
-from bench.services import KEY, TABLE, environment_of, stub
-from bench.serving import REFERENCES, installed
+from bench.services import TABLE, environment_of, stub
+from bench.serving import REFERENCES, functions, installed
 from local import dynamodb_local, stack
-from local.process import ROOT
 from local.template import table_definition, template
-from redress.cases.links import Links
 
 ABOUT = "cold starts of built artifacts, beside a typical handler and the raw floor"
 LIMIT_S = 240
 ROUNDS = 7
 WARM_UPS = 300
-MOST_SHOWN = 4
+PACKAGES_SHOWN, MODULES_SHOWN = 4, 3
 IN_LAMBDA = {
     "LAMBDA_TASK_ROOT": "/var/task",
     "AWS_LAMBDA_FUNCTION_NAME": "typical",
@@ -56,6 +55,7 @@ IN_LAMBDA = {
     "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0",
 }
 """What Lambda sets, as far as the typical handler's libraries ask for it."""
+TYPICAL, TYPICAL_IN_LAMBDA = "typical", "typical, in Lambda's environment"
 GOAL = 0.45
 """Of a typical handler's time: the doors of customers."""
 
@@ -84,7 +84,7 @@ class Subject:
 
     name: str
     path: tuple[Path, ...]
-    event: Callable[[], dict[str, Any]]
+    event: Callable[[], Event]
     answers: Any
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -99,11 +99,14 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         client: Any = boto3.client("dynamodb", endpoint_url=engine)
         client.create_table(**table_definition(TABLE))
         warm(client)
+        intake = (built / "IntakeFunction", built / "CoreLayer" / "python")
+        with functions(1, intake, environment) as [function]:
+            _, token = opened(function)
         subjects = [
             Subject("raw floor", (REFERENCES / "raw",), submission, 201),
-            Subject("typical", (typical,), submission, 201),
-            Subject("typical, in Lambda's environment", (typical,), submission, 201, IN_LAMBDA),
-            *doors(built),
+            Subject(TYPICAL, (typical,), submission, 201),
+            Subject(TYPICAL_IN_LAMBDA, (typical,), submission, 201, IN_LAMBDA),
+            *doors(built, token),
             *ready(built),
         ]
         taken: dict[str, list[float]] = {subject.name: [] for subject in subjects}
@@ -117,10 +120,13 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
 
 def figures(taken: dict[str, list[float]]) -> list[Figure]:
     medians = {name: statistics.median(found) for name, found in taken.items()}
-    typical = ("typical", medians["typical"])
+    typical, in_lambda = ((name, medians[name]) for name in (TYPICAL, TYPICAL_IN_LAMBDA))
     return [
-        compared(name, median, "ms", typical, most=GOAL if name in DOORS else None)
-        for name, median in medians.items()
+        *(
+            compared(name, median, "ms", typical, most=GOAL if name in DOORS else None)
+            for name, median in medians.items()
+        ),
+        *(compared(f"{name}, beside that", medians[name], "ms", in_lambda) for name in DOORS),
     ]
 
 
@@ -130,33 +136,21 @@ DOORS = ("JSON intake", "web form")
 """What the goal is about: a customer waits for these."""
 
 
-def submission() -> dict[str, Any]:
-    event = sample("intake-submit")
-    event["headers"]["idempotency-key"] = uuid.uuid4().hex
-    return event
-
-
-def doors(built: Path) -> list[Subject]:
-    """The doors of customers and the first page of staff."""
+def doors(built: Path, token: str) -> list[Subject]:
+    """The doors of customers, the page of the ticket of this token, and the first page of staff."""
     layer = built / "CoreLayer" / "python"
 
-    def posted() -> dict[str, Any]:
+    def posted() -> Event:
         event = sample("customer-form-submission")
         fields = dict(parse_qsl(base64.b64decode(event["body"]).decode(), keep_blank_values=True))
         sent = urlencode(fields | {"nonce": uuid.uuid4().hex})
         event["body"] = base64.b64encode(sent.encode()).decode()
         return event
 
-    def unknown_status() -> dict[str, Any]:
-        token = Links(lambda: (KEY.encode(),)).status_token("R-00000-00000")
-        event = sample("customer-status")
-        event["pathParameters"] = {"token": token}
-        return event
-
     return [
         Subject("JSON intake", (built / "IntakeFunction", layer), submission, 201),
         Subject("web form", (built / "CustomerFunction", layer), posted, 201),
-        Subject("status page", (built / "CustomerFunction", layer), unknown_status, 404),
+        Subject("status page", (built / "CustomerFunction", layer), lambda: status(token), 200),
         Subject(
             "staff's work list", (built / "StaffFunction", layer), lambda: sample("staff-work"), 200
         ),
@@ -171,11 +165,6 @@ def ready(built: Path) -> list[Subject]:
         for name, found in sorted(template()["Resources"].items())
         if found["Type"] == "AWS::Serverless::Function"
     ]
-
-
-def sample(name: str) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
-    return event
 
 
 def install_typical(folder: Path) -> Path:
@@ -214,19 +203,24 @@ def run_alone(
 
 
 def imports(subject: Subject, environment: dict[str, str]) -> Figure:
-    """How many modules a function has loaded when it is ready, and the packages that took most.
+    """How many modules a function has loaded when it is ready, and the packages and the modules
+    that took most.
 
     Of one start, told by Python itself (-X importtime); a module's time is its own alone.
     """
     told = run_alone(subject, environment, "-X", "importtime").stderr
     own = [line.split("|") for line in told.splitlines() if line.startswith("import time:")]
-    modules = [(name.strip(), us.partition(":")[2]) for us, _, name in own[1:]]
-    took = Counter[str]()
-    for name, us in modules:
-        took[name.partition(".")[0]] += int(us)
-    top = ", ".join(f"{name} {us / 1000:.0f} ms" for name, us in took.most_common(MOST_SHOWN))
+    modules = Counter({name.strip(): int(us.partition(":")[2]) for us, _, name in own[1:]})
+    packages = Counter[str]()
+    for name, us in modules.items():
+        packages[name.partition(".")[0]] += us
+
+    def top(found: Counter[str], shown: int) -> str:
+        return ", ".join(f"{name} {us / 1000:.0f} ms" for name, us in found.most_common(shown))
+
     name = subject.name.replace(", ready", ": modules loaded")
-    return Figure(name, len(modules), beside=top)
+    told = f"{top(packages, PACKAGES_SHOWN)}; single ones: {top(modules, MODULES_SHOWN)}"
+    return Figure(name, len(modules), beside=told)
 
 
 def warm(client: Any) -> None:

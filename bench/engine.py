@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from local import stack
-from local.meter import Call, Item
+from local.meter import Call, Item, named_by_read, named_by_write
 
-API = "DynamoDB_20120810"
+TABLE_API, STREAM_API = "DynamoDB_20120810", "DynamoDBStreams_20120810"
 
 
 class RefusedError(RuntimeError):
@@ -25,8 +24,9 @@ class RefusedError(RuntimeError):
 class Engine:
     """One connection to it, for one request at a time."""
 
-    def __init__(self, address: str, region: str) -> None:
+    def __init__(self, address: str, region: str, api: str = TABLE_API) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
+        self._api = api
         scope = f"{stack.KEY}/20260101/{region}/dynamodb/aws4_request"
         self._headers = {
             "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, "
@@ -42,8 +42,8 @@ class Engine:
         return answer.status, answer.read()
 
     def call(self, operation: str, **content: Any) -> dict[str, Any]:
-        """What an operation of the table answers; raises RefusedError."""
-        status, body = self.send(f"{API}.{operation}", json.dumps(content).encode())
+        """What an operation answers; raises RefusedError."""
+        status, body = self.send(f"{self._api}.{operation}", json.dumps(content).encode())
         if status != 200:
             raise RefusedError(f"{operation}: {body.decode()}")
         found: dict[str, Any] = json.loads(body)
@@ -66,32 +66,11 @@ def seen(engine: Engine, target: str, content: bytes) -> tuple[Call, bytes]:
     The items that it names are read before and after it, so nothing else may write meanwhile.
     """
     operation, request = target.rpartition(".")[2], json.loads(content)
-    places = list(_written(operation, request))
+    places = list(named_by_write(operation, request))
     before = [engine.item(*place) for place in places]
     status, body = engine.send(target, content)
     after = [engine.item(*place) for place in places]
+    read = [engine.item(*place) for place in named_by_read(operation, request)]
     if operation == "Query" and status == 200:
         read = json.loads(body)["Items"]
-    else:
-        read = [engine.item(*place) for place in _read(operation, request)]
     return Call("dynamodb", operation, "", status, request, before, after, read), body
-
-
-def _written(operation: str, request: dict[str, Any]) -> Iterator[tuple[str, Item]]:
-    """Table and key, or whole item, of everything that a write names."""
-    entries: list[Item] = []
-    if operation in ("PutItem", "UpdateItem", "DeleteItem"):
-        entries = [request]
-    elif operation == "TransactWriteItems":
-        entries = [named for entry in request["TransactItems"] for named in entry.values()]
-    for named in entries:
-        yield named["TableName"], named.get("Item") or named["Key"]
-
-
-def _read(operation: str, request: dict[str, Any]) -> Iterator[tuple[str, Item]]:
-    """Table and key of everything that a read names."""
-    if operation == "GetItem":
-        yield request["TableName"], request["Key"]
-    elif operation == "BatchGetItem":
-        for table, wanted in request["RequestItems"].items():
-            yield from ((table, key) for key in wanted["Keys"])

@@ -8,9 +8,7 @@ mail queue goes to the mailer in batches.
 from __future__ import annotations
 
 import contextlib
-import http.client
 import itertools
-import json
 import os
 import queue
 import threading
@@ -18,8 +16,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlsplit
 
+from bench.engine import STREAM_API, Engine
 from bench.services import Services, Tally
 from bench.serving import Function
 from local import stack
@@ -29,7 +27,6 @@ BATCH = 100
 """Changes to the relay at once, as in the template; mails to a mailer: MAILS."""
 MAILS = 5
 LOOK_S = 0.05
-SIGNED = f"AWS4-HMAC-SHA256 Credential={stack.KEY}/20260101/{stack.REGION}/dynamodb/aws4_request"
 
 
 class FollowingError(RuntimeError):
@@ -41,10 +38,10 @@ class Changes:
 
     def __init__(self, engine: str, table: str) -> None:
         # Plain requests: reading is Lambda's work on AWS, and here it should cost little.
-        self._connection = http.client.HTTPConnection(urlsplit(engine).netloc, timeout=30)
-        stream = self._call("ListStreams", TableName=table)["Streams"][0]["StreamArn"]
-        described = self._call("DescribeStream", StreamArn=stream)["StreamDescription"]
-        found = self._call(
+        self._engine = Engine(engine, stack.REGION, STREAM_API)
+        stream = self._engine.call("ListStreams", TableName=table)["Streams"][0]["StreamArn"]
+        described = self._engine.call("DescribeStream", StreamArn=stream)["StreamDescription"]
+        found = self._engine.call(
             "GetShardIterator",
             StreamArn=stream,
             ShardId=described["Shards"][-1]["ShardId"],
@@ -54,27 +51,13 @@ class Changes:
 
     def read(self) -> list[dict[str, Any]]:
         """Those that came since it was last asked."""
-        found = self._call("GetRecords", ShardIterator=self._iterator, Limit=1000)
+        found = self._engine.call("GetRecords", ShardIterator=self._iterator, Limit=1000)
         self._iterator = found["NextShardIterator"]
         records: list[dict[str, Any]] = found["Records"]
         return records
 
     def close(self) -> None:
-        self._connection.close()
-
-    def _call(self, operation: str, **content: Any) -> dict[str, Any]:
-        headers = {
-            "Authorization": f"{SIGNED}, SignedHeaders=host, Signature=none",
-            "Content-Type": "application/x-amz-json-1.0",
-            "X-Amz-Target": f"DynamoDBStreams_20120810.{operation}",
-        }
-        self._connection.request("POST", "/", json.dumps(content), headers)
-        answer = self._connection.getresponse()
-        text = answer.read()
-        if answer.status != 200:
-            raise FollowingError(f"{operation}: {text.decode()}")
-        found: dict[str, Any] = json.loads(text)
-        return found
+        self._engine.close()
 
 
 @contextlib.contextmanager

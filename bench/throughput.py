@@ -41,6 +41,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -52,6 +53,7 @@ from rich.progress import track
 from bench import postgres
 from bench.following import Changes, following
 from bench.report import Figure, Machine, compared, exactly
+from bench.services import KEY as LINK_KEY
 from bench.services import TABLE, Services, environment_of, mail_sink, stub
 from bench.serving import (
     REFERENCES,
@@ -67,12 +69,11 @@ from local import dynamodb_local, stack
 from local.install import CannotInstall
 from local.process import ROOT
 from local.template import table_definition
-from redress.rules import lifecycle
-from redress.rules.intake import parse as parse_submission
-from redress.rules.plan_document import parse
+from redress.cases.intake import IntakeCase
+from redress.cases.links import Links
 from redress.store import codec
 from redress.store.lean import LeanStore
-from redress.store.plans import shipped_document
+from redress.store.plans import Plans
 
 ABOUT = "tickets created per second, beside the bare transaction and django-helpdesk"
 LIMIT_S = 330
@@ -94,8 +95,8 @@ HEAP_MB = 512
 
 MARK = "0123456789abcdef"
 """Stands in a request for digits that are drawn anew for each."""
-NUMBER, KEY = "R-00000-00000", "key"
-"""Of the ticket whose transaction is the bare one."""
+KEY = "key"
+"""Of the submission whose transaction is the bare one."""
 
 BARE, ALONE = "bare transaction", "bare transaction without HTTP"
 CREATED, MAILED = "created", "created, mails beside"
@@ -289,10 +290,13 @@ def write(writers: Sequence[Function], seconds: float) -> Round:
 
 
 class _Recorder:
-    """A client of the store that keeps what it is given."""
+    """A client of a store in which there is nothing, not even a plan: it keeps what it is given."""
 
     def __init__(self) -> None:
         self.arguments: dict[str, Any] = {}
+
+    def get_item(self, **arguments: Any) -> dict[str, Any]:
+        return {}
 
     def transact_write_items(self, **arguments: Any) -> None:
         self.arguments = arguments
@@ -300,16 +304,15 @@ class _Recorder:
 
 def transaction(folder: Path) -> dict[str, str]:
     """The product's own transaction for one ticket, as a file; the environment that names it."""
-    body = submitted()
-    plan = parse(shipped_document())
-    change = lifecycle.open_ticket(parse_submission(body, "api"), NUMBER, plan, datetime.now(UTC))
     recorder = _Recorder()
-    LeanStore(recorder, TABLE).open(change, KEY, codec.fingerprint(body))
+    store, now = LeanStore(recorder, TABLE), partial(datetime.now, UTC)
+    case = IntakeCase(store, Plans(store, now), Links(lambda: [LINK_KEY.encode()]), now)
+    receipt = case.submit(submitted(), KEY, "api")
     # It names one transaction: a repeat of it would write nothing.
     del recorder.arguments["ClientRequestToken"]
     file = folder / "transaction.json"
     file.write_text(json.dumps(recorder.arguments))
-    return {"TRANSACTION": str(file), "NUMBER": NUMBER, "DIGEST": codec.key_digest(KEY)}
+    return {"TRANSACTION": str(file), "NUMBER": receipt.number, "DIGEST": codec.key_digest(KEY)}
 
 
 def submitted() -> dict[str, Any]:

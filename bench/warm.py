@@ -30,8 +30,8 @@ from rich.console import Console
 from rich.progress import track
 
 from bench import bill
-from bench.cold import sample
 from bench.engine import Engine, seen
+from bench.events import Event, opened, sample, status, submission
 from bench.report import Figure, Machine, compared, exactly
 from bench.services import TABLE, environment_of, stub
 from bench.serving import REFERENCES, Function, functions
@@ -51,8 +51,6 @@ ANSWERS = 2
 MOST = 1.3
 """The goal for an intake: of the processor time of the bare transaction."""
 BARE, FIRST, REPEATED = "bare transaction", "intake", "intake, repeated"
-
-Event = dict[str, Any]
 
 
 @dataclass
@@ -166,24 +164,6 @@ def routes(built: Path, environment: dict[str, str]) -> Iterator[list[Route]]:
             Route("staff's list", staff, work, 200),
             Route("reply", staff, replies.next, 200, replies.heard),
         ]
-
-
-def submission(key: str = "") -> Event:
-    event = sample("intake-submit")
-    event["headers"]["idempotency-key"] = key or uuid.uuid4().hex
-    return event
-
-
-def opened(intake: Function) -> tuple[str, str]:
-    """Number and token of a new ticket."""
-    receipt = json.loads(intake.invoke(submission())["body"])
-    return receipt["number"], receipt["token"]
-
-
-def status(token: str) -> Event:
-    event = sample("customer-status")
-    event["pathParameters"] = {"token": token}
-    return event
 
 
 def as_agent(event: Event) -> Event:

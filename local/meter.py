@@ -176,10 +176,13 @@ class _Table:
         self._operation = headers.get("x-amz-target", "").rpartition(".")[2]
         self._by = _caller(headers)
         self._request: dict[str, Any] = json.loads(body or b"{}")
-        self._written = list(_written(self._operation, self._request))
+        self._written = list(named_by_write(self._operation, self._request))
         self._before = [_stored(*place) for place in self._written]
 
     def call(self, answered: tuple[int, Any, bytes]) -> Call:
+        read = [_stored(*place) for place in named_by_read(self._operation, self._request)]
+        if self._operation == "Query" and answered[0] == 200:
+            read = json.loads(answered[2])["Items"]
         return Call(
             "dynamodb",
             self._operation,
@@ -188,12 +191,12 @@ class _Table:
             self._request,
             self._before,
             [_stored(*place) for place in self._written],
-            list(_read(self._operation, self._request, answered)),
+            read,
         )
 
 
-def _written(operation: str, request: dict[str, Any]) -> Iterator[tuple[str, Item]]:
-    """Table and key (or whole item) of everything that a write names."""
+def named_by_write(operation: str, request: dict[str, Any]) -> Iterator[tuple[str, Item]]:
+    """Table and key, or whole item, of everything that a write of the table names."""
     if operation in ("PutItem", "UpdateItem", "DeleteItem"):
         yield request["TableName"], request.get("Item") or request["Key"]
     if operation == "TransactWriteItems":
@@ -202,16 +205,13 @@ def _written(operation: str, request: dict[str, Any]) -> Iterator[tuple[str, Ite
             yield named["TableName"], named.get("Item") or named["Key"]
 
 
-def _read(
-    operation: str, request: dict[str, Any], answered: tuple[int, Any, bytes]
-) -> Iterator[Item | None]:
+def named_by_read(operation: str, request: dict[str, Any]) -> Iterator[tuple[str, Item]]:
+    """Table and key of everything that a read of the table names; a query names nothing."""
     if operation == "GetItem":
-        yield _stored(request["TableName"], request["Key"])
+        yield request["TableName"], request["Key"]
     if operation == "BatchGetItem":
         for table, wanted in request["RequestItems"].items():
-            yield from (_stored(table, key) for key in wanted["Keys"])
-    if operation == "Query" and answered[0] == 200:
-        yield from json.loads(answered[2])["Items"]
+            yield from ((table, key) for key in wanted["Keys"])
 
 
 def _stored(table: str, key: Item) -> Item | None:

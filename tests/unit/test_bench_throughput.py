@@ -100,6 +100,7 @@ def test_the_bare_transaction_is_the_products_own(tmp_path: Path) -> None:
     assert environment["DIGEST"] == codec.key_digest(throughput.KEY)
     assert environment["DIGEST"] in puts[0]["Item"]["pk"]["S"]
     assert all(environment["NUMBER"] in put["Item"]["pk"]["S"] for put in puts[1:])
+    assert "promises" in puts[0]["Item"]["answer"]["S"], "what a repeat is answered, as deployed"
 
 
 class Door(socketserver.StreamRequestHandler):

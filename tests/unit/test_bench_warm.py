@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench import engine, warm
-from bench.engine import API, Engine, RefusedError
+from bench.engine import TABLE_API, Engine, RefusedError
 from bench.warm import Cost
 from local.meter import Item
 
@@ -23,6 +23,7 @@ class Kept(Engine):
     """The part of an engine that the tests need, in memory. A put of what is there is refused."""
 
     def __init__(self, *items: Item) -> None:
+        super().__init__("http://127.0.0.1:9", "us-east-1")  # it connects when it is asked first
         self.items = {self._place(item): item for item in items}
 
     @staticmethod
@@ -51,9 +52,6 @@ class Kept(Engine):
                 return 200, {}
         return 200, {}
 
-    def close(self) -> None:
-        """Nothing is open."""
-
 
 def item(pk: str, text: str = "", **more: str) -> Item:
     return {name: {"S": value} for name, value in {"pk": pk, "sk": "x", "t": text, **more}.items()}
@@ -64,7 +62,7 @@ def key(pk: str) -> Item:
 
 
 def cost(kept: Kept, operation: str, **request: Any) -> Cost:
-    call, _ = engine.seen(kept, f"{API}.{operation}", json.dumps(request).encode())
+    call, _ = engine.seen(kept, f"{TABLE_API}.{operation}", json.dumps(request).encode())
     return warm.billed([call], [INDEX])
 
 

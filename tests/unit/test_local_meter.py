@@ -44,7 +44,7 @@ def test_caller_is_a_function_by_its_name_a_machine_without_any_or_a_tool() -> N
 def test_what_a_call_writes_is_what_it_names(
     operation: str, request_: dict[str, Any], wanted: Iterable[Any]
 ) -> None:
-    assert list(meter._written(operation, request_)) == wanted
+    assert list(meter.named_by_write(operation, request_)) == wanted
 
 
 def test_invocation_says_what_called_it_and_how_long_it_computed() -> None:

@@ -19,7 +19,7 @@ class LeanStore:
     def __init__(self, client: Any, table: str) -> None:
         self._client, self._table = client, table
 
-    def open(self, change: Change, key: str, fingerprint: str, answer: str = "{}") -> None:
+    def open(self, change: Change, key: str, fingerprint: str, answer: str) -> None:
         """Write a new ticket whole. `answer` is kept for who comes with this key again.
 
         Raises KeyTaken with what the key has made already, NumberTaken when the number exists;
