@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from redress import COLLECT_AFTER
 from tests.builders import ROOT, body
 
 LAYER = ROOT / "layers" / "core"
@@ -172,7 +173,7 @@ HEAVY = (
 )
 
 RUN_DOOR = f"""
-import json, sys
+import gc, json, sys
 sys.path[:0] = [{str(LAYER)!r}, {str(ROOT / "functions")!r} + "/" + sys.argv[1]]
 
 class Table:
@@ -202,9 +203,8 @@ class Context:
 answer = app.handler(json.loads(sys.stdin.read()), Context())
 seen = set(sys.modules) | {{name.split(".")[0] for name in sys.modules}}
 loaded = sorted(seen & set({HEAVY!r}))
-sys.stderr.write(json.dumps(
-    {{"status": answer["statusCode"], "written": Table.written, "loaded": loaded}}
-))
+told = {{"status": answer["statusCode"], "written": Table.written, "loaded": loaded}}
+sys.stderr.write(json.dumps(told | {{"collect_after": gc.get_threshold()[0]}}))
 """
 
 
@@ -254,4 +254,5 @@ def test_the_cold_start_that_customers_meet_loads_nothing_heavy(
         text=True,
         check=True,
     )
-    assert json.loads(done.stderr) == {"status": 201, "written": [4], "loaded": loaded}
+    wanted = {"status": 201, "written": [4], "loaded": loaded, "collect_after": COLLECT_AFTER}
+    assert json.loads(done.stderr) == wanted
