@@ -28,6 +28,7 @@ from local.stack import StackError
 WHOLE_S = 15 * 60
 """The time that a whole run has."""
 DIRECTORY = stack.DIRECTORY / "bench"
+COLUMNS = 150
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,8 @@ def main() -> int:
     os.environ |= {"AWS_ACCESS_KEY_ID": stack.KEY, "AWS_SECRET_ACCESS_KEY": stack.KEY}
     os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_DEFAULT_REGION": stack.REGION}
     os.environ |= {"AWS_EC2_METADATA_DISABLED": "true"}
-    console = Console(highlight=False)
+    # A file has no width: its tables need not fit a small window.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else COLUMNS)
     sizes = dict.fromkeys(options.only, options.scale)
     limit = math.inf if sizes else WHOLE_S
     sizes = sizes or {name: one.share * options.scale for name, one in BENCHMARKS.items()}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import track
 
 from bench.report import Figure, Machine, at_most, exactly, percentile
 from bench.sleepers import end_cloud
@@ -48,7 +49,7 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         send(outputs, "first@customer.example")
         wait_for(table, outputs, 1)
         began = {}
-        for number in range(count):
+        for number in track(range(count), "mails", console=console):
             sender = f"customer{number}@customer.example"
             began[sender] = datetime.now().astimezone()
             send(outputs, sender)

@@ -26,6 +26,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import track
 
 from bench.report import Figure, Machine, at_most, percentile
 from functions.inbound.reading import letter_of
@@ -131,8 +132,10 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
     hostile = made(scale)
     console.print(f"{len(real)} mails of {folder().name}, {len(hostile)} made ones")
     handle(_FIRST)
-    real_s = {name: seconds(raw, ROUNDS) for name, raw in real.items()}
-    plain_s = {name: seconds(raw, ROUNDS, handle_plainly) for name, raw in real.items()}
+    real_s, plain_s = dict[str, float](), dict[str, float]()
+    for name, raw in track(real.items(), "mails", console=console):
+        real_s[name] = seconds(raw, ROUNDS)
+        plain_s[name] = seconds(raw, ROUNDS, handle_plainly)
     hostile_s = {name: seconds(raw, 1) for name, raw in hostile.items()}
     machine.note_load("after the times were taken")
     return [*real_figures(real, real_s, plain_s), *hostile_figures(hostile, hostile_s)]
