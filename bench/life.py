@@ -377,7 +377,7 @@ def ladder_figures(life: Life, known: Prices) -> list[Figure]:
     return [
         Figure("full ladder: transitions", life.bill.transitions),
         Figure("full ladder: mails", life.bill.mails),
-        Figure("1,000 of them, without mail", cents(dollars), "cents"),
+        Figure("1,000 full ladders, without mail", cents(dollars), "cents"),
         *(
             Figure(f"  {NAMES[name]}", 100_000 * value, "cents")
             for name, value in dollars.items()
@@ -392,7 +392,9 @@ def month_figures(
     idle = idle_use(tasks)
     parts = bills.cost(idle, known)
     free = bills.cost(idle, known, free=True)
-    addressed = bills.cost(idle_use(tasks, with_mail_domain=True), known)
+    with_mail = idle_use(tasks, with_mail_domain=True)
+    addressed = bills.cost(with_mail, known)
+    free_addressed = bills.cost(with_mail, known, free=True)
     warm, cold = bills.used(life.bill, life.gb_seconds), cold_use(life, cold_ms)
     months = [
         bills.month(cold if count <= COLD_UP_TO else warm, idle, life.bill, count)
@@ -405,8 +407,9 @@ def month_figures(
             for name, value in parts.items()
             if value >= 0.005
         ),
-        Figure("idle, beyond what is free for ever", sum(free.values()), "dollars"),
+        Figure("  beyond what is free for ever", sum(free.values()), "dollars"),
         Figure("idle, with a mail domain", sum(addressed.values()), "dollars"),
+        Figure("  beyond what is free for ever", sum(free_addressed.values()), "dollars"),
         *(
             Figure(name, sum(bills.cost(use, known, free=free).values()), "dollars")
             for count, use in zip(MONTHS, months, strict=True)

@@ -6,7 +6,7 @@ Imports flow one way: functions -> edge -> cases -> rules; cases call the store.
 
 import gc
 
-COLLECT_AFTER = 50_000
+COLLECT_AFTER = 100_000
 """Objects made and not freed, after which Python looks for circles among them (2,000 by default).
 
 A start makes tens of thousands, nearly all of which stay: looking through them again and again
