@@ -94,7 +94,8 @@ class OutOfTime(BaseException):
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raises OutOfTime where the block takes longer: at once, in whatever it waits for."""
+    """Raises OutOfTime where the block takes longer, in whatever it waits for; once only, so that
+    what it cleans up then is not cut off as well."""
 
     def ring(number: int, frame: FrameType | None) -> None:
         raise OutOfTime
@@ -111,7 +112,7 @@ def within(seconds: float) -> Iterator[None]:
 def perform(name: str, scale: float, console: Console) -> list[Figure]:
     benchmark = BENCHMARKS[name]
     size = "" if scale == 1 else f", at {scale:g} of the full size"
-    limit = f"at most {benchmark.limit_s // 60} minutes"
+    limit = f"at most {math.ceil(benchmark.limit_s / 60)} minutes"
     console.print(f"[bold]{name}[/]{size}: {benchmark.about} ({limit})", soft_wrap=True)
     machine: Machine = report.this_machine()
     machine.note_load("at the beginning")
@@ -141,8 +142,18 @@ def perform_all(sizes: Mapping[str, float], whole_s: float, console: Console) ->
         except OutOfTime:
             missing.append(name)
             console.print(f"[red]{name}: not done in its time[/]; ONLY={name} runs it alone")
+            # It may have been stopped while it cleaned up.
+            sleepers.end_cloud(DIRECTORY)
+        except (CloudError, StackError) as error:
+            missing.append(name)
+            console.print(f"[red]{name} failed:[/] {error}", soft_wrap=True)
+        except Exception:
+            missing.append(name)
+            console.print_exception()
     took = time.monotonic() - began
-    console.print(f"{report.summary(found, missing)}; {took / 60:.1f} minutes", soft_wrap=True)
+    small = [f"{name} at {scale:g} of its size" for name, scale in sizes.items() if scale != 1]
+    told = [report.summary(found, missing), *small, f"{took / 60:.1f} minutes"]
+    console.print("; ".join(told), soft_wrap=True)
     return not missing
 
 
@@ -162,7 +173,7 @@ def main() -> int:
     try:
         with alone():
             return 0 if perform_all(sizes, limit, console) else 1
-    except (CloudError, StackError) as error:
+    except StackError as error:
         console.print(f"[red]Failed:[/] {error}", soft_wrap=True)
         return 1
 

@@ -35,7 +35,7 @@ STREAM = "stream"
 """The source of an invocation by the table's stream."""
 CORE_MB = 1769
 """The memory with which Lambda gives a function one processor; with less, as much less of it."""
-COUNTED = frozenset({"dynamodb", "sqs", "ses", "secretsmanager", "states", "lambda"})
+COUNTED = frozenset({"dynamodb", "sqs", "ses", "sns", "secretsmanager", "states", "lambda"})
 """Services whose calls are counted by a rule here, or cost nothing but what they start: transitions
 and invocations."""
 HOURS = 730
@@ -50,7 +50,8 @@ class Bill:
     """Counts of everything that is billed by use.
 
     `traces` are those that would be recorded if each was. `metrics`: how often each custom metric
-    is written. `stored_bytes`: what is in the table at the end, and was not before.
+    is written. `notices`: messages of a topic to the operators. `stored_bytes`: what is in the
+    table at the end, and was not before.
     """
 
     transitions: int = 0
@@ -60,6 +61,7 @@ class Bill:
     read_units: float = 0
     queue_requests: int = 0
     mails: int = 0
+    notices: int = 0
     traces: int = 0
     log_bytes: int = 0
     out_bytes: int = 0
@@ -101,6 +103,7 @@ def bill_of(
         # Lambda receives a batch and deletes it; what waits for an empty queue is of an idle stack.
         queue_requests=sum(call.service == "sqs" for call in calls) + 2 * polled,
         mails=sum(len(people) for call in sent for people in call.request.values()),
+        notices=sum(call.service == "sns" for call in calls),
         traces=len(runs) + len(traced) + followed,
         log_bytes=sum(map(logged, records.invocations)) + bytes_of_platform(len(asked) + followed),
         out_bytes=sum(door.bytes for door in records.doors),
@@ -125,9 +128,10 @@ def transitions(history: Sequence[Mapping[str, Any]]) -> int:
 def deliveries(call: Call) -> int:
     """How often the table's stream starts the relay for one call of the table.
 
-    How changes are gathered into batches is chance. On AWS items of different partition keys may
-    lie in different shards, and each shard has batches of its own: the worst is counted, each call
-    by itself and each of its partition keys by itself.
+    How changes are gathered into batches is chance, and items of different partition keys may lie
+    in different shards. Counted is each call by itself and each of its partition keys by itself:
+    more than Lambda usually makes of them, though records of one transaction may come apart. Times
+    and lines of logs are those of the emulator's own batches.
     """
     if call.status != 200:
         return 0
@@ -276,6 +280,7 @@ def used(bill: Bill, seconds: float, sampled: float = SAMPLED) -> dict[str, floa
         "table_gb_month": bill.stored_bytes / GB,
         "recovery_gb_month": bill.stored_bytes / GB,
         "mail": bill.mails,
+        "notice": bill.notices,
     }
 
 

@@ -126,7 +126,7 @@ def figures(taken: dict[str, list[float]]) -> list[Figure]:
             compared(name, median, "ms", typical, most=GOAL if name in DOORS else None)
             for name, median in medians.items()
         ),
-        *(compared(f"{name}, beside that", medians[name], "ms", in_lambda) for name in DOORS),
+        *(compared(f"{name}, of that", medians[name], "ms", in_lambda) for name in DOORS),
     ]
 
 

@@ -451,8 +451,8 @@ def operation_figures(name: str, taken: Mapping[int, Sequence[Cost]]) -> list[Fi
     def medians(of: Callable[[Cost], float]) -> dict[int, float]:
         return {size: statistics.median(map(of, costs)) for size, costs in taken.items()}
 
-    def told(costs: Mapping[int, float]) -> str:
-        return ", ".join(f"{cost:g} at {size:,}" for size, cost in costs.items())
+    def told(costs: Mapping[int, float], counted: str = "") -> str:
+        return ", ".join(f"{cost:g} at {size:,}" for size, cost in costs.items()) + counted
 
     took = medians(lambda cost: cost.milliseconds)
     calls, units = medians(lambda cost: cost.calls), medians(lambda cost: cost.units)
@@ -463,7 +463,8 @@ def operation_figures(name: str, taken: Mapping[int, Sequence[Cost]]) -> list[Fi
         at_most(f"{name}: slope of time", slope(took), "", TIME_SLOPE),
         replace(exactly(f"{name}: slope of calls", slope(calls), "", 0), beside=told(calls)),
         replace(
-            at_most(f"{name}: slope of units", slope(units), "", UNITS_SLOPE), beside=told(units)
+            at_most(f"{name}: slope of units", slope(units), "", UNITS_SLOPE),
+            beside=told(units, ", as the engine counts"),
         ),
     ]
 

@@ -12,12 +12,13 @@ traces recorded; mail is apart.
 What is a choice, and what it leaves out:
 
 - Functions are warm and have read their settings. Processor time is this machine's, slowed down to
-  the share of a processor that comes with the memory; waiting is for the laptop's cloud. What each
-  call would cost cold is a row of its own, where cold starts were measured before
+  the share of a processor that comes with the memory; waiting is for the laptop's cloud. What it
+  would cost if every call was cold is a row of its own, where cold starts were measured before
   (`make bench ONLY=cold`), with the settings read again at each.
 - Lambda records the first request of each second besides, and no rule can tell it not to: where no
   second has two requests every trace is recorded. A row says what that makes. Idle and other months
-  count what would be recorded; one of few complaints counts each call as cold.
+  count what would be recorded; one of few complaints counts every call as cold.
+- The ladder lasts minutes, in which a key or a plan may be read again. It has no goal.
 - Storage is that of the first month. Staff sign in at no price up to 10,000 a month.
 - An idle month is the template's secrets and alarms, what Lambda asks of an empty queue (five
   pollers that wait for 20 s each), and what the schedules run, measured without a ticket. The
@@ -55,7 +56,7 @@ from redress.store.plans import FRESH_FOR_S, shipped_document
 
 ABOUT = "what a complaint costs: billed units of a whole life, and an idle month"
 LIMIT_S = 600
-ROUNDS = 2
+ROUNDS = 3
 TRANSITIONS = 6
 """The goal for a happy path."""
 MAILS = 4
@@ -67,7 +68,7 @@ IDLE_DOLLARS = 1.0
 MONTHS = (100, 10_000, 1_000_000)
 """Complaints a month."""
 COLD_UP_TO = 1_000
-"""Of them a month: most of an hour lies between two, and no function stays warm so long."""
+"""Of them a month: most of an hour lies between two, longer than Lambda keeps a function warm."""
 
 REPAIR = f"{stack.NAME}-repair"
 TASKS = ("sweep", "review_plan", "reconcile")
@@ -194,10 +195,18 @@ def having(variable: str) -> set[str]:
 
 def functions() -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and properties of each."""
-    for resource in template()["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            properties = resource["Properties"]
-            yield properties["FunctionName"].replace("${AWS::StackName}", stack.NAME), properties
+    for name, logical in logical_ids().items():
+        yield name, template()["Resources"][logical]["Properties"]
+
+
+def logical_ids() -> dict[str, str]:
+    """The functions' names, "redress-staff", with what the template calls them, "StaffFunction"."""
+    resources = template()["Resources"].items()
+    return {
+        resource["Properties"]["FunctionName"].replace("${AWS::StackName}", stack.NAME): logical
+        for logical, resource in resources
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
 
 
 def histories(outputs: Outputs, number: str) -> Iterator[list[dict[str, Any]]]:
@@ -333,7 +342,7 @@ def happy_figures(rounds: list[Life], known: Prices, cold_ms: Mapping[str, float
     ]
     if cold_ms:
         figure = cents(bills.cost(cold_use(life, cold_ms), known))
-        found.append(Figure("1,000 of them, without mail, every door cold", figure, "cents"))
+        found.append(Figure("1,000 of them, without mail, every call cold", figure, "cents"))
     return found
 
 
@@ -344,7 +353,7 @@ def cold_use(life: Life, cold_ms: Mapping[str, float]) -> dict[str, float]:
     # Today's key and the one before: the most that an invocation reads.
     read = 2.0 * sum(one.function in keyed for one in invocations)
     seconds = bills.gb_seconds(invocations, cold_ms)
-    return bills.used(life.bill, seconds) | {"secret_call": read}
+    return bills.used(life.bill, seconds) | {"secret_call": max(read, life.bill.secret_calls)}
 
 
 def typical(rounds: list[Life], known: Prices) -> Life:
@@ -400,6 +409,7 @@ def month_figures(
         bills.month(cold if count <= COLD_UP_TO else warm, idle, life.bill, count)
         for count in MONTHS
     ]
+    unknown = "" if cold_ms else "no cold starts measured"
     return [
         at_most("idle, a month", sum(parts.values()), "dollars", IDLE_DOLLARS),
         *(
@@ -411,7 +421,12 @@ def month_figures(
         Figure("idle, with a mail domain", sum(addressed.values()), "dollars"),
         Figure("  beyond what is free for ever", sum(free_addressed.values()), "dollars"),
         *(
-            Figure(name, sum(bills.cost(use, known, free=free).values()), "dollars")
+            Figure(
+                name,
+                sum(bills.cost(use, known, free=free).values()),
+                "dollars",
+                beside=unknown if count <= COLD_UP_TO else "",
+            )
             for count, use in zip(MONTHS, months, strict=True)
             for name, free in (
                 (f"{count:,} complaints a month, with mail and idle", False),
@@ -441,8 +456,9 @@ NAMES = {
     "alarm_month": "alarms",
     "secret_month": "secrets",
     "schedule": "schedules",
+    "notice": "messages to the operators",
 }
-"""Of each meter in `prices.json`."""
+"""Of each meter in `prices.json`, but for reads of the stream, which are free."""
 
 
 def _told(name: str, amount: float) -> str:
@@ -452,17 +468,19 @@ def _told(name: str, amount: float) -> str:
 
 
 def cold_starts(directory: Path) -> dict[str, float]:
-    """Milliseconds from nothing to an answer by function, where they were measured before."""
+    """Milliseconds from nothing to an answer by function, where they were measured before; of
+    those that are no door, from nothing until they can begin."""
     path = directory / "cold.json"
     if not path.exists():
         return {}
     found = {one["name"]: one["value"] for one in json.loads(path.read_text())["figures"]}
-    return {f"{stack.NAME}-{function}": found[name] for function, name in _COLD_DOORS.items()}
+    names = {name: f"{logical}, ready" for name, logical in logical_ids().items()} | _COLD_DOORS
+    return {name: found[row] for name, row in names.items() if row in found}
 
 
 _COLD_DOORS = {
-    "intake": "JSON intake",
-    "customer": "status page",
-    "staff": "staff's work list",
+    f"{stack.NAME}-intake": "JSON intake",
+    f"{stack.NAME}-customer": "status page",
+    f"{stack.NAME}-staff": "staff's work list",
 }
 """Public functions, and what `bench/cold.py` calls their slowest door."""

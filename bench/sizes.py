@@ -10,12 +10,12 @@ BOUNDS = {
     "CoreLayer": 20_700_000,
     "CustomerFunction": 1_770_000,
     "InboundFunction": 18_000_000,  # readers of HTML and of charsets
-    "StaffFunction": 140_000,
+    "StaffFunction": 135_000,
 }
 """Most bytes of an artifact, unzipped: up to five percent more than it has now on the processor for
 which it is larger. Lambda takes 250 MB; each megabyte more is time at every cold start."""
 BOUND = 20_000
-"""Of every other function: its own code alone."""
+"""Of every other function: its own code alone. A library in one of them is more than that."""
 
 
 def size_of(folder: Path) -> int:

@@ -6,17 +6,22 @@ prices are for `make bench ONLY=life`.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from bench import life
 from local import meter, stack
 from local.stack import Outputs
+from redress.rules.plan_document import parse
+from redress.rules.scoring import SAME_MATTER, period_of
+from redress.store.plans import shipped_document
 
 MOST = {
     "transitions": 5,
     "api_requests": 16,
     "invocations": 30,
-    "write_units": 103,  # 101 before a month's last week: then a resolution is noted in two months
+    "write_units": 101,
     "read_units": 38,
     "queue_requests": 9,
     "mails": 3,
@@ -41,9 +46,16 @@ def happy_path(deployed: Outputs) -> life.Life:
     return life.happy_path(deployed)
 
 
+def of_the_last_week(name: str) -> int:
+    """What a month's last week adds: whether it lasts is noted in the facts of the next month."""
+    zone, now = parse(shipped_document()).time_zone, datetime.now(UTC)
+    in_two_months = period_of(now, zone) != period_of(now + SAME_MATTER, zone)
+    return 2 if name == "write_units" and in_two_months else 0
+
+
 @pytest.mark.parametrize("name", MOST)
 def test_happy_path_is_billed_by_no_more_than_it_was(happy_path: life.Life, name: str) -> None:
-    assert 0 < getattr(happy_path.bill, name) <= MOST[name]
+    assert 0 < getattr(happy_path.bill, name) <= MOST[name] + of_the_last_week(name)
 
 
 def test_happy_path_counts_no_custom_metric_and_reads_no_key_again(happy_path: life.Life) -> None:

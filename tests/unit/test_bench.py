@@ -169,10 +169,14 @@ class Runs:
             entry, "BENCHMARKS", {"quick": self.one("quick"), "missed": self.one("missed", 9)}
         )
 
-    def one(self, name: str, value: float = 1, seconds: float = 0) -> entry.Benchmark:
+    def one(
+        self, name: str, value: float = 1, seconds: float = 0, error: Exception | None = None
+    ) -> entry.Benchmark:
         def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
             self.sizes[name] = scale
             time.sleep(seconds)
+            if error:
+                raise error
             return [report.at_most(f"{name}: late", value, "s", 5), Figure("beside", 1)]
 
         return entry.Benchmark(f"what {name} is about", 60, run)
@@ -195,7 +199,8 @@ def test_a_run_ends_with_every_goal_that_was_missed(runs: Runs) -> None:
     assert runs.sizes == {"quick": 1, "missed": 0.05}
     assert "missed, at 0.05 of the full size: what missed is about" in runs.said
     assert "quick, at" not in runs.said
-    assert "2 goals, 1 met; not met: missed: late; " in runs.said.splitlines()[-1]
+    last = runs.said.splitlines()[-1]
+    assert "2 goals, 1 met; not met: missed: late; missed at 0.05 of its size; 0.0 min" in last
 
 
 def test_what_takes_too_long_is_stopped_told_and_the_next_one_goes_on(
@@ -206,6 +211,16 @@ def test_what_takes_too_long_is_stopped_told_and_the_next_one_goes_on(
     assert not runs.all({"quick": 1, "missed": 1})
     assert "quick: not done in its time; ONLY=quick runs it alone" in runs.said
     assert "1 goals, 0 met; not met: missed: late; not measured: quick; " in runs.said
+
+
+@pytest.mark.parametrize("error", [StackError("no Java"), AssertionError("no Java")])
+def test_what_fails_is_told_and_the_next_one_goes_on(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setitem(entry.BENCHMARKS, "quick", runs.one("quick", error=error))
+    assert not runs.all({"quick": 1, "missed": 1})
+    assert "no Java" in runs.said
+    assert "not met: missed: late; not measured: quick; " in runs.said.splitlines()[-1]
 
 
 def test_a_whole_run_ends_in_its_time(runs: Runs) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,6 +127,7 @@ def test_bill_counts_what_the_product_did_and_no_tool_beside_it() -> None:
             Call("sqs", "SendMessageBatch", "redress-relay", 200),
             Call("ses", "POST", "redress-mailer", 200, {"ToAddresses": ["a", "b"]}),
             Call("ses", "POST", "redress-mailer", 400, {"ToAddresses": ["a"]}),
+            Call("sns", "Publish", "redress-repair", 200),
         ],
         invocations=[
             ran(),
@@ -141,7 +143,7 @@ def test_bill_counts_what_the_product_did_and_no_tool_beside_it() -> None:
     assert found.read_units == 1
     assert found.write_units == 1 + (2 + 4) + (2 + 2) + 4
     assert found.queue_requests == 1 + 2
-    assert found.mails == 2
+    assert (found.mails, found.notices) == (2, 1)
     assert found.traces == 4 + 2
     assert found.stored_bytes == (90 + 90 + 90) + 3 * bill.INDEX_BYTES
     assert found.log_bytes == 4 * bill.bytes_of_platform(1) + len("one line") + bill.LINE_BYTES
@@ -161,10 +163,10 @@ def test_call_without_a_rule_is_not_passed_over() -> None:
 
 
 def test_service_without_a_rule_is_not_passed_over() -> None:
-    topic = Call("sns", "Publish", "redress-relay", 200)
-    with pytest.raises(ValueError, match="sns"):
-        bill.bill_of(Records(calls=[topic]), [], [])
-    assert bill.bill_of(Records(calls=[replace(topic, by="")]), [], []) == Bill()
+    bucket = Call("s3", "GetObject", "redress-relay", 200)
+    with pytest.raises(ValueError, match="s3"):
+        bill.bill_of(Records(calls=[bucket]), [], [])
+    assert bill.bill_of(Records(calls=[replace(bucket, by="")]), [], []) == Bill()
 
 
 def test_stream_starts_the_relay_once_for_each_ticket_that_a_change_is_of() -> None:
@@ -243,22 +245,43 @@ def test_first_trace_of_each_second_is_recorded_and_a_share_of_the_others() -> N
     assert month["trace"] == 2 * 100 + 7
 
 
+def test_life_of_the_middle_price_is_told() -> None:
+    lives = [life.Life(Bill(transitions=n), Records()) for n in (7, 5, 6)]
+    assert life.typical(lives, bill.prices()) is lives[2]
+
+
+def test_every_function_has_a_cold_start(tmp_path: Path) -> None:
+    rows = ["JSON intake", "status page", "staff's work list"]
+    rows += [f"{logical}, ready" for logical in life.logical_ids().values()]
+    figures = [{"name": name, "value": float(number)} for number, name in enumerate(rows)]
+    assert life.cold_starts(tmp_path) == {}
+    (tmp_path / "cold.json").write_text(json.dumps({"figures": figures}))
+    found = life.cold_starts(tmp_path)
+    assert set(found) == set(life.logical_ids())
+    assert (found["redress-customer"], found["redress-relay"]) == (
+        1.0,
+        float(rows.index("RelayFunction, ready")),
+    )
+    (tmp_path / "cold.json").write_text(json.dumps({"figures": figures[:1]}))
+    assert life.cold_starts(tmp_path) == {"redress-intake": 0.0}
+
+
 def test_month_of_few_complaints_meets_cold_functions_only() -> None:
     one = life.Life(Bill(invocations=1), Records(invocations=[ran()]))
-    known, cold = bill.prices(), {"redress-staff": 60_000.0}
-    told = {
-        row.name: row.value
-        for row in life.month_figures(one, {}, known, cold)
-        if "mail and" in row.name
-    }
-    warm = {
-        row.name: row.value
-        for row in life.month_figures(one, {}, known, {})
-        if "mail and" in row.name
-    }
-    few, *many = told
-    assert told[few] > warm[few]
-    assert all(told[name] == warm[name] for name in many)
+
+    def months(cold_ms: dict[str, float]) -> tuple[list[float | None], list[str]]:
+        rows = life.month_figures(one, {}, bill.prices(), cold_ms)
+        found = [row for row in rows if "mail and idle" in row.name]
+        return [row.value for row in found], [row.beside for row in found]
+
+    (few, *many), told = months({"redress-staff": 60_000.0})
+    (few_warm, *many_warm), told_warm = months({})
+    assert few is not None
+    assert few_warm is not None
+    assert few > few_warm
+    assert many == many_warm
+    assert told == ["", "", ""]
+    assert told_warm == ["no cold starts measured", "", ""]
 
 
 def test_month_pays_lives_and_idle_and_metrics_by_the_hour() -> None:

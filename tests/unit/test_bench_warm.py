@@ -122,3 +122,13 @@ def test_intake_must_write_what_the_bare_transaction_does() -> None:
 
     assert met(12) is True
     assert met(13) is False
+
+
+def test_repeated_submission_must_cost_no_more_than_a_first() -> None:
+    def met(again: Cost) -> list[bool | None]:
+        costs = {warm.BARE: Cost(1, 0, 12), warm.FIRST: Cost(1, 0, 12), warm.REPEATED: again}
+        found = warm.cost_figures(costs)
+        return [one.met for one in found if one.name.startswith(warm.REPEATED)]
+
+    assert met(Cost(1, 0, 8)) == [True, True, True]
+    assert met(Cost(2, 1, 13)) == [False, False, False]

@@ -3,7 +3,7 @@
 Metrics are lines in the log (embedded metric format): no call, no wait. Each costs US$0.30 a month
 once it is written all day, so nothing is counted of a ticket whose life is as it should be. That is
 in the log's own lines, and in the metrics that Amazon keeps for nothing: SES counts what was sent,
-Lambda what ran. Powertools' metrics are imported late.
+Lambda what ran.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from aws_lambda_powertools import single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+
 from redress.rules.errors import RedressError
 
 NAMESPACE = "Redress"
@@ -21,9 +24,6 @@ FRAMES = 3
 
 def count(service: str, name: str, value: int = 1) -> None:
     """Count `value` of something for a service; zero leaves no trace."""
-    from aws_lambda_powertools import single_metric
-    from aws_lambda_powertools.metrics import MetricUnit
-
     if value:
         with single_metric(
             name=name, unit=MetricUnit.Count, value=value, namespace=NAMESPACE

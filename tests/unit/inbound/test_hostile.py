@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 
@@ -92,6 +93,19 @@ def test_hostile_mails_cost_little(name: str) -> None:
     assert len(mail.html or "") <= 2 * HTML
     assert len(mail.attachments) <= ATTACHMENTS
     assert len(mail.embedded) <= EMBEDDED
+
+
+def test_a_mail_leaves_nothing_that_only_a_search_for_circles_frees() -> None:
+    """Such a search comes seldom (`redress.COLLECT_AFTER`), and a mail may have 30 MB."""
+    raw = MIXED + b"--b\nContent-Type: text/html\n\n<p>x<p>y\n--b\n\nx\n" * 20 + b"--b--\n"
+    letter_of(raw, "inbound/1", AT, ["example.com"], "en")  # what is loaded at first is kept
+    gc.collect()
+    gc.disable()
+    try:
+        letter_of(raw, "inbound/1", AT, ["example.com"], "en")
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_what_was_left_out_is_named() -> None:
