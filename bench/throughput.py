@@ -185,7 +185,9 @@ def figures(subjects: Sequence[Subject], clients: int) -> list[Figure]:
         if (taken := subject.rounds.get(clients))
     }
     mailed = next(subject.rounds[clients] for subject in subjects if subject.name == MAILED)
-    acknowledged = statistics.median(one.created / (one.finished_s or 0) for one in mailed)
+    acknowledged = statistics.median(
+        one.created / one.finished_s for one in mailed if one.finished_s
+    )
     meanwhile = statistics.median(one.sent / one.seconds for one in mailed)
     bare, created = rates[BARE], rates[CREATED]
     peer, best = (HELPDESK, rates.get(HELPDESK)), (HELPDESK_BEST, rates.get(HELPDESK_BEST))

@@ -8,7 +8,7 @@ from typing import Any
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from local.filters import passes, relay_patterns
+from local.filters import reaches_relay
 
 
 class Stream:
@@ -20,7 +20,7 @@ class Stream:
     def __init__(self, table: str, region: str, *, filtered: bool = True) -> None:
         self._table, self._region = table, region
         self._read = 0
-        self._patterns = relay_patterns() if filtered else [{}]
+        self._filtered = filtered
 
     def records(self) -> list[dict[str, Any]]:
         """New records that pass the filters, in the shape of a Lambda event's `Records`."""
@@ -29,8 +29,4 @@ class Stream:
         written = table.stream_shard.items[self._read :]
         self._read += len(written)
         records = [json.loads(json.dumps(item.record, default=str)) for item in written]
-        return [
-            record
-            for record in records
-            if any(passes(record, pattern) for pattern in self._patterns)
-        ]
+        return [record for record in records if not self._filtered or reaches_relay(record)]

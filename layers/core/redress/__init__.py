@@ -10,8 +10,8 @@ COLLECT_AFTER = 100_000
 """Objects made and not freed, after which Python looks for circles among them (2,000 by default).
 
 A start makes tens of thousands, nearly all of which stay: looking through them again and again
-takes a twelfth of a cold start. The price is that a circle which holds something large lives for
-many requests: none does, and `tests/unit/inbound` asks it of mails.
+takes a twelfth of a cold start. The price is that a circle lives for many requests, with all that
+it holds. A mail, the largest thing that a function has in hand, leaves none (`tests/unit/inbound`).
 """
 
 gc.set_threshold(COLLECT_AFTER)
