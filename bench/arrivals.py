@@ -22,8 +22,8 @@ from bench.report import Figure, Machine, at_most, exactly, percentile
 from bench.sleepers import end_cloud
 from local import process, stack
 from local.stack import MAIL_DOMAIN, Outputs
-from redress.rules.ticket import Ticket
-from redress.store import codec
+from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store import codec
 
 ABOUT = "mails over SMTP, until each is a ticket and is acknowledged"
 LIMIT_S = 240

@@ -46,26 +46,27 @@ from bench.report import Figure, Machine, at_most, compared, exactly
 from bench.units import Item, item_bytes
 from local import dynamodb_local
 from local.template import table_definition
-from redress.cases.intake import IntakeCase
-from redress.cases.links import Links
-from redress.cases.scoring import STORED, ScoringCases
-from redress.cases.staff import PAGE_LIMIT, StaffCases
-from redress.cases.timers import TimerCase
-from redress.rules import lifecycle
-from redress.rules.intake import parse as parse_submission
-from redress.rules.lifecycle import Change
-from redress.rules.numbers import ALPHABET, new_number
-from redress.rules.plan import Plan
-from redress.rules.plan_document import parse
-from redress.rules.routing import Presence
-from redress.rules.ticket import Actor, Role, Ticket, next_wake
-from redress.store import codec, keys
-from redress.store.lean import LeanStore
-from redress.store.models import Models
-from redress.store.plans import Plans, shipped_document
-from redress.store.scores import ScoreStore
-from redress.store.staff import Member, StaffStore
-from redress.store.tickets import TicketStore
+from redress.db import keys
+from redress.db.rows import Models
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import Plan
+from redress.plans.store import Plans, shipped_document
+from redress.scores.cases import STORED, ScoringCases
+from redress.scores.store.scores import ScoreStore
+from redress.staff.rules import Presence
+from redress.staff.store import Member, StaffStore
+from redress.tickets.cases.intake import IntakeCase
+from redress.tickets.cases.staff import PAGE_LIMIT, StaffCases
+from redress.tickets.links import Links
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.lifecycle import Change
+from redress.tickets.rules.numbers import ALPHABET, new_number
+from redress.tickets.rules.submission import parse as parse_submission
+from redress.tickets.rules.ticket import Actor, Role, Ticket, next_wake
+from redress.tickets.store import codec
+from redress.tickets.store.submission_store import LeanStore
+from redress.tickets.store.tickets import TicketStore
+from redress.workflow.cases.timers import TimerCase
 
 ABOUT = "what an operation costs among 1,000, 10,000 and 100,000 open tickets"
 LIMIT_S = 180

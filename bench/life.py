@@ -51,8 +51,8 @@ from local.doors import wait_for
 from local.meter import Records
 from local.stack import Outputs
 from local.template import template
-from redress.rules.plan_document import scaled
-from redress.store.plans import FRESH_FOR_S, shipped_document
+from redress.plans.rules.document import scaled
+from redress.plans.store import FRESH_FOR_S, shipped_document
 
 ABOUT = "what a complaint costs: billed units of a whole life, and an idle month"
 LIMIT_S = 600

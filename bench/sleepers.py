@@ -38,17 +38,17 @@ from local import process, stack
 from local.calls import TABLE_CALLS, counted
 from local.process import CloudError
 from local.stack import Outputs
-from redress.rules import lifecycle
-from redress.rules import ticket as tickets
-from redress.rules.intake import parse as parse_submission
-from redress.rules.numbers import new_number
-from redress.rules.plan import Plan
-from redress.rules.plan_document import parse
-from redress.rules.ticket import Event, EventType
-from redress.store.lean import LeanStore
-from redress.store.models import Models
-from redress.store.plans import FRESH_FOR_S, shipped_document
-from redress.store.tickets import TicketStore
+from redress.db.rows import Models
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import Plan
+from redress.plans.store import FRESH_FOR_S, shipped_document
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules import ticket as tickets
+from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.submission import parse as parse_submission
+from redress.tickets.rules.ticket import Event, EventType
+from redress.tickets.store.submission_store import LeanStore
+from redress.tickets.store.tickets import TicketStore
 
 ABOUT = "10,000 tickets asleep, 1,000 of them due at 10 a second"
 SLEEPERS = 10_000

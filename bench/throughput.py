@@ -69,11 +69,11 @@ from local import dynamodb_local, stack
 from local.install import CannotInstall
 from local.process import ROOT
 from local.template import table_definition
-from redress.cases.intake import IntakeCase
-from redress.cases.links import Links
-from redress.store import codec
-from redress.store.lean import LeanStore
-from redress.store.plans import Plans
+from redress.plans.store import Plans
+from redress.tickets.cases.intake import IntakeCase
+from redress.tickets.links import Links
+from redress.tickets.store import codec
+from redress.tickets.store.submission_store import LeanStore
 
 ABOUT = "tickets created per second, beside the bare transaction and django-helpdesk"
 LIMIT_S = 330

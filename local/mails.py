@@ -18,9 +18,9 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 
-from redress import mail
-from redress.rules.plan import LANGUAGES
-from redress.words import moment, words
+from redress.base.phrases import moment, words
+from redress.mail.outgoing import rendering
+from redress.plans.rules.plan import LANGUAGES
 
 DIRECTORY = Path(__file__).resolve().parent.parent / ".local"
 FOLDER: Path | None = None
@@ -73,17 +73,17 @@ def values(name: str, language: str) -> dict[str, str]:
         "ticket_url": f"{BASE}/staff/tickets/{NUMBER}",
     }
     times = dict.fromkeys(("due", "closes_at", "resolved_at", "until"), when)
-    return {place: (known | times)[place] for place in mail.PLACEHOLDERS[name]}
+    return {place: (known | times)[place] for place in rendering.PLACEHOLDERS[name]}
 
 
 def preview(name: str, language: str) -> bytes:
     """A template as a mail, as its reader gets it."""
-    customers = mail.PLACEHOLDERS[name] & {"status_url", "survey_url"} or name == "copy"
-    return mail.message(
+    customers = rendering.PLACEHOLDERS[name] & {"status_url", "survey_url"} or name == "copy"
+    return rendering.message(
         "service@example.org",
         ["li.na@example.com" if customers else "mei@example.org"],
         NUMBER,
-        [mail.render(name, language, values(name, language))],
+        [rendering.render(name, language, values(name, language))],
         AT,
         automatic=True,
         conversation=TOKEN,
@@ -206,7 +206,7 @@ def main() -> int:
     if options.action == "previews":
         mails = [
             (f"{name} · {lang}", preview(name, lang))
-            for name in mail.PLACEHOLDERS
+            for name in rendering.PLACEHOLDERS
             for lang in LANGUAGES
         ]
         print(write(options.directory / "mails", "Mails of Redress", mails))

@@ -18,8 +18,8 @@ from typing import Any
 import yaml
 
 from local.process import ROOT
-from redress.cases.plans import notes, prepared
-from redress.rules.errors import Fault, InvalidInput
+from redress.base.errors import Fault, InvalidInput
+from redress.plans.cases import notes, prepared
 
 DATA = ROOT / "layers" / "core" / "redress" / "data"
 SOURCE = DATA / "plan-1.yaml"

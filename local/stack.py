@@ -403,7 +403,7 @@ def publish_pace(outputs: Outputs, pace: int) -> None:
     core = ROOT / "layers" / "core"
     if str(core) not in sys.path:
         sys.path.insert(0, str(core))
-    from redress.rules.plan_document import scaled
+    from redress.plans.rules.document import scaled
 
     shipped = json.loads((core / "redress" / "data" / "plan-1.json").read_text(encoding="utf-8"))
     manager = next(email for email, who in outputs.staff.items() if "manager" in who["groups"])

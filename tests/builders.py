@@ -16,12 +16,12 @@ from typing import Any
 
 import msgspec
 
-from redress.rules import lifecycle, ticket
-from redress.rules.intake import Submission, parse
-from redress.rules.lifecycle import Change, Classification
-from redress.rules.plan import Plan
-from redress.rules.plan_document import parse as parse_plan
-from redress.rules.ticket import CUSTOMER, Actor, Event, Role, State, Ticket
+from redress.plans.rules.document import parse as parse_plan
+from redress.plans.rules.plan import Plan
+from redress.tickets.rules import lifecycle, ticket
+from redress.tickets.rules.lifecycle import Change, Classification
+from redress.tickets.rules.submission import Submission, parse
+from redress.tickets.rules.ticket import CUSTOMER, Actor, Event, Role, State, Ticket
 
 ROOT = Path(__file__).resolve().parent.parent
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)

@@ -6,8 +6,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from redress import observe, wiring
-from redress.rules.errors import NotFound
+from redress import wiring
+from redress.base import observe
+from redress.base.errors import NotFound
 
 logger = Logger(service="assigner")
 

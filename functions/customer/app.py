@@ -22,7 +22,17 @@ import msgspec
 from aws_lambda_powertools import Logger
 from pages import pages
 
-from redress import observe, texts, wiring
+from redress import wiring
+from redress.base import catalogue, observe
+from redress.base.errors import (
+    Fault,
+    InvalidInput,
+    KeyReused,
+    NotAllowedNow,
+    NotFound,
+    RedressError,
+)
+from redress.base.phrases import moment
 from redress.edge.http import (
     SECURITY,
     Answer,
@@ -36,20 +46,11 @@ from redress.edge.http import (
     route_of,
 )
 from redress.edge.problems import plain, problem_for
-from redress.rules.errors import (
-    Fault,
-    InvalidInput,
-    KeyReused,
-    NotAllowedNow,
-    NotFound,
-    RedressError,
-)
-from redress.rules.plan import KINDS, LANGUAGES
-from redress.rules.ticket import EventType, State
-from redress.words import moment
+from redress.plans.rules.plan import KINDS, LANGUAGES
+from redress.tickets.rules.ticket import EventType, State
 
 if TYPE_CHECKING:  # with them comes PynamoDB, which the form does without
-    from redress.cases.customer import StatusView, Surveys
+    from redress.tickets.cases.customer import StatusView, Surveys
 
 HERE = Path(__file__).parent
 BODY_LIMIT = 256 * 1024
@@ -170,8 +171,8 @@ def _rendered(
     body = found.render(
         language=language,
         style_version=style_version(),
-        t=lambda key, **given: texts.text(language, key, **given),
-        name_of=lambda code: texts.text(code, "language.name"),
+        t=lambda key, **given: catalogue.text(language, key, **given),
+        name_of=lambda code: catalogue.text(code, "language.name"),
         moment=lambda at: moment(at, values["zone"], language),
         **values,
     )
@@ -192,7 +193,7 @@ def asked_language(request: Request) -> str:
 
 def language_of(request: Request) -> str:
     """The language that the reader chose, else what the browser asks for."""
-    return asked_language(request) or texts.preferred(request.header("accept-language"))
+    return asked_language(request) or catalogue.preferred(request.header("accept-language"))
 
 
 def posted(request: Request) -> dict[str, str]:
@@ -238,7 +239,7 @@ def guarded(request: Request, render: Callable[[], Answer], token: str = "") -> 
     except Exception as error:
         status = 500
         _log(error, status)
-    known = status if texts.has("en", f"problem.{status}.title") else 500
+    known = status if catalogue.has("en", f"problem.{status}.title") else 500
     try:
         base = request.base
     except Exception as error:
@@ -284,10 +285,10 @@ def shown(language: str, faults: list[Fault], prefix: str = "form") -> list[Show
         field = {"contact": "name", "": "subject"}.get(field, field)
         code = "consent" if field == "consent" else fault.code
         label = _LABELS.get(field, f"{prefix}.{field}")
-        if not texts.has(language, label):
+        if not catalogue.has(language, label):
             label = f"{prefix}.title"
-        text = texts.text(language, f"fault.{code}")
-        found.setdefault(field, Shown(field, texts.text(language, label), text))
+        text = catalogue.text(language, f"fault.{code}")
+        found.setdefault(field, Shown(field, catalogue.text(language, label), text))
     order = {field: place for place, field in enumerate(_TYPED)}
     return sorted(found.values(), key=lambda fault: order.get(fault.field, len(order)))
 
@@ -363,12 +364,12 @@ def submit_form(request: Request) -> Answer:
         except InvalidInput as error:
             faults = shown(language, error.faults)
             if any(fault.pointer.startswith("#") for fault in error.faults):
-                text = texts.text(language, "fault.key_expected")
+                text = catalogue.text(language, "fault.key_expected")
                 return form_page(request, 422, language, fields, _nonce(), faults, text)
             return form_page(request, 422, language, fields, nonce, faults)
         except KeyReused:
             # Sent before, then gone back to and changed: to press again is to send a second one.
-            text = texts.text(language, "fault.key_reused")
+            text = catalogue.text(language, "fault.key_reused")
             return form_page(request, 409, language, fields, _nonce(), [], text)
         log = logger.debug if receipt.replayed else logger.info  # as functions/intake does
         log("taken", extra={"ticket": receipt.number, "replayed": receipt.replayed})
@@ -478,7 +479,7 @@ def _again(request: Request, action: str, fields: Mapping[str, str], error: Inva
     if action == "survey":
         return status_page(request, 422, view, faults, _by_field(faults), fields)
     place = "sure" if any(fault.field == "sure" for fault in faults) else _FIELDS[action]
-    label = texts.text(language, f"act.{action}")
+    label = catalogue.text(language, f"act.{action}")
     named = [Shown(place, label, fault.text) for fault in faults]
     typed = {action: fields.get(_FIELDS[action], "")}
     return status_page(request, 422, view, named, _by_field(named), typed)

@@ -18,11 +18,12 @@ from urllib.parse import unquote_plus
 import reading
 from aws_lambda_powertools import Logger
 
-from redress import observe, wiring
-from redress.cases.receiving import Done, Letter
-from redress.rules.errors import NotAllowedNow
-from redress.store.arrivals import State
-from redress.store.tickets import DoneAlready
+from redress import wiring
+from redress.base import observe
+from redress.base.errors import NotAllowedNow
+from redress.mail.incoming.cases.receiving import Done, Letter
+from redress.mail.incoming.store import State
+from redress.tickets.store.tickets import DoneAlready
 
 logger = Logger(service="inbound")
 

@@ -1,19 +1,19 @@
-"""The bytes of a mail to the letter that the use case takes: everything that `redress.inbound`
-knows."""
+"""The bytes of a mail to the letter that the use case takes: everything that
+`redress.mail.incoming.reader` knows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
 
-from redress.cases.receiving import Enclosed, Forwarded, Letter, Returned
-from redress.inbound import clues, folding, machines, parsing, verdicts
-from redress.inbound.addresses import addresses_of
-from redress.inbound.languages import language_of
-from redress.inbound.limits import VALUE, Defects
-from redress.inbound.machines import Kind, Machine
-from redress.inbound.mail import Mail, as_data
-from redress.rules.arrivals import Note, refused, served_as
+from redress.mail.incoming.cases.receiving import Enclosed, Forwarded, Letter, Returned
+from redress.mail.incoming.reader import clues, folding, machines, parsing, verdicts
+from redress.mail.incoming.reader.addresses import addresses_of
+from redress.mail.incoming.reader.languages import language_of
+from redress.mail.incoming.reader.limits import VALUE, Defects
+from redress.mail.incoming.reader.machines import Kind, Machine
+from redress.mail.incoming.reader.mail import Mail, as_data
+from redress.mail.incoming.rules import Note, refused, served_as
 
 _NOTES = {
     Kind.BOUNCE: Note.RETURNED,

@@ -13,11 +13,20 @@ from typing import Any, Protocol
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from redress import observe, wiring
-from redress.cases.feedback import Feedback, feedback_of, is_feedback
-from redress.cases.mailing import NO_RECIPIENT, UNWANTED, Done, NotAJob, NotSentYet, Result, job_of
-from redress.rules.arrivals import Note
-from redress.rules.errors import NotFound
+from redress import wiring
+from redress.base import observe
+from redress.base.errors import NotFound
+from redress.mail.incoming.rules import Note
+from redress.mail.outgoing.cases.feedback import Feedback, feedback_of, is_feedback
+from redress.mail.outgoing.cases.sending import (
+    NO_RECIPIENT,
+    UNWANTED,
+    Done,
+    NotAJob,
+    NotSentYet,
+    Result,
+    job_of,
+)
 
 logger = Logger(service="mailer")
 

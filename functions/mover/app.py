@@ -10,7 +10,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from redress import observe, wiring
+from redress import wiring
+from redress.base import observe
 
 logger = Logger(service="mover")
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from redress import observe, wiring
-from redress.cases.rehearsals import Finished, Listed, RehearsalJobs, Worked
+from redress import wiring
+from redress.base import observe
+from redress.rehearsals.cases import Finished, Listed, RehearsalJobs, Worked
 
 logger = Logger(service="rehearsal")
 

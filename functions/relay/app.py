@@ -7,9 +7,10 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from redress import observe, wiring
-from redress.cases.relay import Freed, Happened, Hint, Moved, NotTaken, RelayCase, hint_of
-from redress.rules.errors import NotFound, Unavailable
+from redress import wiring
+from redress.base import observe
+from redress.base.errors import NotFound, Unavailable
+from redress.workflow.cases.relay import Freed, Happened, Hint, Moved, NotTaken, RelayCase, hint_of
 
 logger = Logger(service="relay")
 

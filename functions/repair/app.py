@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 from aws_lambda_powertools import Logger
 
-from redress import observe, wiring
-from redress.cases.reconciling import Finding, OutOfTime
+from redress import wiring
+from redress.base import observe
+from redress.workflow.cases.reconciliation import Finding, OutOfTime
 
 logger = Logger(service="repair")
 
@@ -50,7 +51,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _reconcile(context: Any) -> dict[str, Any]:
-    """The report of the run, for whoever started it by hand; see `redress.store.reports`."""
+    """The report of the run, for whoever started it by hand; see `redress.workflow.store`."""
     try:
         report = wiring.reconciliation().run(lambda: context.get_remaining_time_in_millis() / 1000)
     except OutOfTime as error:

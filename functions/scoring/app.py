@@ -8,8 +8,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from redress import observe, wiring
-from redress.cases.scoring import Finished, Month, Scored, ScoringCases
+from redress import wiring
+from redress.base import observe
+from redress.scores.cases import Finished, Month, Scored, ScoringCases
 
 logger = Logger(service="scoring")
 

@@ -21,10 +21,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from bodies import NAME_LIMIT, REASON_LIMIT, Body
 from identity import identify
 
-from redress import observe, wiring
-from redress.cases import plans
-from redress.cases.reports import MOST_REPORTS
-from redress.cases.staff import PAGE_LIMIT
+from redress import wiring
+from redress.base import observe
+from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound
 from redress.edge.http import (
     SECURITY,
     Answer,
@@ -36,22 +35,24 @@ from redress.edge.http import (
     route_of,
 )
 from redress.edge.problems import plain, problem_for
-from redress.rules.errors import Fault, Forbidden, InvalidInput, NotFound
-from redress.rules.intake import EMAIL_LIMIT
-from redress.rules.lifecycle import (
+from redress.plans import cases as plans
+from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS
+from redress.rehearsals.store import Job
+from redress.scores.store.scores import Summary
+from redress.staff.rules import Presence
+from redress.staff.store import Member
+from redress.tickets.cases.staff import PAGE_LIMIT
+from redress.tickets.rules.lifecycle import (
     CALLBACK_OUTCOMES,
     CORRECTABLE,
     OUTCOMES,
     REMEDY_LIMIT,
     Classification,
 )
-from redress.rules.numbers import normalised
-from redress.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS
-from redress.rules.routing import Presence
-from redress.rules.ticket import Role, Ticket
-from redress.store.rehearsals import Job
-from redress.store.scores import Summary
-from redress.store.staff import Member
+from redress.tickets.rules.numbers import normalised
+from redress.tickets.rules.submission import EMAIL_LIMIT
+from redress.tickets.rules.ticket import Role, Ticket
+from redress.workflow.cases.reports import MOST_REPORTS
 
 logger = Logger(service="staff")
 

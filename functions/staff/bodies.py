@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from redress.rules.errors import Fault, InvalidInput, pointer
-from redress.rules.lifecycle import TEXT_LIMIT
-from redress.rules.numbers import normalised
+from redress.base.errors import Fault, InvalidInput, pointer
+from redress.tickets.rules.lifecycle import TEXT_LIMIT
+from redress.tickets.rules.numbers import normalised
 
 REASON_LIMIT = 2_000
 NAME_LIMIT = 64

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from redress.rules.errors import Forbidden
-from redress.rules.plan import LANGUAGES
-from redress.rules.ticket import Role
-from redress.store.staff import Member
+from redress.base.errors import Forbidden
+from redress.plans.rules.plan import LANGUAGES
+from redress.staff.store import Member
+from redress.tickets.rules.ticket import Role
 
 DEFAULT_CAPACITY = 5
 MOST_CAPACITY = 100

@@ -10,27 +10,27 @@ from typing import Any
 
 from bodies import to_cursor
 
-from redress import explaining
-from redress.cases.plans import Publication, VersionPage
-from redress.cases.quarantine import HeldMail, Opened
-from redress.cases.rehearsals import Standing
-from redress.cases.scoring import Run
-from redress.cases.staff import Board, ClockStories, WorkItem, WorkPage
-from redress.rules import tally
-from redress.rules.calendars import Interval
-from redress.rules.clocks import Clock, ClockName, standing
-from redress.rules.explain import ComingRung, Entry, FiredRung, Hours, Story
-from redress.rules.plan import DAYS
-from redress.rules.routing import Duty
-from redress.rules.scoring import Rating
-from redress.rules.ticket import Event, Resolution, Ticket, next_due
-from redress.store.arrivals import HeldPage, Record
-from redress.store.bucket import LINK_S
-from redress.store.plans import Published
-from redress.store.rehearsals import Kind
-from redress.store.reports import Report
-from redress.store.scores import Card, Summary
-from redress.store.tickets import MailRecord, TicketFile
+from redress.clocks.rules.calendars import Interval
+from redress.clocks.rules.clocks import Clock, ClockName, standing
+from redress.mail.incoming.bucket import LINK_S
+from redress.mail.incoming.cases.quarantine import HeldMail, Opened
+from redress.mail.incoming.store import HeldPage, Record
+from redress.plans.cases import Publication, VersionPage
+from redress.plans.rules.plan import DAYS
+from redress.plans.store import Published
+from redress.rehearsals.cases import Standing
+from redress.rehearsals.rules import tally
+from redress.rehearsals.store import Kind
+from redress.scores.cases import Run
+from redress.scores.rules import Rating
+from redress.scores.store.scores import Card, Summary
+from redress.staff.rules import Duty
+from redress.tickets import explaining
+from redress.tickets.cases.staff import Board, ClockStories, WorkItem, WorkPage
+from redress.tickets.rules.explain import ComingRung, Entry, FiredRung, Hours, Story
+from redress.tickets.rules.ticket import Event, Resolution, Ticket, next_due
+from redress.tickets.store.tickets import MailRecord, TicketFile
+from redress.workflow.store import Report
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from redress import observe, wiring
-from redress.cases.relay import MOVED
-from redress.rules.errors import RedressError
+from redress import wiring
+from redress.base import observe
+from redress.base.errors import RedressError
+from redress.workflow.cases.relay import MOVED
 
 logger = Logger(service="workflow")
 

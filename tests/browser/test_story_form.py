@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Page
 
 from local.stack import Outputs
-from redress import texts
-from redress.rules.plan import LANGUAGES
+from redress.base import catalogue
+from redress.plans.rules.plan import LANGUAGES
 from tests.browser.conftest import PHONE_WIDTH
 
 Visit = Callable[..., Page]
@@ -59,7 +59,7 @@ def test_a_customer_submits_and_adds_words_in_their_language(
     send(page)
 
     number = number_on(page)
-    assert texts.text(language, "receipt.title") in page.inner_text("h1")
+    assert catalogue.text(language, "receipt.title") in page.inner_text("h1")
     assert page.locator(".promises time").count() >= 2
     assert_fits_a_phone(page)
 
@@ -108,15 +108,15 @@ def test_every_fault_is_shown_at_once_and_what_was_typed_stays(
     page.fill("#phone", "+44 20 7946 0123")
     send(page)
 
-    assert texts.text("en", "receipt.phone") in page.inner_text("main")
+    assert catalogue.text("en", "receipt.phone") in page.inner_text("main")
 
 
 def test_the_language_is_switched_by_a_link(deployed: Outputs, visit: Visit) -> None:
     page = visit(f"{deployed.base_url}/?kind=complaint", locale="en")
-    assert page.inner_text("h1") == texts.text("en", "form.title_complaint")
+    assert page.inner_text("h1") == catalogue.text("en", "form.title_complaint")
 
     page.click("nav a[lang='zh-TW']")
 
     assert page.get_attribute("html", "lang") == "zh-TW"
-    assert page.inner_text("h1") == texts.text("zh-TW", "form.title_complaint")
+    assert page.inner_text("h1") == catalogue.text("zh-TW", "form.title_complaint")
     assert page.input_value("#kind") == "complaint"

@@ -23,17 +23,17 @@ from moto import mock_aws
 
 from local import dynamodb_local
 from local.template import table_definition
-from redress.rules import lifecycle
-from redress.rules.numbers import new_number
-from redress.rules.routing import Presence
-from redress.rules.ticket import Phase, Role
-from redress.store import keys
-from redress.store.lean import LeanStore
-from redress.store.models import Models
-from redress.store.plans import Plans
-from redress.store.staff import Member, StaffStore
-from redress.store.tickets import Beside, TicketStore
-from redress.store.wire import DynamoDB, Service
+from redress.db import keys
+from redress.db.aws_json import DynamoDB, Service
+from redress.db.rows import Models
+from redress.plans.store import Plans
+from redress.staff.rules import Presence
+from redress.staff.store import Member, StaffStore
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.ticket import Phase, Role
+from redress.tickets.store.submission_store import LeanStore
+from redress.tickets.store.tickets import Beside, TicketStore
 from tests.builders import ROOT, Clock, Life, plan_1, submission
 
 REGION = "us-east-1"

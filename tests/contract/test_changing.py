@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from redress.cases.assignment import AssignmentCase
-from redress.cases.changing import change as change_ticket
-from redress.rules import lifecycle
-from redress.rules.errors import AgentNotFree, NotFound, RedressError, Unavailable, VersionConflict
-from redress.rules.routing import Presence
-from redress.rules.ticket import EventType, State, Ticket
-from redress.store import keys
-from redress.store.plans import Plans
-from redress.store.scores import ScoreStore
-from redress.store.tickets import Raced
+from redress.base.errors import AgentNotFree, NotFound, RedressError, Unavailable, VersionConflict
+from redress.db import keys
+from redress.plans.store import Plans
+from redress.scores.store.scores import ScoreStore
+from redress.staff.cases import AssignmentCase
+from redress.staff.rules import Presence
+from redress.tickets.cases.changing import change as change_ticket
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.ticket import EventType, State, Ticket
+from redress.tickets.store.tickets import Raced
 from tests.builders import BY_PHONE, LIN, MEI, Life
 from tests.contract.conftest import Faults, Shop
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
-from redress.rules.errors import NotFound, RedressError, Unavailable
-from redress.rules.lifecycle import Change
-from redress.store import codec, keys
-from redress.store.opening import KeyTaken, KeyUnreadable, NumberTaken
-from redress.store.tickets import Beside
+from redress.base.errors import NotFound, RedressError, Unavailable
+from redress.db import keys
+from redress.tickets.rules.lifecycle import Change
+from redress.tickets.store import codec
+from redress.tickets.store.opening import KeyTaken, KeyUnreadable, NumberTaken
+from redress.tickets.store.tickets import Beside
 from tests.builders import BY_MAIL, BY_PHONE, Clock, Life
 from tests.contract.conftest import Faults, Shop
 

@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError
 from pynamodb.exceptions import TransactWriteError, UpdateError
 
-from redress.rules.errors import Unavailable
-from redress.store import outcome
-from redress.store.outcome import ConditionFailed
+from redress.base.errors import Unavailable
+from redress.db import retry
+from redress.db.retry import ConditionFailed
 
 
 def client_error(code: str, *reasons: str, status: int = 400) -> ClientError:
@@ -42,7 +42,7 @@ class Calls:
         return "done"
 
     def run(self, *names: str) -> Any:
-        return outcome.run(self, names, self.slept.append, lambda: self.moment)
+        return retry.run(self, names, self.slept.append, lambda: self.moment)
 
 
 def test_a_call_that_works_is_made_once() -> None:
@@ -69,9 +69,9 @@ TRANSIENT = [
 
 @pytest.mark.parametrize("error", TRANSIENT, ids=repr)
 def test_what_passes_is_tried_again_after_a_pause_that_grows(error: BaseException) -> None:
-    calls = Calls(*[error] * (outcome.ATTEMPTS - 1))
+    calls = Calls(*[error] * (retry.ATTEMPTS - 1))
     assert calls.run("a", "b") == "done"
-    assert calls.count == outcome.ATTEMPTS
+    assert calls.count == retry.ATTEMPTS
     assert all(0 <= slept <= 0.025 * 2**n for n, slept in enumerate(calls.slept))
 
 
@@ -80,7 +80,7 @@ def test_what_does_not_pass_is_unavailable(error: BaseException) -> None:
     calls = Calls(*[error] * 99)
     with pytest.raises(Unavailable) as refused:
         calls.run("a", "b")
-    assert calls.count == outcome.ATTEMPTS
+    assert calls.count == retry.ATTEMPTS
     assert refused.value.__cause__ is error
 
 
@@ -88,7 +88,7 @@ def test_nobody_is_kept_waiting_for_a_store_that_hangs() -> None:
     calls = Calls(*[TimeoutError()] * 99, seconds=3)
     with pytest.raises(Unavailable):
         calls.run()
-    assert calls.moment <= outcome.PATIENCE_S + 3
+    assert calls.moment <= retry.PATIENCE_S + 3
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,13 @@ from typing import Any
 
 import pytest
 
-from redress.rules.errors import NotFound
-from redress.rules.numbers import new_number
-from redress.rules.tally import Tally
-from redress.store import codec, keys
-from redress.store.rehearsals import (
-    Job,
-    JobState,
-    Kind,
-    Part,
-    PartRaced,
-    RehearsalStore,
-)
-from redress.store.tickets import Page, TicketStore
+from redress.base.errors import NotFound
+from redress.db import keys
+from redress.rehearsals.rules.tally import Tally
+from redress.rehearsals.store import Job, JobState, Kind, Part, PartRaced, RehearsalStore
+from redress.tickets.rules.numbers import new_number
+from redress.tickets.store import codec
+from redress.tickets.store.tickets import Page, TicketStore
 from tests.builders import BY_PHONE, MEI, START, Life
 from tests.contract.conftest import Faults, Shop, opening
 

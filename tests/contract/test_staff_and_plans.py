@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from redress.rules.errors import InvalidInput, NotFound
-from redress.rules.routing import Presence
-from redress.rules.ticket import Role
-from redress.store import keys
-from redress.store.plans import FRESH_FOR_S, LARGEST_DOCUMENT, Plans, Published
-from redress.store.staff import Member
+from redress.base.errors import InvalidInput, NotFound
+from redress.db import keys
+from redress.plans.store import FRESH_FOR_S, LARGEST_DOCUMENT, Plans, Published
+from redress.staff.rules import Presence
+from redress.staff.store import Member
+from redress.tickets.rules.ticket import Role
 from tests.builders import MEI, plan_document
 from tests.contract.conftest import Faults, Shop
 

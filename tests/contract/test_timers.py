@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from redress.cases.timers import TimerCase, sleep_of
-from redress.rules import ticket as tickets
-from redress.rules.errors import NotFound
-from redress.rules.ticket import Phase, State
-from redress.store import codec, keys
-from redress.store.reports import Report, ReportStore
-from redress.store.tickets import Timer
+from redress.base.errors import NotFound
+from redress.db import keys
+from redress.tickets.rules import ticket as tickets
+from redress.tickets.rules.ticket import Phase, State
+from redress.tickets.store import codec
+from redress.tickets.store.tickets import Timer
+from redress.workflow.cases.timers import TimerCase, sleep_of
+from redress.workflow.store import Report, ReportStore
 from tests.builders import BY_PHONE, MEI, START, Life
 from tests.contract.conftest import Shop
 

@@ -23,14 +23,14 @@ from moto import mock_aws
 
 from local.template import table_definition
 from redress import wiring
-from redress.rules import lifecycle
-from redress.rules.numbers import new_number
-from redress.rules.routing import Presence
-from redress.rules.ticket import Role, Ticket
-from redress.store.models import Models
-from redress.store.plans import Plans
-from redress.store.staff import Member, StaffStore
-from redress.store.tickets import Beside, TicketStore
+from redress.db.rows import Models
+from redress.plans.store import Plans
+from redress.staff.rules import Presence
+from redress.staff.store import Member, StaffStore
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.ticket import Role, Ticket
+from redress.tickets.store.tickets import Beside, TicketStore
 from tests.builders import ROOT, Clock, submission
 
 REGION = "us-east-1"

@@ -16,16 +16,17 @@ import pytest
 from botocore.client import BaseClient
 from openapi_spec_validator import validate
 
-from redress import texts, wiring
-from redress.cases.customer import PUBLIC, CustomerCases
-from redress.cases.intake import IntakeCase
-from redress.rules import lifecycle
-from redress.rules.clocks import ClockName
-from redress.rules.errors import NotFound, Unavailable
-from redress.rules.plan import LANGUAGES
-from redress.rules.ticket import CUSTOMER, Actor, Role
-from redress.store.tickets import Beside
-from redress.words import moment
+from redress import wiring
+from redress.base import catalogue
+from redress.base.errors import NotFound, Unavailable
+from redress.base.phrases import moment
+from redress.clocks.rules.clocks import ClockName
+from redress.plans.rules.plan import LANGUAGES
+from redress.tickets.cases.customer import PUBLIC, CustomerCases
+from redress.tickets.cases.intake import IntakeCase
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.ticket import CUSTOMER, Actor, Role
+from redress.tickets.store.tickets import Beside
 from tests.builders import NUMBER, ROOT, Clock, Life
 from tests.functions.conftest import (
     BASE_ADDRESS,
@@ -251,7 +252,7 @@ def test_the_same_nonce_gives_the_same_ticket_and_another_text_is_refused(site: 
     other = site("form-submission", FORM | {"subject": "Another matter"})
     assert other["statusCode"] == 409
     assert "Another matter" in other["body"]
-    assert texts.text("en", "fault.key_reused") in other["body"]
+    assert catalogue.text("en", "fault.key_reused") in other["body"]
 
     third, _ = submit(site, subject="Another matter", nonce=structure(other).hidden["nonce"])
     assert third != first[0]
@@ -324,7 +325,7 @@ def test_what_no_form_posts_is_refused(body: str) -> None:
     answer = load("customer").handler(event | {"body": body}, Context())
 
     assert answer["statusCode"] == 400
-    assert texts.text("en", "problem.400.title") in answer["body"]
+    assert catalogue.text("en", "problem.400.title") in answer["body"]
 
 
 LOST = [(Unavailable(retry_after_s=7), 503), (ValueError("a secret of the inside"), 500)]
@@ -348,7 +349,7 @@ def test_a_submission_that_failed_is_kept_behind_a_button_that_sends_it_again(
         answer = site("form-submission", typed)
 
     assert answer["statusCode"] == status
-    assert texts.text("en", "problem.kept") in answer["body"]
+    assert catalogue.text("en", "problem.kept") in answer["body"]
     assert "secret" not in answer["body"]
     if status == 503:
         assert header(answer, "Retry-After") == "7"
@@ -389,7 +390,7 @@ def test_a_page_that_cannot_be_shown_asks_to_reload_and_has_nothing_to_send(
     answer = site("status", token=token)
 
     assert answer["statusCode"] == 503
-    assert texts.text("en", "problem.503.text") in answer["body"]
+    assert catalogue.text("en", "problem.503.text") in answer["body"]
     assert "<form" not in answer["body"]
 
 
@@ -438,10 +439,10 @@ def test_the_language_that_the_reader_chose_stays_after_a_button(site: Site) -> 
     assert header(done, "Location") == f"{BASE_ADDRESS}/t/{token}?lang=en"
     wrong = press(site, token, "write", words=" ", language="en")
     assert structure(wrong).language == "en"
-    assert texts.text("en", "fault.required") in wrong["body"]
+    assert catalogue.text("en", "fault.required") in wrong["body"]
     late = press(site, token, "confirm", language="en")
     assert late["statusCode"] == 409
-    assert texts.text("en", "problem.409.text") in late["body"]
+    assert catalogue.text("en", "problem.409.text") in late["body"]
     assert f'href="{BASE_ADDRESS}/t/{token}?lang=en"' in late["body"]
 
 
@@ -455,7 +456,7 @@ def test_a_link_that_was_cut_is_answered_by_a_page(site: Site) -> None:
     found = site("elsewhere", headers={"Accept-Language": "zh-TW"})
     assert found["statusCode"] == 404
     assert structure(found).language == "zh-TW"
-    assert texts.text("zh-TW", "problem.404.title") in found["body"]
+    assert catalogue.text("zh-TW", "problem.404.title") in found["body"]
 
     machine = site("elsewhere", headers={"Accept": "application/json"})
     assert machine["statusCode"] == 404
@@ -497,8 +498,8 @@ def test_a_word_on_the_phone_is_shown_as_such(site: Site, stores: Stores, clock:
     stores.tickets.commit(called, clock.now())
 
     body = site("status", token=token)["body"]
-    assert texts.text("en", "event.confirmed") in body
-    assert texts.text("en", "status.by_phone") in body
+    assert catalogue.text("en", "event.confirmed") in body
+    assert catalogue.text("en", "status.by_phone") in body
 
 
 def test_a_promise_that_is_late_is_said_to_be_late(
@@ -506,13 +507,13 @@ def test_a_promise_that_is_late_is_said_to_be_late(
 ) -> None:
     number, token = submit(site)
 
-    assert texts.text("en", "promise.overdue") not in site("status", token=token)["body"]
+    assert catalogue.text("en", "promise.overdue") not in site("status", token=token)["body"]
     clock.advance(days=5)
-    assert texts.text("en", "promise.overdue") in site("status", token=token)["body"]
+    assert catalogue.text("en", "promise.overdue") in site("status", token=token)["body"]
     resolved(stores, clock, number)
     body = site("status", token=token)["body"]
-    assert texts.text("en", "promise.missed") in body
-    assert texts.text("en", "promise.overdue") not in body
+    assert catalogue.text("en", "promise.missed") in body
+    assert catalogue.text("en", "promise.overdue") not in body
 
 
 def test_a_paused_promise_says_what_is_waited_for(site: Site, stores: Stores, clock: Clock) -> None:
@@ -527,7 +528,7 @@ def test_a_paused_promise_says_what_is_waited_for(site: Site, stores: Stores, cl
         assert (seen[name]["state"], seen[name]["due_at"]) == ("paused", None)
         assert seen[name]["waits_for"] == "customer"
     body = site("status", token=token)["body"]
-    assert texts.text("en", "promise.paused.customer") in body
+    assert catalogue.text("en", "promise.paused.customer") in body
     due = stores.tickets.get(number).clocks[ClockName.RESOLUTION].due_at
     assert moment(due, plan.time_zone, "en") not in body, "nobody knows when it is due"
 
@@ -538,9 +539,9 @@ def test_a_paused_promise_says_what_is_waited_for(site: Site, stores: Stores, cl
     held = lifecycle.hold(replied.after, plan, by, "part", "The lid comes", clock.now())
     stores.tickets.commit(held, clock.now())
     body = html.unescape(site("status", token=token)["body"])
-    assert texts.text("en", "promise.paused.part") in body
-    assert texts.text("en", "promise.paused.customer") not in body
-    assert texts.text("en", "event.held") in body
+    assert catalogue.text("en", "promise.paused.part") in body
+    assert catalogue.text("en", "promise.paused.customer") not in body
+    assert catalogue.text("en", "event.held") in body
     assert "The lid comes" in body
 
 
@@ -575,8 +576,8 @@ def test_every_promise_is_shown_with_how_it_stands_what_is_to_come_first(
     ]
     body = html.unescape(site("status", token=token, query={"lang": language})["body"])
     heard = stores.tickets.get(number).clocks[ClockName.UPDATE].due_at
-    by_then = texts.text(language, "receipt.by", time=moment(heard, plan.time_zone, language))
-    assert f"{texts.text(language, 'clock.update')}</span> <time" in body
+    by_then = catalogue.text(language, "receipt.by", time=moment(heard, plan.time_zone, language))
+    assert f"{catalogue.text(language, 'clock.update')}</span> <time" in body
     assert by_then in body
 
     happens(lifecycle.reply, by, "Here it is", False, hours=25)
@@ -590,8 +591,8 @@ def test_every_promise_is_shown_with_how_it_stands_what_is_to_come_first(
         ("resolution", "kept"),
     ]
     body = html.unescape(site("status", token=token, query={"lang": language})["body"])
-    assert texts.text(language, "clock.callback") in body
-    assert texts.text(language, "clock.update") not in body, "it is over, and nothing follows"
+    assert catalogue.text(language, "clock.callback") in body
+    assert catalogue.text(language, "clock.update") not in body, "it is over, and nothing follows"
 
 
 def test_the_confirmation_is_shown_once_it_went_out(
@@ -615,7 +616,7 @@ def test_a_callback_by_mail_is_the_question_on_the_page_and_no_promise_of_ours(
     number, token = submit(site)
     resolved(stores, clock, number)
     assert "callback" not in {one["clock"] for one in promised(site, token, number)}
-    assert texts.text("en", "act.ask") in site("status", token=token)["body"]
+    assert catalogue.text("en", "act.ask") in site("status", token=token)["body"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -631,7 +632,7 @@ def test_an_own_word_and_the_next_answer_stand_among_the_promises_and_are_kept_b
 
     def told() -> dict[str, tuple[datetime, str]]:
         seen = json.loads(site("api-ticket", headers=bearer(token), number=number)["body"])
-        assert f"event.{seen['timeline'][-1]['type']}" in texts.catalogue(language)
+        assert f"event.{seen['timeline'][-1]['type']}" in catalogue.catalogue(language)
         return {
             one["clock"]: (datetime.fromisoformat(one["due_at"]), one["state"])
             for one in seen["promises"]
@@ -649,7 +650,7 @@ def test_an_own_word_and_the_next_answer_stand_among_the_promises_and_are_kept_b
     assert told()["next_reply"][1] == "running"
     body = html.unescape(site("status", token=token, query={"lang": language})["body"])
     for key in ("clock.own_word", "clock.next_reply", "event.promised"):
-        assert texts.text(language, key) in body
+        assert catalogue.text(language, key) in body
     assert "I answer by three" in body
 
     clock.advance(hours=1)
@@ -663,7 +664,7 @@ def test_a_promise_that_no_longer_applies_is_said_to(
 ) -> None:
     _, token = submit(site)
     press(site, token, "withdraw", reason="", sure="yes")
-    assert texts.text("en", "promise.cancelled") in site("status", token=token)["body"]
+    assert catalogue.text("en", "promise.cancelled") in site("status", token=token)["body"]
 
 
 def test_a_dispute_needs_words_and_reopens(site: Site, stores: Stores, clock: Clock) -> None:
@@ -742,14 +743,14 @@ def test_surveys_end_at_the_press_of_a_button_and_come_back_at_another(
     token = wiring.links().unsubscribe_token(number)
     refuses = wiring._addresses().refuses_surveys
     asked = site("surveys", token=token, query={"lang": language})["body"]
-    assert texts.text(language, "surveys.end") in asked
+    assert catalogue.text(language, "surveys.end") in asked
     assert not refuses(FORM["email"]), "reading the page changes nothing"
     for _ in range(2):
         ended = site("surveys-end", {"language": language}, token=token)
         assert (ended["statusCode"], refuses(FORM["email"])) == (200, True)
-    assert texts.text(language, "surveys.again") in ended["body"]
+    assert catalogue.text(language, "surveys.again") in ended["body"]
     again = site("surveys-end", {"again": "yes", "language": language}, token=token)
-    assert texts.text(language, "surveys.end") in again["body"]
+    assert catalogue.text(language, "surveys.end") in again["body"]
     assert not refuses(FORM["email"])
 
 

@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 
 from redress import wiring
-from redress.cases.mailing import Job
-from redress.mail import message, render
-from redress.rules.mails import mails_after
-from redress.rules.ticket import EventType, Role, Ticket
-from redress.store import keys
-from redress.store.arrivals import HeldPage, Record, State
-from redress.store.bucket import MailBucket
+from redress.db import keys
+from redress.mail.incoming.bucket import MailBucket
+from redress.mail.incoming.store import HeldPage, Record, State
+from redress.mail.outgoing.cases.sending import Job
+from redress.mail.outgoing.rendering import message, render
+from redress.mail.outgoing.rules import mails_after
+from redress.tickets.rules.ticket import EventType, Role, Ticket
 from tests.builders import Clock
 from tests.functions.conftest import ENVIRONMENT, Context, Stores, aws, load
 

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from redress import wiring
-from redress.rules import lifecycle
+from redress.tickets.rules import lifecycle
 from tests.builders import Clock, plan_document
 from tests.functions.conftest import (
     BASE_ADDRESS,

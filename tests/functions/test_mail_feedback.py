@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from redress import wiring
-from redress.cases.feedback import OF_SES
-from redress.cases.mailing import Job, tags_of
-from redress.rules import lifecycle
-from redress.rules.ticket import EventType
+from redress.mail.outgoing.cases.feedback import OF_SES
+from redress.mail.outgoing.cases.sending import Job, tags_of
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.ticket import EventType
 from tests.functions.conftest import Opener, Stores
 from tests.functions.test_mailer import Mailer, Post, _let_in, mailer, metrics_of, post
 
@@ -79,7 +79,7 @@ def test_a_bounce_is_noted_once_and_ends_mail_to_the_address(
 
 
 def staff_actor() -> Any:
-    from redress.rules.ticket import Actor, Role
+    from redress.tickets.rules.ticket import Actor, Role
 
     return Actor(Role.AGENT, "a-mei")
 

@@ -22,8 +22,9 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
 from redress import wiring
-from redress.cases.changing import change
-from redress.cases.mailing import (
+from redress.base.errors import Unavailable
+from redress.base.phrases import words
+from redress.mail.outgoing.cases.sending import (
     LEASE,
     UNWANTED,
     Done,
@@ -33,16 +34,15 @@ from redress.cases.mailing import (
     Result,
     job_of,
 )
-from redress.rules import lifecycle
-from redress.rules.errors import Unavailable
-from redress.rules.lifecycle import Change
-from redress.rules.mails import mails_after
-from redress.rules.plan import Plan
-from redress.rules.routing import Presence
-from redress.rules.ticket import CUSTOMER, Actor, Event, Role, Ticket
-from redress.store.staff import Member
-from redress.store.tickets import MailRecord, TicketStore
-from redress.words import words
+from redress.mail.outgoing.rules import mails_after
+from redress.plans.rules.plan import Plan
+from redress.staff.rules import Presence
+from redress.staff.store import Member
+from redress.tickets.cases.changing import change
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.lifecycle import Change
+from redress.tickets.rules.ticket import CUSTOMER, Actor, Event, Role, Ticket
+from redress.tickets.store.tickets import MailRecord, TicketStore
 from tests.builders import MEI, Clock, plan_document
 from tests.functions import conftest
 from tests.functions.conftest import BASE_ADDRESS, MEMBERS, REGION, Opener, Stores
@@ -545,7 +545,7 @@ def test_a_fault_of_ours_comes_again_and_logs_nothing_that_anybody_typed(
 
     job = mailer.job(open_ticket().number, "acknowledgement")
     with monkeypatch.context() as patch:
-        patch.setattr("redress.mail.render", broken)
+        patch.setattr("redress.mail.outgoing.rendering.render", broken)
         assert mailer(job) == [job]
     assert "KeyError" in log.getvalue()
     assert not any(typed in log.getvalue() for typed in PRIVATE)
@@ -1182,7 +1182,7 @@ def test_a_mail_to_staff_that_nobody_can_get_is_refused_and_counted(
 
 
 def test_the_case_is_wired_with_what_it_needs(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from redress.settings import MissingSettings
+    from redress.base.settings import MissingSettings
 
     with pytest.raises(MissingSettings, match="MAIL_QUEUE_URL, MAIL_DEAD_LETTER_QUEUE_URL"):
         wiring.mailing()

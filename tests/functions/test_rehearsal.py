@@ -13,20 +13,20 @@ from typing import Any
 import pytest
 
 from redress import wiring
-from redress.cases import rehearsals as cases
-from redress.cases.changing import change
-from redress.observe import Failed
-from redress.rules import lifecycle
-from redress.rules.clocks import ClockName
-from redress.rules.errors import Unavailable
-from redress.rules.tally import Tally
-from redress.rules.ticket import EventType, Ticket
-from redress.store import keys
-from redress.store.models import Models
-from redress.store.rehearsals import Job, JobState, Kind, RehearsalStore
-from redress.store.reports import Report, ReportStore
-from redress.store.staff import Member
-from redress.store.tickets import Raced, TicketStore
+from redress.base.errors import Unavailable
+from redress.base.observe import Failed
+from redress.clocks.rules.clocks import ClockName
+from redress.db import keys
+from redress.db.rows import Models
+from redress.rehearsals import cases
+from redress.rehearsals.rules.tally import Tally
+from redress.rehearsals.store import Job, JobState, Kind, RehearsalStore
+from redress.staff.store import Member
+from redress.tickets.cases.changing import change
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.ticket import EventType, Ticket
+from redress.tickets.store.tickets import Raced, TicketStore
+from redress.workflow.store import Report, ReportStore
 from tests.builders import MEI, START, Clock, plan_document
 from tests.functions.conftest import (
     MEMBERS,

@@ -17,17 +17,17 @@ from moto.stepfunctions.models import StepFunctionBackend
 
 from local.filters import passes, relay_patterns
 from redress import wiring
-from redress.cases.relay import ACKNOWLEDGE_AFTER_S, MOVED, hint_of
-from redress.cases.repair import PATIENCE
-from redress.cases.timers import SUPERSEDED
-from redress.observe import Failed
-from redress.rules import lifecycle
-from redress.rules.errors import Unavailable
-from redress.rules.routing import Presence
-from redress.rules.ticket import EventType, Phase
-from redress.store import keys
-from redress.store.staff import Member
-from redress.store.tickets import Beside
+from redress.base.errors import Unavailable
+from redress.base.observe import Failed
+from redress.db import keys
+from redress.staff.rules import Presence
+from redress.staff.store import Member
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.ticket import EventType, Phase
+from redress.tickets.store.tickets import Beside
+from redress.workflow.cases.relay import ACKNOWLEDGE_AFTER_S, MOVED, hint_of
+from redress.workflow.cases.repair import PATIENCE
+from redress.workflow.cases.timers import SUPERSEDED
 from tests.builders import MEI, NUMBER, START, Clock, Life
 from tests.functions.conftest import REGION, TABLE, Context, Opener, Stores, aws
 from tests.streams import Stream

@@ -13,18 +13,18 @@ import boto3
 import pytest
 
 from redress import wiring
-from redress.cases.changing import change
-from redress.cases.scoring import ScoringCases
-from redress.observe import Failed
-from redress.rules import lifecycle
-from redress.rules.errors import Forbidden, InvalidInput, NotFound, Unavailable
-from redress.rules.routing import Presence
-from redress.rules.ticket import CUSTOMER, Actor, Role, Ticket
-from redress.store import scores as scores_module
-from redress.store.models import Models
-from redress.store.plans import shipped_document
-from redress.store.scores import ScoreStore, Summary
-from redress.store.staff import Member
+from redress.base.errors import Forbidden, InvalidInput, NotFound, Unavailable
+from redress.base.observe import Failed
+from redress.db.rows import Models
+from redress.plans.store import shipped_document
+from redress.scores.cases import ScoringCases
+from redress.scores.store import scores as scores_module
+from redress.scores.store.scores import ScoreStore, Summary
+from redress.staff.rules import Presence
+from redress.staff.store import Member
+from redress.tickets.cases.changing import change
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.ticket import CUSTOMER, Actor, Role, Ticket
 from tests.builders import JUN, LIN, MEI, START, Clock
 from tests.functions.conftest import REGION, Context, Opener, Stores
 

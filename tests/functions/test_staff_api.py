@@ -26,20 +26,20 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import validate
 
 from redress import wiring
-from redress.cases.timers import TimerCase
-from redress.rules import lifecycle
-from redress.rules.clocks import ClockName
-from redress.rules.lifecycle import CORRECTABLE
-from redress.rules.plan import GRADATIONS, HOLDS, KINDS
-from redress.rules.routing import Presence
-from redress.rules.ticket import Actor, EventType, Role
-from redress.store.arrivals import Record
-from redress.store.arrivals import State as MailState
-from redress.store.models import Models
-from redress.store.plans import Plans
-from redress.store.reports import Report, ReportStore
-from redress.store.staff import Member
-from redress.store.tickets import Beside, TicketStore
+from redress.clocks.rules.clocks import ClockName
+from redress.db.rows import Models
+from redress.mail.incoming.store import Record
+from redress.mail.incoming.store import State as MailState
+from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS
+from redress.plans.store import Plans
+from redress.staff.rules import Presence
+from redress.staff.store import Member
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.lifecycle import CORRECTABLE
+from redress.tickets.rules.ticket import Actor, EventType, Role
+from redress.tickets.store.tickets import Beside, TicketStore
+from redress.workflow.cases.timers import TimerCase
+from redress.workflow.store import Report, ReportStore
 from tests.builders import BY_PHONE, NUMBER, Clock, plan_document, submission
 from tests.functions.conftest import MEMBERS, REGION, TABLE, Context, Opener, Stores, altered, aws
 
@@ -2001,7 +2001,7 @@ def test_store_that_does_not_answer_is_told_with_retry_after(
         raise error
 
     monkeypatch.setattr(file, "query", down)
-    monkeypatch.setattr("redress.store.outcome.time.sleep", lambda _: None)
+    monkeypatch.setattr("redress.db.retry.time.sleep", lambda _: None)
     found = api("ticket", "mei", number=number)
     assert found.status == 503
     assert int(found.headers["Retry-After"]) >= 1

@@ -13,9 +13,9 @@ import pytest
 from bench import life
 from local import meter, stack
 from local.stack import Outputs
-from redress.rules.plan_document import parse
-from redress.rules.scoring import SAME_MATTER, period_of
-from redress.store.plans import shipped_document
+from redress.plans.rules.document import parse
+from redress.plans.store import shipped_document
+from redress.scores.rules import SAME_MATTER, period_of
 
 MOST = {
     "transitions": 5,

@@ -25,9 +25,9 @@ from local import mails, story
 from local.doors import Mail, Receipt, act_on_page, call, mailbox, submit_by_json, wait_for
 from local.stack import MAIL_DOMAIN, Outputs
 from local.story import World
-from redress.cases.links import Links
-from redress.inbound.parsing import parse
-from redress.store import keys
+from redress.db import keys
+from redress.mail.incoming.reader.parsing import parse
+from redress.tickets.links import Links
 
 CORPUS = Path(os.environ.get("REDRESS_MAILS", Path(__file__).parents[3] / "shared/data/mail"))
 

@@ -17,9 +17,9 @@ from local import stack, story
 from local.doors import Receipt, Staff, act_on_page, submit_by_json, wait_for
 from local.stack import Outputs
 from local.story import World
-from redress.rules.plan import Plan
-from redress.rules.plan_document import parse
-from redress.store.plans import shipped_document
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import Plan
+from redress.plans.store import shipped_document
 from tests.local.living import asleep, opened
 
 BOUND = timedelta(seconds=story.TIMER_BOUND_S)

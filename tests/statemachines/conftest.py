@@ -12,10 +12,10 @@ from moto import mock_aws
 
 from local.template import table_definition
 from redress import wiring
-from redress.store.models import Models
-from redress.store.plans import Plans
-from redress.store.staff import StaffStore
-from redress.store.tickets import TicketStore
+from redress.db.rows import Models
+from redress.plans.store import Plans
+from redress.staff.store import StaffStore
+from redress.tickets.store.tickets import TicketStore
 from tests.builders import Clock
 from tests.functions.conftest import Context, load
 from tests.statemachines.skipping import Sleepers, eventually, hold_time, run_functions

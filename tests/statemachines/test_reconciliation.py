@@ -9,13 +9,14 @@ from typing import Any
 import boto3
 import pytest
 
-from redress.cases import reconciling
-from redress.cases.reconciling import LONGEST, OLDEST, OVERDUE, SETTLES, STUCK
-from redress.observe import Failed
-from redress.rules import lifecycle
-from redress.rules.ticket import Phase, Ticket
-from redress.store import codec, keys
-from redress.store.reports import ReportStore
+from redress.base.observe import Failed
+from redress.db import keys
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.ticket import Phase, Ticket
+from redress.tickets.store import codec
+from redress.workflow.cases import reconciliation
+from redress.workflow.cases.reconciliation import LONGEST, OLDEST, OVERDUE, SETTLES, STUCK
+from redress.workflow.store import ReportStore
 from tests.builders import BY_PHONE, LIN, MEI, START, Clock
 from tests.functions.conftest import Context, load
 from tests.statemachines.conftest import TABLE
@@ -162,7 +163,7 @@ def test_an_execution_that_the_list_does_not_show_yet_is_not_followed(
     settled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = asleep(settled)
-    monkeypatch.setattr(reconciling.Executions, "running", lambda self: {})
+    monkeypatch.setattr(reconciliation.Executions, "running", lambda self: {})
 
     assert found(settled.reconcile()) == {}
     assert settled.timer(number).gen == 1
@@ -235,14 +236,14 @@ def test_a_change_at_the_same_instant_wins_over_a_correction(
 ) -> None:
     number = asleep(settled)
     spoil(number, "SET next_wake_ms = :at", at=milliseconds(START + timedelta(days=30)))
-    correct = reconciling.TicketStore.correct_timer
+    correct = reconciliation.TicketStore.correct_timer
 
     def raced(self: Any, ticket: Ticket, *given: Any) -> bool:
         settled.take(number, _noted, follow=False)
         written: bool = correct(self, ticket, *given)
         return written
 
-    monkeypatch.setattr(reconciling.TicketStore, "correct_timer", raced)
+    monkeypatch.setattr(reconciliation.TicketStore, "correct_timer", raced)
     assert found(settled.reconcile()) == {}
     monkeypatch.undo()
 
@@ -305,7 +306,7 @@ def test_a_workflow_near_a_year_old_goes_on_in_the_next_generation(settled: Worl
 def test_a_workflow_with_a_long_history_goes_on_in_the_next_generation(
     settled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciling, "LONGEST", 8)
+    monkeypatch.setattr(reconciliation, "LONGEST", 8)
     number = asleep(settled)
     for _ in range(3):
         settled.reply(number, wait=True)
@@ -579,8 +580,8 @@ def test_a_ticket_without_a_timer_is_reported(settled: World) -> None:
 def test_one_run_does_so_much_and_tells_what_is_left(
     settled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciling, "FOLLOWED_A_RUN", 2)
-    monkeypatch.setattr(reconciling, "RENEWED_A_RUN", 3)
+    monkeypatch.setattr(reconciliation, "FOLLOWED_A_RUN", 2)
+    monkeypatch.setattr(reconciliation, "RENEWED_A_RUN", 3)
     dead = [asleep(settled) for _ in range(3)]
     for _ in range(5):
         asleep(settled)
@@ -608,7 +609,7 @@ def test_a_run_without_time_says_how_far_it_came_and_keeps_what_it_found(
     monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda self: next(left))
     clock.advance(hours=1)
     where = f"complaints/{at + 1}" if at < 3 else "service/0"
-    with pytest.raises(reconciling.OutOfTime, match=f"no time left at {where}, 1 tickets"):
+    with pytest.raises(reconciliation.OutOfTime, match=f"no time left at {where}, 1 tickets"):
         load("repair").handler({"task": "reconcile"}, context)
 
     [report] = _reports(settled)[:1]
@@ -624,7 +625,7 @@ def test_a_service_that_fails_ends_the_run_loudly_and_keeps_what_it_found(
     def down(self: Any, name: str) -> str:
         raise ConnectionError("down")
 
-    monkeypatch.setattr(reconciling.Executions, "status", down)
+    monkeypatch.setattr(reconciliation.Executions, "status", down)
     clock.advance(hours=1)
     with pytest.raises(Failed, match="ConnectionError"):
         settled.repair({"task": "reconcile"})
@@ -655,14 +656,14 @@ def test_every_run_leaves_a_report_newest_first(settled: World) -> None:
 def test_two_runs_at_once_repair_once(settled: World, monkeypatch: pytest.MonkeyPatch) -> None:
     number = asleep(settled)
     settled.abort(number)
-    status = reconciling.Executions.status
+    status = reconciliation.Executions.status
 
     def meanwhile(self: Any, name: str) -> str:
-        monkeypatch.setattr(reconciling.Executions, "status", status)
+        monkeypatch.setattr(reconciliation.Executions, "status", status)
         assert found(settled.repair({"task": "reconcile"})) == {"followed": 1}
         return status(self, name)
 
-    monkeypatch.setattr(reconciling.Executions, "status", meanwhile)
+    monkeypatch.setattr(reconciliation.Executions, "status", meanwhile)
     settled.clock.advance(seconds=1)
     assert found(settled.reconcile()) == {}
     assert settled.running() == [f"{number}-2"]

@@ -11,18 +11,18 @@ from typing import Any
 import boto3
 import pytest
 
-from redress.cases import rehearsals as cases
-from redress.rules import lifecycle
-from redress.rules.errors import Unavailable
-from redress.rules.numbers import new_number
-from redress.rules.tally import Tally
-from redress.store import keys
-from redress.store.models import Models
-from redress.store.plans import Plans
-from redress.store.rehearsals import Job, JobState, Kind, Progress, RehearsalStore
-from redress.store.reports import ReportStore
-from redress.store.staff import StaffStore
-from redress.store.tickets import Beside, TicketStore
+from redress.base.errors import Unavailable
+from redress.db import keys
+from redress.db.rows import Models
+from redress.plans.store import Plans
+from redress.rehearsals import cases
+from redress.rehearsals.rules.tally import Tally
+from redress.rehearsals.store import Job, JobState, Kind, Progress, RehearsalStore
+from redress.staff.store import StaffStore
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.numbers import new_number
+from redress.tickets.store.tickets import Beside, TicketStore
+from redress.workflow.store import ReportStore
 from tests.builders import START, Clock, plan_document, submission
 from tests.functions.conftest import Context, load
 from tests.statemachines.conftest import ACCOUNT, REGION, ROLE, TABLE

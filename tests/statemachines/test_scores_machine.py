@@ -11,12 +11,12 @@ from typing import Any
 import boto3
 import pytest
 
-from redress.rules.errors import Unavailable
-from redress.rules.routing import Presence
-from redress.rules.ticket import Role
-from redress.store.models import Models
-from redress.store.scores import Failure, ScoreStore
-from redress.store.staff import Member, StaffStore
+from redress.base.errors import Unavailable
+from redress.db.rows import Models
+from redress.scores.store.scores import Failure, ScoreStore
+from redress.staff.rules import Presence
+from redress.staff.store import Member, StaffStore
+from redress.tickets.rules.ticket import Role
 from tests.builders import ROOT, Clock
 from tests.functions.conftest import Context, load
 from tests.statemachines.conftest import ACCOUNT, REGION, ROLE, TABLE

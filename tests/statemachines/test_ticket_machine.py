@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from redress.cases.repair import PATIENCE
-from redress.rules import lifecycle
-from redress.rules.errors import Unavailable
-from redress.rules.lifecycle import Change
-from redress.rules.plan import Plan
-from redress.rules.plan_document import parse
-from redress.rules.ticket import EventType, Phase, State, Ticket
+from redress.base.errors import Unavailable
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import Plan
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.lifecycle import Change
+from redress.tickets.rules.ticket import EventType, Phase, State, Ticket
+from redress.workflow.cases.repair import PATIENCE
 from tests.builders import BY_PHONE, LIN, MEI, START, Clock, plan_document
 from tests.statemachines.skipping import Sleepers, eventually
 from tests.statemachines.world import World

@@ -17,15 +17,15 @@ import boto3
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-from redress.cases.changing import Decide, change
-from redress.cases.relay import execution_name
-from redress.rules import lifecycle
-from redress.rules.lifecycle import Classification
-from redress.rules.numbers import new_number
-from redress.rules.ticket import CUSTOMER, Actor, EventType, Phase, Ticket
-from redress.store.plans import Plans
-from redress.store.staff import StaffStore
-from redress.store.tickets import Beside, TicketStore, Timer
+from redress.plans.store import Plans
+from redress.staff.store import StaffStore
+from redress.tickets.cases.changing import Decide, change
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.lifecycle import Classification
+from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.ticket import CUSTOMER, Actor, EventType, Phase, Ticket
+from redress.tickets.store.tickets import Beside, TicketStore, Timer
+from redress.workflow.cases.relay import execution_name
 from tests.builders import MEI, ROOT, Clock, submission
 from tests.statemachines.skipping import Sleepers, eventually
 from tests.streams import Stream

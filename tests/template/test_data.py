@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from redress.store import codec, keys
-from redress.store.models import Models
+from redress.db import keys
+from redress.db.rows import Models
+from redress.tickets.store import codec
 from tests.builders import NUMBER, ROOT, Life
 from tests.template.documents import expanded, of_type, refers_to, strings, written
 

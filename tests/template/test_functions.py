@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.filters import relay_patterns
-from redress.settings import Settings
+from redress.base.settings import Settings
 from tests.builders import ROOT
 from tests.template.documents import (
     expanded,
@@ -167,7 +167,7 @@ def settings_used_by(folder: str) -> frozenset[str]:
                     used |= {str(a.value) for a in arguments if isinstance(a, ast.Constant)}
                 case ast.Attribute(attr=setting) if setting in Settings.__struct_fields__:
                     used.add(setting)
-                case ast.ImportFrom(module=str(module)) if module.startswith("redress.cases."):
+                case ast.ImportFrom(module=str(module)) if ".cases" in module:
                     used |= _settings_read_in(module)
                 case _:
                     continue

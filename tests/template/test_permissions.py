@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from redress.store import keys
+from redress.db import keys
 from tests.template.documents import (
     Statement,
     functions,

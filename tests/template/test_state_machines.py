@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from redress.cases import timers
-from redress.cases.relay import FOLLOWS
-from redress.rules.ticket import Phase
+from redress.tickets.rules.ticket import Phase
+from redress.workflow.cases import timers
+from redress.workflow.cases.relay import FOLLOWS
 from tests.template.documents import (
     MACHINES,
     PLACEHOLDER,

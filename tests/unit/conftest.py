@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from redress.rules.plan import Plan
-from redress.rules.ticket import State
+from redress.plans.rules.plan import Plan
+from redress.tickets.rules.ticket import State
 from tests import builders
 from tests.builders import Clock, Life
 

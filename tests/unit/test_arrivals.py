@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.rules.arrivals import (
+from redress.mail.incoming.rules import (
     LARGEST_ATTACHMENT,
     Arrival,
     Attach,
@@ -26,8 +26,8 @@ from redress.rules.arrivals import (
     refused,
     served_as,
 )
-from redress.rules.plan import MailPlan
-from redress.rules.ticket import State, Ticket
+from redress.plans.rules.plan import MailPlan
+from redress.tickets.rules.ticket import State, Ticket
 from tests.builders import BY_PHONE, LIN, NUMBER, life_at
 
 OTHER = "R-00000-00000"

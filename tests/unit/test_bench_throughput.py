@@ -25,8 +25,8 @@ from bench.throughput import (
     Round,
     Subject,
 )
-from redress.store import codec
-from redress.store.opening import OPENING_CONDITIONS
+from redress.tickets.store import codec
+from redress.tickets.store.opening import OPENING_CONDITIONS
 
 
 def subject(name: str, *rates: int, sent: int = 0, finished_s: float | None = None) -> Subject:

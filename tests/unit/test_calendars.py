@@ -14,8 +14,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from redress.rules import calendars
-from redress.rules.calendars import (
+from redress.clocks.rules import calendars
+from redress.clocks.rules.calendars import (
     ALL_DAY,
     WHOLE_DAY,
     AllDay,
@@ -683,7 +683,7 @@ def test_a_calendar_does_not_remember_without_end() -> None:
 def test_who_counts_calendar_time_only_loads_no_time_zones() -> None:
     program = (
         "import sys; from datetime import UTC, datetime\n"
-        "from redress.rules.calendars import ALL_DAY\n"
+        "from redress.clocks.rules.calendars import ALL_DAY\n"
         "ALL_DAY.add(datetime(2026, 1, 1, tzinfo=UTC), 60)\n"
         "sys.exit('zoneinfo' in sys.modules)"
     )

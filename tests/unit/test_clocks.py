@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.rules import clocks
-from redress.rules.calendars import ALL_DAY, Calendar, WeeklyCalendar, intervals_of
-from redress.rules.clocks import (
+from redress.clocks.rules import clocks
+from redress.clocks.rules.calendars import ALL_DAY, Calendar, WeeklyCalendar, intervals_of
+from redress.clocks.rules.clocks import (
     Action,
     Clock,
     ClockName,

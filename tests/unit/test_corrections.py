@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from redress.rules import ticket
-from redress.rules.clocks import ClockName, ClockState, Standing, standing
-from redress.rules.plan import Plan
-from redress.rules.plan_document import parse
-from redress.rules.scoring import facts_of
-from redress.rules.ticket import EventType, State
+from redress.clocks.rules.clocks import ClockName, ClockState, Standing, standing
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import Plan
+from redress.scores.rules import facts_of
+from redress.tickets.rules import ticket
+from redress.tickets.rules.ticket import EventType, State
 from tests.builders import LIN, MEI, START, Clock, Life, plan_document
 
 MONDAY = START

@@ -13,16 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redress import explaining, texts
-from redress.rules import clocks
-from redress.rules.calendars import Interval
-from redress.rules.clocks import Action, ClockName, ClockState, Standing
-from redress.rules.errors import InvalidInput, NotAllowedNow
-from redress.rules.explain import Hours, Story, What, explain
-from redress.rules.lifecycle import CORRECTABLE
-from redress.rules.plan import CUSTOMER, HOLDS, KINDS, LANGUAGES, Plan
-from redress.rules.plan_document import parse
-from redress.rules.ticket import EventType
+from redress.base import catalogue
+from redress.base.errors import InvalidInput, NotAllowedNow
+from redress.clocks.rules import clocks
+from redress.clocks.rules.calendars import Interval
+from redress.clocks.rules.clocks import Action, ClockName, ClockState, Standing
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import CUSTOMER, HOLDS, KINDS, LANGUAGES, Plan
+from redress.tickets import explaining
+from redress.tickets.rules.explain import Hours, Story, What, explain
+from redress.tickets.rules.lifecycle import CORRECTABLE
+from redress.tickets.rules.ticket import EventType
 from tests.builders import BY_MAIL, BY_PHONE, LIN, ROOT, START, Clock, Life, plan_1, plan_document
 from tests.unit.test_ticket_fold import COMMANDS, DAY, HOUR, KINDS_OF_LIFE
 
@@ -395,17 +396,17 @@ def test_everything_that_a_sentence_can_name_has_a_word() -> None:
     wanted |= {f"explain.{standing}" for standing in Standing}
     wanted |= {f"explain.month.{month}" for month in range(1, 13)}
     wanted |= {f"explain.{name}.{day}" for name in ("day", "weekday") for day in range(7)}
-    assert wanted <= set(texts.catalogue("en"))
+    assert wanted <= set(catalogue.catalogue("en"))
 
 
 def test_no_text_of_the_explanations_is_left_over() -> None:
-    source = (ROOT / "layers/core/redress/explaining.py").read_text()
+    source = (ROOT / "layers/core/redress/tickets/explaining.py").read_text()
     named = set(re.findall(r'"(explain\.[a-z_.]+)"', source))
     named |= {f"explain.{how}" for how in re.findall(r'joined\(\s*"([a-z]+)"', source)}
     open_ended = ("day", "event", "kind", "month", "waits", "weekday", *Standing, "h", "min", "s")
     kept = {
         key
-        for key in texts.catalogue("en")
+        for key in catalogue.catalogue("en")
         if key.startswith("explain.") and key.split(".")[1] not in open_ended
     }
     assert kept == {key for key in named if key.split(".")[1] not in open_ended}

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redress.rules.clocks import Clock, ClockName, ClockState
-from redress.rules.ticket import Ticket
-from redress.store import codec
+from redress.clocks.rules.clocks import Clock, ClockName, ClockState
+from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store import codec
 from tests.builders import MEI, START, Life, life_at
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.rules import intake
-from redress.rules.errors import InvalidInput
-from redress.rules.plan import KINDS, LANGUAGES
-from redress.rules.ticket import Contact
+from redress.base.errors import InvalidInput
+from redress.plans.rules.plan import KINDS, LANGUAGES
+from redress.tickets.rules import submission
+from redress.tickets.rules.ticket import Contact
 from tests.builders import BY_MAIL, BY_PHONE, body
 
 LI_NA = "Li Na"
@@ -19,14 +19,14 @@ LI_NA = "Li Na"
 
 def faults(document: Any) -> set[tuple[str, str]]:
     try:
-        intake.parse(document, "api")
+        submission.parse(document, "api")
     except InvalidInput as invalid:
         return {(fault.pointer, fault.code) for fault in invalid.faults}
     return set()
 
 
 def test_a_good_submission_is_read_as_it_was_meant() -> None:
-    taken = intake.parse(
+    taken = submission.parse(
         body(
             "complaint",
             subject="  水壶漏水  ",
@@ -37,7 +37,7 @@ def test_a_good_submission_is_read_as_it_was_meant() -> None:
         ),
         "web",
     )
-    assert taken == intake.Submission(
+    assert taken == submission.Submission(
         kind="complaint",
         channel="web",
         language="zh-CN",
@@ -50,7 +50,7 @@ def test_a_good_submission_is_read_as_it_was_meant() -> None:
 
 @pytest.mark.parametrize("kind", [None, ""])
 def test_who_names_no_kind_has_an_inquiry(kind: str | None) -> None:
-    assert intake.parse(body(kind=kind), "web").kind == "inquiry"  # type: ignore[arg-type]
+    assert submission.parse(body(kind=kind), "web").kind == "inquiry"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -234,7 +234,7 @@ def test_a_submission_with_anything_in_it_is_taken_or_refused(
 ) -> None:
     document = {**body(), "contact": contact, **fields}
     try:
-        taken = intake.parse(document, "api")
+        taken = submission.parse(document, "api")
     except InvalidInput:
         return
     assert taken.kind in KINDS

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.rules import lifecycle
-from redress.rules.clocks import ClockName
-from redress.rules.errors import InvalidInput, NotAllowedNow, VersionConflict
-from redress.rules.lifecycle import STEPS, Change, Classification, Step
-from redress.rules.plan_document import parse
-from redress.rules.ticket import CUSTOMER, Actor, EventType, Role, State
+from redress.base.errors import InvalidInput, NotAllowedNow, VersionConflict
+from redress.clocks.rules.clocks import ClockName
+from redress.plans.rules.document import parse
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.lifecycle import STEPS, Change, Classification, Step
+from redress.tickets.rules.ticket import CUSTOMER, Actor, EventType, Role, State
 from tests import builders
 from tests.builders import BY_PHONE, JUN, LIN, MEI, START, Clock, Life
 

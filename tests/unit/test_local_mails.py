@@ -14,12 +14,12 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from local import mails
 from local.process import free_port
-from redress import mail
-from redress.rules.plan import LANGUAGES
+from redress.mail.outgoing import rendering
+from redress.plans.rules.plan import LANGUAGES
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", mail.PLACEHOLDERS)
+@pytest.mark.parametrize("name", rendering.PLACEHOLDERS)
 def test_a_preview_is_a_whole_mail_with_nothing_left_open(name: str, language: str) -> None:
     raw = mails.preview(name, language)
     read = email.message_from_bytes(raw, policy=email.policy.default)
@@ -38,8 +38,8 @@ def test_the_page_of_previews_shows_every_mail_and_loads_nothing(
     assert mails.main() == 0
     page = Path(capsys.readouterr().out.strip())
     shown = page.read_text("utf-8")
-    assert shown.count("<iframe sandbox=") == len(mail.PLACEHOLDERS) * len(LANGUAGES)
-    assert len(list(page.parent.glob("*.eml"))) == len(mail.PLACEHOLDERS) * len(LANGUAGES)
+    assert shown.count("<iframe sandbox=") == len(rendering.PLACEHOLDERS) * len(LANGUAGES)
+    assert len(list(page.parent.glob("*.eml"))) == len(rendering.PLACEHOLDERS) * len(LANGUAGES)
     assert "default-src &#x27;none&#x27;" in shown or "default-src 'none'" in shown
     assert not re.search(r"<(?:script|img|link|object)\b", shown)
 

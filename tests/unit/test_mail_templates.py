@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress import mail
-from redress.cases.mailing import NotAJob, job_of
-from redress.inbound import folding, parsing
-from redress.rules.clocks import Action, ClockName, ClockState
-from redress.rules.mails import mails_after
-from redress.rules.plan import KINDS, LANGUAGES
-from redress.rules.ticket import SYSTEM, Event, EventType
-from redress.words import moment, words
+from redress.base.phrases import moment, words
+from redress.clocks.rules.clocks import Action, ClockName, ClockState
+from redress.mail.incoming.reader import folding, parsing
+from redress.mail.outgoing import rendering
+from redress.mail.outgoing.cases.sending import NotAJob, job_of
+from redress.mail.outgoing.rules import mails_after
+from redress.plans.rules.plan import KINDS, LANGUAGES
+from redress.tickets.rules.ticket import SYSTEM, Event, EventType
 
 AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 NUMBER = "R-7K3M9-QW0X2"
@@ -42,7 +42,7 @@ STAFF = (
 
 
 def values(name: str, **given: str) -> dict[str, str]:
-    return {key: f"<{key}>" for key in mail.PLACEHOLDERS[name]} | given
+    return {key: f"<{key}>" for key in rendering.PLACEHOLDERS[name]} | given
 
 
 def parsed(raw: bytes) -> EmailMessage:
@@ -61,13 +61,13 @@ JOB = "000003.reply.customer"
 
 
 def sent(
-    *texts: mail.Text,
+    *texts: rendering.Text,
     sender: str = "service@example.com",
     recipients: Sequence[str] = ("li.na@example.com",),
     **given: Any,
 ) -> EmailMessage:
     usual: dict[str, Any] = {"automatic": True, "conversation": TOKEN, "mail_id": JOB}
-    raw = mail.message(sender, recipients, NUMBER, texts, AT, **(usual | given))
+    raw = rendering.message(sender, recipients, NUMBER, texts, AT, **(usual | given))
     assert raw.isascii()
     assert max(len(line) for line in raw.split(b"\r\n")) < 998
     return parsed(raw)
@@ -91,27 +91,27 @@ def test_every_language_has_every_template_and_no_other(language: str) -> None:
     folder = resources.files("redress").joinpath("data", "mail", language)
     assert {item.name for item in folder.iterdir()} == {
         "words.json",
-        *(f"{name}.txt" for name in mail.PLACEHOLDERS),
+        *(f"{name}.txt" for name in rendering.PLACEHOLDERS),
     }
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", mail.PLACEHOLDERS)
+@pytest.mark.parametrize("name", rendering.PLACEHOLDERS)
 def test_a_template_has_the_same_placeholders_in_every_language(name: str, language: str) -> None:
-    subject, body = mail.template(language, name)
+    subject, body = rendering.template(language, name)
     fields = [
         (field, spec, conversion)
         for _, field, spec, conversion in string.Formatter().parse(f"{subject}\n{body}")
         if field is not None
     ]
-    assert {field for field, _, _ in fields} == mail.PLACEHOLDERS[name]
+    assert {field for field, _, _ in fields} == rendering.PLACEHOLDERS[name]
     assert {(spec, conversion) for _, spec, conversion in fields} == {("", None)}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", mail.PLACEHOLDERS)
+@pytest.mark.parametrize("name", rendering.PLACEHOLDERS)
 def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
-    body = mail.template(language, name)[1]
+    body = rendering.template(language, name)[1]
     links = sum(body.count(f"{{{url}}}") for url in ("status_url", "survey_url", "ticket_url"))
     without = {*STAFF, "copy"} - {"incident"}
     assert links == (0 if name in without else 1)
@@ -119,9 +119,9 @@ def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
 
 def test_mails_to_staff_and_the_first_mail_repeat_nothing_that_the_customer_typed() -> None:
     for name in (*STAFF, "acknowledgement", "acknowledgement_late"):
-        assert not mail.PLACEHOLDERS[name] & {"subject", "text", "name"}, name
+        assert not rendering.PLACEHOLDERS[name] & {"subject", "text", "name"}, name
     for name in STAFF:
-        assert not mail.PLACEHOLDERS[name] & {"status_url", "survey_url"}, name
+        assert not rendering.PLACEHOLDERS[name] & {"status_url", "survey_url"}, name
 
 
 def test_every_mail_that_can_follow_has_a_template() -> None:
@@ -144,7 +144,7 @@ def test_every_mail_that_can_follow_has_a_template() -> None:
     names = {found.template for event in events for found in mails_after(event)}
     second = {"acknowledgement_late", "reply_waiting", "resolution_told"}
     second |= {"watch", "taken", "customer_wrote_late"}
-    assert names | second == mail.PLACEHOLDERS.keys()
+    assert names | second == rendering.PLACEHOLDERS.keys()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -157,18 +157,18 @@ def test_words_name_everything_that_a_mail_can_speak_of(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", mail.PLACEHOLDERS)
+@pytest.mark.parametrize("name", rendering.PLACEHOLDERS)
 def test_braces_in_a_value_stay_as_typed(name: str, language: str) -> None:
     typed = "{number} {0.__class__} {{x}} {missing} %s ${y}"
-    text = mail.render(name, language, dict.fromkeys(mail.PLACEHOLDERS[name], typed))
+    text = rendering.render(name, language, dict.fromkeys(rendering.PLACEHOLDERS[name], typed))
     assert typed in text.body
 
 
 def test_a_mail_is_not_rendered_with_a_value_missing_or_too_many() -> None:
     with pytest.raises(ValueError, match="reply is given"):
-        mail.render("reply", "en", {"number": NUMBER})
+        rendering.render("reply", "en", {"number": NUMBER})
     with pytest.raises(ValueError, match="acknowledgement_late is given"):
-        mail.render("acknowledgement_late", "en", values("acknowledgement_late", subject="x"))
+        rendering.render("acknowledgement_late", "en", values("acknowledgement_late", subject="x"))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_mail_is_not_rendered_with_a_value_missing_or_too_many() -> None:
     ],
 )
 def test_a_line_break_in_a_subject_makes_no_header(typed: str) -> None:
-    message = sent(mail.render("reply", "en", values("reply", subject=typed)))
+    message = sent(rendering.render("reply", "en", values("reply", subject=typed)))
     assert message["Subject"] == f"[{NUMBER}] Kettle Bcc: victim@example.org"
     assert message["Bcc"] is None
     assert message["To"] == "li.na@example.com"
@@ -193,16 +193,16 @@ def test_a_line_break_in_a_subject_makes_no_header(typed: str) -> None:
     ["=?utf-8?q?x=0D=0ABcc:_victim@example.org?=", "=?utf-8?b?eA0KQmNjOiB2QGV4YW1wbGUub3Jn?="],
 )
 def test_a_line_break_hidden_in_an_encoded_word_stays_what_was_typed(typed: str) -> None:
-    message = sent(mail.render("reply", "en", values("reply", subject=typed)))
+    message = sent(rendering.render("reply", "en", values("reply", subject=typed)))
     assert "\n" not in message["Subject"]
     assert typed.replace("=?", "= ?") in message["Subject"]
 
 
 @given(st.text(max_size=200), st.text(max_size=500))
 def test_any_text_arrives_as_it_was_written(subject: str, body: str) -> None:
-    one_line = mail.one_line(subject)
+    one_line = rendering.one_line(subject)
     encodable = body.encode("utf-8", "replace").decode()
-    message = sent(mail.Text("en", one_line, encodable, "<p>x</p>"))
+    message = sent(rendering.Text("en", one_line, encodable, "<p>x</p>"))
     assert set(message.keys()) == {
         "From",
         "To",
@@ -224,7 +224,7 @@ def test_any_text_arrives_as_it_was_written(subject: str, body: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_long_chinese_subject_arrives_whole(language: str) -> None:
     subject = "水壶把手漏水，换了两次仍然漏，请尽快处理！" * 9
-    message = sent(mail.render("resolution", language, values("resolution", subject=subject)))
+    message = sent(rendering.render("resolution", language, values("resolution", subject=subject)))
     assert subject in message["Subject"]
     assert message["Subject"].startswith(f"[{NUMBER}] ")
 
@@ -233,7 +233,7 @@ def test_all_mails_of_a_ticket_are_one_conversation_and_are_answered_to_the_send
     sender = "service@customer-care.department.a-rather-long-company-name.example.com"
     domain = sender.partition("@")[2]
     for name in ("acknowledgement", "reply", "breach"):
-        message = sent(mail.render(name, "en", values(name)), sender=sender, mail_id=name)
+        message = sent(rendering.render(name, "en", values(name)), sender=sender, mail_id=name)
         assert message["References"] == message["In-Reply-To"] == f"<{TOKEN}@{domain}>"
         assert message["Message-ID"] == f"<{TOKEN}.{name}@{domain}>"
         assert message["Reply-To"] == message["From"] == sender
@@ -242,7 +242,7 @@ def test_all_mails_of_a_ticket_are_one_conversation_and_are_answered_to_the_send
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_where_answers_are_read_the_mail_says_where_to_write_them(language: str) -> None:
-    reply = mail.render("reply", language, values("reply"))
+    reply = rendering.render("reply", language, values("reply"))
     message = sent(reply, reply_to=f"{TOKEN}@in.example.org", automatic=False)
     marker = words(language).marker
     assert message["Reply-To"] == f"{TOKEN}@in.example.org"
@@ -252,7 +252,7 @@ def test_where_answers_are_read_the_mail_says_where_to_write_them(language: str)
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_answer_to_our_mail_folds_to_its_new_words(language: str) -> None:
-    reply = mail.render("reply", language, values("reply", text="旧的话\n> old words"))
+    reply = rendering.render("reply", language, values("reply", text="旧的话\n> old words"))
     ours = plain(sent(reply, reply_to=f"{TOKEN}@in.example.org"))
     quoted = "\n".join(f"> {line}" for line in ours.split("\n"))
     for way in (f"New words\n\nOn Monday, Service wrote:\n{quoted}", f"New words\n\n{ours}"):
@@ -265,7 +265,7 @@ def test_an_answer_to_our_mail_folds_to_its_new_words(language: str) -> None:
 
 
 def test_surveys_can_be_ended_from_the_mail_program_where_it_is_safe() -> None:
-    survey = mail.render("survey", "en", values("survey"))
+    survey = rendering.render("survey", "en", values("survey"))
     page = "https://help.example.org/u/token"
     message = sent(survey, unsubscribe=page)
     assert message["List-Unsubscribe"] == f"<{page}>"
@@ -278,8 +278,8 @@ def test_surveys_can_be_ended_from_the_mail_program_where_it_is_safe() -> None:
 def test_ids_and_pages_stand_in_their_headers_as_they_are_however_long() -> None:
     domain = "customer-care.department.a-rather-long-company-name.example.com"
     page = f"https://abcde12345.execute-api.ap-northeast-1.amazonaws.com/v1/u/{'x' * 60}"
-    survey = mail.render("survey", "en", values("survey"))
-    raw = mail.message(
+    survey = rendering.render("survey", "en", values("survey"))
+    raw = rendering.message(
         f"service@{domain}",
         ["li.na@example.com"],
         NUMBER,
@@ -332,15 +332,17 @@ ATTRIBUTES = {"lang", "charset", "name", "content", "class", "href"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", mail.PLACEHOLDERS)
+@pytest.mark.parametrize("name", rendering.PLACEHOLDERS)
 def test_the_html_says_what_the_text_says_and_loads_nothing(name: str, language: str) -> None:
     given = values(name) | {url: f"https://x.example/{url}" for url in words(language).links}
-    text = mail.render(name, language, {key: given[key] for key in mail.PLACEHOLDERS[name]})
+    text = rendering.render(
+        name, language, {key: given[key] for key in rendering.PLACEHOLDERS[name]}
+    )
     seen = Seen(html(sent(text)))
     assert seen.tags <= TAGS
     assert seen.attributes <= ATTRIBUTES
     assert "url(" not in html(sent(text))
-    linked = [url for url in words(language).links if url in mail.PLACEHOLDERS[name]]
+    linked = [url for url in words(language).links if url in rendering.PLACEHOLDERS[name]]
     assert seen.links == [given[url] for url in linked]
     said = text.body
     for url in linked:
@@ -350,7 +352,7 @@ def test_the_html_says_what_the_text_says_and_loads_nothing(name: str, language:
 
 def test_words_name_every_page_that_a_mail_leads_to() -> None:
     pages = {
-        name for names in mail.PLACEHOLDERS.values() for name in names if name.endswith("_url")
+        name for names in rendering.PLACEHOLDERS.values() for name in names if name.endswith("_url")
     }
     for language in LANGUAGES:
         assert words(language).links.keys() == pages
@@ -364,14 +366,14 @@ def test_nothing_that_was_typed_becomes_html(typed: str) -> None:
         f"<img src=x onerror=y>{typed}</p><script>",
         f"{{status_url}}{typed}&lt;",
     ):
-        text = mail.render("reply", "en", values("reply", text=hostile, subject=hostile))
+        text = rendering.render("reply", "en", values("reply", text=hostile, subject=hostile))
         seen = Seen(html(sent(text)))
         assert seen.tags <= TAGS
         assert seen.links == ["<status_url>"]
 
 
 def test_several_languages_are_sections_of_one_mail() -> None:
-    texts = [mail.render("breach", language, values("breach")) for language in LANGUAGES]
+    texts = [rendering.render("breach", language, values("breach")) for language in LANGUAGES]
     message = sent(*texts)
     assert [f'<div lang="{language}">' in html(message) for language in LANGUAGES] == [True] * 3
     assert all(unix(text.body) in plain(message) for text in texts)
@@ -379,7 +381,7 @@ def test_several_languages_are_sections_of_one_mail() -> None:
 
 
 def test_only_automatic_mails_say_that_they_are() -> None:
-    text = mail.render("reply", "en", values("reply"))
+    text = rendering.render("reply", "en", values("reply"))
     assert sent(text, automatic=True)["Auto-Submitted"] == "auto-generated"
     assert sent(text, automatic=False)["Auto-Submitted"] is None
 
@@ -403,7 +405,7 @@ def test_a_time_is_told_in_the_zone_of_the_plan(zone: str, language: str, expect
     ("typed", "expected"),
     [
         ("li.na@example.com", "li.na@example.com"),
-        ("o'neil+tag@mail.example.co.uk", "o'neil+tag@mail.example.co.uk"),
+        ("o'neil+tag@rendering.example.co.uk", "o'neil+tag@rendering.example.co.uk"),
         ("li@例子.广告", "li@xn--fsqu00a.xn--4rr70v"),
         ("李娜@example.com", None),
         ("a@example.com,b", None),
@@ -418,14 +420,14 @@ def test_a_time_is_told_in_the_zone_of_the_plan(zone: str, language: str, expect
     ],
 )
 def test_only_what_is_plainly_one_address_is_sent_to(typed: str, expected: str | None) -> None:
-    assert mail.deliverable(typed) == expected
+    assert rendering.deliverable(typed) == expected
 
 
 @given(st.emails())
 def test_an_address_that_passes_is_the_one_recipient(address: str) -> None:
-    found = mail.deliverable(address)
+    found = rendering.deliverable(address)
     if found is not None:
-        message = sent(mail.Text("en", "x", "y", "<p>y</p>"), recipients=[found])
+        message = sent(rendering.Text("en", "x", "y", "<p>y</p>"), recipients=[found])
         assert [to.addr_spec for to in message["To"].addresses] == [found]
 
 

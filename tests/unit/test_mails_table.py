@@ -7,10 +7,10 @@ from copy import replace
 
 import pytest
 
-from redress.rules.mails import Mail, mails_after
-from redress.rules.plan import LANGUAGES, Plan
-from redress.rules.plan_document import parse
-from redress.rules.ticket import EventType
+from redress.mail.outgoing.rules import Mail, mails_after
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import LANGUAGES, Plan
+from redress.tickets.rules.ticket import EventType
 from tests.builders import BY_PHONE, ROOT, START, Clock, Life, plan_1, plan_document
 
 Story = Callable[[Life], Life]

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from redress.rules import tally, ticket
-from redress.rules.clocks import ClockName, ClockState
-from redress.rules.plan import Plan
-from redress.rules.plan_document import parse
-from redress.rules.tally import Tally
+from redress.clocks.rules.clocks import ClockName, ClockState
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import Plan
+from redress.rehearsals.rules import tally
+from redress.rehearsals.rules.tally import Tally
+from redress.tickets.rules import ticket
 from tests.builders import BY_PHONE, START, Life, plan_document
 
 

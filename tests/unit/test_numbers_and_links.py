@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.cases.links import Links
-from redress.rules.errors import NotFound
-from redress.rules.numbers import ALPHABET, new_number, normalised
+from redress.base.errors import NotFound
+from redress.tickets.links import Links
+from redress.tickets.rules.numbers import ALPHABET, new_number, normalised
 from tests.builders import NUMBER, START
 
 OTHER = "R-7K3M9-QW0X3"

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from redress import wiring
-from redress.observe import Failed, discreet, fault_of
-from redress.rules.errors import Unavailable
+from redress.base.errors import Unavailable
+from redress.base.observe import Failed, discreet, fault_of
 
 
 def raised(error: Exception, cause: Exception | None = None) -> Exception:

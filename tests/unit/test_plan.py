@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.rules import plan as plans
-from redress.rules.clocks import Action, ClockName, Rung
-from redress.rules.errors import InvalidInput
-from redress.rules.plan import CHANNELS, KINDS, Plan
-from redress.rules.plan_document import parse, scaled
-from redress.rules.plan_publishing import REACH
+from redress.base.errors import InvalidInput
+from redress.clocks.rules.clocks import Action, ClockName, Rung
+from redress.plans.rules import plan as plans
+from redress.plans.rules.document import parse, scaled
+from redress.plans.rules.plan import CHANNELS, KINDS, Plan
+from redress.plans.rules.publishing import REACH
 from tests.builders import START, plan_document
 
 Document = dict[str, Any]

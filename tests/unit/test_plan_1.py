@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from redress.rules.clocks import ClockName
-from redress.rules.plan import KINDS
-from redress.rules.plan_document import parse
-from redress.rules.ticket import EventType, next_wake
+from redress.clocks.rules.clocks import ClockName
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import KINDS
+from redress.tickets.rules.ticket import EventType, next_wake
 from tests.builders import Clock, Life, plan_1, plan_document
 
 AT_ONCE = ("resolution", "remind", ["supervisor"])

@@ -10,14 +10,14 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from redress.cases import plans as cases
-from redress.cases.plans import PlanCases, expanded, notes, prepared
-from redress.rules.errors import InvalidInput
-from redress.rules.plan_document import parse
-from redress.rules.ticket import Role
-from redress.store import keys
-from redress.store.plans import LARGEST_DOCUMENT, Plans, Published
-from redress.store.staff import Member, StaffStore
+from redress.base.errors import InvalidInput
+from redress.db import keys
+from redress.plans import cases
+from redress.plans.cases import PlanCases, expanded, notes, prepared
+from redress.plans.rules.document import parse
+from redress.plans.store import LARGEST_DOCUMENT, Plans, Published
+from redress.staff.store import Member, StaffStore
+from redress.tickets.rules.ticket import Role
 from tests.builders import START, Clock, plan_document
 
 WEI = Member("m-wei", "Wei", "wei@example.com", Role.MANAGER, "complaints", ("zh-CN",), 1)

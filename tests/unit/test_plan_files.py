@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local import plans
-from redress.rules.errors import InvalidInput
+from redress.base.errors import InvalidInput
 from tests.builders import START, plan_document
 
 

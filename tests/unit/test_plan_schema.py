@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from local import plans as files
-from redress.rules.errors import InvalidInput
-from redress.rules.plan_document import parse, scaled
-from redress.rules.plan_publishing import TEMPLATE_VARIABLES
+from redress.base.errors import InvalidInput
+from redress.plans.rules.document import parse, scaled
+from redress.plans.rules.publishing import TEMPLATE_VARIABLES
 from tests.builders import START, plan_document
 from tests.unit.test_plan import BROKEN, JSON, PATHS, SHAPES, Break, drop, put
 

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from redress.public_holidays import days_of, known_until
-from redress.rules.calendars import WeeklyCalendar, intervals_of
+from redress.clocks.public_holidays import days_of, known_until
+from redress.clocks.rules.calendars import WeeklyCalendar, intervals_of
 from tests.builders import ROOT
 
 HOUR = 3600

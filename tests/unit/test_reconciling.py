@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from redress.cases.reconciling import (
+from redress.tickets.rules import ticket as tickets
+from redress.tickets.rules.ticket import Phase
+from redress.tickets.store.tickets import Armed, Timer
+from redress.workflow.cases.reconciliation import (
     LONGEST,
     OLDEST,
     OVERDUE,
@@ -17,9 +20,6 @@ from redress.cases.reconciling import (
     differs,
     judge,
 )
-from redress.rules import ticket as tickets
-from redress.rules.ticket import Phase
-from redress.store.tickets import Armed, Timer
 from tests.builders import NUMBER, START, life_at
 from tests.builders import State as TicketState
 

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redress.rules import rehearsal, tally
-from redress.rules.clocks import ClockName
-from redress.rules.errors import NotAllowedNow
-from redress.rules.plan import Plan
-from redress.rules.plan_document import parse
-from redress.rules.rehearsal import Comparison, Verdict
-from redress.rules.tally import BOUNDS_S, EXAMPLES, Tally
-from redress.rules.ticket import EventType
+from redress.base.errors import NotAllowedNow
+from redress.clocks.rules.clocks import ClockName
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import Plan
+from redress.rehearsals.rules import rehearsal, tally
+from redress.rehearsals.rules.rehearsal import Comparison, Verdict
+from redress.rehearsals.rules.tally import BOUNDS_S, EXAMPLES, Tally
+from redress.tickets.rules.ticket import EventType
 from tests.builders import BY_MAIL, BY_PHONE, JUN, LIN, MEI, START, Clock, Life, plan_document
 from tests.unit.test_ticket_fold import COMMANDS, DAY, HOUR, KINDS_OF_LIFE
 

@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from redress.cases.relay import (
+from redress.base.settings import Settings
+from redress.db import keys
+from redress.tickets.rules.ticket import Phase
+from redress.tickets.store import codec
+from redress.tickets.store.tickets import Armed, Timer
+from redress.workflow.cases.relay import (
     FOLLOWS,
     MOVED,
     Freed,
@@ -21,10 +26,6 @@ from redress.cases.relay import (
     hint_of,
     ticket_of_execution,
 )
-from redress.rules.ticket import Phase
-from redress.settings import Settings
-from redress.store import codec, keys
-from redress.store.tickets import Armed, Timer
 from tests.builders import BY_PHONE, NUMBER, START, Clock, Life
 
 # -------------------------------------------------------------------------------- hints

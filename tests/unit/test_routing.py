@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.rules.routing import Duty, Presence, burden, candidates
-from redress.rules.ticket import State
+from redress.staff.rules import Duty, Presence, burden, candidates
+from redress.tickets.rules.ticket import State
 from tests import builders
 from tests.builders import JUN, MEI, Life
 

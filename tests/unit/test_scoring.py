@@ -14,12 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redress.rules import lifecycle
-from redress.rules.clocks import ClockName
-from redress.rules.errors import NotAllowedNow
-from redress.rules.lifecycle import Change
-from redress.rules.plan import COMPONENTS, ScorePlan
-from redress.rules.scoring import (
+from redress.base.errors import NotAllowedNow
+from redress.clocks.rules.clocks import ClockName
+from redress.plans.rules.plan import COMPONENTS, ScorePlan
+from redress.scores.rules import (
     PROMISES,
     Component,
     Fact,
@@ -33,8 +31,10 @@ from redress.rules.scoring import (
     previous_period,
     score,
 )
-from redress.rules.ticket import Actor, Role
-from redress.store.facts import pack, unpack
+from redress.scores.store.facts import pack, unpack
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.lifecycle import Change
+from redress.tickets.rules.ticket import Actor, Role
 from tests.builders import JUN, LIN, MEI, NUMBER, Clock, Life, corrected, plan_1
 
 PLAN = plan_1().score

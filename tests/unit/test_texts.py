@@ -8,14 +8,14 @@ import string
 
 import pytest
 
-from redress import texts
-from redress.cases.customer import PUBLIC
-from redress.rules.clocks import ClockName
-from redress.rules.plan import KINDS, LANGUAGES
-from redress.rules.ticket import State
+from redress.base import catalogue
+from redress.clocks.rules.clocks import ClockName
+from redress.plans.rules.plan import KINDS, LANGUAGES
+from redress.tickets.cases.customer import PUBLIC
+from redress.tickets.rules.ticket import State
 from tests.builders import ROOT
 
-KEYS = set(texts.catalogue("en"))
+KEYS = set(catalogue.catalogue("en"))
 
 
 def placeholders(text: str) -> set[str]:
@@ -24,18 +24,21 @@ def placeholders(text: str) -> set[str]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_has_the_same_keys_and_placeholders(language: str) -> None:
-    catalogue = texts.catalogue(language)
+    found = catalogue.catalogue(language)
 
-    assert set(catalogue) == KEYS
-    for key, text in catalogue.items():
+    assert set(found) == KEYS
+    for key, text in found.items():
         assert text.strip() == text != "", key
-        assert placeholders(text) == placeholders(texts.catalogue("en")[key]), key
+        assert placeholders(text) == placeholders(catalogue.catalogue("en")[key]), key
 
 
 def test_simplified_and_traditional_are_not_mixed() -> None:
     """Letters that only one of the scripts writes."""
     simplified, traditional = set("们这时间问题处理复请发过还"), set("們這時間問題處理復請發過還")
-    cn, tw = "".join(texts.catalogue("zh-CN").values()), "".join(texts.catalogue("zh-TW").values())
+    cn, tw = (
+        "".join(catalogue.catalogue("zh-CN").values()),
+        "".join(catalogue.catalogue("zh-TW").values()),
+    )
 
     assert not (traditional - simplified) & set(cn)
     assert not (simplified - traditional) & set(tw)
@@ -43,7 +46,7 @@ def test_simplified_and_traditional_are_not_mixed() -> None:
 
 def test_every_key_that_a_page_names_exists() -> None:
     pages = ROOT / "functions/customer"
-    named = set(re.findall(r'texts\.text\(\w+, "([a-z_.]+)"', (pages / "app.py").read_text()))
+    named = set(re.findall(r'catalogue\.text\(\w+, "([a-z_.]+)"', (pages / "app.py").read_text()))
     for path in (pages / "templates").glob("*.html"):
         named |= set(re.findall(r"""\bt\(["']([a-z_.]+)["'][,)]""", path.read_text()))
 
@@ -87,9 +90,9 @@ def test_every_fault_that_a_customer_can_cause_has_a_text() -> None:
     core = "layers/core/redress"
     steps = ("_text", "write", "dispute", "withdraw", "answer_survey")
     found = (
-        fault_codes(f"{core}/rules/intake.py")
-        | fault_codes(f"{core}/rules/lifecycle.py", *steps)
-        | fault_codes(f"{core}/cases/intake.py")
+        fault_codes(f"{core}/tickets/rules/submission.py")
+        | fault_codes(f"{core}/tickets/rules/lifecycle.py", *steps)
+        | fault_codes(f"{core}/tickets/cases/intake.py")
         | fault_codes("functions/customer/app.py")
     )
 
@@ -112,4 +115,4 @@ def test_every_fault_that_a_customer_can_cause_has_a_text() -> None:
     ],
 )
 def test_the_browser_gets_the_language_it_prefers_among_ours(accepted: str, language: str) -> None:
-    assert texts.preferred(accepted) == language
+    assert catalogue.preferred(accepted) == language

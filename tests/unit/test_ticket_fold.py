@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redress.rules import clocks, ticket
-from redress.rules.clocks import Action, ClockName, ClockState
-from redress.rules.errors import InvalidInput, NotAllowedNow
-from redress.rules.plan import Plan
-from redress.rules.plan_document import parse
-from redress.rules.ticket import Event, EventType, Phase, Role, State
-from redress.store import codec
+from redress.base.errors import InvalidInput, NotAllowedNow
+from redress.clocks.rules import clocks
+from redress.clocks.rules.clocks import Action, ClockName, ClockState
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import Plan
+from redress.tickets.rules import ticket
+from redress.tickets.rules.ticket import Event, EventType, Phase, Role, State
+from redress.tickets.store import codec
 from tests.builders import (
     BY_MAIL,
     BY_PHONE,

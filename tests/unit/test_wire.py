@@ -16,8 +16,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from redress.rules.errors import Unavailable
-from redress.store import outcome, wire
+from redress.base.errors import Unavailable
+from redress.db import aws_json, retry
 
 ENVIRONMENT = {
     "AWS_REGION": "eu-west-1",
@@ -33,7 +33,7 @@ WRITE = {
     ],
     "ClientRequestToken": "once",
 }
-OURS = {"dynamodb": wire.DynamoDB, "secretsmanager": wire.SecretsManager}
+OURS = {"dynamodb": aws_json.DynamoDB, "secretsmanager": aws_json.SecretsManager}
 """Every service that is spoken to in this way, by botocore's name of it."""
 
 
@@ -81,8 +81,8 @@ def far() -> Iterator[Far]:
     server.server_close()
 
 
-def lean(far: Far) -> wire.DynamoDB:
-    return wire.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": far.url})
+def lean(far: Far) -> aws_json.DynamoDB:
+    return aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": far.url})
 
 
 def full(service: str, far: Far) -> Any:
@@ -167,7 +167,7 @@ def test_an_answer_that_is_no_json_is_an_error_of_its_status(far: Far, body: byt
 def test_no_answer_in_time_is_botocores_error_and_tried_again(
     far: Far, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "READ_S", 0.05)
+    monkeypatch.setattr(aws_json, "READ_S", 0.05)
     far.wait_s = 0.3
     with pytest.raises(ReadTimeoutError):
         lean(far).get_item(**READ)
@@ -177,16 +177,16 @@ def test_no_answer_in_time_is_botocores_error_and_tried_again(
     def recover(seconds: float) -> None:
         far.wait_s = 0.0
 
-    assert outcome.run(lambda: client.get_item(**READ), sleep=recover) == {}
+    assert retry.run(lambda: client.get_item(**READ), sleep=recover) == {}
     assert len(far.asked) == 3
 
 
 def test_nobody_there_is_unavailable_after_all_tries() -> None:
-    client = wire.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    client = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
     with pytest.raises(EndpointConnectionError):
         client.get_item(**READ)
     with pytest.raises(Unavailable):
-        outcome.run(lambda: client.get_item(**READ), sleep=lambda seconds: None)
+        retry.run(lambda: client.get_item(**READ), sleep=lambda seconds: None)
 
 
 def test_the_user_agent_names_the_application_as_a_full_clients_does(
@@ -195,7 +195,7 @@ def test_the_user_agent_names_the_application_as_a_full_clients_does(
     """By it the laptop's meter knows which function called."""
     monkeypatch.setenv("AWS_SDK_UA_APP_ID", "redress-intake")
     named = {"AWS_ENDPOINT_URL_DYNAMODB": far.url, "AWS_SDK_UA_APP_ID": "redress-intake"}
-    for client in (wire.DynamoDB(ENVIRONMENT | named), full("dynamodb", far)):
+    for client in (aws_json.DynamoDB(ENVIRONMENT | named), full("dynamodb", far)):
         client.get_item(**READ)
     lean(far).get_item(**READ)
 
@@ -232,12 +232,12 @@ def test_the_variables_that_name_an_endpoint_are_those_that_botocore_reads(
 
 def test_a_function_without_credentials_is_told_which_variable_is_missing() -> None:
     with pytest.raises(KeyError, match="AWS_SECRET_ACCESS_KEY"):
-        wire.DynamoDB({"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a"})
+        aws_json.DynamoDB({"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a"})
 
 
 def test_a_request_is_not_held_back_on_its_way(far: Far) -> None:
     """As by the full client: what Nagle's algorithm holds back costs 40 ms of every call."""
-    service = wire.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": far.url})
+    service = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": far.url})
     service.get_item(**READ)
 
     pool: Any = service._session._manager.connection_from_url(far.url)  # type: ignore[attr-defined]

@@ -1,7 +1,8 @@
 """Redress: customer service that keeps its promises.
 
-Imports flow one way: functions -> edge -> cases -> rules; cases call the store.
-`tests/unit/test_architecture.py` enforces it.
+One package per subject. Inside a package, cases import the store and the rules, and the store
+imports the rules. Between packages, imports follow the order of `PACKAGES` in
+`tests/unit/test_architecture.py`, which enforces both.
 """
 
 import gc

@@ -14,32 +14,32 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from redress import settings as configuration
-from redress.cases.links import Links
-from redress.rules.errors import Unavailable
-from redress.settings import Settings
+from redress.base import settings as configuration
+from redress.base.errors import Unavailable
+from redress.base.settings import Settings
+from redress.tickets.links import Links
 
 if TYPE_CHECKING:
-    from redress.cases.assignment import AssignmentCase
-    from redress.cases.customer import CustomerCases
-    from redress.cases.executions import Executions
-    from redress.cases.feedback import FeedbackCase
-    from redress.cases.intake import IntakeCase
-    from redress.cases.mailing import MailingCase
-    from redress.cases.plans import PlanCases
-    from redress.cases.quarantine import QuarantineCases
-    from redress.cases.receiving import ReceivingCase
-    from redress.cases.reconciling import ReconcileCase
-    from redress.cases.rehearsals import RehearsalCases, RehearsalJobs
-    from redress.cases.relay import RelayCase
-    from redress.cases.repair import RepairCase
-    from redress.cases.reports import ReportCases
-    from redress.cases.scoring import ScoringCases
-    from redress.cases.staff import StaffCases
-    from redress.cases.timers import TimerCase
-    from redress.store.addresses import AddressStore
-    from redress.store.arrivals import ArrivalStore
-    from redress.store.bucket import MailBucket
+    from redress.mail.incoming.bucket import MailBucket
+    from redress.mail.incoming.cases.quarantine import QuarantineCases
+    from redress.mail.incoming.cases.receiving import ReceivingCase
+    from redress.mail.incoming.store import ArrivalStore
+    from redress.mail.outgoing.cases.feedback import FeedbackCase
+    from redress.mail.outgoing.cases.sending import MailingCase
+    from redress.mail.outgoing.store import AddressStore
+    from redress.plans.cases import PlanCases
+    from redress.rehearsals.cases import RehearsalCases, RehearsalJobs
+    from redress.scores.cases import ScoringCases
+    from redress.staff.cases import AssignmentCase
+    from redress.tickets.cases.customer import CustomerCases
+    from redress.tickets.cases.intake import IntakeCase
+    from redress.tickets.cases.staff import StaffCases
+    from redress.workflow.cases.reconciliation import ReconcileCase
+    from redress.workflow.cases.relay import RelayCase
+    from redress.workflow.cases.repair import RepairCase
+    from redress.workflow.cases.reports import ReportCases
+    from redress.workflow.cases.timers import TimerCase
+    from redress.workflow.executions import Executions
 
 REFRESH_S = 300.0
 """How long a function keeps the link keys: a rotation holds within it."""
@@ -82,14 +82,14 @@ def client(service: str, retries: int = 3) -> Any:
 @cache
 def _dynamodb() -> Any:
     """For the doors: what it cannot do, `client("dynamodb")` can."""
-    from redress.store.wire import DynamoDB
+    from redress.db.aws_json import DynamoDB
 
     return DynamoDB(os.environ)
 
 
 @cache
 def _secrets() -> Any:
-    from redress.store.wire import SecretsManager
+    from redress.db.aws_json import SecretsManager
 
     return SecretsManager(os.environ)
 
@@ -130,12 +130,10 @@ def links() -> Links:
     """Links signed with the key made at deploy time; the key before it stays valid for reading."""
 
     def read(stage: str) -> bytes:
-        from redress.store import outcome
+        from redress.db import retry
 
         secret = settings().require("link_key_secret").link_key_secret
-        found = outcome.run(
-            lambda: _secrets().get_secret_value(SecretId=secret, VersionStage=stage)
-        )
+        found = retry.run(lambda: _secrets().get_secret_value(SecretId=secret, VersionStage=stage))
         key: str = found["SecretString"]
         return key.encode()
 
@@ -161,28 +159,28 @@ def links() -> Links:
 
 @cache
 def _models() -> Any:
-    from redress.store.models import Models
+    from redress.db.rows import Models
 
     return Models(settings().table, settings().aws_region)
 
 
 @cache
 def _tickets() -> Any:
-    from redress.store.tickets import TicketStore
+    from redress.tickets.store.tickets import TicketStore
 
     return TicketStore(_models())
 
 
 @cache
 def _staff() -> Any:
-    from redress.store.staff import StaffStore
+    from redress.staff.store import StaffStore
 
     return StaffStore(_models())
 
 
 @cache
 def _plans() -> Any:
-    from redress.store.plans import Plans
+    from redress.plans.store import Plans
 
     return Plans(_staff(), now)
 
@@ -190,9 +188,9 @@ def _plans() -> Any:
 @cache
 def intake() -> IntakeCase:
     """The intake of both doors, JSON and web form: bare botocore, no PynamoDB."""
-    from redress.cases.intake import IntakeCase
-    from redress.store.lean import LeanStore
-    from redress.store.plans import Plans
+    from redress.plans.store import Plans
+    from redress.tickets.cases.intake import IntakeCase
+    from redress.tickets.store.submission_store import LeanStore
 
     store = LeanStore(_dynamodb(), settings().table)
     return IntakeCase(store, Plans(store, now), links(), now)
@@ -201,21 +199,21 @@ def intake() -> IntakeCase:
 @cache
 def customer_cases() -> CustomerCases:
     """What a link opens: the pages before it need none of this."""
-    from redress.cases.customer import CustomerCases
+    from redress.tickets.cases.customer import CustomerCases
 
     return CustomerCases(_tickets(), _plans(), links(), _addresses(), now)
 
 
 @cache
 def staff_cases() -> StaffCases:
-    from redress.cases.staff import StaffCases
+    from redress.tickets.cases.staff import StaffCases
 
     return StaffCases(_tickets(), _staff(), _plans(), now)
 
 
 @cache
 def plan_cases() -> PlanCases:
-    from redress.cases.plans import PlanCases
+    from redress.plans.cases import PlanCases
 
     return PlanCases(_staff(), _plans(), now)
 
@@ -228,8 +226,8 @@ def tell_operations(subject: str, text: str) -> None:
 
 @cache
 def scoring_cases() -> ScoringCases:
-    from redress.cases.scoring import ScoringCases
-    from redress.store.scores import ScoreStore
+    from redress.scores.cases import ScoringCases
+    from redress.scores.store.scores import ScoreStore
 
     return ScoringCases(
         ScoreStore(_models()),
@@ -243,14 +241,14 @@ def scoring_cases() -> ScoringCases:
 
 @cache
 def _rehearsals() -> Any:
-    from redress.store.rehearsals import RehearsalStore
+    from redress.rehearsals.store import RehearsalStore
 
     return RehearsalStore(_models())
 
 
 @cache
 def rehearsal_cases() -> RehearsalCases:
-    from redress.cases.rehearsals import RehearsalCases
+    from redress.rehearsals.cases import RehearsalCases
 
     return RehearsalCases(
         _rehearsals(),
@@ -268,22 +266,22 @@ def rehearsal_machine_arn() -> str:
 
 @cache
 def rehearsal_jobs() -> RehearsalJobs:
-    from redress.cases.rehearsals import RehearsalJobs
-    from redress.store.reports import ReportStore
+    from redress.rehearsals.cases import RehearsalJobs
+    from redress.workflow.store import ReportStore
 
     return RehearsalJobs(_rehearsals(), _tickets(), _staff(), _plans(), ReportStore(_models()), now)
 
 
 @cache
 def timers() -> TimerCase:
-    from redress.cases.timers import TimerCase
+    from redress.workflow.cases.timers import TimerCase
 
     return TimerCase(_tickets(), _plans(), now)
 
 
 @cache
 def relay() -> RelayCase:
-    from redress.cases.relay import RelayCase
+    from redress.workflow.cases.relay import RelayCase
 
     given = settings().require(
         "ticket_machine_arn",
@@ -298,14 +296,14 @@ def relay() -> RelayCase:
 
 @cache
 def assignment() -> AssignmentCase:
-    from redress.cases.assignment import AssignmentCase
+    from redress.staff.cases import AssignmentCase
 
     return AssignmentCase(_tickets(), _staff(), _plans(), now)
 
 
 @cache
 def mailing() -> MailingCase:
-    from redress.cases.mailing import MailingCase
+    from redress.mail.outgoing.cases.sending import MailingCase
 
     return MailingCase(
         _tickets(),
@@ -323,28 +321,28 @@ def mailing() -> MailingCase:
 
 @cache
 def feedback() -> FeedbackCase:
-    from redress.cases.feedback import FeedbackCase
+    from redress.mail.outgoing.cases.feedback import FeedbackCase
 
     return FeedbackCase(_tickets(), arrivals(), _addresses(), _plans(), now)
 
 
 @cache
 def arrivals() -> ArrivalStore:
-    from redress.store.arrivals import ArrivalStore
+    from redress.mail.incoming.store import ArrivalStore
 
     return ArrivalStore(_models())
 
 
 @cache
 def _addresses() -> AddressStore:
-    from redress.store.addresses import AddressStore
+    from redress.mail.outgoing.store import AddressStore
 
     return AddressStore(_models())
 
 
 @cache
 def mail_bucket() -> MailBucket:
-    from redress.store.bucket import MailBucket
+    from redress.mail.incoming.bucket import MailBucket
 
     return MailBucket(client("s3"), settings().require("mail_bucket").mail_bucket)
 
@@ -357,7 +355,7 @@ def ours() -> tuple[str, ...]:
 
 @cache
 def receiving() -> ReceivingCase:
-    from redress.cases.receiving import ReceivingCase
+    from redress.mail.incoming.cases.receiving import ReceivingCase
 
     return ReceivingCase(
         _tickets(), arrivals(), _addresses(), _staff(), _plans(), links(), mail_bucket(), now
@@ -366,7 +364,7 @@ def receiving() -> ReceivingCase:
 
 @cache
 def quarantine() -> QuarantineCases:
-    from redress.cases.quarantine import QuarantineCases
+    from redress.mail.incoming.cases.quarantine import QuarantineCases
 
     queue = settings().require("inbound_queue_url").inbound_queue_url
     return QuarantineCases(arrivals(), staff_cases(), mail_bucket(), client("sqs"), queue)
@@ -374,30 +372,30 @@ def quarantine() -> QuarantineCases:
 
 @cache
 def _executions() -> Executions:
-    from redress.cases.executions import Executions
+    from redress.workflow.executions import Executions
 
     return Executions(client("stepfunctions"), settings().ticket_machine_arn)
 
 
 @cache
 def repair() -> RepairCase:
-    from redress.cases.repair import RepairCase
+    from redress.workflow.cases.repair import RepairCase
 
     return RepairCase(_tickets(), relay(), _executions(), _staff(), now)
 
 
 @cache
 def report_cases() -> ReportCases:
-    from redress.cases.reports import ReportCases
-    from redress.store.reports import ReportStore
+    from redress.workflow.cases.reports import ReportCases
+    from redress.workflow.store import ReportStore
 
     return ReportCases(ReportStore(_models()), _plans())
 
 
 @cache
 def reconciliation() -> ReconcileCase:
-    from redress.cases.reconciling import ReconcileCase
-    from redress.store.reports import ReportStore
+    from redress.workflow.cases.reconciliation import ReconcileCase
+    from redress.workflow.store import ReportStore
 
     reports = ReportStore(_models())
     return ReconcileCase(

@@ -7,10 +7,10 @@ import re
 from datetime import UTC, datetime
 
 from functions.inbound.reading import letter_of
-from redress.inbound import folding, limits, machines
-from redress.inbound.mail import Mail, as_data
-from redress.inbound.parsing import parse
-from redress.rules.plan import LANGUAGES
+from redress.mail.incoming.reader import folding, limits, machines
+from redress.mail.incoming.reader.mail import Mail, as_data
+from redress.mail.incoming.reader.parsing import parse
+from redress.plans.rules.plan import LANGUAGES
 
 AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 
-from redress.inbound.limits import Code
-from redress.inbound.mail import Mail
-from redress.inbound.parsing import parse
+from redress.mail.incoming.reader.limits import Code
+from redress.mail.incoming.reader.mail import Mail
+from redress.mail.incoming.reader.parsing import parse
 
 HEAD = (
     b"From: Li Na <li.na@example.com>\r\nTo: service@redress.example\r\nSubject: Parcel\r\n"

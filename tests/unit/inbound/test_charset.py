@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from redress.inbound import charset
-from redress.inbound.limits import Code, Defects
+from redress.mail.incoming.reader import charset
+from redress.mail.incoming.reader.limits import Code, Defects
 
 SIMPLIFIED = "您好，我上周在贵公司买的洗衣机到现在还没有送到，打了三次电话都没有人接。请尽快处理。"
 TRADITIONAL = "您好，我上週在貴公司買的洗衣機到現在還沒有送到，打了三次電話都沒有人接。請儘快處理。"

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from redress.inbound import machines
-from redress.inbound.machines import Kind
-from redress.inbound.parsing import parse
+from redress.mail.incoming.reader import machines
+from redress.mail.incoming.reader.machines import Kind
+from redress.mail.incoming.reader.parsing import parse
 from tests.unit.inbound.checks import check
 
 FOLDER = Path(os.environ.get("REDRESS_MAILS", Path(__file__).parents[4] / "shared/data/mail"))

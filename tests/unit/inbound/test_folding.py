@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from redress.inbound.folding import fold
-from redress.inbound.limits import Defects
-from redress.inbound.markup import show
-from redress.mail import words
-from redress.rules.plan import LANGUAGES
+from redress.mail.incoming.reader.folding import fold
+from redress.mail.incoming.reader.limits import Defects
+from redress.mail.incoming.reader.markup import show
+from redress.mail.outgoing.rendering import words
+from redress.plans.rules.plan import LANGUAGES
 
 NEW = "还没有收到，请再查一下。"
 OLD = "您好，您的包裹已经寄出。"

@@ -7,10 +7,10 @@ from email.utils import getaddresses
 
 import pytest
 
-from redress.inbound import headers
-from redress.inbound.addresses import addresses_of
-from redress.inbound.limits import ADDRESSES, HEAD, RAW, Code, Defects
-from redress.inbound.parsing import parse
+from redress.mail.incoming.reader import headers
+from redress.mail.incoming.reader.addresses import addresses_of
+from redress.mail.incoming.reader.limits import ADDRESSES, HEAD, RAW, Code, Defects
+from redress.mail.incoming.reader.parsing import parse
 from tests.unit.inbound.mails import HEAD as GOOD
 from tests.unit.inbound.mails import codes
 

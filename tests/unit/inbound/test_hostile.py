@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from functions.inbound.reading import letter_of
-from redress.inbound.limits import ATTACHMENTS, EMBEDDED, HTML, TEXT, Code
-from redress.inbound.parsing import parse
+from redress.mail.incoming.reader.limits import ATTACHMENTS, EMBEDDED, HTML, TEXT, Code
+from redress.mail.incoming.reader.parsing import parse
 from tests.unit.inbound.checks import AT
 from tests.unit.inbound.mails import codes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from redress.inbound.languages import language_of
+from redress.mail.incoming.reader.languages import language_of
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from redress.inbound.machines import Kind, kind_of, may_be_answered
-from redress.inbound.mail import Mail
-from redress.inbound.parsing import parse
+from redress.mail.incoming.reader.machines import Kind, kind_of, may_be_answered
+from redress.mail.incoming.reader.mail import Mail
+from redress.mail.incoming.reader.parsing import parse
 from tests.unit.inbound.mails import HEAD, multipart, part, text_mail
 
 STATUS = (

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from redress.inbound import limits, markup
-from redress.inbound.limits import Code, Defects
+from redress.mail.incoming.reader import limits, markup
+from redress.mail.incoming.reader.limits import Code, Defects
 
 
 def show(html: str) -> markup.Shown:

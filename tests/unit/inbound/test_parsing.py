@@ -8,10 +8,10 @@ import struct
 
 import pytest
 
-from redress.inbound import limits
-from redress.inbound.limits import Code
-from redress.inbound.mail import as_data
-from redress.inbound.parsing import parse
+from redress.mail.incoming.reader import limits
+from redress.mail.incoming.reader.limits import Code
+from redress.mail.incoming.reader.mail import as_data
+from redress.mail.incoming.reader.parsing import parse
 from tests.unit.inbound.mails import HEAD, codes, encoded, multipart, part, text_mail
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(40))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.inbound.charset import _CODECS
-from redress.inbound.folding import fold
+from redress.mail.incoming.reader.charset import _CODECS
+from redress.mail.incoming.reader.folding import fold
 from tests.unit.inbound.checks import check
 from tests.unit.inbound.mails import HEAD, encoded, multipart, part
 from tests.unit.inbound.test_clues import BLOCK, FORWARDS

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from redress.rules import errors
+from redress.base import errors
 
 CONTENT_TYPE = "application/problem+json"
 

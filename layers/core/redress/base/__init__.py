@@ -1,0 +1,1 @@
+"""What every subject may import: errors, settings, languages, what operations see."""

@@ -1,0 +1,54 @@
+"""Every text that a customer reads on a page, by language and key, from the catalogues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+
+import msgspec
+
+from redress.plans.rules.plan import LANGUAGES
+
+DEFAULT = "zh-CN"
+
+
+@cache
+def catalogue(language: str) -> Mapping[str, str]:
+    """All texts of a language; KeyError for one that is not spoken here."""
+    if language not in LANGUAGES:
+        raise KeyError(language)
+    raw = resources.files("redress").joinpath(f"data/catalogue/{language}.json").read_bytes()
+    return msgspec.json.decode(raw, type=dict[str, str])
+
+
+def text(language: str, key: str, **values: object) -> str:
+    """One text, its placeholders filled; KeyError for a key that no catalogue has."""
+    return catalogue(language)[key].format(**values)
+
+
+def has(language: str, key: str) -> bool:
+    return key in catalogue(language)
+
+
+def preferred(accepted: str) -> str:
+    """The language that an Accept-Language header asks for first among those spoken here.
+
+    Traditional script and the regions that write it get zh-TW, any other Chinese zh-CN.
+    """
+    wanted: list[tuple[float, int, str]] = []
+    for position, part in enumerate(accepted.split(",")[:20]):
+        tag, _, weight = part.replace(" ", "").partition(";q=")
+        try:
+            wanted.append((-float(weight or 1), position, tag.lower()))
+        except ValueError:
+            continue
+    for asked, _, tag in sorted(wanted):
+        if asked == 0:
+            continue
+        if tag.startswith("zh"):
+            traditional = any(part in ("tw", "hk", "mo", "hant") for part in tag.split("-"))
+            return "zh-TW" if traditional else "zh-CN"
+        if tag == "en" or tag.startswith("en-"):
+            return "en"
+    return DEFAULT

@@ -1,1 +1,0 @@
-"""Use cases: each does one thing that somebody wants, with rules and one concrete store."""

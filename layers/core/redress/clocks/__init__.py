@@ -1,0 +1,1 @@
+"""Calendars and clocks: when a promise is due."""

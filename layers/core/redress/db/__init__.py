@@ -1,0 +1,1 @@
+"""The table: keys, rows, retries, the clients."""

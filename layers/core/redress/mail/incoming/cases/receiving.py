@@ -1,0 +1,625 @@
+"""A mail that came in becomes a ticket, a message on one, or a record in quarantine: exactly once.
+
+The reader of mails (`redress.mail.incoming.reader`) makes a `Letter` of the bytes; here it is
+decided what becomes of it (`mail.incoming.rules`) and written. A mail is known by its identity and
+by its object, and its record is written in the transaction that makes it something: an event that
+is repeated, comes late or out of order, or a worker that is killed, changes nothing of that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import replace
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from redress.base.errors import NotAllowedNow, NotFound, Unavailable
+from redress.mail.incoming import rules as arrivals
+from redress.mail.incoming.bucket import MailBucket
+from redress.mail.incoming.rules import (
+    Arrival,
+    Attach,
+    Clue,
+    Decision,
+    Hold,
+    Join,
+    Named,
+    Open,
+    Reason,
+    Remark,
+)
+from redress.mail.incoming.store import ArrivalStore, Record, State, on
+from redress.mail.outgoing.rules import PARTICIPANTS, audience_of
+from redress.mail.outgoing.store import AddressStore
+from redress.plans.store import Plans
+from redress.staff.store import Member, StaffStore
+from redress.tickets.links import Links
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.submission import (
+    DESCRIPTION_LIMIT,
+    NAME_LIMIT,
+    SUBJECT_LIMIT,
+    Submission,
+    is_address,
+)
+from redress.tickets.rules.ticket import Actor, Contact, Role, Ticket
+from redress.tickets.store.opening import NumberTaken
+from redress.tickets.store.tickets import Beside, DoneAlready, Raced, TicketStore
+
+ATTEMPTS = 8
+EXCERPT = 300
+MOST_NAMED = 20
+"""Tickets and threads that one mail may name: more is no person's doing."""
+
+_NOTHING = {"en": "(no text)", "zh-CN": "（无正文）", "zh-TW": "（無內文）"}
+_UNTITLED = {"en": "(no subject)", "zh-CN": "（无主题）", "zh-TW": "（無主旨）"}
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """One attachment. `served_as`: the Content-Type of its link; `refused`: why it has none."""
+
+    name: str
+    size: int
+    served_as: str
+    refused: str | None
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A mail of ours that an address did not take. `status` as in RFC 3463: `5.1.1`; `permanent`:
+    a report (RFC 3464) says that it never will."""
+
+    address: str
+    status: str
+    diagnostic: str
+    permanent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A mail that another one passes on, as in `Letter`. `comment`: what was written above it."""
+
+    message_id: str
+    sender: str
+    sender_name: str
+    subject: str
+    title: str
+    text: str
+    language: str
+    answers_to: tuple[str, ...]
+    numbers: tuple[str, ...]
+    comment: str
+    answerable: bool
+    """A person wrote it, as far as it tells: no mail system, no machine, and not we."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Its own, which is known where it came here too, and those that it answers."""
+        return (*((self.message_id,) if self.message_id else ()), *self.answers_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail as it was read. Addresses are in lower case; `sender` is "" where there is none.
+
+    contact       who is answered: the sender, or for whom a web form wrote; it has no rights by it
+    addressed_to  every address that it was sent to, as far as it says
+    answers_to    Message-IDs of In-Reply-To and References, without <>, the nearest first
+    returned_ids  those of the mail that a bounce returns
+    numbers       ticket numbers in the subject
+    text          the new words; `whole` with quotes and signature
+    original      what was read, as JSON, for those who want to see all of it
+    forwarded     the mail that it passes on
+    authentic     its sender's domain says that it is from there (DMARC); `disowned`: that it is not
+    """
+
+    key: str
+    received_at: datetime
+    message_id: str
+    sender: str
+    sender_name: str
+    contact: str
+    contact_name: str
+    addressed_to: tuple[str, ...]
+    subject: str
+    title: str
+    date: str
+    text: str
+    whole: str
+    language: str
+    answers_to: tuple[str, ...]
+    returned_ids: tuple[str, ...]
+    numbers: tuple[str, ...]
+    enclosed: tuple[Enclosed, ...]
+    original: Mapping[str, Any]
+    machine: arrivals.Note | None
+    returned: tuple[Returned, ...]
+    automatic: bool
+    own: bool
+    because: tuple[str, ...]
+    spam: bool
+    virus: bool
+    authentic: bool
+    disowned: bool
+    forwarded: Forwarded | None = None
+
+    @property
+    def identity(self) -> str:
+        """What makes it this mail and no other: who says what, under which id, with which files.
+
+        The way by which it came (Received, the verdicts) is not part of it: a sender who was not
+        sure that we had it sends it again. A mail that names neither an id nor a date is known by
+        its place in the bucket: "Thank you." twice are two mails.
+        """
+        told = [self.message_id, self.sender, self.date, self.subject, self.whole]
+        told += [hashlib.sha256(one.content).hexdigest() for one in self.enclosed]
+        if not self.message_id and not self.date:
+            told.append(self.key)
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:40]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a mail; `repeated`: it had become that before."""
+
+    record: Record
+    repeated: bool = False
+
+
+class ReceivingCase:
+    def __init__(
+        self,
+        tickets: TicketStore,
+        arrivals_: ArrivalStore,
+        addresses: AddressStore,
+        staff: StaffStore,
+        plans: Plans,
+        links: Links,
+        bucket: MailBucket,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tickets, self._staff = tickets, staff
+        self._arrivals, self._addresses = arrivals_, addresses
+        self._plans, self._links, self._bucket, self._now = plans, links, bucket, now
+
+    def came(self, key: str) -> Done | None:
+        """What became of the mail that is this object, whatever our reader made of it then; None
+        for one that has yet to be read."""
+        known = self._arrivals.at(key)
+        return Done(known, repeated=True) if known is not None else None
+
+    def receive(self, letter: Letter) -> Done:
+        """Make of a mail what it is to be, once.
+
+        Raises Unavailable when the store does not take it; nothing is half-written then.
+        """
+        if (known := self._arrivals.find(letter.identity)) is not None:
+            return self._repeated(letter.key, known)
+        return self._take(letter, None)
+
+    def release(self, letter: Letter, held: Record, by: str) -> Done:
+        """Take a mail out of quarantine: a member of staff, `by`, says that it is to be taken.
+
+        Raises DoneAlready when it is not in quarantine any more, NotAllowedNow for a virus.
+        """
+        if letter.virus:
+            raise NotAllowedNow("release", Reason.VIRUS)
+        twin = self._arrivals.find(letter.identity)
+        if twin is not None and twin.identity != held.identity:
+            # It could not be read then; and it came under another name, and could.
+            left = replace(twin, identity=held.identity, released_by=by)
+            self._arrivals.rewrite(left)
+            return Done(left, repeated=True)
+        return self._take(letter, replace(held, released_by=by))
+
+    def hold_unread(self, key: str, received_at: datetime, because: str) -> Done:
+        """Put a mail into quarantine that the reader failed at."""
+        identity = unread_identity(key)
+        record = Record(
+            identity=identity,
+            state=State.HELD,
+            key=key,
+            received_at=received_at,
+            sender="",
+            sender_name="",
+            subject="",
+            excerpt="",
+            reason=Reason.UNREADABLE,
+            because=(because,),
+        )
+        try:
+            self._arrivals.hold(record)
+        except DoneAlready:
+            # Another worker could read it meanwhile, or could not, either.
+            return self.came(key) or Done(self._arrivals.get(identity), repeated=True)
+        return Done(record)
+
+    def _repeated(self, key: str, known: Record) -> Done:
+        """It came under another key: known by this one, too, whatever reads it next time."""
+        self._arrivals.repeated(key, known)
+        return Done(known, repeated=True)
+
+    # ---------------------------------------------------------------- deciding
+
+    def _take(self, letter: Letter, held: Record | None) -> Done:
+        record = self._record(letter)
+        if held is not None:
+            record = replace(
+                record,
+                received_at=held.received_at,
+                reason=held.reason,
+                released_by=held.released_by,
+            )
+        self._keep(letter, record)
+        members = {m.email.lower(): m for m in self._staff.members() if not m.left}
+        member = members.get(letter.sender)
+        passed = _passed_on(letter, members) if member is not None else None
+        for _ in range(ATTEMPTS):
+            now = self._now()
+            plan = self._plans.current()
+            named = self._named(letter)
+            tickets = self._existing(named)
+            arrival = self._arrival(letter, named, member, now, forwards=passed is not None)
+            decision = arrivals.decide(arrival, tickets, plan.mail, released=held is not None)
+            try:
+                return Done(self._carry_out(letter, passed, record, decision, tickets, held))
+            except (Raced, NumberTaken):
+                continue
+            except DoneAlready:
+                if held is not None:
+                    raise
+                if (same := self.came(letter.key)) is not None:
+                    return same
+                return self._repeated(letter.key, self._arrivals.get(record.identity))
+        raise Unavailable()
+
+    def _named(self, letter: Letter) -> tuple[Named, ...]:
+        """The tickets that a mail names. Signatures are checked here; who may write, later."""
+        found = [
+            *self._signed(letter.addressed_to, Clue.ADDRESS),
+            *self._signed((*letter.answers_to, *letter.returned_ids), Clue.CONVERSATION),
+        ]
+        digests = [thread_digest(one, letter.sender) for one in letter.answers_to[:MOST_NAMED]]
+        numbers = letter.numbers
+        if (inner := letter.forwarded) is not None:
+            numbers += inner.numbers
+            digests += [thread_digest(one, inner.sender) for one in inner.ids[:MOST_NAMED]]
+        found += [Named(number, Clue.THREAD) for number in self._arrivals.thread(digests)]
+        found += [Named(number, Clue.SUBJECT) for number in numbers]
+        return tuple(dict.fromkeys(found))[:MOST_NAMED]
+
+    def _signed(self, addresses: Sequence[str], clue: Clue) -> list[Named]:
+        found = []
+        for address in addresses:
+            try:
+                number = self._links.read_mail(address.partition("@")[0])
+            except NotFound:
+                continue  # any other address, or a token that somebody made up
+            found.append(Named(number, clue))
+        return found
+
+    def _existing(self, named: Sequence[Named]) -> dict[str, Ticket]:
+        numbers = list(dict.fromkeys(name.number for name in named))
+        return {t.number: t for t in self._tickets.get_many(numbers)} if numbers else {}
+
+    def _arrival(
+        self,
+        letter: Letter,
+        named: tuple[Named, ...],
+        member: Member | None,
+        now: datetime,
+        *,
+        forwards: bool,
+    ) -> Arrival:
+        counted = [_of_sender(letter.contact), *(name.number for name in named)]
+        counts = self._arrivals.counts(counted, now)
+        answerable = is_address(letter.sender) and is_address(letter.contact)
+        return Arrival(
+            sender=letter.sender if answerable else "",
+            recipients=letter.addressed_to,
+            named=named,
+            own=letter.own,
+            machine=letter.machine,
+            automatic=letter.automatic,
+            spam=letter.spam,
+            virus=letter.virus,
+            disowned=letter.disowned,
+            staff=arrivals.Member(Actor(member.role, member.id), member.team) if member else None,
+            forwards=forwards,
+            authentic=letter.authentic,
+            recent=counts.get(_of_sender(letter.contact), 0),
+            recent_on=counts,
+        )
+
+    # ---------------------------------------------------------------- doing
+
+    def _carry_out(
+        self,
+        letter: Letter,
+        passed: Letter | None,
+        record: Record,
+        decision: Decision,
+        tickets: Mapping[str, Ticket],
+        released: Record | None,
+    ) -> Record:
+        match decision:
+            case Hold(reason, named):
+                held = replace(record, state=State.HELD, reason=reason.value, number=named)
+                if released is None:
+                    self._arrivals.hold(held)
+                else:
+                    self._arrivals.rewrite(replace(held, identity=released.identity))
+                return held
+            case Open(kind, _, True) if passed is not None:
+                record = replace(record, forwarded_by=record.sender)
+                return self._open(passed, record, kind, None, released, marks=[])
+            case Open(kind, follows):
+                marks = self._heard(letter)
+                return self._open(letter, record, kind, follows, released, marks)
+            case Join(number, participant, proven):
+                ticket = tickets[number]
+                if not proven:
+                    record = replace(record, flags=(*record.flags, "unproven"))
+                plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
+                words, source = _words(letter, ticket.language), _source(letter, record)
+                marks = self._heard(letter)
+                change = lifecycle.write(ticket, plan, words, moment, source, participant)
+                done = on(record, State.JOINED, number, change.events[0].number)
+            case Remark(number, by):
+                ticket = tickets[number]
+                plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
+                if passed is not None:  # what they pass on is what they have to say
+                    letter = replace(letter, text=letter.whole)
+                words, source = _words(letter, ticket.language), _source(letter, record)
+                marks = []
+                change = lifecycle.note(ticket, plan, by, words, moment, source)
+                done = on(record, State.JOINED, number, change.events[0].number)
+            case Attach(number, why):
+                ticket = tickets[number]
+                plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
+                words, source = _words(letter, ticket.language), _source(letter, record)
+                about = self._sent(letter, number)
+                source |= _told(why, letter, ticket, about)
+                marks = self._returned(letter, ticket, about, moment)
+                change = lifecycle.note_mail(
+                    ticket, plan, why, letter.sender, words, moment, source
+                )
+                done = on(record, State.NOTED, number, change.events[0].number)
+        beside = self._beside(letter, done, released, moment, marks)
+        self._tickets.commit(change, moment, beside)
+        return done
+
+    def _open(
+        self,
+        letter: Letter,
+        record: Record,
+        kind: str,
+        follows: str | None,
+        released: Record | None,
+        marks: Sequence[Any],
+    ) -> Record:
+        now, plan = self._now(), self._plans.current()
+        source = _source(letter, record) | ({"follows": follows} if follows else {})
+        number = new_number()
+        change = lifecycle.open_ticket(_submission(letter, kind), number, plan, now, source)
+        done = on(record, State.OPENED, number, 1)
+        beside = self._beside(letter, done, released, now, marks)
+        self._tickets.open_beside(change, beside)
+        return done
+
+    def _moment(self, ticket: Ticket) -> datetime:
+        """Now; but a history never goes backwards, whoever's clock is behind."""
+        return max(self._now(), ticket.changed_at)
+
+    def _beside(
+        self,
+        letter: Letter,
+        done: Record,
+        released: Record | None,
+        now: datetime,
+        marks: Sequence[Any],
+    ) -> Beside:
+        counted = [_of_sender(letter.contact), *([done.number] if done.number else [])]
+        threads = [thread_digest(letter.message_id, letter.sender)] if letter.message_id else []
+        return self._arrivals.beside(
+            done,
+            now,
+            released=released,
+            counted=counted,
+            threads=threads if done.state is not State.NOTED else (),
+            addresses=marks,
+        )
+
+    def _sent(self, letter: Letter, number: str) -> str | None:
+        """The key of the mail of a ticket that a notice returns; None where it names none of them.
+
+        SES's id of a mail stands in it alone: who names it has seen it, or is who returns it.
+        """
+        ids = {one.partition("@")[0] for one in letter.returned_ids}
+        if not ids:
+            return None
+        sent = {mail.message_id.partition("@")[0]: mail.key for mail in self._tickets.mails(number)}
+        return next((key for name, key in sent.items() if name and name in ids), None)
+
+    def _returned(
+        self, letter: Letter, ticket: Ticket, key: str | None, now: datetime
+    ) -> list[Any]:
+        """The marks on addresses of which a notice says that they take no mail: those that the mail
+        which it returns was sent to, and no others, whatever it says."""
+        if key is None or letter.disowned:
+            return []
+        reached = _reached(ticket, audience_of(key))
+        for_good = {one.address: one.status for one in letter.returned if one.permanent}
+        return [
+            self._addresses.marked(address, now, status)
+            for address, status in for_good.items()
+            if address in reached
+        ]
+
+    def _heard(self, letter: Letter) -> list[Any]:
+        """The end of the mark on an address that writes itself."""
+        known = self._addresses.returned(letter.sender)
+        return [self._addresses.cleared(letter.sender)] if known and not letter.disowned else []
+
+    def _record(self, letter: Letter) -> Record:
+        flags = [name for name in ("disowned", "spam", "virus") if getattr(letter, name)]
+        return Record(
+            identity=letter.identity,
+            state=State.HELD,
+            key=letter.key,
+            received_at=letter.received_at,
+            sender=letter.sender,
+            sender_name=letter.sender_name[:NAME_LIMIT],
+            subject=letter.subject[:SUBJECT_LIMIT],
+            excerpt=letter.text[:EXCERPT],
+            recipients=letter.addressed_to[:MOST_NAMED],
+            because=letter.because,
+            flags=tuple(flags),
+        )
+
+    def _keep(self, letter: Letter, record: Record) -> None:
+        """Put what was in a mail into the bucket, under names of ours, before anything refers to
+        it.
+
+        A worker that dies right after leaves files that nobody refers to; the mail comes again and
+        finds them.
+        """
+        whole = json.dumps(letter.original, ensure_ascii=False).encode("utf-8", "replace")
+        self._bucket.put(read_key(record.identity), whole, "application/json")
+        for number, one in enumerate(letter.enclosed, 1):
+            if one.refused is None:
+                self._bucket.put(
+                    attachment_key(record.identity, number), one.content, one.served_as
+                )
+
+
+def _passed_on(letter: Letter, staff: Collection[str]) -> Letter | None:
+    """The mail that a member of staff passes on, as if its own sender had sent it; None where this
+    is none.
+
+    What is known of its files stays that of the whole mail. What the member wrote above it is no
+    word of the customer's, and is not among them.
+    """
+    inner = letter.forwarded
+    if inner is None or letter.automatic or not inner.answerable:
+        return None
+    if not is_address(inner.sender) or inner.sender in staff:
+        return None
+    return replace(
+        letter,
+        message_id=inner.message_id,
+        sender=inner.sender,
+        sender_name=inner.sender_name,
+        contact=inner.sender,
+        contact_name=inner.sender_name,
+        subject=inner.subject,
+        title=inner.title,
+        text=inner.text,
+        whole=inner.text,
+        language=inner.language,
+        disowned=False,
+    )
+
+
+def _told(why: arrivals.Note, letter: Letter, ticket: Ticket, key: str | None) -> dict[str, Any]:
+    """What a note says of the mail that came back or was complained of: to whom it went, as far as
+    that is known.
+
+    That decides who is told of it: mail to an agent that comes back is never told to that agent.
+    """
+    if why not in (arrivals.Note.RETURNED, arrivals.Note.COMPLAINED):
+        return {}
+    said: dict[str, Any] = {}
+    if letter.returned:
+        said["returned"] = [
+            {"address": one.address, "status": one.status, "permanent": one.permanent}
+            for one in letter.returned
+        ]
+    addresses = {one.address for one in letter.returned}
+    to = (role for role in (Role.CUSTOMER, PARTICIPANTS) if _reached(ticket, role) & addresses)
+    if key is not None:
+        return said | {"about": key, "to": audience_of(key)}
+    return said | {"to": next(to, "")}
+
+
+def _reached(ticket: Ticket, audience: str) -> set[str]:
+    """The addresses of a ticket that mail to customers and those who take part goes to."""
+    if audience == Role.CUSTOMER:
+        return {ticket.contact.email.lower()} if ticket.contact.email else set()
+    return set(ticket.participants) if audience == PARTICIPANTS else set()
+
+
+def unread_identity(key: str) -> str:
+    """The identity of a mail that could not be read: all that is known of it is its place."""
+    return hashlib.sha256(f"unread {key}".encode()).hexdigest()[:40]
+
+
+def read_key(identity: str) -> str:
+    """Where what was read of a mail lies in the bucket, as JSON."""
+    return f"read/{identity}.json"
+
+
+def attachment_key(identity: str, number: int) -> str:
+    """Where an attachment lies: a name of ours, never the sender's."""
+    return f"attachments/{identity}/{number}"
+
+
+def thread_digest(message_id: str, sender: str) -> str:
+    """Names a mail of this sender by its Message-ID. Of the sender, so that nobody else can lay
+    claim to an id that they saw."""
+    return hashlib.sha256(f"{message_id}\n{sender}".encode("utf-8", "replace")).hexdigest()[:40]
+
+
+def _of_sender(sender: str) -> str:
+    return f"SENDER#{hashlib.sha256(sender.encode('utf-8', 'replace')).hexdigest()[:40]}"
+
+
+def _words(letter: Letter, language: str) -> str:
+    text = letter.text.strip() or letter.whole.strip()
+    return text[: lifecycle.TEXT_LIMIT].strip() or _NOTHING[language]
+
+
+def _source(letter: Letter, record: Record) -> dict[str, Any]:
+    """What an event says of the mail that it came by. `text_cut`: the whole is in the original."""
+    said: dict[str, Any] = {"id": record.identity, "key": record.key}
+    if record.flags:
+        said["flags"] = list(record.flags)
+    if len(letter.text) > lifecycle.TEXT_LIMIT:
+        said["text_cut"] = True
+    if letter.enclosed:
+        said["attachments"] = [
+            {"id": number, "name": one.name, "type": one.served_as, "size": one.size}
+            | ({"refused": one.refused} if one.refused else {})
+            for number, one in enumerate(letter.enclosed, 1)
+        ]
+    if record.released_by:
+        said["released_by"] = record.released_by
+    if record.forwarded_by:
+        said["forwarded_by"] = record.forwarded_by
+        if letter.forwarded is not None and letter.forwarded.comment:
+            said["comment"] = letter.forwarded.comment[: lifecycle.REMEDY_LIMIT]
+    return said
+
+
+def _submission(letter: Letter, kind: str) -> Submission:
+    text = _words(letter, letter.language)[:DESCRIPTION_LIMIT]
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    title = " ".join((letter.title or letter.subject).split())
+    if not title:
+        title = first[:80] if letter.text.strip() else _UNTITLED[letter.language]
+    name = " ".join(letter.contact_name.split()) or letter.contact.partition("@")[0]
+    return Submission(
+        kind=kind,
+        channel="email",
+        language=letter.language,
+        subject=title[:SUBJECT_LIMIT],
+        description=text,
+        wished_remedy=None,
+        contact=Contact(name=name[:NAME_LIMIT], email=letter.contact),
+    )

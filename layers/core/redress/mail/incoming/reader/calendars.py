@@ -1,0 +1,70 @@
+"""Calendar objects in a mail (RFC 5545, RFC 5546): what a person would want to know of them."""
+
+from __future__ import annotations
+
+import re
+
+from redress.mail.incoming.reader import charset
+from redress.mail.incoming.reader.limits import CALENDAR, Code, Defects
+from redress.mail.incoming.reader.mail import Calendar
+
+_FOLD = re.compile(r"\n[ \t]")
+_LINE = re.compile(r"([A-Za-z-]{1,40})((?:;[^:\"]*(?:\"[^\"]*\"[^:\"]*)*)?):(.*)")
+_ZONE = re.compile(r";TZID=\"?([^;:\"]{1,80})", re.IGNORECASE)
+_ANSWER = re.compile(r";PARTSTAT=\"?([A-Za-z-]{1,30})", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\([nN,;\\])")
+
+
+def read(data: bytes, label: str, defects: Defects) -> Calendar | None:
+    """The first event (or task) of the object; None when it is no calendar object."""
+    text = _FOLD.sub("", charset.decode(data[:CALENDAR], label or "utf-8", defects).text)
+    if "BEGIN:VCALENDAR" not in text.upper():
+        defects.add(Code.BAD_CALENDAR)
+        return None
+    found: dict[str, tuple[str, str]] = {}
+    depth: list[str] = []
+    for line in text.split("\n"):
+        match = _LINE.match(line[:5_000])
+        if match is None:
+            continue
+        name, said, value = match.group(1).upper(), match.group(2), match.group(3)
+        if name == "BEGIN":
+            depth = [*depth[:5], value.strip().upper()]
+        elif name == "END":
+            depth = depth[:-1]
+            if value.strip().upper() in ("VEVENT", "VTODO"):
+                break
+        elif name == "METHOD" or depth[-1:] in (["VEVENT"], ["VTODO"]):
+            found.setdefault(name, (said, _ESCAPED.sub(_plain, value).strip()))
+    return _summary(found)
+
+
+def _plain(match: re.Match[str]) -> str:
+    return "\n" if match.group(1) in "nN" else match.group(1)
+
+
+def _summary(found: dict[str, tuple[str, str]]) -> Calendar:
+    def value(name: str) -> str:
+        return found.get(name, ("", ""))[1]
+
+    def moment(name: str) -> str:
+        zone = _ZONE.search(found.get(name, ("", ""))[0])
+        return f"{value(name)} {zone.group(1)}" if zone and value(name) else value(name)
+
+    method = value("METHOD").upper()
+    answer = _ANSWER.search(found.get("ATTENDEE", ("", ""))[0])
+    start, end = moment("DTSTART"), moment("DTEND") or moment("DUE")
+    when = " - ".join(part for part in (start, end) if part)
+    organizer = re.sub(r"(?i)^mailto:", "", value("ORGANIZER"))
+    # The words are the sender's; only the order is ours, so that no language is needed.
+    told = (value("SUMMARY"), when, value("LOCATION"), organizer, value("DESCRIPTION"))
+    return Calendar(
+        method=method,
+        summary=value("SUMMARY"),
+        start=start,
+        end=end,
+        location=value("LOCATION"),
+        organizer=organizer,
+        answer=answer.group(1).upper() if answer and method == "REPLY" else "",
+        text="\n".join(part for part in told if part),
+    )

@@ -1,0 +1,145 @@
+"""What a person's words tell of a mail: the ticket that its subject names, its subject without
+prefixes, whose words it brings when it is forwarded.
+
+Clues only: anybody can write them, and whether the sender may write into the ticket is for others
+to check.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from redress.mail.incoming.reader import quoting
+from redress.mail.incoming.reader.addresses import addresses_of
+from redress.mail.incoming.reader.limits import Defects
+from redress.mail.incoming.reader.mail import Address, Mail
+from redress.tickets.rules.numbers import normalised
+
+_NUMBER = re.compile(
+    r"(?<![0-9A-Z])R[ ]?[-_‐‑‒–—−]?[ ]?([0-9A-Z]{5})[ ]?[-_‐‑‒–—−]?[ ]?([0-9A-Z]{5})(?![0-9A-Z])"
+)
+_FORWARD_SUBJECT = re.compile(
+    r"\s*(?:(?:fwd?|wg|tr|rv|enc|i|转发|轉發|轉寄|转寄)\s*[:：]|\[fwd?:)", re.IGNORECASE
+)
+_PREFIX = re.compile(
+    r"\s*(?:(?:re|fwd?|fw|aw|wg|tr|rv|sv|回复|回覆|答复|答覆|转发|轉發|轉寄)\s*(?:\[\d+\])?\s*[:：]\s*|"
+    r"\[(?:ext|external|外部|外部邮件)\]\s*)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """What somebody passes on: who wrote it first, about what, and their words.
+
+    `how` is "attached" (a message as attachment) or "inline". `date` is as written. `comment` is
+    what the forwarding person wrote above it.
+    """
+
+    sender: Address | None
+    subject: str
+    date: str
+    text: str
+    comment: str
+    how: str
+
+
+def numbers_in(text: str) -> tuple[str, ...]:
+    """Ticket numbers that a person meant: full-width letters, other dashes, lower case, O for 0.
+
+    A number without its dashes needs a digit in it: a word of eleven letters is none.
+    """
+    plain = unicodedata.normalize("NFKC", text[:2_000]).upper()
+    found = []
+    for match in _NUMBER.finditer(plain):
+        body = match.group(1) + match.group(2)
+        if not any(c.isdigit() for c in body) and "-" not in match.group():
+            continue
+        number = normalised(f"R-{match.group(1)}-{match.group(2)}")
+        if number is not None:
+            found.append(number)
+    return tuple(dict.fromkeys(found))
+
+
+def bare_subject(subject: str) -> str:
+    """Without prefixes of replies and forwards, and without our number in brackets."""
+    plain = subject[:2_000]
+    for _ in range(20):
+        shorter = _PREFIX.sub("", plain, count=1) if _PREFIX.match(plain) else plain
+        shorter = _without_number(shorter)
+        if shorter == plain:
+            break
+        plain = shorter
+    return plain.strip()
+
+
+def _without_number(subject: str) -> str:
+    match = re.match(r"\s*[\[【［(（]([^\]】］)）]{1,40})[\]】］)）]\s*", subject)
+    return subject[match.end() :] if match and numbers_in(match.group(1)) else subject
+
+
+# ------------------------------------------------------------------------------ forwards
+
+
+def forwarded(mail: Mail) -> Forwarded | None:
+    """The mail that this one passes on, or None.
+
+    What the subject calls a forward is one: its first heading counts, because whatever the passed
+    mail itself quotes or has attached was chosen by a stranger. Otherwise an attached message is
+    passed on, where the mail around it is neither an answer nor a report: bounces return what they
+    are about in the same form.
+    """
+    if _FORWARD_SUBJECT.match(mail.subject) and (found := _inline(mail)) is not None:
+        return found
+    if mail.report is not None or not mail.embedded or mail.in_reply_to or mail.references:
+        return None
+    inner = mail.embedded[0]
+    sender = inner.sender_addresses[0] if inner.sender_addresses else None
+    date = inner.date.isoformat() if inner.date else ""
+    return Forwarded(sender, inner.subject, date, inner.text, mail.text.strip(), "attached")
+
+
+def _inline(mail: Mail) -> Forwarded | None:
+    lines = mail.text.split("\n")
+    for index, line in enumerate(lines):
+        marked = quoting.is_forward(line)
+        if not marked and not _may_begin(lines, index):
+            continue
+        begin = index + 1 if marked or _is_separator(line) else index
+        while begin < len(lines) and not quoting.unquoted(lines[begin]).strip():
+            begin += 1
+        heading = quoting.heading_at(lines, begin) if begin < len(lines) else None
+        if heading is None:
+            continue
+        return _from_heading(lines, index, heading)
+    return None
+
+
+def _is_separator(line: str) -> bool:
+    return quoting.is_original(line) or quoting.is_rule(line)
+
+
+def _may_begin(lines: list[str], index: int) -> bool:
+    return _is_separator(lines[index]) or quoting.heading_at(lines, index) is not None
+
+
+def _from_heading(lines: list[str], index: int, heading: quoting.Heading) -> Forwarded:
+    said = heading.fields.get("from", "")
+    # Outlook writes <mailto:...> or [mailto:...] behind the name.
+    said = re.sub(r"[\[<]mailto:([^\]>]{1,250})[\]>]", r"<\1>", said)
+    found = addresses_of(re.sub(r"<([^<>]*)>\s*<[^<>]*>", r"<\1>", said), Defects())
+    rest = lines[heading.last :]
+    # Apple quotes what it forwards: the marks are not the customer's.
+    quoted = [line for line in rest if line.strip()]
+    if quoted and all(line.lstrip().startswith(">") for line in quoted):
+        rest = [re.sub(r"^\s{0,3}>\s?", "", line) for line in rest]
+    return Forwarded(
+        sender=found[0] if found else None,
+        subject=heading.fields.get("subject", ""),
+        date=heading.fields.get("sent", ""),
+        text="\n".join(rest).strip(),
+        comment="\n".join(lines[:index]).strip(),
+        how="inline",
+    )

@@ -1,0 +1,192 @@
+"""Bytes of parts: transfer encodings, uuencode blocks in text, types by first bytes, safe names."""
+
+from __future__ import annotations
+
+import binascii
+import mimetypes
+import re
+import unicodedata
+
+from redress.mail.incoming.reader.headers import base64
+from redress.mail.incoming.reader.limits import NAME, Code, Defects
+
+_UU = ("x-uuencode", "uuencode", "uue", "x-uue")
+_PLAIN = ("", "7bit", "8bit", "binary", "7-bit", "8-bit", "none")
+_BEGIN = re.compile(rb"^begin(-base64)? [0-7]{3,4} ([^\r\n]{1,255})\r*$", re.MULTILINE)
+_END = re.compile(rb"^(?:end|====)[ \t]*\r*$", re.MULTILINE)
+
+
+def decoded(body: bytes, encoding: str, defects: Defects) -> bytes:
+    """The content of a part. An encoding that nobody knows is taken for none."""
+    if encoding == "base64":
+        return base64(body, defects)
+    if encoding in ("quoted-printable", "quoted_printable", "quotedprintable", "qp"):
+        return binascii.a2b_qp(body)
+    if encoding in _UU:
+        blocks, rest = uu_blocks(body, defects)
+        return blocks[0][1] if blocks else rest
+    if encoding not in _PLAIN:
+        defects.add(Code.UNKNOWN_ENCODING, encoding)
+    return body
+
+
+def uu_blocks(data: bytes, defects: Defects) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """The files (name, content) between `begin` and `end` lines, and the text without them.
+
+    A block whose first line is no uuencode is text. Without `end` a block goes to the end.
+    """
+    blocks: list[tuple[bytes, bytes]] = []
+    rest: list[bytes] = []
+    position = 0
+    while (begin := _BEGIN.search(data, position)) is not None:
+        first = begin.end() + 1
+        if not _begins_well(data, first, bool(begin.group(1))):
+            rest.append(data[position:first])
+            position = first
+            continue
+        end = _END.search(data, first)
+        if end is None:
+            defects.add(Code.BAD_UUENCODE, "no end")
+        rest.append(data[position : begin.start()])
+        lines = data[first : end.start() if end else len(data)]
+        content = base64(lines, defects) if begin.group(1) else _uu(lines, defects)
+        blocks.append((begin.group(2).strip(), content))
+        position = end.end() if end else len(data)
+    return blocks, b"".join([*rest, data[position:]])
+
+
+def _begins_well(data: bytes, first: int, base64_: bool) -> bool:
+    line = data[first : first + 100].split(b"\n", 1)[0].rstrip(b"\r")
+    if base64_:
+        return bool(line) and re.fullmatch(rb"[A-Za-z0-9+/=]+", line) is not None
+    return bool(line) and 0x20 < line[0] <= 0x4D and _uu_length(line) <= len(line) + 2
+
+
+def _uu_length(line: bytes) -> int:
+    """How long a line is that holds as many bytes as its first character says."""
+    return 1 + (((line[0] - 0x20) & 63) * 4 + 2) // 3
+
+
+def _uu(lines: bytes, defects: Defects) -> bytes:
+    found: list[bytes] = []
+    for line in lines.splitlines():
+        if not line:
+            continue
+        try:
+            found.append(binascii.a2b_uu(line))
+        except binascii.Error:
+            try:
+                # Encoders that write too many characters: as many as the first one says.
+                found.append(binascii.a2b_uu(line[: _uu_length(line)]))
+            except binascii.Error:
+                defects.add(Code.BAD_UUENCODE, "line")
+    return b"".join(found)
+
+
+# ------------------------------------------------------------------------------ types
+
+_MAGIC: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"GIF87a", "image/gif"),
+    (0, b"GIF89a", "image/gif"),
+    (8, b"WEBP", "image/webp"),
+    (0, b"BM", "image/bmp"),
+    (0, b"II*\0", "image/tiff"),
+    (0, b"MM\0*", "image/tiff"),
+    (4, b"ftypheic", "image/heic"),
+    (4, b"ftypheix", "image/heic"),
+    (4, b"ftypmif1", "image/heic"),
+    (4, b"ftypavif", "image/avif"),
+    (4, b"ftypqt", "video/quicktime"),
+    (4, b"ftyp", "video/mp4"),
+    (0, b"%PDF-", "application/pdf"),
+    (0, b"PK\x03\x04", "application/zip"),
+    (0, b"PK\x05\x06", "application/zip"),
+    (0, b"Rar!\x1a\x07", "application/vnd.rar"),
+    (0, b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+    (0, b"\x1f\x8b", "application/gzip"),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
+    (0, b"{\\rtf", "application/rtf"),
+    (0, b"#!AMR", "audio/amr"),
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"OggS", "audio/ogg"),
+    (8, b"WAVE", "audio/wav"),
+    (8, b"AVI ", "video/x-msvideo"),
+    (0, b"\x1aE\xdf\xa3", "video/webm"),
+    (0, b"MZ", "application/vnd.microsoft.portable-executable"),
+    (0, b"\x7fELF", "application/x-elf"),
+    (0, b"\x78\x9f\x3e\x22", "application/ms-tnef"),
+    (0, b"BEGIN:VCALENDAR", "text/calendar"),
+    (0, b"BEGIN:VCARD", "text/vcard"),
+    (0, b"#!/", "text/x-shellscript"),
+)
+"""Offset, bytes, type: what customers send, and what must not pass for it."""
+
+_OFFICE = (
+    (b"word/", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+    (b"xl/", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    (b"ppt/", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
+)
+_MARKUP = ((b"<!doctype html", "text/html"), (b"<html", "text/html"), (b"<svg", "image/svg+xml"))
+
+
+def detected_type(content: bytes) -> str:
+    """By the first bytes; "" when they tell nothing."""
+    for offset, magic, kind in _MAGIC:
+        if content.startswith(magic, offset):
+            if kind == "application/zip":
+                head = content[:4096]
+                return next((office for mark, office in _OFFICE if mark in head), kind)
+            return kind
+    head = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    kind = next((kind for mark, kind in _MARKUP if head.startswith(mark)), "")
+    if not kind and head.startswith(b"<?xml"):
+        kind = "image/svg+xml" if b"<svg" in head else "application/xml"
+    return kind
+
+
+# ------------------------------------------------------------------------------ names
+
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z)", re.IGNORECASE)
+_FORBIDDEN = re.compile(r"[\\/:*?\"<>|\s]+")
+_SUFFIXES = {
+    "image/jpeg": ".jpg",
+    "image/heic": ".heic",
+    "image/webp": ".webp",
+    "audio/amr": ".amr",
+    "application/zip": ".zip",
+    "application/gzip": ".gz",
+    "message/rfc822": ".eml",
+    "text/plain": ".txt",
+    "text/html": ".html",
+    "text/calendar": ".ics",
+    "text/vcard": ".vcf",
+    "application/ms-tnef": ".dat",
+    **{kind: f".{name}" for (_, kind), name in zip(_OFFICE, ("docx", "xlsx", "pptx"), strict=True)},
+}
+
+
+def safe_name(original: str, kind: str, taken: set[str]) -> str:
+    """A name for a download: the last part of a path, without what is invisible, turns the
+    direction of text or means something to a system; not one of `taken`, to which it is added
+    (case does not make a difference)."""
+    plain = unicodedata.normalize("NFC", original.replace("\\", "/").rpartition("/")[2])
+    plain = "".join(c for c in plain if unicodedata.category(c)[0] != "C" or c == " ")
+    plain = _FORBIDDEN.sub(" ", plain).strip(" .")
+    stem, dot, suffix = plain.rpartition(".")
+    if not dot or not stem or len(suffix) > 12 or " " in suffix:
+        stem, suffix = plain, ""
+    suffix = f".{suffix}" if suffix else _SUFFIXES.get(kind) or _guessed(kind)
+    if not stem or _RESERVED.match(f"{stem}{suffix}"):
+        stem = f"file {stem}".strip()
+    stem, name, number = stem[: NAME - len(suffix) - 6].strip(" ."), "", 1
+    while not name or name.casefold() in taken:
+        name = f"{stem}{suffix}" if number == 1 else f"{stem} ({number}){suffix}"
+        number += 1
+    taken.add(name.casefold())
+    return name
+
+
+def _guessed(kind: str) -> str:
+    return mimetypes.guess_extension(kind, strict=True) or ".bin"

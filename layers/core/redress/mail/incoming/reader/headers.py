@@ -1,0 +1,228 @@
+"""Header blocks: fields as raw bytes, and their values decoded as far as they can be.
+
+The standard library's `email` raises on odd mails with its default policy, hands out surrogates with
+compat32, and bounds nothing with either (docs/decisions/015-inbound-mail.md). So the
+fields are split here, with its rules: RFC 5322 unfolding, RFC 2047 words, RFC 2231 parameters, each
+as tolerant as the mail programs that people use.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import unquote_to_bytes
+
+from redress.mail.incoming.reader import charset
+from redress.mail.incoming.reader.limits import FIELDS, PARAMETERS, REFERENCES, VALUE, Code, Defects
+
+_LINE = re.compile(rb"([^\r\n]*)(\r*\n|\r|\Z)")
+_FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
+_BLANK_LINE = re.compile(rb"(?:\r*\n|\r)[ \t]*(?:\r*\n|\r(?!\n))")
+
+Field = tuple[str, bytes]
+"""Name in lower case, value unfolded but not decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A header block: its fields, and where in the bytes the body begins."""
+
+    fields: tuple[Field, ...]
+    body: int
+
+    def first(self, name: str) -> bytes:
+        return next((value for found, value in self.fields if found == name), b"")
+
+
+def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -> Block:
+    """The header block at `start`. Lines that are no header are passed over when headers follow;
+    otherwise the body begins with them."""
+    fields: list[tuple[str, list[bytes]]] = []
+    position, stop = start, min(end, start + limit)
+    while position < stop:
+        match = _LINE.match(raw, position, stop)
+        if match is None:
+            break
+        line, following = match.group(1), match.end()
+        if following == stop < end and not match.group(2):
+            return _cut(raw, stop, end, fields, defects)
+        if not line.strip():
+            return Block(_joined(fields), following)
+        if line[:1] in b" \t" and fields:
+            fields[-1][1].append(line.strip())
+        elif (name := _FIELD.match(line)) is not None:
+            if len(fields) >= FIELDS:
+                defects.add(Code.TOO_MANY_FIELDS)
+                return _cut(raw, position, end, fields, defects)
+            fields.append((name.group(1).decode("ascii").lower(), [line[name.end() :].strip()]))
+        elif _goes_on(raw, following, stop):
+            defects.add(Code.BAD_HEADER_LINE, line[:60].decode("latin-1"))
+        else:
+            defects.add(Code.NO_BLANK_LINE)
+            return Block(_joined(fields), position)
+        position = following
+    if stop < end:
+        return _cut(raw, stop, end, fields, defects)
+    return Block(_joined(fields), end)
+
+
+def _goes_on(raw: bytes, position: int, stop: int) -> bool:
+    """Whether the next line is a header's."""
+    match = _LINE.match(raw, position, stop)
+    return match is not None and _FIELD.match(match.group(1)) is not None
+
+
+def _cut(
+    raw: bytes, position: int, end: int, fields: list[tuple[str, list[bytes]]], defects: Defects
+) -> Block:
+    """The block is longer than what is read of it: the body is after the next blank line."""
+    defects.add(Code.HEAD_CUT)
+    blank = _BLANK_LINE.search(raw, max(position - 1, 0), end)
+    return Block(_joined(fields), blank.end() if blank else end)
+
+
+def _joined(fields: list[tuple[str, list[bytes]]]) -> tuple[Field, ...]:
+    return tuple((name, b" ".join(lines)) for name, lines in fields)
+
+
+# ------------------------------------------------------------------------------ values
+
+_WORD = re.compile(r"=\?([\w.:+-]{1,40}(?:\*[\w-]{0,20})?)\?([bBqQ])\?(.*?)(?:\?=|\Z)", re.DOTALL)
+_BETWEEN_WORDS = re.compile(r"[ \t]*\Z")
+
+
+def text_of(value: bytes, hint: str, defects: Defects) -> str:
+    """A header's value as people read it, in one line. `hint`: charset of the body, for raw bytes."""
+    return decode_words(raw_text(value, hint, defects), defects)
+
+
+def raw_text(value: bytes, hint: str, defects: Defects) -> str:
+    """As text, encoded words left as they are."""
+    value = value[:VALUE]
+    if value.isascii() and b"\x1b" not in value:
+        text = charset.clean(value.decode("ascii"))
+    else:
+        defects.add(Code.RAW_8BIT_HEADER)
+        try:
+            text = charset.clean(value.decode("utf-8" if b"\x1b" not in value else "ascii"))
+            if "\x1b" in text or b"\x1b$" in value:
+                text = charset.decode(value, "iso-2022-jp", defects).text
+        except UnicodeError:
+            text = charset.decode(value, hint, defects).text
+    return " ".join(text.split("\n"))
+
+
+def decode_words(text: str, defects: Defects) -> str:
+    """RFC 2047. Words next to each other in one charset are joined before they are decoded: many
+    programs cut in the middle of a character. A word without its end is read to the end."""
+    if "=?" not in text:
+        return text
+    found: list[str] = []
+    label, pending, position = "", b"", 0
+    for match in _WORD.finditer(text):
+        between = text[position : match.start()]
+        adjacent = bool(pending) and not between.strip(" \t")
+        name = match.group(1).partition("*")[0]
+        if not adjacent or name.lower() != label.lower():
+            found.append(charset.decode(pending, label, defects).text)
+            pending = b""
+        if not adjacent:
+            found.append(between)
+        pending += _word(match.group(2), match.group(3), defects)
+        label, position = name, match.end()
+    found += [charset.decode(pending, label, defects).text, text[position:]]
+    return " ".join("".join(found).split("\n"))[:VALUE]
+
+
+def _word(encoding: str, text: str, defects: Defects) -> bytes:
+    data = text.encode("utf-8")
+    if encoding in "qQ":
+        return binascii.a2b_qp(data, header=True)
+    return base64(data, defects)
+
+
+def base64(data: bytes, defects: Defects) -> bytes:
+    """As much of base64 as there is: stray characters and missing padding are forgiven."""
+    for text in (data, data + b"==", data[: len(data) // 4 * 4]):
+        try:
+            return binascii.a2b_base64(text)
+        except binascii.Error:
+            continue
+    known = re.sub(rb"[^A-Za-z0-9+/]", b"", data)
+    defects.add(Code.BAD_ENCODING, "base64")
+    return binascii.a2b_base64(known[: len(known) // 4 * 4])
+
+
+_PARAMETER = re.compile(r";[;\s]*([^\s=;]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"?|([^;]*))", re.DOTALL)
+_SECTION = re.compile(r"(.+?)\*(?:(\d{1,4})\*?)?")
+
+
+def parameters(value: bytes, hint: str, defects: Defects) -> tuple[str, dict[str, str]]:
+    """`text/plain; charset="utf-8"` -> ("text/plain", {"charset": "utf-8"}).
+
+    RFC 2231 (sections and charsets), RFC 2047 inside of quotes (forbidden and everywhere), raw
+    bytes. The first of a name counts.
+    """
+    text = raw_text(value[:PARAMETERS], hint, defects)
+    main, found = text.partition(";")[0].strip().lower(), {}
+    sections: dict[str, dict[int, tuple[str, bool]]] = {}
+    for match in _PARAMETER.finditer(text):
+        name, quoted, plain = match.group(1).lower(), match.group(2), match.group(3)
+        said = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain.strip()
+        if (section := _SECTION.fullmatch(name)) is not None:
+            number = int(section.group(2) or 0)
+            parts = sections.setdefault(section.group(1), {})
+            parts.setdefault(number, (said, name.endswith("*")))
+        elif name not in found:
+            found[name] = decode_words(said, defects).strip()
+    for name, parts in sections.items():
+        found[name] = _sections(parts, defects)
+    return main, found
+
+
+def _sections(parts: dict[int, tuple[str, bool]], defects: Defects) -> str:
+    """RFC 2231: charset'language'percent-encoded, in numbered sections of which some are encoded."""
+    label, data = "utf-8", b""
+    for index, number in enumerate(sorted(parts)):
+        said, encoded = parts[number]
+        if encoded and index == 0 and said.count("'") >= 2:
+            label, _, said = said.split("'", 2)
+        data += unquote_to_bytes(said) if encoded else said.encode("utf-8")
+    text = charset.decode(data, label or "utf-8", defects).text
+    return decode_words(text, defects).strip()
+
+
+# ------------------------------------------------------------------------------ dates, ids
+
+_ID = re.compile(r"<([^<>\s]{1,500})>")
+_BARE_ID = re.compile(r"[^<>\s,;]{1,250}@[^<>\s,;]{1,250}")
+
+
+def date_of(value: str, defects: Defects) -> datetime | None:
+    """A Date header in UTC, or None when nobody can tell."""
+    value = value[:200].strip()
+    if not value:
+        return None
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            found = read(value)
+            # Without a zone, or with -0000 (RFC 5322: in UTC, zone not told).
+            aware = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+            if 1980 <= aware.year <= 2200:
+                return aware
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+    defects.add(Code.BAD_DATE, value)
+    return None
+
+
+def ids_of(value: str, defects: Defects) -> tuple[str, ...]:
+    """Message-IDs without <>, each once, in order."""
+    found = list(dict.fromkeys(_ID.findall(value) or _BARE_ID.findall(value)))
+    if len(found) > REFERENCES:
+        defects.add(Code.TOO_MANY_REFERENCES, str(len(found)))
+        found = [found[0], *found[1 - REFERENCES :]]
+    return tuple(found)

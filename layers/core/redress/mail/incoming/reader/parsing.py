@@ -1,0 +1,379 @@
+"""Raw bytes to a `Mail`: headers, the text that people read, what was attached."""
+
+from __future__ import annotations
+
+import re
+
+from redress.mail.incoming.reader import calendars, charset, content, headers, markup, tnef
+from redress.mail.incoming.reader.addresses import addresses_of
+from redress.mail.incoming.reader.limits import (
+    ATTACHMENTS,
+    EMBEDDED,
+    HEAD,
+    HTML,
+    RAW,
+    REPORT,
+    TEXT,
+    VALUE,
+    Code,
+    Defects,
+)
+from redress.mail.incoming.reader.mail import Address, Attachment, Calendar, Mail, Report
+from redress.mail.incoming.reader.structure import Part, Reader
+from redress.mail.incoming.reader.texts import Piece, flowed, is_stub
+
+_MBOX = re.compile(rb">?From [^\r\n]{1,500}(?:\r*\n|\r)")
+_STATUS = {
+    "message/delivery-status": "delivery-status",
+    "message/global-delivery-status": "delivery-status",
+    "message/disposition-notification": "disposition-notification",
+    "message/global-disposition-notification": "disposition-notification",
+    "message/feedback-report": "feedback-report",
+}
+_RETURNED_HEADERS = ("text/rfc822-headers", "message/rfc822-headers", "message/global-headers")
+_MESSAGES = ("message/rfc822", "message/global", "message/news")
+_SINGLE = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id")
+_ONCE_NEEDED = ("from", "date", "message-id", "subject")
+
+
+def parse(raw: bytes) -> Mail:
+    """What is known of a mail. Never raises; what was bounded or repaired is in `defects`."""
+    defects, size = Defects(), len(raw)
+    if size > RAW:
+        defects.add(Code.RAW_CUT, f"{size} bytes")
+        raw = raw[: HEAD + 1]
+    start = _beginning(raw, defects)
+    if size > RAW:
+        block = headers.read_block(raw, start, len(raw), HEAD, defects)
+        raw = raw[: block.body]
+    root = Reader(defects).message(raw, start, len(raw))
+    return _Assembly(defects, [EMBEDDED]).mail(root, size, defects)
+
+
+def _beginning(raw: bytes, defects: Defects) -> int:
+    """Behind blank lines and the line that mbox files put before each mail."""
+    position = 0
+    while raw[position : position + 1] in (b"\r", b"\n", b"\0") and position < len(raw):
+        position += 1
+    if position:
+        defects.add(Code.LEADING_BLANK)
+    if (line := _MBOX.match(raw, position)) is not None:
+        defects.add(Code.MBOX_LINE)
+        return line.end()
+    return position
+
+
+class _Assembly:
+    """Collects what a tree of parts holds. `embedded_left` is shared by all messages of one mail."""
+
+    def __init__(self, defects: Defects, embedded_left: list[int]) -> None:
+        self.defects = defects
+        self.embedded_left = embedded_left
+        self.attachments: list[Attachment] = []
+        self.embedded: list[Mail] = []
+        self.names: set[str] = set()
+        self.calendar: Calendar | None = None
+        self.report_kind = ""
+        self.groups: list[dict[str, str]] = []
+        self.original: tuple[tuple[str, str], ...] = ()
+        self.wrapped: Piece | None = None
+        self.text_left = 4 * TEXT
+        self.html_left = HTML
+
+    def mail(self, root: Part, size: int, defects: Defects) -> Mail:
+        hint = _charset_hint(root)
+        values = [(name, headers.raw_text(value, hint, defects)) for name, value in root.fields]
+        shown = tuple((name, headers.decode_words(value, defects)) for name, value in values)
+        first: dict[str, str] = {}
+        for name, value in values:
+            if name in first and name in _SINGLE:
+                defects.add(Code.REPEATED_HEADER, name)
+            first.setdefault(name, value)
+        for name in _ONCE_NEEDED:
+            if name not in first:
+                defects.add(Code.MISSING_HEADER, name)
+
+        def addresses(name: str) -> tuple[Address, ...]:
+            return addresses_of(first.get(name, ""), defects)
+
+        text, html = self._body(self._pieces(root))
+        # Repeated To and Cc are all recipients; of a repeated From only the first one counts.
+        return Mail(
+            headers=shown,
+            sender_addresses=addresses("from"),
+            reply_to=addresses("reply-to"),
+            sender=addresses("sender"),
+            to=_all_addresses("to", values, defects),
+            cc=_all_addresses("cc", values, defects),
+            return_path=_return_path(first.get("return-path")),
+            subject=headers.decode_words(first.get("subject", ""), defects).strip(),
+            date=headers.date_of(first.get("date", ""), defects),
+            message_id=next(iter(headers.ids_of(first.get("message-id", ""), defects)), ""),
+            in_reply_to=headers.ids_of(first.get("in-reply-to", ""), defects),
+            references=headers.ids_of(first.get("references", ""), defects),
+            type=root.type,
+            text=text,
+            html=html,
+            attachments=tuple(self.attachments),
+            embedded=tuple(self.embedded),
+            calendar=self.calendar,
+            report=self._report(root),
+            security=_security(root),
+            size=size,
+            defects=tuple(defects),
+        )
+
+    # -------------------------------------------------------------------------- the text
+
+    def _body(self, pieces: list[Piece]) -> tuple[str, str | None]:
+        """Text to work with and HTML to show, of all pieces in order."""
+        if self.wrapped is not None and not any(piece.plain.strip() for piece in pieces):
+            pieces = [self.wrapped]
+        texts: list[str] = []
+        shown: list[str] = []
+        any_html, length = False, 0
+        for piece in pieces:
+            if length > TEXT:
+                self.defects.add(Code.TEXT_CUT, "further parts")
+                break
+            plain = piece.plain.strip("\n")
+            found = markup.show(piece.html, self.defects) if piece.html.strip() else None
+            if found is not None and is_stub(plain, found.text):
+                plain = found.text
+            texts.append(plain)
+            length += len(plain)
+            if found is not None and found.html is not None:
+                any_html = True
+                shown.append(found.html)
+            elif plain:
+                shown.append(markup.escaped(plain[:TEXT]))
+        text = "\n\n".join(one for one in texts if one.strip())
+        if not text.strip() and self.calendar is not None:
+            text = self.calendar.text
+        if len(text) > TEXT:
+            self.defects.add(Code.TEXT_CUT, f"{len(text)} characters")
+            text = text[:TEXT]
+        html = "\n".join(shown) if any_html else None
+        if html is not None and len(html) > 2 * HTML:
+            self.defects.add(Code.HTML_LEFT_OUT, "too long")
+            html = None
+        return text, html
+
+    def _pieces(self, part: Part) -> list[Piece]:
+        """The readable pieces of a part, in order; everything else is put where it belongs."""
+        if part.type == "multipart/alternative" and part.children:
+            inner = [piece for child in part.children for piece in self._pieces(child)]
+            plain = "\n\n".join(piece.plain for piece in inner if piece.plain.strip())
+            html = "\n".join(piece.html for piece in inner if piece.html.strip())
+            return [Piece(plain, html)] if plain or html else []
+        if part.type in _MESSAGES:
+            self._message(part)
+            return []
+        if part.children:
+            return [piece for child in part.children for piece in self._pieces(child)]
+        if part.type in _STATUS:
+            self._status(part)
+            return []
+        if part.type in _RETURNED_HEADERS:
+            block = headers.read_block(self._content(part, REPORT), 0, REPORT, REPORT, Defects())
+            self.original = self.original or _shown_fields(block.fields)
+            return []
+        if part.type == "text/x-amp-html":
+            return []
+        if _is_text(part):
+            return self._text(part)
+        self._leaf(part)
+        return []
+
+    def _text(self, part: Part) -> list[Piece]:
+        label = part.parameters.get("charset", "")
+        if part.type == "text/html":
+            return self._html(part, label)
+        if self.text_left <= 0:
+            self.defects.add(Code.TEXT_CUT, "further parts")
+            return []
+        data = content.decoded(part.body, part.encoding, self.defects)
+        if b"begin" in data and b"\nbegin" in b"\n" + data:
+            blocks, data = content.uu_blocks(data, self.defects)
+            for name, inside in blocks:
+                original = charset.decode(name, label, self.defects).text
+                self._attach(original, "application/octet-stream", inside)
+        if len(data) > self.text_left:
+            self.defects.add(Code.TEXT_CUT, f"{len(data)} bytes")
+            data = _cut(data, self.text_left)
+        self.text_left -= len(data) or 1
+        text = charset.decode(data, label, self.defects).text
+        if part.parameters.get("format", "").lower() == "flowed":
+            text = flowed(text, delete=part.parameters.get("delsp", "").lower() == "yes")
+        return [Piece(text, "")]
+
+    def _html(self, part: Part, label: str) -> list[Piece]:
+        """All HTML of a mail together is at most limits.HTML bytes."""
+        if self.html_left <= 0:
+            self.defects.add(Code.HTML_CUT, "further parts")
+            return []
+        data = content.decoded(part.body, part.encoding, self.defects)
+        if len(data) > self.html_left:
+            self.defects.add(Code.HTML_CUT, f"{len(data)} bytes")
+            data = _cut(data, self.html_left)
+        self.html_left -= len(data) or 1
+        return [
+            Piece("", charset.decode(data, label or markup.label_inside(data), self.defects).text)
+        ]
+
+    # -------------------------------------------------------------------------- the rest
+
+    def _content(self, part: Part, limit: int) -> bytes:
+        """The decoded content of a part of which only the beginning is read."""
+        body = part.source[part.start : min(part.end, part.start + 2 * limit)]
+        return content.decoded(body, part.encoding, self.defects)[:limit]
+
+    def _leaf(self, part: Part) -> None:
+        data = content.decoded(part.body, part.encoding, self.defects)
+        name = _file_name(part)
+        is_tnef = part.type in ("application/ms-tnef", "application/vnd.ms-tnef")
+        if (is_tnef or name.lower() == "winmail.dat") and self._unwrap(data):
+            return
+        if part.type in ("text/calendar", "application/ics") and self.calendar is None:
+            self.calendar = calendars.read(data, part.parameters.get("charset", ""), self.defects)
+        identifier = part.first("content-id").decode("latin-1")
+        identifier = charset.clean(identifier).strip(" <>\t")[:250]
+        inline = part.disposition != "attachment" and bool(identifier)
+        self._attach(name, part.type, data, identifier, inline or part.disposition == "inline")
+
+    def _attach(
+        self, name: str, kind: str, data: bytes, identifier: str = "", inline: bool = False
+    ) -> None:
+        if len(self.attachments) >= ATTACHMENTS:
+            self.defects.add(Code.TOO_MANY_ATTACHMENTS)
+            return
+        detected = content.detected_type(data)
+        generic = kind in ("application/octet-stream", "application/binary", "")
+        safe = content.safe_name(name, detected if generic and detected else kind, self.names)
+        self.attachments.append(
+            Attachment(safe, name[:1_000], kind, detected, identifier, inline, data)
+        )
+
+    def _unwrap(self, data: bytes) -> bool:
+        """winmail.dat: whether anything was in it that can be shown or saved."""
+        found = tnef.read(data, self.defects)
+        if found is None or not (found.files or found.text.strip() or found.html.strip()):
+            return False
+        for one in found.files:
+            kind = one.kind or "application/octet-stream"
+            self._attach(one.name, kind, one.content, one.content_id, bool(one.content_id))
+        if found.text.strip() or found.html.strip():
+            self.wrapped = Piece(found.text, found.html)
+        return True
+
+    def _message(self, part: Part) -> None:
+        """An embedded message: a file to save, and a mail of its own."""
+        size = part.end - part.start
+        if not part.children:
+            self._attach(_file_name(part), part.type, part.body)
+            return
+        child = part.children[0]
+        if self.embedded_left[0] > 0:
+            self.embedded_left[0] -= 1
+            # Its own gaps (returned mails are often cut) are no defects of the mail around it.
+            inner = _Assembly(Defects(), self.embedded_left)
+            mail = inner.mail(child, size, inner.defects)
+            self.embedded.append(mail)
+            self.original = self.original or mail.headers
+            name = mail.subject
+        else:
+            self.defects.add(Code.TOO_MANY_EMBEDDED)
+            name = ""
+        original = _file_name(part) or (f"{name[:80]}.eml" if name else "")
+        self._attach(original, "message/rfc822", part.body)
+
+    def _status(self, part: Part) -> None:
+        data = self._content(part, REPORT)
+        self.report_kind = self.report_kind or _STATUS[part.type]
+        if part.type == "message/feedback-report" or not self.groups:
+            position, ignored = 0, Defects()
+            while position < len(data) and len(self.groups) < 200:
+                block = headers.read_block(data, position, len(data), REPORT, ignored)
+                fields = _shown_fields(block.fields)
+                if fields:
+                    self.groups.append(dict(reversed(fields)))
+                # A line that is no field ends a block without moving on: step over it.
+                position = block.body if block.body > position else _next_line(data, position)
+
+    def _report(self, root: Part) -> Report | None:
+        said = root.parameters.get("report-type", "").lower() if "report" in root.type else ""
+        kind = self.report_kind or said
+        if not kind:
+            return None
+        return Report(kind, tuple(self.groups), self.original)
+
+
+# ------------------------------------------------------------------------------ small questions
+
+
+def _charset_hint(root: Part) -> str:
+    """For raw bytes in headers: the charset of the first text that names one."""
+    for part in root.walk():
+        label = part.parameters.get("charset", "")
+        if label and charset.known(label) and label.lower() not in ("us-ascii", "ascii"):
+            return label
+    return ""
+
+
+def _all_addresses(
+    name: str, values: list[tuple[str, str]], defects: Defects
+) -> tuple[Address, ...]:
+    said = ", ".join(value for field, value in values if field == name)
+    return addresses_of(said[: 2 * VALUE], defects)
+
+
+def _return_path(value: str | None) -> str | None:
+    if value is None:
+        return None
+    found = addresses_of(value, Defects())
+    return found[0].address if found else ""
+
+
+def _security(root: Part) -> str:
+    protocol = root.parameters.get("protocol", "").lower()
+    if root.type == "multipart/signed":
+        return "pgp-signed" if "pgp" in protocol else "smime-signed"
+    if root.type == "multipart/encrypted":
+        return "pgp-encrypted"
+    if root.type in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
+        kind = root.parameters.get("smime-type", "").lower()
+        return "smime-signed" if kind.startswith("signed") else "smime-encrypted"
+    return ""
+
+
+def _is_text(part: Part) -> bool:
+    """Text to read, not a file: a name alone makes a file only where a disposition says so, or
+    where the text is not plain or HTML."""
+    if part.type not in ("text/plain", "text/html", "text/enriched", "text/richtext"):
+        # A multipart whose parts were not found is read as the text that it is.
+        return part.type.startswith("multipart/")
+    named = bool(_file_name(part))
+    return part.disposition != "attachment" and not (named and part.disposition == "inline")
+
+
+def _file_name(part: Part) -> str:
+    said = part.disposition_parameters.get("filename") or part.parameters.get("name", "")
+    return charset.clean(said).replace("\n", " ")
+
+
+def _shown_fields(fields: tuple[headers.Field, ...]) -> tuple[tuple[str, str], ...]:
+    ignored = Defects()
+    return tuple((name, headers.text_of(value, "", ignored)) for name, value in fields)
+
+
+def _next_line(data: bytes, position: int) -> int:
+    found = data.find(b"\n", position)
+    return found + 1 if found >= 0 else len(data)
+
+
+def _cut(data: bytes, limit: int) -> bytes:
+    """At a line's end where there is one, so that no character is cut in two."""
+    if len(data) <= limit:
+        return data
+    head = data[:limit]
+    return head[: head.rfind(b"\n") + 1] or head

@@ -1,0 +1,181 @@
+"""The tree of a mail's parts, as places in the bytes: nothing is copied, everything is counted.
+
+A multipart is split at its own boundary first and its parts are looked into afterwards, so a broken
+part cannot swallow its neighbours. Each level is one search for its boundary: at most limits.DEPTH
+passes over the mail, and at most limits.PARTS parts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from redress.mail.incoming.reader import headers
+from redress.mail.incoming.reader.content import decoded
+from redress.mail.incoming.reader.limits import (
+    BOUNDARY,
+    DEPTH,
+    HEAD,
+    PART_HEAD,
+    PARTS,
+    Code,
+    Defects,
+)
+
+_FIRST_DASHES = re.compile(rb"(?:\A|[\r\n])--([^\s]{1,200})[ \t]*[\r\n]")
+_TYPE = re.compile(r"[\w!#$&^.+-]{1,100}/[\w!#$&^.+-]{1,100}")
+_MESSAGES = ("message/rfc822", "message/global", "message/news")
+_ENCODED = ("base64", "quoted-printable")
+
+
+@dataclass(slots=True)
+class Part:
+    """One part. `type` is "text/plain" in lower case; `body` gives its bytes, still encoded.
+
+    A multipart has children; an embedded message has one: the message, whose fields are its headers.
+    """
+
+    fields: tuple[headers.Field, ...]
+    type: str
+    parameters: dict[str, str]
+    disposition: str
+    disposition_parameters: dict[str, str]
+    encoding: str
+    source: bytes = field(repr=False)
+    start: int
+    end: int
+    children: list[Part] = field(default_factory=list)
+
+    @property
+    def body(self) -> bytes:
+        return self.source[self.start : self.end]
+
+    def first(self, name: str) -> bytes:
+        return next((value for found, value in self.fields if found == name), b"")
+
+    def walk(self) -> Iterator[Part]:
+        """This part and all below it, embedded messages' parts among them."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+class Reader:
+    """Reads one mail; counts parts and collects defects for all of it."""
+
+    def __init__(self, defects: Defects) -> None:
+        self.defects = defects
+        self.parts = 0
+
+    def message(self, raw: bytes, start: int, end: int, depth: int = 0) -> Part:
+        limit = PART_HEAD if depth else HEAD
+        return self._entity(raw, start, end, limit, "text/plain", depth)
+
+    def _entity(
+        self, raw: bytes, start: int, end: int, limit: int, default: str, depth: int
+    ) -> Part:
+        self.parts += 1
+        block = headers.read_block(raw, start, end, limit, self.defects)
+        part = self._described(block, raw, end, default)
+        if part.type.startswith("multipart/") or part.type in _MESSAGES:
+            if depth >= DEPTH:
+                self.defects.add(Code.TOO_DEEP)
+            elif part.type in _MESSAGES:
+                self._embedded(part, depth)
+            else:
+                self._multipart(part, depth)
+        return part
+
+    def _described(self, block: headers.Block, raw: bytes, end: int, default: str) -> Part:
+        kind, found = headers.parameters(block.first("content-type"), "", self.defects)
+        if not _TYPE.fullmatch(kind):
+            if kind:
+                self.defects.add(Code.BAD_TYPE, kind)
+            # RFC 2045, 5.2: what cannot be read is plain text. `text` alone is common.
+            kind = {"text": "text/plain", "html": "text/html"}.get(kind, default)
+        disposition, more = headers.parameters(block.first("content-disposition"), "", self.defects)
+        encoding = block.first("content-transfer-encoding").decode("latin-1")
+        # Some write `7bit (comment)`, `"base64"` or `base64;`.
+        encoding = re.split(r"[\s;(]", encoding.strip("\"' \t"), maxsplit=1)[0].lower()[:40]
+        return Part(block.fields, kind, found, disposition, more, encoding, raw, block.body, end)
+
+    def _decoded(self, part: Part) -> None:
+        """An encoded multipart or message, which no standard allows: read what it encodes."""
+        if part.encoding in _ENCODED:
+            part.source = decoded(part.body, part.encoding, self.defects)
+            part.start, part.end, part.encoding = 0, len(part.source), ""
+
+    def _embedded(self, part: Part, depth: int) -> None:
+        if self.parts >= PARTS:
+            self.defects.add(Code.TOO_MANY_PARTS)
+            return
+        self._decoded(part)
+        start = part.start
+        while part.source[start : start + 1] in (b"\r", b"\n"):
+            start += 1
+        part.children = [self.message(part.source, start, part.end, depth + 1)]
+
+    def _multipart(self, part: Part, depth: int) -> None:
+        boundary = self._boundary(part)
+        places = self._places(part, boundary) if boundary else None
+        if places is None and part.encoding in _ENCODED:
+            self._decoded(part)
+            places = self._places(part, boundary) if boundary else None
+        if places is None:
+            self.defects.add(Code.NO_PARTS, part.type)
+            return
+        default = "message/rfc822" if part.type == "multipart/digest" else "text/plain"
+        for start, end in places:
+            if self.parts >= PARTS:
+                self.defects.add(Code.TOO_MANY_PARTS)
+                break
+            child = self._entity(part.source, start, end, PART_HEAD, default, depth + 1)
+            part.children.append(child)
+
+    def _boundary(self, part: Part) -> bytes:
+        said = part.parameters.get("boundary", "").encode("utf-8", "replace")[:BOUNDARY]
+        if said:
+            return said
+        self.defects.add(Code.NO_BOUNDARY, part.type)
+        begin = max(part.start - 1, 0)
+        guess = _FIRST_DASHES.search(part.source, begin, min(part.end, begin + 20_000))
+        if guess is None:
+            return b""
+        self.defects.add(Code.BOUNDARY_GUESSED)
+        return guess.group(1)
+
+    def _places(self, part: Part, boundary: bytes) -> list[tuple[int, int]] | None:
+        """From where to where each part goes; None when the boundary never comes."""
+        raw, end = part.source, part.end
+        line = rb"--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r*\n|\r|\Z)"
+        # The search is one call: hostile mails have millions of lines that are almost boundaries.
+        search = re.compile(rb"[\r\n]" + line).search
+        places: list[tuple[int, int]] = []
+        begun: int | None = None
+        found = re.compile(line).match(raw, part.start, end) or search(raw, part.start, end)
+        while found is not None:
+            if begun is not None:
+                places.append((begun, self._before_line_end(raw, begun, found.start() + 1)))
+            if found.group(1):
+                return places
+            if len(places) > PARTS:
+                self.defects.add(Code.TOO_MANY_PARTS)
+                return places
+            begun = found.end()
+            # The line end behind this boundary may be the one before the next.
+            found = search(raw, max(begun - 1, part.start), end)
+        if begun is None:
+            return None
+        self.defects.add(Code.UNCLOSED, part.type)
+        return [*places, (begun, end)]
+
+    @staticmethod
+    def _before_line_end(raw: bytes, begun: int, found: int) -> int:
+        """The line end before a boundary belongs to the boundary (RFC 2046, 5.1.1)."""
+        end = found
+        if end > begun and raw[end - 1] == 0x0A:
+            end -= 1
+        if end > begun and raw[end - 1] == 0x0D:
+            end -= 1
+        return end

@@ -1,0 +1,188 @@
+"""winmail.dat: what Outlook wraps a mail in when it thinks the reader is Outlook ([MS-OXTNEF]).
+
+Of the libraries, tnefparse reads it well but loops for as often as a number in the file says, up to
+four billion times, and copies the rest of the file for every object. This reader takes what a mail
+needs (body, attachments) and counts what it reads.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from redress.mail.incoming.reader import charset
+from redress.mail.incoming.reader.limits import (
+    ATTACHMENTS,
+    TNEF_OBJECTS,
+    TNEF_VALUES,
+    Code,
+    Defects,
+)
+
+SIGNATURE = b"\x78\x9f\x3e\x22"
+
+_ATTACHMENT_BEGINS, _ATTACHMENT_TITLE = 0x9002, 0x8010
+_ATTACHMENT_DATA, _ATTACHMENT_PROPERTIES = 0x800F, 0x9005
+_BODY, _MESSAGE_PROPERTIES, _CODEPAGE = 0x800C, 0x9003, 0x9007
+
+_PLAIN_BODY, _HTML_BODY, _INTERNET_CODEPAGE = 0x1000, 0x1013, 0x3FDE
+_LONG_NAME, _SHORT_NAME, _MIME_TAG, _CONTENT_ID, _DATA = 0x3707, 0x3704, 0x370E, 0x3712, 0x3701
+
+_WIDTHS = {0x02: 4, 0x03: 4, 0x04: 4, 0x0A: 4, 0x0B: 4}
+_WIDTHS |= {0x05: 8, 0x06: 8, 0x07: 8, 0x14: 8, 0x40: 8, 0x48: 16}
+"""Bytes of a value by type, as they are padded."""
+_STRING8, _UNICODE, _OBJECT, _BINARY = 0x1E, 0x1F, 0x0D, 0x102
+_COUNTED = (_STRING8, _UNICODE, _OBJECT, _BINARY)
+_GUID_OF_INTERFACE = 16
+"""An object's data begins with the id of an interface."""
+
+
+@dataclass(slots=True)
+class File:
+    name: str = ""
+    kind: str = ""
+    content_id: str = ""
+    content: bytes = field(default=b"", repr=False)
+
+
+@dataclass(slots=True)
+class Wrapped:
+    """What was inside. `html` is as written, not cleaned."""
+
+    text: str = ""
+    html: str = ""
+    files: list[File] = field(default_factory=list)
+
+
+def read(data: bytes, defects: Defects) -> Wrapped | None:
+    """None when it is no TNEF. What is damaged is left out, and listed."""
+    if not data.startswith(SIGNATURE):
+        return None
+    wrapped, codepage, values = Wrapped(), "cp1252", _Budget()
+    try:
+        for name, content in _objects(data):
+            if name == _CODEPAGE and len(content) >= 4:
+                codepage = f"cp{struct.unpack_from('<I', content)[0]}"
+            elif name == _BODY:
+                wrapped.text = charset.decode(content.rstrip(b"\0"), codepage, defects).text
+            elif name == _MESSAGE_PROPERTIES:
+                _message(wrapped, dict(_properties(content, values)), codepage, defects)
+            elif name == _ATTACHMENT_BEGINS and len(wrapped.files) < ATTACHMENTS:
+                wrapped.files.append(File())
+            elif wrapped.files:
+                _attachment(wrapped.files[-1], name, content, codepage, values, defects)
+    except (struct.error, ValueError) as error:
+        defects.add(Code.BAD_TNEF, str(error))
+    wrapped.files = [one for one in wrapped.files if one.content]
+    return wrapped
+
+
+class _Budget:
+    """Values read of one file, all properties together."""
+
+    def __init__(self) -> None:
+        self.left = TNEF_VALUES
+
+    def take(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError("too many values")
+
+
+def _objects(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Name and content of each object: level (1), name (2), type (2), length (4), content, sum (2)."""
+    position = 6
+    for _ in range(TNEF_OBJECTS):
+        if position + 11 > len(data):
+            return
+        name, _, length = struct.unpack_from("<HHI", data, position + 1)
+        begin = position + 9
+        if begin + length > len(data):
+            raise ValueError("an object is cut")
+        yield name, data[begin : begin + length]
+        position = begin + length + 2
+    raise ValueError("too many objects")
+
+
+def _properties(data: bytes, budget: _Budget) -> Iterator[tuple[int, tuple[int, bytes]]]:
+    """Id -> (type, first value) of a list of MAPI properties ([MS-OXTNEF] 2.1.3.4)."""
+    (count,) = struct.unpack_from("<I", data)
+    position = 4
+    while count > 0 and position < len(data):
+        count -= 1
+        budget.take()
+        kind, name = struct.unpack_from("<HH", data, position)
+        position += 4
+        if name >= 0x8000:
+            position = _after_name(data, position)
+        several, kind = bool(kind & 0x1000), kind & 0xEFFF
+        values = 1
+        if several or kind in _COUNTED:
+            (values,) = struct.unpack_from("<I", data, position)
+            position += 4
+        first: bytes | None = None
+        for _ in range(values):
+            budget.take()
+            length = _WIDTHS.get(kind, 0)
+            if kind in _COUNTED:
+                (length,) = struct.unpack_from("<I", data, position)
+                position += 4
+            elif not length:
+                raise ValueError(f"a property of type {kind:#x}")
+            if position + length > len(data):
+                raise ValueError("a property is cut")
+            if first is None:
+                first = data[position : position + length]
+            position += length + -length % 4
+        if first is not None:
+            yield name, (kind, first)
+
+
+def _after_name(data: bytes, position: int) -> int:
+    """After the name of a named property: a GUID, then a number or a text."""
+    (kind,) = struct.unpack_from("<I", data, position + 16)
+    (length,) = struct.unpack_from("<I", data, position + 20)
+    return position + 24 + (length + -length % 4 if kind else 0)
+
+
+def _text(value: tuple[int, bytes] | None, codepage: str, defects: Defects) -> str:
+    if value is None:
+        return ""
+    kind, data = value
+    if kind == _UNICODE:
+        return charset.clean(data.decode("utf-16-le", "replace")).rstrip("\0")
+    return charset.decode(data.rstrip(b"\0"), codepage, defects).text
+
+
+def _message(
+    wrapped: Wrapped, found: dict[int, tuple[int, bytes]], codepage: str, defects: Defects
+) -> None:
+    if _INTERNET_CODEPAGE in found:
+        number = int.from_bytes(found[_INTERNET_CODEPAGE][1], "little")
+        codepage = {65001: "utf-8", 20866: "koi8-r", 28591: "iso-8859-1", 54936: "gb18030"}.get(
+            number, f"cp{number}"
+        )
+    wrapped.text = _text(found.get(_PLAIN_BODY), codepage, defects) or wrapped.text
+    wrapped.html = _text(found.get(_HTML_BODY), codepage, defects) or wrapped.html
+
+
+def _attachment(
+    one: File, name: int, content: bytes, codepage: str, values: _Budget, defects: Defects
+) -> None:
+    if name == _ATTACHMENT_TITLE:
+        one.name = one.name or charset.decode(content.rstrip(b"\0"), codepage, defects).text
+    elif name == _ATTACHMENT_DATA:
+        one.content = content
+    elif name == _ATTACHMENT_PROPERTIES:
+        found = dict(_properties(content, values))
+        one.name = (
+            _text(found.get(_LONG_NAME), codepage, defects)
+            or one.name
+            or _text(found.get(_SHORT_NAME), codepage, defects)
+        )
+        one.kind = _text(found.get(_MIME_TAG), codepage, defects).lower()
+        one.content_id = _text(found.get(_CONTENT_ID), codepage, defects).strip("<>")
+        if _DATA in found and not one.content:
+            kind, data = found[_DATA]
+            one.content = data[_GUID_OF_INTERFACE:] if kind == _OBJECT else data

@@ -1,0 +1,271 @@
+"""Mails that came in: what became of each one, for ever once; the quarantine; how many there were.
+
+A mail is known by its identity, a digest of what it says and who sent it: the same mail under two
+names is one mail. Which mail an object of the bucket is, is kept beside it: what our reader makes
+of an object may change with the reader. Both are written in the transaction that makes it a ticket
+or a message, so whatever is repeated, reordered or killed, it is done once or not at all.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from copy import replace
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from pynamodb.transactions import TransactWrite
+
+from redress.base.errors import NotFound
+from redress.db import keys, retry
+from redress.db.rows import Models
+from redress.tickets.store import codec
+from redress.tickets.store.tickets import Beside, DoneAlready
+
+KEPT = timedelta(days=400)
+"""How long it is known that a mail came: longer than any queue keeps its event, or anybody waits to
+put one back."""
+COUNTED = timedelta(hours=2)
+
+
+class State(StrEnum):
+    OPENED = "opened"
+    JOINED = "joined"
+    NOTED = "noted"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What became of one mail. Of a held one, what those who decide about it need to see.
+
+    key         of the raw mail in the bucket, and of no other: the first under which it came
+    number      the ticket that it is, or is on; of a held one, the one that it names
+    reason      why it is, or was, held
+    released_by who let it go on
+    forwarded_by the member of staff who passed it on
+    """
+
+    identity: str
+    state: State
+    key: str
+    received_at: datetime
+    sender: str
+    sender_name: str
+    subject: str
+    excerpt: str
+    recipients: tuple[str, ...] = ()
+    number: str | None = None
+    event: int | None = None
+    reason: str | None = None
+    because: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    released_by: str | None = None
+    forwarded_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPage:
+    records: list[Record]
+    cursor: str | None
+
+
+_RECORD = msgspec.json.Decoder(Record)
+
+
+class ArrivalStore:
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def find(self, identity: str) -> Record | None:
+        """What became of a mail; None for one that never came."""
+        model = self._models.arrival
+        rows = retry.run(
+            lambda: list(
+                model.query(
+                    keys.arrival_pk(identity), model.sk == keys.ARRIVAL, consistent_read=True
+                )
+            )
+        )
+        return _RECORD.decode(rows[0].doc) if rows else None
+
+    def at(self, key: str) -> Record | None:
+        """What became of the mail that is this object; None for one that was not taken yet."""
+        model = self._models.place
+        pk = keys.object_pk(key)
+        rows = retry.run(
+            lambda: list(model.query(pk, model.sk == keys.OBJECT, consistent_read=True))
+        )
+        return self.find(rows[0].identity) if rows else None
+
+    def get(self, identity: str) -> Record:
+        """As `find`; raises NotFound."""
+        found = self.find(identity)
+        if found is None:
+            raise NotFound("there is no such mail")
+        return found
+
+    def held(self, limit: int, cursor: str | None) -> HeldPage:
+        """The quarantine, newest first."""
+        model = self._models.arrival
+        start = None
+        if cursor:
+            pk = keys.arrival_pk(cursor.rpartition("#")[2])
+            place = {"open_pk": keys.HELD, "open_sk": cursor, "pk": pk, "sk": keys.ARRIVAL}
+            start = {name: {"S": value} for name, value in place.items()}
+
+        def read() -> tuple[list[Any], Any]:
+            result = model.open_index.query(
+                keys.HELD,
+                limit=limit,
+                page_size=limit,
+                last_evaluated_key=start,
+                scan_index_forward=False,
+            )
+            return list(itertools.islice(result, limit)), result.last_evaluated_key
+
+        rows, last = retry.run(read)
+        wanted = [(row.pk, keys.ARRIVAL) for row in rows]
+        found = {
+            row.pk: _RECORD.decode(row.doc)
+            for row in (retry.run(lambda: list(model.batch_get(wanted))) if wanted else [])
+        }
+        records = [found[pk] for pk, _ in wanted if pk in found]
+        return HeldPage(
+            # The index may lag behind a release.
+            records=[record for record in records if record.state is State.HELD],
+            cursor=last["open_sk"]["S"] if last and rows else None,
+        )
+
+    def thread(self, digests: Iterable[str]) -> list[str]:
+        """The tickets of earlier mails, by the digests of their Message-IDs and sender, in
+        order."""
+        wanted = [(keys.thread_pk(digest), keys.THREAD) for digest in dict.fromkeys(digests)]
+        if not wanted:
+            return []
+        model = self._models.thread
+        rows = retry.run(lambda: list(model.batch_get(wanted, consistent_read=True)))
+        found = {row.pk: row.number for row in rows}
+        return [found[pk] for pk, _ in wanted if pk in found]
+
+    def counts(self, of: Iterable[str], now: datetime) -> dict[str, int]:
+        """How many mails of a sender, or about a ticket, were taken in this hour of the clock."""
+        wanted = {keys.count_pk(what, now): what for what in of}
+        model = self._models.count
+        pairs = [(pk, keys.COUNT) for pk in wanted]
+        rows = retry.run(lambda: list(model.batch_get(pairs, consistent_read=True)))
+        return {wanted[row.pk]: int(row.n) for row in rows}
+
+    # ---------------------------------------------------------------- writing
+
+    def hold(self, record: Record) -> None:
+        """Put a mail into quarantine; raises DoneAlready when it, or its object, came before."""
+        token = retry.request_token()
+        once = self._once(record)
+
+        def write() -> None:
+            with TransactWrite(token, connection=self._models.connection) as transaction:
+                for row, condition in once:
+                    transaction.save(row, condition=condition)
+
+        try:
+            retry.run(write, ["once"] * len(once))
+        except retry.ConditionFailed as lost:
+            raise DoneAlready("this mail came before") from lost
+
+    def repeated(self, key: str, record: Record) -> None:
+        """Keep that this object is a mail that came before under another one."""
+        row = self._place(key, record)
+        retry.run(row.save)
+
+    def beside(
+        self,
+        record: Record,
+        now: datetime,
+        *,
+        released: Record | None,
+        counted: Iterable[str] = (),
+        threads: Iterable[str] = (),
+        addresses: Iterable[Any] = (),
+    ) -> Beside:
+        """What is written with the ticket that a mail makes or changes.
+
+        `released`: its record in quarantine, which it leaves with this; otherwise it never came.
+        One that could not be read when it came was known by another identity: both are written.
+        `addresses` are rows of `AddressStore`.
+        """
+        model, expires = self._models.arrival, int((now + KEPT).timestamp())
+        counter = self._models.count
+        once: list[tuple[Any, Any]] = []
+        if released is not None:
+            left = replace(record, identity=released.identity)
+            once.append((self._row(left), model.state == State.HELD))
+            if released.identity != record.identity:
+                once.append((self._row(record), model.pk.does_not_exist()))
+        else:
+            once += self._once(record)
+        return Beside(
+            once=tuple(once),
+            puts=(
+                *(
+                    self._models.thread(
+                        keys.thread_pk(digest), keys.THREAD, number=record.number, expires=expires
+                    )
+                    for digest in threads
+                ),
+                *addresses,
+            ),
+            updates=tuple(
+                (
+                    counter(keys.count_pk(what, now), keys.COUNT),
+                    [
+                        counter.n.set((counter.n | 0) + 1),
+                        counter.expires.set(int((now + COUNTED).timestamp())),
+                    ],
+                )
+                for what in dict.fromkeys(counted)
+            ),
+        )
+
+    def rewrite(self, record: Record) -> None:
+        """A mail stays in quarantine with another reason than before; raises DoneAlready when it
+        is not there any more."""
+        model = self._models.arrival
+        row = self._row(record)
+        try:
+            retry.run(lambda: row.save(condition=model.state == State.HELD), ("once",))
+        except retry.ConditionFailed as lost:
+            raise DoneAlready("this mail is not in quarantine") from lost
+
+    def _once(self, record: Record) -> list[tuple[Any, Any]]:
+        """A mail that never came before, and which object it is. What SES tells is no object."""
+        rows = [self._row(record), *([self._place(record.key, record)] if record.key else [])]
+        return [(row, row.__class__.pk.does_not_exist()) for row in rows]
+
+    def _place(self, key: str, record: Record) -> Any:
+        return self._models.place(
+            keys.object_pk(key),
+            keys.OBJECT,
+            identity=record.identity,
+            expires=int((record.received_at + KEPT).timestamp()),
+        )
+
+    def _row(self, record: Record) -> Any:
+        held = record.state is State.HELD
+        return self._models.arrival(
+            keys.arrival_pk(record.identity),
+            keys.ARRIVAL,
+            state=record.state.value,
+            doc=codec.encode(record),
+            expires=int((record.received_at + KEPT).timestamp()),
+            open_pk=keys.HELD if held else None,
+            open_sk=keys.held_sk(record.received_at, record.identity) if held else None,
+        )
+
+
+def on(record: Record, state: State, number: str, event: int) -> Record:
+    """The record of a mail that is now on a ticket."""
+    return replace(record, state=state, number=number, event=event)

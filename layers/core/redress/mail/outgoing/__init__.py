@@ -1,0 +1,1 @@
+"""Mail that goes out: what follows from an event, rendered, sent, reported on."""

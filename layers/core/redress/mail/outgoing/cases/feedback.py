@@ -1,0 +1,231 @@
+"""What SES says of mails that it took: that one came back, is late, or was called spam.
+
+SES publishes such events to a topic, the topic hands them to the mail queue. Each names the mail
+by the tags that it was sent with, so nothing has to be looked up and nobody but SES can say it.
+What it tells stands on the mail's ticket, once; an address that takes no mail gets none any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from redress.base.errors import Unavailable
+from redress.mail.incoming.rules import Note
+from redress.mail.incoming.store import ArrivalStore, Record, State
+from redress.mail.outgoing.cases.sending import Job, NotAJob, tagged
+from redress.mail.outgoing.rules import PARTICIPANTS
+from redress.mail.outgoing.store import AddressStore
+from redress.plans.store import Plans
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.ticket import Role
+from redress.tickets.store.tickets import DoneAlready, Raced, TicketStore
+
+ATTEMPTS = 8
+MOST = 50
+"""Recipients of one event: a mail has no more."""
+OF_SES = "Successfully validated SNS topic for Amazon SES event publishing."
+"""What SES puts into the topic when the configuration set is made: nothing to do."""
+
+COMPLAINED = "complaint"
+"""Stands for the status of an address whose owner called a mail of ours spam."""
+
+_MEANS = {
+    "Bounce": Note.RETURNED,
+    "Reject": Note.RETURNED,
+    "DeliveryDelay": Note.DELAYED,
+    "Complaint": Note.COMPLAINED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """One recipient. `status` as in RFC 3463, or COMPLAINED; `permanent`: none is sent any more."""
+
+    address: str
+    status: str
+    diagnostic: str
+    permanent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """One event. `job` is what the mail was sent for."""
+
+    identity: str
+    why: Note
+    job: Job
+    at: datetime
+    concerned: tuple[Concerned, ...]
+
+
+class _Recipient(msgspec.Struct, rename="camel"):
+    email_address: str
+    status: str = ""
+    diagnostic_code: str = ""
+
+
+class _About(msgspec.Struct, rename="camel"):
+    """The part that a kind of event has of its own; each kind has some of these."""
+
+    timestamp: datetime | None = None
+    feedback_id: str = ""
+    bounce_type: str = ""
+    complaint_feedback_type: str | None = None
+    bounced_recipients: list[_Recipient] = []
+    complained_recipients: list[_Recipient] = []
+    delayed_recipients: list[_Recipient] = []
+
+
+class _Mail(msgspec.Struct, rename="camel"):
+    message_id: str
+    timestamp: datetime
+    destination: list[str]
+    tags: dict[str, list[str]] = {}
+
+
+class _Event(msgspec.Struct, rename="camel"):
+    event_type: str
+    mail: _Mail
+    bounce: _About = msgspec.field(default_factory=_About)
+    complaint: _About = msgspec.field(default_factory=_About)
+    delivery_delay: _About = msgspec.field(default_factory=_About)
+
+
+_EVENT = msgspec.json.Decoder(_Event)
+
+
+def is_feedback(body: str) -> bool:
+    """Whether a message of the mail queue is for `feedback_of`, rather than a job."""
+    return '"eventType"' in body or body.strip() == OF_SES
+
+
+def feedback_of(body: str) -> Feedback | None:
+    """An event of SES (Developer Guide, "Contents of event data"); None for one that changes
+    nothing. Raises NotAJob for what is none, or is about no mail of ours."""
+    if body.strip() == OF_SES:
+        return None
+    try:
+        event = _EVENT.decode(body)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise NotAJob("not the JSON of an event of SES") from error
+    why = _MEANS.get(event.event_type)
+    if why is None or event.complaint.complaint_feedback_type == "not-spam":
+        return None
+    tags = {name: values[0] for name, values in event.mail.tags.items() if values}
+    job = tagged(tags)
+    if job is None:
+        raise NotAJob("an event of SES that names no mail of ours")
+    about = {
+        Note.RETURNED: event.bounce,
+        Note.DELAYED: event.delivery_delay,
+        Note.COMPLAINED: event.complaint,
+    }[why]
+    at = about.timestamp or event.mail.timestamp
+    told = (event.mail.message_id, event.event_type, about.feedback_id or at.isoformat())
+    return Feedback(
+        identity=hashlib.sha256("\n".join(told).encode()).hexdigest()[:40],
+        why=why,
+        job=job,
+        at=at,
+        concerned=_concerned(event, why, about)[:MOST],
+    )
+
+
+def _concerned(event: _Event, why: Note, about: _About) -> tuple[Concerned, ...]:
+    named = about.bounced_recipients + about.complained_recipients + about.delayed_recipients
+    found = named or [_Recipient(address) for address in event.mail.destination]
+    permanent = why is Note.COMPLAINED or about.bounce_type == "Permanent"
+    return tuple(
+        Concerned(
+            one.email_address.rpartition("<")[2].rstrip("> ").lower(),
+            COMPLAINED if why is Note.COMPLAINED else one.status,
+            one.diagnostic_code[:300],
+            permanent,
+        )
+        for one in found
+    )
+
+
+class FeedbackCase:
+    def __init__(
+        self,
+        tickets: TicketStore,
+        arrivals: ArrivalStore,
+        addresses: AddressStore,
+        plans: Plans,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tickets, self._arrivals, self._addresses = tickets, arrivals, addresses
+        self._plans, self._now = plans, now
+
+    def take(self, told: Feedback) -> bool:
+        """Record what SES told, with the note of it and the marks of its addresses; False when it
+        was recorded before. Raises NotFound when the ticket is gone, Unavailable to try again."""
+        for _ in range(ATTEMPTS):
+            ticket = self._tickets.get(told.job.number)
+            moment = max(self._now(), ticket.changed_at)
+            plan = self._plans.get(ticket.plan_version)
+            change = lifecycle.note_mail(
+                ticket, plan, told.why, "", _said(told), moment, _source(told)
+            )
+            record = Record(
+                identity=told.identity,
+                state=State.NOTED,
+                key="",
+                received_at=told.at,
+                sender="",
+                sender_name="",
+                subject="",
+                excerpt="",
+                number=told.job.number,
+                event=change.events[0].number,
+            )
+            marks = [
+                self._addresses.marked(address, moment, status)
+                for address, status in _for_good(told).items()
+            ]
+            beside = self._arrivals.beside(record, moment, released=None, addresses=marks)
+            try:
+                self._tickets.commit(change, moment, beside)
+            except Raced:
+                continue
+            except DoneAlready:
+                return False
+            return True
+        raise Unavailable()
+
+
+def _for_good(told: Feedback) -> dict[str, str]:
+    """The addresses that get no mail any more, with the status.
+
+    Staff are told of their customers whatever comes back. Of several who may have complained (many
+    providers do not say who) most have not.
+    """
+    if told.job.audience not in (Role.CUSTOMER, PARTICIPANTS):
+        return {}
+    if told.why is Note.COMPLAINED and len(told.concerned) > 1:
+        return {}
+    return {one.address: one.status for one in told.concerned if one.permanent}
+
+
+def _said(told: Feedback) -> str:
+    lines = (" ".join((one.address, one.status, one.diagnostic)) for one in told.concerned)
+    return "\n".join(line.strip() for line in lines)
+
+
+def _source(told: Feedback) -> Mapping[str, Any]:
+    return {
+        "id": told.identity,
+        "about": told.job.key,
+        "to": told.job.audience,
+        "returned": [
+            {"address": one.address, "status": one.status, "permanent": one.permanent}
+            for one in told.concerned
+        ],
+    }

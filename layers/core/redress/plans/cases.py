@@ -1,0 +1,247 @@
+"""Service plans: publish a version, and say what is wrong with one that is not to be published."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from redress.base.errors import Fault, InvalidInput, NotFound, pointer
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import Plan
+from redress.plans.store import LARGEST_DOCUMENT, Plans, Published
+from redress.staff.store import Member, StaffStore
+
+EPOCH = datetime.min.replace(tzinfo=UTC)
+
+
+def expanded(document: Any) -> tuple[Any, list[Fault]]:
+    """The document with each calendar's public holidays as dates (`days`), and what is wrong there.
+
+    Written down when a plan is published, so that a version never changes with a library's next
+    edition, and only whoever publishes loads the library. What was expanded before is replaced.
+    A fault is a country, a subdivision or a year that is not known; any other of the document is
+    left for `parse`.
+    """
+    faults: list[Fault] = []
+    if not isinstance(document, dict) or not isinstance(document.get("calendars"), dict):
+        return document, faults
+    result = copy.deepcopy(document)
+    for name, entry in result["calendars"].items():
+        asked = entry.get("holidays") if isinstance(entry, dict) else None
+        if not isinstance(asked, dict):
+            continue
+        try:
+            entry["days"] = _days(asked)
+        except ValueError as error:
+            at = "/calendars" + pointer(str(name)) + "/holidays"
+            faults.append(Fault(at, "unknown_holidays", str(error)))
+        except (TypeError, AttributeError):
+            continue  # its shape is wrong, which `parse` says by path
+    return result, faults
+
+
+def prepared(document: Any, at: datetime) -> tuple[dict[str, Any], Plan]:
+    """A document as it is stored when it is published at this instant, and the plan that it is.
+
+    Its holidays are written down as dates, and the day of its review if it names none. Raises
+    InvalidInput with everything that is wrong: with its holidays, its sections, its size.
+    """
+    document, faults = expanded(document)
+    try:
+        plan = parse(document, publishing_at=at)
+    except InvalidInput as invalid:
+        faults += invalid.faults
+    else:
+        assert plan.review_by is not None, "there is one as soon as it is published"
+        document = document | {"review_by": plan.review_by.isoformat()}
+    faults += _faults_of_size(document)
+    if faults:
+        raise InvalidInput(faults)
+    return document, plan
+
+
+def _faults_of_size(document: Any) -> list[Fault]:
+    try:
+        size = len(msgspec.json.encode(document))
+    except (TypeError, ValueError) as error:  # of a file only: what came as JSON is JSON
+        return [Fault("", "not_json", f"this cannot be written as JSON: {error}")]
+    if size <= LARGEST_DOCUMENT:
+        return []
+    detail = f"at most {LARGEST_DOCUMENT} bytes of JSON with its holidays; this has {size}"
+    return [Fault("", "too_large", detail)]
+
+
+def notes(document: Mapping[str, Any]) -> list[str]:
+    """What is no fault of a valid document and yet worth a look before it is published."""
+    from redress.clocks.public_holidays import known_until
+
+    found = []
+    for name, entry in document.get("calendars", {}).items():
+        if not (asked := entry.get("holidays")):
+            continue
+        known = known_until(asked["country"])
+        if open_years := [year for year in asked["years"] if known and year > known]:
+            years = ", ".join(str(year) for year in open_years)
+            found.append(
+                f"calendar {name}: no notice for {years} is known yet; these years have the "
+                "holidays of the law, without the working days moved around them"
+            )
+    return found
+
+
+def _days(asked: Mapping[str, Any]) -> dict[str, bool]:
+    from redress.clocks.public_holidays import days_of
+
+    country, subdivision, years = asked["country"], asked.get("subdivision"), asked["years"]
+    if not isinstance(country, str) or not all(type(year) is int for year in years):
+        raise TypeError
+    found = days_of(country, subdivision, years)
+    return {day.isoformat(): worked for day, worked in sorted(found.items())}
+
+
+PAGE_LIMIT = 25
+REMIND_EVERY_DAYS = 30
+"""How often a review that is due is asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A plan that somebody should look at again: since when, and how long that is overdue."""
+
+    version: int
+    review_by: date
+    overdue_days: int
+
+
+class Standing(StrEnum):
+    """Of a version: `pending` until it takes effect, `current` until the next one does."""
+
+    PENDING = "pending"
+    CURRENT = "current"
+    PAST = "past"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPage:
+    """Versions, the newest first; `next` is where the page after begins, None on the last one."""
+
+    items: list[tuple[Published, Standing]]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What was published, and what is worth a look although it is no fault."""
+
+    about: Published
+    notes: list[str]
+
+
+class PlanCases:
+    def __init__(self, staff: StaffStore, plans: Plans, now: Callable[[], datetime]) -> None:
+        self._staff, self._plans, self._now = staff, plans, now
+
+    def current_document(self) -> dict[str, Any]:
+        """The document of the plan under which new tickets begin."""
+        self._plans.refresh()
+        return self._plans.current_document()
+
+    def document(self, version: int) -> dict[str, Any]:
+        """The document of one version as it was published; raises NotFound."""
+        try:
+            return self._plans.document(version)
+        except LookupError as error:
+            raise NotFound("this version was never published") from error
+
+    def versions(self, limit: int, first: int | None = None) -> VersionPage:
+        """The versions that there are, from `first` down or from the newest; `limit` 1-25."""
+        if not 1 <= limit <= PAGE_LIMIT:
+            raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {PAGE_LIMIT}")])
+        self._plans.refresh()
+        newest, current = self._plans.latest().version, self._plans.current().version
+        top = min(first or newest, newest)
+        low = max(top - limit + 1, 1)
+        kept = self._staff.plans_from_to(low, top)
+        items = []
+        for version in range(top, low - 1, -1):
+            about = kept.get(version) or about_of(self._plans.get(version))
+            items.append((about, _standing(version, current)))
+        return VersionPage(items, low - 1 if low > 1 else None)
+
+    def review_to_ask_for(self) -> Review | None:
+        """The review to remind of today: on its day, and each REMIND_EVERY_DAYS after it.
+
+        None on any other day, and for a version that was published when none needed a day. Asked
+        once a day, by whoever runs every day; a new version ends it. A plan is reviewed every half
+        year (L4).
+        """
+        plan = self._plans.latest()
+        if plan.review_by is None:
+            return None
+        today = self._now().astimezone(ZoneInfo(plan.time_zone)).date()
+        overdue = (today - plan.review_by).days
+        if overdue < 0 or overdue % REMIND_EVERY_DAYS:
+            return None
+        return Review(plan.version, plan.review_by, overdue)
+
+    def ask_for_review(self, tell: Callable[[str, str], None]) -> Review | None:
+        """Remind operations of a review that is due, by `tell(subject, text)`; see above."""
+        review = self.review_to_ask_for()
+        if review is not None:
+            tell(
+                f"Service plan {review.version}: review it",
+                f"Service plan {review.version} was to be reviewed by {review.review_by}. Look at "
+                "its promises, calendars (next year's public holidays!), ladders and weights, "
+                "rehearse what you would change, and publish a version with a new review_by.",
+            )
+        return review
+
+    def publish(self, member: Member, document: Any) -> Publication:
+        """Publish the next version. An invalid plan is refused whole, with all its faults.
+
+        With an `effective_from` to come, new tickets begin under it from then on; without one, at
+        once. No ticket is moved: each keeps the version it began under.
+        """
+        self._plans.refresh()
+        latest = self._plans.latest()
+        moment = self._now()
+        document, plan = prepared(document, moment)
+        faults: list[Fault] = []
+        if plan.version != latest.version + 1:
+            detail = f"the next version is {latest.version + 1}"
+            faults.append(Fault("/version", "next_version", detail))
+        before = latest.effective_from or EPOCH
+        if (plan.effective_from or moment) < before:
+            detail = f"not before version {latest.version} becomes effective, {before.isoformat()}"
+            faults.append(Fault("/effective_from", "too_early", detail))
+        if faults:
+            raise InvalidInput(faults)
+        about = about_of(plan, moment, member.id)
+        self._staff.publish_plan(document, plan.version, latest.version, about)
+        return Publication(about, notes(document))
+
+
+def about_of(plan: Plan, at: datetime | None = None, by: str | None = None) -> Published:
+    """What a list says of a plan that was published at this instant by this member of staff."""
+    return Published(plan.version, plan.note, plan.effective_from, plan.review_by, at, by)
+
+
+def not_effective_yet(at: str, plan: Plan) -> Fault:
+    """No ticket goes on under a plan before new ones begin under it: one that moves and one that
+    comes in at the same moment would be promised different things."""
+    assert plan.effective_from is not None, "a plan without an effective time is in force"
+    detail = f"new tickets begin under it from {plan.effective_from.isoformat()} on"
+    return Fault(at, "not_effective_yet", detail)
+
+
+def _standing(version: int, current: int) -> Standing:
+    if version == current:
+        return Standing.CURRENT
+    return Standing.PENDING if version > current else Standing.PAST

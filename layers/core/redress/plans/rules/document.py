@@ -1,0 +1,584 @@
+"""How a service plan is read: `parse` turns a document (a JSON object; in the repository the same
+in YAML) into a `Plan`, or raises `InvalidInput` naming every fault by JSON pointer.
+
+`redress/data/plan.schema.json` describes the format; what a schema cannot say (a ladder that goes
+backwards, weights that do not add up) is checked here, and once more when a plan is published, in
+`plan_publishing`.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from redress.base.errors import Fault, InvalidInput, pointer
+from redress.clocks.rules.clocks import Action, ClockName, Rung
+from redress.plans.rules.calendars import read_calendars, read_waking
+from redress.plans.rules.plan import (
+    ALWAYS,
+    CHANNELS,
+    COMPONENTS,
+    CUSTOMER,
+    DAYS,
+    GRADATIONS,
+    HOLDS,
+    KINDS,
+    MOST_VERSIONS,
+    ROLES,
+    STRANGERS,
+    CallbackPlan,
+    Grade,
+    Level,
+    MailPlan,
+    Override,
+    Plan,
+    Promise,
+    ScorePlan,
+    When,
+    duration_of,
+    promise_from,
+    seconds_of,
+)
+from redress.plans.rules.publishing import check_promised, check_shapes
+from redress.plans.rules.reader import MOST_DAYS, NAME, NAME_LIMIT, Reader
+
+SHORTEST_SCALED_S = 5
+MOST_AHEAD = timedelta(days=366)
+"""A plan takes effect within a year of its publishing. No later version may do so before it: a slip
+of the year would let nobody publish anything any more."""
+REVIEW_AFTER = timedelta(days=183)
+"""A plan that names no day is looked at again so long after the day on which it takes effect."""
+LATEST_REVIEW = timedelta(days=184)
+"""The longest half of a year that there is."""
+MOST_NAMES = 50
+"""Of priorities and of types of customer: what each combination is promised is looked at."""
+MOST_ATTEMPTS = 10
+HIGHEST_SHARE = 10
+MOST_RUNGS = 20
+MOST_OVERRIDES = 200
+MOST_DOORS = 100
+MOST_MAILS = 10_000
+_DOOR = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+_REQUIRED = (ClockName.ACKNOWLEDGEMENT, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION)
+_PROMISED = tuple(name for name in ClockName if name is not ClockName.OWN_WORD)
+_SECTIONS = (
+    "version",
+    "note",
+    "effective_from",
+    "review_by",
+    "time_zone",
+    "calendars",
+    "quiet_hours",
+    "levels",
+    "overrides",
+    "priorities",
+    "customer_types",
+    "ladders",
+    "own_word",
+    "callback",
+    "survey",
+    "idempotency",
+    "mail",
+    "reopened",
+    "routing",
+    "templates",
+    "questionnaire",
+    "score",
+    "sampling",
+    "retention",
+    "sources",
+)
+
+
+def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
+    """A plan from its document; raises InvalidInput with every fault, by JSON pointer.
+
+    With the instant at which it is to be published, it is also asked what a plan that was published
+    need not be asked again: whether its times lie where they should as seen from there, and what
+    costs a cold start some milliseconds (time zones, the sections that no clock depends on).
+    """
+    publishing = publishing_at is not None
+    read = Reader()
+    if not isinstance(document, dict):
+        raise InvalidInput([Fault("", "object_expected", "a plan is a JSON object")])
+    read.known(document, _SECTIONS, "")
+    zone = (read.zone if publishing else read.text)(document, "time_zone", "")
+    calendars = read_calendars(read, document, zone, publishing=publishing)
+    priorities, matrix = _priorities(read, document)
+    customer_types = _customer_types(read, document)
+    ladders = _ladders(read, document, priorities)
+    known = _Known(tuple(calendars), tuple(ladders), priorities, customer_types)
+    levels = _levels(read, document, known)
+    effective_from = _effective_from(read, document, publishing_at)
+    begins = _begins(read, effective_from, publishing_at)
+    plan = Plan(
+        version=read.whole(document, "version", "", most=MOST_VERSIONS),
+        note=read.text(document, "note", ""),
+        time_zone=zone,
+        effective_from=effective_from,
+        review_by=_review_by(read, document, zone, begins),
+        calendars=calendars,
+        waking=read_waking(read, document, calendars),
+        levels=levels,
+        overrides=_overrides(read, document, known),
+        priorities=priorities,
+        matrix=matrix,
+        customer_types=customer_types,
+        ladders=ladders,
+        own_word=_own_word(read, document, known),
+        callback=CallbackPlan(
+            read.whole(
+                read.section(document, "callback", ""), "attempts", "/callback", most=MOST_ATTEMPTS
+            )
+        ),
+        survey_invite_after_s=_survey_invite_after(read, document),
+        idempotency_days=read.whole(
+            read.section(document, "idempotency", ""),
+            "kept_days",
+            "/idempotency",
+            least=30,
+            most=MOST_DAYS,
+        ),
+        score=_score(read, document),
+        reopened_priority=read.one_of(
+            read.section(document, "reopened", "").get("priority"),
+            priorities,
+            "/reopened/priority",
+        ),
+        mail=_mail(read, document),
+    )
+    if publishing_at is not None:
+        check_shapes(read, document)
+        check_promised(read, plan, begins or publishing_at)
+    if read.faults:
+        raise InvalidInput(read.faults)
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The names that other sections may use."""
+
+    calendars: tuple[str, ...]
+    ladders: tuple[str, ...]
+    priorities: tuple[str, ...]
+    customer_types: tuple[str, ...]
+
+
+def _review_by(
+    read: Reader, document: Mapping[str, Any], zone: str, begins: datetime | None
+) -> date | None:
+    """The day of the review, in the plan's zone; `begins` is None where nobody need know it."""
+    value = document.get("review_by")
+    given = None if value is None else read.day(value, "/review_by")
+    if begins is None:
+        return given
+    import zoneinfo
+
+    first = begins.astimezone(zoneinfo.ZoneInfo(zone)).date()
+    last = first + LATEST_REVIEW
+    if given is not None and not first <= given <= last:
+        detail = f"from {first}, when the plan takes effect, to {last}, half a year later"
+        read.fault("/review_by", "not_in_time", detail)
+    return given or first + REVIEW_AFTER
+
+
+def _begins(
+    read: Reader, effective_from: datetime | None, publishing_at: datetime | None
+) -> datetime | None:
+    """When a plan that is being published takes effect; None where its own word on it is wrong."""
+    wrong = any(fault.pointer == "/effective_from" for fault in read.faults)
+    if publishing_at is None or wrong:
+        return None
+    return max(publishing_at, effective_from or publishing_at)
+
+
+def _effective_from(
+    read: Reader, document: Mapping[str, Any], publishing_at: datetime | None
+) -> datetime | None:
+    value = document.get("effective_from")
+    if value is None:
+        return None
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        read.fault(
+            "/effective_from", "instant_expected", "an instant such as 2027-01-01T00:00:00+08:00"
+        )
+        return None
+    if publishing_at is not None and at > publishing_at + MOST_AHEAD:
+        read.fault("/effective_from", "too_late", "at most a year after it is published")
+        return None
+    return at
+
+
+# --------------------------------------------------------------------------- levels and ladders
+
+
+def _priorities(
+    read: Reader, document: Mapping[str, Any]
+) -> tuple[tuple[str, ...], dict[tuple[str, str], str]]:
+    section = read.section(document, "priorities", "")
+    read.known(section, ("order", "matrix"), "/priorities")
+    order = _names(read, section, "order", "/priorities")
+    matrix = read.section(section, "matrix", "/priorities")
+    read.known(matrix, GRADATIONS, "/priorities/matrix")
+    found: dict[tuple[str, str], str] = {}
+    for urgency in GRADATIONS:
+        row = read.section(matrix, urgency, "/priorities/matrix")
+        read.known(row, GRADATIONS, f"/priorities/matrix/{urgency}")
+        for impact in GRADATIONS:
+            at = f"/priorities/matrix/{urgency}/{impact}"
+            found[urgency, impact] = read.one_of(row.get(impact), order, at)
+    return order, found
+
+
+def _names(read: Reader, section: Mapping[str, Any], key: str, at: str) -> tuple[str, ...]:
+    """A list of at least one name, each once."""
+    value = section.get(key)
+    if (
+        not isinstance(value, list)
+        or not value
+        or any(not isinstance(one, str) or not NAME.fullmatch(one) for one in value)
+    ):
+        detail = "a list of names of small letters, digits and underscores"
+        read.fault(f"{at}/{key}", "names_expected", detail)
+        return ()
+    if len(set(value)) != len(value):
+        read.fault(f"{at}/{key}", "twice", "each name once")
+    if len(value) > MOST_NAMES:
+        read.fault(f"{at}/{key}", "too_many", f"at most {MOST_NAMES}")
+    return tuple(dict.fromkeys(value[:MOST_NAMES]))
+
+
+def _customer_types(read: Reader, document: Mapping[str, Any]) -> tuple[str, ...]:
+    found = _names(read, document, "customer_types", "")
+    if found and "standard" not in found:
+        read.fault("/customer_types", "missing", "every plan knows the type 'standard'")
+    return found
+
+
+def _levels(read: Reader, document: Mapping[str, Any], known: _Known) -> dict[str, Level]:
+    section = read.section(document, "levels", "")
+    read.known(section, KINDS, "/levels")
+    levels: dict[str, Level] = {}
+    for kind in KINDS:
+        at = f"/levels/{kind}"
+        entry = read.section(section, kind, "/levels")
+        read.known(entry, ("team", "urgency", "impact", "promises"), at)
+        promises = read.section(entry, "promises", at)
+        clean = _clean_promises(read, promises, f"{at}/promises", known, whole=True)
+        for needed in _REQUIRED:
+            if needed not in promises:
+                read.fault(
+                    f"{at}/promises/{needed}", "missing", "every kind of ticket promises this"
+                )
+        if ClockName.SURVEY in promises and ClockName.CALLBACK not in promises:
+            read.fault(
+                f"{at}/promises/survey", "needs_callback", "a survey follows a callback only"
+            )
+        levels[kind] = Level(
+            team=_team(read, entry, at),
+            urgency=read.one_of(entry.get("urgency"), GRADATIONS, f"{at}/urgency"),
+            impact=read.one_of(entry.get("impact"), GRADATIONS, f"{at}/impact"),
+            promises={name: promise_from(name, promised) for name, promised in clean.items()},
+        )
+    return levels
+
+
+def _team(read: Reader, entry: Mapping[str, Any], at: str) -> str:
+    name = read.text(entry, "team", at, NAME_LIMIT)
+    if name and not re.fullmatch(r"[a-z0-9_-]{1,40}", name):
+        read.fault(f"{at}/team", "name_expected", "small letters, digits, _ and -")
+    return name
+
+
+def _clean_promises(
+    read: Reader, promises: Mapping[str, Any], at: str, known: _Known, *, whole: bool
+) -> dict[ClockName, dict[str, Any]]:
+    """Promises of a level (each with its `within`), or the parts that an override replaces.
+
+    Those with which nothing is wrong, in the order of the clocks.
+    """
+    read.known(promises, _PROMISED, at)
+    found: dict[ClockName, dict[str, Any]] = {}
+    for name in _PROMISED:
+        if name not in promises:
+            continue
+        before = len(read.faults)
+        entry = read.section(promises, name, at)
+        here = f"{at}/{name}"
+        read.known(entry, ("within", "calendar", "ladder", "pauses"), here)
+        if whole or "within" in entry:
+            read.duration(entry, "within", here)
+        _check_choices(read, entry, here, known)
+        if len(read.faults) == before:
+            found[name] = entry
+    return found
+
+
+def _check_choices(read: Reader, entry: Mapping[str, Any], at: str, known: _Known) -> None:
+    if "calendar" in entry:
+        read.one_of(entry["calendar"], known.calendars, f"{at}/calendar")
+    if "ladder" in entry:
+        read.one_of(entry["ladder"], known.ladders, f"{at}/ladder")
+    if "pauses" in entry:
+        read.some_of(entry, "pauses", (CUSTOMER, *HOLDS), at)
+
+
+def _own_word(read: Reader, document: Mapping[str, Any], known: _Known) -> Promise:
+    """An agent's own word to the customer: when is theirs to say, the ladder is the plan's."""
+    section = read.section(document, "own_word", "")
+    read.known(section, ("ladder",), "/own_word")
+    ladder = read.one_of(section.get("ladder"), known.ladders, "/own_word/ladder")
+    return Promise(1, ALWAYS, ladder, ())
+
+
+def _overrides(read: Reader, document: Mapping[str, Any], known: _Known) -> tuple[Override, ...]:
+    found: list[Override] = []
+    for index, entry in enumerate(read.entries(document, "overrides", "", MOST_OVERRIDES)):
+        at = f"/overrides/{index}"
+        if not isinstance(entry, dict):
+            read.fault(at, "object_expected", "an object is expected here")
+            continue
+        read.known(entry, ("when", "promises", "team", "note"), at)
+        when = read.section(entry, "when", at)
+        here = f"{at}/when"
+        read.known(when, ("kind", "channel", "priority", "customer_type"), here)
+        if not when:
+            read.fault(here, "empty", "say which tickets this is about")
+        promises = read.section(entry, "promises", at, need=False)
+        clean = _clean_promises(read, promises, f"{at}/promises", known, whole=False)
+        if not promises and "team" not in entry:
+            read.fault(at, "empty", "it changes promises or a team")
+        kinds = read.some_of(when, "kind", KINDS, here)
+        _check_complete(read, document, kinds or KINDS, promises, at)
+        found.append(
+            Override(
+                when=When(
+                    kinds,
+                    read.some_of(when, "channel", CHANNELS, here),
+                    read.some_of(when, "priority", known.priorities, here),
+                    read.some_of(when, "customer_type", known.customer_types, here),
+                ),
+                promises=clean,
+                team=_team(read, entry, at) if "team" in entry else None,
+            )
+        )
+    return tuple(found)
+
+
+def _check_complete(
+    read: Reader,
+    document: Mapping[str, Any],
+    kinds: Iterable[str],
+    promises: Mapping[str, Any],
+    at: str,
+) -> None:
+    """A promise that a kind does not have can only be added whole: with its `within`."""
+    levels = document.get("levels")
+    for kind in kinds:
+        level = levels.get(kind) if isinstance(levels, dict) else None
+        had = level.get("promises") if isinstance(level, dict) else None
+        for name, entry in promises.items():
+            whole = isinstance(entry, dict) and "within" in entry
+            if isinstance(had, dict) and name not in had and not whole:
+                read.fault(f"{at}/promises/{name}/within", "missing", f"{kind} has no such promise")
+
+
+_Ladders = dict[str, tuple[tuple[float, Rung], ...]]
+_RUNG = ("at", "action", "notify", "quiet", "priority", "reassign", "watch", "incident")
+
+
+def _ladders(read: Reader, document: Mapping[str, Any], priorities: tuple[str, ...]) -> _Ladders:
+    section = read.section(document, "ladders", "")
+    ladders: _Ladders = {}
+    for needed in ("acknowledgement", "promise"):
+        if needed not in section:
+            read.fault(f"/ladders/{needed}", "missing", "every plan has this ladder")
+    for name in section:
+        at = "/ladders" + pointer(str(name))
+        if not NAME.fullmatch(str(name)):
+            read.fault(at, "name_expected", "a name of small letters, digits and underscores")
+        entries = read.entries(section, name, "/ladders", MOST_RUNGS)
+        if isinstance(section[name], list) and not entries:
+            read.fault(at, "list_expected", "a ladder is a list of at least one rung")
+        rungs: list[tuple[float, Rung]] = []
+        for index, entry in enumerate(entries):
+            here = f"{at}/{index}"
+            if not isinstance(entry, dict):
+                read.fault(here, "object_expected", "a rung is an object")
+                continue
+            rungs.append(_rung(read, entry, here, rungs[-1][0] if rungs else None, priorities))
+        if entries and sum(rung.action is Action.BREACH for _, rung in rungs) != 1:
+            read.fault(at, "one_breach", "a ladder has exactly one breach")
+        ladders[name] = tuple(rungs)
+    return ladders
+
+
+def _rung(
+    read: Reader,
+    entry: dict[str, Any],
+    at: str,
+    before: float | None,
+    priorities: tuple[str, ...],
+) -> tuple[float, Rung]:
+    read.known(entry, _RUNG, at)
+    share, action = entry.get("at"), entry.get("action")
+    if (
+        not isinstance(share, int | float)
+        or isinstance(share, bool)
+        or not 0 < share <= HIGHEST_SHARE
+    ):
+        read.fault(
+            f"{at}/at",
+            "share_expected",
+            f"a share of the target above 0, at most {HIGHEST_SHARE}",
+        )
+        share = before or 0.0  # said once: no other fault follows from it
+    else:
+        if before is not None and share < before:
+            read.fault(f"{at}/at", "backwards", "a ladder never goes backwards")
+        if action == Action.BREACH and share != 1:
+            read.fault(f"{at}/at", "breach_at_due", "a breach falls at 1, the due time")
+    if action not in (Action.REMIND, Action.BREACH, Action.ESCALATE):
+        read.fault(f"{at}/action", "unknown", "remind, breach or escalate is expected")
+        action = Action.REMIND
+    quiet = read.flag(entry, "quiet", at)
+    if quiet and action == Action.BREACH:
+        read.fault(
+            f"{at}/quiet", "breach_at_due", "a breach is recorded at its time, day and night"
+        )
+    priority = entry.get("priority")
+    if priority is not None:
+        priority = read.one_of(priority, priorities, f"{at}/priority")
+    return float(share), Rung(
+        at_s=0,
+        action=Action(action),
+        notify=read.some_of(entry, "notify", ROLES, at),
+        quiet=quiet,
+        priority=priority,
+        reassign=read.flag(entry, "reassign", at),
+        watch=read.some_of(entry, "watch", ROLES, at),
+        incident=read.flag(entry, "incident", at),
+    )
+
+
+def _survey_invite_after(read: Reader, document: Mapping[str, Any]) -> int:
+    section = read.section(document, "survey", "")
+    read.known(section, ("invite_after",), "/survey")
+    read.duration(section, "invite_after", "/survey")
+    try:
+        return seconds_of(section.get("invite_after", ""))
+    except (ValueError, TypeError):
+        return 1
+
+
+def _mail(read: Reader, document: Mapping[str, Any]) -> MailPlan:
+    """How mail is taken. A plan without the section knows no doors, and has the usual bounds."""
+    section = read.section(document, "mail", "", need=False)
+    read.known(section, ("doors", "strangers", "most_an_hour"), "/mail")
+    doors: dict[str, str] = {}
+    for address, kind in read.section(section, "doors", "/mail", need=False).items():
+        at = f"/mail/doors{pointer(address)}"
+        if not _DOOR.fullmatch(address):
+            read.fault(at, "address_expected", "what stands before the @, in small letters")
+        doors[address] = read.one_of(kind, KINDS, at)
+    if len(doors) > MOST_DOORS:
+        read.fault("/mail/doors", "too_many", f"at most {MOST_DOORS}")
+    usual = MailPlan(doors)
+    most = read.section(section, "most_an_hour", "/mail", need=False)
+    read.known(most, ("sender", "ticket"), "/mail/most_an_hour")
+
+    def bound(name: str, otherwise: int) -> int:
+        if name not in most:
+            return otherwise
+        return read.whole(most, name, "/mail/most_an_hour", most=MOST_MAILS)
+
+    strangers = section.get("strangers", usual.strangers)
+    return MailPlan(
+        doors=doors,
+        strangers=read.one_of(strangers, STRANGERS, "/mail/strangers"),
+        most_of_a_sender=bound("sender", usual.most_of_a_sender),
+        most_on_a_ticket=bound("ticket", usual.most_on_a_ticket),
+    )
+
+
+# --------------------------------------------------------------------------------------- scores
+
+
+def _score(read: Reader, document: dict[str, Any]) -> ScorePlan:
+    section = read.section(document, "score", "")
+    read.known(section, ("weights", "minimum_samples", "minimum_weight", "grades"), "/score")
+    weights = read.section(section, "weights", "/score")
+    read.known(weights, COMPONENTS, "/score/weights")
+    values = {
+        name: read.whole(weights, name, "/score/weights", least=0, most=100) for name in COMPONENTS
+    }
+    if sum(values.values()) != 100:
+        read.fault("/score/weights", "sum", f"weights add up to {sum(values.values())}, not 100")
+    grades: list[Grade] = []
+    entries = section.get("grades")
+    if not isinstance(entries, list) or not entries:
+        read.fault("/score/grades", "list_expected", "a list of grades is expected")
+        entries = []
+    for index, entry in enumerate(entries):
+        here = f"/score/grades/{index}"
+        if not isinstance(entry, dict):
+            read.fault(here, "object_expected", "a grade is an object")
+            continue
+        grade = Grade(
+            read.text(entry, "name", here),
+            read.whole(entry, "minimum", here, least=0, most=100),
+            read.whole(entry, "bonus_tier", here, least=0, most=100),
+        )
+        if grades and grade.minimum >= grades[-1].minimum:
+            read.fault(f"{here}/minimum", "overlap", "grades go down, each below the one before")
+        grades.append(grade)
+    if grades and grades[-1].minimum != 0:
+        read.fault(f"/score/grades/{len(grades) - 1}/minimum", "gap", "the last grade begins at 0")
+    return ScorePlan(
+        weights=values,
+        minimum_samples=read.whole(section, "minimum_samples", "/score", most=10_000),
+        minimum_weight=read.whole(section, "minimum_weight", "/score", least=0, most=100),
+        grades=tuple(grades),
+    )
+
+
+# --------------------------------------------------------------------------------------- pacing
+
+
+def scaled(document: Mapping[str, Any], pace: int, version: int) -> dict[str, Any]:
+    """The same plan with every promise `pace` times shorter, never under 5 s.
+
+    For seeing a plan run: with pace 3600 an hour passes in a second. Its calendars are open all day
+    every day, because an office hour of one second cannot be seen. Days for which idempotency
+    records are kept are not promises and stay.
+    """
+    if pace < 1:
+        raise InvalidInput([Fault("/pace", "whole_number_expected", "a pace is at least 1")])
+
+    def shorter(duration: str) -> str:
+        return duration_of(max(SHORTEST_SCALED_S, math.ceil(seconds_of(duration) / pace)))
+
+    result = copy.deepcopy(dict(document))
+    result["version"] = version
+    result["note"] = f"{document['note']} (paced: {pace} times faster)"
+    result.pop("effective_from", None)
+    result.pop("review_by", None)
+    open_always = {"week": {day: ["00:00-24:00"] for day in DAYS}}
+    result["calendars"] = dict.fromkeys(result.get("calendars", {}), open_always)
+    for holder in (*result["levels"].values(), *result.get("overrides", [])):
+        for promise in holder.get("promises", {}).values():
+            if "within" in promise:
+                promise["within"] = shorter(promise["within"])
+    result["survey"]["invite_after"] = shorter(result["survey"]["invite_after"])
+    return result

@@ -1,0 +1,214 @@
+"""What is asked of a plan when it is published, and never again of the version that was stored:
+where its promises lead, and the sections that no clock depends on.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from itertools import product
+from typing import Any
+
+from redress.base.errors import Fault, pointer
+from redress.clocks.rules.calendars import Calendar
+from redress.clocks.rules.clocks import ClockName
+from redress.plans.rules.plan import (
+    CHANNELS,
+    LANGUAGES,
+    Override,
+    Plan,
+    Promise,
+    duration_of,
+    promise_from,
+)
+from redress.plans.rules.reader import MOST_DAYS, NAME, NAME_LIMIT, Reader
+
+TEMPLATE_VARIABLES = ("agent", "customer", "due", "number", "status_url", "subject", "team")
+"""What a reply template may speak of; anything else in braces is a slip."""
+QUESTIONS = ("overall", "speed", "solution", "attitude", "knowledge", "friendliness")
+REACH = timedelta(days=3 * 366)
+"""Nothing that a plan promises lies further ahead of the ticket's word than this. Whoever writes
+`500h` of a calendar that opens one hour a week means something else; a calendar that is walked
+along for longer may find no open day, or the end of all dates (`calendars.PATIENCE_DAYS`)."""
+STARTS_DAYS = range(0, REACH.days + 1, 183)
+"""A promise is reckoned from so many days after the plan takes effect: twice a year, because years
+differ in their holidays and exceptions, and somebody may forget to replace the plan."""
+SOON = timedelta(days=14)
+"""Looked at first, because most promises end in it and years of days are slow to reckon."""
+TEMPLATE_LIMIT = 20_000
+
+_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+def check_promised(read: Reader, plan: Plan, begins: datetime) -> None:
+    """That nothing which any ticket may be promised, overrides and all, lies beyond REACH; and that
+    an override which adds a survey has a callback to send it after.
+
+    An agent's own word is left out: when it is due is theirs to say, for a year at most, and it is
+    of no calendar that could be closed.
+    """
+    starts = [begins + timedelta(days=days) for days in STARTS_DAYS]
+
+    @cache
+    def reached(calendar: str, seconds: float) -> bool:
+        return ends(plan.calendars[calendar], seconds)
+
+    def ends(calendar: Calendar, seconds: float) -> bool:
+        return all(
+            any(calendar.elapsed(start, start + within) >= seconds for within in (SOON, REACH))
+            for start in starts
+        )
+
+    if plan.waking is not None and not ends(plan.waking, 1):
+        read.fault("/quiet_hours/outside", "never_open", "these quiet hours do not end for years")
+    a_callback_is_wrong = any("/promises/callback" in fault.pointer for fault in read.faults)
+    told = set[str]()
+    for kind, promises in _promised_to_some(plan):
+        added = promises.keys() - plan.levels[kind].promises.keys()
+        for name, (promise, at) in promises.items():
+            if at in told or promise.ladder not in plan.ladders:
+                continue
+            rungs = (
+                rung.at_s
+                for by_mail in (True, False)
+                for rung in plan.rungs(name, promise.ladder, promise.target_s, by_mail=by_mail)
+            )
+            if (
+                name is ClockName.SURVEY
+                and name in added
+                and ClockName.CALLBACK not in promises
+                and not a_callback_is_wrong
+            ):
+                fault = Fault(at, "needs_callback", f"{kind}: a survey follows a callback only")
+            elif not reached(promise.calendar, promise.target_s):
+                what = duration_of(math.ceil(promise.target_s))
+                fault = _too_far(at, kind, promise, what)
+            elif not reached(promise.calendar, last := max(rungs, default=0)):
+                what = f"the last rung or attempt ({duration_of(math.ceil(last))})"
+                fault = _too_far(at, kind, promise, what)
+            else:
+                continue
+            told.add(at)
+            read.faults.append(fault)
+
+
+def _too_far(at: str, kind: str, promise: Promise, what: str) -> Fault:
+    detail = f"{kind}: in the calendar '{promise.calendar}' {what} is more than 3 years ahead"
+    return Fault(at, "too_far", detail)
+
+
+_Traced = dict[ClockName, tuple[Promise, str]]
+"""Promises, each with the path of what had the last word on when it is due."""
+
+
+def _promised_to_some(plan: Plan) -> Iterator[tuple[str, _Traced]]:
+    """What tickets may be promised: by kind, for each set of overrides that fits one together."""
+    fitting = (
+        _fitting(plan.overrides, "channel", CHANNELS),
+        _fitting(plan.overrides, "priority", plan.priorities),
+        _fitting(plan.overrides, "customer_type", plan.customer_types),
+    )
+    for kind, level in plan.levels.items():
+        of_kind = _fitting(plan.overrides, "kind", (kind,))
+        for fits in {frozenset.intersection(*some) for some in product(of_kind, *fitting)}:
+            found: _Traced = {
+                name: (promise, f"/levels/{kind}/promises/{name}")
+                for name, promise in level.promises.items()
+            }
+            for index in sorted(fits):
+                for name, changed in plan.overrides[index].promises.items():
+                    base, at = found.get(name, (None, ""))
+                    if base is None or changed.keys() - {"pauses"}:
+                        at = f"/overrides/{index}/promises/{name}"
+                    found[name] = promise_from(name, changed, base), at
+            yield kind, found
+
+
+def _fitting(
+    overrides: tuple[Override, ...], condition: str, values: Iterable[str]
+) -> set[frozenset[int]]:
+    """For each of the values, the overrides that this condition lets apply; each set once."""
+    wanted = [getattr(override.when, condition) for override in overrides]
+    return {
+        frozenset(index for index, some in enumerate(wanted) if not some or value in some)
+        for value in values
+    }
+
+
+# ------------------------------------------------------------- sections that no clock depends on
+
+
+def check_shapes(read: Reader, document: Mapping[str, Any]) -> None:
+    """Sections whose use comes with other parts."""
+    routing = read.section(document, "routing", "", need=False)
+    read.known(routing, ("reserve_over",), "/routing")
+    if "reserve_over" in routing:
+        read.whole(routing, "reserve_over", "/routing", most=100_000)
+    _templates(read, document)
+    _questionnaire(read, document)
+    sampling = read.section(document, "sampling", "", need=False)
+    read.known(sampling, ("tickets_per_agent_and_week",), "/sampling")
+    if sampling:
+        read.whole(sampling, "tickets_per_agent_and_week", "/sampling", least=0, most=1000)
+    retention = read.section(document, "retention", "", need=False)
+    read.known(retention, ("tickets_days", "mails_days"), "/retention")
+    for name in retention:
+        if name in ("tickets_days", "mails_days"):
+            read.whole(retention, name, "/retention", least=30, most=MOST_DAYS)
+    read.section(document, "sources", "", need=False)
+
+
+def _templates(read: Reader, document: Mapping[str, Any]) -> None:
+    section = read.section(document, "templates", "", need=False)
+    for name in section:
+        at = "/templates" + pointer(str(name))
+        if not NAME.fullmatch(str(name)):
+            read.fault(at, "name_expected", "a name of small letters, digits and underscores")
+        entry = read.section(section, name, "/templates")
+        read.known(entry, LANGUAGES, at)
+        for language in LANGUAGES:
+            text = read.text(entry, language, at, TEMPLATE_LIMIT)
+            for fault in _template_faults(text):
+                read.fault(f"{at}/{language}", "unknown_variable", fault)
+
+
+def _template_faults(text: str) -> list[str]:
+    """Braces hold the name of a variable and nothing else: what Python reads there besides, a
+    format, a conversion or an attribute, could reach for what no reply may say."""
+    found = list(_BRACES.finditer(text))
+    if any(match[0] in ("{", "}") for match in found):
+        return ["the braces do not match; one that is meant is written twice"]
+    names = dict.fromkeys(match[1] for match in found if match[1] is not None)
+    known = ", ".join(TEMPLATE_VARIABLES)
+    return [
+        f"{{{name[:NAME_LIMIT]}}} is none of {known}"
+        for name in names
+        if name not in TEMPLATE_VARIABLES
+    ]
+
+
+def _questionnaire(read: Reader, document: Mapping[str, Any]) -> None:
+    section = read.section(document, "questionnaire", "", need=False)
+    if not section:
+        return
+    read.known(section, ("questions",), "/questionnaire")
+    asked: set[str] = set()
+    for index, entry in enumerate(read.entries(section, "questions", "/questionnaire", 50)):
+        at = f"/questionnaire/questions/{index}"
+        if not isinstance(entry, dict):
+            read.fault(at, "object_expected", "an object is expected here")
+            continue
+        read.known(entry, ("name", "required"), at)
+        read.flag(entry, "required", at)
+        name = entry.get("name")
+        if not isinstance(name, str) or name not in QUESTIONS:
+            read.fault(f"{at}/name", "unknown", f"one of {', '.join(QUESTIONS)}")
+            continue
+        if name in asked:
+            read.fault(f"{at}/name", "twice", "each question once")
+        asked.add(name)
+    if "overall" not in asked:
+        read.fault("/questionnaire/questions", "missing", "the overall question is always asked")

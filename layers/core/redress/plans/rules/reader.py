@@ -1,0 +1,126 @@
+"""How a plan document is walked: each fault is collected, so that one answer names them all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from redress.base.errors import Fault, pointer
+from redress.plans.rules.plan import listed, seconds_of
+
+TEXT_LIMIT = 500
+NAME_LIMIT = 40
+MOST_DAYS = 3660
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class Reader:
+    """Walks a document and collects every fault, so that one answer names them all."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    def fault(self, at: str, code: str, detail: str) -> None:
+        self.faults.append(Fault(at, code, detail))
+
+    def section(self, parent: Any, key: str, at: str, *, need: bool = True) -> dict[str, Any]:
+        value = parent.get(key) if isinstance(parent, dict) else None
+        if value is None and not need and key not in (parent if isinstance(parent, dict) else ()):
+            return {}
+        if not isinstance(value, dict):
+            self.fault(at + pointer(key), "object_expected", "an object is expected here")
+            return {}
+        return value
+
+    def entries(self, parent: Mapping[str, Any], key: str, at: str, most: int) -> list[Any]:
+        value = parent.get(key, [])
+        if not isinstance(value, list):
+            self.fault(f"{at}/{key}", "list_expected", "a list is expected here")
+            return []
+        if len(value) > most:
+            self.fault(f"{at}/{key}", "too_many", f"at most {most}")
+        return value[:most]
+
+    def whole(
+        self, parent: Mapping[str, Any], key: str, at: str, least: int = 1, *, most: int
+    ) -> int:
+        value = parent.get(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            self.fault(
+                f"{at}/{key}",
+                "whole_number_expected",
+                f"a whole number from {least} to {most} is expected",
+            )
+            return least
+        return value
+
+    def text(self, parent: Mapping[str, Any], key: str, at: str, limit: int = TEXT_LIMIT) -> str:
+        value = parent.get(key)
+        if not isinstance(value, str) or not value.strip():
+            self.fault(f"{at}/{key}", "text_expected", "a text is expected here")
+            return ""
+        if len(value) > limit:
+            self.fault(f"{at}/{key}", "too_long", f"at most {limit} characters")
+        return value
+
+    def one_of(self, value: Any, known: Iterable[str], at: str) -> str:
+        if not isinstance(value, str) or value not in known:
+            self.fault(at, "unknown", f"one of {', '.join(known)}")
+            return next(iter(known), "")
+        return value
+
+    def some_of(self, parent: Any, key: str, known: Iterable[str], at: str) -> tuple[str, ...]:
+        value = parent.get(key, [])
+        if not isinstance(value, str | list) or any(
+            not isinstance(one, str) or one not in known for one in listed(value)
+        ):
+            self.fault(f"{at}/{key}", "unknown", f"a list out of {', '.join(known)}")
+            return ()
+        return listed(value)
+
+    def known(self, keys: Mapping[str, Any], allowed: Iterable[str], at: str) -> None:
+        for key in keys:
+            if key not in allowed:
+                self.fault(at + pointer(str(key)), "unknown", "this is not part of a service plan")
+
+    def duration(self, parent: Mapping[str, Any], key: str, at: str) -> None:
+        value = parent.get(key)
+        try:
+            seconds_of(value if isinstance(value, str) else "")
+        except ValueError as error:
+            self.fault(f"{at}/{key}", "duration_expected", str(error))
+
+    def flag(self, parent: Mapping[str, Any], key: str, at: str) -> bool:
+        value = parent.get(key, False)
+        if not isinstance(value, bool):
+            self.fault(f"{at}/{key}", "yes_or_no_expected", "true or false is expected here")
+            return False
+        return value
+
+    def day(self, value: Any, at: str) -> date | None:
+        try:
+            return date.fromisoformat(value) if isinstance(value, str) else _no_date()
+        except ValueError:
+            self.fault(at, "date_expected", "a date such as 2026-10-01 is expected")
+            return None
+
+    def zone(self, parent: Mapping[str, Any], key: str, at: str) -> str:
+        """A time zone of the IANA database: a month is cut by it, and so every change of a ticket.
+
+        Imported late: only a plan that is being published pays for it (see `parse`).
+        """
+        import zoneinfo
+
+        name = self.text(parent, key, at)
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            self.fault(f"{at}/{key}", "unknown_zone", "an IANA time zone is expected")
+            return "UTC"  # to go on with: the document is refused
+        return name
+
+
+def _no_date() -> date:
+    raise ValueError

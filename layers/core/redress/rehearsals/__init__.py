@@ -1,0 +1,1 @@
+"""Rehearsals of a plan, and moves of open tickets to one."""

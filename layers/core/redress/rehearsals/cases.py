@@ -1,0 +1,566 @@
+"""Rehearsals of a plan over a period, and moves of open tickets to a published one.
+
+`RehearsalCases` is for managers: begin one, see how far it is, read the result. `RehearsalJobs` are
+the tasks of the rehearsal machine: list the parts, work through each page by page, sum up. Every
+task can be repeated: what was counted is not counted again, what was moved is not moved again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from redress.base.errors import (
+    Fault,
+    Forbidden,
+    InvalidInput,
+    KeyReused,
+    NotAllowedNow,
+    NotFound,
+    Unavailable,
+    VersionConflict,
+)
+from redress.db.keys import SHARDS
+from redress.plans.cases import not_effective_yet, prepared
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import Plan
+from redress.plans.store import Plans
+from redress.rehearsals.rules import tally
+from redress.rehearsals.rules.rehearsal import rehearse
+from redress.rehearsals.rules.tally import Tally
+from redress.rehearsals.store import Job, JobState, Kind, Part, PartRaced, Progress, RehearsalStore
+from redress.scores import rules as scoring
+from redress.staff.store import Member, StaffStore
+from redress.tickets.cases.changing import change
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.lifecycle import Change
+from redress.tickets.rules.ticket import Actor, Event, EventType, Role, Ticket
+from redress.tickets.store import codec
+from redress.tickets.store.tickets import Page, TicketStore
+from redress.workflow.cases.teams import known_teams
+from redress.workflow.executions import DEAD
+from redress.workflow.store import ReportStore
+
+MOST_MONTHS = 120
+REASON_LIMIT = 2_000
+DRY_RUN_HOLDS = timedelta(hours=24)
+"""So long after it was begun may a dry run be applied: what it counted is true no longer then."""
+
+WORK_FOR = timedelta(seconds=40)
+"""One invocation begins no new page after this time: the function is killed after a minute."""
+PAGE = 25
+SAVE_AFTER = 250
+"""Tickets rehearsed between two savings: what a killed invocation must do again."""
+MOST_ROUNDS = 5
+"""Times that a part of a move is gone through for what moved in its index meanwhile."""
+FINE_MONTHS = 3
+PIECES = 4
+"""A short period is cut finer: each month in so many pieces, so that all workers have work."""
+
+MORE, DONE, FAILED = "more", "done", "failed"
+REHEARSE, MOVE = "rehearse", "move"
+"""What is to be done with each part; only a move that is applied writes tickets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A job as it stands; the tally is there once it is done."""
+
+    job: Job
+    progress: Progress
+    tally: Tally | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What the machine goes through: names of parts only."""
+
+    job: str
+    act: str
+    parts: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """`done`, or `more` when the part must be gone on with."""
+
+    part: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """`failed` above 0 fails the execution."""
+
+    job: str
+    parts: int
+    failed: int
+
+
+# ------------------------------------------------------------------------------------ for people
+
+
+class RehearsalCases:
+    """`step_functions` gives a client when one is needed."""
+
+    def __init__(
+        self,
+        rehearsals: RehearsalStore,
+        plans: Plans,
+        step_functions: Callable[[], Any],
+        machine_arn: str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._rehearsals, self._plans, self._now = rehearsals, plans, now
+        self._step_functions, self._machine_arn = step_functions, machine_arn
+
+    def rehearse(
+        self,
+        member: Member,
+        document: Any,
+        period: str | None,
+        first: str | None,
+        last: str | None,
+        key: str = "",
+    ) -> Job:
+        """Begin to rehearse a draft over the tickets opened in a month, or from one to another.
+
+        The draft is looked at whole, as if it were published, but for the number of its version.
+        Raises InvalidInput with everything that is wrong, KeyReused for another body under `key`.
+        """
+        self._managers_only(member)
+        faults: list[Fault] = []
+        draft, plan = self._draft(document, faults)
+        months = self._months(period, first, last, faults)
+        if faults or plan is None or months is None:
+            raise InvalidInput(faults)
+        zone = self._plans.current().time_zone
+        asked = {"plan": draft, "period": list(months)}
+        job = Job(
+            id=_id(Kind.REHEARSAL, key),
+            kind=Kind.REHEARSAL,
+            by=member.id,
+            role=member.role.value,
+            begun_at=self._now(),
+            fingerprint=codec.fingerprint(asked),
+            plan_version=plan.version,
+            period=months,
+            start=scoring.period_bounds(months[0], zone)[0],
+            end=scoring.period_bounds(months[1], zone)[1],
+        )
+        return self._begin(job, draft)
+
+    def move(
+        self,
+        member: Member,
+        version: int,
+        apply: bool,
+        dry_run: str | None,
+        reason: str | None,
+        key: str = "",
+    ) -> Job:
+        """Begin to move every open ticket to a published version; first of all a dry run.
+
+        To apply it, name the dry run that said what it does: one of the same version, done, and
+        begun within DRY_RUN_HOLDS. A version to come can be tried so and not be applied. Raises
+        NotFound for one that was never published.
+        """
+        self._managers_only(member)
+        try:
+            plan = self._plans.get(version)
+        except LookupError as error:
+            raise NotFound("this version was never published") from error
+        reason = (reason or "").strip()
+        faults = self._faults_of_applying(plan, dry_run, reason) if apply else []
+        if dry_run is not None and not apply:
+            faults.append(Fault("/dry_run", "not_expected", "only to apply a move"))
+        if faults:
+            raise InvalidInput(faults)
+        asked = {"version": version, "apply": apply, "dry_run": dry_run, "reason": reason}
+        job = Job(
+            id=_id(Kind.MOVE, key),
+            kind=Kind.MOVE,
+            by=member.id,
+            role=member.role.value,
+            begun_at=self._now(),
+            fingerprint=codec.fingerprint(asked),
+            plan_version=version,
+            apply=apply,
+            dry_run=dry_run,
+            reason=reason or None,
+        )
+        return self._begin(job, None)
+
+    def read(self, member: Member, job_id: str) -> Standing:
+        """How far a job is, and its result once there is one; raises NotFound."""
+        self._managers_only(member)
+        job, progress = self._rehearsals.job(job_id)
+        done = progress.state is JobState.DONE
+        return Standing(job, progress, self._rehearsals.result(job_id) if done else None)
+
+    @staticmethod
+    def _managers_only(member: Member) -> None:
+        if member.role is not Role.MANAGER:
+            raise Forbidden("plans are for managers")
+
+    def _begin(self, job: Job, draft: dict[str, Any] | None) -> Job:
+        """Keep it and start the machine: the job's id names both, a repeat begins nothing new."""
+        if not self._rehearsals.begin(job, draft, self._now()):
+            held, _ = self._rehearsals.job(job.id)
+            if held.fingerprint != job.fingerprint:
+                raise KeyReused("this Idempotency-Key was used for another rehearsal")
+            job = held
+        client = self._step_functions()
+        try:
+            client.start_execution(
+                stateMachineArn=self._machine_arn,
+                name=job.id,
+                input=msgspec.json.encode({"job": job.id}).decode(),
+            )
+        except client.exceptions.ExecutionAlreadyExists:
+            return job  # the same request, come again
+        return job
+
+    def _draft(
+        self, document: Any, faults: list[Fault]
+    ) -> tuple[dict[str, Any] | None, Plan | None]:
+        """The document with its holidays expanded, and the plan; what is wrong goes to `faults`."""
+        try:
+            return prepared(document, self._now())
+        except InvalidInput as invalid:
+            faults += [Fault("/plan" + f.pointer, f.code, f.detail) for f in invalid.faults]
+            return None, None
+
+    def _months(
+        self, period: str | None, first: str | None, last: str | None, faults: list[Fault]
+    ) -> tuple[str, str] | None:
+        """First and last month; what is wrong goes to `faults`."""
+        if period is not None and (first is not None or last is not None):
+            detail = "either a period or from and to"
+            faults.append(Fault("/period", "not_both", detail))
+            return None
+        if period is not None:
+            named = {"/period": period}
+        else:
+            named = {"/from": first or "", "/to": last or ""}
+        bounds = []
+        zone = self._plans.current().time_zone
+        for at, month in named.items():
+            try:
+                bounds.append(scoring.period_bounds(month, zone))
+            except ValueError:
+                detail = "a month such as 2026-11 is expected"
+                faults.append(Fault(at, "period_expected", detail))
+        if len(bounds) < len(named):
+            return None
+        chosen = list(named.values())
+        at = next(iter(named))
+        if bounds[0][0] > self._now():
+            faults.append(Fault(at, "not_begun", "this month has not begun yet"))
+        if bounds[-1][0] < bounds[0][0]:
+            faults.append(Fault("/to", "backwards", "not before `from`"))
+        elif len(list(_by_month(bounds[0][0], bounds[-1][1]))) > MOST_MONTHS + 1:
+            faults.append(Fault("/to", "too_long", f"at most {MOST_MONTHS} months"))
+        return chosen[0], chosen[-1]
+
+    def _faults_of_applying(self, plan: Plan, dry_run: str | None, reason: str) -> list[Fault]:
+        faults: list[Fault] = []
+        if not reason:
+            faults.append(Fault("/reason", "required", "why the tickets are moved"))
+        elif len(reason) > REASON_LIMIT:
+            faults.append(Fault("/reason", "too_long", f"at most {REASON_LIMIT} characters"))
+        if not plan.in_force(self._now()):
+            faults.append(not_effective_yet("/apply", plan))
+        if dry_run is None:
+            detail = "name the dry run that says what this does"
+            return [*faults, Fault("/dry_run", "required", detail)]
+        try:
+            job, progress = self._rehearsals.job(dry_run)
+        except NotFound:
+            return [*faults, Fault("/dry_run", "unknown", "there is no such dry run")]
+        if job.kind is not Kind.MOVE or job.apply or job.plan_version != plan.version:
+            faults.append(Fault("/dry_run", "other", "this is no dry run of this move"))
+        elif progress.state is not JobState.DONE:
+            faults.append(Fault("/dry_run", "not_done", f"the dry run is {progress.state}"))
+        elif self._now() - job.begun_at > DRY_RUN_HOLDS:
+            detail = "it was begun more than a day ago; let it run again"
+            faults.append(Fault("/dry_run", "too_old", detail))
+        return faults
+
+
+def _id(kind: Kind, key: str) -> str:
+    if not key:
+        return secrets.token_hex(8)
+    return hashlib.sha256(f"{kind}:{key}".encode()).hexdigest()[:16]
+
+
+# --------------------------------------------------------------------------------- for the machine
+
+_Look = Callable[[str, Part], None]
+_Pages = Callable[[str | None], Page]
+
+
+class RehearsalJobs:
+    def __init__(
+        self,
+        rehearsals: RehearsalStore,
+        tickets: TicketStore,
+        staff: StaffStore,
+        plans: Plans,
+        reports: ReportStore,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._rehearsals, self._tickets, self._staff = rehearsals, tickets, staff
+        self._plans, self._reports, self._now = plans, reports, now
+        self._draft: tuple[str, Plan] | None = None
+
+    def list_parts(self, job_id: str) -> Listed:
+        """Into what a job is cut, each part on its own; also counts the tickets."""
+        job, _ = self._rehearsals.job(job_id)
+        if job.kind is Kind.REHEARSAL:
+            parts = [
+                _slice_name(*piece, shard) for piece in _pieces(job) for shard in range(SHARDS)
+            ]
+            tickets = sum(self._tickets.count_opened(*_slice_of(name)) for name in parts)
+        else:
+            teams = sorted(known_teams(self._plans, self._staff, self._reports))
+            parts = [f"{team}#{shard}" for team in teams for shard in range(SHARDS)]
+            tickets = sum(self._tickets.count_open(*_team_of(name)) for name in parts)
+        self._rehearsals.listed(job_id, len(parts), tickets, self._now())
+        return Listed(job_id, MOVE if job.apply else REHEARSE, parts)
+
+    def rehearse_part(self, job_id: str, name: str) -> Worked:
+        """Go on with one part of a rehearsal or of a dry run, for as long as one may."""
+        job, _ = self._rehearsals.job(job_id)
+        if job.kind is Kind.MOVE:
+            return self._work(job, name, self._open_pages(name), self._count_move(job))
+        draft = self._draft_of(job_id)
+        start, end, shard = _slice_of(name)
+        return self._work(
+            job,
+            name,
+            lambda cursor: self._tickets.opened_page(start, end, shard, PAGE, cursor),
+            lambda number, part: self._rehearse(job, draft, number, part.tally),
+        )
+
+    def _draft_of(self, job_id: str) -> Plan:
+        """The draft, read once for all parts of a job that one process works on: it never changes,
+        and its calendars remember the days that they were asked for."""
+        if self._draft is None or self._draft[0] != job_id:
+            self._draft = (job_id, parse(self._rehearsals.draft(job_id)))
+        return self._draft[1]
+
+    def move_part(self, job_id: str, name: str) -> Worked:
+        """Go on with one part of a move that is applied."""
+        job, _ = self._rehearsals.job(job_id)
+        if not job.apply:
+            raise ValueError("this job moves nothing")
+        return self._work(job, name, self._open_pages(name), self._move(job), save_after=4 * PAGE)
+
+    def finish(self, job_id: str, results: Iterable[Mapping[str, str]]) -> Finished:
+        """Sum up, or keep why there is no sum. A result is {"part", "state", "error"?}."""
+        _, progress = self._rehearsals.job(job_id)
+        whole, finished = Tally(), 0
+        for part in self._rehearsals.parts(job_id):
+            whole.include(part.tally)
+            finished += part.finished
+        missing = progress.parts - finished
+        if missing:
+            errors = [result["error"] for result in results if result["state"] == FAILED]
+            self._rehearsals.fail(job_id, errors[0] if errors else "unfinished", self._now())
+        else:
+            self._rehearsals.conclude(job_id, whole, self._now())
+        return Finished(job_id, progress.parts, missing)
+
+    def fail(self, job_id: str, error: str) -> Finished:
+        """Keep that a job came to no end."""
+        self._rehearsals.fail(job_id, error, self._now())
+        return Finished(job_id, 0, 1)
+
+    def stopped(self, execution: str, status: str) -> bool:
+        """An execution ended without a word of its machine: its job failed with that status.
+
+        `execution` is its name, which begins with the job's id. False when there is nothing to
+        keep: the job is over, or there is no such job.
+        """
+        if status not in DEAD:
+            return False
+        job_id = execution.partition("-")[0]
+        return self._rehearsals.fail(job_id, f"execution {status}", self._now())
+
+    # ---------------------------------------------------------------- one part
+
+    def _work(
+        self, job: Job, name: str, pages: _Pages, look: _Look, save_after: int = SAVE_AFTER
+    ) -> Worked:
+        """Page by page, saved now and then. Whoever lost a race goes on from what was saved."""
+        stop_at = self._now() + WORK_FOR
+        part = self._rehearsals.part(job.id, name)
+        while not part.finished and self._now() < stop_at:
+            looked, first_round = 0, part.rounds == 0
+            while looked < save_after and self._now() < stop_at:
+                page = pages(part.cursor)
+                for number in page.numbers:
+                    look(number, part)
+                looked += len(page.numbers)
+                part.cursor = page.cursor
+                if page.cursor is None:
+                    _end_round(part)
+                    break
+            try:
+                done = looked if first_round else 0
+                self._rehearsals.save_part(job.id, name, part, done, self._now())
+            except PartRaced:
+                part = self._rehearsals.part(job.id, name)
+        return Worked(name, DONE if part.finished else MORE)
+
+    def _open_pages(self, name: str) -> _Pages:
+        team, shard = _team_of(name)
+        return lambda cursor: self._tickets.open_in_shard(team, shard, cursor, PAGE)
+
+    def _rehearse(self, job: Job, draft: Plan, number: str, counts: Tally) -> None:
+        try:
+            file = self._tickets.file(number, behind=True)
+            began = self._plans.get(_first_version(file.ticket, file.history))
+            found = rehearse(file.history, began, self._plans.get, draft, job.begun_at)
+        except NotFound:
+            return  # the index is a moment behind the table
+        except (LookupError, ValueError, codec.Unreadable):
+            # One history that nobody can read must not cost the report of all others.
+            tally.add_unreadable(counts, number)
+            return
+        tally.add_comparison(counts, found)
+
+    def _count_move(self, job: Job) -> _Look:
+        """What a move would do to each ticket; nothing is written."""
+        decide, plan = self._decide(job), self._plans.get(job.plan_version)
+
+        def look(number: str, part: Part) -> None:
+            moment = self._now()
+            try:
+                ticket = self._tickets.get(number)
+                decided = decide(ticket, self._plans.get(ticket.plan_version), moment)
+            except (NotFound, NotAllowedNow, LookupError, ValueError, codec.Unreadable):
+                tally.add_unreadable(part.tally, number)
+                return
+            if decided is None:
+                _leave_alone(part.tally, ticket, plan)
+            else:
+                tally.add_move(part.tally, ticket, decided.after, moment)
+
+        return look
+
+    def _move(self, job: Job) -> _Look:
+        """Move each ticket that is not there yet; what was changed meanwhile is decided anew."""
+        decide, plan = self._decide(job), self._plans.get(job.plan_version)
+
+        def look(number: str, part: Part) -> None:
+            moved: list[Change] = []
+
+            def decide_and_keep(ticket: Ticket, old: Plan, at: datetime) -> Change | None:
+                moved.clear()
+                decided = decide(ticket, old, at)
+                if decided is not None:
+                    moved.append(decided)
+                return decided
+
+            try:
+                after = change(self._tickets, self._plans, self._now, number, decide_and_keep)
+            except VersionConflict as error:
+                raise Unavailable(f"{number} is being changed all the time") from error
+            except (NotFound, NotAllowedNow, LookupError, ValueError, codec.Unreadable):
+                if not part.rounds:
+                    tally.add_unreadable(part.tally, number)
+                return
+            if moved:
+                [done] = moved
+                assert done.before is not None
+                part.acted += 1
+                tally.add_move(part.tally, done.before, after, done.events[0].at)
+            elif not part.rounds:
+                _leave_alone(part.tally, after, plan)
+
+        return look
+
+    def _decide(self, job: Job) -> Callable[[Ticket, Plan, datetime], Change | None]:
+        plan = self._plans.get(job.plan_version)
+        actor = Actor(Role(job.role), job.by)
+        reason = job.reason or "a dry run"
+
+        def decide(ticket: Ticket, old: Plan, at: datetime) -> Change | None:
+            if ticket.closure is not None or ticket.plan_version == plan.version:
+                return None
+            return lifecycle.move_to_plan(ticket, old, plan, actor, reason, at)
+
+        return decide
+
+
+def _end_round(part: Part) -> None:
+    """All pages were seen. A move goes round again until a round finds nothing to move: a ticket
+    that is moved, or changed by others, changes its place in the index that is paged through."""
+    part.rounds += 1
+    part.finished = part.acted == 0 or part.rounds >= MOST_ROUNDS
+    part.acted = 0
+
+
+def _leave_alone(counts: Tally, ticket: Ticket, plan: Plan) -> None:
+    why = "already" if ticket.plan_version == plan.version else "closed"
+    tally.add_left_alone(counts, ticket, why)
+
+
+def _first_version(ticket: Ticket, history: Iterable[Event]) -> int:
+    """Under which version a ticket began."""
+    for event in history:
+        if event.type is EventType.PLAN_CHANGED:
+            version: int = event.data["from"]
+            return version
+    return ticket.plan_version
+
+
+# ---------------------------------------------------------------------------------------- parts
+
+_Slice = tuple[datetime, datetime]
+
+
+def _pieces(job: Job) -> Iterator[_Slice]:
+    """A period in pieces, each within one month of UTC, as the index has it."""
+    assert job.start is not None
+    assert job.end is not None
+    months = list(_by_month(job.start, min(job.end, job.begun_at)))
+    pieces = PIECES if len(months) <= FINE_MONTHS else 1
+    for start, end in months:
+        length = (end - start) / pieces
+        bounds = [start + length * n for n in range(pieces)]
+        yield from zip(bounds, [*bounds[1:], end], strict=True)
+
+
+def _by_month(start: datetime, end: datetime) -> Iterator[_Slice]:
+    at = start.astimezone(UTC)
+    while at < end:
+        following = (at.replace(day=1) + timedelta(days=32)).replace(
+            day=1, hour=0, minute=0, second=0, microsecond=0
+        )
+        yield at, min(following, end.astimezone(UTC))
+        at = following
+
+
+def _slice_name(start: datetime, end: datetime, shard: int) -> str:
+    """`2026-11-01T00:00:00+00:00/2026-11-08T12:00:00+00:00#3`."""
+    return f"{start.isoformat()}/{end.isoformat()}#{shard}"
+
+
+def _slice_of(name: str) -> tuple[datetime, datetime, int]:
+    between, _, shard = name.rpartition("#")
+    start, _, end = between.partition("/")
+    return datetime.fromisoformat(start), datetime.fromisoformat(end), int(shard)
+
+
+def _team_of(name: str) -> tuple[str, int]:
+    team, _, shard = name.rpartition("#")
+    return team, int(shard)

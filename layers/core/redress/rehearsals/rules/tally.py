@@ -1,0 +1,445 @@
+"""What many tickets say together: counts per kind, team and promise, of a size that has a bound.
+
+A `Tally` is a bag of counts by key, and up to `EXAMPLES` ticket numbers for what one would want to
+look up. Two tallies become one by adding (`include`), in any order and any grouping, so that parts
+of a period can be counted on their own. How far due times move is counted in `BOUNDS_S`; sums are
+exact, and so are means.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeGuard
+
+from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState
+from redress.rehearsals.rules.rehearsal import Comparison, Outcome, Side, Verdict
+from redress.tickets.rules.ticket import EventType, State, Ticket
+
+EXAMPLES = 3
+ALL = "all"
+"""Stands for every kind and every team in a report."""
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+BOUNDS_S = (
+    *(minutes * _MINUTE for minutes in (1, 2, 5, 10, 15, 30)),
+    *(hours * _HOUR for hours in (1, 2, 3, 4, 6, 8, 12, 16)),
+    *(days * _DAY for days in (1, 2, 3, 4, 5, 7, 10, 14, 30, 366)),
+)
+"""Upper bounds of the steps in which moves of due times are counted, in seconds."""
+
+SAME_WITHIN_S = 1
+"""Two due times closer than this are one: no promise is made in fractions of a second."""
+
+_SEPARATOR = "|"
+REAL, DRAFT = "real", "draft"
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts by `kind|team|clock|measure` (no clock: of the tickets), and examples by the same."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def include(self, other: Tally) -> Tally:
+        """Add another tally to this one; gives itself."""
+        for key, count in other.counts.items():
+            self.counts[key] = self.counts.get(key, 0) + count
+        for key, numbers in other.examples.items():
+            self._exemplify(key, numbers)
+        return self
+
+    def _exemplify(self, key: str, numbers: Iterable[str]) -> None:
+        """The first few by number: which they are does not depend on who was counted first."""
+        self.examples[key] = sorted({*self.examples.get(key, ()), *numbers})[:EXAMPLES]
+
+    def group(self, kind: str, team: str) -> Group:
+        """Where to count tickets of a kind and a team."""
+        return Group(self, f"{kind}{_SEPARATOR}{team}")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One kind and team of a tally."""
+
+    tally: Tally
+    prefix: str
+
+    def count(self, measure: str, clock: str = "", by: int = 1) -> None:
+        if by:
+            key = self._key(measure, clock)
+            self.tally.counts[key] = self.tally.counts.get(key, 0) + by
+
+    def exemplify(self, measure: str, number: str, clock: str = "") -> None:
+        """Count it, and keep the number as an example."""
+        self.count(measure, clock)
+        self.tally._exemplify(self._key(measure, clock), (number,))
+
+    def moved(self, clock: str, before: datetime, after: datetime) -> None:
+        """Count how far a due time moves, if it does."""
+        seconds = round((after - before).total_seconds())
+        if abs(seconds) < SAME_WITHIN_S:
+            return
+        way = "earlier" if seconds < 0 else "later"
+        self.count(way, clock)
+        self.count(f"{way}_s", clock, abs(seconds))
+        self.count(f"{way}_step.{bisect_left(BOUNDS_S, abs(seconds))}", clock)
+
+    def _key(self, measure: str, clock: str) -> str:
+        return _SEPARATOR.join((self.prefix, clock, measure))
+
+
+# ----------------------------------------------------------------------------------- a rehearsal
+
+
+def add_comparison(tally: Tally, found: Comparison) -> None:
+    """Count one rehearsed ticket: under its kind and its team as they really were at last."""
+    real, draft = found.real, found.draft
+    group = tally.group(real.ticket.kind, real.ticket.team)
+    group.count("tickets")
+    if found.changed:
+        group.exemplify("changed", found.number)
+    teams = (real.opened_in, draft.opened_in)
+    if teams[0] == teams[1]:
+        teams = (real.ticket.team, draft.ticket.team)
+    if teams[0] != teams[1]:
+        group.exemplify(f"team.{teams[0]}.{teams[1]}", found.number)
+    for what, count in found.skipped.items():
+        group.count(f"skipped.{what}", by=count)
+    for side, life in ((REAL, real), (DRAFT, draft)):
+        _add_side(group, side, life)
+    for key in real.promises.keys() | draft.promises.keys():
+        _add_promise(
+            group, found.number, key[0].value, real.promises.get(key), draft.promises.get(key)
+        )
+
+
+def _add_side(group: Group, side: str, life: Side) -> None:
+    missed = any(one.verdict is Verdict.MISSED for one in life.promises.values())
+    group.count(f"breached.{side}", by=int(missed))
+    group.count(f"unconfirmed.{side}", by=int(life.ticket.closure == "unconfirmed"))
+    for event in life.events:
+        if event.by.is_person:
+            continue
+        if event.type is EventType.QUEUED and event.data.get("avoid"):
+            group.count(f"taken_away.{side}")
+        elif event.type is EventType.INCIDENT_PROPOSED:
+            group.count(f"incidents.{side}")
+        elif event.type is EventType.RUNG_FIRED:
+            clock, action = event.data["clock"], event.data["action"]
+            for role in ("", *event.data["notify"]):
+                group.count(f"rung.{action}.{role}.{side}", clock)
+
+
+def _add_promise(
+    group: Group, number: str, clock: str, real: Outcome | None, draft: Outcome | None
+) -> None:
+    for side, outcome in ((REAL, real), (DRAFT, draft)):
+        if outcome is not None:
+            group.count(f"{outcome.verdict}.{side}", clock)
+    if real is None or draft is None:
+        group.count("new" if real is None else "dropped", clock)
+        return
+    if real.verdict is not draft.verdict:
+        group.exemplify(f"turned.{real.verdict}.{draft.verdict}", number, clock)
+    group.moved(clock, real.due_at, draft.due_at)
+
+
+# ---------------------------------------------------------------------------------------- a move
+
+
+def add_move(tally: Tally, before: Ticket, after: Ticket, at: datetime) -> None:
+    """Count what a move to another plan at `at` does to the deadlines of an open ticket.
+
+    Only promises that run are compared: one that stands still has no due time until it goes on.
+    `overdue` are promises that the move makes due in the past; `closes` a solved ticket of which
+    the new plan asks its customer nothing more.
+    """
+    group = tally.group(before.kind, before.team)
+    group.count("tickets")
+    group.count("moved")
+    touched = overdue = False
+    for name in before.clocks.keys() | after.clocks.keys():
+        was, now = before.clocks.get(name), after.clocks.get(name)
+        if _runs(was) and _runs(now):
+            touched = touched or abs((now.due_at - was.due_at).total_seconds()) >= SAME_WITHIN_S
+            group.moved(name.value, was.due_at, now.due_at)
+        elif _is_open(was) != _is_open(now):
+            touched = True
+            group.count("dropped" if _is_open(was) else "new", name.value)
+        if _is_overdue(name, now, after, at) and not _is_overdue(name, was, before, at):
+            overdue = True
+            group.exemplify("overdue", before.number, name.value)
+    group.count("touched", by=int(touched))
+    group.count("closes", by=int(after.state is State.CLOSED))
+    group.count("overdue", by=int(overdue))
+
+
+def add_left_alone(tally: Tally, ticket: Ticket, why: str) -> None:
+    """Count a ticket that a move leaves alone: `already` under the plan, or `closed` by now."""
+    group = tally.group(ticket.kind, ticket.team)
+    group.count("tickets")
+    group.exemplify(why, ticket.number)
+
+
+def add_unreadable(tally: Tally, number: str) -> None:
+    """Count a ticket whose history could not be read or played."""
+    tally.group("", "").exemplify("unreadable", number)
+
+
+def _runs(clock: Clock | None) -> TypeGuard[Clock]:
+    return clock is not None and clock.state is ClockState.RUNNING
+
+
+def _is_open(clock: Clock | None) -> bool:
+    return clock is not None and not clock.over
+
+
+def _is_overdue(name: ClockName, clock: Clock | None, ticket: Ticket, at: datetime) -> bool:
+    """Whether staff should have done by `at` what this clock is about."""
+    of_staff = name is not ClockName.SURVEY and (
+        name is not ClockName.CALLBACK or not ticket.by_mail
+    )
+    return of_staff and _runs(clock) and clock.due_at < at
+
+
+# ------------------------------------------------------------------------------------ the report
+
+_Counts = dict[str, dict[str, int]]
+"""Of one group: clock ('' for the tickets) -> measure -> count."""
+
+
+def report(tally: Tally) -> dict[str, Any]:
+    """A rehearsal as JSON (`RehearsalReport` in openapi-staff.json).
+
+    `together` is over everything, `groups` by kind and team; in pairs, `real` is what was and
+    `draft` what would have been. Medians and 90th percentiles are upper bounds out of `BOUNDS_S`.
+    """
+    return _laid_out(tally, _rehearsed)
+
+
+def move_report(tally: Tally) -> dict[str, Any]:
+    """A move of open tickets, or its dry run, as JSON (`MoveReport` in openapi-staff.json)."""
+    return _laid_out(tally, _moves)
+
+
+def _laid_out(tally: Tally, body: Any) -> dict[str, Any]:
+    groups = _groups(tally)
+    together = Tally()
+    for key, count in tally.counts.items():
+        together.group(ALL, ALL).count(*_measure_and_clock(key), by=count)
+    for key, numbers in tally.examples.items():
+        _, _, clock, measure = key.split(_SEPARATOR)
+        together._exemplify(_SEPARATOR.join((ALL, ALL, clock, measure)), numbers)
+    whole = _groups(together).get((ALL, ALL), {})
+    return {
+        "unreadable": {
+            "tickets": whole.get("", {}).get("unreadable", 0),
+            "examples": together.examples.get(f"{ALL}|{ALL}||unreadable", []),
+        },
+        "together": body(whole, _Examples(together, ALL, ALL)),
+        "groups": [
+            {"kind": kind, "team": team, **body(counts, _Examples(tally, kind, team))}
+            for (kind, team), counts in sorted(groups.items())
+            if kind
+        ],
+    }
+
+
+def _measure_and_clock(key: str) -> tuple[str, str]:
+    _, _, clock, measure = key.split(_SEPARATOR)
+    return measure, clock
+
+
+def _groups(tally: Tally) -> dict[tuple[str, str], _Counts]:
+    found: dict[tuple[str, str], _Counts] = {}
+    for key, count in tally.counts.items():
+        kind, team, clock, measure = key.split(_SEPARATOR)
+        found.setdefault((kind, team), {}).setdefault(clock, {})[measure] = count
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Examples:
+    tally: Tally
+    kind: str
+    team: str
+
+    def __call__(self, measure: str, clock: str = "") -> list[str]:
+        key = _SEPARATOR.join((self.kind, self.team, clock, measure))
+        return self.tally.examples.get(key, [])
+
+
+def _rehearsed(counts: _Counts, examples: _Examples) -> dict[str, Any]:
+    tickets = counts.get("", {})
+    return {
+        "tickets": tickets.get("tickets", 0),
+        "changed": tickets.get("changed", 0),
+        "changed_examples": examples("changed"),
+        "with_a_breach": _pair(tickets, "breached"),
+        "closed_unconfirmed": _pair(tickets, "unconfirmed"),
+        "taken_from_their_agent": _pair(tickets, "taken_away"),
+        "incidents_proposed": _pair(tickets, "incidents"),
+        "other_team": [
+            {"real": was, "draft": would, "tickets": count, "examples": examples(measure)}
+            for measure, count in sorted(tickets.items())
+            if measure.startswith("team.")
+            for _, was, would in [measure.split(".")]
+        ],
+        "skipped": {
+            measure.partition(".")[2]: count
+            for measure, count in sorted(tickets.items())
+            if measure.startswith("skipped.")
+        },
+        "promises": [
+            _promise_line(name, counts[name], examples) for name in _in_order(counts, _is_promise)
+        ],
+        "rungs": [line for name in _in_order(counts) for line in _rung_lines(name, counts[name])],
+    }
+
+
+def _is_promise(measures: dict[str, int]) -> bool:
+    return any(not measure.startswith("rung.") for measure in measures)
+
+
+def _in_order(counts: _Counts, wanted: Any = bool) -> Iterator[str]:
+    """The clocks of a group in the order in which a ticket meets them."""
+    return (name.value for name in ClockName if name in counts and wanted(counts[name]))
+
+
+def _promise_line(name: str, measures: dict[str, int], examples: _Examples) -> dict[str, Any]:
+    return {
+        "clock": name,
+        **{verdict.value: _pair(measures, verdict.value) for verdict in Verdict},
+        "newly_promised": measures.get("new", 0),
+        "no_longer_promised": measures.get("dropped", 0),
+        "turned": [
+            {"real": was, "draft": would, "promises": count, "examples": examples(measure, name)}
+            for measure, count in sorted(measures.items())
+            if measure.startswith("turned.")
+            for _, was, would in [measure.split(".")]
+        ],
+        "due_earlier": _spread(measures, "earlier"),
+        "due_later": _spread(measures, "later"),
+    }
+
+
+def _rung_lines(name: str, measures: dict[str, int]) -> list[dict[str, Any]]:
+    """Each action of a clock, how often it fired and which roles it told."""
+    found = []
+    for action in Action:
+        roles = {measure.split(".")[2] for measure in measures if _is_rung(measure, action)}
+        for role in sorted(roles):
+            pair = _pair(measures, f"rung.{action}.{role}")
+            found.append({"clock": name, "action": action.value, "told": role or None, **pair})
+    return found
+
+
+def _is_rung(measure: str, action: Action) -> bool:
+    return measure.startswith(f"rung.{action}.")
+
+
+def _moves(counts: _Counts, examples: _Examples) -> dict[str, Any]:
+    tickets = counts.get("", {})
+    return {
+        "tickets": tickets.get("tickets", 0),
+        "moved": tickets.get("moved", 0),
+        "deadlines_changed": tickets.get("touched", 0),
+        "overdue_at_once": tickets.get("overdue", 0),
+        "closed_by_it": tickets.get("closes", 0),
+        "already_there": tickets.get("already", 0),
+        "closed_meanwhile": tickets.get("closed", 0),
+        "promises": [
+            {
+                "clock": name,
+                "newly_promised": counts[name].get("new", 0),
+                "no_longer_promised": counts[name].get("dropped", 0),
+                "due_earlier": _spread(counts[name], "earlier"),
+                "due_later": _spread(counts[name], "later"),
+                "overdue_at_once": counts[name].get("overdue", 0),
+                "overdue_examples": examples("overdue", name),
+            }
+            for name in _in_order(counts)
+        ],
+    }
+
+
+def _pair(measures: dict[str, int], name: str) -> dict[str, int]:
+    return {side: measures.get(f"{name}.{side}", 0) for side in (REAL, DRAFT)}
+
+
+def _spread(measures: dict[str, int], way: str) -> dict[str, int | None]:
+    """How many due times moved this way, and how far: seconds, None where nothing moved."""
+    count = measures.get(way, 0)
+    return {
+        "promises": count,
+        "mean_s": round(measures.get(f"{way}_s", 0) / count) if count else None,
+        "median_at_most_s": _percentile(measures, way, count, 50),
+        "p90_at_most_s": _percentile(measures, way, count, 90),
+    }
+
+
+def _percentile(measures: dict[str, int], way: str, count: int, percent: int) -> int | None:
+    """The bound below which this share of the moves lies; None above the last bound."""
+    left = -(-count * percent // 100)
+    for step, bound in enumerate(BOUNDS_S):
+        left -= measures.get(f"{way}_step.{step}", 0)
+        if count and left <= 0:
+            return bound
+    return None
+
+
+# ---------------------------------------------------------------------------------------- tables
+
+COLUMNS = ("kind", "team", "clock", "measure", "real", "draft")
+
+
+def rows(laid_out: dict[str, Any]) -> Iterator[tuple[str | int, ...]]:
+    """A report as lines of `COLUMNS`, the first one naming them, for a spreadsheet.
+
+    What has no two sides stands under `draft`. Examples are left to the JSON.
+    """
+    yield COLUMNS
+    yield ALL, ALL, "", "unreadable", "", laid_out["unreadable"]["tickets"]
+    whole = {"kind": ALL, "team": ALL, **laid_out["together"]}
+    for group in (whole, *laid_out["groups"]):
+        about = (group["kind"], group["team"])
+        for clock, measure, real, draft in _lines(group, ""):
+            yield *about, clock, measure, real, draft
+
+
+_Line = tuple[str, str, str | int, str | int]
+
+
+def _lines(part: dict[str, Any], clock: str) -> Iterator[_Line]:
+    for name, value in part.items():
+        match value:
+            case int():
+                yield clock, name, "", value
+            case {"real": int(real), "draft": int(draft)}:
+                yield clock, name, real, draft
+            case {"promises": int()}:
+                for measure, seconds in value.items():
+                    yield clock, f"{name}.{measure}", "", "" if seconds is None else seconds
+            case dict():
+                for key, count in value.items():
+                    yield clock, f"{name}.{key}", "", count
+            case list():
+                for entry in value:
+                    if isinstance(entry, dict):
+                        yield from _entry_lines(name, entry, clock)
+
+
+def _entry_lines(name: str, entry: dict[str, Any], clock: str) -> Iterator[_Line]:
+    match entry:
+        case {"clock": str(own), "action": str(action), "real": int(real), "draft": int(draft)}:
+            told = f".told_{entry['told']}" if entry["told"] else ""
+            yield own, f"{action}{told}", real, draft
+        case {"clock": str(own)}:
+            yield from _lines({k: v for k, v in entry.items() if k != "clock"}, own)
+        case {"real": str(was), "draft": str(would)}:
+            count = entry.get("tickets", entry.get("promises", 0))
+            yield clock, f"{name}.{was}.{would}", "", count

@@ -1,0 +1,277 @@
+"""Rehearsals of plans, and moves of open tickets to one: what is asked, how far it is, the result.
+
+Everything lies under `REHEARSAL#{job}`: the job with its progress, the draft, one item for each
+part and the summed tally. A part is saved on condition of its revision, together with the job's
+progress in one transaction, so a piece of work that is done twice is counted once.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.update import Action as UpdateAction
+from pynamodb.transactions import TransactWrite
+
+from redress.base.errors import NotFound
+from redress.db import keys, retry
+from redress.db.rows import Models
+from redress.rehearsals.rules.tally import Tally
+from redress.tickets.store import codec
+
+
+class Kind(StrEnum):
+    REHEARSAL = "rehearsal"
+    MOVE = "move"
+
+
+class JobState(StrEnum):
+    """`waiting` until its parts are listed, `running` until they are summed up."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is asked; never changed. `begun_at` is also the end of what a rehearsal looks at."""
+
+    id: str
+    kind: Kind
+    by: str
+    role: str
+    begun_at: datetime
+    fingerprint: str
+    plan_version: int
+    period: tuple[str, str] | None = None
+    """First and last month of a rehearsal."""
+    start: datetime | None = None
+    end: datetime | None = None
+    apply: bool = False
+    dry_run: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is: tickets `done` of those `listed`. `fault` says why it failed."""
+
+    state: JobState
+    parts: int
+    listed: int
+    done: int
+    updated_at: datetime
+    fault: str | None
+
+
+@dataclass(slots=True)
+class Part:
+    """How far one part is. `revision` is that of the stored item, 0 when there is none yet."""
+
+    cursor: str | None = None
+    finished: bool = False
+    rounds: int = 0
+    """How often all its tickets were gone through."""
+    acted: int = 0
+    """Tickets that this round has changed."""
+    tally: Tally = field(default_factory=Tally)
+    revision: int = 0
+
+
+class PartRaced(Exception):
+    """The same part was saved by another invocation meanwhile; nothing was written."""
+
+
+_JOB = msgspec.json.Decoder(Job)
+_PART = msgspec.json.Decoder(Part)
+_TALLY = msgspec.json.Decoder(Tally)
+
+
+class RehearsalStore:
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    # ---------------------------------------------------------------- jobs
+
+    def begin(self, job: Job, draft: dict[str, Any] | None, now: datetime) -> bool:
+        """Keep what is asked, and the draft; False when a job of this id is there already."""
+        pk = keys.rehearsal_pk(job.id)
+        row = self._models.job(
+            pk,
+            keys.JOB,
+            doc=codec.encode(job),
+            state=JobState.WAITING.value,
+            parts=0,
+            listed=0,
+            done=0,
+            updated=now.isoformat(),
+        )
+        drafted = self._models.doc(pk, keys.DRAFT, doc=codec.encode(draft))
+        token = retry.request_token()
+
+        def write() -> None:
+            with TransactWrite(token, connection=self._models.connection) as transaction:
+                transaction.save(row, condition=self._models.job.pk.does_not_exist())
+                transaction.save(drafted, condition=self._models.doc.pk.does_not_exist())
+
+        try:
+            retry.run(write, ("job", "draft"))
+        except retry.ConditionFailed:
+            return False
+        return True
+
+    def job(self, job: str) -> tuple[Job, Progress]:
+        """What was asked and how far it is; raises NotFound."""
+        try:
+            row = retry.run(
+                lambda: self._models.job.get(keys.rehearsal_pk(job), keys.JOB, consistent_read=True)
+            )
+        except DoesNotExist as error:
+            raise NotFound("there is no such rehearsal") from error
+        progress = Progress(
+            JobState(row.state),
+            int(row.parts or 0),
+            int(row.listed or 0),
+            int(row.done or 0),
+            datetime.fromisoformat(row.updated),
+            row.fault,
+        )
+        return _JOB.decode(row.doc), progress
+
+    def draft(self, job: str) -> dict[str, Any]:
+        """The draft's document, as it was asked; raises NotFound."""
+        row = self._get(job, keys.DRAFT)
+        if row is None:
+            raise NotFound("there is no such rehearsal")
+        document: dict[str, Any] = msgspec.json.decode(row.doc)
+        return document
+
+    def listed(self, job: str, parts: int, tickets: int, now: datetime) -> None:
+        """Its parts are known. A job that is over, or counts on already, is left as it is."""
+        model = self._models.job
+        self._update(
+            job,
+            [
+                model.state.set(JobState.RUNNING.value),
+                model.parts.set(parts),
+                model.listed.set(tickets),
+                model.updated.set(now.isoformat()),
+            ],
+            model.state == JobState.WAITING.value,
+        )
+
+    def conclude(self, job: str, tally: Tally, now: datetime) -> None:
+        """Keep the result, then say so: who reads `done` finds it."""
+        row = self._models.doc(keys.rehearsal_pk(job), keys.REPORT, doc=_packed(tally))
+        retry.run(row.save)
+        model = self._models.job
+        self._update(
+            job,
+            [
+                model.state.set(JobState.DONE.value),
+                model.updated.set(now.isoformat()),
+                model.fault.remove(),
+            ],
+            model.pk.exists(),
+        )
+
+    def fail(self, job: str, fault: str, now: datetime) -> bool:
+        """It came to no result. One that is over stays as it is: False, as for one unknown."""
+        model = self._models.job
+        return self._update(
+            job,
+            [
+                model.state.set(JobState.FAILED.value),
+                model.updated.set(now.isoformat()),
+                model.fault.set(fault),
+            ],
+            model.state.is_in(JobState.WAITING.value, JobState.RUNNING.value),
+        )
+
+    def result(self, job: str) -> Tally:
+        """The summed tally; raises NotFound while there is none."""
+        row = self._get(job, keys.REPORT)
+        if row is None:
+            raise NotFound("there is no report yet")
+        return _TALLY.decode(_unpacked(row.doc))
+
+    # ---------------------------------------------------------------- parts
+
+    def part(self, job: str, name: str) -> Part:
+        """How far a part is; one that was not begun yet stands at its beginning."""
+        row = self._get(job, keys.part_sk(name))
+        return _part_of(row) if row is not None else Part()
+
+    def parts(self, job: str) -> Iterator[Part]:
+        """Every part that was begun, one by one."""
+        model = self._models.doc
+        among = model.sk.startswith(keys.PART_PREFIX)
+        rows = model.query(keys.rehearsal_pk(job), among, page_size=50, consistent_read=True)
+        while (row := retry.run(lambda: next(rows, None))) is not None:
+            yield _part_of(row)
+
+    def save_part(self, job: str, name: str, part: Part, done: int, now: datetime) -> None:
+        """Keep a part over the revision that it was read as, and count `done` more tickets.
+
+        Raises PartRaced when another invocation was faster.
+        """
+        pk, model, jobs = keys.rehearsal_pk(job), self._models.doc, self._models.job
+        row = model(pk, keys.part_sk(name), doc=_packed(part), revision=part.revision + 1)
+        follows = model.revision == part.revision if part.revision else model.pk.does_not_exist()
+        counted: list[UpdateAction] = [
+            jobs.done.set(jobs.done + done),
+            jobs.updated.set(now.isoformat()),
+        ]
+        token = retry.request_token()
+
+        def write() -> None:
+            with TransactWrite(token, connection=self._models.connection) as transaction:
+                transaction.save(row, condition=follows)
+                transaction.update(jobs(pk, keys.JOB), actions=counted, condition=jobs.pk.exists())
+
+        try:
+            retry.run(write, ("part", "job"))
+        except retry.ConditionFailed as lost:
+            raise PartRaced(name) from lost
+        part.revision += 1
+
+    # ---------------------------------------------------------------- helpers
+
+    def _get(self, job: str, sk: str) -> Any:
+        pk = keys.rehearsal_pk(job)
+        try:
+            return retry.run(lambda: self._models.doc.get(pk, sk, consistent_read=True))
+        except DoesNotExist:
+            return None
+
+    def _update(self, job: str, actions: list[UpdateAction], condition: Any) -> bool:
+        row = self._models.job(keys.rehearsal_pk(job), keys.JOB)
+        try:
+            retry.run(lambda: row.update(actions=actions, condition=condition), ("job",))
+        except retry.ConditionFailed:
+            return False
+        return True
+
+
+def _part_of(row: Any) -> Part:
+    part = _PART.decode(_unpacked(row.doc))
+    part.revision = int(row.revision)
+    return part
+
+
+def _packed(value: Any) -> str:
+    """Compressed: a tally's keys repeat themselves, and an item holds 400 KB."""
+    return base64.b85encode(zlib.compress(msgspec.json.encode(value))).decode("ascii")
+
+
+def _unpacked(doc: str) -> bytes:
+    return zlib.decompress(base64.b85decode(doc))

@@ -1,0 +1,1 @@
+"""Monthly scorecards: facts, arithmetic, cards, runs."""

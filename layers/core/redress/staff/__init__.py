@@ -1,0 +1,1 @@
+"""Members of staff: who is available, and who gets a ticket."""

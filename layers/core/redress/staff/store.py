@@ -1,0 +1,182 @@
+"""Members of staff: who they are, whether they are here, how much they carry. And plans."""
+
+from __future__ import annotations
+
+from copy import replace
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.update import Action as UpdateAction
+from pynamodb.transactions import TransactWrite
+
+from redress.base.errors import Fault, InvalidInput, NotFound
+from redress.db import keys, retry
+from redress.db.rows import Models
+from redress.plans.store import Published
+from redress.staff.rules import Duty, Presence
+from redress.tickets.rules.ticket import Role
+from redress.tickets.store import codec
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of staff, as the user pool knows them. `id` is the pool's subject."""
+
+    id: str
+    name: str
+    email: str
+    role: Role
+    team: str
+    languages: tuple[str, ...]
+    capacity: int
+    left: bool = False
+    """Gone: gets no mail and no work, but still has scorecards for the months they worked."""
+
+
+_MEMBER = msgspec.json.Decoder(Member)
+_PUBLISHED = msgspec.json.Decoder(Published)
+
+
+class StaffStore:
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def record(self, member: Member, presence: Presence, now: datetime) -> Duty:
+        """Keep who this is and whether they are here; the load is left as the tickets made it."""
+        row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=codec.encode(member))
+        retry.run(row.save)
+        model = self._models.duty
+        moment = now.isoformat(timespec="milliseconds")
+        actions: list[UpdateAction] = [
+            model.team.set(member.team),
+            model.languages.set(list[Any](member.languages)),
+            model.presence.set(presence.value),
+            model.since.set(moment),
+            model.capacity.set(member.capacity),
+            model.load.set(model.load | 0),
+            model.last_assigned.set(model.last_assigned | keys.NEVER),
+        ]
+        if presence is Presence.AVAILABLE and member.role is Role.AGENT:
+            actions += [
+                model.duty_pk.set(keys.team_pk(member.team)),
+                model.duty_sk.set(model.last_assigned | keys.NEVER),
+            ]
+        else:
+            actions += [model.duty_pk.remove(), model.duty_sk.remove()]
+        duty = model(keys.agent_pk(member.id), keys.DUTY)
+        retry.run(lambda: duty.update(actions=actions))
+        return self.duty(member.id)
+
+    def depart(self, member: Member, now: datetime) -> None:
+        """Somebody left: no work and no mail any more. A presence call of theirs undoes it."""
+        gone = replace(member, left=True)
+        row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=codec.encode(gone))
+        retry.run(row.save)
+        model = self._models.duty
+        actions: list[UpdateAction] = [
+            model.presence.set(Presence.AWAY.value),
+            model.since.set(now.isoformat(timespec="milliseconds")),
+            model.duty_pk.remove(),
+            model.duty_sk.remove(),
+        ]
+        duty = model(keys.agent_pk(member.id), keys.DUTY)
+        retry.run(lambda: duty.update(actions=actions))
+
+    def member(self, agent: str) -> Member:
+        """Raises NotFound for somebody who never signed in."""
+        try:
+            row = retry.run(lambda: self._models.member.get(keys.STAFF, keys.agent_pk(agent)))
+        except DoesNotExist as error:
+            raise NotFound("there is no such member of staff") from error
+        return _MEMBER.decode(row.doc)
+
+    def members(self) -> list[Member]:
+        rows = retry.run(lambda: list(self._models.member.query(keys.STAFF)))
+        return [_MEMBER.decode(row.doc) for row in rows]
+
+    def duty(self, agent: str) -> Duty:
+        """Presence and load now; raises NotFound."""
+        try:
+            row = retry.run(
+                lambda: self._models.duty.get(keys.agent_pk(agent), keys.DUTY, consistent_read=True)
+            )
+        except DoesNotExist as error:
+            raise NotFound("there is no such member of staff") from error
+        return _duty_of(row)
+
+    def present(self, team: str) -> list[Duty]:
+        """Who of the team is available, longest without a new ticket first."""
+        model = self._models.duty
+        found = retry.run(lambda: list(model.present_index.query(keys.team_pk(team))))
+        wanted = [(row.pk, keys.DUTY) for row in found]
+        rows = retry.run(lambda: list(model.batch_get(wanted, consistent_read=True)))
+        return sorted((_duty_of(row) for row in rows), key=lambda duty: duty.last_assigned)
+
+    # ---------------------------------------------------------------- plans
+
+    def plan_document(self, sort: str) -> str | None:
+        """See `plans.PlanSource`."""
+        try:
+            row = retry.run(lambda: self._models.doc.get(keys.PLAN, sort, consistent_read=True))
+        except DoesNotExist:
+            return None
+        doc: str = row.doc
+        return doc
+
+    def publish_plan(
+        self,
+        document: dict[str, Any],
+        version: int,
+        current: int,
+        about: Published | None = None,
+    ) -> None:
+        """Store a new version and make it the current one, in one transaction.
+
+        `about` is what the list of versions will say of it. Raises InvalidInput when another
+        version was published meanwhile.
+        """
+        model = self._models.doc
+        doc = msgspec.json.encode(document).decode()
+        version_row = model(keys.PLAN, keys.plan_sk(version), doc=doc, revision=version)
+        current_row = model(keys.PLAN, keys.CURRENT, doc=doc, revision=version)
+        condition = model.pk.does_not_exist() if current == 1 else model.revision == current
+
+        token = retry.request_token()
+
+        def write() -> None:
+            with TransactWrite(token, connection=self._models.connection) as transaction:
+                transaction.save(version_row, condition=model.pk.does_not_exist())
+                transaction.save(current_row, condition=condition)
+                if about is not None:
+                    doc = codec.encode(about)
+                    transaction.save(model(keys.PLAN, keys.about_sk(version), doc=doc))
+
+        try:
+            retry.run(write, ("version", "current", "about"))
+        except retry.ConditionFailed as lost:
+            fault = Fault("/version", "published_meanwhile", f"the next version is not {version}")
+            raise InvalidInput([fault]) from lost
+
+    def plans_from_to(self, first: int, last: int) -> dict[int, Published]:
+        """What is kept of these versions, by number; one that nothing was kept of is left out."""
+        model = self._models.doc
+        between = model.sk.between(keys.about_sk(first), keys.about_sk(last))
+        rows = retry.run(lambda: list(model.query(keys.PLAN, between, consistent_read=True)))
+        found = [_PUBLISHED.decode(row.doc) for row in rows]
+        return {about.version: about for about in found}
+
+
+def _duty_of(row: Any) -> Duty:
+    return Duty(
+        agent=row.pk.partition("#")[2],
+        team=row.team,
+        languages=tuple(row.languages),
+        presence=Presence(row.presence),
+        capacity=int(row.capacity),
+        load=int(row.load),
+        last_assigned=row.last_assigned,
+        since=row.since,
+    )

@@ -1,1 +1,0 @@
-"""The one store: DynamoDB. Item models never leave this package; it speaks in rules' types."""

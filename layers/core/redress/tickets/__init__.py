@@ -1,0 +1,1 @@
+"""Tickets: lifecycle, store, and what customers and staff do with them."""

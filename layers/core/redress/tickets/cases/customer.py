@@ -1,0 +1,250 @@
+"""What a customer may do with the link that they were given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import replace
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from redress.base.errors import NotFound
+from redress.clocks.rules.clocks import ClockName
+from redress.mail.outgoing.store import AddressStore
+from redress.plans.rules.plan import Plan
+from redress.plans.store import Plans
+from redress.tickets.cases.changing import Decide, change
+from redress.tickets.cases.intake import Promise, promises_of
+from redress.tickets.links import Links
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.lifecycle import STEPS, Change, Step
+from redress.tickets.rules.ticket import CUSTOMER, Event, EventType, Role, State, Ticket, promises
+from redress.tickets.store.tickets import TicketStore
+
+PUBLIC = frozenset(
+    {
+        EventType.OPENED,
+        EventType.ACKNOWLEDGED,
+        EventType.ASSIGNED,
+        EventType.RECLASSIFIED,
+        EventType.PROGRESS_TOLD,
+        EventType.PROMISED,
+        EventType.HELD,
+        EventType.RELEASED,
+        EventType.REPLIED,
+        EventType.CUSTOMER_WROTE,
+        EventType.PARTICIPANTS_SET,
+        EventType.RESOLVED,
+        EventType.CONFIRMED,
+        EventType.DISPUTED,
+        EventType.SURVEYED,
+        EventType.WITHDRAWN,
+        EventType.CLOSED,
+    }
+)
+"""What a customer sees of the history. Notes, rungs, attempts and who works on it stay inside."""
+
+_ACTIONS = {
+    "write": Step.WRITE,
+    "confirm": Step.CONFIRM,
+    "dispute": Step.DISPUTE,
+    "withdraw": Step.WITHDRAW,
+    "survey": Step.ANSWER_SURVEY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the customer's timeline; `by` is customer, staff or system.
+
+    `type` is that of the event, or participant_wrote for words that somebody wrote for them.
+    """
+
+    at: datetime
+    type: str
+    by: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """A ticket as its customer sees it. `can` names what they may do now; `zone`: in which its
+    times are told (IANA), as in the mails about it."""
+
+    number: str
+    subject: str
+    kind: str
+    state: str
+    language: str
+    zone: str
+    created_at: datetime
+    promises: tuple[Promise, ...]
+    timeline: tuple[Line, ...]
+    can: frozenset[str]
+    version: int
+    closure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Surveys:
+    """Whether an address refuses surveys; `language` is that of the ticket that led there."""
+
+    email: str
+    language: str
+    refused: bool
+
+
+def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> StatusView:
+    """The customer's view of a ticket and its history."""
+    can = {name for name, step in _ACTIONS.items() if ticket.state in STEPS[step]}
+    plan = plans.get(ticket.plan_version)
+    if ClockName.SURVEY not in promises(ticket, plan):
+        can.discard("survey")
+    if ticket.state is State.RESOLVED:
+        can.discard("survey")  # the page asks first whether it is solved, then opens the survey
+    return StatusView(
+        number=ticket.number,
+        subject=ticket.subject,
+        kind=ticket.kind,
+        state=ticket.state.value,
+        language=ticket.language,
+        zone=plan.time_zone,
+        created_at=ticket.created_at,
+        promises=promises_of(ticket, now),
+        timeline=tuple(_line(event) for event in history if _is_public(event)),
+        can=frozenset(can),
+        version=ticket.version,
+        closure=ticket.closure,
+    )
+
+
+def _is_public(event: Event) -> bool:
+    if event.type is EventType.RECLASSIFIED:
+        return bool(event.data["kind"] != event.data["from"])  # how important they are is ours
+    return event.type in PUBLIC
+
+
+def _line(event: Event) -> Line:
+    text = event.data.get("text") or event.data.get("description") or None
+    kind = event.type.value
+    if event.type is EventType.PARTICIPANTS_SET:
+        text = ", ".join(event.data["participants"]) or None
+    elif event.type is EventType.CUSTOMER_WROTE and "from" in event.data:
+        kind = "participant_wrote"
+    if event.by.role is Role.CUSTOMER:
+        by = "customer"
+    else:
+        by = "staff" if event.by.is_staff else "system"
+    return Line(at=event.at, type=kind, by=by, text=text)
+
+
+class CustomerCases:
+    def __init__(
+        self,
+        tickets: TicketStore,
+        plans: Plans,
+        links: Links,
+        addresses: AddressStore,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tickets, self._plans, self._links = tickets, plans, links
+        self._addresses, self._now = addresses, now
+
+    def status(self, token: str) -> StatusView:
+        """The ticket behind a status link; NotFound for a link that we did not make."""
+        return self._view(self._links.read_status(token))
+
+    def write(self, token: str, text: str) -> StatusView:
+        """Add words. The same words sent twice by a double click are there once."""
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            if self._said_last(ticket, EventType.CUSTOMER_WROTE, text):
+                return None
+            return lifecycle.write(ticket, plan, text, at)
+
+        return self._do(token, decide)
+
+    def confirm(self, token: str) -> StatusView:
+        """Say that it is solved. Saying it again is no error: it is so already."""
+        return self._do(
+            token,
+            lambda t, p, at: (
+                None if t.state is State.CONFIRMED else lifecycle.confirm(t, p, CUSTOMER, at)
+            ),
+        )
+
+    def dispute(self, token: str, text: str) -> StatusView:
+        """Say that it is not solved: the ticket is reopened, once for one word."""
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            if self._said_last(ticket, EventType.DISPUTED, text):
+                return None
+            return lifecycle.dispute(ticket, plan, CUSTOMER, text, at)
+
+        return self._do(token, decide)
+
+    def withdraw(self, token: str, text: str) -> StatusView:
+        """Take the matter back. Doing it again is no error: it is so already."""
+        return self._do(
+            token,
+            lambda t, p, at: (
+                None if t.closure == lifecycle.WITHDRAWN else lifecycle.withdraw(t, p, text, at)
+            ),
+        )
+
+    def survey(self, token: str, answers: Mapping[str, Any]) -> StatusView:
+        """Answer the questionnaire, by a survey link or on the status page."""
+        number = self._number(token)
+        change(
+            self._tickets,
+            self._plans,
+            self._now,
+            number,
+            lambda t, p, at: lifecycle.answer_survey(t, p, answers, at),
+        )
+        return self._view(number)
+
+    def survey_status(self, token: str) -> StatusView:
+        """The ticket behind a survey link; NotFound when it is forged or has expired."""
+        return self._view(self._number(token))
+
+    def surveys(self, token: str) -> Surveys:
+        """Whether surveys go to the customer of an unsubscribe link; NotFound for a forged one."""
+        ticket = self._tickets.get(self._links.read_unsubscribe(token))
+        email = ticket.contact.email
+        if email is None:
+            raise NotFound("this link is not known")
+        return Surveys(email, ticket.language, self._addresses.refuses_surveys(email))
+
+    def set_surveys(self, token: str, *, refused: bool) -> Surveys:
+        """End surveys to the address of an unsubscribe link, or let them go there again. Safe to
+        repeat, as mail programs do it by themselves (RFC 8058)."""
+        found = self.surveys(token)
+        if found.refused != refused:
+            self._addresses.set_surveys(found.email, self._now(), refused=refused)
+        return replace(found, refused=refused)
+
+    def survey_token(self, ticket: Ticket) -> str:
+        """A link to the questionnaire that ends with the survey's own promise."""
+        clock = ticket.clocks.get(ClockName.SURVEY)
+        expires = clock.due_at if clock else self._now() + timedelta(days=7)
+        return self._links.survey_token(ticket.number, expires)
+
+    def _said_last(self, ticket: Ticket, said: EventType, text: str) -> bool:
+        """Whether this very word was the last that a person said on the ticket."""
+        last = self._tickets.event(ticket.number, ticket.touched)
+        return last.type is said and last.data.get("text") == text.strip()
+
+    def _number(self, token: str) -> str:
+        if token.count(".") == 2:
+            return self._links.read_survey(token, self._now())
+        return self._links.read_status(token)
+
+    def _do(self, token: str, decide: Decide) -> StatusView:
+        number = self._links.read_status(token)
+        change(self._tickets, self._plans, self._now, number, decide)
+        return self._view(number)
+
+    def _view(self, number: str) -> StatusView:
+        file = self._tickets.file(number)
+        return view(file.ticket, file.history, self._plans, self._now())

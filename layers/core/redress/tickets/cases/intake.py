@@ -1,0 +1,183 @@
+"""Take a submission: check it, open the ticket, answer with number, link and promises.
+
+Nothing submitted is lost or doubled (I4): the ticket, its first event, its timer and the
+idempotency record are one transaction; a repeat with the same key answers the same, promises as
+they were made included. How things stand now is for the status page to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from redress.base.errors import Fault, InvalidInput, KeyReused, Unavailable
+from redress.clocks.rules.clocks import Clock, ClockName, ClockState, Standing, standing
+from redress.plans.rules.plan import Plan
+from redress.plans.store import Plans
+from redress.tickets.links import Links
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.submission import parse
+from redress.tickets.rules.ticket import Ticket, waits_for
+from redress.tickets.store import codec
+from redress.tickets.store.opening import KeyTaken, NumberTaken
+from redress.tickets.store.submission_store import LeanStore
+
+KEY_LIMIT = 200
+DRAWS = 4
+
+
+class Promise(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One promise as a customer sees it.
+
+    state: running, overdue, paused, kept, missed or cancelled. A paused one has no due time, since
+    nobody knows when it goes on; `waits_for` says what for: customer, part or third_party.
+    `done_at`: when it was kept, or done late.
+    """
+
+    clock: str
+    due_at: datetime | None
+    state: str
+    waits_for: str | None = None
+    done_at: datetime | None = None
+
+
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a submission is answered with. `acknowledged`: this answer is the acknowledgement;
+    `zone`: in which its times are told (IANA).
+
+    It is kept with the submission's key, without the token: that is made anew from today's key.
+    A field that comes later has a default: what is kept already says nothing of it.
+    """
+
+    number: str
+    language: str
+    zone: str
+    promises: tuple[Promise, ...]
+    acknowledged: bool
+    status_token: str = ""
+    replayed: bool = False
+
+
+_SHOWN = (
+    ClockName.ACKNOWLEDGEMENT,
+    ClockName.REACTION,
+    ClockName.FIRST_RESPONSE,
+    ClockName.NEXT_REPLY,
+    ClockName.OWN_WORD,
+    ClockName.UPDATE,
+    ClockName.RESOLUTION,
+    ClockName.CALLBACK,
+)
+_OPEN = (Standing.RUNNING, Standing.OVERDUE, Standing.PAUSED)
+
+
+def promises_of(ticket: Ticket, now: datetime) -> tuple[Promise, ...]:
+    """The promises that the customer was given: what is to come by its time, then what is over."""
+    shown = [
+        _promise_of(name, ticket.clocks[name], waits_for(ticket), now)
+        for name in _SHOWN
+        if name in ticket.clocks and _is_shown(name, ticket, now)
+    ]
+    return tuple(
+        sorted(shown, key=lambda promise: (promise.state not in _OPEN, promise.due_at or _LAST))
+    )
+
+
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+def _is_shown(name: ClockName, ticket: Ticket, now: datetime) -> bool:
+    """Some promises are of no use to a reader at all times.
+
+    Who reads this has what the confirmation says, so it is shown once it went out; the next update
+    is over with every word of ours and promised anew; a callback by mail is a question on the
+    status page, which waits for them.
+    """
+    stands = standing(ticket.clocks[name], now)
+    match name:
+        case ClockName.ACKNOWLEDGEMENT:
+            return stands in (Standing.KEPT, Standing.MISSED)
+        case ClockName.UPDATE:
+            return stands in _OPEN
+        case ClockName.CALLBACK:
+            return not ticket.by_mail
+        case _:
+            return True
+
+
+def _promise_of(name: ClockName, clock: Clock, reasons: tuple[str, ...], now: datetime) -> Promise:
+    if clock.state is ClockState.PAUSED:
+        waited = next((reason for reason in reasons if reason in clock.pauses), None)
+        return Promise(name.value, None, Standing.PAUSED.value, waited)
+    state = standing(clock, now).value
+    return Promise(name.value, clock.due_at, state, done_at=clock.stopped_at)
+
+
+class IntakeCase:
+    def __init__(
+        self,
+        store: LeanStore,
+        plans: Plans,
+        links: Links,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store, self._plans, self._links = store, plans, links
+        self._now = now
+
+    def submit(self, body: Any, key: str, channel: str) -> Receipt:
+        """Open a ticket for a decoded body, once per key.
+
+        Raises InvalidInput naming every wrong field, KeyReused for another body under a used key,
+        Unavailable when the store does not take it (nothing is half-written then).
+        """
+        if not key or len(key) > KEY_LIMIT or not key.isprintable():
+            fault = Fault(
+                "#Idempotency-Key",
+                "key_expected",
+                f"a header of 1 to {KEY_LIMIT} printable characters is required",
+            )
+            try:
+                parse(body, channel)
+            except InvalidInput as invalid:
+                raise InvalidInput([fault, *invalid.faults]) from None
+            raise InvalidInput([fault])
+        submission = parse(body, channel)
+        assert isinstance(body, Mapping)
+        fingerprint = codec.fingerprint(body)
+        for _ in range(DRAWS):
+            plan, now = self._plans.current(), self._now()
+            change = lifecycle.open_ticket(submission, new_number(), plan, now)
+            receipt = _receipt(change.after, plan, now)
+            # The link is made before anything is written: a ticket whose customer could not be
+            # told where to look must not come to be.
+            token = self._links.status_token(receipt.number)
+            try:
+                self._store.open(change, key, fingerprint, codec.encode(receipt))
+            except KeyTaken as taken:
+                return self._replay(taken, fingerprint)
+            except NumberTaken:
+                continue
+            return replace(receipt, status_token=token)
+        raise Unavailable()
+
+    def _replay(self, taken: KeyTaken, fingerprint: str) -> Receipt:
+        if taken.fingerprint != fingerprint:
+            raise KeyReused("this Idempotency-Key was used for another submission")
+        kept = msgspec.json.decode(taken.answer, type=Receipt)
+        token = self._links.status_token(kept.number)
+        return replace(kept, status_token=token, replayed=True)
+
+
+def _receipt(ticket: Ticket, plan: Plan, now: datetime) -> Receipt:
+    return Receipt(
+        number=ticket.number,
+        language=ticket.language,
+        zone=plan.time_zone,
+        promises=promises_of(ticket, now),
+        acknowledged=not ticket.by_mail,
+    )

@@ -1,0 +1,437 @@
+"""What staff do: presence, work list, tickets, board. Roles are enforced per object here.
+
+Which role may call which route is `ROUTES` in functions/staff; which ticket a person may see or
+act on is decided here, by `lifecycle.may_see` and `lifecycle.may_act`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound
+from redress.clocks.rules.clocks import ClockName, ClockState, elapsed
+from redress.plans.cases import not_effective_yet
+from redress.plans.rules.plan import LANGUAGES, Plan
+from redress.plans.store import Plans
+from redress.staff.rules import Duty, Presence
+from redress.staff.store import Member, StaffStore
+from redress.tickets.cases.changing import change
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.explain import Story, explain
+from redress.tickets.rules.lifecycle import Change, Classification
+from redress.tickets.rules.ticket import STAFF_CLOCKS, Actor, EventType, Role, Ticket, next_due
+from redress.tickets.store.tickets import TicketFile, TicketStore
+
+PAGE_LIMIT = 25
+BOARD_LIMIT = 25
+NEAR_SHARE = 0.5
+"""A promise is near its limit once half of its time is gone: where plan 1 reminds first."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    """One line of a work list."""
+
+    number: str
+    subject: str
+    kind: str
+    state: str
+    priority: str
+    language: str
+    assignee: str | None
+    due_at: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkPage:
+    items: list[WorkItem]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStories:
+    """Why each promise of a ticket is due when it is due; for a reader of `language`, at `at`."""
+
+    number: str
+    language: str
+    at: datetime
+    stories: tuple[Story, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NearLimit:
+    item: WorkItem
+    clock: str
+    due_at: datetime
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Who is present and what is near its limit, for one team."""
+
+    team: str
+    present: list[tuple[Member, Duty]]
+    queued: int
+    open: int
+    near: list[NearLimit]
+
+
+def _item(ticket: Ticket) -> WorkItem:
+    return WorkItem(
+        number=ticket.number,
+        subject=ticket.subject,
+        kind=ticket.kind,
+        state=ticket.state.value,
+        priority=ticket.priority,
+        language=ticket.language,
+        assignee=ticket.assignee,
+        due_at=next_due(ticket),
+        version=ticket.version,
+    )
+
+
+class StaffCases:
+    def __init__(
+        self,
+        tickets: TicketStore,
+        staff: StaffStore,
+        plans: Plans,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tickets, self._staff, self._plans, self._now = tickets, staff, plans, now
+
+    # ---------------------------------------------------------------- presence and lists
+
+    def set_presence(self, member: Member, presence: str) -> Duty:
+        """Say whether I am here. Also keeps who I am, from the sign-in."""
+        try:
+            wanted = Presence(presence)
+        except ValueError as error:
+            known = ", ".join(Presence)
+            raise InvalidInput(
+                [Fault("/presence", "unknown_presence", f"one of {known}")]
+            ) from error
+        return self._staff.record(member, wanted, self._now())
+
+    def depart(self, member: Member, agent: str) -> list[str]:
+        """Somebody left: they get no work and no mail, and what they had goes back to the queue.
+
+        By a supervisor of the same team or a manager. Gives the numbers that were handed back; safe
+        to repeat. Their sign-in is the user pool's matter.
+        """
+        leaver = self._staff.member(agent)
+        if member.role is not Role.MANAGER and leaver.team != member.team:
+            raise Forbidden("this member of staff is in another team")
+        self._staff.depart(leaver, self._now())
+        actor = Actor(member.role, member.id)
+
+        def hand_back(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            if ticket.assignee != agent or not ticket.needs_agent:
+                return None  # moved on meanwhile
+            return lifecycle.reassign(ticket, plan, actor, None, None, "the agent left", at)
+
+        numbers: list[str] = []
+        cursor: str | None = None
+        while True:
+            page = self._tickets.owned_by(agent, PAGE_LIMIT, cursor)
+            for number in page.numbers:
+                after = change(self._tickets, self._plans, self._now, number, hand_back)
+                numbers += [number] if after.assignee is None else []
+            cursor = page.cursor
+            if cursor is None:
+                return numbers
+
+    def work(self, member: Member, limit: int, cursor: str | None) -> WorkPage:
+        """My open work, by what is due next; `limit` 1-25, `cursor` from the page before."""
+        if not 1 <= limit <= PAGE_LIMIT:
+            raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {PAGE_LIMIT}")])
+        page = self._tickets.owned_by(member.id, limit, cursor)
+        return WorkPage([_item(t) for t in self._tickets.get_many(page.numbers)], page.cursor)
+
+    def board(self, member: Member, team: str) -> Board:
+        """The live board of a team: a supervisor's own, a manager's any."""
+        if member.role is not Role.MANAGER and team != member.team:
+            raise Forbidden("this is the board of another team")
+        members = {known.id: known for known in self._staff.members()}
+        present = [
+            (members[duty.agent], duty)
+            for duty in self._staff.present(team)
+            if duty.agent in members
+        ]
+        now = self._now()
+        opened = self._tickets.get_many(self._tickets.open_in_team(team, BOARD_LIMIT))
+        near = [found for ticket in opened if (found := self._near(ticket, now))]
+        return Board(
+            team=team,
+            present=present,
+            queued=len(self._tickets.queued(team, 100)),
+            open=len(opened),
+            near=sorted(near, key=lambda line: line.due_at),
+        )
+
+    def _near(self, ticket: Ticket, now: datetime) -> NearLimit | None:
+        """The promise of a ticket that is due first among those near their limit.
+
+        Its share counts in the seconds of its own calendar: a night brings no promise of office
+        hours nearer to its limit.
+        """
+        plan = self._plans.get(ticket.plan_version)
+        names = STAFF_CLOCKS if ticket.by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)
+        near = [
+            (clock.due_at, name.value)
+            for name, clock in ticket.clocks.items()
+            if name in names
+            and clock.state is ClockState.RUNNING
+            and elapsed(clock, now, plan.calendar(clock.calendar)) >= NEAR_SHARE * clock.target_s
+        ]
+        if not near:
+            return None
+        due, name = min(near)
+        return NearLimit(_item(ticket), name, due, now > due)
+
+    # ---------------------------------------------------------------- one ticket
+
+    def read(self, member: Member, number: str) -> TicketFile:
+        """One ticket with its whole timeline: what an agent reads before they act.
+
+        Another team's ticket is not there at all.
+        """
+        file = self._tickets.file(number)
+        _must_see(member, file.ticket)
+        return file
+
+    def clocks(self, member: Member, number: str, language: str | None) -> ClockStories:
+        """The story of every clock of a ticket; by default in the member's first language.
+
+        Another team's ticket is not there at all.
+        """
+        file = self.read(member, number)
+        ticket, history = file.ticket, file.history
+        if language is not None and language not in LANGUAGES:
+            known = ", ".join(LANGUAGES)
+            raise InvalidInput([Fault("/language", "unknown_language", f"one of {known}")])
+        now = self._now()
+        moves = (event for event in history if event.type is EventType.PLAN_CHANGED)
+        moved = next(moves, None)
+        first = ticket.plan_version if moved is None else moved.data["from"]
+        return ClockStories(
+            number=number,
+            language=language or member.languages[0],
+            at=now,
+            stories=explain(history, self._plans.get(first), self._plans.get, now),
+        )
+
+    def reply(
+        self, member: Member, number: str, version: int, text: str, wait_for_customer: bool
+    ) -> Ticket:
+        """Answer the customer in public."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.reply(t, p, by, text, wait_for_customer, at),
+        )
+
+    def tell_progress(self, member: Member, number: str, version: int, text: str) -> Ticket:
+        """Tell the customer how things stand."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.tell_progress(t, p, by, text, at),
+        )
+
+    def note(self, member: Member, number: str, text: str) -> Ticket:
+        """Write an internal note. Notes do not collide: whoever sees the ticket may add one.
+
+        A note names no version, so a repeat is known by its words: the same note by the same person
+        as the last thing that happened is there once.
+        """
+        _must_see(member, self._tickets.get(number))
+        actor = Actor(member.role, member.id)
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            last = self._tickets.event(number, ticket.version)
+            said = (last.type, last.by, last.data.get("text"))
+            if said == (EventType.NOTED, actor, text.strip()):
+                return None
+            return lifecycle.note(ticket, plan, actor, text, at)
+
+        return change(self._tickets, self._plans, self._now, number, decide)
+
+    def resolve(
+        self,
+        member: Member,
+        number: str,
+        version: int,
+        text: str,
+        outcome: str | None,
+        remedy: str | None,
+        root_cause: str | None,
+    ) -> Ticket:
+        """Say that it is solved, with what was done."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.resolve(t, p, by, text, outcome, remedy, root_cause, at),
+        )
+
+    def record_callback(
+        self, member: Member, number: str, version: int, outcome: str, text: str
+    ) -> Ticket:
+        """Record a call to the customer after resolution."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.record_callback(t, p, by, outcome, text, at),
+        )
+
+    def reassign(
+        self,
+        member: Member,
+        number: str,
+        version: int,
+        agent: str | None,
+        team: str | None,
+        reason: str,
+    ) -> Ticket:
+        """Hand the ticket to an agent with room, or back to a team's queue (agent None)."""
+        to_team = team
+        if agent is not None:
+            try:
+                target = self._staff.member(agent)
+            except NotFound as error:
+                raise InvalidInput(
+                    [Fault("/agent", "unknown_agent", "there is no such agent")]
+                ) from error
+            if target.role is not Role.AGENT:
+                raise InvalidInput([Fault("/agent", "unknown_agent", "this is not an agent")])
+            if team is not None and team != target.team:
+                raise InvalidInput([Fault("/team", "other_team", "the agent is in another team")])
+            to_team = target.team
+        elif team is not None and team not in {known.team for known in self._staff.members()}:
+            raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.reassign(t, p, by, agent, to_team, reason, at),
+        )
+
+    def reclassify(
+        self, member: Member, number: str, version: int, given: Classification, reason: str
+    ) -> Ticket:
+        """Correct what a ticket is; promises are planned anew from the beginning."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.reclassify(t, p, by, given, reason, at),
+        )
+
+    def promise(
+        self, member: Member, number: str, version: int, due: datetime, text: str
+    ) -> Ticket:
+        """Give one's own word to the customer: an answer by then."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.promise(t, p, by, due, text, at),
+        )
+
+    def set_participants(
+        self, member: Member, number: str, version: int, addresses: list[str]
+    ) -> Ticket:
+        """Say who takes part beside the customer, from now on. The same again changes nothing."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.set_participants(t, p, by, addresses, at),
+        )
+
+    def hold(self, member: Member, number: str, version: int, reason: str, text: str) -> Ticket:
+        """Wait for something beside the customer, and tell them."""
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.hold(t, p, by, reason, text, at),
+        )
+
+    def release(self, member: Member, number: str, version: int) -> Ticket:
+        """What the ticket was on hold for is there."""
+        return self._act(
+            member, number, version, lambda t, p, by, at: lifecycle.release(t, p, by, at)
+        )
+
+    def correct(
+        self,
+        member: Member,
+        number: str,
+        version: int,
+        clock: str,
+        stopped_at: datetime,
+        reason: str,
+    ) -> Ticket:
+        """Record that the customer was answered earlier than was known.
+
+        Rare enough to read the history for it: which of their words came later stands there only.
+        """
+
+        def correct(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
+            history = self._tickets.history(number)
+            words = lifecycle.words_of(e for e in history if e.number <= ticket.version)
+            return lifecycle.correct(ticket, plan, by, clock, stopped_at, reason, at, words)
+
+        return self._act(member, number, version, correct)
+
+    def move_to_plan(
+        self, member: Member, number: str, version: int, plan_version: int, reason: str
+    ) -> Ticket:
+        """Let a ticket go on under another version of the plan that is in force, recorded as what
+        it is."""
+        try:
+            plan = self._plans.get(plan_version)
+        except LookupError as error:
+            fault = Fault("/plan_version", "unknown_plan", "this version was never published")
+            raise InvalidInput([fault]) from error
+        if not plan.in_force(self._now()):
+            raise InvalidInput([not_effective_yet("/plan_version", plan)])
+        return self._act(
+            member,
+            number,
+            version,
+            lambda t, p, by, at: lifecycle.move_to_plan(t, p, plan, by, reason, at),
+        )
+
+    def _act(
+        self,
+        member: Member,
+        number: str,
+        version: int,
+        decide: Callable[[Ticket, Plan, Actor, datetime], Change | None],
+    ) -> Ticket:
+        actor = Actor(member.role, member.id)
+
+        def checked(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            _must_see(member, ticket)
+            lifecycle.seen(ticket, version)
+            if not lifecycle.may_act(actor, member.team, ticket):
+                raise Forbidden("this ticket is not yours")
+            return decide(ticket, plan, actor, at)
+
+        return change(self._tickets, self._plans, self._now, number, checked)
+
+
+def _must_see(member: Member, ticket: Ticket) -> None:
+    """Another team's ticket is not there at all: raises NotFound."""
+    if not lifecycle.may_see(Actor(member.role, member.id), member.team, ticket):
+        raise NotFound(f"there is no ticket {ticket.number}")

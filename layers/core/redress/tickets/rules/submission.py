@@ -1,0 +1,139 @@
+"""A submission as it comes through any door: checked whole, every wrong field named at once.
+
+`parse` is shared by the JSON intake and the form; it is plain Python on purpose, because a typed
+decoder stops at the first fault, and the customer should not have to find them one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from redress.base.errors import Fault, InvalidInput, pointer
+from redress.plans.rules.plan import KINDS, LANGUAGES
+from redress.tickets.rules.ticket import Contact
+
+SUBJECT_LIMIT = 200
+DESCRIPTION_LIMIT = 20_000
+REMEDY_LIMIT = 2_000
+NAME_LIMIT = 100
+EMAIL_LIMIT = 254
+DEFAULT_KIND = "inquiry"
+_LOCAL = r"[^@\s<>(),;:\\\"\[\]]+"
+_LABEL = r"[^@\s.<>(),;:\\\"\[\]]+"
+_EMAIL = re.compile(rf"{_LOCAL}@{_LABEL}(\.{_LABEL})+")
+_PHONE = re.compile(r"\(?\+?[0-9][0-9 ()./-]{4,30}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_FIELDS = ("kind", "subject", "description", "wished_remedy", "contact", "language", "consent")
+
+
+class Submission(Struct, frozen=True):
+    """A well-formed submission. `kind` is the customer's word, or the default for none."""
+
+    kind: str
+    channel: str
+    language: str
+    subject: str
+    description: str
+    wished_remedy: str | None
+    contact: Contact
+
+
+def parse(body: Any, channel: str) -> Submission:
+    """A submission from a decoded body; raises InvalidInput naming every wrong field."""
+    if not isinstance(body, Mapping):
+        raise InvalidInput([Fault("", "object_expected", "the body must be a JSON object")])
+    faults = [
+        Fault(pointer(name), "unknown", "this field is not part of a submission")
+        for name in body
+        if name not in _FIELDS
+    ]
+
+    def text(source: Mapping[str, Any], name: str, at: str, limit: int, *, need: bool) -> str:
+        value = source.get(name)
+        if value is None or value == "":
+            if need:
+                faults.append(Fault(at, "required", "this field is required"))
+            return ""
+        if not isinstance(value, str):
+            faults.append(Fault(at, "text_expected", "a text is expected here"))
+            return ""
+        cleaned = value.strip()
+        if need and not cleaned:
+            faults.append(Fault(at, "required", "this field is required"))
+        elif len(cleaned) > limit:
+            faults.append(Fault(at, "too_long", f"at most {limit} characters"))
+        elif _CONTROL.search(cleaned):
+            faults.append(Fault(at, "control_characters", "control characters are not allowed"))
+        elif any(0xD800 <= ord(letter) <= 0xDFFF for letter in cleaned):
+            faults.append(Fault(at, "not_unicode", "the text is not valid Unicode"))
+        return cleaned
+
+    kind = body.get("kind")
+    if kind is None or kind == "":
+        kind = DEFAULT_KIND
+    elif not isinstance(kind, str) or kind not in KINDS:
+        faults.append(Fault("/kind", "unknown_kind", f"one of {', '.join(KINDS)}"))
+    language = body.get("language")
+    if not isinstance(language, str) or language not in LANGUAGES:
+        language = ""
+        faults.append(Fault("/language", "unknown_language", f"one of {', '.join(LANGUAGES)}"))
+    subject = text(body, "subject", "/subject", SUBJECT_LIMIT, need=True)
+    if _lines(subject) > 1:
+        faults.append(Fault("/subject", "one_line", "the subject is one line"))
+    description = text(body, "description", "/description", DESCRIPTION_LIMIT, need=True)
+    remedy = text(body, "wished_remedy", "/wished_remedy", REMEDY_LIMIT, need=False)
+    if body.get("consent") is not True:
+        faults.append(Fault("/consent", "required", "consent to handling the data is required"))
+
+    contact = body.get("contact")
+    name = email = phone = ""
+    if not isinstance(contact, Mapping):
+        faults.append(Fault("/contact", "required", "a contact with a name and a way to reach you"))
+    else:
+        faults += [
+            Fault(pointer("contact", key), "unknown", "this field is not part of a contact")
+            for key in contact
+            if key not in ("name", "email", "phone")
+        ]
+        name = text(contact, "name", "/contact/name", NAME_LIMIT, need=True)
+        if _lines(name) > 1:
+            faults.append(Fault("/contact/name", "one_line", "the name is one line"))
+        email = text(contact, "email", "/contact/email", EMAIL_LIMIT, need=False)
+        phone = text(contact, "phone", "/contact/phone", 40, need=False)
+        if email and not _EMAIL.fullmatch(email):
+            faults.append(Fault("/contact/email", "email_expected", "this is no email address"))
+        if phone and not _PHONE.fullmatch(phone):
+            faults.append(Fault("/contact/phone", "phone_expected", "this is no phone number"))
+        if _blank(contact.get("email")) and _blank(contact.get("phone")):
+            faults.append(
+                Fault("/contact/email", "email_or_phone", "an email address or a phone number")
+            )
+    if faults:
+        raise InvalidInput(faults)
+    return Submission(
+        kind=kind,
+        channel=channel,
+        language=language,
+        subject=subject,
+        description=description,
+        wished_remedy=remedy or None,
+        contact=Contact(name=name, email=email or None, phone=phone or None),
+    )
+
+
+def is_address(text: str) -> bool:
+    """Whether an answer can be sent there, as far as its form goes."""
+    return len(text) <= EMAIL_LIMIT and _EMAIL.fullmatch(text) is not None
+
+
+def _blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _lines(text: str) -> int:
+    """Counts every line break that Unicode knows: a mail's header takes none of them."""
+    return len(text.splitlines())

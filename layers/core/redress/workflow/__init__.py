@@ -1,0 +1,1 @@
+"""The workflow of each ticket: timers, signals, repair, reconciliation."""

@@ -1,0 +1,253 @@
+"""What follows a change: the stream's consumer signals workflows and enqueues, nothing else.
+
+A record only says that something moved; what to do is decided from the current state, so late,
+double and reordered records do no harm. Everything slow stands behind a queue, so that nothing
+stands before a timer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from redress.base.settings import Settings
+from redress.db import keys
+from redress.mail.outgoing.rules import mails_after
+from redress.tickets.rules.ticket import EventType, Phase
+from redress.tickets.store import codec
+from redress.tickets.store.tickets import Armed, TicketStore, Timer
+from redress.workflow.cases.timers import sleep_of
+
+FOLLOWS: dict[Phase, Phase] = {
+    Phase.ACKNOWLEDGEMENT: Phase.FIRST_RESPONSE,
+    Phase.FIRST_RESPONSE: Phase.RESOLUTION,
+    Phase.RESOLUTION: Phase.CALLBACK,
+    Phase.CALLBACK: Phase.SURVEY,
+    Phase.SURVEY: Phase.CLOSED,
+}
+"""The successor of each wait in `ticket.asl.json`; a template test holds the two together."""
+
+MOVED = "ClocksMoved"
+"""The error by which a sleeping machine is told to look: not a fault, a wake-up call."""
+
+_QUEUES_AGAIN = {EventType.OPENED, EventType.QUEUED}
+BATCH = 10
+ACKNOWLEDGE_AFTER_S = 1
+"""The workflow starts at the same moment as this mail is enqueued. An acknowledgement that comes
+before the workflow sleeps is no harm, but costs it a look: two transitions more a ticket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The timer of a ticket moved: its machine must be started, or must look."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event was added to a ticket: mails may follow, a queue may have a new ticket."""
+
+    number: str
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """An agent of this team came or got room: its queue may drain."""
+
+    team: str
+
+
+Hint = Moved | Happened | Freed
+
+
+def hint_of(record: dict[str, Any]) -> Hint | None:
+    """What a stream record tells; None for one that nothing follows from.
+
+    Raises KeyError or ValueError for a record that is not one of ours.
+    """
+    image = record["dynamodb"].get("NewImage")
+    sk = record["dynamodb"]["Keys"]["sk"]["S"]
+    pk = record["dynamodb"]["Keys"]["pk"]["S"]
+    if image is None:
+        return None
+    if sk == keys.TIMER:
+        return Moved(keys.number_of(pk)) if "awake" in image else None
+    if sk.startswith(keys.EVENT_PREFIX):
+        if record["eventName"] != "INSERT":
+            return None
+        return Happened(keys.number_of(pk), image["doc"]["S"])
+    if sk == keys.DUTY:
+        return _freed(image, record["dynamodb"].get("OldImage"))
+    return None
+
+
+def _freed(new: dict[str, Any], old: dict[str, Any] | None) -> Freed | None:
+    if "duty_pk" not in new:
+        return None
+    room = int(new["capacity"]["N"]) - int(new["load"]["N"])
+    before = int(old["capacity"]["N"]) - int(old["load"]["N"]) if old and "duty_pk" in old else 0
+    return Freed(new["team"]["S"]) if room > max(before, 0) else None
+
+
+class NotTaken(Exception):
+    """A queue took only a part: all is sent again, and doubles do no harm."""
+
+
+class RelayCase:
+    def __init__(
+        self,
+        tickets: TicketStore,
+        step_functions: Any,
+        sqs: Any,
+        functions: Any,
+        settings: Settings,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tickets, self._sfn, self._sqs = tickets, step_functions, sqs
+        self._functions, self._settings, self._now = functions, settings, now
+
+    def follow(self, hint: Hint) -> None:
+        """Do what follows from one hint. Safe to repeat; raises when a service does not take it."""
+        match hint:
+            case Moved(number):
+                self.signal(number)
+            case Happened(number, doc):
+                self._enqueue_after(number, doc)
+            case Freed(team):
+                self.drain([team])
+
+    # ---------------------------------------------------------------- the workflow
+
+    def signal(self, number: str) -> None:
+        """Bring the workflow of a ticket in step with its timer: start it, wake it, or let it be.
+
+        A closed ticket's machine is woken for the last time and its marker taken away.
+        """
+        timer = self._tickets.timer(number)
+        if timer.awake_since is None or timer.asleep:
+            return
+        if timer.armed is None:
+            self._start(timer)
+            return
+        self._wake(timer, timer.armed)
+        if timer.phase is Phase.CLOSED:
+            self._tickets.put_to_rest(number, timer.gen, timer.seq)
+
+    def _start(self, timer: Timer) -> None:
+        """Start the execution of this generation; its name makes a second start a non-event."""
+        try:
+            self._sfn.start_execution(
+                stateMachineArn=self._settings.ticket_machine_arn,
+                name=execution_name(timer.number, timer.gen),
+                input=json.dumps(asdict(sleep_of(timer, self._now()))),
+            )
+        except self._sfn.exceptions.ExecutionAlreadyExists:
+            return  # started before: by an earlier delivery of this record, or by the sweep
+
+    def _wake(self, timer: Timer, armed: Armed) -> None:
+        """Send the armed wait on to its successor, or tell the machine to look."""
+        # A wait that is over woke by itself and looks anyway; a dead one is found by the sweep.
+        if FOLLOWS.get(armed.phase) is timer.phase:
+            output = json.dumps(asdict(sleep_of(timer, self._now())))
+            self._answer(self._sfn.send_task_success, taskToken=armed.token, output=output)
+        else:
+            self.tell_to_look(armed)
+
+    def tell_to_look(self, armed: Armed) -> bool:
+        """Wake the machine that sleeps in this wait, to look; False when nobody sleeps in it."""
+        return self._answer(
+            self._sfn.send_task_failure,
+            taskToken=armed.token,
+            error=MOVED,
+            cause="the clocks moved: look",
+        )
+
+    def _answer(self, send: Callable[..., Any], **answer: str) -> bool:
+        """Answer a task token; False when its task is over."""
+        gone = (
+            self._sfn.exceptions.TaskTimedOut,
+            self._sfn.exceptions.TaskDoesNotExist,
+            self._sfn.exceptions.InvalidToken,
+        )
+        try:
+            send(**answer)
+        except gone:
+            return False
+        return True
+
+    # ---------------------------------------------------------------- the queues
+
+    def _enqueue_after(self, number: str, doc: str) -> None:
+        event = codec.event_of(doc)
+        jobs = [
+            {
+                "number": number,
+                "event": event.number,
+                "template": mail.template,
+                "audience": mail.audience,
+            }
+            for mail in mails_after(event)
+        ]
+        self._send(self._settings.mail_queue_url, jobs)
+        if event.type in _QUEUES_AGAIN:
+            self._assign({"ticket": number})
+
+    def drain(self, teams: Iterable[str]) -> None:
+        """Let the queues of these teams be looked at."""
+        for team in teams:
+            self._assign({"team": team})
+
+    def _assign(self, job: dict[str, str]) -> None:
+        """Hand a job to the assigner, asynchronously: a job lost is found by the sweep's drain."""
+        self._functions.invoke(
+            FunctionName=self._settings.assigner_function,
+            InvocationType="Event",
+            Payload=json.dumps(job).encode(),
+        )
+
+    def _send(self, queue: str, jobs: list[dict[str, Any]]) -> None:
+        for start in range(0, len(jobs), BATCH):
+            entries = [
+                {
+                    "Id": str(index),
+                    "MessageBody": json.dumps(job),
+                    "DelaySeconds": ACKNOWLEDGE_AFTER_S if _acknowledges(job) else 0,
+                }
+                for index, job in enumerate(jobs[start : start + BATCH])
+            ]
+            answer = self._sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+            if failed := answer.get("Failed"):
+                raise NotTaken(f"{len(failed)} messages were not taken by the queue")
+
+    def dead_letter(self, record: dict[str, Any], fault: str) -> None:
+        """Set a record aside that no retry can help: its keys and the fault, never its content."""
+        body = {
+            "keys": record.get("dynamodb", {}).get("Keys"),
+            "sequence": record.get("dynamodb", {}).get("SequenceNumber"),
+            "fault": fault,
+        }
+        self._sqs.send_message(
+            QueueUrl=self._settings.dead_letter_queue_url, MessageBody=json.dumps(body)
+        )
+
+
+def _acknowledges(job: dict[str, Any]) -> bool:
+    return bool(job["template"] == "acknowledgement")
+
+
+def execution_name(number: str, gen: int) -> str:
+    """`R-7K3M9-QW0X2-1`: one execution per ticket and generation."""
+    return f"{number}-{gen}"
+
+
+def ticket_of_execution(name: str) -> tuple[str, int]:
+    """Ticket and generation of an execution's name; raises ValueError for any other name."""
+    number, _, gen = name.rpartition("-")
+    if not number:
+        raise ValueError(f"{name!r} is not the name of a ticket's execution")
+    return number, int(gen)

@@ -1,0 +1,48 @@
+"""Read what the daily reconciliations found: for managers, who may see every team's tickets."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound
+from redress.db import keys
+from redress.plans.store import Plans
+from redress.staff.store import Member
+from redress.tickets.rules.ticket import Role
+from redress.workflow.store import Report, ReportStore
+
+MOST_REPORTS = 25
+
+
+class ReportCases:
+    def __init__(self, reports: ReportStore, plans: Plans) -> None:
+        self._reports, self._plans = reports, plans
+
+    def latest(self, member: Member, limit: int) -> list[Report]:
+        """The last runs, newest first; `limit` 1-25. Older ones are read by their day."""
+        _managers_only(member)
+        if not 1 <= limit <= MOST_REPORTS:
+            raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {MOST_REPORTS}")])
+        return self._reports.latest(limit)
+
+    def of_day(self, member: Member, day: date) -> Report:
+        """The last run that began on this day of the plan's time zone; raises NotFound."""
+        _managers_only(member)
+        zone = ZoneInfo(self._plans.current().time_zone)
+        try:
+            begin, end = (
+                datetime.combine(one, time(), zone).astimezone(UTC)
+                for one in (day, day + timedelta(days=1))
+            )
+        except OverflowError:
+            raise NotFound("there was no reconciliation on this day") from None
+        found = self._reports.latest(1, keys.run_sk(end))
+        if not found or found[0].began_at < begin:
+            raise NotFound("there was no reconciliation on this day")
+        return found[0]
+
+
+def _managers_only(member: Member) -> None:
+    if member.role is not Role.MANAGER:
+        raise Forbidden("only managers read reconciliations")

@@ -1,0 +1,70 @@
+"""What a woken workflow does: act on what is due, then say how long to sleep."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from redress.plans.store import Plans
+from redress.tickets.cases.changing import change
+from redress.tickets.rules import lifecycle
+from redress.tickets.rules.ticket import Phase
+from redress.tickets.store.tickets import TicketStore, Timer
+
+LONGEST_SLEEP = timedelta(days=90)
+"""After so long a workflow looks again, with a promise further away or with none at all. Step
+Functions fails a wait of more than 99,999,999 s (3.17 years), and an execution after a year."""
+
+SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """The input of a wait in `ticket.asl.json`: ids and times only, never personal data.
+
+    `seq` is what the wait is armed for; `wait` is a whole number of seconds, at least 1.
+    """
+
+    ticket: str
+    gen: int
+    seq: int
+    phase: str
+    wait: int
+
+
+def sleep_of(timer: Timer, now: datetime) -> Sleep:
+    """How long the workflow of this timer may sleep: rounded up, so that it never wakes before
+    its time, but for one that is further away than LONGEST_SLEEP: it then sleeps again."""
+    left = min(timer.next_wake - now, LONGEST_SLEEP) if timer.next_wake else LONGEST_SLEEP
+    return Sleep(
+        ticket=timer.number,
+        gen=timer.gen,
+        seq=timer.seq,
+        phase=timer.phase.value,
+        wait=max(1, math.ceil(left.total_seconds())),
+    )
+
+
+class TimerCase:
+    def __init__(self, tickets: TicketStore, plans: Plans, now: Callable[[], datetime]) -> None:
+        self._tickets, self._plans, self._now = tickets, plans, now
+
+    def act_on_due_clocks(self, number: str, gen: int) -> Sleep:
+        """Fire what is due, exactly once, and say how long to sleep.
+
+        The rungs are events of the ticket, written under its version: a second call finds them
+        fired. A generation that was followed by another does nothing and is told so.
+        """
+        timer = self._tickets.timer(number)
+        if timer.gen != gen:
+            return Sleep(number, gen, timer.seq, SUPERSEDED, 1)
+        if timer.phase is not Phase.CLOSED:
+            change(self._tickets, self._plans, self._now, number, lifecycle.act_on_due_rungs)
+            timer = self._tickets.timer(number)
+        if timer.gen != gen:
+            return Sleep(number, gen, timer.seq, SUPERSEDED, 1)
+        if timer.phase is Phase.CLOSED:
+            self._tickets.put_to_rest(number, timer.gen, timer.seq)
+        return sleep_of(timer, self._now())
