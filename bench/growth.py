@@ -64,7 +64,7 @@ from redress.tickets.rules.numbers import ALPHABET, new_number
 from redress.tickets.rules.submission import parse as parse_submission
 from redress.tickets.rules.ticket import Actor, Role, Ticket, next_wake
 from redress.tickets.store import codec
-from redress.tickets.store.submission_store import LeanStore
+from redress.tickets.store.submission_store import SubmissionStore
 from redress.tickets.store.tickets import TicketStore
 from redress.workflow.cases.timers import TimerCase
 
@@ -239,11 +239,11 @@ class Shop:
         self.meter = Meter()
         for client in (self.client, models.connection.client):
             self.meter.attach(client)
-        self._lean, self._staff = LeanStore(self.client, TABLE), StaffStore(models)
+        self._lean, self._staff = SubmissionStore(self.client, TABLE), StaffStore(models)
         self._tickets = TicketStore(models)
         self._moment = datetime.now(UTC)
 
-        def plans(store: LeanStore | StaffStore) -> Plans:
+        def plans(store: SubmissionStore | StaffStore) -> Plans:
             found = Plans(store, self._now, lambda: 0.0)
             found.get(found.current().version)
             return found

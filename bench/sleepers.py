@@ -47,7 +47,7 @@ from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.submission import parse as parse_submission
 from redress.tickets.rules.ticket import Event, EventType
-from redress.tickets.store.submission_store import LeanStore
+from redress.tickets.store.submission_store import SubmissionStore
 from redress.tickets.store.tickets import TicketStore
 
 ABOUT = "10,000 tickets asleep, 1,000 of them due at 10 a second"
@@ -84,7 +84,7 @@ class Bed:
 
     cloud: process.Cloud
     outputs: Outputs
-    door: LeanStore
+    door: SubmissionStore
     store: TicketStore
     plan: Plan
 
@@ -123,7 +123,7 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         cloud = process.find(directory)
         assert cloud is not None
         name = outputs.stack["TableName"]
-        door = LeanStore(stack.client(cloud, "dynamodb"), name)
+        door = SubmissionStore(stack.client(cloud, "dynamodb"), name)
         store = TicketStore(Models(name, stack.REGION, outputs.endpoint_url))
         go_home(outputs)
         bed = Bed(cloud, outputs, door, store, publish(outputs))

@@ -73,7 +73,7 @@ from redress.plans.store import Plans
 from redress.tickets.cases.intake import IntakeCase
 from redress.tickets.links import Links
 from redress.tickets.store import codec
-from redress.tickets.store.submission_store import LeanStore
+from redress.tickets.store.submission_store import SubmissionStore
 
 ABOUT = "tickets created per second, beside the bare transaction and django-helpdesk"
 LIMIT_S = 330
@@ -307,7 +307,7 @@ class _Recorder:
 def transaction(folder: Path) -> dict[str, str]:
     """The product's own transaction for one ticket, as a file; the environment that names it."""
     recorder = _Recorder()
-    store, now = LeanStore(recorder, TABLE), partial(datetime.now, UTC)
+    store, now = SubmissionStore(recorder, TABLE), partial(datetime.now, UTC)
     case = IntakeCase(store, Plans(store, now), Links(lambda: [LINK_KEY.encode()]), now)
     receipt = case.submit(submitted(), KEY, "api")
     # It names one transaction: a repeat of it would write nothing.

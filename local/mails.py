@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 
-from redress.base.phrases import moment, words
+from redress.base.phrases import moment, phrases
 from redress.mail.outgoing import rendering
 from redress.plans.rules.plan import LANGUAGES
 
@@ -55,7 +55,7 @@ SAMPLES: Mapping[str, Mapping[str, str]] = {
 
 def values(name: str, language: str) -> dict[str, str]:
     """What stands in a template's places in its preview."""
-    own = words(language)
+    own = phrases(language)
     when = moment(AT, "Asia/Shanghai", language)
     lines = (
         own.promise.format(clock=own.clocks[clock], time=when)

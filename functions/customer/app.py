@@ -260,7 +260,7 @@ def guarded(request: Request, render: Callable[[], Answer], token: str = "") -> 
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownFault:
     """A fault as the page shows it: beside its field and in the summary on top."""
 
     field: str
@@ -272,12 +272,12 @@ _LABELS = {"consent": "form.consent_label", "language": "language.switch"}
 _TYPED = ("kind", "subject", "description", "wished_remedy", "name", "email", "phone", "consent")
 
 
-def shown(language: str, faults: list[Fault], prefix: str = "form") -> list[Shown]:
+def shown(language: str, faults: list[Fault], prefix: str = "form") -> list[ShownFault]:
     """Faults in the words of a language, in the page's order; of two in one field the first.
 
     A fault of the idempotency key is none of the customer's: the caller makes a new one.
     """
-    found: dict[str, Shown] = {}
+    found: dict[str, ShownFault] = {}
     for fault in faults:
         if fault.pointer.startswith("#"):
             continue
@@ -288,7 +288,7 @@ def shown(language: str, faults: list[Fault], prefix: str = "form") -> list[Show
         if not catalogue.has(language, label):
             label = f"{prefix}.title"
         text = catalogue.text(language, f"fault.{code}")
-        found.setdefault(field, Shown(field, catalogue.text(language, label), text))
+        found.setdefault(field, ShownFault(field, catalogue.text(language, label), text))
     order = {field: place for place, field in enumerate(_TYPED)}
     return sorted(found.values(), key=lambda fault: order.get(fault.field, len(order)))
 
@@ -299,7 +299,7 @@ def form_page(
     language: str,
     values: Mapping[str, str],
     nonce: str,
-    faults: list[Shown],
+    faults: list[ShownFault],
     notice: str = "",
 ) -> Answer:
     base = request.base
@@ -320,7 +320,7 @@ def form_page(
     )
 
 
-def _by_field(faults: list[Shown]) -> Blank:
+def _by_field(faults: list[ShownFault]) -> Blank:
     return Blank({fault.field: fault.text for fault in faults})
 
 
@@ -408,7 +408,7 @@ def status_page(
     request: Request,
     status: int,
     view: StatusView,
-    faults: list[Shown] | None = None,
+    faults: list[ShownFault] | None = None,
     by_field: Blank | None = None,
     typed: Mapping[str, str] | None = None,
 ) -> Answer:
@@ -480,7 +480,7 @@ def _again(request: Request, action: str, fields: Mapping[str, str], error: Inva
         return status_page(request, 422, view, faults, _by_field(faults), fields)
     place = "sure" if any(fault.field == "sure" for fault in faults) else _FIELDS[action]
     label = catalogue.text(language, f"act.{action}")
-    named = [Shown(place, label, fault.text) for fault in faults]
+    named = [ShownFault(place, label, fault.text) for fault in faults]
     typed = {action: fields.get(_FIELDS[action], "")}
     return status_page(request, 422, view, named, _by_field(named), typed)
 
@@ -536,7 +536,7 @@ def _survey_page(
     request: Request,
     status: int,
     view: StatusView,
-    faults: list[Shown] | None = None,
+    faults: list[ShownFault] | None = None,
     typed: Mapping[str, str] | None = None,
     *,
     thanks: bool = False,

@@ -21,8 +21,8 @@ from aws_lambda_powertools import Logger
 from redress import wiring
 from redress.base import observe
 from redress.base.errors import NotAllowedNow
-from redress.mail.incoming.cases.receiving import Done, Letter
-from redress.mail.incoming.store import State
+from redress.mail.incoming.cases.receiving import IncomingMail, Received
+from redress.mail.incoming.store import MailState
 from redress.tickets.store.tickets import DoneAlready
 
 logger = Logger(service="inbound")
@@ -87,11 +87,11 @@ def _do(job: Came | Released) -> None:
                 _report(done)
                 return
             try:
-                letter = _read(key, at)
+                mail = _read(key, at)
             except ReadingFailed as failed:
                 _unread(key, at, failed)
                 return
-            _report(wiring.receiving().receive(letter))
+            _report(wiring.receiving().receive(mail))
         case Released(identity, by):
             _release(identity, by)
 
@@ -100,7 +100,7 @@ class ReadingFailed(Exception):
     """The reader failed at a mail; raised from what it failed with."""
 
 
-def _read(key: str, at: datetime) -> Letter:
+def _read(key: str, at: datetime) -> IncomingMail:
     raw = wiring.mail_bucket().get(key)
     try:
         return reading.letter_of(raw, key, at, wiring.ours(), LANGUAGE)
@@ -117,13 +117,13 @@ def _unread(key: str, at: datetime, failed: ReadingFailed) -> None:
 
 
 def _release(identity: str, by: str) -> None:
-    held = wiring.arrivals().get(identity)
-    if held.state is not State.HELD:
+    held = wiring.incoming().get(identity)
+    if held.state is not MailState.QUARANTINED:
         logger.info("was released before")
         return
     try:
-        letter = _read(held.key, held.received_at)
-        _report(wiring.receiving().release(letter, held, by))
+        mail = _read(held.key, held.received_at)
+        _report(wiring.receiving().release(mail, held, by))
     except ReadingFailed as failed:
         _unread(held.key, held.received_at, failed)
     except DoneAlready:
@@ -132,11 +132,11 @@ def _release(identity: str, by: str) -> None:
         logger.warning("stays in quarantine: a virus")
 
 
-def _report(done: Done) -> None:
+def _report(done: Received) -> None:
     record = done.record
     about = {"mail": record.identity, "state": record.state.value, "reason": record.reason}
     if done.repeated:
         logger.info("came before", extra=about)
         return
     logger.info("taken", extra=about | ({"ticket": record.number} if record.number else {}))
-    observe.count("inbound", "MailHeld", int(record.state is State.HELD))
+    observe.count("inbound", "MailHeld", int(record.state is MailState.QUARANTINED))

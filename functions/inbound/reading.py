@@ -6,21 +6,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from redress.mail.incoming.cases.receiving import Enclosed, Forwarded, Letter, Returned
+from redress.mail.incoming.cases.receiving import (
+    Enclosed,
+    FailedAddress,
+    ForwardedMail,
+    IncomingMail,
+)
 from redress.mail.incoming.reader import clues, folding, machines, parsing, verdicts
 from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.languages import language_of
 from redress.mail.incoming.reader.limits import VALUE, Defects
-from redress.mail.incoming.reader.machines import Kind, Machine
-from redress.mail.incoming.reader.mail import Mail, as_data
-from redress.mail.incoming.rules import Note, refused, served_as
+from redress.mail.incoming.reader.machines import Machine, MachineKind
+from redress.mail.incoming.reader.mail import ParsedMail, as_data
+from redress.mail.incoming.rules import Notice, refused, served_as
 
 _NOTES = {
-    Kind.BOUNCE: Note.RETURNED,
-    Kind.DELAY: Note.DELAYED,
-    Kind.COMPLAINT: Note.COMPLAINED,
+    MachineKind.BOUNCE: Notice.RETURNED,
+    MachineKind.DELAY: Notice.DELAYED,
+    MachineKind.COMPLAINT: Notice.COMPLAINED,
 }
-_OF_PEOPLE = (Kind.LIST, Kind.BULK)
+_OF_PEOPLE = (MachineKind.LIST, MachineKind.BULK)
 """No notices: the headers of lists and bulk mail stand in people's own mail, too."""
 _SENT_TO = ("delivered-to", "x-original-to", "x-forwarded-to", "envelope-to", "x-envelope-to")
 _FAILED = ("FAIL",)
@@ -28,7 +33,7 @@ _FAILED = ("FAIL",)
 
 def letter_of(
     raw: bytes, key: str, received_at: datetime, ours: Iterable[str], language: str
-) -> Letter:
+) -> IncomingMail:
     """What is known of a mail. `language` is for one whose words do not tell theirs."""
     mail = parsing.parse(raw)
     own = list(ours)
@@ -40,7 +45,7 @@ def letter_of(
     contact = machines.written_for(mail, own) or sender
     one_author = sender is None or _has_one_author(mail, told.author)
     new = folded.new.strip()
-    return Letter(
+    return IncomingMail(
         key=key,
         received_at=received_at,
         message_id=mail.message_id,
@@ -73,7 +78,7 @@ def letter_of(
         machine=_note(machine),
         returned=_returned(machine),
         automatic=not machines.may_be_answered(mail, own),
-        own=machine is not None and machine.kind is Kind.OWN,
+        own=machine is not None and machine.kind is MachineKind.OWN,
         because=machine.because if machine is not None else (),
         spam=told.spam in _FAILED,
         virus=told.virus in _FAILED,
@@ -83,7 +88,7 @@ def letter_of(
     )
 
 
-def _has_one_author(mail: Mail, author: str) -> bool:
+def _has_one_author(mail: ParsedMail, author: str) -> bool:
     """Whether the sender is who DMARC was asked about. A second From, or a second address in it, is
     how one author is shown while another one passes (RFC 7489, 6.6.1); no mail program writes that.
     """
@@ -100,13 +105,13 @@ def _ascii(domain: str) -> str:
         return domain.lower()
 
 
-def _addressed_to(mail: Mail) -> tuple[str, ...]:
+def _addressed_to(mail: ParsedMail) -> tuple[str, ...]:
     said = ", ".join(value for name in _SENT_TO for value in mail.all(name))
     others = addresses_of(said[:VALUE], Defects())
     return tuple(dict.fromkeys(one.address.lower() for one in (*mail.to, *mail.cc, *others)))
 
 
-def _returned_ids(mail: Mail) -> tuple[str, ...]:
+def _returned_ids(mail: ParsedMail) -> tuple[str, ...]:
     """The ids of the mail that a notice is about: its own, and those of its conversation."""
     if mail.report is None and not mail.embedded:
         return ()
@@ -118,14 +123,14 @@ def _returned_ids(mail: Mail) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in found if "@" in one))[:100]
 
 
-def _forwarded(mail: Mail, own: list[str], language: str) -> Forwarded | None:
+def _forwarded(mail: ParsedMail, own: list[str], language: str) -> ForwardedMail | None:
     found = clues.forwarded(mail)
     if found is None or found.sender is None:
         return None
     inner = mail.embedded[0] if found.how == "attached" else None
     new = folding.fold(found.text).new.strip()
     title = clues.bare_subject(found.subject)
-    return Forwarded(
+    return ForwardedMail(
         message_id=inner.message_id if inner is not None else "",
         sender=found.sender.address.lower(),
         sender_name=found.sender.name,
@@ -141,28 +146,28 @@ def _forwarded(mail: Mail, own: list[str], language: str) -> Forwarded | None:
     )
 
 
-def _is_by_somebody(mail: Mail, own: list[str]) -> bool:
+def _is_by_somebody(mail: ParsedMail, own: list[str]) -> bool:
     machine = machines.kind_of(mail, own)
     return machine is None or machine.kind in _OF_PEOPLE
 
 
-def _answers_to(mail: Mail) -> tuple[str, ...]:
+def _answers_to(mail: ParsedMail) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*mail.in_reply_to, *reversed(mail.references))))
 
 
-def _note(machine: Machine | None) -> Note | None:
-    if machine is None or machine.kind in (Kind.OWN, *_OF_PEOPLE):
+def _note(machine: Machine | None) -> Notice | None:
+    if machine is None or machine.kind in (MachineKind.OWN, *_OF_PEOPLE):
         return None
-    return _NOTES.get(machine.kind, Note.AUTOMATIC)
+    return _NOTES.get(machine.kind, Notice.AUTOMATIC)
 
 
-def _returned(machine: Machine | None) -> tuple[Returned, ...]:
+def _returned(machine: Machine | None) -> tuple[FailedAddress, ...]:
     """For good is what a report says in its own field; of the words of others nothing is sure."""
-    if machine is None or machine.bounce is None or machine.kind is not Kind.BOUNCE:
+    if machine is None or machine.bounce is None or machine.kind is not MachineKind.BOUNCE:
         return ()
     standard = machine.bounce.standard
     return tuple(
-        Returned(
+        FailedAddress(
             one.address.lower(),
             one.status,
             one.diagnostic[:300],

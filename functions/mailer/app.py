@@ -16,15 +16,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from redress import wiring
 from redress.base import observe
 from redress.base.errors import NotFound
-from redress.mail.incoming.rules import Note
+from redress.mail.incoming.rules import Notice
 from redress.mail.outgoing.cases.feedback import Feedback, feedback_of, is_feedback
 from redress.mail.outgoing.cases.sending import (
     NO_RECIPIENT,
     UNWANTED,
-    Done,
     NotAJob,
     NotSentYet,
     Result,
+    SendOutcome,
     job_of,
 )
 
@@ -89,11 +89,11 @@ def _take(told: Feedback | None) -> None:
         logger.info("the ticket is gone", extra=about)
         return
     logger.info("recorded" if new else "was recorded before", extra=about)
-    if new and told.why is not Note.DELAYED:
+    if new and told.why is not Notice.DELAYED:
         observe.count("mailer", "MailReturned")
 
 
-def _report(done: Done) -> None:
+def _report(done: SendOutcome) -> None:
     if done.why in UNWANTED:
         logger.info("not sent", extra={"why": done.why})
         return

@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 
 from redress import wiring
 from redress.base import observe
-from redress.rehearsals.cases import Finished, Listed, RehearsalJobs, Worked
+from redress.rehearsals.cases import Listed, RehearsalFinished, RehearsalJobs, Worked
 
 logger = Logger(service="rehearsal")
 
@@ -23,15 +23,17 @@ def _rehearse_part(jobs: RehearsalJobs, event: dict[str, Any]) -> Worked:
     return jobs.rehearse_part(event["job"], event["part"])
 
 
-def _finish(jobs: RehearsalJobs, event: dict[str, Any]) -> Finished:
+def _finish(jobs: RehearsalJobs, event: dict[str, Any]) -> RehearsalFinished:
     return jobs.finish(event["job"], event["results"])
 
 
-def _fail(jobs: RehearsalJobs, event: dict[str, Any]) -> Finished:
+def _fail(jobs: RehearsalJobs, event: dict[str, Any]) -> RehearsalFinished:
     return jobs.fail(event["job"], event["error"])
 
 
-TASKS: Mapping[str, Callable[[RehearsalJobs, dict[str, Any]], Listed | Worked | Finished]] = {
+TASKS: Mapping[
+    str, Callable[[RehearsalJobs, dict[str, Any]], Listed | Worked | RehearsalFinished]
+] = {
     "list_parts": _list_parts,
     "rehearse_part": _rehearse_part,
     "finish": _finish,

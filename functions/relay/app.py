@@ -10,7 +10,15 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from redress import wiring
 from redress.base import observe
 from redress.base.errors import NotFound, Unavailable
-from redress.workflow.cases.relay import Freed, Happened, Hint, Moved, NotTaken, RelayCase, hint_of
+from redress.workflow.cases.relay import (
+    CapacityFreed,
+    EventAdded,
+    NotTaken,
+    RelayCase,
+    StreamChange,
+    TimerChanged,
+    stream_change_of,
+)
 
 logger = Logger(service="relay")
 
@@ -39,22 +47,22 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return {"warm": True}
     case = wiring.relay()
     failed: list[str] = []
-    work: list[tuple[str, Hint, dict[str, Any]]] = []
+    work: list[tuple[str, StreamChange, dict[str, Any]]] = []
     for record in event["Records"]:
         try:
-            hint = hint_of(record)
+            change = stream_change_of(record)
         except (KeyError, ValueError, TypeError) as error:
             _set_aside(case, record, error)
             continue
-        if hint is not None:
-            work.append((record["dynamodb"]["SequenceNumber"], hint, record))
-    seen: set[Hint] = set()
-    for sequence, hint, record in sorted(work, key=lambda entry: _rank(entry[1])):
-        if hint in seen:
+        if change is not None:
+            work.append((record["dynamodb"]["SequenceNumber"], change, record))
+    seen: set[StreamChange] = set()
+    for sequence, change, record in sorted(work, key=lambda entry: _rank(entry[1])):
+        if change in seen:
             continue
-        seen.add(hint)
+        seen.add(change)
         try:
-            case.follow(hint)
+            case.follow(change)
         except NotFound:
             logger.info("gone meanwhile")
         except Exception as error:
@@ -66,13 +74,13 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": min(failed, key=_order)}] if failed else []}
 
 
-def _rank(hint: Hint) -> int:
-    match hint:
-        case Moved():
+def _rank(change: StreamChange) -> int:
+    match change:
+        case TimerChanged():
             return 0
-        case Happened():
+        case EventAdded():
             return 1
-        case Freed():
+        case CapacityFreed():
             return 2
 
 

@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 
 from redress import wiring
 from redress.base import observe
-from redress.scores.cases import Finished, Month, Scored, ScoringCases
+from redress.scores.cases import Month, Scored, ScoringCases, ScoringFinished
 
 logger = Logger(service="scoring")
 
@@ -25,7 +25,7 @@ def _score_agent(cases: ScoringCases, event: dict[str, Any]) -> Scored:
     )
 
 
-def _finish(cases: ScoringCases, event: dict[str, Any]) -> Finished:
+def _finish(cases: ScoringCases, event: dict[str, Any]) -> ScoringFinished:
     finished = cases.finish(
         event["period"], event["preview"], event["plan_version"], event["results"]
     )
@@ -35,7 +35,7 @@ def _finish(cases: ScoringCases, event: dict[str, Any]) -> Finished:
     return finished
 
 
-TASKS: Mapping[str, Callable[[ScoringCases, dict[str, Any]], Month | Scored | Finished]] = {
+TASKS: Mapping[str, Callable[[ScoringCases, dict[str, Any]], Month | Scored | ScoringFinished]] = {
     "list_agents": _list_agents,
     "score_agent": _score_agent,
     "finish": _finish,

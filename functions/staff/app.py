@@ -37,7 +37,7 @@ from redress.edge.http import (
 from redress.edge.problems import plain, problem_for
 from redress.plans import cases as plans
 from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS
-from redress.rehearsals.store import Job
+from redress.rehearsals.store import RehearsalJob
 from redress.scores.store.scores import Summary
 from redress.staff.rules import Presence
 from redress.staff.store import Member
@@ -118,8 +118,8 @@ def _set_presence(request: Request) -> Answer:
     body = request.body()
     presence = body.one_of("presence", Presence)
     body.done()
-    duty = wiring.staff_cases().set_presence(request.member, presence)
-    return answer(200, presenting.duty(duty))
+    availability = wiring.staff_cases().set_presence(request.member, presence)
+    return answer(200, presenting.availability(availability))
 
 
 def _depart(request: Request) -> Answer:
@@ -350,7 +350,7 @@ def _move_all(request: Request) -> Answer:
     return _begun(job, "../../rehearsals")
 
 
-def _begun(job: Job, beside: str) -> Answer:
+def _begun(job: RehearsalJob, beside: str) -> Answer:
     """202, and where to look: `beside` is seen from the request's own address (RFC 9110, 10.2.2),
     because a function does not know under which stage or domain it is called."""
     begun = {"id": job.id, "kind": job.kind.value}
@@ -365,7 +365,7 @@ def _read_rehearsal(request: Request) -> Answer:
     found = wiring.rehearsal_cases().read(request.member, job_id)
     if not table:
         return answer(200, presenting.rehearsal(found))
-    if found.tally is None:
+    if found.counts is None:
         detail = f"there is no table yet: this is {found.progress.state}"
         raise Refused(plain(409, "not-done", "Not done yet", detail))
     return {

@@ -13,24 +13,24 @@ from bodies import to_cursor
 from redress.clocks.rules.calendars import Interval
 from redress.clocks.rules.clocks import Clock, ClockName, standing
 from redress.mail.incoming.bucket import LINK_S
-from redress.mail.incoming.cases.quarantine import HeldMail, Opened
-from redress.mail.incoming.store import HeldPage, Record
+from redress.mail.incoming.cases.quarantine import Opened, QuarantinedMail
+from redress.mail.incoming.store import IncomingRecord, QuarantinePage
 from redress.plans.cases import Publication, VersionPage
 from redress.plans.rules.plan import DAYS
 from redress.plans.store import Published
-from redress.rehearsals.cases import Standing
-from redress.rehearsals.rules import tally
-from redress.rehearsals.store import Kind
+from redress.rehearsals.cases import RehearsalStatus
+from redress.rehearsals.rules import counting
+from redress.rehearsals.store import JobKind
 from redress.scores.cases import Run
 from redress.scores.rules import Rating
 from redress.scores.store.scores import Card, Summary
-from redress.staff.rules import Duty
+from redress.staff.rules import Availability
 from redress.tickets import explaining
 from redress.tickets.cases.staff import Board, ClockStories, WorkItem, WorkPage
 from redress.tickets.rules.explain import ComingRung, Entry, FiredRung, Hours, Story
 from redress.tickets.rules.ticket import Event, Resolution, Ticket, next_due
 from redress.tickets.store.tickets import MailRecord, TicketFile
-from redress.workflow.store import Report
+from redress.workflow.store import ReconciliationReport
 
 
 def _iso(at: datetime | None) -> str | None:
@@ -128,14 +128,14 @@ def _mail(mail: MailRecord) -> dict[str, Any]:
     }
 
 
-def held_page(page: HeldPage) -> dict[str, Any]:
+def held_page(page: QuarantinePage) -> dict[str, Any]:
     return {
         "items": [held(record) for record in page.records],
         "next": to_cursor(page.cursor),
     }
 
 
-def held(record: Record) -> dict[str, Any]:
+def held(record: IncomingRecord) -> dict[str, Any]:
     """A mail in quarantine; `ticket` is one that it names, or that it has become."""
     return {
         "id": record.identity,
@@ -153,7 +153,7 @@ def held(record: Record) -> dict[str, Any]:
     }
 
 
-def held_mail(found: HeldMail) -> dict[str, Any]:
+def held_mail(found: QuarantinedMail) -> dict[str, Any]:
     return held(found.record) | {"links": opened(found.opened)}
 
 
@@ -317,7 +317,7 @@ def _about(found: Published) -> dict[str, Any]:
     }
 
 
-def duty(found: Duty) -> dict[str, Any]:
+def availability(found: Availability) -> dict[str, Any]:
     """`Duty`: presence and load of one member of staff."""
     return {
         "agent": found.agent,
@@ -334,7 +334,9 @@ def board(found: Board) -> dict[str, Any]:
     """`Board`: who is present, what waits, what is near its limit."""
     return {
         "team": found.team,
-        "present": [{"name": member.name, **duty(on_duty)} for member, on_duty in found.present],
+        "present": [
+            {"name": member.name, **availability(on_duty)} for member, on_duty in found.present
+        ],
         "queued": found.queued,
         "open": found.open,
         "near_limit": [
@@ -398,7 +400,7 @@ def _summary(found: Summary) -> dict[str, Any]:
     return {**asdict(found), "finished_at": _iso(found.finished_at)}
 
 
-def report(found: Report) -> dict[str, Any]:
+def report(found: ReconciliationReport) -> dict[str, Any]:
     """`Reconciliation`: what one run compared, found and repaired; ids and numbers only."""
     return {
         **asdict(found),
@@ -409,7 +411,7 @@ def report(found: Report) -> dict[str, Any]:
     }
 
 
-def rehearsal(found: Standing) -> dict[str, Any]:
+def rehearsal(found: RehearsalStatus) -> dict[str, Any]:
     """`Rehearsal`: what was asked, how far it is, and once it is done what it found."""
     job, progress = found.job, found.progress
     return {
@@ -426,18 +428,18 @@ def rehearsal(found: Standing) -> dict[str, Any]:
         "reason": job.reason,
         "progress": {"done": progress.done, "listed": progress.listed},
         "fault": progress.fault,
-        "report": _report(found) if found.tally is not None else None,
+        "report": _report(found) if found.counts is not None else None,
     }
 
 
-def _report(found: Standing) -> dict[str, Any]:
-    assert found.tally is not None
-    layout = tally.report if found.job.kind is Kind.REHEARSAL else tally.move_report
-    return layout(found.tally)
+def _report(found: RehearsalStatus) -> dict[str, Any]:
+    assert found.counts is not None
+    layout = counting.report if found.job.kind is JobKind.REHEARSAL else counting.move_report
+    return layout(found.counts)
 
 
-def rehearsal_table(found: Standing) -> str:
+def rehearsal_table(found: RehearsalStatus) -> str:
     """The report as CSV (RFC 4180), a line for each number; its first line names the columns."""
     written = io.StringIO()
-    csv.writer(written).writerows(tally.rows(_report(found)))
+    csv.writer(written).writerows(counting.rows(_report(found)))
     return written.getvalue()

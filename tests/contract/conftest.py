@@ -32,8 +32,8 @@ from redress.staff.store import Member, StaffStore
 from redress.tickets.rules import lifecycle
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.ticket import Phase, Role
-from redress.tickets.store.submission_store import LeanStore
-from redress.tickets.store.tickets import Beside, TicketStore
+from redress.tickets.store.submission_store import SubmissionStore
+from redress.tickets.store.tickets import AlsoWrite, TicketStore
 from tests.builders import ROOT, Clock, Life, plan_1, submission
 
 REGION = "us-east-1"
@@ -56,7 +56,7 @@ class Shop:
     client: Any
     models: Models
     tickets: TicketStore
-    lean: LeanStore
+    lean: SubmissionStore
     lean_client: Any
     staff: StaffStore
     plans: Plans
@@ -84,7 +84,7 @@ class Shop:
     def open(self, kind: str = "complaint", **fields: Any) -> Life:
         """A new ticket in the table, acknowledged when it has no address for mail."""
         life = Life(self.clock).open(kind, number=new_number(), **fields)
-        self.tickets.open_beside(life.last, Beside(once=()))
+        self.tickets.open(life.last, AlsoWrite(once=()))
         return life
 
     def commit(self, life: Life) -> Life:
@@ -193,7 +193,7 @@ def _shop(engine: str, address: str | None) -> Iterator[Shop]:
         client=client,
         models=models,
         tickets=TicketStore(models),
-        lean=LeanStore(lean_client, table),
+        lean=SubmissionStore(lean_client, table),
         lean_client=lean_client,
         staff=staff,
         plans=Plans(staff, clock.now),

@@ -139,7 +139,7 @@ def test_a_store_that_cannot_be_reached_is_unavailable_in_every_way(
         lambda: shop.tickets.owned_by(MEI.id, 5),
         lambda: shop.tickets.queued("complaints"),
         lambda: shop.tickets.next_generation(number, 1, shop.clock.now()),
-        lambda: shop.staff.duty(MEI.id),
+        lambda: shop.staff.availability(MEI.id),
         lambda: shop.staff.present("complaints"),
         lambda: shop.plans.current(),
     ]
@@ -228,7 +228,7 @@ def test_who_loses_every_race_is_told_the_version_that_is_there_now(shop: Shop) 
 
 
 def load(shop: Shop, agent: str) -> int:
-    return shop.staff.duty(agent).load
+    return shop.staff.availability(agent).load
 
 
 def test_an_assignment_takes_up_room_and_the_end_of_the_work_gives_it_back(shop: Shop) -> None:
@@ -252,7 +252,7 @@ def test_a_load_that_is_nothing_already_holds_up_no_ticket(shop: Shop) -> None:
     shop.commit(life.assign(MEI.id))
     shop.client.update_item(
         TableName=shop.table,
-        Key={"pk": {"S": keys.agent_pk(MEI.id)}, "sk": {"S": keys.DUTY}},
+        Key={"pk": {"S": keys.agent_pk(MEI.id)}, "sk": {"S": keys.AVAILABILITY}},
         UpdateExpression="SET #load = :none",
         ExpressionAttributeNames={"#load": "load"},
         ExpressionAttributeValues={":none": {"N": "0"}},

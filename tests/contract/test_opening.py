@@ -14,7 +14,7 @@ from redress.db import keys
 from redress.tickets.rules.lifecycle import Change
 from redress.tickets.store import codec
 from redress.tickets.store.opening import KeyTaken, KeyUnreadable, NumberTaken
-from redress.tickets.store.tickets import Beside
+from redress.tickets.store.tickets import AlsoWrite
 from tests.builders import BY_MAIL, BY_PHONE, Clock, Life
 from tests.contract.conftest import Faults, Shop
 
@@ -59,7 +59,7 @@ def test_both_ways_in_write_the_same_ticket_to_the_last_byte(
     for pk, sk in submitted:
         shop.client.delete_item(TableName=shop.table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
     del submitted[key_record("a key")]
-    shop.tickets.open_beside(change, Beside(once=()))
+    shop.tickets.open(change, AlsoWrite(once=()))
     assert shop.items() == submitted
     assert len(submitted) == items
 
@@ -93,7 +93,7 @@ def test_a_number_that_exists_is_drawn_again_and_nothing_is_written(shop: Shop) 
     with pytest.raises(NumberTaken):
         submit(shop, key="another key")
     with pytest.raises(NumberTaken):
-        shop.tickets.open_beside(a_change(), Beside(once=()))
+        shop.tickets.open(a_change(), AlsoWrite(once=()))
     assert shop.items() == before
 
 

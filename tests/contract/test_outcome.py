@@ -42,7 +42,7 @@ class Calls:
         return "done"
 
     def run(self, *names: str) -> Any:
-        return retry.run(self, names, self.slept.append, lambda: self.moment)
+        return retry.call(self, names, self.slept.append, lambda: self.moment)
 
 
 def test_a_call_that_works_is_made_once() -> None:

@@ -10,8 +10,15 @@ import pytest
 
 from redress.base.errors import NotFound
 from redress.db import keys
-from redress.rehearsals.rules.tally import Tally
-from redress.rehearsals.store import Job, JobState, Kind, Part, PartRaced, RehearsalStore
+from redress.rehearsals.rules.counting import Counts
+from redress.rehearsals.store import (
+    JobKind,
+    JobPart,
+    JobState,
+    PartRaced,
+    RehearsalJob,
+    RehearsalStore,
+)
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.store import codec
 from redress.tickets.store.tickets import Page, TicketStore
@@ -152,10 +159,10 @@ def test_a_read_that_ran_into_a_change_is_read_again(
 # ------------------------------------------------------------------------- how far a job is
 
 
-def job(**fields: Any) -> Job:
+def job(**fields: Any) -> RehearsalJob:
     good: dict[str, Any] = {
         "id": "5f0e3a528f3c4c43",
-        "kind": Kind.REHEARSAL,
+        "kind": JobKind.REHEARSAL,
         "by": "m-wei",
         "role": "manager",
         "begun_at": START,
@@ -165,7 +172,7 @@ def job(**fields: Any) -> Job:
         "start": START - 30 * DAY,
         "end": START,
     }
-    return Job(**(good | fields))
+    return RehearsalJob(**(good | fields))
 
 
 @pytest.fixture
@@ -173,8 +180,8 @@ def rehearsals(shop: Shop) -> RehearsalStore:
     return RehearsalStore(shop.models)
 
 
-def counted(number: str = "R-1") -> Tally:
-    counts = Tally()
+def counted(number: str = "R-1") -> Counts:
+    counts = Counts()
     counts.group("complaint", "complaints").exemplify("changed", number)
     return counts
 
@@ -196,20 +203,20 @@ def test_a_part_is_saved_with_the_progress_of_its_job(rehearsals: RehearsalStore
     rehearsals.begin(job(), None, START)
     rehearsals.listed(job().id, 2, 500, START)
     part = rehearsals.part(job().id, "a#0")
-    assert part == Part()
-    part.cursor, part.tally = "2026#R-1", counted()
+    assert part == JobPart()
+    part.cursor, part.counts = "2026#R-1", counted()
     rehearsals.save_part(job().id, "a#0", part, 250, START + DAY)
     assert rehearsals.part(job().id, "a#0") == part
     part.finished, part.cursor = True, None
     rehearsals.save_part(job().id, "a#0", part, 100, START + DAY)
-    rehearsals.save_part(job().id, "a#1", Part(finished=True, tally=counted("R-2")), 150, START)
+    rehearsals.save_part(job().id, "a#1", JobPart(finished=True, counts=counted("R-2")), 150, START)
     _, progress = rehearsals.job(job().id)
     assert (progress.state, progress.parts) == (JobState.RUNNING, 2)
     assert (progress.done, progress.listed) == (500, 500)
-    whole = Tally()
+    whole = Counts()
     for found in rehearsals.parts(job().id):
         assert found.finished
-        whole.include(found.tally)
+        whole.include(found.counts)
     assert whole.counts == {"complaint|complaints||changed": 2}
     assert whole.examples == {"complaint|complaints||changed": ["R-1", "R-2"]}
 
@@ -235,7 +242,7 @@ def test_parts_that_are_saved_at_once_all_count(
     rehearsals.begin(job(), None, START)
     conflict = [None, "TransactionConflict"]
     failing(shop.models.connection.client, "TransactWriteItems", conflict, conflict)
-    rehearsals.save_part(job().id, "a#0", Part(), 25, START)
+    rehearsals.save_part(job().id, "a#0", JobPart(), 25, START)
     assert rehearsals.job(job().id)[1].done == 25
 
 
@@ -263,7 +270,7 @@ def test_a_job_that_is_done_stays_done(rehearsals: RehearsalStore) -> None:
 def test_a_large_tally_fits_an_item(rehearsals: RehearsalStore, shop: Shop) -> None:
     """Sixty pairs of kind and team, each with every promise, spread as far as can be."""
     rehearsals.begin(job(), None, START)
-    counts = Tally()
+    counts = Counts()
     for index in range(60):
         group = counts.group("service_request", f"a-team-with-a-long-name-{index}")
         for clock in ("first_response", "next_reply", "update", "resolution", "callback"):
@@ -281,8 +288,8 @@ def test_a_large_tally_fits_an_item(rehearsals: RehearsalStore, shop: Shop) -> N
                 for role in ("", "agent", "supervisor", "manager"):
                     group.count(f"rung.{action}.{role}.real", clock, by=index + 31)
                     group.count(f"rung.{action}.{role}.draft", clock, by=index + 37)
-    rehearsals.save_part(job().id, "a#0", Part(tally=counts), 0, START)
-    assert rehearsals.part(job().id, "a#0").tally == counts
+    rehearsals.save_part(job().id, "a#0", JobPart(counts=counts), 0, START)
+    assert rehearsals.part(job().id, "a#0").counts == counts
     item = shop.item(keys.rehearsal_pk(job().id), keys.part_sk("a#0"))
     assert len(item["doc"]["S"]) < 350_000
 

@@ -24,11 +24,19 @@ from tests.contract.conftest import Faults, Shop
 def test_who_comes_is_kept_and_is_here_with_nothing_to_do(shop: Shop) -> None:
     member = shop.member(MEI.id, languages=("zh-CN", "en"))
     assert shop.staff.member(MEI.id) == member
-    duty = shop.staff.duty(MEI.id)
-    assert (duty.agent, duty.team, duty.languages) == (MEI.id, "complaints", ("zh-CN", "en"))
-    assert (duty.presence, duty.capacity, duty.load) == (Presence.AVAILABLE, 2, 0)
-    assert duty.last_assigned == keys.NEVER
-    assert shop.staff.present("complaints") == [duty]
+    availability = shop.staff.availability(MEI.id)
+    assert (availability.agent, availability.team, availability.languages) == (
+        MEI.id,
+        "complaints",
+        ("zh-CN", "en"),
+    )
+    assert (availability.presence, availability.capacity, availability.load) == (
+        Presence.AVAILABLE,
+        2,
+        0,
+    )
+    assert availability.last_assigned == keys.NEVER
+    assert shop.staff.present("complaints") == [availability]
     assert shop.staff.present("service") == []
 
 
@@ -37,7 +45,7 @@ def test_coming_again_keeps_the_load_and_the_turn(shop: Shop) -> None:
     life = shop.open()
     shop.clock.advance(seconds=5)
     shop.commit(life.assign(MEI.id))
-    before = shop.staff.duty(MEI.id)
+    before = shop.staff.availability(MEI.id)
     shop.clock.advance(hours=1)
     shop.staff.record(member, Presence.AWAY, shop.clock.now())
     assert shop.staff.present("complaints") == []
@@ -50,10 +58,14 @@ def test_coming_again_keeps_the_load_and_the_turn(shop: Shop) -> None:
 def test_an_agent_may_do_with_more_or_less_and_move_to_another_team(shop: Shop) -> None:
     shop.member(MEI.id)
     shop.member(MEI.id, capacity=7, team="service", languages=("zh-TW",))
-    duty = shop.staff.duty(MEI.id)
-    assert (duty.capacity, duty.team, duty.languages) == (7, "service", ("zh-TW",))
+    availability = shop.staff.availability(MEI.id)
+    assert (availability.capacity, availability.team, availability.languages) == (
+        7,
+        "service",
+        ("zh-TW",),
+    )
     assert shop.staff.present("complaints") == []
-    assert shop.staff.present("service") == [duty]
+    assert shop.staff.present("service") == [availability]
     assert [member.team for member in shop.staff.members()] == ["service"]
 
 
@@ -73,18 +85,20 @@ def test_who_waited_longest_comes_first(shop: Shop) -> None:
         life = shop.open()
         shop.clock.advance(seconds=1)
         shop.commit(life.assign(agent))
-    order = [duty.agent for duty in shop.staff.present("complaints")]
+    order = [availability.agent for availability in shop.staff.present("complaints")]
     assert order == ["a-three", "a-two", "a-one"]
     for agent in order:
-        duty = shop.item(keys.agent_pk(agent), keys.DUTY)
-        assert duty["duty_sk"] == duty["last_assigned"], "the index has the same order"
+        availability = shop.item(keys.agent_pk(agent), keys.AVAILABILITY)
+        assert availability["duty_sk"] == availability["last_assigned"], (
+            "the index has the same order"
+        )
 
 
 def test_who_never_signed_in_is_not_found(shop: Shop) -> None:
     with pytest.raises(NotFound):
         shop.staff.member("a-nobody")
     with pytest.raises(NotFound):
-        shop.staff.duty("a-nobody")
+        shop.staff.availability("a-nobody")
     assert shop.staff.members() == []
 
 
@@ -105,7 +119,7 @@ def test_a_presence_call_does_not_lose_an_assignment_made_at_the_same_time(amazo
     finally:
         done.set()
         coming.join()
-    assert amazons.staff.duty(MEI.id).load == len(lives)
+    assert amazons.staff.availability(MEI.id).load == len(lives)
 
 
 # -------------------------------------------------------------------------------- plans

@@ -20,7 +20,7 @@ from redress.tickets.rules.ticket import Phase, State
 from redress.tickets.store import codec
 from redress.tickets.store.tickets import Timer
 from redress.workflow.cases.timers import TimerCase, sleep_of
-from redress.workflow.store import Report, ReportStore
+from redress.workflow.store import ReconciliationReport, ReportStore
 from tests.builders import BY_PHONE, MEI, START, Life
 from tests.contract.conftest import Shop
 
@@ -217,19 +217,19 @@ def test_no_generation_follows_a_closed_ticket_or_none(shop: Shop) -> None:
 def test_only_a_closed_ticket_is_put_to_rest_and_only_as_it_stands(shop: Shop) -> None:
     life = asleep(shop, "feedback")
     number = life.ticket.number
-    assert not shop.tickets.put_to_rest(number, 1, 1)
+    assert not shop.tickets.clear_awake(number, 1, 1)
     shop.commit(life.resolve())
     closed = timer(shop, life)
     assert (closed.phase, closed.next_wake) == (Phase.CLOSED, None)
     assert awake(shop) == {number}
     for gen, seq in ((2, closed.seq), (1, closed.seq - 1)):
-        assert not shop.tickets.put_to_rest(number, gen, seq)
+        assert not shop.tickets.clear_awake(number, gen, seq)
     assert awake(shop) == {number}
-    assert shop.tickets.put_to_rest(number, 1, closed.seq)
+    assert shop.tickets.clear_awake(number, 1, closed.seq)
     rested = timer(shop, life)
     assert (rested.armed, rested.awake_since) == (None, None)
     assert awake(shop) == set()
-    assert shop.tickets.put_to_rest(number, 1, closed.seq), "to rest again is no harm"
+    assert shop.tickets.clear_awake(number, 1, closed.seq), "to rest again is no harm"
 
 
 def test_a_generation_remembers_the_version_of_the_ticket_it_began_at(shop: Shop) -> None:
@@ -357,7 +357,7 @@ def test_reports_are_kept_by_run_newest_first(shop: Shop) -> None:
     reports = ReportStore(shop.models)
     assert reports.latest() == []
     runs = [
-        Report(START + timedelta(days=day), f"print-{day}", START, ("complaints",))
+        ReconciliationReport(START + timedelta(days=day), f"print-{day}", START, ("complaints",))
         for day in range(3)
     ]
     for run in runs:

@@ -30,7 +30,7 @@ from redress.staff.store import Member, StaffStore
 from redress.tickets.rules import lifecycle
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.ticket import Role, Ticket
-from redress.tickets.store.tickets import Beside, TicketStore
+from redress.tickets.store.tickets import AlsoWrite, TicketStore
 from tests.builders import ROOT, Clock, submission
 
 REGION = "us-east-1"
@@ -184,7 +184,7 @@ class Opener:
         change = lifecycle.open_ticket(
             submission(kind, **fields), new_number(), plan, self.clock.now()
         )
-        self.stores.tickets.open_beside(change, Beside(once=()))
+        self.stores.tickets.open(change, AlsoWrite(once=()))
         ticket = change.after
         if agent is not None:
             given = lifecycle.assign(ticket, plan, agent, "for a test", self.clock.now())
@@ -216,13 +216,13 @@ def load(function: str) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    beside = {path.stem for path in folder.glob("*.py")} - {"app"}
+    also = {path.stem for path in folder.glob("*.py")} - {"app"}
     sys.path.insert(0, str(folder))
     try:
         spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(folder))
-        for name in beside:
+        for name in also:
             sys.modules.pop(name, None)
     return module
 

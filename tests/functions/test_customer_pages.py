@@ -26,7 +26,7 @@ from redress.tickets.cases.customer import PUBLIC, CustomerCases
 from redress.tickets.cases.intake import IntakeCase
 from redress.tickets.rules import lifecycle
 from redress.tickets.rules.ticket import CUSTOMER, Actor, Role
-from redress.tickets.store.tickets import Beside
+from redress.tickets.store.tickets import AlsoWrite
 from tests.builders import NUMBER, ROOT, Clock, Life
 from tests.functions.conftest import (
     BASE_ADDRESS,
@@ -874,7 +874,7 @@ def test_a_link_that_was_not_signed_opens_nothing(
 ) -> None:
     """The ticket of the samples is there; only their signatures are none."""
     life = Life(clock).open()
-    stores.tickets.open_beside(life.last, Beside(once=()))
+    stores.tickets.open(life.last, AlsoWrite(once=()))
 
     answer = site(name)
     assert answer["statusCode"] == 404

@@ -18,8 +18,8 @@ import pytest
 from redress import wiring
 from redress.db import keys
 from redress.mail.incoming.bucket import MailBucket
-from redress.mail.incoming.store import HeldPage, Record, State
-from redress.mail.outgoing.cases.sending import Job
+from redress.mail.incoming.store import IncomingRecord, MailState, QuarantinePage
+from redress.mail.outgoing.cases.sending import MailJob
 from redress.mail.outgoing.rendering import message, render
 from redress.mail.outgoing.rules import mails_after
 from redress.tickets.rules.ticket import EventType, Role, Ticket
@@ -97,8 +97,8 @@ class Post:
         found = self.module.handler({"Records": [{"messageId": "m", "body": text}]}, Context())
         return [one["itemIdentifier"] for one in found["batchItemFailures"]]
 
-    def held(self) -> HeldPage:
-        return wiring.arrivals().held(25, None)
+    def held(self) -> QuarantinePage:
+        return wiring.incoming().held(25, None)
 
     def tickets(self) -> list[Ticket]:
         rows = aws("dynamodb").scan(TableName=ENVIRONMENT["TABLE"])["Items"]
@@ -111,12 +111,12 @@ class Post:
         [found] = self.tickets()
         return found
 
-    def records(self) -> list[Record]:
+    def records(self) -> list[IncomingRecord]:
         rows = aws("dynamodb").scan(TableName=ENVIRONMENT["TABLE"])["Items"]
         return [
-            wiring.arrivals().get(keys.arrival_of(row["pk"]["S"]))
+            wiring.incoming().get(keys.incoming_mail_of(row["pk"]["S"]))
             for row in rows
-            if row["sk"]["S"] == keys.ARRIVAL
+            if row["sk"]["S"] == keys.INCOMING_MAIL
         ]
 
     def reply_address(self, ticket: Ticket) -> str:
@@ -140,7 +140,7 @@ def test_a_mail_becomes_a_ticket(post: Post) -> None:
     assert opened.by.role is Role.CUSTOMER
     assert opened.data["mail"]["key"] == "inbound/1"
     [record] = post.records()
-    assert (record.state, record.number, record.event) == (State.OPENED, ticket.number, 1)
+    assert (record.state, record.number, record.event) == (MailState.OPENED, ticket.number, 1)
 
 
 def test_what_was_read_lies_in_the_bucket_whole(post: Post) -> None:
@@ -191,7 +191,11 @@ def test_a_disowned_mail_in_the_customers_name_is_noted_and_no_word_of_theirs(po
     noted = post.stores.tickets.history(first.number)[-1]
     assert (noted.type, noted.data["why"]) == (EventType.MAIL_NOTED, "disowned")
     after = post.ticket()
-    assert (after.state, after.clocks, after.touched) == (first.state, first.clocks, first.touched)
+    assert (after.state, after.clocks, after.last_person_version) == (
+        first.state,
+        first.clocks,
+        first.last_person_version,
+    )
 
 
 @pytest.mark.parametrize(
@@ -466,7 +470,7 @@ def test_what_staff_answer_to_a_notice_of_ours_is_a_note(post: Post, staff: Any)
     noted = post.stores.tickets.history(first.number)[-1]
     assert (noted.type, noted.by.id) == (EventType.NOTED, "a-mei")
     assert (noted.data["text"], noted.data["mail"]["key"]) == ("Called them.", "inbound/2")
-    assert post.ticket().touched == first.touched
+    assert post.ticket().last_person_version == first.last_person_version
 
 
 @pytest.mark.parametrize(
@@ -545,8 +549,8 @@ def _mails_go_out(monkeypatch: pytest.MonkeyPatch) -> None:
     wiring.settings.cache_clear()
 
 
-def _job(ticket: Ticket) -> Job:
-    return Job(ticket.number, 1, "acknowledgement", "customer")
+def _job(ticket: Ticket) -> MailJob:
+    return MailJob(ticket.number, 1, "acknowledgement", "customer")
 
 
 def test_no_more_is_sent_to_an_address_that_returned_mail_until_it_writes(
@@ -874,7 +878,7 @@ def test_a_mail_that_breaks_the_reader_waits_and_is_read_when_it_is_mended(
     ticket = post.ticket()
     assert ticket.contact.email == "li.na@example.com"
     assert post.held().records == []
-    assert wiring.arrivals().get(held.identity).number == ticket.number
+    assert wiring.incoming().get(held.identity).number == ticket.number
     assert post.tell("inbound/1") == []
     post.deliver(mail(way="3"), "inbound/3")
     assert len(post.tickets()) == 1

@@ -10,7 +10,7 @@ import pytest
 
 from redress import wiring
 from redress.mail.outgoing.cases.feedback import OF_SES
-from redress.mail.outgoing.cases.sending import Job, tags_of
+from redress.mail.outgoing.cases.sending import MailJob, tags_of
 from redress.tickets.rules import lifecycle
 from redress.tickets.rules.ticket import EventType
 from tests.functions.conftest import Opener, Stores
@@ -28,7 +28,7 @@ RECIPIENT = {
 
 
 def event(kind: str, number: str, audience: str = "customer", **about: Any) -> str:
-    tags = {one["Name"]: [one["Value"]] for one in tags_of(Job(number, 1, "reply", audience))}
+    tags = {one["Name"]: [one["Value"]] for one in tags_of(MailJob(number, 1, "reply", audience))}
     part = {"Bounce": "bounce", "Complaint": "complaint", "DeliveryDelay": "deliveryDelay"}.get(
         kind, "reject"
     )
@@ -62,10 +62,10 @@ def test_a_bounce_is_noted_once_and_ends_mail_to_the_address(
     assert (said["why"], said["mail"]["about"]) == ("returned", "000001.reply.customer")
     assert said["text"] == "li.na@example.com 5.1.1 smtp; 550 5.1.1 user unknown"
     after = stores.tickets.get(number)
-    assert (after.state, after.clocks, after.touched) == (
+    assert (after.state, after.clocks, after.last_person_version) == (
         before.state,
         before.clocks,
-        before.touched,
+        before.last_person_version,
     )
     mailer.act(number, lambda t, p, at: lifecycle.tell_progress(t, p, staff_actor(), "Soon", at))
     assert mailer(mailer.job(number, "progress")) == []

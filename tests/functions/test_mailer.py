@@ -23,15 +23,15 @@ from moto.ses.models import ses_backends
 
 from redress import wiring
 from redress.base.errors import Unavailable
-from redress.base.phrases import words
+from redress.base.phrases import phrases
 from redress.mail.outgoing.cases.sending import (
     LEASE,
     UNWANTED,
-    Done,
-    Job,
     MailingCase,
+    MailJob,
     NotSentYet,
     Result,
+    SendOutcome,
     job_of,
 )
 from redress.mail.outgoing.rules import mails_after
@@ -149,7 +149,7 @@ class Mailer:
     def jobs(self, number: str, template: str | None = None) -> list[str]:
         """What the relay has enqueued for a ticket so far, oldest first."""
         return [
-            json.dumps(asdict(Job(number, event.number, mail.template, mail.audience)))
+            json.dumps(asdict(MailJob(number, event.number, mail.template, mail.audience)))
             for event in self.stores.tickets.history(number)
             for mail in mails_after(event)
             if template in (None, mail.template)
@@ -370,15 +370,15 @@ def test_a_mail_that_another_worker_is_sending_comes_again(
     mailer: Mailer, post: Post, open_ticket: Opener
 ) -> None:
     ticket = open_ticket()
-    case, job = wiring.mailing(), Job(ticket.number, 1, "acknowledgement", "customer")
+    case, job = wiring.mailing(), MailJob(ticket.number, 1, "acknowledgement", "customer")
 
     def second_worker() -> None:
         with pytest.raises(NotSentYet, match="held"):
             case.send(job)
 
     post.meanwhile = second_worker
-    assert case.send(job) == Done(Result.SENT)
-    assert case.send(job) == Done(Result.SENT_BEFORE)
+    assert case.send(job) == SendOutcome(Result.SENT)
+    assert case.send(job) == SendOutcome(Result.SENT_BEFORE)
     assert len(post.sent) == 1
 
 
@@ -511,7 +511,7 @@ def test_a_poison_record_is_set_aside_and_blocks_no_other(
 def test_a_mail_that_does_not_follow_from_its_event_is_set_aside(
     mailer: Mailer, post: Post, open_ticket: Opener, template: str, audience: str
 ) -> None:
-    job = json.dumps(asdict(Job(open_ticket().number, 1, template, audience)))
+    job = json.dumps(asdict(MailJob(open_ticket().number, 1, template, audience)))
     assert mailer(job) == []
     assert mailer.set_aside() == [job]
     assert post.calls == 0
@@ -532,7 +532,7 @@ def test_a_poison_record_stays_while_the_dead_letter_queue_does_not_take_it(
 
 
 def test_a_job_of_a_ticket_that_is_gone_ends(mailer: Mailer, post: Post) -> None:
-    job = json.dumps(asdict(Job("R-00000-00000", 1, "acknowledgement", "customer")))
+    job = json.dumps(asdict(MailJob("R-00000-00000", 1, "acknowledgement", "customer")))
     assert mailer(job) == []
     assert (post.calls, mailer.set_aside()) == (0, [])
 
@@ -584,7 +584,7 @@ def test_a_reply_is_sent_as_the_agent_wrote_it(
     assert mail["Reply-To"] == f"{token}@in.example.org"
     assert mail["In-Reply-To"] == mail["References"] == f"<{token}@example.com>"
     assert wiring.links().read_mail(token) == ticket.number
-    marker = words("en").marker
+    marker = phrases("en").marker
     assert text_of(mail).startswith(f"{marker}\n\n{typed}\n")
     assert "We need your answer" not in text_of(mail)
 

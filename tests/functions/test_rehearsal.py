@@ -19,14 +19,14 @@ from redress.clocks.rules.clocks import ClockName
 from redress.db import keys
 from redress.db.rows import Models
 from redress.rehearsals import cases
-from redress.rehearsals.rules.tally import Tally
-from redress.rehearsals.store import Job, JobState, Kind, RehearsalStore
+from redress.rehearsals.rules.counting import Counts
+from redress.rehearsals.store import JobKind, JobState, RehearsalJob, RehearsalStore
 from redress.staff.store import Member
 from redress.tickets.cases.changing import change
 from redress.tickets.rules import lifecycle
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.tickets.store.tickets import Raced, TicketStore
-from redress.workflow.store import Report, ReportStore
+from redress.workflow.store import ReconciliationReport, ReportStore
 from tests.builders import MEI, START, Clock, plan_document
 from tests.functions.conftest import (
     MEMBERS,
@@ -786,17 +786,19 @@ def test_tickets_of_a_team_without_a_plan_or_members_are_found_by_the_last_recon
 ) -> None:
     act(open_ones[0], lifecycle.reassign, MEI, None, "a-team-of-old", "a reason")
     assert desk.report_of(desk.move())["together"]["tickets"] == 3
-    ReportStore(Models(TABLE, REGION)).save(Report(START, "any", START, ("a-team-of-old",)))
+    ReportStore(Models(TABLE, REGION)).save(
+        ReconciliationReport(START, "any", START, ("a-team-of-old",))
+    )
     assert desk.report_of(desk.move())["together"]["tickets"] == 4
 
 
 # ------------------------------------------------------------------------------- the functions
 
 
-def job_of_the_samples(**fields: Any) -> Job:
+def job_of_the_samples(**fields: Any) -> RehearsalJob:
     good: dict[str, Any] = {
         "id": JOB,
-        "kind": Kind.REHEARSAL,
+        "kind": JobKind.REHEARSAL,
         "by": "m-wei",
         "role": "manager",
         "begun_at": START,
@@ -806,7 +808,7 @@ def job_of_the_samples(**fields: Any) -> Job:
         "start": datetime(2026, 10, 31, 16, tzinfo=UTC),
         "end": datetime(2026, 11, 30, 16, tzinfo=UTC),
     }
-    return Job(**(good | fields))
+    return RehearsalJob(**(good | fields))
 
 
 def test_the_sample_events_run_through(
@@ -835,7 +837,7 @@ def test_the_movers_sample_runs_through(
     sample: Callable[[str], dict[str, Any]],
     context: Context,
 ) -> None:
-    move = job_of_the_samples(kind=Kind.MOVE, apply=True, reason="a reason", period=None)
+    move = job_of_the_samples(kind=JobKind.MOVE, apply=True, reason="a reason", period=None)
     store().begin(move, None, START)
     moved = load_function("mover").handler(sample("mover-move-part"), context)
     assert moved == {"part": "complaints#0", "state": "done"}
@@ -867,9 +869,9 @@ def test_a_moved_or_rehearsed_ticket_leaves_no_words_behind(
     job = desk.rehearse(draft(within="12h")).body["id"]
     desk.run(job)
     assert store().job(job)[1].state is JobState.DONE
-    whole = Tally()
+    whole = Counts()
     for part in store().parts(job):
-        whole.include(part.tally)
+        whole.include(part.counts)
     text = json.dumps([list(whole.counts), list(whole.examples.values())])
     for word in ("kettle", "Li Na", "li.na@example.com", "An answer"):
         assert word not in text

@@ -24,8 +24,8 @@ from redress.staff.rules import Presence
 from redress.staff.store import Member
 from redress.tickets.rules import lifecycle
 from redress.tickets.rules.ticket import EventType, Phase
-from redress.tickets.store.tickets import Beside
-from redress.workflow.cases.relay import ACKNOWLEDGE_AFTER_S, MOVED, hint_of
+from redress.tickets.store.tickets import AlsoWrite
+from redress.workflow.cases.relay import ACKNOWLEDGE_AFTER_S, MOVED, stream_change_of
 from redress.workflow.cases.repair import PATIENCE
 from redress.workflow.cases.timers import SUPERSEDED
 from tests.builders import MEI, NUMBER, START, Clock, Life
@@ -128,7 +128,7 @@ def call(
 def opened(stores: Stores, clock: Clock) -> Life:
     """The ticket that the samples are about, as it stands in the table."""
     life = Life(clock).open()
-    stores.tickets.open_beside(life.last, Beside(once=()))
+    stores.tickets.open(life.last, AlsoWrite(once=()))
     return life
 
 
@@ -164,7 +164,7 @@ def test_samples_are_what_the_table_writes(opened: Life, sample: Sample) -> None
 def test_the_filters_let_pass_what_the_relay_follows(name: str, sample: Sample) -> None:
     for record in sample(name)["Records"]:
         assert any(passes(record, pattern) for pattern in relay_patterns())
-        assert hint_of(record) is not None
+        assert stream_change_of(record) is not None
 
 
 def test_the_filters_hold_back_what_nothing_follows_from(sample: Sample) -> None:
@@ -172,7 +172,7 @@ def test_the_filters_hold_back_what_nothing_follows_from(sample: Sample) -> None
     assert len(records) == 5
     for record in records:
         assert not any(passes(record, pattern) for pattern in relay_patterns())
-        assert hint_of(record) is None
+        assert stream_change_of(record) is None
 
 
 def test_over_a_whole_life_nothing_that_the_relay_would_follow_is_held_back(
@@ -190,10 +190,10 @@ def test_over_a_whole_life_nothing_that_the_relay_would_follow_is_held_back(
         decided = step(ticket, stores.plans.current(), clock.advance(hours=1))
         assert decided is not None
         stores.tickets.commit(decided, clock.now())
-    stores.tickets.put_to_rest(number, 1, stores.tickets.timer(number).seq)
+    stores.tickets.clear_awake(number, 1, stores.tickets.timer(number).seq)
 
     records = everything.records()
-    followed = [record for record in records if hint_of(record) is not None]
+    followed = [record for record in records if stream_change_of(record) is not None]
     assert len(followed) > 10
     for record in followed:
         assert any(passes(record, pattern) for pattern in relay_patterns()), record

@@ -28,8 +28,7 @@ from openapi_spec_validator import validate
 from redress import wiring
 from redress.clocks.rules.clocks import ClockName
 from redress.db.rows import Models
-from redress.mail.incoming.store import Record
-from redress.mail.incoming.store import State as MailState
+from redress.mail.incoming.store import IncomingRecord, MailState
 from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS
 from redress.plans.store import Plans
 from redress.staff.rules import Presence
@@ -37,9 +36,9 @@ from redress.staff.store import Member
 from redress.tickets.rules import lifecycle
 from redress.tickets.rules.lifecycle import CORRECTABLE
 from redress.tickets.rules.ticket import Actor, EventType, Role
-from redress.tickets.store.tickets import Beside, TicketStore
+from redress.tickets.store.tickets import AlsoWrite, TicketStore
 from redress.workflow.cases.timers import TimerCase
-from redress.workflow.store import Report, ReportStore
+from redress.workflow.store import ReconciliationReport, ReportStore
 from tests.builders import BY_PHONE, NUMBER, Clock, plan_document, submission
 from tests.functions.conftest import MEMBERS, REGION, TABLE, Context, Opener, Stores, altered, aws
 
@@ -625,10 +624,10 @@ def test_presence_is_kept_with_who_it_is(api: Api, stores: Stores, clock: Clock)
     assert found.status == 200
     assert found.body["presence"] == "away"
     assert found.body["since"] == clock.now().isoformat(timespec="milliseconds")
-    assert [duty.agent for duty in stores.staff.present("complaints")] == ["a-jun"]
+    assert [availability.agent for availability in stores.staff.present("complaints")] == ["a-jun"]
     api("presence", "mei", body={"presence": "available"}, claims={"custom:capacity": "7"})
     assert stores.staff.member("a-mei").capacity == 7
-    assert stores.staff.duty("a-mei").presence is Presence.AVAILABLE
+    assert stores.staff.availability("a-mei").presence is Presence.AVAILABLE
 
 
 def test_whoever_left_gets_no_work_and_their_tickets_go_back_to_the_queue(
@@ -640,8 +639,8 @@ def test_whoever_left_gets_no_work_and_their_tickets_go_back_to_the_queue(
     assert found.body == {"agent": "a-mei", "queued": [held.number]}
     assert stores.tickets.get(held.number).assignee is None
     assert stores.tickets.get(resolved.number).assignee == "a-mei"
-    assert [duty.agent for duty in stores.staff.present("complaints")] == ["a-jun"]
-    assert stores.staff.duty("a-mei").load == 0
+    assert [availability.agent for availability in stores.staff.present("complaints")] == ["a-jun"]
+    assert stores.staff.availability("a-mei").load == 0
     assert stores.staff.member("a-mei").left
     assert api("departure", "lin", agent="a-mei").body["queued"] == []
     api("presence", "mei", body={"presence": "available"})
@@ -1372,7 +1371,10 @@ def test_reassigning_moves_the_ticket_and_the_load(
     body = {"version": ticket.version, "agent": "a-jun", "reason": "same batch"}
     found = api("assignment", "mei", body=body, number=ticket.number)
     assert (found.status, found.body["assignee"]) == (200, "a-jun")
-    assert (stores.staff.duty("a-mei").load, stores.staff.duty("a-jun").load) == (0, 1)
+    assert (stores.staff.availability("a-mei").load, stores.staff.availability("a-jun").load) == (
+        0,
+        1,
+    )
     event = stores.tickets.history(ticket.number)[-1]
     assert (event.by.id, event.data["from"], event.data["why"]) == (
         "a-mei",
@@ -1389,7 +1391,7 @@ def test_full_agent_is_not_given_more(api: Api, open_ticket: Opener, stores: Sto
     found = api("assignment", "mei", body=body, number=ticket.number)
     assert (found.status, found.body["type"]) == (409, "urn:redress:problem:agent-not-free")
     assert stores.tickets.get(ticket.number) == ticket
-    assert stores.staff.duty("a-jun").load == MEMBERS["jun"].capacity
+    assert stores.staff.availability("a-jun").load == MEMBERS["jun"].capacity
 
 
 def test_absent_agent_is_not_given_anything(api: Api, open_ticket: Opener) -> None:
@@ -2044,14 +2046,14 @@ def test_counts_failures_and_nothing_else(
 
 
 @pytest.fixture
-def runs(stores: Stores) -> list[Report]:
+def runs(stores: Stores) -> list[ReconciliationReport]:
     """Twenty-seven nightly runs, the oldest first; the last day has one by hand, too."""
     store = ReportStore(Models(TABLE, REGION))
     first = datetime(2026, 10, 28, 19, 30, tzinfo=UTC)  # 03:30 of the 29th in Shanghai
     begun = [first + timedelta(days=day) for day in range(26)]
     begun.append(begun[-1] + timedelta(hours=12))
     reports = [
-        Report(
+        ReconciliationReport(
             at,
             "5f0e3a52",
             first,
@@ -2067,7 +2069,9 @@ def runs(stores: Stores) -> list[Report]:
     return reports
 
 
-def test_the_last_reconciliations_are_listed_newest_first(api: Api, runs: list[Report]) -> None:
+def test_the_last_reconciliations_are_listed_newest_first(
+    api: Api, runs: list[ReconciliationReport]
+) -> None:
     first = api("reconciliations").body
     assert [one["began_at"] for one in first["items"]] == [
         run.began_at.isoformat(timespec="milliseconds") for run in reversed(runs[2:])
@@ -2082,7 +2086,7 @@ def test_the_last_reconciliations_are_listed_newest_first(api: Api, runs: list[R
 
 
 def test_the_reconciliation_of_a_day_is_the_last_that_began_on_it(
-    api: Api, runs: list[Report]
+    api: Api, runs: list[ReconciliationReport]
 ) -> None:
     def begun(day: str) -> str | None:
         found: str | None = api("reconciliation", date=day).body.get("began_at")
@@ -2100,7 +2104,9 @@ def test_before_the_first_run_there_is_nothing_to_read(api: Api) -> None:
 
 
 @pytest.mark.parametrize("name", ["mei", "lin"])
-def test_only_managers_read_reconciliations(api: Api, runs: list[Report], name: str) -> None:
+def test_only_managers_read_reconciliations(
+    api: Api, runs: list[ReconciliationReport], name: str
+) -> None:
     assert api("reconciliations", name).status == 403
     assert api("reconciliation", name).status == 403
 
@@ -2123,7 +2129,7 @@ def opened_by_mail(stores: Stores, clock: Clock) -> str:
         ],
     }
     change = lifecycle.open_ticket(given, NUMBER, stores.plans.current(), clock.now(), source)
-    stores.tickets.open_beside(change, Beside(once=()))
+    stores.tickets.open(change, AlsoWrite(once=()))
     return NUMBER
 
 
@@ -2152,10 +2158,10 @@ def test_another_teams_mails_are_not_there(api: Api, opened_by_mail: str) -> Non
     assert api("mail", "hua", number=opened_by_mail, event="1").status == 404
 
 
-def _held(number: int, clock: Clock, **fields: Any) -> Record:
+def _held(number: int, clock: Clock, **fields: Any) -> IncomingRecord:
     usual: dict[str, Any] = {
         "identity": f"{number:040x}",
-        "state": MailState.HELD,
+        "state": MailState.QUARANTINED,
         "key": f"inbound/{number}",
         "received_at": clock.now() + timedelta(seconds=number),
         "sender": "li.na@example.com",
@@ -2164,8 +2170,8 @@ def _held(number: int, clock: Clock, **fields: Any) -> Record:
         "excerpt": "I am away",
         "reason": "automatic",
     }
-    record = Record(**(usual | fields))
-    wiring.arrivals().hold(record)
+    record = IncomingRecord(**(usual | fields))
+    wiring.incoming().hold(record)
     return record
 
 
@@ -2193,7 +2199,7 @@ def test_a_held_mail_says_why_and_is_opened_by_links(api: Api, clock: Clock) -> 
     unread = _held(2, clock, reason="unreadable")
     assert api("held-mail", "lin", id=unread.identity).body["links"]["read"] is None
     # What was read of it after a mending lies under another name, with the ticket.
-    wiring.arrivals().rewrite(replace(unread, state=MailState.OPENED, number=NUMBER))
+    wiring.incoming().rewrite(replace(unread, state=MailState.OPENED, number=NUMBER))
     assert api("held-mail", "lin", id=unread.identity).body["links"]["read"] is None
 
 
@@ -2210,7 +2216,7 @@ def test_a_release_is_asked_for_in_the_queue(
     virus = _held(2, clock, reason="virus")
     assert api("held-mail-release", "lin", id=virus.identity).status == 409
     gone = _held(3, clock)
-    wiring.arrivals().rewrite(replace(gone, state=MailState.OPENED, number=NUMBER))
+    wiring.incoming().rewrite(replace(gone, state=MailState.OPENED, number=NUMBER))
     assert api("held-mail-release", "lin", id=gone.identity).status == 409
     assert "Messages" not in aws("sqs").receive_message(QueueUrl=queue)
 

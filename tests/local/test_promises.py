@@ -211,5 +211,5 @@ def test_business_time_and_quiet_hours_hold_on_the_deployed_stack_too(
         for rung in one["rungs_to_come"]
     )
     assert abs(wake - earliest) <= MILLISECOND
-    assert office.waking is not None
-    assert office.waking.next_open(wake) == wake, "nobody is disturbed by a reminder at night"
+    assert office.notice_hours is not None
+    assert office.notice_hours.next_open(wake) == wake, "nobody is disturbed by a reminder at night"

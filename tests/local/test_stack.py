@@ -32,9 +32,9 @@ def test_staff_sign_in_and_agents_are_available(deployed: Outputs) -> None:
 
     for member in deployed.staff.values():
         key = {"pk": {"S": f"AGENT#{member['sub']}"}, "sk": {"S": "DUTY"}}
-        duty = tables.get_item(TableName=deployed.stack["TableName"], Key=key)["Item"]
+        availability = tables.get_item(TableName=deployed.stack["TableName"], Key=key)["Item"]
         wanted = "available" if member["groups"] == ["agent"] else "away"
-        assert duty["presence"]["S"] == wanted, member["name"]
+        assert availability["presence"]["S"] == wanted, member["name"]
 
 
 def test_outputs_are_written_for_other_programs(deployed: Outputs) -> None:

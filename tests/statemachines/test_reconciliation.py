@@ -480,7 +480,7 @@ def test_an_execution_of_a_closed_ticket_is_ended(settled: World) -> None:
     number = asleep(settled)
     settled.take(number, lambda t, p, at: lifecycle.withdraw(t, p, "", at), follow=False)
     settled.stream.records()  # and these are lost
-    settled.tickets.put_to_rest(number, 1, settled.timer(number).seq)
+    settled.tickets.clear_awake(number, 1, settled.timer(number).seq)
     settled.clock.advance(minutes=3)
 
     assert found(settled.reconcile()) == {"stopped": 1}

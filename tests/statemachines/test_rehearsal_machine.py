@@ -16,12 +16,12 @@ from redress.db import keys
 from redress.db.rows import Models
 from redress.plans.store import Plans
 from redress.rehearsals import cases
-from redress.rehearsals.rules.tally import Tally
-from redress.rehearsals.store import Job, JobState, Kind, Progress, RehearsalStore
+from redress.rehearsals.rules.counting import Counts
+from redress.rehearsals.store import JobKind, JobState, Progress, RehearsalJob, RehearsalStore
 from redress.staff.store import StaffStore
 from redress.tickets.rules import lifecycle
 from redress.tickets.rules.numbers import new_number
-from redress.tickets.store.tickets import Beside, TicketStore
+from redress.tickets.store.tickets import AlsoWrite, TicketStore
 from redress.workflow.store import ReportStore
 from tests.builders import START, Clock, plan_document, submission
 from tests.functions.conftest import Context, load
@@ -87,7 +87,7 @@ class Machine:
         opened = lifecycle.open_ticket(
             submission(kind), new_number(), self.plans.current(), self.clock.now()
         )
-        self.tickets.open_beside(opened, Beside(once=()))
+        self.tickets.open(opened, AlsoWrite(once=()))
         return opened.after.number
 
     def begin(self, **fields: Any) -> str:
@@ -95,7 +95,7 @@ class Machine:
         self.jobs += 1
         good: dict[str, Any] = {
             "id": f"{self.jobs:016x}",
-            "kind": Kind.REHEARSAL,
+            "kind": JobKind.REHEARSAL,
             "by": "m-wei",
             "role": "manager",
             "begun_at": self.clock.now(),
@@ -105,7 +105,7 @@ class Machine:
             "start": START - timedelta(days=DAYS),
             "end": START + timedelta(days=DAYS),
         }
-        job = Job(**(good | fields))
+        job = RehearsalJob(**(good | fields))
         draft = plan_document()
         draft["levels"]["complaint"]["promises"]["first_response"]["within"] = "1h"
         self.rehearsals.begin(job, draft, self.clock.now())
@@ -233,10 +233,12 @@ def test_a_move_is_done_by_the_one_who_may_and_a_dry_run_by_the_one_who_may_not(
     numbers = [machine.open() for _ in range(3)]
     document = plan_document() | {"version": 2}
     machine.staff.publish_plan(document, 2, 1)
-    dry = machine.begin(kind=Kind.MOVE, period=None)
+    dry = machine.begin(kind=JobKind.MOVE, period=None)
     assert machine.run(dry).status == "SUCCEEDED"
     assert {machine.tickets.get(number).plan_version for number in numbers} == {1}
-    applied = machine.begin(kind=Kind.MOVE, period=None, apply=True, dry_run=dry, reason="better")
+    applied = machine.begin(
+        kind=JobKind.MOVE, period=None, apply=True, dry_run=dry, reason="better"
+    )
     assert machine.run(applied).status == "SUCCEEDED"
     assert {machine.tickets.get(number).plan_version for number in numbers} == {2}
     assert machine.functions.calls["mover", "move_part"] == keys.SHARDS
@@ -341,5 +343,5 @@ def test_a_finished_job_is_not_begun_anew_by_a_second_execution_of_it(machine: M
         lambda: client.describe_execution(executionArn=again)["status"] == "SUCCEEDED",
         "the second execution has ended",
     )
-    assert machine.rehearsals.result(job) == before != Tally()
+    assert machine.rehearsals.result(job) == before != Counts()
     assert machine.progress(job).done == 1

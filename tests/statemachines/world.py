@@ -24,7 +24,7 @@ from redress.tickets.rules import lifecycle
 from redress.tickets.rules.lifecycle import Classification
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.ticket import CUSTOMER, Actor, EventType, Phase, Ticket
-from redress.tickets.store.tickets import Beside, TicketStore, Timer
+from redress.tickets.store.tickets import AlsoWrite, TicketStore, Timer
 from redress.workflow.cases.relay import execution_name
 from tests.builders import MEI, ROOT, Clock, submission
 from tests.statemachines.skipping import Sleepers, eventually
@@ -53,7 +53,7 @@ class World:
             submission(kind, **fields), new_number(), self.plans.current(), self.clock.now()
         )
         number = opened.after.number
-        self.tickets.open_beside(opened, Beside(once=()))
+        self.tickets.open(opened, AlsoWrite(once=()))
         if follow:
             self.follow()
         return number

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 
 from redress.mail.incoming.rules import (
     LARGEST_ATTACHMENT,
-    Arrival,
-    Attach,
+    AddNote,
+    AddReply,
     Clue,
-    Hold,
-    Join,
-    Member,
+    LogNotice,
+    MailFacts,
     Named,
-    Note,
-    Open,
+    Notice,
+    OpenTicket,
+    Quarantine,
     Reason,
-    Remark,
+    StaffSender,
     decide,
     refused,
     served_as,
@@ -34,12 +34,12 @@ OTHER = "R-00000-00000"
 DOORS = MailPlan({"complaints": "complaint", "service": "inquiry"})
 
 
-def arrival(**given: Any) -> Arrival:
+def facts(**given: Any) -> MailFacts:
     usual: dict[str, Any] = {
         "sender": "li.na@example.com",
         "recipients": ("service@in.example.org",),
     }
-    return Arrival(**(usual | given))
+    return MailFacts(**(usual | given))
 
 
 def ticket(state: State = State.OPEN, **fields: Any) -> dict[str, Ticket]:
@@ -47,7 +47,7 @@ def ticket(state: State = State.OPEN, **fields: Any) -> dict[str, Ticket]:
     return {found.number: found}
 
 
-LIN_OF_COMPLAINTS = Member(LIN, "complaints")
+LIN_OF_COMPLAINTS = StaffSender(LIN, "complaints")
 ANSWERED = Named(NUMBER, Clue.ADDRESS)
 QUOTED = Named(NUMBER, Clue.CONVERSATION)
 TYPED = Named(NUMBER, Clue.SUBJECT)
@@ -59,15 +59,17 @@ def test_the_customers_answer_joins_their_ticket_however_it_is_named(
     named: Named, state: State
 ) -> None:
     proven = named is not TYPED
-    mail = arrival(named=(named,))
-    assert decide(mail, ticket(state), DOORS) == Join(NUMBER, proven=proven)
+    mail = facts(named=(named,))
+    assert decide(mail, ticket(state), DOORS) == AddReply(NUMBER, proven=proven)
     authentic = replace(mail, authentic=True)
-    assert decide(authentic, ticket(state), DOORS) == Join(NUMBER)
+    assert decide(authentic, ticket(state), DOORS) == AddReply(NUMBER)
 
 
 @pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
 def test_a_closed_ticket_is_followed_by_a_new_one(named: Named) -> None:
-    assert decide(arrival(named=(named,)), ticket(State.CLOSED), DOORS) == Open("inquiry", NUMBER)
+    assert decide(facts(named=(named,)), ticket(State.CLOSED), DOORS) == OpenTicket(
+        "inquiry", NUMBER
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,43 +79,43 @@ def test_a_stranger_opens_their_own_ticket_and_only_a_signed_clue_links_it(
     named: Named, follows: str | None
 ) -> None:
     """To whom a mail was forwarded may know of the ticket; who guesses a number may not."""
-    mail = arrival(sender="neighbour@example.net", named=(named,))
-    assert decide(mail, ticket(), DOORS) == Open("inquiry", follows)
+    mail = facts(sender="neighbour@example.net", named=(named,))
+    assert decide(mail, ticket(), DOORS) == OpenTicket("inquiry", follows)
 
 
 def test_a_sender_whom_their_own_domain_disowns_has_no_rights_of_the_customer() -> None:
-    typed = arrival(named=(TYPED,), disowned=True)
-    assert decide(typed, ticket(), DOORS) == Hold(Reason.DISOWNED, NUMBER)
-    assert decide(typed, ticket(), DOORS, released=True) == Open("inquiry")
+    typed = facts(named=(TYPED,), disowned=True)
+    assert decide(typed, ticket(), DOORS) == Quarantine(Reason.DISOWNED, NUMBER)
+    assert decide(typed, ticket(), DOORS, released=True) == OpenTicket("inquiry")
 
 
 def test_what_others_wrote_in_a_strangers_name_is_answered_to_nobody() -> None:
-    forged = arrival(sender="x@example.net", disowned=True)
-    assert decide(forged, {}, DOORS) == Hold(Reason.DISOWNED)
+    forged = facts(sender="x@example.net", disowned=True)
+    assert decide(forged, {}, DOORS) == Quarantine(Reason.DISOWNED)
     follows = replace(forged, named=(ANSWERED,))
-    assert decide(follows, ticket(), DOORS) == Hold(Reason.DISOWNED, NUMBER)
+    assert decide(follows, ticket(), DOORS) == Quarantine(Reason.DISOWNED, NUMBER)
 
 
 def test_a_customer_who_left_no_address_is_joined_by_no_mail() -> None:
     tickets = ticket(contact=BY_PHONE)
-    assert decide(arrival(named=(TYPED,)), tickets, DOORS) == Open("inquiry")
+    assert decide(facts(named=(TYPED,)), tickets, DOORS) == OpenTicket("inquiry")
 
 
 def test_a_number_that_names_no_ticket_names_nothing() -> None:
-    assert decide(arrival(named=(Named(OTHER, Clue.SUBJECT),)), {}, DOORS) == Open("inquiry")
+    assert decide(facts(named=(Named(OTHER, Clue.SUBJECT),)), {}, DOORS) == OpenTicket("inquiry")
 
 
 def test_the_surest_clue_wins_whatever_their_order() -> None:
     both = ticket() | {OTHER: life_at(State.OPEN, number=OTHER).ticket}
-    mail = arrival(named=(Named(OTHER, Clue.SUBJECT), ANSWERED))
-    assert decide(mail, both, DOORS) == Join(NUMBER)
+    mail = facts(named=(Named(OTHER, Clue.SUBJECT), ANSWERED))
+    assert decide(mail, both, DOORS) == AddReply(NUMBER)
 
 
 def test_a_clue_to_a_ticket_of_another_does_not_hide_the_senders_own() -> None:
     other = life_at(State.OPEN, number=OTHER, contact={"name": "X", "email": "x@example.com"})
     both = ticket() | {OTHER: other.ticket}
-    mail = arrival(named=(Named(OTHER, Clue.CONVERSATION), TYPED), authentic=True)
-    assert decide(mail, both, DOORS) == Join(NUMBER)
+    mail = facts(named=(Named(OTHER, Clue.CONVERSATION), TYPED), authentic=True)
+    assert decide(mail, both, DOORS) == AddReply(NUMBER)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_a_clue_to_a_ticket_of_another_does_not_hide_the_senders_own() -> None:
     ],
 )
 def test_the_door_presets_the_kind(recipients: tuple[str, ...], kind: str) -> None:
-    assert decide(arrival(recipients=recipients), {}, DOORS) == Open(kind)
+    assert decide(facts(recipients=recipients), {}, DOORS) == OpenTicket(kind)
 
 
 HELD: dict[Reason, dict[str, Any]] = {
@@ -143,59 +145,61 @@ HELD: dict[Reason, dict[str, Any]] = {
 
 @pytest.mark.parametrize("reason", HELD)
 def test_what_nobody_should_act_on_waits_in_quarantine_with_its_reason(reason: Reason) -> None:
-    assert decide(arrival(**HELD[reason]), {}, DOORS) == Hold(reason)
-    held = decide(arrival(named=(TYPED,), **HELD[reason]), ticket(), DOORS)
-    assert held == Hold(reason, NUMBER)
+    assert decide(facts(**HELD[reason]), {}, DOORS) == Quarantine(reason)
+    held = decide(facts(named=(TYPED,), **HELD[reason]), ticket(), DOORS)
+    assert held == Quarantine(reason, NUMBER)
 
 
 @pytest.mark.parametrize("reason", [r for r in HELD if r is not Reason.NO_SENDER])
 def test_what_a_person_releases_is_taken(reason: Reason) -> None:
-    mail = arrival(named=(ANSWERED,), **HELD[reason])
-    assert decide(mail, ticket(), DOORS, released=True) == Join(NUMBER)
+    mail = facts(named=(ANSWERED,), **HELD[reason])
+    assert decide(mail, ticket(), DOORS, released=True) == AddReply(NUMBER)
 
 
 def test_without_a_sender_there_is_nobody_to_open_a_ticket_for() -> None:
-    assert decide(arrival(sender=""), {}, DOORS, released=True) == Hold(Reason.NO_SENDER)
+    assert decide(facts(sender=""), {}, DOORS, released=True) == Quarantine(Reason.NO_SENDER)
 
 
-@pytest.mark.parametrize("note", [Note.RETURNED, Note.DELAYED, Note.COMPLAINED, Note.AUTOMATIC])
-def test_what_a_machine_says_of_a_ticket_stands_on_it(note: Note) -> None:
-    mail = arrival(sender="", named=(QUOTED,), machine=note, automatic=True)
-    assert decide(mail, ticket(), DOORS) == Attach(NUMBER, note)
+@pytest.mark.parametrize(
+    "note", [Notice.RETURNED, Notice.DELAYED, Notice.COMPLAINED, Notice.AUTOMATIC]
+)
+def test_what_a_machine_says_of_a_ticket_stands_on_it(note: Notice) -> None:
+    mail = facts(sender="", named=(QUOTED,), machine=note, automatic=True)
+    assert decide(mail, ticket(), DOORS) == LogNotice(NUMBER, note)
 
 
 def test_the_customers_answer_to_our_address_joins_whatever_their_provider_writes_into_it() -> None:
-    assert decide(arrival(named=(ANSWERED,), automatic=True), ticket(), DOORS) == Join(NUMBER)
-    typed = arrival(named=(TYPED,), automatic=True)
-    assert decide(typed, ticket(), DOORS) == Hold(Reason.AUTOMATIC, NUMBER)
-    stranger = arrival(sender="x@example.net", named=(ANSWERED,), automatic=True)
-    assert decide(stranger, ticket(), DOORS) == Hold(Reason.AUTOMATIC, NUMBER)
-    assert decide(of_staff(named=(ANSWERED,), automatic=True), ticket(), DOORS) == Remark(
+    assert decide(facts(named=(ANSWERED,), automatic=True), ticket(), DOORS) == AddReply(NUMBER)
+    typed = facts(named=(TYPED,), automatic=True)
+    assert decide(typed, ticket(), DOORS) == Quarantine(Reason.AUTOMATIC, NUMBER)
+    stranger = facts(sender="x@example.net", named=(ANSWERED,), automatic=True)
+    assert decide(stranger, ticket(), DOORS) == Quarantine(Reason.AUTOMATIC, NUMBER)
+    assert decide(of_staff(named=(ANSWERED,), automatic=True), ticket(), DOORS) == AddNote(
         NUMBER, LIN
     )
 
 
 def test_a_machine_that_only_knows_a_number_says_nothing_on_a_ticket() -> None:
-    mail = arrival(named=(TYPED,), machine=Note.RETURNED, automatic=True)
-    assert decide(mail, ticket(), DOORS) == Hold(Reason.AUTOMATIC, NUMBER)
+    mail = facts(named=(TYPED,), machine=Notice.RETURNED, automatic=True)
+    assert decide(mail, ticket(), DOORS) == Quarantine(Reason.AUTOMATIC, NUMBER)
 
 
 def test_a_members_own_machine_says_nothing_on_a_ticket() -> None:
-    mail = arrival(named=(QUOTED,), machine=Note.AUTOMATIC, automatic=True, staff=LIN_OF_COMPLAINTS)
-    assert decide(mail, ticket(), DOORS) == Hold(Reason.AUTOMATIC, NUMBER)
+    mail = facts(named=(QUOTED,), machine=Notice.AUTOMATIC, automatic=True, staff=LIN_OF_COMPLAINTS)
+    assert decide(mail, ticket(), DOORS) == Quarantine(Reason.AUTOMATIC, NUMBER)
 
 
 def test_more_mails_about_a_ticket_than_people_write_wait() -> None:
     many = {NUMBER: DOORS.most_on_a_ticket}
-    mail = arrival(named=(ANSWERED,), recent_on=many)
-    assert decide(mail, ticket(), DOORS) == Hold(Reason.TOO_MANY, NUMBER)
-    machine = arrival(named=(ANSWERED,), recent_on=many, machine=Note.AUTOMATIC, automatic=True)
-    assert decide(machine, ticket(), DOORS) == Hold(Reason.TOO_MANY, NUMBER)
+    mail = facts(named=(ANSWERED,), recent_on=many)
+    assert decide(mail, ticket(), DOORS) == Quarantine(Reason.TOO_MANY, NUMBER)
+    machine = facts(named=(ANSWERED,), recent_on=many, machine=Notice.AUTOMATIC, automatic=True)
+    assert decide(machine, ticket(), DOORS) == Quarantine(Reason.TOO_MANY, NUMBER)
 
 
 def test_in_the_customers_name_but_disowned_is_no_word_of_theirs() -> None:
-    mail = arrival(named=(ANSWERED,), disowned=True)
-    assert decide(mail, ticket(), DOORS) == Attach(NUMBER, Note.DISOWNED)
+    mail = facts(named=(ANSWERED,), disowned=True)
+    assert decide(mail, ticket(), DOORS) == LogNotice(NUMBER, Notice.DISOWNED)
 
 
 FRIEND = "wang.wei@example.com"
@@ -207,56 +211,56 @@ def taking_part(state: State = State.OPEN) -> dict[str, Ticket]:
 
 @pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
 def test_who_takes_part_writes_on_the_ticket_for_its_customer(named: Named) -> None:
-    mail = arrival(sender=FRIEND, named=(named,))
-    assert decide(mail, taking_part(), DOORS) == Join(NUMBER, FRIEND, proven=named is not TYPED)
-    assert decide(mail, taking_part(State.CLOSED), DOORS) == Open("inquiry", NUMBER)
-    assert isinstance(decide(mail, ticket(), DOORS), Open)
+    mail = facts(sender=FRIEND, named=(named,))
+    assert decide(mail, taking_part(), DOORS) == AddReply(NUMBER, FRIEND, proven=named is not TYPED)
+    assert decide(mail, taking_part(State.CLOSED), DOORS) == OpenTicket("inquiry", NUMBER)
+    assert isinstance(decide(mail, ticket(), DOORS), OpenTicket)
 
 
 def test_in_the_name_of_who_takes_part_but_disowned_is_no_word_of_theirs() -> None:
-    mail = arrival(sender=FRIEND, named=(ANSWERED,), disowned=True)
-    assert decide(mail, taking_part(), DOORS) == Attach(NUMBER, Note.DISOWNED)
+    mail = facts(sender=FRIEND, named=(ANSWERED,), disowned=True)
+    assert decide(mail, taking_part(), DOORS) == LogNotice(NUMBER, Notice.DISOWNED)
 
 
-def of_staff(**given: Any) -> Arrival:
+def of_staff(**given: Any) -> MailFacts:
     usual = {"sender": "lin@example.org", "staff": LIN_OF_COMPLAINTS, "authentic": True}
-    return arrival(**(usual | given))
+    return facts(**(usual | given))
 
 
 @pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
 @pytest.mark.parametrize("state", State)
 def test_what_staff_write_about_a_ticket_is_an_internal_note(named: Named, state: State) -> None:
     mail = of_staff(named=(named,))
-    assert decide(mail, ticket(state), DOORS) == Remark(NUMBER, LIN)
+    assert decide(mail, ticket(state), DOORS) == AddNote(NUMBER, LIN)
 
 
 def test_what_nothing_proves_to_be_from_staff_waits() -> None:
     mail = of_staff(named=(ANSWERED,), authentic=False)
-    assert decide(mail, ticket(), DOORS) == Hold(Reason.FROM_STAFF, NUMBER)
+    assert decide(mail, ticket(), DOORS) == Quarantine(Reason.FROM_STAFF, NUMBER)
 
 
 def test_staff_write_nothing_on_a_ticket_that_they_may_not_see() -> None:
-    mail = of_staff(named=(ANSWERED,), staff=Member(LIN, "elsewhere"))
-    assert decide(mail, ticket(), DOORS) == Hold(Reason.FROM_STAFF, NUMBER)
+    mail = of_staff(named=(ANSWERED,), staff=StaffSender(LIN, "elsewhere"))
+    assert decide(mail, ticket(), DOORS) == Quarantine(Reason.FROM_STAFF, NUMBER)
 
 
 def test_a_mail_of_staff_about_nothing_waits() -> None:
-    assert decide(of_staff(), {}, DOORS) == Hold(Reason.FROM_STAFF)
+    assert decide(of_staff(), {}, DOORS) == Quarantine(Reason.FROM_STAFF)
 
 
 def test_who_is_both_staff_and_the_customer_writes_as_the_customer() -> None:
     mail = of_staff(sender="li.na@example.com", named=(ANSWERED,))
-    assert decide(mail, ticket(), DOORS) == Join(NUMBER)
+    assert decide(mail, ticket(), DOORS) == AddReply(NUMBER)
     unproven = of_staff(sender="li.na@example.com", named=(ANSWERED,), authentic=False)
-    assert decide(unproven, ticket(), DOORS) == Hold(Reason.FROM_STAFF, NUMBER)
+    assert decide(unproven, ticket(), DOORS) == Quarantine(Reason.FROM_STAFF, NUMBER)
 
 
 def test_a_plan_may_keep_what_strangers_write_on_the_ticket() -> None:
     plan = MailPlan(DOORS.doors, strangers="message")
-    mail = arrival(sender="neighbour@example.net", named=(ANSWERED,))
-    assert decide(mail, ticket(), plan) == Attach(NUMBER, Note.STRANGER)
-    guessed = arrival(sender="neighbour@example.net", named=(TYPED,))
-    assert decide(guessed, ticket(), plan) == Open("inquiry")
+    mail = facts(sender="neighbour@example.net", named=(ANSWERED,))
+    assert decide(mail, ticket(), plan) == LogNotice(NUMBER, Notice.STRANGER)
+    guessed = facts(sender="neighbour@example.net", named=(TYPED,))
+    assert decide(guessed, ticket(), plan) == OpenTicket("inquiry")
 
 
 @pytest.mark.parametrize(
@@ -290,12 +294,12 @@ def test_the_gravest_reason_is_told() -> None:
     everything: dict[str, Any] = {}
     for fields in HELD.values():
         everything |= fields
-    assert decide(arrival(**everything), {}, DOORS) == Hold(Reason.VIRUS)
+    assert decide(facts(**everything), {}, DOORS) == Quarantine(Reason.VIRUS)
 
 
 @given(
     st.builds(
-        arrival,
+        facts,
         sender=st.sampled_from(["", "li.na@example.com", "x@example.net"]),
         named=st.lists(
             st.builds(Named, st.sampled_from([NUMBER, OTHER]), st.sampled_from(Clue)), max_size=4
@@ -309,12 +313,12 @@ def test_the_gravest_reason_is_told() -> None:
     ),
     st.sampled_from(State),
 )
-def test_nobody_but_the_customer_ever_writes_on_a_ticket(mail: Arrival, state: State) -> None:
+def test_nobody_but_the_customer_ever_writes_on_a_ticket(mail: MailFacts, state: State) -> None:
     found = decide(mail, ticket(state), DOORS)
-    if isinstance(found, Remark):
+    if isinstance(found, AddNote):
         assert mail.authentic
         assert mail.staff is not None
-    if isinstance(found, Join):
+    if isinstance(found, AddReply):
         assert mail.sender == "li.na@example.com"
         assert not mail.disowned
         assert not mail.automatic or any(

@@ -507,7 +507,7 @@ QUIET = Ladder(
         Rung(3600, Action.BREACH),
         Rung(7200, Action.ESCALATE, quiet=True),
     ),
-    waking=NIGHT,
+    notice_hours=NIGHT,
 )
 
 

@@ -176,7 +176,7 @@ CLOCKS = st.builds(
 
 @given(
     clocks=st.dictionaries(st.sampled_from(ClockName), CLOCKS),
-    touched=st.integers(0, 3),
+    last_person_version=st.integers(0, 3),
     changed_at=INSTANTS,
     acknowledged_at=MAYBE,
     assignee=st.sampled_from([None, MEI.id]),

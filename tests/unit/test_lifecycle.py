@@ -198,36 +198,36 @@ def test_a_reminder_since_the_agent_read_is_no_conflict(life: Life) -> None:
     read = life.open().assign().ticket.version
     life.wait(hours=30).wake()
     assert life.ticket.version > read
-    lifecycle.seen(life.ticket, read)
+    lifecycle.require_current(life.ticket, read)
 
 
 def test_a_persons_change_since_the_agent_read_is_a_conflict(life: Life) -> None:
     read = life.open().assign().ticket.version
     life.write().wait(hours=30).wake()
     with pytest.raises(VersionConflict) as conflict:
-        lifecycle.seen(life.ticket, read)
+        lifecycle.require_current(life.ticket, read)
     assert conflict.value.current == life.ticket.version
 
 
 def test_who_read_the_last_word_of_a_person_has_seen_enough(life: Life) -> None:
     life.open().assign().note(JUN)
-    lifecycle.seen(life.ticket, life.ticket.touched)
+    lifecycle.require_current(life.ticket, life.ticket.last_person_version)
 
 
 @given(st.integers(-5, 40))
 def test_only_versions_that_exist_and_show_the_last_word_are_good_enough(version: int) -> None:
     life = Life(Clock()).open().assign().note().wait(hours=20).wake()
-    current, touched = life.ticket.version, life.ticket.touched
-    assert touched < current
+    current, last_person_version = life.ticket.version, life.ticket.last_person_version
+    assert last_person_version < current
     if version > current:
         with pytest.raises(InvalidInput) as invalid:
-            lifecycle.seen(life.ticket, version)
+            lifecycle.require_current(life.ticket, version)
         assert [fault.pointer for fault in invalid.value.faults] == ["/version"]
-    elif version < touched:
+    elif version < last_person_version:
         with pytest.raises(VersionConflict):
-            lifecycle.seen(life.ticket, version)
+            lifecycle.require_current(life.ticket, version)
     else:
-        lifecycle.seen(life.ticket, version)
+        lifecycle.require_current(life.ticket, version)
 
 
 # -------------------------------------------------------------------------------- texts

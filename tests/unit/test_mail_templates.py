@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.base.phrases import moment, words
+from redress.base.phrases import moment, phrases
 from redress.clocks.rules.clocks import Action, ClockName, ClockState
 from redress.mail.incoming.reader import folding, parsing
 from redress.mail.outgoing import rendering
@@ -90,7 +90,7 @@ def html(message: EmailMessage) -> str:
 def test_every_language_has_every_template_and_no_other(language: str) -> None:
     folder = resources.files("redress").joinpath("data", "mail", language)
     assert {item.name for item in folder.iterdir()} == {
-        "words.json",
+        "phrases.json",
         *(f"{name}.txt" for name in rendering.PLACEHOLDERS),
     }
 
@@ -149,7 +149,7 @@ def test_every_mail_that_can_follow_has_a_template() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_words_name_everything_that_a_mail_can_speak_of(language: str) -> None:
-    own = words(language)
+    own = phrases(language)
     assert own.clocks.keys() == {clock.value for clock in ClockName}
     assert own.kinds.keys() == set(KINDS)
     assert own.standing.keys() == {state.value for state in ClockState}
@@ -244,7 +244,7 @@ def test_all_mails_of_a_ticket_are_one_conversation_and_are_answered_to_the_send
 def test_where_answers_are_read_the_mail_says_where_to_write_them(language: str) -> None:
     reply = rendering.render("reply", language, values("reply"))
     message = sent(reply, reply_to=f"{TOKEN}@in.example.org", automatic=False)
-    marker = words(language).marker
+    marker = phrases(language).marker
     assert message["Reply-To"] == f"{TOKEN}@in.example.org"
     assert plain(message).startswith(f"{marker}\n\n")
     assert html(message).index(marker) < html(message).index('class="sheet"')
@@ -334,7 +334,7 @@ ATTRIBUTES = {"lang", "charset", "name", "content", "class", "href"}
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", rendering.PLACEHOLDERS)
 def test_the_html_says_what_the_text_says_and_loads_nothing(name: str, language: str) -> None:
-    given = values(name) | {url: f"https://x.example/{url}" for url in words(language).links}
+    given = values(name) | {url: f"https://x.example/{url}" for url in phrases(language).links}
     text = rendering.render(
         name, language, {key: given[key] for key in rendering.PLACEHOLDERS[name]}
     )
@@ -342,11 +342,11 @@ def test_the_html_says_what_the_text_says_and_loads_nothing(name: str, language:
     assert seen.tags <= TAGS
     assert seen.attributes <= ATTRIBUTES
     assert "url(" not in html(sent(text))
-    linked = [url for url in words(language).links if url in rendering.PLACEHOLDERS[name]]
+    linked = [url for url in phrases(language).links if url in rendering.PLACEHOLDERS[name]]
     assert seen.links == [given[url] for url in linked]
     said = text.body
     for url in linked:
-        said = said.replace(given[url], words(language).links[url])
+        said = said.replace(given[url], phrases(language).links[url])
     assert seen.words == [word for word in said.split() if word != "--"]
 
 
@@ -355,7 +355,7 @@ def test_words_name_every_page_that_a_mail_leads_to() -> None:
         name for names in rendering.PLACEHOLDERS.values() for name in names if name.endswith("_url")
     }
     for language in LANGUAGES:
-        assert words(language).links.keys() == pages
+        assert phrases(language).links.keys() == pages
 
 
 @given(st.text(max_size=300))

@@ -7,7 +7,7 @@ from copy import replace
 
 import pytest
 
-from redress.mail.outgoing.rules import Mail, mails_after
+from redress.mail.outgoing.rules import MailToSend, mails_after
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import LANGUAGES, Plan
 from redress.tickets.rules.ticket import EventType
@@ -127,4 +127,4 @@ def test_every_mail_of_the_table_can_be_written_in_every_language(language: str)
 
 
 def test_a_mail_is_named_by_its_template_and_audience(life: Life) -> None:
-    assert mails_after(life.open().events[0]) == [Mail("acknowledgement", "customer")]
+    assert mails_after(life.open().events[0]) == [MailToSend("acknowledgement", "customer")]

@@ -11,8 +11,8 @@ import pytest
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
-from redress.rehearsals.rules import tally
-from redress.rehearsals.rules.tally import Tally
+from redress.rehearsals.rules import counting
+from redress.rehearsals.rules.counting import Counts
 from redress.tickets.rules import ticket
 from tests.builders import BY_PHONE, START, Life, plan_document
 
@@ -74,10 +74,10 @@ def test_an_agents_own_word_climbs_a_ladder_that_the_new_plan_has(life: Life) ->
 def moved(life: Life, plan: Plan) -> dict[str, Any]:
     """The report of moving this one ticket."""
     life.move_to(plan)
-    change, counts = life.last, Tally()
+    change, counts = life.last, Counts()
     assert change.before is not None
-    tally.add_move(counts, change.before, change.after, life.clock.moment)
-    found: dict[str, Any] = tally.move_report(counts)["together"]
+    counting.add_move(counts, change.before, change.after, life.clock.moment)
+    found: dict[str, Any] = counting.move_report(counts)["together"]
     return found
 
 

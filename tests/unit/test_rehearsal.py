@@ -17,9 +17,9 @@ from redress.base.errors import NotAllowedNow
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
-from redress.rehearsals.rules import rehearsal, tally
+from redress.rehearsals.rules import counting, rehearsal
+from redress.rehearsals.rules.counting import BOUNDS_S, EXAMPLES, Counts
 from redress.rehearsals.rules.rehearsal import Comparison, Verdict
-from redress.rehearsals.rules.tally import BOUNDS_S, EXAMPLES, Tally
 from redress.tickets.rules.ticket import EventType
 from tests.builders import BY_MAIL, BY_PHONE, JUN, LIN, MEI, START, Clock, Life, plan_document
 from tests.unit.test_ticket_fold import COMMANDS, DAY, HOUR, KINDS_OF_LIFE
@@ -68,10 +68,10 @@ def verdicts(found: Comparison, clock: ClockName) -> list[tuple[Verdict, Verdict
 
 
 def report_of(*found: Comparison) -> Document:
-    counts = Tally()
+    counts = Counts()
     for one in found:
-        tally.add_comparison(counts, one)
-    laid_out: Document = tally.report(counts)
+        counting.add_comparison(counts, one)
+    laid_out: Document = counting.report(counts)
     return laid_out
 
 
@@ -429,10 +429,12 @@ SAMPLES = [
 ]
 
 
-def counted(samples: list[Comparison]) -> Tally:
-    counts = Tally()
+def counted(samples: list[Comparison]) -> Counts:
+    counts = Counts()
     for index, found in enumerate(samples):
-        tally.add_comparison(counts, replace(found, number=f"R-{SAMPLES.index(samples[index]):05}"))
+        counting.add_comparison(
+            counts, replace(found, number=f"R-{SAMPLES.index(samples[index]):05}")
+        )
     return counts
 
 
@@ -446,17 +448,17 @@ def test_parts_add_up_to_the_whole_in_any_order_and_grouping(
     parts = [chosen[a:b] for a, b in itertools.pairwise(bounds)]
     chance.shuffle(parts)
     tallies = [counted([SAMPLES[index] for index in part]) for part in parts]
-    left, right = Tally(), Tally()
+    left, right = Counts(), Counts()
     for one in tallies:
         left.include(one)
     for one in reversed(tallies):
-        right = Tally().include(one).include(right)
+        right = Counts().include(one).include(right)
     assert left == right == whole
-    assert tally.report(left) == tally.report(whole)
+    assert counting.report(left) == counting.report(whole)
 
 
 def test_a_tally_does_not_grow_with_the_tickets() -> None:
-    once, often = counted(SAMPLES), Tally()
+    once, often = counted(SAMPLES), Counts()
     for _ in range(50):
         often.include(counted(SAMPLES))
     assert often.counts.keys() == once.counts.keys()
@@ -476,11 +478,11 @@ def test_a_tally_does_not_grow_with_the_tickets() -> None:
 def test_spreads_are_bounds_of_their_steps(
     moves_s: list[int], median: int | None, p90: int | None
 ) -> None:
-    counts = Tally()
+    counts = Counts()
     group = counts.group("complaint", "complaints")
     for seconds in moves_s:
         group.moved("resolution", START, START + timedelta(seconds=seconds))
-    [found] = tally.report(counts)["groups"][0]["promises"]
+    [found] = counting.report(counts)["groups"][0]["promises"]
     assert found["due_later"] == {
         "promises": len(moves_s),
         "mean_s": round(sum(moves_s) / len(moves_s)),
@@ -492,9 +494,9 @@ def test_spreads_are_bounds_of_their_steps(
 
 def test_a_table_says_every_number_of_the_report_once() -> None:
     counts = counted(SAMPLES)
-    tally.add_unreadable(counts, "R-99999")
-    laid_out = tally.report(counts)
-    header, *lines = list(tally.rows(laid_out))
+    counting.add_unreadable(counts, "R-99999")
+    laid_out = counting.report(counts)
+    header, *lines = list(counting.rows(laid_out))
     assert header == ("kind", "team", "clock", "measure", "real", "draft")
     assert {len(line) for line in lines} == {len(header)}
     places = [line[:4] for line in lines]
@@ -514,9 +516,9 @@ def test_a_table_says_every_number_of_the_report_once() -> None:
 
 
 def test_a_ticket_that_cannot_be_read_is_counted_and_named() -> None:
-    counts = Tally()
-    tally.add_unreadable(counts, "R-1")
-    laid_out = tally.report(counts)
+    counts = Counts()
+    counting.add_unreadable(counts, "R-1")
+    laid_out = counting.report(counts)
     assert laid_out["unreadable"] == {"tickets": 1, "examples": ["R-1"]}
     assert laid_out["groups"] == []
     assert laid_out["together"]["tickets"] == 0

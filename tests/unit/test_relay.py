@@ -17,13 +17,13 @@ from redress.tickets.store.tickets import Armed, Timer
 from redress.workflow.cases.relay import (
     FOLLOWS,
     MOVED,
-    Freed,
-    Happened,
-    Moved,
+    CapacityFreed,
+    EventAdded,
     NotTaken,
     RelayCase,
+    TimerChanged,
     execution_name,
-    hint_of,
+    stream_change_of,
     ticket_of_execution,
 )
 from tests.builders import BY_PHONE, NUMBER, START, Clock, Life
@@ -56,30 +56,30 @@ AWAKE = {"awake": keys.awake_pk(0), "awake_since": START.isoformat()}
 
 @pytest.mark.parametrize("name", ["INSERT", "MODIFY"])
 def test_a_timer_that_is_awake_has_moved(name: str) -> None:
-    assert hint_of(record(name, timer_row(**AWAKE))) == Moved(NUMBER)
+    assert stream_change_of(record(name, timer_row(**AWAKE))) == TimerChanged(NUMBER)
 
 
 def test_a_timer_that_fell_asleep_tells_nothing() -> None:
-    assert hint_of(record("MODIFY", timer_row(), timer_row(**AWAKE))) is None
+    assert stream_change_of(record("MODIFY", timer_row(), timer_row(**AWAKE))) is None
 
 
 def test_a_new_event_happened_and_carries_its_document(life: Life) -> None:
     event = life.open().events[0]
-    told = hint_of(record("INSERT", codec.event_item(NUMBER, event)))
-    assert isinstance(told, Happened)
+    told = stream_change_of(record("INSERT", codec.event_item(NUMBER, event)))
+    assert isinstance(told, EventAdded)
     assert told.number == NUMBER
     assert codec.event_of(told.doc) == event
 
 
 def test_an_event_happens_once_whoever_writes_its_record_again(life: Life) -> None:
     event = codec.event_item(NUMBER, life.open().events[0])
-    assert hint_of(record("MODIFY", event, event)) is None
+    assert stream_change_of(record("MODIFY", event, event)) is None
 
 
 def duty_row(load: int = 0, capacity: int = 2, present: bool = True) -> codec.Item:
     row: codec.Item = {
         "pk": keys.agent_pk("a-mei"),
-        "sk": keys.DUTY,
+        "sk": keys.AVAILABILITY,
         "team": "complaints",
         "load": load,
         "capacity": capacity,
@@ -109,8 +109,8 @@ FREED = [
 def test_a_queue_drains_when_an_agent_comes_or_gets_room(
     before: codec.Item | None, after: codec.Item, freed: bool
 ) -> None:
-    told = hint_of(record("MODIFY" if before else "INSERT", after, before))
-    assert told == (Freed("complaints") if freed else None)
+    told = stream_change_of(record("MODIFY" if before else "INSERT", after, before))
+    assert told == (CapacityFreed("complaints") if freed else None)
 
 
 def test_heads_keys_mails_and_what_expires_tell_nothing(life: Life) -> None:
@@ -122,9 +122,9 @@ def test_heads_keys_mails_and_what_expires_tell_nothing(life: Life) -> None:
         {"pk": keys.facts_pk("a-mei", "2026-11"), "sk": keys.fact_sk(NUMBER, 1)},
         {"pk": keys.STAFF, "sk": keys.agent_pk("a-mei"), "doc": "{}"},
     ]
-    assert [hint_of(record("INSERT", row)) for row in rows] == [None] * len(rows)
+    assert [stream_change_of(record("INSERT", row)) for row in rows] == [None] * len(rows)
     for row in (*rows, timer_row(**AWAKE), codec.event_item(NUMBER, change.events[0])):
-        assert hint_of(record("REMOVE", None, row)) is None
+        assert stream_change_of(record("REMOVE", None, row)) is None
 
 
 @pytest.mark.parametrize(
@@ -136,12 +136,12 @@ def test_heads_keys_mails_and_what_expires_tell_nothing(life: Life) -> None:
         record("INSERT", {"pk": "SOMETHING", "sk": keys.TIMER, **AWAKE}),
         record("INSERT", {"pk": "TICKET#", "sk": keys.event_sk(1), "doc": "{}"}),
         record("INSERT", {"pk": keys.ticket_pk(NUMBER), "sk": keys.event_sk(1)}),
-        record("INSERT", {"pk": keys.agent_pk("a"), "sk": keys.DUTY, "duty_pk": "TEAM#x"}),
+        record("INSERT", {"pk": keys.agent_pk("a"), "sk": keys.AVAILABILITY, "duty_pk": "TEAM#x"}),
     ],
 )
 def test_a_record_that_is_not_ours_is_a_fault_and_no_guess(broken: dict[str, Any]) -> None:
     with pytest.raises((KeyError, ValueError)):
-        hint_of(broken)
+        stream_change_of(broken)
 
 
 # -------------------------------------------------------------------------------- stand-ins
@@ -189,7 +189,7 @@ class Timers:
         assert number == self.timer_now.number
         return self.timer_now
 
-    def put_to_rest(self, number: str, gen: int, seq: int) -> bool:
+    def clear_awake(self, number: str, gen: int, seq: int) -> bool:
         self.rested.append((number, gen, seq))
         return True
 
@@ -244,7 +244,7 @@ def a_timer(
 
 def test_a_ticket_without_a_workflow_gets_one_that_knows_how_long_to_sleep() -> None:
     relay = Relay(a_timer(Phase.ACKNOWLEDGEMENT, seq=1))
-    relay.case.follow(Moved(NUMBER))
+    relay.case.follow(TimerChanged(NUMBER))
     [(operation, given)] = relay.machine.calls
     assert operation == "start_execution"
     assert given["name"] == f"{NUMBER}-3"
@@ -361,9 +361,9 @@ def test_a_ticket_that_goes_on_is_not_put_to_rest() -> None:
 # -------------------------------------------------------------------------------- the queues
 
 
-def happened(life: Life) -> Happened:
+def happened(life: Life) -> EventAdded:
     """The hint of the last event of the last change."""
-    return Happened(NUMBER, codec.encode(life.last.events[-1]))
+    return EventAdded(NUMBER, codec.encode(life.last.events[-1]))
 
 
 def jobs(relay: Relay) -> list[dict[str, Any]]:
@@ -431,7 +431,7 @@ def test_a_message_that_the_queue_did_not_take_comes_again(life: Life) -> None:
 
 def test_an_agent_with_room_lets_the_queue_of_the_team_drain() -> None:
     relay = Relay()
-    relay.case.follow(Freed("complaints"))
+    relay.case.follow(CapacityFreed("complaints"))
     assert assignments(relay) == [{"team": "complaints"}]
 
 

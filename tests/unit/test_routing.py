@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.staff.rules import Duty, Presence, burden, candidates
+from redress.staff.rules import Availability, Presence, agent_loaded_by, candidates
 from redress.tickets.rules.ticket import State
 from tests import builders
 from tests.builders import JUN, MEI, Life
@@ -18,8 +18,8 @@ TEAMS = ("complaints", "service")
 LANGUAGES = ("zh-CN", "zh-TW", "en")
 
 
-def duty(agent: str, last: str = NEVER, **fields: object) -> Duty:
-    good = Duty(
+def availability(agent: str, last: str = NEVER, **fields: object) -> Availability:
+    good = Availability(
         agent=agent,
         team="complaints",
         languages=("zh-CN", "en"),
@@ -32,47 +32,55 @@ def duty(agent: str, last: str = NEVER, **fields: object) -> Duty:
     return replace(good, **fields)  # type: ignore[arg-type]
 
 
-def asked(life: Life, *duties: Duty) -> list[str]:
-    return [found.agent for found in candidates(life.ticket, duties)]
+def asked(life: Life, *availabilities: Availability) -> list[str]:
+    return [found.agent for found in candidates(life.ticket, availabilities)]
 
 
 def test_who_has_waited_longest_since_their_last_ticket_is_asked_first(life: Life) -> None:
     life.open()
     early, late = "2026-11-22T08:00:00.000+00:00", "2026-11-22T09:00:00.000+00:00"
-    assert asked(life, duty("a", late), duty("b", early), duty("c")) == ["c", "b", "a"]
+    assert asked(life, availability("a", late), availability("b", early), availability("c")) == [
+        "c",
+        "b",
+        "a",
+    ]
 
 
 def test_equals_are_asked_in_one_order_always(life: Life) -> None:
     life.open()
-    assert asked(life, duty("b"), duty("a")) == asked(life, duty("a"), duty("b")) == ["a", "b"]
+    assert (
+        asked(life, availability("b"), availability("a"))
+        == asked(life, availability("a"), availability("b"))
+        == ["a", "b"]
+    )
 
 
 @pytest.mark.parametrize(
     "unfit",
     [
-        duty("x", presence=Presence.AWAY),
-        duty("x", load=2),
-        duty("x", load=3),
-        duty("x", capacity=0),
-        duty("x", team="service"),
-        duty("x", languages=("en", "zh-TW")),
+        availability("x", presence=Presence.AWAY),
+        availability("x", load=2),
+        availability("x", load=3),
+        availability("x", capacity=0),
+        availability("x", team="service"),
+        availability("x", languages=("en", "zh-TW")),
     ],
     ids=["away", "full", "overfull", "no capacity", "another team", "another language"],
 )
-def test_who_is_away_full_or_does_not_fit_is_not_asked(life: Life, unfit: Duty) -> None:
+def test_who_is_away_full_or_does_not_fit_is_not_asked(life: Life, unfit: Availability) -> None:
     assert asked(life.open(language="zh-CN"), unfit) == []
 
 
 def test_who_resolved_it_is_asked_first_when_it_comes_back(life: Life) -> None:
     life.open().assign(JUN.id).resolve(JUN).dispute()
     busy = "2026-11-22T08:00:00.000+00:00"
-    assert asked(life, duty("a"), duty(JUN.id, busy)) == [JUN.id, "a"]
-    assert asked(life, duty("a"), duty(JUN.id, presence=Presence.AWAY)) == ["a"]
+    assert asked(life, availability("a"), availability(JUN.id, busy)) == [JUN.id, "a"]
+    assert asked(life, availability("a"), availability(JUN.id, presence=Presence.AWAY)) == ["a"]
 
 
 DUTIES = st.lists(
     st.builds(
-        Duty,
+        Availability,
         agent=st.sampled_from("abcdefgh"),
         team=st.sampled_from(TEAMS),
         languages=st.lists(st.sampled_from(LANGUAGES)).map(tuple),
@@ -88,26 +96,28 @@ DUTIES = st.lists(
 
 @given(DUTIES, st.sampled_from(LANGUAGES))
 def test_only_those_who_can_help_are_asked_and_all_of_them(
-    duties: list[Duty], language: str
+    availabilities: list[Availability], language: str
 ) -> None:
     now = Life().open("complaint", language=language).ticket
-    found = candidates(now, duties)
+    found = candidates(now, availabilities)
     assert all(
-        duty.presence is Presence.AVAILABLE
-        and duty.team == now.team
-        and language in duty.languages
-        and duty.load < duty.capacity
-        for duty in found
+        availability.presence is Presence.AVAILABLE
+        and availability.team == now.team
+        and language in availability.languages
+        and availability.load < availability.capacity
+        for availability in found
     )
     fits = sum(
-        duty.presence is Presence.AVAILABLE
-        and duty.team == now.team
-        and language in duty.languages
-        and duty.load < duty.capacity
-        for duty in duties
+        availability.presence is Presence.AVAILABLE
+        and availability.team == now.team
+        and language in availability.languages
+        and availability.load < availability.capacity
+        for availability in availabilities
     )
     assert len(found) == fits
-    assert [duty.last_assigned for duty in found] == sorted(duty.last_assigned for duty in found)
+    assert [availability.last_assigned for availability in found] == sorted(
+        availability.last_assigned for availability in found
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,9 +132,9 @@ def test_only_those_who_can_help_are_asked_and_all_of_them(
     ],
 )
 def test_only_open_work_takes_up_its_agents_capacity(state: State, takes_up: bool) -> None:
-    assert burden(builders.life_at(state).ticket) == (MEI.id if takes_up else None)
+    assert agent_loaded_by(builders.life_at(state).ticket) == (MEI.id if takes_up else None)
 
 
 def test_a_ticket_in_a_queue_burdens_nobody(life: Life) -> None:
-    assert burden(life.open().ticket) is None
-    assert burden(None) is None
+    assert agent_loaded_by(life.open().ticket) is None
+    assert agent_loaded_by(None) is None

@@ -684,12 +684,12 @@ def test_a_ticket_waits_in_a_queue_for_its_staff_promise_that_is_due_first(life:
 
 def test_only_what_a_person_said_or_did_makes_a_ticket_look_touched(life: Life) -> None:
     life.open().assign().acknowledge().wait(days=9).wake()
-    assert life.ticket.touched == 1
+    assert life.ticket.last_person_version == 1
     assert life.ticket.version > 4
     life.note()
-    assert life.ticket.touched == 1, "a note takes nothing from what another agent knew"
+    assert life.ticket.last_person_version == 1, "a note takes nothing from what another agent knew"
     life.tell_progress()
-    assert life.ticket.touched == life.ticket.version
+    assert life.ticket.last_person_version == life.ticket.version
 
 
 PHASES = {

@@ -177,7 +177,7 @@ def test_no_answer_in_time_is_botocores_error_and_tried_again(
     def recover(seconds: float) -> None:
         far.wait_s = 0.0
 
-    assert retry.run(lambda: client.get_item(**READ), sleep=recover) == {}
+    assert retry.call(lambda: client.get_item(**READ), sleep=recover) == {}
     assert len(far.asked) == 3
 
 
@@ -186,7 +186,7 @@ def test_nobody_there_is_unavailable_after_all_tries() -> None:
     with pytest.raises(EndpointConnectionError):
         client.get_item(**READ)
     with pytest.raises(Unavailable):
-        retry.run(lambda: client.get_item(**READ), sleep=lambda seconds: None)
+        retry.call(lambda: client.get_item(**READ), sleep=lambda seconds: None)
 
 
 def test_the_user_agent_names_the_application_as_a_full_clients_does(

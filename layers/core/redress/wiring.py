@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from redress.mail.incoming.bucket import MailBucket
     from redress.mail.incoming.cases.quarantine import QuarantineCases
     from redress.mail.incoming.cases.receiving import ReceivingCase
-    from redress.mail.incoming.store import ArrivalStore
+    from redress.mail.incoming.store import IncomingMailStore
     from redress.mail.outgoing.cases.feedback import FeedbackCase
     from redress.mail.outgoing.cases.sending import MailingCase
     from redress.mail.outgoing.store import AddressStore
@@ -133,7 +133,7 @@ def links() -> Links:
         from redress.db import retry
 
         secret = settings().require("link_key_secret").link_key_secret
-        found = retry.run(lambda: _secrets().get_secret_value(SecretId=secret, VersionStage=stage))
+        found = retry.call(lambda: _secrets().get_secret_value(SecretId=secret, VersionStage=stage))
         key: str = found["SecretString"]
         return key.encode()
 
@@ -190,9 +190,9 @@ def intake() -> IntakeCase:
     """The intake of both doors, JSON and web form: bare botocore, no PynamoDB."""
     from redress.plans.store import Plans
     from redress.tickets.cases.intake import IntakeCase
-    from redress.tickets.store.submission_store import LeanStore
+    from redress.tickets.store.submission_store import SubmissionStore
 
-    store = LeanStore(_dynamodb(), settings().table)
+    store = SubmissionStore(_dynamodb(), settings().table)
     return IntakeCase(store, Plans(store, now), links(), now)
 
 
@@ -323,14 +323,14 @@ def mailing() -> MailingCase:
 def feedback() -> FeedbackCase:
     from redress.mail.outgoing.cases.feedback import FeedbackCase
 
-    return FeedbackCase(_tickets(), arrivals(), _addresses(), _plans(), now)
+    return FeedbackCase(_tickets(), incoming(), _addresses(), _plans(), now)
 
 
 @cache
-def arrivals() -> ArrivalStore:
-    from redress.mail.incoming.store import ArrivalStore
+def incoming() -> IncomingMailStore:
+    from redress.mail.incoming.store import IncomingMailStore
 
-    return ArrivalStore(_models())
+    return IncomingMailStore(_models())
 
 
 @cache
@@ -358,7 +358,7 @@ def receiving() -> ReceivingCase:
     from redress.mail.incoming.cases.receiving import ReceivingCase
 
     return ReceivingCase(
-        _tickets(), arrivals(), _addresses(), _staff(), _plans(), links(), mail_bucket(), now
+        _tickets(), incoming(), _addresses(), _staff(), _plans(), links(), mail_bucket(), now
     )
 
 
@@ -367,7 +367,7 @@ def quarantine() -> QuarantineCases:
     from redress.mail.incoming.cases.quarantine import QuarantineCases
 
     queue = settings().require("inbound_queue_url").inbound_queue_url
-    return QuarantineCases(arrivals(), staff_cases(), mail_bucket(), client("sqs"), queue)
+    return QuarantineCases(incoming(), staff_cases(), mail_bucket(), client("sqs"), queue)
 
 
 @cache

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from functions.inbound.reading import letter_of
 from redress.mail.incoming.reader import folding, limits, machines
-from redress.mail.incoming.reader.mail import Mail, as_data
+from redress.mail.incoming.reader.mail import ParsedMail, as_data
 from redress.mail.incoming.reader.parsing import parse
 from redress.plans.rules.plan import LANGUAGES
 
@@ -19,7 +19,7 @@ _LOADS = re.compile(
 )
 
 
-def check(raw: bytes) -> Mail:
+def check(raw: bytes) -> ParsedMail:
     """Everything that is done with a mail; asserts that it is bounded and clean."""
     mail = parse(raw)
     data = as_data(mail)
@@ -38,20 +38,20 @@ def check(raw: bytes) -> Mail:
 
 def _letter(raw: bytes) -> None:
     """All that the function makes of a mail, as its use case takes it."""
-    letter = letter_of(raw, "inbound/1", AT, ["redress.example"], "en")
-    assert re.fullmatch(r"[0-9a-f]{40}", letter.identity)
-    assert len(letter.addressed_to) <= 3 * limits.ADDRESSES
-    assert letter.language in LANGUAGES
-    said = [letter.sender, letter.subject, letter.title, letter.text, *letter.addressed_to]
-    if letter.forwarded is not None:
-        said += [letter.forwarded.sender, letter.forwarded.subject, letter.forwarded.text]
+    mail = letter_of(raw, "inbound/1", AT, ["redress.example"], "en")
+    assert re.fullmatch(r"[0-9a-f]{40}", mail.identity)
+    assert len(mail.addressed_to) <= 3 * limits.ADDRESSES
+    assert mail.language in LANGUAGES
+    said = [mail.sender, mail.subject, mail.title, mail.text, *mail.addressed_to]
+    if mail.forwarded is not None:
+        said += [mail.forwarded.sender, mail.forwarded.subject, mail.forwarded.text]
     for one in said:
         assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\r]", one)
         one.encode("utf-8")
-    json.dumps(letter.original, ensure_ascii=False).encode("utf-8")
+    json.dumps(mail.original, ensure_ascii=False).encode("utf-8")
 
 
-def _bounded(mail: Mail) -> None:
+def _bounded(mail: ParsedMail) -> None:
     assert len(mail.text) <= limits.TEXT
     assert len(mail.attachments) <= limits.ATTACHMENTS
     assert len(mail.defects) <= limits.DEFECTS
@@ -62,11 +62,11 @@ def _bounded(mail: Mail) -> None:
     assert _messages(mail) <= limits.EMBEDDED + 1
 
 
-def _messages(mail: Mail) -> int:
+def _messages(mail: ParsedMail) -> int:
     return 1 + sum(_messages(one) for one in mail.embedded)
 
 
-def _clean(mail: Mail) -> None:
+def _clean(mail: ParsedMail) -> None:
     assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\r]", mail.text)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\n]", mail.subject)
     assert not _LOADS.search(mail.html or "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 from redress.mail.incoming.reader.limits import Code
-from redress.mail.incoming.reader.mail import Mail
+from redress.mail.incoming.reader.mail import ParsedMail
 from redress.mail.incoming.reader.parsing import parse
 
 HEAD = (
@@ -15,7 +15,9 @@ HEAD = (
 )
 
 
-def text_mail(body: bytes, head: bytes = b"", kind: bytes = b"text/plain; charset=utf-8") -> Mail:
+def text_mail(
+    body: bytes, head: bytes = b"", kind: bytes = b"text/plain; charset=utf-8"
+) -> ParsedMail:
     return parse(HEAD + head + b"Content-Type: " + kind + b"\r\n\r\n" + body)
 
 
@@ -36,5 +38,5 @@ def encoded(kind: bytes, body: bytes, *more: bytes) -> bytes:
     return part(kind, data, b"Content-Transfer-Encoding: base64", *more)
 
 
-def codes(mail: Mail) -> set[Code]:
+def codes(mail: ParsedMail) -> set[Code]:
     return {one.code for one in mail.defects}

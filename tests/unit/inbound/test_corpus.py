@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from redress.mail.incoming.reader import machines
-from redress.mail.incoming.reader.machines import Kind
+from redress.mail.incoming.reader.machines import MachineKind
 from redress.mail.incoming.reader.parsing import parse
 from tests.unit.inbound.checks import check
 
@@ -69,7 +69,11 @@ def test_people_are_answered_unless_for_a_reason(mail: dict[str, Any]) -> None:
     found = machines.kind_of(read)
     nobody = not read.sender_addresses
     no_reply = any("reply" in one.local.lower() for one in read.sender_addresses)
-    assert nobody or no_reply or (found is not None and found.kind in (Kind.LIST, Kind.SYSTEM))
+    assert (
+        nobody
+        or no_reply
+        or (found is not None and found.kind in (MachineKind.LIST, MachineKind.SYSTEM))
+    )
 
 
 @pytest.mark.parametrize("mail", [m for m in MAILS if "bounce_dsn" in m["kinds"]], ids=named)

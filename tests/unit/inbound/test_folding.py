@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from redress.base.phrases import phrases
 from redress.mail.incoming.reader.folding import fold
 from redress.mail.incoming.reader.limits import Defects
 from redress.mail.incoming.reader.markup import show
-from redress.mail.outgoing.rendering import words
 from redress.plans.rules.plan import LANGUAGES
 
 NEW = "还没有收到，请再查一下。"
@@ -114,8 +114,8 @@ def test_no_line_is_lost(program: str) -> None:
     assert sorted(filter(str.strip, kept)) == sorted(filter(str.strip, text.split("\n")))
 
 
-MARKERS = {language: words(language).marker for language in LANGUAGES}
-MARKERS |= {f"{language}, staff": words(language).note_marker for language in LANGUAGES}
+MARKERS = {language: phrases(language).marker for language in LANGUAGES}
+MARKERS |= {f"{language}, staff": phrases(language).note_marker for language in LANGUAGES}
 
 
 @pytest.mark.parametrize("language", MARKERS)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from redress.mail.incoming.reader.machines import Kind, kind_of, may_be_answered
-from redress.mail.incoming.reader.mail import Mail
+from redress.mail.incoming.reader.machines import MachineKind, kind_of, may_be_answered
+from redress.mail.incoming.reader.mail import ParsedMail
 from redress.mail.incoming.reader.parsing import parse
 from tests.unit.inbound.mails import HEAD, multipart, part, text_mail
 
@@ -20,7 +20,7 @@ RETURNED = b"From: service@redress.example\r\nMessage-ID: <R-7K3M9-QW0X2@redress
 DAEMON = b"Return-Path: <>\r\nFrom: Mail <MAILER-DAEMON@mx.example.com>\r\nSubject: Undelivered\r\n"
 
 
-def report(kind: bytes, machine: bytes, body: bytes, head: bytes = DAEMON) -> Mail:
+def report(kind: bytes, machine: bytes, body: bytes, head: bytes = DAEMON) -> ParsedMail:
     return parse(
         head
         + multipart(
@@ -35,7 +35,7 @@ def report(kind: bytes, machine: bytes, body: bytes, head: bytes = DAEMON) -> Ma
 def test_a_delivery_status_is_read_recipient_by_recipient() -> None:
     found = kind_of(report(b"delivery-status", b"message/delivery-status", STATUS))
     assert found is not None
-    assert found.kind is Kind.BOUNCE
+    assert found.kind is MachineKind.BOUNCE
     assert found.bounce is not None
     first, second = found.bounce.recipients
     assert (first.original, first.final) == ("li.na@example.com", "na@inner.example.com")
@@ -53,7 +53,7 @@ def test_a_delay_is_no_failure() -> None:
     status = b"Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; bo@example.com\r\nAction: delayed\r\nStatus: 4.4.1\r\n"
     found = kind_of(report(b"delivery-status", b"message/delivery-status", status))
     assert found is not None
-    assert found.kind is Kind.DELAY
+    assert found.kind is MachineKind.DELAY
     assert found.bounce is not None
     assert (found.bounce.delayed, found.bounce.permanent) == (True, False)
 
@@ -92,7 +92,7 @@ def test_bounces_in_words_are_read_too(subject: str, body: str, address: str, st
     )
     found = kind_of(mail)
     assert found is not None
-    assert found.kind is Kind.BOUNCE
+    assert found.kind is MachineKind.BOUNCE
     assert found.bounce is not None
     assert [(one.address, one.status) for one in found.bounce.recipients] == [(address, status)]
     assert not found.bounce.standard
@@ -109,28 +109,28 @@ def test_a_customer_who_writes_about_returned_mail_is_no_bounce() -> None:
 @pytest.mark.parametrize(
     ("head", "kind"),
     [
-        (b"Auto-Submitted: auto-replied\r\n", Kind.AUTO_REPLY),
-        (b"Auto-Submitted: auto-generated\r\n", Kind.SYSTEM),
-        (b"Auto-Submitted: auto-replied; owner-email=x\r\n", Kind.AUTO_REPLY),
-        (b"X-Autoreply: yes\r\n", Kind.AUTO_REPLY),
-        (b"X-Autorespond: vacation\r\n", Kind.AUTO_REPLY),
-        (b"Precedence: auto_reply\r\n", Kind.AUTO_REPLY),
-        (b"Precedence: bulk\r\n", Kind.BULK),
-        (b"Precedence: junk\r\n", Kind.BULK),
-        (b"X-Auto-Response-Suppress: DR, OOF, AutoReply\r\n", Kind.BULK),
-        (b"X-Auto-Response-Suppress: All\r\n", Kind.BULK),
-        (b"List-Id: <news.example.com>\r\n", Kind.LIST),
-        (b"Precedence: list\r\n", Kind.LIST),
-        (b"List-Unsubscribe: <mailto:x@example.com>\r\n", Kind.BULK),
-        (b"X-Redress-Mail: 1\r\n", Kind.OWN),
-        (b"Sender: MAILER-DAEMON@example.com\r\n", Kind.SYSTEM),
+        (b"Auto-Submitted: auto-replied\r\n", MachineKind.AUTO_REPLY),
+        (b"Auto-Submitted: auto-generated\r\n", MachineKind.SYSTEM),
+        (b"Auto-Submitted: auto-replied; owner-email=x\r\n", MachineKind.AUTO_REPLY),
+        (b"X-Autoreply: yes\r\n", MachineKind.AUTO_REPLY),
+        (b"X-Autorespond: vacation\r\n", MachineKind.AUTO_REPLY),
+        (b"Precedence: auto_reply\r\n", MachineKind.AUTO_REPLY),
+        (b"Precedence: bulk\r\n", MachineKind.BULK),
+        (b"Precedence: junk\r\n", MachineKind.BULK),
+        (b"X-Auto-Response-Suppress: DR, OOF, AutoReply\r\n", MachineKind.BULK),
+        (b"X-Auto-Response-Suppress: All\r\n", MachineKind.BULK),
+        (b"List-Id: <news.example.com>\r\n", MachineKind.LIST),
+        (b"Precedence: list\r\n", MachineKind.LIST),
+        (b"List-Unsubscribe: <mailto:x@example.com>\r\n", MachineKind.BULK),
+        (b"X-Redress-Mail: 1\r\n", MachineKind.OWN),
+        (b"Sender: MAILER-DAEMON@example.com\r\n", MachineKind.SYSTEM),
         (b"Auto-Submitted: no\r\n", None),
         (b"Auto-Submitted: No (a person)\r\n", None),
         (b"X-Auto-Response-Suppress: DR, RN\r\n", None),
         (b"Precedence: normal\r\n", None),
     ],
 )
-def test_headers_of_machines(head: bytes, kind: Kind | None) -> None:
+def test_headers_of_machines(head: bytes, kind: MachineKind | None) -> None:
     mail = text_mail(b"Hello", head)
     found = kind_of(mail)
     assert (found and found.kind) == kind
@@ -158,7 +158,7 @@ def test_subjects_of_auto_replies_in_the_languages_that_come(subject: str) -> No
     mail = parse(HEAD.replace(b"Parcel", subject.encode()) + b"\r\nI am away.\r\n")
     found = kind_of(mail)
     assert found is not None
-    assert (found.kind, found.because) == (Kind.AUTO_REPLY, ("subject",))
+    assert (found.kind, found.because) == (MachineKind.AUTO_REPLY, ("subject",))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_null_sender_is_never_answered() -> None:
     mail = parse(HEAD.replace(b"Return-Path: <li.na@example.com>", b"Return-Path: <>") + b"\r\nHi")
     found = kind_of(mail)
     assert found is not None
-    assert found.kind is Kind.SYSTEM
+    assert found.kind is MachineKind.SYSTEM
     assert not may_be_answered(mail)
 
 
@@ -204,7 +204,7 @@ def test_mail_of_our_own_comes_back_as_ours() -> None:
     raw = HEAD.replace(b"<1@example.com>", token) + b"\r\nHi"
     found = kind_of(parse(raw), ["Redress.Example"])
     assert found is not None
-    assert found.kind is Kind.OWN
+    assert found.kind is MachineKind.OWN
     assert kind_of(parse(raw), ["other.example"]) is None
 
 
@@ -213,12 +213,12 @@ def test_mail_of_our_own_comes_back_as_ours() -> None:
     [
         ("example.com", None),
         ("service@example.com", None),
-        ("li.na@example.com", Kind.OWN),
-        ("Li.Na@Example.com", Kind.OWN),
+        ("li.na@example.com", MachineKind.OWN),
+        ("Li.Na@Example.com", MachineKind.OWN),
     ],
 )
 def test_who_shares_our_domain_is_a_person_and_our_own_address_is_none(
-    own: str, kind: Kind | None
+    own: str, kind: MachineKind | None
 ) -> None:
     found = kind_of(parse(HEAD + b"\r\nHi"), [own, "in.example.com"])
     assert (found.kind if found else None) is kind
@@ -228,7 +228,7 @@ def test_a_reply_address_of_ours_is_no_sender() -> None:
     raw = HEAD.replace(b"li.na@example.com", b"r-7k3m9-qw0x2.abcdefghijklmnop@in.example.org")
     found = kind_of(parse(raw + b"\r\nHi"), ["in.example.org"])
     assert found is not None
-    assert found.kind is Kind.OWN
+    assert found.kind is MachineKind.OWN
 
 
 def test_receipts_and_complaints_are_told_apart() -> None:
@@ -245,7 +245,7 @@ def test_receipts_and_complaints_are_told_apart() -> None:
         HEAD,
     )
     kinds = [found.kind for mail in (receipt, complaint) if (found := kind_of(mail)) is not None]
-    assert kinds == [Kind.RECEIPT, Kind.COMPLAINT]
+    assert kinds == [MachineKind.RECEIPT, MachineKind.COMPLAINT]
     assert complaint.report is not None
     assert complaint.report.groups[0]["feedback-type"] == "abuse"
     assert ("message-id", "<R-7K3M9-QW0X2@redress.example>") in complaint.report.original
@@ -261,7 +261,7 @@ def test_invitations_are_calendars(method: bytes) -> None:
     mail = text_mail(body, kind=b"text/calendar")
     found = kind_of(mail)
     assert found is not None
-    assert found.kind is Kind.CALENDAR
+    assert found.kind is MachineKind.CALENDAR
     assert mail.calendar is not None
     assert mail.calendar.answer == ("ACCEPTED" if method == b"REPLY" else "")
 

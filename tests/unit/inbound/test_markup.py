@@ -10,7 +10,7 @@ from redress.mail.incoming.reader import limits, markup
 from redress.mail.incoming.reader.limits import Code, Defects
 
 
-def show(html: str) -> markup.Shown:
+def show(html: str) -> markup.Rendered:
     return markup.show(html, Defects())
 
 

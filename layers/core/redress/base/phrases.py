@@ -15,8 +15,8 @@ import msgspec
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What goes into placeholders in one language: `data/mail/{language}/words.json`.
+class Phrases:
+    """What goes into placeholders in one language: `data/mail/{language}/phrases.json`.
 
     Months begin with January, weekdays with Monday. `standing` says what became of a promise.
     `marker` is the line above which an answer is to be written: everything from it on is ours, and
@@ -39,9 +39,9 @@ class Words:
 
 
 @cache
-def words(language: str) -> Words:
+def phrases(language: str) -> Phrases:
     """The words of one of `plan.LANGUAGES`."""
-    return msgspec.json.decode(file(language, "words.json"), type=Words)
+    return msgspec.json.decode(file(language, "phrases.json"), type=Phrases)
 
 
 def file(language: str, name: str) -> bytes:
@@ -51,7 +51,7 @@ def file(language: str, name: str) -> bytes:
 
 def moment(at: datetime, zone: str, language: str) -> str:
     """A time as people read it, in the plan's zone and saying which: `... 17:00 (UTC+8)`."""
-    local, own = at.astimezone(ZoneInfo(zone)), words(language)
+    local, own = at.astimezone(ZoneInfo(zone)), phrases(language)
     return own.time.format(
         year=local.year,
         month=own.months[local.month - 1],

@@ -20,10 +20,10 @@ PRESENT_INDEX = "present"
 
 TICKET = "TICKET"
 TIMER = "TIMER"
-DUTY = "DUTY"
+AVAILABILITY = "DUTY"
 KEY = "KEY"
-ARRIVAL = "ARRIVAL"
-HELD = "HELD"
+INCOMING_MAIL = "ARRIVAL"
+QUARANTINE = "HELD"
 """The partition of the open index that is the quarantine."""
 OBJECT = "OBJECT"
 THREAD = "THREAD"
@@ -187,20 +187,20 @@ def part_sk(part: str) -> str:
     return f"{PART_PREFIX}{part}"
 
 
-def arrival_pk(identity: str) -> str:
+def incoming_mail_pk(identity: str) -> str:
     """`ARRIVAL#9f86d0...`: one mail that came in, however often and under whatever name it did."""
     return f"ARRIVAL#{identity}"
 
 
-def arrival_of(pk: str) -> str:
+def incoming_mail_of(pk: str) -> str:
     """The identity in an `arrival_pk`; raises ValueError for any other key."""
     prefix, _, identity = pk.partition("#")
-    if prefix != ARRIVAL or not identity:
+    if prefix != INCOMING_MAIL or not identity:
         raise ValueError(f"{pk!r} is not the key of a mail that came in")
     return identity
 
 
-def held_sk(received: datetime, identity: str) -> str:
+def quarantine_sk(received: datetime, identity: str) -> str:
     """`2026-11-23T01:00:00.000+00:00#9f86d0...`: quarantine, in the open index, as it came."""
     return f"{received.astimezone(UTC).isoformat(timespec='milliseconds')}#{identity}"
 

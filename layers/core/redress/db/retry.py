@@ -74,8 +74,8 @@ def request_token() -> str:
     return secrets.token_hex(16)
 
 
-def run(
-    call: Callable[[], Any],
+def call(
+    request: Callable[[], Any],
     names: Sequence[str] = (),
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
@@ -90,7 +90,7 @@ def run(
     began = clock()
     for attempt in range(ATTEMPTS):
         try:
-            return call()
+            return request()
         except Exception as error:
             _judge(error, names)
             if attempt == ATTEMPTS - 1 or clock() - began > PATIENCE_S:

@@ -64,7 +64,7 @@ class PresentIndex(GlobalSecondaryIndex[Any]):
     duty_sk = UnicodeAttribute(range_key=True)
 
 
-class Armed(MapAttribute[str, Any]):
+class ArmedAttribute(MapAttribute[str, Any]):
     """The wait that the workflow sleeps in. The token never leaves the store but to be used."""
 
     token = UnicodeAttribute()
@@ -124,7 +124,7 @@ class TimerRow(Row):
     phase = UnicodeAttribute()
     gen_version = NumberAttribute(null=True)
     next_wake_ms = NumberAttribute(null=True)
-    armed = Armed(null=True)
+    armed = ArmedAttribute(null=True)
     awake = UnicodeAttribute(null=True)
     awake_since = UnicodeAttribute(null=True)
     awake_index = AwakeIndex()
@@ -153,7 +153,7 @@ class FileRow(MailRow):
     doc = UnicodeAttribute(null=True)
 
 
-class ArrivalRow(Row):
+class IncomingMailRow(Row):
     """ARRIVAL#{identity} / ARRIVAL: what became of a mail that came in. Held ones are listed."""
 
     class Meta:
@@ -217,7 +217,7 @@ class MemberRow(Row):
     doc = UnicodeAttribute()
 
 
-class DutyRow(Row):
+class AvailabilityRow(Row):
     """AGENT#{id} / DUTY: presence and load, changed by presence calls and by assignments."""
 
     class Meta:
@@ -308,13 +308,13 @@ class Models:
         self.timer = bound(TimerRow)
         self.mail = bound(MailRow)
         self.file = bound(FileRow)
-        self.arrival = bound(ArrivalRow)
+        self.incoming_mail = bound(IncomingMailRow)
         self.place = bound(PlaceRow)
         self.thread = bound(ThreadRow)
         self.address = bound(AddressRow)
         self.count = bound(CountRow)
         self.member = bound(MemberRow)
-        self.duty = bound(DutyRow)
+        self.availability = bound(AvailabilityRow)
         self.fact = bound(FactRow)
         self.doc = bound(DocRow)
         self.job = bound(JobRow)

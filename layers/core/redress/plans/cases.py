@@ -120,7 +120,7 @@ class Review:
     overdue_days: int
 
 
-class Standing(StrEnum):
+class VersionStatus(StrEnum):
     """Of a version: `pending` until it takes effect, `current` until the next one does."""
 
     PENDING = "pending"
@@ -132,7 +132,7 @@ class Standing(StrEnum):
 class VersionPage:
     """Versions, the newest first; `next` is where the page after begins, None on the last one."""
 
-    items: list[tuple[Published, Standing]]
+    items: list[tuple[Published, VersionStatus]]
     next: int | None
 
 
@@ -241,7 +241,7 @@ def not_effective_yet(at: str, plan: Plan) -> Fault:
     return Fault(at, "not_effective_yet", detail)
 
 
-def _standing(version: int, current: int) -> Standing:
+def _standing(version: int, current: int) -> VersionStatus:
     if version == current:
-        return Standing.CURRENT
-    return Standing.PENDING if version > current else Standing.PAST
+        return VersionStatus.CURRENT
+    return VersionStatus.PENDING if version > current else VersionStatus.PAST

@@ -31,10 +31,18 @@ from redress.plans.cases import not_effective_yet, prepared
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.plans.store import Plans
-from redress.rehearsals.rules import tally
+from redress.rehearsals.rules import counting
+from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.rules.rehearsal import rehearse
-from redress.rehearsals.rules.tally import Tally
-from redress.rehearsals.store import Job, JobState, Kind, Part, PartRaced, Progress, RehearsalStore
+from redress.rehearsals.store import (
+    JobKind,
+    JobPart,
+    JobState,
+    PartRaced,
+    Progress,
+    RehearsalJob,
+    RehearsalStore,
+)
 from redress.scores import rules as scoring
 from redress.staff.store import Member, StaffStore
 from redress.tickets.cases.changing import change
@@ -69,12 +77,12 @@ REHEARSE, MOVE = "rehearse", "move"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RehearsalStatus:
     """A job as it stands; the tally is there once it is done."""
 
-    job: Job
+    job: RehearsalJob
     progress: Progress
-    tally: Tally | None
+    counts: Counts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,7 @@ class Worked:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class RehearsalFinished:
     """`failed` above 0 fails the execution."""
 
     job: str
@@ -128,7 +136,7 @@ class RehearsalCases:
         first: str | None,
         last: str | None,
         key: str = "",
-    ) -> Job:
+    ) -> RehearsalJob:
         """Begin to rehearse a draft over the tickets opened in a month, or from one to another.
 
         The draft is looked at whole, as if it were published, but for the number of its version.
@@ -142,9 +150,9 @@ class RehearsalCases:
             raise InvalidInput(faults)
         zone = self._plans.current().time_zone
         asked = {"plan": draft, "period": list(months)}
-        job = Job(
-            id=_id(Kind.REHEARSAL, key),
-            kind=Kind.REHEARSAL,
+        job = RehearsalJob(
+            id=_id(JobKind.REHEARSAL, key),
+            kind=JobKind.REHEARSAL,
             by=member.id,
             role=member.role.value,
             begun_at=self._now(),
@@ -164,7 +172,7 @@ class RehearsalCases:
         dry_run: str | None,
         reason: str | None,
         key: str = "",
-    ) -> Job:
+    ) -> RehearsalJob:
         """Begin to move every open ticket to a published version; first of all a dry run.
 
         To apply it, name the dry run that said what it does: one of the same version, done, and
@@ -183,9 +191,9 @@ class RehearsalCases:
         if faults:
             raise InvalidInput(faults)
         asked = {"version": version, "apply": apply, "dry_run": dry_run, "reason": reason}
-        job = Job(
-            id=_id(Kind.MOVE, key),
-            kind=Kind.MOVE,
+        job = RehearsalJob(
+            id=_id(JobKind.MOVE, key),
+            kind=JobKind.MOVE,
             by=member.id,
             role=member.role.value,
             begun_at=self._now(),
@@ -197,19 +205,19 @@ class RehearsalCases:
         )
         return self._begin(job, None)
 
-    def read(self, member: Member, job_id: str) -> Standing:
+    def read(self, member: Member, job_id: str) -> RehearsalStatus:
         """How far a job is, and its result once there is one; raises NotFound."""
         self._managers_only(member)
         job, progress = self._rehearsals.job(job_id)
         done = progress.state is JobState.DONE
-        return Standing(job, progress, self._rehearsals.result(job_id) if done else None)
+        return RehearsalStatus(job, progress, self._rehearsals.result(job_id) if done else None)
 
     @staticmethod
     def _managers_only(member: Member) -> None:
         if member.role is not Role.MANAGER:
             raise Forbidden("plans are for managers")
 
-    def _begin(self, job: Job, draft: dict[str, Any] | None) -> Job:
+    def _begin(self, job: RehearsalJob, draft: dict[str, Any] | None) -> RehearsalJob:
         """Keep it and start the machine: the job's id names both, a repeat begins nothing new."""
         if not self._rehearsals.begin(job, draft, self._now()):
             held, _ = self._rehearsals.job(job.id)
@@ -284,7 +292,7 @@ class RehearsalCases:
             job, progress = self._rehearsals.job(dry_run)
         except NotFound:
             return [*faults, Fault("/dry_run", "unknown", "there is no such dry run")]
-        if job.kind is not Kind.MOVE or job.apply or job.plan_version != plan.version:
+        if job.kind is not JobKind.MOVE or job.apply or job.plan_version != plan.version:
             faults.append(Fault("/dry_run", "other", "this is no dry run of this move"))
         elif progress.state is not JobState.DONE:
             faults.append(Fault("/dry_run", "not_done", f"the dry run is {progress.state}"))
@@ -294,7 +302,7 @@ class RehearsalCases:
         return faults
 
 
-def _id(kind: Kind, key: str) -> str:
+def _id(kind: JobKind, key: str) -> str:
     if not key:
         return secrets.token_hex(8)
     return hashlib.sha256(f"{kind}:{key}".encode()).hexdigest()[:16]
@@ -302,7 +310,7 @@ def _id(kind: Kind, key: str) -> str:
 
 # --------------------------------------------------------------------------------- for the machine
 
-_Look = Callable[[str, Part], None]
+_Look = Callable[[str, JobPart], None]
 _Pages = Callable[[str | None], Page]
 
 
@@ -323,7 +331,7 @@ class RehearsalJobs:
     def list_parts(self, job_id: str) -> Listed:
         """Into what a job is cut, each part on its own; also counts the tickets."""
         job, _ = self._rehearsals.job(job_id)
-        if job.kind is Kind.REHEARSAL:
+        if job.kind is JobKind.REHEARSAL:
             parts = [
                 _slice_name(*piece, shard) for piece in _pieces(job) for shard in range(SHARDS)
             ]
@@ -338,7 +346,7 @@ class RehearsalJobs:
     def rehearse_part(self, job_id: str, name: str) -> Worked:
         """Go on with one part of a rehearsal or of a dry run, for as long as one may."""
         job, _ = self._rehearsals.job(job_id)
-        if job.kind is Kind.MOVE:
+        if job.kind is JobKind.MOVE:
             return self._work(job, name, self._open_pages(name), self._count_move(job))
         draft = self._draft_of(job_id)
         start, end, shard = _slice_of(name)
@@ -346,7 +354,7 @@ class RehearsalJobs:
             job,
             name,
             lambda cursor: self._tickets.opened_page(start, end, shard, PAGE, cursor),
-            lambda number, part: self._rehearse(job, draft, number, part.tally),
+            lambda number, part: self._rehearse(job, draft, number, part.counts),
         )
 
     def _draft_of(self, job_id: str) -> Plan:
@@ -363,12 +371,12 @@ class RehearsalJobs:
             raise ValueError("this job moves nothing")
         return self._work(job, name, self._open_pages(name), self._move(job), save_after=4 * PAGE)
 
-    def finish(self, job_id: str, results: Iterable[Mapping[str, str]]) -> Finished:
+    def finish(self, job_id: str, results: Iterable[Mapping[str, str]]) -> RehearsalFinished:
         """Sum up, or keep why there is no sum. A result is {"part", "state", "error"?}."""
         _, progress = self._rehearsals.job(job_id)
-        whole, finished = Tally(), 0
+        whole, finished = Counts(), 0
         for part in self._rehearsals.parts(job_id):
-            whole.include(part.tally)
+            whole.include(part.counts)
             finished += part.finished
         missing = progress.parts - finished
         if missing:
@@ -376,12 +384,12 @@ class RehearsalJobs:
             self._rehearsals.fail(job_id, errors[0] if errors else "unfinished", self._now())
         else:
             self._rehearsals.conclude(job_id, whole, self._now())
-        return Finished(job_id, progress.parts, missing)
+        return RehearsalFinished(job_id, progress.parts, missing)
 
-    def fail(self, job_id: str, error: str) -> Finished:
+    def fail(self, job_id: str, error: str) -> RehearsalFinished:
         """Keep that a job came to no end."""
         self._rehearsals.fail(job_id, error, self._now())
-        return Finished(job_id, 0, 1)
+        return RehearsalFinished(job_id, 0, 1)
 
     def stopped(self, execution: str, status: str) -> bool:
         """An execution ended without a word of its machine: its job failed with that status.
@@ -397,7 +405,7 @@ class RehearsalJobs:
     # ---------------------------------------------------------------- one part
 
     def _work(
-        self, job: Job, name: str, pages: _Pages, look: _Look, save_after: int = SAVE_AFTER
+        self, job: RehearsalJob, name: str, pages: _Pages, look: _Look, save_after: int = SAVE_AFTER
     ) -> Worked:
         """Page by page, saved now and then. Whoever lost a race goes on from what was saved."""
         stop_at = self._now() + WORK_FOR
@@ -424,7 +432,7 @@ class RehearsalJobs:
         team, shard = _team_of(name)
         return lambda cursor: self._tickets.open_in_shard(team, shard, cursor, PAGE)
 
-    def _rehearse(self, job: Job, draft: Plan, number: str, counts: Tally) -> None:
+    def _rehearse(self, job: RehearsalJob, draft: Plan, number: str, counts: Counts) -> None:
         try:
             file = self._tickets.file(number, behind=True)
             began = self._plans.get(_first_version(file.ticket, file.history))
@@ -433,34 +441,34 @@ class RehearsalJobs:
             return  # the index is a moment behind the table
         except (LookupError, ValueError, codec.Unreadable):
             # One history that nobody can read must not cost the report of all others.
-            tally.add_unreadable(counts, number)
+            counting.add_unreadable(counts, number)
             return
-        tally.add_comparison(counts, found)
+        counting.add_comparison(counts, found)
 
-    def _count_move(self, job: Job) -> _Look:
+    def _count_move(self, job: RehearsalJob) -> _Look:
         """What a move would do to each ticket; nothing is written."""
         decide, plan = self._decide(job), self._plans.get(job.plan_version)
 
-        def look(number: str, part: Part) -> None:
+        def look(number: str, part: JobPart) -> None:
             moment = self._now()
             try:
                 ticket = self._tickets.get(number)
                 decided = decide(ticket, self._plans.get(ticket.plan_version), moment)
             except (NotFound, NotAllowedNow, LookupError, ValueError, codec.Unreadable):
-                tally.add_unreadable(part.tally, number)
+                counting.add_unreadable(part.counts, number)
                 return
             if decided is None:
-                _leave_alone(part.tally, ticket, plan)
+                _leave_alone(part.counts, ticket, plan)
             else:
-                tally.add_move(part.tally, ticket, decided.after, moment)
+                counting.add_move(part.counts, ticket, decided.after, moment)
 
         return look
 
-    def _move(self, job: Job) -> _Look:
+    def _move(self, job: RehearsalJob) -> _Look:
         """Move each ticket that is not there yet; what was changed meanwhile is decided anew."""
         decide, plan = self._decide(job), self._plans.get(job.plan_version)
 
-        def look(number: str, part: Part) -> None:
+        def look(number: str, part: JobPart) -> None:
             moved: list[Change] = []
 
             def decide_and_keep(ticket: Ticket, old: Plan, at: datetime) -> Change | None:
@@ -476,19 +484,19 @@ class RehearsalJobs:
                 raise Unavailable(f"{number} is being changed all the time") from error
             except (NotFound, NotAllowedNow, LookupError, ValueError, codec.Unreadable):
                 if not part.rounds:
-                    tally.add_unreadable(part.tally, number)
+                    counting.add_unreadable(part.counts, number)
                 return
             if moved:
                 [done] = moved
                 assert done.before is not None
                 part.acted += 1
-                tally.add_move(part.tally, done.before, after, done.events[0].at)
+                counting.add_move(part.counts, done.before, after, done.events[0].at)
             elif not part.rounds:
-                _leave_alone(part.tally, after, plan)
+                _leave_alone(part.counts, after, plan)
 
         return look
 
-    def _decide(self, job: Job) -> Callable[[Ticket, Plan, datetime], Change | None]:
+    def _decide(self, job: RehearsalJob) -> Callable[[Ticket, Plan, datetime], Change | None]:
         plan = self._plans.get(job.plan_version)
         actor = Actor(Role(job.role), job.by)
         reason = job.reason or "a dry run"
@@ -501,7 +509,7 @@ class RehearsalJobs:
         return decide
 
 
-def _end_round(part: Part) -> None:
+def _end_round(part: JobPart) -> None:
     """All pages were seen. A move goes round again until a round finds nothing to move: a ticket
     that is moved, or changed by others, changes its place in the index that is paged through."""
     part.rounds += 1
@@ -509,9 +517,9 @@ def _end_round(part: Part) -> None:
     part.acted = 0
 
 
-def _leave_alone(counts: Tally, ticket: Ticket, plan: Plan) -> None:
+def _leave_alone(counts: Counts, ticket: Ticket, plan: Plan) -> None:
     why = "already" if ticket.plan_version == plan.version else "closed"
-    tally.add_left_alone(counts, ticket, why)
+    counting.add_left_alone(counts, ticket, why)
 
 
 def _first_version(ticket: Ticket, history: Iterable[Event]) -> int:
@@ -528,7 +536,7 @@ def _first_version(ticket: Ticket, history: Iterable[Event]) -> int:
 _Slice = tuple[datetime, datetime]
 
 
-def _pieces(job: Job) -> Iterator[_Slice]:
+def _pieces(job: RehearsalJob) -> Iterator[_Slice]:
     """A period in pieces, each within one month of UTC, as the index has it."""
     assert job.start is not None
     assert job.end is not None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -23,11 +23,11 @@ from pynamodb.transactions import TransactWrite
 from redress.base.errors import NotFound
 from redress.db import keys, retry
 from redress.db.rows import Models
-from redress.rehearsals.rules.tally import Tally
+from redress.rehearsals.rules.counting import Counts
 from redress.tickets.store import codec
 
 
-class Kind(StrEnum):
+class JobKind(StrEnum):
     REHEARSAL = "rehearsal"
     MOVE = "move"
 
@@ -42,11 +42,11 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class RehearsalJob:
     """What is asked; never changed. `begun_at` is also the end of what a rehearsal looks at."""
 
     id: str
-    kind: Kind
+    kind: JobKind
     by: str
     role: str
     begun_at: datetime
@@ -73,8 +73,7 @@ class Progress:
     fault: str | None
 
 
-@dataclass(slots=True)
-class Part:
+class JobPart(msgspec.Struct, rename={"counts": "tally"}):
     """How far one part is. `revision` is that of the stored item, 0 when there is none yet."""
 
     cursor: str | None = None
@@ -83,7 +82,7 @@ class Part:
     """How often all its tickets were gone through."""
     acted: int = 0
     """Tickets that this round has changed."""
-    tally: Tally = field(default_factory=Tally)
+    counts: Counts = msgspec.field(default_factory=Counts)
     revision: int = 0
 
 
@@ -91,9 +90,9 @@ class PartRaced(Exception):
     """The same part was saved by another invocation meanwhile; nothing was written."""
 
 
-_JOB = msgspec.json.Decoder(Job)
-_PART = msgspec.json.Decoder(Part)
-_TALLY = msgspec.json.Decoder(Tally)
+_JOB = msgspec.json.Decoder(RehearsalJob)
+_PART = msgspec.json.Decoder(JobPart)
+_COUNTS = msgspec.json.Decoder(Counts)
 
 
 class RehearsalStore:
@@ -102,7 +101,7 @@ class RehearsalStore:
 
     # ---------------------------------------------------------------- jobs
 
-    def begin(self, job: Job, draft: dict[str, Any] | None, now: datetime) -> bool:
+    def begin(self, job: RehearsalJob, draft: dict[str, Any] | None, now: datetime) -> bool:
         """Keep what is asked, and the draft; False when a job of this id is there already."""
         pk = keys.rehearsal_pk(job.id)
         row = self._models.job(
@@ -124,15 +123,15 @@ class RehearsalStore:
                 transaction.save(drafted, condition=self._models.doc.pk.does_not_exist())
 
         try:
-            retry.run(write, ("job", "draft"))
+            retry.call(write, ("job", "draft"))
         except retry.ConditionFailed:
             return False
         return True
 
-    def job(self, job: str) -> tuple[Job, Progress]:
+    def job(self, job: str) -> tuple[RehearsalJob, Progress]:
         """What was asked and how far it is; raises NotFound."""
         try:
-            row = retry.run(
+            row = retry.call(
                 lambda: self._models.job.get(keys.rehearsal_pk(job), keys.JOB, consistent_read=True)
             )
         except DoesNotExist as error:
@@ -169,10 +168,10 @@ class RehearsalStore:
             model.state == JobState.WAITING.value,
         )
 
-    def conclude(self, job: str, tally: Tally, now: datetime) -> None:
+    def conclude(self, job: str, counts: Counts, now: datetime) -> None:
         """Keep the result, then say so: who reads `done` finds it."""
-        row = self._models.doc(keys.rehearsal_pk(job), keys.REPORT, doc=_packed(tally))
-        retry.run(row.save)
+        row = self._models.doc(keys.rehearsal_pk(job), keys.REPORT, doc=_packed(counts))
+        retry.call(row.save)
         model = self._models.job
         self._update(
             job,
@@ -197,29 +196,29 @@ class RehearsalStore:
             model.state.is_in(JobState.WAITING.value, JobState.RUNNING.value),
         )
 
-    def result(self, job: str) -> Tally:
+    def result(self, job: str) -> Counts:
         """The summed tally; raises NotFound while there is none."""
         row = self._get(job, keys.REPORT)
         if row is None:
             raise NotFound("there is no report yet")
-        return _TALLY.decode(_unpacked(row.doc))
+        return _COUNTS.decode(_unpacked(row.doc))
 
     # ---------------------------------------------------------------- parts
 
-    def part(self, job: str, name: str) -> Part:
+    def part(self, job: str, name: str) -> JobPart:
         """How far a part is; one that was not begun yet stands at its beginning."""
         row = self._get(job, keys.part_sk(name))
-        return _part_of(row) if row is not None else Part()
+        return _part_of(row) if row is not None else JobPart()
 
-    def parts(self, job: str) -> Iterator[Part]:
+    def parts(self, job: str) -> Iterator[JobPart]:
         """Every part that was begun, one by one."""
         model = self._models.doc
         among = model.sk.startswith(keys.PART_PREFIX)
         rows = model.query(keys.rehearsal_pk(job), among, page_size=50, consistent_read=True)
-        while (row := retry.run(lambda: next(rows, None))) is not None:
+        while (row := retry.call(lambda: next(rows, None))) is not None:
             yield _part_of(row)
 
-    def save_part(self, job: str, name: str, part: Part, done: int, now: datetime) -> None:
+    def save_part(self, job: str, name: str, part: JobPart, done: int, now: datetime) -> None:
         """Keep a part over the revision that it was read as, and count `done` more tickets.
 
         Raises PartRaced when another invocation was faster.
@@ -239,7 +238,7 @@ class RehearsalStore:
                 transaction.update(jobs(pk, keys.JOB), actions=counted, condition=jobs.pk.exists())
 
         try:
-            retry.run(write, ("part", "job"))
+            retry.call(write, ("part", "job"))
         except retry.ConditionFailed as lost:
             raise PartRaced(name) from lost
         part.revision += 1
@@ -249,20 +248,20 @@ class RehearsalStore:
     def _get(self, job: str, sk: str) -> Any:
         pk = keys.rehearsal_pk(job)
         try:
-            return retry.run(lambda: self._models.doc.get(pk, sk, consistent_read=True))
+            return retry.call(lambda: self._models.doc.get(pk, sk, consistent_read=True))
         except DoesNotExist:
             return None
 
     def _update(self, job: str, actions: list[UpdateAction], condition: Any) -> bool:
         row = self._models.job(keys.rehearsal_pk(job), keys.JOB)
         try:
-            retry.run(lambda: row.update(actions=actions, condition=condition), ("job",))
+            retry.call(lambda: row.update(actions=actions, condition=condition), ("job",))
         except retry.ConditionFailed:
             return False
         return True
 
 
-def _part_of(row: Any) -> Part:
+def _part_of(row: Any) -> JobPart:
     part = _PART.decode(_unpacked(row.doc))
     part.revision = int(row.revision)
     return part

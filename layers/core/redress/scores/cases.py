@@ -54,7 +54,7 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class ScoringFinished:
     """What became of a run, in totals. `failed` above 0 fails the execution."""
 
     period: str
@@ -153,7 +153,7 @@ class ScoringCases:
         preview: bool,
         plan_version: int,
         results: Iterable[Mapping[str, str]],
-    ) -> Finished:
+    ) -> ScoringFinished:
         """Keep what became of a run. A result is {"agent", "outcome"}, a failed one has "error"."""
         listed = list(results)
         counts = Counter(result["outcome"] for result in listed)
@@ -176,7 +176,7 @@ class ScoringCases:
                 finished_at=self._now(),
             )
         )
-        return Finished(period, len(listed), counts[STORED], counts[UNCHANGED], len(failed))
+        return ScoringFinished(period, len(listed), counts[STORED], counts[UNCHANGED], len(failed))
 
     # ---------------------------------------------------------------- for people
 

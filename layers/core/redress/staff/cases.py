@@ -45,17 +45,17 @@ class AssignmentCase:
         return None
 
     def _offer(self, ticket: Ticket) -> str | None:
-        for duty in candidates(ticket, self._staff.present(ticket.team)):
+        for availability in candidates(ticket, self._staff.present(ticket.team)):
             moment = self._now()
-            why = "knew the ticket" if duty.agent == ticket.preferred else "longest without"
+            why = "knew the ticket" if availability.agent == ticket.preferred else "longest without"
             plan = self._plans.get(ticket.plan_version)
             try:
                 self._tickets.commit(
-                    lifecycle.assign(ticket, plan, duty.agent, why, moment), moment
+                    lifecycle.assign(ticket, plan, availability.agent, why, moment), moment
                 )
             except AgentNotFree:
                 continue
-            return duty.agent
+            return availability.agent
         return None
 
     def drain(self, team: str) -> list[str]:

@@ -20,7 +20,7 @@ class Presence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Duty:
+class Availability:
     """What routing knows of one agent. `last_assigned` sorts by time ('' means never)."""
 
     agent: str
@@ -33,27 +33,27 @@ class Duty:
     since: str
 
 
-def candidates(ticket: Ticket, duties: Iterable[Duty]) -> list[Duty]:
+def candidates(ticket: Ticket, availabilities: Iterable[Availability]) -> list[Availability]:
     """The agents who may take this ticket, in the order in which they are asked."""
     fitting = [
-        duty
-        for duty in duties
-        if duty.presence is Presence.AVAILABLE
-        and duty.team == ticket.team
-        and ticket.language in duty.languages
-        and duty.load < duty.capacity
+        availability
+        for availability in availabilities
+        if availability.presence is Presence.AVAILABLE
+        and availability.team == ticket.team
+        and ticket.language in availability.languages
+        and availability.load < availability.capacity
     ]
     return sorted(
         fitting,
-        key=lambda duty: (
-            duty.agent == ticket.avoid,
-            duty.agent != ticket.preferred,
-            duty.last_assigned,
-            duty.agent,
+        key=lambda availability: (
+            availability.agent == ticket.avoid,
+            availability.agent != ticket.preferred,
+            availability.last_assigned,
+            availability.agent,
         ),
     )
 
 
-def burden(ticket: Ticket | None) -> str | None:
+def agent_loaded_by(ticket: Ticket | None) -> str | None:
     """The agent whose capacity this ticket takes up, if any."""
     return ticket.assignee if ticket is not None and ticket.needs_agent else None

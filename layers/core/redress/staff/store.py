@@ -16,7 +16,7 @@ from redress.base.errors import Fault, InvalidInput, NotFound
 from redress.db import keys, retry
 from redress.db.rows import Models
 from redress.plans.store import Published
-from redress.staff.rules import Duty, Presence
+from redress.staff.rules import Availability, Presence
 from redress.tickets.rules.ticket import Role
 from redress.tickets.store import codec
 
@@ -44,11 +44,11 @@ class StaffStore:
     def __init__(self, models: Models) -> None:
         self._models = models
 
-    def record(self, member: Member, presence: Presence, now: datetime) -> Duty:
+    def record(self, member: Member, presence: Presence, now: datetime) -> Availability:
         """Keep who this is and whether they are here; the load is left as the tickets made it."""
         row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=codec.encode(member))
-        retry.run(row.save)
-        model = self._models.duty
+        retry.call(row.save)
+        model = self._models.availability
         moment = now.isoformat(timespec="milliseconds")
         actions: list[UpdateAction] = [
             model.team.set(member.team),
@@ -66,61 +66,66 @@ class StaffStore:
             ]
         else:
             actions += [model.duty_pk.remove(), model.duty_sk.remove()]
-        duty = model(keys.agent_pk(member.id), keys.DUTY)
-        retry.run(lambda: duty.update(actions=actions))
-        return self.duty(member.id)
+        availability = model(keys.agent_pk(member.id), keys.AVAILABILITY)
+        retry.call(lambda: availability.update(actions=actions))
+        return self.availability(member.id)
 
     def depart(self, member: Member, now: datetime) -> None:
         """Somebody left: no work and no mail any more. A presence call of theirs undoes it."""
         gone = replace(member, left=True)
         row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=codec.encode(gone))
-        retry.run(row.save)
-        model = self._models.duty
+        retry.call(row.save)
+        model = self._models.availability
         actions: list[UpdateAction] = [
             model.presence.set(Presence.AWAY.value),
             model.since.set(now.isoformat(timespec="milliseconds")),
             model.duty_pk.remove(),
             model.duty_sk.remove(),
         ]
-        duty = model(keys.agent_pk(member.id), keys.DUTY)
-        retry.run(lambda: duty.update(actions=actions))
+        availability = model(keys.agent_pk(member.id), keys.AVAILABILITY)
+        retry.call(lambda: availability.update(actions=actions))
 
     def member(self, agent: str) -> Member:
         """Raises NotFound for somebody who never signed in."""
         try:
-            row = retry.run(lambda: self._models.member.get(keys.STAFF, keys.agent_pk(agent)))
+            row = retry.call(lambda: self._models.member.get(keys.STAFF, keys.agent_pk(agent)))
         except DoesNotExist as error:
             raise NotFound("there is no such member of staff") from error
         return _MEMBER.decode(row.doc)
 
     def members(self) -> list[Member]:
-        rows = retry.run(lambda: list(self._models.member.query(keys.STAFF)))
+        rows = retry.call(lambda: list(self._models.member.query(keys.STAFF)))
         return [_MEMBER.decode(row.doc) for row in rows]
 
-    def duty(self, agent: str) -> Duty:
+    def availability(self, agent: str) -> Availability:
         """Presence and load now; raises NotFound."""
         try:
-            row = retry.run(
-                lambda: self._models.duty.get(keys.agent_pk(agent), keys.DUTY, consistent_read=True)
+            row = retry.call(
+                lambda: self._models.availability.get(
+                    keys.agent_pk(agent), keys.AVAILABILITY, consistent_read=True
+                )
             )
         except DoesNotExist as error:
             raise NotFound("there is no such member of staff") from error
-        return _duty_of(row)
+        return _availability_of(row)
 
-    def present(self, team: str) -> list[Duty]:
+    def present(self, team: str) -> list[Availability]:
         """Who of the team is available, longest without a new ticket first."""
-        model = self._models.duty
-        found = retry.run(lambda: list(model.present_index.query(keys.team_pk(team))))
-        wanted = [(row.pk, keys.DUTY) for row in found]
-        rows = retry.run(lambda: list(model.batch_get(wanted, consistent_read=True)))
-        return sorted((_duty_of(row) for row in rows), key=lambda duty: duty.last_assigned)
+        model = self._models.availability
+        found = retry.call(lambda: list(model.present_index.query(keys.team_pk(team))))
+        wanted = [(row.pk, keys.AVAILABILITY) for row in found]
+        rows = retry.call(lambda: list(model.batch_get(wanted, consistent_read=True)))
+        return sorted(
+            (_availability_of(row) for row in rows),
+            key=lambda availability: availability.last_assigned,
+        )
 
     # ---------------------------------------------------------------- plans
 
     def plan_document(self, sort: str) -> str | None:
         """See `plans.PlanSource`."""
         try:
-            row = retry.run(lambda: self._models.doc.get(keys.PLAN, sort, consistent_read=True))
+            row = retry.call(lambda: self._models.doc.get(keys.PLAN, sort, consistent_read=True))
         except DoesNotExist:
             return None
         doc: str = row.doc
@@ -155,7 +160,7 @@ class StaffStore:
                     transaction.save(model(keys.PLAN, keys.about_sk(version), doc=doc))
 
         try:
-            retry.run(write, ("version", "current", "about"))
+            retry.call(write, ("version", "current", "about"))
         except retry.ConditionFailed as lost:
             fault = Fault("/version", "published_meanwhile", f"the next version is not {version}")
             raise InvalidInput([fault]) from lost
@@ -164,13 +169,13 @@ class StaffStore:
         """What is kept of these versions, by number; one that nothing was kept of is left out."""
         model = self._models.doc
         between = model.sk.between(keys.about_sk(first), keys.about_sk(last))
-        rows = retry.run(lambda: list(model.query(keys.PLAN, between, consistent_read=True)))
+        rows = retry.call(lambda: list(model.query(keys.PLAN, between, consistent_read=True)))
         found = [_PUBLISHED.decode(row.doc) for row in rows]
         return {about.version: about for about in found}
 
 
-def _duty_of(row: Any) -> Duty:
-    return Duty(
+def _availability_of(row: Any) -> Availability:
+    return Availability(
         agent=row.pk.partition("#")[2],
         team=row.team,
         languages=tuple(row.languages),

@@ -13,7 +13,7 @@ from redress.tickets.store import codec
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReconciliationReport:
     """One run of the reconciliation; ids and numbers only, never personal data.
 
     It is stored when the run begins (`ended_at` None) and again when it ends, whichever way.
@@ -43,27 +43,27 @@ class Report:
     """Where the run ended before its end: `team/shard`, or the step; None after a whole one."""
 
 
-_REPORT = msgspec.json.Decoder(Report)
+_REPORT = msgspec.json.Decoder(ReconciliationReport)
 
 
 class ReportStore:
     def __init__(self, models: Models) -> None:
         self._models = models
 
-    def save(self, report: Report) -> None:
+    def save(self, report: ReconciliationReport) -> None:
         """Keep the report of a run, in place of what the same run said before."""
         row = self._models.doc(
             keys.RECONCILIATION, keys.run_sk(report.began_at), doc=codec.encode(report)
         )
-        retry.run(row.save)
+        retry.call(row.save)
 
-    def latest(self, limit: int = 1, before: str | None = None) -> list[Report]:
+    def latest(self, limit: int = 1, before: str | None = None) -> list[ReconciliationReport]:
         """The last reports, newest first; empty before the first run.
 
         `before` is a sort key (`keys.run_sk`): only runs that began before it.
         """
         model = self._models.doc
-        rows = retry.run(
+        rows = retry.call(
             lambda: list(
                 model.query(
                     keys.RECONCILIATION,

@@ -107,7 +107,7 @@ class Ladder(Struct, frozen=True):
 
     rungs: tuple[Rung, ...]
     calendar: Calendar = ALL_DAY
-    waking: Calendar | None = None
+    notice_hours: Calendar | None = None
     waits: Waits = ()
 
 
@@ -450,8 +450,8 @@ def rung_times(clock: Clock, ladder: Ladder) -> list[datetime]:
             at = reached(ran, rung.at_s, clock.anchor_at, ladder.calendar)
         else:
             at = ladder.calendar.add(clock.anchor_at, rung.at_s - clock.consumed_s)
-        if rung.quiet and ladder.waking is not None:
-            at = ladder.waking.next_open(at)
+        if rung.quiet and ladder.notice_hours is not None:
+            at = ladder.notice_hours.next_open(at)
         times.append(min(at, times[-1]) if times else at)
     return times[::-1]
 

@@ -61,7 +61,7 @@ RELEASABLE = tuple(reason for reason in Reason if reason is not Reason.VIRUS)
 """A virus stays where it is: what it sits in can be read, but never becomes a ticket."""
 
 
-class Note(StrEnum):
+class Notice(StrEnum):
     """Why a mail stands on a ticket without being the customer's words."""
 
     RETURNED = "returned"
@@ -88,7 +88,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class StaffSender:
     """A member of staff, and whose tickets they see."""
 
     actor: Actor
@@ -96,14 +96,14 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class MailFacts:
     """A mail, as far as its decision needs it. Addresses are in lower case; `sender` may be ""."""
 
     sender: str
     recipients: tuple[str, ...]
     named: tuple[Named, ...] = ()
     own: bool = False
-    machine: Note | None = None
+    machine: Notice | None = None
     """What kind of notice it is, if a machine wrote it about something of ours."""
     automatic: bool = False
     """A machine wrote it, or it may not be answered."""
@@ -111,7 +111,7 @@ class Arrival:
     virus: bool = False
     disowned: bool = False
     """The sender's domain says that this mail is not from it (DMARC failed)."""
-    staff: Member | None = None
+    staff: StaffSender | None = None
     """The member of staff in whose name it comes."""
     forwards: bool = False
     """It passes on the mail of somebody who is none of ours."""
@@ -124,7 +124,7 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenTicket:
     """A new ticket. `follows` is one that the mail names, but may not write on. `passed_on`: it is
     that of whoever wrote the mail that a member of staff passes on."""
 
@@ -134,7 +134,7 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
-class Join:
+class AddReply:
     """Words of the customer on this ticket. `participant`: who wrote them for the customer.
     `proven`: they knew what only our mails say, or their domain vouches for them; otherwise all
     that speaks for them is a From, and a number."""
@@ -145,7 +145,7 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class AddNote:
     """An internal note of a member of staff on this ticket."""
 
     number: str
@@ -153,94 +153,92 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
-class Attach:
+class LogNotice:
     """A note on this ticket, which is not the customer's words and moves no clock."""
 
     number: str
-    why: Note
+    why: Notice
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Quarantine:
     """Quarantine. `about` is a ticket that the mail names."""
 
     reason: Reason
     about: str | None = None
 
 
-Decision = Open | Join | Remark | Attach | Hold
+Decision = OpenTicket | AddReply | AddNote | LogNotice | Quarantine
 
 
 def decide(
-    arrival: Arrival, tickets: Mapping[str, Ticket], plan: MailPlan, *, released: bool = False
+    facts: MailFacts, tickets: Mapping[str, Ticket], plan: MailPlan, *, released: bool = False
 ) -> Decision:
     """What becomes of a mail.
 
     `tickets` are those that it names and that there are, by number. `released`: a person has looked
     at it and says that it is to be taken, whatever held it; a sender is needed all the same.
     """
-    named = [name for clue in Clue for name in arrival.named if name.by is clue]
+    named = [name for clue in Clue for name in facts.named if name.by is clue]
     known = [name for name in named if name.number in tickets]
     about = known[0].number if known else None
     signed = next((name.number for name in known if name.by in SIGNED), None)
     if not released:
-        if reason := _grave(arrival):
-            return Hold(reason, about)
-        if arrival.recent >= plan.most_of_a_sender or any(
-            arrival.recent_on.get(name.number, 0) >= plan.most_on_a_ticket for name in known
+        if reason := _grave(facts):
+            return Quarantine(reason, about)
+        if facts.recent >= plan.most_of_a_sender or any(
+            facts.recent_on.get(name.number, 0) >= plan.most_on_a_ticket for name in known
         ):
-            return Hold(Reason.TOO_MANY, about)
-        if arrival.machine is not None and signed is not None and arrival.staff is None:
-            return Attach(signed, arrival.machine)
-        if reason := _doubtful(arrival, speaks=_speaks(arrival, signed, tickets)):
-            return Hold(reason, about)
-    if arrival.staff is not None and not any(_is_known(arrival, t) for t in tickets.values()):
-        theirs = _seen_by(arrival.staff, known, tickets)
-        if theirs is not None and arrival.authentic:
-            return Remark(theirs, arrival.staff.actor)
-        if arrival.forwards and (arrival.authentic or released):
-            return Open(_kind(arrival.recipients, plan.doors), passed_on=True)
+            return Quarantine(Reason.TOO_MANY, about)
+        if facts.machine is not None and signed is not None and facts.staff is None:
+            return LogNotice(signed, facts.machine)
+        if reason := _doubtful(facts, speaks=_speaks(facts, signed, tickets)):
+            return Quarantine(reason, about)
+    if facts.staff is not None and not any(_is_known(facts, t) for t in tickets.values()):
+        theirs = _seen_by(facts.staff, known, tickets)
+        if theirs is not None and facts.authentic:
+            return AddNote(theirs, facts.staff.actor)
+        if facts.forwards and (facts.authentic or released):
+            return OpenTicket(_kind(facts.recipients, plan.doors), passed_on=True)
         if not released:
-            return Hold(Reason.FROM_STAFF, about)
-    if not arrival.sender:
-        return Hold(Reason.NO_SENDER, about)
+            return Quarantine(Reason.FROM_STAFF, about)
+    if not facts.sender:
+        return Quarantine(Reason.NO_SENDER, about)
     for name in known:
         ticket = tickets[name.number]
-        if is_party(arrival, ticket) and ticket.state is not State.CLOSED:
-            written_for_them = not _is_customer(arrival, ticket)
-            proven = name.by in SIGNED or arrival.authentic
-            return Join(ticket.number, arrival.sender if written_for_them else None, proven)
-    if signed is not None and not is_party(arrival, tickets[signed]):
-        if _is_known(arrival, tickets[signed]):
-            return Attach(signed, Note.DISOWNED)
+        if is_party(facts, ticket) and ticket.state is not State.CLOSED:
+            written_for_them = not _is_customer(facts, ticket)
+            proven = name.by in SIGNED or facts.authentic
+            return AddReply(ticket.number, facts.sender if written_for_them else None, proven)
+    if signed is not None and not is_party(facts, tickets[signed]):
+        if _is_known(facts, tickets[signed]):
+            return LogNotice(signed, Notice.DISOWNED)
         if plan.strangers == "message":
-            return Attach(signed, Note.STRANGER)
-    if arrival.disowned and not released:
-        return Hold(Reason.DISOWNED, about)
-    own = next((n.number for n in known if is_party(arrival, tickets[n.number])), None)
-    return Open(_kind(arrival.recipients, plan.doors), own or signed)
+            return LogNotice(signed, Notice.STRANGER)
+    if facts.disowned and not released:
+        return Quarantine(Reason.DISOWNED, about)
+    own = next((n.number for n in known if is_party(facts, tickets[n.number])), None)
+    return OpenTicket(_kind(facts.recipients, plan.doors), own or signed)
 
 
-def _grave(arrival: Arrival) -> Reason | None:
-    return _first(
-        (arrival.virus, Reason.VIRUS), (arrival.spam, Reason.SPAM), (arrival.own, Reason.OWN)
-    )
+def _grave(facts: MailFacts) -> Reason | None:
+    return _first((facts.virus, Reason.VIRUS), (facts.spam, Reason.SPAM), (facts.own, Reason.OWN))
 
 
-def _speaks(arrival: Arrival, signed: str | None, tickets: Mapping[str, Ticket]) -> bool:
+def _speaks(facts: MailFacts, signed: str | None, tickets: Mapping[str, Ticket]) -> bool:
     """Whether it is somebody's answer in spite of what their provider writes into every mail: it is
     no notice, and came to an address that only we give out. Nothing that follows from it is mailed
     to them by itself."""
-    if arrival.machine is not None or signed is None:
+    if facts.machine is not None or signed is None:
         return False
-    return arrival.staff is not None or is_party(arrival, tickets[signed])
+    return facts.staff is not None or is_party(facts, tickets[signed])
 
 
-def _doubtful(arrival: Arrival, *, speaks: bool) -> Reason | None:
+def _doubtful(facts: MailFacts, *, speaks: bool) -> Reason | None:
     return _first(
-        (not arrival.sender, Reason.NO_SENDER),
-        (arrival.automatic and not speaks, Reason.AUTOMATIC),
-        (arrival.staff is not None and not arrival.authentic, Reason.FROM_STAFF),
+        (not facts.sender, Reason.NO_SENDER),
+        (facts.automatic and not speaks, Reason.AUTOMATIC),
+        (facts.staff is not None and not facts.authentic, Reason.FROM_STAFF),
     )
 
 
@@ -248,22 +246,24 @@ def _first(*reasons: tuple[bool, Reason]) -> Reason | None:
     return next((reason for holds, reason in reasons if holds), None)
 
 
-def is_party(arrival: Arrival, ticket: Ticket) -> bool:
+def is_party(facts: MailFacts, ticket: Ticket) -> bool:
     """Whether the sender may write on it: its customer or somebody whom staff let take part, and
     not disowned by their domain."""
-    return _is_known(arrival, ticket) and not arrival.disowned
+    return _is_known(facts, ticket) and not facts.disowned
 
 
-def _is_known(arrival: Arrival, ticket: Ticket) -> bool:
-    return _is_customer(arrival, ticket) or arrival.sender in ticket.participants
+def _is_known(facts: MailFacts, ticket: Ticket) -> bool:
+    return _is_customer(facts, ticket) or facts.sender in ticket.participants
 
 
-def _is_customer(arrival: Arrival, ticket: Ticket) -> bool:
+def _is_customer(facts: MailFacts, ticket: Ticket) -> bool:
     email = ticket.contact.email
-    return email is not None and email.lower() == arrival.sender
+    return email is not None and email.lower() == facts.sender
 
 
-def _seen_by(member: Member, known: Sequence[Named], tickets: Mapping[str, Ticket]) -> str | None:
+def _seen_by(
+    member: StaffSender, known: Sequence[Named], tickets: Mapping[str, Ticket]
+) -> str | None:
     """The first ticket that the mail names and this member of staff may see."""
     for name in known:
         if may_see(member.actor, member.team, tickets[name.number]):

@@ -23,7 +23,7 @@ from redress.base.errors import NotFound
 from redress.db import keys, retry
 from redress.db.rows import Models
 from redress.tickets.store import codec
-from redress.tickets.store.tickets import Beside, DoneAlready
+from redress.tickets.store.tickets import AlsoWrite, DoneAlready
 
 KEPT = timedelta(days=400)
 """How long it is known that a mail came: longer than any queue keeps its event, or anybody waits to
@@ -31,15 +31,15 @@ put one back."""
 COUNTED = timedelta(hours=2)
 
 
-class State(StrEnum):
+class MailState(StrEnum):
     OPENED = "opened"
     JOINED = "joined"
     NOTED = "noted"
-    HELD = "held"
+    QUARANTINED = "held"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class IncomingRecord:
     """What became of one mail. Of a held one, what those who decide about it need to see.
 
     key         of the raw mail in the bucket, and of no other: the first under which it came
@@ -50,7 +50,7 @@ class Record:
     """
 
     identity: str
-    state: State
+    state: MailState
     key: str
     received_at: datetime
     sender: str
@@ -68,58 +68,65 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldPage:
-    records: list[Record]
+class QuarantinePage:
+    records: list[IncomingRecord]
     cursor: str | None
 
 
-_RECORD = msgspec.json.Decoder(Record)
+_RECORD = msgspec.json.Decoder(IncomingRecord)
 
 
-class ArrivalStore:
+class IncomingMailStore:
     def __init__(self, models: Models) -> None:
         self._models = models
 
-    def find(self, identity: str) -> Record | None:
+    def find(self, identity: str) -> IncomingRecord | None:
         """What became of a mail; None for one that never came."""
-        model = self._models.arrival
-        rows = retry.run(
+        model = self._models.incoming_mail
+        rows = retry.call(
             lambda: list(
                 model.query(
-                    keys.arrival_pk(identity), model.sk == keys.ARRIVAL, consistent_read=True
+                    keys.incoming_mail_pk(identity),
+                    model.sk == keys.INCOMING_MAIL,
+                    consistent_read=True,
                 )
             )
         )
         return _RECORD.decode(rows[0].doc) if rows else None
 
-    def at(self, key: str) -> Record | None:
+    def at(self, key: str) -> IncomingRecord | None:
         """What became of the mail that is this object; None for one that was not taken yet."""
         model = self._models.place
         pk = keys.object_pk(key)
-        rows = retry.run(
+        rows = retry.call(
             lambda: list(model.query(pk, model.sk == keys.OBJECT, consistent_read=True))
         )
         return self.find(rows[0].identity) if rows else None
 
-    def get(self, identity: str) -> Record:
+    def get(self, identity: str) -> IncomingRecord:
         """As `find`; raises NotFound."""
         found = self.find(identity)
         if found is None:
             raise NotFound("there is no such mail")
         return found
 
-    def held(self, limit: int, cursor: str | None) -> HeldPage:
+    def held(self, limit: int, cursor: str | None) -> QuarantinePage:
         """The quarantine, newest first."""
-        model = self._models.arrival
+        model = self._models.incoming_mail
         start = None
         if cursor:
-            pk = keys.arrival_pk(cursor.rpartition("#")[2])
-            place = {"open_pk": keys.HELD, "open_sk": cursor, "pk": pk, "sk": keys.ARRIVAL}
+            pk = keys.incoming_mail_pk(cursor.rpartition("#")[2])
+            place = {
+                "open_pk": keys.QUARANTINE,
+                "open_sk": cursor,
+                "pk": pk,
+                "sk": keys.INCOMING_MAIL,
+            }
             start = {name: {"S": value} for name, value in place.items()}
 
         def read() -> tuple[list[Any], Any]:
             result = model.open_index.query(
-                keys.HELD,
+                keys.QUARANTINE,
                 limit=limit,
                 page_size=limit,
                 last_evaluated_key=start,
@@ -127,16 +134,16 @@ class ArrivalStore:
             )
             return list(itertools.islice(result, limit)), result.last_evaluated_key
 
-        rows, last = retry.run(read)
-        wanted = [(row.pk, keys.ARRIVAL) for row in rows]
+        rows, last = retry.call(read)
+        wanted = [(row.pk, keys.INCOMING_MAIL) for row in rows]
         found = {
             row.pk: _RECORD.decode(row.doc)
-            for row in (retry.run(lambda: list(model.batch_get(wanted))) if wanted else [])
+            for row in (retry.call(lambda: list(model.batch_get(wanted))) if wanted else [])
         }
         records = [found[pk] for pk, _ in wanted if pk in found]
-        return HeldPage(
+        return QuarantinePage(
             # The index may lag behind a release.
-            records=[record for record in records if record.state is State.HELD],
+            records=[record for record in records if record.state is MailState.QUARANTINED],
             cursor=last["open_sk"]["S"] if last and rows else None,
         )
 
@@ -147,7 +154,7 @@ class ArrivalStore:
         if not wanted:
             return []
         model = self._models.thread
-        rows = retry.run(lambda: list(model.batch_get(wanted, consistent_read=True)))
+        rows = retry.call(lambda: list(model.batch_get(wanted, consistent_read=True)))
         found = {row.pk: row.number for row in rows}
         return [found[pk] for pk, _ in wanted if pk in found]
 
@@ -156,12 +163,12 @@ class ArrivalStore:
         wanted = {keys.count_pk(what, now): what for what in of}
         model = self._models.count
         pairs = [(pk, keys.COUNT) for pk in wanted]
-        rows = retry.run(lambda: list(model.batch_get(pairs, consistent_read=True)))
+        rows = retry.call(lambda: list(model.batch_get(pairs, consistent_read=True)))
         return {wanted[row.pk]: int(row.n) for row in rows}
 
     # ---------------------------------------------------------------- writing
 
-    def hold(self, record: Record) -> None:
+    def hold(self, record: IncomingRecord) -> None:
         """Put a mail into quarantine; raises DoneAlready when it, or its object, came before."""
         token = retry.request_token()
         once = self._once(record)
@@ -172,42 +179,42 @@ class ArrivalStore:
                     transaction.save(row, condition=condition)
 
         try:
-            retry.run(write, ["once"] * len(once))
+            retry.call(write, ["once"] * len(once))
         except retry.ConditionFailed as lost:
             raise DoneAlready("this mail came before") from lost
 
-    def repeated(self, key: str, record: Record) -> None:
+    def repeated(self, key: str, record: IncomingRecord) -> None:
         """Keep that this object is a mail that came before under another one."""
         row = self._place(key, record)
-        retry.run(row.save)
+        retry.call(row.save)
 
-    def beside(
+    def also(
         self,
-        record: Record,
+        record: IncomingRecord,
         now: datetime,
         *,
-        released: Record | None,
+        released: IncomingRecord | None,
         counted: Iterable[str] = (),
         threads: Iterable[str] = (),
         addresses: Iterable[Any] = (),
-    ) -> Beside:
+    ) -> AlsoWrite:
         """What is written with the ticket that a mail makes or changes.
 
         `released`: its record in quarantine, which it leaves with this; otherwise it never came.
         One that could not be read when it came was known by another identity: both are written.
         `addresses` are rows of `AddressStore`.
         """
-        model, expires = self._models.arrival, int((now + KEPT).timestamp())
+        model, expires = self._models.incoming_mail, int((now + KEPT).timestamp())
         counter = self._models.count
         once: list[tuple[Any, Any]] = []
         if released is not None:
             left = replace(record, identity=released.identity)
-            once.append((self._row(left), model.state == State.HELD))
+            once.append((self._row(left), model.state == MailState.QUARANTINED))
             if released.identity != record.identity:
                 once.append((self._row(record), model.pk.does_not_exist()))
         else:
             once += self._once(record)
-        return Beside(
+        return AlsoWrite(
             once=tuple(once),
             puts=(
                 *(
@@ -230,22 +237,22 @@ class ArrivalStore:
             ),
         )
 
-    def rewrite(self, record: Record) -> None:
+    def rewrite(self, record: IncomingRecord) -> None:
         """A mail stays in quarantine with another reason than before; raises DoneAlready when it
         is not there any more."""
-        model = self._models.arrival
+        model = self._models.incoming_mail
         row = self._row(record)
         try:
-            retry.run(lambda: row.save(condition=model.state == State.HELD), ("once",))
+            retry.call(lambda: row.save(condition=model.state == MailState.QUARANTINED), ("once",))
         except retry.ConditionFailed as lost:
             raise DoneAlready("this mail is not in quarantine") from lost
 
-    def _once(self, record: Record) -> list[tuple[Any, Any]]:
+    def _once(self, record: IncomingRecord) -> list[tuple[Any, Any]]:
         """A mail that never came before, and which object it is. What SES tells is no object."""
         rows = [self._row(record), *([self._place(record.key, record)] if record.key else [])]
         return [(row, row.__class__.pk.does_not_exist()) for row in rows]
 
-    def _place(self, key: str, record: Record) -> Any:
+    def _place(self, key: str, record: IncomingRecord) -> Any:
         return self._models.place(
             keys.object_pk(key),
             keys.OBJECT,
@@ -253,19 +260,19 @@ class ArrivalStore:
             expires=int((record.received_at + KEPT).timestamp()),
         )
 
-    def _row(self, record: Record) -> Any:
-        held = record.state is State.HELD
-        return self._models.arrival(
-            keys.arrival_pk(record.identity),
-            keys.ARRIVAL,
+    def _row(self, record: IncomingRecord) -> Any:
+        held = record.state is MailState.QUARANTINED
+        return self._models.incoming_mail(
+            keys.incoming_mail_pk(record.identity),
+            keys.INCOMING_MAIL,
             state=record.state.value,
             doc=codec.encode(record),
             expires=int((record.received_at + KEPT).timestamp()),
-            open_pk=keys.HELD if held else None,
-            open_sk=keys.held_sk(record.received_at, record.identity) if held else None,
+            open_pk=keys.QUARANTINE if held else None,
+            open_sk=keys.quarantine_sk(record.received_at, record.identity) if held else None,
         )
 
 
-def on(record: Record, state: State, number: str, event: int) -> Record:
+def on(record: IncomingRecord, state: MailState, number: str, event: int) -> IncomingRecord:
     """The record of a mail that is now on a ticket."""
     return replace(record, state=state, number=number, event=event)

@@ -18,7 +18,7 @@ from email.policy import SMTP, Policy
 from email.utils import format_datetime
 from functools import cache
 
-from redress.base.phrases import file, words
+from redress.base.phrases import file, phrases
 from redress.mail.outgoing import html
 
 _ON_TICKET = frozenset({"number", "subject", "text", "status_url"})
@@ -103,7 +103,7 @@ def render(name: str, language: str, values: Mapping[str, str]) -> Text:
         language,
         one_line(subject.format_map(values)),
         body.format_map(values),
-        html.fragment(body, values, words(language).links),
+        html.fragment(body, values, phrases(language).links),
     )
 
 
@@ -182,7 +182,7 @@ def message(
         mail["List-Unsubscribe"] = f"<{unsubscribe}>"
         if unsubscribe.startswith("https:"):
             mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    own = words(texts[0].language)
+    own = phrases(texts[0].language)
     marker = (own.note_marker if to_staff else own.marker) if reply_to else None
     body = texts[0].body if len(texts) == 1 else _RULE.join(t.body.rstrip() for t in texts) + "\n"
     mail.set_content(f"{marker}\n\n{body}" if marker else body, charset="utf-8")

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from redress.clocks.rules.clocks import Action, ClockName
-from redress.mail.incoming.rules import Note
+from redress.mail.incoming.rules import Notice
 from redress.tickets.rules.ticket import Event, EventType
 
 PARTICIPANTS = "participants"
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class MailToSend:
     """One mail to be sent: a template, and who gets it: `customer`, PARTICIPANTS or a staff
     role."""
 
@@ -40,7 +40,7 @@ def audience_of(key: str) -> str:
     return key.rpartition(".")[2]
 
 
-def mails_after(event: Event) -> list[Mail]:
+def mails_after(event: Event) -> list[MailToSend]:
     """The mails that follow from one event.
 
     Acknowledgement, reply, progress, resolution with the callback question, and survey go to the
@@ -49,23 +49,23 @@ def mails_after(event: Event) -> list[Mail]:
     those who can declare one. Whether a recipient has an address is for whoever sends.
     """
     if event.type is EventType.OPENED:
-        return [Mail("acknowledgement", "customer")] if _email(event.data) else []
+        return [MailToSend("acknowledgement", "customer")] if _email(event.data) else []
     if event.type in _TO_CUSTOMER:
-        copies = [Mail("copy", PARTICIPANTS)] if event.data.get("copied_to") else []
-        return [Mail(_TO_CUSTOMER[event.type], "customer"), *copies]
+        copies = [MailToSend("copy", PARTICIPANTS)] if event.data.get("copied_to") else []
+        return [MailToSend(_TO_CUSTOMER[event.type], "customer"), *copies]
     if event.type is EventType.CUSTOMER_WROTE:
-        return [Mail("customer_wrote", "agent")]
+        return [MailToSend("customer_wrote", "agent")]
     if event.type is EventType.MAIL_NOTED:
-        return [Mail("mail_returned", "agent")] if _wants_an_agent(event.data) else []
+        return [MailToSend("mail_returned", "agent")] if _wants_an_agent(event.data) else []
     if event.type is EventType.DISPUTED:
-        return [Mail("disputed", "supervisor")]
+        return [MailToSend("disputed", "supervisor")]
     if event.type is EventType.INCIDENT_PROPOSED:
-        return [Mail("incident", "supervisor"), Mail("incident", "manager")]
+        return [MailToSend("incident", "supervisor"), MailToSend("incident", "manager")]
     if event.type is EventType.RUNG_FIRED:
         data = event.data
         if template := _RUNGS.get((data["clock"], data["action"])):
-            return [Mail(template, "customer")]
-        return [Mail(data["action"], role) for role in data["notify"] if role != "customer"]
+            return [MailToSend(template, "customer")]
+        return [MailToSend(data["action"], role) for role in data["notify"] if role != "customer"]
     return []
 
 
@@ -73,7 +73,7 @@ def _wants_an_agent(noted: Mapping[str, Any]) -> bool:
     """An out-of-office tells nobody anything new; words that did not reach the customer do. `to` is
     whom they were for; "" where that is not known, which nobody is told: it might be about them."""
     to = noted["mail"].get("to", "customer")
-    not_reached = noted["why"] in (Note.RETURNED, Note.COMPLAINED)
+    not_reached = noted["why"] in (Notice.RETURNED, Notice.COMPLAINED)
     return not_reached and to in ("customer", PARTICIPANTS)
 
 

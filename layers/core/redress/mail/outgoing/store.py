@@ -12,7 +12,7 @@ from redress.db.rows import Models
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class AddressMark:
     """When a mail came back for good, and why: a status of RFC 3463 such as `5.1.1`, or ""."""
 
     at: datetime
@@ -23,22 +23,22 @@ class AddressStore:
     def __init__(self, models: Models) -> None:
         self._models = models
 
-    def returned(self, address: str) -> Returned | None:
+    def returned(self, address: str) -> AddressMark | None:
         """What is known of an address; None while mail may be sent there."""
         model = self._models.address
         pk = keys.address_pk(address)
-        rows = retry.run(
+        rows = retry.call(
             lambda: list(model.query(pk, model.sk == keys.ADDRESS, consistent_read=True))
         )
         if not rows or rows[0].returned_at is None:
             return None
-        return Returned(datetime.fromisoformat(rows[0].returned_at), rows[0].status or "")
+        return AddressMark(datetime.fromisoformat(rows[0].returned_at), rows[0].status or "")
 
     def refuses_surveys(self, address: str) -> bool:
         """Whether they said that they want no more surveys."""
         model = self._models.address
         pk = keys.address_pk(address)
-        rows = retry.run(
+        rows = retry.call(
             lambda: list(model.query(pk, model.sk == keys.SURVEYS, consistent_read=True))
         )
         return bool(rows) and rows[0].refused_at is not None
@@ -48,7 +48,7 @@ class AddressStore:
         row = self._models.address(
             keys.address_pk(address), keys.SURVEYS, refused_at=at.isoformat() if refused else None
         )
-        retry.run(row.save)
+        retry.call(row.save)
 
     def marked(self, address: str, at: datetime, status: str) -> Any:
         """The row that says that mail came back, to be written with the note of it."""

@@ -9,11 +9,11 @@ from typing import Any
 from redress.base.errors import pointer
 from redress.clocks.rules.calendars import ALL_DAY, Calendar, Interval, WeeklyCalendar, intervals_of
 from redress.plans.rules.plan import ALWAYS, DAYS
-from redress.plans.rules.reader import NAME, Reader
+from redress.plans.rules.reader import NAME, DocumentReader
 
 
 def read_calendars(
-    read: Reader, document: Mapping[str, Any], zone: str, *, publishing: bool
+    read: DocumentReader, document: Mapping[str, Any], zone: str, *, publishing: bool
 ) -> dict[str, Calendar]:
     section = read.section(document, "calendars", "", need=False)
     found: dict[str, Calendar] = {ALWAYS: ALL_DAY}
@@ -46,7 +46,9 @@ def read_calendars(
     return found
 
 
-def _week(read: Reader, entry: Mapping[str, Any], at: str) -> dict[int, tuple[Interval, ...]]:
+def _week(
+    read: DocumentReader, entry: Mapping[str, Any], at: str
+) -> dict[int, tuple[Interval, ...]]:
     section = read.section(entry, "week", at)
     read.known(section, DAYS, f"{at}/week")
     return {
@@ -56,7 +58,9 @@ def _week(read: Reader, entry: Mapping[str, Any], at: str) -> dict[int, tuple[In
     }
 
 
-def _hours(read: Reader, parent: Mapping[str, Any], key: str, at: str) -> tuple[Interval, ...]:
+def _hours(
+    read: DocumentReader, parent: Mapping[str, Any], key: str, at: str
+) -> tuple[Interval, ...]:
     value = parent.get(key, [])
     here = at + pointer(key)
     if not isinstance(value, list) or any(not isinstance(one, str) for one in value):
@@ -70,7 +74,7 @@ def _hours(read: Reader, parent: Mapping[str, Any], key: str, at: str) -> tuple[
 
 
 def _days(
-    read: Reader, entry: Mapping[str, Any], at: str, make_up: tuple[Interval, ...]
+    read: DocumentReader, entry: Mapping[str, Any], at: str, make_up: tuple[Interval, ...]
 ) -> dict[date, tuple[Interval, ...]]:
     """Public holidays and make-up working days as they were expanded, then the own exceptions."""
     found: dict[date, tuple[Interval, ...]] = {}
@@ -93,7 +97,7 @@ def _days(
     return found
 
 
-def _holidays(read: Reader, entry: Mapping[str, Any], at: str) -> None:
+def _holidays(read: DocumentReader, entry: Mapping[str, Any], at: str) -> None:
     section = read.section(entry, "holidays", at)
     here = f"{at}/holidays"
     read.known(section, ("country", "subdivision", "years"), here)
@@ -111,8 +115,8 @@ def _holidays(read: Reader, entry: Mapping[str, Any], at: str) -> None:
         read.fault(f"{here}/years", "years_expected", "a list of 1 to 20 years, 1970 to 2100")
 
 
-def read_waking(
-    read: Reader, document: Mapping[str, Any], calendars: Mapping[str, Calendar]
+def read_notice_hours(
+    read: DocumentReader, document: Mapping[str, Any], calendars: Mapping[str, Calendar]
 ) -> Calendar | None:
     if "quiet_hours" not in document:
         return None

@@ -18,7 +18,7 @@ from typing import Any
 
 from redress.base.errors import Fault, InvalidInput, pointer
 from redress.clocks.rules.clocks import Action, ClockName, Rung
-from redress.plans.rules.calendars import read_calendars, read_waking
+from redress.plans.rules.calendars import read_calendars, read_notice_hours
 from redress.plans.rules.plan import (
     ALWAYS,
     CHANNELS,
@@ -45,7 +45,7 @@ from redress.plans.rules.plan import (
     seconds_of,
 )
 from redress.plans.rules.publishing import check_promised, check_shapes
-from redress.plans.rules.reader import MOST_DAYS, NAME, NAME_LIMIT, Reader
+from redress.plans.rules.reader import MOST_DAYS, NAME, NAME_LIMIT, DocumentReader
 
 SHORTEST_SCALED_S = 5
 MOST_AHEAD = timedelta(days=366)
@@ -104,7 +104,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
     costs a cold start some milliseconds (time zones, the sections that no clock depends on).
     """
     publishing = publishing_at is not None
-    read = Reader()
+    read = DocumentReader()
     if not isinstance(document, dict):
         raise InvalidInput([Fault("", "object_expected", "a plan is a JSON object")])
     read.known(document, _SECTIONS, "")
@@ -124,7 +124,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         effective_from=effective_from,
         review_by=_review_by(read, document, zone, begins),
         calendars=calendars,
-        waking=read_waking(read, document, calendars),
+        notice_hours=read_notice_hours(read, document, calendars),
         levels=levels,
         overrides=_overrides(read, document, known),
         priorities=priorities,
@@ -172,7 +172,7 @@ class _Known:
 
 
 def _review_by(
-    read: Reader, document: Mapping[str, Any], zone: str, begins: datetime | None
+    read: DocumentReader, document: Mapping[str, Any], zone: str, begins: datetime | None
 ) -> date | None:
     """The day of the review, in the plan's zone; `begins` is None where nobody need know it."""
     value = document.get("review_by")
@@ -190,7 +190,7 @@ def _review_by(
 
 
 def _begins(
-    read: Reader, effective_from: datetime | None, publishing_at: datetime | None
+    read: DocumentReader, effective_from: datetime | None, publishing_at: datetime | None
 ) -> datetime | None:
     """When a plan that is being published takes effect; None where its own word on it is wrong."""
     wrong = any(fault.pointer == "/effective_from" for fault in read.faults)
@@ -200,7 +200,7 @@ def _begins(
 
 
 def _effective_from(
-    read: Reader, document: Mapping[str, Any], publishing_at: datetime | None
+    read: DocumentReader, document: Mapping[str, Any], publishing_at: datetime | None
 ) -> datetime | None:
     value = document.get("effective_from")
     if value is None:
@@ -224,7 +224,7 @@ def _effective_from(
 
 
 def _priorities(
-    read: Reader, document: Mapping[str, Any]
+    read: DocumentReader, document: Mapping[str, Any]
 ) -> tuple[tuple[str, ...], dict[tuple[str, str], str]]:
     section = read.section(document, "priorities", "")
     read.known(section, ("order", "matrix"), "/priorities")
@@ -241,7 +241,7 @@ def _priorities(
     return order, found
 
 
-def _names(read: Reader, section: Mapping[str, Any], key: str, at: str) -> tuple[str, ...]:
+def _names(read: DocumentReader, section: Mapping[str, Any], key: str, at: str) -> tuple[str, ...]:
     """A list of at least one name, each once."""
     value = section.get(key)
     if (
@@ -259,14 +259,14 @@ def _names(read: Reader, section: Mapping[str, Any], key: str, at: str) -> tuple
     return tuple(dict.fromkeys(value[:MOST_NAMES]))
 
 
-def _customer_types(read: Reader, document: Mapping[str, Any]) -> tuple[str, ...]:
+def _customer_types(read: DocumentReader, document: Mapping[str, Any]) -> tuple[str, ...]:
     found = _names(read, document, "customer_types", "")
     if found and "standard" not in found:
         read.fault("/customer_types", "missing", "every plan knows the type 'standard'")
     return found
 
 
-def _levels(read: Reader, document: Mapping[str, Any], known: _Known) -> dict[str, Level]:
+def _levels(read: DocumentReader, document: Mapping[str, Any], known: _Known) -> dict[str, Level]:
     section = read.section(document, "levels", "")
     read.known(section, KINDS, "/levels")
     levels: dict[str, Level] = {}
@@ -294,7 +294,7 @@ def _levels(read: Reader, document: Mapping[str, Any], known: _Known) -> dict[st
     return levels
 
 
-def _team(read: Reader, entry: Mapping[str, Any], at: str) -> str:
+def _team(read: DocumentReader, entry: Mapping[str, Any], at: str) -> str:
     name = read.text(entry, "team", at, NAME_LIMIT)
     if name and not re.fullmatch(r"[a-z0-9_-]{1,40}", name):
         read.fault(f"{at}/team", "name_expected", "small letters, digits, _ and -")
@@ -302,7 +302,7 @@ def _team(read: Reader, entry: Mapping[str, Any], at: str) -> str:
 
 
 def _clean_promises(
-    read: Reader, promises: Mapping[str, Any], at: str, known: _Known, *, whole: bool
+    read: DocumentReader, promises: Mapping[str, Any], at: str, known: _Known, *, whole: bool
 ) -> dict[ClockName, dict[str, Any]]:
     """Promises of a level (each with its `within`), or the parts that an override replaces.
 
@@ -325,7 +325,7 @@ def _clean_promises(
     return found
 
 
-def _check_choices(read: Reader, entry: Mapping[str, Any], at: str, known: _Known) -> None:
+def _check_choices(read: DocumentReader, entry: Mapping[str, Any], at: str, known: _Known) -> None:
     if "calendar" in entry:
         read.one_of(entry["calendar"], known.calendars, f"{at}/calendar")
     if "ladder" in entry:
@@ -334,7 +334,7 @@ def _check_choices(read: Reader, entry: Mapping[str, Any], at: str, known: _Know
         read.some_of(entry, "pauses", (CUSTOMER, *HOLDS), at)
 
 
-def _own_word(read: Reader, document: Mapping[str, Any], known: _Known) -> Promise:
+def _own_word(read: DocumentReader, document: Mapping[str, Any], known: _Known) -> Promise:
     """An agent's own word to the customer: when is theirs to say, the ladder is the plan's."""
     section = read.section(document, "own_word", "")
     read.known(section, ("ladder",), "/own_word")
@@ -342,7 +342,9 @@ def _own_word(read: Reader, document: Mapping[str, Any], known: _Known) -> Promi
     return Promise(1, ALWAYS, ladder, ())
 
 
-def _overrides(read: Reader, document: Mapping[str, Any], known: _Known) -> tuple[Override, ...]:
+def _overrides(
+    read: DocumentReader, document: Mapping[str, Any], known: _Known
+) -> tuple[Override, ...]:
     found: list[Override] = []
     for index, entry in enumerate(read.entries(document, "overrides", "", MOST_OVERRIDES)):
         at = f"/overrides/{index}"
@@ -377,7 +379,7 @@ def _overrides(read: Reader, document: Mapping[str, Any], known: _Known) -> tupl
 
 
 def _check_complete(
-    read: Reader,
+    read: DocumentReader,
     document: Mapping[str, Any],
     kinds: Iterable[str],
     promises: Mapping[str, Any],
@@ -398,7 +400,9 @@ _Ladders = dict[str, tuple[tuple[float, Rung], ...]]
 _RUNG = ("at", "action", "notify", "quiet", "priority", "reassign", "watch", "incident")
 
 
-def _ladders(read: Reader, document: Mapping[str, Any], priorities: tuple[str, ...]) -> _Ladders:
+def _ladders(
+    read: DocumentReader, document: Mapping[str, Any], priorities: tuple[str, ...]
+) -> _Ladders:
     section = read.section(document, "ladders", "")
     ladders: _Ladders = {}
     for needed in ("acknowledgement", "promise"):
@@ -425,7 +429,7 @@ def _ladders(read: Reader, document: Mapping[str, Any], priorities: tuple[str, .
 
 
 def _rung(
-    read: Reader,
+    read: DocumentReader,
     entry: dict[str, Any],
     at: str,
     before: float | None,
@@ -472,7 +476,7 @@ def _rung(
     )
 
 
-def _survey_invite_after(read: Reader, document: Mapping[str, Any]) -> int:
+def _survey_invite_after(read: DocumentReader, document: Mapping[str, Any]) -> int:
     section = read.section(document, "survey", "")
     read.known(section, ("invite_after",), "/survey")
     read.duration(section, "invite_after", "/survey")
@@ -482,7 +486,7 @@ def _survey_invite_after(read: Reader, document: Mapping[str, Any]) -> int:
         return 1
 
 
-def _mail(read: Reader, document: Mapping[str, Any]) -> MailPlan:
+def _mail(read: DocumentReader, document: Mapping[str, Any]) -> MailPlan:
     """How mail is taken. A plan without the section knows no doors, and has the usual bounds."""
     section = read.section(document, "mail", "", need=False)
     read.known(section, ("doors", "strangers", "most_an_hour"), "/mail")
@@ -515,7 +519,7 @@ def _mail(read: Reader, document: Mapping[str, Any]) -> MailPlan:
 # --------------------------------------------------------------------------------------- scores
 
 
-def _score(read: Reader, document: dict[str, Any]) -> ScorePlan:
+def _score(read: DocumentReader, document: dict[str, Any]) -> ScorePlan:
     section = read.section(document, "score", "")
     read.known(section, ("weights", "minimum_samples", "minimum_weight", "grades"), "/score")
     weights = read.section(section, "weights", "/score")

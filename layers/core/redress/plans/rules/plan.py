@@ -136,7 +136,7 @@ class Plan(Struct, frozen=True):
     effective_from: datetime | None
     review_by: date | None
     calendars: Mapping[str, Calendar]
-    waking: Calendar | None
+    notice_hours: Calendar | None
     levels: Mapping[str, Level]
     overrides: tuple[Override, ...]
     priorities: tuple[str, ...]
@@ -203,7 +203,7 @@ class Plan(Struct, frozen=True):
         return Ladder(
             self.rungs(name, clock.ladder, clock.target_s, by_mail=by_mail),
             self.calendars[clock.calendar],
-            self.waking,
+            self.notice_hours,
         )
 
     def rungs(

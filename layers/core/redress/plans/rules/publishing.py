@@ -24,7 +24,7 @@ from redress.plans.rules.plan import (
     duration_of,
     promise_from,
 )
-from redress.plans.rules.reader import MOST_DAYS, NAME, NAME_LIMIT, Reader
+from redress.plans.rules.reader import MOST_DAYS, NAME, NAME_LIMIT, DocumentReader
 
 TEMPLATE_VARIABLES = ("agent", "customer", "due", "number", "status_url", "subject", "team")
 """What a reply template may speak of; anything else in braces is a slip."""
@@ -43,7 +43,7 @@ TEMPLATE_LIMIT = 20_000
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
-def check_promised(read: Reader, plan: Plan, begins: datetime) -> None:
+def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
     """That nothing which any ticket may be promised, overrides and all, lies beyond REACH; and that
     an override which adds a survey has a callback to send it after.
 
@@ -62,7 +62,7 @@ def check_promised(read: Reader, plan: Plan, begins: datetime) -> None:
             for start in starts
         )
 
-    if plan.waking is not None and not ends(plan.waking, 1):
+    if plan.notice_hours is not None and not ends(plan.notice_hours, 1):
         read.fault("/quiet_hours/outside", "never_open", "these quiet hours do not end for years")
     a_callback_is_wrong = any("/promises/callback" in fault.pointer for fault in read.faults)
     told = set[str]()
@@ -141,7 +141,7 @@ def _fitting(
 # ------------------------------------------------------------- sections that no clock depends on
 
 
-def check_shapes(read: Reader, document: Mapping[str, Any]) -> None:
+def check_shapes(read: DocumentReader, document: Mapping[str, Any]) -> None:
     """Sections whose use comes with other parts."""
     routing = read.section(document, "routing", "", need=False)
     read.known(routing, ("reserve_over",), "/routing")
@@ -161,7 +161,7 @@ def check_shapes(read: Reader, document: Mapping[str, Any]) -> None:
     read.section(document, "sources", "", need=False)
 
 
-def _templates(read: Reader, document: Mapping[str, Any]) -> None:
+def _templates(read: DocumentReader, document: Mapping[str, Any]) -> None:
     section = read.section(document, "templates", "", need=False)
     for name in section:
         at = "/templates" + pointer(str(name))
@@ -190,7 +190,7 @@ def _template_faults(text: str) -> list[str]:
     ]
 
 
-def _questionnaire(read: Reader, document: Mapping[str, Any]) -> None:
+def _questionnaire(read: DocumentReader, document: Mapping[str, Any]) -> None:
     section = read.section(document, "questionnaire", "", need=False)
     if not section:
         return

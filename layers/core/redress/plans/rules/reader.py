@@ -16,7 +16,7 @@ MOST_DAYS = 3660
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
-class Reader:
+class DocumentReader:
     """Walks a document and collects every fault, so that one answer names them all."""
 
     def __init__(self) -> None:

@@ -91,12 +91,12 @@ class ScoreStore:
     def facts(self, agent: str, period: str) -> list[Fact]:
         """Everything that an agent's month is scored by."""
         pk = keys.facts_pk(agent, period)
-        rows = retry.run(lambda: list(self._models.fact.query(pk)))
+        rows = retry.call(lambda: list(self._models.fact.query(pk)))
         return [fact for row in rows for fact in facts_in(agent, period, row)]
 
     def has_facts(self, agent: str, period: str) -> bool:
         pk = keys.facts_pk(agent, period)
-        return bool(retry.run(lambda: list(self._models.fact.query(pk, limit=1))))
+        return bool(retry.call(lambda: list(self._models.fact.query(pk, limit=1))))
 
     def rating(self, agent: str, period: str) -> Rating | None:
         """The rating that holds now."""
@@ -121,7 +121,7 @@ class ScoreStore:
                 transaction.save(kept, condition=model.pk.does_not_exist())
 
         try:
-            retry.run(write, ("current", "kept"))
+            retry.call(write, ("current", "kept"))
         except retry.ConditionFailed:
             return False
         return True
@@ -137,7 +137,7 @@ class ScoreStore:
         """All cards of a month, by agent, their evidence left out."""
         model, pk = self._models.doc, keys.card_pk(period)
         prefix = keys.agent_pk("")
-        rows = retry.run(lambda: list(model.query(pk, model.sk.startswith(prefix))))
+        rows = retry.call(lambda: list(model.query(pk, model.sk.startswith(prefix))))
         return [_CARD.decode(row.doc) for row in rows]
 
     def with_evidence(self, card: Card) -> Card:
@@ -145,7 +145,7 @@ class ScoreStore:
         model, scorecard = self._models.doc, card.scorecard
         pk = keys.evidence_pk(scorecard.period, scorecard.agent)
         prefix = model.sk.startswith(scorecard.digest)
-        rows = retry.run(lambda: list(model.query(pk, prefix, consistent_read=True)))
+        rows = retry.call(lambda: list(model.query(pk, prefix, consistent_read=True)))
         found: dict[str, list[Evidence]] = {part.name: [] for part in scorecard.components}
         for row in rows:
             for component, line in _unpacked(row.doc):
@@ -165,7 +165,7 @@ class ScoreStore:
         pk = keys.evidence_pk(scorecard.period, scorecard.agent)
         for part, doc in enumerate(_parts(scorecard)):
             row = model(pk, keys.evidence_sk(scorecard.digest, part), doc=doc)
-            retry.run(row.save)
+            retry.call(row.save)
         bare = tuple(replace(part, evidence=()) for part in scorecard.components)
         doc = codec.encode(replace(card, scorecard=replace(scorecard, components=bare)))
         row = model(
@@ -175,7 +175,7 @@ class ScoreStore:
             revision=card.revision,
         )
         try:
-            retry.run(lambda: row.save(condition=self._follows(card.revision)), ("revision",))
+            retry.call(lambda: row.save(condition=self._follows(card.revision)), ("revision",))
         except retry.ConditionFailed as lost:
             raise CardReplaced(scorecard.agent) from lost
 
@@ -190,13 +190,13 @@ class ScoreStore:
 
     def conclude(self, summary: Summary) -> None:
         pk, doc = keys.card_pk(summary.period), codec.encode(summary)
-        retry.run(self._models.doc(pk, keys.SUMMARY, doc=doc).save)
+        retry.call(self._models.doc(pk, keys.SUMMARY, doc=doc).save)
 
     # ---------------------------------------------------------------- helpers
 
     def _get(self, pk: str, sk: str) -> Any:
         try:
-            return retry.run(lambda: self._models.doc.get(pk, sk, consistent_read=True))
+            return retry.call(lambda: self._models.doc.get(pk, sk, consistent_read=True))
         except DoesNotExist:
             return None
 

@@ -14,7 +14,7 @@ from redress.mail.outgoing.store import AddressStore
 from redress.plans.rules.plan import Plan
 from redress.plans.store import Plans
 from redress.tickets.cases.changing import Decide, change
-from redress.tickets.cases.intake import Promise, promises_of
+from redress.tickets.cases.intake import PromiseView, promises_of
 from redress.tickets.links import Links
 from redress.tickets.rules import lifecycle
 from redress.tickets.rules.lifecycle import STEPS, Change, Step
@@ -78,7 +78,7 @@ class StatusView:
     language: str
     zone: str
     created_at: datetime
-    promises: tuple[Promise, ...]
+    promises: tuple[PromiseView, ...]
     timeline: tuple[Line, ...]
     can: frozenset[str]
     version: int
@@ -232,7 +232,7 @@ class CustomerCases:
 
     def _said_last(self, ticket: Ticket, said: EventType, text: str) -> bool:
         """Whether this very word was the last that a person said on the ticket."""
-        last = self._tickets.event(ticket.number, ticket.touched)
+        last = self._tickets.event(ticket.number, ticket.last_person_version)
         return last.type is said and last.data.get("text") == text.strip()
 
     def _number(self, token: str) -> str:

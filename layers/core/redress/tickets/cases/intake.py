@@ -25,13 +25,13 @@ from redress.tickets.rules.submission import parse
 from redress.tickets.rules.ticket import Ticket, waits_for
 from redress.tickets.store import codec
 from redress.tickets.store.opening import KeyTaken, NumberTaken
-from redress.tickets.store.submission_store import LeanStore
+from redress.tickets.store.submission_store import SubmissionStore
 
 KEY_LIMIT = 200
 DRAWS = 4
 
 
-class Promise(msgspec.Struct, frozen=True, omit_defaults=True):
+class PromiseView(msgspec.Struct, frozen=True, omit_defaults=True):
     """One promise as a customer sees it.
 
     state: running, overdue, paused, kept, missed or cancelled. A paused one has no due time, since
@@ -57,7 +57,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     number: str
     language: str
     zone: str
-    promises: tuple[Promise, ...]
+    promises: tuple[PromiseView, ...]
     acknowledged: bool
     status_token: str = ""
     replayed: bool = False
@@ -76,7 +76,7 @@ _SHOWN = (
 _OPEN = (Standing.RUNNING, Standing.OVERDUE, Standing.PAUSED)
 
 
-def promises_of(ticket: Ticket, now: datetime) -> tuple[Promise, ...]:
+def promises_of(ticket: Ticket, now: datetime) -> tuple[PromiseView, ...]:
     """The promises that the customer was given: what is to come by its time, then what is over."""
     shown = [
         _promise_of(name, ticket.clocks[name], waits_for(ticket), now)
@@ -110,18 +110,20 @@ def _is_shown(name: ClockName, ticket: Ticket, now: datetime) -> bool:
             return True
 
 
-def _promise_of(name: ClockName, clock: Clock, reasons: tuple[str, ...], now: datetime) -> Promise:
+def _promise_of(
+    name: ClockName, clock: Clock, reasons: tuple[str, ...], now: datetime
+) -> PromiseView:
     if clock.state is ClockState.PAUSED:
         waited = next((reason for reason in reasons if reason in clock.pauses), None)
-        return Promise(name.value, None, Standing.PAUSED.value, waited)
+        return PromiseView(name.value, None, Standing.PAUSED.value, waited)
     state = standing(clock, now).value
-    return Promise(name.value, clock.due_at, state, done_at=clock.stopped_at)
+    return PromiseView(name.value, clock.due_at, state, done_at=clock.stopped_at)
 
 
 class IntakeCase:
     def __init__(
         self,
-        store: LeanStore,
+        store: SubmissionStore,
         plans: Plans,
         links: Links,
         now: Callable[[], datetime],

@@ -15,7 +15,7 @@ from redress.clocks.rules.clocks import ClockName, ClockState, elapsed
 from redress.plans.cases import not_effective_yet
 from redress.plans.rules.plan import LANGUAGES, Plan
 from redress.plans.store import Plans
-from redress.staff.rules import Duty, Presence
+from redress.staff.rules import Availability, Presence
 from redress.staff.store import Member, StaffStore
 from redress.tickets.cases.changing import change
 from redress.tickets.rules import lifecycle
@@ -74,7 +74,7 @@ class Board:
     """Who is present and what is near its limit, for one team."""
 
     team: str
-    present: list[tuple[Member, Duty]]
+    present: list[tuple[Member, Availability]]
     queued: int
     open: int
     near: list[NearLimit]
@@ -106,7 +106,7 @@ class StaffCases:
 
     # ---------------------------------------------------------------- presence and lists
 
-    def set_presence(self, member: Member, presence: str) -> Duty:
+    def set_presence(self, member: Member, presence: str) -> Availability:
         """Say whether I am here. Also keeps who I am, from the sign-in."""
         try:
             wanted = Presence(presence)
@@ -158,9 +158,9 @@ class StaffCases:
             raise Forbidden("this is the board of another team")
         members = {known.id: known for known in self._staff.members()}
         present = [
-            (members[duty.agent], duty)
-            for duty in self._staff.present(team)
-            if duty.agent in members
+            (members[availability.agent], availability)
+            for availability in self._staff.present(team)
+            if availability.agent in members
         ]
         now = self._now()
         opened = self._tickets.get_many(self._tickets.open_in_team(team, BOARD_LIMIT))
@@ -423,7 +423,7 @@ class StaffCases:
 
         def checked(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             _must_see(member, ticket)
-            lifecycle.seen(ticket, version)
+            lifecycle.require_current(ticket, version)
             if not lifecycle.may_act(actor, member.team, ticket):
                 raise Forbidden("this ticket is not yours")
             return decide(ticket, plan, actor, at)

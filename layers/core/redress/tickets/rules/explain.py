@@ -139,8 +139,8 @@ def explain(
     `plan` is the one that the ticket began under, `plans` finds one that it was moved to. Raises
     ValueError on an empty history.
     """
-    told: list[_Draft] = []
-    current: dict[ClockName, _Draft] = {}
+    told: list[_Attempt] = []
+    current: dict[ClockName, _Attempt] = {}
     ticket: Ticket | None = None
     acted: _Acted | None = None
     for ticket, event in walk(events, plan, plans):
@@ -152,7 +152,7 @@ def explain(
                 if draft is not None:
                     draft.replaced(ticket, event)
                 begun = sum(other.name is name for other in told) + 1
-                draft = current[name] = _Draft(name, begun, clock, plan)
+                draft = current[name] = _Attempt(name, begun, clock, plan)
                 told.append(draft)
                 draft.tell(What.BEGUN, ticket, event, None)
                 if clock.state is ClockState.PAUSED:
@@ -187,7 +187,7 @@ def _waits_for(ticket: Ticket, clock: Clock) -> tuple[str, ...]:
 
 
 @dataclass
-class _Draft:
+class _Attempt:
     """A story that is being told."""
 
     name: ClockName
@@ -361,7 +361,9 @@ _FOLLOWS = (EventType.INCIDENT_PROPOSED, EventType.QUEUED, EventType.CLOSED)
 """What can follow from a rung at once (`lifecycle.act_on_due_rungs`)."""
 
 
-def _follows(acted: _Acted | None, event: Event, current: dict[ClockName, _Draft]) -> _Acted | None:
+def _follows(
+    acted: _Acted | None, event: Event, current: dict[ClockName, _Attempt]
+) -> _Acted | None:
     """The rung from which the next event may follow: this one, or the one before it still."""
     if event.type is EventType.RUNG_FIRED:
         acted = _Acted(event)

@@ -128,7 +128,7 @@ class Change(Struct, frozen=True):
     """Under which the ticket was before, where the step moved it to another plan."""
 
 
-class _Draft:
+class Draft:
     """Collects the events of one step, each applied to the ticket at once."""
 
     def __init__(self, before: Ticket | None, plan: Plan, by: Actor, at: datetime) -> None:
@@ -138,7 +138,7 @@ class _Draft:
 
     def add(
         self, kind: EventType, data: dict[str, Any] | None = None, by: Actor | None = None
-    ) -> _Draft:
+    ) -> Draft:
         number = (self._after.version if self._after else 0) + 1
         event = Event(number, kind, self._at, by or self._by, data or {})
         self._after = apply(self._after, event, self._plan)
@@ -163,7 +163,7 @@ def _may(step: Step, ticket: Ticket) -> None:
         raise NotAllowedNow(step, ticket.state)
 
 
-def seen(ticket: Ticket, version: int) -> None:
+def require_current(ticket: Ticket, version: int) -> None:
     """An agent acts on what they have read: refuse if a person changed the ticket after it.
 
     What the system recorded meanwhile (a reminder, an acknowledgement) takes nothing from what the
@@ -172,7 +172,7 @@ def seen(ticket: Ticket, version: int) -> None:
     """
     if version > ticket.version:
         raise InvalidInput([Fault("/version", "unknown_version", "there is no such version yet")])
-    if version < ticket.touched:
+    if version < ticket.last_person_version:
         raise VersionConflict(ticket.version)
 
 
@@ -198,7 +198,7 @@ def open_ticket(
     its attachments, what it follows.
     """
     contact = submission.contact
-    draft = _Draft(None, plan, CUSTOMER, at).add(
+    draft = Draft(None, plan, CUSTOMER, at).add(
         EventType.OPENED,
         _by_mail(mail)
         | {
@@ -221,14 +221,14 @@ def acknowledge(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
     """The acknowledgement was accepted by the mail service; None when that is known already."""
     if ticket.acknowledged_at is not None:
         return None
-    return _Draft(ticket, plan, SYSTEM, at).add(EventType.ACKNOWLEDGED, {"by": "mail"}).change()
+    return Draft(ticket, plan, SYSTEM, at).add(EventType.ACKNOWLEDGED, {"by": "mail"}).change()
 
 
 def assign(ticket: Ticket, plan: Plan, agent: str, why: str, at: datetime) -> Change:
     """A queued ticket gets its agent."""
     _may(Step.ASSIGN, ticket)
     data = {"agent": agent, "from": ticket.assignee, "why": why, "team": ticket.team}
-    return _Draft(ticket, plan, SYSTEM, at).add(EventType.ASSIGNED, data).change()
+    return Draft(ticket, plan, SYSTEM, at).add(EventType.ASSIGNED, data).change()
 
 
 def reassign(
@@ -238,7 +238,7 @@ def reassign(
     _may(Step.REASSIGN, ticket)
     reason = _text(why, "/reason")
     data = {"from": ticket.assignee, "why": reason, "team": team or ticket.team}
-    draft = _Draft(ticket, plan, by, at)
+    draft = Draft(ticket, plan, by, at)
     if to is None:
         draft.add(EventType.QUEUED, data)
     else:
@@ -272,7 +272,7 @@ def reclassify(
     anew = (kind, urgency, impact, customer_type)
     if anew == (ticket.kind, ticket.urgency, ticket.impact, ticket.customer_type):
         raise InvalidInput([Fault("/kind", "same_kind", "the ticket is classified so already")])
-    draft = _Draft(ticket, plan, by, at).add(
+    draft = Draft(ticket, plan, by, at).add(
         EventType.RECLASSIFIED,
         {
             "kind": kind,
@@ -298,7 +298,7 @@ def tell_progress(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime
     """Tell the customer how things stand: a reaction, but not yet the first response."""
     _may(Step.TELL_PROGRESS, ticket)
     data = {"text": _text(text, "/text")} | _copied(ticket)
-    return _Draft(ticket, plan, by, at).add(EventType.PROGRESS_TOLD, data).change()
+    return Draft(ticket, plan, by, at).add(EventType.PROGRESS_TOLD, data).change()
 
 
 def _check_classification(plan: Plan, given: Classification) -> None:
@@ -334,7 +334,7 @@ def promise(
     if faults:
         raise InvalidInput(faults)
     data = {"by": due.isoformat(), "text": text.strip()} | _copied(ticket)
-    return _Draft(ticket, plan, by, at).add(EventType.PROMISED, data).change()
+    return Draft(ticket, plan, by, at).add(EventType.PROMISED, data).change()
 
 
 def hold(ticket: Ticket, plan: Plan, by: Actor, reason: str, text: str, at: datetime) -> Change:
@@ -350,7 +350,7 @@ def hold(ticket: Ticket, plan: Plan, by: Actor, reason: str, text: str, at: date
     if faults:
         raise InvalidInput(faults)
     data = {"reason": reason, "text": text.strip()} | _copied(ticket)
-    return _Draft(ticket, plan, by, at).add(EventType.HELD, data).change()
+    return Draft(ticket, plan, by, at).add(EventType.HELD, data).change()
 
 
 def release(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
@@ -358,7 +358,7 @@ def release(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
     _may(Step.RELEASE, ticket)
     if ticket.on_hold is None:
         raise NotAllowedNow(Step.RELEASE, ticket.state)
-    return _Draft(ticket, plan, by, at).add(EventType.RELEASED).change()
+    return Draft(ticket, plan, by, at).add(EventType.RELEASED).change()
 
 
 CORRECTABLE = (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.NEXT_REPLY)
@@ -400,7 +400,7 @@ def correct(
     data = {"clock": clock, "stopped_at": stopped_at.isoformat(), "why": why.strip()}
     if unrecorded and (later := min((word for word in words if word > stopped_at), default=None)):
         data["unanswered_since"] = later.isoformat()
-    return _Draft(ticket, plan, by, at).add(EventType.CORRECTED, data).change()
+    return Draft(ticket, plan, by, at).add(EventType.CORRECTED, data).change()
 
 
 def words_of(history: Iterable[Event]) -> list[datetime]:
@@ -420,7 +420,7 @@ def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: 
     if new.version == ticket.plan_version:
         raise InvalidInput([Fault("/plan_version", "same_plan", "it is under this plan already")])
     data = {"plan_version": new.version, "from": ticket.plan_version, "why": _text(why, "/reason")}
-    draft = _Draft(ticket, new, by, at).add(EventType.PLAN_CHANGED, data)
+    draft = Draft(ticket, new, by, at).add(EventType.PLAN_CHANGED, data)
     if closure := _nothing_to_wait_for(draft.after, new):
         draft.add(EventType.CLOSED, {"closure": closure}, SYSTEM)
     return replace(draft.change(), plan_before=old)
@@ -443,7 +443,7 @@ def reply(
     _may(Step.REPLY_AND_WAIT if wait_for_customer else Step.REPLY, ticket)
     data = {"text": _text(text, "/text"), "wait_for_customer": wait_for_customer}
     data |= _copied(ticket)
-    return _Draft(ticket, plan, by, at).add(EventType.REPLIED, data).change()
+    return Draft(ticket, plan, by, at).add(EventType.REPLIED, data).change()
 
 
 def note(
@@ -457,7 +457,7 @@ def note(
     """An internal word; the customer never sees it. `mail`: see `open_ticket`."""
     _may(Step.NOTE, ticket)
     data = {"text": _text(text, "/text")} | _by_mail(mail)
-    return _Draft(ticket, plan, by, at).add(EventType.NOTED, data).change()
+    return Draft(ticket, plan, by, at).add(EventType.NOTED, data).change()
 
 
 def write(
@@ -476,7 +476,7 @@ def write(
     data = {"text": _text(text, "/text")} | _by_mail(mail)
     if participant is not None:
         data["from"] = participant
-    return _Draft(ticket, plan, CUSTOMER, at).add(EventType.CUSTOMER_WROTE, data).change()
+    return Draft(ticket, plan, CUSTOMER, at).add(EventType.CUSTOMER_WROTE, data).change()
 
 
 def _by_mail(mail: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -507,7 +507,7 @@ def set_participants(
     if set(wanted) == set(ticket.participants):
         return None
     data = {"participants": list(wanted), "from": list(ticket.participants)}
-    return _Draft(ticket, plan, by, at).add(EventType.PARTICIPANTS_SET, data).change()
+    return Draft(ticket, plan, by, at).add(EventType.PARTICIPANTS_SET, data).change()
 
 
 def _copied(ticket: Ticket) -> dict[str, Any]:
@@ -530,7 +530,7 @@ def note_mail(
     """
     _may(Step.NOTE_MAIL, ticket)
     data = {"why": why, "from": sender, "text": text, "mail": dict(mail)}
-    return _Draft(ticket, plan, SYSTEM, at).add(EventType.MAIL_NOTED, data).change()
+    return Draft(ticket, plan, SYSTEM, at).add(EventType.MAIL_NOTED, data).change()
 
 
 def resolve(
@@ -561,7 +561,7 @@ def resolve(
             faults.append(Fault(f"/{name}", "too_long", f"at most {REMEDY_LIMIT} characters"))
     if faults:
         raise InvalidInput(faults)
-    draft = _Draft(ticket, plan, by, at).add(
+    draft = Draft(ticket, plan, by, at).add(
         EventType.RESOLVED,
         {
             "text": text.strip(),
@@ -593,7 +593,7 @@ def record_callback(
         )
     _may(Step.RECORD_NO_ANSWER, ticket)
     data = {"text": _text(text, "/text", required=False)}
-    draft = _Draft(ticket, plan, by, at).add(EventType.CALLBACK_ATTEMPTED, data)
+    draft = Draft(ticket, plan, by, at).add(EventType.CALLBACK_ATTEMPTED, data)
     if ticket.callback_attempts + 1 >= plan.callback.attempts:
         draft.add(EventType.CLOSED, {"closure": UNCONFIRMED}, SYSTEM)
     return draft.change()
@@ -602,7 +602,7 @@ def record_callback(
 def confirm(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
     """The customer says that it is solved; the survey opens (or the ticket closes without one)."""
     _may(Step.CONFIRM, ticket)
-    draft = _Draft(ticket, plan, by, at).add(EventType.CONFIRMED)
+    draft = Draft(ticket, plan, by, at).add(EventType.CONFIRMED)
     if closure := _nothing_to_wait_for(draft.after, plan):
         draft.add(EventType.CLOSED, {"closure": closure}, SYSTEM)
     return draft.change()
@@ -613,7 +613,7 @@ def dispute(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> C
     _may(Step.DISPUTE, ticket)
     last = ticket.resolution.by if ticket.resolution else ticket.assignee
     return (
-        _Draft(ticket, plan, by, at)
+        Draft(ticket, plan, by, at)
         .add(EventType.DISPUTED, {"text": _text(text, "/text")})
         .add(
             EventType.QUEUED,
@@ -662,7 +662,7 @@ def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: da
     ]
     if faults:
         raise InvalidInput(faults)
-    draft = _Draft(ticket, plan, CUSTOMER, at)
+    draft = Draft(ticket, plan, CUSTOMER, at)
     if ticket.state is State.RESOLVED:
         draft.add(EventType.CONFIRMED)
     draft.add(EventType.SURVEYED, {"answers": kept})
@@ -674,7 +674,7 @@ def withdraw(ticket: Ticket, plan: Plan, text: str, at: datetime) -> Change:
     _may(Step.WITHDRAW, ticket)
     data = {"text": _text(text, "/text", required=False)}
     return (
-        _Draft(ticket, plan, CUSTOMER, at)
+        Draft(ticket, plan, CUSTOMER, at)
         .add(EventType.WITHDRAWN, data)
         .add(EventType.CLOSED, {"closure": WITHDRAWN}, SYSTEM)
         .change()
@@ -689,7 +689,7 @@ def act_on_due_rungs(ticket: Ticket, plan: Plan, now: datetime) -> Change | None
     due = clocks.due_rungs(ticket.clocks, ladders(ticket, plan), now)
     if not due:
         return None
-    draft = _Draft(ticket, plan, SYSTEM, now)
+    draft = Draft(ticket, plan, SYSTEM, now)
     closed = False
     for rung in due:
         if closed:
@@ -729,7 +729,7 @@ def _rung_data(due: DueRung, ticket: Ticket, held_by: str | None) -> dict[str, A
     return data
 
 
-def _add_consequences(draft: _Draft, due: DueRung) -> None:
+def _add_consequences(draft: Draft, due: DueRung) -> None:
     """What a rung does beside telling somebody, each an event of its own."""
     ticket = draft.after
     if due.rung.incident and not ticket.incident_proposed:

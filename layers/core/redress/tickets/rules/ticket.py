@@ -137,7 +137,7 @@ class Ticket(Struct, frozen=True):
 
     number: str
     version: int
-    touched: int
+    last_person_version: int
     """Version of the last event of a person, notes left out: what an agent must have seen."""
     state: State
     kind: str
@@ -286,7 +286,7 @@ def apply(ticket: Ticket | None, event: Event, plan: Plan) -> Ticket:
         ticket,
         version=event.number,
         changed_at=event.at,
-        touched=event.number if _is_said(event) else ticket.touched,
+        last_person_version=event.number if _is_said(event) else ticket.last_person_version,
     )
     return _settled(_APPLY[event.type](ticket, event, plan), event.at, plan)
 
@@ -361,7 +361,7 @@ def _opened(event: Event, plan: Plan) -> Ticket:
     return Ticket(
         number=data["number"],
         version=event.number,
-        touched=event.number,
+        last_person_version=event.number,
         state=State.NEW,
         kind=data["kind"],
         channel=data["channel"],

@@ -35,12 +35,12 @@ def encode(value: Any) -> str:
 
 def head_doc(ticket: Ticket) -> str:
     """A ticket as its head keeps it (`tickets/store/snapshot.py`)."""
-    return encode(snapshot.told(ticket))
+    return encode(snapshot.encode(ticket))
 
 
 def ticket_of(doc: str) -> Ticket:
     """The ticket in a head's `doc`; raises Unreadable if it is none."""
-    return snapshot.whole(msgspec.json.decode(doc))
+    return snapshot.decode(msgspec.json.decode(doc))
 
 
 def event_of(doc: str) -> Event:
@@ -80,7 +80,7 @@ def head_attributes(ticket: Ticket) -> dict[str, Any]:
     """Every attribute of a head but its key; None means that the attribute is absent."""
     return {
         "version": ticket.version,
-        "touched": ticket.touched,
+        "touched": ticket.last_person_version,
         "state": ticket.state.value,
         "doc": head_doc(ticket),
         **index_attributes(ticket),

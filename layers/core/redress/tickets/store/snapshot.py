@@ -31,7 +31,7 @@ has them where that is equal (`ClockState` is a string)."""
 # ------------------------------------------------------------------------------ matters of course
 
 
-def _touched(ticket: Fields) -> int:
+def _last_person_version(ticket: Fields) -> int:
     version: int = ticket["version"]
     return version
 
@@ -84,10 +84,13 @@ _OF_CLOCK: Mapping[str, Callable[[Fields, Fields], Any]] = {
 """In the order in which they are read: each looks at what stands before it, at fields that are not
 here, and at the ticket's `created_at` and `assignee`."""
 _OF_TICKET: Mapping[str, Callable[[Fields], Any]] = {
-    "touched": _touched,
+    "last_person_version": _last_person_version,
     "acknowledged_at": _acknowledged_at,
     "changed_at": _changed_at,
 }
+_STORED_AS = {"last_person_version": "touched"}
+"""Fields that have another name in the table: stored names outlive the names in the code."""
+
 _TIMES = ("started_at", "stopped_at", "anchor_at")
 """Fields of a clock that rules calculate with."""
 
@@ -95,12 +98,16 @@ _TIMES = ("started_at", "stopped_at", "anchor_at")
 # ------------------------------------------------------------------------------ both directions
 
 
-def told(ticket: Ticket) -> Fields:
+def encode(ticket: Ticket) -> Fields:
     """What of the ticket is written, for an encoder of JSON."""
     fields = _fields(ticket)
     fields["clocks"] = {name: _fields(clock) for name, clock in ticket.clocks.items()}
     written = _without_defaults(ticket, _OF_TICKET)
-    written |= {n: fields[n] for n, rule in _OF_TICKET.items() if rule(fields) != fields[n]}
+    written |= {
+        _STORED_AS.get(n, n): fields[n]
+        for n, rule in _OF_TICKET.items()
+        if rule(fields) != fields[n]
+    }
     written["clocks"] = {}
     for name, clock in ticket.clocks.items():
         found = fields["clocks"][name]
@@ -109,7 +116,7 @@ def told(ticket: Ticket) -> Fields:
     return written
 
 
-def whole(raw: Any) -> Ticket:
+def decode(raw: Any) -> Ticket:
     """The ticket that was told, as JSON has it; raises msgspec.ValidationError if it is none."""
     try:
         if "format" in raw:
@@ -117,6 +124,9 @@ def whole(raw: Any) -> Ticket:
         raw["created_at"] = datetime.fromisoformat(raw["created_at"])
         for clock in raw["clocks"].values():
             _fill_in(clock, raw)
+        for name, stored in _STORED_AS.items():
+            if stored in raw:
+                raw[name] = raw.pop(stored)
         for name, of_ticket in _OF_TICKET.items():
             if name not in raw:
                 raw[name] = of_ticket(raw)

@@ -14,7 +14,7 @@ from redress.tickets.store import codec
 from redress.tickets.store.opening import OPENING_CONDITIONS, TOLD, opened
 
 
-class LeanStore:
+class SubmissionStore:
     """What an intake needs: read the plan, write a ticket whole."""
 
     def __init__(self, client: Any, table: str) -> None:
@@ -41,10 +41,10 @@ class LeanStore:
         def write() -> None:
             self._client.transact_write_items(TransactItems=items, ClientRequestToken=token)
 
-        opened(lambda: retry.run(write, OPENING_CONDITIONS))
+        opened(lambda: retry.call(write, OPENING_CONDITIONS))
 
     def _get(self, pk: str, sk: str, *, consistent: bool = True) -> dict[str, Any] | None:
-        answer = retry.run(
+        answer = retry.call(
             lambda: self._client.get_item(
                 TableName=self._table,
                 Key={"pk": {"S": pk}, "sk": {"S": sk}},

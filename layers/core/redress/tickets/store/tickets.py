@@ -24,7 +24,7 @@ from redress.db import keys, retry
 from redress.db.rows import Models
 from redress.scores.rules import facts_of
 from redress.scores.store import facts
-from redress.staff.rules import burden
+from redress.staff.rules import agent_loaded_by
 from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.lifecycle import Change
 from redress.tickets.rules.ticket import Event, Phase, Ticket
@@ -70,7 +70,7 @@ class DoneAlready(RedressError):
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class AlsoWrite:
     """What else is written in the transaction of a change, or not at all.
 
     `once` are the items, each with its condition, that say that it is done: a condition fails when
@@ -130,7 +130,7 @@ class TicketStore:
     def get(self, number: str) -> Ticket:
         """The head as it is now; raises NotFound."""
         try:
-            row = retry.run(
+            row = retry.call(
                 lambda: self._models.head.get(
                     keys.ticket_pk(number), keys.TICKET, consistent_read=True
                 )
@@ -142,14 +142,14 @@ class TicketStore:
     def get_many(self, numbers: list[str]) -> list[Ticket]:
         """Heads in the order asked; a number that is gone is left out."""
         wanted = [(keys.ticket_pk(number), keys.TICKET) for number in dict.fromkeys(numbers)]
-        rows = retry.run(lambda: list(self._models.head.batch_get(wanted)))
+        rows = retry.call(lambda: list(self._models.head.batch_get(wanted)))
         found = {row.pk: codec.ticket_of(row.doc) for row in rows}
         return [found[pk] for pk, _ in wanted if pk in found]
 
     def history(self, number: str) -> list[Event]:
         """All events, as they happened."""
         model = self._models.event
-        rows = retry.run(
+        rows = retry.call(
             lambda: list(
                 model.query(
                     keys.ticket_pk(number),
@@ -165,7 +165,7 @@ class TicketStore:
         pk = keys.ticket_pk(number)
         wanted = [(pk, keys.TICKET), (pk, keys.event_sk(event_number))]
         model = self._models.doc
-        rows = retry.run(lambda: list(model.batch_get(wanted, consistent_read=True)))
+        rows = retry.call(lambda: list(model.batch_get(wanted, consistent_read=True)))
         docs = {row.sk: row.doc for row in rows}
         if len(docs) < len(wanted):
             raise NotFound(f"there is no event {event_number} of {number}")
@@ -174,7 +174,7 @@ class TicketStore:
 
     def event(self, number: str, event_number: int) -> Event:
         try:
-            row = retry.run(
+            row = retry.call(
                 lambda: self._models.event.get(
                     keys.ticket_pk(number), keys.event_sk(event_number), consistent_read=True
                 )
@@ -210,7 +210,7 @@ class TicketStore:
     def count_open(self, team: str, shard: int) -> int:
         """How many tickets `open_in_shard` goes through."""
         index, pk = self._models.head.open_index, keys.open_pk(team, shard)
-        found: int = retry.run(lambda: index.count(pk))
+        found: int = retry.call(lambda: index.count(pk))
         return found
 
     def opened_page(
@@ -235,7 +235,7 @@ class TicketStore:
         """How many tickets `opened_page` goes through."""
         model, pk = self._models.event, keys.opened_pk(start, shard)
         among = _opened_between(model, start, end)
-        found: int = retry.run(lambda: model.open_index.count(pk, among))
+        found: int = retry.call(lambda: model.open_index.count(pk, among))
         return found
 
     def file(self, number: str, *, behind: bool = False) -> TicketFile:
@@ -247,7 +247,7 @@ class TicketStore:
         model = self._models.file
         pk, among = keys.ticket_pk(number), model.sk.between(keys.EVENT_PREFIX, keys.TICKET)
         for consistent in (not behind, True, True, True):
-            found = retry.run(
+            found = retry.call(
                 functools.partial(_query, model, pk, among, consistent_read=consistent)
             )
             rows = {row.sk: row for row in found}
@@ -270,7 +270,7 @@ class TicketStore:
         """The first entries of several partitions of an index, merged by their sort keys."""
         entries: list[tuple[str, str]] = []
         for index, pk, sort in parts:
-            rows = retry.run(functools.partial(_query, index, pk, limit=limit))
+            rows = retry.call(functools.partial(_query, index, pk, limit=limit))
             entries += [(getattr(row, sort), row.pk) for row in rows]
         return [keys.number_of(pk) for _, pk in sorted(entries)]
 
@@ -301,7 +301,7 @@ class TicketStore:
             rows = list(itertools.islice(result, limit))
             return rows, result.last_evaluated_key
 
-        rows, last = retry.run(read)
+        rows, last = retry.call(read)
         return Page(
             numbers=[keys.number_of(row.pk) for row in rows],
             cursor=last[names[1]]["S"] if last and rows else None,
@@ -338,12 +338,12 @@ class TicketStore:
     @staticmethod
     def _batch(model: Any, numbers: list[str], sort: str) -> dict[str, Any]:
         wanted = [(keys.ticket_pk(number), sort) for number in dict.fromkeys(numbers)]
-        rows = retry.run(lambda: list(model.batch_get(wanted)))
+        rows = retry.call(lambda: list(model.batch_get(wanted)))
         return {keys.number_of(row.pk): row for row in rows}
 
     # ---------------------------------------------------------------- writing
 
-    def open_beside(self, change: Change, beside: Beside) -> None:
+    def open(self, change: Change, also: AlsoWrite) -> None:
         """Write a new ticket whole, together with what else says that it was opened.
 
         Raises DoneAlready when that was written before, NumberTaken when the number exists; nothing
@@ -356,13 +356,13 @@ class TicketStore:
             for kind, item in zip(kinds, codec.ticket_items(change), strict=True)
         ]
         try:
-            self._write(*_joined(puts, [], beside))
+            self._write(*_joined(puts, [], also))
         except retry.ConditionFailed as lost:
             if "once" in lost.names:
                 raise DoneAlready("this was done before") from lost
             raise NumberTaken("this number exists already") from lost
 
-    def commit(self, change: Change, now: datetime, beside: Beside | None = None) -> None:
+    def commit(self, change: Change, now: datetime, also: AlsoWrite | None = None) -> None:
         """Write one change of a ticket, all of it or nothing, with what belongs `beside` it.
 
         Raises Raced when the head has moved on since it was read, AgentNotFree when the change
@@ -404,8 +404,8 @@ class TicketStore:
                 )
             )
         updates += self._load_updates(change, now)
-        if beside is not None:
-            puts, updates = _joined(puts, updates, beside)
+        if also is not None:
+            puts, updates = _joined(puts, updates, also)
         self._commit(number, puts, updates)
 
     def _commit(
@@ -446,7 +446,7 @@ class TicketStore:
                 for _, row, actions, condition in updates:
                     transaction.update(row, actions=actions, condition=condition)
 
-        retry.run(write, [name for name, *_ in puts] + [name for name, *_ in updates])
+        retry.call(write, [name for name, *_ in puts] + [name for name, *_ in updates])
 
     def _timer_actions(self, change: Change, now: datetime) -> list[UpdateAction]:
         """How the TIMER follows a change; nothing when phase and next wake stay.
@@ -495,20 +495,20 @@ class TicketStore:
         self, change: Change, now: datetime
     ) -> list[tuple[str, Any, list[UpdateAction], Any]]:
         """The agents whose load this change alters: in the same transaction, so it never drifts."""
-        released, taken = burden(change.before), burden(change.after)
+        released, taken = agent_loaded_by(change.before), agent_loaded_by(change.after)
         if released == taken:
             return []
-        model = self._models.duty
+        model = self._models.availability
         updates: list[tuple[str, Any, list[UpdateAction], Any]] = []
         if released is not None:
-            row = model(keys.agent_pk(released), keys.DUTY)
+            row = model(keys.agent_pk(released), keys.AVAILABILITY)
             updates.append(("released", row, [model.load.set(model.load - 1)], model.load > 0))
         if taken is not None:
             moment = now.isoformat(timespec="milliseconds")
             updates.append(
                 (
                     "agent",
-                    model(keys.agent_pk(taken), keys.DUTY),
+                    model(keys.agent_pk(taken), keys.AVAILABILITY),
                     [
                         model.load.set(model.load + 1),
                         model.last_assigned.set(moment),
@@ -524,7 +524,7 @@ class TicketStore:
     def timer(self, number: str) -> Timer:
         """The TIMER as it is now; raises NotFound."""
         try:
-            row = retry.run(
+            row = retry.call(
                 lambda: self._models.timer.get(
                     keys.ticket_pk(number), keys.TIMER, consistent_read=True
                 )
@@ -558,7 +558,7 @@ class TicketStore:
                 )
 
         try:
-            retry.run(write, ("version", "timer"))
+            retry.call(write, ("version", "timer"))
         except retry.ConditionFailed:
             return False
         return True
@@ -575,7 +575,7 @@ class TicketStore:
         model = self._models.timer
         marks = [] if version is None else [model.gen_version.set(version)]
         try:
-            retry.run(
+            retry.call(
                 lambda: model(keys.ticket_pk(number), keys.TIMER).update(
                     actions=[
                         model.gen.set(model.gen + 1),
@@ -591,11 +591,11 @@ class TicketStore:
             return False
         return True
 
-    def put_to_rest(self, number: str, gen: int, seq: int) -> bool:
+    def clear_awake(self, number: str, gen: int, seq: int) -> bool:
         """Take a closed ticket's marker away: its machine has nothing left to do."""
         model = self._models.timer
         try:
-            retry.run(
+            retry.call(
                 lambda: model(keys.ticket_pk(number), keys.TIMER).update(
                     actions=[
                         model.armed.remove(),
@@ -617,7 +617,7 @@ class TicketStore:
         model = self._models.timer
         bound = moment.isoformat(timespec="milliseconds")
         for shard in range(keys.SHARDS):
-            rows = retry.run(
+            rows = retry.call(
                 functools.partial(
                     _query, model.awake_index, keys.awake_pk(shard), model.awake_since < bound
                 )
@@ -636,7 +636,7 @@ class TicketStore:
         model = self._models.mail
         moment = codec.milliseconds(now)
         try:
-            retry.run(
+            retry.call(
                 lambda: model(keys.ticket_pk(number), keys.mail_sk(key)).update(
                     actions=[
                         model.state.set("claimed"),
@@ -651,7 +651,7 @@ class TicketStore:
                 ("claim",),
             )
         except retry.ConditionFailed:
-            row = retry.run(
+            row = retry.call(
                 lambda: model.get(keys.ticket_pk(number), keys.mail_sk(key), consistent_read=True)
             )
             return Claim(row.state) if row.state in (Claim.SENT, Claim.REFUSED) else Claim.HELD
@@ -674,7 +674,7 @@ class TicketStore:
         """
         model = self._models.mail
         with contextlib.suppress(retry.ConditionFailed):
-            retry.run(
+            retry.call(
                 lambda: model(keys.ticket_pk(number), keys.mail_sk(key)).update(
                     actions=[
                         model.state.set(state),
@@ -693,7 +693,7 @@ class TicketStore:
     def mails(self, number: str) -> list[MailRecord]:
         """What became of every mail of a ticket."""
         model = self._models.mail
-        rows = retry.run(
+        rows = retry.call(
             lambda: list(model.query(keys.ticket_pk(number), model.sk.startswith(keys.MAIL_PREFIX)))
         )
         return [_mail_of(row) for row in rows]
@@ -703,14 +703,14 @@ type _Puts = list[tuple[str, Any, Any]]
 type _Updates = list[tuple[str, Any, list[UpdateAction], Any]]
 
 
-def _joined(puts: _Puts, updates: _Updates, beside: Beside) -> tuple[_Puts, _Updates]:
+def _joined(puts: _Puts, updates: _Updates, also: AlsoWrite) -> tuple[_Puts, _Updates]:
     more: _Puts = [
-        *(("once", row, condition) for row, condition in beside.once),
-        *(("beside", row, None) for row in beside.puts),
+        *(("once", row, condition) for row, condition in also.once),
+        *(("beside", row, None) for row in also.puts),
     ]
     return [*puts, *more], [
         *updates,
-        *(("beside", row, actions, None) for row, actions in beside.updates),
+        *(("beside", row, actions, None) for row, actions in also.updates),
     ]
 
 

@@ -27,7 +27,7 @@ from redress.workflow.cases.relay import RelayCase, execution_name, ticket_of_ex
 from redress.workflow.cases.repair import PATIENCE
 from redress.workflow.cases.teams import known_teams
 from redress.workflow.executions import MISSING, Executions
-from redress.workflow.store import Report, ReportStore
+from redress.workflow.store import ReconciliationReport, ReportStore
 
 OVERDUE = timedelta(minutes=30)
 """How long a sleeper's time may be past. A look that fails is tried for some 20 minutes before its
@@ -188,8 +188,10 @@ class _Run:
             done = f"{len(self.opened)} tickets compared"
             raise OutOfTime(f"no time left at {at}, {done}")
 
-    def report(self, ended_at: datetime | None = None, stopped_at: str | None = None) -> Report:
-        return Report(
+    def report(
+        self, ended_at: datetime | None = None, stopped_at: str | None = None
+    ) -> ReconciliationReport:
+        return ReconciliationReport(
             began_at=self.began_at,
             definition=self.definition,
             definition_since=self.definition_since,
@@ -221,7 +223,7 @@ class ReconcileCase:
         self._relay, self._executions, self._reports = relay, executions, reports
         self._now, self._pause = now, pause
 
-    def run(self, time_left: Callable[[], float]) -> Report:
+    def run(self, time_left: Callable[[], float]) -> ReconciliationReport:
         """Compare every open ticket with its workflow and repair what differs; the report.
 
         `time_left` gives the seconds that this run still has. Raises OutOfTime when they do not
@@ -338,7 +340,7 @@ class ReconcileCase:
                 else:
                     run.note(Finding.AWAKE, number)
                 return
-        elif finding is Finding.WOKEN and timer.armed and self._relay.tell_to_look(timer.armed):
+        elif finding is Finding.WOKEN and timer.armed and self._relay.wake(timer.armed):
             run.note(finding, number)
             return
         elif finding is Finding.OLDER_DEFINITION:
@@ -347,7 +349,7 @@ class ReconcileCase:
             return  # somebody else was faster
         run.note(Finding.FOLLOWED if finding is Finding.WOKEN else finding, number)
         # Told to look, the older generation finds itself followed and ends by itself.
-        told = timer.armed is not None and self._relay.tell_to_look(timer.armed)
+        told = timer.armed is not None and self._relay.wake(timer.armed)
         if name in run.executions and not told:
             self._executions.stop(name, _SUPERSEDED)
 

@@ -41,14 +41,14 @@ before the workflow sleeps is no harm, but costs it a look: two transitions more
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class TimerChanged:
     """The timer of a ticket moved: its machine must be started, or must look."""
 
     number: str
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class EventAdded:
     """An event was added to a ticket: mails may follow, a queue may have a new ticket."""
 
     number: str
@@ -56,16 +56,16 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class Freed:
+class CapacityFreed:
     """An agent of this team came or got room: its queue may drain."""
 
     team: str
 
 
-Hint = Moved | Happened | Freed
+StreamChange = TimerChanged | EventAdded | CapacityFreed
 
 
-def hint_of(record: dict[str, Any]) -> Hint | None:
+def stream_change_of(record: dict[str, Any]) -> StreamChange | None:
     """What a stream record tells; None for one that nothing follows from.
 
     Raises KeyError or ValueError for a record that is not one of ours.
@@ -76,22 +76,22 @@ def hint_of(record: dict[str, Any]) -> Hint | None:
     if image is None:
         return None
     if sk == keys.TIMER:
-        return Moved(keys.number_of(pk)) if "awake" in image else None
+        return TimerChanged(keys.number_of(pk)) if "awake" in image else None
     if sk.startswith(keys.EVENT_PREFIX):
         if record["eventName"] != "INSERT":
             return None
-        return Happened(keys.number_of(pk), image["doc"]["S"])
-    if sk == keys.DUTY:
-        return _freed(image, record["dynamodb"].get("OldImage"))
+        return EventAdded(keys.number_of(pk), image["doc"]["S"])
+    if sk == keys.AVAILABILITY:
+        return _capacity_freed(image, record["dynamodb"].get("OldImage"))
     return None
 
 
-def _freed(new: dict[str, Any], old: dict[str, Any] | None) -> Freed | None:
+def _capacity_freed(new: dict[str, Any], old: dict[str, Any] | None) -> CapacityFreed | None:
     if "duty_pk" not in new:
         return None
     room = int(new["capacity"]["N"]) - int(new["load"]["N"])
     before = int(old["capacity"]["N"]) - int(old["load"]["N"]) if old and "duty_pk" in old else 0
-    return Freed(new["team"]["S"]) if room > max(before, 0) else None
+    return CapacityFreed(new["team"]["S"]) if room > max(before, 0) else None
 
 
 class NotTaken(Exception):
@@ -111,14 +111,14 @@ class RelayCase:
         self._tickets, self._sfn, self._sqs = tickets, step_functions, sqs
         self._functions, self._settings, self._now = functions, settings, now
 
-    def follow(self, hint: Hint) -> None:
+    def follow(self, change: StreamChange) -> None:
         """Do what follows from one hint. Safe to repeat; raises when a service does not take it."""
-        match hint:
-            case Moved(number):
+        match change:
+            case TimerChanged(number):
                 self.signal(number)
-            case Happened(number, doc):
+            case EventAdded(number, doc):
                 self._enqueue_after(number, doc)
-            case Freed(team):
+            case CapacityFreed(team):
                 self.drain([team])
 
     # ---------------------------------------------------------------- the workflow
@@ -136,7 +136,7 @@ class RelayCase:
             return
         self._wake(timer, timer.armed)
         if timer.phase is Phase.CLOSED:
-            self._tickets.put_to_rest(number, timer.gen, timer.seq)
+            self._tickets.clear_awake(number, timer.gen, timer.seq)
 
     def _start(self, timer: Timer) -> None:
         """Start the execution of this generation; its name makes a second start a non-event."""
@@ -156,9 +156,9 @@ class RelayCase:
             output = json.dumps(asdict(sleep_of(timer, self._now())))
             self._answer(self._sfn.send_task_success, taskToken=armed.token, output=output)
         else:
-            self.tell_to_look(armed)
+            self.wake(armed)
 
-    def tell_to_look(self, armed: Armed) -> bool:
+    def wake(self, armed: Armed) -> bool:
         """Wake the machine that sleeps in this wait, to look; False when nobody sleeps in it."""
         return self._answer(
             self._sfn.send_task_failure,

@@ -72,7 +72,7 @@ class RepairCase:
             return "asleep"  # the index was a moment behind
         status = self._executions.status(execution_name(number, timer.gen))
         if timer.phase is Phase.CLOSED and status != "RUNNING":
-            self._tickets.put_to_rest(number, timer.gen, timer.seq)
+            self._tickets.clear_awake(number, timer.gen, timer.seq)
             return "rested"
         if status == MISSING and timer.armed is None:  # one that armed a wait did exist
             self._relay.signal(number)

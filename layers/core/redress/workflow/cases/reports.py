@@ -10,7 +10,7 @@ from redress.db import keys
 from redress.plans.store import Plans
 from redress.staff.store import Member
 from redress.tickets.rules.ticket import Role
-from redress.workflow.store import Report, ReportStore
+from redress.workflow.store import ReconciliationReport, ReportStore
 
 MOST_REPORTS = 25
 
@@ -19,14 +19,14 @@ class ReportCases:
     def __init__(self, reports: ReportStore, plans: Plans) -> None:
         self._reports, self._plans = reports, plans
 
-    def latest(self, member: Member, limit: int) -> list[Report]:
+    def latest(self, member: Member, limit: int) -> list[ReconciliationReport]:
         """The last runs, newest first; `limit` 1-25. Older ones are read by their day."""
         _managers_only(member)
         if not 1 <= limit <= MOST_REPORTS:
             raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {MOST_REPORTS}")])
         return self._reports.latest(limit)
 
-    def of_day(self, member: Member, day: date) -> Report:
+    def of_day(self, member: Member, day: date) -> ReconciliationReport:
         """The last run that began on this day of the plan's time zone; raises NotFound."""
         _managers_only(member)
         zone = ZoneInfo(self._plans.current().time_zone)

@@ -66,5 +66,5 @@ class TimerCase:
         if timer.gen != gen:
             return Sleep(number, gen, timer.seq, SUPERSEDED, 1)
         if timer.phase is Phase.CLOSED:
-            self._tickets.put_to_rest(number, timer.gen, timer.seq)
+            self._tickets.clear_awake(number, timer.gen, timer.seq)
         return sleep_of(timer, self._now())

@@ -15,7 +15,7 @@ from redress.base.errors import NotAllowedNow, NotFound
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.cases.receiving import attachment_key, read_key
 from redress.mail.incoming.rules import RELEASABLE, Reason
-from redress.mail.incoming.store import ArrivalStore, HeldPage, Record, State
+from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailState, QuarantinePage
 from redress.staff.store import Member
 from redress.tickets.cases.staff import StaffCases
 
@@ -39,46 +39,46 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldMail:
-    record: Record
+class QuarantinedMail:
+    record: IncomingRecord
     opened: Opened
 
 
 class QuarantineCases:
     def __init__(
         self,
-        arrivals: ArrivalStore,
+        incoming: IncomingMailStore,
         staff: StaffCases,
         bucket: MailBucket,
         sqs: Any,
         queue_url: str,
     ) -> None:
-        self._arrivals, self._staff, self._bucket = arrivals, staff, bucket
+        self._incoming, self._staff, self._bucket = incoming, staff, bucket
         self._sqs, self._queue_url = sqs, queue_url
 
-    def held(self, limit: int, cursor: str | None) -> HeldPage:
+    def held(self, limit: int, cursor: str | None) -> QuarantinePage:
         """What waits in quarantine, newest first."""
-        return self._arrivals.held(limit, cursor)
+        return self._incoming.held(limit, cursor)
 
-    def read(self, identity: str) -> HeldMail:
+    def read(self, identity: str) -> QuarantinedMail:
         """One mail that is, or was, in quarantine; raises NotFound."""
-        record = self._arrivals.get(identity)
+        record = self._incoming.get(identity)
         if record.reason is None:
             raise NotFound("there is no such mail in quarantine")
         opened = self._opened(record.identity, record.key, [])
         if record.reason == Reason.UNREADABLE:
             opened = replace(opened, read=None)
-        return HeldMail(record, opened)
+        return QuarantinedMail(record, opened)
 
-    def release(self, member: Member, identity: str) -> Record:
+    def release(self, member: Member, identity: str) -> IncomingRecord:
         """Ask that a mail goes on to be a ticket or a message; it is in a moment, not yet.
 
         Raises NotFound, NotAllowedNow for a mail with a virus or one that has gone on already.
         """
-        record = self._arrivals.get(identity)
+        record = self._incoming.get(identity)
         if record.reason is None:
             raise NotFound("there is no such mail in quarantine")
-        if record.state is not State.HELD:
+        if record.state is not MailState.QUARANTINED:
             raise NotAllowedNow("release", record.state)
         if record.reason not in RELEASABLE:
             raise NotAllowedNow("release", record.reason)

@@ -17,21 +17,21 @@ from datetime import datetime
 from typing import Any
 
 from redress.base.errors import NotAllowedNow, NotFound, Unavailable
-from redress.mail.incoming import rules as arrivals
+from redress.mail.incoming import rules as incoming
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.rules import (
-    Arrival,
-    Attach,
+    AddNote,
+    AddReply,
     Clue,
     Decision,
-    Hold,
-    Join,
+    LogNotice,
+    MailFacts,
     Named,
-    Open,
+    OpenTicket,
+    Quarantine,
     Reason,
-    Remark,
 )
-from redress.mail.incoming.store import ArrivalStore, Record, State, on
+from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailState, on
 from redress.mail.outgoing.rules import PARTICIPANTS, audience_of
 from redress.mail.outgoing.store import AddressStore
 from redress.plans.store import Plans
@@ -48,7 +48,7 @@ from redress.tickets.rules.submission import (
 )
 from redress.tickets.rules.ticket import Actor, Contact, Role, Ticket
 from redress.tickets.store.opening import NumberTaken
-from redress.tickets.store.tickets import Beside, DoneAlready, Raced, TicketStore
+from redress.tickets.store.tickets import AlsoWrite, DoneAlready, Raced, TicketStore
 
 ATTEMPTS = 8
 EXCERPT = 300
@@ -71,7 +71,7 @@ class Enclosed:
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class FailedAddress:
     """A mail of ours that an address did not take. `status` as in RFC 3463: `5.1.1`; `permanent`:
     a report (RFC 3464) says that it never will."""
 
@@ -82,7 +82,7 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
-class Forwarded:
+class ForwardedMail:
     """A mail that another one passes on, as in `Letter`. `comment`: what was written above it."""
 
     message_id: str
@@ -105,7 +105,7 @@ class Forwarded:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class IncomingMail:
     """A mail as it was read. Addresses are in lower case; `sender` is "" where there is none.
 
     contact       who is answered: the sender, or for whom a web form wrote; it has no rights by it
@@ -138,8 +138,8 @@ class Letter:
     numbers: tuple[str, ...]
     enclosed: tuple[Enclosed, ...]
     original: Mapping[str, Any]
-    machine: arrivals.Note | None
-    returned: tuple[Returned, ...]
+    machine: incoming.Notice | None
+    returned: tuple[FailedAddress, ...]
     automatic: bool
     own: bool
     because: tuple[str, ...]
@@ -147,7 +147,7 @@ class Letter:
     virus: bool
     authentic: bool
     disowned: bool
-    forwarded: Forwarded | None = None
+    forwarded: ForwardedMail | None = None
 
     @property
     def identity(self) -> str:
@@ -165,10 +165,10 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Received:
     """What became of a mail; `repeated`: it had become that before."""
 
-    record: Record
+    record: IncomingRecord
     repeated: bool = False
 
 
@@ -176,7 +176,7 @@ class ReceivingCase:
     def __init__(
         self,
         tickets: TicketStore,
-        arrivals_: ArrivalStore,
+        incoming_: IncomingMailStore,
         addresses: AddressStore,
         staff: StaffStore,
         plans: Plans,
@@ -185,45 +185,45 @@ class ReceivingCase:
         now: Callable[[], datetime],
     ) -> None:
         self._tickets, self._staff = tickets, staff
-        self._arrivals, self._addresses = arrivals_, addresses
+        self._incoming, self._addresses = incoming_, addresses
         self._plans, self._links, self._bucket, self._now = plans, links, bucket, now
 
-    def came(self, key: str) -> Done | None:
+    def came(self, key: str) -> Received | None:
         """What became of the mail that is this object, whatever our reader made of it then; None
         for one that has yet to be read."""
-        known = self._arrivals.at(key)
-        return Done(known, repeated=True) if known is not None else None
+        known = self._incoming.at(key)
+        return Received(known, repeated=True) if known is not None else None
 
-    def receive(self, letter: Letter) -> Done:
+    def receive(self, mail: IncomingMail) -> Received:
         """Make of a mail what it is to be, once.
 
         Raises Unavailable when the store does not take it; nothing is half-written then.
         """
-        if (known := self._arrivals.find(letter.identity)) is not None:
-            return self._repeated(letter.key, known)
-        return self._take(letter, None)
+        if (known := self._incoming.find(mail.identity)) is not None:
+            return self._repeated(mail.key, known)
+        return self._take(mail, None)
 
-    def release(self, letter: Letter, held: Record, by: str) -> Done:
+    def release(self, mail: IncomingMail, held: IncomingRecord, by: str) -> Received:
         """Take a mail out of quarantine: a member of staff, `by`, says that it is to be taken.
 
         Raises DoneAlready when it is not in quarantine any more, NotAllowedNow for a virus.
         """
-        if letter.virus:
+        if mail.virus:
             raise NotAllowedNow("release", Reason.VIRUS)
-        twin = self._arrivals.find(letter.identity)
+        twin = self._incoming.find(mail.identity)
         if twin is not None and twin.identity != held.identity:
             # It could not be read then; and it came under another name, and could.
             left = replace(twin, identity=held.identity, released_by=by)
-            self._arrivals.rewrite(left)
-            return Done(left, repeated=True)
-        return self._take(letter, replace(held, released_by=by))
+            self._incoming.rewrite(left)
+            return Received(left, repeated=True)
+        return self._take(mail, replace(held, released_by=by))
 
-    def hold_unread(self, key: str, received_at: datetime, because: str) -> Done:
+    def hold_unread(self, key: str, received_at: datetime, because: str) -> Received:
         """Put a mail into quarantine that the reader failed at."""
         identity = unread_identity(key)
-        record = Record(
+        record = IncomingRecord(
             identity=identity,
-            state=State.HELD,
+            state=MailState.QUARANTINED,
             key=key,
             received_at=received_at,
             sender="",
@@ -234,21 +234,21 @@ class ReceivingCase:
             because=(because,),
         )
         try:
-            self._arrivals.hold(record)
+            self._incoming.hold(record)
         except DoneAlready:
             # Another worker could read it meanwhile, or could not, either.
-            return self.came(key) or Done(self._arrivals.get(identity), repeated=True)
-        return Done(record)
+            return self.came(key) or Received(self._incoming.get(identity), repeated=True)
+        return Received(record)
 
-    def _repeated(self, key: str, known: Record) -> Done:
+    def _repeated(self, key: str, known: IncomingRecord) -> Received:
         """It came under another key: known by this one, too, whatever reads it next time."""
-        self._arrivals.repeated(key, known)
-        return Done(known, repeated=True)
+        self._incoming.repeated(key, known)
+        return Received(known, repeated=True)
 
     # ---------------------------------------------------------------- deciding
 
-    def _take(self, letter: Letter, held: Record | None) -> Done:
-        record = self._record(letter)
+    def _take(self, mail: IncomingMail, held: IncomingRecord | None) -> Received:
+        record = self._record(mail)
         if held is not None:
             record = replace(
                 record,
@@ -256,41 +256,41 @@ class ReceivingCase:
                 reason=held.reason,
                 released_by=held.released_by,
             )
-        self._keep(letter, record)
+        self._keep(mail, record)
         members = {m.email.lower(): m for m in self._staff.members() if not m.left}
-        member = members.get(letter.sender)
-        passed = _passed_on(letter, members) if member is not None else None
+        member = members.get(mail.sender)
+        passed = _passed_on(mail, members) if member is not None else None
         for _ in range(ATTEMPTS):
             now = self._now()
             plan = self._plans.current()
-            named = self._named(letter)
+            named = self._named(mail)
             tickets = self._existing(named)
-            arrival = self._arrival(letter, named, member, now, forwards=passed is not None)
-            decision = arrivals.decide(arrival, tickets, plan.mail, released=held is not None)
+            facts = self._facts(mail, named, member, now, forwards=passed is not None)
+            decision = incoming.decide(facts, tickets, plan.mail, released=held is not None)
             try:
-                return Done(self._carry_out(letter, passed, record, decision, tickets, held))
+                return Received(self._carry_out(mail, passed, record, decision, tickets, held))
             except (Raced, NumberTaken):
                 continue
             except DoneAlready:
                 if held is not None:
                     raise
-                if (same := self.came(letter.key)) is not None:
+                if (same := self.came(mail.key)) is not None:
                     return same
-                return self._repeated(letter.key, self._arrivals.get(record.identity))
+                return self._repeated(mail.key, self._incoming.get(record.identity))
         raise Unavailable()
 
-    def _named(self, letter: Letter) -> tuple[Named, ...]:
+    def _named(self, mail: IncomingMail) -> tuple[Named, ...]:
         """The tickets that a mail names. Signatures are checked here; who may write, later."""
         found = [
-            *self._signed(letter.addressed_to, Clue.ADDRESS),
-            *self._signed((*letter.answers_to, *letter.returned_ids), Clue.CONVERSATION),
+            *self._signed(mail.addressed_to, Clue.ADDRESS),
+            *self._signed((*mail.answers_to, *mail.returned_ids), Clue.CONVERSATION),
         ]
-        digests = [thread_digest(one, letter.sender) for one in letter.answers_to[:MOST_NAMED]]
-        numbers = letter.numbers
-        if (inner := letter.forwarded) is not None:
+        digests = [thread_digest(one, mail.sender) for one in mail.answers_to[:MOST_NAMED]]
+        numbers = mail.numbers
+        if (inner := mail.forwarded) is not None:
             numbers += inner.numbers
             digests += [thread_digest(one, inner.sender) for one in inner.ids[:MOST_NAMED]]
-        found += [Named(number, Clue.THREAD) for number in self._arrivals.thread(digests)]
+        found += [Named(number, Clue.THREAD) for number in self._incoming.thread(digests)]
         found += [Named(number, Clue.SUBJECT) for number in numbers]
         return tuple(dict.fromkeys(found))[:MOST_NAMED]
 
@@ -308,32 +308,34 @@ class ReceivingCase:
         numbers = list(dict.fromkeys(name.number for name in named))
         return {t.number: t for t in self._tickets.get_many(numbers)} if numbers else {}
 
-    def _arrival(
+    def _facts(
         self,
-        letter: Letter,
+        mail: IncomingMail,
         named: tuple[Named, ...],
         member: Member | None,
         now: datetime,
         *,
         forwards: bool,
-    ) -> Arrival:
-        counted = [_of_sender(letter.contact), *(name.number for name in named)]
-        counts = self._arrivals.counts(counted, now)
-        answerable = is_address(letter.sender) and is_address(letter.contact)
-        return Arrival(
-            sender=letter.sender if answerable else "",
-            recipients=letter.addressed_to,
+    ) -> MailFacts:
+        counted = [_of_sender(mail.contact), *(name.number for name in named)]
+        counts = self._incoming.counts(counted, now)
+        answerable = is_address(mail.sender) and is_address(mail.contact)
+        return MailFacts(
+            sender=mail.sender if answerable else "",
+            recipients=mail.addressed_to,
             named=named,
-            own=letter.own,
-            machine=letter.machine,
-            automatic=letter.automatic,
-            spam=letter.spam,
-            virus=letter.virus,
-            disowned=letter.disowned,
-            staff=arrivals.Member(Actor(member.role, member.id), member.team) if member else None,
+            own=mail.own,
+            machine=mail.machine,
+            automatic=mail.automatic,
+            spam=mail.spam,
+            virus=mail.virus,
+            disowned=mail.disowned,
+            staff=incoming.StaffSender(Actor(member.role, member.id), member.team)
+            if member
+            else None,
             forwards=forwards,
-            authentic=letter.authentic,
-            recent=counts.get(_of_sender(letter.contact), 0),
+            authentic=mail.authentic,
+            recent=counts.get(_of_sender(mail.contact), 0),
             recent_on=counts,
         )
 
@@ -341,178 +343,178 @@ class ReceivingCase:
 
     def _carry_out(
         self,
-        letter: Letter,
-        passed: Letter | None,
-        record: Record,
+        mail: IncomingMail,
+        passed: IncomingMail | None,
+        record: IncomingRecord,
         decision: Decision,
         tickets: Mapping[str, Ticket],
-        released: Record | None,
-    ) -> Record:
+        released: IncomingRecord | None,
+    ) -> IncomingRecord:
         match decision:
-            case Hold(reason, named):
-                held = replace(record, state=State.HELD, reason=reason.value, number=named)
+            case Quarantine(reason, named):
+                held = replace(
+                    record, state=MailState.QUARANTINED, reason=reason.value, number=named
+                )
                 if released is None:
-                    self._arrivals.hold(held)
+                    self._incoming.hold(held)
                 else:
-                    self._arrivals.rewrite(replace(held, identity=released.identity))
+                    self._incoming.rewrite(replace(held, identity=released.identity))
                 return held
-            case Open(kind, _, True) if passed is not None:
+            case OpenTicket(kind, _, True) if passed is not None:
                 record = replace(record, forwarded_by=record.sender)
                 return self._open(passed, record, kind, None, released, marks=[])
-            case Open(kind, follows):
-                marks = self._heard(letter)
-                return self._open(letter, record, kind, follows, released, marks)
-            case Join(number, participant, proven):
+            case OpenTicket(kind, follows):
+                marks = self._heard(mail)
+                return self._open(mail, record, kind, follows, released, marks)
+            case AddReply(number, participant, proven):
                 ticket = tickets[number]
                 if not proven:
                     record = replace(record, flags=(*record.flags, "unproven"))
                 plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
-                words, source = _words(letter, ticket.language), _source(letter, record)
-                marks = self._heard(letter)
+                words, source = _words(mail, ticket.language), _source(mail, record)
+                marks = self._heard(mail)
                 change = lifecycle.write(ticket, plan, words, moment, source, participant)
-                done = on(record, State.JOINED, number, change.events[0].number)
-            case Remark(number, by):
+                done = on(record, MailState.JOINED, number, change.events[0].number)
+            case AddNote(number, by):
                 ticket = tickets[number]
                 plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
                 if passed is not None:  # what they pass on is what they have to say
-                    letter = replace(letter, text=letter.whole)
-                words, source = _words(letter, ticket.language), _source(letter, record)
+                    mail = replace(mail, text=mail.whole)
+                words, source = _words(mail, ticket.language), _source(mail, record)
                 marks = []
                 change = lifecycle.note(ticket, plan, by, words, moment, source)
-                done = on(record, State.JOINED, number, change.events[0].number)
-            case Attach(number, why):
+                done = on(record, MailState.JOINED, number, change.events[0].number)
+            case LogNotice(number, why):
                 ticket = tickets[number]
                 plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
-                words, source = _words(letter, ticket.language), _source(letter, record)
-                about = self._sent(letter, number)
-                source |= _told(why, letter, ticket, about)
-                marks = self._returned(letter, ticket, about, moment)
-                change = lifecycle.note_mail(
-                    ticket, plan, why, letter.sender, words, moment, source
-                )
-                done = on(record, State.NOTED, number, change.events[0].number)
-        beside = self._beside(letter, done, released, moment, marks)
-        self._tickets.commit(change, moment, beside)
+                words, source = _words(mail, ticket.language), _source(mail, record)
+                about = self._sent(mail, number)
+                source |= _told(why, mail, ticket, about)
+                marks = self._returned(mail, ticket, about, moment)
+                change = lifecycle.note_mail(ticket, plan, why, mail.sender, words, moment, source)
+                done = on(record, MailState.NOTED, number, change.events[0].number)
+        also = self._also_write(mail, done, released, moment, marks)
+        self._tickets.commit(change, moment, also)
         return done
 
     def _open(
         self,
-        letter: Letter,
-        record: Record,
+        mail: IncomingMail,
+        record: IncomingRecord,
         kind: str,
         follows: str | None,
-        released: Record | None,
+        released: IncomingRecord | None,
         marks: Sequence[Any],
-    ) -> Record:
+    ) -> IncomingRecord:
         now, plan = self._now(), self._plans.current()
-        source = _source(letter, record) | ({"follows": follows} if follows else {})
+        source = _source(mail, record) | ({"follows": follows} if follows else {})
         number = new_number()
-        change = lifecycle.open_ticket(_submission(letter, kind), number, plan, now, source)
-        done = on(record, State.OPENED, number, 1)
-        beside = self._beside(letter, done, released, now, marks)
-        self._tickets.open_beside(change, beside)
+        change = lifecycle.open_ticket(_submission(mail, kind), number, plan, now, source)
+        done = on(record, MailState.OPENED, number, 1)
+        also = self._also_write(mail, done, released, now, marks)
+        self._tickets.open(change, also)
         return done
 
     def _moment(self, ticket: Ticket) -> datetime:
         """Now; but a history never goes backwards, whoever's clock is behind."""
         return max(self._now(), ticket.changed_at)
 
-    def _beside(
+    def _also_write(
         self,
-        letter: Letter,
-        done: Record,
-        released: Record | None,
+        mail: IncomingMail,
+        done: IncomingRecord,
+        released: IncomingRecord | None,
         now: datetime,
         marks: Sequence[Any],
-    ) -> Beside:
-        counted = [_of_sender(letter.contact), *([done.number] if done.number else [])]
-        threads = [thread_digest(letter.message_id, letter.sender)] if letter.message_id else []
-        return self._arrivals.beside(
+    ) -> AlsoWrite:
+        counted = [_of_sender(mail.contact), *([done.number] if done.number else [])]
+        threads = [thread_digest(mail.message_id, mail.sender)] if mail.message_id else []
+        return self._incoming.also(
             done,
             now,
             released=released,
             counted=counted,
-            threads=threads if done.state is not State.NOTED else (),
+            threads=threads if done.state is not MailState.NOTED else (),
             addresses=marks,
         )
 
-    def _sent(self, letter: Letter, number: str) -> str | None:
+    def _sent(self, mail: IncomingMail, number: str) -> str | None:
         """The key of the mail of a ticket that a notice returns; None where it names none of them.
 
         SES's id of a mail stands in it alone: who names it has seen it, or is who returns it.
         """
-        ids = {one.partition("@")[0] for one in letter.returned_ids}
+        ids = {one.partition("@")[0] for one in mail.returned_ids}
         if not ids:
             return None
         sent = {mail.message_id.partition("@")[0]: mail.key for mail in self._tickets.mails(number)}
         return next((key for name, key in sent.items() if name and name in ids), None)
 
     def _returned(
-        self, letter: Letter, ticket: Ticket, key: str | None, now: datetime
+        self, mail: IncomingMail, ticket: Ticket, key: str | None, now: datetime
     ) -> list[Any]:
         """The marks on addresses of which a notice says that they take no mail: those that the mail
         which it returns was sent to, and no others, whatever it says."""
-        if key is None or letter.disowned:
+        if key is None or mail.disowned:
             return []
         reached = _reached(ticket, audience_of(key))
-        for_good = {one.address: one.status for one in letter.returned if one.permanent}
+        for_good = {one.address: one.status for one in mail.returned if one.permanent}
         return [
             self._addresses.marked(address, now, status)
             for address, status in for_good.items()
             if address in reached
         ]
 
-    def _heard(self, letter: Letter) -> list[Any]:
+    def _heard(self, mail: IncomingMail) -> list[Any]:
         """The end of the mark on an address that writes itself."""
-        known = self._addresses.returned(letter.sender)
-        return [self._addresses.cleared(letter.sender)] if known and not letter.disowned else []
+        known = self._addresses.returned(mail.sender)
+        return [self._addresses.cleared(mail.sender)] if known and not mail.disowned else []
 
-    def _record(self, letter: Letter) -> Record:
-        flags = [name for name in ("disowned", "spam", "virus") if getattr(letter, name)]
-        return Record(
-            identity=letter.identity,
-            state=State.HELD,
-            key=letter.key,
-            received_at=letter.received_at,
-            sender=letter.sender,
-            sender_name=letter.sender_name[:NAME_LIMIT],
-            subject=letter.subject[:SUBJECT_LIMIT],
-            excerpt=letter.text[:EXCERPT],
-            recipients=letter.addressed_to[:MOST_NAMED],
-            because=letter.because,
+    def _record(self, mail: IncomingMail) -> IncomingRecord:
+        flags = [name for name in ("disowned", "spam", "virus") if getattr(mail, name)]
+        return IncomingRecord(
+            identity=mail.identity,
+            state=MailState.QUARANTINED,
+            key=mail.key,
+            received_at=mail.received_at,
+            sender=mail.sender,
+            sender_name=mail.sender_name[:NAME_LIMIT],
+            subject=mail.subject[:SUBJECT_LIMIT],
+            excerpt=mail.text[:EXCERPT],
+            recipients=mail.addressed_to[:MOST_NAMED],
+            because=mail.because,
             flags=tuple(flags),
         )
 
-    def _keep(self, letter: Letter, record: Record) -> None:
+    def _keep(self, mail: IncomingMail, record: IncomingRecord) -> None:
         """Put what was in a mail into the bucket, under names of ours, before anything refers to
         it.
 
         A worker that dies right after leaves files that nobody refers to; the mail comes again and
         finds them.
         """
-        whole = json.dumps(letter.original, ensure_ascii=False).encode("utf-8", "replace")
+        whole = json.dumps(mail.original, ensure_ascii=False).encode("utf-8", "replace")
         self._bucket.put(read_key(record.identity), whole, "application/json")
-        for number, one in enumerate(letter.enclosed, 1):
+        for number, one in enumerate(mail.enclosed, 1):
             if one.refused is None:
                 self._bucket.put(
                     attachment_key(record.identity, number), one.content, one.served_as
                 )
 
 
-def _passed_on(letter: Letter, staff: Collection[str]) -> Letter | None:
+def _passed_on(mail: IncomingMail, staff: Collection[str]) -> IncomingMail | None:
     """The mail that a member of staff passes on, as if its own sender had sent it; None where this
     is none.
 
     What is known of its files stays that of the whole mail. What the member wrote above it is no
     word of the customer's, and is not among them.
     """
-    inner = letter.forwarded
-    if inner is None or letter.automatic or not inner.answerable:
+    inner = mail.forwarded
+    if inner is None or mail.automatic or not inner.answerable:
         return None
     if not is_address(inner.sender) or inner.sender in staff:
         return None
     return replace(
-        letter,
+        mail,
         message_id=inner.message_id,
         sender=inner.sender,
         sender_name=inner.sender_name,
@@ -527,21 +529,23 @@ def _passed_on(letter: Letter, staff: Collection[str]) -> Letter | None:
     )
 
 
-def _told(why: arrivals.Note, letter: Letter, ticket: Ticket, key: str | None) -> dict[str, Any]:
+def _told(
+    why: incoming.Notice, mail: IncomingMail, ticket: Ticket, key: str | None
+) -> dict[str, Any]:
     """What a note says of the mail that came back or was complained of: to whom it went, as far as
     that is known.
 
     That decides who is told of it: mail to an agent that comes back is never told to that agent.
     """
-    if why not in (arrivals.Note.RETURNED, arrivals.Note.COMPLAINED):
+    if why not in (incoming.Notice.RETURNED, incoming.Notice.COMPLAINED):
         return {}
     said: dict[str, Any] = {}
-    if letter.returned:
+    if mail.returned:
         said["returned"] = [
             {"address": one.address, "status": one.status, "permanent": one.permanent}
-            for one in letter.returned
+            for one in mail.returned
         ]
-    addresses = {one.address for one in letter.returned}
+    addresses = {one.address for one in mail.returned}
     to = (role for role in (Role.CUSTOMER, PARTICIPANTS) if _reached(ticket, role) & addresses)
     if key is not None:
         return said | {"about": key, "to": audience_of(key)}
@@ -580,46 +584,46 @@ def _of_sender(sender: str) -> str:
     return f"SENDER#{hashlib.sha256(sender.encode('utf-8', 'replace')).hexdigest()[:40]}"
 
 
-def _words(letter: Letter, language: str) -> str:
-    text = letter.text.strip() or letter.whole.strip()
+def _words(mail: IncomingMail, language: str) -> str:
+    text = mail.text.strip() or mail.whole.strip()
     return text[: lifecycle.TEXT_LIMIT].strip() or _NOTHING[language]
 
 
-def _source(letter: Letter, record: Record) -> dict[str, Any]:
+def _source(mail: IncomingMail, record: IncomingRecord) -> dict[str, Any]:
     """What an event says of the mail that it came by. `text_cut`: the whole is in the original."""
     said: dict[str, Any] = {"id": record.identity, "key": record.key}
     if record.flags:
         said["flags"] = list(record.flags)
-    if len(letter.text) > lifecycle.TEXT_LIMIT:
+    if len(mail.text) > lifecycle.TEXT_LIMIT:
         said["text_cut"] = True
-    if letter.enclosed:
+    if mail.enclosed:
         said["attachments"] = [
             {"id": number, "name": one.name, "type": one.served_as, "size": one.size}
             | ({"refused": one.refused} if one.refused else {})
-            for number, one in enumerate(letter.enclosed, 1)
+            for number, one in enumerate(mail.enclosed, 1)
         ]
     if record.released_by:
         said["released_by"] = record.released_by
     if record.forwarded_by:
         said["forwarded_by"] = record.forwarded_by
-        if letter.forwarded is not None and letter.forwarded.comment:
-            said["comment"] = letter.forwarded.comment[: lifecycle.REMEDY_LIMIT]
+        if mail.forwarded is not None and mail.forwarded.comment:
+            said["comment"] = mail.forwarded.comment[: lifecycle.REMEDY_LIMIT]
     return said
 
 
-def _submission(letter: Letter, kind: str) -> Submission:
-    text = _words(letter, letter.language)[:DESCRIPTION_LIMIT]
+def _submission(mail: IncomingMail, kind: str) -> Submission:
+    text = _words(mail, mail.language)[:DESCRIPTION_LIMIT]
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    title = " ".join((letter.title or letter.subject).split())
+    title = " ".join((mail.title or mail.subject).split())
     if not title:
-        title = first[:80] if letter.text.strip() else _UNTITLED[letter.language]
-    name = " ".join(letter.contact_name.split()) or letter.contact.partition("@")[0]
+        title = first[:80] if mail.text.strip() else _UNTITLED[mail.language]
+    name = " ".join(mail.contact_name.split()) or mail.contact.partition("@")[0]
     return Submission(
         kind=kind,
         channel="email",
-        language=letter.language,
+        language=mail.language,
         subject=title[:SUBJECT_LIMIT],
         description=text,
         wished_remedy=None,
-        contact=Contact(name=name[:NAME_LIMIT], email=letter.contact),
+        contact=Contact(name=name[:NAME_LIMIT], email=mail.contact),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from copy import replace
 from dataclasses import dataclass
 
-from redress.mail.incoming.reader.mail import Address, Mail
+from redress.mail.incoming.reader.mail import Address, ParsedMail
 
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _REPLY = re.compile(r"(?<![\d.:-])([45]\d\d)(?:[ -])(?=[#\w(<])")
@@ -84,7 +84,7 @@ def is_daemon(local: str) -> bool:
     return _DAEMONS.match(local) is not None
 
 
-def read(mail: Mail) -> Bounce | None:
+def read(mail: ParsedMail) -> Bounce | None:
     """What a delivery notice says; None when the mail is none."""
     if mail.report is not None and mail.report.kind == "delivery-status":
         found = [one for one in map(_recipient, mail.report.groups) if one is not None]
@@ -102,7 +102,7 @@ def read(mail: Mail) -> Bounce | None:
     return _bounce(_from_words(mail), standard=False) if looks_returned(mail) else None
 
 
-def looks_returned(mail: Mail) -> bool:
+def looks_returned(mail: ParsedMail) -> bool:
     """A mail system's sender, or none at all, with a subject or text of a failure or a delay."""
     system = mail.return_path == "" or any(is_daemon(one.local) for one in _senders(mail))
     system = system or not mail.sender_addresses
@@ -113,7 +113,7 @@ def looks_returned(mail: Mail) -> bool:
     return bool(mail.embedded) and _SUBJECT.search(mail.subject) is not None
 
 
-def _senders(mail: Mail) -> Iterator[Address]:
+def _senders(mail: ParsedMail) -> Iterator[Address]:
     yield from mail.sender_addresses
     yield from mail.sender
 
@@ -151,7 +151,7 @@ def _status(text: str) -> str:
     return ".".join(match.groups()) if match else ""
 
 
-def _from_words(mail: Mail) -> list[Recipient]:
+def _from_words(mail: ParsedMail) -> list[Recipient]:
     """Addresses in the text that a system wrote, but for its own and ours."""
     text = mail.text[:_LOOKED_AT]
     if (returned := _RETURNED.search(text)) is not None:

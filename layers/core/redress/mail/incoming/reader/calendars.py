@@ -6,7 +6,7 @@ import re
 
 from redress.mail.incoming.reader import charset
 from redress.mail.incoming.reader.limits import CALENDAR, Code, Defects
-from redress.mail.incoming.reader.mail import Calendar
+from redress.mail.incoming.reader.mail import Invitation
 
 _FOLD = re.compile(r"\n[ \t]")
 _LINE = re.compile(r"([A-Za-z-]{1,40})((?:;[^:\"]*(?:\"[^\"]*\"[^:\"]*)*)?):(.*)")
@@ -15,7 +15,7 @@ _ANSWER = re.compile(r";PARTSTAT=\"?([A-Za-z-]{1,30})", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\([nN,;\\])")
 
 
-def read(data: bytes, label: str, defects: Defects) -> Calendar | None:
+def read(data: bytes, label: str, defects: Defects) -> Invitation | None:
     """The first event (or task) of the object; None when it is no calendar object."""
     text = _FOLD.sub("", charset.decode(data[:CALENDAR], label or "utf-8", defects).text)
     if "BEGIN:VCALENDAR" not in text.upper():
@@ -43,7 +43,7 @@ def _plain(match: re.Match[str]) -> str:
     return "\n" if match.group(1) in "nN" else match.group(1)
 
 
-def _summary(found: dict[str, tuple[str, str]]) -> Calendar:
+def _summary(found: dict[str, tuple[str, str]]) -> Invitation:
     def value(name: str) -> str:
         return found.get(name, ("", ""))[1]
 
@@ -58,7 +58,7 @@ def _summary(found: dict[str, tuple[str, str]]) -> Calendar:
     organizer = re.sub(r"(?i)^mailto:", "", value("ORGANIZER"))
     # The words are the sender's; only the order is ours, so that no language is needed.
     told = (value("SUMMARY"), when, value("LOCATION"), organizer, value("DESCRIPTION"))
-    return Calendar(
+    return Invitation(
         method=method,
         summary=value("SUMMARY"),
         start=start,

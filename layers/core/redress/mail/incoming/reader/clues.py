@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from redress.mail.incoming.reader import quoting
 from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.limits import Defects
-from redress.mail.incoming.reader.mail import Address, Mail
+from redress.mail.incoming.reader.mail import Address, ParsedMail
 from redress.tickets.rules.numbers import normalised
 
 _NUMBER = re.compile(
@@ -83,7 +83,7 @@ def _without_number(subject: str) -> str:
 # ------------------------------------------------------------------------------ forwards
 
 
-def forwarded(mail: Mail) -> Forwarded | None:
+def forwarded(mail: ParsedMail) -> Forwarded | None:
     """The mail that this one passes on, or None.
 
     What the subject calls a forward is one: its first heading counts, because whatever the passed
@@ -101,7 +101,7 @@ def forwarded(mail: Mail) -> Forwarded | None:
     return Forwarded(sender, inner.subject, date, inner.text, mail.text.strip(), "attached")
 
 
-def _inline(mail: Mail) -> Forwarded | None:
+def _inline(mail: ParsedMail) -> Forwarded | None:
     lines = mail.text.split("\n")
     for index, line in enumerate(lines):
         marked = quoting.is_forward(line)

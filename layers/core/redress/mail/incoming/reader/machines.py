@@ -13,10 +13,10 @@ from enum import StrEnum
 
 from redress.mail.incoming.reader import bounces
 from redress.mail.incoming.reader.bounces import Bounce
-from redress.mail.incoming.reader.mail import Address, Mail
+from redress.mail.incoming.reader.mail import Address, ParsedMail
 
 
-class Kind(StrEnum):
+class MachineKind(StrEnum):
     """The surest one of what fits, in this order."""
 
     OWN = "own"
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 class Machine:
     """`because` names the signs, strongest first ("header auto-submitted", "subject")."""
 
-    kind: Kind
+    kind: MachineKind
     because: tuple[str, ...]
     bounce: Bounce | None = None
 
@@ -75,12 +75,12 @@ _BULK_HEADERS = (
     "x-csa-complaints",
 )
 _PRECEDENCES = {
-    "auto_reply": Kind.AUTO_REPLY,
-    "auto-reply": Kind.AUTO_REPLY,
-    "auto-replied": Kind.AUTO_REPLY,
-    "list": Kind.LIST,
-    "bulk": Kind.BULK,
-    "junk": Kind.BULK,
+    "auto_reply": MachineKind.AUTO_REPLY,
+    "auto-reply": MachineKind.AUTO_REPLY,
+    "auto-replied": MachineKind.AUTO_REPLY,
+    "list": MachineKind.LIST,
+    "bulk": MachineKind.BULK,
+    "junk": MachineKind.BULK,
 }
 _AUTO_SUBJECT = re.compile(
     r"\s*[\[【(]?\s*(?:(?:re|aw|sv)\s*:\s*)?(?:"
@@ -116,22 +116,22 @@ _ROBOTS = re.compile(
 )
 
 
-def kind_of(mail: Mail, ours: Iterable[str] = ()) -> Machine | None:
+def kind_of(mail: ParsedMail, ours: Iterable[str] = ()) -> Machine | None:
     """What the mail is, if no person wrote it. `ours`: the address that we send from, and the
     domain that mail comes in at."""
     signs = list(_signs(mail, {one.lower() for one in ours}))
     if not signs:
         return None
-    order = list(Kind)
+    order = list(MachineKind)
     kind = min((kind for kind, _ in signs), key=order.index)
     because = [why for one, why in signs if one is kind] + [
         why for one, why in signs if one is not kind
     ]
-    bounce = bounces.read(mail) if kind in (Kind.BOUNCE, Kind.DELAY) else None
+    bounce = bounces.read(mail) if kind in (MachineKind.BOUNCE, MachineKind.DELAY) else None
     return Machine(kind, tuple(dict.fromkeys(because)), bounce)
 
 
-def may_be_answered(mail: Mail, ours: Iterable[str] = ()) -> bool:
+def may_be_answered(mail: ParsedMail, ours: Iterable[str] = ()) -> bool:
     """Whether an automatic answer may go to the sender: a person wrote, under an address that reads.
 
     A mail that is no machine's by `kind_of` may still not be answered: the words of auto-replies
@@ -156,7 +156,7 @@ def is_answerable(address: Address, subject: str, ours: Iterable[str] = ()) -> b
     return not (robot or own or _AUTO_SUBJECT.match(subject))
 
 
-def written_for(mail: Mail, ours: Iterable[str] = ()) -> Address | None:
+def written_for(mail: ParsedMail, ours: Iterable[str] = ()) -> Address | None:
     """Whom a web form wrote for: the only Reply-To of a mail whose own sender takes no answers;
     None for any other mail."""
     if len(mail.sender_addresses) != 1 or len(mail.reply_to) != 1:
@@ -167,7 +167,7 @@ def written_for(mail: Mail, ours: Iterable[str] = ()) -> Address | None:
     return answered if is_answerable(answered, "", ours) else None
 
 
-def _sent_by_others(mail: Mail) -> bool:
+def _sent_by_others(mail: ParsedMail) -> bool:
     """Whether Sender or Return-Path are of another domain than From: programs write in the name of
     people."""
     domain = mail.sender_addresses[0].domain
@@ -175,7 +175,7 @@ def _sent_by_others(mail: Mail) -> bool:
     return any(one.domain != domain for one in mail.sender) or returned not in ("", domain)
 
 
-def _signs(mail: Mail, own: set[str]) -> Iterator[tuple[Kind, str]]:
+def _signs(mail: ParsedMail, own: set[str]) -> Iterator[tuple[MachineKind, str]]:
     yield from _of_own(mail, own)
     yield from _of_reports(mail)
     yield from _of_headers(mail)
@@ -186,23 +186,23 @@ def _signs(mail: Mail, own: set[str]) -> Iterator[tuple[Kind, str]]:
         "CANCEL",
         "COUNTER",
     ):
-        yield Kind.CALENDAR, f"calendar {mail.calendar.method.lower()}"
+        yield MachineKind.CALENDAR, f"calendar {mail.calendar.method.lower()}"
     if _AUTO_SUBJECT.match(mail.subject):
-        yield Kind.AUTO_REPLY, "subject"
+        yield MachineKind.AUTO_REPLY, "subject"
     if mail.return_path == "":
-        yield Kind.SYSTEM, "null sender"
+        yield MachineKind.SYSTEM, "null sender"
     for one in (*mail.sender_addresses, *mail.sender):
         if bounces.is_daemon(one.local) or _ROBOTS.match(one.local):
-            yield Kind.SYSTEM, f"sender {one.local[:40]}"
+            yield MachineKind.SYSTEM, f"sender {one.local[:40]}"
 
 
-def _of_own(mail: Mail, own: set[str]) -> Iterator[tuple[Kind, str]]:
+def _of_own(mail: ParsedMail, own: set[str]) -> Iterator[tuple[MachineKind, str]]:
     if any(name.startswith(_OWN_HEADER) for name, _ in mail.headers):
-        yield Kind.OWN, "header of ours"
+        yield MachineKind.OWN, "header of ours"
     if _is_token(mail.message_id, own):
-        yield Kind.OWN, "message-id of ours"
+        yield MachineKind.OWN, "message-id of ours"
     if any(_is_own(one, own) for one in mail.sender_addresses):
-        yield Kind.OWN, "sender is ours"
+        yield MachineKind.OWN, "sender is ours"
 
 
 def _is_own(address: Address, own: set[str]) -> bool:
@@ -215,45 +215,45 @@ def _is_token(value: str, own: set[str]) -> bool:
     return domain in {one.rpartition("@")[2] for one in own} and _TOKEN.match(local) is not None
 
 
-def _of_reports(mail: Mail) -> Iterator[tuple[Kind, str]]:
+def _of_reports(mail: ParsedMail) -> Iterator[tuple[MachineKind, str]]:
     kind = mail.report.kind if mail.report is not None else ""
     if kind == "feedback-report":
-        yield Kind.COMPLAINT, "feedback report"
+        yield MachineKind.COMPLAINT, "feedback report"
     elif kind == "disposition-notification":
-        yield Kind.RECEIPT, "disposition notification"
+        yield MachineKind.RECEIPT, "disposition notification"
     elif (found := bounces.read(mail)) is not None:
         yield (
-            (Kind.DELAY if found.delayed else Kind.BOUNCE),
+            (MachineKind.DELAY if found.delayed else MachineKind.BOUNCE),
             "delivery status" if kind else "its words",
         )
     elif kind:
-        yield Kind.SYSTEM, f"report {kind[:40]}"
+        yield MachineKind.SYSTEM, f"report {kind[:40]}"
 
 
-def _of_headers(mail: Mail) -> Iterator[tuple[Kind, str]]:
+def _of_headers(mail: ParsedMail) -> Iterator[tuple[MachineKind, str]]:
     said = mail.first("auto-submitted").strip().lower()
     if said and not re.match(r"no(?:\s|;|\(|\Z)", said):
         replied = said.startswith(("auto-replied", "auto-notified"))
-        yield (Kind.AUTO_REPLY if replied else Kind.SYSTEM), "header auto-submitted"
+        yield (MachineKind.AUTO_REPLY if replied else MachineKind.SYSTEM), "header auto-submitted"
     for name in _AUTO_HEADERS:
         if mail.has(name) and mail.first(name).strip().lower() not in ("no", "false"):
-            yield Kind.AUTO_REPLY, f"header {name}"
+            yield MachineKind.AUTO_REPLY, f"header {name}"
     for value in mail.all("precedence"):
         if (kind := _PRECEDENCES.get(value.strip().lower())) is not None:
             yield kind, "header precedence"
     suppressed = {one.strip().lower() for one in mail.first("x-auto-response-suppress").split(",")}
     if suppressed & {"all", "autoreply", "oof"}:
         # Exchange writes it into what it sends by itself, and some programs into everything.
-        yield Kind.BULK, "header x-auto-response-suppress"
+        yield MachineKind.BULK, "header x-auto-response-suppress"
 
 
-def _of_lists(mail: Mail) -> Iterator[tuple[Kind, str]]:
+def _of_lists(mail: ParsedMail) -> Iterator[tuple[MachineKind, str]]:
     for name in _LIST_HEADERS:
         if mail.has(name):
-            yield Kind.LIST, f"header {name}"
+            yield MachineKind.LIST, f"header {name}"
     if mail.has("list-unsubscribe"):
         # Shops write it into mails to one customer too; none of them waits for an answer.
-        yield Kind.BULK, "header list-unsubscribe"
+        yield MachineKind.BULK, "header list-unsubscribe"
     for name in _BULK_HEADERS:
         if mail.has(name):
-            yield Kind.BULK, f"header {name}"
+            yield MachineKind.BULK, f"header {name}"

@@ -54,7 +54,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class Invitation:
     """What a calendar object says: `method` is REQUEST, REPLY, CANCEL, ...; empty when not said.
 
     Times are as written ("20261123T090000Z", with the zone's name behind it where one is given).
@@ -72,7 +72,7 @@ class Calendar:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class BounceReport:
     """multipart/report (RFC 6522). `kind` is its report-type, lower case, or told by the parts:
     delivery-status, disposition-notification, feedback-report.
 
@@ -86,7 +86,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class ParsedMail:
     """One mail as read. Absent headers are empty; `date` is in UTC.
 
     headers       every field of the first limits.FIELDS, in order: (name in lower case, value
@@ -116,9 +116,9 @@ class Mail:
     text: str
     html: str | None
     attachments: tuple[Attachment, ...]
-    embedded: tuple[Mail, ...]
-    calendar: Calendar | None
-    report: Report | None
+    embedded: tuple[ParsedMail, ...]
+    calendar: Invitation | None
+    report: BounceReport | None
     security: str
     size: int
     defects: tuple[Defect, ...]
@@ -134,7 +134,7 @@ class Mail:
         return any(field == name for field, _ in self.headers)
 
 
-def as_data(mail: Mail) -> dict[str, Any]:
+def as_data(mail: ParsedMail) -> dict[str, Any]:
     """The mail as JSON takes it; of attachments everything but the content."""
     data = {
         name: getattr(mail, name)
@@ -177,7 +177,7 @@ def as_data(mail: Mail) -> dict[str, Any]:
     return data
 
 
-def _fields(value: Calendar | None) -> dict[str, str] | None:
+def _fields(value: Invitation | None) -> dict[str, str] | None:
     if value is None:
         return None
-    return {name: getattr(value, name) for name in Calendar.__slots__}
+    return {name: getattr(value, name) for name in Invitation.__slots__}

@@ -64,7 +64,7 @@ _RULE = "_" * 32
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Rendered:
     """`html` is None when only the text of it can be shown."""
 
     text: str
@@ -77,7 +77,7 @@ def label_inside(data: bytes) -> str:
     return match.group(1).decode("ascii") if match else ""
 
 
-def show(source: str, defects: Defects) -> Shown:
+def show(source: str, defects: Defects) -> Rendered:
     """`source` is decoded text. Never raises."""
     data = source.encode("utf-8", "replace")
     if len(data) > HTML:
@@ -87,7 +87,9 @@ def show(source: str, defects: Defects) -> Shown:
     try:
         tree = lxml.html.document_fromstring(data, parser=parser)
     except (etree.LxmlError, ValueError):
-        return Shown("", None) if not source.strip() else _stripped(source, defects, "unreadable")
+        return (
+            Rendered("", None) if not source.strip() else _stripped(source, defects, "unreadable")
+        )
     if any(error.level_name == "FATAL" for error in parser.error_log):
         return _stripped(source, defects, "nested too deep")
     if sum(1 for _ in tree.iter()) > ELEMENTS:
@@ -98,8 +100,8 @@ def show(source: str, defects: Defects) -> Shown:
     written = etree.tostring(tree, encoding="unicode", method="html").replace("&nbsp;", "\xa0")
     if written.count("&") > ENTITIES:
         defects.add(Code.HTML_LEFT_OUT, "too many escaped characters")
-        return Shown(text, None)
-    return Shown(text, charset.clean(_CLEANER.clean(written)).strip())
+        return Rendered(text, None)
+    return Rendered(text, charset.clean(_CLEANER.clean(written)).strip())
 
 
 def escaped(text: str) -> str:
@@ -107,14 +109,14 @@ def escaped(text: str) -> str:
     return f"<pre>{html.escape(text, quote=False)}</pre>"
 
 
-def _stripped(source: str, defects: Defects, why: str) -> Shown:
+def _stripped(source: str, defects: Defects, why: str) -> Rendered:
     """Without a tree: tags out, characters in. Everything is linear here."""
     defects.add(Code.HTML_LEFT_OUT, why)
     source = _DROPPED_WHOLE.sub(" ", source[: 4 * TEXT])
     source = _LONG_REFERENCE.sub("", _TAG.sub(" ", source))
     text = charset.clean(html.unescape(source))
     lines = (_SPACE.sub(" ", line).strip() for line in text.split("\n"))
-    return Shown("\n".join(line for line in lines if line)[:TEXT], None)
+    return Rendered("\n".join(line for line in lines if line)[:TEXT], None)
 
 
 def _name(element: etree._Element) -> str:

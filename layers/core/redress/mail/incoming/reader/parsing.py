@@ -18,8 +18,14 @@ from redress.mail.incoming.reader.limits import (
     Code,
     Defects,
 )
-from redress.mail.incoming.reader.mail import Address, Attachment, Calendar, Mail, Report
-from redress.mail.incoming.reader.structure import Part, Reader
+from redress.mail.incoming.reader.mail import (
+    Address,
+    Attachment,
+    BounceReport,
+    Invitation,
+    ParsedMail,
+)
+from redress.mail.incoming.reader.structure import MimePart, StructureReader
 from redress.mail.incoming.reader.texts import Piece, flowed, is_stub
 
 _MBOX = re.compile(rb">?From [^\r\n]{1,500}(?:\r*\n|\r)")
@@ -36,7 +42,7 @@ _SINGLE = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message
 _ONCE_NEEDED = ("from", "date", "message-id", "subject")
 
 
-def parse(raw: bytes) -> Mail:
+def parse(raw: bytes) -> ParsedMail:
     """What is known of a mail. Never raises; what was bounded or repaired is in `defects`."""
     defects, size = Defects(), len(raw)
     if size > RAW:
@@ -46,7 +52,7 @@ def parse(raw: bytes) -> Mail:
     if size > RAW:
         block = headers.read_block(raw, start, len(raw), HEAD, defects)
         raw = raw[: block.body]
-    root = Reader(defects).message(raw, start, len(raw))
+    root = StructureReader(defects).message(raw, start, len(raw))
     return _Assembly(defects, [EMBEDDED]).mail(root, size, defects)
 
 
@@ -70,9 +76,9 @@ class _Assembly:
         self.defects = defects
         self.embedded_left = embedded_left
         self.attachments: list[Attachment] = []
-        self.embedded: list[Mail] = []
+        self.embedded: list[ParsedMail] = []
         self.names: set[str] = set()
-        self.calendar: Calendar | None = None
+        self.calendar: Invitation | None = None
         self.report_kind = ""
         self.groups: list[dict[str, str]] = []
         self.original: tuple[tuple[str, str], ...] = ()
@@ -80,7 +86,7 @@ class _Assembly:
         self.text_left = 4 * TEXT
         self.html_left = HTML
 
-    def mail(self, root: Part, size: int, defects: Defects) -> Mail:
+    def mail(self, root: MimePart, size: int, defects: Defects) -> ParsedMail:
         hint = _charset_hint(root)
         values = [(name, headers.raw_text(value, hint, defects)) for name, value in root.fields]
         shown = tuple((name, headers.decode_words(value, defects)) for name, value in values)
@@ -98,7 +104,7 @@ class _Assembly:
 
         text, html = self._body(self._pieces(root))
         # Repeated To and Cc are all recipients; of a repeated From only the first one counts.
-        return Mail(
+        return ParsedMail(
             headers=shown,
             sender_addresses=addresses("from"),
             reply_to=addresses("reply-to"),
@@ -159,7 +165,7 @@ class _Assembly:
             html = None
         return text, html
 
-    def _pieces(self, part: Part) -> list[Piece]:
+    def _pieces(self, part: MimePart) -> list[Piece]:
         """The readable pieces of a part, in order; everything else is put where it belongs."""
         if part.type == "multipart/alternative" and part.children:
             inner = [piece for child in part.children for piece in self._pieces(child)]
@@ -185,7 +191,7 @@ class _Assembly:
         self._leaf(part)
         return []
 
-    def _text(self, part: Part) -> list[Piece]:
+    def _text(self, part: MimePart) -> list[Piece]:
         label = part.parameters.get("charset", "")
         if part.type == "text/html":
             return self._html(part, label)
@@ -207,7 +213,7 @@ class _Assembly:
             text = flowed(text, delete=part.parameters.get("delsp", "").lower() == "yes")
         return [Piece(text, "")]
 
-    def _html(self, part: Part, label: str) -> list[Piece]:
+    def _html(self, part: MimePart, label: str) -> list[Piece]:
         """All HTML of a mail together is at most limits.HTML bytes."""
         if self.html_left <= 0:
             self.defects.add(Code.HTML_CUT, "further parts")
@@ -223,12 +229,12 @@ class _Assembly:
 
     # -------------------------------------------------------------------------- the rest
 
-    def _content(self, part: Part, limit: int) -> bytes:
+    def _content(self, part: MimePart, limit: int) -> bytes:
         """The decoded content of a part of which only the beginning is read."""
         body = part.source[part.start : min(part.end, part.start + 2 * limit)]
         return content.decoded(body, part.encoding, self.defects)[:limit]
 
-    def _leaf(self, part: Part) -> None:
+    def _leaf(self, part: MimePart) -> None:
         data = content.decoded(part.body, part.encoding, self.defects)
         name = _file_name(part)
         is_tnef = part.type in ("application/ms-tnef", "application/vnd.ms-tnef")
@@ -266,7 +272,7 @@ class _Assembly:
             self.wrapped = Piece(found.text, found.html)
         return True
 
-    def _message(self, part: Part) -> None:
+    def _message(self, part: MimePart) -> None:
         """An embedded message: a file to save, and a mail of its own."""
         size = part.end - part.start
         if not part.children:
@@ -287,7 +293,7 @@ class _Assembly:
         original = _file_name(part) or (f"{name[:80]}.eml" if name else "")
         self._attach(original, "message/rfc822", part.body)
 
-    def _status(self, part: Part) -> None:
+    def _status(self, part: MimePart) -> None:
         data = self._content(part, REPORT)
         self.report_kind = self.report_kind or _STATUS[part.type]
         if part.type == "message/feedback-report" or not self.groups:
@@ -300,18 +306,18 @@ class _Assembly:
                 # A line that is no field ends a block without moving on: step over it.
                 position = block.body if block.body > position else _next_line(data, position)
 
-    def _report(self, root: Part) -> Report | None:
+    def _report(self, root: MimePart) -> BounceReport | None:
         said = root.parameters.get("report-type", "").lower() if "report" in root.type else ""
         kind = self.report_kind or said
         if not kind:
             return None
-        return Report(kind, tuple(self.groups), self.original)
+        return BounceReport(kind, tuple(self.groups), self.original)
 
 
 # ------------------------------------------------------------------------------ small questions
 
 
-def _charset_hint(root: Part) -> str:
+def _charset_hint(root: MimePart) -> str:
     """For raw bytes in headers: the charset of the first text that names one."""
     for part in root.walk():
         label = part.parameters.get("charset", "")
@@ -334,7 +340,7 @@ def _return_path(value: str | None) -> str | None:
     return found[0].address if found else ""
 
 
-def _security(root: Part) -> str:
+def _security(root: MimePart) -> str:
     protocol = root.parameters.get("protocol", "").lower()
     if root.type == "multipart/signed":
         return "pgp-signed" if "pgp" in protocol else "smime-signed"
@@ -346,7 +352,7 @@ def _security(root: Part) -> str:
     return ""
 
 
-def _is_text(part: Part) -> bool:
+def _is_text(part: MimePart) -> bool:
     """Text to read, not a file: a name alone makes a file only where a disposition says so, or
     where the text is not plain or HTML."""
     if part.type not in ("text/plain", "text/html", "text/enriched", "text/richtext"):
@@ -356,7 +362,7 @@ def _is_text(part: Part) -> bool:
     return part.disposition != "attachment" and not (named and part.disposition == "inline")
 
 
-def _file_name(part: Part) -> str:
+def _file_name(part: MimePart) -> str:
     said = part.disposition_parameters.get("filename") or part.parameters.get("name", "")
     return charset.clean(said).replace("\n", " ")
 

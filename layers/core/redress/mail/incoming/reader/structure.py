@@ -30,7 +30,7 @@ _ENCODED = ("base64", "quoted-printable")
 
 
 @dataclass(slots=True)
-class Part:
+class MimePart:
     """One part. `type` is "text/plain" in lower case; `body` gives its bytes, still encoded.
 
     A multipart has children; an embedded message has one: the message, whose fields are its headers.
@@ -45,7 +45,7 @@ class Part:
     source: bytes = field(repr=False)
     start: int
     end: int
-    children: list[Part] = field(default_factory=list)
+    children: list[MimePart] = field(default_factory=list)
 
     @property
     def body(self) -> bytes:
@@ -54,27 +54,27 @@ class Part:
     def first(self, name: str) -> bytes:
         return next((value for found, value in self.fields if found == name), b"")
 
-    def walk(self) -> Iterator[Part]:
+    def walk(self) -> Iterator[MimePart]:
         """This part and all below it, embedded messages' parts among them."""
         yield self
         for child in self.children:
             yield from child.walk()
 
 
-class Reader:
+class StructureReader:
     """Reads one mail; counts parts and collects defects for all of it."""
 
     def __init__(self, defects: Defects) -> None:
         self.defects = defects
         self.parts = 0
 
-    def message(self, raw: bytes, start: int, end: int, depth: int = 0) -> Part:
+    def message(self, raw: bytes, start: int, end: int, depth: int = 0) -> MimePart:
         limit = PART_HEAD if depth else HEAD
         return self._entity(raw, start, end, limit, "text/plain", depth)
 
     def _entity(
         self, raw: bytes, start: int, end: int, limit: int, default: str, depth: int
-    ) -> Part:
+    ) -> MimePart:
         self.parts += 1
         block = headers.read_block(raw, start, end, limit, self.defects)
         part = self._described(block, raw, end, default)
@@ -87,7 +87,7 @@ class Reader:
                 self._multipart(part, depth)
         return part
 
-    def _described(self, block: headers.Block, raw: bytes, end: int, default: str) -> Part:
+    def _described(self, block: headers.Block, raw: bytes, end: int, default: str) -> MimePart:
         kind, found = headers.parameters(block.first("content-type"), "", self.defects)
         if not _TYPE.fullmatch(kind):
             if kind:
@@ -98,15 +98,17 @@ class Reader:
         encoding = block.first("content-transfer-encoding").decode("latin-1")
         # Some write `7bit (comment)`, `"base64"` or `base64;`.
         encoding = re.split(r"[\s;(]", encoding.strip("\"' \t"), maxsplit=1)[0].lower()[:40]
-        return Part(block.fields, kind, found, disposition, more, encoding, raw, block.body, end)
+        return MimePart(
+            block.fields, kind, found, disposition, more, encoding, raw, block.body, end
+        )
 
-    def _decoded(self, part: Part) -> None:
+    def _decoded(self, part: MimePart) -> None:
         """An encoded multipart or message, which no standard allows: read what it encodes."""
         if part.encoding in _ENCODED:
             part.source = decoded(part.body, part.encoding, self.defects)
             part.start, part.end, part.encoding = 0, len(part.source), ""
 
-    def _embedded(self, part: Part, depth: int) -> None:
+    def _embedded(self, part: MimePart, depth: int) -> None:
         if self.parts >= PARTS:
             self.defects.add(Code.TOO_MANY_PARTS)
             return
@@ -116,7 +118,7 @@ class Reader:
             start += 1
         part.children = [self.message(part.source, start, part.end, depth + 1)]
 
-    def _multipart(self, part: Part, depth: int) -> None:
+    def _multipart(self, part: MimePart, depth: int) -> None:
         boundary = self._boundary(part)
         places = self._places(part, boundary) if boundary else None
         if places is None and part.encoding in _ENCODED:
@@ -133,7 +135,7 @@ class Reader:
             child = self._entity(part.source, start, end, PART_HEAD, default, depth + 1)
             part.children.append(child)
 
-    def _boundary(self, part: Part) -> bytes:
+    def _boundary(self, part: MimePart) -> bytes:
         said = part.parameters.get("boundary", "").encode("utf-8", "replace")[:BOUNDARY]
         if said:
             return said
@@ -145,7 +147,7 @@ class Reader:
         self.defects.add(Code.BOUNDARY_GUESSED)
         return guess.group(1)
 
-    def _places(self, part: Part, boundary: bytes) -> list[tuple[int, int]] | None:
+    def _places(self, part: MimePart, boundary: bytes) -> list[tuple[int, int]] | None:
         """From where to where each part goes; None when the boundary never comes."""
         raw, end = part.source, part.end
         line = rb"--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r*\n|\r|\Z)"

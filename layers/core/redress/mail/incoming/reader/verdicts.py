@@ -26,7 +26,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from redress.mail.incoming.reader.mail import Mail
+from redress.mail.incoming.reader.mail import ParsedMail
 
 _ORDER = (
     "return-path",
@@ -63,7 +63,7 @@ class Verdicts:
     virus: str = ""
 
 
-def verdicts(mail: Mail) -> Verdicts:
+def verdicts(mail: ParsedMail) -> Verdicts:
     block = _block(mail)
     results = block.get("authentication-results", "")
     found: dict[str, list[str]] = {"spf": [], "dkim": [], "dmarc": []}
@@ -84,7 +84,7 @@ def verdicts(mail: Mail) -> Verdicts:
     )
 
 
-def _block(mail: Mail) -> dict[str, str]:
+def _block(mail: ParsedMail) -> dict[str, str]:
     """The headers of SES's block; none when it is not whole."""
     found: dict[str, str] = {}
     place = -1

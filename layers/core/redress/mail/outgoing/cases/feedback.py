@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 
 from redress.base.errors import Unavailable
-from redress.mail.incoming.rules import Note
-from redress.mail.incoming.store import ArrivalStore, Record, State
-from redress.mail.outgoing.cases.sending import Job, NotAJob, tagged
+from redress.mail.incoming.rules import Notice
+from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailState
+from redress.mail.outgoing.cases.sending import MailJob, NotAJob, tagged
 from redress.mail.outgoing.rules import PARTICIPANTS
 from redress.mail.outgoing.store import AddressStore
 from redress.plans.store import Plans
@@ -36,10 +36,10 @@ COMPLAINED = "complaint"
 """Stands for the status of an address whose owner called a mail of ours spam."""
 
 _MEANS = {
-    "Bounce": Note.RETURNED,
-    "Reject": Note.RETURNED,
-    "DeliveryDelay": Note.DELAYED,
-    "Complaint": Note.COMPLAINED,
+    "Bounce": Notice.RETURNED,
+    "Reject": Notice.RETURNED,
+    "DeliveryDelay": Notice.DELAYED,
+    "Complaint": Notice.COMPLAINED,
 }
 
 
@@ -58,13 +58,13 @@ class Feedback:
     """One event. `job` is what the mail was sent for."""
 
     identity: str
-    why: Note
-    job: Job
+    why: Notice
+    job: MailJob
     at: datetime
     concerned: tuple[Concerned, ...]
 
 
-class _Recipient(msgspec.Struct, rename="camel"):
+class _EventRecipient(msgspec.Struct, rename="camel"):
     email_address: str
     status: str = ""
     diagnostic_code: str = ""
@@ -77,9 +77,9 @@ class _About(msgspec.Struct, rename="camel"):
     feedback_id: str = ""
     bounce_type: str = ""
     complaint_feedback_type: str | None = None
-    bounced_recipients: list[_Recipient] = []
-    complained_recipients: list[_Recipient] = []
-    delayed_recipients: list[_Recipient] = []
+    bounced_recipients: list[_EventRecipient] = []
+    complained_recipients: list[_EventRecipient] = []
+    delayed_recipients: list[_EventRecipient] = []
 
 
 class _Mail(msgspec.Struct, rename="camel"):
@@ -122,9 +122,9 @@ def feedback_of(body: str) -> Feedback | None:
     if job is None:
         raise NotAJob("an event of SES that names no mail of ours")
     about = {
-        Note.RETURNED: event.bounce,
-        Note.DELAYED: event.delivery_delay,
-        Note.COMPLAINED: event.complaint,
+        Notice.RETURNED: event.bounce,
+        Notice.DELAYED: event.delivery_delay,
+        Notice.COMPLAINED: event.complaint,
     }[why]
     at = about.timestamp or event.mail.timestamp
     told = (event.mail.message_id, event.event_type, about.feedback_id or at.isoformat())
@@ -137,14 +137,14 @@ def feedback_of(body: str) -> Feedback | None:
     )
 
 
-def _concerned(event: _Event, why: Note, about: _About) -> tuple[Concerned, ...]:
+def _concerned(event: _Event, why: Notice, about: _About) -> tuple[Concerned, ...]:
     named = about.bounced_recipients + about.complained_recipients + about.delayed_recipients
-    found = named or [_Recipient(address) for address in event.mail.destination]
-    permanent = why is Note.COMPLAINED or about.bounce_type == "Permanent"
+    found = named or [_EventRecipient(address) for address in event.mail.destination]
+    permanent = why is Notice.COMPLAINED or about.bounce_type == "Permanent"
     return tuple(
         Concerned(
             one.email_address.rpartition("<")[2].rstrip("> ").lower(),
-            COMPLAINED if why is Note.COMPLAINED else one.status,
+            COMPLAINED if why is Notice.COMPLAINED else one.status,
             one.diagnostic_code[:300],
             permanent,
         )
@@ -156,12 +156,12 @@ class FeedbackCase:
     def __init__(
         self,
         tickets: TicketStore,
-        arrivals: ArrivalStore,
+        incoming: IncomingMailStore,
         addresses: AddressStore,
         plans: Plans,
         now: Callable[[], datetime],
     ) -> None:
-        self._tickets, self._arrivals, self._addresses = tickets, arrivals, addresses
+        self._tickets, self._incoming, self._addresses = tickets, incoming, addresses
         self._plans, self._now = plans, now
 
     def take(self, told: Feedback) -> bool:
@@ -174,9 +174,9 @@ class FeedbackCase:
             change = lifecycle.note_mail(
                 ticket, plan, told.why, "", _said(told), moment, _source(told)
             )
-            record = Record(
+            record = IncomingRecord(
                 identity=told.identity,
-                state=State.NOTED,
+                state=MailState.NOTED,
                 key="",
                 received_at=told.at,
                 sender="",
@@ -190,9 +190,9 @@ class FeedbackCase:
                 self._addresses.marked(address, moment, status)
                 for address, status in _for_good(told).items()
             ]
-            beside = self._arrivals.beside(record, moment, released=None, addresses=marks)
+            also = self._incoming.also(record, moment, released=None, addresses=marks)
             try:
-                self._tickets.commit(change, moment, beside)
+                self._tickets.commit(change, moment, also)
             except Raced:
                 continue
             except DoneAlready:
@@ -209,7 +209,7 @@ def _for_good(told: Feedback) -> dict[str, str]:
     """
     if told.job.audience not in (Role.CUSTOMER, PARTICIPANTS):
         return {}
-    if told.why is Note.COMPLAINED and len(told.concerned) > 1:
+    if told.why is Notice.COMPLAINED and len(told.concerned) > 1:
         return {}
     return {one.address: one.status for one in told.concerned if one.permanent}
 

@@ -30,12 +30,12 @@ from botocore.exceptions import (
 )
 
 from redress.base.errors import NotFound, RedressError
-from redress.base.phrases import moment, words
+from redress.base.phrases import moment, phrases
 from redress.base.settings import Settings
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, ClockName, ClockState
 from redress.mail.outgoing import rendering
-from redress.mail.outgoing.rules import PARTICIPANTS, Mail, mails_after
+from redress.mail.outgoing.rules import PARTICIPANTS, MailToSend, mails_after
 from redress.mail.outgoing.store import AddressStore
 from redress.plans.rules.plan import LANGUAGES, Plan
 from redress.plans.store import Plans
@@ -89,7 +89,7 @@ _WATCHING = (Role.SUPERVISOR, Role.MANAGER)
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class MailJob:
     """One mail to send, as the relay enqueues it: the event that it follows from, by number."""
 
     number: str
@@ -106,18 +106,18 @@ class Job:
 _TAGS = ("ticket", "event", "template", "audience")
 
 
-def tags_of(job: Job) -> list[dict[str, str]]:
+def tags_of(job: MailJob) -> list[dict[str, str]]:
     """The tags that a mail is sent with: what SES tells of it later names them."""
     about = (job.number, str(job.event), job.template, job.audience)
     return [{"Name": name, "Value": value} for name, value in zip(_TAGS, about, strict=True)]
 
 
-def tagged(tags: Mapping[str, str]) -> Job | None:
+def tagged(tags: Mapping[str, str]) -> MailJob | None:
     """The job whose mail has these tags; None for what is none of ours."""
     number, event, template, audience = (tags.get(name, "") for name in _TAGS)
     if normalised(number) != number or not event.isascii() or not event.isdigit():
         return None
-    return Job(number, int(event), template, audience) if template and audience else None
+    return MailJob(number, int(event), template, audience) if template and audience else None
 
 
 class NotAJob(ValueError):
@@ -141,7 +141,7 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class SendOutcome:
     """What became of a job that need not come again. `why` for what was skipped or refused."""
 
     result: Result
@@ -161,7 +161,7 @@ class _Matter:
     `history` is the ticket's, for a mail that follows from a ladder; no other one needs it.
     """
 
-    job: Job
+    job: MailJob
     event: Event
     ticket: Ticket
     plan: Plan
@@ -169,10 +169,10 @@ class _Matter:
     history: Sequence[Event] = ()
 
 
-def job_of(body: str) -> Job:
+def job_of(body: str) -> MailJob:
     """The job in a queue message; raises NotAJob for anything else."""
     try:
-        job = msgspec.json.decode(body, type=Job)
+        job = msgspec.json.decode(body, type=MailJob)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise NotAJob("not the JSON of a job") from error
     if normalised(job.number) != job.number or job.event < 1:
@@ -200,7 +200,7 @@ class MailingCase:
         through = self._settings.configuration_set
         self._options = {"ConfigurationSetName": through} if through else {}
 
-    def send(self, job: Job) -> Done:
+    def send(self, job: MailJob) -> SendOutcome:
         """Send the mail of a job unless it was sent, refused, or means nothing any more.
 
         Raises NotAJob for a mail that does not follow from its event, NotSentYet when SES does not
@@ -209,8 +209,8 @@ class MailingCase:
         try:
             ticket, event = self._tickets.with_event(job.number, job.event)
         except NotFound:
-            return Done(Result.SKIPPED, "the ticket is gone")
-        if Mail(job.template, job.audience) not in mails_after(event):
+            return SendOutcome(Result.SKIPPED, "the ticket is gone")
+        if MailToSend(job.template, job.audience) not in mails_after(event):
             raise NotAJob(f"no such mail follows from {event.type}")
         of_a_ladder = event.type in (EventType.RUNG_FIRED, EventType.INCIDENT_PROPOSED)
         about = _Matter(
@@ -221,8 +221,8 @@ class MailingCase:
             self._now(),
             self._tickets.history(job.number) if of_a_ladder else (),
         )
-        if why := _pointless(about):
-            return Done(Result.SKIPPED, why)
+        if why := reason_to_skip(about):
+            return SendOutcome(Result.SKIPPED, why)
         recipients = self._recipients(about)
         done = self._once(about, recipients)
         if job.template == "acknowledgement" and done.result in (Result.SENT, Result.SENT_BEFORE):
@@ -233,15 +233,15 @@ class MailingCase:
 
     # ---------------------------------------------------------------- once
 
-    def _once(self, about: _Matter, recipients: list[_Recipient]) -> Done:
+    def _once(self, about: _Matter, recipients: list[_Recipient]) -> SendOutcome:
         job = about.job
         fault = self._unreachable(about, recipients)
         raw = None if fault else self._compose(about, recipients)
         match self._tickets.claim_mail(job.number, job.key, about.now, LEASE):
             case Claim.SENT:
-                return Done(Result.SENT_BEFORE)
+                return SendOutcome(Result.SENT_BEFORE)
             case Claim.REFUSED:
-                return Done(Result.REFUSED_BEFORE)
+                return SendOutcome(Result.REFUSED_BEFORE)
             case Claim.HELD:
                 raise NotSentYet("held by another worker")
             case Claim.WON:
@@ -272,7 +272,7 @@ class MailingCase:
             # The answer is lost and the mail perhaps sent: the claim stays and must run out first.
             raise NotSentYet(type(error).__name__) from None
         self._record(job, "sent", message_id=answer["MessageId"])
-        return Done(Result.SENT)
+        return SendOutcome(Result.SENT)
 
     def _unreachable(self, about: _Matter, recipients: list[_Recipient]) -> str | None:
         """Why it can be sent to nobody."""
@@ -288,12 +288,12 @@ class MailingCase:
             return NO_SURVEYS
         return None
 
-    def _refuse(self, job: Job, fault: str) -> Done:
+    def _refuse(self, job: MailJob, fault: str) -> SendOutcome:
         self._record(job, "refused", fault=fault)
-        return Done(Result.REFUSED, fault)
+        return SendOutcome(Result.REFUSED, fault)
 
     def _record(
-        self, job: Job, state: str, *, message_id: str | None = None, fault: str | None = None
+        self, job: MailJob, state: str, *, message_id: str | None = None, fault: str | None = None
     ) -> None:
         self._tickets.record_mail(
             job.number, job.key, state, self._now(), message_id=message_id, fault=fault
@@ -380,8 +380,8 @@ class MailingCase:
             "text": about.event.data.get("text", ""),
             "status_url": f"{self._base}/t/{self._links.status_token(ticket.number)}",
             "promises": "\n".join(
-                words(language).promise.format(
-                    clock=words(language).clocks[clock], time=time(due_at)
+                phrases(language).promise.format(
+                    clock=phrases(language).clocks[clock], time=time(due_at)
                 )
                 for clock, due_at in _ahead(about)
             ),
@@ -404,7 +404,7 @@ class MailingCase:
         due = self._due(about)
 
         def said(language: str) -> dict[str, str]:
-            own = words(language)
+            own = phrases(language)
             return {
                 "number": ticket.number,
                 "kind": own.kinds[ticket.kind],
@@ -542,7 +542,7 @@ def _needed(name: str, values: Mapping[str, str]) -> dict[str, str]:
     return {placeholder: values[placeholder] for placeholder in rendering.PLACEHOLDERS[name]}
 
 
-def _pointless(about: _Matter) -> str | None:
+def reason_to_skip(about: _Matter) -> str | None:
     """Why a mail means nothing any more, or None when it does."""
     job, ticket = about.job, about.ticket
     if job.audience == Role.CUSTOMER and ticket.contact.email is None:

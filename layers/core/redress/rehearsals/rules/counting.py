@@ -1,6 +1,6 @@
 """What many tickets say together: counts per kind, team and promise, of a size that has a bound.
 
-A `Tally` is a bag of counts by key, and up to `EXAMPLES` ticket numbers for what one would want to
+`Counts` is a bag of counts by key, and up to `EXAMPLES` ticket numbers for what one would want to
 look up. Two tallies become one by adding (`include`), in any order and any grouping, so that parts
 of a period can be counted on their own. How far due times move is counted in `BOUNDS_S`; sums are
 exact, and so are means.
@@ -38,13 +38,13 @@ REAL, DRAFT = "real", "draft"
 
 
 @dataclass(slots=True)
-class Tally:
+class Counts:
     """Counts by `kind|team|clock|measure` (no clock: of the tickets), and examples by the same."""
 
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
-    def include(self, other: Tally) -> Tally:
+    def include(self, other: Counts) -> Counts:
         """Add another tally to this one; gives itself."""
         for key, count in other.counts.items():
             self.counts[key] = self.counts.get(key, 0) + count
@@ -65,18 +65,18 @@ class Tally:
 class Group:
     """One kind and team of a tally."""
 
-    tally: Tally
+    counts: Counts
     prefix: str
 
     def count(self, measure: str, clock: str = "", by: int = 1) -> None:
         if by:
             key = self._key(measure, clock)
-            self.tally.counts[key] = self.tally.counts.get(key, 0) + by
+            self.counts.counts[key] = self.counts.counts.get(key, 0) + by
 
     def exemplify(self, measure: str, number: str, clock: str = "") -> None:
         """Count it, and keep the number as an example."""
         self.count(measure, clock)
-        self.tally._exemplify(self._key(measure, clock), (number,))
+        self.counts._exemplify(self._key(measure, clock), (number,))
 
     def moved(self, clock: str, before: datetime, after: datetime) -> None:
         """Count how far a due time moves, if it does."""
@@ -95,10 +95,10 @@ class Group:
 # ----------------------------------------------------------------------------------- a rehearsal
 
 
-def add_comparison(tally: Tally, found: Comparison) -> None:
+def add_comparison(counts: Counts, found: Comparison) -> None:
     """Count one rehearsed ticket: under its kind and its team as they really were at last."""
     real, draft = found.real, found.draft
-    group = tally.group(real.ticket.kind, real.ticket.team)
+    group = counts.group(real.ticket.kind, real.ticket.team)
     group.count("tickets")
     if found.changed:
         group.exemplify("changed", found.number)
@@ -151,14 +151,14 @@ def _add_promise(
 # ---------------------------------------------------------------------------------------- a move
 
 
-def add_move(tally: Tally, before: Ticket, after: Ticket, at: datetime) -> None:
+def add_move(counts: Counts, before: Ticket, after: Ticket, at: datetime) -> None:
     """Count what a move to another plan at `at` does to the deadlines of an open ticket.
 
     Only promises that run are compared: one that stands still has no due time until it goes on.
     `overdue` are promises that the move makes due in the past; `closes` a solved ticket of which
     the new plan asks its customer nothing more.
     """
-    group = tally.group(before.kind, before.team)
+    group = counts.group(before.kind, before.team)
     group.count("tickets")
     group.count("moved")
     touched = overdue = False
@@ -178,16 +178,16 @@ def add_move(tally: Tally, before: Ticket, after: Ticket, at: datetime) -> None:
     group.count("overdue", by=int(overdue))
 
 
-def add_left_alone(tally: Tally, ticket: Ticket, why: str) -> None:
+def add_left_alone(counts: Counts, ticket: Ticket, why: str) -> None:
     """Count a ticket that a move leaves alone: `already` under the plan, or `closed` by now."""
-    group = tally.group(ticket.kind, ticket.team)
+    group = counts.group(ticket.kind, ticket.team)
     group.count("tickets")
     group.exemplify(why, ticket.number)
 
 
-def add_unreadable(tally: Tally, number: str) -> None:
+def add_unreadable(counts: Counts, number: str) -> None:
     """Count a ticket whose history could not be read or played."""
-    tally.group("", "").exemplify("unreadable", number)
+    counts.group("", "").exemplify("unreadable", number)
 
 
 def _runs(clock: Clock | None) -> TypeGuard[Clock]:
@@ -212,26 +212,26 @@ _Counts = dict[str, dict[str, int]]
 """Of one group: clock ('' for the tickets) -> measure -> count."""
 
 
-def report(tally: Tally) -> dict[str, Any]:
+def report(counts: Counts) -> dict[str, Any]:
     """A rehearsal as JSON (`RehearsalReport` in openapi-staff.json).
 
     `together` is over everything, `groups` by kind and team; in pairs, `real` is what was and
     `draft` what would have been. Medians and 90th percentiles are upper bounds out of `BOUNDS_S`.
     """
-    return _laid_out(tally, _rehearsed)
+    return _laid_out(counts, _rehearsed)
 
 
-def move_report(tally: Tally) -> dict[str, Any]:
+def move_report(counts: Counts) -> dict[str, Any]:
     """A move of open tickets, or its dry run, as JSON (`MoveReport` in openapi-staff.json)."""
-    return _laid_out(tally, _moves)
+    return _laid_out(counts, _moves)
 
 
-def _laid_out(tally: Tally, body: Any) -> dict[str, Any]:
-    groups = _groups(tally)
-    together = Tally()
-    for key, count in tally.counts.items():
+def _laid_out(counts: Counts, body: Any) -> dict[str, Any]:
+    groups = _groups(counts)
+    together = Counts()
+    for key, count in counts.counts.items():
         together.group(ALL, ALL).count(*_measure_and_clock(key), by=count)
-    for key, numbers in tally.examples.items():
+    for key, numbers in counts.examples.items():
         _, _, clock, measure = key.split(_SEPARATOR)
         together._exemplify(_SEPARATOR.join((ALL, ALL, clock, measure)), numbers)
     whole = _groups(together).get((ALL, ALL), {})
@@ -242,8 +242,8 @@ def _laid_out(tally: Tally, body: Any) -> dict[str, Any]:
         },
         "together": body(whole, _Examples(together, ALL, ALL)),
         "groups": [
-            {"kind": kind, "team": team, **body(counts, _Examples(tally, kind, team))}
-            for (kind, team), counts in sorted(groups.items())
+            {"kind": kind, "team": team, **body(group, _Examples(counts, kind, team))}
+            for (kind, team), group in sorted(groups.items())
             if kind
         ],
     }
@@ -254,9 +254,9 @@ def _measure_and_clock(key: str) -> tuple[str, str]:
     return measure, clock
 
 
-def _groups(tally: Tally) -> dict[tuple[str, str], _Counts]:
+def _groups(counts: Counts) -> dict[tuple[str, str], _Counts]:
     found: dict[tuple[str, str], _Counts] = {}
-    for key, count in tally.counts.items():
+    for key, count in counts.counts.items():
         kind, team, clock, measure = key.split(_SEPARATOR)
         found.setdefault((kind, team), {}).setdefault(clock, {})[measure] = count
     return found
@@ -264,13 +264,13 @@ def _groups(tally: Tally) -> dict[tuple[str, str], _Counts]:
 
 @dataclass(frozen=True, slots=True)
 class _Examples:
-    tally: Tally
+    counts: Counts
     kind: str
     team: str
 
     def __call__(self, measure: str, clock: str = "") -> list[str]:
         key = _SEPARATOR.join((self.kind, self.team, clock, measure))
-        return self.tally.examples.get(key, [])
+        return self.counts.examples.get(key, [])
 
 
 def _rehearsed(counts: _Counts, examples: _Examples) -> dict[str, Any]:
