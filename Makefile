@@ -16,11 +16,9 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 
 PYTHON := .venv/bin/python
-FAST := unit functions contract statemachines template
-SLOW := artifacts local browser
-# What exists of them: a folder without tests is no error.
-fast_tests = $(wildcard $(addprefix tests/,$(FAST)))
-slow_tests = $(wildcard $(addprefix tests/,$(SLOW)))
+# Tests with a cloud of their own run one after the other; all others run side by side.
+SLOW := tests/artifacts tests/local tests/browser
+FAST := $(filter-out $(SLOW) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) $(wildcard tests/test_*.py)
 
 .PHONY: help
 help: ## This list
@@ -125,11 +123,11 @@ template: .venv/ready ## The template, for CloudFormation, SAM and Lambda; the s
 
 # The fast ones side by side; those with a cloud of their own one after the other.
 test: test-fast install ## All tests
-	$(PYTHON) -m pytest $(PYTEST) $(slow_tests)
+	$(PYTHON) -m pytest $(PYTEST) $(SLOW)
 
 test-fast: .venv/ready ## Tests that need no cloud
 	$(PYTHON) -m local.install java dynamodb
-	$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST) $(fast_tests)
+	$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST) $(FAST)
 
 fmt: .venv/ready ## Put the code into its form
 	ruff check --fix-only --exit-zero --quiet .

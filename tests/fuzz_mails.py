@@ -1,7 +1,7 @@
 """`python -m tests.fuzz_mails --minutes 5`: looks for a mail that breaks what is
 asserted of any (`checks.check`).
 
-Half of the time hypothesis runs the properties of tests/unit/inbound/test_properties.py, round
+Half of the time hypothesis runs the properties of tests/mail/reader/test_properties.py, round
 after round; the other half atheris changes mails guided by what code they reach, on Linux on
 x86_64, where there are wheels of it. A mail that breaks something is written to .local/fuzz/ and
 ends the run with an error.
@@ -19,10 +19,10 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
-from tests.unit.inbound import test_properties
-from tests.unit.inbound.checks import check
-from tests.unit.inbound.mails import HEAD
-from tests.unit.inbound.test_properties import GOOD, PIECES
+from tests.mail.reader import test_properties
+from tests.mail.reader.checks import check
+from tests.mail.reader.mails import HEAD
+from tests.mail.reader.test_properties import GOOD, PIECES
 
 FOUND = Path(__file__).resolve().parent.parent / ".local" / "fuzz"
 LARGEST = 8_192

@@ -1,7 +1,7 @@
 """POST /tickets: the JSON door. Lean on purpose: it is the cold start that customers meet.
 
 No X-Ray SDK, no pydantic, no template engine, no PynamoDB; one store client, made at the first
-request. `tests/unit/test_architecture.py` holds it to that.
+request. `tests/test_architecture.py` holds it to that.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         _forget_wiring()
         monkeypatch.setattr(wiring, "_models", _models)
         # moto stands behind botocore's clients only. The doors' own are held to do as these do by
-        # tests/unit/test_wire.py and by the contract suite.
+        # tests/db/test_aws_json.py and by the contract suite.
         monkeypatch.setattr(wiring, "_dynamodb", lambda: aws("dynamodb"))
         monkeypatch.setattr(wiring, "_secrets", lambda: aws("secretsmanager"))
         yield TABLE

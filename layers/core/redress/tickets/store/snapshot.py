@@ -8,7 +8,7 @@ is read is always what was written; a field that is otherwise stands there, if a
 
 What a default or a rule here makes of an absent field is a format, and heads outlive the code that
 wrote them. Those of this format say none. Whoever changes it lets theirs say "format", which this
-reader refuses, and goes on reading these: `tests/unit/test_heads.py` keeps one.
+reader refuses, and goes on reading these: `tests/tickets/test_snapshot.py` keeps one.
 """
 
 from __future__ import annotations

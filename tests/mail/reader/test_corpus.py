@@ -20,7 +20,7 @@ import pytest
 from redress.mail.incoming.reader import machines
 from redress.mail.incoming.reader.machines import MachineKind
 from redress.mail.incoming.reader.parsing import parse
-from tests.unit.inbound.checks import check
+from tests.mail.reader.checks import check
 
 FOLDER = Path(os.environ.get("REDRESS_MAILS", Path(__file__).parents[4] / "shared/data/mail"))
 MANIFEST = FOLDER / "MANIFEST.jsonl"

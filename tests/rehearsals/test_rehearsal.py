@@ -22,7 +22,7 @@ from redress.rehearsals.rules.counting import BOUNDS_S, EXAMPLES, Counts
 from redress.rehearsals.rules.rehearsal import Comparison, Verdict
 from redress.tickets.rules.ticket import EventType
 from tests.builders import BY_MAIL, BY_PHONE, JUN, LIN, MEI, START, Clock, Life, plan_document
-from tests.unit.test_ticket_fold import COMMANDS, DAY, HOUR, KINDS_OF_LIFE
+from tests.tickets.test_fold import COMMANDS, DAY, HOUR, KINDS_OF_LIFE
 
 Document = dict[str, Any]
 

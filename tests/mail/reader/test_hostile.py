@@ -11,8 +11,8 @@ import pytest
 from functions.inbound.reading import letter_of
 from redress.mail.incoming.reader.limits import ATTACHMENTS, EMBEDDED, HTML, TEXT, Code
 from redress.mail.incoming.reader.parsing import parse
-from tests.unit.inbound.checks import AT
-from tests.unit.inbound.mails import codes
+from tests.mail.reader.checks import AT
+from tests.mail.reader.mails import codes
 
 START = b"From: a@example.com\nSubject: s\n"
 MIXED = START + b"Content-Type: multipart/mixed; boundary=b\n\n"

@@ -11,8 +11,8 @@ from redress.mail.incoming.reader import headers
 from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.limits import ADDRESSES, HEAD, RAW, Code, Defects
 from redress.mail.incoming.reader.parsing import parse
-from tests.unit.inbound.mails import HEAD as GOOD
-from tests.unit.inbound.mails import codes
+from tests.mail.reader.mails import HEAD as GOOD
+from tests.mail.reader.mails import codes
 
 
 def decoded(value: bytes, hint: str = "") -> str:

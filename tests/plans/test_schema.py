@@ -17,7 +17,7 @@ from redress.base.errors import InvalidInput
 from redress.plans.rules.document import parse, scaled
 from redress.plans.rules.publishing import TEMPLATE_VARIABLES
 from tests.builders import START, plan_document
-from tests.unit.test_plan import BROKEN, JSON, PATHS, SHAPES, Break, drop, put
+from tests.plans.test_document import BROKEN, JSON, PATHS, SHAPES, Break, drop, put
 
 SCHEMA = json.loads(resources.files("redress").joinpath("data/plan.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)

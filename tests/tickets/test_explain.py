@@ -25,7 +25,7 @@ from redress.tickets.rules.explain import Hours, Story, What, explain
 from redress.tickets.rules.lifecycle import CORRECTABLE
 from redress.tickets.rules.ticket import EventType
 from tests.builders import BY_MAIL, BY_PHONE, LIN, ROOT, START, Clock, Life, plan_1, plan_document
-from tests.unit.test_ticket_fold import COMMANDS, DAY, HOUR, KINDS_OF_LIFE
+from tests.tickets.test_fold import COMMANDS, DAY, HOUR, KINDS_OF_LIFE
 
 FRIDAY = datetime(2026, 11, 27, 7, 30, tzinfo=UTC)
 """15:30 in Shanghai, where the office is open Monday to Friday 09:00-12:00 and 13:00-18:00."""

@@ -136,7 +136,7 @@ def test_the_holidays_of_china_make_a_calendar() -> None:
 
 def test_the_library_is_loaded_by_who_asks_and_by_nobody_else() -> None:
     program = (
-        "import sys; from redress import public_holidays\n"
+        "import sys; from redress.clocks import public_holidays\n"
         "assert 'holidays' not in sys.modules\n"
         "public_holidays.days_of('CN', None, [2026])\n"
         "assert 'holidays' in sys.modules"

@@ -12,7 +12,7 @@ from redress.mail.incoming.reader import limits
 from redress.mail.incoming.reader.limits import Code
 from redress.mail.incoming.reader.mail import as_data
 from redress.mail.incoming.reader.parsing import parse
-from tests.unit.inbound.mails import HEAD, codes, encoded, multipart, part, text_mail
+from tests.mail.reader.mails import HEAD, codes, encoded, multipart, part, text_mail
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(40))
 

@@ -57,6 +57,14 @@ def test_a_head_that_says_everything_is_read_too() -> None:
         assert codec.ticket_of(codec.encode(ticket)) == ticket
 
 
+def test_a_field_that_was_renamed_keeps_its_name_in_the_table(life: Life) -> None:
+    behind = replace(life.open().assign().reply("We look into it.").ticket, last_person_version=1)
+    kept = json.loads(codec.head_doc(behind))
+    assert kept["touched"] == 1
+    assert "last_person_version" not in kept
+    assert codec.ticket_of(json.dumps(kept)) == behind
+
+
 def test_what_an_absent_field_means_stays_as_it_was() -> None:
     """Heads outlive the code that wrote them. Whoever changes what this one is read as has another
     format, and marks it: this one must be read as before."""
@@ -117,7 +125,7 @@ def test_what_an_absent_field_means_stays_as_it_was() -> None:
         "held_by": None,
     }
     assert json.loads(codec.encode(codec.ticket_of(json.dumps(kept)))) == kept | {
-        "touched": 3,
+        "last_person_version": 3,
         "contact": {"name": "Li Na", "email": None, "phone": None},
         "changed_at": "2026-11-23T01:00:02Z",
         "clocks": {

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from redress.mail.incoming.reader.charset import _CODECS
 from redress.mail.incoming.reader.folding import fold
-from tests.unit.inbound.checks import check
-from tests.unit.inbound.mails import HEAD, encoded, multipart, part
-from tests.unit.inbound.test_clues import BLOCK, FORWARDS
-from tests.unit.inbound.test_folding import REPLIES
-from tests.unit.inbound.test_machines import DAEMON, RETURNED, STATUS
-from tests.unit.inbound.test_markup import ATTACKS
-from tests.unit.inbound.test_parsing import PNG
+from tests.mail.reader.checks import check
+from tests.mail.reader.mails import HEAD, encoded, multipart, part
+from tests.mail.reader.test_clues import BLOCK, FORWARDS
+from tests.mail.reader.test_folding import REPLIES
+from tests.mail.reader.test_machines import DAEMON, RETURNED, STATUS
+from tests.mail.reader.test_markup import ATTACKS
+from tests.mail.reader.test_parsing import PNG
 
 GOOD = [
     HEAD + b"\r\nHello",

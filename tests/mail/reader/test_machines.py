@@ -7,7 +7,7 @@ import pytest
 from redress.mail.incoming.reader.machines import MachineKind, kind_of, may_be_answered
 from redress.mail.incoming.reader.mail import ParsedMail
 from redress.mail.incoming.reader.parsing import parse
-from tests.unit.inbound.mails import HEAD, multipart, part, text_mail
+from tests.mail.reader.mails import HEAD, multipart, part, text_mail
 
 STATUS = (
     b"Reporting-MTA: dns; mx.example.com\r\n\r\n"

@@ -7,7 +7,7 @@ import pytest
 from redress.mail.incoming.reader.clues import bare_subject, forwarded, numbers_in
 from redress.mail.incoming.reader.parsing import parse
 from redress.mail.incoming.reader.verdicts import Verdicts, verdicts
-from tests.unit.inbound.mails import HEAD, multipart, part, text_mail
+from tests.mail.reader.mails import HEAD, multipart, part, text_mail
 
 NUMBER = "R-7K3M9-QW0X2"
 
