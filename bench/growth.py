@@ -46,6 +46,7 @@ from bench.report import Figure, Machine, at_most, compared, exactly
 from bench.units import Item, item_bytes
 from local import dynamodb_local
 from local.template import table_definition
+from redress.base.people import Actor, Member, Role
 from redress.db import keys
 from redress.db.rows import Models
 from redress.plans.rules.document import parse
@@ -54,15 +55,15 @@ from redress.plans.store import Plans, shipped_document
 from redress.scores.cases import STORED, ScoringCases
 from redress.scores.store.scores import ScoreStore
 from redress.staff.rules import Presence
-from redress.staff.store import Member, StaffStore
+from redress.staff.store import StaffStore
 from redress.tickets.cases.intake import IntakeCase
 from redress.tickets.cases.staff import PAGE_LIMIT, StaffCases
 from redress.tickets.links import Links
-from redress.tickets.rules import lifecycle
-from redress.tickets.rules.lifecycle import Change
+from redress.tickets.rules.change import Change
 from redress.tickets.rules.numbers import ALPHABET, new_number
+from redress.tickets.rules.steps import by_customer, by_staff, by_system, opening, table
 from redress.tickets.rules.submission import parse as parse_submission
-from redress.tickets.rules.ticket import Actor, Role, Ticket, next_wake
+from redress.tickets.rules.ticket import Ticket, next_wake
 from redress.tickets.store import codec
 from redress.tickets.store.submission_store import SubmissionStore
 from redress.tickets.store.tickets import TicketStore
@@ -224,7 +225,7 @@ def submission(kind: str, contact: Mapping[str, str]) -> dict[str, Any]:
 
 def open_ticket(kind: str, contact: Mapping[str, str], plan: Plan, at: datetime) -> Change:
     sent = parse_submission(submission(kind, contact), "api")
-    return lifecycle.open_ticket(sent, new_number(), plan, at)
+    return opening.open_ticket(sent, new_number(), plan, at)
 
 
 class Shop:
@@ -284,21 +285,21 @@ class Shop:
 
     def _assigned(self, at: datetime) -> Ticket:
         ticket = self._open(at)
-        change = lifecycle.assign(ticket, self.plan, self._member.id, "longest without", at)
+        change = by_system.assign(ticket, self.plan, self._member.id, "longest without", at)
         self._tickets.commit(change, at)
         return change.after
 
     def _life(self) -> Item:
         """The score facts that a ticket leaves: answered, resolved, confirmed, and surveyed."""
         by, plan, at = Actor(Role.AGENT, self._member.id), self.plan, RATED_FROM
-        scores = dict.fromkeys(lifecycle.SURVEY_SCORES, 5)
+        scores = dict.fromkeys(table.SURVEY_SCORES, 5)
         steps: tuple[Callable[[Ticket, datetime], Change], ...] = (
-            lambda ticket, at: lifecycle.reply(ticket, plan, by, "An answer", False, at),
-            lambda ticket, at: lifecycle.resolve(
+            lambda ticket, at: by_staff.reply(ticket, plan, by, "An answer", False, at),
+            lambda ticket, at: by_staff.resolve(
                 ticket, plan, by, "Replaced", "upheld", "a new one", "a bad batch", at
             ),
-            lambda ticket, at: lifecycle.confirm(ticket, plan, by, at),
-            lambda ticket, at: lifecycle.answer_survey(ticket, plan, scores, at),
+            lambda ticket, at: by_customer.confirm(ticket, plan, by, at),
+            lambda ticket, at: by_customer.answer_survey(ticket, plan, scores, at),
         )
         ticket = self._assigned(at)
         for step in steps:

@@ -42,9 +42,9 @@ from redress.db.rows import Models
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.plans.store import FRESH_FOR_S, shipped_document
-from redress.tickets.rules import lifecycle
 from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.steps import opening
 from redress.tickets.rules.submission import parse as parse_submission
 from redress.tickets.rules.ticket import Event, EventType
 from redress.tickets.store.submission_store import SubmissionStore
@@ -249,7 +249,7 @@ def open_ticket(bed: Bed, kind: str, created: datetime) -> tuple[str, datetime |
         "consent": True,
     }
     number = new_number()
-    change = lifecycle.open_ticket(parse_submission(body, "web"), number, bed.plan, created)
+    change = opening.open_ticket(parse_submission(body, "web"), number, bed.plan, created)
     bed.door.open(change, number, number, answer="{}")
     return number, tickets.next_wake(change.after, bed.plan)
 

@@ -16,12 +16,16 @@ from typing import Any
 
 import msgspec
 
+from redress.base.people import CUSTOMER, Actor, Role
 from redress.plans.rules.document import parse as parse_plan
 from redress.plans.rules.plan import Plan
-from redress.tickets.rules import lifecycle, ticket
-from redress.tickets.rules.lifecycle import Change, Classification
+from redress.tickets.rules import fold as folding
+from redress.tickets.rules import ticket
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer, opening
+from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.submission import Submission, parse
-from redress.tickets.rules.ticket import CUSTOMER, Actor, Event, Role, State, Ticket
+from redress.tickets.rules.ticket import Event, State, Ticket
 
 ROOT = Path(__file__).resolve().parent.parent
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -98,7 +102,7 @@ class Life:
     def folded(self) -> Ticket:
         """The ticket that its whole history makes, from nothing."""
         plans = {change.plan.version: change.plan for change in self.changes}
-        return ticket.fold(self.events, self.changes[0].plan, plans.__getitem__)
+        return folding.fold(self.events, self.changes[0].plan, plans.__getitem__)
 
     @property
     def last(self) -> Change:
@@ -117,47 +121,47 @@ class Life:
 
     def open(self, kind: str = "complaint", number: str = NUMBER, **fields: Any) -> Life:
         opened = submission(kind, **fields)
-        return self.take(lifecycle.open_ticket(opened, number, self.plan, self.clock.now()))
+        return self.take(opening.open_ticket(opened, number, self.plan, self.clock.now()))
 
     def acknowledge(self) -> Life:
-        return self.take(lifecycle.acknowledge(self.ticket, self.plan, self.clock.now()))
+        return self.take(by_system.acknowledge(self.ticket, self.plan, self.clock.now()))
 
     def assign(self, agent: str = MEI.id) -> Life:
         return self.take(
-            lifecycle.assign(self.ticket, self.plan, agent, "longest without", self.clock.now())
+            by_system.assign(self.ticket, self.plan, agent, "longest without", self.clock.now())
         )
 
     def reassign(self, to: str | None, team: str | None = None, by: Actor = LIN) -> Life:
         return self.take(
-            lifecycle.reassign(self.ticket, self.plan, by, to, team, "a reason", self.clock.now())
+            by_staff.reassign(self.ticket, self.plan, by, to, team, "a reason", self.clock.now())
         )
 
     def reclassify(self, kind: str | None = None, by: Actor = MEI, **given: str) -> Life:
         """Correct the kind, or urgency, impact and customer_type by their names."""
         what = Classification(kind, **given)
         return self.take(
-            lifecycle.reclassify(self.ticket, self.plan, by, what, "a reason", self.clock.now())
+            by_staff.reclassify(self.ticket, self.plan, by, what, "a reason", self.clock.now())
         )
 
     def promise(self, by: Actor = MEI, **ahead: float) -> Life:
         """The agent's own word: an answer within this time."""
         now = self.clock.now()
         due = now + timedelta(**ahead)
-        return self.take(lifecycle.promise(self.ticket, self.plan, by, due, "By then", now))
+        return self.take(by_staff.promise(self.ticket, self.plan, by, due, "By then", now))
 
     def hold(self, reason: str = "part", by: Actor = MEI) -> Life:
         return self.take(
-            lifecycle.hold(
+            by_staff.hold(
                 self.ticket, self.plan, by, reason, "We wait for a part", self.clock.now()
             )
         )
 
     def release(self, by: Actor = MEI) -> Life:
-        return self.take(lifecycle.release(self.ticket, self.plan, by, self.clock.now()))
+        return self.take(by_staff.release(self.ticket, self.plan, by, self.clock.now()))
 
     def correct(self, clock: str, stopped_at: datetime, by: Actor = LIN) -> Life:
         return self.take(
-            lifecycle.correct(
+            by_staff.correct(
                 self.ticket,
                 self.plan,
                 by,
@@ -165,51 +169,51 @@ class Life:
                 stopped_at,
                 "by phone",
                 self.clock.now(),
-                lifecycle.words_of(self.events),
+                by_staff.words_of(self.events),
             )
         )
 
     def move_to(self, plan: Plan, by: Actor = LIN) -> Life:
         """Go on under another plan, and so does every later step."""
         now = self.clock.now()
-        self.take(lifecycle.move_to_plan(self.ticket, self.plan, plan, by, "a reason", now))
+        self.take(by_staff.move_to_plan(self.ticket, self.plan, plan, by, "a reason", now))
         self.plan = plan
         return self
 
     def tell_progress(self, by: Actor = MEI) -> Life:
         return self.take(
-            lifecycle.tell_progress(self.ticket, self.plan, by, "We look", self.clock.now())
+            by_staff.tell_progress(self.ticket, self.plan, by, "We look", self.clock.now())
         )
 
     def reply(self, wait_for_customer: bool = False, by: Actor = MEI) -> Life:
         return self.take(
-            lifecycle.reply(
+            by_staff.reply(
                 self.ticket, self.plan, by, "An answer", wait_for_customer, self.clock.now()
             )
         )
 
     def note(self, by: Actor = MEI) -> Life:
-        return self.take(lifecycle.note(self.ticket, self.plan, by, "Inside", self.clock.now()))
+        return self.take(by_staff.note(self.ticket, self.plan, by, "Inside", self.clock.now()))
 
     def note_mail(self, why: str = "automatic") -> Life:
         mail = {"id": "9f86d0", "key": "inbound/a"}
         return self.take(
-            lifecycle.note_mail(
+            by_system.note_mail(
                 self.ticket, self.plan, why, "li@example.com", "Away", self.clock.now(), mail
             )
         )
 
     def let_in(self, *addresses: str, by: Actor = MEI) -> Life:
         """Let these take part, and nobody else."""
-        change = lifecycle.set_participants(self.ticket, self.plan, by, addresses, self.clock.now())
+        change = by_staff.set_participants(self.ticket, self.plan, by, addresses, self.clock.now())
         return self if change is None else self.take(change)
 
     def write(self) -> Life:
-        return self.take(lifecycle.write(self.ticket, self.plan, "Words", self.clock.now()))
+        return self.take(by_customer.write(self.ticket, self.plan, "Words", self.clock.now()))
 
     def resolve(self, by: Actor = MEI) -> Life:
         return self.take(
-            lifecycle.resolve(
+            by_staff.resolve(
                 self.ticket,
                 self.plan,
                 by,
@@ -223,30 +227,34 @@ class Life:
 
     def call(self, outcome: str, by: Actor = MEI) -> Life:
         return self.take(
-            lifecycle.record_callback(
+            by_staff.record_callback(
                 self.ticket, self.plan, by, outcome, "A call", self.clock.now()
             )
         )
 
     def confirm(self, by: Actor = CUSTOMER) -> Life:
-        return self.take(lifecycle.confirm(self.ticket, self.plan, by, self.clock.now()))
+        return self.take(by_customer.confirm(self.ticket, self.plan, by, self.clock.now()))
 
     def dispute(self, by: Actor = CUSTOMER) -> Life:
         return self.take(
-            lifecycle.dispute(self.ticket, self.plan, by, "It leaks again", self.clock.now())
+            by_customer.dispute(self.ticket, self.plan, by, "It leaks again", self.clock.now())
         )
 
     def answer_survey(self, overall: int = 5) -> Life:
         return self.take(
-            lifecycle.answer_survey(self.ticket, self.plan, {"overall": overall}, self.clock.now())
+            by_customer.answer_survey(
+                self.ticket, self.plan, {"overall": overall}, self.clock.now()
+            )
         )
 
     def withdraw(self) -> Life:
-        return self.take(lifecycle.withdraw(self.ticket, self.plan, "Never mind", self.clock.now()))
+        return self.take(
+            by_customer.withdraw(self.ticket, self.plan, "Never mind", self.clock.now())
+        )
 
     def wake(self) -> Life:
         """The workflow looks at the clocks."""
-        return self.take(lifecycle.act_on_due_rungs(self.ticket, self.plan, self.clock.now()))
+        return self.take(by_timer.act_on_due_rungs(self.ticket, self.plan, self.clock.now()))
 
     def sleep_through(self, moment: datetime) -> Life:
         """The workflow sleeps and wakes, rung by rung, until `moment`."""

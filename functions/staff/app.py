@@ -24,6 +24,7 @@ from identity import identify
 from redress import wiring
 from redress.base import observe
 from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound
+from redress.base.people import Member, Role
 from redress.edge.http import (
     SECURITY,
     Answer,
@@ -40,18 +41,12 @@ from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS
 from redress.rehearsals.store import RehearsalJob
 from redress.scores.store.scores import Summary
 from redress.staff.rules import Presence
-from redress.staff.store import Member
 from redress.tickets.cases.staff import PAGE_LIMIT
-from redress.tickets.rules.lifecycle import (
-    CALLBACK_OUTCOMES,
-    CORRECTABLE,
-    OUTCOMES,
-    REMEDY_LIMIT,
-    Classification,
-)
 from redress.tickets.rules.numbers import normalised
+from redress.tickets.rules.steps.by_staff import CORRECTABLE, Classification
+from redress.tickets.rules.steps.table import CALLBACK_OUTCOMES, OUTCOMES, REMEDY_LIMIT
 from redress.tickets.rules.submission import EMAIL_LIMIT
-from redress.tickets.rules.ticket import Role, Ticket
+from redress.tickets.rules.ticket import Ticket
 from redress.workflow.cases.reports import MOST_REPORTS
 
 logger = Logger(service="staff")

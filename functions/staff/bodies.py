@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from redress.base.errors import Fault, InvalidInput, pointer
-from redress.tickets.rules.lifecycle import TEXT_LIMIT
 from redress.tickets.rules.numbers import normalised
+from redress.tickets.rules.steps.table import TEXT_LIMIT
 
 REASON_LIMIT = 2_000
 NAME_LIMIT = 64

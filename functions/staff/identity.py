@@ -11,9 +11,8 @@ import re
 from typing import Any
 
 from redress.base.errors import Forbidden
+from redress.base.people import Member, Role
 from redress.plans.rules.plan import LANGUAGES
-from redress.staff.store import Member
-from redress.tickets.rules.ticket import Role
 
 DEFAULT_CAPACITY = 5
 MOST_CAPACITY = 100

@@ -88,10 +88,11 @@ def fault_codes(path: str, *functions: str) -> set[str]:
 
 def test_every_fault_that_a_customer_can_cause_has_a_text() -> None:
     core = "layers/core/redress"
-    steps = ("_text", "write", "dispute", "withdraw", "answer_survey")
+    steps = f"{core}/tickets/rules/steps"
     found = (
         fault_codes(f"{core}/tickets/rules/submission.py")
-        | fault_codes(f"{core}/tickets/rules/lifecycle.py", *steps)
+        | fault_codes(f"{steps}/draft.py", "checked_text")
+        | fault_codes(f"{steps}/by_customer.py")
         | fault_codes(f"{core}/tickets/cases/intake.py")
         | fault_codes("functions/customer/app.py")
     )

@@ -18,7 +18,8 @@ from bench import __main__ as entry
 from bench import report, sleepers
 from bench.report import Figure, Machine
 from local.stack import StackError
-from redress.tickets.rules.ticket import SYSTEM, Event, EventType
+from redress.base.people import SYSTEM
+from redress.tickets.rules.ticket import Event, EventType
 
 MACHINE = Machine(
     "2026-11-23T09:00:00+00:00", 2, 4096, "Linux x86_64", "3.13.0", {"ministack": "1"}

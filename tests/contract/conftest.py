@@ -23,15 +23,17 @@ from moto import mock_aws
 
 from local import dynamodb_local
 from local.template import table_definition
+from redress.base.people import Member, Role
 from redress.db import keys
 from redress.db.aws_json import DynamoDB, Service
 from redress.db.rows import Models
 from redress.plans.store import Plans
 from redress.staff.rules import Presence
-from redress.staff.store import Member, StaffStore
-from redress.tickets.rules import lifecycle
+from redress.staff.store import StaffStore
+from redress.tickets.rules.change import Change
 from redress.tickets.rules.numbers import new_number
-from redress.tickets.rules.ticket import Phase, Role
+from redress.tickets.rules.steps.opening import open_ticket
+from redress.tickets.rules.ticket import Phase
 from redress.tickets.store.submission_store import SubmissionStore
 from redress.tickets.store.tickets import AlsoWrite, TicketStore
 from tests.builders import ROOT, Clock, Life, plan_1, submission
@@ -322,7 +324,7 @@ def losing_the_answer() -> Callable[[Any, str, Exception], None]:
     return lose
 
 
-def opening(life_at: datetime, kind: str = "complaint", **fields: Any) -> lifecycle.Change:
+def opening(life_at: datetime, kind: str = "complaint", **fields: Any) -> Change:
     """The change that opens a ticket, not written yet."""
     taken = submission(kind, **fields)
-    return lifecycle.open_ticket(taken, new_number(), plan_1(), life_at)
+    return open_ticket(taken, new_number(), plan_1(), life_at)

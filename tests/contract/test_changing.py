@@ -17,7 +17,8 @@ from redress.scores.store.scores import ScoreStore
 from redress.staff.cases import AssignmentCase
 from redress.staff.rules import Presence
 from redress.tickets.cases.changing import change as change_ticket
-from redress.tickets.rules import lifecycle
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, State, Ticket
 from redress.tickets.store.tickets import Raced
 from tests.builders import BY_PHONE, LIN, MEI, Life
@@ -55,7 +56,7 @@ def test_of_two_changes_of_one_version_the_second_is_raced_and_writes_nothing(sh
     read = life.ticket
     shop.commit(life.note())
     before = shop.items()
-    late = lifecycle.note(read, life.plan, LIN, "at the same time", shop.clock.now())
+    late = by_staff.note(read, life.plan, LIN, "at the same time", shop.clock.now())
     with pytest.raises(Raced):
         shop.tickets.commit(late, shop.clock.now())
     assert shop.items() == before
@@ -182,7 +183,7 @@ def test_a_word_whose_answer_is_lost_is_written_once(
         amazons.plans,
         amazons.clock.now,
         life.ticket.number,
-        lambda t, p, at: lifecycle.write(t, p, "It leaks", at),
+        lambda t, p, at: by_customer.write(t, p, "It leaks", at),
     )
     history = amazons.tickets.history(life.ticket.number)
     assert [event.type for event in history] == [EventType.OPENED, EventType.CUSTOMER_WROTE]
@@ -195,11 +196,11 @@ def test_who_loses_a_race_decides_anew_on_the_truth(shop: Shop) -> None:
     life = shop.open()
     seen: list[int] = []
 
-    def decide(ticket: Any, plan: Any, at: Any) -> lifecycle.Change:
+    def decide(ticket: Any, plan: Any, at: Any) -> Change:
         seen.append(ticket.version)
         if len(seen) == 1:
             shop.commit(life.note())
-        return lifecycle.write(ticket, plan, "words", at)
+        return by_customer.write(ticket, plan, "words", at)
 
     number = life.ticket.number
     after = change_ticket(shop.tickets, shop.plans, shop.clock.now, number, decide)
@@ -211,9 +212,9 @@ def test_who_loses_a_race_decides_anew_on_the_truth(shop: Shop) -> None:
 def test_who_loses_every_race_is_told_the_version_that_is_there_now(shop: Shop) -> None:
     life = shop.open()
 
-    def decide(ticket: Any, plan: Any, at: Any) -> lifecycle.Change:
+    def decide(ticket: Any, plan: Any, at: Any) -> Change:
         shop.commit(life.note())
-        return lifecycle.write(ticket, plan, "words", at)
+        return by_customer.write(ticket, plan, "words", at)
 
     with pytest.raises(VersionConflict) as conflict:
         change_ticket(shop.tickets, shop.plans, shop.clock.now, life.ticket.number, decide)
@@ -383,7 +384,7 @@ def test_two_who_write_at_once_both_get_through_and_neither_word_is_lost(amazons
                 amazons.plans,
                 amazons.clock.now,
                 number,
-                lambda t, p, at: lifecycle.write(t, p, text, at),
+                lambda t, p, at: by_customer.write(t, p, text, at),
             )
         except BaseException as error:
             failed.append(error)
@@ -420,7 +421,7 @@ def test_a_change_that_is_raced_leaves_no_fact(shop: Shop) -> None:
     shop.commit(life.assign(MEI.id))
     read = life.ticket
     shop.commit(life.note())
-    late = lifecycle.reply(read, life.plan, MEI, "An answer", False, shop.clock.now())
+    late = by_staff.reply(read, life.plan, MEI, "An answer", False, shop.clock.now())
     with pytest.raises(Raced):
         shop.tickets.commit(late, shop.clock.now())
     assert not [pk for pk, _ in shop.items() if pk.startswith("FACTS#")]
@@ -446,7 +447,7 @@ def test_a_clock_that_is_behind_moves_no_history_backwards(shop: Shop) -> None:
             shop.plans,
             shop.clock.now,
             number,
-            lambda t, p, at: lifecycle.note(t, p, MEI, "a word", at),
+            lambda t, p, at: by_staff.note(t, p, MEI, "a word", at),
         )
     times = [event.at - first for event in shop.tickets.history(number)]
     assert times == [timedelta(0), *[timedelta(seconds=2)] * 4]
@@ -594,7 +595,7 @@ def test_a_change_of_a_ticket_that_is_known_reads_it_only_when_somebody_was_fast
 
     def acknowledge(known: Ticket) -> Ticket:
         plans = Plans(shop.staff, shop.clock.now)
-        number, decide = known.number, lifecycle.acknowledge
+        number, decide = known.number, by_system.acknowledge
         return change_ticket(shop.tickets, plans, shop.clock.now, number, decide, known=known)
 
     first = acknowledge(life.ticket)

@@ -12,11 +12,10 @@ import msgspec
 import pytest
 
 from redress.base.errors import InvalidInput, NotFound
+from redress.base.people import Member, Role
 from redress.db import keys
 from redress.plans.store import FRESH_FOR_S, LARGEST_DOCUMENT, Plans, Published
 from redress.staff.rules import Presence
-from redress.staff.store import Member
-from redress.tickets.rules.ticket import Role
 from tests.builders import MEI, plan_document
 from tests.contract.conftest import Faults, Shop
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Re
 
 from redress.base.errors import NotFound, RedressError, Unavailable
 from redress.db import keys
-from redress.tickets.rules.lifecycle import Change
+from redress.tickets.rules.change import Change
 from redress.tickets.store import codec
 from redress.tickets.store.opening import KeyTaken, KeyUnreadable, NumberTaken
 from redress.tickets.store.tickets import AlsoWrite

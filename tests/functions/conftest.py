@@ -23,13 +23,14 @@ from moto import mock_aws
 
 from local.template import table_definition
 from redress import wiring
+from redress.base.people import Member, Role
 from redress.db.rows import Models
 from redress.plans.store import Plans
 from redress.staff.rules import Presence
-from redress.staff.store import Member, StaffStore
-from redress.tickets.rules import lifecycle
+from redress.staff.store import StaffStore
 from redress.tickets.rules.numbers import new_number
-from redress.tickets.rules.ticket import Role, Ticket
+from redress.tickets.rules.steps import by_system, opening
+from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.tickets import AlsoWrite, TicketStore
 from tests.builders import ROOT, Clock, submission
 
@@ -181,13 +182,13 @@ class Opener:
     def __call__(self, kind: str = "complaint", agent: str | None = None, **fields: Any) -> Ticket:
         """A new ticket of this kind; `fields` change the submission (contact, language, ...)."""
         plan = self.stores.plans.current()
-        change = lifecycle.open_ticket(
+        change = opening.open_ticket(
             submission(kind, **fields), new_number(), plan, self.clock.now()
         )
         self.stores.tickets.open(change, AlsoWrite(once=()))
         ticket = change.after
         if agent is not None:
-            given = lifecycle.assign(ticket, plan, agent, "for a test", self.clock.now())
+            given = by_system.assign(ticket, plan, agent, "for a test", self.clock.now())
             self.stores.tickets.commit(given, self.clock.now())
             ticket = given.after
         self.opened.append(ticket.number)

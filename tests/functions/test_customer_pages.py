@@ -19,13 +19,14 @@ from openapi_spec_validator import validate
 from redress import wiring
 from redress.base import catalogue
 from redress.base.errors import NotFound, Unavailable
+from redress.base.people import CUSTOMER, Actor, Role
 from redress.base.phrases import moment
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.plan import LANGUAGES
 from redress.tickets.cases.customer import PUBLIC, CustomerCases
 from redress.tickets.cases.intake import IntakeCase
-from redress.tickets.rules import lifecycle
-from redress.tickets.rules.ticket import CUSTOMER, Actor, Role
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.store.tickets import AlsoWrite
 from tests.builders import NUMBER, ROOT, Clock, Life
 from tests.functions.conftest import (
@@ -102,7 +103,7 @@ def resolved(stores: Stores, clock: Clock, number: str) -> None:
     ticket = stores.tickets.get(number)
     plan = stores.plans.get(ticket.plan_version)
     by = Actor(Role.AGENT, "a-mei")
-    change = lifecycle.resolve(
+    change = by_staff.resolve(
         ticket, plan, by, "A new cup is on its way.", "upheld", "new cup", "packing", clock.now()
     )
     stores.tickets.commit(change, clock.now())
@@ -494,7 +495,7 @@ def test_a_word_on_the_phone_is_shown_as_such(site: Site, stores: Stores, clock:
     ticket = stores.tickets.get(number)
     plan = stores.plans.get(ticket.plan_version)
     by = Actor(Role.AGENT, "a-mei")
-    called = lifecycle.record_callback(ticket, plan, by, "confirmed", "", clock.now())
+    called = by_staff.record_callback(ticket, plan, by, "confirmed", "", clock.now())
     stores.tickets.commit(called, clock.now())
 
     body = site("status", token=token)["body"]
@@ -521,7 +522,7 @@ def test_a_paused_promise_says_what_is_waited_for(site: Site, stores: Stores, cl
     by = Actor(Role.AGENT, "a-mei")
     ticket = stores.tickets.get(number)
     plan = stores.plans.get(ticket.plan_version)
-    asked = lifecycle.reply(ticket, plan, by, "Which model?", True, clock.now())
+    asked = by_staff.reply(ticket, plan, by, "Which model?", True, clock.now())
     stores.tickets.commit(asked, clock.now())
     seen = {one["clock"]: one for one in promised(site, token, number)}
     for name in ("update", "resolution"):
@@ -532,11 +533,11 @@ def test_a_paused_promise_says_what_is_waited_for(site: Site, stores: Stores, cl
     due = stores.tickets.get(number).clocks[ClockName.RESOLUTION].due_at
     assert moment(due, plan.time_zone, "en") not in body, "nobody knows when it is due"
 
-    written = lifecycle.write(asked.after, plan, "The blue one", clock.now())
+    written = by_customer.write(asked.after, plan, "The blue one", clock.now())
     stores.tickets.commit(written, clock.now())
-    replied = lifecycle.reply(written.after, plan, by, "Thank you", False, clock.now())
+    replied = by_staff.reply(written.after, plan, by, "Thank you", False, clock.now())
     stores.tickets.commit(replied, clock.now())
-    held = lifecycle.hold(replied.after, plan, by, "part", "The lid comes", clock.now())
+    held = by_staff.hold(replied.after, plan, by, "part", "The lid comes", clock.now())
     stores.tickets.commit(held, clock.now())
     body = html.unescape(site("status", token=token)["body"])
     assert catalogue.text("en", "promise.paused.part") in body
@@ -559,13 +560,13 @@ def test_every_promise_is_shown_with_how_it_stands_what_is_to_come_first(
     number, token = submit(site, email="", phone="+86 10 5555 0100")
     by, plan = Actor(Role.AGENT, "a-mei"), stores.plans.current()
 
-    def happens(decide: Callable[..., lifecycle.Change], *given: Any, **later: float) -> None:
+    def happens(decide: Callable[..., Change], *given: Any, **later: float) -> None:
         clock.advance(**later)
         ticket = stores.tickets.get(number)
         stores.tickets.commit(decide(ticket, plan, *given, clock.now()), clock.now())
 
-    happens(lifecycle.tell_progress, by, "We look", minutes=20)
-    happens(lifecycle.promise, by, clock.now() + timedelta(hours=6), "By three", minutes=1)
+    happens(by_staff.tell_progress, by, "We look", minutes=20)
+    happens(by_staff.promise, by, clock.now() + timedelta(hours=6), "By three", minutes=1)
     assert [(one["clock"], one["state"]) for one in promised(site, token, number)] == [
         ("own_word", "running"),
         ("first_response", "running"),
@@ -580,8 +581,8 @@ def test_every_promise_is_shown_with_how_it_stands_what_is_to_come_first(
     assert f"{catalogue.text(language, 'clock.update')}</span> <time" in body
     assert by_then in body
 
-    happens(lifecycle.reply, by, "Here it is", False, hours=25)
-    happens(lifecycle.resolve, by, "Done", "upheld", "a cup", "a crack", minutes=1)
+    happens(by_staff.reply, by, "Here it is", False, hours=25)
+    happens(by_staff.resolve, by, "Done", "upheld", "a cup", "a crack", minutes=1)
     assert [(one["clock"], one["state"]) for one in promised(site, token, number)] == [
         ("callback", "running"),
         ("acknowledgement", "kept"),
@@ -603,7 +604,7 @@ def test_the_confirmation_is_shown_once_it_went_out(
     shown = {one["clock"]: one["state"] for one in promised(site, token, number)}
     assert shown.keys() == {"reaction", "first_response", "resolution"}
     ticket, plan = stores.tickets.get(number), stores.plans.current()
-    acknowledged = lifecycle.acknowledge(ticket, plan, clock.now())
+    acknowledged = by_system.acknowledge(ticket, plan, clock.now())
     assert acknowledged is not None
     stores.tickets.commit(acknowledged, clock.now())
     shown = {one["clock"]: one["state"] for one in promised(site, token, number)}
@@ -627,7 +628,7 @@ def test_an_own_word_and_the_next_answer_stand_among_the_promises_and_are_kept_b
     by = Actor(Role.AGENT, "a-mei")
     plan = stores.plans.current()
 
-    def happens(change: lifecycle.Change) -> None:
+    def happens(change: Change) -> None:
         stores.tickets.commit(change, clock.now())
 
     def told() -> dict[str, tuple[datetime, str]]:
@@ -639,12 +640,12 @@ def test_an_own_word_and_the_next_answer_stand_among_the_promises_and_are_kept_b
         }
 
     ticket = stores.tickets.get(number)
-    happens(lifecycle.reply(ticket, plan, by, "We look", False, clock.now()))
+    happens(by_staff.reply(ticket, plan, by, "We look", False, clock.now()))
     ticket = stores.tickets.get(number)
-    happens(lifecycle.write(ticket, plan, "And then?", clock.now()))
+    happens(by_customer.write(ticket, plan, "And then?", clock.now()))
     due = clock.now() + timedelta(hours=6)
     ticket = stores.tickets.get(number)
-    happens(lifecycle.promise(ticket, plan, by, due, "I answer by three", clock.now()))
+    happens(by_staff.promise(ticket, plan, by, due, "I answer by three", clock.now()))
 
     assert told()["own_word"] == (due, "running")
     assert told()["next_reply"][1] == "running"
@@ -655,7 +656,7 @@ def test_an_own_word_and_the_next_answer_stand_among_the_promises_and_are_kept_b
 
     clock.advance(hours=1)
     ticket = stores.tickets.get(number)
-    happens(lifecycle.reply(ticket, plan, by, "Here it is", False, clock.now()))
+    happens(by_staff.reply(ticket, plan, by, "Here it is", False, clock.now()))
     assert (told()["own_word"][1], told()["next_reply"][1]) == ("kept", "kept")
 
 
@@ -845,10 +846,10 @@ def test_the_customer_sees_who_takes_part_and_what_they_wrote(
     number, token = submit(site)
     lin = Actor(Role.SUPERVISOR, "s-lin")
     ticket, plan = stores.tickets.get(number), stores.plans.current()
-    let_in = lifecycle.set_participants(ticket, plan, lin, ["bo@example.net"], clock.now())
+    let_in = by_staff.set_participants(ticket, plan, lin, ["bo@example.net"], clock.now())
     assert let_in is not None
     stores.tickets.commit(let_in, clock.now())
-    wrote = lifecycle.write(let_in.after, plan, "I saw it.", clock.now(), None, "bo@example.net")
+    wrote = by_customer.write(let_in.after, plan, "I saw it.", clock.now(), None, "bo@example.net")
     stores.tickets.commit(wrote, clock.now())
     found = site("api-ticket", headers=bearer(token), number=number)
     said = [(one["type"], one["text"]) for one in json.loads(found["body"])["timeline"]]
@@ -887,7 +888,7 @@ def test_what_stays_inside_is_not_told(site: Site, stores: Stores, clock: Clock)
     ticket = stores.tickets.get(number)
     plan = stores.plans.get(ticket.plan_version)
     by = Actor(Role.AGENT, "a-mei")
-    stores.tickets.commit(lifecycle.note(ticket, plan, by, "a rude word", clock.now()), clock.now())
+    stores.tickets.commit(by_staff.note(ticket, plan, by, "a rude word", clock.now()), clock.now())
 
     found = site("api-ticket", headers=bearer(token), number=number)
     assert "a rude word" not in found["body"]

@@ -16,13 +16,14 @@ from typing import Any
 import pytest
 
 from redress import wiring
+from redress.base.people import Role
 from redress.db import keys
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.store import IncomingRecord, MailState, QuarantinePage
 from redress.mail.outgoing.cases.sending import MailJob
 from redress.mail.outgoing.rendering import message, render
 from redress.mail.outgoing.rules import mails_after
-from redress.tickets.rules.ticket import EventType, Role, Ticket
+from redress.tickets.rules.ticket import EventType, Ticket
 from tests.builders import Clock
 from tests.functions.conftest import ENVIRONMENT, Context, Stores, aws, load
 

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from redress import wiring
-from redress.tickets.rules import lifecycle
+from redress.tickets.rules.steps import by_customer
 from tests.builders import Clock, plan_document
 from tests.functions.conftest import (
     BASE_ADDRESS,
@@ -88,7 +88,7 @@ def test_a_repeat_days_later_under_another_plan_gives_the_same_answer(
     """A receipt says what was promised; the status page says what became of it."""
     first = send()
     ticket = stores.tickets.get(first[1]["number"])
-    withdrawn = lifecycle.withdraw(ticket, stores.plans.get(1), "", clock.now())
+    withdrawn = by_customer.withdraw(ticket, stores.plans.get(1), "", clock.now())
     stores.tickets.commit(withdrawn, clock.now())
     clock.advance(days=3)
     document = plan_document() | {"version": 2}

@@ -11,7 +11,7 @@ import pytest
 from redress import wiring
 from redress.mail.outgoing.cases.feedback import OF_SES
 from redress.mail.outgoing.cases.sending import MailJob, tags_of
-from redress.tickets.rules import lifecycle
+from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import EventType
 from tests.functions.conftest import Opener, Stores
 from tests.functions.test_mailer import Mailer, Post, _let_in, mailer, metrics_of, post
@@ -67,7 +67,7 @@ def test_a_bounce_is_noted_once_and_ends_mail_to_the_address(
         before.clocks,
         before.last_person_version,
     )
-    mailer.act(number, lambda t, p, at: lifecycle.tell_progress(t, p, staff_actor(), "Soon", at))
+    mailer.act(number, lambda t, p, at: by_staff.tell_progress(t, p, staff_actor(), "Soon", at))
     assert mailer(mailer.job(number, "progress")) == []
     assert post.sent == []
     record = mailer.records(number)[f"{after.version + 1:06d}.progress.customer"]
@@ -79,7 +79,7 @@ def test_a_bounce_is_noted_once_and_ends_mail_to_the_address(
 
 
 def staff_actor() -> Any:
-    from redress.tickets.rules.ticket import Actor, Role
+    from redress.base.people import Actor, Role
 
     return Actor(Role.AGENT, "a-mei")
 
@@ -168,7 +168,7 @@ def test_a_participant_whose_address_returned_mail_gets_no_copies_any_more(
     mailer.act(number, _let_in("bo@example.net"))
     wrong = RECIPIENT | {"emailAddress": "bo@example.net"}
     assert mailer(bounce(number, audience="participants", bouncedRecipients=[wrong])) == []
-    mailer.act(number, lambda t, p, at: lifecycle.tell_progress(t, p, staff_actor(), "Soon", at))
+    mailer.act(number, lambda t, p, at: by_staff.tell_progress(t, p, staff_actor(), "Soon", at))
     assert mailer(*mailer.jobs(number, "copy"), *mailer.jobs(number, "progress")) == []
     assert post.only["To"] == "li.na@example.com"
 

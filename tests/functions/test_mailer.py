@@ -23,6 +23,7 @@ from moto.ses.models import ses_backends
 
 from redress import wiring
 from redress.base.errors import Unavailable
+from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.base.phrases import phrases
 from redress.mail.outgoing.cases.sending import (
     LEASE,
@@ -37,11 +38,10 @@ from redress.mail.outgoing.cases.sending import (
 from redress.mail.outgoing.rules import mails_after
 from redress.plans.rules.plan import Plan
 from redress.staff.rules import Presence
-from redress.staff.store import Member
 from redress.tickets.cases.changing import change
-from redress.tickets.rules import lifecycle
-from redress.tickets.rules.lifecycle import Change
-from redress.tickets.rules.ticket import CUSTOMER, Actor, Event, Role, Ticket
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer
+from redress.tickets.rules.ticket import Event, Ticket
 from redress.tickets.store.tickets import MailRecord, TicketStore
 from tests.builders import MEI, Clock, plan_document
 from tests.functions import conftest
@@ -167,7 +167,7 @@ class Mailer:
 
     def fire(self, number: str, **later: float) -> Ticket:
         """The ticket's workflow wakes, so much later."""
-        return self.act(number, lifecycle.act_on_due_rungs, **later)
+        return self.act(number, by_timer.act_on_due_rungs, **later)
 
     def records(self, number: str) -> dict[str, MailRecord]:
         return {record.key: record for record in self.stores.tickets.mails(number)}
@@ -561,11 +561,11 @@ def test_warms_without_sending(mailer: Mailer, post: Post, sample: Events) -> No
 
 
 def _reply(text: str, wait: bool) -> Callable[[Ticket, Plan, Any], Change]:
-    return lambda ticket, plan, at: lifecycle.reply(ticket, plan, MEI, text, wait, at)
+    return lambda ticket, plan, at: by_staff.reply(ticket, plan, MEI, text, wait, at)
 
 
 def _resolve(text: str = "The seal was worn; we replaced it.") -> Callable[..., Change]:
-    return lambda ticket, plan, at: lifecycle.resolve(
+    return lambda ticket, plan, at: by_staff.resolve(
         ticket, plan, MEI, text, "upheld", "a new seal", "a worn seal", at
     )
 
@@ -597,7 +597,7 @@ def test_a_reply_that_waits_says_so_until_the_customer_has_answered(
     first = mailer.job(ticket.number, "reply")
     mailer.act(ticket.number, _reply("And since when?", wait=True), minutes=1)
     assert mailer(first) == []
-    mailer.act(ticket.number, lambda t, p, at: lifecycle.write(t, p, "The K3.", at), minutes=1)
+    mailer.act(ticket.number, lambda t, p, at: by_customer.write(t, p, "The K3.", at), minutes=1)
     assert mailer(mailer.job(ticket.number, "reply")) == []
     waiting, answered = post.sent
     token = wiring.links().status_token(ticket.number)
@@ -610,7 +610,7 @@ def test_progress_is_told(
 ) -> None:
     ticket = open_ticket(agent="a-mei")
     mailer.act(
-        ticket.number, lambda t, p, at: lifecycle.tell_progress(t, p, MEI, "新密封圈已寄出。", at)
+        ticket.number, lambda t, p, at: by_staff.tell_progress(t, p, MEI, "新密封圈已寄出。", at)
     )
     assert mailer(mailer.job(ticket.number, "progress")) == []
     assert "目前进展如下：\n\n新密封圈已寄出。\n" in text_of(post.only)
@@ -638,7 +638,9 @@ def test_a_resolution_asks_nothing_that_can_no_longer_be_answered(
     ticket = open_ticket(kind, agent="a-mei" if kind == "complaint" else "a-tao", language="en")
     after = mailer.act(ticket.number, _resolve("Thank you; it is in the next version."))
     if kind == "complaint":
-        mailer.act(ticket.number, lambda t, p, at: lifecycle.confirm(t, p, CUSTOMER, at), minutes=1)
+        mailer.act(
+            ticket.number, lambda t, p, at: by_customer.confirm(t, p, CUSTOMER, at), minutes=1
+        )
     else:
         assert after.state == "closed", "feedback is answered without a callback"
     assert mailer(mailer.job(ticket.number, "resolution")) == []
@@ -674,11 +676,13 @@ def test_does_not_ask_again_when_the_customer_has_answered(
     mailer.act(ticket.number, _resolve())
     mailer.fire(ticket.number, hours=24)
     if step == "confirmed":
-        mailer.act(ticket.number, lambda t, p, at: lifecycle.confirm(t, p, CUSTOMER, at), minutes=1)
+        mailer.act(
+            ticket.number, lambda t, p, at: by_customer.confirm(t, p, CUSTOMER, at), minutes=1
+        )
     else:
         mailer.act(
             ticket.number,
-            lambda t, p, at: lifecycle.dispute(t, p, CUSTOMER, "It still leaks.", at),
+            lambda t, p, at: by_customer.dispute(t, p, CUSTOMER, "It still leaks.", at),
             minutes=1,
         )
     if step == "resolved again":
@@ -690,7 +694,7 @@ def test_does_not_ask_again_when_the_customer_has_answered(
 def _surveyed(mailer: Mailer, open_ticket: Opener) -> Ticket:
     ticket = open_ticket(agent="a-mei", language="en")
     mailer.act(ticket.number, _resolve())
-    mailer.act(ticket.number, lambda t, p, at: lifecycle.confirm(t, p, CUSTOMER, at), minutes=1)
+    mailer.act(ticket.number, lambda t, p, at: by_customer.confirm(t, p, CUSTOMER, at), minutes=1)
     return mailer.fire(ticket.number, hours=1)
 
 
@@ -729,11 +733,11 @@ def test_no_survey_is_sent_when_it_is_answered_or_over(
     ticket = _surveyed(mailer, open_ticket)
     if step == "answered":
         mailer.act(
-            ticket.number, lambda t, p, at: lifecycle.answer_survey(t, p, {"overall": 5}, at)
+            ticket.number, lambda t, p, at: by_customer.answer_survey(t, p, {"overall": 5}, at)
         )
     elif step == "disputed":
         mailer.act(
-            ticket.number, lambda t, p, at: lifecycle.dispute(t, p, CUSTOMER, "It leaks.", at)
+            ticket.number, lambda t, p, at: by_customer.dispute(t, p, CUSTOMER, "It leaks.", at)
         )
     else:
         mailer.clock.advance(days=8)
@@ -914,7 +918,7 @@ def test_whom_a_rung_takes_a_ticket_from_is_told(
     share = 15 if action == "remind" else 30
     assert mailer.fire(ticket.number, minutes=share).assignee is None
     if next_holder:
-        mailer.act(ticket.number, lambda t, p, at: lifecycle.assign(t, p, next_holder, "free", at))
+        mailer.act(ticket.number, lambda t, p, at: by_system.assign(t, p, next_holder, "free", at))
     assert mailer(*(job for job in mailer.jobs(ticket.number, action) if '"agent"' in job)) == []
     assert post.only["To"] == "mei@example.com"
     assert post.only["Subject"] == f"[{ticket.number}] 工单已转出：首次反馈进展"
@@ -938,7 +942,7 @@ def test_a_breach_is_told_to_who_held_the_ticket_and_a_reminder_to_who_holds_it(
     for number in (ticket.number, other.number):
         mailer.act(
             number,
-            lambda t, p, at: lifecycle.reassign(t, p, lin, "a-jun", None, "she is ill", at),
+            lambda t, p, at: by_staff.reassign(t, p, lin, "a-jun", None, "she is ill", at),
         )
     read = TicketStore.event
 
@@ -989,7 +993,7 @@ def test_an_escalation_names_the_time_at_which_the_promise_broke(
     mailer.fire(ticket.number, hours=72)
     mailer.act(ticket.number, _resolve(), minutes=1)
     mailer.act(
-        ticket.number, lambda t, p, at: lifecycle.dispute(t, p, CUSTOMER, "No.", at), minutes=1
+        ticket.number, lambda t, p, at: by_customer.dispute(t, p, CUSTOMER, "No.", at), minutes=1
     )
     assert mailer(mailer.job(ticket.number, "escalate")) == []
     assert post.only["To"] == "wei@example.com"
@@ -1003,7 +1007,7 @@ def test_new_words_reach_the_agent_without_the_words(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     ticket = open_ticket(agent="a-mei")
-    write = lambda t, p, at: lifecycle.write(t, p, "secret words", at)  # noqa: E731
+    write = lambda t, p, at: by_customer.write(t, p, "secret words", at)  # noqa: E731
     mailer.act(ticket.number, write)
     assert mailer(mailer.job(ticket.number, "customer_wrote")) == []
     assert post.only["Subject"] == f"[{ticket.number}] 客户有新留言"
@@ -1040,10 +1044,12 @@ def test_words_after_the_resolution_reach_the_agent_or_the_supervisor(
     ticket = open_ticket(agent=agent)
     mailer.act(ticket.number, _resolve())
     if confirmed:
-        mailer.act(ticket.number, lambda t, p, at: lifecycle.confirm(t, p, CUSTOMER, at), minutes=1)
+        mailer.act(
+            ticket.number, lambda t, p, at: by_customer.confirm(t, p, CUSTOMER, at), minutes=1
+        )
     if left:
         mailer.stores.staff.depart(staff["mei"], mailer.clock.now())
-    write = lambda t, p, at: lifecycle.write(t, p, "secret words", at)  # noqa: E731
+    write = lambda t, p, at: by_customer.write(t, p, "secret words", at)  # noqa: E731
     after = mailer.act(ticket.number, write, minutes=1)
     assert after.state == ("confirmed" if confirmed else "resolved"), "it reopens nothing"
     assert mailer(mailer.job(ticket.number, "customer_wrote")) == []
@@ -1057,7 +1063,7 @@ def test_words_before_the_resolution_are_told_as_answered_by_it(
 ) -> None:
     ticket, nobodys = open_ticket(agent="a-mei"), open_ticket()
     for number in (ticket.number, nobodys.number):
-        mailer.act(number, lambda t, p, at: lifecycle.write(t, p, "secret words", at))
+        mailer.act(number, lambda t, p, at: by_customer.write(t, p, "secret words", at))
         mailer.act(number, _resolve(), minutes=1)
         assert mailer(mailer.job(number, "customer_wrote")) == []
     assert post.only["To"] == "mei@example.com"
@@ -1071,7 +1077,7 @@ def test_a_dispute_tells_the_supervisor_the_new_promise(
     mailer.act(ticket.number, _resolve())
     mailer.act(
         ticket.number,
-        lambda t, p, at: lifecycle.dispute(t, p, CUSTOMER, "secret words", at),
+        lambda t, p, at: by_customer.dispute(t, p, CUSTOMER, "secret words", at),
         hours=1,
     )
     assert mailer(mailer.job(ticket.number, "disputed")) == []
@@ -1197,7 +1203,7 @@ def test_the_case_is_wired_with_what_it_needs(table: str, monkeypatch: pytest.Mo
 
 def _let_in(*addresses: str) -> Any:
     lin = Actor(Role.SUPERVISOR, "s-lin")
-    return lambda t, p, at: lifecycle.set_participants(t, p, lin, addresses, at)
+    return lambda t, p, at: by_staff.set_participants(t, p, lin, addresses, at)
 
 
 def test_who_takes_part_gets_a_copy_without_the_customers_page(

@@ -15,15 +15,16 @@ import pytest
 from redress import wiring
 from redress.base.errors import Unavailable
 from redress.base.observe import Failed
+from redress.base.people import Member
 from redress.clocks.rules.clocks import ClockName
 from redress.db import keys
 from redress.db.rows import Models
 from redress.rehearsals import cases
 from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.store import JobKind, JobState, RehearsalJob, RehearsalStore
-from redress.staff.store import Member
 from redress.tickets.cases.changing import change
-from redress.tickets.rules import lifecycle
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.tickets.store.tickets import Raced, TicketStore
 from redress.workflow.store import ReconciliationReport, ReportStore
@@ -159,9 +160,9 @@ def three(open_ticket: Opener, act: Callable[..., Ticket], clock: Clock) -> list
     for hours in (10, 14, 20):
         clock.moment = START
         ticket = open_ticket()
-        act(ticket, lifecycle.acknowledge)
+        act(ticket, by_system.acknowledge)
         clock.advance(hours=hours)
-        found.append(act(ticket, lifecycle.reply, MEI, "An answer", False))
+        found.append(act(ticket, by_staff.reply, MEI, "An answer", False))
     clock.moment = START + timedelta(hours=21)
     return found
 
@@ -346,7 +347,7 @@ def test_what_comes_after_its_beginning_is_none_of_a_rehearsals_business(
     begun = desk.rehearse(draft(within="24h"))
     clock.advance(hours=1)
     open_ticket()
-    act(three[0], lifecycle.resolve, MEI, "Replaced.", "upheld", "a kettle", "the seal")
+    act(three[0], by_staff.resolve, MEI, "Replaced.", "upheld", "a kettle", "the seal")
     together = desk.report_of(begun)["together"]
     assert together["tickets"] == 3
     [resolution] = [line for line in together["promises"] if line["clock"] == "resolution"]
@@ -361,9 +362,9 @@ def test_a_ticket_that_was_moved_is_read_under_the_plans_that_it_had(
     old, new = stores.plans.get(1), stores.plans.get(2)
     clock.advance(hours=1)
     by = replace(MEI, id="m-wei")
-    act(ticket, lambda t, p, at: lifecycle.move_to_plan(t, old, new, by, "a reason", at))
+    act(ticket, lambda t, p, at: by_staff.move_to_plan(t, old, new, by, "a reason", at))
     clock.advance(hours=2)
-    act(ticket, lifecycle.reply, MEI, "An answer", False)
+    act(ticket, by_staff.reply, MEI, "An answer", False)
     together = desk.report_of(desk.rehearse(plan_document()))["together"]
     [first] = [line for line in together["promises"] if line["clock"] == "first_response"]
     assert (first["missed"], first["kept"]) == ({"real": 1, "draft": 0}, {"real": 0, "draft": 1})
@@ -563,8 +564,8 @@ def published(desk: Desk, clock: Clock) -> int:
 def open_ones(open_ticket: Opener, clock: Clock, act: Callable[..., Ticket]) -> list[Ticket]:
     """Four open tickets under version 1: three complaints, an inquiry; and one that is closed."""
     found = [open_ticket(), open_ticket(), open_ticket("inquiry"), open_ticket()]
-    act(open_ticket(), lifecycle.withdraw, "Never mind")
-    act(found[1], lifecycle.tell_progress, MEI, "We look")
+    act(open_ticket(), by_customer.withdraw, "Never mind")
+    act(found[1], by_staff.tell_progress, MEI, "We look")
     clock.advance(hours=1)
     return found
 
@@ -573,7 +574,7 @@ def test_a_dry_run_says_what_would_move_and_writes_nothing(
     desk: Desk, open_ones: list[Ticket], published: int, clock: Clock, act: Callable[..., Ticket]
 ) -> None:
     clock.advance(hours=13)
-    act(open_ones[0], lifecycle.reply, MEI, "An answer", False)
+    act(open_ones[0], by_staff.reply, MEI, "An answer", False)
     before = of_tickets()
     report = desk.report_of(desk.move())
     assert of_tickets() == before
@@ -626,7 +627,7 @@ def test_a_workflow_is_told_that_its_ticket_moved(
 ) -> None:
     """An earlier reminder: the machine must not sleep on."""
     number = open_ones[1].number
-    act(open_ones[1], lifecycle.acknowledge)
+    act(open_ones[1], by_system.acknowledge)
     before = stores.tickets.timer(number)
     dry = desk.move()
     desk.report_of(dry)
@@ -651,11 +652,11 @@ def test_a_ticket_that_changes_meanwhile_is_decided_anew(
     desk.report_of(dry)
     commit = TicketStore.commit
     meanwhile = {
-        open_ones[0].number: (lifecycle.reply, MEI, "An answer", False),
-        open_ones[3].number: (lifecycle.withdraw, "Never mind"),
+        open_ones[0].number: (by_staff.reply, MEI, "An answer", False),
+        open_ones[3].number: (by_customer.withdraw, "Never mind"),
     }
 
-    def raced(self: TicketStore, given: lifecycle.Change, now: datetime) -> None:
+    def raced(self: TicketStore, given: Change, now: datetime) -> None:
         if (step := meanwhile.pop(given.after.number, None)) is not None:
             act(given.after, *step)
         commit(self, given, now)
@@ -707,7 +708,7 @@ def test_a_ticket_that_is_always_being_changed_is_tried_again_later(
     dry = desk.move()
     desk.report_of(dry)
 
-    def lost(self: TicketStore, given: lifecycle.Change, now: datetime) -> None:
+    def lost(self: TicketStore, given: Change, now: datetime) -> None:
         raise Raced("as always")
 
     monkeypatch.setattr(TicketStore, "commit", lost)
@@ -784,7 +785,7 @@ def test_a_version_that_was_never_published_is_not_found(desk: Desk, version: st
 def test_tickets_of_a_team_without_a_plan_or_members_are_found_by_the_last_reconciliation(
     desk: Desk, open_ones: list[Ticket], published: int, act: Callable[..., Ticket]
 ) -> None:
-    act(open_ones[0], lifecycle.reassign, MEI, None, "a-team-of-old", "a reason")
+    act(open_ones[0], by_staff.reassign, MEI, None, "a-team-of-old", "a reason")
     assert desk.report_of(desk.move())["together"]["tickets"] == 3
     ReportStore(Models(TABLE, REGION)).save(
         ReconciliationReport(START, "any", START, ("a-team-of-old",))

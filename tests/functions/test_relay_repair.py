@@ -19,10 +19,10 @@ from local.filters import passes, relay_patterns
 from redress import wiring
 from redress.base.errors import Unavailable
 from redress.base.observe import Failed
+from redress.base.people import Member
 from redress.db import keys
 from redress.staff.rules import Presence
-from redress.staff.store import Member
-from redress.tickets.rules import lifecycle
+from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, Phase
 from redress.tickets.store.tickets import AlsoWrite
 from redress.workflow.cases.relay import ACKNOWLEDGE_AFTER_S, MOVED, stream_change_of
@@ -181,10 +181,10 @@ def test_over_a_whole_life_nothing_that_the_relay_would_follow_is_held_back(
     everything = Stream(TABLE, REGION, filtered=False)
     number = open_ticket(agent="a-mei").number
     for step in (
-        lifecycle.acknowledge,
-        lambda t, p, at: lifecycle.reply(t, p, MEI, "An answer", True, at),
-        lambda t, p, at: lifecycle.write(t, p, "Words", at),
-        lambda t, p, at: lifecycle.withdraw(t, p, "", at),
+        by_system.acknowledge,
+        lambda t, p, at: by_staff.reply(t, p, MEI, "An answer", True, at),
+        lambda t, p, at: by_customer.write(t, p, "Words", at),
+        lambda t, p, at: by_customer.withdraw(t, p, "", at),
     ):
         ticket = stores.tickets.get(number)
         decided = step(ticket, stores.plans.current(), clock.advance(hours=1))

@@ -15,16 +15,16 @@ import pytest
 from redress import wiring
 from redress.base.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from redress.base.observe import Failed
+from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.db.rows import Models
 from redress.plans.store import shipped_document
 from redress.scores.cases import ScoringCases
 from redress.scores.store import scores as scores_module
 from redress.scores.store.scores import ScoreStore, Summary
 from redress.staff.rules import Presence
-from redress.staff.store import Member
 from redress.tickets.cases.changing import change
-from redress.tickets.rules import lifecycle
-from redress.tickets.rules.ticket import CUSTOMER, Actor, Role, Ticket
+from redress.tickets.rules.steps import by_customer, by_staff
+from redress.tickets.rules.ticket import Ticket
 from tests.builders import JUN, LIN, MEI, START, Clock
 from tests.functions.conftest import REGION, Context, Opener, Stores
 
@@ -70,7 +70,7 @@ def solve(
 
     def run(by: Actor = MEI) -> Ticket:
         ticket = open_ticket(agent=by.id)
-        return act(ticket, lifecycle.resolve, by, "Replaced.", "upheld", "a kettle", "the seal")
+        return act(ticket, by_staff.resolve, by, "Replaced.", "upheld", "a kettle", "the seal")
 
     return run
 
@@ -105,7 +105,7 @@ def test_a_late_fact_overwrites_itself_and_never_counts_twice(
     tickets = [solve() for _ in range(2)] + [solve()]
     clock.moment = DECEMBER
     assert _score(cases) == "stored"
-    act(tickets[0], lifecycle.dispute, CUSTOMER, "It leaks again.")
+    act(tickets[0], by_customer.dispute, CUSTOMER, "It leaks again.")
     assert _score(cases) == "stored"
     card = cases.card(staff["mei"], "2026-11", "a-mei")
     lasting = next(p for p in card.scorecard.components if p.name == "lasting_resolution")
@@ -124,7 +124,7 @@ def test_everyone_who_is_an_agent_or_has_facts_is_listed(
     open_ticket: Opener,
     act: Callable[..., Ticket],
 ) -> None:
-    act(open_ticket(agent="a-mei"), lifecycle.reply, LIN, "I answer myself.", False)
+    act(open_ticket(agent="a-mei"), by_staff.reply, LIN, "I answer myself.", False)
     month = cases.list_agents("2026-11")
     assert month.agents == ["a-jun", "a-mei", "a-tao", "s-lin"]
     assert (month.period, month.preview, month.plan_version) == ("2026-11", True, 1)

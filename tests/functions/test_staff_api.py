@@ -26,16 +26,16 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import validate
 
 from redress import wiring
+from redress.base.people import Actor, Member, Role
 from redress.clocks.rules.clocks import ClockName
 from redress.db.rows import Models
 from redress.mail.incoming.store import IncomingRecord, MailState
 from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS
 from redress.plans.store import Plans
 from redress.staff.rules import Presence
-from redress.staff.store import Member
-from redress.tickets.rules import lifecycle
-from redress.tickets.rules.lifecycle import CORRECTABLE
-from redress.tickets.rules.ticket import Actor, EventType, Role
+from redress.tickets.rules.steps import by_customer, by_staff, by_timer, opening
+from redress.tickets.rules.steps.by_staff import CORRECTABLE
+from redress.tickets.rules.ticket import EventType
 from redress.tickets.store.tickets import AlsoWrite, TicketStore
 from redress.workflow.cases.timers import TimerCase
 from redress.workflow.store import ReconciliationReport, ReportStore
@@ -851,7 +851,9 @@ def test_words_of_a_customer_after_the_resolution_are_counted_and_read(
     resolution = api("resolution", "tao", number=number, body=solved).body["resolution"]
     assert resolution["contacts_after"] == 0
     ticket, plan = stores.tickets.get(number), stores.plans.current()
-    stores.tickets.commit(lifecycle.write(ticket, plan, "One more thing", clock.now()), clock.now())
+    stores.tickets.commit(
+        by_customer.write(ticket, plan, "One more thing", clock.now()), clock.now()
+    )
     found = api("ticket", "tao", number=number).body
     assert (found["state"], found["resolution"]["contacts_after"]) == ("resolved", 1)
     said = found["timeline"][-1]
@@ -1019,7 +1021,7 @@ def test_the_clocks_of_a_ticket_that_was_moved_are_told_under_both_plans(
     document["levels"]["inquiry"]["promises"]["first_response"] = {"within": "2h"}
     stores.staff.publish_plan(document, 2, 1)
     old, new = stores.plans.get(1), stores.plans.get(2)
-    moved = lifecycle.move_to_plan(
+    moved = by_staff.move_to_plan(
         ticket, old, new, Actor(Role.MANAGER, "m-wei"), "a new contract", clock.advance(hours=1)
     )
     stores.tickets.commit(moved, clock.now())
@@ -1169,7 +1171,7 @@ def test_customer_who_wrote_meanwhile_makes_a_conflict(
     api: Api, open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:
     ticket = open_ticket(agent="a-mei")
-    wrote = lifecycle.write(ticket, stores.plans.current(), "It got worse!", clock.now())
+    wrote = by_customer.write(ticket, stores.plans.current(), "It got worse!", clock.now())
     stores.tickets.commit(wrote, clock.now())
     body = {"version": ticket.version, "text": "All is well."}
     found = api("reply", "mei", body=body, number=ticket.number)
@@ -1672,7 +1674,7 @@ def test_a_hold_pauses_what_the_plan_says_until_the_customer_writes(
     states = {promise["clock"]: promise["state"] for promise in held.body["promises"]}
     assert (held.body["on_hold"], states["resolution"]) == ("part", "paused")
     plan = stores.plans.current()
-    written = lifecycle.write(stores.tickets.get(number), plan, "And?", clock.now())
+    written = by_customer.write(stores.tickets.get(number), plan, "And?", clock.now())
     stores.tickets.commit(written, clock.now())
     found = api("ticket", "tao", number=number).body
     states = {promise["clock"]: promise["state"] for promise in found["promises"]}
@@ -1706,7 +1708,7 @@ def test_a_hold_counts_no_hour_but_those_in_which_a_word_of_the_customer_waits(
     done("reply", text="We look.")
     assert states_of(done("hold", **CHANGES["hold"]))["resolution"] == "paused"
     clock.advance(hours=1)
-    asked = lifecycle.write(
+    asked = by_customer.write(
         stores.tickets.get(number), stores.plans.current(), "When?", clock.now()
     )
     stores.tickets.commit(asked, clock.now())
@@ -1761,7 +1763,7 @@ def test_a_correction_takes_a_breach_back(
     ticket = open_ticket(agent="a-mei")
     clock.advance(hours=25)
     plan = stores.plans.current()
-    late = lifecycle.act_on_due_rungs(ticket, plan, clock.now())
+    late = by_timer.act_on_due_rungs(ticket, plan, clock.now())
     assert late is not None
     stores.tickets.commit(late, clock.now())
     missed = api("ticket", "lin", number=ticket.number).body
@@ -2128,7 +2130,7 @@ def opened_by_mail(stores: Stores, clock: Clock) -> str:
             {"id": 2, "name": "x.exe", "type": "a/b", "size": 9, "refused": "type"},
         ],
     }
-    change = lifecycle.open_ticket(given, NUMBER, stores.plans.current(), clock.now(), source)
+    change = opening.open_ticket(given, NUMBER, stores.plans.current(), clock.now(), source)
     stores.tickets.open(change, AlsoWrite(once=()))
     return NUMBER
 

@@ -11,13 +11,13 @@ import msgspec
 import pytest
 
 from redress.base.errors import InvalidInput
+from redress.base.people import Member, Role
 from redress.db import keys
 from redress.plans import cases
 from redress.plans.cases import PlanCases, expanded, notes, prepared
 from redress.plans.rules.document import parse
 from redress.plans.store import LARGEST_DOCUMENT, Plans, Published
-from redress.staff.store import Member, StaffStore
-from redress.tickets.rules.ticket import Role
+from redress.staff.store import StaffStore
 from tests.builders import START, Clock, plan_document
 
 WEI = Member("m-wei", "Wei", "wei@example.com", Role.MANAGER, "complaints", ("zh-CN",), 1)

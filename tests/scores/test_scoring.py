@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redress.base.errors import NotAllowedNow
+from redress.base.people import Actor, Role
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.plan import COMPONENTS, ScorePlan
 from redress.scores.rules import (
@@ -32,9 +33,8 @@ from redress.scores.rules import (
     score,
 )
 from redress.scores.store.facts import pack, unpack
-from redress.tickets.rules import lifecycle
-from redress.tickets.rules.lifecycle import Change
-from redress.tickets.rules.ticket import Actor, Role
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_customer, table
 from tests.builders import JUN, LIN, MEI, NUMBER, Clock, Life, corrected, plan_1
 
 PLAN = plan_1().score
@@ -299,7 +299,7 @@ def test_a_survey_is_credited_to_who_resolved_in_the_month_of_the_answer() -> No
     told = story(at=datetime(2026, 11, 30, 12, tzinfo=UTC))
     told.resolve().wait(days=2)
     answers = {"overall": 2, "speed": 5, "comment": "Slow", "suggestion": "Be quick"}
-    told.take(lifecycle.answer_survey(told.ticket, told.plan, answers, told.clock.now()))
+    told.take(by_customer.answer_survey(told.ticket, told.plan, answers, told.clock.now()))
     assert told.whose("survey") == {(MEI.id, "2026-12"): {"overall": 2, "speed": 5}}
 
 
@@ -319,8 +319,8 @@ def test_what_a_round_of_a_ticket_adds_to_a_month_fits_200_bytes_with_its_keys()
         told.wait(days=30).wake().reply(by=agent).resolve(by=agent)
         told.wait(days=1).dispute().assign(agent.id)
     told.resolve(by=agent)
-    answers = dict.fromkeys(lifecycle.SURVEY_SCORES, 5)
-    told.take(lifecycle.answer_survey(told.ticket, told.plan, answers, told.clock.now()))
+    answers = dict.fromkeys(table.SURVEY_SCORES, 5)
+    told.take(by_customer.answer_survey(told.ticket, told.plan, answers, told.clock.now()))
     sizes: dict[str, int] = {}
     for (who, period, name), value in told.ledger.items():
         _, _, round_ = name.partition(".")

@@ -11,7 +11,7 @@ import pytest
 
 from redress.base.observe import Failed
 from redress.db import keys
-from redress.tickets.rules import lifecycle
+from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Phase, Ticket
 from redress.tickets.store import codec
 from redress.workflow.cases import reconciliation
@@ -249,7 +249,7 @@ def test_a_change_at_the_same_instant_wins_over_a_correction(
 
 
 def _noted(ticket: Ticket, plan: Any, at: datetime) -> Any:
-    return lifecycle.note(ticket, plan, MEI, "Inside", at)
+    return by_staff.note(ticket, plan, MEI, "Inside", at)
 
 
 def test_a_sleeper_past_its_time_is_woken(settled: World) -> None:
@@ -478,7 +478,7 @@ def test_a_second_execution_of_a_ticket_is_ended(settled: World) -> None:
 
 def test_an_execution_of_a_closed_ticket_is_ended(settled: World) -> None:
     number = asleep(settled)
-    settled.take(number, lambda t, p, at: lifecycle.withdraw(t, p, "", at), follow=False)
+    settled.take(number, lambda t, p, at: by_customer.withdraw(t, p, "", at), follow=False)
     settled.stream.records()  # and these are lost
     settled.tickets.clear_awake(number, 1, settled.timer(number).seq)
     settled.clock.advance(minutes=3)
@@ -543,7 +543,7 @@ def test_a_ticket_of_a_team_that_nobody_is_in_any_more_is_found_by_its_execution
     number = asleep(settled)
     settled.take(
         number,
-        lambda t, p, at: lifecycle.reassign(t, p, LIN, None, "night shift", "theirs", at),
+        lambda t, p, at: by_staff.reassign(t, p, LIN, None, "night shift", "theirs", at),
     )
     settled.clock.advance(minutes=3)
     assert "night shift" in settled.reconcile()["teams"]

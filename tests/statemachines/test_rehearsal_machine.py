@@ -19,8 +19,8 @@ from redress.rehearsals import cases
 from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.store import JobKind, JobState, Progress, RehearsalJob, RehearsalStore
 from redress.staff.store import StaffStore
-from redress.tickets.rules import lifecycle
 from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.steps import opening
 from redress.tickets.store.tickets import AlsoWrite, TicketStore
 from redress.workflow.store import ReportStore
 from tests.builders import START, Clock, plan_document, submission
@@ -84,7 +84,7 @@ class Machine:
     jobs: int = 0
 
     def open(self, kind: str = "complaint") -> str:
-        opened = lifecycle.open_ticket(
+        opened = opening.open_ticket(
             submission(kind), new_number(), self.plans.current(), self.clock.now()
         )
         self.tickets.open(opened, AlsoWrite(once=()))

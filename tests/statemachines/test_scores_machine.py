@@ -12,11 +12,11 @@ import boto3
 import pytest
 
 from redress.base.errors import Unavailable
+from redress.base.people import Member, Role
 from redress.db.rows import Models
 from redress.scores.store.scores import Failure, ScoreStore
 from redress.staff.rules import Presence
-from redress.staff.store import Member, StaffStore
-from redress.tickets.rules.ticket import Role
+from redress.staff.store import StaffStore
 from tests.builders import ROOT, Clock
 from tests.functions.conftest import Context, load
 from tests.statemachines.conftest import ACCOUNT, REGION, ROLE, TABLE

@@ -11,8 +11,8 @@ import pytest
 from redress.base.errors import Unavailable
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
-from redress.tickets.rules import lifecycle
-from redress.tickets.rules.lifecycle import Change
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import EventType, Phase, State, Ticket
 from redress.workflow.cases.repair import PATIENCE
 from tests.builders import BY_PHONE, LIN, MEI, START, Clock, plan_document
@@ -163,7 +163,7 @@ def test_rungs_of_two_promises_that_fall_together_need_one_look(world: World) ->
 
 
 def _told_progress(ticket: Ticket, plan: Plan, at: datetime) -> Change:
-    return lifecycle.tell_progress(ticket, plan, MEI, "We look into it", at)
+    return by_staff.tell_progress(ticket, plan, MEI, "We look into it", at)
 
 
 def test_a_mail_that_never_goes_out_is_a_breach_and_the_promises_still_run(world: World) -> None:
@@ -219,7 +219,7 @@ def test_a_held_ticket_sleeps_until_the_customer_writes(world: World) -> None:
     number = world.open("service_request")
     world.acknowledge(number)
     world.reply(number)
-    world.take(number, lambda t, p, at: lifecycle.hold(t, p, MEI, "part", "A part comes", at))
+    world.take(number, lambda t, p, at: by_staff.hold(t, p, MEI, "part", "A part comes", at))
     world.pass_time(days=9)
     assert {clock for clock, _, _ in world.rungs(number)} == {"update"}
     world.write(number)
@@ -235,7 +235,7 @@ def test_a_ticket_that_goes_on_under_a_shorter_plan_wakes_in_time(world: World) 
     shorter = parse(document)
     world.staff.publish_plan(document, 2, 1)
     world.pass_time(hours=1.5)
-    world.take(number, lambda t, p, at: lifecycle.move_to_plan(t, p, shorter, LIN, "a promise", at))
+    world.take(number, lambda t, p, at: by_staff.move_to_plan(t, p, shorter, LIN, "a promise", at))
     assert world.sleeps_until(number) == START + hours(1.6), "80 % of 2 h; 50 % acted at once"
     world.pass_time(hours=2)
     assert [entry for entry in world.rungs(number) if entry[0] == "first_response"] == [
@@ -629,7 +629,7 @@ def test_the_sweep_lays_to_rest_a_closed_ticket_that_no_machine_closed(
 
 
 def _withdrawn(ticket: Ticket, plan: Plan, at: datetime) -> Change:
-    return lifecycle.withdraw(ticket, plan, "Never mind", at)
+    return by_customer.withdraw(ticket, plan, "Never mind", at)
 
 
 def test_the_sweep_leaves_sleepers_alone(world: World) -> None:

@@ -17,13 +17,14 @@ import boto3
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from redress.base.people import CUSTOMER, Actor
 from redress.plans.store import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changing import Decide, change
-from redress.tickets.rules import lifecycle
-from redress.tickets.rules.lifecycle import Classification
 from redress.tickets.rules.numbers import new_number
-from redress.tickets.rules.ticket import CUSTOMER, Actor, EventType, Phase, Ticket
+from redress.tickets.rules.steps import by_customer, by_staff, by_system, opening
+from redress.tickets.rules.steps.by_staff import Classification
+from redress.tickets.rules.ticket import EventType, Phase, Ticket
 from redress.tickets.store.tickets import AlsoWrite, TicketStore, Timer
 from redress.workflow.cases.relay import execution_name
 from tests.builders import MEI, ROOT, Clock, submission
@@ -49,7 +50,7 @@ class World:
 
     def open(self, kind: str = "complaint", *, follow: bool = True, **fields: Any) -> str:
         """A ticket is submitted; its number. `follow=False` leaves its stream records unread."""
-        opened = lifecycle.open_ticket(
+        opened = opening.open_ticket(
             submission(kind, **fields), new_number(), self.plans.current(), self.clock.now()
         )
         number = opened.after.number
@@ -67,42 +68,44 @@ class World:
 
     def acknowledge(self, number: str, *, follow: bool = True) -> None:
         """The mailer has sent the acknowledgement."""
-        self.take(number, lifecycle.acknowledge, follow=follow)
+        self.take(number, by_system.acknowledge, follow=follow)
 
     def reply(
         self, number: str, *, wait: bool = False, by: Actor = MEI, follow: bool = True
     ) -> None:
         self.take(
-            number, lambda t, p, at: lifecycle.reply(t, p, by, "An answer", wait, at), follow=follow
+            number, lambda t, p, at: by_staff.reply(t, p, by, "An answer", wait, at), follow=follow
         )
 
     def write(self, number: str) -> None:
-        self.take(number, lambda t, p, at: lifecycle.write(t, p, "Here you are", at))
+        self.take(number, lambda t, p, at: by_customer.write(t, p, "Here you are", at))
 
     def resolve(self, number: str, *, by: Actor = MEI, follow: bool = True) -> None:
         self.take(
             number,
-            lambda t, p, at: lifecycle.resolve(
+            lambda t, p, at: by_staff.resolve(
                 t, p, by, "The seal was replaced", "upheld", "a new kettle", "a bad batch", at
             ),
             follow=follow,
         )
 
     def confirm(self, number: str, *, follow: bool = True) -> None:
-        self.take(number, lambda t, p, at: lifecycle.confirm(t, p, CUSTOMER, at), follow=follow)
+        self.take(number, lambda t, p, at: by_customer.confirm(t, p, CUSTOMER, at), follow=follow)
 
     def dispute(self, number: str) -> None:
-        self.take(number, lambda t, p, at: lifecycle.dispute(t, p, CUSTOMER, "It leaks again", at))
+        self.take(
+            number, lambda t, p, at: by_customer.dispute(t, p, CUSTOMER, "It leaks again", at)
+        )
 
     def answer_survey(self, number: str) -> None:
-        self.take(number, lambda t, p, at: lifecycle.answer_survey(t, p, {"overall": 5}, at))
+        self.take(number, lambda t, p, at: by_customer.answer_survey(t, p, {"overall": 5}, at))
 
     def withdraw(self, number: str) -> None:
-        self.take(number, lambda t, p, at: lifecycle.withdraw(t, p, "Never mind", at))
+        self.take(number, lambda t, p, at: by_customer.withdraw(t, p, "Never mind", at))
 
     def reclassify(self, number: str, kind: str, by: Actor = MEI) -> None:
         what = Classification(kind)
-        self.take(number, lambda t, p, at: lifecycle.reclassify(t, p, by, what, "It burns", at))
+        self.take(number, lambda t, p, at: by_staff.reclassify(t, p, by, what, "It burns", at))
 
     # ------------------------------------------------------------- what AWS does
 

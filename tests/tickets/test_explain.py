@@ -22,7 +22,7 @@ from redress.plans.rules.document import parse
 from redress.plans.rules.plan import CUSTOMER, HOLDS, KINDS, LANGUAGES, Plan
 from redress.tickets import explaining
 from redress.tickets.rules.explain import Hours, Story, What, explain
-from redress.tickets.rules.lifecycle import CORRECTABLE
+from redress.tickets.rules.steps.by_staff import CORRECTABLE
 from redress.tickets.rules.ticket import EventType
 from tests.builders import BY_MAIL, BY_PHONE, LIN, ROOT, START, Clock, Life, plan_1, plan_document
 from tests.tickets.test_fold import COMMANDS, DAY, HOUR, KINDS_OF_LIFE

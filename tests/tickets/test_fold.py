@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redress.base.errors import InvalidInput, NotAllowedNow
+from redress.base.people import Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, ClockName, ClockState
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
+from redress.tickets.rules import fold as folding
 from redress.tickets.rules import ticket
-from redress.tickets.rules.ticket import Event, EventType, Phase, Role, State
+from redress.tickets.rules.ticket import Event, EventType, Phase, State
 from redress.tickets.store import codec
 from tests.builders import (
     BY_MAIL,
@@ -711,7 +713,7 @@ def test_the_state_says_what_the_workflow_awaits(
 
 def test_a_history_without_an_event_is_no_ticket(plan: Plan) -> None:
     with pytest.raises(ValueError, match="at least"):
-        ticket.fold([], plan)
+        folding.fold([], plan)
 
 
 # -------------------------------------------------------------------------------- any life
@@ -800,7 +802,7 @@ def test_the_history_always_makes_the_ticket_that_is_stored(
     for change in life.changes:
         events += [codec.event_of(codec.encode(event)) for event in change.events]
         stored = codec.ticket_of(codec.head_doc(change.after))
-        folded = ticket.fold(events, life.changes[0].plan, plans.__getitem__)
+        folded = folding.fold(events, life.changes[0].plan, plans.__getitem__)
         assert stored == change.after == folded
         assert stored.version == len(events)
     assert [event.number for event in events] == list(range(1, len(events) + 1))

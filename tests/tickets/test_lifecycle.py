@@ -12,11 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.base.errors import InvalidInput, NotAllowedNow, VersionConflict
+from redress.base.people import CUSTOMER, Actor, Role
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.document import parse
-from redress.tickets.rules import lifecycle
-from redress.tickets.rules.lifecycle import STEPS, Change, Classification, Step
-from redress.tickets.rules.ticket import CUSTOMER, Actor, EventType, Role, State
+from redress.tickets.rules import access
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_customer, by_staff, draft, table
+from redress.tickets.rules.steps.by_staff import Classification
+from redress.tickets.rules.steps.table import STEPS, Step
+from redress.tickets.rules.ticket import EventType, State
 from tests import builders
 from tests.builders import BY_PHONE, JUN, LIN, MEI, START, Clock, Life
 
@@ -159,17 +163,17 @@ def test_a_correction_names_everything_that_is_wrong_with_it(
     life.open().wait(hours=8)
     at = START + timedelta(hours=hours)
     now, plan, moment = life.ticket, life.plan, life.clock.moment
-    assert faults(lambda: lifecycle.correct(now, plan, LIN, promise, at, why, moment)) == expected
+    assert faults(lambda: by_staff.correct(now, plan, LIN, promise, at, why, moment)) == expected
 
 
 def test_a_word_is_given_for_an_instant_to_come(life: Life) -> None:
     life.open()
     now, plan, at = life.ticket, life.plan, life.clock.moment
     far = at + timedelta(days=367)
-    assert faults(lambda: lifecycle.promise(now, plan, MEI, at, "Soon", at)) == {
+    assert faults(lambda: by_staff.promise(now, plan, MEI, at, "Soon", at)) == {
         ("/by", "not_in_time")
     }
-    assert faults(lambda: lifecycle.promise(now, plan, MEI, far, " ", at)) == {
+    assert faults(lambda: by_staff.promise(now, plan, MEI, far, " ", at)) == {
         ("/by", "not_in_time"),
         ("/text", "required"),
     }
@@ -178,7 +182,7 @@ def test_a_word_is_given_for_an_instant_to_come(life: Life) -> None:
 def test_a_hold_is_for_something_known_and_told_to_the_customer(life: Life) -> None:
     life.open().reply()
     now, plan, at = life.ticket, life.plan, life.clock.moment
-    assert faults(lambda: lifecycle.hold(now, plan, MEI, "lunch", "", at)) == {
+    assert faults(lambda: by_staff.hold(now, plan, MEI, "lunch", "", at)) == {
         ("/reason", "unknown_reason"),
         ("/text", "required"),
     }
@@ -198,20 +202,20 @@ def test_a_reminder_since_the_agent_read_is_no_conflict(life: Life) -> None:
     read = life.open().assign().ticket.version
     life.wait(hours=30).wake()
     assert life.ticket.version > read
-    lifecycle.require_current(life.ticket, read)
+    draft.require_current(life.ticket, read)
 
 
 def test_a_persons_change_since_the_agent_read_is_a_conflict(life: Life) -> None:
     read = life.open().assign().ticket.version
     life.write().wait(hours=30).wake()
     with pytest.raises(VersionConflict) as conflict:
-        lifecycle.require_current(life.ticket, read)
+        draft.require_current(life.ticket, read)
     assert conflict.value.current == life.ticket.version
 
 
 def test_who_read_the_last_word_of_a_person_has_seen_enough(life: Life) -> None:
     life.open().assign().note(JUN)
-    lifecycle.require_current(life.ticket, life.ticket.last_person_version)
+    draft.require_current(life.ticket, life.ticket.last_person_version)
 
 
 @given(st.integers(-5, 40))
@@ -221,13 +225,13 @@ def test_only_versions_that_exist_and_show_the_last_word_are_good_enough(version
     assert last_person_version < current
     if version > current:
         with pytest.raises(InvalidInput) as invalid:
-            lifecycle.require_current(life.ticket, version)
+            draft.require_current(life.ticket, version)
         assert [fault.pointer for fault in invalid.value.faults] == ["/version"]
     elif version < last_person_version:
         with pytest.raises(VersionConflict):
-            lifecycle.require_current(life.ticket, version)
+            draft.require_current(life.ticket, version)
     else:
-        lifecycle.require_current(life.ticket, version)
+        draft.require_current(life.ticket, version)
 
 
 # -------------------------------------------------------------------------------- texts
@@ -249,17 +253,17 @@ def test_a_word_to_somebody_is_never_empty_nor_endless(text: str, code: str) -> 
     life = builders.life_at(State.OPEN)
     now, plan, at = life.ticket, life.plan, life.clock.moment
     resolved = builders.life_at(State.RESOLVED).ticket
-    assert faults(lambda: lifecycle.reply(now, plan, MEI, text, False, at)) == {("/text", code)}
-    assert faults(lambda: lifecycle.tell_progress(now, plan, MEI, text, at)) == {("/text", code)}
-    assert faults(lambda: lifecycle.note(now, plan, MEI, text, at)) == {("/text", code)}
-    assert faults(lambda: lifecycle.write(now, plan, text, at)) == {("/text", code)}
-    assert faults(lambda: lifecycle.dispute(resolved, plan, CUSTOMER, text, at)) == {
+    assert faults(lambda: by_staff.reply(now, plan, MEI, text, False, at)) == {("/text", code)}
+    assert faults(lambda: by_staff.tell_progress(now, plan, MEI, text, at)) == {("/text", code)}
+    assert faults(lambda: by_staff.note(now, plan, MEI, text, at)) == {("/text", code)}
+    assert faults(lambda: by_customer.write(now, plan, text, at)) == {("/text", code)}
+    assert faults(lambda: by_customer.dispute(resolved, plan, CUSTOMER, text, at)) == {
         ("/text", code)
     }
-    assert faults(lambda: lifecycle.reassign(now, plan, LIN, None, None, text, at)) == {
+    assert faults(lambda: by_staff.reassign(now, plan, LIN, None, None, text, at)) == {
         ("/reason", code)
     }
-    assert faults(lambda: lifecycle.reclassify(now, plan, MEI, URGENT, text, at)) == {
+    assert faults(lambda: by_staff.reclassify(now, plan, MEI, URGENT, text, at)) == {
         ("/reason", code)
     }
 
@@ -267,17 +271,17 @@ def test_a_word_to_somebody_is_never_empty_nor_endless(text: str, code: str) -> 
 def test_a_withdrawal_and_a_call_without_an_answer_need_no_words_but_have_a_limit() -> None:
     life = builders.life_at(State.RESOLVED, contact=BY_PHONE)
     now, plan, at = life.ticket, life.plan, life.clock.moment
-    assert lifecycle.withdraw(now, plan, " ", at).after.state is State.CLOSED
-    assert lifecycle.record_callback(now, plan, MEI, "no_answer", "", at).after.version
-    assert faults(lambda: lifecycle.withdraw(now, plan, LONG, at)) == {("/text", "too_long")}
-    assert faults(lambda: lifecycle.record_callback(now, plan, MEI, "no_answer", LONG, at)) == {
+    assert by_customer.withdraw(now, plan, " ", at).after.state is State.CLOSED
+    assert by_staff.record_callback(now, plan, MEI, "no_answer", "", at).after.version
+    assert faults(lambda: by_customer.withdraw(now, plan, LONG, at)) == {("/text", "too_long")}
+    assert faults(lambda: by_staff.record_callback(now, plan, MEI, "no_answer", LONG, at)) == {
         ("/text", "too_long")
     }
 
 
 def test_words_are_kept_without_the_space_around_them(life: Life) -> None:
     life.open()
-    change = lifecycle.write(life.ticket, life.plan, "  it leaks\n", life.clock.moment)
+    change = by_customer.write(life.ticket, life.plan, "  it leaks\n", life.clock.moment)
     assert change.events[0].data == {"text": "it leaks"}
 
 
@@ -287,7 +291,7 @@ def test_words_are_kept_without_the_space_around_them(life: Life) -> None:
 def test_a_complaint_is_resolved_with_its_outcome_remedy_and_root_cause() -> None:
     life = builders.life_at(State.OPEN, "complaint")
     now, plan, at = life.ticket, life.plan, life.clock.moment
-    assert faults(lambda: lifecycle.resolve(now, plan, MEI, " ", None, " ", None, at)) == {
+    assert faults(lambda: by_staff.resolve(now, plan, MEI, " ", None, " ", None, at)) == {
         ("/text", "required"),
         ("/outcome", "required"),
         ("/remedy", "required"),
@@ -305,7 +309,7 @@ def test_a_complaint_is_resolved_with_its_outcome_remedy_and_root_cause() -> Non
 
 def test_an_inquiry_is_resolved_with_a_text_alone() -> None:
     life = builders.life_at(State.OPEN, "inquiry")
-    change = lifecycle.resolve(
+    change = by_staff.resolve(
         life.ticket, life.plan, MEI, "Like this", None, None, None, life.clock.moment
     )
     assert change.after.state is State.RESOLVED
@@ -315,7 +319,7 @@ def test_an_outcome_is_one_of_three_and_what_stands_in_the_ticket_is_short() -> 
     life = builders.life_at(State.OPEN, "inquiry")
     now, plan, at = life.ticket, life.plan, life.clock.moment
     long = "x" * 2_001
-    assert faults(lambda: lifecycle.resolve(now, plan, MEI, LONG, "sorry", long, long, at)) == {
+    assert faults(lambda: by_staff.resolve(now, plan, MEI, LONG, "sorry", long, long, at)) == {
         ("/text", "too_long"),
         ("/outcome", "unknown_outcome"),
         ("/remedy", "too_long"),
@@ -329,7 +333,7 @@ def test_an_outcome_is_one_of_three_and_what_stands_in_the_ticket_is_short() -> 
 def test_a_call_ends_in_one_of_three_ways() -> None:
     life = builders.life_at(State.RESOLVED)
     now, plan, at = life.ticket, life.plan, life.clock.moment
-    assert faults(lambda: lifecycle.record_callback(now, plan, MEI, "perhaps", "", at)) == {
+    assert faults(lambda: by_staff.record_callback(now, plan, MEI, "perhaps", "", at)) == {
         ("/outcome", "unknown_outcome")
     }
 
@@ -352,7 +356,7 @@ def test_who_resolved_it_is_asked_first_when_it_is_reopened() -> None:
 
 def answered(answers: dict[str, Any]) -> Change:
     life = builders.life_at(State.CONFIRMED)
-    return lifecycle.answer_survey(life.ticket, life.plan, answers, life.clock.moment)
+    return by_customer.answer_survey(life.ticket, life.plan, answers, life.clock.moment)
 
 
 def test_every_wrong_answer_of_a_survey_is_named_at_once() -> None:
@@ -398,7 +402,7 @@ def test_a_kind_without_a_survey_takes_no_answers() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from([*lifecycle.SURVEY_SCORES, "comment", "suggestion", "other"]),
+        st.sampled_from([*table.SURVEY_SCORES, "comment", "suggestion", "other"]),
         st.none() | st.booleans() | st.integers(-1, 7) | st.text(max_size=5) | st.lists(st.none()),
     )
 )
@@ -476,8 +480,8 @@ def test_an_agent_acts_on_their_own_a_supervisor_on_the_teams_a_manager_on_all(
     state: State, who: Actor, team: str, sees: bool, acts: bool
 ) -> None:
     now = builders.life_at(state).ticket
-    assert lifecycle.may_see(who, team, now) == sees
-    assert lifecycle.may_act(who, team, now) == acts
+    assert access.may_see(who, team, now) == sees
+    assert access.may_act(who, team, now) == acts
 
 
 # ------------------------------------------------------------------------------ who takes part

@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from redress.base.errors import Fault, InvalidInput, NotFound, pointer
+from redress.base.people import Member
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.plans.store import LARGEST_DOCUMENT, Plans, Published
-from redress.staff.store import Member, StaffStore
+from redress.staff.store import StaffStore
 
 EPOCH = datetime.min.replace(tzinfo=UTC)
 

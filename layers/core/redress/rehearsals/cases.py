@@ -26,6 +26,7 @@ from redress.base.errors import (
     Unavailable,
     VersionConflict,
 )
+from redress.base.people import Actor, Member, Role
 from redress.db.keys import SHARDS
 from redress.plans.cases import not_effective_yet, prepared
 from redress.plans.rules.document import parse
@@ -44,11 +45,11 @@ from redress.rehearsals.store import (
     RehearsalStore,
 )
 from redress.scores import rules as scoring
-from redress.staff.store import Member, StaffStore
+from redress.staff.store import StaffStore
 from redress.tickets.cases.changing import change
-from redress.tickets.rules import lifecycle
-from redress.tickets.rules.lifecycle import Change
-from redress.tickets.rules.ticket import Actor, Event, EventType, Role, Ticket
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.ticket import Event, EventType, Ticket
 from redress.tickets.store import codec
 from redress.tickets.store.tickets import Page, TicketStore
 from redress.workflow.cases.teams import known_teams
@@ -504,7 +505,7 @@ class RehearsalJobs:
         def decide(ticket: Ticket, old: Plan, at: datetime) -> Change | None:
             if ticket.closure is not None or ticket.plan_version == plan.version:
                 return None
-            return lifecycle.move_to_plan(ticket, old, plan, actor, reason, at)
+            return by_staff.move_to_plan(ticket, old, plan, actor, reason, at)
 
         return decide
 

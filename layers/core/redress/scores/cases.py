@@ -17,12 +17,12 @@ from typing import Any
 import msgspec
 
 from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound, Unavailable, pointer
+from redress.base.people import Member, Role
 from redress.plans.store import Plans
 from redress.scores import rules as scoring
 from redress.scores.rules import HIGHEST, LOWEST, Rating
 from redress.scores.store.scores import Card, CardReplaced, Earlier, Failure, ScoreStore, Summary
-from redress.staff.store import Member, StaffStore
-from redress.tickets.rules.ticket import Role
+from redress.staff.store import StaffStore
 
 PREVIOUS = "previous"
 """As a period: the last month that is over in the plan's time zone."""

@@ -26,8 +26,10 @@ from zoneinfo import ZoneInfo
 
 from redress.clocks.rules.clocks import Clock, ClockName
 from redress.plans.rules.plan import COMPONENTS, Grade, ScorePlan
-from redress.tickets.rules.lifecycle import SURVEY_SCORES, Change
-from redress.tickets.rules.ticket import Event, EventType, Resolution, State, Ticket, apply
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.fold import apply
+from redress.tickets.rules.steps.table import SURVEY_SCORES
+from redress.tickets.rules.ticket import Event, EventType, Resolution, State, Ticket
 
 METHOD = 1
 """Which edition of this arithmetic a digest speaks of: raise it when a score would change."""

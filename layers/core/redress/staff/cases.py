@@ -10,7 +10,7 @@ from redress.plans.store import Plans
 from redress.staff.rules import candidates
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changing import ATTEMPTS
-from redress.tickets.rules import lifecycle
+from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.tickets import Raced, TicketStore
 
@@ -51,7 +51,7 @@ class AssignmentCase:
             plan = self._plans.get(ticket.plan_version)
             try:
                 self._tickets.commit(
-                    lifecycle.assign(ticket, plan, availability.agent, why, moment), moment
+                    by_system.assign(ticket, plan, availability.agent, why, moment), moment
                 )
             except AgentNotFree:
                 continue

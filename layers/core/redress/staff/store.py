@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import replace
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,28 +12,12 @@ from pynamodb.expressions.update import Action as UpdateAction
 from pynamodb.transactions import TransactWrite
 
 from redress.base.errors import Fault, InvalidInput, NotFound
+from redress.base.people import Member, Role
 from redress.db import keys, retry
 from redress.db.rows import Models
 from redress.plans.store import Published
 from redress.staff.rules import Availability, Presence
-from redress.tickets.rules.ticket import Role
 from redress.tickets.store import codec
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One member of staff, as the user pool knows them. `id` is the pool's subject."""
-
-    id: str
-    name: str
-    email: str
-    role: Role
-    team: str
-    languages: tuple[str, ...]
-    capacity: int
-    left: bool = False
-    """Gone: gets no mail and no work, but still has scorecards for the months they worked."""
-
 
 _MEMBER = msgspec.json.Decoder(Member)
 _PUBLISHED = msgspec.json.Decoder(Published)

@@ -16,7 +16,7 @@ from redress.clocks.rules.calendars import WHOLE_DAY, Interval
 from redress.clocks.rules.clocks import Clock, ClockState, Standing
 from redress.plans.rules.plan import ALWAYS
 from redress.tickets.rules.explain import Entry, Hours, Story, What
-from redress.tickets.rules.lifecycle import WITHDRAWN
+from redress.tickets.rules.steps.table import WITHDRAWN
 from redress.tickets.rules.ticket import EventType
 
 

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from redress.base.people import Actor
 from redress.plans.rules.plan import MailPlan
-from redress.tickets.rules.lifecycle import may_see
+from redress.tickets.rules.access import may_see
 from redress.tickets.rules.submission import DEFAULT_KIND
-from redress.tickets.rules.ticket import Actor, State, Ticket
+from redress.tickets.rules.ticket import State, Ticket
 
 
 class Clue(StrEnum):

@@ -21,9 +21,11 @@ from enum import StrEnum
 from redress.base.errors import InvalidInput, NotAllowedNow
 from redress.clocks.rules.clocks import Clock, ClockName, ClockState, overdue
 from redress.plans.rules.plan import Plan
-from redress.tickets.rules import lifecycle
-from redress.tickets.rules.lifecycle import Change, Classification
-from redress.tickets.rules.ticket import Event, EventType, Ticket, apply, next_wake
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.fold import apply
+from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer
+from redress.tickets.rules.steps.by_staff import Classification
+from redress.tickets.rules.ticket import Event, EventType, Ticket, next_wake
 
 
 class Verdict(StrEnum):
@@ -186,7 +188,7 @@ class _Life:
             if wake is None or wake > until:
                 return
             at = max(wake, self.events[-1].at)
-            if not self._change(lifecycle.act_on_due_rungs(self.ticket, plan, at)):
+            if not self._change(by_timer.act_on_due_rungs(self.ticket, plan, at)):
                 return
 
     def _change(self, change: Change | None) -> bool:
@@ -278,7 +280,7 @@ def _chosen_team(moment: _Moment) -> str | None:
 def _acknowledged(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     event = moment.event
     if event.data.get("by") != "page":
-        return lifecycle.acknowledge(ticket, plan, event.at)
+        return by_system.acknowledge(ticket, plan, event.at)
     again = Event(ticket.version + 1, event.type, event.at, event.by, event.data)
     return Change(ticket, (again,), apply(ticket, again, plan), plan)
 
@@ -287,18 +289,18 @@ def _assigned(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     """Whoever got it gets it; but nobody is given a ticket that is not in the queue here."""
     event, data = moment.event, moment.event.data
     if event.by.is_person:
-        return lifecycle.reassign(
+        return by_staff.reassign(
             ticket, plan, event.by, data["agent"], _chosen_team(moment), data["why"], event.at
         )
     if moment.real.assignee is None and ticket.assignee is not None:
         return None
-    return lifecycle.assign(ticket, plan, data["agent"], data["why"], event.at)
+    return by_system.assign(ticket, plan, data["agent"], data["why"], event.at)
 
 
 def _queued(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     event = moment.event
     team = _chosen_team(moment)
-    return lifecycle.reassign(ticket, plan, event.by, None, team, event.data["why"], event.at)
+    return by_staff.reassign(ticket, plan, event.by, None, team, event.data["why"], event.at)
 
 
 def _reclassified(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
@@ -316,42 +318,42 @@ def _reclassified(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
         **given,
         customer_type=customer_type if customer_type != real.customer_type else None,
     )
-    return lifecycle.reclassify(ticket, plan, event.by, what, data["why"], event.at)
+    return by_staff.reclassify(ticket, plan, event.by, what, data["why"], event.at)
 
 
 def _progress_told(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     event = moment.event
-    return lifecycle.tell_progress(ticket, plan, event.by, _text(event), event.at)
+    return by_staff.tell_progress(ticket, plan, event.by, _text(event), event.at)
 
 
 def _replied(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     event = moment.event
     waits = bool(event.data.get("wait_for_customer"))
-    return lifecycle.reply(ticket, plan, event.by, _text(event), waits, event.at)
+    return by_staff.reply(ticket, plan, event.by, _text(event), waits, event.at)
 
 
 def _noted(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     event = moment.event
-    return lifecycle.note(ticket, plan, event.by, _text(event), event.at)
+    return by_staff.note(ticket, plan, event.by, _text(event), event.at)
 
 
 def _customer_wrote(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    return lifecycle.write(ticket, plan, _text(moment.event), moment.event.at)
+    return by_customer.write(ticket, plan, _text(moment.event), moment.event.at)
 
 
 def _promised(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     event = moment.event
     due = datetime.fromisoformat(event.data["by"])
-    return lifecycle.promise(ticket, plan, event.by, due, _text(event), event.at)
+    return by_staff.promise(ticket, plan, event.by, due, _text(event), event.at)
 
 
 def _held(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     event = moment.event
-    return lifecycle.hold(ticket, plan, event.by, event.data["reason"], _text(event), event.at)
+    return by_staff.hold(ticket, plan, event.by, event.data["reason"], _text(event), event.at)
 
 
 def _released(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    return lifecycle.release(ticket, plan, moment.event.by, moment.event.at)
+    return by_staff.release(ticket, plan, moment.event.by, moment.event.at)
 
 
 def _corrected(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
@@ -359,14 +361,14 @@ def _corrected(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     stopped_at = datetime.fromisoformat(data["stopped_at"])
     later = data.get("unanswered_since")
     words = [datetime.fromisoformat(later)] if later else []
-    return lifecycle.correct(
+    return by_staff.correct(
         ticket, plan, event.by, data["clock"], stopped_at, data["why"], event.at, words
     )
 
 
 def _resolved(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     event, data = moment.event, moment.event.data
-    return lifecycle.resolve(
+    return by_staff.resolve(
         ticket,
         plan,
         event.by,
@@ -380,24 +382,24 @@ def _resolved(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
 
 def _callback_attempted(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     event = moment.event
-    return lifecycle.record_callback(ticket, plan, event.by, "no_answer", _text(event), event.at)
+    return by_staff.record_callback(ticket, plan, event.by, "no_answer", _text(event), event.at)
 
 
 def _confirmed(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    return lifecycle.confirm(ticket, plan, moment.event.by, moment.event.at)
+    return by_customer.confirm(ticket, plan, moment.event.by, moment.event.at)
 
 
 def _disputed(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     event = moment.event
-    return lifecycle.dispute(ticket, plan, event.by, _text(event), event.at)
+    return by_customer.dispute(ticket, plan, event.by, _text(event), event.at)
 
 
 def _surveyed(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    return lifecycle.answer_survey(ticket, plan, moment.event.data["answers"], moment.event.at)
+    return by_customer.answer_survey(ticket, plan, moment.event.data["answers"], moment.event.at)
 
 
 def _withdrawn(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    return lifecycle.withdraw(ticket, plan, _text(moment.event), moment.event.at)
+    return by_customer.withdraw(ticket, plan, _text(moment.event), moment.event.at)
 
 
 _STEPS: Mapping[EventType, _Step | None] = {

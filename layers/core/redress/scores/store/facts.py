@@ -16,7 +16,7 @@ from pynamodb.expressions.update import Action
 from redress.db import keys
 from redress.db.rows import FactRow, Models
 from redress.scores.rules import Fact, Value
-from redress.tickets.rules.lifecycle import SURVEY_SCORES
+from redress.tickets.rules.steps.table import SURVEY_SCORES
 
 ROUNDS = ("resolution", "resolved")
 """Facts that each round of a ticket has anew: `resolution.2` is `resolution` in the second item."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from redress.base.errors import VersionConflict
 from redress.plans.rules.plan import Plan
 from redress.plans.store import Plans
-from redress.tickets.rules.lifecycle import Change
+from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.tickets import Raced, TicketStore
 
@@ -28,7 +28,7 @@ def change(
     """Apply `decide` to the ticket as it is and store what it decides; the ticket after it.
 
     Decided anew on every lost race, so a rule always sees the truth: who acted on an old version
-    is refused by the rule itself (`lifecycle.seen`). None means that nothing is to be done. Raises
+    is refused by the rule itself (`require_current`). None means that nothing is to be done. Raises
     whatever `decide` raises; VersionConflict when the race is lost ATTEMPTS times. `known` is the
     ticket as the caller has read it: with it the first try reads nothing.
     """

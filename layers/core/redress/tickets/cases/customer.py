@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from redress.base.errors import NotFound
+from redress.base.people import CUSTOMER, Role
 from redress.clocks.rules.clocks import ClockName
 from redress.mail.outgoing.store import AddressStore
 from redress.plans.rules.plan import Plan
@@ -16,9 +17,10 @@ from redress.plans.store import Plans
 from redress.tickets.cases.changing import Decide, change
 from redress.tickets.cases.intake import PromiseView, promises_of
 from redress.tickets.links import Links
-from redress.tickets.rules import lifecycle
-from redress.tickets.rules.lifecycle import STEPS, Change, Step
-from redress.tickets.rules.ticket import CUSTOMER, Event, EventType, Role, State, Ticket, promises
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_customer, table
+from redress.tickets.rules.steps.table import STEPS, Step
+from redress.tickets.rules.ticket import Event, EventType, State, Ticket, promises
 from redress.tickets.store.tickets import TicketStore
 
 PUBLIC = frozenset(
@@ -160,7 +162,7 @@ class CustomerCases:
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             if self._said_last(ticket, EventType.CUSTOMER_WROTE, text):
                 return None
-            return lifecycle.write(ticket, plan, text, at)
+            return by_customer.write(ticket, plan, text, at)
 
         return self._do(token, decide)
 
@@ -169,7 +171,7 @@ class CustomerCases:
         return self._do(
             token,
             lambda t, p, at: (
-                None if t.state is State.CONFIRMED else lifecycle.confirm(t, p, CUSTOMER, at)
+                None if t.state is State.CONFIRMED else by_customer.confirm(t, p, CUSTOMER, at)
             ),
         )
 
@@ -179,7 +181,7 @@ class CustomerCases:
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             if self._said_last(ticket, EventType.DISPUTED, text):
                 return None
-            return lifecycle.dispute(ticket, plan, CUSTOMER, text, at)
+            return by_customer.dispute(ticket, plan, CUSTOMER, text, at)
 
         return self._do(token, decide)
 
@@ -188,7 +190,7 @@ class CustomerCases:
         return self._do(
             token,
             lambda t, p, at: (
-                None if t.closure == lifecycle.WITHDRAWN else lifecycle.withdraw(t, p, text, at)
+                None if t.closure == table.WITHDRAWN else by_customer.withdraw(t, p, text, at)
             ),
         )
 
@@ -200,7 +202,7 @@ class CustomerCases:
             self._plans,
             self._now,
             number,
-            lambda t, p, at: lifecycle.answer_survey(t, p, answers, at),
+            lambda t, p, at: by_customer.answer_survey(t, p, answers, at),
         )
         return self._view(number)
 

@@ -19,8 +19,8 @@ from redress.clocks.rules.clocks import Clock, ClockName, ClockState, Standing, 
 from redress.plans.rules.plan import Plan
 from redress.plans.store import Plans
 from redress.tickets.links import Links
-from redress.tickets.rules import lifecycle
 from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.steps import opening
 from redress.tickets.rules.submission import parse
 from redress.tickets.rules.ticket import Ticket, waits_for
 from redress.tickets.store import codec
@@ -153,7 +153,7 @@ class IntakeCase:
         fingerprint = codec.fingerprint(body)
         for _ in range(DRAWS):
             plan, now = self._plans.current(), self._now()
-            change = lifecycle.open_ticket(submission, new_number(), plan, now)
+            change = opening.open_ticket(submission, new_number(), plan, now)
             receipt = _receipt(change.after, plan, now)
             # The link is made before anything is written: a ticket whose customer could not be
             # told where to look must not come to be.

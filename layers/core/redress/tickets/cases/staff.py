@@ -1,7 +1,7 @@
 """What staff do: presence, work list, tickets, board. Roles are enforced per object here.
 
 Which role may call which route is `ROUTES` in functions/staff; which ticket a person may see or
-act on is decided here, by `lifecycle.may_see` and `lifecycle.may_act`.
+act on is decided here, by `access.may_see` and `access.may_act`.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound
+from redress.base.people import Actor, Member, Role
 from redress.clocks.rules.clocks import ClockName, ClockState, elapsed
 from redress.plans.cases import not_effective_yet
 from redress.plans.rules.plan import LANGUAGES, Plan
 from redress.plans.store import Plans
 from redress.staff.rules import Availability, Presence
-from redress.staff.store import Member, StaffStore
+from redress.staff.store import StaffStore
 from redress.tickets.cases.changing import change
-from redress.tickets.rules import lifecycle
+from redress.tickets.rules import access
+from redress.tickets.rules.change import Change
 from redress.tickets.rules.explain import Story, explain
-from redress.tickets.rules.lifecycle import Change, Classification
-from redress.tickets.rules.ticket import STAFF_CLOCKS, Actor, EventType, Role, Ticket, next_due
+from redress.tickets.rules.steps import by_staff, draft
+from redress.tickets.rules.steps.by_staff import Classification
+from redress.tickets.rules.ticket import STAFF_CLOCKS, EventType, Ticket, next_due
 from redress.tickets.store.tickets import TicketFile, TicketStore
 
 PAGE_LIMIT = 25
@@ -132,7 +135,7 @@ class StaffCases:
         def hand_back(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             if ticket.assignee != agent or not ticket.needs_agent:
                 return None  # moved on meanwhile
-            return lifecycle.reassign(ticket, plan, actor, None, None, "the agent left", at)
+            return by_staff.reassign(ticket, plan, actor, None, None, "the agent left", at)
 
         numbers: list[str] = []
         cursor: str | None = None
@@ -233,7 +236,7 @@ class StaffCases:
             member,
             number,
             version,
-            lambda t, p, by, at: lifecycle.reply(t, p, by, text, wait_for_customer, at),
+            lambda t, p, by, at: by_staff.reply(t, p, by, text, wait_for_customer, at),
         )
 
     def tell_progress(self, member: Member, number: str, version: int, text: str) -> Ticket:
@@ -242,7 +245,7 @@ class StaffCases:
             member,
             number,
             version,
-            lambda t, p, by, at: lifecycle.tell_progress(t, p, by, text, at),
+            lambda t, p, by, at: by_staff.tell_progress(t, p, by, text, at),
         )
 
     def note(self, member: Member, number: str, text: str) -> Ticket:
@@ -259,7 +262,7 @@ class StaffCases:
             said = (last.type, last.by, last.data.get("text"))
             if said == (EventType.NOTED, actor, text.strip()):
                 return None
-            return lifecycle.note(ticket, plan, actor, text, at)
+            return by_staff.note(ticket, plan, actor, text, at)
 
         return change(self._tickets, self._plans, self._now, number, decide)
 
@@ -278,7 +281,7 @@ class StaffCases:
             member,
             number,
             version,
-            lambda t, p, by, at: lifecycle.resolve(t, p, by, text, outcome, remedy, root_cause, at),
+            lambda t, p, by, at: by_staff.resolve(t, p, by, text, outcome, remedy, root_cause, at),
         )
 
     def record_callback(
@@ -289,7 +292,7 @@ class StaffCases:
             member,
             number,
             version,
-            lambda t, p, by, at: lifecycle.record_callback(t, p, by, outcome, text, at),
+            lambda t, p, by, at: by_staff.record_callback(t, p, by, outcome, text, at),
         )
 
     def reassign(
@@ -321,7 +324,7 @@ class StaffCases:
             member,
             number,
             version,
-            lambda t, p, by, at: lifecycle.reassign(t, p, by, agent, to_team, reason, at),
+            lambda t, p, by, at: by_staff.reassign(t, p, by, agent, to_team, reason, at),
         )
 
     def reclassify(
@@ -332,7 +335,7 @@ class StaffCases:
             member,
             number,
             version,
-            lambda t, p, by, at: lifecycle.reclassify(t, p, by, given, reason, at),
+            lambda t, p, by, at: by_staff.reclassify(t, p, by, given, reason, at),
         )
 
     def promise(
@@ -343,7 +346,7 @@ class StaffCases:
             member,
             number,
             version,
-            lambda t, p, by, at: lifecycle.promise(t, p, by, due, text, at),
+            lambda t, p, by, at: by_staff.promise(t, p, by, due, text, at),
         )
 
     def set_participants(
@@ -354,7 +357,7 @@ class StaffCases:
             member,
             number,
             version,
-            lambda t, p, by, at: lifecycle.set_participants(t, p, by, addresses, at),
+            lambda t, p, by, at: by_staff.set_participants(t, p, by, addresses, at),
         )
 
     def hold(self, member: Member, number: str, version: int, reason: str, text: str) -> Ticket:
@@ -363,13 +366,13 @@ class StaffCases:
             member,
             number,
             version,
-            lambda t, p, by, at: lifecycle.hold(t, p, by, reason, text, at),
+            lambda t, p, by, at: by_staff.hold(t, p, by, reason, text, at),
         )
 
     def release(self, member: Member, number: str, version: int) -> Ticket:
         """What the ticket was on hold for is there."""
         return self._act(
-            member, number, version, lambda t, p, by, at: lifecycle.release(t, p, by, at)
+            member, number, version, lambda t, p, by, at: by_staff.release(t, p, by, at)
         )
 
     def correct(
@@ -388,8 +391,8 @@ class StaffCases:
 
         def correct(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
             history = self._tickets.history(number)
-            words = lifecycle.words_of(e for e in history if e.number <= ticket.version)
-            return lifecycle.correct(ticket, plan, by, clock, stopped_at, reason, at, words)
+            words = by_staff.words_of(e for e in history if e.number <= ticket.version)
+            return by_staff.correct(ticket, plan, by, clock, stopped_at, reason, at, words)
 
         return self._act(member, number, version, correct)
 
@@ -409,7 +412,7 @@ class StaffCases:
             member,
             number,
             version,
-            lambda t, p, by, at: lifecycle.move_to_plan(t, p, plan, by, reason, at),
+            lambda t, p, by, at: by_staff.move_to_plan(t, p, plan, by, reason, at),
         )
 
     def _act(
@@ -423,8 +426,8 @@ class StaffCases:
 
         def checked(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             _must_see(member, ticket)
-            lifecycle.require_current(ticket, version)
-            if not lifecycle.may_act(actor, member.team, ticket):
+            draft.require_current(ticket, version)
+            if not access.may_act(actor, member.team, ticket):
                 raise Forbidden("this ticket is not yours")
             return decide(ticket, plan, actor, at)
 
@@ -433,5 +436,5 @@ class StaffCases:
 
 def _must_see(member: Member, ticket: Ticket) -> None:
     """Another team's ticket is not there at all: raises NotFound."""
-    if not lifecycle.may_see(Actor(member.role, member.id), member.team, ticket):
+    if not access.may_see(Actor(member.role, member.id), member.team, ticket):
         raise NotFound(f"there is no ticket {ticket.number}")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from redress.base.people import Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.calendars import Calendar, Interval, WeeklyCalendar
 from redress.clocks.rules.clocks import (
@@ -26,7 +27,8 @@ from redress.clocks.rules.clocks import (
     standing,
 )
 from redress.plans.rules.plan import Plan
-from redress.tickets.rules.ticket import Event, EventType, Role, Ticket, waits_for, walk
+from redress.tickets.rules.fold import walk
+from redress.tickets.rules.ticket import Event, EventType, Ticket, waits_for
 
 
 class What(StrEnum):
@@ -358,7 +360,7 @@ class _Acted:
 
 
 _FOLLOWS = (EventType.INCIDENT_PROPOSED, EventType.QUEUED, EventType.CLOSED)
-"""What can follow from a rung at once (`lifecycle.act_on_due_rungs`)."""
+"""What can follow from a rung at once (`by_timer.act_on_due_rungs`)."""
 
 
 def _follows(

@@ -16,7 +16,7 @@ import msgspec
 
 from redress.db import keys
 from redress.tickets.rules import ticket as tickets
-from redress.tickets.rules.lifecycle import Change
+from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import Event, EventType, Phase, Ticket
 from redress.tickets.store import snapshot
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from redress.db import keys, retry
-from redress.tickets.rules.lifecycle import Change
+from redress.tickets.rules.change import Change
 from redress.tickets.store import codec
 from redress.tickets.store.opening import OPENING_CONDITIONS, TOLD, opened
 

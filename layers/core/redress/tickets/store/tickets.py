@@ -26,7 +26,7 @@ from redress.scores.rules import facts_of
 from redress.scores.store import facts
 from redress.staff.rules import agent_loaded_by
 from redress.tickets.rules import ticket as tickets
-from redress.tickets.rules.lifecycle import Change
+from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import Event, Phase, Ticket
 from redress.tickets.store import codec
 from redress.tickets.store.opening import NumberTaken

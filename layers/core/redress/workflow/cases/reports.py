@@ -6,10 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound
+from redress.base.people import Member, Role
 from redress.db import keys
 from redress.plans.store import Plans
-from redress.staff.store import Member
-from redress.tickets.rules.ticket import Role
 from redress.workflow.store import ReconciliationReport, ReportStore
 
 MOST_REPORTS = 25

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from redress.plans.store import Plans
 from redress.tickets.cases.changing import change
-from redress.tickets.rules import lifecycle
+from redress.tickets.rules.steps import by_timer
 from redress.tickets.rules.ticket import Phase
 from redress.tickets.store.tickets import TicketStore, Timer
 
@@ -61,7 +61,7 @@ class TimerCase:
         if timer.gen != gen:
             return Sleep(number, gen, timer.seq, SUPERSEDED, 1)
         if timer.phase is not Phase.CLOSED:
-            change(self._tickets, self._plans, self._now, number, lifecycle.act_on_due_rungs)
+            change(self._tickets, self._plans, self._now, number, by_timer.act_on_due_rungs)
             timer = self._tickets.timer(number)
         if timer.gen != gen:
             return Sleep(number, gen, timer.seq, SUPERSEDED, 1)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from redress.base.errors import NotAllowedNow, NotFound
+from redress.base.people import Member
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.cases.receiving import attachment_key, read_key
 from redress.mail.incoming.rules import RELEASABLE, Reason
 from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailState, QuarantinePage
-from redress.staff.store import Member
 from redress.tickets.cases.staff import StaffCases
 
 _ORIGINAL = "message/rfc822"

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from redress.base.errors import NotAllowedNow, NotFound, Unavailable
+from redress.base.people import Actor, Member, Role
 from redress.mail.incoming import rules as incoming
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.rules import (
@@ -35,10 +36,10 @@ from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailS
 from redress.mail.outgoing.rules import PARTICIPANTS, audience_of
 from redress.mail.outgoing.store import AddressStore
 from redress.plans.store import Plans
-from redress.staff.store import Member, StaffStore
+from redress.staff.store import StaffStore
 from redress.tickets.links import Links
-from redress.tickets.rules import lifecycle
 from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.steps import by_customer, by_staff, by_system, opening, table
 from redress.tickets.rules.submission import (
     DESCRIPTION_LIMIT,
     NAME_LIMIT,
@@ -46,7 +47,7 @@ from redress.tickets.rules.submission import (
     Submission,
     is_address,
 )
-from redress.tickets.rules.ticket import Actor, Contact, Role, Ticket
+from redress.tickets.rules.ticket import Contact, Ticket
 from redress.tickets.store.opening import NumberTaken
 from redress.tickets.store.tickets import AlsoWrite, DoneAlready, Raced, TicketStore
 
@@ -373,7 +374,7 @@ class ReceivingCase:
                 plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
                 words, source = _words(mail, ticket.language), _source(mail, record)
                 marks = self._heard(mail)
-                change = lifecycle.write(ticket, plan, words, moment, source, participant)
+                change = by_customer.write(ticket, plan, words, moment, source, participant)
                 done = on(record, MailState.JOINED, number, change.events[0].number)
             case AddNote(number, by):
                 ticket = tickets[number]
@@ -382,7 +383,7 @@ class ReceivingCase:
                     mail = replace(mail, text=mail.whole)
                 words, source = _words(mail, ticket.language), _source(mail, record)
                 marks = []
-                change = lifecycle.note(ticket, plan, by, words, moment, source)
+                change = by_staff.note(ticket, plan, by, words, moment, source)
                 done = on(record, MailState.JOINED, number, change.events[0].number)
             case LogNotice(number, why):
                 ticket = tickets[number]
@@ -391,7 +392,7 @@ class ReceivingCase:
                 about = self._sent(mail, number)
                 source |= _told(why, mail, ticket, about)
                 marks = self._returned(mail, ticket, about, moment)
-                change = lifecycle.note_mail(ticket, plan, why, mail.sender, words, moment, source)
+                change = by_system.note_mail(ticket, plan, why, mail.sender, words, moment, source)
                 done = on(record, MailState.NOTED, number, change.events[0].number)
         also = self._also_write(mail, done, released, moment, marks)
         self._tickets.commit(change, moment, also)
@@ -409,7 +410,7 @@ class ReceivingCase:
         now, plan = self._now(), self._plans.current()
         source = _source(mail, record) | ({"follows": follows} if follows else {})
         number = new_number()
-        change = lifecycle.open_ticket(_submission(mail, kind), number, plan, now, source)
+        change = opening.open_ticket(_submission(mail, kind), number, plan, now, source)
         done = on(record, MailState.OPENED, number, 1)
         also = self._also_write(mail, done, released, now, marks)
         self._tickets.open(change, also)
@@ -586,7 +587,7 @@ def _of_sender(sender: str) -> str:
 
 def _words(mail: IncomingMail, language: str) -> str:
     text = mail.text.strip() or mail.whole.strip()
-    return text[: lifecycle.TEXT_LIMIT].strip() or _NOTHING[language]
+    return text[: table.TEXT_LIMIT].strip() or _NOTHING[language]
 
 
 def _source(mail: IncomingMail, record: IncomingRecord) -> dict[str, Any]:
@@ -594,7 +595,7 @@ def _source(mail: IncomingMail, record: IncomingRecord) -> dict[str, Any]:
     said: dict[str, Any] = {"id": record.identity, "key": record.key}
     if record.flags:
         said["flags"] = list(record.flags)
-    if len(mail.text) > lifecycle.TEXT_LIMIT:
+    if len(mail.text) > table.TEXT_LIMIT:
         said["text_cut"] = True
     if mail.enclosed:
         said["attachments"] = [
@@ -607,7 +608,7 @@ def _source(mail: IncomingMail, record: IncomingRecord) -> dict[str, Any]:
     if record.forwarded_by:
         said["forwarded_by"] = record.forwarded_by
         if mail.forwarded is not None and mail.forwarded.comment:
-            said["comment"] = mail.forwarded.comment[: lifecycle.REMEDY_LIMIT]
+            said["comment"] = mail.forwarded.comment[: table.REMEDY_LIMIT]
     return said
 
 

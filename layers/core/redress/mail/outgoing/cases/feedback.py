@@ -16,14 +16,14 @@ from typing import Any
 import msgspec
 
 from redress.base.errors import Unavailable
+from redress.base.people import Role
 from redress.mail.incoming.rules import Notice
 from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailState
 from redress.mail.outgoing.cases.sending import MailJob, NotAJob, tagged
 from redress.mail.outgoing.rules import PARTICIPANTS
 from redress.mail.outgoing.store import AddressStore
 from redress.plans.store import Plans
-from redress.tickets.rules import lifecycle
-from redress.tickets.rules.ticket import Role
+from redress.tickets.rules.steps import by_system
 from redress.tickets.store.tickets import DoneAlready, Raced, TicketStore
 
 ATTEMPTS = 8
@@ -171,7 +171,7 @@ class FeedbackCase:
             ticket = self._tickets.get(told.job.number)
             moment = max(self._now(), ticket.changed_at)
             plan = self._plans.get(ticket.plan_version)
-            change = lifecycle.note_mail(
+            change = by_system.note_mail(
                 ticket, plan, told.why, "", _said(told), moment, _source(told)
             )
             record = IncomingRecord(

@@ -30,6 +30,7 @@ from botocore.exceptions import (
 )
 
 from redress.base.errors import NotFound, RedressError
+from redress.base.people import Member, Role
 from redress.base.phrases import moment, phrases
 from redress.base.settings import Settings
 from redress.clocks.rules import clocks
@@ -39,13 +40,13 @@ from redress.mail.outgoing.rules import PARTICIPANTS, MailToSend, mails_after
 from redress.mail.outgoing.store import AddressStore
 from redress.plans.rules.plan import LANGUAGES, Plan
 from redress.plans.store import Plans
-from redress.staff.store import Member, StaffStore
+from redress.staff.store import StaffStore
 from redress.tickets.cases.changing import change
 from redress.tickets.cases.intake import promises_of
 from redress.tickets.links import Links
-from redress.tickets.rules import lifecycle
 from redress.tickets.rules.numbers import normalised
-from redress.tickets.rules.ticket import Event, EventType, Role, State, Ticket
+from redress.tickets.rules.steps import by_system
+from redress.tickets.rules.ticket import Event, EventType, State, Ticket
 from redress.tickets.store.tickets import Claim, TicketStore
 
 LEASE = timedelta(minutes=3)
@@ -227,7 +228,7 @@ class MailingCase:
         done = self._once(about, recipients)
         if job.template == "acknowledgement" and done.result in (Result.SENT, Result.SENT_BEFORE):
             # Also when it was sent before: the worker that sent it may have died before this line.
-            decide = lifecycle.acknowledge
+            decide = by_system.acknowledge
             change(self._tickets, self._plans, self._now, job.number, decide, known=ticket)
         return done
 

@@ -1,0 +1,21 @@
+"""Which tickets a member of staff may see and act on."""
+
+from __future__ import annotations
+
+from redress.base.people import Actor, Role
+from redress.tickets.rules.ticket import Ticket
+
+
+def may_see(actor: Actor, team: str, ticket: Ticket) -> bool:
+    """Staff see the tickets of their team; a manager sees all."""
+    return actor.role is Role.MANAGER or (actor.is_staff and team == ticket.team)
+
+
+def may_act(actor: Actor, team: str, ticket: Ticket) -> bool:
+    """An agent acts on their own tickets; a supervisor on those of the team; a manager on all.
+
+    After resolution the agent who resolved it still makes the callback.
+    """
+    if actor.role is Role.AGENT:
+        return ticket.assignee == actor.id
+    return may_see(actor, team, ticket)

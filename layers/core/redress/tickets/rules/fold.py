@@ -1,0 +1,580 @@
+"""The ticket and its history: what a ticket is, and how each event changes it.
+
+`apply` is a pure fold: the same events under the same plan give the same ticket, clocks included.
+A change never reads the whole history; it applies its new events to the stored head.
+`version` is the number of the last event, so history and version can never disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from copy import replace
+from datetime import datetime
+
+from redress.base.people import Role
+from redress.clocks.rules import clocks
+from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState, Wait, Waits
+from redress.plans.rules.plan import Plan, Promise
+from redress.tickets.rules.ticket import (
+    Contact,
+    Event,
+    EventType,
+    Resolution,
+    State,
+    Ticket,
+    promises,
+    waits_for,
+)
+
+
+def fold(events: Iterable[Event], plan: Plan, plans: Callable[[int], Plan] | None = None) -> Ticket:
+    """The ticket that a whole history makes; raises ValueError on an empty one.
+
+    `plan` is the one it began under; `plans` finds the plan that a ticket was moved to.
+    """
+    states = [ticket for ticket, _ in walk(events, plan, plans)]
+    if not states:
+        raise ValueError("a history has at least the event that opened the ticket")
+    return states[-1]
+
+
+def walk(
+    events: Iterable[Event], plan: Plan, plans: Callable[[int], Plan] | None = None
+) -> Iterator[tuple[Ticket, Event]]:
+    """The ticket after each event of a history, with that event."""
+    ticket: Ticket | None = None
+    for event in events:
+        if event.type is EventType.PLAN_CHANGED and plans is not None:
+            plan = plans(event.data["plan_version"])
+        ticket = apply(ticket, event, plan)
+        yield ticket, event
+
+
+def apply(ticket: Ticket | None, event: Event, plan: Plan) -> Ticket:
+    """The ticket after one more event. Pure; knows no rule about whether the event was allowed."""
+    if ticket is None:
+        return _opened(event, plan)
+    ticket = replace(
+        ticket,
+        version=event.number,
+        changed_at=event.at,
+        last_person_version=event.number if _is_said(event) else ticket.last_person_version,
+    )
+    return _settled(_APPLY[event.type](ticket, event, plan), event.at, plan)
+
+
+def _settled(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
+    """Clocks stand still while the ticket waits for what their promise names, and only then.
+
+    One rule for every event: a word of the customer that nobody answered is never paused time,
+    whatever else the ticket waits for (S3).
+    """
+    reasons = waits_for(ticket)
+    settled = {}
+    for name, clock in ticket.clocks.items():
+        if clock.over:
+            continue
+        turn = clocks.resume if set(reasons).isdisjoint(clock.pauses) else clocks.pause
+        turned = turn(clock, at, plan.calendar(clock.calendar))
+        if turned is not clock:
+            settled[name] = turned
+    waits = _waited(ticket.waits, reasons, at)
+    if not settled and waits is ticket.waits:
+        return ticket
+    return replace(ticket, clocks=ticket.clocks | settled, waits=waits)
+
+
+def _waited(waits: Waits, reasons: tuple[str, ...], at: datetime) -> Waits:
+    """The waits when from `at` on it is these reasons that the ticket waits for."""
+    going = {wait.reason for wait in waits if wait.end is None}
+    if going == set(reasons):
+        return waits
+    ended = (
+        replace(wait, end=at) if wait.end is None and wait.reason not in reasons else wait
+        for wait in waits
+    )
+    begun = (Wait(reason, at) for reason in reasons if reason not in going)
+    return (*(wait for wait in ended if wait.end != wait.begin), *begun)
+
+
+def _is_said(event: Event) -> bool:
+    """Whether an agent must have seen this before they act: a person's doing, but not a note."""
+    return event.by.is_person and event.type is not EventType.NOTED
+
+
+_OPENING = (
+    ClockName.ACKNOWLEDGEMENT,
+    ClockName.REACTION,
+    ClockName.FIRST_RESPONSE,
+    ClockName.RESOLUTION,
+)
+"""What begins when a ticket is opened; the other clocks begin with what they are about."""
+
+
+def _opened(event: Event, plan: Plan) -> Ticket:
+    data = event.data
+    level = plan.level(data["kind"])
+    customer_type = data.get("customer_type", "standard")
+    about = (
+        data["kind"],
+        data["channel"],
+        plan.priority(level.urgency, level.impact),
+        customer_type,
+    )
+    promised = plan.promises(*about)
+    return Ticket(
+        number=data["number"],
+        version=event.number,
+        last_person_version=event.number,
+        state=State.NEW,
+        kind=data["kind"],
+        channel=data["channel"],
+        language=data["language"],
+        subject=data["subject"],
+        contact=Contact(
+            data["contact"]["name"], data["contact"].get("email"), data["contact"].get("phone")
+        ),
+        team=plan.team(*about),
+        priority=about[2],
+        urgency=level.urgency,
+        impact=level.impact,
+        customer_type=customer_type,
+        plan_version=plan.version,
+        created_at=event.at,
+        changed_at=event.at,
+        unanswered_since=event.at,
+        clocks={
+            name: _begun(promised[name], event.at, plan) for name in _OPENING if name in promised
+        },
+    )
+
+
+def _begun(promise: Promise, at: datetime, plan: Plan) -> Clock:
+    return clocks.start(
+        promise.target_s,
+        at,
+        plan.calendar(promise.calendar),
+        name=promise.calendar,
+        ladder=promise.ladder,
+        pauses=promise.pauses,
+    )
+
+
+def _started(ticket: Ticket, plan: Plan, at: datetime, *names: ClockName) -> dict[ClockName, Clock]:
+    """The clocks with these begun anew, as far as they are promised."""
+    promised = promises(ticket, plan)
+    return ticket.clocks | {
+        name: _begun(promised[name], at, plan) for name in names if name in promised
+    }
+
+
+def _stop(ticket: Ticket, event: Event, plan: Plan, *names: ClockName) -> dict[ClockName, Clock]:
+    """The clocks with these stopped. Who kept a promise, or held it when it was missed, is kept."""
+    stopped = dict(ticket.clocks)
+    for name in names:
+        clock = stopped.get(name)
+        if clock is None or clock.over:
+            continue
+        ended = clocks.stop(clock, event.at, plan.calendar(clock.calendar))
+        if not ended.breached:
+            ended = replace(ended, held_by=ticket.assignee if ended.missed else event.by.id or None)
+        stopped[name] = ended
+    return stopped
+
+
+def _told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """The customer heard of us: the next periodic update counts from here."""
+    if not ticket.needs_agent:
+        return ticket
+    return replace(ticket, clocks=_started(ticket, plan, event.at, ClockName.UPDATE))
+
+
+def _acknowledged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(
+        ticket,
+        acknowledged_at=event.at,
+        clocks=_stop(ticket, event, plan, ClockName.ACKNOWLEDGEMENT),
+    )
+
+
+def _assigned(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(
+        ticket,
+        assignee=event.data["agent"],
+        team=event.data.get("team", ticket.team),
+        preferred=None,
+        avoid=None,
+    )
+
+
+def _queued(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(
+        ticket,
+        assignee=None,
+        team=event.data.get("team", ticket.team),
+        preferred=event.data.get("preferred"),
+        avoid=event.data.get("avoid"),
+    )
+
+
+def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    data = event.data
+    level = plan.level(data["kind"])
+    urgency, impact = data.get("urgency", level.urgency), data.get("impact", level.impact)
+    ticket = replace(
+        ticket,
+        kind=data["kind"],
+        urgency=urgency,
+        impact=impact,
+        priority=_priority(ticket.raised, plan, urgency, impact),
+        customer_type=data.get("customer_type", ticket.customer_type),
+    )
+    return _replanned(ticket, event.at, plan)
+
+
+def _priority(raised: str | None, plan: Plan, urgency: str, impact: str) -> str:
+    """That of the matrix, or a higher one to which the ticket was raised."""
+    priority = plan.priority(urgency, impact)
+    if raised is None or raised not in plan.priorities:
+        return priority
+    return plan.higher(priority, raised)
+
+
+def _raised(ticket: Ticket, to: str, plan: Plan) -> Ticket:
+    before = ticket.raised if ticket.raised in plan.priorities else None
+    raised = plan.higher(before, to) if before else to
+    return replace(ticket, raised=raised, priority=plan.higher(ticket.priority, to))
+
+
+def _replanned(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
+    """Every promise that is still open is made anew from its beginning, with the right credit.
+
+    A promise that no longer applies is cancelled. One that applies only now begins with what it is
+    about: the reaction with the ticket, the next reply with the oldest word that nobody answered,
+    the update at `at`. One that was cancelled and applies again goes on where it would be.
+    """
+    promised = promises(ticket, plan)
+    changed: dict[ClockName, Clock] = {}
+    for name, clock in ticket.clocks.items():
+        promise = promised.get(name)
+        if name is ClockName.OWN_WORD:  # when is theirs to say; only its ladder is the plan's
+            promise = replace(plan.own_word, target_s=clock.target_s)
+        if clock.over:
+            changed[name] = clock
+        elif promise is None:
+            changed[name] = clocks.cancel(clock, at)
+        else:
+            changed[name] = _planned(ticket, name, clock, promise, at, plan)
+    begins: dict[ClockName, datetime] = {}
+    if ticket.state is State.NEW and not ticket.reacted:
+        begins[ClockName.REACTION] = ticket.created_at
+    elif ticket.needs_agent and ticket.state is not State.NEW:
+        begins[ClockName.UPDATE] = at
+        if ticket.unanswered_since is not None:
+            begins[ClockName.NEXT_REPLY] = ticket.unanswered_since
+    for name, begin in begins.items():
+        old = changed.get(name)
+        if name not in promised or (old is not None and not old.over):
+            continue
+        if old is not None and old.state is ClockState.CANCELLED and old.started_at == begin:
+            revived = clocks.revive(old)
+            changed[name] = _planned(ticket, name, revived, promised[name], at, plan)
+        else:
+            changed[name] = _begun(promised[name], begin, plan)
+    return replace(ticket, clocks=changed)
+
+
+def _planned(
+    ticket: Ticket, name: ClockName, clock: Clock, promise: Promise, at: datetime, plan: Plan
+) -> Clock:
+    return clocks.replan(
+        clock,
+        promise.target_s,
+        at,
+        plan.calendar(promise.calendar),
+        waits=ticket.waits,
+        name=promise.calendar,
+        ladder=promise.ladder,
+        pauses=promise.pauses,
+        rungs=plan.rungs(name, promise.ladder, promise.target_s, by_mail=ticket.by_mail),
+    )
+
+
+def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """`plan` is the new one already. What ended under the one before stays as it was measured."""
+    ended = {
+        name: replace(clock, settled=True) if clock.over else clock
+        for name, clock in ticket.clocks.items()
+    }
+    ticket = replace(
+        ticket,
+        plan_version=plan.version,
+        clocks=ended,
+        priority=_priority(ticket.raised, plan, ticket.urgency, ticket.impact),
+    )
+    return _replanned(ticket, event.at, plan)
+
+
+def _progress_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    stopped = _stop(ticket, event, plan, ClockName.REACTION)
+    return _told(replace(ticket, reacted=True, clocks=stopped), event, plan)
+
+
+_ANSWERED = (
+    ClockName.REACTION,
+    ClockName.FIRST_RESPONSE,
+    ClockName.NEXT_REPLY,
+    ClockName.OWN_WORD,
+)
+"""What a reply keeps, if it comes in time."""
+
+
+def _replied(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    waiting = bool(event.data.get("wait_for_customer"))
+    replied = replace(
+        ticket,
+        state=State.WAITING if waiting else State.OPEN,
+        replies=ticket.replies + 1,
+        unanswered_since=None,
+        clocks=_stop(ticket, event, plan, *_ANSWERED),
+    )
+    return _told(replied, event, plan)
+
+
+def _promised(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """An agent's own word: a clock of calendar time on the plan's ladder."""
+    due = datetime.fromisoformat(event.data["by"])
+    promise = replace(plan.own_word, target_s=(due - event.at).total_seconds())
+    begun = ticket.clocks | {ClockName.OWN_WORD: _begun(promise, event.at, plan)}
+    stopped = _stop(replace(ticket, clocks=begun), event, plan, ClockName.REACTION)
+    return _told(replace(ticket, reacted=True, clocks=stopped), event, plan)
+
+
+def _held(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    held = replace(ticket, on_hold=event.data["reason"], held_since=event.at)
+    return _told(held, event, plan)
+
+
+def _released(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(ticket, on_hold=None, held_since=None)
+
+
+def _corrected(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """The customer was answered earlier than was recorded, by phone for example.
+
+    Words that they wrote after that answer are still unanswered: the event names the first of them,
+    and what is promised of it begins there.
+    """
+    name = ClockName(event.data["clock"])
+    at = datetime.fromisoformat(event.data["stopped_at"])
+    unrecorded = not ticket.clocks[name].over
+    corrected = {name: _stopped_then(ticket, name, at, plan)}
+    reaction = ticket.clocks.get(ClockName.REACTION)
+    if reaction is not None and not reaction.over:  # an answer is a reaction too
+        corrected[ClockName.REACTION] = _stopped_then(ticket, ClockName.REACTION, at, plan)
+    ticket = replace(ticket, reacted=True, clocks=ticket.clocks | corrected)
+    if name is ClockName.REACTION or not unrecorded:
+        return ticket
+    later = event.data.get("unanswered_since")
+    unanswered = datetime.fromisoformat(later) if later else None
+    begins: list[tuple[ClockName, datetime]] = []
+    update = ticket.clocks.get(ClockName.UPDATE)
+    if update is None or update.over or update.started_at < at:
+        begins.append((ClockName.UPDATE, at))
+    if unanswered is not None:
+        begins.append((ClockName.NEXT_REPLY, unanswered))
+    ticket = replace(
+        ticket,
+        state=State.OPEN if ticket.state is State.NEW else ticket.state,
+        replies=ticket.replies + 1,
+        unanswered_since=unanswered,
+    )
+    for begun, begin in begins:
+        ticket = replace(ticket, clocks=_started(ticket, plan, begin, begun))
+    return _waited_then(ticket, at, unanswered, event, plan)
+
+
+def _waited_then(
+    ticket: Ticket, answered: datetime, unanswered: datetime | None, event: Event, plan: Plan
+) -> Ticket:
+    """A hold counts from the answer on after all, up to the next word that is unanswered."""
+    if ticket.on_hold is None or ticket.held_since is None:
+        return ticket
+    begin, end = max(answered, ticket.held_since), unanswered or event.at
+    if begin >= end:
+        return ticket
+    wait = Wait(ticket.on_hold, begin, unanswered)
+    ticket = replace(ticket, waits=(*ticket.waits, wait))
+    anew = {}
+    for name, clock in ticket.clocks.items():
+        if wait.reason in clock.pauses and not clock.over:
+            same = Promise(clock.target_s, clock.calendar, clock.ladder, clock.pauses)
+            anew[name] = _planned(ticket, name, clock, same, event.at, plan)
+    return replace(ticket, clocks=ticket.clocks | anew)
+
+
+def _stopped_then(ticket: Ticket, name: ClockName, at: datetime, plan: Plan) -> Clock:
+    clock = ticket.clocks[name]
+    corrected = clocks.correct(clock, at, ticket.waits, plan.calendar(clock.calendar))
+    return replace(corrected, held_by=clock.held_by or ticket.assignee)
+
+
+def _noted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return ticket
+
+
+def _participants_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(ticket, participants=tuple(event.data["participants"]))
+
+
+def _customer_wrote(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    if ticket.resolution is not None and not ticket.needs_agent:
+        counted = replace(ticket.resolution, contacts_after=ticket.resolution.contacts_after + 1)
+        return replace(ticket, resolution=counted)
+    return _unanswered(ticket, event, plan)
+
+
+def _unanswered(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """The customer waits for an answer: the promise of it counts from their oldest such word."""
+    if ticket.state is State.WAITING:
+        ticket = replace(ticket, state=State.OPEN)
+    if ticket.unanswered_since is not None:
+        return ticket
+    ticket = replace(ticket, unanswered_since=event.at)
+    return replace(ticket, clocks=_started(ticket, plan, event.at, ClockName.NEXT_REPLY))
+
+
+def _resolved(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    stopped = _stop(ticket, event, plan, *_ANSWERED, ClockName.UPDATE, ClockName.RESOLUTION)
+    ticket = replace(
+        ticket,
+        state=State.RESOLVED,
+        unanswered_since=None,
+        on_hold=None,
+        held_since=None,
+        clocks=stopped,
+    )
+    data = event.data
+    replies = ticket.replies + 1  # the word that it is solved is itself a public reply
+    return replace(
+        ticket,
+        replies=replies,
+        clocks=_started(ticket, plan, event.at, ClockName.CALLBACK),
+        callback_attempts=1 if ticket.by_mail else 0,
+        resolution=Resolution(
+            at=event.at,
+            by=event.by.id,
+            team=ticket.team,
+            outcome=data.get("outcome"),
+            remedy=data.get("remedy"),
+            root_cause=data.get("root_cause"),
+            replies=replies,
+            round=ticket.round,
+        ),
+    )
+
+
+def _callback_attempted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(ticket, callback_attempts=ticket.callback_attempts + 1)
+
+
+def _confirmed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    stopped = _stop(ticket, event, plan, ClockName.CALLBACK)
+    ticket = replace(ticket, state=State.CONFIRMED, clocks=stopped)
+    return replace(ticket, clocks=_started(ticket, plan, event.at, ClockName.SURVEY))
+
+
+def _disputed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """Reopened: a new promise of resolution begins, the priority rises (H4)."""
+    stopped = _stop(ticket, event, plan, ClockName.CALLBACK)
+    if (survey := stopped.get(ClockName.SURVEY)) is not None:
+        stopped[ClockName.SURVEY] = clocks.cancel(survey, event.at)
+    ticket = replace(
+        _raised(ticket, plan.reopened_priority, plan),
+        state=State.OPEN,
+        round=ticket.round + 1,
+        callback_attempts=0,
+        clocks=stopped,
+    )
+    begun = _started(ticket, plan, event.at, ClockName.RESOLUTION, ClockName.UPDATE)
+    return _unanswered(replace(ticket, clocks=begun), event, plan)
+
+
+def _surveyed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(ticket, clocks=_stop(ticket, event, plan, ClockName.SURVEY))
+
+
+def _withdrawn(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return ticket
+
+
+_ABOVE = (Role.SUPERVISOR.value, Role.MANAGER.value)
+"""Whom a ticket can be escalated to, the highest last. It never sinks: when a manager has a ticket,
+the next promise that breaks is told to the supervisor and the ticket stays with the manager."""
+
+
+def _rung_fired(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    data = event.data
+    name, action = ClockName(data["clock"]), Action(data["action"])
+    clock = ticket.clocks[name]
+    fired = clocks.fire(clock, data["step"])
+    if action is Action.BREACH and not clock.breached:
+        fired = replace(fired, breached_at=clock.due_at, held_by=data["held_by"])
+    changed = replace(
+        ticket,
+        clocks=ticket.clocks | {name: fired},
+        watchers=tuple(dict.fromkeys((*ticket.watchers, *data.get("watch", ())))),
+    )
+    if raised := data.get("priority"):
+        changed = _raised(changed, raised, plan)
+    if action is Action.ASK_AGAIN:
+        return replace(changed, callback_attempts=changed.callback_attempts + 1)
+    if action in (Action.BREACH, Action.ESCALATE):
+        reached = [r for r in _ABOVE if r in data["notify"] or r == ticket.escalation]
+        return replace(changed, escalation=reached[-1] if reached else None)
+    return changed
+
+
+def _incident_proposed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(ticket, incident_proposed=True)
+
+
+def _closed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(
+        ticket,
+        state=State.CLOSED,
+        closure=event.data["closure"],
+        closed_at=event.at,
+        on_hold=None,
+        held_since=None,
+        unanswered_since=None,
+        clocks={name: clocks.cancel(clock, event.at) for name, clock in ticket.clocks.items()},
+    )
+
+
+_APPLY = {
+    EventType.ACKNOWLEDGED: _acknowledged,
+    EventType.ASSIGNED: _assigned,
+    EventType.QUEUED: _queued,
+    EventType.RECLASSIFIED: _reclassified,
+    EventType.PROGRESS_TOLD: _progress_told,
+    EventType.REPLIED: _replied,
+    EventType.NOTED: _noted,
+    EventType.CUSTOMER_WROTE: _customer_wrote,
+    EventType.MAIL_NOTED: _noted,
+    EventType.PARTICIPANTS_SET: _participants_set,
+    EventType.PROMISED: _promised,
+    EventType.HELD: _held,
+    EventType.RELEASED: _released,
+    EventType.CORRECTED: _corrected,
+    EventType.PLAN_CHANGED: _plan_changed,
+    EventType.INCIDENT_PROPOSED: _incident_proposed,
+    EventType.RESOLVED: _resolved,
+    EventType.CALLBACK_ATTEMPTED: _callback_attempted,
+    EventType.CONFIRMED: _confirmed,
+    EventType.DISPUTED: _disputed,
+    EventType.SURVEYED: _surveyed,
+    EventType.WITHDRAWN: _withdrawn,
+    EventType.RUNG_FIRED: _rung_fired,
+    EventType.CLOSED: _closed,
+}

@@ -1,0 +1,128 @@
+"""The steps of the customer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from redress.base.errors import Fault, InvalidInput, NotAllowedNow, pointer
+from redress.base.people import CUSTOMER, SYSTEM, Actor
+from redress.clocks.rules.clocks import ClockName
+from redress.plans.rules.plan import Plan
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps.draft import (
+    Draft,
+    checked_text,
+    closure_now,
+    mail_source,
+    require_possible,
+)
+from redress.tickets.rules.steps.table import (
+    CONFIRMED_BY_CUSTOMER,
+    SURVEY_SCORES,
+    WITHDRAWN,
+    Step,
+)
+from redress.tickets.rules.ticket import EventType, State, Ticket, promises
+
+
+def write(
+    ticket: Ticket,
+    plan: Plan,
+    text: str,
+    at: datetime,
+    mail: Mapping[str, Any] | None = None,
+    participant: str | None = None,
+) -> Change:
+    """The customer adds words; a ticket that waited for them goes on. `mail`: see `open_ticket`.
+
+    `participant`: who wrote for them, one of the ticket's participants.
+    """
+    require_possible(Step.WRITE, ticket)
+    data = {"text": checked_text(text, "/text")} | mail_source(mail)
+    if participant is not None:
+        data["from"] = participant
+    return Draft(ticket, plan, CUSTOMER, at).add(EventType.CUSTOMER_WROTE, data).change()
+
+
+def confirm(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
+    """The customer says that it is solved; the survey opens (or the ticket closes without one)."""
+    require_possible(Step.CONFIRM, ticket)
+    draft = Draft(ticket, plan, by, at).add(EventType.CONFIRMED)
+    if closure := closure_now(draft.after, plan):
+        draft.add(EventType.CLOSED, {"closure": closure}, SYSTEM)
+    return draft.change()
+
+
+def dispute(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:
+    """The customer says that it is not solved: reopened, and queued for who knew it best."""
+    require_possible(Step.DISPUTE, ticket)
+    last = ticket.resolution.by if ticket.resolution else ticket.assignee
+    return (
+        Draft(ticket, plan, by, at)
+        .add(EventType.DISPUTED, {"text": checked_text(text, "/text")})
+        .add(
+            EventType.QUEUED,
+            {
+                "from": ticket.assignee,
+                "why": "the customer disputed the resolution",
+                "team": ticket.team,
+                "preferred": last,
+            },
+            SYSTEM,
+        )
+        .change()
+    )
+
+
+def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: datetime) -> Change:
+    """The customer fills in the questionnaire, once; every wrong answer is named.
+
+    `overall` is required (1-5); the other scores, `comment` and `suggestion` are optional.
+    Answering on the callback page before confirming counts as confirming.
+    """
+    require_possible(Step.ANSWER_SURVEY, ticket)
+    if ClockName.SURVEY not in promises(ticket, plan):
+        raise NotAllowedNow(Step.ANSWER_SURVEY, ticket.state)
+    faults: list[Fault] = []
+    kept: dict[str, Any] = {}
+    for name in SURVEY_SCORES:
+        score = answers.get(name)
+        if score is None and name != "overall":
+            continue
+        if not isinstance(score, int) or isinstance(score, bool) or not 1 <= score <= 5:
+            faults.append(Fault(f"/{name}", "score_expected", "a whole number from 1 to 5"))
+        kept[name] = score
+    for name in ("comment", "suggestion"):
+        text = answers.get(name)
+        if text is None or text == "":
+            continue
+        if not isinstance(text, str) or len(text) > 5000:
+            faults.append(Fault(f"/{name}", "too_long", "a text of at most 5000 characters"))
+        else:
+            kept[name] = text.strip()
+    faults += [
+        Fault(pointer(name), "unknown", "this is not part of the questionnaire")
+        for name in answers
+        if name not in (*SURVEY_SCORES, "comment", "suggestion")
+    ]
+    if faults:
+        raise InvalidInput(faults)
+    draft = Draft(ticket, plan, CUSTOMER, at)
+    if ticket.state is State.RESOLVED:
+        draft.add(EventType.CONFIRMED)
+    draft.add(EventType.SURVEYED, {"answers": kept})
+    return draft.add(EventType.CLOSED, {"closure": CONFIRMED_BY_CUSTOMER}, SYSTEM).change()
+
+
+def withdraw(ticket: Ticket, plan: Plan, text: str, at: datetime) -> Change:
+    """The customer takes the matter back; every promise ends, neither kept nor missed."""
+    require_possible(Step.WITHDRAW, ticket)
+    data = {"text": checked_text(text, "/text", required=False)}
+    return (
+        Draft(ticket, plan, CUSTOMER, at)
+        .add(EventType.WITHDRAWN, data)
+        .add(EventType.CLOSED, {"closure": WITHDRAWN}, SYSTEM)
+        .change()
+    )

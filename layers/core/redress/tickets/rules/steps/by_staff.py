@@ -1,0 +1,352 @@
+"""The steps of staff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import replace
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from redress.base.errors import Fault, InvalidInput, NotAllowedNow, pointer
+from redress.base.people import SYSTEM, Actor
+from redress.clocks.rules.clocks import ClockName, ClockState
+from redress.plans.rules.plan import GRADATIONS, HOLDS, LONGEST_S, Plan
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps.by_customer import confirm, dispute
+from redress.tickets.rules.steps.draft import (
+    Draft,
+    checked_text,
+    closure_now,
+    copies,
+    mail_source,
+    require_possible,
+)
+from redress.tickets.rules.steps.table import (
+    CALLBACK_OUTCOMES,
+    MOST_PARTICIPANTS,
+    OUTCOMES,
+    REMEDY_LIMIT,
+    TEXT_LIMIT,
+    UNCONFIRMED,
+    Step,
+)
+from redress.tickets.rules.submission import is_address
+from redress.tickets.rules.ticket import Event, EventType, Ticket
+
+
+def reassign(
+    ticket: Ticket, plan: Plan, by: Actor, to: str | None, team: str | None, why: str, at: datetime
+) -> Change:
+    """Hand the ticket to another agent, or (with `to` None) back to the queue of a team."""
+    require_possible(Step.REASSIGN, ticket)
+    reason = checked_text(why, "/reason")
+    data = {"from": ticket.assignee, "why": reason, "team": team or ticket.team}
+    draft = Draft(ticket, plan, by, at)
+    if to is None:
+        draft.add(EventType.QUEUED, data)
+    else:
+        draft.add(EventType.ASSIGNED, {**data, "agent": to})
+    return draft.change()
+
+
+class Classification(Struct, frozen=True):
+    """What a ticket is, as far as somebody corrects it; None leaves a part as it is.
+
+    With a new kind, urgency and impact are that kind's own unless they are given.
+    """
+
+    kind: str | None = None
+    urgency: str | None = None
+    impact: str | None = None
+    customer_type: str | None = None
+
+
+def reclassify(
+    ticket: Ticket, plan: Plan, by: Actor, given: Classification, why: str, at: datetime
+) -> Change:
+    """Correct what it is; the promises are planned anew from the beginning (C1)."""
+    require_possible(Step.RECLASSIFY, ticket)
+    _check_classification(plan, given)
+    kind = given.kind or ticket.kind
+    level = plan.level(kind)
+    own = (ticket.urgency, ticket.impact) if kind == ticket.kind else (level.urgency, level.impact)
+    urgency, impact = given.urgency or own[0], given.impact or own[1]
+    customer_type = given.customer_type or ticket.customer_type
+    anew = (kind, urgency, impact, customer_type)
+    if anew == (ticket.kind, ticket.urgency, ticket.impact, ticket.customer_type):
+        raise InvalidInput([Fault("/kind", "same_kind", "the ticket is classified so already")])
+    draft = Draft(ticket, plan, by, at).add(
+        EventType.RECLASSIFIED,
+        {
+            "kind": kind,
+            "from": ticket.kind,
+            "urgency": urgency,
+            "impact": impact,
+            "customer_type": customer_type,
+            "why": checked_text(why, "/reason"),
+        },
+    )
+    before, after = _team(ticket, plan), _team(draft.after, plan)
+    if after not in (before, ticket.team):  # a hand-over by a person to another team stands
+        data = {"from": ticket.assignee, "why": "another team handles these", "team": after}
+        draft.add(EventType.QUEUED, data, SYSTEM)
+    return draft.change()
+
+
+def _team(ticket: Ticket, plan: Plan) -> str:
+    return plan.team(ticket.kind, ticket.channel, ticket.priority, ticket.customer_type)
+
+
+def tell_progress(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:
+    """Tell the customer how things stand: a reaction, but not yet the first response."""
+    require_possible(Step.TELL_PROGRESS, ticket)
+    data = {"text": checked_text(text, "/text")} | copies(ticket)
+    return Draft(ticket, plan, by, at).add(EventType.PROGRESS_TOLD, data).change()
+
+
+def _check_classification(plan: Plan, given: Classification) -> None:
+    faults = [
+        Fault(f"/{name}", f"unknown_{name}", f"one of {', '.join(known)}")
+        for name, value, known in (
+            ("kind", given.kind, tuple(plan.levels)),
+            ("urgency", given.urgency, GRADATIONS),
+            ("impact", given.impact, GRADATIONS),
+            ("customer_type", given.customer_type, plan.customer_types),
+        )
+        if value is not None and value not in known
+    ]
+    if faults:
+        raise InvalidInput(faults)
+
+
+def promise(
+    ticket: Ticket, plan: Plan, by: Actor, due: datetime, text: str, at: datetime
+) -> Change:
+    """An agent gives their own word: the customer has an answer by `due`. A clock like any other.
+
+    A second word takes the place of the first, which stands in the history.
+    """
+    require_possible(Step.PROMISE, ticket)
+    faults = []
+    if not 1 <= (due - at).total_seconds() <= LONGEST_S:
+        faults.append(Fault("/by", "not_in_time", "an instant to come, within a year"))
+    if not text.strip():
+        faults.append(Fault("/text", "required", "this text must not be empty"))
+    elif len(text) > TEXT_LIMIT:
+        faults.append(Fault("/text", "too_long", f"at most {TEXT_LIMIT} characters"))
+    if faults:
+        raise InvalidInput(faults)
+    data = {"by": due.isoformat(), "text": text.strip()} | copies(ticket)
+    return Draft(ticket, plan, by, at).add(EventType.PROMISED, data).change()
+
+
+def hold(ticket: Ticket, plan: Plan, by: Actor, reason: str, text: str, at: datetime) -> Change:
+    """Wait for something beside the customer, and tell them: the plan says which clocks pause."""
+    require_possible(Step.HOLD, ticket)
+    faults = []
+    if reason not in HOLDS:
+        faults.append(Fault("/reason", "unknown_reason", f"one of {', '.join(HOLDS)}"))
+    if not text.strip():
+        faults.append(Fault("/text", "required", "tell the customer what is waited for"))
+    elif len(text) > TEXT_LIMIT:
+        faults.append(Fault("/text", "too_long", f"at most {TEXT_LIMIT} characters"))
+    if faults:
+        raise InvalidInput(faults)
+    data = {"reason": reason, "text": text.strip()} | copies(ticket)
+    return Draft(ticket, plan, by, at).add(EventType.HELD, data).change()
+
+
+def release(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
+    """What was waited for is there."""
+    require_possible(Step.RELEASE, ticket)
+    if ticket.on_hold is None:
+        raise NotAllowedNow(Step.RELEASE, ticket.state)
+    return Draft(ticket, plan, by, at).add(EventType.RELEASED).change()
+
+
+CORRECTABLE = (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.NEXT_REPLY)
+"""Promises that somebody may have kept by a way that was not recorded: a call, a visit."""
+
+
+def correct(
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    clock: str,
+    stopped_at: datetime,
+    why: str,
+    at: datetime,
+    words: Iterable[datetime] = (),
+) -> Change:
+    """The customer was answered at an earlier instant than was recorded, or it was not recorded.
+
+    For supervisors and managers; the reason is kept. Rungs that fired stay in the history. `words`
+    are the instants at which the customer wrote (`words_of`): what they wrote after the answer is
+    not answered by it.
+    """
+    held = ticket.clocks.get(ClockName(clock)) if clock in CORRECTABLE else None
+    unrecorded = held is not None and not held.over and clock != ClockName.REACTION
+    require_possible(Step.RECORD_EARLIER_ANSWER if unrecorded else Step.CORRECT, ticket)
+    faults = []
+    if held is None or held.state is ClockState.CANCELLED:
+        known = ", ".join(name for name in CORRECTABLE if name in ticket.clocks)
+        faults.append(Fault("/clock", "unknown_clock", f"one of {known}"))
+    elif held.settled:
+        faults.append(Fault("/clock", "other_plan", "it ended under a plan that was left since"))
+    elif not held.started_at <= stopped_at <= (held.stopped_at or at):
+        detail = "from when the clock began to when it was stopped, or to now"
+        faults.append(Fault("/at", "not_in_time", detail))
+    if not why.strip() or len(why) > REMEDY_LIMIT:
+        faults.append(Fault("/reason", "required", f"a reason of 1 to {REMEDY_LIMIT} characters"))
+    if faults:
+        raise InvalidInput(faults)
+    data = {"clock": clock, "stopped_at": stopped_at.isoformat(), "why": why.strip()}
+    if unrecorded and (later := min((word for word in words if word > stopped_at), default=None)):
+        data["unanswered_since"] = later.isoformat()
+    return Draft(ticket, plan, by, at).add(EventType.CORRECTED, data).change()
+
+
+def words_of(history: Iterable[Event]) -> list[datetime]:
+    """When the customer wrote, out of a ticket's history."""
+    return [event.at for event in history if event.type in _WORDS]
+
+
+_WORDS = (EventType.OPENED, EventType.CUSTOMER_WROTE, EventType.DISPUTED)
+
+
+def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: datetime) -> Change:
+    """Go on under another version of the plan: every open promise is made anew, with its credit.
+
+    A solved ticket whose callback or survey is not promised any more closes with the move.
+    """
+    require_possible(Step.CHANGE_PLAN, ticket)
+    if new.version == ticket.plan_version:
+        raise InvalidInput([Fault("/plan_version", "same_plan", "it is under this plan already")])
+    data = {
+        "plan_version": new.version,
+        "from": ticket.plan_version,
+        "why": checked_text(why, "/reason"),
+    }
+    draft = Draft(ticket, new, by, at).add(EventType.PLAN_CHANGED, data)
+    if closure := closure_now(draft.after, new):
+        draft.add(EventType.CLOSED, {"closure": closure}, SYSTEM)
+    return replace(draft.change(), plan_before=old)
+
+
+def reply(
+    ticket: Ticket, plan: Plan, by: Actor, text: str, wait_for_customer: bool, at: datetime
+) -> Change:
+    """A public answer by a human; the first one keeps (or misses) the first-response promise."""
+    require_possible(Step.REPLY_AND_WAIT if wait_for_customer else Step.REPLY, ticket)
+    data = {"text": checked_text(text, "/text"), "wait_for_customer": wait_for_customer}
+    data |= copies(ticket)
+    return Draft(ticket, plan, by, at).add(EventType.REPLIED, data).change()
+
+
+def note(
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    text: str,
+    at: datetime,
+    mail: Mapping[str, Any] | None = None,
+) -> Change:
+    """An internal word; the customer never sees it. `mail`: see `open_ticket`."""
+    require_possible(Step.NOTE, ticket)
+    data = {"text": checked_text(text, "/text")} | mail_source(mail)
+    return Draft(ticket, plan, by, at).add(EventType.NOTED, data).change()
+
+
+def set_participants(
+    ticket: Ticket, plan: Plan, by: Actor, addresses: Sequence[str], at: datetime
+) -> Change | None:
+    """Who takes part beside the customer, from now on: they get a copy of what is written to the
+    customer, and may write on the ticket by mail. None when it is so already.
+
+    Raises InvalidInput naming each address that cannot take part.
+    """
+    require_possible(Step.SET_PARTICIPANTS, ticket)
+    wanted = tuple(dict.fromkeys(address.strip().lower() for address in addresses))
+    faults = []
+    if len(wanted) > MOST_PARTICIPANTS:
+        faults.append(Fault("/participants", "too_many", f"at most {MOST_PARTICIPANTS}"))
+    for index, address in enumerate(addresses):
+        here = pointer("participants", str(index))
+        if not is_address(address.strip()):
+            faults.append(Fault(here, "email_expected", "this is no email address"))
+        elif address.strip().lower() == (ticket.contact.email or "").lower():
+            faults.append(Fault(here, "is_customer", "this is the customer"))
+    if faults:
+        raise InvalidInput(faults)
+    if set(wanted) == set(ticket.participants):
+        return None
+    data = {"participants": list(wanted), "from": list(ticket.participants)}
+    return Draft(ticket, plan, by, at).add(EventType.PARTICIPANTS_SET, data).change()
+
+
+def resolve(
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    text: str,
+    outcome: str | None,
+    remedy: str | None,
+    root_cause: str | None,
+    at: datetime,
+) -> Change:
+    """The agent says it is solved. A complaint also needs outcome, remedy and root cause."""
+    require_possible(Step.RESOLVE, ticket)
+    faults: list[Fault] = []
+    if not text.strip():
+        faults.append(Fault("/text", "required", "say the cause and what was done"))
+    elif len(text) > TEXT_LIMIT:
+        faults.append(Fault("/text", "too_long", f"at most {TEXT_LIMIT} characters"))
+    if outcome is not None and outcome not in OUTCOMES:
+        faults.append(Fault("/outcome", "unknown_outcome", f"one of {', '.join(OUTCOMES)}"))
+    if ticket.kind == "complaint":
+        for name, value in (("outcome", outcome), ("remedy", remedy), ("root_cause", root_cause)):
+            if not (value or "").strip():
+                faults.append(Fault(f"/{name}", "required", f"a complaint needs its {name}"))
+    for name, value in (("remedy", remedy), ("root_cause", root_cause)):
+        if len(value or "") > REMEDY_LIMIT:
+            faults.append(Fault(f"/{name}", "too_long", f"at most {REMEDY_LIMIT} characters"))
+    if faults:
+        raise InvalidInput(faults)
+    draft = Draft(ticket, plan, by, at).add(
+        EventType.RESOLVED,
+        {
+            "text": text.strip(),
+            "outcome": outcome,
+            "remedy": remedy,
+            "root_cause": root_cause,
+        }
+        | copies(ticket),
+    )
+    if closure := closure_now(draft.after, plan):
+        draft.add(EventType.CLOSED, {"closure": closure}, SYSTEM)
+    return draft.change()
+
+
+def record_callback(
+    ticket: Ticket, plan: Plan, by: Actor, outcome: str, text: str, at: datetime
+) -> Change:
+    """A person called the customer: `confirmed`, `dissatisfied` or `no_answer`.
+
+    The last of the plan's attempts without an answer closes the ticket as unconfirmed (H4).
+    """
+    if outcome == "confirmed":
+        return confirm(ticket, plan, by, at)
+    if outcome == "dissatisfied":
+        return dispute(ticket, plan, by, text, at)
+    if outcome != "no_answer":
+        raise InvalidInput(
+            [Fault("/outcome", "unknown_outcome", f"one of {', '.join(CALLBACK_OUTCOMES)}")]
+        )
+    require_possible(Step.RECORD_NO_ANSWER, ticket)
+    data = {"text": checked_text(text, "/text", required=False)}
+    draft = Draft(ticket, plan, by, at).add(EventType.CALLBACK_ATTEMPTED, data)
+    if ticket.callback_attempts + 1 >= plan.callback.attempts:
+        draft.add(EventType.CLOSED, {"closure": UNCONFIRMED}, SYSTEM)
+    return draft.change()

@@ -1,0 +1,98 @@
+"""What the steps share: how a step collects its events, and what it checks first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from redress.base.errors import Fault, InvalidInput, NotAllowedNow, VersionConflict
+from redress.base.people import Actor
+from redress.clocks.rules.clocks import ClockName
+from redress.plans.rules.plan import Plan
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.fold import apply
+from redress.tickets.rules.steps.table import (
+    ANSWERED,
+    CONFIRMED_BY_CUSTOMER,
+    STEPS,
+    TEXT_LIMIT,
+    Step,
+)
+from redress.tickets.rules.ticket import Event, EventType, State, Ticket, promises
+
+
+class Draft:
+    """Collects the events of one step, each applied to the ticket at once."""
+
+    def __init__(self, before: Ticket | None, plan: Plan, by: Actor, at: datetime) -> None:
+        self._before, self._plan, self._by, self._at = before, plan, by, at
+        self._events: list[Event] = []
+        self._after = before
+
+    def add(
+        self, kind: EventType, data: dict[str, Any] | None = None, by: Actor | None = None
+    ) -> Draft:
+        number = (self._after.version if self._after else 0) + 1
+        event = Event(number, kind, self._at, by or self._by, data or {})
+        self._after = apply(self._after, event, self._plan)
+        self._events.append(event)
+        return self
+
+    @property
+    def after(self) -> Ticket:
+        """The ticket after the events so far."""
+        if self._after is None:
+            raise ValueError("nothing has happened yet")
+        return self._after
+
+    def change(self) -> Change:
+        if self._after is None:
+            raise ValueError("a change has at least one event")
+        return Change(self._before, tuple(self._events), self._after, self._plan)
+
+
+def require_possible(step: Step, ticket: Ticket) -> None:
+    if ticket.state not in STEPS[step]:
+        raise NotAllowedNow(step, ticket.state)
+
+
+def require_current(ticket: Ticket, version: int) -> None:
+    """An agent acts on what they have read: refuse if a person changed the ticket after it.
+
+    What the system recorded meanwhile (a reminder, an acknowledgement) takes nothing from what the
+    agent knew. Raises VersionConflict with the current version; InvalidInput for a version that
+    does not exist yet.
+    """
+    if version > ticket.version:
+        raise InvalidInput([Fault("/version", "unknown_version", "there is no such version yet")])
+    if version < ticket.last_person_version:
+        raise VersionConflict(ticket.version)
+
+
+def checked_text(value: str, pointer: str, *, required: bool = True) -> str:
+    cleaned = value.strip()
+    if required and not cleaned:
+        raise InvalidInput([Fault(pointer, "required", "this text must not be empty")])
+    if len(cleaned) > TEXT_LIMIT:
+        raise InvalidInput([Fault(pointer, "too_long", f"at most {TEXT_LIMIT} characters")])
+    return cleaned
+
+
+def closure_now(ticket: Ticket, plan: Plan) -> str | None:
+    """How a solved ticket closes at once when its plan promises neither callback nor survey."""
+    promised = promises(ticket, plan)
+    if ticket.state is State.RESOLVED and ClockName.CALLBACK not in promised:
+        return ANSWERED
+    if ticket.state is State.CONFIRMED and ClockName.SURVEY not in promised:
+        return CONFIRMED_BY_CUSTOMER
+    return None
+
+
+def mail_source(mail: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {} if mail is None else {"mail": dict(mail)}
+
+
+def copies(ticket: Ticket) -> dict[str, Any]:
+    """Of words to the customer: who gets a copy of them."""
+    return {"copied_to": list(ticket.participants)} if ticket.participants else {}

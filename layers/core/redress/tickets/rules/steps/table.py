@@ -1,0 +1,107 @@
+"""What may be done to a ticket, and when: the one table of the lifecycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from redress.tickets.rules.ticket import State
+
+
+class Step(StrEnum):
+    ACKNOWLEDGE = "acknowledge"
+    ASSIGN = "assign"
+    REASSIGN = "reassign"
+    RECLASSIFY = "reclassify"
+    TELL_PROGRESS = "tell_progress"
+    PROMISE = "promise"
+    HOLD = "hold"
+    RELEASE = "release"
+    CORRECT = "correct"
+    RECORD_EARLIER_ANSWER = "record_earlier_answer"
+    CHANGE_PLAN = "change_plan"
+    REPLY = "reply"
+    REPLY_AND_WAIT = "reply_and_wait"
+    NOTE = "note"
+    WRITE = "write"
+    NOTE_MAIL = "note_mail"
+    SET_PARTICIPANTS = "set_participants"
+    RESOLVE = "resolve"
+    RECORD_NO_ANSWER = "record_no_answer"
+    CONFIRM = "confirm"
+    DISPUTE = "dispute"
+    ANSWER_SURVEY = "answer_survey"
+    WITHDRAW = "withdraw"
+    CLOSE = "close"
+
+
+_N, _O, _W, _R, _C, _X = (
+    State.NEW,
+    State.OPEN,
+    State.WAITING,
+    State.RESOLVED,
+    State.CONFIRMED,
+    State.CLOSED,
+)
+
+
+STEPS: Mapping[Step, Mapping[State, State]] = {
+    Step.ACKNOWLEDGE: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    Step.ASSIGN: {_N: _N, _O: _O, _W: _W},
+    Step.REASSIGN: {_N: _N, _O: _O, _W: _W},
+    Step.RECLASSIFY: {_N: _N, _O: _O, _W: _W},
+    Step.TELL_PROGRESS: {_N: _N, _O: _O, _W: _W},
+    Step.PROMISE: {_N: _N, _O: _O, _W: _W},
+    # Not before the first reply: the customer's first word is still unanswered then.
+    Step.HOLD: {_O: _O, _W: _W},
+    Step.RELEASE: {_O: _O, _W: _W},
+    Step.CORRECT: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    Step.RECORD_EARLIER_ANSWER: {_N: _O, _O: _O},
+    Step.CHANGE_PLAN: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    Step.REPLY: {_N: _O, _O: _O, _W: _O},
+    Step.REPLY_AND_WAIT: {_N: _W, _O: _W, _W: _W},
+    Step.NOTE: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    Step.WRITE: {_N: _N, _O: _O, _W: _O, _R: _R, _C: _C},
+    # Whatever comes about a ticket is kept with it, for as long as there is one.
+    Step.NOTE_MAIL: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    Step.SET_PARTICIPANTS: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    Step.RESOLVE: {_N: _R, _O: _R, _W: _R},
+    Step.RECORD_NO_ANSWER: {_R: _R},
+    Step.CONFIRM: {_R: _C},
+    Step.DISPUTE: {_R: _O, _C: _O},
+    Step.ANSWER_SURVEY: {_R: _X, _C: _X},
+    Step.WITHDRAW: {_N: _X, _O: _X, _W: _X, _R: _X},
+    Step.CLOSE: {_R: _X, _C: _X},
+}
+"""Step -> state before -> state after. What is not written here is refused."""
+
+
+OUTCOMES = ("upheld", "partly_upheld", "not_upheld")
+
+
+CALLBACK_OUTCOMES = ("confirmed", "dissatisfied", "no_answer")
+
+
+CONFIRMED_BY_CUSTOMER = "confirmed"
+
+
+UNCONFIRMED = "unconfirmed"
+
+
+WITHDRAWN = "withdrawn"
+
+
+ANSWERED = "answered"
+
+
+SURVEY_SCORES = ("overall", "speed", "solution", "attitude", "knowledge", "friendliness")
+
+
+TEXT_LIMIT = 20_000
+
+
+MOST_PARTICIPANTS = 10
+
+
+REMEDY_LIMIT = 2_000
+"""Of a remedy and of a root cause: they stand in the ticket itself, which every step writes."""
