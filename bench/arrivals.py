@@ -23,7 +23,7 @@ from bench.sleepers import end_cloud
 from local import process, stack
 from local.stack import MAIL_DOMAIN, Outputs
 from redress.tickets.rules.ticket import Ticket
-from redress.tickets.store import codec
+from redress.tickets.store import items
 
 ABOUT = "mails over SMTP, until each is a ticket and is acknowledged"
 LIMIT_S = 240
@@ -80,7 +80,7 @@ def wait_for(table: Any, outputs: Outputs, count: int) -> dict[str, Ticket]:
             FilterExpression="sk = :kind",
             ExpressionAttributeValues={":kind": {"S": "TICKET"}},
         )
-        heads = [codec.ticket_of(item["doc"]["S"]) for page in pages for item in page["Items"]]
+        heads = [items.ticket_of(item["doc"]["S"]) for page in pages for item in page["Items"]]
         found = {ticket.contact.email or "": ticket for ticket in heads}
         done = sum(ticket.acknowledged_at is not None for ticket in heads)
         if done >= count or time.monotonic() > deadline:

@@ -7,7 +7,7 @@ through all operations and sizes, so that whatever else the machine does meets a
 Figures are medians. Units are those that the engine reports: they show growth, and those of reads
 are Amazon's, but it counts a transaction otherwise than Amazon does (`units` has the rules).
 
-The open tickets are opened by the rules; their heads and TIMERs are those that `codec` makes of
+The open tickets are opened by the rules; their heads and TIMERs are those that `items` makes of
 them, written in batches instead of a transaction each, by plain requests. Idempotency records and
 histories, which no operation here meets of another ticket, are left out, so that the engine takes
 all within a minute or two; when it does not, filling ends in time, and the figures name the size
@@ -47,11 +47,11 @@ from bench.units import Item, item_bytes
 from local import dynamodb_local
 from local.template import table_definition
 from redress.base.people import Actor, Member, Role
-from redress.db import keys
+from redress.db import encoding, keys
 from redress.db.rows import Models
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
-from redress.plans.store import Plans, shipped_document
+from redress.plans.store.plans import Plans, shipped_document
 from redress.scores.cases import STORED, ScoringCases
 from redress.scores.store.scores import ScoreStore
 from redress.staff.rules import Presence
@@ -64,7 +64,7 @@ from redress.tickets.rules.numbers import ALPHABET, new_number
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, opening, table
 from redress.tickets.rules.submission import parse as parse_submission
 from redress.tickets.rules.ticket import Ticket, next_wake
-from redress.tickets.store import codec
+from redress.tickets.store import items
 from redress.tickets.store.submission_store import SubmissionStore
 from redress.tickets.store.tickets import TicketStore
 from redress.workflow.cases.timers import TimerCase
@@ -427,8 +427,8 @@ def fill(console: Console, shop: Shop, size: int, deadline: float) -> int:
 def ticket_and_fact(shop: Shop, number: int, at: datetime) -> Iterator[Item]:
     """One more open ticket, and one more item in the month of another agent."""
     opened = open_ticket(KINDS[number % len(KINDS)], BY_MAIL, shop.plan, at)
-    yield codec.wire_item(codec.head_item(opened.after))
-    yield codec.wire_item(codec.timer_item(opened))
+    yield encoding.item_to_dynamodb(items.head_item(opened.after))
+    yield encoding.item_to_dynamodb(items.timer_item(opened))
     yield shop.fact_of(str(uuid.UUID(int=number // RATED)), new_number())
 
 

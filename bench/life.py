@@ -52,7 +52,7 @@ from local.meter import Records
 from local.stack import Outputs
 from local.template import template
 from redress.plans.rules.document import scaled
-from redress.plans.store import FRESH_FOR_S, shipped_document
+from redress.plans.store.plans import FRESH_FOR_S, shipped_document
 
 ABOUT = "what a complaint costs: billed units of a whole life, and an idle month"
 LIMIT_S = 600

@@ -41,7 +41,7 @@ from local.stack import Outputs
 from redress.db.rows import Models
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
-from redress.plans.store import FRESH_FOR_S, shipped_document
+from redress.plans.store.plans import FRESH_FOR_S, shipped_document
 from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps import opening

@@ -69,10 +69,10 @@ from local import dynamodb_local, stack
 from local.install import CannotInstall
 from local.process import ROOT
 from local.template import table_definition
-from redress.plans.store import Plans
+from redress.db import encoding
+from redress.plans.store.plans import Plans
 from redress.tickets.cases.intake import IntakeCase
 from redress.tickets.links import Links
-from redress.tickets.store import codec
 from redress.tickets.store.submission_store import SubmissionStore
 
 ABOUT = "tickets created per second, beside the bare transaction and django-helpdesk"
@@ -314,7 +314,7 @@ def transaction(folder: Path) -> dict[str, str]:
     del recorder.arguments["ClientRequestToken"]
     file = folder / "transaction.json"
     file.write_text(json.dumps(recorder.arguments))
-    return {"TRANSACTION": str(file), "NUMBER": receipt.number, "DIGEST": codec.key_digest(KEY)}
+    return {"TRANSACTION": str(file), "NUMBER": receipt.number, "DIGEST": encoding.key_digest(KEY)}
 
 
 def submitted() -> dict[str, Any]:

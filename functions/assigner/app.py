@@ -6,9 +6,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from redress import wiring
 from redress.base import observe
 from redress.base.errors import NotFound
+from redress.staff import messages
+from redress.staff.messages import AssignTicket, DrainQueue
+from redress.wiring import assigner as wiring
 
 logger = Logger(service="assigner")
 
@@ -24,16 +26,17 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if event.get("warm"):
         wiring.assignment()
         return {"warm": True}
-    case = wiring.assignment()
-    if "ticket" in event:
-        logger.append_keys(ticket=event["ticket"])
-        try:
-            assigned = 1 if case.assign(event["ticket"]) else 0
-        except NotFound:
-            logger.info("gone meanwhile")
-            return {"assigned": 0}
-    else:
-        logger.append_keys(team=event["team"])
-        assigned = len(case.drain(event["team"]))
+    assignment = wiring.assignment()
+    match messages.decode(event):
+        case AssignTicket(number):
+            logger.append_keys(ticket=number)
+            try:
+                assigned = 1 if assignment.assign(number) else 0
+            except NotFound:
+                logger.info("gone meanwhile")
+                return {"assigned": 0}
+        case DrainQueue(team):
+            logger.append_keys(team=team)
+            assigned = len(assignment.drain(team))
     logger.info("offered", extra={"assigned": assigned})
     return {"assigned": assigned}

@@ -22,7 +22,6 @@ import msgspec
 from aws_lambda_powertools import Logger
 from pages import pages
 
-from redress import wiring
 from redress.base import catalogue, observe
 from redress.base.errors import (
     Fault,
@@ -48,9 +47,11 @@ from redress.edge.http import (
 from redress.edge.problems import plain, problem_for
 from redress.plans.rules.plan import KINDS, LANGUAGES
 from redress.tickets.rules.ticket import EventType, State
+from redress.wiring import customer as wiring
 
 if TYPE_CHECKING:  # with them comes PynamoDB, which the form does without
-    from redress.tickets.cases.customer import StatusView, Surveys
+    from redress.mail.outgoing.cases.unsubscribing import Surveys
+    from redress.tickets.cases.customer import StatusView
 
 HERE = Path(__file__).parent
 BODY_LIMIT = 256 * 1024
@@ -564,7 +565,7 @@ def _survey_page(
 def surveys(request: Request) -> Answer:
     """Asks whether surveys shall end; reading it changes nothing."""
     return guarded(
-        request, lambda: _surveys_page(request, wiring.customer_cases().surveys(request.token))
+        request, lambda: _surveys_page(request, wiring.unsubscribing().surveys(request.token))
     )
 
 
@@ -574,7 +575,7 @@ def set_surveys(request: Request) -> Answer:
 
     def render() -> Answer:
         refused = "again" not in posted(request)
-        found = wiring.customer_cases().set_surveys(request.token, refused=refused)
+        found = wiring.unsubscribing().set_surveys(request.token, refused=refused)
         return _surveys_page(request, found)
 
     return guarded(request, render)

@@ -18,12 +18,14 @@ from urllib.parse import unquote_plus
 import reading
 from aws_lambda_powertools import Logger
 
-from redress import wiring
 from redress.base import observe
 from redress.base.errors import NotAllowedNow
+from redress.mail.incoming import messages
 from redress.mail.incoming.cases.receiving import IncomingMail, Received
+from redress.mail.incoming.messages import ReleaseMail
 from redress.mail.incoming.store import MailState
-from redress.tickets.store.tickets import DoneAlready
+from redress.tickets.store.transaction import DoneAlready
+from redress.wiring import inbound as wiring
 
 logger = Logger(service="inbound")
 
@@ -37,14 +39,6 @@ class Came:
 
     key: str
     at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """A member of staff lets a mail out of quarantine."""
-
-    identity: str
-    by: str
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -66,11 +60,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {"batchItemFailures": failed}
 
 
-def _jobs(body: str) -> Iterator[Came | Released]:
+def _jobs(body: str) -> Iterator[Came | ReleaseMail]:
     """What a message asks for; raises ValueError or KeyError for a message of anything else."""
     said = json.loads(body)
-    if "release" in said:
-        yield Released(said["release"], said["by"])
+    if (release := messages.decode(said)) is not None:
+        yield release
     elif said.get("Event") != "s3:TestEvent":  # what S3 sends when it is told of the queue
         for one in said["Records"]:
             # A key is in the form of a query: blanks are +.
@@ -80,7 +74,7 @@ def _jobs(body: str) -> Iterator[Came | Released]:
             )
 
 
-def _do(job: Came | Released) -> None:
+def _do(job: Came | ReleaseMail) -> None:
     match job:
         case Came(key, at):
             if (done := wiring.receiving().came(key)) is not None:
@@ -92,7 +86,7 @@ def _do(job: Came | Released) -> None:
                 _unread(key, at, failed)
                 return
             _report(wiring.receiving().receive(mail))
-        case Released(identity, by):
+        case ReleaseMail(identity, by):
             _release(identity, by)
 
 
@@ -117,7 +111,7 @@ def _unread(key: str, at: datetime, failed: ReadingFailed) -> None:
 
 
 def _release(identity: str, by: str) -> None:
-    held = wiring.incoming().get(identity)
+    held = wiring.incoming_mails().get(identity)
     if held.state is not MailState.QUARANTINED:
         logger.info("was released before")
         return

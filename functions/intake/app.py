@@ -11,11 +11,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from redress import wiring
 from redress.base import observe
 from redress.edge.http import Refused, answer, base_address, header, json_body, problem
 from redress.edge.problems import problem_for
 from redress.tickets.cases.intake import Receipt
+from redress.wiring import intake as wiring
 
 logger = Logger(service="intake")
 

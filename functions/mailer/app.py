@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from redress import wiring
 from redress.base import observe
 from redress.base.errors import NotFound
 from redress.mail.incoming.rules import Notice
@@ -21,12 +20,12 @@ from redress.mail.outgoing.cases.feedback import Feedback, feedback_of, is_feedb
 from redress.mail.outgoing.cases.sending import (
     NO_RECIPIENT,
     UNWANTED,
-    NotAJob,
     NotSentYet,
     Result,
     SendOutcome,
-    job_of,
 )
+from redress.mail.outgoing.messages import NotAJob, job_of
+from redress.wiring import mailer as wiring
 
 logger = Logger(service="mailer")
 
@@ -110,7 +109,7 @@ def _is_set_aside(record: dict[str, Any], fault: str) -> bool:
     logger.error("set aside", extra=_named(record, fault))
     observe.count("mailer", "MailSetAside")
     try:
-        wiring.client("sqs").send_message(
+        wiring.sqs().send_message(
             QueueUrl=wiring.settings().mail_dead_letter_queue_url,
             MessageBody=record["body"],
             MessageAttributes={"fault": {"DataType": "String", "StringValue": fault}},
@@ -126,7 +125,7 @@ def _put_off(record: dict[str, Any]) -> None:
     tried = int(record["attributes"]["ApproximateReceiveCount"])
     longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(tried - 1, 10))
     try:
-        wiring.client("sqs").change_message_visibility(
+        wiring.sqs().change_message_visibility(
             QueueUrl=wiring.settings().mail_queue_url,
             ReceiptHandle=record["receiptHandle"],
             VisibilityTimeout=round(random.uniform(longest / 2, longest)),

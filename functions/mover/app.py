@@ -10,8 +10,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from redress import wiring
 from redress.base import observe
+from redress.wiring import mover as wiring
 
 logger = Logger(service="mover")
 

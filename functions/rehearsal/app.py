@@ -8,9 +8,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from redress import wiring
 from redress.base import observe
 from redress.rehearsals.cases import Listed, RehearsalFinished, RehearsalJobs, Worked
+from redress.wiring import rehearsal as wiring
 
 logger = Logger(service="rehearsal")
 

@@ -7,9 +7,9 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from redress import wiring
 from redress.base import observe
 from redress.base.errors import NotFound, Unavailable
+from redress.wiring import relay as wiring
 from redress.workflow.cases.relay import (
     CapacityFreed,
     EventAdded,

@@ -1,7 +1,6 @@
 """Keep workflows alive: follow what ended badly, sweep what is awake, reconcile all the rest.
 
 A rehearsal whose execution ended without a word is kept as failed.
-And, because it runs every day anyway, remind operations of a service plan that is due for review.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from typing import Any
 import msgspec
 from aws_lambda_powertools import Logger
 
-from redress import wiring
 from redress.base import observe
+from redress.wiring import repair as wiring
 from redress.workflow.cases.reconciliation import Finding, OutOfTime
 
 logger = Logger(service="repair")
@@ -21,13 +20,13 @@ logger = Logger(service="repair")
 @logger.inject_lambda_context(clear_state=True)
 @observe.discreet(logger)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """An execution's status change, or a schedule's {"task": sweep, reconcile or review_plan}."""
+    """An execution's status change, or a schedule's {"task": sweep or reconcile}."""
     if event.get("warm"):
         wiring.repair()
         return {"warm": True}
     if event.get("detail-type") == "Step Functions Execution Status Change":
         detail = event["detail"]
-        if detail["stateMachineArn"] == wiring.rehearsal_machine_arn():
+        if detail["stateMachineArn"] == wiring.settings().rehearsal_machine_arn:
             failed = wiring.rehearsal_jobs().stopped(detail["name"], detail["status"])
             logger.info("rehearsal ended", extra={"execution": detail["name"], "failed": failed})
             return {"failed": failed}
@@ -43,10 +42,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return done
     if event.get("task") == "reconcile":
         return _reconcile(context)
-    if event.get("task") == "review_plan":
-        review = wiring.plan_cases().ask_for_review(wiring.tell_operations)
-        logger.info("review", extra={"asked_for": review is not None})
-        return {"asked_for": review is not None}
     raise ValueError(f"not a task of this function: {sorted(event)}")
 
 

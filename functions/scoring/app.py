@@ -8,9 +8,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from redress import wiring
 from redress.base import observe
 from redress.scores.cases import Month, Scored, ScoringCases, ScoringFinished
+from redress.wiring import scoring as wiring
 
 logger = Logger(service="scoring")
 

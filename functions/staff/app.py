@@ -21,7 +21,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from bodies import NAME_LIMIT, REASON_LIMIT, Body
 from identity import identify
 
-from redress import wiring
 from redress.base import observe
 from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound
 from redress.base.people import Member, Role
@@ -47,6 +46,7 @@ from redress.tickets.rules.steps.by_staff import CORRECTABLE, Classification
 from redress.tickets.rules.steps.table import CALLBACK_OUTCOMES, OUTCOMES, REMEDY_LIMIT
 from redress.tickets.rules.submission import EMAIL_LIMIT
 from redress.tickets.rules.ticket import Ticket
+from redress.wiring import staff as wiring
 from redress.workflow.cases.reports import MOST_REPORTS
 
 logger = Logger(service="staff")

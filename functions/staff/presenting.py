@@ -17,7 +17,7 @@ from redress.mail.incoming.cases.quarantine import Opened, QuarantinedMail
 from redress.mail.incoming.store import IncomingRecord, QuarantinePage
 from redress.plans.cases import Publication, VersionPage
 from redress.plans.rules.plan import DAYS
-from redress.plans.store import Published
+from redress.plans.store.plans import Published
 from redress.rehearsals.cases import RehearsalStatus
 from redress.rehearsals.rules import counting
 from redress.rehearsals.store import JobKind

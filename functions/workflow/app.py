@@ -7,9 +7,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from redress import wiring
 from redress.base import observe
 from redress.base.errors import RedressError
+from redress.wiring import workflow as wiring
 from redress.workflow.cases.relay import MOVED
 
 logger = Logger(service="workflow")

@@ -60,7 +60,7 @@ print(json.dumps({"answer": answer, "loaded": sorted(loaded), "cached": sorted(c
 
 CLIENTS = """
 from botocore.awsrequest import AWSResponse
-from redress import wiring
+from redress.wiring import clients
 
 class Body:
     def __init__(self, text):
@@ -77,7 +77,7 @@ ASKS = {
 }
 made = {}
 for name in sys.argv[3:]:
-    client = wiring.client(name)
+    client = clients.client(name)
     sent = []
     def answer(request, **_):
         sent.append(request.url)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from redress import wiring
+from redress.wiring import clients
 from redress.base.errors import Unavailable
 from redress.base.observe import Failed, discreet, fault_of
 
@@ -56,8 +56,8 @@ def test_a_domain_error_passes_a_discreet_handler_as_it_is() -> None:
 def test_a_setting_that_cannot_be_read_again_keeps_its_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    moments = iter([0.0, 1.0, wiring.REFRESH_S + 1, wiring.REFRESH_S + 2, 2 * wiring.REFRESH_S + 2])
-    monkeypatch.setattr(wiring.time, "monotonic", lambda: next(moments))
+    moments = iter([0.0, 1.0, clients.REFRESH_S + 1, clients.REFRESH_S + 2, 2 * clients.REFRESH_S + 2])
+    monkeypatch.setattr(clients.time, "monotonic", lambda: next(moments))
     answers: list[str | Exception] = ["first", _refused(), "third"]
 
     def read() -> str:
@@ -66,7 +66,7 @@ def test_a_setting_that_cannot_be_read_again_keeps_its_value(
             raise answer
         return answer
 
-    get = wiring._refreshed(read)
+    get = clients.refreshed(read)
     assert [get() for _ in range(5)] == ["first", "first", "first", "first", "third"]
 
 
@@ -75,7 +75,7 @@ def test_a_setting_that_was_never_read_is_a_part_that_does_not_answer() -> None:
         raise _refused()
 
     with pytest.raises(Unavailable):
-        wiring._refreshed(read)()
+        clients.refreshed(read)()
 
 
 def _refused() -> ClientError:

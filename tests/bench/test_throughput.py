@@ -25,8 +25,8 @@ from bench.throughput import (
     Round,
     Subject,
 )
-from redress.tickets.store import codec
-from redress.tickets.store.opening import OPENING_CONDITIONS
+from redress.db import encoding
+from redress.tickets.store.submission_store import OPENING_CONDITIONS
 
 
 def subject(name: str, *rates: int, sent: int = 0, finished_s: float | None = None) -> Subject:
@@ -97,7 +97,7 @@ def test_the_bare_transaction_is_the_products_own(tmp_path: Path) -> None:
     assert len(puts) > len(OPENING_CONDITIONS)
     assert {put["ConditionExpression"] for put in puts} == {"attribute_not_exists(pk)"}
     # With these two drawn anew no item is that of another transaction.
-    assert environment["DIGEST"] == codec.key_digest(throughput.KEY)
+    assert environment["DIGEST"] == encoding.key_digest(throughput.KEY)
     assert environment["DIGEST"] in puts[0]["Item"]["pk"]["S"]
     assert all(environment["NUMBER"] in put["Item"]["pk"]["S"] for put in puts[1:])
     assert "promises" in puts[0]["Item"]["answer"]["S"], "what a repeat is answered, as deployed"

@@ -27,7 +27,7 @@ from redress.base.people import Member, Role
 from redress.db import keys
 from redress.db.aws_json import DynamoDB, Service
 from redress.db.rows import Models
-from redress.plans.store import Plans
+from redress.plans.store.plans import Plans
 from redress.staff.rules import Presence
 from redress.staff.store import StaffStore
 from redress.tickets.rules.change import Change
@@ -35,7 +35,13 @@ from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps.opening import open_ticket
 from redress.tickets.rules.ticket import Phase
 from redress.tickets.store.submission_store import SubmissionStore
-from redress.tickets.store.tickets import AlsoWrite, TicketStore
+from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.lists import TicketLists
+from redress.tickets.store.mail_records import MailRecordStore
+from redress.tickets.store.timers import TimerStore
+from redress.tickets.cases.changes import TicketChanges
+from redress.plans.store.plan_store import PlanStore
+from redress.wiring.transaction import ALSO_WRITTEN
 from tests.builders import ROOT, Clock, Life, plan_1, submission
 
 REGION = "us-east-1"
@@ -58,9 +64,14 @@ class Shop:
     client: Any
     models: Models
     tickets: TicketStore
+    lists: TicketLists
+    timers: TimerStore
+    mail_records: MailRecordStore
+    changes: TicketChanges
     lean: SubmissionStore
     lean_client: Any
     staff: StaffStore
+    plan_store: PlanStore
     plans: Plans
     clock: Clock = field(default_factory=Clock)
 
@@ -86,7 +97,7 @@ class Shop:
     def open(self, kind: str = "complaint", **fields: Any) -> Life:
         """A new ticket in the table, acknowledged when it has no address for mail."""
         life = Life(self.clock).open(kind, number=new_number(), **fields)
-        self.tickets.open(life.last, AlsoWrite(once=()))
+        self.tickets.open(life.last, life.last.after.created_at)
         return life
 
     def commit(self, life: Life) -> Life:
@@ -111,7 +122,7 @@ class Shop:
 
     def fall_asleep(self, life: Life, token: str, *, seq: int | None = None) -> None:
         """Arm a wait as the state machine does, by its own expressions; raises if it may not."""
-        timer = self.tickets.timer(life.ticket.number)
+        timer = self.timers.get(life.ticket.number)
         wait = _wait(timer.phase)
         armed = {
             "token": {"S": token},
@@ -187,18 +198,24 @@ def _shop(engine: str, address: str | None) -> Iterator[Shop]:
     client.create_table(**table_definition(table))
     models = Models(table, REGION, address)
     clock = Clock()
-    staff = StaffStore(models)
+    plan_store, tickets = PlanStore(models), TicketStore(models, ALSO_WRITTEN)
+    plans = Plans(plan_store, clock.now)
     lean_client = _lean(client, address)
     yield Shop(
         engine=engine,
         table=table,
         client=client,
         models=models,
-        tickets=TicketStore(models),
+        tickets=tickets,
+        lists=TicketLists(models),
+        timers=TimerStore(models),
+        mail_records=MailRecordStore(models),
+        changes=TicketChanges(tickets, plans, clock.now),
         lean=SubmissionStore(lean_client, table),
         lean_client=lean_client,
-        staff=staff,
-        plans=Plans(staff, clock.now),
+        staff=StaffStore(models),
+        plan_store=plan_store,
+        plans=plans,
         clock=clock,
     )
     client.delete_table(TableName=table)

@@ -12,11 +12,11 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from redress.base.errors import AgentNotFree, NotFound, RedressError, Unavailable, VersionConflict
 from redress.db import keys
-from redress.plans.store import Plans
+from redress.plans.store.plans import Plans
 from redress.scores.store.scores import ScoreStore
 from redress.staff.cases import AssignmentCase
 from redress.staff.rules import Presence
-from redress.tickets.cases.changing import change as change_ticket
+from redress.tickets.cases.changes import change as change_ticket
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, State, Ticket
@@ -43,7 +43,7 @@ def test_what_nobody_opened_cannot_change(shop: Shop) -> None:
     with pytest.raises(Raced):
         shop.commit(Life(shop.clock).open().note())
     assert shop.items() == {}
-    for ask in (shop.tickets.get, shop.tickets.timer):
+    for ask in (shop.tickets.get, shop.timers.get):
         with pytest.raises(NotFound):
             ask("R-00000-00009")
     with pytest.raises(NotFound):
@@ -136,10 +136,10 @@ def test_a_store_that_cannot_be_reached_is_unavailable_in_every_way(
         lambda: shop.tickets.get(number),
         lambda: shop.tickets.history(number),
         lambda: shop.tickets.get_many([number]),
-        lambda: shop.tickets.timer(number),
-        lambda: shop.tickets.owned_by(MEI.id, 5),
-        lambda: shop.tickets.queued("complaints"),
-        lambda: shop.tickets.next_generation(number, 1, shop.clock.now()),
+        lambda: shop.timers.get(number),
+        lambda: shop.lists.owned_by(MEI.id, 5),
+        lambda: shop.lists.queued("complaints"),
+        lambda: shop.timers.next_generation(number, 1, shop.clock.now()),
         lambda: shop.staff.availability(MEI.id),
         lambda: shop.staff.present("complaints"),
         lambda: shop.plans.current(),
@@ -334,7 +334,7 @@ def test_an_agent_who_is_not_free_is_assigned_nothing(shop: Shop, why: str) -> N
 def test_who_was_just_assigned_a_ticket_is_asked_last_next_time(shop: Shop) -> None:
     for agent in ("a-jun", "a-mei", "a-tao"):
         shop.member(agent)
-    assigner = AssignmentCase(shop.tickets, shop.staff, shop.plans, shop.clock.now)
+    assigner = AssignmentCase(shop.changes, shop.lists, shop.staff)
     taken = []
     for _ in range(6):
         shop.clock.advance(seconds=1)
@@ -366,9 +366,9 @@ def test_two_assignments_at_once_never_overfill_an_agent(amazons: Shop) -> None:
         thread.join()
     assert sorted(results) == ["assigned"] * 2 + ["full"] * 4
     assert load(amazons, MEI.id) == 2
-    owned = amazons.tickets.owned_by(MEI.id, 10).numbers
+    owned = amazons.lists.owned_by(MEI.id, 10).numbers
     assert len(owned) == 2
-    assert len(amazons.tickets.queued("complaints")) == 4
+    assert len(amazons.lists.queued("complaints")) == 4
 
 
 def test_two_who_write_at_once_both_get_through_and_neither_word_is_lost(amazons: Shop) -> None:
@@ -460,9 +460,9 @@ def test_a_ticket_moves_from_queue_to_work_list_and_out_of_all(shop: Shop) -> No
 
     def places() -> tuple[bool, bool, bool]:
         return (
-            number in shop.tickets.queued("complaints"),
-            number in shop.tickets.owned_by(MEI.id, 5).numbers,
-            number in shop.tickets.open_in_team("complaints"),
+            number in shop.lists.queued("complaints"),
+            number in shop.lists.owned_by(MEI.id, 5).numbers,
+            number in shop.lists.open_in_team("complaints"),
         )
 
     assert places() == (True, False, True)
@@ -497,9 +497,9 @@ def test_a_callback_by_mail_is_nobodys_work(shop: Shop) -> None:
 def test_a_ticket_of_another_kind_moves_to_the_queue_of_its_team(shop: Shop) -> None:
     life = shop.open("complaint")
     shop.commit(life.reclassify("inquiry"))
-    assert shop.tickets.queued("complaints") == shop.tickets.open_in_team("complaints") == []
-    assert shop.tickets.queued("service") == [life.ticket.number]
-    assert shop.tickets.open_in_team("service") == [life.ticket.number]
+    assert shop.lists.queued("complaints") == shop.lists.open_in_team("complaints") == []
+    assert shop.lists.queued("service") == [life.ticket.number]
+    assert shop.lists.open_in_team("service") == [life.ticket.number]
 
 
 def test_lists_are_ordered_by_what_is_due_next_across_all_shards(shop: Shop) -> None:
@@ -515,10 +515,10 @@ def test_lists_are_ordered_by_what_is_due_next_across_all_shards(shop: Shop) -> 
         for life in made
     }
     expected = sorted(first_due, key=lambda number: (first_due[number], number))
-    assert shop.tickets.queued("complaints") == expected
-    assert shop.tickets.open_in_team("complaints") == expected
-    assert shop.tickets.queued("complaints", 4) == expected[:4]
-    assert shop.tickets.open_in_team("complaints", 4) == expected[:4]
+    assert shop.lists.queued("complaints") == expected
+    assert shop.lists.open_in_team("complaints") == expected
+    assert shop.lists.queued("complaints", 4) == expected[:4]
+    assert shop.lists.open_in_team("complaints", 4) == expected[:4]
 
 
 def test_a_work_list_is_paged_without_gap_or_repeat(shop: Shop) -> None:
@@ -532,7 +532,7 @@ def test_a_work_list_is_paged_without_gap_or_repeat(shop: Shop) -> None:
     for size in (1, 3, 7, 25):
         pages, cursor = [], None
         for _ in range(9):
-            page = shop.tickets.owned_by(MEI.id, size, cursor)
+            page = shop.lists.owned_by(MEI.id, size, cursor)
             pages.append(page.numbers)
             cursor = page.cursor
             if cursor is None:
@@ -549,9 +549,9 @@ def test_a_page_goes_on_where_it_was_when_tickets_leave_and_come(shop: Shop) -> 
         lives.append(shop.open())
         shop.clock.advance(seconds=1)
         shop.commit(lives[-1].assign(MEI.id))
-    page = shop.tickets.owned_by(MEI.id, 2)
+    page = shop.lists.owned_by(MEI.id, 2)
     shop.commit(lives[1].resolve())
-    following = shop.tickets.owned_by(MEI.id, 5, page.cursor)
+    following = shop.lists.owned_by(MEI.id, 5, page.cursor)
     assert following.numbers == [life.ticket.number for life in lives[2:]]
 
 
@@ -563,7 +563,7 @@ def test_a_cursor_that_we_did_not_give_is_the_callers_fault_or_harmless(
     life = shop.open()
     shop.commit(life.assign(MEI.id))
     try:
-        page = shop.tickets.owned_by(MEI.id, 5, cursor)
+        page = shop.lists.owned_by(MEI.id, 5, cursor)
     except RedressError:
         return
     assert set(page.numbers) <= {life.ticket.number}

@@ -14,13 +14,13 @@ LEASE = timedelta(minutes=2)
 
 
 def claim(shop: Shop, **later: float) -> Claim:
-    return shop.tickets.claim_mail(NUMBER, KEY, START + timedelta(**later), LEASE)
+    return shop.mail_records.claim(NUMBER, KEY, START + timedelta(**later), LEASE)
 
 
 def record(shop: Shop, state: str, **later: float) -> None:
     fault = "Throttling" if state != "sent" else None
     message_id = "m-1" if state == "sent" else None
-    shop.tickets.record_mail(
+    shop.mail_records.record(
         NUMBER, KEY, state, START + timedelta(**later), message_id=message_id, fault=fault
     )
 
@@ -35,7 +35,7 @@ def test_the_claim_of_a_worker_that_died_runs_out(shop: Shop) -> None:
     claim(shop)
     assert claim(shop, minutes=2, seconds=1) is Claim.WON
     assert claim(shop, minutes=3) is Claim.HELD
-    [found] = shop.tickets.mails(NUMBER)
+    [found] = shop.mail_records.of_ticket(NUMBER)
     assert (found.state, found.attempts) == ("claimed", 2)
 
 
@@ -44,9 +44,9 @@ def test_a_mail_that_was_sent_or_refused_is_over(shop: Shop) -> None:
     record(shop, "sent", seconds=1)
     assert claim(shop, days=9) is Claim.SENT
     other = "000002.reply.customer"
-    shop.tickets.claim_mail(NUMBER, other, START, LEASE)
-    shop.tickets.record_mail(NUMBER, other, "refused", START, fault="MessageRejected")
-    assert shop.tickets.claim_mail(NUMBER, other, START + LEASE * 2, LEASE) is Claim.REFUSED
+    shop.mail_records.claim(NUMBER, other, START, LEASE)
+    shop.mail_records.record(NUMBER, other, "refused", START, fault="MessageRejected")
+    assert shop.mail_records.claim(NUMBER, other, START + LEASE * 2, LEASE) is Claim.REFUSED
 
 
 def test_a_mail_that_failed_is_tried_again_at_once(shop: Shop) -> None:
@@ -54,7 +54,7 @@ def test_a_mail_that_failed_is_tried_again_at_once(shop: Shop) -> None:
     record(shop, "failed", seconds=1)
     assert claim(shop, seconds=2) is Claim.WON
     record(shop, "sent", seconds=3)
-    [found] = shop.tickets.mails(NUMBER)
+    [found] = shop.mail_records.of_ticket(NUMBER)
     assert (found.key, found.state, found.attempts, found.fault) == (KEY, "sent", 2, None)
     assert found.at == START + timedelta(seconds=3)
 
@@ -73,9 +73,9 @@ def test_what_another_worker_has_sent_stays_sent(shop: Shop) -> None:
 def test_each_mail_of_a_ticket_has_a_record_of_its_own(shop: Shop) -> None:
     keys = ["000003.reply.customer", KEY, "000002.breach.supervisor", "000002.breach.agent"]
     for key in keys:
-        assert shop.tickets.claim_mail(NUMBER, key, START, LEASE) is Claim.WON
-    assert [found.key for found in shop.tickets.mails(NUMBER)] == sorted(keys)
-    assert shop.tickets.mails("R-00000-00009") == []
+        assert shop.mail_records.claim(NUMBER, key, START, LEASE) is Claim.WON
+    assert [found.key for found in shop.mail_records.of_ticket(NUMBER)] == sorted(keys)
+    assert shop.mail_records.of_ticket("R-00000-00009") == []
 
 
 def test_of_many_workers_at_once_one_sends(amazons: Shop) -> None:

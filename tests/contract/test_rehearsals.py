@@ -20,7 +20,7 @@ from redress.rehearsals.store import (
     RehearsalStore,
 )
 from redress.tickets.rules.numbers import new_number
-from redress.tickets.store import codec
+from redress.tickets.store import items
 from redress.tickets.store.tickets import Page, TicketStore
 from tests.builders import BY_PHONE, MEI, START, Life
 from tests.contract.conftest import Faults, Shop, opening
@@ -60,10 +60,10 @@ def test_a_ticket_stays_in_the_month_of_its_opening_whatever_becomes_of_it(shop:
     shop.commit(life.resolve())
     shop.commit(life.call("confirmed"))
     assert opened(shop.tickets, *month) == [number]
-    assert shop.tickets.open_in_team("complaints") == [number]
+    assert shop.lists.open_in_team("complaints") == [number]
     shop.commit(life.answer_survey())
     assert opened(shop.tickets, *month) == [number]
-    assert shop.tickets.open_in_team("complaints") == []
+    assert shop.lists.open_in_team("complaints") == []
     first = shop.item(keys.ticket_pk(number), keys.event_sk(1))
     assert first["open_pk"]["S"] == f"OPENED#2026-11#{keys.shard(number)}"
     assert first["open_sk"]["S"] == f"2026-11-23T01:00:00.000+00:00#{number}"
@@ -75,11 +75,11 @@ def test_readers_of_open_tickets_see_open_ones_only(shop: Shop) -> None:
     shop.commit(lives[0].withdraw())
     shop.commit(lives[1].reclassify("inquiry"))
     wanted = sorted(life.ticket.number for life in lives[2:])
-    assert sorted(shop.tickets.open_in_team("complaints")) == wanted
-    pages = everything(lambda s, cursor: shop.tickets.open_in_shard("complaints", s, cursor, 1))
+    assert sorted(shop.lists.open_in_team("complaints")) == wanted
+    pages = everything(lambda s, cursor: shop.lists.open_in_shard("complaints", s, cursor, 1))
     assert sorted(pages) == wanted
-    assert sum(shop.tickets.count_open("complaints", shard) for shard in SHARDS) == 3
-    assert sum(shop.tickets.count_open("service", shard) for shard in SHARDS) == 1
+    assert sum(shop.lists.count_open("complaints", shard) for shard in SHARDS) == 3
+    assert sum(shop.lists.count_open("service", shard) for shard in SHARDS) == 1
     assert len(opened(shop.tickets, START, START + DAY)) == 5
 
 
@@ -98,7 +98,7 @@ def test_a_stretch_of_a_month_holds_its_beginning_and_not_its_end(shop: Shop) ->
     assert opened(shop.tickets, START + hour, START + 3 * hour) == sorted(
         numbers[1:3], key=lambda number: (keys.shard(number), numbers.index(number))
     )
-    counts = [shop.tickets.count_opened(START + hour, START + 3 * hour, s) for s in SHARDS]
+    counts = [shop.lists.count_opened(START + hour, START + 3 * hour, s) for s in SHARDS]
     assert sum(counts) == 2
 
 
@@ -119,13 +119,13 @@ def test_a_month_is_one_of_utc_and_ends_with_the_first_instant_of_the_next(shop:
 def test_head_and_history_are_read_together(shop: Shop) -> None:
     shop.member(MEI.id)
     life = shop.open()
-    shop.tickets.claim_mail(life.ticket.number, "000001.acknowledgement", START, DAY)
+    shop.mail_records.claim(life.ticket.number, "000001.acknowledgement", START, DAY)
     shop.commit(life.assign(MEI.id))
     shop.commit(life.wait(hours=13).wake())
     number = life.ticket.number
     file = shop.tickets.file(number)
     assert (file.ticket, file.history) == (life.ticket, life.events)
-    assert file.mails == shop.tickets.mails(number) != []
+    assert file.mails == shop.mail_records.of_ticket(number) != []
 
 
 def test_a_file_that_is_not_there_is_not_found(shop: Shop) -> None:
@@ -296,5 +296,5 @@ def test_a_large_tally_fits_an_item(rehearsals: RehearsalStore, shop: Shop) -> N
 
 def test_only_the_opening_lists_a_ticket_in_its_month() -> None:
     events = Life().open().acknowledge().assign().events
-    items = [codec.event_item("R-1", event) for event in events]
+    items = [items.event_item("R-1", event) for event in events]
     assert ["open_pk" in item for item in items] == [True, False, False]

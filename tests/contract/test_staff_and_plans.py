@@ -14,7 +14,7 @@ import pytest
 from redress.base.errors import InvalidInput, NotFound
 from redress.base.people import Member, Role
 from redress.db import keys
-from redress.plans.store import FRESH_FOR_S, LARGEST_DOCUMENT, Plans, Published
+from redress.plans.store.plans import FRESH_FOR_S, LARGEST_DOCUMENT, Plans, Published
 from redress.staff.rules import Presence
 from tests.builders import MEI, plan_document
 from tests.contract.conftest import Faults, Shop
@@ -136,7 +136,7 @@ def test_plan_1_holds_before_anybody_publishes_one(shop: Shop) -> None:
 
 
 def test_a_published_plan_holds_for_both_ways_to_the_store(shop: Shop) -> None:
-    shop.staff.publish_plan(document(2, note="Faster"), 2, 1)
+    shop.plan_store.publish(document(2, note="Faster"), 2, 1)
     for source in (shop.staff, shop.lean):
         plans = Plans(source, shop.clock.now)
         assert (plans.current().version, plans.current().note) == (2, "Faster")
@@ -146,12 +146,12 @@ def test_a_published_plan_holds_for_both_ways_to_the_store(shop: Shop) -> None:
 
 
 def test_versions_follow_one_another_and_none_is_written_twice(shop: Shop) -> None:
-    shop.staff.publish_plan(document(2), 2, 1)
-    shop.staff.publish_plan(document(3), 3, 2)
+    shop.plan_store.publish(document(2), 2, 1)
+    shop.plan_store.publish(document(3), 3, 2)
     before = shop.items()
     for version, current in ((3, 2), (2, 1), (4, 2), (3, 3), (5, 1)):
         with pytest.raises(InvalidInput) as refused:
-            shop.staff.publish_plan(document(version, note="late"), version, current)
+            shop.plan_store.publish(document(version, note="late"), version, current)
         assert [fault.code for fault in refused.value.faults] == ["published_meanwhile"]
     assert shop.items() == before
 
@@ -160,14 +160,14 @@ def test_who_published_a_version_is_kept_with_it(shop: Shop) -> None:
     now = shop.clock.now()
     second = Published(2, "Faster", None, date(2027, 5, 23), now, "m-wei")
     fourth = Published(4, "Night", now + timedelta(days=1), date(2027, 5, 24), now, "m-hua")
-    shop.staff.publish_plan(document(2), 2, 1, second)
-    shop.staff.publish_plan(document(3), 3, 2)
-    shop.staff.publish_plan(document(4), 4, 3, fourth)
-    assert shop.staff.plans_from_to(1, 3) == {2: second}
-    assert shop.staff.plans_from_to(2, 99_999) == {2: second, 4: fourth}
+    shop.plan_store.publish(document(2), 2, 1, second)
+    shop.plan_store.publish(document(3), 3, 2)
+    shop.plan_store.publish(document(4), 4, 3, fourth)
+    assert shop.plan_store.between(1, 3) == {2: second}
+    assert shop.plan_store.between(2, 99_999) == {2: second, 4: fourth}
     with pytest.raises(InvalidInput):
-        shop.staff.publish_plan(document(4), 4, 3, replace(fourth, by="m-late"))
-    assert shop.staff.plans_from_to(4, 4) == {4: fourth}
+        shop.plan_store.publish(document(4), 4, 3, replace(fourth, by="m-late"))
+    assert shop.plan_store.between(4, 4) == {4: fourth}
 
 
 def test_of_two_who_publish_at_once_one_is_told(amazons: Shop) -> None:
@@ -177,7 +177,7 @@ def test_of_two_who_publish_at_once_one_is_told(amazons: Shop) -> None:
     def publish(note: str) -> None:
         ready.wait()
         try:
-            amazons.staff.publish_plan(document(2, note=note), 2, 1)
+            amazons.plan_store.publish(document(2, note=note), 2, 1)
             results.append(note)
         except InvalidInput:
             results.append("refused")
@@ -197,7 +197,7 @@ def test_the_largest_document_fits_into_an_item(shop: Shop) -> None:
     largest = document(2, sources={"text": ""})
     room = LARGEST_DOCUMENT - len(msgspec.json.encode(largest))
     largest["sources"]["text"] = "x" * room
-    shop.staff.publish_plan(largest, 2, 1)
+    shop.plan_store.publish(largest, 2, 1)
     assert Plans(shop.lean, shop.clock.now).document(2) == largest
 
 
@@ -205,7 +205,7 @@ def test_a_conflict_while_publishing_is_only_waited_for(
     shop: Shop, failing: Callable[..., Faults]
 ) -> None:
     failing(shop.clients["full"], "TransactWriteItems", ["TransactionConflict", None])
-    shop.staff.publish_plan(document(2), 2, 1)
+    shop.plan_store.publish(document(2), 2, 1)
     assert Plans(shop.staff, shop.clock.now).current().version == 2
 
 
@@ -220,7 +220,7 @@ def test_a_function_takes_up_a_new_plan_within_seconds_and_reads_each_version_on
     moment = [0.0]
     plans = Plans(shop.staff, shop.clock.now, lambda: moment[0])
     assert plans.current().version == 1
-    shop.staff.publish_plan(document(2), 2, 1)
+    shop.plan_store.publish(document(2), 2, 1)
     assert plans.current().version == 1
     moment[0] += FRESH_FOR_S + 0.1
     assert plans.current().version == 2
@@ -235,8 +235,8 @@ def test_a_plan_holds_from_its_effective_time_on(shop: Shop) -> None:
     moment = [0.0]
     plans = Plans(shop.staff, shop.clock.now, lambda: moment[0])
     tomorrow = shop.clock.now() + timedelta(days=1)
-    shop.staff.publish_plan(document(2), 2, 1)
-    shop.staff.publish_plan(document(3, effective_from=tomorrow.isoformat()), 3, 2)
+    shop.plan_store.publish(document(2), 2, 1)
+    shop.plan_store.publish(document(3, effective_from=tomorrow.isoformat()), 3, 2)
     assert (plans.latest().version, plans.current().version) == (3, 2)
     assert plans.current_document()["version"] == 2
     shop.clock.advance(days=1)
@@ -248,7 +248,7 @@ def test_a_plan_whose_text_did_not_change_is_parsed_once(
 ) -> None:
     moment = [0.0]
     plans = Plans(shop.staff, shop.clock.now, lambda: moment[0])
-    shop.staff.publish_plan(document(2), 2, 1)
+    shop.plan_store.publish(document(2), 2, 1)
     before = plans.current()
     moment[0] += FRESH_FOR_S + 0.1
     assert plans.current() is before

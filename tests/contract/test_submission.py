@@ -10,11 +10,9 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
 from redress.base.errors import NotFound, RedressError, Unavailable
-from redress.db import keys
+from redress.db import encoding, keys
 from redress.tickets.rules.change import Change
-from redress.tickets.store import codec
-from redress.tickets.store.opening import KeyTaken, KeyUnreadable, NumberTaken
-from redress.tickets.store.tickets import AlsoWrite
+from redress.tickets.store.submission_store import KeyTaken, KeyUnreadable, NumberTaken
 from tests.builders import BY_MAIL, BY_PHONE, Clock, Life
 from tests.contract.conftest import Faults, Shop
 
@@ -30,7 +28,7 @@ def submit(shop: Shop, change: Change | None = None, key: str = "a key") -> None
 
 def key_record(key: str) -> tuple[str, str]:
     """Where it is kept what a key has made."""
-    return keys.idempotency_pk(codec.key_digest(key)), keys.KEY
+    return keys.idempotency_pk(encoding.key_digest(key)), keys.KEY
 
 
 def test_an_opened_ticket_is_there_whole(shop: Shop) -> None:
@@ -39,7 +37,7 @@ def test_an_opened_ticket_is_there_whole(shop: Shop) -> None:
     number = change.after.number
     assert shop.tickets.get(number) == change.after
     assert shop.tickets.history(number) == list(change.events)
-    assert shop.tickets.timer(number).seq == 1
+    assert shop.timers.get(number).seq == 1
     assert set(shop.items()) == {
         (keys.ticket_pk(number), keys.TICKET),
         (keys.ticket_pk(number), keys.TIMER),
@@ -59,7 +57,7 @@ def test_both_ways_in_write_the_same_ticket_to_the_last_byte(
     for pk, sk in submitted:
         shop.client.delete_item(TableName=shop.table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
     del submitted[key_record("a key")]
-    shop.tickets.open(change, AlsoWrite(once=()))
+    shop.tickets.open(change, change.after.created_at)
     assert shop.items() == submitted
     assert len(submitted) == items
 
@@ -93,7 +91,7 @@ def test_a_number_that_exists_is_drawn_again_and_nothing_is_written(shop: Shop) 
     with pytest.raises(NumberTaken):
         submit(shop, key="another key")
     with pytest.raises(NumberTaken):
-        shop.tickets.open(a_change(), AlsoWrite(once=()))
+        shop.tickets.open(a_change(), START)
     assert shop.items() == before
 
 
@@ -241,5 +239,5 @@ def test_a_key_is_kept_as_long_as_the_plan_says_and_only_as_a_hash(shop: Shop) -
 def test_a_body_is_the_same_whatever_the_order_of_its_fields() -> None:
     one = {"subject": "a", "contact": {"name": "b", "email": "c"}}
     other = {"contact": {"email": "c", "name": "b"}, "subject": "a"}
-    assert codec.fingerprint(one) == codec.fingerprint(other)
-    assert codec.fingerprint(one) != codec.fingerprint({**one, "subject": "d"})
+    assert encoding.fingerprint(one) == encoding.fingerprint(other)
+    assert encoding.fingerprint(one) != encoding.fingerprint({**one, "subject": "d"})

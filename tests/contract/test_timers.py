@@ -14,10 +14,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from redress.base.errors import NotFound
-from redress.db import keys
+from redress.db import encoding, keys
 from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.ticket import Phase, State
-from redress.tickets.store import codec
 from redress.tickets.store.tickets import Timer
 from redress.workflow.cases.timers import TimerCase, sleep_of
 from redress.workflow.store import ReconciliationReport, ReportStore
@@ -26,12 +25,12 @@ from tests.contract.conftest import Shop
 
 
 def timer(shop: Shop, life: Life) -> Timer:
-    return shop.tickets.timer(life.ticket.number)
+    return shop.timers.get(life.ticket.number)
 
 
 def awake(shop: Shop) -> set[str]:
     """Everything in the awake index, whenever it woke."""
-    return set(shop.tickets.awake_since_before(shop.clock.now() + timedelta(days=1)))
+    return set(shop.timers.awake_since_before(shop.clock.now() + timedelta(days=1)))
 
 
 def asleep(shop: Shop, kind: str = "complaint", **fields: Any) -> Life:
@@ -184,7 +183,7 @@ def test_a_token_armed_during_a_change_that_lets_it_sleep_survives_too(shop: Sho
 def test_a_repair_between_our_read_and_our_write_survives(shop: Shop) -> None:
     life = asleep(shop)
     decided = life.acknowledge().last
-    assert shop.tickets.next_generation(life.ticket.number, 1, shop.clock.now())
+    assert shop.timers.next_generation(life.ticket.number, 1, shop.clock.now())
     shop.tickets.commit(decided, shop.clock.now())
     now = timer(shop, life)
     assert (now.gen, now.seq, now.armed) == (2, 3, None)
@@ -197,10 +196,10 @@ def test_a_generation_is_followed_once(shop: Shop) -> None:
     life = asleep(shop)
     number = life.ticket.number
     shop.clock.advance(minutes=1)
-    assert shop.tickets.next_generation(number, 1, shop.clock.now())
+    assert shop.timers.next_generation(number, 1, shop.clock.now())
     now = timer(shop, life)
     assert (now.gen, now.seq, now.armed, now.awake_since) == (2, 2, None, shop.clock.now())
-    assert not shop.tickets.next_generation(number, 1, shop.clock.now())
+    assert not shop.timers.next_generation(number, 1, shop.clock.now())
     assert timer(shop, life) == now
     assert awake(shop) == {number}
 
@@ -208,37 +207,37 @@ def test_a_generation_is_followed_once(shop: Shop) -> None:
 def test_no_generation_follows_a_closed_ticket_or_none(shop: Shop) -> None:
     life = shop.open("feedback")
     shop.commit(life.resolve())
-    assert not shop.tickets.next_generation(life.ticket.number, 1, shop.clock.now())
-    assert not shop.tickets.next_generation("R-00000-00009", 1, shop.clock.now())
+    assert not shop.timers.next_generation(life.ticket.number, 1, shop.clock.now())
+    assert not shop.timers.next_generation("R-00000-00009", 1, shop.clock.now())
     with pytest.raises(NotFound):
-        shop.tickets.timer("R-00000-00009")
+        shop.timers.get("R-00000-00009")
 
 
 def test_only_a_closed_ticket_is_put_to_rest_and_only_as_it_stands(shop: Shop) -> None:
     life = asleep(shop, "feedback")
     number = life.ticket.number
-    assert not shop.tickets.clear_awake(number, 1, 1)
+    assert not shop.timers.clear_awake(number, 1, 1)
     shop.commit(life.resolve())
     closed = timer(shop, life)
     assert (closed.phase, closed.next_wake) == (Phase.CLOSED, None)
     assert awake(shop) == {number}
     for gen, seq in ((2, closed.seq), (1, closed.seq - 1)):
-        assert not shop.tickets.clear_awake(number, gen, seq)
+        assert not shop.timers.clear_awake(number, gen, seq)
     assert awake(shop) == {number}
-    assert shop.tickets.clear_awake(number, 1, closed.seq)
+    assert shop.timers.clear_awake(number, 1, closed.seq)
     rested = timer(shop, life)
     assert (rested.armed, rested.awake_since) == (None, None)
     assert awake(shop) == set()
-    assert shop.tickets.clear_awake(number, 1, closed.seq), "to rest again is no harm"
+    assert shop.timers.clear_awake(number, 1, closed.seq), "to rest again is no harm"
 
 
 def test_a_generation_remembers_the_version_of_the_ticket_it_began_at(shop: Shop) -> None:
     life = asleep(shop)
     number = life.ticket.number
     assert timer(shop, life).gen_version == 1
-    shop.tickets.next_generation(number, 1, shop.clock.now(), version=7)
+    shop.timers.next_generation(number, 1, shop.clock.now(), version=7)
     assert timer(shop, life).gen_version == 7
-    shop.tickets.next_generation(number, 2, shop.clock.now())
+    shop.timers.next_generation(number, 2, shop.clock.now())
     assert timer(shop, life).gen_version == 7, "who does not know it leaves the earlier one"
 
 
@@ -253,7 +252,7 @@ def spoilt(shop: Shop, next_wake: datetime, phase: Phase = Phase.FIRST_RESPONSE)
         Key={"pk": {"S": keys.ticket_pk(life.ticket.number)}, "sk": {"S": keys.TIMER}},
         UpdateExpression="SET next_wake_ms = :w, phase = :p",
         ExpressionAttributeValues={
-            ":w": {"N": str(codec.milliseconds(next_wake))},
+            ":w": {"N": str(encoding.milliseconds(next_wake))},
             ":p": {"S": phase.value},
         },
     )
@@ -262,7 +261,7 @@ def spoilt(shop: Shop, next_wake: datetime, phase: Phase = Phase.FIRST_RESPONSE)
 
 def correct(shop: Shop, life: Life, seen: Timer) -> bool:
     wake = tickets.next_wake(life.ticket, life.plan)
-    return shop.tickets.correct_timer(life.ticket, seen, wake, shop.clock.now())
+    return shop.timers.correct(life.ticket, seen, wake, shop.clock.now())
 
 
 @pytest.mark.parametrize(
@@ -300,7 +299,7 @@ def test_a_change_since_the_reading_wins_over_a_correction(shop: Shop) -> None:
 def test_a_generation_since_the_reading_wins_over_a_correction(shop: Shop) -> None:
     life = spoilt(shop, START + timedelta(hours=48))
     seen = timer(shop, life)
-    shop.tickets.next_generation(life.ticket.number, 1, shop.clock.now())
+    shop.timers.next_generation(life.ticket.number, 1, shop.clock.now())
     before = shop.timer_item(life)
     assert not correct(shop, life, seen)
     assert shop.timer_item(life) == before
@@ -315,7 +314,7 @@ def walked(shop: Shop, team: str, limit: int) -> list[str]:
     for shard in range(keys.SHARDS):
         cursor: str | None = None
         while True:
-            page = shop.tickets.open_in_shard(team, shard, cursor, limit)
+            page = shop.lists.open_in_shard(team, shard, cursor, limit)
             assert all(keys.shard(number) == shard for number in page.numbers)
             found += page.numbers
             if (cursor := page.cursor) is None:
@@ -341,13 +340,13 @@ def test_heads_and_timers_are_read_side_by_side(shop: Shop) -> None:
         UpdateExpression="SET doc = :d",
         ExpressionAttributeValues={":d": {"S": "{}"}},
     )
-    read = shop.tickets.side_by_side([second.ticket.number, gone, first.ticket.number])
+    read = shop.timers.side_by_side([second.ticket.number, gone, first.ticket.number])
     assert read == [
         (None, timer(shop, second)),
         (None, None),
         (first.ticket, timer(shop, first)),
     ]
-    assert shop.tickets.side_by_side([]) == []
+    assert shop.timers.side_by_side([]) == []
 
 
 # -------------------------------------------------------------------------------- reports
@@ -377,10 +376,10 @@ def test_the_sweep_sees_only_those_who_have_been_awake_for_too_long(shop: Shop) 
     shop.clock.advance(minutes=3)
     new = shop.open()
     moment = shop.clock.now() - timedelta(minutes=2)
-    assert set(shop.tickets.awake_since_before(moment)) == {old.ticket.number}
+    assert set(shop.timers.awake_since_before(moment)) == {old.ticket.number}
     shop.clock.advance(minutes=3)
     moment = shop.clock.now() - timedelta(minutes=2)
-    assert set(shop.tickets.awake_since_before(moment)) == {old.ticket.number, new.ticket.number}
+    assert set(shop.timers.awake_since_before(moment)) == {old.ticket.number, new.ticket.number}
     assert sleeping.ticket.number not in awake(shop)
 
 
@@ -396,7 +395,7 @@ def test_the_awake_index_holds_those_of_every_shard(shop: Shop) -> None:
 def test_a_woken_workflow_acts_once_and_says_how_long_to_sleep(shop: Shop) -> None:
     life = opened_and(shop, Life.acknowledge, contact=BY_PHONE)
     number = life.ticket.number
-    case = TimerCase(shop.tickets, shop.plans, shop.clock.now)
+    case = TimerCase(shop.timers, shop.changes, shop.clock.now)
     shop.clock.moment = START + timedelta(minutes=15)
     first = case.act_on_due_clocks(number, 1)
     again = case.act_on_due_clocks(number, 1)
@@ -417,8 +416,8 @@ def test_a_workflow_never_sleeps_longer_than_an_execution_may(
 def test_a_generation_that_was_followed_does_nothing(shop: Shop) -> None:
     life = asleep(shop)
     number = life.ticket.number
-    case = TimerCase(shop.tickets, shop.plans, shop.clock.now)
-    shop.tickets.next_generation(number, 1, shop.clock.now())
+    case = TimerCase(shop.timers, shop.changes, shop.clock.now)
+    shop.timers.next_generation(number, 1, shop.clock.now())
     shop.clock.advance(hours=1)
     assert case.act_on_due_clocks(number, 1).phase == "superseded"
     assert len(shop.tickets.history(number)) == 1
@@ -428,7 +427,7 @@ def test_a_ticket_that_closes_by_itself_is_put_to_rest_by_its_workflow(shop: Sho
     life = shop.open()
     for step in (life.acknowledge, life.resolve):
         shop.commit(step())
-    case = TimerCase(shop.tickets, shop.plans, shop.clock.now)
+    case = TimerCase(shop.timers, shop.changes, shop.clock.now)
     number = life.ticket.number
     for _ in range(3):
         wake = timer(shop, life).next_wake

@@ -22,16 +22,25 @@ import pytest
 from moto import mock_aws
 
 from local.template import table_definition
-from redress import wiring
+from redress.wiring import clients
+from redress.wiring import stores as wired_stores
+from redress.wiring.transaction import ALSO_WRITTEN
+from redress.wiring import clients
 from redress.base.people import Member, Role
 from redress.db.rows import Models
-from redress.plans.store import Plans
+from redress.plans.store.plans import Plans
 from redress.staff.rules import Presence
 from redress.staff.store import StaffStore
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps import by_system, opening
 from redress.tickets.rules.ticket import Ticket
-from redress.tickets.store.tickets import AlsoWrite, TicketStore
+from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.lists import TicketLists
+from redress.tickets.store.mail_records import MailRecordStore
+from redress.tickets.store.timers import TimerStore
+from redress.tickets.cases.changes import TicketChanges
+from redress.plans.store.plan_store import PlanStore
+from tests.wired import forget_wiring
 from tests.builders import ROOT, Clock, submission
 
 REGION = "us-east-1"
@@ -74,7 +83,7 @@ class Context:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Time stands still until a test moves it."""
     held = Clock()
-    monkeypatch.setattr(wiring, "now", held.now)
+    monkeypatch.setattr(clients, "now", held.now)
     return held
 
 
@@ -90,14 +99,14 @@ def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         aws("secretsmanager").create_secret(
             Name=ENVIRONMENT["LINK_KEY_SECRET"], SecretString="a key for tests only"
         )
-        _forget_wiring()
-        monkeypatch.setattr(wiring, "_models", _models)
+        forget_wiring()
+        monkeypatch.setattr(wired_stores, "models", _models)
         # moto stands behind botocore's clients only. The doors' own are held to do as these do by
         # tests/db/test_aws_json.py and by the contract suite.
-        monkeypatch.setattr(wiring, "_dynamodb", lambda: aws("dynamodb"))
-        monkeypatch.setattr(wiring, "_secrets", lambda: aws("secretsmanager"))
+        monkeypatch.setattr(clients, "dynamodb", lambda: aws("dynamodb"))
+        monkeypatch.setattr(clients, "secrets", lambda: aws("secretsmanager"))
         yield TABLE
-        _forget_wiring()
+        forget_wiring()
 
 
 @cache
@@ -116,26 +125,35 @@ def _models() -> Models:
     return Models(TABLE, REGION)
 
 
-def _forget_wiring() -> None:
-    """What was wired for another test must not be met again; the models carry nothing over."""
-    for value in vars(wiring).values():
-        if clear := getattr(value, "cache_clear", None):
-            clear()
-
-
 @dataclass(frozen=True)
 class Stores:
     """The stores over the test's table, for arranging and for looking."""
 
     tickets: TicketStore
+    lists: TicketLists
+    timers: TimerStore
+    mail_records: MailRecordStore
+    changes: TicketChanges
     staff: StaffStore
+    plan_store: PlanStore
     plans: Plans
 
 
 @pytest.fixture
 def stores(table: str) -> Stores:
-    staff = StaffStore(_models())
-    return Stores(TicketStore(_models()), staff, Plans(staff, lambda: wiring.now()))
+    models, plan_store = _models(), PlanStore(_models())
+    tickets = TicketStore(models, ALSO_WRITTEN)
+    plans = Plans(plan_store, lambda: clients.now())
+    return Stores(
+        tickets,
+        TicketLists(models),
+        TimerStore(models),
+        MailRecordStore(models),
+        TicketChanges(tickets, plans, lambda: clients.now()),
+        StaffStore(models),
+        plan_store,
+        plans,
+    )
 
 
 MEMBERS = {
@@ -185,7 +203,7 @@ class Opener:
         change = opening.open_ticket(
             submission(kind, **fields), new_number(), plan, self.clock.now()
         )
-        self.stores.tickets.open(change, AlsoWrite(once=()))
+        self.stores.tickets.open(change, change.after.created_at)
         ticket = change.after
         if agent is not None:
             given = by_system.assign(ticket, plan, agent, "for a test", self.clock.now())

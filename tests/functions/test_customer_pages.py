@@ -16,7 +16,7 @@ import pytest
 from botocore.client import BaseClient
 from openapi_spec_validator import validate
 
-from redress import wiring
+from redress.wiring import (customer as customer_wiring, stores as wired_stores)
 from redress.base import catalogue
 from redress.base.errors import NotFound, Unavailable
 from redress.base.people import CUSTOMER, Actor, Role
@@ -27,7 +27,6 @@ from redress.tickets.cases.customer import PUBLIC, CustomerCases
 from redress.tickets.cases.intake import IntakeCase
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
-from redress.tickets.store.tickets import AlsoWrite
 from tests.builders import NUMBER, ROOT, Clock, Life
 from tests.functions.conftest import (
     BASE_ADDRESS,
@@ -171,11 +170,11 @@ def test_the_key_before_is_fetched_for_a_link_that_needs_it_and_for_no_other(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cold start that only makes a link waits for one call."""
-    before = wiring.links().status_token(NUMBER)
+    before = customer_wiring.links().status_token(NUMBER)
     aws("secretsmanager").put_secret_value(
         SecretId=ENVIRONMENT["LINK_KEY_SECRET"], SecretString="the next key"
     )
-    wiring.links.cache_clear()
+    customer_wiring.links.cache_clear()
     asked: list[str] = []
     real = BaseClient._make_api_call
 
@@ -184,14 +183,14 @@ def test_the_key_before_is_fetched_for_a_link_that_needs_it_and_for_no_other(
         return real(client, name, given)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", counting)
-    after = wiring.links().status_token(NUMBER)
+    after = customer_wiring.links().status_token(NUMBER)
     assert after != before
-    assert wiring.links().read_status(after) == NUMBER
+    assert customer_wiring.links().read_status(after) == NUMBER
     assert asked == ["AWSCURRENT"]
-    assert wiring.links().read_status(before) == NUMBER
+    assert customer_wiring.links().read_status(before) == NUMBER
     for _ in range(3):
         with pytest.raises(NotFound):
-            wiring.links().read_status(f"{NUMBER}.forged")
+            customer_wiring.links().read_status(f"{NUMBER}.forged")
     assert asked == ["AWSCURRENT", "AWSPREVIOUS"]
 
 
@@ -695,7 +694,7 @@ def test_a_survey_link_takes_one_answer_and_ends_with_the_survey(
     number, token = submit(site)
     resolved(stores, clock, number)
     press(site, token, "confirm")
-    questions = wiring.customer_cases().survey_token(stores.tickets.get(number))
+    questions = customer_wiring.customer_cases().survey_token(stores.tickets.get(number))
 
     wrong = site(
         "survey-answer", {"speed": "4", "comment": "x" * 5001, "language": "en"}, token=questions
@@ -741,8 +740,8 @@ def test_surveys_end_at_the_press_of_a_button_and_come_back_at_another(
     site: Site, language: str
 ) -> None:
     number, _ = submit(site)
-    token = wiring.links().unsubscribe_token(number)
-    refuses = wiring._addresses().refuses_surveys
+    token = customer_wiring.links().unsubscribe_token(number)
+    refuses = wired_stores.addresses().refuses_surveys
     asked = site("surveys", token=token, query={"lang": language})["body"]
     assert catalogue.text(language, "surveys.end") in asked
     assert not refuses(FORM["email"]), "reading the page changes nothing"
@@ -770,18 +769,18 @@ def test_surveys_end_at_the_press_of_a_button_and_come_back_at_another(
 def test_a_mail_program_ends_surveys_for_its_reader(site: Site, kind: str, body: str) -> None:
     """RFC 8058: one POST, without a cookie, a referrer or a redirect."""
     number, _ = submit(site)
-    token = wiring.links().unsubscribe_token(number)
+    token = customer_wiring.links().unsubscribe_token(number)
     answer = site("surveys-end", raw=body, headers={"Content-Type": kind}, token=token)
     assert answer["statusCode"] == 200
-    assert wiring._addresses().refuses_surveys(FORM["email"])
+    assert wired_stores.addresses().refuses_surveys(FORM["email"])
 
 
 def test_a_forged_link_ends_no_surveys(site: Site) -> None:
     number, status_token = submit(site)
-    for token in (status_token, f"{number}.x", wiring.links().unsubscribe_token("R-00000-00000")):
+    for token in (status_token, f"{number}.x", customer_wiring.links().unsubscribe_token("R-00000-00000")):
         assert site("surveys", token=token)["statusCode"] == 404
         assert site("surveys-end", token=token)["statusCode"] == 404
-    assert not wiring._addresses().refuses_surveys(FORM["email"])
+    assert not wired_stores.addresses().refuses_surveys(FORM["email"])
 
 
 def test_the_api_tells_what_the_page_tells_and_only_with_the_tickets_own_token(
@@ -875,7 +874,7 @@ def test_a_link_that_was_not_signed_opens_nothing(
 ) -> None:
     """The ticket of the samples is there; only their signatures are none."""
     life = Life(clock).open()
-    stores.tickets.open(life.last, AlsoWrite(once=()))
+    stores.tickets.open(life.last, life.last.after.created_at)
 
     answer = site(name)
     assert answer["statusCode"] == 404

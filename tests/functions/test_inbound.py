@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from redress import wiring
+from redress.wiring import (inbound as inbound_wiring, clients, customer as customer_wiring, staff as staff_wiring, mailer as mailer_wiring, stores as wired_stores)
 from redress.base.people import Role
 from redress.db import keys
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.store import IncomingRecord, MailState, QuarantinePage
 from redress.mail.outgoing.cases.sending import MailJob
 from redress.mail.outgoing.rendering import message, render
-from redress.mail.outgoing.rules import mails_after
+from redress.mail.outgoing.rules.table import mails_after
 from redress.tickets.rules.ticket import EventType, Ticket
 from tests.builders import Clock
 from tests.functions.conftest import ENVIRONMENT, Context, Stores, aws, load
@@ -99,7 +99,7 @@ class Post:
         return [one["itemIdentifier"] for one in found["batchItemFailures"]]
 
     def held(self) -> QuarantinePage:
-        return wiring.incoming().held(25, None)
+        return wired_stores.incoming_mails().held(25, None)
 
     def tickets(self) -> list[Ticket]:
         rows = aws("dynamodb").scan(TableName=ENVIRONMENT["TABLE"])["Items"]
@@ -115,19 +115,19 @@ class Post:
     def records(self) -> list[IncomingRecord]:
         rows = aws("dynamodb").scan(TableName=ENVIRONMENT["TABLE"])["Items"]
         return [
-            wiring.incoming().get(keys.incoming_mail_of(row["pk"]["S"]))
+            wired_stores.incoming_mails().get(keys.incoming_mail_of(row["pk"]["S"]))
             for row in rows
             if row["sk"]["S"] == keys.INCOMING_MAIL
         ]
 
     def reply_address(self, ticket: Ticket) -> str:
-        return f"{wiring.links().mail_token(ticket.number)}@{DOMAIN}"
+        return f"{customer_wiring.links().mail_token(ticket.number)}@{DOMAIN}"
 
 
 @pytest.fixture
 def post(stores: Stores, clock: Clock) -> Post:
     aws("s3").create_bucket(Bucket=BUCKET)
-    return Post(load("inbound"), stores, wiring.mail_bucket(), clock)
+    return Post(load("inbound"), stores, inbound_wiring.mail_bucket(), clock)
 
 
 def test_a_mail_becomes_a_ticket(post: Post) -> None:
@@ -158,7 +158,7 @@ def test_what_was_read_lies_in_the_bucket_whole(post: Post) -> None:
 def test_an_answer_joins_its_ticket(post: Post, clue: str) -> None:
     post.deliver(mail())
     first = post.ticket()
-    token = wiring.links().mail_token(first.number)
+    token = customer_wiring.links().mail_token(first.number)
     named: dict[str, Any] = {
         "address": {"to": post.reply_address(first).upper()},
         "conversation": {"References": f"<x@y.example> <{token}@example.com>"},
@@ -283,7 +283,7 @@ def test_who_takes_part_joins_by_mail(post: Post, staff: Any) -> None:
 def let_in(post: Post, number: str, *addresses: str) -> None:
     wei = post.stores.staff.member("m-wei")
     version = post.stores.tickets.get(number).version
-    wiring.staff_cases().set_participants(wei, number, version, list(addresses))
+    staff_wiring.staff_cases().set_participants(wei, number, version, list(addresses))
 
 
 FORWARD = (
@@ -491,7 +491,7 @@ def test_the_customers_answer_joins_whatever_their_provider_writes_into_it(
 def test_a_mail_of_ours_that_comes_back_begins_nothing(post: Post) -> None:
     """As SES sends it: with an id of its own, and every other header of ours."""
     post.deliver(mail())
-    token = wiring.links().mail_token(post.ticket().number)
+    token = customer_wiring.links().mail_token(post.ticket().number)
     ours = message(
         "service@example.com",
         [f"service@{DOMAIN}"],
@@ -522,7 +522,7 @@ def test_staff_write_from_the_domain_that_we_send_from(post: Post, staff: Any) -
 
 
 def test_more_mails_than_a_person_writes_wait(post: Post) -> None:
-    most = wiring._plans().current().mail.most_of_a_sender
+    most = wired_stores.plans().current().mail.most_of_a_sender
     for number in range(most + 3):
         post.deliver(mail(message_id=f"<{number}@x>"), f"inbound/{number}")
     assert len(post.tickets()) == most
@@ -547,7 +547,7 @@ def _mails_go_out(monkeypatch: pytest.MonkeyPatch) -> None:
     aws("sesv2").create_email_identity(EmailIdentity=ENVIRONMENT["SENDER_ADDRESS"])
     for name in ("MAIL_QUEUE_URL", "MAIL_DEAD_LETTER_QUEUE_URL"):
         monkeypatch.setenv(name, f"https://sqs.{ENVIRONMENT['AWS_REGION']}.amazonaws.com/1/q")
-    wiring.settings.cache_clear()
+    clients.settings.cache_clear()
 
 
 def _job(ticket: Ticket) -> MailJob:
@@ -561,13 +561,13 @@ def test_no_more_is_sent_to_an_address_that_returned_mail_until_it_writes(
     post.deliver(mail())
     ticket = post.ticket()
     post.deliver(returned(post), "inbound/2")
-    done = wiring.mailing().send(_job(ticket))
+    done = mailer_wiring.mailing().send(_job(ticket))
     assert (done.result, done.why) == ("refused", "the address returned mail")
-    [record, _] = post.stores.tickets.mails(ticket.number)
+    [record, _] = post.stores.mail_records.of_ticket(ticket.number)
     assert (record.state, record.fault) == ("refused", "the address returned mail")
     post.deliver(mail("I am back", message_id="<back@x>"), "inbound/3")
     [later] = [one for one in post.tickets() if one.number != ticket.number]
-    assert wiring.mailing().send(_job(later)).result == "sent"
+    assert mailer_wiring.mailing().send(_job(later)).result == "sent"
 
 
 def test_a_notice_of_another_address_or_for_now_marks_none(
@@ -590,7 +590,7 @@ def test_a_notice_of_another_address_or_for_now_marks_none(
         post.deliver(one.replace(b"<bounce@", f"<b{index}@".encode()), f"inbound/told-{index}")
     history = post.stores.tickets.history(post.ticket().number)
     assert [event.type for event in history][1:] == [EventType.MAIL_NOTED] * len(told)
-    assert wiring.mailing().send(_job(post.ticket())).result == "sent"
+    assert mailer_wiring.mailing().send(_job(post.ticket())).result == "sent"
 
 
 def forged_verdict(notice: bytes) -> bytes:
@@ -661,18 +661,18 @@ def test_a_notice_about_who_takes_part_ends_their_copies(post: Post, staff: Any)
     let_in(post, number, "bo@example.com")
     notice = returned(post, audience="participants").replace(b"li.na@", b"bo@")
     post.deliver(notice, "inbound/2")
-    assert wiring._addresses().returned("bo@example.com") is not None
-    assert wiring._addresses().returned("li.na@example.com") is None
+    assert wired_stores.addresses().returned("bo@example.com") is not None
+    assert wired_stores.addresses().returned("li.na@example.com") is None
 
 
 def returned(post: Post, of: str = "0100018f", audience: str = "customer") -> bytes:
     """A notice that a mail of ours came back, which was sent under SES's name `of`."""
     number = post.tickets()[0].number
-    token = wiring.links().mail_token(number)
+    token = customer_wiring.links().mail_token(number)
     now = post.clock.now()
     key = f"000001.x.{audience}"
-    post.stores.tickets.claim_mail(number, key, now, timedelta(minutes=1))
-    post.stores.tickets.record_mail(number, key, "sent", now, message_id=of)
+    post.stores.mail_records.claim(number, key, now, timedelta(minutes=1))
+    post.stores.mail_records.record(number, key, "sent", now, message_id=of)
     lines = [
         "Return-Path: <>",
         "From: MAILER-DAEMON@mx.example.com",
@@ -752,13 +752,13 @@ def test_two_readers_at_one_object_make_one_mail_of_it(
     post.deliver(mail(**headers))
     real = post.module.reading.letter_of
     late = {"times": 0}
-    came = type(wiring.receiving()).came
+    came = type(inbound_wiring.receiving()).came
 
     def not_yet(case: Any, key: str) -> Any:
         late["times"] += 1
         return None if late["times"] == 1 else came(case, key)
 
-    monkeypatch.setattr(type(wiring.receiving()), "came", not_yet)
+    monkeypatch.setattr(type(inbound_wiring.receiving()), "came", not_yet)
     monkeypatch.setattr(
         post.module.reading,
         "letter_of",
@@ -879,7 +879,7 @@ def test_a_mail_that_breaks_the_reader_waits_and_is_read_when_it_is_mended(
     ticket = post.ticket()
     assert ticket.contact.email == "li.na@example.com"
     assert post.held().records == []
-    assert wiring.incoming().get(held.identity).number == ticket.number
+    assert wired_stores.incoming_mails().get(held.identity).number == ticket.number
     assert post.tell("inbound/1") == []
     post.deliver(mail(way="3"), "inbound/3")
     assert len(post.tickets()) == 1

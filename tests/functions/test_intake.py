@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from redress import wiring
+from redress.wiring import intake as intake_wiring, staff as staff_wiring
 from redress.tickets.rules.steps import by_customer
 from tests.builders import Clock, plan_document
 from tests.functions.conftest import (
@@ -93,8 +93,8 @@ def test_a_repeat_days_later_under_another_plan_gives_the_same_answer(
     clock.advance(days=3)
     document = plan_document() | {"version": 2}
     document["levels"]["complaint"]["promises"]["resolution"]["within"] = "120h"
-    wiring.plan_cases().publish(MEMBERS["wei"], document)
-    wiring.intake.cache_clear()
+    staff_wiring.plan_cases().publish(MEMBERS["wei"], document)
+    intake_wiring.intake.cache_clear()
 
     assert send()[:2] == first[:2]
     assert send(key="another key")[1]["promises"] != first[1]["promises"]
@@ -176,8 +176,8 @@ def test_who_leaves_only_a_phone_number_is_acknowledged_by_the_answer(
 def test_a_store_that_fails_is_told_as_503_and_nothing_is_half_written(
     send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wiring.intake()
-    client = wiring.intake()._store._client  # type: ignore[attr-defined]
+    intake_wiring.intake()
+    client = intake_wiring.intake()._store._client  # type: ignore[attr-defined]
 
     def down(**_: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from redress import wiring
+from redress.wiring import (clients, mailer as mailer_wiring, stores as wired_stores)
 from redress.mail.outgoing.cases.feedback import OF_SES
 from redress.mail.outgoing.cases.sending import MailJob, tags_of
 from redress.tickets.rules.steps import by_staff
@@ -97,7 +97,7 @@ def test_a_complaint_ends_mail_to_the_address_too(
     )
     assert mailer(told) == []
     assert [one["why"] for one in noted(stores, number)] == ["complained"]
-    known = wiring._addresses().returned("li.na@example.com")
+    known = wired_stores.addresses().returned("li.na@example.com")
     assert known is not None
     assert known.status == "complaint"
 
@@ -119,7 +119,7 @@ def test_a_complaint_of_one_of_several_marks_none_of_them(
     assert mailer(told) == []
     assert [one["why"] for one in noted(stores, number)] == ["complained"]
     for one in several:
-        assert wiring._addresses().returned(one["emailAddress"]) is None
+        assert wired_stores.addresses().returned(one["emailAddress"]) is None
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_what_may_pass_is_noted_and_marks_no_address(
     [said] = noted(stores, number)
     assert said["why"] == why
     assert said["mail"]["returned"][0]["address"] == "li.na@example.com"
-    assert wiring._addresses().returned("li.na@example.com") is None
+    assert wired_stores.addresses().returned("li.na@example.com") is None
 
 
 def test_what_did_not_reach_staff_marks_nobody_and_tells_no_agent(
@@ -157,7 +157,7 @@ def test_what_did_not_reach_staff_marks_nobody_and_tells_no_agent(
     wrong = RECIPIENT | {"emailAddress": "mei@example.com"}
     assert mailer(bounce(number, audience="agent", bouncedRecipients=[wrong])) == []
     assert len(noted(stores, number)) == 1
-    assert wiring._addresses().returned("mei@example.com") is None
+    assert wired_stores.addresses().returned("mei@example.com") is None
     assert mailer.jobs(number, "mail_returned") == []
 
 
@@ -211,14 +211,14 @@ def test_a_mail_goes_out_with_the_tags_and_the_set_that_bring_back_what_became_o
     mailer: Mailer, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONFIGURATION_SET", "redress")
-    wiring.settings.cache_clear()
-    wiring.mailing.cache_clear()
+    clients.settings.cache_clear()
+    mailer_wiring.mailing.cache_clear()
     asked: list[dict[str, Any]] = []
 
     def keep(params: dict[str, Any], **_: Any) -> None:
         asked.append(json.loads(params["body"]))
 
-    wiring.client("sesv2", retries=0).meta.events.register("before-call.sesv2.SendEmail", keep)
+    clients.client("sesv2", retries=0).meta.events.register("before-call.sesv2.SendEmail", keep)
     number = open_ticket().number
     mailer(mailer.job(number, "acknowledgement"))
     [sent] = asked

@@ -22,6 +22,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
 from redress import wiring
+from redress.wiring import (clients, mailer as mailer_wiring, customer as customer_wiring, stores as wired_stores, staff as staff_wiring)
 from redress.base.errors import Unavailable
 from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.base.phrases import phrases
@@ -35,10 +36,10 @@ from redress.mail.outgoing.cases.sending import (
     SendOutcome,
     job_of,
 )
-from redress.mail.outgoing.rules import mails_after
+from redress.mail.outgoing.rules.table import mails_after
 from redress.plans.rules.plan import Plan
 from redress.staff.rules import Presence
-from redress.tickets.cases.changing import change
+from redress.tickets.cases.changes import change
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer
 from redress.tickets.rules.ticket import Event, Ticket
@@ -170,7 +171,7 @@ class Mailer:
         return self.act(number, by_timer.act_on_due_rungs, **later)
 
     def records(self, number: str) -> dict[str, MailRecord]:
-        return {record.key: record for record in self.stores.tickets.mails(number)}
+        return {record.key: record for record in self.stores.mail_records.of_ticket(number)}
 
     def set_aside(self) -> list[str]:
         answer = boto3.client("sqs").receive_message(
@@ -200,9 +201,9 @@ def mailer(
     monkeypatch.setenv("MAIL_DEAD_LETTER_QUEUE_URL", dead)
     monkeypatch.setenv("OPERATOR_ADDRESS", OPERATOR)
     monkeypatch.setattr(wiring, "_session", lambda: _SESSION)
-    wiring.settings.cache_clear()
+    clients.settings.cache_clear()
     mailer = Mailer(load_function("mailer"), stores, clock, queue, dead)
-    events = wiring.client("sesv2", retries=0).meta.events
+    events = clients.client("sesv2", retries=0).meta.events
     events.register_last("before-call.sesv2.SendEmail", post.before)
     events.register_last("after-call.sesv2.SendEmail", post.after)
 
@@ -213,7 +214,7 @@ def mailer(
         mailer.put_off[asked["ReceiptHandle"]] = asked["VisibilityTimeout"]
         return SimpleNamespace(status_code=200, headers={}), {"ResponseMetadata": {}}
 
-    wiring.client("sqs").meta.events.register("before-call.sqs.ChangeMessageVisibility", remember)
+    clients.client("sqs").meta.events.register("before-call.sqs.ChangeMessageVisibility", remember)
     return mailer
 
 
@@ -253,7 +254,7 @@ def test_acknowledges_in_the_customers_language_with_number_promises_and_link(
     assert mailer.deliver(event) == []
 
     mail = post.only
-    token = wiring.links().status_token(ticket.number)
+    token = customer_wiring.links().status_token(ticket.number)
     assert mail["To"] == "li.na@example.com"
     assert mail["Subject"] == f"[{ticket.number}] 我們已收到您的來件"
     assert mail["Auto-Submitted"] == "auto-generated"
@@ -370,7 +371,7 @@ def test_a_mail_that_another_worker_is_sending_comes_again(
     mailer: Mailer, post: Post, open_ticket: Opener
 ) -> None:
     ticket = open_ticket()
-    case, job = wiring.mailing(), MailJob(ticket.number, 1, "acknowledgement", "customer")
+    case, job = mailer_wiring.mailing(), MailJob(ticket.number, 1, "acknowledgement", "customer")
 
     def second_worker() -> None:
         with pytest.raises(NotSentYet, match="held"):
@@ -467,7 +468,7 @@ def test_a_mail_that_cannot_be_put_off_still_comes_again(
     def broken(**_: Any) -> None:
         raise EndpointConnectionError(endpoint_url=mailer.queue)
 
-    wiring.client("sqs").meta.events.register_first(
+    clients.client("sqs").meta.events.register_first(
         "before-call.sqs.ChangeMessageVisibility", broken
     )
     assert mailer(job) == [job]
@@ -523,7 +524,7 @@ def test_a_poison_record_stays_while_the_dead_letter_queue_does_not_take_it(
     def broken(**_: Any) -> None:
         raise EndpointConnectionError(endpoint_url=mailer.dead_letters)
 
-    events = wiring.client("sqs").meta.events
+    events = clients.client("sqs").meta.events
     events.register_first("before-call.sqs.SendMessage", broken)
     assert mailer("not a job") == ["not a job"]
     events.unregister("before-call.sqs.SendMessage", broken)
@@ -583,7 +584,7 @@ def test_a_reply_is_sent_as_the_agent_wrote_it(
     token = mail["References"].strip("<>").partition("@")[0]
     assert mail["Reply-To"] == f"{token}@in.example.org"
     assert mail["In-Reply-To"] == mail["References"] == f"<{token}@example.com>"
-    assert wiring.links().read_mail(token) == ticket.number
+    assert customer_wiring.links().read_mail(token) == ticket.number
     marker = phrases("en").marker
     assert text_of(mail).startswith(f"{marker}\n\n{typed}\n")
     assert "We need your answer" not in text_of(mail)
@@ -600,7 +601,7 @@ def test_a_reply_that_waits_says_so_until_the_customer_has_answered(
     mailer.act(ticket.number, lambda t, p, at: by_customer.write(t, p, "The K3.", at), minutes=1)
     assert mailer(mailer.job(ticket.number, "reply")) == []
     waiting, answered = post.sent
-    token = wiring.links().status_token(ticket.number)
+    token = customer_wiring.links().status_token(ticket.number)
     assert f"Please reply on this page:\n{BASE_ADDRESS}/t/{token}\n" in text_of(waiting)
     assert "We need your answer" not in text_of(answered)
 
@@ -661,7 +662,7 @@ def test_asks_again_while_the_customer_is_silent(
     assert text_of(post.only).count("http") == 1
 
     mailer.fire(ticket.number, hours=24)
-    mailer.stores.tickets.record_mail(
+    mailer.stores.mail_records.record(
         ticket.number, "000004.callback_again.customer", "failed", mailer.clock.now()
     )
     assert mailer(*mailer.jobs(ticket.number, "callback_again")) == []
@@ -704,12 +705,12 @@ def test_the_survey_link_ends_with_the_survey(
     ticket = _surveyed(mailer, open_ticket)
     assert mailer(mailer.job(ticket.number, "survey")) == []
     text = text_of(post.only)
-    token = wiring.links().survey_token(ticket.number, ticket.clocks["survey"].due_at)  # type: ignore[index]
+    token = customer_wiring.links().survey_token(ticket.number, ticket.clocks["survey"].due_at)  # type: ignore[index]
     assert f"{BASE_ADDRESS}/s/{token}\n" in text
     assert text.count("http") == 1
     assert "until Monday 30 November 2026, 09:01 (UTC+8)." in text
     page = post.only["List-Unsubscribe"].strip("<>")
-    assert page == f"{BASE_ADDRESS}/u/{wiring.links().unsubscribe_token(ticket.number)}"
+    assert page == f"{BASE_ADDRESS}/u/{customer_wiring.links().unsubscribe_token(ticket.number)}"
     assert post.only["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
@@ -717,7 +718,7 @@ def test_no_survey_goes_to_who_wants_none(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     number = _surveyed(mailer, open_ticket).number
-    wiring._addresses().set_surveys("li.na@example.com", mailer.clock.now(), refused=True)
+    wired_stores.addresses().set_surveys("li.na@example.com", mailer.clock.now(), refused=True)
     assert mailer(mailer.job(number, "survey")) == []
     assert post.sent == []
     faults = [record.fault for record in mailer.records(number).values()]
@@ -848,7 +849,7 @@ def _publish(ladder: list[dict[str, Any]]) -> None:
     """Plan 1 with this ladder for its promises, as version 2."""
     document = plan_document() | {"version": 2}
     document["ladders"]["promise"] = ladder
-    wiring.plan_cases().publish(MEMBERS["wei"], document)
+    staff_wiring.plan_cases().publish(MEMBERS["wei"], document)
 
 
 def test_a_reminder_is_not_dropped_for_a_rung_that_tells_somebody_else(
@@ -1011,7 +1012,7 @@ def test_new_words_reach_the_agent_without_the_words(
     mailer.act(ticket.number, write)
     assert mailer(mailer.job(ticket.number, "customer_wrote")) == []
     assert post.only["Subject"] == f"[{ticket.number}] 客户有新留言"
-    token = wiring.links().mail_token(ticket.number)
+    token = customer_wiring.links().mail_token(ticket.number)
     assert post.only["Reply-To"] == f"{token}@in.example.org"
     assert text_of(post.only).startswith("##- 写在此行上方的内容将成为内部备注 -##\n\n")
     assert not any(typed in text_of(post.only) for typed in PRIVATE)
@@ -1177,7 +1178,7 @@ def test_a_mail_to_staff_that_nobody_can_get_is_refused_and_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("OPERATOR_ADDRESS")
-    wiring.settings.cache_clear()
+    clients.settings.cache_clear()
     ticket = open_ticket()
     mailer.fire(ticket.number, minutes=5)
     assert mailer(mailer.job(ticket.number, "breach")) == []
@@ -1191,11 +1192,11 @@ def test_the_case_is_wired_with_what_it_needs(table: str, monkeypatch: pytest.Mo
     from redress.base.settings import MissingSettings
 
     with pytest.raises(MissingSettings, match="MAIL_QUEUE_URL, MAIL_DEAD_LETTER_QUEUE_URL"):
-        wiring.mailing()
+        mailer_wiring.mailing()
     monkeypatch.setenv("MAIL_QUEUE_URL", "q")
     monkeypatch.setenv("MAIL_DEAD_LETTER_QUEUE_URL", "d")
-    wiring.settings.cache_clear()
-    assert isinstance(wiring.mailing(), MailingCase)
+    clients.settings.cache_clear()
+    assert isinstance(mailer_wiring.mailing(), MailingCase)
 
 
 # ------------------------------------------------------------------------------ who takes part
@@ -1215,7 +1216,7 @@ def test_who_takes_part_gets_a_copy_without_the_customers_page(
     assert mailer(mailer.job(number, "copy")) == []
     assert post.only["To"] == "wang.wei@example.com, bo@example.net"
     assert "/t/" not in str(post.only)
-    assert wiring.links().mail_token(number) in str(post.only["References"])
+    assert customer_wiring.links().mail_token(number) in str(post.only["References"])
     assert post.only["Auto-Submitted"] is None
 
 
@@ -1229,7 +1230,7 @@ def test_who_takes_part_no_more_or_cannot_be_reached_gets_no_copy(
     if why == "taken out":
         mailer.act(number, _let_in("wang.wei@example.com"), minutes=1)
     else:
-        wiring._addresses().marked("bo@example.net", mailer.clock.now(), "5.1.1").save()
+        wired_stores.addresses().marked("bo@example.net", mailer.clock.now(), "5.1.1").save()
     assert mailer(mailer.job(number, "copy")) == []
     assert post.only["To"] == "wang.wei@example.com"
 
@@ -1241,5 +1242,5 @@ def test_a_copy_that_nobody_is_left_for_is_no_fault(
     mailer.act(number, _let_in("bo@example.net"))
     mailer.act(number, _resolve(), minutes=1)
     mailer.act(number, _let_in("wang.wei@example.com"), minutes=1)
-    done = wiring.mailing().send(job_of(mailer.job(number, "copy")))
+    done = mailer_wiring.mailing().send(job_of(mailer.job(number, "copy")))
     assert (done.result, done.why in UNWANTED) == (Result.REFUSED, True)

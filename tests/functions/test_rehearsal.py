@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from redress import wiring
+from redress.wiring import clients, staff as staff_wiring
 from redress.base.errors import Unavailable
 from redress.base.observe import Failed
 from redress.base.people import Member
@@ -22,7 +22,7 @@ from redress.db.rows import Models
 from redress.rehearsals import cases
 from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.store import JobKind, JobState, RehearsalJob, RehearsalStore
-from redress.tickets.cases.changing import change
+from redress.tickets.cases.changes import change
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, Ticket
@@ -358,7 +358,7 @@ def test_a_ticket_that_was_moved_is_read_under_the_plans_that_it_had(
     desk: Desk, open_ticket: Opener, stores: Stores, act: Callable[..., Ticket], clock: Clock
 ) -> None:
     ticket = open_ticket()
-    wiring.plan_cases().publish(MEMBERS["wei"], draft(within="2h"))
+    staff_wiring.plan_cases().publish(MEMBERS["wei"], draft(within="2h"))
     old, new = stores.plans.get(1), stores.plans.get(2)
     clock.advance(hours=1)
     by = replace(MEI, id="m-wei")
@@ -444,7 +444,7 @@ def ends(load_function: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyP
     """The bus tells repair that an execution ended: ends(name, status)."""
     event = read_sample("repair-rehearsal-ended")
     monkeypatch.setenv("REHEARSAL_MACHINE_ARN", event["detail"]["stateMachineArn"])
-    wiring.settings.cache_clear()
+    clients.settings.cache_clear()
     repair = load_function("repair")
 
     def tell(name: str, status: str = "ABORTED") -> bool:
@@ -555,7 +555,7 @@ def test_the_address_says_more_than_the_header(desk: Desk, three: list[Ticket]) 
 @pytest.fixture
 def published(desk: Desk, clock: Clock) -> int:
     """Version 2: complaints are answered within 12 hours instead of 24."""
-    version = wiring.plan_cases().publish(MEMBERS["wei"], draft(within="12h")).about.version
+    version = staff_wiring.plan_cases().publish(MEMBERS["wei"], draft(within="12h")).about.version
     clock.advance(minutes=1)
     return version
 
@@ -628,11 +628,11 @@ def test_a_workflow_is_told_that_its_ticket_moved(
     """An earlier reminder: the machine must not sleep on."""
     number = open_ones[1].number
     act(open_ones[1], by_system.acknowledge)
-    before = stores.tickets.timer(number)
+    before = stores.timers.get(number)
     dry = desk.move()
     desk.report_of(dry)
     desk.report_of(desk.move(apply=True, dry_run=dry.body["id"], reason="a reason"))
-    after = stores.tickets.timer(number)
+    after = stores.timers.get(number)
     assert after.next_wake is not None
     assert before.next_wake is not None
     assert after.next_wake < before.next_wake
@@ -765,7 +765,7 @@ def test_a_plan_that_is_not_in_force_yet_can_be_tried_and_not_applied(
     desk: Desk, clock: Clock, open_ones: list[Ticket]
 ) -> None:
     document = draft(within="12h") | {"effective_from": (START + timedelta(days=9)).isoformat()}
-    wiring.plan_cases().publish(MEMBERS["wei"], document)
+    staff_wiring.plan_cases().publish(MEMBERS["wei"], document)
     clock.advance(minutes=1)
     dry = desk.move()
     assert desk.report_of(dry)["together"]["moved"] == 4

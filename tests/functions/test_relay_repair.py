@@ -17,6 +17,7 @@ from moto.stepfunctions.models import StepFunctionBackend
 
 from local.filters import passes, relay_patterns
 from redress import wiring
+from redress.wiring import (planreview as planreview_wiring, clients, workflow as workflow_wiring)
 from redress.base.errors import Unavailable
 from redress.base.observe import Failed
 from redress.base.people import Member
@@ -24,7 +25,6 @@ from redress.db import keys
 from redress.staff.rules import Presence
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, Phase
-from redress.tickets.store.tickets import AlsoWrite
 from redress.workflow.cases.relay import ACKNOWLEDGE_AFTER_S, MOVED, stream_change_of
 from redress.workflow.cases.repair import PATIENCE
 from redress.workflow.cases.timers import SUPERSEDED
@@ -85,7 +85,7 @@ def services(table: str, monkeypatch: pytest.MonkeyPatch) -> Services:
         name="redress-ticket", definition="{}", roleArn=f"arn:aws:iam::{ACCOUNT}:role/machine"
     )
     _listen(made, monkeypatch)
-    wiring.settings.cache_clear()
+    clients.settings.cache_clear()
     return made
 
 
@@ -128,7 +128,7 @@ def call(
 def opened(stores: Stores, clock: Clock) -> Life:
     """The ticket that the samples are about, as it stands in the table."""
     life = Life(clock).open()
-    stores.tickets.open(life.last, AlsoWrite(once=()))
+    stores.tickets.open(life.last, life.last.after.created_at)
     return life
 
 
@@ -190,7 +190,7 @@ def test_over_a_whole_life_nothing_that_the_relay_would_follow_is_held_back(
         decided = step(ticket, stores.plans.current(), clock.advance(hours=1))
         assert decided is not None
         stores.tickets.commit(decided, clock.now())
-    stores.tickets.clear_awake(number, 1, stores.tickets.timer(number).seq)
+    stores.timers.clear_awake(number, 1, stores.timers.get(number).seq)
 
     records = everything.records()
     followed = [record for record in records if stream_change_of(record) is not None]
@@ -269,7 +269,7 @@ def test_a_ticket_that_skipped_a_wait_lets_its_workflow_look(
     call("relay", sample("relay-acknowledged"))
 
     assert services.of("told to look") == [("token-1", MOVED)]
-    timer = stores.tickets.timer(NUMBER)
+    timer = stores.timers.get(NUMBER)
     assert (timer.armed, timer.awake_since) == (None, None), "closed tickets are laid to rest"
 
 
@@ -335,7 +335,7 @@ def test_what_a_service_does_not_take_comes_again_and_the_signals_have_gone_out(
     def refuse(**parameters: Any) -> Any:
         raise fault
 
-    monkeypatch.setattr(wiring.client("sqs"), "send_message_batch", refuse)
+    monkeypatch.setattr(clients.client("sqs"), "send_message_batch", refuse)
     event = sample("relay-opened")
     event["Records"].reverse()
     answer = call("relay", event)
@@ -364,14 +364,14 @@ def test_what_no_retry_can_help_is_set_aside_and_holds_up_nothing(
     capsys: pytest.CaptureFixture[str],
     fault: Exception,
 ) -> None:
-    send = wiring.client("sqs").send_message_batch
+    send = clients.client("sqs").send_message_batch
 
     def refuse(**parameters: Any) -> Any:
         raise fault
 
-    monkeypatch.setattr(wiring.client("sqs"), "send_message_batch", refuse)
+    monkeypatch.setattr(clients.client("sqs"), "send_message_batch", refuse)
     assert call("relay", sample("relay-opened")) == {"batchItemFailures": []}
-    monkeypatch.setattr(wiring.client("sqs"), "send_message_batch", send)
+    monkeypatch.setattr(clients.client("sqs"), "send_message_batch", send)
     assert [letter["fault"] for letter in services.dead_letters()] == [type(fault).__name__]
     assert services.of("started") == [f"{NUMBER}-1"]
     assert "a complaint" not in capsys.readouterr().out
@@ -388,7 +388,7 @@ def test_the_first_record_that_failed_is_named_even_where_its_number_is_shorter(
     def refuse(**parameters: Any) -> Any:
         raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "Invoke")
 
-    monkeypatch.setattr(wiring.client("lambda"), "invoke", refuse)
+    monkeypatch.setattr(clients.client("lambda"), "invoke", refuse)
     [record] = sample("relay-agent-came")["Records"]
     later, earlier = json.loads(json.dumps([record, record]))
     later["dynamodb"]["SequenceNumber"], earlier["dynamodb"]["SequenceNumber"] = "1000", "999"
@@ -440,7 +440,7 @@ def test_a_look_asked_for_by_an_older_definition_is_answered(
 def test_an_older_generation_is_told_to_yield(
     call: Call, opened: Life, stores: Stores, sample: Sample, clock: Clock
 ) -> None:
-    stores.tickets.next_generation(NUMBER, 1, clock.now())
+    stores.timers.next_generation(NUMBER, 1, clock.now())
     clock.advance(minutes=16)
     assert call("workflow", sample("workflow-look"))["phase"] == SUPERSEDED
     assert len(stores.tickets.history(NUMBER)) == 1
@@ -454,7 +454,7 @@ def test_a_look_that_closes_a_ticket_lays_it_to_rest_itself(
     clock.advance(hours=72)
     assert call("workflow", sample("workflow-look"))["phase"] == "closed"
 
-    timer = stores.tickets.timer(NUMBER)
+    timer = stores.timers.get(NUMBER)
     assert (timer.phase, timer.armed, timer.awake_since) == (Phase.CLOSED, None, None)
 
 
@@ -464,7 +464,7 @@ def test_a_look_at_a_table_that_is_away_fails_under_the_name_that_is_retried(
     def away(number: str) -> Any:
         raise Unavailable
 
-    monkeypatch.setattr(wiring.timers()._tickets, "timer", away)
+    monkeypatch.setattr(workflow_wiring.timers()._tickets, "timer", away)
     with pytest.raises(Unavailable):
         call("workflow", sample("workflow-look"))
 
@@ -478,7 +478,7 @@ def test_an_execution_that_was_aborted_is_followed_by_the_next_generation(
     arm(Phase.ACKNOWLEDGEMENT)
     assert call("repair", sample("repair-execution-ended")) == {"followed": True}
 
-    timer = stores.tickets.timer(NUMBER)
+    timer = stores.timers.get(NUMBER)
     assert (timer.gen, timer.seq, timer.armed) == (2, 2, None)
     assert timer.awake_since == opened.clock.now(), "the stream will start it"
     assert call("repair", sample("repair-execution-ended")) == {"followed": False}
@@ -500,7 +500,7 @@ def test_the_end_of_any_other_execution_changes_nothing(
     event = sample("repair-execution-ended")
     event["detail"] |= {"name": name, "status": status}
     assert call("repair", event) == {"followed": False}
-    assert stores.tickets.timer(NUMBER).gen == 1
+    assert stores.timers.get(NUMBER).gen == 1
 
 
 def test_a_sweep_starts_what_has_waited_too_long_and_offers_queues(
@@ -578,8 +578,8 @@ def test_operations_are_told_through_their_topic(
     where = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
     aws("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=where["Attributes"]["QueueArn"])
     monkeypatch.setenv("OPERATIONS_TOPIC_ARN", topic)
-    wiring.settings.cache_clear()
-    wiring.tell_operations("A subject", "A text")
+    clients.settings.cache_clear()
+    planreview_wiring.tell_operations("A subject", "A text")
     [message] = aws("sqs").receive_message(QueueUrl=queue)["Messages"]
     assert json.loads(message["Body"])["Subject"] == "A subject"
 

@@ -12,17 +12,17 @@ from typing import Any
 import boto3
 import pytest
 
-from redress import wiring
+from redress.wiring import (staff as staff_wiring, stores as wired_stores, clients)
 from redress.base.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from redress.base.observe import Failed
 from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.db.rows import Models
-from redress.plans.store import shipped_document
+from redress.plans.store.plans import shipped_document
 from redress.scores.cases import ScoringCases
 from redress.scores.store import scores as scores_module
 from redress.scores.store.scores import ScoreStore, Summary
 from redress.staff.rules import Presence
-from redress.tickets.cases.changing import change
+from redress.tickets.cases.changes import change
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Ticket
 from tests.builders import JUN, LIN, MEI, START, Clock
@@ -38,7 +38,7 @@ RATING = {"attitude": 4, "knowledge": 5, "comment": "calm and kind"}
 
 @pytest.fixture
 def cases(table: str, staff: dict[str, Member]) -> ScoringCases:
-    return wiring.scoring_cases()
+    return staff_wiring.scoring_cases()
 
 
 @pytest.fixture
@@ -259,10 +259,10 @@ def test_a_month_keeps_the_plan_that_it_was_scored_under(
     clock.moment = DECEMBER
     cases.finish("2026-11", False, 1, [])
     document = {**shipped_document(), "version": 2, "note": "stricter"}
-    stores.staff.publish_plan(document, 2, 1)
-    wiring.scoring_cases.cache_clear()
-    wiring._plans.cache_clear()
-    later = wiring.scoring_cases()
+    stores.plan_store.publish(document, 2, 1)
+    staff_wiring.scoring_cases.cache_clear()
+    wired_stores.plans.cache_clear()
+    later = staff_wiring.scoring_cases()
     assert later.list_agents("2026-11").plan_version == 1
     assert later.list_agents("2026-12").plan_version == 2
 
@@ -272,11 +272,11 @@ def test_a_preview_does_not_bind_the_month_to_its_plan(
 ) -> None:
     cases.finish("2026-11", True, 1, [])
     document = {**shipped_document(), "version": 2, "note": "stricter"}
-    stores.staff.publish_plan(document, 2, 1)
-    wiring.scoring_cases.cache_clear()
-    wiring._plans.cache_clear()
+    stores.plan_store.publish(document, 2, 1)
+    staff_wiring.scoring_cases.cache_clear()
+    wired_stores.plans.cache_clear()
     clock.moment = DECEMBER
-    assert wiring.scoring_cases().list_agents("2026-11").plan_version == 2
+    assert staff_wiring.scoring_cases().list_agents("2026-11").plan_version == 2
 
 
 def test_a_run_ends_with_a_summary_that_names_who_failed(
@@ -492,7 +492,7 @@ def machine(table: str) -> Any:
 
 
 def _executions(machine: Any) -> dict[str, dict[str, str]]:
-    arn = wiring.settings().scores_machine_arn
+    arn = clients.settings().scores_machine_arn
     found = machine.list_executions(stateMachineArn=arn)["executions"]
     return {
         entry["name"]: json.loads(

@@ -14,7 +14,7 @@ from bench import life
 from local import meter, stack
 from local.stack import Outputs
 from redress.plans.rules.document import parse
-from redress.plans.store import shipped_document
+from redress.plans.store.plans import shipped_document
 from redress.scores.rules import SAME_MATTER, period_of
 
 MOST = {

@@ -19,7 +19,7 @@ from local.stack import Outputs
 from local.story import World
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
-from redress.plans.store import shipped_document
+from redress.plans.store.plans import shipped_document
 from tests.local.living import asleep, opened
 
 BOUND = timedelta(seconds=story.TIMER_BOUND_S)

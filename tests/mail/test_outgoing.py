@@ -7,7 +7,7 @@ from copy import replace
 
 import pytest
 
-from redress.mail.outgoing.rules import MailToSend, mails_after
+from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import LANGUAGES, Plan
 from redress.tickets.rules.ticket import EventType

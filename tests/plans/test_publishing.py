@@ -16,7 +16,7 @@ from redress.db import keys
 from redress.plans import cases
 from redress.plans.cases import PlanCases, expanded, notes, prepared
 from redress.plans.rules.document import parse
-from redress.plans.store import LARGEST_DOCUMENT, Plans, Published
+from redress.plans.store.plans import LARGEST_DOCUMENT, Plans, Published
 from redress.staff.store import StaffStore
 from tests.builders import START, Clock, plan_document
 

@@ -11,11 +11,17 @@ import pytest
 from moto import mock_aws
 
 from local.template import table_definition
-from redress import wiring
+from redress.wiring import clients
 from redress.db.rows import Models
-from redress.plans.store import Plans
+from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.lists import TicketLists
+from redress.tickets.store.mail_records import MailRecordStore
+from redress.tickets.store.timers import TimerStore
+from redress.plans.store.plan_store import PlanStore
+from redress.wiring.transaction import ALSO_WRITTEN
+from tests.wired import forget_wiring
 from tests.builders import Clock
 from tests.functions.conftest import Context, load
 from tests.statemachines.skipping import Sleepers, eventually, hold_time, run_functions
@@ -52,8 +58,8 @@ _definition = cache(table_definition)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Time stands still until a test moves it."""
     held = Clock()
-    monkeypatch.setattr(wiring, "now", held.now)
-    monkeypatch.setattr(wiring, "pause", lambda seconds: held.advance(seconds=seconds))
+    monkeypatch.setattr(clients, "now", held.now)
+    monkeypatch.setattr(clients, "pause", lambda seconds: held.advance(seconds=seconds))
     return held
 
 
@@ -73,9 +79,9 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ):
             monkeypatch.setenv(variable, sqs.create_queue(QueueName=name)["QueueUrl"])
         _create_assigner()
-        _forget_wiring()
+        forget_wiring(keep=(clients.session,))
         yield
-        _forget_wiring()
+        forget_wiring(keep=(clients.session,))
 
 
 def _create_assigner() -> None:
@@ -89,13 +95,6 @@ def _create_assigner() -> None:
         Handler="app.handler",
         Code={"ZipFile": b"never read"},
     )
-
-
-def _forget_wiring() -> None:
-    """What was wired for another test must not be met again; botocore's models may be."""
-    for name, value in vars(wiring).items():
-        if name != "_session" and (clear := getattr(value, "cache_clear", None)):
-            clear()
 
 
 @pytest.fixture
@@ -129,14 +128,20 @@ def world(
         roleArn=ROLE,
     )
     models = Models(TABLE, REGION)
-    staff = StaffStore(models)
+    plan_store = PlanStore(models)
+    plans = Plans(plan_store, clock.now)
+    tickets = TicketStore(models, ALSO_WRITTEN)
     made = World(
         clock=clock,
         sleepers=sleepers,
         stream=Stream(TABLE, REGION),
-        tickets=TicketStore(models),
-        staff=staff,
-        plans=Plans(staff, clock.now),
+        tickets=tickets,
+        lists=TicketLists(models),
+        timers=TimerStore(models),
+        mail_records=MailRecordStore(models),
+        staff=StaffStore(models),
+        plan_store=plan_store,
+        plans=plans,
         machine=MACHINE,
         relay=_handler("relay"),
         repair=_handler("repair"),

@@ -10,10 +10,9 @@ import boto3
 import pytest
 
 from redress.base.observe import Failed
-from redress.db import keys
+from redress.db import encoding, keys
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Phase, Ticket
-from redress.tickets.store import codec
 from redress.workflow.cases import reconciliation
 from redress.workflow.cases.reconciliation import LONGEST, OLDEST, OVERDUE, SETTLES, STUCK
 from redress.workflow.store import ReportStore
@@ -194,7 +193,7 @@ def test_a_ticket_neither_asleep_nor_marked_is_nobodys_but_found(settled: World)
 
 
 def milliseconds(moment: datetime) -> dict[str, str]:
-    return {"N": str(codec.milliseconds(moment))}
+    return {"N": str(encoding.milliseconds(moment))}
 
 
 def test_a_wake_that_is_too_late_is_corrected_and_the_machine_looks(settled: World) -> None:
@@ -466,7 +465,7 @@ def test_an_execution_of_the_first_definition_is_served_by_the_functions_of_toda
 
 def test_a_second_execution_of_a_ticket_is_ended(settled: World) -> None:
     number = asleep(settled)
-    assert settled.tickets.next_generation(number, 1, settled.clock.now())
+    assert settled.timers.next_generation(number, 1, settled.clock.now())
     settled.follow()  # nobody told the first one, which sleeps on
     assert settled.running() == [f"{number}-1", f"{number}-2"]
     settled.clock.advance(minutes=3)
@@ -480,7 +479,7 @@ def test_an_execution_of_a_closed_ticket_is_ended(settled: World) -> None:
     number = asleep(settled)
     settled.take(number, lambda t, p, at: by_customer.withdraw(t, p, "", at), follow=False)
     settled.stream.records()  # and these are lost
-    settled.tickets.clear_awake(number, 1, settled.timer(number).seq)
+    settled.timers.clear_awake(number, 1, settled.timer(number).seq)
     settled.clock.advance(minutes=3)
 
     assert found(settled.reconcile()) == {"stopped": 1}
@@ -490,7 +489,7 @@ def test_an_execution_of_a_closed_ticket_is_ended(settled: World) -> None:
 
 def test_an_execution_that_is_just_ending_is_left_to_end(settled: World) -> None:
     number = asleep(settled)
-    assert settled.tickets.next_generation(number, 1, settled.clock.now())
+    assert settled.timers.next_generation(number, 1, settled.clock.now())
     assert found(settled.repair({"task": "reconcile"})) == {"awake": 1}
     assert f"{number}-1" in settled.running()
 
@@ -513,7 +512,7 @@ def test_an_execution_of_no_ticket_of_ours_is_left_alone_and_told(
 def test_a_generation_that_the_table_does_not_know_yet_is_left_alone(settled: World) -> None:
     """After a restore the table is behind its executions."""
     number = asleep(settled)
-    settled.tickets.next_generation(number, 1, settled.clock.now())
+    settled.timers.next_generation(number, 1, settled.clock.now())
     settled.follow()
     spoil(number, "SET gen = :g", g={"N": "1"})
     settled.clock.advance(minutes=3)

@@ -14,14 +14,14 @@ import pytest
 from redress.base.errors import Unavailable
 from redress.db import keys
 from redress.db.rows import Models
-from redress.plans.store import Plans
+from redress.plans.store.plans import Plans
 from redress.rehearsals import cases
 from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.store import JobKind, JobState, Progress, RehearsalJob, RehearsalStore
 from redress.staff.store import StaffStore
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps import opening
-from redress.tickets.store.tickets import AlsoWrite, TicketStore
+from redress.tickets.store.tickets import TicketStore
 from redress.workflow.store import ReportStore
 from tests.builders import START, Clock, plan_document, submission
 from tests.functions.conftest import Context, load
@@ -87,7 +87,7 @@ class Machine:
         opened = opening.open_ticket(
             submission(kind), new_number(), self.plans.current(), self.clock.now()
         )
-        self.tickets.open(opened, AlsoWrite(once=()))
+        self.tickets.open(opened, opened.after.created_at)
         return opened.after.number
 
     def begin(self, **fields: Any) -> str:
@@ -232,7 +232,7 @@ def test_a_move_is_done_by_the_one_who_may_and_a_dry_run_by_the_one_who_may_not(
     parts_of(machine, monkeypatch, "complaints")
     numbers = [machine.open() for _ in range(3)]
     document = plan_document() | {"version": 2}
-    machine.staff.publish_plan(document, 2, 1)
+    machine.plan_store.publish(document, 2, 1)
     dry = machine.begin(kind=JobKind.MOVE, period=None)
     assert machine.run(dry).status == "SUCCEEDED"
     assert {machine.tickets.get(number).plan_version for number in numbers} == {1}

@@ -233,7 +233,7 @@ def test_a_ticket_that_goes_on_under_a_shorter_plan_wakes_in_time(world: World) 
     document = plan_document() | {"version": 2}
     document["levels"]["complaint"]["promises"]["first_response"]["within"] = "2h"
     shorter = parse(document)
-    world.staff.publish_plan(document, 2, 1)
+    world.plan_store.publish(document, 2, 1)
     world.pass_time(hours=1.5)
     world.take(number, lambda t, p, at: by_staff.move_to_plan(t, p, shorter, LIN, "a promise", at))
     assert world.sleeps_until(number) == START + hours(1.6), "80 % of 2 h; 50 % acted at once"
@@ -250,7 +250,7 @@ def test_a_time_that_is_far_away_is_slept_towards_in_turns(world: World) -> None
     document = plan_document() | {"version": 2}
     for promise in document["levels"]["complaint"]["promises"].values():
         promise["within"] = "8784h"
-    world.staff.publish_plan(document, 2, 1)
+    world.plan_store.publish(document, 2, 1)
     number = world.open()
     world.acknowledge(number)
     assert world.sleeps_until(number) == START + timedelta(days=90), "half a year is 183 days"
@@ -544,7 +544,7 @@ def test_what_fell_due_while_no_machine_ran_is_made_up_for_at_once(world: World)
 def test_a_superseded_generation_yields_and_fires_nothing(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
-    assert world.tickets.next_generation(number, 1, world.clock.now())
+    assert world.timers.next_generation(number, 1, world.clock.now())
     world.follow()
     assert sorted(world.running()) == [f"{number}-1", f"{number}-2"]
     world.pass_time(minutes=16)

@@ -18,14 +18,14 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from redress.base.people import CUSTOMER, Actor
-from redress.plans.store import Plans
+from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
-from redress.tickets.cases.changing import Decide, change
+from redress.tickets.cases.changes import Decide, change
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, opening
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.ticket import EventType, Phase, Ticket
-from redress.tickets.store.tickets import AlsoWrite, TicketStore, Timer
+from redress.tickets.store.tickets import TicketStore, Timer
 from redress.workflow.cases.relay import execution_name
 from tests.builders import MEI, ROOT, Clock, submission
 from tests.statemachines.skipping import Sleepers, eventually
@@ -54,7 +54,7 @@ class World:
             submission(kind, **fields), new_number(), self.plans.current(), self.clock.now()
         )
         number = opened.after.number
-        self.tickets.open(opened, AlsoWrite(once=()))
+        self.tickets.open(opened, opened.after.created_at)
         if follow:
             self.follow()
         return number
@@ -218,13 +218,13 @@ class World:
         return sleeper.deadline
 
     def timer(self, number: str) -> Timer:
-        return self.tickets.timer(number)
+        return self.timers.get(number)
 
     def at_rest(self, number: str) -> bool:
         """Closed, and neither armed nor in the index of tickets whose machine must be looked at."""
         timer = self.timer(number)
         assert timer.phase is Phase.CLOSED
-        waiting = list(self.tickets.awake_since_before(self.clock.moment + timedelta(days=1)))
+        waiting = list(self.timers.awake_since_before(self.clock.moment + timedelta(days=1)))
         return timer.armed is None and timer.awake_since is None and number not in waiting
 
     def rungs(self, number: str) -> list[tuple[str, str, float]]:

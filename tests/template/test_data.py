@@ -11,7 +11,7 @@ import pytest
 
 from redress.db import keys
 from redress.db.rows import Models
-from redress.tickets.store import codec
+from redress.tickets.store import items
 from tests.builders import NUMBER, ROOT, Life
 from tests.template.documents import expanded, of_type, refers_to, strings, written
 
@@ -114,8 +114,8 @@ def test_of_a_ticket_only_the_record_of_its_key_expires() -> None:
     """No promise rests on a deletion that may be days late."""
     expires = expanded()["Table"]["Properties"]["TimeToLiveSpecification"]["AttributeName"]
     change = Life().open(number=NUMBER).last
-    items = codec.opening_items("key", "fingerprint", "{}", change)
-    assert [item["sk"] for item in items if expires in item] == [keys.KEY]
+    written = items.opening_items("key", "fingerprint", "{}", change)
+    assert [item["sk"] for item in written if expires in item] == [keys.KEY]
 
 
 # ------------------------------------------------------------------ alarms

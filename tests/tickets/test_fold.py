@@ -15,12 +15,13 @@ from redress.base.errors import InvalidInput, NotAllowedNow
 from redress.base.people import Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, ClockName, ClockState
+from redress.db import encoding
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules import fold as folding
 from redress.tickets.rules import ticket
 from redress.tickets.rules.ticket import Event, EventType, Phase, State
-from redress.tickets.store import codec
+from redress.tickets.store import items
 from tests.builders import (
     BY_MAIL,
     BY_PHONE,
@@ -800,8 +801,8 @@ def test_the_history_always_makes_the_ticket_that_is_stored(
     plans = {change.plan.version: change.plan for change in life.changes}
     events: list[Event] = []
     for change in life.changes:
-        events += [codec.event_of(codec.encode(event)) for event in change.events]
-        stored = codec.ticket_of(codec.head_doc(change.after))
+        events += [items.event_of(encoding.encode(event)) for event in change.events]
+        stored = items.ticket_of(items.head_doc(change.after))
         folded = folding.fold(events, life.changes[0].plan, plans.__getitem__)
         assert stored == change.after == folded
         assert stored.version == len(events)

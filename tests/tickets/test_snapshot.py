@@ -13,14 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redress.clocks.rules.clocks import Clock, ClockName, ClockState
+from redress.db import encoding
 from redress.tickets.rules.ticket import Ticket
-from redress.tickets.store import codec
+from redress.tickets.store import items
 from tests.builders import MEI, START, Life, life_at
 
 
 def test_a_new_complaint_keeps_what_was_said_and_promised() -> None:
     opened = Life().open().ticket
-    assert json.loads(codec.head_doc(opened)) == {
+    assert json.loads(items.head_doc(opened)) == {
         "number": "R-7K3M9-QW0X2",
         "version": 1,
         "state": "new",
@@ -48,21 +49,21 @@ def test_a_new_complaint_keeps_what_was_said_and_promised() -> None:
     ("state", "most"), [("new", 900), ("open", 1200), ("resolved", 1500), ("closed", 1700)]
 )
 def test_a_head_stays_small(state: str, most: int) -> None:
-    assert len(codec.head_doc(life_at(state).ticket).encode()) <= most
+    assert len(items.head_doc(life_at(state).ticket).encode()) <= most
 
 
 def test_a_head_that_says_everything_is_read_too() -> None:
     for state in ("new", "open", "resolved", "closed"):
         ticket = life_at(state).ticket
-        assert codec.ticket_of(codec.encode(ticket)) == ticket
+        assert items.ticket_of(encoding.encode(ticket)) == ticket
 
 
 def test_a_field_that_was_renamed_keeps_its_name_in_the_table(life: Life) -> None:
     behind = replace(life.open().assign().reply("We look into it.").ticket, last_person_version=1)
-    kept = json.loads(codec.head_doc(behind))
+    kept = json.loads(items.head_doc(behind))
     assert kept["touched"] == 1
     assert "last_person_version" not in kept
-    assert codec.ticket_of(json.dumps(kept)) == behind
+    assert items.ticket_of(json.dumps(kept)) == behind
 
 
 def test_what_an_absent_field_means_stays_as_it_was() -> None:
@@ -124,7 +125,7 @@ def test_what_an_absent_field_means_stays_as_it_was() -> None:
         "stopped_at": None,
         "held_by": None,
     }
-    assert json.loads(codec.encode(codec.ticket_of(json.dumps(kept)))) == kept | {
+    assert json.loads(encoding.encode(items.ticket_of(json.dumps(kept)))) == kept | {
         "last_person_version": 3,
         "contact": {"name": "Li Na", "email": None, "phone": None},
         "changed_at": "2026-11-23T01:00:02Z",
@@ -158,9 +159,9 @@ def test_what_an_absent_field_means_stays_as_it_was() -> None:
 
 
 def test_a_head_of_a_later_format_is_refused_by_name() -> None:
-    later = json.loads(codec.head_doc(Life().open().ticket)) | {"format": 2}
-    with pytest.raises(codec.Unreadable, match="later format 2"):
-        codec.ticket_of(json.dumps(later))
+    later = json.loads(items.head_doc(Life().open().ticket)) | {"format": 2}
+    with pytest.raises(encoding.Unreadable, match="later format 2"):
+        items.ticket_of(json.dumps(later))
 
 
 INSTANTS = st.sampled_from([START + timedelta(seconds=s) for s in (-90, 0, 0.000001, 300, 86400)])
@@ -193,7 +194,7 @@ CLOCKS = st.builds(
 def test_whatever_stands_in_a_ticket_is_read_as_it_was(**fields: Any) -> None:
     """Also what no life makes: what is left out must be what the others say, never nearly so."""
     ticket = replace(Life().open().ticket, **fields)
-    assert codec.ticket_of(codec.head_doc(ticket)) == ticket
+    assert items.ticket_of(items.head_doc(ticket)) == ticket
 
 
 @pytest.mark.parametrize(
@@ -211,21 +212,21 @@ def test_whatever_stands_in_a_ticket_is_read_as_it_was(**fields: Any) -> None:
     ],
 )
 def test_what_is_no_head_is_unreadable(doc: str) -> None:
-    with pytest.raises(codec.Unreadable):
-        codec.ticket_of(doc)
+    with pytest.raises(encoding.Unreadable):
+        items.ticket_of(doc)
 
 
 def test_a_time_keeps_its_microseconds() -> None:
     at = datetime.fromisoformat("2026-11-23T01:00:02.155900+00:00")
     ticket: Ticket = replace(Life().open().ticket, acknowledged_at=at)
-    assert codec.ticket_of(codec.head_doc(ticket)).acknowledged_at == at
-    assert "2026-11-23T01:00:02.155900Z" in codec.head_doc(ticket)
+    assert items.ticket_of(items.head_doc(ticket)).acknowledged_at == at
+    assert "2026-11-23T01:00:02.155900Z" in items.head_doc(ticket)
 
 
 def test_both_directions_agree_on_what_is_a_matter_of_course() -> None:
     """A stopped clock says when it stopped, and nothing of what follows from that."""
     acknowledged = Life().open().wait(seconds=2).acknowledge().ticket
-    told = msgspec.json.decode(codec.head_doc(acknowledged))
+    told = msgspec.json.decode(items.head_doc(acknowledged))
     assert told["clocks"]["acknowledgement"] == {
         "target_s": 300,
         "ladder": "acknowledgement",

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from redress.base.settings import Settings
-from redress.db import keys
+from redress.db import encoding, keys
 from redress.tickets.rules.ticket import Phase
-from redress.tickets.store import codec
+from redress.tickets.store import items
 from redress.tickets.store.tickets import Armed, Timer
 from redress.workflow.cases.relay import (
     FOLLOWS,
@@ -31,22 +31,24 @@ from tests.builders import BY_PHONE, NUMBER, START, Clock, Life
 # -------------------------------------------------------------------------------- hints
 
 
-def record(name: str, new: codec.Item | None, old: codec.Item | None = None) -> dict[str, Any]:
+def record(
+    name: str, new: encoding.Item | None, old: encoding.Item | None = None
+) -> dict[str, Any]:
     """A record as the stream delivers it; the items in plain values."""
     some = new or old
     assert some is not None
     change: dict[str, Any] = {
-        "Keys": codec.wire_item({"pk": some["pk"], "sk": some["sk"]}),
+        "Keys": encoding.item_to_dynamodb({"pk": some["pk"], "sk": some["sk"]}),
         "SequenceNumber": "111",
     }
     if new is not None:
-        change["NewImage"] = codec.wire_item(new)
+        change["NewImage"] = encoding.item_to_dynamodb(new)
     if old is not None:
-        change["OldImage"] = codec.wire_item(old)
+        change["OldImage"] = encoding.item_to_dynamodb(old)
     return {"eventName": name, "dynamodb": change}
 
 
-def timer_row(**attributes: Any) -> codec.Item:
+def timer_row(**attributes: Any) -> encoding.Item:
     row = {"pk": keys.ticket_pk(NUMBER), "sk": keys.TIMER, "gen": 1, "seq": 1}
     return row | {"phase": "first_response"} | attributes
 
@@ -65,19 +67,19 @@ def test_a_timer_that_fell_asleep_tells_nothing() -> None:
 
 def test_a_new_event_happened_and_carries_its_document(life: Life) -> None:
     event = life.open().events[0]
-    told = stream_change_of(record("INSERT", codec.event_item(NUMBER, event)))
+    told = stream_change_of(record("INSERT", items.event_item(NUMBER, event)))
     assert isinstance(told, EventAdded)
     assert told.number == NUMBER
-    assert codec.event_of(told.doc) == event
+    assert items.event_of(told.doc) == event
 
 
 def test_an_event_happens_once_whoever_writes_its_record_again(life: Life) -> None:
-    event = codec.event_item(NUMBER, life.open().events[0])
+    event = items.event_item(NUMBER, life.open().events[0])
     assert stream_change_of(record("MODIFY", event, event)) is None
 
 
-def duty_row(load: int = 0, capacity: int = 2, present: bool = True) -> codec.Item:
-    row: codec.Item = {
+def duty_row(load: int = 0, capacity: int = 2, present: bool = True) -> encoding.Item:
+    row: encoding.Item = {
         "pk": keys.agent_pk("a-mei"),
         "sk": keys.AVAILABILITY,
         "team": "complaints",
@@ -107,7 +109,7 @@ FREED = [
 
 @pytest.mark.parametrize(("before", "after", "freed"), FREED)
 def test_a_queue_drains_when_an_agent_comes_or_gets_room(
-    before: codec.Item | None, after: codec.Item, freed: bool
+    before: encoding.Item | None, after: encoding.Item, freed: bool
 ) -> None:
     told = stream_change_of(record("MODIFY" if before else "INSERT", after, before))
     assert told == (CapacityFreed("complaints") if freed else None)
@@ -116,14 +118,14 @@ def test_a_queue_drains_when_an_agent_comes_or_gets_room(
 def test_heads_keys_mails_and_what_expires_tell_nothing(life: Life) -> None:
     change = life.open().last
     rows = [
-        codec.head_item(change.after),
-        codec.idempotency_item("a key", "print", "{}", change),
+        items.head_item(change.after),
+        items.idempotency_item("a key", "print", "{}", change),
         {"pk": keys.ticket_pk(NUMBER), "sk": keys.mail_sk("000001.acknowledgement.customer")},
         {"pk": keys.facts_pk("a-mei", "2026-11"), "sk": keys.fact_sk(NUMBER, 1)},
         {"pk": keys.STAFF, "sk": keys.agent_pk("a-mei"), "doc": "{}"},
     ]
     assert [stream_change_of(record("INSERT", row)) for row in rows] == [None] * len(rows)
-    for row in (*rows, timer_row(**AWAKE), codec.event_item(NUMBER, change.events[0])):
+    for row in (*rows, timer_row(**AWAKE), items.event_item(NUMBER, change.events[0])):
         assert stream_change_of(record("REMOVE", None, row)) is None
 
 
@@ -363,7 +365,7 @@ def test_a_ticket_that_goes_on_is_not_put_to_rest() -> None:
 
 def happened(life: Life) -> EventAdded:
     """The hint of the last event of the last change."""
-    return EventAdded(NUMBER, codec.encode(life.last.events[-1]))
+    return EventAdded(NUMBER, encoding.encode(life.last.events[-1]))
 
 
 def jobs(relay: Relay) -> list[dict[str, Any]]:
@@ -437,7 +439,7 @@ def test_an_agent_with_room_lets_the_queue_of_the_team_drain() -> None:
 
 def test_a_record_set_aside_keeps_its_keys_and_nothing_of_its_content(life: Life) -> None:
     relay = Relay()
-    opened = record("INSERT", codec.event_item(NUMBER, life.open().events[0]))
+    opened = record("INSERT", items.event_item(NUMBER, life.open().events[0]))
     relay.case.dead_letter(opened, "KeyError")
     [(operation, given)] = relay.queue.calls
     assert (operation, given["QueueUrl"]) == ("send_message", SETTINGS.dead_letter_queue_url)

@@ -11,48 +11,22 @@ class MissingSettings(RuntimeError):
     """The function was deployed without these variables; the message names every one."""
 
 
-class Settings(msgspec.Struct, frozen=True):
-    """Settings of all functions. Each field comes from the variable of its name in capitals.
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every function is given. Each function derives a type of its own with the rest.
 
-    A function that does not use a part is not given its variable; asking for it then fails loudly
-    by `require`.
+    A field comes from the variable of its name in capitals. A field with a default may be absent or
+    empty.
     """
 
     table: str
     aws_region: str
-    base_address: str = ""
-    link_key_secret: str = ""
-    ticket_machine_arn: str = ""
-    scores_machine_arn: str = ""
-    rehearsal_machine_arn: str = ""
-    mail_queue_url: str = ""
-    mail_dead_letter_queue_url: str = ""
-    assigner_function: str = ""
-    dead_letter_queue_url: str = ""
-    operations_topic_arn: str = ""
-    sender_address: str = ""
-    operator_address: str = ""
-    mail_domain: str = ""
-    mail_bucket: str = ""
-    configuration_set: str = ""
-    inbound_queue_url: str = ""
-
-    def require(self, *names: str) -> Settings:
-        """These settings, when all the named ones are there; raises MissingSettings otherwise."""
-        missing = [name.upper() for name in names if not getattr(self, name)]
-        if missing:
-            raise MissingSettings(f"missing environment variables: {', '.join(missing)}")
-        return self
 
 
-_FIELDS = Settings.__struct_fields__
-_NEEDED = _FIELDS[: -len(Settings.__struct_defaults__)]
-"""What every function is given: the fields without a default, which come first."""
-
-
-def read(environment: Mapping[str, str]) -> Settings:
-    """Settings from an environment; raises MissingSettings naming every missing variable."""
-    missing = [name.upper() for name in _NEEDED if not environment.get(name.upper())]
+def read[S: Settings](kind: type[S], environment: Mapping[str, str]) -> S:
+    """The settings of this kind; raises MissingSettings naming every missing variable."""
+    fields = msgspec.structs.fields(kind)
+    given = {f.name: environment.get(f.name.upper(), "") for f in fields}
+    missing = [f.name.upper() for f in fields if f.required and not given[f.name]]
     if missing:
         raise MissingSettings(f"missing environment variables: {', '.join(missing)}")
-    return Settings(**{name: environment.get(name.upper(), "") for name in _FIELDS})
+    return kind(**{name: value for name, value in given.items() if value})

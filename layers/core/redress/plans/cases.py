@@ -16,8 +16,8 @@ from redress.base.errors import Fault, InvalidInput, NotFound, pointer
 from redress.base.people import Member
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
-from redress.plans.store import LARGEST_DOCUMENT, Plans, Published
-from redress.staff.store import StaffStore
+from redress.plans.store.plan_store import PlanStore
+from redress.plans.store.plans import LARGEST_DOCUMENT, Plans, Published
 
 EPOCH = datetime.min.replace(tzinfo=UTC)
 
@@ -146,8 +146,8 @@ class Publication:
 
 
 class PlanCases:
-    def __init__(self, staff: StaffStore, plans: Plans, now: Callable[[], datetime]) -> None:
-        self._staff, self._plans, self._now = staff, plans, now
+    def __init__(self, store: PlanStore, plans: Plans, now: Callable[[], datetime]) -> None:
+        self._store, self._plans, self._now = store, plans, now
 
     def current_document(self) -> dict[str, Any]:
         """The document of the plan under which new tickets begin."""
@@ -169,7 +169,7 @@ class PlanCases:
         newest, current = self._plans.latest().version, self._plans.current().version
         top = min(first or newest, newest)
         low = max(top - limit + 1, 1)
-        kept = self._staff.plans_from_to(low, top)
+        kept = self._store.between(low, top)
         items = []
         for version in range(top, low - 1, -1):
             about = kept.get(version) or about_of(self._plans.get(version))
@@ -225,7 +225,7 @@ class PlanCases:
         if faults:
             raise InvalidInput(faults)
         about = about_of(plan, moment, member.id)
-        self._staff.publish_plan(document, plan.version, latest.version, about)
+        self._store.publish(document, plan.version, latest.version, about)
         return Publication(about, notes(document))
 
 

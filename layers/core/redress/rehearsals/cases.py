@@ -27,11 +27,12 @@ from redress.base.errors import (
     VersionConflict,
 )
 from redress.base.people import Actor, Member, Role
+from redress.db import encoding
 from redress.db.keys import SHARDS
 from redress.plans.cases import not_effective_yet, prepared
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
-from redress.plans.store import Plans
+from redress.plans.store.plans import Plans
 from redress.rehearsals.rules import counting
 from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.rules.rehearsal import rehearse
@@ -46,12 +47,12 @@ from redress.rehearsals.store import (
 )
 from redress.scores import rules as scoring
 from redress.staff.store import StaffStore
-from redress.tickets.cases.changing import change
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import Event, EventType, Ticket
-from redress.tickets.store import codec
-from redress.tickets.store.tickets import Page, TicketStore
+from redress.tickets.store.lists import Page, TicketLists
+from redress.tickets.store.tickets import TicketStore
 from redress.workflow.cases.teams import known_teams
 from redress.workflow.executions import DEAD
 from redress.workflow.store import ReportStore
@@ -157,7 +158,7 @@ class RehearsalCases:
             by=member.id,
             role=member.role.value,
             begun_at=self._now(),
-            fingerprint=codec.fingerprint(asked),
+            fingerprint=encoding.fingerprint(asked),
             plan_version=plan.version,
             period=months,
             start=scoring.period_bounds(months[0], zone)[0],
@@ -198,7 +199,7 @@ class RehearsalCases:
             by=member.id,
             role=member.role.value,
             begun_at=self._now(),
-            fingerprint=codec.fingerprint(asked),
+            fingerprint=encoding.fingerprint(asked),
             plan_version=version,
             apply=apply,
             dry_run=dry_run,
@@ -320,12 +321,15 @@ class RehearsalJobs:
         self,
         rehearsals: RehearsalStore,
         tickets: TicketStore,
+        lists: TicketLists,
+        changes: TicketChanges,
         staff: StaffStore,
         plans: Plans,
         reports: ReportStore,
         now: Callable[[], datetime],
     ) -> None:
         self._rehearsals, self._tickets, self._staff = rehearsals, tickets, staff
+        self._lists, self._changes = lists, changes
         self._plans, self._reports, self._now = plans, reports, now
         self._draft: tuple[str, Plan] | None = None
 
@@ -336,11 +340,11 @@ class RehearsalJobs:
             parts = [
                 _slice_name(*piece, shard) for piece in _pieces(job) for shard in range(SHARDS)
             ]
-            tickets = sum(self._tickets.count_opened(*_slice_of(name)) for name in parts)
+            tickets = sum(self._lists.count_opened(*_slice_of(name)) for name in parts)
         else:
             teams = sorted(known_teams(self._plans, self._staff, self._reports))
             parts = [f"{team}#{shard}" for team in teams for shard in range(SHARDS)]
-            tickets = sum(self._tickets.count_open(*_team_of(name)) for name in parts)
+            tickets = sum(self._lists.count_open(*_team_of(name)) for name in parts)
         self._rehearsals.listed(job_id, len(parts), tickets, self._now())
         return Listed(job_id, MOVE if job.apply else REHEARSE, parts)
 
@@ -354,7 +358,7 @@ class RehearsalJobs:
         return self._work(
             job,
             name,
-            lambda cursor: self._tickets.opened_page(start, end, shard, PAGE, cursor),
+            lambda cursor: self._lists.opened_page(start, end, shard, PAGE, cursor),
             lambda number, part: self._rehearse(job, draft, number, part.counts),
         )
 
@@ -431,7 +435,7 @@ class RehearsalJobs:
 
     def _open_pages(self, name: str) -> _Pages:
         team, shard = _team_of(name)
-        return lambda cursor: self._tickets.open_in_shard(team, shard, cursor, PAGE)
+        return lambda cursor: self._lists.open_in_shard(team, shard, cursor, PAGE)
 
     def _rehearse(self, job: RehearsalJob, draft: Plan, number: str, counts: Counts) -> None:
         try:
@@ -440,7 +444,7 @@ class RehearsalJobs:
             found = rehearse(file.history, began, self._plans.get, draft, job.begun_at)
         except NotFound:
             return  # the index is a moment behind the table
-        except (LookupError, ValueError, codec.Unreadable):
+        except (LookupError, ValueError, encoding.Unreadable):
             # One history that nobody can read must not cost the report of all others.
             counting.add_unreadable(counts, number)
             return
@@ -455,7 +459,7 @@ class RehearsalJobs:
             try:
                 ticket = self._tickets.get(number)
                 decided = decide(ticket, self._plans.get(ticket.plan_version), moment)
-            except (NotFound, NotAllowedNow, LookupError, ValueError, codec.Unreadable):
+            except (NotFound, NotAllowedNow, LookupError, ValueError, encoding.Unreadable):
                 counting.add_unreadable(part.counts, number)
                 return
             if decided is None:
@@ -480,10 +484,10 @@ class RehearsalJobs:
                 return decided
 
             try:
-                after = change(self._tickets, self._plans, self._now, number, decide_and_keep)
+                after = self._changes.change(number, decide_and_keep)
             except VersionConflict as error:
                 raise Unavailable(f"{number} is being changed all the time") from error
-            except (NotFound, NotAllowedNow, LookupError, ValueError, codec.Unreadable):
+            except (NotFound, NotAllowedNow, LookupError, ValueError, encoding.Unreadable):
                 if not part.rounds:
                     counting.add_unreadable(part.counts, number)
                 return

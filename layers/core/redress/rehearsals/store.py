@@ -21,10 +21,9 @@ from pynamodb.expressions.update import Action as UpdateAction
 from pynamodb.transactions import TransactWrite
 
 from redress.base.errors import NotFound
-from redress.db import keys, retry
+from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.rehearsals.rules.counting import Counts
-from redress.tickets.store import codec
 
 
 class JobKind(StrEnum):
@@ -107,14 +106,14 @@ class RehearsalStore:
         row = self._models.job(
             pk,
             keys.JOB,
-            doc=codec.encode(job),
+            doc=encoding.encode(job),
             state=JobState.WAITING.value,
             parts=0,
             listed=0,
             done=0,
             updated=now.isoformat(),
         )
-        drafted = self._models.doc(pk, keys.DRAFT, doc=codec.encode(draft))
+        drafted = self._models.doc(pk, keys.DRAFT, doc=encoding.encode(draft))
         token = retry.request_token()
 
         def write() -> None:

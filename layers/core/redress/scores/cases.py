@@ -18,7 +18,7 @@ import msgspec
 
 from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound, Unavailable, pointer
 from redress.base.people import Member, Role
-from redress.plans.store import Plans
+from redress.plans.store.plans import Plans
 from redress.scores import rules as scoring
 from redress.scores.rules import HIGHEST, LOWEST, Rating
 from redress.scores.store.scores import Card, CardReplaced, Earlier, Failure, ScoreStore, Summary

@@ -1,4 +1,4 @@
-"""Members of staff: who they are, whether they are here, how much they carry. And plans."""
+"""Members of staff in the table: who they are, whether they are available, how much they carry."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from typing import Any
 import msgspec
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action as UpdateAction
-from pynamodb.transactions import TransactWrite
 
-from redress.base.errors import Fault, InvalidInput, NotFound
+from redress.base.errors import AgentNotFree, NotFound
 from redress.base.people import Member, Role
-from redress.db import keys, retry
+from redress.db import encoding, keys, retry
 from redress.db.rows import Models
-from redress.plans.store import Published
-from redress.staff.rules import Availability, Presence
-from redress.tickets.store import codec
+from redress.staff.rules import Availability, Presence, agent_loaded_by
+from redress.tickets.rules.change import Change
+from redress.tickets.store.transaction import Cause, Write
 
 _MEMBER = msgspec.json.Decoder(Member)
-_PUBLISHED = msgspec.json.Decoder(Published)
 
 
 class StaffStore:
@@ -29,7 +27,7 @@ class StaffStore:
 
     def record(self, member: Member, presence: Presence, now: datetime) -> Availability:
         """Keep who this is and whether they are here; the load is left as the tickets made it."""
-        row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=codec.encode(member))
+        row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=encoding.encode(member))
         retry.call(row.save)
         model = self._models.availability
         moment = now.isoformat(timespec="milliseconds")
@@ -56,7 +54,7 @@ class StaffStore:
     def depart(self, member: Member, now: datetime) -> None:
         """Somebody left: no work and no mail any more. A presence call of theirs undoes it."""
         gone = replace(member, left=True)
-        row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=codec.encode(gone))
+        row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=encoding.encode(gone))
         retry.call(row.save)
         model = self._models.availability
         actions: list[UpdateAction] = [
@@ -103,58 +101,35 @@ class StaffStore:
             key=lambda availability: availability.last_assigned,
         )
 
-    # ---------------------------------------------------------------- plans
 
-    def plan_document(self, sort: str) -> str | None:
-        """See `plans.PlanSource`."""
-        try:
-            row = retry.call(lambda: self._models.doc.get(keys.PLAN, sort, consistent_read=True))
-        except DoesNotExist:
-            return None
-        doc: str = row.doc
-        return doc
+def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
+    """The load of the agents whom a change frees or takes up, so that the load never drifts.
 
-    def publish_plan(
-        self,
-        document: dict[str, Any],
-        version: int,
-        current: int,
-        about: Published | None = None,
-    ) -> None:
-        """Store a new version and make it the current one, in one transaction.
-
-        `about` is what the list of versions will say of it. Raises InvalidInput when another
-        version was published meanwhile.
-        """
-        model = self._models.doc
-        doc = msgspec.json.encode(document).decode()
-        version_row = model(keys.PLAN, keys.plan_sk(version), doc=doc, revision=version)
-        current_row = model(keys.PLAN, keys.CURRENT, doc=doc, revision=version)
-        condition = model.pk.does_not_exist() if current == 1 else model.revision == current
-
-        token = retry.request_token()
-
-        def write() -> None:
-            with TransactWrite(token, connection=self._models.connection) as transaction:
-                transaction.save(version_row, condition=model.pk.does_not_exist())
-                transaction.save(current_row, condition=condition)
-                if about is not None:
-                    doc = codec.encode(about)
-                    transaction.save(model(keys.PLAN, keys.about_sk(version), doc=doc))
-
-        try:
-            retry.call(write, ("version", "current", "about"))
-        except retry.ConditionFailed as lost:
-            fault = Fault("/version", "published_meanwhile", f"the next version is not {version}")
-            raise InvalidInput([fault]) from lost
-
-    def plans_from_to(self, first: int, last: int) -> dict[int, Published]:
-        """What is kept of these versions, by number; one that nothing was kept of is left out."""
-        model = self._models.doc
-        between = model.sk.between(keys.about_sk(first), keys.about_sk(last))
-        rows = retry.call(lambda: list(model.query(keys.PLAN, between, consistent_read=True)))
-        found = [_PUBLISHED.decode(row.doc) for row in rows]
-        return {about.version: about for about in found}
+    The agent who gets the ticket must be available and have room. A load that is 0 already cannot
+    be released, and does not hold up the ticket.
+    """
+    released, taken = agent_loaded_by(change.before), agent_loaded_by(change.after)
+    if released == taken:
+        return []
+    model, writes = models.availability, []
+    if released is not None:
+        row = model(keys.agent_pk(released), keys.AVAILABILITY)
+        writes.append(Write(row, [model.load.set(model.load - 1)], model.load > 0))
+    if taken is not None:
+        moment = now.isoformat(timespec="milliseconds")
+        writes.append(
+            Write(
+                model(keys.agent_pk(taken), keys.AVAILABILITY),
+                [
+                    model.load.set(model.load + 1),
+                    model.last_assigned.set(moment),
+                    model.duty_sk.set(moment),
+                ],
+                (model.presence == Presence.AVAILABLE.value) & (model.load < model.capacity),
+                AgentNotFree("the agent is away or has no room"),
+            )
+        )
+    return writes
 
 
 def _availability_of(row: Any) -> Availability:

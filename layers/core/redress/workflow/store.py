@@ -7,9 +7,8 @@ from datetime import datetime
 
 import msgspec
 
-from redress.db import keys, retry
+from redress.db import encoding, keys, retry
 from redress.db.rows import Models
-from redress.tickets.store import codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class ReportStore:
     def save(self, report: ReconciliationReport) -> None:
         """Keep the report of a run, in place of what the same run said before."""
         row = self._models.doc(
-            keys.RECONCILIATION, keys.run_sk(report.began_at), doc=codec.encode(report)
+            keys.RECONCILIATION, keys.run_sk(report.began_at), doc=encoding.encode(report)
         )
         retry.call(row.save)
 

@@ -20,10 +20,11 @@ import msgspec
 from pynamodb.transactions import TransactWrite
 
 from redress.base.errors import NotFound
-from redress.db import keys, retry
+from redress.db import encoding, keys, retry
 from redress.db.rows import Models
-from redress.tickets.store import codec
-from redress.tickets.store.tickets import AlsoWrite, DoneAlready
+from redress.mail.outgoing.store import AddressChange, address_row
+from redress.tickets.rules.change import Change
+from redress.tickets.store.transaction import Cause, DoneAlready, Write
 
 KEPT = timedelta(days=400)
 """How long it is known that a mail came: longer than any queue keeps its event, or anybody waits to
@@ -71,6 +72,25 @@ class IncomingRecord:
 class QuarantinePage:
     records: list[IncomingRecord]
     cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MailTaken(Cause):
+    """A mail that opens or changes a ticket.
+
+    released   its record in quarantine, which it leaves with this change; None: it never came
+               before. A mail that could not be read when it came was known by another identity:
+               both are written
+    counted    what counts it: its sender, its ticket
+    threads    digests of its Message-ID and sender
+    addresses  what it says about addresses that mail goes to
+    """
+
+    record: IncomingRecord
+    released: IncomingRecord | None = None
+    counted: tuple[str, ...] = ()
+    threads: tuple[str, ...] = ()
+    addresses: tuple[AddressChange, ...] = ()
 
 
 _RECORD = msgspec.json.Decoder(IncomingRecord)
@@ -171,7 +191,7 @@ class IncomingMailStore:
     def hold(self, record: IncomingRecord) -> None:
         """Put a mail into quarantine; raises DoneAlready when it, or its object, came before."""
         token = retry.request_token()
-        once = self._once(record)
+        once = _once(self._models, record)
 
         def write() -> None:
             with TransactWrite(token, connection=self._models.connection) as transaction:
@@ -185,92 +205,89 @@ class IncomingMailStore:
 
     def repeated(self, key: str, record: IncomingRecord) -> None:
         """Keep that this object is a mail that came before under another one."""
-        row = self._place(key, record)
+        row = _place(self._models, key, record)
         retry.call(row.save)
-
-    def also(
-        self,
-        record: IncomingRecord,
-        now: datetime,
-        *,
-        released: IncomingRecord | None,
-        counted: Iterable[str] = (),
-        threads: Iterable[str] = (),
-        addresses: Iterable[Any] = (),
-    ) -> AlsoWrite:
-        """What is written with the ticket that a mail makes or changes.
-
-        `released`: its record in quarantine, which it leaves with this; otherwise it never came.
-        One that could not be read when it came was known by another identity: both are written.
-        `addresses` are rows of `AddressStore`.
-        """
-        model, expires = self._models.incoming_mail, int((now + KEPT).timestamp())
-        counter = self._models.count
-        once: list[tuple[Any, Any]] = []
-        if released is not None:
-            left = replace(record, identity=released.identity)
-            once.append((self._row(left), model.state == MailState.QUARANTINED))
-            if released.identity != record.identity:
-                once.append((self._row(record), model.pk.does_not_exist()))
-        else:
-            once += self._once(record)
-        return AlsoWrite(
-            once=tuple(once),
-            puts=(
-                *(
-                    self._models.thread(
-                        keys.thread_pk(digest), keys.THREAD, number=record.number, expires=expires
-                    )
-                    for digest in threads
-                ),
-                *addresses,
-            ),
-            updates=tuple(
-                (
-                    counter(keys.count_pk(what, now), keys.COUNT),
-                    [
-                        counter.n.set((counter.n | 0) + 1),
-                        counter.expires.set(int((now + COUNTED).timestamp())),
-                    ],
-                )
-                for what in dict.fromkeys(counted)
-            ),
-        )
 
     def rewrite(self, record: IncomingRecord) -> None:
         """A mail stays in quarantine with another reason than before; raises DoneAlready when it
         is not there any more."""
         model = self._models.incoming_mail
-        row = self._row(record)
+        row = _row(self._models, record)
         try:
             retry.call(lambda: row.save(condition=model.state == MailState.QUARANTINED), ("once",))
         except retry.ConditionFailed as lost:
             raise DoneAlready("this mail is not in quarantine") from lost
 
-    def _once(self, record: IncomingRecord) -> list[tuple[Any, Any]]:
-        """A mail that never came before, and which object it is. What SES tells is no object."""
-        rows = [self._row(record), *([self._place(record.key, record)] if record.key else [])]
-        return [(row, row.__class__.pk.does_not_exist()) for row in rows]
 
-    def _place(self, key: str, record: IncomingRecord) -> Any:
-        return self._models.place(
-            keys.object_pk(key),
-            keys.OBJECT,
-            identity=record.identity,
-            expires=int((record.received_at + KEPT).timestamp()),
-        )
+def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
+    """What is recorded with the ticket that a mail opens or changes.
 
-    def _row(self, record: IncomingRecord) -> Any:
-        held = record.state is MailState.QUARANTINED
-        return self._models.incoming_mail(
-            keys.incoming_mail_pk(record.identity),
-            keys.INCOMING_MAIL,
-            state=record.state.value,
-            doc=codec.encode(record),
-            expires=int((record.received_at + KEPT).timestamp()),
-            open_pk=keys.QUARANTINE if held else None,
-            open_sk=keys.quarantine_sk(record.received_at, record.identity) if held else None,
-        )
+    The mail itself, once; how many came from its sender and about its ticket; its Message-ID, by
+    which an answer finds the ticket; what it says about addresses.
+    """
+    if not isinstance(cause, MailTaken):
+        return []
+    record, released, model = cause.record, cause.released, models.incoming_mail
+    came_before = DoneAlready("this mail came before")
+    if released is None:
+        once = _once(models, record)
+    else:
+        left = replace(record, identity=released.identity)
+        once = [(_row(models, left), model.state == MailState.QUARANTINED)]
+        if released.identity != record.identity:
+            once.append((_row(models, record), model.pk.does_not_exist()))
+    expires, counter = int((now + KEPT).timestamp()), models.count
+    return [
+        *(Write(row, condition=condition, lost=came_before) for row, condition in once),
+        *(
+            Write(
+                models.thread(
+                    keys.thread_pk(digest), keys.THREAD, number=record.number, expires=expires
+                )
+            )
+            for digest in cause.threads
+        ),
+        *(Write(address_row(models, address)) for address in cause.addresses),
+        *(
+            Write(
+                counter(keys.count_pk(what, now), keys.COUNT),
+                [
+                    counter.n.set((counter.n | 0) + 1),
+                    counter.expires.set(int((now + COUNTED).timestamp())),
+                ],
+            )
+            for what in dict.fromkeys(cause.counted)
+        ),
+    ]
+
+
+def _once(models: Models, record: IncomingRecord) -> list[tuple[Any, Any]]:
+    """The rows of a mail that never came before, each with its condition: the mail itself, and
+    which object of the bucket it is. An event of SES is no object."""
+    rows = [_row(models, record), *([_place(models, record.key, record)] if record.key else [])]
+    return [(row, row.__class__.pk.does_not_exist()) for row in rows]
+
+
+def _place(models: Models, key: str, record: IncomingRecord) -> Any:
+    return models.place(
+        keys.object_pk(key),
+        keys.OBJECT,
+        identity=record.identity,
+        expires=int((record.received_at + KEPT).timestamp()),
+    )
+
+
+def _row(models: Models, record: IncomingRecord) -> Any:
+    waits = record.state is MailState.QUARANTINED
+    return models.incoming_mail(
+        keys.incoming_mail_pk(record.identity),
+        keys.INCOMING_MAIL,
+        state=record.state.value,
+        doc=encoding.encode(record),
+        expires=int((record.received_at + KEPT).timestamp()),
+        open_pk=keys.QUARANTINE if waits else None,
+        open_sk=keys.quarantine_sk(record.received_at, record.identity) if waits else None,
+    )
 
 
 def on(record: IncomingRecord, state: MailState, number: str, event: int) -> IncomingRecord:

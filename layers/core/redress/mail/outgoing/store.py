@@ -19,6 +19,15 @@ class AddressMark:
     status: str
 
 
+@dataclass(frozen=True, slots=True)
+class AddressChange:
+    """What becomes known of an address: mail came back from there (`mark`), or, with None, mail may
+    be sent there again."""
+
+    address: str
+    mark: AddressMark | None
+
+
 class AddressStore:
     def __init__(self, models: Models) -> None:
         self._models = models
@@ -50,15 +59,13 @@ class AddressStore:
         )
         retry.call(row.save)
 
-    def marked(self, address: str, at: datetime, status: str) -> Any:
-        """The row that says that mail came back, to be written with the note of it."""
-        return self._models.address(
-            keys.address_pk(address),
-            keys.ADDRESS,
-            returned_at=at.isoformat(),
-            status=status or None,
-        )
 
-    def cleared(self, address: str) -> Any:
-        """The row that says that mail may be sent there again."""
-        return self._models.address(keys.address_pk(address), keys.ADDRESS)
+def address_row(models: Models, change: AddressChange) -> Any:
+    """The row that says what is known of an address from now on."""
+    mark = change.mark
+    return models.address(
+        keys.address_pk(change.address),
+        keys.ADDRESS,
+        returned_at=mark.at.isoformat() if mark else None,
+        status=mark.status or None if mark else None,
+    )

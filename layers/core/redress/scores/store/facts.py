@@ -8,15 +8,18 @@ because names and quotes would be most of an item: with its keys it is at most 2
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from pynamodb.expressions.update import Action
 
 from redress.db import keys
-from redress.db.rows import FactRow, Models
-from redress.scores.rules import Fact, Value
+from redress.db.rows import Models
+from redress.scores.rules import Fact, Value, facts_of
+from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps.table import SURVEY_SCORES
+from redress.tickets.store.transaction import Cause, Write
 
 ROUNDS = ("resolution", "resolved")
 """Facts that each round of a ticket has anew: `resolution.2` is `resolution` in the second item."""
@@ -24,15 +27,15 @@ ROUNDS = ("resolution", "resolved")
 _ABSENT = "-"
 
 
-def updates(models: Models, facts: Iterable[Fact]) -> list[tuple[FactRow, list[Action]]]:
-    """The items that these facts are set in, no item twice."""
+def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
+    """The facts that a change makes known. Two facts of one item are one write."""
     found: dict[tuple[str, str], list[Action]] = {}
-    for fact in facts:
+    for fact in facts_of(change):
         word, _, round_ = fact.name.partition(".")
         sort = keys.fact_sk(fact.number, int(round_ or 1))
         actions = found.setdefault((keys.facts_pk(fact.agent, fact.period), sort), [])
         actions.append(getattr(models.fact, word).set(pack(fact.name, fact.value)))
-    return [(models.fact(*key), actions) for key, actions in found.items()]
+    return [Write(models.fact(*key), actions) for key, actions in found.items()]
 
 
 def facts_in(agent: str, period: str, row: Any) -> Iterator[Fact]:

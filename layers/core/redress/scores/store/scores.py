@@ -19,11 +19,10 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.transactions import TransactWrite
 
 from redress.base.errors import NotFound
-from redress.db import keys, retry
+from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.scores.rules import Evidence, Fact, Rating, Scorecard
 from redress.scores.store.facts import facts_in
-from redress.tickets.store import codec
 
 LINES_A_PART = 5_000
 """Evidence lines in one item: about 100 KB compressed, well below the 400 KB of an item."""
@@ -109,7 +108,7 @@ class ScoreStore:
         The revision must be one more than that of the rating that holds (1 for the first).
         """
         model = self._models.doc
-        pk, doc, revision = keys.rating_pk(rating.period), codec.encode(rating), rating.revision
+        pk, doc, revision = keys.rating_pk(rating.period), encoding.encode(rating), rating.revision
         current = model(pk, keys.agent_pk(rating.agent), doc=doc, revision=revision)
         kept = model(pk, keys.rating_trail_sk(rating.agent, revision), doc=doc, revision=revision)
 
@@ -167,7 +166,7 @@ class ScoreStore:
             row = model(pk, keys.evidence_sk(scorecard.digest, part), doc=doc)
             retry.call(row.save)
         bare = tuple(replace(part, evidence=()) for part in scorecard.components)
-        doc = codec.encode(replace(card, scorecard=replace(scorecard, components=bare)))
+        doc = encoding.encode(replace(card, scorecard=replace(scorecard, components=bare)))
         row = model(
             keys.card_pk(scorecard.period),
             keys.agent_pk(scorecard.agent),
@@ -189,7 +188,7 @@ class ScoreStore:
         return _SUMMARY.decode(row.doc)
 
     def conclude(self, summary: Summary) -> None:
-        pk, doc = keys.card_pk(summary.period), codec.encode(summary)
+        pk, doc = keys.card_pk(summary.period), encoding.encode(summary)
         retry.call(self._models.doc(pk, keys.SUMMARY, doc=doc).save)
 
     # ---------------------------------------------------------------- helpers

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import replace
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from redress.base.errors import NotFound
 from redress.base.people import CUSTOMER, Role
 from redress.clocks.rules.clocks import ClockName
-from redress.mail.outgoing.store import AddressStore
 from redress.plans.rules.plan import Plan
-from redress.plans.store import Plans
-from redress.tickets.cases.changing import Decide, change
-from redress.tickets.cases.intake import PromiseView, promises_of
+from redress.plans.store.plans import Plans
+from redress.tickets.cases.changes import Decide, TicketChanges
 from redress.tickets.links import Links
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.promise_view import PromiseView, promises_of
 from redress.tickets.rules.steps import by_customer, table
 from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Event, EventType, State, Ticket, promises
@@ -87,15 +84,6 @@ class StatusView:
     closure: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Surveys:
-    """Whether an address refuses surveys; `language` is that of the ticket that led there."""
-
-    email: str
-    language: str
-    refused: bool
-
-
 def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> StatusView:
     """The customer's view of a ticket and its history."""
     can = {name for name, step in _ACTIONS.items() if ticket.state in STEPS[step]}
@@ -144,13 +132,13 @@ class CustomerCases:
     def __init__(
         self,
         tickets: TicketStore,
+        changes: TicketChanges,
         plans: Plans,
         links: Links,
-        addresses: AddressStore,
         now: Callable[[], datetime],
     ) -> None:
-        self._tickets, self._plans, self._links = tickets, plans, links
-        self._addresses, self._now = addresses, now
+        self._tickets, self._changes = tickets, changes
+        self._plans, self._links, self._now = plans, links, now
 
     def status(self, token: str) -> StatusView:
         """The ticket behind a status link; NotFound for a link that we did not make."""
@@ -197,10 +185,7 @@ class CustomerCases:
     def survey(self, token: str, answers: Mapping[str, Any]) -> StatusView:
         """Answer the questionnaire, by a survey link or on the status page."""
         number = self._number(token)
-        change(
-            self._tickets,
-            self._plans,
-            self._now,
+        self._changes.change(
             number,
             lambda t, p, at: by_customer.answer_survey(t, p, answers, at),
         )
@@ -209,22 +194,6 @@ class CustomerCases:
     def survey_status(self, token: str) -> StatusView:
         """The ticket behind a survey link; NotFound when it is forged or has expired."""
         return self._view(self._number(token))
-
-    def surveys(self, token: str) -> Surveys:
-        """Whether surveys go to the customer of an unsubscribe link; NotFound for a forged one."""
-        ticket = self._tickets.get(self._links.read_unsubscribe(token))
-        email = ticket.contact.email
-        if email is None:
-            raise NotFound("this link is not known")
-        return Surveys(email, ticket.language, self._addresses.refuses_surveys(email))
-
-    def set_surveys(self, token: str, *, refused: bool) -> Surveys:
-        """End surveys to the address of an unsubscribe link, or let them go there again. Safe to
-        repeat, as mail programs do it by themselves (RFC 8058)."""
-        found = self.surveys(token)
-        if found.refused != refused:
-            self._addresses.set_surveys(found.email, self._now(), refused=refused)
-        return replace(found, refused=refused)
 
     def survey_token(self, ticket: Ticket) -> str:
         """A link to the questionnaire that ends with the survey's own promise."""
@@ -244,7 +213,7 @@ class CustomerCases:
 
     def _do(self, token: str, decide: Decide) -> StatusView:
         number = self._links.read_status(token)
-        change(self._tickets, self._plans, self._now, number, decide)
+        self._changes.change(number, decide)
         return self._view(number)
 
     def _view(self, number: str) -> StatusView:

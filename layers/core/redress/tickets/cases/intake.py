@@ -9,41 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from redress.base.errors import Fault, InvalidInput, KeyReused, Unavailable
-from redress.clocks.rules.clocks import Clock, ClockName, ClockState, Standing, standing
+from redress.db import encoding
 from redress.plans.rules.plan import Plan
-from redress.plans.store import Plans
+from redress.plans.store.plans import Plans
 from redress.tickets.links import Links
 from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.promise_view import PromiseView, promises_of
 from redress.tickets.rules.steps import opening
 from redress.tickets.rules.submission import parse
-from redress.tickets.rules.ticket import Ticket, waits_for
-from redress.tickets.store import codec
-from redress.tickets.store.opening import KeyTaken, NumberTaken
-from redress.tickets.store.submission_store import SubmissionStore
+from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store.submission_store import KeyTaken, NumberTaken, SubmissionStore
 
 KEY_LIMIT = 200
 DRAWS = 4
-
-
-class PromiseView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One promise as a customer sees it.
-
-    state: running, overdue, paused, kept, missed or cancelled. A paused one has no due time, since
-    nobody knows when it goes on; `waits_for` says what for: customer, part or third_party.
-    `done_at`: when it was kept, or done late.
-    """
-
-    clock: str
-    due_at: datetime | None
-    state: str
-    waits_for: str | None = None
-    done_at: datetime | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,63 +45,6 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     acknowledged: bool
     status_token: str = ""
     replayed: bool = False
-
-
-_SHOWN = (
-    ClockName.ACKNOWLEDGEMENT,
-    ClockName.REACTION,
-    ClockName.FIRST_RESPONSE,
-    ClockName.NEXT_REPLY,
-    ClockName.OWN_WORD,
-    ClockName.UPDATE,
-    ClockName.RESOLUTION,
-    ClockName.CALLBACK,
-)
-_OPEN = (Standing.RUNNING, Standing.OVERDUE, Standing.PAUSED)
-
-
-def promises_of(ticket: Ticket, now: datetime) -> tuple[PromiseView, ...]:
-    """The promises that the customer was given: what is to come by its time, then what is over."""
-    shown = [
-        _promise_of(name, ticket.clocks[name], waits_for(ticket), now)
-        for name in _SHOWN
-        if name in ticket.clocks and _is_shown(name, ticket, now)
-    ]
-    return tuple(
-        sorted(shown, key=lambda promise: (promise.state not in _OPEN, promise.due_at or _LAST))
-    )
-
-
-_LAST = datetime.max.replace(tzinfo=UTC)
-
-
-def _is_shown(name: ClockName, ticket: Ticket, now: datetime) -> bool:
-    """Some promises are of no use to a reader at all times.
-
-    Who reads this has what the confirmation says, so it is shown once it went out; the next update
-    is over with every word of ours and promised anew; a callback by mail is a question on the
-    status page, which waits for them.
-    """
-    stands = standing(ticket.clocks[name], now)
-    match name:
-        case ClockName.ACKNOWLEDGEMENT:
-            return stands in (Standing.KEPT, Standing.MISSED)
-        case ClockName.UPDATE:
-            return stands in _OPEN
-        case ClockName.CALLBACK:
-            return not ticket.by_mail
-        case _:
-            return True
-
-
-def _promise_of(
-    name: ClockName, clock: Clock, reasons: tuple[str, ...], now: datetime
-) -> PromiseView:
-    if clock.state is ClockState.PAUSED:
-        waited = next((reason for reason in reasons if reason in clock.pauses), None)
-        return PromiseView(name.value, None, Standing.PAUSED.value, waited)
-    state = standing(clock, now).value
-    return PromiseView(name.value, clock.due_at, state, done_at=clock.stopped_at)
 
 
 class IntakeCase:
@@ -150,7 +77,7 @@ class IntakeCase:
             raise InvalidInput([fault])
         submission = parse(body, channel)
         assert isinstance(body, Mapping)
-        fingerprint = codec.fingerprint(body)
+        fingerprint = encoding.fingerprint(body)
         for _ in range(DRAWS):
             plan, now = self._plans.current(), self._now()
             change = opening.open_ticket(submission, new_number(), plan, now)
@@ -159,7 +86,7 @@ class IntakeCase:
             # told where to look must not come to be.
             token = self._links.status_token(receipt.number)
             try:
-                self._store.open(change, key, fingerprint, codec.encode(receipt))
+                self._store.open(change, key, fingerprint, encoding.encode(receipt))
             except KeyTaken as taken:
                 return self._replay(taken, fingerprint)
             except NumberTaken:

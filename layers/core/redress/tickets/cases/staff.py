@@ -15,16 +15,17 @@ from redress.base.people import Actor, Member, Role
 from redress.clocks.rules.clocks import ClockName, ClockState, elapsed
 from redress.plans.cases import not_effective_yet
 from redress.plans.rules.plan import LANGUAGES, Plan
-from redress.plans.store import Plans
+from redress.plans.store.plans import Plans
 from redress.staff.rules import Availability, Presence
 from redress.staff.store import StaffStore
-from redress.tickets.cases.changing import change
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules import access
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.explain import Story, explain
 from redress.tickets.rules.steps import by_staff, draft
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.ticket import STAFF_CLOCKS, EventType, Ticket, next_due
+from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketFile, TicketStore
 
 PAGE_LIMIT = 25
@@ -101,11 +102,14 @@ class StaffCases:
     def __init__(
         self,
         tickets: TicketStore,
+        lists: TicketLists,
+        changes: TicketChanges,
         staff: StaffStore,
         plans: Plans,
         now: Callable[[], datetime],
     ) -> None:
-        self._tickets, self._staff, self._plans, self._now = tickets, staff, plans, now
+        self._tickets, self._lists, self._changes = tickets, lists, changes
+        self._staff, self._plans, self._now = staff, plans, now
 
     # ---------------------------------------------------------------- presence and lists
 
@@ -140,9 +144,9 @@ class StaffCases:
         numbers: list[str] = []
         cursor: str | None = None
         while True:
-            page = self._tickets.owned_by(agent, PAGE_LIMIT, cursor)
+            page = self._lists.owned_by(agent, PAGE_LIMIT, cursor)
             for number in page.numbers:
-                after = change(self._tickets, self._plans, self._now, number, hand_back)
+                after = self._changes.change(number, hand_back)
                 numbers += [number] if after.assignee is None else []
             cursor = page.cursor
             if cursor is None:
@@ -152,7 +156,7 @@ class StaffCases:
         """My open work, by what is due next; `limit` 1-25, `cursor` from the page before."""
         if not 1 <= limit <= PAGE_LIMIT:
             raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {PAGE_LIMIT}")])
-        page = self._tickets.owned_by(member.id, limit, cursor)
+        page = self._lists.owned_by(member.id, limit, cursor)
         return WorkPage([_item(t) for t in self._tickets.get_many(page.numbers)], page.cursor)
 
     def board(self, member: Member, team: str) -> Board:
@@ -166,12 +170,12 @@ class StaffCases:
             if availability.agent in members
         ]
         now = self._now()
-        opened = self._tickets.get_many(self._tickets.open_in_team(team, BOARD_LIMIT))
+        opened = self._tickets.get_many(self._lists.open_in_team(team, BOARD_LIMIT))
         near = [found for ticket in opened if (found := self._near(ticket, now))]
         return Board(
             team=team,
             present=present,
-            queued=len(self._tickets.queued(team, 100)),
+            queued=len(self._lists.queued(team, 100)),
             open=len(opened),
             near=sorted(near, key=lambda line: line.due_at),
         )
@@ -264,7 +268,7 @@ class StaffCases:
                 return None
             return by_staff.note(ticket, plan, actor, text, at)
 
-        return change(self._tickets, self._plans, self._now, number, decide)
+        return self._changes.change(number, decide)
 
     def resolve(
         self,
@@ -431,7 +435,7 @@ class StaffCases:
                 raise Forbidden("this ticket is not yours")
             return decide(ticket, plan, actor, at)
 
-        return change(self._tickets, self._plans, self._now, number, checked)
+        return self._changes.change(number, checked)
 
 
 def _must_see(member: Member, ticket: Ticket) -> None:

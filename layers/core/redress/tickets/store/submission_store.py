@@ -1,17 +1,58 @@
-"""The intake's own way to the store: bare botocore, for its cold start.
+"""How the intake writes a ticket: bare botocore, for its cold start.
 
-PynamoDB is not imported here. The ticket's items are those of `codec.ticket_items`, the same that
-`TicketStore.open_beside` writes of a mail; a contract test holds both to one shape.
+PynamoDB is not imported here. The items of the ticket are those of `items.ticket_items`, which
+`TicketStore.open` writes as well; a contract test holds both to one shape.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from redress.db import keys, retry
+from redress.base.errors import RedressError
+from redress.db import encoding, keys, retry
 from redress.tickets.rules.change import Change
-from redress.tickets.store import codec
-from redress.tickets.store.opening import OPENING_CONDITIONS, TOLD, opened
+from redress.tickets.store import items
+
+OPENING_CONDITIONS = ("key", "number", "timer")
+"""Names of the first items of an opening transaction, in their order (`items.opening_items`)."""
+
+
+TOLD = "ALL_OLD"
+"""`ReturnValuesOnConditionCheckFailure` of the key: a transaction that is refused brings along what
+the key has made, so a repeated submission is one call like a first."""
+
+
+class KeyTaken(RedressError):
+    """The Idempotency-Key has made a ticket already: of which body, and what that was answered."""
+
+    def __init__(self, fingerprint: str, answer: str) -> None:
+        super().__init__("this submission was taken already")
+        self.fingerprint, self.answer = fingerprint, answer
+
+
+class KeyUnreadable(Exception):
+    """The key's record says no answer: it is of a table that this version does not take over."""
+
+
+class NumberTaken(RedressError):
+    """The random number exists; draw another."""
+
+
+def opened(run: Callable[[], Any]) -> None:
+    """Run an opening transaction; raises KeyTaken or NumberTaken, and nothing is written then.
+
+    KeyUnreadable where the key was taken, and what it was answered is not known.
+    """
+    try:
+        run()
+    except retry.ConditionFailed as lost:
+        if "key" in lost.names:
+            made = lost.items["key"]
+            if "answer" not in made:
+                raise KeyUnreadable("a key's record without an answer") from lost
+            raise KeyTaken(made["fingerprint"]["S"], made["answer"]["S"]) from lost
+        raise NumberTaken("this number exists already") from lost
 
 
 class SubmissionStore:
@@ -29,17 +70,17 @@ class SubmissionStore:
         puts: list[dict[str, Any]] = [
             {
                 "TableName": self._table,
-                "Item": codec.wire_item(item),
+                "Item": encoding.item_to_dynamodb(item),
                 "ConditionExpression": "attribute_not_exists(pk)",
             }
-            for item in codec.opening_items(key, fingerprint, answer, change)
+            for item in items.opening_items(key, fingerprint, answer, change)
         ]
         puts[0]["ReturnValuesOnConditionCheckFailure"] = TOLD
-        items = [{"Put": put} for put in puts]
+        transaction = [{"Put": put} for put in puts]
         token = retry.request_token()
 
         def write() -> None:
-            self._client.transact_write_items(TransactItems=items, ClientRequestToken=token)
+            self._client.transact_write_items(TransactItems=transaction, ClientRequestToken=token)
 
         opened(lambda: retry.call(write, OPENING_CONDITIONS))
 

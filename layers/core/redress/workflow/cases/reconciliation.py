@@ -15,14 +15,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from redress.base.errors import NotFound, RedressError
-from redress.db import keys
+from redress.db import encoding, keys
 from redress.plans.rules.plan import Plan
-from redress.plans.store import Plans
+from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.ticket import Phase, Ticket
-from redress.tickets.store import codec
-from redress.tickets.store.tickets import TicketStore, Timer
+from redress.tickets.store.lists import TicketLists
+from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.timers import Timer, TimerStore
 from redress.workflow.cases.relay import RelayCase, execution_name, ticket_of_execution
 from redress.workflow.cases.repair import PATIENCE
 from redress.workflow.cases.teams import known_teams
@@ -140,7 +141,7 @@ def judge(
 
 def _ms(moment: datetime | None) -> int | None:
     """As a TIMER keeps it."""
-    return codec.milliseconds(moment) if moment is not None else None
+    return encoding.milliseconds(moment) if moment is not None else None
 
 
 @dataclass(slots=True)
@@ -211,6 +212,8 @@ class ReconcileCase:
     def __init__(
         self,
         tickets: TicketStore,
+        timers: TimerStore,
+        lists: TicketLists,
         plans: Plans,
         staff: StaffStore,
         relay: RelayCase,
@@ -219,7 +222,8 @@ class ReconcileCase:
         now: Callable[[], datetime],
         pause: Callable[[float], None],
     ) -> None:
-        self._tickets, self._plans, self._staff = tickets, plans, staff
+        self._tickets, self._timers, self._lists = tickets, timers, lists
+        self._plans, self._staff = plans, staff
         self._relay, self._executions, self._reports = relay, executions, reports
         self._now, self._pause = now, pause
 
@@ -268,8 +272,8 @@ class ReconcileCase:
         cursor: str | None = None
         while True:
             run.go_on(f"{team}/{shard}")
-            page = self._tickets.open_in_shard(team, shard, cursor)
-            pairs = self._tickets.side_by_side(page.numbers)
+            page = self._lists.open_in_shard(team, shard, cursor)
+            pairs = self._timers.side_by_side(page.numbers)
             run.items_read += 3 * len(page.numbers)
             for number, (ticket, timer) in zip(page.numbers, pairs, strict=True):
                 run.opened.add(number)
@@ -301,9 +305,9 @@ class ReconcileCase:
         nothing is written.
         """
         try:
-            ticket, timer = self._tickets.get(number), self._tickets.timer(number)
+            ticket, timer = self._tickets.get(number), self._timers.get(number)
             plan = self._plans.get(ticket.plan_version)
-        except (NotFound, LookupError, ValueError, TypeError, codec.Unreadable):
+        except (NotFound, LookupError, ValueError, TypeError, encoding.Unreadable):
             run.note(Finding.BROKEN, number)
             return
         name = execution_name(number, timer.gen)
@@ -315,10 +319,10 @@ class ReconcileCase:
             if not run.may(Finding.CORRECTED):
                 return
             wake = tickets.next_wake(ticket, plan)
-            if not self._tickets.correct_timer(ticket, timer, wake, self._now()):
+            if not self._timers.correct(ticket, timer, wake, self._now()):
                 return  # somebody changes it at this moment, and knows better
             run.note(Finding.CORRECTED, number)
-            timer = self._tickets.timer(number)
+            timer = self._timers.get(number)
         finding = judge(ticket, timer, run.executions.get(name), self._now(), run.current)
         if finding is Finding.WELL:
             return
@@ -345,7 +349,7 @@ class ReconcileCase:
             return
         elif finding is Finding.OLDER_DEFINITION:
             self._settle(run)
-        if not self._tickets.next_generation(number, timer.gen, self._now(), ticket.version):
+        if not self._timers.next_generation(number, timer.gen, self._now(), ticket.version):
             return  # somebody else was faster
         run.note(Finding.FOLLOWED if finding is Finding.WOKEN else finding, number)
         # Told to look, the older generation finds itself followed and ends by itself.
@@ -370,7 +374,7 @@ class ReconcileCase:
             try:
                 number, gen = ticket_of_execution(name)
                 run.items_read += 1
-                timer = self._tickets.timer(number)
+                timer = self._timers.get(number)
             except (NotFound, ValueError):
                 run.note(Finding.FOREIGN, name)
                 continue

@@ -8,18 +8,22 @@ stands before a timer.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from redress.base.settings import Settings
 from redress.db import keys
-from redress.mail.outgoing.rules import mails_after
-from redress.tickets.rules.ticket import EventType, Phase
-from redress.tickets.store import codec
-from redress.tickets.store.tickets import Armed, TicketStore, Timer
+from redress.mail.outgoing import messages as mail_messages
+from redress.mail.outgoing.messages import MailJob
+from redress.mail.outgoing.rules.table import ACKNOWLEDGEMENT
+from redress.staff import messages as assignment_messages
+from redress.staff.messages import AssignmentRequest, DrainQueue
+from redress.tickets.rules.ticket import Phase
+from redress.tickets.store import items
+from redress.tickets.store.timers import Armed, Timer, TimerStore
 from redress.workflow.cases.timers import sleep_of
+from redress.workflow.subscribers import Message, messages_after
 
 FOLLOWS: dict[Phase, Phase] = {
     Phase.ACKNOWLEDGEMENT: Phase.FIRST_RESPONSE,
@@ -33,7 +37,6 @@ FOLLOWS: dict[Phase, Phase] = {
 MOVED = "ClocksMoved"
 """The error by which a sleeping machine is told to look: not a fault, a wake-up call."""
 
-_QUEUES_AGAIN = {EventType.OPENED, EventType.QUEUED}
 BATCH = 10
 ACKNOWLEDGE_AFTER_S = 1
 """The workflow starts at the same moment as this mail is enqueued. An acknowledgement that comes
@@ -98,18 +101,29 @@ class NotTaken(Exception):
     """A queue took only a part: all is sent again, and doubles do no harm."""
 
 
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Where signals and messages go: ARN of the ticket machine, URLs of queues, name of the
+    function that assigns."""
+
+    ticket_machine_arn: str
+    mail_queue_url: str
+    assigner_function: str
+    dead_letter_queue_url: str
+
+
 class RelayCase:
     def __init__(
         self,
-        tickets: TicketStore,
+        timers: TimerStore,
         step_functions: Any,
         sqs: Any,
         functions: Any,
-        settings: Settings,
+        targets: Targets,
         now: Callable[[], datetime],
     ) -> None:
-        self._tickets, self._sfn, self._sqs = tickets, step_functions, sqs
-        self._functions, self._settings, self._now = functions, settings, now
+        self._timers, self._sfn, self._sqs = timers, step_functions, sqs
+        self._functions, self._targets, self._now = functions, targets, now
 
     def follow(self, change: StreamChange) -> None:
         """Do what follows from one hint. Safe to repeat; raises when a service does not take it."""
@@ -117,7 +131,7 @@ class RelayCase:
             case TimerChanged(number):
                 self.signal(number)
             case EventAdded(number, doc):
-                self._enqueue_after(number, doc)
+                self._deliver(messages_after(number, items.event_of(doc)))
             case CapacityFreed(team):
                 self.drain([team])
 
@@ -128,7 +142,7 @@ class RelayCase:
 
         A closed ticket's machine is woken for the last time and its marker taken away.
         """
-        timer = self._tickets.timer(number)
+        timer = self._timers.get(number)
         if timer.awake_since is None or timer.asleep:
             return
         if timer.armed is None:
@@ -136,13 +150,13 @@ class RelayCase:
             return
         self._wake(timer, timer.armed)
         if timer.phase is Phase.CLOSED:
-            self._tickets.clear_awake(number, timer.gen, timer.seq)
+            self._timers.clear_awake(number, timer.gen, timer.seq)
 
     def _start(self, timer: Timer) -> None:
         """Start the execution of this generation; its name makes a second start a non-event."""
         try:
             self._sfn.start_execution(
-                stateMachineArn=self._settings.ticket_machine_arn,
+                stateMachineArn=self._targets.ticket_machine_arn,
                 name=execution_name(timer.number, timer.gen),
                 input=json.dumps(asdict(sleep_of(timer, self._now()))),
             )
@@ -182,45 +196,39 @@ class RelayCase:
 
     # ---------------------------------------------------------------- the queues
 
-    def _enqueue_after(self, number: str, doc: str) -> None:
-        event = codec.event_of(doc)
-        jobs = [
-            {
-                "number": number,
-                "event": event.number,
-                "template": mail.template,
-                "audience": mail.audience,
-            }
-            for mail in mails_after(event)
-        ]
-        self._send(self._settings.mail_queue_url, jobs)
-        if event.type in _QUEUES_AGAIN:
-            self._assign({"ticket": number})
-
     def drain(self, teams: Iterable[str]) -> None:
-        """Let the queues of these teams be looked at."""
-        for team in teams:
-            self._assign({"team": team})
+        """Let the queues of these teams be offered to their agents."""
+        self._deliver([DrainQueue(team) for team in teams])
 
-    def _assign(self, job: dict[str, str]) -> None:
-        """Hand a job to the assigner, asynchronously: a job lost is found by the sweep's drain."""
+    def _deliver(self, messages: Sequence[Message]) -> None:
+        """Hand each message to its function. Raises when a service does not take one."""
+        self._enqueue([message for message in messages if isinstance(message, MailJob)])
+        for message in messages:
+            if not isinstance(message, MailJob):
+                self._request(message)
+
+    def _request(self, request: AssignmentRequest) -> None:
+        """Invoke the assigner asynchronously. A request that is lost is made up for by the sweep,
+        which drains every queue."""
         self._functions.invoke(
-            FunctionName=self._settings.assigner_function,
+            FunctionName=self._targets.assigner_function,
             InvocationType="Event",
-            Payload=json.dumps(job).encode(),
+            Payload=assignment_messages.encode(request),
         )
 
-    def _send(self, queue: str, jobs: list[dict[str, Any]]) -> None:
+    def _enqueue(self, jobs: Sequence[MailJob]) -> None:
         for start in range(0, len(jobs), BATCH):
             entries = [
                 {
                     "Id": str(index),
-                    "MessageBody": json.dumps(job),
-                    "DelaySeconds": ACKNOWLEDGE_AFTER_S if _acknowledges(job) else 0,
+                    "MessageBody": mail_messages.encode(job),
+                    "DelaySeconds": ACKNOWLEDGE_AFTER_S if job.template == ACKNOWLEDGEMENT else 0,
                 }
                 for index, job in enumerate(jobs[start : start + BATCH])
             ]
-            answer = self._sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+            answer = self._sqs.send_message_batch(
+                QueueUrl=self._targets.mail_queue_url, Entries=entries
+            )
             if failed := answer.get("Failed"):
                 raise NotTaken(f"{len(failed)} messages were not taken by the queue")
 
@@ -232,12 +240,8 @@ class RelayCase:
             "fault": fault,
         }
         self._sqs.send_message(
-            QueueUrl=self._settings.dead_letter_queue_url, MessageBody=json.dumps(body)
+            QueueUrl=self._targets.dead_letter_queue_url, MessageBody=json.dumps(body)
         )
-
-
-def _acknowledges(job: dict[str, Any]) -> bool:
-    return bool(job["template"] == "acknowledgement")
 
 
 def execution_name(number: str, gen: int) -> str:

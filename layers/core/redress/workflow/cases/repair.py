@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from redress.base.errors import NotFound
 from redress.staff.store import StaffStore
 from redress.tickets.rules.ticket import Phase
-from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.lists import TicketLists
+from redress.tickets.store.timers import TimerStore
 from redress.workflow.cases.relay import RelayCase, execution_name, ticket_of_execution
 from redress.workflow.executions import DEAD, MISSING, Executions
 
@@ -25,13 +26,14 @@ PATIENCE = timedelta(minutes=2)
 class RepairCase:
     def __init__(
         self,
-        tickets: TicketStore,
+        timers: TimerStore,
+        lists: TicketLists,
         relay: RelayCase,
         executions: Executions,
         staff: StaffStore,
         now: Callable[[], datetime],
     ) -> None:
-        self._tickets, self._relay, self._executions = tickets, relay, executions
+        self._timers, self._lists, self._relay, self._executions = timers, lists, relay, executions
         self._staff, self._now = staff, now
 
     def follow_dead(self, execution: str, status: str) -> bool:
@@ -44,7 +46,7 @@ class RepairCase:
             return False
         try:
             number, gen = ticket_of_execution(execution)
-            return self._tickets.next_generation(number, gen, self._now())
+            return self._timers.next_generation(number, gen, self._now())
         except (ValueError, NotFound):
             return False  # an execution that somebody started by hand, for no ticket of ours
 
@@ -55,24 +57,24 @@ class RepairCase:
         must not leave a ticket waiting.
         """
         done: Counter[str] = Counter()
-        for number in self._tickets.awake_since_before(self._now() - patience):
+        for number in self._timers.awake_since_before(self._now() - patience):
             done[self._mend(number)] += 1
         teams = sorted({member.team for member in self._staff.members()})
-        waiting = [team for team in teams if self._tickets.queued(team, 1)]
+        waiting = [team for team in teams if self._lists.queued(team, 1)]
         self._relay.drain(waiting)
         done["drained"] = len(waiting)
         return dict(done)
 
     def _mend(self, number: str) -> str:
         try:
-            timer = self._tickets.timer(number)
+            timer = self._timers.get(number)
         except NotFound:
             return "gone"
         if timer.awake_since is None or timer.asleep:
             return "asleep"  # the index was a moment behind
         status = self._executions.status(execution_name(number, timer.gen))
         if timer.phase is Phase.CLOSED and status != "RUNNING":
-            self._tickets.clear_awake(number, timer.gen, timer.seq)
+            self._timers.clear_awake(number, timer.gen, timer.seq)
             return "rested"
         if status == MISSING and timer.armed is None:  # one that armed a wait did exist
             self._relay.signal(number)
@@ -80,5 +82,5 @@ class RepairCase:
         if status == "RUNNING":
             self._relay.signal(number)
             return "signalled"
-        self._tickets.next_generation(number, timer.gen, self._now())
+        self._timers.next_generation(number, timer.gen, self._now())
         return "followed"

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound
 from redress.base.people import Member, Role
 from redress.db import keys
-from redress.plans.store import Plans
+from redress.plans.store.plans import Plans
 from redress.workflow.store import ReconciliationReport, ReportStore
 
 MOST_REPORTS = 25

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redress.plans.store import Plans
+from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.workflow.store import ReportStore
 

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from redress.plans.store import Plans
-from redress.tickets.cases.changing import change
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.steps import by_timer
 from redress.tickets.rules.ticket import Phase
-from redress.tickets.store.tickets import TicketStore, Timer
+from redress.tickets.store.timers import Timer, TimerStore
 
 LONGEST_SLEEP = timedelta(days=90)
 """After so long a workflow looks again, with a promise further away or with none at all. Step
@@ -48,8 +47,10 @@ def sleep_of(timer: Timer, now: datetime) -> Sleep:
 
 
 class TimerCase:
-    def __init__(self, tickets: TicketStore, plans: Plans, now: Callable[[], datetime]) -> None:
-        self._tickets, self._plans, self._now = tickets, plans, now
+    def __init__(
+        self, timers: TimerStore, changes: TicketChanges, now: Callable[[], datetime]
+    ) -> None:
+        self._timers, self._changes, self._now = timers, changes, now
 
     def act_on_due_clocks(self, number: str, gen: int) -> Sleep:
         """Fire what is due, exactly once, and say how long to sleep.
@@ -57,14 +58,14 @@ class TimerCase:
         The rungs are events of the ticket, written under its version: a second call finds them
         fired. A generation that was followed by another does nothing and is told so.
         """
-        timer = self._tickets.timer(number)
+        timer = self._timers.get(number)
         if timer.gen != gen:
             return Sleep(number, gen, timer.seq, SUPERSEDED, 1)
         if timer.phase is not Phase.CLOSED:
-            change(self._tickets, self._plans, self._now, number, by_timer.act_on_due_rungs)
-            timer = self._tickets.timer(number)
+            self._changes.change(number, by_timer.act_on_due_rungs)
+            timer = self._timers.get(number)
         if timer.gen != gen:
             return Sleep(number, gen, timer.seq, SUPERSEDED, 1)
         if timer.phase is Phase.CLOSED:
-            self._tickets.clear_awake(number, timer.gen, timer.seq)
+            self._timers.clear_awake(number, timer.gen, timer.seq)
         return sleep_of(timer, self._now())

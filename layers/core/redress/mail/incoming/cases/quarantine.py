@@ -6,15 +6,16 @@ reads the raw mail once more, so that what was unreadable is read with what has 
 
 from __future__ import annotations
 
-import json
 from copy import replace
 from dataclasses import dataclass
 from typing import Any
 
 from redress.base.errors import NotAllowedNow, NotFound
 from redress.base.people import Member
+from redress.mail.incoming import messages
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.cases.receiving import attachment_key, read_key
+from redress.mail.incoming.messages import ReleaseMail
 from redress.mail.incoming.rules import RELEASABLE, Reason
 from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailState, QuarantinePage
 from redress.tickets.cases.staff import StaffCases
@@ -82,7 +83,7 @@ class QuarantineCases:
             raise NotAllowedNow("release", record.state)
         if record.reason not in RELEASABLE:
             raise NotAllowedNow("release", record.reason)
-        body = json.dumps({"release": identity, "by": member.id})
+        body = messages.encode(ReleaseMail(identity, member.id))
         self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=body)
         return record
 

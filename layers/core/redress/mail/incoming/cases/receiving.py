@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from redress.base.errors import NotAllowedNow, NotFound, Unavailable
+from redress.base.errors import NotAllowedNow, NotFound
 from redress.base.people import Actor, Member, Role
 from redress.mail.incoming import rules as incoming
 from redress.mail.incoming.bucket import MailBucket
@@ -32,11 +32,13 @@ from redress.mail.incoming.rules import (
     Quarantine,
     Reason,
 )
-from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailState, on
-from redress.mail.outgoing.rules import PARTICIPANTS, audience_of
-from redress.mail.outgoing.store import AddressStore
-from redress.plans.store import Plans
+from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailState, MailTaken, on
+from redress.mail.outgoing.rules.table import PARTICIPANTS, audience_of
+from redress.mail.outgoing.store import AddressChange, AddressMark, AddressStore
+from redress.plans.rules.plan import Plan
+from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
+from redress.tickets.cases.changes import Decided, TicketChanges
 from redress.tickets.links import Links
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, opening, table
@@ -48,10 +50,10 @@ from redress.tickets.rules.submission import (
     is_address,
 )
 from redress.tickets.rules.ticket import Contact, Ticket
-from redress.tickets.store.opening import NumberTaken
-from redress.tickets.store.tickets import AlsoWrite, DoneAlready, Raced, TicketStore
+from redress.tickets.store.mail_records import MailRecordStore
+from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.transaction import DoneAlready
 
-ATTEMPTS = 8
 EXCERPT = 300
 MOST_NAMED = 20
 """Tickets and threads that one mail may name: more is no person's doing."""
@@ -183,8 +185,11 @@ class ReceivingCase:
         plans: Plans,
         links: Links,
         bucket: MailBucket,
+        changes: TicketChanges,
+        mail_records: MailRecordStore,
         now: Callable[[], datetime],
     ) -> None:
+        self._changes, self._mail_records = changes, mail_records
         self._tickets, self._staff = tickets, staff
         self._incoming, self._addresses = incoming_, addresses
         self._plans, self._links, self._bucket, self._now = plans, links, bucket, now
@@ -261,24 +266,23 @@ class ReceivingCase:
         members = {m.email.lower(): m for m in self._staff.members() if not m.left}
         member = members.get(mail.sender)
         passed = _passed_on(mail, members) if member is not None else None
-        for _ in range(ATTEMPTS):
-            now = self._now()
-            plan = self._plans.current()
+
+        def attempt() -> Decided[IncomingRecord]:
+            now, plan = self._now(), self._plans.current()
             named = self._named(mail)
             tickets = self._existing(named)
             facts = self._facts(mail, named, member, now, forwards=passed is not None)
             decision = incoming.decide(facts, tickets, plan.mail, released=held is not None)
-            try:
-                return Received(self._carry_out(mail, passed, record, decision, tickets, held))
-            except (Raced, NumberTaken):
-                continue
-            except DoneAlready:
-                if held is not None:
-                    raise
-                if (same := self.came(mail.key)) is not None:
-                    return same
-                return self._repeated(mail.key, self._incoming.get(record.identity))
-        raise Unavailable()
+            return self._decided(mail, passed, record, decision, tickets, held)
+
+        try:
+            return Received(self._changes.write(attempt))
+        except DoneAlready:
+            if held is not None:
+                raise
+            if (same := self.came(mail.key)) is not None:
+                return same
+            return self._repeated(mail.key, self._incoming.get(record.identity))
 
     def _named(self, mail: IncomingMail) -> tuple[Named, ...]:
         """The tickets that a mail names. Signatures are checked here; who may write, later."""
@@ -342,7 +346,7 @@ class ReceivingCase:
 
     # ---------------------------------------------------------------- doing
 
-    def _carry_out(
+    def _decided(
         self,
         mail: IncomingMail,
         passed: IncomingMail | None,
@@ -350,94 +354,71 @@ class ReceivingCase:
         decision: Decision,
         tickets: Mapping[str, Ticket],
         released: IncomingRecord | None,
-    ) -> IncomingRecord:
+    ) -> Decided[IncomingRecord]:
+        """The change that a decision makes. A mail that waits in quarantine changes no ticket, and
+        is recorded here."""
         match decision:
             case Quarantine(reason, named):
-                held = replace(
+                waits = replace(
                     record, state=MailState.QUARANTINED, reason=reason.value, number=named
                 )
                 if released is None:
-                    self._incoming.hold(held)
+                    self._incoming.hold(waits)
                 else:
-                    self._incoming.rewrite(replace(held, identity=released.identity))
-                return held
+                    self._incoming.rewrite(replace(waits, identity=released.identity))
+                return Decided(waits)
             case OpenTicket(kind, _, True) if passed is not None:
                 record = replace(record, forwarded_by=record.sender)
-                return self._open(passed, record, kind, None, released, marks=[])
+                return self._opened(passed, record, kind, None, released, ())
             case OpenTicket(kind, follows):
-                marks = self._heard(mail)
-                return self._open(mail, record, kind, follows, released, marks)
+                return self._opened(mail, record, kind, follows, released, self._heard(mail))
             case AddReply(number, participant, proven):
                 ticket = tickets[number]
                 if not proven:
                     record = replace(record, flags=(*record.flags, "unproven"))
-                plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
+                plan, at = self._plan_and_moment(ticket)
                 words, source = _words(mail, ticket.language), _source(mail, record)
-                marks = self._heard(mail)
-                change = by_customer.write(ticket, plan, words, moment, source, participant)
+                change = by_customer.write(ticket, plan, words, at, source, participant)
                 done = on(record, MailState.JOINED, number, change.events[0].number)
+                addresses = self._heard(mail)
             case AddNote(number, by):
                 ticket = tickets[number]
-                plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
+                plan, at = self._plan_and_moment(ticket)
                 if passed is not None:  # what they pass on is what they have to say
                     mail = replace(mail, text=mail.whole)
                 words, source = _words(mail, ticket.language), _source(mail, record)
-                marks = []
-                change = by_staff.note(ticket, plan, by, words, moment, source)
+                change = by_staff.note(ticket, plan, by, words, at, source)
                 done = on(record, MailState.JOINED, number, change.events[0].number)
+                addresses = ()
             case LogNotice(number, why):
                 ticket = tickets[number]
-                plan, moment = self._plans.get(ticket.plan_version), self._moment(ticket)
+                plan, at = self._plan_and_moment(ticket)
                 words, source = _words(mail, ticket.language), _source(mail, record)
                 about = self._sent(mail, number)
                 source |= _told(why, mail, ticket, about)
-                marks = self._returned(mail, ticket, about, moment)
-                change = by_system.note_mail(ticket, plan, why, mail.sender, words, moment, source)
+                change = by_system.note_mail(ticket, plan, why, mail.sender, words, at, source)
                 done = on(record, MailState.NOTED, number, change.events[0].number)
-        also = self._also_write(mail, done, released, moment, marks)
-        self._tickets.commit(change, moment, also)
-        return done
+                addresses = self._returned(mail, ticket, about, at)
+        return Decided(done, change, at, _taken(mail, done, released, addresses))
 
-    def _open(
+    def _opened(
         self,
         mail: IncomingMail,
         record: IncomingRecord,
         kind: str,
         follows: str | None,
         released: IncomingRecord | None,
-        marks: Sequence[Any],
-    ) -> IncomingRecord:
+        addresses: tuple[AddressChange, ...],
+    ) -> Decided[IncomingRecord]:
         now, plan = self._now(), self._plans.current()
         source = _source(mail, record) | ({"follows": follows} if follows else {})
         number = new_number()
         change = opening.open_ticket(_submission(mail, kind), number, plan, now, source)
         done = on(record, MailState.OPENED, number, 1)
-        also = self._also_write(mail, done, released, now, marks)
-        self._tickets.open(change, also)
-        return done
+        return Decided(done, change, now, _taken(mail, done, released, addresses))
 
-    def _moment(self, ticket: Ticket) -> datetime:
-        """Now; but a history never goes backwards, whoever's clock is behind."""
-        return max(self._now(), ticket.changed_at)
-
-    def _also_write(
-        self,
-        mail: IncomingMail,
-        done: IncomingRecord,
-        released: IncomingRecord | None,
-        now: datetime,
-        marks: Sequence[Any],
-    ) -> AlsoWrite:
-        counted = [_of_sender(mail.contact), *([done.number] if done.number else [])]
-        threads = [thread_digest(mail.message_id, mail.sender)] if mail.message_id else []
-        return self._incoming.also(
-            done,
-            now,
-            released=released,
-            counted=counted,
-            threads=threads if done.state is not MailState.NOTED else (),
-            addresses=marks,
-        )
+    def _plan_and_moment(self, ticket: Ticket) -> tuple[Plan, datetime]:
+        return self._plans.get(ticket.plan_version), self._changes.moment(ticket)
 
     def _sent(self, mail: IncomingMail, number: str) -> str | None:
         """The key of the mail of a ticket that a notice returns; None where it names none of them.
@@ -447,28 +428,29 @@ class ReceivingCase:
         ids = {one.partition("@")[0] for one in mail.returned_ids}
         if not ids:
             return None
-        sent = {mail.message_id.partition("@")[0]: mail.key for mail in self._tickets.mails(number)}
+        records = self._mail_records.of_ticket(number)
+        sent = {one.message_id.partition("@")[0]: one.key for one in records}
         return next((key for name, key in sent.items() if name and name in ids), None)
 
     def _returned(
         self, mail: IncomingMail, ticket: Ticket, key: str | None, now: datetime
-    ) -> list[Any]:
+    ) -> tuple[AddressChange, ...]:
         """The marks on addresses of which a notice says that they take no mail: those that the mail
         which it returns was sent to, and no others, whatever it says."""
         if key is None or mail.disowned:
-            return []
+            return ()
         reached = _reached(ticket, audience_of(key))
         for_good = {one.address: one.status for one in mail.returned if one.permanent}
-        return [
-            self._addresses.marked(address, now, status)
+        return tuple(
+            AddressChange(address, AddressMark(now, status))
             for address, status in for_good.items()
             if address in reached
-        ]
+        )
 
-    def _heard(self, mail: IncomingMail) -> list[Any]:
+    def _heard(self, mail: IncomingMail) -> tuple[AddressChange, ...]:
         """The end of the mark on an address that writes itself."""
         known = self._addresses.returned(mail.sender)
-        return [self._addresses.cleared(mail.sender)] if known and not mail.disowned else []
+        return (AddressChange(mail.sender, None),) if known and not mail.disowned else ()
 
     def _record(self, mail: IncomingMail) -> IncomingRecord:
         flags = [name for name in ("disowned", "spam", "virus") if getattr(mail, name)]
@@ -500,6 +482,23 @@ class ReceivingCase:
                 self._bucket.put(
                     attachment_key(record.identity, number), one.content, one.served_as
                 )
+
+
+def _taken(
+    mail: IncomingMail,
+    done: IncomingRecord,
+    released: IncomingRecord | None,
+    addresses: tuple[AddressChange, ...],
+) -> MailTaken:
+    counted = (_of_sender(mail.contact), *((done.number,) if done.number else ()))
+    threads = (thread_digest(mail.message_id, mail.sender),) if mail.message_id else ()
+    return MailTaken(
+        done,
+        released=released,
+        counted=counted,
+        threads=threads if done.state is not MailState.NOTED else (),
+        addresses=addresses,
+    )
 
 
 def _passed_on(mail: IncomingMail, staff: Collection[str]) -> IncomingMail | None:

@@ -8,25 +8,27 @@ What it tells stands on the mail's ticket, once; an address that takes no mail g
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from redress.base.errors import Unavailable
 from redress.base.people import Role
 from redress.mail.incoming.rules import Notice
-from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailState
-from redress.mail.outgoing.cases.sending import MailJob, NotAJob, tagged
-from redress.mail.outgoing.rules import PARTICIPANTS
-from redress.mail.outgoing.store import AddressStore
-from redress.plans.store import Plans
+from redress.mail.incoming.store import IncomingRecord, MailState, MailTaken
+from redress.mail.outgoing.messages import MailJob, NotAJob, tagged
+from redress.mail.outgoing.rules.table import PARTICIPANTS
+from redress.mail.outgoing.store import AddressChange, AddressMark
+from redress.plans.rules.plan import Plan
+from redress.tickets.cases.changes import TicketChanges
+from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_system
-from redress.tickets.store.tickets import DoneAlready, Raced, TicketStore
+from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store.transaction import DoneAlready
 
-ATTEMPTS = 8
 MOST = 50
 """Recipients of one event: a mail has no more."""
 OF_SES = "Successfully validated SNS topic for Amazon SES event publishing."
@@ -153,52 +155,44 @@ def _concerned(event: _Event, why: Notice, about: _About) -> tuple[Concerned, ..
 
 
 class FeedbackCase:
-    def __init__(
-        self,
-        tickets: TicketStore,
-        incoming: IncomingMailStore,
-        addresses: AddressStore,
-        plans: Plans,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._tickets, self._incoming, self._addresses = tickets, incoming, addresses
-        self._plans, self._now = plans, now
+    def __init__(self, changes: TicketChanges) -> None:
+        self._changes = changes
 
     def take(self, told: Feedback) -> bool:
         """Record what SES told, with the note of it and the marks of its addresses; False when it
-        was recorded before. Raises NotFound when the ticket is gone, Unavailable to try again."""
-        for _ in range(ATTEMPTS):
-            ticket = self._tickets.get(told.job.number)
-            moment = max(self._now(), ticket.changed_at)
-            plan = self._plans.get(ticket.plan_version)
-            change = by_system.note_mail(
-                ticket, plan, told.why, "", _said(told), moment, _source(told)
-            )
-            record = IncomingRecord(
-                identity=told.identity,
-                state=MailState.NOTED,
-                key="",
-                received_at=told.at,
-                sender="",
-                sender_name="",
-                subject="",
-                excerpt="",
-                number=told.job.number,
-                event=change.events[0].number,
-            )
-            marks = [
-                self._addresses.marked(address, moment, status)
-                for address, status in _for_good(told).items()
-            ]
-            also = self._incoming.also(record, moment, released=None, addresses=marks)
-            try:
-                self._tickets.commit(change, moment, also)
-            except Raced:
-                continue
-            except DoneAlready:
-                return False
-            return True
-        raise Unavailable()
+        was recorded before.
+
+        Raises NotFound when the ticket is gone, and VersionConflict or Unavailable
+        when it is to be tried again."""
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+            return by_system.note_mail(ticket, plan, told.why, "", _said(told), at, _source(told))
+
+        try:
+            self._changes.change(told.job.number, decide, cause=partial(_cause, told))
+        except DoneAlready:
+            return False
+        return True
+
+
+def _cause(told: Feedback, change: Change, at: datetime) -> MailTaken:
+    record = IncomingRecord(
+        identity=told.identity,
+        state=MailState.NOTED,
+        key="",
+        received_at=told.at,
+        sender="",
+        sender_name="",
+        subject="",
+        excerpt="",
+        number=told.job.number,
+        event=change.events[0].number,
+    )
+    marks = (
+        AddressChange(address, AddressMark(at, status))
+        for address, status in _for_good(told).items()
+    )
+    return MailTaken(record, addresses=tuple(marks))
 
 
 def _for_good(told: Feedback) -> dict[str, str]:

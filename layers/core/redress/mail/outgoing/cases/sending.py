@@ -12,13 +12,12 @@ workers never send one mail at the same time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-import msgspec
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -32,22 +31,34 @@ from botocore.exceptions import (
 from redress.base.errors import NotFound, RedressError
 from redress.base.people import Member, Role
 from redress.base.phrases import moment, phrases
-from redress.base.settings import Settings
 from redress.clocks.rules import clocks
-from redress.clocks.rules.clocks import Action, ClockName, ClockState
+from redress.clocks.rules.clocks import ClockName
 from redress.mail.outgoing import rendering
-from redress.mail.outgoing.rules import PARTICIPANTS, MailToSend, mails_after
+from redress.mail.outgoing.messages import MailJob, NotAJob, tags_of
+from redress.mail.outgoing.rules.relevance import (
+    NOBODY_TAKES_PART,
+    SURVEY,
+    Matter,
+    agent_for,
+    clock_name,
+    due_at,
+    is_after_all,
+    promises_ahead,
+    reason_to_skip,
+    standing_of,
+    template_of,
+)
+from redress.mail.outgoing.rules.table import PARTICIPANTS, MailToSend, mails_after
 from redress.mail.outgoing.store import AddressStore
-from redress.plans.rules.plan import LANGUAGES, Plan
-from redress.plans.store import Plans
+from redress.plans.rules.plan import LANGUAGES
+from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
-from redress.tickets.cases.changing import change
-from redress.tickets.cases.intake import promises_of
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
-from redress.tickets.rules.numbers import normalised
 from redress.tickets.rules.steps import by_system
-from redress.tickets.rules.ticket import Event, EventType, State, Ticket
-from redress.tickets.store.tickets import Claim, TicketStore
+from redress.tickets.rules.ticket import EventType
+from redress.tickets.store.mail_records import Claim, MailRecordStore
+from redress.tickets.store.tickets import TicketStore
 
 LEASE = timedelta(minutes=3)
 RECIPIENTS = 50
@@ -59,10 +70,8 @@ ADDRESS_RETURNED = "the address returned mail"
 with the first mail that comes from there."""
 
 NO_SURVEYS = "the customer wants no surveys"
-NOBODY_TAKES_PART = "nobody takes part any more whom a copy reaches"
 UNWANTED = (ADDRESS_RETURNED, NO_SURVEYS, NOBODY_TAKES_PART)
 """Why a mail is refused that nobody has to look after."""
-SURVEY = "survey"
 
 _REFUSED = {"BadRequestException"}
 """What SES answers about this mail for good. Anything else may be better later: MessageRejected,
@@ -85,44 +94,6 @@ _WRITTEN_BY_A_PERSON = {
     "resolution_told",
     "copy",
 }
-_ONLY_WHILE_RUNNING = {"remind", "callback_again", SURVEY}
-_WATCHING = (Role.SUPERVISOR, Role.MANAGER)
-
-
-@dataclass(frozen=True, slots=True)
-class MailJob:
-    """One mail to send, as the relay enqueues it: the event that it follows from, by number."""
-
-    number: str
-    event: int
-    template: str
-    audience: str
-
-    @property
-    def key(self) -> str:
-        """`000003.reply.customer`: names the mail's record."""
-        return f"{self.event:06d}.{self.template}.{self.audience}"
-
-
-_TAGS = ("ticket", "event", "template", "audience")
-
-
-def tags_of(job: MailJob) -> list[dict[str, str]]:
-    """The tags that a mail is sent with: what SES tells of it later names them."""
-    about = (job.number, str(job.event), job.template, job.audience)
-    return [{"Name": name, "Value": value} for name, value in zip(_TAGS, about, strict=True)]
-
-
-def tagged(tags: Mapping[str, str]) -> MailJob | None:
-    """The job whose mail has these tags; None for what is none of ours."""
-    number, event, template, audience = (tags.get(name, "") for name in _TAGS)
-    if normalised(number) != number or not event.isascii() or not event.isdigit():
-        return None
-    return MailJob(number, int(event), template, audience) if template and audience else None
-
-
-class NotAJob(ValueError):
-    """No retry makes this a mail: not a job at all, or one that does not follow from its event."""
 
 
 class NotSentYet(RedressError):
@@ -156,29 +127,21 @@ class _Recipient:
 
 
 @dataclass(frozen=True, slots=True)
-class _Matter:
-    """What a mail is about: its job, and what the job names, read once.
+class MailSettings:
+    """What the mailer is deployed with.
 
-    `history` is the ticket's, for a mail that follows from a ladder; no other one needs it.
+    base_address       of the pages and the API, in links
+    sender_address     from which mails go out
+    operator_address   told of a broken promise if no member of staff can be reached; "" for none
+    mail_domain        at which answers come in; "" for none
+    configuration_set  of SES, through which it reports what becomes of a mail; "" for none
     """
 
-    job: MailJob
-    event: Event
-    ticket: Ticket
-    plan: Plan
-    now: datetime
-    history: Sequence[Event] = ()
-
-
-def job_of(body: str) -> MailJob:
-    """The job in a queue message; raises NotAJob for anything else."""
-    try:
-        job = msgspec.json.decode(body, type=MailJob)
-    except (msgspec.DecodeError, UnicodeError) as error:
-        raise NotAJob("not the JSON of a job") from error
-    if normalised(job.number) != job.number or job.event < 1:
-        raise NotAJob("not an event of a ticket")
-    return job
+    base_address: str
+    sender_address: str
+    operator_address: str = ""
+    mail_domain: str = ""
+    configuration_set: str = ""
 
 
 class MailingCase:
@@ -189,10 +152,13 @@ class MailingCase:
         staff: StaffStore,
         plans: Plans,
         links: Links,
+        changes: TicketChanges,
+        mail_records: MailRecordStore,
         sesv2_client: Any,
-        settings: Settings,
+        settings: MailSettings,
         now: Callable[[], datetime],
     ) -> None:
+        self._changes, self._mail_records = changes, mail_records
         self._tickets, self._addresses = tickets, addresses
         self._staff, self._plans = staff, plans
         self._links, self._base = links, settings.base_address
@@ -214,7 +180,7 @@ class MailingCase:
         if MailToSend(job.template, job.audience) not in mails_after(event):
             raise NotAJob(f"no such mail follows from {event.type}")
         of_a_ladder = event.type in (EventType.RUNG_FIRED, EventType.INCIDENT_PROPOSED)
-        about = _Matter(
+        about = Matter(
             job,
             event,
             ticket,
@@ -229,16 +195,16 @@ class MailingCase:
         if job.template == "acknowledgement" and done.result in (Result.SENT, Result.SENT_BEFORE):
             # Also when it was sent before: the worker that sent it may have died before this line.
             decide = by_system.acknowledge
-            change(self._tickets, self._plans, self._now, job.number, decide, known=ticket)
+            self._changes.change(job.number, decide, known=ticket)
         return done
 
     # ---------------------------------------------------------------- once
 
-    def _once(self, about: _Matter, recipients: list[_Recipient]) -> SendOutcome:
+    def _once(self, about: Matter, recipients: list[_Recipient]) -> SendOutcome:
         job = about.job
         fault = self._unreachable(about, recipients)
         raw = None if fault else self._compose(about, recipients)
-        match self._tickets.claim_mail(job.number, job.key, about.now, LEASE):
+        match self._mail_records.claim(job.number, job.key, about.now, LEASE):
             case Claim.SENT:
                 return SendOutcome(Result.SENT_BEFORE)
             case Claim.REFUSED:
@@ -275,7 +241,7 @@ class MailingCase:
         self._record(job, "sent", message_id=answer["MessageId"])
         return SendOutcome(Result.SENT)
 
-    def _unreachable(self, about: _Matter, recipients: list[_Recipient]) -> str | None:
+    def _unreachable(self, about: Matter, recipients: list[_Recipient]) -> str | None:
         """Why it can be sent to nobody."""
         if not recipients:
             of_copies = about.job.audience == PARTICIPANTS
@@ -296,13 +262,13 @@ class MailingCase:
     def _record(
         self, job: MailJob, state: str, *, message_id: str | None = None, fault: str | None = None
     ) -> None:
-        self._tickets.record_mail(
+        self._mail_records.record(
             job.number, job.key, state, self._now(), message_id=message_id, fault=fault
         )
 
     # ---------------------------------------------------------------- to whom
 
-    def _recipients(self, about: _Matter) -> list[_Recipient]:
+    def _recipients(self, about: Matter) -> list[_Recipient]:
         """Who gets it: nobody without an address that can be sent to.
 
         For a supervisor who is not there others answer: those of other teams, then the managers,
@@ -318,12 +284,12 @@ class MailingCase:
             return _addressed((address, (ticket.language,)) for address in reached)
         if audience == Role.AGENT:
             try:
-                agent = self._staff.member(_agent(about) or "")
+                agent = self._staff.member(agent_for(about) or "")
                 reached = [] if agent.left else _reached([agent])
             except NotFound:
                 reached = []
             # Nobody else would hear of words on a ticket that is in nobody's list any more.
-            if reached or not _is_after_all(about):
+            if reached or not is_after_all(about):
                 return reached
             audience = Role.SUPERVISOR
         members = [member for member in self._staff.members() if not member.left]
@@ -340,8 +306,8 @@ class MailingCase:
 
     # ---------------------------------------------------------------- what it says
 
-    def _compose(self, about: _Matter, recipients: list[_Recipient]) -> bytes:
-        name, number = _template(about), about.ticket.number
+    def _compose(self, about: Matter, recipients: list[_Recipient]) -> bytes:
+        name, number = template_of(about), about.ticket.number
         to_staff = about.job.audience not in (Role.CUSTOMER, PARTICIPANTS)
         if not to_staff:
             values = self._to_customer(about)
@@ -369,7 +335,7 @@ class MailingCase:
             unsubscribe=unsubscribe,
         )
 
-    def _to_customer(self, about: _Matter) -> dict[str, str]:
+    def _to_customer(self, about: Matter) -> dict[str, str]:
         ticket, language = about.ticket, about.ticket.language
 
         def time(at: datetime) -> str:
@@ -384,7 +350,7 @@ class MailingCase:
                 phrases(language).promise.format(
                     clock=phrases(language).clocks[clock], time=time(due_at)
                 )
-                for clock, due_at in _ahead(about)
+                for clock, due_at in promises_ahead(about)
             ),
         }
         if callback := ticket.clocks.get(ClockName.CALLBACK):
@@ -398,44 +364,25 @@ class MailingCase:
             values["until"] = time(survey.due_at)
         return values
 
-    def _to_staff(self, about: _Matter) -> Callable[[str], dict[str, str]]:
+    def _to_staff(self, about: Matter) -> Callable[[str], dict[str, str]]:
         """What a mail to staff says, by language: about the promise, nothing about the customer."""
         ticket = about.ticket
         agent = self._name_of(ticket.assignee)
-        due = self._due(about)
+        due = due_at(about)
 
         def said(language: str) -> dict[str, str]:
             own = phrases(language)
             return {
                 "number": ticket.number,
                 "kind": own.kinds[ticket.kind],
-                "clock": own.clocks[_clock_name(about)],
+                "clock": own.clocks[clock_name(about)],
                 "due": moment(due, about.plan.time_zone, language),
-                "standing": own.standing[_standing(about)],
+                "standing": own.standing[standing_of(about)],
                 "agent": agent or own.nobody,
                 "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",
             }
 
         return said
-
-    def _due(self, about: _Matter) -> datetime:
-        """When the promise that a mail to staff is about was, or is, due.
-
-        A promise that was broken keeps the due time at which it broke, whatever happened after.
-        """
-        event = about.event
-        if event.data.get("action") == Action.BREACH:
-            return datetime.fromisoformat(event.data["due_at"])
-        if event.data.get("action") != Action.REMIND:
-            for earlier in reversed(about.history):
-                data = earlier.data
-                if (
-                    earlier.number < event.number
-                    and data.get("action") == Action.BREACH
-                    and data["clock"] == event.data["clock"]
-                ):
-                    return datetime.fromisoformat(data["due_at"])
-        return about.ticket.clocks[_clock_name(about)].due_at
 
     def _name_of(self, agent: str | None) -> str | None:
         if agent is None:
@@ -446,145 +393,8 @@ class MailingCase:
             return None
 
 
-def _template(about: _Matter) -> str:
-    """The file of a job's template: some have a second one for when the matter has moved on."""
-    ticket, event = about.ticket, about.event
-    match about.job.template:
-        case "acknowledgement" if not _ahead(about):
-            return "acknowledgement_late"
-        case "reply" if event.data["wait_for_customer"] and ticket.state is State.WAITING:
-            return "reply_waiting"
-        case "resolution" if not _is_asked(ticket, event):
-            return "resolution_told"
-        case "customer_wrote" if _is_after_all(about):
-            return "customer_wrote_late"
-        case "remind" | "breach" | "escalate" if _is_taken(about):
-            return "taken"
-        case "remind" if any(rung.data["action"] == Action.BREACH for rung in _later(about)):
-            return "breach"
-        case "remind" if about.job.audience != Role.AGENT:
-            return "watch"
-        case name:
-            return name
-
-
-def _is_after_all(about: _Matter) -> bool:
-    """Whether the customer wrote these words after a resolution that still stands."""
-    ticket, event = about.ticket, about.event
-    return (
-        event.type is EventType.CUSTOMER_WROTE
-        and not ticket.needs_agent
-        and ticket.resolution is not None
-        and event.at >= ticket.resolution.at
-    )
-
-
-def _agent(about: _Matter) -> str | None:
-    """Whom a mail to the agent is for: whoever has the ticket.
-
-    A broken promise is told to who had it when the rung fired, also when it was taken from them
-    since. A reminder asks somebody to act: only where the rung itself took the ticket is it for
-    who had it.
-    """
-    event, ticket = about.event, about.ticket
-    if event.type is not EventType.RUNG_FIRED:
-        return ticket.assignee
-    taken_from = _taken_from(about)
-    if event.data["action"] == Action.REMIND:
-        return taken_from or ticket.assignee
-    return event.data.get("held_by") or taken_from or ticket.assignee
-
-
-def _taken_from(about: _Matter) -> str | None:
-    """From whom the rung took the ticket, to hand it back to the queue; None if it did not."""
-    for event in about.history:
-        if event.number <= about.event.number:
-            continue
-        if event.at != about.event.at or event.type is EventType.RUNG_FIRED:
-            return None
-        if event.type is EventType.QUEUED:
-            taken: str | None = event.data["from"]
-            return taken
-    return None
-
-
-def _is_taken(about: _Matter) -> bool:
-    """Whether this tells an agent of a ticket that is not theirs any more."""
-    return about.job.audience == Role.AGENT and _agent(about) != about.ticket.assignee
-
-
-def _later(about: _Matter) -> list[Event]:
-    """The rungs of the same clock that fired after the one that this mail is about."""
-    return [
-        event
-        for event in about.history
-        if event.number > about.event.number
-        and event.type is EventType.RUNG_FIRED
-        and event.data["clock"] == about.event.data["clock"]
-    ]
-
-
-def _is_asked(ticket: Ticket, event: Event) -> bool:
-    """Whether the customer can still answer if this resolution solved it."""
-    resolution = ticket.resolution
-    return ticket.state is State.RESOLVED and resolution is not None and resolution.at == event.at
-
-
-def _ahead(about: _Matter) -> list[tuple[str, datetime]]:
-    """Clock and due time of the promises to the customer that can still be kept, and no other."""
-    return [
-        (promise.clock, promise.due_at)
-        for promise in promises_of(about.ticket, about.now)
-        if promise.state == "running" and promise.due_at and promise.due_at > about.now
-    ]
-
-
 def _needed(name: str, values: Mapping[str, str]) -> dict[str, str]:
     return {placeholder: values[placeholder] for placeholder in rendering.PLACEHOLDERS[name]}
-
-
-def reason_to_skip(about: _Matter) -> str | None:
-    """Why a mail means nothing any more, or None when it does."""
-    job, ticket = about.job, about.ticket
-    if job.audience == Role.CUSTOMER and ticket.contact.email is None:
-        return "the customer has no email address"
-    if job.audience == PARTICIPANTS and not ticket.participants:
-        return NOBODY_TAKES_PART
-    if job.audience == Role.AGENT and _agent(about) is None and not _is_after_all(about):
-        return "nobody has the ticket"
-    if job.template in _ONLY_WHILE_RUNNING and not _is_taken(about):
-        clock = ticket.clocks[_clock_name(about)]
-        # Who only watches hears of a promise that stands still, too: it is still to be kept.
-        waits = clock.state is ClockState.PAUSED and job.audience in _WATCHING
-        if not (clock.state is ClockState.RUNNING or waits) or _began_anew(about):
-            return "the clock does not run any more"
-        if about.event.data["step"] not in clock.fired:
-            return "the promise was made anew, and will tell again"
-        told_by = _later(about)
-        if job.audience != Role.CUSTOMER:
-            told_by = [rung for rung in told_by if job.audience in rung.data["notify"]]
-        if told_by:
-            return "a later rung tells of it"
-    if job.template == SURVEY and ticket.clocks[ClockName.SURVEY].due_at <= about.now:
-        return "the survey is over"
-    return None
-
-
-def _clock_name(about: _Matter) -> ClockName:
-    """Which promise a mail to staff is about; the solution, where its event names none."""
-    return ClockName(about.event.data.get("clock", ClockName.RESOLUTION))
-
-
-def _began_anew(about: _Matter) -> bool:
-    """Whether the clock was started again after the event: the event is about the one before."""
-    return about.ticket.clocks[_clock_name(about)].started_at > about.event.at
-
-
-def _standing(about: _Matter) -> str:
-    """What became of the promise: an entry of `Words.standing`."""
-    if about.job.template != "disputed" and _began_anew(about):
-        return ClockState.STOPPED
-    return about.ticket.clocks[_clock_name(about)].state
 
 
 def _reached(members: Iterable[Member]) -> list[_Recipient]:

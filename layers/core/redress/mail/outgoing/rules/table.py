@@ -11,6 +11,7 @@ from redress.mail.incoming.rules import Notice
 from redress.tickets.rules.ticket import Event, EventType
 
 PARTICIPANTS = "participants"
+ACKNOWLEDGEMENT = "acknowledgement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def mails_after(event: Event) -> list[MailToSend]:
     those who can declare one. Whether a recipient has an address is for whoever sends.
     """
     if event.type is EventType.OPENED:
-        return [MailToSend("acknowledgement", "customer")] if _email(event.data) else []
+        return [MailToSend(ACKNOWLEDGEMENT, "customer")] if _email(event.data) else []
     if event.type in _TO_CUSTOMER:
         copies = [MailToSend("copy", PARTICIPANTS)] if event.data.get("copied_to") else []
         return [MailToSend(_TO_CUSTOMER[event.type], "customer"), *copies]

@@ -1,54 +1,36 @@
-"""How rules' types become items and back: the one serialised shape, used by every writer.
+"""The items of a ticket: its snapshot, its events, its TIMER, the record of its submission.
 
-An item carries the few attributes that keys, indexes and conditions need, and `doc`: the whole
-value as compact JSON. msgspec encodes the values of the rules as they are and checks
-every type on the way back.
+Every writer uses these: the intake, which has no PynamoDB, and `TicketStore`.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
-from redress.db import keys
+from redress.db import encoding, keys
 from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import Event, EventType, Phase, Ticket
 from redress.tickets.store import snapshot
 
-Item = dict[str, Any]
-
-_ENCODER = msgspec.json.Encoder()
 _EVENT = msgspec.json.Decoder(Event)
-
-Unreadable = msgspec.DecodeError
-"""A `doc` that is not what its decoder reads: no JSON, or a value of another shape."""
-
-
-def encode(value: Any) -> str:
-    return _ENCODER.encode(value).decode()
 
 
 def head_doc(ticket: Ticket) -> str:
     """A ticket as its head keeps it (`tickets/store/snapshot.py`)."""
-    return encode(snapshot.encode(ticket))
+    return encoding.encode(snapshot.encode(ticket))
 
 
 def ticket_of(doc: str) -> Ticket:
-    """The ticket in a head's `doc`; raises Unreadable if it is none."""
+    """The ticket in a head's `doc`; raises encoding.Unreadable if it is none."""
     return snapshot.decode(msgspec.json.decode(doc))
 
 
 def event_of(doc: str) -> Event:
     return _EVENT.decode(doc)
-
-
-def milliseconds(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
 
 
 def index_attributes(ticket: Ticket) -> dict[str, str | None]:
@@ -87,18 +69,18 @@ def head_attributes(ticket: Ticket) -> dict[str, Any]:
     }
 
 
-def head_item(ticket: Ticket) -> Item:
+def head_item(ticket: Ticket) -> encoding.Item:
     present = {k: v for k, v in head_attributes(ticket).items() if v is not None}
     return {"pk": keys.ticket_pk(ticket.number), "sk": keys.TICKET, **present}
 
 
-def event_item(number: str, event: Event) -> Item:
+def event_item(number: str, event: Event) -> encoding.Item:
     """An event. The first one keeps its ticket's place in the months for ever (open index)."""
-    item: Item = {
+    item: encoding.Item = {
         "pk": keys.ticket_pk(number),
         "sk": keys.event_sk(event.number),
         "type": event.type.value,
-        "doc": encode(event),
+        "doc": encoding.encode(event),
     }
     if event.type is EventType.OPENED:
         item["open_pk"] = keys.opened_pk(event.at, keys.shard(number))
@@ -106,11 +88,11 @@ def event_item(number: str, event: Event) -> Item:
     return item
 
 
-def timer_item(change: Change) -> Item:
+def timer_item(change: Change) -> encoding.Item:
     """The TIMER of a new ticket: generation 1, awake until its workflow sleeps."""
     ticket = change.after
     wake = tickets.next_wake(ticket, change.plan)
-    item: Item = {
+    item: encoding.Item = {
         "pk": keys.ticket_pk(ticket.number),
         "sk": keys.TIMER,
         "gen": 1,
@@ -120,28 +102,18 @@ def timer_item(change: Change) -> Item:
         "awake_since": ticket.created_at.isoformat(timespec="milliseconds"),
     }
     if wake is not None:
-        item["next_wake_ms"] = milliseconds(wake)
+        item["next_wake_ms"] = encoding.milliseconds(wake)
     return item
 
 
-def key_digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-def fingerprint(body: Mapping[str, Any]) -> str:
-    """What a body says, whatever its order of fields: tells a repeat from another submission."""
-    canonical = msgspec.json.encode(body, order="deterministic")
-    return hashlib.sha256(canonical).hexdigest()
-
-
-def idempotency_item(key: str, body_fingerprint: str, answer: str, change: Change) -> Item:
+def idempotency_item(key: str, body_fingerprint: str, answer: str, change: Change) -> encoding.Item:
     """What was done for a key, and what a repeat is answered: this is all that it needs.
 
     `expires` is for TTL only; nothing relies on its time.
     """
     kept = timedelta(days=change.plan.idempotency_days)
     return {
-        "pk": keys.idempotency_pk(key_digest(key)),
+        "pk": keys.idempotency_pk(encoding.key_digest(key)),
         "sk": keys.KEY,
         "fingerprint": body_fingerprint,
         "number": change.after.number,
@@ -150,7 +122,9 @@ def idempotency_item(key: str, body_fingerprint: str, answer: str, change: Chang
     }
 
 
-def opening_items(key: str, body_fingerprint: str, answer: str, change: Change) -> list[Item]:
+def opening_items(
+    key: str, body_fingerprint: str, answer: str, change: Change
+) -> list[encoding.Item]:
     """All items of a new ticket, in the order of the transaction.
 
     The idempotency record comes first, the head second: `OPENING_CONDITIONS` names them so that
@@ -159,27 +133,10 @@ def opening_items(key: str, body_fingerprint: str, answer: str, change: Change) 
     return [idempotency_item(key, body_fingerprint, answer, change), *ticket_items(change)]
 
 
-def ticket_items(change: Change) -> list[Item]:
+def ticket_items(change: Change) -> list[encoding.Item]:
     """The items of a new ticket itself: head, timer, events."""
     return [
         head_item(change.after),
         timer_item(change),
         *(event_item(change.after.number, event) for event in change.events),
     ]
-
-
-def wire(value: Any) -> dict[str, Any]:
-    """One plain value in DynamoDB's own notation (the types that items here use)."""
-    match value:
-        case bool():
-            return {"BOOL": value}
-        case str():
-            return {"S": value}
-        case int():
-            return {"N": str(value)}
-        case _:
-            raise TypeError(f"no item of ours holds a {type(value).__name__}")
-
-
-def wire_item(item: Item) -> dict[str, dict[str, Any]]:
-    return {name: wire(value) for name, value in item.items()}

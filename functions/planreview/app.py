@@ -1,0 +1,26 @@
+"""A daily schedule: remind operations of a service plan that is due for review."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from redress.base import observe
+from redress.wiring import planreview as wiring
+
+logger = Logger(service="planreview")
+
+
+@logger.inject_lambda_context(clear_state=True)
+@observe.discreet(logger)
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """{"task": "review_plan"} -> whether a review was asked for."""
+    if event.get("warm"):
+        wiring.plan_cases()
+        return {"warm": True}
+    if event.get("task") != "review_plan":
+        raise ValueError(f"{event.get('task')!r} is not a task of this function")
+    review = wiring.plan_cases().ask_for_review(wiring.tell_operations)
+    logger.info("review", extra={"asked_for": review is not None})
+    return {"asked_for": review is not None}

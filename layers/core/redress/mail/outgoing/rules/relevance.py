@@ -1,0 +1,201 @@
+"""Whether a mail still has something to say when it goes out, to whom, and which text says it.
+
+A mail may have waited for hours. All of this is decided from the ticket as it is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from redress.base.people import Role
+from redress.clocks.rules.clocks import Action, ClockName, ClockState
+from redress.mail.outgoing.messages import MailJob
+from redress.mail.outgoing.rules.table import PARTICIPANTS
+from redress.plans.rules.plan import Plan
+from redress.tickets.rules.promise_view import promises_of
+from redress.tickets.rules.ticket import Event, EventType, State, Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What a mail is about: its job, and what the job names, read once.
+
+    `history` is the ticket's, for a mail that follows from a ladder; no other one needs it.
+    """
+
+    job: MailJob
+    event: Event
+    ticket: Ticket
+    plan: Plan
+    now: datetime
+    history: Sequence[Event] = ()
+
+
+_WATCHING = (Role.SUPERVISOR, Role.MANAGER)
+
+
+NOBODY_TAKES_PART = "nobody takes part any more whom a copy reaches"
+
+
+SURVEY = "survey"
+
+_ONLY_WHILE_RUNNING = {"remind", "callback_again", SURVEY}
+
+
+def template_of(about: Matter) -> str:
+    """The file of a job's template: some have a second one for when the matter has moved on."""
+    ticket, event = about.ticket, about.event
+    match about.job.template:
+        case "acknowledgement" if not promises_ahead(about):
+            return "acknowledgement_late"
+        case "reply" if event.data["wait_for_customer"] and ticket.state is State.WAITING:
+            return "reply_waiting"
+        case "resolution" if not _is_asked(ticket, event):
+            return "resolution_told"
+        case "customer_wrote" if is_after_all(about):
+            return "customer_wrote_late"
+        case "remind" | "breach" | "escalate" if is_taken(about):
+            return "taken"
+        case "remind" if any(rung.data["action"] == Action.BREACH for rung in _later(about)):
+            return "breach"
+        case "remind" if about.job.audience != Role.AGENT:
+            return "watch"
+        case name:
+            return name
+
+
+def is_after_all(about: Matter) -> bool:
+    """Whether the customer wrote these words after a resolution that still stands."""
+    ticket, event = about.ticket, about.event
+    return (
+        event.type is EventType.CUSTOMER_WROTE
+        and not ticket.needs_agent
+        and ticket.resolution is not None
+        and event.at >= ticket.resolution.at
+    )
+
+
+def agent_for(about: Matter) -> str | None:
+    """Whom a mail to the agent is for: whoever has the ticket.
+
+    A broken promise is told to who had it when the rung fired, also when it was taken from them
+    since. A reminder asks somebody to act: only where the rung itself took the ticket is it for
+    who had it.
+    """
+    event, ticket = about.event, about.ticket
+    if event.type is not EventType.RUNG_FIRED:
+        return ticket.assignee
+    taken_from = _taken_from(about)
+    if event.data["action"] == Action.REMIND:
+        return taken_from or ticket.assignee
+    return event.data.get("held_by") or taken_from or ticket.assignee
+
+
+def _taken_from(about: Matter) -> str | None:
+    """From whom the rung took the ticket, to hand it back to the queue; None if it did not."""
+    for event in about.history:
+        if event.number <= about.event.number:
+            continue
+        if event.at != about.event.at or event.type is EventType.RUNG_FIRED:
+            return None
+        if event.type is EventType.QUEUED:
+            taken: str | None = event.data["from"]
+            return taken
+    return None
+
+
+def is_taken(about: Matter) -> bool:
+    """Whether this tells an agent of a ticket that is not theirs any more."""
+    return about.job.audience == Role.AGENT and agent_for(about) != about.ticket.assignee
+
+
+def _later(about: Matter) -> list[Event]:
+    """The rungs of the same clock that fired after the one that this mail is about."""
+    return [
+        event
+        for event in about.history
+        if event.number > about.event.number
+        and event.type is EventType.RUNG_FIRED
+        and event.data["clock"] == about.event.data["clock"]
+    ]
+
+
+def _is_asked(ticket: Ticket, event: Event) -> bool:
+    """Whether the customer can still answer if this resolution solved it."""
+    resolution = ticket.resolution
+    return ticket.state is State.RESOLVED and resolution is not None and resolution.at == event.at
+
+
+def promises_ahead(about: Matter) -> list[tuple[str, datetime]]:
+    """Clock and due time of the promises to the customer that can still be kept, and no other."""
+    return [
+        (promise.clock, promise.due_at)
+        for promise in promises_of(about.ticket, about.now)
+        if promise.state == "running" and promise.due_at and promise.due_at > about.now
+    ]
+
+
+def reason_to_skip(about: Matter) -> str | None:
+    """Why a mail means nothing any more, or None when it does."""
+    job, ticket = about.job, about.ticket
+    if job.audience == Role.CUSTOMER and ticket.contact.email is None:
+        return "the customer has no email address"
+    if job.audience == PARTICIPANTS and not ticket.participants:
+        return NOBODY_TAKES_PART
+    if job.audience == Role.AGENT and agent_for(about) is None and not is_after_all(about):
+        return "nobody has the ticket"
+    if job.template in _ONLY_WHILE_RUNNING and not is_taken(about):
+        clock = ticket.clocks[clock_name(about)]
+        # Who only watches hears of a promise that stands still, too: it is still to be kept.
+        waits = clock.state is ClockState.PAUSED and job.audience in _WATCHING
+        if not (clock.state is ClockState.RUNNING or waits) or _began_anew(about):
+            return "the clock does not run any more"
+        if about.event.data["step"] not in clock.fired:
+            return "the promise was made anew, and will tell again"
+        told_by = _later(about)
+        if job.audience != Role.CUSTOMER:
+            told_by = [rung for rung in told_by if job.audience in rung.data["notify"]]
+        if told_by:
+            return "a later rung tells of it"
+    if job.template == SURVEY and ticket.clocks[ClockName.SURVEY].due_at <= about.now:
+        return "the survey is over"
+    return None
+
+
+def clock_name(about: Matter) -> ClockName:
+    """Which promise a mail to staff is about; the solution, where its event names none."""
+    return ClockName(about.event.data.get("clock", ClockName.RESOLUTION))
+
+
+def _began_anew(about: Matter) -> bool:
+    """Whether the clock was started again after the event: the event is about the one before."""
+    return about.ticket.clocks[clock_name(about)].started_at > about.event.at
+
+
+def standing_of(about: Matter) -> str:
+    """What became of the promise: an entry of `Words.standing`."""
+    if about.job.template != "disputed" and _began_anew(about):
+        return ClockState.STOPPED
+    return about.ticket.clocks[clock_name(about)].state
+
+
+def due_at(about: Matter) -> datetime:
+    """When the promise that a mail to staff is about was, or is, due.
+
+    A promise that was broken keeps the due time at which it broke, whatever happened after.
+    """
+    event = about.event
+    if event.data.get("action") == Action.BREACH:
+        return datetime.fromisoformat(event.data["due_at"])
+    if event.data.get("action") != Action.REMIND:
+        for earlier in reversed(about.history):
+            data = earlier.data
+            if (
+                earlier.number < event.number
+                and data.get("action") == Action.BREACH
+                and data["clock"] == event.data["clock"]
+            ):
+                return datetime.fromisoformat(data["due_at"])
+    return about.ticket.clocks[clock_name(about)].due_at

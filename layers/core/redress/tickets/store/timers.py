@@ -1,0 +1,256 @@
+"""The TIMER of each ticket: what its workflow waits for, and until when."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.update import Action as UpdateAction
+from pynamodb.transactions import TransactWrite
+
+from redress.base.errors import NotFound
+from redress.db import encoding, keys, retry
+from redress.db.rows import Models
+from redress.tickets.rules import ticket as tickets
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.ticket import Phase, Ticket
+from redress.tickets.store import items
+from redress.tickets.store.transaction import Write
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """The wait a workflow sleeps in: its task token, and the seq and phase it was armed for."""
+
+    token: str
+    seq: int
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """What the workflow of a ticket is about. `next_wake` None: nothing runs."""
+
+    number: str
+    gen: int
+    seq: int
+    phase: Phase
+    next_wake: datetime | None
+    armed: Armed | None
+    awake_since: datetime | None
+    gen_version: int = 1
+    """The ticket's version when this generation began, or an earlier one: its events since then
+    bound the length of the execution's history."""
+
+    @property
+    def asleep(self) -> bool:
+        return self.armed is not None and self.armed.seq == self.seq
+
+
+class TimerStore:
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def get(self, number: str) -> Timer:
+        """The TIMER as it is now; raises NotFound."""
+        try:
+            row = retry.call(
+                lambda: self._models.timer.get(
+                    keys.ticket_pk(number), keys.TIMER, consistent_read=True
+                )
+            )
+        except DoesNotExist as error:
+            raise NotFound(f"there is no ticket {number}") from error
+        return _timer_of(number, row)
+
+    def side_by_side(self, numbers: list[str]) -> list[tuple[Ticket | None, Timer | None]]:
+        """Head and TIMER of each ticket in the order asked; None for one gone or unreadable.
+
+        Read at the price of half: either may be a moment old, and they may be of two moments. A
+        difference between them is to be seen again in `get` and `timer` before it is believed.
+        """
+        heads = self._batch(self._models.head, numbers, keys.TICKET)
+        timers = self._batch(self._models.timer, numbers, keys.TIMER)
+        return [
+            (
+                _readable(lambda row: items.ticket_of(row.doc), heads.get(number)),
+                _readable(functools.partial(_timer_of, number), timers.get(number)),
+            )
+            for number in numbers
+        ]
+
+    @staticmethod
+    def _batch(model: Any, numbers: list[str], sort: str) -> dict[str, Any]:
+        wanted = [(keys.ticket_pk(number), sort) for number in dict.fromkeys(numbers)]
+        rows = retry.call(lambda: list(model.batch_get(wanted)))
+        return {keys.number_of(row.pk): row for row in rows}
+
+    def correct(self, ticket: Ticket, timer: Timer, wake: datetime | None, now: datetime) -> bool:
+        """Write what the ticket's own clocks say into its TIMER, as a change would have done.
+
+        False, and nothing is written, when ticket or TIMER moved since they were read: a change
+        at the same instant wins, and its own write is looked at the next time.
+        """
+        head, model = self._models.head, self._models.timer
+        pk = keys.ticket_pk(ticket.number)
+        actions = _follow_actions(self._models, ticket, (timer.phase, timer.next_wake), wake, now)
+        token = retry.request_token()
+
+        def write() -> None:
+            with TransactWrite(token, connection=self._models.connection) as transaction:
+                transaction.condition_check(
+                    head, pk, keys.TICKET, condition=head.version == ticket.version
+                )
+                transaction.update(
+                    model(pk, keys.TIMER),
+                    actions=actions,
+                    condition=(model.gen == timer.gen) & (model.seq == timer.seq),
+                )
+
+        try:
+            retry.call(write, ("version", "timer"))
+        except retry.ConditionFailed:
+            return False
+        return True
+
+    def next_generation(
+        self, number: str, gen: int, now: datetime, version: int | None = None
+    ) -> bool:
+        """Let generation `gen` be followed by the next; False when it already was, or is closed.
+
+        The write marks the ticket awake, and the stream starts the new execution. `version` is the
+        ticket's, if the caller knows it; the earlier mark that stays otherwise errs on the side of
+        a history that is thought longer than it is.
+        """
+        model = self._models.timer
+        marks = [] if version is None else [model.gen_version.set(version)]
+        try:
+            retry.call(
+                lambda: model(keys.ticket_pk(number), keys.TIMER).update(
+                    actions=[
+                        model.gen.set(model.gen + 1),
+                        *marks,
+                        model.armed.remove(),
+                        *_wake_actions(self._models, number, now),
+                    ],
+                    condition=(model.gen == gen) & (model.phase != Phase.CLOSED.value),
+                ),
+                ("gen",),
+            )
+        except retry.ConditionFailed:
+            return False
+        return True
+
+    def clear_awake(self, number: str, gen: int, seq: int) -> bool:
+        """Take a closed ticket's marker away: its machine has nothing left to do."""
+        model = self._models.timer
+        try:
+            retry.call(
+                lambda: model(keys.ticket_pk(number), keys.TIMER).update(
+                    actions=[
+                        model.armed.remove(),
+                        model.awake.remove(),
+                        model.awake_since.remove(),
+                    ],
+                    condition=(model.gen == gen)
+                    & (model.seq == seq)
+                    & (model.phase == Phase.CLOSED.value),
+                ),
+                ("closed",),
+            )
+        except retry.ConditionFailed:
+            return False
+        return True
+
+    def awake_since_before(self, moment: datetime) -> Iterator[str]:
+        """Tickets awake since before `moment`, from the sparse index: no sleeping one is read."""
+        model = self._models.timer
+        bound = moment.isoformat(timespec="milliseconds")
+        for shard in range(keys.SHARDS):
+            rows = retry.call(
+                functools.partial(
+                    _query, model.awake_index, keys.awake_pk(shard), model.awake_since < bound
+                )
+            )
+            yield from (keys.number_of(row.pk) for row in rows)
+
+
+def timer_writes(models: Models, change: Change, now: datetime) -> list[Write]:
+    """How the TIMER follows a change; nothing if phase and next wake stay.
+
+    `seq` grows, and the awake marker is set, when the phase changes or the next wake moves earlier:
+    the sleeping machine must check again. When it moves later the machine may sleep on: it finds
+    nothing due at the old time and sleeps again.
+    """
+    before, after = change.before, change.after
+    assert before is not None
+    old = tickets.next_wake(before, change.plan_before or change.plan)
+    new = tickets.next_wake(after, change.plan)
+    if old == new and before.phase is after.phase:
+        return []
+    timer = models.timer
+    row = timer(keys.ticket_pk(after.number), keys.TIMER)
+    actions = _follow_actions(models, after, (before.phase, old), new, now)
+    missing = RuntimeError(f"{after.number} has no TIMER")
+    return [Write(row, actions, timer.pk.exists(), missing)]
+
+
+def _follow_actions(
+    models: Models,
+    ticket: Ticket,
+    was: tuple[Phase, datetime | None],
+    wake: datetime | None,
+    now: datetime,
+) -> list[UpdateAction]:
+    """Write the phase and the next wake of the ticket into its TIMER, which had those of `was`."""
+    timer = models.timer
+    actions: list[UpdateAction] = [
+        timer.phase.set(ticket.phase.value),
+        timer.next_wake_ms.remove()
+        if wake is None
+        else timer.next_wake_ms.set(encoding.milliseconds(wake)),
+    ]
+    earlier = wake is not None and (was[1] is None or wake < was[1])
+    if was[0] is not ticket.phase or earlier:
+        actions += _wake_actions(models, ticket.number, now)
+    return actions
+
+
+def _wake_actions(models: Models, number: str, now: datetime) -> list[UpdateAction]:
+    timer = models.timer
+    return [
+        timer.seq.set(timer.seq + 1),
+        timer.awake.set(keys.awake_pk(keys.shard(number))),
+        timer.awake_since.set(now.isoformat(timespec="milliseconds")),
+    ]
+
+
+def _query(index: Any, *arguments: Any, **options: Any) -> list[Any]:
+    return list(index.query(*arguments, **options))
+
+
+def _timer_of(number: str, row: Any) -> Timer:
+    armed = row.armed
+    wake = row.next_wake_ms
+    return Timer(
+        number=number,
+        gen=int(row.gen),
+        seq=int(row.seq),
+        phase=Phase(row.phase),
+        next_wake=datetime.fromtimestamp(wake / 1000, UTC) if wake is not None else None,
+        armed=Armed(armed.token, int(armed.seq), Phase(armed.phase)) if armed else None,
+        awake_since=datetime.fromisoformat(row.awake_since) if row.awake_since else None,
+        gen_version=int(row.gen_version or 1),
+    )
+
+
+def _readable[T](read: Callable[[Any], T], row: Any) -> T | None:
+    """What a row says; None when there is none, or when it cannot be read."""
+    try:
+        return read(row) if row is not None else None
+    except (encoding.Unreadable, ValueError, TypeError):
+        return None

@@ -1,0 +1,16 @@
+"""The function `assigner`: gives queued tickets to agents."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from redress.base.settings import Settings
+from redress.staff.cases.assignment import AssignmentCase
+from redress.wiring import stores
+
+AssignerSettings = Settings
+
+
+@cache
+def assignment() -> AssignmentCase:
+    return AssignmentCase(stores.changes(), stores.lists(), stores.staff())

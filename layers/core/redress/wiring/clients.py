@@ -1,0 +1,136 @@
+"""What several functions share: the clock, the environment, clients of AWS, the keys of links."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from redress.base import settings as configuration
+from redress.base.errors import Unavailable
+from redress.base.settings import Settings
+from redress.tickets.links import Links
+
+REFRESH_S = 300.0
+"""How long a function keeps the keys of links, in seconds: a rotation takes effect within it."""
+
+
+def now() -> datetime:
+    """The one clock of the product: aware UTC."""
+    return datetime.now(UTC)
+
+
+def pause(seconds: float) -> None:
+    """Wait. Tests replace it together with `now`."""
+    time.sleep(seconds)
+
+
+def read[S: Settings](kind: type[S]) -> S:
+    """The settings of a function, from its environment; raises MissingSettings."""
+    return configuration.read(kind, os.environ)
+
+
+@cache
+def settings() -> Settings:
+    """What every function is given: the table and the region."""
+    return read(Settings)
+
+
+@cache
+def client(service: str, retries: int = 3) -> Any:
+    """A botocore client, made once. Timeouts are short: a retry is worth more than patience."""
+    import botocore.session
+    from botocore.config import Config
+
+    made = session()
+    config = Config(
+        connect_timeout=2,
+        read_timeout=8,
+        retries={"mode": "standard", "max_attempts": retries},
+        # A link of S3's older signature would name no region and end later than it says.
+        signature_version="s3v4" if service == "s3" else None,
+        user_agent_extra="redress",
+    )
+    assert isinstance(made, botocore.session.Session)
+    return made.create_client(service, region_name=settings().aws_region, config=config)
+
+
+@cache
+def session() -> Any:
+    import botocore.session
+
+    return botocore.session.get_session()
+
+
+@cache
+def dynamodb() -> Any:
+    """The lean client of the public endpoints. `client("dynamodb")` has all operations."""
+    from redress.db.aws_json import DynamoDB
+
+    return DynamoDB(os.environ)
+
+
+@cache
+def secrets() -> Any:
+    from redress.db.aws_json import SecretsManager
+
+    return SecretsManager(os.environ)
+
+
+def refreshed[T](read: Callable[[], T]) -> Callable[[], T]:
+    """A value that is read when it is first asked for, and again every REFRESH_S seconds.
+
+    While its service does not answer, the value from before is good for another REFRESH_S: no
+    customer waits for a setting that did not change. Raises Unavailable if there is none yet.
+    """
+    kept: list[tuple[float, T]] = []
+
+    def get() -> T:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        moment = time.monotonic()
+        if not kept or moment - kept[0][0] > REFRESH_S:
+            try:
+                kept[:] = [(moment, read())]
+            except (BotoCoreError, ClientError, Unavailable) as error:
+                if not kept:
+                    raise Unavailable() from error
+                kept[:] = [(moment, kept[0][1])]
+        return kept[0][1]
+
+    return get
+
+
+@cache
+def links(secret: str) -> Links:
+    """Links signed with the key in this secret, which is made at deploy time. Links that were
+    signed with the key before it can still be read."""
+
+    def read_stage(stage: str) -> bytes:
+        from redress.db import retry
+
+        found = retry.call(lambda: secrets().get_secret_value(SecretId=secret, VersionStage=stage))
+        key: str = found["SecretString"]
+        return key.encode()
+
+    def read_previous() -> bytes | None:
+        from botocore.exceptions import ClientError
+
+        try:
+            return read_stage("AWSPREVIOUS")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            return None  # never rotated yet
+
+    current, previous = refreshed(lambda: read_stage("AWSCURRENT")), refreshed(read_previous)
+
+    def keys() -> Iterator[bytes]:
+        yield current()
+        if (before := previous()) is not None:
+            yield before
+
+    return Links(keys)

@@ -1,0 +1,39 @@
+"""The function `customer`: the pages of customers, and their side of the JSON API."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from redress.tickets.links import Links
+from redress.wiring import clients
+from redress.wiring.intake import IntakeSettings, intake, settings
+
+if TYPE_CHECKING:
+    from redress.mail.outgoing.cases.unsubscribing import UnsubscribingCase
+    from redress.tickets.cases.customer import CustomerCases
+
+__all__ = ["CustomerSettings", "customer_cases", "intake", "links", "settings", "unsubscribing"]
+
+CustomerSettings = IntakeSettings
+
+
+def links() -> Links:
+    return clients.links(settings().link_key_secret)
+
+
+@cache
+def customer_cases() -> CustomerCases:
+    """What a link opens. The form needs none of this, nor PynamoDB, which comes with it."""
+    from redress.tickets.cases.customer import CustomerCases
+    from redress.wiring import stores
+
+    return CustomerCases(stores.tickets(), stores.changes(), stores.plans(), links(), clients.now)
+
+
+@cache
+def unsubscribing() -> UnsubscribingCase:
+    from redress.mail.outgoing.cases.unsubscribing import UnsubscribingCase
+    from redress.wiring import stores
+
+    return UnsubscribingCase(stores.tickets(), links(), stores.addresses(), clients.now)

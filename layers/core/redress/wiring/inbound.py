@@ -1,0 +1,53 @@
+"""The function `inbound`: takes each mail that comes in."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from redress.base.settings import Settings
+from redress.mail.incoming.bucket import MailBucket
+from redress.mail.incoming.cases.receiving import ReceivingCase
+from redress.mail.incoming.store import IncomingMailStore
+from redress.wiring import clients, stores
+
+
+class InboundSettings(Settings, frozen=True, kw_only=True):
+    link_key_secret: str
+    sender_address: str
+    mail_bucket: str
+    mail_domain: str = ""
+
+
+@cache
+def settings() -> InboundSettings:
+    return clients.read(InboundSettings)
+
+
+def ours() -> tuple[str, ...]:
+    """The address that our mails go out from, and the domain at which mails come in."""
+    given = settings()
+    return tuple(one.lower() for one in (given.sender_address, given.mail_domain) if one)
+
+
+def incoming_mails() -> IncomingMailStore:
+    return stores.incoming_mails()
+
+
+def mail_bucket() -> MailBucket:
+    return stores.mail_bucket(settings().mail_bucket)
+
+
+@cache
+def receiving() -> ReceivingCase:
+    return ReceivingCase(
+        stores.tickets(),
+        stores.incoming_mails(),
+        stores.addresses(),
+        stores.staff(),
+        stores.plans(),
+        clients.links(settings().link_key_secret),
+        mail_bucket(),
+        stores.changes(),
+        stores.mail_records(),
+        clients.now,
+    )

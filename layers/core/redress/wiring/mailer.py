@@ -1,0 +1,59 @@
+"""The function `mailer`: sends each mail of the mail queue, and records what SES reports."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from redress.base.settings import Settings
+from redress.mail.outgoing.cases.feedback import FeedbackCase
+from redress.mail.outgoing.cases.sending import MailingCase, MailSettings
+from redress.wiring import clients, stores
+
+
+class MailerSettings(Settings, frozen=True, kw_only=True):
+    base_address: str
+    link_key_secret: str
+    sender_address: str
+    mail_queue_url: str
+    mail_dead_letter_queue_url: str
+    operator_address: str = ""
+    mail_domain: str = ""
+    configuration_set: str = ""
+
+
+@cache
+def settings() -> MailerSettings:
+    return clients.read(MailerSettings)
+
+
+def sqs() -> Any:
+    return clients.client("sqs")
+
+
+@cache
+def mailing() -> MailingCase:
+    given = settings()
+    return MailingCase(
+        stores.tickets(),
+        stores.addresses(),
+        stores.staff(),
+        stores.plans(),
+        clients.links(given.link_key_secret),
+        stores.changes(),
+        stores.mail_records(),
+        clients.client("sesv2", retries=0),  # the queue tries again; a retry could send twice
+        MailSettings(
+            given.base_address,
+            given.sender_address,
+            given.operator_address,
+            given.mail_domain,
+            given.configuration_set,
+        ),
+        clients.now,
+    )
+
+
+@cache
+def feedback() -> FeedbackCase:
+    return FeedbackCase(stores.changes())

@@ -1,0 +1,66 @@
+"""The function `repair`: keeps the workflow of every open ticket alive."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from redress.rehearsals.cases import RehearsalJobs
+from redress.wiring import clients, stores
+from redress.wiring.rehearsal import rehearsal_jobs
+from redress.wiring.relay import RelaySettings, relay_case
+from redress.workflow.cases.reconciliation import ReconcileCase
+from redress.workflow.cases.relay import RelayCase
+from redress.workflow.cases.repair import RepairCase
+from redress.workflow.executions import Executions
+
+__all__ = [
+    "RehearsalJobs",
+    "RepairSettings",
+    "reconciliation",
+    "rehearsal_jobs",
+    "repair",
+    "settings",
+]
+
+
+class RepairSettings(RelaySettings, frozen=True, kw_only=True):
+    rehearsal_machine_arn: str
+    """The machine whose executions are rehearsals and moves; those of all others are tickets'."""
+
+
+@cache
+def settings() -> RepairSettings:
+    return clients.read(RepairSettings)
+
+
+@cache
+def _relay() -> RelayCase:
+    return relay_case(settings())
+
+
+@cache
+def _executions() -> Executions:
+    return Executions(clients.client("stepfunctions"), settings().ticket_machine_arn)
+
+
+@cache
+def repair() -> RepairCase:
+    return RepairCase(
+        stores.timers(), stores.lists(), _relay(), _executions(), stores.staff(), clients.now
+    )
+
+
+@cache
+def reconciliation() -> ReconcileCase:
+    return ReconcileCase(
+        stores.tickets(),
+        stores.timers(),
+        stores.lists(),
+        stores.plans(),
+        stores.staff(),
+        _relay(),
+        _executions(),
+        stores.reports(),
+        clients.now,
+        clients.pause,
+    )

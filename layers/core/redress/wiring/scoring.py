@@ -1,0 +1,24 @@
+"""The function `scoring`: the tasks of the scores machine."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from redress.base.settings import Settings
+from redress.scores.cases import ScoringCases
+from redress.wiring import clients, stores
+
+ScoringSettings = Settings
+
+
+@cache
+def scoring_cases() -> ScoringCases:
+    """The machine calls its tasks only, and these start no machine."""
+    return ScoringCases(
+        stores.scores(),
+        stores.staff(),
+        stores.plans(),
+        lambda: clients.client("stepfunctions"),
+        "",
+        clients.now,
+    )

@@ -1,0 +1,109 @@
+"""The function `staff`: the API of agents, supervisors and managers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+from redress.base.settings import Settings
+from redress.wiring import clients
+
+if TYPE_CHECKING:
+    from redress.mail.incoming.cases.quarantine import QuarantineCases
+    from redress.plans.cases import PlanCases
+    from redress.rehearsals.cases import RehearsalCases
+    from redress.scores.cases import ScoringCases
+    from redress.tickets.cases.staff import StaffCases
+    from redress.workflow.cases.reports import ReportCases
+
+
+class StaffSettings(Settings, frozen=True, kw_only=True):
+    scores_machine_arn: str
+    rehearsal_machine_arn: str
+    mail_bucket: str
+    inbound_queue_url: str
+
+
+@cache
+def settings() -> StaffSettings:
+    return clients.read(StaffSettings)
+
+
+def now() -> datetime:
+    return clients.now()
+
+
+@cache
+def staff_cases() -> StaffCases:
+    from redress.tickets.cases.staff import StaffCases
+    from redress.wiring import stores
+
+    return StaffCases(
+        stores.tickets(),
+        stores.lists(),
+        stores.changes(),
+        stores.staff(),
+        stores.plans(),
+        clients.now,
+    )
+
+
+@cache
+def plan_cases() -> PlanCases:
+    from redress.plans.cases import PlanCases
+    from redress.wiring import stores
+
+    return PlanCases(stores.plan_store(), stores.plans(), clients.now)
+
+
+@cache
+def scoring_cases() -> ScoringCases:
+    from redress.scores.cases import ScoringCases
+    from redress.wiring import stores
+
+    return ScoringCases(
+        stores.scores(),
+        stores.staff(),
+        stores.plans(),
+        lambda: clients.client("stepfunctions"),
+        settings().scores_machine_arn,
+        clients.now,
+    )
+
+
+@cache
+def rehearsal_cases() -> RehearsalCases:
+    from redress.rehearsals.cases import RehearsalCases
+    from redress.wiring import stores
+
+    return RehearsalCases(
+        stores.rehearsals(),
+        stores.plans(),
+        lambda: clients.client("stepfunctions"),
+        settings().rehearsal_machine_arn,
+        clients.now,
+    )
+
+
+@cache
+def report_cases() -> ReportCases:
+    from redress.wiring import stores
+    from redress.workflow.cases.reports import ReportCases
+
+    return ReportCases(stores.reports(), stores.plans())
+
+
+@cache
+def quarantine() -> QuarantineCases:
+    from redress.mail.incoming.cases.quarantine import QuarantineCases
+    from redress.wiring import stores
+
+    given = settings()
+    return QuarantineCases(
+        stores.incoming_mails(),
+        staff_cases(),
+        stores.mail_bucket(given.mail_bucket),
+        clients.client("sqs"),
+        given.inbound_queue_url,
+    )

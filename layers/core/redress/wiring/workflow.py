@@ -1,0 +1,16 @@
+"""The function `workflow`: what a woken ticket machine does."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from redress.base.settings import Settings
+from redress.wiring import clients, stores
+from redress.workflow.cases.timers import TimerCase
+
+WorkflowSettings = Settings
+
+
+@cache
+def timers() -> TimerCase:
+    return TimerCase(stores.timers(), stores.changes(), clients.now)
