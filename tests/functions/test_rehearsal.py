@@ -38,7 +38,7 @@ from tests.functions.conftest import (
     aws,
     read_sample,
 )
-from tests.functions.test_staff_api import Api, Reply
+from tests.functions.staff.api import Api, Reply
 
 HOUR = 3600
 Ends = Callable[..., bool]
