@@ -51,11 +51,13 @@ from redress.db import encoding, keys
 from redress.db.rows import Models
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
+from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans, shipped_document
 from redress.scores.cases import STORED, ScoringCases
 from redress.scores.store.scores import ScoreStore
 from redress.staff.rules import Presence
 from redress.staff.store import StaffStore
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.cases.intake import IntakeCase
 from redress.tickets.cases.staff import PAGE_LIMIT, StaffCases
 from redress.tickets.links import Links
@@ -65,8 +67,11 @@ from redress.tickets.rules.steps import by_customer, by_staff, by_system, openin
 from redress.tickets.rules.submission import parse as parse_submission
 from redress.tickets.rules.ticket import Ticket, next_wake
 from redress.tickets.store import items
+from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.submission_store import SubmissionStore
 from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.timers import TimerStore
+from redress.wiring.transaction import ALSO_WRITTEN
 from redress.workflow.cases.timers import TimerCase
 
 ABOUT = "what an operation costs among 1,000, 10,000 and 100,000 open tickets"
@@ -241,23 +246,25 @@ class Shop:
         for client in (self.client, models.connection.client):
             self.meter.attach(client)
         self._lean, self._staff = SubmissionStore(self.client, TABLE), StaffStore(models)
-        self._tickets = TicketStore(models)
+        self._tickets = TicketStore(models, ALSO_WRITTEN)
+        self._lists, self._timers = TicketLists(models), TimerStore(models)
         self._moment = datetime.now(UTC)
 
-        def plans(store: SubmissionStore | StaffStore) -> Plans:
+        def plans(store: SubmissionStore | PlanStore) -> Plans:
             found = Plans(store, self._now, lambda: 0.0)
             found.get(found.current().version)
             return found
 
-        known = plans(self._staff)
+        known = plans(PlanStore(models))
+        changes = TicketChanges(self._tickets, known, self._now)
         self._intake = IntakeCase(
             self._lean,
             plans(self._lean),
             Links(lambda: [b"a key for benchmarks only"]),
             self._now,
         )
-        self._desk = StaffCases(self._tickets, self._staff, known, self._now)
-        self._timers = TimerCase(self._tickets, known, self._now)
+        self._desk = StaffCases(self._tickets, self._lists, changes, self._staff, known, self._now)
+        self._timer_case = TimerCase(self._timers, changes, self._now)
         self._scoring = ScoringCases(
             ScoreStore(models), self._staff, known, lambda: None, "", self._now
         )
@@ -346,7 +353,7 @@ class Shop:
         due = next_wake(ticket, self.plan)
         assert due is not None
         self._moment = due
-        cost = self.meter.cost(lambda: self._timers.act_on_due_clocks(ticket.number, 1))
+        cost = self.meter.cost(lambda: self._timer_case.act_on_due_clocks(ticket.number, 1))
         fired = self._tickets.get(ticket.number).version - ticket.version
         assert fired == 1, f"{fired} events of a due ticket"
         return cost
@@ -368,9 +375,9 @@ class Shop:
         """A page of open tickets, each read with its TIMER, as the reconciliation compares them."""
 
         def compared_page() -> None:
-            page = self._tickets.open_in_shard("complaints", 0)
+            page = self._lists.open_in_shard("complaints", 0)
             assert page.cursor is not None, "a page that is not full"
-            self._tickets.side_by_side(page.numbers)
+            self._timers.side_by_side(page.numbers)
 
         return self.meter.cost(compared_page)
 
@@ -382,8 +389,8 @@ class Shop:
             for team, shard in itertools.product(sorted(self.plan.teams), range(keys.SHARDS)):
                 cursor: str | None = None
                 while True:
-                    page = self._tickets.open_in_shard(team, shard, cursor)
-                    pairs = self._tickets.side_by_side(page.numbers)
+                    page = self._lists.open_in_shard(team, shard, cursor)
+                    pairs = self._timers.side_by_side(page.numbers)
                     assert all(ticket and timer for ticket, timer in pairs)
                     met.update(page.numbers)
                     cursor = page.cursor

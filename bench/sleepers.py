@@ -49,6 +49,8 @@ from redress.tickets.rules.submission import parse as parse_submission
 from redress.tickets.rules.ticket import Event, EventType
 from redress.tickets.store.submission_store import SubmissionStore
 from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.timers import TimerStore
+from redress.wiring.transaction import ALSO_WRITTEN
 
 ABOUT = "10,000 tickets asleep, 1,000 of them due at 10 a second"
 SLEEPERS = 10_000
@@ -85,7 +87,8 @@ class Bed:
     cloud: process.Cloud
     outputs: Outputs
     door: SubmissionStore
-    store: TicketStore
+    store: TimerStore
+    tickets: TicketStore
     plan: Plan
 
 
@@ -124,9 +127,10 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         assert cloud is not None
         name = outputs.stack["TableName"]
         door = SubmissionStore(stack.client(cloud, "dynamodb"), name)
-        store = TicketStore(Models(name, stack.REGION, outputs.endpoint_url))
+        models = Models(name, stack.REGION, outputs.endpoint_url)
+        store = TimerStore(models)
         go_home(outputs)
-        bed = Bed(cloud, outputs, door, store, publish(outputs))
+        bed = Bed(cloud, outputs, door, store, TicketStore(models, ALSO_WRITTEN), publish(outputs))
         progress = leaving.enter_context(
             Progress(
                 TextColumn("{task.description}"),
@@ -394,7 +398,9 @@ def read_acts(bed: Bed, numbers: Sequence[str], progress: Progress, deadline: fl
     missing = list(numbers)
     with ThreadPoolExecutor(WRITERS) as pool:
         while True:
-            for number, history in zip(missing, pool.map(bed.store.history, missing), strict=True):
+            for number, history in zip(
+                missing, pool.map(bed.tickets.history, missing), strict=True
+            ):
                 rungs = [event for event in history if event.type is EventType.RUNG_FIRED]
                 if rungs:
                     acts.late_s[number] = lateness(rungs[0])
@@ -405,7 +411,7 @@ def read_acts(bed: Bed, numbers: Sequence[str], progress: Progress, deadline: fl
                 break
             time.sleep(LOOK_S)
         # Once more for all: what acts twice may do so later.
-        for number, history in zip(numbers, pool.map(bed.store.history, numbers), strict=True):
+        for number, history in zip(numbers, pool.map(bed.tickets.history, numbers), strict=True):
             acts.fired[number] = sum(event.type is EventType.RUNG_FIRED for event in history)
     return acts
 

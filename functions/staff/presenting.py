@@ -29,7 +29,8 @@ from redress.tickets import explaining
 from redress.tickets.cases.staff import Board, ClockStories, WorkItem, WorkPage
 from redress.tickets.rules.explain import ComingRung, Entry, FiredRung, Hours, Story
 from redress.tickets.rules.ticket import Event, Resolution, Ticket, next_due
-from redress.tickets.store.tickets import MailRecord, TicketFile
+from redress.tickets.store.mail_records import MailRecord
+from redress.tickets.store.tickets import TicketFile
 from redress.workflow.store import ReconciliationReport
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from redress.wiring import clients
 from redress.base.errors import Unavailable
 from redress.base.observe import Failed, discreet, fault_of
+from redress.wiring import clients
 
 
 def raised(error: Exception, cause: Exception | None = None) -> Exception:
@@ -56,7 +56,9 @@ def test_a_domain_error_passes_a_discreet_handler_as_it_is() -> None:
 def test_a_setting_that_cannot_be_read_again_keeps_its_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    moments = iter([0.0, 1.0, clients.REFRESH_S + 1, clients.REFRESH_S + 2, 2 * clients.REFRESH_S + 2])
+    moments = iter(
+        [0.0, 1.0, clients.REFRESH_S + 1, clients.REFRESH_S + 2, 2 * clients.REFRESH_S + 2]
+    )
     monkeypatch.setattr(clients.time, "monotonic", lambda: next(moments))
     answers: list[str | Exception] = ["first", _refused(), "third"]
 

@@ -27,20 +27,20 @@ from redress.base.people import Member, Role
 from redress.db import keys
 from redress.db.aws_json import DynamoDB, Service
 from redress.db.rows import Models
+from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans
 from redress.staff.rules import Presence
 from redress.staff.store import StaffStore
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps.opening import open_ticket
 from redress.tickets.rules.ticket import Phase
-from redress.tickets.store.submission_store import SubmissionStore
-from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.mail_records import MailRecordStore
+from redress.tickets.store.submission_store import SubmissionStore
+from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.timers import TimerStore
-from redress.tickets.cases.changes import TicketChanges
-from redress.plans.store.plan_store import PlanStore
 from redress.wiring.transaction import ALSO_WRITTEN
 from tests.builders import ROOT, Clock, Life, plan_1, submission
 

@@ -14,13 +14,13 @@ from redress.base.errors import AgentNotFree, NotFound, RedressError, Unavailabl
 from redress.db import keys
 from redress.plans.store.plans import Plans
 from redress.scores.store.scores import ScoreStore
-from redress.staff.cases import AssignmentCase
+from redress.staff.cases.assignment import AssignmentCase
 from redress.staff.rules import Presence
-from redress.tickets.cases.changes import change as change_ticket
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, State, Ticket
-from redress.tickets.store.tickets import Raced
+from redress.tickets.store.transaction import Raced
 from tests.builders import BY_PHONE, LIN, MEI, Life
 from tests.contract.conftest import Faults, Shop
 
@@ -178,10 +178,7 @@ def test_a_word_whose_answer_is_lost_is_written_once(
     losing_the_answer(
         amazons.clients["full"], "TransactWriteItems", ReadTimeoutError(endpoint_url=URL)
     )
-    change_ticket(
-        amazons.tickets,
-        amazons.plans,
-        amazons.clock.now,
+    TicketChanges(amazons.tickets, amazons.plans, amazons.clock.now).change(
         life.ticket.number,
         lambda t, p, at: by_customer.write(t, p, "It leaks", at),
     )
@@ -203,7 +200,7 @@ def test_who_loses_a_race_decides_anew_on_the_truth(shop: Shop) -> None:
         return by_customer.write(ticket, plan, "words", at)
 
     number = life.ticket.number
-    after = change_ticket(shop.tickets, shop.plans, shop.clock.now, number, decide)
+    after = TicketChanges(shop.tickets, shop.plans, shop.clock.now).change(number, decide)
     assert seen == [1, 2]
     assert after == shop.tickets.get(number)
     assert after.version == 3
@@ -217,7 +214,7 @@ def test_who_loses_every_race_is_told_the_version_that_is_there_now(shop: Shop) 
         return by_customer.write(ticket, plan, "words", at)
 
     with pytest.raises(VersionConflict) as conflict:
-        change_ticket(shop.tickets, shop.plans, shop.clock.now, life.ticket.number, decide)
+        TicketChanges(shop.tickets, shop.plans, shop.clock.now).change(life.ticket.number, decide)
     assert conflict.value.current == life.ticket.version
     assert {event.type for event in shop.tickets.history(life.ticket.number)} == {
         EventType.OPENED,
@@ -343,6 +340,34 @@ def test_who_was_just_assigned_a_ticket_is_asked_last_next_time(shop: Shop) -> N
     assert assigner.assign(shop.open().ticket.number) is None, "all are full"
 
 
+def test_an_assigner_whose_clock_is_behind_does_not_write_history_backwards(shop: Shop) -> None:
+    """Story: the assigner's clock was three seconds behind the intake's, and the assignment stood
+    before the opening of its ticket."""
+    shop.member(MEI.id)
+    life = shop.open()
+    shop.clock.advance(seconds=-3)
+    assigner = AssignmentCase(shop.changes, shop.lists, shop.staff)
+    assert assigner.assign(life.ticket.number) == MEI.id
+    opened, assigned = shop.tickets.history(life.ticket.number)
+    assert assigned.at == opened.at
+    assert shop.tickets.get(life.ticket.number).changed_at == opened.at
+
+
+def test_an_agent_who_has_no_room_by_now_is_passed_over(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read of the agents is a moment old; the transaction knows better."""
+    shop.member("a-jun")
+    shop.member("a-mei")
+    present = shop.staff.present("complaints")
+    shop.member("a-jun", capacity=0)
+    monkeypatch.setattr(shop.staff, "present", lambda team: present)
+    assigner = AssignmentCase(shop.changes, shop.lists, shop.staff)
+    assert assigner.assign(shop.open().ticket.number) == "a-mei"
+    shop.member("a-mei", capacity=0)
+    assert assigner.assign(shop.open().ticket.number) is None
+
+
 def test_two_assignments_at_once_never_overfill_an_agent(amazons: Shop) -> None:
     amazons.member(MEI.id, capacity=2)
     lives = [amazons.open() for _ in range(6)]
@@ -379,10 +404,7 @@ def test_two_who_write_at_once_both_get_through_and_neither_word_is_lost(amazons
     def write(text: str) -> None:
         ready.wait()
         try:
-            change_ticket(
-                amazons.tickets,
-                amazons.plans,
-                amazons.clock.now,
+            TicketChanges(amazons.tickets, amazons.plans, amazons.clock.now).change(
                 number,
                 lambda t, p, at: by_customer.write(t, p, text, at),
             )
@@ -442,10 +464,7 @@ def test_a_clock_that_is_behind_moves_no_history_backwards(shop: Shop) -> None:
     number, first = life.ticket.number, shop.clock.now()
     for seconds in (2, -1.5, 0, -600):
         shop.clock.advance(seconds=seconds)
-        change_ticket(
-            shop.tickets,
-            shop.plans,
-            shop.clock.now,
+        TicketChanges(shop.tickets, shop.plans, shop.clock.now).change(
             number,
             lambda t, p, at: by_staff.note(t, p, MEI, "a word", at),
         )
@@ -594,9 +613,11 @@ def test_a_change_of_a_ticket_that_is_known_reads_it_only_when_somebody_was_fast
     monkeypatch.setattr(shop.tickets, "get", lambda number: read.append(number) or get(number))
 
     def acknowledge(known: Ticket) -> Ticket:
-        plans = Plans(shop.staff, shop.clock.now)
+        plans = Plans(shop.plan_store, shop.clock.now)
         number, decide = known.number, by_system.acknowledge
-        return change_ticket(shop.tickets, plans, shop.clock.now, number, decide, known=known)
+        return TicketChanges(shop.tickets, plans, shop.clock.now).change(
+            number, decide, known=known
+        )
 
     first = acknowledge(life.ticket)
     assert (first.acknowledged_at is not None, read) == (True, [])

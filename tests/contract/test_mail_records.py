@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 
-from redress.tickets.store.tickets import Claim
+from redress.tickets.store.mail_records import Claim
 from tests.builders import NUMBER, START
 from tests.contract.conftest import Shop
 

@@ -21,7 +21,7 @@ from redress.rehearsals.store import (
 )
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.store import items
-from redress.tickets.store.tickets import Page, TicketStore
+from redress.tickets.store.lists import Page, TicketLists
 from tests.builders import BY_PHONE, MEI, START, Life
 from tests.contract.conftest import Faults, Shop, opening
 
@@ -43,7 +43,7 @@ def everything(page: Callable[[int, str | None], Page]) -> list[str]:
     return found
 
 
-def opened(tickets: TicketStore, start: datetime, end: datetime, limit: int = 2) -> list[str]:
+def opened(tickets: TicketLists, start: datetime, end: datetime, limit: int = 2) -> list[str]:
     return everything(lambda shard, cursor: tickets.opened_page(start, end, shard, limit, cursor))
 
 
@@ -55,14 +55,14 @@ def test_a_ticket_stays_in_the_month_of_its_opening_whatever_becomes_of_it(shop:
     life = shop.open(contact=BY_PHONE)
     number = life.ticket.number
     month = (START, START + DAY)
-    assert opened(shop.tickets, *month) == [number]
+    assert opened(shop.lists, *month) == [number]
     shop.commit(life.assign(MEI.id))
     shop.commit(life.resolve())
     shop.commit(life.call("confirmed"))
-    assert opened(shop.tickets, *month) == [number]
+    assert opened(shop.lists, *month) == [number]
     assert shop.lists.open_in_team("complaints") == [number]
     shop.commit(life.answer_survey())
-    assert opened(shop.tickets, *month) == [number]
+    assert opened(shop.lists, *month) == [number]
     assert shop.lists.open_in_team("complaints") == []
     first = shop.item(keys.ticket_pk(number), keys.event_sk(1))
     assert first["open_pk"]["S"] == f"OPENED#2026-11#{keys.shard(number)}"
@@ -80,13 +80,13 @@ def test_readers_of_open_tickets_see_open_ones_only(shop: Shop) -> None:
     assert sorted(pages) == wanted
     assert sum(shop.lists.count_open("complaints", shard) for shard in SHARDS) == 3
     assert sum(shop.lists.count_open("service", shard) for shard in SHARDS) == 1
-    assert len(opened(shop.tickets, START, START + DAY)) == 5
+    assert len(opened(shop.lists, START, START + DAY)) == 5
 
 
 def test_both_ways_in_list_a_ticket_in_its_month(shop: Shop) -> None:
     change = opening(START)
     shop.lean.open(change, "a key", "a print", "an answer")
-    assert opened(shop.tickets, START, START + DAY) == [change.after.number]
+    assert opened(shop.lists, START, START + DAY) == [change.after.number]
 
 
 def test_a_stretch_of_a_month_holds_its_beginning_and_not_its_end(shop: Shop) -> None:
@@ -95,7 +95,7 @@ def test_a_stretch_of_a_month_holds_its_beginning_and_not_its_end(shop: Shop) ->
         numbers.append(shop.open().ticket.number)
         shop.clock.advance(hours=1)
     hour = timedelta(hours=1)
-    assert opened(shop.tickets, START + hour, START + 3 * hour) == sorted(
+    assert opened(shop.lists, START + hour, START + 3 * hour) == sorted(
         numbers[1:3], key=lambda number: (keys.shard(number), numbers.index(number))
     )
     counts = [shop.lists.count_opened(START + hour, START + 3 * hour, s) for s in SHARDS]
@@ -108,9 +108,9 @@ def test_a_month_is_one_of_utc_and_ends_with_the_first_instant_of_the_next(shop:
     shop.clock.moment = datetime(2026, 12, 1, tzinfo=UTC)
     first = shop.open().ticket.number
     november = (datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
-    assert opened(shop.tickets, *november) == [last]
+    assert opened(shop.lists, *november) == [last]
     december = (november[1], datetime(2027, 1, 1, tzinfo=UTC))
-    assert opened(shop.tickets, *december) == [first]
+    assert opened(shop.lists, *december) == [first]
 
 
 # ------------------------------------------------------------------------- a ticket's file

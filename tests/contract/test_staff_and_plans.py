@@ -137,7 +137,7 @@ def test_plan_1_holds_before_anybody_publishes_one(shop: Shop) -> None:
 
 def test_a_published_plan_holds_for_both_ways_to_the_store(shop: Shop) -> None:
     shop.plan_store.publish(document(2, note="Faster"), 2, 1)
-    for source in (shop.staff, shop.lean):
+    for source in (shop.plan_store, shop.lean):
         plans = Plans(source, shop.clock.now)
         assert (plans.current().version, plans.current().note) == (2, "Faster")
         assert plans.get(2).note == "Faster"
@@ -189,7 +189,7 @@ def test_of_two_who_publish_at_once_one_is_told(amazons: Shop) -> None:
         thread.join()
     assert results.count("refused") == 3
     [winner] = set(results) - {"refused"}
-    plans = Plans(amazons.staff, amazons.clock.now)
+    plans = Plans(amazons.plan_store, amazons.clock.now)
     assert plans.current().note == plans.get(2).note == winner
 
 
@@ -206,7 +206,7 @@ def test_a_conflict_while_publishing_is_only_waited_for(
 ) -> None:
     failing(shop.clients["full"], "TransactWriteItems", ["TransactionConflict", None])
     shop.plan_store.publish(document(2), 2, 1)
-    assert Plans(shop.staff, shop.clock.now).current().version == 2
+    assert Plans(shop.plan_store, shop.clock.now).current().version == 2
 
 
 def test_a_version_that_was_never_published_is_a_fault(shop: Shop) -> None:
@@ -218,7 +218,7 @@ def test_a_function_takes_up_a_new_plan_within_seconds_and_reads_each_version_on
     shop: Shop, failing: Callable[..., Faults]
 ) -> None:
     moment = [0.0]
-    plans = Plans(shop.staff, shop.clock.now, lambda: moment[0])
+    plans = Plans(shop.plan_store, shop.clock.now, lambda: moment[0])
     assert plans.current().version == 1
     shop.plan_store.publish(document(2), 2, 1)
     assert plans.current().version == 1
@@ -233,7 +233,7 @@ def test_a_function_takes_up_a_new_plan_within_seconds_and_reads_each_version_on
 
 def test_a_plan_holds_from_its_effective_time_on(shop: Shop) -> None:
     moment = [0.0]
-    plans = Plans(shop.staff, shop.clock.now, lambda: moment[0])
+    plans = Plans(shop.plan_store, shop.clock.now, lambda: moment[0])
     tomorrow = shop.clock.now() + timedelta(days=1)
     shop.plan_store.publish(document(2), 2, 1)
     shop.plan_store.publish(document(3, effective_from=tomorrow.isoformat()), 3, 2)
@@ -247,7 +247,7 @@ def test_a_plan_whose_text_did_not_change_is_parsed_once(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moment = [0.0]
-    plans = Plans(shop.staff, shop.clock.now, lambda: moment[0])
+    plans = Plans(shop.plan_store, shop.clock.now, lambda: moment[0])
     shop.plan_store.publish(document(2), 2, 1)
     before = plans.current()
     moment[0] += FRESH_FOR_S + 0.1

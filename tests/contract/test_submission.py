@@ -91,7 +91,7 @@ def test_a_number_that_exists_is_drawn_again_and_nothing_is_written(shop: Shop) 
     with pytest.raises(NumberTaken):
         submit(shop, key="another key")
     with pytest.raises(NumberTaken):
-        shop.tickets.open(a_change(), START)
+        shop.tickets.open(a_change(), shop.clock.now())
     assert shop.items() == before
 
 

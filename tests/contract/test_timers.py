@@ -17,7 +17,7 @@ from redress.base.errors import NotFound
 from redress.db import encoding, keys
 from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.ticket import Phase, State
-from redress.tickets.store.tickets import Timer
+from redress.tickets.store.timers import Timer
 from redress.workflow.cases.timers import TimerCase, sleep_of
 from redress.workflow.store import ReconciliationReport, ReportStore
 from tests.builders import BY_PHONE, MEI, START, Life

@@ -22,26 +22,25 @@ import pytest
 from moto import mock_aws
 
 from local.template import table_definition
-from redress.wiring import clients
-from redress.wiring import stores as wired_stores
-from redress.wiring.transaction import ALSO_WRITTEN
-from redress.wiring import clients
 from redress.base.people import Member, Role
 from redress.db.rows import Models
+from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans
 from redress.staff.rules import Presence
 from redress.staff.store import StaffStore
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps import by_system, opening
 from redress.tickets.rules.ticket import Ticket
-from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.mail_records import MailRecordStore
+from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.timers import TimerStore
-from redress.tickets.cases.changes import TicketChanges
-from redress.plans.store.plan_store import PlanStore
-from tests.wired import forget_wiring
+from redress.wiring import clients
+from redress.wiring import stores as wired_stores
+from redress.wiring.transaction import ALSO_WRITTEN
 from tests.builders import ROOT, Clock, submission
+from tests.wired import forget_wiring
 
 REGION = "us-east-1"
 TABLE = "redress-test"

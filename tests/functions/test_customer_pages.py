@@ -16,7 +16,6 @@ import pytest
 from botocore.client import BaseClient
 from openapi_spec_validator import validate
 
-from redress.wiring import (customer as customer_wiring, stores as wired_stores)
 from redress.base import catalogue
 from redress.base.errors import NotFound, Unavailable
 from redress.base.people import CUSTOMER, Actor, Role
@@ -27,6 +26,9 @@ from redress.tickets.cases.customer import PUBLIC, CustomerCases
 from redress.tickets.cases.intake import IntakeCase
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
+from redress.wiring import clients
+from redress.wiring import customer as customer_wiring
+from redress.wiring import stores as wired_stores
 from tests.builders import NUMBER, ROOT, Clock, Life
 from tests.functions.conftest import (
     BASE_ADDRESS,
@@ -174,7 +176,8 @@ def test_the_key_before_is_fetched_for_a_link_that_needs_it_and_for_no_other(
     aws("secretsmanager").put_secret_value(
         SecretId=ENVIRONMENT["LINK_KEY_SECRET"], SecretString="the next key"
     )
-    customer_wiring.links.cache_clear()
+    clients.links.cache_clear()
+    customer_wiring.customer_cases.cache_clear()
     asked: list[str] = []
     real = BaseClient._make_api_call
 
@@ -777,7 +780,11 @@ def test_a_mail_program_ends_surveys_for_its_reader(site: Site, kind: str, body:
 
 def test_a_forged_link_ends_no_surveys(site: Site) -> None:
     number, status_token = submit(site)
-    for token in (status_token, f"{number}.x", customer_wiring.links().unsubscribe_token("R-00000-00000")):
+    for token in (
+        status_token,
+        f"{number}.x",
+        customer_wiring.links().unsubscribe_token("R-00000-00000"),
+    ):
         assert site("surveys", token=token)["statusCode"] == 404
         assert site("surveys-end", token=token)["statusCode"] == 404
     assert not wired_stores.addresses().refuses_surveys(FORM["email"])

@@ -15,15 +15,20 @@ from typing import Any
 
 import pytest
 
-from redress.wiring import (inbound as inbound_wiring, clients, customer as customer_wiring, staff as staff_wiring, mailer as mailer_wiring, stores as wired_stores)
 from redress.base.people import Role
 from redress.db import keys
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.store import IncomingRecord, MailState, QuarantinePage
-from redress.mail.outgoing.cases.sending import MailJob
+from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rendering import message, render
 from redress.mail.outgoing.rules.table import mails_after
 from redress.tickets.rules.ticket import EventType, Ticket
+from redress.wiring import clients
+from redress.wiring import customer as customer_wiring
+from redress.wiring import inbound as inbound_wiring
+from redress.wiring import mailer as mailer_wiring
+from redress.wiring import staff as staff_wiring
+from redress.wiring import stores as wired_stores
 from tests.builders import Clock
 from tests.functions.conftest import ENVIRONMENT, Context, Stores, aws, load
 

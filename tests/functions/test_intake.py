@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from redress.wiring import intake as intake_wiring, staff as staff_wiring
 from redress.tickets.rules.steps import by_customer
+from redress.wiring import intake as intake_wiring
+from redress.wiring import staff as staff_wiring
 from tests.builders import Clock, plan_document
 from tests.functions.conftest import (
     BASE_ADDRESS,

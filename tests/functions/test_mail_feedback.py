@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from redress.wiring import (clients, mailer as mailer_wiring, stores as wired_stores)
 from redress.mail.outgoing.cases.feedback import OF_SES
-from redress.mail.outgoing.cases.sending import MailJob, tags_of
+from redress.mail.outgoing.messages import MailJob, tags_of
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import EventType
+from redress.wiring import clients
+from redress.wiring import mailer as mailer_wiring
+from redress.wiring import stores as wired_stores
 from tests.functions.conftest import Opener, Stores
 from tests.functions.test_mailer import Mailer, Post, _let_in, mailer, metrics_of, post
 

@@ -21,8 +21,6 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Re
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
-from redress import wiring
-from redress.wiring import (clients, mailer as mailer_wiring, customer as customer_wiring, stores as wired_stores, staff as staff_wiring)
 from redress.base.errors import Unavailable
 from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.base.phrases import phrases
@@ -30,20 +28,26 @@ from redress.mail.outgoing.cases.sending import (
     LEASE,
     UNWANTED,
     MailingCase,
-    MailJob,
     NotSentYet,
     Result,
     SendOutcome,
-    job_of,
 )
+from redress.mail.outgoing.messages import MailJob, job_of
 from redress.mail.outgoing.rules.table import mails_after
+from redress.mail.outgoing.store import AddressChange, AddressMark, address_row
 from redress.plans.rules.plan import Plan
 from redress.staff.rules import Presence
-from redress.tickets.cases.changes import change
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer
 from redress.tickets.rules.ticket import Event, Ticket
-from redress.tickets.store.tickets import MailRecord, TicketStore
+from redress.tickets.store.mail_records import MailRecord
+from redress.tickets.store.tickets import TicketStore
+from redress.wiring import clients
+from redress.wiring import customer as customer_wiring
+from redress.wiring import mailer as mailer_wiring
+from redress.wiring import staff as staff_wiring
+from redress.wiring import stores as wired_stores
 from tests.builders import MEI, Clock, plan_document
 from tests.functions import conftest
 from tests.functions.conftest import BASE_ADDRESS, MEMBERS, REGION, Opener, Stores
@@ -164,7 +168,9 @@ class Mailer:
     ) -> Ticket:
         """Something happens to the ticket, so much later."""
         self.clock.advance(**later)
-        return change(self.stores.tickets, self.stores.plans, self.clock.now, number, decide)
+        return TicketChanges(self.stores.tickets, self.stores.plans, self.clock.now).change(
+            number, decide
+        )
 
     def fire(self, number: str, **later: float) -> Ticket:
         """The ticket's workflow wakes, so much later."""
@@ -200,7 +206,7 @@ def mailer(
     monkeypatch.setenv("MAIL_QUEUE_URL", queue)
     monkeypatch.setenv("MAIL_DEAD_LETTER_QUEUE_URL", dead)
     monkeypatch.setenv("OPERATOR_ADDRESS", OPERATOR)
-    monkeypatch.setattr(wiring, "_session", lambda: _SESSION)
+    monkeypatch.setattr(clients, "session", lambda: _SESSION)
     clients.settings.cache_clear()
     mailer = Mailer(load_function("mailer"), stores, clock, queue, dead)
     events = clients.client("sesv2", retries=0).meta.events
@@ -1230,7 +1236,8 @@ def test_who_takes_part_no_more_or_cannot_be_reached_gets_no_copy(
     if why == "taken out":
         mailer.act(number, _let_in("wang.wei@example.com"), minutes=1)
     else:
-        wired_stores.addresses().marked("bo@example.net", mailer.clock.now(), "5.1.1").save()
+        mark = AddressMark(mailer.clock.now(), "5.1.1")
+        address_row(wired_stores.models(), AddressChange("bo@example.net", mark)).save()
     assert mailer(mailer.job(number, "copy")) == []
     assert post.only["To"] == "wang.wei@example.com"
 

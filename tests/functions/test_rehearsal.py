@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from redress.wiring import clients, staff as staff_wiring
 from redress.base.errors import Unavailable
 from redress.base.observe import Failed
 from redress.base.people import Member
@@ -22,11 +21,15 @@ from redress.db.rows import Models
 from redress.rehearsals import cases
 from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.store import JobKind, JobState, RehearsalJob, RehearsalStore
-from redress.tickets.cases.changes import change
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, Ticket
-from redress.tickets.store.tickets import Raced, TicketStore
+from redress.tickets.store.lists import TicketLists
+from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.transaction import Raced
+from redress.wiring import clients
+from redress.wiring import staff as staff_wiring
 from redress.workflow.store import ReconciliationReport, ReportStore
 from tests.builders import MEI, START, Clock, plan_document
 from tests.functions.conftest import (
@@ -39,7 +42,7 @@ from tests.functions.conftest import (
     aws,
     read_sample,
 )
-from tests.functions.test_staff_api import Api, Reply
+from tests.functions.staff.api import Api, Reply
 
 HOUR = 3600
 Ends = Callable[..., bool]
@@ -124,10 +127,7 @@ def act(stores: Stores, clock: Clock) -> Callable[..., Ticket]:
     """Take one step of a ticket's life and store it."""
 
     def run(ticket: Ticket, step: Callable[..., Any], *args: Any) -> Ticket:
-        return change(
-            stores.tickets,
-            stores.plans,
-            clock.now,
+        return TicketChanges(stores.tickets, stores.plans, clock.now).change(
             ticket.number,
             lambda found, plan, at: step(found, plan, *args, at),
         )
@@ -680,16 +680,16 @@ def test_a_part_goes_round_until_nothing_is_left_to_move(
     """A ticket that moved forward in the index behind the cursor's back is found the next time."""
     dry = desk.move()
     desk.report_of(dry)
-    read = TicketStore.open_in_shard
+    read = TicketLists.open_in_shard
     hidden = {open_ones[0].number}
 
-    def overlooking(self: TicketStore, *given: Any) -> Any:
+    def overlooking(self: TicketLists, *given: Any) -> Any:
         page = read(self, *given)
         found = [number for number in page.numbers if number not in hidden]
         hidden.difference_update(page.numbers if len(found) < len(page.numbers) else ())
         return replace(page, numbers=found)
 
-    monkeypatch.setattr(TicketStore, "open_in_shard", overlooking)
+    monkeypatch.setattr(TicketLists, "open_in_shard", overlooking)
     monkeypatch.setattr(keys, "shard", lambda number: 0)
     monkeypatch.setattr(cases, "PAGE", 100)
     begun = desk.move(apply=True, dry_run=dry.body["id"], reason="a reason")

@@ -16,8 +16,6 @@ from moto.core.config import default_user_config
 from moto.stepfunctions.models import StepFunctionBackend
 
 from local.filters import passes, relay_patterns
-from redress import wiring
-from redress.wiring import (planreview as planreview_wiring, clients, workflow as workflow_wiring)
 from redress.base.errors import Unavailable
 from redress.base.observe import Failed
 from redress.base.people import Member
@@ -25,6 +23,9 @@ from redress.db import keys
 from redress.staff.rules import Presence
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, Phase
+from redress.wiring import clients
+from redress.wiring import planreview as planreview_wiring
+from redress.wiring import workflow as workflow_wiring
 from redress.workflow.cases.relay import ACKNOWLEDGE_AFTER_S, MOVED, stream_change_of
 from redress.workflow.cases.repair import PATIENCE
 from redress.workflow.cases.timers import SUPERSEDED
@@ -464,7 +465,7 @@ def test_a_look_at_a_table_that_is_away_fails_under_the_name_that_is_retried(
     def away(number: str) -> Any:
         raise Unavailable
 
-    monkeypatch.setattr(workflow_wiring.timers()._tickets, "timer", away)
+    monkeypatch.setattr(workflow_wiring.timers()._timers, "get", away)
     with pytest.raises(Unavailable):
         call("workflow", sample("workflow-look"))
 
@@ -562,10 +563,10 @@ def test_a_plan_that_is_due_for_review_is_told_to_operations_once_that_day(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told: list[tuple[str, str]] = []
-    monkeypatch.setattr(wiring, "tell_operations", lambda *words: told.append(words))
-    assert call("repair", sample("repair-review-plan")) == {"asked_for": False}
+    monkeypatch.setattr(planreview_wiring, "tell_operations", lambda *words: told.append(words))
+    assert call("planreview", sample("planreview")) == {"asked_for": False}
     clock.moment = clock.moment.replace(year=2027, month=5, day=23)
-    assert call("repair", sample("repair-review-plan")) == {"asked_for": True}
+    assert call("planreview", sample("planreview")) == {"asked_for": True}
     assert [subject for subject, _ in told] == ["Service plan 1: review it"]
     assert "by 2027-05-23" in told[0][1]
 

@@ -12,7 +12,6 @@ from typing import Any
 import boto3
 import pytest
 
-from redress.wiring import (staff as staff_wiring, stores as wired_stores, clients)
 from redress.base.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from redress.base.observe import Failed
 from redress.base.people import CUSTOMER, Actor, Member, Role
@@ -22,9 +21,11 @@ from redress.scores.cases import ScoringCases
 from redress.scores.store import scores as scores_module
 from redress.scores.store.scores import ScoreStore, Summary
 from redress.staff.rules import Presence
-from redress.tickets.cases.changes import change
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Ticket
+from redress.wiring import staff as staff_wiring
+from redress.wiring import stores as wired_stores
 from tests.builders import JUN, LIN, MEI, START, Clock
 from tests.functions.conftest import REGION, Context, Opener, Stores
 
@@ -51,10 +52,7 @@ def act(stores: Stores, clock: Clock) -> Callable[..., Ticket]:
     """Take one step of a ticket's life and store it."""
 
     def run(ticket: Ticket, step: Callable[..., Any], *args: Any) -> Ticket:
-        return change(
-            stores.tickets,
-            stores.plans,
-            clock.now,
+        return TicketChanges(stores.tickets, stores.plans, clock.now).change(
             ticket.number,
             lambda found, plan, at: step(found, plan, *args, at),
         )
@@ -492,7 +490,7 @@ def machine(table: str) -> Any:
 
 
 def _executions(machine: Any) -> dict[str, dict[str, str]]:
-    arn = clients.settings().scores_machine_arn
+    arn = staff_wiring.settings().scores_machine_arn
     found = machine.list_executions(stateMachineArn=arn)["executions"]
     return {
         entry["name"]: json.loads(

@@ -21,7 +21,7 @@ from redress.base.phrases import moment, phrases
 from redress.clocks.rules.clocks import Action, ClockName, ClockState
 from redress.mail.incoming.reader import folding, parsing
 from redress.mail.outgoing import rendering
-from redress.mail.outgoing.cases.sending import NotAJob, job_of
+from redress.mail.outgoing.messages import NotAJob, job_of
 from redress.mail.outgoing.rules.table import mails_after
 from redress.plans.rules.plan import KINDS, LANGUAGES
 from redress.tickets.rules.ticket import Event, EventType

@@ -16,8 +16,8 @@ from redress.db import keys
 from redress.plans import cases
 from redress.plans.cases import PlanCases, expanded, notes, prepared
 from redress.plans.rules.document import parse
+from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import LARGEST_DOCUMENT, Plans, Published
-from redress.staff.store import StaffStore
 from tests.builders import START, Clock, plan_document
 
 WEI = Member("m-wei", "Wei", "wei@example.com", Role.MANAGER, "complaints", ("zh-CN",), 1)
@@ -33,7 +33,7 @@ class Nobody:
 def asked(year: int, month: int, day: int) -> int | None:
     """For how many days a review was overdue when it was asked for, at noon UTC of a day."""
     clock = Clock(datetime(year, month, day, 12, tzinfo=UTC))
-    cases = PlanCases(cast(StaffStore, None), Plans(Nobody(), clock.now), clock.now)
+    cases = PlanCases(cast(PlanStore, None), Plans(Nobody(), clock.now), clock.now)
     review = cases.review_to_ask_for()
     return review.overdue_days if review else None
 
@@ -53,7 +53,7 @@ class Shelf:
     def plan_document(self, sort: str) -> str | None:
         return self.documents.get(sort)
 
-    def publish_plan(
+    def publish(
         self, document: dict[str, Any], version: int, current: int, about: Published
     ) -> None:
         stored = json.dumps(document)
@@ -63,7 +63,7 @@ class Shelf:
 def test_the_review_of_a_plan_that_names_no_day_is_asked_for_half_a_year_after_it_began() -> None:
     clock, shelf = Clock(), Shelf()
     plans = Plans(shelf, clock.now)
-    cases = PlanCases(cast(StaffStore, shelf), plans, clock.now)
+    cases = PlanCases(cast(PlanStore, shelf), plans, clock.now)
     begins = START + timedelta(days=30)
     document = plan_document() | {"version": 2, "effective_from": begins.isoformat()}
     del document["review_by"]

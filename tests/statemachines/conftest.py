@@ -11,22 +11,22 @@ import pytest
 from moto import mock_aws
 
 from local.template import table_definition
-from redress.wiring import clients
 from redress.db.rows import Models
+from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
-from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.mail_records import MailRecordStore
+from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.timers import TimerStore
-from redress.plans.store.plan_store import PlanStore
+from redress.wiring import clients
 from redress.wiring.transaction import ALSO_WRITTEN
-from tests.wired import forget_wiring
 from tests.builders import Clock
 from tests.functions.conftest import Context, load
 from tests.statemachines.skipping import Sleepers, eventually, hold_time, run_functions
 from tests.statemachines.world import World, definition
 from tests.streams import Stream
+from tests.wired import forget_wiring
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"

@@ -13,8 +13,10 @@ from redress.base.observe import Failed
 from redress.db import encoding, keys
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Phase, Ticket
+from redress.tickets.store.timers import TimerStore
 from redress.workflow.cases import reconciliation
 from redress.workflow.cases.reconciliation import LONGEST, OLDEST, OVERDUE, SETTLES, STUCK
+from redress.workflow.executions import Executions
 from redress.workflow.store import ReportStore
 from tests.builders import BY_PHONE, LIN, MEI, START, Clock
 from tests.functions.conftest import Context, load
@@ -162,7 +164,7 @@ def test_an_execution_that_the_list_does_not_show_yet_is_not_followed(
     settled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = asleep(settled)
-    monkeypatch.setattr(reconciliation.Executions, "running", lambda self: {})
+    monkeypatch.setattr(Executions, "running", lambda self: {})
 
     assert found(settled.reconcile()) == {}
     assert settled.timer(number).gen == 1
@@ -235,14 +237,14 @@ def test_a_change_at_the_same_instant_wins_over_a_correction(
 ) -> None:
     number = asleep(settled)
     spoil(number, "SET next_wake_ms = :at", at=milliseconds(START + timedelta(days=30)))
-    correct = reconciliation.TicketStore.correct_timer
+    correct = TimerStore.correct
 
     def raced(self: Any, ticket: Ticket, *given: Any) -> bool:
         settled.take(number, _noted, follow=False)
         written: bool = correct(self, ticket, *given)
         return written
 
-    monkeypatch.setattr(reconciliation.TicketStore, "correct_timer", raced)
+    monkeypatch.setattr(TimerStore, "correct", raced)
     assert found(settled.reconcile()) == {}
     monkeypatch.undo()
 
@@ -624,7 +626,7 @@ def test_a_service_that_fails_ends_the_run_loudly_and_keeps_what_it_found(
     def down(self: Any, name: str) -> str:
         raise ConnectionError("down")
 
-    monkeypatch.setattr(reconciliation.Executions, "status", down)
+    monkeypatch.setattr(Executions, "status", down)
     clock.advance(hours=1)
     with pytest.raises(Failed, match="ConnectionError"):
         settled.repair({"task": "reconcile"})
@@ -655,14 +657,14 @@ def test_every_run_leaves_a_report_newest_first(settled: World) -> None:
 def test_two_runs_at_once_repair_once(settled: World, monkeypatch: pytest.MonkeyPatch) -> None:
     number = asleep(settled)
     settled.abort(number)
-    status = reconciliation.Executions.status
+    status = Executions.status
 
     def meanwhile(self: Any, name: str) -> str:
-        monkeypatch.setattr(reconciliation.Executions, "status", status)
+        monkeypatch.setattr(Executions, "status", status)
         assert found(settled.repair({"task": "reconcile"})) == {"followed": 1}
         return status(self, name)
 
-    monkeypatch.setattr(reconciliation.Executions, "status", meanwhile)
+    monkeypatch.setattr(Executions, "status", meanwhile)
     settled.clock.advance(seconds=1)
     assert found(settled.reconcile()) == {}
     assert settled.running() == [f"{number}-2"]

@@ -14,14 +14,18 @@ import pytest
 from redress.base.errors import Unavailable
 from redress.db import keys
 from redress.db.rows import Models
+from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans
 from redress.rehearsals import cases
 from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.store import JobKind, JobState, Progress, RehearsalJob, RehearsalStore
 from redress.staff.store import StaffStore
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps import opening
+from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketStore
+from redress.wiring.transaction import ALSO_WRITTEN
 from redress.workflow.store import ReportStore
 from tests.builders import START, Clock, plan_document, submission
 from tests.functions.conftest import Context, load
@@ -79,6 +83,7 @@ class Machine:
     rehearsals: RehearsalStore
     tickets: TicketStore
     plans: Plans
+    plan_store: PlanStore
     staff: StaffStore
     clock: Clock
     jobs: int = 0
@@ -156,14 +161,15 @@ def machine(
         roleArn=ROLE,
     )
     models = Models(TABLE, REGION)
-    staff = StaffStore(models)
+    plan_store = PlanStore(models)
     return Machine(
         functions,
         sleepers.pauses_s,
         RehearsalStore(models),
-        TicketStore(models),
-        Plans(staff, clock.now),
-        staff,
+        TicketStore(models, ALSO_WRITTEN),
+        Plans(plan_store, clock.now),
+        plan_store,
+        StaffStore(models),
         clock,
     )
 
@@ -305,15 +311,18 @@ def test_the_longest_rehearsal_fits_a_state_and_a_history(
     """Ten years, every part failed with a long name; and as many tickets as are promised."""
     job = machine.begin()
     run = machine.run(job)
+    models = Models(TABLE, REGION)
     jobs = cases.RehearsalJobs(
         machine.rehearsals,
         machine.tickets,
+        TicketLists(models),
+        TicketChanges(machine.tickets, machine.plans, machine.clock.now),
         machine.staff,
         machine.plans,
-        ReportStore(Models(TABLE, REGION)),
+        ReportStore(models),
         machine.clock.now,
     )
-    monkeypatch.setattr(TicketStore, "count_opened", lambda *given: 0)
+    monkeypatch.setattr(TicketLists, "count_opened", lambda *given: 0)
     longest = machine.begin(
         begun_at=START,
         start=datetime(2016, 11, 30, 16, tzinfo=UTC),

@@ -18,14 +18,18 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from redress.base.people import CUSTOMER, Actor
+from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
-from redress.tickets.cases.changes import Decide, change
+from redress.tickets.cases.changes import Decide, TicketChanges
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, opening
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.ticket import EventType, Phase, Ticket
-from redress.tickets.store.tickets import TicketStore, Timer
+from redress.tickets.store.lists import TicketLists
+from redress.tickets.store.mail_records import MailRecordStore
+from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.timers import Timer, TimerStore
 from redress.workflow.cases.relay import execution_name
 from tests.builders import MEI, ROOT, Clock, submission
 from tests.statemachines.skipping import Sleepers, eventually
@@ -38,7 +42,11 @@ class World:
     sleepers: Sleepers
     stream: Stream
     tickets: TicketStore
+    lists: TicketLists
+    timers: TimerStore
+    mail_records: MailRecordStore
     staff: StaffStore
+    plan_store: PlanStore
     plans: Plans
     machine: str
     """ARN of the ticket machine."""
@@ -61,7 +69,7 @@ class World:
 
     def take(self, number: str, decide: Decide, *, follow: bool = True) -> Ticket:
         """One change of a ticket, and (unless told otherwise) what follows from it."""
-        after = change(self.tickets, self.plans, self.clock.now, number, decide)
+        after = TicketChanges(self.tickets, self.plans, self.clock.now).change(number, decide)
         if follow:
             self.follow()
         return after

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ast
-from functools import cache
+import importlib
 from typing import Any
 
+import msgspec
 import pytest
 
 from local.filters import relay_patterns
-from redress.base.settings import Settings
+from redress.base.settings import MissingSettings, Settings, read
 from tests.builders import ROOT
 from tests.template.documents import (
     expanded,
@@ -106,83 +106,40 @@ def _written_function(name: str) -> dict[str, Any]:
 
 # ------------------------------------------------------------------ environment
 
-GENERAL = {"LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "PYTHONTZPATH", "TABLE"}
-"""What every function gets: the logger, the metrics, the time zones, the table."""
+GENERAL = {"LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "PYTHONTZPATH"}
+"""What every function gets beside its settings: the logger, the metrics, the time zones."""
+OF_LAMBDA = {"AWS_REGION"}
+"""What Lambda itself puts into the environment."""
 
-NOT_USED_HERE = {
-    ("scoring", "SCORES_MACHINE_ARN"): "runs are begun by supervisors, through the staff API",
-}
-"""(function, variable) that the wiring could use and this function does not."""
+
+def settings_of(folder: str) -> type[Settings]:
+    """The type of the settings of a function: `RelaySettings` in `redress.wiring.relay`."""
+    module = importlib.import_module(f"redress.wiring.{folder}")
+    [found] = [value for name, value in vars(module).items() if name.lower() == f"{folder}settings"]
+    assert issubclass(found, Settings)
+    return found
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_is_given_the_settings_that_it_uses_and_no_other(name: str) -> None:
+def test_a_function_is_given_the_settings_of_its_type_and_no_other(name: str) -> None:
     given = set(functions()[name]["Environment"]["Variables"])
     assert given >= GENERAL
-    folder = folder_of(name)
-    used = {setting.upper() for setting in settings_used_by(folder)} - {"AWS_REGION", "TABLE"}
-    used -= {variable for function, variable in NOT_USED_HERE if function == folder}
-    assert given - GENERAL == used
+    fields = {field.upper() for field in settings_of(folder_of(name)).__struct_fields__}
+    assert given - GENERAL == fields - OF_LAMBDA
 
 
-def test_every_setting_is_given_to_somebody() -> None:
-    given = {v for f in functions().values() for v in f["Environment"]["Variables"]}
-    assert {name.upper() for name in Settings.__struct_fields__} - {"AWS_REGION"} <= given
-
-
-def test_reading_the_wiring_finds_what_is_known() -> None:
-    assert settings_used_by("intake") == {"table", "link_key_secret"}
-    assert "ticket_machine_arn" in settings_used_by("repair"), "used inside the case itself"
-
-
-@cache
-def settings_used_by(folder: str) -> frozenset[str]:
-    """The settings that a function's handlers can come to use, by reading the code.
-
-    From every `wiring.x` in the function's folder through the functions of the wiring that it
-    calls; and where a case is handed the whole settings, those that its module reads.
-    """
-    wiring = ast.parse((ROOT / "layers/core/redress/wiring.py").read_text())
-    makers = {node.name: node for node in wiring.body if isinstance(node, ast.FunctionDef)}
-    reached: set[str] = set()
-    wanted = [
-        node.attr
-        for path in (ROOT / "functions" / folder).glob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "wiring"
-    ]
-    used: set[str] = set()
-    while wanted:
-        name = wanted.pop()
-        if name in reached or name not in makers:
-            continue
-        reached.add(name)
-        for node in ast.walk(makers[name]):
-            match node:
-                case ast.Call(func=ast.Name(id=called)):
-                    wanted.append(called)
-                case ast.Call(func=ast.Attribute(attr="require"), args=arguments):
-                    used |= {str(a.value) for a in arguments if isinstance(a, ast.Constant)}
-                case ast.Attribute(attr=setting) if setting in Settings.__struct_fields__:
-                    used.add(setting)
-                case ast.ImportFrom(module=str(module)) if ".cases" in module:
-                    used |= _settings_read_in(module)
-                case _:
-                    continue
-    return frozenset(used)
-
-
-def _settings_read_in(module: str) -> set[str]:
-    path = ROOT / "layers/core" / f"{module.replace('.', '/')}.py"
-    return {
-        node.attr
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Attribute)
-        and node.value.attr == "_settings"
-    }
+@pytest.mark.parametrize("folder", sorted(FOLDERS))
+def test_a_function_that_lacks_a_setting_names_it(folder: str) -> None:
+    kind = settings_of(folder)
+    needed = [field.name for field in msgspec.structs.fields(kind) if field.required]
+    environment = {name.upper(): f"a {name}" for name in needed}
+    assert read(kind, environment).table == "a table"
+    for name in needed:
+        lacking = {key: value for key, value in environment.items() if key != name.upper()}
+        with pytest.raises(MissingSettings, match=rf": {name.upper()}$"):
+            read(kind, lacking)
+    with pytest.raises(MissingSettings, match=", ".join(name.upper() for name in needed)):
+        read(kind, {})
 
 
 # ------------------------------------------------------------------ queues and the stream

@@ -10,7 +10,7 @@ import pytest
 
 from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.ticket import Phase
-from redress.tickets.store.tickets import Armed, Timer
+from redress.tickets.store.timers import Armed, Timer
 from redress.workflow.cases.reconciliation import (
     LONGEST,
     OLDEST,

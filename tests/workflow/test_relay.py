@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from redress.base.settings import Settings
 from redress.db import encoding, keys
 from redress.tickets.rules.ticket import Phase
 from redress.tickets.store import items
-from redress.tickets.store.tickets import Armed, Timer
+from redress.tickets.store.timers import Armed, Timer
 from redress.workflow.cases.relay import (
     FOLLOWS,
     MOVED,
@@ -21,6 +20,7 @@ from redress.workflow.cases.relay import (
     EventAdded,
     NotTaken,
     RelayCase,
+    Targets,
     TimerChanged,
     execution_name,
     stream_change_of,
@@ -187,7 +187,7 @@ class Timers:
     timer_now: Timer
     rested: list[tuple[str, int, int]] = field(default_factory=list)
 
-    def timer(self, number: str) -> Timer:
+    def get(self, number: str) -> Timer:
         assert number == self.timer_now.number
         return self.timer_now
 
@@ -196,9 +196,7 @@ class Timers:
         return True
 
 
-SETTINGS = Settings(
-    table="redress",
-    aws_region="us-east-1",
+TARGETS = Targets(
     ticket_machine_arn="arn:aws:states:us-east-1:123456789012:stateMachine:redress-ticket",
     mail_queue_url="https://queue.example.com/mail",
     assigner_function="redress-assigner",
@@ -217,7 +215,7 @@ class Relay:
             self.machine,
             self.queue,
             self.functions,
-            SETTINGS,
+            TARGETS,
             Clock().now,
         )
 
@@ -250,7 +248,7 @@ def test_a_ticket_without_a_workflow_gets_one_that_knows_how_long_to_sleep() -> 
     [(operation, given)] = relay.machine.calls
     assert operation == "start_execution"
     assert given["name"] == f"{NUMBER}-3"
-    assert given["stateMachineArn"] == SETTINGS.ticket_machine_arn
+    assert given["stateMachineArn"] == TARGETS.ticket_machine_arn
     assert json.loads(given["input"]) == {
         "ticket": NUMBER,
         "gen": 3,
@@ -372,7 +370,7 @@ def jobs(relay: Relay) -> list[dict[str, Any]]:
     found = []
     for operation, given in relay.queue.calls:
         assert operation == "send_message_batch"
-        assert given["QueueUrl"] == SETTINGS.mail_queue_url
+        assert given["QueueUrl"] == TARGETS.mail_queue_url
         assert len({entry["Id"] for entry in given["Entries"]}) == len(given["Entries"])
         found += [json.loads(entry["MessageBody"]) for entry in given["Entries"]]
     return found
@@ -381,7 +379,7 @@ def jobs(relay: Relay) -> list[dict[str, Any]]:
 def assignments(relay: Relay) -> list[dict[str, Any]]:
     for operation, given in relay.functions.calls:
         assert (operation, given["InvocationType"]) == ("invoke", "Event")
-        assert given["FunctionName"] == SETTINGS.assigner_function
+        assert given["FunctionName"] == TARGETS.assigner_function
     return [json.loads(given["Payload"]) for _, given in relay.functions.calls]
 
 
@@ -442,7 +440,7 @@ def test_a_record_set_aside_keeps_its_keys_and_nothing_of_its_content(life: Life
     opened = record("INSERT", items.event_item(NUMBER, life.open().events[0]))
     relay.case.dead_letter(opened, "KeyError")
     [(operation, given)] = relay.queue.calls
-    assert (operation, given["QueueUrl"]) == ("send_message", SETTINGS.dead_letter_queue_url)
+    assert (operation, given["QueueUrl"]) == ("send_message", TARGETS.dead_letter_queue_url)
     assert json.loads(given["MessageBody"]) == {
         "keys": {"pk": {"S": keys.ticket_pk(NUMBER)}, "sk": {"S": "EVENT#000001"}},
         "sequence": "111",

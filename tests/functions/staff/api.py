@@ -1,0 +1,209 @@
+"""What the tests of the staff API share: the handler called with sample events, and its document.
+
+Every answer of every test is held to `openapi-staff.json`: its status must be documented for the
+route, and its body must fit the schema.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from types import ModuleType
+from typing import Any
+
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from redress.base.people import Member
+from tests.functions.conftest import MEMBERS, Context, altered
+
+DOCUMENT: dict[str, Any] = json.loads(
+    resources.files("redress").joinpath("data/openapi-staff.json").read_bytes()
+)
+
+
+def schema_errors(schema: dict[str, Any], value: Any) -> list[str]:
+    rooted = {**schema, "components": DOCUMENT["components"]}
+    validator = Draft202012Validator(rooted, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+
+
+def resolved(part: dict[str, Any]) -> dict[str, Any]:
+    """What a `$ref` into the document points to; anything else as it is."""
+    while "$ref" in part:
+        found: Any = DOCUMENT
+        for name in part["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+        part = found
+    return part
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+    @property
+    def pointers(self) -> set[str]:
+        """The fields that a problem names."""
+        return {fault["pointer"] for fault in self.body["errors"]}
+
+    @property
+    def codes(self) -> dict[str, str]:
+        return {fault["pointer"]: fault["code"] for fault in self.body["errors"]}
+
+
+KEEP = object()
+"""The value of the sample event stays."""
+
+
+class Api:
+    """Calls the handler with a sample event, changed where a test says so."""
+
+    def __init__(
+        self, module: ModuleType, sample: Callable[[str], dict[str, Any]], context: Context
+    ) -> None:
+        self.module, self._sample, self._context = module, sample, context
+
+    def event(
+        self,
+        name: str,
+        by: str | None = None,
+        *,
+        body: Any = KEEP,
+        raw: str | None = None,
+        claims: dict[str, Any] | None = None,
+        query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        **path: str,
+    ) -> dict[str, Any]:
+        event = self._sample(f"staff-{name}")
+        if by is not None:
+            event["requestContext"]["authorizer"]["jwt"]["claims"] |= claims_of(MEMBERS[by])
+        if claims is not None:
+            kept = event["requestContext"]["authorizer"]["jwt"]["claims"] | claims
+            event["requestContext"]["authorizer"]["jwt"]["claims"] = {
+                name: value for name, value in kept.items() if value is not None
+            }
+        if body is not KEEP:
+            raw = json.dumps(body)
+        return altered(event, body=raw, query=query, headers=headers, path=path)
+
+    def send(self, event: dict[str, Any]) -> Reply:
+        given = self.module.handler(event, self._context)
+        headers = given["headers"]
+        found = Reply(given["statusCode"], json.loads(given["body"]), headers)
+        self._hold_to_document(event, found)
+        return found
+
+    def __call__(self, name: str, by: str | None = None, **changes: Any) -> Reply:
+        return self.send(self.event(name, by, **changes))
+
+    @staticmethod
+    def _hold_to_document(event: dict[str, Any], found: Reply) -> None:
+        method, _, path = event["routeKey"].partition(" ")
+        route = DOCUMENT["paths"].get(path, {}).get(method.lower())
+        if route is None:
+            assert found.status == 404
+            return
+        answer = resolved(route["responses"][str(found.status)])
+        content = answer["content"][found.headers["Content-Type"]]
+        assert schema_errors(content["schema"], found.body) == []
+        assert found.headers["Cache-Control"] == "no-store"
+        assert found.headers["X-Content-Type-Options"] == "nosniff"
+        assert not any(name.startswith("Access-Control") for name in found.headers)
+
+
+def claims_of(member: Member) -> dict[str, str]:
+    """The claims of this member's ID token, as an HTTP API hands them over."""
+    return {
+        "sub": member.id,
+        "cognito:groups": f"[{member.role}]",
+        "custom:team": member.team,
+        "custom:languages": ",".join(member.languages),
+        "custom:capacity": str(member.capacity),
+        "name": member.name,
+        "email": member.email,
+    }
+
+
+def states_of(found: Reply) -> dict[str, str]:
+    """How each promise of a ticket stands."""
+    return {promise["clock"]: promise["state"] for promise in found.body["promises"]}
+
+
+ALL = {"agent", "supervisor", "manager"}
+
+
+LEADERS = {"supervisor", "manager"}
+
+
+WHO_MAY = {
+    "presence": ALL,
+    "departure": LEADERS,
+    "work": ALL,
+    "ticket": ALL,
+    "clocks": ALL,
+    "promise": ALL,
+    "hold": ALL,
+    "participants": ALL,
+    "release": ALL,
+    "correction": LEADERS,
+    "plan-move": LEADERS,
+    "plan-schema": ALL,
+    "reply": ALL,
+    "note": ALL,
+    "progress": ALL,
+    "resolution": ALL,
+    "callback": ALL,
+    "assignment": ALL,
+    "classification": ALL,
+    "mail": ALL,
+    "quarantine": LEADERS,
+    "held-mail": LEADERS,
+    "held-mail-release": LEADERS,
+    "board": LEADERS,
+    "rating": LEADERS,
+    "scorecards-run": LEADERS,
+    "scorecards": ALL,
+    "scorecard": ALL,
+    "plan": ALL,
+    "plans": ALL,
+    "plan-version": ALL,
+    "plan-publish": {"manager"},
+    "plan-moves": {"manager"},
+    "rehearsal-begin": {"manager"},
+    "rehearsal": {"manager"},
+    "reconciliations": {"manager"},
+    "reconciliation": {"manager"},
+    "openapi": ALL,
+}
+"""Sample event -> roles that the route lets in."""
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "reply": {"text": "We are on it."},
+    "progress": {"text": "We are looking into it."},
+    "resolution": {
+        "text": "Replaced.",
+        "outcome": "upheld",
+        "remedy": "replacement",
+        "root_cause": "seal",
+    },
+    "callback": {"outcome": "no_answer"},
+    "assignment": {"agent": None, "reason": "too much"},
+    "classification": {"kind": "urgent", "reason": "scalded"},
+    "promise": {"by": "2026-11-24T10:00:00+08:00", "text": "By tomorrow at ten."},
+    "hold": {"reason": "part", "text": "The pump is on its way."},
+    "participants": {"participants": ["wang.wei@example.com"]},
+    "release": {},
+    "correction": {
+        "clock": "first_response",
+        "at": "2026-11-23T09:00:00+08:00",
+        "reason": "called",
+    },
+    "plan-move": {"plan_version": 1, "reason": "as promised"},
+}
+"""Every change that names a version, with a right body but for the version."""

@@ -1,0 +1,45 @@
+"""The staff API as its tests call it, what it logs, and the machines that it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from io import StringIO
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from redress.base.people import Member
+from tests.functions.conftest import Context, aws
+from tests.functions.staff.api import Api
+
+
+@pytest.fixture
+def api(
+    staff: dict[str, Member],
+    load_function: Callable[[str], ModuleType],
+    sample: Callable[[str], dict[str, Any]],
+    context: Context,
+) -> Api:
+    return Api(load_function("staff"), sample, context)
+
+
+@pytest.fixture
+def logs(api: Api) -> Iterator[StringIO]:
+    """What the function logs: its logger writes to the stream it found when it was imported."""
+    handler = api.module.logger.registered_handler
+    written = StringIO()
+    before = handler.setStream(written)
+    yield written
+    handler.setStream(before)
+
+
+@pytest.fixture
+def scores_machine(table: str) -> None:
+    """The machines that a request starts stand in moto; they do not run here."""
+    for name in ("redress-scores", "redress-rehearsal"):
+        aws("stepfunctions").create_state_machine(
+            name=name,
+            definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}',
+            roleArn="arn:aws:iam::123456789012:role/machine",
+        )

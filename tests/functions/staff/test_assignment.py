@@ -1,0 +1,77 @@
+"""Reassignment to an agent or to the queue of a team."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.functions.conftest import MEMBERS, Opener, Stores
+from tests.functions.staff.api import Api
+
+
+def test_reassigning_moves_the_ticket_and_the_load(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "agent": "a-jun", "reason": "same batch"}
+    found = api("assignment", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["assignee"]) == (200, "a-jun")
+    assert (stores.staff.availability("a-mei").load, stores.staff.availability("a-jun").load) == (
+        0,
+        1,
+    )
+    event = stores.tickets.history(ticket.number)[-1]
+    assert (event.by.id, event.data["from"], event.data["why"]) == (
+        "a-mei",
+        "a-mei",
+        "same batch",
+    )
+
+
+def test_full_agent_is_not_given_more(api: Api, open_ticket: Opener, stores: Stores) -> None:
+    for _ in range(MEMBERS["jun"].capacity):
+        open_ticket(agent="a-jun")
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "agent": "a-jun", "reason": "same batch"}
+    found = api("assignment", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:agent-not-free")
+    assert stores.tickets.get(ticket.number) == ticket
+    assert stores.staff.availability("a-jun").load == MEMBERS["jun"].capacity
+
+
+def test_absent_agent_is_not_given_anything(api: Api, open_ticket: Opener) -> None:
+    api("presence", "jun", body={"presence": "away"})
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "agent": "a-jun", "reason": "same batch"}
+    found = api("assignment", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:agent-not-free")
+
+
+@pytest.mark.parametrize("agent", ["nobody", "s-lin", "m-wei"])
+def test_agent_who_is_unknown_or_none_is_refused(api: Api, open_ticket: Opener, agent: str) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "agent": agent, "reason": "same batch"}
+    found = api("assignment", "mei", body=body, number=ticket.number)
+    assert (found.status, found.codes) == (422, {"/agent": "unknown_agent"})
+
+
+def test_ticket_goes_back_to_the_queue_of_another_team(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {
+        "version": ticket.version,
+        "agent": None,
+        "team": "service",
+        "reason": "an order matter",
+    }
+    found = api("assignment", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["assignee"], found.body["team"]) == (200, None, "service")
+    assert stores.lists.queued("service") == [ticket.number]
+    assert api("ticket", "mei", number=ticket.number).status == 404
+
+
+def test_team_that_does_not_exist_is_refused(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "agent": None, "team": "moon", "reason": "far away"}
+    found = api("assignment", "mei", body=body, number=ticket.number)
+    assert (found.status, found.codes) == (422, {"/team": "unknown_team"})

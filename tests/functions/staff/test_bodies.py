@@ -1,0 +1,256 @@
+"""What is refused in the body of a request, and how each wrong field is named."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.functions.conftest import Opener
+from tests.functions.staff.api import DOCUMENT, Api
+
+LIMIT = 65_536
+
+
+WITH_BODY = (
+    "presence",
+    "reply",
+    "note",
+    "progress",
+    "resolution",
+    "callback",
+    "assignment",
+    "classification",
+    "promise",
+    "hold",
+    "participants",
+    "release",
+    "correction",
+    "plan-move",
+    "rating",
+    "plan-publish",
+    "plan-moves",
+    "rehearsal-begin",
+)
+
+
+def test_list_of_bodies_is_complete() -> None:
+    documented = sum("requestBody" in json.dumps(path) for path in DOCUMENT["paths"].values())
+    assert len(WITH_BODY) == documented
+
+
+def test_refuses_a_body_that_is_not_declared_as_json(api: Api) -> None:
+    found = api("reply", headers={"Content-Type": "text/plain"})
+    assert (found.status, found.body["type"]) == (415, "urn:redress:problem:media-type")
+
+
+@pytest.mark.parametrize(
+    "raw", ["", "{", "nonsense", '{"text": "\\ud800"}', '{"version": 1e999}', "[" * 60_000]
+)
+def test_refuses_a_body_that_is_not_a_json_document(api: Api, raw: str) -> None:
+    found = api("reply", raw=raw)
+    assert (found.status, found.body["type"]) == (400, "urn:redress:problem:not-json")
+
+
+def test_refuses_a_body_whose_base64_is_broken(api: Api) -> None:
+    event = api.event("reply", raw="%%%")
+    event["isBase64Encoded"] = True
+    assert api.send(event).status == 400
+
+
+def test_refuses_a_body_over_64_kb_and_takes_one_of_exactly_64_kb(
+    api: Api, open_ticket: Opener
+) -> None:
+    number = open_ticket(agent="a-mei").number
+    start, end = '{"text": "fine"', "}"
+    fitting = start + " " * (LIMIT - len(start) - len(end)) + end
+    assert api("note", raw=fitting, number=number).status == 200
+    found = api("note", raw=fitting + " ", number=number)
+    assert (found.status, found.body["type"]) == (413, "urn:redress:problem:too-large")
+
+
+@pytest.mark.parametrize("value", [None, 1, "text", [], True])
+def test_refuses_a_body_that_is_not_an_object(api: Api, value: Any) -> None:
+    found = api("note", body=value)
+    assert found.status == 422
+    assert found.codes == {"": "object_expected"}
+
+
+LONG = "x" * 20_001
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "codes"),
+    [
+        ("presence", {}, {"/presence": "required"}),
+        (
+            "presence",
+            {"presence": "lunch", "x": 1},
+            {"/presence": "unknown_value", "/x": "unknown"},
+        ),
+        ("reply", {}, {"/version": "required", "/text": "required"}),
+        (
+            "reply",
+            {"version": "3", "text": " \n", "wait_for_customer": "no", "colour": "red"},
+            {
+                "/version": "whole_number_expected",
+                "/text": "required",
+                "/wait_for_customer": "boolean_expected",
+                "/colour": "unknown",
+            },
+        ),
+        (
+            "reply",
+            {"version": 0, "text": 5},
+            {"/version": "out_of_range", "/text": "text_expected"},
+        ),
+        (
+            "reply",
+            {"version": True, "text": LONG},
+            {"/version": "whole_number_expected", "/text": "too_long"},
+        ),
+        (
+            "reply",
+            {"version": 1.5, "text": "a\x00b"},
+            {"/version": "whole_number_expected", "/text": "control_characters"},
+        ),
+        ("note", {"version": 1}, {"/text": "required", "/version": "unknown"}),
+        ("note", {"text": "fine", "a/b": True}, {"/a~1b": "unknown"}),
+        ("progress", {"text": ""}, {"/version": "required", "/text": "required"}),
+        (
+            "resolution",
+            {"outcome": "great", "remedy": 1, "root_cause": "x" * 2_001},
+            {
+                "/version": "required",
+                "/text": "required",
+                "/outcome": "unknown_value",
+                "/remedy": "text_expected",
+                "/root_cause": "too_long",
+            },
+        ),
+        (
+            "callback",
+            {"outcome": "busy", "text": 3},
+            {"/version": "required", "/outcome": "unknown_value", "/text": "text_expected"},
+        ),
+        (
+            "assignment",
+            {},
+            {"/version": "required", "/agent": "required", "/reason": "required"},
+        ),
+        (
+            "promise",
+            {"by": "tomorrow"},
+            {"/version": "required", "/by": "instant_expected", "/text": "required"},
+        ),
+        (
+            "promise",
+            {"version": 1, "by": "2026-11-24T10:00:00", "text": "Soon"},
+            {"/by": "instant_expected"},
+        ),
+        (
+            "hold",
+            {"reason": "lunch", "text": 1},
+            {"/version": "required", "/reason": "unknown_value", "/text": "text_expected"},
+        ),
+        (
+            "participants",
+            {"participants": ["a@example.com", 3, "x" * 255, "a\x00@example.com"]},
+            {
+                "/version": "required",
+                "/participants/1": "text_expected",
+                "/participants/2": "too_long",
+                "/participants/3": "control_characters",
+            },
+        ),
+        (
+            "participants",
+            {"version": 1, "participants": "a@example.com"},
+            {"/participants": "list_expected"},
+        ),
+        ("participants", {}, {"/version": "required", "/participants": "required"}),
+        ("release", {"reason": "x"}, {"/version": "required", "/reason": "unknown"}),
+        (
+            "correction",
+            {"clock": "survey"},
+            {
+                "/version": "required",
+                "/clock": "unknown_value",
+                "/at": "required",
+                "/reason": "required",
+            },
+        ),
+        (
+            "plan-move",
+            {"plan_version": 0},
+            {"/version": "required", "/plan_version": "out_of_range", "/reason": "required"},
+        ),
+        (
+            "plan-move",
+            {"version": 1, "plan_version": 10**1_100, "reason": "beyond any key of the table"},
+            {"/plan_version": "out_of_range"},
+        ),
+        (
+            "classification",
+            {"kind": "praise", "urgency": "extreme", "impact": 3, "customer_type": 5},
+            {
+                "/version": "required",
+                "/kind": "unknown_value",
+                "/urgency": "unknown_value",
+                "/impact": "unknown_value",
+                "/customer_type": "text_expected",
+                "/reason": "required",
+            },
+        ),
+        (
+            "assignment",
+            {"version": 1, "agent": " ", "team": 1, "reason": "r"},
+            {"/agent": "required", "/team": "text_expected"},
+        ),
+        (
+            "classification",
+            {"kind": "riot"},
+            {"/version": "required", "/kind": "unknown_value", "/reason": "required"},
+        ),
+    ],
+)
+def test_names_every_wrong_field_at_once(
+    api: Api, open_ticket: Opener, name: str, body: dict[str, Any], codes: dict[str, str]
+) -> None:
+    path = {} if name == "presence" else {"number": open_ticket(agent="a-mei").number}
+    found = api(name, body=body, **path)
+    assert found.status == 422
+    assert found.codes == codes
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+_FIELDS = ("version", "text", "outcome", "agent", "team", "reason", "kind", "presence", "attitude")
+
+
+_BODIES = st.dictionaries(st.sampled_from(_FIELDS) | st.text(max_size=8), _ANYTHING) | _ANYTHING
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(name=st.sampled_from([*WITH_BODY]), body=_BODIES)
+def test_no_body_whatever_makes_the_function_fail(
+    api: Api, open_ticket: Opener, name: str, body: Any
+) -> None:
+    if not open_ticket.opened:
+        open_ticket(agent="a-mei")
+    route = api.event(name)["routeKey"]
+    path = {"number": open_ticket.opened[0]} if "{number}" in route else {}
+    assert api(name, "wei", body=body, **path).status < 500

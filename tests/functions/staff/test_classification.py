@@ -1,0 +1,47 @@
+"""Corrections of kind, urgency, impact and type of customer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.builders import Clock
+from tests.functions.conftest import Opener
+from tests.functions.staff.api import Api
+
+
+def test_correcting_the_kind_plans_the_promises_anew(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    ticket = open_ticket("complaint", agent="a-mei")
+    body = {"version": ticket.version, "kind": "urgent", "reason": "somebody was scalded"}
+    found = api("classification", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["kind"], found.body["assignee"]) == (200, "urgent", "a-mei")
+    promises = {promise["clock"]: promise for promise in found.body["promises"]}
+    assert promises["first_response"]["due_at"] == (
+        ticket.created_at + timedelta(minutes=5)
+    ).isoformat(timespec="milliseconds")
+    assert promises["reaction"]["state"] == "cancelled"
+
+
+def test_kind_that_another_team_handles_queues_the_ticket_there(
+    api: Api, open_ticket: Opener
+) -> None:
+    ticket = open_ticket("complaint", agent="a-mei")
+    body = {"version": ticket.version, "kind": "inquiry", "reason": "only a question"}
+    found = api("classification", "mei", body=body, number=ticket.number)
+    assert (found.body["team"], found.body["assignee"]) == ("service", None)
+
+
+def test_urgency_impact_and_type_of_customer_are_corrected_on_their_own(
+    api: Api, open_ticket: Opener
+) -> None:
+    ticket = open_ticket("inquiry", agent="a-tao")
+    body = {"version": ticket.version, "urgency": "high", "impact": "high", "reason": "scalded"}
+    found = api("classification", "tao", number=ticket.number, body=body).body
+    assert (found["priority"], found["kind"]) == ("urgent", "inquiry")
+    body = {"version": found["version"], "customer_type": "king", "reason": "important"}
+    wrong = api("classification", "tao", number=ticket.number, body=body)
+    assert wrong.codes == {"/customer_type": "unknown_customer_type"}
+    nothing = {"version": found["version"], "reason": "none"}
+    same = api("classification", "tao", number=ticket.number, body=nothing)
+    assert same.codes == {"/kind": "same_kind"}

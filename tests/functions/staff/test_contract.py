@@ -1,0 +1,176 @@
+"""The API as a whole: its document, its routes, and how the function answers faults."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from openapi_spec_validator import validate
+
+from redress.clocks.rules.clocks import ClockName
+from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS
+from redress.tickets.rules.steps.by_staff import CORRECTABLE
+from redress.tickets.rules.ticket import EventType
+from redress.wiring import staff as staff_wiring
+from redress.wiring import stores as wired_stores
+from tests.builders import plan_document
+from tests.functions.conftest import Context, Opener
+from tests.functions.staff.api import CHANGES, DOCUMENT, WHO_MAY, Api, resolved, schema_errors
+
+
+def test_document_is_valid_openapi_3_1() -> None:
+    validate(DOCUMENT)
+    assert DOCUMENT["openapi"].startswith("3.1")
+
+
+def test_document_and_routes_have_the_same_methods_paths_and_roles(api: Api) -> None:
+    documented = {
+        (method.upper(), path): set(route["x-roles"])
+        for path, methods in DOCUMENT["paths"].items()
+        for method, route in methods.items()
+        if method != "parameters"
+    }
+    routes = api.module.ROUTES
+    assert {key: {role.value for role in route.roles} for key, route in routes.items()} == (
+        documented
+    )
+
+
+def test_examples_of_the_document_fit_their_schemas() -> None:
+    checked = 0
+
+    def walk(part: Any) -> None:
+        nonlocal checked
+        if isinstance(part, dict):
+            if "schema" in part and "examples" in part and isinstance(part["examples"], dict):
+                for name, example in part["examples"].items():
+                    wrong = schema_errors(part["schema"], resolved(example)["value"])
+                    assert wrong == [], f"{name}: {wrong}"
+                    checked += 1
+            for value in part.values():
+                walk(value)
+        elif isinstance(part, list):
+            for value in part:
+                walk(value)
+
+    walk(DOCUMENT)
+    assert checked > 20
+
+
+def test_serves_its_own_document(api: Api) -> None:
+    found = api("openapi")
+    assert found.status == 200
+    assert found.body == DOCUMENT
+
+
+def test_shipped_plan_fits_the_documented_schema() -> None:
+    assert schema_errors({"$ref": "#/components/schemas/Plan"}, plan_document()) == []
+
+
+def test_document_names_every_clock_event_and_choice_that_there_is() -> None:
+    def choices(schema: str, field: str) -> set[str]:
+        return set(DOCUMENT["components"]["schemas"][schema]["properties"][field]["enum"])
+
+    assert choices("Promise", "clock") == set(ClockName)
+    assert choices("Event", "type") == set(EventType)
+    assert choices("Correction", "clock") == set(CORRECTABLE)
+    assert choices("Hold", "reason") == set(HOLDS)
+    assert choices("Classification", "kind") == set(KINDS)
+    assert choices("Classification", "urgency") == set(GRADATIONS)
+    assert choices("Classification", "impact") == set(GRADATIONS)
+
+
+def test_table_of_changes_is_complete(api: Api) -> None:
+    with_version = {
+        name
+        for name in WHO_MAY
+        if "version" in api.event(name).get("body", "")
+        and name not in ("plan-publish", "rehearsal-begin")
+    }
+    assert with_version == set(CHANGES)
+
+
+def test_warm_up_answers_at_once(api: Api, context: Context) -> None:
+    assert api.module.handler({"warm": True}, context) == {"warm": True}
+
+
+@pytest.mark.parametrize("route", ["GET /staff/nothing", "DELETE /staff/plan", "GET /", "$default"])
+def test_whatever_is_no_route_does_not_exist(api: Api, route: str) -> None:
+    found = api.send(api.event("work") | {"routeKey": route})
+    assert (found.status, found.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_unexpected_fault_is_answered_without_its_cause_and_logged_with_its_place_not_its_words(
+    api: Api, monkeypatch: pytest.MonkeyPatch, logs: StringIO
+) -> None:
+    def broken() -> None:
+        raise KeyError("a secret of the inside") from ValueError("another")
+
+    monkeypatch.setattr(staff_wiring, "staff_cases", broken)
+    found = api("work")
+    assert found.status == 500
+    assert "secret" not in json.dumps(found.body)
+    (failure,) = [line for line in logs.getvalue().splitlines() if '"failed"' in line]
+    assert json.loads(failure)["fault"] == "KeyError < ValueError"
+    assert json.loads(failure)["where"][-1].endswith(" broken")
+    assert "secret" not in logs.getvalue()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EndpointConnectionError(endpoint_url="https://dynamodb.example"),
+        ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem"),
+        ClientError({"Error": {"Code": "InternalServerError"}}, "GetItem"),
+    ],
+)
+def test_store_that_does_not_answer_is_told_with_retry_after(
+    api: Api, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    number = open_ticket(agent="a-mei").number
+    file = wired_stores.models().file
+
+    def down(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(file, "query", down)
+    monkeypatch.setattr("redress.db.retry.time.sleep", lambda _: None)
+    found = api("ticket", "mei", number=number)
+    assert found.status == 503
+    assert int(found.headers["Retry-After"]) >= 1
+
+
+def test_logs_name_the_ticket_and_nobody(api: Api, open_ticket: Opener, logs: StringIO) -> None:
+    ticket = open_ticket(agent="a-mei")
+    api(
+        "reply",
+        "mei",
+        body={"version": ticket.version, "text": "A word in confidence."},
+        number=ticket.number,
+    )
+    api("ticket", "mei", number=ticket.number)
+    written = logs.getvalue()
+    assert f'"ticket":"{ticket.number}"' in written
+    for secret in ("confidence", "Li Na", "li.na@", "mei@", "eyJ", "kettle"):
+        assert secret not in written
+
+
+def test_counts_failures_and_nothing_else(
+    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api("work")
+    api("board", "mei")
+    assert "CloudWatchMetrics" not in capsys.readouterr().out
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(staff_wiring.staff_cases(), "work", broken)
+    assert api("work").status == 500
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (counted,) = [line for line in lines if "RequestsFailed" in line]
+    assert counted["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Redress"
+    assert (counted["service"], counted["RequestsFailed"]) == ("staff", [1.0])

@@ -1,0 +1,43 @@
+"""Presence and departure of the staff."""
+
+from __future__ import annotations
+
+from redress.staff.rules import Presence
+from tests.builders import Clock
+from tests.functions.conftest import Opener, Stores
+from tests.functions.staff.api import CHANGES, Api
+
+
+def test_presence_is_kept_with_who_it_is(api: Api, stores: Stores, clock: Clock) -> None:
+    clock.advance(minutes=5)
+    found = api("presence", "mei", body={"presence": "away"})
+    assert found.status == 200
+    assert found.body["presence"] == "away"
+    assert found.body["since"] == clock.now().isoformat(timespec="milliseconds")
+    assert [availability.agent for availability in stores.staff.present("complaints")] == ["a-jun"]
+    api("presence", "mei", body={"presence": "available"}, claims={"custom:capacity": "7"})
+    assert stores.staff.member("a-mei").capacity == 7
+    assert stores.staff.availability("a-mei").presence is Presence.AVAILABLE
+
+
+def test_whoever_left_gets_no_work_and_their_tickets_go_back_to_the_queue(
+    api: Api, stores: Stores, open_ticket: Opener
+) -> None:
+    held, resolved = open_ticket(agent="a-mei"), open_ticket(agent="a-mei")
+    api("resolution", "mei", number=resolved.number, body=CHANGES["resolution"] | {"version": 2})
+    found = api("departure", "lin", agent="a-mei")
+    assert found.body == {"agent": "a-mei", "queued": [held.number]}
+    assert stores.tickets.get(held.number).assignee is None
+    assert stores.tickets.get(resolved.number).assignee == "a-mei"
+    assert [availability.agent for availability in stores.staff.present("complaints")] == ["a-jun"]
+    assert stores.staff.availability("a-mei").load == 0
+    assert stores.staff.member("a-mei").left
+    assert api("departure", "lin", agent="a-mei").body["queued"] == []
+    api("presence", "mei", body={"presence": "available"})
+    assert not stores.staff.member("a-mei").left
+
+
+def test_departure_is_told_by_the_own_supervisor_or_a_manager_of_a_known_member(api: Api) -> None:
+    assert api("departure", "lin", agent="a-nobody").status == 404
+    assert api("departure", "lin", agent="a-tao").status == 403
+    assert api("departure", "wei", agent="a-tao").status == 200

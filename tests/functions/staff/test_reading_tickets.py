@@ -1,0 +1,177 @@
+"""A ticket as staff read it, and the explanation of its clocks."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from redress.base.people import Actor, Role
+from redress.tickets.rules.steps import by_customer, by_staff
+from redress.workflow.cases.timers import TimerCase
+from tests.builders import Clock, plan_document
+from tests.functions.conftest import Opener, Stores
+from tests.functions.staff.api import Api
+
+
+def test_ticket_is_read_with_promises_timeline_mails_and_escalation(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    stores.mail_records.claim(
+        ticket.number, "000001.acknowledgement.customer", clock.now(), timedelta(minutes=1)
+    )
+    stores.mail_records.record(
+        ticket.number, "000001.acknowledgement.customer", "failed", clock.now(), fault="throttled"
+    )
+    clock.advance(minutes=31)
+    TimerCase(stores.timers, stores.changes, clock.now).act_on_due_clocks(ticket.number, 1)
+    found = api("ticket", "mei", number=ticket.number)
+    assert found.status == 200
+    promises = {promise["clock"]: promise for promise in found.body["promises"]}
+    assert promises["reaction"]["state"] == "overdue"
+    assert promises["reaction"]["due_at"] == "2026-11-23T01:30:00.000+00:00"
+    assert promises["resolution"]["state"] == "running"
+    assert found.body["escalation"] == "supervisor"
+    assert [event["type"] for event in found.body["timeline"]][:2] == ["opened", "assigned"]
+    fired = [event for event in found.body["timeline"] if event["type"] == "rung_fired"]
+    assert {event["by"]["role"] for event in fired} == {"system"}
+    assert ("reaction", "breach") in [
+        (event["data"]["clock"], event["data"]["action"]) for event in fired
+    ]
+    assert found.body["version"] == found.body["timeline"][-1]["number"]
+    assert found.body["mails"] == [
+        {
+            "key": "000001.acknowledgement.customer",
+            "state": "failed",
+            "at": "2026-11-23T01:00:00.000+00:00",
+            "attempts": 1,
+            "fault": "throttled",
+        }
+    ]
+
+
+def test_ticket_number_is_read_as_a_person_writes_it(api: Api, open_ticket: Opener) -> None:
+    number = open_ticket(agent="a-mei").number
+    found = api("ticket", "mei", number=number.lower().replace("0", "o").replace("1", "l"))
+    assert found.body["number"] == number
+
+
+@pytest.mark.parametrize("number", ["R-00000-00000", "nonsense", "R-7K3M9", "%2e%2e"])
+def test_unknown_ticket_is_not_found(api: Api, number: str) -> None:
+    assert api("ticket", "wei", number=number).status == 404
+
+
+def test_words_of_a_customer_after_the_resolution_are_counted_and_read(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    number = open_ticket("inquiry", agent="a-tao").number
+    solved = {"version": 2, "text": "It was the seal."}
+    resolution = api("resolution", "tao", number=number, body=solved).body["resolution"]
+    assert resolution["contacts_after"] == 0
+    ticket, plan = stores.tickets.get(number), stores.plans.current()
+    stores.tickets.commit(
+        by_customer.write(ticket, plan, "One more thing", clock.now()), clock.now()
+    )
+    found = api("ticket", "tao", number=number).body
+    assert (found["state"], found["resolution"]["contacts_after"]) == ("resolved", 1)
+    said = found["timeline"][-1]
+    assert (said["type"], said["data"]["text"]) == ("customer_wrote", "One more thing")
+
+
+def test_the_clocks_of_a_ticket_say_why_they_are_due_and_what_moved_them(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    clock.advance(hours=2)
+    asked = {"version": ticket.version, "text": "Which model?", "wait_for_customer": True}
+    api("reply", "mei", body=asked, number=ticket.number)
+    clock.advance(hours=3)
+    found = api("clocks", "jun", query={"language": "en"}, number=ticket.number)
+
+    assert found.status == 200
+    assert (found.body["language"], found.body["at"]) == ("en", "2026-11-23T06:00:00.000+00:00")
+    told = {(one["clock"], one["round"]): one for one in found.body["clocks"]}
+    resolution, reaction = told["resolution", 1], told["reaction", 1]
+    assert resolution["sentence"].startswith(
+        "Paused since Mon 23 Nov 2026 11:00 (Asia/Shanghai) while waiting for the customer; 2 h are"
+    )
+    assert (resolution["elapsed_s"], resolution["paused_s"]) == (7_200, 10_800)
+    assert [
+        (entry["what"], entry["event"]["type"], entry["event"]["by"])
+        for entry in resolution["entries"]
+    ] == [
+        ("begun", "opened", {"role": "customer", "id": None}),
+        ("paused", "replied", {"role": "agent", "id": "a-mei"}),
+    ]
+    assert {rung["due_at"] for rung in resolution["rungs_to_come"]} == {None}
+    assert (reaction["state"], reaction["calendar"]["hours"]) == ("missed", "around the clock")
+    assert not {"text", "data"} & set(json.dumps(found.body).split('"')), "no word that was said"
+
+
+def test_the_rungs_of_a_clock_are_told_with_what_they_did(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    number = open_ticket(agent="a-mei").number
+    clock.advance(minutes=31)
+    TimerCase(stores.timers, stores.changes, clock.now).act_on_due_clocks(number, 1)
+    (reaction,) = [
+        one
+        for one in api("clocks", "wei", number=number).body["clocks"]
+        if one["clock"] == "reaction"
+    ]
+    assert [rung["action"] for rung in reaction["rungs_fired"]] == ["remind", "remind", "breach"]
+    assert reaction["rungs_fired"][-1]["notify"] == ["agent", "supervisor"]
+    assert reaction["rungs_fired"][-1]["fired_at"] == "2026-11-23T01:31:00.000+00:00"
+    assert [rung["action"] for rung in reaction["rungs_to_come"]] == ["escalate"]
+    assert reaction["rungs_to_come"][0]["due_at"] == "2026-11-23T01:45:00.000+00:00"
+    assert (reaction["state"], reaction["breached"], reaction["held_by"]) == (
+        "overdue",
+        True,
+        "a-mei",
+    )
+
+
+def test_the_clocks_are_told_in_the_first_language_of_whoever_asks(
+    api: Api, open_ticket: Opener
+) -> None:
+    number = open_ticket("inquiry", agent="a-tao").number
+    own = api("clocks", "tao", query={}, number=number)
+    assert own.body["language"] == "zh-TW"
+    calendars = {one["clock"]: one["calendar"] for one in own.body["clocks"]}
+    assert calendars["first_response"]["hours"] == "週一至週五09:00-12:00、13:00-18:00"
+    assert calendars["first_response"]["week"][0]["open"] == ["09:00-12:00", "13:00-18:00"]
+    other = api("clocks", "tao", query={"language": "zh-CN"}, number=number)
+    assert other.body["clocks"][0]["sentence"].startswith("应于2026年11月23日（周一）09:05")
+
+
+@pytest.mark.parametrize("language", ["de", "", "zh"])
+def test_the_clocks_are_told_in_no_language_that_is_not_spoken_here(
+    api: Api, open_ticket: Opener, language: str
+) -> None:
+    found = api("clocks", query={"language": language}, number=open_ticket().number)
+    assert (found.status, found.codes) == (422, {"/language": "unknown_language"})
+
+
+def test_the_clocks_of_a_ticket_that_was_moved_are_told_under_both_plans(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    ticket = open_ticket("inquiry", agent="a-tao")
+    document = plan_document() | {"version": 2}
+    document["levels"]["inquiry"]["promises"]["first_response"] = {"within": "2h"}
+    stores.plan_store.publish(document, 2, 1)
+    old, new = stores.plans.get(1), stores.plans.get(2)
+    moved = by_staff.move_to_plan(
+        ticket, old, new, Actor(Role.MANAGER, "m-wei"), "a new contract", clock.advance(hours=1)
+    )
+    stores.tickets.commit(moved, clock.now())
+    (first,) = [
+        one
+        for one in api("clocks", "tao", number=ticket.number).body["clocks"]
+        if one["clock"] == "first_response"
+    ]
+    assert [(e["what"], e["calendar"], e["target_s"], e["why"]) for e in first["entries"]] == [
+        ("begun", "office", 28_800, None),
+        ("replanned", "always", 7_200, "a new contract"),
+    ]

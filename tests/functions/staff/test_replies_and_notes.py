@@ -1,0 +1,102 @@
+"""Replies, progress, participants and notes."""
+
+from __future__ import annotations
+
+from redress.tickets.rules.ticket import EventType
+from tests.builders import Clock
+from tests.functions.conftest import Opener, Stores
+from tests.functions.staff.api import Api
+
+
+def test_reply_opens_the_ticket_and_keeps_the_first_response(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    clock.advance(minutes=12)
+    body = {"version": ticket.version, "text": "  您好，明天换货。 "}
+    found = api("reply", "mei", body=body, number=ticket.number)
+    assert found.status == 200
+    assert found.body["version"] == ticket.version + 1
+    assert found.body["state"] == "open"
+    states = {promise["clock"]: promise["state"] for promise in found.body["promises"]}
+    assert states["reaction"] == states["first_response"] == "kept"
+    event = stores.tickets.history(ticket.number)[-1]
+    assert (event.type, event.by.id, event.data["text"]) == (
+        EventType.REPLIED,
+        "a-mei",
+        "您好，明天换货。",
+    )
+
+
+def test_reply_that_asks_the_customer_pauses_the_resolution_promise(
+    api: Api, open_ticket: Opener
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "text": "A picture, please?", "wait_for_customer": True}
+    found = api("reply", "mei", body=body, number=ticket.number)
+    assert found.body["state"] == "waiting"
+    states = {promise["clock"]: promise["state"] for promise in found.body["promises"]}
+    assert states["resolution"] == "paused"
+
+
+def test_progress_is_a_reaction_but_not_the_first_response(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "text": "We are asking the warehouse."}
+    found = api("progress", "mei", body=body, number=ticket.number)
+    states = {promise["clock"]: promise["state"] for promise in found.body["promises"]}
+    assert (states["reaction"], states["first_response"]) == ("kept", "running")
+    assert found.body["state"] == "new"
+
+
+def test_who_takes_part_is_there_until_they_are_taken_out(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "participants": ["Wang.Wei@example.com"]}
+    found = api("participants", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["participants"]) == (200, ["wang.wei@example.com"])
+    again = api(
+        "participants", "mei", body=body | {"version": ticket.version + 1}, number=ticket.number
+    )
+    assert again.body["version"] == ticket.version + 1
+    wrong = body | {"version": ticket.version + 1, "participants": ["li.na@example.com", "x"]}
+    refused = api("participants", "mei", body=wrong, number=ticket.number)
+    assert refused.status == 422
+    assert {fault["pointer"]: fault["code"] for fault in refused.body["errors"]} == {
+        "/participants/0": "is_customer",
+        "/participants/1": "email_expected",
+    }
+    none = body | {"version": ticket.version + 1, "participants": []}
+    assert api("participants", "mei", body=none, number=ticket.number).body["participants"] == []
+
+
+def test_notes_do_not_collide_and_any_agent_of_the_team_may_write_one(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    for by in ("mei", "jun", "lin"):
+        assert api("note", by, body={"text": f"by {by}"}, number=ticket.number).status == 200
+    notes = [e for e in stores.tickets.history(ticket.number) if e.type is EventType.NOTED]
+    assert [(note.by.id, note.data["text"]) for note in notes] == [
+        ("a-mei", "by mei"),
+        ("a-jun", "by jun"),
+        ("s-lin", "by lin"),
+    ]
+
+
+def test_a_note_that_is_repeated_is_there_once(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    for by, text in (("mei", "call again"), ("mei", " call again"), ("jun", "call again")):
+        assert api("note", by, body={"text": text}, number=ticket.number).status == 200
+    notes = [e for e in stores.tickets.history(ticket.number) if e.type is EventType.NOTED]
+    assert [note.by.id for note in notes] == ["a-mei", "a-jun"]
+
+
+def test_closed_ticket_takes_no_reply(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket("feedback", agent="a-tao")
+    body = {"version": ticket.version, "text": "Thank you."}
+    closed = api("resolution", "tao", body=body, number=ticket.number).body
+    assert (closed["state"], closed["closure"]) == ("closed", "answered")
+    body["version"] = closed["version"]
+    found = api("reply", "tao", body=body, number=ticket.number)
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:not-allowed-now")

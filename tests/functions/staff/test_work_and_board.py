@@ -1,0 +1,147 @@
+"""An agent's work list and a team's board."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.builders import Clock
+from tests.functions.conftest import Opener
+from tests.functions.staff.api import Api
+
+
+def test_work_list_shows_what_is_due_next_first(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    feedback = open_ticket("feedback", agent="a-mei", language="en")
+    clock.advance(minutes=1)
+    complaint = open_ticket("complaint", agent="a-mei")
+    open_ticket("urgent", agent="a-jun")
+    found = api("work", "mei", query={})
+    assert [item["number"] for item in found.body["items"]] == [complaint.number, feedback.number]
+    assert found.body["next"] is None
+    first = found.body["items"][0]
+    assert first["due_at"] == (clock.now() + timedelta(minutes=30)).isoformat(
+        timespec="milliseconds"
+    )
+    assert first["version"] == complaint.version
+
+
+def test_work_list_is_read_page_by_page_without_gap_or_repeat(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    expected = []
+    for _ in range(5):
+        expected.append(open_ticket("inquiry", agent="a-tao").number)
+        clock.advance(seconds=1)
+    seen: list[str] = []
+    cursor = None
+    for _ in range(4):
+        query = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
+        found = api("work", "tao", query=query)
+        assert found.status == 200
+        seen += [item["number"] for item in found.body["items"]]
+        cursor = found.body["next"]
+        if cursor is None:
+            break
+    assert seen == expected
+    assert cursor is None
+
+
+@pytest.mark.parametrize("limit", ["0", "26", "-1"])
+def test_work_list_refuses_a_limit_out_of_range(api: Api, limit: str) -> None:
+    assert api("work", query={"limit": limit}).pointers == {"/limit"}
+
+
+@pytest.mark.parametrize(
+    "cursor", ["nonsense", "!!", "TUVPVw==", "OTk5OSNSLU5PVC1BLU5VTUJFUg==", "é", "x" * 5_000]
+)
+def test_work_list_names_limit_and_cursor_when_both_are_wrong(api: Api, cursor: str) -> None:
+    found = api("work", query={"limit": "ten", "cursor": cursor})
+    assert found.status == 422
+    assert found.pointers == {"/limit", "/cursor"}
+
+
+def test_resolved_tickets_leave_the_work_list(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket("inquiry", agent="a-tao")
+    body = {"version": ticket.version, "text": "The lid is a spare part."}
+    assert api("resolution", "tao", body=body, number=ticket.number).status == 200
+    assert api("work", "tao", query={}).body["items"] == []
+
+
+def test_board_shows_who_is_present_and_what_is_near_its_limit(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    near = open_ticket("complaint", agent="a-mei")
+    clock.advance(minutes=16)
+    open_ticket("complaint")
+    api("presence", "jun", body={"presence": "away"})
+    found = api("board", "lin")
+    assert found.status == 200
+    assert [(one["name"], one["load"]) for one in found.body["present"]] == [("mei", 1)]
+    assert (found.body["queued"], found.body["open"]) == (1, 2)
+    assert [
+        (line["number"], line["clock"], line["overdue"]) for line in found.body["near_limit"]
+    ] == [(near.number, "reaction", False)]
+    clock.advance(minutes=15)
+    found = api("board", "lin")
+    assert [line["overdue"] for line in found.body["near_limit"]] == [True, False]
+
+
+def near_limit(api: Api) -> list[tuple[str, bool]]:
+    found = api("board", "wei", query={"team": "service"})
+    return [(line["clock"], line["overdue"]) for line in found.body["near_limit"]]
+
+
+def test_nights_and_weekends_bring_a_promise_of_office_hours_no_nearer_to_its_limit(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    clock.moment = datetime(2026, 11, 27, 7, 30, tzinfo=UTC)  # Friday 15:30 in Shanghai
+    open_ticket("inquiry", agent="a-tao")  # 8 h of office time: until Monday 15:30
+    clock.advance(hours=2, minutes=29)
+    assert near_limit(api) == []
+    clock.moment = datetime(2026, 11, 29, 16, 0, tzinfo=UTC)
+    assert near_limit(api) == [], "the weekend is over in wall time, of office time 2 h 30 min are"
+    clock.moment = datetime(2026, 11, 30, 2, 29, tzinfo=UTC)
+    assert near_limit(api) == []
+    clock.moment = datetime(2026, 11, 30, 2, 30, tzinfo=UTC)
+    assert near_limit(api) == [("first_response", False)], "4 h: half of it"
+    clock.moment = datetime(2026, 11, 30, 7, 31, tzinfo=UTC)
+    assert near_limit(api) == [("first_response", True)]
+
+
+def test_a_night_does_not_hide_a_promise_that_was_near_its_limit_at_closing_time(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    clock.moment = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)  # Monday 13:00 in Shanghai
+    open_ticket("inquiry", agent="a-tao")
+    clock.moment = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)  # closing time, 5 of 8 h are used up
+    assert near_limit(api) == [("first_response", False)]
+    clock.advance(hours=12)
+    assert near_limit(api) == [("first_response", False)]
+
+
+def test_what_a_customer_waits_for_stands_on_the_board_whatever_clock_it_is(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    number = open_ticket("service_request", agent="a-tao").number
+    version = api("reply", "tao", number=number, body={"version": 2, "text": "We look"}).body[
+        "version"
+    ]
+    due = (clock.now() + timedelta(hours=2)).isoformat()
+    body = {"version": version, "by": due, "text": "By eleven"}
+    assert api("promise", "tao", number=number, body=body).status == 200
+    clock.advance(hours=1)
+    assert near_limit(api) == [("own_word", False)]
+    clock.advance(days=2)
+    assert near_limit(api)[0] == ("own_word", True)
+
+
+def test_board_of_another_team_is_for_managers_only(api: Api) -> None:
+    assert api("board", "lin", query={"team": "service"}).status == 403
+    assert api("board", "wei", query={"team": "service"}).body["team"] == "service"
+
+
+def test_board_is_of_the_own_team_when_none_is_named(api: Api) -> None:
+    assert api("board", "hua", query={}).body["team"] == "service"

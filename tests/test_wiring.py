@@ -1,0 +1,47 @@
+"""What the wiring lists, and that the lists are complete."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import redress
+from redress.db.rows import Models
+from redress.plans.rules.plan import KINDS
+from redress.wiring.transaction import ALSO_WRITTEN
+from tests.builders import BY_PHONE, Life
+
+
+def modules() -> list[ModuleType]:
+    found = pkgutil.walk_packages(redress.__path__, "redress.")
+    return [
+        importlib.import_module(one.name)
+        for one in found
+        if not one.name.startswith("redress.mail.incoming.reader.")  # has libraries of its own
+    ]
+
+
+def test_every_store_that_writes_with_a_change_is_in_the_list() -> None:
+    """A store that writes with a ticket's change exports `also_written`."""
+    defined = {
+        module.also_written
+        for module in modules()
+        if getattr(module, "also_written", None) is not None
+    }
+    assert defined == set(ALSO_WRITTEN)
+    assert len(ALSO_WRITTEN) == len(defined) == 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("contact", [{}, {"contact": BY_PHONE}], ids=["by mail", "by phone"])
+def test_nothing_is_written_with_a_submission_which_is_stored_without_the_list(
+    life: Life, kind: str, contact: dict[str, Any]
+) -> None:
+    change = life.open(kind, **contact).last
+    models = Models("redress", "us-east-1")
+    for also in ALSO_WRITTEN:
+        assert also(models, change, change.after.created_at, None) == []

@@ -1,0 +1,58 @@
+"""Who follows which event: the table is complete, and its messages are read by their receivers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from redress.mail.outgoing import messages as mail_messages
+from redress.mail.outgoing.messages import MailJob
+from redress.mail.outgoing.rules.table import mails_after
+from redress.staff import messages as assignment_messages
+from redress.staff.messages import AssignTicket, DrainQueue
+from redress.tickets.rules.ticket import EventType
+from redress.workflow.subscribers import SUBSCRIBERS, assignment, mails, messages_after
+from tests.builders import Life
+from tests.mail.test_outgoing import FOLLOWS
+
+
+def test_every_event_has_an_entry() -> None:
+    assert set(SUBSCRIBERS) == set(EventType)
+
+
+@pytest.mark.parametrize("name", FOLLOWS)
+def test_every_mail_of_the_table_of_mails_is_asked_for(name: str, life: Life) -> None:
+    story, _ = FOLLOWS[name]
+    for event in story(life.open()).last.events:
+        jobs = [m for m in messages_after(life.ticket.number, event) if isinstance(m, MailJob)]
+        assert [(job.template, job.audience) for job in jobs] == [
+            (mail.template, mail.audience) for mail in mails_after(event)
+        ]
+        assert bool(jobs) <= (mails in SUBSCRIBERS[event.type])
+
+
+def test_an_agent_is_looked_for_when_a_ticket_comes_to_wait_for_one() -> None:
+    waits = {kind for kind, subscribers in SUBSCRIBERS.items() if assignment in subscribers}
+    assert waits == {EventType.OPENED, EventType.QUEUED}
+
+
+def test_a_mail_job_is_read_as_it_was_written_and_as_it_was_before_this_version() -> None:
+    job = MailJob("R-7K3M9-QW0X2", 3, "reply", "customer")
+    written = {"number": job.number, "event": 3, "template": "reply", "audience": "customer"}
+    assert json.loads(mail_messages.encode(job)) == written
+    assert mail_messages.job_of(mail_messages.encode(job)) == job
+
+
+@pytest.mark.parametrize(
+    ("request_", "payload"),
+    [
+        (AssignTicket("R-7K3M9-QW0X2"), {"ticket": "R-7K3M9-QW0X2"}),
+        (DrainQueue("complaints"), {"team": "complaints"}),
+    ],
+)
+def test_the_assigner_reads_what_the_relay_writes(
+    request_: AssignTicket | DrainQueue, payload: dict[str, str]
+) -> None:
+    assert json.loads(assignment_messages.encode(request_)) == payload
+    assert assignment_messages.decode(payload) == request_
