@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import ROOT
+from tests.template.documents import of_type
 from tests.test_architecture import PACKAGES
 
 DOCUMENTS = sorted(
@@ -72,3 +73,25 @@ def test_both_readmes_have_the_same_sections_rows_and_commands() -> None:
             re.findall(pattern, other, re.MULTILINE)
         )
     assert sorted(PATH.findall(one)) == sorted(PATH.findall(other))
+
+
+NUMBERS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+).split()
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [
+        ("AWS::Lambda::Function", "functions"),
+        ("AWS::StepFunctions::StateMachine", "state machines"),
+        ("AWS::SQS::Queue", "queues"),
+        ("AWS::Scheduler::Schedule", "schedules"),
+        ("AWS::Events::Rule", "event rule"),
+        ("AWS::DynamoDB::Table", "DynamoDB table"),
+    ],
+)
+def test_the_chapter_on_deployment_counts_what_the_template_creates(kind: str, named: str) -> None:
+    number = NUMBERS[len(of_type(kind))]
+    assert f"{number} {named}" in (ROOT / "docs/deploy.md").read_text()
