@@ -95,3 +95,16 @@ NUMBERS = (
 def test_the_chapter_on_deployment_counts_what_the_template_creates(kind: str, named: str) -> None:
     number = NUMBERS[len(of_type(kind))]
     assert f"{number} {named}" in (ROOT / "docs/deploy.md").read_text()
+
+
+def test_log_texts_that_a_runbook_searches_for_are_logged() -> None:
+    command = re.compile(r"/aws/lambda/redress-(\w+) .*--filter-pattern '\"(.+?)\"'")
+    searches = [
+        (path, *found)
+        for path in (ROOT / "docs/runbooks").glob("*.md")
+        for found in command.findall(path.read_text())
+    ]
+    assert len(searches) >= 2
+    for path, function, text in searches:
+        sources = (ROOT / "functions" / function).glob("*.py")
+        assert any(text in source.read_text() for source in sources), (path.name, text)
