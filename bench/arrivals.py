@@ -67,8 +67,8 @@ def send(outputs: Outputs, sender: str) -> None:
     mail["Subject"], mail["Message-ID"] = "投诉：包裹没有收到", f"<{sender}>"
     mail["Date"] = format_datetime(datetime.now().astimezone())
     mail.set_content("我的包裹没有收到，请尽快处理。", charset="gb18030")
-    with smtplib.SMTP("127.0.0.1", outputs.smtp_port, timeout=30) as door:
-        door.send_message(mail)
+    with smtplib.SMTP("127.0.0.1", outputs.smtp_port, timeout=30) as server:
+        server.send_message(mail)
 
 
 def wait_for(table: Any, outputs: Outputs, count: int) -> dict[str, Ticket]:

@@ -96,7 +96,7 @@ def bill_of(
     sent = [call for call in calls if call.service == "ses" and call.status == 200]
     return Bill(
         transitions=sum(transitions(history) for history in runs),
-        api_requests=len(records.doors),
+        api_requests=len(records.api_requests),
         invocations=len(asked) + followed,
         write_units=sum(written(call, indexes) for call in table),
         read_units=sum(read(call) for call in table),
@@ -106,7 +106,7 @@ def bill_of(
         notices=sum(call.service == "sns" for call in calls),
         traces=len(runs) + len(traced) + followed,
         log_bytes=sum(map(logged, records.invocations)) + bytes_of_platform(len(asked) + followed),
-        out_bytes=sum(door.bytes for door in records.doors),
+        out_bytes=sum(request.bytes for request in records.api_requests),
         stored_bytes=stored(table, indexes),
         secret_calls=sum(call.service == "secretsmanager" for call in calls),
         metrics=metrics(records.invocations),

@@ -106,7 +106,7 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
             Subject("raw floor", (REFERENCES / "raw",), submission, 201),
             Subject(TYPICAL, (typical,), submission, 201),
             Subject(TYPICAL_IN_LAMBDA, (typical,), submission, 201, IN_LAMBDA),
-            *doors(built, token),
+            *endpoints(built, token),
             *ready(built),
         ]
         taken: dict[str, list[float]] = {subject.name: [] for subject in subjects}
@@ -123,20 +123,20 @@ def figures(taken: dict[str, list[float]]) -> list[Figure]:
     typical, in_lambda = ((name, medians[name]) for name in (TYPICAL, TYPICAL_IN_LAMBDA))
     return [
         *(
-            compared(name, median, "ms", typical, most=GOAL if name in DOORS else None)
+            compared(name, median, "ms", typical, most=GOAL if name in CUSTOMERS else None)
             for name, median in medians.items()
         ),
-        *(compared(f"{name}, of that", medians[name], "ms", in_lambda) for name in DOORS),
+        *(compared(f"{name}, of that", medians[name], "ms", in_lambda) for name in CUSTOMERS),
     ]
 
 
 # ------------------------------------------------------------------------------ what is started
 
-DOORS = ("JSON intake", "web form")
+CUSTOMERS = ("JSON intake", "web form")
 """What the goal is about: a customer waits for these."""
 
 
-def doors(built: Path, token: str) -> list[Subject]:
+def endpoints(built: Path, token: str) -> list[Subject]:
     """The doors of customers, the page of the ticket of this token, and the first page of staff."""
     layer = built / "CoreLayer" / "python"
 

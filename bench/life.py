@@ -47,7 +47,7 @@ from bench.report import Figure, Machine, at_most, exactly, percentile
 from bench.script import Player
 from bench.sleepers import end_cloud
 from local import meter, stack
-from local.doors import wait_for
+from local.endpoints import wait_for
 from local.meter import Records
 from local.stack import Outputs
 from local.template import template
@@ -168,7 +168,7 @@ def unscheduled(records: Records) -> Records:
     """Without what the repair function did: the sweep falls into every twentieth life, and an idle
     month has it already. A life has nothing to repair."""
     return Records(
-        records.doors,
+        records.api_requests,
         [one for one in records.calls if one.by != REPAIR],
         [one for one in records.invocations if one.function != REPAIR],
     )
@@ -474,11 +474,11 @@ def cold_starts(directory: Path) -> dict[str, float]:
     if not path.exists():
         return {}
     found = {one["name"]: one["value"] for one in json.loads(path.read_text())["figures"]}
-    names = {name: f"{logical}, ready" for name, logical in logical_ids().items()} | _COLD_DOORS
+    names = {name: f"{logical}, ready" for name, logical in logical_ids().items()} | _COLD_ENDPOINTS
     return {name: found[row] for name, row in names.items() if row in found}
 
 
-_COLD_DOORS = {
+_COLD_ENDPOINTS = {
     f"{stack.NAME}-intake": "JSON intake",
     f"{stack.NAME}-customer": "status page",
     f"{stack.NAME}-staff": "staff's work list",

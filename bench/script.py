@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 
 from local import meter
-from local.doors import Answer, DoorError, Form, Staff, call, sign_in
+from local.endpoints import Answer, EndpointError, Form, Staff, call, sign_in
 from local.stack import Outputs
 
 CUSTOMER = "customer"
@@ -164,7 +164,7 @@ class Player:
         return found
 
     def play(self, script: Sequence[Step]) -> None:
-        """Raises DoorError where an answer is not what the script is about."""
+        """Raises EndpointError where an answer is not what the script is about."""
         for step in script:
             self._make(step)
             if step.method != "GET":
@@ -182,7 +182,9 @@ class Player:
         else:
             answer = self._as_staff(step, path)
         if answer.status not in (200, 201, 303):
-            raise DoorError(f"{step.method} {step.path} answered {answer.status}: {answer.text}")
+            raise EndpointError(
+                f"{step.method} {step.path} answered {answer.status}: {answer.text}"
+            )
 
     def _as_customer(self, step: Step, path: str) -> Answer:
         if step.path == "/form":
@@ -190,7 +192,7 @@ class Player:
             answer = call("POST", self._base_url + path, form=sent)
             found = re.search(rf"{re.escape(self._base_url)}/t/(([A-Z0-9-]+)\.[\w-]+)", answer.text)
             if found is None:
-                raise DoorError(f"no receipt: {answer.status} {answer.text[:400]}")
+                raise EndpointError(f"no receipt: {answer.status} {answer.text[:400]}")
             self._known |= {"token": found[1], "number": found[2]}
             return answer
         form = step.send if step.method == "POST" else None
@@ -201,7 +203,7 @@ class Player:
         if style := re.search(r"/assets/style\.css\?v=(\w+)", answer.text):
             self._known["style"] = style[1]
         if step == STYLE and "immutable" not in answer.headers.get("Cache-Control", ""):
-            raise DoorError("a browser would fetch the style sheet again")
+            raise EndpointError("a browser would fetch the style sheet again")
         return answer
 
     def _as_connector(self, step: Step, path: str) -> Answer:
@@ -239,7 +241,7 @@ def _signed_in(outputs: Outputs, role: str) -> Staff:
 
 
 def wait_until_still(count: Callable[[], int]) -> None:
-    """Until `count` has not moved for STILL_S seconds. Raises DoorError when it never stops."""
+    """Until `count` has not moved for STILL_S seconds. Raises EndpointError when it never stops."""
     began = seen = time.monotonic()
     last = count()
     while time.monotonic() - seen < STILL_S:
@@ -247,4 +249,4 @@ def wait_until_still(count: Callable[[], int]) -> None:
         if (now := count()) != last:
             last, seen = now, time.monotonic()
         if time.monotonic() - began > PATIENCE_S:
-            raise DoorError(f"something still happens after {PATIENCE_S:.0f} s")
+            raise EndpointError(f"something still happens after {PATIENCE_S:.0f} s")

@@ -84,7 +84,7 @@ class Bed:
 
     cloud: process.Cloud
     outputs: Outputs
-    door: SubmissionStore
+    submissions: SubmissionStore
     store: TicketStore
     plan: Plan
 
@@ -123,10 +123,10 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         cloud = process.find(directory)
         assert cloud is not None
         name = outputs.stack["TableName"]
-        door = SubmissionStore(stack.client(cloud, "dynamodb"), name)
+        submissions = SubmissionStore(stack.client(cloud, "dynamodb"), name)
         store = TicketStore(Models(name, stack.REGION, outputs.endpoint_url))
         go_home(outputs)
-        bed = Bed(cloud, outputs, door, store, publish(outputs))
+        bed = Bed(cloud, outputs, submissions, store, publish(outputs))
         progress = leaving.enter_context(
             Progress(
                 TextColumn("{task.description}"),
@@ -250,7 +250,7 @@ def open_ticket(bed: Bed, kind: str, created: datetime) -> tuple[str, datetime |
     }
     number = new_number()
     change = lifecycle.open_ticket(parse_submission(body, "web"), number, bed.plan, created)
-    bed.door.open(change, number, number, answer="{}")
+    bed.submissions.open(change, number, number, answer="{}")
     return number, tickets.next_wake(change.after, bed.plan)
 
 

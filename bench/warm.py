@@ -7,7 +7,7 @@ median of the rounds' processor time for one request, which another busy process
 the clock on the wall. Staff's list shows TICKETS tickets, to which the replies go; the status page
 is of another, which was answered ANSWERS times and does not grow.
 
-Calls and units are counted in a pass of its own, through a door that looks at what each call names
+Calls and units are counted in a pass of its own, through a proxy that looks at what each call names
 before and after it: units are those of Amazon's rules (`units`), of a refused transaction as well.
 """
 
@@ -84,7 +84,7 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
     """Measures; leaves no process behind, however it ends. `directory` is not needed."""
     rounds, requests = max(3, round(ROUNDS * scale)), max(5, round(REQUESTS * scale))
     built = stack.build()
-    with dynamodb_local.running() as engine, stub() as others, counting(engine) as door:
+    with dynamodb_local.running() as engine, stub() as others, counting(engine) as proxy:
         client: Any = boto3.client("dynamodb", endpoint_url=engine)
         table = table_definition(TABLE)
         client.create_table(**table)
@@ -97,9 +97,9 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
                     route.round(requests)
             machine.note_load("after the rounds")
             times = {route.name: route.cpu_ms for route in found}
-        with routes(built, environment_of(door.address, others.address, built)) as found:
+        with routes(built, environment_of(proxy.address, others.address, built)) as found:
             indexes = table["GlobalSecondaryIndexes"]
-            costs = {route.name: cost(route, door, indexes) for route in found}
+            costs = {route.name: cost(route, proxy, indexes) for route in found}
     return [*time_figures(times), *cost_figures(costs)]
 
 
@@ -238,19 +238,19 @@ class Cost:
 
 
 @dataclass
-class Door:
+class CountingProxy:
     """Stands before the engine at `address` and keeps what passes."""
 
     address: str = ""
     passed: list[Call] = field(default_factory=list)
 
 
-def cost(route: Route, door: Door, indexes: Sequence[Any]) -> Cost:
+def cost(route: Route, proxy: CountingProxy, indexes: Sequence[Any]) -> Cost:
     """Of the second request: the first meets a function that has not read the plan yet."""
     route.ask()
-    door.passed.clear()
+    proxy.passed.clear()
     route.ask()
-    return billed(door.passed, indexes)
+    return billed(proxy.passed, indexes)
 
 
 def billed(calls: Sequence[Call], indexes: Sequence[Any]) -> Cost:
@@ -262,9 +262,9 @@ def billed(calls: Sequence[Call], indexes: Sequence[Any]) -> Cost:
 
 
 @contextlib.contextmanager
-def counting(engine: str) -> Iterator[Door]:
-    """A door to the engine, for one request after the other."""
-    found = Door()
+def counting(engine: str) -> Iterator[CountingProxy]:
+    """A proxy to the engine, for one request after the other."""
+    found = CountingProxy()
 
     class Through(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

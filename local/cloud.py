@@ -112,7 +112,7 @@ def main() -> int:
 
         mails.FOLDER = options.directory / "mailbox"
 
-        smtp.open_door(options.directory, options.smtp)
+        smtp.start_server(options.directory, options.smtp)
     app.main()
     return 0
 

@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local import stack
-from local.doors import DoorError, Staff, sign_in, wait_for
+from local.endpoints import EndpointError, Staff, sign_in, wait_for
 from local.story import Reader, Scene, World, scenes
 
 PACE = 3600
@@ -76,7 +76,7 @@ class Timeline:
                 for number in numbers:
                     try:
                         self._look(number)
-                    except DoorError:
+                    except EndpointError:
                         continue  # seen again on the next round; the scenes judge, not this view
                 live.update(self._table())
                 if over:
@@ -168,7 +168,7 @@ def play(console: Console, running: stack.Outputs) -> dict[str, str]:
     def act(scene: Scene) -> None:
         try:
             played[scene.title] = scene.play(world)
-        except DoorError as error:
+        except EndpointError as error:
             broken.append(f"{scene.title}: {error}")
 
     cast = scenes()
@@ -179,11 +179,11 @@ def play(console: Console, running: stack.Outputs) -> dict[str, str]:
     timeline.stop()
     watcher.join()
     if broken:
-        raise DoorError("\n".join(broken))
+        raise EndpointError("\n".join(broken))
     happy = states_entered(running, played["in time"])
     console.print(f"\nworkflow of an answered complaint: {len(happy)} states, {' > '.join(happy)}")
     if len(happy) > HAPPY_PATH:
-        raise DoorError(f"the happy path enters {len(happy)} states, not {HAPPY_PATH}")
+        raise EndpointError(f"the happy path enters {len(happy)} states, not {HAPPY_PATH}")
     close_the_month(console, staff)
     return played
 
@@ -219,10 +219,10 @@ def close_the_month(console: Console, staff: dict[str, Staff]) -> None:
     names = {agent.id: agent.user for agent in agents}
     for known, name in sorted(names.items(), key=lambda pair: pair[1]):
         if known not in first:
-            raise DoorError(f"{name} has no scorecard of {period}")
+            raise EndpointError(f"{name} has no scorecard of {period}")
         show(console, name, manager.get(f"/scorecards/{period}/{known}"))
     if _score(manager, period) != first:
-        raise DoorError("scoring the same month again gives the same cards")
+        raise EndpointError("scoring the same month again gives the same cards")
 
 
 def _score(manager: Staff, period: str) -> dict[str, str]:
@@ -275,7 +275,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         console.print(f"up after {time.monotonic() - began:.0f} s; the story begins\n")
         play(console, running)
-    except DoorError as broken:
+    except EndpointError as broken:
         console.print(f"\n[bold red]demo: a promise was broken[/bold red]\n{escape(str(broken))}")
         return 1
     finally:

@@ -1,7 +1,7 @@
 """Records what AWS would bill for, while it is switched on, at `/_redress/meter`.
 
     PUT {"on": true}        begins anew; PUT {"on": false} ends it
-    GET                     what was recorded: {"doors": [], "calls": [], "invocations": []}
+    GET                     what was recorded: {"api_requests": [], "calls": [], "invocations": []}
     GET ?count              how many records there are: whether anything still happens
 
 A door is a request of the deployed API, a call is one of a service, an invocation is one of a
@@ -23,7 +23,7 @@ from typing import Any
 from local.faults import App, Receive, Scope, Send, answer, body_of
 
 PATH = "/_redress/meter"
-DOOR = "/_user_request_"
+API_PATH = "/_user_request_"
 MACHINE = "a state machine"
 SERVICES = ("dynamodb", "sqs", "sns", "secretsmanager", "ssm", "states", "lambda", "s3")
 
@@ -32,7 +32,7 @@ type Handler = Callable[..., Awaitable[tuple[int, Any, bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class ApiRequest:
     """One request of the deployed API; `bytes` is its answer, the head included."""
 
     method: str
@@ -78,12 +78,12 @@ class Invocation:
 
 @dataclass(slots=True)
 class Records:
-    doors: list[Door] = field(default_factory=list)
+    api_requests: list[ApiRequest] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     invocations: list[Invocation] = field(default_factory=list)
 
     def count(self) -> int:
-        return len(self.doors) + len(self.calls) + len(self.invocations)
+        return len(self.api_requests) + len(self.calls) + len(self.invocations)
 
 
 class Meter:
@@ -103,7 +103,7 @@ class Meter:
             whole = scope["method"] == "GET" and scope["query_string"] != b"count"
             found: object = asdict(self._last) if whole else {"count": self._last.count()}
             await answer(send, 200, found)
-        elif self._records is not None and DOOR in scope["path"]:
+        elif self._records is not None and API_PATH in scope["path"]:
             await self._watch(self._records, scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -124,8 +124,8 @@ class Meter:
             await send(message)
 
         await self._app(scope, receive, sending)
-        path = scope["path"].partition(DOOR)[2] or "/"
-        records.doors.append(Door(scope["method"], path, status, size))
+        path = scope["path"].partition(API_PATH)[2] or "/"
+        records.api_requests.append(ApiRequest(scope["method"], path, status, size))
 
     # ---------------------------------------------------------------- services and functions
 
@@ -275,7 +275,7 @@ def recorded(endpoint: str) -> Records:
         return [kind(**entry) for entry in entries]
 
     return Records(
-        read(Door, found["doors"]),
+        read(ApiRequest, found["api_requests"]),
         read(Call, found["calls"]),
         read(Invocation, found["invocations"]),
     )

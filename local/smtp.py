@@ -56,7 +56,7 @@ class Target:
         return client, known["MailBucketName"], known["MailDomain"]
 
 
-class Door:
+class MailHandler:
     """aiosmtpd's handler: takes mail for the product's domain, and answers when it is kept."""
 
     def __init__(self, target: Target) -> None:
@@ -131,20 +131,20 @@ def verdicts_of(raw: bytes) -> tuple[Mapping[str, str], bytes]:
     return verdicts, raw[found.end() :]
 
 
-class _Door(SMTP):
+class _MailServer(SMTP):
     line_length_limit = LARGEST
     """Longer lines than RFC 5321 allows come in all the same, as they do at SES."""
 
 
 class _Controller(Controller):
     def factory(self) -> SMTP:
-        return _Door(self.handler, **self.SMTP_kwargs)
+        return _MailServer(self.handler, **self.SMTP_kwargs)
 
 
-def open_door(directory: Path, port: int) -> Controller:
+def start_server(directory: Path, port: int) -> Controller:
     """Listens on 127.0.0.1 in a thread of its own; `stop()` of what it returns ends it."""
     controller = _Controller(
-        Door(Target(directory)),
+        MailHandler(Target(directory)),
         hostname="127.0.0.1",
         port=port,
         data_size_limit=LARGEST,

@@ -1,7 +1,7 @@
 """The story that `make demo` plays: complaints and other matters, each through its whole life.
 
 Each scene acts through the public doors only and checks what was promised with what it reads
-back; a broken promise raises DoorError naming it. Times are those of the paced plan.
+back; a broken promise raises EndpointError naming it. Times are those of the paced plan.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from local.doors import (
-    DoorError,
+from local.endpoints import (
+    EndpointError,
     Receipt,
     Staff,
     act_on_page,
@@ -151,7 +151,7 @@ def state_is(world: World, number: str, *states: str) -> Any:
 
 def expect(truth: object, promise: str) -> None:
     if not truth:
-        raise DoorError(promise)
+        raise EndpointError(promise)
 
 
 def promise(ticket: Any, clock: str) -> str:

@@ -37,29 +37,29 @@ def check_version() -> None:
 
 def all_patches() -> list[Callable[[], None]]:
     """In the order in which they are applied: a later one wraps an earlier one."""
-    from local.patches import doors, functions, mail, resources, streams, workflows
+    from local.patches import functions, http_api, mail, resources, streams, workflows
 
     return [
-        functions.run_functions_alone,
-        functions.unpack_once,
-        functions.report_errors_by_name,
-        functions.start_few_environments,
-        functions.retry_what_events_start,
-        workflows.take_timeouts_from_the_input,
-        workflows.end_what_was_stopped,
+        functions.isolate_functions,
+        functions.share_unpacked_archives,
+        functions.report_exception_names,
+        functions.limit_environments,
+        functions.retry_event_invocations,
+        workflows.honour_timeout_paths,
+        workflows.end_stopped_executions,
         workflows.end_executions_at_their_timeout,
-        workflows.start_the_same_execution_once,
-        workflows.refuse_late_answers_as_aws_does,
-        workflows.name_throttled_calls,
-        streams.look_often,
-        streams.deliver_streams_as_aws_does,
+        workflows.make_starts_idempotent,
+        workflows.refuse_late_task_answers,
+        workflows.name_throttling_errors,
+        streams.poll_often,
+        streams.deliver_each_mapping_separately,
         streams.read_concurrency_as_a_number,
         resources.keep_table_settings,
-        mail.keep_mails_as_they_were_sent,
-        mail.tell_what_became_of_mails,
-        doors.open_what_the_definition_says,
-        doors.hand_over_stage_variables,
-        doors.say_nothing_of_failures,
+        mail.keep_complete_mails,
+        mail.publish_mail_feedback,
+        http_api.import_openapi_document,
+        http_api.pass_stage_variables,
+        http_api.hide_failure_details,
     ]
 
 

@@ -21,7 +21,7 @@ from local.patches.turns import ENVIRONMENTS, PATIENCE_S, Turns
 type Result = dict[str, Any]
 
 
-def run_functions_alone() -> None:
+def isolate_functions() -> None:
     """A function sees its code, its layers and the standard library, nothing else.
 
     AWS: so it is (the runtime's own boto3 lies behind the function's, and our layer brings its
@@ -47,7 +47,7 @@ def run_functions_alone() -> None:
     expect("def isolate" in script, "workers are started from _PYTHON_WORKER_SCRIPT")
 
 
-def unpack_once() -> None:
+def share_unpacked_archives() -> None:
     """Environments of the same code and layers share what was unpacked.
 
     AWS: code and layers are mounted, read-only.
@@ -81,7 +81,7 @@ def unpack_once() -> None:
     )
 
 
-def report_errors_by_name() -> None:
+def report_exception_names() -> None:
     """A handler that raises answers with its exception's name, and its environment lives on.
 
     AWS: errorType is the exception's class, with a stack trace; Retry and Catch of Step Functions
@@ -108,7 +108,7 @@ def report_errors_by_name() -> None:
     lambda_svc._execute_function_warm = execute
 
 
-def start_few_environments() -> None:
+def limit_environments() -> None:
     """Of one function only so many environments run as the machine can bear; calls take turns.
 
     AWS: every call that overlaps another gets an environment, and each environment processors of
@@ -132,7 +132,7 @@ def start_few_environments() -> None:
     lambda_svc._execute_function_warm = execute
 
 
-def retry_what_events_start() -> None:
+def retry_event_invocations() -> None:
     """A rule or a schedule that calls a function gets the retries of an asynchronous call.
 
     AWS: EventBridge and its Scheduler invoke asynchronously: two more attempts by default, then

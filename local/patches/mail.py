@@ -18,7 +18,7 @@ _MESSAGE_ID = re.compile(
 )
 
 
-def keep_mails_as_they_were_sent() -> None:
+def keep_complete_mails() -> None:
     """A mail that was sent lies in the cloud's mailbox, with every header and part.
 
     AWS: the mail reaches its recipients as it was written, with a Message-ID of SES's own.
@@ -41,7 +41,7 @@ def keep_mails_as_they_were_sent() -> None:
     ses_v2.handle_request = handle
 
 
-def tell_what_became_of_mails() -> None:
+def publish_mail_feedback() -> None:
     """What the mailbox simulator does to a mail is told to the topic of its configuration set.
 
     AWS: bounce@, complaint@, suppressionlist@simulator.amazonses.com return or refuse a mail, and

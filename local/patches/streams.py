@@ -18,13 +18,13 @@ from local.patches.lanes import lanes_of
 type Record = dict[str, Any]
 type Mapping = dict[str, Any]
 
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 SWEEP_SECONDS = 1.0
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 
 
-def look_often() -> None:
+def poll_often() -> None:
     """Queues and streams are looked at at least every quarter of a second, schedules every second.
 
     AWS: long polling; a message or a stream record reaches its function in well under a second,
@@ -50,14 +50,14 @@ def look_often() -> None:
                 except Exception:
                     lambda_svc.logger.exception("%s failed", name)
             if not found:
-                lambda_svc._esm_wake.wait(LOOK_SECONDS)
+                lambda_svc._esm_wake.wait(POLL_SECONDS)
                 # Every write to a table wakes this loop, also those that nobody subscribed to.
                 time.sleep(0.01)
 
     lambda_svc._poll_loop = loop
 
 
-def deliver_streams_as_aws_does() -> None:
+def deliver_each_mapping_separately() -> None:
     """Each stream mapping is delivered on its own, in order, with the mapping's own settings.
 
     AWS: a slow or failing consumer holds up its own shard only. A failed batch is tried again

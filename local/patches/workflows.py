@@ -32,7 +32,7 @@ _ENDED = frozenset({"ABORTED", "TIMED_OUT"})
 _awaited: defaultdict[str, set[str]] = defaultdict(set)
 
 
-def take_timeouts_from_the_input() -> None:
+def honour_timeout_paths() -> None:
     """`TimeoutSecondsPath` is honoured, and what is not done here fails at once.
 
     AWS: a task's timeout may be a path into its input; it must be a whole number of at least 1.
@@ -66,7 +66,7 @@ def take_timeouts_from_the_input() -> None:
     stepfunctions._execute_task = execute
 
 
-def end_what_was_stopped() -> None:
+def end_stopped_executions() -> None:
     """An execution that was stopped or timed out stays so, and what it waited for is over.
 
     AWS: its tasks end with it, later answers to their tokens are refused, its history ends.
@@ -193,7 +193,7 @@ def end_executions_at_their_timeout() -> None:
     stepfunctions._run_execution = run_until
 
 
-def start_the_same_execution_once() -> None:
+def make_starts_idempotent() -> None:
     """Starting a running execution again, with the same input, answers with the running one.
 
     AWS: StartExecution is idempotent while the execution runs and the input is the same;
@@ -217,7 +217,7 @@ def start_the_same_execution_once() -> None:
     stepfunctions._start_execution = start
 
 
-def refuse_late_answers_as_aws_does() -> None:
+def refuse_late_task_answers() -> None:
     """An answer for a task that is over is refused with TaskTimedOut.
 
     AWS: `TaskTimedOut` when the token has expired or its task is closed, `InvalidToken` when it
@@ -246,7 +246,7 @@ def refuse_late_answers_as_aws_does() -> None:
         setattr(stepfunctions, name, send)
 
 
-def name_throttled_calls() -> None:
+def name_throttling_errors() -> None:
     """A task whose function is throttled fails with `Lambda.TooManyRequestsException`.
 
     AWS: so it does, and machines retry that name.

@@ -11,7 +11,7 @@ import pytest
 
 from bench import bill, life, script, units
 from bench.bill import Bill
-from local.meter import MACHINE, Call, Door, Invocation, Records
+from local.meter import MACHINE, ApiRequest, Call, Invocation, Records
 from local.template import template
 
 INDEX = {
@@ -116,7 +116,7 @@ def test_bill_counts_what_the_product_did_and_no_tool_beside_it() -> None:
     asked = {"TableName": "t", "Key": key, "ConsistentRead": True}
     mine = call("GetItem", request=asked, read=[item(100)])
     records = Records(
-        doors=[Door("GET", "/", 200, 1000), Door("POST", "/form", 201, 500)],
+        api_requests=[ApiRequest("GET", "/", 200, 1000), ApiRequest("POST", "/form", 201, 500)],
         calls=[
             mine,
             Call("dynamodb", "GetItem", "", 200, asked, read=[item(100)]),
@@ -313,9 +313,9 @@ def test_schedule_that_is_not_understood_is_refused() -> None:
 
 def test_sweep_that_falls_into_a_life_is_not_of_it() -> None:
     own, sweep = call("GetItem"), Call("dynamodb", "Query", "redress-repair", 200)
-    door = Door("GET", "/", 200, 9)
-    seen = Records([door], [own, sweep], [ran(), ran("redress-repair")])
-    assert life.unscheduled(seen) == Records([door], [own], [ran()])
+    request = ApiRequest("GET", "/", 200, 9)
+    seen = Records([request], [own, sweep], [ran(), ran("redress-repair")])
+    assert life.unscheduled(seen) == Records([request], [own], [ran()])
     assert life.REPAIR in {name for name, _ in life.functions()}
 
 

@@ -103,14 +103,14 @@ def test_door_passes_on_what_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Kept(item("a"))
     monkeypatch.setattr(warm, "Engine", lambda address, region: kept)
     with (
-        warm.counting("http://127.0.0.1:1") as door,
-        contextlib.closing(Engine(door.address, "us-east-1")) as asking,
+        warm.counting("http://127.0.0.1:1") as proxy,
+        contextlib.closing(Engine(proxy.address, "us-east-1")) as asking,
     ):
         assert asking.item("t", key("a")) == item("a")
         assert asking.item("t", key("b")) is None
         with pytest.raises(RefusedError, match="TransactionCanceled"):
             asking.call("TransactWriteItems", **puts(item("a")))
-        assert warm.billed(door.passed, [INDEX]) == Cost(3, 2, 2)
+        assert warm.billed(proxy.passed, [INDEX]) == Cost(3, 2, 2)
 
 
 def test_intake_must_write_what_the_bare_transaction_does() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from local import meter
 from local.faults import Receive, Scope, Send
-from local.meter import MACHINE, Door, Meter
+from local.meter import MACHINE, ApiRequest, Meter
 
 KEY = {"pk": {"S": "TICKET#R-1"}, "sk": {"S": "TIMER"}}
 
@@ -87,5 +87,7 @@ def test_doors_are_recorded_while_it_is_on_and_not_before_or_after() -> None:
     ask("PUT", meter.PATH, {"on": False})
     ask("POST", door)
     found = json.loads(ask("GET", meter.PATH))
-    assert [Door(**one) for one in found["doors"]] == [Door("POST", "/tickets", 201, 5 + 7)]
+    assert [ApiRequest(**one) for one in found["api_requests"]] == [
+        ApiRequest("POST", "/tickets", 201, 5 + 7)
+    ]
     assert (found["calls"], found["invocations"]) == ([], [])

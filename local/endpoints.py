@@ -24,7 +24,7 @@ LANES = threading.BoundedSemaphore(3)
 crowd of them on two cores would make everybody late."""
 
 
-class DoorError(RuntimeError):
+class EndpointError(RuntimeError):
     """A door answered with something else than was expected; the message says what."""
 
 
@@ -69,7 +69,7 @@ def call(
     except urllib.error.HTTPError as error:
         return Answer(error.code, dict(error.headers), error.read().decode())
     except OSError as error:
-        raise DoorError(f"{method} {url.rpartition('/')[0]}/...: {error}") from error
+        raise EndpointError(f"{method} {url.rpartition('/')[0]}/...: {error}") from error
 
 
 class Form(HTMLParser):
@@ -117,12 +117,12 @@ def submit_by_form(base_url: str, body: Mapping[str, Any]) -> Receipt:
         "language": body["language"],
     }
     if missing := set(filled) - set(form.fields):
-        raise DoorError(f"the form has no fields {sorted(missing)}: {page.status}")
+        raise EndpointError(f"the form has no fields {sorted(missing)}: {page.status}")
     filled["consent"] = form.fields.get("consent") or "on"
     answer = call("POST", f"{base_url}/form", form=filled)
     found = re.search(rf"{re.escape(base_url)}/t/([A-Z0-9-]+)\.[\w-]+", answer.text)
     if answer.status != 201 or found is None:
-        raise DoorError(f"the form answered {answer.status}: {answer.text[:400]}")
+        raise EndpointError(f"the form answered {answer.status}: {answer.text[:400]}")
     return Receipt(number=found[1], status_url=found[0])
 
 
@@ -131,7 +131,7 @@ def submit_by_json(base_url: str, body: Mapping[str, Any], key: str | None = Non
     headers = {"Idempotency-Key": key or uuid.uuid4().hex}
     answer = call("POST", f"{base_url}/tickets", body=body, headers=headers)
     if answer.status != 201:
-        raise DoorError(f"POST /tickets answered {answer.status}: {answer.text[:400]}")
+        raise EndpointError(f"POST /tickets answered {answer.status}: {answer.text[:400]}")
     return Receipt(answer.json()["number"], answer.json()["status_url"])
 
 
@@ -142,11 +142,11 @@ def act_on_page(receipt: Receipt, action: str, form: Mapping[str, str]) -> None:
     found.feed(page.text)
     action_url = next((url for url in found.actions if url.endswith(f"/{action}")), None)
     if page.status != 200 or action_url is None:
-        raise DoorError(f"the page of {receipt.number} offers no '{action}': {page.status}")
+        raise EndpointError(f"the page of {receipt.number} offers no '{action}': {page.status}")
     url = urllib.parse.urljoin(receipt.status_url, action_url)
     answer = call("POST", url, form=form)
     if answer.status not in (200, 303):
-        raise DoorError(f"'{action}' on {receipt.number} answered {answer.status}")
+        raise EndpointError(f"'{action}' on {receipt.number} answered {answer.status}")
 
 
 @dataclass
@@ -166,13 +166,15 @@ class Staff:
     def get(self, path: str) -> Any:
         answer = self.call("GET", path)
         if answer.status != 200:
-            raise DoorError(f"GET /staff{path} answered {answer.status}: {answer.text[:300]}")
+            raise EndpointError(f"GET /staff{path} answered {answer.status}: {answer.text[:300]}")
         return answer.json()
 
     def send(self, method: str, path: str, body: Any) -> Any:
         answer = self.call(method, path, body)
         if answer.status not in (200, 201, 202):
-            raise DoorError(f"{method} /staff{path} answered {answer.status}: {answer.text[:300]}")
+            raise EndpointError(
+                f"{method} /staff{path} answered {answer.status}: {answer.text[:300]}"
+            )
         return answer.json()
 
     def read(self, number: str) -> Any:
@@ -221,12 +223,12 @@ def mailbox(endpoint_url: str, address: str) -> list[Mail]:
 
 
 def wait_for[T](find: Callable[[], T | None], what: str, seconds: float, every: float = 0.25) -> T:
-    """The first thing that `find` gives; DoorError naming `what` when it never does."""
+    """The first thing that `find` gives; EndpointError naming `what` when it never does."""
     end = time.monotonic() + seconds
     while True:
         found = find()
         if found:
             return found
         if time.monotonic() > end:
-            raise DoorError(f"{what}: not seen within {seconds:.0f} s")
+            raise EndpointError(f"{what}: not seen within {seconds:.0f} s")
         time.sleep(every)

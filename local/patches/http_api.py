@@ -15,7 +15,7 @@ _API = "AWS::ApiGatewayV2::Api"
 _ANY = "x-amazon-apigateway-any-method"
 
 
-def open_what_the_definition_says() -> None:
+def import_openapi_document() -> None:
     """An HTTP API has the routes, integrations and authorizers of its OpenAPI document.
 
     AWS: `Body` of AWS::ApiGatewayV2::Api (what SAM makes of `HttpApi` events) is imported.
@@ -106,7 +106,7 @@ def _made(create: Any, api_id: str, name: str, data: dict[str, Any]) -> str:
     return found
 
 
-def hand_over_stage_variables() -> None:
+def pass_stage_variables() -> None:
     """A function is told the variables of the stage that it was called through.
 
     AWS: `stageVariables` of payload format 2.0 has them; it is absent where there are none.
@@ -126,7 +126,7 @@ def hand_over_stage_variables() -> None:
     apigateway.run_reentrant = run
 
 
-def say_nothing_of_failures() -> None:
+def hide_failure_details() -> None:
     """A function that raised is answered with 500 and nothing of why.
 
     AWS: 500 and {"message": "Internal Server Error"} of an HTTP API.
