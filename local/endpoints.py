@@ -1,6 +1,6 @@
-"""The public doors, used as people do: the web form, the status page, the staff API, a mailbox.
+"""The public endpoints, used as people use them: web form, status page, staff API and a mailbox.
 
-The demo and the tests of the deployed stack see nothing but what comes back through these.
+The demo and the tests of the deployed stack see only what these return.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from typing import Any
 
 TIMEOUT_S = 60
 LANES = threading.BoundedSemaphore(3)
-"""Calls at once. The local cloud starts a process for each invocation that runs beside another; a
-crowd of them on two cores would make everybody late."""
+"""Limits the calls that run at once. The local cloud starts a process for each invocation that
+overlaps another; on two cores, many such processes would delay every ticket."""
 
 
 class EndpointError(RuntimeError):
-    """A door answered with something else than was expected; the message says what."""
+    """A public endpoint gave an unexpected answer, or an expected result did not appear in time."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def call(
     form: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """One HTTP call; an error status is an answer like any other, redirects are not followed."""
+    """Makes one HTTP call. Returns error statuses like any other, and follows no redirect."""
     data = None
     sent = dict(headers or {})
     if body is not None:
@@ -73,7 +73,7 @@ def call(
 
 
 class Form(HTMLParser):
-    """The fields of the first form that posts, with the values that the page gives them."""
+    """Parses a page: its links, the targets of its POST forms, and all fields with their values."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,14 +93,14 @@ class Form(HTMLParser):
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a customer holds after submitting."""
+    """What a customer gets on submitting: the ticket's number and the link to its status page."""
 
     number: str
     status_url: str
 
 
 def submit_by_form(base_url: str, body: Mapping[str, Any]) -> Receipt:
-    """Open the form in the customer's language, fill it in, send it, read the receipt page."""
+    """Opens the form in the customer's language, fills it in, sends it and reads the receipt."""
     page = call("GET", f"{base_url}/?{urllib.parse.urlencode({'lang': body['language']})}")
     form = Form()
     form.feed(page.text)
@@ -127,7 +127,7 @@ def submit_by_form(base_url: str, body: Mapping[str, Any]) -> Receipt:
 
 
 def submit_by_json(base_url: str, body: Mapping[str, Any], key: str | None = None) -> Receipt:
-    """POST /tickets, as a connector does."""
+    """Sends POST /tickets, as a connector does."""
     headers = {"Idempotency-Key": key or uuid.uuid4().hex}
     answer = call("POST", f"{base_url}/tickets", body=body, headers=headers)
     if answer.status != 201:
@@ -136,7 +136,7 @@ def submit_by_json(base_url: str, body: Mapping[str, Any], key: str | None = Non
 
 
 def act_on_page(receipt: Receipt, action: str, form: Mapping[str, str]) -> None:
-    """Press a button of the status page: write, confirm, dispute, withdraw, survey."""
+    """Presses a button of the status page: write, confirm, dispute, withdraw or survey."""
     page = call("GET", receipt.status_url)
     found = Form()
     found.feed(page.text)
@@ -151,7 +151,7 @@ def act_on_page(receipt: Receipt, action: str, form: Mapping[str, str]) -> None:
 
 @dataclass
 class Staff:
-    """One signed-in member of staff."""
+    """A signed-in member of staff."""
 
     base_url: str
     user: str
@@ -181,7 +181,7 @@ class Staff:
         return self.get(f"/tickets/{number}")
 
     def change(self, number: str, what: str, **body: Any) -> Any:
-        """Act on a ticket as it is now (the version just read)."""
+        """Acts on a ticket in its current version, which is read first."""
         version = self.read(number)["version"]
         return self.send("POST", f"/tickets/{number}/{what}", {"version": version, **body})
 
@@ -189,7 +189,7 @@ class Staff:
 def sign_in(
     cognito: Any, client_id: str, base_url: str, user: str, password: str, role: str
 ) -> Staff:
-    """A member of staff by their password; the ID token is what the API checks."""
+    """Signs a member of staff in by password. The API checks the ID token."""
     import base64
 
     found = cognito.initiate_auth(
@@ -204,7 +204,7 @@ def sign_in(
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail as it reached a mailbox."""
+    """A mail as it arrived in a mailbox."""
 
     to: str
     subject: str
@@ -212,7 +212,7 @@ class Mail:
 
 
 def mailbox(endpoint_url: str, address: str) -> list[Mail]:
-    """Every mail that went out to an address, oldest first: what its owner would find there."""
+    """Every mail that was sent to an address, oldest first."""
     answer = call("GET", f"{endpoint_url}/_ministack/ses/messages")
     sent = [entry for entries in answer.json()["messages"].values() for entry in entries]
     return [
@@ -223,7 +223,7 @@ def mailbox(endpoint_url: str, address: str) -> list[Mail]:
 
 
 def wait_for[T](find: Callable[[], T | None], what: str, seconds: float, every: float = 0.25) -> T:
-    """The first thing that `find` gives; EndpointError naming `what` when it never does."""
+    """The first truthy result of `find`; raises EndpointError naming `what` after `seconds`."""
     end = time.monotonic() + seconds
     while True:
         found = find()

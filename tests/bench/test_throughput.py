@@ -103,7 +103,7 @@ def test_the_bare_transaction_is_the_products_own(tmp_path: Path) -> None:
     assert "promises" in puts[0]["Item"]["answer"]["S"], "what a repeat is answered, as deployed"
 
 
-class Door(socketserver.StreamRequestHandler):
+class FakeServer(socketserver.StreamRequestHandler):
     """Answers 201 as long as there are any left to give."""
 
     asked: list[bytes]
@@ -111,14 +111,14 @@ class Door(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         self.asked.append(self.rfile.readline())
-        self.rfile.readline()  # what is not read when the door closes would reset the connection
+        self.rfile.readline()  # unread data would reset the connection when the server closes it
         status = b"201 Created" if self.left and not self.left.pop() else b"500 Broken"
         self.wfile.write(b"HTTP/1.1 " + status + b"\r\n\r\n")
 
 
 @pytest.fixture
-def door() -> Iterator[tuple[int, type[Door]]]:
-    handler = type("OneDoor", (Door,), {"asked": [], "left": [None] * 100_000})
+def server() -> Iterator[tuple[int, type[FakeServer]]]:
+    handler = type("OneServer", (FakeServer,), {"asked": [], "left": [None] * 100_000})
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_address[1], handler
@@ -131,9 +131,9 @@ def given(port: int) -> dict[str, object]:
 
 
 def test_clients_send_each_request_once_and_count_the_answers(
-    door: tuple[int, type[Door]],
+    server: tuple[int, type[FakeServer]],
 ) -> None:
-    port, handler = door
+    port, handler = server
 
     done = load.run(given(port))
 
@@ -142,8 +142,10 @@ def test_clients_send_each_request_once_and_count_the_answers(
     assert not any(MARK.encode() in asked for asked in handler.asked)
 
 
-def test_clients_stop_at_an_answer_that_was_not_expected(door: tuple[int, type[Door]]) -> None:
-    port, handler = door
+def test_clients_stop_at_an_answer_that_was_not_expected(
+    server: tuple[int, type[FakeServer]],
+) -> None:
+    port, handler = server
     handler.left[:] = [None] * 3
 
     with pytest.raises(load.Refused, match="500 Broken"):

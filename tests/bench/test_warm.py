@@ -99,7 +99,7 @@ def test_batch_is_billed_by_item_and_query_by_their_sum() -> None:
     assert cost(kept, "Query", TableName="t", ConsistentRead=True) == Cost(1, 2, 0)
 
 
-def test_door_passes_on_what_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_passes_on_what_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Kept(item("a"))
     monkeypatch.setattr(warm, "Engine", lambda address, region: kept)
     with (
