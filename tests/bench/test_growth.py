@@ -50,7 +50,7 @@ def test_what_stays_as_it_is_meets_every_goal() -> None:
     found = _figures()
     assert [figure.met for figure in found.values()] == [None, True, True, True]
     assert found["median at 100,000"].ratio == 1
-    assert found["slope of units"].beside == (
+    assert found["slope of units"].note == (
         "5.5 at 1,000, 5.5 at 10,000, 5.5 at 100,000, as the engine counts"
     )
 

@@ -272,7 +272,7 @@ def test_month_of_few_complaints_meets_cold_functions_only() -> None:
     def months(cold_ms: dict[str, float]) -> tuple[list[float | None], list[str]]:
         rows = life.month_figures(one, {}, bill.prices(), cold_ms)
         found = [row for row in rows if "mail and idle" in row.name]
-        return [row.value for row in found], [row.beside for row in found]
+        return [row.value for row in found], [row.note for row in found]
 
     (few, *many), told = months({"redress-staff": 60_000.0})
     (few_warm, *many_warm), told_warm = months({})
@@ -325,7 +325,7 @@ def test_lives_that_counted_otherwise_are_told() -> None:
     lives = [life.Life(one, Records()) for one in (usual, usual, other)]
     alike = life.happy_figures(lives, bill.prices(), {})[0]
     assert (alike.value, alike.met) == (2, False)
-    assert alike.beside == "invocations 1 for 0, read_units 44.5 for 38"
+    assert alike.note == "invocations 1 for 0, read_units 44.5 for 38"
 
 
 def test_idle_month_is_what_the_template_keeps_without_a_ticket() -> None:
@@ -361,7 +361,7 @@ def test_script_is_written_down_whole() -> None:
 
 def test_stillness_ends_when_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script, "STILL_S", 0.02)
-    monkeypatch.setattr(script, "LOOK_S", 0.001)
+    monkeypatch.setattr(script, "POLL_S", 0.001)
     counted = iter([1, 2, 3, 3])
     last = 3
     script.wait_until_still(lambda: next(counted, last))

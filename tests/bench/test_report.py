@@ -103,7 +103,7 @@ def test_json_tells_what_the_figures_were_measured_on(tmp_path: Path) -> None:
             "unit": "s",
             "goal": "≤ 2 x",
             "met": True,
-            "beside": "floor: 1 s",
+            "note": "floor: 1 s",
             "ratio": 1.5,
         }
     ]
@@ -209,7 +209,7 @@ def test_what_takes_too_long_is_stopped_told_and_the_next_one_goes_on(
     slow = replace(runs.one("quick", seconds=30), limit_s=0)
     monkeypatch.setitem(entry.BENCHMARKS, "quick", slow)
     assert not runs.all({"quick": 1, "missed": 1})
-    assert "quick: not done in its time; ONLY=quick runs it alone" in runs.said
+    assert "quick: did not end in time; ONLY=quick runs it alone" in runs.said
     assert "1 goals, 0 met; not met: missed: late; not measured: quick; " in runs.said
 
 

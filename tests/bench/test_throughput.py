@@ -63,7 +63,7 @@ def test_a_peer_that_could_not_be_installed_is_not_measured() -> None:
     assert found["8 clients: created"].met is True
     assert found["8 clients: created, mails beside"].ratio is None
     assert found["8 clients: created, mails beside"].met is None
-    assert "not measured" in found["8 clients: created, mails beside"].beside
+    assert "not measured" in found["8 clients: created, mails beside"].note
     assert found[f"8 clients: {HELPDESK_BEST}"].value is None
 
 
