@@ -48,9 +48,9 @@ def test_figures_are_medians_beside_the_floor_and_the_peer() -> None:
 
     created = found["8 clients: created"]
     assert (created.value, created.ratio, created.met) == (150, 0.75, True)
-    mailed = found["8 clients: created, mails beside"]
+    mailed = found["8 clients: created, with mails"]
     assert (mailed.value, mailed.ratio, mailed.met) == (120, 3.0, True)
-    assert found["8 clients: acknowledged meanwhile"].value == 50
+    assert found["8 clients: acknowledged during the load"].value == 50
     acknowledged = found["8 clients: created and acknowledged"]
     assert (acknowledged.value, acknowledged.ratio, acknowledged.met) == (30, 0.75, None)
     assert found[f"8 clients: {HELPDESK_BEST}"].ratio == 2.0
@@ -61,9 +61,9 @@ def test_a_peer_that_could_not_be_installed_is_not_measured() -> None:
     found = {one.name: one for one in throughput.figures(EVERYONE, 8)}
 
     assert found["8 clients: created"].met is True
-    assert found["8 clients: created, mails beside"].ratio is None
-    assert found["8 clients: created, mails beside"].met is None
-    assert "not measured" in found["8 clients: created, mails beside"].note
+    assert found["8 clients: created, with mails"].ratio is None
+    assert found["8 clients: created, with mails"].met is None
+    assert "not measured" in found["8 clients: created, with mails"].note
     assert found[f"8 clients: {HELPDESK_BEST}"].value is None
 
 
