@@ -154,7 +154,7 @@ def test_second_run_at_the_same_time_is_refused(
         assert (tmp_path / "bench").is_dir()
 
 
-# ------------------------------------------------------------------------------ a run of several benchmarks
+# --------------------------------------------------------------- a run of several benchmarks
 
 
 class Runs:
