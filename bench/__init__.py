@@ -1,5 +1,5 @@
 """Benchmarks of the deployed local stack: `make bench` runs all, `make bench ONLY=NAME` one.
 
-They measure and never fail a build: figures depend on the machine, so each run says what it was
-measured on. Goals stand beside the figures.
+They measure and never fail a build. Figures depend on the machine, so each run describes the
+machine. Each figure is shown with its goal, if it has one.
 """

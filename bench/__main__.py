@@ -1,6 +1,6 @@
 """`python -m bench`: runs benchmarks, prints their figures, writes `.local/bench/NAME.json`.
 
-Ends with 0 when it could measure everything: a goal that is missed is a finding, not a failure.
+Exits 0 if it could measure everything. A missed goal is a finding, not a failure.
 """
 
 from __future__ import annotations
@@ -26,15 +26,19 @@ from local.process import ROOT, CloudError
 from local.stack import StackError
 
 WHOLE_S = 15 * 60
-"""The time that a whole run has."""
+"""The time limit of a run of all benchmarks, in seconds."""
 DIRECTORY = stack.DIRECTORY / "bench"
 COLUMNS = 150
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """`run(console, directory, machine, scale)` measures, and leaves no process behind when it is
-    stopped after `limit_s` seconds. `share` of the full size is what the whole run has time for."""
+    """One benchmark.
+
+    `run(console, directory, machine, scale)` measures. It is stopped after `limit_s` seconds and
+    must then leave no process behind. `share` is the part of the full size that fits into a run of
+    all benchmarks.
+    """
 
     about: str
     limit_s: int
@@ -56,29 +60,29 @@ BENCHMARKS = {
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("only", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    parser.add_argument("only", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}")
     parser.add_argument(
         "--scale",
         type=float,
         default=1.0,
-        help="a share of the full size, to try a benchmark itself (0.03); goals are of the full",
+        help="share of the full size, for a quick try (0.03); goals are for the full size",
     )
     options = parser.parse_args()
     if unknown := set(options.only) - set(BENCHMARKS):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     if not 0 < options.scale <= 1:
-        parser.error("--scale is above 0 and at most 1")
+        parser.error("--scale must be above 0 and at most 1")
     return options
 
 
 def stop_orderly(number: int, frame: FrameType | None) -> None:
-    """A terminated run stops its cloud as well: `finally` is what does it."""
+    """Turns SIGTERM into SystemExit, so `finally` blocks run and stop the cloud."""
     raise SystemExit(128 + number)
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Raises StackError while another run goes on: they would measure, and stop, each other."""
+    """Raises StackError while another run is active: each would measure and stop the other."""
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     with (DIRECTORY / "lock").open("w") as file:
         try:
@@ -89,13 +93,15 @@ def alone() -> Iterator[None]:
 
 
 class OutOfTime(BaseException):
-    """A benchmark did not end within its time. No Exception: nothing that tries again takes it."""
+    """A benchmark exceeded its time limit. Not an Exception, so that no retry loop catches it."""
 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raises OutOfTime where the block takes longer, in whatever it waits for; once only, so that
-    what it cleans up then is not cut off as well."""
+    """Raises OutOfTime if the block takes longer, even while it waits for something.
+
+    It raises only once, so the block's own cleanup is not interrupted.
+    """
 
     def ring(number: int, frame: FrameType | None) -> None:
         raise OutOfTime
@@ -115,7 +121,7 @@ def perform(name: str, scale: float, console: Console) -> list[Figure]:
     limit = f"at most {math.ceil(benchmark.limit_s / 60)} minutes"
     console.print(f"[bold]{name}[/]{size}: {benchmark.about} ({limit})", soft_wrap=True)
     machine: Machine = report.this_machine()
-    machine.note_load("at the beginning")
+    machine.note_load("at the start")
     began = time.monotonic()
     figures = benchmark.run(console, DIRECTORY, machine, scale)
     machine.note_load("at the end")
@@ -129,8 +135,11 @@ def perform(name: str, scale: float, console: Console) -> list[Figure]:
 
 
 def perform_all(sizes: Mapping[str, float], whole_s: float, console: Console) -> bool:
-    """These benchmarks, each at its share of the full size and within its time, all within
-    `whole_s`. Ends with a line on all goals. Whether each was measured."""
+    """Runs these benchmarks, each at its share of the full size and within its own time limit.
+
+    All together have `whole_s` seconds. The last line that it prints sums up the goals. Returns
+    whether every benchmark was measured.
+    """
     began = time.monotonic()
     found: list[Figure] = []
     missing = []
@@ -141,8 +150,8 @@ def perform_all(sizes: Mapping[str, float], whole_s: float, console: Console) ->
                 found += perform(name, scale, console)
         except OutOfTime:
             missing.append(name)
-            console.print(f"[red]{name}: not done in its time[/]; ONLY={name} runs it alone")
-            # It may have been stopped while it cleaned up.
+            console.print(f"[red]{name}: did not end in time[/]; ONLY={name} runs it alone")
+            # It may have been stopped during its cleanup.
             sleepers.end_cloud(DIRECTORY)
         except (CloudError, StackError) as error:
             missing.append(name)
@@ -152,8 +161,8 @@ def perform_all(sizes: Mapping[str, float], whole_s: float, console: Console) ->
             console.print_exception()
     took = time.monotonic() - began
     small = [f"{name} at {scale:g} of its size" for name, scale in sizes.items() if scale != 1]
-    told = [report.summary(found, missing), *small, f"{took / 60:.1f} minutes"]
-    console.print("; ".join(told), soft_wrap=True)
+    parts = [report.summary(found, missing), *small, f"{took / 60:.1f} minutes"]
+    console.print("; ".join(parts), soft_wrap=True)
     return not missing
 
 
@@ -161,11 +170,11 @@ def main() -> int:
     options = arguments()
     signal.signal(signal.SIGTERM, stop_orderly)
     for variable in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[variable]  # nothing of a real account may be reached from here
+        del os.environ[variable]  # a benchmark must not reach a real account
     os.environ |= {"AWS_ACCESS_KEY_ID": stack.KEY, "AWS_SECRET_ACCESS_KEY": stack.KEY}
     os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_DEFAULT_REGION": stack.REGION}
     os.environ |= {"AWS_EC2_METADATA_DISABLED": "true"}
-    # A file has no width: its tables need not fit a small window.
+    # A file has no window width, so give tables the full width there.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else COLUMNS)
     sizes = dict.fromkeys(options.only, options.scale)
     limit = math.inf if sizes else WHOLE_S

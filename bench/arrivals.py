@@ -1,8 +1,8 @@
-"""From a mail to its ticket, and to the customer's acknowledgement, on the deployed local stack.
+"""From a mail to its ticket and to the customer's acknowledgement, on the deployed local stack.
 
-Mails come over SMTP one every EVERY_S seconds, each from a customer of its own. Counted is from the
-moment at which the sender begins to send: to the ticket's OPENED, and to its acknowledgement going
-out. All clocks are this machine's.
+One mail comes over SMTP every EVERY_S seconds, each from another customer. Times count from the
+moment at which the sender starts to send: to the ticket's OPENED event, and to the sending of its
+acknowledgement. All times are read from this machine's clock.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from local.stack import MAIL_DOMAIN, Outputs
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store import items
 
-ABOUT = "mails over SMTP, until each is a ticket and is acknowledged"
+ABOUT = "time from a mail to its ticket and to its acknowledgement"
 LIMIT_S = 240
 MAILS = 40
 EVERY_S = 0.5
 TICKET_S = 5.0
-"""The goal for a ticket; of the acknowledgement the product promises a minute."""
+"""The goal for the ticket. For the acknowledgement the product promises one minute."""
 ACKNOWLEDGED_S = 60.0
 PATIENCE_S = 60
-LOOK_S = 0.5
+POLL_S = 0.5
 
 
 def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
@@ -45,7 +45,7 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         cloud = process.find(directory)
         assert cloud is not None
         table: Any = stack.client(cloud, "dynamodb")
-        # The first mails meet functions that are not loaded yet: they are not counted.
+        # Do not count the first mail: it meets functions that are not loaded yet.
         send(outputs, "first@customer.example")
         wait_for(table, outputs, 1)
         began = {}
@@ -67,12 +67,12 @@ def send(outputs: Outputs, sender: str) -> None:
     mail["Subject"], mail["Message-ID"] = "投诉：包裹没有收到", f"<{sender}>"
     mail["Date"] = format_datetime(datetime.now().astimezone())
     mail.set_content("我的包裹没有收到，请尽快处理。", charset="gb18030")
-    with smtplib.SMTP("127.0.0.1", outputs.smtp_port, timeout=30) as door:
-        door.send_message(mail)
+    with smtplib.SMTP("127.0.0.1", outputs.smtp_port, timeout=30) as server:
+        server.send_message(mail)
 
 
 def wait_for(table: Any, outputs: Outputs, count: int) -> dict[str, Ticket]:
-    """Tickets by their customer's address, once this many are acknowledged, or time is over."""
+    """Tickets by customer address, once `count` tickets are acknowledged or PATIENCE_S is over."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         pages = table.get_paginator("scan").paginate(
@@ -80,12 +80,12 @@ def wait_for(table: Any, outputs: Outputs, count: int) -> dict[str, Ticket]:
             FilterExpression="sk = :kind",
             ExpressionAttributeValues={":kind": {"S": "TICKET"}},
         )
-        heads = [items.ticket_of(item["doc"]["S"]) for page in pages for item in page["Items"]]
-        found = {ticket.contact.email or "": ticket for ticket in heads}
-        done = sum(ticket.acknowledged_at is not None for ticket in heads)
+        tickets = [items.ticket_of(item["doc"]["S"]) for page in pages for item in page["Items"]]
+        found = {ticket.contact.email or "": ticket for ticket in tickets}
+        done = sum(ticket.acknowledged_at is not None for ticket in tickets)
         if done >= count or time.monotonic() > deadline:
             return found
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
 
 
 def figures(began: dict[str, datetime], found: dict[str, Ticket]) -> list[Figure]:

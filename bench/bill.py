@@ -1,7 +1,7 @@
-"""What Amazon bills a life by, and what that costs: counts of records, prices of a dated table.
+"""What Amazon bills for one ticket's life: counts from the records, prices from a dated table.
 
-Counting is exact and the same in each run, but for bytes, which follow names and times, and for the
-calendar: in a month's last week a resolution is noted in two months. Only `gb_seconds` was
+Counts are exact and the same in each run, with two exceptions. Byte counts depend on names and
+times. In the last week of a month a resolution is recorded in two months. Only `gb_seconds` is
 measured, on another processor than Amazon's.
 """
 
@@ -21,37 +21,37 @@ from local.meter import Call, Invocation, Item, Records
 
 PRICES = Path(__file__).parent / "prices.json"
 SAMPLED = 0.05
-"""The share of traces that is recorded."""
+"""The share of traces that X-Ray records."""
 LINE_BYTES = 26
-"""What CloudWatch adds to each line of a log."""
+"""What CloudWatch adds to each log line, in bytes."""
 PLATFORM_LINES = (
     "START RequestId: 00000000-0000-0000-0000-000000000000 Version: $LATEST\n",
     "END RequestId: 00000000-0000-0000-0000-000000000000\n",
     "REPORT RequestId: 00000000-0000-0000-0000-000000000000\tDuration: 100.00 ms\t"
     "Billed Duration: 100 ms\tMemory Size: 1024 MB\tMax Memory Used: 128 MB\t\n",
 )
-"""What Lambda itself writes into the log of each invocation."""
+"""What Lambda itself writes to the log for each invocation."""
 STREAM = "stream"
-"""The source of an invocation by the table's stream."""
+"""`source` of an invocation by the table's stream."""
 CORE_MB = 1769
-"""The memory with which Lambda gives a function one processor; with less, as much less of it."""
+"""The memory with which a function gets one full CPU; with less it gets a proportional share."""
 COUNTED = frozenset({"dynamodb", "sqs", "ses", "sns", "secretsmanager", "states", "lambda"})
-"""Services whose calls are counted by a rule here, or cost nothing but what they start: transitions
-and invocations."""
+"""Services whose calls are counted by a rule here, or that are free apart from the transitions and
+invocations that they start."""
 HOURS = 730
-"""In a month, as Amazon counts."""
+"""Hours in a month, as Amazon counts."""
 GB = 10**9
 INDEX_BYTES = 100
-"""What the table's storage adds to each item, and to each of its entries in an index."""
+"""Bytes that DynamoDB's storage adds to each item and to each of its index entries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
     """Counts of everything that is billed by use.
 
-    `traces` are those that would be recorded if each was. `metrics`: how often each custom metric
-    is written. `notices`: messages of a topic to the operators. `stored_bytes`: what is in the
-    table at the end, and was not before.
+    `traces` counts all traces, as if each were recorded. `metrics` says how often each custom
+    metric is written. `notices` are SNS messages to the operators. `stored_bytes` is how much the
+    table has grown at the end.
     """
 
     transitions: int = 0
@@ -79,10 +79,11 @@ def bill_of(
     indexes: Sequence[Any],
     untraced: Collection[str] = (),
 ) -> Bill:
-    """What was recorded, of the product alone: calls of tools beside it do not count.
+    """Counts what was recorded of the product itself; calls of outside tools are left out.
 
-    `histories` are those of the executions that it started; `indexes` are the table's; `untraced`
-    are functions that begin no trace.
+    `histories` are the histories of the executions that it started, `indexes` the table's indexes,
+    and `untraced` the functions that begin no trace. Raises ValueError for a service without a
+    rule.
     """
     calls = [call for call in records.calls if call.by]
     if unpriced := {call.service for call in calls} - COUNTED:
@@ -96,17 +97,17 @@ def bill_of(
     sent = [call for call in calls if call.service == "ses" and call.status == 200]
     return Bill(
         transitions=sum(transitions(history) for history in runs),
-        api_requests=len(records.doors),
+        api_requests=len(records.api_requests),
         invocations=len(asked) + followed,
         write_units=sum(written(call, indexes) for call in table),
         read_units=sum(read(call) for call in table),
-        # Lambda receives a batch and deletes it; what waits for an empty queue is of an idle stack.
+        # Lambda receives a batch and deletes it. Polling of empty queues belongs to the idle stack.
         queue_requests=sum(call.service == "sqs" for call in calls) + 2 * polled,
         mails=sum(len(people) for call in sent for people in call.request.values()),
         notices=sum(call.service == "sns" for call in calls),
         traces=len(runs) + len(traced) + followed,
         log_bytes=sum(map(logged, records.invocations)) + bytes_of_platform(len(asked) + followed),
-        out_bytes=sum(door.bytes for door in records.doors),
+        out_bytes=sum(request.bytes for request in records.api_requests),
         stored_bytes=stored(table, indexes),
         secret_calls=sum(call.service == "secretsmanager" for call in calls),
         metrics=metrics(records.invocations),
@@ -114,7 +115,7 @@ def bill_of(
 
 
 def transitions(history: Sequence[Mapping[str, Any]]) -> int:
-    """Billed transitions of an execution: each state that was entered, and each retry of a task."""
+    """Billed transitions of an execution: each state entered, and each retry of a task."""
     count = tries = 0
     for event in history:
         if event["type"].endswith("StateEntered"):
@@ -126,12 +127,12 @@ def transitions(history: Sequence[Mapping[str, Any]]) -> int:
 
 
 def deliveries(call: Call) -> int:
-    """How often the table's stream starts the relay for one call of the table.
+    """How often the table's stream invokes the relay because of one call of the table.
 
-    How changes are gathered into batches is chance, and items of different partition keys may lie
-    in different shards. Counted is each call by itself and each of its partition keys by itself:
-    more than Lambda usually makes of them, though records of one transaction may come apart. Times
-    and lines of logs are those of the emulator's own batches.
+    Real batches depend on chance, and items with different partition keys may be in different
+    shards. This counts each call separately, and each of its partition keys separately. That is
+    usually more than Lambda makes, although records of one transaction may arrive separately.
+    Durations and log lines, by contrast, are those of the emulator's own batches.
     """
     if call.status != 200:
         return 0
@@ -141,17 +142,17 @@ def deliveries(call: Call) -> int:
 
 
 def _record(change: tuple[Item | None, Item | None]) -> dict[str, Any]:
-    """As the stream tells it."""
+    """A change in the shape of a stream record."""
     before, after = change
     item = after or before or {}
     name = "INSERT" if before is None else "REMOVE" if after is None else "MODIFY"
     images = {"OldImage": before, "NewImage": after}
-    told = {image: held for image, held in images.items() if held is not None}
-    return {"eventName": name, "dynamodb": {"Keys": {n: item[n] for n in ("pk", "sk")}, **told}}
+    present = {image: item for image, item in images.items() if item is not None}
+    return {"eventName": name, "dynamodb": {"Keys": {n: item[n] for n in ("pk", "sk")}, **present}}
 
 
 def written(call: Call, indexes: Sequence[Any]) -> int:
-    """Write units of a call of the table; none of one that only reads."""
+    """Write units of one call of the table; 0 for a call that only reads."""
     transaction = call.operation == "TransactWriteItems"
     if call.status != 200:
         return sum(
@@ -164,7 +165,7 @@ def written(call: Call, indexes: Sequence[Any]) -> int:
 
 
 def read(call: Call) -> float:
-    """Read units of a call of the table; none of one that writes."""
+    """Read units of one call of the table; 0 for a write. Raises ValueError for other calls."""
     match call.operation:
         case "GetItem" | "Query":
             consistent = bool(call.request.get("ConsistentRead"))
@@ -181,7 +182,7 @@ def read(call: Call) -> float:
 
 
 def stored(calls: Iterable[Call], indexes: Sequence[Any]) -> int:
-    """By how much the table grew, in bytes that are billed as storage."""
+    """How much the table grew, in bytes that are billed as storage."""
 
     def kept(item: Mapping[str, Any] | None) -> int:
         if item is None:
@@ -199,33 +200,32 @@ def stored(calls: Iterable[Call], indexes: Sequence[Any]) -> int:
 
 
 def logged(invocation: Invocation) -> int:
-    """Bytes of the lines that one invocation writes into its log."""
+    """Bytes of the log lines that one invocation writes."""
     return sum(len(line.encode()) + LINE_BYTES for line in invocation.log)
 
 
 def bytes_of_platform(invocations: int) -> int:
-    """Bytes that Lambda writes into the logs of so many."""
+    """Bytes that Lambda itself writes to the logs for this many invocations."""
     return invocations * sum(len(line) + LINE_BYTES for line in PLATFORM_LINES)
 
 
 def metrics(invocations: Iterable[Invocation]) -> dict[str, int]:
-    """How often each custom metric is written: `mailer/MailSent`, by the lines of the logs."""
+    """How often each custom metric is written, from the log lines: {"mailer/MailSent": 4}."""
     found: Counter[str] = Counter()
     for line in (line for one in invocations for line in one.log):
         if line.startswith('{"_aws"'):
-            told = json.loads(line)
-            for directive in told["_aws"]["CloudWatchMetrics"]:
+            written_metrics = json.loads(line)
+            for directive in written_metrics["_aws"]["CloudWatchMetrics"]:
                 for metric in directive["Metrics"]:
-                    found[f"{told['service']}/{metric['Name']}"] += 1
+                    found[f"{written_metrics['service']}/{metric['Name']}"] += 1
     return dict(found)
 
 
 def gb_seconds(invocations: Iterable[Invocation], cold_ms: Mapping[str, float] = {}) -> float:
-    """Memory times duration, each invocation up to the next millisecond.
+    """Memory times duration; each invocation is rounded up to the next millisecond.
 
-    Computing takes as much longer than here as the function has less than a whole processor;
-    waiting does not. With `cold_ms` each invocation of those functions computed that long instead,
-    its start included.
+    CPU time is scaled by the function's share of a CPU; waiting time is not. Functions in `cold_ms`
+    count with that CPU time instead, which includes their cold start.
     """
 
     def milliseconds(one: Invocation) -> int:
@@ -243,7 +243,7 @@ def gb_seconds(invocations: Iterable[Invocation], cold_ms: Mapping[str, float] =
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Dollars by meter, and what is free of it each month for ever."""
+    """US dollars by meter, and the amount of each that is free every month without end."""
 
     looked_up: str
     region: str
@@ -263,7 +263,7 @@ def prices(path: Path = PRICES) -> Prices:
 
 
 def used(bill: Bill, seconds: float, sampled: float = SAMPLED) -> dict[str, float]:
-    """How much of each meter one life takes. Storage is of the first month."""
+    """How much of each meter one life uses. Storage counts for the first month only."""
     return {
         "transition": bill.transitions,
         "api_request": bill.api_requests,
@@ -285,7 +285,7 @@ def used(bill: Bill, seconds: float, sampled: float = SAMPLED) -> dict[str, floa
 
 
 def cost(amounts: Mapping[str, float], known: Prices, *, free: bool = False) -> dict[str, float]:
-    """Dollars by meter, the largest first; with `free`, of what is beyond a month's free part."""
+    """US dollars by meter, the largest first. With `free`, a month's free amounts are deducted."""
     dollars = {
         name: max(0.0, amount - (known.free[name] if free else 0)) * known.price[name]
         for name, amount in amounts.items()
@@ -294,8 +294,11 @@ def cost(amounts: Mapping[str, float], known: Prices, *, free: bool = False) -> 
 
 
 def recorded(traces: float) -> float:
-    """How many of a month's traces Lambda records: the first of each second, and SAMPLED of the
-    others. Evenly spread, as here, they are the most."""
+    """How many of a month's traces Lambda records.
+
+    It records the first trace of each second, and SAMPLED of the others. Traces are assumed to be
+    evenly spread, which gives the highest count.
+    """
     first = min(traces, HOURS * 3600.0)
     return first + SAMPLED * (traces - first)
 
@@ -303,11 +306,11 @@ def recorded(traces: float) -> float:
 def month(
     life: Mapping[str, float], idle: Mapping[str, float], bill: Bill, complaints: int
 ) -> dict[str, float]:
-    """How much of each meter a month takes in which so many complaints live, idle use included."""
+    """How much of each meter a month with this many complaints uses, idle use included."""
     traces = {"trace": recorded(bill.traces * complaints)}
     amounts = Counter({name: amount * complaints for name, amount in life.items()} | traces)
     amounts.update(idle)
-    # A metric is paid by the hours in which it is written: at most one for each time that it is.
+    # A metric is billed for each hour in which it is written: at most once per write.
     hours = sum(min(HOURS, times * complaints) for times in bill.metrics.values())
     amounts["metric_month"] += hours / HOURS  # type: ignore[assignment]
     return dict(amounts)

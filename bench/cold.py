@@ -1,18 +1,18 @@
 """Cold starts: from the start of a process to its first useful answer, with built artifacts only.
 
-Each function runs as `sam build` made it: its folder, the layer and the standard library are all
-that its Python sees. It answers one real event, and stores into Amazon's own DynamoDB engine on
-this machine; other services are a stub that answers at once. Beside it, in the same rounds, runs
+Each function runs as `sam build` made it: its Python sees only its folder, the layer and the
+standard library. It answers one real event and writes to Amazon's own DynamoDB engine on this
+machine; other services are a stub that answers at once. For comparison the same rounds run
 `reference/typical` (Powertools' resolver and Tracer, pydantic, boto3: compiled and installed from
-its pinned requirements) and `reference/raw` (one signed request by the standard library). Rounds
-are interleaved, figures are medians, and what carries over to another machine are the ratios.
+pinned requirements) and `reference/raw` (one signed request with the standard library). Rounds are
+interleaved and figures are medians. Only the ratios carry over to other machines.
 
-The typical handler runs twice: as a plain process, as all others here and as its floor was first
-measured, and told by the environment that it is in Lambda. There the SDK of X-Ray leaves out a
-client of its own, which it makes elsewhere: on AWS the ratios lie nearer to the second.
+The typical handler runs twice: as a plain process, like all others here, and with the environment
+variables of Lambda. With them the X-Ray SDK does not create a client that it creates elsewhere, so
+ratios on AWS are nearer to the second comparison.
 
-Beside the times, what they are made of: modules loaded by a started function and which packages
-took the longest, and the size of what is deployed.
+The benchmark also reports what the times consist of: the number of modules that a started function
+has loaded, the packages that took longest, and the size of what is deployed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from bench.serving import REFERENCES, functions, installed
 from local import dynamodb_local, stack
 from local.template import table_definition, template
 
-ABOUT = "cold starts of built artifacts, beside a typical handler and the raw floor"
+ABOUT = "cold starts of built artifacts, compared with a typical handler and the raw floor"
 LIMIT_S = 240
 ROUNDS = 7
 WARM_UPS = 300
@@ -54,10 +54,10 @@ IN_LAMBDA = {
     "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
     "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0",
 }
-"""What Lambda sets, as far as the typical handler's libraries ask for it."""
+"""The variables of Lambda that the typical handler's libraries read."""
 TYPICAL, TYPICAL_IN_LAMBDA = "typical", "typical, in Lambda's environment"
 GOAL = 0.45
-"""Of a typical handler's time: the doors of customers."""
+"""The goal for endpoints that customers wait for, as a share of a typical handler's time."""
 
 PROGRAM = """
 import sys
@@ -80,7 +80,7 @@ print(json.dumps({"done": done, "answer": answer.get("statusCode", answer)}))
 
 @dataclass(frozen=True)
 class Subject:
-    """One thing to start: its path and the event that it answers, made anew for each start."""
+    """One process to start: its import path, and a function that makes the event to answer."""
 
     name: str
     path: tuple[Path, ...]
@@ -90,7 +90,7 @@ class Subject:
 
 
 def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
-    """`directory` is not needed: nothing is deployed."""
+    """Measures. `directory` only locates the installed reference; nothing is deployed."""
     rounds = max(3, round(ROUNDS * scale))
     built = stack.build()
     typical = install_typical(directory.parent / "bench")
@@ -106,7 +106,7 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
             Subject("raw floor", (REFERENCES / "raw",), submission, 201),
             Subject(TYPICAL, (typical,), submission, 201),
             Subject(TYPICAL_IN_LAMBDA, (typical,), submission, 201, IN_LAMBDA),
-            *doors(built, token),
+            *endpoints(built, token),
             *ready(built),
         ]
         taken: dict[str, list[float]] = {subject.name: [] for subject in subjects}
@@ -123,21 +123,21 @@ def figures(taken: dict[str, list[float]]) -> list[Figure]:
     typical, in_lambda = ((name, medians[name]) for name in (TYPICAL, TYPICAL_IN_LAMBDA))
     return [
         *(
-            compared(name, median, "ms", typical, most=GOAL if name in DOORS else None)
+            compared(name, median, "ms", typical, most=GOAL if name in CUSTOMERS else None)
             for name, median in medians.items()
         ),
-        *(compared(f"{name}, of that", medians[name], "ms", in_lambda) for name in DOORS),
+        *(compared(f"{name}, of that", medians[name], "ms", in_lambda) for name in CUSTOMERS),
     ]
 
 
-# ------------------------------------------------------------------------------ what is started
+# ------------------------------------------------------------------------------ subjects
 
-DOORS = ("JSON intake", "web form")
-"""What the goal is about: a customer waits for these."""
+CUSTOMERS = ("JSON intake", "web form")
+"""The endpoints that customers wait for; the goal is for these."""
 
 
-def doors(built: Path, token: str) -> list[Subject]:
-    """The doors of customers, the page of the ticket of this token, and the first page of staff."""
+def endpoints(built: Path, token: str) -> list[Subject]:
+    """The customers' endpoints, the status page of this token, and the staff's work list."""
     layer = built / "CoreLayer" / "python"
 
     def posted() -> Event:
@@ -158,7 +158,7 @@ def doors(built: Path, token: str) -> list[Subject]:
 
 
 def ready(built: Path) -> list[Subject]:
-    """Every function up to what all its events need: imports and clients."""
+    """Every function, up to what all its events need: imports and clients."""
     layer = built / "CoreLayer" / "python"
     return [
         Subject(f"{name}, ready", (built / name, layer), lambda: {"warm": True}, {"warm": True})
@@ -168,7 +168,7 @@ def ready(built: Path) -> list[Subject]:
 
 
 def install_typical(folder: Path) -> Path:
-    """The reference handler with its libraries, compiled."""
+    """Installs the reference handler with its libraries, compiled."""
     target = installed("typical", folder)
     (target / "app.py").write_text((REFERENCES / "typical" / "app.py").read_text())
     subprocess.run([sys.executable, "-m", "compileall", "-q", str(target)], check=True)
@@ -176,18 +176,18 @@ def install_typical(folder: Path) -> Path:
 
 
 def start(subject: Subject, environment: dict[str, str]) -> float:
-    """Milliseconds from before the process starts to its answer."""
+    """Milliseconds from just before the process starts to its answer."""
     began = time.monotonic_ns()
     done = run_alone(subject, environment)
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["answer"] == subject.answers, f"{subject.name} answered {told['answer']}"
-    return float(told["done"] - began) / 1e6
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["answer"] == subject.answers, f"{subject.name} answered {result['answer']}"
+    return float(result["done"] - began) / 1e6
 
 
 def run_alone(
     subject: Subject, environment: dict[str, str], *options: str
 ) -> subprocess.CompletedProcess[str]:
-    """The subject's process from its start to its end, seeing nothing but its own path."""
+    """Runs the subject's process to its end; it sees nothing but its own path."""
     path = [str(part) for part in subject.path]
     command = [sys.executable, "-I", "-S", "-B", *options, "-c", PROGRAM]
     done = subprocess.run(
@@ -203,13 +203,12 @@ def run_alone(
 
 
 def imports(subject: Subject, environment: dict[str, str]) -> Figure:
-    """How many modules a function has loaded when it is ready, and the packages and the modules
-    that took most.
+    """How many modules a function has loaded when it is ready, and which took longest.
 
-    Of one start, told by Python itself (-X importtime); a module's time is its own alone.
+    Measured in one start by Python itself (-X importtime). A module's time excludes its imports.
     """
-    told = run_alone(subject, environment, "-X", "importtime").stderr
-    own = [line.split("|") for line in told.splitlines() if line.startswith("import time:")]
+    output = run_alone(subject, environment, "-X", "importtime").stderr
+    own = [line.split("|") for line in output.splitlines() if line.startswith("import time:")]
     modules = Counter({name.strip(): int(us.partition(":")[2]) for us, _, name in own[1:]})
     packages = Counter[str]()
     for name, us in modules.items():
@@ -219,13 +218,16 @@ def imports(subject: Subject, environment: dict[str, str]) -> Figure:
         return ", ".join(f"{name} {us / 1000:.0f} ms" for name, us in found.most_common(shown))
 
     name = subject.name.replace(", ready", ": modules loaded")
-    told = f"{top(packages, PACKAGES_SHOWN)}; single ones: {top(modules, MODULES_SHOWN)}"
-    return Figure(name, len(modules), beside=told)
+    slowest = f"{top(packages, PACKAGES_SHOWN)}; single ones: {top(modules, MODULES_SHOWN)}"
+    return Figure(name, len(modules), note=slowest)
 
 
 def warm(client: Any) -> None:
-    """Lets the engine compile its own code first: its first hundreds of calls take it many times as
-    long as all after them, and the rounds are too few for that."""
+    """Calls the engine until it has compiled its own code.
+
+    Its first hundreds of calls take many times as long as later ones, and the rounds are too few to
+    even this out.
+    """
     for _ in range(WARM_UPS):
         keys = [{"pk": {"S": uuid.uuid4().hex}, "sk": {"S": str(n)}} for n in range(4)]
         puts = [

@@ -1,7 +1,7 @@
-"""DynamoDB Local by plain requests: what a benchmark does itself should cost little.
+"""DynamoDB Local through plain HTTP requests, so a benchmark's own work costs little.
 
-It checks no signature, so none is made. A client of AWS takes longer over a batch of items than the
-engine.
+The engine checks no signature, so requests are not signed. For a batch of items a boto3 client
+takes longer than the engine itself.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ TABLE_API, STREAM_API = "DynamoDB_20120810", "DynamoDBStreams_20120810"
 
 
 class RefusedError(RuntimeError):
-    """The engine did not do what it was asked to; the message is its answer."""
+    """The engine refused a request; the message is its answer."""
 
 
 class Engine:
-    """One connection to it, for one request at a time."""
+    """One connection to the engine, for one request at a time."""
 
     def __init__(self, address: str, region: str, api: str = TABLE_API) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
@@ -35,14 +35,14 @@ class Engine:
         }
 
     def send(self, target: str, content: bytes) -> tuple[int, bytes]:
-        """A request as a client makes it; the status and the body of its answer."""
+        """Sends a request in the format of an AWS client. Returns status and body."""
         headers = self._headers | {"X-Amz-Target": target}
         self._connection.request("POST", "/", content, headers)
         answer = self._connection.getresponse()
         return answer.status, answer.read()
 
     def call(self, operation: str, **content: Any) -> dict[str, Any]:
-        """What an operation answers; raises RefusedError."""
+        """The result of an operation; raises RefusedError unless the status is 200."""
         status, body = self.send(f"{self._api}.{operation}", json.dumps(content).encode())
         if status != 200:
             raise RefusedError(f"{operation}: {body.decode()}")
@@ -50,7 +50,7 @@ class Engine:
         return found
 
     def item(self, table: str, named: Item) -> Item | None:
-        """The item of this key as it is now; a whole item will do for its key."""
+        """The current item with this key, or None. `named` may be a key or a complete item."""
         key = {name: named[name] for name in ("pk", "sk")}
         answer = self.call("GetItem", TableName=table, Key=key, ConsistentRead=True)
         found: Item | None = answer.get("Item")
@@ -61,9 +61,10 @@ class Engine:
 
 
 def seen(engine: Engine, target: str, content: bytes) -> tuple[Call, bytes]:
-    """Passes on one call of the table: what Amazon bills it by, and the body of its answer.
+    """Forwards one call of the table. Returns what Amazon bills it by, and the response's body.
 
-    The items that it names are read before and after it, so nothing else may write meanwhile.
+    The items that the call names are read before and after it, so nothing else may write to them
+    at the same time.
     """
     operation, request = target.rpartition(".")[2], json.loads(content)
     places = list(named_by_write(operation, request))

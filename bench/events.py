@@ -1,4 +1,4 @@
-"""Events for built functions, as API Gateway makes them, of the samples in `events/`."""
+"""API Gateway events for built functions, made from the samples in `events/`."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ def sample(name: str) -> Event:
 
 
 def submission(key: str = "") -> Event:
-    """A complaint as JSON, by this key or by a new one."""
+    """A JSON submission of a complaint with this idempotency key, or with a new one."""
     event = sample("intake-submit")
     event["headers"]["idempotency-key"] = key or uuid.uuid4().hex
     return event
 
 
 def opened(intake: Function) -> tuple[str, str]:
-    """Number and token of a new ticket."""
+    """Submits a complaint. Returns number and token of the new ticket."""
     receipt = json.loads(intake.invoke(submission())["body"])
     return receipt["number"], receipt["token"]
 
 
 def status(token: str) -> Event:
-    """Somebody looks at the page of their ticket."""
+    """A request for the status page of this token."""
     event = sample("customer-status")
     event["pathParameters"] = {"token": token}
     return event

@@ -1,8 +1,8 @@
 """What follows a change, without a cloud: the stream, the relay, the mail queue, the mailer.
 
-The built functions do the work. What Lambda does for them on AWS is done here: the stream is read,
-what the template's filter lets through goes to the relay in batches, and what that puts in the
-mail queue goes to the mailer in batches.
+The built functions do the work. This module does what Lambda does for them on AWS: it reads the
+stream, passes the records that the template's filter accepts to the relay in batches, and passes
+the mail queue's messages to the mailer in batches.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from local import stack
 from local.filters import reaches_relay
 
 BATCH = 100
-"""Changes to the relay at once, as in the template; mails to a mailer: MAILS."""
+"""Changes that the relay gets at once, as in the template. MAILS is the same for the mailer."""
 MAILS = 5
-LOOK_S = 0.05
+POLL_S = 0.05
 
 
 class FollowingError(RuntimeError):
-    """A function did not do what it was given, or not in time."""
+    """A function failed on its input, or did not finish in time."""
 
 
 class Changes:
-    """The records that this table's stream gets from now on."""
+    """Reads the records that this table's stream gets from now on."""
 
     def __init__(self, engine: str, table: str) -> None:
-        # Plain requests: reading is Lambda's work on AWS, and here it should cost little.
+        # Plain requests: on AWS Lambda reads the stream, so here reading should cost little.
         self._engine = Engine(engine, stack.REGION, STREAM_API)
         stream = self._engine.call("ListStreams", TableName=table)["Streams"][0]["StreamArn"]
         described = self._engine.call("DescribeStream", StreamArn=stream)["StreamDescription"]
@@ -50,7 +50,7 @@ class Changes:
         self._iterator: str = found["ShardIterator"]
 
     def read(self) -> list[dict[str, Any]]:
-        """Those that came since it was last asked."""
+        """The records since the last call."""
         found = self._engine.call("GetRecords", ShardIterator=self._iterator, Limit=1000)
         self._iterator = found["NextShardIterator"]
         records: list[dict[str, Any]] = found["Records"]
@@ -68,12 +68,11 @@ def following(
     mailers: Sequence[Function],
     behind: int = 0,
 ) -> Iterator[Callable[[int, float], None]]:
-    """While this lasts the functions follow the table's changes.
+    """Runs relay and mailers on the table's changes until the block ends.
 
-    What hands them their work is as much less urgent than others as `behind` says (`nice`, which
-    on Linux is a thread's own).
-
-    Gives a function that waits until so many mails are done, and no longer than so many seconds.
+    Yields a function `wait(count, seconds)` that waits until `count` mails are sent, and raises
+    FollowingError after `seconds`. `behind` lowers the priority of the threads that pass on the
+    work (`nice`, which on Linux applies to a thread).
     """
     over = threading.Event()
     done = Tally()
@@ -104,9 +103,9 @@ def _relay(changes: Changes, relay: Function, over: threading.Event) -> None:
         records = [record for record in changes.read() if reaches_relay(record)]
         for batch in itertools.batched(records, BATCH, strict=False):
             if relay.invoke({"Records": batch})["batchItemFailures"]:
-                raise FollowingError("the relay did not take all of a batch")
+                raise FollowingError("the relay reported failures in a batch")
         if not records:
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
 
 
 def _mail(
@@ -115,7 +114,7 @@ def _mail(
     while not over.is_set():
         bodies = []
         with contextlib.suppress(queue.Empty):
-            bodies.append(jobs.get(timeout=LOOK_S))
+            bodies.append(jobs.get(timeout=POLL_S))
             while len(bodies) < MAILS:
                 bodies.append(jobs.get_nowait())
         if not bodies:

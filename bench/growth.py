@@ -1,22 +1,23 @@
-"""Growth: what an operation costs among 1,000, 10,000 and 100,000 open tickets.
+"""Growth: what an operation costs with 1,000, 10,000 and 100,000 open tickets.
 
-Three tables in Amazon's own DynamoDB engine on this machine, as the template deploys them, hold so
-many open tickets each, and for each of them one item of score facts of somebody else than the agent
-who is scored. The product's own cases and stores then work in this process, in rounds that go
-through all operations and sizes, so that whatever else the machine does meets all sizes alike.
-Figures are medians. Units are those that the engine reports: they show growth, and those of reads
-are Amazon's, but it counts a transaction otherwise than Amazon does (`units` has the rules).
+Three tables in Amazon's own DynamoDB engine on this machine, defined as in the template, hold these
+numbers of open tickets. For each ticket a table also holds one item of score facts, of other agents
+than the one who is scored. The product's own use cases and stores then run in this process. Every
+round goes through all operations and sizes, so that other load on the machine affects all sizes
+alike. Figures are medians. Units are those that the engine reports. They show growth; read units
+equal Amazon's, but the engine counts transactions in another way than Amazon (`units` has the
+rules).
 
-The open tickets are opened by the rules; their heads and TIMERs are those that `items` makes of
-them, written in batches instead of a transaction each, by plain requests. Idempotency records and
-histories, which no operation here meets of another ticket, are left out, so that the engine takes
-all within a minute or two; when it does not, filling ends in time, and the figures name the size
-that was reached. Score facts are copies, under other keys, of the item that a ticket's life through
-the store has left. The service plan, which a function reads once in some seconds at most, is read
-before.
+The rules open the tickets. `items` makes their snapshots and TIMER items, which are written in
+batches through plain requests instead of one transaction each. Idempotency records and histories
+are left out: no operation here reads those of another ticket. This way the engine can be filled in
+a minute or two. If that takes longer, filling stops in time, and the figures name the size that was
+reached. Score facts are copies, under other keys, of the item that a ticket's life has left in the
+store. The service plan is read in advance, because a function reads it at most once in some
+seconds.
 
-The slope is that of the logarithm of the cost over the logarithm of the open tickets: 0 is flat, 1
-grows as they do.
+The slope is that of the logarithm of the cost over the logarithm of the number of open tickets: 0
+means that the cost is constant, 1 that it grows in proportion.
 """
 
 from __future__ import annotations
@@ -74,55 +75,55 @@ from redress.tickets.store.timers import TimerStore
 from redress.wiring.transaction import ALSO_WRITTEN
 from redress.workflow.cases.timers import TimerCase
 
-ABOUT = "what an operation costs among 1,000, 10,000 and 100,000 open tickets"
+ABOUT = "what an operation costs with 1,000, 10,000 and 100,000 open tickets"
 LIMIT_S = 180
 FILL_S = 130
-"""For filling the tables: the rest of the time is for the rounds."""
+"""Time limit for filling the tables; the rest of the time is for the rounds."""
 SMALLEST = 1_000
 LARGEST = 100_000
 ROUNDS = 30
 WARM_UP = 3
-"""Rounds that are not counted: the engine compiles what it runs often."""
+"""Rounds that are not counted, in which the engine compiles what it runs often."""
 
 TIME_SLOPE = 0.1
-"""The goal: a hundred times as many tickets make an operation at most 1.6 times as slow, which the
-engine's own trees explain. Calls may not grow at all."""
+"""The goal: with a hundred times as many tickets an operation may take 1.6 times as long, which the
+engine's own trees explain. The number of calls may not grow at all."""
 UNITS_SLOPE = 0.001
-"""Nothing but what drawn numbers, longer or shorter by a digit, do to the rounding of a read."""
+"""Allows only for rounding: random ticket numbers may be a digit longer or shorter."""
 FACT_BYTES = 200
-"""The goal for a ticket's score facts, keys and names included."""
+"""The goal for a ticket's score facts, in bytes, with keys and attribute names."""
 
 WORK = 60
-"""Tickets on the agent's work list: more than a page."""
+"""Tickets on the agent's work list: more than one page."""
 RATED = 1_000
-"""Tickets in the month of each agent: 1,000,000 of them are 1,000 agents."""
+"""Tickets in each agent's month: 1,000,000 tickets belong to 1,000 agents."""
 DAYS = 5
-"""The open tickets came one by one over so many days."""
+"""The open tickets were opened one by one over this many days."""
 KINDS = ("complaint", "complaint", "complaint", "inquiry", "urgent")
-"""Mostly complaints, so that a page of their team is full at the smallest size as well."""
+"""Mostly complaints, so that a page of their team is full at the smallest size too."""
 PERIOD = "2026-10"
 RATED_FROM = datetime(2026, 10, 12, 1, 0, tzinfo=UTC)
 
 AGENT = "0b7e5f0e-3a52-4f8c-9d0f-8c8a3d1b7e11"
 STEP = timedelta(hours=5)
 DAYTIME_UTC = 4
-"""Noon in the plan's calendars. In quiet hours a rung waits for the one after it, and both fire."""
+"""Noon in the plan's calendars. In quiet hours a rung is postponed to the next; both then fire."""
 
 WRITERS = 4
 BLOCK = 500
 BATCH = 25
-"""The most that BatchWriteItem takes."""
+"""The limit of BatchWriteItem."""
 HEAP_MB = 1024
 TABLE = "redress-bench"
 REGIONS = ("us-east-1", "us-east-2", "us-west-2")
-"""One for each size: the engine keeps regions apart, and writes into a second table of the same
-region ten times as slowly."""
+"""One for each size. The engine keeps regions apart; writing to a second table of the same region
+takes ten times as long."""
 READS = ("GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems")
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one operation took. `operations` are its calls of the table, by their names."""
+    """What one operation took. `operations` names its calls of the table."""
 
     milliseconds: float
     operations: tuple[str, ...]
@@ -139,7 +140,7 @@ class Cost:
 
 
 class Meter:
-    """Counts the calls of botocore's clients, and what the engine says that they consume."""
+    """Counts the calls of botocore clients, and the capacity units that the engine reports."""
 
     def __init__(self) -> None:
         self._calls: list[tuple[str, float]] = []
@@ -172,7 +173,7 @@ class Meter:
 
 
 def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
-    """`directory` is not needed: nothing is deployed. `scale` is one of the largest size only."""
+    """Measures. `directory` is unused: nothing is deployed. `scale` changes the largest size."""
     largest = max(2 * SMALLEST, round(LARGEST * scale))
     sizes = (SMALLEST, math.isqrt(SMALLEST * largest), largest)
     deadline = time.monotonic() + FILL_S
@@ -213,11 +214,11 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
 
 BY_MAIL = {"name": "Li Na", "email": "li.na@example.com"}
 BY_PHONE = {"name": "Li Na", "phone": "+86 10 5555 0100"}
-"""Acknowledged by the answer itself: what falls due first is a promise of the staff's."""
+"""With a phone number only, the response itself acknowledges. A staff promise falls due first."""
 
 
 def submission(kind: str, contact: Mapping[str, str]) -> dict[str, Any]:
-    """What a customer sends."""
+    """The body of a submission."""
     return {
         "kind": kind,
         "subject": "The kettle leaks",
@@ -234,7 +235,7 @@ def open_ticket(kind: str, contact: Mapping[str, str], plan: Plan, at: datetime)
 
 
 class Shop:
-    """The product over one table, with what each operation needs made before."""
+    """The product over one table, with everything that the operations need."""
 
     def __init__(self, engine: str, region: str) -> None:
         self._engine, self._region = engine, region
@@ -273,7 +274,7 @@ class Shop:
         )
         self._staff.record(self._member, Presence.AVAILABLE, self._now())
         self.fact = self._life()
-        # The same numbers in each table: evidence is compressed, and its size follows from them.
+        # The same numbers in each table: evidence is compressed, so its size depends on them.
         random = Random(1)
         rated = (f"R-{''.join(random.choices(ALPHABET, k=10))}" for _ in range(RATED))
         self.write(self.fact_of(self._member.id, number) for number in rated)
@@ -297,7 +298,7 @@ class Shop:
         return change.after
 
     def _life(self) -> Item:
-        """The score facts that a ticket leaves: answered, resolved, confirmed, and surveyed."""
+        """The score facts of a ticket that is answered, resolved, confirmed and surveyed."""
         by, plan, at = Actor(Role.AGENT, self._member.id), self.plan, RATED_FROM
         scores = dict.fromkeys(table.SURVEY_SCORES, 5)
         steps: tuple[Callable[[Ticket, datetime], Change], ...] = (
@@ -326,7 +327,7 @@ class Shop:
         return item
 
     def fact_of(self, agent: str, number: str) -> Item:
-        """The same in this agent's month, of a ticket of this number."""
+        """A copy of these facts in this agent's month, for the ticket with this number."""
         place = keys.facts_pk(agent, PERIOD), keys.fact_sk(number, 1)
         return {**self.fact, "pk": {"S": place[0]}, "sk": {"S": place[1]}}
 
@@ -335,7 +336,7 @@ class Shop:
             for batch in itertools.batched(items, BATCH, strict=False):
                 requests = [{"PutRequest": {"Item": item}} for item in batch]
                 answer = engine.call("BatchWriteItem", RequestItems={TABLE: requests})
-                assert not answer["UnprocessedItems"], "the engine takes no more"
+                assert not answer["UnprocessedItems"], "the engine left items unprocessed"
 
     # ---------------------------------------------------------------- operations
 
@@ -348,7 +349,7 @@ class Shop:
         return self.meter.cost(lambda: self._desk.work(self._member, PAGE_LIMIT, None))
 
     def escalation(self) -> Cost:
-        """As the workflow calls it, at the instant at which the first rung falls due."""
+        """What the workflow does at the instant at which the first rung falls due."""
         ticket = self._due.pop()
         due = next_wake(ticket, self.plan)
         assert due is not None
@@ -359,7 +360,7 @@ class Shop:
         return cost
 
     def score(self) -> Cost:
-        """A whole computation, its card stored: the card of the round before is taken away."""
+        """One complete computation that stores a card; the card of the last round is deleted."""
         agent = self._member.id
         self.client.delete_item(
             TableName=TABLE,
@@ -376,13 +377,13 @@ class Shop:
 
         def compared_page() -> None:
             page = self._lists.open_in_shard("complaints", 0)
-            assert page.cursor is not None, "a page that is not full"
+            assert page.cursor is not None, "the page is not full"
             self._timers.side_by_side(page.numbers)
 
         return self.meter.cost(compared_page)
 
     def walk(self) -> tuple[int, Cost]:
-        """All open tickets, listed and read as a whole run of the reconciliation does."""
+        """Lists and reads all open tickets, as a complete run of the reconciliation does."""
         met: set[str] = set()
 
         def walked() -> None:
@@ -411,8 +412,10 @@ OPERATIONS: dict[str, Callable[[Shop], Cost]] = {
 
 
 def fill(console: Console, shop: Shop, size: int, deadline: float) -> int:
-    """Open tickets and score facts up to `size`, by some writers at once, and how many they are:
-    fewer if the deadline came first."""
+    """Writes open tickets and score facts up to `size`, in several threads.
+
+    Returns how many were written: fewer than `size` if the deadline came first.
+    """
     blocks = [range(start, min(start + BLOCK, size)) for start in range(0, size, BLOCK)]
     began = datetime.now(UTC)
 
@@ -432,7 +435,7 @@ def fill(console: Console, shop: Shop, size: int, deadline: float) -> int:
 
 
 def ticket_and_fact(shop: Shop, number: int, at: datetime) -> Iterator[Item]:
-    """One more open ticket, and one more item in the month of another agent."""
+    """One more open ticket with its TIMER, and one more item in the month of another agent."""
     opened = open_ticket(KINDS[number % len(KINDS)], BY_MAIL, shop.plan, at)
     yield encoding.item_to_dynamodb(items.head_item(opened.after))
     yield encoding.item_to_dynamodb(items.timer_item(opened))
@@ -443,9 +446,9 @@ def ticket_and_fact(shop: Shop, number: int, at: datetime) -> Iterator[Item]:
 
 
 def slope(costs: Mapping[int, float]) -> float:
-    """How a cost by size grows: 0 is flat, 1 as the size does, 2 as its square. Least squares.
+    """How a cost grows with size: 0 is constant, 1 in proportion, 2 with the square.
 
-    Costs count by the first, so that equal ones give exactly 0.
+    Least squares over logarithms. Costs are divided by the first, so equal costs give exactly 0.
     """
     first = next(iter(costs.values()))
     sizes = [math.log(size) for size in costs]
@@ -455,31 +458,31 @@ def slope(costs: Mapping[int, float]) -> float:
 
 
 def operation_figures(name: str, taken: Mapping[int, Sequence[Cost]]) -> list[Figure]:
-    """The figures of one operation by its costs at each size, the smallest size first."""
+    """The figures of one operation from its costs at each size, the smallest size first."""
 
     def medians(of: Callable[[Cost], float]) -> dict[int, float]:
         return {size: statistics.median(map(of, costs)) for size, costs in taken.items()}
 
-    def told(costs: Mapping[int, float], counted: str = "") -> str:
-        return ", ".join(f"{cost:g} at {size:,}" for size, cost in costs.items()) + counted
+    def listed(costs: Mapping[int, float], remark: str = "") -> str:
+        return ", ".join(f"{cost:g} at {size:,}" for size, cost in costs.items()) + remark
 
     took = medians(lambda cost: cost.milliseconds)
     calls, units = medians(lambda cost: cost.calls), medians(lambda cost: cost.units)
     smallest, largest = min(took), max(took)
-    beside = (f"at {smallest:,}", took[smallest])
+    reference = (f"at {smallest:,}", took[smallest])
     return [
-        compared(f"{name}: median at {largest:,}", took[largest], "ms", beside),
+        compared(f"{name}: median at {largest:,}", took[largest], "ms", reference),
         at_most(f"{name}: slope of time", slope(took), "", TIME_SLOPE),
-        replace(exactly(f"{name}: slope of calls", slope(calls), "", 0), beside=told(calls)),
+        replace(exactly(f"{name}: slope of calls", slope(calls), "", 0), note=listed(calls)),
         replace(
             at_most(f"{name}: slope of units", slope(units), "", UNITS_SLOPE),
-            beside=told(units, ", as the engine counts"),
+            note=listed(units, ", as the engine counts"),
         ),
     ]
 
 
 def listing_figures(tickets: int, cost: Cost, price: float) -> list[Figure]:
-    """What the reconciliation reads; `price` is that of a read unit in US dollars."""
+    """What the reconciliation reads; `price` is the price of a read unit in US dollars."""
     each = cost.read_units / tickets
     return [
         Figure("reconciliation: read units for an open ticket", each),

@@ -1,28 +1,29 @@
 """What a complaint costs: its billed units, counted on the deployed local stack, times list prices.
 
-A life is a fixed script of requests (`bench/script.py`). Played are the happy path, by pages and by
-the JSON API, and the full ladder: nobody answers until every rung of every promise of a complaint
-has fired, then a manager answers and resolves it, the customer disputes, the agent answers and
-resolves it again. Counted are transitions from the executions' histories, and from the cloud's
-meter (`local/meter.py`) requests, invocations, read and write units by Amazon's rules
-(`bench/units.py`), mails, queue requests, lines of logs and bytes that go out. Reads of the stream
-by Lambda cost nothing. Prices are those of `bench/prices.json`, without any free tier, with 5 % of
-traces recorded; mail is apart.
+A life is a fixed script of requests (`bench/script.py`). Two happy paths are played, one through
+the pages and one through the JSON API. A third life is the full ladder: nobody answers until every
+rung of every promise of a complaint has fired; then a manager answers and resolves it, the customer
+disputes, and the agent answers and resolves it again. Transitions are counted from the executions'
+histories. The cloud's meter (`local/meter.py`) counts requests, invocations, read and write units
+by Amazon's rules (`bench/units.py`), mails, queue requests, log lines and outgoing bytes. Lambda's
+reads of the stream are free. Prices are those of `bench/prices.json`, without any free tier, with
+5 % of traces recorded. Mail is shown separately.
 
-What is a choice, and what it leaves out:
+Assumptions, and what they leave out:
 
-- Functions are warm and have read their settings. Processor time is this machine's, slowed down to
-  the share of a processor that comes with the memory; waiting is for the laptop's cloud. What it
-  would cost if every call was cold is a row of its own, where cold starts were measured before
-  (`make bench ONLY=cold`), with the settings read again at each.
-- Lambda records the first request of each second besides, and no rule can tell it not to: where no
-  second has two requests every trace is recorded. A row says what that makes. Idle and other months
-  count what would be recorded; one of few complaints counts every call as cold.
-- The ladder lasts minutes, in which a key or a plan may be read again. It has no goal.
-- Storage is that of the first month. Staff sign in at no price up to 10,000 a month.
-- An idle month is the template's secrets and alarms, what Lambda asks of an empty queue (five
-  pollers that wait for 20 s each), and what the schedules run, measured without a ticket. The
-  monthly scores are left out: a few states twice a month.
+- Functions are warm and have read their settings. CPU time is this machine's, scaled to the share
+  of a CPU that comes with the memory; waiting time is that of the local cloud. A separate row shows
+  the cost if every call were a cold start that reads its settings again. It needs cold starts that
+  were measured before (`make bench ONLY=cold`).
+- Lambda also records the first trace of each second, and no sampling rule can prevent that. If no
+  second has two requests, every trace is recorded; a separate row shows this. The figures for an
+  idle month and for other months count the traces that would be recorded. In a month with few
+  complaints every call counts as cold.
+- The ladder lasts minutes, in which a function may read a key or a plan again. It has no goal.
+- Storage is that of the first month. Sign-ins of staff are free up to 10,000 users a month.
+- An idle month consists of the template's secrets and alarms, Lambda's polling of empty queues
+  (five pollers that wait for 20 s each), and what the schedules run, measured without tickets. The
+  monthly scores are left out: they are a few transitions twice a month.
 """
 
 from __future__ import annotations
@@ -47,36 +48,37 @@ from bench.report import Figure, Machine, at_most, exactly, percentile
 from bench.script import Player
 from bench.sleepers import end_cloud
 from local import meter, stack
-from local.doors import wait_for
+from local.endpoints import wait_for
 from local.meter import Records
 from local.stack import Outputs
 from local.template import template
 from redress.plans.rules.document import scaled
 from redress.plans.store.plans import FRESH_FOR_S, shipped_document
 
-ABOUT = "what a complaint costs: billed units of a whole life, and an idle month"
+ABOUT = "what a complaint costs: billed units of a complete life, and an idle month"
 LIMIT_S = 600
 ROUNDS = 3
 TRANSITIONS = 6
 """The goal for a happy path."""
 MAILS = 4
-"""Acknowledgement, reply, resolution with the callback question, survey; fewer where they merge."""
+"""The goal: acknowledgement, reply, resolution with callback question, survey; some may merge."""
 CENTS = 25.0
 """The goal for 1,000 happy paths, without mail."""
 IDLE_DOLLARS = 1.0
-"""The goal for a month in which nothing happens, without any free tier."""
+"""The goal for a month without activity, without any free tier."""
 MONTHS = (100, 10_000, 1_000_000)
 """Complaints a month."""
 COLD_UP_TO = 1_000
-"""Of them a month: most of an hour lies between two, longer than Lambda keeps a function warm."""
+"""Up to this many complaints a month, most calls are cold: nearly an hour lies between two, longer
+than Lambda keeps a function warm."""
 
 REPAIR = f"{stack.NAME}-repair"
 TASKS = ("sweep", "review_plan", "reconcile")
-"""What schedules have the repair function do."""
+"""Tasks that schedules start in the repair function."""
 POLLS = 5 * 3 * 60 * HOURS
-"""Requests that Lambda makes of an empty queue in a month: five pollers, 20 s each."""
+"""Requests with which Lambda polls an empty queue in a month: five pollers, 20 s each."""
 RUNG_S = 32
-"""A day of the ladder's plan: no two rungs of a complaint come nearer than a workflow can wait."""
+"""A day of the ladder's plan, in seconds. Rungs are never closer than a workflow can wait."""
 LADDER_PROMISES = {
     "reaction": "9s",
     "first_response": f"{RUNG_S}s",
@@ -85,12 +87,12 @@ LADDER_PROMISES = {
     "resolution": f"{2 * RUNG_S}s",
 }
 LADDER_S = 3 * RUNG_S + 10
-"""Until the last rung, half of a resolution's two days after them, has fired."""
+"""Seconds until the last rung has fired, which comes half a resolution time after its due time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """One life that was played: what is billed of it, and what was recorded."""
+    """One life that was played: what is billed for it, and what was recorded."""
 
     bill: Bill
     records: Records
@@ -100,19 +102,19 @@ class Life:
         return bills.gb_seconds(self.records.invocations)
 
     def dollars(self, known: Prices, sampled: float = bills.SAMPLED) -> dict[str, float]:
-        """By meter, the largest first."""
+        """US dollars by meter, the largest first."""
         return bills.cost(bills.used(self.bill, self.gb_seconds, sampled), known)
 
 
 def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
-    """Measures; leaves no process behind, however it ends. The ladder is of the full scale only."""
+    """Measures; leaves no process behind. The ladder is played at the full scale only."""
     known = bills.prices()
     end_cloud(directory)
     with contextlib.ExitStack() as leaving:
         leaving.callback(end_cloud, directory)
         outputs = stack.up(0, None, console, directory)
         tasks = {task: scheduled(outputs, task) for task in TASKS}
-        # The first one meets functions that know nothing yet.
+        # The first life is not counted: its functions have not read their settings yet.
         lives = range(1 + max(1, round(ROUNDS * scale)))
         _, *rounds = [happy_path(outputs) for _ in track(lives, "happy paths", console=console)]
         machine.note_load("after the happy paths")
@@ -130,17 +132,17 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
 
 
 def happy_path(outputs: Outputs) -> Life:
-    """One complaint for which every promise is kept, on a stack whose staff are at work."""
+    """One complaint whose promises are all kept, on a stack with staff at work."""
     return played(outputs, lambda player: player.play(script.HAPPY_PATH))
 
 
 def by_api(outputs: Outputs) -> Life:
-    """The same, with a connector in the customer's place."""
+    """A happy path with a connector in the customer's place."""
     return played(outputs, lambda player: player.play(script.BY_API))
 
 
 def full_ladder(outputs: Outputs, console: Console) -> Life:
-    """One complaint that nobody answers in time. Publishes the plan that it lives under."""
+    """One complaint that nobody answers in time. Publishes its plan first."""
     publish_ladder(outputs)
 
     def play(player: Player) -> None:
@@ -165,10 +167,12 @@ def played(outputs: Outputs, play: Callable[[Player], None]) -> Life:
 
 
 def unscheduled(records: Records) -> Records:
-    """Without what the repair function did: the sweep falls into every twentieth life, and an idle
-    month has it already. A life has nothing to repair."""
+    """The records without those of the repair function, which has nothing to do for a life.
+
+    The sweep falls into every twentieth life; it is already counted in the idle month.
+    """
     return Records(
-        records.doors,
+        records.api_requests,
         [one for one in records.calls if one.by != REPAIR],
         [one for one in records.invocations if one.function != REPAIR],
     )
@@ -194,13 +198,13 @@ def having(variable: str) -> set[str]:
 
 
 def functions() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and properties of each."""
+    """Name and properties of each function."""
     for name, logical in logical_ids().items():
         yield name, template()["Resources"][logical]["Properties"]
 
 
 def logical_ids() -> dict[str, str]:
-    """The functions' names, "redress-staff", with what the template calls them, "StaffFunction"."""
+    """Function names and their logical ids in the template: {"redress-staff": "StaffFunction"}."""
     resources = template()["Resources"].items()
     return {
         resource["Properties"]["FunctionName"].replace("${AWS::StackName}", stack.NAME): logical
@@ -210,7 +214,7 @@ def logical_ids() -> dict[str, str]:
 
 
 def histories(outputs: Outputs, number: str) -> Iterator[list[dict[str, Any]]]:
-    """Of all executions of a ticket, one for each generation; each is awaited to its end."""
+    """Waits for each execution of a ticket, one per generation, and yields its history."""
     machines: Any = boto3.client("stepfunctions", **outputs.client_arguments())
     machine = outputs.stack["TicketMachineArn"].replace(":stateMachine:", ":execution:")
     generation = 1
@@ -236,7 +240,7 @@ def history(machines: Any, execution: str) -> list[dict[str, Any]]:
 
 
 def publish_ladder(outputs: Outputs) -> None:
-    """The shipped plan with a complaint's day made RUNG_S long, open all day every day."""
+    """Publishes the shipped plan with a complaint's day of RUNG_S seconds, always open."""
     manager = next(email for email, who in outputs.staff.items() if "manager" in who["groups"])
     token = stack.sign_in(outputs, manager)
     version = stack.call_api(outputs, "GET", "/staff/plan", None, token)["version"] + 1
@@ -252,7 +256,7 @@ def publish_ladder(outputs: Outputs) -> None:
 
 
 def scheduled(outputs: Outputs, task: str) -> Life:
-    """One run of a task, on a stack that has no ticket."""
+    """Runs a scheduled task once, on a stack without tickets."""
     client: Any = boto3.client("lambda", **outputs.client_arguments())
     meter.switch(outputs.endpoint_url, on=True)
     payload = json.dumps({"task": task}).encode()
@@ -266,7 +270,7 @@ def scheduled(outputs: Outputs, task: str) -> Life:
 
 
 def idle_use(tasks: Mapping[str, Life], *, with_mail_domain: bool = False) -> dict[str, float]:
-    """How much of each meter a month takes in which nobody writes."""
+    """How much of each meter a month without any ticket uses."""
     found = {"metric_month": 0.0, "schedule": 0.0, "alarm_month": 0.0, "secret_month": 0.0}
     found["queue_request"] = POLLS * polled_queues(with_mail_domain)
     for resource in template()["Resources"].values():
@@ -282,7 +286,7 @@ def idle_use(tasks: Mapping[str, Life], *, with_mail_domain: bool = False) -> di
             found["schedule"] += times
             ran = tasks.get(json.loads(properties["Target"]["Input"]).get("task", ""))
             if ran is not None:
-                # Each is the first of its second: Lambda records the trace of every one.
+                # Each run is the first request of its second, so Lambda records every trace.
                 use = bills.used(ran.bill, ran.gb_seconds, sampled=1.0)
                 for name, amount in use.items():
                     found[name] = found.get(name, 0.0) + times * amount
@@ -290,7 +294,7 @@ def idle_use(tasks: Mapping[str, Life], *, with_mail_domain: bool = False) -> di
 
 
 def polled_queues(with_mail_domain: bool) -> int:
-    """Queues that Lambda asks for messages all the time."""
+    """The number of queues that Lambda polls all the time."""
     count = 0
     for resource in template()["Resources"].values():
         for event in resource.get("Properties", {}).get("Events", {}).values():
@@ -301,14 +305,17 @@ def polled_queues(with_mail_domain: bool) -> int:
 
 
 def runs_a_month(expression: str) -> float:
-    """Of a schedule: `rate(5 minutes)`, or `cron(0 6 1,2 * ? *)` with fixed hours and minutes."""
+    """Runs of a schedule: `rate(5 minutes)`, or `cron(0 6 1,2 * ? *)` with fixed hour and minute.
+
+    Raises ValueError for other expressions.
+    """
     kind, _, rest = expression.rstrip(")").partition("(")
     if kind == "rate":
         number, unit = rest.split()
         return HOURS * {"minute": 60, "hour": 1, "day": 1 / 24}[unit.rstrip("s")] / int(number)
     minutes, hours, days, _, weekdays, _ = rest.split()
     if not (minutes.isdigit() and hours.isdigit() and weekdays == "?"):
-        raise ValueError(f"{expression} is no schedule that is understood here")
+        raise ValueError(f"no schedule that this benchmark understands: {expression}")
     return HOURS / 24 if days == "*" else len(days.split(","))
 
 
@@ -316,24 +323,25 @@ def runs_a_month(expression: str) -> float:
 
 
 def cents(dollars: Mapping[str, float]) -> float:
-    """Of 1,000 lives, mail left out."""
+    """US cents for 1,000 lives, without mail."""
     return 100_000 * sum(value for name, value in dollars.items() if name != "mail")
 
 
 def happy_figures(rounds: list[Life], known: Prices, cold_ms: Mapping[str, float]) -> list[Figure]:
     life = typical(rounds, known)
     bill, dollars = life.bill, life.dollars(known)
-    unlike = [told for told in (otherwise(one.bill, bill) for one in rounds) if told]
-    alike = exactly("happy paths that counted alike", len(rounds) - len(unlike), "", len(rounds))
+    differing = [text for text in (differences(one.bill, bill) for one in rounds) if text]
+    equal = len(rounds) - len(differing)
+    same = exactly("happy paths with the same counts", equal, "", len(rounds))
     amounts = bills.used(bill, life.gb_seconds)
     every = cents(life.dollars(known, sampled=1.0))
     found = [
-        replace(alike, beside="; ".join(unlike)),
+        replace(same, note="; ".join(differing)),
         at_most("happy path: transitions", bill.transitions, "", TRANSITIONS),
         at_most("happy path: mails", bill.mails, "", MAILS),
         at_most("1,000 of them, without mail", cents(dollars), "cents", CENTS),
         *(
-            Figure(f"  {NAMES[name]}", 100_000 * value, "cents", beside=_told(name, amounts[name]))
+            Figure(f"  {NAMES[name]}", 100_000 * value, "cents", note=_amount(name, amounts[name]))
             for name, value in dollars.items()
             if value and name != "mail"
         ),
@@ -347,23 +355,23 @@ def happy_figures(rounds: list[Life], known: Prices, cold_ms: Mapping[str, float
 
 
 def cold_use(life: Life, cold_ms: Mapping[str, float]) -> dict[str, float]:
-    """How much of each meter a life takes whose every call of these functions is a cold start."""
+    """How much of each meter a life uses if every call of these functions is a cold start."""
     invocations = life.records.invocations
     keyed = cold_ms.keys() & having("LINK_KEY_SECRET")
-    # Today's key and the one before: the most that an invocation reads.
+    # An invocation reads at most two secrets: today's key and the previous one.
     read = 2.0 * sum(one.function in keyed for one in invocations)
     seconds = bills.gb_seconds(invocations, cold_ms)
     return bills.used(life.bill, seconds) | {"secret_call": max(read, life.bill.secret_calls)}
 
 
 def typical(rounds: list[Life], known: Prices) -> Life:
-    """The one of the middle price: they differ by what was measured only."""
+    """The life with the median price; lives differ only in what is measured, not counted."""
     middle = percentile([cents(life.dollars(known)) for life in rounds], 0.5)
     return next(life for life in rounds if cents(life.dollars(known)) == middle)
 
 
 def counts(bill: Bill) -> dict[str, float]:
-    """What is the same in each life of a script: everything but bytes."""
+    """Counts that are the same in each life of a script: all but bytes and metrics."""
     return {
         one.name: getattr(bill, one.name)
         for one in fields(bill)
@@ -371,8 +379,8 @@ def counts(bill: Bill) -> dict[str, float]:
     }
 
 
-def otherwise(bill: Bill, usual: Bill) -> str:
-    """What a life counted otherwise than the usual one: "read_units 44.5 for 38"."""
+def differences(bill: Bill, usual: Bill) -> str:
+    """How a life's counts differ from the usual ones: "read_units 44.5 for 38"."""
     wanted = counts(usual)
     return ", ".join(
         f"{name} {number:g} for {wanted[name]:g}"
@@ -413,7 +421,7 @@ def month_figures(
     return [
         at_most("idle, a month", sum(parts.values()), "dollars", IDLE_DOLLARS),
         *(
-            Figure(f"  {NAMES[name]}", value, "dollars", beside=_told(name, idle[name]))
+            Figure(f"  {NAMES[name]}", value, "dollars", note=_amount(name, idle[name]))
             for name, value in parts.items()
             if value >= 0.005
         ),
@@ -425,7 +433,7 @@ def month_figures(
                 name,
                 sum(bills.cost(use, known, free=free).values()),
                 "dollars",
-                beside=unknown if count <= COLD_UP_TO else "",
+                note=unknown if count <= COLD_UP_TO else "",
             )
             for count, use in zip(MONTHS, months, strict=True)
             for name, free in (
@@ -458,29 +466,31 @@ NAMES = {
     "schedule": "schedules",
     "notice": "messages to the operators",
 }
-"""Of each meter in `prices.json`, but for reads of the stream, which are free."""
+"""A name for each meter in `prices.json`, except reads of the stream, which are free."""
 
 
-def _told(name: str, amount: float) -> str:
+def _amount(name: str, amount: float) -> str:
     if name.endswith(("_gb", "_gb_month")):
         return f"{amount * bills.GB:,.0f} bytes"
     return f"{amount:,.0f}" if float(amount).is_integer() else f"{amount:,.2f}"
 
 
 def cold_starts(directory: Path) -> dict[str, float]:
-    """Milliseconds from nothing to an answer by function, where they were measured before; of
-    those that are no door, from nothing until they can begin."""
+    """Milliseconds of a cold start by function, if they were measured before, else {}.
+
+    For public functions the time to an answer; for others the time until they are ready.
+    """
     path = directory / "cold.json"
     if not path.exists():
         return {}
     found = {one["name"]: one["value"] for one in json.loads(path.read_text())["figures"]}
-    names = {name: f"{logical}, ready" for name, logical in logical_ids().items()} | _COLD_DOORS
+    names = {name: f"{logical}, ready" for name, logical in logical_ids().items()} | _COLD_ENDPOINTS
     return {name: found[row] for name, row in names.items() if row in found}
 
 
-_COLD_DOORS = {
+_COLD_ENDPOINTS = {
     f"{stack.NAME}-intake": "JSON intake",
     f"{stack.NAME}-customer": "status page",
     f"{stack.NAME}-staff": "staff's work list",
 }
-"""Public functions, and what `bench/cold.py` calls their slowest door."""
+"""Public functions, and the name of their slowest endpoint in `bench/cold.py`."""

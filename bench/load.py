@@ -1,11 +1,12 @@
-"""`python -m bench.load`: clients in a process of their own, who ask and wait, over and over.
+"""`python -m bench.load`: clients in their own process that send one request after another.
 
 Standard input is JSON: {"port", "clients", "seconds", "request", "mark", "answer"}. Each request is
-the text of `request` with every `mark` in it replaced by digits drawn anew, over a connection of
-its own; each answer must begin with `answer`. Prints {"done", "seconds"}: how many were answered,
-and the time from the first request to the last answer.
+the text of `request`, with every `mark` in it replaced by new random digits, over a new connection.
+Each response must begin with `answer`. Prints {"done", "seconds"}: the number of responses, and the
+time from the first request to the last response.
 
-Plain sockets: a client must take little of the machine that it shares with what it measures.
+It uses plain sockets, because a client shares the machine with what it measures and must take
+little of it.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ PATIENCE_S = 60
 
 
 class Refused(RuntimeError):
-    """An answer that was not the expected one; the message is its beginning."""
+    """A response was not the expected one; the message is its beginning."""
 
 
 def ask(port: int, request: bytes) -> bytes:
-    """The whole answer to one request, which asks for the connection to be closed after it."""
+    """Sends one request, which must ask to close the connection. Returns the complete response."""
     with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection:
         connection.sendall(request)
         parts = []
@@ -36,7 +37,7 @@ def ask(port: int, request: bytes) -> bytes:
 
 
 def client(given: dict[str, Any], until: float) -> int:
-    """How many requests were answered; one that was begun in time is waited for."""
+    """Sends requests until `until`, and waits for the last. Returns how many were answered."""
     request, mark = given["request"].encode(), given["mark"].encode()
     wanted = given["answer"].encode()
     done = 0

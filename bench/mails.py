@@ -1,14 +1,14 @@
-"""How fast mails are read, and with how much memory: every mail of a folder, and some made large.
+"""How fast mails are read and how much memory it takes: a folder of mails, and expensive ones.
 
-The folder is REDRESS_MAILS, or the corpus that the tests use where it is at hand; without either
-only the made ones are read. Each mail goes through all that the function makes of it, up to the
-letter that its use case takes. Each of the folder's mails is read ROUNDS times; its time is the
-smallest, because the others are those of a busy machine. The standard library's `email`, which
-finds less in a mail (decision 15), reads the same mails in the same run: the ratio is what carries
-over to another machine.
+The folder is REDRESS_MAILS, or the corpus that the tests use, if it exists. Without either, only
+the generated mails are read. Each mail goes through everything that the function does, up to the
+facts that its use case takes. Each of the folder's mails is read ROUNDS times. The shortest time
+counts, because longer ones are caused by other load on the machine. The standard library's `email`,
+which finds less in a mail (decision 15), reads the same mails in the same run. The ratio of both
+carries over to other machines.
 
-Memory is the largest resident size that a process of its own reached over each mail, beyond what
-it had before, the mail itself and what a first small one left among it. Linux tells it.
+Memory is the largest resident size of a process that reads one mail, less its size before. The
+mail itself and what a first small mail left behind are thus not counted. Linux reports it.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from rich.progress import track
 from bench.report import Figure, Machine, at_most, percentile
 from functions.inbound.reading import letter_of
 
-ABOUT = "mails read: real ones of a folder, and large and hostile ones"
+ABOUT = "reading of mails: real ones of a folder, and large and hostile ones"
 LIMIT_S = 180
 ROUNDS = 3
 REAL_S = 1.0
-"""The goal for any mail that somebody really sent."""
+"""The goal for any mail that somebody really sent, in seconds of CPU time."""
 HOSTILE_S = 5.0
 MEMORY_MB = 400
-"""Beside the mail itself; the function that takes mail has 1.7 GB."""
+"""In addition to the mail itself; the function that reads mail has 1.7 GB."""
 MB = 2**20
 AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
@@ -46,7 +46,7 @@ CORPUS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "ma
 
 
 def made(scale: float) -> dict[str, bytes]:
-    """Mails at the limits, by name; of `scale` of their full size."""
+    """Generated mails at the limits, by name; `scale` is the share of their full size."""
     head = b"From: a@example.com\nSubject: s\n"
     mixed = head + b"Content-Type: multipart/mixed; boundary=b\n\n"
     full = max(2 * MB, round(30 * MB * scale)) - 1_000
@@ -69,12 +69,12 @@ def made(scale: float) -> dict[str, bytes]:
 
 
 def handle(raw: bytes) -> None:
-    """Everything that is done with one mail."""
+    """Everything that the function does with one mail before its use case."""
     letter_of(raw, "inbound/1", AT, ["redress.example"], "en")
 
 
 def handle_plainly(raw: bytes) -> None:
-    """What the standard library makes of it: its parts, its text. It raises over some mails."""
+    """What the standard library does: parses parts and decodes the text. It fails on some mails."""
     read = email.message_from_bytes(raw, policy=email.policy.default)
     assert isinstance(read, EmailMessage)
     try:
@@ -84,11 +84,11 @@ def handle_plainly(raw: bytes) -> None:
         for name in ("From", "To", "Subject", "Date"):
             str(read[name])
     except (LookupError, ValueError, AttributeError, TypeError, IndexError):
-        return  # its time up to there counts
+        return  # the time until the failure counts
 
 
 def seconds(raw: bytes, rounds: int, do: Callable[[bytes], None] = handle) -> float:
-    """CPU time of one mail: the least of `rounds`."""
+    """CPU seconds for one mail: the shortest of `rounds`."""
     found = []
     for _ in range(rounds):
         began = time.process_time()
@@ -98,7 +98,7 @@ def seconds(raw: bytes, rounds: int, do: Callable[[bytes], None] = handle) -> fl
 
 
 def peak_mb(mails: Mapping[str, bytes]) -> float:
-    """The most memory that any of the mails took, each in a process of its own."""
+    """The most memory that any of the mails took, each in its own process."""
     with ProcessPoolExecutor(
         max_workers=1, max_tasks_per_child=1, mp_context=get_context("spawn")
     ) as processes:
@@ -107,7 +107,7 @@ def peak_mb(mails: Mapping[str, bytes]) -> float:
 
 def _grown_mb(raw: bytes) -> float:
     handle(_FIRST)
-    Path("/proc/self/clear_refs").write_text("5")  # the largest size begins anew here (proc(5))
+    Path("/proc/self/clear_refs").write_text("5")  # resets the largest resident size (proc(5))
     before = _kb("VmRSS")
     handle(raw)
     return (_kb("VmHWM") - before) / 1024
@@ -119,7 +119,7 @@ def _kb(name: str) -> int:
 
 
 _FIRST = "Subject: x\n\n投诉".encode("gb18030")
-"""Has the models of charset detection loaded."""
+"""Loads the models of charset detection."""
 
 
 def folder() -> Path:
@@ -127,10 +127,10 @@ def folder() -> Path:
 
 
 def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
-    """`directory` is not needed: nothing is deployed."""
+    """Measures. `directory` is unused: nothing is deployed."""
     real = {path.name: path.read_bytes() for path in sorted(folder().glob("*.eml"))}
     hostile = made(scale)
-    console.print(f"{len(real)} mails of {folder().name}, {len(hostile)} made ones")
+    console.print(f"{len(real)} mails of {folder().name}, {len(hostile)} generated ones")
     handle(_FIRST)
     real_s, plain_s = dict[str, float](), dict[str, float]()
     for name, raw in track(real.items(), "mails", console=console):
@@ -162,7 +162,7 @@ def real_figures(
 def hostile_figures(mails: Mapping[str, bytes], taken: Mapping[str, float]) -> list[Figure]:
     return [
         *(at_most(name, value, "s", HOSTILE_S) for name, value in taken.items()),
-        at_most("memory: most of a made mail", peak_mb(mails), "MB", MEMORY_MB),
+        at_most("memory: most of a generated mail", peak_mb(mails), "MB", MEMORY_MB),
     ]
 
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL of its own for as long as a benchmark runs: an empty cluster in a temporary folder.
+"""A temporary PostgreSQL for a benchmark: an empty cluster in a temporary folder.
 
 It listens on 127.0.0.1, where it asks for a password as PostgreSQL does by default (SCRAM), and on
 a socket in its folder, where it asks for none.
@@ -23,13 +23,13 @@ from local.install import postgres
 
 START_S = 30
 USER = "nobody"
-"""Whose process it is where this one is root's, because PostgreSQL refuses to run as root."""
+"""Owner of the process if this process runs as root, because PostgreSQL refuses to run as root."""
 NOT_ON_DISK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-"""It waits for no disk, as DynamoDB Local in memory waits for none."""
+"""Settings with which it never waits for the disk, as DynamoDB Local in memory does not."""
 
 
 class Database(NamedTuple):
-    """One that runs: its socket's folder, its port, and the password that the port asks for."""
+    """A running database: the folder of its socket, its port, and the password for the port."""
 
     folder: Path
     port: int
@@ -38,13 +38,13 @@ class Database(NamedTuple):
 
 @contextlib.contextmanager
 def running(settings: Sequence[str] = ()) -> Iterator[Database]:
-    """Where it is; the user `postgres` has a database.
+    """Runs PostgreSQL and yields its address; the user `postgres` has a database.
 
-    Its own defaults but for `settings`. Installs it when missing; raises CannotInstall if that is
-    not possible.
+    All settings but `settings` are PostgreSQL's defaults. Installs PostgreSQL if it is missing;
+    raises CannotInstall if that is not possible, and ServingError if it does not start.
     """
     programs = postgres()
-    # PostgreSQL and its children are one group, so that none is left when it has to be killed.
+    # PostgreSQL and its children form one process group, so that killing it leaves none behind.
     whose: dict[str, Any] = {"stdin": subprocess.DEVNULL, "start_new_session": True}
     if os.geteuid() == 0:
         whose |= {"user": USER, "extra_groups": []}
@@ -87,7 +87,7 @@ def _wait(server: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """At once, whoever is connected: nothing in it is kept."""
+    """Ends it at once, without waiting for clients: its data is not needed any more."""
     server.send_signal(signal.SIGINT)
     try:
         server.wait(timeout=10)

@@ -1,4 +1,4 @@
-"""What a benchmark found: figures against goals, as a table for people and as JSON."""
+"""Results of a benchmark: figures and goals, as a table for people and as JSON."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from typing import Any
 from rich.table import Table
 
 PACKAGES = ("ministack", "pynamodb", "boto3", "aws-sam-cli")
-"""Whose versions a figure depends on most."""
+"""Packages whose versions affect the figures most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured number. `met` is None where there is no goal to meet.
+    """One measured number. `met` is None if there is no goal.
 
-    `beside`: the floor or peer that it was measured beside in the same run, and its own number;
-    `ratio` is this one by that one, and what a goal is about where there is one.
+    `note` names the reference of the comparison (floor or peer, measured in the same run) with its
+    number, or adds details. `ratio` is this number divided by the reference; the goal is then for
+    the ratio.
     """
 
     name: str
@@ -32,17 +33,17 @@ class Figure:
     unit: str = ""
     goal: str = ""
     met: bool | None = None
-    beside: str = ""
+    note: str = ""
     ratio: float | None = None
 
 
 def at_most(name: str, value: float | None, unit: str, limit: float) -> Figure:
-    """A figure that meets its goal up to `limit`; one that could not be measured does not."""
+    """A figure whose goal is at most `limit`. If it could not be measured, the goal is missed."""
     return Figure(name, value, unit, f"≤ {_number(limit)}", value is not None and value <= limit)
 
 
 def exactly(name: str, value: float | None, unit: str, wanted: float) -> Figure:
-    """A figure that meets its goal at `wanted` only."""
+    """A figure whose goal is exactly `wanted`."""
     return Figure(name, value, unit, f"= {_number(wanted)}", value == wanted)
 
 
@@ -50,44 +51,44 @@ def compared(
     name: str,
     value: float | None,
     unit: str,
-    beside: tuple[str, float | None],
+    reference: tuple[str, float | None],
     *,
     most: float | None = None,
     least: float | None = None,
 ) -> Figure:
-    """A figure beside its floor or peer, (name, number in the same unit).
+    """A figure with a reference, floor or peer: (name, number in the same unit).
 
-    The goal is of the ratio: at most `most`, or at least `least`. What could not be measured meets
-    none; where neither is given there is no goal.
+    The goal is for the ratio: at most `most`, or at least `least`; without either there is no goal.
+    If one of the numbers could not be measured, the goal is missed.
     """
-    peer, number = beside
+    peer, number = reference
     ratio = None if value is None or not number else value / number
-    told = f"{peer}: {_measured(Figure(peer, number, unit))}"
+    note = f"{peer}: {_measured(Figure(peer, number, unit))}"
     if most is not None:
         goal, met = f"≤ {_number(most)} x", ratio is not None and ratio <= most
-        return Figure(name, value, unit, goal, met, told, ratio)
+        return Figure(name, value, unit, goal, met, note, ratio)
     if least is not None:
         goal, met = f"≥ {_number(least)} x", ratio is not None and ratio >= least
-        return Figure(name, value, unit, goal, met, told, ratio)
-    return Figure(name, value, unit, beside=told, ratio=ratio)
+        return Figure(name, value, unit, goal, met, note, ratio)
+    return Figure(name, value, unit, note=note, ratio=ratio)
 
 
 def percentile(values: Iterable[float], share: float) -> float | None:
-    """The smallest value that `share` (0 to 1) of all values do not exceed; None of no values.
+    """The smallest value that is at least as large as `share` (0 to 1) of all values.
 
-    Nearest rank: always a value that was measured, never one between two.
+    None if there are no values. Nearest rank: the result is always a measured value.
     """
     ordered = sorted(values)
     if not ordered:
         return None
-    # Rounded, because 0.07 * 100 is a little more than 7 in binary fractions.
+    # Round first, because 0.07 * 100 is slightly more than 7 in binary fractions.
     rank = math.ceil(round(share * len(ordered), 9))
     return ordered[min(max(rank, 1), len(ordered)) - 1]
 
 
 @dataclass(slots=True)
 class Machine:
-    """What figures were measured on. Load averages are of the last minute, at the named moments."""
+    """The machine of a measurement. `load` has one-minute load averages at the named moments."""
 
     date: str
     cpus: int
@@ -98,7 +99,7 @@ class Machine:
     load: dict[str, float] = field(default_factory=dict)
 
     def note_load(self, moment: str) -> None:
-        """Remember how busy the machine is now: a figure is worth little without it."""
+        """Records how busy the machine is now, which is needed to judge the figures."""
         self.load[moment] = round(os.getloadavg()[0], 2)
 
 
@@ -114,7 +115,7 @@ def this_machine() -> Machine:
 
 
 def described(machine: Machine) -> str:
-    """One line for below a table."""
+    """One line about the machine, to print below a table."""
     packages = ", ".join(f"{name} {number}" for name, number in machine.packages.items())
     load = ", ".join(f"{moment} {value}" for moment, value in machine.load.items())
     return (
@@ -124,36 +125,34 @@ def described(machine: Machine) -> str:
 
 
 def table(title: str, figures: Sequence[Figure]) -> Table:
-    """Figure, what it is measured beside, ratio, goal, met or not."""
+    """A table of figures with reference or note, ratio, goal, and whether the goal is met."""
     shown = Table(title=title, title_justify="left")
     shown.add_column("figure")
     shown.add_column("measured", justify="right")
-    shown.add_column("floor or peer")
+    shown.add_column("reference or note")
     shown.add_column("ratio", justify="right")
     shown.add_column("goal", justify="right")
     shown.add_column("met")
     for figure in figures:
         ratio = "" if figure.ratio is None else f"{_number(figure.ratio)} x"
-        shown.add_row(
-            figure.name, _measured(figure), figure.beside, ratio, figure.goal, _met(figure)
-        )
+        shown.add_row(figure.name, _measured(figure), figure.note, ratio, figure.goal, _met(figure))
     return shown
 
 
 def summary(figures: Iterable[Figure], missing: Sequence[str]) -> str:
-    """One line on the goals of all figures, and on the benchmarks that gave none."""
+    """One line on the goals of all figures, and on the benchmarks that could not be measured."""
     goals = [figure for figure in figures if figure.met is not None]
     missed = [figure.name for figure in goals if not figure.met]
-    told = f"{len(goals)} goals, {len(goals) - len(missed)} met"
+    text = f"{len(goals)} goals, {len(goals) - len(missed)} met"
     if missed:
-        told += f"; [red]not met: {', '.join(missed)}[/]"
+        text += f"; [red]not met: {', '.join(missed)}[/]"
     if missing:
-        told += f"; [red]not measured: {', '.join(missing)}[/]"
-    return told
+        text += f"; [red]not measured: {', '.join(missing)}[/]"
+    return text
 
 
 def document(name: str, figures: Sequence[Figure], machine: Machine, **more: Any) -> dict[str, Any]:
-    """The same for programs: {"benchmark", "machine", "figures": [{"name", "value", ...}], ...}."""
+    """The same as JSON: {"benchmark", "machine", "figures": [{"name", "value", ...}], ...}."""
     found = {"benchmark": name, "machine": asdict(machine)}
     return found | {"figures": [asdict(figure) for figure in figures]} | more
 

@@ -1,9 +1,10 @@
-"""The life of a complaint as its requests: a fixed script, so that what it costs can be compared.
+"""The life of a complaint as a fixed script of requests, so that its cost can be compared.
 
-Each step is one request of the deployed API, by a customer's browser or by a client of staff, and
-nothing is called beside them. A browser fetches what a page needs and follows where a button leads;
-the style sheet is fetched once, because its answer says that it may be kept for good. After each
-step that changes something the script waits until nothing happens any more, as hours would pass.
+Each step is one request to the deployed API, by a customer's browser, by a connector or by a staff
+client; nothing else is called. A browser fetches what a page needs and follows the redirect of a
+button. It fetches the style sheet once, because the response allows it to keep the file for good.
+After each step that changes something, the script waits until nothing happens any more, because in
+reality hours would pass.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import boto3
 
 from local import meter
-from local.doors import Answer, DoorError, Form, Staff, call, sign_in
+from local.endpoints import Answer, EndpointError, Form, Staff, call, sign_in
 from local.stack import Outputs
 
 CUSTOMER = "customer"
@@ -26,15 +27,18 @@ CONNECTOR = "connector"
 AGENT = "agent"
 MANAGER = "manager"
 STILL_S = 2.0
-"""How long nothing may happen until nothing will: mails go out a second after their event."""
+"""Seconds without activity after which none is expected: mails go out a second after an event."""
 PATIENCE_S = 60.0
-LOOK_S = 0.25
+POLL_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request. `{number}` and `{token}` are those of the ticket, `{style}` is what the page
-    names; `send` is a form or a body."""
+    """One request. `send` is a form or a JSON body.
+
+    In `path`, `{number}` and `{token}` are those of the ticket, and `{style}` is the version of the
+    style sheet that the page names.
+    """
 
     who: str
     method: str
@@ -80,7 +84,7 @@ SUBMITTED = (
     Step(CUSTOMER, "GET", "/?lang=en&kind=complaint"),
     STYLE,
     Step(CUSTOMER, "POST", "/form", COMPLAINT),
-    PAGE,  # from the receipt, to keep it
+    PAGE,  # opened from the receipt, to bookmark it
 )
 TAKEN_UP = (
     Step(AGENT, "GET", "/staff/work"),
@@ -88,7 +92,7 @@ TAKEN_UP = (
 )
 ANSWERED = (*TAKEN_UP, Step(AGENT, "POST", "/staff/tickets/{number}/replies", REPLY))
 RESOLVED = (*TAKEN_UP, Step(AGENT, "POST", "/staff/tickets/{number}/resolution", SOLVED))
-LOOKED = (PAGE,)  # from a mail, hours later
+LOOKED = (PAGE,)  # opened from a mail, hours later
 CONFIRMED = (Step(CUSTOMER, "POST", "/t/{token}/confirm"), PAGE)
 SURVEYED = (Step(CUSTOMER, "POST", "/t/{token}/survey", RATED), PAGE)
 
@@ -101,9 +105,8 @@ HAPPY_PATH = (
     *CONFIRMED,
     *SURVEYED,
 )
-"""Acknowledged, answered, resolved, confirmed and surveyed on the page, each in time: no promise
-of it is ever reminded of. The customer looks at the page four times, the agent twice at their
-list."""
+"""Acknowledged, answered, resolved, confirmed and surveyed on the page, all in time: no reminder
+is sent. The customer opens the page four times, the agent opens the work list twice."""
 
 SUBMISSION = {
     name: COMPLAINT[name]
@@ -125,8 +128,8 @@ BY_API = (
         RATED | {"overall": 5, "speed": 4, "solution": 5},
     ),
 )
-"""The same life where a shop's own pages stand before ours: a connector makes the customer's calls,
-and reads the ticket once after each mail."""
+"""The same life behind a shop's own pages: a connector makes the customer's calls, and reads the
+ticket once after each mail."""
 
 DISPUTED = (
     Step(CUSTOMER, "POST", "/t/{token}/dispute", {"text": "I see no refund on my card."}),
@@ -145,26 +148,26 @@ AFTER_THE_LADDER = (
     *CONFIRMED,
     *SURVEYED,
 )
-"""A manager answers and resolves what nobody did; the customer disputes it; the agent goes on."""
+"""A manager answers and resolves the ticket; the customer disputes; the agent takes over."""
 
 
 class Player:
-    """Makes the requests of a script, one after the other."""
+    """Makes the requests of a script one after another."""
 
     def __init__(self, outputs: Outputs) -> None:
-        """Of a stack whose staff are at work."""
+        """Signs in an agent and a manager of a stack whose staff are at work."""
         self._base_url, self._endpoint_url = outputs.base_url, outputs.endpoint_url
         self._staff = {role: _signed_in(outputs, role) for role in (AGENT, MANAGER)}
         self._known: dict[str, Any] = {}
 
     @property
     def number(self) -> str:
-        """The ticket that was opened."""
+        """The number of the opened ticket."""
         found: str = self._known["number"]
         return found
 
     def play(self, script: Sequence[Step]) -> None:
-        """Raises DoorError where an answer is not what the script is about."""
+        """Makes the requests; raises EndpointError at an unexpected response."""
         for step in script:
             self._make(step)
             if step.method != "GET":
@@ -182,7 +185,9 @@ class Player:
         else:
             answer = self._as_staff(step, path)
         if answer.status not in (200, 201, 303):
-            raise DoorError(f"{step.method} {step.path} answered {answer.status}: {answer.text}")
+            raise EndpointError(
+                f"{step.method} {step.path} answered {answer.status}: {answer.text}"
+            )
 
     def _as_customer(self, step: Step, path: str) -> Answer:
         if step.path == "/form":
@@ -190,7 +195,7 @@ class Player:
             answer = call("POST", self._base_url + path, form=sent)
             found = re.search(rf"{re.escape(self._base_url)}/t/(([A-Z0-9-]+)\.[\w-]+)", answer.text)
             if found is None:
-                raise DoorError(f"no receipt: {answer.status} {answer.text[:400]}")
+                raise EndpointError(f"no receipt: {answer.status} {answer.text[:400]}")
             self._known |= {"token": found[1], "number": found[2]}
             return answer
         form = step.send if step.method == "POST" else None
@@ -201,7 +206,7 @@ class Player:
         if style := re.search(r"/assets/style\.css\?v=(\w+)", answer.text):
             self._known["style"] = style[1]
         if step == STYLE and "immutable" not in answer.headers.get("Cache-Control", ""):
-            raise DoorError("a browser would fetch the style sheet again")
+            raise EndpointError("a browser would fetch the style sheet again")
         return answer
 
     def _as_connector(self, step: Step, path: str) -> Answer:
@@ -216,7 +221,7 @@ class Player:
         return answer
 
     def _as_staff(self, step: Step, path: str) -> Answer:
-        """A change names the version that was read."""
+        """Sends a request of staff; a change names the version that was read last."""
         body = {"version": self._known["version"], **step.send} if step.method == "POST" else None
         answer = self._staff[step.who].call(step.method, path.removeprefix("/staff"), body)
         if step.path == "/staff/tickets/{number}":
@@ -225,7 +230,7 @@ class Player:
 
 
 def _signed_in(outputs: Outputs, role: str) -> Staff:
-    """Who of this role is given an English complaint: of its team, and with its language."""
+    """Signs in a member with this role who may get an English complaint: same team and language."""
     user, member = next(
         (user, member)
         for user, member in outputs.staff.items()
@@ -239,12 +244,12 @@ def _signed_in(outputs: Outputs, role: str) -> Staff:
 
 
 def wait_until_still(count: Callable[[], int]) -> None:
-    """Until `count` has not moved for STILL_S seconds. Raises DoorError when it never stops."""
+    """Waits until `count` has not changed for STILL_S s. Raises EndpointError after PATIENCE_S."""
     began = seen = time.monotonic()
     last = count()
     while time.monotonic() - seen < STILL_S:
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
         if (now := count()) != last:
             last, seen = now, time.monotonic()
         if time.monotonic() - began > PATIENCE_S:
-            raise DoorError(f"something still happens after {PATIENCE_S:.0f} s")
+            raise EndpointError(f"the cloud is still active after {PATIENCE_S:.0f} s")

@@ -1,7 +1,7 @@
-"""What stands beside the store while a benchmark runs: the other services, and a door for mail.
+"""Stubs of the services that a benchmark needs besides the store, and a server that takes mail.
 
-All are stubs that answer at once and check nothing: they stand for services that run on machines
-of their own, and must take as little as possible of this one.
+All answer at once and check nothing. They replace services that run on machines of their own, so
+they must take as little as possible of this one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEY = "a key for benchmarks only"
 
 @dataclass
 class Tally:
-    """Counts from several threads."""
+    """A counter that several threads may increment."""
 
     count: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -38,17 +38,17 @@ class Tally:
 
 @dataclass
 class Services:
-    """Their address, what lies in their mail queue, and how many mails they took."""
+    """The stub's address, the messages in its mail queue, and how many mails it took."""
 
     address: str
     jobs: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
     mails: Tally = field(default_factory=Tally)
 
     def answer(self, path: str, target: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """What a call is answered with: its status and its content."""
+        """Status and content of the response to a call."""
         match target.rpartition(".")[2], path:
             case "GetSecretValue", _ if body.get("VersionStage") != "AWSPREVIOUS":
-                # Never rotated: there is no key before it.
+                # The key was never rotated, so there is no previous one.
                 return 200, {"SecretString": KEY, "Name": "key", "ARN": "arn:aws:x:y:z:k"}
             case "SendMessageBatch", _:
                 for entry in body["Entries"]:
@@ -66,7 +66,7 @@ class Services:
 
 
 class _Calls(socketserver.StreamRequestHandler):
-    """One connection of a client of AWS, kept open. `http.server` would cost ten times as much."""
+    """One kept connection of an AWS client. `http.server` would cost ten times as much."""
 
     services: Services
     disable_nagle_algorithm = True
@@ -89,7 +89,7 @@ class _Calls(socketserver.StreamRequestHandler):
 
 
 class _Mails(socketserver.StreamRequestHandler):
-    """As much of SMTP as a client needs that does everything right."""
+    """The part of SMTP that a client without errors needs."""
 
     sink: Sink
     disable_nagle_algorithm = True
@@ -113,7 +113,7 @@ class _Mails(socketserver.StreamRequestHandler):
 
 @dataclass
 class Sink:
-    """A door for mail on this port of 127.0.0.1, and how many mails it took."""
+    """A mail server on this port of 127.0.0.1, and how many mails it took."""
 
     port: int = 0
     mails: Tally = field(default_factory=Tally)
@@ -121,14 +121,14 @@ class Sink:
 
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
-    # Clients keep their connections, so no thread is waited for at the end.
+    # Clients keep their connections open, so do not wait for their threads at the end.
     block_on_close = False
     request_queue_size = 64
 
 
 @contextlib.contextmanager
 def _serving(handler: type[socketserver.BaseRequestHandler]) -> Iterator[int]:
-    """The port of 127.0.0.1 where this answers."""
+    """Runs a server with this handler and yields its port of 127.0.0.1."""
     with _Server(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
@@ -139,8 +139,10 @@ def _serving(handler: type[socketserver.BaseRequestHandler]) -> Iterator[int]:
 
 @contextlib.contextmanager
 def stub() -> Iterator[Services]:
-    """The link key, a mail queue, a state machine, functions to invoke, and
-    SES; everything else is not there."""
+    """Runs the stub: link key, mail queue, state machine, functions to invoke, and SES.
+
+    All other calls are answered with ResourceNotFoundException.
+    """
     services = Services("")
     with _serving(type("Calls", (_Calls,), {"services": services})) as port:
         services.address = f"http://127.0.0.1:{port}"
@@ -155,7 +157,7 @@ def mail_sink() -> Iterator[Sink]:
 
 
 def environment_of(engine: str, others: str, built: Path) -> dict[str, str]:
-    """What a built function needs to find this engine, these services and its time zones."""
+    """Environment in which a built function finds this engine, these services and time zones."""
     resources = template()["Resources"].values()
     names = {
         name

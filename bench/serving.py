@@ -1,6 +1,7 @@
-"""Programs of their own for what is measured: an HTTP server of workers, and single functions.
+"""Starts the programs to measure: an HTTP server with workers, and single functions.
 
-Each sees the standard library and the folders that it is given, in their order, and nothing else.
+Each program sees the standard library and the folders given to it, in their order, and nothing
+else.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Context:
     invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:redress"
     aws_request_id = "5f0e3a52-8f3c-4c43-9d0f-0c8a3d1b7e11"
     def get_remaining_time_in_millis(self): return 60_000
-# What it logs goes to the log, and its answers where the log was: nothing stands between them.
+# Logs go to the log file (stderr). Answers go to the original stdout, so the two never mix.
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 import app
@@ -61,13 +62,13 @@ __import__(sys.argv[1])
 
 
 class ServingError(RuntimeError):
-    """A program does not start, or ended before it was told to; the message has its log's end."""
+    """A program does not start, or ended too early; the message has the end of its log."""
 
 
 def installed(name: str, folder: Path) -> Path:
-    """The libraries of a reference, by its pinned requirements: once, until these change.
+    """Installs the libraries of a reference from its pinned requirements, unless already done.
 
-    Raises CannotInstall with what pip says.
+    Returns their folder. Raises CannotInstall with pip's message.
     """
     requirements = REFERENCES / name / "requirements.txt"
     wanted = requirements.read_text()
@@ -85,13 +86,13 @@ def installed(name: str, folder: Path) -> Path:
 
 
 def python(*arguments: str) -> list[str]:
-    """This Python without its own libraries, settings of the shell and compiled leftovers."""
+    """A command for this Python without its libraries, the shell's settings and cached bytecode."""
     return [sys.executable, "-I", "-S", "-B", *arguments]
 
 
 @contextlib.contextmanager
 def server(path: Sequence[Path], application: str, environment: dict[str, str]) -> Iterator[int]:
-    """The port of 127.0.0.1 where WORKERS processes serve this WSGI application."""
+    """Serves this WSGI application with WORKERS processes; yields the port of 127.0.0.1."""
     port = process.free_port()
     folders = ":".join(str(folder) for folder in path)
     command = python("-c", SERVER, folders, "--bind", f"127.0.0.1:{port}", application)
@@ -111,8 +112,8 @@ def server(path: Sequence[Path], application: str, environment: dict[str, str]) 
             _wait_for_port(running, port, log)
             yield port
         except Exception as error:
-            if said := process.tail(log):
-                error.add_note(f"what {application} said last:\n{said}")
+            if last := process.tail(log):
+                error.add_note(f"the last output of {application}:\n{last}")
             raise
         finally:
             end(running)
@@ -127,7 +128,7 @@ def _wait_for_port(running: subprocess.Popen[bytes], port: int, log: Path) -> No
 
 
 def script(name: str, path: Sequence[Path], environment: dict[str, str]) -> str:
-    """What this module prints when it is imported; raises ServingError where that fails."""
+    """Imports this module in a new process. Returns its output; raises ServingError on failure."""
     folders = [str(folder) for folder in path]
     done = subprocess.run(
         python("-c", SCRIPT, name, *folders),
@@ -142,7 +143,7 @@ def script(name: str, path: Sequence[Path], environment: dict[str, str]) -> str:
 
 
 def end(running: subprocess.Popen[Any]) -> None:
-    """Ends a program, in whatever way it takes."""
+    """Ends a program, by force if necessary."""
     running.terminate()
     try:
         running.wait(timeout=STOP_S)
@@ -152,9 +153,9 @@ def end(running: subprocess.Popen[Any]) -> None:
 
 
 class Function:
-    """One instance of a function: a process that answers one event after the other.
+    """One instance of a function: a process that answers one event after another.
 
-    `cpu_s`: its processor time from its start until its last answer.
+    `cpu_s` is its CPU time from its start until its last answer.
     """
 
     cpu_s: float = 0.0
@@ -176,15 +177,15 @@ class Function:
             )
 
     def invoke(self, event: dict[str, Any]) -> Any:
-        """Its answer; raises ServingError with the end of its log where it raises."""
+        """The handler's answer; if it raises, ServingError with the end of its log."""
         asks, answers = self._process.stdin, self._process.stdout
         assert asks is not None
         assert answers is not None
         with self._lock, contextlib.suppress(BrokenPipeError):
             asks.write(json.dumps(event).encode() + b"\n")
             asks.flush()
-            if told := answers.readline():
-                answer, self.cpu_s = json.loads(told)
+            if line := answers.readline():
+                answer, self.cpu_s = json.loads(line)
                 return answer
         raise ServingError(f"a function ended:\n{process.tail(self._log)}")
 
@@ -196,7 +197,7 @@ class Function:
 def functions(
     count: int, path: Sequence[Path], environment: dict[str, str], behind: int = 0
 ) -> Iterator[list[Function]]:
-    """So many instances of one function, so much less urgent than others (`nice`)."""
+    """Runs `count` instances of one function; `behind` lowers their priority (`nice`)."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as leaving:
         made = []
         for number in range(count):

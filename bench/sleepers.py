@@ -1,18 +1,19 @@
-"""Ten thousand tickets asleep, a thousand of which fall due at ten a second.
+"""Ten thousand tickets asleep, of which a thousand fall due at a rate of ten a second.
 
-Each ticket is written by the intake's own store, in its transaction: the stream, the relay,
-StartExecution and the workflow's wait are those of the deployed stack. (The intake over HTTP would
-measure the emulated API Gateway ten thousand times.) Customers leave a phone number only, so the
-acknowledgement is the answer itself and no mail stands between opening and sleeping. Nobody is at
-work: every ticket is offered to agents and goes on waiting for one.
+A ticket is asleep while its workflow waits for the next due time. Each ticket is written by the
+intake's own store, in its transaction; the stream, the relay, StartExecution and the workflow's
+wait are those of the deployed stack. (Opening tickets over HTTP would mainly measure the emulated
+API Gateway, ten thousand times.) Customers leave only a phone number, so the response itself
+acknowledges, and no mail comes between opening and sleeping. No agent is at work: every ticket is
+offered to agents and keeps waiting for one.
 
-- The sleeping ones are inquiries opened now, under the shipped promises: nothing of theirs is due
-  for hours.
-- The due ones are complaints under a plan that is published for this run, whose first response has
-  a ladder of one rung, the breach at WITHIN. Each is opened with a creation time in the past, so
-  that this rung falls at its instant. The rules' own `next_wake` is asked whether it does.
+- The sleeping tickets are inquiries that are opened now, under the shipped promises: nothing falls
+  due for hours.
+- The due tickets are complaints under a plan that is published for this run. Its first response has
+  a ladder of one rung, the breach at WITHIN. Each ticket is opened with a creation time in the
+  past, so that this rung falls due at the intended instant. The rules' `next_wake` confirms that.
 
-How late a ticket acted is read from its history: `at` of RUNG_FIRED less its `due_at`.
+How late a ticket acted is read from its history: `at` of RUNG_FIRED minus its `due_at`.
 """
 
 from __future__ import annotations
@@ -54,47 +55,47 @@ from redress.wiring.transaction import ALSO_WRITTEN
 
 ABOUT = "10,000 tickets asleep, 1,000 of them due at 10 a second"
 SLEEPERS = 10_000
-"""All tickets, those that fall due among them."""
+"""All tickets, including those that fall due."""
 DUE = 1_000
 RATE = 10
 """Due tickets a second."""
 LATE_S = 5.0
-"""The goal: a promise is acted on within this time of its due time."""
+"""The goal: the product acts on a promise within this time after its due time."""
 
 LIMIT_S = 720
+"""For everything, the deployment included. Filling stops early to leave time for the rest."""
 READING_S = 120
 """For reading what acted, and for ending the cloud."""
-"""For everything, the deployment included: filling is given up in time for the rest."""
 QUIET_S = 30
 SETTLE_S = 20
-"""For what the openings still cause, before the quiet is looked at."""
+"""For the aftermath of opening the tickets, before the quiet period is measured."""
 TAIL_S = 30
-"""After the last due time: for those that are late, and for reading the histories."""
+"""After the last due time, for late tickets and for reading the histories."""
 WITHIN = timedelta(minutes=10)
 LADDER = "sleepers"
 
 WRITERS = 4
 BLOCK = 500
 MOST_AWAKE = 1_000
-"""Opened tickets that may wait for their workflow: more would only make a queue in the stream."""
-LOOK_S = 2.0
+"""Most opened tickets that may wait for their workflow; more would only queue in the stream."""
+POLL_S = 2.0
 
 
 @dataclass(frozen=True)
 class Bed:
-    """The deployed stack with what the benchmark needs of it."""
+    """The deployed stack, and what the benchmark needs of it."""
 
     cloud: process.Cloud
     outputs: Outputs
-    door: SubmissionStore
-    store: TimerStore
+    submissions: SubmissionStore
+    timers: TimerStore
     tickets: TicketStore
     plan: Plan
 
 
 @dataclass(frozen=True)
 class Quiet:
-    """What ran in `seconds` in which nothing was due: invocations by function, calls by name."""
+    """What ran in `seconds` without anything due: invocations by function, calls by name."""
 
     seconds: float
     invocations: dict[str, int]
@@ -102,13 +103,13 @@ class Quiet:
 
     @property
     def swept(self) -> bool:
-        """The sweep came by, which reads tickets that wait for an agent: another look is needed."""
+        """Whether the sweep ran, which reads tickets that wait for an agent; then measure again."""
         return any(name.endswith("-repair") for name in self.invocations)
 
 
 @dataclass(frozen=True)
 class Acts:
-    """When due tickets acted: seconds after the due time by ticket; `fired` counts their rungs."""
+    """When due tickets acted: `late_s` by ticket number; `fired` counts the rungs of each."""
 
     late_s: dict[str, float]
     fired: Counter[str]
@@ -126,11 +127,11 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         cloud = process.find(directory)
         assert cloud is not None
         name = outputs.stack["TableName"]
-        door = SubmissionStore(stack.client(cloud, "dynamodb"), name)
+        submissions = SubmissionStore(stack.client(cloud, "dynamodb"), name)
         models = Models(name, stack.REGION, outputs.endpoint_url)
-        store = TimerStore(models)
+        timers, tickets = TimerStore(models), TicketStore(models, ALSO_WRITTEN)
         go_home(outputs)
-        bed = Bed(cloud, outputs, door, store, TicketStore(models, ALSO_WRITTEN), publish(outputs))
+        bed = Bed(cloud, outputs, submissions, timers, tickets, publish(outputs))
         progress = leaving.enter_context(
             Progress(
                 TextColumn("{task.description}"),
@@ -146,13 +147,13 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
 def measure(
     bed: Bed, machine: Machine, progress: Progress, far_count: int, due_count: int, deadline: float
 ) -> list[Figure]:
-    """`deadline` is of `time.monotonic`; what could not be done before it is missing."""
+    """`deadline` is on the clock of `time.monotonic`; what it cuts off is missing in figures."""
     spread = due_count / RATE
     count = far_count + due_count
     bar = progress.add_task("asleep", total=count)
     began = time.monotonic()
     until = deadline - SETTLE_S - QUIET_S - spread - TAIL_S
-    # The due ones come last and take their share of the time.
+    # The due tickets are opened last and need their share of the time.
     opened = fill(bed, far_count, progress, bar, began + (until - began) * far_count / count)
     a_ticket = (time.monotonic() - began) / max(opened, 1)
 
@@ -198,7 +199,7 @@ def quiet_figures(found: Quiet | None) -> list[Figure]:
 
 
 def act_figures(acts: Acts, count: int) -> list[Figure]:
-    """Each due ticket acts exactly once, not early, and within LATE_S."""
+    """Each due ticket acts exactly once, not early, and at most LATE_S late."""
     late = list(acts.late_s.values())
     return [
         exactly("due tickets that acted", len(late), "", count),
@@ -216,7 +217,7 @@ def act_figures(acts: Acts, count: int) -> list[Figure]:
 
 
 def go_home(outputs: Outputs) -> None:
-    """Nobody is at work: all tickets wait in a queue, and no agent's room decides what happens."""
+    """Makes all agents absent, so that every ticket waits in a queue whatever agents could take."""
     for email, member in outputs.staff.items():
         if "agent" in member["groups"]:
             token = stack.sign_in(outputs, email)
@@ -224,14 +225,14 @@ def go_home(outputs: Outputs) -> None:
 
 
 def publish(outputs: Outputs) -> Plan:
-    """Publishes the shipped plan with one change: how a complaint's first response is promised."""
+    """Publishes the shipped plan with another promise for a complaint's first response."""
     document = copy.deepcopy(shipped_document())
     manager = next(email for email, who in outputs.staff.items() if "manager" in who["groups"])
     token = stack.sign_in(outputs, manager)
     known = stack.call_api(outputs, "GET", "/staff/plan", None, token)["version"]
     document["version"] = known + 1
     document["note"] = "Promises of the benchmark"
-    del document["review_by"]  # the shipped plan's own, which may be past
+    del document["review_by"]  # the shipped plan's date may be past
     promises = document["levels"]["complaint"]["promises"]
     del promises["reaction"]
     minutes = WITHIN // timedelta(minutes=1)
@@ -243,7 +244,7 @@ def publish(outputs: Outputs) -> Plan:
 
 
 def open_ticket(bed: Bed, kind: str, created: datetime) -> tuple[str, datetime | None]:
-    """One ticket through the intake's rules and transaction: its number, its first due rung."""
+    """Opens a ticket by the intake's rules and transaction. Returns number and first due time."""
     body = {
         "kind": kind,
         "language": "en",
@@ -254,14 +255,14 @@ def open_ticket(bed: Bed, kind: str, created: datetime) -> tuple[str, datetime |
     }
     number = new_number()
     change = opening.open_ticket(parse_submission(body, "web"), number, bed.plan, created)
-    bed.door.open(change, number, number, answer="{}")
+    bed.submissions.open(change, number, number, answer="{}")
     return number, tickets.next_wake(change.after, bed.plan)
 
 
 def fill(bed: Bed, count: int, progress: Progress, bar: TaskID, latest: float) -> int:
-    """Opens the sleeping ones, in blocks so that they wait in no long queue. How many were opened.
+    """Opens the sleeping tickets, in blocks to keep queues short. Returns how many were opened.
 
-    Ends when all sleep, or at `latest` of `time.monotonic`.
+    Ends when all of them sleep, or at `latest` on the clock of `time.monotonic`.
     """
     opened = 0
     with ThreadPoolExecutor(WRITERS) as pool:
@@ -272,14 +273,14 @@ def fill(bed: Bed, count: int, progress: Progress, bar: TaskID, latest: float) -
                 opened += 1
             while (waiting := len(awake(bed))) > MOST_AWAKE and time.monotonic() < latest:
                 progress.update(bar, completed=opened - waiting)
-                time.sleep(LOOK_S)
+                time.sleep(POLL_S)
             progress.update(bar, completed=opened - waiting)
     wait_asleep(bed, progress, bar, opened, latest - time.monotonic())
     return opened
 
 
 def open_due(bed: Bed, first: datetime, count: int) -> dict[str, datetime]:
-    """Opens the due ones: their numbers, and when each falls due (RATE a second from `first`)."""
+    """Opens the due tickets. Returns each number with its due time (RATE a second from `first`)."""
 
     def one(index: int) -> tuple[str, datetime]:
         due = first + timedelta(seconds=index / RATE)
@@ -291,28 +292,28 @@ def open_due(bed: Bed, first: datetime, count: int) -> dict[str, datetime]:
         return dict(pool.map(one, range(count)))
 
 
-# ------------------------------------------------------------------------------ looking
+# ------------------------------------------------------------------------------ watching
 
 
 def awake(bed: Bed) -> list[str]:
     """Tickets whose workflow does not sleep yet, from the sparse index."""
-    return list(bed.store.awake_since_before(datetime.now(UTC) + timedelta(minutes=1)))
+    return list(bed.timers.awake_since_before(datetime.now(UTC) + timedelta(minutes=1)))
 
 
 def wait_asleep(bed: Bed, progress: Progress, bar: TaskID, count: int, at_most_s: float) -> bool:
-    """Whether all `count` tickets sleep within this time."""
+    """Waits until all `count` tickets sleep. Returns whether they do within `at_most_s`."""
     latest = time.monotonic() + at_most_s
     while waiting := len(awake(bed)):
         progress.update(bar, completed=count - waiting)
         if time.monotonic() > latest:
             return False
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
     progress.update(bar, completed=count)
     return True
 
 
 def executions(bed: Bed) -> int:
-    """Executions of the ticket machine that run."""
+    """The number of running executions of the ticket machine."""
     pages = stack.client(bed.cloud, "stepfunctions").get_paginator("list_executions")
     machine = bed.outputs.stack["TicketMachineArn"]
     found = pages.paginate(stateMachineArn=machine, statusFilter="RUNNING")
@@ -320,7 +321,7 @@ def executions(bed: Bed) -> int:
 
 
 def emulator_size(pid: int) -> tuple[int | None, int | None]:
-    """Resident memory (MB) and threads of the emulator, without the functions' own processes."""
+    """Resident memory (MB) and threads of the emulator, without the processes of functions."""
     shown = subprocess.run(
         ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
@@ -330,16 +331,16 @@ def emulator_size(pid: int) -> tuple[int | None, int | None]:
 
 
 def quiet(bed: Bed, first: datetime, progress: Progress) -> Quiet | None:
-    """A look at QUIET_S seconds before `first`; None when there is no time for it.
+    """Counts what runs in QUIET_S seconds before `first`; None if there is no time for it.
 
-    What the openings still cause (offers to agents) is waited for. The sweep comes every five
-    minutes, so a look that it fell into is taken once more.
+    Waits first for the aftermath of the openings (offers to agents). The sweep runs every five
+    minutes; if it falls into the period, the measurement is repeated.
     """
     settle(bed, seconds_until(first) - QUIET_S - 2)
     bar = progress.add_task("nothing due", total=QUIET_S)
     found = None
     while seconds_until(first) > QUIET_S + 1:
-        found = look(bed, progress, bar)
+        found = count_activity(bed, progress, bar)
         if not found.swept:
             break
     progress.remove_task(bar)
@@ -347,7 +348,7 @@ def quiet(bed: Bed, first: datetime, progress: Progress) -> Quiet | None:
 
 
 def settle(bed: Bed, at_most_s: float) -> None:
-    """Until nothing calls the cloud for two looks in a row, but no longer than this."""
+    """Waits until nothing calls the cloud between two polls, but no longer than `at_most_s`."""
     end = time.monotonic() + at_most_s
     before: Counter[str] | None = None
     while time.monotonic() < end:
@@ -355,10 +356,10 @@ def settle(bed: Bed, at_most_s: float) -> None:
         if now == before:
             return
         before = now
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
 
 
-def look(bed: Bed, progress: Progress, bar: TaskID) -> Quiet:
+def count_activity(bed: Bed, progress: Progress, bar: TaskID) -> Quiet:
     """Counts for QUIET_S seconds, in which the benchmark itself calls nothing."""
     calls = counted(bed.cloud.endpoint)
     began = time.time()
@@ -371,7 +372,7 @@ def look(bed: Bed, progress: Progress, bar: TaskID) -> Quiet:
 
 
 def invoked_since(bed: Bed, moment: float) -> dict[str, int]:
-    """Invocations of each function that ended after `moment` (Unix time), by their logs."""
+    """Invocations of each function that ended after `moment` (Unix time), from their logs."""
     logs = stack.client(bed.cloud, "logs")
     groups = logs.get_paginator("describe_log_groups")
     events = logs.get_paginator("filter_log_events")
@@ -388,11 +389,11 @@ def invoked_since(bed: Bed, moment: float) -> dict[str, int]:
     return {name: count for name, count in found.items() if count}
 
 
-# ------------------------------------------------------------------------------ what they did
+# ------------------------------------------------------------------------------ reading histories
 
 
 def read_acts(bed: Bed, numbers: Sequence[str], progress: Progress, deadline: float) -> Acts:
-    """The rungs that fired, from the histories; tickets that have not acted are asked again."""
+    """Reads the fired rungs from the histories, until all tickets have acted or `deadline`."""
     bar = progress.add_task("acted", total=len(numbers))
     acts = Acts({}, Counter())
     missing = list(numbers)
@@ -409,15 +410,15 @@ def read_acts(bed: Bed, numbers: Sequence[str], progress: Progress, deadline: fl
             progress.update(bar, completed=len(acts.late_s))
             if not missing or time.monotonic() > deadline:
                 break
-            time.sleep(LOOK_S)
-        # Once more for all: what acts twice may do so later.
+            time.sleep(POLL_S)
+        # Read all once more, because a ticket that acts twice may do so later.
         for number, history in zip(numbers, pool.map(bed.tickets.history, numbers), strict=True):
             acts.fired[number] = sum(event.type is EventType.RUNG_FIRED for event in history)
     return acts
 
 
 def lateness(rung: Event) -> float:
-    """Seconds from when a rung was due to when it was acted on."""
+    """Seconds from a rung's due time to the time at which it fired."""
     return (rung.at - datetime.fromisoformat(rung.data["due_at"])).total_seconds()
 
 
@@ -429,7 +430,7 @@ def seconds_until(moment: datetime) -> float:
 
 
 def end_cloud(directory: Path) -> None:
-    """Stops the cloud of this directory, if one runs, in whatever way it takes."""
+    """Stops the cloud of this directory, if one runs, by force if necessary."""
     cloud = process.find(directory)
     if cloud is None:
         return

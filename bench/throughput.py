@@ -1,31 +1,33 @@
-"""Tickets created per second, by one client and by eight, beside the floor and beside a peer.
+"""Tickets created per second, by one client and by eight, compared with a floor and with a peer.
 
-Subjects take turns for a few seconds each, round after round; figures are medians. All have four
-workers of one HTTP server (gunicorn), the same text to take, and clients in a process of their own
-that open a connection for each request. Every answer is checked, and at the end the tickets,
-entries and mails that there are must be as many as were answered.
+Subjects take turns for a few seconds each, round after round; figures are medians. All are served
+by the same HTTP server (gunicorn) with four workers, get the same text, and have clients in a
+separate process that open a connection for each request. Every response is checked. At the end the
+stored tickets, entries and mails must be as many as the responses.
 
-- created: the built handler of POST /tickets, with the layer and nothing else on its path. Its
-  transaction holds the ticket's first event (the audit) and puts all into the table's stream.
-- bare transaction: the same items on the same conditions, made beforehand, with no rule, no check
-  and no answer to make, in the same server. This is the floor that the goal is of: the two differ
-  in what the product does and in nothing else. The server's own share shows in the row "without
-  HTTP": the same by as many processes as there are clients, four at most.
-- created, mails beside: the built relay and mailer follow the stream on the same two cores while
-  tickets come in, and send each customer the acknowledgement. This is what a client sees with all
-  work on. They have a lower priority than the doors, as any background worker on one machine has:
-  on AWS they are functions of their own and take nothing from the doors at all. So many of the
-  mails follow when the clients have stopped: "acknowledged meanwhile" are those that do not.
-- created and acknowledged: the same rounds, counted until the last of their acknowledgements has
-  gone out and is recorded. The mail's one second in the queue is left out, because it waits for
-  the workflow and is no work. The workflow itself, SQS and SES are stubs.
+- created: the built handler of POST /tickets, with only the layer on its path. Its transaction
+  holds the ticket's first event (the audit) and writes everything to the table's stream.
+- bare transaction: the same items with the same conditions, prepared in advance, in the same server
+  but without rules, checks and a response to build. This is the floor for the goal: the difference
+  is exactly what the product does. The row "without HTTP" shows the server's own share: the same
+  transactions by as many processes as there are clients, four at most.
+- created, with mails: the built relay and mailer follow the stream on the same two cores while
+  tickets arrive, and send each customer the acknowledgement. This is what a client sees while all
+  work is going on. Relay and mailer have a lower priority than the public endpoints, as background
+  workers on one machine would. (On AWS they are functions of their own and do not slow the public
+  endpoints down.) Most mails therefore follow after the clients have stopped; "acknowledged during
+  the load" counts the others.
+- created and acknowledged: the same rounds, counted until the last acknowledgement is sent and
+  recorded. The mail's one second in the queue is left out: it waits for the workflow and is no
+  work. The workflow itself, SQS and SES are stubs.
 - django-helpdesk: its public form, with its history entry and its mail to the customer in the
-  request, on PostgreSQL, with a mail server that only takes. Both as they come: a connection by
-  TCP and password for each request, every commit on disk. Once more at its best: connections by a
-  socket, kept open, and a PostgreSQL that waits for no disk, as DynamoDB Local in memory waits for
-  none. Beside that one even the bare transaction would miss the goal.
+  request, on PostgreSQL, with a mail server that only accepts. Both with their defaults: a
+  connection by TCP and password for each request, every commit written to disk. A second subject is
+  django-helpdesk at its best: open connections through a socket, and a PostgreSQL that does not
+  wait for the disk, as DynamoDB Local in memory does not. Compared with that one, even the bare
+  transaction would miss the goal.
 
-The engine is Amazon's DynamoDB Local in memory, the stream on as deployed.
+The engine is Amazon's DynamoDB Local in memory, with the stream switched on as deployed.
 """
 
 from __future__ import annotations
@@ -75,42 +77,44 @@ from redress.tickets.cases.intake import IntakeCase
 from redress.tickets.links import Links
 from redress.tickets.store.submission_store import SubmissionStore
 
-ABOUT = "tickets created per second, beside the bare transaction and django-helpdesk"
+ABOUT = "tickets created per second, compared with the bare transaction and django-helpdesk"
 LIMIT_S = 330
 CLIENTS = (1, 8)
 ROUNDS = 5
 SECONDS = 2.0
 WARMING_S = 15.0
-"""Java compiles what it runs often: a transaction takes it 4.5 ms in the first seconds, and 2.6 ms
-after twenty. PostgreSQL is compiled."""
+"""Java compiles code that it runs often: a transaction takes 4.5 ms in the first seconds, and
+2.6 ms after twenty. PostgreSQL is compiled in advance."""
 OF_BARE = 0.7
 OF_HELPDESK = 3.0
 MAILERS = 2
-"""Mail workers at once, as on the laptop."""
+"""Mailers at once, as in the local cloud."""
 BEHIND = 19
-"""How much less urgent they are than the doors (`nice`)."""
+"""How much lower the priority of relay and mailers is (`nice`)."""
 PATIENCE_S = 60
 HEAP_MB = 512
-"""For tens of thousands of tickets with their stream: no time goes into collecting garbage."""
+"""Enough for tens of thousands of tickets and their stream, without garbage collection."""
 
 MARK = "0123456789abcdef"
-"""Stands in a request for digits that are drawn anew for each."""
+"""Placeholder in a request for new random digits."""
 KEY = "key"
-"""Of the submission whose transaction is the bare one."""
+"""Idempotency key of the submission that yields the bare transaction."""
 
 BARE, ALONE = "bare transaction", "bare transaction without HTTP"
-CREATED, MAILED = "created", "created, mails beside"
+CREATED, MAILED = "created", "created, with mails"
 HELPDESK, HELPDESK_BEST = "django-helpdesk", "django-helpdesk at its best"
 
 
 class LoadError(RuntimeError):
-    """An answer was not the expected one; the message is what the clients said."""
+    """A response was not the expected one; the message is the clients' output."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """How many were created in `seconds`, and how many mails went out meanwhile; `finished_s` is
-    until all that follows was done."""
+    """Tickets `created` in `seconds`, and mails sent in this time.
+
+    `finished_s` is the time until everything that follows was done.
+    """
 
     created: int
     seconds: float
@@ -120,13 +124,13 @@ class Round:
 
 @dataclass
 class Subject:
-    """One thing to measure: `measure(clients, seconds)`."""
+    """One thing to measure with `measure(clients, seconds)`."""
 
     name: str
     measure: Callable[[int, float], Round]
     rounds: dict[int, list[Round]] = field(default_factory=dict)
     created: int = 0
-    """In all, those before the first round included."""
+    """Tickets in total, including those before the first round."""
 
     def take(self, clients: int, seconds: float) -> Round:
         taken = self.measure(clients, seconds)
@@ -136,7 +140,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Peer:
-    """django-helpdesk with its own count: tickets, entries of their histories, mails."""
+    """django-helpdesk, and a function that counts its tickets, history entries and mails."""
 
     subjects: list[Subject]
     count: Callable[[], tuple[int, int, int]]
@@ -150,7 +154,7 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
     with contextlib.ExitStack() as leaving:
         engine = leaving.enter_context(dynamodb_local.running(HEAP_MB))
         services = leaving.enter_context(stub())
-        # One table for all: the engine is several times slower with a second one that has a stream.
+        # Use one table: the engine is several times slower with a second one that has a stream.
         table: Any = boto3.client("dynamodb", endpoint_url=engine)
         table.create_table(**table_definition(TABLE))
         subjects = leaving.enter_context(product(built, gunicorn, engine, services))
@@ -178,7 +182,7 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
 
 
 def figures(subjects: Sequence[Subject], clients: int) -> list[Figure]:
-    """Each subject's median at so many clients, beside its floor or its peer."""
+    """Each subject's median with this many clients, compared with its floor or its peer."""
     rates = {
         subject.name: statistics.median(one.created / one.seconds for one in taken)
         for subject in subjects
@@ -195,11 +199,11 @@ def figures(subjects: Sequence[Subject], clients: int) -> list[Figure]:
     return [
         compared(f"{who}: {CREATED}", created, "/s", (BARE, bare), least=OF_BARE),
         compared(f"{who}: {ALONE}", rates[ALONE], "/s", (BARE, bare)),
-        # Where there is no peer there is no goal: it was said that it is not measured.
+        # Without a peer there is no goal; a message has said that it is not measured.
         compared(
             f"{who}: {MAILED}", rates[MAILED], "/s", peer, least=OF_HELPDESK if peer[1] else None
         ),
-        Figure(f"{who}: acknowledged meanwhile", meanwhile, "/s"),
+        Figure(f"{who}: acknowledged during the load", meanwhile, "/s"),
         compared(f"{who}: created and acknowledged", acknowledged, "/s", peer),
         compared(f"{who}: {HELPDESK_BEST}", best[1], "/s", peer),
         compared(f"{who}: {BARE}", bare, "/s", best),
@@ -207,22 +211,22 @@ def figures(subjects: Sequence[Subject], clients: int) -> list[Figure]:
 
 
 def kept(subjects: Sequence[Subject], tickets: int, mails: int, peer: Peer | None) -> list[Figure]:
-    """What was answered and is not there."""
+    """What was confirmed in a response but does not exist."""
     answered = sum(subject.created for subject in subjects)
     mailed = sum(subject.created for subject in subjects if subject.name == MAILED)
     found = [
-        exactly("tickets answered but not kept", answered - tickets, "", 0),
+        exactly("tickets answered but not stored", answered - tickets, "", 0),
         exactly("acknowledgements not sent", mailed - mails, "", 0),
     ]
     if peer:
         theirs = sum(subject.created for subject in peer.subjects)
         lost = sum(theirs - count for count in peer.count())
-        found.append(exactly(f"{HELPDESK}: tickets, entries, mails not there", lost, "", 0))
+        found.append(exactly(f"{HELPDESK}: tickets, entries, mails missing", lost, "", 0))
     return found
 
 
 def tickets_in(table: Any) -> int:
-    """Heads of tickets: all of them are open, so an index of keys has them all."""
+    """The number of tickets. All are open, so the index of open tickets has them all."""
     pages = table.get_paginator("scan").paginate(
         TableName=TABLE,
         IndexName="open",
@@ -240,12 +244,12 @@ def tickets_in(table: Any) -> int:
 def product(
     built: Path, gunicorn: Path, engine: str, services: Services
 ) -> Iterator[list[Subject]]:
-    """The bare transaction, without and with HTTP; the intake, alone and with what follows."""
+    """The subjects of the product: bare transaction and intake, each in both of its variants."""
     layer, front = built / "CoreLayer" / "python", REFERENCES / "server"
     intake, bare = built / "IntakeFunction", REFERENCES / "bare"
-    alien = {part.name for part in gunicorn.iterdir()}
-    shadowed = alien & {part.name for folder in (intake, layer) for part in folder.iterdir()}
-    assert not shadowed, f"the HTTP server brings {shadowed}, which the layer has"
+    server_packages = {part.name for part in gunicorn.iterdir()}
+    own = {part.name for folder in (intake, layer) for part in folder.iterdir()}
+    assert not (both := server_packages & own), f"the HTTP server and the layer both have {both}"
     environment = environment_of(engine, services.address, built)
     with contextlib.ExitStack() as leaving:
         folder = Path(leaving.enter_context(tempfile.TemporaryDirectory()))
@@ -284,7 +288,7 @@ def product(
 
 
 def write(writers: Sequence[Function], seconds: float) -> Round:
-    """Bare transactions by all of these at once."""
+    """Writes bare transactions with all of these processes at once."""
     with ThreadPoolExecutor(len(writers)) as pool:
         event = {"seconds": seconds}
         taken = list(pool.map(lambda writer: writer.invoke(event), writers))
@@ -292,7 +296,7 @@ def write(writers: Sequence[Function], seconds: float) -> Round:
 
 
 class _Recorder:
-    """A client of a store in which there is nothing, not even a plan: it keeps what it is given."""
+    """A client of an empty store, without even a plan, that records the transaction it is given."""
 
     def __init__(self) -> None:
         self.arguments: dict[str, Any] = {}
@@ -305,12 +309,12 @@ class _Recorder:
 
 
 def transaction(folder: Path) -> dict[str, str]:
-    """The product's own transaction for one ticket, as a file; the environment that names it."""
+    """Writes the product's transaction for one ticket to a file; returns variables that name it."""
     recorder = _Recorder()
     store, now = SubmissionStore(recorder, TABLE), partial(datetime.now, UTC)
     case = IntakeCase(store, Plans(store, now), Links(lambda: [LINK_KEY.encode()]), now)
     receipt = case.submit(submitted(), KEY, "api")
-    # It names one transaction: a repeat of it would write nothing.
+    # This token identifies one transaction: with it, a second one would write nothing.
     del recorder.arguments["ClientRequestToken"]
     file = folder / "transaction.json"
     file.write_text(json.dumps(recorder.arguments))
@@ -318,7 +322,7 @@ def transaction(folder: Path) -> dict[str, str]:
 
 
 def submitted() -> dict[str, Any]:
-    """What a customer sends; each is another customer."""
+    """The body of a submission; MARK makes each customer different."""
     event = json.loads((ROOT / "events" / "intake-submit.json").read_text())
     body: dict[str, Any] = json.loads(event["body"])
     body["contact"]["email"] = f"customer-{MARK}@customer.example"
@@ -335,9 +339,9 @@ def submission() -> str:
 
 @contextlib.contextmanager
 def helpdesk(directory: Path, gunicorn: Path) -> Iterator[Peer]:
-    """django-helpdesk as it comes and at its best, each on a PostgreSQL of its own.
+    """django-helpdesk with its defaults and at its best, each with its own PostgreSQL.
 
-    Raises CannotInstall where one of them cannot be installed, ServingError where it cannot start.
+    Raises CannotInstall if one of them cannot be installed, ServingError if it cannot start.
     """
     path = (REFERENCES / "helpdesk", installed("helpdesk", directory))
     with contextlib.ExitStack() as leaving:
@@ -367,8 +371,8 @@ def helpdesk(directory: Path, gunicorn: Path) -> Iterator[Peer]:
             return Subject(name, created)
 
         def count() -> tuple[int, int, int]:
-            told = [script("count", path, environment).split() for environment in environments]
-            tickets, entries = (sum(map(int, column)) for column in zip(*told, strict=True))
+            counts = [script("count", path, environment).split() for environment in environments]
+            tickets, entries = (sum(map(int, column)) for column in zip(*counts, strict=True))
             return tickets, entries, sink.mails.count
 
         best = subject(HELPDESK_BEST, at_best=True)
@@ -376,7 +380,7 @@ def helpdesk(directory: Path, gunicorn: Path) -> Iterator[Peer]:
 
 
 def form() -> str:
-    """Its public form, sent. Django's protection of forms compares a cookie with a field."""
+    """A submission of its public form. Django's CSRF protection compares a cookie with a field."""
     body, token = submitted(), "0" * 32
     fields = {
         "csrfmiddlewaretoken": token,
@@ -395,7 +399,7 @@ def form() -> str:
 
 
 def request(path: str, media: str, body: str, header: str) -> str:
-    """A POST as text, with one header of its own."""
+    """An HTTP POST request as text, with one additional header."""
     lines = (
         f"POST {path} HTTP/1.1",
         "Host: 127.0.0.1",
@@ -408,7 +412,7 @@ def request(path: str, media: str, body: str, header: str) -> str:
 
 
 def load(port: int, clients: int, seconds: float, request: str, answer: str) -> Round:
-    """What `bench.load` did; raises LoadError for an answer that does not begin with `answer`."""
+    """Runs `bench.load`; raises LoadError for a response that does not begin with `answer`."""
     given = {"port": port, "clients": clients, "seconds": seconds, "request": request}
     given |= {"mark": MARK, "answer": answer}
     done = subprocess.run(

@@ -1,7 +1,8 @@
-"""What a call of the table is billed by: Amazon's rules of read and write units, as pure functions.
+"""Amazon's rules of read and write units for a call of the table, as pure functions.
 
-Developer Guide, "DynamoDB item sizes and formats", "Read and write operations" and "Managing write
-capacity of global secondary indexes". Items are in DynamoDB's own notation ({"pk": {"S": "a"}}).
+Sources: Developer Guide, "DynamoDB item sizes and formats", "Read and write operations" and
+"Managing write capacity of global secondary indexes". Items are in DynamoDB's own notation
+({"pk": {"S": "a"}}).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ READ_BYTES = 4096
 
 
 def item_bytes(item: Item | None) -> int:
-    """The size of an item: of its names and its values. None has none."""
+    """The size of an item: of its names and its values. 0 for None."""
     return sum(len(name.encode()) + _value_bytes(value) for name, value in (item or {}).items())
 
 
@@ -42,11 +43,11 @@ def _value_bytes(value: Mapping[str, Any]) -> int:
         case "NS":
             return sum(_number_bytes(one) for one in held)
         case _:
-            raise ValueError(f"no item of ours holds a {kind}")
+            raise ValueError(f"items of Redress hold no {kind}")
 
 
 def _number_bytes(text: str) -> int:
-    """One byte for each two significant digits, and one; one more below zero."""
+    """One byte for every two significant digits, plus one; plus one for a negative number."""
     digits = text.lstrip("-").replace(".", "").strip("0")
     return math.ceil(len(digits) / 2) + 1 + text.startswith("-")
 
@@ -58,10 +59,11 @@ def write_units(
     *,
     transaction: bool,
 ) -> int:
-    """Units of one item's write, its entries in the indexes included.
+    """Units of writing one item, its index entries included.
 
-    The larger of before and after counts, at least 1 KB, twice in a transaction. An index is
-    written after it, so never twice; an entry whose key changes is removed and put.
+    The larger of before and after counts, at least 1 KB, and twice in a transaction. An index is
+    updated after the write, so it never counts twice. An entry whose key changes is deleted and
+    put again.
     """
     kilobytes = _writes(max(item_bytes(before), item_bytes(after)))
     return kilobytes * (2 if transaction else 1) + sum(
@@ -70,14 +72,14 @@ def write_units(
 
 
 def failed_write_units(before: Item | None, *, transaction: bool) -> int:
-    """Units of a write whose condition failed: of the item as it is."""
+    """Units of a write whose condition failed: the existing item counts."""
     return _writes(item_bytes(before)) * (2 if transaction else 1)
 
 
 def entry(item: Item | None, index: Mapping[str, Any]) -> Item | None:
-    """What an index keeps of an item: its keys and the table's. None for one that is not in it."""
+    """An index's entry for an item: its keys and the table's keys. None if it has no entry."""
     if index["Projection"]["ProjectionType"] != "KEYS_ONLY":
-        raise ValueError("our indexes keep keys only")
+        raise ValueError("the table's indexes project keys only")
     names = [key["AttributeName"] for key in index["KeySchema"]]
     if item is None or any(name not in item for name in names):
         return None
@@ -91,9 +93,9 @@ def _index_units(before: Item | None, after: Item | None) -> int:
 
 
 def read_units(items: Iterable[Item | None], *, consistent: bool, together: bool) -> float:
-    """Units of a read; half of it where it may be a moment old. What is not there costs as 4 KB.
+    """Units of a read; half if it may be slightly old. A missing item counts as 4 KB.
 
-    `together`: a query adds up what it met; each item of another read is rounded up by itself.
+    With `together` (a query) the sizes are added up; otherwise each item is rounded up separately.
     """
     sizes = [item_bytes(item) for item in items]
     blocks = _reads(sum(sizes)) if together else sum(_reads(size) for size in sizes)

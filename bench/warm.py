@@ -1,14 +1,14 @@
-"""Warm requests: processor time, calls and units of each hot route, beside the bare transaction.
+"""Warm requests: CPU time, calls and units of each hot route, compared with the bare transaction.
 
-Each function runs as `sam build` made it, in a process of its own that answers one event after the
-other against DynamoDB Local; the bare transaction is the one with which the product opens a ticket,
-by a full client of botocore, in a process of the same kind. Rounds are interleaved; a figure is the
-median of the rounds' processor time for one request, which another busy process disturbs less than
-the clock on the wall. Staff's list shows TICKETS tickets, to which the replies go; the status page
-is of another, which was answered ANSWERS times and does not grow.
+Each function runs as `sam build` made it, in its own process, which answers one event after another
+against DynamoDB Local. The bare transaction is the one with which the product opens a ticket, sent
+by a full botocore client in the same kind of process. Rounds are interleaved. A figure is the
+median of the rounds' CPU time for one request; other busy processes disturb it less than wall-clock
+time. The staff's list shows TICKETS tickets, and the replies go to these. The status page shows
+another ticket, which was answered ANSWERS times and does not grow.
 
-Calls and units are counted in a pass of its own, through a door that looks at what each call names
-before and after it: units are those of Amazon's rules (`units`), of a refused transaction as well.
+Calls and units are counted in a separate pass, through a proxy that reads the items that each call
+names before and after it. Units follow Amazon's rules (`units`), for refused transactions too.
 """
 
 from __future__ import annotations
@@ -40,34 +40,34 @@ from local import dynamodb_local, stack
 from local.meter import Call
 from local.template import table_definition
 
-ABOUT = "processor time, calls and units of warm requests, beside the bare transaction"
+ABOUT = "CPU time, calls and units of warm requests, compared with the bare transaction"
 LIMIT_S = 120
 ROUNDS = 15
 REQUESTS = 40
-"""Of each route in a round."""
+"""Requests of each route in a round."""
 WARMING = 150
 TICKETS = 10
 ANSWERS = 2
 MOST = 1.3
-"""The goal for an intake: of the processor time of the bare transaction."""
+"""The goal for an intake, as a multiple of the bare transaction's CPU time."""
 BARE, FIRST, REPEATED = "bare transaction", "intake", "intake, repeated"
 
 
 @dataclass
 class Route:
-    """A hot route: who answers it, and the next event for it, made anew for each request."""
+    """A hot route: the function that serves it, and a function that makes its next event."""
 
     name: str
     function: Function
     event: Callable[[], Event]
     status: int
-    heard: Callable[[Any], None] = lambda body: None
+    on_answer: Callable[[Any], None] = lambda body: None
     taken: list[float] = field(default_factory=list)
 
     def ask(self) -> None:
         answer = self.function.invoke(self.event())
         assert answer["statusCode"] == self.status, f"{self.name}: {answer}"
-        self.heard(answer["body"])
+        self.on_answer(answer["body"])
 
     def round(self, requests: int) -> None:
         began = self.function.cpu_s
@@ -81,10 +81,10 @@ class Route:
 
 
 def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
-    """Measures; leaves no process behind, however it ends. `directory` is not needed."""
+    """Measures; leaves no process behind. `directory` is unused: nothing is deployed."""
     rounds, requests = max(3, round(ROUNDS * scale)), max(5, round(REQUESTS * scale))
     built = stack.build()
-    with dynamodb_local.running() as engine, stub() as others, counting(engine) as door:
+    with dynamodb_local.running() as engine, stub() as others, counting(engine) as proxy:
         client: Any = boto3.client("dynamodb", endpoint_url=engine)
         table = table_definition(TABLE)
         client.create_table(**table)
@@ -97,9 +97,9 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
                     route.round(requests)
             machine.note_load("after the rounds")
             times = {route.name: route.cpu_ms for route in found}
-        with routes(built, environment_of(door.address, others.address, built)) as found:
+        with routes(built, environment_of(proxy.address, others.address, built)) as found:
             indexes = table["GlobalSecondaryIndexes"]
-            costs = {route.name: cost(route, door, indexes) for route in found}
+            costs = {route.name: cost(route, proxy, indexes) for route in found}
     return [*time_figures(times), *cost_figures(costs)]
 
 
@@ -115,8 +115,11 @@ def time_figures(times: dict[str, float]) -> list[Figure]:
 
 
 def cost_figures(costs: dict[str, Cost]) -> list[Figure]:
-    """Exact, so goals are too: a first one writes what the bare transaction does, and a repeated
-    one costs no more than that."""
+    """Calls and units. They are exact, and so are their goals.
+
+    A first intake writes exactly what the bare transaction writes, and a repeated one costs at most
+    as much as a first.
+    """
     rows = []
     for name, found in costs.items():
         calls, reads = f"{name}: calls of the table", f"{name}: read units"
@@ -141,7 +144,7 @@ def cost_figures(costs: dict[str, Cost]) -> list[Figure]:
 
 @contextlib.contextmanager
 def routes(built: Path, environment: dict[str, str]) -> Iterator[list[Route]]:
-    """The hot routes, over tickets that are made first."""
+    """Opens and assigns the tickets, and yields the hot routes over them."""
     layer = built / "CoreLayer" / "python"
     with contextlib.ExitStack() as leaving:
         folder = Path(leaving.enter_context(tempfile.TemporaryDirectory()))
@@ -161,7 +164,7 @@ def routes(built: Path, environment: dict[str, str]) -> Iterator[list[Route]]:
             assert assigner.invoke({"ticket": number}) == {"assigned": 1}, number
         answers = Replies(staff, [watched])
         for _ in range(ANSWERS):
-            answers.heard(staff.invoke(answers.next())["body"])
+            answers.note_version(staff.invoke(answers.next())["body"])
         replies = Replies(staff, [number for number, _ in made])
         key = uuid.uuid4().hex
         yield [
@@ -170,12 +173,12 @@ def routes(built: Path, environment: dict[str, str]) -> Iterator[list[Route]]:
             Route(REPEATED, intake, lambda: submission(key), 201),
             Route("status page", customer, lambda: status(token), 200),
             Route("staff's list", staff, work, 200),
-            Route("reply", staff, replies.next, 200, replies.heard),
+            Route("reply", staff, replies.next, 200, replies.note_version),
         ]
 
 
 def as_agent(event: Event) -> Event:
-    """By an agent with room for the tickets of both passes."""
+    """Gives the event's agent capacity for the tickets of both passes."""
     event["requestContext"]["authorizer"]["jwt"]["claims"]["custom:capacity"] = str(
         2 * (1 + TICKETS)
     )
@@ -196,7 +199,7 @@ def work() -> Event:
 
 
 class Replies:
-    """One reply after the other, to each ticket in turn, each with the version that it has then."""
+    """Makes replies to each ticket in turn, each with the ticket's current version."""
 
     def __init__(self, staff: Function, numbers: list[str]) -> None:
         self._versions = dict.fromkeys(numbers, 0)
@@ -204,7 +207,7 @@ class Replies:
             event = as_agent(sample("staff-reply"))
             event["routeKey"] = "GET /staff/tickets/{number}"
             event["pathParameters"] = {"number": number}
-            self.heard(staff.invoke(event)["body"])
+            self.note_version(staff.invoke(event)["body"])
 
     def next(self) -> Event:
         number = next(iter(self._versions))
@@ -219,10 +222,10 @@ class Replies:
         )
         return event
 
-    def heard(self, body: str) -> None:
-        told = json.loads(body)
-        self._versions.pop(told["number"], None)
-        self._versions[told["number"]] = told["version"]
+    def note_version(self, body: str) -> None:
+        ticket = json.loads(body)
+        self._versions.pop(ticket["number"], None)
+        self._versions[ticket["number"]] = ticket["version"]
 
 
 # ------------------------------------------------------------------------------ calls and units
@@ -230,7 +233,7 @@ class Replies:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one request: calls of the table, and the units that Amazon bills for them."""
+    """What one request costs: calls of the table, and the units that Amazon bills for them."""
 
     calls: int
     reads: float
@@ -238,19 +241,19 @@ class Cost:
 
 
 @dataclass
-class Door:
-    """Stands before the engine at `address` and keeps what passes."""
+class CountingProxy:
+    """A proxy in front of the engine, at `address`, that records the calls."""
 
     address: str = ""
     passed: list[Call] = field(default_factory=list)
 
 
-def cost(route: Route, door: Door, indexes: Sequence[Any]) -> Cost:
-    """Of the second request: the first meets a function that has not read the plan yet."""
+def cost(route: Route, proxy: CountingProxy, indexes: Sequence[Any]) -> Cost:
+    """The cost of a second request; the first still reads the plan."""
     route.ask()
-    door.passed.clear()
+    proxy.passed.clear()
     route.ask()
-    return billed(door.passed, indexes)
+    return billed(proxy.passed, indexes)
 
 
 def billed(calls: Sequence[Call], indexes: Sequence[Any]) -> Cost:
@@ -262,9 +265,9 @@ def billed(calls: Sequence[Call], indexes: Sequence[Any]) -> Cost:
 
 
 @contextlib.contextmanager
-def counting(engine: str) -> Iterator[Door]:
-    """A door to the engine, for one request after the other."""
-    found = Door()
+def counting(engine: str) -> Iterator[CountingProxy]:
+    """Runs a proxy to the engine, for one request at a time."""
+    found = CountingProxy()
 
     class Through(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -280,7 +283,7 @@ def counting(engine: str) -> Iterator[Door]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nobody reads it."""
+            """Writes no log."""
 
     with contextlib.closing(Engine(engine, stack.REGION)) as behind:
         server = ThreadingHTTPServer(("127.0.0.1", 0), Through)

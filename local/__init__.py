@@ -1,1 +1,1 @@
-"""The laptop's cloud: an emulator of AWS, mended where it differs, and the stack deployed on it."""
+"""The local cloud: an AWS emulator, patched where it differs from AWS, and the stack on it."""

@@ -1,8 +1,8 @@
-"""Counts the calls of AWS APIs that reach the laptop's cloud: what something costs while idle.
+"""Counts the AWS API calls that reach the local cloud, to show what an idle system costs.
 
 `GET /_redress/calls` answers {"DynamoDB_20120810.GetItem": 12, "AWSStepFunctions.StartExecution":
-3, ...}: calls since the start by their `X-Amz-Target`. Services without one (Lambda, S3, API
-Gateway) are counted together as `other`; what the emulator does within itself is not counted.
+3, ...}: the calls since the start, by their `X-Amz-Target`. Calls without this header (Lambda, S3,
+API Gateway) are counted together as `other`. Calls inside the emulator are not counted.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from local.faults import App, Receive, Scope, Send, answer
 
 PATH = "/_redress/calls"
 TABLE_CALLS = "DynamoDB_20120810."
-"""How the names of a table's calls begin."""
+"""Prefix of the names of DynamoDB calls."""
 
 
 class CallCounter:
-    """Stands before the emulator and counts what comes in."""
+    """Wraps the emulator and counts the requests that it receives."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -39,6 +39,6 @@ class CallCounter:
 
 
 def counted(endpoint: str) -> Counter[str]:
-    """All calls of this cloud so far."""
+    """All calls that this cloud has received since its start."""
     with urllib.request.urlopen(endpoint + PATH, timeout=10) as response:
         return Counter(json.load(response))

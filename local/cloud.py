@@ -1,4 +1,4 @@
-"""The laptop's cloud: `python -m local.cloud --port N` runs the mended emulator in the foreground.
+"""The local cloud: `python -m local.cloud --port N` runs the patched emulator in the foreground.
 
 It listens on 127.0.0.1 only. `python -m local.stack up` starts it in the background.
 """
@@ -22,8 +22,8 @@ from local.meter import Meter
 from local.patches import WrongEmulator, apply_all, check_version
 from local.patches.checking import NotAsExpected
 
-# Functions inherit the emulator's environment. A variable that a template forgot must be missing
-# here as it would be on AWS, so nothing else of the shell's environment is passed on.
+# Functions inherit the emulator's environment. A variable that the template forgets must be missing
+# here as it would be on AWS. Therefore only these variables of the shell are passed on.
 KEPT = ("PATH", "HOME", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
 FIXED = {
     "LANG": "C.UTF-8",
@@ -31,7 +31,7 @@ FIXED = {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": "us-east-1",
     "BIND_HOST": "127.0.0.1",
-    # Neither is used, and each would open a port of its own.
+    # Redress uses neither service, and each would open another port.
     "IOT_MTLS_ENABLED": "0",
     "SFTP_ENABLED": "0",
 }
@@ -40,7 +40,7 @@ FIXED = {
 def environment(
     port: int, log_level: str, functions_call: str | None, state: str | None
 ) -> dict[str, str]:
-    """All that the emulator, and with it every function, gets to see."""
+    """The complete environment of the emulator, which every function inherits."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     chosen = {"GATEWAY_PORT": str(port), "LOG_LEVEL": log_level}
     if state:
@@ -86,7 +86,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     options = arguments()
     chosen = environment(options.port, options.log_level, options.functions_call, options.state)
-    # Before the emulator is imported: it reads its settings then.
+    # The emulator reads its settings when it is imported, so set them first.
     os.environ.clear()
     os.environ.update(chosen)
     sys.argv = ["ministack"]
@@ -99,10 +99,11 @@ def main() -> int:
         return 2
     from ministack import app
 
-    # What it keeps, it keeps to its end. Looking through ten thousand tickets for garbage, as often
-    # as Python does by itself, would stop everything for a second at a time.
+    # Almost everything that the emulator stores lives until the process ends. With Python's default
+    # thresholds, garbage collection over ten thousand tickets would stop the process for a second
+    # each time.
     gc.set_threshold(50_000, 20, 1_000)
-    # `kill -USR1` shows in the log where it hangs, if it ever does.
+    # `kill -USR1` writes every thread's stack to the log, in case the process hangs.
     faulthandler.register(signal.SIGUSR1)
     meter = Meter(FaultSwitch(app.app))
     meter.attach(app.SERVICE_HANDLERS)
@@ -112,7 +113,7 @@ def main() -> int:
 
         mails.FOLDER = options.directory / "mailbox"
 
-        smtp.open_door(options.directory, options.smtp)
+        smtp.start_server(options.directory, options.smtp)
     app.main()
     return 0
 
@@ -120,8 +121,8 @@ def main() -> int:
 def end_at_once(app: App) -> App:
     """Ends the process as soon as the server has shut down.
 
-    The interpreter would wait for the threads of tasks that still run, while executions that fail
-    meanwhile start new ones: with open tickets that takes long.
+    Otherwise the interpreter would wait for the threads of running tasks, and executions that fail
+    in the meantime start new threads. With open tickets this takes a long time.
     """
 
     async def ending(scope: Scope, receive: Receive, send: Send) -> None:
@@ -136,7 +137,7 @@ def end_at_once(app: App) -> App:
 
 
 def end() -> None:
-    """Ends this process, and the functions' processes with it."""
+    """Ends this process and the processes of the functions."""
     from ministack.core import lambda_runtime
 
     for workers in list(lambda_runtime._workers.values()):

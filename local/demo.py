@@ -1,8 +1,8 @@
-"""`make demo`: real complaints from the web form to the monthly scorecard, before one's eyes.
+"""`make demo`: plays real complaints from the web form to the monthly scorecard in a terminal.
 
 Starts the local cloud, deploys the real template, publishes a paced plan, plays `local.story` and
-closes with the month's scorecards. Everything shown is read back through the public doors. Ends
-with `demo: ok`, or says which promise was broken and exits 1.
+ends with the month's scorecards. Everything it prints is read back through the public endpoints.
+The last line is `demo: ok`; if a check fails, the demo names it and exits 1.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from rich.table import Table
 from rich.text import Text
 
 from local import stack
-from local.doors import DoorError, Staff, sign_in, wait_for
+from local.endpoints import EndpointError, Staff, sign_in, wait_for
 from local.story import Reader, Scene, World, scenes
 
 PACE = 3600
 ENTRANCE_S = 2.0
-"""Customers come one after the other; a crowd in one instant is for a load test."""
+"""Seconds between two customers, so that they do not all arrive at once."""
 DIRECTORY = stack.DIRECTORY / "demo"
-"""Of its own: the demo leaves a cloud that `make up` started alone."""
+"""Separate from `make up`, so a cloud that is already running is left alone."""
 HAPPY_PATH = 5
+"""Most states that the workflow of an answered complaint may enter."""
 _COLOURS = {
     "urgent": "bright_red",
     "breached": "red",
@@ -47,13 +48,13 @@ _SIGNS = {"for": "+", "against": "-"}
 
 
 class Timeline:
-    """Reads every ticket of the story again and again, and prints what has happened since."""
+    """Polls every ticket of the story, and prints each new event."""
 
     def __init__(self, console: Console, reader: Reader) -> None:
         self._console, self._reader = console, reader
         self._titles: dict[str, str] = {}
         self._seen: dict[str, int] = {}
-        self._heads: dict[str, Any] = {}
+        self._snapshots: dict[str, Any] = {}
         self._began = time.time()
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -67,7 +68,7 @@ class Timeline:
         self._over.set()
 
     def watch(self) -> None:
-        """Until told to stop; one last look after that, so that nothing goes unseen."""
+        """Polls until `stop()` is called, and once more after that, to print the last events."""
         with Live(console=self._console, refresh_per_second=4, transient=True) as live:
             while True:
                 over = self._over.is_set()
@@ -75,20 +76,20 @@ class Timeline:
                     numbers = list(self._titles)
                 for number in numbers:
                     try:
-                        self._look(number)
-                    except DoorError:
-                        continue  # seen again on the next round; the scenes judge, not this view
+                        self._poll(number)
+                    except EndpointError:
+                        continue  # the next poll tries again; the scenes check tickets themselves
                 live.update(self._table())
                 if over:
                     return
                 self._over.wait(0.4)
 
-    def _look(self, number: str) -> None:
-        head = self._reader.read(number)
-        self._heads[number] = head
-        for event in head["timeline"][self._seen[number] :]:
+    def _poll(self, number: str) -> None:
+        snapshot = self._reader.read(number)
+        self._snapshots[number] = snapshot
+        for event in snapshot["timeline"][self._seen[number] :]:
             self._console.print(self._line(number, event))
-        self._seen[number] = len(head["timeline"])
+        self._seen[number] = len(snapshot["timeline"])
 
     def _line(self, number: str, event: dict[str, Any]) -> Text:
         seconds = datetime.fromisoformat(event["at"]).timestamp() - self._began
@@ -114,8 +115,10 @@ class Timeline:
             case "opened":
                 return f"{data['kind']} [{data['language']}] {data['subject']}"
             case "rung_fired":
-                told = ", ".join(data["notify"])
-                return f"{data['clock']}: {data['action']}" + (f" -> {told}" if told else "")
+                recipients = ", ".join(data["notify"])
+                return f"{data['clock']}: {data['action']}" + (
+                    f" -> {recipients}" if recipients else ""
+                )
             case "closed":
                 return str(data["closure"])
             case "surveyed":
@@ -129,21 +132,21 @@ class Timeline:
         table = Table(box=None, padding=(0, 2, 0, 0), title=None)
         for heading in ("ticket", "scene", "state", "next promise", "escalated to"):
             table.add_column(heading, style="dim")
-        for number, head in self._heads.items():
-            due = head.get("due_at")
+        for number, snapshot in self._snapshots.items():
+            due = snapshot.get("due_at")
             left = datetime.fromisoformat(due).timestamp() - time.time() if due else None
             table.add_row(
                 number,
                 self._titles[number],
-                head["state"],
-                "" if left is None or head["state"] == "closed" else f"in {left:.0f} s",
-                head.get("escalation") or "",
+                snapshot["state"],
+                "" if left is None or snapshot["state"] == "closed" else f"in {left:.0f} s",
+                snapshot.get("escalation") or "",
             )
         return table
 
 
 def play(console: Console, running: stack.Outputs) -> dict[str, str]:
-    """Play all scenes side by side; the number of each by title (the last of its title)."""
+    """Plays all scenes at the same time. Returns ticket numbers by title (the last of each)."""
     cognito = boto3.client("cognito-idp", **running.client_arguments())
     staff = {
         user: sign_in(
@@ -168,7 +171,7 @@ def play(console: Console, running: stack.Outputs) -> dict[str, str]:
     def act(scene: Scene) -> None:
         try:
             played[scene.title] = scene.play(world)
-        except DoorError as error:
+        except EndpointError as error:
             broken.append(f"{scene.title}: {error}")
 
     cast = scenes()
@@ -179,17 +182,17 @@ def play(console: Console, running: stack.Outputs) -> dict[str, str]:
     timeline.stop()
     watcher.join()
     if broken:
-        raise DoorError("\n".join(broken))
+        raise EndpointError("\n".join(broken))
     happy = states_entered(running, played["in time"])
     console.print(f"\nworkflow of an answered complaint: {len(happy)} states, {' > '.join(happy)}")
     if len(happy) > HAPPY_PATH:
-        raise DoorError(f"the happy path enters {len(happy)} states, not {HAPPY_PATH}")
+        raise EndpointError(f"the happy path enters {len(happy)} states, not {HAPPY_PATH}")
     close_the_month(console, staff)
     return played
 
 
 def states_entered(running: stack.Outputs, number: str) -> list[str]:
-    """The states that the console's graph shows as passed: each is one billed transition."""
+    """The states that an execution entered; AWS bills each as a transition."""
     machines = boto3.client("stepfunctions", **running.client_arguments())
     machine = running.stack["TicketMachineArn"]
     execution = f"{machine.replace(':stateMachine:', ':execution:')}:{number}-1"
@@ -207,7 +210,7 @@ def states_entered(running: stack.Outputs, number: str) -> list[str]:
 
 
 def close_the_month(console: Console, staff: dict[str, Staff]) -> None:
-    """Ratings, the scores' own state machine, and the cards as the API tells them."""
+    """Rates the agents, runs the scoring state machine twice, and prints each scorecard."""
     manager = next(member for member in staff.values() if member.role == "manager")
     zone = ZoneInfo(manager.get("/plan")["time_zone"])
     period = datetime.now(zone).strftime("%Y-%m")
@@ -219,14 +222,14 @@ def close_the_month(console: Console, staff: dict[str, Staff]) -> None:
     names = {agent.id: agent.user for agent in agents}
     for known, name in sorted(names.items(), key=lambda pair: pair[1]):
         if known not in first:
-            raise DoorError(f"{name} has no scorecard of {period}")
+            raise EndpointError(f"{name} has no scorecard of {period}")
         show(console, name, manager.get(f"/scorecards/{period}/{known}"))
     if _score(manager, period) != first:
-        raise DoorError("scoring the same month again gives the same cards")
+        raise EndpointError(f"scoring {period} a second time changed the scorecards")
 
 
 def _score(manager: Staff, period: str) -> dict[str, str]:
-    """Run the scores' state machine to its end; the digest of each agent's card."""
+    """Runs the scoring state machine to its end. Returns the digest of each agent's card."""
     before = manager.get(f"/scorecards/{period}")["last_run"]
     manager.send("POST", f"/scorecards/{period}", {})
 
@@ -239,7 +242,7 @@ def _score(manager: Staff, period: str) -> dict[str, str]:
 
 
 def show(console: Console, name: str, card: dict[str, Any]) -> None:
-    """One scorecard, with the tickets behind every number."""
+    """Prints one scorecard, with the tickets behind every number."""
     preview = "  (preview: the month is still open)" if card["preview"] else ""
     table = Table(title=f"{escape(name)}  {card['period']}{preview}", title_justify="left")
     for heading in ("component", "weight", "value", "samples", "evidence"):
@@ -273,9 +276,9 @@ def main(arguments: list[str] | None = None) -> int:
     began = time.monotonic()
     running = stack.up(port=given.port, pace=given.pace, console=console, directory=DIRECTORY)
     try:
-        console.print(f"up after {time.monotonic() - began:.0f} s; the story begins\n")
+        console.print(f"ready after {time.monotonic() - began:.0f} s; the story begins\n")
         play(console, running)
-    except DoorError as broken:
+    except EndpointError as broken:
         console.print(f"\n[bold red]demo: a promise was broken[/bold red]\n{escape(str(broken))}")
         return 1
     finally:

@@ -1,4 +1,4 @@
-"""Amazon's own DynamoDB engine on this machine, for tests of stores and for benchmarks."""
+"""DynamoDB Local, Amazon's own engine, for the tests of the stores and for benchmarks."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ START_SECONDS = 30
 
 
 class EngineError(RuntimeError):
-    """DynamoDB Local does not start; the message holds what it said."""
+    """DynamoDB Local does not start; the message holds the end of its log."""
 
 
 @contextlib.contextmanager
 def running(heap_mb: int = 256) -> Iterator[str]:
-    """The address of an empty engine on a free port. It keeps nothing.
+    """Runs an empty engine on a free port and yields its address. It stores data in memory only.
 
-    `heap_mb`: of Java; what a test writes needs little, a benchmark wants no time spent on it.
+    `heap_mb` is Java's heap in MB. Tests need little; a benchmark needs more, to avoid garbage
+    collection during the measurement.
 
-    The engine cannot be told to listen on 127.0.0.1 only: it is for the seconds of a test run.
-    Installs it when missing; raises CannotInstall if that is not possible. Any region and any
-    credentials will do, but tables of different ones are different tables.
+    The engine cannot be told to listen on 127.0.0.1 only, so it should run only as long as a test.
+    It is installed if it is missing; raises CannotInstall if that is not possible. Any region and
+    any credentials work, but each combination of them has its own tables.
     """
     dynamodb()
     port = process.free_port()
@@ -39,7 +40,7 @@ def running(heap_mb: int = 256) -> Iterator[str]:
                 [
                     "java",
                     f"-Xmx{heap_mb}m",
-                    "-XX:+UseSerialGC",  # those for many cores take more of two
+                    "-XX:+UseSerialGC",  # collectors for many cores are slower on two cores
                     "-Djava.library.path=DynamoDBLocal_lib",
                     "-jar",
                     "DynamoDBLocal.jar",

@@ -1,11 +1,11 @@
-"""A switch for faults that no real account can be asked for: the mail service refuses.
+"""A switch for faults that a real AWS account does not produce on request: SES refuses mail.
 
-The laptop's cloud answers at `/_redress/faults`:
+The local cloud answers at `/_redress/faults`:
 
-    GET                                     what is switched on
+    GET                                     the faults that are on
     PUT {"ses": {"code": "MessageRejected", "status": 400, "times": 3}}
-                                            the next 3 sends are refused; without `times`, all are
-    PUT {}                                  all is well again
+                                            SES refuses the next 3 sends; without `times`, all sends
+    PUT {}                                  turns all faults off
 
 Tests use `refuse_mail` and `accept_mail`.
 """
@@ -27,7 +27,7 @@ SEND_EMAIL = ("POST", "/v2/email/outbound-emails")
 
 
 class FaultSwitch:
-    """Stands before the emulator and answers in its place where a fault is switched on."""
+    """Wraps the emulator and answers in its place where a fault is on."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -49,7 +49,7 @@ class FaultSwitch:
             await self._app(scope, receive, send)
 
     def _take(self, name: str) -> dict[str, Any] | None:
-        """The fault that is on, one use of it spent."""
+        """The fault that is on, or None; counts down its `times`."""
         fault = self._faults.get(name)
         if fault is not None and fault.get("times") is not None:
             fault["times"] -= 1
@@ -68,7 +68,7 @@ async def body_of(receive: Receive) -> bytes:
 
 
 async def answer(send: Send, status: int, content: object, error: str = "") -> None:
-    """JSON in place of the emulator's own answer; `error` is a code as AWS names it."""
+    """Sends JSON in place of the emulator's answer; `error` is an AWS error code."""
     headers = [(b"content-type", b"application/json")]
     if error:
         headers.append((b"x-amzn-errortype", error.encode()))
@@ -79,12 +79,12 @@ async def answer(send: Send, status: int, content: object, error: str = "") -> N
 def refuse_mail(
     endpoint: str, code: str = "MessageRejected", status: int = 400, times: int | None = None
 ) -> None:
-    """SES refuses every mail, or the next `times`, with this error code of its API."""
+    """Makes SES refuse every mail, or the next `times` mails, with this error code of its API."""
     _put(endpoint, {"ses": {"code": code, "status": status, "times": times}})
 
 
 def accept_mail(endpoint: str) -> None:
-    """All faults are off."""
+    """Turns all faults off."""
     _put(endpoint, {})
 
 

@@ -1,6 +1,6 @@
-"""Which of the table's changes start the relay: the template's filter of its stream, read here.
+"""Which changes of the table start the relay: applies the stream filters of `template.yaml`.
 
-The template has its own words for it; this is their grammar, as far as they use it.
+Supports the part of Lambda's event filter grammar that the template uses.
 """
 
 from __future__ import annotations
@@ -14,23 +14,24 @@ from local.template import template
 
 
 def reaches_relay(record: dict[str, Any]) -> bool:
-    """Whether a record of the stream, in the shape of a Lambda event's `Records`, passes."""
+    """Whether a stream record, in the shape of a Lambda event's `Records`, passes a filter."""
     return any(passes(record, pattern) for pattern in relay_patterns())
 
 
 @cache
 def relay_patterns() -> list[dict[str, Any]]:
-    """The filters of the stream's only reader, as the template deploys them."""
+    """The filters of the relay, the stream's only reader, as the template deploys them."""
     changes = template()["Resources"]["RelayFunction"]["Properties"]["Events"]["Changes"]
     filters = changes["Properties"]["FilterCriteria"]["Filters"]
     return [json.loads(entry["Pattern"]) for entry in filters]
 
 
 def passes(value: Any, pattern: Any) -> bool:
-    """Whether a record matches an event filter: the part of its grammar that the template uses.
+    """Whether a record matches an event filter.
 
-    An object asks that every name matches; a list, that one of its entries does: a plain value,
-    {"prefix": ...} or {"exists": true|false}. Any other rule raises, so that none is passed over.
+    An object requires that every name matches. A list requires that one of its entries matches: a
+    plain value, {"prefix": ...} or {"exists": true|false}. Any other rule raises TypeError, so an
+    unknown rule is never ignored.
     """
     if isinstance(pattern, dict):
         return all(
@@ -42,7 +43,7 @@ def passes(value: Any, pattern: Any) -> bool:
 
 def _rules(pattern: Any) -> Iterator[Any]:
     if not isinstance(pattern, list):
-        raise TypeError(f"a filter's leaf is a list: {pattern!r}")
+        raise TypeError(f"a filter's leaf must be a list: {pattern!r}")
     yield from pattern
 
 
@@ -54,4 +55,4 @@ def _rule_holds(value: Any, rule: Any) -> bool:
             return (value is not None) is wanted
         case str() | int() | None:
             return bool(value == rule)
-    raise TypeError(f"a rule that this reading of filters does not know: {rule!r}")
+    raise TypeError(f"unsupported filter rule: {rule!r}")

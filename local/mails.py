@@ -1,7 +1,7 @@
 """Mails to look at: `make mails` shows every template, `make mailbox` what the local cloud sent.
 
-Both write a folder with a page, `index.html`, that opens in any browser: each mail as text and as
-HTML, beside its file, which a mail program opens. Nothing in a page is loaded or run.
+Both write a folder with a page, `index.html`, which shows each mail as text and as HTML, with a
+link to its file for a mail program. The page loads nothing and runs no scripts.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from redress.plans.rules.plan import LANGUAGES
 
 DIRECTORY = Path(__file__).resolve().parent.parent / ".local"
 FOLDER: Path | None = None
-"""Where this process, when it is the local cloud, puts the mails that went out: a Maildir."""
+"""The Maildir for sent mails, if this process is the local cloud; else None."""
 
 NUMBER = "R-7K3M9-QW0X2"
 AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
-TOKEN = "r-7k3m9-qw0x2.abcdefgh23456789"  # noqa: S105 - of a mail address
+TOKEN = "r-7k3m9-qw0x2.abcdefgh23456789"  # noqa: S105 - part of a mail address, not a secret
 BASE = "https://help.example.org"
 
 SAMPLES: Mapping[str, Mapping[str, str]] = {
@@ -54,7 +54,7 @@ SAMPLES: Mapping[str, Mapping[str, str]] = {
 
 
 def values(name: str, language: str) -> dict[str, str]:
-    """What stands in a template's places in its preview."""
+    """Sample values for the placeholders of a template, for its preview."""
     own = phrases(language)
     when = moment(AT, "Asia/Shanghai", language)
     lines = (
@@ -77,7 +77,7 @@ def values(name: str, language: str) -> dict[str, str]:
 
 
 def preview(name: str, language: str) -> bytes:
-    """A template as a mail, as its reader gets it."""
+    """A template as the complete mail that its reader gets."""
     customers = rendering.PLACEHOLDERS[name] & {"status_url", "survey_url"} or name == "copy"
     return rendering.message(
         "service@example.org",
@@ -98,7 +98,7 @@ def preview(name: str, language: str) -> bytes:
 
 
 def write(folder: Path, title: str, mails: Iterable[tuple[str, bytes]]) -> Path:
-    """A page of mails, each with its name; beside it each as a file."""
+    """Writes a page of named mails, and each mail as a file next to it. Returns the page."""
     folder.mkdir(parents=True, exist_ok=True)
     sections, contents = [], []
     for index, (name, raw) in enumerate(mails, 1):
@@ -122,7 +122,7 @@ def _section(index: int, name: str, file: str, read: EmailMessage) -> str:
         for field in ("To", "Subject", "Reply-To", "Message-ID", "References", "List-Unsubscribe")
         if read[field]
     )
-    # A frame without any right but that a link opens a window: no script, no form, nothing loaded.
+    # The frame may only open links in a new window: no scripts, no forms, nothing is loaded.
     content = _part(read, "html").replace("<head>", '<head><base target="_blank">', 1)
     rights = "allow-popups allow-popups-to-escape-sandbox"
     frame = f'<iframe sandbox="{rights}" srcdoc="{html.escape(content)}" title="HTML"></iframe>'
@@ -171,7 +171,7 @@ pre {{ white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; font-size: .9r
 
 
 def keep(folder: Path, raw: bytes) -> None:
-    """Put a mail that went out into the mailbox."""
+    """Adds a sent mail to the mailbox."""
     mailbox.Maildir(folder).add(raw)
 
 
@@ -185,7 +185,7 @@ def kept(folder: Path) -> list[bytes]:
 
 
 def relay(mails: Iterable[bytes], host: str, port: int) -> int:
-    """Hand mails to an SMTP server, such as one that catches them; how many it took."""
+    """Sends mails to an SMTP server, for example one that displays them. Returns their number."""
     count = 0
     with smtplib.SMTP(host, port, timeout=30) as server:
         for raw in mails:
@@ -197,9 +197,9 @@ def relay(mails: Iterable[bytes], host: str, port: int) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.mails", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)
-    shown = actions.add_parser("previews", help="every template in every language")
-    box = actions.add_parser("box", help="what the local cloud sent")
-    box.add_argument("--relay", metavar="HOST:PORT", help="hand each mail to this SMTP server too")
+    shown = actions.add_parser("previews", help="show every template in every language")
+    box = actions.add_parser("box", help="show what the local cloud sent")
+    box.add_argument("--relay", metavar="HOST:PORT", help="also send each mail to this SMTP server")
     for action in (shown, box):
         action.add_argument("--directory", type=Path, default=DIRECTORY)
     options = parser.parse_args()
@@ -213,13 +213,13 @@ def main() -> int:
         return 0
     found = kept(options.directory / "mailbox")
     if not found:
-        print("No mail went out: is the local cloud up? (make up)", file=sys.stderr)
+        print("No mail was sent. Is the local cloud running? (make up)", file=sys.stderr)
         return 1
     named = [(_name(raw), raw) for raw in found]
-    print(write(options.directory / "mailbox-page", "Mails that went out", named))
+    print(write(options.directory / "mailbox-page", "Sent mails", named))
     if options.relay:
         host, _, port = options.relay.rpartition(":")
-        print(f"{relay(found, host or '127.0.0.1', int(port))} mails handed to {options.relay}")
+        print(f"{relay(found, host or '127.0.0.1', int(port))} mails sent to {options.relay}")
     return 0
 
 

@@ -1,14 +1,14 @@
-"""Records what AWS would bill for, while it is switched on, at `/_redress/meter`.
+"""Records what AWS would bill for, at `/_redress/meter`, while recording is on.
 
-    PUT {"on": true}        begins anew; PUT {"on": false} ends it
-    GET                     what was recorded: {"doors": [], "calls": [], "invocations": []}
-    GET ?count              how many records there are: whether anything still happens
+    PUT {"on": true}        starts a new recording; PUT {"on": false} stops it
+    GET                     the recording: {"api_requests": [], "calls": [], "invocations": []}
+    GET ?count              the number of records; it stays the same when nothing happens any more
 
-A door is a request of the deployed API, a call is one of a service, an invocation is one of a
-function. Calls are recorded where a service takes them, so those that a state machine makes within
-the emulator are seen too; `by` is the function that called, MACHINE, or "" for a tool outside.
-What the table was asked is recorded with the items as they were before and after, whole: that is
-what Amazon bills by. Off, it costs a look at a flag.
+An API request is a request to the deployed API, a call is a call of an AWS service, an invocation
+is one run of a function. Calls are recorded inside the emulator's services, so the calls of state
+machines are included. `by` names the caller: a function, MACHINE, or "" for a tool outside the
+cloud. A DynamoDB call is recorded with the complete items before and after it, because Amazon bills
+by their size. While recording is off, the only cost is one check of a flag.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 from local.faults import App, Receive, Scope, Send, answer, body_of
 
 PATH = "/_redress/meter"
-DOOR = "/_user_request_"
+API_PATH = "/_user_request_"
 MACHINE = "a state machine"
 SERVICES = ("dynamodb", "sqs", "sns", "secretsmanager", "ssm", "states", "lambda", "s3")
 
@@ -32,8 +32,8 @@ type Handler = Callable[..., Awaitable[tuple[int, Any, bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """One request of the deployed API; `bytes` is its answer, the head included."""
+class ApiRequest:
+    """One request to the deployed API; `bytes` is the size of the response with its headers."""
 
     method: str
     path: str
@@ -43,10 +43,11 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a service. `request` is kept of the table, and of a mail to whom it goes.
+    """One call of an AWS service.
 
-    `before` and `after`: each item that a write names, None where there is none. `read`: the items
-    that a read met, with None for each key that leads to nothing.
+    `request` is kept for DynamoDB calls; for a mail only its `Destination` is kept. `before` and
+    `after` hold each item that a write names, None where no item exists. `read` holds the items
+    that a read returned, None for each key without an item.
     """
 
     service: str
@@ -61,10 +62,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One invocation of a function: how long its handler ran, and the lines of its own log.
+    """One run of a function: `seconds` that its handler ran, and the lines of its log.
 
-    `cpu_seconds` are those of the `seconds` in which it computed. `source` is what called: api,
-    sqs, stream, or "".
+    `cpu_seconds` is the part of `seconds` in which the handler used the CPU. `source` is the
+    caller: "api", "sqs", "stream", or "" for any other.
     """
 
     function: str
@@ -78,16 +79,16 @@ class Invocation:
 
 @dataclass(slots=True)
 class Records:
-    doors: list[Door] = field(default_factory=list)
+    api_requests: list[ApiRequest] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     invocations: list[Invocation] = field(default_factory=list)
 
     def count(self) -> int:
-        return len(self.doors) + len(self.calls) + len(self.invocations)
+        return len(self.api_requests) + len(self.calls) + len(self.invocations)
 
 
 class Meter:
-    """Stands before the emulator, around its services and around its functions' processes."""
+    """Wraps the emulator's HTTP app, its services and the processes of its functions."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -103,7 +104,7 @@ class Meter:
             whole = scope["method"] == "GET" and scope["query_string"] != b"count"
             found: object = asdict(self._last) if whole else {"count": self._last.count()}
             await answer(send, 200, found)
-        elif self._records is not None and DOOR in scope["path"]:
+        elif self._records is not None and API_PATH in scope["path"]:
             await self._watch(self._records, scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -124,13 +125,13 @@ class Meter:
             await send(message)
 
         await self._app(scope, receive, sending)
-        path = scope["path"].partition(DOOR)[2] or "/"
-        records.doors.append(Door(scope["method"], path, status, size))
+        path = scope["path"].partition(API_PATH)[2] or "/"
+        records.api_requests.append(ApiRequest(scope["method"], path, status, size))
 
     # ---------------------------------------------------------------- services and functions
 
     def attach(self, handlers: dict[str, Handler]) -> None:
-        """Stands around the emulator's services and its functions' processes from now on."""
+        """Wraps the emulator's services and the processes of its functions from now on."""
         from ministack.core import lambda_runtime
         from ministack.services import ses_v2
 
@@ -170,7 +171,7 @@ class Meter:
 
 
 class _Table:
-    """One call of the table, seen before and after it."""
+    """One DynamoDB call: reads the items before it, and again after it."""
 
     def __init__(self, headers: dict[str, str], body: bytes | str) -> None:
         self._operation = headers.get("x-amz-target", "").rpartition(".")[2]
@@ -196,7 +197,7 @@ class _Table:
 
 
 def named_by_write(operation: str, request: dict[str, Any]) -> Iterator[tuple[str, Item]]:
-    """Table and key, or whole item, of everything that a write of the table names."""
+    """Yields the table and the key (or the complete item) of each item that a write names."""
     if operation in ("PutItem", "UpdateItem", "DeleteItem"):
         yield request["TableName"], request.get("Item") or request["Key"]
     if operation == "TransactWriteItems":
@@ -206,7 +207,7 @@ def named_by_write(operation: str, request: dict[str, Any]) -> Iterator[tuple[st
 
 
 def named_by_read(operation: str, request: dict[str, Any]) -> Iterator[tuple[str, Item]]:
-    """Table and key of everything that a read of the table names; a query names nothing."""
+    """Yields the table and the key of each item that a read names; a query names none."""
     if operation == "GetItem":
         yield request["TableName"], request["Key"]
     if operation == "BatchGetItem":
@@ -215,7 +216,7 @@ def named_by_read(operation: str, request: dict[str, Any]) -> Iterator[tuple[str
 
 
 def _stored(table: str, key: Item) -> Item | None:
-    """An item as it is now, of the emulator's own memory: a copy."""
+    """A copy of the current item, read from the emulator's memory; None if there is none."""
     from ministack.services import dynamodb
 
     found = dynamodb._get_item_by_key(dynamodb._tables[table.rpartition("/")[2]], key)
@@ -224,7 +225,7 @@ def _stored(table: str, key: Item) -> Item | None:
 
 
 def _caller(headers: dict[str, str]) -> str:
-    """The function's name, which its environment puts into each request (`patches/worker.py`)."""
+    """The caller. Each function puts its name into its requests (`patches/worker.py`)."""
     if "user-agent" not in headers:
         return MACHINE
     found = re.search(r"\bapp/(\S+)", headers["user-agent"])
@@ -248,11 +249,11 @@ def _invocation(
     )
 
 
-# ------------------------------------------------------------------------------ for those who ask
+# ------------------------------------------------------------------------------ client functions
 
 
 def switch(endpoint: str, *, on: bool) -> None:
-    """Begin to record anew, or end it."""
+    """Starts a new recording, or stops the current one."""
     body = json.dumps({"on": on}).encode()
     request = urllib.request.Request(endpoint + PATH, body, method="PUT")
     with urllib.request.urlopen(request, timeout=10):
@@ -260,14 +261,14 @@ def switch(endpoint: str, *, on: bool) -> None:
 
 
 def size(endpoint: str) -> int:
-    """How many records there are: it stands still when nothing happens any more."""
+    """The number of records so far; it stays the same when nothing happens any more."""
     with urllib.request.urlopen(f"{endpoint}{PATH}?count", timeout=10) as response:
         found: int = json.load(response)["count"]
     return found
 
 
 def recorded(endpoint: str) -> Records:
-    """Everything since the meter was switched on last."""
+    """Everything recorded since the recording was last started."""
     with urllib.request.urlopen(endpoint + PATH, timeout=60) as response:
         found = json.load(response)
 
@@ -275,7 +276,7 @@ def recorded(endpoint: str) -> Records:
         return [kind(**entry) for entry in entries]
 
     return Records(
-        read(Door, found["doors"]),
+        read(ApiRequest, found["api_requests"]),
         read(Call, found["calls"]),
         read(Invocation, found["invocations"]),
     )

@@ -1,8 +1,8 @@
 """Service plans as files: `python -m local.plans check FILE` and `build`.
 
-A plan is written in YAML and published as JSON. `check` says everything that is wrong with a file,
-by path, as publishing it would; `build` makes `plan-1.json`, which the functions read, of
-`plan-1.yaml`.
+A plan is written in YAML and published as JSON. `check` reports every fault of a file with its
+path, as publishing would. `build` converts `plan-1.yaml` to `plan-1.json`, which the functions
+read.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ DATA = ROOT / "layers" / "core" / "redress" / "data"
 SOURCE = DATA / "plan-1.yaml"
 BUILT = DATA / "plan-1.json"
 WRITTEN_AT = datetime(2026, 11, 23, tzinfo=UTC)
-"""Of plan 1, which is never published: its times are reckoned from here, whenever it is built."""
+"""Plan 1 is never published, so its dates count from this fixed time whenever it is built."""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as JSON has it: a date is a text, and only true and false are truth values."""
+    """Reads YAML with JSON's types: a date is a string, and only true and false are booleans."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -39,7 +39,7 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def _no_key_twice(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    """YAML lets the last of two equal keys win; in a plan that is a slip that nobody sees."""
+    """Refuses a repeated key. YAML would silently keep the last one, which hides the mistake."""
     seen = set()
     for key, _ in node.value:
         name = loader.construct_object(key)
@@ -55,7 +55,7 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _no_key_
 
 
 def load(path: Path) -> Any:
-    """The document in a YAML (or JSON) file; raises InvalidInput when it is neither."""
+    """The document in a YAML (or JSON) file; raises InvalidInput if it is neither."""
     try:
         return yaml.load(path.read_text("utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -63,7 +63,7 @@ def load(path: Path) -> Any:
 
 
 def built(path: Path = SOURCE) -> dict[str, Any]:
-    """The document as it is stored: holidays expanded, every fault refused."""
+    """The document as it is stored, with holidays expanded; raises InvalidInput with its faults."""
     return prepared(load(path), WRITTEN_AT)[0]
 
 
@@ -76,18 +76,18 @@ def main(
 ) -> int:
     parser = argparse.ArgumentParser(prog="python -m local.plans")
     commands = parser.add_subparsers(dest="command", required=True)
-    check = commands.add_parser("check", help="what is wrong with a plan, all of it")
+    check = commands.add_parser("check", help="report every fault of a plan")
     check.add_argument("file", type=Path)
-    commands.add_parser("build", help="make plan-1.json of plan-1.yaml")
+    commands.add_parser("build", help="convert plan-1.yaml to plan-1.json")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "build":
             write(built())
-            print(f"{BUILT.relative_to(ROOT)} is made of {SOURCE.relative_to(ROOT)}")
+            print(f"{BUILT.relative_to(ROOT)} built from {SOURCE.relative_to(ROOT)}")
         else:
             document, plan = prepared(load(chosen.file), now())
             print(f"{chosen.file}: service plan {plan.version} is in order")
-            print(f"its review would be asked for on {plan.review_by}")
+            print(f"its review falls due on {plan.review_by}")
             for note in notes(document):
                 print(f"note: {note}")
     except InvalidInput as invalid:

@@ -1,7 +1,7 @@
-"""Starting and stopping the laptop's cloud in the background.
+"""Starts and stops the local cloud in the background.
 
-Each cloud has a directory: `cloud.json` says which process it is, `cloud.log` what it said,
-`tmp/` is where it unpacks functions, `mailbox/` the mail that went out.
+Each cloud has a directory: `cloud.json` names its process and ports, `cloud.log` is its log, `tmp/`
+holds the unpacked functions, and `mailbox/` the sent mails.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 20
 
-# Processes that this process started: only their parent can tell that they ended.
+# Processes that this process started. Only a parent can find out whether its child has ended.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 class CloudError(RuntimeError):
-    """The cloud does not start, or does not stop; the message says what to do."""
+    """The cloud does not start or does not stop; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """A cloud that was started: its process, its ports on 127.0.0.1, its directory.
+    """A running cloud: its process, its ports on 127.0.0.1 and its directory.
 
-    `smtp_port` is where it takes mail.
+    `port` serves every AWS API; `smtp_port` accepts mail.
     """
 
     pid: int
@@ -45,7 +45,7 @@ class Cloud:
 
     @property
     def endpoint(self) -> str:
-        """The address of every AWS API. An IP address: S3 then needs no names of buckets in DNS."""
+        """Address of every AWS API. With an IP address, S3 needs no bucket names in DNS."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -53,7 +53,7 @@ class Cloud:
         return self.directory / "cloud.log"
 
     def environment(self) -> dict[str, str]:
-        """What programs such as `sam` and SDKs need to find this cloud."""
+        """The environment with which `sam` and the SDKs use this cloud."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "test",
@@ -61,7 +61,7 @@ class Cloud:
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
-            # An endpoint configured there must not lead into a real account.
+            # A configured endpoint or profile must not lead to a real account.
             "AWS_CONFIG_FILE": os.devnull,
         }
 
@@ -80,12 +80,12 @@ def tail(log: Path, lines: int = 25) -> str:
 
 
 def find(directory: Path) -> Cloud | None:
-    """The cloud that runs in this directory; None if there is none, or if it is long gone."""
+    """The cloud that runs in this directory; None if none was started or its process has ended."""
     record = directory / "cloud.json"
     if not record.exists():
         return None
     known = json.loads(record.read_text())
-    # A cloud that an earlier version started takes no mail.
+    # A cloud that was started by an earlier version accepts no mail.
     cloud = Cloud(known["pid"], known["port"], directory, known.get("smtp_port", 0))
     if _runs(cloud.pid):
         return cloud
@@ -103,7 +103,8 @@ def start(
 ) -> Cloud:
     """Starts a cloud and waits until it answers. Raises CloudError with the end of its log.
 
-    `state` is a folder in which it finds, and leaves, what is in it: all but what runs.
+    `functions_call` is another address at which functions find AWS, such as a proxy. `state` is a
+    folder with data to load at the start and to save at the end; executions are not saved.
     """
     if running := find(directory):
         raise CloudError(f"a cloud runs here already (process {running.pid}, port {running.port})")
@@ -130,7 +131,7 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C in the terminal is not meant for it
+            start_new_session=True,  # Ctrl-C in the terminal must not stop the cloud
         )
     _children[process.pid] = process
     cloud = Cloud(process.pid, port, directory, smtp_port)
@@ -140,23 +141,23 @@ def start(
     while not _is_healthy(cloud):
         if process.poll() is not None:
             (directory / "cloud.json").unlink()
-            raise CloudError(f"the cloud ended at once. Its log, {log}, ends with:\n{tail(log)}")
+            raise CloudError(f"the cloud stopped at once. The end of its log, {log}:\n{tail(log)}")
         if time.monotonic() > deadline:
             stop(cloud)
-            raise CloudError(f"the cloud does not answer. Its log, {log}, ends with:\n{tail(log)}")
+            raise CloudError(f"the cloud does not answer. The end of its log, {log}:\n{tail(log)}")
         time.sleep(0.1)
     return cloud
 
 
 def stop(cloud: Cloud) -> None:
-    """Asks the process to end and waits for it. Raises CloudError if it does not."""
+    """Asks the process to end and waits. Raises CloudError if it does not end in STOP_SECONDS."""
     if _runs(cloud.pid):
         os.kill(cloud.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while _runs(cloud.pid):
         if time.monotonic() > deadline:
             raise CloudError(
-                f"process {cloud.pid} does not end; look at {cloud.log}, or `kill -9 {cloud.pid}`"
+                f"process {cloud.pid} does not end; see {cloud.log}, or run `kill -9 {cloud.pid}`"
             )
         time.sleep(0.05)
     _children.pop(cloud.pid, None)
@@ -165,7 +166,7 @@ def stop(cloud: Cloud) -> None:
 
 
 def _runs(pid: int) -> bool:
-    """Whether this process is a cloud of ours: numbers of ended processes are given out again."""
+    """Whether this process is a local cloud; a pid alone proves nothing, as pids are reused."""
     if child := _children.get(pid):
         return child.poll() is None
     if Path("/proc/self/cmdline").exists():

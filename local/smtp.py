@@ -1,9 +1,9 @@
-"""A door for mail on 127.0.0.1, as SES has one: what it takes lies in the mail bucket, whole.
+"""An SMTP server on 127.0.0.1 that stores mail in the mail bucket, as SES does.
 
-`make up` opens it; `swaks`, smtplib or any mail program can talk to it. Like SES it writes what it
-knows of the sender above the mail (Return-Path, Received, the verdicts) and leaves the rest as it
-came. A sender here has no DNS to be checked by: every verdict is PASS unless the mail's first lines
-say otherwise, `X-Local-Verdicts: spam=FAIL, dmarc=FAIL`, which no door of AWS would look at.
+`make up` starts it; `swaks`, smtplib or any mail program can send to it. Like SES it puts headers
+about the sender above the mail (Return-Path, Received, the verdicts) and leaves the rest unchanged.
+Local senders have no DNS to check, so every verdict is PASS unless the mail's first line says
+otherwise: `X-Local-Verdicts: spam=FAIL, dmarc=FAIL`. On AWS this header has no effect.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 PREFIX = "inbound/"
 LARGEST = 40 * 1024 * 1024
-"""What SES takes, encoded for the way."""
+"""The size that SES accepts, in bytes, including transfer encoding."""
 VERDICTS = ("spam", "virus", "spf", "dkim", "dmarc")
 _LOCAL_VERDICTS = re.compile(rb"^X-Local-Verdicts:([^\r\n]*)\r?\n", re.IGNORECASE)
 _AUTHOR = re.compile(rb"(?im)^From:(?:[^\r\n]|\r?\n[ \t])*@([A-Za-z0-9.-]+)")
-"""The domain of From, which DMARC is about."""
+"""Finds the domain of From, which DMARC checks."""
 _SET = re.compile(r"(\w+)\s*=\s*(\w+)")
 
 logger = logging.getLogger("smtp")
@@ -39,25 +39,25 @@ logger = logging.getLogger("smtp")
 
 @dataclass(frozen=True)
 class Target:
-    """Where the product's mail comes in: read for each mail, so that a new deployment is found."""
+    """Where mail is stored. Read again for each mail, so a new deployment takes effect at once."""
 
     directory: Path
 
     def read(self) -> tuple[Any, str, str]:
-        """A client, the bucket, and the domain whose mail is taken; raises OSError before `up`."""
+        """S3 client, bucket and mail domain; raises OSError if nothing is deployed yet."""
         known = json.loads((self.directory / "outputs.json").read_text(encoding="utf-8"))
         client = boto3.client(
             "s3",
             endpoint_url=known["endpoint_url"],
             region_name="us-east-1",
             aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - the laptop's cloud asks for no other
+            aws_secret_access_key="test",  # noqa: S106 - the local cloud accepts any secret
         )
         return client, known["MailBucketName"], known["MailDomain"]
 
 
-class Door:
-    """aiosmtpd's handler: takes mail for the product's domain, and answers when it is kept."""
+class MailHandler:
+    """aiosmtpd's handler: accepts mail for the product's domain, answers once it is stored."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -85,7 +85,7 @@ class Door:
                 client.put_object, Bucket=bucket, Key=f"{PREFIX}{message_id}", Body=stored
             )
         except (BotoCoreError, ClientError, OSError) as error:
-            logger.warning("not kept: %s", type(error).__name__)
+            logger.warning("a mail was not stored: %s", type(error).__name__)
             return "451 4.3.0 try again shortly"
         return f"250 2.0.0 OK {message_id}"
 
@@ -97,7 +97,7 @@ def as_stored(
     message_id: str,
     at: datetime | None = None,
 ) -> bytes:
-    """A mail as SES leaves it in a bucket: what SES found out stands above what came."""
+    """A mail as SES stores it in a bucket: SES's own headers above the original mail."""
     verdicts, rest = verdicts_of(raw)
     at = at or datetime.now(UTC)
     domain = sender.rpartition("@")[2] or "unknown"
@@ -121,7 +121,7 @@ def as_stored(
 
 
 def verdicts_of(raw: bytes) -> tuple[Mapping[str, str], bytes]:
-    """The verdicts that a mail asks for in its first line, and the mail without that line."""
+    """The verdicts in the mail's first line (PASS by default), and the mail without that line."""
     verdicts = dict.fromkeys(VERDICTS, "PASS")
     found = _LOCAL_VERDICTS.match(raw)
     if found is None:
@@ -131,20 +131,20 @@ def verdicts_of(raw: bytes) -> tuple[Mapping[str, str], bytes]:
     return verdicts, raw[found.end() :]
 
 
-class _Door(SMTP):
+class _MailServer(SMTP):
     line_length_limit = LARGEST
-    """Longer lines than RFC 5321 allows come in all the same, as they do at SES."""
+    """SES accepts longer lines than RFC 5321 allows, and so does this server."""
 
 
 class _Controller(Controller):
     def factory(self) -> SMTP:
-        return _Door(self.handler, **self.SMTP_kwargs)
+        return _MailServer(self.handler, **self.SMTP_kwargs)
 
 
-def open_door(directory: Path, port: int) -> Controller:
-    """Listens on 127.0.0.1 in a thread of its own; `stop()` of what it returns ends it."""
+def start_server(directory: Path, port: int) -> Controller:
+    """Starts a server on 127.0.0.1 in its own thread; `stop()` on the result ends it."""
     controller = _Controller(
-        Door(Target(directory)),
+        MailHandler(Target(directory)),
         hostname="127.0.0.1",
         port=port,
         data_size_limit=LARGEST,

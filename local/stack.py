@@ -1,8 +1,8 @@
-"""The whole of Redress on the laptop: `python -m local.stack up` and `down`.
+"""Redress complete on a laptop: `python -m local.stack up` and `down`.
 
-`up` starts the cloud in the background, runs the real `sam build` and `sam deploy` against it,
-makes members of staff, and writes what it made (`Outputs`) to `.local/outputs.json`. A second `up`
-deploys what has changed onto the cloud that runs. Tests use the same functions.
+`up` starts the local cloud in the background, runs the real `sam build` and `sam deploy` against
+it, creates members of staff, and writes the result (`Outputs`) to `.local/outputs.json`. A second
+`up` deploys what has changed to the running cloud. Tests use the same functions.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ KEY = "test"
 DIRECTORY = ROOT / ".local"
 PORT = 4566
 KEPT_BUILDS = 4
-# What a deployment is made of; a change of anything else needs no new build.
+# The sources of a deployment. A change of any other file needs no new build.
 SOURCES = ("template.yaml", "functions", "layers", "statemachines")
 
 
 class StackError(RuntimeError):
-    """Building, deploying or seeding failed; the message says what, and where to look."""
+    """Building, deploying or seeding failed; the message says why, and which log to read."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """One member of staff to begin with; the password is made anew for each cloud."""
+    """A member of staff to create at the start; each cloud generates a new password."""
 
     email: str
     name: str
@@ -76,13 +76,13 @@ STAFF = (
 
 @dataclass(frozen=True)
 class Outputs:
-    """What was deployed and who is in it.
+    """What was deployed, and the members of staff.
 
-    `stack` has the template's outputs. `base_url` is where the pages and the API are:
-    "http://localhost:4566/restapis/ID/v1/_user_request_". `staff` has, for each address,
+    `stack` has the template's outputs. `base_url` is the address of the pages and the API:
+    "http://localhost:4566/restapis/ID/v1/_user_request_". `staff` has, for each mail address,
     {"password", "name", "groups": ["agent"], "team", "languages": ["zh-CN", "en"], "sub"}.
-    `directory` is the cloud's: its log is there, and the same as `outputs.json`. `smtp_port` of
-    127.0.0.1 takes mail for the addresses of the domain `stack["MailDomain"]`.
+    `directory` is the cloud's: it holds the log, and these outputs as `outputs.json`. Port
+    `smtp_port` of 127.0.0.1 accepts mail to the domain `stack["MailDomain"]`.
     """
 
     stack: dict[str, str]
@@ -94,7 +94,7 @@ class Outputs:
     smtp_port: int
 
     def client_arguments(self) -> dict[str, Any]:
-        """For `boto3.client(name, **outputs.client_arguments())`."""
+        """Arguments for `boto3.client(name, **outputs.client_arguments())`."""
         return {
             "endpoint_url": self.endpoint_url,
             "region_name": REGION,
@@ -103,7 +103,7 @@ class Outputs:
         }
 
     def to_json(self) -> str:
-        """The stack's outputs lie flat among the rest: `jq -r .TableName .local/outputs.json`."""
+        """One flat object with the stack's outputs: `jq -r .TableName .local/outputs.json`."""
         content = self.stack | {
             "base_url": self.base_url,
             "port": self.port,
@@ -120,12 +120,12 @@ class Outputs:
 
 
 def architecture() -> str:
-    """This machine's, in Lambda's words: the emulator loads no libraries of another one."""
+    """This machine's architecture as Lambda names it; the emulator loads no foreign libraries."""
     return "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 
 
 def fingerprint(target: str) -> str:
-    """Changes when a source of the deployment does."""
+    """A hash of the target and of every source file of the deployment."""
     digest = hashlib.sha256(target.encode())
     for source in SOURCES:
         path = ROOT / source
@@ -138,7 +138,7 @@ def fingerprint(target: str) -> str:
 
 @contextlib.contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Only one process at a time; the others wait."""
+    """Holds a file lock, so only one process runs this section; the others wait."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -146,10 +146,10 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def build(directory: Path = DIRECTORY) -> Path:
-    """Runs `sam build` unless these sources were built before. The folder of what was built.
+    """Runs `sam build`, unless these sources are already built. Returns the build's folder.
 
-    Each state of the sources has a folder of its own, so that a deployment can go on while the
-    next build is under way. The last few are kept.
+    Each version of the sources has its own folder, so one build can be deployed while the next
+    one runs. The KEPT_BUILDS last used ones are kept.
     """
     target = architecture()
     builds = directory / "builds"
@@ -172,7 +172,7 @@ def build(directory: Path = DIRECTORY) -> Path:
 
 
 def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) -> dict[str, str]:
-    """Runs `sam deploy`, and tells where the pages are. The stack's outputs."""
+    """Runs `sam deploy` and publishes the pages' address. Returns the stack's outputs."""
     chosen = {
         "Architecture": architecture(),
         "OnAws": "false",
@@ -192,17 +192,17 @@ def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) 
 
 
 def address_of(cloud: Cloud, stack: dict[str, str]) -> str:
-    """Where the pages and the API are."""
-    # Browsers know names of hosts below localhost, Python does not: so the long form, in which
-    # the emulator finds an HTTP API too.
+    """Address of the pages and the API."""
+    # Browsers resolve host names below localhost, Python does not. The emulator serves HTTP APIs
+    # at this long path too.
     api = f"restapis/{stack['ApiId']}/{stack['StageName']}/_user_request_"
     return f"http://localhost:{cloud.port}/{api}"
 
 
 def publish_address(cloud: Cloud, stack: dict[str, str]) -> None:
-    """Tells the API and the mailer where the pages are, which the template can know on AWS only.
+    """Tells the API and the mailer the address of the pages; the template knows it on AWS only.
 
-    After each deployment: it puts the template's own address into what it changes.
+    Must run after each deployment, because a deployment overwrites it.
     """
     address = address_of(cloud, stack)
     client(cloud, "apigatewayv2").update_stage(
@@ -231,8 +231,8 @@ def verify_sender(cloud: Cloud) -> None:
 
 
 def _tools() -> dict[str, str]:
-    """The shell's environment with this Python's folder first: sam looks for python3.13 there."""
-    # Nothing of a real account; and sam runs make itself, which must not inherit ours.
+    """The shell's environment with this Python's folder first on PATH: sam looks there."""
+    # Leave out settings of a real account, and settings of make: sam runs make itself.
     left_out = ("AWS_", "MAKE")
     shell = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     folder = str(Path(sys.executable).parent)
@@ -244,7 +244,7 @@ def _tools() -> dict[str, str]:
 
 def _run(command: list[str], log: Path, environment: dict[str, str]) -> None:
     with log.open("wb") as output:
-        # An empty configuration: samconfig.toml holds what is meant for the real account.
+        # Use an empty configuration: samconfig.toml is meant for the real account.
         done = subprocess.run(
             [*command, "--config-file", str(_no_configuration(log.parent))],
             cwd=ROOT,
@@ -256,7 +256,7 @@ def _run(command: list[str], log: Path, environment: dict[str, str]) -> None:
         )
     if done.returncode:
         step = " ".join(command[:2])
-        raise StackError(f"`{step}` failed. Its log, {log}, ends with:\n{process.tail(log)}")
+        raise StackError(f"`{step}` failed. The end of its log, {log}:\n{process.tail(log)}")
 
 
 def _no_configuration(directory: Path) -> Path:
@@ -266,23 +266,23 @@ def _no_configuration(directory: Path) -> Path:
 
 
 def client(cloud: Cloud, service: str) -> Any:
-    """A boto3 client of this cloud, whatever the shell's environment says."""
+    """A boto3 client of this cloud, independent of the shell's environment."""
     session: Any = boto3.Session(
         aws_access_key_id=KEY, aws_secret_access_key=KEY, region_name=REGION
     )
     return session.client(service, endpoint_url=cloud.endpoint)
 
 
-# ------------------------------------------------------------------------------ what is in it
+# ------------------------------------------------------------------------------ data
 
 
 WORKERS = 3
-"""Of each function: the emulator starts one more for each call that overlaps another, and on two
-cores a crowd of starts in the middle of a story makes everybody late."""
+"""Environments of each function to start in advance. The emulator starts one more for each call
+that overlaps another; on two cores, many starts during the demo would delay every ticket."""
 
 
 def warm(cloud: Cloud) -> list[str]:
-    """Calls every function, so that the first visitors meet no cold start. Their names.
+    """Calls every function, so the first visitors do not meet a cold start. Returns their names.
 
     Raises StackError with the log of each function that does not start.
     """
@@ -310,10 +310,10 @@ def warm(cloud: Cloud) -> list[str]:
 
 
 def reconcile(cloud: Cloud) -> dict[str, Any]:
-    """Compares every open ticket with its workflow and repairs what differs; the report.
+    """Compares every open ticket with its workflow and repairs differences. Returns the report.
 
-    On AWS a schedule does so every day. A deployment is a good moment for it: tickets that sleep
-    under the machine's old definition go on under the new one.
+    On AWS a schedule does so every day. After a deployment it moves tickets that wait under the
+    state machine's old definition to the new one.
     """
     answer = client(cloud, "lambda").invoke(
         FunctionName=f"{NAME}-repair", Payload=b'{"task": "reconcile"}'
@@ -324,19 +324,19 @@ def reconcile(cloud: Cloud) -> dict[str, Any]:
     return report
 
 
-def told(report: dict[str, Any]) -> str:
-    """A report in a line: `12 open tickets, 12 workflows; followed 1 (R-7K3M9-QW0X2)`."""
+def summary(report: dict[str, Any]) -> str:
+    """A report in one line: `12 open tickets, 12 workflows; followed 1 (R-7K3M9-QW0X2)`."""
     found = [
         f"{finding.replace('_', ' ')} {number} ({', '.join(report['examples'][finding])})"
         for finding, number in sorted(report["found"].items())
     ]
-    found += [f"left to the next run {report['left']}"] if report["left"] else []
+    found += [f"left for the next run {report['left']}"] if report["left"] else []
     compared = f"{report['open']} open tickets, {report['running']} workflows"
     return "; ".join([compared, *(found or ["nothing to repair"])])
 
 
 def seed(cloud: Cloud, pool: str, known: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Makes the members of staff in this user pool. Passwords in `known` are kept."""
+    """Creates the members of staff in this user pool. Passwords in `known` are kept."""
     users = client(cloud, "cognito-idp")
     staff: dict[str, dict[str, Any]] = {}
     for member in STAFF:
@@ -376,7 +376,7 @@ def seed(cloud: Cloud, pool: str, known: dict[str, Any]) -> dict[str, dict[str, 
 
 
 def new_password() -> str:
-    """Random, with what the pool's policy asks for."""
+    """A random password that meets the user pool's policy."""
     return f"Aa1{secrets.token_urlsafe(15)}"
 
 
@@ -392,14 +392,14 @@ def sign_in(outputs: Outputs, email: str) -> str:
 
 
 def come_to_work(outputs: Outputs) -> None:
-    """Everyone signs in once, which records their profile; agents are there, the others away."""
+    """Signs everybody in once, which records their profiles. Agents are available, others away."""
     for email, member in outputs.staff.items():
         presence = "available" if "agent" in member["groups"] else "away"
         call_api(outputs, "PUT", "/staff/presence", {"presence": presence}, sign_in(outputs, email))
 
 
 def publish_pace(outputs: Outputs, pace: int) -> None:
-    """Publishes the shipped service plan with all its promises `pace` times shorter."""
+    """Publishes the shipped service plan with all its times divided by `pace`."""
     core = ROOT / "layers" / "core"
     if str(core) not in sys.path:
         sys.path.insert(0, str(core))
@@ -413,7 +413,7 @@ def publish_pace(outputs: Outputs, pace: int) -> None:
 
 
 def call_api(outputs: Outputs, method: str, path: str, body: object, token: str = "") -> Any:
-    """One request to the product's own API. Raises StackError with its answer on failure."""
+    """One request to the product's own API. Raises StackError with the response on failure."""
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
@@ -438,7 +438,7 @@ def install(
     builds: Path = DIRECTORY,
     console: Console | None = None,
 ) -> Outputs:
-    """Makes a running cloud Redress: builds, deploys, seeds, writes `outputs.json`."""
+    """Installs Redress in a running cloud: builds, deploys, seeds, writes `outputs.json`."""
     file = cloud.directory / "outputs.json"
     known = json.loads(file.read_text(encoding="utf-8"))["staff"] if file.exists() else {}
     with _step(console, "built"):
@@ -457,10 +457,10 @@ def install(
         come_to_work(outputs)
         if pace is not None:
             publish_pace(outputs, pace)
-    with _step(console, "workflows in step with their tickets"):
+    with _step(console, "workflows compared with their tickets"):
         report = reconcile(cloud)
     if console is not None:
-        console.print(f"  {told(report)}", style="dim")
+        console.print(f"  {summary(report)}", style="dim")
     file.write_text(outputs.to_json(), encoding="utf-8")
     return outputs
 
@@ -482,38 +482,38 @@ def up(
     console: Console | None = None,
     directory: Path = DIRECTORY,
 ) -> Outputs:
-    """Starts a cloud in this directory unless one runs, and deploys. Port 0 is any free one."""
+    """Starts a cloud in this directory unless one runs, then deploys. Port 0: any free port."""
     cloud = process.find(directory)
     if cloud is None:
-        # Outputs of a cloud that is gone name a user pool that is gone.
+        # The outputs of an earlier cloud name a user pool that no longer exists.
         (directory / "outputs.json").unlink(missing_ok=True)
-        with _step(console, "the laptop's cloud runs"):
+        with _step(console, "local cloud started"):
             chosen = PORT if port is None else port or process.free_port()
             cloud = process.start(directory, chosen)
     elif port not in (None, 0, cloud.port):
-        raise StackError(f"the cloud runs on port {cloud.port}; `make down` first to move it")
+        raise StackError(f"the cloud runs on port {cloud.port}; run `make down` first to move it")
     return install(cloud, pace=pace, console=console)
 
 
 def down(console: Console | None = None, directory: Path = DIRECTORY) -> None:
-    """Stops the cloud of this directory, if one runs. Nothing in it is kept."""
+    """Stops the cloud of this directory, if one runs. Its data is not kept."""
     cloud = process.find(directory)
     if cloud is not None:
         process.stop(cloud)
     (directory / "outputs.json").unlink(missing_ok=True)
     if console is not None:
-        console.print("stopped" if cloud else "no cloud runs")
+        console.print("local cloud stopped" if cloud else "no local cloud was running")
 
 
 def show(outputs: Outputs, console: Console, directory: Path = DIRECTORY) -> None:
-    """Prints where everything is, and who may sign in."""
+    """Prints all addresses, and the staff with their passwords."""
     base, cloud = outputs.base_url, outputs.endpoint_url
     addresses = {
-        "customers' form": f"{base}/",
+        "customers' web form": f"{base}/",
         "API": f"{base}/openapi.json",
         "staff API": f"{base}/staff/openapi.json",
-        "mail to it (SMTP)": f"127.0.0.1:{outputs.smtp_port}, to *@{outputs.stack['MailDomain']}",
-        "mail that went out": f"{directory / 'mailbox'} (a Maildir; make mailbox shows it)",
+        "incoming mail (SMTP)": f"127.0.0.1:{outputs.smtp_port}, *@{outputs.stack['MailDomain']}",
+        "sent mail": f"{directory / 'mailbox'} (a Maildir; `make mailbox` shows it)",
         "AWS APIs": f"{cloud} (key and secret: {KEY})",
         "all outputs, passwords": str(directory / "outputs.json"),
     }
@@ -528,29 +528,30 @@ def show(outputs: Outputs, console: Console, directory: Path = DIRECTORY) -> Non
         row = (email, member["name"], member["groups"][0], member["team"], languages)
         people.add_row(*row, member["password"])
     console.print()
-    # In a narrow window lines wrap, but passwords are not cut.
+    # In a narrow window lines wrap, but passwords are never cut.
     Console(file=console.file, width=max(console.width, 120)).print(people)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.stack", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)
-    start = actions.add_parser("up", help="start, build, deploy, seed; again: deploy what changed")
-    start.add_argument("--port", type=int, help=f"of 127.0.0.1 (default {PORT})")
+    start = actions.add_parser("up", help="start, build, deploy, seed; if it runs, deploy changes")
+    start.add_argument("--port", type=int, help=f"port on 127.0.0.1 (default {PORT})")
     start.add_argument(
-        "--pace", type=int, help="let the plan's times pass this many times faster (for demos)"
+        "--pace", type=int, help="make the plan's times pass this many times faster (for demos)"
     )
+    end = actions.add_parser("down", help="stop; no data is kept")
     end = actions.add_parser("down", help="stop; nothing is kept")
     for action in (start, end):
         action.add_argument(
             "--directory",
             type=Path,
             default=DIRECTORY,
-            help="where its logs and outputs are: one cloud for each (default .local)",
+            help="folder of its logs and outputs, one cloud for each (default .local)",
         )
     options = parser.parse_args()
     console = Console()
-    # A profile of a real account has no part in this, and must not even be looked for.
+    # Ignore any profile of a real account; boto3 must not even look for it.
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
         os.environ.pop(name, None)
     try:
@@ -565,8 +566,8 @@ def main() -> int:
         return 1
     except (BotoCoreError, ClientError, OSError) as error:
         log = options.directory / "cloud.log"
-        console.print("[red]Failed:[/] the cloud does not answer as it should: ", end="")
-        ending = f"{error}\nIts log, {log}, ends with:\n{process.tail(log)}"
+        console.print("[red]Failed:[/] unexpected answer of the cloud: ", end="")
+        ending = f"{error}\nThe end of its log, {log}:\n{process.tail(log)}"
         console.print(ending, markup=False, highlight=False, soft_wrap=True)
         return 1
     return 0

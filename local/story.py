@@ -1,7 +1,7 @@
-"""The story that `make demo` plays: complaints and other matters, each through its whole life.
+"""The story that `make demo` plays: tickets of every kind, each from submission to closing.
 
-Each scene acts through the public doors only and checks what was promised with what it reads
-back; a broken promise raises DoorError naming it. Times are those of the paced plan.
+Each scene acts through the public endpoints only, reads the ticket back and checks it. A failed
+check raises EndpointError, which names the expectation. Times are those of the paced plan.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from local.doors import (
-    DoorError,
+from local.endpoints import (
+    EndpointError,
     Receipt,
     Staff,
     act_on_page,
@@ -31,9 +31,9 @@ TIMER_BOUND_S = 5.0
 
 
 class Reader:
-    """Reads tickets through the staff API for all scenes and the timeline together.
+    """Reads tickets through the staff API for all scenes and for the timeline.
 
-    A ticket is read anew when what is known of it is older than FRESH_S, however many ask.
+    A ticket is read again only if its last reading is older than FRESH_S, however many threads ask.
     """
 
     FRESH_S = 0.7
@@ -58,7 +58,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class World:
-    """Where the story plays: the doors, and who is on duty (by user name)."""
+    """Where the story plays: the endpoints, and the staff on duty by user name."""
 
     base_url: str
     endpoint_url: str
@@ -104,7 +104,7 @@ def body(
     return found
 
 
-# ---------------------------------------------------------------- what every scene uses
+# ---------------------------------------------------------------- steps that scenes share
 
 
 def start(world: World, title: str, submission: dict[str, Any], *, form: bool) -> Receipt:
@@ -115,7 +115,7 @@ def start(world: World, title: str, submission: dict[str, Any], *, form: bool) -
 
 
 def agent_of(world: World, number: str) -> Staff:
-    """Who got the ticket, once somebody did."""
+    """Waits until the ticket is assigned, and returns its agent."""
 
     def assigned() -> str | None:
         found: str | None = world.reader.read(number)["assignee"]
@@ -125,7 +125,7 @@ def agent_of(world: World, number: str) -> Staff:
 
 
 def work_list_has(agent: Staff, number: str) -> None:
-    """The agent finds the ticket on their work list."""
+    """Waits until the agent's work list shows the ticket."""
     wait_for(
         lambda: any(item["number"] == number for item in agent.get("/work")["items"]),
         f"{number} is on the work list of {agent.user}",
@@ -149,19 +149,19 @@ def state_is(world: World, number: str, *states: str) -> Any:
     return wait_for(there, f"{number} is {' or '.join(states)}", PATIENCE_S)
 
 
-def expect(truth: object, promise: str) -> None:
-    if not truth:
-        raise DoorError(promise)
+def expect(holds: object, expectation: str) -> None:
+    if not holds:
+        raise EndpointError(f"expected: {expectation}")
 
 
 def promise(ticket: Any, clock: str) -> str:
-    """The state of one promise as the API tells it."""
+    """The state of one promise in the API's ticket."""
     found: str = next(p["state"] for p in ticket["promises"] if p["clock"] == clock)
     return found
 
 
 def fired(ticket: Any, clock: str) -> list[str]:
-    """What the rungs of one clock did, in their order."""
+    """The actions of the rungs that fired on one clock, in order."""
     return [
         event["data"]["action"]
         for event in ticket["timeline"]
@@ -176,7 +176,7 @@ def solved(kind: str, **more: Any) -> dict[str, Any]:
 
 
 def confirm_and_rate(world: World, receipt: Receipt, score: int) -> None:
-    """The customer says on the page that it is solved, and answers the survey that opens there."""
+    """The customer confirms the solution on the page and answers the survey that follows."""
     state_is(world, receipt.number, "resolved")
     act_on_page(receipt, "confirm", {})
     act_on_page(
@@ -192,7 +192,7 @@ def confirm_and_rate(world: World, receipt: Receipt, score: int) -> None:
 
 
 def answered_in_time(world: World, title: str, submission: dict[str, Any], score: int) -> str:
-    """Acknowledged, answered, solved, confirmed, rated: every promise kept, no rung fired."""
+    """Acknowledged, answered, solved, confirmed and rated: every promise kept, no rung fired."""
     receipt = start(world, title, submission, form=True)
     agent = agent_of(world, receipt.number)
     work_list_has(agent, receipt.number)
@@ -218,7 +218,7 @@ def answered_in_time(world: World, title: str, submission: dict[str, Any], score
 
 
 def breached(world: World, title: str, submission: dict[str, Any]) -> str:
-    """Nobody answers: reminders, breach to the supervisor, then the manager, who takes it up."""
+    """Nobody answers: reminders, breach to the supervisor, then the manager, who answers."""
     receipt = start(world, title, submission, form=True)
     number = receipt.number
     wait_for(
@@ -230,12 +230,12 @@ def breached(world: World, title: str, submission: dict[str, Any]) -> str:
     ladder = ["remind", "remind", "breach", "escalate"]
     for clock in ("reaction", "first_response"):
         expect(fired(ticket, clock) == ladder, f"{number}: each rung of {clock} fires once")
-    expect(ticket["escalation"] == "manager", f"{number}: the manager is told")
+    expect(ticket["escalation"] == "manager", f"{number}: escalated to the manager")
     for event in ticket["timeline"]:
         if event["type"] == "rung_fired":
             at = datetime.fromisoformat(event["at"])
             late = (at - datetime.fromisoformat(event["data"]["due_at"])).total_seconds()
-            expect(0 <= late <= TIMER_BOUND_S, f"{number}: rung {late:.1f} s after its time")
+            expect(0 <= late <= TIMER_BOUND_S, f"{number}: rung on time, not {late:.1f} s late")
     world.manager.change(number, "replies", text="I am the manager. This should not have happened.")
     world.manager.change(
         number,
@@ -246,13 +246,13 @@ def breached(world: World, title: str, submission: dict[str, Any]) -> str:
     confirm_and_rate(world, receipt, 2)
     expect(
         promise(world.manager.read(number), "first_response") == "missed",
-        f"{number}: the missed promise is told",
+        f"{number}: the first response counts as missed",
     )
     return number
 
 
 def disputed(world: World, title: str, submission: dict[str, Any]) -> str:
-    """Solved too lightly, disputed at callback, reopened, solved again."""
+    """The first solution is too weak: disputed at callback, reopened and solved again."""
     receipt = start(world, title, submission, form=True)
     number = receipt.number
     agent = agent_of(world, number)
@@ -274,7 +274,7 @@ def disputed(world: World, title: str, submission: dict[str, Any]) -> str:
 
 
 def urgent(world: World, title: str, submission: dict[str, Any]) -> str:
-    """Only a phone number: the page is the acknowledgement, a person makes the callback."""
+    """The customer leaves only a phone number: the page acknowledges, an agent calls back."""
     receipt = start(world, title, submission, form=True)
     number = receipt.number
     agent = agent_of(world, number)
@@ -289,18 +289,18 @@ def urgent(world: World, title: str, submission: dict[str, Any]) -> str:
 
 
 def service_request(world: World, title: str, submission: dict[str, Any]) -> str:
-    """Waits for the customer's papers while the clock rests; the survey comes by mail."""
+    """The clock pauses while the customer's papers are missing; the survey comes by mail."""
     receipt = start(world, title, submission, form=False)
     number = receipt.number
     agent = agent_of(world, number)
     acknowledged(world, number)
     agent.change(number, "replies", text="Please send us the new licence.", wait_for_customer=True)
     waiting = state_is(world, number, "waiting")
-    expect(promise(waiting, "resolution") == "paused", f"{number}: the clock rests")
+    expect(promise(waiting, "resolution") == "paused", f"{number}: the clock is paused")
     time.sleep(3)
     act_on_page(receipt, "write", {"words": "Here is the licence number: 4403-8812."})
     opened = state_is(world, number, "open")
-    expect(promise(opened, "resolution") == "running", f"{number}: the clock goes on")
+    expect(promise(opened, "resolution") == "running", f"{number}: the clock runs again")
     agent.change(number, "resolution", text="The account now carries the new name.")
     state_is(world, number, "resolved")
     act_on_page(receipt, "confirm", {})
@@ -308,13 +308,13 @@ def service_request(world: World, title: str, submission: dict[str, Any]) -> str
         lambda: _survey_link(world, submission), f"{number}: the survey comes by mail", 40
     )
     answer = call("POST", link, form={"overall": "5", "comment": "Quick and kind."})
-    expect(answer.status in (200, 303), f"{number}: the survey link takes the answer")
+    expect(answer.status in (200, 303), f"{number}: the survey link accepts the answer")
     state_is(world, number, "closed")
     return number
 
 
 def suggestion(world: World, title: str, submission: dict[str, Any]) -> str:
-    """A suggestion has an owner and an answer, and then it is done."""
+    """A suggestion has an owner and gets an answer, which closes it."""
     receipt = start(world, title, submission, form=True)
     agent = agent_of(world, receipt.number)
     agent.change(receipt.number, "resolution", text="Thank you. It is on the list for spring.")
@@ -324,7 +324,7 @@ def suggestion(world: World, title: str, submission: dict[str, Any]) -> str:
 
 
 def withdrawn(world: World, title: str, submission: dict[str, Any]) -> str:
-    """The customer takes it back; every promise ends without blame."""
+    """The customer withdraws the inquiry: its promises are neither kept nor missed."""
     receipt = start(world, title, submission, form=True)
     agent_of(world, receipt.number)
     act_on_page(receipt, "withdraw", {"reason": "Found it myself.", "sure": "yes"})

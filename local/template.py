@@ -1,4 +1,4 @@
-"""`template.yaml` as data, for tests and benchmarks: what is deployed, not a copy of it."""
+"""`template.yaml` as data, so tests and benchmarks use what is deployed instead of a copy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local.process import ROOT
 
 
 class _TemplateLoader(yaml.SafeLoader):
-    """Reads CloudFormation: a short-form function (`!Ref Table`) is read as its argument."""
+    """Reads CloudFormation; a short-form function (`!Ref Table`) is read as its argument."""
 
 
 def _argument(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
@@ -28,14 +28,14 @@ _TemplateLoader.add_multi_constructor("!", _argument)
 
 @cache
 def template() -> dict[str, Any]:
-    """`template.yaml` as it stands, read once: not to be changed."""
+    """`template.yaml`, read once. Callers must not change it."""
     text = (ROOT / "template.yaml").read_text()
     read: dict[str, Any] = yaml.load(text, _TemplateLoader)  # noqa: S506 - a safe loader
     return read
 
 
 def table_definition(name: str) -> dict[str, Any]:
-    """The arguments of `create_table` for the table that the template deploys, under this name."""
+    """Arguments of `create_table` for the template's table, under this name."""
     properties = template()["Resources"]["Table"]["Properties"]
     kept = ("BillingMode", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
     return {

@@ -1,7 +1,7 @@
-"""What tests build their stories from: the shipped plan, a clock held still, a ticket's life.
+"""Building blocks of tests: the shipped plan, a clock that a test moves, a ticket's life.
 
-A `Life` is one ticket with everything that ever happened to it; each method is one step that
-somebody takes, at the moment that the clock shows. `life_at` gives one that stands at a state.
+A `Life` is one ticket with its complete history. Each method is one step by a person or by the
+system, at the time that the clock shows. `life_at` returns a life in a given state.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ BY_PHONE = {"name": "Li Na", "phone": "+86 10 5555 0100"}
 
 
 def plan_document() -> dict[str, Any]:
-    """Plan 1 as it ships: a fresh copy, to be changed at will."""
+    """Plan 1 as it ships: a new copy that a test may change."""
     return copy.deepcopy(_shipped())
 
 
@@ -56,7 +56,7 @@ def plan_1() -> Plan:
 
 @dataclass
 class Clock:
-    """A clock that stands still until a test moves it."""
+    """A clock that moves only when a test moves it."""
 
     moment: datetime = START
 
@@ -69,7 +69,7 @@ class Clock:
 
 
 def body(kind: str = "complaint", **fields: Any) -> dict[str, Any]:
-    """The JSON body of a good submission; `fields` replace its fields."""
+    """The JSON body of a valid submission; `fields` replace its fields."""
     return {
         "kind": kind,
         "subject": "The kettle leaks",
@@ -87,7 +87,7 @@ def submission(kind: str = "complaint", **fields: Any) -> Submission:
 
 @dataclass
 class Life:
-    """One ticket and its whole history. Every step happens at the clock's moment."""
+    """One ticket and its complete history. Every step happens at the clock's time."""
 
     clock: Clock = field(default_factory=Clock)
     plan: Plan = field(default_factory=plan_1)
@@ -100,7 +100,7 @@ class Life:
 
     @property
     def folded(self) -> Ticket:
-        """The ticket that its whole history makes, from nothing."""
+        """The ticket folded anew from its complete history."""
         plans = {change.plan.version: change.plan for change in self.changes}
         return folding.fold(self.events, self.changes[0].plan, plans.__getitem__)
 
@@ -109,7 +109,7 @@ class Life:
         return self.changes[-1]
 
     def take(self, change: Change | None) -> Life:
-        """One change happens; None leaves everything as it is."""
+        """Applies a change; None changes nothing."""
         if change is not None:
             self.changes.append(change)
             self.events += change.events
@@ -137,14 +137,14 @@ class Life:
         )
 
     def reclassify(self, kind: str | None = None, by: Actor = MEI, **given: str) -> Life:
-        """Correct the kind, or urgency, impact and customer_type by their names."""
+        """Corrects the kind, or urgency, impact and customer_type by name."""
         what = Classification(kind, **given)
         return self.take(
             by_staff.reclassify(self.ticket, self.plan, by, what, "a reason", self.clock.now())
         )
 
     def promise(self, by: Actor = MEI, **ahead: float) -> Life:
-        """The agent's own word: an answer within this time."""
+        """The agent promises an answer within this time."""
         now = self.clock.now()
         due = now + timedelta(**ahead)
         return self.take(by_staff.promise(self.ticket, self.plan, by, due, "By then", now))
@@ -174,7 +174,7 @@ class Life:
         )
 
     def move_to(self, plan: Plan, by: Actor = LIN) -> Life:
-        """Go on under another plan, and so does every later step."""
+        """Moves the ticket to another plan, under which all later steps happen."""
         now = self.clock.now()
         self.take(by_staff.move_to_plan(self.ticket, self.plan, plan, by, "a reason", now))
         self.plan = plan
@@ -204,7 +204,7 @@ class Life:
         )
 
     def let_in(self, *addresses: str, by: Actor = MEI) -> Life:
-        """Let these take part, and nobody else."""
+        """Sets the participants to exactly these addresses."""
         change = by_staff.set_participants(self.ticket, self.plan, by, addresses, self.clock.now())
         return self if change is None else self.take(change)
 
@@ -253,11 +253,11 @@ class Life:
         )
 
     def wake(self) -> Life:
-        """The workflow looks at the clocks."""
+        """The workflow acts on due clocks."""
         return self.take(by_timer.act_on_due_rungs(self.ticket, self.plan, self.clock.now()))
 
     def sleep_through(self, moment: datetime) -> Life:
-        """The workflow sleeps and wakes, rung by rung, until `moment`."""
+        """The workflow waits and acts, rung by rung, until `moment`."""
         for _ in range(100):
             wake = ticket.next_wake(self.ticket, self.plan)
             if wake is None or wake > moment:
@@ -265,11 +265,11 @@ class Life:
                 return self
             self.clock.moment = max(self.clock.moment, wake)
             self.wake()
-        raise AssertionError("the workflow wakes and wakes and never gets on")
+        raise AssertionError("the workflow keeps waking up without any progress")
 
 
 def life_at(state: State, kind: str = "complaint", **fields: Any) -> Life:
-    """A ticket that came to this state as tickets do, assigned to MEI."""
+    """A life that reached this state by the usual steps, assigned to MEI."""
     life = Life().open(kind, **fields).acknowledge().assign()
     match state:
         case State.NEW:
@@ -287,5 +287,5 @@ def life_at(state: State, kind: str = "complaint", **fields: Any) -> Life:
 
 
 def corrected(life: Life, kind: str) -> Life:
-    """The kind is corrected to this one, if it is another."""
+    """Corrects the kind to this one, unless the ticket already has it."""
     return life if life.ticket.kind == kind else life.reclassify(kind)

@@ -1,6 +1,6 @@
-"""The whole product on a cloud of its own, deployed once for all tests that want it.
+"""The complete product on its own local cloud, deployed once for all tests that use it.
 
-A folder of such tests has in its conftest: `from tests.deployed import deployed`.
+A folder of such tests imports the fixture in its conftest: `from tests.deployed import deployed`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from local.stack import Outputs
 
 @dataclass
 class _Deployment:
-    """One per test run, whichever folders' fixtures ask for it; gone with the last of them."""
+    """The one deployment of a test run; the last fixture that leaves stops it."""
 
     users: int = 0
     outputs: Outputs | None = None
@@ -30,7 +30,7 @@ class _Deployment:
         if self.outputs is None:
             self.directory = Path(tempfile.mkdtemp(prefix="redress-"))
             cloud = process.start(self.directory, process.free_port())
-            # What `make up` has built is taken as it is if the sources are the same.
+            # Reuses a build of `make up` if the sources are the same.
             self.outputs = stack.install(cloud)
         return self.outputs
 

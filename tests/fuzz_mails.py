@@ -1,10 +1,9 @@
-"""`python -m tests.fuzz_mails --minutes 5`: looks for a mail that breaks what is
-asserted of any (`checks.check`).
+"""`python -m tests.fuzz_mails --minutes 5`: searches for mails that the mail reader mishandles.
 
-Half of the time hypothesis runs the properties of tests/mail/reader/test_properties.py, round
-after round; the other half atheris changes mails guided by what code they reach, on Linux on
-x86_64, where there are wheels of it. A mail that breaks something is written to .local/fuzz/ and
-ends the run with an error.
+`checks.check` states what must hold for every mail. Half of the time hypothesis runs the properties
+of tests/mail/reader/test_properties.py, round after round. In the other half atheris mutates mails,
+guided by code coverage; it runs on Linux x86_64 only, for which it has wheels. A mail that breaks a
+check is written to .local/fuzz/ and ends the run with an error.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from tests.mail.reader.test_properties import GOOD, PIECES
 
 FOUND = Path(__file__).resolve().parent.parent / ".local" / "fuzz"
 LARGEST = 8_192
-"""Bytes of a mail that atheris makes: larger ones only take longer."""
+"""Largest mail that atheris makes, in bytes; larger ones only take longer."""
 EXAMPLES = 500
 
 
 def run_hypothesis(seconds: float) -> int:
-    """Rounds over all properties until the time is over; how many mails were tried."""
+    """Runs all properties in turn until the time is over. Returns how many mails it tried."""
     settings.register_profile(
         "fuzz",
         max_examples=EXAMPLES,
@@ -62,7 +61,7 @@ def checked(raw: bytes) -> None:
 
 
 def run_atheris(seconds: int) -> None:
-    """In this process; libFuzzer ends it when the time is over."""
+    """Runs atheris in this process, which libFuzzer ends when the time is over."""
     import atheris
 
     seeds = FOUND / "seeds"
@@ -86,11 +85,11 @@ def main() -> int:
         return 0
     guided = importlib.util.find_spec("atheris") is not None
     seconds = options.minutes * 60 / (2 if guided else 1)
-    print(f"hypothesis: {run_hypothesis(seconds):,} mails, none broke anything")
+    print(f"hypothesis: {run_hypothesis(seconds):,} mails tried, no check failed")
     if not guided:
-        print("atheris is not installed: nothing was tried by coverage")
+        print("atheris is not installed: no coverage-guided run")
         return 0
-    # A process of its own: libFuzzer leaves it without coming back.
+    # In another process, because libFuzzer exits instead of returning.
     command = [sys.executable, "-m", "tests.fuzz_mails", "--guided", str(round(seconds))]
     return subprocess.run(command, check=False).returncode
 

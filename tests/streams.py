@@ -1,4 +1,4 @@
-"""The table's stream as the relay gets it: moto's records through the template's filters."""
+"""The table's stream as the relay receives it: moto's records that pass the template's filters."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from local.filters import reaches_relay
 
 
 class Stream:
-    """Reads what was written to a table in moto, from the beginning, each record once.
+    """Reads the stream records of a table in moto from the start, each record once.
 
-    `filtered=False` leaves the filters out: everything that the table wrote.
+    With `filtered=False` it returns every record, without the filters.
     """
 
     def __init__(self, table: str, region: str, *, filtered: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""How the parts may depend on each other, and what a part may not touch."""
+"""Which packages and layers may import each other, and what some of them may not use."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ NOT_YET = {
     "redress.tickets.cases.staff": {"staff"},
     "redress.tickets.store.tickets": {"staff", "scores"},
 }
-"""What the move of the modules left to be parted: each import here is still against the order."""
+"""Imports that still break the order; the modules must be split before they can go."""
 
 
 def dotted(path: Path) -> str:
-    """`redress.tickets.rules.ticket`."""
+    """The dotted name of a module: `redress.tickets.rules.ticket`."""
     parts = path.relative_to(LAYER).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -77,7 +77,7 @@ def name_of(path: Path) -> str:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports, wherever in it; `from a import b` is `a.b`."""
+    """Every module that a file imports, at any place; `from a import b` counts as `a.b`."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -86,14 +86,14 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_every_set_of_modules_that_a_law_holds_for_has_modules() -> None:
+def test_no_set_of_modules_under_test_is_empty() -> None:
     assert {package_of(dotted(path)) for path in MODULES} == {"", *PACKAGES}
     assert {layer_of(dotted(path)) for path in MODULES} == {"", *LAYERS}
     assert min(len(RULES), len(STORES), len(READER), len(FUNCTIONS)) > 10
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_packages_import_only_packages_that_come_before_them(path: Path) -> None:
+def test_packages_import_only_earlier_packages(path: Path) -> None:
     own = package_of(dotted(path))
     found = {
         package_of(one)
@@ -105,7 +105,7 @@ def test_packages_import_only_packages_that_come_before_them(path: Path) -> None
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_rules_import_no_store_and_no_cases_and_a_store_imports_no_cases(path: Path) -> None:
+def test_layers_import_only_earlier_layers(path: Path) -> None:
     own = layer_of(dotted(path))
     if not own:
         return
@@ -114,33 +114,33 @@ def test_rules_import_no_store_and_no_cases_and_a_store_imports_no_cases(path: P
 
 
 @pytest.mark.parametrize("path", RULES, ids=name_of)
-def test_rules_import_the_standard_library_msgspec_and_each_other_only(path: Path) -> None:
-    """msgspec makes a class of values in a fiftieth of a dataclass's time (decision 18)."""
+def test_rules_import_only_the_standard_library_msgspec_and_each_other(path: Path) -> None:
+    """msgspec defines a class of values in a fiftieth of a dataclass's time (decision 18)."""
     roots = {found.split(".")[0] for found in imports(path)}
     assert roots - sys.stdlib_module_names <= {"redress", "msgspec"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_the_layer_knows_no_function(path: Path) -> None:
+def test_layer_imports_no_function(path: Path) -> None:
     assert not {found for found in imports(path) if found.split(".")[0] in ("functions", "app")}
 
 
 @pytest.mark.parametrize("path", FUNCTIONS, ids=name_of)
-def test_a_function_knows_no_other_function(path: Path) -> None:
-    beside = {other.stem for other in path.parent.glob("*.py")}
-    others = {other.stem for other in FUNCTIONS} - beside - sys.stdlib_module_names
+def test_function_imports_no_other_function(path: Path) -> None:
+    own = {other.stem for other in path.parent.glob("*.py")}
+    others = {other.stem for other in FUNCTIONS} - own - sys.stdlib_module_names
     roots = {found.split(".")[0] for found in imports(path)}
     assert not roots & (others | {"functions"})
 
 
 def attributes(path: Path) -> set[str]:
-    """Everything that a file reaches for by a dot: `datetime.now` is `now`."""
+    """The names of all attributes that a file accesses: `now` for `datetime.now`."""
     nodes = ast.walk(ast.parse(path.read_text()))
     return {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
 @pytest.mark.parametrize("path", RULES, ids=name_of)
-def test_rules_read_no_clock_no_environment_and_no_file_and_write_no_log(path: Path) -> None:
+def test_rules_use_no_clock_environment_file_or_log(path: Path) -> None:
     forbidden = ("os", "sys", "time", "logging", "random", "pathlib", "socket", "subprocess", "io")
     assert not {found.split(".")[0] for found in imports(path)} & set(forbidden)
     assert not attributes(path) & {"now", "utcnow", "today"}
@@ -153,7 +153,7 @@ def test_rules_read_no_clock_no_environment_and_no_file_and_write_no_log(path: P
 
 
 @pytest.mark.parametrize("path", [*MODULES, *FUNCTIONS], ids=name_of)
-def test_only_the_wiring_reads_the_environment_and_the_wall_clock(path: Path) -> None:
+def test_only_the_wiring_reads_the_environment_and_the_clock(path: Path) -> None:
     if package_of(dotted(path)) == "wiring":
         return
     assert not {"os.environ", "os.getenv", "time.time"} & set(imports(path))
@@ -166,7 +166,7 @@ def test_only_the_wiring_reads_the_environment_and_the_wall_clock(path: Path) ->
     assert not clocks & {"datetime.now", "datetime.datetime.now", "time.time"}
 
 
-def test_only_the_store_knows_the_models_and_the_table_client() -> None:
+def test_only_stores_import_the_models_and_pynamodb() -> None:
     for path in MODULES:
         found = set(imports(path))
         in_store = layer_of(dotted(path)) == "store" or package_of(dotted(path)) == "db"
@@ -176,18 +176,18 @@ def test_only_the_store_knows_the_models_and_the_table_client() -> None:
             assert not {module for module in found if module.startswith("redress.db.rows")}
 
 
-def test_only_one_place_knows_the_library_of_public_holidays() -> None:
+def test_only_one_module_imports_the_library_of_public_holidays() -> None:
     for path in [*MODULES, *FUNCTIONS]:
         if path != LAYER / "redress" / "clocks" / "public_holidays.py":
             assert not {found for found in imports(path) if found.split(".")[0] == "holidays"}
 
 
 MAIL_LIBRARIES = {"chardet", "lxml", "nh3"}
-"""Of `functions/inbound`, which no other function has."""
+"""Libraries of `functions/inbound`, which no other function has."""
 
 
 @pytest.mark.parametrize("path", READER, ids=name_of)
-def test_reading_mail_needs_the_standard_library_and_its_own_libraries_only(path: Path) -> None:
+def test_mail_reader_imports_only_the_standard_library_and_its_own_libraries(path: Path) -> None:
     found = {one.split(".")[0] for one in imports(path)}
     assert found - sys.stdlib_module_names <= {"redress", *MAIL_LIBRARIES}
     forbidden = {"os", "sys", "time", "logging", "random", "pathlib", "socket", "subprocess", "io"}
@@ -196,7 +196,7 @@ def test_reading_mail_needs_the_standard_library_and_its_own_libraries_only(path
 
 
 @pytest.mark.parametrize("path", [*MODULES, *FUNCTIONS], ids=name_of)
-def test_only_the_function_that_takes_mail_reads_mail(path: Path) -> None:
+def test_only_the_inbound_function_imports_the_mail_reader(path: Path) -> None:
     if path in READER or path.parent == ROOT / "functions" / "inbound":
         return
     found = set(imports(path))
@@ -217,7 +217,7 @@ HEAVY = (
     *sorted(MAIL_LIBRARIES),
 )
 
-RUN_DOOR = f"""
+RUN_FUNCTION = f"""
 import gc, json, sys
 sys.path[:0] = [{str(LAYER)!r}, {str(ROOT / "functions")!r} + "/" + sys.argv[1]]
 
@@ -248,12 +248,12 @@ class Context:
 answer = app.handler(json.loads(sys.stdin.read()), Context())
 seen = set(sys.modules) | {{name.split(".")[0] for name in sys.modules}}
 loaded = sorted(seen & set({HEAVY!r}))
-told = {{"status": answer["statusCode"], "written": Table.written, "loaded": loaded}}
-sys.stderr.write(json.dumps(told | {{"collect_after": gc.get_threshold()[0]}}))
+result = {{"status": answer["statusCode"], "written": Table.written, "loaded": loaded}}
+sys.stderr.write(json.dumps(result | {{"collect_after": gc.get_threshold()[0]}}))
 """
 
 
-JSON_DOOR = {
+JSON_INTAKE = {
     "routeKey": "POST /tickets",
     "requestContext": {"http": {"method": "POST"}},
     "stageVariables": {"base_address": "https://service.example.com"},
@@ -261,7 +261,7 @@ JSON_DOOR = {
     "body": json.dumps(body()),
     "isBase64Encoded": False,
 }
-WEB_FORM = JSON_DOOR | {
+WEB_FORM = JSON_INTAKE | {
     "routeKey": "POST /form",
     "headers": {"content-type": "application/x-www-form-urlencoded"},
     "body": urlencode(
@@ -278,21 +278,21 @@ WEB_FORM = JSON_DOOR | {
 
 
 @pytest.mark.parametrize(
-    ("door", "event", "loaded"),
-    [("intake", JSON_DOOR, []), ("customer", WEB_FORM, ["jinja2"])],
+    ("function", "event", "loaded"),
+    [("intake", JSON_INTAKE, []), ("customer", WEB_FORM, ["jinja2"])],
     ids=["JSON", "web form"],
 )
-def test_the_cold_start_that_customers_meet_loads_nothing_heavy(
-    door: str, event: dict[str, Any], loaded: list[str]
+def test_cold_start_of_a_submission_loads_no_heavy_module(
+    function: str, event: dict[str, Any], loaded: list[str]
 ) -> None:
-    """A fresh process, one good submission: what it loaded is what every cold start pays for."""
+    """A new process answers one valid submission; every cold start loads the same modules."""
     settings = {
         "TABLE": "redress",
         "AWS_REGION": "us-east-1",
         "LINK_KEY_SECRET": "key",
     }
     done = subprocess.run(
-        [sys.executable, "-c", RUN_DOOR, door],
+        [sys.executable, "-c", RUN_FUNCTION, function],
         input=json.dumps(event),
         env={"PATH": os.environ["PATH"], **settings},
         capture_output=True,

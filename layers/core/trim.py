@@ -1,8 +1,8 @@
-"""`python trim.py FOLDER SERVICE...`: leaves of botocore's data what clients of these read.
+"""`python trim.py FOLDER SERVICE...`: keeps only the botocore data that these clients read.
 
-Every cold start reads the endpoints of all of AWS and the models of the services it speaks to.
-Most of a model is its documentation, and of the endpoints nine services of three hundred are used.
-What is left says the same: operations, shapes, errors, endpoints. The same bytes each time.
+Every cold start reads the endpoints of all AWS services and the models of the services it uses.
+Most of a model is documentation, and only a few of three hundred services' endpoints are used.
+Operations, shapes, errors and endpoints are kept unchanged. The output is deterministic.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def trim_model(path: Path) -> str:
-    """The name of the service in the endpoints."""
+    """Trims a service's model. Returns the service's name in the endpoints file."""
     model = without_documentation(json.loads(gzip.decompress(path.read_bytes())))
     path.write_bytes(gzip.compress(_compact(model), mtime=0))
     prefix: str = model["metadata"]["endpointPrefix"]
@@ -41,9 +41,9 @@ def trim_model(path: Path) -> str:
 
 
 def without_documentation(value: Any) -> Any:
-    """Its texts are left empty, not out: botocore asks for some of them by name.
+    """Empties documentation texts. They cannot be removed: botocore reads some of them by name.
 
-    A member of a structure may be called `documentation` too: that one is no text.
+    A member of a structure may be named `documentation` too; it is not a text, and stays.
     """
     if isinstance(value, dict):
         return {

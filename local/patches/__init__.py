@@ -1,10 +1,10 @@
-"""Where the emulator differs from AWS in something that Redress relies on, it is mended here.
+"""Patches for the emulator where it differs from AWS in something that Redress relies on.
 
-One function per patch; its docstring says what AWS does, what the emulator does, and how it is
-mended. Each checks that what it patches is as it was when the patch was written, and the version
-is pinned exactly: a new version of the emulator is a decision, not an accident.
-`tests/local/test_patches.py` has a test for each, and `python -m local.cloud --plain` starts the
-emulator as published, to see which patches a new version has made needless.
+There is one function per patch. Its docstring says what AWS does, what the emulator does and how
+the patch works. Each patch first checks that the code it replaces is the code it was written for,
+and the emulator's version is pinned exactly, so every upgrade is a deliberate decision.
+`tests/local/test_patches.py` tests each patch. `python -m local.cloud --plain` starts the emulator
+without patches, to find out which of them a new version no longer needs.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ VERSION = "1.5.33"
 
 
 class WrongEmulator(RuntimeError):
-    """The emulator is missing, or not the version that the patches were written for."""
+    """The emulator is missing, or its version is not the one that the patches are written for."""
 
 
 def check_version() -> None:
-    """Raises WrongEmulator with what to do."""
+    """Raises WrongEmulator, with advice on what to do, unless the pinned version is installed."""
     try:
         found = version(EMULATOR)
     except PackageNotFoundError:
@@ -36,35 +36,35 @@ def check_version() -> None:
 
 
 def all_patches() -> list[Callable[[], None]]:
-    """In the order in which they are applied: a later one wraps an earlier one."""
-    from local.patches import doors, functions, mail, resources, streams, workflows
+    """All patches in the order in which they are applied; a later one may wrap an earlier one."""
+    from local.patches import functions, http_api, mail, resources, streams, workflows
 
     return [
-        functions.run_functions_alone,
-        functions.unpack_once,
-        functions.report_errors_by_name,
-        functions.start_few_environments,
-        functions.retry_what_events_start,
-        workflows.take_timeouts_from_the_input,
-        workflows.end_what_was_stopped,
+        functions.isolate_functions,
+        functions.share_unpacked_archives,
+        functions.report_exception_names,
+        functions.limit_environments,
+        functions.retry_event_invocations,
+        workflows.honour_timeout_paths,
+        workflows.end_stopped_executions,
         workflows.end_executions_at_their_timeout,
-        workflows.start_the_same_execution_once,
-        workflows.refuse_late_answers_as_aws_does,
-        workflows.name_throttled_calls,
-        streams.look_often,
-        streams.deliver_streams_as_aws_does,
+        workflows.make_starts_idempotent,
+        workflows.refuse_late_task_answers,
+        workflows.name_throttling_errors,
+        streams.poll_often,
+        streams.deliver_each_mapping_separately,
         streams.read_concurrency_as_a_number,
         resources.keep_table_settings,
-        mail.keep_mails_as_they_were_sent,
-        mail.tell_what_became_of_mails,
-        doors.open_what_the_definition_says,
-        doors.hand_over_stage_variables,
-        doors.say_nothing_of_failures,
+        mail.keep_complete_mails,
+        mail.publish_mail_feedback,
+        http_api.import_openapi_document,
+        http_api.pass_stage_variables,
+        http_api.hide_failure_details,
     ]
 
 
 def apply_all() -> None:
-    """Raises WrongEmulator or NotAsExpected; the emulator is then not to be started."""
+    """Applies all patches. If it raises WrongEmulator or NotAsExpected, do not start the cloud."""
     check_version()
     for patch in all_patches():
         patch()

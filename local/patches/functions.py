@@ -21,15 +21,17 @@ from local.patches.turns import ENVIRONMENTS, PATIENCE_S, Turns
 type Result = dict[str, Any]
 
 
-def run_functions_alone() -> None:
-    """A function sees its code, its layers and the standard library, nothing else.
+def isolate_functions() -> None:
+    """A function can import its own code, its layers and the standard library, nothing else.
 
-    AWS: so it is (the runtime's own boto3 lies behind the function's, and our layer brings its
-    own). The module search path begins with the function's code; `TZ` is UTC.
-    Emulator: runs functions inside its own virtual environment, so that a library missing from
-    the layer is never noticed, imports botocore before the handler, and puts layers before code.
-    Mended: with a worker of ours, which speaks the same protocol (`local/patches/worker.py`).
-    The interpreter needs no mending: the emulator takes its own, and that is Python 3.13.
+    AWS: works this way (the runtime's boto3 comes after the function's code on the path, and the
+    layer brings its own boto3). The module search path begins with the function's code. `TZ` is
+    UTC.
+    Emulator: runs functions inside its own virtual environment, so a library that is missing from
+    the layer is never noticed. It also imports botocore before the handler, and searches layers
+    before code.
+    Patch: replaces the worker script by `local/patches/worker.py`, which speaks the same protocol.
+    The interpreter needs no patch: the emulator uses its own, which is Python 3.13.
     """
     theirs = lambda_runtime._PYTHON_WORKER_SCRIPT
     for piece in (
@@ -47,13 +49,13 @@ def run_functions_alone() -> None:
     expect("def isolate" in script, "workers are started from _PYTHON_WORKER_SCRIPT")
 
 
-def unpack_once() -> None:
-    """Environments of the same code and layers share what was unpacked.
+def share_unpacked_archives() -> None:
+    """Environments with the same code and layers share the unpacked files.
 
-    AWS: code and layers are mounted, read-only.
-    Emulator: unpacks thousands of files for each environment, which is most of a cold start on a
-    laptop, and of the time that it takes to stop.
-    Mended: archives are unpacked once for their content; environments get links to that.
+    AWS: mounts code and layers read-only.
+    Emulator: unpacks thousands of files for each environment. On a laptop that is most of the time
+    of a cold start, and most of the time that the emulator takes to stop.
+    Patch: unpacks each archive once, by the hash of its content, and links environments to it.
     """
     expect(lambda_runtime.zipfile is zipfile, "lambda_runtime unpacks with zipfile")
     kept = Path(tempfile.gettempdir()) / "unpacked"
@@ -77,19 +79,19 @@ def unpack_once() -> None:
         ZipFile=UnpackedOnce,
         BadZipFile=zipfile.BadZipFile,
         LargeZipFile=zipfile.LargeZipFile,
-        LargeFileError=zipfile.LargeZipFile,  # the emulator's name for it, which does not exist
+        LargeFileError=zipfile.LargeZipFile,  # the emulator uses this name, which does not exist
     )
 
 
-def report_errors_by_name() -> None:
-    """A handler that raises answers with its exception's name, and its environment lives on.
+def report_exception_names() -> None:
+    """If a handler raises, the error has the exception's name, and the environment is reused.
 
-    AWS: errorType is the exception's class, with a stack trace; Retry and Catch of Step Functions
-    match that name. The execution environment is used again.
-    Emulator: errorType is always `Runtime.HandlerError`, so nothing ever matches, and the worker
-    is killed: the next call is a cold start.
-    Mended: the worker answers failures inside an "ok"; here they are made errors again. A process
-    that ended is reported as `Runtime.ExitError`.
+    AWS: errorType is the exception's class, and a stack trace is included. Retry and Catch of Step
+    Functions match that name. The execution environment is used again.
+    Emulator: errorType is always `Runtime.HandlerError`, so Retry and Catch never match. It kills
+    the worker, so the next call is a cold start.
+    Patch: the worker reports a failure inside an "ok" answer, and this function turns it back into
+    an error. If the process ended, the error is `Runtime.ExitError`.
     """
     original = lambda_svc._execute_function_warm
     expect(original.__code__.co_argcount == 3, "_execute_function_warm(func, event, request_id)")
@@ -108,15 +110,17 @@ def report_errors_by_name() -> None:
     lambda_svc._execute_function_warm = execute
 
 
-def start_few_environments() -> None:
-    """Of one function only so many environments run as the machine can bear; calls take turns.
+def limit_environments() -> None:
+    """Each function has a limited number of environments; further calls wait for their turn.
 
-    AWS: every call that overlaps another gets an environment, and each environment processors of
-    its own; what is called asynchronously, or by a stream, waits in a queue where they run out.
-    Emulator: starts a Python for every call that overlaps another, all on the laptop's processors:
-    a hundred tickets in one moment start a hundred, and for half a minute nothing else moves.
-    Mended: ENVIRONMENTS of each function at once, the further calls in their order. A function may
-    call itself and wait for the answer, so a call that waited for PATIENCE_S goes on regardless.
+    AWS: a call that overlaps another gets its own environment with its own CPU. Asynchronous and
+    stream invocations wait in a queue when the concurrency limit is reached.
+    Emulator: starts a Python process for every overlapping call, and all share the laptop's CPUs.
+    A hundred tickets at once start a hundred processes, and nothing else makes progress for half a
+    minute.
+    Patch: at most ENVIRONMENTS of each function run at once; other calls wait in order of arrival.
+    A function may call itself and wait for the answer. To avoid a deadlock, a call that has waited
+    for PATIENCE_S runs in any case.
     """
     original = lambda_svc._execute_function_warm
     expect(callable(lambda_svc.acquire_worker), "_execute_function_warm takes a worker of a pool")
@@ -132,13 +136,13 @@ def start_few_environments() -> None:
     lambda_svc._execute_function_warm = execute
 
 
-def retry_what_events_start() -> None:
-    """A rule or a schedule that calls a function gets the retries of an asynchronous call.
+def retry_event_invocations() -> None:
+    """A function that an EventBridge rule or schedule invokes is retried on failure.
 
     AWS: EventBridge and its Scheduler invoke asynchronously: two more attempts by default, then
     the function's OnFailure destination.
-    Emulator: one attempt, and a failure is forgotten.
-    Mended: through the emulator's own asynchronous invocation.
+    Emulator: makes one attempt and ignores a failure.
+    Patch: uses the emulator's own asynchronous invocation.
     """
     expect(callable(eventbridge._dispatch_to_lambda), "eventbridge._dispatch_to_lambda")
     expect(callable(lambda_svc.invoke_async_with_retry), "lambda_svc.invoke_async_with_retry")

@@ -1,4 +1,4 @@
-"""How a batch of stream records is divided among deliveries that run side by side."""
+"""Divides a batch of stream records among deliveries that run in parallel."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import zlib
 from typing import Any
 
 WORTHWHILE = 10
-"""Records that a lane has at least on the average: a few are faster in one call than in several."""
+"""Average number of records that a lane must have; a few records are faster in one call."""
 
 
 def lanes_of(records: list[dict[str, Any]], factor: int) -> list[list[dict[str, Any]]]:
-    """At most `factor` lists of these records, none empty; those of one item in one, in order."""
+    """Divides records into at most `factor` lists, none empty.
+
+    All records of one item are in the same list, in order.
+    """
     count = min(factor, len(records) // WORTHWHILE) or 1
     lanes: list[list[dict[str, Any]]] = [[] for _ in range(count)]
     for record in records:

@@ -1,4 +1,4 @@
-"""SES: what becomes of a mail that it took."""
+"""SES: complete copies of sent mails, and events about their delivery."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _MESSAGE_ID = re.compile(
 )
 
 
-def keep_mails_as_they_were_sent() -> None:
-    """A mail that was sent lies in the cloud's mailbox, with every header and part.
+def keep_complete_mails() -> None:
+    """A sent mail is stored in the cloud's mailbox with all its headers and parts.
 
-    AWS: the mail reaches its recipients as it was written, with a Message-ID of SES's own.
-    Emulator: keeps a subject and a text, and hands on a mail that it makes of these.
-    Mended: what a call brought is put into the folder `mailbox` (`local.mails`).
+    AWS: the mail reaches its recipients as written, with a Message-ID of SES's own.
+    Emulator: keeps only subject and text, and forwards a mail that it makes from these.
+    Patch: puts the complete mail into the folder `mailbox` (`local.mails`).
     """
     original = ses_v2.handle_request
 
@@ -41,13 +41,14 @@ def keep_mails_as_they_were_sent() -> None:
     ses_v2.handle_request = handle
 
 
-def tell_what_became_of_mails() -> None:
-    """What the mailbox simulator does to a mail is told to the topic of its configuration set.
+def publish_mail_feedback() -> None:
+    """What the mailbox simulator does to a mail is published to the configuration set's topic.
 
-    AWS: bounce@, complaint@, suppressionlist@simulator.amazonses.com return or refuse a mail, and
-    the events that a configuration set asks for go to its topic, with the mail's tags.
-    Emulator: knows the simulator and configuration sets, and tells identities' own topics only.
-    Mended: after the call, in the shape of events (Developer Guide, "Contents of event data").
+    AWS: bounce@, complaint@ and suppressionlist@simulator.amazonses.com return or refuse a mail.
+    The events that a configuration set asks for go to its topic, with the mail's tags.
+    Emulator: knows the simulator and configuration sets, but publishes to the topics of identities
+    only.
+    Patch: publishes after the call, in SES's format (Developer Guide, "Contents of event data").
     """
     original = ses_v2.handle_request
     outcomes, detail = ses._SIMULATOR_OUTCOMES, ses._notification_detail
@@ -71,7 +72,7 @@ def tell_what_became_of_mails() -> None:
 
 
 def _sent(method: str, path: str, body: bytes, answer: Any) -> dict[str, Any] | None:
-    """The request of a raw mail that was taken, with the `MessageId` of the answer; else None."""
+    """The request of an accepted raw mail with the `MessageId` of the response; else None."""
     if method != "POST" or not path.rstrip("/").endswith("/outbound-emails") or answer[0] != 200:
         return None
     request: dict[str, Any] = json.loads(body)
@@ -87,7 +88,7 @@ def _publish(sent: dict[str, Any], recipient: str, kind: str, subtype: str | Non
     mail = {
         "timestamp": at,
         "source": sent["FromEmailAddress"],
-        # SES names a mail without the domain that stands in its Message-ID.
+        # SES's events name a mail by its Message-ID without the domain.
         "messageId": sent["MessageId"].partition("@")[0],
         "destination": sent["Destination"]["ToAddresses"],
         "tags": {one["Name"]: [one["Value"]] for one in sent.get("EmailTags", [])},

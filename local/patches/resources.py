@@ -1,4 +1,4 @@
-"""CloudFormation: properties that the emulator forgets when it makes a resource."""
+"""CloudFormation: properties that the emulator ignores when it creates a resource."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from local.patches.checking import expect
 
 
 def keep_table_settings() -> None:
-    """A table is made with its time to live and its point-in-time recovery.
+    """A table is created with its time to live and its point-in-time recovery.
 
-    AWS: both are set while the table is created.
+    AWS: sets both while it creates the table.
     Emulator: reads neither from the template.
-    Mended: set through the table's own API right after it was made.
+    Patch: sets them through the table's own API right after its creation.
     """
     handlers = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
     create = handlers["create"]
@@ -58,7 +58,7 @@ def keep_table_settings() -> None:
 
 
 def _is_true(value: object) -> bool:
-    """CloudFormation's booleans arrive as JSON's or as words."""
+    """CloudFormation's booleans arrive as JSON booleans or as strings."""
     return str(value).lower() == "true"
 
 

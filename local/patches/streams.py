@@ -1,4 +1,4 @@
-"""Event sources: DynamoDB streams as AWS delivers them, and no waiting for the next look."""
+"""Event sources: prompt polling, and DynamoDB streams delivered as AWS delivers them."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from local.patches.lanes import lanes_of
 type Record = dict[str, Any]
 type Mapping = dict[str, Any]
 
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 SWEEP_SECONDS = 1.0
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 
 
-def look_often() -> None:
-    """Queues and streams are looked at at least every quarter of a second, schedules every second.
+def poll_often() -> None:
+    """Queues and streams are polled at least every quarter of a second, schedules every second.
 
-    AWS: long polling; a message or a stream record reaches its function in well under a second,
-    a message that becomes visible again too.
-    Emulator: is woken by a new message or record, but one that becomes visible again may wait for
-    a second, and schedules are swept every 10 seconds.
-    Mended: by our own loop, and shorter sweeps.
+    AWS: uses long polling. A message or stream record reaches its function in well under a second,
+    and so does a message that becomes visible again.
+    Emulator: wakes up for a new message or record, but a message that becomes visible again may
+    wait for a second. Schedules are checked every 10 seconds.
+    Patch: its own polling loop, and shorter intervals for schedules.
     """
     expect(callable(lambda_svc._poll_sqs) and callable(lambda_svc._poll_kinesis), "the pollers")
     expect(scheduler._SCHEDULE_TICK_INTERVAL == 10, "schedules are swept every 10 seconds")
@@ -43,32 +43,32 @@ def look_often() -> None:
         while True:
             lambda_svc._esm_wake.clear()
             found = False
-            # Looked up at each turn: the pollers are patched too.
+            # Look the pollers up in each round, because other patches replace them.
             for name in ("_poll_sqs", "_poll_dynamodb_streams"):
                 try:
                     found = getattr(lambda_svc, name)() or found
                 except Exception:
                     lambda_svc.logger.exception("%s failed", name)
             if not found:
-                lambda_svc._esm_wake.wait(LOOK_SECONDS)
-                # Every write to a table wakes this loop, also those that nobody subscribed to.
+                lambda_svc._esm_wake.wait(POLL_SECONDS)
+                # Every write wakes this loop, even to a table without a mapping, so do not spin.
                 time.sleep(0.01)
 
     lambda_svc._poll_loop = loop
 
 
-def deliver_streams_as_aws_does() -> None:
-    """Each stream mapping is delivered on its own, in order, with the mapping's own settings.
+def deliver_each_mapping_separately() -> None:
+    """Each stream mapping is delivered on its own, in order, with its own settings.
 
-    AWS: a slow or failing consumer holds up its own shard only. A failed batch is tried again
-    until `MaximumRetryAttempts` or `MaximumRecordAgeInSeconds`, then described to the OnFailure
-    destination and passed over; `BisectBatchOnFunctionError` tries halves;
-    `ReportBatchItemFailures` goes on from the first record that was reported.
-    `ParallelizationFactor` batches of a shard are under way at once, those of one item in order.
-    Emulator: delivers every table's stream in one thread, which serves the queues as well, and
-    ignores all of these but the age: a poison record blocks everything for ever.
-    Mended: one background delivery per mapping, which does all of that; a long batch goes in
-    `ParallelizationFactor` lanes, and the next one follows when all have come to an end.
+    AWS: a slow or failing consumer delays only its own shard. A failed batch is retried until
+    `MaximumRetryAttempts` or `MaximumRecordAgeInSeconds`; then it is described to the OnFailure
+    destination and skipped. `BisectBatchOnFunctionError` retries halves of a batch.
+    `ReportBatchItemFailures` continues from the first reported record. `ParallelizationFactor`
+    batches of a shard run at once, with the records of one item in order.
+    Emulator: delivers every table's stream in the one thread that also serves the queues, and
+    ignores all of these settings but the age. A poison record blocks everything for ever.
+    Patch: one background delivery per mapping, with all of these settings. A long batch is divided
+    into `ParallelizationFactor` lanes; the next batch starts when all lanes have ended.
     """
     original = lambda_svc._poll_dynamodb_streams
     expect(original.__code__.co_argcount == 0, "_poll_dynamodb_streams()")
@@ -90,7 +90,7 @@ def deliver_streams_as_aws_does() -> None:
 
 
 def _table_of(mapping: Mapping) -> str | None:
-    """The table whose current stream this mapping reads."""
+    """The table whose current stream this mapping reads, or None."""
     try:
         source = parse_arn(mapping.get("EventSourceArn", ""))
     except ArnParseError:
@@ -110,7 +110,7 @@ def _is_on(mapping: Mapping) -> bool:
 
 
 def _begin(mapping: Mapping) -> bool:
-    """Starts the delivery of the next batch, unless one is under way. Whether it did."""
+    """Starts to deliver the next batch unless a delivery is running. Whether it started one."""
     identity = mapping["UUID"]
     if not _is_on(mapping) or lambda_svc._esm_inflight.get(identity):
         return False
@@ -125,7 +125,7 @@ def _begin(mapping: Mapping) -> bool:
             positions[identity] = last(table) if latest else first(table)
         position = max(positions[identity], dynamodb.stream_start_position(table))
         if position > dynamodb.stream_end_position(table):
-            # Over a restart the emulator keeps positions but no records: the stream begins anew.
+            # After a restart the emulator has positions but no records: read from the start.
             position = positions[identity] = dynamodb.stream_start_position(table)
     batch = list(dynamodb.stream_records_since(table, position, int(mapping.get("BatchSize", 100))))
     if not batch:
@@ -133,7 +133,7 @@ def _begin(mapping: Mapping) -> bool:
 
     def deliver() -> None:
         wanted = lambda_svc._apply_filter_criteria(batch, mapping)
-        _side_by_side(mapping, lanes_of(wanted, int(mapping.get("ParallelizationFactor") or 1)))
+        _deliver_lanes(mapping, lanes_of(wanted, int(mapping.get("ParallelizationFactor") or 1)))
         with lambda_svc._dynamodb_stream_positions_lock:
             if identity in positions:
                 positions[identity] = position + len(batch)
@@ -142,8 +142,8 @@ def _begin(mapping: Mapping) -> bool:
     return True
 
 
-def _side_by_side(mapping: Mapping, lanes: list[list[Record]]) -> None:
-    """Delivers each lane; ends when the last of them has."""
+def _deliver_lanes(mapping: Mapping, lanes: list[list[Record]]) -> None:
+    """Delivers all lanes in parallel; returns when every lane has ended."""
 
     def deliver(lane: list[Record]) -> None:
         try:
@@ -151,7 +151,7 @@ def _side_by_side(mapping: Mapping, lanes: list[list[Record]]) -> None:
         except Exception:
             lambda_svc.logger.exception("a delivery failed")
 
-    # Stores of the emulator are found by the account and region of the caller's context.
+    # The emulator finds its stores by the account and region in the caller's context.
     threads = [
         threading.Thread(target=contextvars.copy_context().run, args=(deliver, lane), daemon=True)
         for lane in lanes
@@ -163,7 +163,7 @@ def _side_by_side(mapping: Mapping, lanes: list[list[Record]]) -> None:
 
 
 class Delivery:
-    """One batch of one mapping, until it is delivered, given up, or the mapping is gone."""
+    """Delivers one batch of a mapping until it succeeds, is given up, or the mapping is gone."""
 
     def __init__(self, mapping: Mapping) -> None:
         self._mapping = mapping
@@ -184,7 +184,7 @@ class Delivery:
             record = lambda_svc._execution_record_for_config(function, config)
             result = lambda_svc._execute_function(record, {"Records": records})
             if result.get("throttle"):
-                # No attempt of the function's. AWS waits for it until the records expire.
+                # Throttling is not an attempt. AWS retries until the records expire.
                 time.sleep(FIRST_PAUSE)
                 continue
             failed = self._first_failure(records, result)
@@ -194,7 +194,7 @@ class Delivery:
             self._mapping["LastProcessingResult"] = "FAILED"
             records = records[failed:]
             if self._halve and failed == 0 and len(records) > 1:
-                # A split is no attempt.
+                # Splitting a batch is not an attempt.
                 half = len(records) // 2
                 self.deliver(records[:half], tries)
                 records = records[half:]
@@ -215,7 +215,7 @@ class Delivery:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _first_failure(self, records: list[Record], result: dict[str, Any]) -> int | None:
-        """Index of the record to go on from; None when all are done."""
+        """Index of the first record to deliver again; None if all succeeded."""
         if result.get("error"):
             return 0
         if "ReportBatchItemFailures" not in self._mapping.get("FunctionResponseTypes", []):
@@ -229,10 +229,11 @@ class Delivery:
         reported = [item.get("itemIdentifier") for item in body.get("batchItemFailures") or []]
         if not reported:
             return None
-        # A number that is not of this batch makes the whole batch a failure.
+        # A sequence number that is not in this batch makes the complete batch a failure.
         return min(numbers.index(n) if n in numbers else 0 for n in reported)
 
     def _given_up(self, records: list[Record], tries: int) -> str | None:
+        """Why to give the records up, in AWS's words; None to try again."""
         if self._attempts is not None and tries > self._attempts:
             return "RetryAttemptsExhausted"
         oldest = float(records[0]["dynamodb"].get("ApproximateCreationDateTime", time.time()))
@@ -244,10 +245,9 @@ class Delivery:
 def read_concurrency_as_a_number() -> None:
     """A queue's `MaximumConcurrency` may come from a parameter of the template.
 
-    AWS: CloudFormation turns a parameter's text into the number that the property wants.
-    Emulator: keeps the text and fails to compare it, each time it looks at the queue, so that no
-    message is ever delivered.
-    Mended: read as a number when the mapping is looked at.
+    AWS: CloudFormation converts the parameter's text to the number that the property requires.
+    Emulator: keeps the text and fails on each comparison, so no message is ever delivered.
+    Patch: converts it to a number when the mapping is read.
     """
     original = lambda_svc._sqs_esm_concurrency
     expect(callable(original), "lambda_svc._sqs_esm_concurrency")

@@ -1,4 +1,4 @@
-"""A few at a time, the others in the order in which they came."""
+"""Limits how many callers run at once; the others wait in order of arrival."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from collections import deque
 from collections.abc import Iterator
 
 ENVIRONMENTS = max(4, 2 * (os.cpu_count() or 1))
-"""Of one function at once: more only take each other's time."""
+"""Environments of one function at once; more of them only slow each other down."""
 PATIENCE_S = 60.0
-"""As long as any function of ours may run."""
+"""The longest time that a function of Redress may run."""
 
 
 class Turns:
-    """`limit` callers at once. Whoever has waited for `patience_s` seconds goes beyond the limit:
-    they may be waiting for themselves."""
+    """Lets `limit` callers run at once.
+
+    A caller that has waited for `patience_s` seconds runs even beyond the limit, because the
+    running callers may be waiting for it.
+    """
 
     def __init__(self, limit: int, patience_s: float) -> None:
         self._limit, self._patience_s = limit, patience_s
@@ -40,7 +43,7 @@ class Turns:
             mine = threading.Event()
             self._waiting.append(mine)
         if mine.wait(self._patience_s):
-            return  # somebody handed over their place
+            return  # a caller that ended passed on its place
         with self._lock:
             if not mine.is_set():
                 self._waiting.remove(mine)

@@ -1,17 +1,17 @@
-"""One execution environment of one function: what AWS Lambda's Python runtime is to a handler.
+"""One execution environment of one function, as AWS Lambda's Python runtime provides it.
 
-The emulator writes this file beside the unpacked code, starts it and speaks JSON lines with it:
+The emulator writes this file next to the unpacked code, starts it, and exchanges JSON lines:
 
     first line in   {"code_dir", "module", "handler", "env", "function_name", "memory", "arn", ...}
     first line out  {"status": "ready", "cold": true}
     each line in    {"event": <payload>, "ctx": {"request_id", "invoked_function_arn", "trace_id"}}
     each line out   {"status": "ok", "seconds": 0.042, "cpu_seconds": 0.009, "result": <payload>}
 
-A handler that raises is answered with "ok" too, and `FAILURE` in place of the payload: for the
-emulator every other status means that the process is broken, and it would kill it. `seconds`, which
-the handler ran, and `cpu_seconds`, which it computed and did not wait, are for `local.meter` only.
+If a handler raises, the answer is "ok" too, with `FAILURE` in place of the payload: the emulator
+would treat any other status as a broken process and kill it. `seconds` is how long the handler ran,
+`cpu_seconds` how long it used the CPU; both are for `local.meter` only.
 
-This file runs alone. It must not import anything but the standard library.
+This file runs in isolation: it must import nothing but the standard library.
 """
 
 import importlib
@@ -29,17 +29,17 @@ Handler = Callable[[Any, "Context"], Any]
 
 
 def isolate() -> None:
-    """Start again without the machine's own packages, as if nothing but Python was installed.
+    """Restarts Python without the machine's own packages, as if only Python were installed.
 
-    A function that forgets a library in its layer must fail here as it would on AWS. `-I` and `-S`
-    keep out site-packages, the user's packages and PYTHONPATH; `-B`, as code is read-only there.
+    If a layer lacks a library, the function must fail here as it would on AWS. `-I` and `-S` leave
+    out site-packages, the user's packages and PYTHONPATH; `-B`, because code is read-only there.
     """
     if not (sys.flags.isolated and sys.flags.no_site and sys.flags.dont_write_bytecode):
         os.execv(sys.executable, [sys.executable, "-I", "-S", "-B", __file__])  # noqa: S606
 
 
 class Context:
-    """The attributes of AWS's context object that Python functions use."""
+    """AWS's context object, with the attributes that Python functions use."""
 
     identity = None
     client_context = None
@@ -60,9 +60,9 @@ class Context:
 
 
 def failure(kind: str, error: BaseException, request_id: str) -> dict[str, Any]:
-    """What AWS answers for an unhandled exception; its traceback goes to the function's log."""
+    """AWS's answer to an unhandled exception. Prints the traceback to the function's log."""
     frames = traceback.extract_tb(error.__traceback__)
-    # As on AWS, the runtime's own frames are not part of the trace.
+    # AWS leaves the runtime's own frames out of the trace.
     stack = traceback.format_list([frame for frame in frames if frame.filename != __file__])
     print(f"[ERROR] {kind}: {error}\nTraceback (most recent call last):\n{''.join(stack)}")
     return {
@@ -76,11 +76,11 @@ def failure(kind: str, error: BaseException, request_id: str) -> dict[str, Any]:
 
 
 def prepare(start: dict[str, Any]) -> None:
-    """Environment and import path as on AWS: the function's own code first, then its layers."""
+    """Sets environment and import path as on AWS: the function's code first, then its layers."""
     os.environ.update(start.get("env", {}))
     group = f"/aws/lambda/{start.get('function_name', '')}"
     os.environ.setdefault("AWS_LAMBDA_LOG_GROUP_NAME", group)
-    # Who calls is told in every request that an SDK makes (`local.meter`).
+    # The SDKs send the function's name with every request; `local.meter` reads it.
     os.environ["AWS_SDK_UA_APP_ID"] = start.get("function_name", "")
     os.environ["AWS_EXECUTION_ENV"] = (
         f"AWS_Lambda_python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -88,7 +88,7 @@ def prepare(start: dict[str, Any]) -> None:
     os.environ["TZ"] = ":UTC"
     time.tzset()
     paths = [start["code_dir"]]
-    # A later layer lies over an earlier one.
+    # A later layer takes precedence over an earlier one.
     for layer in reversed(os.environ.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep)):
         if layer:
             version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -102,7 +102,7 @@ def load(start: dict[str, Any]) -> Handler:
 
 
 def answer(start: dict[str, Any], handler: Handler | None, line: str) -> tuple[str, Handler | None]:
-    """One invocation. A module that could not be imported is tried again at each, as on AWS."""
+    """Runs one invocation. If the module could not be imported, tries again, as on AWS."""
     message = json.loads(line)
     call = message.get("ctx") or {}
     request_id = call.get("request_id", "")
@@ -136,14 +136,14 @@ def answer(start: dict[str, Any], handler: Handler | None, line: str) -> tuple[s
 
 
 def serve(questions: TextIO, answers: TextIO) -> None:
-    """Until the emulator closes the pipe: read a line, answer a line."""
+    """Answers one line for each line read, until the emulator closes the pipe."""
     start = json.loads(questions.readline())
     prepare(start)
     handler: Handler | None = None
     try:
         handler = load(start)
     except Exception:
-        # Reported with the first invocation, which tries once more.
+        # The first invocation tries again and reports the error.
         handler = None
     print(json.dumps({"status": "ready", "cold": True}), file=answers, flush=True)
     for line in questions:
@@ -153,7 +153,7 @@ def serve(questions: TextIO, answers: TextIO) -> None:
 
 def main() -> None:
     isolate()
-    # What functions and their libraries print must not reach the emulator's pipe.
+    # Nothing that functions or libraries print may reach the emulator's pipe.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     sys.stdout = sys.stderr

@@ -1,4 +1,4 @@
-"""Step Functions: timeouts, task tokens, and when starting twice is once."""
+"""Step Functions: timeouts, task tokens, throttling errors and idempotent starts."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from local.patches.checking import expect
 type State = dict[str, Any]
 type Execution = dict[str, Any]
 
-# The execution that this thread works on, for what is called without it.
+# The execution that this thread runs, for functions that do not receive it as an argument.
 _current: contextvars.ContextVar[Execution | None] = contextvars.ContextVar(
     "execution", default=None
 )
-# Ended from outside; a failure in a task must not change that.
+# Statuses set from outside the execution's thread; a failing task must not overwrite them.
 _ENDED = frozenset({"ABORTED", "TIMED_OUT"})
-# Tokens that an execution waits for, by its ARN.
+# The tokens that each execution waits for, by its ARN.
 _awaited: defaultdict[str, set[str]] = defaultdict(set)
 
 
-def take_timeouts_from_the_input() -> None:
-    """`TimeoutSecondsPath` is honoured, and what is not done here fails at once.
+def honour_timeout_paths() -> None:
+    """A task's `TimeoutSecondsPath` is honoured; unsupported fields fail at once.
 
-    AWS: a task's timeout may be a path into its input; it must be a whole number of at least 1.
-    Emulator: ignores the field, so a token is awaited for ever.
-    Mended: the path is resolved before the task starts; anything but a whole number of at least 1
-    fails the task with `States.Runtime`. Heartbeats are ignored by the emulator as well, and we
-    use none: a state that has one fails, instead of passing by luck.
+    AWS: a task's timeout may be a path into its input; the value must be a whole number >= 1.
+    Emulator: ignores the field, so the task waits for its token for ever.
+    Patch: resolves the path before the task starts. Any value but a whole number of at least 1
+    fails the task with `States.Runtime`. The emulator ignores heartbeats too, and Redress does not
+    use them: a state that asks for one fails instead of passing by luck.
     """
     original = stepfunctions._execute_task
     expect(
@@ -66,13 +66,14 @@ def take_timeouts_from_the_input() -> None:
     stepfunctions._execute_task = execute
 
 
-def end_what_was_stopped() -> None:
-    """An execution that was stopped or timed out stays so, and what it waited for is over.
+def end_stopped_executions() -> None:
+    """A stopped or timed-out execution keeps its status, and its tasks end.
 
-    AWS: its tasks end with it, later answers to their tokens are refused, its history ends.
-    Emulator: a task goes on waiting; an error in it turns ABORTED into FAILED.
-    Mended: tokens of an ended execution are withdrawn, which wakes the thread that waits; a
-    thread that comes back to an execution that is over ends quietly.
+    AWS: the tasks end with the execution, later answers to their tokens are refused, and the
+    history ends.
+    Emulator: a task keeps waiting, and an error in it turns ABORTED into FAILED.
+    Patch: withdraws the tokens of an ended execution, which wakes the waiting thread. A thread that
+    returns to an ended execution exits silently.
     """
     run, task = stepfunctions._run_execution, stepfunctions._execute_task
     callback, stop = stepfunctions._invoke_with_callback, stepfunctions._stop_execution
@@ -117,14 +118,14 @@ def end_what_was_stopped() -> None:
 
 
 def leave_if_ended(execution: Execution) -> None:
-    """Ends this thread if its execution has ended meanwhile."""
+    """Ends this thread if its execution has ended in the meantime."""
     if execution.get("status") in _ENDED:
-        # Not an Exception: the emulator would make a failure of it. Threads end silently by it.
+        # The emulator would turn an Exception into a failure; SystemExit ends a thread silently.
         raise SystemExit
 
 
 def withdraw(arn: str) -> None:
-    """Wakes every thread in which this execution waits for a token; the tokens are gone."""
+    """Removes the tokens that this execution waits for, and wakes the waiting threads."""
     for token in list(_awaited.get(arn, ())):
         info = stepfunctions._task_tokens.pop(token, None)
         if info is not None:
@@ -132,7 +133,7 @@ def withdraw(arn: str) -> None:
 
 
 class Deadlines:
-    """Calls functions at their times, all from one thread: thousands may be waiting."""
+    """Calls functions at given times from one single thread, because thousands may be waiting."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -162,9 +163,9 @@ class Deadlines:
 def end_executions_at_their_timeout() -> None:
     """A state machine's own `TimeoutSeconds` ends its executions as TIMED_OUT.
 
-    AWS: the status is TIMED_OUT, an event says so on the default bus, tasks end.
+    AWS: the status becomes TIMED_OUT, an event on the default bus reports it, and tasks end.
     Emulator: ignores the field.
-    Mended: with one thread that keeps the times of all executions.
+    Patch: one thread keeps the deadlines of all executions.
     """
     run = stepfunctions._run_execution
     deadlines = Deadlines()
@@ -186,20 +187,20 @@ def end_executions_at_their_timeout() -> None:
         machine = stepfunctions._state_machines.get(execution.get("stateMachineArn"))
         seconds = json.loads(machine["definition"]).get("TimeoutSeconds") if machine else None
         if seconds is not None:
-            # Stores of the emulator are found by the account and region of the caller's context.
+            # The emulator finds its stores by the account and region in the caller's context.
             deadlines.after(seconds, functools.partial(contextvars.copy_context().run, end, arn))
         run(arn)
 
     stepfunctions._run_execution = run_until
 
 
-def start_the_same_execution_once() -> None:
-    """Starting a running execution again, with the same input, answers with the running one.
+def make_starts_idempotent() -> None:
+    """Starting a running execution again with the same input returns the running one.
 
-    AWS: StartExecution is idempotent while the execution runs and the input is the same;
-    otherwise it is refused with ExecutionAlreadyExists.
+    AWS: StartExecution is idempotent while the execution runs and the input is the same. Otherwise
+    it is refused with ExecutionAlreadyExists.
     Emulator: always refuses.
-    Mended: the running one is looked up first.
+    Patch: looks for the running execution first.
     """
     original = stepfunctions._start_execution
     expect("exec_arn in _executions" in _source(original), "a known name is refused")
@@ -217,14 +218,15 @@ def start_the_same_execution_once() -> None:
     stepfunctions._start_execution = start
 
 
-def refuse_late_answers_as_aws_does() -> None:
-    """An answer for a task that is over is refused with TaskTimedOut.
+def refuse_late_task_answers() -> None:
+    """A late answer to a task is refused with TaskTimedOut.
 
-    AWS: `TaskTimedOut` when the token has expired or its task is closed, `InvalidToken` when it
-    never was a token.
-    Emulator: `TaskDoesNotExist` for both, and a second answer that comes before the execution has
-    woken replaces the first.
-    Mended: tokens are UUIDs here; one that is unknown, or was answered, belongs to a closed task.
+    AWS: answers `TaskTimedOut` if the token has expired or its task is closed, and `InvalidToken`
+    if the text never was a token.
+    Emulator: answers `TaskDoesNotExist` in both cases. A second answer replaces the first if it
+    comes before the execution has woken up.
+    Patch: tokens are UUIDs here, so a UUID that is unknown or already answered belongs to a closed
+    task.
     """
     for name in ("_send_task_success", "_send_task_failure", "_send_task_heartbeat"):
         original = getattr(stepfunctions, name)
@@ -246,13 +248,13 @@ def refuse_late_answers_as_aws_does() -> None:
         setattr(stepfunctions, name, send)
 
 
-def name_throttled_calls() -> None:
-    """A task whose function is throttled fails with `Lambda.TooManyRequestsException`.
+def name_throttling_errors() -> None:
+    """If a task's function is throttled, the task fails with `Lambda.TooManyRequestsException`.
 
-    AWS: so it does, and machines retry that name.
-    Emulator: fails it with `Lambda.Unknown`, which nobody retries: a thousand timers due at once
-    would end executions that AWS carries through.
-    Mended: by the reason, which only a throttled call has.
+    AWS: uses this name, and the state machines retry it.
+    Emulator: uses `Lambda.Unknown`, which no state machine retries. A thousand timers due at once
+    would then end executions that continue on AWS.
+    Patch: recognises throttling by its reason in the error's cause.
     """
     original = stepfunctions._call_lambda
     expect('"Lambda.Unknown"' in _source(original), "_call_lambda names what it does not know")
@@ -270,5 +272,5 @@ def name_throttled_calls() -> None:
 
 
 def _source(function: Callable[..., object]) -> str:
-    """The text of a function, to recognise it by."""
+    """The source text of a function, to check that it is the expected one."""
     return inspect.getsource(function)

@@ -1,4 +1,4 @@
-"""What `sam build` makes, for this machine and for the one it is deployed to. Built once a run."""
+"""Output of `sam build`, for this machine and for the deployed architecture; built once a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FUNCTIONS = sorted(
 
 @dataclass(frozen=True)
 class Built:
-    """The folder that `sam build` filled for one architecture."""
+    """The folder with the output of `sam build` for one architecture."""
 
     folder: Path
     architecture: str
@@ -38,13 +38,13 @@ class Built:
         return self.folder / logical_id
 
     def size(self, part: Path) -> int:
-        """Bytes of all files, unzipped: what Lambda counts."""
+        """Bytes of all files, unzipped, as Lambda counts."""
         return sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
 
 
 def _build(folder: Path, architecture: str) -> Built:
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    # Not the makefiles' and the linters' business, and sam must find the same Python as ours.
+    # sam must find the Python of this run, and must get no other architecture from make.
     environment = {
         **os.environ,
         "PATH": tools,
@@ -64,11 +64,11 @@ def _build(folder: Path, architecture: str) -> Built:
 
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Built for this machine: it can be run here."""
+    """Built for this machine, so it can run here."""
     return _build(tmp_path_factory.mktemp("host") / "build", HOST)
 
 
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Built for AWS, as the template's default says: it can only be read here."""
+    """Built for AWS by the template's default; its files can only be read here."""
     return _build(tmp_path_factory.mktemp("deployed") / "build", DEPLOYED)

@@ -1,7 +1,7 @@
-"""The built artifacts, alone: nothing of this machine may be what makes them work.
+"""The built artifacts run in isolation, so nothing of this machine can hide a missing file.
 
-A function inherits the site-packages of whoever runs it on a laptop; on AWS it has its folder, the
-layer and the runtime's standard library. So each runs here in a Python that sees these three only.
+On a laptop a function could import the site-packages of its user. On AWS it has only its folder,
+the layer and the runtime's standard library. Here each runs in a Python that sees only these three.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def refuse(*arguments, **named):
     raise AssertionError("this must need no network")
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
 """
-"""Begins every program here: only function, layer and standard library, and no network."""
+"""The start of every program here: only function, layer and standard library, and no network."""
 
 WARM = """
 class Context:
@@ -92,11 +92,11 @@ print(json.dumps(made))
 """
 
 E_MACHINE = {"x86_64": 0x3E, "arm64": 0xB7}
-"""Of an ELF header: EM_X86_64 and EM_AARCH64."""
+"""Machine in an ELF header: EM_X86_64 and EM_AARCH64."""
 
 
 def run_alone(built: Built, function: str, program: str, *arguments: str) -> str:
-    """Run a program with what a function has on AWS; what it printed last."""
+    """Runs a program with what a function has on AWS. Returns its last line of output."""
     variables = template()["Globals"]["Function"]["Environment"]["Variables"]
     own = template()["Resources"][function]["Properties"].get("Environment", {})
     names = {*variables, *own.get("Variables", {})}
@@ -122,28 +122,28 @@ def run_alone(built: Built, function: str, program: str, *arguments: str) -> str
     return done.stdout.strip().splitlines()[-1]
 
 
-# ------------------------------------------------------------------ alone
+# ------------------------------------------------------------------ isolation
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_starts_with_its_folder_and_the_layer_alone(host: Built, function: str) -> None:
-    told = json.loads(run_alone(host, function, WARM))
+def test_function_starts_with_only_its_folder_and_the_layer(host: Built, function: str) -> None:
+    result = json.loads(run_alone(host, function, WARM))
 
-    assert told["answer"] == {"warm": True}
+    assert result["answer"] == {"warm": True}
     here = (str(host.layer), str(host.function(function)), sys.base_prefix, sys.prefix)
-    assert [path for path in told["loaded"] if not path.startswith(here)] == []
-    assert not [path for path in told["loaded"] if "site-packages" in path]
+    assert [path for path in result["loaded"] if not path.startswith(here)] == []
+    assert not [path for path in result["loaded"] if "site-packages" in path]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_everything_that_a_start_loads_is_compiled_already(host: Built, function: str) -> None:
-    told = json.loads(run_alone(host, function, WARM))
-    ours = [path for path in told["cached"] if path.startswith(str(host.folder))]
+def test_every_module_loaded_at_start_is_compiled(host: Built, function: str) -> None:
+    result = json.loads(run_alone(host, function, WARM))
+    ours = [path for path in result["cached"] if path.startswith(str(host.folder))]
     assert len(ours) > 50
     assert [path for path in ours if not Path(path).is_file()] == []
 
 
-def clients_that_the_product_makes() -> set[str]:
+def services_with_a_full_client() -> set[str]:
     """Every service named in a `client("...")` of the layer or a function, and PynamoDB's."""
     sources = [*(ROOT / "layers/core/redress").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
     found = {"dynamodb"}
@@ -158,26 +158,24 @@ def clients_that_the_product_makes() -> set[str]:
     return found
 
 
-def test_every_client_that_the_product_makes_asks_and_is_answered_with_what_was_kept(
-    host: Built,
-) -> None:
-    services = sorted(clients_that_the_product_makes())
+def test_every_client_works_with_the_trimmed_data(host: Built) -> None:
+    services = sorted(services_with_a_full_client())
     assert len(services) > 5
     made = json.loads(run_alone(host, "IntakeFunction", CLIENTS, *services))
     assert sorted(made) == services
-    # S3's first region has the service's own name.
+    # The host name of S3 in its first region has no region in it.
     regional = [url for service, url in made.items() if service != "s3"]
     assert all(url.startswith("https://") and ".us-east-1." in url for url in regional), made
     assert made["s3"] == "https://s3.amazonaws.com/"
 
 
-def test_no_model_of_a_service_ships_that_nobody_speaks_to(host: Built) -> None:
+def test_only_models_of_services_with_a_client_ship(host: Built) -> None:
     data = host.layer / "botocore" / "data"
-    assert {p.name for p in data.iterdir() if p.is_dir()} == clients_that_the_product_makes()
+    assert {p.name for p in data.iterdir() if p.is_dir()} == services_with_a_full_client()
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Every file of a build by its name, but for the template, which names the folder."""
+    """The hash of every file of a build by its name, without the template, which has paths."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob("*")
@@ -185,22 +183,20 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-def test_the_same_sources_build_the_same_bytes_in_another_folder(
-    host: Built, tmp_path: Path
-) -> None:
+def test_same_sources_build_the_same_bytes_in_another_folder(host: Built, tmp_path: Path) -> None:
     again = digests(stack.build(tmp_path))
     built = digests(host.folder)
     assert len(built) > 500
     assert [name for name in built | again if built.get(name) != again.get(name)] == []
 
 
-def test_a_trimmed_model_says_what_the_whole_one_says(host: Built) -> None:
-    """Operations, shapes and errors are those of botocore; only its words are left out."""
+def test_trimmed_model_equals_the_original_without_documentation(host: Built) -> None:
+    """Operations, shapes and errors are botocore's; only texts are removed."""
     data = Path(botocore.__file__).parent / "data"
-    for service in clients_that_the_product_makes():
+    for service in services_with_a_full_client():
         newest = max((data / service).iterdir()) / "service-2.json.gz"
-        whole = json.loads(gzip.decompress(newest.read_bytes()))
-        assert trimmed(host, service) == bare(whole), service
+        original = json.loads(gzip.decompress(newest.read_bytes()))
+        assert trimmed(host, service) == bare(original), service
 
 
 def bare(value: Any) -> Any:
@@ -217,23 +213,23 @@ def trimmed(host: Built, service: str) -> Any:
     return json.loads(gzip.decompress((version / "service-2.json.gz").read_bytes()))
 
 
-def test_every_service_is_found_in_every_partition_that_has_it(host: Built) -> None:
-    whole = botocore.session.get_session().get_component("data_loader").load_data("endpoints")
+def test_trimmed_endpoints_keep_every_used_service_in_every_partition(host: Built) -> None:
+    original = botocore.session.get_session().get_component("data_loader").load_data("endpoints")
     left = json.loads((host.layer / "botocore" / "data" / "endpoints.json").read_text())
     prefixes = {
         trimmed(host, service)["metadata"]["endpointPrefix"]
-        for service in clients_that_the_product_makes()
+        for service in services_with_a_full_client()
     }
     assert [one["partition"] for one in left["partitions"]] == [
-        one["partition"] for one in whole["partitions"]
+        one["partition"] for one in original["partitions"]
     ]
-    for mine, theirs in zip(left["partitions"], whole["partitions"], strict=True):
+    for mine, theirs in zip(left["partitions"], original["partitions"], strict=True):
         wanted = {k: v for k, v in theirs["services"].items() if k in prefixes}
         assert mine["services"] == wanted
         assert mine["regions"] == theirs["regions"]
 
 
-# ------------------------------------------------------------------ complete
+# ------------------------------------------------------------------ completeness
 
 
 def source_files(folder: Path) -> set[Path]:
@@ -258,13 +254,13 @@ def test_every_file_of_the_product_is_in_the_layer(host: Built) -> None:
         assert (host.layer / "redress" / file).read_bytes() == (folder / file).read_bytes(), file
 
 
-def test_what_the_product_is_built_with_and_does_not_run_with_is_left_out(host: Built) -> None:
+def test_libraries_needed_only_to_build_do_not_ship(host: Built) -> None:
     for part in (host.layer, *(host.function(name) for name in FUNCTIONS)):
         shipped = {path.name for path in part.iterdir()}
         assert not shipped & {"boto3", "s3transfer", "pydantic", "aws_xray_sdk", "bin", "tests"}
 
 
-# ------------------------------------------------------------------ compiled
+# ------------------------------------------------------------------ bytecode
 
 
 def compiled(source: Path) -> Path:
@@ -276,10 +272,10 @@ def sources(built: Built) -> list[Path]:
 
 
 @pytest.mark.parametrize("built", ["host", "deployed"])
-def test_every_module_ships_compiled_and_is_never_checked_against_its_source(
+def test_every_module_ships_compiled_with_an_unchecked_hash(
     built: str, request: pytest.FixtureRequest
 ) -> None:
-    """A zip loses the dates of files; an unchecked hash asks for neither date nor source."""
+    """A zip loses file dates; with an unchecked hash Python needs neither date nor source."""
     modules = sources(request.getfixturevalue(built))
     assert len(modules) > 300
     for source in modules:
@@ -293,15 +289,15 @@ def test_every_module_ships_compiled_and_is_never_checked_against_its_source(
 # ------------------------------------------------------------------ sizes
 
 
-def test_the_artifacts_are_small(deployed: Built) -> None:
-    """By the bounds that the benchmark of cold starts shows too."""
+def test_artifacts_stay_within_their_bounds(deployed: Built) -> None:
+    """The bounds are those that the benchmark of cold starts shows."""
     found = {name: deployed.size(deployed.function(name)) for name in FUNCTIONS}
     found["CoreLayer"] = deployed.size(deployed.layer)
     for name, size in found.items():
         assert 0 < size <= sizes.BOUNDS.get(name, sizes.BOUND), f"{name}: {size:,} bytes"
 
 
-# ------------------------------------------------------------------ for the right machine
+# ------------------------------------------------------------------ architecture
 
 
 def libraries(built: Built) -> list[Path]:
@@ -317,7 +313,7 @@ def machine_of(library: Path) -> int:
 
 
 @pytest.mark.parametrize("built", ["host", "deployed"])
-def test_every_library_is_for_the_machine_it_will_run_on(
+def test_every_library_is_built_for_the_right_architecture(
     built: str, request: pytest.FixtureRequest
 ) -> None:
     artifacts: Built = request.getfixturevalue(built)

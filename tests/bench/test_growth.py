@@ -1,4 +1,4 @@
-"""The pure parts of the growth benchmark: the slope, and which figures meet their goals."""
+"""The growth benchmark without its engine: the slope, and which figures meet their goals."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ SIZES = (1_000, 10_000, 100_000)
 
 
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0, 2.0])
-def test_the_slope_is_the_power_by_which_a_cost_grows(power: float) -> None:
+def test_slope_is_the_power_by_which_a_cost_grows(power: float) -> None:
     assert growth.slope({size: 3 * size**power for size in SIZES}) == pytest.approx(power)
 
 
 @pytest.mark.parametrize("cost", [1, 0.1, 13, 101.5, 1 / 3])
-def test_equal_costs_are_exactly_flat(cost: float) -> None:
+def test_slope_of_equal_costs_is_exactly_0(cost: float) -> None:
     assert growth.slope(dict.fromkeys(SIZES, cost)) == 0
 
 
-def test_the_slope_weighs_all_sizes() -> None:
-    """The middle one of three lies in the middle of their logarithms, and turns nothing."""
+def test_slope_considers_all_sizes() -> None:
+    """The middle size is the mean of the logarithms, so it does not change the slope."""
     assert growth.slope({1_000: 5.0, 10_000: 50.0, 100_000: 5.0}) == pytest.approx(0)
     assert growth.slope({1_000: 5.0, 10_000: 5.0, 100_000: 50.0}) == pytest.approx(0.5)
 
 
-def test_a_cost_that_falls_has_a_slope_below_zero() -> None:
+def test_slope_of_a_falling_cost_is_negative() -> None:
     assert growth.slope({10: 2.0, 20: 1.0}) == pytest.approx(-1)
 
 
@@ -46,17 +46,18 @@ def _figures(**of_the_largest: float) -> dict[str, Figure]:
     }
 
 
-def test_what_stays_as_it_is_meets_every_goal() -> None:
+def test_constant_costs_meet_every_goal() -> None:
     found = _figures()
     assert [figure.met for figure in found.values()] == [None, True, True, True]
     assert found["median at 100,000"].ratio == 1
-    assert found["slope of units"].beside == (
+    assert found["slope of units"].note == (
         "5.5 at 1,000, 5.5 at 10,000, 5.5 at 100,000, as the engine counts"
     )
 
 
 def test_time_may_grow_a_little() -> None:
-    # A ratio r at the last of three sizes, a factor of 100 apart, is a slope of log10(r) / 2.
+    # If only the last of three sizes, 100 times the first, costs r times as much, the slope is
+    # log10(r) / 2.
     assert _figures(milliseconds=10 * 10**0.19)["slope of time"].met is True
     assert _figures(milliseconds=10 * 10**0.21)["slope of time"].met is False
 
@@ -68,11 +69,11 @@ def test_calls_and_units_may_not_grow_at_all(grown: dict[str, float], slope: str
     assert [name for name, figure in _figures(**grown).items() if figure.met is False] == [slope]
 
 
-def test_units_are_of_reads_and_writes() -> None:
+def test_units_are_the_sum_of_reads_and_writes() -> None:
     assert Cost(1.0, ("Query", "PutItem"), 0.5, 2.0).units == 2.5
 
 
-def test_the_price_of_a_run_is_of_what_it_read_for_each_ticket() -> None:
+def test_price_of_a_reconciliation_follows_from_its_reads_for_each_ticket() -> None:
     each, price = growth.listing_figures(200, Cost(9.0, ("Query",), 300.0, 7.0), 0.000001)
     assert each.value == 1.5
     assert price.value == pytest.approx(1.5)

@@ -1,4 +1,4 @@
-"""What a life is billed by: transitions, units, logs, prices; without a cloud."""
+"""Counting what Amazon bills for a ticket's life, and its price; without a cloud."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from bench import bill, life, script, units
 from bench.bill import Bill
-from local.meter import MACHINE, Call, Door, Invocation, Records
+from local.meter import MACHINE, ApiRequest, Call, Invocation, Records
 from local.template import template
 
 INDEX = {
@@ -22,13 +22,13 @@ INDEX = {
 
 
 def item(size: int, **attributes: str) -> dict[str, Any]:
-    """An item of exactly this many bytes, its other attributes included."""
+    """An item of exactly this many bytes, including its other attributes."""
     found = {"pk": {"S": "a"}, "sk": {"S": "b"}} | {n: {"S": v} for n, v in attributes.items()}
     return found | {"doc": {"S": "x" * (size - units.item_bytes(found) - len("doc"))}}
 
 
 def event(ticket: str) -> dict[str, Any]:
-    """The first event of a ticket, of 90 bytes: the relay follows it."""
+    """A ticket's first event, an item of 90 bytes that the stream delivers to the relay."""
     found = item(90)
     return found | {
         "pk": {"S": ticket},
@@ -49,7 +49,7 @@ def ran(function: str = "redress-staff", **more: Any) -> Invocation:
 # ------------------------------------------------------------------------------ units
 
 
-def test_item_is_as_large_as_its_names_and_values() -> None:
+def test_item_size_is_the_sum_of_its_names_and_values() -> None:
     assert units.item_bytes({"pk": {"S": "投"}, "n": {"N": "-12.5"}, "yes": {"BOOL": True}}) == (
         2 + 3 + 1 + 4 + 3 + 1
     )
@@ -60,7 +60,7 @@ def test_item_is_as_large_as_its_names_and_values() -> None:
 
 
 @pytest.mark.parametrize(("size", "wanted"), [(20, 1), (1024, 1), (1025, 2), (3000, 3)])
-def test_write_is_billed_by_the_started_kilobyte_and_twice_in_a_transaction(
+def test_write_is_billed_per_started_kilobyte_and_twice_in_a_transaction(
     size: int, wanted: int
 ) -> None:
     after = item(size)
@@ -70,7 +70,7 @@ def test_write_is_billed_by_the_started_kilobyte_and_twice_in_a_transaction(
     assert units.failed_write_units(after, transaction=True) == 2 * wanted
 
 
-def test_entry_of_an_index_is_billed_once_and_twice_where_its_key_changes() -> None:
+def test_index_entry_is_billed_once_and_twice_if_its_key_changes() -> None:
     out, here, there = (
         item(100),
         item(100, owner_pk="a", owner_sk="1"),
@@ -88,7 +88,7 @@ def test_entry_of_an_index_is_billed_once_and_twice_where_its_key_changes() -> N
     assert of_index(here, item(200, owner_pk="a", owner_sk="1")) == 0
 
 
-def test_read_is_billed_by_four_kilobytes_half_where_it_may_be_old_and_for_nothing_found() -> None:
+def test_read_is_billed_per_4_kb_half_if_not_consistent_and_even_if_nothing_is_found() -> None:
     def read(*items: Any, consistent: bool = True, together: bool = False) -> float:
         return units.read_units(items, consistent=consistent, together=together)
 
@@ -104,19 +104,20 @@ def test_read_is_billed_by_four_kilobytes_half_where_it_may_be_old_and_for_nothi
 # ------------------------------------------------------------------------------ counting
 
 
-def test_transition_is_every_state_entered_and_every_retry() -> None:
-    told = ["ExecutionStarted", "TaskStateEntered", "TaskScheduled", "TaskFailed", "TaskScheduled"]
-    told += ["TaskSucceeded", "TaskStateExited", "TaskStateEntered", "TaskScheduled"]
-    told += ["TaskStateExited", "SucceedStateEntered", "SucceedStateExited", "ExecutionSucceeded"]
-    assert bill.transitions([{"type": kind} for kind in told]) == 4
+def test_every_entered_state_and_every_retry_is_a_transition() -> None:
+    types = ["ExecutionStarted", "TaskStateEntered", "TaskScheduled", "TaskFailed"]
+    types += ["TaskScheduled"]
+    types += ["TaskSucceeded", "TaskStateExited", "TaskStateEntered", "TaskScheduled"]
+    types += ["TaskStateExited", "SucceedStateEntered", "SucceedStateExited", "ExecutionSucceeded"]
+    assert bill.transitions([{"type": kind} for kind in types]) == 4
 
 
-def test_bill_counts_what_the_product_did_and_no_tool_beside_it() -> None:
+def test_bill_counts_the_product_but_no_outside_tools() -> None:
     key = {"pk": {"S": "a"}, "sk": {"S": "b"}}
     asked = {"TableName": "t", "Key": key, "ConsistentRead": True}
     mine = call("GetItem", request=asked, read=[item(100)])
     records = Records(
-        doors=[Door("GET", "/", 200, 1000), Door("POST", "/form", 201, 500)],
+        api_requests=[ApiRequest("GET", "/", 200, 1000), ApiRequest("POST", "/form", 201, 500)],
         calls=[
             mine,
             Call("dynamodb", "GetItem", "", 200, asked, read=[item(100)]),
@@ -149,7 +150,7 @@ def test_bill_counts_what_the_product_did_and_no_tool_beside_it() -> None:
     assert found.log_bytes == 4 * bill.bytes_of_platform(1) + len("one line") + bill.LINE_BYTES
 
 
-def test_function_that_begins_no_trace_is_not_one() -> None:
+def test_untraced_function_counts_no_trace() -> None:
     records = Records(invocations=[ran(), ran("redress-repair")])
     assert bill.bill_of(records, [], []).traces == 2
     assert bill.bill_of(records, [], [], {"redress-repair"}).traces == 1
@@ -157,19 +158,19 @@ def test_function_that_begins_no_trace_is_not_one() -> None:
     assert "redress-staff" not in life.having("LINK_KEY_SECRET") > {"redress-customer"}
 
 
-def test_call_without_a_rule_is_not_passed_over() -> None:
+def test_call_without_a_billing_rule_raises() -> None:
     with pytest.raises(ValueError, match="Scan"):
         bill.read(call("Scan"))
 
 
-def test_service_without_a_rule_is_not_passed_over() -> None:
+def test_service_without_a_billing_rule_raises() -> None:
     bucket = Call("s3", "GetObject", "redress-relay", 200)
     with pytest.raises(ValueError, match="s3"):
         bill.bill_of(Records(calls=[bucket]), [], [])
     assert bill.bill_of(Records(calls=[replace(bucket, by="")]), [], []) == Bill()
 
 
-def test_stream_starts_the_relay_once_for_each_ticket_that_a_change_is_of() -> None:
+def test_stream_invokes_the_relay_once_for_each_ticket_in_a_change() -> None:
     def followed(before: list[Any], after: list[Any], status: int = 200) -> int:
         asked = call("TransactWriteItems", before=before, after=after, status=status)
         return bill.deliveries(asked)
@@ -179,36 +180,38 @@ def test_stream_starts_the_relay_once_for_each_ticket_that_a_change_is_of() -> N
     assert followed([None, None], [event("a"), item(90)]) == 1
     assert followed([None, timer], [event("a"), moved]) == 1, "one partition key"
     assert followed([None, None], [event("a"), event("b")]) == 2
-    assert followed([moved], [timer]) == 0, "the template's filter keeps it back"
-    assert followed([moved], [moved]) == 0, "nothing changed, and no record tells it"
+    assert followed([moved], [timer]) == 0, "the template's filter drops it"
+    assert followed([moved], [moved]) == 0, "an unchanged item makes no record"
     assert followed([moved], [None]) == 0
     assert followed([None], [event("a")], status=400) == 0
 
 
-def test_log_is_its_lines_with_what_is_added_to_each() -> None:
+def test_log_bytes_include_what_cloudwatch_adds_to_each_line() -> None:
     assert bill.bytes_of_platform(2) > 6 * bill.LINE_BYTES
     assert bill.logged(ran(log=["投诉", "a"])) == 6 + 1 + 2 * bill.LINE_BYTES
 
 
-def test_metrics_are_found_in_the_logs() -> None:
-    told = {"CloudWatchMetrics": [{"Metrics": [{"Name": "MailSent"}]}], "Timestamp": 1}
-    line = json.dumps({"_aws": told, "service": "mailer", "MailSent": [1]}, separators=(",", ":"))
+def test_metrics_are_counted_from_the_logs() -> None:
+    written = {"CloudWatchMetrics": [{"Metrics": [{"Name": "MailSent"}]}], "Timestamp": 1}
+    line = json.dumps(
+        {"_aws": written, "service": "mailer", "MailSent": [1]}, separators=(",", ":")
+    )
     assert bill.metrics([ran(log=[line, '{"level":"INFO"}']), ran(log=[line])]) == {
         "mailer/MailSent": 2
     }
 
 
-def test_duration_is_billed_by_started_milliseconds_and_memory() -> None:
+def test_duration_is_billed_per_started_millisecond_times_memory() -> None:
     some = [ran(seconds=0.0101, memory_mb=512), ran("redress-relay", memory_mb=1024)]
     assert bill.gb_seconds(some) == pytest.approx(0.011 * 0.5 + 0.010)
 
 
-def test_computing_takes_as_much_longer_as_there_is_less_of_a_processor() -> None:
+def test_cpu_time_is_scaled_by_the_functions_share_of_a_cpu() -> None:
     half = bill.CORE_MB / 2
     one = ran(seconds=0.012, cpu_seconds=0.004, memory_mb=half)
     assert bill.gb_seconds([one]) == pytest.approx((0.004 * 2 + 0.008) * half / 1024)
-    whole = ran(seconds=0.012, cpu_seconds=0.004, memory_mb=3000)
-    assert bill.gb_seconds([whole]) == pytest.approx(0.012 * 3000 / 1024)
+    large = ran(seconds=0.012, cpu_seconds=0.004, memory_mb=3000)
+    assert bill.gb_seconds([large]) == pytest.approx(0.012 * 3000 / 1024)
     cold = {"redress-staff": 500.0}
     assert bill.gb_seconds([one], cold) == pytest.approx(1.0 * half / 1024)
 
@@ -225,19 +228,19 @@ def test_every_price_has_a_meter_a_name_and_a_source() -> None:
     assert set(bill.used(Bill(), 0.0)) <= set(life.NAMES)
 
 
-def test_cost_is_amount_times_price_beyond_what_is_free() -> None:
+def test_cost_is_amount_times_price_without_the_free_amount() -> None:
     known = bill.Prices("2026-11-23", "us-east-1", {"a": 2.0, "b": 1.0}, {"a": 0, "b": 10})
     assert bill.cost({"b": 12, "a": 1}, known) == {"b": 12.0, "a": 2.0}
     assert bill.cost({"b": 12, "a": 5}, known, free=True) == {"a": 10.0, "b": 2.0}
     assert bill.cost({"b": 9}, known, free=True) == {"b": 0.0}
 
 
-def test_thousand_lives_cost_cents_without_their_mails() -> None:
+def test_price_of_a_thousand_lives_leaves_out_mail() -> None:
     amounts = bill.used(Bill(transitions=6, mails=4), 0.0)
     assert life.cents(bill.cost(amounts, bill.prices())) == pytest.approx(15.0)
 
 
-def test_first_trace_of_each_second_is_recorded_and_a_share_of_the_others() -> None:
+def test_first_trace_of_each_second_and_a_share_of_the_others_are_recorded() -> None:
     seconds = bill.HOURS * 3600
     assert bill.recorded(1000) == 1000
     assert bill.recorded(seconds + 100) == pytest.approx(seconds + 5)
@@ -245,7 +248,7 @@ def test_first_trace_of_each_second_is_recorded_and_a_share_of_the_others() -> N
     assert month["trace"] == 2 * 100 + 7
 
 
-def test_life_of_the_middle_price_is_told() -> None:
+def test_typical_life_has_the_median_price() -> None:
     lives = [life.Life(Bill(transitions=n), Records()) for n in (7, 5, 6)]
     assert life.typical(lives, bill.prices()) is lives[2]
 
@@ -266,25 +269,25 @@ def test_every_function_has_a_cold_start(tmp_path: Path) -> None:
     assert life.cold_starts(tmp_path) == {"redress-intake": 0.0}
 
 
-def test_month_of_few_complaints_meets_cold_functions_only() -> None:
+def test_in_a_month_with_few_complaints_every_call_is_cold() -> None:
     one = life.Life(Bill(invocations=1), Records(invocations=[ran()]))
 
     def months(cold_ms: dict[str, float]) -> tuple[list[float | None], list[str]]:
         rows = life.month_figures(one, {}, bill.prices(), cold_ms)
         found = [row for row in rows if "mail and idle" in row.name]
-        return [row.value for row in found], [row.beside for row in found]
+        return [row.value for row in found], [row.note for row in found]
 
-    (few, *many), told = months({"redress-staff": 60_000.0})
-    (few_warm, *many_warm), told_warm = months({})
+    (few, *many), notes = months({"redress-staff": 60_000.0})
+    (few_warm, *many_warm), notes_warm = months({})
     assert few is not None
     assert few_warm is not None
     assert few > few_warm
     assert many == many_warm
-    assert told == ["", "", ""]
-    assert told_warm == ["no cold starts measured", "", ""]
+    assert notes == ["", "", ""]
+    assert notes_warm == ["no cold starts measured", "", ""]
 
 
-def test_month_pays_lives_and_idle_and_metrics_by_the_hour() -> None:
+def test_month_includes_idle_use_and_bills_metrics_by_the_hour() -> None:
     one = Bill(transitions=6, metrics={"mailer/MailSent": 3, "assigner/Assigned": 1})
     found = bill.month({"transition": 6.0}, {"secret_month": 1.0}, one, 100)
     assert found["transition"] == 600
@@ -302,33 +305,33 @@ def test_month_pays_lives_and_idle_and_metrics_by_the_hour() -> None:
         ("cron(0 6 1,2 * ? *)", 2),
     ],
 )
-def test_schedule_runs_so_often_a_month(expression: str, times: float) -> None:
+def test_runs_a_month_of_a_schedule(expression: str, times: float) -> None:
     assert life.runs_a_month(expression) == pytest.approx(times)
 
 
-def test_schedule_that_is_not_understood_is_refused() -> None:
+def test_unknown_schedule_expression_raises() -> None:
     with pytest.raises(ValueError, match="no schedule"):
         life.runs_a_month("cron(0/5 * * * ? *)")
 
 
-def test_sweep_that_falls_into_a_life_is_not_of_it() -> None:
+def test_sweep_during_a_life_is_left_out() -> None:
     own, sweep = call("GetItem"), Call("dynamodb", "Query", "redress-repair", 200)
-    door = Door("GET", "/", 200, 9)
-    seen = Records([door], [own, sweep], [ran(), ran("redress-repair")])
-    assert life.unscheduled(seen) == Records([door], [own], [ran()])
+    request = ApiRequest("GET", "/", 200, 9)
+    seen = Records([request], [own, sweep], [ran(), ran("redress-repair")])
+    assert life.unscheduled(seen) == Records([request], [own], [ran()])
     assert life.REPAIR in {name for name, _ in life.functions()}
 
 
-def test_lives_that_counted_otherwise_are_told() -> None:
+def test_lives_with_different_counts_are_reported() -> None:
     usual = Bill(transitions=5, read_units=38.0, mails=3, log_bytes=9)
     other = Bill(transitions=5, read_units=44.5, mails=3, log_bytes=8, invocations=1)
     lives = [life.Life(one, Records()) for one in (usual, usual, other)]
-    alike = life.happy_figures(lives, bill.prices(), {})[0]
-    assert (alike.value, alike.met) == (2, False)
-    assert alike.beside == "invocations 1 for 0, read_units 44.5 for 38"
+    same = life.happy_figures(lives, bill.prices(), {})[0]
+    assert (same.value, same.met) == (2, False)
+    assert same.note == "invocations 1 for 0, read_units 44.5 for 38"
 
 
-def test_idle_month_is_what_the_template_keeps_without_a_ticket() -> None:
+def test_idle_month_counts_what_the_template_keeps_without_a_ticket() -> None:
     sweep = life.Life(Bill(invocations=1, read_units=6.0), Records())
     use = life.idle_use({"sweep": sweep})
     kinds = [one["Type"] for one in template()["Resources"].values() if "Condition" not in one]
@@ -339,15 +342,15 @@ def test_idle_month_is_what_the_template_keeps_without_a_ticket() -> None:
     assert life.idle_use({}, with_mail_domain=True)["queue_request"] == 2 * 657_000
 
 
-def test_idle_month_keeps_no_more_than_a_dollar_has_room_for() -> None:
+def test_idle_month_costs_less_than_a_dollar() -> None:
     kept = bill.cost(life.idle_use({}), bill.prices())
-    assert sum(kept.values()) < 0.98, "the rest is what the sweeps read"
+    assert sum(kept.values()) < 0.98, "the rest of the dollar is for what the sweeps read"
 
 
 # ------------------------------------------------------------------------------ the script
 
 
-def test_script_is_written_down_whole() -> None:
+def test_happy_path_has_exactly_these_changes() -> None:
     assert len(script.HAPPY_PATH) == 16
     sent = [(step.who, step.path) for step in script.HAPPY_PATH if step.method == "POST"]
     assert sent == [
@@ -359,9 +362,11 @@ def test_script_is_written_down_whole() -> None:
     ]
 
 
-def test_stillness_ends_when_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_until_still_ends_when_the_count_stops_changing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(script, "STILL_S", 0.02)
-    monkeypatch.setattr(script, "LOOK_S", 0.001)
+    monkeypatch.setattr(script, "POLL_S", 0.001)
     counted = iter([1, 2, 3, 3])
     last = 3
     script.wait_until_still(lambda: next(counted, last))

@@ -1,4 +1,4 @@
-"""The pure parts of the benchmarks: percentiles, figures against goals, the table, the JSON."""
+"""Reports of benchmarks: percentiles, figures and goals, the table, the JSON, complete runs."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ MACHINE = Machine(
         (range(1, 101), 1.0, 100),
     ],
 )
-def test_percentile_is_a_value_that_was_measured(
+def test_percentile_is_always_a_measured_value(
     values: list[float], share: float, wanted: float | None
 ) -> None:
     assert report.percentile(values, share) == wanted
 
 
-def test_goal_is_met_at_its_limit_and_never_by_what_was_not_measured() -> None:
+def test_goal_is_met_at_its_limit_and_missed_if_not_measured() -> None:
     assert report.at_most("late", 5.0, "s", 5).met is True
     assert report.at_most("late", 5.01, "s", 5).met is False
     assert report.at_most("late", None, "s", 5).met is False
@@ -53,7 +53,7 @@ def test_goal_is_met_at_its_limit_and_never_by_what_was_not_measured() -> None:
     assert report.exactly("acted", None, "", 10).met is False
 
 
-def test_goal_beside_a_peer_is_of_the_ratio() -> None:
+def test_goal_of_a_comparison_is_for_the_ratio() -> None:
     assert report.compared("a", 45.0, "ms", ("b", 100.0), most=0.45).met is True
     assert report.compared("a", 46.0, "ms", ("b", 100.0), most=0.45).met is False
     assert report.compared("a", 70.0, "/s", ("b", 100.0), least=0.7).met is True
@@ -63,12 +63,12 @@ def test_goal_beside_a_peer_is_of_the_ratio() -> None:
     assert report.compared("a", 1.0, "/s", ("b", 2.0)).met is None
 
 
-def test_table_says_figure_goal_and_whether_it_is_met() -> None:
+def test_table_shows_figure_reference_goal_and_whether_it_is_met() -> None:
     figures = [
         report.at_most("late: maximum", 1.234, "s", 5),
         report.exactly("acted", 9_990, "", 10_000),
         Figure("memory", None, "MB"),
-        report.compared("door", 300.0, "ms", ("typical", 750.0), most=0.45),
+        report.compared("intake", 300.0, "ms", ("typical", 750.0), most=0.45),
     ]
     console = Console(file=io.StringIO(), width=120)
 
@@ -84,11 +84,11 @@ def test_table_says_figure_goal_and_whether_it_is_met() -> None:
         ["late: maximum", "1.23 s", "", "", "≤ 5", "yes"],
         ["acted", "9,990", "", "", "= 10,000", "no"],
         ["memory", "not measured", "", "", "", ""],
-        ["door", "300 ms", "typical: 750 ms", "0.40 x", "≤ 0.45 x", "yes"],
+        ["intake", "300 ms", "typical: 750 ms", "0.40 x", "≤ 0.45 x", "yes"],
     ]
 
 
-def test_json_tells_what_the_figures_were_measured_on(tmp_path: Path) -> None:
+def test_json_has_figures_and_machine(tmp_path: Path) -> None:
     figures = [report.compared("late", 1.5, "s", ("floor", 1.0), most=2)]
     path = tmp_path / "bench" / "sleepers.json"
 
@@ -104,7 +104,7 @@ def test_json_tells_what_the_figures_were_measured_on(tmp_path: Path) -> None:
             "unit": "s",
             "goal": "≤ 2 x",
             "met": True,
-            "beside": "floor: 1 s",
+            "note": "floor: 1 s",
             "ratio": 1.5,
         }
     ]
@@ -118,13 +118,13 @@ def test_this_machine_is_described_with_its_load() -> None:
     assert "at the end" in report.described(machine)
 
 
-def test_lateness_is_from_the_due_time_to_the_act() -> None:
+def test_lateness_counts_from_the_due_time_to_the_firing() -> None:
     at = datetime(2026, 11, 23, 9, 0, 1, 250_000, tzinfo=UTC)
     rung = Event(3, EventType.RUNG_FIRED, at, SYSTEM, {"due_at": "2026-11-23T09:00:00+00:00"})
     assert sleepers.lateness(rung) == 1.25
 
 
-def test_acts_must_be_all_once_not_early_and_in_time() -> None:
+def test_every_due_ticket_must_act_once_not_early_and_in_time() -> None:
     acts = sleepers.Acts({"a": 0.5, "b": -0.1, "c": 6.0}, Counter(a=1, b=1, c=2))
     figures = {figure.name: figure for figure in sleepers.act_figures(acts, 4)}
     assert figures["due tickets that acted"].value == 3
@@ -135,7 +135,7 @@ def test_acts_must_be_all_once_not_early_and_in_time() -> None:
     assert {figure.met for figure in figures.values()} == {False, None}
 
 
-def test_quiet_counts_calls_of_the_table_only() -> None:
+def test_quiet_period_counts_only_calls_of_the_table() -> None:
     found = sleepers.Quiet(
         30.0, {}, {"DynamoDB_20120810.GetItem": 2, "AmazonSQS.ReceiveMessage": 9}
     )
@@ -145,7 +145,7 @@ def test_quiet_counts_calls_of_the_table_only() -> None:
     assert not found.swept
 
 
-def test_two_runs_at_once_would_measure_each_other_so_the_second_is_refused(
+def test_second_run_at_the_same_time_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(entry, "DIRECTORY", tmp_path / "bench")
@@ -155,11 +155,11 @@ def test_two_runs_at_once_would_measure_each_other_so_the_second_is_refused(
         assert (tmp_path / "bench").is_dir()
 
 
-# ------------------------------------------------------------------------------ a whole run
+# --------------------------------------------------------------- a run of several benchmarks
 
 
 class Runs:
-    """Benchmarks that take no time, and the sizes at which they were asked for."""
+    """Benchmarks that take no time; records the size that each was run with."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         self.sizes: dict[str, float] = {}
@@ -178,7 +178,7 @@ class Runs:
             time.sleep(seconds)
             if error:
                 raise error
-            return [report.at_most(f"{name}: late", value, "s", 5), Figure("beside", 1)]
+            return [report.at_most(f"{name}: late", value, "s", 5), Figure("other", 1)]
 
         return entry.Benchmark(f"what {name} is about", 60, run)
 
@@ -195,8 +195,8 @@ def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Runs:
     return Runs(monkeypatch, tmp_path)
 
 
-def test_a_run_ends_with_every_goal_that_was_missed(runs: Runs) -> None:
-    assert runs.all({"quick": 1, "missed": 0.05}), "a missed goal is a finding"
+def test_last_line_of_a_run_names_missed_goals(runs: Runs) -> None:
+    assert runs.all({"quick": 1, "missed": 0.05}), "a missed goal is a finding, not a failure"
     assert runs.sizes == {"quick": 1, "missed": 0.05}
     assert "missed, at 0.05 of the full size: what missed is about" in runs.said
     assert "quick, at" not in runs.said
@@ -204,18 +204,18 @@ def test_a_run_ends_with_every_goal_that_was_missed(runs: Runs) -> None:
     assert "2 goals, 1 met; not met: missed: late; missed at 0.05 of its size; 0.0 min" in last
 
 
-def test_what_takes_too_long_is_stopped_told_and_the_next_one_goes_on(
+def test_slow_benchmark_is_stopped_and_reported_and_the_next_one_runs(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = replace(runs.one("quick", seconds=30), limit_s=0)
     monkeypatch.setitem(entry.BENCHMARKS, "quick", slow)
     assert not runs.all({"quick": 1, "missed": 1})
-    assert "quick: not done in its time; ONLY=quick runs it alone" in runs.said
+    assert "quick: did not end in time; ONLY=quick runs it alone" in runs.said
     assert "1 goals, 0 met; not met: missed: late; not measured: quick; " in runs.said
 
 
 @pytest.mark.parametrize("error", [StackError("no Java"), AssertionError("no Java")])
-def test_what_fails_is_told_and_the_next_one_goes_on(
+def test_failed_benchmark_is_reported_and_the_next_one_runs(
     runs: Runs, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setitem(entry.BENCHMARKS, "quick", runs.one("quick", error=error))
@@ -224,12 +224,12 @@ def test_what_fails_is_told_and_the_next_one_goes_on(
     assert "not met: missed: late; not measured: quick; " in runs.said.splitlines()[-1]
 
 
-def test_a_whole_run_ends_in_its_time(runs: Runs) -> None:
+def test_run_of_all_benchmarks_keeps_its_time_limit(runs: Runs) -> None:
     assert not runs.all({"quick": 1}, whole_s=0)
     assert "0 goals, 0 met; not measured: quick; 0.0 minutes" in runs.said
 
 
-def test_time_is_over_whatever_is_tried_again_meanwhile() -> None:
+def test_time_limit_ends_even_a_retry_loop() -> None:
     def try_again() -> None:
         while True:
             with contextlib.suppress(Exception):
@@ -239,8 +239,8 @@ def test_time_is_over_whatever_is_tried_again_meanwhile() -> None:
         try_again()
     with entry.within(0.05):
         pass
-    time.sleep(0.1)  # nothing rings any more
+    time.sleep(0.1)  # the timer of the second block must not fire
 
 
-def test_a_whole_run_has_every_benchmark_at_its_full_size_but_the_longest() -> None:
+def test_run_of_all_benchmarks_shrinks_only_the_longest() -> None:
     assert {name for name, one in entry.BENCHMARKS.items() if one.share != 1} == {"sleepers"}

@@ -1,4 +1,4 @@
-"""The pure parts of the throughput benchmark, its clients and its stubs."""
+"""The throughput benchmark without its engine: figures, clients and stubs."""
 
 from __future__ import annotations
 
@@ -43,51 +43,51 @@ EVERYONE = [
 PEERS = [subject(HELPDESK, 40), subject(HELPDESK_BEST, 80)]
 
 
-def test_figures_are_medians_beside_the_floor_and_the_peer() -> None:
+def test_figures_are_medians_compared_with_floor_and_peer() -> None:
     found = {one.name: one for one in throughput.figures([*EVERYONE, *PEERS], 8)}
 
     created = found["8 clients: created"]
     assert (created.value, created.ratio, created.met) == (150, 0.75, True)
-    mailed = found["8 clients: created, mails beside"]
+    mailed = found["8 clients: created, with mails"]
     assert (mailed.value, mailed.ratio, mailed.met) == (120, 3.0, True)
-    assert found["8 clients: acknowledged meanwhile"].value == 50
+    assert found["8 clients: acknowledged during the load"].value == 50
     acknowledged = found["8 clients: created and acknowledged"]
     assert (acknowledged.value, acknowledged.ratio, acknowledged.met) == (30, 0.75, None)
     assert found[f"8 clients: {HELPDESK_BEST}"].ratio == 2.0
     assert found[f"8 clients: {BARE}"].ratio == 2.5
 
 
-def test_a_peer_that_could_not_be_installed_is_not_measured() -> None:
+def test_missing_peer_is_reported_as_not_measured() -> None:
     found = {one.name: one for one in throughput.figures(EVERYONE, 8)}
 
     assert found["8 clients: created"].met is True
-    assert found["8 clients: created, mails beside"].ratio is None
-    assert found["8 clients: created, mails beside"].met is None
-    assert "not measured" in found["8 clients: created, mails beside"].beside
+    assert found["8 clients: created, with mails"].ratio is None
+    assert found["8 clients: created, with mails"].met is None
+    assert "not measured" in found["8 clients: created, with mails"].note
     assert found[f"8 clients: {HELPDESK_BEST}"].value is None
 
 
-def test_what_was_answered_must_be_there() -> None:
+def test_everything_answered_must_be_stored_and_mailed() -> None:
     ours, mailed, theirs = (subject(name, 10) for name in (CREATED, MAILED, HELPDESK))
     for one in (ours, mailed, theirs):
         one.take(8, 1.0)
 
-    whole = throughput.kept([ours, mailed], 20, 10, Peer([theirs], lambda: (10, 10, 10)))
+    complete = throughput.kept([ours, mailed], 20, 10, Peer([theirs], lambda: (10, 10, 10)))
     lost = throughput.kept([ours, mailed], 19, 8, Peer([theirs], lambda: (10, 9, 7)))
 
-    assert [one.met for one in whole] == [True, True, True]
+    assert [one.met for one in complete] == [True, True, True]
     assert [one.value for one in lost] == [1, 2, 4]
     assert [one.met for one in lost] == [False, False, False]
 
 
-def test_a_request_tells_its_length_in_bytes() -> None:
+def test_content_length_of_a_request_is_in_bytes() -> None:
     for text in (throughput.submission(), throughput.form()):
         head, _, body = text.partition("\r\n\r\n")
         assert f"\r\nContent-Length: {len(body.encode())}\r\n" in head + "\r\n"
         assert MARK in body
 
 
-def test_the_bare_transaction_is_the_products_own(tmp_path: Path) -> None:
+def test_bare_transaction_is_the_products_own(tmp_path: Path) -> None:
     environment = throughput.transaction(tmp_path)
 
     text = Path(environment["TRANSACTION"]).read_text()
@@ -96,29 +96,31 @@ def test_the_bare_transaction_is_the_products_own(tmp_path: Path) -> None:
     assert set(arguments) == {"TransactItems"}
     assert len(puts) > len(OPENING_CONDITIONS)
     assert {put["ConditionExpression"] for put in puts} == {"attribute_not_exists(pk)"}
-    # With these two drawn anew no item is that of another transaction.
+    # Every key contains one of these two, so replacing them makes new items.
     assert environment["DIGEST"] == encoding.key_digest(throughput.KEY)
     assert environment["DIGEST"] in puts[0]["Item"]["pk"]["S"]
     assert all(environment["NUMBER"] in put["Item"]["pk"]["S"] for put in puts[1:])
-    assert "promises" in puts[0]["Item"]["answer"]["S"], "what a repeat is answered, as deployed"
+    assert "promises" in puts[0]["Item"]["answer"]["S"], (
+        "the stored answer for repeats is included, as deployed"
+    )
 
 
-class Door(socketserver.StreamRequestHandler):
-    """Answers 201 as long as there are any left to give."""
+class FakeServer(socketserver.StreamRequestHandler):
+    """Answers 201 while `left` has entries, then 500."""
 
     asked: list[bytes]
     left: list[None]
 
     def handle(self) -> None:
         self.asked.append(self.rfile.readline())
-        self.rfile.readline()  # what is not read when the door closes would reset the connection
+        self.rfile.readline()  # unread data would reset the connection when the server closes it
         status = b"201 Created" if self.left and not self.left.pop() else b"500 Broken"
         self.wfile.write(b"HTTP/1.1 " + status + b"\r\n\r\n")
 
 
 @pytest.fixture
-def door() -> Iterator[tuple[int, type[Door]]]:
-    handler = type("OneDoor", (Door,), {"asked": [], "left": [None] * 100_000})
+def server() -> Iterator[tuple[int, type[FakeServer]]]:
+    handler = type("OneServer", (FakeServer,), {"asked": [], "left": [None] * 100_000})
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_address[1], handler
@@ -131,9 +133,9 @@ def given(port: int) -> dict[str, object]:
 
 
 def test_clients_send_each_request_once_and_count_the_answers(
-    door: tuple[int, type[Door]],
+    server: tuple[int, type[FakeServer]],
 ) -> None:
-    port, handler = door
+    port, handler = server
 
     done = load.run(given(port))
 
@@ -142,15 +144,17 @@ def test_clients_send_each_request_once_and_count_the_answers(
     assert not any(MARK.encode() in asked for asked in handler.asked)
 
 
-def test_clients_stop_at_an_answer_that_was_not_expected(door: tuple[int, type[Door]]) -> None:
-    port, handler = door
+def test_clients_stop_at_an_unexpected_answer(
+    server: tuple[int, type[FakeServer]],
+) -> None:
+    port, handler = server
     handler.left[:] = [None] * 3
 
     with pytest.raises(load.Refused, match="500 Broken"):
-        load.run(given(port) | {"seconds": 10})  # it stops long before
+        load.run(given(port) | {"seconds": 10})  # it must stop long before that
 
 
-def test_stubs_keep_the_mail_queue_and_count_mails() -> None:
+def test_stub_keeps_the_mail_queue_and_counts_mails() -> None:
     with services.stub() as others:
         session = boto3.Session("key", "secret", region_name="us-east-1")
         queue = session.client("sqs", endpoint_url=others.address)

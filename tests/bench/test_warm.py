@@ -1,4 +1,4 @@
-"""What a warm request is billed by: each call of the table, seen on its way to the engine."""
+"""What a warm request is billed for: the counting proxy reads each call of the table."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ INDEX = {
 }
 
 
-class Kept(Engine):
-    """The part of an engine that the tests need, in memory. A put of what is there is refused."""
+class FakeEngine(Engine):
+    """The operations that the tests need, in memory. A put of an existing item is refused."""
 
     def __init__(self, *items: Item) -> None:
-        super().__init__("http://127.0.0.1:9", "us-east-1")  # it connects when it is asked first
+        super().__init__("http://127.0.0.1:9", "us-east-1")  # connects only on the first request
         self.items = {self._place(item): item for item in items}
 
     @staticmethod
@@ -61,7 +61,7 @@ def key(pk: str) -> Item:
     return {"pk": {"S": pk}, "sk": {"S": "x"}}
 
 
-def cost(kept: Kept, operation: str, **request: Any) -> Cost:
+def cost(kept: FakeEngine, operation: str, **request: Any) -> Cost:
     call, _ = engine.seen(kept, f"{TABLE_API}.{operation}", json.dumps(request).encode())
     return warm.billed([call], [INDEX])
 
@@ -72,45 +72,47 @@ def puts(*items: Item) -> dict[str, Any]:
 
 def test_transaction_is_billed_twice_and_its_index_once() -> None:
     listed = item("b", open_pk="o", open_sk="1")
-    assert cost(Kept(), "TransactWriteItems", **puts(item("a"), listed)) == Cost(1, 0, 2 + 2 + 1)
+    assert cost(FakeEngine(), "TransactWriteItems", **puts(item("a"), listed)) == Cost(
+        1, 0, 2 + 2 + 1
+    )
 
 
-def test_refused_transaction_is_billed_for_what_was_there() -> None:
-    kept = Kept(item("a", "x" * 1500))
+def test_refused_transaction_is_billed_by_the_existing_items() -> None:
+    kept = FakeEngine(item("a", "x" * 1500))
     assert cost(kept, "TransactWriteItems", **puts(item("a"), item("b"))) == Cost(1, 0, 4 + 2)
     assert list(kept.items) == ["a / x"]
 
 
-def test_delete_is_billed_for_what_it_took_away() -> None:
-    kept = Kept(item("a", "x" * 1500, open_pk="o", open_sk="1"))
+def test_delete_is_billed_by_the_deleted_item() -> None:
+    kept = FakeEngine(item("a", "x" * 1500, open_pk="o", open_sk="1"))
     assert cost(kept, "DeleteItem", TableName="t", Key=key("a")) == Cost(1, 0, 2 + 1)
 
 
 @pytest.mark.parametrize(("consistent", "units"), [(True, 1), (False, 0.5)])
-def test_read_is_billed_where_nothing_is_found_as_well(consistent: bool, units: float) -> None:
+def test_read_is_billed_even_if_nothing_is_found(consistent: bool, units: float) -> None:
     asked = {"TableName": "t", "Key": key("none"), "ConsistentRead": consistent}
-    assert cost(Kept(), "GetItem", **asked) == Cost(1, units, 0)
+    assert cost(FakeEngine(), "GetItem", **asked) == Cost(1, units, 0)
 
 
-def test_batch_is_billed_by_item_and_query_by_their_sum() -> None:
-    kept = Kept(item("a", "x" * 5000), item("b"))
+def test_batch_is_billed_per_item_and_query_by_the_sum() -> None:
+    kept = FakeEngine(item("a", "x" * 5000), item("b"))
     wanted = {"Keys": [key("a"), key("b"), key("none")], "ConsistentRead": True}
     assert cost(kept, "BatchGetItem", RequestItems={"t": wanted}) == Cost(1, 2 + 1 + 1, 0)
     assert cost(kept, "Query", TableName="t", ConsistentRead=True) == Cost(1, 2, 0)
 
 
-def test_door_passes_on_what_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = Kept(item("a"))
+def test_proxy_passes_on_what_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = FakeEngine(item("a"))
     monkeypatch.setattr(warm, "Engine", lambda address, region: kept)
     with (
-        warm.counting("http://127.0.0.1:1") as door,
-        contextlib.closing(Engine(door.address, "us-east-1")) as asking,
+        warm.counting("http://127.0.0.1:1") as proxy,
+        contextlib.closing(Engine(proxy.address, "us-east-1")) as asking,
     ):
         assert asking.item("t", key("a")) == item("a")
         assert asking.item("t", key("b")) is None
         with pytest.raises(RefusedError, match="TransactionCanceled"):
             asking.call("TransactWriteItems", **puts(item("a")))
-        assert warm.billed(door.passed, [INDEX]) == Cost(3, 2, 2)
+        assert warm.billed(proxy.passed, [INDEX]) == Cost(3, 2, 2)
 
 
 def test_intake_must_write_what_the_bare_transaction_does() -> None:

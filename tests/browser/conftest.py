@@ -1,4 +1,4 @@
-"""A headless Chromium with scripts switched off: the pages have to do without."""
+"""A headless Chromium without JavaScript, because the pages must work without it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.deployed import deployed
 __all__ = ["deployed"]
 
 QUIET = (
-    "--no-sandbox",  # CI runs as root, where Chromium refuses its sandbox
+    "--no-sandbox",  # CI runs as root, and Chromium refuses to run its sandbox as root
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
@@ -22,7 +22,7 @@ QUIET = (
 )
 PHONE_WIDTH = 360
 TIMEOUT_MS = 60_000
-"""The first call of a function on the laptop's cloud loads it; on two cores that takes its time."""
+"""The first call of a function loads it, which takes long on the local cloud with two cores."""
 
 
 @pytest.fixture(scope="session")

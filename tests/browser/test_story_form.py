@@ -1,4 +1,4 @@
-"""A customer on a phone, without scripts: form, receipt, status page."""
+"""A customer on a phone, without JavaScript: form, receipt, status page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.browser.conftest import PHONE_WIDTH
 
 Visit = Callable[..., Page]
 
-WORDS = {
+TEXTS = {
     "zh-CN": ("杯子碎了", "三个杯子碎了两个。\n盒子里没有填充物。", "李小明", "第三个也裂了。"),
     "zh-TW": ("杯子破了", "三個杯子破了兩個。\n盒子裡沒有填充物。", "陳怡君", "第三個也裂了。"),
     "en": ("Broken cups", "Two of three are in pieces.\nNo filling.", "Tom Baker", "One more."),
@@ -23,8 +23,8 @@ WORDS = {
 
 
 def fill(page: Page, language: str, email: str = "someone@customer.example") -> None:
-    """Everything that the form requires."""
-    subject, description, name, _ = WORDS[language]
+    """Fills in every required field."""
+    subject, description, name, _ = TEXTS[language]
     page.fill("#subject", subject)
     page.fill("#description", description)
     page.fill("#name", name)
@@ -48,7 +48,7 @@ def assert_fits_a_phone(page: Page) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_customer_submits_and_adds_words_in_their_language(
+def test_customer_submits_and_adds_a_message_in_their_language(
     deployed: Outputs, visit: Visit, language: str
 ) -> None:
     page = visit(f"{deployed.base_url}/", locale=language)
@@ -65,7 +65,7 @@ def test_a_customer_submits_and_adds_words_in_their_language(
 
     page.click("main a.button")
 
-    subject, description, _, more = WORDS[language]
+    subject, description, _, more = TEXTS[language]
     assert number_on(page) == number
     assert page.inner_text("h1") == subject
     assert page.inner_text(".timeline .words >> nth=0") == description
@@ -89,9 +89,7 @@ def test_sending_the_same_form_again_gives_the_same_number(deployed: Outputs, vi
     assert number_on(page) == first
 
 
-def test_every_fault_is_shown_at_once_and_what_was_typed_stays(
-    deployed: Outputs, visit: Visit
-) -> None:
+def test_all_faults_are_shown_at_once_and_input_is_kept(deployed: Outputs, visit: Visit) -> None:
     page = visit(f"{deployed.base_url}/?lang=en")
     page.fill("#description", "Two of three are in pieces.")
     page.fill("#phone", "none of your business")
@@ -111,7 +109,7 @@ def test_every_fault_is_shown_at_once_and_what_was_typed_stays(
     assert catalogue.text("en", "receipt.phone") in page.inner_text("main")
 
 
-def test_the_language_is_switched_by_a_link(deployed: Outputs, visit: Visit) -> None:
+def test_link_switches_the_language(deployed: Outputs, visit: Visit) -> None:
     page = visit(f"{deployed.base_url}/?kind=complaint", locale="en")
     assert page.inner_text("h1") == catalogue.text("en", "form.title_complaint")
 

@@ -1,4 +1,4 @@
-"""The grammar of event filters, as far as the template uses it."""
+"""The part of Lambda's event filter grammar that the template uses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from local.filters import passes, reaches_relay
 
 
-def test_every_name_must_match_and_one_entry_of_each_list() -> None:
+def test_record_passes_if_every_name_matches_one_entry_of_its_list() -> None:
     pattern = {"kind": ["a", "b"], "in": {"sk": [{"prefix": "EVENT#"}]}}
     assert passes({"kind": "b", "in": {"sk": "EVENT#1"}, "more": 1}, pattern)
     assert not passes({"kind": "c", "in": {"sk": "EVENT#1"}}, pattern)
@@ -17,19 +17,19 @@ def test_every_name_must_match_and_one_entry_of_each_list() -> None:
     assert not passes({"kind": "a", "in": None}, pattern)
 
 
-def test_what_must_be_there_and_what_must_not() -> None:
+def test_exists_rule_requires_presence_or_absence() -> None:
     assert passes({"a": 1}, {"a": [{"exists": True}], "b": [{"exists": False}]})
     assert not passes({"b": 1}, {"a": [{"exists": True}]})
     assert not passes({"a": 1}, {"a": [{"exists": False}]})
 
 
 @pytest.mark.parametrize("pattern", [{"a": [{"suffix": "x"}]}, {"a": "x"}])
-def test_rule_that_is_not_known_is_not_passed_over(pattern: Any) -> None:
+def test_unknown_rule_raises(pattern: Any) -> None:
     with pytest.raises(TypeError):
         passes({"a": "x"}, pattern)
 
 
-def test_relay_is_started_by_what_the_template_lets_through() -> None:
+def test_relay_starts_for_new_events_and_awake_timers_only() -> None:
     def record(sk: str, name: str, **image: Any) -> dict[str, Any]:
         keys = {"pk": {"S": "TICKET#R-1"}, "sk": {"S": sk}}
         return {"eventName": name, "dynamodb": {"Keys": keys, "NewImage": keys | image}}

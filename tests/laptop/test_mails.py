@@ -1,4 +1,4 @@
-"""The previews of mails, and the mailbox of the local cloud."""
+"""Previews of the mail templates, and the mailbox of the local cloud."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from redress.plans.rules.plan import LANGUAGES
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", rendering.PLACEHOLDERS)
-def test_a_preview_is_a_whole_mail_with_nothing_left_open(name: str, language: str) -> None:
+def test_preview_is_a_complete_mail_without_open_placeholders(name: str, language: str) -> None:
     raw = mails.preview(name, language)
     read = email.message_from_bytes(raw, policy=email.policy.default)
     for kind in ("plain", "html"):
@@ -31,7 +31,7 @@ def test_a_preview_is_a_whole_mail_with_nothing_left_open(name: str, language: s
     assert not re.search(rb"(?i)\b(?:src|srcset|background)=|url\(|<img|<script", raw)
 
 
-def test_the_page_of_previews_shows_every_mail_and_loads_nothing(
+def test_page_of_previews_shows_every_mail_and_loads_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["mails", "previews", "--directory", str(tmp_path)])
@@ -51,16 +51,16 @@ def kept(folder: Path) -> list[bytes]:
     return sent
 
 
-def test_the_mailbox_keeps_mails_as_they_were(tmp_path: Path) -> None:
+def test_mailbox_keeps_mails_unchanged(tmp_path: Path) -> None:
     folder = tmp_path / "mailbox"
     assert mails.kept(folder) == []
     sent = kept(folder)
-    # Its files have the line ends of this machine.
+    # A Maildir's files have the line endings of this machine.
     found = [raw.replace(b"\r\n", b"\n") for raw in mails.kept(folder)]
     assert sorted(found) == sorted(raw.replace(b"\r\n", b"\n") for raw in sent)
 
 
-def test_a_mailbox_without_mail_says_what_to_do(
+def test_empty_mailbox_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["mails", "box", "--directory", str(tmp_path)])
@@ -78,19 +78,19 @@ class Catcher:
         return "250 OK"
 
 
-def test_the_mailbox_is_handed_to_any_smtp_server(
+def test_mailbox_can_be_sent_to_any_smtp_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept(tmp_path / "mailbox")
     catcher, port = Catcher(), free_port()
-    door = Controller(catcher, hostname="127.0.0.1", port=port)
-    door.start()
+    server = Controller(catcher, hostname="127.0.0.1", port=port)
+    server.start()
     try:
         arguments = ["mails", "box", "--directory", str(tmp_path), "--relay", f"127.0.0.1:{port}"]
         monkeypatch.setattr(sys, "argv", arguments)
         assert mails.main() == 0
     finally:
-        door.stop()
-    assert "3 mails handed to" in capsys.readouterr().out
+        server.stop()
+    assert "3 mails sent to" in capsys.readouterr().out
     thread = f"<{mails.TOKEN}@example.org>"
     assert catcher.caught == [("service@example.org", ["li.na@example.com"], thread)] * 3

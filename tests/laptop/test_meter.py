@@ -1,4 +1,4 @@
-"""What the laptop's cloud records of a call: by whom, what it wrote, which invocation it was."""
+"""The meter's records: who made a call, which items it wrote, and what invoked a function."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 
 from local import meter
 from local.faults import Receive, Scope, Send
-from local.meter import MACHINE, Door, Meter
+from local.meter import MACHINE, ApiRequest, Meter
 
 KEY = {"pk": {"S": "TICKET#R-1"}, "sk": {"S": "TIMER"}}
 
 
-def test_caller_is_a_function_by_its_name_a_machine_without_any_or_a_tool() -> None:
+def test_caller_is_a_function_a_state_machine_or_an_outside_tool() -> None:
     functions = "Botocore/1.43 ua/2.1 os/linux md/x app/redress-relay redress"
     assert meter._caller({"user-agent": functions}) == "redress-relay"
     assert meter._caller({"user-agent": "Boto3/1.43 md/Botocore#1.43"}) == ""
@@ -41,13 +41,13 @@ def test_caller_is_a_function_by_its_name_a_machine_without_any_or_a_tool() -> N
         ("GetItem", {"TableName": "t", "Key": KEY}, []),
     ],
 )
-def test_what_a_call_writes_is_what_it_names(
+def test_written_items_are_read_from_the_request(
     operation: str, request_: dict[str, Any], wanted: Iterable[Any]
 ) -> None:
     assert list(meter.named_by_write(operation, request_)) == wanted
 
 
-def test_invocation_says_what_called_it_and_how_long_it_computed() -> None:
+def test_invocation_records_its_source_duration_and_log() -> None:
     config = {"FunctionName": "redress-relay", "MemorySize": 512}
     said = {"seconds": 0.02, "cpu_seconds": 0.01, "cold_start": False, "log": "one\ntwo\n"}
     found = meter._invocation(config, {"Records": [{"dynamodb": {"Keys": KEY}}]}, said)
@@ -58,13 +58,13 @@ def test_invocation_says_what_called_it_and_how_long_it_computed() -> None:
     assert meter._invocation(config, {"task": "sweep"}, said).source == ""
 
 
-def test_doors_are_recorded_while_it_is_on_and_not_before_or_after() -> None:
+def test_api_requests_are_recorded_only_while_the_meter_is_on() -> None:
     async def product(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 201, "headers": [(b"a", b"bc")]})
         await send({"type": "http.response.body", "body": b"made", "more_body": True})
         await send({"type": "http.response.body", "body": b"!"})
 
-    stands = Meter(product)
+    app = Meter(product)
 
     def ask(method: str, path: str, body: object = None, query: bytes = b"") -> Any:
         sent: list[bytes] = []
@@ -76,16 +76,18 @@ def test_doors_are_recorded_while_it_is_on_and_not_before_or_after() -> None:
             sent.append(message.get("body", b""))
 
         scope = {"type": "http", "method": method, "path": path, "query_string": query}
-        asyncio.run(stands(scope, receive, send))
+        asyncio.run(app(scope, receive, send))
         return b"".join(sent)
 
-    door = "/restapis/x/v1/_user_request_/tickets"
-    assert ask("POST", door) == b"made!"
+    path = "/restapis/x/v1/_user_request_/tickets"
+    assert ask("POST", path) == b"made!"
     assert json.loads(ask("GET", meter.PATH, query=b"count")) == {"count": 0}
     ask("PUT", meter.PATH, {"on": True})
-    ask("POST", door)
+    ask("POST", path)
     ask("PUT", meter.PATH, {"on": False})
-    ask("POST", door)
+    ask("POST", path)
     found = json.loads(ask("GET", meter.PATH))
-    assert [Door(**one) for one in found["doors"]] == [Door("POST", "/tickets", 201, 5 + 7)]
+    assert [ApiRequest(**one) for one in found["api_requests"]] == [
+        ApiRequest("POST", "/tickets", 201, 5 + 7)
+    ]
     assert (found["calls"], found["invocations"]) == ([], [])

@@ -15,7 +15,7 @@ import boto3
 import pytest
 
 from local import process, stack
-from local.doors import sign_in
+from local.endpoints import sign_in
 from local.stack import Outputs
 from local.story import Reader, World, solved
 from tests.deployed import deployed

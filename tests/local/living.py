@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 
 from local import story
-from local.doors import Receipt, submit_by_json, wait_for
+from local.endpoints import Receipt, submit_by_json, wait_for
 from local.stack import Outputs
 from local.story import World
 

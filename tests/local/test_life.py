@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from local import story
-from local.doors import Answer, DoorError, Staff, call, submit_by_json, wait_for
+from local.endpoints import Answer, EndpointError, Staff, call, submit_by_json, wait_for
 from local.faults import accept_mail, refuse_mail
 from local.stack import Outputs
 from local.story import World
@@ -57,7 +57,7 @@ def test_same_submission_gives_the_same_ticket_and_another_body_is_refused(world
     first = submit_by_json(world.base_url, complaint("twice"), "key-of-twice")
     second = submit_by_json(world.base_url, complaint("twice"), "key-of-twice")
     assert first == second
-    with pytest.raises(DoorError, match="409"):
+    with pytest.raises(EndpointError, match="409"):
         submit_by_json(world.base_url, complaint("other"), "key-of-twice")
 
 

@@ -22,7 +22,7 @@ import boto3
 import pytest
 
 from local import mails, story
-from local.doors import Mail, Receipt, act_on_page, call, mailbox, submit_by_json, wait_for
+from local.endpoints import Mail, Receipt, act_on_page, call, mailbox, submit_by_json, wait_for
 from local.stack import MAIL_DOMAIN, Outputs
 from local.story import World
 from redress.db import keys
@@ -33,8 +33,8 @@ CORPUS = Path(os.environ.get("REDRESS_MAILS", Path(__file__).parents[3] / "share
 
 
 def send(deployed: Outputs, raw: bytes, sender: str, to: str) -> None:
-    with smtplib.SMTP("127.0.0.1", deployed.smtp_port, timeout=30) as door:
-        refused = door.sendmail(sender, [to], raw)
+    with smtplib.SMTP("127.0.0.1", deployed.smtp_port, timeout=30) as server:
+        refused = server.sendmail(sender, [to], raw)
     assert refused == {}
 
 
@@ -338,11 +338,11 @@ def _send_all(deployed: Outputs, mails: list[dict[str, Any]]) -> dict[str, dict[
     """By the key of the object that the door made of each."""
     sent = {}
     for mail in mails:
-        with smtplib.SMTP("127.0.0.1", deployed.smtp_port, timeout=30) as door:
-            door.ehlo_or_helo_if_needed()
-            door.mail("somebody@customer.example")
-            door.rcpt(f"service@{MAIL_DOMAIN}")
-            code, said = door.data(_raw(mail))
+        with smtplib.SMTP("127.0.0.1", deployed.smtp_port, timeout=30) as server:
+            server.ehlo_or_helo_if_needed()
+            server.mail("somebody@customer.example")
+            server.rcpt(f"service@{MAIL_DOMAIN}")
+            code, said = server.data(_raw(mail))
         assert code == 250
         sent[f"inbound/{said.decode().split()[-1]}"] = mail
     return sent

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from local import stack, story
-from local.doors import Receipt, Staff, act_on_page, submit_by_json, wait_for
+from local.endpoints import Receipt, Staff, act_on_page, submit_by_json, wait_for
 from local.stack import Outputs
 from local.story import World
 from redress.plans.rules.document import parse

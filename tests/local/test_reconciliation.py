@@ -15,7 +15,7 @@ import boto3
 import pytest
 
 from local import process, stack, story
-from local.doors import act_on_page, submit_by_json, wait_for
+from local.endpoints import act_on_page, submit_by_json, wait_for
 from local.process import ROOT, Cloud
 from local.stack import Outputs
 from local.story import World

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from local import stack
-from local.doors import wait_for
+from local.endpoints import wait_for
 from local.stack import Outputs
 from local.story import World
 from tests.local.living import opened

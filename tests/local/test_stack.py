@@ -58,14 +58,14 @@ def test_deploying_again_keeps_staff_and_their_passwords(deployed: Outputs) -> N
 
 def test_a_report_is_told_in_a_line() -> None:
     idle = {"open": 0, "running": 0, "found": {}, "examples": {}, "left": 0}
-    assert stack.told(idle) == "0 open tickets, 0 workflows; nothing to repair"
+    assert stack.summary(idle) == "0 open tickets, 0 workflows; nothing to repair"
     busy = idle | {
         "open": 2,
         "found": {"older_definition": 2, "followed": 1},
         "examples": {"older_definition": ["R-1", "R-2"], "followed": ["R-3"]},
         "left": 4,
     }
-    assert stack.told(busy) == (
+    assert stack.summary(busy) == (
         "2 open tickets, 0 workflows; followed 1 (R-3); older definition 2 (R-1, R-2); "
-        "left to the next run 4"
+        "left for the next run 4"
     )

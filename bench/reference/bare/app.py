@@ -1,8 +1,8 @@
-"""The floor: the transaction that opens a ticket, and nothing else of an intake.
+"""The floor: only the transaction that opens a ticket, and nothing else of an intake.
 
-TRANSACTION is a file with the arguments of one `transact_write_items` as the product makes them,
-as JSON; in it NUMBER and DIGEST stand for the ticket's number and the digest of its key, which are
-drawn anew for each.
+The file TRANSACTION holds the arguments of one `transact_write_items` of the product as JSON. In
+it, NUMBER and DIGEST are placeholders for the ticket's number and its key's digest; both are
+replaced by random digits for each transaction.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def write() -> str:
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"seconds"} -> how many transactions in this time, and the time that they took.
+    """{"seconds"}: writes for this time; returns how many transactions, and the time they took.
 
-    Any other event -> one, and an answer for HTTP.
+    Any other event: writes one transaction and returns an HTTP response.
     """
     if "seconds" not in event:
         body = json.dumps({"number": write()})

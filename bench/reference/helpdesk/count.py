@@ -1,4 +1,4 @@
-"""Prints how many tickets there are, and how many entries of their histories."""
+"""Prints the number of tickets, and the number of entries in their histories."""
 
 import django
 

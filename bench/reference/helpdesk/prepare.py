@@ -1,4 +1,4 @@
-"""Makes the tables of django-helpdesk, its mail templates and one queue for everybody."""
+"""Creates django-helpdesk's tables, its mail templates and one public queue."""
 
 import django
 from django.core.management import call_command

@@ -1,7 +1,7 @@
-"""The smallest Django project around django-helpdesk: its own defaults, and what makes it fast.
+"""The smallest Django project with django-helpdesk: its defaults, and settings that make it fast.
 
-Templates are cached as Django does without DEBUG; connections to the database stay open where
-KEEP_CONNECTIONS says so. Mail goes out in the request, as django-helpdesk does it.
+Templates are cached, as Django does without DEBUG. Connections to the database stay open if
+KEEP_CONNECTIONS is set. Mail is sent during the request, as django-helpdesk does.
 """
 
 import os
@@ -68,5 +68,5 @@ EMAIL_HOST = "127.0.0.1"
 EMAIL_PORT = int(os.environ["EMAIL_PORT"])
 STATIC_URL = "static/"
 
-# Its optional extra (pinax-teams), which creating a ticket does not need.
+# Turns off the optional extra (pinax-teams), which creating a ticket does not need.
 HELPDESK_TEAMS_MODE_ENABLED = False

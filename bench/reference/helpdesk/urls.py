@@ -1,4 +1,4 @@
-"""django-helpdesk, and nothing else."""
+"""The URLs of django-helpdesk, and nothing else."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""The floor: one signed request to the store by the standard library, and nothing else."""
+"""The floor: one signed request to the store with the standard library, and nothing else."""
 
 from __future__ import annotations
 

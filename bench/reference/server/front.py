@@ -1,6 +1,6 @@
-"""A WSGI application that does what API Gateway does: an event of a request, a handler, its answer.
+"""A WSGI application that does what API Gateway does: turns requests into events for a handler.
 
-It stands before a built function, so it imports nothing but the standard library and the handler.
+It runs together with a built function, so it imports only the standard library and the handler.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ REASONS = {status.value: f"{status.value} {status.phrase}" for status in HTTPSta
 
 
 class Context:
-    """What handlers read of Lambda's context."""
+    """The attributes of Lambda's context that handlers read."""
 
     function_name = "redress"
     function_version = "1"

@@ -1,7 +1,7 @@
-"""A handler as most tutorials write it: Powertools with resolver, validation by pydantic, Tracer.
+"""A handler as most tutorials write it: Powertools' resolver and Tracer, pydantic validation.
 
-It stores one item, the ticket, and answers with its number. What cold starts of the product are
-measured against.
+It stores one item, the ticket, and answers with its number. The product's cold starts are compared
+with it.
 """
 
 import os

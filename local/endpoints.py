@@ -1,6 +1,6 @@
-"""The public doors, used as people do: the web form, the status page, the staff API, a mailbox.
+"""The public endpoints, used as people use them: web form, status page, staff API and a mailbox.
 
-The demo and the tests of the deployed stack see nothing but what comes back through these.
+The demo and the tests of the deployed stack see only what these return.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from typing import Any
 
 TIMEOUT_S = 60
 LANES = threading.BoundedSemaphore(3)
-"""Calls at once. The local cloud starts a process for each invocation that runs beside another; a
-crowd of them on two cores would make everybody late."""
+"""Limits the calls that run at once. The local cloud starts a process for each invocation that
+overlaps another; on two cores, many such processes would delay every ticket."""
 
 
-class DoorError(RuntimeError):
-    """A door answered with something else than was expected; the message says what."""
+class EndpointError(RuntimeError):
+    """A public endpoint gave an unexpected answer, or an expected result did not appear in time."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def call(
     form: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """One HTTP call; an error status is an answer like any other, redirects are not followed."""
+    """Makes one HTTP call. Returns error statuses like any other, and follows no redirect."""
     data = None
     sent = dict(headers or {})
     if body is not None:
@@ -69,11 +69,11 @@ def call(
     except urllib.error.HTTPError as error:
         return Answer(error.code, dict(error.headers), error.read().decode())
     except OSError as error:
-        raise DoorError(f"{method} {url.rpartition('/')[0]}/...: {error}") from error
+        raise EndpointError(f"{method} {url.rpartition('/')[0]}/...: {error}") from error
 
 
 class Form(HTMLParser):
-    """The fields of the first form that posts, with the values that the page gives them."""
+    """Parses a page: its links, the targets of its POST forms, and all fields with their values."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,14 +93,14 @@ class Form(HTMLParser):
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a customer holds after submitting."""
+    """What a customer gets on submitting: the ticket's number and the link to its status page."""
 
     number: str
     status_url: str
 
 
 def submit_by_form(base_url: str, body: Mapping[str, Any]) -> Receipt:
-    """Open the form in the customer's language, fill it in, send it, read the receipt page."""
+    """Opens the form in the customer's language, fills it in, sends it and reads the receipt."""
     page = call("GET", f"{base_url}/?{urllib.parse.urlencode({'lang': body['language']})}")
     form = Form()
     form.feed(page.text)
@@ -117,41 +117,41 @@ def submit_by_form(base_url: str, body: Mapping[str, Any]) -> Receipt:
         "language": body["language"],
     }
     if missing := set(filled) - set(form.fields):
-        raise DoorError(f"the form has no fields {sorted(missing)}: {page.status}")
+        raise EndpointError(f"the form has no fields {sorted(missing)}: {page.status}")
     filled["consent"] = form.fields.get("consent") or "on"
     answer = call("POST", f"{base_url}/form", form=filled)
     found = re.search(rf"{re.escape(base_url)}/t/([A-Z0-9-]+)\.[\w-]+", answer.text)
     if answer.status != 201 or found is None:
-        raise DoorError(f"the form answered {answer.status}: {answer.text[:400]}")
+        raise EndpointError(f"the form answered {answer.status}: {answer.text[:400]}")
     return Receipt(number=found[1], status_url=found[0])
 
 
 def submit_by_json(base_url: str, body: Mapping[str, Any], key: str | None = None) -> Receipt:
-    """POST /tickets, as a connector does."""
+    """Sends POST /tickets, as a connector does."""
     headers = {"Idempotency-Key": key or uuid.uuid4().hex}
     answer = call("POST", f"{base_url}/tickets", body=body, headers=headers)
     if answer.status != 201:
-        raise DoorError(f"POST /tickets answered {answer.status}: {answer.text[:400]}")
+        raise EndpointError(f"POST /tickets answered {answer.status}: {answer.text[:400]}")
     return Receipt(answer.json()["number"], answer.json()["status_url"])
 
 
 def act_on_page(receipt: Receipt, action: str, form: Mapping[str, str]) -> None:
-    """Press a button of the status page: write, confirm, dispute, withdraw, survey."""
+    """Presses a button of the status page: write, confirm, dispute, withdraw or survey."""
     page = call("GET", receipt.status_url)
     found = Form()
     found.feed(page.text)
     action_url = next((url for url in found.actions if url.endswith(f"/{action}")), None)
     if page.status != 200 or action_url is None:
-        raise DoorError(f"the page of {receipt.number} offers no '{action}': {page.status}")
+        raise EndpointError(f"the page of {receipt.number} offers no '{action}': {page.status}")
     url = urllib.parse.urljoin(receipt.status_url, action_url)
     answer = call("POST", url, form=form)
     if answer.status not in (200, 303):
-        raise DoorError(f"'{action}' on {receipt.number} answered {answer.status}")
+        raise EndpointError(f"'{action}' on {receipt.number} answered {answer.status}")
 
 
 @dataclass
 class Staff:
-    """One signed-in member of staff."""
+    """A signed-in member of staff."""
 
     base_url: str
     user: str
@@ -166,20 +166,22 @@ class Staff:
     def get(self, path: str) -> Any:
         answer = self.call("GET", path)
         if answer.status != 200:
-            raise DoorError(f"GET /staff{path} answered {answer.status}: {answer.text[:300]}")
+            raise EndpointError(f"GET /staff{path} answered {answer.status}: {answer.text[:300]}")
         return answer.json()
 
     def send(self, method: str, path: str, body: Any) -> Any:
         answer = self.call(method, path, body)
         if answer.status not in (200, 201, 202):
-            raise DoorError(f"{method} /staff{path} answered {answer.status}: {answer.text[:300]}")
+            raise EndpointError(
+                f"{method} /staff{path} answered {answer.status}: {answer.text[:300]}"
+            )
         return answer.json()
 
     def read(self, number: str) -> Any:
         return self.get(f"/tickets/{number}")
 
     def change(self, number: str, what: str, **body: Any) -> Any:
-        """Act on a ticket as it is now (the version just read)."""
+        """Acts on a ticket in its current version, which is read first."""
         version = self.read(number)["version"]
         return self.send("POST", f"/tickets/{number}/{what}", {"version": version, **body})
 
@@ -187,7 +189,7 @@ class Staff:
 def sign_in(
     cognito: Any, client_id: str, base_url: str, user: str, password: str, role: str
 ) -> Staff:
-    """A member of staff by their password; the ID token is what the API checks."""
+    """Signs a member of staff in by password. The API checks the ID token."""
     import base64
 
     found = cognito.initiate_auth(
@@ -202,7 +204,7 @@ def sign_in(
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail as it reached a mailbox."""
+    """A mail as it arrived in a mailbox."""
 
     to: str
     subject: str
@@ -210,7 +212,7 @@ class Mail:
 
 
 def mailbox(endpoint_url: str, address: str) -> list[Mail]:
-    """Every mail that went out to an address, oldest first: what its owner would find there."""
+    """Every mail that was sent to an address, oldest first."""
     answer = call("GET", f"{endpoint_url}/_ministack/ses/messages")
     sent = [entry for entries in answer.json()["messages"].values() for entry in entries]
     return [
@@ -221,12 +223,12 @@ def mailbox(endpoint_url: str, address: str) -> list[Mail]:
 
 
 def wait_for[T](find: Callable[[], T | None], what: str, seconds: float, every: float = 0.25) -> T:
-    """The first thing that `find` gives; DoorError naming `what` when it never does."""
+    """The first truthy result of `find`; raises EndpointError naming `what` after `seconds`."""
     end = time.monotonic() + seconds
     while True:
         found = find()
         if found:
             return found
         if time.monotonic() > end:
-            raise DoorError(f"{what}: not seen within {seconds:.0f} s")
+            raise EndpointError(f"{what}: not seen within {seconds:.0f} s")
         time.sleep(every)

@@ -1,4 +1,4 @@
-"""API Gateway's HTTP APIs: their routes, their stage's variables, and what a failure tells."""
+"""API Gateway's HTTP APIs: routes, stage variables, and the response to a failed function."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _API = "AWS::ApiGatewayV2::Api"
 _ANY = "x-amazon-apigateway-any-method"
 
 
-def open_what_the_definition_says() -> None:
-    """An HTTP API has the routes, integrations and authorizers of its OpenAPI document.
+def import_openapi_document() -> None:
+    """An HTTP API gets the routes, integrations and authorizers of its OpenAPI document.
 
-    AWS: `Body` of AWS::ApiGatewayV2::Api (what SAM makes of `HttpApi` events) is imported.
+    AWS: imports `Body` of AWS::ApiGatewayV2::Api, which SAM generates from `HttpApi` events.
     Emulator: ignores `Body`, so such an API has no routes.
-    Mended: they are put through the emulator's own calls; an update puts them anew.
+    Patch: creates them with the emulator's own functions; an update replaces them all.
     """
     handlers = provisioners._RESOURCE_HANDLERS[_API]
     create, update = handlers["create"], handlers["update"]
@@ -45,7 +45,7 @@ def open_what_the_definition_says() -> None:
 
 
 def _named(props: dict[str, Any]) -> dict[str, Any]:
-    """The document's title is the name, which the emulator looks for beside it."""
+    """The properties with `Name` set to the document's title; the emulator reads only `Name`."""
     title = (props.get("Body") or {}).get("info", {}).get("title")
     return props | {"Name": title} if title else props
 
@@ -80,7 +80,7 @@ def _import(api_id: str, props: dict[str, Any]) -> None:
 
 
 def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Route key and operation of each: `GET /t/{token}`, `$default`."""
+    """Yields route key and operation of each route: `GET /t/{token}`, `$default`."""
     for path, operations in document.get("paths", {}).items():
         for method, operation in operations.items():
             named = "ANY" if method == _ANY else method.upper()
@@ -98,7 +98,7 @@ def _authorizer(name: str, scheme: dict[str, Any]) -> dict[str, Any]:
 
 
 def _made(create: Any, api_id: str, name: str, data: dict[str, Any]) -> str:
-    """The id of what was made; raises RuntimeError with the emulator's words when it was not."""
+    """The id of the new resource. Raises RuntimeError with the emulator's message on refusal."""
     status, _, body = create(api_id, data)
     if status >= 400:
         raise RuntimeError(f"an HTTP API's {name} was refused: {body.decode()}")
@@ -106,12 +106,12 @@ def _made(create: Any, api_id: str, name: str, data: dict[str, Any]) -> str:
     return found
 
 
-def hand_over_stage_variables() -> None:
-    """A function is told the variables of the stage that it was called through.
+def pass_stage_variables() -> None:
+    """The event of a function holds the variables of the stage that it was called through.
 
-    AWS: `stageVariables` of payload format 2.0 has them; it is absent where there are none.
+    AWS: payload format 2.0 has them in `stageVariables`, which is absent if there are none.
     Emulator: leaves them out.
-    Mended: where it hands the event to the function.
+    Patch: adds them where the emulator passes the event to the function.
     """
     original = apigateway.run_reentrant
     expect("run_reentrant" in apigateway._invoke_lambda_proxy.__code__.co_names, "run_reentrant")
@@ -126,12 +126,12 @@ def hand_over_stage_variables() -> None:
     apigateway.run_reentrant = run
 
 
-def say_nothing_of_failures() -> None:
-    """A function that raised is answered with 500 and nothing of why.
+def hide_failure_details() -> None:
+    """If a function raises, the caller gets status 500 and no details.
 
-    AWS: 500 and {"message": "Internal Server Error"} of an HTTP API.
-    Emulator: 502 with the exception's message and stack trace.
-    Mended: where it makes an answer of a function's result.
+    AWS: an HTTP API answers 500 and {"message": "Internal Server Error"}.
+    Emulator: answers 502 with the exception's message and stack trace.
+    Patch: replaces the response where the emulator makes it from the function's result.
     """
     original = lambda_svc.lambda_execute_result_to_api_proxy_response
     names = apigateway._invoke_lambda_proxy.__code__.co_names
