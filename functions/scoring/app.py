@@ -1,4 +1,4 @@
-"""The tasks of the scores machine: whom to score, one agent's scorecard, the end of a run."""
+"""The tasks of the scores state machine: list agents, score one agent, finish a run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _finish(cases: ScoringCases, event: dict[str, Any]) -> ScoringFinished:
     finished = cases.finish(
         event["period"], event["preview"], event["plan_version"], event["results"]
     )
-    # Here only: an agent's card is not worth a line of metrics each.
+    # Metrics count once per run; a metric line for each agent would be too many.
     observe.count("scoring", "ScorecardsStored", finished.stored)
     observe.count("scoring", "ScorecardsFailed", finished.failed)
     return finished
@@ -45,10 +45,11 @@ TASKS: Mapping[str, Callable[[ScoringCases, dict[str, Any]], Month | Scored | Sc
 @logger.inject_lambda_context(clear_state=True)
 @observe.discreet(logger)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"task", ...} from a state of scores.asl.json -> the result of `ScoringCases.{task}`.
+    """Run the task that a state of scores.asl.json names: {"task", ...}.
 
-    Errors are raised, never returned: the machine retries `Unavailable` and what Lambda itself
-    reports, and counts the agent as failed on anything else.
+    Returns the result of the `ScoringCases` method of that name, as a dict. Errors are raised,
+    never returned. The state machine retries `Unavailable` and errors of Lambda itself. Any other
+    error counts the agent as failed.
     """
     if event.get("warm"):
         wiring.scoring_cases()

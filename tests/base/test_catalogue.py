@@ -1,4 +1,4 @@
-"""The catalogues: the same keys and placeholders in every language, and a text for everything."""
+"""Tests that every language has the same keys and placeholders, and no text is missing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_every_language_has_the_same_keys_and_placeholders(language: str) -> Non
 
 
 def test_simplified_and_traditional_are_not_mixed() -> None:
-    """Letters that only one of the scripts writes."""
+    """Checks a sample of characters that only one of the two scripts uses."""
     simplified, traditional = set("们这时间问题处理复请发过还"), set("們這時間問題處理復請發過還")
     cn, tw = (
         "".join(catalogue.catalogue("zh-CN").values()),
@@ -54,7 +54,7 @@ def test_every_key_that_a_page_names_exists() -> None:
     assert named <= KEYS
 
 
-def test_everything_that_has_a_name_has_a_text() -> None:
+def test_every_state_kind_clock_event_and_closure_has_a_text() -> None:
     wanted = {f"state.{state}" for state in State}
     wanted |= {f"kind.{kind}" for kind in KINDS}
     wanted |= {f"clock.{clock}" for clock in ClockName}
@@ -67,7 +67,7 @@ def test_everything_that_has_a_name_has_a_text() -> None:
 
 
 def fault_codes(path: str, *functions: str) -> set[str]:
-    """The codes of all faults that a module makes, or only some of its functions."""
+    """The codes of all faults that a module creates, or only those of the given functions."""
     tree: ast.AST = ast.parse((ROOT / path).read_text())
     if functions:
         named = [
@@ -115,5 +115,7 @@ def test_every_fault_that_a_customer_can_cause_has_a_text() -> None:
         (";q=x,,*", "zh-CN"),
     ],
 )
-def test_the_browser_gets_the_language_it_prefers_among_ours(accepted: str, language: str) -> None:
+def test_preferred_picks_the_supported_language_that_ranks_highest(
+    accepted: str, language: str
+) -> None:
     assert catalogue.preferred(accepted) == language

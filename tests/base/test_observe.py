@@ -1,4 +1,4 @@
-"""What a log says of a fault: what it was and where, never a customer's words."""
+"""Tests that logged errors name their type, causes and place, and never contain personal data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def raised(error: Exception, cause: Exception | None = None) -> Exception:
         return found
 
 
-def test_a_fault_is_named_with_its_causes_and_the_code_of_a_service() -> None:
+def test_fault_of_names_the_error_its_causes_and_the_aws_error_code() -> None:
     throttled = ClientError({"Error": {"Code": "ThrottlingException", "Message": "li@a"}}, "Get")
     found = fault_of(raised(Unavailable(), throttled))
     assert found["fault"] == "Unavailable < ClientError ThrottlingException"
@@ -28,7 +28,7 @@ def test_a_fault_is_named_with_its_causes_and_the_code_of_a_service() -> None:
     assert "li@a" not in str(found)
 
 
-def test_what_escapes_a_discreet_handler_has_lost_its_words(
+def test_discreet_replaces_an_unexpected_error_by_one_without_its_message(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     @discreet(logging.getLogger("discreet"))
@@ -42,8 +42,8 @@ def test_what_escapes_a_discreet_handler_has_lost_its_words(
     assert "li@example.org" not in caplog.text
 
 
-def test_a_domain_error_passes_a_discreet_handler_as_it_is() -> None:
-    """The machines retry by its name."""
+def test_discreet_raises_domain_errors_unchanged() -> None:
+    """State machines retry by their names."""
 
     @discreet(logging.getLogger("discreet"))
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def test_a_domain_error_passes_a_discreet_handler_as_it_is() -> None:
         handler({}, None)
 
 
-def test_a_setting_that_cannot_be_read_again_keeps_its_value(
+def test_a_refreshed_setting_keeps_its_value_when_reading_it_again_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     moments = iter(
@@ -72,7 +72,7 @@ def test_a_setting_that_cannot_be_read_again_keeps_its_value(
     assert [get() for _ in range(5)] == ["first", "first", "first", "first", "third"]
 
 
-def test_a_setting_that_was_never_read_is_a_part_that_does_not_answer() -> None:
+def test_a_setting_that_could_never_be_read_raises_unavailable() -> None:
     def read() -> str:
         raise _refused()
 

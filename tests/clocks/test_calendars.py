@@ -1,4 +1,4 @@
-"""Business time: what holds for every week in every zone, and the stories that others get wrong."""
+"""Business time: properties for all weeks and zones, and cases that other products got wrong."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MICROSECOND = timedelta(microseconds=1)
 # -------------------------------------------------------------------------------- intervals
 
 
-def test_an_interval_is_minutes_of_the_day_and_reads_as_it_is_written() -> None:
+def test_an_interval_is_parsed_to_minutes_of_the_day_and_printed_as_written() -> None:
     assert interval_of("09:00-12:30") == Interval(540, 750)
     assert interval_of("00:00-24:00") == Interval(0, 1440)
     assert str(interval_of("07:05-24:00")) == "07:05-24:00"
@@ -56,18 +56,18 @@ def test_an_interval_is_minutes_of_the_day_and_reads_as_it_is_written() -> None:
         ("22:00-06:00", "written as two intervals"),
     ],
 )
-def test_an_interval_that_is_none_is_refused_with_the_reason(text: str, wrong: str) -> None:
+def test_an_invalid_interval_is_refused_with_the_reason(text: str, wrong: str) -> None:
     with pytest.raises(ValueError, match=wrong):
         interval_of(text)
 
 
 @pytest.mark.parametrize(("start", "end"), [(-1, 60), (0, 1441), (60, 60), (61, 60)])
-def test_an_interval_lies_inside_of_its_day(start: int, end: int) -> None:
+def test_an_interval_outside_its_day_is_refused(start: int, end: int) -> None:
     with pytest.raises(ValueError, match="outside of its day"):
         Interval(start, end)
 
 
-def test_intervals_that_touch_are_one() -> None:
+def test_adjacent_intervals_are_merged() -> None:
     assert intervals_of(["09:00-12:00", "12:00-13:00", "14:00-18:00"]) == (
         Interval(540, 780),
         Interval(840, 1080),
@@ -84,12 +84,14 @@ def test_intervals_that_touch_are_one() -> None:
         (["13:00-18:00", "09:00-13:00"], "wrong order"),
     ],
 )
-def test_intervals_that_overlap_or_go_backwards_are_refused(texts: list[str], wrong: str) -> None:
+def test_intervals_that_overlap_or_are_out_of_order_are_refused(
+    texts: list[str], wrong: str
+) -> None:
     with pytest.raises(ValueError, match=wrong):
         intervals_of(texts)
 
 
-# -------------------------------------------------------------------------------- what always holds
+# -------------------------------------------------------------------------------- properties
 
 ZONES = (
     "UTC",
@@ -97,11 +99,11 @@ ZONES = (
     "Asia/Kolkata",
     "Europe/Berlin",
     "America/New_York",
-    "America/St_Johns",  # went back at 00:01: one minute of the next date came first
-    "America/Havana",  # goes back to midnight
-    "America/Asuncion",  # went back from midnight into the day before
-    "Australia/Lord_Howe",  # by half an hour
-    "Pacific/Apia",  # left a date out
+    "America/St_Johns",  # was set back at 00:01, after one minute of the next date
+    "America/Havana",  # is set back to midnight
+    "America/Asuncion",  # was set back from midnight into the day before
+    "Australia/Lord_Howe",  # changes by half an hour
+    "Pacific/Apia",  # skipped a date
 )
 CHANGES = (
     ("Europe/Berlin", datetime(2026, 3, 29, 1, tzinfo=UTC)),
@@ -116,11 +118,11 @@ CHANGES = (
     ("Australia/Lord_Howe", datetime(2026, 10, 3, 15, 30, tzinfo=UTC)),
     ("Pacific/Apia", datetime(2011, 12, 30, 10, tzinfo=UTC)),
 )
-"""The first instants of another offset."""
+"""Zones and instants at which their offset changes."""
 
 
 def day_of(cuts: list[int]) -> tuple[Interval, ...]:
-    """Open from the first cut to the second, from the third to the fourth, and so on."""
+    """Intervals from the first cut to the second, from the third to the fourth, and so on."""
     return tuple(Interval(a, b) for a, b in zip(cuts[::2], cuts[1::2], strict=False))
 
 
@@ -139,7 +141,7 @@ DAYS = st.integers(0, 40 * 86_400 * 1000).map(lambda milliseconds: timedelta(mil
 
 @st.composite
 def some_calendars(draw: st.DrawFn) -> WeeklyCalendar:
-    """Open on one weekday at least; some of the days around each change are special."""
+    """A calendar that opens on at least one weekday and has special days around some changes."""
     week = draw(st.dictionaries(st.integers(0, 6), INTERVALS))
     week[draw(st.integers(0, 6))] = draw(OPEN_INTERVALS)
     around = [change.date() + timedelta(by) for _, change in CHANGES for by in (-1, 0, 1)]
@@ -157,16 +159,16 @@ def open_minutes(
     start: datetime,
     minutes: int,
 ) -> int:
-    """The definition itself, a minute at a time: is what the wall shows an open time of its date?
+    """Count open minutes by the definition: is local time within the hours of its date?
 
-    Of use where every offset is whole minutes, as all have been for long.
+    It checks one minute at a time, so offsets must be whole minutes, as all modern ones are.
     """
     total = 0
     for minute in range(minutes):
-        wall = (start + timedelta(minutes=minute)).astimezone(ZoneInfo(zone))
-        shown = wall.hour * 60 + wall.minute
-        intervals = days.get(wall.date(), week.get(wall.weekday(), ()))
-        total += any(interval.start <= shown < interval.end for interval in intervals)
+        local = (start + timedelta(minutes=minute)).astimezone(ZoneInfo(zone))
+        time = local.hour * 60 + local.minute
+        intervals = days.get(local.date(), week.get(local.weekday(), ()))
+        total += any(interval.start <= time < interval.end for interval in intervals)
     return total
 
 
@@ -177,7 +179,7 @@ def open_minutes(
     st.integers(-1000, 200),
     st.integers(1, 1500),
 )
-def test_an_instant_is_open_when_the_clock_on_the_wall_shows_an_open_time(
+def test_an_instant_is_open_when_local_time_is_within_the_hours_of_its_date(
     change: tuple[str, datetime],
     week: dict[int, tuple[Interval, ...]],
     special: list[tuple[Interval, ...]],
@@ -192,7 +194,7 @@ def test_an_instant_is_open_when_the_clock_on_the_wall_shows_an_open_time(
 
 
 @given(st.sampled_from(ZONES), INSTANTS, INSTANTS, SECONDS)
-def test_a_house_that_never_closes_keeps_calendar_time(
+def test_a_calendar_that_never_closes_equals_calendar_time(
     zone: str, start: datetime, end: datetime, seconds: float
 ) -> None:
     never_closed = WeeklyCalendar(zone, dict.fromkeys(range(7), WHOLE_DAY))
@@ -203,7 +205,7 @@ def test_a_house_that_never_closes_keeps_calendar_time(
 
 
 @given(CALENDARS | st.just(AllDay()), INSTANTS, SECONDS)
-def test_what_was_added_is_what_has_elapsed(
+def test_elapsed_time_equals_the_added_time(
     calendar: Calendar, start: datetime, seconds: float
 ) -> None:
     end = calendar.add(start, seconds)
@@ -212,28 +214,28 @@ def test_what_was_added_is_what_has_elapsed(
 
 
 @given(CALENDARS, INSTANTS, SECONDS)
-def test_adding_ends_at_the_earliest_instant_that_will_do(
+def test_add_returns_the_earliest_possible_instant(
     calendar: Calendar, start: datetime, seconds: float
 ) -> None:
     assume(seconds)
     end = calendar.add(start, seconds)
-    assert calendar.elapsed(end - MICROSECOND, end) == 1e-6, "the last of it was open"
+    assert calendar.elapsed(end - MICROSECOND, end) == 1e-6, "the last microsecond was open"
 
 
 @given(CALENDARS | st.just(AllDay()), INSTANTS, SECONDS)
-def test_walking_back_is_undone_by_the_time_that_passes(
+def test_adding_negative_time_returns_the_latest_instant_and_is_undone_by_adding(
     calendar: Calendar, start: datetime, seconds: float
 ) -> None:
     before = calendar.add(start, -seconds)
     assert before <= start
     assert calendar.elapsed(before, start) == seconds
     assume(seconds)
-    assert calendar.elapsed(before, before + MICROSECOND) == 1e-6, "the latest that will do"
+    assert calendar.elapsed(before, before + MICROSECOND) == 1e-6, "the latest possible instant"
     assert calendar.elapsed(before, calendar.add(before, seconds)) == seconds
 
 
 @given(CALENDARS | st.just(AllDay()), INSTANTS, SECONDS, SECONDS)
-def test_adding_twice_is_adding_both(
+def test_adding_twice_equals_adding_the_sum(
     calendar: Calendar, start: datetime, first: float, second: float
 ) -> None:
     both = (round(first * 1000) + round(second * 1000)) / 1000
@@ -241,7 +243,7 @@ def test_adding_twice_is_adding_both(
 
 
 @given(CALENDARS, INSTANTS, SECONDS, SECONDS, DAYS)
-def test_more_time_and_a_later_start_never_end_earlier(
+def test_more_time_or_a_later_start_never_gives_an_earlier_end(
     calendar: Calendar, start: datetime, first: float, second: float, later: timedelta
 ) -> None:
     less, more = sorted((first, second))
@@ -262,14 +264,14 @@ def test_the_parts_of_a_span_add_up(
 
 
 @given(CALENDARS | st.just(AllDay()), INSTANTS, DAYS)
-def test_nothing_elapses_backwards(calendar: Calendar, start: datetime, before: timedelta) -> None:
+def test_no_time_elapses_when_the_end_is_before_the_start(
+    calendar: Calendar, start: datetime, before: timedelta
+) -> None:
     assert calendar.elapsed(start, start - before) == 0
 
 
 @given(CALENDARS | st.just(AllDay()), INSTANTS)
-def test_the_next_open_instant_is_open_and_none_before_it_is(
-    calendar: Calendar, at: datetime
-) -> None:
+def test_next_open_returns_the_first_open_instant(calendar: Calendar, at: datetime) -> None:
     opens = calendar.next_open(at)
     assert opens >= at
     assert calendar.elapsed(at, opens) == 0
@@ -285,7 +287,7 @@ def test_the_next_open_instant_is_open_and_none_before_it_is(
     hold=timedelta(hours=8),
     held=timedelta(hours=16),
 )
-def test_a_hold_moves_the_due_time_by_its_open_time_and_nothing_else(
+def test_a_hold_moves_the_due_time_by_exactly_its_open_time(
     calendar: Calendar, start: datetime, target: float, hold: timedelta, held: timedelta
 ) -> None:
     consumed = calendar.elapsed(start, start + hold)
@@ -297,7 +299,7 @@ def test_a_hold_moves_the_due_time_by_its_open_time_and_nothing_else(
 
 
 @given(some_calendars(), INSTANTS, SECONDS)
-def test_results_are_instants_of_utc_whatever_zone_they_were_asked_in(
+def test_results_are_in_utc_whatever_the_zone_of_the_arguments(
     calendar: WeeklyCalendar, at: datetime, seconds: float
 ) -> None:
     asked = at.astimezone(ZoneInfo("Asia/Tokyo"))
@@ -307,7 +309,7 @@ def test_results_are_instants_of_utc_whatever_zone_they_were_asked_in(
     assert calendar.add(asked, seconds) == calendar.add(at, seconds)
 
 
-# -------------------------------------------------------------------------------- stories
+# -------------------------------------------------------------------------------- examples
 
 OFFICE = intervals_of(["09:00-12:00", "13:00-18:00"])
 WEEKDAYS = dict.fromkeys(range(5), OFFICE)
@@ -319,7 +321,7 @@ def office(zone: str, days: Mapping[date, tuple[Interval, ...]] | None = None) -
 
 
 def in_zone(zone: str, *numbers: int, fold: int = 0) -> datetime:
-    """An instant by what the wall shows; in UTC, since Python reckons by the wall within a zone."""
+    """An instant by its local time, in UTC: within any other zone Python adds to local times."""
     year, month, day, *time = numbers
     return datetime(year, month, day, *time, tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC)
 
@@ -336,11 +338,11 @@ def new_york(*numbers: int, fold: int = 0) -> datetime:
     return in_zone("America/New_York", *numbers, fold=fold)
 
 
-# The lunch break: one period a day is all there is in chatwoot#9798 and #14009, a promise runs on
-# through lunch in frappe/helpdesk#2212, and lunch as a holiday breaks due times in osTicket#6847.
+# Lunch breaks. chatwoot allows one period a day (#9798, #14009). In frappe/helpdesk promises run
+# through lunch (#2212). In osTicket lunch must be a holiday, which breaks due times (#6847).
 
 
-def test_a_lunch_break_is_no_business_time() -> None:
+def test_a_lunch_break_does_not_count() -> None:
     calendar = office("Asia/Shanghai")
     monday = shanghai(2026, 11, 23, 9)
     assert calendar.elapsed(monday, shanghai(2026, 11, 23, 18)) == 8 * HOUR
@@ -369,13 +371,13 @@ def test_eight_business_hours_from_friday_half_past_five_end_on_monday() -> None
     assert ALL_DAY.elapsed(friday, shanghai(2026, 11, 23, 17, 30)) == 72 * HOUR
 
 
-def test_a_weekend_is_no_business_time() -> None:
+def test_a_weekend_does_not_count() -> None:
     calendar = office("Asia/Shanghai")
     assert calendar.elapsed(shanghai(2026, 11, 20, 18), shanghai(2026, 11, 23, 9)) == 0
     assert calendar.next_open(shanghai(2026, 11, 21, 10)) == shanghai(2026, 11, 23, 9)
 
 
-def test_what_is_used_up_at_closing_time_is_due_at_closing_time() -> None:
+def test_a_target_used_up_at_closing_time_is_due_at_closing_time() -> None:
     calendar, monday = office("Asia/Shanghai"), shanghai(2026, 11, 23, 9)
     assert calendar.add(monday, 8 * HOUR) == shanghai(2026, 11, 23, 18)
     assert calendar.add(monday, 3 * HOUR) == shanghai(2026, 11, 23, 12), "at lunch, not after it"
@@ -383,7 +385,7 @@ def test_what_is_used_up_at_closing_time_is_due_at_closing_time() -> None:
     assert calendar.add(shanghai(2026, 11, 23, 18), 0) == shanghai(2026, 11, 23, 18)
 
 
-def test_walking_back_ends_when_the_house_opened_not_when_it_had_closed() -> None:
+def test_adding_negative_time_ends_at_opening_time_not_at_the_closing_time_before() -> None:
     calendar, monday = office("Asia/Shanghai"), shanghai(2026, 11, 23, 10)
     assert calendar.add(monday, -HOUR) == shanghai(2026, 11, 23, 9)
     assert calendar.add(monday, -HOUR - 0.5) == shanghai(2026, 11, 20, 17, 59, 59, 500_000)
@@ -397,10 +399,12 @@ def test_microseconds_are_kept_across_closed_time() -> None:
     assert calendar.elapsed(late, shanghai(2026, 11, 23, 9) + MICROSECOND) == 0.000002
 
 
-# Holidays and weekends that count: osTicket#1168 and #4969.
+# Holidays and weekends: osTicket counted them (#1168, #4969).
 
 
-def test_a_public_holiday_is_closed_and_a_ticket_of_that_day_counts_from_the_next() -> None:
+def test_a_public_holiday_is_closed_and_a_ticket_of_that_day_counts_from_the_next_open_day() -> (
+    None
+):
     calendar = office("Europe/Berlin", {date(2026, 5, 1): (), date(2026, 5, 14): ()})
     assert calendar.elapsed(berlin(2026, 5, 1), berlin(2026, 5, 2)) == 0
     assert calendar.add(berlin(2026, 4, 30, 17), 2 * HOUR) == berlin(2026, 5, 4, 10)
@@ -408,7 +412,7 @@ def test_a_public_holiday_is_closed_and_a_ticket_of_that_day_counts_from_the_nex
     assert calendar.next_open(berlin(2026, 5, 14, 10)) == berlin(2026, 5, 15, 9)
 
 
-def test_a_holiday_is_the_date_of_the_house_and_not_that_of_utc() -> None:
+def test_a_holiday_is_a_date_in_the_zone_of_the_calendar_not_in_utc() -> None:
     whole = WeeklyCalendar(
         "Asia/Shanghai", dict.fromkeys(range(7), WHOLE_DAY), {date(2026, 10, 1): ()}
     )
@@ -418,7 +422,7 @@ def test_a_holiday_is_the_date_of_the_house_and_not_that_of_utc() -> None:
     assert whole.next_open(begins) == ends
 
 
-def test_an_own_exception_opens_a_day_just_so() -> None:
+def test_a_special_day_has_the_hours_that_days_gives_it() -> None:
     christmas_eve = {date(2026, 12, 24): intervals_of(["09:00-12:00"])}
     calendar = office("Europe/Berlin", christmas_eve)
     assert calendar.elapsed(berlin(2026, 12, 24), berlin(2026, 12, 25)) == 3 * HOUR
@@ -426,28 +430,28 @@ def test_an_own_exception_opens_a_day_just_so() -> None:
 
 GOLDEN_WEEK = {date(2026, 10, day): () for day in range(1, 8)}
 MAKE_UP = {date(2026, 9, 20): OFFICE, date(2026, 10, 10): OFFICE}
-"""China's National Day of 2026 by the notice of the State Council: off from 1 to 7 October, worked
-for it on Sunday 20 September and Saturday 10 October."""
+"""China's National Day of 2026 by the notice of the State Council: 1 to 7 October are days off,
+Sunday 20 September and Saturday 10 October are make-up working days."""
 
 
-def test_a_make_up_sunday_in_china_is_worked() -> None:
+def test_a_make_up_sunday_in_china_counts() -> None:
     calendar = office("Asia/Shanghai", GOLDEN_WEEK | MAKE_UP)
     assert calendar.add(shanghai(2026, 9, 18, 17), 8 * HOUR) == shanghai(2026, 9, 20, 17)
     assert calendar.next_open(shanghai(2026, 9, 19, 12)) == shanghai(2026, 9, 20, 9)
     assert calendar.elapsed(shanghai(2026, 10, 5), shanghai(2026, 10, 12)) == 3 * 8 * HOUR
 
 
-def test_a_golden_week_is_not() -> None:
+def test_a_golden_week_in_china_does_not_count() -> None:
     calendar = office("Asia/Shanghai", GOLDEN_WEEK | MAKE_UP)
     assert calendar.add(shanghai(2026, 9, 30, 17), 8 * HOUR) == shanghai(2026, 10, 8, 17)
     assert calendar.elapsed(shanghai(2026, 9, 30, 18), shanghai(2026, 10, 8, 9)) == 0
 
 
-# Hold time: in frappe/helpdesk#2449 and erpnext#49414 the start moves by the whole hold, nights and
-# holidays included; in frappe/helpdesk#3776 a hold that ends with the resolution is lost.
+# Hold time. In frappe/helpdesk#2449 and erpnext#49414 the start moves by the entire hold, including
+# nights and holidays. In frappe/helpdesk#3776 a hold that ends with the resolution is lost.
 
 
-def test_a_night_on_hold_costs_nobody_anything() -> None:
+def test_a_hold_during_closed_hours_does_not_move_the_due_time() -> None:
     nine_to_five = intervals_of(["09:00-17:00"])
     calendar = WeeklyCalendar("UTC", dict.fromkeys(range(5), nine_to_five))
     start = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -458,7 +462,7 @@ def test_a_night_on_hold_costs_nobody_anything() -> None:
     )
 
 
-def test_a_hold_over_a_weekend_gives_back_its_open_hours_to_the_minute() -> None:
+def test_a_hold_over_a_weekend_moves_the_due_time_by_its_open_minutes() -> None:
     calendar = office("Asia/Shanghai")
     start, held = shanghai(2026, 11, 20, 10), shanghai(2026, 11, 20, 17, 15)
     resumed = shanghai(2026, 11, 23, 9, 40)
@@ -488,7 +492,7 @@ def every_day(zone: str, *texts: str) -> WeeklyCalendar:
         ("Asia/Shanghai", (2026, 10, 25), 6),
     ],
 )
-def test_a_night_shift_is_as_long_as_the_night_really_was(
+def test_a_night_shift_is_as_long_as_the_night_on_the_date_of_a_change(
     zone: str, day: tuple[int, int, int], hours: float
 ) -> None:
     begins = in_zone(zone, *day)
@@ -499,7 +503,7 @@ def test_a_night_shift_is_as_long_as_the_night_really_was(
     assert calendar.add(ends, -hours * HOUR) == begins
 
 
-def test_business_hours_stay_on_the_wall_when_the_clock_moves() -> None:
+def test_business_hours_stay_in_local_time_across_a_change() -> None:
     calendar = office("America/New_York")
     spring = calendar.add(new_york(2026, 3, 6, 17, 30), 8 * HOUR)
     assert spring == datetime(2026, 3, 9, 21, 30, tzinfo=UTC), "half past five, an hour earlier"
@@ -522,19 +526,19 @@ def test_an_interval_that_ends_in_the_skipped_hour_ends_at_the_change() -> None:
     assert calendar.add(new_york(2026, 3, 8), HOUR) == change
 
 
-def test_an_interval_inside_of_the_skipped_hour_does_not_open_that_day() -> None:
+def test_an_interval_inside_the_skipped_hour_does_not_open_on_that_day() -> None:
     calendar = every_day("America/New_York", "02:15-02:45")
     assert calendar.elapsed(new_york(2026, 3, 8), new_york(2026, 3, 9)) == 0
     assert calendar.next_open(new_york(2026, 3, 8)) == new_york(2026, 3, 9, 2, 15)
 
 
-def test_an_interval_with_the_hour_that_comes_twice_has_both() -> None:
+def test_an_hour_that_occurs_twice_counts_twice() -> None:
     calendar = every_day("America/New_York", "01:00-02:00")
     assert calendar.elapsed(new_york(2026, 11, 1), new_york(2026, 11, 2)) == 2 * HOUR
     assert calendar.add(new_york(2026, 11, 1), 2 * HOUR) == new_york(2026, 11, 1, 2)
 
 
-def test_bounds_in_the_hour_that_comes_twice_are_what_the_wall_shows_each_time() -> None:
+def test_bounds_in_an_hour_that_occurs_twice_apply_each_time() -> None:
     opens = every_day("America/New_York", "01:30-03:00")
     assert opens.next_open(new_york(2026, 11, 1)) == new_york(2026, 11, 1, 1, 30), "the first"
     again = new_york(2026, 11, 1, 1, fold=1)
@@ -542,19 +546,19 @@ def test_bounds_in_the_hour_that_comes_twice_are_what_the_wall_shows_each_time()
     closes = every_day("America/New_York", "00:00-01:30")
     assert closes.elapsed(new_york(2026, 11, 1), new_york(2026, 11, 2)) == 2 * HOUR
     last = new_york(2026, 11, 1, 1, 30, fold=1)
-    assert closes.add(new_york(2026, 11, 1), 2 * HOUR) == last, "for good at the second"
+    assert closes.add(new_york(2026, 11, 1), 2 * HOUR) == last, "it closes finally the second time"
 
 
-def test_two_intervals_of_one_morning_do_not_overlap_when_the_clock_goes_back() -> None:
+def test_two_intervals_of_one_morning_do_not_overlap_when_local_time_is_set_back() -> None:
     calendar = every_day("America/New_York", "00:00-01:20", "01:40-03:00")
     begins, ends = new_york(2026, 11, 1), new_york(2026, 11, 1, 3)
     assert calendar.elapsed(begins, ends) == 4 * HOUR - 2 * 20 * 60
 
 
-def test_a_date_that_a_zone_left_out_has_no_hours() -> None:
-    left_out = {date(2011, 12, 30): WHOLE_DAY}
+def test_a_date_that_a_zone_skipped_has_no_hours() -> None:
+    skipped = {date(2011, 12, 30): WHOLE_DAY}
     week = dict.fromkeys(range(7), intervals_of(["09:00-17:00"]))
-    calendar = WeeklyCalendar("Pacific/Apia", week, left_out)
+    calendar = WeeklyCalendar("Pacific/Apia", week, skipped)
     thursday = in_zone("Pacific/Apia", 2011, 12, 29, 17)
     saturday = in_zone("Pacific/Apia", 2011, 12, 31, 9)
     assert saturday - thursday == timedelta(hours=16), "one night, no Friday"
@@ -562,20 +566,22 @@ def test_a_date_that_a_zone_left_out_has_no_hours() -> None:
     assert calendar.add(thursday, HOUR) == in_zone("Pacific/Apia", 2011, 12, 31, 10)
 
 
-def test_offsets_of_old_are_right_to_the_second() -> None:
+def test_historical_offsets_are_exact_to_the_second() -> None:
     calendar = every_day("Asia/Shanghai", "09:00-17:00")
     opens = calendar.next_open(datetime(1890, 1, 6, tzinfo=UTC))
     assert opens == datetime(1890, 1, 6, 0, 54, 17, tzinfo=UTC), "local mean time, 8:05:43 ahead"
     assert calendar.add(opens, 8 * HOUR) == datetime(1890, 1, 6, 8, 54, 17, tzinfo=UTC)
 
 
-# -------------------------------------------------------------------------------- what cannot be
+# -------------------------------------------------------------------------------- errors
 
 MONDAY = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("week", [{}, {0: ()}, dict.fromkeys(range(7), ())])
-def test_a_calendar_that_never_opens_says_so(week: dict[int, tuple[Interval, ...]]) -> None:
+def test_a_calendar_that_never_opens_raises_an_error_that_names_it(
+    week: dict[int, tuple[Interval, ...]],
+) -> None:
     calendar = WeeklyCalendar("Asia/Shanghai", week)
     for ask in (
         lambda: calendar.add(MONDAY, 1),
@@ -588,7 +594,7 @@ def test_a_calendar_that_never_opens_says_so(week: dict[int, tuple[Interval, ...
     assert calendar.add(MONDAY, 0) == MONDAY
 
 
-def test_a_calendar_that_opens_for_the_last_time_says_from_when_it_looked() -> None:
+def test_an_error_after_the_last_open_day_says_from_which_date_it_searched() -> None:
     calendar = WeeklyCalendar("UTC", {}, {date(2026, 11, 23): OFFICE})
     assert calendar.add(MONDAY, 8 * HOUR) == MONDAY.replace(hour=18)
     with pytest.raises(ValueError, match="after 2026-11-24"):
@@ -597,7 +603,7 @@ def test_a_calendar_that_opens_for_the_last_time_says_from_when_it_looked() -> N
         calendar.add(MONDAY, -1)
 
 
-def test_a_calendar_is_waited_for_three_years_and_no_longer() -> None:
+def test_the_search_for_an_open_day_stops_after_three_years() -> None:
     calendar = WeeklyCalendar("UTC", {}, {date(2026, 11, 23): WHOLE_DAY})
     opens = MONDAY.replace(hour=0)
     patience = timedelta(days=calendars.PATIENCE_DAYS)
@@ -606,7 +612,7 @@ def test_a_calendar_is_waited_for_three_years_and_no_longer() -> None:
         calendar.next_open(opens - patience - timedelta(days=2))
 
 
-def test_the_ends_of_time_are_errors_and_not_endless() -> None:
+def test_results_outside_the_range_of_dates_raise_overflow_errors() -> None:
     calendar = office("Asia/Shanghai")
     last, first = datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)
     for ask in (
@@ -624,12 +630,12 @@ def test_the_ends_of_time_are_errors_and_not_endless() -> None:
 
 
 @pytest.mark.parametrize("weekday", [-1, 7])
-def test_a_weekday_that_is_none_is_refused(weekday: int) -> None:
+def test_an_invalid_weekday_is_refused(weekday: int) -> None:
     with pytest.raises(ValueError, match="no weekday"):
         WeeklyCalendar("UTC", {weekday: OFFICE})
 
 
-def test_intervals_of_a_calendar_stand_in_order_and_do_not_overlap() -> None:
+def test_a_calendar_with_intervals_out_of_order_is_refused() -> None:
     backwards = (Interval(600, 660), Interval(540, 600))
     for given_ in ({"week": {0: backwards}}, {"week": {}, "days": {date(2026, 1, 1): backwards}}):
         with pytest.raises(ValueError, match="wrong order"):
@@ -637,7 +643,7 @@ def test_intervals_of_a_calendar_stand_in_order_and_do_not_overlap() -> None:
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "/etc/passwd", "../x"])
-def test_an_unknown_zone_is_named(zone: str) -> None:
+def test_an_unknown_zone_is_refused(zone: str) -> None:
     with pytest.raises(ValueError, match="no time zone of the IANA database"):
         office(zone).next_open(MONDAY)
 
@@ -657,7 +663,7 @@ def test_an_instant_without_a_zone_is_refused() -> None:
 # -------------------------------------------------------------------------------- as a value
 
 
-def test_a_calendar_keeps_what_it_was_made_of_whatever_becomes_of_that() -> None:
+def test_a_calendar_does_not_change_when_its_arguments_do() -> None:
     week, days = dict(WEEKDAYS), {date(2026, 11, 24): ()}
     calendar = WeeklyCalendar("UTC", week, days)
     week.clear()
@@ -665,7 +671,7 @@ def test_a_calendar_keeps_what_it_was_made_of_whatever_becomes_of_that() -> None
     assert calendar.add(MONDAY, 9 * HOUR) == datetime(2026, 11, 25, 10, tzinfo=UTC)
 
 
-def test_calendars_are_equal_whatever_they_were_asked_before() -> None:
+def test_the_cache_of_a_calendar_does_not_affect_equality() -> None:
     asked, fresh = office("UTC"), office("UTC")
     asked.elapsed(MONDAY, MONDAY + timedelta(days=30))
     assert asked == fresh == copy.deepcopy(asked)
@@ -673,14 +679,14 @@ def test_calendars_are_equal_whatever_they_were_asked_before() -> None:
     assert repr(asked) == repr(fresh)
 
 
-def test_a_calendar_does_not_remember_without_end() -> None:
+def test_the_cache_of_a_calendar_is_bounded() -> None:
     calendar, end = office("UTC"), MONDAY + timedelta(days=calendars.KEPT_DAYS * 2)
     once = calendar.elapsed(MONDAY, end)
     assert len(calendar._known) <= calendars.KEPT_DAYS
     assert calendar.elapsed(MONDAY, end) == once
 
 
-def test_who_counts_calendar_time_only_loads_no_time_zones() -> None:
+def test_calendar_time_does_not_import_zoneinfo() -> None:
     program = (
         "import sys; from datetime import UTC, datetime\n"
         "from redress.clocks.rules.calendars import ALL_DAY\n"

@@ -1,4 +1,4 @@
-"""Clocks as arithmetic: what holds for every target, every pause and every order of things."""
+"""Property tests of clocks: any target, any pauses, any order of changes; and ladders."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FIVE_RUNGS = (
 
 @dataclass(frozen=True)
 class EveryOtherHour:
-    """A calendar in which only the even hours count: a small stand-in for business hours."""
+    """A simple fake of business hours: only even hours count."""
 
     def add(self, start: datetime, seconds: float) -> datetime:
         moment, left = start, timedelta(seconds=seconds)
@@ -74,7 +74,7 @@ def at(seconds: float) -> datetime:
 
 @dataclass(frozen=True)
 class Lived:
-    """A clock that was paused and resumed in turn, up to `now`, and for what its ticket waited."""
+    """A clock after several pauses and resumptions up to `now`, and the waits of its ticket."""
 
     clock: Clock
     now: datetime
@@ -86,7 +86,10 @@ class Lived:
 
 
 def toggled(clock: Clock, gaps: list[int], calendar: Calendar = ALL_DAY) -> Lived:
-    """Paused after the first gap, resumed after the second, and so on; gaps are milliseconds."""
+    """Pause the clock after the first gap, resume it after the second, and so on.
+
+    Gaps are milliseconds.
+    """
     moment, waits = clock.started_at, list[Wait]()
     for index, gap in enumerate(gaps):
         moment += timedelta(milliseconds=gap)
@@ -104,7 +107,8 @@ def begun(target: float, calendar: Calendar = ALL_DAY) -> Clock:
 
 
 def due_by_walking(target: float, gaps: list[int]) -> datetime:
-    """Step by step: what runs uses the target up, and what is paused before that moves its end."""
+    """The expected due time, computed step by step: running time uses up the target, and pauses
+    before its end move it."""
     moment, left = START, timedelta(seconds=target)
     for index, gap in enumerate(gaps):
         step = timedelta(milliseconds=gap)
@@ -117,7 +121,7 @@ def due_by_walking(target: float, gaps: list[int]) -> datetime:
 
 
 @given(TARGETS, GAPS)
-def test_pauses_move_the_due_time_by_their_own_length_until_it_has_come(
+def test_pauses_move_the_due_time_by_their_length_until_it_is_reached(
     target: int, gaps: list[int]
 ) -> None:
     lived = toggled(begun(target), gaps)
@@ -131,10 +135,10 @@ OFFICE = WeeklyCalendar(
 
 
 @given(st.integers(1, 40 * 3600), GAPS)
-def test_what_is_kept_step_by_step_is_what_is_measured_from_the_beginning(
+def test_the_stored_anchor_agrees_with_a_measurement_from_the_beginning(
     target: int, gaps: list[int]
 ) -> None:
-    """In business time: the anchor and the due time are those of the whole story."""
+    """In business time: consumed seconds and due time agree, and so does a replan."""
     lived = toggled(begun(target, OFFICE), gaps, OFFICE)
     clock = clocks.resume(lived.clock, lived.now, OFFICE)
     ran = clocks.spans(clock, lived.waits, lived.now)
@@ -159,12 +163,12 @@ def test_consumed_and_paused_time_add_up_to_the_time_that_passed(
 @given(TARGETS, GAPS, st.lists(st.integers(0, 10**9), min_size=2, max_size=8))
 def test_elapsed_never_goes_back(target: int, gaps: list[int], later: list[int]) -> None:
     lived = toggled(begun(target), gaps)
-    looks = [
+    readings = [
         clocks.elapsed(lived.clock, lived.now + timedelta(milliseconds=after))
         for after in sorted(later)
     ]
-    assert looks == sorted(looks)
-    assert looks[0] >= 0
+    assert readings == sorted(readings)
+    assert readings[0] >= 0
 
 
 @given(TARGETS, GAPS)
@@ -179,7 +183,7 @@ def test_elapsed_does_not_jump_when_a_clock_is_paused_resumed_or_stopped(
 
 
 @given(TARGETS, TARGETS, GAPS)
-def test_a_new_target_counts_from_the_beginning_and_keeps_the_time_that_is_gone(
+def test_replan_counts_a_new_target_from_the_beginning_and_keeps_the_consumed_time(
     target: int, other: int, gaps: list[int]
 ) -> None:
     lived = toggled(begun(target), gaps)
@@ -193,7 +197,7 @@ def test_a_new_target_counts_from_the_beginning_and_keeps_the_time_that_is_gone(
 
 
 @given(TARGETS, GAPS)
-def test_a_promise_that_stands_still_for_something_else_counts_the_waits_that_the_old_one_did_not(
+def test_replan_counts_waits_that_do_not_pause_the_new_promise(
     target: int, gaps: list[int]
 ) -> None:
     lived = toggled(begun(target), gaps)
@@ -204,7 +208,7 @@ def test_a_promise_that_stands_still_for_something_else_counts_the_waits_that_th
 
 
 @given(TARGETS, TARGETS, st.integers(0, 86_400), st.integers(1, 86_400))
-def test_a_new_target_given_during_a_pause_holds_after_it(
+def test_replan_during_a_pause_takes_effect_when_the_clock_resumes(
     target: int, other: int, before: int, pause: int
 ) -> None:
     lived = toggled(begun(target), [before * 1000])
@@ -216,10 +220,10 @@ def test_a_new_target_given_during_a_pause_holds_after_it(
 
 
 @pytest.mark.parametrize("paused_at", [100, 130])
-def test_a_promise_that_was_broken_stays_broken_however_long_it_is_paused_then(
+def test_a_pause_after_the_due_time_does_not_undo_a_broken_promise(
     paused_at: int,
 ) -> None:
-    """Used up to the second at the pause it is still kept; after its due time it is not."""
+    """A pause exactly at the due time still keeps the promise; a later pause does not."""
     paused = clocks.pause(begun(100), at(paused_at))
     stopped = clocks.stop(paused, at(5000))
     assert stopped.missed == (paused_at > 100)
@@ -228,8 +232,10 @@ def test_a_promise_that_was_broken_stays_broken_however_long_it_is_paused_then(
     )
 
 
-def test_what_was_used_up_at_closing_time_was_due_then_not_when_one_looked_in_the_night() -> None:
-    friday = datetime(2026, 11, 27, 8, tzinfo=UTC)  # 16:00 in Shanghai; the house closes at 18:00
+def test_a_target_used_up_at_closing_time_was_due_then_not_when_the_clock_is_changed_later() -> (
+    None
+):
+    friday = datetime(2026, 11, 27, 8, tzinfo=UTC)  # 16:00 in Shanghai; closing time is 18:00
     clock = clocks.start(7200, friday, OFFICE, pauses=("customer",))
     closing, night = friday + timedelta(hours=2), friday + timedelta(hours=4)
     paused = clocks.pause(clock, night, OFFICE)
@@ -259,13 +265,13 @@ R1, R2, B, E = clocks.steps(RUNGS_OF_400)
 @pytest.mark.parametrize(
     ("acted", "now", "behind", "ahead"),
     [
-        ((R1, R2, B), 110, (), (R1, R2, B)),  # all that had acted lie ahead again
-        ((R1, R2, B), 210, (R1,), (R2, B)),  # the first is behind under the new promise as well
-        ((R1,), 410, (R1,), ()),  # the second and the breach act at once, the first did
-        ((R1, B), 610, (R1, B), ()),  # a ladder without a second reminder had acted so far
+        ((R1, R2, B), 110, (), (R1, R2, B)),  # the new promise has reached no step yet
+        ((R1, R2, B), 210, (R1,), (R2, B)),  # it has passed the first reminder
+        ((R1,), 410, (R1,), ()),  # the second reminder and the breach will act at once
+        ((R1, B), 610, (R1, B), ()),  # the earlier ladder had no second reminder
     ],
 )
-def test_a_new_promise_repeats_no_step_that_acted_and_lies_behind(
+def test_replan_does_not_repeat_a_passed_step_that_has_acted(
     acted: tuple[str, ...], now: int, behind: tuple[str, ...], ahead: tuple[str, ...]
 ) -> None:
     climbed = replace(begun(100), fired=acted)
@@ -276,11 +282,11 @@ def test_a_new_promise_repeats_no_step_that_acted_and_lies_behind(
 @given(
     st.lists(st.tuples(st.integers(1, 400), st.integers(0, 200)), min_size=1, max_size=6),
 )
-def test_whatever_is_planned_a_breach_that_was_not_told_is_never_passed_over(
+def test_no_sequence_of_replans_skips_a_breach(
     plans: list[tuple[int, int]],
 ) -> None:
-    """Ladders of other lengths and names: a step counts as done only if just this step acted."""
-    clock, now, told = begun(100), START, set[str]()
+    """Ladders differ in length and name. A step counts as done only if that very step acted."""
+    clock, now, acted = begun(100), START, set[str]()
     for target, gap in plans:
         rungs = tuple(
             Rung(target * share / 100, action)
@@ -297,33 +303,33 @@ def test_whatever_is_planned_a_breach_that_was_not_told_is_never_passed_over(
         )
         for rung in due:
             clock = clocks.fire(clock, rung.step)
-            told.add(rung.step)
+            acted.add(rung.step)
         if clock.due_at <= now:
-            assert "breach.1" in told
+            assert "breach.1" in acted
         left = {rung.step for rung in clocks.coming(ClockName.REACTION, clock, Ladder(rungs))}
         assert left == set(clocks.steps(rungs)) - set(clock.fired)
 
 
-def test_a_step_that_acted_acts_no_second_time_when_the_first_promise_comes_back() -> None:
-    """Urgent, then a complaint, then urgent after all: its breach was told already."""
+def test_a_breach_does_not_act_again_when_a_ticket_returns_to_its_first_promise() -> None:
+    """A ticket is urgent, then a complaint, then urgent again. Its breach has acted before."""
     short = (Rung(50, Action.REMIND), Rung(100, Action.BREACH))
     clock = replace(begun(100), fired=("remind.1", "breach.1"), breached_at=at(100))
     longer = clocks.replan(clock, 400, at(120), ladder="other", rungs=RUNGS_OF_400)
     back = clocks.replan(longer, 100, at(130), rungs=short)
     assert clocks.coming(ClockName.REACTION, back, Ladder(short)) == []
     in_time = clocks.stop(longer, at(130))
-    assert in_time.missed, "what was recorded as broken is not kept by a longer promise"
+    assert in_time.missed, "a longer promise does not undo a recorded breach"
 
 
-def test_a_rung_that_was_passed_before_a_pause_is_told_with_the_time_at_which_it_was() -> None:
+def test_a_rung_that_was_passed_before_a_pause_keeps_its_true_time() -> None:
     lived = toggled(begun(1000), [60_000, 40_000])
     planned = clocks.replan(lived.clock, 100, at(110), waits=lived.waits, pauses=("customer",))
     ladder = Ladder(FIVE_RUNGS, waits=lived.waits)
     assert clocks.rung_times(planned, ladder)[:2] == [at(50), at(120)]
 
 
-def test_under_another_calendar_the_credit_is_measured_anew() -> None:
-    """An inquiry that was open for a night is a complaint: the night counts, its pause does not."""
+def test_replan_measures_consumed_time_in_the_new_calendar() -> None:
+    """An inquiry becomes a complaint: closed hours count now, pauses still do not."""
     even = EveryOtherHour()
     two = START.replace(hour=2)
     clock = clocks.start(7200, two, even, name="even", pauses=("customer",))
@@ -341,7 +347,7 @@ def test_under_another_calendar_the_credit_is_measured_anew() -> None:
     assert back.consumed_s == 2 * 3600
 
 
-def test_a_correction_is_as_if_it_had_been_recorded_then() -> None:
+def test_a_correction_acts_as_if_the_clock_had_stopped_at_that_instant() -> None:
     late = replace(clocks.start(60, START), breached_at=at(60), held_by="a-mei")
     recorded = clocks.stop(late, at(200))
     kept = clocks.correct(recorded, at(50))
@@ -352,7 +358,7 @@ def test_a_correction_is_as_if_it_had_been_recorded_then() -> None:
     assert (still_late.missed, still_late.breached) == (True, True)
 
 
-def test_a_correction_to_before_a_pause_leaves_the_pause_out() -> None:
+def test_a_correction_to_an_instant_before_a_pause_ignores_the_pause() -> None:
     lived = toggled(begun(100), [30_000, 470_000])
     corrected = clocks.correct(lived.clock, at(20), lived.waits)
     assert (corrected.consumed_s, corrected.due_at) == (20, at(100))
@@ -372,33 +378,33 @@ def test_a_correction_to_before_a_pause_leaves_the_pause_out() -> None:
     ],
     ids=["stop", "cancel", "pause", "resume", "replan"],
 )
-def test_what_is_over_stays_as_it_ended(
+def test_an_ended_clock_does_not_change(
     end: Callable[[Clock, datetime], Clock], after: Callable[[Clock], Clock]
 ) -> None:
     over = end(clocks.start(60, START), at(30))
     assert after(over) == over
 
 
-def test_a_paused_clock_is_not_paused_again_nor_a_running_one_resumed() -> None:
+def test_pausing_a_paused_clock_or_resuming_a_running_one_changes_nothing() -> None:
     running = clocks.start(60, START)
     paused = clocks.pause(running, at(10))
     assert clocks.pause(paused, at(20)) == paused
     assert clocks.resume(running, at(20)) == running
 
 
-def test_the_due_instant_itself_keeps_the_promise() -> None:
+def test_stopping_exactly_at_the_due_time_keeps_the_promise() -> None:
     clock = clocks.start(3600, START)
     assert not clocks.stop(clock, at(3600)).missed
     assert clocks.stop(clock, at(3600) + timedelta(milliseconds=1)).missed
 
 
-def test_a_promise_that_is_open_or_cancelled_is_not_called_missed() -> None:
+def test_an_open_or_cancelled_promise_is_not_missed() -> None:
     clock = clocks.start(60, START)
     assert not clock.missed
     assert not clocks.cancel(clock, at(1000)).missed
 
 
-def test_stopping_a_paused_clock_keeps_the_promise_whatever_time_has_passed_meanwhile() -> None:
+def test_time_in_a_pause_does_not_make_a_promise_missed() -> None:
     paused = clocks.pause(clocks.start(60, START), at(30))
     stopped = clocks.stop(clocks.resume(paused, at(5000)), at(5010))
     assert not stopped.missed
@@ -421,7 +427,7 @@ def _clock(target: int, fired: int, offset: int, state: str) -> Clock:
 
 
 @given(SOME_CLOCKS)
-def test_the_next_wake_is_the_earliest_rung_that_a_running_clock_waits_for(
+def test_next_wake_is_the_earliest_rung_of_all_running_clocks(
     some: dict[ClockName, tuple[int, int, int, str]],
 ) -> None:
     found = {name: _clock(*parts) for name, parts in some.items()}
@@ -435,7 +441,7 @@ def test_the_next_wake_is_the_earliest_rung_that_a_running_clock_waits_for(
 
 
 @given(SOME_CLOCKS, st.integers(0, 400))
-def test_due_rungs_are_all_that_fell_by_now_in_the_order_of_their_times(
+def test_due_rungs_are_all_rungs_due_by_now_in_order(
     some: dict[ClockName, tuple[int, int, int, str]], seconds: int
 ) -> None:
     found = {name: _clock(*parts) for name, parts in some.items()}
@@ -457,7 +463,7 @@ def test_due_rungs_are_all_that_fell_by_now_in_the_order_of_their_times(
 
 
 @given(SOME_CLOCKS)
-def test_nothing_is_due_before_the_next_wake_and_something_is_at_it(
+def test_no_rung_is_due_before_the_next_wake_and_one_is_due_at_it(
     some: dict[ClockName, tuple[int, int, int, str]],
 ) -> None:
     found = {name: _clock(*parts) for name, parts in some.items()}
@@ -469,14 +475,14 @@ def test_nothing_is_due_before_the_next_wake_and_something_is_at_it(
         assert not clocks.due_rungs(found, LADDERS, wake - timedelta(microseconds=1))
 
 
-def test_a_pause_moves_the_rungs_that_are_left_and_not_those_that_have_fallen() -> None:
+def test_a_pause_moves_later_rungs_but_not_passed_ones() -> None:
     clock = clocks.resume(clocks.pause(clocks.start(100, START), at(60)), at(1060))
     falls = clocks.rung_times(clock, Ladder(FIVE_RUNGS))
     assert falls[1:] == [at(1080), at(1100), at(1100), at(1150)]
-    assert falls[0] < at(1060), "the rung at 50 s had fallen before the pause"
+    assert falls[0] < at(1060), "the rung at 50 s was passed before the pause"
 
 
-def test_a_clock_without_a_ladder_wakes_nobody() -> None:
+def test_a_clock_without_a_ladder_has_no_wake_and_no_due_rungs() -> None:
     running = {ClockName.REACTION: clocks.start(60, START)}
     assert clocks.next_wake(running, {}) is None
     assert clocks.due_rungs(running, {}, at(10**6)) == []
@@ -485,7 +491,7 @@ def test_a_clock_without_a_ladder_wakes_nobody() -> None:
 # -------------------------------------------------------------------------------- calendars
 
 
-def test_one_rule_serves_a_calendar_with_closing_hours() -> None:
+def test_start_pause_resume_and_rungs_work_in_a_calendar_with_closed_hours() -> None:
     calendar = EveryOtherHour()
     two = START.replace(hour=2)
     clock = clocks.start(5400, two, calendar)
@@ -521,8 +527,8 @@ def test_a_quiet_rung_waits_for_the_morning() -> None:
     ]
 
 
-def test_a_quiet_rung_waits_no_longer_than_until_the_next_rung_falls() -> None:
-    """A ladder never goes backwards: what falls together is in its order."""
+def test_a_quiet_rung_waits_at_most_until_the_next_rung_is_due() -> None:
+    """Rungs that are due together keep the order of the ladder."""
     midnight = START.replace(hour=0)
     clock = clocks.start(3600, midnight)
     falls = clocks.rung_times(clock, QUIET)

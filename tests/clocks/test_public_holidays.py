@@ -1,4 +1,4 @@
-"""Public holidays as the library has them, and what a calendar makes of them."""
+"""Tests of public holidays from the library, and of a calendar made from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def days(special: dict[date, bool], *, worked: bool) -> list[str]:
     return [day.isoformat()[5:] for day, work in special.items() if work is worked]
 
 
-def test_a_year_in_china_is_as_the_state_council_has_ruled() -> None:
+def test_special_days_in_china_follow_the_notice_of_the_state_council() -> None:
     special = days_of("CN", None, [2026])
     assert days(special, worked=True) == ["01-04", "02-14", "02-28", "05-09", "09-20", "10-10"]
     closed = set(days(special, worked=False))
@@ -29,17 +29,17 @@ def test_a_year_in_china_is_as_the_state_council_has_ruled() -> None:
     assert {f"10-0{day}" for day in (1, 2, 5, 6, 7)} < closed
 
 
-def test_make_up_days_are_days_of_the_weekend_and_no_holidays() -> None:
+def test_make_up_days_are_weekend_days() -> None:
     for day, worked in days_of("CN", None, range(2020, 2027)).items():
         assert not worked or day.weekday() >= 5
 
 
-def test_a_make_up_day_for_the_next_year_is_found_in_its_own() -> None:
+def test_a_make_up_day_for_the_next_year_is_listed_in_its_own_year() -> None:
     assert days_of("CN", None, [2005])[date(2005, 12, 31)] is True
     assert {day.year for day in days_of("CN", None, [2005])} == {2005}
 
 
-def test_holidays_of_a_subdivision_are_those_of_the_country_and_its_own() -> None:
+def test_a_subdivision_adds_its_holidays_to_those_of_the_country() -> None:
     germany, bavaria = days_of("DE", None, [2026]), days_of("DE", "BY", [2026])
     assert set(germany) < set(bavaria)
     epiphany = date(2026, 1, 6)
@@ -48,7 +48,7 @@ def test_holidays_of_a_subdivision_are_those_of_the_country_and_its_own() -> Non
     assert not any(bavaria.values()), "nobody there works a Saturday for it"
 
 
-def test_a_day_off_in_place_of_a_holiday_on_a_weekend_is_listed() -> None:
+def test_a_substitute_day_off_for_a_holiday_on_a_weekend_is_listed() -> None:
     special = days_of("US", None, [2026])
     assert special[date(2026, 7, 3)] is False, "the Fourth of July is a Saturday"
 
@@ -58,7 +58,7 @@ def test_only_public_holidays_are_listed() -> None:
     assert date(2026, 3, 8) not in days_of("CN", None, [2026]), "half a day off, for half of them"
 
 
-def test_years_stand_in_order_and_once() -> None:
+def test_special_days_are_in_order_and_listed_once() -> None:
     both = days_of("CN", None, iter([2026, 2025, 2026]))
     assert list(both) == sorted(both)
     assert both == days_of("CN", None, [2025]) | days_of("CN", None, [2026])
@@ -66,7 +66,7 @@ def test_years_stand_in_order_and_once() -> None:
 
 
 @pytest.mark.parametrize("language", ["de_DE", "zh_CN", "C", None])
-def test_the_language_of_the_machine_changes_nothing(
+def test_the_locale_does_not_affect_the_special_days(
     language: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
@@ -85,7 +85,7 @@ def test_an_unknown_country_is_refused(country: str) -> None:
         known_until(country)
 
 
-def test_an_unknown_subdivision_is_refused_with_those_that_there_are() -> None:
+def test_an_unknown_subdivision_is_refused_with_a_list_of_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"there are: ENG, NIR, SCT, WLS$"):
         days_of("GB", "XX", [2026])
     with pytest.raises(ValueError, match="'BJ' is no subdivision of CN; there are: none"):
@@ -95,24 +95,24 @@ def test_an_unknown_subdivision_is_refused_with_those_that_there_are() -> None:
 
 
 @pytest.mark.parametrize("year", [0, 1900, 2200, 10_000])
-def test_a_year_that_is_not_known_is_refused(year: int) -> None:
+def test_an_unknown_year_is_refused(year: int) -> None:
     with pytest.raises(ValueError, match=f"{year} is not known: the holidays of CN are from 1950"):
         days_of("CN", None, [2026, year])
 
 
-def test_it_is_known_until_when_china_has_ruled() -> None:
+def test_known_until_is_the_last_year_with_a_notice_in_china() -> None:
     until = known_until("CN")
     assert until is not None
     assert until >= 2026
     assert any(days_of("CN", None, [until]).values())
-    assert not any(days_of("CN", None, [until + 1]).values()), "holidays of the law only"
+    assert not any(days_of("CN", None, [until + 1]).values()), "statutory holidays only"
 
 
-def test_where_the_law_says_all_nothing_has_to_be_waited_for() -> None:
+def test_known_until_is_none_for_a_country_without_notices() -> None:
     assert known_until("DE") is None
 
 
-def test_the_holidays_of_china_make_a_calendar() -> None:
+def test_a_calendar_with_the_holidays_of_china_counts_the_right_hours() -> None:
     office = intervals_of(["09:00-12:00", "13:00-18:00"])
     special = days_of("CN", None, [2026])
     calendar = WeeklyCalendar(
@@ -134,7 +134,7 @@ def test_the_holidays_of_china_make_a_calendar() -> None:
     assert year == 248 * 8 * HOUR
 
 
-def test_the_library_is_loaded_by_who_asks_and_by_nobody_else() -> None:
+def test_the_library_is_imported_only_when_it_is_used() -> None:
     program = (
         "import sys; from redress.clocks import public_holidays\n"
         "assert 'holidays' not in sys.modules\n"

@@ -1,4 +1,4 @@
-"""The doors' own clients, beside botocore's full ones: the same requests, answers and errors."""
+"""Compares the minimal AWS clients with botocore's: same requests, answers and errors."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ WRITE = {
     "ClientRequestToken": "once",
 }
 OURS = {"dynamodb": aws_json.DynamoDB, "secretsmanager": aws_json.SecretsManager}
-"""Every service that is spoken to in this way, by botocore's name of it."""
+"""The minimal client of each service, by botocore's name of the service."""
 
 
 @dataclass
-class Far:
-    """A service on this machine: what it is to answer, and what it was asked."""
+class FakeService:
+    """A local HTTP service: the answer that it gives, and the requests that it received."""
 
     url: str
     status: int = 200
@@ -52,10 +52,10 @@ class Far:
 
 
 @pytest.fixture
-def far() -> Iterator[Far]:
-    found = Far("")
+def fake() -> Iterator[FakeService]:
+    found = FakeService("")
 
-    class Door(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -69,9 +69,9 @@ def far() -> Iterator[Far]:
             self.wfile.write(found.body)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nobody reads it."""
+            """Write no log to the test's output."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -81,15 +81,15 @@ def far() -> Iterator[Far]:
     server.server_close()
 
 
-def lean(far: Far) -> aws_json.DynamoDB:
-    return aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": far.url})
+def minimal(fake: FakeService) -> aws_json.DynamoDB:
+    return aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": fake.url})
 
 
-def full(service: str, far: Far) -> Any:
+def full(service: str, fake: FakeService) -> Any:
     return botocore.session.get_session().create_client(
         service,
         region_name=ENVIRONMENT["AWS_REGION"],
-        endpoint_url=far.url,
+        endpoint_url=fake.url,
         aws_access_key_id=ENVIRONMENT["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
         aws_session_token=ENVIRONMENT["AWS_SESSION_TOKEN"],
@@ -105,33 +105,33 @@ def full(service: str, far: Far) -> Any:
         ("secretsmanager", "get_secret_value", {"SecretId": "key", "VersionStage": "AWSCURRENT"}),
     ],
 )
-def test_what_is_sent_is_what_a_full_client_sends(
-    far: Far, service: str, operation: str, given: dict[str, Any]
+def test_a_request_equals_that_of_the_full_client(
+    fake: FakeService, service: str, operation: str, given: dict[str, Any]
 ) -> None:
-    ours = OURS[service](ENVIRONMENT | {"AWS_ENDPOINT_URL": far.url})
+    ours = OURS[service](ENVIRONMENT | {"AWS_ENDPOINT_URL": fake.url})
     getattr(ours, operation)(**given)
-    getattr(full(service, far), operation)(**given)
+    getattr(full(service, fake), operation)(**given)
 
-    mine, theirs = far.asked
-    assert (mine["path"], mine["body"]) == (theirs["path"], theirs["body"])
+    ours_sent, full_sent = fake.asked
+    assert (ours_sent["path"], ours_sent["body"]) == (full_sent["path"], full_sent["body"])
     for name in ("content-type", "x-amz-target", "host", "x-amz-security-token"):
-        assert mine["headers"][name] == theirs["headers"][name], name
+        assert ours_sent["headers"][name] == full_sent["headers"][name], name
     signed = [
         dict(part.split("=", 1) for part in asked["headers"]["authorization"][17:].split(", "))
-        for asked in (mine, theirs)
+        for asked in (ours_sent, full_sent)
     ]
     assert signed[0]["SignedHeaders"] == signed[1]["SignedHeaders"]
     assert signed[0]["Credential"] == signed[1]["Credential"]
 
 
-def test_an_answer_is_what_the_service_said(far: Far) -> None:
-    far.body = json.dumps({"Item": KEY}).encode()
-    assert lean(far).get_item(**READ) == {"Item": KEY}
+def test_call_returns_the_answer_of_the_service(fake: FakeService) -> None:
+    fake.body = json.dumps({"Item": KEY}).encode()
+    assert minimal(fake).get_item(**READ) == {"Item": KEY}
 
 
-def test_an_error_reads_as_a_full_clients(far: Far) -> None:
+def test_an_error_equals_that_of_the_full_client(fake: FakeService) -> None:
     reasons = [{"Code": "ConditionalCheckFailed", "Message": "no"}, {"Code": "None"}]
-    far.refuse(
+    fake.refuse(
         400,
         {
             "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
@@ -140,7 +140,7 @@ def test_an_error_reads_as_a_full_clients(far: Far) -> None:
         },
     )
     found = []
-    for client in (lean(far), full("dynamodb", far)):
+    for client in (minimal(fake), full("dynamodb", fake)):
         with pytest.raises(ClientError) as raised:
             client.transact_write_items(**WRITE)
         response: Any = raised.value.response
@@ -157,31 +157,31 @@ def test_an_error_reads_as_a_full_clients(far: Far) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>Bad Gateway</html>", b"[]", b"\xff\xfe"])
-def test_an_answer_that_is_no_json_is_an_error_of_its_status(far: Far, body: bytes) -> None:
-    far.status, far.body = 502, body
+def test_an_error_without_json_keeps_its_http_status(fake: FakeService, body: bytes) -> None:
+    fake.status, fake.body = 502, body
     with pytest.raises(ClientError) as raised:
-        lean(far).get_item(**READ)
+        minimal(fake).get_item(**READ)
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 502
 
 
-def test_no_answer_in_time_is_botocores_error_and_tried_again(
-    far: Far, monkeypatch: pytest.MonkeyPatch
+def test_a_timeout_raises_botocores_error_and_is_retried(
+    fake: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(aws_json, "READ_S", 0.05)
-    far.wait_s = 0.3
+    fake.wait_s = 0.3
     with pytest.raises(ReadTimeoutError):
-        lean(far).get_item(**READ)
+        minimal(fake).get_item(**READ)
 
-    client = lean(far)
+    client = minimal(fake)
 
     def recover(seconds: float) -> None:
-        far.wait_s = 0.0
+        fake.wait_s = 0.0
 
     assert retry.call(lambda: client.get_item(**READ), sleep=recover) == {}
-    assert len(far.asked) == 3
+    assert len(fake.asked) == 3
 
 
-def test_nobody_there_is_unavailable_after_all_tries() -> None:
+def test_a_refused_connection_raises_unavailable_after_all_retries() -> None:
     client = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
     with pytest.raises(EndpointConnectionError):
         client.get_item(**READ)
@@ -189,22 +189,22 @@ def test_nobody_there_is_unavailable_after_all_tries() -> None:
         retry.call(lambda: client.get_item(**READ), sleep=lambda seconds: None)
 
 
-def test_the_user_agent_names_the_application_as_a_full_clients_does(
-    far: Far, monkeypatch: pytest.MonkeyPatch
+def test_the_user_agent_names_the_application_like_that_of_the_full_client(
+    fake: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By it the laptop's meter knows which function called."""
+    """The meter of the local cloud reads it to know which function called."""
     monkeypatch.setenv("AWS_SDK_UA_APP_ID", "redress-intake")
-    named = {"AWS_ENDPOINT_URL_DYNAMODB": far.url, "AWS_SDK_UA_APP_ID": "redress-intake"}
-    for client in (aws_json.DynamoDB(ENVIRONMENT | named), full("dynamodb", far)):
+    named = {"AWS_ENDPOINT_URL_DYNAMODB": fake.url, "AWS_SDK_UA_APP_ID": "redress-intake"}
+    for client in (aws_json.DynamoDB(ENVIRONMENT | named), full("dynamodb", fake)):
         client.get_item(**READ)
-    lean(far).get_item(**READ)
+    minimal(fake).get_item(**READ)
 
-    agents = [asked["headers"]["user-agent"].split() for asked in far.asked]
+    agents = [asked["headers"]["user-agent"].split() for asked in fake.asked]
     assert ["app/redress-intake" in agent for agent in agents] == [True, True, False]
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "ap-southeast-1", "cn-north-1"])
-def test_the_endpoint_is_the_one_that_botocore_finds(region: str) -> None:
+def test_the_endpoint_equals_that_of_botocore(region: str) -> None:
     for name, made in OURS.items():
         known = botocore.session.get_session().create_client(name, region_name=region)
         ours = made(ENVIRONMENT | {"AWS_REGION": region})
@@ -218,10 +218,10 @@ def test_the_endpoint_is_the_one_that_botocore_finds(region: str) -> None:
         ("secretsmanager", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
     ],
 )
-def test_the_variables_that_name_an_endpoint_are_those_that_botocore_reads(
+def test_endpoints_come_from_the_same_variables_as_in_botocore(
     service: str, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A service's own before the one of all."""
+    """The variable of the service takes precedence over the common one."""
     environment = dict(ENVIRONMENT)
     for name, url in (("AWS_ENDPOINT_URL", "http://all.test"), (variable, "http://own.test")):
         monkeypatch.setenv(name, url)
@@ -230,16 +230,16 @@ def test_the_variables_that_name_an_endpoint_are_those_that_botocore_reads(
         assert (known.meta.endpoint_url, OURS[service](environment)._url) == (url, url + "/")
 
 
-def test_a_function_without_credentials_is_told_which_variable_is_missing() -> None:
+def test_missing_credentials_raise_an_error_that_names_the_variable() -> None:
     with pytest.raises(KeyError, match="AWS_SECRET_ACCESS_KEY"):
         aws_json.DynamoDB({"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a"})
 
 
-def test_a_request_is_not_held_back_on_its_way(far: Far) -> None:
-    """As by the full client: what Nagle's algorithm holds back costs 40 ms of every call."""
-    service = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": far.url})
+def test_nagles_algorithm_is_off(fake: FakeService) -> None:
+    """The full client switches it off, too. Otherwise its delay would add 40 ms to every call."""
+    service = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": fake.url})
     service.get_item(**READ)
 
-    pool: Any = service._session._manager.connection_from_url(far.url)  # type: ignore[attr-defined]
+    pool: Any = service._session._manager.connection_from_url(fake.url)  # type: ignore[attr-defined]
     connection = pool.pool.get(block=False)
     assert connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1

@@ -1,4 +1,4 @@
-"""A plan document is taken whole or refused whole, with every fault named by its pointer."""
+"""Tests that a plan document is accepted, or refused with the JSON pointers of all its faults."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Break = Callable[[Document], object]
 
 
 def faults(document: Any, *, publishing: bool = False) -> set[tuple[str, str]]:
-    """Pointer and code of everything that is wrong with a document; empty when nothing is."""
+    """Pointer and code of each fault of a document; empty if it is valid."""
     try:
         parse(document, publishing_at=START if publishing else None)
     except InvalidInput as invalid:
@@ -34,7 +34,7 @@ def faults(document: Any, *, publishing: bool = False) -> set[tuple[str, str]]:
 
 
 def put(*path: str | int, value: Any) -> Break:
-    """Replace what stands at a path."""
+    """Replace the value at a path."""
 
     def change(document: Document) -> None:
         inner: Any = document
@@ -55,7 +55,7 @@ def drop(*path: str | int) -> Break:
     return change
 
 
-def test_the_shipped_plan_is_valid_and_says_what_the_document_says(plan: Plan) -> None:
+def test_the_shipped_plan_is_valid_and_matches_its_document(plan: Plan) -> None:
     document = plan_document()
     assert faults(document, publishing=True) == set()
     assert plan.version == 1
@@ -68,7 +68,7 @@ def test_the_shipped_plan_is_valid_and_says_what_the_document_says(plan: Plan) -
     assert sum(plan.score.weights.values()) == 100
 
 
-def test_the_shipped_plan_says_of_every_number_where_it_comes_from() -> None:
+def test_the_shipped_plan_names_the_source_of_every_number() -> None:
     document = plan_document()
     for pointer in document["sources"]:
         section = pointer.split("/")[1]
@@ -376,7 +376,7 @@ BROKEN: dict[str, tuple[Break, set[tuple[str, str]]]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_plan_is_refused_with_its_fault(name: str, document: Document) -> None:
+def test_a_plan_with_a_fault_is_refused(name: str, document: Document) -> None:
     change, expected = BROKEN[name]
     change(document)
     assert faults(document) == expected
@@ -398,7 +398,7 @@ INDEPENDENT = (
 
 
 @given(st.sets(st.sampled_from(INDEPENDENT), min_size=1))
-def test_all_faults_are_named_at_once(names: set[str]) -> None:
+def test_all_faults_are_reported_at_once(names: set[str]) -> None:
     document = plan_document()
     expected = set[tuple[str, str]]()
     for name in names:
@@ -409,7 +409,7 @@ def test_all_faults_are_named_at_once(names: set[str]) -> None:
 
 
 @pytest.mark.parametrize("document", [None, [], "plan", 1, True])
-def test_what_is_no_object_is_no_plan(document: Any) -> None:
+def test_a_document_that_is_no_object_is_refused(document: Any) -> None:
     assert faults(document) == {("", "object_expected")}
 
 
@@ -418,13 +418,13 @@ ZONES = ["Mars/Phobos", "Asia", "../zone", "/etc/localtime", "a\0b", "x" * 300, 
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_plan_in_an_unknown_time_zone_is_not_published(zone: str, document: Document) -> None:
-    """Months are cut by it: a slip here would stop every change of every ticket."""
+    """Every change of a ticket computes months in it, so a wrong zone would stop all changes."""
     document["time_zone"] = zone
     assert faults(document, publishing=True) == {("/time_zone", "unknown_zone")}
 
 
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "Asia/Taipei", "UTC", "Europe/Berlin"])
-def test_any_zone_of_the_database_may_be_used(zone: str, document: Document) -> None:
+def test_every_zone_of_the_database_is_accepted(zone: str, document: Document) -> None:
     document["time_zone"] = zone
     assert faults(document, publishing=True) == set()
 
@@ -461,13 +461,13 @@ PATHS = [path for path in _paths(plan_document()) if path[0] != "sources"]
 
 
 @given(JSON)
-def test_whatever_comes_a_plan_is_parsed_or_refused(document: Any) -> None:
+def test_any_value_is_parsed_or_refused(document: Any) -> None:
     for publishing in (False, True):
         faults(document, publishing=publishing)
 
 
 @given(st.lists(st.tuples(st.sampled_from(PATHS), JSON), min_size=1, max_size=3))
-def test_a_plan_with_anything_anywhere_is_parsed_or_refused(
+def test_a_plan_with_random_changes_is_parsed_or_refused(
     changes: list[tuple[tuple[str | int, ...], Any]],
 ) -> None:
     document = plan_document()
@@ -475,13 +475,13 @@ def test_a_plan_with_anything_anywhere_is_parsed_or_refused(
         try:
             put(*path, value=copy.deepcopy(value))(document)
         except (KeyError, IndexError, TypeError):
-            continue  # an earlier change took this place away
+            continue  # an earlier change removed this place
     if not faults(document, publishing=True):
         _usable(parse(document))
 
 
 def _usable(plan: Plan) -> None:
-    """What a valid plan promises can be reckoned with: every ladder is a ladder."""
+    """Check that every promise of a valid plan has a due time in reach and an ascending ladder."""
     for kind, channel, priority, customer_type in product(
         KINDS, CHANNELS, plan.priorities, plan.customer_types
     ):
@@ -495,7 +495,7 @@ def _usable(plan: Plan) -> None:
                 assert rungs[0].at_s >= 1
 
 
-# ------------------------------------------------------------------ promises that lead nowhere
+# ------------------------------------------------------------------ promises too far ahead
 
 MINUTE_A_WEEK = {"week": {"monday": ["09:00-09:01"]}}
 ALL_YEAR = {"within": "8784h"}
@@ -567,7 +567,7 @@ FAR: dict[str, tuple[Break, set[str]]] = {
 
 
 @pytest.mark.parametrize("name", FAR)
-def test_a_promise_that_ends_in_no_sane_time_is_not_published(
+def test_a_promise_that_is_due_too_far_ahead_is_not_published(
     name: str, document: Document
 ) -> None:
     change, expected = FAR[name]
@@ -579,14 +579,16 @@ def test_a_promise_that_ends_in_no_sane_time_is_not_published(
     assert not expected or "too_far" in {code for _, code in found}
 
 
-def test_a_stored_plan_is_not_asked_again_how_far_it_reaches(document: Document) -> None:
+def test_reading_a_stored_plan_does_not_check_how_far_ahead_promises_are_due(
+    document: Document,
+) -> None:
     document["calendars"]["rare"] = MINUTE_A_WEEK
     document["levels"]["inquiry"]["promises"]["resolution"]["calendar"] = "rare"
     assert faults(document) == set()
 
 
-def test_a_promise_is_reckoned_wherever_in_the_coming_years_it_begins(document: Document) -> None:
-    """An office that is open this year and then only on one day in a thousand."""
+def test_a_promise_is_checked_from_start_dates_in_the_coming_years(document: Document) -> None:
+    """The office is open this year and closed on nearly all days of the following years."""
     closed = [START.date() + timedelta(days=day) for day in range(300, 3000)]
     document["calendars"]["office"]["exceptions"] = {day.isoformat(): [] for day in closed}
     found = faults(document, publishing=True)
@@ -599,7 +601,7 @@ def test_quiet_hours_that_never_end_are_not_published(document: Document) -> Non
     assert faults(document, publishing=True) == {("/quiet_hours/outside", "never_open")}
 
 
-def test_a_plan_takes_effect_within_a_year(document: Document) -> None:
+def test_a_plan_must_take_effect_within_a_year(document: Document) -> None:
     document["effective_from"] = (START + timedelta(days=366)).isoformat()
     del document["review_by"]
     assert faults(document, publishing=True) == set()
@@ -620,10 +622,10 @@ def test_a_plan_takes_effect_within_a_year(document: Document) -> None:
         ("2027-01-01T00:00:00+08:00", "2027-07-04", "2027-07-04"),
     ],
 )
-def test_every_plan_is_reviewed_within_half_a_year_of_taking_effect(
+def test_the_review_is_within_half_a_year_of_taking_effect(
     effective_from: str | None, review_by: str, given: str | None, document: Document
 ) -> None:
-    """183 days after that day in Shanghai, unless it says another one within 184."""
+    """By default 183 days after that day in Shanghai; a plan may name another day within 184."""
     document |= {"effective_from": effective_from, "review_by": given}
     plan = parse(document, publishing_at=START)
     assert str(plan.review_by) == review_by
@@ -645,16 +647,16 @@ def test_a_review_that_is_past_or_too_far_away_is_not_published(
 ) -> None:
     document |= {"effective_from": effective_from, "review_by": review_by}
     assert faults(document, publishing=True) == {("/review_by", "not_in_time")}
-    assert faults(document) == set(), "a plan goes on when its review is due"
+    assert faults(document) == set(), "a stored plan stays valid after its day of review"
 
 
-def test_a_review_is_not_judged_by_an_effective_time_that_is_none(document: Document) -> None:
+def test_an_invalid_effective_time_gives_no_second_fault_for_the_review(document: Document) -> None:
     document |= {"effective_from": "next year", "review_by": "2027-07-05"}
     assert faults(document, publishing=True) == {("/effective_from", "instant_expected")}
 
 
 @pytest.mark.parametrize("key", ["customer_types", "priorities"])
-def test_more_names_than_anybody_can_tell_apart_are_refused(key: str, document: Document) -> None:
+def test_too_many_names_are_refused(key: str, document: Document) -> None:
     more = [f"name_{n}" for n in range(60)]
     if key == "priorities":
         document["priorities"]["order"] += more
@@ -700,7 +702,7 @@ FEEDBACK, INQUIRIES = {"kind": "feedback"}, {"kind": "inquiry"}
         "to more than those with a callback",
     ],
 )
-def test_a_survey_is_added_only_where_a_callback_comes_before_it(
+def test_an_override_may_add_a_survey_only_with_a_callback(
     overrides: list[Document], at: str | None, document: Document
 ) -> None:
     document["overrides"] = overrides
@@ -708,14 +710,14 @@ def test_a_survey_is_added_only_where_a_callback_comes_before_it(
     assert faults(document, publishing=True) == expected
 
 
-def test_a_slip_in_a_callback_is_not_told_twice(document: Document) -> None:
+def test_a_fault_in_a_callback_is_not_reported_twice(document: Document) -> None:
     document["overrides"] = [{"when": FEEDBACK, "promises": SURVEY | {"callback": {}}}]
     assert faults(document, publishing=True) == {
         ("/overrides/0/promises/callback/within", "missing")
     }
 
 
-# ------------------------------------------------------------- sections that no clock depends on
+# ------------------------------------------------------------ sections that do not affect clocks
 
 SHAPES: dict[str, tuple[Break, set[tuple[str, str]]]] = {
     "an unknown variable": (
@@ -773,7 +775,7 @@ SHAPES: dict[str, tuple[Break, set[tuple[str, str]]]] = {
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_a_section_of_wrong_shape_is_not_published(name: str, document: Document) -> None:
+def test_a_section_of_a_wrong_form_is_not_published(name: str, document: Document) -> None:
     change, expected = SHAPES[name]
     change(document)
     assert faults(document, publishing=True) == expected
@@ -782,7 +784,7 @@ def test_a_section_of_wrong_shape_is_not_published(name: str, document: Document
 # -------------------------------------------------------------------------------- overrides
 
 
-def test_overrides_are_taken_in_their_order_and_replace_what_they_name(
+def test_overrides_apply_in_order_and_replace_only_what_they_name(
     document: Document,
 ) -> None:
     document["overrides"] = [
@@ -802,7 +804,7 @@ def test_overrides_are_taken_in_their_order_and_replace_what_they_name(
     assert plan.team("inquiry", "chat", "normal", "standard") == "service"
 
 
-def test_one_name_instead_of_a_list_means_the_same_everywhere(document: Document) -> None:
+def test_a_single_name_may_replace_a_list(document: Document) -> None:
     listed = copy.deepcopy(document)
     for plan, one in ((document, str), (listed, lambda name: [name])):
         plan["levels"]["inquiry"]["promises"]["first_response"]["pauses"] = one("customer")
@@ -829,27 +831,27 @@ def test_one_name_instead_of_a_list_means_the_same_everywhere(document: Document
     ("text", "seconds"),
     [("8h", 28_800), ("30m", 1800), ("1h30m", 5400), ("45s", 45), ("90m", 5400), ("1h1m1s", 3661)],
 )
-def test_a_duration_is_written_in_hours_minutes_and_seconds(text: str, seconds: int) -> None:
+def test_a_duration_is_parsed_to_seconds(text: str, seconds: int) -> None:
     assert plans.seconds_of(text) == seconds
 
 
 @pytest.mark.parametrize(
     "text", ["", "h", "1d", "8 h", "-1h", "1.5h", "30m1h", "0s", "8785h", "٣h"]
 )
-def test_what_is_no_duration_is_refused(text: str) -> None:
+def test_an_invalid_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="duration"):
         plans.seconds_of(text)
 
 
 @given(st.integers(1, plans.LONGEST_S))
-def test_a_duration_is_read_back_as_it_was_written(seconds: int) -> None:
+def test_a_formatted_duration_is_parsed_to_the_same_seconds(seconds: int) -> None:
     assert plans.seconds_of(plans.duration_of(seconds)) == seconds
 
 
 # -------------------------------------------------------------------------------- ladders
 
 
-def test_a_promise_is_reminded_of_broken_and_escalated_at_its_shares(plan: Plan) -> None:
+def test_the_rungs_of_a_promise_are_due_at_their_shares_of_the_target(plan: Plan) -> None:
     assert plan.rungs(ClockName.RESOLUTION, "promise", 1000, by_mail=True) == (
         Rung(500, Action.REMIND, ("agent",), quiet=True),
         Rung(800, Action.REMIND, ("agent",)),
@@ -858,12 +860,12 @@ def test_a_promise_is_reminded_of_broken_and_escalated_at_its_shares(plan: Plan)
     )
 
 
-def test_a_rung_never_falls_before_its_share_of_the_target(plan: Plan) -> None:
+def test_a_rung_is_never_due_before_its_share_of_the_target(plan: Plan) -> None:
     rungs = plan.rungs(ClockName.REACTION, "promise", 5, by_mail=True)
     assert [rung.at_s for rung in rungs] == [3, 4, 5, 8]
 
 
-def test_a_callback_by_mail_asks_three_times_and_then_closes(plan: Plan) -> None:
+def test_a_callback_by_mail_asks_three_times_and_then_closes_the_ticket(plan: Plan) -> None:
     assert plan.rungs(ClockName.CALLBACK, "promise", 100, by_mail=True) == (
         Rung(100, Action.ASK_AGAIN, ("customer",)),
         Rung(200, Action.ASK_AGAIN, ("customer",)),
@@ -871,19 +873,19 @@ def test_a_callback_by_mail_asks_three_times_and_then_closes(plan: Plan) -> None
     )
 
 
-def test_a_plan_of_one_attempt_closes_after_the_first_question() -> None:
+def test_a_callback_with_one_attempt_closes_after_the_first_question() -> None:
     document = plan_document()
     document["callback"]["attempts"] = 1
     rungs = parse(document).rungs(ClockName.CALLBACK, "promise", 100, by_mail=True)
     assert rungs == (Rung(100, Action.CLOSE),)
 
 
-def test_a_callback_by_phone_is_a_promise_like_any_other(plan: Plan) -> None:
+def test_a_callback_by_phone_has_the_ladder_of_other_promises(plan: Plan) -> None:
     by_phone = plan.rungs(ClockName.CALLBACK, "promise", 100, by_mail=False)
     assert by_phone == plan.rungs(ClockName.RESOLUTION, "promise", 100, by_mail=False)
 
 
-def test_a_survey_is_sent_before_it_ends_however_short_it_is(plan: Plan) -> None:
+def test_a_survey_is_sent_before_it_ends_even_if_it_is_short(plan: Plan) -> None:
     assert plan.rungs(ClockName.SURVEY, "promise", 604_800, by_mail=True) == (
         Rung(3600, Action.INVITE, ("customer",)),
         Rung(604_800, Action.CLOSE),
@@ -895,7 +897,7 @@ def test_a_survey_is_sent_before_it_ends_however_short_it_is(plan: Plan) -> None
 
 
 @given(st.integers(1, 10**6), st.integers(2, 99_999))
-def test_a_paced_plan_is_valid_and_promises_nothing_under_five_seconds(
+def test_a_paced_plan_is_valid_and_has_no_promise_under_five_seconds(
     pace: int, version: int
 ) -> None:
     original = plan_document()
@@ -909,10 +911,10 @@ def test_a_paced_plan_is_valid_and_promises_nothing_under_five_seconds(
             assert promise.target_s == 5 or exact <= promise.target_s < exact + 1
             assert paced.calendar(promise.calendar).add(START, 86_400) == START + timedelta(days=1)
     assert paced.survey_invite_after_s >= 5
-    assert original == plan_document(), "the plan that was scaled is left as it was"
+    assert original == plan_document(), "scaling does not change the original document"
 
 
-def test_days_are_not_paced(document: Document) -> None:
+def test_pacing_does_not_change_days(document: Document) -> None:
     paced = parse(scaled(document, 3600, 2))
     assert paced.idempotency_days == 35
 

@@ -1,4 +1,4 @@
-"""What the plan that ships promises, as requirements S1 and S5 of the product say it."""
+"""Tests of the promises and ladders of plan 1, the plan that ships with the product."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from redress.plans.rules.plan import KINDS
 from redress.tickets.rules.ticket import EventType, next_wake
 from tests.builders import Clock, Life, plan_1, plan_document
 
-AT_ONCE = ("resolution", "remind", ["supervisor"])
+SUPERVISOR_REMINDED = ("resolution", "remind", ["supervisor"])
 
 
-def told(life: Life) -> list[tuple[str, str, list[str]]]:
-    """Clock, action and audience of each rung that the last change fired."""
+def fired_rungs(life: Life) -> list[tuple[str, str, list[str]]]:
+    """Clock, action and notified roles of each rung that the last change fired."""
     return [
         (event.data["clock"], event.data["action"], event.data["notify"])
         for event in life.last.events
@@ -25,7 +25,7 @@ def told(life: Life) -> list[tuple[str, str, list[str]]]:
 
 
 def first_wake(life: Life) -> Life:
-    """The workflow sleeps until the first thing that it has to do, which is not long."""
+    """Wake the workflow at its first rung, which is due within 20 seconds."""
     wake = next_wake(life.ticket, life.plan)
     assert wake is not None
     assert wake - life.clock.now() <= timedelta(seconds=20)
@@ -34,7 +34,7 @@ def first_wake(life: Life) -> Life:
 
 
 def target_s(name: ClockName, kind: str, channel: str) -> int | None:
-    """The target that an ordinary customer's ticket has, in seconds."""
+    """The target of a promise for a ticket of a standard customer, in seconds."""
     level = plan_1().level(kind)
     priority = plan_1().priority(level.urgency, level.impact)
     promise = plan_1().promises(kind, channel, priority, "standard").get(name)
@@ -44,35 +44,33 @@ def target_s(name: ClockName, kind: str, channel: str) -> int | None:
 # ------------------------------------------------------------------ complaints of consequence
 
 
-def test_a_complaint_that_opens_with_a_high_impact_reaches_the_supervisor_in_the_first_wake() -> (
-    None
-):
+def test_a_complaint_opened_with_high_impact_reaches_the_supervisor_at_the_first_wake() -> None:
     document = plan_document()
     document["levels"]["complaint"]["impact"] = "high"
     life = first_wake(Life(plan=parse(document)).open("complaint"))
-    assert told(life) == [AT_ONCE]
+    assert fired_rungs(life) == [SUPERVISOR_REMINDED]
 
 
 @pytest.mark.parametrize("answered", [False, True])
-def test_a_complaint_whose_impact_turns_out_high_reaches_the_supervisor_in_the_first_wake(
+def test_a_complaint_changed_to_high_impact_reaches_the_supervisor_at_the_first_wake(
     answered: bool,
 ) -> None:
     life = Life(Clock()).open("complaint").acknowledge().assign().wait(minutes=5)
     if answered:
         life.reply()
     first_wake(life.reclassify(impact="high"))
-    assert told(life) == [AT_ONCE]
-    assert life.ticket.escalation is None, "nothing is broken"
+    assert fired_rungs(life) == [SUPERVISOR_REMINDED]
+    assert life.ticket.escalation is None, "no promise is broken"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_other_ticket_is_told_to_the_supervisor_before_a_promise_is_broken(kind: str) -> None:
+def test_other_tickets_reach_the_supervisor_only_after_a_breach(kind: str) -> None:
     life = Life(Clock()).open(kind).acknowledge().assign()
     for _ in range(10):
         wake = next_wake(life.ticket, life.plan)
         assert wake is not None
         life.clock.moment = wake
-        for _, action, notify in told(life.wake()):
+        for _, action, notify in fired_rungs(life.wake()):
             if action == "breach":
                 return
             assert notify == ["agent"]
@@ -83,12 +81,12 @@ def test_no_other_ticket_is_told_to_the_supervisor_before_a_promise_is_broken(ki
 
 @pytest.mark.parametrize("channel", ["phone", "chat", "social"])
 @pytest.mark.parametrize("kind", ["inquiry", "service_request"])
-def test_who_waits_at_the_other_end_is_answered_in_half_a_minute(kind: str, channel: str) -> None:
+def test_live_channels_promise_a_first_response_within_30_seconds(kind: str, channel: str) -> None:
     assert target_s(ClockName.FIRST_RESPONSE, kind, channel) == 30
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_call_is_picked_up_in_five_seconds_and_its_answer_stays_a_promise_of_its_own(
+def test_a_call_has_a_pick_up_promise_of_5_seconds_besides_its_first_response(
     kind: str,
 ) -> None:
     assert target_s(ClockName.REACTION, kind, "phone") == 5
@@ -97,7 +95,7 @@ def test_a_call_is_picked_up_in_five_seconds_and_its_answer_stays_a_promise_of_i
     assert target_s(ClockName.FIRST_RESPONSE, kind, "phone") == expected
 
 
-def test_a_call_that_nobody_picks_up_is_told_to_the_supervisor_without_reminders() -> None:
+def test_a_call_that_nobody_picks_up_reaches_the_supervisor_without_reminders() -> None:
     by_phone = plan_1().promises("complaint", "phone", "high", "standard")
     ladder = plan_1().ladders[by_phone[ClockName.REACTION].ladder]
     assert [(at, rung.action, rung.notify) for at, rung in ladder] == [

@@ -1,4 +1,4 @@
-"""Publishing a plan: what is expanded, and when somebody is asked to look at it again."""
+"""Tests of publishing a plan (expanded holidays, faults, warnings) and of review reminders."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from tests.builders import START, Clock, plan_document
 WEI = Member("m-wei", "Wei", "wei@example.com", Role.MANAGER, "complaints", ("zh-CN",), 1)
 
 
-class Nobody:
-    """A table in which no plan was ever published: plan 1 holds."""
+class NoPlans:
+    """A store without published plans, so that plan 1 applies."""
 
     def plan_document(self, sort: str) -> str | None:
         return None
 
 
-def asked(year: int, month: int, day: int) -> int | None:
-    """For how many days a review was overdue when it was asked for, at noon UTC of a day."""
+def overdue_days_of_reminder(year: int, month: int, day: int) -> int | None:
+    """The overdue days in the reminder at noon UTC of a day; None if there is no reminder."""
     clock = Clock(datetime(year, month, day, 12, tzinfo=UTC))
-    cases = PlanCases(cast(PlanStore, None), Plans(Nobody(), clock.now), clock.now)
+    cases = PlanCases(cast(PlanStore, None), Plans(NoPlans(), clock.now), clock.now)
     review = cases.review_to_ask_for()
     return review.overdue_days if review else None
 
 
-def test_a_review_is_asked_for_on_its_day_and_every_thirty_days_after_it() -> None:
+def test_a_review_reminder_is_due_on_its_day_and_every_thirty_days_after_it() -> None:
     assert plan_document()["review_by"] == "2027-05-23"
     days = [(5, 22), (5, 23), (5, 24), (6, 21), (6, 22), (7, 22)]
-    assert [asked(2027, *day) for day in days] == [None, 0, None, None, 30, 60]
+    assert [overdue_days_of_reminder(2027, *day) for day in days] == [None, 0, None, None, 30, 60]
 
 
-class Shelf:
-    """Where plans are published, and read again."""
+class FakeStore:
+    """Keeps published plans in memory."""
 
     def __init__(self) -> None:
         self.documents: dict[str, str] = {}
@@ -60,8 +60,8 @@ class Shelf:
         self.documents |= {keys.plan_sk(version): stored, keys.CURRENT: stored}
 
 
-def test_the_review_of_a_plan_that_names_no_day_is_asked_for_half_a_year_after_it_began() -> None:
-    clock, shelf = Clock(), Shelf()
+def test_a_plan_without_a_day_of_review_is_reviewed_half_a_year_after_it_took_effect() -> None:
+    clock, shelf = Clock(), FakeStore()
     plans = Plans(shelf, clock.now)
     cases = PlanCases(cast(PlanStore, shelf), plans, clock.now)
     begins = START + timedelta(days=30)
@@ -77,31 +77,31 @@ def test_the_review_of_a_plan_that_names_no_day_is_asked_for_half_a_year_after_i
     assert told == ["213: Service plan 2: review it"]
 
 
-def test_the_shipped_plan_is_reviewed_within_half_a_year() -> None:
+def test_the_shipped_plan_has_a_review_within_half_a_year() -> None:
     review_by = parse(plan_document()).review_by
     assert review_by is not None
     assert (review_by - datetime(2026, 11, 23, tzinfo=UTC).date()).days <= 184
 
 
-def test_public_holidays_are_written_down_as_dates() -> None:
+def test_publishing_writes_public_holidays_as_dates() -> None:
     document = plan_document()
     document["calendars"]["office"]["days"] = {"2026-05-06": False}
     [found, faults] = expanded(document)
     days = found["calendars"]["office"]["days"]
     assert faults == []
     assert days["2026-10-01"] is False
-    assert days["2026-10-10"] is True, "a Saturday that is worked"
-    assert "2026-05-06" not in days, "what was expanded before is replaced"
+    assert days["2026-10-10"] is True, "a Saturday that is a make-up working day"
+    assert "2026-05-06" not in days, "dates of an earlier expansion are replaced"
     assert document["calendars"]["office"]["days"] == {"2026-05-06": False}
 
 
-def test_the_shipped_days_are_those_of_the_library_that_ships_with_it() -> None:
+def test_the_days_of_the_shipped_plan_equal_those_of_the_library() -> None:
     document = plan_document()
     assert expanded(document) == (document, [])
 
 
 @pytest.mark.parametrize("holidays", [{"country": "XX"}, {"country": "DE", "subdivision": "ZZ"}])
-def test_an_unknown_country_or_subdivision_is_refused_by_its_path(holidays: Any) -> None:
+def test_an_unknown_country_or_subdivision_is_refused_with_its_pointer(holidays: Any) -> None:
     document = plan_document()
     document["calendars"]["office"]["holidays"] = {"years": [2026]} | holidays
     _, faults = expanded(document)
@@ -110,8 +110,8 @@ def test_an_unknown_country_or_subdivision_is_refused_by_its_path(holidays: Any)
     ]
 
 
-def test_everything_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also what is wrong only because of the days that another calendar's holidays make."""
+def test_all_faults_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Including faults that exist only because of the expanded holidays of another calendar."""
     document = plan_document() | {"note": " "}
     calendars = document["calendars"]
     calendars["abroad"] = copy.deepcopy(calendars["office"])
@@ -130,7 +130,7 @@ def test_everything_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatc
     }
 
 
-def test_a_document_is_taken_up_to_the_last_byte_that_an_item_holds() -> None:
+def test_a_document_may_be_as_large_as_an_item_allows() -> None:
     document = plan_document()
     document["sources"] = {"text": ""}
     room = LARGEST_DOCUMENT - len(msgspec.json.encode(document))
@@ -145,7 +145,7 @@ def test_a_document_is_taken_up_to_the_last_byte_that_an_item_holds() -> None:
     assert str(LARGEST_DOCUMENT + 1) in fault.detail
 
 
-def test_a_year_whose_notice_is_not_out_is_pointed_at() -> None:
+def test_a_year_without_a_notice_gives_a_warning() -> None:
     document = plan_document()
     document["calendars"]["office"]["holidays"]["years"] = [2026, 2049]
     [note] = notes(document)
@@ -159,7 +159,7 @@ def test_a_year_whose_notice_is_not_out_is_pointed_at() -> None:
     [None, [], "office", {"office": None}, {"office": {"holidays": []}}]
     + [{"office": {"holidays": {"country": c, "years": y}}} for c, y in ((7, [2026]), ("CN", 7))],
 )
-def test_what_has_the_wrong_shape_is_left_for_the_reader_of_plans(calendars: Any) -> None:
+def test_expanding_holidays_ignores_calendars_of_a_wrong_form(calendars: Any) -> None:
     document = plan_document() | {"calendars": calendars}
     assert expanded(document) == (document, [])
     with pytest.raises(InvalidInput):

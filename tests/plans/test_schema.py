@@ -1,4 +1,4 @@
-"""The published JSON Schema of service plans: what it refuses, the product refuses as well."""
+"""Tests of the JSON Schema of service plans: publishing refuses everything that it refuses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def refused(document: Any) -> bool:
     return False
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_valid() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
 
@@ -45,19 +45,19 @@ def test_the_schema_is_one() -> None:
     [plan_document(), files.load(files.SOURCE), scaled(plan_document(), 3600, 2)],
     ids=["the JSON that ships", "the YAML that it is made of", "paced"],
 )
-def test_plans_that_ship_fit_it(document: dict[str, Any]) -> None:
+def test_shipped_plans_match_the_schema(document: dict[str, Any]) -> None:
     assert [error.message for error in VALIDATOR.iter_errors(document)] == []
 
 
 @pytest.mark.parametrize("pace", [1, 60, 86_400])
-def test_a_paced_plan_fits_it_whatever_its_pace(pace: int) -> None:
+def test_a_paced_plan_matches_the_schema_at_any_pace(pace: int) -> None:
     assert VALIDATOR.is_valid(scaled(plan_document(), pace, 2))
 
 
 FIRST_RESPONSE = ("levels", "inquiry", "promises", "first_response")
 OFFICE = ("calendars", "office")
 BREACH = {"at": 1, "action": "breach"}
-SLIPS: dict[str, Break] = {
+MISTAKES: dict[str, Break] = {
     "a promise of no time": put(*FIRST_RESPONSE, "within", value="0h0m"),
     "a promise in words": put(*FIRST_RESPONSE, "within", value="one day"),
     "units the wrong way round": put(*FIRST_RESPONSE, "within", value="30m1h"),
@@ -88,11 +88,11 @@ SLIPS: dict[str, Break] = {
 }
 
 
-@pytest.mark.parametrize("name", SLIPS)
-def test_a_slip_is_refused_by_the_schema_and_by_the_product(name: str) -> None:
-    """Also by a reader to whom `format` is no more than a remark, as most editors are."""
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_refused_by_the_schema_and_by_publishing(name: str) -> None:
+    """The validator ignores `format`, as most editors do."""
     document = plan_document()
-    SLIPS[name](document)
+    MISTAKES[name](document)
     assert not Draft202012Validator(SCHEMA).is_valid(document)
     assert refused(document)
 
@@ -129,14 +129,14 @@ UNUSUAL: dict[str, Break] = {
 
 
 @pytest.mark.parametrize("name", UNUSUAL)
-def test_a_plan_that_is_written_in_another_way_and_published_fits_it(name: str) -> None:
+def test_unusual_notation_that_publishing_accepts_matches_the_schema(name: str) -> None:
     document = plan_document()
     UNUSUAL[name](document)
     assert not refused(document)
     assert [error.message for error in VALIDATOR.iter_errors(document)] == []
 
 
-def test_most_of_what_is_wrong_with_a_plan_is_seen_by_an_editor_with_the_schema() -> None:
+def test_the_schema_finds_most_faults_that_publishing_finds() -> None:
     seen = 0
     for change, _ in (BROKEN | SHAPES).values():
         document = plan_document()
@@ -148,7 +148,7 @@ def test_most_of_what_is_wrong_with_a_plan_is_seen_by_an_editor_with_the_schema(
 
 
 @given(st.lists(st.sampled_from(["{", "}", "{{", "}}", ":", "!", ".", "\n", "x", *VARIABLES])))
-def test_a_template_is_one_to_the_schema_and_to_the_product_or_to_neither(
+def test_the_schema_and_publishing_accept_the_same_templates(
     parts: list[str],
 ) -> None:
     text = "".join(parts)
@@ -161,7 +161,7 @@ def test_a_template_is_one_to_the_schema_and_to_the_product_or_to_neither(
 
 @given(st.lists(st.tuples(st.sampled_from(PATHS), JSON), min_size=1, max_size=2))
 @settings(max_examples=150)
-def test_whatever_the_schema_refuses_is_not_published(
+def test_publishing_refuses_everything_that_the_schema_refuses(
     changes: list[tuple[tuple[str | int, ...], Any]],
 ) -> None:
     document = plan_document()
@@ -169,6 +169,6 @@ def test_whatever_the_schema_refuses_is_not_published(
         try:
             put(*path, value=copy.deepcopy(value))(document)
         except (KeyError, IndexError, TypeError):
-            continue  # an earlier change took this place away
+            continue  # an earlier change removed this place
     if not VALIDATOR.is_valid(document):
         assert refused(document)

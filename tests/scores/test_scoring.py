@@ -1,4 +1,4 @@
-"""Facts and scorecards: what a month says of an agent, and that it says it only once."""
+"""Tests of score facts and scorecards: each promise counts once, for the right agent and month."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ SHANGHAI = "Asia/Shanghai"
 
 
 @dataclass
-class Story(Life):
-    """One ticket as it happens, and the ledger of its facts as the table would hold them."""
+class LedgerLife(Life):
+    """The life of one ticket, with a ledger of its facts as the table would hold them."""
 
     clock: Clock = field(default_factory=lambda: Clock(START))
     ledger: dict[tuple[str, str, str], Value] = field(default_factory=dict)
     overwritten: list[tuple[str, Value, Value]] = field(default_factory=list)
 
-    def take(self, change: Change | None) -> Story:
+    def take(self, change: Change | None) -> LedgerLife:
         super().take(change)
         written = facts_of(change) if change else []
         assert len({(f.agent, f.period, f.name) for f in written}) == len(written)
@@ -64,14 +64,16 @@ class Story(Life):
     def facts(self, agent: Actor = MEI, period: str = "2026-11") -> dict[str, Value]:
         return {n: v for (a, p, n), v in self.ledger.items() if (a, p) == (agent.id, period)}
 
-    def whose(self, name: str) -> dict[tuple[str, str], Value]:
-        """Whose a fact is, and in which month."""
+    def by_agent_and_month(self, name: str) -> dict[tuple[str, str], Value]:
+        """The values of a fact by agent and month."""
         return {(a, p): v for (a, p, n), v in self.ledger.items() if n == name}
 
 
-def story(kind: str = "complaint", *, at: datetime = START, held_by: Actor | None = MEI) -> Story:
-    """A ticket that was opened at this moment and given to this agent."""
-    begun = Story(Clock(at))
+def life_of(
+    kind: str = "complaint", *, at: datetime = START, held_by: Actor | None = MEI
+) -> LedgerLife:
+    """The life of a ticket that was opened at `at` and assigned to `held_by`."""
+    begun = LedgerLife(Clock(at))
     begun.open(kind)
     if held_by is not None:
         begun.assign(held_by.id)
@@ -81,14 +83,14 @@ def story(kind: str = "complaint", *, at: datetime = START, held_by: Actor | Non
 # ------------------------------------------------------------------------------------- periods
 
 
-def test_a_month_begins_at_midnight_of_the_plans_zone() -> None:
+def test_a_month_begins_at_midnight_in_the_zone_of_the_plan() -> None:
     last = datetime(2026, 11, 30, 15, 59, 59, 999999, tzinfo=UTC)
     assert period_of(last, SHANGHAI) == "2026-11"
     assert period_of(last + timedelta(microseconds=1), SHANGHAI) == "2026-12"
     assert period_of(last, "UTC") == "2026-11"
 
 
-def test_a_month_is_as_long_as_its_zone_makes_it() -> None:
+def test_the_bounds_of_a_month_depend_on_its_zone() -> None:
     start, end = period_bounds("2026-03", "Europe/Berlin")
     assert start == datetime(2026, 2, 28, 23, tzinfo=UTC)
     assert end == datetime(2026, 3, 31, 22, tzinfo=UTC)
@@ -106,7 +108,7 @@ def test_every_instant_lies_within_its_month(zone: str, at: datetime) -> None:
 @pytest.mark.parametrize(
     "text", ["", "2026", "2026-13", "2026-00", "2026-1", "0000-01", "２０２６-01"]
 )
-def test_what_is_no_month_is_refused(text: str) -> None:
+def test_an_invalid_month_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a month"):
         parse_period(text)
 
@@ -119,131 +121,138 @@ def test_an_instant_without_a_zone_is_refused() -> None:
 # ------------------------------------------------------------------------- promises as facts
 
 
-def test_a_reply_in_time_keeps_reaction_and_first_response_for_who_replied() -> None:
-    told = story()
-    told.wait(minutes=20).reply(by=LIN)
-    assert told.facts(LIN) == {
+def test_a_reply_in_time_keeps_reaction_and_first_response_for_the_agent_who_replied() -> None:
+    life = life_of()
+    life.wait(minutes=20).reply(by=LIN)
+    assert life.facts(LIN) == {
         "reaction": {"kept": True, "seconds": 1200},
         "first_response": {"kept": True, "seconds": 1200},
     }
-    assert told.facts(MEI) == {}
+    assert life.facts(MEI) == {}
 
 
-def test_telling_progress_is_a_reaction_and_no_response() -> None:
-    told = story()
-    told.wait(minutes=5).tell_progress()
-    assert told.facts() == {"reaction": {"kept": True, "seconds": 300}}
+def test_a_progress_message_keeps_the_reaction_but_not_the_first_response() -> None:
+    life = life_of()
+    life.wait(minutes=5).tell_progress()
+    assert life.facts() == {"reaction": {"kept": True, "seconds": 300}}
 
 
-def test_the_acknowledgement_is_nobodys_score() -> None:
-    told = story()
-    told.wait(minutes=6).wake().acknowledge()
-    assert told.ledger == {}
+def test_the_acknowledgement_is_not_scored() -> None:
+    life = life_of()
+    life.wait(minutes=6).wake().acknowledge()
+    assert life.ledger == {}
 
 
 def test_a_promise_counts_in_the_month_of_its_due_date() -> None:
-    """A reply on 30 November keeps what is due on 1 December, for December; solved is solved."""
-    told = story(at=datetime(2026, 11, 29, 20, tzinfo=UTC))
-    told.wait(minutes=30).resolve()
-    assert set(told.facts(period="2026-11")) == {"reaction", "resolved.1"}
-    assert told.facts(period="2026-12") == {
+    """A reply on 30 November keeps a promise due on 1 December, which counts for December.
+
+    The resolution counts for November, in which it was given.
+    """
+    life = life_of(at=datetime(2026, 11, 29, 20, tzinfo=UTC))
+    life.wait(minutes=30).resolve()
+    assert set(life.facts(period="2026-11")) == {"reaction", "resolved.1"}
+    assert life.facts(period="2026-12") == {
         "first_response": {"kept": True, "seconds": 1800},
         "resolution.1": {"kept": True, "seconds": 1800},
     }
 
 
-def test_a_breach_stays_with_who_held_the_ticket() -> None:
-    told = story()
-    told.wait(hours=24).wake().reassign(JUN.id).wait(minutes=1).reply(by=JUN)
-    assert told.whose("first_response") == {(MEI.id, "2026-11"): {"kept": False}}
-    assert told.whose("answered") == {(JUN.id, "2026-11"): {"seconds": 86_460}}
+def test_a_breach_stays_with_the_agent_who_held_the_ticket() -> None:
+    life = life_of()
+    life.wait(hours=24).wake().reassign(JUN.id).wait(minutes=1).reply(by=JUN)
+    assert life.by_agent_and_month("first_response") == {(MEI.id, "2026-11"): {"kept": False}}
+    assert life.by_agent_and_month("answered") == {(JUN.id, "2026-11"): {"seconds": 86_460}}
 
 
-def test_a_breach_counts_in_the_month_of_its_due_date_however_late_its_timer_was() -> None:
-    told = story("urgent", at=datetime(2026, 11, 30, 15, 50, tzinfo=UTC))
-    told.wait(minutes=12).wake()
-    assert told.ledger == {(MEI.id, "2026-11", "first_response"): {"kept": False}}
+def test_a_breach_counts_in_the_month_of_its_due_date_even_if_its_timer_was_late() -> None:
+    life = life_of("urgent", at=datetime(2026, 11, 30, 15, 50, tzinfo=UTC))
+    life.wait(minutes=12).wake()
+    assert life.ledger == {(MEI.id, "2026-11", "first_response"): {"kept": False}}
 
 
-def test_a_breach_of_a_queued_ticket_is_nobodys() -> None:
-    told = story(held_by=None)
-    told.wait(hours=25).wake().assign(MEI.id).reply()
-    assert told.facts() == {"answered": {"seconds": 90_000}}
+def test_a_breach_of_a_queued_ticket_counts_for_no_agent() -> None:
+    life = life_of(held_by=None)
+    life.wait(hours=25).wake().assign(MEI.id).reply()
+    assert life.facts() == {"answered": {"seconds": 90_000}}
 
 
-def test_a_late_answer_is_missed_by_who_held_it_even_when_the_timer_was_later_still() -> None:
-    told = story("inquiry")
-    told.wait(hours=9, seconds=1).reply(by=LIN)
-    assert told.facts(MEI) == {"first_response": {"kept": False}}
-    # no second of the office's time passed after closing
-    assert told.facts(LIN) == {"answered": {"seconds": 28_800}}
-    before = dict(told.ledger)
-    told.wake()
-    assert told.ledger == before
+def test_a_late_answer_before_the_timer_is_a_miss_of_the_agent_who_held_the_ticket() -> None:
+    life = life_of("inquiry")
+    life.wait(hours=9, seconds=1).reply(by=LIN)
+    assert life.facts(MEI) == {"first_response": {"kept": False}}
+    # after closing time no office time passed
+    assert life.facts(LIN) == {"answered": {"seconds": 28_800}}
+    before = dict(life.ledger)
+    life.wake()
+    assert life.ledger == before
 
 
-def test_the_due_instant_itself_still_keeps_the_promise() -> None:
-    told = story("inquiry")
-    told.wait(hours=9).reply()  # at closing time: one hour was lunch
-    assert told.facts() == {"first_response": {"kept": True, "seconds": 28_800}}
+def test_an_answer_exactly_at_the_due_time_keeps_the_promise() -> None:
+    life = life_of("inquiry")
+    life.wait(hours=9).reply()  # at closing time, after eight office hours and a lunch break
+    assert life.facts() == {"first_response": {"kept": True, "seconds": 28_800}}
 
 
-def test_a_breach_is_laid_to_nobody_else_by_classifying_anew() -> None:
-    told = story("inquiry")
-    told.wait(hours=9).wake().reassign(JUN.id).reclassify("urgent", by=LIN).wake()
-    assert told.whose("first_response") == {(MEI.id, "2026-11"): {"kept": False}}
-    told.wait(minutes=1).assign(JUN.id).reply(by=JUN)
-    assert told.whose("first_response") == {(MEI.id, "2026-11"): {"kept": False}}
+def test_a_new_classification_moves_no_breach_to_another_agent() -> None:
+    life = life_of("inquiry")
+    life.wait(hours=9).wake().reassign(JUN.id).reclassify("urgent", by=LIN).wake()
+    assert life.by_agent_and_month("first_response") == {(MEI.id, "2026-11"): {"kept": False}}
+    life.wait(minutes=1).assign(JUN.id).reply(by=JUN)
+    assert life.by_agent_and_month("first_response") == {(MEI.id, "2026-11"): {"kept": False}}
 
 
-def test_a_missed_promise_is_not_kept_after_all_by_a_longer_one() -> None:
-    told = story("inquiry")
-    told.wait(hours=9).wake().reclassify("feedback", by=LIN).reply()
-    assert told.facts()["first_response"] == {"kept": False}
+def test_a_longer_promise_does_not_undo_a_miss() -> None:
+    life = life_of("inquiry")
+    life.wait(hours=9).wake().reclassify("feedback", by=LIN).reply()
+    assert life.facts()["first_response"] == {"kept": False}
 
 
-def test_a_promise_that_no_longer_applies_is_neither_kept_nor_missed() -> None:
-    told = story()
-    told.wait(minutes=5).reclassify("inquiry", by=LIN).assign(JUN.id)
-    told.wait(hours=1).wake().reply(by=JUN)
-    assert told.whose("reaction") == {}
+def test_a_promise_that_no_longer_applies_produces_no_fact() -> None:
+    life = life_of()
+    life.wait(minutes=5).reclassify("inquiry", by=LIN).assign(JUN.id)
+    life.wait(hours=1).wake().reply(by=JUN)
+    assert life.by_agent_and_month("reaction") == {}
 
 
-def test_a_corrected_promise_is_laid_to_who_was_said_to_have_missed_it() -> None:
-    told = story()
-    told.wait(hours=25).wake().reassign(JUN.id)
-    assert told.whose("first_response") == {(MEI.id, "2026-11"): {"kept": False}}
-    told.correct("first_response", START + timedelta(hours=2))
-    assert told.whose("first_response") == {(MEI.id, "2026-11"): {"kept": True, "seconds": 7200}}
+def test_a_correction_changes_the_fact_of_the_agent_who_was_charged_with_the_miss() -> None:
+    life = life_of()
+    life.wait(hours=25).wake().reassign(JUN.id)
+    assert life.by_agent_and_month("first_response") == {(MEI.id, "2026-11"): {"kept": False}}
+    life.correct("first_response", START + timedelta(hours=2))
+    assert life.by_agent_and_month("first_response") == {
+        (MEI.id, "2026-11"): {"kept": True, "seconds": 7200}
+    }
 
 
-def test_a_correction_that_is_still_too_late_takes_no_miss_back() -> None:
-    told = story()
-    told.wait(hours=26).wake().reply(by=JUN)
-    told.correct("first_response", START + timedelta(hours=25))
-    assert told.whose("first_response") == {(MEI.id, "2026-11"): {"kept": False}}
+def test_a_correction_to_a_time_after_the_due_time_keeps_the_miss() -> None:
+    life = life_of()
+    life.wait(hours=26).wake().reply(by=JUN)
+    life.correct("first_response", START + timedelta(hours=25))
+    assert life.by_agent_and_month("first_response") == {(MEI.id, "2026-11"): {"kept": False}}
 
 
-def test_waiting_for_the_customer_never_makes_a_resolution_late() -> None:
-    told = story()
-    told.wait(hours=1).reply(wait_for_customer=True).wait(days=9).wake().resolve()
-    assert told.facts()["resolution.1"] == {"kept": True, "seconds": 3600}
-    assert told.facts()["resolved.1"]["seconds"] == 9 * 86_400 + 3600
+def test_waiting_for_the_customer_does_not_make_a_resolution_late() -> None:
+    life = life_of()
+    life.wait(hours=1).reply(wait_for_customer=True).wait(days=9).wake().resolve()
+    assert life.facts()["resolution.1"] == {"kept": True, "seconds": 3600}
+    assert life.facts()["resolved.1"]["seconds"] == 9 * 86_400 + 3600
 
 
-def test_a_reopened_ticket_carries_a_new_promise_of_resolution() -> None:
-    told = story()
-    told.wait(hours=1).resolve().wait(hours=1).dispute().assign(JUN.id)
-    told.wait(hours=49).wake().resolve(by=JUN)
-    assert told.whose("resolution.1") == {(MEI.id, "2026-11"): {"kept": True, "seconds": 3600}}
-    assert told.whose("resolution.2") == {(JUN.id, "2026-11"): {"kept": False}}
+def test_a_reopened_ticket_has_a_new_resolution_promise() -> None:
+    life = life_of()
+    life.wait(hours=1).resolve().wait(hours=1).dispute().assign(JUN.id)
+    life.wait(hours=49).wake().resolve(by=JUN)
+    assert life.by_agent_and_month("resolution.1") == {
+        (MEI.id, "2026-11"): {"kept": True, "seconds": 3600}
+    }
+    assert life.by_agent_and_month("resolution.2") == {(JUN.id, "2026-11"): {"kept": False}}
 
 
 # ---------------------------------------------------------------- resolutions and surveys as facts
 
 
-def test_solved_at_first_contact_means_exactly_one_public_reply() -> None:
-    at_once = story()
+def test_a_first_contact_resolution_has_exactly_one_public_reply() -> None:
+    at_once = life_of()
     at_once.wait(hours=1).resolve()
     assert at_once.facts()["resolved.1"] == {
         "kind": "complaint",
@@ -251,34 +260,34 @@ def test_solved_at_first_contact_means_exactly_one_public_reply() -> None:
         "first_contact": True,
         "reopened": False,
     }
-    replied = story()
+    replied = life_of()
     replied.wait(hours=1).reply().resolve()
     assert replied.facts()["resolved.1"]["first_contact"] is False
 
 
-def test_a_customer_who_writes_within_a_week_was_not_helped_at_first_contact() -> None:
-    soon = story()
+def test_a_resolution_is_not_first_contact_if_the_customer_writes_within_a_week() -> None:
+    soon = life_of()
     soon.resolve().wait(days=7).write()
     assert soon.facts()["resolved.1"]["first_contact"] is False
-    late = story()
+    late = life_of()
     late.resolve().wait(days=7, seconds=1).write()
     assert late.facts()["resolved.1"]["first_contact"] is True
-    confirmed = story()
+    confirmed = life_of()
     confirmed.resolve().confirm().wait(days=1).write()
     assert confirmed.facts()["resolved.1"]["first_contact"] is False
 
 
 def test_a_resolution_counts_in_the_month_in_which_it_was_given() -> None:
-    told = story(at=datetime(2026, 10, 31, 12, tzinfo=UTC))
-    told.wait(hours=5).resolve()
-    assert "resolved.1" in told.facts(period="2026-11")
-    assert told.facts(period="2026-10") == {"reaction": {"kept": False}}
+    life = life_of(at=datetime(2026, 10, 31, 12, tzinfo=UTC))
+    life.wait(hours=5).resolve()
+    assert "resolved.1" in life.facts(period="2026-11")
+    assert life.facts(period="2026-10") == {"reaction": {"kept": False}}
 
 
 def test_a_dispute_overwrites_the_resolution_in_its_own_month() -> None:
-    told = story(at=datetime(2026, 11, 30, 12, tzinfo=UTC))
-    told.resolve().wait(days=1).dispute()
-    assert told.whose("resolved.1") == {
+    life = life_of(at=datetime(2026, 11, 30, 12, tzinfo=UTC))
+    life.resolve().wait(days=1).dispute()
+    assert life.by_agent_and_month("resolved.1") == {
         (MEI.id, "2026-11"): {
             "kind": "complaint",
             "seconds": 0,
@@ -288,41 +297,41 @@ def test_a_dispute_overwrites_the_resolution_in_its_own_month() -> None:
     }
 
 
-def test_the_second_resolution_is_not_at_first_contact() -> None:
-    told = story()
-    told.resolve().dispute().assign(JUN.id).resolve(by=JUN)
-    assert told.facts(JUN)["resolved.2"]["first_contact"] is False
-    assert told.facts(JUN)["resolved.2"]["reopened"] is False
+def test_a_second_resolution_is_never_a_first_contact_resolution() -> None:
+    life = life_of()
+    life.resolve().dispute().assign(JUN.id).resolve(by=JUN)
+    assert life.facts(JUN)["resolved.2"]["first_contact"] is False
+    assert life.facts(JUN)["resolved.2"]["reopened"] is False
 
 
-def test_a_survey_is_credited_to_who_resolved_in_the_month_of_the_answer() -> None:
-    told = story(at=datetime(2026, 11, 30, 12, tzinfo=UTC))
-    told.resolve().wait(days=2)
+def test_a_survey_counts_for_the_resolving_agent_in_the_month_of_the_answer() -> None:
+    life = life_of(at=datetime(2026, 11, 30, 12, tzinfo=UTC))
+    life.resolve().wait(days=2)
     answers = {"overall": 2, "speed": 5, "comment": "Slow", "suggestion": "Be quick"}
-    told.take(by_customer.answer_survey(told.ticket, told.plan, answers, told.clock.now()))
-    assert told.whose("survey") == {(MEI.id, "2026-12"): {"overall": 2, "speed": 5}}
+    life.take(by_customer.answer_survey(life.ticket, life.plan, answers, life.clock.now()))
+    assert life.by_agent_and_month("survey") == {(MEI.id, "2026-12"): {"overall": 2, "speed": 5}}
 
 
-def test_a_withdrawn_ticket_counts_nothing_afterwards() -> None:
-    told = story()
-    told.wait(minutes=1).reply()
-    before = dict(told.ledger)
-    told.wait(hours=1).withdraw().wait(days=9).wake().note()
-    assert told.ledger == before
+def test_a_withdrawn_ticket_produces_no_further_facts() -> None:
+    life = life_of()
+    life.wait(minutes=1).reply()
+    before = dict(life.ledger)
+    life.wait(hours=1).withdraw().wait(days=9).wake().note()
+    assert life.ledger == before
     assert set(before[MEI.id, "2026-11", "first_response"]) == {"kept", "seconds"}
 
 
-def test_what_a_round_of_a_ticket_adds_to_a_month_fits_200_bytes_with_its_keys() -> None:
+def test_the_facts_of_a_round_take_at_most_200_bytes_with_their_keys() -> None:
     agent = Actor(Role.AGENT, "0b7e3a52-8f3c-4c43-9d0f-0c8a3d1b7e11")
-    told = story("service_request", held_by=agent)
+    life = life_of("service_request", held_by=agent)
     for _ in range(12):
-        told.wait(days=30).wake().reply(by=agent).resolve(by=agent)
-        told.wait(days=1).dispute().assign(agent.id)
-    told.resolve(by=agent)
+        life.wait(days=30).wake().reply(by=agent).resolve(by=agent)
+        life.wait(days=1).dispute().assign(agent.id)
+    life.resolve(by=agent)
     answers = dict.fromkeys(table.SURVEY_SCORES, 5)
-    told.take(by_customer.answer_survey(told.ticket, told.plan, answers, told.clock.now()))
+    life.take(by_customer.answer_survey(life.ticket, life.plan, answers, life.clock.now()))
     sizes: dict[str, int] = {}
-    for (who, period, name), value in told.ledger.items():
+    for (who, period, name), value in life.ledger.items():
         _, _, round_ = name.partition(".")
         key = f"pkFACTS#{who}#{period}sk{NUMBER}#{round_ or 1}"
         sizes[key] = sizes.get(key, len(key)) + len("re" + pack(name, value))
@@ -356,29 +365,29 @@ _LIVES = st.lists(
 
 @settings(max_examples=300, deadline=None)
 @given(kind=st.sampled_from(["complaint", "inquiry", "urgent"]), steps=_LIVES, lazy=st.booleans())
-def test_a_promise_is_counted_once_whatever_happens_to_its_ticket(
+def test_no_sequence_of_changes_counts_a_promise_twice(
     kind: str, steps: list[tuple[str, int]], lazy: bool
 ) -> None:
-    """One fact for each promise of each round, over all agents and months, and it never turns."""
-    told = story(kind, held_by=None)
+    """Each promise of each round has one fact over all agents and months, which never changes."""
+    life = life_of(kind, held_by=None)
     for step, minutes in steps:
-        told.wait(minutes=minutes)
+        life.wait(minutes=minutes)
         if not lazy:
-            told.wake()
+            life.wake()
         try:
-            _STEPS[step](told)
+            _STEPS[step](life)
         except NotAllowedNow:
             continue
-    promises = [name for _, _, name in told.ledger if name not in ("answered", "survey")]
+    promises = [name for _, _, name in life.ledger if name not in ("answered", "survey")]
     assert len(promises) == len(set(promises))
-    for name, old, new in told.overwritten:
-        assert name.startswith("resolved."), f"{name} turned from {old} to {new}"
+    for name, old, new in life.overwritten:
+        assert name.startswith("resolved."), f"{name} changed from {old} to {new}"
         assert int(new["first_contact"]) <= int(old["first_contact"])
         assert int(new["reopened"]) >= int(old["reopened"])
-    for (_, _, name), value in told.ledger.items():
+    for (_, _, name), value in life.ledger.items():
         assert unpack(name, pack(name, value)) == value
-    for agent, period in {(a, p) for a, p, _ in told.ledger}:
-        known = told.facts(Actor(Role.AGENT, agent), period).items()
+    for agent, period in {(a, p) for a, p, _ in life.ledger}:
+        known = life.facts(Actor(Role.AGENT, agent), period).items()
         score(agent, [Fact(agent, period, NUMBER, *f) for f in known], None, PLAN, period, False)
 
 
@@ -436,7 +445,7 @@ def _part(card: Scorecard, name: str) -> Component:
     return next(part for part in card.components if part.name == name)
 
 
-def test_a_month_reckoned_by_hand() -> None:
+def test_a_scorecard_equals_a_calculation_by_hand() -> None:
     """30 x 75 + 20 x 83.33.. + 20 x 100 + 15 x 75 + 15 x 87.5, over 100."""
     card = _score()
     assert {part.name: part.score for part in card.components} == {
@@ -452,7 +461,7 @@ def test_a_month_reckoned_by_hand() -> None:
     assert card.exclusions == ("withdrawn_after_withdrawal",)
 
 
-def test_every_point_lists_its_evidence_once() -> None:
+def test_every_fact_is_evidence_of_exactly_one_component() -> None:
     card = _score()
     listed = [(line.number, line.fact) for part in card.components for line in part.evidence]
     assert len(listed) == len(set(listed))
@@ -472,7 +481,7 @@ def test_every_point_lists_its_evidence_once() -> None:
     assert (rating.value, rating.counted) == ({"attitude": 4, "knowledge": 5}, "rated")
 
 
-def test_too_few_samples_drop_the_component_and_say_so() -> None:
+def test_a_component_with_too_few_samples_does_not_count_and_gives_the_reason() -> None:
     few = [f for f in MONTH if f.name != "survey"] + [_fact("survey", 1, overall=1)]
     card = _score(few)
     dropped = _part(card, "satisfaction")
@@ -484,19 +493,19 @@ def test_too_few_samples_drop_the_component_and_say_so() -> None:
     assert len(dropped.evidence) == 1
 
 
-def test_exactly_the_smallest_sample_counts() -> None:
+def test_a_component_with_exactly_the_minimum_of_samples_counts() -> None:
     facts = [_fact("survey", n, overall=5) for n in range(PLAN.minimum_samples)]
     assert _part(_score(facts), "satisfaction").counted
     assert not _part(_score(facts[1:]), "satisfaction").counted
 
 
-def test_a_month_without_a_rating_says_so_and_scales_the_rest() -> None:
+def test_without_a_rating_the_other_weights_are_scaled_and_the_reason_is_given() -> None:
     card = _score(rating=None)
     assert _part(card, "supervisor_rating").reason == "not_rated"
     assert (card.total, card.counted_weight) == ("82.84", 85)
 
 
-def test_too_little_weight_gives_no_grade_and_says_so() -> None:
+def test_with_too_little_weight_there_is_no_grade_and_the_reason_is_given() -> None:
     surveys = [_fact("survey", n, overall=5) for n in range(9)]
     card = _score(surveys)
     assert card.counted_weight == 45
@@ -506,7 +515,7 @@ def test_too_little_weight_gives_no_grade_and_says_so() -> None:
     assert _score([], rating=None, plan=replace(PLAN, minimum_weight=0)).grade is None
 
 
-def test_a_month_with_exactly_the_least_weight_has_a_grade() -> None:
+def test_a_month_with_exactly_the_minimum_weight_has_a_grade() -> None:
     kept = [
         *(_fact("survey", n, overall=5) for n in range(3)),
         *(_fact("resolution.1", n, kept=True, seconds=1) for n in range(3)),
@@ -515,7 +524,7 @@ def test_a_month_with_exactly_the_least_weight_has_a_grade() -> None:
     assert (card.counted_weight, card.grade) == (50, "A")
 
 
-def test_the_grade_follows_from_the_total_as_it_is_shown() -> None:
+def test_the_grade_follows_from_the_rounded_total() -> None:
     """89.995 is shown as 90.00 (half to even), so it is an A; 89.985 as 89.98, a B."""
     plan = replace(
         PLAN, weights=dict.fromkeys(COMPONENTS, 0) | {"satisfaction": 100}, minimum_samples=1
@@ -532,14 +541,12 @@ def test_the_grade_follows_from_the_total_as_it_is_shown() -> None:
 @pytest.mark.parametrize(
     ("attitude", "knowledge", "expected"), [(1, 1, "0.00"), (5, 5, "100.00"), (2, 3, "37.50")]
 )
-def test_a_rating_from_1_to_5_spans_the_whole_scale(
-    attitude: int, knowledge: int, expected: str
-) -> None:
+def test_ratings_from_1_to_5_map_to_0_to_100(attitude: int, knowledge: int, expected: str) -> None:
     card = _score(rating=replace(RATING, attitude=attitude, knowledge=knowledge))
     assert _part(card, "supervisor_rating").score == expected
 
 
-def test_answers_of_4_and_5_are_satisfied_customers() -> None:
+def test_survey_scores_of_4_and_5_count_as_satisfied() -> None:
     facts = [_fact("survey", n, overall=n) for n in (1, 2, 3, 4, 5)]
     part = _part(_score(facts), "satisfaction")
     assert [line.counted for line in part.evidence] == ["against"] * 3 + ["for"] * 2
@@ -557,7 +564,7 @@ def test_numbers_are_rounded_half_to_even_to_two_decimals(
     assert _part(_score(facts), "satisfaction").score == shown
 
 
-def test_figures_stand_beside_the_score() -> None:
+def test_a_scorecard_shows_figures_in_addition_to_the_score() -> None:
     figures = _score().figures
     assert (figures.resolved, figures.reopened) == (4, 1)
     assert figures.by_kind == {"complaint": 3, "urgent": 1}
@@ -575,20 +582,20 @@ def test_figures_stand_beside_the_score() -> None:
     assert "speed" not in figures.survey
 
 
-def test_response_times_do_not_leave_the_slow_answers_out() -> None:
+def test_response_times_include_late_answers() -> None:
     spread = _score().figures.first_response
     assert spread is not None
     assert (spread.count, spread.median, spread.p90) == (3, "1200.00", "90000.00")
 
 
-def test_nine_in_ten_do_not_exceed_the_p90() -> None:
+def test_nine_in_ten_durations_do_not_exceed_the_p90() -> None:
     facts = [_resolved(n, seconds=n) for n in range(1, 11)]
     spread = _score(facts).figures.full_resolution
     assert spread is not None
     assert (spread.median, spread.p90) == ("5.50", "9.00")
 
 
-def test_an_empty_month_has_a_card_that_says_nothing() -> None:
+def test_an_empty_month_has_a_card_without_scores_and_figures() -> None:
     card = _score([], rating=None)
     assert card.total is None
     assert all(part.samples == 0 and part.score is None for part in card.components)
@@ -610,7 +617,7 @@ def test_facts_of_another_agent_or_month_are_refused() -> None:
             _score([stray])
 
 
-def test_a_fact_that_this_code_does_not_know_is_refused() -> None:
+def test_an_unknown_fact_is_refused() -> None:
     with pytest.raises(ValueError, match="there is no fact 'praise'"):
         _score([_fact("praise", kept=True)])
 
@@ -657,7 +664,7 @@ _RATINGS = st.one_of(
 
 
 @given(facts=_FACTS, rating=_RATINGS, random=st.randoms())
-def test_the_same_facts_in_any_order_make_the_same_card_to_the_last_bit(
+def test_the_same_facts_in_any_order_give_an_identical_card(
     facts: list[Fact], rating: Rating | None, random: Any
 ) -> None:
     shuffled = [replace(f, value=dict(sorted(f.value.items(), reverse=True))) for f in facts]
@@ -667,7 +674,7 @@ def test_the_same_facts_in_any_order_make_the_same_card_to_the_last_bit(
 
 
 @given(facts=_FACTS, rating=_RATINGS)
-def test_a_total_lies_between_the_components_that_count(
+def test_the_total_lies_between_the_lowest_and_highest_component_that_counts(
     facts: list[Fact], rating: Rating | None
 ) -> None:
     card = _score(facts, rating)
@@ -679,7 +686,7 @@ def test_a_total_lies_between_the_components_that_count(
         assert sum(part.weight for part in card.components if part.counted) == card.counted_weight
 
 
-def test_the_digest_names_everything_that_the_card_depends_on() -> None:
+def test_the_digest_changes_with_everything_on_which_the_card_depends() -> None:
     plan = PLAN
     grades = (replace(plan.grades[0], bonus_tier=9), *plan.grades[1:])
     digests = [
@@ -699,14 +706,14 @@ def test_the_digest_names_everything_that_the_card_depends_on() -> None:
         )
     ]
     assert len(set(digests)) == len(digests)
-    assert _score(rating=replace(RATING, comment="other words", by="wei")).digest == digests[0]
+    assert _score(rating=replace(RATING, comment="another comment", by="wei")).digest == digests[0]
 
 
-def test_a_card_is_a_preview_when_it_is_told_so() -> None:
+def test_a_preview_has_the_same_total_and_is_marked() -> None:
     assert _score(preview=True).preview
     assert _score(preview=True).total == _score().total
 
 
-def test_the_clocks_that_are_scored_are_the_agents_own() -> None:
+def test_acknowledgement_and_callback_are_not_scored() -> None:
     assert ClockName.ACKNOWLEDGEMENT not in PROMISES
     assert ClockName.CALLBACK not in PROMISES

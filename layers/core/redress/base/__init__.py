@@ -1,1 +1,1 @@
-"""What every subject may import: errors, settings, languages, what operations see."""
+"""Modules that every package may import: errors, settings, page texts, logs and metrics."""

@@ -1,4 +1,4 @@
-"""Every text that a customer reads on a page, by language and key, from the catalogues."""
+"""All page texts for customers, from `data/catalogue/{language}.json`, by language and key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT = "zh-CN"
 
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
-    """All texts of a language; KeyError for one that is not spoken here."""
+    """All texts of a language. Raises KeyError for a language outside `LANGUAGES`."""
     if language not in LANGUAGES:
         raise KeyError(language)
     raw = resources.files("redress").joinpath(f"data/catalogue/{language}.json").read_bytes()
@@ -23,18 +23,20 @@ def catalogue(language: str) -> Mapping[str, str]:
 
 
 def text(language: str, key: str, **values: object) -> str:
-    """One text, its placeholders filled; KeyError for a key that no catalogue has."""
+    """One text with its placeholders filled. Raises KeyError for an unknown language or key."""
     return catalogue(language)[key].format(**values)
 
 
 def has(language: str, key: str) -> bool:
+    """Whether the catalogue of a language contains a key."""
     return key in catalogue(language)
 
 
 def preferred(accepted: str) -> str:
-    """The language that an Accept-Language header asks for first among those spoken here.
+    """The supported language that an Accept-Language header prefers; `DEFAULT` if there is none.
 
-    Traditional script and the regions that write it get zh-TW, any other Chinese zh-CN.
+    Traditional Chinese (`Hant`, Taiwan, Hong Kong, Macau) maps to zh-TW, any other Chinese to
+    zh-CN. Only the first 20 entries of the header are read.
     """
     wanted: list[tuple[float, int, str]] = []
     for position, part in enumerate(accepted.split(",")[:20]):

@@ -1,6 +1,6 @@
-"""Everything that can be wrong with a request, as domain errors.
+"""The domain errors: every reason for which a request can be refused.
 
-The edge maps each class to one HTTP status (see `redress.edge.problems`); nothing here knows HTTP.
+`redress.edge.problems` maps each class to one HTTP status. This module knows nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from msgspec import Struct
 
 
 class Fault(Struct, frozen=True):
-    """One wrong field: a JSON pointer (`/contact/email`) and a code from the catalogue."""
+    """One wrong field: its JSON pointer (`/contact/email`), a stable code and a sentence in
+    English. Pages translate the code by the catalogue."""
 
     pointer: str
     code: str
@@ -17,16 +18,16 @@ class Fault(Struct, frozen=True):
 
 
 def pointer(*parts: str) -> str:
-    """The JSON pointer of a field by its names (RFC 6901): `/contact/a~1b` of `a/b` in it."""
+    """Join field names to a JSON pointer (RFC 6901): `contact`, `a/b` give `/contact/a~1b`."""
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 class RedressError(Exception):
-    """Base of all domain errors; the message is safe to show to whoever caused it."""
+    """Base of all domain errors. The message is safe to show to the caller."""
 
 
 class InvalidInput(RedressError):
-    """The input breaks its contract; `faults` names every wrong field at once."""
+    """The input breaks its contract. `faults` lists every wrong field."""
 
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("; ".join(f"{f.pointer}: {f.detail}" for f in faults))
@@ -34,15 +35,15 @@ class InvalidInput(RedressError):
 
 
 class NotFound(RedressError):
-    """There is no such thing, or the caller may not know that there is."""
+    """The object does not exist, or the caller may not learn that it exists."""
 
 
 class Forbidden(RedressError):
-    """The caller is known and may not do this to this object."""
+    """The caller is authenticated but may not do this to this object."""
 
 
 class NotAllowedNow(RedressError):
-    """The lifecycle table does not allow this step from the ticket's present state."""
+    """The lifecycle table does not allow this step in the ticket's current state."""
 
     def __init__(self, step: str, state: str) -> None:
         super().__init__(f"'{step}' is not possible while the ticket is {state}")
@@ -51,7 +52,7 @@ class NotAllowedNow(RedressError):
 
 
 class VersionConflict(RedressError):
-    """Somebody else changed the ticket after the caller read it; `current` is the version now."""
+    """Another writer changed the ticket after the caller read it. `current` is its new version."""
 
     def __init__(self, current: int) -> None:
         super().__init__(f"the ticket was changed meanwhile; its version is now {current}")
@@ -59,15 +60,15 @@ class VersionConflict(RedressError):
 
 
 class AgentNotFree(RedressError):
-    """The agent is away, full or unknown; nothing was assigned."""
+    """The agent is away, at full capacity or unknown. Nothing was assigned."""
 
 
 class KeyReused(RedressError):
-    """The same Idempotency-Key came with another body."""
+    """An earlier request used the same Idempotency-Key with a different body."""
 
 
 class Unavailable(RedressError):
-    """A part we depend on cannot answer now; nothing was written; try again."""
+    """A service that Redress depends on does not answer. Nothing was written; try again later."""
 
     def __init__(self, message: str = "please try again shortly", retry_after_s: int = 5) -> None:
         super().__init__(message)

@@ -1,9 +1,9 @@
-"""What operations see: counted metrics, and faults named without a customer's words in them.
+"""Metrics for operations, and error descriptions that contain no personal data.
 
-Metrics are lines in the log (embedded metric format): no call, no wait. Each costs US$0.30 a month
-once it is written all day, so nothing is counted of a ticket whose life is as it should be. That is
-in the log's own lines, and in the metrics that Amazon keeps for nothing: SES counts what was sent,
-Lambda what ran.
+A metric is a line in the log (CloudWatch embedded metric format), so counting makes no network
+call. Each metric costs US$0.30 for a month in which it is written all day. Therefore only
+exceptional events are counted. Normal events appear in ordinary log lines and in AWS's free
+metrics: SES counts sent mails, Lambda counts invocations.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from redress.base.errors import RedressError
 
 NAMESPACE = "Redress"
 FRAMES = 3
+"""Innermost stack frames that `fault_of` reports."""
 
 
 def count(service: str, name: str, value: int = 1) -> None:
-    """Count `value` of something for a service; zero leaves no trace."""
+    """Add `value` to a metric of a service. Zero writes nothing."""
     if value:
         with single_metric(
             name=name, unit=MetricUnit.Count, value=value, namespace=NAMESPACE
@@ -32,10 +33,11 @@ def count(service: str, name: str, value: int = 1) -> None:
 
 
 def fault_of(error: BaseException) -> dict[str, Any]:
-    """An error for a log: what it was, what it came from and where; never its own message.
+    """Describe an error for the log by its type, its causes and its place, without its message.
 
-    The message of a botocore, msgspec or PynamoDB error may quote a text, an address or a token.
-    `fault` reads `Unavailable < ClientError ThrottlingException`; `where` are the innermost frames.
+    The message of a botocore, msgspec or PynamoDB error may quote personal data or a token.
+    `fault` lists the error and its causes: `Unavailable < ClientError ThrottlingException`.
+    `where` lists the innermost frames of the root cause, each as `file:line function`.
     """
     names = []
     where: list[str] = []
@@ -55,17 +57,19 @@ def _name(error: BaseException) -> str:
 
 
 class Failed(Exception):
-    """A function failed; the message is the name of what it was, and nothing else of it."""
+    """Replaces an unexpected error of a handler. The message holds only that error's type and
+    AWS error code."""
 
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 def discreet(logger: Any) -> Callable[[Handler], Handler]:
-    """For a handler whose errors reach Lambda's own log, a dead letter or an execution's history.
+    """Decorate a handler so that its errors carry no personal data.
 
-    A domain error passes as it is, because machines retry by its name and its message is ours. Any
-    other is logged by `fault_of` and raised as `Failed`.
+    Without it, error messages would reach Lambda's log, a dead-letter queue or an execution's
+    history. Domain errors pass unchanged: state machines retry by their names, and their messages
+    are written in this code base. Any other error is logged by `fault_of` and raised as `Failed`.
     """
 
     def wrap(handler: Handler) -> Handler:

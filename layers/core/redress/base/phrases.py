@@ -1,6 +1,6 @@
-"""The words of mails that are no template: names of promises and kinds, a time as people read it.
+"""Short phrases that fill the placeholders of mail templates, and the format of times.
 
-Apart from `redress.mail.outgoing.rendering`: pages say times, too, and write no mail.
+This module is separate from `redress.mail.outgoing.rendering` because pages also show times.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """What goes into placeholders in one language: `data/mail/{language}/phrases.json`.
+    """The phrases of one language, from `data/mail/{language}/phrases.json`.
 
-    Months begin with January, weekdays with Monday. `standing` says what became of a promise.
-    `marker` is the line above which an answer is to be written: everything from it on is ours, and
-    folded away when it comes back; `note_marker` says to staff what becomes of theirs. `links` are
-    the words on the button of each page.
+    `months` begins with January, `weekdays` with Monday. `standing` names the state of a
+    promise. `marker` asks customers to write their answer above this line: the reader of incoming
+    mail folds away everything below it, because Redress wrote that part. `note_marker` is the
+    same line for staff; it says how their answer is treated. `links` holds the label of the button
+    to each page.
     """
 
     marker: str
@@ -40,17 +41,17 @@ class Phrases:
 
 @cache
 def phrases(language: str) -> Phrases:
-    """The words of one of `plan.LANGUAGES`."""
+    """The phrases of one of `plan.LANGUAGES`."""
     return msgspec.json.decode(file(language, "phrases.json"), type=Phrases)
 
 
 def file(language: str, name: str) -> bytes:
-    """A file of the mails of a language, as it is."""
+    """The raw bytes of a file in `data/mail/{language}`."""
     return resources.files("redress").joinpath("data", "mail", language, name).read_bytes()
 
 
 def moment(at: datetime, zone: str, language: str) -> str:
-    """A time as people read it, in the plan's zone and saying which: `... 17:00 (UTC+8)`."""
+    """Format a time for readers, in the given zone and with its offset: `... 17:00 (UTC+8)`."""
     local, own = at.astimezone(ZoneInfo(zone)), phrases(language)
     return own.time.format(
         year=local.year,
@@ -63,7 +64,7 @@ def moment(at: datetime, zone: str, language: str) -> str:
 
 
 def _offset(local: datetime) -> str:
-    """`UTC+8`, `UTC-3:30`, `UTC`."""
+    """The UTC offset of an aware time: `UTC+8`, `UTC-3:30`, `UTC`."""
     offset = local.utcoffset()
     minutes = int(offset.total_seconds() // 60) if offset else 0
     if not minutes:

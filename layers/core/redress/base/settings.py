@@ -1,4 +1,4 @@
-"""What a function is told by its environment: one frozen object, read once, complete or refused."""
+"""Settings that a function reads from its environment variables, once per start."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import msgspec
 
 
 class MissingSettings(RuntimeError):
-    """The function was deployed without these variables; the message names every one."""
+    """The function was deployed without required variables. The message names all of them."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What every function is given. Each function derives a type of its own with the rest.
+    """The settings of every function. Functions that need more derive a type of their own.
 
-    A field comes from the variable of its name in capitals. A field with a default may be absent or
-    empty.
+    Each field comes from the variable of its name in capitals. The variable of a field without a
+    default is required; it must not be empty. Other variables may be absent or empty.
     """
 
     table: str
@@ -23,7 +23,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read[S: Settings](kind: type[S], environment: Mapping[str, str]) -> S:
-    """The settings of this kind; raises MissingSettings naming every missing variable."""
+    """Read settings of a kind. Raises MissingSettings that names every missing variable."""
     fields = msgspec.structs.fields(kind)
     given = {f.name: environment.get(f.name.upper(), "") for f in fields}
     missing = [f.name.upper() for f in fields if f.required and not given[f.name]]

@@ -1,1 +1,1 @@
-"""Calendars and clocks: when a promise is due."""
+"""Calendars and clocks, which decide when a promise is due."""

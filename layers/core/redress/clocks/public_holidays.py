@@ -1,8 +1,8 @@
-"""Public holidays and make-up working days, from the one library that knows them.
+"""Public holidays and make-up working days of a country, from the library `holidays`.
 
-Nothing else imports `holidays`, and nobody needs it but who publishes a plan: the dates are written
-into the plan document then, so that a version of the plan never changes with a library. It is
-imported late, since it costs a cold start about a tenth of a second.
+Only this module imports the library, and only publishing a plan needs it. Publishing writes the
+dates into the plan document, so an update of the library never changes a published version. The
+import is late because it takes about a tenth of a second of a cold start.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ from collections.abc import Iterable
 from datetime import date
 
 BY_NOTICE = ("CN",)
-"""Countries whose State names each year's days off and make-up working days by a notice (China:
-the General Office of the State Council, in November of the year before)."""
+"""Countries whose government announces each year's days off and make-up working days by a notice.
+In China the General Office of the State Council does so in November of the year before."""
 
 
 def days_of(country: str, subdivision: str | None, years: Iterable[int]) -> dict[date, bool]:
-    """The special days of the years, in order: False a public holiday, True a make-up working day.
+    """The special days of the given years, in order: False for a holiday, True for a working day.
 
-    `country` is ISO 3166-1 alpha-2 (`CN`), `subdivision` a code of ISO 3166-2 without the country
-    (`BY` of `DE`); None is what the whole country keeps. Days off in place of a holiday that falls
-    on a weekend are among the holidays. A make-up working day is a day of the weekend that is
-    worked for another day off. Days of a weekend are listed only if they are holidays themselves:
-    the Sunday amid a golden week is not. Where a month begins by sighting the moon, the library
-    gives the expected date.
+    `country` is an ISO 3166-1 alpha-2 code (`CN`). `subdivision` is an ISO 3166-2 code without the
+    country (`BY` for Bavaria in `DE`); None means holidays of the entire country.
 
-    Raises ValueError for a country, a subdivision or a year that is not known.
+    Holidays include substitute days off for a holiday that falls on a weekend. A make-up working
+    day is a weekend day on which people work in exchange for another day off. Other weekend days
+    are listed only if they are holidays themselves; an ordinary Sunday within a golden week is not.
+    For calendars whose months begin by sighting the moon, the library gives the expected date.
+
+    Raises ValueError for an unknown country, subdivision or year.
     """
     import holidays
 
@@ -41,7 +42,7 @@ def days_of(country: str, subdivision: str | None, years: Iterable[int]) -> dict
     if subdivision is not None and subdivision not in entity.subdivisions:
         there = ", ".join(entity.subdivisions) or "none"
         raise ValueError(f"{subdivision!r} is no subdivision of {country}; there are: {there}")
-    # A new year may be kept, or worked for, in the year before it.
+    # The days of a New Year holiday, or its make-up working day, may lie in the year before it.
     around = {year + by for year in asked for by in (-1, 0, 1)}
     found = holidays.country_holidays(
         country, subdiv=subdivision, years=around, categories=holidays.PUBLIC
@@ -51,13 +52,12 @@ def days_of(country: str, subdivision: str | None, years: Iterable[int]) -> dict
 
 
 def known_until(country: str) -> int | None:
-    """The last year of a country that rules by notice whose notice the library has worked in.
+    """The last year whose government notice the library contains, for a country in BY_NOTICE.
 
-    A later year has the holidays that the law names and neither the days off nor the working days
-    that are moved around them. None where holidays follow from the law alone, or where the library
-    does not tell.
+    For later years the library has only the statutory holidays, without the days off and make-up
+    working days that the notice adds around them. Returns None for other countries.
 
-    Raises ValueError for a country that is not known.
+    Raises ValueError for an unknown country.
     """
     import holidays
 

@@ -1,1 +1,1 @@
-"""The table: keys, rows, retries, the clients."""
+"""The DynamoDB table: its keys, its row models, retries and a small client for cold starts."""

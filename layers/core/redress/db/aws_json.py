@@ -1,13 +1,14 @@
-"""Two of AWS's JSON services by botocore's signer and HTTP session, without its models.
+"""Minimal clients of DynamoDB and Secrets Manager that start faster than botocore's.
 
-A full client reads the model of its service, makes classes of it, resolves an endpoint by a set of
-rules: 110 ms of each cold start for what the doors of customers need, four operations (decision
-17). What is hard is still botocore's: signing, TLS, connections, their errors. What is ours is the
-protocol of both services, awsJson1_0 and 1_1: a POST whose X-Amz-Target names the operation.
+A full botocore client loads the model of its service, builds classes from it and resolves its
+endpoint by a rule set. That takes 110 ms of each cold start, although the public endpoints call
+only a few operations (decision 17). These clients still use botocore for signing, TLS, connections
+and errors. They implement only the protocol of both services, awsJson1_0 and 1_1: a POST whose
+X-Amz-Target header names the operation.
 
-Both answer with what the full client answers with and raise what it raises, so that whoever holds
-one cannot tell them apart; the contract tests hold them to that against Amazon's own engine.
-Nothing is tried again here: `outcome.run` does that.
+They return the same answers and raise the same errors as the full clients, so a caller can use
+either. The contract tests check this against DynamoDB Local, Amazon's own engine. These clients
+never retry; `redress.db.retry.call` does.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ from botocore.httpsession import URLLib3Session
 CONNECT_S, READ_S = 2, 8
 CONNECTIONS = 4
 AT_ONCE: Any = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-"""A request is two writes, head and body. Nagle's algorithm would hold the second back until the
-first is acknowledged: 40 ms of each call on Linux. A full client sets the same."""
+"""Switches Nagle's algorithm off, as the full client does. A request is sent in two writes, headers
+and body. Nagle's algorithm would delay the second until the first is acknowledged: 40 ms of each
+call on Linux."""
 
 
 class Credentials(NamedTuple):
-    """What the signer asks for. Lambda puts them into the environment, for its whole life."""
+    """The attributes that the signer reads. Lambda's environment holds credentials that stay valid
+    for the life of the execution environment."""
 
     access_key: str
     secret_key: str
@@ -38,24 +41,27 @@ class Credentials(NamedTuple):
 
 
 class Service:
-    """One service in one region."""
+    """A client of one AWS service in one region."""
 
     def __init__(
         self, name: str, own: str, prefix: str, version: str, environment: Mapping[str, str]
     ) -> None:
-        """`name` in addresses and signatures, `own` in the name of its variable (botocore's, of the
-        service's id); `prefix` of X-Amz-Target; `version` of the protocol.
+        """Read region, credentials and endpoint from the environment of the function.
 
-        `environment` is the function's: AWS_REGION, the credentials, and AWS_ENDPOINT_URL or
-        AWS_ENDPOINT_URL_{own} where the service is not AWS's own, AWS_SDK_UA_APP_ID for the
-        user agent. Raises KeyError for what is missing.
+        `name` is the service's name in host names and signatures. `own` is its name in the variable
+        AWS_ENDPOINT_URL_{own}, which botocore derives from the service's id. `prefix` begins the
+        X-Amz-Target header. `version` is the version of the awsJson protocol.
+
+        `environment` must hold AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Optional
+        are AWS_SESSION_TOKEN, AWS_ENDPOINT_URL_{own} or AWS_ENDPOINT_URL for an endpoint other than
+        AWS's, and AWS_SDK_UA_APP_ID for the user agent. Raises KeyError for a missing variable.
         """
         region = environment["AWS_REGION"]
         given = environment.get(f"AWS_ENDPOINT_URL_{own}") or environment.get("AWS_ENDPOINT_URL")
         endpoint = given or _endpoint(name, region)
         self._url = endpoint.rstrip("/") + "/"
         self._prefix, self._media = prefix, f"application/x-amz-json-{version}"
-        # As every SDK of AWS tells who calls, where its environment names one.
+        # Every AWS SDK adds this application id to its user agent.
         application = environment.get("AWS_SDK_UA_APP_ID")
         self._agent = f"redress app/{application}" if application else "redress"
         credentials: Any = Credentials(
@@ -70,7 +76,10 @@ class Service:
         )
 
     def call(self, operation: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer of one operation; raises ClientError, and botocore's errors of connections."""
+        """Call one operation and return its answer.
+
+        Raises ClientError for an answer of status 300 or higher, and botocore's connection errors.
+        """
         request = AWSRequest(
             method="POST",
             url=self._url,
@@ -90,7 +99,10 @@ class Service:
 
 
 class DynamoDB(Service):
-    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/"""
+    """The two DynamoDB operations that public endpoints call.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         super().__init__("dynamodb", "DYNAMODB", "DynamoDB_20120810", "1.0", environment)
@@ -103,7 +115,10 @@ class DynamoDB(Service):
 
 
 class SecretsManager(Service):
-    """https://docs.aws.amazon.com/secretsmanager/latest/apireference/"""
+    """The one Secrets Manager operation that public endpoints call.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         super().__init__("secretsmanager", "SECRETS_MANAGER", "secretsmanager", "1.1", environment)
@@ -113,13 +128,13 @@ class SecretsManager(Service):
 
 
 def _endpoint(name: str, region: str) -> str:
-    """AWS's own address of a service; in China it has a domain of its own."""
+    """AWS's endpoint of a service. Regions in China have another domain."""
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return f"https://{name}.{region}.{suffix}"
 
 
 def _decoded(raw: bytes) -> dict[str, Any]:
-    """A body as JSON; of what is none, as a proxy's page of an error, nothing."""
+    """Decode a JSON object. Anything else, such as a proxy's error page, gives an empty dict."""
     try:
         found = msgspec.json.decode(raw or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -128,13 +143,16 @@ def _decoded(raw: bytes) -> dict[str, Any]:
 
 
 def _refusal(operation: str, status: int, body: dict[str, Any]) -> ClientError:
-    """The error as botocore tells it: "prefix#ResourceNotFoundException" is its last part."""
+    """Build the error that botocore would raise.
+
+    The error code is the part of `__type` after "#", as in "prefix#ResourceNotFoundException".
+    """
     code = str(body.get("__type") or status).rpartition("#")[2]
     message = str(body.get("message") or body.get("Message") or "")
-    told: Any = {
+    response: Any = {
         "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
     if "CancellationReasons" in body:
-        told["CancellationReasons"] = body["CancellationReasons"]
-    return ClientError(told, operation)
+        response["CancellationReasons"] = body["CancellationReasons"]
+    return ClientError(response, operation)

@@ -1,7 +1,8 @@
-"""Every key and every index of the table, and nothing else (docs/data-model.md lists their use).
+"""Every key and every index of the table. docs/data-model.md describes their use.
 
-One table, string keys `pk` and `sk`. Indexes are sparse, keys only, and those that an intake
-writes are sharded by the ticket's number, so no intake waits for another.
+There is one table with the string keys `pk` and `sk`. Indexes are sparse and project keys only.
+Indexes to which an intake writes are sharded by ticket number, so that many intakes at once do not
+exceed the write limit of one partition.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import zlib
 from datetime import UTC, datetime
 
 SHARDS = 4
-"""Partitions of each index that intake writes: 4 x 1,000 writes a second."""
+"""Partitions of each index to which an intake writes: 4 x 1,000 writes a second."""
 
 OWNER_INDEX = "owner"
 OPEN_INDEX = "open"
@@ -24,12 +25,13 @@ AVAILABILITY = "DUTY"
 KEY = "KEY"
 INCOMING_MAIL = "ARRIVAL"
 QUARANTINE = "HELD"
-"""The partition of the open index that is the quarantine."""
+"""Partition of the open index that lists quarantined mail."""
 OBJECT = "OBJECT"
 THREAD = "THREAD"
 ADDRESS = "ADDRESS"
 SURVEYS = "SURVEYS"
-"""Beside ADDRESS: that whoever reads there wants no more surveys."""
+"""Sort key of the item that records that an address refused further surveys; it lies in the
+address's partition, next to the item ADDRESS."""
 COUNT = "COUNT"
 STAFF = "STAFF"
 PLAN = "PLAN"
@@ -43,16 +45,16 @@ PART_PREFIX = "PART#"
 EVENT_PREFIX = "EVENT#"
 MAIL_PREFIX = "MAIL#"
 NEVER = "0000"
-"""Sorts before every time: an agent who was never assigned anything is asked first."""
+"""Sorts before every time, so an agent without any earlier assignment comes first."""
 
 
 def ticket_pk(number: str) -> str:
-    """`TICKET#R-7K3M9-QW0X2`: everything about one ticket."""
+    """`TICKET#R-7K3M9-QW0X2`: all items of one ticket."""
     return f"TICKET#{number}"
 
 
 def number_of(pk: str) -> str:
-    """The ticket number in a `TICKET#...` key; raises ValueError for any other key."""
+    """Return the ticket number in a `ticket_pk`. Raises ValueError for any other key."""
     prefix, _, number = pk.partition("#")
     if prefix != TICKET or not number:
         raise ValueError(f"{pk!r} is not the key of a ticket")
@@ -60,27 +62,30 @@ def number_of(pk: str) -> str:
 
 
 def event_sk(number: int) -> str:
-    """`EVENT#000001`: the history sorts as it happened."""
+    """`EVENT#000001`: an event of the ticket's history, sorted by its number."""
     return f"{EVENT_PREFIX}{number:06d}"
 
 
 def mail_sk(key: str) -> str:
-    """`MAIL#000003.reply.customer`: one record per mail that must go out once."""
+    """`MAIL#000003.reply.customer`: the record of one outgoing mail; it prevents a second copy."""
     return f"{MAIL_PREFIX}{key}"
 
 
 def idempotency_pk(digest: str) -> str:
-    """`KEY#9f86d0...`: what was done for an Idempotency-Key (hashed, it may be anything)."""
+    """`KEY#9f86d0...`: the result of the request with this Idempotency-Key.
+
+    The key is hashed because callers choose it freely.
+    """
     return f"KEY#{digest}"
 
 
 def shard(number: str) -> int:
-    """Which partition of an index a ticket lives in; stable for its whole life."""
+    """The index partition of a ticket, 0 to SHARDS - 1. It never changes."""
     return zlib.crc32(number.encode()) % SHARDS
 
 
 def agent_pk(agent: str) -> str:
-    """`AGENT#0b7e...`: one member of staff; also their partition of the owner index."""
+    """`AGENT#0b7e...`: one member of staff; also the owner index's partition of their tickets."""
     return f"AGENT#{agent}"
 
 
@@ -95,44 +100,50 @@ def open_pk(team: str, shard_number: int) -> str:
 
 
 def opened_pk(created: datetime, shard_number: int) -> str:
-    """`OPENED#2026-11#3`: all tickets opened in a month of UTC, in the open index, for ever."""
+    """`OPENED#2026-11#3`: all tickets opened in a UTC month, in the open index. Never removed."""
     return f"OPENED#{created.astimezone(UTC):%Y-%m}#{shard_number}"
 
 
 def opened_sk(created: datetime, number: str = "") -> str:
-    """`2026-11-23T01:00:00.000+00:00#R-...`: as they came; without a number it bounds a range."""
+    """`2026-11-23T01:00:00.000+00:00#R-...`: sorts tickets by the time they were opened.
+
+    Without a number it is the bound of a range query.
+    """
     moment = created.astimezone(UTC).isoformat(timespec="milliseconds")
     return f"{moment}#{number}" if number else moment
 
 
 def due_sk(due: datetime | None, number: str) -> str:
-    """`2026-11-23T09:00:00.000+00:00#R-...`: by what is due next; nothing due sorts last."""
+    """`2026-11-23T09:00:00.000+00:00#R-...`: sorts tickets by next due time; those without last."""
     moment = due.isoformat(timespec="milliseconds") if due else "9999"
     return f"{moment}#{number}"
 
 
 def awake_pk(shard_number: int) -> str:
-    """`AWAKE#3`: tickets whose workflow is not asleep until the right time, in the awake index."""
+    """`AWAKE#3`: tickets whose workflow does not yet wait for the right time (awake index)."""
     return f"AWAKE#{shard_number}"
 
 
 def team_pk(team: str) -> str:
-    """`TEAM#complaints`: who is present, longest without a new ticket first (present index)."""
+    """`TEAM#complaints`: available agents of a team, in the present index.
+
+    The agent who has waited longest for a new ticket comes first.
+    """
     return f"TEAM#{team}"
 
 
 def facts_pk(agent: str, period: str) -> str:
-    """`FACTS#0b7e...#2026-11`: the compact facts of one agent's month."""
+    """`FACTS#0b7e...#2026-11`: the compact score facts of one agent's month."""
     return f"FACTS#{agent}#{period}"
 
 
 def fact_sk(number: str, round_: int) -> str:
-    """`R-7K3M9-QW0X2#1`: what one round of a ticket says of the agent's month."""
+    """`R-7K3M9-QW0X2#1`: the score facts from one round of a ticket."""
     return f"{number}#{round_}"
 
 
 def ticket_of_fact(sk: str) -> tuple[str, int]:
-    """Ticket number and round in a `fact_sk`; raises ValueError for any other key."""
+    """Return ticket number and round in a `fact_sk`. Raises ValueError for any other key."""
     number, _, round_ = sk.partition("#")
     return number, int(round_)
 
@@ -148,17 +159,21 @@ def rating_pk(period: str) -> str:
 
 
 def rating_trail_sk(agent: str, revision: int) -> str:
-    """`AGENT#0b7e...#00002`: each version of a rating beside the current one; never overwritten."""
+    """`AGENT#0b7e...#00002`: one version of a rating. Each version is kept in addition to the
+    current rating and is never overwritten."""
     return f"{agent_pk(agent)}#{revision:05d}"
 
 
 def evidence_pk(period: str, agent: str) -> str:
-    """`EVIDENCE#2026-11#0b7e...`: what the scorecards of one agent's month rest on."""
+    """`EVIDENCE#2026-11#0b7e...`: the evidence of the scorecards of one agent's month."""
     return f"EVIDENCE#{period}#{agent}"
 
 
 def evidence_sk(digest: str, part: int) -> str:
-    """`9f86d0...#003`: evidence is kept under its card's digest, so two runs never mix theirs."""
+    """`9f86d0...#003`: one part of the evidence, under its card's digest.
+
+    The digest keeps the evidence of two scoring runs apart.
+    """
     return f"{digest}#{part:03d}"
 
 
@@ -168,32 +183,37 @@ def plan_sk(version: int) -> str:
 
 
 def about_sk(version: int) -> str:
-    """`ABOUT#00002`: what a list of the versions says of one, so that it reads no whole plan."""
+    """`ABOUT#00002`: the summary of a plan version, so that listing versions reads no full plan."""
     return f"ABOUT#{version:05d}"
 
 
 def run_sk(began_at: datetime) -> str:
-    """`RUN#2026-11-23T03:30:00.000+00:00`: the reports of reconciliations sort as they ran."""
+    """`RUN#2026-11-23T03:30:00.000+00:00`: the report of one reconciliation, by its start time."""
     return f"RUN#{began_at.isoformat(timespec='milliseconds')}"
 
 
 def rehearsal_pk(job: str) -> str:
-    """`REHEARSAL#5f0e3a528f3c4c43`: one rehearsal of a plan, or one move of open tickets to one."""
+    """`REHEARSAL#5f0e3a528f3c4c43`: one job: a rehearsal of a plan, or a move of open tickets to
+    a plan."""
     return f"REHEARSAL#{job}"
 
 
 def part_sk(part: str) -> str:
-    """`PART#2026-11-01T00:00:00+00:00/2026-11-08T12:00:00+00:00#3`: how far one part of it is."""
+    """`PART#2026-11-01T00:00:00+00:00/2026-11-08T12:00:00+00:00#3`: progress of a part of a job.
+
+    A part is a range of opening times in one shard.
+    """
     return f"{PART_PREFIX}{part}"
 
 
 def incoming_mail_pk(identity: str) -> str:
-    """`ARRIVAL#9f86d0...`: one mail that came in, however often and under whatever name it did."""
+    """`ARRIVAL#9f86d0...`: one incoming mail, even if it was delivered more than once or stored
+    under several object names."""
     return f"ARRIVAL#{identity}"
 
 
 def incoming_mail_of(pk: str) -> str:
-    """The identity in an `arrival_pk`; raises ValueError for any other key."""
+    """Return the identity in an `incoming_mail_pk`. Raises ValueError for any other key."""
     prefix, _, identity = pk.partition("#")
     if prefix != INCOMING_MAIL or not identity:
         raise ValueError(f"{pk!r} is not the key of a mail that came in")
@@ -201,26 +221,30 @@ def incoming_mail_of(pk: str) -> str:
 
 
 def quarantine_sk(received: datetime, identity: str) -> str:
-    """`2026-11-23T01:00:00.000+00:00#9f86d0...`: quarantine, in the open index, as it came."""
+    """`2026-11-23T01:00:00.000+00:00#9f86d0...`: quarantined mail in the open index, by the time
+    it was received."""
     return f"{received.astimezone(UTC).isoformat(timespec='milliseconds')}#{identity}"
 
 
 def object_pk(key: str) -> str:
-    """`OBJECT#9f86d0...`: an object of the bucket of mails, by its key."""
+    """`OBJECT#9f86d0...`: an object of the mail bucket, by the hash of its key."""
     return f"OBJECT#{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:40]}"
 
 
 def thread_pk(digest: str) -> str:
-    """`THREAD#5f0e3a...`: the ticket of a customer's own mail, by its Message-ID and sender."""
+    """`THREAD#5f0e3a...`: the ticket of a customer's mail, by a hash of Message-ID and sender."""
     return f"THREAD#{digest}"
 
 
 def count_pk(what: str, hour: datetime) -> str:
-    """`COUNT#R-7K3M9-QW0X2#2026-11-23T01`: how many mails came about it in this hour of UTC."""
+    """`COUNT#R-7K3M9-QW0X2#2026-11-23T01`: how many mails of a UTC hour were accepted.
+
+    `what` is the ticket that they are about, or their sender.
+    """
     return f"COUNT#{what}#{hour.astimezone(UTC):%Y-%m-%dT%H}"
 
 
 def address_pk(address: str) -> str:
-    """`ADDRESS#9f86d0...`: what is known of an address, in any case of letters."""
+    """`ADDRESS#9f86d0...`: facts about an email address, by a hash that ignores letter case."""
     digest = hashlib.sha256(address.lower().encode("utf-8", "replace")).hexdigest()[:40]
     return f"ADDRESS#{digest}"

@@ -1,8 +1,8 @@
-"""What a failed transaction means, whichever client ran it.
+"""Retries of DynamoDB calls, and the meaning of a failed transaction for any client.
 
-DynamoDB cancels a transaction with one reason per item. A lost condition is an answer about the
-data; a TransactionConflict is only another writer at the same instant, and is tried again here,
-never shown to anybody as a conflict of versions.
+DynamoDB cancels a transaction with one reason per item. A failed condition is an answer about the
+data and is raised as ConditionFailed. A TransactionConflict only means that another writer used the
+item at the same instant. It is retried here and never reported as a version conflict.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from redress.base.errors import Unavailable
 
 ATTEMPTS = 8
 PATIENCE_S = 5.0
-"""No new try after this time: whoever waits is told so while they still listen."""
+"""No retry begins after this many seconds, so that the caller gets an answer before it gives up."""
 _TRANSIENT = {
     "TransactionConflict",
     "TransactionConflictException",
@@ -36,13 +36,15 @@ _TRANSIENT = {
 
 
 _LOST = (HTTPClientError, BotocoreConnectionError, ConnectionError, TimeoutError)
-"""No answer came. Other errors of botocore (a wrong parameter, no credentials) are ours."""
+"""Errors that mean that no answer arrived. Other botocore errors (a wrong parameter, missing
+credentials) are faults of this code or its deployment and are not retried."""
 
 
 class ConditionFailed(Exception):
-    """One or more conditions of a transaction did not hold; `names` says which.
+    """One or more conditions of a write did not hold. `names` lists them.
 
-    `items`: those that were there instead, in DynamoDB's notation, where the write asked for them.
+    `items` maps names to the stored items that failed the condition, in DynamoDB's JSON, if the
+    write asked DynamoDB to return them.
     """
 
     def __init__(self, names: frozenset[str], items: Mapping[str, Any] | None = None) -> None:
@@ -51,10 +53,10 @@ class ConditionFailed(Exception):
 
 
 def client_error(error: BaseException) -> ClientError | None:
-    """The botocore error behind an exception of any wrapper, the innermost one.
+    """Return the innermost botocore ClientError among an exception and its causes, if any.
 
-    PynamoDB's own ClientError keeps neither the cancellation reasons nor the status; only the
-    botocore error that it was raised from has them.
+    PynamoDB's exceptions keep neither the cancellation reasons nor the HTTP status. Only the
+    botocore error from which they were raised has them.
     """
     seen: BaseException | None = error
     found: ClientError | None = None
@@ -66,10 +68,11 @@ def client_error(error: BaseException) -> ClientError | None:
 
 
 def request_token() -> str:
-    """Names one transaction through all its tries.
+    """Return a new token that identifies one transaction in all its tries.
 
-    A try whose answer was lost may have been written. DynamoDB answers a repeat of the same token
-    (for ten minutes) with yes and writes nothing, so no try finds its own work as another's.
+    A try may be written although its answer was lost. For ten minutes DynamoDB accepts a repeat
+    with the same token and writes nothing. So a retry never mistakes its own earlier write for that
+    of another writer.
     """
     return secrets.token_hex(16)
 
@@ -80,27 +83,27 @@ def call(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Any:
-    """Run one store call to its end.
+    """Run one store call, with retries.
 
-    `names` are the conditions in the order of the transaction's items. Raises ConditionFailed
-    when any did not hold, Unavailable when the store did not take it after ATTEMPTS tries with
-    full jitter (0.025 s doubling) or PATIENCE_S seconds. Anything else is a fault of ours and
-    passes through.
+    `names` names the conditions, in the order of the transaction's items. Raises ConditionFailed
+    if any of them did not hold. Raises Unavailable if the call still fails after ATTEMPTS tries or
+    PATIENCE_S seconds. Waits before retries have full jitter and a limit that starts at 0.025 s
+    and doubles. Any other error is a programming or deployment error and is raised unchanged.
     """
     began = clock()
     for attempt in range(ATTEMPTS):
         try:
             return request()
         except Exception as error:
-            _judge(error, names)
+            _raise_unless_transient(error, names)
             if attempt == ATTEMPTS - 1 or clock() - began > PATIENCE_S:
                 raise Unavailable() from error
             sleep(random.uniform(0, 0.025 * 2**attempt))
     raise AssertionError("unreachable")
 
 
-def _judge(error: Exception, names: Sequence[str]) -> None:
-    """Return when the call may be tried again; raise what it means otherwise."""
+def _raise_unless_transient(error: Exception, names: Sequence[str]) -> None:
+    """Return if the call may be tried again. Otherwise raise ConditionFailed or the error."""
     cause = client_error(error)
     if cause is None:
         if _lost_connection(error):

@@ -1,8 +1,9 @@
-"""PynamoDB models of the table. They never leave the store.
+"""PynamoDB models of the table. Only stores use them.
 
-Each kind of item is a model of its own over the same table. Items that two writers touch (head,
-TIMER, DUTY) are changed by update expressions under conditions, never by `save()`: a save from an
-earlier read passes a version check and erases what the other writer put there.
+Each kind of item has its own model over the same table. Some items have two writers: a ticket's
+snapshot, TIMER and DUTY. They are changed only by update expressions with conditions, never by
+`save()`. A `save()` of an item that was read earlier can pass a version check and still erase what
+the other writer added.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from pynamodb.models import Model
 from redress.db import keys
 
 PATIENCE = {"connect_timeout_seconds": 2, "read_timeout_seconds": 8, "max_retry_attempts": 0}
-"""As short as that of the other clients: PynamoDB's own would outlast the function that waits.
-What can be tried again is tried again by `outcome.run`, and only there."""
+"""Timeouts as short as those of the other clients. PynamoDB's defaults are longer than the timeout
+of a function. PynamoDB does not retry; `redress.db.retry.call` does."""
 
 
 class OwnerIndex(GlobalSecondaryIndex[Any]):
-    """An agent's work list or a team's queue, by what is due next."""
+    """An agent's work list or a team's queue, sorted by next due time."""
 
     class Meta:
         index_name = keys.OWNER_INDEX
@@ -32,7 +33,7 @@ class OwnerIndex(GlobalSecondaryIndex[Any]):
 
 
 class OpenIndex(GlobalSecondaryIndex[Any]):
-    """Tickets of a team that are not closed, by what is due next; and all tickets of a month."""
+    """Open tickets of a team, by next due time; all tickets of a month; quarantined mail."""
 
     class Meta:
         index_name = keys.OPEN_INDEX
@@ -43,7 +44,7 @@ class OpenIndex(GlobalSecondaryIndex[Any]):
 
 
 class AwakeIndex(GlobalSecondaryIndex[Any]):
-    """Tickets whose workflow is not asleep until the right time; sleeping ones are not in it."""
+    """Tickets whose workflow does not yet wait for the right time. The repair sweep reads it."""
 
     class Meta:
         index_name = keys.AWAKE_INDEX
@@ -54,7 +55,7 @@ class AwakeIndex(GlobalSecondaryIndex[Any]):
 
 
 class PresentIndex(GlobalSecondaryIndex[Any]):
-    """Agents of a team who are available, longest without a new ticket first."""
+    """Available agents of a team. The one who waited longest for a new ticket comes first."""
 
     class Meta:
         index_name = keys.PRESENT_INDEX
@@ -65,7 +66,7 @@ class PresentIndex(GlobalSecondaryIndex[Any]):
 
 
 class ArmedAttribute(MapAttribute[str, Any]):
-    """The wait that the workflow sleeps in. The token never leaves the store but to be used."""
+    """The task token of the workflow's current wait. Only calls to Step Functions may use it."""
 
     token = UnicodeAttribute()
     seq = NumberAttribute()
@@ -73,17 +74,17 @@ class ArmedAttribute(MapAttribute[str, Any]):
 
 
 class Row(Model):
-    """Any item of the table: two string keys."""
+    """Base of all models: the two string keys."""
 
     class Meta:
-        table_name = ""  # given by `Models`, one subclass of each model per table
+        table_name = ""  # `Models` makes a subclass of each model with the real name
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
 
 
 class HeadRow(Row):
-    """TICKET#{number} / TICKET."""
+    """TICKET#{number} / TICKET: a ticket's snapshot and its index keys."""
 
     class Meta:
         table_name = ""
@@ -101,7 +102,10 @@ class HeadRow(Row):
 
 
 class EventRow(Row):
-    """TICKET#{number} / EVENT#{number}. The first event lists its ticket in its month."""
+    """TICKET#{number} / EVENT#{number}: one event of the history.
+
+    The first event carries the index keys that list the ticket in the month of its opening.
+    """
 
     class Meta:
         table_name = ""
@@ -114,7 +118,7 @@ class EventRow(Row):
 
 
 class TimerRow(Row):
-    """TICKET#{number} / TIMER: written by ticket changes and by Step Functions itself."""
+    """TICKET#{number} / TIMER: written by ticket changes and directly by the state machine."""
 
     class Meta:
         table_name = ""
@@ -131,7 +135,7 @@ class TimerRow(Row):
 
 
 class MailRow(Row):
-    """TICKET#{number} / MAIL#{key}: bounds double sending and shows what became of a mail."""
+    """TICKET#{number} / MAIL#{key}: the state of one outgoing mail; it prevents a second copy."""
 
     class Meta:
         table_name = ""
@@ -145,7 +149,7 @@ class MailRow(Row):
 
 
 class FileRow(MailRow):
-    """TICKET#{number} / from the first event to the head: what is read of a ticket at once."""
+    """Any item of a ticket from its first event to its snapshot, which one query reads together."""
 
     class Meta:
         table_name = ""
@@ -154,7 +158,10 @@ class FileRow(MailRow):
 
 
 class IncomingMailRow(Row):
-    """ARRIVAL#{identity} / ARRIVAL: what became of a mail that came in. Held ones are listed."""
+    """ARRIVAL#{identity} / ARRIVAL: the outcome of an incoming mail.
+
+    Quarantined mails carry keys of the open index, which lists them.
+    """
 
     class Meta:
         table_name = ""
@@ -168,7 +175,7 @@ class IncomingMailRow(Row):
 
 
 class PlaceRow(Row):
-    """OBJECT#{digest} / OBJECT: which mail an object of the bucket is."""
+    """OBJECT#{digest} / OBJECT: the identity of the mail that an object of the bucket holds."""
 
     class Meta:
         table_name = ""
@@ -178,7 +185,7 @@ class PlaceRow(Row):
 
 
 class ThreadRow(Row):
-    """THREAD#{digest} / THREAD."""
+    """THREAD#{digest} / THREAD: the ticket that a customer's earlier mail belongs to."""
 
     class Meta:
         table_name = ""
@@ -188,7 +195,10 @@ class ThreadRow(Row):
 
 
 class AddressRow(Row):
-    """ADDRESS#{digest} / ADDRESS, whether it returned mail; / SURVEYS, whether they are refused."""
+    """ADDRESS#{digest} / ADDRESS: when mail to the address was returned, and with which status.
+
+    ADDRESS#{digest} / SURVEYS uses `refused_at` only: when the address refused further surveys.
+    """
 
     class Meta:
         table_name = ""
@@ -199,7 +209,7 @@ class AddressRow(Row):
 
 
 class CountRow(Row):
-    """COUNT#{what}#{hour} / COUNT: grows by one with each mail that was taken."""
+    """COUNT#{what}#{hour} / COUNT: how many mails were accepted in an hour."""
 
     class Meta:
         table_name = ""
@@ -209,7 +219,7 @@ class CountRow(Row):
 
 
 class MemberRow(Row):
-    """STAFF / AGENT#{id}: who somebody is."""
+    """STAFF / AGENT#{id}: the profile of a member of staff."""
 
     class Meta:
         table_name = ""
@@ -218,7 +228,10 @@ class MemberRow(Row):
 
 
 class AvailabilityRow(Row):
-    """AGENT#{id} / DUTY: presence and load, changed by presence calls and by assignments."""
+    """AGENT#{id} / DUTY: presence and load of an agent.
+
+    Presence calls, assignments and releases of tickets change it.
+    """
 
     class Meta:
         table_name = ""
@@ -236,7 +249,10 @@ class AvailabilityRow(Row):
 
 
 class FactRow(Row):
-    """FACTS#{agent}#{period} / {number}#{round}: packed by `scores.store.facts`, set one by one."""
+    """FACTS#{agent}#{period} / {number}#{round}: score facts, encoded by `scores.store.facts`.
+
+    Each attribute is written on its own.
+    """
 
     class Meta:
         table_name = ""
@@ -250,7 +266,10 @@ class FactRow(Row):
 
 
 class DocRow(Row):
-    """Anything that is only put and read whole: cards, ratings, plan versions, reports, tallies."""
+    """An item that is always written and read as one document.
+
+    Examples are scorecards, ratings, plan versions, reports and parts of rehearsals.
+    """
 
     class Meta:
         table_name = ""
@@ -260,7 +279,7 @@ class DocRow(Row):
 
 
 class JobRow(Row):
-    """REHEARSAL#{job} / JOB: what it is about (`doc`), and how far it is."""
+    """REHEARSAL#{job} / JOB: the description of a job (`doc`) and its progress."""
 
     class Meta:
         table_name = ""
@@ -275,7 +294,7 @@ class JobRow(Row):
 
 
 class Schema(Row):
-    """The keys of the table and of all its indexes: what the one connection must know."""
+    """The keys of the table and of all its indexes, which the shared connection must know."""
 
     class Meta:
         table_name = ""
@@ -287,10 +306,10 @@ class Schema(Row):
 
 
 class Models:
-    """The models bound to one table. Two tables in one process (tests) do not disturb each other.
+    """All models, bound to one table. One process may use several tables, as tests do.
 
-    All share one connection: PynamoDB would give each model a client of its own, and a cold start
-    would pay for every one of them.
+    The models share one connection. Otherwise PynamoDB would create a client for each model, and
+    each client would lengthen the cold start.
     """
 
     def __init__(self, table: str, region: str, host: str | None = None) -> None:

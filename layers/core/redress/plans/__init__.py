@@ -1,1 +1,1 @@
-"""The service plan: what it is, how it is read, published and stored."""
+"""The service plan: its values, how a document is read and checked, publishing and storage."""

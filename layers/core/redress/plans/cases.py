@@ -1,4 +1,4 @@
-"""Service plans: publish a version, and say what is wrong with one that is not to be published."""
+"""Use cases of service plans: publish and list versions, check a document, remind of reviews."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ EPOCH = datetime.min.replace(tzinfo=UTC)
 
 
 def expanded(document: Any) -> tuple[Any, list[Fault]]:
-    """The document with each calendar's public holidays as dates (`days`), and what is wrong there.
+    """A copy of the document with the public holidays of its calendars as dates, and its faults.
 
-    Written down when a plan is published, so that a version never changes with a library's next
-    edition, and only whoever publishes loads the library. What was expanded before is replaced.
-    A fault is a country, a subdivision or a year that is not known; any other of the document is
-    left for `parse`.
+    Publishing writes the dates into each calendar (`days`), so that a version never changes when
+    the library of holidays is updated, and only publishing loads the library. Dates from an earlier
+    expansion are replaced. Faults are unknown countries, subdivisions or years. All other faults
+    are left to `parse`.
     """
     faults: list[Fault] = []
     if not isinstance(document, dict) or not isinstance(document.get("calendars"), dict):
@@ -44,15 +44,15 @@ def expanded(document: Any) -> tuple[Any, list[Fault]]:
             at = "/calendars" + pointer(str(name)) + "/holidays"
             faults.append(Fault(at, "unknown_holidays", str(error)))
         except (TypeError, AttributeError):
-            continue  # its shape is wrong, which `parse` says by path
+            continue  # `parse` reports the wrong form with its JSON pointer
     return result, faults
 
 
 def prepared(document: Any, at: datetime) -> tuple[dict[str, Any], Plan]:
-    """A document as it is stored when it is published at this instant, and the plan that it is.
+    """The document as it is stored if it is published at `at`, and its plan.
 
-    Its holidays are written down as dates, and the day of its review if it names none. Raises
-    InvalidInput with everything that is wrong: with its holidays, its sections, its size.
+    Holidays are expanded to dates, and a missing day of review is added. Raises InvalidInput with
+    all faults: of its holidays, of its sections, and of its size.
     """
     document, faults = expanded(document)
     try:
@@ -60,7 +60,7 @@ def prepared(document: Any, at: datetime) -> tuple[dict[str, Any], Plan]:
     except InvalidInput as invalid:
         faults += invalid.faults
     else:
-        assert plan.review_by is not None, "there is one as soon as it is published"
+        assert plan.review_by is not None, "parse sets it when publishing"
         document = document | {"review_by": plan.review_by.isoformat()}
     faults += _faults_of_size(document)
     if faults:
@@ -71,7 +71,7 @@ def prepared(document: Any, at: datetime) -> tuple[dict[str, Any], Plan]:
 def _faults_of_size(document: Any) -> list[Fault]:
     try:
         size = len(msgspec.json.encode(document))
-    except (TypeError, ValueError) as error:  # of a file only: what came as JSON is JSON
+    except (TypeError, ValueError) as error:  # possible only for a YAML file
         return [Fault("", "not_json", f"this cannot be written as JSON: {error}")]
     if size <= LARGEST_DOCUMENT:
         return []
@@ -80,7 +80,7 @@ def _faults_of_size(document: Any) -> list[Fault]:
 
 
 def notes(document: Mapping[str, Any]) -> list[str]:
-    """What is no fault of a valid document and yet worth a look before it is published."""
+    """Warnings about a valid document, for its author: years whose holidays are not final yet."""
     from redress.clocks.public_holidays import known_until
 
     found = []
@@ -109,12 +109,12 @@ def _days(asked: Mapping[str, Any]) -> dict[str, bool]:
 
 PAGE_LIMIT = 25
 REMIND_EVERY_DAYS = 30
-"""How often a review that is due is asked for again."""
+"""Days between two reminders of an overdue review."""
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A plan that somebody should look at again: since when, and how long that is overdue."""
+    """A plan version that is due for review, its planned day and the days that passed since."""
 
     version: int
     review_by: date
@@ -122,7 +122,10 @@ class Review:
 
 
 class VersionStatus(StrEnum):
-    """Of a version: `pending` until it takes effect, `current` until the next one does."""
+    """A version is `pending` until it takes effect, `current` until the next one does, then `past`.
+
+    `past` includes versions that were replaced before they took effect.
+    """
 
     PENDING = "pending"
     CURRENT = "current"
@@ -131,7 +134,7 @@ class VersionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VersionPage:
-    """Versions, the newest first; `next` is where the page after begins, None on the last one."""
+    """A page of versions, newest first. `next` is the first version of the next page, or None."""
 
     items: list[tuple[Published, VersionStatus]]
     next: int | None
@@ -139,7 +142,7 @@ class VersionPage:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What was published, and what is worth a look although it is no fault."""
+    """The published version, and warnings that did not prevent its publication."""
 
     about: Published
     notes: list[str]
@@ -150,19 +153,22 @@ class PlanCases:
         self._store, self._plans, self._now = store, plans, now
 
     def current_document(self) -> dict[str, Any]:
-        """The document of the plan under which new tickets begin."""
+        """The document of the plan for new tickets."""
         self._plans.refresh()
         return self._plans.current_document()
 
     def document(self, version: int) -> dict[str, Any]:
-        """The document of one version as it was published; raises NotFound."""
+        """The document of a version as it was published. Raises NotFound if there is none."""
         try:
             return self._plans.document(version)
         except LookupError as error:
             raise NotFound("this version was never published") from error
 
     def versions(self, limit: int, first: int | None = None) -> VersionPage:
-        """The versions that there are, from `first` down or from the newest; `limit` 1-25."""
+        """A page of up to `limit` (1 to 25) versions, downwards from `first` or the newest.
+
+        Raises InvalidInput for another limit.
+        """
         if not 1 <= limit <= PAGE_LIMIT:
             raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {PAGE_LIMIT}")])
         self._plans.refresh()
@@ -177,11 +183,11 @@ class PlanCases:
         return VersionPage(items, low - 1 if low > 1 else None)
 
     def review_to_ask_for(self) -> Review | None:
-        """The review to remind of today: on its day, and each REMIND_EVERY_DAYS after it.
+        """The review of which to remind today, or None.
 
-        None on any other day, and for a version that was published when none needed a day. Asked
-        once a day, by whoever runs every day; a new version ends it. A plan is reviewed every half
-        year (L4).
+        A reminder is due on the day of the review and every REMIND_EVERY_DAYS after it. A new
+        version ends the reminders. Old versions may have no day of review and are never due. Call
+        this once a day. Reviews exist because a plan must be reviewed every half year.
         """
         plan = self._plans.latest()
         if plan.review_by is None:
@@ -193,7 +199,7 @@ class PlanCases:
         return Review(plan.version, plan.review_by, overdue)
 
     def ask_for_review(self, tell: Callable[[str, str], None]) -> Review | None:
-        """Remind operations of a review that is due, by `tell(subject, text)`; see above."""
+        """Send operations the reminder of `review_to_ask_for`, if any, by `tell(subject, text)`."""
         review = self.review_to_ask_for()
         if review is not None:
             tell(
@@ -205,10 +211,10 @@ class PlanCases:
         return review
 
     def publish(self, member: Member, document: Any) -> Publication:
-        """Publish the next version. An invalid plan is refused whole, with all its faults.
+        """Publish the next version. Raises InvalidInput with all faults of the document.
 
-        With an `effective_from` to come, new tickets begin under it from then on; without one, at
-        once. No ticket is moved: each keeps the version it began under.
+        New tickets begin under it from its `effective_from` on, or at once without one. Existing
+        tickets are not moved: each keeps the version under which it began.
         """
         self._plans.refresh()
         latest = self._plans.latest()
@@ -230,13 +236,15 @@ class PlanCases:
 
 
 def about_of(plan: Plan, at: datetime | None = None, by: str | None = None) -> Published:
-    """What a list says of a plan that was published at this instant by this member of staff."""
+    """The entry for a list of versions; `at` and `by` say when it was published and by whom."""
     return Published(plan.version, plan.note, plan.effective_from, plan.review_by, at, by)
 
 
 def not_effective_yet(at: str, plan: Plan) -> Fault:
-    """No ticket goes on under a plan before new ones begin under it: one that moves and one that
-    comes in at the same moment would be promised different things."""
+    """The fault for a move of tickets to a plan that is not effective yet.
+
+    Otherwise a moved ticket and a new ticket of the same moment would have different promises.
+    """
     assert plan.effective_from is not None, "a plan without an effective time is in force"
     detail = f"new tickets begin under it from {plan.effective_from.isoformat()} on"
     return Fault(at, "not_effective_yet", detail)

@@ -1,1 +1,1 @@
-"""Monthly scorecards: facts, arithmetic, cards, runs."""
+"""Monthly scorecards of agents: the facts behind them, their arithmetic, storage and runs."""

@@ -1,7 +1,7 @@
-"""Monthly scores: a supervisor rates, a run scores every agent, people read their cards.
+"""Use cases of monthly scores: rate an agent, run the scoring of a month, read scorecards.
 
-The scores machine calls `list_agents`, `score_agent` for each, and `finish`; each can be repeated
-without a trace. Who may rate whom and see which card is decided here.
+The scores state machine calls `list_agents`, `score_agent` for each agent, and `finish`. Repeating
+one of these calls does no harm. This module also decides who may rate whom and see which card.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from redress.scores.store.scores import Card, CardReplaced, Earlier, Failure, Sc
 from redress.staff.store import StaffStore
 
 PREVIOUS = "previous"
-"""As a period: the last month that is over in the plan's time zone."""
+"""Stands in a request for the last month that is over, in the plan's time zone."""
 
 COMMENT_LIMIT = 5_000
 ATTEMPTS = 5
@@ -37,7 +37,7 @@ FAILED = "failed"
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """What a run is about: ids only. All its cards are scored under `plan_version`."""
+    """The scope of a run: month, plan and agents' ids. All cards use the plan `plan_version`."""
 
     period: str
     preview: bool
@@ -47,7 +47,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What became of one agent's card: `stored` or `unchanged`."""
+    """The outcome for one agent's card: `stored` or `unchanged`."""
 
     agent: str
     outcome: str
@@ -55,7 +55,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class ScoringFinished:
-    """What became of a run, in totals. `failed` above 0 fails the execution."""
+    """The totals of a run. If `failed` is above 0, the execution fails."""
 
     period: str
     agents: int
@@ -66,14 +66,14 @@ class ScoringFinished:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that has begun; `execution` is its name in the scores machine."""
+    """A run that has begun. `execution` is the name of its state machine execution."""
 
     period: str
     execution: str
 
 
 class ScoringCases:
-    """`step_functions` gives a client when one is needed: only `run` needs it."""
+    """The use cases. `step_functions` creates a client on demand: only `run` needs one."""
 
     def __init__(
         self,
@@ -90,11 +90,11 @@ class ScoringCases:
     # ---------------------------------------------------------------- for the machine
 
     def list_agents(self, period: str) -> Month:
-        """Whom a run over `period` ("2026-11", or "previous") scores, and under which plan.
+        """The agents and the plan of a run over `period` ("2026-11" or "previous").
 
-        Every agent, and whoever else of the staff (or left it) has facts in the month. A month
-        that was scored when it was over keeps the plan it was scored under: a later plan never
-        changes a grade.
+        A run scores all current agents, and other or former members of staff who have facts in the
+        month. Once a month has been scored after its end, it keeps the plan of that run, so that a
+        later plan never changes a grade.
         """
         if period == PREVIOUS:
             period = scoring.previous_period(self._now(), self._zone())
@@ -116,9 +116,10 @@ class ScoringCases:
         return self._plans.current().version if last.preview else last.plan_version
 
     def score_agent(self, agent: str, period: str, preview: bool, plan_version: int) -> Scored:
-        """Score one agent's month and store the card; the same inputs leave the stored one alone.
+        """Score one agent's month and store the card.
 
-        Raises Unavailable when other runs kept replacing the card meanwhile.
+        If the inputs have not changed, the stored card stays as it is. Raises Unavailable if other
+        runs replaced the card ATTEMPTS times meanwhile.
         """
         plan = self._plans.get(plan_version).score
         for _ in range(ATTEMPTS):
@@ -154,7 +155,11 @@ class ScoringCases:
         plan_version: int,
         results: Iterable[Mapping[str, str]],
     ) -> ScoringFinished:
-        """Keep what became of a run. A result is {"agent", "outcome"}, a failed one has "error"."""
+        """Store the result of a run.
+
+        Each of `results` is {"agent", "outcome"}; a failed one also has "error". Raises ValueError
+        for an unknown outcome.
+        """
         listed = list(results)
         counts = Counter(result["outcome"] for result in listed)
         if unknown := set(counts) - {STORED, UNCHANGED, FAILED}:
@@ -181,10 +186,10 @@ class ScoringCases:
     # ---------------------------------------------------------------- for people
 
     def run(self, member: Member, period: str, key: str = "") -> Run:
-        """Begin a run over a month ("2026-11" or "previous").
+        """Start a run over a month ("2026-11" or "previous").
 
-        `key` (an Idempotency-Key) names the run: asking again with it begins nothing new. Raises
-        Forbidden for agents, InvalidInput for a month that has not begun.
+        `key` (an Idempotency-Key) identifies the run; a repeated request with it starts no second
+        run. Raises Forbidden for agents and InvalidInput for a month that has not begun.
         """
         if member.role not in (Role.SUPERVISOR, Role.MANAGER):
             raise Forbidden("scores are run by supervisors and managers")
@@ -201,13 +206,13 @@ class ScoringCases:
                 input=msgspec.json.encode({"period": period}).decode(),
             )
         except client.exceptions.ExecutionAlreadyExists:
-            return Run(period, name)  # the same request, come again
+            return Run(period, name)  # a repeated request
         return Run(period, name)
 
     def cards(self, member: Member, period: str) -> list[Card]:
-        """The cards of a month that `member` may see, by agent, without their evidence.
+        """The cards of a month that `member` may see, sorted by agent, without their evidence.
 
-        An agent sees their own, a supervisor those of the team as it is today, a manager all.
+        Agents see their own card, supervisors those of their team's current members, managers all.
         """
         self._begun(period)
         if member.role is Role.MANAGER:
@@ -219,7 +224,7 @@ class ScoringCases:
         return [card for card in self._scores.cards(period) if card.scorecard.agent in team]
 
     def card(self, member: Member, period: str, agent: str) -> Card:
-        """One card with its evidence. A card that `member` may not see is not there at all."""
+        """One card with its evidence. Raises NotFound also for a card that `member` may not see."""
         self._begun(period)
         held = self._scores.card(agent, period) if self._may_see(member, agent) else None
         if held is None:
@@ -237,7 +242,10 @@ class ScoringCases:
             return False
 
     def summary(self, member: Member, period: str) -> Summary:
-        """What became of the last run over a month; raises NotFound when there was none."""
+        """The result of the last run of a month. Raises NotFound if there was none.
+
+        Raises Forbidden for agents.
+        """
         if member.role not in (Role.SUPERVISOR, Role.MANAGER):
             raise Forbidden("runs are for supervisors and managers")
         self._begun(period)
@@ -246,9 +254,10 @@ class ScoringCases:
     def rate(self, member: Member, period: str, agent: str, body: Any) -> Rating:
         """Rate an agent's month: {"attitude": 1-5, "knowledge": 1-5, "comment"?: text}.
 
-        By the supervisor of the agent's team or a manager, never for oneself. It takes the place
-        of an earlier rating, which is kept; the card follows with the next run. Raises
-        InvalidInput naming every fault, Forbidden, NotFound for an unknown agent.
+        Only the supervisor of the agent's team or a manager may rate, and nobody may rate
+        themselves. The rating replaces an earlier one, which remains in the trail. The card changes
+        with the next run. Raises InvalidInput with every fault, Forbidden, and NotFound for an
+        unknown agent.
         """
         if member.role not in (Role.SUPERVISOR, Role.MANAGER) or member.id == agent:
             raise Forbidden("agents are rated by their supervisor or a manager")
@@ -280,7 +289,7 @@ class ScoringCases:
         return self._plans.current().time_zone
 
     def _begun(self, period: str) -> None:
-        """Raises InvalidInput for what is no month, or one that has not begun."""
+        """Raise InvalidInput for an invalid month or one that has not begun."""
         if faults := self._period_faults(period):
             raise InvalidInput(faults)
 

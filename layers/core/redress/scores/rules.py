@@ -1,13 +1,14 @@
-"""An agent's month: compact facts as tickets change, and the scorecard that they add up to.
+"""The score facts that ticket changes produce, and the monthly scorecard computed from them.
 
-Facts are written in the transaction of the change that made them (`facts_of`), each under a key
-of its own: agent, period, ticket, name. Writing one again changes nothing, so a month can be
-scored at any time from its facts alone, whatever order they came in (`score`).
+`facts_of` returns the facts of a change; they are written in the transaction of that change. The
+key of a fact is agent, period, ticket and name. Writing a fact again has no effect, so `score` can
+compute a month at any time from its facts alone, in any order.
 
-A promise makes at most one fact that counts, ever: kept, for who acted; or missed, for who held
-the ticket when it was missed. Who answers late, takes the ticket over or classifies it anew moves
-no miss to another. Attainment (by due date), first-contact resolution, CSAT and reopen rate are
-as the field defines them; where that leaves room, the function says what was taken.
+Each promise produces at most one fact that counts: kept, for the agent who acted, or missed, for
+the agent who held the ticket at that time. A late answer, a transfer or a new classification never
+moves a miss to another agent. Attainment (by due date), first-contact resolution, CSAT and reopen
+rate are defined as is common in the field. Where definitions differ, the docstring of the function
+says which one it uses.
 """
 
 from __future__ import annotations
@@ -32,23 +33,25 @@ from redress.tickets.rules.steps.table import SURVEY_SCORES
 from redress.tickets.rules.ticket import Event, EventType, Resolution, State, Ticket
 
 METHOD = 1
-"""Which edition of this arithmetic a digest speaks of: raise it when a score would change."""
+"""The version of this arithmetic, part of every digest. Increase it when a score would change."""
 
 PROMISES = (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION)
-"""The clocks that are an agent's. The acknowledgement is automatic; nobody is scored for it."""
+"""The clocks that are scored. The acknowledgement is automatic, so no agent is scored for it."""
 
 SAME_MATTER = timedelta(days=7)
-"""A customer who writes within this time of a resolution was not helped at first contact."""
+"""A resolution is no first-contact resolution if the customer writes within this time after it."""
 
 SATISFIED = 4
+"""The lowest overall survey score of a satisfied customer."""
 LOWEST, HIGHEST = 1, 5
+"""The scale of surveys and ratings."""
 
 TOO_FEW_SAMPLES = "too_few_samples"
 NOT_RATED = "not_rated"
 TOO_LITTLE_WEIGHT = "too_little_weight"
 EXCLUSIONS = ("withdrawn_after_withdrawal",)
-"""What of a month is left out: what happens to a ticket after its customer withdrew it. Plan 1
-knows no other exclusion."""
+"""What scores leave out: everything after the customer has withdrawn the ticket. There are no other
+exclusions."""
 
 _PERIOD = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
@@ -57,7 +60,7 @@ _PERIOD = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
 
 def parse_period(text: str) -> tuple[int, int]:
-    """Year and month of "2026-11"; raises ValueError for anything else."""
+    """Parse a month such as "2026-11" to year and month. Raises ValueError for anything else."""
     found = _PERIOD.fullmatch(text)
     if found is None or found[1] == "0000":
         raise ValueError(f"{text!r} is not a month such as 2026-11")
@@ -65,7 +68,10 @@ def parse_period(text: str) -> tuple[int, int]:
 
 
 def period_of(at: datetime, zone: str) -> str:
-    """The month in which an aware instant falls on the wall clocks of `zone`: "2026-11"."""
+    """The month of an aware instant in local time of `zone`, such as "2026-11".
+
+    Raises ValueError for an instant without a time zone.
+    """
     if at.tzinfo is None:
         raise ValueError("an instant without a time zone belongs to no month")
     local = at.astimezone(ZoneInfo(zone))
@@ -73,7 +79,7 @@ def period_of(at: datetime, zone: str) -> str:
 
 
 def period_bounds(period: str, zone: str) -> tuple[datetime, datetime]:
-    """First instant of a month and first instant after it, UTC; raises ValueError."""
+    """The first instant of a month and the first after it, in UTC. Raises ValueError."""
     year, month = parse_period(period)
     following = (year + month // 12, month % 12 + 1)
     start, end = (
@@ -84,7 +90,7 @@ def period_bounds(period: str, zone: str) -> tuple[datetime, datetime]:
 
 
 def previous_period(now: datetime, zone: str) -> str:
-    """The last month that is over at `now` on the wall clocks of `zone`."""
+    """The last month that is over at `now`, in local time of `zone`."""
     start, _ = period_bounds(period_of(now, zone), zone)
     return period_of(start - timedelta(seconds=1), zone)
 
@@ -96,16 +102,17 @@ Value = Mapping[str, int | bool | str]
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that a month of an agent is scored by; stored packed (`scores/store/facts.py`).
+    """One fact by which an agent's month is scored. `redress.scores.store.facts` stores it.
 
-    By name (N is the round of the ticket: 1, and one more for each dispute; seconds are whole):
+    `value` depends on the name. N is the round of the ticket: 1, plus one for each dispute. Seconds
+    are whole numbers.
 
-    - `reaction`, `first_response`, `resolution.N`: a promise due in the period, `kept` or not; a
-      kept one has the `seconds` of its clock.
-    - `answered`: the `seconds` of a first response whose promise was missed. Never scored: it is
-      there so that response times do not leave the slow ones out.
+    - `reaction`, `first_response`, `resolution.N`: a promise that was due in the period, with
+      `kept`. If it was kept, `seconds` is the time that its clock consumed.
+    - `answered`: the `seconds` of a first response that was late. It is never scored. It exists so
+      that figures of response times include late responses.
     - `resolved.N`: `kind`, `seconds` since the ticket was opened, `first_contact`, `reopened`.
-    - `survey`: the scores that the customer gave, 1-5 by dimension.
+    - `survey`: the scores that the customer gave, 1 to 5, by dimension.
     """
 
     agent: str
@@ -116,18 +123,18 @@ class Fact:
 
 
 def facts_of(change: Change) -> list[Fact]:
-    """The facts that one change of a ticket writes, no two with the same key.
+    """The facts that one change of a ticket produces, each key once.
 
-    A promise counts in the month of its due date, a resolution in its own month (and a later
-    dispute overwrites it there), a survey in the month of the answer.
+    A promise counts in the month of its due date. A resolution counts in the month in which it was
+    given; a later dispute overwrites the fact there. A survey counts in the month of the answer.
     """
     ticket = change.before
     if ticket is None:
-        return []  # nobody has promised or done anything yet
+        return []  # opening a ticket produces no fact
     facts: dict[tuple[str, str, str], Fact] = {}
     for event in change.events:
         after = apply(ticket, event, change.plan)
-        for agent, at, name, value in _happened(ticket, event, after):
+        for agent, at, name, value in _entries(ticket, event, after):
             period = period_of(at, change.plan.time_zone)
             facts[agent, period, name] = Fact(agent, period, ticket.number, name, value)
         ticket = after
@@ -135,17 +142,19 @@ def facts_of(change: Change) -> list[Fact]:
 
 
 _Entry = tuple[str, datetime, str, Value]
-"""Who, when (decides the period), name, value."""
+"""Agent, instant (which decides the period), name, value."""
 
 
-def _happened(before: Ticket, event: Event, after: Ticket) -> Iterator[_Entry]:
+def _entries(before: Ticket, event: Event, after: Ticket) -> Iterator[_Entry]:
+    """The entries that one event produces."""
     for name in PROMISES:
         old, new = before.clocks.get(name), after.clocks.get(name)
         if old is not None and new is not None:
             yield from _promise(name, before, old, event, new)
     match event.type:
         case EventType.RESOLVED if after.resolution is not None:
-            # Replies count on through a dispute, so a second resolution never has a single one.
+            # A dispute does not reset the count of replies. So a second resolution, which has at
+            # least two, is never a first-contact resolution.
             yield _resolved(after, after.resolution, first_contact=after.resolution.replies == 1)
         case EventType.CUSTOMER_WROTE if (
             before.state in (State.RESOLVED, State.CONFIRMED)
@@ -164,7 +173,7 @@ def _happened(before: Ticket, event: Event, after: Ticket) -> Iterator[_Entry]:
 def _promise(
     name: ClockName, before: Ticket, old: Clock, event: Event, new: Clock
 ) -> Iterator[_Entry]:
-    """What an event says of one promise: nothing, a miss at its due time, or how it ended."""
+    """The entries for one promise: none, a miss at its due time, or the way it ended."""
     label = f"{name}.{before.round}" if name is ClockName.RESOLUTION else name.value
     held_by = before.assignee
     if event.type is EventType.CORRECTED:
@@ -180,16 +189,17 @@ def _promise(
     if not new.breached and not new.missed:
         yield event.by.id, new.due_at, label, {"kept": True, "seconds": seconds}
         return
-    if not new.breached and held_by:  # late, and the timer was later still
+    if not new.breached and held_by:  # late, but its timer has not recorded the breach yet
         yield held_by, new.due_at, label, {"kept": False}
     if name is ClockName.FIRST_RESPONSE:
         yield event.by.id, event.at, "answered", {"seconds": seconds}
 
 
 def _corrected(label: str, old: Clock, new: Clock) -> Iterator[_Entry]:
-    """A promise that was kept after all is laid to who was said to have missed it, or kept it.
+    """The entry that a correction of a promise produces.
 
-    In the month of the due time under which it was recorded, so that it takes that fact's place.
+    It belongs to the agent of the earlier fact, and to the month of the due time under which that
+    fact was recorded, so that it overwrites the earlier fact.
     """
     if new.stopped_at == old.stopped_at or new.held_by is None:
         return
@@ -203,7 +213,7 @@ def _corrected(label: str, old: Clock, new: Clock) -> Iterator[_Entry]:
 def _resolved(
     ticket: Ticket, resolution: Resolution, *, first_contact: bool = False, reopened: bool = False
 ) -> _Entry:
-    """Whole each time, from the head alone, so that it can overwrite what was written before."""
+    """The complete `resolved` entry, computed from the ticket alone: it overwrites earlier ones."""
     value: Value = {
         "kind": ticket.kind,
         "seconds": math.floor((resolution.at - ticket.created_at).total_seconds()),
@@ -218,7 +228,7 @@ def _resolved(
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """A supervisor's word on an agent's month: whole numbers 1-5. `at` is aware UTC."""
+    """A supervisor's rating of an agent's month, in whole numbers 1 to 5. `at` is aware UTC."""
 
     agent: str
     period: str
@@ -232,7 +242,7 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One fact behind a component. `counted` is `for` or `against`; a rating is `rated`."""
+    """One fact behind a component. `counted` is `for`, `against`, or `rated` for a rating."""
 
     number: str
     fact: str
@@ -244,9 +254,9 @@ class Evidence:
 class Component:
     """One part of the score.
 
-    `score` is 0-100 with two decimals, None without any sample. `weight` is the plan's, in per
-    cent; `scaled_weight` is what it came to once the weights that do not count were dropped, None
-    when this one was; `reason` then says why (`too_few_samples`, `not_rated`).
+    `score` is 0 to 100 with two decimals, or None without samples. `weight` is the plan's weight in
+    per cent. `scaled_weight` is its share of the weights that count, in per cent. It is None if
+    this component does not count; then `reason` is `too_few_samples` or `not_rated`.
     """
 
     name: str
@@ -261,7 +271,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Whole seconds, summed up: `p90` is the least that nine in ten do not exceed."""
+    """Statistics of durations in seconds. Nine in ten durations do not exceed `p90`."""
 
     count: int
     mean: str
@@ -271,16 +281,18 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Mean:
+    """The mean of survey scores, with two decimals, and the number of answers."""
+
     answers: int
     mean: str
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What is shown beside the score and is no part of it.
+    """Figures that a scorecard shows in addition to the score.
 
-    `by_kind` counts resolutions. `first_resolution` is from opening to the first resolution,
-    `full_resolution` to one that was not disputed (until now).
+    `by_kind` counts resolutions. `first_resolution` measures from opening to the first resolution,
+    `full_resolution` to a resolution that has not been disputed so far.
     """
 
     resolved: int
@@ -295,11 +307,11 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """One agent's month. The same inputs make the same card to the last bit; `digest` names them.
+    """One agent's month. The same inputs always give the same card; `digest` identifies them.
 
-    `preview`: the month was not over. `total`, `grade` and `bonus_tier` are None when the
-    components that count weigh too little together (`reason`); the grade follows from the total as
-    it is shown, so no card shows 90.00 with the grade below.
+    `preview` means that the month was not over. `total`, `grade` and `bonus_tier` are None if the
+    components that count have too little weight; `reason` says so. The grade follows from the
+    rounded total, so that no card shows 90.00 with the grade for less than 90.
     """
 
     agent: str
@@ -324,7 +336,8 @@ _COUNTS_IN: Mapping[str, str | None] = {
     "resolved": "lasting_resolution",
     "answered": None,
 }
-"""First word of a fact's name -> the one component that it counts in: nothing counts twice."""
+"""The component in which a fact counts, by the part of its name before the dot. No fact counts in
+two components."""
 
 
 def score(
@@ -335,18 +348,18 @@ def score(
     period: str,
     preview: bool,
 ) -> Scorecard:
-    """The scorecard of one agent's month.
+    """Compute the scorecard of one agent's month.
 
-    Arithmetic is exact until the end; numbers are rounded once, half to even, to two decimals.
-    Raises ValueError for a fact of another month or agent, for one that this code does not know,
-    and for two that contradict each other.
+    Arithmetic is exact. Numbers are rounded once, half to even, to two decimals. Raises ValueError
+    for a fact of another month or agent, for an unknown fact, and for facts that contradict each
+    other.
     """
-    known = _checked(agent, period, facts)
+    known = _checked_facts(agent, period, facts)
     lines: dict[str, list[Evidence]] = {name: [] for name in COMPONENTS}
     for fact in known:
-        component = _COUNTS_IN[_word(fact)]
+        component = _COUNTS_IN[_base_name(fact)]
         if component is not None:
-            counted = "for" if _speaks_for(component, fact.value) else "against"
+            counted = "for" if _counts_for(component, fact.value) else "against"
             lines[component].append(Evidence(fact.number, fact.name, fact.value, counted))
     measured = [_measure(name, lines[name], rating, plan) for name in COMPONENTS]
     weight = sum(plan.weights[m.name] for m in measured if m.reason is None)
@@ -356,7 +369,7 @@ def score(
         period=period,
         preview=preview,
         digest=_digest(agent, known, rating, plan, period, preview),
-        total=None if total is None else _two(total),
+        total=None if total is None else _two_decimals(total),
         grade=None if grade is None else grade.name,
         bonus_tier=None if grade is None else grade.bonus_tier,
         reason=TOO_LITTLE_WEIGHT if grade is None else None,
@@ -366,25 +379,25 @@ def score(
     )
 
 
-def _word(fact: Fact) -> str:
+def _base_name(fact: Fact) -> str:
     return fact.name.partition(".")[0]
 
 
-def _checked(agent: str, period: str, facts: Iterable[Fact]) -> list[Fact]:
-    """The facts in one order, each once; their values too, so that a card has one spelling."""
+def _checked_facts(agent: str, period: str, facts: Iterable[Fact]) -> list[Fact]:
+    """Validated facts without repetition, in a fixed order, so that a card has one digest."""
     found: dict[tuple[str, str], Fact] = {}
     for given in facts:
         fact = replace(given, value=dict(sorted(given.value.items())))
         if (fact.agent, fact.period) != (agent, period):
             raise ValueError(f"{fact.number} {fact.name} is of {fact.agent} in {fact.period}")
-        if _word(fact) not in _COUNTS_IN:
+        if _base_name(fact) not in _COUNTS_IN:
             raise ValueError(f"{fact.number}: there is no fact {fact.name!r}")
         if found.setdefault((fact.number, fact.name), fact).value != fact.value:
             raise ValueError(f"{fact.number} {fact.name} is there twice and differs")
     return [found[key] for key in sorted(found)]
 
 
-def _speaks_for(component: str, value: Value) -> bool:
+def _counts_for(component: str, value: Value) -> bool:
     match component:
         case "satisfaction":
             return int(value["overall"]) >= SATISFIED
@@ -420,7 +433,7 @@ def _measure(
 
 
 def _rated(name: str, rating: Rating | None) -> _Measured:
-    """One rating sums up the month: it is not a sample, and no minimum of samples applies."""
+    """The component of the supervisor's rating. The minimum of samples does not apply to it."""
     if rating is None:
         return _Measured(name, None, 0, NOT_RATED, ())
     mean = Fraction(rating.attitude + rating.knowledge, 2)
@@ -437,7 +450,7 @@ def _rated(name: str, rating: Rating | None) -> _Measured:
 def _graded(
     measured: Sequence[_Measured], weight: int, plan: ScorePlan
 ) -> tuple[Fraction | None, Grade | None]:
-    """The total, rounded as it is shown, and its grade; neither when too little counts."""
+    """The rounded total and its grade; None for both if the weight that counts is too small."""
     if weight == 0 or weight < plan.minimum_weight:
         return None, None
     points = sum(
@@ -459,8 +472,8 @@ def _component(measured: _Measured, weight: int, plan: ScorePlan) -> Component:
         name=measured.name,
         weight=own,
         counted=counted,
-        score=None if measured.score is None else _two(measured.score),
-        scaled_weight=_two(Fraction(100 * own, weight)) if counted and weight else None,
+        score=None if measured.score is None else _two_decimals(measured.score),
+        scaled_weight=_two_decimals(Fraction(100 * own, weight)) if counted and weight else None,
         samples=measured.samples,
         reason=measured.reason,
         evidence=measured.evidence,
@@ -468,7 +481,7 @@ def _component(measured: _Measured, weight: int, plan: ScorePlan) -> Component:
 
 
 def _figures(facts: Sequence[Fact]) -> Figures:
-    resolved = [fact for fact in facts if _word(fact) == "resolved"]
+    resolved = [fact for fact in facts if _base_name(fact) == "resolved"]
     kinds = Counter(str(fact.value["kind"]) for fact in resolved)
     at_once = sum(bool(fact.value["first_contact"]) for fact in resolved)
     answered = [f for f in facts if f.name in ("first_response", "answered")]
@@ -477,7 +490,9 @@ def _figures(facts: Sequence[Fact]) -> Figures:
         resolved=len(resolved),
         reopened=sum(bool(fact.value["reopened"]) for fact in resolved),
         by_kind={kind: kinds[kind] for kind in sorted(kinds)},
-        first_contact_rate=_two(Fraction(100 * at_once, len(resolved))) if resolved else None,
+        first_contact_rate=_two_decimals(Fraction(100 * at_once, len(resolved)))
+        if resolved
+        else None,
         first_response=_spread(answered),
         first_resolution=_spread([f for f in resolved if f.name == "resolved.1"]),
         full_resolution=_spread([f for f in resolved if not f.value["reopened"]]),
@@ -490,11 +505,11 @@ def _figures(facts: Sequence[Fact]) -> Figures:
 
 
 def _mean(values: Sequence[int]) -> Mean:
-    return Mean(len(values), _two(Fraction(sum(values), len(values))))
+    return Mean(len(values), _two_decimals(Fraction(sum(values), len(values))))
 
 
 def _spread(facts: Sequence[Fact]) -> Spread | None:
-    """How long it took, over the facts that know it (a missed promise does not)."""
+    """Statistics of the facts that have `seconds`. A missed promise has none."""
     times = sorted(int(fact.value["seconds"]) for fact in facts if "seconds" in fact.value)
     if not times:
         return None
@@ -502,14 +517,14 @@ def _spread(facts: Sequence[Fact]) -> Spread | None:
     middle = Fraction(times[(count - 1) // 2] + times[count // 2], 2)
     return Spread(
         count=count,
-        mean=_two(Fraction(sum(times), count)),
-        median=_two(middle),
-        p90=_two(Fraction(times[math.ceil(Fraction(9 * count, 10)) - 1])),
+        mean=_two_decimals(Fraction(sum(times), count)),
+        median=_two_decimals(middle),
+        p90=_two_decimals(Fraction(times[math.ceil(Fraction(9 * count, 10)) - 1])),
     )
 
 
-def _two(value: Fraction) -> str:
-    """Two decimals, half to even; values here are never negative."""
+def _two_decimals(value: Fraction) -> str:
+    """Format a number that is not negative with two decimals, rounded half to even."""
     hundredths = round(value * 100)
     return f"{hundredths // 100}.{hundredths % 100:02d}"
 
@@ -522,7 +537,7 @@ def _digest(
     period: str,
     preview: bool,
 ) -> str:
-    """SHA-256 of everything that the card depends on; the words of a rating are not part of it."""
+    """SHA-256 of everything on which the card depends. A rating's comment is not part of it."""
     inputs = {
         "method": METHOD,
         "agent": agent,

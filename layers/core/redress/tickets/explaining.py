@@ -1,7 +1,7 @@
-"""The stories of `tickets.rules.explain` as plain sentences, for staff, in every language.
+"""Turns the stories of `tickets.rules.explain` into sentences for staff, in every language.
 
-Every word is in the catalogues under `explain.`; here is only which of them belong into a sentence,
-and in which order. Times are shown in the zone of the promise's own calendar.
+All texts are in the catalogues, under keys that begin with `explain.`. This module only chooses the
+texts of a sentence and their order. Times are shown in the time zone of the promise's calendar.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from redress.tickets.rules.ticket import EventType
 
 
 def sentence(story: Story, language: str) -> str:
-    """Why this promise is due when it is due, or how it ended."""
-    say = _Say(language, story)
+    """One sentence that says why a promise is due when it is, or how it ended."""
+    say = _StoryTexts(language, story)
     clock, due = story.clock, say.moment(story.clock.due_at, full=True)
     given = {"basis": say.joined("more", [_basis(story, say), *_clauses(story, say)])}
     match story.standing:
@@ -59,8 +59,8 @@ def sentence(story: Story, language: str) -> str:
 
 
 def hours(of: Hours, language: str) -> str:
-    """A calendar in words: `Monday to Friday 09:00-12:00 and 13:00-18:00`."""
-    say = _Words(language)
+    """The hours of a calendar as text: `Monday to Friday 09:00-12:00 and 13:00-18:00`."""
+    say = _Texts(language)
     if of.always or of.week == ((tuple(range(7)), WHOLE_DAY),):
         return say("explain.always")
     return say.joined(
@@ -72,8 +72,8 @@ def hours(of: Hours, language: str) -> str:
     )
 
 
-class _Words:
-    """The catalogue of one language, with what is put together of several of its texts."""
+class _Texts:
+    """The texts of one language, and phrases that combine several of them."""
 
     def __init__(self, language: str) -> None:
         self.language = language
@@ -82,11 +82,14 @@ class _Words:
         return catalogue.text(self.language, key, **values)
 
     def joined(self, how: str, parts: Iterable[str]) -> str:
-        """At least one part, each put behind those before it by the text `explain.{how}`."""
+        """Join one or more parts, each to those before it, by the text `explain.{how}`."""
         return reduce(lambda one, other: self(f"explain.{how}", first=one, last=other), parts)
 
     def duration(self, time: float | timedelta) -> str:
-        """Hours, minutes and whole seconds; hours are not made days: a promise names hours."""
+        """A duration in hours, minutes and whole seconds.
+
+        Hours are never converted to days, because plans state promises in hours.
+        """
         seconds = int(time.total_seconds() if isinstance(time, timedelta) else time)
         if not seconds:
             return self("explain.instant")
@@ -98,8 +101,8 @@ class _Words:
         return self.joined("and", (self(f"explain.waits.{reason}") for reason in waits_for))
 
 
-class _Say(_Words):
-    """The words for one story: its zone, and the year that need not be said twice."""
+class _StoryTexts(_Texts):
+    """The texts for one story, with its time zone. The year of its main date is given only once."""
 
     def __init__(self, language: str, story: Story) -> None:
         super().__init__(language)
@@ -109,7 +112,10 @@ class _Say(_Words):
         self._year = named.astimezone(ZoneInfo(self._zone)).year
 
     def moment(self, at: datetime, *, full: bool = False) -> str:
-        """`Tue 24 Nov 14:30`, with the year where it is another; in full also with the zone."""
+        """Format a time: `Tue 24 Nov 14:30`, with the year if it differs from the story's.
+
+        `full` always adds the year, and the time zone.
+        """
         local = at.astimezone(ZoneInfo(self._zone))
         shown = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
         day = self.day(local.date(), year=full or local.year != self._year)
@@ -130,7 +136,7 @@ class _Say(_Words):
         return begin if first == last else self("explain.to", first=begin, last=end)
 
     def target(self, clock: Clock) -> str:
-        """How long a promise is, and of which time."""
+        """The target of a promise: its duration, and whether it counts working time only."""
         name = "explain.target" if clock.calendar == ALWAYS else "explain.target_open"
         return self(name, time=self.duration(clock.target_s))
 
@@ -148,8 +154,8 @@ class _Say(_Words):
         return self(f"explain.event.{event.type}")
 
 
-def _basis(story: Story, say: _Say) -> str:
-    """How much time of which hours, and from when: `8 h from ..., when the customer wrote`."""
+def _basis(story: Story, say: _StoryTexts) -> str:
+    """Target, start and hours of a promise: `8 h from ..., when the customer wrote, ...`."""
     begun, start = story.entries[0], story.clock.started_at
     given = {
         "target": say.target(story.clock),
@@ -161,8 +167,8 @@ def _basis(story: Story, say: _Say) -> str:
     return say("explain.basis_earlier", **given)
 
 
-def _clauses(story: Story, say: _Say) -> Iterable[str]:
-    """What moved the due time, in the order in which a reader asks for it."""
+def _clauses(story: Story, say: _StoryTexts) -> Iterable[str]:
+    """Clauses for everything that moved the due time, the most expected reasons first."""
     begun = story.entries[0]
     if story.clock.started_at != begun.event.at:
         yield say("explain.since", at=say.moment(begun.event.at), event=say.event(begun))
@@ -178,15 +184,18 @@ def _clauses(story: Story, say: _Say) -> Iterable[str]:
 
 
 def _moved(entry: Entry) -> bool:
-    """Whether a promise that was made anew became another one: most stay as they were."""
+    """Whether recomputing a promise changed its target, calendar or due time: often it does not."""
     old, new = entry.before, entry.clock
     if old is None or (old.target_s, old.calendar) != (new.target_s, new.calendar):
         return True
     return old.state is new.state is ClockState.RUNNING and old.due_at != new.due_at
 
 
-def _pauses(story: Story, say: _Say) -> Iterable[str]:
-    """How long it stood still, once for each reason; of a pause that lasts is said elsewhere."""
+def _pauses(story: Story, say: _StoryTexts) -> Iterable[str]:
+    """One clause for each reason: how long the clock was paused for it.
+
+    A pause that has not ended is left out; the sentence for a paused promise names it.
+    """
     total: dict[tuple[str, ...], timedelta] = {}
     for pause in story.pauses:
         if pause.end is not None:
@@ -197,8 +206,12 @@ def _pauses(story: Story, say: _Say) -> Iterable[str]:
         yield say("explain.stood", time=say.duration(time), reason=say.reasons(waits_for))
 
 
-def _specials(of: Hours, say: _Say) -> Iterable[str]:
-    """Holidays and other closed days as runs, days that are open otherwise one by one."""
+def _specials(of: Hours, say: _StoryTexts) -> Iterable[str]:
+    """Clauses for special dates.
+
+    Closed dates are joined to ranges, across days that are closed anyway. Each date with other
+    opening hours has a clause of its own.
+    """
     runs: list[tuple[date, date]] = []
     for day, intervals in of.special:
         if intervals:
@@ -216,11 +229,11 @@ def _between(first: date, last: date) -> Iterable[date]:
     return (first + timedelta(days=n) for n in range(1, (last - first).days))
 
 
-def _times(intervals: Sequence[Interval], say: _Words) -> str:
+def _times(intervals: Sequence[Interval], say: _Texts) -> str:
     return say.joined("and", (str(interval) for interval in intervals))
 
 
-def _weekdays(days: Sequence[int], say: _Words) -> str:
+def _weekdays(days: Sequence[int], say: _Texts) -> str:
     """`Monday to Friday`, `Saturday`, `Monday and Wednesday`."""
     runs: list[tuple[int, int]] = []
     for day in days:

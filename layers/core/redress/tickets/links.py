@@ -1,7 +1,7 @@
-"""Links that nobody can guess: a ticket's number with a signature over it and its purpose.
+"""Tokens of links that nobody can guess: a ticket number and a signature of number and purpose.
 
-The key is made at deploy time and read at run time. During a rotation two keys are valid: links
-are signed with the current one and read with either.
+The signing key is created at deployment and read at run time. During a key rotation two keys are
+valid. New links are signed with the current key; links signed with either key are accepted.
 """
 
 from __future__ import annotations
@@ -16,15 +16,19 @@ from redress.base.errors import NotFound
 from redress.tickets.rules.numbers import normalised
 
 _SIGNATURE_BYTES = 18
-"""144 bits of HMAC-SHA256: 24 letters of a link, far beyond guessing."""
+"""144 bits of HMAC-SHA256, 24 characters in a link: too many to guess."""
 
 _SHORT_BYTES = 10
-"""80 bits, 16 letters: an address must stay short, and every guess is a mail that is counted."""
+"""80 bits, 16 characters. A mail address must stay short. 80 bits suffice there because every guess
+costs a mail, and incoming mails are counted and limited."""
 
 
 class Links:
-    """Makes and reads link tokens. `keys()` gives the valid keys, the signing one first; the others
-    are asked for only when a token is not signed with it."""
+    """Makes and reads link tokens.
+
+    `keys()` returns an iterable of the valid keys, the signing key first. Further keys are taken
+    from it only if a token is not signed with the first.
+    """
 
     def __init__(self, keys: Callable[[], Iterable[bytes]]) -> None:
         self._keys = keys
@@ -34,26 +38,26 @@ class Links:
         return f"{number}.{self._sign(self._current(), 'status', number)}"
 
     def survey_token(self, number: str, expires: datetime) -> str:
-        """The token of a ticket's questionnaire, valid until `expires` (whole seconds)."""
+        """The token of a ticket's survey, valid until `expires` (rounded down to seconds)."""
         claim = f"{number}.{int(expires.timestamp())}"
         return f"{claim}.{self._sign(self._current(), 'survey', claim)}"
 
     def unsubscribe_token(self, number: str) -> str:
-        """The token with which who got the survey of a ticket ends surveys to their address."""
+        """The token with which the recipient of a ticket's survey refuses further surveys."""
         return f"{number}.{self._sign(self._current(), 'unsubscribe', number)}"
 
     def mail_token(self, number: str) -> str:
         """The token in the mails of a ticket: `r-7k3m9-qw0x2.<signature>`.
 
-        It stands before the @ of the reply address and of the message ids, where it comes back in
-        whatever case a mail program likes: so it is of lower-case letters and read in any.
+        It is the part before the @ in the reply address and in message ids. Mail programs may
+        change the letter case there, so the token is lower-case and `read_mail` ignores case.
         """
         return f"{number.lower()}.{self._short(self._current(), number)}"
 
     def read_mail(self, token: str) -> str:
-        """The number in a mail token, in any case; NotFound for anything that we did not sign.
+        """The number in a mail token, in any letter case. Raises NotFound for an invalid signature.
 
-        What follows on the token and a dot tells mails of a ticket apart and is not looked at.
+        A second dot and the text after it are ignored: they distinguish the mails of one ticket.
         """
         claim, _, rest = token.partition(".")
         signature = rest.partition(".")[0]
@@ -65,19 +69,19 @@ class Links:
         raise NotFound("this address is not known")
 
     def read_status(self, token: str) -> str:
-        """The number in a status token; NotFound for anything that we did not sign."""
+        """The number in a status token. Raises NotFound for an invalid signature."""
         number, _, signature = token.partition(".")
         self._check("status", number, signature)
         return self._number(number)
 
     def read_unsubscribe(self, token: str) -> str:
-        """The number in an unsubscribe token; NotFound for anything that we did not sign."""
+        """The number in an unsubscribe token. Raises NotFound for an invalid signature."""
         number, _, signature = token.partition(".")
         self._check("unsubscribe", number, signature)
         return self._number(number)
 
     def read_survey(self, token: str, now: datetime) -> str:
-        """The number in a survey token; NotFound for a forged or an expired one."""
+        """The number in a survey token. Raises NotFound if it is forged or has expired."""
         claim, _, signature = token.rpartition(".")
         self._check("survey", claim, signature)
         number, _, expires = claim.partition(".")

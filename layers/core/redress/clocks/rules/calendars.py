@@ -1,19 +1,22 @@
-"""Calendars: which seconds count for a promise, and how to walk along them.
+"""Calendars: which seconds count for a promise, and arithmetic with them.
 
-Calendar time counts every second, business time those in which the house is open. Both answer the
-same three questions, so that a clock need not know which of them it runs on.
+Calendar time counts every second. Business time counts seconds within opening hours. Both implement
+the protocol `Calendar`, so a clock need not know which one it uses.
 
-One definition carries business time: an instant is open when the clock on the wall of the
-calendar's zone shows an open time of its date. All that is said of daylight saving follows from it
-and needs no case of its own: an interval that begins in an hour that is skipped begins at the
-change, one that ends there ends at the change, an hour that comes twice counts twice, and a date
-that a zone left out has no hours. An interval with a bound in an hour that comes twice opens when
-the clock first shows its start and closes for good when it shows its end for the last time; when
-the clock goes back behind its start, the house is closed until the start is shown again. (One
-sitting from the first start to the last end would let two intervals of one morning overlap.)
+Business time has one definition: an instant is open if local time in the calendar's zone lies
+within the opening hours of its date. All behaviour at a change to or from daylight saving time
+follows from this definition, without special cases:
 
-Inside, instants are whole microseconds since 1970 and days are those of UTC: each is a short list
-of open spans, in order, none of them beyond it. So sums are exact, whatever the zone does.
+- An interval that begins or ends in a skipped hour begins or ends at the change.
+- An hour that occurs twice counts twice.
+- A date that a zone skipped has no hours.
+- An interval with a bound in an hour that occurs twice opens when local time first reaches its
+  start, and closes finally when local time reaches its end for the last time. If local time is set
+  back to before its start, it is closed until the start is reached again. (Keeping it open from the
+  first start to the last end would make two adjacent intervals overlap.)
+
+Internally, instants are integers: microseconds since 1970. Days are UTC days, each with a short
+ordered list of its open spans, which are cut at its bounds. Sums are therefore exact in every zone.
 """
 
 from __future__ import annotations
@@ -26,11 +29,11 @@ from typing import Protocol
 from msgspec import Struct
 
 MINUTES = 24 * 60
-"""Of a day on the wall: 24:00 is the end of it."""
+"""Minutes of a day in local time; 24:00 is the end of the day."""
 PATIENCE_DAYS = 3 * 366
-"""So many days in a row without an open second mean that a calendar will not open again."""
+"""After this many closed days in a row, a calendar is considered to never open again."""
 KEPT_DAYS = 2048
-"""Days that a calendar remembers: more than five years, in about a megabyte."""
+"""Days in the cache of a calendar: more than five years, about a megabyte."""
 
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND = 1_000_000
@@ -38,18 +41,20 @@ _MINUTE = 60 * _SECOND
 _DAY = 86_400 * _SECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DATE = _EPOCH.date().toordinal()
-# Two days from the ends of what a date can be: no zone is further from UTC than that.
+# Two days inside the range of `date`, so that conversion to a local date cannot leave the range:
+# no zone differs from UTC by more.
 _FIRST_DAY = date.min.toordinal() + 2 - _EPOCH_DATE
 _LAST_DAY = date.max.toordinal() - 2 - _EPOCH_DATE
 
 _Span = tuple[int, int]
-"""Microseconds since 1970: from the first until before the second."""
+"""Microseconds since 1970: the first belongs to the span, the second does not."""
 _OpenDay = tuple[tuple[_Span, ...], int]
-"""A day of UTC: its open spans in order, and how long they are together."""
+"""A UTC day: its open spans in order, and the sum of their lengths in microseconds."""
 
 
 class Calendar(Protocol):
-    """What a promise is counted in. Instants are aware; `seconds` are seconds of the calendar."""
+    """The time in which a promise is counted. Instants are aware datetimes. `seconds` are seconds
+    that count in this calendar."""
 
     def add(self, start: datetime, seconds: float) -> datetime:
         """The instant at which `seconds` of this calendar's time have passed since `start`."""
@@ -58,12 +63,15 @@ class Calendar(Protocol):
         """Seconds of this calendar's time between the two instants (0 when end < start)."""
 
     def next_open(self, at: datetime) -> datetime:
-        """The first instant from `at` on that counts."""
+        """The first instant at or after `at` that counts."""
 
 
 class AllDay:
-    """Calendar time: every second counts. Instants are of UTC: Python reckons by the wall within
-    any other zone."""
+    """Calendar time: every second counts.
+
+    Instants must be in UTC. In any other zone Python adds a duration to the local time, which is
+    wrong across a change of daylight saving time.
+    """
 
     def add(self, start: datetime, seconds: float) -> datetime:
         return start + timedelta(seconds=seconds)
@@ -79,10 +87,10 @@ ALL_DAY = AllDay()
 
 
 class Interval(Struct, frozen=True):
-    """An open part of a day: minutes of the wall clock from `start` until before `end`.
+    """Opening hours within one day: minutes of local time from `start` until before `end`.
 
-    Raises ValueError unless 0 <= start < end <= 1440. An interval does not go past midnight: a
-    night is 22:00-24:00 on one day and 00:00-06:00 on the next, each with its own exceptions.
+    Raises ValueError unless 0 <= start < end <= 1440. An interval cannot cross midnight. A night is
+    22:00-24:00 on one day and 00:00-06:00 on the next, because each date may have its exception.
     """
 
     start: int
@@ -103,9 +111,9 @@ WHOLE_DAY = (Interval(0, MINUTES),)
 
 
 def interval_of(text: str) -> Interval:
-    """The interval that is written `09:00-12:00`; `24:00` may end one.
+    """Parse an interval such as `09:00-12:00`. The end may be `24:00`.
 
-    Raises ValueError that says what is wrong.
+    Raises ValueError with a message that says what is wrong.
     """
     start, dash, end = text.partition("-")
     if not dash:
@@ -114,10 +122,10 @@ def interval_of(text: str) -> Interval:
 
 
 def intervals_of(texts: Iterable[str]) -> tuple[Interval, ...]:
-    """The intervals of one day, in order; those that touch become one, as no second separates them.
+    """Parse the intervals of one day. Adjacent ones are merged, because no second separates them.
 
-    Raises ValueError for one that is none, and for two that overlap or stand in the wrong order:
-    that is a slip of who wrote them, and to mend it silently would hide another reading.
+    Raises ValueError for an invalid interval, and for two that overlap or are in the wrong order.
+    These are mistakes of the author. Correcting them silently could hide what the author meant.
     """
     return _in_order([interval_of(text) for text in texts])
 
@@ -127,7 +135,7 @@ def _written(minutes: int) -> str:
 
 
 def _minutes(text: str) -> int:
-    """Minutes of the day of `HH:MM`, 00:00 to 24:00."""
+    """Parse a time of day, `00:00` to `24:00`, to minutes since midnight."""
     hours, colon, minutes = text.partition(":")
     digits = hours + minutes
     if not (
@@ -141,6 +149,7 @@ def _minutes(text: str) -> int:
 
 
 def _in_order(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """Check that intervals are ordered and do not overlap; merge adjacent ones."""
     found: list[Interval] = []
     for interval in intervals:
         if found and interval.start < found[-1].end:
@@ -155,22 +164,24 @@ def _in_order(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
 
 @dataclass(frozen=True, slots=True)
 class WeeklyCalendar:
-    """Business time: open intervals by weekday (Monday is 0), and by date where a day is special.
+    """Business time: opening hours by weekday (Monday is 0), and by date for special days.
 
-    `zone` is a name of the IANA database. A weekday that `week` does not name is closed. `days`
-    wins over the week: () is closed (a holiday), anything else is open just so (a make-up working
-    day, a short day). Dates and times are those of the wall in `zone`; results are in UTC.
+    `zone` is a name of the IANA database. A weekday that is not in `week` is closed. A date in
+    `days` overrides its weekday: () means closed (a holiday), other intervals are the hours of that
+    date (a make-up working day, a short day). Dates and times are local times of `zone`. Results
+    are in UTC.
 
-    Raises ValueError for a weekday that is none and for intervals that overlap. Whatever asks a
-    calendar raises ValueError for an unknown zone, for an instant without a zone, and when the
-    calendar opens nowhere within PATIENCE_DAYS; OverflowError where the years of dates end.
+    The constructor raises ValueError for an invalid weekday and for intervals that overlap or are
+    in the wrong order. All methods raise ValueError for an unknown zone, for an instant without a
+    zone, and if the calendar does not open within PATIENCE_DAYS. They raise OverflowError for
+    results outside the range of `date`.
     """
 
     zone: str
     week: Mapping[int, tuple[Interval, ...]]
     days: Mapping[date, tuple[Interval, ...]] = field(default_factory=dict)
     _known: dict[int, _OpenDay] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """By day of UTC since 1970: a promise is asked for many times over the same few weeks."""
+    """Cache of days, by UTC day since 1970: most questions are about the same few weeks."""
 
     def __post_init__(self) -> None:
         wrong = [weekday for weekday in self.week if weekday not in range(7)]
@@ -184,13 +195,15 @@ class WeeklyCalendar:
     def add(self, start: datetime, seconds: float) -> datetime:
         """The instant at which `seconds` of open time have passed since `start`, in UTC.
 
-        The earliest such instant: what is used up at closing time is due at closing time, not on
-        the next morning, though both are as far away in open time. 0 is `start` itself, open or
-        not. Negative seconds walk back, to the latest instant from which `-seconds` pass until
-        `start`: `elapsed(add(start, -s), start) == s`.
+        If several instants qualify, it is the earliest. A target that is used up exactly at closing
+        time is due at closing time, not on the next morning, although no open time lies between.
+        For 0 the result is `start`, open or not. Negative seconds go back to the latest instant
+        from which `-seconds` of open time pass until `start`:
+        `elapsed(add(start, -s), start) == s`.
         """
         at, left = _instant(start), timedelta(seconds=seconds) // _MICROSECOND
-        # Business time never runs faster than the calendar: past its end there is no need to look.
+        # Business time never passes faster than calendar time. So this raises OverflowError early
+        # if the result would lie outside the range of dates.
         far = _moment(at + left)
         if not left:
             return far
@@ -218,12 +231,15 @@ class WeeklyCalendar:
         return total / _SECOND
 
     def next_open(self, at: datetime) -> datetime:
-        """The first open instant from `at` on, in UTC: `at` itself when it is open."""
+        """The first open instant at or after `at`, in UTC."""
         opens, _ = next(self._open(_instant(at), 1))
         return _moment(opens)
 
     def _open(self, at: int, step: int) -> Iterator[_Span]:
-        """The open spans from `at` on (step 1) or back from it (step -1); endless, or it raises."""
+        """Yield open spans after `at` (step 1) or before it (step -1), cut at `at`, without end.
+
+        Raises ValueError if no span follows within PATIENCE_DAYS.
+        """
         day, closed = (at if step > 0 else at - 1) // _DAY, 0
         while closed <= PATIENCE_DAYS:
             spans, whole = self._day(day)
@@ -251,7 +267,7 @@ class WeeklyCalendar:
         return found
 
     def _spans(self, day: int) -> Iterator[_Span]:
-        """The open spans of a day of UTC; those that touch are one."""
+        """Yield the open spans of a UTC day; adjacent spans are merged."""
         opens = closes = day * _DAY
         for start, end, offset in _stretches(_zone(self.zone), day * _DAY, (day + 1) * _DAY):
             for local in range((start + offset) // _DAY, (end + offset - 1) // _DAY + 1):
@@ -275,7 +291,8 @@ class WeeklyCalendar:
 
 
 def _zone(name: str) -> tzinfo:
-    """Imported late: the import costs a cold start some milliseconds, and AllDay needs no zone."""
+    """Look up a time zone by name; raises ValueError for an unknown one."""
+    # Imported late: the import takes milliseconds of a cold start, and AllDay needs no zone.
     import zoneinfo
 
     try:
@@ -285,10 +302,10 @@ def _zone(name: str) -> tzinfo:
 
 
 def _stretches(zone: tzinfo, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """The span cut where the zone changes its offset: (start, end, offset), in microseconds.
+    """Cut a span where the zone changes its offset. Yields (start, end, offset) in microseconds.
 
-    A day of UTC whose first and last offset are the same has no change: no zone of the IANA
-    database ever went and came back within one.
+    The span is at most one UTC day. If its first and last offset are equal, it contains no change:
+    no zone of the IANA database ever changed its offset and changed it back within one UTC day.
     """
     while (offset := _offset(zone, start)) != _offset(zone, end - 1):
         before, after = start // _SECOND, end // _SECOND
@@ -304,13 +321,14 @@ def _stretches(zone: tzinfo, start: int, end: int) -> Iterator[tuple[int, int, i
 
 
 def _offset(zone: tzinfo, at: int) -> int:
-    """Microseconds by which the wall is ahead of UTC at an instant."""
+    """Microseconds by which local time is ahead of UTC at an instant."""
     offset = _moment(at).astimezone(zone).utcoffset()
     assert offset is not None, "an aware instant has one"
     return offset // _MICROSECOND
 
 
 def _instant(at: datetime) -> int:
+    """An aware datetime as microseconds since 1970."""
     if at.utcoffset() is None:
         raise ValueError(f"{at.isoformat()} names no zone: an aware instant is expected")
     return (at - _EPOCH) // _MICROSECOND

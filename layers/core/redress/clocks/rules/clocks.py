@@ -1,14 +1,14 @@
-"""Clocks: every promise as a pure fold over what happened.
+"""Clocks: every promise of a ticket as a value, and pure functions that change it.
 
-A clock consumes its target (seconds of its calendar) while it runs. It is kept as an anchor: at
-`anchor_at` it had consumed `consumed_s`. So a rung at position p (seconds into the target) falls at
-`calendar.add(anchor_at, p - consumed_s)`, and pausing is freezing `consumed_s`: one rule for
-start, pause and resume, in calendar time and in business time alike.
+A clock consumes its target (seconds of its calendar) while it runs. It is stored as an anchor: at
+`anchor_at` it had consumed `consumed_s`. A rung at position p (seconds into the target) is
+therefore due at `calendar.add(anchor_at, p - consumed_s)`. To pause is to freeze `consumed_s`. This
+rule covers start, pause and resume, in calendar time and in business time.
 
-What the ticket has waited for, and when, is kept once for all its clocks (`Wait`). With it a clock
-can be measured from its beginning at any time: under another calendar, with other pauses, up to
-another instant. A new plan, a corrected kind and a correction do that; what was not known when it
-happened then counts as if it had been.
+A ticket stores once for all its clocks when it waited and for what (`Wait`). With this list a clock
+can be measured again from its beginning: in another calendar, with other pauses, or up to another
+instant. A new plan, a corrected kind and a correction do so. They treat facts that became known
+later as if they had been known from the beginning.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from redress.clocks.rules.calendars import ALL_DAY, Calendar
 
 
 class ClockName(StrEnum):
-    """The promises that a ticket can carry (product.md S1)."""
+    """The promises that a ticket can carry. `own_word` is a promise that an agent made."""
 
     ACKNOWLEDGEMENT = "acknowledgement"
     REACTION = "reaction"
@@ -47,7 +47,7 @@ class ClockState(StrEnum):
 
 
 class Standing(StrEnum):
-    """How a promise stands, as its customer and staff read it (`tickets.cases.intake`)."""
+    """The status of a promise that customers and staff see. docs/clocks.md defines each value."""
 
     RUNNING = "running"
     OVERDUE = "overdue"
@@ -69,11 +69,11 @@ class Action(StrEnum):
 
 
 class Rung(Struct, frozen=True):
-    """One step of a ladder: `at_s` seconds of the clock's own time after it started.
+    """One step of a ladder, due after `at_s` seconds of the clock's calendar.
 
-    Beside its notice it may raise the priority, hand the ticket back to the queue (`reassign`), let
-    roles hear of every later rung (`watch`) and propose an incident. A `quiet` one waits for the
-    end of the plan's quiet hours.
+    `notify` lists the roles that get its notice. It may also raise the priority, return the ticket
+    to the queue (`reassign`), subscribe roles to all later rungs (`watch`) and propose an incident.
+    A `quiet` rung waits for the end of the plan's quiet hours.
     """
 
     at_s: float
@@ -87,7 +87,7 @@ class Rung(Struct, frozen=True):
 
 
 class Wait(Struct, frozen=True):
-    """A time in which the ticket waited for `reason`; `end` is None while it does."""
+    """A period in which the ticket waited for `reason`. `end` is None while it still waits."""
 
     reason: str
     begin: datetime
@@ -99,10 +99,10 @@ Span = tuple[datetime, datetime]
 
 
 class Ladder(Struct, frozen=True):
-    """The rungs of one clock, the calendar that its seconds are of, and when notices may be sent.
+    """The rungs of one clock, the calendar that counts their seconds, and the hours for notices.
 
-    `waking` is None where the plan knows no quiet hours. With `waits` a rung that was passed before
-    a pause is placed where it was passed.
+    `notice_hours` is None if the plan has no quiet hours. `waits` are the waits of the ticket. They
+    are needed to find the true time of a rung that was passed before a pause.
     """
 
     rungs: tuple[Rung, ...]
@@ -115,9 +115,9 @@ NO_LADDER = Ladder(())
 
 
 def steps(rungs: Iterable[Rung]) -> tuple[str, ...]:
-    """What each rung is called on any ladder: its action, and its number among those of that one.
+    """Name each rung by its action and a number, such as `remind.2`.
 
-    So the second reminder is the second reminder under every plan, wherever it lies there.
+    The second reminder has the same name under every plan, whatever its position.
     """
     seen: Counter[Action] = Counter()
     names = []
@@ -130,15 +130,16 @@ def steps(rungs: Iterable[Rung]) -> tuple[str, ...]:
 class Clock(Struct, frozen=True):
     """One promise of one ticket. Times are aware UTC; `*_s` are seconds of the clock's calendar.
 
-    `calendar` and `ladder` are names in the ticket's plan; `pauses` are the reasons to wait for
-    which it stands still.
+    `calendar` and `ladder` are names in the ticket's plan. `pauses` lists the reasons to wait that
+    pause this clock.
     """
 
     target_s: int | float
-    """Whole seconds where a plan says them; an agent's own word ends at the instant they named."""
+    """Whole seconds if the plan sets it. An agent's own promise is due at the instant that they
+    named, which may give fractions."""
     started_at: datetime
     anchor_at: datetime
-    """When `consumed_s` was measured; of a cancelled clock, when it ended."""
+    """When `consumed_s` was measured. For a cancelled clock, the time of its cancellation."""
     due_at: datetime
     calendar: str = "always"
     ladder: str = "promise"
@@ -146,36 +147,42 @@ class Clock(Struct, frozen=True):
     consumed_s: float = 0.0
     state: ClockState = ClockState.RUNNING
     fired: tuple[str, ...] = ()
-    """The steps that have acted and lie behind: none of them acts again."""
+    """Steps that have acted under this promise, or earlier and that this promise has also passed.
+    They do not act again."""
     ahead: tuple[str, ...] = ()
-    """Steps that acted under an earlier promise and lie ahead in this one: they act again there,
-    but not if yet another promise puts them behind."""
+    """Steps that acted under an earlier promise and that this promise has not reached yet. They act
+    again when it reaches them. If a further replan finds them passed, they do not."""
     stopped_at: datetime | None = None
     breached_at: datetime | None = None
-    """The due time whose breach was recorded, for whoever held it then: no later plan lays it to
-    another, and none takes it back."""
+    """The due time whose breach was recorded. The breach stays with `held_by`, and it remains a
+    breach even if the ticket moves to another plan. Only a correction can remove it."""
     held_by: str | None = None
-    """Who held the ticket when the breach was recorded: a correction takes it from them again."""
+    """The agent to whom scores attribute the outcome: who kept the promise, or who held the ticket
+    when it was missed. A correction changes the score of this agent."""
     settled: bool = False
-    """It ended under a plan that the ticket has left since: nothing measures it anew."""
+    """Whether it ended under a plan that the ticket has left since. It is never measured again."""
 
     @property
     def breached(self) -> bool:
+        """Whether a breach was recorded."""
         return self.breached_at is not None
 
     @property
     def missed(self) -> bool:
-        """Kept means stopped by the due time; the due instant itself still keeps the promise."""
+        """Whether it was stopped after its due time, or a breach was recorded.
+
+        A clock that stops exactly at its due time is kept.
+        """
         return self.stopped_at is not None and (self.breached or self.stopped_at > self.due_at)
 
     @property
     def over(self) -> bool:
-        """It has ended, one way or the other: nothing moves it any more but a correction."""
+        """Whether it was stopped or cancelled. After that only a correction changes it."""
         return self.state in (ClockState.STOPPED, ClockState.CANCELLED)
 
     @property
     def ended_at(self) -> datetime | None:
-        """When it ended; None for one that is open."""
+        """When it ended; None while it is open."""
         return self.anchor_at if self.state is ClockState.CANCELLED else self.stopped_at
 
 
@@ -192,7 +199,10 @@ def start(
     ladder: str = "promise",
     pauses: tuple[str, ...] = (),
 ) -> Clock:
-    """A clock that begins at `at`, due after `target_s` seconds of `calendar`, named `name`."""
+    """Start a clock at `at`, due after `target_s` seconds of `calendar`.
+
+    `name` is the calendar's name in the plan, `ladder` the ladder's.
+    """
     return Clock(
         target_s=target_s,
         started_at=at,
@@ -205,21 +215,21 @@ def start(
 
 
 def elapsed(clock: Clock, now: datetime, calendar: Calendar = ALL_DAY) -> float:
-    """Seconds of its calendar that an open clock has consumed by `now`, pauses left out."""
+    """Seconds of its calendar that an open clock has consumed by `now`, without pauses."""
     if clock.state is not ClockState.RUNNING:
         return clock.consumed_s
     return clock.consumed_s + calendar.elapsed(clock.anchor_at, now)
 
 
 def overdue(clock: Clock, now: datetime) -> bool:
-    """Whether an open clock has passed its due time: by `now`, or before it was paused."""
+    """Whether an open clock has passed its due time: by `now`, or by its pause if it is paused."""
     if clock.over:
         return False
     return (now if clock.state is ClockState.RUNNING else clock.anchor_at) > clock.due_at
 
 
 def standing(clock: Clock, now: datetime) -> Standing:
-    """How a promise stands at `now`; the due instant itself still keeps it."""
+    """The status of a promise at `now`. Exactly at its due time a promise is not yet overdue."""
     match clock.state:
         case ClockState.STOPPED:
             return Standing.MISSED if clock.missed else Standing.KEPT
@@ -234,7 +244,7 @@ def standing(clock: Clock, now: datetime) -> Standing:
 
 
 class Pause(Struct, frozen=True):
-    """A time in which a clock stood still for one and the same reasons; `end` is None by now."""
+    """A period in which a clock was paused for the same reasons. `end` is None if it still is."""
 
     begin: datetime
     end: datetime | None
@@ -242,7 +252,7 @@ class Pause(Struct, frozen=True):
 
 
 def pauses(clock: Clock, waits: Waits, until: datetime) -> tuple[Pause, ...]:
-    """When and for what the clock stood still from its beginning to `until`, oldest first."""
+    """The pauses of a clock from its beginning to `until`, with their reasons, oldest first."""
     begin = clock.started_at
     counted = [
         wait
@@ -269,14 +279,14 @@ def pauses(clock: Clock, waits: Waits, until: datetime) -> tuple[Pause, ...]:
 
 
 def _reasons(waits: list[Wait], at: datetime) -> tuple[str, ...]:
-    """What is waited for from `at` on."""
+    """The reasons of all waits that are in progress at `at`."""
     return tuple(
         wait.reason for wait in waits if wait.begin <= at and (wait.end is None or at < wait.end)
     )
 
 
 def spans(clock: Clock, waits: Waits, until: datetime) -> tuple[Span, ...]:
-    """When the clock ran from its beginning to `until`, oldest first."""
+    """The spans in which the clock ran, from its beginning to `until`, oldest first."""
     begin, found = clock.started_at, []
     for pause in pauses(clock, waits, until):
         if begin < pause.begin:
@@ -288,22 +298,22 @@ def spans(clock: Clock, waits: Waits, until: datetime) -> tuple[Span, ...]:
 
 
 def measured(ran: Iterable[Span], calendar: Calendar = ALL_DAY) -> float:
-    """Seconds of a calendar in the spans in which a clock ran."""
+    """Seconds of a calendar in the given spans."""
     return sum((calendar.elapsed(begin, end) for begin, end in ran), 0.0)
 
 
 def reached(
     ran: Iterable[Span], position_s: float, at: datetime, calendar: Calendar = ALL_DAY
 ) -> datetime:
-    """The instant at which `position_s` seconds have been consumed by a clock that ran so.
+    """The instant at which a clock that ran in the spans `ran` has consumed `position_s` seconds.
 
-    If they were not within these spans, it goes on running from `at`. What was used up at closing
-    time was so at closing time, not in the night in which one looks.
+    If the spans hold fewer seconds, the clock is assumed to run on from `at`. A position that was
+    reached exactly at closing time is reached at closing time, not at some later closed instant.
     """
     left = position_s
     for begin, end in ran:
         there = calendar.elapsed(begin, end)
-        # Sums of seconds are exact to the microsecond only: what is nearer is the same instant.
+        # Sums of seconds are exact to the microsecond. A smaller difference is a rounding error.
         if left <= there + _FUZZ_S:
             instant = calendar.add(begin, max(0.0, min(left, there)))
             if instant < end:
@@ -316,20 +326,22 @@ _FUZZ_S = 1e-6
 
 
 def pause(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
-    """Freeze a running clock; any other state is left as it is."""
+    """Pause a running clock. A clock in any other state is returned unchanged."""
     if clock.state is not ClockState.RUNNING:
         return clock
     return replace(_frozen(clock, at, calendar), state=ClockState.PAUSED)
 
 
 def _frozen(clock: Clock, at: datetime, calendar: Calendar) -> Clock:
+    """The clock with its anchor moved to `at`."""
     return replace(clock, consumed_s=elapsed(clock, at, calendar), anchor_at=at)
 
 
 def resume(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
-    """Let a paused clock go on with what is left of its target, to the second.
+    """Resume a paused clock with the rest of its target. Any other clock is returned unchanged.
 
-    A promise that had been broken before the pause stays due when it was due.
+    The due time moves by the length of the pause. If the promise was broken before the pause, its
+    due time does not move.
     """
     if clock.state is not ClockState.PAUSED:
         return clock
@@ -340,9 +352,9 @@ def resume(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
 
 
 def stop(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
-    """The promise was acted on; a clock that is already over keeps its first stop.
+    """Stop a clock because the promise was acted on. An ended clock is returned unchanged.
 
-    A paused clock resumes first: its due time moves by the pause, so the pause is never a miss.
+    A paused clock resumes first, which moves its due time. So a pause never makes it missed.
     """
     if clock.over:
         return clock
@@ -351,9 +363,10 @@ def stop(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
 
 
 def cancel(clock: Clock, at: datetime) -> Clock:
-    """The promise no longer applies (withdrawn, replaced): neither kept nor missed.
+    """Cancel a promise that no longer applies (withdrawn, replaced): neither kept nor missed.
 
-    What it consumed last is not asked any more: its calendar may be gone with the plan before.
+    `consumed_s` is not brought up to date, because the clock's calendar may exist only in a plan
+    that the ticket has left. An ended clock is returned unchanged.
     """
     if clock.over:
         return clock
@@ -363,10 +376,10 @@ def cancel(clock: Clock, at: datetime) -> Clock:
 def correct(
     clock: Clock, stopped_at: datetime, waits: Waits = (), calendar: Calendar = ALL_DAY
 ) -> Clock:
-    """The promise was acted on at an earlier instant than was recorded: as if stopped then.
+    """Correct a promise that was acted on earlier than recorded, as if it had stopped then.
 
-    What it consumed is measured up to that instant. A breach that was recorded although the promise
-    was kept by then is taken back. A stop later than the recorded one is none of a correction.
+    The time consumed is measured up to `stopped_at`. A recorded breach is removed if the promise
+    was kept at that instant. `stopped_at` must not be later than the recorded stop.
     """
     ran = spans(clock, waits, stopped_at)
     due_at = reached(ran, clock.target_s, stopped_at, calendar)
@@ -393,12 +406,12 @@ def replan(
     pauses: tuple[str, ...] = (),
     rungs: tuple[Rung, ...] = (),
 ) -> Clock:
-    """A new promise for one that is still open, from its beginning.
+    """Recompute an open promise with a new target, calendar and ladder, from its beginning.
 
-    The credit is right: what it has consumed is measured anew, in the new `calendar` and without
-    the waits for which the new promise stands still. `rungs` are those of the new ladder. A step
-    that acted before and lies behind does not act again; one that lies ahead again does, and one
-    that never acted and has been passed acts at once.
+    The time consumed so far is measured again: in the new `calendar`, without the waits that pause
+    the new promise. `rungs` are the rungs of the new ladder. A step that acted before does not act
+    again if the new promise has passed it, and acts again if it has not. A step that never acted
+    and has been passed acts at once. An ended clock is returned unchanged.
     """
     if clock.over:
         return clock
@@ -422,14 +435,17 @@ def replan(
 
 
 def revive(clock: Clock) -> Clock:
-    """A cancelled promise that applies again, to be planned anew; any other is left as it is."""
+    """Reopen a cancelled promise that applies again. The caller must then `replan` it.
+
+    Any other clock is returned unchanged.
+    """
     if clock.state is not ClockState.CANCELLED:
         return clock
     return replace(clock, state=ClockState.RUNNING)
 
 
 def fire(clock: Clock, step: str) -> Clock:
-    """A step has acted."""
+    """Record that a step has acted."""
     return replace(
         clock,
         fired=(*clock.fired, step),
@@ -438,10 +454,10 @@ def fire(clock: Clock, step: str) -> Clock:
 
 
 def rung_times(clock: Clock, ladder: Ladder) -> list[datetime]:
-    """When each rung of a running clock falls, never one before the rung below it.
+    """The due time of each rung of a running clock, in ascending order.
 
-    A quiet rung waits for the end of quiet hours, but no longer than until the next rung falls: a
-    ladder never goes backwards. Which of two that fall together are told is for the mailer to say.
+    A quiet rung waits for the end of quiet hours, but at most until the next rung is due. If two
+    rungs are due together, the mailer decides which notices to send.
     """
     times: list[datetime] = []
     ran = spans(clock, ladder.waits, clock.anchor_at) if clock.consumed_s else ()
@@ -457,7 +473,7 @@ def rung_times(clock: Clock, ladder: Ladder) -> list[datetime]:
 
 
 class DueRung(Struct, frozen=True):
-    """A rung with its place on the ladder, its step and its time."""
+    """A rung with its clock, its due time, its index on the ladder and the name of its step."""
 
     clock: ClockName
     rung: Rung
@@ -467,7 +483,7 @@ class DueRung(Struct, frozen=True):
 
 
 def coming(name: ClockName, clock: Clock, ladder: Ladder) -> list[DueRung]:
-    """The rungs that a running clock still waits for, in their order."""
+    """The rungs of a running clock that have not acted, in order. Empty for any other clock."""
     if clock.state is not ClockState.RUNNING:
         return []
     rungs = ladder.rungs
@@ -481,14 +497,14 @@ def coming(name: ClockName, clock: Clock, ladder: Ladder) -> list[DueRung]:
 
 
 def next_wake(clocks: Clocks, ladders: Ladders) -> datetime | None:
-    """The earliest rung of all running clocks: the instant until which the workflow may sleep."""
+    """The due time of the earliest rung of all running clocks: the workflow sleeps until then."""
     return min((rung.due_at for rung in _all_coming(clocks, ladders)), default=None)
 
 
 def due_rungs(clocks: Clocks, ladders: Ladders, now: datetime) -> list[DueRung]:
-    """Every rung due by `now`, in the order of their times; those of one clock in their order.
+    """All rungs that are due by `now`, by due time; rungs of one clock in the ladder's order.
 
-    Rungs that fall together are returned together, so that one wake acts on all of them.
+    The workflow acts on all of them in one wake.
     """
     due = [rung for rung in _all_coming(clocks, ladders) if rung.due_at <= now]
     return sorted(due, key=lambda rung: (rung.due_at, rung.index, rung.clock))

@@ -1,4 +1,4 @@
-"""The calendars of a plan document, and its quiet hours."""
+"""Reads the calendars and quiet hours of a plan document."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ from redress.plans.rules.reader import NAME, DocumentReader
 def read_calendars(
     read: DocumentReader, document: Mapping[str, Any], zone: str, *, publishing: bool
 ) -> dict[str, Calendar]:
+    """The calendars of a document by name, with the built-in `always`.
+
+    `zone` is the plan's time zone, the default of each calendar. Names of time zones are checked
+    only when a plan is published.
+    """
     section = read.section(document, "calendars", "", need=False)
     found: dict[str, Calendar] = {ALWAYS: ALL_DAY}
     for name in section:
@@ -42,7 +47,7 @@ def read_calendars(
         if len(read.faults) == before:
             found[name] = WeeklyCalendar(own_zone, week, days)
         else:
-            found[name] = ALL_DAY  # not used: the document is refused
+            found[name] = ALL_DAY  # a placeholder: the document will be refused
     return found
 
 
@@ -76,7 +81,7 @@ def _hours(
 def _days(
     read: DocumentReader, entry: Mapping[str, Any], at: str, make_up: tuple[Interval, ...]
 ) -> dict[date, tuple[Interval, ...]]:
-    """Public holidays and make-up working days as they were expanded, then the own exceptions."""
+    """Special days: holidays and make-up days that publishing wrote, overridden by exceptions."""
     found: dict[date, tuple[Interval, ...]] = {}
     section = read.section(entry, "days", at, need=False)
     for text, worked in section.items():
@@ -98,6 +103,7 @@ def _days(
 
 
 def _holidays(read: DocumentReader, entry: Mapping[str, Any], at: str) -> None:
+    """Check the form of a request for public holidays; publishing expands it to dates."""
     section = read.section(entry, "holidays", at)
     here = f"{at}/holidays"
     read.known(section, ("country", "subdivision", "years"), here)
@@ -118,6 +124,7 @@ def _holidays(read: DocumentReader, entry: Mapping[str, Any], at: str) -> None:
 def read_notice_hours(
     read: DocumentReader, document: Mapping[str, Any], calendars: Mapping[str, Calendar]
 ) -> Calendar | None:
+    """The calendar of the hours in which notices are sent; None if there are no quiet hours."""
     if "quiet_hours" not in document:
         return None
     section = read.section(document, "quiet_hours", "")

@@ -1,9 +1,9 @@
-"""How a service plan is read: `parse` turns a document (a JSON object; in the repository the same
-in YAML) into a `Plan`, or raises `InvalidInput` naming every fault by JSON pointer.
+"""Reads service plans: `parse` turns a document into a `Plan`, or raises `InvalidInput`.
 
-`redress/data/plan.schema.json` describes the format; what a schema cannot say (a ladder that goes
-backwards, weights that do not add up) is checked here, and once more when a plan is published, in
-`plan_publishing`.
+A document is a JSON object; the repository keeps plan 1 as YAML. `InvalidInput` lists every fault
+with its JSON pointer. `redress/data/plan.schema.json` describes the format. This module also checks
+what a schema cannot express: a ladder that goes backwards, weights that do not add up. The checks
+in `redress.plans.rules.publishing` run only when a plan is published.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ from redress.plans.rules.reader import MOST_DAYS, NAME, NAME_LIMIT, DocumentRead
 
 SHORTEST_SCALED_S = 5
 MOST_AHEAD = timedelta(days=366)
-"""A plan takes effect within a year of its publishing. No later version may do so before it: a slip
-of the year would let nobody publish anything any more."""
+"""A plan must take effect within a year of its publication. Later versions cannot take effect
+before it, so a wrong year here would block all further versions."""
 REVIEW_AFTER = timedelta(days=183)
-"""A plan that names no day is looked at again so long after the day on which it takes effect."""
+"""The default time from the day on which a plan takes effect to its review."""
 LATEST_REVIEW = timedelta(days=184)
-"""The longest half of a year that there is."""
+"""The longest time to the review: the longest half year has 184 days."""
 MOST_NAMES = 50
-"""Of priorities and of types of customer: what each combination is promised is looked at."""
+"""Limit for priorities and for customer types: publishing checks every combination of them."""
 MOST_ATTEMPTS = 10
 HIGHEST_SHARE = 10
 MOST_RUNGS = 20
@@ -97,11 +97,11 @@ _SECTIONS = (
 
 
 def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
-    """A plan from its document; raises InvalidInput with every fault, by JSON pointer.
+    """Read a plan from its document. Raises InvalidInput with every fault and its JSON pointer.
 
-    With the instant at which it is to be published, it is also asked what a plan that was published
-    need not be asked again: whether its times lie where they should as seen from there, and what
-    costs a cold start some milliseconds (time zones, the sections that no clock depends on).
+    `publishing_at` is given only when the plan is published at that instant. It adds checks that a
+    stored version does not need again: its times relative to the publication, and checks that take
+    milliseconds of a cold start (time zones, the sections that do not affect clocks).
     """
     publishing = publishing_at is not None
     read = DocumentReader()
@@ -163,7 +163,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The names that other sections may use."""
+    """The names that other sections may refer to."""
 
     calendars: tuple[str, ...]
     ladders: tuple[str, ...]
@@ -174,7 +174,10 @@ class _Known:
 def _review_by(
     read: DocumentReader, document: Mapping[str, Any], zone: str, begins: datetime | None
 ) -> date | None:
-    """The day of the review, in the plan's zone; `begins` is None where nobody need know it."""
+    """The day of the review, in the plan's zone.
+
+    `begins` is when the plan takes effect. If it is None, the day is returned as written.
+    """
     value = document.get("review_by")
     given = None if value is None else read.day(value, "/review_by")
     if begins is None:
@@ -192,7 +195,7 @@ def _review_by(
 def _begins(
     read: DocumentReader, effective_from: datetime | None, publishing_at: datetime | None
 ) -> datetime | None:
-    """When a plan that is being published takes effect; None where its own word on it is wrong."""
+    """When the plan takes effect; None if it is not being published or its own time is wrong."""
     wrong = any(fault.pointer == "/effective_from" for fault in read.faults)
     if publishing_at is None or wrong:
         return None
@@ -242,7 +245,7 @@ def _priorities(
 
 
 def _names(read: DocumentReader, section: Mapping[str, Any], key: str, at: str) -> tuple[str, ...]:
-    """A list of at least one name, each once."""
+    """A list of at least one name, without repetition."""
     value = section.get(key)
     if (
         not isinstance(value, list)
@@ -304,9 +307,10 @@ def _team(read: DocumentReader, entry: Mapping[str, Any], at: str) -> str:
 def _clean_promises(
     read: DocumentReader, promises: Mapping[str, Any], at: str, known: _Known, *, whole: bool
 ) -> dict[ClockName, dict[str, Any]]:
-    """Promises of a level (each with its `within`), or the parts that an override replaces.
+    """Check promises and return the valid ones, in the order of `ClockName`.
 
-    Those with which nothing is wrong, in the order of the clocks.
+    `whole` is true for the promises of a level: each must have `within`. It is false for an
+    override, which may change any part of a promise.
     """
     read.known(promises, _PROMISED, at)
     found: dict[ClockName, dict[str, Any]] = {}
@@ -335,7 +339,7 @@ def _check_choices(read: DocumentReader, entry: Mapping[str, Any], at: str, know
 
 
 def _own_word(read: DocumentReader, document: Mapping[str, Any], known: _Known) -> Promise:
-    """An agent's own word to the customer: when is theirs to say, the ladder is the plan's."""
+    """The promise that an agent makes: the plan sets its ladder, the agent its due time."""
     section = read.section(document, "own_word", "")
     read.known(section, ("ladder",), "/own_word")
     ladder = read.one_of(section.get("ladder"), known.ladders, "/own_word/ladder")
@@ -385,7 +389,7 @@ def _check_complete(
     promises: Mapping[str, Any],
     at: str,
 ) -> None:
-    """A promise that a kind does not have can only be added whole: with its `within`."""
+    """Check that an override which adds a promise to a kind gives its target (`within`)."""
     levels = document.get("levels")
     for kind in kinds:
         level = levels.get(kind) if isinstance(levels, dict) else None
@@ -447,7 +451,7 @@ def _rung(
             "share_expected",
             f"a share of the target above 0, at most {HIGHEST_SHARE}",
         )
-        share = before or 0.0  # said once: no other fault follows from it
+        share = before or 0.0  # so that the next rung is not reported as backwards
     else:
         if before is not None and share < before:
             read.fault(f"{at}/at", "backwards", "a ladder never goes backwards")
@@ -487,7 +491,7 @@ def _survey_invite_after(read: DocumentReader, document: Mapping[str, Any]) -> i
 
 
 def _mail(read: DocumentReader, document: Mapping[str, Any]) -> MailPlan:
-    """How mail is taken. A plan without the section knows no doors, and has the usual bounds."""
+    """The section on incoming mail. Without it there are no doors, and the default limits apply."""
     section = read.section(document, "mail", "", need=False)
     read.known(section, ("doors", "strangers", "most_an_hour"), "/mail")
     doors: dict[str, str] = {}
@@ -561,11 +565,11 @@ def _score(read: DocumentReader, document: dict[str, Any]) -> ScorePlan:
 
 
 def scaled(document: Mapping[str, Any], pace: int, version: int) -> dict[str, Any]:
-    """The same plan with every promise `pace` times shorter, never under 5 s.
+    """A copy of a plan with every promise `pace` times shorter, but at least SHORTEST_SCALED_S.
 
-    For seeing a plan run: with pace 3600 an hour passes in a second. Its calendars are open all day
-    every day, because an office hour of one second cannot be seen. Days for which idempotency
-    records are kept are not promises and stay.
+    It lets people watch a plan run: with pace 3600 an hour passes in a second. All calendars become
+    open at all times, because an office hour would pass in a second. The time for which idempotency
+    records are kept is not a promise and does not change.
     """
     if pace < 1:
         raise InvalidInput([Fault("/pace", "whole_number_expected", "a pace is at least 1")])

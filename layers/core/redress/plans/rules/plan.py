@@ -1,8 +1,7 @@
-"""The service plan: one immutable version of all the rules, and what can be looked up in it.
+"""The service plan: one immutable version of all the rules, as a value, and lookups in it.
 
-No number of the product stands anywhere but in a plan document; plan 1 is
-`redress/data/plan-1.yaml`, and its `sources` section says of each number where it comes from. How a
-document is read is in `plan_document`.
+All numbers of the product are in plan documents. Plan 1 is `redress/data/plan-1.yaml`; its section
+`sources` gives the source of each number. `redress.plans.rules.document` reads a document.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ KINDS = ("inquiry", "complaint", "urgent", "service_request", "feedback")
 CHANNELS = ("web", "email", "phone", "chat", "social", "api")
 ROLES = ("agent", "supervisor", "manager")
 GRADATIONS = ("low", "normal", "high")
-"""Of urgency and of impact; the matrix makes a priority of the two."""
+"""Degrees of urgency and of impact. The plan's matrix maps the two to a priority."""
 CUSTOMER = "customer"
 HOLDS = ("part", "third_party")
-"""What a ticket may be put on hold for, beside waiting for the customer."""
+"""Reasons for a hold, other than waiting for the customer."""
 COMPONENTS = (
     "satisfaction",
     "response_promises",
@@ -35,10 +34,10 @@ COMPONENTS = (
     "supervisor_rating",
 )
 ALWAYS = "always"
-"""The calendar that every plan has: all day, every day."""
+"""The name of the built-in calendar in which every second counts."""
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 LONGEST_S = 366 * 86_400
-"""No promise lasts longer than a year: a number beyond it is a slip, and would end in no date."""
+"""Promises last at most a year. A longer one is a mistake, and could exceed the range of dates."""
 MOST_VERSIONS = 99_999
 
 _DURATION = re.compile(r"(?=.)(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")
@@ -49,7 +48,8 @@ _DEFAULT_PAUSES: Mapping[ClockName, tuple[str, ...]] = {
 
 
 class Promise(Struct, frozen=True):
-    """One promise of a plan: seconds of a calendar, the ladder to climb, when it stands still."""
+    """One promise of a plan: a target in seconds of a calendar, its ladder, and the reasons to
+    wait that pause it."""
 
     target_s: int | float
     calendar: str
@@ -58,7 +58,7 @@ class Promise(Struct, frozen=True):
 
 
 class Level(Struct, frozen=True):
-    """What one kind of ticket is promised; a clock that is absent is not promised."""
+    """Team, urgency, impact and promises of one kind of ticket."""
 
     team: str
     urgency: str
@@ -67,7 +67,7 @@ class Level(Struct, frozen=True):
 
 
 class When(Struct, frozen=True):
-    """The tickets that a rule is about; an absent condition holds for all."""
+    """The tickets to which an override applies. An empty condition matches all tickets."""
 
     kind: tuple[str, ...] = ()
     channel: tuple[str, ...] = ()
@@ -75,13 +75,14 @@ class When(Struct, frozen=True):
     customer_type: tuple[str, ...] = ()
 
     def holds(self, kind: str, channel: str, priority: str, customer_type: str) -> bool:
+        """Whether a ticket matches all conditions."""
         given = (kind, channel, priority, customer_type)
         wanted = (self.kind, self.channel, self.priority, self.customer_type)
         return all(not some or one in some for one, some in zip(given, wanted, strict=True))
 
 
 class Override(Struct, frozen=True):
-    """Other promises, or another team, for some tickets: what it names replaces what was."""
+    """Changes promises or the team for some tickets. Only the fields that it names change."""
 
     when: When
     promises: Mapping[ClockName, Mapping[str, Any]]
@@ -89,13 +90,19 @@ class Override(Struct, frozen=True):
 
 
 class Grade(Struct, frozen=True):
+    """A grade for scores of at least `minimum` points."""
+
     name: str
     minimum: int
     bonus_tier: int
 
 
 class ScorePlan(Struct, frozen=True):
-    """How a month is scored: weights in per cent, the smallest sample that counts, the grades."""
+    """How a month is scored.
+
+    `weights` are per cent, by component. A component counts from `minimum_samples` samples, and a
+    score is given from `minimum_weight` per cent of the weights. `grades` go from best to worst.
+    """
 
     weights: Mapping[str, int]
     minimum_samples: int
@@ -104,6 +111,8 @@ class ScorePlan(Struct, frozen=True):
 
 
 class CallbackPlan(Struct, frozen=True):
+    """`attempts` is how often a callback asks the customer before the ticket is closed."""
+
     attempts: int
 
 
@@ -111,11 +120,12 @@ STRANGERS = ("ticket", "message")
 
 
 class MailPlan(Struct, frozen=True):
-    """How mail is taken.
+    """How incoming mail is handled.
 
-    `doors`: the kind that an address presets, by what stands before its @. `strangers`: what the
-    answer of somebody who is no party of the ticket becomes, a linked ticket or a note on it. At
-    most so many mails of one sender, and about one ticket, are taken in an hour of the clock.
+    `doors` maps the part of a service address before the @ to the kind of its new tickets.
+    `strangers` says what a reply to a ticket becomes if the sender is not a party of the ticket: a
+    linked ticket (`ticket`) or an internal note (`message`). `most_of_a_sender` and
+    `most_on_a_ticket` limit the mails that are accepted per clock hour.
     """
 
     doors: Mapping[str, str]
@@ -128,7 +138,7 @@ NO_DOORS = MailPlan({})
 
 
 class Plan(Struct, frozen=True):
-    """One version of all the rules. Immutable; a ticket keeps the version it began under."""
+    """One immutable version of all the rules. A ticket keeps the version under which it began."""
 
     version: int
     note: str
@@ -153,22 +163,23 @@ class Plan(Struct, frozen=True):
 
     @property
     def teams(self) -> frozenset[str]:
-        """Every team that it may give a ticket to."""
+        """Every team to which this plan can assign a ticket."""
         given = {override.team for override in self.overrides if override.team}
         return frozenset(given | {level.team for level in self.levels.values()})
 
     def in_force(self, at: datetime) -> bool:
-        """Whether its effective time has come."""
+        """Whether the plan is effective at an instant."""
         return self.effective_from is None or self.effective_from <= at
 
     def level(self, kind: str) -> Level:
         return self.levels[kind]
 
     def calendar(self, name: str) -> Calendar:
-        """The calendar of this name, which every promise of this plan that is open has."""
+        """A calendar by its name. Clocks that are open under this plan only name existing ones."""
         return self.calendars[name]
 
     def priority(self, urgency: str, impact: str) -> str:
+        """The priority for an urgency and an impact."""
         return self.matrix[urgency, impact]
 
     def higher(self, one: str, other: str) -> str:
@@ -178,7 +189,10 @@ class Plan(Struct, frozen=True):
     def promises(
         self, kind: str, channel: str, priority: str, customer_type: str
     ) -> dict[ClockName, Promise]:
-        """What such a ticket is promised: its kind's, then every override that fits, in order."""
+        """The promises for a ticket: those of its kind, changed by all matching overrides in order.
+
+        A clock that is absent is not promised.
+        """
         found = dict(self.levels[kind].promises)
         for override in self.overrides:
             if override.when.holds(kind, channel, priority, customer_type):
@@ -187,7 +201,7 @@ class Plan(Struct, frozen=True):
         return found
 
     def team(self, kind: str, channel: str, priority: str, customer_type: str) -> str:
-        """The team that handles such a ticket: its kind's, or of the last override that fits."""
+        """The team for a ticket: from the last matching override that names one, or its kind."""
         found = self.levels[kind].team
         for override in self.overrides:
             if override.team and override.when.holds(kind, channel, priority, customer_type):
@@ -195,10 +209,11 @@ class Plan(Struct, frozen=True):
         return found
 
     def ladder(self, name: ClockName, clock: Clock, *, by_mail: bool) -> Ladder:
-        """The rungs of one clock, in seconds of its time.
+        """The ladder of one clock, with its calendar and the plan's notice hours.
 
-        A callback by mail asks again after each target and closes after the last attempt; a
-        callback by phone is a person's task and climbs the ladder like any other promise (H4).
+        A callback by mail asks again after each target and closes the ticket after the last
+        attempt. A callback by phone is a task for a person, so it has a ladder like any other
+        promise.
         """
         return Ladder(
             self.rungs(name, clock.ladder, clock.target_s, by_mail=by_mail),
@@ -209,7 +224,7 @@ class Plan(Struct, frozen=True):
     def rungs(
         self, name: ClockName, ladder: str, target_s: float, *, by_mail: bool
     ) -> tuple[Rung, ...]:
-        """The rungs of a clock of this name with this ladder and target."""
+        """The rungs of a clock with this name, ladder and target, in seconds of its calendar."""
         if name is ClockName.SURVEY:
             return (
                 Rung(min(self.survey_invite_after_s, target_s), Action.INVITE, (CUSTOMER,)),
@@ -225,7 +240,10 @@ class Plan(Struct, frozen=True):
 
 
 def _placed(rung: Rung, share: float, target_s: float) -> Rung:
-    """At whole seconds; but the whole target is the very instant at which the clock is due."""
+    """A rung at its position, in whole seconds.
+
+    A rung at the full target is exact, because it must be due at the same instant as the clock.
+    """
     return Rung(
         target_s if share == 1 else math.ceil(target_s * share),
         rung.action,
@@ -239,7 +257,7 @@ def _placed(rung: Rung, share: float, target_s: float) -> Rung:
 
 
 def promise_from(name: ClockName, entry: Mapping[str, Any], base: Promise | None = None) -> Promise:
-    """A promise out of a checked entry; what the entry leaves out is the base's, or the default."""
+    """A promise from a checked entry. Fields that it leaves out come from `base` or defaults."""
     ladder = "acknowledgement" if name is ClockName.ACKNOWLEDGEMENT else "promise"
     base = base or Promise(1, ALWAYS, ladder, _DEFAULT_PAUSES.get(name, ()))
     return Promise(
@@ -251,7 +269,7 @@ def promise_from(name: ClockName, entry: Mapping[str, Any], base: Promise | None
 
 
 def listed(value: str | list[str]) -> tuple[str, ...]:
-    """What was written as a list, or as one name instead of a list of one."""
+    """A list of names as a tuple. A document may give a single name instead of a list."""
     return (value,) if isinstance(value, str) else tuple(value)
 
 
@@ -259,7 +277,10 @@ def listed(value: str | list[str]) -> tuple[str, ...]:
 
 
 def seconds_of(duration: str) -> int:
-    """`8h`, `30m`, `1h30m`, `45s` in seconds; raises ValueError for anything else, and for 0."""
+    """Parse a duration (`8h`, `30m`, `1h30m`, `45s`) to seconds, 1 to LONGEST_S.
+
+    Raises ValueError for anything else.
+    """
     found = _DURATION.fullmatch(duration)
     if found is None:
         raise ValueError("a duration such as 8h, 30m, 1h30m or 45s is expected")
@@ -271,7 +292,7 @@ def seconds_of(duration: str) -> int:
 
 
 def duration_of(seconds: int) -> str:
-    """The shortest way to write a duration: 5400 is `1h30m`."""
+    """Format a duration in its shortest form: 5400 becomes `1h30m`."""
     hours, rest = divmod(seconds, 3600)
     minutes, rest = divmod(rest, 60)
     parts = ((hours, "h"), (minutes, "m"), (rest, "s"))

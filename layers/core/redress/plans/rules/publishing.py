@@ -1,5 +1,6 @@
-"""What is asked of a plan when it is published, and never again of the version that was stored:
-where its promises lead, and the sections that no clock depends on.
+"""Checks that run only when a plan is published, not when a stored version is read.
+
+They check how far ahead promises can be due, and the sections that do not affect clocks.
 """
 
 from __future__ import annotations
@@ -27,28 +28,29 @@ from redress.plans.rules.plan import (
 from redress.plans.rules.reader import MOST_DAYS, NAME, NAME_LIMIT, DocumentReader
 
 TEMPLATE_VARIABLES = ("agent", "customer", "due", "number", "status_url", "subject", "team")
-"""What a reply template may speak of; anything else in braces is a slip."""
+"""The variables of reply templates. Any other name in braces is refused as a mistake."""
 QUESTIONS = ("overall", "speed", "solution", "attitude", "knowledge", "friendliness")
 REACH = timedelta(days=3 * 366)
-"""Nothing that a plan promises lies further ahead of the ticket's word than this. Whoever writes
-`500h` of a calendar that opens one hour a week means something else; a calendar that is walked
-along for longer may find no open day, or the end of all dates (`calendars.PATIENCE_DAYS`)."""
+"""The latest due time of any promise, counted from its start. A target such as `500h` in a calendar
+that opens for one hour a week is a mistake. Beyond this reach a calendar may find no open day and
+raise an error (`calendars.PATIENCE_DAYS`)."""
 STARTS_DAYS = range(0, REACH.days + 1, 183)
-"""A promise is reckoned from so many days after the plan takes effect: twice a year, because years
-differ in their holidays and exceptions, and somebody may forget to replace the plan."""
+"""Each promise is checked from several start dates, given in days after the plan takes effect:
+twice a year for three years. Years differ in their holidays and exceptions, and a plan may stay in
+use longer than intended."""
 SOON = timedelta(days=14)
-"""Looked at first, because most promises end in it and years of days are slow to reckon."""
+"""Checked before REACH: most promises end within it, and long periods are slow to compute."""
 TEMPLATE_LIMIT = 20_000
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
 def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
-    """That nothing which any ticket may be promised, overrides and all, lies beyond REACH; and that
-    an override which adds a survey has a callback to send it after.
+    """Check the promises of every ticket that is possible under the plan, with all overrides.
 
-    An agent's own word is left out: when it is due is theirs to say, for a year at most, and it is
-    of no calendar that could be closed.
+    No promise may be due later than REACH, and no rung. An override that adds a survey needs a
+    callback, because the survey follows it. An agent's own promise is not checked: the agent
+    chooses its due time, at most a year ahead, and its calendar is never closed.
     """
     starts = [begins + timedelta(days=days) for days in STARTS_DAYS]
 
@@ -65,11 +67,11 @@ def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
     if plan.notice_hours is not None and not ends(plan.notice_hours, 1):
         read.fault("/quiet_hours/outside", "never_open", "these quiet hours do not end for years")
     a_callback_is_wrong = any("/promises/callback" in fault.pointer for fault in read.faults)
-    told = set[str]()
+    reported = set[str]()
     for kind, promises in _promised_to_some(plan):
         added = promises.keys() - plan.levels[kind].promises.keys()
         for name, (promise, at) in promises.items():
-            if at in told or promise.ladder not in plan.ladders:
+            if at in reported or promise.ladder not in plan.ladders:
                 continue
             rungs = (
                 rung.at_s
@@ -91,7 +93,7 @@ def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
                 fault = _too_far(at, kind, promise, what)
             else:
                 continue
-            told.add(at)
+            reported.add(at)
             read.faults.append(fault)
 
 
@@ -101,11 +103,11 @@ def _too_far(at: str, kind: str, promise: Promise, what: str) -> Fault:
 
 
 _Traced = dict[ClockName, tuple[Promise, str]]
-"""Promises, each with the path of what had the last word on when it is due."""
+"""Promises, each with the JSON pointer of the entry that last changed when it is due."""
 
 
 def _promised_to_some(plan: Plan) -> Iterator[tuple[str, _Traced]]:
-    """What tickets may be promised: by kind, for each set of overrides that fits one together."""
+    """Yield kind and promises for each set of overrides that can apply to a ticket together."""
     fitting = (
         _fitting(plan.overrides, "channel", CHANNELS),
         _fitting(plan.overrides, "priority", plan.priorities),
@@ -130,7 +132,7 @@ def _promised_to_some(plan: Plan) -> Iterator[tuple[str, _Traced]]:
 def _fitting(
     overrides: tuple[Override, ...], condition: str, values: Iterable[str]
 ) -> set[frozenset[int]]:
-    """For each of the values, the overrides that this condition lets apply; each set once."""
+    """For each value, the set of overrides whose condition matches it; each distinct set once."""
     wanted = [getattr(override.when, condition) for override in overrides]
     return {
         frozenset(index for index, some in enumerate(wanted) if not some or value in some)
@@ -138,11 +140,11 @@ def _fitting(
     }
 
 
-# ------------------------------------------------------------- sections that no clock depends on
+# ------------------------------------------------------------ sections that do not affect clocks
 
 
 def check_shapes(read: DocumentReader, document: Mapping[str, Any]) -> None:
-    """Sections whose use comes with other parts."""
+    """Check the form of the sections that `Plan` does not contain."""
     routing = read.section(document, "routing", "", need=False)
     read.known(routing, ("reserve_over",), "/routing")
     if "reserve_over" in routing:
@@ -176,8 +178,11 @@ def _templates(read: DocumentReader, document: Mapping[str, Any]) -> None:
 
 
 def _template_faults(text: str) -> list[str]:
-    """Braces hold the name of a variable and nothing else: what Python reads there besides, a
-    format, a conversion or an attribute, could reach for what no reply may say."""
+    """Describe every wrong use of braces in a reply template.
+
+    Braces may hold only the name of a variable. Python's other syntax in braces (a format, a
+    conversion, an attribute) is refused, because it could expose data that no reply may contain.
+    """
     found = list(_BRACES.finditer(text))
     if any(match[0] in ("{", "}") for match in found):
         return ["the braces do not match; one that is meant is written twice"]

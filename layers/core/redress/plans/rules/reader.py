@@ -1,4 +1,4 @@
-"""How a plan document is walked: each fault is collected, so that one answer names them all."""
+"""A helper that reads plan documents and collects all faults, so that one answer lists them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class DocumentReader:
-    """Walks a document and collects every fault, so that one answer names them all."""
+    """Reads values from a document and collects every fault in `faults`.
+
+    A method that finds a wrong value records a fault and returns a valid placeholder, so that
+    reading can continue. `at` is the JSON pointer of the parent, or of the value itself in methods
+    without `key`.
+    """
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
@@ -26,6 +31,7 @@ class DocumentReader:
         self.faults.append(Fault(at, code, detail))
 
     def section(self, parent: Any, key: str, at: str, *, need: bool = True) -> dict[str, Any]:
+        """An object. One that is absent and not needed counts as empty."""
         value = parent.get(key) if isinstance(parent, dict) else None
         if value is None and not need and key not in (parent if isinstance(parent, dict) else ()):
             return {}
@@ -35,6 +41,7 @@ class DocumentReader:
         return value
 
     def entries(self, parent: Mapping[str, Any], key: str, at: str, most: int) -> list[Any]:
+        """A list of at most `most` entries; an absent one counts as empty."""
         value = parent.get(key, [])
         if not isinstance(value, list):
             self.fault(f"{at}/{key}", "list_expected", "a list is expected here")
@@ -46,6 +53,7 @@ class DocumentReader:
     def whole(
         self, parent: Mapping[str, Any], key: str, at: str, least: int = 1, *, most: int
     ) -> int:
+        """A whole number from `least` to `most`."""
         value = parent.get(key)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             self.fault(
@@ -57,6 +65,7 @@ class DocumentReader:
         return value
 
     def text(self, parent: Mapping[str, Any], key: str, at: str, limit: int = TEXT_LIMIT) -> str:
+        """A text that is not blank, of at most `limit` characters."""
         value = parent.get(key)
         if not isinstance(value, str) or not value.strip():
             self.fault(f"{at}/{key}", "text_expected", "a text is expected here")
@@ -66,12 +75,14 @@ class DocumentReader:
         return value
 
     def one_of(self, value: Any, known: Iterable[str], at: str) -> str:
+        """One of the known names."""
         if not isinstance(value, str) or value not in known:
             self.fault(at, "unknown", f"one of {', '.join(known)}")
             return next(iter(known), "")
         return value
 
     def some_of(self, parent: Any, key: str, known: Iterable[str], at: str) -> tuple[str, ...]:
+        """Any of the known names, as a list or as one name; none if absent."""
         value = parent.get(key, [])
         if not isinstance(value, str | list) or any(
             not isinstance(one, str) or one not in known for one in listed(value)
@@ -81,11 +92,13 @@ class DocumentReader:
         return listed(value)
 
     def known(self, keys: Mapping[str, Any], allowed: Iterable[str], at: str) -> None:
+        """Record a fault for each key that is not allowed."""
         for key in keys:
             if key not in allowed:
                 self.fault(at + pointer(str(key)), "unknown", "this is not part of a service plan")
 
     def duration(self, parent: Mapping[str, Any], key: str, at: str) -> None:
+        """Check a duration such as `1h30m`."""
         value = parent.get(key)
         try:
             seconds_of(value if isinstance(value, str) else "")
@@ -93,6 +106,7 @@ class DocumentReader:
             self.fault(f"{at}/{key}", "duration_expected", str(error))
 
     def flag(self, parent: Mapping[str, Any], key: str, at: str) -> bool:
+        """A boolean; false if absent."""
         value = parent.get(key, False)
         if not isinstance(value, bool):
             self.fault(f"{at}/{key}", "yes_or_no_expected", "true or false is expected here")
@@ -100,6 +114,7 @@ class DocumentReader:
         return value
 
     def day(self, value: Any, at: str) -> date | None:
+        """An ISO date, or None if it is wrong."""
         try:
             return date.fromisoformat(value) if isinstance(value, str) else _no_date()
         except ValueError:
@@ -107,10 +122,8 @@ class DocumentReader:
             return None
 
     def zone(self, parent: Mapping[str, Any], key: str, at: str) -> str:
-        """A time zone of the IANA database: a month is cut by it, and so every change of a ticket.
-
-        Imported late: only a plan that is being published pays for it (see `parse`).
-        """
+        """The name of a time zone of the IANA database."""
+        # Imported late: only publishing a plan needs it (see `document.parse`).
         import zoneinfo
 
         name = self.text(parent, key, at)
@@ -118,7 +131,7 @@ class DocumentReader:
             zoneinfo.ZoneInfo(name)
         except (KeyError, ValueError, OSError):
             self.fault(f"{at}/{key}", "unknown_zone", "an IANA time zone is expected")
-            return "UTC"  # to go on with: the document is refused
+            return "UTC"  # a placeholder: the document will be refused
         return name
 
 

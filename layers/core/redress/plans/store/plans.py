@@ -1,4 +1,4 @@
-"""Published service plans. Versions are immutable; the product ships version 1 itself."""
+"""Published service plans. Versions are immutable. Version 1 ships with the product."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 
 FRESH_FOR_S = 5.0
-"""How long a function may go on with the plan it knows: a published plan holds within this time."""
+"""How long a function uses a plan before it reads it again. After that a new plan applies."""
 
 
 LARGEST_DOCUMENT = 400_000
-"""Bytes of a document as JSON. DynamoDB takes 409,600 for an item, keys and names included."""
+"""Bytes of a document as JSON. DynamoDB's limit for an item is 409,600, with its keys and names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What a list says of one version. Who published it, and when, is None of plan 1 as it ships
-    and of a version from before this was kept."""
+    """One version in a list of versions.
+
+    `at` and `by` say when it was published and by whom. They are None for the shipped plan 1 and
+    for versions that were published before Redress recorded them.
+    """
 
     version: int
     note: str
@@ -39,22 +42,22 @@ class Published:
 
 
 class PlanSource(Protocol):
-    """Where stored plans are read (the lean store and the table's models both are one)."""
+    """Reads stored plans. `StaffStore` and `SubmissionStore` implement it."""
 
     def plan_document(self, sort: str) -> str | None:
-        """The JSON of a stored plan under this sort key, None when there is none."""
+        """The JSON of the stored plan with this sort key, or None."""
 
 
 @cache
 def shipped_document() -> dict[str, Any]:
-    """Plan 1 as it ships."""
+    """The document of plan 1 that ships with the product."""
     text = resources.files("redress").joinpath("data/plan-1.json").read_bytes()
     document: dict[str, Any] = msgspec.json.decode(text)
     return document
 
 
 class Plans:
-    """Plans by version, each read once; and the current one, read again when it is stale."""
+    """A cache of plans. Each version is read once; the latest is read again when it is stale."""
 
     def __init__(
         self,
@@ -67,13 +70,13 @@ class Plans:
         self._latest: tuple[float, str | None, Plan] | None = None
 
     def get(self, version: int) -> Plan:
-        """The plan of this version; raises LookupError when it was never published."""
+        """The plan of a version. Raises LookupError if it was never published."""
         if version not in self._versions:
             self._versions[version] = parse(self.document(version))
         return self._versions[version]
 
     def document(self, version: int) -> dict[str, Any]:
-        """The document of this version; raises LookupError when it was never published."""
+        """The document of a version. Raises LookupError if it was never published."""
         stored = self._source.plan_document(keys.plan_sk(version))
         if stored is None and version == 1:
             return shipped_document()
@@ -83,14 +86,14 @@ class Plans:
         return document
 
     def refresh(self) -> None:
-        """Read the last published plan again when it is next asked for, however fresh it is."""
+        """Make the next call of `latest` read the latest plan again, even if it is fresh."""
         if self._latest is not None:
             self._latest = (-math.inf, *self._latest[1:])
 
     def latest(self) -> Plan:
-        """The plan that was published last, whether it is effective yet or not.
+        """The plan that was published last, even if it is not effective yet.
 
-        Its text is read again when it is stale, and parsed again only when it has changed.
+        The document is read again after FRESH_FOR_S, and parsed again only if it has changed.
         """
         moment = self._clock()
         if self._latest is None or moment - self._latest[0] > FRESH_FOR_S:
@@ -103,7 +106,7 @@ class Plans:
         return self._latest[2]
 
     def current(self) -> Plan:
-        """The plan under which new tickets begin: the last one published that is effective."""
+        """The plan for new tickets: the latest published version that is effective."""
         plan = self.latest()
         now = self._now()
         while not plan.in_force(now) and plan.version > 1:
@@ -111,4 +114,5 @@ class Plans:
         return plan
 
     def current_document(self) -> dict[str, Any]:
+        """The document of the plan for new tickets."""
         return self.document(self.current().version)

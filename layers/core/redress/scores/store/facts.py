@@ -1,9 +1,10 @@
 """Score facts in the table: one item for each agent, month and round of a ticket.
 
-Facts become known one by one, but are read a month at a time: a million tickets are a million
-small reads or three million. So they are attributes of one item, each set by expression in the
-transaction of the change that made it; setting one again changes nothing. Values are packed,
-because names and quotes would be most of an item: with its keys it is at most 200 bytes.
+Facts are written one by one, but read for an entire month. All facts of a round are attributes of
+one item, because one item per fact would triple the number of items to read. Each attribute is set
+by an update expression in the transaction of its change. Setting it again has no effect. Values
+have a compact encoding, because JSON's names and quotes would take most of the space. An item has
+at most 200 bytes with its keys.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from redress.tickets.rules.steps.table import SURVEY_SCORES
 from redress.tickets.store.transaction import Cause, Write
 
 ROUNDS = ("resolution", "resolved")
-"""Facts that each round of a ticket has anew: `resolution.2` is `resolution` in the second item."""
+"""Facts that each round has: `resolution.2` is the attribute `resolution` of round 2's item."""
 
 _ABSENT = "-"
 
 
 def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
-    """The facts that a change makes known. Two facts of one item are one write."""
+    """The writes of the facts that a change produces. Facts of one item are one write."""
     found: dict[tuple[str, str], list[Action]] = {}
     for fact in facts_of(change):
         word, _, round_ = fact.name.partition(".")
@@ -39,7 +40,7 @@ def also_written(models: Models, change: Change, now: datetime, cause: Cause | N
 
 
 def facts_in(agent: str, period: str, row: Any) -> Iterator[Fact]:
-    """The facts that one item holds."""
+    """Decode the facts of one item."""
     number, round_ = keys.ticket_of_fact(row.sk)
     for word in ("reaction", "first_response", "answered", "resolution", "resolved", "survey"):
         packed = getattr(row, word)
@@ -49,7 +50,12 @@ def facts_in(agent: str, period: str, row: Any) -> Iterator[Fact]:
 
 
 def pack(name: str, value: Value) -> str:
-    """`1,5400` kept after 5400 s, `0` missed; `complaint,3600,1,0`; a survey `54-555`."""
+    """Encode the value of a fact.
+
+    Promises: `1,5400` if kept after 5400 s, `0` if missed. Late responses: `5400`. Resolutions:
+    kind, seconds, first contact and reopened, as in `complaint,3600,1,0`. Surveys: one digit for
+    each of SURVEY_SCORES, `-` for no answer, as in `54-555`.
+    """
     match name.partition(".")[0]:
         case "reaction" | "first_response" | "resolution":
             return f"1,{value['seconds']}" if value["kept"] else "0"
@@ -65,7 +71,7 @@ def pack(name: str, value: Value) -> str:
 
 
 def unpack(name: str, packed: str) -> Value:
-    """What `pack` packed."""
+    """Decode a value that `pack` encoded."""
     match name.partition(".")[0]:
         case "reaction" | "first_response" | "resolution":
             kept, _, seconds = packed.partition(",")

@@ -1,7 +1,7 @@
-"""What scoring reads and writes: facts, ratings, scorecards with their evidence, summaries.
+"""The store of scoring: it reads facts, and reads and writes ratings, scorecards and summaries.
 
-Facts are written by `TicketStore` in the transaction of the change that made them; here they are
-only read, one partition per agent and month, so the work for one agent does not grow with others.
+Facts are written in the transactions of ticket changes, not here. Each agent and month has its own
+partition, so the work for one agent does not depend on the number of other agents.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LINES_A_PART = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """A card that another has replaced, as far as it must be told."""
+    """The summary of a card that a later revision has replaced."""
 
     revision: int
     digest: str
@@ -53,13 +53,15 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
+    """An agent whose month could not be scored, and the name of the error."""
+
     agent: str
     error: str
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What became of the last run over a month; `stored` and `unchanged` count agents."""
+    """The result of the last scoring run of a month. `stored` and `unchanged` count agents."""
 
     period: str
     preview: bool
@@ -72,7 +74,7 @@ class Summary:
 
 
 class CardReplaced(Exception):
-    """Another run has written this agent's card since it was read; nothing was written."""
+    """Another run wrote this agent's card after this one read it. Nothing was written."""
 
 
 _RATING = msgspec.json.Decoder(Rating)
@@ -88,24 +90,25 @@ class ScoreStore:
     # ---------------------------------------------------------------- facts and ratings
 
     def facts(self, agent: str, period: str) -> list[Fact]:
-        """Everything that an agent's month is scored by."""
+        """All facts of an agent's month."""
         pk = keys.facts_pk(agent, period)
         rows = retry.call(lambda: list(self._models.fact.query(pk)))
         return [fact for row in rows for fact in facts_in(agent, period, row)]
 
     def has_facts(self, agent: str, period: str) -> bool:
+        """Whether an agent's month has any fact."""
         pk = keys.facts_pk(agent, period)
         return bool(retry.call(lambda: list(self._models.fact.query(pk, limit=1))))
 
     def rating(self, agent: str, period: str) -> Rating | None:
-        """The rating that holds now."""
+        """The current rating of an agent's month, or None."""
         row = self._get(keys.rating_pk(period), keys.agent_pk(agent))
         return _RATING.decode(row.doc) if row else None
 
     def rate(self, rating: Rating) -> bool:
-        """Record a rating and keep every version of it; False when its revision was taken.
+        """Record a rating and keep all its versions. Returns False if the revision is taken.
 
-        The revision must be one more than that of the rating that holds (1 for the first).
+        The revision must be that of the current rating plus one, or 1 for the first.
         """
         model = self._models.doc
         pk, doc, revision = keys.rating_pk(rating.period), encoding.encode(rating), rating.revision
@@ -128,19 +131,19 @@ class ScoreStore:
     # ---------------------------------------------------------------- cards
 
     def card(self, agent: str, period: str) -> Card | None:
-        """The card that holds now, its evidence left out (see `with_evidence`)."""
+        """The current card without its evidence, or None. `with_evidence` adds the evidence."""
         row = self._get(keys.card_pk(period), keys.agent_pk(agent))
         return _CARD.decode(row.doc) if row else None
 
     def cards(self, period: str) -> list[Card]:
-        """All cards of a month, by agent, their evidence left out."""
+        """All cards of a month, sorted by agent, without their evidence."""
         model, pk = self._models.doc, keys.card_pk(period)
         prefix = keys.agent_pk("")
         rows = retry.call(lambda: list(model.query(pk, model.sk.startswith(prefix))))
         return [_CARD.decode(row.doc) for row in rows]
 
     def with_evidence(self, card: Card) -> Card:
-        """The same card with the facts behind each component, as they were when it was scored."""
+        """The card with the evidence of each component, as it was when the card was scored."""
         model, scorecard = self._models.doc, card.scorecard
         pk = keys.evidence_pk(scorecard.period, scorecard.agent)
         prefix = model.sk.startswith(scorecard.digest)
@@ -155,10 +158,11 @@ class ScoreStore:
         return replace(card, scorecard=replace(scorecard, components=components))
 
     def save(self, card: Card) -> None:
-        """Store a card over the revision before it; raises CardReplaced when that is another now.
+        """Store a card in place of its previous revision.
 
-        Evidence is written first, under the card's digest: a card never points to what is not
-        there, and a run that dies in between leaves nothing that another run would trip over.
+        Raises CardReplaced if another revision was stored meanwhile. The evidence is written first,
+        under the card's digest. So a stored card always has its evidence, and evidence that a
+        crashed run left behind does not disturb other runs.
         """
         model, scorecard = self._models.doc, card.scorecard
         pk = keys.evidence_pk(scorecard.period, scorecard.agent)
@@ -181,13 +185,14 @@ class ScoreStore:
     # ---------------------------------------------------------------- summaries
 
     def summary(self, period: str) -> Summary:
-        """What became of the last run over a month; raises NotFound when there was none."""
+        """The result of the last run of a month. Raises NotFound if there was none."""
         row = self._get(keys.card_pk(period), keys.SUMMARY)
         if row is None:
             raise NotFound(f"{period} was never scored")
         return _SUMMARY.decode(row.doc)
 
     def conclude(self, summary: Summary) -> None:
+        """Store the result of a run."""
         pk, doc = keys.card_pk(summary.period), encoding.encode(summary)
         retry.call(self._models.doc(pk, keys.SUMMARY, doc=doc).save)
 
@@ -205,7 +210,10 @@ class ScoreStore:
 
 
 def _parts(scorecard: Scorecard) -> Iterator[str]:
-    """The evidence of a card in compressed texts: ticket numbers repeat, and a month is long."""
+    """The evidence of a card as compressed texts, each small enough for an item.
+
+    Compression saves much space, because ticket numbers and names repeat.
+    """
     lines = [(part.name, line) for part in scorecard.components for line in part.evidence]
     for start in range(0, len(lines), LINES_A_PART):
         raw = msgspec.json.encode(lines[start : start + LINES_A_PART])

@@ -1,8 +1,9 @@
-"""Why a promise is due when it is due, and why it was broken: told from the ticket's own history.
+"""Explains from a ticket's history why a promise is due when it is, and why it was broken.
 
-`explain` walks the fold and compares the clocks before and after each event. It knows no rule of
-its own about when a clock begins, stands still or ends: what it tells is what the fold did. A clock
-that begins anew (an update, a next reply, a resolution after a dispute) is a story of its own.
+`explain` replays the history through the fold and compares each clock before and after each event.
+It has no rules of its own about when a clock begins, pauses or ends; it reports what the fold did.
+A clock may begin several times on one ticket: an update, a next reply, a resolution after a
+dispute. Each time it has a story of its own.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from redress.tickets.rules.ticket import Event, EventType, Ticket, waits_for
 
 
 class What(StrEnum):
-    """What an event did to a clock. In this order where one event did several of them."""
+    """What an event did to a clock. If one event did several of these, they are in this order."""
 
     BEGUN = "begun"
     REPLANNED = "replanned"
@@ -45,10 +46,10 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event of a story: what `event` did, and the clock before and after it.
+    """One entry of a story: what `event` did to the clock, and the clock before and after it.
 
-    `elapsed_s` are the seconds of its calendar that the clock had consumed then. `waits_for` says
-    of a pause what was waited for: `plan.CUSTOMER`, or one of `plan.HOLDS`.
+    `elapsed_s` is the time that the clock had consumed by then, in seconds of its calendar. For a
+    pause, `waits_for` lists its reasons: `plan.CUSTOMER` or one of `plan.HOLDS`.
     """
 
     what: What
@@ -61,7 +62,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class FiredRung:
-    """A rung that has acted. `then` are the events that followed from it, each its own event."""
+    """A rung that has acted. `then` lists the events that it caused."""
 
     event: Event
     index: int
@@ -72,7 +73,7 @@ class FiredRung:
 
 @dataclass(frozen=True, slots=True)
 class ComingRung:
-    """A rung that has not acted. `due_at` is None while the clock stands still: nobody knows."""
+    """A rung that has not acted. `due_at` is None while the clock is paused: it is unknown then."""
 
     index: int
     rung: Rung
@@ -81,11 +82,11 @@ class ComingRung:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """A calendar as people read it: in `zone`, the same hours for each group of weekdays.
+    """The opening hours of a calendar, prepared for readers, in the time zone `zone`.
 
-    Monday is 0; a weekday in no group is closed. `week` is empty for calendar time, of which every
-    second counts. `special` are the dates of a story that are otherwise than their weekday, in
-    order; () is closed.
+    `week` groups weekdays with the same hours. Monday is 0. A weekday in no group is closed. `week`
+    is empty for calendar time, of which every second counts. `special` lists, in order, the dates
+    within a story whose hours differ from those of their weekday; () means closed.
     """
 
     name: str
@@ -95,10 +96,11 @@ class Hours:
 
     @property
     def always(self) -> bool:
+        """Whether every second counts."""
         return not self.week
 
     def closed_on(self, day: date) -> bool:
-        """Whether the house is closed all day."""
+        """Whether a date has no opening hours."""
         for special, intervals in self.special:
             if special == day:
                 return not intervals
@@ -107,12 +109,12 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One promise from its beginning to now, or to its end.
+    """One promise from its beginning to `until`, which is its end or now.
 
-    `round` counts how often a clock of this name has begun on this ticket, from 1; `current` says
-    whether it is the clock that the ticket carries. `elapsed_s` are seconds of its calendar,
-    `ran_s` every second in which it ran, `paused_s` every second in which it stood still: the
-    two together are all seconds from `started_at` to `until`.
+    `round` counts how often a clock of this name has begun on this ticket, from 1. `current` says
+    whether this is the clock that the ticket carries now. `elapsed_s` is the time consumed, in
+    seconds of the clock's calendar. `ran_s` and `paused_s` are ordinary seconds in which it ran or
+    was paused; together they are the time from `started_at` to `until`.
     """
 
     name: ClockName
@@ -122,7 +124,8 @@ class Story:
     standing: Standing
     hours: Hours
     ladder: str | None
-    """None where the promise has steps of its own: a callback by mail, a survey."""
+    """Name of the ladder; None for a promise that has fixed steps instead, such as a survey or a
+    callback by mail."""
     until: datetime
     elapsed_s: float
     ran_s: float
@@ -138,10 +141,10 @@ def explain(
 ) -> tuple[Story, ...]:
     """The stories of all clocks of a ticket, in the order in which they began.
 
-    `plan` is the one that the ticket began under, `plans` finds one that it was moved to. Raises
-    ValueError on an empty history.
+    `events` is the complete history. `plan` is the plan under which the ticket was opened; `plans`
+    returns the plan of a version to which it was moved. Raises ValueError for an empty history.
     """
-    told: list[_Attempt] = []
+    attempts: list[_Attempt] = []
     current: dict[ClockName, _Attempt] = {}
     ticket: Ticket | None = None
     acted: _Acted | None = None
@@ -149,32 +152,34 @@ def explain(
         if ticket.plan_version != plan.version:
             plan = plans(ticket.plan_version)
         for name, clock in ticket.clocks.items():
-            draft = current.get(name)
-            if draft is None or _begins(name, draft.clock, clock, event):
-                if draft is not None:
-                    draft.replaced(ticket, event)
-                begun = sum(other.name is name for other in told) + 1
-                draft = current[name] = _Attempt(name, begun, clock, plan)
-                told.append(draft)
-                draft.tell(What.BEGUN, ticket, event, None)
+            attempt = current.get(name)
+            if attempt is None or _begins(name, attempt.clock, clock, event):
+                if attempt is not None:
+                    attempt.end_replaced(ticket, event)
+                begun = sum(other.name is name for other in attempts) + 1
+                attempt = current[name] = _Attempt(name, begun, clock, plan)
+                attempts.append(attempt)
+                attempt.add(What.BEGUN, ticket, event, None)
                 if clock.state is ClockState.PAUSED:
-                    draft.tell(What.PAUSED, ticket, event, None)
+                    attempt.add(What.PAUSED, ticket, event, None)
             else:
-                draft.goes_on(ticket, clock, plan, event)
-        acted = _follows(acted, event, current)
+                attempt.continue_with(ticket, clock, plan, event)
+        acted = _collect_consequence(acted, event, current)
     if ticket is None:
         raise ValueError("a history has at least the event that opened the ticket")
-    return tuple(draft.story(ticket, now, current=current[draft.name] is draft) for draft in told)
+    return tuple(
+        attempt.story(ticket, now, current=current[attempt.name] is attempt) for attempt in attempts
+    )
 
 
-_MADE_ANEW = (EventType.RECLASSIFIED, EventType.PLAN_CHANGED)
+_REPLANNING = (EventType.RECLASSIFIED, EventType.PLAN_CHANGED)
 
 
 def _begins(name: ClockName, old: Clock, new: Clock, event: Event) -> bool:
-    """Whether this is another promise: after one that has ended, or in the place of one that ran.
+    """Whether `new` is another promise than `old`: after one that ended, or replacing an open one.
 
-    One that was cancelled and applies again is the same. Two words given in the same instant look
-    alike in their beginning, and are two.
+    A promise that was cancelled and applies again is the same promise. Two promises of an agent may
+    have the same start time, so they are told apart by the event.
     """
     if old.state is ClockState.STOPPED:
         return not new.over
@@ -184,19 +189,19 @@ def _begins(name: ClockName, old: Clock, new: Clock, event: Event) -> bool:
 
 
 def _waits_for(ticket: Ticket, clock: Clock) -> tuple[str, ...]:
-    """What the ticket waits for, as far as this clock stands still for it."""
+    """The reasons for which the ticket waits now and for which this clock is paused."""
     return tuple(reason for reason in waits_for(ticket) if reason in clock.pauses)
 
 
 @dataclass
 class _Attempt:
-    """A story that is being told."""
+    """A story under construction: one promise, followed through the history."""
 
     name: ClockName
     round: int
     clock: Clock
     plan: Plan
-    """Under which the clock was last open: its calendar and its ladder are of this plan."""
+    """The plan under which the clock was last open. Its calendar and ladder come from there."""
     entries: list[Entry] = field(default_factory=list)
     fired: list[_Acted] = field(default_factory=list)
 
@@ -204,37 +209,42 @@ class _Attempt:
     def calendar(self) -> Calendar:
         return self.plan.calendar(self.clock.calendar)
 
-    def tell(self, what: What, ticket: Ticket, event: Event, before: Clock | None) -> None:
+    def add(self, what: What, ticket: Ticket, event: Event, before: Clock | None) -> None:
+        """Append an entry."""
         waits = _waits_for(ticket, self.clock) if what is What.PAUSED else ()
         elapsed = self._elapsed(ticket, event.at)
         self.entries.append(Entry(what, event, before, self.clock, elapsed, waits))
 
     def _elapsed(self, ticket: Ticket, at: datetime) -> float:
-        """Measured from the beginning, so that it is right of a cancelled clock too."""
+        """Seconds of its calendar that the clock had consumed at `at`.
+
+        They are measured from the beginning, because a cancelled clock no longer updates
+        `consumed_s`.
+        """
         until = min(at, self.clock.ended_at or at)
         return clocks.measured(clocks.spans(self.clock, ticket.waits, until), self.calendar)
 
-    def goes_on(self, ticket: Ticket, clock: Clock, plan: Plan, event: Event) -> None:
-        """The same promise after one more event."""
+    def continue_with(self, ticket: Ticket, clock: Clock, plan: Plan, event: Event) -> None:
+        """Record what `event` changed; `clock` is the same promise after it."""
         before, self.clock = self.clock, clock
         corrected = event.type is EventType.CORRECTED and event.data["clock"] == self.name
         if not clock.over:
             self.plan = plan
         if clock == before and not corrected:
             return
-        if _is_made_anew(event, before, clock):
-            self.tell(What.REPLANNED, ticket, event, before)
+        if _is_replanned(event, before, clock):
+            self.add(What.REPLANNED, ticket, event, before)
         if corrected:
-            self.tell(What.CORRECTED, ticket, event, before)
+            self.add(What.CORRECTED, ticket, event, before)
         elif clock.state is not before.state and not _is_revived(before, clock):
-            self.tell(_TURNED[clock.state], ticket, event, before)
+            self.add(_WHAT_BY_STATE[clock.state], ticket, event, before)
 
-    def replaced(self, ticket: Ticket, event: Event) -> None:
-        """Another promise takes the place of this one while it is open.
+    def end_replaced(self, ticket: Ticket, event: Event) -> None:
+        """End this promise, if it is still open, because `event` began another one in its place.
 
-        An update is kept, or missed, by the word that begins the next one; a next reply, by the
-        answer that a correction recorded. An own word that is replaced by another before its time
-        is neither; one that is overdue by then was missed.
+        The message that begins the next update stops the clock of this one. The answer that a
+        correction records stops a next reply. If an agent replaces their own promise before it is
+        due, it is cancelled: neither kept nor missed. If it is overdue by then, it is missed.
         """
         before, calendar = self.clock, self.calendar
         if before.over:
@@ -249,9 +259,10 @@ class _Attempt:
             what = What.CANCELLED
         else:
             self.clock = clocks.stop(before, event.at, calendar)
-        self.tell(what, ticket, event, before)
+        self.add(what, ticket, event, before)
 
     def story(self, ticket: Ticket, now: datetime, *, current: bool) -> Story:
+        """The finished story; `ticket` is the ticket after its last event."""
         clock = self.clock
         until = clock.ended_at or now
         ran = clocks.spans(clock, ticket.waits, until)
@@ -272,7 +283,7 @@ class _Attempt:
             paused_s=(until - clock.started_at).total_seconds() - ran_s,
             entries=tuple(self.entries),
             pauses=_pauses(clock, ticket, until),
-            fired=tuple(acted.told() for acted in self.fired),
+            fired=tuple(acted.fired_rung() for acted in self.fired),
             to_come=self._to_come(ticket, rungs),
         )
 
@@ -298,7 +309,8 @@ class _Attempt:
         )
 
     def _hours(self, until: datetime) -> Hours:
-        """The calendar, with the special dates from the beginning to the due time or the end."""
+        """The hours of the clock's calendar, with special dates from the start to the later of due
+        time and `until`."""
         clock, calendar = self.clock, self.calendar
         if not isinstance(calendar, WeeklyCalendar):
             return Hours(clock.calendar, self.plan.time_zone)
@@ -310,7 +322,7 @@ class _Attempt:
         )
 
 
-_TURNED = {
+_WHAT_BY_STATE = {
     ClockState.RUNNING: What.RESUMED,
     ClockState.PAUSED: What.PAUSED,
     ClockState.STOPPED: What.STOPPED,
@@ -319,21 +331,24 @@ _TURNED = {
 
 
 def _is_revived(before: Clock, clock: Clock) -> bool:
-    """Whether it was cancelled and runs again: planned anew, and not gone on after a pause."""
+    """Whether a cancelled promise applies again. This is a replan, not the end of a pause."""
     return before.state is ClockState.CANCELLED and clock.state is ClockState.RUNNING
 
 
-def _is_made_anew(event: Event, before: Clock, clock: Clock) -> bool:
-    """Whether an open promise was planned anew; a correction of another moves it now and then."""
+def _is_replanned(event: Event, before: Clock, clock: Clock) -> bool:
+    """Whether `event` recomputed an open promise, or revived a cancelled one.
+
+    A correction of another clock can do this too: it adds a wait, so this one has consumed less.
+    """
     if before.over or clock.over:
         return before.state is ClockState.CANCELLED and not clock.over
-    if event.type in _MADE_ANEW:
+    if event.type in _REPLANNING:
         return True
     return event.type is EventType.CORRECTED and before.consumed_s > clock.consumed_s
 
 
 def _pauses(clock: Clock, ticket: Ticket, until: datetime) -> tuple[Pause, ...]:
-    """The pauses before the end; one without a second is none, unless it lasts."""
+    """The pauses of a clock. Those of an ended clock are cut at `until`; empty ones are dropped."""
     found = clocks.pauses(clock, ticket.waits, until)
     if not clock.over:
         return found
@@ -343,12 +358,12 @@ def _pauses(clock: Clock, ticket: Ticket, until: datetime) -> tuple[Pause, ...]:
 
 @dataclass
 class _Acted:
-    """A rung that has acted, and what followed from it so far."""
+    """A rung that has acted, and the events that it has caused so far."""
 
     event: Event
     then: list[Event] = field(default_factory=list)
 
-    def told(self) -> FiredRung:
+    def fired_rung(self) -> FiredRung:
         data = self.event.data
         return FiredRung(
             event=self.event,
@@ -359,21 +374,24 @@ class _Acted:
         )
 
 
-_FOLLOWS = (EventType.INCIDENT_PROPOSED, EventType.QUEUED, EventType.CLOSED)
-"""What can follow from a rung at once (`by_timer.act_on_due_rungs`)."""
+_CONSEQUENCES = (EventType.INCIDENT_PROPOSED, EventType.QUEUED, EventType.CLOSED)
+"""Events that a rung can cause in the same change (`by_timer.act_on_due_rungs`)."""
 
 
-def _follows(
+def _collect_consequence(
     acted: _Acted | None, event: Event, current: dict[ClockName, _Attempt]
 ) -> _Acted | None:
-    """The rung from which the next event may follow: this one, or the one before it still."""
+    """Attach `event` to the rung that caused it. Returns the rung that may cause the next event.
+
+    `acted` is the last rung that fired, as long as only its consequences followed it.
+    """
     if event.type is EventType.RUNG_FIRED:
         acted = _Acted(event)
         current[ClockName(event.data["clock"])].fired.append(acted)
         return acted
     if (
         acted is None
-        or event.type not in _FOLLOWS
+        or event.type not in _CONSEQUENCES
         or event.by.role is not Role.SYSTEM
         or event.at != acted.event.at
     ):
@@ -385,6 +403,7 @@ def _follows(
 def _week(
     calendar: WeeklyCalendar,
 ) -> tuple[tuple[tuple[int, ...], tuple[Interval, ...]], ...]:
+    """Weekdays grouped by their hours, for `Hours.week`."""
     groups: dict[tuple[Interval, ...], list[int]] = {}
     for day in range(7):
         if intervals := calendar.week.get(day):
@@ -395,7 +414,8 @@ def _week(
 def _special(
     calendar: WeeklyCalendar, begin: datetime, end: datetime
 ) -> tuple[tuple[date, tuple[Interval, ...]], ...]:
-    """Imported late, as in `calendars`: who counts calendar time need not pay for it."""
+    """The dates from `begin` to `end` whose hours differ from those of their weekday."""
+    # Imported late, as in `calendars`: a cold start that needs no time zone does not pay for it.
     import zoneinfo
 
     zone = zoneinfo.ZoneInfo(calendar.zone)

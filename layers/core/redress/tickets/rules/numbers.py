@@ -1,24 +1,34 @@
-"""Ticket numbers: random, so that no intake waits for another and nobody can guess a neighbour."""
+"""Ticket numbers.
+
+They are random: intakes need no shared counter, and nobody can guess another ticket's number.
+"""
 
 from __future__ import annotations
 
 import re
 import secrets
 
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no I, L, O, U to misread or misspell
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's Base32: without I, L and O, which are misread, and U, which may spell bad words."""
 _NUMBER = re.compile(rf"R-[{ALPHABET}]{{5}}-[{ALPHABET}]{{5}}")
 _MISREAD = str.maketrans("ILO", "110")
 
 
 def new_number() -> str:
-    """A number such as `R-7K3M9-QW0X2`: 50 random bits; the conditional put settles a collision."""
+    """Return a random number such as `R-7K3M9-QW0X2` (50 bits).
+
+    The conditional put of a new ticket fails for a number that is already in use.
+    """
     bits = secrets.randbits(50)
     letters = "".join(ALPHABET[bits >> shift & 31] for shift in range(0, 50, 5))
     return f"R-{letters[:5]}-{letters[5:]}"
 
 
 def normalised(text: str) -> str | None:
-    """The number a person meant (case, I for 1, O for 0), or None when it is none."""
+    """Return the number that a person typed, or None if the text is not a number.
+
+    Corrects letter case and misread letters: I and L become 1, O becomes 0.
+    """
     number = text.strip().upper()
     number = number[:2] + number[2:].translate(_MISREAD)
     return number if _NUMBER.fullmatch(number) else None

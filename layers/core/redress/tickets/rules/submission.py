@@ -1,7 +1,7 @@
-"""A submission as it comes through any door: checked whole, every wrong field named at once.
+"""Validation of submissions from the web form and the JSON API.
 
-`parse` is shared by the JSON intake and the form; it is plain Python on purpose, because a typed
-decoder stops at the first fault, and the customer should not have to find them one by one.
+Both public endpoints use `parse`. It is written in plain Python because a typed decoder stops at
+the first fault. A customer should see every wrong field at once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FIELDS = ("kind", "subject", "description", "wished_remedy", "contact", "langua
 
 
 class Submission(Struct, frozen=True):
-    """A well-formed submission. `kind` is the customer's word, or the default for none."""
+    """A valid submission. `kind` is the customer's choice, or DEFAULT_KIND if they made none."""
 
     kind: str
     channel: str
@@ -43,7 +43,7 @@ class Submission(Struct, frozen=True):
 
 
 def parse(body: Any, channel: str) -> Submission:
-    """A submission from a decoded body; raises InvalidInput naming every wrong field."""
+    """Validate a decoded JSON body. Raises InvalidInput that lists every wrong field."""
     if not isinstance(body, Mapping):
         raise InvalidInput([Fault("", "object_expected", "the body must be a JSON object")])
     faults = [
@@ -126,7 +126,7 @@ def parse(body: Any, channel: str) -> Submission:
 
 
 def is_address(text: str) -> bool:
-    """Whether an answer can be sent there, as far as its form goes."""
+    """Whether a text has the form of an email address of at most EMAIL_LIMIT characters."""
     return len(text) <= EMAIL_LIMIT and _EMAIL.fullmatch(text) is not None
 
 
@@ -135,5 +135,5 @@ def _blank(value: Any) -> bool:
 
 
 def _lines(text: str) -> int:
-    """Counts every line break that Unicode knows: a mail's header takes none of them."""
+    """Count lines, split at every line break of Unicode: mail headers may contain none of them."""
     return len(text.splitlines())
