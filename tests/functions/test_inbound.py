@@ -965,6 +965,6 @@ def test_the_log_names_no_sender_and_no_word(post: Post) -> None:
     post.deliver(mail(spam="FAIL", message_id="<s@x>"), "inbound/2")
     handler.setStream(before)
     printed = written.getvalue()
-    assert "taken" in printed
+    assert "mail received" in printed
     assert "li.na" not in printed
     assert "包裹" not in printed
