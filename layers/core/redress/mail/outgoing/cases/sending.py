@@ -1,13 +1,13 @@
-"""Send one mail: what it says and who gets it are decided from the ticket as it is now.
+"""Send one mail. Its text and its recipients are decided from the ticket as it is now.
 
-A job names an event and a template, nothing else, so a mail that waited for days still tells the
-truth or is left out.
+A job names only an event and a template. A mail that waited for days is therefore still true when
+it is sent, or it is skipped.
 
-Each mail goes out once: it is claimed in the table, sent, and recorded. SES cannot tell whether it
-has sent a mail before, so where its answer is lost, or this worker dies before the answer is
-recorded, the claim runs out after LEASE and the mail is sent again: at most one more copy for each
-answer lost or unrecorded, and none without. LEASE is longer than a worker lives (60 s), so two
-workers never send one mail at the same time.
+Each mail is sent once: a worker claims it in the table, sends it and records the result. SES cannot
+say whether it has sent a mail before. If its answer is lost, or the worker dies before it records
+the answer, the claim expires after LEASE and the mail is sent again. Each such failure causes at
+most one more copy; without one there is exactly one copy. LEASE is longer than the lifetime of a
+worker (60 s), so two workers never send the same mail at the same time.
 """
 
 from __future__ import annotations
@@ -54,19 +54,19 @@ RECIPIENTS = 50
 
 NO_RECIPIENT = "no recipient"
 ADDRESS_RETURNED = "the address returned mail"
-"""A mail came back from there for good: sending more would only harm the sender's name. It ends
-with the first mail that comes from there."""
+"""Mail to this address failed permanently. More attempts would only harm the reputation of the
+sending domain. The mark ends with the first mail that comes from the address."""
 
 NO_SURVEYS = "the customer wants no surveys"
 NOBODY_TAKES_PART = "nobody takes part any more whom a copy reaches"
 UNWANTED = (ADDRESS_RETURNED, NO_SURVEYS, NOBODY_TAKES_PART)
-"""Why a mail is refused that nobody has to look after."""
+"""Reasons for not sending a mail that need nobody's attention."""
 SURVEY = "survey"
 
 _REFUSED = {"BadRequestException"}
-"""What SES answers about this mail for good. Anything else may be better later: MessageRejected,
-too, is what it says of every mail while the sender is not verified or the account is in the
-sandbox, and those mails must go out once the operator has mended it."""
+"""Error codes of SES that no retry can change. After any other code the mail is tried again. That
+includes MessageRejected: SES returns it for every mail while the sender is not verified or the
+account is in the sandbox, and those mails must be sent once the operator has fixed that."""
 
 _NEVER_LEFT = (
     ConnectTimeoutError,
@@ -74,7 +74,8 @@ _NEVER_LEFT = (
     NoCredentialsError,
     ProxyConnectionError,
 )
-"""Failures before anything reached SES; after any other one the mail may have been sent."""
+"""Failures that happen before anything reaches SES. After any other failure the mail may have been
+sent."""
 
 _WRITTEN_BY_A_PERSON = {
     "reply",
@@ -90,7 +91,11 @@ _WATCHING = (Role.SUPERVISOR, Role.MANAGER)
 
 @dataclass(frozen=True, slots=True)
 class MailJob:
-    """One mail to send, as the relay enqueues it: the event that it follows from, by number."""
+    """One mail to send, as the relay puts it into the queue.
+
+    number   the ticket
+    event    number of the event that the mail follows
+    """
 
     number: str
     event: int
@@ -99,7 +104,7 @@ class MailJob:
 
     @property
     def key(self) -> str:
-        """`000003.reply.customer`: names the mail's record."""
+        """The key of the mail's record, such as `000003.reply.customer`."""
         return f"{self.event:06d}.{self.template}.{self.audience}"
 
 
@@ -107,13 +112,13 @@ _TAGS = ("ticket", "event", "template", "audience")
 
 
 def tags_of(job: MailJob) -> list[dict[str, str]]:
-    """The tags that a mail is sent with: what SES tells of it later names them."""
+    """Return the tags to send a mail with. Later events of SES about the mail contain them."""
     about = (job.number, str(job.event), job.template, job.audience)
     return [{"Name": name, "Value": value} for name, value in zip(_TAGS, about, strict=True)]
 
 
 def tagged(tags: Mapping[str, str]) -> MailJob | None:
-    """The job whose mail has these tags; None for what is none of ours."""
+    """Return the job whose mail has these tags; None if Redress did not send the mail."""
     number, event, template, audience = (tags.get(name, "") for name in _TAGS)
     if normalised(number) != number or not event.isascii() or not event.isdigit():
         return None
@@ -121,11 +126,11 @@ def tagged(tags: Mapping[str, str]) -> MailJob | None:
 
 
 class NotAJob(ValueError):
-    """No retry makes this a mail: not a job at all, or one that does not follow from its event."""
+    """The message is not a job, or its mail does not follow its event. No retry can change that."""
 
 
 class NotSentYet(RedressError):
-    """The mail must be tried again; `fault` is a name of an error, never its message."""
+    """The mail must be tried again. `fault` is the name of an error, never its message."""
 
     def __init__(self, fault: str) -> None:
         super().__init__(fault)
@@ -142,7 +147,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SendOutcome:
-    """What became of a job that need not come again. `why` for what was skipped or refused."""
+    """The result of a job that is finished. `why` is the reason for a skipped or refused mail."""
 
     result: Result
     why: str | None = None
@@ -156,9 +161,10 @@ class _Recipient:
 
 @dataclass(frozen=True, slots=True)
 class _Matter:
-    """What a mail is about: its job, and what the job names, read once.
+    """What a mail is about: its job, and the items that the job names, read once.
 
-    `history` is the ticket's, for a mail that follows from a ladder; no other one needs it.
+    `history` is the ticket's history. It is empty unless the mail follows a rung of a ladder or a
+    proposed incident, because no other mail needs it.
     """
 
     job: MailJob
@@ -170,7 +176,7 @@ class _Matter:
 
 
 def job_of(body: str) -> MailJob:
-    """The job in a queue message; raises NotAJob for anything else."""
+    """Decode the job in a queue message. Raises NotAJob for anything else."""
     try:
         job = msgspec.json.decode(body, type=MailJob)
     except (msgspec.DecodeError, UnicodeError) as error:
@@ -196,15 +202,17 @@ class MailingCase:
         self._staff, self._plans = staff, plans
         self._links, self._base = links, settings.base_address
         self._ses, self._settings, self._now = sesv2_client, settings, now
-        # Through it SES tells what becomes of a mail (`mail.outgoing.cases.feedback`).
+        # SES sends its events about a mail through this configuration set
+        # (`mail.outgoing.cases.feedback`).
         through = self._settings.configuration_set
         self._options = {"ConfigurationSetName": through} if through else {}
 
     def send(self, job: MailJob) -> SendOutcome:
-        """Send the mail of a job unless it was sent, refused, or means nothing any more.
+        """Send the mail of a job, unless it was sent or refused before or is outdated.
 
-        Raises NotAJob for a mail that does not follow from its event, NotSentYet when SES does not
-        take it now or another worker is at it, and what the store raises; the last two come again.
+        Raises NotAJob if the mail does not follow its event, and NotSentYet if SES does not accept
+        the mail now or another worker is sending it. Errors of the store are raised unchanged.
+        After NotSentYet or an error of the store the job must be tried again.
         """
         try:
             ticket, event = self._tickets.with_event(job.number, job.event)
@@ -226,7 +234,8 @@ class MailingCase:
         recipients = self._recipients(about)
         done = self._once(about, recipients)
         if job.template == "acknowledgement" and done.result in (Result.SENT, Result.SENT_BEFORE):
-            # Also when it was sent before: the worker that sent it may have died before this line.
+            # If the mail was sent before, the worker that sent it may have died before it recorded
+            # the acknowledgement.
             decide = lifecycle.acknowledge
             change(self._tickets, self._plans, self._now, job.number, decide, known=ticket)
         return done
@@ -257,7 +266,7 @@ class MailingCase:
                 **self._options,
             )
         except ClientError as error:
-            # SES's messages name addresses; only the code goes on, here and in the record.
+            # Messages of SES contain addresses. Only the code is logged and recorded.
             code = error.response.get("Error", {}).get("Code", "Unknown")
             if code in _REFUSED:
                 return self._refuse(job, code)
@@ -269,13 +278,14 @@ class MailingCase:
             self._record(job, "failed", fault=type(error).__name__)
             raise NotSentYet(type(error).__name__) from None
         except BotoCoreError as error:
-            # The answer is lost and the mail perhaps sent: the claim stays and must run out first.
+            # The answer is lost and the mail may have been sent. The claim stays, so nobody tries
+            # again before it expires.
             raise NotSentYet(type(error).__name__) from None
         self._record(job, "sent", message_id=answer["MessageId"])
         return SendOutcome(Result.SENT)
 
     def _unreachable(self, about: _Matter, recipients: list[_Recipient]) -> str | None:
-        """Why it can be sent to nobody."""
+        """Return why the mail cannot be sent to anybody; None if it can."""
         if not recipients:
             of_copies = about.job.audience == PARTICIPANTS
             return NOBODY_TAKES_PART if of_copies else NO_RECIPIENT
@@ -302,16 +312,17 @@ class MailingCase:
     # ---------------------------------------------------------------- to whom
 
     def _recipients(self, about: _Matter) -> list[_Recipient]:
-        """Who gets it: nobody without an address that can be sent to.
+        """Return the recipients of the mail. Only people with a deliverable address count.
 
-        For a supervisor who is not there others answer: those of other teams, then the managers,
-        then the operator, so that a broken promise is always told to somebody.
+        If the team has no supervisor with such an address, the mail goes to the supervisors of
+        other teams, else to the managers, else to the operator. A broken promise is therefore
+        always reported to somebody.
         """
         ticket, audience = about.ticket, about.job.audience
         if audience == Role.CUSTOMER:
             return _addressed([(ticket.contact.email or "", (ticket.language,))])
         if audience == PARTICIPANTS:
-            # Who takes part no more gets nothing any more.
+            # Somebody who has stopped being a participant gets no more copies.
             copied = [a for a in about.event.data["copied_to"] if a in ticket.participants]
             reached = [a for a in copied if not self._addresses.returned(a)]
             return _addressed((address, (ticket.language,)) for address in reached)
@@ -321,7 +332,8 @@ class MailingCase:
                 reached = [] if agent.left else _reached([agent])
             except NotFound:
                 reached = []
-            # Nobody else would hear of words on a ticket that is in nobody's list any more.
+            # The customer wrote after the resolution, so the ticket is in nobody's work list. If
+            # its agent cannot be reached, the supervisor must learn of the message.
             if reached or not _is_after_all(about):
                 return reached
             audience = Role.SUPERVISOR
@@ -398,7 +410,10 @@ class MailingCase:
         return values
 
     def _to_staff(self, about: _Matter) -> Callable[[str], dict[str, str]]:
-        """What a mail to staff says, by language: about the promise, nothing about the customer."""
+        """Return a function from language to the values of a mail to staff.
+
+        The values describe the promise. They contain nothing about the customer.
+        """
         ticket = about.ticket
         agent = self._name_of(ticket.assignee)
         due = self._due(about)
@@ -418,9 +433,10 @@ class MailingCase:
         return said
 
     def _due(self, about: _Matter) -> datetime:
-        """When the promise that a mail to staff is about was, or is, due.
+        """Return when the promise that a mail to staff is about is, or was, due.
 
-        A promise that was broken keeps the due time at which it broke, whatever happened after.
+        For a broken promise this is the due time at which it broke, even if the due time changed
+        later.
         """
         event = about.event
         if event.data.get("action") == Action.BREACH:
@@ -446,7 +462,10 @@ class MailingCase:
 
 
 def _template(about: _Matter) -> str:
-    """The file of a job's template: some have a second one for when the matter has moved on."""
+    """Return the template file for a job.
+
+    Some templates have a variant for a ticket that has changed since the event.
+    """
     ticket, event = about.ticket, about.event
     match about.job.template:
         case "acknowledgement" if not _ahead(about):
@@ -468,7 +487,7 @@ def _template(about: _Matter) -> str:
 
 
 def _is_after_all(about: _Matter) -> bool:
-    """Whether the customer wrote these words after a resolution that still stands."""
+    """Whether the customer wrote this message after a resolution that is still valid."""
     ticket, event = about.ticket, about.event
     return (
         event.type is EventType.CUSTOMER_WROTE
@@ -479,11 +498,11 @@ def _is_after_all(about: _Matter) -> bool:
 
 
 def _agent(about: _Matter) -> str | None:
-    """Whom a mail to the agent is for: whoever has the ticket.
+    """Return the agent who gets a mail to the agent. Usually that is the ticket's assignee.
 
-    A broken promise is told to who had it when the rung fired, also when it was taken from them
-    since. A reminder asks somebody to act: only where the rung itself took the ticket is it for
-    who had it.
+    A broken promise is reported to the agent who had the ticket when the rung fired, even if the
+    ticket was taken from them since. A reminder asks for action, so it goes to the current
+    assignee, unless the rung itself took the ticket from its agent; then it goes to that agent.
     """
     event, ticket = about.event, about.ticket
     if event.type is not EventType.RUNG_FIRED:
@@ -495,7 +514,10 @@ def _agent(about: _Matter) -> str | None:
 
 
 def _taken_from(about: _Matter) -> str | None:
-    """From whom the rung took the ticket, to hand it back to the queue; None if it did not."""
+    """Return the agent from whom the rung took the ticket back into the queue; None if it did not.
+
+    The rung and the return to the queue have the same time.
+    """
     for event in about.history:
         if event.number <= about.event.number:
             continue
@@ -508,12 +530,12 @@ def _taken_from(about: _Matter) -> str | None:
 
 
 def _is_taken(about: _Matter) -> bool:
-    """Whether this tells an agent of a ticket that is not theirs any more."""
+    """Whether the mail goes to an agent about a ticket that they no longer have."""
     return about.job.audience == Role.AGENT and _agent(about) != about.ticket.assignee
 
 
 def _later(about: _Matter) -> list[Event]:
-    """The rungs of the same clock that fired after the one that this mail is about."""
+    """Return the rungs of the same clock that fired after the rung that the mail is about."""
     return [
         event
         for event in about.history
@@ -524,13 +546,13 @@ def _later(about: _Matter) -> list[Event]:
 
 
 def _is_asked(ticket: Ticket, event: Event) -> bool:
-    """Whether the customer can still answer if this resolution solved it."""
+    """Whether the customer can still answer the question whether this resolution solved it."""
     resolution = ticket.resolution
     return ticket.state is State.RESOLVED and resolution is not None and resolution.at == event.at
 
 
 def _ahead(about: _Matter) -> list[tuple[str, datetime]]:
-    """Clock and due time of the promises to the customer that can still be kept, and no other."""
+    """Return clock and due time of the promises to the customer that can still be kept."""
     return [
         (promise.clock, promise.due_at)
         for promise in promises_of(about.ticket, about.now)
@@ -543,7 +565,7 @@ def _needed(name: str, values: Mapping[str, str]) -> dict[str, str]:
 
 
 def reason_to_skip(about: _Matter) -> str | None:
-    """Why a mail means nothing any more, or None when it does."""
+    """Return why a mail is outdated and must not be sent; None if it is still valid."""
     job, ticket = about.job, about.ticket
     if job.audience == Role.CUSTOMER and ticket.contact.email is None:
         return "the customer has no email address"
@@ -553,7 +575,8 @@ def reason_to_skip(about: _Matter) -> str | None:
         return "nobody has the ticket"
     if job.template in _ONLY_WHILE_RUNNING and not _is_taken(about):
         clock = ticket.clocks[_clock_name(about)]
-        # Who only watches hears of a promise that stands still, too: it is still to be kept.
+        # Supervisors and managers are also reminded of a paused promise, because it must still be
+        # kept.
         waits = clock.state is ClockState.PAUSED and job.audience in _WATCHING
         if not (clock.state is ClockState.RUNNING or waits) or _began_anew(about):
             return "the clock does not run any more"
@@ -570,17 +593,17 @@ def reason_to_skip(about: _Matter) -> str | None:
 
 
 def _clock_name(about: _Matter) -> ClockName:
-    """Which promise a mail to staff is about; the solution, where its event names none."""
+    """Return the clock that a mail to staff is about: the event's, or RESOLUTION if it has none."""
     return ClockName(about.event.data.get("clock", ClockName.RESOLUTION))
 
 
 def _began_anew(about: _Matter) -> bool:
-    """Whether the clock was started again after the event: the event is about the one before."""
+    """Whether the clock was started again after the event, which is about the earlier run."""
     return about.ticket.clocks[_clock_name(about)].started_at > about.event.at
 
 
 def _standing(about: _Matter) -> str:
-    """What became of the promise: an entry of `Words.standing`."""
+    """Return what became of the promise: a key of `Phrases.standing`."""
     if about.job.template != "disputed" and _began_anew(about):
         return ClockState.STOPPED
     return about.ticket.clocks[_clock_name(about)].state
@@ -591,7 +614,10 @@ def _reached(members: Iterable[Member]) -> list[_Recipient]:
 
 
 def _addressed(people: Iterable[tuple[str, tuple[str, ...]]]) -> list[_Recipient]:
-    """Those with an address that SES takes. Whose language is not known gets all of them."""
+    """Return the people whose address SES accepts, at most RECIPIENTS.
+
+    A person whose language is not known gets the mail in all languages.
+    """
     return [
         _Recipient(address, tuple(lang for lang in languages if lang in LANGUAGES) or LANGUAGES)
         for email, languages in people
