@@ -33,7 +33,7 @@ _SENT_TO = ("delivered-to", "x-original-to", "x-forwarded-to", "envelope-to", "x
 _FAILED = ("FAIL",)
 
 
-def letter_of(
+def incoming_mail_of(
     raw: bytes, key: str, received_at: datetime, ours: Iterable[str], language: str
 ) -> IncomingMail:
     """Read a mail.
