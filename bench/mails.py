@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.progress import track
 
 from bench.report import Figure, Machine, at_most, percentile
-from functions.inbound.reading import letter_of
+from functions.inbound.reading import incoming_mail_of
 
 ABOUT = "reading of mails: real ones of a folder, and large and hostile ones"
 LIMIT_S = 180
@@ -69,8 +69,8 @@ def made(scale: float) -> dict[str, bytes]:
 
 
 def handle(raw: bytes) -> None:
-    """Everything that the function does with one mail before its use case."""
-    letter_of(raw, "inbound/1", AT, ["redress.example"], "en")
+    """Everything that is done with one mail."""
+    incoming_mail_of(raw, "inbound/1", AT, ["redress.example"], "en")
 
 
 def handle_plainly(raw: bytes) -> None:

@@ -1,7 +1,8 @@
-"""The customer's pages, and the customer's side of the JSON API behind a signed link.
+"""The customer's web pages, and the routes of the JSON API that a customer calls.
 
-A page's button is a form that posts: what scans mails and follows links by GET answers nothing.
-No script is needed and no remote content is loaded.
+Everything that shows or changes a ticket needs a signed link. Every button is an HTML form that
+sends a POST, so a mail scanner that follows links with GET cannot answer on the customer's behalf.
+The pages need no JavaScript and load no remote content.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ from redress.plans.rules.plan import KINDS, LANGUAGES
 from redress.tickets.rules.ticket import EventType, State
 from redress.wiring import customer as wiring
 
-if TYPE_CHECKING:  # with them comes PynamoDB, which the form does without
+if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's cold start
     from redress.mail.outgoing.cases.unsubscribing import Surveys
     from redress.tickets.cases.customer import StatusView
 
@@ -68,13 +69,13 @@ PAGE_SECURITY = SECURITY | {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call, as API Gateway hands it over: it has found the route and its parts already."""
+    """One request from API Gateway, which has already matched the route and parsed the path."""
 
     event: dict[str, Any]
 
     @property
     def base(self) -> str:
-        """The address of the pages and the API."""
+        """The base URL of the pages and the API."""
         return base_address(self.event)
 
     @property
@@ -84,7 +85,7 @@ class Request:
 
     @property
     def path(self) -> dict[str, str]:
-        """The parts of the path by their names in the route."""
+        """Path parameters by their names in the route."""
         return self.event.get("pathParameters") or {}
 
     @property
@@ -93,7 +94,7 @@ class Request:
         return self.path["token"]
 
     def query(self, name: str) -> str:
-        """A parameter of the query, '' when it is absent."""
+        """A query parameter; '' if it is absent."""
         value: str = (self.event.get("queryStringParameters") or {}).get(name) or ""
         return value
 
@@ -102,15 +103,15 @@ class Request:
 
 
 class TooLarge(Exception):
-    """The body is longer than any honest form."""
+    """The body is longer than BODY_LIMIT, and so longer than any real form."""
 
 
 class NoForm(Exception):
-    """The body is not what a form posts."""
+    """The body cannot be parsed as a posted form."""
 
 
 class Blank(dict[str, str]):
-    """Texts by field; '' for a field that has none."""
+    """Texts by field name; a missing field reads as ''."""
 
     def __missing__(self, field: str) -> str:
         return ""
@@ -118,7 +119,7 @@ class Blank(dict[str, str]):
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A request of the HTTP API -> a page or JSON."""
+    """Answer a request to the HTTP API with a page or with JSON."""
     if event.get("warm"):
         wiring.intake()
         wiring.customer_cases()
@@ -131,7 +132,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @cache
 def style_version() -> str:
-    """Of the style sheet, by its content: pages name it, so that a browser fetches it once."""
+    """Return a digest of the style sheet.
+
+    Pages put it into the style sheet's URL. A browser can then cache the file for good: new content
+    gets a new URL.
+    """
     return _digest((HERE / "assets" / "style.css").read_text("utf-8"))
 
 
@@ -140,7 +145,7 @@ def _digest(text: str) -> str:
 
 
 def respond(status: int, media: str, body: str, headers: Mapping[str, str]) -> Answer:
-    """An answer for API Gateway."""
+    """Build a response in the shape that API Gateway expects."""
     return {
         "statusCode": status,
         "headers": {"Content-Type": media, **headers},
@@ -156,7 +161,7 @@ def page(
     headers: Mapping[str, str] | None = None,
     **values: Any,
 ) -> Answer:
-    """One page in one language."""
+    """Render one page in one language."""
     values = {"base": request.base, **values}
     return _rendered(status, template, language, headers or {}, values)
 
@@ -182,7 +187,10 @@ def _rendered(
 
 
 def asked_language(request: Request) -> str:
-    """The language that the reader chose: `?lang=`, or that of the page that posted; or ''."""
+    """Return the language that the reader chose, or ''.
+
+    It is in `?lang=`, or in the `language` field of a form posted from a page in that language.
+    """
     asked = request.query("lang")
     if asked not in LANGUAGES and request.method == "POST":
         try:
@@ -193,12 +201,12 @@ def asked_language(request: Request) -> str:
 
 
 def language_of(request: Request) -> str:
-    """The language that the reader chose, else what the browser asks for."""
+    """Return the language that the reader chose; otherwise the one that the browser prefers."""
     return asked_language(request) or catalogue.preferred(request.header("accept-language"))
 
 
 def posted(request: Request) -> dict[str, str]:
-    """The fields of a posted form; raises TooLarge, NoForm."""
+    """Return the fields of a posted form. Raises TooLarge or NoForm."""
     try:
         raw = body_of(request.event)
         if len(raw) > BODY_LIMIT:
@@ -208,23 +216,24 @@ def posted(request: Request) -> dict[str, str]:
         )
     except ValueError as error:
         raise NoForm from error
-    # Browsers send line ends as CR LF, whatever was typed.
+    # Browsers send every line break as CR LF, whatever was typed.
     return {name: value.replace("\r\n", "\n") for name, value in pairs}
 
 
 def _log(error: Exception, status: int) -> None:
     if status >= 500:
-        logger.error("failed", extra=observe.fault_of(error))
+        logger.error("request failed", extra=observe.fault_of(error))
     else:
-        logger.info("refused", extra={"fault": type(error).__name__})
+        logger.info("request refused", extra={"fault": type(error).__name__})
 
 
 def guarded(request: Request, render: Callable[[], Answer], token: str = "") -> Answer:
-    """A page, or the friendly page of what went wrong, in the reader's language.
+    """Return the rendered page, or an error page in the reader's language if rendering fails.
 
-    What was posted while a part did not answer is kept in that page, behind a button that posts it
-    again: going back could show an empty form with a new nonce. `token`: the status page to look at
-    when a step is not possible any more.
+    If a POST fails with 500 or 503, the error page carries the posted fields and a button that
+    sends them again. Going back in the browser could show an empty form with a new nonce instead.
+    `token` is the token of a status page: if the action is no longer possible (409), the error page
+    links to that status page.
     """
     headers: Mapping[str, str] = {}
     try:
@@ -244,7 +253,7 @@ def guarded(request: Request, render: Callable[[], Answer], token: str = "") -> 
     try:
         base = request.base
     except Exception as error:
-        # A page without style and links is better than none.
+        # A page without styles and links is better than no page.
         logger.error("no base address", extra=observe.fault_of(error))
         base = ""
     failed = known in (500, 503) and request.method == "POST"
@@ -262,7 +271,7 @@ def guarded(request: Request, render: Callable[[], Answer], token: str = "") -> 
 
 @dataclass(frozen=True)
 class ShownFault:
-    """A fault as the page shows it: beside its field and in the summary on top."""
+    """A fault as the page shows it: next to its field, and in the summary at the top."""
 
     field: str
     label: str
@@ -274,9 +283,11 @@ _TYPED = ("kind", "subject", "description", "wished_remedy", "name", "email", "p
 
 
 def shown(language: str, faults: list[Fault], prefix: str = "form") -> list[ShownFault]:
-    """Faults in the words of a language, in the page's order; of two in one field the first.
+    """Translate faults for the page and sort them in the order of its fields.
 
-    A fault of the idempotency key is none of the customer's: the caller makes a new one.
+    If a field has several faults, only the first is shown. A fault of the idempotency key (its
+    pointer starts with "#") is left out, because the customer cannot correct it: the caller makes a
+    new nonce instead.
     """
     found: dict[str, ShownFault] = {}
     for fault in faults:
@@ -326,12 +337,16 @@ def _by_field(faults: list[ShownFault]) -> Blank:
 
 
 def _nonce() -> str:
-    """Of a new form: it makes a reload or a second click the same submission."""
+    """Return a nonce for a new form.
+
+    It is the submission's idempotency key: after a reload or a second click, the same form still
+    counts as one submission.
+    """
     return secrets.token_urlsafe(18)
 
 
 def form(request: Request) -> Answer:
-    """The form; `?kind=complaint` is the complaint door."""
+    """Show the web form; `?kind=complaint` opens it as the complaint form."""
 
     def render() -> Answer:
         kind = request.query("kind")
@@ -342,7 +357,11 @@ def form(request: Request) -> Answer:
 
 
 def submit_form(request: Request) -> Answer:
-    """Submit the form: 201 and the receipt, or 422 and the form with everything that was typed."""
+    """Submit the form.
+
+    Answers 201 with the receipt, or 422 with the form, the faults and everything that was typed.
+    Answers 409 if this form was sent before with other content.
+    """
 
     def render() -> Answer:
         fields = posted(request)
@@ -358,7 +377,8 @@ def submit_form(request: Request) -> Answer:
             if fields.get(name):
                 body[name] = fields[name]
         nonce = fields.get("nonce", "")
-        # Before anything is written: a customer who cannot be told where to look gets no ticket.
+        # Read the base address before anything is written. Without it the customer could not be
+        # given the link to a new ticket.
         base = request.base
         try:
             receipt = wiring.intake().submit(body, nonce, "web")
@@ -369,11 +389,13 @@ def submit_form(request: Request) -> Answer:
                 return form_page(request, 422, language, fields, _nonce(), faults, text)
             return form_page(request, 422, language, fields, nonce, faults)
         except KeyReused:
-            # Sent before, then gone back to and changed: to press again is to send a second one.
+            # The customer sent this form, went back and changed it. The new nonce makes the next
+            # press of the button a second submission.
             text = catalogue.text(language, "fault.key_reused")
             return form_page(request, 409, language, fields, _nonce(), [], text)
-        log = logger.debug if receipt.replayed else logger.info  # as functions/intake does
-        log("taken", extra={"ticket": receipt.number, "replayed": receipt.replayed})
+        # A repeated request is logged at debug level only: it brings nothing new.
+        log = logger.debug if receipt.replayed else logger.info
+        log("submission accepted", extra={"ticket": receipt.number, "replayed": receipt.replayed})
         link = f"{base}/t/{receipt.status_token}"
         return page(
             request, 201, "receipt.html", language, receipt=receipt, link=link, zone=receipt.zone
@@ -386,7 +408,10 @@ def submit_form(request: Request) -> Answer:
 
 
 def steps_of(view: StatusView) -> list[tuple[str, bool]]:
-    """The progress line: what has been reached (a reopened ticket has not been resolved)."""
+    """Return the steps of the progress line and whether each is done.
+
+    A reopened ticket counts as not resolved.
+    """
     happened = {line.type for line in view.timeline}
     resolved = view.state in (State.RESOLVED, State.CONFIRMED) or (
         view.state == State.CLOSED and EventType.RESOLVED in happened
@@ -400,7 +425,7 @@ def steps_of(view: StatusView) -> list[tuple[str, bool]]:
 
 
 def status_url(request: Request, language: str, own: str) -> str:
-    """The status page; with `?lang=` when the reader chose another language than the ticket's."""
+    """Return the status page's URL. `?lang=` is added if `language` is not the ticket's `own`."""
     asked = "" if language == own else f"?lang={language}"
     return f"{request.base}/t/{request.token}{asked}"
 
@@ -430,7 +455,7 @@ def status_page(
 
 
 def status(request: Request) -> Answer:
-    """The status page behind a signed link."""
+    """Show the status page that a signed link opens."""
     return guarded(
         request,
         lambda: status_page(request, 200, wiring.customer_cases().status(request.token)),
@@ -441,7 +466,7 @@ _FIELDS = {"write": "words", "dispute": "text", "withdraw": "reason"}
 
 
 def act(request: Request) -> Answer:
-    """A button of the status page: done, and back to the page (303)."""
+    """Carry out a button of the status page, then redirect back to the page (303)."""
     token, action = request.token, request.path["action"]
 
     def render() -> Answer:
@@ -473,7 +498,7 @@ def act(request: Request) -> Answer:
 
 
 def _again(request: Request, action: str, fields: Mapping[str, str], error: InvalidInput) -> Answer:
-    """The status page once more, with what was typed and what is wrong with it."""
+    """Show the status page again with the input that the customer typed and its faults."""
     view = wiring.customer_cases().status(request.token)
     language = asked_language(request) or view.language
     faults = shown(language, error.faults, "survey")
@@ -494,7 +519,10 @@ def see_other(url: str) -> Answer:
 
 
 def answers_of(fields: Mapping[str, str]) -> dict[str, Any]:
-    """A posted questionnaire as the rules take it: digits become numbers, empty fields go."""
+    """Convert a posted questionnaire for the rules.
+
+    Digits become numbers. Empty fields and the page's language are dropped.
+    """
     return {
         name: int(value) if value.isascii() and value.isdigit() and len(value) < 4 else value
         for name, value in fields.items()
@@ -503,7 +531,7 @@ def answers_of(fields: Mapping[str, str]) -> dict[str, Any]:
 
 
 def survey(request: Request) -> Answer:
-    """The questionnaire behind a signed link that expires."""
+    """Show the questionnaire that a signed, expiring link opens."""
 
     def render() -> Answer:
         view = wiring.customer_cases().survey_status(request.token)
@@ -513,7 +541,7 @@ def survey(request: Request) -> Answer:
 
 
 def answer_survey(request: Request) -> Answer:
-    """The answers: thanks, or the questionnaire again with what is wrong."""
+    """Save the answers and thank the customer, or show the questionnaire again with its faults."""
     token = request.token
 
     def render() -> Answer:
@@ -526,7 +554,8 @@ def answer_survey(request: Request) -> Answer:
             faults = shown(asked_language(request) or view.language, error.faults, "survey")
             return _survey_page(request, 422, view, faults, fields)
         except NotAllowedNow:
-            # Answered before, by a second click or another device: that is no fault of the reader.
+            # It was answered before, by a double click or on another device. The reader made no
+            # mistake, so this is not shown as an error.
             return _survey_page(request, 200, cases.survey_status(token))
         return _survey_page(request, 200, view, thanks=True)
 
@@ -559,19 +588,22 @@ def _survey_page(
     )
 
 
-# ---------------------------------------------------------------- no more surveys
+# ---------------------------------------------------------------- unsubscribing from surveys
 
 
 def surveys(request: Request) -> Answer:
-    """Asks whether surveys shall end; reading it changes nothing."""
+    """Ask whether to stop surveys to this address. Opening the page changes nothing."""
     return guarded(
         request, lambda: _surveys_page(request, wiring.unsubscribing().surveys(request.token))
     )
 
 
 def set_surveys(request: Request) -> Answer:
-    """Ends surveys to an address at once: from the page, or by a mail program for its reader, which
-    follows no redirect and posts no field of ours (RFC 8058). `again` lets them come after all."""
+    """Stop surveys to an address at once, or allow them again if the field `again` is posted.
+
+    The POST comes from the page, or from a mail program on the reader's behalf (RFC 8058). A mail
+    program follows no redirect and posts none of this form's fields.
+    """
 
     def render() -> Answer:
         refused = "again" not in posted(request)
@@ -594,11 +626,11 @@ def _surveys_page(request: Request, found: Surveys) -> Answer:
     )
 
 
-# ---------------------------------------------------------------- the same as JSON
+# ---------------------------------------------------------------- the JSON API
 
 
 def api(request: Request, do: Callable[[str], StatusView]) -> Answer:
-    """One call of the JSON API: the link's token must be of this very ticket."""
+    """Answer one call of the JSON API. The token must belong to the ticket in the path."""
     try:
         given = request.header("authorization").removeprefix("Bearer ").strip()
         token = given or request.query("token")
@@ -614,14 +646,14 @@ def api(request: Request, do: Callable[[str], StatusView]) -> Answer:
 
 
 def present(view: StatusView) -> dict[str, Any]:
-    """`Status` of openapi-public.json."""
+    """Return a view in the shape of `Status` in openapi-public.json."""
     found: dict[str, Any] = msgspec.to_builtins(view)
     found["can"] = sorted(view.can)
     return found
 
 
 def json_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object, no body as an empty one; raises Refused."""
+    """Return the body as a JSON object, or {} if there is no body. Raises Refused."""
     if not request.event.get("body"):
         return {}
     body = json_body(request.event)
@@ -631,7 +663,10 @@ def json_object(request: Request) -> dict[str, Any]:
 
 
 def json_text(request: Request, *, required: bool = True) -> str:
-    """The `text` of a body that has nothing else; every wrong field is named."""
+    """Return `text` from a body that may hold no other field.
+
+    Raises InvalidInput that names every wrong field.
+    """
     body = json_object(request)
     faults = [Fault(f"/{name}", "unknown", "unknown field") for name in body if name != "text"]
     text = body.get("text")
@@ -675,20 +710,25 @@ def questionnaire(request: Request) -> Answer:
 
 
 def document(request: Request) -> Answer:
-    """The document of every public route."""
+    """Return the OpenAPI document of all public routes."""
     body = resources.files("redress").joinpath("data/openapi-public.json").read_text("utf-8")
     return respond(200, "application/json", body, {**SECURITY, "Cache-Control": "max-age=300"})
 
 
 def asset(request: Request) -> Answer:
-    """A style sheet; names are looked up in a list, never joined to a path."""
+    """Return a style sheet.
+
+    The name is looked up among the files that exist. It is never joined to a path, so it cannot
+    lead out of the folder.
+    """
     found = {path.name: path for path in (HERE / "assets").iterdir()}.get(request.path["name"])
     if found is None:
         return guarded(request, _no_page)
     text = found.read_text("utf-8")
     media = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
     digest = _digest(text)
-    # Asked for by its content it is never another one; any other address may lead to the next one.
+    # A URL with the right digest always means this content, so browsers may keep it for a year.
+    # Any other URL may return new content after the next deployment.
     same = request.query("v") == digest
     kept = "public, max-age=31536000, immutable" if same else "public, max-age=3600"
     headers = {**SECURITY, "Cache-Control": kept, "ETag": f'"{digest}"'}
@@ -723,6 +763,9 @@ ROUTES: Mapping[tuple[str, str], Callable[[Request], Answer]] = {
     ("POST", "/tickets/{number}/withdrawal"): withdraw,
     ("POST", "/tickets/{number}/survey"): questionnaire,
 }
-"""(method, the route's path in template.yaml) -> what answers. API Gateway matches paths and reads
-their parts; a router here would do it a second time, at every cold start. What has no route comes
-here too (template.yaml, `Elsewhere`)."""
+"""The handler of each route, by method and path as in template.yaml.
+
+API Gateway has already matched the path and parsed its parameters. A router here would repeat that
+work and slow every cold start. Requests that match no route reach this function too (template.yaml,
+`Elsewhere`).
+"""

@@ -1,7 +1,7 @@
-"""The templates of the pages. `python pages.py FOLDER` compiles those of a built function.
+"""The templates of the pages. `python pages.py FOLDER` compiles the templates of a built function.
 
-Compiled on AWS: a template's first use would otherwise compile it at each cold start, while a
-customer waits.
+On AWS the templates are compiled at build time. Otherwise each cold start would compile a template
+at its first use, while a customer waits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SOURCES, COMPILED = "templates", "compiled"
 
 
 def environment(loader: BaseLoader) -> Environment:
-    """Everything that goes into a page is escaped, an unknown name is an error."""
+    """Return an environment that escapes every value and raises an error for an unknown name."""
     return Environment(
         loader=loader,
         autoescape=True,
@@ -29,7 +29,7 @@ def environment(loader: BaseLoader) -> Environment:
 
 @cache
 def pages() -> Environment:
-    """The compiled templates of a built function, the sources where nothing was built."""
+    """Load the compiled templates if the function was built, the template sources otherwise."""
     compiled = HERE / COMPILED
     if compiled.is_dir():
         return environment(ModuleLoader(compiled))
@@ -37,7 +37,7 @@ def pages() -> Environment:
 
 
 def compile_pages(folder: Path) -> None:
-    """Raises jinja2's TemplateSyntaxError for a template that is none."""
+    """Compile the templates. Raises jinja2's TemplateSyntaxError for a template with an error."""
     sources = environment(FileSystemLoader(folder / SOURCES))
     sources.compile_templates(folder / COMPILED, zip=None, ignore_errors=False)
 

@@ -1,9 +1,9 @@
-"""Mail that came in: each object in the bucket, read and taken once; and mails out of quarantine.
+"""Receive incoming mails, and release mails from quarantine.
 
-The queue has two kinds of messages: what S3 says of a new object, and `{"release": identity, "by":
-agent}` of the staff API. A mail that the reader fails at goes into quarantine with its raw object;
-a failure of anything else lets the message come again, and after some tries into the dead-letter
-queue.
+The queue holds two kinds of messages. S3 sends an event for each new object in the mail bucket. The
+staff API sends `{"release": identity, "by": agent}`. If the reader fails on a mail, the mail goes
+into quarantine; its raw object is kept. After any other failure the message is delivered again, and
+after several attempts it goes to the dead-letter queue.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ from redress.wiring import inbound as wiring
 logger = Logger(service="inbound")
 
 LANGUAGE = "en"
-"""Of a mail whose words do not tell theirs: numbers, a picture, Japanese."""
+"""The language of a mail whose text does not show one that the product speaks: only numbers, only a
+picture, or Japanese."""
 
 
 @dataclass(frozen=True, slots=True)
-class Came:
-    """A mail came into the bucket."""
+class MailStored:
+    """S3 stored a mail as an object in the bucket."""
 
     key: str
     at: datetime
@@ -43,14 +44,14 @@ class Came:
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """A batch of messages -> those to be delivered again."""
+    """Process a batch of messages and return those to deliver again."""
     if event.get("warm"):
         wiring.receiving()
         return {"warm": True}
     failed = []
     for record in event["Records"]:
         try:
-            for job in _jobs(record["body"]):
+            for job in _jobs_in(record["body"]):
                 _do(job)
         except Exception as error:
             found = {"record": record["messageId"]} | observe.fault_of(error)
@@ -60,30 +61,30 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {"batchItemFailures": failed}
 
 
-def _jobs(body: str) -> Iterator[Came | ReleaseMail]:
-    """What a message asks for; raises ValueError or KeyError for a message of anything else."""
-    said = json.loads(body)
-    if (release := messages.decode(said)) is not None:
+def _jobs_in(body: str) -> Iterator[MailStored | ReleaseMail]:
+    """Return the jobs in a message. Raises ValueError or KeyError for any other message."""
+    content = json.loads(body)
+    if (release := messages.decode(content)) is not None:
         yield release
-    elif said.get("Event") != "s3:TestEvent":  # what S3 sends when it is told of the queue
-        for one in said["Records"]:
-            # A key is in the form of a query: blanks are +.
-            yield Came(
+    elif content.get("Event") != "s3:TestEvent":  # S3 sends it when the notification is set up
+        for one in content["Records"]:
+            # S3 encodes keys like a query string: + means a blank.
+            yield MailStored(
                 unquote_plus(one["s3"]["object"]["key"]),
                 datetime.fromisoformat(one["eventTime"]),
             )
 
 
-def _do(job: Came | ReleaseMail) -> None:
+def _do(job: MailStored | ReleaseMail) -> None:
     match job:
-        case Came(key, at):
+        case MailStored(key, at):
             if (done := wiring.receiving().came(key)) is not None:
                 _report(done)
                 return
             try:
                 mail = _read(key, at)
             except ReadingFailed as failed:
-                _unread(key, at, failed)
+                _quarantine_unread(key, at, failed)
                 return
             _report(wiring.receiving().receive(mail))
         case ReleaseMail(identity, by):
@@ -91,19 +92,22 @@ def _do(job: Came | ReleaseMail) -> None:
 
 
 class ReadingFailed(Exception):
-    """The reader failed at a mail; raised from what it failed with."""
+    """The reader failed on a mail. The cause is the reader's own exception."""
 
 
 def _read(key: str, at: datetime) -> IncomingMail:
     raw = wiring.mail_bucket().get(key)
     try:
-        return reading.letter_of(raw, key, at, wiring.ours(), LANGUAGE)
+        return reading.incoming_mail_of(raw, key, at, wiring.ours(), LANGUAGE)
     except Exception as error:
         raise ReadingFailed from error
 
 
-def _unread(key: str, at: datetime, failed: ReadingFailed) -> None:
-    """Quarantine, where it waits with its raw object until the reader is mended."""
+def _quarantine_unread(key: str, at: datetime, failed: ReadingFailed) -> None:
+    """Quarantine a mail that could not be read.
+
+    Its raw object is kept, so staff can release the mail after the reader is fixed.
+    """
     cause = failed.__cause__ or failed
     logger.error("a mail could not be read", extra={"key": key} | observe.fault_of(cause))
     observe.count("inbound", "MailUnreadable")
@@ -113,24 +117,26 @@ def _unread(key: str, at: datetime, failed: ReadingFailed) -> None:
 def _release(identity: str, by: str) -> None:
     held = wiring.incoming_mails().get(identity)
     if held.state is not MailState.QUARANTINED:
-        logger.info("was released before")
+        logger.info("the mail was released before")
         return
     try:
         mail = _read(held.key, held.received_at)
         _report(wiring.receiving().release(mail, held, by))
     except ReadingFailed as failed:
-        _unread(held.key, held.received_at, failed)
+        _quarantine_unread(held.key, held.received_at, failed)
     except DoneAlready:
-        logger.info("was released before")
+        logger.info("the mail was released before")
     except NotAllowedNow:
-        logger.warning("stays in quarantine: a virus")
+        logger.warning("the mail contains a virus and stays in quarantine")
 
 
 def _report(done: Received) -> None:
     record = done.record
     about = {"mail": record.identity, "state": record.state.value, "reason": record.reason}
     if done.repeated:
-        logger.info("came before", extra=about)
+        logger.info("the mail was received before", extra=about)
         return
-    logger.info("taken", extra=about | ({"ticket": record.number} if record.number else {}))
+    if record.number:
+        about["ticket"] = record.number
+    logger.info("mail received", extra=about)
     observe.count("inbound", "MailHeld", int(record.state is MailState.QUARANTINED))

@@ -1,5 +1,7 @@
-"""The bytes of a mail to the letter that the use case takes: everything that
-`redress.mail.incoming.reader` knows."""
+"""Convert the bytes of a mail into the `IncomingMail` that the use case takes.
+
+This module combines the parts of `redress.mail.incoming.reader`.
+"""
 
 from __future__ import annotations
 
@@ -20,30 +22,34 @@ from redress.mail.incoming.reader.machines import Machine, MachineKind
 from redress.mail.incoming.reader.mail import ParsedMail, as_data
 from redress.mail.incoming.rules import Notice, refused, served_as
 
-_NOTES = {
+_NOTICES = {
     MachineKind.BOUNCE: Notice.RETURNED,
     MachineKind.DELAY: Notice.DELAYED,
     MachineKind.COMPLAINT: Notice.COMPLAINED,
 }
-_OF_PEOPLE = (MachineKind.LIST, MachineKind.BULK)
-"""No notices: the headers of lists and bulk mail stand in people's own mail, too."""
+_MAY_BE_PERSONAL = (MachineKind.LIST, MachineKind.BULK)
+"""These kinds make no notice, because people's own mails can carry such headers, too."""
 _SENT_TO = ("delivered-to", "x-original-to", "x-forwarded-to", "envelope-to", "x-envelope-to")
 _FAILED = ("FAIL",)
 
 
-def letter_of(
+def incoming_mail_of(
     raw: bytes, key: str, received_at: datetime, ours: Iterable[str], language: str
 ) -> IncomingMail:
-    """What is known of a mail. `language` is for one whose words do not tell theirs."""
+    """Read a mail.
+
+    `ours` are the address that Redress sends from and the domain that receives mail. `language` is
+    the language to assume if the text does not show one.
+    """
     mail = parsing.parse(raw)
     own = list(ours)
     machine = machines.kind_of(mail, own)
     folded = folding.fold(mail.text)
     title = clues.bare_subject(mail.subject)
-    told = verdicts.verdicts(mail)
+    verdict = verdicts.verdicts(mail)
     sender = mail.sender_addresses[0] if mail.sender_addresses else None
     contact = machines.written_for(mail, own) or sender
-    one_author = sender is None or _has_one_author(mail, told.author)
+    one_author = sender is None or _has_one_author(mail, verdict.author)
     new = folded.new.strip()
     return IncomingMail(
         key=key,
@@ -75,22 +81,24 @@ def letter_of(
         ),
         original=as_data(mail)
         | {"new": new, "quoted": folded.quoted, "signature": folded.signature},
-        machine=_note(machine),
+        machine=_notice(machine),
         returned=_returned(machine),
         automatic=not machines.may_be_answered(mail, own),
         own=machine is not None and machine.kind is MachineKind.OWN,
         because=machine.because if machine is not None else (),
-        spam=told.spam in _FAILED,
-        virus=told.virus in _FAILED,
-        authentic=told.dmarc == "pass" and one_author,
-        disowned=told.dmarc == "fail" or not one_author,
+        spam=verdict.spam in _FAILED,
+        virus=verdict.virus in _FAILED,
+        authentic=verdict.dmarc == "pass" and one_author,
+        disowned=verdict.dmarc == "fail" or not one_author,
         forwarded=_forwarded(mail, own, language),
     )
 
 
 def _has_one_author(mail: ParsedMail, author: str) -> bool:
-    """Whether the sender is who DMARC was asked about. A second From, or a second address in it, is
-    how one author is shown while another one passes (RFC 7489, 6.6.1); no mail program writes that.
+    """Whether the mail names a single author, who is the one that DMARC checked.
+
+    A second From header or a second domain in it can show the reader one author while another one
+    passes DMARC (RFC 7489, 6.6.1). No mail program writes such a header.
     """
     domains = {_ascii(one.domain) for one in mail.sender_addresses}
     return (
@@ -106,18 +114,18 @@ def _ascii(domain: str) -> str:
 
 
 def _addressed_to(mail: ParsedMail) -> tuple[str, ...]:
-    said = ", ".join(value for name in _SENT_TO for value in mail.all(name))
-    others = addresses_of(said[:VALUE], Defects())
+    values = ", ".join(value for name in _SENT_TO for value in mail.all(name))
+    others = addresses_of(values[:VALUE], Defects())
     return tuple(dict.fromkeys(one.address.lower() for one in (*mail.to, *mail.cc, *others)))
 
 
 def _returned_ids(mail: ParsedMail) -> tuple[str, ...]:
-    """The ids of the mail that a notice is about: its own, and those of its conversation."""
+    """Return the Message-IDs of the mail that a notice is about, and of its conversation."""
     if mail.report is None and not mail.embedded:
         return ()
     headers = list(mail.report.original) if mail.report is not None else []
-    said = [value for name, value in headers if name in ("message-id", "references", "in-reply-to")]
-    found = [part.strip("<>,") for value in said for part in value.split()[:100]]
+    ids = [value for name, value in headers if name in ("message-id", "references", "in-reply-to")]
+    found = [part.strip("<>,") for value in ids for part in value.split()[:100]]
     for inner in mail.embedded:
         found += [inner.message_id, *inner.in_reply_to, *inner.references]
     return tuple(dict.fromkeys(one for one in found if "@" in one))[:100]
@@ -142,27 +150,31 @@ def _forwarded(mail: ParsedMail, own: list[str], language: str) -> ForwardedMail
         numbers=clues.numbers_in(found.subject),
         comment=found.comment,
         answerable=machines.is_answerable(found.sender, found.subject, own)
-        and (inner is None or _is_by_somebody(inner, own)),
+        and (inner is None or _is_by_a_person(inner, own)),
     )
 
 
-def _is_by_somebody(mail: ParsedMail, own: list[str]) -> bool:
+def _is_by_a_person(mail: ParsedMail, own: list[str]) -> bool:
     machine = machines.kind_of(mail, own)
-    return machine is None or machine.kind in _OF_PEOPLE
+    return machine is None or machine.kind in _MAY_BE_PERSONAL
 
 
 def _answers_to(mail: ParsedMail) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*mail.in_reply_to, *reversed(mail.references))))
 
 
-def _note(machine: Machine | None) -> Notice | None:
-    if machine is None or machine.kind in (MachineKind.OWN, *_OF_PEOPLE):
+def _notice(machine: Machine | None) -> Notice | None:
+    if machine is None or machine.kind in (MachineKind.OWN, *_MAY_BE_PERSONAL):
         return None
-    return _NOTES.get(machine.kind, Notice.AUTOMATIC)
+    return _NOTICES.get(machine.kind, Notice.AUTOMATIC)
 
 
 def _returned(machine: Machine | None) -> tuple[FailedAddress, ...]:
-    """For good is what a report says in its own field; of the words of others nothing is sure."""
+    """Return the addresses that a bounce reports as failed.
+
+    A failure counts as permanent only if a standard report (RFC 3464) gives a status of class 5 in
+    its own field. A status that was found in free text is not reliable enough.
+    """
     if machine is None or machine.bounce is None or machine.kind is not MachineKind.BOUNCE:
         return ()
     standard = machine.bounce.standard

@@ -1,7 +1,8 @@
-"""POST /tickets: the JSON door. Lean on purpose: it is the cold start that customers meet.
+"""POST /tickets: intake through the JSON API.
 
-No X-Ray SDK, no pydantic, no template engine, no PynamoDB; one store client, made at the first
-request. `tests/test_architecture.py` holds it to that.
+This function imports little on purpose, because customers wait for its cold start. It uses no X-Ray
+SDK, pydantic, template engine or PynamoDB, and one store client that the first request creates.
+`tests/test_architecture.py` checks this.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ logger = Logger(service="intake")
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """A request of the HTTP API -> 201 with number, link and promises, or a problem."""
+    """Open a ticket. Answers 201 with its number, link and promises, or a problem document."""
     if event.get("warm"):
         wiring.intake()
         return {"warm": True}
@@ -31,25 +32,26 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     except Refused as refused:
         return problem(refused.problem)
     try:
-        # Before anything is written: a customer who cannot be told where to look gets no ticket.
+        # Read the base address before anything is written. Without it the customer could not be
+        # given the link to a new ticket.
         base = base_address(event)
         receipt = wiring.intake().submit(body, header(event, "idempotency-key"), "api")
     except Exception as error:
         found = problem_for(error)
         if found.status >= 500:
-            logger.error("failed", extra=observe.fault_of(error))
+            logger.error("request failed", extra=observe.fault_of(error))
         else:
-            logger.info("refused", extra={"fault": type(error).__name__})
+            logger.info("request refused", extra={"fault": type(error).__name__})
         return problem(found)
-    # Of a repeat nothing is new: it costs no line that everybody keeps.
+    # A repeated request is logged at debug level only: it brings nothing new.
     log = logger.debug if receipt.replayed else logger.info
-    log("taken", extra={"ticket": receipt.number, "replayed": receipt.replayed})
+    log("submission accepted", extra={"ticket": receipt.number, "replayed": receipt.replayed})
     taken = present(receipt, base)
     return answer(201, taken, {"Location": taken["status_url"]})
 
 
 def present(receipt: Receipt, base: str) -> dict[str, Any]:
-    """The contract of POST /tickets (openapi-public.json, `Receipt`)."""
+    """Return a receipt in the shape of `Receipt` in openapi-public.json."""
     return {
         "number": receipt.number,
         "status_url": f"{base}/t/{receipt.status_token}",

@@ -1,8 +1,8 @@
-"""The mail queue: send each mail, let those that SES does not take now come again later; and record
-what SES says of those that it took.
+"""Work through the mail queue: send mails, and record what SES reports about sent mails.
 
-A plain loop, not Powertools' BatchProcessor: each record that fails is given its own time to come
-back, and one that no retry can help leaves the queue at once.
+A mail that SES does not accept now is tried again later. This is a plain loop instead of
+Powertools' BatchProcessor, because each failed record gets its own delay before the next attempt,
+and a record that no retry can help leaves the queue at once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ logger = Logger(service="mailer")
 FIRST_WAIT_S = 5
 LONGEST_WAIT_S = 900
 RESERVE_MS = 20_000
-"""A mail is not begun with less time left: a connection and an answer of SES, and the records."""
+"""With less time left, no further mail is begun. It must suffice to connect to SES, get its answer
+and write the records."""
 
 
 class Context(Protocol):
@@ -41,7 +42,7 @@ class Context(Protocol):
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """A batch of mail jobs -> those to be delivered again."""
+    """Process a batch of mail jobs and SES events, and return those to deliver again."""
     if event.get("warm"):
         wiring.mailing()
         return {"warm": True}
@@ -55,7 +56,7 @@ def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _is_done(record: dict[str, Any]) -> bool:
-    """Whether the record may leave the queue."""
+    """Process a record. Return whether it may leave the queue."""
     try:
         if is_feedback(record["body"]):
             _take(feedback_of(record["body"]))
@@ -67,37 +68,41 @@ def _is_done(record: dict[str, Any]) -> bool:
     except NotAJob as error:
         return _is_set_aside(record, str(error))
     except NotSentYet as error:
-        logger.warning("a mail comes again", extra=_named(record, error.fault))
+        logger.warning("the mail will be tried again", extra=_named(record, error.fault))
         observe.count("mailer", "MailDelayed")
     except Exception as error:
         found = {"record": record["messageId"]} | observe.fault_of(error)
-        logger.error("a mail comes again", extra=found)
+        logger.error("the mail will be tried again", extra=found)
         observe.count("mailer", "MailDelayed")
     return False
 
 
-def _take(told: Feedback | None) -> None:
-    """What SES says of a mail that it took before."""
-    if told is None:
-        logger.info("nothing to record")
+def _take(feedback: Feedback | None) -> None:
+    """Record what SES reports about a mail that it accepted before."""
+    if feedback is None:
+        logger.info("this event of SES changes nothing")
         return
-    about = {"ticket": told.job.number, "mail": told.job.key, "why": told.why.value}
+    about = {
+        "ticket": feedback.job.number,
+        "mail": feedback.job.key,
+        "why": feedback.why.value,
+    }
     try:
-        new = wiring.feedback().take(told)
+        new = wiring.feedback().take(feedback)
     except NotFound:
-        logger.info("the ticket is gone", extra=about)
+        logger.info("the ticket does not exist any more", extra=about)
         return
-    logger.info("recorded" if new else "was recorded before", extra=about)
-    if new and told.why is not Notice.DELAYED:
+    logger.info("report recorded" if new else "the report was recorded before", extra=about)
+    if new and feedback.why is not Notice.DELAYED:
         observe.count("mailer", "MailReturned")
 
 
 def _report(done: SendOutcome) -> None:
     if done.why in UNWANTED:
-        logger.info("not sent", extra={"why": done.why})
+        logger.info("the mail was not sent", extra={"why": done.why})
         return
     if done.result is Result.REFUSED:
-        logger.error("refused for good", extra={"fault": done.why})
+        logger.error("the mail can never be sent", extra={"fault": done.why})
         name = "MailWithoutRecipient" if done.why == NO_RECIPIENT else "MailRefused"
         observe.count("mailer", name)
         return
@@ -105,8 +110,11 @@ def _report(done: SendOutcome) -> None:
 
 
 def _is_set_aside(record: dict[str, Any], fault: str) -> bool:
-    """Move a record that will never be a mail to the dead-letter queue: it delays no other."""
-    logger.error("set aside", extra=_named(record, fault))
+    """Move a record that can never become a mail to the dead-letter queue.
+
+    There it does not delay other mails. Returns whether the move succeeded.
+    """
+    logger.error("moving the record to the dead-letter queue", extra=_named(record, fault))
     observe.count("mailer", "MailSetAside")
     try:
         wiring.sqs().send_message(
@@ -115,13 +123,20 @@ def _is_set_aside(record: dict[str, Any], fault: str) -> bool:
             MessageAttributes={"fault": {"DataType": "String", "StringValue": fault}},
         )
     except (ClientError, BotoCoreError) as error:
-        logger.warning("could not be set aside", extra=_named(record, type(error).__name__))
+        logger.warning(
+            "the record could not be moved to the dead-letter queue",
+            extra=_named(record, type(error).__name__),
+        )
         return False
     return True
 
 
 def _put_off(record: dict[str, Any]) -> None:
-    """Let the record come again after a while that doubles each time, up to LONGEST_WAIT_S."""
+    """Delay the next delivery of a record.
+
+    The delay is random, between half of a limit and the limit. The limit doubles with each attempt,
+    up to LONGEST_WAIT_S.
+    """
     tried = int(record["attributes"]["ApproximateReceiveCount"])
     longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(tried - 1, 10))
     try:
@@ -131,8 +146,10 @@ def _put_off(record: dict[str, Any]) -> None:
             VisibilityTimeout=round(random.uniform(longest / 2, longest)),
         )
     except (ClientError, BotoCoreError) as error:
-        # It comes again all the same, when the queue's own time is over.
-        logger.warning("could not be put off", extra=_named(record, type(error).__name__))
+        # The record is delivered again anyway, after the queue's visibility timeout.
+        logger.warning(
+            "the record could not be delayed", extra=_named(record, type(error).__name__)
+        )
 
 
 def _named(record: dict[str, Any], fault: str) -> dict[str, str]:

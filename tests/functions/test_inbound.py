@@ -739,12 +739,12 @@ def test_a_mail_stays_the_same_whatever_the_next_reader_makes_of_it(
     post.deliver(mail(**headers), "inbound/1")
     post.deliver(mail(way="2", **headers), "inbound/2")
     before = post.records(), post.tickets()
-    real = post.module.reading.letter_of
+    real = post.module.reading.incoming_mail_of
 
     def other(*given: Any) -> Any:
         return replace(real(*given), whole="read by another reader")
 
-    monkeypatch.setattr(post.module.reading, "letter_of", other)
+    monkeypatch.setattr(post.module.reading, "incoming_mail_of", other)
     assert post.tell(key) == []
     assert (post.records(), post.tickets()) == before
 
@@ -755,7 +755,7 @@ def test_two_readers_at_one_object_make_one_mail_of_it(
 ) -> None:
     """While a deployment goes on the old and the new one may get the same event at once."""
     post.deliver(mail(**headers))
-    real = post.module.reading.letter_of
+    real = post.module.reading.incoming_mail_of
     late = {"times": 0}
     came = type(inbound_wiring.receiving()).came
 
@@ -766,7 +766,7 @@ def test_two_readers_at_one_object_make_one_mail_of_it(
     monkeypatch.setattr(type(inbound_wiring.receiving()), "came", not_yet)
     monkeypatch.setattr(
         post.module.reading,
-        "letter_of",
+        "incoming_mail_of",
         lambda *given: replace(real(*given), whole="read by another reader"),
     )
     assert post.tell("inbound/1") == []
@@ -871,7 +871,7 @@ def test_a_mail_that_breaks_the_reader_waits_and_is_read_when_it_is_mended(
         raise RecursionError("the text of a mail")
 
     with monkeypatch.context() as patch:
-        patch.setattr(post.module.reading, "letter_of", broken)
+        patch.setattr(post.module.reading, "incoming_mail_of", broken)
         post.deliver(mail())
         assert post.tell("inbound/1") == []
         [held] = post.held().records
@@ -971,6 +971,6 @@ def test_the_log_names_no_sender_and_no_word(post: Post) -> None:
     post.deliver(mail(spam="FAIL", message_id="<s@x>"), "inbound/2")
     handler.setStream(before)
     printed = written.getvalue()
-    assert "taken" in printed
+    assert "mail received" in printed
     assert "li.na" not in printed
     assert "包裹" not in printed

@@ -6,7 +6,7 @@ import json
 import re
 from datetime import UTC, datetime
 
-from functions.inbound.reading import letter_of
+from functions.inbound.reading import incoming_mail_of
 from redress.mail.incoming.reader import folding, limits, machines
 from redress.mail.incoming.reader.mail import ParsedMail, as_data
 from redress.mail.incoming.reader.parsing import parse
@@ -38,7 +38,7 @@ def check(raw: bytes) -> ParsedMail:
 
 def _letter(raw: bytes) -> None:
     """All that the function makes of a mail, as its use case takes it."""
-    mail = letter_of(raw, "inbound/1", AT, ["redress.example"], "en")
+    mail = incoming_mail_of(raw, "inbound/1", AT, ["redress.example"], "en")
     assert re.fullmatch(r"[0-9a-f]{40}", mail.identity)
     assert len(mail.addressed_to) <= 3 * limits.ADDRESSES
     assert mail.language in LANGUAGES

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from functions.inbound.reading import letter_of
+from functions.inbound.reading import incoming_mail_of
 from redress.mail.incoming.reader.limits import ATTACHMENTS, EMBEDDED, HTML, TEXT, Code
 from redress.mail.incoming.reader.parsing import parse
 from tests.mail.reader.checks import AT
@@ -86,7 +86,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 def test_hostile_mails_cost_little(name: str) -> None:
     raw = HOSTILE[name]()
     began = time.process_time()
-    letter_of(raw, "inbound/1", AT, ["example.com"], "en")
+    incoming_mail_of(raw, "inbound/1", AT, ["example.com"], "en")
     assert time.process_time() - began < SECONDS
     mail = parse(raw)
     assert len(mail.text) <= TEXT
@@ -98,11 +98,11 @@ def test_hostile_mails_cost_little(name: str) -> None:
 def test_a_mail_leaves_nothing_that_only_a_search_for_circles_frees() -> None:
     """Such a search comes seldom (`redress.COLLECT_AFTER`), and a mail may have 30 MB."""
     raw = MIXED + b"--b\nContent-Type: text/html\n\n<p>x<p>y\n--b\n\nx\n" * 20 + b"--b--\n"
-    letter_of(raw, "inbound/1", AT, ["example.com"], "en")  # what is loaded at first is kept
+    incoming_mail_of(raw, "inbound/1", AT, ["example.com"], "en")  # what is loaded at first is kept
     gc.collect()
     gc.disable()
     try:
-        letter_of(raw, "inbound/1", AT, ["example.com"], "en")
+        incoming_mail_of(raw, "inbound/1", AT, ["example.com"], "en")
         assert gc.collect() == 0
     finally:
         gc.enable()

@@ -1,1 +1,1 @@
-"""Mail that comes in and mail that goes out."""
+"""Incoming and outgoing mail."""

@@ -1,1 +1,1 @@
-"""Mail that comes in: read, decided, received, quarantined."""
+"""Incoming mail: reading it, deciding what becomes of it, receiving and quarantining it."""

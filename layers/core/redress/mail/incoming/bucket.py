@@ -1,4 +1,4 @@
-"""The bucket of mails: as they came, what was read of them, what was in them."""
+"""The mail bucket: raw mails, what the reader made of them, and their attachments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote
 from redress.base.errors import NotFound
 
 LINK_S = 300
-"""How long a link to a mail or an attachment opens."""
+"""How long a link to a mail or an attachment is valid, in seconds."""
 
 
 class MailBucket:
@@ -16,11 +16,11 @@ class MailBucket:
         self._s3, self._name = s3_client, name
 
     def put(self, key: str, content: bytes, content_type: str) -> None:
-        """Keep an object; what is there already under its name is the same."""
+        """Write an object. An object that exists under this key has the same content."""
         self._s3.put_object(Bucket=self._name, Key=key, Body=content, ContentType=content_type)
 
     def get(self, key: str) -> bytes:
-        """Raises NotFound for what is not there, or not any more."""
+        """Return an object's content. Raises NotFound if it does not exist, or no longer exists."""
         try:
             found = self._s3.get_object(Bucket=self._name, Key=key)
         except self._s3.exceptions.NoSuchKey as error:
@@ -29,10 +29,10 @@ class MailBucket:
         return content
 
     def link(self, key: str, name: str, content_type: str) -> str:
-        """An address under which anybody can save this object for LINK_S seconds.
+        """Return a URL that lets anybody download this object for LINK_S seconds.
 
-        The browser is told what it is and to save it, never to show it: whatever is in it runs
-        nowhere. `name` is how it is saved.
+        The response makes the browser save the file under `name` instead of showing it, so that no
+        code in it can run.
         """
         plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)
         disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,9 +1,10 @@
-"""What becomes of a mail that came in: a ticket, a message on one, or a record in quarantine.
+"""What becomes of an incoming mail: a new ticket, a message on a ticket, or a quarantine record.
 
-One table of decisions over facts that were read from the mail. Nothing is dropped and nothing is
-believed that anybody could have written: a number in a subject names a ticket, but only a party of
-the ticket may write on it, and only if their own domain does not disown the mail (DMARC). A mail in
-the name of staff counts as theirs only if their domain says so: staff see what customers may not.
+`decide` takes facts that were read from the mail and returns a decision. No mail is dropped, and no
+claim that anybody could forge is trusted. A number in a subject names a ticket, but only a party of
+that ticket may write on it, and only if DMARC does not fail for the sender's domain. A mail in the
+name of a member of staff counts as theirs only if DMARC passes, because staff may see more than
+customers.
 """
 
 from __future__ import annotations
@@ -20,69 +21,72 @@ from redress.tickets.rules.ticket import State, Ticket
 
 
 class Clue(StrEnum):
-    """How a mail names a ticket, the surest first."""
+    """How a mail names a ticket, the most reliable way first."""
 
     ADDRESS = "address"
-    """It was sent to the signed address for answers."""
+    """The mail was sent to the ticket's signed reply address."""
     CONVERSATION = "conversation"
-    """It answers a mail of ours: a signed id in In-Reply-To or References."""
+    """The mail answers, or reports on, a mail that Redress sent: it refers to a signed id."""
     THREAD = "thread"
-    """It answers a mail of the same sender that came in before."""
+    """The mail answers an earlier incoming mail of the same sender."""
     SUBJECT = "subject"
-    """A number in the subject, which anybody can write."""
+    """The subject contains a ticket number, which anybody can write."""
 
 
 SIGNED = (Clue.ADDRESS, Clue.CONVERSATION)
 
 
 class Reason(StrEnum):
-    """Why a mail is in quarantine; staff can release it from there."""
+    """Why a mail is in quarantine. Staff can release it, except for VIRUS."""
 
     UNREADABLE = "unreadable"
-    """Our reader failed at it. Released after a mending, it is read again."""
+    """The reader failed on this mail. When staff release it after a fix, it is read again."""
     VIRUS = "virus"
     SPAM = "spam"
     OWN = "own"
-    """A mail of ours that came back to us."""
+    """Redress sent this mail itself, and it came back."""
     AUTOMATIC = "automatic"
-    """A machine wrote it: an out-of-office, a mailing list. Nobody waits for us."""
+    """A machine wrote it, such as an out-of-office reply or a mailing list. Nobody expects an
+    answer."""
     NO_SENDER = "no_sender"
-    """Nobody could be answered: no address, or none that mail goes to."""
+    """Nobody can be answered: the mail has no sender address, or none that accepts mail."""
     FROM_STAFF = "from_staff"
-    """In the name of a member of staff, and either nothing proves that it is theirs (DMARC), or it
-    neither forwards a customer's mail nor names a ticket of theirs."""
+    """The mail is in the name of a member of staff, but cannot be used. Either DMARC does not prove
+    that it is theirs, or it neither forwards a customer's mail nor names a ticket that they may
+    see."""
     DISOWNED = "disowned"
-    """Their domain says that it is not from there (DMARC): whoever it names would be answered for
-    what others wrote."""
+    """DMARC failed for the sender's domain. An answer would go to a person who may not have written
+    the mail."""
     TOO_MANY = "too_many"
-    """More within an hour than a person writes, or than one ticket is written about."""
+    """More mails came from this sender, or about this ticket, than the plan allows in an hour."""
 
 
 RELEASABLE = tuple(reason for reason in Reason if reason is not Reason.VIRUS)
-"""A virus stays where it is: what it sits in can be read, but never becomes a ticket."""
+"""The reasons that a release can override. Staff can read a mail with a virus, but it never becomes
+a ticket."""
 
 
 class Notice(StrEnum):
-    """Why a mail stands on a ticket without being the customer's words."""
+    """Why a mail is logged on a ticket as a notice instead of a message from the customer."""
 
     RETURNED = "returned"
-    """A mail of ours could not be delivered."""
+    """A mail that Redress sent could not be delivered."""
     DELAYED = "delayed"
-    """A mail of ours is still being tried."""
+    """The provider is still trying to deliver a mail that Redress sent."""
     COMPLAINED = "complained"
-    """Somebody told their provider that a mail of ours is spam."""
+    """A recipient reported a mail that Redress sent as spam."""
     AUTOMATIC = "automatic"
-    """An out-of-office, a receipt: their machine answered ours."""
+    """A machine answered a mail that Redress sent, such as an out-of-office reply or a receipt."""
     STRANGER = "stranger"
-    """Whoever wrote knows the signed address, but is no party of the ticket."""
+    """The sender knows a signed address or id, but is not a party of the ticket."""
     DISOWNED = "disowned"
-    """In the name of the customer or of somebody who takes part, but their domain says that it is
-    not from there."""
+    """The mail is in the name of the customer or a participant, but DMARC failed for their
+    domain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A ticket that a mail names."""
+    """A ticket that a mail names, and how."""
 
     number: str
     by: Clue
@@ -90,7 +94,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class StaffSender:
-    """A member of staff, and whose tickets they see."""
+    """A member of staff who sent a mail. Role and team decide which tickets they may see."""
 
     actor: Actor
     team: str
@@ -98,36 +102,42 @@ class StaffSender:
 
 @dataclass(frozen=True, slots=True)
 class MailFacts:
-    """A mail, as far as its decision needs it. Addresses are in lower case; `sender` may be ""."""
+    """The facts about a mail that `decide` needs.
+
+    Addresses are in lower case. `sender` is "" if nobody can be answered.
+    """
 
     sender: str
     recipients: tuple[str, ...]
     named: tuple[Named, ...] = ()
     own: bool = False
     machine: Notice | None = None
-    """What kind of notice it is, if a machine wrote it about something of ours."""
+    """The kind of notice, if a machine wrote the mail about one that Redress sent."""
     automatic: bool = False
-    """A machine wrote it, or it may not be answered."""
+    """A machine wrote the mail, or the mail must not be answered automatically."""
     spam: bool = False
     virus: bool = False
     disowned: bool = False
-    """The sender's domain says that this mail is not from it (DMARC failed)."""
+    """DMARC failed: the mail is not from the sender's domain, or it names several authors."""
     staff: StaffSender | None = None
-    """The member of staff in whose name it comes."""
+    """The member of staff in whose name the mail was sent."""
     forwards: bool = False
-    """It passes on the mail of somebody who is none of ours."""
+    """The mail forwards one that was written by somebody outside the staff."""
     authentic: bool = False
-    """The sender's domain says that it is theirs (DMARC passed)."""
+    """DMARC passed: the mail is from the sender's domain."""
     recent: int = 0
-    """Mails of this sender that were taken within this hour of the clock."""
+    """How many mails of this sender were taken within this clock hour."""
     recent_on: Mapping[str, int] = field(default_factory=dict)
-    """Mails about each ticket that it names, within this hour."""
+    """How many mails about each ticket that this mail names were taken within this clock hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTicket:
-    """A new ticket. `follows` is one that the mail names, but may not write on. `passed_on`: it is
-    that of whoever wrote the mail that a member of staff passes on."""
+    """Open a new ticket.
+
+    `follows` is a ticket that the mail names but may not be added to. `passed_on`: a member of
+    staff forwarded the mail, and the ticket belongs to the author of the forwarded mail.
+    """
 
     kind: str
     follows: str | None = None
@@ -136,9 +146,12 @@ class OpenTicket:
 
 @dataclass(frozen=True, slots=True)
 class AddReply:
-    """Words of the customer on this ticket. `participant`: who wrote them for the customer.
-    `proven`: they knew what only our mails say, or their domain vouches for them; otherwise all
-    that speaks for them is a From, and a number."""
+    """Add a message from the customer's side to this ticket.
+
+    `participant` is the address of the participant who wrote it; None if the customer did.
+    `proven`: the mail used a signed address or id, or DMARC passed. Otherwise the From header is
+    the only evidence of who wrote it.
+    """
 
     number: str
     participant: str | None = None
@@ -147,7 +160,7 @@ class AddReply:
 
 @dataclass(frozen=True, slots=True)
 class AddNote:
-    """An internal note of a member of staff on this ticket."""
+    """Add an internal note by a member of staff to this ticket."""
 
     number: str
     by: Actor
@@ -155,7 +168,7 @@ class AddNote:
 
 @dataclass(frozen=True, slots=True)
 class LogNotice:
-    """A note on this ticket, which is not the customer's words and moves no clock."""
+    """Log a notice on this ticket. It is not a message from the customer and moves no clock."""
 
     number: str
     why: Notice
@@ -163,7 +176,7 @@ class LogNotice:
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """Quarantine. `about` is a ticket that the mail names."""
+    """Put the mail into quarantine. `about` is a ticket that the mail names, if any."""
 
     reason: Reason
     about: str | None = None
@@ -175,17 +188,18 @@ Decision = OpenTicket | AddReply | AddNote | LogNotice | Quarantine
 def decide(
     facts: MailFacts, tickets: Mapping[str, Ticket], plan: MailPlan, *, released: bool = False
 ) -> Decision:
-    """What becomes of a mail.
+    """Decide what becomes of a mail.
 
-    `tickets` are those that it names and that there are, by number. `released`: a person has looked
-    at it and says that it is to be taken, whatever held it; a sender is needed all the same.
+    `tickets` holds the existing tickets that the mail names, by number. `released`: a member of
+    staff has looked at the mail and wants it taken, whatever the reason of the quarantine. A
+    released mail still needs a sender.
     """
     named = [name for clue in Clue for name in facts.named if name.by is clue]
     known = [name for name in named if name.number in tickets]
     about = known[0].number if known else None
     signed = next((name.number for name in known if name.by in SIGNED), None)
     if not released:
-        if reason := _grave(facts):
+        if reason := _content_reason(facts):
             return Quarantine(reason, about)
         if facts.recent >= plan.most_of_a_sender or any(
             facts.recent_on.get(name.number, 0) >= plan.most_on_a_ticket for name in known
@@ -193,7 +207,7 @@ def decide(
             return Quarantine(Reason.TOO_MANY, about)
         if facts.machine is not None and signed is not None and facts.staff is None:
             return LogNotice(signed, facts.machine)
-        if reason := _doubtful(facts, speaks=_speaks(facts, signed, tickets)):
+        if reason := _sender_reason(facts, is_reply=_is_reply(facts, signed, tickets)):
             return Quarantine(reason, about)
     if facts.staff is not None and not any(_is_known(facts, t) for t in tickets.values()):
         theirs = _seen_by(facts.staff, known, tickets)
@@ -222,23 +236,26 @@ def decide(
     return OpenTicket(_kind(facts.recipients, plan.doors), own or signed)
 
 
-def _grave(facts: MailFacts) -> Reason | None:
+def _content_reason(facts: MailFacts) -> Reason | None:
     return _first((facts.virus, Reason.VIRUS), (facts.spam, Reason.SPAM), (facts.own, Reason.OWN))
 
 
-def _speaks(facts: MailFacts, signed: str | None, tickets: Mapping[str, Ticket]) -> bool:
-    """Whether it is somebody's answer in spite of what their provider writes into every mail: it is
-    no notice, and came to an address that only we give out. Nothing that follows from it is mailed
-    to them by itself."""
+def _is_reply(facts: MailFacts, signed: str | None, tickets: Mapping[str, Ticket]) -> bool:
+    """Whether a person wrote this reply, even if its headers look automatic.
+
+    Some providers mark every mail as automatic. A mail that is no notice and carries a signed
+    address or id, which only Redress gives out, is a reply if it comes from staff or from a party
+    of the ticket. A message on a ticket causes no automatic mail to its sender.
+    """
     if facts.machine is not None or signed is None:
         return False
     return facts.staff is not None or is_party(facts, tickets[signed])
 
 
-def _doubtful(facts: MailFacts, *, speaks: bool) -> Reason | None:
+def _sender_reason(facts: MailFacts, *, is_reply: bool) -> Reason | None:
     return _first(
         (not facts.sender, Reason.NO_SENDER),
-        (facts.automatic and not speaks, Reason.AUTOMATIC),
+        (facts.automatic and not is_reply, Reason.AUTOMATIC),
         (facts.staff is not None and not facts.authentic, Reason.FROM_STAFF),
     )
 
@@ -248,8 +265,11 @@ def _first(*reasons: tuple[bool, Reason]) -> Reason | None:
 
 
 def is_party(facts: MailFacts, ticket: Ticket) -> bool:
-    """Whether the sender may write on it: its customer or somebody whom staff let take part, and
-    not disowned by their domain."""
+    """Whether the sender may write on the ticket.
+
+    The customer may, and so may a participant whom staff added, unless DMARC failed for their
+    domain.
+    """
     return _is_known(facts, ticket) and not facts.disowned
 
 
@@ -265,7 +285,7 @@ def _is_customer(facts: MailFacts, ticket: Ticket) -> bool:
 def _seen_by(
     member: StaffSender, known: Sequence[Named], tickets: Mapping[str, Ticket]
 ) -> str | None:
-    """The first ticket that the mail names and this member of staff may see."""
+    """Return the first ticket that the mail names and that this member of staff may see."""
     for name in known:
         if may_see(member.actor, member.team, tickets[name.number]):
             return name.number
@@ -273,7 +293,10 @@ def _seen_by(
 
 
 def _kind(recipients: Sequence[str], doors: Mapping[str, str]) -> str:
-    """That of the first door which it was sent to; a complaint's own address presets the kind."""
+    """Return the kind of the first recipient address that presets one, else DEFAULT_KIND.
+
+    For example, a complaint address presets `complaint`.
+    """
     for address in recipients:
         kind = doors.get(address.rpartition("@")[0])
         if kind is not None:
@@ -291,7 +314,7 @@ _OPENED_AS = (
     "application/pdf",
     "text/plain",
 )
-"""What a browser may show from a link of ours: it runs nothing. Anything else is only saved."""
+"""Types that a browser can open safely, because they run no code. All others can only be saved."""
 SAVED_AS = "application/octet-stream"
 
 _REFUSED_TYPES = (
@@ -304,20 +327,24 @@ _REFUSED_SUFFIXES = frozenset(
     "jse lib lnk mde msc msi msp mst nsh pif ps1 reg scr sct shb svg sys vb vbe vbs vhd vxd wsc "
     "wsf wsh xll html htm xhtml shtml mht mhtml swf".split()
 )
-"""What runs when it is opened (the lists of Gmail and Outlook), and pages, which can look like
-ours. They stay in the original mail."""
+"""Files that run code when they are opened (from the lists of Gmail and Outlook), and web pages,
+which can imitate the product's own pages. They stay in the original mail only."""
 LARGEST_ATTACHMENT = 25 * 2**20
 
 
 def served_as(declared: str, detected: str) -> str:
-    """The Content-Type under which an attachment is handed out: a safe one, and a true one."""
+    """Return the Content-Type for the link to an attachment.
+
+    It is a safe type that was detected in the content, `text/plain` if that was declared and
+    nothing was detected, or SAVED_AS.
+    """
     if detected in _OPENED_AS:
         return detected
     return "text/plain" if declared == "text/plain" and not detected else SAVED_AS
 
 
 def refused(name: str, declared: str, detected: str, size: int) -> str | None:
-    """Why an attachment is not handed out: `type`, `size`, or None when it is."""
+    """Return why an attachment gets no link: `type` or `size`; None if it gets one."""
     suffix = name.rpartition(".")[2].lower()
     if suffix in _REFUSED_SUFFIXES or {declared, detected}.intersection(_REFUSED_TYPES):
         return "type"

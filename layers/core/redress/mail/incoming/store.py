@@ -1,9 +1,10 @@
-"""Mails that came in: what became of each one, for ever once; the quarantine; how many there were.
+"""Records of incoming mails: what became of each one, the quarantine, and counts per hour.
 
-A mail is known by its identity, a digest of what it says and who sent it: the same mail under two
-names is one mail. Which mail an object of the bucket is, is kept beside it: what our reader makes
-of an object may change with the reader. Both are written in the transaction that makes it a ticket
-or a message, so whatever is repeated, reordered or killed, it is done once or not at all.
+The identity of a mail is a digest of its sender and content, so two objects in the bucket with the
+same mail are one mail. A second item, the place, maps each object to the identity of its mail: a
+later version of the reader may compute another identity from the same object. Both items are
+written in the transaction that makes the mail a ticket or a message. Each mail therefore takes
+effect once or not at all, even if events are repeated or reordered or a worker is killed.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ from redress.tickets.rules.change import Change
 from redress.tickets.store.transaction import Cause, DoneAlready, Write
 
 KEPT = timedelta(days=400)
-"""How long it is known that a mail came: longer than any queue keeps its event, or anybody waits to
-put one back."""
+"""How long the record of a mail is kept. This is longer than any queue keeps its event, and longer
+than anybody waits before sending one back to its queue."""
 COUNTED = timedelta(hours=2)
+"""How long the count of a clock hour is kept."""
 
 
 class MailState(StrEnum):
@@ -41,13 +43,20 @@ class MailState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IncomingRecord:
-    """What became of one mail. Of a held one, what those who decide about it need to see.
+    """What became of one mail.
 
-    key         of the raw mail in the bucket, and of no other: the first under which it came
-    number      the ticket that it is, or is on; of a held one, the one that it names
-    reason      why it is, or was, held
-    released_by who let it go on
-    forwarded_by the member of staff who passed it on
+    It also holds what staff need to decide about a quarantined mail.
+
+    key          key of the raw mail in the bucket: the first under which the mail came. "" if the
+                 record is about an event of SES
+    number       the ticket that the mail opened or was added to. For a quarantined mail, the ticket
+                 that it names
+    event        number of the event on that ticket
+    reason       why the mail is, or was, in quarantine
+    because      what the reader's classification is based on
+    flags        `disowned`, `spam`, `virus` or `unproven`
+    released_by  the member of staff who released it
+    forwarded_by address of the member of staff who forwarded it
     """
 
     identity: str
@@ -101,7 +110,7 @@ class IncomingMailStore:
         self._models = models
 
     def find(self, identity: str) -> IncomingRecord | None:
-        """What became of a mail; None for one that never came."""
+        """Return the record of a mail; None if it never came."""
         model = self._models.incoming_mail
         rows = retry.call(
             lambda: list(
@@ -115,7 +124,7 @@ class IncomingMailStore:
         return _RECORD.decode(rows[0].doc) if rows else None
 
     def at(self, key: str) -> IncomingRecord | None:
-        """What became of the mail that is this object; None for one that was not taken yet."""
+        """Return the record of the mail in this object; None if it was not taken yet."""
         model = self._models.place
         pk = keys.object_pk(key)
         rows = retry.call(
@@ -124,14 +133,14 @@ class IncomingMailStore:
         return self.find(rows[0].identity) if rows else None
 
     def get(self, identity: str) -> IncomingRecord:
-        """As `find`; raises NotFound."""
+        """Return the record of a mail. Raises NotFound if there is none."""
         found = self.find(identity)
         if found is None:
             raise NotFound("there is no such mail")
         return found
 
     def held(self, limit: int, cursor: str | None) -> QuarantinePage:
-        """The quarantine, newest first."""
+        """Return a page of the quarantine, newest first."""
         model = self._models.incoming_mail
         start = None
         if cursor:
@@ -162,14 +171,16 @@ class IncomingMailStore:
         }
         records = [found[pk] for pk, _ in wanted if pk in found]
         return QuarantinePage(
-            # The index may lag behind a release.
+            # The index may still list a mail that was just released.
             records=[record for record in records if record.state is MailState.QUARANTINED],
             cursor=last["open_sk"]["S"] if last and rows else None,
         )
 
     def thread(self, digests: Iterable[str]) -> list[str]:
-        """The tickets of earlier mails, by the digests of their Message-IDs and sender, in
-        order."""
+        """Return the ticket numbers of earlier mails, in the order of `digests`.
+
+        `digests` are from `thread_digest`. An unknown digest adds nothing to the result.
+        """
         wanted = [(keys.thread_pk(digest), keys.THREAD) for digest in dict.fromkeys(digests)]
         if not wanted:
             return []
@@ -179,7 +190,10 @@ class IncomingMailStore:
         return [found[pk] for pk, _ in wanted if pk in found]
 
     def counts(self, of: Iterable[str], now: datetime) -> dict[str, int]:
-        """How many mails of a sender, or about a ticket, were taken in this hour of the clock."""
+        """Return how many mails of each sender, or about each ticket, came in this clock hour.
+
+        `of` names senders and ticket numbers. Those without mails are missing from the result.
+        """
         wanted = {keys.count_pk(what, now): what for what in of}
         model = self._models.count
         pairs = [(pk, keys.COUNT) for pk in wanted]
@@ -189,7 +203,7 @@ class IncomingMailStore:
     # ---------------------------------------------------------------- writing
 
     def hold(self, record: IncomingRecord) -> None:
-        """Put a mail into quarantine; raises DoneAlready when it, or its object, came before."""
+        """Put a mail into quarantine. Raises DoneAlready if the mail or its object came before."""
         token = retry.request_token()
         once = _once(self._models, record)
 
@@ -209,8 +223,10 @@ class IncomingMailStore:
         retry.call(row.save)
 
     def rewrite(self, record: IncomingRecord) -> None:
-        """A mail stays in quarantine with another reason than before; raises DoneAlready when it
-        is not there any more."""
+        """Replace the record of a quarantined mail.
+
+        Raises DoneAlready if the mail is no longer in quarantine.
+        """
         model = self._models.incoming_mail
         row = _row(self._models, record)
         try:
@@ -291,5 +307,5 @@ def _row(models: Models, record: IncomingRecord) -> Any:
 
 
 def on(record: IncomingRecord, state: MailState, number: str, event: int) -> IncomingRecord:
-    """The record of a mail that is now on a ticket."""
+    """Return the record of a mail that is now on a ticket."""
     return replace(record, state=state, number=number, event=event)

@@ -1,1 +1,1 @@
-"""Mail that goes out: what follows from an event, rendered, sent, reported on."""
+"""Outgoing mail: which mails follow an event, rendering, sending, and delivery reports."""

@@ -1,7 +1,7 @@
-"""The HTML of a mail, made of the same template as its text: one source of words.
+"""The HTML of a mail. It is made from the same template as the plain text.
 
-Nothing in it is loaded from anywhere, and everything that a person typed is escaped. A link to a
-page of ours is a button; what the page is called stands in `Words.links`.
+The HTML loads nothing from outside, and everything that a person typed is escaped. A link to one of
+the product's pages becomes a button, labelled from `Phrases.links`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from string import Template
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _BLANK_LINES = re.compile(r"\n{2,}")
 _FOOT = "--\n"
-"""What begins a paragraph of small print, as it begins a signature in plain text."""
+"""Begins a paragraph of small print, just as it begins a signature in plain text."""
 
 
 def fragment(body: str, values: Mapping[str, str], links: Mapping[str, str]) -> str:
-    """A template's text with its values, as paragraphs. `links`: the words of each placeholder that
-    is the address of a page."""
+    """Fill in a template's text and return it as HTML paragraphs.
+
+    `links` holds the button label of each placeholder whose value is the URL of a page.
+    """
     made: list[str] = []
     for paragraph in _BLANK_LINES.split(body.strip()):
         is_foot = paragraph.startswith(_FOOT)
-        # Texts and, at odd places, the names of links between them.
+        # Pieces at even places are texts; those at odd places are names of links.
         pieces = re.split(rf"\{{({'|'.join(links)})\}}", paragraph.removeprefix(_FOOT))
         for place, piece in enumerate(pieces):
             if place % 2:
@@ -47,8 +49,11 @@ def _paragraphs(text: str, is_foot: bool) -> list[str]:
 
 
 def page(title: str, sections: Sequence[tuple[str, str]], marker: str | None) -> str:
-    """A whole mail. `sections`: a language and its fragment each; `marker`: the line above which an
-    answer is to be written."""
+    """Return the complete HTML of a mail.
+
+    `sections` holds a language and its fragment each. `marker` is the line above which the reader
+    is to write an answer.
+    """
     shown = "\n<hr>\n".join(
         f'<div lang="{language}">\n{made}\n</div>' for language, made in sections
     )

@@ -1,8 +1,8 @@
-"""Mails as they are read: texts in every language, and the message around them.
+"""Render mails: the text in each language, and the MIME message around it.
 
-A template is `data/mail/{language}/{template}.txt`: a line `Subject: ...`, an empty line, the text,
-with `{placeholders}`. Which placeholders a template has is said once, in `PLACEHOLDERS`. Values are
-put in as they are and never read as a template themselves.
+A template is the file `data/mail/{language}/{template}.txt`. It has a line `Subject: ...`, an empty
+line and the text, with `{placeholders}`. `PLACEHOLDERS` lists the placeholders of each template.
+Values are inserted as they are; a placeholder inside a value is not expanded.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _ON_TICKET = frozenset({"number", "subject", "text", "status_url"})
 _ON_PROMISE = frozenset({"number", "kind", "clock", "due", "agent", "standing"})
 
 PLACEHOLDERS: Mapping[str, frozenset[str]] = {
-    # The first mail goes to an address that nobody has checked. It repeats nothing that the sender
-    # typed, not even a name, so that it is of no use for sending advertisements to strangers.
+    # The acknowledgement goes to an address that nobody has verified. It repeats nothing that the
+    # sender typed, not even a name, so nobody can use it to send advertisements to strangers.
     "acknowledgement": frozenset({"number", "promises", "status_url"}),
     "acknowledgement_late": frozenset({"number", "status_url"}),
     "reply": _ON_TICKET,
@@ -34,7 +34,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "progress": _ON_TICKET,
     "resolution": _ON_TICKET | {"closes_at"},
     "resolution_told": _ON_TICKET,
-    # To who takes part: without the page, where only the customer may act.
+    # A copy for participants has no link to the status page, where only the customer may act.
     "copy": frozenset({"number", "subject", "text"}),
     "callback_again": frozenset({"number", "subject", "status_url", "resolved_at", "closes_at"}),
     "survey": frozenset({"number", "subject", "survey_url", "until"}),
@@ -52,8 +52,11 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
 
 
 class _Verbatim(UnstructuredHeader, BaseHeader):
-    """A header of ids or addresses of pages: one line, however long. The library would make encoded
-    words of a long one, which nobody reads in such a header (RFC 2047, section 5)."""
+    """A header of ids or URLs, written on one line of any length.
+
+    The library would turn a long line into encoded words, which are not allowed in such a header
+    and which mail programs do not decode there (RFC 2047, section 5).
+    """
 
     def fold(self, *, policy: Policy) -> str:
         return f"{self.name}: {self}{policy.linesep}"
@@ -64,7 +67,7 @@ for _name in ("in-reply-to", "references", "list-unsubscribe"):
     _HEADERS.map_to_type(_name, _Verbatim)
 
 _POLICY = SMTP.clone(cte_type="7bit", header_factory=_HEADERS)
-"""CRLF, and text encoded to ASCII: whatever carries it on, it arrives as it was written."""
+"""Lines end in CR LF and text is encoded as ASCII, so that no mail server on the way changes it."""
 
 _RULE = "\n\n" + "-" * 40 + "\n\n"
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -75,8 +78,11 @@ _LOCAL = re.compile(rf"{_ATOM}(\.{_ATOM})*")
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What a mail says in one language. `subject` is one line, without the ticket's number; `html`
-    is the body once more (`mail_html.fragment`)."""
+    """The text of a mail in one language.
+
+    `subject` is one line without the ticket number. `html` is the body as HTML
+    (`redress.mail.outgoing.html.fragment`).
+    """
 
     language: str
     subject: str
@@ -86,7 +92,10 @@ class Text:
 
 @cache
 def template(language: str, name: str) -> tuple[str, str]:
-    """Subject and body with their placeholders; raises ValueError when the file is not a mail."""
+    """Return a template's subject and body with their placeholders.
+
+    Raises ValueError if the file is not a subject line, an empty line and a text.
+    """
     head, _, body = file(language, f"{name}.txt").decode().partition("\n\n")
     label, _, subject = head.partition(": ")
     if label != "Subject" or "\n" in subject or not body.strip():
@@ -95,7 +104,7 @@ def template(language: str, name: str) -> tuple[str, str]:
 
 
 def render(name: str, language: str, values: Mapping[str, str]) -> Text:
-    """A mail's text; raises ValueError when the values are not exactly the template's own."""
+    """Fill in a template. Raises ValueError if the values do not match its placeholders exactly."""
     if values.keys() != PLACEHOLDERS[name]:
         raise ValueError(f"{name} is given {sorted(values)}, not {sorted(PLACEHOLDERS[name])}")
     subject, body = template(language, name)
@@ -108,9 +117,9 @@ def render(name: str, language: str, values: Mapping[str, str]) -> Text:
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks and control characters: fit for a header.
+    """Return the text without line breaks and control characters, safe to use in a header.
 
-    `=?` would begin an encoded word (RFC 2047), in which a line break can hide: it is taken apart.
+    `=?` begins an encoded word (RFC 2047), which can hide a line break. It becomes `= ?`.
     """
     plain = "".join(" " if unicodedata.category(c) in _BREAKS else c for c in text)
     return " ".join(plain.replace("=?", "= ?").split())
@@ -120,10 +129,11 @@ _BREAKS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def deliverable(address: str) -> str | None:
-    """The address as SES takes it (ASCII; the domain in IDNA form), or None when it takes none.
+    """Return the address in the form that SES accepts, or None if SES cannot send mail to it.
 
-    SES sends no mail to a name before the @ that is not ASCII. Whatever is not plainly one address
-    is refused here: nothing that a customer typed may become a second recipient.
+    SES needs ASCII: the domain in IDNA form, and an ASCII local part (before the @). Any text that
+    is not plainly one address is refused, so that nothing a customer typed can become a second
+    recipient.
     """
     local, _, domain = address.rpartition("@")
     try:
@@ -149,22 +159,24 @@ def message(
     to_staff: bool = False,
     unsubscribe: str | None = None,
 ) -> bytes:
-    """One mail in MIME: its text, and the same as HTML.
+    """Return one mail as MIME, with its text as plain text and as HTML.
 
-    `recipients` are as `deliverable` gives them. `texts` say the same in the languages
-    of people who do not share one; the first one leads.
+    `recipients` are addresses from `deliverable`. `texts` hold the same message in each language,
+    for recipients who do not share one; the subject is in the language of the first.
 
-    All mails of a ticket refer to one made-up id, so that mail programs show them as one
-    conversation, and an answer carries it in its References. Before its @ stands `conversation`, a
-    signed token (`Links.mail_token`). The mail's own Message-ID begins with it as well and ends
-    with `mail_id`, so that a second copy of one mail is known as such. SES puts an id of its own in
-    its place (Developer Guide, "Amazon SES header fields"); every other way keeps it.
+    All mails of a ticket refer to one artificial Message-ID. Mail programs therefore show them as
+    one conversation, and an answer repeats the id in its References. The id is `conversation`, a
+    signed token (`Links.mail_token`), followed by @ and the domain. The Message-ID of the mail
+    itself also begins with that token and then has `mail_id`, so that a second copy of the same
+    mail can be recognised. SES replaces the Message-ID with one of its own (Developer Guide,
+    "Amazon SES header fields"); other mail servers keep it.
 
-    `reply_to` is where an answer is read, with the line above which it is to be written; without it
-    answers go to the sender, where nobody cuts anything off; `to_staff` says what becomes of one of
-    theirs. `unsubscribe` is the page that ends
-    mails such as this one (RFC 2369; RFC 8058 where it is safe to reach).
-    `automatic`: not written by a person, and says so (RFC 3834), so that no robot answers it.
+    `reply_to` is the signed address that receives answers. The mail then begins with a marker line,
+    and answers are to be written above it. `to_staff` selects a marker that tells staff what
+    becomes of their answer. Without `reply_to`, answers go to the sender's mailbox and no marker is
+    needed. `unsubscribe` is the URL of the page that ends mails like this one (RFC 2369, and RFC
+    8058 if the URL is https). `automatic` marks the mail as not written by a person (RFC 3834), so
+    that no auto-responder answers it.
     """
     mail = EmailMessage(policy=_POLICY)
     mail["From"] = sender
@@ -175,7 +187,7 @@ def message(
     domain = mail["From"].addresses[0].domain
     mail["Message-ID"] = f"<{conversation}.{mail_id}@{domain}>"
     mail["In-Reply-To"] = mail["References"] = f"<{conversation}@{domain}>"
-    mail["X-Redress-Mail"] = mail_id  # if it ever comes back to us, it is known as ours
+    mail["X-Redress-Mail"] = mail_id  # lets the reader recognise the mail if it comes back
     if automatic:
         mail["Auto-Submitted"] = "auto-generated"
     if unsubscribe:

@@ -1,5 +1,8 @@
-"""What is known of addresses: that mail came back from there, and nothing more is sent until they
-write themselves; that whoever reads there wants no surveys."""
+"""What is known about mail addresses.
+
+An address is marked when mail to it failed permanently. Nothing more is sent there until a mail
+comes from that address. A second item records that the reader wants no surveys.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from redress.db.rows import Models
 
 @dataclass(frozen=True, slots=True)
 class AddressMark:
-    """When a mail came back for good, and why: a status of RFC 3463 such as `5.1.1`, or ""."""
+    """When a mail to an address failed permanently, and why.
+
+    `status` is a code of RFC 3463 such as `5.1.1`, "complaint", or "" if unknown.
+    """
 
     at: datetime
     status: str
@@ -33,7 +39,7 @@ class AddressStore:
         self._models = models
 
     def returned(self, address: str) -> AddressMark | None:
-        """What is known of an address; None while mail may be sent there."""
+        """Return the mark of an address; None if mail may be sent there."""
         model = self._models.address
         pk = keys.address_pk(address)
         rows = retry.call(
@@ -44,7 +50,7 @@ class AddressStore:
         return AddressMark(datetime.fromisoformat(rows[0].returned_at), rows[0].status or "")
 
     def refuses_surveys(self, address: str) -> bool:
-        """Whether they said that they want no more surveys."""
+        """Whether the reader at this address unsubscribed from surveys."""
         model = self._models.address
         pk = keys.address_pk(address)
         rows = retry.call(
@@ -53,7 +59,7 @@ class AddressStore:
         return bool(rows) and rows[0].refused_at is not None
 
     def set_surveys(self, address: str, at: datetime, *, refused: bool) -> None:
-        """They want no more surveys, or want them again after all."""
+        """Record that the reader wants no more surveys, or wants them again."""
         row = self._models.address(
             keys.address_pk(address), keys.SURVEYS, refused_at=at.isoformat() if refused else None
         )

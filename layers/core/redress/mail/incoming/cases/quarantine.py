@@ -1,7 +1,7 @@
-"""What staff do with mails: see what waits in quarantine, let it go on, open what came by mail.
+"""What staff do with mails: list the quarantine, release a mail, and open mails and attachments.
 
-Letting a mail go on is work for the function that reads mails: it is asked to by its own queue, and
-reads the raw mail once more, so that what was unreadable is read with what has been mended since.
+A release is a message to the queue of the inbound function, which reads the raw mail again. A mail
+that was unreadable is therefore read with the fixed reader.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _READ = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Links to one mail, good for bucket.LINK_S seconds.
+    """Links to one mail, valid for bucket.LINK_S seconds.
 
-    original    the mail as it came
-    read        what was read of it: the whole text with quotes and signature, clean HTML, headers;
-                None where it could not be read when it came
-    attachments name, type, size, and the link or the reason why there is none
+    original    the raw mail
+    read        what the reader made of it: the complete text with quotes and signature, sanitised
+                HTML and headers; None if the mail could not be read when it came
+    attachments name, type and size of each, and its link or the reason why it has none
     """
 
     original: str
@@ -58,11 +58,11 @@ class QuarantineCases:
         self._sqs, self._queue_url = sqs, queue_url
 
     def held(self, limit: int, cursor: str | None) -> QuarantinePage:
-        """What waits in quarantine, newest first."""
+        """Return a page of the quarantine, newest first."""
         return self._incoming.held(limit, cursor)
 
     def read(self, identity: str) -> QuarantinedMail:
-        """One mail that is, or was, in quarantine; raises NotFound."""
+        """Return a mail that is, or was, in quarantine. Raises NotFound for any other mail."""
         record = self._incoming.get(identity)
         if record.reason is None:
             raise NotFound("there is no such mail in quarantine")
@@ -72,9 +72,11 @@ class QuarantineCases:
         return QuarantinedMail(record, opened)
 
     def release(self, member: Member, identity: str) -> IncomingRecord:
-        """Ask that a mail goes on to be a ticket or a message; it is in a moment, not yet.
+        """Request the release of a mail, which then becomes a ticket or a message.
 
-        Raises NotFound, NotAllowedNow for a mail with a virus or one that has gone on already.
+        The inbound function does this a moment later, so the returned record is still quarantined.
+        Raises NotFound if the mail was never in quarantine, and NotAllowedNow if it contains a
+        virus or was released before.
         """
         record = self._incoming.get(identity)
         if record.reason is None:
@@ -88,7 +90,10 @@ class QuarantineCases:
         return record
 
     def mail_of(self, member: Member, number: str, event_number: int) -> Opened:
-        """The mail by which an event of a ticket came; raises NotFound for any other event."""
+        """Return links to the mail that caused an event of a ticket.
+
+        Raises NotFound if no mail caused the event.
+        """
         file = self._staff.read(member, number)
         event = next((one for one in file.history if one.number == event_number), None)
         mail = event.data.get("mail") if event is not None else None

@@ -1,9 +1,10 @@
-"""A mail that came in becomes a ticket, a message on one, or a record in quarantine: exactly once.
+"""Turn an incoming mail into a ticket, a message on a ticket, or a quarantine record, exactly once.
 
-The reader of mails (`redress.mail.incoming.reader`) makes a `Letter` of the bytes; here it is
-decided what becomes of it (`mail.incoming.rules`) and written. A mail is known by its identity and
-by its object, and its record is written in the transaction that makes it something: an event that
-is repeated, comes late or out of order, or a worker that is killed, changes nothing of that.
+The reader (`redress.mail.incoming.reader`) parses the bytes into an `IncomingMail`. This module
+gathers the facts, asks `mail.incoming.rules` for the decision and writes the result. A mail is
+recognised by its identity and by its object in the bucket. Its record is written in the same
+transaction as its effect, so a mail takes effect once even if its event is repeated, late or out of
+order, or a worker is killed.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ from redress.tickets.store.transaction import DoneAlready
 
 EXCERPT = 300
 MOST_NAMED = 20
-"""Tickets and threads that one mail may name: more is no person's doing."""
+"""How many tickets and threads of one mail are looked up. No person names more in one mail."""
 
 _NOTHING = {"en": "(no text)", "zh-CN": "（无正文）", "zh-TW": "（無內文）"}
 _UNTITLED = {"en": "(no subject)", "zh-CN": "（无主题）", "zh-TW": "（無主旨）"}
@@ -64,7 +65,7 @@ _UNTITLED = {"en": "(no subject)", "zh-CN": "（无主题）", "zh-TW": "（無�
 
 @dataclass(frozen=True, slots=True)
 class Enclosed:
-    """One attachment. `served_as`: the Content-Type of its link; `refused`: why it has none."""
+    """One attachment. `served_as`: the Content-Type of its link; `refused`: why it has no link."""
 
     name: str
     size: int
@@ -75,8 +76,11 @@ class Enclosed:
 
 @dataclass(frozen=True, slots=True)
 class FailedAddress:
-    """A mail of ours that an address did not take. `status` as in RFC 3463: `5.1.1`; `permanent`:
-    a report (RFC 3464) says that it never will."""
+    """An address that did not accept a mail which Redress sent.
+
+    `status` is a code of RFC 3463 such as `5.1.1`. `permanent`: a delivery report (RFC 3464) says
+    that the failure is permanent.
+    """
 
     address: str
     status: str
@@ -86,7 +90,10 @@ class FailedAddress:
 
 @dataclass(frozen=True, slots=True)
 class ForwardedMail:
-    """A mail that another one passes on, as in `Letter`. `comment`: what was written above it."""
+    """A mail that another mail forwards, with fields as in `IncomingMail`.
+
+    `comment` is the text that the forwarding person wrote above it.
+    """
 
     message_id: str
     sender: str
@@ -99,27 +106,39 @@ class ForwardedMail:
     numbers: tuple[str, ...]
     comment: str
     answerable: bool
-    """A person wrote it, as far as it tells: no mail system, no machine, and not we."""
+    """Whether a person seems to have written it, rather than a mail system, a machine or Redress
+    itself."""
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Its own, which is known where it came here too, and those that it answers."""
+        """Return its own Message-ID and those that it answers.
+
+        Its own id is known here if the mail itself came in as well.
+        """
         return (*((self.message_id,) if self.message_id else ()), *self.answers_to)
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingMail:
-    """A mail as it was read. Addresses are in lower case; `sender` is "" where there is none.
+    """A mail as the reader understood it. Addresses are in lower case; `sender` is "" if missing.
 
-    contact       who is answered: the sender, or for whom a web form wrote; it has no rights by it
-    addressed_to  every address that it was sent to, as far as it says
-    answers_to    Message-IDs of In-Reply-To and References, without <>, the nearest first
-    returned_ids  those of the mail that a bounce returns
+    contact       who gets the answers: the sender, or the person for whom a web form sent the mail.
+                  Being the contact gives no rights on tickets
+    addressed_to  every address that the headers name as a recipient
+    answers_to    Message-IDs in In-Reply-To and References, without <>, the nearest first
+    returned_ids  Message-IDs of the mail that a bounce returns, and of its conversation
     numbers       ticket numbers in the subject
-    text          the new words; `whole` with quotes and signature
-    original      what was read, as JSON, for those who want to see all of it
-    forwarded     the mail that it passes on
-    authentic     its sender's domain says that it is from there (DMARC); `disowned`: that it is not
+    text          the new text
+    whole         the complete text, with quotes and signature
+    original      everything that was read, as JSON, for staff who want to see it
+    machine       the kind of notice, if a machine wrote the mail about one that Redress sent
+    returned      the addresses that a bounce reports
+    automatic     a machine wrote the mail, or it must not be answered automatically
+    own           Redress sent the mail itself
+    because       what the classification as a machine's mail is based on
+    authentic     DMARC passed: the mail is from the sender's domain
+    disowned      DMARC failed: it is not, or the mail names several authors
+    forwarded     the mail that this one forwards
     """
 
     key: str
@@ -154,11 +173,11 @@ class IncomingMail:
 
     @property
     def identity(self) -> str:
-        """What makes it this mail and no other: who says what, under which id, with which files.
+        """Return a digest of the mail's sender, content, Message-ID, date and attachments.
 
-        The way by which it came (Received, the verdicts) is not part of it: a sender who was not
-        sure that we had it sends it again. A mail that names neither an id nor a date is known by
-        its place in the bucket: "Thank you." twice are two mails.
+        Received headers and verdicts are left out, because they differ when a mail server delivers
+        the same mail again. A mail without Message-ID and date is identified by its key in the
+        bucket as well: "Thank you." sent twice is two mails.
         """
         told = [self.message_id, self.sender, self.date, self.subject, self.whole]
         told += [hashlib.sha256(one.content).hexdigest() for one in self.enclosed]
@@ -169,7 +188,7 @@ class IncomingMail:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What became of a mail; `repeated`: it had become that before."""
+    """What became of a mail. `repeated`: the mail had been received before."""
 
     record: IncomingRecord
     repeated: bool = False
@@ -195,37 +214,41 @@ class ReceivingCase:
         self._plans, self._links, self._bucket, self._now = plans, links, bucket, now
 
     def came(self, key: str) -> Received | None:
-        """What became of the mail that is this object, whatever our reader made of it then; None
-        for one that has yet to be read."""
+        """Return what became of the mail in this object; None if it has not been received yet.
+
+        The object is looked up by key, so this works even if the reader has changed since.
+        """
         known = self._incoming.at(key)
         return Received(known, repeated=True) if known is not None else None
 
     def receive(self, mail: IncomingMail) -> Received:
-        """Make of a mail what it is to be, once.
+        """Decide what becomes of a mail and write it, once.
 
-        Raises Unavailable when the store does not take it; nothing is half-written then.
+        Raises Unavailable if the store cannot write it; then nothing was written.
         """
         if (known := self._incoming.find(mail.identity)) is not None:
             return self._repeated(mail.key, known)
         return self._take(mail, None)
 
     def release(self, mail: IncomingMail, held: IncomingRecord, by: str) -> Received:
-        """Take a mail out of quarantine: a member of staff, `by`, says that it is to be taken.
+        """Take a mail out of quarantine, on the decision of the member of staff `by`.
 
-        Raises DoneAlready when it is not in quarantine any more, NotAllowedNow for a virus.
+        Raises DoneAlready if the mail is no longer in quarantine, and NotAllowedNow if it contains
+        a virus.
         """
         if mail.virus:
             raise NotAllowedNow("release", Reason.VIRUS)
         twin = self._incoming.find(mail.identity)
         if twin is not None and twin.identity != held.identity:
-            # It could not be read then; and it came under another name, and could.
+            # The quarantined object could not be read when it came. The same mail also came as
+            # another object that could be read, so the quarantine record takes over its outcome.
             left = replace(twin, identity=held.identity, released_by=by)
             self._incoming.rewrite(left)
             return Received(left, repeated=True)
         return self._take(mail, replace(held, released_by=by))
 
     def hold_unread(self, key: str, received_at: datetime, because: str) -> Received:
-        """Put a mail into quarantine that the reader failed at."""
+        """Put a mail that the reader failed on into quarantine."""
         identity = unread_identity(key)
         record = IncomingRecord(
             identity=identity,
@@ -242,12 +265,15 @@ class ReceivingCase:
         try:
             self._incoming.hold(record)
         except DoneAlready:
-            # Another worker could read it meanwhile, or could not, either.
+            # Another worker has received or quarantined it in the meantime.
             return self.came(key) or Received(self._incoming.get(identity), repeated=True)
         return Received(record)
 
     def _repeated(self, key: str, known: IncomingRecord) -> Received:
-        """It came under another key: known by this one, too, whatever reads it next time."""
+        """Record the key under which a known mail came again.
+
+        The next event for this key then finds the mail without reading it.
+        """
         self._incoming.repeated(key, known)
         return Received(known, repeated=True)
 
@@ -285,7 +311,10 @@ class ReceivingCase:
             return self._repeated(mail.key, self._incoming.get(record.identity))
 
     def _named(self, mail: IncomingMail) -> tuple[Named, ...]:
-        """The tickets that a mail names. Signatures are checked here; who may write, later."""
+        """Return the tickets that a mail names.
+
+        Signatures are checked here. Whether the sender may write on a ticket is decided later.
+        """
         found = [
             *self._signed(mail.addressed_to, Clue.ADDRESS),
             *self._signed((*mail.answers_to, *mail.returned_ids), Clue.CONVERSATION),
@@ -305,7 +334,7 @@ class ReceivingCase:
             try:
                 number = self._links.read_mail(address.partition("@")[0])
             except NotFound:
-                continue  # any other address, or a token that somebody made up
+                continue  # an ordinary address, or a forged token
             found.append(Named(number, clue))
         return found
 
@@ -421,9 +450,10 @@ class ReceivingCase:
         return self._plans.get(ticket.plan_version), self._changes.moment(ticket)
 
     def _sent(self, mail: IncomingMail, number: str) -> str | None:
-        """The key of the mail of a ticket that a notice returns; None where it names none of them.
+        """Return the key of the ticket's mail that a notice returns; None if it returns none.
 
-        SES's id of a mail stands in it alone: who names it has seen it, or is who returns it.
+        A mail is recognised by its SES message id. Only the mail itself contains that id, so
+        whoever names it received the mail or returned it.
         """
         ids = {one.partition("@")[0] for one in mail.returned_ids}
         if not ids:
@@ -469,11 +499,11 @@ class ReceivingCase:
         )
 
     def _keep(self, mail: IncomingMail, record: IncomingRecord) -> None:
-        """Put what was in a mail into the bucket, under names of ours, before anything refers to
-        it.
+        """Write the mail's content and attachments into the bucket, before anything refers to them.
 
-        A worker that dies right after leaves files that nobody refers to; the mail comes again and
-        finds them.
+        The keys are generated here; they contain nothing that the sender chose. If a worker dies
+        right after this, the files stay in the bucket until the mail's event comes again and uses
+        them.
         """
         whole = json.dumps(mail.original, ensure_ascii=False).encode("utf-8", "replace")
         self._bucket.put(read_key(record.identity), whole, "application/json")
@@ -502,11 +532,11 @@ def _taken(
 
 
 def _passed_on(mail: IncomingMail, staff: Collection[str]) -> IncomingMail | None:
-    """The mail that a member of staff passes on, as if its own sender had sent it; None where this
-    is none.
+    """Return the mail that a member of staff forwards, as if its own sender had sent it.
 
-    What is known of its files stays that of the whole mail. What the member wrote above it is no
-    word of the customer's, and is not among them.
+    Returns None if the mail does not forward the mail of a person outside the staff. The result
+    keeps the attachments of the forwarding mail. It does not contain the comment that the member of
+    staff wrote above the forwarded mail, because the customer did not write it.
     """
     inner = mail.forwarded
     if inner is None or mail.automatic or not inner.answerable:
@@ -532,10 +562,10 @@ def _passed_on(mail: IncomingMail, staff: Collection[str]) -> IncomingMail | Non
 def _told(
     why: incoming.Notice, mail: IncomingMail, ticket: Ticket, key: str | None
 ) -> dict[str, Any]:
-    """What a note says of the mail that came back or was complained of: to whom it went, as far as
-    that is known.
+    """Return what a notice says about the mail that was returned or reported as spam.
 
-    That decides who is told of it: mail to an agent that comes back is never told to that agent.
+    That is the failed addresses, the mail's key and its audience, as far as they are known. The
+    audience decides whether the agent is notified: an agent is not notified about mail to staff.
     """
     if why not in (incoming.Notice.RETURNED, incoming.Notice.COMPLAINED):
         return {}
@@ -553,30 +583,32 @@ def _told(
 
 
 def _reached(ticket: Ticket, audience: str) -> set[str]:
-    """The addresses of a ticket that mail to customers and those who take part goes to."""
+    """Return the ticket's addresses for an audience: the customer, participants, or nobody."""
     if audience == Role.CUSTOMER:
         return {ticket.contact.email.lower()} if ticket.contact.email else set()
     return set(ticket.participants) if audience == PARTICIPANTS else set()
 
 
 def unread_identity(key: str) -> str:
-    """The identity of a mail that could not be read: all that is known of it is its place."""
+    """Return the identity of a mail that could not be read. Only its key is known."""
     return hashlib.sha256(f"unread {key}".encode()).hexdigest()[:40]
 
 
 def read_key(identity: str) -> str:
-    """Where what was read of a mail lies in the bucket, as JSON."""
+    """Return the key of the JSON object with everything that was read from a mail."""
     return f"read/{identity}.json"
 
 
 def attachment_key(identity: str, number: int) -> str:
-    """Where an attachment lies: a name of ours, never the sender's."""
+    """Return the key of an attachment. It never contains the file name that the sender chose."""
     return f"attachments/{identity}/{number}"
 
 
 def thread_digest(message_id: str, sender: str) -> str:
-    """Names a mail of this sender by its Message-ID. Of the sender, so that nobody else can lay
-    claim to an id that they saw."""
+    """Return a digest of a mail's Message-ID and its sender.
+
+    The sender is part of it, so that nobody else can use a Message-ID that they have seen.
+    """
     return hashlib.sha256(f"{message_id}\n{sender}".encode("utf-8", "replace")).hexdigest()[:40]
 
 
@@ -590,7 +622,10 @@ def _words(mail: IncomingMail, language: str) -> str:
 
 
 def _source(mail: IncomingMail, record: IncomingRecord) -> dict[str, Any]:
-    """What an event says of the mail that it came by. `text_cut`: the whole is in the original."""
+    """Return what an event records about the mail that caused it.
+
+    `text_cut`: the text was cut; the complete text is in the original mail.
+    """
     said: dict[str, Any] = {"id": record.identity, "key": record.key}
     if record.flags:
         said["flags"] = list(record.flags)

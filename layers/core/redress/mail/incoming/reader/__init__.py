@@ -1,12 +1,13 @@
-"""Any mail of the world, as bytes, to a value that says what the product needs of it.
+"""Read the bytes of any mail into values with what the product needs to know.
 
-    parsing.parse(raw)            -> mail.Mail: who, what, when, text, clean HTML, attachments, defects
-    folding.fold(text)            -> the sender's new words, apart from quotes and signatures
-    machines.kind_of(mail)        -> what no person wrote: bounces, auto-replies, lists, receipts
-    clues.numbers_in(subject)     -> ticket numbers that it names; also whose words are forwarded
-    verdicts.verdicts(mail)       -> what SES found about the sender, from its own headers only
+    parsing.parse(raw)        -> mail.ParsedMail: people, text, safe HTML, attachments, defects
+    folding.fold(text)        -> the sender's new text, separated from quotes and signature
+    machines.kind_of(mail)    -> the kind of a mail that no person wrote: bounce, auto-reply, list
+    clues.numbers_in(subject) -> the ticket numbers in a subject
+    clues.forwarded(mail)     -> the mail that this one forwards
+    verdicts.verdicts(mail)   -> what SES found about the sender, from the headers of SES only
 
-Pure: no store, no network, no clock. Time and memory are bounded for any bytes (`limits`). It needs
-the libraries of `functions/inbound`, which no other function carries: nothing outside imports it but
-the function that takes mail.
+The reader is pure: it uses no store, network or clock. Its time and memory are bounded for any
+input (`limits`). It needs libraries that only `functions/inbound` carries, so no other function may
+import it.
 """

@@ -1,8 +1,8 @@
-"""Addresses of a header, as people and programs write them.
+"""Parse the addresses in a header, in the forms that people and programs write.
 
-`email.utils.getaddresses` raises RecursionError for a thousand brackets, and takes `Wang, Li
-<li@example.com>` and `[EXT] Li <li@example.com>` for something else than what every mail program
-shows; hence this reader. It agrees with the library on what is well-formed (a test).
+`email.utils.getaddresses` raises RecursionError for a thousand brackets. It also reads `Wang, Li
+<li@example.com>` and `[EXT] Li <li@example.com>` differently from every mail program. For
+well-formed headers, this module returns the same as the library (a test checks this).
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ _MAILTO = re.compile(r"\Amailto:", re.IGNORECASE)
 
 
 def addresses_of(value: str, defects: Defects) -> tuple[Address, ...]:
-    """`value` is raw text, encoded words still in it: a comma inside of one separates nothing."""
+    """Return the addresses in a header's value.
+
+    Encoded words in `value` must not be decoded yet, because a decoded comma would separate
+    addresses.
+    """
     found: list[Address] = []
     before = ""
     for piece, comment in _pieces(value):
         one = _address(f"{before}{piece}", comment, defects)
         if one is None:
-            # `Wang, Li <li@example.com>`: the first half of a name, not an address of its own.
+            # In `Wang, Li <li@example.com>`, `Wang` is the first half of a name.
             before = f"{before}{piece.strip()}, " if piece.strip() and "@" not in piece else ""
             if len(before) > 500:
                 before = ""
@@ -43,11 +47,13 @@ def addresses_of(value: str, defects: Defects) -> tuple[Address, ...]:
 
 
 def _pieces(value: str) -> list[tuple[str, str]]:
-    """Split at commas and semicolons that stand outside of quotes, comments and angles: each piece
-    with its comment. The names of groups (`staff: a@b, c@d;`) are dropped."""
+    """Split at commas and semicolons outside quotes, comments and angle brackets.
+
+    Returns each piece with its comment. The names of groups (`staff: a@b, c@d;`) are dropped.
+    """
     pieces: list[tuple[str, str]] = []
     piece: list[str] = []
-    said: list[str] = []
+    comments: list[str] = []
     quoted = angled = False
     comment = 0
     escaped = False
@@ -58,7 +64,7 @@ def _pieces(value: str) -> list[tuple[str, str]]:
             escaped = True
         elif comment:
             comment += {"(": 1, ")": -1}.get(c, 0)
-            said.append(c if comment else "")
+            comments.append(c if comment else "")
             continue
         elif c == '"':
             quoted = not quoted
@@ -73,13 +79,13 @@ def _pieces(value: str) -> list[tuple[str, str]]:
             piece.clear()
             continue
         elif c in ",;" and not angled:
-            pieces.append(("".join(piece), "".join(said)))
+            pieces.append(("".join(piece), "".join(comments)))
             piece.clear()
-            said.clear()
+            comments.clear()
             continue
         if not comment:
             piece.append(c)
-    return [*pieces, ("".join(piece), "".join(said))]
+    return [*pieces, ("".join(piece), "".join(comments))]
 
 
 def _is_group(piece: list[str]) -> bool:
@@ -92,7 +98,7 @@ def _address(piece: str, comment: str, defects: Defects) -> Address | None:
     angle = _ANGLE.search(piece)
     spec = angle.group(1) if angle else piece
     spec = _MAILTO.sub("", _ROUTE.sub("", spec.strip()))
-    # Blanks around the @ are forgiven: `li @ example.com`.
+    # Blanks around the @ are allowed: `li @ example.com`.
     match = _QUOTED_LOCAL.search(spec) or _BARE.search(re.sub(r"\s*@\s*", "@", spec))
     if match is None:
         match = angle and _BARE.search(piece[: angle.start()])
@@ -102,7 +108,7 @@ def _address(piece: str, comment: str, defects: Defects) -> Address | None:
     domain = domain.rstrip(".>]").lower() if not domain.startswith("[") else domain.lower()
     if not domain:
         return None
-    # `li@example.com (Li Na)` is how names were written before there were angles.
+    # `li@example.com (Li Na)` is the old way to write a name, without angle brackets.
     name = (piece[: angle.start()] if angle else "").strip() or comment
     return Address(_name(name, defects), f"{local}@{domain}")
 

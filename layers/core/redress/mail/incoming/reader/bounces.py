@@ -1,4 +1,4 @@
-"""What could not be delivered: RFC 3464 where it is followed, the words of the rest where not."""
+"""Read delivery notices: the fields of RFC 3464 if a notice has them, otherwise its text."""
 
 from __future__ import annotations
 
@@ -42,19 +42,20 @@ _RETURNED = re.compile(
     r"^(?:[-=_ ]{3,}.{0,60}(?:original|returned|copy|header).{0,60}|(?:Received|Return-Path|X-[\w-]+): .*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-"""Where a notice begins to show the mail that it returns."""
+"""Matches the line at which a notice begins to quote the mail that it returns."""
 _GIVEN_UP = re.compile(r"cannot send message for|giving up|will not be retried|permanent", re.I)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One address that a notice is about; what is not said is empty.
+    """One address that a notice is about. Unknown fields are "".
 
-    original    as our mail named it; `final` as the last server knew it
-    action      failed, delayed, delivered, relayed, expanded (RFC 3464, 2.3.3); guessed as failed or
-                delayed where a notice is text only
-    status      "5.1.1" (RFC 3463), of the status field or else of the diagnostic
-    diagnostic  what the remote server said
+    original    the address as in the mail that was sent
+    final       the address as the last server knew it
+    action      failed, delayed, delivered, relayed or expanded (RFC 3464, 2.3.3). If the notice is
+                text only, failed or delayed is guessed
+    status      such as "5.1.1" (RFC 3463), from the status field or else from the diagnostic
+    diagnostic  the answer of the remote server
     """
 
     original: str
@@ -70,8 +71,12 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
-    """`delayed`: nothing failed yet; it is being tried on. `permanent`: an address failed for good
-    (class 5). `standard`: told in the form of RFC 3464, not read out of words."""
+    """What a delivery notice says.
+
+    `delayed`: nothing has failed yet, and delivery is still being tried. `permanent`: an address
+    failed permanently (class 5). `standard`: the notice has the form of RFC 3464; otherwise the
+    result was guessed from its text.
+    """
 
     recipients: tuple[Recipient, ...]
     delayed: bool
@@ -80,36 +85,41 @@ class Bounce:
 
 
 def is_daemon(local: str) -> bool:
-    """Whether the name before the @ is that of a mail system."""
+    """Whether the local part of an address (before the @) is that of a mail system."""
     return _DAEMONS.match(local) is not None
 
 
 def read(mail: ParsedMail) -> Bounce | None:
-    """What a delivery notice says; None when the mail is none."""
+    """Read a delivery notice; None if the mail is no delivery notice."""
     if mail.report is not None and mail.report.kind == "delivery-status":
         found = [one for one in map(_recipient, mail.report.groups) if one is not None]
         if not found:
-            return _bounce(_from_words(mail), standard=False)
+            return _bounce(_from_text(mail), standard=False)
         if not any("@" in one.address for one in found):
-            # A place on the last server's disk; the words say for whom it was.
-            said = _from_words(mail)[: len(found)]
+            # The fields name a place on the last server's disk. The text names the addresses.
+            in_text = _from_text(mail)[: len(found)]
             found = [
-                replace(one, original=word.final) for one, word in zip(found, said, strict=False)
+                replace(one, original=named.final)
+                for one, named in zip(found, in_text, strict=False)
             ] or found
         return _bounce(found, standard=True)
     if mail.has("x-failed-recipients"):
-        return _bounce(_from_words(mail), standard=False)
-    return _bounce(_from_words(mail), standard=False) if looks_returned(mail) else None
+        return _bounce(_from_text(mail), standard=False)
+    return _bounce(_from_text(mail), standard=False) if looks_returned(mail) else None
 
 
 def looks_returned(mail: ParsedMail) -> bool:
-    """A mail system's sender, or none at all, with a subject or text of a failure or a delay."""
+    """Whether a mail without standard fields looks like a delivery notice.
+
+    It must come from a mail system or have no sender, and its subject or text must speak of a
+    failure or a delay. It may also contain a returned message, with a subject of a failure.
+    """
     system = mail.return_path == "" or any(is_daemon(one.local) for one in _senders(mail))
     system = system or not mail.sender_addresses
     words = f"{mail.subject}\n{mail.text[:1_000]}"
     if system and (_SUBJECT.search(words) or _DELAY.search(words)):
         return True
-    # Some mail systems write from no-reply addresses: then a returned message has to be in it.
+    # Some mail systems write from no-reply addresses. Such a mail must contain a returned message.
     return bool(mail.embedded) and _SUBJECT.search(mail.subject) is not None
 
 
@@ -126,7 +136,10 @@ def _bounce(recipients: list[Recipient], *, standard: bool) -> Bounce:
 
 
 def _recipient(group: Mapping[str, str]) -> Recipient | None:
-    """A per-recipient block; the first block of a status is about the message and names none."""
+    """Read a block of fields about one recipient; None if it names none.
+
+    The first block of a report names none, because it is about the message.
+    """
     final = _typed(group.get("final-recipient", ""))
     original = _typed(group.get("original-recipient", ""))
     if not final and not original:
@@ -140,7 +153,10 @@ def _recipient(group: Mapping[str, str]) -> Recipient | None:
 
 
 def _typed(value: str) -> str:
-    """`rfc822; li@example.com` -> `li@example.com`; xtext (RFC 3461, 4) is left as it is."""
+    """Remove the type: `rfc822; li@example.com` -> `li@example.com`.
+
+    Escapes in xtext (RFC 3461, section 4) are not decoded.
+    """
     kind, semicolon, rest = value.partition(";")
     plain = rest if semicolon and re.fullmatch(r"\s*[\w-]{1,30}\s*", kind) else value
     return plain.strip().strip("<>").strip()
@@ -151,19 +167,19 @@ def _status(text: str) -> str:
     return ".".join(match.groups()) if match else ""
 
 
-def _from_words(mail: ParsedMail) -> list[Recipient]:
-    """Addresses in the text that a system wrote, but for its own and ours."""
+def _from_text(mail: ParsedMail) -> list[Recipient]:
+    """Return the addresses in a notice's text, except those of its own sender and recipients."""
     text = mail.text[:_LOOKED_AT]
     if (returned := _RETURNED.search(text)) is not None:
         text = text[: returned.start()]
-    ours = {one.address.lower() for one in (*mail.sender_addresses, *mail.to, *mail.cc)}
-    said = mail.first("x-failed-recipients")
+    excluded = {one.address.lower() for one in (*mail.sender_addresses, *mail.to, *mail.cc)}
+    named = mail.first("x-failed-recipients")
     found = dict.fromkeys(
-        address.lower() for address in _ADDRESS.findall(f"{said} {text}"[:_LOOKED_AT])
+        address.lower() for address in _ADDRESS.findall(f"{named} {text}"[:_LOOKED_AT])
     )
-    addresses = [a for a in found if a not in ours and not is_daemon(a.rpartition("@")[0])]
+    addresses = [a for a in found if a not in excluded and not is_daemon(a.rpartition("@")[0])]
     if not addresses:
-        # Only the returned message says to whom it went.
+        # Only the returned message names its recipients.
         addresses = [one.address for inner in mail.embedded[:1] for one in inner.to]
     status, reply = _status(text), _REPLY.search(text)
     words = f"{mail.subject}\n{text[:2_000]}"

@@ -1,4 +1,4 @@
-"""Calendar objects in a mail (RFC 5545, RFC 5546): what a person would want to know of them."""
+"""Read from a calendar object (RFC 5545, RFC 5546) what a person would want to know."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ESCAPED = re.compile(r"\\([nN,;\\])")
 
 
 def read(data: bytes, label: str, defects: Defects) -> Invitation | None:
-    """The first event (or task) of the object; None when it is no calendar object."""
+    """Return the first event or task of the object; None if the data is no calendar object."""
     text = _FOLD.sub("", charset.decode(data[:CALENDAR], label or "utf-8", defects).text)
     if "BEGIN:VCALENDAR" not in text.upper():
         defects.add(Code.BAD_CALENDAR)
@@ -27,7 +27,7 @@ def read(data: bytes, label: str, defects: Defects) -> Invitation | None:
         match = _LINE.match(line[:5_000])
         if match is None:
             continue
-        name, said, value = match.group(1).upper(), match.group(2), match.group(3)
+        name, parameters, value = match.group(1).upper(), match.group(2), match.group(3)
         if name == "BEGIN":
             depth = [*depth[:5], value.strip().upper()]
         elif name == "END":
@@ -35,7 +35,7 @@ def read(data: bytes, label: str, defects: Defects) -> Invitation | None:
             if value.strip().upper() in ("VEVENT", "VTODO"):
                 break
         elif name == "METHOD" or depth[-1:] in (["VEVENT"], ["VTODO"]):
-            found.setdefault(name, (said, _ESCAPED.sub(_plain, value).strip()))
+            found.setdefault(name, (parameters, _ESCAPED.sub(_plain, value).strip()))
     return _summary(found)
 
 
@@ -56,8 +56,8 @@ def _summary(found: dict[str, tuple[str, str]]) -> Invitation:
     start, end = moment("DTSTART"), moment("DTEND") or moment("DUE")
     when = " - ".join(part for part in (start, end) if part)
     organizer = re.sub(r"(?i)^mailto:", "", value("ORGANIZER"))
-    # The words are the sender's; only the order is ours, so that no language is needed.
-    told = (value("SUMMARY"), when, value("LOCATION"), organizer, value("DESCRIPTION"))
+    # The text consists of the sender's own words, so it needs no translation.
+    details = (value("SUMMARY"), when, value("LOCATION"), organizer, value("DESCRIPTION"))
     return Invitation(
         method=method,
         summary=value("SUMMARY"),
@@ -66,5 +66,5 @@ def _summary(found: dict[str, tuple[str, str]]) -> Invitation:
         location=value("LOCATION"),
         organizer=organizer,
         answer=answer.group(1).upper() if answer and method == "REPLY" else "",
-        text="\n".join(part for part in told if part),
+        text="\n".join(part for part in details if part),
     )

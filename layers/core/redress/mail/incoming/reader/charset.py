@@ -1,9 +1,10 @@
-"""Bytes to text, whatever the label says.
+"""Decode bytes into text, even if their charset label is wrong or missing.
 
-Labels are read as mail programs mean them, not as they are registered: gb2312 is GB 18030, iso-8859-1
-is windows-1252 (as in the WHATWG Encoding Standard, https://encoding.spec.whatwg.org). A label that
-the bytes contradict is overruled; what has no usable label is detected (chardet). The table is
-finite on purpose: `codecs.lookup` would take `unicode_escape`, `punycode` and `idna` from strangers.
+Labels have the meaning that mail programs give them, not the registered one: gb2312 means GB 18030,
+and iso-8859-1 means windows-1252 (as in the WHATWG Encoding Standard,
+https://encoding.spec.whatwg.org). If the bytes contradict the label, the label is ignored. Without
+a usable label, chardet detects the charset. Only the labels in a fixed table are known, because
+`codecs.lookup` would also accept `unicode_escape`, `punycode` and `idna` from strangers.
 """
 
 from __future__ import annotations
@@ -60,16 +61,18 @@ _CODECS: dict[str, tuple[str, ...]] = {
     **{f"cp{n}": (f"cp{n}",) for n in (437, 850, 852, 855, 866, *range(1250, 1259)) if n != 1252},
     "viscii": ("cp1258",),
 }
-"""Label (lower case, `-` for `_`) -> Python's codecs in the order in which they are tried."""
+"""Python's codecs for each label, in the order in which they are tried. Labels are in lower case
+with `-` instead of `_`."""
 
 _ASIAN = {*_GB, *_BIG5, *_SJIS, *_EUC_JP, *_KOREAN}
 _SINGLE = {*_LATIN}
 _ESCAPED = re.compile(rb"\x1b(?:\$[@B]|\([JI])")
 _MULTIBYTE = re.compile(rb"[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _LOOKED_AT = 64 * 2**10
-"""Bytes that detection reads."""
+"""How many bytes the detection reads."""
 _DAMAGE = 0.05
-"""Share of the characters beyond ASCII that may be unreadable before a label is held for wrong."""
+"""The share of unreadable characters, among all characters beyond ASCII, above which a label is
+considered wrong."""
 
 _UNWANTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufeff]")
 _LINE_END = re.compile(r"\r*\n|\r|\u2028|\u2029|\x85")
@@ -77,7 +80,7 @@ _LINE_END = re.compile(r"\r*\n|\r|\u2028|\u2029|\x85")
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """`charset` is Python's name of the codec that read it."""
+    """Decoded text. `charset` is Python's name of the codec that decoded it."""
 
     text: str
     charset: str
@@ -88,13 +91,16 @@ def known(label: str) -> bool:
 
 
 def decode(data: bytes, label: str, defects: Defects) -> Decoded:
-    """Text without control characters and lone surrogates, line ends as \\n. Never raises."""
+    """Decode bytes into text, cleaned by `clean`. Never raises."""
     text, charset = _decoded(data, _normalised(label), defects)
     return Decoded(clean(text), charset)
 
 
 def clean(text: str) -> str:
-    """Nothing in it that a store, a log or JSON chokes on; every kind of line end is \\n."""
+    """Remove control characters and lone surrogates, and write every line end as \\n.
+
+    The result is safe for the store, logs and JSON.
+    """
     return _UNWANTED.sub("", _LINE_END.sub("\n", text))
 
 
@@ -107,7 +113,7 @@ def _decoded(data: bytes, label: str, defects: Defects) -> tuple[str, str]:
         if label and label not in _CODECS:
             defects.add(Code.UNKNOWN_CHARSET, label)
         return data.decode("ascii"), "ascii"
-    if (marked := _by_mark(data)) is not None:
+    if (marked := _by_byte_order_mark(data)) is not None:
         return marked
     codecs = _CODECS.get(label, ())
     if label and not codecs:
@@ -125,8 +131,11 @@ def _decoded(data: bytes, label: str, defects: Defects) -> tuple[str, str]:
     return data.decode(last, "replace"), last
 
 
-def _by_mark(data: bytes) -> tuple[str, str] | None:
-    """By a byte order mark; whatever the label says, nothing else begins like this."""
+def _by_byte_order_mark(data: bytes) -> tuple[str, str] | None:
+    """Decode bytes that begin with a byte order mark; None for others.
+
+    The mark counts more than the label, because no other text begins with these bytes.
+    """
     if data.startswith(b"\xef\xbb\xbf"):
         return data.decode("utf-8", "replace"), "utf-8"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) and len(data) % 2 == 0:
@@ -139,23 +148,23 @@ def _as_labelled(
 ) -> tuple[str, str] | None:
     if codecs == ("utf-16",):
         if data.isascii() and b"\0" not in data:
-            return None  # a label only: nothing in it is two bytes wide
-        # Without a mark: the zero bytes of Latin letters say which half comes first.
+            return None  # the label is wrong: no character is two bytes wide
+        # Without a byte order mark, the zero bytes of Latin letters show the byte order.
         codecs = (
             ("utf-16-be",) if data[:200:2].count(0) >= data[1:200:2].count(0) else ("utf-16-le",)
         )
-    if codecs[0] in _ASIAN | _SINGLE and (utf8 := _plainly_utf8(data)) is not None:
+    if codecs[0] in _ASIAN | _SINGLE and (utf8 := _if_certainly_utf8(data)) is not None:
         if not label.startswith(("us-ascii", "ascii")):
             defects.add(Code.WRONG_CHARSET, f"{label}, read as utf-8")
         return utf8, "utf-8"
     if codecs[0] == "cp1252" and (label in ("us-ascii", "ascii") or _ESCAPED.search(data)):
-        return None  # a label that programs put there when they know nothing
+        return None  # programs use these labels if they do not know the charset
     for codec in codecs:
         try:
             return data.decode(codec), codec
         except UnicodeError:
             continue
-    # One broken character does not make a label wrong.
+    # A single broken character does not prove that the label is wrong.
     text = data.decode(codecs[0], "replace")
     beyond = sum(not c.isascii() for c in text)
     if text.count("\N{REPLACEMENT CHARACTER}") <= max(1, beyond * _DAMAGE) and beyond > 1:
@@ -164,9 +173,12 @@ def _as_labelled(
     return None
 
 
-def _plainly_utf8(data: bytes) -> str | None:
-    """The text, when it can be nothing but UTF-8: two long sequences or more, and none broken."""
-    if len(_MULTIBYTE.findall(data[:_LOOKED_AT])) < 2 and not _latin_utf8(data):
+def _if_certainly_utf8(data: bytes) -> str | None:
+    """Return the text if the bytes are certainly UTF-8; otherwise None.
+
+    They are if they hold at least two long sequences, or accented letters only, and none is broken.
+    """
+    if len(_MULTIBYTE.findall(data[:_LOOKED_AT])) < 2 and not _is_latin_in_utf8(data):
         return None
     try:
         return data.decode("utf-8")
@@ -174,15 +186,15 @@ def _plainly_utf8(data: bytes) -> str | None:
         return None
 
 
-def _latin_utf8(data: bytes) -> bool:
-    """Accented letters as UTF-8 (`Ã©` when read as Latin-1) and no other bytes beyond ASCII."""
+def _is_latin_in_utf8(data: bytes) -> bool:
+    """Whether all bytes beyond ASCII are accented letters in UTF-8 (`Ã©` if read as Latin-1)."""
     beyond = [byte for byte in data[:_LOOKED_AT] if byte > 0x7F]
     leads = sum(0xC3 <= byte <= 0xC5 for byte in beyond)
     return len(beyond) > 1 and leads * 2 == len(beyond)
 
 
 def _detected(data: bytes) -> tuple[str, str] | None:
-    """Detected and without a fault, or None."""
+    """Detect the charset and decode; None if no detected charset decodes without error."""
     if b"\x1b" in data and _ESCAPED.search(data):
         return data.decode("iso2022_jp_ext", "replace"), "iso2022_jp_ext"
     guesses = ["utf-8"]

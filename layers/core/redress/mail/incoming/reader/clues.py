@@ -1,8 +1,7 @@
-"""What a person's words tell of a mail: the ticket that its subject names, its subject without
-prefixes, whose words it brings when it is forwarded.
+"""Find clues in a mail: ticket numbers, the bare subject, and the forwarded mail.
 
-Clues only: anybody can write them, and whether the sender may write into the ticket is for others
-to check.
+Anybody can write such text, so these are clues only. Whether the sender may write on the ticket is
+decided elsewhere.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ _PREFIX = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
-    """What somebody passes on: who wrote it first, about what, and their words.
+    """A forwarded mail, with its original sender, subject and text.
 
-    `how` is "attached" (a message as attachment) or "inline". `date` is as written. `comment` is
-    what the forwarding person wrote above it.
+    `how` is "attached" (the mail is an attachment) or "inline". `date` is the original text of the
+    date. `comment` is what the forwarding person wrote above the mail.
     """
 
     sender: Address | None
@@ -47,9 +46,10 @@ class Forwarded:
 
 
 def numbers_in(text: str) -> tuple[str, ...]:
-    """Ticket numbers that a person meant: full-width letters, other dashes, lower case, O for 0.
+    """Return the ticket numbers in a text, as people write them.
 
-    A number without its dashes needs a digit in it: a word of eleven letters is none.
+    Full-width letters, other dashes, lower case and O instead of 0 are accepted. A number without
+    dashes must contain a digit, so that an ordinary word of eleven letters is no number.
     """
     plain = unicodedata.normalize("NFKC", text[:2_000]).upper()
     found = []
@@ -64,7 +64,7 @@ def numbers_in(text: str) -> tuple[str, ...]:
 
 
 def bare_subject(subject: str) -> str:
-    """Without prefixes of replies and forwards, and without our number in brackets."""
+    """Return the subject without prefixes of replies and forwards and ticket number in brackets."""
     plain = subject[:2_000]
     for _ in range(20):
         shorter = _PREFIX.sub("", plain, count=1) if _PREFIX.match(plain) else plain
@@ -84,12 +84,12 @@ def _without_number(subject: str) -> str:
 
 
 def forwarded(mail: ParsedMail) -> Forwarded | None:
-    """The mail that this one passes on, or None.
+    """Return the mail that this one forwards, or None.
 
-    What the subject calls a forward is one: its first heading counts, because whatever the passed
-    mail itself quotes or has attached was chosen by a stranger. Otherwise an attached message is
-    passed on, where the mail around it is neither an answer nor a report: bounces return what they
-    are about in the same form.
+    If the subject says that the mail is a forward, the first heading in the text introduces the
+    forwarded mail. The first one counts, because the author of the forwarded mail chose everything
+    below it, quotes and attachments included. Otherwise an attached message counts as forwarded if
+    the mail around it is neither an answer nor a report: a bounce returns a mail in the same form.
     """
     if _FORWARD_SUBJECT.match(mail.subject) and (found := _inline(mail)) is not None:
         return found
@@ -105,7 +105,7 @@ def _inline(mail: ParsedMail) -> Forwarded | None:
     lines = mail.text.split("\n")
     for index, line in enumerate(lines):
         marked = quoting.is_forward(line)
-        if not marked and not _may_begin(lines, index):
+        if not marked and not _may_begin_forward(lines, index):
             continue
         begin = index + 1 if marked or _is_separator(line) else index
         while begin < len(lines) and not quoting.unquoted(lines[begin]).strip():
@@ -121,17 +121,17 @@ def _is_separator(line: str) -> bool:
     return quoting.is_original(line) or quoting.is_rule(line)
 
 
-def _may_begin(lines: list[str], index: int) -> bool:
+def _may_begin_forward(lines: list[str], index: int) -> bool:
     return _is_separator(lines[index]) or quoting.heading_at(lines, index) is not None
 
 
 def _from_heading(lines: list[str], index: int, heading: quoting.Heading) -> Forwarded:
-    said = heading.fields.get("from", "")
-    # Outlook writes <mailto:...> or [mailto:...] behind the name.
-    said = re.sub(r"[\[<]mailto:([^\]>]{1,250})[\]>]", r"<\1>", said)
-    found = addresses_of(re.sub(r"<([^<>]*)>\s*<[^<>]*>", r"<\1>", said), Defects())
+    author = heading.fields.get("from", "")
+    # Outlook writes <mailto:...> or [mailto:...] after the name.
+    author = re.sub(r"[\[<]mailto:([^\]>]{1,250})[\]>]", r"<\1>", author)
+    found = addresses_of(re.sub(r"<([^<>]*)>\s*<[^<>]*>", r"<\1>", author), Defects())
     rest = lines[heading.last :]
-    # Apple quotes what it forwards: the marks are not the customer's.
+    # Apple Mail adds quote marks to the lines that it forwards. The customer did not write them.
     quoted = [line for line in rest if line.strip()]
     if quoted and all(line.lstrip().startswith(">") for line in quoted):
         rest = [re.sub(r"^\s{0,3}>\s?", "", line) for line in rest]

@@ -1,4 +1,4 @@
-"""Bytes of parts: transfer encodings, uuencode blocks in text, types by first bytes, safe names."""
+"""Decode the bytes of parts, detect types by the first bytes, and make file names safe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _END = re.compile(rb"^(?:end|====)[ \t]*\r*$", re.MULTILINE)
 
 
 def decoded(body: bytes, encoding: str, defects: Defects) -> bytes:
-    """The content of a part. An encoding that nobody knows is taken for none."""
+    """Return the decoded content of a part. With an unknown encoding, the bytes are returned as is.
+
+    The unknown encoding is listed as a defect.
+    """
     if encoding == "base64":
         return base64(body, defects)
     if encoding in ("quoted-printable", "quoted_printable", "quotedprintable", "qp"):
@@ -31,16 +34,17 @@ def decoded(body: bytes, encoding: str, defects: Defects) -> bytes:
 
 
 def uu_blocks(data: bytes, defects: Defects) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """The files (name, content) between `begin` and `end` lines, and the text without them.
+    """Return the uuencoded files (name, content) in a text, and the text without them.
 
-    A block whose first line is no uuencode is text. Without `end` a block goes to the end.
+    A file is between a `begin` and an `end` line. Without an `end` line it goes to the end of the
+    text. A block whose first line is not valid uuencode stays in the text.
     """
     blocks: list[tuple[bytes, bytes]] = []
     rest: list[bytes] = []
     position = 0
     while (begin := _BEGIN.search(data, position)) is not None:
         first = begin.end() + 1
-        if not _begins_well(data, first, bool(begin.group(1))):
+        if not _has_valid_first_line(data, first, bool(begin.group(1))):
             rest.append(data[position:first])
             position = first
             continue
@@ -55,7 +59,7 @@ def uu_blocks(data: bytes, defects: Defects) -> tuple[list[tuple[bytes, bytes]],
     return blocks, b"".join([*rest, data[position:]])
 
 
-def _begins_well(data: bytes, first: int, base64_: bool) -> bool:
+def _has_valid_first_line(data: bytes, first: int, base64_: bool) -> bool:
     line = data[first : first + 100].split(b"\n", 1)[0].rstrip(b"\r")
     if base64_:
         return bool(line) and re.fullmatch(rb"[A-Za-z0-9+/=]+", line) is not None
@@ -63,7 +67,7 @@ def _begins_well(data: bytes, first: int, base64_: bool) -> bool:
 
 
 def _uu_length(line: bytes) -> int:
-    """How long a line is that holds as many bytes as its first character says."""
+    """Return the length that a line must have for the byte count in its first character."""
     return 1 + (((line[0] - 0x20) & 63) * 4 + 2) // 3
 
 
@@ -76,7 +80,7 @@ def _uu(lines: bytes, defects: Defects) -> bytes:
             found.append(binascii.a2b_uu(line))
         except binascii.Error:
             try:
-                # Encoders that write too many characters: as many as the first one says.
+                # Some encoders write too many characters. Take as many as the first one states.
                 found.append(binascii.a2b_uu(line[: _uu_length(line)]))
             except binascii.Error:
                 defects.add(Code.BAD_UUENCODE, "line")
@@ -121,7 +125,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"BEGIN:VCARD", "text/vcard"),
     (0, b"#!/", "text/x-shellscript"),
 )
-"""Offset, bytes, type: what customers send, and what must not pass for it."""
+"""Offset, bytes and type of files that customers send, and of files that must not pass for them."""
 
 _OFFICE = (
     (b"word/", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
@@ -132,7 +136,7 @@ _MARKUP = ((b"<!doctype html", "text/html"), (b"<html", "text/html"), (b"<svg", 
 
 
 def detected_type(content: bytes) -> str:
-    """By the first bytes; "" when they tell nothing."""
+    """Detect a type by the first bytes; "" if they match no known type."""
     for offset, magic, kind in _MAGIC:
         if content.startswith(magic, offset):
             if kind == "application/zip":
@@ -168,9 +172,12 @@ _SUFFIXES = {
 
 
 def safe_name(original: str, kind: str, taken: set[str]) -> str:
-    """A name for a download: the last part of a path, without what is invisible, turns the
-    direction of text or means something to a system; not one of `taken`, to which it is added
-    (case does not make a difference)."""
+    """Return a safe file name for a download, and add it to `taken`.
+
+    It is the last part of a path, without invisible characters, characters that change the
+    direction of text, and characters that a file system forbids. If `taken` has the name already,
+    in whatever case, a number is added.
+    """
     plain = unicodedata.normalize("NFC", original.replace("\\", "/").rpartition("/")[2])
     plain = "".join(c for c in plain if unicodedata.category(c)[0] != "C" or c == " ")
     plain = _FORBIDDEN.sub(" ", plain).strip(" .")

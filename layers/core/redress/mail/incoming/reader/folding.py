@@ -1,8 +1,8 @@
-"""A reply without what it answers: the sender's new words, the quotes, the signature.
+"""Split a reply into the sender's new text, the quotes and the signature.
 
-Every line of the text is in exactly one of the three, in its order. Answers between quotes are new
-words. The libraries for this know English; what they do with Chinese mails is in
-docs/decisions/015-inbound-mail.md.
+Every line of the text is in exactly one of the three, in the original order. Answers between quotes
+are new text. The existing libraries know English only; docs/decisions/015-inbound-mail.md shows
+what they do with Chinese mails.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from redress.mail.incoming.reader import quoting
 
 _MARKER = re.compile(r"##[-–— ]{1,3}[^#\n]{1,120}[-–— ]{1,3}##")
 _MARKER_WORDS = re.compile(r"above this line|此行上方")
-"""The line that our own mails carry (`mail.Words.marker`): everything from it on is ours."""
+"""The two match the marker line of the product's own mails (`Phrases.marker`). Everything from that
+line on was written by Redress."""
 
 _DELIMITER = re.compile(r"(?:--|—|– ?–)[ \xa0]?")
 _LONGEST_SIGNATURE = 20
-"""Lines behind `-- `: more is no signature, but a text with a line of dashes in it."""
+"""The most lines after `-- `. A longer block is text that happens to contain a line of dashes."""
 _DEVICE = re.compile(
     r"[ \t>]{0,4}(?:[-—–][ \t]?)?(?:"
     r"(?:Sent|Envoyé|Enviado|Inviato|Gesendet|Verzonden) (?:from|via|depuis|desde|da|do|von|vanaf|by|with) "
@@ -39,7 +40,7 @@ _DEVICE = re.compile(
 _NETEASE_TABLE = re.compile(r"[ \t]*\|.*|[ \t]*(?:[\w.+-]+@[\w.-]+|邮箱[:：].{0,80})[ \t]*")
 
 
-class _Of(Enum):
+class _Kind(Enum):
     NEW = "new"
     QUOTED = "quoted"
     SIGNATURE = "signature"
@@ -47,7 +48,7 @@ class _Of(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """`new` is never empty when the text is not."""
+    """A text, split into its three kinds of lines. `new` is empty only if the text is empty."""
 
     new: str
     quoted: str
@@ -55,32 +56,32 @@ class Folded:
 
 
 def fold(text: str) -> Folded:
-    """Tells the parts of a plain text apart. When nothing would be new, everything is."""
+    """Split a plain text. If no line would be new, the complete text counts as new."""
     lines = text.split("\n")
-    marks = [_Of.NEW] * len(lines)
+    marks = [_Kind.NEW] * len(lines)
     end = _marked_end(lines)
     _mark_quotes(lines, marks, end)
-    if end < len(lines) and not _has_words(lines, marks):
-        # They wrote below the line in spite of it.
-        marks = [_Of.NEW] * len(lines)
+    if end < len(lines) and not _has_new_text(lines, marks):
+        # The sender wrote below the marker line, although it asks for text above it.
+        marks = [_Kind.NEW] * len(lines)
         _mark_quotes(lines, marks, len(lines))
     _mark_signatures(lines, marks)
-    if not _has_words(lines, marks):
+    if not _has_new_text(lines, marks):
         return Folded(text.strip("\n"), "", "")
-    return Folded(*(_lines_of(lines, marks, kind) for kind in _Of))
+    return Folded(*(_lines_of(lines, marks, kind) for kind in _Kind))
 
 
-def _lines_of(lines: list[str], marks: list[_Of], kind: _Of) -> str:
+def _lines_of(lines: list[str], marks: list[_Kind], kind: _Kind) -> str:
     found = (line for line, mark in zip(lines, marks, strict=True) if mark is kind)
     return "\n".join(found).strip("\n")
 
 
-def _has_words(lines: list[str], marks: list[_Of]) -> bool:
-    return any(line.strip() and mark is _Of.NEW for line, mark in zip(lines, marks, strict=True))
+def _has_new_text(lines: list[str], marks: list[_Kind]) -> bool:
+    return any(line.strip() and mark is _Kind.NEW for line, mark in zip(lines, marks, strict=True))
 
 
 def _marked_end(lines: list[str]) -> int:
-    """The index of our own marker line, or the number of lines."""
+    """Return the index of the marker line, or the number of lines if there is none."""
     for index, line in enumerate(lines):
         if "##" in line:
             found = _MARKER.search(line[:500])
@@ -89,30 +90,30 @@ def _marked_end(lines: list[str]) -> int:
     return len(lines)
 
 
-def _mark_quotes(lines: list[str], marks: list[_Of], end: int) -> None:
-    """`end`: from there on everything is quoted."""
+def _mark_quotes(lines: list[str], marks: list[_Kind], end: int) -> None:
+    """Mark the quoted lines. Every line from index `end` on is quoted."""
     index, count = 0, len(lines)
     while index < count:
-        if index >= end or _begins_the_old(lines, index):
-            _fill(marks, index, count)
-            _take_before(lines, marks, index)
+        if index >= end or _begins_older_mail(lines, index):
+            _mark(marks, index, count)
+            _mark_attribution_before(lines, marks, index)
             return
         if quoting.QUOTE_MARK.match(lines[index]):
-            marks[index] = _Of.QUOTED
+            marks[index] = _Kind.QUOTED
         elif (after := quoting.attribution_at(lines, index)) is not None:
-            following = _next_words(lines, after)
-            _fill(marks, index, after)
+            following = _next_filled(lines, after)
+            _mark(marks, index, after)
             if following < count and not quoting.QUOTE_MARK.match(lines[following]):
-                _fill(marks, index, count)
+                _mark(marks, index, count)
                 return
             index = after
             continue
         index += 1
-    _fill_blanks(lines, marks)
+    _mark_blanks(lines, marks)
 
 
-def _begins_the_old(lines: list[str], index: int) -> bool:
-    """Whether everything from here on was written before, with no marks before its lines."""
+def _begins_older_mail(lines: list[str], index: int) -> bool:
+    """Whether everything from this line on is an older mail whose lines have no quote marks."""
     line = lines[index]
     stripped = line.strip()
     if not stripped or stripped[0] in ">＞":
@@ -120,78 +121,81 @@ def _begins_the_old(lines: list[str], index: int) -> bool:
     if quoting.is_original(line) or quoting.is_forward(line):
         return True
     if quoting.is_rule(line):
-        following = _next_words(lines, index + 1)
+        following = _next_filled(lines, index + 1)
         return following < len(lines) and quoting.heading_at(lines, following) is not None
     return quoting.heading_at(lines, index) is not None
 
 
-def _take_before(lines: list[str], marks: list[_Of], index: int) -> None:
-    """The line `On ... wrote:` right before our marker or a separator goes with it."""
+def _mark_attribution_before(lines: list[str], marks: list[_Kind], index: int) -> None:
+    """Mark a line `On ... wrote:` right before the marker line or a separator as quoted, too."""
     before = index - 1
-    while before >= 0 and (not lines[before].strip(" \t>") or marks[before] is _Of.QUOTED):
+    while before >= 0 and (not lines[before].strip(" \t>") or marks[before] is _Kind.QUOTED):
         before -= 1
     for first in range(max(0, before - 3), before + 1):
         if quoting.attribution_at(lines, first) == before + 1:
-            _fill(marks, first, index)
+            _mark(marks, first, index)
             return
 
 
-def _fill(marks: list[_Of], first: int, last: int, kind: _Of = _Of.QUOTED) -> None:
+def _mark(marks: list[_Kind], first: int, last: int, kind: _Kind = _Kind.QUOTED) -> None:
     marks[first:last] = [kind] * (last - first)
 
 
-def _next_words(lines: list[str], index: int) -> int:
+def _next_filled(lines: list[str], index: int) -> int:
     while index < len(lines) and not lines[index].strip():
         index += 1
     return index
 
 
-def _fill_blanks(lines: list[str], marks: list[_Of]) -> None:
-    """Blank lines between quoted ones are quoted too."""
+def _mark_blanks(lines: list[str], marks: list[_Kind]) -> None:
+    """Mark blank lines between quoted lines as quoted."""
     index = 0
     while index < len(lines):
-        if marks[index] is _Of.QUOTED:
-            following = _next_words(lines, index + 1)
-            if following < len(lines) and marks[following] is _Of.QUOTED:
-                _fill(marks, index, following)
+        if marks[index] is _Kind.QUOTED:
+            following = _next_filled(lines, index + 1)
+            if following < len(lines) and marks[following] is _Kind.QUOTED:
+                _mark(marks, index, following)
             index = max(following, index + 1)
         else:
             index += 1
 
 
-def _mark_signatures(lines: list[str], marks: list[_Of]) -> None:
-    """In each run of new lines: from `-- ` on, and what phones and programs add by themselves."""
+def _mark_signatures(lines: list[str], marks: list[_Kind]) -> None:
+    """Mark signatures in each run of new lines.
+
+    A signature begins with `-- `, or is a line that a phone or a mail program adds.
+    """
     index = 0
     while index < len(lines):
         last = index
-        while last < len(lines) and marks[last] is _Of.NEW:
+        while last < len(lines) and marks[last] is _Kind.NEW:
             last += 1
         if last > index:
-            _sign(lines, marks, index, last)
+            _mark_signatures_in(lines, marks, index, last)
         index = max(last, index + 1)
 
 
-def _sign(lines: list[str], marks: list[_Of], first: int, last: int) -> None:
+def _mark_signatures_in(lines: list[str], marks: list[_Kind], first: int, last: int) -> None:
     for index in range(max(first, last - _LONGEST_SIGNATURE - 1), last):
         if _DELIMITER.fullmatch(lines[index]):
-            _fill(marks, index, last, _Of.SIGNATURE)
+            _mark(marks, index, last, _Kind.SIGNATURE)
             last = index
             break
     for index in range(first, last):
         line = lines[index]
         if not line.strip() or len(line) > 200 or not _DEVICE.fullmatch(line):
             continue
-        # A sentence of theirs may begin like this; an added line stands by itself or at the end.
-        alone = (index == first or not lines[index - 1].strip()) or _next_words(
+        # The sender's own sentence may look like this. An added line is on its own or at the end.
+        alone = (index == first or not lines[index - 1].strip()) or _next_filled(
             lines, index + 1
         ) >= last
         if not alone:
             continue
-        marks[index] = _Of.SIGNATURE
+        marks[index] = _Kind.SIGNATURE
         if "定制" in line:
             before = index - 1
             while before >= first and (
                 not lines[before].strip() or _NETEASE_TABLE.fullmatch(lines[before][:200])
             ):
-                marks[before] = _Of.SIGNATURE
+                marks[before] = _Kind.SIGNATURE
                 before -= 1

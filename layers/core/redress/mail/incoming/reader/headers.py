@@ -1,9 +1,9 @@
-"""Header blocks: fields as raw bytes, and their values decoded as far as they can be.
+"""Split header blocks into fields, and decode the values as far as possible.
 
-The standard library's `email` raises on odd mails with its default policy, hands out surrogates with
-compat32, and bounds nothing with either (docs/decisions/015-inbound-mail.md). So the
-fields are split here, with its rules: RFC 5322 unfolding, RFC 2047 words, RFC 2231 parameters, each
-as tolerant as the mail programs that people use.
+The standard library's `email` does not fit. With its default policy it raises on odd mails, with
+compat32 it returns surrogates, and neither bounds its work (docs/decisions/015-inbound-mail.md).
+This module implements RFC 5322 unfolding, RFC 2047 words and RFC 2231 parameters, and is as
+tolerant as common mail programs.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _BLANK_LINE = re.compile(rb"(?:\r*\n|\r)[ \t]*(?:\r*\n|\r(?!\n))")
 
 Field = tuple[str, bytes]
-"""Name in lower case, value unfolded but not decoded."""
+"""A header field: its name in lower case, and its value, unfolded but not decoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A header block: its fields, and where in the bytes the body begins."""
+    """A header block: its fields, and the position at which the body begins."""
 
     fields: tuple[Field, ...]
     body: int
@@ -38,8 +38,10 @@ class Block:
 
 
 def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -> Block:
-    """The header block at `start`. Lines that are no header are passed over when headers follow;
-    otherwise the body begins with them."""
+    """Read the header block at `start`.
+
+    A line that is no header is skipped if a header follows. Otherwise the body begins with it.
+    """
     fields: list[tuple[str, list[bytes]]] = []
     position, stop = start, min(end, start + limit)
     while position < stop:
@@ -58,7 +60,7 @@ def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -
                 defects.add(Code.TOO_MANY_FIELDS)
                 return _cut(raw, position, end, fields, defects)
             fields.append((name.group(1).decode("ascii").lower(), [line[name.end() :].strip()]))
-        elif _goes_on(raw, following, stop):
+        elif _header_follows(raw, following, stop):
             defects.add(Code.BAD_HEADER_LINE, line[:60].decode("latin-1"))
         else:
             defects.add(Code.NO_BLANK_LINE)
@@ -69,8 +71,8 @@ def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -
     return Block(_joined(fields), end)
 
 
-def _goes_on(raw: bytes, position: int, stop: int) -> bool:
-    """Whether the next line is a header's."""
+def _header_follows(raw: bytes, position: int, stop: int) -> bool:
+    """Whether the next line begins a header."""
     match = _LINE.match(raw, position, stop)
     return match is not None and _FIELD.match(match.group(1)) is not None
 
@@ -78,7 +80,7 @@ def _goes_on(raw: bytes, position: int, stop: int) -> bool:
 def _cut(
     raw: bytes, position: int, end: int, fields: list[tuple[str, list[bytes]]], defects: Defects
 ) -> Block:
-    """The block is longer than what is read of it: the body is after the next blank line."""
+    """Return a block that exceeds the limit. Its body begins after the next blank line."""
     defects.add(Code.HEAD_CUT)
     blank = _BLANK_LINE.search(raw, max(position - 1, 0), end)
     return Block(_joined(fields), blank.end() if blank else end)
@@ -95,12 +97,15 @@ _BETWEEN_WORDS = re.compile(r"[ \t]*\Z")
 
 
 def text_of(value: bytes, hint: str, defects: Defects) -> str:
-    """A header's value as people read it, in one line. `hint`: charset of the body, for raw bytes."""
+    """Return a header's value in readable form, on one line.
+
+    `hint` is the charset of the body. It is used for raw bytes in the header.
+    """
     return decode_words(raw_text(value, hint, defects), defects)
 
 
 def raw_text(value: bytes, hint: str, defects: Defects) -> str:
-    """As text, encoded words left as they are."""
+    """Return a header's value as text, with its encoded words not yet decoded."""
     value = value[:VALUE]
     if value.isascii() and b"\x1b" not in value:
         text = charset.clean(value.decode("ascii"))
@@ -116,8 +121,11 @@ def raw_text(value: bytes, hint: str, defects: Defects) -> str:
 
 
 def decode_words(text: str, defects: Defects) -> str:
-    """RFC 2047. Words next to each other in one charset are joined before they are decoded: many
-    programs cut in the middle of a character. A word without its end is read to the end."""
+    """Decode the encoded words (RFC 2047) in a text.
+
+    Adjacent words in the same charset are joined before they are decoded, because many programs
+    split them in the middle of a character. A word without an end marker is read to the end.
+    """
     if "=?" not in text:
         return text
     found: list[str] = []
@@ -145,7 +153,7 @@ def _word(encoding: str, text: str, defects: Defects) -> bytes:
 
 
 def base64(data: bytes, defects: Defects) -> bytes:
-    """As much of base64 as there is: stray characters and missing padding are forgiven."""
+    """Decode base64 as far as possible, despite stray characters or missing padding."""
     for text in (data, data + b"==", data[: len(data) // 4 * 4]):
         try:
             return binascii.a2b_base64(text)
@@ -161,36 +169,39 @@ _SECTION = re.compile(r"(.+?)\*(?:(\d{1,4})\*?)?")
 
 
 def parameters(value: bytes, hint: str, defects: Defects) -> tuple[str, dict[str, str]]:
-    """`text/plain; charset="utf-8"` -> ("text/plain", {"charset": "utf-8"}).
+    """Parse `text/plain; charset="utf-8"` into ("text/plain", {"charset": "utf-8"}).
 
-    RFC 2231 (sections and charsets), RFC 2047 inside of quotes (forbidden and everywhere), raw
-    bytes. The first of a name counts.
+    Handles RFC 2231 (sections and charsets), raw bytes, and encoded words inside quotes, which are
+    forbidden (RFC 2047) but common. If a name is repeated, its first value counts.
     """
     text = raw_text(value[:PARAMETERS], hint, defects)
     main, found = text.partition(";")[0].strip().lower(), {}
     sections: dict[str, dict[int, tuple[str, bool]]] = {}
     for match in _PARAMETER.finditer(text):
         name, quoted, plain = match.group(1).lower(), match.group(2), match.group(3)
-        said = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain.strip()
+        content = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain.strip()
         if (section := _SECTION.fullmatch(name)) is not None:
             number = int(section.group(2) or 0)
             parts = sections.setdefault(section.group(1), {})
-            parts.setdefault(number, (said, name.endswith("*")))
+            parts.setdefault(number, (content, name.endswith("*")))
         elif name not in found:
-            found[name] = decode_words(said, defects).strip()
+            found[name] = decode_words(content, defects).strip()
     for name, parts in sections.items():
         found[name] = _sections(parts, defects)
     return main, found
 
 
 def _sections(parts: dict[int, tuple[str, bool]], defects: Defects) -> str:
-    """RFC 2231: charset'language'percent-encoded, in numbered sections of which some are encoded."""
+    """Join the numbered sections of a parameter and decode the result (RFC 2231).
+
+    Each section may be percent-encoded. The first one then begins with charset'language'.
+    """
     label, data = "utf-8", b""
     for index, number in enumerate(sorted(parts)):
-        said, encoded = parts[number]
-        if encoded and index == 0 and said.count("'") >= 2:
-            label, _, said = said.split("'", 2)
-        data += unquote_to_bytes(said) if encoded else said.encode("utf-8")
+        content, encoded = parts[number]
+        if encoded and index == 0 and content.count("'") >= 2:
+            label, _, content = content.split("'", 2)
+        data += unquote_to_bytes(content) if encoded else content.encode("utf-8")
     text = charset.decode(data, label or "utf-8", defects).text
     return decode_words(text, defects).strip()
 
@@ -202,14 +213,14 @@ _BARE_ID = re.compile(r"[^<>\s,;]{1,250}@[^<>\s,;]{1,250}")
 
 
 def date_of(value: str, defects: Defects) -> datetime | None:
-    """A Date header in UTC, or None when nobody can tell."""
+    """Return a Date header in UTC, or None if it cannot be parsed."""
     value = value[:200].strip()
     if not value:
         return None
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             found = read(value)
-            # Without a zone, or with -0000 (RFC 5322: in UTC, zone not told).
+            # A date without a zone, or with -0000 (RFC 5322: UTC, the local zone is unknown).
             aware = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
             if 1980 <= aware.year <= 2200:
                 return aware
@@ -220,7 +231,7 @@ def date_of(value: str, defects: Defects) -> datetime | None:
 
 
 def ids_of(value: str, defects: Defects) -> tuple[str, ...]:
-    """Message-IDs without <>, each once, in order."""
+    """Return the Message-IDs without <>, each once, in order."""
     found = list(dict.fromkeys(_ID.findall(value) or _BARE_ID.findall(value)))
     if len(found) > REFERENCES:
         defects.add(Code.TOO_MANY_REFERENCES, str(len(found)))

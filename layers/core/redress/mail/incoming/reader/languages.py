@@ -1,9 +1,8 @@
-"""In which of our languages to answer a mail: by its script, and Chinese by its characters.
+"""Choose the language in which to answer a mail: by its script, and for Chinese by its characters.
 
-Simplified and traditional Chinese share most characters; what tells them apart are those that only
-one of the two old national standards has (GB 2312, Big5). That is a table of 4,000 characters each
-way that every Python brings along. What libraries were compared is in
-docs/decisions/015-inbound-mail.md.
+Simplified and traditional Chinese share most characters. They differ in about 4,000 characters each
+that only one of two old national standards contains (GB 2312 and Big5). Every Python includes both
+as codecs. docs/decisions/015-inbound-mail.md compares libraries for this.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from functools import lru_cache
 SIMPLIFIED, TRADITIONAL, ENGLISH = "zh-CN", "zh-TW", "en"
 _LOOKED_AT = 4_000
 _LEAST_SHARE = 0.1
-"""Han among all letters: a name in a signature makes no mail Chinese, but a few words beside an
-order number do."""
+"""The least share of Han characters among all letters of a Chinese mail. A name in a signature has
+less, but a few words next to an order number have more."""
 
 
 def language_of(text: str, default: str) -> str:
-    """The language of a mail's own words; `default` where they do not tell."""
+    """Return the language of a text; `default` if the text does not show it."""
     han = kana = latin = simplified = traditional = 0
     for character in text[:_LOOKED_AT]:
         script = _script(character)
@@ -32,7 +31,7 @@ def language_of(text: str, default: str) -> str:
             traditional += leaning > 0
     if kana:
         return default
-    # A Chinese character says about as much as a word of four letters.
+    # A Chinese character carries about as much meaning as a word of four letters.
     if han and han >= _LEAST_SHARE * (han + latin / 4):
         if simplified == traditional:
             return default if default in (SIMPLIFIED, TRADITIONAL) else SIMPLIFIED
@@ -56,7 +55,7 @@ def _script(character: str) -> str:
 
 @lru_cache(maxsize=8_192)
 def _leaning(character: str) -> int:
-    """-1: written in simplified Chinese only; 1: in traditional only; 0: in both, or in neither."""
+    """Return -1 for a character of simplified Chinese only, 1 for traditional only, else 0."""
     return int(_has(character, "big5")) - int(_has(character, "gb2312"))
 
 

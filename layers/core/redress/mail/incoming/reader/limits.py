@@ -1,6 +1,6 @@
-"""How much of one mail is looked at. What goes beyond is listed as a defect, never an error.
+"""Limits on how much of one mail is read. Exceeding a limit is a defect, never an error.
 
-The raw mail is kept elsewhere; what is left out here is not lost.
+Whatever is left out here is not lost, because the raw mail is kept in the bucket.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 RAW = 30 * 2**20
-"""Bytes of a mail. Of a larger one only the headers are read. (SES takes 40 MB at most.)"""
+"""Bytes of a mail. If a mail is larger, only its headers are read. (SES accepts 40 MB at most.)"""
 PARTS = 1_000
-"""MIME parts, those of embedded messages among them."""
+"""MIME parts, including those of embedded messages."""
 DEPTH = 20
-"""How deep multiparts and embedded messages nest."""
+"""Levels of nested multiparts and embedded messages."""
 HEAD = 256 * 2**10
 """Bytes of the header block of the mail."""
 PART_HEAD = 64 * 2**10
@@ -28,27 +28,28 @@ PARAMETERS = 8 * 2**10
 BOUNDARY = 2_000
 """Bytes of a boundary; RFC 2046 allows 70."""
 ADDRESSES = 200
-"""Addresses of one header."""
+"""Addresses in one header."""
 REFERENCES = 100
-"""Message-IDs of References: the first one and the last ones."""
+"""Message-IDs in a References header. If there are more, the first and the last ones are kept."""
 TEXT = 200_000
-"""Characters of text that are shown."""
+"""Characters of text."""
 HTML = 2 * 2**20
-"""Bytes of HTML that are looked at. Larger HTML is cut before it is read."""
+"""Bytes of HTML. Longer HTML is cut before it is parsed."""
 ELEMENTS = 50_000
-"""Elements of HTML that is shown as HTML. Of more, the text is taken."""
+"""Elements of HTML. If there are more, only the text is taken."""
 ENTITIES = 50_000
-"""Escaped characters (&amp; &lt;) of HTML that is shown: nh3's time grows with their square."""
+"""Escaped characters (&amp; &lt;) of HTML. The time that nh3 needs grows with their square."""
 ATTACHMENTS = 50
 EMBEDDED = 10
-"""Embedded messages that are read themselves; further ones are attachments only."""
+"""Embedded messages that are parsed. Further ones are attachments only."""
 REPORT = 64 * 2**10
 """Bytes of a delivery status or disposition notification."""
 CALENDAR = 256 * 2**10
 """Bytes of a calendar object."""
 TNEF_OBJECTS = 2_000
+"""Objects of one winmail.dat."""
 TNEF_VALUES = 10_000
-"""Objects and property values of one winmail.dat."""
+"""Property values of one winmail.dat."""
 NAME = 120
 """Characters of an attachment's safe name."""
 DEFECTS = 100
@@ -57,7 +58,7 @@ DETAIL = 200
 
 
 class Code(StrEnum):
-    """What was bounded, repaired or missing."""
+    """What was cut, repaired or missing."""
 
     RAW_CUT = "raw_cut"
     HEAD_CUT = "head_cut"
@@ -104,7 +105,7 @@ class Defect:
 
 
 class Defects:
-    """Collects defects: each one once, DEFECTS at most."""
+    """Collects defects. Each defect is kept once, and at most DEFECTS in all."""
 
     def __init__(self) -> None:
         self._found: dict[Defect, None] = {}
@@ -118,5 +119,5 @@ class Defects:
 
 
 def printable(text: str) -> str:
-    """One line that any log and any JSON reader takes."""
+    """Replace unprintable characters, so that the text is one line for logs and JSON."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

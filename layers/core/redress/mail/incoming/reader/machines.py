@@ -1,7 +1,8 @@
-"""Mails that no person wrote, and mails that no robot may answer (RFC 3834).
+"""Recognise mails that no person wrote, and mails that must not be answered automatically.
 
-Answering one of these can begin a loop, tell a list of strangers what a customer wrote, or confirm an
-address to a spammer. In doubt a mail is not answered automatically; it is read all the same.
+The rules follow RFC 3834. An automatic answer to such a mail can start a loop, show a customer's
+message to the strangers on a mailing list, or confirm an address to a spammer. If in doubt, no
+automatic answer is sent. The mail itself is read in any case.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from redress.mail.incoming.reader.mail import Address, ParsedMail
 
 
 class MachineKind(StrEnum):
-    """The surest one of what fits, in this order."""
+    """Kinds of mails that no person wrote. If several fit, the first in this order counts."""
 
     OWN = "own"
     COMPLAINT = "complaint"
@@ -33,7 +34,10 @@ class MachineKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """`because` names the signs, strongest first ("header auto-submitted", "subject")."""
+    """A mail's kind, and the signs for it.
+
+    `because` names the signs, strongest first, such as "header auto-submitted" or "subject".
+    """
 
     kind: MachineKind
     because: tuple[str, ...]
@@ -41,9 +45,10 @@ class Machine:
 
 
 _OWN_HEADER = "x-redress-"
-"""Of `mail.message`: SES keeps it, and puts its own Message-ID in place of ours."""
+"""Prefix of the header that `mail.outgoing.rendering.message` adds. SES keeps this header, although
+it replaces the Message-ID."""
 _TOKEN = re.compile(r"r-[0-9a-z]{5}-[0-9a-z]{5}\.[a-z2-7]{16}(?:\.|\Z)")
-"""As `Links.mail_token` makes them; whether it is signed is for others to check."""
+"""The form of a token from `Links.mail_token`. Its signature is checked elsewhere."""
 _AUTO_HEADERS = (
     "x-autoreply",
     "x-autoreply-from",
@@ -102,13 +107,15 @@ _AUTO_WORDS = re.compile(
     re.IGNORECASE,
 )
 _HOLIDAY_WORDS = re.compile(r"\bvacation\b|休假|度假|on leave|annual leave", re.IGNORECASE)
-"""What customers of a travel agency write about as well: they need a second sign."""
+"""Words that also occur in what people write, for example to a travel agency. They count only
+together with another sign."""
 _NO_REPLY = re.compile(
     r"(?:no|non|not|do-?not|dont|never|ne-?pas|nao)[._-]?(?:reply|repondre|responder?|answer)|noreply",
     re.IGNORECASE,
 )
 _FORMS = re.compile(r"(?:wordpress|website|(?:web|contact)[._-]?forms?|forms?)\Z", re.IGNORECASE)
-"""Under such names web forms write for whoever filled them in, and name them in Reply-To."""
+"""Local parts of addresses from which web forms send. The person who filled in the form is in the
+Reply-To header."""
 _ROBOTS = re.compile(
     r"(?:listserv|majordomo|mailman|owner-.*|.*-(?:owner|request|bounces?|outgoing|relay)|"
     r"auto-?reply|autoresponder|www-data|nobody|root|cron|daemon)\Z",
@@ -117,8 +124,10 @@ _ROBOTS = re.compile(
 
 
 def kind_of(mail: ParsedMail, ours: Iterable[str] = ()) -> Machine | None:
-    """What the mail is, if no person wrote it. `ours`: the address that we send from, and the
-    domain that mail comes in at."""
+    """Return the kind of a mail that no person wrote; None for any other mail.
+
+    `ours` are the address that Redress sends from and the domain that receives mail.
+    """
     signs = list(_signs(mail, {one.lower() for one in ours}))
     if not signs:
         return None
@@ -132,10 +141,12 @@ def kind_of(mail: ParsedMail, ours: Iterable[str] = ()) -> Machine | None:
 
 
 def may_be_answered(mail: ParsedMail, ours: Iterable[str] = ()) -> bool:
-    """Whether an automatic answer may go to the sender: a person wrote, under an address that reads.
+    """Whether an automatic answer may go to the sender.
 
-    A mail that is no machine's by `kind_of` may still not be answered: the words of auto-replies
-    anywhere in the subject begin no conversation of robots, but the mail is a ticket.
+    That is so if a person seems to have written the mail, from an address that somebody reads. If
+    the subject contains the words of an auto-reply, the mail gets no automatic answer even if
+    `kind_of` returns None, so that two machines cannot answer each other. It still becomes a
+    ticket.
     """
     if kind_of(mail, ours) is not None or not mail.sender_addresses:
         return False
@@ -148,8 +159,10 @@ def may_be_answered(mail: ParsedMail, ours: Iterable[str] = ()) -> bool:
 
 
 def is_answerable(address: Address, subject: str, ours: Iterable[str] = ()) -> bool:
-    """Whether a person would read an answer to a mail of this sender and subject, as far as they
-    tell: it is none of ours, no mail system's and no auto-reply."""
+    """Whether a person would read an answer to a mail with this sender and subject.
+
+    That is so unless Redress, a mail system, a no-reply address or an auto-responder sent it.
+    """
     local = address.local
     robot = bounces.is_daemon(local) or _ROBOTS.match(local) or _NO_REPLY.search(local)
     own = _is_own(address, {one.lower() for one in ours})
@@ -157,8 +170,10 @@ def is_answerable(address: Address, subject: str, ours: Iterable[str] = ()) -> b
 
 
 def written_for(mail: ParsedMail, ours: Iterable[str] = ()) -> Address | None:
-    """Whom a web form wrote for: the only Reply-To of a mail whose own sender takes no answers;
-    None for any other mail."""
+    """Return the person for whom a web form sent the mail; None for any other mail.
+
+    That is the single Reply-To address, if the sender is a no-reply address or that of a form.
+    """
     if len(mail.sender_addresses) != 1 or len(mail.reply_to) != 1:
         return None
     [sender], [answered] = mail.sender_addresses, mail.reply_to
@@ -168,18 +183,20 @@ def written_for(mail: ParsedMail, ours: Iterable[str] = ()) -> Address | None:
 
 
 def _sent_by_others(mail: ParsedMail) -> bool:
-    """Whether Sender or Return-Path are of another domain than From: programs write in the name of
-    people."""
+    """Whether Sender or Return-Path has another domain than From.
+
+    Then a program probably sent the mail in the name of a person.
+    """
     domain = mail.sender_addresses[0].domain
     returned = (mail.return_path or "").rpartition("@")[2]
     return any(one.domain != domain for one in mail.sender) or returned not in ("", domain)
 
 
 def _signs(mail: ParsedMail, own: set[str]) -> Iterator[tuple[MachineKind, str]]:
-    yield from _of_own(mail, own)
-    yield from _of_reports(mail)
-    yield from _of_headers(mail)
-    yield from _of_lists(mail)
+    yield from _signs_of_own_mail(mail, own)
+    yield from _signs_in_reports(mail)
+    yield from _signs_in_headers(mail)
+    yield from _signs_of_lists(mail)
     if mail.calendar is not None and mail.calendar.method in (
         "REQUEST",
         "REPLY",
@@ -196,7 +213,7 @@ def _signs(mail: ParsedMail, own: set[str]) -> Iterator[tuple[MachineKind, str]]
             yield MachineKind.SYSTEM, f"sender {one.local[:40]}"
 
 
-def _of_own(mail: ParsedMail, own: set[str]) -> Iterator[tuple[MachineKind, str]]:
+def _signs_of_own_mail(mail: ParsedMail, own: set[str]) -> Iterator[tuple[MachineKind, str]]:
     if any(name.startswith(_OWN_HEADER) for name, _ in mail.headers):
         yield MachineKind.OWN, "header of ours"
     if _is_token(mail.message_id, own):
@@ -210,12 +227,15 @@ def _is_own(address: Address, own: set[str]) -> bool:
 
 
 def _is_token(value: str, own: set[str]) -> bool:
-    """People who work for us share the domain: only what we alone make is a sign."""
+    """Whether this is a token of Redress at one of its own domains.
+
+    The domain alone is no sign, because people who work there write from it, too.
+    """
     local, _, domain = value.lower().rpartition("@")
     return domain in {one.rpartition("@")[2] for one in own} and _TOKEN.match(local) is not None
 
 
-def _of_reports(mail: ParsedMail) -> Iterator[tuple[MachineKind, str]]:
+def _signs_in_reports(mail: ParsedMail) -> Iterator[tuple[MachineKind, str]]:
     kind = mail.report.kind if mail.report is not None else ""
     if kind == "feedback-report":
         yield MachineKind.COMPLAINT, "feedback report"
@@ -230,10 +250,10 @@ def _of_reports(mail: ParsedMail) -> Iterator[tuple[MachineKind, str]]:
         yield MachineKind.SYSTEM, f"report {kind[:40]}"
 
 
-def _of_headers(mail: ParsedMail) -> Iterator[tuple[MachineKind, str]]:
-    said = mail.first("auto-submitted").strip().lower()
-    if said and not re.match(r"no(?:\s|;|\(|\Z)", said):
-        replied = said.startswith(("auto-replied", "auto-notified"))
+def _signs_in_headers(mail: ParsedMail) -> Iterator[tuple[MachineKind, str]]:
+    submitted = mail.first("auto-submitted").strip().lower()
+    if submitted and not re.match(r"no(?:\s|;|\(|\Z)", submitted):
+        replied = submitted.startswith(("auto-replied", "auto-notified"))
         yield (MachineKind.AUTO_REPLY if replied else MachineKind.SYSTEM), "header auto-submitted"
     for name in _AUTO_HEADERS:
         if mail.has(name) and mail.first(name).strip().lower() not in ("no", "false"):
@@ -243,16 +263,16 @@ def _of_headers(mail: ParsedMail) -> Iterator[tuple[MachineKind, str]]:
             yield kind, "header precedence"
     suppressed = {one.strip().lower() for one in mail.first("x-auto-response-suppress").split(",")}
     if suppressed & {"all", "autoreply", "oof"}:
-        # Exchange writes it into what it sends by itself, and some programs into everything.
+        # Exchange adds this header to automatic mails, but some programs add it to every mail.
         yield MachineKind.BULK, "header x-auto-response-suppress"
 
 
-def _of_lists(mail: ParsedMail) -> Iterator[tuple[MachineKind, str]]:
+def _signs_of_lists(mail: ParsedMail) -> Iterator[tuple[MachineKind, str]]:
     for name in _LIST_HEADERS:
         if mail.has(name):
             yield MachineKind.LIST, f"header {name}"
     if mail.has("list-unsubscribe"):
-        # Shops write it into mails to one customer too; none of them waits for an answer.
+        # Shops also add this header to mails for a single customer. No such mail needs an answer.
         yield MachineKind.BULK, "header list-unsubscribe"
     for name in _BULK_HEADERS:
         if mail.has(name):

@@ -1,4 +1,4 @@
-"""What is known of one mail: values only, all of them plain text without lone surrogates or NULs."""
+"""The values that describe one parsed mail. No text in them has lone surrogates or NULs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from redress.mail.incoming.reader.limits import Defect
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`address` has one @ and its domain in lower case; `name` is as shown, or empty."""
+    """A mail address and the name next to it.
+
+    `address` has one @, and its domain is in lower case. `name` is decoded, or "".
+    """
 
     name: str
     address: str
@@ -29,15 +32,16 @@ class Address:
 class Attachment:
     """One file of a mail.
 
-    name            safe for a file system and a download: no path, no control or bidi characters,
-                    unique in its mail, at most limits.NAME characters, with a suffix
-    original_name   as the sender wrote it, decoded; empty when there was none
-    declared_type   as the part says, lower case ("application/pdf")
-    detected_type   by its first bytes; empty when they tell nothing
-    size            bytes of the content
-    content_id      without <>; empty when there is none
-    inline          shown in the text, not beside it
+    name            a name that is safe for file systems and downloads: without path, control or
+                    bidi characters, unique in its mail, at most limits.NAME characters long, with a
+                    suffix
+    original_name   the decoded name that the sender chose; "" if there was none
+    declared_type   the type that the part declares, in lower case ("application/pdf")
+    detected_type   the type that its first bytes show; "" if they match no known type
+    content_id      without <>; "" if there is none
+    inline          shown within the text rather than as a file
     content         the decoded bytes
+    size            the length of the content in bytes
     """
 
     name: str
@@ -55,10 +59,11 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What a calendar object says: `method` is REQUEST, REPLY, CANCEL, ...; empty when not said.
+    """The content of a calendar object. Absent properties are "".
 
-    Times are as written ("20261123T090000Z", with the zone's name behind it where one is given).
-    `answer` is the PARTSTAT of a REPLY: ACCEPTED, DECLINED, TENTATIVE.
+    `method` is REQUEST, REPLY, CANCEL, ... Times are as written, such as "20261123T090000Z",
+    followed by the name of the time zone if there is one. `answer` is the PARTSTAT of a REPLY:
+    ACCEPTED, DECLINED or TENTATIVE. `text` combines all of it for reading.
     """
 
     method: str
@@ -73,11 +78,13 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class BounceReport:
-    """multipart/report (RFC 6522). `kind` is its report-type, lower case, or told by the parts:
-    delivery-status, disposition-notification, feedback-report.
+    """A machine-readable report (multipart/report, RFC 6522).
 
-    `groups` are the blocks of fields of its machine-readable part; names in lower case, first one
-    of each name. `original` are the header fields of the mail that it is about, as in `Mail.headers`.
+    kind       delivery-status, disposition-notification or feedback-report, from the type of the
+               part; otherwise the declared report-type in lower case
+    groups     the blocks of fields of the machine-readable part, with names in lower case. If a
+               name is repeated in a block, its first value counts
+    original   the headers of the mail that the report is about, as in `ParsedMail.headers`
     """
 
     kind: str
@@ -87,16 +94,19 @@ class BounceReport:
 
 @dataclass(frozen=True, slots=True)
 class ParsedMail:
-    """One mail as read. Absent headers are empty; `date` is in UTC.
+    """One parsed mail. Absent headers are empty.
 
-    headers       every field of the first limits.FIELDS, in order: (name in lower case, value
+    headers       the first limits.FIELDS header fields in order, each as (name in lower case, value
                   unfolded and decoded)
-    return_path   None: no such header. "": the null sender of a bounce
-    text          what the sender wrote, plain: of text/plain, else of the HTML, else of a calendar
-    html          safe to show (see `markup`), None when there was none or it could not be shown
-    type          of the whole mail: "multipart/report"
+    return_path   None if the header is missing; "" for the null sender of a bounce
+    date          in UTC
+    text          what the sender wrote as plain text: from text/plain, else from the HTML, else
+                  from a calendar object
+    html          HTML that is safe to show (see `markup`); None if the mail has none, or none that
+                  can be shown
+    type          the content type of the complete mail, such as "multipart/report"
     security      "smime-signed", "smime-encrypted", "pgp-signed", "pgp-encrypted" or ""
-    embedded      messages inside of this one (forwarded, returned), read in the same way
+    embedded      messages inside this mail (forwarded or returned), parsed in the same way
     size          bytes of the raw mail
     """
 
@@ -135,7 +145,7 @@ class ParsedMail:
 
 
 def as_data(mail: ParsedMail) -> dict[str, Any]:
-    """The mail as JSON takes it; of attachments everything but the content."""
+    """Return the mail as data for JSON. The content of attachments is left out."""
     data = {
         name: getattr(mail, name)
         for name in (

@@ -1,12 +1,13 @@
-"""HTML of strangers: as text, and as HTML that can be shown.
+"""Convert HTML from strangers into plain text, and into HTML that is safe to show.
 
-One parse (lxml: libxml2's, which is linear and stops at a depth of 255), then nh3 over what was
-made of it. nh3 alone would not do: the HTML standard's own algorithm opens every unclosed `<b>` of a
-paragraph anew in each later one (68 KB became 120 MB, in 8 s), 80,000 nested `<div>` took 17 s.
+lxml parses the source once: libxml2 takes linear time and stops at a depth of 255. nh3 then
+sanitises the result. nh3 alone is too slow. The algorithm of the HTML standard reopens every
+unclosed `<b>` of a paragraph in each later paragraph (68 KB became 120 MB in 8 s), and 80,000
+nested `<div>` took 17 s.
 
-Shown HTML loads nothing: no scripts, styles, forms, frames or remote images. An `img` of an attached
-file stays as `<img data-cid="...">` without a source, for the page to fill in. Behind the words of a
-link stands where it leads. What is hidden from readers by `display:none` is taken out.
+The resulting HTML loads nothing: it has no scripts, styles, forms, frames or remote images. An
+`img` of an attached file becomes `<img data-cid="...">` without a source, for the page to fill in.
+The target of a link is written after its text. Elements with `display:none` are removed.
 """
 
 from __future__ import annotations
@@ -65,20 +66,20 @@ _RULE = "_" * 32
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """`html` is None when only the text of it can be shown."""
+    """The results for one piece of HTML. `html` is None if only its text can be shown."""
 
     text: str
     html: str | None
 
 
 def label_inside(data: bytes) -> str:
-    """The charset that HTML itself names, for when its part names none."""
+    """Return the charset that the HTML itself names; "" if none. Used if its part names none."""
     match = _META.search(data[:2048])
     return match.group(1).decode("ascii") if match else ""
 
 
 def show(source: str, defects: Defects) -> Rendered:
-    """`source` is decoded text. Never raises."""
+    """Convert decoded HTML. Never raises."""
     data = source.encode("utf-8", "replace")
     if len(data) > HTML:
         defects.add(Code.HTML_CUT, f"{len(data)} bytes")
@@ -94,7 +95,7 @@ def show(source: str, defects: Defects) -> Rendered:
         return _stripped(source, defects, "nested too deep")
     if sum(1 for _ in tree.iter()) > ELEMENTS:
         return _stripped(source, defects, "too many elements")
-    _prune(tree)
+    _remove_hidden(tree)
     text = _Writer(defects).write(tree)
     _make_inert(tree)
     written = etree.tostring(tree, encoding="unicode", method="html").replace("&nbsp;", "\xa0")
@@ -105,12 +106,15 @@ def show(source: str, defects: Defects) -> Rendered:
 
 
 def escaped(text: str) -> str:
-    """Plain text to stand among HTML."""
+    """Return plain text as HTML, to put between other pieces of HTML."""
     return f"<pre>{html.escape(text, quote=False)}</pre>"
 
 
 def _stripped(source: str, defects: Defects, why: str) -> Rendered:
-    """Without a tree: tags out, characters in. Everything is linear here."""
+    """Return the text of HTML that cannot be parsed as a tree.
+
+    Tags are removed and character references decoded, all in linear time.
+    """
     defects.add(Code.HTML_LEFT_OUT, why)
     source = _DROPPED_WHOLE.sub(" ", source[: 4 * TEXT])
     source = _LONG_REFERENCE.sub("", _TAG.sub(" ", source))
@@ -123,8 +127,8 @@ def _name(element: etree._Element) -> str:
     return element.tag.lower() if isinstance(element.tag, str) else ""
 
 
-def _prune(tree: etree._Element) -> None:
-    """Takes out what is not for readers; the text behind an element stays."""
+def _remove_hidden(tree: etree._Element) -> None:
+    """Remove the elements that readers do not see. The text that follows an element stays."""
     gone = [
         element
         for element in tree.iter()
@@ -135,10 +139,10 @@ def _prune(tree: etree._Element) -> None:
     for element in gone:
         parent = element.getparent()
         if parent is not None:
-            _leave_tail(element, parent)
+            _remove_but_keep_tail(element, parent)
 
 
-def _leave_tail(element: etree._Element, parent: etree._Element) -> None:
+def _remove_but_keep_tail(element: etree._Element, parent: etree._Element) -> None:
     if element.tail:
         before = element.getprevious()
         if before is not None:
@@ -156,7 +160,7 @@ def _make_inert(tree: etree._Element) -> None:
             if source.lower().startswith("cid:"):
                 element.set("data-cid", source[4:204])
             else:
-                # A picture from elsewhere tells its sender who opened the mail, and when.
+                # Loading a remote picture would tell its sender who opened the mail, and when.
                 element.tag = "span"
                 element.text = f"[{alt}]" if (alt := _shown(element.get("alt"))) else ""
         elif _name(element) == "a" and (target := real_target(element)):
@@ -165,13 +169,14 @@ def _make_inert(tree: etree._Element) -> None:
             behind.tail, element.tail = element.tail, None
             element.addnext(behind)
         elif _name(element) not in _TAGS | {"html", "body"}:
-            # Forms, drawings, inventions: their words stay. nh3 gets to see known elements only.
+            # Forms, drawings and unknown elements become neutral elements that keep their text, so
+            # that nh3 sees known elements only.
             element.attrib.clear()
             element.tag = "div" if _name(element) in _BLOCKS else "span"
 
 
 def real_target(element: etree._Element) -> str:
-    """Where a link leads, when its words do not say just that; "" otherwise."""
+    """Return the target of a link, if its text is not that target already; otherwise ""."""
     address = charset.clean(element.get("href") or "").strip()
     if not _ADDRESS.match(address):
         return ""
@@ -186,7 +191,7 @@ def _shown(text: str | None) -> str:
 
 
 class _Writer:
-    """A tree as lines. `> ` stands before each line of a blockquote, once for each level."""
+    """Writes a tree as lines of text. Lines of a blockquote begin with `> ` for each level."""
 
     def __init__(self, defects: Defects) -> None:
         self.defects = defects
@@ -263,7 +268,10 @@ class _Writer:
             self.line.append(words)
 
     def _end_line(self, *, blank: bool = False, even_empty: bool = False) -> None:
-        """Ends the line that is being written; `blank` asks for an empty one after it."""
+        """End the current line. `blank` adds an empty line after it, unless there is one.
+
+        Without `even_empty`, a line without content is not written.
+        """
         line = "".join(self.line).rstrip()
         self.line.clear()
         prefix = "> " * self.quoted

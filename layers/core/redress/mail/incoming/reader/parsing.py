@@ -1,4 +1,4 @@
-"""Raw bytes to a `Mail`: headers, the text that people read, what was attached."""
+"""Parse raw bytes into a `ParsedMail` with its headers, readable text and attachments."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ _STATUS = {
 _RETURNED_HEADERS = ("text/rfc822-headers", "message/rfc822-headers", "message/global-headers")
 _MESSAGES = ("message/rfc822", "message/global", "message/news")
 _SINGLE = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id")
-_ONCE_NEEDED = ("from", "date", "message-id", "subject")
+_REQUIRED = ("from", "date", "message-id", "subject")
 
 
 def parse(raw: bytes) -> ParsedMail:
-    """What is known of a mail. Never raises; what was bounded or repaired is in `defects`."""
+    """Parse a mail. Never raises. Whatever was cut or repaired is listed in `defects`."""
     defects, size = Defects(), len(raw)
     if size > RAW:
         defects.add(Code.RAW_CUT, f"{size} bytes")
@@ -57,7 +57,7 @@ def parse(raw: bytes) -> ParsedMail:
 
 
 def _beginning(raw: bytes, defects: Defects) -> int:
-    """Behind blank lines and the line that mbox files put before each mail."""
+    """Return where the mail begins: after blank lines and the separator line of mbox files."""
     position = 0
     while raw[position : position + 1] in (b"\r", b"\n", b"\0") and position < len(raw):
         position += 1
@@ -70,7 +70,11 @@ def _beginning(raw: bytes, defects: Defects) -> int:
 
 
 class _Assembly:
-    """Collects what a tree of parts holds. `embedded_left` is shared by all messages of one mail."""
+    """Collects the content of a tree of parts.
+
+    `embedded_left` counts the embedded messages that may still be parsed. All messages of one mail
+    share it.
+    """
 
     def __init__(self, defects: Defects, embedded_left: list[int]) -> None:
         self.defects = defects
@@ -95,7 +99,7 @@ class _Assembly:
             if name in first and name in _SINGLE:
                 defects.add(Code.REPEATED_HEADER, name)
             first.setdefault(name, value)
-        for name in _ONCE_NEEDED:
+        for name in _REQUIRED:
             if name not in first:
                 defects.add(Code.MISSING_HEADER, name)
 
@@ -103,7 +107,7 @@ class _Assembly:
             return addresses_of(first.get(name, ""), defects)
 
         text, html = self._body(self._pieces(root))
-        # Repeated To and Cc are all recipients; of a repeated From only the first one counts.
+        # If To or Cc is repeated, all values are recipients. If From is repeated, the first counts.
         return ParsedMail(
             headers=shown,
             sender_addresses=addresses("from"),
@@ -132,7 +136,10 @@ class _Assembly:
     # -------------------------------------------------------------------------- the text
 
     def _body(self, pieces: list[Piece]) -> tuple[str, str | None]:
-        """Text to work with and HTML to show, of all pieces in order."""
+        """Return the text and the HTML of all pieces, in order. The HTML is None if there is none.
+
+        The HTML is also None if it is too long to show.
+        """
         if self.wrapped is not None and not any(piece.plain.strip() for piece in pieces):
             pieces = [self.wrapped]
         texts: list[str] = []
@@ -166,7 +173,10 @@ class _Assembly:
         return text, html
 
     def _pieces(self, part: MimePart) -> list[Piece]:
-        """The readable pieces of a part, in order; everything else is put where it belongs."""
+        """Return the readable pieces of a part, in order.
+
+        Attachments, embedded messages, reports and calendars are collected on the way.
+        """
         if part.type == "multipart/alternative" and part.children:
             inner = [piece for child in part.children for piece in self._pieces(child)]
             plain = "\n\n".join(piece.plain for piece in inner if piece.plain.strip())
@@ -214,7 +224,7 @@ class _Assembly:
         return [Piece(text, "")]
 
     def _html(self, part: MimePart, label: str) -> list[Piece]:
-        """All HTML of a mail together is at most limits.HTML bytes."""
+        """Decode an HTML part. All HTML of a mail together is cut at limits.HTML bytes."""
         if self.html_left <= 0:
             self.defects.add(Code.HTML_CUT, "further parts")
             return []
@@ -230,7 +240,7 @@ class _Assembly:
     # -------------------------------------------------------------------------- the rest
 
     def _content(self, part: MimePart, limit: int) -> bytes:
-        """The decoded content of a part of which only the beginning is read."""
+        """Return the first `limit` bytes of a part's decoded content."""
         body = part.source[part.start : min(part.end, part.start + 2 * limit)]
         return content.decoded(body, part.encoding, self.defects)[:limit]
 
@@ -261,7 +271,7 @@ class _Assembly:
         )
 
     def _unwrap(self, data: bytes) -> bool:
-        """winmail.dat: whether anything was in it that can be shown or saved."""
+        """Unpack a winmail.dat. Returns whether it held text or files."""
         found = tnef.read(data, self.defects)
         if found is None or not (found.files or found.text.strip() or found.html.strip()):
             return False
@@ -273,7 +283,7 @@ class _Assembly:
         return True
 
     def _message(self, part: MimePart) -> None:
-        """An embedded message: a file to save, and a mail of its own."""
+        """Keep an embedded message as an attachment, and parse it as a mail of its own."""
         size = part.end - part.start
         if not part.children:
             self._attach(_file_name(part), part.type, part.body)
@@ -281,7 +291,7 @@ class _Assembly:
         child = part.children[0]
         if self.embedded_left[0] > 0:
             self.embedded_left[0] -= 1
-            # Its own gaps (returned mails are often cut) are no defects of the mail around it.
+            # Returned mails are often cut. Their defects do not count as defects of this mail.
             inner = _Assembly(Defects(), self.embedded_left)
             mail = inner.mail(child, size, inner.defects)
             self.embedded.append(mail)
@@ -303,22 +313,22 @@ class _Assembly:
                 fields = _shown_fields(block.fields)
                 if fields:
                     self.groups.append(dict(reversed(fields)))
-                # A line that is no field ends a block without moving on: step over it.
+                # A line that is no field ends the block at its own start. Skip that line.
                 position = block.body if block.body > position else _next_line(data, position)
 
     def _report(self, root: MimePart) -> BounceReport | None:
-        said = root.parameters.get("report-type", "").lower() if "report" in root.type else ""
-        kind = self.report_kind or said
+        declared = root.parameters.get("report-type", "").lower() if "report" in root.type else ""
+        kind = self.report_kind or declared
         if not kind:
             return None
         return BounceReport(kind, tuple(self.groups), self.original)
 
 
-# ------------------------------------------------------------------------------ small questions
+# ------------------------------------------------------------------------------ details
 
 
 def _charset_hint(root: MimePart) -> str:
-    """For raw bytes in headers: the charset of the first text that names one."""
+    """Return the charset of the first part that names one. Raw bytes in headers are read in it."""
     for part in root.walk():
         label = part.parameters.get("charset", "")
         if label and charset.known(label) and label.lower() not in ("us-ascii", "ascii"):
@@ -329,8 +339,8 @@ def _charset_hint(root: MimePart) -> str:
 def _all_addresses(
     name: str, values: list[tuple[str, str]], defects: Defects
 ) -> tuple[Address, ...]:
-    said = ", ".join(value for field, value in values if field == name)
-    return addresses_of(said[: 2 * VALUE], defects)
+    listed = ", ".join(value for field, value in values if field == name)
+    return addresses_of(listed[: 2 * VALUE], defects)
 
 
 def _return_path(value: str | None) -> str | None:
@@ -353,18 +363,20 @@ def _security(root: MimePart) -> str:
 
 
 def _is_text(part: MimePart) -> bool:
-    """Text to read, not a file: a name alone makes a file only where a disposition says so, or
-    where the text is not plain or HTML."""
+    """Whether the part is text to read rather than a file.
+
+    A text part is a file if its disposition is `attachment`, or `inline` together with a file name.
+    """
     if part.type not in ("text/plain", "text/html", "text/enriched", "text/richtext"):
-        # A multipart whose parts were not found is read as the text that it is.
+        # A multipart whose parts were not found is read as text.
         return part.type.startswith("multipart/")
     named = bool(_file_name(part))
     return part.disposition != "attachment" and not (named and part.disposition == "inline")
 
 
 def _file_name(part: MimePart) -> str:
-    said = part.disposition_parameters.get("filename") or part.parameters.get("name", "")
-    return charset.clean(said).replace("\n", " ")
+    name = part.disposition_parameters.get("filename") or part.parameters.get("name", "")
+    return charset.clean(name).replace("\n", " ")
 
 
 def _shown_fields(fields: tuple[headers.Field, ...]) -> tuple[tuple[str, str], ...]:
@@ -378,7 +390,7 @@ def _next_line(data: bytes, position: int) -> int:
 
 
 def _cut(data: bytes, limit: int) -> bytes:
-    """At a line's end where there is one, so that no character is cut in two."""
+    """Cut at the end of a line if possible, so that no character is split."""
     if len(data) <= limit:
         return data
     head = data[:limit]

@@ -1,8 +1,9 @@
-"""How mail programs in Chinese and English begin what they quote or forward.
+"""Recognise the lines with which mail programs introduce a quoted or forwarded mail.
 
-Seen in mails of Gmail, Apple Mail, Outlook (desktop, web, phone), Windows Mail, Thunderbird, Yahoo,
-QQ Mail, Foxmail, NetEase (163, 126, its phone app "Mail Master"), Alibaba Mail, Lark; a few words of
-other European languages, because replies come through programs set to them.
+The patterns come from mails of Gmail, Apple Mail, Outlook (desktop, web, phone), Windows Mail,
+Thunderbird, Yahoo, QQ Mail, Foxmail, NetEase (163, 126, its phone app "Mail Master"), Alibaba Mail
+and Lark, in Chinese and English. A few words of other European languages are included, because some
+customers' programs are set to them.
 """
 
 from __future__ import annotations
@@ -27,14 +28,17 @@ _LABELS: dict[str, str] = {
 _LINE = re.compile(
     r"[ \t]{0,4}(?:[*|＊][ \t]*){0,3}(?:"
     + "|".join(f"(?P<{name.replace('-', '_')}>{words})" for name, words in _LABELS.items())
-    # `*From:* x`, `发 件 人 ：x` is rare; `| 发件人 | x |` is NetEase's.
+    # Some programs write `*From:* x`. NetEase writes a table: `| 发件人 | x |`.
     + r")[ \t]*\*?[ \t]*(?:[:：]|\|)[ \t]*\*?[ \t]*(?P<value>.*)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """The lines `first` to `last` (exclusive) that say who wrote what is quoted, and when."""
+    """The lines from `first` to `last` (exclusive) that describe a quoted mail.
+
+    `fields` holds their values by label, such as "from", "sent" and "subject".
+    """
 
     first: int
     last: int
@@ -42,8 +46,11 @@ class Heading:
 
 
 def heading_at(lines: list[str], index: int) -> Heading | None:
-    """A block of three labelled lines or more (blank lines between them forgiven), the sender among
-    the first two."""
+    """Return the heading that begins at this line, or None.
+
+    A heading is a block of at least three labelled lines, or of two with sender and date. The
+    sender is among the first two lines. There may be single blank lines in between.
+    """
     fields: dict[str, str] = {}
     position, last, blank = index, index, 0
     name = ""
@@ -61,7 +68,7 @@ def heading_at(lines: list[str], index: int) -> Heading | None:
             if blank > 1 or position == index:
                 break
         elif name in ("to", "cc") and not blank and len(line) < 300 and "@" in line:
-            # Recipients go on in the next line.
+            # The recipients continue on this line.
             last = position + 1
         else:
             break
@@ -109,11 +116,11 @@ _BEGIN = re.compile(
     re.IGNORECASE,
 )
 _LONGEST = 4
-"""Lines over which a program folds its `On ... wrote:`."""
+"""The most lines over which a program wraps `On ... wrote:`."""
 
 
 def is_original(line: str) -> bool:
-    """`-----Original Message-----` and its like: what follows was written before."""
+    """Whether the line is like `-----Original Message-----`, so that an older mail follows."""
     plain = unquoted(line)[:200]
     return _ORIGINAL.fullmatch(plain) is not None or (
         ("原邮件" in plain or "Replied Message" in plain)
@@ -122,25 +129,28 @@ def is_original(line: str) -> bool:
 
 
 def is_forward(line: str) -> bool:
+    """Whether the line introduces a forwarded mail, like `---- Forwarded message ----`."""
     return _FORWARD.fullmatch(unquoted(line)[:200]) is not None
 
 
 def is_rule(line: str) -> bool:
+    """Whether the line is the rule of underscores that Outlook puts before a quoted mail."""
     return _OUTLOOK_RULE.fullmatch(line[:200]) is not None
 
 
 def unquoted(line: str) -> str:
-    """Without the marks of quotes before it."""
+    """Return the line without quote marks at its beginning."""
     match = _MARKS.match(line)
     return line[match.end() :] if match else line
 
 
 def attribution_at(lines: list[str], index: int) -> int | None:
-    """Where the line that introduces a quote ends (exclusive), if one begins here.
+    """Return where an attribution that begins at this line ends (exclusive); None if none does.
 
-    `On Mon, 23 Nov 2026, Li <li@example.com> wrote:`, `在 2026年11月23日，李 写道：`, over up to four
-    lines. It ends with a verb of writing (or an address and a colon) and has a time or an address in
-    it, or marked lines right below: a person who writes "he wrote:" quotes nothing.
+    Examples are `On Mon, 23 Nov 2026, Li <li@example.com> wrote:` and `在 2026年11月23日，李 写道：`. An
+    attribution has up to four lines. It ends with a verb of writing, or with an address and a
+    colon. It must also contain a time or an address, or have lines with quote marks right below it,
+    because a person may write "he wrote:" without quoting anything.
     """
     first = unquoted(lines[index]).strip()
     if not first or len(first) > 500:
@@ -155,12 +165,12 @@ def attribution_at(lines: list[str], index: int) -> int | None:
             text[-220:]
         ):
             begins = _BEGIN.match(text) is not None
-            told = _MOMENT.search(text) is not None or _ADDRESS.search(text) is not None
-            # `Li Na wrote:` alone counts right before the marks of a quote.
+            is_plausible = _MOMENT.search(text) is not None or _ADDRESS.search(text) is not None
+            # `Li Na wrote:` without time or address counts only right before quote marks.
             following = lines[index + count + 1 : index + count + 2]
-            told = told or any(QUOTE_MARK.match(one) for one in following)
-            # Over several lines only if the first one can begin it.
-            return index + count + 1 if told and (begins or count == 0) else None
+            is_plausible = is_plausible or any(QUOTE_MARK.match(one) for one in following)
+            # It may span several lines only if the first one looks like a beginning.
+            return index + count + 1 if is_plausible and (begins or count == 0) else None
         if count == 0 and _BEGIN.match(text) is None:
             return None
     return None

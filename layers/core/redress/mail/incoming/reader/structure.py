@@ -1,8 +1,9 @@
-"""The tree of a mail's parts, as places in the bytes: nothing is copied, everything is counted.
+"""The tree of a mail's parts.
 
-A multipart is split at its own boundary first and its parts are looked into afterwards, so a broken
-part cannot swallow its neighbours. Each level is one search for its boundary: at most limits.DEPTH
-passes over the mail, and at most limits.PARTS parts.
+Parts refer to ranges of the raw bytes, so no bytes are copied. A multipart is split at its own
+boundary before its parts are parsed, so a broken part cannot swallow its neighbours. Each level of
+the tree takes one search for its boundary. The search therefore passes over the mail at most
+limits.DEPTH times, and there are at most limits.PARTS parts.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ _ENCODED = ("base64", "quoted-printable")
 
 @dataclass(slots=True)
 class MimePart:
-    """One part. `type` is "text/plain" in lower case; `body` gives its bytes, still encoded.
+    """One part of a mail.
 
-    A multipart has children; an embedded message has one: the message, whose fields are its headers.
+    `type` is in lower case, such as "text/plain". `body` returns the bytes, still encoded. A
+    multipart has children. An embedded message has one child: the message with its headers.
     """
 
     fields: tuple[headers.Field, ...]
@@ -55,14 +57,14 @@ class MimePart:
         return next((value for found, value in self.fields if found == name), b"")
 
     def walk(self) -> Iterator[MimePart]:
-        """This part and all below it, embedded messages' parts among them."""
+        """Yield this part and all parts below it, including those of embedded messages."""
         yield self
         for child in self.children:
             yield from child.walk()
 
 
 class StructureReader:
-    """Reads one mail; counts parts and collects defects for all of it."""
+    """Reads the structure of one mail. Counts its parts and collects its defects."""
 
     def __init__(self, defects: Defects) -> None:
         self.defects = defects
@@ -92,18 +94,18 @@ class StructureReader:
         if not _TYPE.fullmatch(kind):
             if kind:
                 self.defects.add(Code.BAD_TYPE, kind)
-            # RFC 2045, 5.2: what cannot be read is plain text. `text` alone is common.
+            # RFC 2045, 5.2: a part with an invalid type is plain text. `text` alone is common.
             kind = {"text": "text/plain", "html": "text/html"}.get(kind, default)
         disposition, more = headers.parameters(block.first("content-disposition"), "", self.defects)
         encoding = block.first("content-transfer-encoding").decode("latin-1")
-        # Some write `7bit (comment)`, `"base64"` or `base64;`.
+        # Some programs write `7bit (comment)`, `"base64"` or `base64;`.
         encoding = re.split(r"[\s;(]", encoding.strip("\"' \t"), maxsplit=1)[0].lower()[:40]
         return MimePart(
             block.fields, kind, found, disposition, more, encoding, raw, block.body, end
         )
 
     def _decoded(self, part: MimePart) -> None:
-        """An encoded multipart or message, which no standard allows: read what it encodes."""
+        """Decode a multipart or message that has an encoding, although no standard allows it."""
         if part.encoding in _ENCODED:
             part.source = decoded(part.body, part.encoding, self.defects)
             part.start, part.end, part.encoding = 0, len(part.source), ""
@@ -136,9 +138,9 @@ class StructureReader:
             part.children.append(child)
 
     def _boundary(self, part: MimePart) -> bytes:
-        said = part.parameters.get("boundary", "").encode("utf-8", "replace")[:BOUNDARY]
-        if said:
-            return said
+        declared = part.parameters.get("boundary", "").encode("utf-8", "replace")[:BOUNDARY]
+        if declared:
+            return declared
         self.defects.add(Code.NO_BOUNDARY, part.type)
         begin = max(part.start - 1, 0)
         guess = _FIRST_DASHES.search(part.source, begin, min(part.end, begin + 20_000))
@@ -148,10 +150,11 @@ class StructureReader:
         return guess.group(1)
 
     def _places(self, part: MimePart, boundary: bytes) -> list[tuple[int, int]] | None:
-        """From where to where each part goes; None when the boundary never comes."""
+        """Return where each part begins and ends; None if the boundary never occurs."""
         raw, end = part.source, part.end
         line = rb"--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r*\n|\r|\Z)"
-        # The search is one call: hostile mails have millions of lines that are almost boundaries.
+        # One call of the regex engine does the search, because a hostile mail can have millions of
+        # lines that are almost boundaries.
         search = re.compile(rb"[\r\n]" + line).search
         places: list[tuple[int, int]] = []
         begun: int | None = None
@@ -165,7 +168,7 @@ class StructureReader:
                 self.defects.add(Code.TOO_MANY_PARTS)
                 return places
             begun = found.end()
-            # The line end behind this boundary may be the one before the next.
+            # The line end after this boundary may also be the one before the next boundary.
             found = search(raw, max(begun - 1, part.start), end)
         if begun is None:
             return None
@@ -174,7 +177,10 @@ class StructureReader:
 
     @staticmethod
     def _before_line_end(raw: bytes, begun: int, found: int) -> int:
-        """The line end before a boundary belongs to the boundary (RFC 2046, 5.1.1)."""
+        """Return where a part ends: before the line end that belongs to the next boundary.
+
+        RFC 2046, 5.1.1, counts the line end before a boundary as part of the boundary.
+        """
         end = found
         if end > begun and raw[end - 1] == 0x0A:
             end -= 1

@@ -1,4 +1,4 @@
-"""Plain text of a part: what flows is joined (RFC 3676), what only points to HTML is recognised."""
+"""The plain text of a part: join flowed lines (RFC 3676), and recognise stubs of HTML mails."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ _STUB_LENGTH = 300
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The same words as plain text and as HTML; either may be empty."""
+    """The same text as plain text and as HTML. Either may be empty."""
 
     plain: str
     html: str
 
 
 def is_stub(plain: str, shown: str) -> bool:
-    """Whether the plain text says nothing, or only that the mail is to be read as HTML."""
+    """Whether the plain text is empty, or only asks the reader to open the HTML.
+
+    `shown` is the text of the HTML.
+    """
     if not plain.strip():
         return True
     short = len(plain) < _STUB_LENGTH and len(shown.strip()) > len(plain)
@@ -29,21 +32,24 @@ def is_stub(plain: str, shown: str) -> bool:
 
 
 def flowed(text: str, *, delete: bool) -> str:
-    """format=flowed as it was written: lines that end in a blank go on in the next one of the same
-    depth of quotes. `delete`: that blank is not part of the text (DelSp=yes)."""
+    """Join the lines of format=flowed text.
+
+    A line that ends with a blank continues on the next line, if both have the same number of quote
+    marks. `delete`: the blank itself is not part of the text (DelSp=yes).
+    """
     found: list[str] = []
     parts: list[str] = []
     depth_before = 0
     for line in text.split("\n"):
         depth = _QUOTE.match(line).end()  # type: ignore[union-attr] # matches always
         rest = line[depth:].removeprefix(" ")
-        goes_on = rest.endswith(" ") and rest != "-- "
+        continues = rest.endswith(" ") and rest != "-- "
         if parts and (depth != depth_before or rest == "-- "):
             found.append(_joined(depth_before, parts))
             parts = []
-        parts.append(rest[:-1] if goes_on and delete else rest)
+        parts.append(rest[:-1] if continues and delete else rest)
         depth_before = depth
-        if not goes_on:
+        if not continues:
             found.append(_joined(depth, parts))
             parts = []
     if parts:

@@ -1,8 +1,8 @@
-"""winmail.dat: what Outlook wraps a mail in when it thinks the reader is Outlook ([MS-OXTNEF]).
+"""Read winmail.dat, in which Outlook wraps a mail if it assumes that the reader uses Outlook, too.
 
-Of the libraries, tnefparse reads it well but loops for as often as a number in the file says, up to
-four billion times, and copies the rest of the file for every object. This reader takes what a mail
-needs (body, attachments) and counts what it reads.
+The format is [MS-OXTNEF]. The library tnefparse reads it well, but it loops as often as a number in
+the file says, up to four billion times, and copies the rest of the file for every object. This
+reader takes only what a mail needs (body and attachments), and limits how much it reads.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _LONG_NAME, _SHORT_NAME, _MIME_TAG, _CONTENT_ID, _DATA = 0x3707, 0x3704, 0x370E,
 
 _WIDTHS = {0x02: 4, 0x03: 4, 0x04: 4, 0x0A: 4, 0x0B: 4}
 _WIDTHS |= {0x05: 8, 0x06: 8, 0x07: 8, 0x14: 8, 0x40: 8, 0x48: 16}
-"""Bytes of a value by type, as they are padded."""
+"""The size in bytes of a value, by type, padding included."""
 _STRING8, _UNICODE, _OBJECT, _BINARY = 0x1E, 0x1F, 0x0D, 0x102
 _COUNTED = (_STRING8, _UNICODE, _OBJECT, _BINARY)
 _GUID_OF_INTERFACE = 16
-"""An object's data begins with the id of an interface."""
+"""The data of an object begins with an interface id of this many bytes."""
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class File:
 
 @dataclass(slots=True)
 class Wrapped:
-    """What was inside. `html` is as written, not cleaned."""
+    """The content of a winmail.dat. `html` is not sanitised yet."""
 
     text: str = ""
     html: str = ""
@@ -56,7 +56,10 @@ class Wrapped:
 
 
 def read(data: bytes, defects: Defects) -> Wrapped | None:
-    """None when it is no TNEF. What is damaged is left out, and listed."""
+    """Read a winmail.dat; None if the data is no TNEF.
+
+    Damaged content is left out and listed as a defect.
+    """
     if not data.startswith(SIGNATURE):
         return None
     wrapped, codepage, values = Wrapped(), "cp1252", _Budget()
@@ -79,7 +82,7 @@ def read(data: bytes, defects: Defects) -> Wrapped | None:
 
 
 class _Budget:
-    """Values read of one file, all properties together."""
+    """Counts the values that are read from one file, over all properties."""
 
     def __init__(self) -> None:
         self.left = TNEF_VALUES
@@ -91,7 +94,10 @@ class _Budget:
 
 
 def _objects(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Name and content of each object: level (1), name (2), type (2), length (4), content, sum (2)."""
+    """Yield name and content of each object.
+
+    An object is: level (1 byte), name (2), type (2), length (4), content, checksum (2).
+    """
     position = 6
     for _ in range(TNEF_OBJECTS):
         if position + 11 > len(data):
@@ -106,7 +112,7 @@ def _objects(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _properties(data: bytes, budget: _Budget) -> Iterator[tuple[int, tuple[int, bytes]]]:
-    """Id -> (type, first value) of a list of MAPI properties ([MS-OXTNEF] 2.1.3.4)."""
+    """Yield id, type and first value of each MAPI property in a list ([MS-OXTNEF] 2.1.3.4)."""
     (count,) = struct.unpack_from("<I", data)
     position = 4
     while count > 0 and position < len(data):
@@ -140,7 +146,7 @@ def _properties(data: bytes, budget: _Budget) -> Iterator[tuple[int, tuple[int, 
 
 
 def _after_name(data: bytes, position: int) -> int:
-    """After the name of a named property: a GUID, then a number or a text."""
+    """Return the position after the name of a named property: a GUID and a number or a text."""
     (kind,) = struct.unpack_from("<I", data, position + 16)
     (length,) = struct.unpack_from("<I", data, position + 20)
     return position + 24 + (length + -length % 4 if kind else 0)

@@ -1,8 +1,8 @@
-"""What SES found about a mail, from the headers that SES itself wrote, and from no others.
+"""Read what SES found about a mail, using only the headers that SES itself wrote.
 
-What is relied on, as SES stores mail in S3 (seen in raw mails of 2019 to 2025 from several regions;
-names and values: Amazon SES Developer Guide, "Contents of notifications for email receiving"). SES
-puts its own block on top of what the sender sent, always in this order:
+When SES stores a mail in S3, it puts its own block of headers above the sender's, always in this
+order (seen in raw mails of 2019 to 2025 from several regions; names and values are in the Amazon
+SES Developer Guide, "Contents of notifications for email receiving"):
 
     Return-Path: <sender@example.com>
     Received: from mx.example.com (...) by inbound-smtp.REGION.amazonaws.com with SMTP id ...
@@ -14,11 +14,12 @@ puts its own block on top of what the sender sent, always in this order:
     X-SES-RECEIPT: ...
     X-SES-DKIM-SIGNATURE: ...
 
-So the verdicts stand below the first Received line, not above it. Only a block that begins on top,
-keeps this order, names each header once and is closed by X-SES-RECEIPT is believed: whatever the
-sender wrote comes after that line. A mail without such a block has no verdicts, whatever it claims.
-The lines cannot be checked by themselves: the caller must know that the bytes came from SES, and
-where SES's event is at hand (`receipt.spfVerdict`, ...), that says the same and needs no headers.
+The verdicts are therefore below the first Received line, not above it. A block is trusted only if
+it begins at the top, keeps this order, has each header once and ends with X-SES-RECEIPT: everything
+that the sender wrote comes after that line. A mail without such a block has no verdicts, whatever
+its other headers claim. The block itself is not signed, so the caller must be sure that the bytes
+came from SES. An event of SES about the mail has the same verdicts (`receipt.spfVerdict`, ...)
+without headers.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ _RESULT = re.compile(r"(?:\A|;)\s*(spf|dkim|dmarc)\s*=\s*([a-z]{1,20})\b", re.IG
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """Empty texts where SES said nothing.
+    """The verdicts of SES. A verdict that SES did not give is "".
 
     spf, dkim, dmarc   as in RFC 8601: pass, fail, softfail, neutral, none, temperror, permerror,
-                       policy. `dkim` is "pass" when one signature holds; which domain signed counts
-                       in `dmarc` alone: that is the one to ask whether From is true
+                       policy. `dkim` is "pass" if one signature is valid, whichever domain signed.
+                       Only `dmarc` compares the domains, so it alone says whether From is genuine
     author             the domain that `dmarc` is about (header.from), in lower case
     spam, virus        PASS, FAIL, GRAY, PROCESSING_FAILED, DISABLED
     """
@@ -64,12 +65,13 @@ class Verdicts:
 
 
 def verdicts(mail: ParsedMail) -> Verdicts:
+    """Return the verdicts of SES on a mail."""
     block = _block(mail)
     results = block.get("authentication-results", "")
     found: dict[str, list[str]] = {"spf": [], "dkim": [], "dmarc": []}
     authors: list[str] = []
     if _OF_SES.match(results):
-        # Comments hold names that senders choose: nothing in them is a result.
+        # Comments can contain names that the sender chose, so results in comments are ignored.
         plain = _COMMENT.sub("", results)
         for method, result in _RESULT.findall(plain):
             found[method.lower()].append(result.lower())
@@ -85,7 +87,7 @@ def verdicts(mail: ParsedMail) -> Verdicts:
 
 
 def _block(mail: ParsedMail) -> dict[str, str]:
-    """The headers of SES's block; none when it is not whole."""
+    """Return the headers of the block of SES; {} if the block is not complete."""
     found: dict[str, str] = {}
     place = -1
     for name, value in mail.headers[: len(_ORDER)]:
@@ -95,12 +97,12 @@ def _block(mail: ParsedMail) -> dict[str, str]:
         found[name] = value
         if name == "x-ses-receipt":
             break
-    whole = "x-ses-receipt" in found and _BY_SES.search(found.get("received", ""))
-    return found if whole else {}
+    complete = "x-ses-receipt" in found and _BY_SES.search(found.get("received", ""))
+    return found if complete else {}
 
 
 def _only(results: list[str]) -> str:
-    """Two different answers are none: somebody's text got in between."""
+    """Return the result; "" if results differ, because then the sender's text got between them."""
     return results[0] if len(set(results)) == 1 else ""
 
 

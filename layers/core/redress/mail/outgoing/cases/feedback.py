@@ -1,8 +1,9 @@
-"""What SES says of mails that it took: that one came back, is late, or was called spam.
+"""Record what SES reports about sent mails: a mail was returned, is late, or was called spam.
 
-SES publishes such events to a topic, the topic hands them to the mail queue. Each names the mail
-by the tags that it was sent with, so nothing has to be looked up and nobody but SES can say it.
-What it tells stands on the mail's ticket, once; an address that takes no mail gets none any more.
+SES publishes such events to a topic, which puts them into the mail queue. Each event names its mail
+by the tags that it was sent with, so nothing has to be looked up. Only SES can send such events, so
+they can be trusted. Each event is logged on the mail's ticket once. An address that permanently
+refuses mail is marked, and no more mail is sent there.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.transaction import DoneAlready
 
 MOST = 50
-"""Recipients of one event: a mail has no more."""
+"""How many recipients of one event are recorded. A mail has no more."""
 OF_SES = "Successfully validated SNS topic for Amazon SES event publishing."
-"""What SES puts into the topic when the configuration set is made: nothing to do."""
+"""SES publishes this to the topic when the configuration set is created. It needs no action."""
 
 COMPLAINED = "complaint"
-"""Stands for the status of an address whose owner called a mail of ours spam."""
+"""The status of an address whose owner reported a mail as spam."""
 
 _MEANS = {
     "Bounce": Notice.RETURNED,
@@ -47,7 +48,10 @@ _MEANS = {
 
 @dataclass(frozen=True, slots=True)
 class Concerned:
-    """One recipient. `status` as in RFC 3463, or COMPLAINED; `permanent`: none is sent any more."""
+    """One recipient that an event names.
+
+    `status` is a code of RFC 3463, or COMPLAINED. `permanent`: no more mail may be sent there.
+    """
 
     address: str
     status: str
@@ -57,7 +61,7 @@ class Concerned:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """One event. `job` is what the mail was sent for."""
+    """One event of SES. `job` is the job whose mail it is about."""
 
     identity: str
     why: Notice
@@ -73,7 +77,7 @@ class _EventRecipient(msgspec.Struct, rename="camel"):
 
 
 class _About(msgspec.Struct, rename="camel"):
-    """The part that a kind of event has of its own; each kind has some of these."""
+    """The details that are specific to a kind of event. Each kind has some of these fields."""
 
     timestamp: datetime | None = None
     feedback_id: str = ""
@@ -108,8 +112,11 @@ def is_feedback(body: str) -> bool:
 
 
 def feedback_of(body: str) -> Feedback | None:
-    """An event of SES (Developer Guide, "Contents of event data"); None for one that changes
-    nothing. Raises NotAJob for what is none, or is about no mail of ours."""
+    """Decode an event of SES (Developer Guide, "Contents of event data").
+
+    Returns None for an event that changes nothing. Raises NotAJob if the message is not an event,
+    or if the event is about a mail that Redress did not send.
+    """
     if body.strip() == OF_SES:
         return None
     try:
@@ -196,10 +203,11 @@ def _cause(told: Feedback, change: Change, at: datetime) -> MailTaken:
 
 
 def _for_good(told: Feedback) -> dict[str, str]:
-    """The addresses that get no mail any more, with the status.
+    """Return the addresses to mark, with the status of each.
 
-    Staff are told of their customers whatever comes back. Of several who may have complained (many
-    providers do not say who) most have not.
+    Addresses of staff are never marked, because staff must be notified even if some mails to them
+    fail. Many providers do not say which recipient complained. If a complaint names several
+    recipients, none is marked, because most of them did not complain.
     """
     if told.job.audience not in (Role.CUSTOMER, PARTICIPANTS):
         return {}

@@ -1,13 +1,13 @@
-"""Send one mail: what it says and who gets it are decided from the ticket as it is now.
+"""Send one mail. Its text and its recipients are decided from the ticket as it is now.
 
-A job names an event and a template, nothing else, so a mail that waited for days still tells the
-truth or is left out.
+A job names only an event and a template. A mail that waited for days is therefore still true when
+it is sent, or it is skipped.
 
-Each mail goes out once: it is claimed in the table, sent, and recorded. SES cannot tell whether it
-has sent a mail before, so where its answer is lost, or this worker dies before the answer is
-recorded, the claim runs out after LEASE and the mail is sent again: at most one more copy for each
-answer lost or unrecorded, and none without. LEASE is longer than a worker lives (60 s), so two
-workers never send one mail at the same time.
+Each mail is sent once: a worker claims it in the table, sends it and records the result. SES cannot
+say whether it has sent a mail before. If its answer is lost, or the worker dies before it records
+the answer, the claim expires after LEASE and the mail is sent again. Each such failure causes at
+most one more copy; without one there is exactly one copy. LEASE is longer than the lifetime of a
+worker (60 s), so two workers never send the same mail at the same time.
 """
 
 from __future__ import annotations
@@ -66,17 +66,17 @@ RECIPIENTS = 50
 
 NO_RECIPIENT = "no recipient"
 ADDRESS_RETURNED = "the address returned mail"
-"""A mail came back from there for good: sending more would only harm the sender's name. It ends
-with the first mail that comes from there."""
+"""Mail to this address failed permanently. More attempts would only harm the reputation of the
+sending domain. The mark ends with the first mail that comes from the address."""
 
 NO_SURVEYS = "the customer wants no surveys"
 UNWANTED = (ADDRESS_RETURNED, NO_SURVEYS, NOBODY_TAKES_PART)
 """Why a mail is refused that nobody has to look after."""
 
 _REFUSED = {"BadRequestException"}
-"""What SES answers about this mail for good. Anything else may be better later: MessageRejected,
-too, is what it says of every mail while the sender is not verified or the account is in the
-sandbox, and those mails must go out once the operator has mended it."""
+"""Error codes of SES that no retry can change. After any other code the mail is tried again. That
+includes MessageRejected: SES returns it for every mail while the sender is not verified or the
+account is in the sandbox, and those mails must be sent once the operator has fixed that."""
 
 _NEVER_LEFT = (
     ConnectTimeoutError,
@@ -84,7 +84,8 @@ _NEVER_LEFT = (
     NoCredentialsError,
     ProxyConnectionError,
 )
-"""Failures before anything reached SES; after any other one the mail may have been sent."""
+"""Failures that happen before anything reaches SES. After any other failure the mail may have been
+sent."""
 
 _WRITTEN_BY_A_PERSON = {
     "reply",
@@ -97,7 +98,7 @@ _WRITTEN_BY_A_PERSON = {
 
 
 class NotSentYet(RedressError):
-    """The mail must be tried again; `fault` is a name of an error, never its message."""
+    """The mail must be tried again. `fault` is the name of an error, never its message."""
 
     def __init__(self, fault: str) -> None:
         super().__init__(fault)
@@ -114,7 +115,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SendOutcome:
-    """What became of a job that need not come again. `why` for what was skipped or refused."""
+    """The result of a job that is finished. `why` is the reason for a skipped or refused mail."""
 
     result: Result
     why: str | None = None
@@ -163,15 +164,17 @@ class MailingCase:
         self._staff, self._plans = staff, plans
         self._links, self._base = links, settings.base_address
         self._ses, self._settings, self._now = sesv2_client, settings, now
-        # Through it SES tells what becomes of a mail (`mail.outgoing.cases.feedback`).
+        # SES sends its events about a mail through this configuration set
+        # (`mail.outgoing.cases.feedback`).
         through = self._settings.configuration_set
         self._options = {"ConfigurationSetName": through} if through else {}
 
     def send(self, job: MailJob) -> SendOutcome:
-        """Send the mail of a job unless it was sent, refused, or means nothing any more.
+        """Send the mail of a job, unless it was sent or refused before or is outdated.
 
-        Raises NotAJob for a mail that does not follow from its event, NotSentYet when SES does not
-        take it now or another worker is at it, and what the store raises; the last two come again.
+        Raises NotAJob if the mail does not follow its event, and NotSentYet if SES does not accept
+        the mail now or another worker is sending it. Errors of the store are raised unchanged.
+        After NotSentYet or an error of the store the job must be tried again.
         """
         try:
             ticket, event = self._tickets.with_event(job.number, job.event)
@@ -224,7 +227,7 @@ class MailingCase:
                 **self._options,
             )
         except ClientError as error:
-            # SES's messages name addresses; only the code goes on, here and in the record.
+            # Messages of SES contain addresses. Only the code is logged and recorded.
             code = error.response.get("Error", {}).get("Code", "Unknown")
             if code in _REFUSED:
                 return self._refuse(job, code)
@@ -236,7 +239,8 @@ class MailingCase:
             self._record(job, "failed", fault=type(error).__name__)
             raise NotSentYet(type(error).__name__) from None
         except BotoCoreError as error:
-            # The answer is lost and the mail perhaps sent: the claim stays and must run out first.
+            # The answer is lost and the mail may have been sent. The claim stays, so nobody tries
+            # again before it expires.
             raise NotSentYet(type(error).__name__) from None
         self._record(job, "sent", message_id=answer["MessageId"])
         return SendOutcome(Result.SENT)
@@ -271,14 +275,15 @@ class MailingCase:
     def _recipients(self, about: Matter) -> list[_Recipient]:
         """Who gets it: nobody without an address that can be sent to.
 
-        For a supervisor who is not there others answer: those of other teams, then the managers,
-        then the operator, so that a broken promise is always told to somebody.
+        If the team has no supervisor with such an address, the mail goes to the supervisors of
+        other teams, else to the managers, else to the operator. A broken promise is therefore
+        always reported to somebody.
         """
         ticket, audience = about.ticket, about.job.audience
         if audience == Role.CUSTOMER:
             return _addressed([(ticket.contact.email or "", (ticket.language,))])
         if audience == PARTICIPANTS:
-            # Who takes part no more gets nothing any more.
+            # Somebody who has stopped being a participant gets no more copies.
             copied = [a for a in about.event.data["copied_to"] if a in ticket.participants]
             reached = [a for a in copied if not self._addresses.returned(a)]
             return _addressed((address, (ticket.language,)) for address in reached)
@@ -402,7 +407,10 @@ def _reached(members: Iterable[Member]) -> list[_Recipient]:
 
 
 def _addressed(people: Iterable[tuple[str, tuple[str, ...]]]) -> list[_Recipient]:
-    """Those with an address that SES takes. Whose language is not known gets all of them."""
+    """Return the people whose address SES accepts, at most RECIPIENTS.
+
+    A person whose language is not known gets the mail in all languages.
+    """
     return [
         _Recipient(address, tuple(lang for lang in languages if lang in LANGUAGES) or LANGUAGES)
         for email, languages in people

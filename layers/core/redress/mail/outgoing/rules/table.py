@@ -1,4 +1,4 @@
-"""Which mails follow from what happened: one table, read by the stream's consumer."""
+"""Which mails follow an event of a ticket. The stream's consumer asks `mails_after`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ ACKNOWLEDGEMENT = "acknowledgement"
 
 @dataclass(frozen=True, slots=True)
 class MailToSend:
-    """One mail to be sent: a template, and who gets it: `customer`, PARTICIPANTS or a staff
-    role."""
+    """One mail to be sent: its template and its audience.
+
+    The audience is `customer`, PARTICIPANTS or a role of staff.
+    """
 
     template: str
     audience: str
@@ -37,17 +39,18 @@ _RUNGS: Mapping[tuple[str, str], str] = {
 
 
 def audience_of(key: str) -> str:
-    """Who got the mail of this key, `000003.reply.customer`: the audience of its `Mail`."""
+    """Return the audience of the mail with this key: `customer` for `000003.reply.customer`."""
     return key.rpartition(".")[2]
 
 
 def mails_after(event: Event) -> list[MailToSend]:
-    """The mails that follow from one event.
+    """Return the mails that follow one event.
 
-    Acknowledgement, reply, progress, resolution with the callback question, and survey go to the
-    customer, and a copy of what staff wrote to those who take part; reminders and escalations to
-    staff; a dispute tells the supervisor (H4), new words tell the agent, a proposed incident tells
-    those who can declare one. Whether a recipient has an address is for whoever sends.
+    The customer gets acknowledgement, reply, progress, resolution with the callback question, and
+    survey. Participants get a copy of what staff wrote to the customer. Staff get reminders and
+    escalations. The supervisor is notified of a dispute, which reopens the ticket. The agent is
+    notified of new messages from the customer. A proposed incident goes to those who can declare
+    one. Whether a recipient has an address is checked when the mail is sent.
     """
     if event.type is EventType.OPENED:
         return [MailToSend(ACKNOWLEDGEMENT, "customer")] if _email(event.data) else []
@@ -71,8 +74,13 @@ def mails_after(event: Event) -> list[MailToSend]:
 
 
 def _wants_an_agent(noted: Mapping[str, Any]) -> bool:
-    """An out-of-office tells nobody anything new; words that did not reach the customer do. `to` is
-    whom they were for; "" where that is not known, which nobody is told: it might be about them."""
+    """Whether the agent must know about a notice that was logged on the ticket.
+
+    The agent must know if a mail did not reach the customer or a participant. An out-of-office
+    reply needs no attention. `to` is the audience of the mail that the notice is about, "" if it is
+    not known. With an unknown audience nobody is notified, because the mail may have gone to the
+    agent.
+    """
     to = noted["mail"].get("to", "customer")
     not_reached = noted["why"] in (Notice.RETURNED, Notice.COMPLAINED)
     return not_reached and to in ("customer", PARTICIPANTS)
