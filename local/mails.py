@@ -18,9 +18,9 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 
+from redress.base.languages import LANGUAGES
 from redress.base.phrases import moment, phrases
 from redress.mail.outgoing import rendering
-from redress.plans.rules.plan import LANGUAGES
 
 DIRECTORY = Path(__file__).resolve().parent.parent / ".local"
 FOLDER: Path | None = None

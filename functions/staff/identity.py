@@ -11,8 +11,8 @@ import re
 from typing import Any
 
 from redress.base.errors import Forbidden
+from redress.base.languages import LANGUAGES
 from redress.base.people import Member, Role
-from redress.plans.rules.plan import LANGUAGES
 
 DEFAULT_CAPACITY = 5
 MOST_CAPACITY = 100

@@ -9,8 +9,9 @@ import string
 import pytest
 
 from redress.base import catalogue
+from redress.base.languages import LANGUAGES
 from redress.clocks.rules.clocks import ClockName
-from redress.plans.rules.plan import KINDS, LANGUAGES
+from redress.plans.rules.plan import KINDS
 from redress.tickets.cases.customer import PUBLIC
 from redress.tickets.rules.ticket import State
 from tests.builders import ROOT
@@ -46,7 +47,12 @@ def test_simplified_and_traditional_are_not_mixed() -> None:
 
 def test_every_key_that_a_page_names_exists() -> None:
     pages = ROOT / "functions/customer"
-    named = set(re.findall(r'catalogue\.text\(\w+, "([a-z_.]+)"', (pages / "app.py").read_text()))
+    named = set(
+        re.findall(
+            r'catalogue\.text\(\w+, "([a-z_.]+)"',
+            "".join(p.read_text() for p in pages.glob("*.py")),
+        )
+    )
     for path in (pages / "templates").glob("*.html"):
         named |= set(re.findall(r"""\bt\(["']([a-z_.]+)["'][,)]""", path.read_text()))
 
@@ -94,7 +100,7 @@ def test_every_fault_that_a_customer_can_cause_has_a_text() -> None:
         | fault_codes(f"{steps}/draft.py", "checked_text")
         | fault_codes(f"{steps}/by_customer.py")
         | fault_codes(f"{core}/tickets/cases/intake.py")
-        | fault_codes("functions/customer/app.py")
+        | fault_codes("functions/customer/status.py")
     )
 
     assert {"required", "email_or_phone", "score_expected", "key_expected", "sure"} <= found

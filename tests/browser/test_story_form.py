@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from local.stack import Outputs
 from redress.base import catalogue
-from redress.plans.rules.plan import LANGUAGES
+from redress.base.languages import LANGUAGES
 from tests.browser.conftest import PHONE_WIDTH
 
 Visit = Callable[..., Page]

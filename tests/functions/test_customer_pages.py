@@ -18,10 +18,10 @@ from openapi_spec_validator import validate
 
 from redress.base import catalogue
 from redress.base.errors import NotFound, Unavailable
+from redress.base.languages import LANGUAGES
 from redress.base.people import CUSTOMER, Actor, Role
 from redress.base.phrases import moment
 from redress.clocks.rules.clocks import ClockName
-from redress.plans.rules.plan import LANGUAGES
 from redress.tickets.cases.customer import PUBLIC, CustomerCases
 from redress.tickets.cases.intake import IntakeCase
 from redress.tickets.rules.change import Change

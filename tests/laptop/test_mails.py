@@ -14,8 +14,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from local import mails
 from local.process import free_port
+from redress.base.languages import LANGUAGES
 from redress.mail.outgoing import rendering
-from redress.plans.rules.plan import LANGUAGES
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

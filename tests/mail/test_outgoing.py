@@ -7,9 +7,10 @@ from copy import replace
 
 import pytest
 
+from redress.base.languages import LANGUAGES
 from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.plans.rules.document import parse
-from redress.plans.rules.plan import LANGUAGES, Plan
+from redress.plans.rules.plan import Plan
 from redress.tickets.rules.ticket import EventType
 from tests.builders import BY_PHONE, ROOT, START, Clock, Life, plan_1, plan_document
 

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redress.base.languages import LANGUAGES
 from redress.base.people import SYSTEM
 from redress.base.phrases import moment, phrases
 from redress.clocks.rules.clocks import Action, ClockName, ClockState
@@ -23,7 +24,7 @@ from redress.mail.incoming.reader import folding, parsing
 from redress.mail.outgoing import rendering
 from redress.mail.outgoing.messages import NotAJob, job_of
 from redress.mail.outgoing.rules.table import mails_after
-from redress.plans.rules.plan import KINDS, LANGUAGES
+from redress.plans.rules.plan import KINDS
 from redress.tickets.rules.ticket import Event, EventType
 
 AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

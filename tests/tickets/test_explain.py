@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from redress.base import catalogue
 from redress.base.errors import InvalidInput, NotAllowedNow
+from redress.base.languages import LANGUAGES
 from redress.clocks.rules import clocks
 from redress.clocks.rules.calendars import Interval
 from redress.clocks.rules.clocks import Action, ClockName, ClockState, Standing
 from redress.plans.rules.document import parse
-from redress.plans.rules.plan import CUSTOMER, HOLDS, KINDS, LANGUAGES, Plan
+from redress.plans.rules.plan import CUSTOMER, HOLDS, KINDS, Plan
 from redress.tickets import explaining
 from redress.tickets.rules.explain import Hours, Story, What, explain
 from redress.tickets.rules.steps.by_staff import CORRECTABLE

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.base.errors import InvalidInput
-from redress.plans.rules.plan import KINDS, LANGUAGES
+from redress.base.languages import LANGUAGES
+from redress.plans.rules.plan import KINDS
 from redress.tickets.rules import submission
 from redress.tickets.rules.ticket import Contact
 from tests.builders import BY_MAIL, BY_PHONE, body

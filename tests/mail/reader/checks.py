@@ -7,10 +7,10 @@ import re
 from datetime import UTC, datetime
 
 from functions.inbound.reading import incoming_mail_of
+from redress.base.languages import LANGUAGES
 from redress.mail.incoming.reader import folding, limits, machines
 from redress.mail.incoming.reader.mail import ParsedMail, as_data
 from redress.mail.incoming.reader.parsing import parse
-from redress.plans.rules.plan import LANGUAGES
 
 AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 

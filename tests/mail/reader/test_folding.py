@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from redress.base.languages import LANGUAGES
 from redress.base.phrases import phrases
 from redress.mail.incoming.reader.folding import fold
 from redress.mail.incoming.reader.limits import Defects
 from redress.mail.incoming.reader.markup import show
-from redress.plans.rules.plan import LANGUAGES
 
 NEW = "还没有收到，请再查一下。"
 OLD = "您好，您的包裹已经寄出。"

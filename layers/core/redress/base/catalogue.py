@@ -8,7 +8,7 @@ from importlib import resources
 
 import msgspec
 
-from redress.plans.rules.plan import LANGUAGES
+from redress.base.languages import LANGUAGES
 
 DEFAULT = "zh-CN"
 

@@ -17,7 +17,6 @@ from msgspec import Struct
 from redress.clocks.rules.calendars import Calendar
 from redress.clocks.rules.clocks import Action, Clock, ClockName, Ladder, Rung
 
-LANGUAGES = ("zh-CN", "zh-TW", "en")
 KINDS = ("inquiry", "complaint", "urgent", "service_request", "feedback")
 CHANNELS = ("web", "email", "phone", "chat", "social", "api")
 ROLES = ("agent", "supervisor", "manager")

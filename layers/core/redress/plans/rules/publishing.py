@@ -14,17 +14,10 @@ from itertools import product
 from typing import Any
 
 from redress.base.errors import Fault, pointer
+from redress.base.languages import LANGUAGES
 from redress.clocks.rules.calendars import Calendar
 from redress.clocks.rules.clocks import ClockName
-from redress.plans.rules.plan import (
-    CHANNELS,
-    LANGUAGES,
-    Override,
-    Plan,
-    Promise,
-    duration_of,
-    promise_from,
-)
+from redress.plans.rules.plan import CHANNELS, Override, Plan, Promise, duration_of, promise_from
 from redress.plans.rules.reader import MOST_DAYS, NAME, NAME_LIMIT, DocumentReader
 
 TEMPLATE_VARIABLES = ("agent", "customer", "due", "number", "status_url", "subject", "team")

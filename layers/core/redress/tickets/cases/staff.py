@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound
+from redress.base.languages import LANGUAGES
 from redress.base.people import Actor, Member, Role
 from redress.clocks.rules.clocks import ClockName, ClockState, elapsed
 from redress.plans.cases import not_effective_yet
-from redress.plans.rules.plan import LANGUAGES, Plan
+from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.staff.rules import Availability, Presence
 from redress.staff.store import StaffStore

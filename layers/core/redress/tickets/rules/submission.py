@@ -13,7 +13,8 @@ from typing import Any
 from msgspec import Struct
 
 from redress.base.errors import Fault, InvalidInput, pointer
-from redress.plans.rules.plan import KINDS, LANGUAGES
+from redress.base.languages import LANGUAGES
+from redress.plans.rules.plan import KINDS
 from redress.tickets.rules.ticket import Contact
 
 SUBJECT_LIMIT = 200

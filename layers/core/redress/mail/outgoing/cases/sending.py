@@ -29,6 +29,7 @@ from botocore.exceptions import (
 )
 
 from redress.base.errors import NotFound, RedressError
+from redress.base.languages import LANGUAGES
 from redress.base.people import Member, Role
 from redress.base.phrases import moment, phrases
 from redress.clocks.rules import clocks
@@ -50,7 +51,6 @@ from redress.mail.outgoing.rules.relevance import (
 )
 from redress.mail.outgoing.rules.table import PARTICIPANTS, MailToSend, mails_after
 from redress.mail.outgoing.store import AddressStore
-from redress.plans.rules.plan import LANGUAGES
 from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
@@ -207,7 +207,7 @@ class MailingCase:
         job = about.job
         fault = self._unreachable(about, recipients)
         raw = None if fault else self._compose(about, recipients)
-        match self._mail_records.claim(job.number, job.key, about.now, LEASE):
+        match self._mail_records.claim(job.number, job.key, about.moment, LEASE):
             case Claim.SENT:
                 return SendOutcome(Result.SENT_BEFORE)
             case Claim.REFUSED:
@@ -331,7 +331,7 @@ class MailingCase:
             [recipient.address for recipient in recipients],
             number,
             texts,
-            about.now,
+            about.moment,
             automatic=name not in _WRITTEN_BY_A_PERSON,
             conversation=conversation,
             mail_id=about.job.key,

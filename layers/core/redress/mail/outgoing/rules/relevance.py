@@ -29,7 +29,7 @@ class Matter:
     event: Event
     ticket: Ticket
     plan: Plan
-    now: datetime
+    moment: datetime
     history: Sequence[Event] = ()
 
 
@@ -132,8 +132,8 @@ def promises_ahead(about: Matter) -> list[tuple[str, datetime]]:
     """Clock and due time of the promises to the customer that can still be kept, and no other."""
     return [
         (promise.clock, promise.due_at)
-        for promise in promises_of(about.ticket, about.now)
-        if promise.state == "running" and promise.due_at and promise.due_at > about.now
+        for promise in promises_of(about.ticket, about.moment)
+        if promise.state == "running" and promise.due_at and promise.due_at > about.moment
     ]
 
 
@@ -159,7 +159,7 @@ def reason_to_skip(about: Matter) -> str | None:
             told_by = [rung for rung in told_by if job.audience in rung.data["notify"]]
         if told_by:
             return "a later rung tells of it"
-    if job.template == SURVEY and ticket.clocks[ClockName.SURVEY].due_at <= about.now:
+    if job.template == SURVEY and ticket.clocks[ClockName.SURVEY].due_at <= about.moment:
         return "the survey is over"
     return None
 

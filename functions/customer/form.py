@@ -1,0 +1,120 @@
+"""The form for a submission, and its receipt."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rendering import FORM_FIELDS, ShownFault, by_field_of, guarded, page, shown
+from web_request import Request, language_of, logger, posted
+
+from redress.base import catalogue
+from redress.base.errors import (
+    InvalidInput,
+    KeyReused,
+)
+from redress.base.languages import LANGUAGES
+from redress.edge.http import (
+    Answer,
+)
+from redress.plans.rules.plan import KINDS
+from redress.wiring import customer as wiring
+
+if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's cold start
+    pass
+
+
+def form_page(
+    request: Request,
+    status: int,
+    language: str,
+    values: Mapping[str, str],
+    nonce: str,
+    faults: list[ShownFault],
+    notice: str = "",
+) -> Answer:
+    base = request.base
+    kind = values.get("kind", "")
+    asked = f"&kind={kind}" if kind in KINDS else ""
+    return page(
+        request,
+        status,
+        "form.html",
+        language,
+        values={name: values.get(name, "") for name in FORM_FIELDS},
+        nonce=nonce,
+        kinds=KINDS,
+        faults=faults,
+        by_field=by_field_of(faults),
+        notice=notice,
+        switch=[(code, f"{base}/?lang={code}{asked}") for code in LANGUAGES],
+    )
+
+
+def _nonce() -> str:
+    """Return a nonce for a new form.
+
+    It is the submission's idempotency key: after a reload or a second click, the same form still
+    counts as one submission.
+    """
+    return secrets.token_urlsafe(18)
+
+
+def form(request: Request) -> Answer:
+    """Show the web form; `?kind=complaint` opens it as the complaint form."""
+
+    def render() -> Answer:
+        kind = request.query("kind")
+        values = {"kind": kind if kind in KINDS else ""}
+        return form_page(request, 200, language_of(request), values, _nonce(), [])
+
+    return guarded(request, render)
+
+
+def submit_form(request: Request) -> Answer:
+    """Submit the form.
+
+    Answers 201 with the receipt, or 422 with the form, the faults and everything that was typed.
+    Answers 409 if this form was sent before with other content.
+    """
+
+    def render() -> Answer:
+        fields = posted(request)
+        language = language_of(request)
+        body: dict[str, Any] = {
+            "subject": fields.get("subject", ""),
+            "description": fields.get("description", ""),
+            "contact": {name: fields.get(name, "") for name in ("name", "email", "phone")},
+            "language": language,
+            "consent": bool(fields.get("consent")),
+        }
+        for name in ("kind", "wished_remedy"):
+            if fields.get(name):
+                body[name] = fields[name]
+        nonce = fields.get("nonce", "")
+        # Read the base address before anything is written. Without it the customer could not be
+        # given the link to a new ticket.
+        base = request.base
+        try:
+            receipt = wiring.intake().submit(body, nonce, "web")
+        except InvalidInput as error:
+            faults = shown(language, error.faults)
+            if any(fault.pointer.startswith("#") for fault in error.faults):
+                text = catalogue.text(language, "fault.key_expected")
+                return form_page(request, 422, language, fields, _nonce(), faults, text)
+            return form_page(request, 422, language, fields, nonce, faults)
+        except KeyReused:
+            # The customer sent this form, went back and changed it. The new nonce makes the next
+            # press of the button a second submission.
+            text = catalogue.text(language, "fault.key_reused")
+            return form_page(request, 409, language, fields, _nonce(), [], text)
+        # A repeated request is logged at debug level only: it brings nothing new.
+        log = logger.debug if receipt.replayed else logger.info
+        log("submission accepted", extra={"ticket": receipt.number, "replayed": receipt.replayed})
+        link = f"{base}/t/{receipt.status_token}"
+        return page(
+            request, 201, "receipt.html", language, receipt=receipt, link=link, zone=receipt.zone
+        )
+
+    return guarded(request, render)

@@ -1,0 +1,189 @@
+"""How a page is answered: rendered in the reader's language, with its security headers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pages import pages
+from web_request import Blank, NoForm, Request, TooLarge, language_of, log_refusal, logger, posted
+
+from redress.base import catalogue, observe
+from redress.base.errors import (
+    Fault,
+    RedressError,
+)
+from redress.base.phrases import moment
+from redress.edge.http import (
+    SECURITY,
+    Answer,
+)
+from redress.edge.problems import problem_for
+
+if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's cold start
+    pass
+
+
+HERE = Path(__file__).parent
+
+
+PAGE_SECURITY = SECURITY | {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
+
+
+@cache
+def style_version() -> str:
+    """Return a digest of the style sheet.
+
+    Pages put it into the style sheet's URL. A browser can then cache the file for good: new content
+    gets a new URL.
+    """
+    return digest_of((HERE / "assets" / "style.css").read_text("utf-8"))
+
+
+def digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def respond(status: int, media: str, body: str, headers: Mapping[str, str]) -> Answer:
+    """Build a response in the shape that API Gateway expects."""
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": media, **headers},
+        "body": body,
+    }
+
+
+def page(
+    request: Request,
+    status: int,
+    template: str,
+    language: str,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
+) -> Answer:
+    """Render one page in one language."""
+    values = {"base": request.base, **values}
+    return rendered(status, template, language, headers or {}, values)
+
+
+def rendered(
+    status: int,
+    template: str,
+    language: str,
+    headers: Mapping[str, str],
+    values: Mapping[str, Any],
+) -> Answer:
+    found = pages().get_template(template)
+    body = found.render(
+        language=language,
+        style_version=style_version(),
+        t=lambda key, **given: catalogue.text(language, key, **given),
+        name_of=lambda code: catalogue.text(code, "language.name"),
+        moment=lambda at: moment(at, values["zone"], language),
+        **values,
+    )
+    headers = {**PAGE_SECURITY, "Content-Language": language, **headers}
+    return respond(status, "text/html; charset=utf-8", body, headers)
+
+
+def guarded(request: Request, render: Callable[[], Answer], token: str = "") -> Answer:
+    """Return the rendered page, or an error page in the reader's language if rendering fails.
+
+    If a POST fails with 500 or 503, the error page carries the posted fields and a button that
+    sends them again. Going back in the browser could show an empty form with a new nonce instead.
+    `token` is the token of a status page: if the action is no longer possible (409), the error page
+    links to that status page.
+    """
+    headers: Mapping[str, str] = {}
+    try:
+        return render()
+    except TooLarge:
+        status = 413
+    except NoForm:
+        status = 400
+    except RedressError as error:
+        found = problem_for(error)
+        status, headers = found.status, found.headers
+        log_refusal(error, status)
+    except Exception as error:
+        status = 500
+        log_refusal(error, status)
+    known = status if catalogue.has("en", f"problem.{status}.title") else 500
+    try:
+        base = request.base
+    except Exception as error:
+        # A page without styles and links is better than no page.
+        logger.error("no base address", extra=observe.fault_of(error))
+        base = ""
+    failed = known in (500, 503) and request.method == "POST"
+    values = {
+        "base": base,
+        "code": known,
+        "again": posted(request) if failed else None,
+        "back": f"{base}/t/{token}" if base and token and known == 409 else "",
+    }
+    return rendered(known, "problem.html", language_of(request), headers, values)
+
+
+def see_other(url: str) -> Answer:
+    return respond(303, "text/plain", "", {**PAGE_SECURITY, "Location": url})
+
+
+@dataclass(frozen=True)
+class ShownFault:
+    """A fault as the page shows it: next to its field, and in the summary at the top."""
+
+    field: str
+    label: str
+    text: str
+
+
+_LABELS = {"consent": "form.consent_label", "language": "language.switch"}
+
+
+FORM_FIELDS = (
+    "kind",
+    "subject",
+    "description",
+    "wished_remedy",
+    "name",
+    "email",
+    "phone",
+    "consent",
+)
+
+
+def shown(language: str, faults: list[Fault], prefix: str = "form") -> list[ShownFault]:
+    """Translate faults for the page and sort them in the order of its fields.
+
+    If a field has several faults, only the first is shown. A fault of the idempotency key (its
+    pointer starts with "#") is left out, because the customer cannot correct it: the caller makes a
+    new nonce instead.
+    """
+    found: dict[str, ShownFault] = {}
+    for fault in faults:
+        if fault.pointer.startswith("#"):
+            continue
+        field = fault.pointer.rpartition("/")[2]
+        field = {"contact": "name", "": "subject"}.get(field, field)
+        code = "consent" if field == "consent" else fault.code
+        label = _LABELS.get(field, f"{prefix}.{field}")
+        if not catalogue.has(language, label):
+            label = f"{prefix}.title"
+        text = catalogue.text(language, f"fault.{code}")
+        found.setdefault(field, ShownFault(field, catalogue.text(language, label), text))
+    order = {field: place for place, field in enumerate(FORM_FIELDS)}
+    return sorted(found.values(), key=lambda fault: order.get(fault.field, len(order)))
+
+
+def by_field_of(faults: list[ShownFault]) -> Blank:
+    return Blank({fault.field: fault.text for fault in faults})

@@ -1,0 +1,130 @@
+"""The status page of a ticket, and its buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rendering import ShownFault, by_field_of, guarded, page, see_other, shown
+from surveys import answers_of
+from web_request import Blank, Request, asked_language, posted
+
+from redress.base import catalogue
+from redress.base.errors import (
+    Fault,
+    InvalidInput,
+    NotFound,
+)
+from redress.base.languages import LANGUAGES
+from redress.edge.http import (
+    Answer,
+)
+from redress.tickets.rules.ticket import EventType, State
+from redress.wiring import customer as wiring
+
+if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's cold start
+    from redress.tickets.cases.customer import StatusView
+
+
+def steps_of(view: StatusView) -> list[tuple[str, bool]]:
+    """Return the steps of the progress line and whether each is done.
+
+    A reopened ticket counts as not resolved.
+    """
+    happened = {line.type for line in view.timeline}
+    resolved = view.state in (State.RESOLVED, State.CONFIRMED) or (
+        view.state == State.CLOSED and EventType.RESOLVED in happened
+    )
+    return [
+        ("received", True),
+        ("answered", bool(happened & {EventType.REPLIED, EventType.RESOLVED})),
+        ("resolved", resolved),
+        ("confirmed", view.state == State.CONFIRMED or view.closure == "confirmed"),
+    ]
+
+
+def status_url(request: Request, language: str, own: str) -> str:
+    """Return the status page's URL. `?lang=` is added if `language` is not the ticket's `own`."""
+    asked = "" if language == own else f"?lang={language}"
+    return f"{request.base}/t/{request.token}{asked}"
+
+
+def status_page(
+    request: Request,
+    status: int,
+    view: StatusView,
+    faults: list[ShownFault] | None = None,
+    by_field: Blank | None = None,
+    typed: Mapping[str, str] | None = None,
+) -> Answer:
+    return page(
+        request,
+        status,
+        "status.html",
+        asked_language(request) or view.language,
+        view=view,
+        zone=view.zone,
+        steps=steps_of(view),
+        action=status_url(request, view.language, view.language),
+        faults=faults or [],
+        by_field=by_field or Blank(),
+        typed=Blank(typed or {}),
+        switch=[(code, status_url(request, code, view.language)) for code in LANGUAGES],
+    )
+
+
+def status(request: Request) -> Answer:
+    """Show the status page that a signed link opens."""
+    return guarded(
+        request,
+        lambda: status_page(request, 200, wiring.customer_cases().status(request.token)),
+    )
+
+
+_FIELDS = {"write": "words", "dispute": "text", "withdraw": "reason"}
+
+
+def act(request: Request) -> Answer:
+    """Carry out a button of the status page, then redirect back to the page (303)."""
+    token, action = request.token, request.path["action"]
+
+    def render() -> Answer:
+        cases = wiring.customer_cases()
+        fields = posted(request)
+        text = fields.get(_FIELDS.get(action, ""), "")
+        try:
+            match action:
+                case "write":
+                    view = cases.write(token, text)
+                case "confirm":
+                    view = cases.confirm(token)
+                case "dispute":
+                    view = cases.dispute(token, text)
+                case "withdraw":
+                    if not fields.get("sure"):
+                        raise InvalidInput([Fault("/sure", "sure", "say that you are sure")])
+                    view = cases.withdraw(token, text)
+                case "survey":
+                    view = cases.survey(token, answers_of(fields))
+                case _:
+                    raise NotFound("there is no such button")
+        except InvalidInput as error:
+            return _again(request, action, fields, error)
+        language = asked_language(request) or view.language
+        return see_other(status_url(request, language, view.language))
+
+    return guarded(request, render, token)
+
+
+def _again(request: Request, action: str, fields: Mapping[str, str], error: InvalidInput) -> Answer:
+    """Show the status page again with the input that the customer typed and its faults."""
+    view = wiring.customer_cases().status(request.token)
+    language = asked_language(request) or view.language
+    faults = shown(language, error.faults, "survey")
+    if action == "survey":
+        return status_page(request, 422, view, faults, by_field_of(faults), fields)
+    place = "sure" if any(fault.field == "sure" for fault in faults) else _FIELDS[action]
+    label = catalogue.text(language, f"act.{action}")
+    named = [ShownFault(place, label, fault.text) for fault in faults]
+    typed = {action: fields.get(_FIELDS[action], "")}
+    return status_page(request, 422, view, named, by_field_of(named), typed)

@@ -1,0 +1,128 @@
+"""The questionnaire, and the page that stops surveys to an address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rendering import ShownFault, by_field_of, guarded, page, shown
+from web_request import Blank, Request, asked_language, posted
+
+from redress.base.errors import (
+    InvalidInput,
+    NotAllowedNow,
+)
+from redress.base.languages import LANGUAGES
+from redress.edge.http import (
+    Answer,
+)
+from redress.wiring import customer as wiring
+
+if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's cold start
+    from redress.mail.outgoing.cases.unsubscribing import Surveys
+    from redress.tickets.cases.customer import StatusView
+
+
+def answers_of(fields: Mapping[str, str]) -> dict[str, Any]:
+    """Convert a posted questionnaire for the rules.
+
+    Digits become numbers. Empty fields and the page's language are dropped.
+    """
+    return {
+        name: int(value) if value.isascii() and value.isdigit() and len(value) < 4 else value
+        for name, value in fields.items()
+        if value.strip() and name != "language"
+    }
+
+
+def survey(request: Request) -> Answer:
+    """Show the questionnaire that a signed, expiring link opens."""
+
+    def render() -> Answer:
+        view = wiring.customer_cases().survey_status(request.token)
+        return _survey_page(request, 200, view)
+
+    return guarded(request, render)
+
+
+def answer_survey(request: Request) -> Answer:
+    """Save the answers and thank the customer, or show the questionnaire again with its faults."""
+    token = request.token
+
+    def render() -> Answer:
+        cases = wiring.customer_cases()
+        fields = posted(request)
+        try:
+            view = cases.survey(token, answers_of(fields))
+        except InvalidInput as error:
+            view = cases.survey_status(token)
+            faults = shown(asked_language(request) or view.language, error.faults, "survey")
+            return _survey_page(request, 422, view, faults, fields)
+        except NotAllowedNow:
+            # It was answered before, by a double click or on another device. The reader made no
+            # mistake, so this is not shown as an error.
+            return _survey_page(request, 200, cases.survey_status(token))
+        return _survey_page(request, 200, view, thanks=True)
+
+    return guarded(request, render)
+
+
+def _survey_page(
+    request: Request,
+    status: int,
+    view: StatusView,
+    faults: list[ShownFault] | None = None,
+    typed: Mapping[str, str] | None = None,
+    *,
+    thanks: bool = False,
+) -> Answer:
+    action = f"{request.base}/s/{request.token}"
+    return page(
+        request,
+        status,
+        "survey.html",
+        asked_language(request) or view.language,
+        view=view,
+        zone=view.zone,
+        action=action,
+        faults=faults or [],
+        by_field=by_field_of(faults or []),
+        typed=Blank(typed or {}),
+        thanks=thanks,
+        switch=[(code, f"{action}?lang={code}") for code in LANGUAGES],
+    )
+
+
+def surveys(request: Request) -> Answer:
+    """Ask whether to stop surveys to this address. Opening the page changes nothing."""
+    return guarded(
+        request, lambda: _surveys_page(request, wiring.unsubscribing().surveys(request.token))
+    )
+
+
+def set_surveys(request: Request) -> Answer:
+    """Stop surveys to an address at once, or allow them again if the field `again` is posted.
+
+    The POST comes from the page, or from a mail program on the reader's behalf (RFC 8058). A mail
+    program follows no redirect and posts none of this form's fields.
+    """
+
+    def render() -> Answer:
+        refused = "again" not in posted(request)
+        found = wiring.unsubscribing().set_surveys(request.token, refused=refused)
+        return _surveys_page(request, found)
+
+    return guarded(request, render)
+
+
+def _surveys_page(request: Request, found: Surveys) -> Answer:
+    action = f"{request.base}/u/{request.token}"
+    return page(
+        request,
+        200,
+        "surveys.html",
+        asked_language(request) or found.language,
+        found=found,
+        action=action,
+        switch=[(code, f"{action}?lang={code}") for code in LANGUAGES],
+    )
