@@ -13,12 +13,12 @@ from identity import identify
 from route import Request, Route
 from routes import ROUTES
 
-from redress.wiring import staff as wiring
 from redress.base import observe
 from redress.base.errors import Forbidden
 from redress.edge.http import Answer, Refused, problem, route_of
 from redress.edge.problems import plain, problem_for
 from redress.tickets.rules.numbers import normalised
+from redress.wiring import staff as wiring
 
 logger = Logger(service="staff")
 

@@ -2,7 +2,7 @@
 
 `routes/` declares every route beside the function that serves it. `make openapi` writes the
 template's routes and the OpenAPI document from the declarations; the texts of the document are
-files that only this build reads (`layers/core/openapi`).
+files that only this build reads (`local/openapi`).
 """
 
 from __future__ import annotations

@@ -7,11 +7,11 @@ import re
 import presenting
 from route import LEADERS, STAFF, Request, Route
 
-from redress.wiring import staff as wiring
 from redress.edge import cursors
 from redress.edge.http import Answer, answer
 from redress.tickets.cases.staff import PAGE_LIMIT
 from redress.tickets.rules.numbers import normalised
+from redress.wiring import staff as wiring
 
 
 def list_work(request: Request) -> Answer:

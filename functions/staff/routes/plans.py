@@ -16,12 +16,12 @@ from route import (
     Route,
 )
 
-from redress.wiring import staff as wiring
 from redress.base.errors import NotFound
 from redress.edge import cursors
 from redress.edge.bodies import Body, Flag, OptionalText, UnreadBody
 from redress.edge.http import Answer, answer, header
 from redress.plans.cases import PAGE_LIMIT
+from redress.wiring import staff as wiring
 from routes.rehearsals import begun
 
 

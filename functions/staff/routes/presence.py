@@ -5,10 +5,10 @@ from __future__ import annotations
 import presenting
 from route import LEADERS, STAFF, Request, Route
 
-from redress.wiring import staff as wiring
 from redress.edge.bodies import Body, OneOf
 from redress.edge.http import Answer, answer
 from redress.staff.rules import Presence
+from redress.wiring import staff as wiring
 
 
 def set_presence(request: Request) -> Answer:

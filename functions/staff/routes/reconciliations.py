@@ -8,10 +8,10 @@ from datetime import date
 import presenting
 from route import MANAGERS, Request, Route
 
-from redress.wiring import staff as wiring
 from redress.base.errors import NotFound
 from redress.edge import cursors
 from redress.edge.http import Answer, answer
+from redress.wiring import staff as wiring
 from redress.workflow.cases.reports import MOST_REPORTS
 
 

@@ -7,14 +7,15 @@ import re
 import presenting
 from route import IDEMPOTENCY_KEY, MANAGERS, PLAN_LIMIT, Request, Route
 
-from redress.wiring import staff as wiring
 from redress.base.errors import Fault, InvalidInput, NotFound
 from redress.edge.bodies import Body, OptionalText, Unread
 from redress.edge.http import SECURITY, Answer, Refused, answer, header
 from redress.edge.problems import plain
 from redress.rehearsals.store import RehearsalJob
+from redress.wiring import staff as wiring
 
 MONTH = len("2026-11")
+MONTH_PATTERN = "^[0-9]{4}-(0[1-9]|1[0-2])$"
 
 
 def rehearse_plan(request: Request) -> Answer:
@@ -83,9 +84,9 @@ ROUTES = (
             "RehearsalBody",
             (
                 Unread("plan"),
-                OptionalText("period", MONTH),
-                OptionalText("from", MONTH),
-                OptionalText("to", MONTH),
+                OptionalText("period", MONTH, MONTH_PATTERN),
+                OptionalText("from", MONTH, MONTH_PATTERN),
+                OptionalText("to", MONTH, MONTH_PATTERN),
             ),
             PLAN_LIMIT,
         ),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import presenting
 from route import IDEMPOTENCY_KEY, LEADERS, STAFF, Request, Route
 
-from redress.wiring import staff as wiring
 from redress.base.errors import NotFound
 from redress.base.people import Member
 from redress.edge.bodies import UnreadBody
 from redress.edge.http import Answer, answer, header
 from redress.scores.store.scores import Summary
+from redress.wiring import staff as wiring
 
 
 def rate(request: Request) -> Answer:

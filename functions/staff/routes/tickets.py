@@ -21,7 +21,6 @@ from route import (
     Route,
 )
 
-from redress.wiring import staff as wiring
 from redress.base.people import Role
 from redress.edge.bodies import (
     Body,
@@ -50,6 +49,7 @@ from redress.tickets.rules.steps.table import (
 )
 from redress.tickets.rules.submission import EMAIL_LIMIT
 from redress.tickets.rules.ticket import Ticket
+from redress.wiring import staff as wiring
 
 TEXT = Text("text", TEXT_LIMIT)
 
@@ -276,7 +276,7 @@ ROUTES = (
         set_participants,
         "Participants",
         VERSION,
-        Texts("participants", EMAIL_LIMIT, MOST_PARTICIPANTS),
+        Texts("participants", EMAIL_LIMIT, MOST_PARTICIPANTS, "email"),
     ),
     _change("POST", "hold", hold, "Hold", VERSION, OneOf("reason", HOLDS), TEXT),
     _change("POST", "release", release, "Release", VERSION),

@@ -74,9 +74,13 @@ class Text(Field, frozen=True):
 
 
 class OptionalText(Field, frozen=True):
-    """A text of at most `limit` characters, null, or nothing."""
+    """A text of at most `limit` characters, null, or nothing.
+
+    `pattern` is for the document: the use case refuses a text of another form.
+    """
 
     limit: int
+    pattern: str | None = None
 
     @property
     def required(self) -> bool:
@@ -99,11 +103,13 @@ class TextOrNull(Text, frozen=True):
 class Texts(Field, frozen=True):
     """A list of texts, each of at most `limit` characters. The list may be empty.
 
-    The use case checks that there are at most `most`: it may count the same text once.
+    The use case checks that there are at most `most`, for it may count equal texts once, and that
+    each is in the `form` that JSON Schema names ("email").
     """
 
     limit: int
     most: int
+    form: str
 
     def parse(self, value: Any, faults: Faults) -> Any:
         if not isinstance(value, list):
@@ -165,14 +171,10 @@ class Flag(Field, frozen=True):
 
 
 class Unread(Field, frozen=True):
-    """A field that its use case reads and refuses itself. None when it is left out."""
+    """An object that its use case reads and refuses itself. None when it is left out."""
 
-    @property
-    def required(self) -> bool:
-        return False
-
-    def parse(self, value: Any, faults: Faults) -> Any:
-        return value
+    def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
+        return body.get(self.name)
 
 
 class Body(Struct, frozen=True):

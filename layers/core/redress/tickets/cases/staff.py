@@ -31,6 +31,8 @@ from redress.tickets.store.tickets import TicketFile, TicketStore
 
 PAGE_LIMIT = 25
 BOARD_LIMIT = 25
+QUEUE_LIMIT = 100
+"""Queued tickets are counted up to this number."""
 NEAR_SHARE = 0.5
 """A promise is near its limit once half of its time is gone: where plan 1 reminds first."""
 
@@ -177,7 +179,7 @@ class StaffCases:
         return Board(
             team=team,
             present=present,
-            queued=len(self._lists.queued(team, 100)),
+            queued=len(self._lists.queued(team, QUEUE_LIMIT)),
             open=len(opened),
             near=sorted(near, key=lambda line: line.due_at),
         )
