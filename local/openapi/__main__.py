@@ -8,6 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from local.openapi import template
 from local.openapi.public.document import document as public_document
 from local.openapi.staff.document import document as staff_document
 from local.process import ROOT
@@ -26,7 +27,7 @@ def made() -> dict[Path, str]:
         path: json.dumps(document, ensure_ascii=False, indent=1) + "\n"
         for path, document in documents.items()
     }
-    return files
+    return files | {template.TEMPLATE: template.written()}
 
 
 def main() -> int:
