@@ -93,6 +93,12 @@ plan-check: .venv/ready ## Report everything that is wrong with a service plan (
 plan-build: .venv/ready ## Build plan-1.json, which the functions read, from plan-1.yaml
 	$(PYTHON) -m local.plans build
 
+# ------------------------------------------------------------------------------ the API
+
+.PHONY: openapi
+openapi: .venv/ready ## OpenAPI documents and the template's routes, from the declarations of routes
+	$(PYTHON) -m local.openapi
+
 # ------------------------------------------------------------------------------ checks
 
 .PHONY: check lint types template test test-fast fmt clean

@@ -19,7 +19,7 @@ from tests.builders import ROOT, body
 
 LAYER = ROOT / "layers" / "core"
 MODULES = sorted((LAYER / "redress").rglob("*.py"))
-FUNCTIONS = sorted((ROOT / "functions").glob("*/*.py"))
+FUNCTIONS = sorted((ROOT / "functions").glob("*/**/*.py"))
 
 PACKAGES = (
     "base",
@@ -120,10 +120,21 @@ def test_layer_imports_no_function(path: Path) -> None:
     assert not {found for found in imports(path) if found.split(".")[0] in ("functions", "app")}
 
 
+def function_of(path: Path) -> str:
+    """`staff` of `functions/staff/routes/tickets.py`."""
+    return path.relative_to(ROOT / "functions").parts[0]
+
+
+def root_of(path: Path) -> str:
+    """What a function imports it as, to the first dot: `routes` of `routes/tickets.py`."""
+    return path.relative_to(ROOT / "functions").with_suffix("").parts[1]
+
+
 @pytest.mark.parametrize("path", FUNCTIONS, ids=name_of)
 def test_function_imports_no_other_function(path: Path) -> None:
-    own = {other.stem for other in path.parent.glob("*.py")}
-    others = {other.stem for other in FUNCTIONS} - own - sys.stdlib_module_names
+    own = function_of(path)
+    own_roots = {root_of(other) for other in FUNCTIONS if function_of(other) == own}
+    others = {root_of(other) for other in FUNCTIONS} - own_roots - sys.stdlib_module_names
     roots = {found.split(".")[0] for found in imports(path)}
     assert not roots & (others | {"functions"})
 

@@ -8,10 +8,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from bodies import to_cursor
-
 from redress.clocks.rules.calendars import Interval
 from redress.clocks.rules.clocks import Clock, ClockName, standing
+from redress.edge.cursors import to_cursor
 from redress.mail.incoming.bucket import LINK_S
 from redress.mail.incoming.cases.quarantine import Opened, QuarantinedMail
 from redress.mail.incoming.store import IncomingRecord, QuarantinePage

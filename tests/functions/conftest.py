@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -234,14 +235,15 @@ def load(function: str) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    also = {path.stem for path in folder.glob("*.py")} - {"app"}
+    before = set(sys.modules)
     sys.path.insert(0, str(folder))
     try:
         spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(folder))
-        for name in also:
-            sys.modules.pop(name, None)
+        for name in set(sys.modules) - before:
+            if str(getattr(sys.modules[name], "__file__", None)).startswith(f"{folder}{os.sep}"):
+                del sys.modules[name]
     return module
 
 

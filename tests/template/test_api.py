@@ -1,13 +1,19 @@
-"""The doors of the API: what is opened is what functions answer and the documents say."""
+"""The API: its routes are those that functions declare and that the OpenAPI documents describe."""
 
 from __future__ import annotations
 
 import json
 import re
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from local.openapi.__main__ import made
+from local.openapi.public import document as public
 from tests.functions.conftest import load
 from tests.template.documents import expanded, functions, of_type, written_of_type
 
@@ -16,7 +22,7 @@ Route = tuple[str, str]
 
 @cache
 def paths() -> dict[str, dict[str, Any]]:
-    """Of the document that SAM makes; the default route is none of them."""
+    """The paths of the document that the API is made from, without the default route."""
     body: dict[str, dict[str, Any]] = expanded()["HttpApi"]["Properties"]["Body"]["paths"]
     return {path: operations for path, operations in body.items() if path != DEFAULT}
 
@@ -48,19 +54,34 @@ def routes_of(function: str) -> set[Route]:
 # ------------------------------------------------------------------ template and functions
 
 
-def test_the_staff_api_opens_what_its_table_of_routes_serves() -> None:
+@pytest.mark.parametrize("path", list(made()), ids=lambda path: path.name)
+def test_file_is_as_the_routes_declare(path: Path) -> None:
+    assert path.read_text("utf-8") == made()[path], "run `make openapi`"
+
+
+def test_staff_api_has_the_routes_that_its_function_serves() -> None:
     assert routes_of("StaffFunction") == set(load("staff").ROUTES)
 
 
-def test_the_customers_doors_open_what_the_function_serves() -> None:
+def test_customers_api_has_the_routes_that_its_function_serves() -> None:
     assert routes_of("CustomerFunction") == set(load("customer").ROUTES)
 
 
-def test_the_intake_has_one_door() -> None:
+def test_public_routes_are_declared_under_the_names_of_the_functions_that_serve_them() -> None:
+    served = {key: run.__name__ for key, run in load("customer").ROUTES.items()}
+    declared = {
+        (route.method, route.path): route.name
+        for route in public.routes()
+        if route.function == "customer"
+    }
+    assert declared == served
+
+
+def test_intake_has_one_route() -> None:
     assert routes_of("IntakeFunction") == {("POST", "/tickets")}
 
 
-def test_nobody_else_answers_the_api() -> None:
+def test_no_other_function_answers_the_api() -> None:
     assert set(routes().values()) == {"CustomerFunction", "IntakeFunction", "StaffFunction"}
 
 
@@ -68,7 +89,44 @@ def test_what_has_no_route_is_answered_by_the_pages() -> None:
     """A customer whose mail program has cut the link reads a page, not a machine's refusal."""
     [operation] = expanded()["HttpApi"]["Properties"]["Body"]["paths"][DEFAULT].values()
     assert _function_behind(operation) == "CustomerFunction"
+    assert operation["isDefaultRoute"] is True
     assert "security" not in operation
+
+
+# ------------------------------------------------------------------ what the API may call
+
+POLICY_LIMIT = 20_480
+"""Bytes of a function's resource policy, which holds all of its permissions (Lambda's quota)."""
+
+
+def callers(function: str) -> list[str]:
+    """The routes from which the API may call a function: `STAGE/METHOD/path`, `*` for anything."""
+    prefix = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}/"
+    sources = [
+        permission["Properties"]["SourceArn"]["Fn::Sub"]
+        for permission in of_type("AWS::Lambda::Permission").values()
+        if permission["Properties"]["Principal"] == "apigateway.amazonaws.com"
+        and permission["Properties"]["FunctionName"] == {"Ref": function}
+    ]
+    assert all(source.startswith(prefix) for source in sources)
+    return [source.removeprefix(prefix) for source in sources]
+
+
+def test_api_may_call_each_function_for_all_of_its_routes_and_staff_for_no_others() -> None:
+    for (method, path), function in routes().items():
+        called = f"v1/{method}{path}"
+        assert any(fnmatchcase(called, source) for source in callers(function)), called
+        assert any(fnmatchcase(called, source) for source in callers("StaffFunction")) == (
+            function == "StaffFunction"
+        )
+    assert any(fnmatchcase("v1/$default", source) for source in callers("CustomerFunction"))
+
+
+def test_permissions_of_a_function_do_not_grow_with_its_routes() -> None:
+    """Each is up to 400 bytes of the policy, so fifty routes with one each would be too many."""
+    for function in set(routes().values()):
+        assert len(callers(function)) == 1
+        assert 400 * len(callers(function)) < POLICY_LIMIT / 10
 
 
 # ------------------------------------------------------------------ who may come in
@@ -80,7 +138,7 @@ def test_every_method_is_named() -> None:
     assert methods <= {"GET", "POST", "PUT"}
 
 
-def test_every_door_of_staff_asks_who_is_there_and_no_public_one_does() -> None:
+def test_every_route_of_staff_requires_a_sign_in_and_no_public_route_does() -> None:
     for (method, path), function in routes().items():
         asked = paths()[path][method.lower()].get("security", [])
         if function == "StaffFunction":
@@ -105,7 +163,7 @@ def test_staff_are_known_by_the_user_pool() -> None:
     }
 
 
-def test_brothers_in_the_tree_of_paths_name_their_variable_alike() -> None:
+def test_paths_that_differ_after_a_variable_name_that_variable_alike() -> None:
     """API Gateway refuses /a/{x} beside /a/{y}, at the deployment."""
     names: dict[str, set[str]] = {}
     for path in paths():
@@ -120,7 +178,7 @@ def test_nothing_records_the_paths_in_which_links_carry_their_secret() -> None:
     assert "AccessLogSettings" not in stage()
 
 
-def test_every_door_is_throttled() -> None:
+def test_every_route_is_throttled() -> None:
     settings = stage()["DefaultRouteSettings"]
     assert settings["ThrottlingRateLimit"] == {"Ref": "PublicRequestsPerSecond"}
     assert settings["ThrottlingBurstLimit"] > 0
@@ -128,7 +186,7 @@ def test_every_door_is_throttled() -> None:
 
 
 def stage() -> dict[str, Any]:
-    """The only one: another would be the same doors, unthrottled."""
+    """The only one: another would serve the same routes unthrottled."""
     [found] = of_type("AWS::ApiGatewayV2::Stage").values()
     assert found["Properties"]["StageName"] == "v1"
     properties: dict[str, Any] = found["Properties"]
@@ -151,16 +209,16 @@ def documented(name: str) -> set[Route]:
     }
 
 
-def test_the_staff_document_describes_every_door_of_staff_and_no_other() -> None:
+def test_staff_document_describes_every_route_of_staff_and_no_other() -> None:
     assert documented("openapi-staff.json") == routes_of("StaffFunction")
 
 
-def test_the_public_document_describes_every_public_door_and_no_other() -> None:
+def test_public_document_describes_every_public_route_and_no_other() -> None:
     public = routes_of("IntakeFunction") | routes_of("CustomerFunction")
     assert documented("openapi-public.json") == public
 
 
-def test_every_request_and_every_mail_tell_the_same_address() -> None:
+def test_requests_and_mails_have_the_same_base_address() -> None:
     mailer = functions()["MailerFunction"]
     told = stage()["StageVariables"]["base_address"]
     assert told == mailer["Environment"]["Variables"]["BASE_ADDRESS"]
@@ -169,7 +227,7 @@ def test_every_request_and_every_mail_tell_the_same_address() -> None:
 # ------------------------------------------------------------------ deployable
 
 
-def test_no_function_of_the_api_is_told_where_the_api_is() -> None:
+def test_no_function_of_the_api_has_the_address_of_the_api() -> None:
     """The API names the functions: a circle that only the deployment would find."""
     for name in set(routes().values()):
         resource = written_of_type("AWS::Serverless::Function")[name]

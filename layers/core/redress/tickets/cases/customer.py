@@ -43,7 +43,11 @@ PUBLIC = frozenset(
 )
 """What a customer sees of the history. Notes, rungs, attempts and who works on it stay inside."""
 
-_ACTIONS = {
+PARTICIPANT_WROTE = "participant_wrote"
+LINES = (*(kind.value for kind in EventType if kind in PUBLIC), PARTICIPANT_WROTE)
+"""Every type of a line in the customer's timeline."""
+
+ACTIONS = {
     "write": Step.WRITE,
     "confirm": Step.CONFIRM,
     "dispute": Step.DISPUTE,
@@ -86,7 +90,7 @@ class StatusView:
 
 def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> StatusView:
     """The customer's view of a ticket and its history."""
-    can = {name for name, step in _ACTIONS.items() if ticket.state in STEPS[step]}
+    can = {name for name, step in ACTIONS.items() if ticket.state in STEPS[step]}
     plan = plans.get(ticket.plan_version)
     if ClockName.SURVEY not in promises(ticket, plan):
         can.discard("survey")
@@ -120,7 +124,7 @@ def _line(event: Event) -> Line:
     if event.type is EventType.PARTICIPANTS_SET:
         text = ", ".join(event.data["participants"]) or None
     elif event.type is EventType.CUSTOMER_WROTE and "from" in event.data:
-        kind = "participant_wrote"
+        kind = PARTICIPANT_WROTE
     if event.by.role is Role.CUSTOMER:
         by = "customer"
     else:

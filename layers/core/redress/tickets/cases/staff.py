@@ -1,7 +1,7 @@
 """What staff do: presence, work list, tickets, board. Roles are enforced per object here.
 
-Which role may call which route is `ROUTES` in functions/staff; which ticket a person may see or
-act on is decided here, by `access.may_see` and `access.may_act`.
+Which role may call which route is declared in functions/staff/routes. Which ticket a person may see
+or act on is decided here, by `access.may_see` and `access.may_act`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import Protocol
 
 from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound
 from redress.base.languages import LANGUAGES
@@ -24,13 +26,14 @@ from redress.tickets.rules import access
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.explain import Story, explain
 from redress.tickets.rules.steps import by_staff, draft
-from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.ticket import STAFF_CLOCKS, EventType, Ticket, next_due
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketFile, TicketStore
 
 PAGE_LIMIT = 25
 BOARD_LIMIT = 25
+QUEUE_LIMIT = 100
+"""Queued tickets are counted up to this number."""
 NEAR_SHARE = 0.5
 """A promise is near its limit once half of its time is gone: where plan 1 reminds first."""
 
@@ -99,6 +102,14 @@ def _item(ticket: Ticket) -> WorkItem:
     )
 
 
+class Decide(Protocol):
+    """What a member of staff does to a ticket: a step of `by_staff`, its own arguments bound."""
+
+    def __call__(
+        self, ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime
+    ) -> Change | None: ...
+
+
 class StaffCases:
     def __init__(
         self,
@@ -114,16 +125,9 @@ class StaffCases:
 
     # ---------------------------------------------------------------- presence and lists
 
-    def set_presence(self, member: Member, presence: str) -> Availability:
-        """Say whether I am here. Also keeps who I am, from the sign-in."""
-        try:
-            wanted = Presence(presence)
-        except ValueError as error:
-            known = ", ".join(Presence)
-            raise InvalidInput(
-                [Fault("/presence", "unknown_presence", f"one of {known}")]
-            ) from error
-        return self._staff.record(member, wanted, self._now())
+    def set_presence(self, member: Member, presence: Presence) -> Availability:
+        """Record whether this member is here. Also keeps who they are, from the sign-in."""
+        return self._staff.record(member, presence, self._now())
 
     def depart(self, member: Member, agent: str) -> list[str]:
         """Somebody left: they get no work and no mail, and what they had goes back to the queue.
@@ -176,7 +180,7 @@ class StaffCases:
         return Board(
             team=team,
             present=present,
-            queued=len(self._lists.queued(team, 100)),
+            queued=len(self._lists.queued(team, QUEUE_LIMIT)),
             open=len(opened),
             near=sorted(near, key=lambda line: line.due_at),
         )
@@ -233,25 +237,23 @@ class StaffCases:
             stories=explain(history, self._plans.get(first), self._plans.get, now),
         )
 
-    def reply(
-        self, member: Member, number: str, version: int, text: str, wait_for_customer: bool
-    ) -> Ticket:
-        """Answer the customer in public."""
-        return self._act(
-            member,
-            number,
-            version,
-            lambda t, p, by, at: by_staff.reply(t, p, by, text, wait_for_customer, at),
-        )
+    def act(self, member: Member, number: str, version: int, decide: Decide) -> Ticket:
+        """Change a ticket that this member may act on, as `decide` says; the ticket after it.
 
-    def tell_progress(self, member: Member, number: str, version: int, text: str) -> Ticket:
-        """Tell the customer how things stand."""
-        return self._act(
-            member,
-            number,
-            version,
-            lambda t, p, by, at: by_staff.tell_progress(t, p, by, text, at),
-        )
+        `version` is the version of the ticket that they have read. Raises NotFound for a ticket of
+        another team, VersionConflict if a person changed the ticket after that version, Forbidden
+        for a ticket that is not theirs, and whatever `decide` raises.
+        """
+        actor = Actor(member.role, member.id)
+
+        def checked(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            _must_see(member, ticket)
+            draft.require_current(ticket, version)
+            if not access.may_act(actor, member.team, ticket):
+                raise Forbidden("this ticket is not yours")
+            return decide(ticket, plan, by=actor, at=at)
+
+        return self._changes.change(number, checked)
 
     def note(self, member: Member, number: str, text: str) -> Ticket:
         """Write an internal note. Notes do not collide: whoever sees the ticket may add one.
@@ -270,35 +272,6 @@ class StaffCases:
             return by_staff.note(ticket, plan, actor, text, at)
 
         return self._changes.change(number, decide)
-
-    def resolve(
-        self,
-        member: Member,
-        number: str,
-        version: int,
-        text: str,
-        outcome: str | None,
-        remedy: str | None,
-        root_cause: str | None,
-    ) -> Ticket:
-        """Say that it is solved, with what was done."""
-        return self._act(
-            member,
-            number,
-            version,
-            lambda t, p, by, at: by_staff.resolve(t, p, by, text, outcome, remedy, root_cause, at),
-        )
-
-    def record_callback(
-        self, member: Member, number: str, version: int, outcome: str, text: str
-    ) -> Ticket:
-        """Record a call to the customer after resolution."""
-        return self._act(
-            member,
-            number,
-            version,
-            lambda t, p, by, at: by_staff.record_callback(t, p, by, outcome, text, at),
-        )
 
     def reassign(
         self,
@@ -325,60 +298,8 @@ class StaffCases:
             to_team = target.team
         elif team is not None and team not in {known.team for known in self._staff.members()}:
             raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
-        return self._act(
-            member,
-            number,
-            version,
-            lambda t, p, by, at: by_staff.reassign(t, p, by, agent, to_team, reason, at),
-        )
-
-    def reclassify(
-        self, member: Member, number: str, version: int, given: Classification, reason: str
-    ) -> Ticket:
-        """Correct what a ticket is; promises are planned anew from the beginning."""
-        return self._act(
-            member,
-            number,
-            version,
-            lambda t, p, by, at: by_staff.reclassify(t, p, by, given, reason, at),
-        )
-
-    def promise(
-        self, member: Member, number: str, version: int, due: datetime, text: str
-    ) -> Ticket:
-        """Give one's own word to the customer: an answer by then."""
-        return self._act(
-            member,
-            number,
-            version,
-            lambda t, p, by, at: by_staff.promise(t, p, by, due, text, at),
-        )
-
-    def set_participants(
-        self, member: Member, number: str, version: int, addresses: list[str]
-    ) -> Ticket:
-        """Say who takes part beside the customer, from now on. The same again changes nothing."""
-        return self._act(
-            member,
-            number,
-            version,
-            lambda t, p, by, at: by_staff.set_participants(t, p, by, addresses, at),
-        )
-
-    def hold(self, member: Member, number: str, version: int, reason: str, text: str) -> Ticket:
-        """Wait for something beside the customer, and tell them."""
-        return self._act(
-            member,
-            number,
-            version,
-            lambda t, p, by, at: by_staff.hold(t, p, by, reason, text, at),
-        )
-
-    def release(self, member: Member, number: str, version: int) -> Ticket:
-        """What the ticket was on hold for is there."""
-        return self._act(
-            member, number, version, lambda t, p, by, at: by_staff.release(t, p, by, at)
-        )
+        decide = partial(by_staff.reassign, to=agent, team=to_team, why=reason)
+        return self.act(member, number, version, decide)
 
     def correct(
         self,
@@ -394,12 +315,12 @@ class StaffCases:
         Rare enough to read the history for it: which of their words came later stands there only.
         """
 
-        def correct(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
+        def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
             history = self._tickets.history(number)
             words = by_staff.words_of(e for e in history if e.number <= ticket.version)
             return by_staff.correct(ticket, plan, by, clock, stopped_at, reason, at, words)
 
-        return self._act(member, number, version, correct)
+        return self.act(member, number, version, decide)
 
     def move_to_plan(
         self, member: Member, number: str, version: int, plan_version: int, reason: str
@@ -413,30 +334,8 @@ class StaffCases:
             raise InvalidInput([fault]) from error
         if not plan.in_force(self._now()):
             raise InvalidInput([not_effective_yet("/plan_version", plan)])
-        return self._act(
-            member,
-            number,
-            version,
-            lambda t, p, by, at: by_staff.move_to_plan(t, p, plan, by, reason, at),
-        )
-
-    def _act(
-        self,
-        member: Member,
-        number: str,
-        version: int,
-        decide: Callable[[Ticket, Plan, Actor, datetime], Change | None],
-    ) -> Ticket:
-        actor = Actor(member.role, member.id)
-
-        def checked(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
-            _must_see(member, ticket)
-            draft.require_current(ticket, version)
-            if not access.may_act(actor, member.team, ticket):
-                raise Forbidden("this ticket is not yours")
-            return decide(ticket, plan, actor, at)
-
-        return self._changes.change(number, checked)
+        decide = partial(by_staff.move_to_plan, new=plan, why=reason)
+        return self.act(member, number, version, decide)
 
 
 def _must_see(member: Member, ticket: Ticket) -> None:

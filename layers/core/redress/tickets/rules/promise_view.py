@@ -25,7 +25,7 @@ class PromiseView(Struct, frozen=True, omit_defaults=True):
     done_at: datetime | None = None
 
 
-_SHOWN = (
+SHOWN = (
     ClockName.ACKNOWLEDGEMENT,
     ClockName.REACTION,
     ClockName.FIRST_RESPONSE,
@@ -44,7 +44,7 @@ def promises_of(ticket: Ticket, now: datetime) -> tuple[PromiseView, ...]:
     """The promises that the customer was given: what is to come by its time, then what is over."""
     shown = [
         _promise_of(name, ticket.clocks[name], waits_for(ticket), now)
-        for name in _SHOWN
+        for name in SHOWN
         if name in ticket.clocks and _is_shown(name, ticket, now)
     ]
     return tuple(

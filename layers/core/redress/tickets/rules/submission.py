@@ -21,6 +21,7 @@ SUBJECT_LIMIT = 200
 DESCRIPTION_LIMIT = 20_000
 REMEDY_LIMIT = 2_000
 NAME_LIMIT = 100
+PHONE_LIMIT = 40
 EMAIL_LIMIT = 254
 DEFAULT_KIND = "inquiry"
 _LOCAL = r"[^@\s<>(),;:\\\"\[\]]+"
@@ -104,7 +105,7 @@ def parse(body: Any, channel: str) -> Submission:
         if _lines(name) > 1:
             faults.append(Fault("/contact/name", "one_line", "the name is one line"))
         email = text(contact, "email", "/contact/email", EMAIL_LIMIT, need=False)
-        phone = text(contact, "phone", "/contact/phone", 40, need=False)
+        phone = text(contact, "phone", "/contact/phone", PHONE_LIMIT, need=False)
         if email and not _EMAIL.fullmatch(email):
             faults.append(Fault("/contact/email", "email_expected", "this is no email address"))
         if phone and not _PHONE.fullmatch(phone):

@@ -21,6 +21,7 @@ from redress.tickets.rules.steps.draft import (
 from redress.tickets.rules.steps.table import (
     CONFIRMED_BY_CUSTOMER,
     SURVEY_SCORES,
+    SURVEY_TEXT_LIMIT,
     WITHDRAWN,
     Step,
 )
@@ -98,8 +99,10 @@ def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: da
         text = answers.get(name)
         if text is None or text == "":
             continue
-        if not isinstance(text, str) or len(text) > 5000:
-            faults.append(Fault(f"/{name}", "too_long", "a text of at most 5000 characters"))
+        if not isinstance(text, str) or len(text) > SURVEY_TEXT_LIMIT:
+            faults.append(
+                Fault(f"/{name}", "too_long", f"a text of at most {SURVEY_TEXT_LIMIT} characters")
+            )
         else:
             kept[name] = text.strip()
     faults += [

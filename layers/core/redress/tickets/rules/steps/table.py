@@ -97,6 +97,7 @@ ANSWERED = "answered"
 SURVEY_SCORES = ("overall", "speed", "solution", "attitude", "knowledge", "friendliness")
 
 
+SURVEY_TEXT_LIMIT = 5_000
 TEXT_LIMIT = 20_000
 
 

@@ -1,0 +1,36 @@
+"""Every route of the staff API, by subject. A new subject adds its module here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from route import Route
+
+from routes import (
+    documents,
+    lists,
+    plans,
+    presence,
+    quarantine,
+    reconciliations,
+    rehearsals,
+    scores,
+    tickets,
+)
+
+SUBJECTS = (
+    presence,
+    lists,
+    tickets,
+    quarantine,
+    scores,
+    reconciliations,
+    plans,
+    rehearsals,
+    documents,
+)
+
+ROUTES: Mapping[tuple[str, str], Route] = {
+    route.key: route for subject in SUBJECTS for route in subject.ROUTES
+}
+"""(method, path) -> who may call it, and what it does. Nothing else exists."""

@@ -1,0 +1,120 @@
+"""The service plan: its versions, and moving open tickets to one of them."""
+
+from __future__ import annotations
+
+import re
+
+import presenting
+from route import (
+    IDEMPOTENCY_KEY,
+    MANAGERS,
+    NAME_LIMIT,
+    PLAN_LIMIT,
+    REASON_LIMIT,
+    STAFF,
+    Request,
+    Route,
+)
+
+from redress.base.errors import NotFound
+from redress.edge import cursors
+from redress.edge.bodies import Body, Flag, OptionalText, UnreadBody
+from redress.edge.http import Answer, answer, header
+from redress.plans.cases import PAGE_LIMIT
+from redress.wiring import staff as wiring
+from routes.rehearsals import begun
+
+
+def read_plan(request: Request) -> Answer:
+    return answer(200, wiring.plan_cases().current_document())
+
+
+def list_plans(request: Request) -> Answer:
+    limit, cursor = cursors.page(request.query, PAGE_LIMIT, is_version)
+    page = wiring.plan_cases().versions(limit, int(cursor) if cursor else None)
+    return answer(200, presenting.plan_page(page))
+
+
+def read_plan_version(request: Request) -> Answer:
+    return answer(200, wiring.plan_cases().document(_version(request)))
+
+
+def publish_plan(request: Request) -> Answer:
+    found = wiring.plan_cases().publish(request.member, request.body)
+    location = {"Location": f"plans/{found.about.version}"}
+    return answer(201, presenting.publication(found), location)
+
+
+def move_open_tickets(request: Request) -> Answer:
+    given = request.body
+    job = wiring.rehearsal_cases().move(
+        request.member,
+        _version(request),
+        given["apply"],
+        given["dry_run"],
+        given["reason"],
+        header(request.event, IDEMPOTENCY_KEY.lower()),
+    )
+    return begun(job, "../../rehearsals")
+
+
+def _version(request: Request) -> int:
+    """The version of the plan in the path; raises NotFound for what cannot be one."""
+    version = request.path["version"]
+    if not is_version(version):
+        raise NotFound("there is no such version of the plan")
+    return int(version)
+
+
+def is_version(text: str) -> bool:
+    """Whether this can be the number of a version of the plan, as an address has it."""
+    return re.fullmatch(r"[1-9][0-9]{0,4}", text, re.ASCII) is not None
+
+
+ROUTES = (
+    Route("GET", "/staff/plan", STAFF, read_plan, answer="Plan"),
+    Route(
+        "GET",
+        "/staff/plans",
+        STAFF,
+        list_plans,
+        query=("limit", "cursor"),
+        answer="PlanVersions",
+        problems=(422,),
+    ),
+    Route(
+        "POST",
+        "/staff/plans",
+        MANAGERS,
+        publish_plan,
+        body=UnreadBody("Plan", PLAN_LIMIT),
+        answer="PublishedPlan",
+        status=201,
+    ),
+    Route(
+        "GET",
+        "/staff/plans/{version}",
+        STAFF,
+        read_plan_version,
+        answer="Plan",
+        problems=(404,),
+    ),
+    Route(
+        "POST",
+        "/staff/plans/{version}/moves",
+        MANAGERS,
+        move_open_tickets,
+        headers=(IDEMPOTENCY_KEY,),
+        body=Body(
+            "Move",
+            (
+                Flag("apply"),
+                OptionalText("dry_run", NAME_LIMIT),
+                OptionalText("reason", REASON_LIMIT),
+            ),
+        ),
+        answer="RehearsalBegun",
+        status=202,
+        problems=(404, 409),
+    ),
+)

@@ -1,0 +1,229 @@
+"""What a JSON body holds, declared once: functions read bodies by it, and the OpenAPI document
+describes them by it.
+
+A body is read completely before it is refused, so one answer names every wrong field.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct
+
+from redress.base.errors import Fault, InvalidInput, pointer
+from redress.edge.http import BODY_LIMIT, json_body
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+Faults = list[Fault]
+
+
+class Field(Struct, frozen=True):
+    """One field of a body. By default a field is required."""
+
+    name: str
+
+    @property
+    def required(self) -> bool:
+        return True
+
+    def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
+        """The value as the handler gets it. Adds to `faults` what is wrong with it."""
+        value = body.get(self.name)
+        if value is not None:
+            return self.parse(value, faults)
+        if self.required:
+            faults.append(Fault(f"/{self.name}", "required", "this field is required"))
+        return None
+
+    def parse(self, value: Any, faults: Faults) -> Any:
+        """As `read`, for a value that is there and not null."""
+        raise NotImplementedError
+
+
+class Whole(Field, frozen=True):
+    """A whole number from `least` to `most`."""
+
+    least: int
+    most: int | None = None
+
+    def parse(self, value: Any, faults: Faults) -> Any:
+        here = f"/{self.name}"
+        if not isinstance(value, int) or isinstance(value, bool):
+            faults.append(Fault(here, "whole_number_expected", "a whole number is expected here"))
+        elif value < self.least or (self.most is not None and value > self.most):
+            least = self.least
+            bounds = f"at least {least}" if self.most is None else f"from {least} to {self.most}"
+            faults.append(Fault(here, "out_of_range", f"a whole number, {bounds}"))
+        return value
+
+
+class Text(Field, frozen=True):
+    """A text of at most `limit` characters that is not blank."""
+
+    limit: int
+
+    def parse(self, value: Any, faults: Faults) -> Any:
+        _check_text(f"/{self.name}", value, self.limit, faults)
+        if isinstance(value, str) and not value.strip():
+            faults.append(Fault(f"/{self.name}", "required", "this field is required"))
+        return value
+
+
+class OptionalText(Field, frozen=True):
+    """A text of at most `limit` characters, null, or nothing.
+
+    `pattern` is for the document: the use case refuses a text of another form.
+    """
+
+    limit: int
+    pattern: str | None = None
+
+    @property
+    def required(self) -> bool:
+        return False
+
+    def parse(self, value: Any, faults: Faults) -> Any:
+        _check_text(f"/{self.name}", value, self.limit, faults)
+        return value
+
+
+class TextOrNull(Text, frozen=True):
+    """A text that is not blank, or an explicit null: leaving it out does not mean null."""
+
+    def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
+        if self.name in body and body[self.name] is None:
+            return None
+        return super().read(body, faults)
+
+
+class Texts(Field, frozen=True):
+    """A list of texts, each of at most `limit` characters. The list may be empty.
+
+    The use case checks that there are at most `most`, for it may count equal texts once, and that
+    each is in the `form` that JSON Schema names ("email").
+    """
+
+    limit: int
+    most: int
+    form: str
+
+    def parse(self, value: Any, faults: Faults) -> Any:
+        if not isinstance(value, list):
+            detail = "a list of texts is expected here"
+            faults.append(Fault(f"/{self.name}", "list_expected", detail))
+            return []
+        for index, one in enumerate(value):
+            _check_text(f"/{self.name}/{index}", one, self.limit, faults)
+        return value
+
+
+class Instant(Field, frozen=True):
+    """An instant in ISO 8601 with its offset; the handler gets it in UTC."""
+
+    def parse(self, value: Any, faults: Faults) -> Any:
+        try:
+            return _in_utc(value)
+        except (ValueError, OverflowError):
+            detail = "an instant such as 2026-11-24T09:00:00+08:00"
+            faults.append(Fault(f"/{self.name}", "instant_expected", detail))
+            return None
+
+
+class OneOf(Field, frozen=True):
+    """One of a few texts."""
+
+    choices: tuple[str, ...]
+
+    def parse(self, value: Any, faults: Faults) -> Any:
+        if not isinstance(value, str) or value not in self.choices:
+            detail = f"one of {', '.join(self.choices)}"
+            faults.append(Fault(f"/{self.name}", "unknown_value", detail))
+        return value
+
+
+class OptionalOneOf(OneOf, frozen=True):
+    """One of a few texts, null, or nothing."""
+
+    @property
+    def required(self) -> bool:
+        return False
+
+
+class Flag(Field, frozen=True):
+    """true or false. Leaving it out, or null, means false."""
+
+    @property
+    def required(self) -> bool:
+        return False
+
+    def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
+        return bool(super().read(body, faults))
+
+    def parse(self, value: Any, faults: Faults) -> Any:
+        if not isinstance(value, bool):
+            detail = "true or false is expected here"
+            faults.append(Fault(f"/{self.name}", "boolean_expected", detail))
+        return value
+
+
+class Unread(Field, frozen=True):
+    """An object that its use case reads and refuses itself. None when it is left out."""
+
+    def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
+        return body.get(self.name)
+
+
+class Body(Struct, frozen=True):
+    """A JSON object with these fields and no others. `name` is its schema in the document."""
+
+    name: str
+    fields: tuple[Field, ...]
+    limit: int = BODY_LIMIT
+
+    def read(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The value of every field. Raises Refused, or InvalidInput with every wrong field."""
+        given = json_body(event, self.limit)
+        if not isinstance(given, dict):
+            raise InvalidInput([Fault("", "object_expected", "the body must be a JSON object")])
+        faults: Faults = []
+        values = {field.name: field.read(given, faults) for field in self.fields}
+        known = {field.name for field in self.fields}
+        faults += [
+            Fault(pointer(name), "unknown", "this field is not part of this body")
+            for name in given
+            if name not in known
+        ]
+        if faults:
+            raise InvalidInput(faults)
+        return values
+
+
+class UnreadBody(Struct, frozen=True):
+    """A JSON document that its use case reads and refuses itself."""
+
+    name: str
+    limit: int = BODY_LIMIT
+
+    def read(self, event: dict[str, Any]) -> Any:
+        """The decoded document. Raises Refused."""
+        return json_body(event, self.limit)
+
+
+def _check_text(here: str, value: Any, limit: int, faults: Faults) -> None:
+    if not isinstance(value, str):
+        faults.append(Fault(here, "text_expected", "a text is expected here"))
+    elif len(value) > limit:
+        faults.append(Fault(here, "too_long", f"at most {limit} characters"))
+    elif _CONTROL.search(value):
+        faults.append(Fault(here, "control_characters", "control characters are not allowed"))
+
+
+def _in_utc(value: Any) -> datetime:
+    found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    if found is None or found.tzinfo is None:
+        raise ValueError("no instant with an offset")
+    return found.astimezone(UTC)

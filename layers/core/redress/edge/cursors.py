@@ -1,0 +1,58 @@
+"""Pages of a list: `limit` and `cursor` of a query, and the cursor of the page after."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+
+from redress.base.errors import Fault, InvalidInput
+
+
+def limit(query: Mapping[str, str], default: int) -> int:
+    """`limit` of a list; raises InvalidInput. The use case checks its range."""
+    given = query.get("limit")
+    if given is None:
+        return default
+    if not re.fullmatch(r"-?[0-9]{1,6}", given, re.ASCII):
+        detail = "a whole number is expected here"
+        raise InvalidInput([Fault("/limit", "whole_number_expected", detail)])
+    return int(given)
+
+
+def page(
+    query: Mapping[str, str], default: int, is_key: Callable[[str], bool]
+) -> tuple[int, str | None]:
+    """`limit` and `cursor` of a list. Raises InvalidInput, naming both when both are wrong.
+
+    The use case checks the range of `limit`. `is_key` says whether a text is a key of this list.
+    """
+    faults: list[Fault] = []
+    most, cursor = default, None
+    try:
+        most = limit(query, default)
+    except InvalidInput as invalid:
+        faults += invalid.faults
+    if given := query.get("cursor"):
+        cursor = _from_cursor(given, is_key)
+        if cursor is None:
+            detail = "this is not the `next` of an earlier answer"
+            faults.append(Fault("/cursor", "unknown_cursor", detail))
+    if faults:
+        raise InvalidInput(faults)
+    return most, cursor
+
+
+def to_cursor(key: str | None) -> str | None:
+    """Where a page begins, as an opaque text that needs no escaping in an address."""
+    return base64.urlsafe_b64encode(key.encode()).decode() if key is not None else None
+
+
+def _from_cursor(given: str, is_key: Callable[[str], bool]) -> str | None:
+    """The key in a cursor, None for anything else: the key becomes part of a query."""
+    try:
+        key = base64.b64decode(given, altchars=b"-_", validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return None
+    return key if is_key(key) else None

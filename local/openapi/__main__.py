@@ -1,0 +1,49 @@
+"""`python -m local.openapi [--check]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from functools import cache
+from pathlib import Path
+
+from local.openapi import template
+from local.openapi.public.document import document as public_document
+from local.openapi.staff.document import document as staff_document
+from local.process import ROOT
+
+DATA = ROOT / "layers" / "core" / "redress" / "data"
+
+
+@cache
+def made() -> dict[Path, str]:
+    """Every file that is made, with its text."""
+    documents = {
+        DATA / "openapi-staff.json": staff_document(),
+        DATA / "openapi-public.json": public_document(),
+    }
+    files = {
+        path: json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+        for path, document in documents.items()
+    }
+    return files | {template.TEMPLATE: template.written()}
+
+
+def main() -> int:
+    """0; with `--check` 1 when a file is not as it would be made."""
+    parser = argparse.ArgumentParser(prog="python -m local.openapi", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, only compare")
+    check = parser.parse_args().check
+    differing = [path for path, text in made().items() if path.read_text("utf-8") != text]
+    for path in differing:
+        print(f"{path.relative_to(ROOT)} {'is not as declared' if check else 'is written'}")
+    if check:
+        return int(bool(differing))
+    for path, text in made().items():
+        path.write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""The texts of the documents: YAML by subject, which only this build reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from local.plans import load
+
+FOLDER = Path(__file__).parent
+
+
+def texts(*path: str, **values: object) -> dict[str, Any]:
+    """The texts in a file of this package; `{name}` in one stands for a value of the code."""
+    found: dict[str, Any] = _filled(load(FOLDER.joinpath(*path)), values)
+    return found
+
+
+def _filled(part: Any, values: Mapping[str, object]) -> Any:
+    match part:
+        case str():
+            for name, value in values.items():
+                part = part.replace(f"{{{name}}}", str(value))
+            return part
+        case dict():
+            return {key: _filled(value, values) for key, value in part.items()}
+        case list():
+            return [_filled(value, values) for value in part]
+    return part

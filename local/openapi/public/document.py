@@ -1,0 +1,172 @@
+"""The OpenAPI document of the public API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from local.openapi import schemas
+from local.openapi.files import texts
+from local.openapi.public import pages, tickets
+from local.openapi.public.route import PublicRoute
+from local.openapi.public.tickets import Action, Kind, Language, Problem, Receipt, Throttled
+from local.openapi.values import TICKET
+from redress.edge.http import BODY_LIMIT
+from redress.tickets.cases.intake import KEY_LIMIT
+
+Document = dict[str, Any]
+
+SUBJECTS = {"tickets": tickets, "pages": pages}
+
+FORM = "application/x-www-form-urlencoded"
+PARAMETERS: dict[str, Any] = {
+    "number": str,
+    "token": str,
+    "action": Action,
+    "name": str,
+    "kind": Kind,
+    "lang": Language,
+}
+"""Of paths and queries: name -> type."""
+
+
+def routes() -> Iterator[PublicRoute]:
+    """Every public route."""
+    for subject in SUBJECTS.values():
+        yield from subject.ROUTES
+
+
+def document() -> Document:
+    """The whole document."""
+    common = texts("public", "common.yaml", body_limit=BODY_LIMIT)
+    subjects = {name: texts("public", f"{name}.yaml", body_limit=BODY_LIMIT) for name in SUBJECTS}
+    paths: dict[str, dict[str, Any]] = {}
+    for name, subject in SUBJECTS.items():
+        words = dict(subjects[name]["routes"])
+        for route in subject.ROUTES:
+            operation = _Operation(route, words.pop(route.name), subjects[name], common).made()
+            paths.setdefault(route.path, {})[route.method.lower()] = operation
+        if words:
+            raise schemas.UnusedWords(f"{name}.yaml: {sorted(words)}")
+    fields = {
+        name: described
+        for subject in subjects.values()
+        for name, described in subject.get("fields", {}).items()
+    }
+    known = schemas.answers(SUBJECTS.values(), fields)
+    return {
+        "openapi": "3.1.0",
+        "info": common["info"],
+        "servers": common["servers"],
+        "paths": paths,
+        "components": {
+            "securitySchemes": common["securitySchemes"],
+            "schemas": schemas.referred(known, paths),
+        },
+    }
+
+
+class _Operation:
+    """One route in the document."""
+
+    def __init__(
+        self,
+        route: PublicRoute,
+        words: dict[str, Any],
+        subject: dict[str, Any],
+        common: dict[str, Any],
+    ) -> None:
+        self._route, self._words, self._subject, self._common = route, words, subject, common
+
+    @property
+    def _is_api(self) -> bool:
+        return self._route.path.startswith("/tickets")
+
+    def made(self) -> dict[str, Any]:
+        route, words = self._route, self._words
+        parameters = list(self._parameters())
+        found: dict[str, Any] = {
+            name: words[name] for name in ("summary", "description") if name in words
+        }
+        found |= {"parameters": parameters} if parameters else {}
+        found |= {"security": [{"link": []}, {"linkInQuery": []}]} if route.needs_link else {}
+        found |= {"requestBody": self._request()} if route.body is not None else {}
+        refusals = {str(status): self._refusal(status) for status in sorted(route.refusals)}
+        return {
+            "operationId": schemas.camel_case(route.name),
+            **found,
+            "responses": {str(route.status): self._answer(), **refusals},
+        }
+
+    def _parameters(self) -> Iterator[dict[str, Any]]:
+        described = self._subject.get("parameters", {})
+        if self._route.name == "submit":
+            yield {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": True,
+                "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LIMIT},
+                "example": "7c6d0f5e-55a1-4a3c-9a53-0d6c1f6a1b2c",
+            }
+        in_path = re.findall(r"{(\w+)}", self._route.path)
+        for name in (*in_path, *self._route.query):
+            yield {
+                "name": name,
+                "in": "path" if name in in_path else "query",
+                **({"required": True} if name in in_path else {}),
+                **({"description": described[name]} if name in described else {}),
+                "schema": _schema(PARAMETERS[name]) | _FORMS.get(name, {}),
+                **({"example": TICKET} if name == "number" else {}),
+            }
+
+    def _request(self) -> dict[str, Any]:
+        media = "application/json" if self._is_api else FORM
+        content = {"schema": _schema(self._route.body)}
+        content |= {"example": self._words["request"]} if "request" in self._words else {}
+        return {"required": bool(self._route.body_required), "content": {media: content}}
+
+    def _answer(self) -> dict[str, Any]:
+        route, words = self._route, self._words
+        found: dict[str, Any] = {"description": words["answer"]}
+        if route.answer is Receipt or route.status == 303:
+            address = {"type": "string", "format": "uri"}
+            found["headers"] = {
+                "Location": {"schema": address, "description": self._common["location"]}
+            }
+        if route.answer is None:
+            return found
+        content = {"schema": _schema(route.answer)}
+        shared = self._subject.get("examples", {}).get(getattr(route.answer, "__name__", ""))
+        if (example := words.get("example", shared)) is not None:
+            content["example"] = example
+        return found | {"content": {route.media: content}}
+
+    def _refusal(self, status: int) -> dict[str, Any]:
+        common = self._common["refusals"]
+        if status == 429:
+            content = {"application/json": {"schema": _schema(Throttled)}}
+            return {"description": common["throttled"], "content": content}
+        usual = common["api" if self._is_api else "page"]
+        text = self._words.get("refusals", {}).get(str(status), usual.get(str(status)))
+        if self._is_api:
+            content = {"application/problem+json": {"schema": _schema(Problem)}}
+            return {"description": text, "content": content}
+        page = {"content": {pages.HTML: {"schema": {"type": "string"}}}}
+        if status == 503 and self._route.keeps_post:
+            after = {"schema": {"type": "integer"}, "description": "Seconds"}
+            return {"description": common["kept"], **page, "headers": {"Retry-After": after}}
+        return {"description": text, **page}
+
+
+_FORMS = {"number": {"pattern": "^R-[0-9A-Z]{5}-[0-9A-Z]{5}$"}}
+"""A customer's ticket number is copied from a link, so it is taken in this form only."""
+
+
+def _schema(kind: Any) -> dict[str, Any]:
+    """A reference to an object's schema, or the schema of another type."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return {"$ref": schemas.REFERENCE.format(name=kind.__name__)}
+    return msgspec.json.schema(kind)

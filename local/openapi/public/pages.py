@@ -1,0 +1,156 @@
+"""The pages: the form, the status page behind its link, the questionnaire."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from local.openapi.public.route import PublicRoute
+from local.openapi.public.tickets import Language
+from local.openapi.values import OpenAnswer
+
+HTML = "text/html"
+
+
+class SubmittedForm(OpenAnswer, kw_only=True):
+    nonce: str
+    language: Language
+    kind: str | UnsetType = UNSET
+    subject: str
+    description: str
+    wished_remedy: str | UnsetType = UNSET
+    name: str
+    email: str | UnsetType = UNSET
+    phone: str | UnsetType = UNSET
+    consent: str
+
+
+class SurveyAnswers(OpenAnswer, kw_only=True):
+    speed: str | UnsetType = UNSET
+    solution: str | UnsetType = UNSET
+    attitude: str | UnsetType = UNSET
+    knowledge: str | UnsetType = UNSET
+    friendliness: str | UnsetType = UNSET
+    comment: str | UnsetType = UNSET
+    suggestion: str | UnsetType = UNSET
+    language: Language | UnsetType = UNSET
+
+
+class SubmittedSurvey(SurveyAnswers, kw_only=True):
+    overall: str
+
+
+class PressedButton(SurveyAnswers, kw_only=True):
+    overall: str | UnsetType = UNSET
+    words: str | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    sure: str | UnsetType = UNSET
+
+
+class SurveysEnded(OpenAnswer, kw_only=True):
+    one_click: Annotated[str, Meta(extra_json_schema={"const": "One-Click"})] | UnsetType = field(
+        name="List-Unsubscribe", default=UNSET
+    )
+    again: str | UnsetType = UNSET
+    language: Language | UnsetType = UNSET
+
+
+class Document(OpenAnswer):
+    pass
+
+
+ROUTES = (
+    PublicRoute(
+        "customer",
+        "form",
+        "GET",
+        "/",
+        str,
+        media=HTML,
+        query=("kind", "lang"),
+        refusals=(429, 503),
+    ),
+    PublicRoute(
+        "customer",
+        "submit_form",
+        "POST",
+        "/form",
+        str,
+        201,
+        media=HTML,
+        body=SubmittedForm,
+        refusals=(400, 409, 413, 422, 429, 503),
+        keeps_post=True,
+    ),
+    PublicRoute(
+        "customer",
+        "status",
+        "GET",
+        "/t/{token}",
+        str,
+        media=HTML,
+        query=("lang",),
+        refusals=(404, 429, 503),
+    ),
+    PublicRoute(
+        "customer",
+        "act",
+        "POST",
+        "/t/{token}/{action}",
+        None,
+        303,
+        media=HTML,
+        body=PressedButton,
+        body_required=False,
+        refusals=(400, 404, 409, 413, 422, 429, 503),
+        keeps_post=True,
+    ),
+    PublicRoute(
+        "customer",
+        "survey",
+        "GET",
+        "/s/{token}",
+        str,
+        media=HTML,
+        query=("lang",),
+        refusals=(404, 429, 503),
+    ),
+    PublicRoute(
+        "customer",
+        "answer_survey",
+        "POST",
+        "/s/{token}",
+        str,
+        media=HTML,
+        body=SubmittedSurvey,
+        refusals=(400, 404, 413, 422, 429, 503),
+        keeps_post=True,
+    ),
+    PublicRoute(
+        "customer",
+        "surveys",
+        "GET",
+        "/u/{token}",
+        str,
+        media=HTML,
+        query=("lang",),
+        refusals=(404, 429, 503),
+    ),
+    PublicRoute(
+        "customer",
+        "set_surveys",
+        "POST",
+        "/u/{token}",
+        str,
+        media=HTML,
+        body=SurveysEnded,
+        body_required=False,
+        refusals=(400, 404, 413, 429, 503),
+    ),
+    PublicRoute(
+        "customer", "asset", "GET", "/assets/{name}", str, media="text/css", refusals=(404,)
+    ),
+    PublicRoute("customer", "document", "GET", "/openapi.json", Document),
+)

@@ -1,0 +1,208 @@
+"""The customer's side of the API: submissions, and a ticket behind its link."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from local.openapi.public.route import PublicRoute
+from local.openapi.values import (
+    Answer,
+    ClockStanding,
+    Closure,
+    Moment,
+    OpenAnswer,
+    TicketState,
+    Uri,
+    one_of,
+)
+from redress.plans.rules.plan import CUSTOMER, HOLDS, KINDS, LANGUAGES
+from redress.tickets.cases.customer import ACTIONS, LINES
+from redress.tickets.rules.promise_view import SHOWN
+from redress.tickets.rules.steps.table import SURVEY_TEXT_LIMIT, TEXT_LIMIT
+from redress.tickets.rules.submission import (
+    DESCRIPTION_LIMIT,
+    EMAIL_LIMIT,
+    NAME_LIMIT,
+    PHONE_LIMIT,
+    REMEDY_LIMIT,
+    SUBJECT_LIMIT,
+)
+
+Action = Annotated[str, one_of(ACTIONS)]
+Kind = Annotated[str, one_of(KINDS)]
+Language = Annotated[str, one_of(LANGUAGES)]
+LineKind = Annotated[str, one_of(LINES)]
+Stars = Annotated[int, Meta(ge=1, le=5)]
+CustomerWords = Annotated[str, Meta(min_length=1, max_length=TEXT_LIMIT)]
+SurveyText = Annotated[str, Meta(max_length=SURVEY_TEXT_LIMIT)]
+
+
+class SubmissionContact(Answer):
+    name: Annotated[str, Meta(min_length=1, max_length=NAME_LIMIT)]
+    email: Annotated[str, Meta(max_length=EMAIL_LIMIT)] | UnsetType | None = UNSET
+    phone: Annotated[str, Meta(max_length=PHONE_LIMIT)] | UnsetType | None = UNSET
+
+
+class Submission(Answer, kw_only=True):
+    kind: Kind | UnsetType | None = UNSET
+    subject: Annotated[str, Meta(min_length=1, max_length=SUBJECT_LIMIT)]
+    description: Annotated[str, Meta(min_length=1, max_length=DESCRIPTION_LIMIT)]
+    wished_remedy: Annotated[str, Meta(max_length=REMEDY_LIMIT)] | UnsetType | None = UNSET
+    contact: SubmissionContact
+    language: Language
+    consent: Annotated[bool, Meta(extra_json_schema={"const": True})]
+
+
+class Promise(OpenAnswer):
+    clock: Annotated[str, one_of(SHOWN)]
+    due_at: Moment | None
+    state: ClockStanding
+    waits_for: Annotated[str, one_of((CUSTOMER, *HOLDS))] | None
+    done_at: Moment | None
+
+
+class Receipt(OpenAnswer):
+    number: str
+    status_url: Uri
+    token: str
+    language: Language
+    acknowledged: bool
+    promises: list[Promise]
+
+
+class Line(OpenAnswer):
+    at: Moment
+    type: LineKind
+    by: Literal["customer", "staff", "system"]
+    text: str | None
+
+
+class Status(OpenAnswer):
+    number: str
+    subject: str
+    kind: Kind
+    state: TicketState
+    language: Language
+    created_at: Moment
+    promises: list[Promise]
+    timeline: list[Line]
+    can: list[Action]
+    version: int
+    closure: Closure | None
+
+
+class Words(Answer):
+    text: CustomerWords
+
+
+class Withdrawal(Answer):
+    text: Annotated[str, Meta(max_length=TEXT_LIMIT)] | UnsetType = UNSET
+
+
+class Survey(Answer):
+    overall: Stars
+    speed: Stars | UnsetType = UNSET
+    solution: Stars | UnsetType = UNSET
+    attitude: Stars | UnsetType = UNSET
+    knowledge: Stars | UnsetType = UNSET
+    friendliness: Stars | UnsetType = UNSET
+    comment: SurveyText | UnsetType = UNSET
+    suggestion: SurveyText | UnsetType = UNSET
+
+
+class Fault(OpenAnswer):
+    pointer: str
+    code: str
+    detail: str
+
+
+class Problem(OpenAnswer):
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Fault] | UnsetType = UNSET
+    current_version: int | UnsetType = UNSET
+
+
+class Throttled(Answer):
+    message: Annotated[str, Meta(examples=["Too Many Requests"])]
+
+
+READ = (404, 429, 503)
+CHANGE = (404, 409, 429, 503)
+WITH_BODY = (400, 413, 415, 422)
+
+ROUTES = (
+    PublicRoute(
+        "intake",
+        "submit",
+        "POST",
+        "/tickets",
+        Receipt,
+        201,
+        body=Submission,
+        refusals=(*WITH_BODY, 409, 429, 503),
+    ),
+    PublicRoute(
+        "customer",
+        "read_ticket",
+        "GET",
+        "/tickets/{number}",
+        Status,
+        refusals=READ,
+        needs_link=True,
+    ),
+    PublicRoute(
+        "customer",
+        "write_message",
+        "POST",
+        "/tickets/{number}/messages",
+        Status,
+        body=Words,
+        refusals=(*WITH_BODY, *CHANGE),
+        needs_link=True,
+    ),
+    PublicRoute(
+        "customer",
+        "confirm",
+        "POST",
+        "/tickets/{number}/confirmation",
+        Status,
+        refusals=CHANGE,
+        needs_link=True,
+    ),
+    PublicRoute(
+        "customer",
+        "dispute",
+        "POST",
+        "/tickets/{number}/dispute",
+        Status,
+        body=Words,
+        refusals=(*WITH_BODY, *CHANGE),
+        needs_link=True,
+    ),
+    PublicRoute(
+        "customer",
+        "withdraw",
+        "POST",
+        "/tickets/{number}/withdrawal",
+        Status,
+        body=Withdrawal,
+        body_required=False,
+        refusals=(*WITH_BODY, *CHANGE),
+        needs_link=True,
+    ),
+    PublicRoute(
+        "customer",
+        "questionnaire",
+        "POST",
+        "/tickets/{number}/survey",
+        Status,
+        body=Survey,
+        refusals=(*WITH_BODY, *CHANGE),
+        needs_link=True,
+    ),
+)

@@ -1,0 +1,223 @@
+"""The OpenAPI document of the staff API, from the declarations of `functions/staff/routes`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from local.openapi import schemas
+from local.openapi.files import texts
+from local.openapi.functions import load
+from local.openapi.staff import (
+    documents,
+    lists,
+    plans,
+    presence,
+    problems,
+    quarantine,
+    reconciliations,
+    rehearsals,
+    scores,
+    tickets,
+)
+from local.openapi.staff.parameters import PARAMETERS
+from local.openapi.staff.problems import ALWAYS, NAMES, WITH_A_BODY, Message, Problem
+from redress.base.people import Role
+from redress.edge.bodies import Body, UnreadBody
+from redress.edge.http import BODY_LIMIT
+from redress.tickets.cases.staff import BOARD_LIMIT, QUEUE_LIMIT
+
+Document = dict[str, Any]
+
+ANSWERS = {
+    module.__name__.rpartition(".")[2]: module
+    for module in (
+        documents,
+        lists,
+        plans,
+        presence,
+        quarantine,
+        reconciliations,
+        rehearsals,
+        scores,
+        tickets,
+    )
+}
+"""Subject -> its answers. A new subject adds its module here."""
+
+
+def document() -> Document:
+    """The whole document."""
+    routes, declared = load("staff", "routes", "route")
+    limits = {
+        "board_limit": BOARD_LIMIT,
+        "body_limit": BODY_LIMIT,
+        "plan_limit": declared.PLAN_LIMIT,
+        "queue_limit": QUEUE_LIMIT,
+    }
+    common = texts("staff", "common.yaml", **limits)
+    subjects = {name: texts("staff", f"{name}.yaml", **limits) for name in ANSWERS}
+    examples = {
+        name: _summary(subject, name) | {"value": example}
+        for subject in subjects.values()
+        for name, example in subject.get("examples", {}).items()
+    }
+    paths: dict[str, dict[str, Any]] = {}
+    for route, words in _routes(routes.SUBJECTS, subjects):
+        operation = _operation(route, words, common, examples)
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
+    responses = {name: _problem(status, common["problems"][name]) for status, name in NAMES.items()}
+    known = _schemas(routes.ROUTES.values(), subjects, common)
+    return {
+        "openapi": "3.1.0",
+        "info": common["info"],
+        "servers": common["servers"],
+        "security": common["security"],
+        "tags": [{"name": name, "description": text} for name, text in common["tags"].items()],
+        "paths": paths,
+        "components": {
+            "securitySchemes": common["securitySchemes"],
+            "parameters": _parameters(common["parameters"]),
+            "headers": common["headers"],
+            "responses": responses,
+            "examples": examples,
+            "schemas": schemas.referred(known, [paths, responses]),
+        },
+    }
+
+
+def _summary(subject: dict[str, Any], example: str) -> dict[str, str]:
+    summary = subject.get("summaries", {}).get(example)
+    return {"summary": summary} if summary else {}
+
+
+def _routes(modules: Any, subjects: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Each route with its texts, which have the name of the function that serves it."""
+    for module in modules:
+        subject = module.__name__.rpartition(".")[2]
+        words = dict(subjects[subject]["routes"])
+        for route in module.ROUTES:
+            yield route, words.pop(route.run.__name__)
+        if words:
+            raise schemas.UnusedWords(f"{subject}.yaml: {sorted(words)}")
+
+
+def _operation(
+    route: Any, words: dict[str, Any], common: dict[str, Any], examples: dict[str, Any]
+) -> dict[str, Any]:
+    roles = [role.value for role in Role if role in route.roles]
+    description = [
+        words.get("description", ""),
+        common["who"][words["who"]] if "who" in words else "",
+        f"Roles: {', '.join(roles)}.",
+    ]
+    parameters = [{"$ref": f"#/components/parameters/{name}"} for name in _named(route, words)]
+    statuses = {*ALWAYS, *(WITH_A_BODY if route.body else ()), *route.problems}
+    refusals = {
+        str(status): {"$ref": f"#/components/responses/{NAMES[status]}"}
+        for status in sorted(statuses)
+    }
+    return {
+        "operationId": schemas.camel_case(route.run.__name__),
+        "tags": [words["tag"]],
+        "summary": words["summary"],
+        "description": " ".join(part for part in description if part),
+        "x-roles": roles,
+        **({"parameters": parameters} if parameters else {}),
+        **({"requestBody": _request(route.body, words, examples)} if route.body else {}),
+        "responses": {str(route.status): _answer(route, words, examples), **refusals},
+    }
+
+
+def _named(route: Any, words: dict[str, Any]) -> Iterator[str]:
+    """The parameters of a route by their names in the document."""
+    by_name: dict[str, str] = {}
+    for name, parameter in PARAMETERS.items():
+        by_name.setdefault(parameter.name, name)
+    by_name |= words.get("parameters", {})
+    yield from (by_name[name] for name in re.findall(r"{(\w+)}", route.path))
+    yield from (by_name[name] for name in (*route.query, *route.headers))
+
+
+def _request(
+    body: Body | UnreadBody, words: dict[str, Any], examples: dict[str, Any]
+) -> dict[str, Any]:
+    given = {name: {"value": example} for name, example in words.get("request", {}).items()}
+    if not given and body.name in examples:
+        given = {body.name: {"$ref": f"#/components/examples/{body.name}"}}
+    content = {"schema": _reference(body.name)} | ({"examples": given} if given else {})
+    return {"required": True, "content": {"application/json": content}}
+
+
+def _answer(route: Any, words: dict[str, Any], examples: dict[str, Any]) -> dict[str, Any]:
+    given = {name: {"value": example} for name, example in words.get("examples", {}).items()}
+    if not given and route.answer in examples:
+        given = {route.answer: {"$ref": f"#/components/examples/{route.answer}"}}
+    content: dict[str, Any] = {"schema": _reference(route.answer)}
+    content |= {"examples": given} if given else {}
+    table = {"type": "string", "description": words.get("table")}
+    return {
+        "description": words["answer"],
+        "headers": _headers(words.get("location")),
+        "content": {
+            "application/json": content,
+            **({"text/csv": {"schema": table}} if "table" in words else {}),
+        },
+    }
+
+
+def _headers(location: dict[str, str] | None) -> dict[str, Any]:
+    headers: dict[str, Any] = {"Cache-Control": {"$ref": "#/components/headers/NoStore"}}
+    if location is not None:
+        address = {"type": "string", "format": "uri-reference", "examples": [location["example"]]}
+        headers["Location"] = {"description": location["description"], "schema": address}
+    return headers
+
+
+def _problem(status: int, words: dict[str, Any]) -> dict[str, Any]:
+    examples = {name: {"value": example} for name, example in words["examples"].items()}
+    if status == 401:
+        content = {"schema": _reference(Message.__name__), "examples": examples}
+        return {"description": words["description"], "content": {"application/json": content}}
+    content = {"schema": _reference(Problem.__name__), "examples": examples}
+    return {
+        "description": words["description"],
+        "headers": _headers(None) | words.get("headers", {}),
+        "content": {"application/problem+json": content},
+    }
+
+
+def _reference(name: str) -> dict[str, Any]:
+    return {"$ref": schemas.REFERENCE.format(name=name)}
+
+
+def _parameters(words: dict[str, str]) -> dict[str, Any]:
+    if unused := set(words) - set(PARAMETERS):
+        raise schemas.UnusedWords(f"common.yaml: {sorted(unused)}")
+    return {
+        name: {
+            "name": parameter.name,
+            "in": parameter.place,
+            **({"required": True} if parameter.place == "path" else {}),
+            **({"description": words[name]} if name in words else {}),
+            "schema": msgspec.json.schema(parameter.type),
+        }
+        for name, parameter in PARAMETERS.items()
+    }
+
+
+def _schemas(routes: Any, subjects: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:
+    """Of bodies by their declared fields, of answers by their classes."""
+    words = {
+        name: fields
+        for subject in subjects.values()
+        for name, fields in subject.get("fields", {}).items()
+    } | common["schemas"]
+    bodies = [route.body for route in routes if isinstance(route.body, Body)]
+    described = {body.name: words.pop(body.name, {}) for body in bodies}
+    return schemas.answers([problems, *ANSWERS.values()], words) | {
+        body.name: schemas.body(body, described[body.name], common["fields"]) for body in bodies
+    }

@@ -1,0 +1,19 @@
+"""Documents that the function ships."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import field
+
+from local.openapi.values import OpenAnswer
+
+
+class PlanSchema(OpenAnswer):
+    schema: Any = field(name="$schema")
+    id: Any = field(name="$id")
+    properties: Any
+
+
+class Document(OpenAnswer):
+    pass

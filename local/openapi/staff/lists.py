@@ -1,0 +1,57 @@
+"""Answers that list what to do next."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from local.openapi.staff.presence import Duty
+from local.openapi.values import (
+    AgentOrNull,
+    Answer,
+    ClockLabel,
+    Instant,
+    Kind,
+    Language,
+    NextCursor,
+    Ordinal,
+    TicketNumber,
+    TicketState,
+)
+from redress.tickets.cases.staff import BOARD_LIMIT, PAGE_LIMIT, QUEUE_LIMIT
+
+
+class WorkItem(Answer):
+    number: TicketNumber
+    version: Ordinal
+    state: TicketState
+    kind: Kind
+    priority: Annotated[str, Meta(examples=["high"])]
+    language: Language
+    subject: str
+    assignee: AgentOrNull
+    due_at: Instant | None
+
+
+class WorkPage(Answer):
+    items: Annotated[list[WorkItem], Meta(max_length=PAGE_LIMIT)]
+    next: NextCursor
+
+
+class MemberPresent(Duty):
+    name: str
+
+
+class NearLimit(WorkItem):
+    due_at: Instant
+    clock: ClockLabel
+    overdue: bool
+
+
+class Board(Answer):
+    team: str
+    present: list[MemberPresent]
+    queued: Annotated[int, Meta(ge=0, le=QUEUE_LIMIT)]
+    open: Annotated[int, Meta(ge=0, le=BOARD_LIMIT)]
+    near_limit: list[NearLimit]

@@ -1,0 +1,55 @@
+"""Parameters of paths, queries and headers. `common.yaml` describes them under the same names."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from local.openapi.values import MONTH, TICKET, Agent, Date, Language, Month, one_of
+from redress.plans.rules.plan import MOST_VERSIONS
+from redress.tickets.cases.staff import PAGE_LIMIT
+
+
+class Parameter(Struct, frozen=True):
+    """`place` is path, query or header; `type` is what `msgspec` makes a schema of."""
+
+    name: str
+    place: str
+    type: Any
+
+
+KEY_LIMIT = 200
+"""A longer key is taken as well: it is hashed."""
+
+EXAMPLE_OF_MAIL = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
+
+PARAMETERS = {
+    "Number": Parameter("number", "path", Annotated[str, Meta(examples=[TICKET])]),
+    "Agent": Parameter("agent", "path", Agent),
+    "Period": Parameter("period", "path", Month),
+    "PeriodOrPrevious": Parameter(
+        "period",
+        "path",
+        Annotated[str, Meta(pattern=f"^({MONTH[1:-1]}|previous)$", examples=["2026-10"])],
+    ),
+    "PlanVersion": Parameter("version", "path", Annotated[int, Meta(ge=1, le=MOST_VERSIONS)]),
+    "MailEvent": Parameter("event", "path", Annotated[int, Meta(ge=1, le=99_999, examples=[1])]),
+    "MailIdentity": Parameter(
+        "id", "path", Annotated[str, Meta(pattern="^[0-9a-f]{40}$", examples=[EXAMPLE_OF_MAIL])]
+    ),
+    "RehearsalId": Parameter("id", "path", Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]),
+    "Day": Parameter("date", "path", Annotated[Date, Meta(examples=["2026-11-23"])]),
+    "Language": Parameter("language", "query", Language),
+    "Limit": Parameter(
+        "limit",
+        "query",
+        Annotated[int, Meta(ge=1, le=PAGE_LIMIT, extra_json_schema={"default": PAGE_LIMIT})],
+    ),
+    "Cursor": Parameter("cursor", "query", str),
+    "Team": Parameter("team", "query", Annotated[str, Meta(examples=["complaints"])]),
+    "Format": Parameter("format", "query", Annotated[str, one_of(("json", "csv"))]),
+    "IdempotencyKey": Parameter(
+        "Idempotency-Key", "header", Annotated[str, Meta(max_length=KEY_LIMIT)]
+    ),
+}

@@ -1,0 +1,55 @@
+"""Service plans and their versions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, UnsetType
+
+from local.openapi.values import Answer, Date, Moment, NextCursor, OpenAnswer, Ordinal, VersionState
+from redress.plans.cases import PAGE_LIMIT
+from redress.plans.rules.reader import TEXT_LIMIT
+
+
+class Plan(OpenAnswer, kw_only=True):
+    """A service plan. Its JSON Schema is at GET /staff/plan/schema; `days` of a calendar are made
+    when it is published, and `review_by` if it is left out: 183 days after the day on which the
+    plan takes effect."""
+
+    version: Ordinal
+    note: Annotated[str, Meta(min_length=1, max_length=TEXT_LIMIT)]
+    effective_from: Moment | UnsetType | None = UNSET
+    review_by: Date | UnsetType | None = UNSET
+    time_zone: str
+    customer_types: Any
+    priorities: Any
+    levels: Any
+    ladders: Any
+    own_word: Any
+    callback: Any
+    survey: Any
+    idempotency: Any
+    reopened: Any
+    score: Any
+
+
+class VersionFacts(Answer):
+    version: Ordinal
+    note: str
+    effective_from: Moment | None
+    review_by: Date | None
+    published_at: Moment | None
+    published_by: str | None
+
+
+class PlanVersion(VersionFacts):
+    state: VersionState
+
+
+class PlanVersions(Answer):
+    items: Annotated[list[PlanVersion], Meta(max_length=PAGE_LIMIT)]
+    next: NextCursor
+
+
+class PublishedPlan(VersionFacts):
+    notes: list[str]

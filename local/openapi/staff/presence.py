@@ -1,0 +1,20 @@
+"""Answers about who is here."""
+
+from __future__ import annotations
+
+from local.openapi.values import Agent, Answer, Count, Instant, Language, PresenceState
+
+
+class Duty(Answer):
+    agent: Agent
+    team: str
+    languages: list[Language]
+    presence: PresenceState
+    since: Instant
+    capacity: Count
+    load: Count
+
+
+class Departure(Answer):
+    agent: str
+    queued: list[str]

@@ -1,0 +1,50 @@
+"""Problems, and what the gateway answers itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from local.openapi.values import Answer, Ordinal, in_format
+
+NAMES = {
+    400: "NotJson",
+    401: "SignIn",
+    403: "Forbidden",
+    404: "NotFound",
+    409: "Conflict",
+    413: "TooLarge",
+    415: "MediaType",
+    422: "Invalid",
+    500: "Internal",
+    503: "Unavailable",
+}
+"""Status -> name of the response in the document (`common.yaml`)."""
+
+ALWAYS = (401, 403, 500, 503)
+WITH_A_BODY = (400, 413, 415, 422)
+
+
+class ProblemFault(Answer):
+    pointer: str
+    code: str
+    detail: str
+
+
+class Problem(Answer):
+    """RFC 9457 problem details."""
+
+    type: Annotated[
+        str, in_format("uri-reference"), Meta(examples=["urn:redress:problem:version-conflict"])
+    ]
+    title: str
+    status: Annotated[int, Meta(ge=400, le=599)]
+    detail: str
+    errors: list[ProblemFault] | UnsetType = UNSET
+    current_version: Ordinal | UnsetType = UNSET
+
+
+# What the gateway itself answers.
+class Message(Answer):
+    message: str

@@ -1,0 +1,60 @@
+"""Answers about mails."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from local.openapi.values import (
+    Answer,
+    Moment,
+    NextCursor,
+    QuarantineReason,
+    QuarantineState,
+    RefusedFor,
+    SuspicionFlag,
+    Uri,
+)
+
+
+class MailAttachment(Answer, kw_only=True):
+    id: int
+    name: str
+    type: str
+    size: int
+    refused: RefusedFor | UnsetType = UNSET
+    url: Uri | None
+
+
+class OpenedMail(Answer):
+    original: Uri
+    read: Uri | None
+    attachments: list[MailAttachment]
+    expires_in_s: int
+
+
+class Sender(Answer):
+    name: str | None
+    email: str | None
+
+
+class HeldMail(Answer):
+    id: Annotated[str, Meta(pattern=r"^[0-9a-f]{40}$")]
+    state: QuarantineState
+    reason: QuarantineReason
+    because: list[str]
+    flags: list[SuspicionFlag]
+    received_at: Moment
+    from_: Sender = field(name="from")
+    to: list[str]
+    subject: str
+    excerpt: str
+    ticket: str | None
+    released_by: str | None
+    links: OpenedMail | UnsetType = UNSET
+
+
+class Quarantine(Answer):
+    items: list[HeldMail]
+    next: NextCursor

@@ -1,0 +1,178 @@
+"""Rehearsals of plans and moves of open tickets, with their figures."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, field
+
+from local.openapi.values import (
+    Answer,
+    ClockLabel,
+    Count,
+    JobLabel,
+    JobStanding,
+    Moment,
+    Month,
+    Ordinal,
+    RungAction,
+    TicketExamples,
+    one_type_of,
+)
+
+
+class RehearsalBegun(Answer):
+    id: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    kind: JobLabel
+
+
+class RealAndDraft(Answer):
+    real: Count
+    draft: Count
+
+
+class DueMoves(Answer):
+    """How far due times move; medians and 90th percentiles are upper bounds of steps."""
+
+    promises: Count
+    mean_s: int | None
+    median_at_most_s: int | None
+    p90_at_most_s: int | None
+
+
+class TurnedPromises(Answer):
+    real: str
+    draft: str
+    promises: Count
+    examples: TicketExamples
+
+
+class RehearsedPromise(Answer):
+    """One promise; `void` ended before it was due, or waited for the customer."""
+
+    clock: ClockLabel
+    kept: RealAndDraft
+    missed: RealAndDraft
+    open: RealAndDraft
+    void: RealAndDraft
+    newly_promised: Count
+    no_longer_promised: Count
+    turned: list[TurnedPromises]
+    due_earlier: DueMoves
+    due_later: DueMoves
+
+
+class RehearsedRung(Answer):
+    """How often an action fired, and how often it told a role (null: at all)."""
+
+    clock: ClockLabel
+    action: RungAction
+    told: str | None
+    real: Count
+    draft: Count
+
+
+class OtherTeam(Answer):
+    real: str
+    draft: str
+    tickets: Count
+    examples: TicketExamples
+
+
+class RehearsalFigures(Answer):
+    """What was, and what would have been."""
+
+    tickets: Count
+    changed: Count
+    changed_examples: TicketExamples
+    with_a_breach: RealAndDraft
+    closed_unconfirmed: RealAndDraft
+    taken_from_their_agent: RealAndDraft
+    incidents_proposed: RealAndDraft
+    other_team: list[OtherTeam]
+    skipped: dict[str, Count]
+    promises: list[RehearsedPromise]
+    rungs: list[RehearsedRung]
+
+
+class RehearsalGroup(RehearsalFigures):
+    """Of one kind and team, as they really were at last."""
+
+    kind: str
+    team: str
+
+
+class Unreadable(Answer):
+    tickets: Count
+    examples: TicketExamples
+
+
+class RehearsalReport(Answer):
+    unreadable: Unreadable
+    together: RehearsalFigures
+    groups: list[RehearsalGroup]
+
+
+class MovedPromise(Answer):
+    clock: ClockLabel
+    newly_promised: Count
+    no_longer_promised: Count
+    due_earlier: DueMoves
+    due_later: DueMoves
+    overdue_at_once: Count
+    overdue_examples: TicketExamples
+
+
+class MoveFigures(Answer):
+    """What a move does, or would do."""
+
+    tickets: Count
+    moved: Count
+    deadlines_changed: Count
+    overdue_at_once: Count
+    closed_by_it: Count
+    already_there: Count
+    closed_meanwhile: Count
+    promises: list[MovedPromise]
+
+
+class MoveGroup(MoveFigures):
+    """Of one kind and team."""
+
+    kind: str
+    team: str
+
+
+class MoveReport(Answer):
+    unreadable: Unreadable
+    together: MoveFigures
+    groups: list[MoveGroup]
+
+
+class Months(Answer):
+    from_: Month = field(name="from")
+    to: Month
+
+
+class RehearsalProgress(Answer):
+    """Tickets."""
+
+    done: Count
+    listed: Count
+
+
+class Rehearsal(Answer):
+    id: str
+    kind: JobLabel
+    state: JobStanding
+    begun_at: Moment
+    begun_by: str
+    updated_at: Moment
+    plan_version: Ordinal
+    period: Months | None
+    apply: bool
+    dry_run: str | None
+    reason: str | None
+    progress: RehearsalProgress
+    fault: str | None
+    report: Annotated[Any, one_type_of(RehearsalReport, MoveReport)]

@@ -1,0 +1,152 @@
+"""Ratings and scorecards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, UnsetType
+
+from local.openapi.values import (
+    Agent,
+    Answer,
+    ComponentName,
+    Count,
+    Instant,
+    Month,
+    Ordinal,
+    Percent,
+    Score,
+    Weighing,
+    WhyNotCounted,
+    WhyNoTotal,
+)
+from redress.scores.cases import COMMENT_LIMIT
+
+Stars = Annotated[int, Meta(ge=1, le=5)]
+
+
+class RatingBody(Answer):
+    attitude: Stars
+    knowledge: Stars
+    comment: Annotated[str, Meta(max_length=COMMENT_LIMIT)] | UnsetType | None = UNSET
+
+
+class Rating(Answer):
+    agent: Agent
+    period: Month
+    attitude: Stars
+    knowledge: Stars
+    comment: Annotated[str, Meta(max_length=COMMENT_LIMIT)]
+    by: Agent
+    at: Instant
+    revision: Ordinal
+
+
+class Run(Answer):
+    period: Month
+    execution: str
+
+
+class Spread(Answer):
+    """Whole seconds; p90 is the least that nine in ten do not exceed."""
+
+    count: Ordinal
+    mean: str
+    median: str
+    p90: str
+
+
+class SurveyAnswers(Answer):
+    answers: Ordinal
+    mean: str
+
+
+class Figures(Answer):
+    """What is shown beside the score and is no part of it."""
+
+    resolved: Count
+    reopened: Count
+    by_kind: dict[str, Count]
+    first_contact_rate: str | None
+    first_response: Spread | None
+    first_resolution: Spread | None
+    full_resolution: Spread | None
+    survey: dict[str, SurveyAnswers]
+
+
+class Evidence(Answer):
+    number: str
+    fact: str
+    value: dict[str, Any]
+    counted: Weighing
+
+
+class EarlierCard(Answer):
+    revision: Ordinal
+    digest: str
+    preview: bool
+    total: str | None
+    grade: str | None
+    scored_at: Instant
+
+
+class ComponentLine(Answer):
+    name: ComponentName
+    weight: Percent
+    counted: bool
+    score: Score | None
+    scaled_weight: str | None
+    samples: Count
+    reason: WhyNotCounted | None
+
+
+class Component(ComponentLine):
+    evidence: list[Evidence]
+
+
+class ScorecardLine(Answer):
+    agent: Agent
+    period: Month
+    preview: bool
+    digest: str
+    total: Score | None
+    grade: str | None
+    bonus_tier: Count | None
+    reason: WhyNoTotal | None
+    counted_weight: Percent
+    components: Sequence[ComponentLine]
+    figures: Figures
+    exclusions: list[str]
+    revision: Ordinal
+    plan_version: Ordinal
+    scored_at: Instant
+    earlier: list[EarlierCard]
+
+
+class Scorecard(ScorecardLine):
+    components: Sequence[Component]
+
+
+class FailedCard(Answer):
+    agent: Agent
+    error: str
+
+
+class RunSummary(Answer):
+    """What became of the last run over the month."""
+
+    period: Month
+    preview: bool
+    plan_version: Ordinal
+    agents: Count
+    stored: Count
+    unchanged: Count
+    failed: list[FailedCard]
+    finished_at: Instant
+
+
+class Scorecards(Answer):
+    period: Month
+    last_run: RunSummary | None
+    cards: list[ScorecardLine]

@@ -1,0 +1,79 @@
+"""The routes of the API in `template.yaml`: the part of the file between two comments.
+
+API Gateway imports them. They hold no schemas: an HTTP API validates no bodies, and takes no
+document of OpenAPI 3.1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from local.openapi import functions
+from local.openapi.public import document as public
+from local.process import ROOT
+
+TEMPLATE = ROOT / "template.yaml"
+BEGIN = "# made by `make openapi` from the declarations of routes; not edited by hand"
+END = "# end of the routes"
+INDENT = " " * 10
+
+AUTHORIZER = "Staff"
+DEFAULT = "$default"
+
+
+def written() -> str:
+    """The template with the routes as declared. Raises ValueError where their place is missing."""
+    text = TEMPLATE.read_text("utf-8")
+    before, begin, rest = text.partition(f"{INDENT}{BEGIN}\n")
+    _, end, after = rest.partition(f"{INDENT}{END}\n")
+    if not begin or not end:
+        raise ValueError(f"{TEMPLATE.name} has no place for the routes")
+    return before + begin + "".join(f"{INDENT}{line}\n" for line in _lines()) + end + after
+
+
+def _lines() -> Iterator[str]:
+    """A path and its methods. YAML's anchors name each function's integration once."""
+    named: set[str] = set()
+    path = None
+    for path_of, method, function in sorted(_routes(), key=lambda route: route[0]):
+        if path_of != path:
+            path = path_of
+            yield f'"{path}":'
+        variables = re.findall(r"{(\w+)}", path)
+        parameters = [f"{{ name: {name}, in: path, required: true }}" for name in variables]
+        yield f"  {method}:"
+        if parameters:
+            yield f"    parameters: [{', '.join(parameters)}]"
+        if function == "staff":
+            yield f"    security: [{{ {AUTHORIZER}: [] }}]"
+        if path == DEFAULT:
+            yield "    isDefaultRoute: true"
+        yield "    responses: {}"
+        if function in named:
+            yield f"    x-amazon-apigateway-integration: *{function}"
+            continue
+        named.add(function)
+        yield f"    x-amazon-apigateway-integration: &{function}"
+        yield "      type: aws_proxy"
+        yield "      httpMethod: POST"
+        yield '      payloadFormatVersion: "2.0"'
+        yield f"      uri: !Sub {_uri(function)}"
+
+
+def _uri(function: str) -> str:
+    name = f"{function.title()}Function"
+    return (
+        "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
+        f"${{{name}.Arn}}/invocations"
+    )
+
+
+def _routes() -> Iterator[tuple[str, str, str]]:
+    """(path, method, function) of every route, and what answers everything else."""
+    yield DEFAULT, "x-amazon-apigateway-any-method", "customer"
+    for public_route in public.routes():
+        yield public_route.path, public_route.method.lower(), public_route.function
+    [routes] = functions.load("staff", "routes")
+    for path, method in ((route.path, route.method) for route in routes.ROUTES.values()):
+        yield path, method.lower(), "staff"

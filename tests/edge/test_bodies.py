@@ -1,0 +1,173 @@
+"""Bodies are read by their declaration, and the OpenAPI document describes them by it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from local.openapi import schemas
+from redress.base.errors import InvalidInput
+from redress.edge.bodies import (
+    Body,
+    Field,
+    Flag,
+    Instant,
+    OneOf,
+    OptionalOneOf,
+    OptionalText,
+    Text,
+    TextOrNull,
+    Texts,
+    Unread,
+    UnreadBody,
+    Whole,
+)
+from redress.edge.http import Refused
+
+LEFT_OUT = object()
+"""The field is not in the body."""
+
+ACCEPTED: list[tuple[Field, Any, Any]] = [
+    (Whole("f", 1), 1, 1),
+    (Whole("f", 1, 3), 3, 3),
+    (Text("f", 4), "four", "four"),
+    (OptionalText("f", 4), "four", "four"),
+    (OptionalText("f", 4), "", ""),
+    (OptionalText("f", 4), None, None),
+    (OptionalText("f", 4), LEFT_OUT, None),
+    (TextOrNull("f", 4), "four", "four"),
+    (TextOrNull("f", 4), None, None),
+    (Texts("f", 20, 2, "email"), [], []),
+    (Texts("f", 20, 2, "email"), ["a@example.com"], ["a@example.com"]),
+    (OneOf("f", ("a", "b")), "b", "b"),
+    (OptionalOneOf("f", ("a", "b")), "a", "a"),
+    (OptionalOneOf("f", ("a", "b")), None, None),
+    (OptionalOneOf("f", ("a", "b")), LEFT_OUT, None),
+    (Flag("f"), True, True),
+    (Flag("f"), LEFT_OUT, False),
+    (Instant("f"), "2026-11-24T09:00:00+08:00", datetime(2026, 11, 24, 1, tzinfo=UTC)),
+    (Unread("f"), {"version": 2}, {"version": 2}),
+]
+"""Field, what a body gives for it, what the handler gets."""
+
+REFUSED: list[tuple[Field, Any, str]] = [
+    (Whole("f", 1), LEFT_OUT, "required"),
+    (Whole("f", 1), None, "required"),
+    (Whole("f", 1), 0, "out_of_range"),
+    (Whole("f", 1, 3), 4, "out_of_range"),
+    (Whole("f", 1), "1", "whole_number_expected"),
+    (Whole("f", 1), True, "whole_number_expected"),
+    (Text("f", 4), LEFT_OUT, "required"),
+    (Text("f", 4), "", "required"),
+    (Text("f", 4), "fives", "too_long"),
+    (Text("f", 4), 4, "text_expected"),
+    (OptionalText("f", 4), "fives", "too_long"),
+    (OptionalText("f", 4), 4, "text_expected"),
+    (TextOrNull("f", 4), LEFT_OUT, "required"),
+    (TextOrNull("f", 4), "", "required"),
+    (TextOrNull("f", 4), "fives", "too_long"),
+    (Texts("f", 20, 2, "email"), LEFT_OUT, "required"),
+    (Texts("f", 20, 2, "email"), "a@example.com", "list_expected"),
+    (Texts("f", 20, 2, "email"), [1], "text_expected"),
+    (OneOf("f", ("a", "b")), "c", "unknown_value"),
+    (OneOf("f", ("a", "b")), ["a"], "unknown_value"),
+    (OneOf("f", ("a", "b")), None, "required"),
+    (OptionalOneOf("f", ("a", "b")), "c", "unknown_value"),
+    (Flag("f"), "yes", "boolean_expected"),
+    (Instant("f"), LEFT_OUT, "required"),
+    (Instant("f"), "tomorrow", "instant_expected"),
+    (Instant("f"), 5, "instant_expected"),
+]
+"""Field, what a body gives for it, the code of the fault."""
+
+STRICTER: list[tuple[Field, Any, str]] = [
+    (Text("f", 4), "  ", "required"),
+    (Text("f", 4), "a\x00", "control_characters"),
+    (TextOrNull("f", 4), " ", "required"),
+    (Instant("f"), "2026-11-24T09:00:00", "instant_expected"),
+]
+"""As REFUSED, where a JSON Schema cannot say it."""
+
+
+def event(given: Any, content_type: str = "application/json") -> dict[str, Any]:
+    return {"headers": {"content-type": content_type}, "body": json.dumps(given)}
+
+
+def object_with(value: Any) -> dict[str, Any]:
+    return {} if value is LEFT_OUT else {"f": value}
+
+
+def fits_schema(body: Body, value: dict[str, Any]) -> bool:
+    checker = Draft202012Validator.FORMAT_CHECKER
+    validator = Draft202012Validator(schemas.body(body, {}, {}), format_checker=checker)
+    return bool(validator.is_valid(value))
+
+
+@pytest.mark.parametrize(("field", "value", "read"), ACCEPTED)
+def test_body_gives_the_value_of_a_field_that_its_schema_allows(
+    field: Field, value: Any, read: Any
+) -> None:
+    body = Body("Example", (field,))
+    assert body.read(event(object_with(value))) == {"f": read}
+    assert fits_schema(body, object_with(value))
+
+
+@pytest.mark.parametrize(("field", "value", "code"), REFUSED)
+def test_body_refuses_a_value_that_its_schema_does_not_allow(
+    field: Field, value: Any, code: str
+) -> None:
+    body = Body("Example", (field,))
+    with pytest.raises(InvalidInput) as refused:
+        body.read(event(object_with(value)))
+    assert [fault.code for fault in refused.value.faults] == [code]
+    assert not fits_schema(body, object_with(value))
+
+
+@pytest.mark.parametrize(("field", "value", "code"), STRICTER)
+def test_body_refuses_what_a_schema_cannot_say(field: Field, value: Any, code: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        Body("Example", (field,)).read(event({"f": value}))
+    assert [fault.code for fault in refused.value.faults] == [code]
+
+
+def test_body_names_every_wrong_field_and_every_unknown_one() -> None:
+    body = Body("Example", (Whole("version", 1), Text("text", 10), Texts("to", 3, 5, "email")))
+    with pytest.raises(InvalidInput) as refused:
+        body.read(event({"version": 0, "to": ["abc", "abcd"], "more/than": 1}))
+    assert {fault.pointer: fault.code for fault in refused.value.faults} == {
+        "/version": "out_of_range",
+        "/text": "required",
+        "/to/1": "too_long",
+        "/more~1than": "unknown",
+    }
+
+
+def test_body_is_an_object() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        Body("Example", ()).read(event([]))
+    assert [fault.code for fault in refused.value.faults] == ["object_expected"]
+
+
+def test_body_is_json_within_its_limit() -> None:
+    body = UnreadBody("Plan", limit=8)
+    assert body.read(event({"a": 1})) == {"a": 1}
+    with pytest.raises(Refused) as large:
+        body.read(event({"abcd": 1}))
+    assert large.value.problem.status == 413
+    with pytest.raises(Refused) as other:
+        body.read(event({}, "text/plain"))
+    assert other.value.problem.status == 415
+
+
+def test_text_about_a_field_that_is_not_declared_is_a_mistake() -> None:
+    with pytest.raises(schemas.UnusedWords):
+        schemas.body(Body("Example", (Flag("f"),)), {"g": "What is not there"}, {})
+
+
+def test_field_of_a_kind_without_a_schema_is_a_mistake() -> None:
+    with pytest.raises(TypeError):
+        schemas.body(Body("Example", (Field("f"),)), {}, {})
