@@ -8,12 +8,13 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from redress.base.languages import LANGUAGES
 from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName, Standing
 from redress.mail.incoming.rules import Reason
 from redress.mail.incoming.store import MailState
 from redress.plans.cases import VersionStatus
-from redress.plans.rules.plan import CHANNELS, COMPONENTS, DAYS, GRADATIONS, HOLDS, KINDS, LANGUAGES
+from redress.plans.rules.plan import CHANNELS, COMPONENTS, DAYS, GRADATIONS, HOLDS, KINDS
 from redress.rehearsals.store import JobKind, JobState
 from redress.scores.rules import NOT_RATED, TOO_FEW_SAMPLES, TOO_LITTLE_WEIGHT
 from redress.staff.rules import Presence

@@ -17,7 +17,8 @@ from local.openapi.values import (
     Uri,
     one_of,
 )
-from redress.plans.rules.plan import CUSTOMER, HOLDS, KINDS, LANGUAGES
+from redress.base.languages import LANGUAGES
+from redress.plans.rules.plan import CUSTOMER, HOLDS, KINDS
 from redress.tickets.cases.customer import ACTIONS, LINES
 from redress.tickets.rules.promise_view import SHOWN
 from redress.tickets.rules.steps.table import SURVEY_TEXT_LIMIT, TEXT_LIMIT
