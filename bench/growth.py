@@ -264,7 +264,7 @@ class Shop:
             Links(lambda: [b"a key for benchmarks only"]),
             self._now,
         )
-        self._desk = StaffCases(self._tickets, self._lists, changes, self._staff, known, self._now)
+        self._desk = StaffCases(self._tickets, self._lists, changes, known, self._now)
         self._timer_case = TimerCase(self._timers, changes, self._now)
         self._scoring = ScoringCases(
             ScoreStore(models), self._staff, known, lambda: None, "", self._now

@@ -41,11 +41,6 @@ LAYERS = ("rules", "store", "cases")
 """The layers of a package, as files or as folders. Each may import those before it, never after."""
 
 
-NOT_YET = {
-    "redress.tickets.cases.staff": {"staff"},
-}
-
-
 def dotted(path: Path) -> str:
     """The dotted name of a module: `redress.tickets.rules.ticket`."""
     parts = path.relative_to(LAYER).with_suffix("").parts
@@ -96,7 +91,7 @@ def test_packages_import_only_earlier_packages(path: Path) -> None:
         if one.startswith("redress.") and package_of(one) in PACKAGES
     }
     allowed = PACKAGES[: PACKAGES.index(own) + 1] if own else ()
-    assert found - set(allowed) == NOT_YET.get(dotted(path), set())
+    assert found - set(allowed) == set()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

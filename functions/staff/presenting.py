@@ -23,9 +23,10 @@ from redress.rehearsals.store import JobKind
 from redress.scores.cases import Run
 from redress.scores.rules import Rating
 from redress.scores.store.scores import Card, Summary
+from redress.staff.cases.board import Board
 from redress.staff.rules import Availability
 from redress.tickets import explaining
-from redress.tickets.cases.staff import Board, ClockStories, WorkItem, WorkPage
+from redress.tickets.cases.staff import ClockStories, WorkItem, WorkPage
 from redress.tickets.rules.explain import ComingRung, Entry, FiredRung, Hours, Story
 from redress.tickets.rules.ticket import Event, Resolution, Ticket, next_due
 from redress.tickets.store.mail_records import MailRecord

@@ -10,6 +10,7 @@ from copy import replace
 from dataclasses import dataclass
 from datetime import timedelta
 from email.policy import SMTP
+from functools import partial
 from io import StringIO
 from typing import Any
 
@@ -22,6 +23,7 @@ from redress.mail.incoming.store import IncomingRecord, MailState, QuarantinePag
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rendering import message, render
 from redress.mail.outgoing.rules.table import mails_after
+from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.wiring import clients
 from redress.wiring import customer as customer_wiring
@@ -288,7 +290,8 @@ def test_who_takes_part_joins_by_mail(post: Post, staff: Any) -> None:
 def let_in(post: Post, number: str, *addresses: str) -> None:
     wei = post.stores.staff.member("m-wei")
     version = post.stores.tickets.get(number).version
-    staff_wiring.staff_cases().set_participants(wei, number, version, list(addresses))
+    decide = partial(by_staff.set_participants, addresses=list(addresses))
+    staff_wiring.staff_cases().act(wei, number, version, decide)
 
 
 FORWARD = (

@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from redress.tickets.rules.steps import by_customer
+from redress.wiring import intake as intake_wiring
 from redress.wiring import staff as staff_wiring
-from redress.wiring.intake import intake as intake_wiring
 from tests.builders import Clock, plan_document
 from tests.functions.conftest import (
     BASE_ADDRESS,

@@ -22,7 +22,7 @@ def list_work(request: Request) -> Answer:
 
 def show_board(request: Request) -> Answer:
     team = request.query.get("team") or request.member.team
-    return answer(200, presenting.board(wiring.staff_cases().board(request.member, team)))
+    return answer(200, presenting.board(wiring.board().board(request.member, team)))
 
 
 def is_due_key(key: str) -> bool:

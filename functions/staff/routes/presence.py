@@ -13,13 +13,13 @@ from redress.wiring import staff as wiring
 
 def set_presence(request: Request) -> Answer:
     presence = Presence(request.body["presence"])
-    availability = wiring.staff_cases().set_presence(request.member, presence)
+    availability = wiring.presence().set_presence(request.member, presence)
     return answer(200, presenting.availability(availability))
 
 
 def record_departure(request: Request) -> Answer:
     agent = request.path["agent"]
-    queued = wiring.staff_cases().depart(request.member, agent)
+    queued = wiring.presence().depart(request.member, agent)
     return answer(200, {"agent": agent, "queued": queued})
 
 

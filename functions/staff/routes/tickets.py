@@ -118,7 +118,7 @@ def record_callback(request: Request) -> Answer:
 def reassign(request: Request) -> Answer:
     given = request.body
     return _changed(
-        wiring.staff_cases().reassign(
+        wiring.reassignment().reassign(
             request.member,
             request.number,
             given["version"],

@@ -28,7 +28,7 @@ from local.openapi.staff.problems import ALWAYS, NAMES, WITH_A_BODY, Message, Pr
 from redress.base.people import Role
 from redress.edge.bodies import Body, UnreadBody
 from redress.edge.http import BODY_LIMIT
-from redress.tickets.cases.staff import BOARD_LIMIT, QUEUE_LIMIT
+from redress.staff.cases.board import BOARD_LIMIT, QUEUE_LIMIT
 
 Document = dict[str, Any]
 

@@ -19,7 +19,8 @@ from local.openapi.values import (
     TicketNumber,
     TicketState,
 )
-from redress.tickets.cases.staff import BOARD_LIMIT, PAGE_LIMIT, QUEUE_LIMIT
+from redress.staff.cases.board import BOARD_LIMIT, QUEUE_LIMIT
+from redress.tickets.cases.staff import PAGE_LIMIT
 
 
 class WorkItem(Answer):

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from redress.plans.cases import PlanCases
     from redress.rehearsals.cases import RehearsalCases
     from redress.scores.cases import ScoringCases
+    from redress.staff.cases.board import BoardCase
+    from redress.staff.cases.presence import PresenceCases
+    from redress.staff.cases.reassignment import ReassignmentCase
     from redress.tickets.cases.staff import StaffCases
     from redress.workflow.cases.reports import ReportCases
 
@@ -43,10 +46,33 @@ def staff_cases() -> StaffCases:
         stores.tickets(),
         stores.lists(),
         stores.changes(),
-        stores.staff(),
         stores.plans(),
         clients.now,
     )
+
+
+@cache
+def presence() -> PresenceCases:
+    from redress.staff.cases.presence import PresenceCases
+    from redress.wiring import stores
+
+    return PresenceCases(stores.staff(), stores.lists(), stores.changes(), clients.now)
+
+
+@cache
+def board() -> BoardCase:
+    from redress.staff.cases.board import BoardCase
+    from redress.wiring import stores
+
+    return BoardCase(stores.tickets(), stores.lists(), stores.staff(), stores.plans(), clients.now)
+
+
+@cache
+def reassignment() -> ReassignmentCase:
+    from redress.staff.cases.reassignment import ReassignmentCase
+    from redress.wiring import stores
+
+    return ReassignmentCase(stores.staff(), staff_cases())
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What staff do: presence, work list, tickets, board. Roles are enforced per object here.
+"""What a member of staff does with tickets: list their work, read one, explain it, change it.
 
 Which role may call which route is declared in functions/staff/routes. Which ticket a person may see
 or act on is decided here, by `access.may_see` and `access.may_act`.
@@ -14,28 +14,20 @@ from typing import Protocol
 
 from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound
 from redress.base.languages import LANGUAGES
-from redress.base.people import Actor, Member, Role
-from redress.clocks.rules.clocks import ClockName, ClockState, elapsed
+from redress.base.people import Actor, Member
 from redress.plans.cases import not_effective_yet
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
-from redress.staff.rules import Availability, Presence
-from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules import access
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.explain import Story, explain
 from redress.tickets.rules.steps import by_staff, draft
-from redress.tickets.rules.ticket import STAFF_CLOCKS, EventType, Ticket, next_due
+from redress.tickets.rules.ticket import EventType, Ticket, next_due
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketFile, TicketStore
 
 PAGE_LIMIT = 25
-BOARD_LIMIT = 25
-QUEUE_LIMIT = 100
-"""Queued tickets are counted up to this number."""
-NEAR_SHARE = 0.5
-"""A promise is near its limit once half of its time is gone: where plan 1 reminds first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +61,7 @@ class ClockStories:
     stories: tuple[Story, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NearLimit:
-    item: WorkItem
-    clock: str
-    due_at: datetime
-    overdue: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """Who is present and what is near its limit, for one team."""
-
-    team: str
-    present: list[tuple[Member, Availability]]
-    queued: int
-    open: int
-    near: list[NearLimit]
-
-
-def _item(ticket: Ticket) -> WorkItem:
+def work_item(ticket: Ticket) -> WorkItem:
     return WorkItem(
         number=ticket.number,
         subject=ticket.subject,
@@ -116,96 +89,18 @@ class StaffCases:
         tickets: TicketStore,
         lists: TicketLists,
         changes: TicketChanges,
-        staff: StaffStore,
         plans: Plans,
         now: Callable[[], datetime],
     ) -> None:
         self._tickets, self._lists, self._changes = tickets, lists, changes
-        self._staff, self._plans, self._now = staff, plans, now
-
-    # ---------------------------------------------------------------- presence and lists
-
-    def set_presence(self, member: Member, presence: Presence) -> Availability:
-        """Record whether this member is here. Also keeps who they are, from the sign-in."""
-        return self._staff.record(member, presence, self._now())
-
-    def depart(self, member: Member, agent: str) -> list[str]:
-        """Somebody left: they get no work and no mail, and what they had goes back to the queue.
-
-        By a supervisor of the same team or a manager. Gives the numbers that were handed back; safe
-        to repeat. Their sign-in is the user pool's matter.
-        """
-        leaver = self._staff.member(agent)
-        if member.role is not Role.MANAGER and leaver.team != member.team:
-            raise Forbidden("this member of staff is in another team")
-        self._staff.depart(leaver, self._now())
-        actor = Actor(member.role, member.id)
-
-        def hand_back(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
-            if ticket.assignee != agent or not ticket.needs_agent:
-                return None  # moved on meanwhile
-            return by_staff.reassign(ticket, plan, actor, None, None, "the agent left", at)
-
-        numbers: list[str] = []
-        cursor: str | None = None
-        while True:
-            page = self._lists.owned_by(agent, PAGE_LIMIT, cursor)
-            for number in page.numbers:
-                after = self._changes.change(number, hand_back)
-                numbers += [number] if after.assignee is None else []
-            cursor = page.cursor
-            if cursor is None:
-                return numbers
+        self._plans, self._now = plans, now
 
     def work(self, member: Member, limit: int, cursor: str | None) -> WorkPage:
         """My open work, by what is due next; `limit` 1-25, `cursor` from the page before."""
         if not 1 <= limit <= PAGE_LIMIT:
             raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {PAGE_LIMIT}")])
         page = self._lists.owned_by(member.id, limit, cursor)
-        return WorkPage([_item(t) for t in self._tickets.get_many(page.numbers)], page.cursor)
-
-    def board(self, member: Member, team: str) -> Board:
-        """The live board of a team: a supervisor's own, a manager's any."""
-        if member.role is not Role.MANAGER and team != member.team:
-            raise Forbidden("this is the board of another team")
-        members = {known.id: known for known in self._staff.members()}
-        present = [
-            (members[availability.agent], availability)
-            for availability in self._staff.present(team)
-            if availability.agent in members
-        ]
-        now = self._now()
-        opened = self._tickets.get_many(self._lists.open_in_team(team, BOARD_LIMIT))
-        near = [found for ticket in opened if (found := self._near(ticket, now))]
-        return Board(
-            team=team,
-            present=present,
-            queued=len(self._lists.queued(team, QUEUE_LIMIT)),
-            open=len(opened),
-            near=sorted(near, key=lambda line: line.due_at),
-        )
-
-    def _near(self, ticket: Ticket, now: datetime) -> NearLimit | None:
-        """The promise of a ticket that is due first among those near their limit.
-
-        Its share counts in the seconds of its own calendar: a night brings no promise of office
-        hours nearer to its limit.
-        """
-        plan = self._plans.get(ticket.plan_version)
-        names = STAFF_CLOCKS if ticket.by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)
-        near = [
-            (clock.due_at, name.value)
-            for name, clock in ticket.clocks.items()
-            if name in names
-            and clock.state is ClockState.RUNNING
-            and elapsed(clock, now, plan.calendar(clock.calendar)) >= NEAR_SHARE * clock.target_s
-        ]
-        if not near:
-            return None
-        due, name = min(near)
-        return NearLimit(_item(ticket), name, due, now > due)
-
-    # ---------------------------------------------------------------- one ticket
+        return WorkPage([work_item(t) for t in self._tickets.get_many(page.numbers)], page.cursor)
 
     def read(self, member: Member, number: str) -> TicketFile:
         """One ticket with its whole timeline: what an agent reads before they act.
@@ -244,7 +139,7 @@ class StaffCases:
         another team, VersionConflict if a person changed the ticket after that version, Forbidden
         for a ticket that is not theirs, and whatever `decide` raises.
         """
-        actor = Actor(member.role, member.id)
+        actor = member.actor
 
         def checked(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             _must_see(member, ticket)
@@ -262,7 +157,7 @@ class StaffCases:
         as the last thing that happened is there once.
         """
         _must_see(member, self._tickets.get(number))
-        actor = Actor(member.role, member.id)
+        actor = member.actor
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             last = self._tickets.event(number, ticket.version)
@@ -272,34 +167,6 @@ class StaffCases:
             return by_staff.note(ticket, plan, actor, text, at)
 
         return self._changes.change(number, decide)
-
-    def reassign(
-        self,
-        member: Member,
-        number: str,
-        version: int,
-        agent: str | None,
-        team: str | None,
-        reason: str,
-    ) -> Ticket:
-        """Hand the ticket to an agent with room, or back to a team's queue (agent None)."""
-        to_team = team
-        if agent is not None:
-            try:
-                target = self._staff.member(agent)
-            except NotFound as error:
-                raise InvalidInput(
-                    [Fault("/agent", "unknown_agent", "there is no such agent")]
-                ) from error
-            if target.role is not Role.AGENT:
-                raise InvalidInput([Fault("/agent", "unknown_agent", "this is not an agent")])
-            if team is not None and team != target.team:
-                raise InvalidInput([Fault("/team", "other_team", "the agent is in another team")])
-            to_team = target.team
-        elif team is not None and team not in {known.team for known in self._staff.members()}:
-            raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
-        decide = partial(by_staff.reassign, to=agent, team=to_team, why=reason)
-        return self.act(member, number, version, decide)
 
     def correct(
         self,
@@ -340,5 +207,5 @@ class StaffCases:
 
 def _must_see(member: Member, ticket: Ticket) -> None:
     """Another team's ticket is not there at all: raises NotFound."""
-    if not access.may_see(Actor(member.role, member.id), member.team, ticket):
+    if not access.may_see(member.actor, member.team, ticket):
         raise NotFound(f"there is no ticket {ticket.number}")

@@ -1,0 +1,64 @@
+"""Who is available, and who left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from redress.base.errors import Forbidden
+from redress.base.people import Member, Role
+from redress.plans.rules.plan import Plan
+from redress.staff.rules import Availability, Presence
+from redress.staff.store import StaffStore
+from redress.tickets.cases.changes import TicketChanges
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store.lists import TicketLists
+
+PAGE = 25
+"""Tickets of somebody who left that are listed at a time."""
+
+
+class PresenceCases:
+    def __init__(
+        self,
+        staff: StaffStore,
+        lists: TicketLists,
+        changes: TicketChanges,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._staff, self._lists = staff, lists
+        self._changes, self._now = changes, now
+
+    def set_presence(self, member: Member, presence: Presence) -> Availability:
+        """Record whether this member is here. Also keeps who they are, from the sign-in."""
+        return self._staff.record(member, presence, self._now())
+
+    def depart(self, member: Member, agent: str) -> list[str]:
+        """Somebody left: they get no work and no mail, and what they had goes back to the queue.
+
+        By a supervisor of the same team or a manager. Gives the numbers that were handed back; safe
+        to repeat. Their sign-in is the user pool's matter.
+        """
+        leaver = self._staff.member(agent)
+        if member.role is not Role.MANAGER and leaver.team != member.team:
+            raise Forbidden("this member of staff is in another team")
+        self._staff.depart(leaver, self._now())
+        actor = member.actor
+
+        def hand_back(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            if ticket.assignee != agent or not ticket.needs_agent:
+                return None  # moved on meanwhile
+            return by_staff.reassign(ticket, plan, actor, None, None, "the agent left", at)
+
+        numbers: list[str] = []
+        cursor: str | None = None
+        while True:
+            page = self._lists.owned_by(agent, PAGE, cursor)
+            for number in page.numbers:
+                after = self._changes.change(number, hand_back)
+                numbers += [number] if after.assignee is None else []
+            cursor = page.cursor
+            if cursor is None:
+                return numbers

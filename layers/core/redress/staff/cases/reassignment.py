@@ -1,0 +1,45 @@
+"""Hand a ticket to another agent, or back to the queue of a team."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from redress.base.errors import Fault, InvalidInput, NotFound
+from redress.base.people import Member, Role
+from redress.staff.store import StaffStore
+from redress.tickets.cases.staff import StaffCases
+from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.ticket import Ticket
+
+
+class ReassignmentCase:
+    def __init__(self, staff: StaffStore, tickets: StaffCases) -> None:
+        self._staff, self._tickets = staff, tickets
+
+    def reassign(
+        self,
+        member: Member,
+        number: str,
+        version: int,
+        agent: str | None,
+        team: str | None,
+        reason: str,
+    ) -> Ticket:
+        """Hand the ticket to an agent with room, or back to a team's queue (agent None)."""
+        to_team = team
+        if agent is not None:
+            try:
+                target = self._staff.member(agent)
+            except NotFound as error:
+                raise InvalidInput(
+                    [Fault("/agent", "unknown_agent", "there is no such agent")]
+                ) from error
+            if target.role is not Role.AGENT:
+                raise InvalidInput([Fault("/agent", "unknown_agent", "this is not an agent")])
+            if team is not None and team != target.team:
+                raise InvalidInput([Fault("/team", "other_team", "the agent is in another team")])
+            to_team = target.team
+        elif team is not None and team not in {known.team for known in self._staff.members()}:
+            raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
+        decide = partial(by_staff.reassign, to=agent, team=to_team, why=reason)
+        return self._tickets.act(member, number, version, decide)
