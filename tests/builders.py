@@ -100,7 +100,7 @@ class Life:
 
     @property
     def folded(self) -> Ticket:
-        """The ticket folded anew from its complete history."""
+        """The ticket folded again from its complete history."""
         plans = {change.plan.version: change.plan for change in self.changes}
         return folding.fold(self.events, self.changes[0].plan, plans.__getitem__)
 

@@ -1,7 +1,7 @@
-"""A cloud of their own for the tests of the laptop's cloud itself, and the deployed product.
+"""Fixtures: an empty local cloud to test the cloud itself, and the deployed product.
 
-`LOCAL_CLOUD=plain pytest tests/local/test_patches.py` runs them against the emulator as
-published: what fails then is what the patches are for.
+`LOCAL_CLOUD=plain pytest tests/local/test_patches.py` runs the tests of the patches against the
+unpatched emulator: the tests that fail then show what the patches are for.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["deployed"]
 
 @pytest.fixture(scope="session")
 def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
-    """An empty cloud on a free port, mended unless the environment says otherwise."""
+    """An empty cloud on a free port, patched unless LOCAL_CLOUD is "plain"."""
     plain = os.environ.get("LOCAL_CLOUD") == "plain"
     directory = tmp_path_factory.mktemp("cloud")
     cloud = process.start(directory, process.free_port(), plain=plain)
@@ -36,9 +36,9 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
 
 @pytest.fixture(scope="module")
 def world(deployed: Outputs) -> World:
-    """The deployed stack under a paced plan, with everybody signed in."""
+    """The deployed stack under a paced plan, with all members of staff signed in."""
     stack.publish_pace(deployed, 3600)
-    time.sleep(6)  # a function may go on with the plan it knows for 5 s
+    time.sleep(6)  # a function may use the plan that it has read for 5 s
     cognito: Any = boto3.client("cognito-idp", **deployed.client_arguments())  # type: ignore[call-overload]
     client_id = deployed.stack["UserPoolClientId"]
     staff = {
@@ -51,19 +51,19 @@ def world(deployed: Outputs) -> World:
     found = World(
         deployed.base_url, deployed.endpoint_url, staff, Reader(manager), lambda number, title: None
     )
-    clear_desks(found)
+    resolve_open_tickets(found)
     return found
 
 
-def clear_desks(world: World) -> None:
-    """Solve what the tests of another file left open: agents take so many tickets and no more."""
+def resolve_open_tickets(world: World) -> None:
+    """Resolves tickets that other tests left open, because agents have a limited capacity."""
     agents = [member for member in world.staff.values() if member.role == "agent"]
     while left := [
         (agent, item) for agent in agents for item in agent.get("/work")["items"] if _is_open(item)
     ]:
         for agent, item in left:
             agent.change(item["number"], "resolution", text="Done.", **solved(item["kind"]))
-        time.sleep(1)  # the queue hands out more
+        time.sleep(1)  # meanwhile the agents get more tickets from the queue
 
 
 def _is_open(item: Any) -> bool:
@@ -72,5 +72,5 @@ def _is_open(item: Any) -> bool:
 
 @pytest.fixture
 def aws(deployed: Outputs) -> Callable[[str], Any]:
-    """Clients of the services, for what operators see in the console."""
+    """A function that returns the boto3 client of a service, to see what operators see."""
     return lambda name: boto3.client(name, **deployed.client_arguments())  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""Small AWS resources on a cloud, made in one call each: functions from text, machines, queues."""
+"""Creates small AWS resources on a local cloud, one call each: functions, machines, queues."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def unique(name: str) -> str:
     return f"{name}-{uuid.uuid4().hex[:8]}"
 
 
-def eventually[T](look: Callable[[], T | None], what: str, seconds: float = 20) -> T:
-    """The first result that is true; fails with `what` if there is none in time."""
+def eventually[T](find: Callable[[], T | None], what: str, seconds: float = 20) -> T:
+    """The first truthy result of `find`; fails with `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
-        found = look()
+        found = find()
         if found:
             return found
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
@@ -40,7 +40,7 @@ def eventually[T](look: Callable[[], T | None], what: str, seconds: float = 20) 
 
 
 def archive(**files: str) -> bytes:
-    """A zip with these texts, the same for the same texts; `__` in a name is a slash."""
+    """A zip of Python files with these texts; `__` in a name is a slash. Equal texts, equal zip."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as content:
         for name, text in files.items():
@@ -51,16 +51,16 @@ def archive(**files: str) -> bytes:
 
 @dataclass(frozen=True)
 class Laboratory:
-    """Makes things on one cloud. Names are unique, so that tests need not clean up."""
+    """Creates resources on one cloud. Names are unique, so tests need not clean up."""
 
     cloud: Cloud
 
     def client(self, service: str) -> Any:
-        """One for all callers: each client has exception classes of its own."""
+        """One shared client for each service, because each client has its own exception classes."""
         return _client(self.cloud, service)
 
     def function(self, code: str, layers: tuple[str, ...] = (), **settings: Any) -> str:
-        """A function whose module `app` has this text. Its name."""
+        """Creates a function whose module `app` has this text. Returns its name."""
         name = unique("function")
         defaults = {"Timeout": 20, "Runtime": "python3.13", "Role": ROLE, "Handler": "app.handler"}
         self.client("lambda").create_function(
@@ -82,7 +82,7 @@ class Laboratory:
         return f"arn:aws:lambda:us-east-1:000000000000:function:{function}"
 
     def invoke(self, function: str, payload: Any = None) -> tuple[Any, str | None]:
-        """The answer, and `Unhandled` if the function raised."""
+        """Invokes a function. Returns its answer, and "Unhandled" if it raised, else None."""
         answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload))
         return json.loads(answer["Payload"].read()), answer.get("FunctionError")
 
@@ -99,7 +99,7 @@ class Laboratory:
         return str(started["executionArn"])
 
     def ended(self, execution: str, seconds: float = 20) -> dict[str, Any]:
-        """The description of an execution that has ended."""
+        """Waits until an execution has ended. Returns its description."""
         states = self.client("stepfunctions")
 
         def look() -> dict[str, Any] | None:
@@ -109,7 +109,7 @@ class Laboratory:
         return eventually(look, f"{execution} ends", seconds)
 
     def run(self, definition: dict[str, Any], given: Any, seconds: float = 20) -> dict[str, Any]:
-        """One execution from beginning to end."""
+        """Runs a state machine once, to its end. Returns the execution's description."""
         return self.ended(self.start(self.machine(definition), given), seconds)
 
     def table(self, **settings: Any) -> str:
@@ -133,14 +133,14 @@ class Laboratory:
         return item
 
     def queue(self, **attributes: str) -> tuple[str, str]:
-        """Address and ARN of a new queue."""
+        """Creates a queue. Returns its URL and ARN."""
         queues = self.client("sqs")
         url = queues.create_queue(QueueName=unique("queue"), Attributes=attributes)["QueueUrl"]
         found = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         return url, found["Attributes"]["QueueArn"]
 
     def received(self, url: str, count: int = 1, seconds: float = 20) -> list[Any]:
-        """Bodies of this many messages, which are taken from the queue."""
+        """Waits for `count` messages, deletes them and returns their bodies."""
         queues = self.client("sqs")
         bodies: list[Any] = []
 
@@ -156,7 +156,7 @@ class Laboratory:
         return bodies
 
     def deploy(self, template: dict[str, Any]) -> dict[str, str]:
-        """A stack of CloudFormation's own resources. Its outputs."""
+        """Creates a CloudFormation stack. Returns its outputs."""
         stacks = self.client("cloudformation")
         name = unique("stack")
         stacks.create_stack(
@@ -173,7 +173,7 @@ class Laboratory:
     def call(
         self, url: str, method: str = "GET", data: bytes | None = None, **headers: str
     ) -> tuple[int, Any, bytes]:
-        """Status, headers and body of one request; `_` in a header's name is a dash."""
+        """Sends a request. Returns status, headers and body. `_` in a header's name is a dash."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(url, data, named, method=method)
         try:

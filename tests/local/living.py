@@ -1,4 +1,4 @@
-"""Tickets on the deployed stack: opened at the public door, watched where operators look."""
+"""Tickets on the deployed stack: opened through the public API, observed in the table."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a complaint is billed by may not grow unseen: counts of a life on the deployed stack.
+"""Guards what a complaint costs: billed counts of one life on the deployed stack.
 
-Each bound is what is counted now; one that is passed is a decision, not an accident. Times and
-prices are for `make bench ONLY=life`.
+Each bound is the current count, so raising one is a deliberate decision. Durations and prices are
+measured by `make bench ONLY=life`.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ MOST = {
     "out_bytes": 60_000,
     "stored_bytes": 7_300,
 }
-"""Bytes with some room: names and times are not of one length."""
+"""Byte counts have some room, because names and times vary in length."""
 
 
 @pytest.fixture(scope="module")
 def happy_path(deployed: Outputs) -> life.Life:
-    """The second one: the first meets functions that have read nothing yet.
+    """The second happy path, because in the first one functions still read their settings.
 
-    Under the plan that ships: these tests come before those that publish one.
+    It needs the shipped plan, so these tests must run before tests that publish a plan.
     """
     manager = next(email for email, who in deployed.staff.items() if "manager" in who["groups"])
     token = stack.sign_in(deployed, manager)
@@ -47,22 +47,22 @@ def happy_path(deployed: Outputs) -> life.Life:
 
 
 def of_the_last_week(name: str) -> int:
-    """What a month's last week adds: whether it lasts is noted in the facts of the next month."""
+    """Additional units in a month's last week: a resolution is then recorded in both months."""
     zone, now = parse(shipped_document()).time_zone, datetime.now(UTC)
     in_two_months = period_of(now, zone) != period_of(now + SAME_MATTER, zone)
     return 2 if name == "write_units" and in_two_months else 0
 
 
 @pytest.mark.parametrize("name", MOST)
-def test_happy_path_is_billed_by_no_more_than_it_was(happy_path: life.Life, name: str) -> None:
+def test_happy_path_stays_within_its_billing_bounds(happy_path: life.Life, name: str) -> None:
     assert 0 < getattr(happy_path.bill, name) <= MOST[name] + of_the_last_week(name)
 
 
-def test_happy_path_counts_no_custom_metric_and_reads_no_key_again(happy_path: life.Life) -> None:
+def test_happy_path_writes_no_custom_metric_and_reads_no_key(happy_path: life.Life) -> None:
     assert (happy_path.bill.metrics, happy_path.bill.secret_calls) == ({}, 0)
 
 
-def test_nothing_is_recorded_unless_asked(deployed: Outputs, happy_path: life.Life) -> None:
+def test_meter_records_nothing_while_it_is_off(deployed: Outputs, happy_path: life.Life) -> None:
     before = meter.size(deployed.endpoint_url)
     assert before >= happy_path.records.count() > 0
     stack.call_api(deployed, "GET", "/openapi.json", None)

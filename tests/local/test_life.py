@@ -1,4 +1,4 @@
-"""One ticket's life on the deployed stack, through its public doors, with faults in between.
+"""A ticket's life on the deployed stack, through its public endpoints, with faults in between.
 
 The plan is paced (an hour passes in a second), so promises are seconds long.
 """
@@ -24,7 +24,7 @@ from tests.local.living import asleep, complaint, opened, rungs, timer
 
 
 @pytest.fixture
-def mail_is_mended(deployed: Outputs) -> Iterator[None]:
+def mail_works_again(deployed: Outputs) -> Iterator[None]:
     yield
     accept_mail(deployed.endpoint_url)
 
@@ -42,7 +42,7 @@ def test_complaint_goes_from_the_web_form_to_the_survey(world: World) -> None:
     assert world.manager.read(number)["closure"] == "confirmed"
 
 
-def test_disputed_resolution_is_reopened_for_who_knew_it(world: World) -> None:
+def test_disputed_ticket_returns_to_the_same_agent(world: World) -> None:
     submission = story.body(
         "complaint", "zh-TW", "林美玲", "又漏水了", "修過又壞。", email="lin@customer.example"
     )
@@ -61,7 +61,7 @@ def test_same_submission_gives_the_same_ticket_and_another_body_is_refused(world
         submit_by_json(world.base_url, complaint("other"), "key-of-twice")
 
 
-def test_of_two_agents_at_once_one_wins_and_the_other_is_told_the_version(world: World) -> None:
+def test_of_two_simultaneous_replies_one_wins_and_the_other_gets_the_version(world: World) -> None:
     receipt = opened(world, "raced")
     agent = story.agent_of(world, receipt.number)
     version = world.manager.read(receipt.number)["version"]
@@ -84,7 +84,7 @@ def test_of_two_agents_at_once_one_wins_and_the_other_is_told_the_version(world:
     assert [event["type"] for event in ticket["timeline"]].count("replied") == 1
 
 
-def test_execution_stopped_by_hand_goes_on_and_fires_no_rung_twice(
+def test_stopped_execution_is_continued_and_fires_no_rung_twice(
     world: World, deployed: Outputs, aws: Callable[[str], Any]
 ) -> None:
     receipt = opened(world, "stopped")
@@ -94,7 +94,7 @@ def test_execution_stopped_by_hand_goes_on_and_fires_no_rung_twice(
     aws("stepfunctions").stop_execution(executionArn=f"{machine}:{number}-{first['gen']}")
 
     wait_for(lambda: timer(deployed, number)["gen"] == first["gen"] + 1, "next generation", 15)
-    wait_for(lambda: ("reaction", 3) in rungs(world, number), "the ladder goes on", 30)
+    wait_for(lambda: ("reaction", 3) in rungs(world, number), "the ladder continues", 30)
     found = rungs(world, number)
     assert len(found) == len(set(found))
     running = aws("stepfunctions").list_executions(
@@ -121,14 +121,16 @@ def test_forged_and_late_signals_change_nothing(
     assert (after["gen"], after["seq"]) == (before["gen"], before["seq"])
 
 
-@pytest.mark.usefixtures("mail_is_mended")
-def test_while_mail_is_refused_no_timer_is_late_and_mail_goes_out_when_it_is_back(
+@pytest.mark.usefixtures("mail_works_again")
+def test_refused_mail_delays_no_timer_and_is_sent_when_mail_works_again(
     world: World, deployed: Outputs
 ) -> None:
     refuse_mail(deployed.endpoint_url, code="MessageRejected")
     receipt = opened(world, "refused")
     number = receipt.number
-    wait_for(lambda: ("reaction", 3) in rungs(world, number), "the ladder climbs", 30)
+    wait_for(
+        lambda: ("reaction", 3) in rungs(world, number), "the ladder reaches its third rung", 30
+    )
 
     ticket = world.manager.read(number)
     assert ticket["acknowledged_at"] is None
@@ -142,12 +144,12 @@ def test_while_mail_is_refused_no_timer_is_late_and_mail_goes_out_when_it_is_bac
             assert timedelta() <= late <= timedelta(seconds=story.TIMER_BOUND_S)
 
     accept_mail(deployed.endpoint_url)
-    wait_for(lambda: world.manager.read(number)["acknowledged_at"], "acknowledged at last", 90)
+    wait_for(lambda: world.manager.read(number)["acknowledged_at"], "acknowledged in the end", 90)
     ticket = world.manager.read(number)
     assert story.promise(ticket, "acknowledgement") == "missed"
 
 
-def test_start_that_was_lost_is_found_by_the_sweep(
+def test_sweep_starts_a_workflow_whose_start_was_lost(
     world: World, deployed: Outputs, aws: Callable[[str], Any]
 ) -> None:
     functions = aws("lambda")
@@ -172,7 +174,7 @@ def test_start_that_was_lost_is_found_by_the_sweep(
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
 
-def test_month_is_scored_and_scored_again_alike(world: World) -> None:
+def test_scoring_a_month_twice_scores_the_same_agents(world: World) -> None:
     period = datetime.now(UTC).strftime("%Y-%m")
 
     def run() -> dict[str, str]:
@@ -193,7 +195,7 @@ def _other(month: Any, before: Any) -> Any:
     return month if month["last_run"] != before else None
 
 
-def test_bad_input_is_refused_with_every_fault_and_nothing_of_the_inside(world: World) -> None:
+def test_bad_input_is_refused_with_every_fault_and_no_internals(world: World) -> None:
     answer = call("POST", f"{world.base_url}/tickets", body={"kind": "x", "extra": 1})
     assert answer.status == 422
     problem = answer.json()

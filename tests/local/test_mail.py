@@ -1,7 +1,7 @@
-"""Mail on the deployed stack: sent over SMTP, taken by the function, answered by the mailer.
+"""Mail on the deployed stack: sent over SMTP, read by the function, answered by the mailer.
 
-`REDRESS_MAILS` names a folder of real mails with a MANIFEST.jsonl; without one, and without the
-corpus beside the repository, that test is skipped.
+`REDRESS_MAILS` names a folder of real mails with a MANIFEST.jsonl. Without it, and without the
+corpus next to the repository, the test of real mails is skipped.
 """
 
 from __future__ import annotations
@@ -71,44 +71,44 @@ def arrived(deployed: Outputs, sender: str, count: int = 1) -> list[dict[str, An
     return wait_for(there, f"mail of {sender}", 30)
 
 
-def mail_with(world: World, address: str, words: str) -> Mail:
-    """The mail with these words, once it reached its mailbox."""
+def mail_with(world: World, address: str, phrase: str) -> Mail:
+    """Waits for a mail to this address whose text has this phrase."""
 
     def there() -> Mail | None:
         found = mailbox(world.endpoint_url, address)
-        return next((mail for mail in found if words in mail.text), None)
+        return next((mail for mail in found if phrase in mail.text), None)
 
-    return wait_for(there, f"a mail that says {words}", 30)
+    return wait_for(there, f"a mail that says {phrase}", 30)
 
 
-def whole(deployed: Outputs, address: str, words: str) -> EmailMessage:
-    """The mail with these words in its text, as its reader has it."""
+def complete_mail(deployed: Outputs, address: str, phrase: str) -> EmailMessage:
+    """Waits for a mail as `mail_with` does, and returns it with all headers and parts."""
 
     def there() -> EmailMessage | None:
         for raw in mails.kept(deployed.directory / "mailbox"):
             read = email.message_from_bytes(raw, policy=email.policy.default)
             assert isinstance(read, EmailMessage)
             text = read.get_body(("plain",))
-            if read["To"] == address and text is not None and words in text.get_content():
+            if read["To"] == address and text is not None and phrase in text.get_content():
                 return read
         return None
 
-    return wait_for(there, f"a mail that says {words}", 30)
+    return wait_for(there, f"a mail that says {phrase}", 30)
 
 
 def reply_address(deployed: Outputs, number: str) -> str:
-    """Where an answer about a ticket goes, without a mail of it at hand."""
+    """The Reply-To address of a ticket's mails."""
     client: Any = boto3.client("secretsmanager", **deployed.client_arguments())  # type: ignore[call-overload]
     [secret] = client.list_secrets()["SecretList"]
     key = client.get_secret_value(SecretId=secret["ARN"])["SecretString"].encode()
     return f"{Links(lambda: (key,)).mail_token(number)}@{MAIL_DOMAIN}"
 
 
-def test_a_complaint_by_mail_is_answered_disputed_on_the_page_and_reopened(
+def test_complaint_by_mail_is_answered_disputed_on_the_page_and_reopened(
     world: World, deployed: Outputs
 ) -> None:
-    """Complain by mail in Chinese; the agent answers; the customer writes above the quote; solved;
-    not satisfied, by the page that the mail links to; reopened."""
+    """A Chinese complaint by mail; the agent answers; the customer replies above the quote; solved;
+    disputed on the page that the mail links to; reopened."""
     address = "zhao.min@customer.example"
     customer = f"赵敏 <{address}>"
     raw = written(
@@ -128,7 +128,7 @@ def test_a_complaint_by_mail_is_answered_disputed_on_the_page_and_reopened(
 
     agent = story.agent_of(world, number)
     agent.change(number, "replies", text="请告诉我们订单号。", wait_for_customer=True)
-    answer = whole(deployed, address, "订单号")
+    answer = complete_mail(deployed, address, "订单号")
     text = answer.get_body(("plain",))
     assert text is not None
     quoted = "\n".join(f"> {line}" for line in text.get_content().splitlines())
@@ -141,7 +141,7 @@ def test_a_complaint_by_mail_is_answered_disputed_on_the_page_and_reopened(
     arrived(deployed, address, 2)
     ticket = world.manager.read(number)
     said = [e["data"]["text"] for e in ticket["timeline"] if e["type"] == "customer_wrote"]
-    assert said == ["订单号是 4711。"], "the quote is folded away"
+    assert said == ["订单号是 4711。"], "the quote is removed"
     assert ticket["state"] == "open"
 
     agent.change(number, "resolution", text="已补寄。", **story.solved("complaint"))
@@ -152,7 +152,7 @@ def test_a_complaint_by_mail_is_answered_disputed_on_the_page_and_reopened(
     assert [e["type"] for e in world.manager.read(number)["timeline"]].count("disputed") == 1
 
 
-def test_the_same_mail_twice_and_an_out_of_office_begin_nothing_new(
+def test_repeated_mail_and_out_of_office_reply_open_no_ticket(
     world: World, deployed: Outputs
 ) -> None:
     address = "twice@customer.example"
@@ -184,7 +184,7 @@ def test_the_same_mail_twice_and_an_out_of_office_begin_nothing_new(
 
 
 def noted(world: World, number: str, kind: str) -> dict[str, Any]:
-    """The first event of a kind on a ticket, once it is there."""
+    """Waits for an event of this kind on a ticket, and returns the first."""
 
     def there() -> dict[str, Any] | None:
         timeline: list[dict[str, Any]] = world.manager.read(number)["timeline"]
@@ -193,7 +193,7 @@ def noted(world: World, number: str, kind: str) -> dict[str, Any]:
     return wait_for(there, f"{kind} on {number}", 30)
 
 
-def test_a_mail_that_comes_back_is_noted_and_the_address_gets_no_more(
+def test_returned_mail_is_recorded_and_its_address_gets_no_more_mail(
     world: World, deployed: Outputs
 ) -> None:
     address = "bounce+li@simulator.amazonses.com"
@@ -220,7 +220,7 @@ def test_a_mail_that_comes_back_is_noted_and_the_address_gets_no_more(
     wait_for(refused, "the reply is not sent", 30)
 
 
-def test_staff_and_who_takes_part_write_by_mail(world: World, deployed: Outputs) -> None:
+def test_staff_and_participants_write_by_mail(world: World, deployed: Outputs) -> None:
     address, friend = "chen.jie@customer.example", "friend@customer.example"
     first = written(
         "Nobody answers.", address, f"service@{MAIL_DOMAIN}", "Silence", Message_ID="<s@c>"
@@ -234,10 +234,10 @@ def test_staff_and_who_takes_part_write_by_mail(world: World, deployed: Outputs)
     world.manager.call("PUT", f"/tickets/{number}/participants", body)
     agent.change(number, "replies", text="We are looking into it.")
 
-    copy = whole(deployed, friend, "We are looking into it.")
+    copy = complete_mail(deployed, friend, "We are looking into it.")
     text = copy.get_body(("plain",))
     assert text is not None
-    assert "/t/" not in text.get_content(), "the page is the customer's alone"
+    assert "/t/" not in text.get_content(), "only the customer may have the page"
     words = written(
         "I can confirm that.", friend, str(copy["Reply-To"]), "Re: Silence", Message_ID="<f@c>"
     )
@@ -253,7 +253,7 @@ def test_staff_and_who_takes_part_write_by_mail(world: World, deployed: Outputs)
     assert noted(world, number, "noted")["data"]["text"] == "Called them."
 
 
-def test_surveys_end_by_the_page_that_their_mails_name(deployed: Outputs) -> None:
+def test_unsubscribe_page_ends_surveys(deployed: Outputs) -> None:
     client: Any = boto3.client("secretsmanager", **deployed.client_arguments())  # type: ignore[call-overload]
     [secret] = client.list_secrets()["SecretList"]
     key = client.get_secret_value(SecretId=secret["ARN"])["SecretString"].encode()
@@ -282,29 +282,31 @@ MAILS: list[dict[str, Any]] = (
 
 
 @pytest.mark.skipif(not MAILS, reason=f"no mails in {CORPUS} (REDRESS_MAILS)")
-def test_every_real_mail_ends_as_one_thing_and_no_machine_is_answered(
+def test_every_real_mail_has_one_outcome_and_no_machine_is_answered(
     world: World, deployed: Outputs, aws: Callable[[str], Any]
 ) -> None:
-    """What is right of each mail's sender, subject and text is held by `unit/inbound/test_corpus`;
-    here, that just this arrives: in the record, on the ticket, and behind the links of staff."""
+    """`tests/mail/reader/test_corpus.py` checks each mail's sender, subject and text.
+
+    This test checks that they arrive in the record, on the ticket and behind the links of staff.
+    """
     before = len(arrivals(deployed))
     machines = [mail for mail in MAILS if mail["must_not_autoreply"]]
     people = [mail for mail in MAILS if not mail["must_not_autoreply"]]
     sent = _send_all(deployed, machines)
-    # Two files of the corpus are one mail, its subject encoded and not: it is one here, too.
+    # Two files of the corpus are the same mail, with an encoded and a plain subject.
     first, distinct = len({*map(_said, machines)}), len({*map(_said, MAILS)})
-    wait_for(lambda: _so_many(deployed, before + first), "machines' mails", 120)
+    wait_for(lambda: _at_least(deployed, before + first), "machines' mails", 120)
     sent |= _send_all(deployed, people)
-    found = wait_for(lambda: _so_many(deployed, before + distinct), "all mails", 120)
+    found = wait_for(lambda: _at_least(deployed, before + distinct), "all mails", 120)
     objects = {item["pk"]["S"] for item in items(deployed, "OBJECT")}
-    assert {keys.object_pk(key) for key in sent} <= objects, "every mail that came is known"
+    assert {keys.object_pk(key) for key in sent} <= objects, "every mail that arrived is recorded"
     records = {record["key"]: record for record in found if record["key"] in sent}
     assert len(records) == len(found) - before == distinct
 
     bucket, numbers = deployed.stack["MailBucketName"], []
     for key, record in records.items():
         mail, raw = sent[key], aws("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-        assert raw.rstrip().endswith(_raw(mail).rstrip()), "the original is there to be opened"
+        assert raw.rstrip().endswith(_raw(mail).rstrip()), "staff can open the original"
         read = parse(raw)
         sender = read.sender_addresses[0].address.lower() if read.sender_addresses else ""
         assert (mail["file"], record["sender"]) == (mail["file"], sender)
@@ -313,16 +315,16 @@ def test_every_real_mail_ends_as_one_thing_and_no_machine_is_answered(
         stored = aws("s3").get_object(Bucket=bucket, Key=f"read/{record['identity']}.json")
         assert json.load(stored["Body"])["text"] == read.text
         if mail["must_not_autoreply"]:
-            assert record["state"] == "held", "no ticket, no message: no mail follows from it"
+            assert record["state"] == "held", "without a ticket or message, no mail is sent"
         if record["state"] == "opened":
             numbers.append(record["number"])
         else:
             assert record["reason"]
     assert len(set(numbers)) == len(numbers)
-    heads = {head["pk"]["S"] for head in items(deployed, "TICKET")}
-    assert {f"TICKET#{number}" for number in numbers} <= heads
+    tickets = {item["pk"]["S"] for item in items(deployed, "TICKET")}
+    assert {f"TICKET#{number}" for number in numbers} <= tickets
 
-    # The last acknowledgement is out: so is whatever a machine would have got before.
+    # Machines' mails came first, so a wrong answer to one would be sent before these.
     answered = [one["sender"] for one in records.values() if one["state"] == "opened"]
     wait_for(lambda: set(answered) <= set(_written_to(deployed)), "acknowledgements", 60)
     silent = {one["sender"] for one in records.values() if one["state"] == "held"} - set(answered)
@@ -335,7 +337,7 @@ def test_every_real_mail_ends_as_one_thing_and_no_machine_is_answered(
 
 
 def _send_all(deployed: Outputs, mails: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """By the key of the object that the door made of each."""
+    """Sends mails. Returns each by the key of the object that it was stored as."""
     sent = {}
     for mail in mails:
         with smtplib.SMTP("127.0.0.1", deployed.smtp_port, timeout=30) as server:
@@ -349,7 +351,7 @@ def _send_all(deployed: Outputs, mails: list[dict[str, Any]]) -> dict[str, dict[
 
 
 def _raw(mail: dict[str, Any]) -> bytes:
-    """A mail as SMTP carries it: with line ends of its own a line of one dot would not arrive."""
+    """A mail with SMTP's line endings; with others, a line of one dot would end it."""
     return re.sub(rb"\r\n|\r|\n", b"\r\n", (CORPUS / mail["file"]).read_bytes())
 
 
@@ -359,12 +361,12 @@ def _said(mail: dict[str, Any]) -> tuple[Any, ...]:
     return read.message_id, read.date, read.sender_addresses, read.subject, read.text, files
 
 
-def _so_many(deployed: Outputs, count: int) -> list[dict[str, Any]] | None:
+def _at_least(deployed: Outputs, count: int) -> list[dict[str, Any]] | None:
     found = arrivals(deployed)
     return found if len(found) >= count else None
 
 
 def _written_to(deployed: Outputs) -> list[str]:
-    """Whom mails went out to."""
+    """The recipients of all sent mails."""
     kept = (email.message_from_bytes(raw) for raw in mails.kept(deployed.directory / "mailbox"))
     return [str(one["To"]).lower() for one in kept]

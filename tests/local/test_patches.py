@@ -1,8 +1,8 @@
-"""The laptop's cloud behaves as AWS where Redress relies on it: a test or more for each patch.
+"""The local cloud behaves like AWS where Redress relies on it: at least one test for each patch.
 
-Each was seen to fail on the emulator as published (`LOCAL_CLOUD=plain`), except those under the
-last heading: they hold what needs no mending, so that a new version of the emulator may not lose
-it unnoticed.
+Each test fails on the unpatched emulator (`LOCAL_CLOUD=plain`), except those under the last
+heading. These check what needs no patch, so that a new version of the emulator cannot lose it
+unnoticed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.local.laboratory import ROLE, Laboratory, archive, eventually, unique
 # ------------------------------------------------------------------------------ functions
 
 
-def test_function_sees_its_code_its_layers_and_nothing_else(laboratory: Laboratory) -> None:
+def test_function_can_import_only_its_code_and_its_layers(laboratory: Laboratory) -> None:
     layers = [
         laboratory.client("lambda").publish_layer_version(
             LayerName=unique("layer"),
@@ -57,11 +57,11 @@ def test_function_sees_its_code_its_layers_and_nothing_else(laboratory: Laborato
     answer, error = laboratory.invoke(name)
 
     assert error is None
-    # The function lies over its layers, and a later layer over an earlier one.
+    # The function's code comes before its layers, and a later layer before an earlier one.
     assert answer == {"found": [], "mine": "above", "app": "of the function", "loaded": False}
 
 
-def test_environments_share_what_was_unpacked(laboratory: Laboratory) -> None:
+def test_environments_share_unpacked_files(laboratory: Laboratory) -> None:
     code = """
         import os
         def handler(event, context):
@@ -73,7 +73,7 @@ def test_environments_share_what_was_unpacked(laboratory: Laboratory) -> None:
     assert one[1] != other[1]
 
 
-def test_function_has_the_runtimes_environment_and_not_the_shells(
+def test_function_has_the_environment_of_the_runtime_not_of_the_shell(
     laboratory: Laboratory,
 ) -> None:
     code = """
@@ -140,13 +140,15 @@ def test_function_that_raises_reports_its_exception_and_stays_warm(
         ("import os\ndef handler(event, context): os._exit(3)", "Runtime.ExitError"),
     ],
 )
-def test_function_that_cannot_answer_says_why(laboratory: Laboratory, code: str, kind: str) -> None:
+def test_function_that_cannot_answer_reports_the_error_type(
+    laboratory: Laboratory, code: str, kind: str
+) -> None:
     answer, error = laboratory.invoke(laboratory.function(code))
 
     assert (error, answer["errorType"]) == ("Unhandled", kind)
 
 
-def test_what_a_function_prints_does_not_get_into_its_answer(laboratory: Laboratory) -> None:
+def test_output_of_a_function_does_not_disturb_its_answer(laboratory: Laboratory) -> None:
     code = """
         import os, sys
         def handler(event, context):
@@ -157,7 +159,7 @@ def test_what_a_function_prints_does_not_get_into_its_answer(laboratory: Laborat
     assert laboratory.invoke(laboratory.function(code)) == ("returned: 记", None)
 
 
-def test_crowd_of_calls_shares_a_few_environments_and_all_are_answered(
+def test_many_calls_at_once_share_a_few_environments_and_all_are_answered(
     laboratory: Laboratory,
 ) -> None:
     code = """
@@ -173,11 +175,11 @@ def test_crowd_of_calls_shares_a_few_environments_and_all_are_answered(
         answers = list(pool.map(lambda _: laboratory.invoke(name), range(calls)))
 
     assert [error for _, error in answers] == [None] * calls
-    # Beside each other as far as that goes, not one after the other.
+    # More than one environment ran, but not more than the limit.
     assert 1 < len({process for process, _ in answers}) <= ENVIRONMENTS
 
 
-def test_turns_come_in_order_and_who_may_wait_for_themselves_goes_on() -> None:
+def test_callers_run_in_order_and_one_that_waited_too_long_runs_anyway() -> None:
     turns, came = Turns(1, 0.2), list[str]()
 
     def call(name: str) -> None:
@@ -197,11 +199,11 @@ def test_turns_come_in_order_and_who_may_wait_for_themselves_goes_on() -> None:
     for thread in threads:
         thread.join()
     assert came == ["impatient", "first", "second"]
-    with turns.turn():  # nobody's place was lost
+    with turns.turn():  # no place was lost
         pass
 
 
-def test_function_called_by_a_rule_is_tried_three_times_and_then_set_aside(
+def test_event_for_a_failing_function_goes_to_its_failure_destination(
     laboratory: Laboratory,
 ) -> None:
     url, queue = laboratory.queue()
@@ -225,7 +227,7 @@ def test_function_called_by_a_rule_is_tried_three_times_and_then_set_aside(
 
 
 def _await_token(table: str, key: str, **fields: Any) -> dict[str, Any]:
-    """A state that stores its token under a condition and waits: the product's own pattern."""
+    """A state that stores its token under a condition and waits, as in the product."""
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::aws-sdk:dynamodb:updateItem.waitForTaskToken",
@@ -254,7 +256,7 @@ def _token(laboratory: Laboratory, table: str, key: str) -> str:
     return str(armed["S"])
 
 
-def test_token_wait_ends_at_the_seconds_of_its_input(laboratory: Laboratory) -> None:
+def test_token_wait_times_out_after_the_seconds_in_its_input(laboratory: Laboratory) -> None:
     table = laboratory.table()
     wait = _await_token(table, "a", TimeoutSecondsPath="$.wait", Catch=_catch("States.Timeout"))
     began = time.monotonic()
@@ -266,7 +268,7 @@ def test_token_wait_ends_at_the_seconds_of_its_input(laboratory: Laboratory) -> 
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 2.5, "3", True, None])
-def test_token_wait_refuses_what_is_no_whole_number_of_seconds(
+def test_token_wait_accepts_only_a_whole_number_of_seconds(
     laboratory: Laboratory, seconds: object
 ) -> None:
     wait = _await_token(laboratory.table(), "a", TimeoutSecondsPath="$.wait")
@@ -284,7 +286,7 @@ def test_token_wait_with_a_heartbeat_fails_instead_of_passing_by_luck(
     assert laboratory.run(_machine(wait), {})["error"] == "States.Runtime"
 
 
-def test_stopped_execution_stays_stopped_and_takes_no_more_answers(
+def test_stopped_execution_stays_stopped_and_refuses_answers(
     laboratory: Laboratory,
 ) -> None:
     states, table = laboratory.client("stepfunctions"), laboratory.table()
@@ -296,14 +298,16 @@ def test_stopped_execution_stays_stopped_and_takes_no_more_answers(
 
     with pytest.raises(states.exceptions.TaskTimedOut):
         states.send_task_success(taskToken=token, output="{}")
-    time.sleep(3.5)  # past the task's timeout, which would make FAILED of it
+    time.sleep(3.5)  # until after the task's timeout, which would change the status to FAILED
     described = states.describe_execution(executionArn=execution)
     assert (described["status"], described["error"]) == ("ABORTED", "Enough")
     history = states.get_execution_history(executionArn=execution)["events"]
     assert history[-1]["type"] == "ExecutionAborted"
 
 
-def test_machine_ends_at_its_own_timeout_and_says_so_on_the_bus(laboratory: Laboratory) -> None:
+def test_execution_ends_at_the_machines_timeout_with_an_event_on_the_bus(
+    laboratory: Laboratory,
+) -> None:
     states, table = laboratory.client("stepfunctions"), laboratory.table()
     url, queue = laboratory.queue()
     wait = _await_token(table, "a", TimeoutSeconds=60)
@@ -327,7 +331,7 @@ def test_machine_ends_at_its_own_timeout_and_says_so_on_the_bus(laboratory: Labo
         states.send_task_success(taskToken=_token(laboratory, table, "a"), output="{}")
 
 
-def test_starting_the_same_execution_again_gives_the_running_one(laboratory: Laboratory) -> None:
+def test_starting_the_same_execution_again_returns_the_running_one(laboratory: Laboratory) -> None:
     states = laboratory.client("stepfunctions")
     machine = laboratory.machine(_machine({"Type": "Wait", "Seconds": 1, "End": True}))
     name = unique("execution")
@@ -384,7 +388,7 @@ def test_task_is_retried_and_caught_by_the_name_of_the_functions_exception(
     assert json.loads(ended["output"]) == {"caught": "GiveUp"}
 
 
-def test_throttled_function_is_retried_by_its_name(laboratory: Laboratory) -> None:
+def test_throttling_is_retried_by_the_name_of_its_error(laboratory: Laboratory) -> None:
     function = laboratory.function("def handler(event, context): return 1")
     functions = laboratory.client("lambda")
     functions.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
@@ -410,7 +414,7 @@ def test_throttled_function_is_retried_by_its_name(laboratory: Laboratory) -> No
 
 
 def _subscribe(laboratory: Laboratory, code: str, **settings: Any) -> tuple[str, str]:
-    """A table with a stream, and a function on it which can `send`. Names of both."""
+    """Creates a table with a stream and a function that reads it. Returns both names."""
     name = laboratory.table(
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     )
@@ -428,11 +432,11 @@ def _subscribe(laboratory: Laboratory, code: str, **settings: Any) -> tuple[str,
 
 
 def _log(laboratory: Laboratory) -> str:
-    """Where a function writes what it was given: a queue, reached without any SDK."""
+    """The URL of a new queue, to which a function can report without an SDK."""
     return laboratory.queue()[0].replace("localhost", "127.0.0.1")
 
 
-# Functions here have no SDK: sending to a queue is one request.
+# These functions have no SDK, so they send to a queue by a plain request.
 _SEND = """
 import json, os, urllib.parse, urllib.request
 def send(value):
@@ -449,7 +453,7 @@ def _url(laboratory: Laboratory, function: str) -> str:
     return str(config["Environment"]["Variables"]["URL"])
 
 
-def test_slow_consumer_of_one_stream_does_not_hold_up_another(laboratory: Laboratory) -> None:
+def test_slow_consumer_of_one_stream_does_not_delay_another(laboratory: Laboratory) -> None:
     slow, _ = _subscribe(laboratory, "import time\ndef handler(e, c): time.sleep(15)")
     quick, function = _subscribe(
         laboratory, _SEND + "def handler(event, context): send(keys(event))"
@@ -458,14 +462,14 @@ def test_slow_consumer_of_one_stream_does_not_hold_up_another(laboratory: Labora
     time.sleep(1)
     laboratory.put(quick, "first")
     assert laboratory.received(_url(laboratory, function), seconds=8) == [["first"]]
-    # Warm now: a signal arrives at once.
+    # The function is warm now, so the next record must arrive at once.
     began = time.monotonic()
     laboratory.put(quick, "second")
     assert laboratory.received(_url(laboratory, function)) == [["second"]]
     assert time.monotonic() - began < 1
 
 
-def test_stream_goes_on_from_the_record_that_was_reported(laboratory: Laboratory) -> None:
+def test_stream_continues_from_the_reported_record(laboratory: Laboratory) -> None:
     code = (
         _SEND
         + """
@@ -502,7 +506,9 @@ def _enable(laboratory: Laboratory, function: str) -> None:
     functions.update_event_source_mapping(UUID=mappings[0]["UUID"], Enabled=True)
 
 
-def test_poison_record_is_set_aside_and_the_rest_is_delivered(laboratory: Laboratory) -> None:
+def test_poison_record_goes_to_the_failure_destination_and_the_rest_is_delivered(
+    laboratory: Laboratory,
+) -> None:
     url, queue = laboratory.queue()
     code = (
         _SEND
@@ -532,7 +538,9 @@ def handler(event, context):
     assert record["DDBStreamBatchInfo"]["batchSize"] == 1
 
 
-def test_long_batch_goes_in_lanes_each_items_records_in_order(laboratory: Laboratory) -> None:
+def test_long_batch_is_divided_into_lanes_with_each_items_records_in_order(
+    laboratory: Laboratory,
+) -> None:
     code = (
         _SEND
         + """
@@ -553,7 +561,7 @@ def handler(event, context):
 
     lanes = laboratory.received(_url(laboratory, function), 4)
 
-    assert len({process for process, _ in lanes}) > 1, "one environment after the other"
+    assert len({process for process, _ in lanes}) > 1, "all lanes ran in one environment"
     for item in range(20):
         seen = [[change for key, change in lane if key == f"item {item}"] for _, lane in lanes]
         assert [changes for changes in seen if changes] == [["1", "2", "3"]]
@@ -573,10 +581,12 @@ def test_schedule_fires_within_two_seconds_of_its_time(laboratory: Laboratory) -
     assert time.time() - int(at) < 2.5
 
 
-# ------------------------------------------------------------------------------ resources and doors
+# ------------------------------------------------------------------------------ tables and APIs
 
 
-def test_table_of_a_template_has_its_expiry_and_its_backups(laboratory: Laboratory) -> None:
+def test_table_of_a_template_has_time_to_live_and_point_in_time_recovery(
+    laboratory: Laboratory,
+) -> None:
     template = {
         "Resources": {
             "Table": {
@@ -611,18 +621,18 @@ def handler(event, context):
     if action == "page":
         return {"statusCode": 200, "headers": {"Content-Type": "text/html; charset=utf-8"},
                 "cookies": ["a=1", "b=2"], "body": "<p>\u6295\u8bc9</p>"}
-    told = ("routeKey", "rawPath", "pathParameters", "queryStringParameters", "body",
+    shown = ("routeKey", "rawPath", "pathParameters", "queryStringParameters", "body",
             "isBase64Encoded", "stageVariables")
     authorizer = event["requestContext"].get("authorizer") or {}
     return {"statusCode": 200, "body": json.dumps(
-        {name: event[name] for name in told if name in event}
+        {name: event[name] for name in shown if name in event}
         | {"claims": authorizer.get("jwt", {}).get("claims")})}
 """
 
 
 @pytest.fixture(scope="session")
 def api(laboratory: Laboratory) -> dict[str, str]:
-    """An API as the product's: explicit routes and a default one, an authorizer, a variable."""
+    """An API like the product's: explicit routes, a default route, authorizer, stage variable."""
     function = laboratory.function(_ECHO)
     outputs = laboratory.deploy(
         {
@@ -671,15 +681,15 @@ def _definition(function: str) -> dict[str, Any]:
         "uri": f"{service}/{function}/invocations",
         "payloadFormatVersion": "2.0",
     }
-    door = {"x-amazon-apigateway-integration": integration, "responses": {}}
+    operation = {"x-amazon-apigateway-integration": integration, "responses": {}}
     issuer = {"Fn::Sub": "https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${Pool}"}
     return {
         "openapi": "3.0.1",
         "info": {"title": "laboratory", "version": "1"},
         "paths": {
-            "/tickets/{number}/{action}": {"get": door, "post": door},
-            "/staff/{action}": {"get": door | {"security": [{"Staff": []}]}},
-            "$default": {"x-amazon-apigateway-any-method": door | {"isDefaultRoute": True}},
+            "/tickets/{number}/{action}": {"get": operation, "post": operation},
+            "/staff/{action}": {"get": operation | {"security": [{"Staff": []}]}},
+            "$default": {"x-amazon-apigateway-any-method": operation | {"isDefaultRoute": True}},
         },
         "components": {
             "securitySchemes": {
@@ -716,20 +726,20 @@ def _tokens(laboratory: Laboratory, api: dict[str, str]) -> dict[str, str]:
     return {"id": answer["IdToken"], "access": answer["AccessToken"]}
 
 
-def test_door_of_staff_opens_to_a_token_of_its_client(
+def test_staff_route_accepts_tokens_of_its_user_pool_client(
     laboratory: Laboratory, api: dict[str, str]
 ) -> None:
-    """An access token opens it too, as on AWS: that is the function's to refuse."""
-    door, tokens = f"{api['address']}/staff/work", _tokens(laboratory, api)
+    """As on AWS it accepts an access token too, which only the function can refuse."""
+    url, tokens = f"{api['address']}/staff/work", _tokens(laboratory, api)
 
     for kind, token in tokens.items():
-        status, _, body = laboratory.call(door, Authorization=f"Bearer {token}")
+        status, _, body = laboratory.call(url, Authorization=f"Bearer {token}")
         claims = json.loads(body)["claims"]
         assert (status, claims["token_use"]) == (200, kind)
         assert claims["cognito:groups"] == "[agent]"
 
 
-def test_failure_of_a_function_tells_callers_nothing(
+def test_failed_function_reveals_nothing_to_callers(
     laboratory: Laboratory, api: dict[str, str]
 ) -> None:
     status, headers, body = laboratory.call(f"{api['address']}/tickets/7/raise")
@@ -742,7 +752,7 @@ def test_failure_of_a_function_tells_callers_nothing(
 
 
 def raw_mail(laboratory: Laboratory, to: str, **given: Any) -> str:
-    """Sends a mail with a header of its own; its id."""
+    """Sends a raw mail with its own headers. Returns its id."""
     raw = (
         f"From: service@example.com\r\nTo: {to}\r\nSubject: s\r\nMessage-ID: <ours@example.com>"
         "\r\nReferences: <thread@example.com>\r\n\r\nHello\r\n"
@@ -756,7 +766,7 @@ def raw_mail(laboratory: Laboratory, to: str, **given: Any) -> str:
     return str(sent["MessageId"])
 
 
-def test_mail_lies_in_the_mailbox_as_it_was_sent_under_the_id_of_ses(
+def test_mailbox_has_the_sent_mail_unchanged_except_for_its_message_id(
     laboratory: Laboratory,
 ) -> None:
     laboratory.client("sesv2").create_email_identity(EmailIdentity="example.com")
@@ -771,9 +781,9 @@ def test_mail_lies_in_the_mailbox_as_it_was_sent_under_the_id_of_ses(
     assert b"<ours@example.com>" not in found
 
 
-@pytest.mark.parametrize(("to", "told"), [("bounce", "Bounce"), ("complaint", "Complaint")])
-def test_what_becomes_of_a_mail_is_told_to_the_topic_of_its_configuration_set(
-    laboratory: Laboratory, to: str, told: str
+@pytest.mark.parametrize(("to", "kind"), [("bounce", "Bounce"), ("complaint", "Complaint")])
+def test_feedback_is_published_to_the_topic_of_the_configuration_set(
+    laboratory: Laboratory, to: str, kind: str
 ) -> None:
     ses, sns, sqs = (laboratory.client(name) for name in ("sesv2", "sns", "sqs"))
     ses.create_email_identity(EmailIdentity="example.com")
@@ -803,14 +813,14 @@ def test_what_becomes_of_a_mail_is_told_to_the_topic_of_its_configuration_set(
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
     [event] = eventually(look, "an event")
-    assert event["eventType"] == told
+    assert event["eventType"] == kind
     assert event["mail"]["tags"] == {"ticket": ["R-7K3M9-QW0X2"]}
 
 
 # ------------------------------------------------------------------------------ faults and version
 
 
-def test_mail_is_refused_while_the_switch_is_on(laboratory: Laboratory) -> None:
+def test_mail_is_refused_while_the_fault_switch_is_on(laboratory: Laboratory) -> None:
     mail = laboratory.client("sesv2")
     mail.create_email_identity(EmailIdentity="example.org")
 
@@ -825,7 +835,7 @@ def test_mail_is_refused_while_the_switch_is_on(laboratory: Laboratory) -> None:
     refuse_mail(laboratory.cloud.endpoint, "MessageRejected")
     with pytest.raises(mail.exceptions.MessageRejected):
         send()
-    # One refusal, which the SDK itself repeats, and is then let through.
+    # Only one refusal: the SDK tries again by itself and succeeds.
     refuse_mail(laboratory.cloud.endpoint, "TooManyRequestsException", 429, times=1)
     assert send()
     assert send()
@@ -834,7 +844,7 @@ def test_mail_is_refused_while_the_switch_is_on(laboratory: Laboratory) -> None:
     assert send()
 
 
-def test_calls_are_counted_by_their_names(laboratory: Laboratory) -> None:
+def test_calls_are_counted_by_name(laboratory: Laboratory) -> None:
     table = laboratory.table()
     before = counted(laboratory.cloud.endpoint)
 
@@ -852,10 +862,10 @@ def test_another_version_of_the_emulator_is_refused(monkeypatch: pytest.MonkeyPa
         check_version()
 
 
-# ------------------------------------------------------------------------------ held as it is
+# -------------------------------------------------------------- correct without a patch
 
 
-def test_stream_delivers_only_what_the_filters_let_through(laboratory: Laboratory) -> None:
+def test_stream_delivers_only_records_that_pass_the_filters(laboratory: Laboratory) -> None:
     timer = {"dynamodb": {"NewImage": {"awake": {"S": [{"exists": True}]}}}}
     event = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "EVENT#"}]}}}}
     table, function = _subscribe(
@@ -872,7 +882,7 @@ def test_stream_delivers_only_what_the_filters_let_through(laboratory: Laborator
     assert laboratory.received(_url(laboratory, function), 2) == [["EVENT#1"], ["TIMER"]]
 
 
-def test_message_comes_back_when_the_function_said_and_not_before(laboratory: Laboratory) -> None:
+def test_message_becomes_visible_again_when_the_function_asked_for(laboratory: Laboratory) -> None:
     url, queue = laboratory.queue(VisibilityTimeout="60")
     code = (
         _SEND
@@ -922,7 +932,7 @@ def test_failed_condition_of_a_token_write_is_caught_by_its_name(laboratory: Lab
     assert json.loads(ended["output"]) == {"caught": "DynamoDb.ConditionalCheckFailedException"}
 
 
-def test_map_runs_its_items_a_few_at_a_time_and_in_order(laboratory: Laboratory) -> None:
+def test_map_runs_at_most_its_concurrency_and_keeps_the_order(laboratory: Laboratory) -> None:
     code = """
         import time
         def handler(event, context):
@@ -965,7 +975,9 @@ def test_map_runs_its_items_a_few_at_a_time_and_in_order(laboratory: Laboratory)
     assert max(running) == 2
 
 
-def test_request_reaches_its_function_whole(laboratory: Laboratory, api: dict[str, str]) -> None:
+def test_request_reaches_its_function_completely(
+    laboratory: Laboratory, api: dict[str, str]
+) -> None:
     status, _, body = laboratory.call(
         f"{api['address']}/tickets/R-1/%E5%86%99?tag=a&tag=b",
         "POST",
@@ -986,7 +998,7 @@ def test_request_reaches_its_function_whole(laboratory: Laboratory, api: dict[st
     }
 
 
-def test_page_comes_back_as_it_was_written(laboratory: Laboratory, api: dict[str, str]) -> None:
+def test_page_reaches_its_reader_unchanged(laboratory: Laboratory, api: dict[str, str]) -> None:
     status, headers, body = laboratory.call(f"{api['address']}/tickets/R-1/page")
 
     assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
@@ -994,15 +1006,15 @@ def test_page_comes_back_as_it_was_written(laboratory: Laboratory, api: dict[str
     assert body.decode() == "<p>投诉</p>"
 
 
-def test_door_refuses_missing_and_forged_tokens_and_unknown_paths(
+def test_staff_route_refuses_missing_and_forged_tokens(
     laboratory: Laboratory, api: dict[str, str]
 ) -> None:
     head, claims, _ = _tokens(laboratory, api)["id"].split(".")
     changed = json.loads(base64.urlsafe_b64decode(claims + "==")) | {"cognito:groups": ["manager"]}
     forged = base64.urlsafe_b64encode(json.dumps(changed).encode()).decode().rstrip("=")
-    door = f"{api['address']}/staff/work"
+    url = f"{api['address']}/staff/work"
 
-    assert laboratory.call(door)[0] == 401
-    assert laboratory.call(door, Authorization=f"Bearer {head}.{forged}.AAAA")[0] == 401
+    assert laboratory.call(url)[0] == 401
+    assert laboratory.call(url, Authorization=f"Bearer {head}.{forged}.AAAA")[0] == 401
     _, _, body = laboratory.call(f"{api['address']}/nowhere")
     assert json.loads(body)["routeKey"] == "$default"

@@ -1,4 +1,4 @@
-"""The laptop's cloud starts, stops and says what is wrong when it cannot."""
+"""The local cloud starts and stops, and reports why if it cannot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from local.process import CloudError
 from local.stack import StackError
 
 
-def test_cloud_that_was_stopped_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_stopped_cloud_leaves_only_its_log(tmp_path: Path) -> None:
     cloud = process.start(tmp_path, process.free_port())
     assert process.find(tmp_path) == cloud
     with pytest.raises(CloudError, match=f"a cloud runs here already \\(process {cloud.pid}"):
@@ -29,15 +29,15 @@ def test_cloud_that_was_stopped_leaves_nothing_behind(tmp_path: Path) -> None:
         urllib.request.urlopen(f"{cloud.endpoint}/_ministack/health", timeout=5)
 
 
-def test_record_of_a_cloud_that_is_gone_is_thrown_away(tmp_path: Path) -> None:
-    # This test's own process stands for one that was given the number of the cloud's.
+def test_record_of_an_ended_cloud_is_deleted(tmp_path: Path) -> None:
+    # The test's own process plays another program that got the ended cloud's pid.
     (tmp_path / "cloud.json").write_text(json.dumps({"pid": os.getpid(), "port": 4566}))
 
     assert process.find(tmp_path) is None
     assert not (tmp_path / "cloud.json").exists()
 
 
-def test_taken_port_is_named(tmp_path: Path) -> None:
+def test_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -47,7 +47,7 @@ def test_taken_port_is_named(tmp_path: Path) -> None:
             process.start(tmp_path, port)
 
 
-def test_cloud_that_does_not_start_shows_its_last_words(
+def test_failed_start_shows_the_end_of_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metadata = tmp_path / "ministack-9.9.9.dist-info" / "METADATA"
@@ -61,7 +61,7 @@ def test_cloud_that_does_not_start_shows_its_last_words(
     assert process.find(tmp_path / "cloud") is None
 
 
-def test_step_that_fails_shows_the_end_of_its_log(tmp_path: Path) -> None:
+def test_failed_build_step_shows_the_end_of_its_log(tmp_path: Path) -> None:
     script = tmp_path / "sam"
     script.write_text("#!/bin/sh\necho the reason\nexit 3\n")
     script.chmod(0o755)

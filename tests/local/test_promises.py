@@ -1,7 +1,7 @@
-"""Promises on the deployed stack: they stand still, go on, are made anew, and fire at their time.
+"""Promises on the deployed stack: they pause, resume, are recomputed, and fire on time.
 
-The plan is paced (an hour passes in a second), so promises are seconds long. Every instant is read
-back through the staff API; no rung may be later than 5 s.
+The plan is paced (an hour passes in a second), so promises are seconds long. Every time is read
+back through the staff API; no rung may be more than 5 s late.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ def at(moment: str) -> datetime:
 
 
 def clock(world: World, number: str, name: str) -> dict[str, Any]:
-    """The story of one clock as it stands now."""
+    """One clock of a ticket, explained by the API."""
     found = world.manager.get(f"/tickets/{number}/clocks?language=en")["clocks"]
     [one] = [one for one in found if one["clock"] == name and one["current"]]
     return dict(one)
 
 
 def happened(world: World, number: str, kind: str) -> list[datetime]:
-    """When events of a kind happened."""
+    """The times of a ticket's events of one kind."""
     timeline = world.manager.read(number)["timeline"]
     return [at(event["at"]) for event in timeline if event["type"] == kind]
 
 
 def assert_in_time(world: World, number: str) -> None:
-    """Each rung acted once for each time that it lay ahead, not before its time and not late."""
+    """Asserts that no rung fired early or more than BOUND late."""
     for event in world.manager.read(number)["timeline"]:
         if event["type"] == "rung_fired":
             late = at(event["at"]) - at(event["data"]["due_at"])
@@ -62,7 +62,7 @@ def rung_of(world: World, number: str, name: str, action: str) -> dict[str, Any]
         fired = clock(world, number, name)["rungs_fired"]
         return next((dict(rung) for rung in fired if rung["action"] == action), None)
 
-    return wait_for(there, f"{number}: {name} has come to {action}", 60)
+    return wait_for(there, f"{number}: {name}: {action} has fired", 60)
 
 
 def begun(world: World, kind: str, name: str) -> tuple[Receipt, Staff]:
@@ -72,7 +72,7 @@ def begun(world: World, kind: str, name: str) -> tuple[Receipt, Staff]:
     return receipt, agent
 
 
-def test_a_wait_for_the_customer_moves_every_rung_by_its_own_length(world: World) -> None:
+def test_waiting_for_the_customer_postpones_every_rung_by_the_time_waited(world: World) -> None:
     receipt, agent = begun(world, "complaint", "paused")
     number = receipt.number
     before = clock(world, number, "resolution")
@@ -82,22 +82,24 @@ def test_a_wait_for_the_customer_moves_every_rung_by_its_own_length(world: World
     assert all(rung["due_at"] is None for rung in paused["rungs_to_come"])
     time.sleep(6)
     act_on_page(receipt, "write", {"words": "The red one."})
-    [stood], [wrote] = (happened(world, number, kind) for kind in ("replied", "customer_wrote"))
+    [replied_at], [wrote] = (
+        happened(world, number, kind) for kind in ("replied", "customer_wrote")
+    )
     resumed = clock(world, number, "resolution")
     assert resumed["state"] == "running"
     moved = at(resumed["due_at"]) - at(before["due_at"])
-    assert abs(moved - (wrote - stood)) <= MILLISECOND
+    assert abs(moved - (wrote - replied_at)) <= MILLISECOND
     half = rung_of(world, number, "resolution", "remind")
     assert abs(at(half["due_at"]) - (at(before["rungs_to_come"][0]["due_at"]) + moved)) < BOUND
     assert_in_time(world, number)
-    agent.change(number, "resolution", text="It is mended.", **story.solved("complaint"))
+    agent.change(number, "resolution", text="It is repaired.", **story.solved("complaint"))
     kept = clock(world, number, "resolution")
     assert kept["state"] == "kept"
-    assert kept["paused_s"] == pytest.approx((wrote - stood).total_seconds(), abs=0.002)
+    assert kept["paused_s"] == pytest.approx((wrote - replied_at).total_seconds(), abs=0.002)
     assert "while waiting for the customer" in kept["sentence"]
 
 
-def test_a_hold_stands_still_but_for_the_word_that_nobody_answered(world: World) -> None:
+def test_hold_pauses_the_clock_except_while_a_customer_message_is_unanswered(world: World) -> None:
     receipt, agent = begun(world, "service_request", "held")
     number = receipt.number
     agent.change(number, "replies", text="We begin.")
@@ -118,15 +120,15 @@ def test_a_hold_stands_still_but_for_the_word_that_nobody_answered(world: World)
     [released] = happened(world, number, "released")
     resolution = clock(world, number, "resolution")
     assert resolution["state"] == "running"
-    stood = (wrote - held) + (released - replied)
-    assert resolution["paused_s"] == pytest.approx(stood.total_seconds(), abs=0.002)
+    paused = (wrote - held) + (released - replied)
+    assert resolution["paused_s"] == pytest.approx(paused.total_seconds(), abs=0.002)
     assert_in_time(world, number)
 
 
-def test_a_corrected_kind_wakes_the_workflow_at_its_new_times(
+def test_corrected_kind_makes_the_workflow_act_at_the_new_due_times(
     world: World, deployed: Outputs
 ) -> None:
-    """Urgent after all: what a complaint had left is gone, and the breach acts at once, once."""
+    """A complaint turns out to be urgent and is then overdue: the breach fires at once, once."""
     receipt, agent = begun(world, "complaint", "replanned")
     number = receipt.number
     wait_for(lambda: clock(world, number, "first_response")["elapsed_s"] > 6, "six seconds", 20)
@@ -144,7 +146,7 @@ def test_a_corrected_kind_wakes_the_workflow_at_its_new_times(
     assert [rung["action"] for rung in fired].count("breach") == 1
 
 
-def test_an_agents_own_word_breaks_at_the_instant_that_they_named(world: World) -> None:
+def test_agents_own_promise_is_breached_at_the_promised_time(world: World) -> None:
     receipt, agent = begun(world, "complaint", "promised")
     number = receipt.number
     by = (datetime.now(UTC) + timedelta(seconds=8)).isoformat(timespec="seconds")
@@ -156,7 +158,7 @@ def test_an_agents_own_word_breaks_at_the_instant_that_they_named(world: World) 
     assert clock(world, number, "own_word")["state"] == "missed"
 
 
-def test_a_ticket_that_is_moved_to_another_plan_is_woken_by_it(
+def test_moving_a_ticket_to_another_plan_wakes_its_workflow(
     world: World, deployed: Outputs
 ) -> None:
     number = opened(world, "moved").number
@@ -166,7 +168,7 @@ def test_a_ticket_that_is_moved_to_another_plan_is_woken_by_it(
     document["levels"]["complaint"]["promises"]["first_response"]["within"] = "9s"
     published = dict(document, version=version, note="Answers sooner", effective_from=None)
     world.manager.send("POST", "/plans", published)
-    time.sleep(6)  # a function may go on with the plan it knows for 5 s
+    time.sleep(6)  # a function may use the plan that it has read for 5 s
     world.manager.change(number, "plan", plan_version=version, reason="Answers sooner")
     first = clock(world, number, "first_response")
     assert first["target_s"] == 9
@@ -177,7 +179,7 @@ def test_a_ticket_that_is_moved_to_another_plan_is_woken_by_it(
 
 @pytest.fixture
 def office(world: World, deployed: Outputs) -> Iterator[Plan]:
-    """Plan 1 as it ships, in office hours, for one test."""
+    """Publishes plan 1 as it ships, with office hours, for one test."""
     version = world.manager.get("/plan")["version"] + 1
     document = shipped_document() | {"version": version}
     world.manager.send("POST", "/plans", document)
@@ -187,10 +189,10 @@ def office(world: World, deployed: Outputs) -> Iterator[Plan]:
     time.sleep(6)
 
 
-def test_business_time_and_quiet_hours_hold_on_the_deployed_stack_too(
+def test_business_time_and_quiet_hours_apply_on_the_deployed_stack(
     world: World, deployed: Outputs, office: Plan
 ) -> None:
-    """What was promised over nights and weekends, and when the workflow means to wake."""
+    """Checks due times across nights and weekends, and the workflow's next waking time."""
     receipt = submit_by_json(world.base_url, submission("inquiry", "office"))
     story.acknowledged(world, receipt.number)
     first = clock(world, receipt.number, "first_response")

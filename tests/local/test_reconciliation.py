@@ -1,6 +1,6 @@
-"""A changed machine is deployed over sleeping tickets, twice; workflows die and nobody hears it.
+"""Reconciliation: a changed machine is deployed over sleeping tickets; workflows die unnoticed.
 
-On the deployed stack, through its public doors. The plan is paced (an hour passes in a second).
+On the deployed stack, through its public endpoints. The plan is paced: an hour takes a second.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def cloud(deployed: Outputs) -> Cloud:
 def deploy(
     cloud: Cloud, tmp_path: Path
 ) -> Iterator[Callable[[Callable[[Definition], None]], None]]:
-    """Deploys the product with a changed ticket machine; in the end with its own again."""
+    """A function that deploys a changed ticket machine; at the end the original is restored."""
     built = stack.build()
     text = (built / "template.yaml").read_text()
     own = ROOT / "statemachines"
@@ -58,27 +58,27 @@ def deploy(
 
 
 def commented(document: Definition) -> None:
-    document["Comment"] = "The same, said in other words."
+    document["Comment"] = "The same machine with another comment."
 
 
-def with_a_state_more(document: Definition) -> None:
-    """Before it looks, the machine passes a new state, and the look is asked with a field more."""
+def with_another_state(document: Definition) -> None:
+    """Adds a state before ActOnDueClocks, and a field to the payload of ActOnDueClocks."""
     for state in document["States"].values():
         for catcher in state.get("Catch", ()):
             if catcher["Next"] == "ActOnDueClocks":
-                catcher["Next"] = "NoteTheLook"
-    document["States"]["NoteTheLook"] = {
+                catcher["Next"] = "NewState"
+    document["States"]["NewState"] = {
         "Type": "Pass",
         "Result": {"by": "a newer machine"},
         "ResultPath": "$.noted",
         "Next": "ActOnDueClocks",
     }
-    look = document["States"]["ActOnDueClocks"]
-    look["Parameters"]["Payload"]["noted.$"] = "$.noted"
+    act = document["States"]["ActOnDueClocks"]
+    act["Parameters"]["Payload"]["noted.$"] = "$.noted"
 
 
 def running(outputs: Outputs, number: str) -> list[str]:
-    """The executions of one ticket that run, by generation."""
+    """The running executions of one ticket, by generation."""
     machines: Any = boto3.client("stepfunctions", **outputs.client_arguments())  # type: ignore[call-overload]
     found = machines.list_executions(
         stateMachineArn=outputs.stack["TicketMachineArn"], statusFilter="RUNNING"
@@ -107,13 +107,13 @@ def states(outputs: Outputs, number: str, gen: int) -> list[str]:
     ]
 
 
-def test_a_machine_changed_twice_in_the_middle_of_a_story_takes_its_sleepers_along(
+def test_reconciliation_moves_sleeping_tickets_to_a_changed_machine(
     world: World,
     deployed: Outputs,
     cloud: Cloud,
     deploy: Callable[[Callable[[Definition], None]], None],
 ) -> None:
-    stack.reconcile(cloud)  # what runs now has the definition of now
+    stack.reconcile(cloud)  # from here on, every execution has the current definition
     receipt = opened(world, "moved-along")
     number = receipt.number
     staff = world.manager  # the agents may all be busy
@@ -125,7 +125,7 @@ def test_a_machine_changed_twice_in_the_middle_of_a_story_takes_its_sleepers_alo
     staff.change(number, "replies", text="We look into it.", wait_for_customer=True)
     wait_for(
         lambda: asleep(deployed, number)["phase"] == "resolution",
-        "it goes on under its old definition",
+        "it continues under its old definition",
         15,
     )
     runs_alone(deployed, number, 1)
@@ -134,27 +134,27 @@ def test_a_machine_changed_twice_in_the_middle_of_a_story_takes_its_sleepers_alo
     runs_alone(deployed, number, 2)
     assert asleep(deployed, number)["gen"] == 2
     assert states(deployed, number, 1)[-1] == "YieldToNewerGeneration"
-    assert "NoteTheLook" not in states(deployed, number, 2)
+    assert "NewState" not in states(deployed, number, 2)
 
-    deploy(with_a_state_more)
+    deploy(with_another_state)
     act_on_page(receipt, "write", {"words": "Here is the number: 8812."})
     story.state_is(world, number, "open")
     runs_alone(deployed, number, 2)
     stack.reconcile(cloud)
     runs_alone(deployed, number, 3)
     assert asleep(deployed, number)["gen"] == 3
-    assert states(deployed, number, 3)[:2] == ["Acknowledge", "NoteTheLook"]
-    assert "older_definition" not in stack.reconcile(cloud)["found"], "moved once"
+    assert states(deployed, number, 3)[:2] == ["Acknowledge", "NewState"]
+    assert "older_definition" not in stack.reconcile(cloud)["found"], "moved only once"
 
     staff.change(number, "resolution", text="It was replaced.", **story.solved("complaint"))
     story.confirm_and_rate(world, receipt, 5)
     wait_for(lambda: not running(deployed, number), f"the workflow of {number} has ended", 20)
     fired = rungs(world, number)
-    assert len(fired) == len(set(fired)), "no rung twice, whichever generation fired it"
+    assert len(fired) == len(set(fired)), "no rung fires twice, not even in another generation"
     assert timer(deployed, number)["phase"] == "closed"
 
 
-def test_a_workflow_whose_death_nobody_heard_of_goes_on_in_the_next_generation(
+def test_workflow_that_died_without_an_event_continues_in_the_next_generation(
     world: World, deployed: Outputs, cloud: Cloud
 ) -> None:
     events, machines = stack.client(cloud, "events"), stack.client(cloud, "stepfunctions")
@@ -162,7 +162,7 @@ def test_a_workflow_whose_death_nobody_heard_of_goes_on_in_the_next_generation(
     rule = resources.describe_stack_resource(
         StackName=stack.NAME, LogicalResourceId="ExecutionEndedRule"
     )["StackResourceDetail"]["PhysicalResourceId"].rpartition("/")[2]
-    number = opened(world, "unheard").number
+    number = opened(world, "unnoticed").number
     story.acknowledged(world, number)
     asleep(deployed, number)
     events.disable_rule(Name=rule)
@@ -176,15 +176,15 @@ def test_a_workflow_whose_death_nobody_heard_of_goes_on_in_the_next_generation(
 
     assert number in report["examples"]["followed"]
     runs_alone(deployed, number, 2)
-    wait_for(lambda: ("reaction", 3) in rungs(world, number), "the ladder goes on", 30)
+    wait_for(lambda: ("reaction", 3) in rungs(world, number), "the ladder continues", 30)
     fired = rungs(world, number)
     assert len(fired) == len(set(fired))
 
 
-def test_up_on_a_cloud_that_was_restarted_gives_every_ticket_its_workflow_again(
+def test_up_on_a_restarted_cloud_starts_every_tickets_workflow_again(
     tmp_path: Path,
 ) -> None:
-    """Tables outlive the emulator where they are kept; executions never do."""
+    """The emulator can keep its tables over a restart, but never its executions."""
     kept = tmp_path / "kept"
     cloud = process.start(tmp_path, process.free_port(), state=kept)
     try:

@@ -1,4 +1,4 @@
-"""A draft is rehearsed, and open tickets are moved to it, on the deployed stack."""
+"""Rehearsing a draft plan and moving open tickets to it, on the deployed stack."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.local.living import opened
 
 HOUR = timedelta(hours=1)
 PATIENCE_S = 120
-"""A job is some twenty invocations, each of which may load its function first."""
+"""A job takes about twenty invocations, each of which may be a cold start."""
 
 
 @pytest.fixture
 def draft(world: World, deployed: Outputs) -> dict[str, Any]:
-    """The plan in force, at its own pace, with complaints answered in 12 instead of 24 h."""
+    """The current plan, unpaced, with 12 instead of 24 hours to answer complaints."""
     stack.publish_pace(deployed, 1)
-    time.sleep(6)  # a function may go on with the plan it knows for 5 s
+    time.sleep(6)  # a function may use the plan that it has read for 5 s
     document: dict[str, Any] = world.manager.get("/plan")
     document |= {"version": document["version"] + 1, "note": "Complaints are answered in 12 h"}
     document["levels"]["complaint"]["promises"]["first_response"]["within"] = "12h"
@@ -32,7 +32,7 @@ def draft(world: World, deployed: Outputs) -> dict[str, Any]:
 
 
 def done(world: World, begun: dict[str, Any]) -> dict[str, Any]:
-    """The job as it is read once it has ended, with its report."""
+    """Waits until the job has ended. Returns it with its report."""
 
     def ended() -> dict[str, Any] | None:
         found: dict[str, Any] = world.manager.get(f"/rehearsals/{begun['id']}")
@@ -40,13 +40,13 @@ def done(world: World, begun: dict[str, Any]) -> dict[str, Any]:
 
     found = wait_for(ended, f"{begun['kind']} {begun['id']} has ended", PATIENCE_S)
     assert (found["state"], found["fault"]) == ("done", None)
-    # Tickets of other tests close by themselves meanwhile: they were listed, and are not there.
+    # Tickets of other tests may close after they were listed, so fewer are done than listed.
     assert 3 <= found["progress"]["done"] <= found["progress"]["listed"]
     return found
 
 
 def due_earlier(found: dict[str, Any], clock: str) -> int:
-    """How many promises of this clock a report says would be due earlier."""
+    """How many promises of this clock would be due earlier, according to the report."""
     (promise,) = (one for one in found["report"]["together"]["promises"] if one["clock"] == clock)
     return int(promise["due_earlier"]["promises"])
 
@@ -60,7 +60,9 @@ def first_response(world: World, number: str) -> dict[str, Any]:
     return dict(story)
 
 
-def test_a_draft_is_rehearsed_published_and_moved_to(world: World, draft: dict[str, Any]) -> None:
+def test_draft_is_rehearsed_published_and_tickets_move_to_it(
+    world: World, draft: dict[str, Any]
+) -> None:
     manager = world.manager
     numbers = [opened(world, f"rehearsed-{index}").number for index in range(3)]
     before = {number: first_response(world, number) for number in numbers}

@@ -1,4 +1,4 @@
-"""What `make up` leaves behind: addresses that answer, functions that start, staff at work."""
+"""The result of `make up`: addresses that answer, functions that start, staff at work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from local import process, stack
 from local.stack import Outputs
 
 
-def test_pages_and_api_are_where_the_outputs_say(deployed: Outputs) -> None:
+def test_pages_and_api_answer_at_the_addresses_in_the_outputs(deployed: Outputs) -> None:
     functions: Any = boto3.client("lambda", **deployed.client_arguments())
     mailer = functions.get_function_configuration(FunctionName=f"{stack.NAME}-mailer")
     with urllib.request.urlopen(f"{deployed.base_url}/?lang=en", timeout=10) as response:
@@ -56,7 +56,7 @@ def test_deploying_again_keeps_staff_and_their_passwords(deployed: Outputs) -> N
     assert again.base_url == deployed.base_url
 
 
-def test_a_report_is_told_in_a_line() -> None:
+def test_report_is_summed_up_in_one_line() -> None:
     idle = {"open": 0, "running": 0, "found": {}, "examples": {}, "left": 0}
     assert stack.summary(idle) == "0 open tickets, 0 workflows; nothing to repair"
     busy = idle | {

@@ -1,4 +1,4 @@
-"""The world of `world.py`, made for each test: moto, the machine in it, the product's functions."""
+"""Fixtures: moto, the ticket machine in it, and the product's functions, as `world.World`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ ENVIRONMENT = {
 MOTO: Any = {
     "stepfunctions": {"execute_state_machine": True},
     "lambda": {"use_docker": False},
-    "core": {"reset_boto3_session": False},  # or each test reads botocore's models anew: 0.5 s
+    "core": {"reset_boto3_session": False},  # else each test reads botocore's models again: 0.5 s
 }
 
 _definition = cache(table_definition)
@@ -56,7 +56,7 @@ _definition = cache(table_definition)
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Time stands still until a test moves it."""
+    """A clock that stands still until a test moves it; it replaces the product's clock."""
     held = Clock()
     monkeypatch.setattr(clients, "now", held.now)
     monkeypatch.setattr(clients, "pause", lambda seconds: held.advance(seconds=seconds))
@@ -65,7 +65,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """moto with the interpreter of state machines, the table, the queues and the assigner."""
+    """moto with its interpreter of state machines, the table, the queues and the assigner."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
@@ -85,7 +85,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _create_assigner() -> None:
-    """A function that takes every job and does nothing: who gets a ticket is not told here."""
+    """Creates a function that does nothing, because these tests are not about assignment."""
     trust = '{"Version": "2012-10-17", "Statement": []}'
     role = boto3.client("iam").create_role(RoleName="any", AssumeRolePolicyDocument=trust)
     boto3.client("lambda").create_function(
@@ -104,7 +104,7 @@ def sleepers(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Sleepers:
 
 @pytest.fixture
 def handlers() -> dict[str, Callable[[dict[str, Any]], Any]]:
-    """The functions that machines call, by name; a test may put another in a handler's place."""
+    """The functions that machines call, by name; a test may replace a handler."""
     return {"redress-workflow": _handler("workflow")}
 
 
@@ -120,7 +120,7 @@ def world(
     handlers: dict[str, Callable[[dict[str, Any]], Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[World]:
-    """A world in which no ticket has been opened yet."""
+    """A world without tickets. Stops all executions at the end."""
     run_functions(monkeypatch, handlers)
     boto3.client("stepfunctions").create_state_machine(
         name=MACHINE.rpartition(":")[2],

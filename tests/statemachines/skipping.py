@@ -1,12 +1,11 @@
-"""moto's interpreter of state machines, with time held still.
+"""moto's interpreter of state machines with a clock that a test controls.
 
-A token wait in moto blocks a thread for its timeout in real seconds. Here it blocks until somebody
-answers the token or until `Sleepers.time_out` says that its time has come: the deadline is reckoned
-on the product's own clock, and so is the start of an execution; days pass as fast as the machine
-can look at them. Four more things are as on AWS and not as in moto 5.2.5: a timeout that is not a
-whole number of at least 1 is refused, a token that was answered or timed out takes no second
-answer, a stopped execution stays stopped, and a Lambda that raises fails the task with the name of
-its exception.
+In moto a token wait blocks a thread for its timeout in real seconds. Here it blocks until the token
+is answered or until `Sleepers.time_out` ends it. Deadlines and start dates of executions use the
+product's clock, so days pass as fast as the machine can act. Four more things differ from moto
+5.2.5 and are as on AWS: a timeout that is not a whole number of at least 1 is refused; a token that
+was answered or has timed out accepts no second answer; a stopped execution stays stopped; and if a
+Lambda function raises, the task fails with the name of its exception.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.backend.execution import Execution
 
 PATIENCE_S = 30.0
-"""Real seconds after which a test that waits for a machine fails: nothing here takes one."""
+"""Real seconds after which a test that waits for a machine fails; normally it takes less than 1."""
 
 LONGEST_S = 99_999_999
 """The longest timeout that a task may have (Amazon States Language)."""
@@ -47,7 +46,7 @@ LONGEST_S = 99_999_999
 
 @dataclass(eq=False)
 class Sleeper:
-    """One armed wait: whose it is, and until when by the product's clock."""
+    """One armed wait: its execution, and its deadline on the product's clock."""
 
     execution: str
     deadline: datetime
@@ -55,25 +54,25 @@ class Sleeper:
 
     @property
     def asleep(self) -> bool:
-        """False from the very moment in which the token is answered or times out."""
+        """False as soon as the token is answered or has timed out."""
         return not self.endpoint._notify_event.is_set()
 
 
 @dataclass
 class Sleepers:
-    """Who sleeps, and what comes between a machine and its sleep."""
+    """All waits, and the faults and races that a test plans for writes of tokens."""
 
     now: Callable[[], datetime]
     found: list[Sleeper] = field(default_factory=list)
     pauses_s: list[float] = field(default_factory=list)
-    """Pauses before retries, which are not waited for."""
+    """Pauses before retries in seconds; they are recorded, not waited for."""
     refusals: list[str] = field(default_factory=list)
-    """Errors with which the next writes of a token are refused, one each."""
+    """Errors for the next writes of a token, one each."""
     meanwhile: list[Callable[[], None]] = field(default_factory=list)
-    """What happens in the instant before the next writes of a token, one each."""
+    """Functions to call just before the next writes of a token, one each."""
 
     def wait(self, env: Any, seconds: Any, endpoint: Any) -> Any:
-        """Sleep like a token wait; the outcome, None on a timeout."""
+        """Waits like a token wait. Returns the outcome, None on a timeout."""
         assert type(seconds) is int, f"a timeout of {seconds!r} s"
         assert 1 <= seconds <= LONGEST_S, f"a timeout of {seconds} s"
         name = env.states.context_object.context_object_data["Execution"]["Name"]
@@ -83,40 +82,40 @@ class Sleepers:
         return outcome
 
     def of(self, execution: str) -> Sleeper | None:
-        """The wait in which this execution sleeps now."""
+        """The wait in which this execution sleeps now, or None."""
         return next((s for s in self.found if s.execution == execution and s.asleep), None)
 
     def next_due(self, until: datetime) -> Sleeper | None:
-        """The sleeper whose time comes first, if it comes by `until`."""
+        """The sleeper with the earliest deadline, if it is not after `until`."""
         due = [s for s in self.found if s.asleep and s.deadline <= until]
         return min(due, key=lambda sleeper: sleeper.deadline, default=None)
 
     def time_out(self, sleeper: Sleeper) -> None:
-        """The time of this wait has come: it ends with States.Timeout."""
+        """Ends this wait with States.Timeout."""
         sleeper.endpoint.interrupt_all()
 
     def release(self, execution: str) -> None:
-        """Let the thread of a stopped execution go."""
+        """Ends the waiting thread of a stopped execution."""
         for sleeper in self.found:
             if sleeper.execution == execution:
                 sleeper.endpoint.interrupt_all()
 
 
 class _PatientEvent(threading.Event):
-    """The outer wait of a task: the inner one, on the product's clock, decides alone."""
+    """The outer wait of a task: it never times out first; the inner wait alone decides."""
 
     def wait(self, timeout: float | None = None) -> bool:
         return super().wait(PATIENCE_S)
 
 
 def hold_time(monkeypatch: pytest.MonkeyPatch, now: Callable[[], datetime]) -> Sleepers:
-    """Make moto's interpreter sleep by the product's clock; who sleeps."""
+    """Makes moto's interpreter wait on the product's clock. Returns its waits."""
     sleepers = Sleepers(now)
 
     def wait_for_token(
         self: Any, env: Any, timeout_seconds: Any, callback_endpoint: Any, heartbeat_endpoint: Any
     ) -> Any:
-        assert heartbeat_endpoint is None, "no wait of ours has a heartbeat"
+        assert heartbeat_endpoint is None, "the product's waits have no heartbeat"
         outcome = sleepers.wait(env, timeout_seconds, callback_endpoint)
         return outcome or CallbackOutcomeTimedOut(callback_endpoint.callback_id)
 
@@ -147,13 +146,13 @@ def hold_time(monkeypatch: pytest.MonkeyPatch, now: Callable[[], datetime]) -> S
     pausing = SimpleNamespace(sleep=sleepers.pauses_s.append)
     monkeypatch.setattr(retrier_decl, "time", pausing)
     _write_tokens(monkeypatch, sleepers)
-    # It would write the whole state, some 8 kB, for each timeout.
+    # It would log the complete state, about 8 kB, for each timeout.
     monkeypatch.setattr(eval_component.LOG, "disabled", True)
     return sleepers
 
 
 def _write_tokens(monkeypatch: pytest.MonkeyPatch, sleepers: Sleepers) -> None:
-    """One client for all writes of tokens, each of which can be refused or raced."""
+    """Uses one client for all writes of tokens, and lets a test refuse or race each write."""
     make = boto_client_for
     clients: dict[str, Any] = {}
 
@@ -177,7 +176,7 @@ def _write_tokens(monkeypatch: pytest.MonkeyPatch, sleepers: Sleepers) -> None:
 
 
 def _refusal(code: str) -> ClientError:
-    """An error of DynamoDB as an SDK raises it: its class's name becomes the machine's error."""
+    """A DynamoDB error as an SDK raises it: the name of its class becomes the machine's error."""
     named: type[ClientError] = type(code, (ClientError,), {})
     return named(
         {
@@ -197,10 +196,11 @@ def _refusal(code: str) -> ClientError:
 def run_functions(
     monkeypatch: pytest.MonkeyPatch, handlers: dict[str, Callable[[dict[str, Any]], Any]]
 ) -> None:
-    """Let `lambda:invoke` call these handlers by the function's name, through JSON both ways.
+    """Makes `lambda:invoke` call these handlers by the function's name, with JSON both ways.
 
-    One at a time: the branches of a Map are threads in moto, and its transactions put a whole table
-    back as they found it, so that two at once lose each other's writes. DynamoDB's do not.
+    Only one handler runs at a time. The branches of a Map are threads in moto, and moto's
+    transactions restore the complete table on failure, so two at once would lose each other's
+    writes. DynamoDB's do not.
     """
     alone = threading.Lock()
 
@@ -218,7 +218,7 @@ def run_functions(
 
 
 def eventually(holds: Callable[[], bool], what: str) -> None:
-    """Wait, in real time, for the machine's threads to come to rest."""
+    """Waits in real time until the machine's threads have reached a state."""
     end = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < end, f"after {PATIENCE_S} s still not: {what}"

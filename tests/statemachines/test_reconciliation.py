@@ -1,4 +1,4 @@
-"""Every open ticket has one running workflow, whatever happened to it, and however old it grows."""
+"""Reconciliation: every open ticket has exactly one running workflow, whatever happened to it."""
 
 from __future__ import annotations
 
@@ -24,20 +24,21 @@ from tests.statemachines.conftest import TABLE
 from tests.statemachines.skipping import Sleepers
 from tests.statemachines.world import World
 
-LOOK = ["ActOnDueClocks", "WhichPhase"]
+ACT = ["ActOnDueClocks", "WhichPhase"]
+"""The states between two waits."""
 Definition = dict[str, Any]
 
 
 @pytest.fixture
 def settled(world: World) -> World:
-    """A world whose machine was seen by a run before any ticket was opened."""
+    """A world in which a first run has recorded the machine's definition, without tickets."""
     world.reconcile()
     world.clock.moment += SETTLES
     return world
 
 
 def asleep(world: World, **fields: Any) -> str:
-    """A ticket whose workflow awaits the first response."""
+    """Opens a ticket whose workflow waits for the first response. Returns its number."""
     number = world.open(**fields)
     world.acknowledge(number)
     assert world.timer(number).asleep
@@ -49,8 +50,8 @@ def found(report: dict[str, Any]) -> dict[str, int]:
     return counted
 
 
-def spoil(number: str, update: str, **values: Any) -> None:
-    """Somebody or something wrote the TIMER as no change of a ticket does."""
+def corrupt_timer(number: str, update: str, **values: Any) -> None:
+    """Updates a TIMER item directly, which no change of a ticket would do."""
     given = {f":{name}": value for name, value in values.items()}
     boto3.client("dynamodb").update_item(
         TableName=TABLE,
@@ -63,14 +64,14 @@ def spoil(number: str, update: str, **values: Any) -> None:
 # ------------------------------------------------------------------ nothing to repair
 
 
-def test_a_stack_without_tickets_has_nothing_to_repair(world: World) -> None:
+def test_stack_without_tickets_has_nothing_to_repair(world: World) -> None:
     report = world.reconcile()
 
     assert (found(report), report["open"], report["running"], report["items_read"]) == ({}, 0, 0, 0)
     assert report["stopped_at"] is None
 
 
-def test_whoever_sleeps_until_the_right_time_is_left_alone(settled: World) -> None:
+def test_correct_sleepers_are_left_unchanged(settled: World) -> None:
     numbers = [asleep(settled), asleep(settled, contact=BY_PHONE), settled.open()]
     before = [settled.timer(number) for number in numbers]
     report = settled.reconcile()
@@ -80,7 +81,7 @@ def test_whoever_sleeps_until_the_right_time_is_left_alone(settled: World) -> No
     assert [settled.timer(number) for number in numbers] == before
 
 
-def test_a_ticket_that_is_just_being_signalled_is_the_sweeps_business(settled: World) -> None:
+def test_awake_ticket_is_left_to_the_sweep(settled: World) -> None:
     number = settled.open(follow=False)
     report = settled.repair({"task": "reconcile"})
 
@@ -90,24 +91,26 @@ def test_a_ticket_that_is_just_being_signalled_is_the_sweeps_business(settled: W
     assert settled.running() == [f"{number}-1"]
 
 
-def test_closed_tickets_are_not_even_read(settled: World) -> None:
+def test_closed_tickets_are_not_read(settled: World) -> None:
     settled.withdraw(settled.open())
     settled.clock.advance(days=1)
     report = settled.reconcile()
     assert (report["open"], found(report)) == (0, {})
 
 
-# ------------------------------------------------------------------ an execution that is gone
+# ------------------------------------------------------------------ missing executions
 
 
-def test_a_sleeping_ticket_whose_workflow_died_unheard_goes_on_in_the_next_generation(
+def test_sleeping_ticket_whose_workflow_died_unnoticed_gets_a_new_generation(
     settled: World,
 ) -> None:
     number = asleep(settled)
     settled.abort(number)
     settled.pass_time(hours=1)
-    assert settled.rungs(number) == [], "it would sleep for ever"
-    assert not {"started", "signalled", "followed"} & set(settled.sweep()), "the sweep is blind"
+    assert settled.rungs(number) == [], "without repair it would sleep for ever"
+    assert not {"started", "signalled", "followed"} & set(settled.sweep()), (
+        "the sweep does not see it"
+    )
 
     report = settled.reconcile()
     assert found(report) == {"followed": 1}
@@ -122,14 +125,14 @@ def test_a_sleeping_ticket_whose_workflow_died_unheard_goes_on_in_the_next_gener
     assert found(settled.reconcile()) == {}
 
 
-def test_a_workflow_of_which_nothing_is_known_any_more_is_followed(settled: World) -> None:
+def test_workflow_without_any_record_gets_a_new_generation(settled: World) -> None:
     number = asleep(settled)
     settled.forget(number)
     assert found(settled.reconcile()) == {"followed": 1}
     assert settled.running() == [f"{number}-2"]
 
 
-def test_after_a_restart_in_which_every_workflow_died_each_ticket_has_one_again(
+def test_after_all_workflows_died_each_ticket_gets_one_again(
     settled: World,
 ) -> None:
     numbers = [asleep(settled) for _ in range(6)]
@@ -140,16 +143,16 @@ def test_after_a_restart_in_which_every_workflow_died_each_ticket_has_one_again(
     assert settled.running() == sorted(f"{number}-2" for number in numbers)
 
 
-def test_a_workflow_that_was_never_started_is_started(settled: World) -> None:
+def test_workflow_that_never_started_is_started(settled: World) -> None:
     number = settled.open(follow=False)
-    assert settled.stream.records(), "and these are lost"
+    assert settled.stream.records(), "these records are lost"
     settled.clock.advance(hours=3)
 
     assert found(settled.reconcile()) == {"started": 1}
     assert settled.running() == [f"{number}-1"]
 
 
-def test_a_workflow_that_died_as_its_ticket_moved_need_not_wait_for_the_sweep(
+def test_workflow_that_died_while_its_ticket_changed_is_replaced_before_the_sweep(
     settled: World,
 ) -> None:
     number = asleep(settled)
@@ -160,7 +163,7 @@ def test_a_workflow_that_died_as_its_ticket_moved_need_not_wait_for_the_sweep(
     assert settled.states(number, 2)[-1] == "AwaitResolution"
 
 
-def test_an_execution_that_the_list_does_not_show_yet_is_not_followed(
+def test_running_execution_missing_from_the_list_is_not_replaced(
     settled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = asleep(settled)
@@ -170,38 +173,40 @@ def test_an_execution_that_the_list_does_not_show_yet_is_not_followed(
     assert settled.timer(number).gen == 1
 
 
-def test_a_ticket_that_no_signal_reached_for_an_hour_goes_on_in_the_next_generation(
+def test_ticket_that_no_signal_reached_for_an_hour_gets_a_new_generation(
     settled: World,
 ) -> None:
     number = asleep(settled)
-    spoil(number, "REMOVE armed")  # the machine sleeps in a wait whose token nobody knows
+    corrupt_timer(number, "REMOVE armed")  # the machine waits for a token that is no longer stored
     settled.reply(number)
     settled.clock.moment += STUCK + timedelta(seconds=1)
     assert found(settled.reconcile()) == {"stuck": 1}
 
     assert settled.states(number, 2)[-1] == "AwaitResolution"
-    assert settled.running() == [f"{number}-2"], "the first could not be told, so it was stopped"
-    assert settled.tell_end(number, 1) == {"followed": False}
+    assert settled.running() == [f"{number}-2"], (
+        "the first could not be signalled, so it was stopped"
+    )
+    assert settled.report_end(number, 1) == {"followed": False}
 
 
-def test_a_ticket_neither_asleep_nor_marked_is_nobodys_but_found(settled: World) -> None:
+def test_ticket_neither_asleep_nor_awake_is_found(settled: World) -> None:
     number = asleep(settled)
-    spoil(number, "REMOVE armed")
+    corrupt_timer(number, "REMOVE armed")
     assert found(settled.reconcile()) == {"stuck": 1}
     assert settled.timer(number).asleep
 
 
-# ------------------------------------------------------------------ a TIMER that is wrong
+# ------------------------------------------------------------------ wrong TIMER items
 
 
 def milliseconds(moment: datetime) -> dict[str, str]:
     return {"N": str(encoding.milliseconds(moment))}
 
 
-def test_a_wake_that_is_too_late_is_corrected_and_the_machine_looks(settled: World) -> None:
+def test_too_late_wake_time_is_corrected_and_the_machine_acts(settled: World) -> None:
     number = asleep(settled)
     right = settled.timer(number).next_wake
-    spoil(number, "SET next_wake_ms = :at", at=milliseconds(START + timedelta(days=30)))
+    corrupt_timer(number, "SET next_wake_ms = :at", at=milliseconds(START + timedelta(days=30)))
 
     report = settled.reconcile()
     assert found(report) == {"corrected": 1, "awake": 1}
@@ -209,22 +214,22 @@ def test_a_wake_that_is_too_late_is_corrected_and_the_machine_looks(settled: Wor
     assert settled.timer(number).asleep
 
 
-def test_a_wake_that_is_too_early_is_corrected_and_the_machine_sleeps_on(settled: World) -> None:
+def test_too_early_wake_time_is_corrected_and_the_machine_keeps_sleeping(settled: World) -> None:
     number = asleep(settled)
     before = settled.timer(number)
-    spoil(number, "SET next_wake_ms = :at", at=milliseconds(START + timedelta(minutes=2)))
+    corrupt_timer(number, "SET next_wake_ms = :at", at=milliseconds(START + timedelta(minutes=2)))
 
     assert found(settled.reconcile()) == {"corrected": 1}
     assert settled.timer(number) == before
     assert settled.states(number) == ["Acknowledge", "AwaitFirstResponse"]
 
 
-def test_a_wrong_phase_is_corrected_and_the_machine_goes_where_the_ticket_is(
+def test_wrong_phase_is_corrected_and_the_machine_enters_the_right_wait(
     settled: World,
 ) -> None:
     number = asleep(settled)
     settled.reply(number)
-    spoil(number, "SET phase = :p", p={"S": "callback"})
+    corrupt_timer(number, "SET phase = :p", p={"S": "callback"})
 
     assert found(settled.reconcile())["corrected"] == 1
     assert settled.timer(number).phase is Phase.RESOLUTION
@@ -232,11 +237,11 @@ def test_a_wrong_phase_is_corrected_and_the_machine_goes_where_the_ticket_is(
     assert settled.states(number)[-1] == "AwaitResolution"
 
 
-def test_a_change_at_the_same_instant_wins_over_a_correction(
+def test_simultaneous_change_wins_over_a_correction(
     settled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = asleep(settled)
-    spoil(number, "SET next_wake_ms = :at", at=milliseconds(START + timedelta(days=30)))
+    corrupt_timer(number, "SET next_wake_ms = :at", at=milliseconds(START + timedelta(days=30)))
     correct = TimerStore.correct
 
     def raced(self: Any, ticket: Ticket, *given: Any) -> bool:
@@ -253,11 +258,11 @@ def _noted(ticket: Ticket, plan: Any, at: datetime) -> Any:
     return by_staff.note(ticket, plan, MEI, "Inside", at)
 
 
-def test_a_sleeper_past_its_time_is_woken(settled: World) -> None:
+def test_overdue_sleeper_is_woken(settled: World) -> None:
     number = asleep(settled)
     wake = settled.timer(number).next_wake
     assert wake is not None
-    settled.clock.moment = wake + OVERDUE + timedelta(seconds=1)  # and no timeout came
+    settled.clock.moment = wake + OVERDUE + timedelta(seconds=1)  # although no timeout came
     assert found(settled.reconcile()) == {"woken": 1}
 
     assert settled.timer(number).gen == 1
@@ -265,7 +270,7 @@ def test_a_sleeper_past_its_time_is_woken(settled: World) -> None:
     assert settled.sleeps_until(number) > settled.clock.moment
 
 
-def test_a_sleeper_past_its_time_whose_token_is_void_is_followed(settled: World) -> None:
+def test_overdue_sleeper_with_an_invalid_token_gets_a_new_generation(settled: World) -> None:
     number = asleep(settled)
     wake = settled.timer(number).next_wake
     assert wake is not None
@@ -285,10 +290,10 @@ def _void_token(number: str) -> None:
     )
 
 
-# ------------------------------------------------------------------ the next generation in time
+# ------------------------------------------------------------------ generations before a limit
 
 
-def test_a_workflow_near_a_year_old_goes_on_in_the_next_generation(settled: World) -> None:
+def test_workflow_nearly_a_year_old_gets_a_new_generation(settled: World) -> None:
     number = asleep(settled)
     settled.reply(number, wait=True)
     settled.pass_time(days=OLDEST.days)
@@ -298,13 +303,13 @@ def test_a_workflow_near_a_year_old_goes_on_in_the_next_generation(settled: Worl
 
     assert found(settled.reconcile()) == {"near_a_year": 1}
     assert settled.running() == [f"{number}-2"]
-    assert settled.states(number, 1)[-3:] == [*LOOK, "YieldToNewerGeneration"]
+    assert settled.states(number, 1)[-3:] == [*ACT, "YieldToNewerGeneration"]
     assert settled.status(number, 1) == "SUCCEEDED"
     assert settled.states(number, 2)[-1] == "AwaitResolution"
     assert found(settled.reconcile()) == {}
 
 
-def test_a_workflow_with_a_long_history_goes_on_in_the_next_generation(
+def test_workflow_with_a_long_history_gets_a_new_generation(
     settled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciliation, "LONGEST", 8)
@@ -312,7 +317,7 @@ def test_a_workflow_with_a_long_history_goes_on_in_the_next_generation(
     for _ in range(3):
         settled.reply(number, wait=True)
         settled.write(number)
-    assert found(settled.reconcile()) == {}, "opened is 1, and 7 more"
+    assert found(settled.reconcile()) == {}, "opened is event 1, and 7 more follow"
     settled.reply(number)
     settled.write(number)
     assert found(settled.reconcile()) == {"long_history": 1}
@@ -320,18 +325,18 @@ def test_a_workflow_with_a_long_history_goes_on_in_the_next_generation(
     assert settled.running() == [f"{number}-2"]
     assert settled.timer(number).gen_version == settled.tickets.get(number).version
     settled.reply(number)
-    assert found(settled.reconcile()) == {}, "counted from the new generation on"
+    assert found(settled.reconcile()) == {}, "events count from the new generation on"
 
 
-def test_the_bound_of_a_history_holds_for_what_a_look_adds(settled: World) -> None:
-    """Every event of the ticket with a look of its own, the dearest way there is."""
+def test_history_limit_covers_what_each_event_adds(settled: World) -> None:
+    """In the worst case, the machine passes ActOnDueClocks for each event of the ticket."""
     number = asleep(settled)
     before = _length(settled, number)
     for _ in range(10):
         settled.reply(number, wait=True)
         settled.write(number)
     added = _length(settled, number) - before
-    assert 10 * 7 <= added <= 20 * 15, "moto writes what AWS writes, but for TaskSubmitted"
+    assert 10 * 7 <= added <= 20 * 15, "moto writes the same events as AWS except TaskSubmitted"
     assert LONGEST * 15 < 25_000
 
 
@@ -346,52 +351,52 @@ def _length(world: World, number: str) -> int:
 
 
 def commented(document: Definition) -> None:
-    document["Comment"] = "The same, said in other words."
+    document["Comment"] = "The same machine with another comment."
 
 
-def with_a_state_more(document: Definition) -> None:
-    """Before it looks, the machine passes a new state, and the look is asked with a field more."""
-    look = document["States"]["ActOnDueClocks"]
+def with_another_state(document: Definition) -> None:
+    """Adds a state before ActOnDueClocks, and a field to the payload of ActOnDueClocks."""
+    act = document["States"]["ActOnDueClocks"]
     for state in document["States"].values():
         for catcher in state.get("Catch", ()):
             if catcher["Next"] == "ActOnDueClocks":
-                catcher["Next"] = "NoteTheLook"
-    document["States"]["NoteTheLook"] = {
+                catcher["Next"] = "NewState"
+    document["States"]["NewState"] = {
         "Type": "Pass",
         "Result": {"by": "a newer machine"},
         "ResultPath": "$.noted",
         "Next": "ActOnDueClocks",
     }
-    look["Parameters"]["Payload"]["noted.$"] = "$.noted"
+    act["Parameters"]["Payload"]["noted.$"] = "$.noted"
 
 
-def as_it_was_first(document: Definition) -> None:
-    """Its look is asked with the ticket and the generation only."""
+def first_definition(document: Definition) -> None:
+    """Reduces the payload of ActOnDueClocks to ticket and generation."""
     payload = document["States"]["ActOnDueClocks"]["Parameters"]["Payload"]
     for field in set(payload) - {"ticket.$", "gen.$"}:
         del payload[field]
 
 
-def test_a_changed_machine_is_deployed_over_sleepers_twice_in_the_middle_of_a_story(
+def test_sleeping_tickets_move_to_a_changed_machine_twice(
     settled: World,
 ) -> None:
     number = asleep(settled)
     settled.pass_time(minutes=16)  # a reminder has fired
     settled.deploy(commented)
     settled.reply(number)
-    assert settled.states(number)[-1] == "AwaitResolution", "it goes on under its old definition"
+    assert settled.states(number)[-1] == "AwaitResolution", "it continues under its old definition"
     assert settled.running() == [f"{number}-1"]
 
     assert found(settled.reconcile()) == {"older_definition": 1}
     assert settled.running() == [f"{number}-2"]
     assert settled.status(number, 1) == "SUCCEEDED"
-    assert found(settled.reconcile()) == {}, "moved once"
+    assert found(settled.reconcile()) == {}, "moved only once"
 
     settled.pass_time(hours=3)
-    settled.deploy(with_a_state_more)
+    settled.deploy(with_another_state)
     assert found(settled.reconcile()) == {"older_definition": 1}
     assert settled.running() == [f"{number}-3"]
-    assert settled.states(number, 3) == ["Acknowledge", "NoteTheLook", *LOOK, "AwaitResolution"]
+    assert settled.states(number, 3) == ["Acknowledge", "NewState", *ACT, "AwaitResolution"]
 
     settled.pass_time(hours=40)
     settled.resolve(number)
@@ -410,13 +415,13 @@ def test_a_changed_machine_is_deployed_over_sleepers_twice_in_the_middle_of_a_st
     assert settled.at_rest(number)
 
 
-def test_the_same_definition_deployed_again_moves_nobody(settled: World) -> None:
+def test_redeploying_the_same_definition_moves_no_ticket(settled: World) -> None:
     asleep(settled)
     settled.deploy(lambda document: None)
     assert found(settled.reconcile()) == {}
 
 
-def test_what_begins_between_the_deployment_and_the_run_is_moved_once_to_be_safe(
+def test_execution_started_between_deployment_and_run_is_moved_once_to_be_safe(
     settled: World,
 ) -> None:
     settled.deploy(commented)
@@ -427,10 +432,10 @@ def test_what_begins_between_the_deployment_and_the_run_is_moved_once_to_be_safe
     assert found(settled.reconcile()) == {}
 
 
-def test_a_run_that_sees_a_definition_first_lets_it_hold_before_it_starts_anything(
+def test_first_run_with_a_new_definition_waits_until_it_is_in_effect(
     settled: World,
 ) -> None:
-    """`UpdateStateMachine` holds a few seconds late: a start at once could be an old one's."""
+    """`UpdateStateMachine` takes effect after seconds; a start before could use the old one."""
     asleep(settled)
     settled.deploy(commented)
     before = settled.clock.moment
@@ -438,7 +443,7 @@ def test_a_run_that_sees_a_definition_first_lets_it_hold_before_it_starts_anythi
     assert settled.clock.moment == before + SETTLES
 
 
-def test_another_role_is_another_definition(settled: World) -> None:
+def test_changed_role_counts_as_a_changed_definition(settled: World) -> None:
     number = asleep(settled)
     settled.sfn.update_state_machine(
         stateMachineArn=settled.machine, roleArn="arn:aws:iam::123456789012:role/another"
@@ -447,10 +452,10 @@ def test_another_role_is_another_definition(settled: World) -> None:
     assert settled.running() == [f"{number}-2"]
 
 
-def test_an_execution_of_the_first_definition_is_served_by_the_functions_of_today(
+def test_todays_functions_serve_executions_of_the_first_definition(
     world: World, sleepers: Sleepers
 ) -> None:
-    world.deploy(as_it_was_first)
+    world.deploy(first_definition)
     number = asleep(world)
     world.pass_time(minutes=16)
     assert world.rungs(number) == [("reaction", "remind", 0.25)]
@@ -462,34 +467,34 @@ def test_an_execution_of_the_first_definition_is_served_by_the_functions_of_toda
     assert world.status(number) == "RUNNING"
 
 
-# ------------------------------------------------------------------ executions that nobody needs
+# ------------------------------------------------------------------ superfluous executions
 
 
-def test_a_second_execution_of_a_ticket_is_ended(settled: World) -> None:
+def test_second_execution_of_a_ticket_is_stopped(settled: World) -> None:
     number = asleep(settled)
     assert settled.timers.next_generation(number, 1, settled.clock.now())
-    settled.follow()  # nobody told the first one, which sleeps on
+    settled.follow()  # the first one was not signalled and keeps sleeping
     assert settled.running() == [f"{number}-1", f"{number}-2"]
     settled.clock.advance(minutes=3)
 
     assert found(settled.reconcile()) == {"stopped": 1}
     assert settled.running() == [f"{number}-2"]
-    assert settled.tell_end(number, 1) == {"followed": False}
+    assert settled.report_end(number, 1) == {"followed": False}
 
 
-def test_an_execution_of_a_closed_ticket_is_ended(settled: World) -> None:
+def test_execution_of_a_closed_ticket_is_stopped(settled: World) -> None:
     number = asleep(settled)
     settled.take(number, lambda t, p, at: by_customer.withdraw(t, p, "", at), follow=False)
-    settled.stream.records()  # and these are lost
+    settled.stream.records()  # these records are lost
     settled.timers.clear_awake(number, 1, settled.timer(number).seq)
     settled.clock.advance(minutes=3)
 
     assert found(settled.reconcile()) == {"stopped": 1}
     assert settled.running() == []
-    assert settled.tell_end(number) == {"followed": False}
+    assert settled.report_end(number) == {"followed": False}
 
 
-def test_an_execution_that_is_just_ending_is_left_to_end(settled: World) -> None:
+def test_execution_that_is_about_to_end_is_not_stopped(settled: World) -> None:
     number = asleep(settled)
     assert settled.timers.next_generation(number, 1, settled.clock.now())
     assert found(settled.repair({"task": "reconcile"})) == {"awake": 1}
@@ -497,9 +502,7 @@ def test_an_execution_that_is_just_ending_is_left_to_end(settled: World) -> None
 
 
 @pytest.mark.parametrize("name", ["by-hand", "R-00000-00009-1"])
-def test_an_execution_of_no_ticket_of_ours_is_left_alone_and_told(
-    settled: World, name: str
-) -> None:
+def test_foreign_execution_is_reported_and_left_alone(settled: World, name: str) -> None:
     given = {"ticket": asleep(settled), "gen": 7, "seq": 7, "phase": "survey", "wait": 60}
     settled.sfn.start_execution(
         stateMachineArn=settled.machine, name=name, input=json.dumps(given | {"gen": 1, "seq": 2})
@@ -511,34 +514,34 @@ def test_an_execution_of_no_ticket_of_ours_is_left_alone_and_told(
     assert name in settled.running()
 
 
-def test_a_generation_that_the_table_does_not_know_yet_is_left_alone(settled: World) -> None:
-    """After a restore the table is behind its executions."""
+def test_generation_newer_than_the_table_is_left_alone(settled: World) -> None:
+    """After a restore the table may be older than its executions."""
     number = asleep(settled)
     settled.timers.next_generation(number, 1, settled.clock.now())
     settled.follow()
-    spoil(number, "SET gen = :g", g={"N": "1"})
+    corrupt_timer(number, "SET gen = :g", g={"N": "1"})
     settled.clock.advance(minutes=3)
     report = settled.reconcile()
     assert report["examples"] == {"foreign": [f"{number}-2"]}
 
 
-def test_a_table_that_was_restored_to_an_earlier_generation_catches_up(settled: World) -> None:
+def test_restored_table_catches_up_with_later_generations(settled: World) -> None:
     number = asleep(settled)
     settled.abort(number)
-    settled.tell_end(number)
+    settled.report_end(number)
     assert settled.running() == [f"{number}-2"]
-    spoil(number, "SET gen = :g", g={"N": "1"})
+    corrupt_timer(number, "SET gen = :g", g={"N": "1"})
     _void_token(number)
 
     assert found(settled.reconcile()) == {"followed": 1}
-    assert settled.timer(number).gen == 2, "and its execution runs, in a wait that nobody can end"
+    assert settled.timer(number).gen == 2, "its execution runs, but in a wait that cannot be ended"
     settled.clock.advance(hours=1, seconds=1)
     settled.reconcile()
     assert settled.running() == [f"{number}-3"]
     assert settled.timer(number).asleep
 
 
-def test_a_ticket_of_a_team_that_nobody_is_in_any_more_is_found_by_its_execution_and_remembered(
+def test_team_without_members_is_found_through_an_execution_and_remembered(
     settled: World,
 ) -> None:
     number = asleep(settled)
@@ -550,13 +553,15 @@ def test_a_ticket_of_a_team_that_nobody_is_in_any_more_is_found_by_its_execution
     assert "night shift" in settled.reconcile()["teams"]
 
     settled.abort(number)
-    assert found(settled.reconcile()) == {"followed": 1}, "walked, though no execution led there"
+    assert found(settled.reconcile()) == {"followed": 1}, (
+        "the team is listed although no execution leads to it"
+    )
 
 
-# ------------------------------------------------------------------ what cannot be repaired
+# ------------------------------------------------------------------ failures
 
 
-def test_a_ticket_that_cannot_be_read_is_reported_and_stops_nothing(settled: World) -> None:
+def test_unreadable_ticket_is_reported_and_the_run_continues(settled: World) -> None:
     broken, number = asleep(settled), asleep(settled)
     boto3.client("dynamodb").update_item(
         TableName=TABLE,
@@ -570,7 +575,7 @@ def test_a_ticket_that_cannot_be_read_is_reported_and_stops_nothing(settled: Wor
     assert report["examples"]["broken"] == [broken]
 
 
-def test_a_ticket_without_a_timer_is_reported(settled: World) -> None:
+def test_ticket_without_a_timer_is_reported(settled: World) -> None:
     number = asleep(settled)
     boto3.client("dynamodb").delete_item(
         TableName=TABLE, Key={"pk": {"S": keys.ticket_pk(number)}, "sk": {"S": keys.TIMER}}
@@ -578,7 +583,7 @@ def test_a_ticket_without_a_timer_is_reported(settled: World) -> None:
     assert found(settled.reconcile())["broken"] == 1
 
 
-def test_one_run_does_so_much_and_tells_what_is_left(
+def test_run_repairs_a_limited_number_and_reports_the_rest(
     settled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciliation, "FOLLOWED_A_RUN", 2)
@@ -599,7 +604,7 @@ def test_one_run_does_so_much_and_tells_what_is_left(
     assert [run["left"] for run in runs] == [3, 0, 0]
 
 
-def test_a_run_without_time_says_how_far_it_came_and_keeps_what_it_found(
+def test_run_out_of_time_records_its_position_and_findings(
     settled: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = asleep(settled)
@@ -618,7 +623,7 @@ def test_a_run_without_time_says_how_far_it_came_and_keeps_what_it_found(
     assert report.ended_at is not None
 
 
-def test_a_service_that_fails_ends_the_run_loudly_and_keeps_what_it_found(
+def test_failing_service_fails_the_run_but_its_findings_are_kept(
     settled: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settled.abort(asleep(settled))
@@ -641,7 +646,7 @@ def _reports(world: World) -> list[Any]:
     return ReportStore(world.tickets._models).latest(10)
 
 
-def test_every_run_leaves_a_report_newest_first(settled: World) -> None:
+def test_every_run_stores_a_report_and_the_newest_comes_first(settled: World) -> None:
     settled.clock.advance(days=1)
     number = asleep(settled)
     settled.abort(number)
@@ -654,7 +659,9 @@ def test_every_run_leaves_a_report_newest_first(settled: World) -> None:
     assert last.definition_since == START
 
 
-def test_two_runs_at_once_repair_once(settled: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_simultaneous_runs_repair_only_once(
+    settled: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     number = asleep(settled)
     settled.abort(number)
     status = Executions.status

@@ -1,4 +1,4 @@
-"""The rehearsal machine, run by moto's interpreter with the product's own functions behind it."""
+"""The rehearsal machine, run by moto's interpreter with the product's own functions."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:redress-"
 PAYLOAD_LIMIT = 256 * 1024
 HISTORY_LIMIT = 25_000
 LARGEST = 3_000_000
-"""Tickets that one rehearsal takes, as docs/rehearsal.md says."""
+"""Most tickets in one rehearsal, as docs/rehearsal.md says."""
 AN_INVOCATION = 2_000
-"""Tickets that one invocation does at least, in its 40 s."""
-GOING_ON = 9
-"""Events of a part's going on: a task has five, a choice two."""
+"""Tickets that one invocation processes at least, in its 40 s."""
+CONTINUATION_EVENTS = 9
+"""History events when a part continues in another invocation: a task has five, a choice two."""
 DAYS = 30
 
 Event = dict[str, Any]
@@ -50,12 +50,12 @@ Event = dict[str, Any]
 
 @dataclass
 class Functions:
-    """Both functions, with the faults that a test asks for before they answer."""
+    """Both functions; a test may plan faults for their next calls."""
 
     faults: dict[str, list[Exception]] = field(default_factory=dict)
-    """By task: what the next calls fail with."""
+    """Errors for the next calls, by task."""
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By function and task."""
+    """Number of calls by function and task."""
 
     def of(self, function: str) -> Any:
         def run(event: Event) -> Any:
@@ -96,7 +96,7 @@ class Machine:
         return opened.after.number
 
     def begin(self, **fields: Any) -> str:
-        """A job is kept, as the staff API does it; the machine is not started."""
+        """Stores a job, as the staff API does; does not start the machine."""
         self.jobs += 1
         good: dict[str, Any] = {
             "id": f"{self.jobs:016x}",
@@ -117,7 +117,7 @@ class Machine:
         return job.id
 
     def run(self, job: str) -> Run:
-        """One execution, to its end."""
+        """Runs one execution to its end."""
         client = boto3.client("stepfunctions")
         arn = client.start_execution(
             stateMachineArn=MACHINE, name=job, input=json.dumps({"job": job})
@@ -146,7 +146,7 @@ class Machine:
 def machine(
     cloud: None, clock: Clock, sleepers: Sleepers, monkeypatch: pytest.MonkeyPatch
 ) -> Machine:
-    """The machine as it is deployed, over an empty table; parts are not cut fine."""
+    """The machine as deployed, over an empty table, with few and large parts."""
     monkeypatch.setattr(cases, "PIECES", 1)
     functions = Functions()
     handlers = {f"redress-{name}": functions.of(name) for name in ("rehearsal", "mover")}
@@ -175,14 +175,14 @@ def machine(
 
 
 def parts_of(machine: Machine, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    """Teams, so that a move has few parts."""
+    """Limits the known teams, so that a move has few parts."""
     monkeypatch.setattr(cases, "known_teams", lambda *stores: set(names))
 
 
-# ------------------------------------------------------------------------------- the straight way
+# ------------------------------------------------------------------------------- success
 
 
-def test_every_part_is_rehearsed_and_summed_up(machine: Machine) -> None:
+def test_every_part_is_rehearsed_and_added_up(machine: Machine) -> None:
     for _ in range(5):
         machine.open()
     machine.clock.advance(hours=3)
@@ -209,11 +209,11 @@ def test_every_part_is_rehearsed_and_summed_up(machine: Machine) -> None:
     assert machine.functions.calls["mover", "move_part"] == 0
 
 
-def test_a_part_that_is_longer_than_a_function_may_run_is_gone_on_with(
+def test_part_longer_than_one_invocation_is_continued(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cases, "PAGE", 1)
-    monkeypatch.setattr(keys, "SHARDS", 2)  # of six tickets three at least lie in one of them
+    monkeypatch.setattr(keys, "SHARDS", 2)  # so one of them has at least three of six tickets
     for _ in range(6):
         machine.open()
     machine.clock.advance(hours=3)
@@ -232,7 +232,7 @@ def test_a_part_that_is_longer_than_a_function_may_run_is_gone_on_with(
     assert machine.progress(job).done == 6
 
 
-def test_a_move_is_done_by_the_one_who_may_and_a_dry_run_by_the_one_who_may_not(
+def test_applied_move_runs_in_the_mover_and_a_dry_run_in_the_rehearsal_function(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts_of(machine, monkeypatch, "complaints")
@@ -256,7 +256,7 @@ def test_a_move_is_done_by_the_one_who_may_and_a_dry_run_by_the_one_who_may_not(
 # ------------------------------------------------------------------------------- failures
 
 
-def test_a_busy_moment_of_the_table_is_waited_out(machine: Machine) -> None:
+def test_unavailable_table_is_retried(machine: Machine) -> None:
     machine.open()
     machine.clock.advance(hours=1)
     for task in ("list_parts", "rehearse_part", "finish"):
@@ -267,7 +267,7 @@ def test_a_busy_moment_of_the_table_is_waited_out(machine: Machine) -> None:
     assert machine.rehearsals.result(job).counts["complaint|complaints||tickets"] == 1
 
 
-def test_one_failing_part_leaves_the_others_done_and_no_sum(machine: Machine) -> None:
+def test_failing_part_leaves_the_others_done_but_no_result(machine: Machine) -> None:
     machine.functions.faults["rehearse_part"] = [ValueError("two facts contradict each other")]
     job = machine.begin()
     run = machine.run(job)
@@ -279,7 +279,7 @@ def test_one_failing_part_leaves_the_others_done_and_no_sum(machine: Machine) ->
 
 
 @pytest.mark.parametrize("task", ["list_parts", "finish"])
-def test_a_job_that_comes_to_no_end_says_so(machine: Machine, task: str) -> None:
+def test_job_that_cannot_finish_records_the_error(machine: Machine, task: str) -> None:
     machine.functions.faults[task] = [ValueError("no such thing")]
     job = machine.begin()
     run = machine.run(job)
@@ -287,7 +287,7 @@ def test_a_job_that_comes_to_no_end_says_so(machine: Machine, task: str) -> None
     assert machine.progress(job).fault == "ValueError"
 
 
-def test_a_failure_that_cannot_even_be_kept_still_fails_the_execution(machine: Machine) -> None:
+def test_execution_fails_even_if_the_failure_cannot_be_recorded(machine: Machine) -> None:
     machine.functions.faults = {"list_parts": [ValueError()], "fail": [ValueError()]}
     run = machine.run(machine.begin())
     assert (run.status, run.error) == ("FAILED", "RehearsalUnfinished")
@@ -296,8 +296,8 @@ def test_a_failure_that_cannot_even_be_kept_still_fails_the_execution(machine: M
 # ------------------------------------------------------------------------------- bounds
 
 
-def test_nothing_of_a_ticket_passes_through_the_machine(machine: Machine) -> None:
-    """What a state takes and gives is kept in the execution's history, for whoever may read it."""
+def test_execution_history_contains_no_ticket_data(machine: Machine) -> None:
+    """The history keeps inputs and outputs of states, for everybody who may read executions."""
     number = machine.open()
     machine.clock.advance(hours=1)
     run = machine.run(machine.begin())
@@ -305,10 +305,10 @@ def test_nothing_of_a_ticket_passes_through_the_machine(machine: Machine) -> Non
     assert number not in run.history
 
 
-def test_the_longest_rehearsal_fits_a_state_and_a_history(
+def test_longest_rehearsal_fits_the_limits_of_a_state_and_a_history(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ten years, every part failed with a long name; and as many tickets as are promised."""
+    """Ten years in which every part fails with a long error name, and the most tickets allowed."""
     job = machine.begin()
     run = machine.run(job)
     models = Models(TABLE, REGION)
@@ -335,10 +335,10 @@ def test_the_longest_rehearsal_fits_a_state_and_a_history(
     assert len(json.dumps(state)) < PAYLOAD_LIMIT
     with_one_invocation = run.events / (2 * keys.SHARDS)
     invocations = LARGEST / AN_INVOCATION
-    assert len(parts) * with_one_invocation + invocations * GOING_ON < HISTORY_LIMIT
+    assert len(parts) * with_one_invocation + invocations * CONTINUATION_EVENTS < HISTORY_LIMIT
 
 
-def test_a_finished_job_is_not_begun_anew_by_a_second_execution_of_it(machine: Machine) -> None:
+def test_second_execution_of_a_finished_job_changes_nothing(machine: Machine) -> None:
     machine.open()
     machine.clock.advance(hours=1)
     job = machine.begin()

@@ -1,4 +1,4 @@
-"""The scores machine, run by moto's interpreter with the product's own function behind it."""
+"""The scores machine, run by moto's interpreter with the product's own function."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ Event = dict[str, Any]
 
 @dataclass
 class Scoring:
-    """The scoring function, with the faults that a test asks for before it answers."""
+    """The scoring function; a test may plan faults for its next calls."""
 
     faults: dict[str, list[Exception]] = field(default_factory=dict)
-    """By agent, or by task when it is not about an agent: what the next calls fail with."""
+    """Errors for the next calls, by agent, or by task if the task is not for one agent."""
     calls: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, event: Event) -> Any:
@@ -65,7 +65,7 @@ class Machine:
     names: int = 0
 
     def run(self, period: str) -> Run:
-        """One execution, to its end."""
+        """Runs one execution to its end."""
         self.names += 1
         client = boto3.client("stepfunctions")
         arn = client.start_execution(
@@ -93,7 +93,7 @@ class Machine:
 def machine(
     cloud: None, clock: Clock, sleepers: Sleepers, monkeypatch: pytest.MonkeyPatch
 ) -> Machine:
-    """Three agents and a supervisor without any ticket, and the machine as it is deployed."""
+    """The machine as deployed, with three agents and a supervisor and no tickets."""
     scoring = Scoring()
     run_functions(monkeypatch, {"redress-scoring": scoring})
     boto3.client("stepfunctions").create_state_machine(
@@ -110,7 +110,7 @@ def machine(
     return Machine(scoring, sleepers.pauses_s, ScoreStore(models))
 
 
-def test_every_agent_gets_a_card_and_the_run_says_so(machine: Machine) -> None:
+def test_every_agent_gets_a_card_and_the_run_reports_it(machine: Machine) -> None:
     run = machine.run("2026-11")
     assert run.status == "SUCCEEDED", run.cause
     assert run.output == {
@@ -131,14 +131,16 @@ def test_every_agent_gets_a_card_and_the_run_says_so(machine: Machine) -> None:
     }
 
 
-def test_on_the_first_the_month_before_is_scored_for_good(machine: Machine, clock: Clock) -> None:
+def test_previous_month_is_scored_without_preview_on_the_first(
+    machine: Machine, clock: Clock
+) -> None:
     clock.moment = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)  # the 1st, 06:00 in Shanghai
     run = machine.run("previous")
     assert run.output["period"] == "2026-11"
     assert not any(card.scorecard.preview for card in machine.scores.cards("2026-11"))
 
 
-def test_a_second_run_leaves_every_card_alone(machine: Machine) -> None:
+def test_second_run_leaves_every_card_unchanged(machine: Machine) -> None:
     machine.run("2026-11")
     before = machine.scores.cards("2026-11")
     run = machine.run("2026-11")
@@ -146,7 +148,7 @@ def test_a_second_run_leaves_every_card_alone(machine: Machine) -> None:
     assert machine.scores.cards("2026-11") == before
 
 
-def test_one_failing_agent_does_not_lose_the_cards_of_the_others_and_fails_the_run(
+def test_failing_agent_fails_the_run_but_not_the_cards_of_the_others(
     machine: Machine,
 ) -> None:
     machine.scoring.faults["a-mei"] = [ValueError("two facts contradict each other")]
@@ -164,7 +166,7 @@ def test_one_failing_agent_does_not_lose_the_cards_of_the_others_and_fails_the_r
     assert machine.scores.summary("2026-11").failed == ()
 
 
-def test_a_busy_moment_of_the_table_is_waited_out(machine: Machine) -> None:
+def test_unavailable_table_is_retried(machine: Machine) -> None:
     for about in ("list_agents", "a-mei", "finish"):
         machine.scoring.faults[about] = [Unavailable(), Unavailable()]
     run = machine.run("2026-11")
@@ -174,29 +176,29 @@ def test_a_busy_moment_of_the_table_is_waited_out(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("task", ["list_agents", "finish"])
-def test_a_run_without_a_summary_fails_with_its_cause(machine: Machine, task: str) -> None:
+def test_run_without_a_summary_fails_with_its_cause(machine: Machine, task: str) -> None:
     machine.scoring.faults[task] = [ValueError("no such month")]
     run = machine.run("2026-11")
     assert (run.status, run.error) == ("FAILED", "ScoringUnfinished")
     assert "no such month" in (run.cause or "")
 
 
-def test_a_month_that_has_not_begun_fails_visibly(machine: Machine) -> None:
+def test_month_that_has_not_begun_fails_visibly(machine: Machine) -> None:
     run = machine.run("2027-01")
     assert (run.status, run.error) == ("FAILED", "ScoringUnfinished")
     assert "InvalidInput" in (run.cause or "")
     assert machine.scores.cards("2027-01") == []
 
 
-def test_no_grade_passes_through_the_machine(machine: Machine) -> None:
-    """What a state takes and gives is kept in the execution's history, for whoever may read it."""
+def test_execution_history_contains_no_grades(machine: Machine) -> None:
+    """The history keeps inputs and outputs of states, for everybody who may read executions."""
     run = machine.run("2026-11")
     assert "stored" in run.history
     assert not [word for word in ("grade", "total", "rating", "R-") if word in run.history]
 
 
-def test_the_payloads_of_a_thousand_agents_fit_a_state() -> None:
-    """The largest: the list and all outcomes, every agent failed, before FinishScorecards."""
+def test_payload_of_a_thousand_agents_fits_a_state() -> None:
+    """The largest input is that of FinishScorecards if every agent has failed."""
     agents = [f"0b7e3a52-8f3c-4c43-9d0f-0c8a3d1b{n:04d}" for n in range(1000)]
     longest = "Lambda.TooManyRequestsException"
     results = [{"agent": a, "outcome": "failed", "error": longest} for a in agents]
@@ -217,7 +219,7 @@ def states() -> list[tuple[str, dict[str, Any]]]:
     return _states(json.loads((ROOT / "statemachines" / "scores.asl.json").read_text()))
 
 
-def test_every_state_says_why(states: list[tuple[str, dict[str, Any]]]) -> None:
+def test_every_state_has_a_comment(states: list[tuple[str, dict[str, Any]]]) -> None:
     assert [name for name, state in states if not state.get("Comment")] == []
 
 

@@ -1,4 +1,4 @@
-"""The ticket machine lives through its stories: days pass, and only what should happen happens."""
+"""The ticket machine with skipped time: waits, rungs, races, generations and failures."""
 
 from __future__ import annotations
 
@@ -28,17 +28,18 @@ HAPPY = [
 ]
 type Handlers = dict[str, Callable[[dict[str, Any]], Any]]
 
-LOOK = ["ActOnDueClocks", "WhichPhase"]
+ACT = ["ActOnDueClocks", "WhichPhase"]
+"""The states between two waits."""
 
 
 def hours(number: float) -> timedelta:
     return timedelta(hours=number)
 
 
-# ------------------------------------------------------------------ the straight way
+# ------------------------------------------------------------------ paths through the machine
 
 
-def test_a_happy_ticket_enters_five_states_and_no_function_runs(world: World) -> None:
+def test_happy_path_enters_five_states_and_runs_no_function(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
     world.pass_time(minutes=10)
@@ -55,19 +56,19 @@ def test_a_happy_ticket_enters_five_states_and_no_function_runs(world: World) ->
     assert world.at_rest(number)
 
 
-def test_a_ticket_by_phone_begins_at_the_first_response(world: World) -> None:
+def test_ticket_without_mail_starts_at_the_first_response(world: World) -> None:
     number = world.open(contact=BY_PHONE)
 
-    assert world.states(number) == ["Acknowledge", *LOOK, "AwaitFirstResponse"]
+    assert world.states(number) == ["Acknowledge", *ACT, "AwaitFirstResponse"]
     assert world.sleeps_until(number) == START + timedelta(minutes=15)
 
 
-def test_solved_with_the_first_word_skips_the_wait_for_a_resolution(world: World) -> None:
+def test_resolution_as_first_response_skips_the_wait_for_a_resolution(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
     world.resolve(number)
 
-    assert world.states(number) == [*HAPPY[:2], *LOOK, "AwaitCallback"]
+    assert world.states(number) == [*HAPPY[:2], *ACT, "AwaitCallback"]
 
 
 def test_feedback_without_callback_and_survey_closes_with_its_answer(world: World) -> None:
@@ -75,32 +76,32 @@ def test_feedback_without_callback_and_survey_closes_with_its_answer(world: Worl
     world.acknowledge(number)
     world.resolve(number)
 
-    assert world.states(number) == [*HAPPY[:2], *LOOK, "CloseTicket"]
+    assert world.states(number) == [*HAPPY[:2], *ACT, "CloseTicket"]
     assert world.at_rest(number)
 
 
-def test_withdrawn_before_the_first_response_closes_without_visiting_other_waits(
+def test_ticket_withdrawn_before_the_first_response_enters_no_other_wait(
     world: World,
 ) -> None:
     number = world.open()
     world.acknowledge(number)
     world.withdraw(number)
 
-    assert world.states(number) == [*HAPPY[:2], *LOOK, "CloseTicket"]
+    assert world.states(number) == [*HAPPY[:2], *ACT, "CloseTicket"]
     assert world.status(number) == "SUCCEEDED"
     assert world.at_rest(number)
 
 
-def test_withdrawn_while_the_acknowledgement_is_on_its_way_closes_too(world: World) -> None:
+def test_ticket_withdrawn_before_its_acknowledgement_closes(world: World) -> None:
     number = world.open()
     world.withdraw(number)
     world.acknowledge(number)
 
-    assert world.states(number) == ["Acknowledge", *LOOK, "CloseTicket"]
+    assert world.states(number) == ["Acknowledge", *ACT, "CloseTicket"]
     assert world.at_rest(number)
 
 
-def test_disputed_at_the_callback_goes_back_to_the_resolution(world: World) -> None:
+def test_disputed_ticket_returns_to_the_wait_for_a_resolution(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
     world.reply(number)
@@ -108,11 +109,11 @@ def test_disputed_at_the_callback_goes_back_to_the_resolution(world: World) -> N
     world.pass_time(hours=3)
     world.dispute(number)
 
-    assert world.states(number) == [*HAPPY[:4], *LOOK, "AwaitResolution"]
-    told_at = START + hours(3) + timedelta(seconds=18)
-    assert world.sleeps_until(number) == told_at, "of consequence: the supervisor hears at once"
+    assert world.states(number) == [*HAPPY[:4], *ACT, "AwaitResolution"]
+    notified_at = START + hours(3) + timedelta(seconds=18)
+    assert world.sleeps_until(number) == notified_at, "a dispute notifies the supervisor at once"
     world.pass_time(minutes=1)
-    assert world.sleeps_until(number) == START + hours(22), "the update of a new promise"
+    assert world.sleeps_until(number) == START + hours(22), "the reminder of the new update promise"
     world.resolve(number)
     world.confirm(number)
     world.answer_survey(number)
@@ -120,10 +121,10 @@ def test_disputed_at_the_callback_goes_back_to_the_resolution(world: World) -> N
     assert world.at_rest(number)
 
 
-# ------------------------------------------------------------------ time passes
+# ------------------------------------------------------------------ time
 
 
-def test_an_unanswered_complaint_climbs_every_ladder_once_at_its_times(world: World) -> None:
+def test_unanswered_complaint_fires_every_rung_once_on_time(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
     world.pass_time(days=7)
@@ -142,14 +143,14 @@ def test_an_unanswered_complaint_climbs_every_ladder_once_at_its_times(world: Wo
         ("resolution", "breach", 48),
         ("resolution", "escalate", 72),
     ]
-    assert world.states(number) == [*HAPPY[:2], *[*LOOK, "AwaitFirstResponse"] * 11]
+    assert world.states(number) == [*HAPPY[:2], *[*ACT, "AwaitFirstResponse"] * 11]
     assert world.status(number) == "RUNNING"
 
 
-def test_rungs_of_two_promises_that_fall_together_need_one_look(world: World) -> None:
+def test_rungs_due_at_the_same_time_fire_in_one_invocation(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
-    world.take(number, _told_progress)
+    world.take(number, _report_progress)
     world.pass_time(hours=23.9)
     before = len(world.states(number))
     world.pass_time(hours=0.2)
@@ -159,14 +160,14 @@ def test_rungs_of_two_promises_that_fall_together_need_one_look(world: World) ->
         ("update", "breach"),
         ("first_response", "breach"),
     ]
-    assert world.states(number)[before:] == [*LOOK, "AwaitFirstResponse"]
+    assert world.states(number)[before:] == [*ACT, "AwaitFirstResponse"]
 
 
-def _told_progress(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+def _report_progress(ticket: Ticket, plan: Plan, at: datetime) -> Change:
     return by_staff.tell_progress(ticket, plan, MEI, "We look into it", at)
 
 
-def test_a_mail_that_never_goes_out_is_a_breach_and_the_promises_still_run(world: World) -> None:
+def test_unsent_acknowledgement_is_a_breach_and_other_promises_still_run(world: World) -> None:
     number = world.open()
     world.pass_time(minutes=16)
 
@@ -179,43 +180,45 @@ def test_a_mail_that_never_goes_out_is_a_breach_and_the_promises_still_run(world
     assert world.states(number)[-1] == "AwaitFirstResponse"
 
 
-def test_waiting_for_the_customer_lets_the_old_timeout_find_nothing_due(world: World) -> None:
+def test_timeout_during_a_wait_for_the_customer_fires_nothing(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
     world.reply(number)
     slept_until = world.sleeps_until(number)
-    assert slept_until == START + hours(22), "the update's reminder, in the morning: 7:00"
+    assert slept_until == START + hours(22), "the update's reminder waits until 7:00 in the morning"
     world.pass_time(hours=10)
     world.reply(number, wait=True)
     assert world.sleeps_until(number) == slept_until, "a pause needs no signal"
     world.pass_time(days=3)
     assert world.rungs(number) == []
-    assert world.states(number) == [*HAPPY[:3], *LOOK, "AwaitResolution"]
+    assert world.states(number) == [*HAPPY[:3], *ACT, "AwaitResolution"]
 
     world.write(number)
-    assert world.sleeps_until(number) == world.clock.now() + hours(12), "half of the next reply's"
+    assert world.sleeps_until(number) == world.clock.now() + hours(12), (
+        "50 % of the next reply's time"
+    )
     world.pass_time(hours=15)
     assert [(clock, action) for clock, action, _ in world.rungs(number)] == [
         ("next_reply", "remind"),
-        ("resolution", "remind"),  # after the 14 h that were left of 24
+        ("resolution", "remind"),  # after the remaining 14 of 24 hours
     ]
 
 
-def test_a_reminder_of_an_inquiry_waits_for_the_office_to_come_back_from_lunch(
+def test_rungs_of_an_inquiry_count_business_hours_only(
     world: World,
 ) -> None:
     number = world.open("inquiry")
     world.acknowledge(number)
     world.pass_time(days=2)
     assert world.rungs(number)[:4] == [
-        ("first_response", "remind", 5),  # 4 office hours from 9:00: lunch is none
+        ("first_response", "remind", 5),  # 4 business hours from 9:00, without the lunch hour
         ("first_response", "remind", 7.4),
         ("resolution", "remind", 9),  # half of two working days
         ("first_response", "breach", 9),  # 18:00, when the office closes
     ]
 
 
-def test_a_held_ticket_sleeps_until_the_customer_writes(world: World) -> None:
+def test_ticket_on_hold_fires_no_resolution_rung_until_the_customer_writes(world: World) -> None:
     number = world.open("service_request")
     world.acknowledge(number)
     world.reply(number)
@@ -227,7 +230,7 @@ def test_a_held_ticket_sleeps_until_the_customer_writes(world: World) -> None:
     assert ("resolution", "breach") in [(clock, action) for clock, action, _ in world.rungs(number)]
 
 
-def test_a_ticket_that_goes_on_under_a_shorter_plan_wakes_in_time(world: World) -> None:
+def test_ticket_moved_to_a_shorter_plan_wakes_in_time(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
     document = plan_document() | {"version": 2}
@@ -236,7 +239,7 @@ def test_a_ticket_that_goes_on_under_a_shorter_plan_wakes_in_time(world: World) 
     world.plan_store.publish(document, 2, 1)
     world.pass_time(hours=1.5)
     world.take(number, lambda t, p, at: by_staff.move_to_plan(t, p, shorter, LIN, "a promise", at))
-    assert world.sleeps_until(number) == START + hours(1.6), "80 % of 2 h; 50 % acted at once"
+    assert world.sleeps_until(number) == START + hours(1.6), "80 % of 2 h; 50 % fired at once"
     world.pass_time(hours=2)
     assert [entry for entry in world.rungs(number) if entry[0] == "first_response"] == [
         ("first_response", "remind", 1.5),
@@ -246,7 +249,7 @@ def test_a_ticket_that_goes_on_under_a_shorter_plan_wakes_in_time(world: World) 
     ]
 
 
-def test_a_time_that_is_far_away_is_slept_towards_in_turns(world: World) -> None:
+def test_distant_due_time_is_reached_in_several_waits(world: World) -> None:
     document = plan_document() | {"version": 2}
     for promise in document["levels"]["complaint"]["promises"].values():
         promise["within"] = "8784h"
@@ -255,55 +258,57 @@ def test_a_time_that_is_far_away_is_slept_towards_in_turns(world: World) -> None
     world.acknowledge(number)
     assert world.sleeps_until(number) == START + timedelta(days=90), "half a year is 183 days"
     world.pass_time(days=182)
-    assert world.states(number)[1:] == ["AwaitFirstResponse", *LOOK] * 2 + ["AwaitFirstResponse"]
+    assert world.states(number)[1:] == ["AwaitFirstResponse", *ACT] * 2 + ["AwaitFirstResponse"]
     assert world.rungs(number) == []
     assert world.sleeps_until(number) == START + timedelta(days=183)
     world.pass_time(days=1)
     assert {action for _, action, _ in world.rungs(number)} == {"remind"}
 
 
-def test_quiet_hours_hold_a_reminder_back_and_never_a_breach(world: World) -> None:
+def test_quiet_hours_postpone_a_reminder_but_never_a_breach(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
-    world.reply(number)  # at 9:00, and the next update within 24 h
+    world.reply(number)  # at 9:00; the next update is promised within 24 h
     world.pass_time(hours=25)
     assert [entry for entry in world.rungs(number) if entry[0] == "update"] == [
-        ("update", "remind", 22),  # not after 19.2 h, at 4:12 in the night, but at 7:00
+        ("update", "remind", 22),  # not after 19.2 h, which is 4:12 at night, but at 7:00
         ("update", "breach", 24),
     ]
 
 
-def test_a_breach_at_night_is_a_breach_at_night(world: World, clock: Clock) -> None:
+def test_breach_of_an_urgent_ticket_fires_at_night(world: World, clock: Clock) -> None:
     clock.moment += timedelta(hours=14)  # 23:00
     number = world.open("urgent")
     world.acknowledge(number)
     world.pass_time(hours=1)
     assert [(clock, action) for clock, action, _ in world.rungs(number)] == [
-        ("first_response", "remind"),  # the quiet one does not wait for the morning: 80 % is near
+        ("first_response", "remind"),  # not postponed to the morning, because the next rung is near
         ("first_response", "remind"),
         ("first_response", "breach"),
         ("first_response", "escalate"),
     ]
 
 
-def test_reclassified_as_urgent_wakes_and_acts_on_what_is_due_already(world: World) -> None:
+def test_ticket_reclassified_as_urgent_fires_overdue_rungs_at_once(world: World) -> None:
     number = world.open("inquiry")
     world.acknowledge(number)
-    assert world.sleeps_until(number) == START + hours(5), "4 office hours, lunch between them"
+    assert world.sleeps_until(number) == START + hours(5), (
+        "4 business hours, with the lunch hour between them"
+    )
     world.pass_time(minutes=10)
     world.reclassify(number, "urgent")
 
-    assert world.states(number) == [*HAPPY[:2], *LOOK, "AwaitFirstResponse"]
+    assert world.states(number) == [*HAPPY[:2], *ACT, "AwaitFirstResponse"]
     assert [(clock, action) for clock, action, _ in world.rungs(number)] == [
         ("first_response", "remind"),
         ("first_response", "remind"),
         ("first_response", "breach"),
         ("first_response", "escalate"),
     ]
-    assert world.sleeps_until(number) == START + hours(12), "half of the urgent 24 h"
+    assert world.sleeps_until(number) == START + hours(12), "50 % of 24 h for urgent tickets"
 
 
-def test_a_moment_between_seconds_never_wakes_the_machine_early(world: World, clock: Clock) -> None:
+def test_fractions_of_seconds_never_wake_the_machine_early(world: World, clock: Clock) -> None:
     clock.moment += timedelta(milliseconds=400)
     number = world.open()
     clock.moment += timedelta(milliseconds=450)
@@ -313,10 +318,10 @@ def test_a_moment_between_seconds_never_wakes_the_machine_early(world: World, cl
     [(_, _, at)] = world.rungs(number)
     late = timedelta(hours=at) - timedelta(minutes=15)
     assert timedelta(0) <= late <= timedelta(seconds=1)
-    assert world.states(number) == [*HAPPY[:2], *LOOK, "AwaitFirstResponse"]
+    assert world.states(number) == [*HAPPY[:2], *ACT, "AwaitFirstResponse"]
 
 
-def test_an_unanswered_callback_asks_again_and_closes_unconfirmed(world: World) -> None:
+def test_unanswered_callback_is_repeated_and_closes_unconfirmed(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
     world.resolve(number)
@@ -329,11 +334,11 @@ def test_an_unanswered_callback_asks_again_and_closes_unconfirmed(world: World) 
     ]
     ticket = world.tickets.get(number)
     assert (ticket.state, ticket.closure) == (State.CLOSED, "unconfirmed")
-    assert world.states(number)[-3:] == [*LOOK, "CloseTicket"]
+    assert world.states(number)[-3:] == [*ACT, "CloseTicket"]
     assert world.at_rest(number)
 
 
-def test_an_unanswered_survey_is_mailed_after_an_hour_and_over_after_a_week(world: World) -> None:
+def test_unanswered_survey_is_mailed_after_an_hour_and_ends_after_a_week(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
     world.resolve(number)
@@ -341,11 +346,11 @@ def test_an_unanswered_survey_is_mailed_after_an_hour_and_over_after_a_week(worl
     world.pass_time(days=8)
 
     assert world.rungs(number) == [("survey", "invite", 1), ("survey", "close", 7 * 24)]
-    assert world.states(number)[-6:] == [*LOOK, "AwaitSurvey", *LOOK, "CloseTicket"]
+    assert world.states(number)[-6:] == [*ACT, "AwaitSurvey", *ACT, "CloseTicket"]
     assert world.at_rest(number)
 
 
-def test_when_nothing_is_promised_any_more_it_looks_again_after_a_season(world: World) -> None:
+def test_without_any_promise_the_machine_wakes_every_90_days(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
     world.reply(number, wait=True)
@@ -360,38 +365,38 @@ def test_when_nothing_is_promised_any_more_it_looks_again_after_a_season(world: 
 # ------------------------------------------------------------------ races and repeats
 
 
-def test_a_signal_that_comes_before_the_token_is_written_is_not_lost(
-    world: World, sleepers: Sleepers
-) -> None:
-    """The ticket moves between the start (or the look) and the write of the token."""
+def test_signal_before_the_token_is_written_is_not_lost(world: World, sleepers: Sleepers) -> None:
+    """The ticket changes between the machine's start (or last action) and the token's write."""
     number = world.open(follow=False)
     sleepers.meanwhile.append(lambda: world.acknowledge(number, follow=False))
     world.follow()
 
-    assert world.states(number) == ["Acknowledge", *LOOK, "AwaitFirstResponse"]
+    assert world.states(number) == ["Acknowledge", *ACT, "AwaitFirstResponse"]
     assert world.timer(number).asleep
 
 
-def test_two_moves_in_one_instant_end_in_the_right_wait(world: World, sleepers: Sleepers) -> None:
-    """The relay sends the machine on; before it has armed the next wait, that is over as well."""
+def test_two_changes_in_quick_succession_end_in_the_right_wait(
+    world: World, sleepers: Sleepers
+) -> None:
+    """The relay wakes the machine; before it arms the next wait, that phase has ended too."""
     number = world.open()
     sleepers.meanwhile.append(lambda: world.reply(number, follow=False))
     world.acknowledge(number)
 
-    assert world.states(number) == [*HAPPY[:2], *LOOK, "AwaitResolution"]
+    assert world.states(number) == [*HAPPY[:2], *ACT, "AwaitResolution"]
     assert world.timer(number).asleep
 
 
-def test_a_signal_that_overtakes_another_sends_the_machine_to_look(world: World) -> None:
+def test_signal_that_overtakes_another_leads_to_the_current_phase(world: World) -> None:
     number = world.open()
     world.acknowledge(number, follow=False)
     world.reply(number, follow=False)
     world.follow()
 
-    assert world.states(number) == ["Acknowledge", *LOOK, "AwaitResolution"]
+    assert world.states(number) == ["Acknowledge", *ACT, "AwaitResolution"]
 
 
-def test_double_late_and_reordered_records_change_nothing(world: World) -> None:
+def test_repeated_late_and_reordered_records_change_nothing(world: World) -> None:
     number = world.open(follow=False)
     first = world.stream.records()
     world.deliver(first)
@@ -410,7 +415,7 @@ def test_double_late_and_reordered_records_change_nothing(world: World) -> None:
     assert len(world.running()) == 1
 
 
-def test_a_signal_told_twice_before_the_machine_has_moved_is_one_signal(
+def test_signal_sent_twice_before_the_machine_has_moved_counts_once(
     world: World, sleepers: Sleepers
 ) -> None:
     number = world.open()
@@ -424,15 +429,15 @@ def test_a_signal_told_twice_before_the_machine_has_moved_is_one_signal(
     assert world.timer(number).asleep
 
 
-def test_an_answer_in_the_instant_of_the_timeout_leaves_nothing_to_fire(
+def test_reply_at_the_moment_of_the_timeout_leaves_nothing_to_fire(
     handlers: Handlers, world: World
 ) -> None:
-    look = handlers["redress-workflow"]
+    act = handlers["redress-workflow"]
 
     def answer_first(event: dict[str, Any]) -> Any:
-        handlers["redress-workflow"] = look
+        handlers["redress-workflow"] = act
         world.reply(number, follow=False)
-        return look(event)
+        return act(event)
 
     number = world.open("inquiry")
     world.acknowledge(number)
@@ -440,17 +445,17 @@ def test_an_answer_in_the_instant_of_the_timeout_leaves_nothing_to_fire(
     world.pass_time(hours=5.5)
 
     assert world.rungs(number) == []
-    assert world.states(number) == [*HAPPY[:2], *LOOK, "AwaitResolution"]
+    assert world.states(number) == [*HAPPY[:2], *ACT, "AwaitResolution"]
 
 
-def test_a_look_whose_answer_was_lost_is_repeated_and_fires_nothing_again(
+def test_retry_after_a_lost_answer_fires_nothing_again(
     handlers: Handlers, world: World, sleepers: Sleepers
 ) -> None:
-    look = handlers["redress-workflow"]
+    act = handlers["redress-workflow"]
 
     def lose_the_answer(event: dict[str, Any]) -> Any:
-        handlers["redress-workflow"] = look
-        look(event)
+        handlers["redress-workflow"] = act
+        act(event)
         raise Unavailable
 
     number = world.open("inquiry")
@@ -472,7 +477,7 @@ def test_a_look_whose_answer_was_lost_is_repeated_and_fires_nothing_again(
         "InternalServerErrorException",
     ],
 )
-def test_a_throttled_write_of_the_token_is_tried_again(
+def test_throttled_write_of_a_token_is_retried(
     world: World, sleepers: Sleepers, error: str
 ) -> None:
     sleepers.refusals.extend([error] * 3)
@@ -483,54 +488,54 @@ def test_a_throttled_write_of_the_token_is_tried_again(
     assert world.timer(number).asleep
 
 
-def test_a_refused_write_makes_the_machine_look_pause_and_try_again(
+def test_refused_write_of_a_token_is_repeated_after_a_pause(
     world: World, sleepers: Sleepers
 ) -> None:
     sleepers.refusals.append("ItemCollectionSizeLimitExceededException")
     number = world.open()
 
-    eventually(lambda: world.timer(number).asleep, "the wait is written at last")
-    assert world.states(number) == ["Acknowledge", *LOOK, "Acknowledge"]
+    eventually(lambda: world.timer(number).asleep, "the token is written in the end")
+    assert world.states(number) == ["Acknowledge", *ACT, "Acknowledge"]
     assert len(sleepers.pauses_s) == 3
 
 
 # ------------------------------------------------------------------ generations
 
 
-def test_the_next_generation_goes_on_where_the_aborted_one_was(world: World) -> None:
+def test_next_generation_continues_where_the_aborted_one_ended(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
     world.pass_time(minutes=20)
     world.abort(number)
-    assert world.tell_end(number) == {"followed": True}
+    assert world.report_end(number) == {"followed": True}
 
-    assert world.states(number, 2) == ["Acknowledge", *LOOK, "AwaitFirstResponse"]
+    assert world.states(number, 2) == ["Acknowledge", *ACT, "AwaitFirstResponse"]
     world.pass_time(hours=1)
     assert world.rungs(number) == [
         ("reaction", "remind", 0.25),
         ("reaction", "remind", 0.4),
         ("reaction", "breach", 0.5),
         ("reaction", "escalate", 0.75),
-    ], "each rung once, whichever generation fired it"
+    ], "each rung fires once over all generations"
 
 
-def test_a_dead_execution_is_followed_once_however_often_it_is_told(world: World) -> None:
+def test_ended_execution_is_replaced_once_even_if_reported_several_times(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
     world.abort(number)
-    answers = [world.tell_end(number) for _ in range(3)]
+    answers = [world.report_end(number) for _ in range(3)]
 
     assert answers == [{"followed": True}, {"followed": False}, {"followed": False}]
     assert world.running() == [f"{number}-2"]
 
 
-def test_what_fell_due_while_no_machine_ran_is_made_up_for_at_once(world: World) -> None:
+def test_rungs_that_fell_due_without_a_machine_fire_at_its_start(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
     world.abort(number)
     world.pass_time(hours=13)
     assert world.rungs(number) == []
-    world.tell_end(number)
+    world.report_end(number)
 
     assert [action for clock, action, _ in world.rungs(number) if clock == "reaction"] == [
         "remind",
@@ -541,7 +546,7 @@ def test_what_fell_due_while_no_machine_ran_is_made_up_for_at_once(world: World)
     assert {at for _, _, at in world.rungs(number)} == {13.0}
 
 
-def test_a_superseded_generation_yields_and_fires_nothing(world: World) -> None:
+def test_superseded_generation_yields_and_fires_nothing(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
     assert world.timers.next_generation(number, 1, world.clock.now())
@@ -549,29 +554,29 @@ def test_a_superseded_generation_yields_and_fires_nothing(world: World) -> None:
     assert sorted(world.running()) == [f"{number}-1", f"{number}-2"]
     world.pass_time(minutes=16)
 
-    assert world.states(number, 1)[-3:] == [*LOOK, "YieldToNewerGeneration"]
+    assert world.states(number, 1)[-3:] == [*ACT, "YieldToNewerGeneration"]
     assert world.status(number, 1) == "SUCCEEDED"
-    assert world.tell_end(number, 1) == {"followed": False}
+    assert world.report_end(number, 1) == {"followed": False}
     assert world.rungs(number) == [("reaction", "remind", 0.25)]
     assert world.running() == [f"{number}-2"]
 
 
-def test_an_execution_of_a_closed_ticket_is_not_followed(world: World) -> None:
+def test_execution_of_a_closed_ticket_is_not_replaced(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
     world.abort(number)
     world.withdraw(number)
 
-    assert world.tell_end(number) == {"followed": False}
+    assert world.report_end(number) == {"followed": False}
     assert world.running() == []
     assert world.at_rest(number)
 
 
-def test_the_sweep_starts_what_was_never_started(world: World) -> None:
+def test_sweep_starts_a_workflow_that_never_started(world: World) -> None:
     number = world.open(follow=False)
-    assert world.stream.records(), "and these are lost"
+    assert world.stream.records(), "these records are lost"
     world.clock.advance(seconds=1)
-    assert "started" not in world.sweep(), "the relay gets its time first"
+    assert "started" not in world.sweep(), "the relay gets time to do it first"
     world.clock.moment += PATIENCE
     assert world.sweep()["started"] == 1
 
@@ -581,44 +586,44 @@ def test_the_sweep_starts_what_was_never_started(world: World) -> None:
     assert not {"started", "signalled", "followed"} & set(world.sweep())
 
 
-def test_the_sweep_repeats_a_signal_that_was_lost(world: World) -> None:
+def test_sweep_repeats_a_lost_signal(world: World) -> None:
     number = world.open()
     world.acknowledge(number, follow=False)
-    assert world.stream.records(), "and these are lost"
+    assert world.stream.records(), "these records are lost"
     world.clock.moment += 2 * PATIENCE
     assert world.sweep()["signalled"] == 1
 
     assert world.states(number) == HAPPY[:2]
 
 
-def test_the_sweep_follows_a_dead_execution_whose_end_was_never_told(world: World) -> None:
+def test_sweep_replaces_an_execution_whose_end_was_not_reported(world: World) -> None:
     number = world.open()
     world.abort(number)
     world.acknowledge(number)
     world.clock.moment += 2 * PATIENCE
     assert world.sweep()["followed"] == 1
 
-    assert world.states(number, 2) == ["Acknowledge", *LOOK, "AwaitFirstResponse"]
+    assert world.states(number, 2) == ["Acknowledge", *ACT, "AwaitFirstResponse"]
 
 
-def test_the_sweep_follows_an_execution_of_which_nothing_is_known_any_more(world: World) -> None:
-    """It had armed a wait, so it existed; its record is gone (retention, a cloud begun anew)."""
+def test_sweep_replaces_an_execution_without_any_record(world: World) -> None:
+    """It had armed a wait, so it existed; its record is gone (retention, or a restarted cloud)."""
     number = world.open()
     world.forget(number)
     world.acknowledge(number)
     world.clock.moment += 2 * PATIENCE
     assert world.sweep()["followed"] == 1
 
-    assert world.states(number, 2) == ["Acknowledge", *LOOK, "AwaitFirstResponse"]
+    assert world.states(number, 2) == ["Acknowledge", *ACT, "AwaitFirstResponse"]
 
 
 @pytest.mark.parametrize("started", [True, False])
-def test_the_sweep_lays_to_rest_a_closed_ticket_that_no_machine_closed(
+def test_sweep_removes_a_closed_ticket_without_a_machine_from_the_awake_index(
     world: World, started: bool
 ) -> None:
     number = world.open(follow=started)
     world.take(number, _withdrawn, follow=False)
-    assert world.stream.records(), "and these are lost"
+    assert world.stream.records(), "these records are lost"
     if started:
         world.forget(number)
     world.clock.moment += 2 * PATIENCE
@@ -632,7 +637,7 @@ def _withdrawn(ticket: Ticket, plan: Plan, at: datetime) -> Change:
     return by_customer.withdraw(ticket, plan, "Never mind", at)
 
 
-def test_the_sweep_leaves_sleepers_alone(world: World) -> None:
+def test_sweep_leaves_sleeping_tickets_alone(world: World) -> None:
     number = world.open()
     world.acknowledge(number)
     world.pass_time(minutes=10)
@@ -641,35 +646,35 @@ def test_the_sweep_leaves_sleepers_alone(world: World) -> None:
     assert world.states(number) == HAPPY[:2]
 
 
-# ------------------------------------------------------------------ the look itself fails
+# ------------------------------------------------------------------ failures of ActOnDueClocks
 
 
 @pytest.fixture
 def faults(handlers: Handlers) -> list[type[Exception]]:
-    """Errors that the next looks raise, one each."""
+    """Errors that the next invocations raise, one each."""
     planned: list[type[Exception]] = []
-    look = handlers["redress-workflow"]
+    act = handlers["redress-workflow"]
 
     def fail_first(event: dict[str, Any]) -> Any:
         if planned:
             raise planned.pop(0)()
-        return look(event)
+        return act(event)
 
     handlers["redress-workflow"] = fail_first
     return planned
 
 
-def test_a_look_while_the_table_is_away_is_tried_again(
+def test_invocation_is_retried_while_the_table_is_unavailable(
     faults: list[type[Exception]], world: World, sleepers: Sleepers
 ) -> None:
     faults.extend([Unavailable] * 5)
     number = world.open(contact=BY_PHONE)
 
-    assert world.states(number) == ["Acknowledge", *LOOK, "AwaitFirstResponse"]
+    assert world.states(number) == ["Acknowledge", *ACT, "AwaitFirstResponse"]
     assert len(sleepers.pauses_s) == 5
 
 
-def test_a_generation_that_cannot_look_fails_visibly_and_the_next_goes_on(
+def test_generation_that_cannot_act_fails_visibly_and_the_next_continues(
     faults: list[type[Exception]], world: World
 ) -> None:
     faults.extend([ZeroDivisionError] * 7)
@@ -677,7 +682,7 @@ def test_a_generation_that_cannot_look_fails_visibly_and_the_next_goes_on(
     eventually(lambda: world.status(number) == "FAILED", "the generation is given up")
     assert world.states(number)[-1] == "GiveUpGeneration"
 
-    assert world.tell_end(number) == {"followed": True}
+    assert world.report_end(number) == {"followed": True}
     assert world.states(number, 2)[-1] == "AwaitFirstResponse"
     assert [event.type for event in world.tickets.history(number)] == [
         EventType.OPENED,

@@ -1,8 +1,7 @@
-"""A small world in which a ticket lives: the table, its stream, the machine, and time that skips.
+"""A small world for a ticket: the table, its stream, the machine, and a clock that skips time.
 
-What runs is the product's own: the definition from `statemachines/`, the handlers of the functions
-relay, workflow and repair, the filters of the template. What stands in for AWS is moto; what stands
-in for people is the test.
+The definition from `statemachines/`, the handlers of relay, workflow and repair, and the filters of
+the template are the product's own. moto replaces AWS; the test acts for people and mails.
 """
 
 from __future__ import annotations
@@ -54,10 +53,10 @@ class World:
     repair: Callable[[dict[str, Any]], dict[str, Any]]
     sfn: Any = field(default_factory=lambda: boto3.client("stepfunctions"))
 
-    # ------------------------------------------------------------- what people and mails do
+    # ------------------------------------------------------------- acts of people and mails
 
     def open(self, kind: str = "complaint", *, follow: bool = True, **fields: Any) -> str:
-        """A ticket is submitted; its number. `follow=False` leaves its stream records unread."""
+        """Submits a ticket. Returns its number. `follow=False` leaves stream records unread."""
         opened = opening.open_ticket(
             submission(kind, **fields), new_number(), self.plans.current(), self.clock.now()
         )
@@ -68,7 +67,7 @@ class World:
         return number
 
     def take(self, number: str, decide: Decide, *, follow: bool = True) -> Ticket:
-        """One change of a ticket, and (unless told otherwise) what follows from it."""
+        """Applies one change to a ticket and, unless `follow` is False, what follows from it."""
         after = TicketChanges(self.tickets, self.plans, self.clock.now).change(number, decide)
         if follow:
             self.follow()
@@ -115,22 +114,22 @@ class World:
         what = Classification(kind)
         self.take(number, lambda t, p, at: by_staff.reclassify(t, p, by, what, "It burns", at))
 
-    # ------------------------------------------------------------- what AWS does
+    # ------------------------------------------------------------- acts of AWS
 
     def follow(self) -> None:
-        """Deliver the stream's records to the relay until there are none, and let machines rest."""
+        """Delivers stream records to the relay until there are none, and waits for machines."""
         self.rest()
         while records := self.stream.records():
             self.deliver(records)
             self.rest()
 
     def deliver(self, records: list[dict[str, Any]]) -> None:
-        """One batch to the relay; every record must be taken."""
+        """Delivers one batch to the relay, which must accept every record."""
         answer = self.relay({"Records": records})
         assert answer == {"batchItemFailures": []}, answer
 
     def rest(self) -> None:
-        """Wait until every running machine sleeps."""
+        """Waits until every running machine sleeps."""
         eventually(
             lambda: all(self.sleepers.of(name) for name in self.running()),
             "every running machine sleeps",
@@ -141,7 +140,7 @@ class World:
         return sorted(execution["name"] for execution in found["executions"])
 
     def pass_time(self, **by: float) -> None:
-        """Let time pass: every wait that ends meanwhile times out at its moment, in their order."""
+        """Lets time pass; each wait that ends in this time times out at its deadline, in order."""
         end = self.clock.moment + timedelta(**by)
         self.follow()
         while sleeper := self.sleepers.next_due(end):
@@ -151,13 +150,13 @@ class World:
         self.clock.moment = end
 
     def abort(self, number: str, gen: int = 1) -> None:
-        """Somebody stops an execution, or the cloud on the laptop was restarted."""
+        """Stops an execution, as an operator or a restart of the local cloud does."""
         self.sfn.stop_execution(executionArn=self.arn(execution_name(number, gen)))
         self.sleepers.release(execution_name(number, gen))
         eventually(lambda: self.status(number, gen) == "ABORTED", "the execution is aborted")
 
     def forget(self, number: str, gen: int = 1) -> None:
-        """An execution dies, and its record with it."""
+        """Stops an execution and deletes its record."""
         self.abort(number, gen)
         backend = stepfunctions_parser_backends[DEFAULT_ACCOUNT_ID][self.sfn.meta.region_name]
         machine = backend.describe_state_machine(self.machine)
@@ -167,8 +166,8 @@ class World:
             if execution.name != execution_name(number, gen)
         ]
 
-    def tell_end(self, number: str, gen: int = 1) -> dict[str, Any]:
-        """The rule on execution status tells the repair function how an execution ended."""
+    def report_end(self, number: str, gen: int = 1) -> dict[str, Any]:
+        """Invokes the repair function as the rule on execution status does."""
         detail = {
             "stateMachineArn": self.machine,
             "name": execution_name(number, gen),
@@ -181,25 +180,25 @@ class World:
         return answer
 
     def sweep(self) -> dict[str, Any]:
-        """The schedule starts the repair function."""
+        """Invokes the repair function as its schedule does."""
         done = self.repair({"task": "sweep"})
         self.follow()
         return done
 
     def reconcile(self) -> dict[str, Any]:
-        """The daily schedule starts the repair function; its report."""
+        """Invokes the repair function as the daily schedule does. Returns its report."""
         report = self.repair({"task": "reconcile"})
         self.follow()
         return report
 
     def deploy(self, changed: Callable[[dict[str, Any]], None]) -> None:
-        """A changed definition of the machine is deployed; what runs keeps the one it has."""
+        """Deploys a changed definition of the machine; running executions keep their own."""
         machine = self.sfn.describe_state_machine(stateMachineArn=self.machine)
         document = json.loads(machine["definition"])
         changed(document)
         self.sfn.update_state_machine(stateMachineArn=self.machine, definition=json.dumps(document))
 
-    # ------------------------------------------------------------- what can be seen
+    # ------------------------------------------------------------- observations
 
     def arn(self, execution: str) -> str:
         prefix = self.machine.replace(":stateMachine:", ":execution:")
@@ -220,7 +219,7 @@ class World:
         ]
 
     def sleeps_until(self, number: str, gen: int = 1) -> datetime:
-        """When the wait ends in which this ticket's machine sleeps now."""
+        """When the current wait of this ticket's machine ends."""
         sleeper = self.sleepers.of(execution_name(number, gen))
         assert sleeper is not None, f"{number} does not sleep"
         return sleeper.deadline
@@ -229,14 +228,14 @@ class World:
         return self.timers.get(number)
 
     def at_rest(self, number: str) -> bool:
-        """Closed, and neither armed nor in the index of tickets whose machine must be looked at."""
+        """Whether a closed ticket is neither armed nor in the index of awake tickets."""
         timer = self.timer(number)
         assert timer.phase is Phase.CLOSED
         waiting = list(self.timers.awake_since_before(self.clock.moment + timedelta(days=1)))
         return timer.armed is None and timer.awake_since is None and number not in waiting
 
     def rungs(self, number: str) -> list[tuple[str, str, float]]:
-        """What fired: clock, action, and hours since the ticket was opened, in order."""
+        """The fired rungs in order: clock, action, and hours since the ticket was opened."""
         history = self.tickets.history(number)
         began = history[0].at
         return [
@@ -251,7 +250,7 @@ class World:
 
 
 def definition(machine: str, **substitutions: str) -> str:
-    """A state machine's definition with its placeholders filled in, as CloudFormation does it."""
+    """A state machine's definition with its placeholders replaced, as CloudFormation does it."""
     text = (ROOT / "statemachines" / f"{machine}.asl.json").read_text()
     for name, value in substitutions.items():
         text = text.replace(f"${{{name}}}", value)
