@@ -42,6 +42,7 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": REGION,
     "TABLE": TABLE,
     "TICKET_MACHINE_ARN": MACHINE,
+    "REHEARSAL_MACHINE_ARN": f"{MACHINE.rpartition(':')[0]}:redress-rehearsal",
     "ASSIGNER_FUNCTION": "redress-assigner",
 }
 
