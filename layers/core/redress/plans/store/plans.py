@@ -42,7 +42,7 @@ class Published:
 
 
 class PlanSource(Protocol):
-    """Reads stored plans. `StaffStore` and `SubmissionStore` implement it."""
+    """Reads stored plans. `PlanStore` and `SubmissionStore` implement it."""
 
     def plan_document(self, sort: str) -> str | None:
         """The JSON of the stored plan with this sort key, or None."""
