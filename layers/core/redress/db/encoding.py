@@ -54,7 +54,7 @@ def to_dynamodb(value: Any) -> dict[str, Any]:
         case int():
             return {"N": str(value)}
         case _:
-            raise TypeError(f"no item of ours holds a {type(value).__name__}")
+            raise TypeError(f"no item holds a {type(value).__name__}")
 
 
 def item_to_dynamodb(item: Item) -> dict[str, dict[str, Any]]:

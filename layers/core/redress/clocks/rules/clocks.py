@@ -415,8 +415,8 @@ def replan(
     """
     if clock.over:
         return clock
-    anew = replace(clock, target_s=target_s, calendar=name, ladder=ladder, pauses=pauses)
-    ran = spans(anew, waits, at)
+    replanned = replace(clock, target_s=target_s, calendar=name, ladder=ladder, pauses=pauses)
+    ran = spans(replanned, waits, at)
     consumed = measured(ran, calendar)
     acted = dict.fromkeys((*clock.fired, *clock.ahead))
     behind = [
@@ -425,7 +425,7 @@ def replan(
         if step in acted and rung.at_s <= consumed
     ]
     return replace(
-        anew,
+        replanned,
         consumed_s=consumed,
         anchor_at=at,
         due_at=reached(ran, target_s, at, calendar),

@@ -141,18 +141,18 @@ def check_shapes(read: DocumentReader, document: Mapping[str, Any]) -> None:
     routing = read.section(document, "routing", "", need=False)
     read.known(routing, ("reserve_over",), "/routing")
     if "reserve_over" in routing:
-        read.whole(routing, "reserve_over", "/routing", most=100_000)
+        read.whole_number(routing, "reserve_over", "/routing", most=100_000)
     _templates(read, document)
     _questionnaire(read, document)
     sampling = read.section(document, "sampling", "", need=False)
     read.known(sampling, ("tickets_per_agent_and_week",), "/sampling")
     if sampling:
-        read.whole(sampling, "tickets_per_agent_and_week", "/sampling", least=0, most=1000)
+        read.whole_number(sampling, "tickets_per_agent_and_week", "/sampling", least=0, most=1000)
     retention = read.section(document, "retention", "", need=False)
     read.known(retention, ("tickets_days", "mails_days"), "/retention")
     for name in retention:
         if name in ("tickets_days", "mails_days"):
-            read.whole(retention, name, "/retention", least=30, most=MOST_DAYS)
+            read.whole_number(retention, name, "/retention", least=30, most=MOST_DAYS)
     read.section(document, "sources", "", need=False)
 
 
