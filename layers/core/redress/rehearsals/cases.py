@@ -408,7 +408,7 @@ class RehearsalJobs:
         return RehearsalFinished(job_id, 0, 1)
 
     def stopped(self, execution: str, status: str) -> bool:
-        """Mark the job of an execution as failed that ended without running its last states.
+        """Mark a job as failed whose execution ended without running its last states.
 
         `execution` is the name of the execution, which begins with the job's id. `status` is its
         final status. Returns False if nothing changed: the job is over or does not exist.

@@ -90,7 +90,7 @@ class Interval(Struct, frozen=True):
     """Opening hours within one day: minutes of local time from `start` until before `end`.
 
     Raises ValueError unless 0 <= start < end <= 1440. An interval cannot cross midnight. A night is
-    22:00-24:00 on one day and 00:00-06:00 on the next, because each date may have its exception.
+    22:00-24:00 on one day and 00:00-06:00 on the next, because each date may have special hours.
     """
 
     start: int

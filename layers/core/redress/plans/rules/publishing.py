@@ -41,7 +41,7 @@ _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
     """Check the promises of every ticket that is possible under the plan, with all overrides.
 
-    No promise may be due later than REACH, and no rung. An override that adds a survey needs a
+    No promise and no rung may be due later than REACH. An override that adds a survey needs a
     callback, because the survey follows it. An agent's own promise is not checked: the agent
     chooses its due time, at most a year ahead, and its calendar is never closed.
     """
