@@ -1,6 +1,6 @@
-"""The state `MovePart` of the rehearsal machine: move open tickets to another plan, one by one.
+"""Runs the state `MovePart` of the rehearsal state machine: moves open tickets to another plan.
 
-A function of its own, because it may write tickets and a rehearsal may not.
+It is a separate function because it may write tickets, which the rehearsal function may not.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ logger = Logger(service="mover")
 @logger.inject_lambda_context(clear_state=True)
 @observe.discreet(logger)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"task": "move_part", "job", "part"} -> {"part", "state"}: `done`, or `more` to go on with.
+    """Continue the part of a move that the event names: {"task": "move_part", "job", "part"}.
 
-    Errors are raised, never returned; a ticket that was moved is left alone by the next try.
+    Returns {"part", "state"}. The state is `done`, or `more` if the part needs another invocation.
+    Errors are raised, never returned. A retry does not move a ticket again.
     """
     if event.get("warm"):
         wiring.rehearsal_jobs()

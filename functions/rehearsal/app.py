@@ -1,4 +1,4 @@
-"""The tasks of the rehearsal machine that write nothing but the rehearsal itself."""
+"""The tasks of the rehearsal state machine that write only the rehearsal's own items."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ TASKS: Mapping[
 @logger.inject_lambda_context(clear_state=True)
 @observe.discreet(logger)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"task", "job", ...} from a state of rehearsal.asl.json -> the result of that task.
+    """Run the task that a state of rehearsal.asl.json names: {"task", "job", ...}.
 
-    Errors are raised, never returned: the machine retries `Unavailable` and what Lambda itself
-    reports, and counts the part as failed on anything else.
+    Returns the result of the task as a dict. Errors are raised, never returned. The state machine
+    retries `Unavailable` and errors of Lambda itself. Any other error counts the part as failed.
     """
     if event.get("warm"):
         wiring.rehearsal_jobs()

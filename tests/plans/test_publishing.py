@@ -70,11 +70,11 @@ def test_a_plan_without_a_day_of_review_is_reviewed_half_a_year_after_it_took_ef
     cases.publish(WEI, document)
     plans.refresh()
     assert plans.document(2)["review_by"] == str((begins + timedelta(days=183)).date())
-    told: list[str] = []
+    reminders: list[str] = []
     for day in range(240):
         clock.moment = START + timedelta(days=day)
-        cases.ask_for_review(lambda subject, text, day=day: told.append(f"{day}: {subject}"))
-    assert told == ["213: Service plan 2: review it"]
+        cases.ask_for_review(lambda subject, text, day=day: reminders.append(f"{day}: {subject}"))
+    assert reminders == ["213: Service plan 2: review it"]
 
 
 def test_the_shipped_plan_has_a_review_within_half_a_year() -> None:

@@ -17,7 +17,7 @@ from redress.base.errors import InvalidInput
 from redress.plans.rules.document import parse, scaled
 from redress.plans.rules.publishing import TEMPLATE_VARIABLES
 from tests.builders import START, plan_document
-from tests.plans.test_document import BROKEN, JSON, PATHS, SHAPES, Break, drop, put
+from tests.plans.test_document import FAULTY, JSON, PATHS, WRONG_FORMS, Break, drop, put
 
 SCHEMA = json.loads(resources.files("redress").joinpath("data/plan.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
@@ -43,7 +43,7 @@ def test_the_schema_is_valid() -> None:
 @pytest.mark.parametrize(
     "document",
     [plan_document(), files.load(files.SOURCE), scaled(plan_document(), 3600, 2)],
-    ids=["the JSON that ships", "the YAML that it is made of", "paced"],
+    ids=["the JSON that ships", "the YAML source", "paced"],
 )
 def test_shipped_plans_match_the_schema(document: dict[str, Any]) -> None:
     assert [error.message for error in VALIDATOR.iter_errors(document)] == []
@@ -58,31 +58,31 @@ FIRST_RESPONSE = ("levels", "inquiry", "promises", "first_response")
 OFFICE = ("calendars", "office")
 BREACH = {"at": 1, "action": "breach"}
 MISTAKES: dict[str, Break] = {
-    "a promise of no time": put(*FIRST_RESPONSE, "within", value="0h0m"),
+    "a promise of 0 hours": put(*FIRST_RESPONSE, "within", value="0h0m"),
     "a promise in words": put(*FIRST_RESPONSE, "within", value="one day"),
-    "units the wrong way round": put(*FIRST_RESPONSE, "within", value="30m1h"),
-    "half an hour with a point": put(*FIRST_RESPONSE, "within", value="0.5h"),
-    "a promise with a part that is none": put(*FIRST_RESPONSE, "colour", value="red"),
+    "units in the wrong order": put(*FIRST_RESPONSE, "within", value="30m1h"),
+    "half an hour as a decimal number": put(*FIRST_RESPONSE, "within", value="0.5h"),
+    "a promise with an unknown field": put(*FIRST_RESPONSE, "colour", value="red"),
     "a survey without a callback": drop("levels", "inquiry", "promises", "callback"),
-    "an hour without its nought": put(*OFFICE, "week", "monday", value=["9:00-12:00"]),
-    "an hour that no day has": put(*OFFICE, "week", "monday", value=["09:00-24:30"]),
+    "an hour without a leading zero": put(*OFFICE, "week", "monday", value=["9:00-12:00"]),
+    "an hour after 24:00": put(*OFFICE, "week", "monday", value=["09:00-24:30"]),
     "an office that never opens": put(*OFFICE, "week", value={"monday": [], "sunday": []}),
-    "another calendar of the name that is built in": put(
+    "a calendar with the name of the built-in one": put(
         "calendars", "always", value={"week": {"monday": ["09:00-12:00"]}}
     ),
     "make-up days without their hours": drop(*OFFICE, "make_up"),
-    "an exception on no day": put(*OFFICE, "exceptions", value={"tomorrow": []}),
-    "a day of one figure": put("review_by", value="2027-5-3"),
-    "an effective day without its hour": put("effective_from", value="2027-01-01"),
-    "an effective time without its offset": put("effective_from", value="2027-01-01T00:00:00"),
+    "an exception with an invalid date": put(*OFFICE, "exceptions", value={"tomorrow": []}),
+    "a day without a leading zero": put("review_by", value="2027-5-3"),
+    "an effective day without a time": put("effective_from", value="2027-01-01"),
+    "an effective time without an offset": put("effective_from", value="2027-01-01T00:00:00"),
     "a name in capitals": put("ladders", "Mine", value=[BREACH]),
     "a ladder without a breach": put("ladders", "mine", value=[{"at": 1, "action": "remind"}]),
-    "a ladder of two breaches": put("ladders", "mine", value=[BREACH, BREACH]),
-    "a breach before it is due": put("ladders", "mine", value=[BREACH | {"at": 0.9}]),
+    "a ladder with two breaches": put("ladders", "mine", value=[BREACH, BREACH]),
+    "a breach before the due time": put("ladders", "mine", value=[BREACH | {"at": 0.9}]),
     "a quiet breach": put("ladders", "mine", value=[BREACH | {"quiet": True}]),
-    "grades with a gap below": put("score", "grades", 3, "minimum", value=10),
+    "grades that do not begin at 0": put("score", "grades", 3, "minimum", value=10),
     "no overall question": put("questionnaire", "questions", value=[{"name": "speed"}]),
-    "a question twice": put(
+    "a repeated question": put(
         "questionnaire", "questions", value=[{"name": "overall"}, *[{"name": "speed"}] * 2]
     ),
 }
@@ -98,31 +98,27 @@ def test_a_mistake_is_refused_by_the_schema_and_by_publishing(name: str) -> None
 
 
 UNUSUAL: dict[str, Break] = {
-    "a duration with noughts before it": put(*FIRST_RESPONSE, "within", value="00h05m"),
+    "a duration with leading zeros": put(*FIRST_RESPONSE, "within", value="00h05m"),
     "a duration of ninety minutes": put(*FIRST_RESPONSE, "within", value="90m"),
     "a year": put(*FIRST_RESPONSE, value={"within": "8784h"}),
-    "one reason instead of a list of them": put(*FIRST_RESPONSE, "pauses", value="part"),
+    "one reason instead of a list": put(*FIRST_RESPONSE, "pauses", value="part"),
     "the same reason twice": put(*FIRST_RESPONSE, "pauses", value=["part", "part"]),
-    "a breach at a whole number with a point": put(
-        "ladders", "mine", value=[BREACH | {"at": 1.0, "quiet": False}]
-    ),
-    "one rung twice as late as another": put(
+    "a breach at 1.0": put("ladders", "mine", value=[BREACH | {"at": 1.0, "quiet": False}]),
+    "a rung at twice the target": put(
         "ladders", "mine", value=[BREACH, {"at": 2, "action": "escalate", "priority": None}]
     ),
     "open one day of the week": put("calendars", "market", value={"week": {"sunday": [ALL_DAY]}}),
-    "holidays that are made up for by none": put(
+    "holidays without make-up days": put(
         "calendars", "shop", value={"week": {"monday": [ALL_DAY]}, "days": {"2026-10-01": False}}
     ),
-    "effective by Greenwich, to the millisecond": put(
-        "effective_from", value="2027-01-01T00:00:00.000Z"
-    ),
-    "never effective later, never reviewed": lambda document: document.update(
+    "effective in UTC, to the millisecond": put("effective_from", value="2027-01-01T00:00:00.000Z"),
+    "without an effective time and a review": lambda document: document.update(
         effective_from=None, review_by=None
     ),
-    "nothing of what may be left out": lambda document: [
+    "without all optional sections": lambda document: [
         document.pop(name) for name in set(document) - set(SCHEMA["required"]) - {"calendars"}
     ],
-    "sections that say nothing": lambda document: document.update(
+    "empty sections": lambda document: document.update(
         routing={}, templates={}, questionnaire={}, sampling={}, retention={}, sources={}
     ),
 }
@@ -138,13 +134,13 @@ def test_unusual_notation_that_publishing_accepts_matches_the_schema(name: str) 
 
 def test_the_schema_finds_most_faults_that_publishing_finds() -> None:
     seen = 0
-    for change, _ in (BROKEN | SHAPES).values():
+    for change, _ in (FAULTY | WRONG_FORMS).values():
         document = plan_document()
         change(document)
         wrong = not VALIDATOR.is_valid(document)
         seen += wrong
         assert not wrong or refused(document)
-    assert seen > len(BROKEN | SHAPES) * 4 / 5
+    assert seen > len(FAULTY | WRONG_FORMS) * 4 / 5
 
 
 @given(st.lists(st.sampled_from(["{", "}", "{{", "}}", ":", "!", ".", "\n", "x", *VARIABLES])))

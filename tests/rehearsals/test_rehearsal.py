@@ -1,4 +1,4 @@
-"""Rehearsing a plan: the same history under another plan, and what many of them say together."""
+"""Tests of rehearsals (a real history under another plan) and of the counts over many tickets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Document = dict[str, Any]
 
 
 def draft_of(*changes: Callable[[Document], object]) -> Plan:
-    """Plan 1 with these changes."""
+    """Plan 1, as version 2, with these changes."""
     document = plan_document()
     document["version"] = 2
     for change in changes:
@@ -37,7 +37,7 @@ def draft_of(*changes: Callable[[Document], object]) -> Plan:
 
 
 def promising(kind: str, clock: str, **entry: Any) -> Callable[[Document], None]:
-    """These parts of one promise in place of those that it has."""
+    """A change of one promise of a kind: the given fields replace its own."""
 
     def change(document: Document) -> None:
         document["levels"][kind]["promises"].setdefault(clock, {}).update(entry)
@@ -46,7 +46,7 @@ def promising(kind: str, clock: str, **entry: Any) -> Callable[[Document], None]
 
 
 def rehearse(life: Life, draft: Plan, **later: float) -> Comparison:
-    """The life as it was up to its clock's moment, or later, and under the draft."""
+    """Compare a life with the draft, up to the time of its clock plus `later`."""
     plans = {change.plan.version: change.plan for change in life.changes}
     first = life.changes[0].plan
     until = life.clock.moment + timedelta(**later)
@@ -54,12 +54,12 @@ def rehearse(life: Life, draft: Plan, **later: float) -> Comparison:
 
 
 def sleep(life: Life, **by: float) -> Life:
-    """Time passes, and the workflow wakes in it as it should."""
+    """Let time pass, and wake the workflow at every rung in it."""
     return life.sleep_through(life.clock.moment + timedelta(**by))
 
 
 def verdicts(found: Comparison, clock: ClockName) -> list[tuple[Verdict, Verdict]]:
-    """Of each promise of a clock, as it was and as it would have been."""
+    """The real verdict and that under the draft, for each promise of a clock."""
     keys = [key for key in found.real.promises if key[0] is clock]
     return [
         (found.real.promises[key].verdict, found.draft.promises[key].verdict)
@@ -71,8 +71,8 @@ def report_of(*found: Comparison) -> Document:
     counts = Counts()
     for one in found:
         counting.add_comparison(counts, one)
-    laid_out: Document = counting.report(counts)
-    return laid_out
+    report: Document = counting.report(counts)
+    return report
 
 
 def promise_of(group: Document, clock: str) -> Document:
@@ -88,10 +88,10 @@ def rungs_of(group: Document, clock: str) -> dict[tuple[str, str | None], tuple[
     }
 
 
-# --------------------------------------------------------------------- the very same plan
+# --------------------------------------------------------------------- random lives
 
 STEPS = sorted(set(COMMANDS) - {"plan"})
-"""What may happen in a life, moves to another plan left out: those a rehearsal does not do."""
+"""The steps of random lives, without moves to another plan, which a rehearsal does not repeat."""
 
 STEPS_OF_LIFE = st.lists(
     st.tuples(st.sampled_from(STEPS), st.one_of(st.integers(0, 2 * HOUR), st.integers(0, 3 * DAY))),
@@ -99,8 +99,8 @@ STEPS_OF_LIFE = st.lists(
 )
 
 
-def lived(kind: tuple[str, bool], steps: list[tuple[str, int]], rest: int) -> Life:
-    """A life of these steps in which the workflow wakes on time."""
+def random_life(kind: tuple[str, bool], steps: list[tuple[str, int]], rest: int) -> Life:
+    """A life with these steps, in which the workflow wakes on time."""
     life = Life(Clock()).open(kind[0], contact=BY_MAIL if kind[1] else BY_PHONE)
     for name, seconds in steps:
         sleep(life, seconds=seconds)
@@ -113,27 +113,27 @@ def lived(kind: tuple[str, bool], steps: list[tuple[str, int]], rest: int) -> Li
 
 @given(KINDS_OF_LIFE, STEPS_OF_LIFE, st.integers(0, 20 * DAY))
 @settings(max_examples=250)
-def test_the_plan_that_a_ticket_lived_under_changes_nothing_at_all(
+def test_rehearsing_the_plan_of_the_real_life_changes_nothing(
     kind: tuple[str, bool], steps: list[tuple[str, int]], rest: int
 ) -> None:
-    life = lived(kind, steps, rest)
+    life = random_life(kind, steps, rest)
     found = rehearse(life, replace(life.plan, version=2))
     assert found.draft.events == found.real.events == life.events
     assert replace(found.draft.ticket, plan_version=1) == found.real.ticket == life.ticket
     assert found.draft.promises == found.real.promises
     assert not found.skipped
     assert not found.changed
-    laid_out = report_of(found)["together"]
-    assert (laid_out["tickets"], laid_out["changed"]) == (1, 0)
-    assert not any(line["turned"] for line in laid_out["promises"])
+    report = report_of(found)["together"]
+    assert (report["tickets"], report["changed"]) == (1, 0)
+    assert not any(line["turned"] for line in report["promises"])
 
 
 @given(KINDS_OF_LIFE, STEPS_OF_LIFE, st.integers(0, 20 * DAY), st.integers(0, 3))
 @settings(max_examples=150)
-def test_any_draft_can_be_rehearsed_and_every_step_is_done_or_counted(
+def test_under_any_draft_every_step_is_repeated_or_counted_as_skipped(
     kind: tuple[str, bool], steps: list[tuple[str, int]], rest: int, which: int
 ) -> None:
-    life = lived(kind, steps, rest)
+    life = random_life(kind, steps, rest)
     found = rehearse(life, DRAFTS[which], days=30)
     people = [event for event in life.events if event.by.is_person]
     again = [event for event in found.draft.events if event.by.is_person]
@@ -178,20 +178,20 @@ DRAFTS = [
 ]
 
 
-def test_every_kind_of_event_has_its_place() -> None:
+def test_every_event_type_has_an_entry_in_the_steps() -> None:
     assert set(rehearsal._STEPS) == set(EventType)
 
 
-def test_a_history_without_its_opening_is_no_ticket() -> None:
+def test_a_history_without_its_opening_is_refused() -> None:
     with pytest.raises(ValueError, match="at least"):
         rehearsal.rehearse([], draft_of(), dict[int, Plan]().__getitem__, draft_of(), START)
 
 
-# ------------------------------------------------------------------------------- stories
+# ------------------------------------------------------------------------------- examples
 
 
-def test_a_shorter_first_response_would_have_broken_two_promises_of_three() -> None:
-    """24 hours were promised; answered after 10, 14 and 20 hours, 12 would have broken two."""
+def test_a_shorter_first_response_breaks_two_promises_of_three() -> None:
+    """The promise is 24 hours. With 12 hours, answers after 14 and 20 hours would be late."""
     draft = draft_of(promising("complaint", "first_response", within="12h"))
     found = []
     for index, hours in enumerate((10, 14, 20)):
@@ -217,14 +217,16 @@ def test_a_shorter_first_response_would_have_broken_two_promises_of_three() -> N
     rungs = rungs_of(group, "first_response")
     assert rungs["breach", None] == (0, 2)
     assert rungs["breach", "supervisor"] == (0, 2)
-    assert rungs["escalate", "manager"] == (0, 1), "18 hours after it came: only the last waits so"
+    assert rungs["escalate", "manager"] == (0, 1), (
+        "due after 18 hours, before which the first two were answered"
+    )
     assert rungs["remind", "agent"] == (3, 6), "quiet until 7:00: half of 12 hours is 15:00"
     assert group["with_a_breach"] == {"real": 3, "draft": 3}, "the reaction was missed by all"
     assert group["changed"] == 3
 
 
-def test_office_hours_instead_of_calendar_time_keep_what_the_weekend_broke() -> None:
-    """A complaint on Friday at 17:00, answered on Monday at 10:00."""
+def test_office_hours_keep_a_promise_that_the_weekend_broke() -> None:
+    """A complaint of Friday 17:00 is answered on Monday at 10:00."""
     clock = Clock(START - timedelta(days=3) + timedelta(hours=8))
     life = Life(clock).open().acknowledge()
     sleep(life, hours=65).reply()
@@ -234,10 +236,10 @@ def test_office_hours_instead_of_calendar_time_keep_what_the_weekend_broke() -> 
     [group] = report_of(found)["groups"]
     line = promise_of(group, "first_response")
     assert line["turned"][0]["draft"] == "kept"
-    assert line["due_later"]["mean_s"] == 48 * HOUR, "Saturday 17:00, now Monday 17:00"
+    assert line["due_later"]["mean_s"] == 48 * HOUR, "from Saturday 17:00 to Monday 17:00"
 
 
-def test_another_ladder_tells_others_and_takes_the_ticket_away() -> None:
+def test_another_ladder_notifies_other_roles_and_returns_the_ticket_to_the_queue() -> None:
     def strict(document: Document) -> None:
         document["ladders"]["strict"] = [
             {
@@ -269,7 +271,7 @@ def test_another_ladder_tells_others_and_takes_the_ticket_away() -> None:
     assert line["due_earlier"]["promises"] == line["due_later"]["promises"] == 0
 
 
-def test_another_team_would_have_had_it() -> None:
+def test_another_team_gets_the_ticket_unless_a_person_chose_the_team() -> None:
     def care(document: Document) -> None:
         document["levels"]["complaint"]["team"] = "care"
 
@@ -285,7 +287,7 @@ def test_another_team_would_have_had_it() -> None:
     assert chosen.draft.ticket.team == "service", "a person chose it"
 
 
-def test_a_correction_of_the_kind_follows_the_draft_in_what_only_follows_from_the_kind() -> None:
+def test_a_corrected_kind_takes_team_and_impact_from_the_draft_unless_a_person_set_them() -> None:
     def care(document: Document) -> None:
         document["levels"]["complaint"] |= {"team": "care", "impact": "high"}
 
@@ -297,8 +299,8 @@ def test_a_correction_of_the_kind_follows_the_draft_in_what_only_follows_from_th
     assert rehearse(chosen, draft_of(care)).draft.ticket.urgency == "low"
 
 
-def test_who_was_given_a_ticket_that_nobody_took_away_does_not_get_it() -> None:
-    """Really: a broken promise took it from Mei and the assigner gave it to Jun."""
+def test_an_assignment_is_skipped_if_the_draft_left_the_ticket_with_its_agent() -> None:
+    """In the real life a broken promise took the ticket from Mei, and the assigner chose Jun."""
 
     def taking(document: Document) -> None:
         for rung in document["ladders"]["promise"]:
@@ -316,8 +318,8 @@ def test_who_was_given_a_ticket_that_nobody_took_away_does_not_get_it() -> None:
     assert group["skipped"] == {"assigned": 1}
 
 
-def test_what_comes_after_the_draft_would_have_closed_the_ticket_is_skipped_and_counted() -> None:
-    """The customer disputes after two days; with one attempt it would have been closed by then."""
+def test_steps_after_the_draft_has_closed_the_ticket_are_skipped_and_counted() -> None:
+    """The customer disputes after two days. With one attempt the ticket is closed by then."""
     life = Life(Clock()).open().acknowledge().assign().wait(minutes=5).resolve()
     sleep(life, days=2).dispute().assign().reply().resolve()
     found = rehearse(life, draft_of(lambda document: document["callback"].update(attempts=1)))
@@ -331,7 +333,7 @@ def test_what_comes_after_the_draft_would_have_closed_the_ticket_is_skipped_and_
     assert promise_of(group, "resolution")["no_longer_promised"] == 1
 
 
-def test_a_ticket_goes_on_where_the_draft_would_not_have_closed_it() -> None:
+def test_a_ticket_continues_if_the_draft_does_not_close_it() -> None:
     life = Life(Clock()).open("feedback").acknowledge().wait(hours=1).resolve()
     assert life.ticket.closure == "answered"
     found = rehearse(life, draft_of(promising("feedback", "callback", within="24h")), days=30)
@@ -341,7 +343,7 @@ def test_a_ticket_goes_on_where_the_draft_would_not_have_closed_it() -> None:
     assert promise_of(group, "callback")["newly_promised"] == 1
 
 
-def test_each_round_is_a_promise_of_its_own() -> None:
+def test_each_round_of_a_ticket_has_its_own_resolution_promise() -> None:
     life = Life(Clock()).open().acknowledge().assign().wait(minutes=1).reply()
     sleep(life, hours=40).resolve().wait(hours=1).dispute().assign()
     sleep(life, hours=10).resolve()
@@ -352,7 +354,7 @@ def test_each_round_is_a_promise_of_its_own() -> None:
     ]
 
 
-def test_a_promise_that_still_runs_is_open_until_it_is_overdue() -> None:
+def test_a_running_promise_is_open_until_it_is_overdue() -> None:
     life = Life(Clock()).open().acknowledge().assign().tell_progress()
     sleep(life, hours=20)
     draft = draft_of(promising("complaint", "first_response", within="12h"))
@@ -362,7 +364,7 @@ def test_a_promise_that_still_runs_is_open_until_it_is_overdue() -> None:
     assert verdicts(waiting, ClockName.RESOLUTION) == [(Verdict.OPEN, Verdict.OPEN)]
 
 
-def test_an_update_that_was_told_in_time_is_kept_and_one_told_late_is_missed() -> None:
+def test_an_update_in_time_is_kept_and_a_late_one_is_missed() -> None:
     life = Life(Clock()).open().acknowledge().assign().reply()
     sleep(life, hours=20).tell_progress()
     sleep(life, hours=25).tell_progress()
@@ -376,7 +378,7 @@ def test_an_update_that_was_told_in_time_is_kept_and_one_told_late_is_missed() -
     assert verdicts(stricter, ClockName.UPDATE)[0] == (Verdict.KEPT, Verdict.MISSED)
 
 
-def test_a_withdrawn_ticket_keeps_and_misses_only_what_was_due_before() -> None:
+def test_a_withdrawal_leaves_promises_that_were_not_due_yet_void() -> None:
     life = Life(Clock()).open().acknowledge().assign().tell_progress()
     sleep(life, hours=20).withdraw()
     found = rehearse(life, draft_of(promising("complaint", "first_response", within="12h")))
@@ -384,14 +386,14 @@ def test_a_withdrawn_ticket_keeps_and_misses_only_what_was_due_before() -> None:
     assert verdicts(found, ClockName.RESOLUTION) == [(Verdict.VOID, Verdict.VOID)]
 
 
-def test_a_customer_who_is_slow_to_confirm_breaks_no_promise_of_ours() -> None:
+def test_a_late_confirmation_by_the_customer_is_no_missed_promise() -> None:
     life = Life(Clock()).open().acknowledge().wait(minutes=1).resolve()
     sleep(life, hours=30).confirm()
     found = rehearse(life, draft_of())
     assert verdicts(found, ClockName.CALLBACK) == [(Verdict.VOID, Verdict.VOID)]
 
 
-def test_a_draft_holds_for_the_whole_life_whatever_plan_it_was_moved_to() -> None:
+def test_a_draft_applies_to_the_entire_life_even_if_the_ticket_was_moved_to_another_plan() -> None:
     life = Life(Clock()).open().acknowledge().wait(hours=1)
     life.move_to(draft_of(promising("complaint", "first_response", within="2h")))
     sleep(life, hours=2).reply()
@@ -401,7 +403,7 @@ def test_a_draft_holds_for_the_whole_life_whatever_plan_it_was_moved_to() -> Non
     assert not found.skipped
 
 
-def test_what_happened_after_the_end_is_not_looked_at() -> None:
+def test_events_after_the_end_are_ignored() -> None:
     life = Life(Clock()).open().acknowledge()
     moment = life.clock.moment
     sleep(life, hours=10).reply()
@@ -414,11 +416,11 @@ def test_what_happened_after_the_end_is_not_looked_at() -> None:
     ]
 
 
-# --------------------------------------------------------------------------------- tallies
+# --------------------------------------------------------------------------------- counts
 
 SAMPLES = [
     rehearse(
-        lived(
+        random_life(
             ("complaint" if index % 2 else "inquiry", index % 3 > 0),
             [(STEPS[(7 * index + n) % len(STEPS)], HOUR * n) for n in range(index % 12)],
             DAY * index,
@@ -429,7 +431,7 @@ SAMPLES = [
 ]
 
 
-def counted(samples: list[Comparison]) -> Counts:
+def counts_of(samples: list[Comparison]) -> Counts:
     counts = Counts()
     for index, found in enumerate(samples):
         counting.add_comparison(
@@ -439,28 +441,28 @@ def counted(samples: list[Comparison]) -> Counts:
 
 
 @given(st.lists(st.sampled_from(range(len(SAMPLES))), max_size=12), st.randoms())
-def test_parts_add_up_to_the_whole_in_any_order_and_grouping(
-    chosen: list[int], chance: random.Random
+def test_counts_of_parts_add_up_to_the_total_in_any_order_and_grouping(
+    chosen: list[int], shuffler: random.Random
 ) -> None:
-    whole = counted([SAMPLES[index] for index in chosen])
-    cuts = sorted(chance.sample(range(len(chosen) + 1), min(2, len(chosen) + 1)))
+    total = counts_of([SAMPLES[index] for index in chosen])
+    cuts = sorted(shuffler.sample(range(len(chosen) + 1), min(2, len(chosen) + 1)))
     bounds = [0, *cuts, len(chosen)]
     parts = [chosen[a:b] for a, b in itertools.pairwise(bounds)]
-    chance.shuffle(parts)
-    tallies = [counted([SAMPLES[index] for index in part]) for part in parts]
+    shuffler.shuffle(parts)
+    counts_of_parts = [counts_of([SAMPLES[index] for index in part]) for part in parts]
     left, right = Counts(), Counts()
-    for one in tallies:
+    for one in counts_of_parts:
         left.include(one)
-    for one in reversed(tallies):
+    for one in reversed(counts_of_parts):
         right = Counts().include(one).include(right)
-    assert left == right == whole
-    assert counting.report(left) == counting.report(whole)
+    assert left == right == total
+    assert counting.report(left) == counting.report(total)
 
 
-def test_a_tally_does_not_grow_with_the_tickets() -> None:
-    once, often = counted(SAMPLES), Counts()
+def test_the_size_of_counts_does_not_grow_with_the_tickets() -> None:
+    once, often = counts_of(SAMPLES), Counts()
     for _ in range(50):
-        often.include(counted(SAMPLES))
+        often.include(counts_of(SAMPLES))
     assert often.counts.keys() == once.counts.keys()
     assert all(len(numbers) <= EXAMPLES for numbers in often.examples.values())
 
@@ -475,7 +477,7 @@ def test_a_tally_does_not_grow_with_the_tickets() -> None:
         ([400 * DAY], None, None),
     ],
 )
-def test_spreads_are_bounds_of_their_steps(
+def test_median_and_p90_are_upper_bounds_of_steps(
     moves_s: list[int], median: int | None, p90: int | None
 ) -> None:
     counts = Counts()
@@ -492,18 +494,18 @@ def test_spreads_are_bounds_of_their_steps(
     assert list(BOUNDS_S) == sorted(set(BOUNDS_S))
 
 
-def test_a_table_says_every_number_of_the_report_once() -> None:
-    counts = counted(SAMPLES)
+def test_the_table_has_every_number_of_the_report_once() -> None:
+    counts = counts_of(SAMPLES)
     counting.add_unreadable(counts, "R-99999")
-    laid_out = counting.report(counts)
-    header, *lines = list(counting.rows(laid_out))
+    report = counting.report(counts)
+    header, *lines = list(counting.rows(report))
     assert header == ("kind", "team", "clock", "measure", "real", "draft")
     assert {len(line) for line in lines} == {len(header)}
     places = [line[:4] for line in lines]
     assert len(set(places)) == len(places)
     assert lines[0] == ("all", "all", "", "unreadable", "", 1)
     found = {line[:4]: line[4:] for line in lines}
-    together = laid_out["together"]
+    together = report["together"]
     assert found["all", "all", "", "tickets"] == ("", len(SAMPLES))
     first = promise_of(together, "first_response")
     assert found["all", "all", "first_response", "missed"] == (
@@ -515,10 +517,10 @@ def test_a_table_says_every_number_of_the_report_once() -> None:
     )
 
 
-def test_a_ticket_that_cannot_be_read_is_counted_and_named() -> None:
+def test_an_unreadable_ticket_is_counted_and_named() -> None:
     counts = Counts()
     counting.add_unreadable(counts, "R-1")
-    laid_out = counting.report(counts)
-    assert laid_out["unreadable"] == {"tickets": 1, "examples": ["R-1"]}
-    assert laid_out["groups"] == []
-    assert laid_out["together"]["tickets"] == 0
+    report = counting.report(counts)
+    assert report["unreadable"] == {"tickets": 1, "examples": ["R-1"]}
+    assert report["groups"] == []
+    assert report["together"]["tickets"] == 0

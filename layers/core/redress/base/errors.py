@@ -43,7 +43,7 @@ class Forbidden(RedressError):
 
 
 class NotAllowedNow(RedressError):
-    """The lifecycle table does not allow this step in the ticket's current state."""
+    """The table of steps does not allow this step in the ticket's current state."""
 
     def __init__(self, step: str, state: str) -> None:
         super().__init__(f"'{step}' is not possible while the ticket is {state}")

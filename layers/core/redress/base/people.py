@@ -1,4 +1,4 @@
-"""Who does something to a ticket: the customer, a member of staff, the system."""
+"""The people and roles that act on tickets: customers, members of staff, the system."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Role(StrEnum):
 
 
 class Actor(Struct, frozen=True):
-    """Who did it: a role, and for staff their identity in the user pool."""
+    """Who caused an event: a role, and for staff their identity in the user pool."""
 
     role: Role
     id: str = ""
@@ -37,7 +37,7 @@ CUSTOMER = Actor(Role.CUSTOMER)
 
 
 class Member(Struct, frozen=True):
-    """One member of staff, as the user pool knows them. `id` is the subject in the pool."""
+    """A member of staff, as recorded in the user pool. `id` is their subject (`sub`) there."""
 
     id: str
     name: str
@@ -47,9 +47,9 @@ class Member(Struct, frozen=True):
     languages: tuple[str, ...]
     capacity: int
     left: bool = False
-    """They left: they get no mail and no work, but keep the scorecards of their months."""
+    """Whether they have left. They get no mail and no work then; their scorecards are kept."""
 
     @property
     def actor(self) -> Actor:
-        """How events name this person."""
+        """This person as the actor of an event."""
         return Actor(self.role, self.id)

@@ -41,7 +41,7 @@ class Phrases:
 
 @cache
 def phrases(language: str) -> Phrases:
-    """The phrases of one of `plan.LANGUAGES`."""
+    """The phrases of one of `LANGUAGES`."""
     return msgspec.json.decode(file(language, "phrases.json"), type=Phrases)
 
 

@@ -1,7 +1,7 @@
-"""How values become items of the table, and back: one encoding, used by every store.
+"""The encoding of values in items of the table, which all stores use.
 
-An item carries the few attributes that keys, indexes and conditions need, and `doc`: the complete
-value as compact JSON. msgspec checks every type when it decodes.
+An item has the few attributes that keys, indexes and conditions need, and `doc`, the complete value
+as compact JSON. msgspec checks every type when it decodes `doc`.
 """
 
 from __future__ import annotations
@@ -20,29 +20,32 @@ _ENCODER = msgspec.json.Encoder()
 
 
 Unreadable = msgspec.DecodeError
-"""A `doc` that is not what its decoder reads: no JSON, or a value of another shape."""
+"""Raised for a `doc` that cannot be decoded: it is no JSON, or a value of another type."""
 
 
 def encode(value: Any) -> str:
+    """A value as compact JSON, for `doc`."""
     return _ENCODER.encode(value).decode()
 
 
 def milliseconds(at: datetime) -> int:
+    """An instant in milliseconds since 1970."""
     return round(at.timestamp() * 1000)
 
 
 def key_digest(key: str) -> str:
+    """The SHA-256 of an Idempotency-Key, in hexadecimal."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def fingerprint(body: Mapping[str, Any]) -> str:
-    """What a body says, whatever its order of fields: tells a repeat from another submission."""
+    """A digest of a body, whatever the order of its fields. A repeated request has the same one."""
     canonical = msgspec.json.encode(body, order="deterministic")
     return hashlib.sha256(canonical).hexdigest()
 
 
 def to_dynamodb(value: Any) -> dict[str, Any]:
-    """One plain value in DynamoDB's own notation (the types that items here use)."""
+    """A value in DynamoDB's JSON. Raises TypeError for a type that items here do not use."""
     match value:
         case bool():
             return {"BOOL": value}
@@ -51,8 +54,9 @@ def to_dynamodb(value: Any) -> dict[str, Any]:
         case int():
             return {"N": str(value)}
         case _:
-            raise TypeError(f"no item of ours holds a {type(value).__name__}")
+            raise TypeError(f"no item holds a {type(value).__name__}")
 
 
 def item_to_dynamodb(item: Item) -> dict[str, dict[str, Any]]:
+    """An item in DynamoDB's JSON."""
     return {name: to_dynamodb(value) for name, value in item.items()}

@@ -201,7 +201,7 @@ def rehearsal_pk(job: str) -> str:
 def part_sk(part: str) -> str:
     """`PART#2026-11-01T00:00:00+00:00/2026-11-08T12:00:00+00:00#3`: progress of a part of a job.
 
-    A part is a range of opening times in one shard.
+    A part of a rehearsal is a range of opening times in one shard; of a move, a team and a shard.
     """
     return f"{PART_PREFIX}{part}"
 

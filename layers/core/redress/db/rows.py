@@ -83,7 +83,7 @@ class Row(Model):
     sk = UnicodeAttribute(range_key=True)
 
 
-class HeadRow(Row):
+class SnapshotRow(Row):
     """TICKET#{number} / TICKET: a ticket's snapshot and its index keys."""
 
     class Meta:
@@ -174,7 +174,7 @@ class IncomingMailRow(Row):
     open_index = OpenIndex()
 
 
-class PlaceRow(Row):
+class MailObjectRow(Row):
     """OBJECT#{digest} / OBJECT: the identity of the mail that an object of the bucket holds."""
 
     class Meta:
@@ -322,13 +322,13 @@ class Models:
             return type(model.__name__, (model,), {"Meta": meta, "_connection": shared})  # type: ignore[return-value]
 
         self.row = bound(Row)
-        self.head = bound(HeadRow)
+        self.snapshot = bound(SnapshotRow)
         self.event = bound(EventRow)
         self.timer = bound(TimerRow)
         self.mail = bound(MailRow)
         self.file = bound(FileRow)
         self.incoming_mail = bound(IncomingMailRow)
-        self.place = bound(PlaceRow)
+        self.mail_object = bound(MailObjectRow)
         self.thread = bound(ThreadRow)
         self.address = bound(AddressRow)
         self.count = bound(CountRow)

@@ -186,8 +186,8 @@ class PlanCases:
         """The review of which to remind today, or None.
 
         A reminder is due on the day of the review and every REMIND_EVERY_DAYS after it. A new
-        version ends the reminders. Old versions may have no day of review and are never due. Call
-        this once a day. Reviews exist because a plan must be reviewed every half year.
+        version ends the reminders. A version from before there were reviews has no day of review
+        and is never due. Call this once a day. Plans must be reviewed every half year.
         """
         plan = self._plans.latest()
         if plan.review_by is None:

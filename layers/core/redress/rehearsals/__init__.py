@@ -1,1 +1,1 @@
-"""Rehearsals of a plan, and moves of open tickets to one."""
+"""Rehearsals of a plan with real histories, and moves of open tickets to a published plan."""

@@ -1,8 +1,8 @@
-"""Rehearsals of a plan over a period, and moves of open tickets to a published one.
+"""Use cases of rehearsals of a plan over a period, and of moves of open tickets to a plan.
 
-`RehearsalCases` is for managers: begin one, see how far it is, read the result. `RehearsalJobs` are
-the tasks of the rehearsal machine: list the parts, work through each page by page, sum up. Every
-task can be repeated: what was counted is not counted again, what was moved is not moved again.
+`RehearsalCases` serves managers: begin a job, read its progress and its result. `RehearsalJobs` are
+the tasks of the rehearsal state machine: list the parts of a job, process each part page by page,
+sum up. Every task can be repeated: no ticket is counted or moved twice.
 """
 
 from __future__ import annotations
@@ -60,27 +60,29 @@ from redress.workflow.store import ReportStore
 MOST_MONTHS = 120
 REASON_LIMIT = 2_000
 DRY_RUN_HOLDS = timedelta(hours=24)
-"""So long after it was begun may a dry run be applied: what it counted is true no longer then."""
+"""How long after its beginning a dry run can be applied. Later its counts are considered stale."""
 
 WORK_FOR = timedelta(seconds=40)
-"""One invocation begins no new page after this time: the function is killed after a minute."""
+"""An invocation begins no new page after this time. The function's timeout is a minute."""
 PAGE = 25
 SAVE_AFTER = 250
-"""Tickets rehearsed between two savings: what a killed invocation must do again."""
+"""Tickets that are rehearsed between two saves, and at most repeated after a crash."""
 MOST_ROUNDS = 5
-"""Times that a part of a move is gone through for what moved in its index meanwhile."""
+"""Limit of rounds over a part of a move. Further rounds find tickets that moved within the index
+during a round."""
 FINE_MONTHS = 3
 PIECES = 4
-"""A short period is cut finer: each month in so many pieces, so that all workers have work."""
+"""In a period of at most FINE_MONTHS, each month is cut into this many pieces, so that all workers
+are busy."""
 
 MORE, DONE, FAILED = "more", "done", "failed"
 REHEARSE, MOVE = "rehearse", "move"
-"""What is to be done with each part; only a move that is applied writes tickets."""
+"""The task for each part. A dry run uses REHEARSE; only MOVE, an applied move, writes tickets."""
 
 
 @dataclass(frozen=True, slots=True)
 class RehearsalStatus:
-    """A job as it stands; the tally is there once it is done."""
+    """A job, its progress, and its counts once it is done."""
 
     job: RehearsalJob
     progress: Progress
@@ -89,7 +91,7 @@ class RehearsalStatus:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What the machine goes through: names of parts only."""
+    """The parts that the state machine processes, by name, and the task for each of them."""
 
     job: str
     act: str
@@ -98,7 +100,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """`done`, or `more` when the part must be gone on with."""
+    """The state of a part: `done`, or `more` if it needs another invocation."""
 
     part: str
     state: str
@@ -106,7 +108,7 @@ class Worked:
 
 @dataclass(frozen=True, slots=True)
 class RehearsalFinished:
-    """`failed` above 0 fails the execution."""
+    """The end of a job. If `failed` is above 0, the execution fails."""
 
     job: str
     parts: int
@@ -117,7 +119,7 @@ class RehearsalFinished:
 
 
 class RehearsalCases:
-    """`step_functions` gives a client when one is needed."""
+    """The use cases of managers. `step_functions` creates a client on demand."""
 
     def __init__(
         self,
@@ -139,10 +141,11 @@ class RehearsalCases:
         last: str | None,
         key: str = "",
     ) -> RehearsalJob:
-        """Begin to rehearse a draft over the tickets opened in a month, or from one to another.
+        """Begin to rehearse a draft over the tickets that were opened in a month or several.
 
-        The draft is looked at whole, as if it were published, but for the number of its version.
-        Raises InvalidInput with everything that is wrong, KeyReused for another body under `key`.
+        `period` names one month; `first` and `last` name a range. The draft is checked completely,
+        as if it were published, except for its version number. `key` is the Idempotency-Key. Raises
+        InvalidInput with all faults, and KeyReused if `key` was used with another body.
         """
         self._managers_only(member)
         faults: list[Fault] = []
@@ -175,11 +178,11 @@ class RehearsalCases:
         reason: str | None,
         key: str = "",
     ) -> RehearsalJob:
-        """Begin to move every open ticket to a published version; first of all a dry run.
+        """Begin to move every open ticket to a published version, or a dry run of this.
 
-        To apply it, name the dry run that said what it does: one of the same version, done, and
-        begun within DRY_RUN_HOLDS. A version to come can be tried so and not be applied. Raises
-        NotFound for one that was never published.
+        `apply` needs a reason and the id of a dry run of the same version, which must be done and
+        have begun within DRY_RUN_HOLDS. A version that is not effective yet allows only dry runs.
+        Raises NotFound for a version that was never published, and InvalidInput with all faults.
         """
         self._managers_only(member)
         try:
@@ -208,7 +211,7 @@ class RehearsalCases:
         return self._begin(job, None)
 
     def read(self, member: Member, job_id: str) -> RehearsalStatus:
-        """How far a job is, and its result once there is one; raises NotFound."""
+        """A job with its progress, and its result once it is done. Raises NotFound."""
         self._managers_only(member)
         job, progress = self._rehearsals.job(job_id)
         done = progress.state is JobState.DONE
@@ -220,7 +223,10 @@ class RehearsalCases:
             raise Forbidden("plans are for managers")
 
     def _begin(self, job: RehearsalJob, draft: dict[str, Any] | None) -> RehearsalJob:
-        """Keep it and start the machine: the job's id names both, a repeat begins nothing new."""
+        """Store the job and start the state machine.
+
+        The job's id is also the name of the execution, so a repeated request starts nothing new.
+        """
         if not self._rehearsals.begin(job, draft, self._now()):
             held, _ = self._rehearsals.job(job.id)
             if held.fingerprint != job.fingerprint:
@@ -234,13 +240,13 @@ class RehearsalCases:
                 input=msgspec.json.encode({"job": job.id}).decode(),
             )
         except client.exceptions.ExecutionAlreadyExists:
-            return job  # the same request, come again
+            return job  # a repeated request
         return job
 
     def _draft(
         self, document: Any, faults: list[Fault]
     ) -> tuple[dict[str, Any] | None, Plan | None]:
-        """The document with its holidays expanded, and the plan; what is wrong goes to `faults`."""
+        """The document with expanded holidays, and its plan. Appends all faults to `faults`."""
         try:
             return prepared(document, self._now())
         except InvalidInput as invalid:
@@ -250,7 +256,7 @@ class RehearsalCases:
     def _months(
         self, period: str | None, first: str | None, last: str | None, faults: list[Fault]
     ) -> tuple[str, str] | None:
-        """First and last month; what is wrong goes to `faults`."""
+        """The first and the last month. Appends all faults to `faults`."""
         if period is not None and (first is not None or last is not None):
             detail = "either a period or from and to"
             faults.append(Fault("/period", "not_both", detail))
@@ -334,7 +340,7 @@ class RehearsalJobs:
         self._draft: tuple[str, Plan] | None = None
 
     def list_parts(self, job_id: str) -> Listed:
-        """Into what a job is cut, each part on its own; also counts the tickets."""
+        """List the parts into which a job is divided, and count its tickets."""
         job, _ = self._rehearsals.job(job_id)
         if job.kind is JobKind.REHEARSAL:
             parts = [
@@ -349,7 +355,7 @@ class RehearsalJobs:
         return Listed(job_id, MOVE if job.apply else REHEARSE, parts)
 
     def rehearse_part(self, job_id: str, name: str) -> Worked:
-        """Go on with one part of a rehearsal or of a dry run, for as long as one may."""
+        """Continue a part of a rehearsal or of a dry run, for at most about WORK_FOR."""
         job, _ = self._rehearsals.job(job_id)
         if job.kind is JobKind.MOVE:
             return self._work(job, name, self._open_pages(name), self._count_move(job))
@@ -363,21 +369,26 @@ class RehearsalJobs:
         )
 
     def _draft_of(self, job_id: str) -> Plan:
-        """The draft, read once for all parts of a job that one process works on: it never changes,
-        and its calendars remember the days that they were asked for."""
+        """The plan of the draft, cached for all parts of a job that this process works on.
+
+        A draft never changes, and its calendars cache the days that they have computed.
+        """
         if self._draft is None or self._draft[0] != job_id:
             self._draft = (job_id, parse(self._rehearsals.draft(job_id)))
         return self._draft[1]
 
     def move_part(self, job_id: str, name: str) -> Worked:
-        """Go on with one part of a move that is applied."""
+        """Continue a part of a move that is applied."""
         job, _ = self._rehearsals.job(job_id)
         if not job.apply:
             raise ValueError("this job moves nothing")
         return self._work(job, name, self._open_pages(name), self._move(job), save_after=4 * PAGE)
 
     def finish(self, job_id: str, results: Iterable[Mapping[str, str]]) -> RehearsalFinished:
-        """Sum up, or keep why there is no sum. A result is {"part", "state", "error"?}."""
+        """Sum up all parts, or mark the job as failed if parts are unfinished.
+
+        Each of `results` is {"part", "state", "error"?}.
+        """
         _, progress = self._rehearsals.job(job_id)
         whole, finished = Counts(), 0
         for part in self._rehearsals.parts(job_id):
@@ -392,15 +403,15 @@ class RehearsalJobs:
         return RehearsalFinished(job_id, progress.parts, missing)
 
     def fail(self, job_id: str, error: str) -> RehearsalFinished:
-        """Keep that a job came to no end."""
+        """Mark a job as failed."""
         self._rehearsals.fail(job_id, error, self._now())
         return RehearsalFinished(job_id, 0, 1)
 
     def stopped(self, execution: str, status: str) -> bool:
-        """An execution ended without a word of its machine: its job failed with that status.
+        """Mark a job as failed whose execution ended without running its last states.
 
-        `execution` is its name, which begins with the job's id. False when there is nothing to
-        keep: the job is over, or there is no such job.
+        `execution` is the name of the execution, which begins with the job's id. `status` is its
+        final status. Returns False if nothing changed: the job is over or does not exist.
         """
         if status not in DEAD:
             return False
@@ -412,7 +423,10 @@ class RehearsalJobs:
     def _work(
         self, job: RehearsalJob, name: str, pages: _Pages, look: _Look, save_after: int = SAVE_AFTER
     ) -> Worked:
-        """Page by page, saved now and then. Whoever lost a race goes on from what was saved."""
+        """Process a part page by page and save it regularly.
+
+        After a lost race it continues from what the other invocation saved.
+        """
         stop_at = self._now() + WORK_FOR
         part = self._rehearsals.part(job.id, name)
         while not part.finished and self._now() < stop_at:
@@ -443,15 +457,15 @@ class RehearsalJobs:
             began = self._plans.get(_first_version(file.ticket, file.history))
             found = rehearse(file.history, began, self._plans.get, draft, job.begun_at)
         except NotFound:
-            return  # the index is a moment behind the table
+            return  # the index is eventually consistent
         except (LookupError, ValueError, encoding.Unreadable):
-            # One history that nobody can read must not cost the report of all others.
+            # One unreadable history must not prevent the report of all others.
             counting.add_unreadable(counts, number)
             return
         counting.add_comparison(counts, found)
 
     def _count_move(self, job: RehearsalJob) -> _Look:
-        """What a move would do to each ticket; nothing is written."""
+        """A function that counts how a move would change a ticket. It writes nothing."""
         decide, plan = self._decide(job), self._plans.get(job.plan_version)
 
         def look(number: str, part: JobPart) -> None:
@@ -470,7 +484,10 @@ class RehearsalJobs:
         return look
 
     def _move(self, job: RehearsalJob) -> _Look:
-        """Move each ticket that is not there yet; what was changed meanwhile is decided anew."""
+        """A function that moves a ticket which is not under the plan yet.
+
+        If somebody else changes the ticket meanwhile, the move is decided again.
+        """
         decide, plan = self._decide(job), self._plans.get(job.plan_version)
 
         def look(number: str, part: JobPart) -> None:
@@ -515,8 +532,11 @@ class RehearsalJobs:
 
 
 def _end_round(part: JobPart) -> None:
-    """All pages were seen. A move goes round again until a round finds nothing to move: a ticket
-    that is moved, or changed by others, changes its place in the index that is paged through."""
+    """End a round over all pages of a part.
+
+    A move does further rounds until one finds nothing to move. A ticket that is moved, or changed
+    by others, changes its place in the index, so that paging through the index can miss it.
+    """
     part.rounds += 1
     part.finished = part.acted == 0 or part.rounds >= MOST_ROUNDS
     part.acted = 0
@@ -528,7 +548,7 @@ def _leave_alone(counts: Counts, ticket: Ticket, plan: Plan) -> None:
 
 
 def _first_version(ticket: Ticket, history: Iterable[Event]) -> int:
-    """Under which version a ticket began."""
+    """The plan version under which a ticket was opened."""
     for event in history:
         if event.type is EventType.PLAN_CHANGED:
             version: int = event.data["from"]
@@ -542,7 +562,7 @@ _Slice = tuple[datetime, datetime]
 
 
 def _pieces(job: RehearsalJob) -> Iterator[_Slice]:
-    """A period in pieces, each within one month of UTC, as the index has it."""
+    """Cut a period into pieces, each within one UTC month, as the index is divided by these."""
     assert job.start is not None
     assert job.end is not None
     months = list(_by_month(job.start, min(job.end, job.begun_at)))
@@ -564,7 +584,7 @@ def _by_month(start: datetime, end: datetime) -> Iterator[_Slice]:
 
 
 def _slice_name(start: datetime, end: datetime, shard: int) -> str:
-    """`2026-11-01T00:00:00+00:00/2026-11-08T12:00:00+00:00#3`."""
+    """The name of a part, such as `2026-11-01T00:00:00+00:00/2026-11-08T12:00:00+00:00#3`."""
     return f"{start.isoformat()}/{end.isoformat()}#{shard}"
 
 

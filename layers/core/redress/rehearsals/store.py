@@ -1,8 +1,8 @@
-"""Rehearsals of plans, and moves of open tickets to one: what is asked, how far it is, the result.
+"""The store of jobs: rehearsals of plans, and moves of open tickets to a plan.
 
-Everything lies under `REHEARSAL#{job}`: the job with its progress, the draft, one item for each
-part and the summed tally. A part is saved on condition of its revision, together with the job's
-progress in one transaction, so a piece of work that is done twice is counted once.
+All items of a job are under `REHEARSAL#{job}`: the job with its progress, the draft, one item for
+each part, and the final counts. A part is saved on the condition of its revision, in one
+transaction with the job's progress. So work that is done twice is counted once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class JobKind(StrEnum):
 
 
 class JobState(StrEnum):
-    """`waiting` until its parts are listed, `running` until they are summed up."""
+    """`waiting` until its parts are listed, `running` until they are summed up, then `done`."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -42,7 +42,10 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RehearsalJob:
-    """What is asked; never changed. `begun_at` is also the end of what a rehearsal looks at."""
+    """The request of a job. It never changes.
+
+    A rehearsal uses events up to `begun_at`.
+    """
 
     id: str
     kind: JobKind
@@ -62,7 +65,7 @@ class RehearsalJob:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is: tickets `done` of those `listed`. `fault` says why it failed."""
+    """The progress of a job: `done` of `listed` tickets. `fault` says why it failed."""
 
     state: JobState
     parts: int
@@ -73,20 +76,20 @@ class Progress:
 
 
 class JobPart(msgspec.Struct, rename={"counts": "tally"}):
-    """How far one part is. `revision` is that of the stored item, 0 when there is none yet."""
+    """The progress and counts of one part. `revision` is that of the stored item, 0 without one."""
 
     cursor: str | None = None
     finished: bool = False
     rounds: int = 0
-    """How often all its tickets were gone through."""
+    """How many times all its tickets were processed."""
     acted: int = 0
-    """Tickets that this round has changed."""
+    """How many tickets the current round has changed."""
     counts: Counts = msgspec.field(default_factory=Counts)
     revision: int = 0
 
 
 class PartRaced(Exception):
-    """The same part was saved by another invocation meanwhile; nothing was written."""
+    """Another invocation saved the same part meanwhile. Nothing was written."""
 
 
 _JOB = msgspec.json.Decoder(RehearsalJob)
@@ -101,7 +104,7 @@ class RehearsalStore:
     # ---------------------------------------------------------------- jobs
 
     def begin(self, job: RehearsalJob, draft: dict[str, Any] | None, now: datetime) -> bool:
-        """Keep what is asked, and the draft; False when a job of this id is there already."""
+        """Store a new job and its draft. Returns False if a job with this id exists."""
         pk = keys.rehearsal_pk(job.id)
         row = self._models.job(
             pk,
@@ -128,7 +131,7 @@ class RehearsalStore:
         return True
 
     def job(self, job: str) -> tuple[RehearsalJob, Progress]:
-        """What was asked and how far it is; raises NotFound."""
+        """A job and its progress. Raises NotFound."""
         try:
             row = retry.call(
                 lambda: self._models.job.get(keys.rehearsal_pk(job), keys.JOB, consistent_read=True)
@@ -146,7 +149,7 @@ class RehearsalStore:
         return _JOB.decode(row.doc), progress
 
     def draft(self, job: str) -> dict[str, Any]:
-        """The draft's document, as it was asked; raises NotFound."""
+        """The document of the draft as it was submitted. Raises NotFound."""
         row = self._get(job, keys.DRAFT)
         if row is None:
             raise NotFound("there is no such rehearsal")
@@ -154,7 +157,10 @@ class RehearsalStore:
         return document
 
     def listed(self, job: str, parts: int, tickets: int, now: datetime) -> None:
-        """Its parts are known. A job that is over, or counts on already, is left as it is."""
+        """Record the number of parts and tickets, and start a waiting job.
+
+        A job in any other state is not changed.
+        """
         model = self._models.job
         self._update(
             job,
@@ -168,7 +174,7 @@ class RehearsalStore:
         )
 
     def conclude(self, job: str, counts: Counts, now: datetime) -> None:
-        """Keep the result, then say so: who reads `done` finds it."""
+        """Store the result, then mark the job as done, so that a done job always has a result."""
         row = self._models.doc(keys.rehearsal_pk(job), keys.REPORT, doc=_packed(counts))
         retry.call(row.save)
         model = self._models.job
@@ -183,7 +189,7 @@ class RehearsalStore:
         )
 
     def fail(self, job: str, fault: str, now: datetime) -> bool:
-        """It came to no result. One that is over stays as it is: False, as for one unknown."""
+        """Mark a job as failed. Returns False if it is over already or unknown."""
         model = self._models.job
         return self._update(
             job,
@@ -196,7 +202,7 @@ class RehearsalStore:
         )
 
     def result(self, job: str) -> Counts:
-        """The summed tally; raises NotFound while there is none."""
+        """The final counts. Raises NotFound while there are none."""
         row = self._get(job, keys.REPORT)
         if row is None:
             raise NotFound("there is no report yet")
@@ -205,12 +211,12 @@ class RehearsalStore:
     # ---------------------------------------------------------------- parts
 
     def part(self, job: str, name: str) -> JobPart:
-        """How far a part is; one that was not begun yet stands at its beginning."""
+        """The progress of a part; initial progress if it has not begun."""
         row = self._get(job, keys.part_sk(name))
         return _part_of(row) if row is not None else JobPart()
 
     def parts(self, job: str) -> Iterator[JobPart]:
-        """Every part that was begun, one by one."""
+        """Yield all parts that have begun."""
         model = self._models.doc
         among = model.sk.startswith(keys.PART_PREFIX)
         rows = model.query(keys.rehearsal_pk(job), among, page_size=50, consistent_read=True)
@@ -218,9 +224,9 @@ class RehearsalStore:
             yield _part_of(row)
 
     def save_part(self, job: str, name: str, part: JobPart, done: int, now: datetime) -> None:
-        """Keep a part over the revision that it was read as, and count `done` more tickets.
+        """Save a part over the revision that was read, and add `done` tickets to the progress.
 
-        Raises PartRaced when another invocation was faster.
+        Raises PartRaced if another invocation has saved the part since.
         """
         pk, model, jobs = keys.rehearsal_pk(job), self._models.doc, self._models.job
         row = model(pk, keys.part_sk(name), doc=_packed(part), revision=part.revision + 1)
@@ -267,7 +273,7 @@ def _part_of(row: Any) -> JobPart:
 
 
 def _packed(value: Any) -> str:
-    """Compressed: a tally's keys repeat themselves, and an item holds 400 KB."""
+    """Encode and compress a value: the keys of counts repeat, and an item holds 400 KB."""
     return base64.b85encode(zlib.compress(msgspec.json.encode(value))).decode("ascii")
 
 

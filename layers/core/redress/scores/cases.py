@@ -25,7 +25,7 @@ from redress.scores.store.scores import Card, CardReplaced, Earlier, Failure, Sc
 from redress.staff.store import StaffStore
 
 PREVIOUS = "previous"
-"""Stands in a request for the last month that is over, in the plan's time zone."""
+"""A period in requests: the last month that is over, in the plan's time zone."""
 
 COMMENT_LIMIT = 5_000
 ATTEMPTS = 5

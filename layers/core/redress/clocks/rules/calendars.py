@@ -90,7 +90,7 @@ class Interval(Struct, frozen=True):
     """Opening hours within one day: minutes of local time from `start` until before `end`.
 
     Raises ValueError unless 0 <= start < end <= 1440. An interval cannot cross midnight. A night is
-    22:00-24:00 on one day and 00:00-06:00 on the next, because each date may have its exception.
+    22:00-24:00 on one day and 00:00-06:00 on the next, because each date may have special hours.
     """
 
     start: int
@@ -221,9 +221,9 @@ class WeeklyCalendar:
             return 0.0
         total = 0
         for day in range(first // _DAY, (last - 1) // _DAY + 1):
-            spans, whole = self._day(day)
+            spans, length = self._day(day)
             if first <= day * _DAY and (day + 1) * _DAY <= last:
-                total += whole
+                total += length
             else:
                 total += sum(
                     max(0, min(closes, last) - max(opens, first)) for opens, closes in spans
@@ -242,13 +242,13 @@ class WeeklyCalendar:
         """
         day, closed = (at if step > 0 else at - 1) // _DAY, 0
         while closed <= PATIENCE_DAYS:
-            spans, whole = self._day(day)
+            spans, length = self._day(day)
             for opens, closes in spans[::step]:
                 if step > 0 and at < closes:
                     yield max(opens, at), closes
                 elif step < 0 and opens < at:
                     yield opens, min(closes, at)
-            day, closed = day + step, 0 if whole else closed + 1
+            day, closed = day + step, 0 if length else closed + 1
         raise ValueError(
             f"the calendar in {self.zone} opens nowhere within {PATIENCE_DAYS} days "
             f"{'after' if step > 0 else 'before'} {_date(day - step * closed)}"

@@ -135,8 +135,8 @@ class Clock(Struct, frozen=True):
     """
 
     target_s: int | float
-    """Whole seconds if the plan sets it. An agent's own promise is due at the instant that they
-    named, which may give fractions."""
+    """Whole seconds if the plan sets it. An agent's own promise ends at an instant that the agent
+    chose, so it may have fractions of a second."""
     started_at: datetime
     anchor_at: datetime
     """When `consumed_s` was measured. For a cancelled clock, the time of its cancellation."""
@@ -147,8 +147,8 @@ class Clock(Struct, frozen=True):
     consumed_s: float = 0.0
     state: ClockState = ClockState.RUNNING
     fired: tuple[str, ...] = ()
-    """Steps that have acted under this promise, or earlier and that this promise has also passed.
-    They do not act again."""
+    """Steps that do not act again: they acted under this promise, or they acted under an earlier
+    one and this promise has passed them, too."""
     ahead: tuple[str, ...] = ()
     """Steps that acted under an earlier promise and that this promise has not reached yet. They act
     again when it reaches them. If a further replan finds them passed, they do not."""
@@ -340,8 +340,8 @@ def _frozen(clock: Clock, at: datetime, calendar: Calendar) -> Clock:
 def resume(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
     """Resume a paused clock with the rest of its target. Any other clock is returned unchanged.
 
-    The due time moves by the length of the pause. If the promise was broken before the pause, its
-    due time does not move.
+    It is due when the rest of its target has passed. If the promise was broken before the pause,
+    its due time does not move.
     """
     if clock.state is not ClockState.PAUSED:
         return clock
@@ -415,8 +415,8 @@ def replan(
     """
     if clock.over:
         return clock
-    anew = replace(clock, target_s=target_s, calendar=name, ladder=ladder, pauses=pauses)
-    ran = spans(anew, waits, at)
+    replanned = replace(clock, target_s=target_s, calendar=name, ladder=ladder, pauses=pauses)
+    ran = spans(replanned, waits, at)
     consumed = measured(ran, calendar)
     acted = dict.fromkeys((*clock.fired, *clock.ahead))
     behind = [
@@ -425,7 +425,7 @@ def replan(
         if step in acted and rung.at_s <= consumed
     ]
     return replace(
-        anew,
+        replanned,
         consumed_s=consumed,
         anchor_at=at,
         due_at=reached(ran, target_s, at, calendar),

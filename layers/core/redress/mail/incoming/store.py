@@ -125,7 +125,7 @@ class IncomingMailStore:
 
     def at(self, key: str) -> IncomingRecord | None:
         """Return the record of the mail in this object; None if it was not taken yet."""
-        model = self._models.place
+        model = self._models.mail_object
         pk = keys.object_pk(key)
         rows = retry.call(
             lambda: list(model.query(pk, model.sk == keys.OBJECT, consistent_read=True))
@@ -285,7 +285,7 @@ def _once(models: Models, record: IncomingRecord) -> list[tuple[Any, Any]]:
 
 
 def _place(models: Models, key: str, record: IncomingRecord) -> Any:
-    return models.place(
+    return models.mail_object(
         keys.object_pk(key),
         keys.OBJECT,
         identity=record.identity,

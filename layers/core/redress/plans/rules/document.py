@@ -118,7 +118,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
     effective_from = _effective_from(read, document, publishing_at)
     begins = _begins(read, effective_from, publishing_at)
     plan = Plan(
-        version=read.whole(document, "version", "", most=MOST_VERSIONS),
+        version=read.whole_number(document, "version", "", most=MOST_VERSIONS),
         note=read.text(document, "note", ""),
         time_zone=zone,
         effective_from=effective_from,
@@ -133,12 +133,12 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         ladders=ladders,
         own_word=_own_word(read, document, known),
         callback=CallbackPlan(
-            read.whole(
+            read.whole_number(
                 read.section(document, "callback", ""), "attempts", "/callback", most=MOST_ATTEMPTS
             )
         ),
         survey_invite_after_s=_survey_invite_after(read, document),
-        idempotency_days=read.whole(
+        idempotency_days=read.whole_number(
             read.section(document, "idempotency", ""),
             "kept_days",
             "/idempotency",
@@ -278,7 +278,7 @@ def _levels(read: DocumentReader, document: Mapping[str, Any], known: _Known) ->
         entry = read.section(section, kind, "/levels")
         read.known(entry, ("team", "urgency", "impact", "promises"), at)
         promises = read.section(entry, "promises", at)
-        clean = _clean_promises(read, promises, f"{at}/promises", known, whole=True)
+        clean = _clean_promises(read, promises, f"{at}/promises", known, complete=True)
         for needed in _REQUIRED:
             if needed not in promises:
                 read.fault(
@@ -305,11 +305,11 @@ def _team(read: DocumentReader, entry: Mapping[str, Any], at: str) -> str:
 
 
 def _clean_promises(
-    read: DocumentReader, promises: Mapping[str, Any], at: str, known: _Known, *, whole: bool
+    read: DocumentReader, promises: Mapping[str, Any], at: str, known: _Known, *, complete: bool
 ) -> dict[ClockName, dict[str, Any]]:
     """Check promises and return the valid ones, in the order of `ClockName`.
 
-    `whole` is true for the promises of a level: each must have `within`. It is false for an
+    `complete` is true for the promises of a level: each must have `within`. It is false for an
     override, which may change any part of a promise.
     """
     read.known(promises, _PROMISED, at)
@@ -321,7 +321,7 @@ def _clean_promises(
         entry = read.section(promises, name, at)
         here = f"{at}/{name}"
         read.known(entry, ("within", "calendar", "ladder", "pauses"), here)
-        if whole or "within" in entry:
+        if complete or "within" in entry:
             read.duration(entry, "within", here)
         _check_choices(read, entry, here, known)
         if len(read.faults) == before:
@@ -362,7 +362,7 @@ def _overrides(
         if not when:
             read.fault(here, "empty", "say which tickets this is about")
         promises = read.section(entry, "promises", at, need=False)
-        clean = _clean_promises(read, promises, f"{at}/promises", known, whole=False)
+        clean = _clean_promises(read, promises, f"{at}/promises", known, complete=False)
         if not promises and "team" not in entry:
             read.fault(at, "empty", "it changes promises or a team")
         kinds = read.some_of(when, "kind", KINDS, here)
@@ -395,8 +395,8 @@ def _check_complete(
         level = levels.get(kind) if isinstance(levels, dict) else None
         had = level.get("promises") if isinstance(level, dict) else None
         for name, entry in promises.items():
-            whole = isinstance(entry, dict) and "within" in entry
-            if isinstance(had, dict) and name not in had and not whole:
+            has_target = isinstance(entry, dict) and "within" in entry
+            if isinstance(had, dict) and name not in had and not has_target:
                 read.fault(f"{at}/promises/{name}/within", "missing", f"{kind} has no such promise")
 
 
@@ -509,7 +509,7 @@ def _mail(read: DocumentReader, document: Mapping[str, Any]) -> MailPlan:
     def bound(name: str, otherwise: int) -> int:
         if name not in most:
             return otherwise
-        return read.whole(most, name, "/mail/most_an_hour", most=MOST_MAILS)
+        return read.whole_number(most, name, "/mail/most_an_hour", most=MOST_MAILS)
 
     strangers = section.get("strangers", usual.strangers)
     return MailPlan(
@@ -529,7 +529,8 @@ def _score(read: DocumentReader, document: dict[str, Any]) -> ScorePlan:
     weights = read.section(section, "weights", "/score")
     read.known(weights, COMPONENTS, "/score/weights")
     values = {
-        name: read.whole(weights, name, "/score/weights", least=0, most=100) for name in COMPONENTS
+        name: read.whole_number(weights, name, "/score/weights", least=0, most=100)
+        for name in COMPONENTS
     }
     if sum(values.values()) != 100:
         read.fault("/score/weights", "sum", f"weights add up to {sum(values.values())}, not 100")
@@ -545,8 +546,8 @@ def _score(read: DocumentReader, document: dict[str, Any]) -> ScorePlan:
             continue
         grade = Grade(
             read.text(entry, "name", here),
-            read.whole(entry, "minimum", here, least=0, most=100),
-            read.whole(entry, "bonus_tier", here, least=0, most=100),
+            read.whole_number(entry, "minimum", here, least=0, most=100),
+            read.whole_number(entry, "bonus_tier", here, least=0, most=100),
         )
         if grades and grade.minimum >= grades[-1].minimum:
             read.fault(f"{here}/minimum", "overlap", "grades go down, each below the one before")
@@ -555,8 +556,8 @@ def _score(read: DocumentReader, document: dict[str, Any]) -> ScorePlan:
         read.fault(f"/score/grades/{len(grades) - 1}/minimum", "gap", "the last grade begins at 0")
     return ScorePlan(
         weights=values,
-        minimum_samples=read.whole(section, "minimum_samples", "/score", most=10_000),
-        minimum_weight=read.whole(section, "minimum_weight", "/score", least=0, most=100),
+        minimum_samples=read.whole_number(section, "minimum_samples", "/score", most=10_000),
+        minimum_weight=read.whole_number(section, "minimum_weight", "/score", least=0, most=100),
         grades=tuple(grades),
     )
 

@@ -174,7 +174,7 @@ class Plan(Struct, frozen=True):
         return self.levels[kind]
 
     def calendar(self, name: str) -> Calendar:
-        """A calendar by its name. Clocks that are open under this plan only name existing ones."""
+        """A calendar by its name. An open clock under this plan always names an existing one."""
         return self.calendars[name]
 
     def priority(self, urgency: str, impact: str) -> str:

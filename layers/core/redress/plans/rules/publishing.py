@@ -41,7 +41,7 @@ _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
     """Check the promises of every ticket that is possible under the plan, with all overrides.
 
-    No promise may be due later than REACH, and no rung. An override that adds a survey needs a
+    No promise and no rung may be due later than REACH. An override that adds a survey needs a
     callback, because the survey follows it. An agent's own promise is not checked: the agent
     chooses its due time, at most a year ahead, and its calendar is never closed.
     """
@@ -141,18 +141,18 @@ def check_shapes(read: DocumentReader, document: Mapping[str, Any]) -> None:
     routing = read.section(document, "routing", "", need=False)
     read.known(routing, ("reserve_over",), "/routing")
     if "reserve_over" in routing:
-        read.whole(routing, "reserve_over", "/routing", most=100_000)
+        read.whole_number(routing, "reserve_over", "/routing", most=100_000)
     _templates(read, document)
     _questionnaire(read, document)
     sampling = read.section(document, "sampling", "", need=False)
     read.known(sampling, ("tickets_per_agent_and_week",), "/sampling")
     if sampling:
-        read.whole(sampling, "tickets_per_agent_and_week", "/sampling", least=0, most=1000)
+        read.whole_number(sampling, "tickets_per_agent_and_week", "/sampling", least=0, most=1000)
     retention = read.section(document, "retention", "", need=False)
     read.known(retention, ("tickets_days", "mails_days"), "/retention")
     for name in retention:
         if name in ("tickets_days", "mails_days"):
-            read.whole(retention, name, "/retention", least=30, most=MOST_DAYS)
+            read.whole_number(retention, name, "/retention", least=30, most=MOST_DAYS)
     read.section(document, "sources", "", need=False)
 
 

@@ -50,7 +50,7 @@ class DocumentReader:
             self.fault(f"{at}/{key}", "too_many", f"at most {most}")
         return value[:most]
 
-    def whole(
+    def whole_number(
         self, parent: Mapping[str, Any], key: str, at: str, least: int = 1, *, most: int
     ) -> int:
         """A whole number from `least` to `most`."""

@@ -1,4 +1,4 @@
-"""Service plans in the table: every version, the current one, and what a list says of each."""
+"""Service plans in the table: every version, the current one, and a summary of each for lists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PUBLISHED = msgspec.json.Decoder(Published)
 
 
 class PlanStore:
-    """Reads and publishes versions. It is a `PlanSource`."""
+    """Reads and publishes versions. It implements `PlanSource`."""
 
     def __init__(self, models: Models) -> None:
         self._models = models
@@ -40,8 +40,8 @@ class PlanStore:
     ) -> None:
         """Store a new version and make it the current one, in one transaction.
 
-        `about` is what the list of versions will say of it. Raises InvalidInput when another
-        version was published meanwhile.
+        `about` is its summary for the list of versions. Raises InvalidInput if another version was
+        published meanwhile.
         """
         model = self._models.doc
         doc = msgspec.json.encode(document).decode()
@@ -66,7 +66,10 @@ class PlanStore:
             raise InvalidInput([fault]) from lost
 
     def between(self, first: int, last: int) -> dict[int, Published]:
-        """What is kept of these versions, by number; one that nothing was kept of is left out."""
+        """The stored summaries of versions from `first` to `last`, by number.
+
+        Versions without a summary are left out.
+        """
         model = self._models.doc
         between = model.sk.between(keys.about_sk(first), keys.about_sk(last))
         rows = retry.call(lambda: list(model.query(keys.PLAN, between, consistent_read=True)))

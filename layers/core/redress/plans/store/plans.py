@@ -18,7 +18,7 @@ from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 
 FRESH_FOR_S = 5.0
-"""How long a function uses a plan before it reads it again. After that a new plan applies."""
+"""How long a function uses the latest plan before it reads it again: a new plan applies by then."""
 
 
 LARGEST_DOCUMENT = 400_000
@@ -42,7 +42,7 @@ class Published:
 
 
 class PlanSource(Protocol):
-    """Reads stored plans. `StaffStore` and `SubmissionStore` implement it."""
+    """Reads stored plans. `PlanStore` and `SubmissionStore` implement it."""
 
     def plan_document(self, sort: str) -> str | None:
         """The JSON of the stored plan with this sort key, or None."""

@@ -1,9 +1,9 @@
-"""What many tickets say together: counts per kind, team and promise, of a size that has a bound.
+"""Counts the results of many tickets per kind, team and promise, and builds reports from them.
 
-`Counts` is a bag of counts by key, and up to `EXAMPLES` ticket numbers for what one would want to
-look up. Two tallies become one by adding (`include`), in any order and any grouping, so that parts
-of a period can be counted on their own. How far due times move is counted in `BOUNDS_S`; sums are
-exact, and so are means.
+`Counts` holds counts by key, and up to EXAMPLES ticket numbers for some keys. Its size does not
+grow with the number of tickets. Two of them can be added (`include`) in any order and grouping, so
+that parts of a period are counted separately. Moves of due times are counted in steps with the
+bounds BOUNDS_S. Sums and means are exact.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from redress.tickets.rules.ticket import EventType, State, Ticket
 
 EXAMPLES = 3
 ALL = "all"
-"""Stands for every kind and every team in a report."""
+"""In a report: all kinds, or all teams."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 BOUNDS_S = (
@@ -28,10 +28,10 @@ BOUNDS_S = (
     *(hours * _HOUR for hours in (1, 2, 3, 4, 6, 8, 12, 16)),
     *(days * _DAY for days in (1, 2, 3, 4, 5, 7, 10, 14, 30, 366)),
 )
-"""Upper bounds of the steps in which moves of due times are counted, in seconds."""
+"""Upper bounds, in seconds, of the steps in which moves of due times are counted."""
 
 SAME_WITHIN_S = 1
-"""Two due times closer than this are one: no promise is made in fractions of a second."""
+"""Due times that differ by less than this are equal, because promises have whole seconds."""
 
 _SEPARATOR = "|"
 REAL, DRAFT = "real", "draft"
@@ -39,13 +39,16 @@ REAL, DRAFT = "real", "draft"
 
 @dataclass(slots=True)
 class Counts:
-    """Counts by `kind|team|clock|measure` (no clock: of the tickets), and examples by the same."""
+    """Counts and examples by `kind|team|clock|measure`.
+
+    The clock is empty for measures of tickets.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     def include(self, other: Counts) -> Counts:
-        """Add another tally to this one; gives itself."""
+        """Add other counts to these. Returns self."""
         for key, count in other.counts.items():
             self.counts[key] = self.counts.get(key, 0) + count
         for key, numbers in other.examples.items():
@@ -53,33 +56,34 @@ class Counts:
         return self
 
     def _exemplify(self, key: str, numbers: Iterable[str]) -> None:
-        """The first few by number: which they are does not depend on who was counted first."""
+        """Keep the lowest ticket numbers, so that the choice does not depend on the order."""
         self.examples[key] = sorted({*self.examples.get(key, ()), *numbers})[:EXAMPLES]
 
     def group(self, kind: str, team: str) -> Group:
-        """Where to count tickets of a kind and a team."""
+        """The group in which tickets of a kind and a team are counted."""
         return Group(self, f"{kind}{_SEPARATOR}{team}")
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One kind and team of a tally."""
+    """The counts of one kind and team."""
 
     counts: Counts
     prefix: str
 
     def count(self, measure: str, clock: str = "", by: int = 1) -> None:
+        """Add `by` to a measure."""
         if by:
             key = self._key(measure, clock)
             self.counts.counts[key] = self.counts.counts.get(key, 0) + by
 
     def exemplify(self, measure: str, number: str, clock: str = "") -> None:
-        """Count it, and keep the number as an example."""
+        """Count a ticket or promise, and keep the ticket number as an example."""
         self.count(measure, clock)
         self.counts._exemplify(self._key(measure, clock), (number,))
 
     def moved(self, clock: str, before: datetime, after: datetime) -> None:
-        """Count how far a due time moves, if it does."""
+        """Count a due time that moves, and how far."""
         seconds = round((after - before).total_seconds())
         if abs(seconds) < SAME_WITHIN_S:
             return
@@ -96,7 +100,7 @@ class Group:
 
 
 def add_comparison(counts: Counts, found: Comparison) -> None:
-    """Count one rehearsed ticket: under its kind and its team as they really were at last."""
+    """Count one rehearsed ticket, under the last kind and team that it really had."""
     real, draft = found.real, found.draft
     group = counts.group(real.ticket.kind, real.ticket.team)
     group.count("tickets")
@@ -152,41 +156,44 @@ def _add_promise(
 
 
 def add_move(counts: Counts, before: Ticket, after: Ticket, at: datetime) -> None:
-    """Count what a move to another plan at `at` does to the deadlines of an open ticket.
+    """Count how a move to another plan at `at` changes the deadlines of an open ticket.
 
-    Only promises that run are compared: one that stands still has no due time until it goes on.
-    `overdue` are promises that the move makes due in the past; `closes` a solved ticket of which
-    the new plan asks its customer nothing more.
+    Only running promises are compared, because a paused one has no due time until it resumes. The
+    measure `overdue` counts promises that become overdue by the move. `closes` counts resolved
+    tickets that the move closes, because the new plan has no callback or survey for them.
     """
     group = counts.group(before.kind, before.team)
     group.count("tickets")
     group.count("moved")
-    touched = overdue = False
+    changed = overdue = False
     for name in before.clocks.keys() | after.clocks.keys():
         was, now = before.clocks.get(name), after.clocks.get(name)
         if _runs(was) and _runs(now):
-            touched = touched or abs((now.due_at - was.due_at).total_seconds()) >= SAME_WITHIN_S
+            changed = changed or abs((now.due_at - was.due_at).total_seconds()) >= SAME_WITHIN_S
             group.moved(name.value, was.due_at, now.due_at)
         elif _is_open(was) != _is_open(now):
-            touched = True
+            changed = True
             group.count("dropped" if _is_open(was) else "new", name.value)
         if _is_overdue(name, now, after, at) and not _is_overdue(name, was, before, at):
             overdue = True
             group.exemplify("overdue", before.number, name.value)
-    group.count("touched", by=int(touched))
+    group.count("touched", by=int(changed))
     group.count("closes", by=int(after.state is State.CLOSED))
     group.count("overdue", by=int(overdue))
 
 
 def add_left_alone(counts: Counts, ticket: Ticket, why: str) -> None:
-    """Count a ticket that a move leaves alone: `already` under the plan, or `closed` by now."""
+    """Count a ticket that a move does not change.
+
+    `why` is `already` if the ticket is under the plan already, or `closed` if it is closed by now.
+    """
     group = counts.group(ticket.kind, ticket.team)
     group.count("tickets")
     group.exemplify(why, ticket.number)
 
 
 def add_unreadable(counts: Counts, number: str) -> None:
-    """Count a ticket whose history could not be read or played."""
+    """Count a ticket whose history could not be read or replayed."""
     counts.group("", "").exemplify("unreadable", number)
 
 
@@ -199,7 +206,7 @@ def _is_open(clock: Clock | None) -> bool:
 
 
 def _is_overdue(name: ClockName, clock: Clock | None, ticket: Ticket, at: datetime) -> bool:
-    """Whether staff should have done by `at` what this clock is about."""
+    """Whether the clock is a promise of staff that runs and is overdue at `at`."""
     of_staff = name is not ClockName.SURVEY and (
         name is not ClockName.CALLBACK or not ticket.by_mail
     )
@@ -208,25 +215,27 @@ def _is_overdue(name: ClockName, clock: Clock | None, ticket: Ticket, at: dateti
 
 # ------------------------------------------------------------------------------------ the report
 
-_Counts = dict[str, dict[str, int]]
-"""Of one group: clock ('' for the tickets) -> measure -> count."""
+_GroupCounts = dict[str, dict[str, int]]
+"""The counts of one group, by clock ('' for measures of tickets) and measure."""
 
 
 def report(counts: Counts) -> dict[str, Any]:
-    """A rehearsal as JSON (`RehearsalReport` in openapi-staff.json).
+    """The report of a rehearsal as JSON (`RehearsalReport` in openapi-staff.json).
 
-    `together` is over everything, `groups` by kind and team; in pairs, `real` is what was and
-    `draft` what would have been. Medians and 90th percentiles are upper bounds out of `BOUNDS_S`.
+    `together` covers all tickets, `groups` each kind and team. In pairs, `real` is what happened
+    and `draft` what would have happened. Medians and 90th percentiles are upper bounds from
+    BOUNDS_S.
     """
-    return _laid_out(counts, _rehearsed)
+    return _layout(counts, _rehearsed)
 
 
 def move_report(counts: Counts) -> dict[str, Any]:
-    """A move of open tickets, or its dry run, as JSON (`MoveReport` in openapi-staff.json)."""
-    return _laid_out(counts, _moves)
+    """The report of a move, or of its dry run, as JSON (`MoveReport` in openapi-staff.json)."""
+    return _layout(counts, _moves)
 
 
-def _laid_out(counts: Counts, body: Any) -> dict[str, Any]:
+def _layout(counts: Counts, body: Any) -> dict[str, Any]:
+    """A report: `body` makes the part for all tickets and that of each group."""
     groups = _groups(counts)
     together = Counts()
     for key, count in counts.counts.items():
@@ -234,13 +243,13 @@ def _laid_out(counts: Counts, body: Any) -> dict[str, Any]:
     for key, numbers in counts.examples.items():
         _, _, clock, measure = key.split(_SEPARATOR)
         together._exemplify(_SEPARATOR.join((ALL, ALL, clock, measure)), numbers)
-    whole = _groups(together).get((ALL, ALL), {})
+    total = _groups(together).get((ALL, ALL), {})
     return {
         "unreadable": {
-            "tickets": whole.get("", {}).get("unreadable", 0),
+            "tickets": total.get("", {}).get("unreadable", 0),
             "examples": together.examples.get(f"{ALL}|{ALL}||unreadable", []),
         },
-        "together": body(whole, _Examples(together, ALL, ALL)),
+        "together": body(total, _Examples(together, ALL, ALL)),
         "groups": [
             {"kind": kind, "team": team, **body(group, _Examples(counts, kind, team))}
             for (kind, team), group in sorted(groups.items())
@@ -254,8 +263,8 @@ def _measure_and_clock(key: str) -> tuple[str, str]:
     return measure, clock
 
 
-def _groups(counts: Counts) -> dict[tuple[str, str], _Counts]:
-    found: dict[tuple[str, str], _Counts] = {}
+def _groups(counts: Counts) -> dict[tuple[str, str], _GroupCounts]:
+    found: dict[tuple[str, str], _GroupCounts] = {}
     for key, count in counts.counts.items():
         kind, team, clock, measure = key.split(_SEPARATOR)
         found.setdefault((kind, team), {}).setdefault(clock, {})[measure] = count
@@ -273,7 +282,7 @@ class _Examples:
         return self.counts.examples.get(key, [])
 
 
-def _rehearsed(counts: _Counts, examples: _Examples) -> dict[str, Any]:
+def _rehearsed(counts: _GroupCounts, examples: _Examples) -> dict[str, Any]:
     tickets = counts.get("", {})
     return {
         "tickets": tickets.get("tickets", 0),
@@ -305,8 +314,8 @@ def _is_promise(measures: dict[str, int]) -> bool:
     return any(not measure.startswith("rung.") for measure in measures)
 
 
-def _in_order(counts: _Counts, wanted: Any = bool) -> Iterator[str]:
-    """The clocks of a group in the order in which a ticket meets them."""
+def _in_order(counts: _GroupCounts, wanted: Any = bool) -> Iterator[str]:
+    """The clocks of a group that have counts, in the order of `ClockName`."""
     return (name.value for name in ClockName if name in counts and wanted(counts[name]))
 
 
@@ -328,7 +337,7 @@ def _promise_line(name: str, measures: dict[str, int], examples: _Examples) -> d
 
 
 def _rung_lines(name: str, measures: dict[str, int]) -> list[dict[str, Any]]:
-    """Each action of a clock, how often it fired and which roles it told."""
+    """A line for each action of a clock and each role that it notified: how often it fired."""
     found = []
     for action in Action:
         roles = {measure.split(".")[2] for measure in measures if _is_rung(measure, action)}
@@ -342,7 +351,7 @@ def _is_rung(measure: str, action: Action) -> bool:
     return measure.startswith(f"rung.{action}.")
 
 
-def _moves(counts: _Counts, examples: _Examples) -> dict[str, Any]:
+def _moves(counts: _GroupCounts, examples: _Examples) -> dict[str, Any]:
     tickets = counts.get("", {})
     return {
         "tickets": tickets.get("tickets", 0),
@@ -372,7 +381,7 @@ def _pair(measures: dict[str, int], name: str) -> dict[str, int]:
 
 
 def _spread(measures: dict[str, int], way: str) -> dict[str, int | None]:
-    """How many due times moved this way, and how far: seconds, None where nothing moved."""
+    """How many due times moved in one direction, and how far in seconds; None if none moved."""
     count = measures.get(way, 0)
     return {
         "promises": count,
@@ -383,7 +392,7 @@ def _spread(measures: dict[str, int], way: str) -> dict[str, int | None]:
 
 
 def _percentile(measures: dict[str, int], way: str, count: int, percent: int) -> int | None:
-    """The bound below which this share of the moves lies; None above the last bound."""
+    """The lowest bound that `percent` of the moves do not exceed; None above the last bound."""
     left = -(-count * percent // 100)
     for step, bound in enumerate(BOUNDS_S):
         left -= measures.get(f"{way}_step.{step}", 0)
@@ -398,14 +407,14 @@ COLUMNS = ("kind", "team", "clock", "measure", "real", "draft")
 
 
 def rows(laid_out: dict[str, Any]) -> Iterator[tuple[str | int, ...]]:
-    """A report as lines of `COLUMNS`, the first one naming them, for a spreadsheet.
+    """A report as rows for a spreadsheet, beginning with the header COLUMNS.
 
-    What has no two sides stands under `draft`. Examples are left to the JSON.
+    A number that is not a pair is in the column `draft`. Examples are only in the JSON report.
     """
     yield COLUMNS
     yield ALL, ALL, "", "unreadable", "", laid_out["unreadable"]["tickets"]
-    whole = {"kind": ALL, "team": ALL, **laid_out["together"]}
-    for group in (whole, *laid_out["groups"]):
+    everything = {"kind": ALL, "team": ALL, **laid_out["together"]}
+    for group in (everything, *laid_out["groups"]):
         about = (group["kind"], group["team"])
         for clock, measure, real, draft in _lines(group, ""):
             yield *about, clock, measure, real, draft

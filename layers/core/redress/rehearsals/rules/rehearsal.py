@@ -1,13 +1,14 @@
-"""Rehearse a plan: a real ticket's history, lived once more under another plan.
+"""Rehearses a plan: replays a real ticket's history under another plan, the draft.
 
-What people did is kept, at the times at which they did it, and so are the acknowledgement and the
-assignments. What the plan did (rungs, and whatever followed from them or from a promise that a
-plan makes) is left out and done anew: between two kept events the workflow wakes at exactly the
-instants at which the draft would have woken it. A step that is no longer possible (the ticket would
-have been closed by then) is left out and counted.
+Actions of people are kept, at their real times, and so are the acknowledgement and the assignments.
+Actions of the plan (rungs, and everything that followed from rungs or promises) are removed and
+computed again: between two kept events the workflow wakes exactly when the draft would have woken
+it. A step that is no longer possible, because the ticket would have been closed by then, is skipped
+and counted.
 
-Nothing is written, sent or assigned here: a rehearsal is a fold. Nobody can know what people would
-have done under other deadlines; the answer is what the draft would have said of what they did.
+A rehearsal is a pure computation: it writes, sends and assigns nothing. Nobody can know what people
+would have done under other deadlines. The result says how the draft would have judged what they
+really did.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ from redress.tickets.rules.ticket import Event, EventType, Ticket, next_wake
 
 
 class Verdict(StrEnum):
-    """What became of one promise. `void`: it ended (withdrawn, no longer promised) before its due
-    time, or it is none of staff's (the survey, a callback by mail)."""
+    """The outcome of one promise.
+
+    `void` means that it ended before its due time (withdrawn, no longer promised), or that staff
+    cannot fulfil it (a survey, a callback by mail).
+    """
 
     KEPT = "kept"
     MISSED = "missed"
@@ -40,30 +44,33 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One promise at its end: when it was due at last, and what became of it."""
+    """The last due time of a promise, and its verdict."""
 
     due_at: datetime
     verdict: Verdict
 
 
 PromiseKey = tuple[ClockName, datetime]
-"""A promise by its clock and when it began: a second round, another reply are others."""
+"""Identifies a promise by its clock and its start. A clock that begins again is another promise."""
 
 
 @dataclass(slots=True)
 class Side:
-    """One of the two lives: the real one, or that under the draft."""
+    """The result of one of the two lives of a ticket: the real one or that under the draft."""
 
     ticket: Ticket
     opened_in: str
-    """The team that had it first."""
+    """The first team of the ticket."""
     events: list[Event]
     promises: dict[PromiseKey, Outcome]
 
 
 @dataclass(slots=True)
 class Comparison:
-    """One ticket's two lives, and the steps of people for which the draft left no room."""
+    """The two lives of a ticket, and the real steps that were not possible under the draft.
+
+    `skipped` counts these steps by event type.
+    """
 
     number: str
     real: Side
@@ -72,22 +79,22 @@ class Comparison:
 
     @property
     def changed(self) -> bool:
-        """Whether anything would have been different, as far as it is reported."""
+        """Whether the lives differ in anything that the report contains."""
         return (
             bool(self.skipped)
             or self.real.promises != self.draft.promises
-            or _plans_doing(self.real) != _plans_doing(self.draft)
+            or _plan_actions(self.real) != _plan_actions(self.draft)
             or self.real.opened_in != self.draft.opened_in
             or self.real.ticket.team != self.draft.ticket.team
             or self.real.ticket.closure != self.draft.ticket.closure
         )
 
 
-_PLANS_DOING = (EventType.RUNG_FIRED, EventType.QUEUED, EventType.INCIDENT_PROPOSED)
+_PLAN_EVENTS = (EventType.RUNG_FIRED, EventType.QUEUED, EventType.INCIDENT_PROPOSED)
 
 
-def _plans_doing(side: Side) -> list[tuple[object, ...]]:
-    """What the plan did, without its instants: a real wake comes a moment after its time."""
+def _plan_actions(side: Side) -> list[tuple[object, ...]]:
+    """The actions of the plan, without their times, because real wakes are slightly late."""
     return [
         (
             event.type,
@@ -96,7 +103,7 @@ def _plans_doing(side: Side) -> list[tuple[object, ...]]:
             event.data.get("notify"),
         )
         for event in side.events
-        if event.type in _PLANS_DOING and not event.by.is_person
+        if event.type in _PLAN_EVENTS and not event.by.is_person
     ]
 
 
@@ -107,40 +114,41 @@ def rehearse(
     draft: Plan,
     until: datetime,
 ) -> Comparison:
-    """The two lives of a ticket up to `until`: as it was, and as the draft would have had it.
+    """Compare the real life of a ticket up to `until` with its life under the draft.
 
-    `plan` is the one under which it began and `plans` finds those to which it was moved; the draft
-    holds for the whole of the second life. Raises ValueError for a history without its opening.
+    `plan` is the plan under which the ticket was opened. `plans` returns the plan of a version to
+    which it was moved. The draft applies to the entire second life, also if the ticket was really
+    moved. Raises ValueError for a history without its opening.
     """
-    real, played = _Life(), _Life()
+    real_life, draft_life = _Life(), _Life()
     skipped: Counter[str] = Counter()
     for event in history:
         if event.at > until:
             break
         if event.type is EventType.PLAN_CHANGED:
             plan = plans(event.data["plan_version"])
-        before = real.ticket
-        real.take(event, plan)
+        before = real_life.ticket
+        real_life.take(event, plan)
         if before is None:
-            played.take(event, draft)
+            draft_life.take(event, draft)
             continue
         step = _STEPS[event.type]
-        if step is None or _follows_by_itself(event):
+        if step is None or _queued_by_plan(event):
             continue
-        played.wake(draft, event.at)
-        if not played.follow(step, _Moment(event, before, plan), draft):
+        draft_life.wake(draft, event.at)
+        if not draft_life.repeat(step, _KeptEvent(event, before, plan), draft):
             skipped[event.type.value] += 1
-    played.wake(draft, until)
-    real_side = real.side(until)
-    return Comparison(real_side.ticket.number, real_side, played.side(until), skipped)
+    draft_life.wake(draft, until)
+    real_side = real_life.side(until)
+    return Comparison(real_side.ticket.number, real_side, draft_life.side(until), skipped)
 
 
-# -------------------------------------------------------------------------- living through it
+# -------------------------------------------------------------------------- replaying a life
 
 
 @dataclass(frozen=True, slots=True)
-class _Moment:
-    """A kept event, and where the real ticket stood just before it."""
+class _KeptEvent:
+    """An event that is replayed, with the real ticket and its plan just before the event."""
 
     event: Event
     real: Ticket
@@ -149,15 +157,18 @@ class _Moment:
 
 @dataclass(slots=True)
 class _Promise:
+    """The last state of a promise."""
+
     clock: Clock
     late: bool = False
-    """Its due time had passed when it was replaced or no longer applied."""
+    """Whether its due time had passed when it was replaced or cancelled."""
     replaced: bool = False
+    """Whether another promise of the same clock has taken its place."""
 
 
 @dataclass(slots=True)
 class _Life:
-    """A ticket as it goes on, and every promise that it ever made."""
+    """A ticket during the replay, and all promises that it has had."""
 
     ticket: Ticket | None = None
     opened_in: str = ""
@@ -166,22 +177,22 @@ class _Life:
     _last: Mapping[ClockName, Clock] = field(default_factory=dict)
 
     def take(self, event: Event, plan: Plan) -> None:
-        """An event happens as it is."""
-        self._see(apply(self.ticket, event, plan), (event,))
+        """Apply an event unchanged."""
+        self._record(apply(self.ticket, event, plan), (event,))
 
-    def follow(self, step: _Step, moment: _Moment, plan: Plan) -> bool:
-        """Somebody does the same again; False when they could not, or need not."""
+    def repeat(self, step: _Step, kept: _KeptEvent, plan: Plan) -> bool:
+        """Repeat a real step on this ticket. Returns False if it is not possible or not needed."""
         assert self.ticket is not None
         try:
-            change = step(self.ticket, plan, moment)
+            change = step(self.ticket, plan, kept)
         except (NotAllowedNow, InvalidInput):
             return False
         return self._change(change)
 
     def wake(self, plan: Plan, until: datetime) -> None:
-        """The workflow sleeps and wakes up to `until`, each time at the very instant.
+        """Wake the workflow exactly at every rung that is due up to `until`.
 
-        What is overdue when a step brings it up (a promise made anew) is acted on at once.
+        A rung that is already past when a step creates it (by a recomputed promise) acts at once.
         """
         while self.ticket is not None:
             wake = next_wake(self.ticket, plan)
@@ -195,13 +206,14 @@ class _Life:
         if change is None:
             return False
         if len(change.events) == 1:
-            self._see(change.after, change.events)
+            self._record(change.after, change.events)
             return True
         for event in change.events:
             self.take(event, change.plan)
         return True
 
-    def _see(self, after: Ticket, events: tuple[Event, ...]) -> None:
+    def _record(self, after: Ticket, events: tuple[Event, ...]) -> None:
+        """Take over the ticket after these events, and note what happened to its promises."""
         at = ended_at = events[-1].at
         if events[-1].type is EventType.CORRECTED:
             ended_at = datetime.fromisoformat(events[-1].data["stopped_at"])
@@ -242,7 +254,7 @@ class _Life:
 
 
 def _verdict(name: ClockName, held: _Promise, until: datetime, *, by_mail: bool) -> Verdict:
-    """A breach that was recorded is a miss, whatever was promised in its place later."""
+    """The verdict on a promise. A recorded breach is a miss, even if a longer promise followed."""
     clock = held.clock
     if name is ClockName.SURVEY or (name is ClockName.CALLBACK and by_mail):
         return Verdict.VOID
@@ -258,11 +270,14 @@ def _verdict(name: ClockName, held: _Promise, until: datetime, *, by_mail: bool)
 
 # ------------------------------------------------------------------------------ the kept steps
 
-_Step = Callable[[Ticket, Plan, _Moment], Change | None]
+_Step = Callable[[Ticket, Plan, _KeptEvent], Change | None]
 
 
-def _follows_by_itself(event: Event) -> bool:
-    """A ticket that went back to the queue without a person: by a rung, a dispute, another kind."""
+def _queued_by_plan(event: Event) -> bool:
+    """Whether the ticket returned to the queue without a person's decision.
+
+    A rung, a dispute or a changed kind can cause this. The draft decides it again.
+    """
     return event.type is EventType.QUEUED and not event.by.is_person
 
 
@@ -271,43 +286,50 @@ def _text(event: Event) -> str:
     return text
 
 
-def _chosen_team(moment: _Moment) -> str | None:
-    """The team that somebody chose; None when the ticket stayed where it was."""
-    team: str | None = moment.event.data.get("team")
-    return team if team != moment.real.team else None
+def _chosen_team(kept: _KeptEvent) -> str | None:
+    """The team that a person chose, or None if the event did not change the team."""
+    team: str | None = kept.event.data.get("team")
+    return team if team != kept.real.team else None
 
 
-def _acknowledged(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    event = moment.event
+def _acknowledged(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    event = kept.event
     if event.data.get("by") != "page":
         return by_system.acknowledge(ticket, plan, event.at)
     again = Event(ticket.version + 1, event.type, event.at, event.by, event.data)
     return Change(ticket, (again,), apply(ticket, again, plan), plan)
 
 
-def _assigned(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    """Whoever got it gets it; but nobody is given a ticket that is not in the queue here."""
-    event, data = moment.event, moment.event.data
+def _assigned(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    """Assign the ticket to the agent who really got it.
+
+    An automatic assignment from the queue is skipped if the ticket has an agent under the draft.
+    """
+    event, data = kept.event, kept.event.data
     if event.by.is_person:
         return by_staff.reassign(
-            ticket, plan, event.by, data["agent"], _chosen_team(moment), data["why"], event.at
+            ticket, plan, event.by, data["agent"], _chosen_team(kept), data["why"], event.at
         )
-    if moment.real.assignee is None and ticket.assignee is not None:
+    if kept.real.assignee is None and ticket.assignee is not None:
         return None
     return by_system.assign(ticket, plan, data["agent"], data["why"], event.at)
 
 
-def _queued(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    event = moment.event
-    team = _chosen_team(moment)
+def _queued(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    event = kept.event
+    team = _chosen_team(kept)
     return by_staff.reassign(ticket, plan, event.by, None, team, event.data["why"], event.at)
 
 
-def _reclassified(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    """What was corrected is corrected; what only followed from the kind follows from the draft."""
-    event, real, data = moment.event, moment.real, moment.event.data
+def _reclassified(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    """Repeat a correction of the classification.
+
+    Values that a person gave are kept. Urgency and impact that only followed from the kind are left
+    out, so that they follow from the draft's level of that kind.
+    """
+    event, real, data = kept.event, kept.real, kept.event.data
     kind = data["kind"]
-    level = moment.plan.level(kind)
+    level = kept.plan.level(kind)
     usual = {"urgency": level.urgency, "impact": level.impact}
     if kind == real.kind:
         usual = {"urgency": real.urgency, "impact": real.impact}
@@ -321,43 +343,43 @@ def _reclassified(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     return by_staff.reclassify(ticket, plan, event.by, what, data["why"], event.at)
 
 
-def _progress_told(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    event = moment.event
+def _progress_told(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    event = kept.event
     return by_staff.tell_progress(ticket, plan, event.by, _text(event), event.at)
 
 
-def _replied(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    event = moment.event
+def _replied(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    event = kept.event
     waits = bool(event.data.get("wait_for_customer"))
     return by_staff.reply(ticket, plan, event.by, _text(event), waits, event.at)
 
 
-def _noted(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    event = moment.event
+def _noted(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    event = kept.event
     return by_staff.note(ticket, plan, event.by, _text(event), event.at)
 
 
-def _customer_wrote(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    return by_customer.write(ticket, plan, _text(moment.event), moment.event.at)
+def _customer_wrote(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    return by_customer.write(ticket, plan, _text(kept.event), kept.event.at)
 
 
-def _promised(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    event = moment.event
+def _promised(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    event = kept.event
     due = datetime.fromisoformat(event.data["by"])
     return by_staff.promise(ticket, plan, event.by, due, _text(event), event.at)
 
 
-def _held(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    event = moment.event
+def _held(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    event = kept.event
     return by_staff.hold(ticket, plan, event.by, event.data["reason"], _text(event), event.at)
 
 
-def _released(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    return by_staff.release(ticket, plan, moment.event.by, moment.event.at)
+def _released(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    return by_staff.release(ticket, plan, kept.event.by, kept.event.at)
 
 
-def _corrected(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    event, data = moment.event, moment.event.data
+def _corrected(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    event, data = kept.event, kept.event.data
     stopped_at = datetime.fromisoformat(data["stopped_at"])
     later = data.get("unanswered_since")
     words = [datetime.fromisoformat(later)] if later else []
@@ -366,8 +388,8 @@ def _corrected(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     )
 
 
-def _resolved(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    event, data = moment.event, moment.event.data
+def _resolved(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    event, data = kept.event, kept.event.data
     return by_staff.resolve(
         ticket,
         plan,
@@ -380,26 +402,26 @@ def _resolved(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
     )
 
 
-def _callback_attempted(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    event = moment.event
+def _callback_attempted(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    event = kept.event
     return by_staff.record_callback(ticket, plan, event.by, "no_answer", _text(event), event.at)
 
 
-def _confirmed(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    return by_customer.confirm(ticket, plan, moment.event.by, moment.event.at)
+def _confirmed(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    return by_customer.confirm(ticket, plan, kept.event.by, kept.event.at)
 
 
-def _disputed(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    event = moment.event
+def _disputed(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    event = kept.event
     return by_customer.dispute(ticket, plan, event.by, _text(event), event.at)
 
 
-def _surveyed(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    return by_customer.answer_survey(ticket, plan, moment.event.data["answers"], moment.event.at)
+def _surveyed(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    return by_customer.answer_survey(ticket, plan, kept.event.data["answers"], kept.event.at)
 
 
-def _withdrawn(ticket: Ticket, plan: Plan, moment: _Moment) -> Change | None:
-    return by_customer.withdraw(ticket, plan, _text(moment.event), moment.event.at)
+def _withdrawn(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    return by_customer.withdraw(ticket, plan, _text(kept.event), kept.event.at)
 
 
 _STEPS: Mapping[EventType, _Step | None] = {
@@ -429,5 +451,6 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.RUNG_FIRED: None,
     EventType.CLOSED: None,
 }
-"""How each kind of event is done again. None: it is the plan's own doing and done anew, or, as a
-mail that was only noted or who takes part, it moves nothing."""
+"""How each type of event is replayed. None means that the event is not replayed. Either the plan
+caused it, so that the draft decides it again, or it affects no clock (a noted mail, a change of
+participants)."""

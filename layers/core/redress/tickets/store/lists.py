@@ -31,14 +31,14 @@ class TicketLists:
 
     def owned_by(self, agent: str, limit: int, cursor: str | None = None) -> Page:
         """An agent's work list by what is due next."""
-        model = self._models.head
+        model = self._models.snapshot
         return self._page(
             model.owner_index, keys.agent_pk(agent), limit, cursor, ("owner_pk", "owner_sk")
         )
 
     def queued(self, team: str, limit: int = 25) -> list[str]:
         """Unassigned tickets of a team, by what is due next, from all shards."""
-        model = self._models.head
+        model = self._models.snapshot
         return self._merged(
             (model.owner_index, keys.queue_pk(team, shard), "owner_sk")
             for shard in range(keys.SHARDS)
@@ -46,7 +46,7 @@ class TicketLists:
 
     def open_in_team(self, team: str, limit: int = 25) -> list[str]:
         """Tickets of a team that are not closed, by what is due next, from all shards."""
-        model = self._models.head
+        model = self._models.snapshot
         found = self._merged(
             ((model.open_index, keys.open_pk(team, s), "open_sk") for s in range(keys.SHARDS)),
             limit,
@@ -58,7 +58,7 @@ class TicketLists:
     ) -> Page:
         """One page of one partition of the index of open tickets."""
         return self._page(
-            self._models.head.open_index,
+            self._models.snapshot.open_index,
             keys.open_pk(team, shard),
             limit,
             cursor,
@@ -67,7 +67,7 @@ class TicketLists:
 
     def count_open(self, team: str, shard: int) -> int:
         """How many tickets `open_in_shard` goes through."""
-        index, pk = self._models.head.open_index, keys.open_pk(team, shard)
+        index, pk = self._models.snapshot.open_index, keys.open_pk(team, shard)
         found: int = retry.call(lambda: index.count(pk))
         return found
 

@@ -45,7 +45,7 @@ class TicketStore:
         """The head as it is now; raises NotFound."""
         try:
             row = retry.call(
-                lambda: self._models.head.get(
+                lambda: self._models.snapshot.get(
                     keys.ticket_pk(number), keys.TICKET, consistent_read=True
                 )
             )
@@ -56,7 +56,7 @@ class TicketStore:
     def get_many(self, numbers: list[str]) -> list[Ticket]:
         """Heads in the order asked; a number that is gone is left out."""
         wanted = [(keys.ticket_pk(number), keys.TICKET) for number in dict.fromkeys(numbers)]
-        rows = retry.call(lambda: list(self._models.head.batch_get(wanted)))
+        rows = retry.call(lambda: list(self._models.snapshot.batch_get(wanted)))
         found = {row.pk: items.ticket_of(row.doc) for row in rows}
         return [found[pk] for pk, _ in wanted if pk in found]
 
@@ -134,7 +134,7 @@ class TicketStore:
         nothing is written then.
         """
         model = self._models
-        kinds = [model.head, model.timer] + [model.event] * len(change.events)
+        kinds = [model.snapshot, model.timer] + [model.event] * len(change.events)
         taken = NumberTaken("this number exists already")
         own = [
             Write(kind(**item), condition=kind.pk.does_not_exist(), lost=taken)
@@ -150,7 +150,7 @@ class TicketStore:
         """
         if change.before is None:
             raise ValueError("a ticket is opened with `open`")
-        number, head, events = change.after.number, self._models.head, self._models.event
+        number, head, events = change.after.number, self._models.snapshot, self._models.event
         raced = Raced(f"{number} was changed meanwhile")
         own = [
             Write(

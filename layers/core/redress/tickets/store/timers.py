@@ -73,7 +73,7 @@ class TimerStore:
         Read at the price of half: either may be a moment old, and they may be of two moments. A
         difference between them is to be seen again in `get` and `timer` before it is believed.
         """
-        heads = self._batch(self._models.head, numbers, keys.TICKET)
+        heads = self._batch(self._models.snapshot, numbers, keys.TICKET)
         timers = self._batch(self._models.timer, numbers, keys.TIMER)
         return [
             (
@@ -95,7 +95,7 @@ class TimerStore:
         False, and nothing is written, when ticket or TIMER moved since they were read: a change
         at the same instant wins, and its own write is looked at the next time.
         """
-        head, model = self._models.head, self._models.timer
+        head, model = self._models.snapshot, self._models.timer
         pk = keys.ticket_pk(ticket.number)
         actions = _follow_actions(self._models, ticket, (timer.phase, timer.next_wake), wake, now)
         token = retry.request_token()
