@@ -1,9 +1,9 @@
 """Records of incoming mails: what became of each one, the quarantine, and counts per hour.
 
 The identity of a mail is a digest of its sender and content, so two objects in the bucket with the
-same mail are one mail. A second item, the place, maps each object to the identity of its mail: a
-later version of the reader may compute another identity from the same object. Both items are
-written in the transaction that makes the mail a ticket or a message. Each mail therefore takes
+same mail are one mail. A second item, the place, keeps the identity of the mail in each object,
+because a later version of the reader may compute another identity from the same object. Both items
+are written in the transaction that makes the mail a ticket or a message. Each mail therefore takes
 effect once or not at all, even if events are repeated or reordered or a worker is killed.
 """
 
@@ -35,10 +35,16 @@ COUNTED = timedelta(hours=2)
 
 
 class MailState(StrEnum):
+    """What became of a mail."""
+
     OPENED = "opened"
+    """It opened a ticket."""
     JOINED = "joined"
+    """It was added to a ticket as a message or an internal note."""
     NOTED = "noted"
+    """It was logged on a ticket as a notice."""
     QUARANTINED = "held"
+    """It is in quarantine until staff decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,8 @@ class IncomingRecord:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinePage:
+    """One page of the quarantine. `cursor` leads to the next page; None on the last."""
+
     records: list[IncomingRecord]
     cursor: str | None
 
@@ -106,6 +114,8 @@ _RECORD = msgspec.json.Decoder(IncomingRecord)
 
 
 class IncomingMailStore:
+    """Reads and writes the records of incoming mails, their places, threads and counts."""
+
     def __init__(self, models: Models) -> None:
         self._models = models
 

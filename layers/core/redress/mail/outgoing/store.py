@@ -35,6 +35,8 @@ class AddressChange:
 
 
 class AddressStore:
+    """Reads and writes the marks of addresses and refusals of surveys."""
+
     def __init__(self, models: Models) -> None:
         self._models = models
 

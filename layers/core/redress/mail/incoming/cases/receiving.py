@@ -195,6 +195,8 @@ class Received:
 
 
 class ReceivingCase:
+    """Receives incoming mails and releases quarantined ones."""
+
     def __init__(
         self,
         tickets: TicketStore,

@@ -106,6 +106,8 @@ class NotSentYet(RedressError):
 
 
 class Result(StrEnum):
+    """What became of a job."""
+
     SENT = "sent"
     SENT_BEFORE = "sent_before"
     REFUSED = "refused"
@@ -146,6 +148,8 @@ class MailSettings:
 
 
 class MailingCase:
+    """Sends the mails of jobs."""
+
     def __init__(
         self,
         tickets: TicketStore,
