@@ -143,10 +143,9 @@ def kind_of(mail: ParsedMail, own_addresses: Iterable[str] = ()) -> Machine | No
 def may_be_answered(mail: ParsedMail, own_addresses: Iterable[str] = ()) -> bool:
     """Whether an automatic answer may go to the sender.
 
-    That is so if a person seems to have written the mail, from an address that somebody reads. If
-    the subject contains the words of an auto-reply, the mail gets no automatic answer even if
-    `kind_of` returns None, so that two machines cannot answer each other. It still becomes a
-    ticket.
+    That is so if a person seems to have written the mail, from an address that somebody reads. A
+    subject with the words of an auto-reply in any place prevents the answer, even if `kind_of`
+    returns None, so that two machines cannot answer each other.
     """
     if kind_of(mail, own_addresses) is not None or not mail.sender_addresses:
         return False
