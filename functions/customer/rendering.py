@@ -1,4 +1,4 @@
-"""How a page is answered: rendered in the reader's language, with its security headers."""
+"""Render pages in the reader's language, with their security headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request of a browser carries: the route, the language, the posted form."""
+"""Read a browser's request: its route, its language and the posted form."""
 
 from __future__ import annotations
 

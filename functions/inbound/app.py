@@ -62,7 +62,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _jobs_in(body: str) -> Iterator[MailStored | ReleaseMail]:
-    """Return the jobs in a message. Raises ValueError or KeyError for any other message."""
+    """Return the jobs in a message.
+
+    Raises ValueError, KeyError or msgspec.ValidationError if the message holds no jobs.
+    """
     content = json.loads(body)
     if (release := messages.decode(content)) is not None:
         yield release

@@ -34,15 +34,15 @@ _FAILED = ("FAIL",)
 
 
 def incoming_mail_of(
-    raw: bytes, key: str, received_at: datetime, ours: Iterable[str], language: str
+    raw: bytes, key: str, received_at: datetime, own_addresses: Iterable[str], language: str
 ) -> IncomingMail:
     """Read a mail.
 
-    `ours` are the address that Redress sends from and the domain that receives mail. `language` is
-    the language to assume if the text does not show one.
+    `own_addresses` are the address that Redress sends from and the domain that receives mail.
+    `language` is the language to assume if the text does not show one.
     """
     mail = parsing.parse(raw)
-    own = list(ours)
+    own = list(own_addresses)
     machine = machines.kind_of(mail, own)
     folded = folding.fold(mail.text)
     title = clues.bare_subject(mail.subject)

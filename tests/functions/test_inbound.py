@@ -1,4 +1,4 @@
-"""Mail that came in, from the queue's message to what stands in the table and in the bucket."""
+"""The inbound function, from the message in its queue to the items in the table and the bucket."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def mail(
     author: str | None = None,
     **headers: str,
 ) -> bytes:
-    """A mail as SES keeps it. `way` tells two deliveries of one mail apart."""
+    """Return a mail as SES stores it. `way` distinguishes two deliveries of the same mail."""
     made = email.message.EmailMessage()
     made["From"], made["To"], made["Subject"] = sender, to, subject
     made["Date"] = "Mon, 23 Nov 2026 09:00:00 +0800"
@@ -81,7 +81,7 @@ def mail(
 
 @dataclass
 class Post:
-    """The post office of a test: puts mails into the bucket and tells the function."""
+    """Puts mails into the bucket and invokes the function."""
 
     module: Any
     stores: Stores
@@ -96,7 +96,7 @@ class Post:
         self.bucket.put(key, raw, "message/rfc822")
 
     def tell(self, key: str) -> list[str]:
-        """The messages that come again."""
+        """Invoke the function for an object. Returns the messages to deliver again."""
         event = {"eventTime": "2026-11-23T01:00:00.123Z", "s3": {"object": {"key": key}}}
         return self.send({"Records": [event]})
 
@@ -151,7 +151,7 @@ def test_a_mail_becomes_a_ticket(post: Post) -> None:
     assert (record.state, record.number, record.event) == (MailState.OPENED, ticket.number, 1)
 
 
-def test_what_was_read_lies_in_the_bucket_whole(post: Post) -> None:
+def test_everything_that_was_read_is_kept_in_the_bucket(post: Post) -> None:
     old = "\n\n在 2026年11月20日，09:00，Shop <shop@example.net> 写道：\n> 已发货\n"
     post.deliver(mail(f"没有收到{old}"))
     [opened] = post.stores.tickets.history(post.ticket().number)
@@ -162,7 +162,7 @@ def test_what_was_read_lies_in_the_bucket_whole(post: Post) -> None:
 
 
 @pytest.mark.parametrize("clue", ["address", "conversation", "thread", "subject"])
-def test_an_answer_joins_its_ticket(post: Post, clue: str) -> None:
+def test_an_answer_is_added_to_its_ticket(post: Post, clue: str) -> None:
     post.deliver(mail())
     first = post.ticket()
     token = customer_wiring.links().mail_token(first.number)
@@ -180,7 +180,7 @@ def test_an_answer_joins_its_ticket(post: Post, clue: str) -> None:
     assert (last.type, last.data["text"]) == (EventType.CUSTOMER_WROTE, "还是没有")
 
 
-def test_a_stranger_opens_a_ticket_of_their_own_that_follows(post: Post) -> None:
+def test_a_strangers_answer_opens_a_linked_ticket(post: Post) -> None:
     post.deliver(mail())
     first = post.ticket()
     stranger = {"sender": "bo@example.net", "message_id": "<other@x>"}
@@ -191,7 +191,7 @@ def test_a_stranger_opens_a_ticket_of_their_own_that_follows(post: Post) -> None
     assert opened.data["mail"]["follows"] == first.number
 
 
-def test_a_disowned_mail_in_the_customers_name_is_noted_and_no_word_of_theirs(post: Post) -> None:
+def test_a_disowned_mail_in_the_customers_name_is_logged_as_a_notice(post: Post) -> None:
     post.deliver(mail())
     first = post.ticket()
     forged = mail("Close it", to=post.reply_address(first), dmarc="fail", message_id="<f@x>")
@@ -215,10 +215,8 @@ def test_a_disowned_mail_in_the_customers_name_is_noted_and_no_word_of_theirs(po
     ],
     ids=["the verdict is about another", "a second From", "a second address"],
 )
-def test_whose_domain_did_not_send_it_has_no_rights_of_theirs(
-    post: Post, forged: dict[str, str]
-) -> None:
-    """DMARC passed, but for somebody else than whom the mail shows."""
+def test_a_mail_with_two_authors_counts_as_disowned(post: Post, forged: dict[str, str]) -> None:
+    """DMARC passed, but for another author than the mail shows."""
     post.deliver(mail())
     first = post.ticket()
     second = forged.pop("From", None)
@@ -230,7 +228,7 @@ def test_whose_domain_did_not_send_it_has_no_rights_of_theirs(
     assert (noted.type, noted.data["why"]) == (EventType.MAIL_NOTED, "disowned")
 
 
-def test_a_disowned_mail_is_answered_to_nobody_until_somebody_vouches_for_it(post: Post) -> None:
+def test_a_disowned_mail_is_acknowledged_only_after_its_release(post: Post) -> None:
     post.deliver(mail(dmarc="fail"))
     [held] = post.held().records
     assert (held.reason, held.flags) == ("disowned", ("disowned",))
@@ -241,7 +239,7 @@ def test_a_disowned_mail_is_answered_to_nobody_until_somebody_vouches_for_it(pos
 
 
 @pytest.mark.parametrize(("dmarc", "flags"), [("pass", None), ("none", ["unproven"])])
-def test_words_that_only_a_number_ties_to_a_ticket_are_flagged(
+def test_a_message_linked_only_by_a_number_is_flagged_unproven(
     post: Post, dmarc: str, flags: list[str] | None
 ) -> None:
     post.deliver(mail())
@@ -252,7 +250,7 @@ def test_words_that_only_a_number_ties_to_a_ticket_are_flagged(
     assert (wrote.data["text"], wrote.data["mail"].get("flags")) == ("More", flags)
 
 
-def test_forged_verdicts_below_those_of_ses_count_for_nothing(post: Post) -> None:
+def test_forged_verdicts_below_those_of_ses_are_ignored(post: Post) -> None:
     raw = mail(spam="FAIL").replace(b"From:", b"X-SES-Spam-Verdict: PASS\r\nFrom:", 1)
     post.deliver(raw)
     assert [record.reason for record in post.held().records] == ["spam"]
@@ -268,7 +266,7 @@ HELD = {
 
 
 @pytest.mark.parametrize("reason", HELD)
-def test_what_nobody_should_act_on_waits_in_quarantine(post: Post, staff: Any, reason: str) -> None:
+def test_unwanted_mail_is_quarantined(post: Post, staff: Any, reason: str) -> None:
     post.deliver(mail(**HELD[reason]))
     assert post.tickets() == []
     [record] = post.held().records
@@ -276,7 +274,7 @@ def test_what_nobody_should_act_on_waits_in_quarantine(post: Post, staff: Any, r
     assert record.subject == "投诉：包裹没有收到"
 
 
-def test_who_takes_part_joins_by_mail(post: Post, staff: Any) -> None:
+def test_a_participants_mail_is_added_to_the_ticket(post: Post, staff: Any) -> None:
     post.deliver(mail())
     first = post.ticket()
     let_in(post, first.number, "bo@example.net")
@@ -306,7 +304,7 @@ def forward(subject: str = "水壶漏水", **given: str) -> bytes:
     return mail(FORWARD.format(subject=subject), **(usual | given))
 
 
-def test_what_staff_forward_is_a_ticket_of_whoever_wrote_it(post: Post, staff: Any) -> None:
+def test_a_mail_forwarded_by_staff_becomes_a_ticket_of_its_author(post: Post, staff: Any) -> None:
     post.deliver(forward())
     ticket = post.ticket()
     assert (ticket.contact.name, ticket.contact.email) == ("王伟", "wang.wei@example.com")
@@ -319,7 +317,9 @@ def test_what_staff_forward_is_a_ticket_of_whoever_wrote_it(post: Post, staff: A
     assert len(post.tickets()) == 1
 
 
-def test_an_attached_mail_is_forwarded_as_well(post: Post, staff: Any) -> None:
+def test_a_mail_forwarded_as_attachment_becomes_a_ticket_of_its_author(
+    post: Post, staff: Any
+) -> None:
     outer = email.message_from_bytes(mail("See below.", sender="mei@example.com"), policy=SMTP)
     assert isinstance(outer, email.message.EmailMessage)
     inner = email.message.EmailMessage()
@@ -330,7 +330,7 @@ def test_an_attached_mail_is_forwarded_as_well(post: Post, staff: Any) -> None:
     post.deliver(outer.as_bytes())
     ticket = post.ticket()
     assert (ticket.contact.email, ticket.subject) == ("wang.wei@example.com", "水壶漏水")
-    # What they write about their own mail, which they have, joins it.
+    # The author's answer to their own mail is added to the ticket.
     more = mail(
         "还有一点",
         sender="wang.wei@example.com",
@@ -342,10 +342,10 @@ def test_an_attached_mail_is_forwarded_as_well(post: Post, staff: Any) -> None:
     assert post.stores.tickets.history(ticket.number)[-1].data["text"] == "还有一点"
 
 
-def test_what_staff_forward_about_a_ticket_is_their_note_and_nobody_elses_words(
+def test_a_mail_forwarded_by_staff_about_a_ticket_becomes_their_note(
     post: Post, staff: Any
 ) -> None:
-    """Whose words a forwarded mail brings, only its text says: staff may have been deceived."""
+    """Only the text says who wrote a forwarded mail, and staff may have been deceived."""
     post.deliver(mail(sender="王伟 <wang.wei@example.com>"))
     first = post.ticket()
     post.deliver(forward(f"Re: [{first.number}] 包裹"), "inbound/2")
@@ -356,8 +356,8 @@ def test_what_staff_forward_about_a_ticket_is_their_note_and_nobody_elses_words(
     assert post.ticket().number == first.number
 
 
-def test_a_forward_in_what_staff_answer_to_brings_nobodys_words(post: Post, staff: Any) -> None:
-    """A stranger's mail, quoted below an answer of staff, says what it likes."""
+def test_a_forward_quoted_by_staff_is_left_out_of_their_note(post: Post, staff: Any) -> None:
+    """A stranger chose the text of the mail that staff quote below their answer."""
     post.deliver(mail(sender="王伟 <wang.wei@example.com>"))
     first = post.ticket()
     quoted = "".join(f"> {line}\n" for line in FORWARD.format(subject="x").splitlines())
@@ -373,7 +373,9 @@ def test_a_forward_in_what_staff_answer_to_brings_nobodys_words(post: Post, staf
     assert (noted.type, noted.data["text"]) == (EventType.NOTED, "Noted.")
 
 
-def test_what_a_member_wrote_above_is_never_the_customers_word(post: Post, staff: Any) -> None:
+def test_the_comment_above_a_forwarded_mail_is_kept_out_of_the_description(
+    post: Post, staff: Any
+) -> None:
     outer = email.message_from_bytes(mail("Refuse this.", sender="mei@example.com"), policy=SMTP)
     assert isinstance(outer, email.message.EmailMessage)
     inner = email.message.EmailMessage()
@@ -386,7 +388,9 @@ def test_what_a_member_wrote_above_is_never_the_customers_word(post: Post, staff
     assert opened.data["mail"]["comment"] == "Refuse this."
 
 
-def test_a_mail_that_came_and_is_forwarded_as_well_is_one_ticket(post: Post, staff: Any) -> None:
+def test_a_mail_that_came_before_and_is_then_forwarded_makes_one_ticket(
+    post: Post, staff: Any
+) -> None:
     theirs = mail(sender="王伟 <wang.wei@example.com>", message_id="<theirs@x>")
     post.deliver(theirs)
     outer = email.message_from_bytes(mail("See below.", sender="mei@example.com"), policy=SMTP)
@@ -396,7 +400,7 @@ def test_a_mail_that_came_and_is_forwarded_as_well_is_one_ticket(post: Post, sta
     assert post.stores.tickets.history(post.ticket().number)[-1].type is EventType.NOTED
 
 
-def test_a_forward_that_nothing_proves_to_be_from_staff_waits_until_it_is_released(
+def test_an_unproven_forward_in_the_name_of_staff_waits_for_its_release(
     post: Post, staff: Any
 ) -> None:
     post.deliver(forward(dmarc="none"))
@@ -416,7 +420,7 @@ def test_a_forward_that_nothing_proves_to_be_from_staff_waits_until_it_is_releas
         ("wang.wei@example.com", {"Subject": "Automatic reply: away"}),
     ],
 )
-def test_what_a_machine_wrote_opens_nothing_when_staff_pass_it_on(
+def test_a_machines_mail_attached_by_staff_opens_no_ticket(
     post: Post, staff: Any, sender: str, headers: dict[str, str]
 ) -> None:
     outer = email.message_from_bytes(mail("See below.", sender="mei@example.com"), policy=SMTP)
@@ -432,13 +436,13 @@ def test_what_a_machine_wrote_opens_nothing_when_staff_pass_it_on(
     assert post.tickets() == []
 
 
-def test_what_a_robot_wrote_opens_nothing_when_staff_quote_it(post: Post, staff: Any) -> None:
+def test_a_machines_mail_quoted_by_staff_opens_no_ticket(post: Post, staff: Any) -> None:
     text = FORWARD.format(subject="x").replace("Wang.Wei@", "shop-no-reply@")
     post.deliver(mail(text, sender="mei@example.com", subject="Fwd: x"))
     assert [record.reason for record in post.held().records] == ["from_staff"]
 
 
-def test_a_web_form_writes_for_whoever_filled_it_in(post: Post) -> None:
+def test_a_mail_of_a_web_form_opens_a_ticket_for_the_person_who_filled_it_in(post: Post) -> None:
     post.deliver(
         mail(
             sender="Our shop <no-reply@shop.example>",
@@ -450,13 +454,13 @@ def test_a_web_form_writes_for_whoever_filled_it_in(post: Post) -> None:
     assert (ticket.contact.name, ticket.contact.email) == ("王伟", "wang.wei@example.com")
 
 
-def test_whom_a_web_form_names_must_be_somebody_to_answer(post: Post) -> None:
+def test_a_mail_of_a_web_form_without_a_usable_address_is_quarantined(post: Post) -> None:
     raw = mail(sender="no-reply@shop.example", author="shop.example", Reply_To="li.na@localhost")
     post.deliver(raw)
     assert [record.reason for record in post.held().records] == ["no_sender"]
 
 
-def test_a_web_form_has_no_rights_of_whoever_it_names(post: Post) -> None:
+def test_a_web_form_may_not_write_on_tickets_of_the_person_it_names(post: Post) -> None:
     post.deliver(mail())
     first = post.ticket()
     forged = mail(
@@ -471,7 +475,7 @@ def test_a_web_form_has_no_rights_of_whoever_it_names(post: Post) -> None:
     assert len(post.tickets()) == 2
 
 
-def test_what_staff_answer_to_a_notice_of_ours_is_a_note(post: Post, staff: Any) -> None:
+def test_an_answer_of_staff_becomes_a_note(post: Post, staff: Any) -> None:
     post.deliver(mail())
     first = post.ticket()
     note = mail("Called them.", sender="mei@example.com", to=post.reply_address(first))
@@ -485,7 +489,7 @@ def test_what_staff_answer_to_a_notice_of_ours_is_a_note(post: Post, staff: Any)
 @pytest.mark.parametrize(
     "header", ["Feedback_ID", "X_Auto_Response_Suppress", "List_Unsubscribe", "Precedence"]
 )
-def test_the_customers_answer_joins_whatever_their_provider_writes_into_it(
+def test_the_customers_reply_is_added_even_if_its_headers_look_automatic(
     post: Post, header: str
 ) -> None:
     post.deliver(mail())
@@ -496,8 +500,8 @@ def test_the_customers_answer_joins_whatever_their_provider_writes_into_it(
     assert post.stores.tickets.history(first.number)[-1].type is EventType.CUSTOMER_WROTE
 
 
-def test_a_mail_of_ours_that_comes_back_begins_nothing(post: Post) -> None:
-    """As SES sends it: with an id of its own, and every other header of ours."""
+def test_a_sent_mail_that_comes_back_is_quarantined(post: Post) -> None:
+    """SES replaces the Message-ID of a mail and keeps every other header."""
     post.deliver(mail())
     token = customer_wiring.links().mail_token(post.ticket().number)
     ours = message(
@@ -516,7 +520,7 @@ def test_a_mail_of_ours_that_comes_back_begins_nothing(post: Post) -> None:
     assert len(post.tickets()) == 1
 
 
-def test_staff_write_from_the_domain_that_we_send_from(post: Post, staff: Any) -> None:
+def test_staff_may_write_from_the_domain_of_the_sender_address(post: Post, staff: Any) -> None:
     post.deliver(mail())
     first = post.ticket()
     note = mail(
@@ -529,7 +533,7 @@ def test_staff_write_from_the_domain_that_we_send_from(post: Post, staff: Any) -
     assert post.stores.tickets.history(first.number)[-1].type is EventType.NOTED
 
 
-def test_more_mails_than_a_person_writes_wait(post: Post) -> None:
+def test_too_many_mails_of_one_sender_are_quarantined(post: Post) -> None:
     most = wired_stores.plans().current().mail.most_of_a_sender
     for number in range(most + 3):
         post.deliver(mail(message_id=f"<{number}@x>"), f"inbound/{number}")
@@ -540,7 +544,7 @@ def test_more_mails_than_a_person_writes_wait(post: Post) -> None:
     assert len(post.tickets()) == most + 1
 
 
-def test_a_returned_mail_is_noted_and_names_the_address(post: Post) -> None:
+def test_a_returned_mail_is_logged_with_the_failed_address(post: Post) -> None:
     post.deliver(mail())
     ticket = post.ticket()
     post.deliver(returned(post), "inbound/2")
@@ -562,7 +566,7 @@ def _job(ticket: Ticket) -> MailJob:
     return MailJob(ticket.number, 1, "acknowledgement", "customer")
 
 
-def test_no_more_is_sent_to_an_address_that_returned_mail_until_it_writes(
+def test_an_address_that_returned_mail_gets_none_until_it_writes(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _mails_go_out(monkeypatch)
@@ -578,11 +582,13 @@ def test_no_more_is_sent_to_an_address_that_returned_mail_until_it_writes(
     assert mailer_wiring.mailing().send(_job(later)).result == "sent"
 
 
-def test_a_notice_of_another_address_or_for_now_marks_none(
+def test_a_notice_marks_only_permanent_failures_of_addresses_that_were_mailed(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Anybody can write a notice. Who names no mail that was sent there, or tells no status, only
-    says something."""
+    """Anybody can write a notice, so it must name a mail that was sent to the address.
+
+    It must also give the status of a permanent failure.
+    """
     _mails_go_out(monkeypatch)
     post.deliver(mail())
     notice = returned(post)
@@ -610,7 +616,7 @@ def forged_verdict(notice: bytes) -> bytes:
 
 
 def feedback(notice: bytes) -> bytes:
-    """The report of a provider whose reader called a mail of ours spam (RFC 5965)."""
+    """Return the report of a provider whose user marked a sent mail as spam (RFC 5965)."""
     old, new = b"delivery-status", b"feedback-report"
     status = b"Reporting-MTA: dns; mx.example.com\r\n\r\nFinal-Recipient: rfc822; li.na@example.com"
     assert status in notice
@@ -622,10 +628,13 @@ def feedback(notice: bytes) -> bytes:
     ("audience", "of", "told"),
     [("customer", "0100018f", 1), ("agent", "0100018f", 0), ("customer", "unknown", 0)],
 )
-def test_a_complaint_by_mail_is_told_only_where_it_is_known_to_be_the_customers(
+def test_a_complaint_by_mail_is_reported_only_if_it_is_known_to_be_the_customers(
     post: Post, audience: str, of: str, told: int
 ) -> None:
-    """It names no address: an agent who calls our notices spam would get one more for it."""
+    """A complaint names no address. It may come from an agent who marked a mail to staff as spam.
+
+    Notifying that agent would cause another complaint.
+    """
     post.deliver(mail())
     notice = returned(post, audience=audience).replace(b"<0100018f@", f"<{of}@".encode())
     post.deliver(feedback(notice), "inbound/2")
@@ -642,10 +651,10 @@ def test_a_complaint_by_mail_is_told_only_where_it_is_known_to_be_the_customers(
         ("lin@example.com", "supervisor", 0),
     ],
 )
-def test_an_agent_hears_what_did_not_reach_the_customer_and_nothing_of_their_own(
+def test_an_agent_is_notified_of_mail_that_missed_the_customer_but_not_of_their_own(
     post: Post, address: str, audience: str, told: int
 ) -> None:
-    """Their own mail that comes back, told to them, comes back."""
+    """A notification about an agent's own bounced mail would bounce as well."""
     post.deliver(mail())
     notice = returned(post, audience=audience).replace(b"li.na@example.com", address.encode())
     post.deliver(notice, "inbound/2")
@@ -654,7 +663,7 @@ def test_an_agent_hears_what_did_not_reach_the_customer_and_nothing_of_their_own
     assert len(mails_after(noted)) == told
 
 
-def test_a_notice_that_names_neither_mail_nor_address_is_told_to_nobody(post: Post) -> None:
+def test_a_notice_that_names_neither_mail_nor_address_notifies_nobody(post: Post) -> None:
     post.deliver(mail())
     notice = returned(post).replace(b"<0100018f@", b"<x@").replace(b"li.na@example.com", b"a@b.cc")
     post.deliver(notice, "inbound/2")
@@ -663,7 +672,7 @@ def test_a_notice_that_names_neither_mail_nor_address_is_told_to_nobody(post: Po
     assert mails_after(noted) == []
 
 
-def test_a_notice_about_who_takes_part_ends_their_copies(post: Post, staff: Any) -> None:
+def test_a_notice_about_a_participant_ends_their_copies(post: Post, staff: Any) -> None:
     post.deliver(mail())
     number = post.ticket().number
     let_in(post, number, "bo@example.com")
@@ -674,7 +683,7 @@ def test_a_notice_about_who_takes_part_ends_their_copies(post: Post, staff: Any)
 
 
 def returned(post: Post, of: str = "0100018f", audience: str = "customer") -> bytes:
-    """A notice that a mail of ours came back, which was sent under SES's name `of`."""
+    """Return a notice that a sent mail was returned. `of` is the SES message id of that mail."""
     number = post.tickets()[0].number
     token = customer_wiring.links().mail_token(number)
     now = post.clock.now()
@@ -727,7 +736,7 @@ def test_an_event_that_comes_again_changes_nothing(post: Post) -> None:
     assert len(post.records()) == 1
 
 
-def test_the_same_mail_under_two_keys_is_one(post: Post) -> None:
+def test_the_same_mail_under_two_keys_is_received_once(post: Post) -> None:
     post.deliver(mail(way="1"), "inbound/1")
     post.deliver(mail(way="2"), "inbound/2")
     assert len(post.tickets()) == 1
@@ -735,10 +744,10 @@ def test_the_same_mail_under_two_keys_is_one(post: Post) -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"Auto_Submitted": "auto-replied"}])
 @pytest.mark.parametrize("key", ["inbound/1", "inbound/2"])
-def test_a_mail_stays_the_same_whatever_the_next_reader_makes_of_it(
+def test_a_repeated_event_changes_nothing_even_if_the_reader_has_changed(
     post: Post, monkeypatch: pytest.MonkeyPatch, key: str, headers: dict[str, str]
 ) -> None:
-    """An event may come again after a deployment, whose reader finds other words in the mail."""
+    """An event may be repeated after a deployment, whose reader finds another text in the mail."""
     post.deliver(mail(**headers), "inbound/1")
     post.deliver(mail(way="2", **headers), "inbound/2")
     before = post.records(), post.tickets()
@@ -753,10 +762,10 @@ def test_a_mail_stays_the_same_whatever_the_next_reader_makes_of_it(
 
 
 @pytest.mark.parametrize("headers", [{}, {"Auto_Submitted": "auto-replied"}])
-def test_two_readers_at_one_object_make_one_mail_of_it(
+def test_two_versions_of_the_reader_receive_one_object_once(
     post: Post, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
 ) -> None:
-    """While a deployment goes on the old and the new one may get the same event at once."""
+    """During a deployment, the old and the new version may get the same event at the same time."""
     post.deliver(mail(**headers))
     real = post.module.reading.incoming_mail_of
     late = {"times": 0}
@@ -776,14 +785,14 @@ def test_two_readers_at_one_object_make_one_mail_of_it(
     assert len(post.records()) == 1
 
 
-def test_two_mails_under_one_message_id_are_two(post: Post) -> None:
-    """Some gateways give every mail the same id; neither may be lost."""
+def test_two_mails_with_the_same_message_id_are_both_received(post: Post) -> None:
+    """Some gateways give every mail the same id. No mail may be lost because of that."""
     post.deliver(mail("One"), "inbound/1")
     post.deliver(mail("Two"), "inbound/2")
     assert len(post.tickets()) == 2
 
 
-def test_mails_that_name_neither_id_nor_date_are_told_apart_by_their_place(post: Post) -> None:
+def test_mails_without_id_and_date_are_distinguished_by_their_key(post: Post) -> None:
     raw = b"From: li.na@example.com\r\nSubject: Hello\r\n\r\nThank you.\r\n"
     post.deliver(raw, "inbound/1")
     post.deliver(raw, "inbound/2")
@@ -791,7 +800,7 @@ def test_mails_that_name_neither_id_nor_date_are_told_apart_by_their_place(post:
     assert len(post.tickets()) == 2
 
 
-def test_reordered_and_repeated_answers_are_each_one_message(post: Post) -> None:
+def test_reordered_and_repeated_answers_are_each_added_once(post: Post) -> None:
     post.deliver(mail())
     address = post.reply_address(post.ticket())
     for number in range(4):
@@ -808,16 +817,16 @@ def test_reordered_and_repeated_answers_are_each_one_message(post: Post) -> None
 
 
 class Killed(BaseException):
-    """The worker is gone: nothing of it runs any more."""
+    """The worker was killed. No handler runs after this."""
 
 
 CALLS = 9
-"""Of services, for a mail that becomes a ticket: that many points at which a worker may die."""
+"""How many calls of services a mail that opens a ticket makes. A worker may die at each of them."""
 
 
 @dataclass
 class Dying:
-    """Kills the worker at one call of a service: before it, or after it with its answer lost."""
+    """Kills the worker at one call of a service: before the call, or after it with `answer`."""
 
     call: int
     answer: bool = False
@@ -840,7 +849,7 @@ class Dying:
         monkeypatch.setattr(BaseClient, "_make_api_call", dying)
 
 
-def test_a_mail_that_becomes_a_ticket_makes_so_many_calls(
+def test_a_mail_that_opens_a_ticket_makes_the_expected_number_of_calls(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post.keep(mail(), "inbound/1")
@@ -853,10 +862,10 @@ def test_a_mail_that_becomes_a_ticket_makes_so_many_calls(
 
 @pytest.mark.parametrize("call", range(1, CALLS + 1))
 @pytest.mark.parametrize("answer", [False, True])
-def test_a_worker_killed_at_any_point_leaves_one_message(
+def test_a_worker_killed_at_any_call_leaves_one_ticket(
     post: Post, monkeypatch: pytest.MonkeyPatch, call: int, answer: bool
 ) -> None:
-    """Then the event comes again."""
+    """After the worker was killed, the event is delivered again."""
     post.keep(mail(), "inbound/1")
     with monkeypatch.context() as patched:
         Dying(call, answer).install(patched)
@@ -867,7 +876,7 @@ def test_a_worker_killed_at_any_point_leaves_one_message(
     assert len(post.records()) == 1
 
 
-def test_a_mail_that_breaks_the_reader_waits_and_is_read_when_it_is_mended(
+def test_an_unreadable_mail_is_quarantined_and_read_after_the_reader_is_fixed(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> None:
@@ -893,7 +902,7 @@ def test_a_mail_that_breaks_the_reader_waits_and_is_read_when_it_is_mended(
     assert len(post.tickets()) == 1
 
 
-def test_a_release_is_done_once(post: Post) -> None:
+def test_a_mail_is_released_once(post: Post) -> None:
     post.deliver(mail(Auto_Submitted="auto-replied"))
     [held] = post.held().records
     for _ in range(3):
@@ -914,7 +923,7 @@ def test_a_virus_is_never_released(post: Post) -> None:
 # ------------------------------------------------------------------------------ attachments
 
 
-def test_attachments_lie_under_names_of_ours(post: Post) -> None:
+def test_attachments_are_stored_under_generated_keys(post: Post) -> None:
     made = email.message.EmailMessage()
     made["From"], made["To"], made["Subject"] = "li.na@example.com", f"service@{DOMAIN}", "Files"
     made.set_content("See the files")
@@ -942,23 +951,25 @@ def test_attachments_lie_under_names_of_ours(post: Post) -> None:
 # ------------------------------------------------------------------------------ the queue
 
 
-def test_what_s3_sends_when_it_is_told_of_the_queue_is_nothing(
+def test_the_test_event_of_s3_is_ignored(
     post: Post, sample: Callable[[str], dict[str, Any]]
 ) -> None:
     assert post.module.handler(sample("inbound-test-event"), Context()) == {"batchItemFailures": []}
 
 
 @pytest.mark.parametrize("name", ["inbound-poison", "inbound-mail-came", "inbound-release"])
-def test_what_cannot_be_done_comes_again_until_it_is_set_aside(
+def test_a_message_that_fails_is_delivered_again(
     post: Post, sample: Callable[[str], dict[str, Any]], name: str
 ) -> None:
-    """No mail, a mail that is not there, a mail that nobody holds."""
+    """The message is invalid, or its object or its quarantined mail does not exist."""
     event = sample(name)
     failed = post.module.handler(event, Context())["batchItemFailures"]
     assert failed == [{"itemIdentifier": event["Records"][0]["messageId"]}]
 
 
-def test_a_sample_mail_is_taken(post: Post, sample: Callable[[str], dict[str, Any]]) -> None:
+def test_the_sample_event_opens_a_ticket(
+    post: Post, sample: Callable[[str], dict[str, Any]]
+) -> None:
     event = sample("inbound-mail-came")
     said = json.loads(event["Records"][0]["body"])
     post.keep(mail(), said["Records"][0]["s3"]["object"]["key"])
@@ -966,7 +977,7 @@ def test_a_sample_mail_is_taken(post: Post, sample: Callable[[str], dict[str, An
     assert post.ticket().kind == "complaint"
 
 
-def test_the_log_names_no_sender_and_no_word(post: Post) -> None:
+def test_the_log_contains_no_sender_and_no_text(post: Post) -> None:
     written = StringIO()
     handler = post.module.logger.registered_handler
     before = handler.setStream(written)

@@ -1,4 +1,4 @@
-"""What SES says of mails that it took: recorded on their ticket once, and minded from then on."""
+"""Events of SES about sent mails are logged on the ticket once and stop mail to bad addresses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RECIPIENT = {
     "status": "5.1.1",
     "diagnosticCode": "smtp; 550 5.1.1 user unknown",
 }
-"""As in the examples of the SES Developer Guide."""
+"""A recipient as in the examples of the SES Developer Guide."""
 
 
 def event(kind: str, number: str, audience: str = "customer", **about: Any) -> str:
@@ -54,7 +54,7 @@ def noted(stores: Stores, number: str) -> list[dict[str, Any]]:
     return [one.data for one in history if one.type is EventType.MAIL_NOTED]
 
 
-def test_a_bounce_is_noted_once_and_ends_mail_to_the_address(
+def test_a_bounce_is_logged_once_and_ends_mail_to_the_address(
     mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: Any
 ) -> None:
     number = open_ticket(agent="a-mei").number
@@ -74,7 +74,7 @@ def test_a_bounce_is_noted_once_and_ends_mail_to_the_address(
     assert post.sent == []
     record = mailer.records(number)[f"{after.version + 1:06d}.progress.customer"]
     assert (record.state, record.fault) == ("refused", "the address returned mail")
-    # The agent hears of it, without the customer's words or address.
+    # The agent is notified, without the customer's text or address.
     assert mailer(mailer.job(number, "mail_returned")) == []
     assert post.only["To"] == "mei@example.com"
     assert "li.na@example.com" not in str(post.only)
@@ -104,10 +104,10 @@ def test_a_complaint_ends_mail_to_the_address_too(
     assert known.status == "complaint"
 
 
-def test_a_complaint_of_one_of_several_marks_none_of_them(
+def test_a_complaint_about_a_mail_to_several_marks_no_address(
     mailer: Mailer, open_ticket: Opener, stores: Stores
 ) -> None:
-    """SES names all whom it may have been."""
+    """SES names all recipients who may have complained."""
     number = open_ticket().number
     several = [{"emailAddress": "bo@example.com"}, {"emailAddress": "wang@example.com"}]
     told = event(
@@ -136,7 +136,7 @@ def test_a_complaint_of_one_of_several_marks_none_of_them(
         ("Reject", {"reason": "Bad content"}, "returned"),
     ],
 )
-def test_what_may_pass_is_noted_and_marks_no_address(
+def test_a_temporary_failure_is_logged_and_marks_no_address(
     mailer: Mailer,
     open_ticket: Opener,
     stores: Stores,
@@ -152,7 +152,7 @@ def test_what_may_pass_is_noted_and_marks_no_address(
     assert wired_stores.addresses().returned("li.na@example.com") is None
 
 
-def test_what_did_not_reach_staff_marks_nobody_and_tells_no_agent(
+def test_a_bounced_mail_to_staff_marks_no_address_and_notifies_no_agent(
     mailer: Mailer, open_ticket: Opener, stores: Stores
 ) -> None:
     number = open_ticket().number
@@ -176,12 +176,12 @@ def test_a_participant_whose_address_returned_mail_gets_no_copies_any_more(
 
 
 @pytest.mark.parametrize("body", [OF_SES, event("Delivery", "R-7K3M9-QW0X2")])
-def test_what_changes_nothing_leaves_the_queue(mailer: Mailer, body: str) -> None:
+def test_an_event_that_changes_nothing_leaves_the_queue(mailer: Mailer, body: str) -> None:
     assert mailer(body) == []
     assert mailer.set_aside() == []
 
 
-def test_not_spam_after_all_changes_nothing(
+def test_a_not_spam_report_changes_nothing(
     mailer: Mailer, open_ticket: Opener, stores: Stores
 ) -> None:
     number = open_ticket().number
@@ -189,7 +189,7 @@ def test_not_spam_after_all_changes_nothing(
     assert noted(stores, number) == []
 
 
-def test_an_event_of_a_ticket_that_is_gone_leaves_the_queue(mailer: Mailer) -> None:
+def test_an_event_about_a_missing_ticket_leaves_the_queue(mailer: Mailer) -> None:
     assert mailer(bounce("R-00000-00000")) == []
     assert mailer.set_aside() == []
 
@@ -204,12 +204,14 @@ def test_an_event_of_a_ticket_that_is_gone_leaves_the_queue(mailer: Mailer) -> N
         re.sub(r'"template": \["[a-z]*"\]', '"template": []', bounce("R-7K3M9-QW0X2")),
     ],
 )
-def test_what_names_no_mail_of_ours_is_set_aside(mailer: Mailer, body: str) -> None:
+def test_an_event_that_names_no_sent_mail_goes_to_the_dead_letter_queue(
+    mailer: Mailer, body: str
+) -> None:
     assert mailer(body) == []
     assert mailer.set_aside() == [body]
 
 
-def test_a_mail_goes_out_with_the_tags_and_the_set_that_bring_back_what_became_of_it(
+def test_a_mail_is_sent_with_tags_and_configuration_set_for_feedback(
     mailer: Mailer, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONFIGURATION_SET", "redress")
@@ -231,11 +233,11 @@ def test_a_mail_goes_out_with_the_tags_and_the_set_that_bring_back_what_became_o
         "template": "acknowledgement",
         "audience": "customer",
     }
-    # What the API takes in a tag (reference of MessageTag).
+    # The characters that the API accepts in a tag (reference of MessageTag).
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,256}", one["Value"]) for one in sent["EmailTags"])
 
 
-def test_how_many_came_back_is_counted(
+def test_returned_mails_are_counted(
     mailer: Mailer, open_ticket: Opener, capsys: pytest.CaptureFixture[str]
 ) -> None:
     number = open_ticket().number
@@ -244,7 +246,7 @@ def test_how_many_came_back_is_counted(
     assert metrics_of(capsys) == {"MailReturned": 1}
 
 
-def test_a_sample_of_each_is_taken(mailer: Mailer, sample: Any, open_ticket: Opener) -> None:
+def test_each_sample_event_is_accepted(mailer: Mailer, sample: Any, open_ticket: Opener) -> None:
     for name in ("mailer-bounce", "mailer-complaint"):
         assert mailer.deliver(sample(name)) == []
     assert mailer.set_aside() == []

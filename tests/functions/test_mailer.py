@@ -1,4 +1,4 @@
-"""The mailer: each mail once, only while it means something, never lost to a bad hour of SES."""
+"""The mailer sends each mail once, skips outdated mails, and loses none while SES fails."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ from tests.functions.conftest import BASE_ADDRESS, MEMBERS, REGION, Opener, Stor
 
 OPERATOR = "operations@example.com"
 PRIVATE = ("Li Na", "li.na@example.com", "The kettle leaks", "at the handle", "secret words")
-"""What the customer of a test's ticket typed: nothing of it may reach a log or a mail to staff."""
+"""What the customer typed. None of it may reach a log or a mail to staff."""
 
 _SESSION = botocore.session.get_session()
-"""One for all tests: each new one reads the descriptions of every service again."""
+"""One session for all tests, because each new one loads the descriptions of the services again."""
 
 Events = Callable[[str], dict[str, Any]]
 
@@ -72,7 +72,7 @@ class Context(conftest.Context):
 
 @dataclass
 class Post:
-    """SES in moto, with the faults that a test asks for, in front of it or behind it."""
+    """SES in moto, with the faults that a test asks for, before or after SES accepts the mail."""
 
     refuse_with: str | None = None
     unreachable: Exception | None = None
@@ -88,7 +88,7 @@ class Post:
             raise self.unreachable
         if self.refuse_with:
             status = 503 if self.refuse_with == "ServiceUnavailable" else 400
-            # SES quotes addresses in its messages.
+            # Error messages of SES contain addresses.
             wrong = {"Code": self.refuse_with, "Message": "not verified: li.na@example.com"}
             parsed = {"Error": wrong, "ResponseMetadata": {"HTTPStatusCode": status}}
             return SimpleNamespace(status_code=status, headers={}), parsed
@@ -100,7 +100,7 @@ class Post:
 
     @property
     def sent(self) -> list[EmailMessage]:
-        """What SES has taken, as it was written."""
+        """Return the mails that SES has accepted, unchanged."""
         found = []
         for message in ses_backends[DEFAULT_ACCOUNT_ID][REGION].sent_messages:
             mail = email.message_from_string(message.raw_data, policy=policy.default)
@@ -123,7 +123,7 @@ def text_of(mail: EmailMessage) -> str:
 
 @dataclass
 class Mailer:
-    """The function with its queues: delivers jobs as SQS does."""
+    """The function and its queues. Delivers jobs as SQS does."""
 
     app: ModuleType
     stores: Stores
@@ -133,7 +133,7 @@ class Mailer:
     put_off: dict[str, int] = field(default_factory=dict)
 
     def __call__(self, *bodies: str, tried: int = 1, **context: Any) -> list[str]:
-        """Deliver these messages as one batch; those reported to come again."""
+        """Deliver these messages as one batch. Returns those to deliver again."""
         records = [
             {
                 "messageId": f"m-{index}",
@@ -152,7 +152,7 @@ class Mailer:
         return [bodies[message] for message in again]
 
     def jobs(self, number: str, template: str | None = None) -> list[str]:
-        """What the relay has enqueued for a ticket so far, oldest first."""
+        """Return the jobs that the relay has enqueued for a ticket so far, oldest first."""
         return [
             json.dumps(asdict(MailJob(number, event.number, mail.template, mail.audience)))
             for event in self.stores.tickets.history(number)
@@ -166,14 +166,14 @@ class Mailer:
     def act(
         self, number: str, decide: Callable[[Ticket, Plan, Any], Change | None], **later: float
     ) -> Ticket:
-        """Something happens to the ticket, so much later."""
+        """Apply a change to the ticket after some time has passed."""
         self.clock.advance(**later)
         return TicketChanges(self.stores.tickets, self.stores.plans, self.clock.now).change(
             number, decide
         )
 
     def fire(self, number: str, **later: float) -> Ticket:
-        """The ticket's workflow wakes, so much later."""
+        """Wake the ticket's workflow after some time has passed."""
         return self.act(number, by_timer.act_on_due_rungs, **later)
 
     def records(self, number: str) -> dict[str, MailRecord]:
@@ -214,7 +214,7 @@ def mailer(
     events.register_last("after-call.sesv2.SendEmail", post.after)
 
     def remember(params: dict[str, Any], **_: Any) -> Any:
-        """Handles of these tests are made up: note the time instead of asking the queue."""
+        """Record the delay instead of calling SQS. The tests invent the receipt handles."""
         asked = json.loads(params["body"])
         assert asked["QueueUrl"] == queue
         mailer.put_off[asked["ReceiptHandle"]] = asked["VisibilityTimeout"]
@@ -226,7 +226,7 @@ def mailer(
 
 @pytest.fixture
 def log(mailer: Mailer) -> Iterator[io.StringIO]:
-    """What the function logs."""
+    """Collect what the function logs."""
     stream, handler = io.StringIO(), mailer.app.logger.registered_handler
     before = handler.setStream(stream)
     yield stream
@@ -234,7 +234,7 @@ def log(mailer: Mailer) -> Iterator[io.StringIO]:
 
 
 def metrics_of(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
-    """The metrics that the function has written since the last look, by name."""
+    """Return the metrics that the function has written since the last call, by name."""
     found: dict[str, float] = {}
     for line in capsys.readouterr().out.splitlines():
         if not line.startswith("{"):
@@ -277,7 +277,7 @@ def test_acknowledges_in_the_customers_language_with_number_promises_and_link(
     assert (record.state, record.attempts, record.fault) == ("sent", 1, None)
 
 
-def test_an_acknowledgement_after_days_of_outage_promises_nothing_that_is_past(
+def test_an_acknowledgement_after_days_of_outage_names_no_past_promise(
     mailer: Mailer, post: Post, open_ticket: Opener
 ) -> None:
     ticket = open_ticket(language="en")
@@ -287,7 +287,7 @@ def test_an_acknowledgement_after_days_of_outage_promises_nothing_that_is_past(
     assert mailer.stores.tickets.get(ticket.number).acknowledged_at is not None
 
 
-def test_a_worker_that_died_before_the_change_leaves_it_to_the_next_delivery(
+def test_the_next_delivery_records_the_acknowledgement_if_the_worker_died(
     mailer: Mailer, post: Post, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticket = open_ticket()
@@ -302,7 +302,7 @@ def test_a_worker_that_died_before_the_change_leaves_it_to_the_next_delivery(
     assert len(post.sent) == 1
 
 
-def test_an_acknowledgement_refused_for_good_lets_its_clock_breach(
+def test_an_acknowledgement_that_can_never_be_sent_breaches_its_clock(
     mailer: Mailer, post: Post, open_ticket: Opener, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ticket = open_ticket()
@@ -338,7 +338,7 @@ def test_a_job_delivered_many_times_is_sent_once(
     assert len(post.sent) == 1
 
 
-def test_a_worker_killed_between_sending_and_recording_costs_one_more_copy(
+def test_a_worker_killed_between_sending_and_recording_causes_one_more_copy(
     mailer: Mailer, post: Post, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticket = open_ticket()
@@ -355,7 +355,7 @@ def test_a_worker_killed_between_sending_and_recording_costs_one_more_copy(
     assert len(post.sent) == 2
 
 
-def test_a_lost_answer_of_ses_costs_one_more_copy(
+def test_a_lost_answer_of_ses_causes_one_more_copy(
     mailer: Mailer, post: Post, open_ticket: Opener
 ) -> None:
     ticket = open_ticket()
@@ -373,7 +373,7 @@ def test_a_lost_answer_of_ses_costs_one_more_copy(
     assert mailer.stores.tickets.get(ticket.number).acknowledged_at is not None
 
 
-def test_a_mail_that_another_worker_is_sending_comes_again(
+def test_a_mail_that_another_worker_is_sending_is_tried_again(
     mailer: Mailer, post: Post, open_ticket: Opener
 ) -> None:
     ticket = open_ticket()
@@ -389,7 +389,7 @@ def test_a_mail_that_another_worker_is_sending_comes_again(
     assert len(post.sent) == 1
 
 
-# ------------------------------------------------------------------ when SES does not take it
+# ------------------------------------------------------------------ when SES does not accept a mail
 
 
 TRANSIENT = [
@@ -400,14 +400,14 @@ TRANSIENT = [
     "ThrottlingException",
     "ServiceUnavailable",
     "AccessDeniedException",
-    # What SES says of every mail while the sender is not verified yet: mended by the operator.
+    # SES returns this for every mail while the sender is not verified, until the operator fixes it.
     "MessageRejected",
     "MailFromDomainNotVerifiedException",
 ]
 
 
 @pytest.mark.parametrize("code", TRANSIENT)
-def test_mails_wait_while_ses_refuses_and_go_out_once_when_it_is_back(
+def test_mails_wait_while_ses_refuses_and_are_sent_once_afterwards(
     mailer: Mailer,
     post: Post,
     open_ticket: Opener,
@@ -454,7 +454,7 @@ def test_a_mail_that_never_reached_ses_is_tried_again_at_once(
     ("tried", "least", "most"),
     [(1, 2, 5), (2, 5, 10), (3, 10, 20), (8, 320, 640), (9, 450, 900), (900, 450, 900)],
 )
-def test_a_mail_comes_again_after_a_time_that_doubles_up_to_a_quarter_of_an_hour(
+def test_the_delay_of_a_failed_mail_doubles_up_to_a_quarter_of_an_hour(
     mailer: Mailer, post: Post, open_ticket: Opener, tried: int, least: int, most: int
 ) -> None:
     post.refuse_with = "SendingPausedException"
@@ -465,7 +465,7 @@ def test_a_mail_comes_again_after_a_time_that_doubles_up_to_a_quarter_of_an_hour
     assert tried < 3 or len(set(mailer.put_off.values())) > 1, "jitter spreads them"
 
 
-def test_a_mail_that_cannot_be_put_off_still_comes_again(
+def test_a_mail_whose_delay_cannot_be_set_is_still_tried_again(
     mailer: Mailer, post: Post, open_ticket: Opener
 ) -> None:
     post.refuse_with = "SendingPausedException"
@@ -480,7 +480,7 @@ def test_a_mail_that_cannot_be_put_off_still_comes_again(
     assert mailer(job) == [job]
 
 
-def test_what_the_worker_has_no_time_left_for_is_not_begun(
+def test_no_mail_is_begun_without_enough_time_left(
     mailer: Mailer, post: Post, open_ticket: Opener
 ) -> None:
     jobs = [mailer.job(open_ticket().number, "acknowledgement") for _ in range(2)]
@@ -493,7 +493,7 @@ def test_what_the_worker_has_no_time_left_for_is_not_begun(
 # ------------------------------------------------------------------ bad records
 
 
-def test_a_poison_record_is_set_aside_and_blocks_no_other(
+def test_a_bad_record_goes_to_the_dead_letter_queue_and_blocks_no_other(
     mailer: Mailer,
     post: Post,
     open_ticket: Opener,
@@ -515,7 +515,7 @@ def test_a_poison_record_is_set_aside_and_blocks_no_other(
     ("template", "audience"),
     [("reply", "customer"), ("acknowledgement", "manager"), ("acknowledgement", "everybody")],
 )
-def test_a_mail_that_does_not_follow_from_its_event_is_set_aside(
+def test_a_mail_that_does_not_follow_its_event_goes_to_the_dead_letter_queue(
     mailer: Mailer, post: Post, open_ticket: Opener, template: str, audience: str
 ) -> None:
     job = json.dumps(asdict(MailJob(open_ticket().number, 1, template, audience)))
@@ -524,9 +524,7 @@ def test_a_mail_that_does_not_follow_from_its_event_is_set_aside(
     assert post.calls == 0
 
 
-def test_a_poison_record_stays_while_the_dead_letter_queue_does_not_take_it(
-    mailer: Mailer, post: Post
-) -> None:
+def test_a_bad_record_stays_while_the_dead_letter_queue_fails(mailer: Mailer, post: Post) -> None:
     def broken(**_: Any) -> None:
         raise EndpointConnectionError(endpoint_url=mailer.dead_letters)
 
@@ -538,13 +536,13 @@ def test_a_poison_record_stays_while_the_dead_letter_queue_does_not_take_it(
     assert mailer.set_aside() == ["not a job"]
 
 
-def test_a_job_of_a_ticket_that_is_gone_ends(mailer: Mailer, post: Post) -> None:
+def test_a_job_of_a_missing_ticket_leaves_the_queue(mailer: Mailer, post: Post) -> None:
     job = json.dumps(asdict(MailJob("R-00000-00000", 1, "acknowledgement", "customer")))
     assert mailer(job) == []
     assert (post.calls, mailer.set_aside()) == (0, [])
 
 
-def test_a_fault_of_ours_comes_again_and_logs_nothing_that_anybody_typed(
+def test_an_unexpected_error_is_tried_again_and_logs_nothing_that_anybody_typed(
     mailer: Mailer, post: Post, open_ticket: Opener, log: io.StringIO, monkeypatch: Any
 ) -> None:
     def broken(*_: Any, **__: Any) -> None:
@@ -596,7 +594,7 @@ def test_a_reply_is_sent_as_the_agent_wrote_it(
     assert "We need your answer" not in text_of(mail)
 
 
-def test_a_reply_that_waits_says_so_until_the_customer_has_answered(
+def test_a_reply_that_waits_asks_for_an_answer_until_there_is_one(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     ticket = open_ticket(agent="a-mei", language="en")
@@ -612,7 +610,7 @@ def test_a_reply_that_waits_says_so_until_the_customer_has_answered(
     assert "We need your answer" not in text_of(answered)
 
 
-def test_progress_is_told(
+def test_progress_is_mailed_to_the_customer(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -624,7 +622,7 @@ def test_progress_is_told(
     assert post.only["Auto-Submitted"] is None
 
 
-def test_a_resolution_tells_what_was_done_and_asks_whether_it_is_solved(
+def test_a_resolution_says_what_was_done_and_asks_whether_it_is_solved(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     ticket = open_ticket(agent="a-mei", language="en")
@@ -634,12 +632,12 @@ def test_a_resolution_tells_what_was_done_and_asks_whether_it_is_solved(
     assert "The seal was worn; we replaced it." in text
     assert "Is it really solved?" in text
     assert text.count("http") == 1, "one link, to a page that asks for a click"
-    # Three attempts of 24 h each, then it closes by itself.
+    # The ticket closes after three attempts of 24 h each.
     assert "by Thursday 26 November 2026, 09:00 (UTC+8)," in text
 
 
 @pytest.mark.parametrize("kind", ["complaint", "feedback"])
-def test_a_resolution_asks_nothing_that_can_no_longer_be_answered(
+def test_a_resolution_asks_nothing_once_it_can_no_longer_be_answered(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], kind: str
 ) -> None:
     ticket = open_ticket(kind, agent="a-mei" if kind == "complaint" else "a-tao", language="en")
@@ -720,7 +718,7 @@ def test_the_survey_link_ends_with_the_survey(
     assert post.only["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
-def test_no_survey_goes_to_who_wants_none(
+def test_no_survey_is_sent_to_a_customer_who_wants_none(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     number = _surveyed(mailer, open_ticket).number
@@ -761,7 +759,7 @@ def test_a_customer_without_email_gets_no_mail(
     assert (post.sent, mailer.records(ticket.number)) == ([], {})
 
 
-def test_an_address_that_is_not_plainly_one_is_not_sent_to(
+def test_nothing_is_sent_to_an_address_that_is_not_plainly_one(
     mailer: Mailer, post: Post, open_ticket: Opener, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ticket = open_ticket(contact={"name": "Li Na", "email": "李娜@example.com"})
@@ -777,7 +775,7 @@ def test_an_address_that_is_not_plainly_one_is_not_sent_to(
 # ------------------------------------------------------------------ mails to staff
 
 
-def test_a_reminder_goes_to_the_agent_and_tells_nothing_of_the_customer(
+def test_a_reminder_goes_to_the_agent_without_data_of_the_customer(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -806,7 +804,7 @@ def test_a_reminder_is_not_sent_once_the_promise_was_kept_or_a_later_rung_fired(
     assert post.only["To"] == "jun@example.com"
 
 
-def test_a_breach_is_told_with_what_became_of_the_promise(
+def test_a_breach_mail_says_what_became_of_the_promise(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -824,7 +822,7 @@ def test_a_breach_is_told_with_what_became_of_the_promise(
     assert not any(typed in text_of(to_supervisor) for typed in PRIVATE)
 
 
-def test_a_breach_of_a_ticket_that_nobody_has_reaches_the_supervisor_alone(
+def test_a_breach_of_an_unassigned_ticket_reaches_the_supervisor_only(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     ticket = open_ticket()
@@ -836,7 +834,7 @@ def test_a_breach_of_a_ticket_that_nobody_has_reaches_the_supervisor_alone(
     assert len(mailer.records(ticket.number)) == 1
 
 
-def test_of_a_reminder_and_a_breach_of_one_wake_the_breach_is_told_alone(
+def test_only_the_breach_is_mailed_if_a_reminder_fires_with_it(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -852,13 +850,13 @@ def test_of_a_reminder_and_a_breach_of_one_wake_the_breach_is_told_alone(
 
 
 def _publish(ladder: list[dict[str, Any]]) -> None:
-    """Plan 1 with this ladder for its promises, as version 2."""
+    """Publish plan 1 with this ladder for its promises as version 2."""
     document = plan_document() | {"version": 2}
     document["ladders"]["promise"] = ladder
     staff_wiring.plan_cases().publish(MEMBERS["wei"], document)
 
 
-def test_a_reminder_is_not_dropped_for_a_rung_that_tells_somebody_else(
+def test_a_reminder_is_sent_if_the_later_rung_notifies_somebody_else(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     _publish(
@@ -885,7 +883,7 @@ def test_a_reminder_is_not_dropped_for_a_rung_that_tells_somebody_else(
         assert mail["Subject"] == f"[{late.number}] 承诺超时：首次反馈进展", "as it stands now"
 
 
-def test_who_watches_hears_of_a_promise_that_stands_still(
+def test_supervisors_are_reminded_of_a_paused_promise(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     _publish(
@@ -905,7 +903,7 @@ def test_who_watches_hears_of_a_promise_that_stands_still(
 
 @pytest.mark.parametrize("next_holder", [None, "a-jun"])
 @pytest.mark.parametrize("action", ["remind", "breach"])
-def test_whom_a_rung_takes_a_ticket_from_is_told(
+def test_an_agent_is_notified_when_a_rung_takes_their_ticket(
     mailer: Mailer,
     post: Post,
     open_ticket: Opener,
@@ -933,7 +931,7 @@ def test_whom_a_rung_takes_a_ticket_from_is_told(
     assert f"负责人：{'jun' if next_holder else '暂无'}\n" in text_of(post.only)
 
 
-def test_a_breach_is_told_to_who_held_the_ticket_and_a_reminder_to_who_holds_it(
+def test_a_breach_goes_to_the_former_agent_and_a_reminder_to_the_current_one(
     mailer: Mailer,
     post: Post,
     open_ticket: Opener,
@@ -968,7 +966,7 @@ def test_a_breach_is_told_to_who_held_the_ticket_and_a_reminder_to_who_holds_it(
 
 
 @pytest.mark.parametrize("held_again", [False, True])
-def test_an_incident_that_is_proposed_reaches_those_who_can_declare_it(
+def test_a_proposed_incident_reaches_those_who_can_declare_it(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], held_again: bool
 ) -> None:
     _publish(
@@ -1010,7 +1008,7 @@ def test_an_escalation_names_the_time_at_which_the_promise_broke(
     assert "当前情况：其间已兑现" in text_of(post.only), "the promise that broke, not the new one"
 
 
-def test_new_words_reach_the_agent_without_the_words(
+def test_a_new_message_is_reported_to_the_agent_without_its_text(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -1038,7 +1036,7 @@ def test_new_words_reach_the_agent_without_the_words(
         (None, False, False, "lin"),
     ],
 )
-def test_words_after_the_resolution_reach_the_agent_or_the_supervisor(
+def test_a_message_after_the_resolution_reaches_the_agent_or_the_supervisor(
     mailer: Mailer,
     post: Post,
     open_ticket: Opener,
@@ -1065,7 +1063,7 @@ def test_words_after_the_resolution_reach_the_agent_or_the_supervisor(
     assert not any(typed in text_of(post.only) for typed in PRIVATE)
 
 
-def test_words_before_the_resolution_are_told_as_answered_by_it(
+def test_a_message_before_the_resolution_is_not_reported_as_late(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     ticket, nobodys = open_ticket(agent="a-mei"), open_ticket()
@@ -1077,7 +1075,7 @@ def test_words_before_the_resolution_are_told_as_answered_by_it(
     assert post.only["Subject"] == f"[{ticket.number}] 客户有新留言"
 
 
-def test_a_dispute_tells_the_supervisor_the_new_promise(
+def test_a_dispute_reports_the_new_promise_to_the_supervisor(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -1136,7 +1134,7 @@ def _person(
         ),
     ],
 )
-def test_a_broken_promise_is_always_told_to_somebody(
+def test_a_broken_promise_is_always_reported_to_somebody(
     mailer: Mailer, post: Post, open_ticket: Opener, people: list[Member], recipients: str
 ) -> None:
     for person in people:
@@ -1147,7 +1145,7 @@ def test_a_broken_promise_is_always_told_to_somebody(
     assert post.only["To"] == recipients
 
 
-def test_people_who_share_no_language_read_one_mail_in_each_of_theirs(
+def test_people_without_a_common_language_get_one_mail_in_each_of_theirs(
     mailer: Mailer, post: Post, open_ticket: Opener
 ) -> None:
     for person in (
@@ -1165,7 +1163,7 @@ def test_people_who_share_no_language_read_one_mail_in_each_of_theirs(
     assert "当前情况" not in text
 
 
-def test_the_operator_whose_language_is_not_known_reads_all_of_them(
+def test_the_operator_gets_a_mail_in_all_languages(
     mailer: Mailer, post: Post, open_ticket: Opener
 ) -> None:
     ticket = open_ticket()
@@ -1176,7 +1174,7 @@ def test_the_operator_whose_language_is_not_known_reads_all_of_them(
         assert said in text_of(post.only)
 
 
-def test_a_mail_to_staff_that_nobody_can_get_is_refused_and_counted(
+def test_a_mail_to_staff_without_recipient_is_refused_and_counted(
     mailer: Mailer,
     post: Post,
     open_ticket: Opener,
@@ -1194,7 +1192,7 @@ def test_a_mail_to_staff_that_nobody_can_get_is_refused_and_counted(
     assert post.calls == 0
 
 
-def test_the_case_is_wired_with_what_it_needs(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wiring_builds_the_mailing_case(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from redress.base.settings import MissingSettings
 
     with pytest.raises(MissingSettings, match="MAIL_QUEUE_URL, MAIL_DEAD_LETTER_QUEUE_URL"):
@@ -1205,7 +1203,7 @@ def test_the_case_is_wired_with_what_it_needs(table: str, monkeypatch: pytest.Mo
     assert isinstance(mailer_wiring.mailing(), MailingCase)
 
 
-# ------------------------------------------------------------------------------ who takes part
+# ------------------------------------------------------------------------------ participants
 
 
 def _let_in(*addresses: str) -> Any:
@@ -1213,7 +1211,7 @@ def _let_in(*addresses: str) -> Any:
     return lambda t, p, at: by_staff.set_participants(t, p, lin, addresses, at)
 
 
-def test_who_takes_part_gets_a_copy_without_the_customers_page(
+def test_a_participant_gets_a_copy_without_the_customers_page(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     number = open_ticket(agent="a-mei").number
@@ -1227,7 +1225,7 @@ def test_who_takes_part_gets_a_copy_without_the_customers_page(
 
 
 @pytest.mark.parametrize("why", ["taken out", "returned"])
-def test_who_takes_part_no_more_or_cannot_be_reached_gets_no_copy(
+def test_a_former_or_unreachable_participant_gets_no_copy(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], why: str
 ) -> None:
     number = open_ticket(agent="a-mei").number
@@ -1242,7 +1240,7 @@ def test_who_takes_part_no_more_or_cannot_be_reached_gets_no_copy(
     assert post.only["To"] == "wang.wei@example.com"
 
 
-def test_a_copy_that_nobody_is_left_for_is_no_fault(
+def test_a_copy_without_recipients_is_no_fault(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     number = open_ticket(agent="a-mei").number

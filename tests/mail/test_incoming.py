@@ -1,4 +1,4 @@
-"""What becomes of a mail: one table, asked with every kind of sender, clue and ticket."""
+"""What becomes of an incoming mail, for every kind of sender, clue and ticket."""
 
 from __future__ import annotations
 
@@ -55,9 +55,7 @@ TYPED = Named(NUMBER, Clue.SUBJECT)
 
 @pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
 @pytest.mark.parametrize("state", [state for state in State if state is not State.CLOSED])
-def test_the_customers_answer_joins_their_ticket_however_it_is_named(
-    named: Named, state: State
-) -> None:
+def test_adds_the_customers_mail_to_their_ticket_by_any_clue(named: Named, state: State) -> None:
     proven = named is not TYPED
     mail = facts(named=(named,))
     assert decide(mail, ticket(state), DOORS) == AddReply(NUMBER, proven=proven)
@@ -66,7 +64,7 @@ def test_the_customers_answer_joins_their_ticket_however_it_is_named(
 
 
 @pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
-def test_a_closed_ticket_is_followed_by_a_new_one(named: Named) -> None:
+def test_opens_a_following_ticket_for_mail_to_a_closed_one(named: Named) -> None:
     assert decide(facts(named=(named,)), ticket(State.CLOSED), DOORS) == OpenTicket(
         "inquiry", NUMBER
     )
@@ -75,43 +73,46 @@ def test_a_closed_ticket_is_followed_by_a_new_one(named: Named) -> None:
 @pytest.mark.parametrize(
     ("named", "follows"), [(ANSWERED, NUMBER), (QUOTED, NUMBER), (TYPED, None)]
 )
-def test_a_stranger_opens_their_own_ticket_and_only_a_signed_clue_links_it(
+def test_opens_a_ticket_for_a_stranger_and_links_it_only_by_a_signed_clue(
     named: Named, follows: str | None
 ) -> None:
-    """To whom a mail was forwarded may know of the ticket; who guesses a number may not."""
+    """A stranger with a signed clue got a mail of the ticket from somebody, so they may know of it.
+
+    A stranger with only a number may have guessed it.
+    """
     mail = facts(sender="neighbour@example.net", named=(named,))
     assert decide(mail, ticket(), DOORS) == OpenTicket("inquiry", follows)
 
 
-def test_a_sender_whom_their_own_domain_disowns_has_no_rights_of_the_customer() -> None:
+def test_quarantines_a_disowned_mail_that_names_the_customers_ticket() -> None:
     typed = facts(named=(TYPED,), disowned=True)
     assert decide(typed, ticket(), DOORS) == Quarantine(Reason.DISOWNED, NUMBER)
     assert decide(typed, ticket(), DOORS, released=True) == OpenTicket("inquiry")
 
 
-def test_what_others_wrote_in_a_strangers_name_is_answered_to_nobody() -> None:
+def test_quarantines_a_disowned_mail_in_a_strangers_name() -> None:
     forged = facts(sender="x@example.net", disowned=True)
     assert decide(forged, {}, DOORS) == Quarantine(Reason.DISOWNED)
     follows = replace(forged, named=(ANSWERED,))
     assert decide(follows, ticket(), DOORS) == Quarantine(Reason.DISOWNED, NUMBER)
 
 
-def test_a_customer_who_left_no_address_is_joined_by_no_mail() -> None:
+def test_adds_no_mail_to_the_ticket_of_a_customer_without_address() -> None:
     tickets = ticket(contact=BY_PHONE)
     assert decide(facts(named=(TYPED,)), tickets, DOORS) == OpenTicket("inquiry")
 
 
-def test_a_number_that_names_no_ticket_names_nothing() -> None:
+def test_ignores_a_number_that_names_no_ticket() -> None:
     assert decide(facts(named=(Named(OTHER, Clue.SUBJECT),)), {}, DOORS) == OpenTicket("inquiry")
 
 
-def test_the_surest_clue_wins_whatever_their_order() -> None:
+def test_the_most_reliable_clue_wins_in_any_order() -> None:
     both = ticket() | {OTHER: life_at(State.OPEN, number=OTHER).ticket}
     mail = facts(named=(Named(OTHER, Clue.SUBJECT), ANSWERED))
     assert decide(mail, both, DOORS) == AddReply(NUMBER)
 
 
-def test_a_clue_to_a_ticket_of_another_does_not_hide_the_senders_own() -> None:
+def test_finds_the_senders_ticket_next_to_a_clue_to_somebody_elses() -> None:
     other = life_at(State.OPEN, number=OTHER, contact={"name": "X", "email": "x@example.com"})
     both = ticket() | {OTHER: other.ticket}
     mail = facts(named=(Named(OTHER, Clue.CONVERSATION), TYPED), authentic=True)
@@ -128,7 +129,7 @@ def test_a_clue_to_a_ticket_of_another_does_not_hide_the_senders_own() -> None:
         ((), "inquiry"),
     ],
 )
-def test_the_door_presets_the_kind(recipients: tuple[str, ...], kind: str) -> None:
+def test_the_recipient_address_presets_the_kind(recipients: tuple[str, ...], kind: str) -> None:
     assert decide(facts(recipients=recipients), {}, DOORS) == OpenTicket(kind)
 
 
@@ -144,31 +145,31 @@ HELD: dict[Reason, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("reason", HELD)
-def test_what_nobody_should_act_on_waits_in_quarantine_with_its_reason(reason: Reason) -> None:
+def test_quarantines_unwanted_mail_with_its_reason(reason: Reason) -> None:
     assert decide(facts(**HELD[reason]), {}, DOORS) == Quarantine(reason)
     held = decide(facts(named=(TYPED,), **HELD[reason]), ticket(), DOORS)
     assert held == Quarantine(reason, NUMBER)
 
 
 @pytest.mark.parametrize("reason", [r for r in HELD if r is not Reason.NO_SENDER])
-def test_what_a_person_releases_is_taken(reason: Reason) -> None:
+def test_accepts_what_staff_release_from_quarantine(reason: Reason) -> None:
     mail = facts(named=(ANSWERED,), **HELD[reason])
     assert decide(mail, ticket(), DOORS, released=True) == AddReply(NUMBER)
 
 
-def test_without_a_sender_there_is_nobody_to_open_a_ticket_for() -> None:
+def test_opens_no_ticket_without_a_sender_even_when_released() -> None:
     assert decide(facts(sender=""), {}, DOORS, released=True) == Quarantine(Reason.NO_SENDER)
 
 
 @pytest.mark.parametrize(
     "note", [Notice.RETURNED, Notice.DELAYED, Notice.COMPLAINED, Notice.AUTOMATIC]
 )
-def test_what_a_machine_says_of_a_ticket_stands_on_it(note: Notice) -> None:
+def test_logs_a_notice_of_a_machine_on_the_ticket(note: Notice) -> None:
     mail = facts(sender="", named=(QUOTED,), machine=note, automatic=True)
     assert decide(mail, ticket(), DOORS) == LogNotice(NUMBER, note)
 
 
-def test_the_customers_answer_to_our_address_joins_whatever_their_provider_writes_into_it() -> None:
+def test_adds_a_reply_to_a_signed_address_even_if_it_looks_automatic() -> None:
     assert decide(facts(named=(ANSWERED,), automatic=True), ticket(), DOORS) == AddReply(NUMBER)
     typed = facts(named=(TYPED,), automatic=True)
     assert decide(typed, ticket(), DOORS) == Quarantine(Reason.AUTOMATIC, NUMBER)
@@ -179,17 +180,17 @@ def test_the_customers_answer_to_our_address_joins_whatever_their_provider_write
     )
 
 
-def test_a_machine_that_only_knows_a_number_says_nothing_on_a_ticket() -> None:
+def test_quarantines_a_notice_that_has_only_a_number() -> None:
     mail = facts(named=(TYPED,), machine=Notice.RETURNED, automatic=True)
     assert decide(mail, ticket(), DOORS) == Quarantine(Reason.AUTOMATIC, NUMBER)
 
 
-def test_a_members_own_machine_says_nothing_on_a_ticket() -> None:
+def test_quarantines_an_auto_reply_of_staff() -> None:
     mail = facts(named=(QUOTED,), machine=Notice.AUTOMATIC, automatic=True, staff=LIN_OF_COMPLAINTS)
     assert decide(mail, ticket(), DOORS) == Quarantine(Reason.AUTOMATIC, NUMBER)
 
 
-def test_more_mails_about_a_ticket_than_people_write_wait() -> None:
+def test_quarantines_too_many_mails_about_one_ticket() -> None:
     many = {NUMBER: DOORS.most_on_a_ticket}
     mail = facts(named=(ANSWERED,), recent_on=many)
     assert decide(mail, ticket(), DOORS) == Quarantine(Reason.TOO_MANY, NUMBER)
@@ -197,7 +198,7 @@ def test_more_mails_about_a_ticket_than_people_write_wait() -> None:
     assert decide(machine, ticket(), DOORS) == Quarantine(Reason.TOO_MANY, NUMBER)
 
 
-def test_in_the_customers_name_but_disowned_is_no_word_of_theirs() -> None:
+def test_logs_a_disowned_mail_in_the_customers_name_as_a_notice() -> None:
     mail = facts(named=(ANSWERED,), disowned=True)
     assert decide(mail, ticket(), DOORS) == LogNotice(NUMBER, Notice.DISOWNED)
 
@@ -210,14 +211,14 @@ def taking_part(state: State = State.OPEN) -> dict[str, Ticket]:
 
 
 @pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
-def test_who_takes_part_writes_on_the_ticket_for_its_customer(named: Named) -> None:
+def test_adds_a_participants_mail_to_the_ticket(named: Named) -> None:
     mail = facts(sender=FRIEND, named=(named,))
     assert decide(mail, taking_part(), DOORS) == AddReply(NUMBER, FRIEND, proven=named is not TYPED)
     assert decide(mail, taking_part(State.CLOSED), DOORS) == OpenTicket("inquiry", NUMBER)
     assert isinstance(decide(mail, ticket(), DOORS), OpenTicket)
 
 
-def test_in_the_name_of_who_takes_part_but_disowned_is_no_word_of_theirs() -> None:
+def test_logs_a_disowned_mail_in_a_participants_name_as_a_notice() -> None:
     mail = facts(sender=FRIEND, named=(ANSWERED,), disowned=True)
     assert decide(mail, taking_part(), DOORS) == LogNotice(NUMBER, Notice.DISOWNED)
 
@@ -229,33 +230,33 @@ def of_staff(**given: Any) -> MailFacts:
 
 @pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
 @pytest.mark.parametrize("state", State)
-def test_what_staff_write_about_a_ticket_is_an_internal_note(named: Named, state: State) -> None:
+def test_adds_mail_of_staff_about_a_ticket_as_an_internal_note(named: Named, state: State) -> None:
     mail = of_staff(named=(named,))
     assert decide(mail, ticket(state), DOORS) == AddNote(NUMBER, LIN)
 
 
-def test_what_nothing_proves_to_be_from_staff_waits() -> None:
+def test_quarantines_unproven_mail_in_the_name_of_staff() -> None:
     mail = of_staff(named=(ANSWERED,), authentic=False)
     assert decide(mail, ticket(), DOORS) == Quarantine(Reason.FROM_STAFF, NUMBER)
 
 
-def test_staff_write_nothing_on_a_ticket_that_they_may_not_see() -> None:
+def test_quarantines_mail_of_staff_about_a_ticket_that_they_may_not_see() -> None:
     mail = of_staff(named=(ANSWERED,), staff=StaffSender(LIN, "elsewhere"))
     assert decide(mail, ticket(), DOORS) == Quarantine(Reason.FROM_STAFF, NUMBER)
 
 
-def test_a_mail_of_staff_about_nothing_waits() -> None:
+def test_quarantines_mail_of_staff_that_names_no_ticket() -> None:
     assert decide(of_staff(), {}, DOORS) == Quarantine(Reason.FROM_STAFF)
 
 
-def test_who_is_both_staff_and_the_customer_writes_as_the_customer() -> None:
+def test_a_member_of_staff_writes_on_their_own_ticket_as_its_customer() -> None:
     mail = of_staff(sender="li.na@example.com", named=(ANSWERED,))
     assert decide(mail, ticket(), DOORS) == AddReply(NUMBER)
     unproven = of_staff(sender="li.na@example.com", named=(ANSWERED,), authentic=False)
     assert decide(unproven, ticket(), DOORS) == Quarantine(Reason.FROM_STAFF, NUMBER)
 
 
-def test_a_plan_may_keep_what_strangers_write_on_the_ticket() -> None:
+def test_a_plan_can_log_mail_of_strangers_on_the_ticket() -> None:
     plan = MailPlan(DOORS.doors, strangers="message")
     mail = facts(sender="neighbour@example.net", named=(ANSWERED,))
     assert decide(mail, ticket(), plan) == LogNotice(NUMBER, Notice.STRANGER)
@@ -282,7 +283,7 @@ def test_a_plan_may_keep_what_strangers_write_on_the_ticket() -> None:
         ),
     ],
 )
-def test_attachments_are_handed_out_as_what_they_are_or_not_at_all(
+def test_attachments_are_served_under_a_safe_type_or_refused(
     name: str, declared: str, detected: str, served: str, why: str | None
 ) -> None:
     assert served_as(declared, detected) == served
@@ -290,7 +291,7 @@ def test_attachments_are_handed_out_as_what_they_are_or_not_at_all(
     assert refused("a.png", "image/png", "image/png", LARGEST_ATTACHMENT + 1) == "size"
 
 
-def test_the_gravest_reason_is_told() -> None:
+def test_the_most_serious_reason_is_reported() -> None:
     everything: dict[str, Any] = {}
     for fields in HELD.values():
         everything |= fields
@@ -313,7 +314,7 @@ def test_the_gravest_reason_is_told() -> None:
     ),
     st.sampled_from(State),
 )
-def test_nobody_but_the_customer_ever_writes_on_a_ticket(mail: MailFacts, state: State) -> None:
+def test_only_the_customer_ever_writes_on_a_ticket(mail: MailFacts, state: State) -> None:
     found = decide(mail, ticket(state), DOORS)
     if isinstance(found, AddNote):
         assert mail.authentic

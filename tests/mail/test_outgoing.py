@@ -1,4 +1,4 @@
-"""Which mails follow from what happens, and to whom."""
+"""Which mails follow an event, and who gets them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Story = Callable[[Life], Life]
 
 
 def mails(life: Life) -> list[tuple[str, str]]:
-    """Template and audience of the mails that follow from the last change."""
+    """Return template and audience of the mails that follow the last change."""
     return [(m.template, m.audience) for event in life.last.events for m in mails_after(event)]
 
 
 def proposing() -> Plan:
-    """Plan 1 as version 2, in which every broken promise proposes an incident."""
+    """Return plan 1 as version 2, in which every broken promise proposes an incident."""
     document = plan_document() | {"version": 2}
     document["ladders"]["promise"][2]["incident"] = True
     return parse(document)
@@ -99,19 +99,19 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
 
 
 @pytest.mark.parametrize("what", FOLLOWS)
-def test_what_happened_is_told_to_those_it_concerns(what: str) -> None:
+def test_mails_follow_each_event(what: str) -> None:
     story, expected = FOLLOWS[what]
     assert mails(story(Life(Clock()).open("complaint"))) == expected
 
 
-def test_every_kind_of_event_stands_in_these_stories() -> None:
+def test_every_type_of_event_is_covered_by_these_stories() -> None:
     met = set[EventType]()
     for story, _ in FOLLOWS.values():
         met |= {event.type for event in story(Life(Clock()).open("complaint")).events}
     assert met == set(EventType)
 
 
-def test_who_left_no_address_is_not_mailed_an_acknowledgement(life: Life) -> None:
+def test_a_customer_without_address_gets_no_acknowledgement(life: Life) -> None:
     assert mails(life.open(contact=BY_PHONE)) == []
 
 
@@ -121,11 +121,11 @@ def test_a_callback_by_phone_reminds_the_agent_and_mails_the_customer_nothing(li
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_mail_of_the_table_can_be_written_in_every_language(language: str) -> None:
+def test_every_mail_has_a_template_in_every_language(language: str) -> None:
     templates = {template for _, expected in FOLLOWS.values() for template, _ in expected}
     folder = ROOT / "layers/core/redress/data/mail" / language
     assert {path.stem for path in folder.glob("*.txt")} >= templates
 
 
-def test_a_mail_is_named_by_its_template_and_audience(life: Life) -> None:
+def test_an_opened_ticket_is_acknowledged_to_the_customer(life: Life) -> None:
     assert mails_after(life.open().events[0]) == [MailToSend("acknowledgement", "customer")]

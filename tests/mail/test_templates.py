@@ -1,4 +1,4 @@
-"""The texts of mails: the same in every language, safe whatever is put into them."""
+"""The texts of mails: complete in every language, and safe with any values."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def parsed(raw: bytes) -> EmailMessage:
 
 
 def unix(text: str) -> str:
-    """Line ends are the mail's own business, and so is the last one."""
+    """Normalise line ends and drop the last one, because MIME adds and changes them."""
     return text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
 
 
@@ -119,14 +119,14 @@ def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
     assert links == (0 if name in without else 1)
 
 
-def test_mails_to_staff_and_the_first_mail_repeat_nothing_that_the_customer_typed() -> None:
+def test_mails_to_staff_and_acknowledgements_repeat_nothing_that_the_customer_typed() -> None:
     for name in (*STAFF, "acknowledgement", "acknowledgement_late"):
         assert not rendering.PLACEHOLDERS[name] & {"subject", "text", "name"}, name
     for name in STAFF:
         assert not rendering.PLACEHOLDERS[name] & {"status_url", "survey_url"}, name
 
 
-def test_every_mail_that_can_follow_has_a_template() -> None:
+def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     opened: dict[str, Any] = {
         "contact": {"email": "li.na@example.com"},
         "why": "returned",
@@ -150,7 +150,7 @@ def test_every_mail_that_can_follow_has_a_template() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_words_name_everything_that_a_mail_can_speak_of(language: str) -> None:
+def test_phrases_name_every_clock_kind_and_state(language: str) -> None:
     own = phrases(language)
     assert own.clocks.keys() == {clock.value for clock in ClockName}
     assert own.kinds.keys() == set(KINDS)
@@ -183,7 +183,7 @@ def test_a_mail_is_not_rendered_with_a_value_missing_or_too_many() -> None:
         "Kettle\x0b\x85Bcc: victim@example.org",
     ],
 )
-def test_a_line_break_in_a_subject_makes_no_header(typed: str) -> None:
+def test_a_line_break_in_a_subject_adds_no_header(typed: str) -> None:
     message = sent(rendering.render("reply", "en", values("reply", subject=typed)))
     assert message["Subject"] == f"[{NUMBER}] Kettle Bcc: victim@example.org"
     assert message["Bcc"] is None
@@ -201,7 +201,7 @@ def test_a_line_break_hidden_in_an_encoded_word_stays_what_was_typed(typed: str)
 
 
 @given(st.text(max_size=200), st.text(max_size=500))
-def test_any_text_arrives_as_it_was_written(subject: str, body: str) -> None:
+def test_any_text_arrives_unchanged(subject: str, body: str) -> None:
     one_line = rendering.one_line(subject)
     encodable = body.encode("utf-8", "replace").decode()
     message = sent(rendering.Text("en", one_line, encodable, "<p>x</p>"))
@@ -224,14 +224,14 @@ def test_any_text_arrives_as_it_was_written(subject: str, body: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_long_chinese_subject_arrives_whole(language: str) -> None:
+def test_a_long_chinese_subject_arrives_complete(language: str) -> None:
     subject = "水壶把手漏水，换了两次仍然漏，请尽快处理！" * 9
     message = sent(rendering.render("resolution", language, values("resolution", subject=subject)))
     assert subject in message["Subject"]
     assert message["Subject"].startswith(f"[{NUMBER}] ")
 
 
-def test_all_mails_of_a_ticket_are_one_conversation_and_are_answered_to_the_sender() -> None:
+def test_all_mails_of_a_ticket_form_one_conversation_and_are_answered_to_the_sender() -> None:
     sender = "service@customer-care.department.a-rather-long-company-name.example.com"
     domain = sender.partition("@")[2]
     for name in ("acknowledgement", "reply", "breach"):
@@ -243,7 +243,7 @@ def test_all_mails_of_a_ticket_are_one_conversation_and_are_answered_to_the_send
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_where_answers_are_read_the_mail_says_where_to_write_them(language: str) -> None:
+def test_a_mail_with_a_reply_address_begins_with_the_marker_line(language: str) -> None:
     reply = rendering.render("reply", language, values("reply"))
     message = sent(reply, reply_to=f"{TOKEN}@in.example.org", automatic=False)
     marker = phrases(language).marker
@@ -253,20 +253,20 @@ def test_where_answers_are_read_the_mail_says_where_to_write_them(language: str)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_an_answer_to_our_mail_folds_to_its_new_words(language: str) -> None:
+def test_an_answer_to_a_sent_mail_folds_to_its_new_text(language: str) -> None:
     reply = rendering.render("reply", language, values("reply", text="旧的话\n> old words"))
     ours = plain(sent(reply, reply_to=f"{TOKEN}@in.example.org"))
     quoted = "\n".join(f"> {line}" for line in ours.split("\n"))
     for way in (f"New words\n\nOn Monday, Service wrote:\n{quoted}", f"New words\n\n{ours}"):
         assert folding.fold(way).new == "New words"
-    # As programs quote HTML, whose text is read of it.
+    # Some programs quote the HTML of a mail. The reader then takes the text from that HTML.
     shown = html(sent(reply, reply_to=f"{TOKEN}@in.example.org"))
     answer = f"<p>New words</p><blockquote>{shown}</blockquote>"
     raw = f"Content-Type: text/html; charset=utf-8\n\n{answer}"
     assert folding.fold(parsing.parse(raw.encode()).text).new.strip() == "New words"
 
 
-def test_surveys_can_be_ended_from_the_mail_program_where_it_is_safe() -> None:
+def test_a_survey_offers_one_click_unsubscribing_over_https_only() -> None:
     survey = rendering.render("survey", "en", values("survey"))
     page = "https://help.example.org/u/token"
     message = sent(survey, unsubscribe=page)
@@ -277,7 +277,7 @@ def test_surveys_can_be_ended_from_the_mail_program_where_it_is_safe() -> None:
     assert sent(survey)["List-Unsubscribe"] is None
 
 
-def test_ids_and_pages_stand_in_their_headers_as_they_are_however_long() -> None:
+def test_long_ids_and_urls_stay_on_one_line_of_their_header() -> None:
     domain = "customer-care.department.a-rather-long-company-name.example.com"
     page = f"https://abcde12345.execute-api.ap-northeast-1.amazonaws.com/v1/u/{'x' * 60}"
     survey = rendering.render("survey", "en", values("survey"))
@@ -303,7 +303,7 @@ def test_ids_and_pages_stand_in_their_headers_as_they_are_however_long() -> None
 
 
 class Seen(HTMLParser):
-    """What a mail program would show, and whatever could load or run something."""
+    """Collects what a mail program would show, and whatever could load or run something."""
 
     def __init__(self, source: str) -> None:
         super().__init__()
@@ -352,7 +352,7 @@ def test_the_html_says_what_the_text_says_and_loads_nothing(name: str, language:
     assert seen.words == [word for word in said.split() if word != "--"]
 
 
-def test_words_name_every_page_that_a_mail_leads_to() -> None:
+def test_phrases_label_every_page_that_a_mail_links_to() -> None:
     pages = {
         name for names in rendering.PLACEHOLDERS.values() for name in names if name.endswith("_url")
     }
@@ -382,7 +382,7 @@ def test_several_languages_are_sections_of_one_mail() -> None:
     assert message["Subject"] == f"[{NUMBER}] {texts[0].subject}"
 
 
-def test_only_automatic_mails_say_that_they_are() -> None:
+def test_only_automatic_mails_are_marked_as_automatic() -> None:
     text = rendering.render("reply", "en", values("reply"))
     assert sent(text, automatic=True)["Auto-Submitted"] == "auto-generated"
     assert sent(text, automatic=False)["Auto-Submitted"] is None
@@ -399,7 +399,9 @@ def test_only_automatic_mails_say_that_they_are() -> None:
         ("UTC", "en", "Monday 23 November 2026, 09:00 (UTC)"),
     ],
 )
-def test_a_time_is_told_in_the_zone_of_the_plan(zone: str, language: str, expected: str) -> None:
+def test_a_time_is_written_in_the_time_zone_of_the_plan(
+    zone: str, language: str, expected: str
+) -> None:
     assert moment(AT, zone, language) == expected
 
 
@@ -421,12 +423,12 @@ def test_a_time_is_told_in_the_zone_of_the_plan(zone: str, language: str, expect
         ("", None),
     ],
 )
-def test_only_what_is_plainly_one_address_is_sent_to(typed: str, expected: str | None) -> None:
+def test_only_a_plain_single_address_is_deliverable(typed: str, expected: str | None) -> None:
     assert rendering.deliverable(typed) == expected
 
 
 @given(st.emails())
-def test_an_address_that_passes_is_the_one_recipient(address: str) -> None:
+def test_a_deliverable_address_is_the_only_recipient(address: str) -> None:
     found = rendering.deliverable(address)
     if found is not None:
         message = sent(rendering.Text("en", "x", "y", "<p>y</p>"), recipients=[found])
@@ -446,6 +448,6 @@ def test_an_address_that_passes_is_the_one_recipient(address: str) -> None:
         "\ud800",
     ],
 )
-def test_what_is_not_a_job_is_told_at_once(body: str) -> None:
+def test_a_message_that_is_no_job_is_refused_at_once(body: str) -> None:
     with pytest.raises(NotAJob):
         job_of(body)

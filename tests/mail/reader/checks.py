@@ -1,4 +1,4 @@
-"""What must hold for any bytes at all: for property tests, for the fuzzer, for the corpus."""
+"""Checks that must hold for any bytes. Property tests, the fuzzer and the corpus tests use them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOADS = re.compile(
 
 
 def check(raw: bytes) -> ParsedMail:
-    """Everything that is done with a mail; asserts that it is bounded and clean."""
+    """Read a mail in every way, and assert that the results are bounded and clean."""
     mail = parse(raw)
     data = as_data(mail)
     assert json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8")) == data
@@ -32,12 +32,12 @@ def check(raw: bytes) -> ParsedMail:
     assert folded.new.strip() or not mail.text.strip()
     if machines.kind_of(mail, ["redress.example"]) is not None:
         assert not machines.may_be_answered(mail, ["redress.example"])
-    _letter(raw)
+    _check_incoming_mail(raw)
     return mail
 
 
-def _letter(raw: bytes) -> None:
-    """All that the function makes of a mail, as its use case takes it."""
+def _check_incoming_mail(raw: bytes) -> None:
+    """Read a mail as the inbound function does, and check the result."""
     mail = incoming_mail_of(raw, "inbound/1", AT, ["redress.example"], "en")
     assert re.fullmatch(r"[0-9a-f]{40}", mail.identity)
     assert len(mail.addressed_to) <= 3 * limits.ADDRESSES

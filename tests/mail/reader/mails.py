@@ -1,4 +1,4 @@
-"""Small mails for the tests: real forms, invented words."""
+"""Small mails for the tests, in the form of real mails but with invented text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def text_mail(
 
 
 def multipart(*parts: bytes, kind: bytes = b"mixed", head: bytes = b"") -> bytes:
-    """A multipart of parts that bring their own headers, without those of the mail."""
+    """Return a multipart without the headers of the mail. Each part has its own headers."""
     lines = [b"Content-Type: multipart/" + kind + b'; boundary="=b="', head, b""]
     for part in parts:
         lines += [b"--=b=", part]

@@ -1,4 +1,4 @@
-"""Charsets: right labels, wrong ones, none."""
+"""Decoding text with a right label, a wrong one or none."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def read(data: bytes, label: str) -> tuple[str, set[Code]]:
         (SIMPLIFIED, "utf-8", '\\"utf-8\\"'),
     ],
 )
-def test_labels_are_read_as_programs_mean_them(text: str, codec: str, label: str) -> None:
+def test_labels_are_read_as_mail_programs_mean_them(text: str, codec: str, label: str) -> None:
     found, defects = read(text.encode(codec), label)
     assert found == text
     assert not defects
@@ -121,6 +121,6 @@ def test_labels_name_codecs_that_exist() -> None:
             assert "a".encode(codec).decode(codec) == "a"
 
 
-def test_text_is_what_stores_and_json_take() -> None:
+def test_decoded_text_is_safe_for_stores_and_json() -> None:
     found = charset.clean("a\x00b\ud800c\r\nd\re\x1b[31mf\u2028g\x85h\ufeff")
     assert found == "abc\nd\ne[31mf\ng\nh"

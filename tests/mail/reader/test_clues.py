@@ -1,4 +1,4 @@
-"""What tells the ticket of a mail, whose words are forwarded, and what SES found."""
+"""Ticket numbers in subjects, forwarded mails, and the verdicts of SES."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_numbers_are_found_however_they_are_written(subject: str) -> None:
     "subject",
     ["Parcel", "R-7K3M9", "RESTAURANTSX", "XR-7K3M9-QW0X2", "R-7K3M9-QW0X23", "R-7K3M9-QW0XU"],
 )
-def test_what_is_no_number_is_none(subject: str) -> None:
+def test_finds_no_number_in_other_text(subject: str) -> None:
     assert numbers_in(subject) == ()
 
 
@@ -108,7 +108,7 @@ FORWARDS = {
 
 
 @pytest.mark.parametrize("program", FORWARDS)
-def test_forwards_tell_who_wrote_first_and_what(program: str) -> None:
+def test_a_forward_yields_the_original_sender_and_text(program: str) -> None:
     subject, body = FORWARDS[program]
     raw = HEAD.replace(b"Parcel", subject.encode())
     found = forwarded(
@@ -122,7 +122,7 @@ def test_forwards_tell_who_wrote_first_and_what(program: str) -> None:
     assert found.date
 
 
-def test_an_attached_message_is_a_forward_with_all_its_words() -> None:
+def test_an_attached_message_is_a_forward_with_its_complete_text() -> None:
     inner = "From: 李娜 <li.na@example.com>\r\nSubject: 包裹\r\n\r\n没有收到。".encode()
     mail = parse(
         HEAD + multipart(part(b"text/plain", b"Please see."), part(b"message/rfc822", inner))
@@ -167,15 +167,15 @@ REST = b"From: li.na@example.com\r\nSubject: x\r\n\r\nHi"
 GOOD = Verdicts("pass", "pass", "pass", "example.com", "PASS", "PASS")
 
 
-def test_verdicts_are_those_of_the_block_that_ses_put_on_top() -> None:
+def test_verdicts_come_from_the_block_that_ses_put_on_top() -> None:
     assert verdicts(parse(BLOCK + REST)) == GOOD
 
 
-def test_without_return_path_the_block_is_the_same() -> None:
+def test_a_block_without_return_path_is_complete() -> None:
     assert verdicts(parse(BLOCK.partition(b"\r\n")[2] + REST)) == GOOD
 
 
-def test_forged_verdicts_below_the_block_count_for_nothing() -> None:
+def test_ignores_forged_verdicts_below_the_block() -> None:
     failed = BLOCK.replace(b"spf=pass", b"spf=fail").replace(b"dkim=pass", b"dkim=fail")
     failed = failed.replace(b"dmarc=pass", b"dmarc=fail").replace(
         b"Verdict: PASS", b"Verdict: FAIL"
@@ -185,7 +185,7 @@ def test_forged_verdicts_below_the_block_count_for_nothing() -> None:
     )
 
 
-def test_what_ses_left_out_is_not_filled_in_by_the_sender() -> None:
+def test_a_verdict_missing_in_the_block_is_not_taken_from_the_sender() -> None:
     for name in (b"X-SES-Spam-Verdict", b"X-SES-Virus-Verdict"):
         less = BLOCK.replace(name + b": PASS\r\n", b"")
         found = verdicts(parse(less + FORGED + REST))
@@ -204,11 +204,11 @@ def test_what_ses_left_out_is_not_filled_in_by_the_sender() -> None:
         BLOCK.replace(b"X-SES-RECEIPT: AEFBQUFB\r\n", b"") + REST,
     ],
 )
-def test_without_a_whole_block_on_top_there_are_no_verdicts(raw: bytes) -> None:
+def test_without_a_complete_block_on_top_there_are_no_verdicts(raw: bytes) -> None:
     assert verdicts(parse(raw)) == Verdicts()
 
 
-def test_names_that_senders_choose_cannot_speak_for_ses() -> None:
+def test_names_chosen_by_the_sender_cannot_forge_verdicts() -> None:
     told = BLOCK.replace(b"spf=pass (spfCheck: domain", b"spf=fail (x; dkim=pass; spf=pass domain")
     told = told.replace(b" dkim=pass header.i=@example.com;\r\n", b"")
     found = verdicts(parse(told + REST))
@@ -219,12 +219,12 @@ def test_names_that_senders_choose_cannot_speak_for_ses() -> None:
     assert verdicts(parse(twice + REST)).dmarc == ""
 
 
-def test_one_good_signature_of_several_is_enough() -> None:
+def test_one_valid_signature_of_several_is_enough() -> None:
     two = BLOCK.replace(b" dkim=pass", b" dkim=fail header.i=@other.example;\r\n dkim=pass")
     assert verdicts(parse(two + REST)).dkim == "pass"
 
 
-def test_results_of_another_server_are_not_those_of_ses() -> None:
+def test_ignores_results_of_another_server() -> None:
     other = BLOCK.replace(
         b"Authentication-Results: amazonses.com;", b"Authentication-Results: evil.example;"
     )

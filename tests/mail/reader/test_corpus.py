@@ -1,4 +1,4 @@
-"""Real mails of public test suites, where a folder of them is at hand (REDRESS_MAILS=...).
+"""Real mails of public test suites, if a folder with them exists (REDRESS_MAILS=...).
 
 The folder has a MANIFEST.jsonl: {"file", "must_not_autoreply", "kinds", ...} for each mail.
 """
@@ -49,7 +49,7 @@ def _detection_is_loaded() -> None:
 
 
 @pytest.mark.parametrize("mail", MAILS, ids=named)
-def test_every_mail_is_read_and_quickly(mail: dict[str, Any]) -> None:
+def test_every_mail_is_read_quickly(mail: dict[str, Any]) -> None:
     raw = raw_of(mail)
     began = time.process_time()
     check(raw)
@@ -57,12 +57,14 @@ def test_every_mail_is_read_and_quickly(mail: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("mail", [m for m in MAILS if m["must_not_autoreply"]], ids=named)
-def test_machines_are_not_answered(mail: dict[str, Any]) -> None:
+def test_mails_of_machines_are_not_answered(mail: dict[str, Any]) -> None:
     assert not machines.may_be_answered(parse(raw_of(mail)))
 
 
 @pytest.mark.parametrize("mail", [m for m in MAILS if not m["must_not_autoreply"]], ids=named)
-def test_people_are_answered_unless_for_a_reason(mail: dict[str, Any]) -> None:
+def test_mails_of_people_are_answered_unless_a_known_reason_forbids_it(
+    mail: dict[str, Any],
+) -> None:
     read = parse(raw_of(mail))
     if machines.may_be_answered(read):
         return
@@ -77,24 +79,26 @@ def test_people_are_answered_unless_for_a_reason(mail: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("mail", [m for m in MAILS if "bounce_dsn" in m["kinds"]], ids=named)
-def test_bounces_name_whom_they_are_about(mail: dict[str, Any]) -> None:
+def test_bounces_name_their_recipients(mail: dict[str, Any]) -> None:
     found = machines.kind_of(parse(raw_of(mail)))
     assert found is not None
     assert found.bounce is not None
     assert found.bounce.recipients
-    # In one of them every name was made unreadable.
+    # In one mail of the corpus every name was made unreadable.
     assert all("@" in one.address or "xxx" in one.address for one in found.bounce.recipients)
 
 
 @pytest.mark.parametrize("mail", MAILS, ids=named)
-def test_files_are_those_that_the_standard_library_finds(mail: dict[str, Any]) -> None:
-    """Its `compat32` survives the whole corpus; where it sees a named file, so do we."""
+def test_finds_every_file_that_the_standard_library_finds(mail: dict[str, Any]) -> None:
+    """The library's `compat32` reads the complete corpus without an error."""
     read = parse(raw_of(mail))
     if (
         any(one.declared_type == "message/rfc822" for one in read.attachments)
         or "winmail_tnef" in mail["kinds"]
     ):
-        return  # what is inside of a message is its own; what was wrapped has other names
+        # The library also finds the files of embedded messages. Files in a winmail.dat get other
+        # names.
+        return
     theirs = email.message_from_bytes(raw_of(mail), policy=email.policy.compat32)
     contents = [
         one.get_payload(decode=True)
@@ -108,18 +112,18 @@ def test_files_are_those_that_the_standard_library_finds(mail: dict[str, Any]) -
     assert [one for one in contents if one not in ours] == []
 
 
-# ------------------------------------------------------------------------------ who, what, which words
+# ------------------------------------------------------------------------------ sender, subject, text
 
-# Where the library reads a mail wrongly, what stands in it, read by eye: sender, subject, and words
-# of the text. None: the library is right about that.
+# For mails that the library reads wrongly: sender, subject and some words of the text as a person
+# reads them. None: the library is right about this part.
 BY_EYE: dict[str, tuple[str | None, str | None, str | None]] = {
     # labelled GB 2312, written in UTF-8
     "003_mailparser_mail_test_12.eml": (None, None, "你好！我公司可代开各类增值税发票"),
     # labelled GB 2312, with characters of GBK
     "006_mailparser_mail_test_9.eml": (None, "我把镜头拉近些，你们看看这个是什么屄", None),
-    # a charset under no name that it has
+    # the charset has an unknown name
     "014_phpimap_gbk_charset.eml": (None, None, "Hi"),
-    # a sender without a domain is none that could be answered; files are taken out of the text
+    # the sender has no domain, so it cannot be answered; files are taken out of the text
     "034_jamesmime4j_uu-zeegee.eml": ("", None, "I've uuencoded the ZeeGee logo"),
     # blanks before colons; a blank line within the headers ends them
     "038_jamesmime4j_obsolete.eml": (
@@ -160,7 +164,7 @@ def words_of(text: str) -> str:
 
 
 @pytest.mark.parametrize("mail", MAILS, ids=named)
-def test_sender_and_subject_are_what_the_library_reads_or_what_stands_there(
+def test_sender_and_subject_agree_with_the_library_or_with_a_reading_by_eye(
     mail: dict[str, Any],
 ) -> None:
     read, theirs = parse(raw_of(mail)), read_by_the_library(mail)
@@ -177,7 +181,7 @@ def test_sender_and_subject_are_what_the_library_reads_or_what_stands_there(
 
 
 def plain_of(mail: dict[str, Any]) -> str | None:
-    """The words of the plain text that the library finds; None where there is none."""
+    """Return the words of the plain text that the library finds; None if it finds none."""
     try:
         part = read_by_the_library(mail).get_body(("plain",))
         return words_of(part.get_content()) if part is not None else None
@@ -186,7 +190,7 @@ def plain_of(mail: dict[str, Any]) -> str | None:
 
 
 @pytest.mark.parametrize("mail", MAILS, ids=named)
-def test_the_text_has_every_word_that_the_library_reads_or_that_stands_there(
+def test_the_text_agrees_with_the_library_or_with_a_reading_by_eye(
     mail: dict[str, Any],
 ) -> None:
     read = parse(raw_of(mail))
@@ -204,10 +208,10 @@ def test_most_texts_were_compared() -> None:
     assert len(compared) >= 0.7 * len(MAILS)
 
 
-def test_only_what_is_damaged_shows_damage() -> None:
+def test_only_damaged_mails_have_replacement_characters() -> None:
     damaged = {
-        "004_mailparser_mail_test_6.eml",  # one letter of it is no character
-        "109_mail_must_supply_encoding.eml",  # its subject holds the mark itself
+        "004_mailparser_mail_test_6.eml",  # one byte sequence of it is no character
+        "109_mail_must_supply_encoding.eml",  # its subject contains the replacement character
     }
     marked = {
         named(mail)

@@ -1,4 +1,4 @@
-"""Replies as mail programs write them, in three languages: what is new, what is old."""
+"""Separating new from quoted text in replies of many mail programs, in three languages."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ REPLIES = {
 
 
 @pytest.mark.parametrize("program", REPLIES)
-def test_new_words_are_told_from_the_mail_that_they_answer(program: str) -> None:
+def test_new_text_is_separated_from_the_quoted_mail(program: str) -> None:
     folded = fold(REPLIES[program])
     assert NEW in folded.new
     assert OLD in folded.quoted
@@ -119,19 +119,19 @@ MARKERS |= {f"{language}, staff": phrases(language).note_marker for language in 
 
 
 @pytest.mark.parametrize("language", MARKERS)
-def test_our_own_line_ends_what_is_new(language: str) -> None:
+def test_the_marker_line_ends_the_new_text(language: str) -> None:
     text = f"{NEW}\n\nOn 23 Nov 2026 at 9:00, Service wrote:\n\n{MARKERS[language]}\n\n{OLD}\n\nFrom here on\n"
     folded = fold(text)
     assert folded.new == NEW
     assert folded.quoted.startswith("On 23 Nov 2026")
 
 
-def test_our_own_line_is_known_within_quotes() -> None:
+def test_the_marker_line_is_recognised_within_quotes() -> None:
     folded = fold(f"{NEW}\n\n> {MARKERS['en']}\n> {OLD}\nlines without a mark")
     assert folded.new == NEW
 
 
-def test_who_wrote_below_our_line_is_read_all_the_same() -> None:
+def test_text_below_the_marker_line_is_kept_if_there_is_none_above() -> None:
     folded = fold(f"> {MARKERS['zh-CN']}\n> {OLD}\n\n{NEW}")
     assert folded.new == NEW
     assert OLD in folded.quoted
@@ -172,23 +172,23 @@ def test_lines_that_phones_add_are_signatures(line: str) -> None:
     assert (folded.new, folded.signature) == (NEW, line)
 
 
-def test_a_sentence_that_begins_like_a_phones_line_is_a_sentence() -> None:
+def test_a_sentence_like_the_line_of_a_phone_is_no_signature() -> None:
     text = f"{NEW}\n来自我的华为手机的订单也没有到。\n请查一下。"
     assert fold(text).new == text
 
 
-def test_what_stands_behind_the_delimiter_is_a_signature() -> None:
+def test_text_after_the_delimiter_is_a_signature() -> None:
     folded = fold(f"{NEW}\n\n-- \n李娜\n上海\n\n> {OLD}\n")
     assert (folded.new, folded.signature) == (NEW, "-- \n李娜\n上海")
 
 
-def test_signature_of_netease_with_its_table() -> None:
+def test_the_signature_of_netease_includes_its_table() -> None:
     folded = fold(f"{NEW}\n\n| |\n李娜\n|\n|\nli@example.com\n|\n签名由 网易邮箱大师 定制\n")
     assert NEW in folded.new
     assert "定制" in folded.signature
 
 
-def test_a_line_of_dashes_far_above_is_no_signature() -> None:
+def test_a_line_of_dashes_far_above_begins_no_signature() -> None:
     text = "First\n-- \n" + "\n".join(f"line {n}" for n in range(40))
     assert fold(text).signature == ""
 
@@ -203,7 +203,7 @@ def test_a_line_of_dashes_far_above_is_no_signature() -> None:
         "-- \nLi",
     ],
 )
-def test_when_nothing_would_be_new_everything_is(text: str) -> None:
+def test_everything_is_new_if_nothing_else_would_be(text: str) -> None:
     folded = fold(text)
     assert (folded.new, folded.quoted, folded.signature) == (text, "", "")
 
@@ -221,11 +221,11 @@ def test_when_nothing_would_be_new_everything_is(text: str) -> None:
         "",
     ],
 )
-def test_words_of_their_own_are_never_taken_for_a_quote(text: str) -> None:
+def test_the_senders_own_text_is_never_taken_for_a_quote(text: str) -> None:
     assert fold(text).new == text
 
 
-def test_a_reply_in_html_only_folds_like_any_other() -> None:
+def test_an_html_only_reply_folds_like_any_other() -> None:
     html = (
         f'<div dir="ltr">{NEW}</div><br><div class="gmail_quote"><div>Service &lt;<a '
         f'href="mailto:s@redress.example">s@redress.example</a>&gt; 于2026年11月23日周一 09:00写道：<br></div>'

@@ -1,4 +1,4 @@
-"""Header blocks and their values, as wrong as they come."""
+"""Header blocks and their values, including the faults of real mails."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def test_header_values_are_read_as_mail_programs_read_them(value: bytes, wanted:
     assert decoded(value) == wanted
 
 
-def test_raw_bytes_of_a_header_are_in_the_charset_of_the_body() -> None:
+def test_raw_bytes_in_a_header_are_read_in_the_charset_of_the_body() -> None:
     value = "投訴".encode("big5")
     assert decoded(value, "big5") == "投訴"
 
 
-def test_surrogates_and_nuls_do_not_survive() -> None:
+def test_surrogates_and_nuls_are_removed() -> None:
     assert decoded(b"a\x00b") == "ab"
     assert decoded(b"=?utf-7?Q?+2AA-x?=") == "x"
     decoded(b"=?utf-8?Q?=ED=A0=80x?=").encode("utf-8")
@@ -92,7 +92,7 @@ def test_surrogates_and_nuls_do_not_survive() -> None:
         ("", []),
     ],
 )
-def test_addresses_are_read_as_they_are_meant(value: str, wanted: list[tuple[str, str]]) -> None:
+def test_addresses_are_read_as_people_mean_them(value: str, wanted: list[tuple[str, str]]) -> None:
     found = addresses_of(value, Defects())
     assert [(one.name, one.address) for one in found] == wanted
 
@@ -107,17 +107,17 @@ def test_addresses_are_read_as_they_are_meant(value: str, wanted: list[tuple[str
         "staff: a@example.com, Bo <b@example.com>;",
     ],
 )
-def test_well_formed_addresses_are_those_of_the_standard_library(value: str) -> None:
+def test_well_formed_addresses_agree_with_the_standard_library(value: str) -> None:
     ours = [one.address for one in addresses_of(value, Defects())]
     assert ours == [address for _, address in getaddresses([value])]
 
 
-def test_addresses_that_recursion_would_not_survive_cost_nothing() -> None:
+def test_thousands_of_brackets_in_an_address_are_read_quickly() -> None:
     for hostile in ("(" * 60_000, "a:" * 30_000, "<" * 60_000, '"' * 60_001):
         assert addresses_of(hostile, Defects()) == ()
 
 
-def test_no_more_addresses_than_the_limit() -> None:
+def test_reads_no_more_addresses_than_the_limit() -> None:
     defects = Defects()
     found = addresses_of(", ".join(f"a{n}@example.com" for n in range(ADDRESSES + 5)), defects)
     assert len(found) == ADDRESSES
@@ -146,7 +146,9 @@ def test_no_more_addresses_than_the_limit() -> None:
         (b'a/b; filename="a\\"b.pdf"', "filename", 'a"b.pdf'),
     ],
 )
-def test_parameters_in_every_form_that_programs_write(value: bytes, name: str, wanted: str) -> None:
+def test_reads_parameters_in_every_form_that_programs_write(
+    value: bytes, name: str, wanted: str
+) -> None:
     assert headers.parameters(value, "", Defects())[1][name] == wanted
 
 
@@ -162,11 +164,11 @@ def test_parameters_in_every_form_that_programs_write(value: bytes, name: str, w
         ("", None),
     ],
 )
-def test_dates_are_in_utc_or_nobody_knows(value: str, wanted: datetime | None) -> None:
+def test_dates_are_in_utc_or_none(value: str, wanted: datetime | None) -> None:
     assert headers.date_of(value, Defects()) == wanted
 
 
-def test_message_ids_with_and_without_their_angles() -> None:
+def test_reads_message_ids_with_and_without_angle_brackets() -> None:
     assert headers.ids_of("<a@b>\r\n <c@d> <a@b>", Defects()) == ("a@b", "c@d")
     assert headers.ids_of("a@b", Defects()) == ("a@b",)
     many = headers.ids_of(" ".join(f"<{n}@b>" for n in range(500)), Defects())
@@ -174,7 +176,7 @@ def test_message_ids_with_and_without_their_angles() -> None:
 
 
 @pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r", b"\r\r\n"])
-def test_every_line_end_ends_lines(end: bytes) -> None:
+def test_every_kind_of_line_end_ends_a_line(end: bytes) -> None:
     mail = parse(
         end.join([b"Subject: one", b" two", b"From: a@example.com", b"", b"three", b"four"])
     )
@@ -182,25 +184,25 @@ def test_every_line_end_ends_lines(end: bytes) -> None:
     assert mail.text == "three\nfour"
 
 
-def test_lines_of_mailboxes_and_blank_lines_before_a_mail_are_passed_over() -> None:
+def test_skips_the_mbox_separator_and_blank_lines_before_a_mail() -> None:
     mail = parse(b"\r\n\nFrom li@example.com  Mon Nov 23 09:00:00 2026\n" + GOOD + b"\r\nHello")
     assert (mail.subject, mail.text) == ("Parcel", "Hello")
     assert codes(mail) == {Code.LEADING_BLANK, Code.MBOX_LINE}
 
 
-def test_a_line_that_is_no_header_does_not_end_headers_when_more_follow() -> None:
+def test_a_bad_line_is_skipped_if_headers_follow() -> None:
     mail = parse(b"From: a@example.com\nwhat is this\nSubject: Parcel\n\nHello")
     assert (mail.subject, mail.text) == ("Parcel", "Hello")
     assert Code.BAD_HEADER_LINE in codes(mail)
 
 
-def test_text_without_a_blank_line_before_it_is_text() -> None:
+def test_text_without_a_blank_line_before_it_is_the_body() -> None:
     mail = parse(b"Subject: Parcel\nIt did not come.\nWhere is it?\n")
     assert (mail.subject, mail.text) == ("Parcel", "It did not come.\nWhere is it?")
     assert Code.NO_BLANK_LINE in codes(mail)
 
 
-def test_of_repeated_headers_the_first_counts_but_all_recipients_are_recipients() -> None:
+def test_the_first_repeated_header_counts_but_all_recipients_are_kept() -> None:
     mail = parse(
         b"From: a@example.com\nFrom: b@example.com\nTo: c@example.com\nTo: d@example.com\n\n"
     )
@@ -209,25 +211,25 @@ def test_of_repeated_headers_the_first_counts_but_all_recipients_are_recipients(
     assert Code.REPEATED_HEADER in codes(mail)
 
 
-def test_what_is_missing_is_named() -> None:
+def test_missing_headers_are_listed_as_defects() -> None:
     mail = parse(b"\n\nHello")
     missing = {one.detail for one in mail.defects if one.code is Code.MISSING_HEADER}
     assert missing == {"from", "date", "message-id", "subject"}
     assert (mail.date, mail.message_id, mail.return_path) == (None, "", None)
 
 
-def test_null_sender_is_not_no_sender() -> None:
+def test_a_null_sender_differs_from_a_missing_one() -> None:
     assert parse(b"Return-Path: <>\n\n").return_path == ""
     assert parse(b"Return-Path: <a@example.com>\n\n").return_path == "a@example.com"
 
 
-def test_a_header_block_without_end_is_cut() -> None:
+def test_an_endless_header_block_is_cut() -> None:
     mail = parse(GOOD + b"X: " + b"a" * HEAD + b"\r\n\r\nHello")
     assert (mail.subject, mail.text) == ("Parcel", "Hello")
     assert Code.HEAD_CUT in codes(mail)
 
 
-def test_of_a_mail_that_is_too_large_the_headers_are_read() -> None:
+def test_reads_only_the_headers_of_a_mail_that_is_too_large() -> None:
     mail = parse(GOOD + b"\r\n" + b"a" * RAW)
     assert (mail.subject, mail.text, mail.size) == ("Parcel", "", len(GOOD) + 2 + RAW)
     assert Code.RAW_CUT in codes(mail)

@@ -1,4 +1,4 @@
-"""Mails that were made to cost: time grows with the size, never with its square."""
+"""Mails built to be expensive: reading time grows with the size, never with its square."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MIXED = START + b"Content-Type: multipart/mixed; boundary=b\n\n"
 HTML_MAIL = START + b"Content-Type: text/html\n\nx"
 MB = 2**20
 SECONDS = 5.0
-"""Far more than any of these takes (half a second), far less than a square would."""
+"""Far more than each of these mails takes (half a second), far less than quadratic time would be."""
 
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "10,000 parts": lambda: MIXED + b"--b\n\nx\n" * 10_000,
@@ -83,7 +83,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_mails_cost_little(name: str) -> None:
+def test_hostile_mails_are_read_quickly(name: str) -> None:
     raw = HOSTILE[name]()
     began = time.process_time()
     incoming_mail_of(raw, "inbound/1", AT, ["example.com"], "en")
@@ -95,8 +95,8 @@ def test_hostile_mails_cost_little(name: str) -> None:
     assert len(mail.embedded) <= EMBEDDED
 
 
-def test_a_mail_leaves_nothing_that_only_a_search_for_circles_frees() -> None:
-    """Such a search comes seldom (`redress.COLLECT_AFTER`), and a mail may have 30 MB."""
+def test_reading_a_mail_leaves_no_reference_cycles() -> None:
+    """The garbage collector runs rarely (`redress.COLLECT_AFTER`), and a mail may have 30 MB."""
     raw = MIXED + b"--b\nContent-Type: text/html\n\n<p>x<p>y\n--b\n\nx\n" * 20 + b"--b--\n"
     incoming_mail_of(raw, "inbound/1", AT, ["example.com"], "en")  # what is loaded at first is kept
     gc.collect()
@@ -108,7 +108,7 @@ def test_a_mail_leaves_nothing_that_only_a_search_for_circles_frees() -> None:
         gc.enable()
 
 
-def test_what_was_left_out_is_named() -> None:
+def test_whatever_is_left_out_is_listed_as_a_defect() -> None:
     assert Code.TOO_MANY_PARTS in codes(parse(HOSTILE["10,000 parts"]()))
     assert Code.TOO_DEEP in codes(parse(HOSTILE["5,000 multiparts in each other"]()))
     assert Code.HEAD_CUT in codes(parse(HOSTILE["a header of 1 MB"]()))

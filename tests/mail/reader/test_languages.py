@@ -1,4 +1,4 @@
-"""In which language a mail is answered."""
+"""Choosing the language in which a mail is answered."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from redress.mail.incoming.reader.languages import language_of
         ("你好", "zh-CN"),
     ],
 )
-def test_words_tell_their_language(text: str, language: str) -> None:
+def test_the_text_decides_the_language(text: str, language: str) -> None:
     assert language_of(text, "en") == language
 
 
 @pytest.mark.parametrize("text", ["", "12345", "!?", "荷物がまだ届いていません。", "안녕하세요"])
 @pytest.mark.parametrize("default", ["en", "zh-TW"])
-def test_where_they_do_not_it_is_the_default(text: str, default: str) -> None:
+def test_the_default_language_counts_if_the_text_shows_none(text: str, default: str) -> None:
     assert language_of(text, default) == default
 
 
-def test_characters_of_both_scripts_are_of_the_customers_own() -> None:
+def test_characters_common_to_both_scripts_follow_the_default() -> None:
     assert language_of("你好", "zh-TW") == "zh-TW"

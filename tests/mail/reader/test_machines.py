@@ -1,4 +1,4 @@
-"""What no person wrote, and what no robot may answer."""
+"""Mails that no person wrote, and mails that must not be answered automatically."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_delivery_status_is_read_recipient_by_recipient() -> None:
     )
 
 
-def test_a_delay_is_no_failure() -> None:
+def test_a_delay_is_not_a_failure() -> None:
     status = b"Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; bo@example.com\r\nAction: delayed\r\nStatus: 4.4.1\r\n"
     found = kind_of(report(b"delivery-status", b"message/delivery-status", status))
     assert found is not None
@@ -83,7 +83,9 @@ def test_a_delay_is_no_failure() -> None:
         ),
     ],
 )
-def test_bounces_in_words_are_read_too(subject: str, body: str, address: str, status: str) -> None:
+def test_reads_bounces_that_are_text_only(
+    subject: str, body: str, address: str, status: str
+) -> None:
     mail = parse(
         b"From: postmaster@mx.example.com\r\nTo: service@redress.example\r\nSubject: "
         + subject.encode()
@@ -98,7 +100,7 @@ def test_bounces_in_words_are_read_too(subject: str, body: str, address: str, st
     assert not found.bounce.standard
 
 
-def test_a_customer_who_writes_about_returned_mail_is_no_bounce() -> None:
+def test_a_customers_mail_about_returned_mail_is_no_bounce() -> None:
     mail = parse(
         HEAD.replace(b"Parcel", b"My mail was returned as undeliverable") + b"\r\nWhy?\r\n"
     )
@@ -130,7 +132,7 @@ def test_a_customer_who_writes_about_returned_mail_is_no_bounce() -> None:
         (b"Precedence: normal\r\n", None),
     ],
 )
-def test_headers_of_machines(head: bytes, kind: MachineKind | None) -> None:
+def test_recognises_machines_by_their_headers(head: bytes, kind: MachineKind | None) -> None:
     mail = text_mail(b"Hello", head)
     found = kind_of(mail)
     assert (found and found.kind) == kind
@@ -154,7 +156,7 @@ def test_headers_of_machines(head: bytes, kind: MachineKind | None) -> None:
         "自動返信: x",
     ],
 )
-def test_subjects_of_auto_replies_in_the_languages_that_come(subject: str) -> None:
+def test_recognises_the_subjects_of_auto_replies_in_many_languages(subject: str) -> None:
     mail = parse(HEAD.replace(b"Parcel", subject.encode()) + b"\r\nI am away.\r\n")
     found = kind_of(mail)
     assert found is not None
@@ -170,7 +172,7 @@ def test_subjects_of_auto_replies_in_the_languages_that_come(subject: str) -> No
         ("度假村投诉", True),
     ],
 )
-def test_words_of_auto_replies_within_a_subject_make_no_machine(
+def test_words_of_auto_replies_inside_a_subject_only_prevent_an_automatic_answer(
     subject: str, answered: bool
 ) -> None:
     mail = parse(HEAD.replace(b"Parcel", subject.encode()) + b"\r\nHello\r\n")
@@ -178,7 +180,7 @@ def test_words_of_auto_replies_within_a_subject_make_no_machine(
     assert may_be_answered(mail) is answered
 
 
-def test_null_sender_is_never_answered() -> None:
+def test_a_null_sender_is_never_answered() -> None:
     mail = parse(HEAD.replace(b"Return-Path: <li.na@example.com>", b"Return-Path: <>") + b"\r\nHi")
     found = kind_of(mail)
     assert found is not None
@@ -195,11 +197,11 @@ def test_addresses_that_nobody_reads_are_not_answered(address: bytes) -> None:
     assert not may_be_answered(mail)
 
 
-def test_who_has_no_address_is_not_answered() -> None:
+def test_a_sender_without_address_is_not_answered() -> None:
     assert not may_be_answered(parse(b"Subject: x\r\n\r\nHi"))
 
 
-def test_mail_of_our_own_comes_back_as_ours() -> None:
+def test_recognises_a_sent_mail_that_comes_back() -> None:
     token = b"<r-7k3m9-qw0x2.abcdefghijklmnop.000003.reply.customer@redress.example>"
     raw = HEAD.replace(b"<1@example.com>", token) + b"\r\nHi"
     found = kind_of(parse(raw), ["Redress.Example"])
@@ -217,21 +219,21 @@ def test_mail_of_our_own_comes_back_as_ours() -> None:
         ("Li.Na@Example.com", MachineKind.OWN),
     ],
 )
-def test_who_shares_our_domain_is_a_person_and_our_own_address_is_none(
+def test_a_person_at_the_senders_domain_differs_from_the_sender_address(
     own: str, kind: MachineKind | None
 ) -> None:
     found = kind_of(parse(HEAD + b"\r\nHi"), [own, "in.example.com"])
     assert (found.kind if found else None) is kind
 
 
-def test_a_reply_address_of_ours_is_no_sender() -> None:
+def test_a_signed_reply_address_is_never_answered() -> None:
     raw = HEAD.replace(b"li.na@example.com", b"r-7k3m9-qw0x2.abcdefghijklmnop@in.example.org")
     found = kind_of(parse(raw + b"\r\nHi"), ["in.example.org"])
     assert found is not None
     assert found.kind is MachineKind.OWN
 
 
-def test_receipts_and_complaints_are_told_apart() -> None:
+def test_receipts_and_complaints_are_distinguished() -> None:
     receipt = report(
         b"disposition-notification",
         b"message/disposition-notification",
@@ -266,7 +268,7 @@ def test_invitations_are_calendars(method: bytes) -> None:
     assert mail.calendar.answer == ("ACCEPTED" if method == b"REPLY" else "")
 
 
-def test_a_persons_mail_is_a_persons() -> None:
+def test_a_persons_mail_is_recognised() -> None:
     mail = text_mail("洗衣机坏了。".encode())
     assert kind_of(mail, ["redress.example"]) is None
     assert may_be_answered(mail, ["redress.example"])

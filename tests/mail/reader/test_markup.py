@@ -1,4 +1,4 @@
-"""HTML of strangers: nothing loads, nothing runs, nothing pretends."""
+"""HTML from strangers: it loads nothing, runs nothing and hides no link target."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ LOADS = re.compile(
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_nothing_that_is_shown_loads_or_runs(attack: str) -> None:
+def test_shown_html_loads_and_runs_nothing(attack: str) -> None:
     for html in (attack, f"<div>{attack}<p>words", f"<table><tr>{attack}"):
         shown = show(html).html or ""
         assert not LOADS.search(shown), shown
 
 
-def test_pictures_of_the_mail_itself_keep_their_place() -> None:
+def test_attached_pictures_keep_their_place() -> None:
     shown = show('<p>See <img src="cid:photo@1" alt="the box"></p>')
     assert shown.html == '<p>See <img alt="the box" data-cid="photo@1"></p>'
     assert shown.text == "See [the box]"
 
 
-def test_a_link_says_where_it_leads() -> None:
+def test_a_link_shows_its_target() -> None:
     shown = show('<a href="https://evil.example/login">https://bank.example</a>')
     assert shown.text == "https://bank.example <https://evil.example/login>"
     assert shown.html == (
@@ -77,11 +77,11 @@ def test_a_link_says_where_it_leads() -> None:
     "html",
     ['<a href="https://a.example/">a.example</a>', '<a href="mailto:a.example">a.example</a>'],
 )
-def test_a_link_that_says_its_target_says_it_once(html: str) -> None:
+def test_a_link_whose_text_is_its_target_shows_it_once(html: str) -> None:
     assert show(html).text == "a.example"
 
 
-def test_text_has_the_lines_that_people_see() -> None:
+def test_the_text_has_the_lines_that_people_see() -> None:
     html = (
         "<title>T</title><p>One<br>two&nbsp;three</p><div>four</div><div>five<div>six</div></div>"
         "<ul><li>a</li><li>b</li></ul><ol><li>c<li>d</ol><table><tr><td>1</td><td>2</td></tr></table>"
@@ -92,19 +92,19 @@ def test_text_has_the_lines_that_people_see() -> None:
     )
 
 
-def test_quotes_are_marked_so_that_they_can_be_folded() -> None:
+def test_lines_of_blockquotes_get_quote_marks() -> None:
     html = "<p>New</p><blockquote><p>Old</p><blockquote>Older</blockquote></blockquote>"
     assert show(html).text.split("\n") == ["New", "", "> Old", ">", "> > Older", "> >"][:6]
 
 
-def test_what_readers_do_not_see_is_not_shown() -> None:
+def test_hidden_elements_are_removed() -> None:
     shown = show("<div style='display: none'>preheader</div><p>Hello</p><style>p{}</style> there")
     assert shown.text == "Hello\n\n there".replace(" there", "there")
     assert shown.html is not None
     assert "preheader" not in shown.html
 
 
-def test_words_behind_something_that_is_taken_out_stay() -> None:
+def test_text_after_a_removed_element_stays() -> None:
     assert show("<p>one<script>x</script> two<iframe></iframe> three</p>").text == "one two three"
 
 
@@ -112,7 +112,7 @@ def test_words_behind_something_that_is_taken_out_stay() -> None:
     "html",
     ["<div>" * 1_000 + "deep", "<p>x" * (limits.ELEMENTS + 1), "<b>" * 5_000 + "<p>x" * 5_000],
 )
-def test_html_that_is_too_much_is_shown_as_text(html: str) -> None:
+def test_excessive_html_is_shown_as_text(html: str) -> None:
     defects = Defects()
     shown = markup.show(html, defects)
     assert shown.html is None
@@ -120,6 +120,6 @@ def test_html_that_is_too_much_is_shown_as_text(html: str) -> None:
     assert Code.HTML_LEFT_OUT in {one.code for one in defects}
 
 
-def test_html_without_any_words_is_nothing() -> None:
+def test_html_without_text_yields_nothing() -> None:
     for html in ("", "   ", "<!-- -->", "<html></html>", "\ufeff"):
         assert show(html).text == ""

@@ -1,4 +1,4 @@
-"""Whole mails: which text is read, what is shown, what is attached."""
+"""Complete mails: which text is read, which HTML is shown, and what is attached."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(40))
 # ------------------------------------------------------------------------------ text
 
 
-def test_plain_text_is_preferred_to_html_and_html_is_kept_to_show() -> None:
+def test_plain_text_is_read_and_html_is_kept_to_show() -> None:
     mail = parse(
         HEAD
         + multipart(
@@ -37,7 +37,7 @@ def test_plain_text_is_preferred_to_html_and_html_is_kept_to_show() -> None:
 @pytest.mark.parametrize(
     "stub", [b"", b" \r\n", b"This mail is in HTML.", "您的邮件客户端不支持HTML格式".encode()]
 )
-def test_plain_text_that_only_points_to_html_is_passed_over(stub: bytes) -> None:
+def test_plain_text_that_only_points_to_html_is_skipped(stub: bytes) -> None:
     mail = parse(
         HEAD
         + multipart(
@@ -49,13 +49,13 @@ def test_plain_text_that_only_points_to_html_is_passed_over(stub: bytes) -> None
     assert mail.text == "The washing machine has not come, and nobody answers."
 
 
-def test_html_names_its_own_charset_where_the_part_does_not() -> None:
+def test_the_charset_inside_html_counts_if_the_part_names_none() -> None:
     html = '<html><head><meta http-equiv="Content-Type" content="text/html; charset=gb2312">'
     mail = parse(HEAD + part(b"text/html", (html + "<body>投诉").encode("gb18030")))
     assert mail.text == "投诉"
 
 
-def test_texts_around_an_attachment_are_one_text() -> None:
+def test_texts_around_an_attachment_are_joined() -> None:
     mail = parse(
         HEAD
         + multipart(
@@ -68,7 +68,7 @@ def test_texts_around_an_attachment_are_one_text() -> None:
     assert [(one.name, one.inline) for one in mail.attachments] == [("a.png", True)]
 
 
-def test_flowed_text_is_joined_within_its_depth_of_quotes() -> None:
+def test_flowed_lines_are_joined_within_their_quote_level() -> None:
     mail = text_mail(
         b"One line \r\nthat goes on.\r\n> A quote \r\n> that goes on.\r\nNew.\r\n-- \r\nLi\r\n",
         kind=b"text/plain; format=flowed",
@@ -76,7 +76,7 @@ def test_flowed_text_is_joined_within_its_depth_of_quotes() -> None:
     assert mail.text == "One line that goes on.\n> A quote that goes on.\nNew.\n-- \nLi"
 
 
-def test_flowed_chinese_has_no_blanks_put_in() -> None:
+def test_flowed_chinese_gets_no_blanks() -> None:
     mail = text_mail(
         "洗衣机到现在 \r\n还没有送到。\r\n".encode(),
         kind=b"text/plain; charset=utf-8; format=flowed; delsp=yes",
@@ -84,24 +84,24 @@ def test_flowed_chinese_has_no_blanks_put_in() -> None:
     assert mail.text == "洗衣机到现在还没有送到。"
 
 
-def test_long_text_is_cut_and_says_so() -> None:
+def test_long_text_is_cut_and_listed_as_a_defect() -> None:
     mail = text_mail("字".encode() * (limits.TEXT + 1))
     assert len(mail.text) == limits.TEXT
     assert Code.TEXT_CUT in codes(mail)
 
 
 @pytest.mark.parametrize("encoding", [b"base64", b"BASE64", b'"base64"', b"base64;"])
-def test_transfer_encodings_are_known_in_every_spelling(encoding: bytes) -> None:
+def test_transfer_encodings_are_recognised_in_every_spelling(encoding: bytes) -> None:
     body = base64.b64encode("投诉".encode())
     assert text_mail(body, b"Content-Transfer-Encoding: " + encoding + b"\r\n").text == "投诉"
 
 
-def test_damaged_base64_gives_what_there_is() -> None:
+def test_damaged_base64_is_decoded_as_far_as_possible() -> None:
     head = b"Content-Transfer-Encoding: base64\r\n"
     assert text_mail(b"aGVs!!bG8gdGhlcmU", head).text == "hello there"
 
 
-def test_an_unknown_encoding_is_taken_for_none() -> None:
+def test_content_in_an_unknown_encoding_is_kept_as_is() -> None:
     mail = text_mail(b"Hello", b"Content-Transfer-Encoding: x-mystery\r\n")
     assert mail.text == "Hello"
     assert Code.UNKNOWN_ENCODING in codes(mail)
@@ -110,7 +110,7 @@ def test_an_unknown_encoding_is_taken_for_none() -> None:
 # ------------------------------------------------------------------------------ structure
 
 
-def test_a_multipart_without_its_end_keeps_all_parts() -> None:
+def test_an_unclosed_multipart_keeps_all_parts() -> None:
     raw = HEAD + multipart(part(b"text/plain", b"One"), part(b"text/plain", b"Two"))
     mail = parse(raw.replace(b"--=b=--\r\n", b""))
     assert mail.text == "One\n\nTwo"
@@ -124,13 +124,13 @@ def test_a_missing_boundary_is_guessed() -> None:
     assert codes(mail) >= {Code.NO_BOUNDARY, Code.BOUNDARY_GUESSED}
 
 
-def test_a_boundary_that_never_comes_leaves_the_text() -> None:
+def test_a_multipart_whose_boundary_never_occurs_is_read_as_text() -> None:
     mail = parse(HEAD + b'Content-Type: multipart/mixed; boundary="x"\r\n\r\nHello\r\n')
     assert mail.text == "Hello"
     assert Code.NO_PARTS in codes(mail)
 
 
-def test_an_inner_multipart_without_its_end_does_not_swallow_the_outer_one() -> None:
+def test_an_unclosed_inner_multipart_does_not_swallow_the_outer_one() -> None:
     inner = (
         b'Content-Type: multipart/alternative; boundary="=i="\r\n\r\n'
         b"--=i=\r\nContent-Type: text/plain\r\n\r\nInner\r\n"
@@ -139,7 +139,7 @@ def test_an_inner_multipart_without_its_end_does_not_swallow_the_outer_one() -> 
     assert mail.text == "Inner\n\nOuter"
 
 
-def test_a_boundary_that_begins_like_another_is_another() -> None:
+def test_a_boundary_that_extends_another_is_distinct() -> None:
     inner = (
         b'Content-Type: multipart/alternative; boundary="=b==="\r\n\r\n'
         b"--=b===\r\nContent-Type: text/plain\r\n\r\nInner\r\n--=b===--\r\n"
@@ -149,7 +149,7 @@ def test_a_boundary_that_begins_like_another_is_another() -> None:
     assert not codes(mail)
 
 
-def test_an_embedded_message_is_a_file_and_a_mail_of_its_own() -> None:
+def test_an_embedded_message_is_an_attachment_and_a_parsed_mail() -> None:
     inner = b"From: bo@example.com\r\nSubject: =?utf-8?B?5oqV6K+J?=\r\n\r\nInner words"
     mail = parse(
         HEAD + multipart(part(b"text/plain", b"See below"), part(b"message/rfc822", inner))
@@ -162,7 +162,7 @@ def test_an_embedded_message_is_a_file_and_a_mail_of_its_own() -> None:
     assert [(one.subject, one.text) for one in mail.embedded] == [("投诉", "Inner words")]
 
 
-def test_an_embedded_message_in_base64_is_read_in_spite_of_the_standard() -> None:
+def test_an_embedded_message_in_base64_is_read_against_the_standard() -> None:
     inner = b"From: bo@example.com\r\nSubject: Inner\r\n\r\nInner words"
     mail = parse(HEAD + multipart(encoded(b"message/rfc822", inner)))
     assert [one.text for one in mail.embedded] == ["Inner words"]
@@ -186,7 +186,7 @@ def test_parts_of_a_digest_are_messages() -> None:
         (b"text/plain", ""),
     ],
 )
-def test_signed_and_encrypted_mails_say_so(kind: bytes, security: str) -> None:
+def test_signed_and_encrypted_mails_are_recognised(kind: bytes, security: str) -> None:
     assert (
         parse(
             HEAD + b"Content-Type: " + kind + b"; boundary=x\r\n\r\n--x\r\n\r\nHello\r\n--x--"
@@ -233,7 +233,7 @@ def test_an_attachment_has_its_names_types_size_and_content() -> None:
         ("photo", "photo.png"),
     ],
 )
-def test_names_are_safe_to_save_under(said: str, safe: str) -> None:
+def test_file_names_are_made_safe(said: str, safe: str) -> None:
     mail = parse(
         HEAD
         + multipart(
@@ -250,19 +250,19 @@ def test_names_are_safe_to_save_under(said: str, safe: str) -> None:
     assert mail.attachments[0].original_name == said[:1_000]
 
 
-def test_files_of_one_name_do_not_take_each_others_place() -> None:
+def test_files_with_the_same_name_get_different_names() -> None:
     one = encoded(b"image/png; name=a.png", PNG)
     mail = parse(HEAD + multipart(one, one, encoded(b"image/png; name=A.PNG", PNG)))
     assert [one.name for one in mail.attachments] == ["a.png", "a (2).png", "A (3).PNG"]
 
 
-def test_no_more_attachments_than_the_limit() -> None:
+def test_keeps_no_more_attachments_than_the_limit() -> None:
     mail = parse(HEAD + multipart(*[encoded(b"image/png", PNG)] * (limits.ATTACHMENTS + 1)))
     assert len(mail.attachments) == limits.ATTACHMENTS
     assert Code.TOO_MANY_ATTACHMENTS in codes(mail)
 
 
-def test_uuencoded_files_are_taken_out_of_the_text() -> None:
+def test_uuencoded_files_become_attachments() -> None:
     mail = text_mail(b"See:\r\nbegin 644 cat.txt\r\n#0V%T\r\n`\r\nend\r\nThanks\r\n")
     assert mail.text == "See:\n\nThanks"
     assert [(one.name, one.content) for one in mail.attachments] == [("cat.txt", b"Cat")]
@@ -282,7 +282,7 @@ def _tnef(*objects: tuple[int, int, bytes]) -> bytes:
     return data
 
 
-def test_winmail_dat_gives_its_text_and_its_files() -> None:
+def test_winmail_dat_is_unpacked() -> None:
     html = "<p>你好</p>".encode()
     padded = html + b"\0" * (-len(html) % 4)
     properties = struct.pack("<I", 2)
@@ -304,7 +304,7 @@ def test_winmail_dat_gives_its_text_and_its_files() -> None:
     assert [(one.name, one.content) for one in mail.attachments] == [("发票.pdf", b"%PDF-1.7")]
 
 
-def test_winmail_dat_that_claims_four_billion_values_is_given_up_at_once() -> None:
+def test_winmail_dat_that_claims_four_billion_values_is_rejected_at_once() -> None:
     for kind in (0x1002, 0x1003, 0x001F, 0x1102):
         properties = struct.pack("<IHHI", 0xFFFFFFFF, kind, 0x1000, 0xFFFFFFFF)
         data = _tnef((1, 0x00069003, properties + b"\0" * 40_000))
@@ -313,7 +313,7 @@ def test_winmail_dat_that_claims_four_billion_values_is_given_up_at_once() -> No
         assert [one.name for one in mail.attachments] == ["winmail.dat"]
 
 
-def test_an_invitation_is_told_in_words_and_kept_as_a_file() -> None:
+def test_an_invitation_is_readable_as_text_and_kept_as_a_file() -> None:
     calendar = (
         "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VTIMEZONE\r\nDTSTART:19700101T000000\r\n"
         "END:VTIMEZONE\r\nBEGIN:VEVENT\r\nSUMMARY:Visit of the\r\n  engineer\\, at last\r\n"
@@ -331,7 +331,7 @@ def test_an_invitation_is_told_in_words_and_kept_as_a_file() -> None:
     assert [one.name for one in mail.attachments] == ["file.ics"]
 
 
-def test_a_mail_is_data_that_json_takes() -> None:
+def test_a_mail_can_be_written_as_json() -> None:
     inner = b"From: bo@example.com\r\nSubject: Inner\r\n\r\nInner words"
     mail = parse(
         HEAD

@@ -1,4 +1,4 @@
-"""Arbitrary bytes, and good mails with something broken in them: never an error, always bounded."""
+"""Reading never fails and is always bounded, for arbitrary bytes and for broken mails."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ PIECES = [
 
 @st.composite
 def broken(draw: st.DrawFn) -> bytes:
-    """A good mail after a few cuts, doublings and insertions."""
+    """Return a good mail after a few deletions, repetitions and insertions."""
     raw = draw(st.sampled_from(GOOD))
     for _ in range(draw(st.integers(1, 6))):
         at = draw(st.integers(0, len(raw)))
@@ -76,22 +76,22 @@ def broken(draw: st.DrawFn) -> bytes:
 
 
 @given(st.binary(max_size=2_000))
-def test_any_bytes_are_a_mail(raw: bytes) -> None:
+def test_any_bytes_can_be_read(raw: bytes) -> None:
     check(raw)
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=12), max_size=60).map(b"".join))
-def test_any_pieces_of_mails_are_a_mail(raw: bytes) -> None:
+def test_any_sequence_of_pieces_of_mails_can_be_read(raw: bytes) -> None:
     check(raw)
 
 
 @given(broken())
-def test_broken_mails_are_mails(raw: bytes) -> None:
+def test_broken_mails_can_be_read(raw: bytes) -> None:
     check(raw)
 
 
 @given(st.sampled_from(sorted(_CODECS)), st.binary(max_size=300))
-def test_any_bytes_under_any_label_are_text(label: str, body: bytes) -> None:
+def test_any_bytes_with_any_label_become_text(label: str, body: bytes) -> None:
     check(HEAD + b"Content-Type: text/plain; charset=" + label.encode() + b"\r\n\r\n" + body)
 
 

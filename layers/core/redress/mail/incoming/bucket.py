@@ -12,6 +12,8 @@ LINK_S = 300
 
 
 class MailBucket:
+    """Reads and writes the objects of the mail bucket."""
+
     def __init__(self, s3_client: Any, name: str) -> None:
         self._s3, self._name = s3_client, name
 

@@ -1,4 +1,4 @@
-"""The message by which staff let a mail out of quarantine, on the queue of mails that came in."""
+"""The message with which staff release a mail from quarantine, on the queue of incoming mails."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import msgspec
 
 
 class ReleaseMail(msgspec.Struct, frozen=True, rename={"identity": "release"}):
-    """Take this mail out of quarantine: `{"release": "9f86d0...", "by": "a-mei"}`.
+    """Release this mail from quarantine: `{"release": "9f86d0...", "by": "a-mei"}`.
 
-    by  the member of staff who released it
+    identity  identity of the mail's record
+    by        id of the member of staff who released it
     """
 
     identity: str
@@ -23,8 +24,8 @@ def encode(request: ReleaseMail) -> str:
 
 
 def decode(message: Mapping[str, Any]) -> ReleaseMail | None:
-    """The request in a message; None for the other messages of the queue, which are events of S3.
+    """Return the request in a message; None for any other message of the queue (events of S3).
 
-    Raises msgspec.ValidationError for a request that lacks a field.
+    Raises msgspec.ValidationError if a field of the request is missing.
     """
     return msgspec.convert(message, ReleaseMail) if "release" in message else None

@@ -1,9 +1,9 @@
 """Records of incoming mails: what became of each one, the quarantine, and counts per hour.
 
 The identity of a mail is a digest of its sender and content, so two objects in the bucket with the
-same mail are one mail. A second item, the place, maps each object to the identity of its mail: a
-later version of the reader may compute another identity from the same object. Both items are
-written in the transaction that makes the mail a ticket or a message. Each mail therefore takes
+same mail are one mail. A second item, the place, keeps the identity of the mail in each object,
+because a later version of the reader may compute another identity from the same object. Both items
+are written in the transaction that makes the mail a ticket or a message. Each mail therefore takes
 effect once or not at all, even if events are repeated or reordered or a worker is killed.
 """
 
@@ -35,10 +35,16 @@ COUNTED = timedelta(hours=2)
 
 
 class MailState(StrEnum):
+    """What became of a mail."""
+
     OPENED = "opened"
+    """It opened a ticket."""
     JOINED = "joined"
+    """It was added to a ticket as a message or an internal note."""
     NOTED = "noted"
+    """It was logged on a ticket as a notice."""
     QUARANTINED = "held"
+    """It is in quarantine until staff decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,8 @@ class IncomingRecord:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinePage:
+    """One page of the quarantine. `cursor` leads to the next page; None on the last."""
+
     records: list[IncomingRecord]
     cursor: str | None
 
@@ -87,12 +95,13 @@ class QuarantinePage:
 class MailTaken(Cause):
     """A mail that opens or changes a ticket.
 
-    released   its record in quarantine, which it leaves with this change; None: it never came
-               before. A mail that could not be read when it came was known by another identity:
-               both are written
-    counted    what counts it: its sender, its ticket
-    threads    digests of its Message-ID and sender
-    addresses  what it says about addresses that mail goes to
+    record     the mail's new record
+    released   the mail's quarantine record, which this change takes out of quarantine; None if the
+               mail must not have come before. A mail that could not be read when it came was
+               quarantined under another identity; then the record is written under both
+    counted    the counters that it adds to: those of its sender and its ticket
+    threads    digests of its Message-ID and sender, from `thread_digest`
+    addresses  changes to the marks of addresses
     """
 
     record: IncomingRecord
@@ -106,6 +115,8 @@ _RECORD = msgspec.json.Decoder(IncomingRecord)
 
 
 class IncomingMailStore:
+    """Reads and writes the records of incoming mails, their places, threads and counts."""
+
     def __init__(self, models: Models) -> None:
         self._models = models
 
@@ -236,10 +247,11 @@ class IncomingMailStore:
 
 
 def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
-    """What is recorded with the ticket that a mail opens or changes.
+    """Return the items to write in the transaction that opens or changes a ticket for a mail.
 
-    The mail itself, once; how many came from its sender and about its ticket; its Message-ID, by
-    which an answer finds the ticket; what it says about addresses.
+    These are the record of the mail, which must be new, its counts by sender and ticket, its
+    Message-ID (with which an answer finds the ticket), and the marks of addresses. Returns nothing
+    if no mail caused the change.
     """
     if not isinstance(cause, MailTaken):
         return []
@@ -278,8 +290,10 @@ def also_written(models: Models, change: Change, now: datetime, cause: Cause | N
 
 
 def _once(models: Models, record: IncomingRecord) -> list[tuple[Any, Any]]:
-    """The rows of a mail that never came before, each with its condition: the mail itself, and
-    which object of the bucket it is. An event of SES is no object."""
+    """Return the record and place of a new mail, each with the condition that it is new.
+
+    An event of SES has no object in the bucket, so it has no place.
+    """
     rows = [_row(models, record), *([_place(models, record.key, record)] if record.key else [])]
     return [(row, row.__class__.pk.does_not_exist()) for row in rows]
 

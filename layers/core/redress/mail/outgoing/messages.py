@@ -1,4 +1,4 @@
-"""The message from the relay to the mailer: one mail to send, on the mail queue."""
+"""The message from the relay to the mailer on the mail queue: one mail to send."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from redress.tickets.rules.numbers import normalised
 
 
 class NotAJob(ValueError):
-    """No retry makes this a mail: not a job at all, or one that does not follow from its event."""
+    """The message is not a job, or its mail does not follow its event. No retry can change that."""
 
 
 class MailJob(msgspec.Struct, frozen=True):
-    """One mail to send, by the number of the event from which it follows:
-    `{"number": "R-7K3M9-QW0X2", "event": 3, "template": "reply", "audience": "customer"}`."""
+    """One mail to send, for example:
+
+    `{"number": "R-7K3M9-QW0X2", "event": 3, "template": "reply", "audience": "customer"}`
+
+    number    the ticket
+    event     number of the event that the mail follows
+    """
 
     number: str
     event: int
@@ -24,7 +29,7 @@ class MailJob(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """`000003.reply.customer`: names the mail's record."""
+        """The key of the mail's record, such as `000003.reply.customer`."""
         return f"{self.event:06d}.{self.template}.{self.audience}"
 
 
@@ -33,7 +38,7 @@ def encode(job: MailJob) -> str:
 
 
 def job_of(body: str) -> MailJob:
-    """The job in a queue message; raises NotAJob for anything else."""
+    """Decode the job in a queue message. Raises NotAJob for anything else."""
     try:
         job = msgspec.json.decode(body, type=MailJob)
     except (msgspec.DecodeError, UnicodeError) as error:
@@ -47,13 +52,13 @@ _TAGS = ("ticket", "event", "template", "audience")
 
 
 def tags_of(job: MailJob) -> list[dict[str, str]]:
-    """The tags that a mail is sent with: what SES tells of it later names them."""
+    """Return the tags to send a mail with. Later events of SES about the mail contain them."""
     about = (job.number, str(job.event), job.template, job.audience)
     return [{"Name": name, "Value": value} for name, value in zip(_TAGS, about, strict=True)]
 
 
 def tagged(tags: Mapping[str, str]) -> MailJob | None:
-    """The job whose mail has these tags; None for what is none of ours."""
+    """Return the job whose mail has these tags; None if Redress did not send the mail."""
     number, event, template, audience = (tags.get(name, "") for name in _TAGS)
     if normalised(number) != number or not event.isascii() or not event.isdigit():
         return None

@@ -27,14 +27,15 @@ class AddressMark:
 
 @dataclass(frozen=True, slots=True)
 class AddressChange:
-    """What becomes known of an address: mail came back from there (`mark`), or, with None, mail may
-    be sent there again."""
+    """A change to the mark of an address: the new mark, or None to remove it."""
 
     address: str
     mark: AddressMark | None
 
 
 class AddressStore:
+    """Reads and writes the marks of addresses and refusals of surveys."""
+
     def __init__(self, models: Models) -> None:
         self._models = models
 
@@ -67,7 +68,7 @@ class AddressStore:
 
 
 def address_row(models: Models, change: AddressChange) -> Any:
-    """The row that says what is known of an address from now on."""
+    """Return the row that sets or removes the mark of an address."""
     mark = change.mark
     return models.address(
         keys.address_pk(change.address),

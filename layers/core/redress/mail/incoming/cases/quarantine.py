@@ -41,11 +41,15 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedMail:
+    """A mail that is, or was, in quarantine: its record and links to its content."""
+
     record: IncomingRecord
     opened: Opened
 
 
 class QuarantineCases:
+    """The use cases of staff for quarantined and received mails."""
+
     def __init__(
         self,
         incoming: IncomingMailStore,

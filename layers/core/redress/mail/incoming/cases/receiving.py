@@ -195,6 +195,8 @@ class Received:
 
 
 class ReceivingCase:
+    """Receives incoming mails and releases quarantined ones."""
+
     def __init__(
         self,
         tickets: TicketStore,
@@ -384,8 +386,10 @@ class ReceivingCase:
         tickets: Mapping[str, Ticket],
         released: IncomingRecord | None,
     ) -> Decided[IncomingRecord]:
-        """The change that a decision makes. A mail that waits in quarantine changes no ticket, and
-        is recorded here."""
+        """Return the change that follows from a decision.
+
+        A quarantined mail changes no ticket, so its record is written here.
+        """
         match decision:
             case Quarantine(reason, named):
                 waits = replace(
@@ -413,7 +417,7 @@ class ReceivingCase:
             case AddNote(number, by):
                 ticket = tickets[number]
                 plan, at = self._plan_and_moment(ticket)
-                if passed is not None:  # what they pass on is what they have to say
+                if passed is not None:  # the note is to contain the forwarded mail, too
                     mail = replace(mail, text=mail.whole)
                 words, source = _words(mail, ticket.language), _source(mail, record)
                 change = by_staff.note(ticket, plan, by, words, at, source)
@@ -465,8 +469,11 @@ class ReceivingCase:
     def _returned(
         self, mail: IncomingMail, ticket: Ticket, key: str | None, now: datetime
     ) -> tuple[AddressChange, ...]:
-        """The marks on addresses of which a notice says that they take no mail: those that the mail
-        which it returns was sent to, and no others, whatever it says."""
+        """Return the marks for addresses that a notice reports as permanently failing.
+
+        Only addresses to which the returned mail was sent are marked. A notice that names any other
+        address has no effect on it.
+        """
         if key is None or mail.disowned:
             return ()
         reached = _reached(ticket, audience_of(key))
@@ -478,7 +485,10 @@ class ReceivingCase:
         )
 
     def _heard(self, mail: IncomingMail) -> tuple[AddressChange, ...]:
-        """The end of the mark on an address that writes itself."""
+        """Return the removal of the mark of the sender's address, if it is marked.
+
+        An address that sends mail can receive mail again.
+        """
         known = self._addresses.returned(mail.sender)
         return (AddressChange(mail.sender, None),) if known and not mail.disowned else ()
 

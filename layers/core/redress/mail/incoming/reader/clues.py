@@ -64,7 +64,7 @@ def numbers_in(text: str) -> tuple[str, ...]:
 
 
 def bare_subject(subject: str) -> str:
-    """Return the subject without prefixes of replies and forwards and ticket number in brackets."""
+    """Return the subject without reply and forward prefixes and the ticket number in brackets."""
     plain = subject[:2_000]
     for _ in range(20):
         shorter = _PREFIX.sub("", plain, count=1) if _PREFIX.match(plain) else plain

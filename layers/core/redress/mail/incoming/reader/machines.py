@@ -123,12 +123,12 @@ _ROBOTS = re.compile(
 )
 
 
-def kind_of(mail: ParsedMail, ours: Iterable[str] = ()) -> Machine | None:
+def kind_of(mail: ParsedMail, own_addresses: Iterable[str] = ()) -> Machine | None:
     """Return the kind of a mail that no person wrote; None for any other mail.
 
-    `ours` are the address that Redress sends from and the domain that receives mail.
+    `own_addresses` are the address that Redress sends from and the domain that receives mail.
     """
-    signs = list(_signs(mail, {one.lower() for one in ours}))
+    signs = list(_signs(mail, {one.lower() for one in own_addresses}))
     if not signs:
         return None
     order = list(MachineKind)
@@ -140,15 +140,14 @@ def kind_of(mail: ParsedMail, ours: Iterable[str] = ()) -> Machine | None:
     return Machine(kind, tuple(dict.fromkeys(because)), bounce)
 
 
-def may_be_answered(mail: ParsedMail, ours: Iterable[str] = ()) -> bool:
+def may_be_answered(mail: ParsedMail, own_addresses: Iterable[str] = ()) -> bool:
     """Whether an automatic answer may go to the sender.
 
-    That is so if a person seems to have written the mail, from an address that somebody reads. If
-    the subject contains the words of an auto-reply, the mail gets no automatic answer even if
-    `kind_of` returns None, so that two machines cannot answer each other. It still becomes a
-    ticket.
+    That is so if a person seems to have written the mail, from an address that somebody reads. A
+    subject with the words of an auto-reply in any place prevents the answer, even if `kind_of`
+    returns None, so that two machines cannot answer each other.
     """
-    if kind_of(mail, ours) is not None or not mail.sender_addresses:
+    if kind_of(mail, own_addresses) is not None or not mail.sender_addresses:
         return False
     if _AUTO_WORDS.search(mail.subject):
         return False
@@ -158,18 +157,18 @@ def may_be_answered(mail: ParsedMail, ours: Iterable[str] = ()) -> bool:
     return _NO_REPLY.search(answers_go_to.local) is None
 
 
-def is_answerable(address: Address, subject: str, ours: Iterable[str] = ()) -> bool:
+def is_answerable(address: Address, subject: str, own_addresses: Iterable[str] = ()) -> bool:
     """Whether a person would read an answer to a mail with this sender and subject.
 
     That is so unless Redress, a mail system, a no-reply address or an auto-responder sent it.
     """
     local = address.local
     robot = bounces.is_daemon(local) or _ROBOTS.match(local) or _NO_REPLY.search(local)
-    own = _is_own(address, {one.lower() for one in ours})
+    own = _is_own(address, {one.lower() for one in own_addresses})
     return not (robot or own or _AUTO_SUBJECT.match(subject))
 
 
-def written_for(mail: ParsedMail, ours: Iterable[str] = ()) -> Address | None:
+def written_for(mail: ParsedMail, own_addresses: Iterable[str] = ()) -> Address | None:
     """Return the person for whom a web form sent the mail; None for any other mail.
 
     That is the single Reply-To address, if the sender is a no-reply address or that of a form.
@@ -179,7 +178,7 @@ def written_for(mail: ParsedMail, ours: Iterable[str] = ()) -> Address | None:
     [sender], [answered] = mail.sender_addresses, mail.reply_to
     if not (_NO_REPLY.search(sender.local) or _FORMS.match(sender.local)):
         return None
-    return answered if is_answerable(answered, "", ours) else None
+    return answered if is_answerable(answered, "", own_addresses) else None
 
 
 def _sent_by_others(mail: ParsedMail) -> bool:

@@ -162,15 +162,17 @@ def _concerned(event: _Event, why: Notice, about: _About) -> tuple[Concerned, ..
 
 
 class FeedbackCase:
+    """Records events of SES on their tickets."""
+
     def __init__(self, changes: TicketChanges) -> None:
         self._changes = changes
 
     def take(self, told: Feedback) -> bool:
-        """Record what SES told, with the note of it and the marks of its addresses; False when it
-        was recorded before.
+        """Record an event: log a notice on the ticket and mark the addresses, in one transaction.
 
-        Raises NotFound when the ticket is gone, and VersionConflict or Unavailable
-        when it is to be tried again."""
+        Returns False if the event was recorded before. Raises NotFound if the ticket does not exist
+        any more, and VersionConflict or Unavailable if the event must be tried again.
+        """
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change:
             return by_system.note_mail(ticket, plan, told.why, "", _said(told), at, _source(told))

@@ -62,7 +62,7 @@ from redress.tickets.store.tickets import TicketStore
 
 LEASE = timedelta(minutes=3)
 RECIPIENTS = 50
-"""The most that SES takes in one message."""
+"""The most recipients that SES accepts in one message."""
 
 NO_RECIPIENT = "no recipient"
 ADDRESS_RETURNED = "the address returned mail"
@@ -71,7 +71,7 @@ sending domain. The mark ends with the first mail that comes from the address.""
 
 NO_SURVEYS = "the customer wants no surveys"
 UNWANTED = (ADDRESS_RETURNED, NO_SURVEYS, NOBODY_TAKES_PART)
-"""Why a mail is refused that nobody has to look after."""
+"""Reasons for not sending a mail that need nobody's attention."""
 
 _REFUSED = {"BadRequestException"}
 """Error codes of SES that no retry can change. After any other code the mail is tried again. That
@@ -106,6 +106,8 @@ class NotSentYet(RedressError):
 
 
 class Result(StrEnum):
+    """What became of a job."""
+
     SENT = "sent"
     SENT_BEFORE = "sent_before"
     REFUSED = "refused"
@@ -129,13 +131,13 @@ class _Recipient:
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """What the mailer is deployed with.
+    """The settings of the mailer.
 
-    base_address       of the pages and the API, in links
-    sender_address     from which mails go out
-    operator_address   told of a broken promise if no member of staff can be reached; "" for none
-    mail_domain        at which answers come in; "" for none
-    configuration_set  of SES, through which it reports what becomes of a mail; "" for none
+    base_address       base URL of the pages and the API, used in links
+    sender_address     the address that mails are sent from
+    operator_address   gets mails to staff if no member of staff can be reached; "" if there is none
+    mail_domain        the domain that receives answers; "" if there is none
+    configuration_set  the configuration set through which SES sends its events; "" if there is none
     """
 
     base_address: str
@@ -146,6 +148,8 @@ class MailSettings:
 
 
 class MailingCase:
+    """Sends the mails of jobs."""
+
     def __init__(
         self,
         tickets: TicketStore,
@@ -196,7 +200,8 @@ class MailingCase:
         recipients = self._recipients(about)
         done = self._once(about, recipients)
         if job.template == "acknowledgement" and done.result in (Result.SENT, Result.SENT_BEFORE):
-            # Also when it was sent before: the worker that sent it may have died before this line.
+            # If the mail was sent before, the worker that sent it may have died before it recorded
+            # the acknowledgement.
             decide = by_system.acknowledge
             self._changes.change(job.number, decide, known=ticket)
         return done
@@ -246,7 +251,7 @@ class MailingCase:
         return SendOutcome(Result.SENT)
 
     def _unreachable(self, about: Matter, recipients: list[_Recipient]) -> str | None:
-        """Why it can be sent to nobody."""
+        """Return why the mail cannot be sent to anybody; None if it can."""
         if not recipients:
             of_copies = about.job.audience == PARTICIPANTS
             return NOBODY_TAKES_PART if of_copies else NO_RECIPIENT
@@ -273,7 +278,7 @@ class MailingCase:
     # ---------------------------------------------------------------- to whom
 
     def _recipients(self, about: Matter) -> list[_Recipient]:
-        """Who gets it: nobody without an address that can be sent to.
+        """Return the recipients of the mail. Only people with a deliverable address count.
 
         If the team has no supervisor with such an address, the mail goes to the supervisors of
         other teams, else to the managers, else to the operator. A broken promise is therefore
@@ -293,7 +298,8 @@ class MailingCase:
                 reached = [] if agent.left else _reached([agent])
             except NotFound:
                 reached = []
-            # Nobody else would hear of words on a ticket that is in nobody's list any more.
+            # The customer wrote after the resolution, so the ticket is in nobody's work list. If
+            # its agent cannot be reached, the supervisor must learn of the message.
             if reached or not is_after_all(about):
                 return reached
             audience = Role.SUPERVISOR
@@ -370,7 +376,10 @@ class MailingCase:
         return values
 
     def _to_staff(self, about: Matter) -> Callable[[str], dict[str, str]]:
-        """What a mail to staff says, by language: about the promise, nothing about the customer."""
+        """Return a function from language to the values of a mail to staff.
+
+        The values describe the promise. They contain nothing about the customer.
+        """
         ticket = about.ticket
         agent = self._name_of(ticket.assignee)
         due = due_at(about)

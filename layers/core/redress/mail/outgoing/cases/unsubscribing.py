@@ -1,4 +1,4 @@
-"""End surveys to an address, by the link that each survey carries; let them go there again."""
+"""Stop surveys to an address, or allow them again, with the link in each survey mail."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from redress.tickets.store.tickets import TicketStore
 
 @dataclass(frozen=True, slots=True)
 class Surveys:
-    """Whether an address refuses surveys. `language` is that of the ticket whose survey had the
-    link."""
+    """Whether the reader at an address refuses surveys.
+
+    `language` is the language of the ticket whose survey contained the link.
+    """
 
     email: str
     language: str
@@ -24,6 +26,8 @@ class Surveys:
 
 
 class UnsubscribingCase:
+    """Reads and changes whether an address refuses surveys."""
+
     def __init__(
         self,
         tickets: TicketStore,
@@ -35,7 +39,10 @@ class UnsubscribingCase:
         self._addresses, self._now = addresses, now
 
     def surveys(self, token: str) -> Surveys:
-        """Whether surveys go to the customer of an unsubscribe link; NotFound for a forged one."""
+        """Return whether the customer of an unsubscribe link refuses surveys.
+
+        Raises NotFound for a forged link, and for a ticket without a mail address.
+        """
         ticket = self._tickets.get(self._links.read_unsubscribe(token))
         email = ticket.contact.email
         if email is None:
@@ -43,9 +50,9 @@ class UnsubscribingCase:
         return Surveys(email, ticket.language, self._addresses.refuses_surveys(email))
 
     def set_surveys(self, token: str, *, refused: bool) -> Surveys:
-        """End surveys to the address of an unsubscribe link, or let them go there again.
+        """Stop surveys to the address of an unsubscribe link, or allow them again.
 
-        It is safe to repeat: mail programs call it on their own (RFC 8058).
+        Repeating it is safe, because mail programs call it on their own (RFC 8058).
         """
         found = self.surveys(token)
         if found.refused != refused:

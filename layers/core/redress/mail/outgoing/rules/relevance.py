@@ -1,4 +1,4 @@
-"""Whether a mail still has something to say when it goes out, to whom, and which text says it.
+"""Decide whether a mail is still valid when it is sent, who gets it and which template it uses.
 
 A mail may have waited for hours. All of this is decided from the ticket as it is now.
 """
@@ -20,9 +20,10 @@ from redress.tickets.rules.ticket import Event, EventType, State, Ticket
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """What a mail is about: its job, and what the job names, read once.
+    """What a mail is about: its job, and the items that the job names, read once.
 
-    `history` is the ticket's, for a mail that follows from a ladder; no other one needs it.
+    `history` is the ticket's history. It is empty unless the mail follows a rung of a ladder or a
+    proposed incident, because no other mail needs it.
     """
 
     job: MailJob
@@ -45,7 +46,10 @@ _ONLY_WHILE_RUNNING = {"remind", "callback_again", SURVEY}
 
 
 def template_of(about: Matter) -> str:
-    """The file of a job's template: some have a second one for when the matter has moved on."""
+    """Return the template file for a job.
+
+    Some templates have a variant for a ticket that has changed since the event.
+    """
     ticket, event = about.ticket, about.event
     match about.job.template:
         case "acknowledgement" if not promises_ahead(about):
@@ -67,7 +71,7 @@ def template_of(about: Matter) -> str:
 
 
 def is_after_all(about: Matter) -> bool:
-    """Whether the customer wrote these words after a resolution that still stands."""
+    """Whether the customer wrote this message after a resolution that is still valid."""
     ticket, event = about.ticket, about.event
     return (
         event.type is EventType.CUSTOMER_WROTE
@@ -78,11 +82,11 @@ def is_after_all(about: Matter) -> bool:
 
 
 def agent_for(about: Matter) -> str | None:
-    """Whom a mail to the agent is for: whoever has the ticket.
+    """Return the agent who gets a mail to the agent. Usually that is the ticket's assignee.
 
-    A broken promise is told to who had it when the rung fired, also when it was taken from them
-    since. A reminder asks somebody to act: only where the rung itself took the ticket is it for
-    who had it.
+    A broken promise is reported to the agent who had the ticket when the rung fired, even if the
+    ticket was taken from them since. A reminder asks for action, so it goes to the current
+    assignee. If the rung itself took the ticket from its agent, it goes to that agent.
     """
     event, ticket = about.event, about.ticket
     if event.type is not EventType.RUNG_FIRED:
@@ -94,7 +98,10 @@ def agent_for(about: Matter) -> str | None:
 
 
 def _taken_from(about: Matter) -> str | None:
-    """From whom the rung took the ticket, to hand it back to the queue; None if it did not."""
+    """Return the agent from whom the rung took the ticket back into the queue; None if it did not.
+
+    The rung and the return to the queue have the same time.
+    """
     for event in about.history:
         if event.number <= about.event.number:
             continue
@@ -107,12 +114,12 @@ def _taken_from(about: Matter) -> str | None:
 
 
 def is_taken(about: Matter) -> bool:
-    """Whether this tells an agent of a ticket that is not theirs any more."""
+    """Whether the mail goes to an agent about a ticket that they no longer have."""
     return about.job.audience == Role.AGENT and agent_for(about) != about.ticket.assignee
 
 
 def _later(about: Matter) -> list[Event]:
-    """The rungs of the same clock that fired after the one that this mail is about."""
+    """Return the rungs of the same clock that fired after the rung that the mail is about."""
     return [
         event
         for event in about.history
@@ -123,13 +130,13 @@ def _later(about: Matter) -> list[Event]:
 
 
 def _is_asked(ticket: Ticket, event: Event) -> bool:
-    """Whether the customer can still answer if this resolution solved it."""
+    """Whether the customer can still answer the question whether this resolution solved it."""
     resolution = ticket.resolution
     return ticket.state is State.RESOLVED and resolution is not None and resolution.at == event.at
 
 
 def promises_ahead(about: Matter) -> list[tuple[str, datetime]]:
-    """Clock and due time of the promises to the customer that can still be kept, and no other."""
+    """Return clock and due time of the promises to the customer that can still be kept."""
     return [
         (promise.clock, promise.due_at)
         for promise in promises_of(about.ticket, about.moment)
@@ -138,7 +145,7 @@ def promises_ahead(about: Matter) -> list[tuple[str, datetime]]:
 
 
 def reason_to_skip(about: Matter) -> str | None:
-    """Why a mail means nothing any more, or None when it does."""
+    """Return why a mail is outdated and must not be sent; None if it is still valid."""
     job, ticket = about.job, about.ticket
     if job.audience == Role.CUSTOMER and ticket.contact.email is None:
         return "the customer has no email address"
@@ -148,7 +155,8 @@ def reason_to_skip(about: Matter) -> str | None:
         return "nobody has the ticket"
     if job.template in _ONLY_WHILE_RUNNING and not is_taken(about):
         clock = ticket.clocks[clock_name(about)]
-        # Who only watches hears of a promise that stands still, too: it is still to be kept.
+        # Supervisors and managers are also reminded of a paused promise, because it must still be
+        # kept.
         waits = clock.state is ClockState.PAUSED and job.audience in _WATCHING
         if not (clock.state is ClockState.RUNNING or waits) or _began_anew(about):
             return "the clock does not run any more"
@@ -165,26 +173,26 @@ def reason_to_skip(about: Matter) -> str | None:
 
 
 def clock_name(about: Matter) -> ClockName:
-    """Which promise a mail to staff is about; the solution, where its event names none."""
+    """Return the clock that a mail to staff is about: the event's, or RESOLUTION if it has none."""
     return ClockName(about.event.data.get("clock", ClockName.RESOLUTION))
 
 
 def _began_anew(about: Matter) -> bool:
-    """Whether the clock was started again after the event: the event is about the one before."""
+    """Whether the clock was started again after the event, which is about the earlier run."""
     return about.ticket.clocks[clock_name(about)].started_at > about.event.at
 
 
 def standing_of(about: Matter) -> str:
-    """What became of the promise: an entry of `Words.standing`."""
+    """Return what became of the promise: a key of `Phrases.standing`."""
     if about.job.template != "disputed" and _began_anew(about):
         return ClockState.STOPPED
     return about.ticket.clocks[clock_name(about)].state
 
 
 def due_at(about: Matter) -> datetime:
-    """When the promise that a mail to staff is about was, or is, due.
+    """Return when the promise that a mail to staff is about is, or was, due.
 
-    A promise that was broken keeps the due time at which it broke, whatever happened after.
+    For a broken promise this is the due time at which it broke, even if the due time changed later.
     """
     event = about.event
     if event.data.get("action") == Action.BREACH:
