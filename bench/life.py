@@ -72,9 +72,9 @@ COLD_UP_TO = 1_000
 """Up to this many complaints a month, most calls are cold: nearly an hour lies between two, longer
 than Lambda keeps a function warm."""
 
-REPAIR = f"{stack.NAME}-repair"
-TASKS = ("sweep", "review_plan", "reconcile")
-"""Tasks that schedules start in the repair function."""
+REPAIR, REVIEW = f"{stack.NAME}-repair", f"{stack.NAME}-planreview"
+TASKS = {"sweep": REPAIR, "reconcile": REPAIR, "review_plan": REVIEW}
+"""Tasks that schedules start, and the function that runs each."""
 POLLS = 5 * 3 * 60 * HOURS
 """Requests with which Lambda polls an empty queue in a month: five pollers, 20 s each."""
 RUNG_S = 32
@@ -167,14 +167,14 @@ def played(outputs: Outputs, play: Callable[[Player], None]) -> Life:
 
 
 def unscheduled(records: Records) -> Records:
-    """The records without those of the repair function, which has nothing to do for a life.
+    """The records without those of scheduled functions, which have nothing to do for a life.
 
     The sweep falls into every twentieth life; it is already counted in the idle month.
     """
     return Records(
         records.api_requests,
-        [one for one in records.calls if one.by != REPAIR],
-        [one for one in records.invocations if one.function != REPAIR],
+        [one for one in records.calls if one.by not in TASKS.values()],
+        [one for one in records.invocations if one.function not in TASKS.values()],
     )
 
 
@@ -260,7 +260,7 @@ def scheduled(outputs: Outputs, task: str) -> Life:
     client: Any = boto3.client("lambda", **outputs.client_arguments())
     meter.switch(outputs.endpoint_url, on=True)
     payload = json.dumps({"task": task}).encode()
-    answer = client.invoke(FunctionName=REPAIR, Payload=payload)
+    answer = client.invoke(FunctionName=TASKS[task], Payload=payload)
     if "FunctionError" in answer:
         raise RuntimeError(f"{task}: {answer['Payload'].read().decode()}")
     script.wait_until_still(lambda: meter.size(outputs.endpoint_url))

@@ -296,5 +296,5 @@ def test_a_large_tally_fits_an_item(rehearsals: RehearsalStore, shop: Shop) -> N
 
 def test_only_the_opening_lists_a_ticket_in_its_month() -> None:
     events = Life().open().acknowledge().assign().events
-    items = [items.event_item("R-1", event) for event in events]
-    assert ["open_pk" in item for item in items] == [True, False, False]
+    written = [items.event_item("R-1", event) for event in events]
+    assert ["open_pk" in item for item in written] == [True, False, False]

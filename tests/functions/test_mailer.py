@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from copy import replace
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
@@ -24,6 +24,7 @@ from moto.ses.models import ses_backends
 from redress.base.errors import Unavailable
 from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.base.phrases import phrases
+from redress.mail.outgoing import messages
 from redress.mail.outgoing.cases.sending import (
     LEASE,
     UNWANTED,
@@ -154,7 +155,7 @@ class Mailer:
     def jobs(self, number: str, template: str | None = None) -> list[str]:
         """Return the jobs that the relay has enqueued for a ticket so far, oldest first."""
         return [
-            json.dumps(asdict(MailJob(number, event.number, mail.template, mail.audience)))
+            messages.encode(MailJob(number, event.number, mail.template, mail.audience))
             for event in self.stores.tickets.history(number)
             for mail in mails_after(event)
             if template in (None, mail.template)
@@ -518,7 +519,7 @@ def test_a_bad_record_goes_to_the_dead_letter_queue_and_blocks_no_other(
 def test_a_mail_that_does_not_follow_its_event_goes_to_the_dead_letter_queue(
     mailer: Mailer, post: Post, open_ticket: Opener, template: str, audience: str
 ) -> None:
-    job = json.dumps(asdict(MailJob(open_ticket().number, 1, template, audience)))
+    job = messages.encode(MailJob(open_ticket().number, 1, template, audience))
     assert mailer(job) == []
     assert mailer.set_aside() == [job]
     assert post.calls == 0
@@ -537,7 +538,7 @@ def test_a_bad_record_stays_while_the_dead_letter_queue_fails(mailer: Mailer, po
 
 
 def test_a_job_of_a_missing_ticket_leaves_the_queue(mailer: Mailer, post: Post) -> None:
-    job = json.dumps(asdict(MailJob("R-00000-00000", 1, "acknowledgement", "customer")))
+    job = messages.encode(MailJob("R-00000-00000", 1, "acknowledgement", "customer"))
     assert mailer(job) == []
     assert (post.calls, mailer.set_aside()) == (0, [])
 
