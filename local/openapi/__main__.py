@@ -7,12 +7,14 @@ import json
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from local.openapi import template
 from local.openapi.public.document import document as public_document
 from local.openapi.staff.document import document as staff_document
 from local.process import ROOT
 
+WIDTH = 90
 DATA = ROOT / "layers" / "core" / "redress" / "data"
 
 
@@ -23,11 +25,23 @@ def made() -> dict[Path, str]:
         DATA / "openapi-staff.json": staff_document(),
         DATA / "openapi-public.json": public_document(),
     }
-    files = {
-        path: json.dumps(document, ensure_ascii=False, indent=1) + "\n"
-        for path, document in documents.items()
-    }
+    files = {path: pretty(document) + "\n" for path, document in documents.items()}
     return files | {template.TEMPLATE: template.written()}
+
+
+def pretty(value: Any, indent: str = "") -> str:
+    """JSON to read: what fits on a line stands on one."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if len(indent) + len(flat) <= WIDTH or not isinstance(value, dict | list):
+        return flat
+    inner = indent + "  "
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(name)}: {pretty(part, inner)}" for name, part in value.items()]
+        first, last = "{", "}"
+    else:
+        parts = [pretty(part, inner) for part in value]
+        first, last = "[", "]"
+    return f"{first}\n" + ",\n".join(inner + part for part in parts) + f"\n{indent}{last}"
 
 
 def main() -> int:
