@@ -15,11 +15,11 @@ import boto3
 import pytest
 
 from local import process, stack
-from local.endpoints import sign_in
 from local.stack import Outputs
-from local.story import Reader, World, solved
+from local.story import World, solved
 from tests.deployed import deployed
 from tests.local.laboratory import Laboratory
+from tests.local.living import world_of
 
 __all__ = ["deployed"]
 
@@ -39,18 +39,7 @@ def world(deployed: Outputs) -> World:
     """The deployed stack under a paced plan, with all members of staff signed in."""
     stack.publish_pace(deployed, 3600)
     time.sleep(6)  # a function may use the plan that it has read for 5 s
-    cognito: Any = boto3.client("cognito-idp", **deployed.client_arguments())  # type: ignore[call-overload]
-    client_id = deployed.stack["UserPoolClientId"]
-    staff = {
-        user: sign_in(
-            cognito, client_id, deployed.base_url, user, entry["password"], entry["groups"][0]
-        )
-        for user, entry in deployed.staff.items()
-    }
-    manager = next(member for member in staff.values() if member.role == "manager")
-    found = World(
-        deployed.base_url, deployed.endpoint_url, staff, Reader(manager), lambda number, title: None
-    )
+    found = world_of(deployed)
     resolve_open_tickets(found)
     return found
 

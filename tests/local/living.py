@@ -7,9 +7,25 @@ from typing import Any
 import boto3
 
 from local import story
-from local.endpoints import Receipt, submit_by_json, wait_for
+from local.endpoints import Receipt, sign_in, submit_by_json, wait_for
 from local.stack import Outputs
-from local.story import World
+from local.story import Reader, World
+
+
+def world_of(deployed: Outputs) -> World:
+    """The deployed stack with all members of staff signed in."""
+    cognito: Any = boto3.client("cognito-idp", **deployed.client_arguments())
+    client_id = deployed.stack["UserPoolClientId"]
+    staff = {
+        user: sign_in(
+            cognito, client_id, deployed.base_url, user, entry["password"], entry["groups"][0]
+        )
+        for user, entry in deployed.staff.items()
+    }
+    manager = next(member for member in staff.values() if member.role == "manager")
+    return World(
+        deployed.base_url, deployed.endpoint_url, staff, Reader(manager), lambda number, title: None
+    )
 
 
 def complaint(name: str) -> dict[str, Any]:
@@ -45,3 +61,12 @@ def rungs(world: World, number: str) -> list[tuple[str, int]]:
         for event in world.manager.read(number)["timeline"]
         if event["type"] == "rung_fired"
     ]
+
+
+def running(deployed: Outputs, number: str) -> list[str]:
+    """The running executions of one ticket, by generation."""
+    machines: Any = boto3.client("stepfunctions", **deployed.client_arguments())
+    found = machines.list_executions(
+        stateMachineArn=deployed.stack["TicketMachineArn"], statusFilter="RUNNING"
+    )["executions"]
+    return sorted(e["name"] for e in found if e["name"].startswith(number))

@@ -19,7 +19,7 @@ from local.endpoints import act_on_page, submit_by_json, wait_for
 from local.process import ROOT, Cloud
 from local.stack import Outputs
 from local.story import World
-from tests.local.living import asleep, complaint, opened, rungs, timer
+from tests.local.living import asleep, complaint, opened, rungs, running, timer
 
 Definition = dict[str, Any]
 
@@ -75,15 +75,6 @@ def with_another_state(document: Definition) -> None:
     }
     act = document["States"]["ActOnDueClocks"]
     act["Parameters"]["Payload"]["noted.$"] = "$.noted"
-
-
-def running(outputs: Outputs, number: str) -> list[str]:
-    """The running executions of one ticket, by generation."""
-    machines: Any = boto3.client("stepfunctions", **outputs.client_arguments())  # type: ignore[call-overload]
-    found = machines.list_executions(
-        stateMachineArn=outputs.stack["TicketMachineArn"], statusFilter="RUNNING"
-    )["executions"]
-    return sorted(e["name"] for e in found if e["name"].startswith(number))
 
 
 def runs_alone(outputs: Outputs, number: str, gen: int) -> None:

@@ -1,0 +1,611 @@
+"""This version is deployed over the one before, in the middle of its tickets' lives.
+
+The previous version's own tools build and deploy it on a cloud, and lives begin through its public
+endpoints. Then this version is deployed onto the same stack and ends them. Whatever crosses the
+upgrade is shown to go on: stored values, executions that sleep, messages in a queue, records in the
+stream, links in mails, and the names of resources.
+
+Promises last for hours, so that sleepers stay asleep, except for the first response to a complaint:
+the reminder of one unanswered complaint falls due soon after the upgrade.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import smtplib
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from local import mails, process, stack, story
+from local.endpoints import Answer, Receipt, act_on_page, call, mailbox, wait_for
+from local.process import Cloud
+from local.stack import MAIL_DOMAIN, Outputs
+from local.story import World
+from tests.local import previous
+from tests.local.living import asleep, complaint, opened, rungs, running, timer, world_of
+
+Json = dict[str, Any]
+
+REPLACED = {"AWS::Lambda::LayerVersion", "AWS::Lambda::Permission"}
+"""Types of resources that an upgrade may replace: nothing else holds on to them."""
+KEY = "key-of-a-submission-before-the-upgrade"
+SERVICE = f"service@{MAIL_DOMAIN}"
+AUTHOR = "by-mail@customer.example"
+MACHINE = "machine@customer.example"
+QUESTION = "Which model is it?"
+LATE = timedelta(seconds=15)
+"""After its time, at most, for the first reminder: a new version's functions start anew."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What must be the same on both sides of the upgrade."""
+
+    resources: dict[str, tuple[str, str]]
+    """Type and physical id by logical id."""
+    layers: dict[str, list[str]]
+    """By name of function."""
+    tickets: dict[str, tuple[Json, Json]]
+    """As staff and as the customer read them; by stage."""
+    timers: dict[str, Json]
+    """By stage."""
+    lists: dict[str, Any]
+    items: list[Json]
+    """The whole table."""
+
+
+@dataclass
+class Upgrade:
+    """What begins under the previous version and ends under this one."""
+
+    cloud: Cloud
+    outputs: Outputs
+    world: World
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    """By the stage that each ticket has reached at the upgrade."""
+    first_answer: Json = field(default_factory=dict)
+    """To the submission under KEY."""
+    dry_run: str = ""
+    """The id of a move to plan 2 that was tried and not applied."""
+    before: Seen = field(init=False)
+    after: Seen = field(init=False)
+    to_come: list[Json] = field(init=False)
+    """Rungs of the unanswered complaint that lie ahead when the upgrade is done."""
+
+    def number(self, stage: str) -> str:
+        return self.receipts[stage].number
+
+    def client(self, service: str) -> Any:
+        return stack.client(self.cloud, service)
+
+
+# ------------------------------------------------------------------------------ before
+
+
+@pytest.fixture(scope="module")
+def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
+    folder = tmp_path_factory.mktemp("previous")
+    try:
+        previous.export(folder)
+    except previous.NotInHistory as error:
+        pytest.skip(f"there is nothing to upgrade from: {error}")
+    built = stack.build()
+    cloud = process.start(tmp_path_factory.mktemp("cloud"), process.free_port())
+    try:
+        began = time.monotonic()
+        outputs = previous.install(folder, cloud)
+        took = time.monotonic() - began
+        found = Upgrade(cloud, outputs, world_of(outputs))
+        begin(found, took)
+        found.before = see(found)
+        stack.deploy(cloud, built)
+        found.after = see(found)
+        [clock] = clocks(found, "unanswered", "first_response")
+        found.to_come = clock["rungs_to_come"]
+        for function in ("relay", "mailer"):
+            listen(found, function, True)
+        yield found
+    finally:
+        process.stop(cloud)
+
+
+def begin(upgrade: Upgrade, took: float) -> None:
+    """Brings a ticket into each stage. `took` is how long building and deploying lasted."""
+    world, receipts = upgrade.world, upgrade.receipts
+    upgrade.first_answer = first = submitted(upgrade).json()
+    receipts["under plan 1"] = Receipt(first["number"], first["status_url"])
+    publish_plan_2(world, first_response=f"{round(2 * took)}s")
+    send_mail(
+        upgrade, MACHINE, f"service@{MAIL_DOMAIN}", "I am away", Auto_Submitted="auto-replied"
+    )
+    send_mail(upgrade, AUTHOR, f"service@{MAIL_DOMAIN}", "It hums", Message_ID="<first@customer>")
+    time.sleep(6)  # a function may go on with the plan it knows for 5 s
+
+    with ThreadPoolExecutor(4) as pool:
+        dry_run = pool.submit(moved_to_plan_2, world)
+        stages = {
+            stage: pool.submit(bring, world, stage, stage)
+            for stage in ("waiting", "resolved", "confirmed", "closed")
+        }
+        receipts |= {stage: under_way.result() for stage, under_way in stages.items()}
+        upgrade.dry_run = dry_run.result()["id"]
+    agent = story.agent_of(world, receipts["closed"].number)
+    rating = {"attitude": 5, "knowledge": 4, "comment": "Calm."}
+    world.manager.send("PUT", f"/ratings/{month_of(world)}/{agent.id}", rating)
+    page = link_in_mail(world, AUTHOR, "t")
+    by_mail = page.rpartition("/")[2].partition(".")[0]
+    receipts["by mail"] = Receipt(by_mail, page)
+    receipts["unanswered"] = opened(world, "unanswered")
+    story.agent_of(world, receipts["unanswered"].number)
+    story.acknowledged(world, receipts["unanswered"].number)
+    for stage in receipts.keys() - {"closed"}:
+        asleep(upgrade.outputs, receipts[stage].number)
+
+    listen(upgrade, "mailer", False)
+    agent = story.agent_of(world, by_mail)
+    agent.change(by_mail, "replies", text=QUESTION)
+    wait_for(lambda: messages(upgrade, "MailQueueUrl"), "the reply is in the mail queue", 20)
+    asleep(upgrade.outputs, by_mail)
+    listen(upgrade, "relay", False)
+    receipts["unheard"] = opened(world, "unheard")
+
+
+def publish_plan_2(world: World, first_response: str) -> None:
+    """The shipped plan with this promise to complaints shortened, whatever the time of day."""
+    document = world.manager.get("/plan")
+    document |= {"version": 2, "note": "Complaints are answered sooner"}
+    document["levels"]["complaint"]["promises"]["first_response"]["within"] = first_response
+    document["survey"]["invite_after"] = "5s"
+    for rung in document["ladders"]["promise"]:
+        rung.pop("quiet", None)
+    world.manager.send("POST", "/plans", document)
+
+
+def bring(world: World, stage: str, name: str) -> Receipt:
+    """A complaint that has come so far."""
+    receipt = opened(world, name)
+    number = receipt.number
+    agent = story.agent_of(world, number)
+    story.acknowledged(world, number)
+    if stage == "waiting":
+        agent.change(number, "replies", text="Which one?", wait_for_customer=True)
+        return receipt
+    agent.change(number, "replies", text="We look into it.")
+    agent.change(number, "resolution", text="It is mended.", **story.solved("complaint"))
+    if stage == "confirmed":
+        act_on_page(receipt, "confirm", {})
+        link_in_mail(world, address_of(name), "s")
+    elif stage == "closed":
+        story.confirm_and_rate(world, receipt, 5)
+    return receipt
+
+
+def moved_to_plan_2(world: World, **apply: Any) -> Json:
+    """The job that moves open tickets to the published version, as it has ended."""
+    job = world.manager.send("POST", "/plans/2/moves", apply)["id"]
+
+    def ended() -> Json | None:
+        found: Json = world.manager.get(f"/rehearsals/{job}")
+        return found if found["state"] in ("done", "failed") else None
+
+    found = wait_for(ended, f"the move {job} has ended", 90)
+    assert (found["state"], found["fault"]) == ("done", None)
+    return found
+
+
+# ------------------------------------------------------------------------------ helpers
+
+
+def submitted(upgrade: Upgrade) -> Answer:
+    return call(
+        "POST",
+        f"{upgrade.outputs.base_url}/tickets",
+        body=complaint("under-plan-1"),
+        headers={"Idempotency-Key": KEY},
+    )
+
+
+def send_mail(upgrade: Upgrade, sender: str, to: str, text: str, **headers: str) -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, to, f"A word of {sender}"
+    for name, value in headers.items():
+        mail[name.replace("_", "-")] = value
+    mail.set_content(text)
+    with smtplib.SMTP("127.0.0.1", upgrade.outputs.smtp_port, timeout=30) as server:
+        server.sendmail(sender, [to], mail.as_bytes())
+
+
+def link_in_mail(world: World, address: str, page: str) -> str:
+    """The link to this page in the first mail to this address that has one."""
+
+    def found() -> str | None:
+        for mail in mailbox(world.endpoint_url, address):
+            if link := re.search(rf"{re.escape(world.base_url)}/{page}/[\w.-]+", mail.text):
+                return link[0]
+        return None
+
+    return wait_for(found, f"a mail to {address} with a link to /{page}/", 30)
+
+
+def address_of(name: str) -> str:
+    """Where the mails about the complaint of this name go."""
+    address: str = complaint(name)["contact"]["email"]
+    return address
+
+
+def month_of(world: World) -> str:
+    """The month that is scored now."""
+    return datetime.now(ZoneInfo(world.manager.get("/plan")["time_zone"])).strftime("%Y-%m")
+
+
+def listen(upgrade: Upgrade, function: str, on: bool) -> None:
+    """Whether what waits for this function is handed to it."""
+    functions = upgrade.client("lambda")
+    name = f"{stack.NAME}-{function}"
+    [mapping] = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=on)
+
+
+def messages(upgrade: Upgrade, queue: str) -> int:
+    """How many messages are in a queue."""
+    attributes = upgrade.client("sqs").get_queue_attributes(
+        QueueUrl=upgrade.outputs.stack[queue], AttributeNames=["All"]
+    )["Attributes"]
+    names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    return sum(int(attributes[name]) for name in names)
+
+
+def clocks(upgrade: Upgrade, stage: str, name: str) -> list[Json]:
+    """The current one of a ticket's clocks of this name."""
+    told = upgrade.world.manager.get(f"/tickets/{upgrade.number(stage)}/clocks?language=en")
+    return [one for one in told["clocks"] if one["clock"] == name and one["current"]]
+
+
+def acted(upgrade: Upgrade, stage: str, rung: int) -> Json:
+    """This rung of a ticket's first response, once it has acted."""
+
+    def found() -> Json | None:
+        [clock] = clocks(upgrade, stage, "first_response")
+        return next((one for one in clock["rungs_fired"] if one["rung"] == rung), None)
+
+    [clock] = clocks(upgrade, stage, "first_response")
+    due = [one["due_at"] for one in clock["rungs_to_come"] if one["rung"] == rung]
+    left = [(datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds() for at in due]
+    return wait_for(found, f"rung {rung} of {stage} has acted", max([0, *left]) + 30)
+
+
+def items(upgrade: Upgrade) -> list[Json]:
+    """Everything in the table."""
+    pages = (
+        upgrade.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(TableName=upgrade.outputs.stack["TableName"])
+    )
+    return [
+        {name: next(iter(value.values())) for name, value in item.items()}
+        for page in pages
+        for item in page["Items"]
+    ]
+
+
+def see(upgrade: Upgrade) -> Seen:
+    world, functions = upgrade.world, upgrade.client("lambda")
+    pages = upgrade.client("cloudformation").get_paginator("list_stack_resources")
+    resources = {
+        one["LogicalResourceId"]: (one["ResourceType"], one["PhysicalResourceId"])
+        for page in pages.paginate(StackName=stack.NAME)
+        for one in page["StackResourceSummaries"]
+    }
+    names = [name for kind, name in resources.values() if kind == "AWS::Lambda::Function"]
+    layers = {
+        name: [layer["Arn"] for layer in found.get("Layers", ())]
+        for name in names
+        for found in [functions.get_function_configuration(FunctionName=name)]
+    }
+    tickets = {
+        stage: (world.manager.read(receipt.number), as_customer(world, receipt))
+        for stage, receipt in upgrade.receipts.items()
+    }
+    timers = {
+        stage: timer(upgrade.outputs, receipt.number) for stage, receipt in upgrade.receipts.items()
+    }
+    lists = {
+        path: world.manager.get(path)
+        for path in (
+            "/plan",
+            "/plans",
+            "/plans/1",
+            "/quarantine",
+            f"/rehearsals/{upgrade.dry_run}",
+            "/reconciliations",
+        )
+    }
+    for user, member in world.staff.items():
+        lists[f"work of {user}"] = [item["number"] for item in member.get("/work")["items"]]
+    lists |= {f"board of {team}": board(world, team) for team in ("complaints", "service")}
+    return Seen(resources, layers, tickets, timers, lists, items(upgrade))
+
+
+def as_customer(world: World, receipt: Receipt) -> Json:
+    token = receipt.status_url.rpartition("/")[2]
+    url = f"{world.base_url}/tickets/{receipt.number}"
+    found: Json = call("GET", url, headers={"Authorization": f"Bearer {token}"}).json()
+    return found
+
+
+def board(world: World, team: str) -> Json:
+    """Who is there and has how much to do."""
+    found: Json = world.manager.get(f"/board?team={team}")
+    found.pop("near_limit")  # it changes as time passes
+    return found
+
+
+def holds(new: Any, old: Any) -> bool:
+    """Whether everything that was said before is said still; something may be said besides."""
+    if isinstance(old, Mapping):
+        return all(name in new and holds(new[name], value) for name, value in old.items())
+    if isinstance(old, list):
+        return len(new) == len(old) and all(map(holds, new, old))
+    return bool(new == old)
+
+
+def finish(upgrade: Upgrade, stage: str, score: int) -> Json:
+    """The agent solves it, the customer agrees and rates it; the closed ticket."""
+    world, receipt = upgrade.world, upgrade.receipts[stage]
+    agent = story.agent_of(world, receipt.number)
+    agent.change(receipt.number, "resolution", text="Mended.", **story.solved("complaint"))
+    story.confirm_and_rate(world, receipt, score)
+    wait_for(
+        lambda: not running(upgrade.outputs, receipt.number), f"{receipt.number}: all is done", 20
+    )
+    found: Json = world.manager.read(receipt.number)
+    return found
+
+
+# ------------------------------------------------------------------------------ the upgrade
+
+
+def test_every_resource_is_updated_in_place(upgrade: Upgrade) -> None:
+    before, after = upgrade.before.resources, upgrade.after.resources
+    kept = {name: found for name, found in before.items() if found[0] not in REPLACED}
+    assert len(kept) > 50
+    assert {name: after.get(name) for name in kept} == kept
+    layers = upgrade.before.layers
+    assert layers, "the stack has functions"
+    assert all(upgrade.after.layers[name] != layers[name] for name in layers), "new code runs"
+
+
+def test_what_was_stored_reads_as_before(upgrade: Upgrade) -> None:
+    for stage, (staff_sees, customer_sees) in upgrade.before.tickets.items():
+        now_staff, now_customer = upgrade.after.tickets[stage]
+        if stage == "unanswered":  # its reminder may have come meanwhile
+            length = len(staff_sees["timeline"])
+            assert holds(now_staff["timeline"][:length], staff_sees["timeline"])
+        else:
+            assert holds(now_staff, staff_sees), stage
+            assert holds(now_customer, customer_sees), stage
+    for what, said in upgrade.before.lists.items():
+        assert holds(upgrade.after.lists[what], said), what
+
+
+def test_nobody_is_woken_by_the_upgrade(upgrade: Upgrade) -> None:
+    sleepers = upgrade.before.timers.keys() - {"unanswered", "unheard"}
+    for stage in sleepers:
+        assert upgrade.after.timers[stage] == upgrade.before.timers[stage], stage
+    phases = {upgrade.before.timers[stage]["phase"] for stage in sleepers}
+    assert phases == {"first_response", "resolution", "callback", "survey", "closed"}
+
+
+# ------------------------------------------------------------------------------ after
+
+
+def test_a_submission_that_is_repeated_gets_the_answer_of_the_first(upgrade: Upgrade) -> None:
+    again = submitted(upgrade)
+    assert (again.status, again.json()) == (201, upgrade.first_answer)
+
+
+def test_a_mail_that_waited_in_the_queue_goes_out(upgrade: Upgrade) -> None:
+    wait_for(
+        lambda: any(QUESTION in mail.text for mail in mailbox(upgrade.cloud.endpoint, AUTHOR)),
+        "the reply of before the upgrade reaches its customer",
+        30,
+    )
+
+
+def test_a_ticket_of_which_nobody_had_heard_gets_its_workflow(upgrade: Upgrade) -> None:
+    number = upgrade.number("unheard")
+    assert "armed" not in upgrade.before.timers["unheard"]
+    story.acknowledged(upgrade.world, number)
+    story.agent_of(upgrade.world, number)
+    asleep(upgrade.outputs, number)
+    assert running(upgrade.outputs, number) == [f"{number}-1"]
+
+
+def test_a_customer_who_was_waited_for_writes_on_the_page_of_before(upgrade: Upgrade) -> None:
+    world, receipt = upgrade.world, upgrade.receipts["waiting"]
+    waiting = world.manager.read(receipt.number)
+    assert story.promise(waiting, "resolution") == "paused"
+    act_on_page(receipt, "write", {"words": "The red one."})
+    open_again = story.state_is(world, receipt.number, "open")
+    assert story.promise(open_again, "resolution") == "running"
+    closed = finish(upgrade, "waiting", 4)
+    assert story.promise(closed, "resolution") == "kept"
+
+
+def test_an_answer_to_a_mail_of_before_joins_its_ticket(upgrade: Upgrade) -> None:
+    world, number = upgrade.world, upgrade.number("by mail")
+    sent = [
+        message_from_bytes(raw, policy=policy.default)
+        for raw in mails.kept(upgrade.cloud.directory / "mailbox")
+    ]
+    first = next(mail for mail in sent if mail["To"] == AUTHOR)
+    send_mail(
+        upgrade,
+        AUTHOR,
+        str(first["Reply-To"]),
+        "The red one.",
+        Message_ID="<second@customer>",
+        In_Reply_To=str(first["Message-ID"]),
+    )
+
+    def said() -> list[str]:
+        timeline = world.manager.read(number)["timeline"]
+        return [e["data"]["text"] for e in timeline if e["type"] == "customer_wrote"]
+
+    assert wait_for(said, "the answer is on the ticket", 30) == ["The red one."]
+    closed = finish(upgrade, "by mail", 5)
+    assert (closed["channel"], closed["closure"]) == ("email", "confirmed")
+
+
+def test_a_mail_in_quarantine_is_released(upgrade: Upgrade) -> None:
+    manager = upgrade.world.manager
+    [held] = upgrade.before.lists["/quarantine"]["items"]
+    assert (held["from"]["email"], held["reason"]) == (MACHINE, "automatic")
+    assert manager.call("POST", f"/quarantine/{held['id']}/release").status in (200, 202)
+    number = wait_for(lambda: manager.get(f"/quarantine/{held['id']}")["ticket"], "a ticket", 30)
+    assert manager.read(number)["contact"]["email"] == MACHINE
+
+
+def test_a_resolution_is_confirmed_on_the_page_of_before(upgrade: Upgrade) -> None:
+    receipt = upgrade.receipts["resolved"]
+    story.confirm_and_rate(upgrade.world, receipt, 4)
+    assert upgrade.world.manager.read(receipt.number)["closure"] == "confirmed"
+
+
+def test_a_survey_is_answered_by_the_link_of_a_mail_of_before(upgrade: Upgrade) -> None:
+    number = upgrade.number("confirmed")
+    link = link_in_mail(upgrade.world, address_of("confirmed"), "s")
+    assert call("POST", link, form={"overall": "5", "comment": "Kind."}).status in (200, 303)
+    closed = story.state_is(upgrade.world, number, "closed")
+    [answered] = [e for e in closed["timeline"] if e["type"] == "surveyed"]
+    assert answered["data"]["answers"]["overall"] == 5
+
+
+def test_a_sleeper_wakes_at_its_time_and_acts_once(upgrade: Upgrade) -> None:
+    world, number = upgrade.world, upgrade.number("unanswered")
+    assert upgrade.to_come, "the upgrade took longer than the whole ladder"
+    [rung, *_] = upgrade.to_come
+    fired = acted(upgrade, "unanswered", rung["rung"])
+    late = datetime.fromisoformat(fired["fired_at"]) - datetime.fromisoformat(rung["due_at"])
+    assert timedelta() <= late <= LATE
+    found = rungs(world, number)
+    assert len(found) == len(set(found)), "no rung twice"
+    assert running(upgrade.outputs, number) == [f"{number}-1"], "the execution of before goes on"
+
+
+def test_open_tickets_are_in_step_with_their_workflows(upgrade: Upgrade) -> None:
+    report = stack.reconcile(upgrade.cloud)
+    assert report["open"] >= 4, "unanswered, unheard, under plan 1, and out of quarantine"
+    assert set(report["found"]) <= {"awake", "older_definition"}, report
+    assert report["left"] == 0
+
+
+def test_an_agent_may_act_on_what_they_read_before_the_upgrade(upgrade: Upgrade) -> None:
+    """Only the system changed the ticket since: it was acknowledged, assigned and reminded of."""
+    world, number = upgrade.world, upgrade.number("unanswered")
+    agent = story.agent_of(world, number)
+    version = world.manager.read(number)["version"]
+    assert version > 1
+    answer = agent.call("POST", f"/tickets/{number}/replies", {"version": 1, "text": "At last."})
+    assert answer.status == 200
+    conflict = agent.call("POST", f"/tickets/{number}/replies", {"version": 1, "text": "Again."})
+    assert (conflict.status, conflict.json()["current_version"]) == (409, version + 1)
+    finish(upgrade, "unanswered", 3)
+
+
+def test_a_move_that_was_tried_before_is_applied(upgrade: Upgrade) -> None:
+    world, number = upgrade.world, upgrade.number("under plan 1")
+    assert world.manager.read(number)["plan_version"] == 1
+    moved_to_plan_2(world, apply=True, dry_run=upgrade.dry_run, reason="Sooner")
+    assert world.manager.read(number)["plan_version"] == 2
+    acted(upgrade, "under plan 1", 0)
+    finish(upgrade, "under plan 1", 2)
+
+
+def test_facts_of_before_and_after_count_together(upgrade: Upgrade) -> None:
+    manager = upgrade.world.manager
+    rated = next(item["pk"] for item in upgrade.before.items if item["pk"].startswith("RATING#"))
+    found: dict[str, set[str]] = defaultdict(set)
+    for month in {rated.partition("#")[2], month_of(upgrade.world)}:
+        for line in scored(upgrade, month)["cards"]:
+            card = manager.get(f"/scorecards/{month}/{line['agent']}")
+            for part in card["components"]:
+                found[part["name"]] |= {fact["number"] for fact in part["evidence"]}
+    stages = ("closed", "confirmed", "resolved", "waiting")
+    closed = {upgrade.number(stage) for stage in stages}
+    assert found["satisfaction"] >= closed
+    assert found["response_promises"] >= closed
+    assert found["supervisor_rating"] == {""}, "a rating is no ticket's"
+
+
+def scored(upgrade: Upgrade, month: str) -> Json:
+    """The cards of a month, when it has been scored anew."""
+    manager = upgrade.world.manager
+    before = manager.get(f"/scorecards/{month}")["last_run"]
+    manager.send("POST", f"/scorecards/{month}", {})
+
+    def done() -> Json | None:
+        found: Json = manager.get(f"/scorecards/{month}")
+        return found if found["last_run"] != before else None
+
+    found = wait_for(done, f"{month} is scored", 60)
+    assert found["last_run"]["failed"] == []
+    return found
+
+
+def test_this_version_writes_no_name_that_the_one_before_does_not_know(upgrade: Upgrade) -> None:
+    """A deployment can be taken back then. A name that is new here is a decision."""
+    number = bring(upgrade.world, "closed", "closed-anew").number
+    written = [item for item in items(upgrade) if is_about(item, number)]
+    known, found = names_in(upgrade.before.items), names_in(written)
+    assert found.keys() >= {"TICKET TICKET", "TICKET TIMER", "TICKET MAIL", "KEY KEY"}
+    assert {kind: found[kind] - known[kind] for kind in found if found[kind] - known[kind]} == {}
+
+
+def is_about(item: Json, number: str) -> bool:
+    """Whether an item is of this ticket: its own, the key of its submission, or a score fact."""
+    fact = item["sk"].partition("#")[0]
+    return number in (item["pk"].partition("#")[2], item.get("number"), fact)
+
+
+def names_in(stored: list[Json]) -> dict[str, set[str]]:
+    """The attributes, and the names in the JSON documents, of each kind of item."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for item in stored:
+        text = item.get("doc", "")
+        doc = json.loads(text) if text.startswith("{") else {}
+        kind = f"{item['pk'].partition('#')[0]} {item['sk'].partition('#')[0]}"
+        if kind.startswith("FACTS "):
+            kind = "FACTS"
+        if kind == "TICKET EVENT":
+            kind = f"event {doc['type']}"
+            found[kind] |= {f"data.{name}" for name in doc["data"]}
+        found[kind] |= item.keys() | {f"doc.{name}" for name in doc}
+    return found
+
+
+def test_in_the_end_nothing_is_set_aside_and_nobody_carries_what_is_done(upgrade: Upgrade) -> None:
+    for queue in ("DeadLetterQueueUrl", "MailDeadLetterQueueUrl", "InboundDeadLetterQueueUrl"):
+        assert messages(upgrade, queue) == 0, queue
+    report = stack.reconcile(upgrade.cloud)
+    assert not report["found"].keys() & {"broken", "foreign"}, report
+    world = upgrade.world
+    load = {
+        one["agent"]: one["load"]
+        for team in ("complaints", "service")
+        for one in board(world, team)["present"]
+    }
+    for agent in (member for member in world.staff.values() if member.role == "agent"):
+        work = [item for item in agent.get("/work")["items"] if item["state"] != "resolved"]
+        assert load[agent.id] == len(work), agent.user
