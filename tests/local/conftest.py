@@ -39,7 +39,7 @@ def world(deployed: Outputs) -> World:
     """The deployed stack under a paced plan, with all members of staff signed in."""
     stack.publish_pace(deployed, 3600)
     time.sleep(6)  # a function may use the plan that it has read for 5 s
-    cognito: Any = boto3.client("cognito-idp", **deployed.client_arguments())  # type: ignore[call-overload]
+    cognito: Any = boto3.client("cognito-idp", **deployed.client_arguments())
     client_id = deployed.stack["UserPoolClientId"]
     staff = {
         user: sign_in(
@@ -73,4 +73,5 @@ def _is_open(item: Any) -> bool:
 @pytest.fixture
 def aws(deployed: Outputs) -> Callable[[str], Any]:
     """A function that returns the boto3 client of a service, to see what operators see."""
-    return lambda name: boto3.client(name, **deployed.client_arguments())  # type: ignore[call-overload]
+    client: Any = boto3.client
+    return lambda name: client(name, **deployed.client_arguments())

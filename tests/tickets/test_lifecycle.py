@@ -437,7 +437,7 @@ def test_a_kind_that_the_plan_does_not_know_is_refused(life: Life) -> None:
     life.open()
     assert faults(lambda: life.reclassify("praise").last) == {("/kind", "unknown_kind")}
     assert faults(lambda: life.reclassify(life.ticket.kind).last) == {("/kind", "same_kind")}
-    wrong = {"urgency": "extreme", "impact": "none", "customer_type": "king"}
+    wrong: dict[str, Any] = {"urgency": "extreme", "impact": "none", "customer_type": "king"}
     assert faults(lambda: life.reclassify("praise", **wrong).last) == {
         ("/kind", "unknown_kind"),
         ("/urgency", "unknown_urgency"),
@@ -493,8 +493,7 @@ def test_who_takes_part_is_named_whole_and_the_same_again_is_nothing(life: Life)
     version = life.ticket.version
     life.let_in("BO@example.net", "wang.wei@example.com")
     assert life.ticket.version == version
-    life.let_in()
-    assert life.ticket.participants == ()
+    assert life.let_in().ticket.participants == ()
     assert life.events[-1].data == {
         "participants": [],
         "from": ["wang.wei@example.com", "bo@example.net"],
