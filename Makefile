@@ -109,7 +109,7 @@ lint: .venv/ready ## Check style and common mistakes
 	ruff format --check .
 
 types: .venv/ready ## Check types strictly
-	mypy layers/core/redress local bench
+	mypy layers/core/redress local bench tests
 	@# One at a time: each function's folder is its own import path, and each has a module `app`.
 	@for function in functions/*/; do MYPYPATH=$$function mypy $$function; done
 

@@ -7,6 +7,9 @@ system, at the time that the clock shows. `life_at` returns a life in a given st
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -19,6 +22,7 @@ import msgspec
 from redress.base.people import CUSTOMER, Actor, Role
 from redress.plans.rules.document import parse as parse_plan
 from redress.plans.rules.plan import Plan
+from redress.rehearsals.store import JobKind, RehearsalJob
 from redress.tickets.rules import fold as folding
 from redress.tickets.rules import ticket
 from redress.tickets.rules.change import Change
@@ -83,6 +87,29 @@ def body(kind: str = "complaint", **fields: Any) -> dict[str, Any]:
 
 def submission(kind: str = "complaint", **fields: Any) -> Submission:
     return parse(body(kind, **fields), "api")
+
+
+def run_alone(program: str) -> None:
+    """Run this Python in a fresh process that can import the product; it must end well."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "layers" / "core")}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+
+
+def rehearsal_job(**fields: Any) -> RehearsalJob:
+    """A rehearsal of November 2026 that the manager asked for; `fields` replace its fields."""
+    good: dict[str, Any] = {
+        "id": "5f0e3a528f3c4c43",
+        "kind": JobKind.REHEARSAL,
+        "by": "m-wei",
+        "role": "manager",
+        "begun_at": START,
+        "fingerprint": "a print",
+        "plan_version": 2,
+        "period": ("2026-11", "2026-11"),
+        "start": datetime(2026, 10, 31, 16, tzinfo=UTC),
+        "end": datetime(2026, 11, 30, 16, tzinfo=UTC),
+    }
+    return RehearsalJob(**(good | fields))
 
 
 @dataclass

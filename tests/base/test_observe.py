@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -59,7 +60,7 @@ def test_a_refreshed_setting_keeps_its_value_when_reading_it_again_fails(
     moments = iter(
         [0.0, 1.0, clients.REFRESH_S + 1, clients.REFRESH_S + 2, 2 * clients.REFRESH_S + 2]
     )
-    monkeypatch.setattr(clients.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
     answers: list[str | Exception] = ["first", _refused(), "third"]
 
     def read() -> str:

@@ -8,6 +8,7 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -158,7 +159,9 @@ def test_stub_keeps_the_mail_queue_and_counts_mails() -> None:
     with services.stub() as others:
         session = boto3.Session("key", "secret", region_name="us-east-1")
         queue = session.client("sqs", endpoint_url=others.address)
-        entries = [{"Id": str(number), "MessageBody": f"job {number}"} for number in range(2)]
+        entries: list[Any] = [
+            {"Id": str(number), "MessageBody": f"job {number}"} for number in range(2)
+        ]
         taken = queue.send_message_batch(QueueUrl=f"{others.address}/any", Entries=entries)
         mail = session.client("sesv2", endpoint_url=others.address)
         mail.send_email(Content={"Raw": {"Data": b"From: a@b.example"}})

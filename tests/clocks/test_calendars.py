@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -25,7 +22,7 @@ from redress.clocks.rules.calendars import (
     interval_of,
     intervals_of,
 )
-from tests.builders import ROOT
+from tests.builders import run_alone
 
 HOUR = 3600
 MICROSECOND = timedelta(microseconds=1)
@@ -322,8 +319,9 @@ def office(zone: str, days: Mapping[date, tuple[Interval, ...]] | None = None) -
 
 def in_zone(zone: str, *numbers: int, fold: int = 0) -> datetime:
     """An instant by its local time, in UTC: within any other zone Python adds to local times."""
-    year, month, day, *time = numbers
-    return datetime(year, month, day, *time, tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC)
+    year, month, day, hour, minute, second, micro, *_ = (*numbers, 0, 0, 0, 0)
+    local = datetime(year, month, day, hour, minute, second, micro, ZoneInfo(zone), fold=fold)
+    return local.astimezone(UTC)
 
 
 def shanghai(*numbers: int) -> datetime:
@@ -583,11 +581,12 @@ def test_a_calendar_that_never_opens_raises_an_error_that_names_it(
     week: dict[int, tuple[Interval, ...]],
 ) -> None:
     calendar = WeeklyCalendar("Asia/Shanghai", week)
-    for ask in (
+    asks: tuple[Callable[[], datetime], ...] = (
         lambda: calendar.add(MONDAY, 1),
         lambda: calendar.add(MONDAY, -1),
         lambda: calendar.next_open(MONDAY),
-    ):
+    )
+    for ask in asks:
         with pytest.raises(ValueError, match="in Asia/Shanghai opens nowhere within 1098 days"):
             ask()
     assert calendar.elapsed(MONDAY, MONDAY + timedelta(days=4000)) == 0
@@ -693,5 +692,4 @@ def test_calendar_time_does_not_import_zoneinfo() -> None:
         "ALL_DAY.add(datetime(2026, 1, 1, tzinfo=UTC), 60)\n"
         "sys.exit('zoneinfo' in sys.modules)"
     )
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "layers" / "core")}
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+    run_alone(program)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -12,7 +9,7 @@ import pytest
 
 from redress.clocks.public_holidays import days_of, known_until
 from redress.clocks.rules.calendars import WeeklyCalendar, intervals_of
-from tests.builders import ROOT
+from tests.builders import run_alone
 
 HOUR = 3600
 
@@ -141,5 +138,4 @@ def test_the_library_is_imported_only_when_it_is_used() -> None:
         "public_holidays.days_of('CN', None, [2026])\n"
         "assert 'holidays' in sys.modules"
     )
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "layers" / "core")}
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+    run_alone(program)

@@ -610,7 +610,12 @@ def test_a_change_of_a_ticket_that_is_known_reads_it_only_when_somebody_was_fast
     life = shop.open()
     read: list[str] = []
     get = shop.tickets.get
-    monkeypatch.setattr(shop.tickets, "get", lambda number: read.append(number) or get(number))
+
+    def counted(number: str) -> Ticket:
+        read.append(number)
+        return get(number)
+
+    monkeypatch.setattr(shop.tickets, "get", counted)
 
     def acknowledge(known: Ticket) -> Ticket:
         plans = Plans(shop.plan_store, shop.clock.now)

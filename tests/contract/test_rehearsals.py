@@ -12,7 +12,6 @@ from redress.base.errors import NotFound
 from redress.db import keys
 from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.store import (
-    JobKind,
     JobPart,
     JobState,
     PartRaced,
@@ -22,7 +21,7 @@ from redress.rehearsals.store import (
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.store import items
 from redress.tickets.store.lists import Page, TicketLists
-from tests.builders import BY_PHONE, MEI, START, Life
+from tests.builders import BY_PHONE, MEI, START, Life, rehearsal_job
 from tests.contract.conftest import Faults, Shop, opening
 
 DAY = timedelta(days=1)
@@ -160,19 +159,9 @@ def test_a_read_that_ran_into_a_change_is_read_again(
 
 
 def job(**fields: Any) -> RehearsalJob:
-    good: dict[str, Any] = {
-        "id": "5f0e3a528f3c4c43",
-        "kind": JobKind.REHEARSAL,
-        "by": "m-wei",
-        "role": "manager",
-        "begun_at": START,
-        "fingerprint": "a print",
-        "plan_version": 2,
-        "period": ("2026-10", "2026-11"),
-        "start": START - 30 * DAY,
-        "end": START,
-    }
-    return RehearsalJob(**(good | fields))
+    """A rehearsal of the 30 days before START."""
+    thirty_days = {"period": ("2026-10", "2026-11"), "start": START - 30 * DAY, "end": START}
+    return rehearsal_job(**(thirty_days | fields))
 
 
 @pytest.fixture

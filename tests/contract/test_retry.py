@@ -112,7 +112,7 @@ def test_a_lost_condition_is_an_answer_with_the_name_of_the_condition(
 
 def test_a_lost_condition_brings_along_what_the_write_asked_for() -> None:
     error = cancelled("ConditionalCheckFailed", "None", "ConditionalCheckFailed")
-    there = {"pk": {"S": "KEY#1"}}
+    there: Any = {"pk": {"S": "KEY#1"}}
     error.response["CancellationReasons"][0]["Item"] = there
     with pytest.raises(ConditionFailed) as failed:
         Calls(error).run("a", "b", "c")

@@ -7,12 +7,7 @@ shape that its trigger sends; the samples are in `events/`.
 from __future__ import annotations
 
 import base64
-import importlib.util
-import json
-import os
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -22,61 +17,28 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from local.template import table_definition
 from redress.base.people import Member, Role
 from redress.db.rows import Models
-from redress.plans.store.plan_store import PlanStore
-from redress.plans.store.plans import Plans
 from redress.staff.rules import Presence
-from redress.staff.store import StaffStore
-from redress.tickets.cases.changes import TicketChanges
-from redress.tickets.rules.numbers import new_number
-from redress.tickets.rules.steps import by_system, opening
-from redress.tickets.rules.ticket import Ticket
-from redress.tickets.store.lists import TicketLists
-from redress.tickets.store.mail_records import MailRecordStore
-from redress.tickets.store.tickets import TicketStore
-from redress.tickets.store.timers import TimerStore
 from redress.wiring import clients
 from redress.wiring import stores as wired_stores
-from redress.wiring.transaction import ALSO_WRITTEN
-from tests.builders import ROOT, Clock, submission
-from tests.wired import forget_wiring
+from tests.builders import Clock
+from tests.wired import ACCOUNT, REGION, TABLE, enter, forget_wiring
+from tests.world import Act, Context, Opener, Stores, load, read_sample, table_as_deployed
 
-REGION = "us-east-1"
-TABLE = "redress-test"
 BASE_ADDRESS = "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1"
 """Of the samples' stage, and of the mailer's environment."""
 
 ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_REGION": REGION,
-    "AWS_DEFAULT_REGION": REGION,
-    "TABLE": TABLE,
     "BASE_ADDRESS": BASE_ADDRESS,
     "LINK_KEY_SECRET": "redress-link-key",
-    "SCORES_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:redress-scores",
-    "REHEARSAL_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:redress-rehearsal",
+    "SCORES_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-scores",
+    "REHEARSAL_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-rehearsal",
     "SENDER_ADDRESS": "service@example.com",
     "MAIL_DOMAIN": "in.example.org",
     "MAIL_BUCKET": "redress-mail",
-    "INBOUND_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/redress-inbound",
+    "INBOUND_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/redress-inbound",
 }
-
-
-@dataclass
-class Context:
-    """What of Lambda's context the logger and the metrics read."""
-
-    function_name: str = "redress-function"
-    memory_limit_in_mb: int = 512
-    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:123456789012:function:redress-function"
-    aws_request_id: str = "5f0e3a52-8f3c-4c43-9d0f-0c8a3d1b7e11"
-    seconds_left: int = 900
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.seconds_left * 1000
 
 
 @pytest.fixture
@@ -90,12 +52,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty table with its indexes and stream, and the link key; its name."""
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
+    enter(monkeypatch, **ENVIRONMENT)
     with mock_aws():
-        aws("dynamodb").create_table(**_definition())
+        aws("dynamodb").create_table(**table_as_deployed())
         aws("secretsmanager").create_secret(
             Name=ENVIRONMENT["LINK_KEY_SECRET"], SecretString="a key for tests only"
         )
@@ -116,44 +75,13 @@ def aws(service: str) -> Any:
 
 
 @cache
-def _definition() -> dict[str, Any]:
-    return table_definition(TABLE)
-
-
-@cache
 def _models() -> Models:
     return Models(TABLE, REGION)
 
 
-@dataclass(frozen=True)
-class Stores:
-    """The stores over the test's table, for arranging and for looking."""
-
-    tickets: TicketStore
-    lists: TicketLists
-    timers: TimerStore
-    mail_records: MailRecordStore
-    changes: TicketChanges
-    staff: StaffStore
-    plan_store: PlanStore
-    plans: Plans
-
-
 @pytest.fixture
 def stores(table: str) -> Stores:
-    models, plan_store = _models(), PlanStore(_models())
-    tickets = TicketStore(models, ALSO_WRITTEN)
-    plans = Plans(plan_store, lambda: clients.now())
-    return Stores(
-        tickets,
-        TicketLists(models),
-        TimerStore(models),
-        MailRecordStore(models),
-        TicketChanges(tickets, plans, lambda: clients.now()),
-        StaffStore(models),
-        plan_store,
-        plans,
-    )
+    return Stores(**Stores.parts(_models(), lambda: clients.now()))
 
 
 MEMBERS = {
@@ -189,33 +117,14 @@ def staff(stores: Stores, clock: Clock) -> dict[str, Member]:
     return MEMBERS
 
 
-@dataclass
-class Opener:
-    """Opens tickets as intake does, and hands them to an agent as the assigner does."""
-
-    stores: Stores
-    clock: Clock
-    opened: list[str] = field(default_factory=list)
-
-    def __call__(self, kind: str = "complaint", agent: str | None = None, **fields: Any) -> Ticket:
-        """A new ticket of this kind; `fields` change the submission (contact, language, ...)."""
-        plan = self.stores.plans.current()
-        change = opening.open_ticket(
-            submission(kind, **fields), new_number(), plan, self.clock.now()
-        )
-        self.stores.tickets.open(change, change.after.created_at)
-        ticket = change.after
-        if agent is not None:
-            given = by_system.assign(ticket, plan, agent, "for a test", self.clock.now())
-            self.stores.tickets.commit(given, self.clock.now())
-            ticket = given.after
-        self.opened.append(ticket.number)
-        return ticket
-
-
 @pytest.fixture
 def open_ticket(stores: Stores, clock: Clock) -> Opener:
     return Opener(stores, clock)
+
+
+@pytest.fixture
+def act(stores: Stores) -> Act:
+    return Act(stores.changes)
 
 
 @pytest.fixture
@@ -223,40 +132,10 @@ def context() -> Context:
     return Context()
 
 
-@cache
-def load(function: str) -> ModuleType:
-    """`functions/{function}/app.py`, imported with its folder on the path, as Lambda does.
-
-    Modules beside it are forgotten afterwards: two functions may use one name.
-    """
-    folder = ROOT / "functions" / function
-    spec = importlib.util.spec_from_file_location(f"{function}_app", folder / "app.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    before = set(sys.modules)
-    sys.path.insert(0, str(folder))
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(folder))
-        for name in set(sys.modules) - before:
-            if str(getattr(sys.modules[name], "__file__", None)).startswith(f"{folder}{os.sep}"):
-                del sys.modules[name]
-    return module
-
-
 @pytest.fixture
 def load_function() -> Callable[[str], ModuleType]:
     """See `load`."""
     return load
-
-
-def read_sample(name: str) -> dict[str, Any]:
-    """The sample event `events/{name}.json`, fresh each time."""
-    event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
-    return event
 
 
 @pytest.fixture

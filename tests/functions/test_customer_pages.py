@@ -26,21 +26,12 @@ from redress.tickets.cases.customer import PUBLIC, CustomerCases
 from redress.tickets.cases.intake import IntakeCase
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
-from redress.wiring import clients
 from redress.wiring import customer as customer_wiring
 from redress.wiring import stores as wired_stores
 from tests.builders import NUMBER, ROOT, Clock, Life
-from tests.functions.conftest import (
-    BASE_ADDRESS,
-    ENVIRONMENT,
-    TABLE,
-    Context,
-    Stores,
-    altered,
-    aws,
-    load,
-    read_sample,
-)
+from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, altered, aws
+from tests.wired import TABLE, rewire
+from tests.world import Context, Stores, load, read_sample
 
 pytestmark = pytest.mark.usefixtures("table")
 
@@ -176,10 +167,9 @@ def test_the_key_before_is_fetched_for_a_link_that_needs_it_and_for_no_other(
     aws("secretsmanager").put_secret_value(
         SecretId=ENVIRONMENT["LINK_KEY_SECRET"], SecretString="the next key"
     )
-    clients.links.cache_clear()
-    customer_wiring.customer_cases.cache_clear()
+    rewire()
     asked: list[str] = []
-    real = BaseClient._make_api_call
+    real: Any = vars(BaseClient)["_make_api_call"]
 
     def counting(client: Any, name: str, given: dict[str, Any]) -> Any:
         asked.append(given["VersionStage"])

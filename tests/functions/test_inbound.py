@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.policy import SMTP
 from functools import partial
-from io import StringIO
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 
 from redress.base.people import Role
 from redress.db import keys
@@ -25,14 +25,15 @@ from redress.mail.outgoing.rendering import message, render
 from redress.mail.outgoing.rules.table import mails_after
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import EventType, Ticket
-from redress.wiring import clients
 from redress.wiring import customer as customer_wiring
 from redress.wiring import inbound as inbound_wiring
 from redress.wiring import mailer as mailer_wiring
 from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
 from tests.builders import Clock
-from tests.functions.conftest import ENVIRONMENT, Context, Stores, aws, load
+from tests.functions.conftest import ENVIRONMENT, aws
+from tests.wired import REGION, TABLE, set_environment
+from tests.world import Context, Stores, load, logged_by
 
 BUCKET = ENVIRONMENT["MAIL_BUCKET"]
 DOMAIN = ENVIRONMENT["MAIL_DOMAIN"]
@@ -109,7 +110,7 @@ class Post:
         return wired_stores.incoming_mails().held(25, None)
 
     def tickets(self) -> list[Ticket]:
-        rows = aws("dynamodb").scan(TableName=ENVIRONMENT["TABLE"])["Items"]
+        rows = aws("dynamodb").scan(TableName=TABLE)["Items"]
         numbers = sorted(
             keys.number_of(row["pk"]["S"]) for row in rows if row["sk"]["S"] == keys.TICKET
         )
@@ -120,7 +121,7 @@ class Post:
         return found
 
     def records(self) -> list[IncomingRecord]:
-        rows = aws("dynamodb").scan(TableName=ENVIRONMENT["TABLE"])["Items"]
+        rows = aws("dynamodb").scan(TableName=TABLE)["Items"]
         return [
             wired_stores.incoming_mails().get(keys.incoming_mail_of(row["pk"]["S"]))
             for row in rows
@@ -557,9 +558,8 @@ def test_a_returned_mail_is_logged_with_the_failed_address(post: Post) -> None:
 
 def _mails_go_out(monkeypatch: pytest.MonkeyPatch) -> None:
     aws("sesv2").create_email_identity(EmailIdentity=ENVIRONMENT["SENDER_ADDRESS"])
-    for name in ("MAIL_QUEUE_URL", "MAIL_DEAD_LETTER_QUEUE_URL"):
-        monkeypatch.setenv(name, f"https://sqs.{ENVIRONMENT['AWS_REGION']}.amazonaws.com/1/q")
-    clients.settings.cache_clear()
+    queue = f"https://sqs.{REGION}.amazonaws.com/1/q"
+    set_environment(monkeypatch, MAIL_QUEUE_URL=queue, MAIL_DEAD_LETTER_QUEUE_URL=queue)
 
 
 def _job(ticket: Ticket) -> MailJob:
@@ -833,9 +833,7 @@ class Dying:
     made: int = 0
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from botocore.client import BaseClient
-
-        real = BaseClient._make_api_call
+        real: Any = vars(BaseClient)["_make_api_call"]
 
         def dying(client: Any, name: str, given: Any) -> Any:
             self.made += 1
@@ -978,12 +976,9 @@ def test_the_sample_event_opens_a_ticket(
 
 
 def test_the_log_contains_no_sender_and_no_text(post: Post) -> None:
-    written = StringIO()
-    handler = post.module.logger.registered_handler
-    before = handler.setStream(written)
-    post.deliver(mail())
-    post.deliver(mail(spam="FAIL", message_id="<s@x>"), "inbound/2")
-    handler.setStream(before)
+    with logged_by(post.module) as written:
+        post.deliver(mail())
+        post.deliver(mail(spam="FAIL", message_id="<s@x>"), "inbound/2")
     printed = written.getvalue()
     assert "mail received" in printed
     assert "li.na" not in printed

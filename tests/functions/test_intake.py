@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from io import StringIO
 from typing import Any
 
 import pytest
@@ -15,16 +14,9 @@ from redress.tickets.rules.steps import by_customer
 from redress.wiring import intake as intake_wiring
 from redress.wiring import staff as staff_wiring
 from tests.builders import Clock, plan_document
-from tests.functions.conftest import (
-    BASE_ADDRESS,
-    MEMBERS,
-    TABLE,
-    Context,
-    Stores,
-    altered,
-    aws,
-    load,
-)
+from tests.functions.conftest import BASE_ADDRESS, MEMBERS, altered, aws
+from tests.wired import TABLE, rewire
+from tests.world import Context, Stores, load, logged_by
 
 pytestmark = pytest.mark.usefixtures("table")
 
@@ -95,7 +87,7 @@ def test_a_repeat_days_later_under_another_plan_gives_the_same_answer(
     document = plan_document() | {"version": 2}
     document["levels"]["complaint"]["promises"]["resolution"]["within"] = "120h"
     staff_wiring.plan_cases().publish(MEMBERS["wei"], document)
-    intake_wiring.intake.cache_clear()
+    rewire()
 
     assert send()[:2] == first[:2]
     assert send(key="another key")[1]["promises"] != first[1]["promises"]
@@ -177,8 +169,7 @@ def test_who_leaves_only_a_phone_number_is_acknowledged_by_the_answer(
 def test_a_store_that_fails_is_told_as_503_and_nothing_is_half_written(
     send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    intake_wiring.intake()
-    client = intake_wiring.intake()._store._client  # type: ignore[attr-defined]
+    client: Any = intake_wiring.intake()._store._client
 
     def down(**_: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com")
@@ -195,13 +186,8 @@ def test_a_store_that_fails_is_told_as_503_and_nothing_is_half_written(
 
 
 def test_logs_name_the_ticket_and_nobody(send: Send) -> None:
-    written = StringIO()
-    handler = load("intake").logger.registered_handler
-    before = handler.setStream(written)
-    try:
+    with logged_by(load("intake")) as written:
         _, receipt, _ = send()
-    finally:
-        handler.setStream(before)
 
     logged = written.getvalue()
     assert receipt["number"] in logged

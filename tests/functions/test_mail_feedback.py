@@ -13,10 +13,10 @@ from redress.mail.outgoing.messages import MailJob, tags_of
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import EventType
 from redress.wiring import clients
-from redress.wiring import mailer as mailer_wiring
 from redress.wiring import stores as wired_stores
-from tests.functions.conftest import Opener, Stores
 from tests.functions.test_mailer import Mailer, Post, _let_in, mailer, metrics_of, post
+from tests.wired import set_environment
+from tests.world import Opener, Stores
 
 __all__ = ["mailer", "post"]  # the fixtures
 
@@ -214,9 +214,7 @@ def test_an_event_that_names_no_sent_mail_goes_to_the_dead_letter_queue(
 def test_a_mail_is_sent_with_tags_and_configuration_set_for_feedback(
     mailer: Mailer, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CONFIGURATION_SET", "redress")
-    clients.settings.cache_clear()
-    mailer_wiring.mailing.cache_clear()
+    set_environment(monkeypatch, CONFIGURATION_SET="redress")
     asked: list[dict[str, Any]] = []
 
     def keep(params: dict[str, Any], **_: Any) -> None:

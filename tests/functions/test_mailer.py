@@ -15,7 +15,6 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import boto3
-import botocore.session
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -24,7 +23,6 @@ from moto.ses.models import ses_backends
 from redress.base.errors import Unavailable
 from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.base.phrases import phrases
-from redress.mail.outgoing import messages
 from redress.mail.outgoing.cases.sending import (
     LEASE,
     UNWANTED,
@@ -33,12 +31,11 @@ from redress.mail.outgoing.cases.sending import (
     Result,
     SendOutcome,
 )
-from redress.mail.outgoing.messages import MailJob, job_of
+from redress.mail.outgoing.messages import MailJob, encode, job_of
 from redress.mail.outgoing.rules.table import mails_after
 from redress.mail.outgoing.store import AddressChange, AddressMark, address_row
 from redress.plans.rules.plan import Plan
 from redress.staff.rules import Presence
-from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer
 from redress.tickets.rules.ticket import Event, Ticket
@@ -49,22 +46,21 @@ from redress.wiring import customer as customer_wiring
 from redress.wiring import mailer as mailer_wiring
 from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
+from tests import world
 from tests.builders import MEI, Clock, plan_document
-from tests.functions import conftest
-from tests.functions.conftest import BASE_ADDRESS, MEMBERS, REGION, Opener, Stores
+from tests.functions.conftest import BASE_ADDRESS, MEMBERS
+from tests.wired import REGION, set_environment
+from tests.world import Opener, Stores, logged_by
 
 OPERATOR = "operations@example.com"
 PRIVATE = ("Li Na", "li.na@example.com", "The kettle leaks", "at the handle", "secret words")
 """What the customer typed. None of it may reach a log or a mail to staff."""
 
-_SESSION = botocore.session.get_session()
-"""One session for all tests, because each new one loads the descriptions of the services again."""
-
 Events = Callable[[str], dict[str, Any]]
 
 
 @dataclass
-class Context(conftest.Context):
+class Context(world.Context):
     remaining_ms: int = 60_000
 
     def get_remaining_time_in_millis(self) -> int:
@@ -155,7 +151,7 @@ class Mailer:
     def jobs(self, number: str, template: str | None = None) -> list[str]:
         """Return the jobs that the relay has enqueued for a ticket so far, oldest first."""
         return [
-            messages.encode(MailJob(number, event.number, mail.template, mail.audience))
+            encode(MailJob(number, event.number, mail.template, mail.audience))
             for event in self.stores.tickets.history(number)
             for mail in mails_after(event)
             if template in (None, mail.template)
@@ -169,9 +165,7 @@ class Mailer:
     ) -> Ticket:
         """Apply a change to the ticket after some time has passed."""
         self.clock.advance(**later)
-        return TicketChanges(self.stores.tickets, self.stores.plans, self.clock.now).change(
-            number, decide
-        )
+        return self.stores.changes.change(number, decide)
 
     def fire(self, number: str, **later: float) -> Ticket:
         """Wake the ticket's workflow after some time has passed."""
@@ -204,11 +198,12 @@ def mailer(
     sqs = boto3.client("sqs")
     queue = sqs.create_queue(QueueName="redress-mail")["QueueUrl"]
     dead = sqs.create_queue(QueueName="redress-mail-dead")["QueueUrl"]
-    monkeypatch.setenv("MAIL_QUEUE_URL", queue)
-    monkeypatch.setenv("MAIL_DEAD_LETTER_QUEUE_URL", dead)
-    monkeypatch.setenv("OPERATOR_ADDRESS", OPERATOR)
-    monkeypatch.setattr(clients, "session", lambda: _SESSION)
-    clients.settings.cache_clear()
+    set_environment(
+        monkeypatch,
+        MAIL_QUEUE_URL=queue,
+        MAIL_DEAD_LETTER_QUEUE_URL=dead,
+        OPERATOR_ADDRESS=OPERATOR,
+    )
     mailer = Mailer(load_function("mailer"), stores, clock, queue, dead)
     events = clients.client("sesv2", retries=0).meta.events
     events.register_last("before-call.sesv2.SendEmail", post.before)
@@ -228,10 +223,8 @@ def mailer(
 @pytest.fixture
 def log(mailer: Mailer) -> Iterator[io.StringIO]:
     """Collect what the function logs."""
-    stream, handler = io.StringIO(), mailer.app.logger.registered_handler
-    before = handler.setStream(stream)
-    yield stream
-    handler.setStream(before)
+    with logged_by(mailer.app) as written:
+        yield written
 
 
 def metrics_of(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
@@ -519,7 +512,7 @@ def test_a_bad_record_goes_to_the_dead_letter_queue_and_blocks_no_other(
 def test_a_mail_that_does_not_follow_its_event_goes_to_the_dead_letter_queue(
     mailer: Mailer, post: Post, open_ticket: Opener, template: str, audience: str
 ) -> None:
-    job = messages.encode(MailJob(open_ticket().number, 1, template, audience))
+    job = encode(MailJob(open_ticket().number, 1, template, audience))
     assert mailer(job) == []
     assert mailer.set_aside() == [job]
     assert post.calls == 0
@@ -538,7 +531,7 @@ def test_a_bad_record_stays_while_the_dead_letter_queue_fails(mailer: Mailer, po
 
 
 def test_a_job_of_a_missing_ticket_leaves_the_queue(mailer: Mailer, post: Post) -> None:
-    job = messages.encode(MailJob("R-00000-00000", 1, "acknowledgement", "customer"))
+    job = encode(MailJob("R-00000-00000", 1, "acknowledgement", "customer"))
     assert mailer(job) == []
     assert (post.calls, mailer.set_aside()) == (0, [])
 
@@ -1182,8 +1175,7 @@ def test_a_mail_to_staff_without_recipient_is_refused_and_counted(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delenv("OPERATOR_ADDRESS")
-    clients.settings.cache_clear()
+    set_environment(monkeypatch, OPERATOR_ADDRESS=None)
     ticket = open_ticket()
     mailer.fire(ticket.number, minutes=5)
     assert mailer(mailer.job(ticket.number, "breach")) == []
@@ -1198,9 +1190,7 @@ def test_the_wiring_builds_the_mailing_case(table: str, monkeypatch: pytest.Monk
 
     with pytest.raises(MissingSettings, match="MAIL_QUEUE_URL, MAIL_DEAD_LETTER_QUEUE_URL"):
         mailer_wiring.mailing()
-    monkeypatch.setenv("MAIL_QUEUE_URL", "q")
-    monkeypatch.setenv("MAIL_DEAD_LETTER_QUEUE_URL", "d")
-    clients.settings.cache_clear()
+    set_environment(monkeypatch, MAIL_QUEUE_URL="q", MAIL_DEAD_LETTER_QUEUE_URL="d")
     assert isinstance(mailer_wiring.mailing(), MailingCase)
 
 

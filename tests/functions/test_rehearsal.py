@@ -20,29 +20,20 @@ from redress.db import keys
 from redress.db.rows import Models
 from redress.rehearsals import cases
 from redress.rehearsals.rules.counting import Counts
-from redress.rehearsals.store import JobKind, JobState, RehearsalJob, RehearsalStore
-from redress.tickets.cases.changes import TicketChanges
+from redress.rehearsals.store import JobKind, JobState, RehearsalStore
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.transaction import Raced
-from redress.wiring import clients
 from redress.wiring import staff as staff_wiring
 from redress.workflow.store import ReconciliationReport, ReportStore
-from tests.builders import MEI, START, Clock, plan_document
-from tests.functions.conftest import (
-    MEMBERS,
-    REGION,
-    TABLE,
-    Context,
-    Opener,
-    Stores,
-    aws,
-    read_sample,
-)
+from tests.builders import MEI, START, Clock, plan_document, rehearsal_job
+from tests.functions.conftest import MEMBERS, aws
 from tests.functions.staff.api import Api, Reply
+from tests.wired import REGION, TABLE, set_environment
+from tests.world import Act, Context, Opener, Stores, create_idle_machine, read_sample
 
 HOUR = 3600
 Ends = Callable[..., bool]
@@ -53,11 +44,7 @@ JOB = "5f0e3a528f3c4c43"
 @pytest.fixture
 def machine(table: str) -> None:
     """The rehearsal machine stands in moto; what it would do is done by `Desk.run`."""
-    aws("stepfunctions").create_state_machine(
-        name="redress-rehearsal",
-        definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}',
-        roleArn="arn:aws:iam::123456789012:role/machine",
-    )
+    create_idle_machine("redress-rehearsal")
 
 
 class Desk:
@@ -122,19 +109,6 @@ def desk(
     return Desk(api, load_function("rehearsal"), load_function("mover"))
 
 
-@pytest.fixture
-def act(stores: Stores, clock: Clock) -> Callable[..., Ticket]:
-    """Take one step of a ticket's life and store it."""
-
-    def run(ticket: Ticket, step: Callable[..., Any], *args: Any) -> Ticket:
-        return TicketChanges(stores.tickets, stores.plans, clock.now).change(
-            ticket.number,
-            lambda found, plan, at: step(found, plan, *args, at),
-        )
-
-    return run
-
-
 def draft(version: int = 2, **first_response: str) -> dict[str, Any]:
     """Plan 1 with another first response for complaints."""
     document = plan_document()
@@ -154,7 +128,7 @@ def of_tickets() -> dict[tuple[str, str], Any]:
 
 
 @pytest.fixture
-def three(open_ticket: Opener, act: Callable[..., Ticket], clock: Clock) -> list[Ticket]:
+def three(open_ticket: Opener, act: Act, clock: Clock) -> list[Ticket]:
     """Complaints answered after 10, 14 and 20 hours."""
     found = []
     for hours in (10, 14, 20):
@@ -342,7 +316,7 @@ def test_tickets_of_a_long_period_are_found_in_whole_months(
 
 
 def test_what_comes_after_its_beginning_is_none_of_a_rehearsals_business(
-    desk: Desk, three: list[Ticket], act: Callable[..., Ticket], open_ticket: Opener, clock: Clock
+    desk: Desk, three: list[Ticket], act: Act, open_ticket: Opener, clock: Clock
 ) -> None:
     begun = desk.rehearse(draft(within="24h"))
     clock.advance(hours=1)
@@ -355,7 +329,7 @@ def test_what_comes_after_its_beginning_is_none_of_a_rehearsals_business(
 
 
 def test_a_ticket_that_was_moved_is_read_under_the_plans_that_it_had(
-    desk: Desk, open_ticket: Opener, stores: Stores, act: Callable[..., Ticket], clock: Clock
+    desk: Desk, open_ticket: Opener, stores: Stores, act: Act, clock: Clock
 ) -> None:
     ticket = open_ticket()
     staff_wiring.plan_cases().publish(MEMBERS["wei"], draft(within="2h"))
@@ -443,8 +417,8 @@ def test_work_that_two_invocations_do_at_once_is_counted_once(
 def ends(load_function: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> Ends:
     """The bus tells repair that an execution ended: ends(name, status)."""
     event = read_sample("repair-rehearsal-ended")
-    monkeypatch.setenv("REHEARSAL_MACHINE_ARN", event["detail"]["stateMachineArn"])
-    clients.settings.cache_clear()
+    machine = event["detail"]["stateMachineArn"]
+    set_environment(monkeypatch, REHEARSAL_MACHINE_ARN=machine)
     repair = load_function("repair")
 
     def tell(name: str, status: str = "ABORTED") -> bool:
@@ -561,7 +535,7 @@ def published(desk: Desk, clock: Clock) -> int:
 
 
 @pytest.fixture
-def open_ones(open_ticket: Opener, clock: Clock, act: Callable[..., Ticket]) -> list[Ticket]:
+def open_ones(open_ticket: Opener, clock: Clock, act: Act) -> list[Ticket]:
     """Four open tickets under version 1: three complaints, an inquiry; and one that is closed."""
     found = [open_ticket(), open_ticket(), open_ticket("inquiry"), open_ticket()]
     act(open_ticket(), by_customer.withdraw, "Never mind")
@@ -571,7 +545,7 @@ def open_ones(open_ticket: Opener, clock: Clock, act: Callable[..., Ticket]) -> 
 
 
 def test_a_dry_run_says_what_would_move_and_writes_nothing(
-    desk: Desk, open_ones: list[Ticket], published: int, clock: Clock, act: Callable[..., Ticket]
+    desk: Desk, open_ones: list[Ticket], published: int, clock: Clock, act: Act
 ) -> None:
     clock.advance(hours=13)
     act(open_ones[0], by_staff.reply, MEI, "An answer", False)
@@ -623,7 +597,7 @@ def test_a_workflow_is_told_that_its_ticket_moved(
     open_ones: list[Ticket],
     published: int,
     stores: Stores,
-    act: Callable[..., Ticket],
+    act: Act,
 ) -> None:
     """An earlier reminder: the machine must not sleep on."""
     number = open_ones[1].number
@@ -644,14 +618,14 @@ def test_a_ticket_that_changes_meanwhile_is_decided_anew(
     open_ones: list[Ticket],
     published: int,
     stores: Stores,
-    act: Callable[..., Ticket],
+    act: Act,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Between read and write one is answered and another withdrawn."""
     dry = desk.move()
     desk.report_of(dry)
     commit = TicketStore.commit
-    meanwhile = {
+    meanwhile: dict[str, tuple[Any, ...]] = {
         open_ones[0].number: (by_staff.reply, MEI, "An answer", False),
         open_ones[3].number: (by_customer.withdraw, "Never mind"),
     }
@@ -783,7 +757,7 @@ def test_a_version_that_was_never_published_is_not_found(desk: Desk, version: st
 
 
 def test_tickets_of_a_team_without_a_plan_or_members_are_found_by_the_last_reconciliation(
-    desk: Desk, open_ones: list[Ticket], published: int, act: Callable[..., Ticket]
+    desk: Desk, open_ones: list[Ticket], published: int, act: Act
 ) -> None:
     act(open_ones[0], by_staff.reassign, MEI, None, "a-team-of-old", "a reason")
     assert desk.report_of(desk.move())["together"]["tickets"] == 3
@@ -796,29 +770,13 @@ def test_tickets_of_a_team_without_a_plan_or_members_are_found_by_the_last_recon
 # ------------------------------------------------------------------------------- the functions
 
 
-def job_of_the_samples(**fields: Any) -> RehearsalJob:
-    good: dict[str, Any] = {
-        "id": JOB,
-        "kind": JobKind.REHEARSAL,
-        "by": "m-wei",
-        "role": "manager",
-        "begun_at": START,
-        "fingerprint": "a print",
-        "plan_version": 2,
-        "period": ("2026-11", "2026-11"),
-        "start": datetime(2026, 10, 31, 16, tzinfo=UTC),
-        "end": datetime(2026, 11, 30, 16, tzinfo=UTC),
-    }
-    return RehearsalJob(**(good | fields))
-
-
 def test_the_sample_events_run_through(
     desk: Desk,
     load_function: Callable[[str], ModuleType],
     sample: Callable[[str], dict[str, Any]],
     context: Context,
 ) -> None:
-    store().begin(job_of_the_samples(), draft(), START)
+    store().begin(rehearsal_job(), draft(), START)
     handler = load_function("rehearsal").handler
     listed = handler(sample("rehearsal-list-parts"), context)
     assert (listed["job"], listed["act"]) == (JOB, "rehearse")
@@ -838,7 +796,7 @@ def test_the_movers_sample_runs_through(
     sample: Callable[[str], dict[str, Any]],
     context: Context,
 ) -> None:
-    move = job_of_the_samples(kind=JobKind.MOVE, apply=True, reason="a reason", period=None)
+    move = rehearsal_job(kind=JobKind.MOVE, apply=True, reason="a reason", period=None)
     store().begin(move, None, START)
     moved = load_function("mover").handler(sample("mover-move-part"), context)
     assert moved == {"part": "complaints#0", "state": "done"}

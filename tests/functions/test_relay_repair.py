@@ -30,10 +30,11 @@ from redress.workflow.cases.relay import ACKNOWLEDGE_AFTER_S, MOVED, stream_chan
 from redress.workflow.cases.repair import PATIENCE
 from redress.workflow.cases.timers import SUPERSEDED
 from tests.builders import MEI, NUMBER, START, Clock, Life
-from tests.functions.conftest import REGION, TABLE, Context, Opener, Stores, aws
+from tests.functions.conftest import aws
 from tests.streams import Stream
+from tests.wired import ACCOUNT, REGION, TABLE, set_environment
+from tests.world import Context, Opener, Stores, create_idle_machine
 
-ACCOUNT = "123456789012"
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-ticket"
 EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:redress-ticket"
 ASSIGNER = "redress-assigner"
@@ -75,18 +76,15 @@ def services(table: str, monkeypatch: pytest.MonkeyPatch) -> Services:
     monkeypatch.setitem(default_user_config, "lambda", {"use_docker": False})
     urls = [aws("sqs").create_queue(QueueName=n)["QueueUrl"] for n in ("mails", "dead-letters")]
     made = Services(*urls)
-    for name, value in {
-        "TICKET_MACHINE_ARN": MACHINE,
-        "MAIL_QUEUE_URL": made.mails,
-        "DEAD_LETTER_QUEUE_URL": made.dead,
-        "ASSIGNER_FUNCTION": ASSIGNER,
-    }.items():
-        monkeypatch.setenv(name, value)
-    aws("stepfunctions").create_state_machine(
-        name="redress-ticket", definition="{}", roleArn=f"arn:aws:iam::{ACCOUNT}:role/machine"
+    set_environment(
+        monkeypatch,
+        TICKET_MACHINE_ARN=MACHINE,
+        MAIL_QUEUE_URL=made.mails,
+        DEAD_LETTER_QUEUE_URL=made.dead,
+        ASSIGNER_FUNCTION=ASSIGNER,
     )
+    create_idle_machine("redress-ticket")
     _listen(made, monkeypatch)
-    clients.settings.cache_clear()
     return made
 
 
@@ -578,8 +576,7 @@ def test_operations_are_told_through_their_topic(
     queue = aws("sqs").create_queue(QueueName="inbox")["QueueUrl"]
     where = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
     aws("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=where["Attributes"]["QueueArn"])
-    monkeypatch.setenv("OPERATIONS_TOPIC_ARN", topic)
-    clients.settings.cache_clear()
+    set_environment(monkeypatch, OPERATIONS_TOPIC_ARN=topic)
     planreview_wiring.tell_operations("A subject", "A text")
     [message] = aws("sqs").receive_message(QueueUrl=queue)["Messages"]
     assert json.loads(message["Body"])["Subject"] == "A subject"

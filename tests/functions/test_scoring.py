@@ -21,13 +21,12 @@ from redress.scores.cases import ScoringCases
 from redress.scores.store import scores as scores_module
 from redress.scores.store.scores import ScoreStore, Summary
 from redress.staff.rules import Presence
-from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Ticket
 from redress.wiring import staff as staff_wiring
-from redress.wiring import stores as wired_stores
 from tests.builders import JUN, LIN, MEI, START, Clock
-from tests.functions.conftest import REGION, Context, Opener, Stores
+from tests.wired import REGION, rewire
+from tests.world import Act, Context, Opener, Stores, create_idle_machine
 
 DECEMBER = datetime(2026, 11, 30, 16, 0, tzinfo=UTC)
 """When November is over in the zone of plan 1."""
@@ -48,22 +47,7 @@ def scores(table: str) -> ScoreStore:
 
 
 @pytest.fixture
-def act(stores: Stores, clock: Clock) -> Callable[..., Ticket]:
-    """Take one step of a ticket's life and store it."""
-
-    def run(ticket: Ticket, step: Callable[..., Any], *args: Any) -> Ticket:
-        return TicketChanges(stores.tickets, stores.plans, clock.now).change(
-            ticket.number,
-            lambda found, plan, at: step(found, plan, *args, at),
-        )
-
-    return run
-
-
-@pytest.fixture
-def solve(
-    open_ticket: Opener, act: Callable[..., Ticket], staff: dict[str, Member]
-) -> Callable[..., Ticket]:
+def solve(open_ticket: Opener, act: Act, staff: dict[str, Member]) -> Callable[..., Ticket]:
     """A complaint that was solved at once, by Mei if nobody else is named."""
 
     def run(by: Actor = MEI) -> Ticket:
@@ -94,7 +78,7 @@ def test_a_change_and_its_facts_are_stored_together(
 
 def test_a_late_fact_overwrites_itself_and_never_counts_twice(
     solve: Callable[..., Ticket],
-    act: Callable[..., Ticket],
+    act: Act,
     clock: Clock,
     cases: ScoringCases,
     staff: dict[str, Member],
@@ -120,7 +104,7 @@ def test_a_late_fact_overwrites_itself_and_never_counts_twice(
 def test_everyone_who_is_an_agent_or_has_facts_is_listed(
     cases: ScoringCases,
     open_ticket: Opener,
-    act: Callable[..., Ticket],
+    act: Act,
 ) -> None:
     act(open_ticket(agent="a-mei"), by_staff.reply, LIN, "I answer myself.", False)
     month = cases.list_agents("2026-11")
@@ -258,8 +242,7 @@ def test_a_month_keeps_the_plan_that_it_was_scored_under(
     cases.finish("2026-11", False, 1, [])
     document = {**shipped_document(), "version": 2, "note": "stricter"}
     stores.plan_store.publish(document, 2, 1)
-    staff_wiring.scoring_cases.cache_clear()
-    wired_stores.plans.cache_clear()
+    rewire()
     later = staff_wiring.scoring_cases()
     assert later.list_agents("2026-11").plan_version == 1
     assert later.list_agents("2026-12").plan_version == 2
@@ -271,8 +254,7 @@ def test_a_preview_does_not_bind_the_month_to_its_plan(
     cases.finish("2026-11", True, 1, [])
     document = {**shipped_document(), "version": 2, "note": "stricter"}
     stores.plan_store.publish(document, 2, 1)
-    staff_wiring.scoring_cases.cache_clear()
-    wired_stores.plans.cache_clear()
+    rewire()
     clock.moment = DECEMBER
     assert staff_wiring.scoring_cases().list_agents("2026-11").plan_version == 2
 
@@ -480,13 +462,8 @@ def test_a_month_that_was_never_scored_has_no_cards(
 @pytest.fixture
 def machine(table: str) -> Any:
     """The scores machine's name in moto; it does not run here."""
-    client = boto3.client("stepfunctions")
-    client.create_state_machine(
-        name="redress-scores",
-        definition='{"StartAt": "Wait", "States": {"Wait": {"Type": "Succeed"}}}',
-        roleArn="arn:aws:iam::123456789012:role/machine",
-    )
-    return client
+    create_idle_machine("redress-scores")
+    return boto3.client("stepfunctions")
 
 
 def _executions(machine: Any) -> dict[str, dict[str, str]]:

@@ -62,4 +62,5 @@ def _is_open(item: Any) -> bool:
 @pytest.fixture
 def aws(deployed: Outputs) -> Callable[[str], Any]:
     """A function that returns the boto3 client of a service, to see what operators see."""
-    return lambda name: boto3.client(name, **deployed.client_arguments())  # type: ignore[call-overload]
+    client: Any = boto3.client
+    return lambda name: client(name, **deployed.client_arguments())

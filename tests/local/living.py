@@ -39,7 +39,7 @@ def opened(world: World, name: str) -> Receipt:
 
 
 def timer(deployed: Outputs, number: str) -> dict[str, Any]:
-    table: Any = boto3.resource("dynamodb", **deployed.client_arguments())  # type: ignore[call-overload]
+    table: Any = boto3.resource("dynamodb", **deployed.client_arguments())
     key = {"pk": f"TICKET#{number}", "sk": "TIMER"}
     found: dict[str, Any] = table.Table(deployed.stack["TableName"]).get_item(
         Key=key, ConsistentRead=True

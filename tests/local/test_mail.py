@@ -50,7 +50,7 @@ def written(text: str, sender: str, to: str, subject: str, **headers: str) -> by
 
 def items(deployed: Outputs, kind: str) -> list[dict[str, Any]]:
     """Every item of the table with this sort key."""
-    client: Any = boto3.client("dynamodb", **deployed.client_arguments())  # type: ignore[call-overload]
+    client: Any = boto3.client("dynamodb", **deployed.client_arguments())
     pages = client.get_paginator("scan").paginate(
         TableName=deployed.stack["TableName"],
         FilterExpression="sk = :kind",
@@ -98,7 +98,7 @@ def complete_mail(deployed: Outputs, address: str, phrase: str) -> EmailMessage:
 
 def reply_address(deployed: Outputs, number: str) -> str:
     """The Reply-To address of a ticket's mails."""
-    client: Any = boto3.client("secretsmanager", **deployed.client_arguments())  # type: ignore[call-overload]
+    client: Any = boto3.client("secretsmanager", **deployed.client_arguments())
     [secret] = client.list_secrets()["SecretList"]
     key = client.get_secret_value(SecretId=secret["ARN"])["SecretString"].encode()
     return f"{Links(lambda: (key,)).mail_token(number)}@{MAIL_DOMAIN}"
@@ -254,7 +254,7 @@ def test_staff_and_participants_write_by_mail(world: World, deployed: Outputs) -
 
 
 def test_unsubscribe_page_ends_surveys(deployed: Outputs) -> None:
-    client: Any = boto3.client("secretsmanager", **deployed.client_arguments())  # type: ignore[call-overload]
+    client: Any = boto3.client("secretsmanager", **deployed.client_arguments())
     [secret] = client.list_secrets()["SecretList"]
     key = client.get_secret_value(SecretId=secret["ARN"])["SecretString"].encode()
     links = Links(lambda: (key,))

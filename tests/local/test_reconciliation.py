@@ -86,7 +86,7 @@ def runs_alone(outputs: Outputs, number: str, gen: int) -> None:
 
 
 def states(outputs: Outputs, number: str, gen: int) -> list[str]:
-    machines: Any = boto3.client("stepfunctions", **outputs.client_arguments())  # type: ignore[call-overload]
+    machines: Any = boto3.client("stepfunctions", **outputs.client_arguments())
     prefix = outputs.stack["TicketMachineArn"].replace(":stateMachine:", ":execution:")
     history = machines.get_execution_history(
         executionArn=f"{prefix}:{number}-{gen}", maxResults=1000, includeExecutionData=False

@@ -460,6 +460,17 @@ def _paths(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int
     return found
 
 
+def changed_anywhere(changes: list[tuple[tuple[str | int, ...], Any]]) -> dict[str, Any]:
+    """Plan 1 with these values at these places."""
+    document = plan_document()
+    for path, value in changes:
+        try:
+            put(*path, value=copy.deepcopy(value))(document)
+        except (KeyError, IndexError, TypeError):
+            continue  # an earlier change removed this place
+    return document
+
+
 PATHS = [path for path in _paths(plan_document()) if path[0] != "sources"]
 
 
@@ -473,12 +484,7 @@ def test_any_value_is_parsed_or_refused(document: Any) -> None:
 def test_a_plan_with_random_changes_is_parsed_or_refused(
     changes: list[tuple[tuple[str | int, ...], Any]],
 ) -> None:
-    document = plan_document()
-    for path, value in changes:
-        try:
-            put(*path, value=copy.deepcopy(value))(document)
-        except (KeyError, IndexError, TypeError):
-            continue  # an earlier change removed this place
+    document = changed_anywhere(changes)
     if not faults(document, publishing=True):
         _usable(parse(document))
 
@@ -809,9 +815,9 @@ def test_overrides_apply_in_order_and_replace_only_what_they_name(
 
 def test_a_single_name_may_replace_a_list(document: Document) -> None:
     listed = copy.deepcopy(document)
-    for plan, one in ((document, str), (listed, lambda name: [name])):
-        plan["levels"]["inquiry"]["promises"]["first_response"]["pauses"] = one("customer")
-        plan["ladders"]["promise"][3] |= {"notify": one("manager"), "watch": one("supervisor")}
+    for written, one in ((document, str), (listed, lambda name: [name])):
+        written["levels"]["inquiry"]["promises"]["first_response"]["pauses"] = one("customer")
+        written["ladders"]["promise"][3] |= {"notify": one("manager"), "watch": one("supervisor")}
         when = {
             "kind": one("complaint"),
             "channel": one("phone"),
@@ -819,7 +825,7 @@ def test_a_single_name_may_replace_a_list(document: Document) -> None:
             "customer_type": one("vip"),
         }
         changed = {"resolution": {"pauses": one("third_party")}}
-        plan["overrides"] = [{"when": when, "promises": changed}]
+        written["overrides"] = [{"when": when, "promises": changed}]
     plan = parse(document)
     inquiry = plan.promises("inquiry", "web", "normal", "standard")
     assert inquiry[ClockName.FIRST_RESPONSE].pauses == ("customer",)

@@ -33,7 +33,7 @@ def first_wake(life: Life) -> Life:
     return life.wake()
 
 
-def target_s(name: ClockName, kind: str, channel: str) -> int | None:
+def target_s(name: ClockName, kind: str, channel: str) -> float | None:
     """The target of a promise for a ticket of a standard customer, in seconds."""
     level = plan_1().level(kind)
     priority = plan_1().priority(level.urgency, level.impact)

@@ -71,9 +71,13 @@ def test_a_plan_without_a_day_of_review_is_reviewed_half_a_year_after_it_took_ef
     plans.refresh()
     assert plans.document(2)["review_by"] == str((begins + timedelta(days=183)).date())
     reminders: list[str] = []
+
+    def remind(subject: str, text: str) -> None:
+        reminders.append(f"{(clock.now() - START).days}: {subject}")
+
     for day in range(240):
         clock.moment = START + timedelta(days=day)
-        cases.ask_for_review(lambda subject, text, day=day: reminders.append(f"{day}: {subject}"))
+        cases.ask_for_review(remind)
     assert reminders == ["213: Service plan 2: review it"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from importlib import resources
 from typing import Any
@@ -17,7 +16,16 @@ from redress.base.errors import InvalidInput
 from redress.plans.rules.document import parse, scaled
 from redress.plans.rules.publishing import TEMPLATE_VARIABLES
 from tests.builders import START, plan_document
-from tests.plans.test_document import FAULTY, JSON, PATHS, WRONG_FORMS, Break, drop, put
+from tests.plans.test_document import (
+    FAULTY,
+    JSON,
+    PATHS,
+    WRONG_FORMS,
+    Break,
+    changed_anywhere,
+    drop,
+    put,
+)
 
 SCHEMA = json.loads(resources.files("redress").joinpath("data/plan.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
@@ -160,11 +168,6 @@ def test_the_schema_and_publishing_accept_the_same_templates(
 def test_publishing_refuses_everything_that_the_schema_refuses(
     changes: list[tuple[tuple[str | int, ...], Any]],
 ) -> None:
-    document = plan_document()
-    for path, value in changes:
-        try:
-            put(*path, value=copy.deepcopy(value))(document)
-        except (KeyError, IndexError, TypeError):
-            continue  # an earlier change removed this place
+    document = changed_anywhere(changes)
     if not VALIDATOR.is_valid(document):
         assert refused(document)

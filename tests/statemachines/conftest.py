@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from local.template import table_definition
 from redress.db.rows import Models
-from redress.plans.store.plan_store import PlanStore
-from redress.plans.store.plans import Plans
-from redress.staff.store import StaffStore
-from redress.tickets.store.lists import TicketLists
-from redress.tickets.store.mail_records import MailRecordStore
-from redress.tickets.store.tickets import TicketStore
-from redress.tickets.store.timers import TimerStore
 from redress.wiring import clients
-from redress.wiring.transaction import ALSO_WRITTEN
 from tests.builders import Clock
-from tests.functions.conftest import Context, load
 from tests.statemachines.skipping import Sleepers, eventually, hold_time, run_functions
 from tests.statemachines.world import World, definition
 from tests.streams import Stream
-from tests.wired import forget_wiring
+from tests.wired import ACCOUNT, REGION, TABLE, enter, forget_wiring
+from tests.world import MACHINE_ROLE, Context, Stores, load, table_as_deployed
 
-REGION = "us-east-1"
-ACCOUNT = "123456789012"
-TABLE = "redress-test"
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-ticket"
 WORKFLOW = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:redress-workflow"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
 
 ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_REGION": REGION,
-    "AWS_DEFAULT_REGION": REGION,
-    "TABLE": TABLE,
     "TICKET_MACHINE_ARN": MACHINE,
     "REHEARSAL_MACHINE_ARN": f"{MACHINE.rpartition(':')[0]}:redress-rehearsal",
     "ASSIGNER_FUNCTION": "redress-assigner",
@@ -51,8 +32,6 @@ MOTO: Any = {
     "lambda": {"use_docker": False},
     "core": {"reset_boto3_session": False},  # else each test reads botocore's models again: 0.5 s
 }
-
-_definition = cache(table_definition)
 
 
 @pytest.fixture
@@ -67,12 +46,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """moto with its interpreter of state machines, the table, the queues and the assigner."""
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
+    enter(monkeypatch, **ENVIRONMENT)
     with mock_aws(config=MOTO):
-        boto3.client("dynamodb").create_table(**_definition(TABLE))
+        boto3.client("dynamodb").create_table(**table_as_deployed())
         sqs = boto3.client("sqs")
         for variable, name in (
             ("MAIL_QUEUE_URL", "mails"),
@@ -80,9 +56,9 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ):
             monkeypatch.setenv(variable, sqs.create_queue(QueueName=name)["QueueUrl"])
         _create_assigner()
-        forget_wiring(keep=(clients.session,))
+        forget_wiring()
         yield
-        forget_wiring(keep=(clients.session,))
+        forget_wiring()
 
 
 def _create_assigner() -> None:
@@ -126,23 +102,13 @@ def world(
     boto3.client("stepfunctions").create_state_machine(
         name=MACHINE.rpartition(":")[2],
         definition=definition("ticket", TableName=TABLE, WorkflowFunctionArn=WORKFLOW),
-        roleArn=ROLE,
+        roleArn=MACHINE_ROLE,
     )
-    models = Models(TABLE, REGION)
-    plan_store = PlanStore(models)
-    plans = Plans(plan_store, clock.now)
-    tickets = TicketStore(models, ALSO_WRITTEN)
     made = World(
+        **Stores.parts(Models(TABLE, REGION), clock.now),
         clock=clock,
         sleepers=sleepers,
         stream=Stream(TABLE, REGION),
-        tickets=tickets,
-        lists=TicketLists(models),
-        timers=TimerStore(models),
-        mail_records=MailRecordStore(models),
-        staff=StaffStore(models),
-        plan_store=plan_store,
-        plans=plans,
         machine=MACHINE,
         relay=_handler("relay"),
         repair=_handler("repair"),

@@ -19,10 +19,10 @@ from redress.workflow.cases.reconciliation import LONGEST, OLDEST, OVERDUE, SETT
 from redress.workflow.executions import Executions
 from redress.workflow.store import ReportStore
 from tests.builders import BY_PHONE, LIN, MEI, START, Clock
-from tests.functions.conftest import Context, load
-from tests.statemachines.conftest import TABLE
 from tests.statemachines.skipping import Sleepers
 from tests.statemachines.world import World
+from tests.wired import TABLE
+from tests.world import Context, load
 
 ACT = ["ActOnDueClocks", "WhichPhase"]
 """The states between two waits."""
@@ -52,13 +52,14 @@ def found(report: dict[str, Any]) -> dict[str, int]:
 
 def corrupt_timer(number: str, update: str, **values: Any) -> None:
     """Updates a TIMER item directly, which no change of a ticket would do."""
-    given = {f":{name}": value for name, value in values.items()}
-    boto3.client("dynamodb").update_item(
-        TableName=TABLE,
-        Key={"pk": {"S": keys.ticket_pk(number)}, "sk": {"S": keys.TIMER}},
-        UpdateExpression=update,
-        **({"ExpressionAttributeValues": given} if given else {}),
-    )
+    asked: dict[str, Any] = {
+        "TableName": TABLE,
+        "Key": {"pk": {"S": keys.ticket_pk(number)}, "sk": {"S": keys.TIMER}},
+        "UpdateExpression": update,
+    }
+    if values:
+        asked["ExpressionAttributeValues"] = {f":{name}": value for name, value in values.items()}
+    boto3.client("dynamodb").update_item(**asked)
 
 
 # ------------------------------------------------------------------ nothing to repair

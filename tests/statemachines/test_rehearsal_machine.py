@@ -14,24 +14,18 @@ import pytest
 from redress.base.errors import Unavailable
 from redress.db import keys
 from redress.db.rows import Models
-from redress.plans.store.plan_store import PlanStore
-from redress.plans.store.plans import Plans
 from redress.rehearsals import cases
 from redress.rehearsals.rules.counting import Counts
-from redress.rehearsals.store import JobKind, JobState, Progress, RehearsalJob, RehearsalStore
-from redress.staff.store import StaffStore
+from redress.rehearsals.store import JobKind, JobState, Progress, RehearsalStore
 from redress.tickets.cases.changes import TicketChanges
-from redress.tickets.rules.numbers import new_number
-from redress.tickets.rules.steps import opening
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketStore
-from redress.wiring.transaction import ALSO_WRITTEN
 from redress.workflow.store import ReportStore
-from tests.builders import START, Clock, plan_document, submission
-from tests.functions.conftest import Context, load
-from tests.statemachines.conftest import ACCOUNT, REGION, ROLE, TABLE
+from tests.builders import START, Clock, plan_document, rehearsal_job
 from tests.statemachines.skipping import Sleepers, eventually, run_functions
-from tests.statemachines.world import definition
+from tests.statemachines.world import Run, definition, run_to_its_end
+from tests.wired import ACCOUNT, REGION, TABLE
+from tests.world import MACHINE_ROLE, Context, Opener, Stores, load
 
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-rehearsal"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:redress-"
@@ -68,49 +62,26 @@ class Functions:
 
 
 @dataclass
-class Run:
-    status: str
-    error: str | None
-    entered: Counter[str]
-    events: int
-    history: str
-
-
-@dataclass
-class Machine:
+class Machine(Stores):
     functions: Functions
     pauses_s: list[float]
     rehearsals: RehearsalStore
-    tickets: TicketStore
-    plans: Plans
-    plan_store: PlanStore
-    staff: StaffStore
     clock: Clock
     jobs: int = 0
 
     def open(self, kind: str = "complaint") -> str:
-        opened = opening.open_ticket(
-            submission(kind), new_number(), self.plans.current(), self.clock.now()
-        )
-        self.tickets.open(opened, opened.after.created_at)
-        return opened.after.number
+        return Opener(self, self.clock)(kind).number
 
     def begin(self, **fields: Any) -> str:
         """Stores a job, as the staff API does; does not start the machine."""
         self.jobs += 1
-        good: dict[str, Any] = {
+        fields = {
             "id": f"{self.jobs:016x}",
-            "kind": JobKind.REHEARSAL,
-            "by": "m-wei",
-            "role": "manager",
             "begun_at": self.clock.now(),
-            "fingerprint": "a print",
-            "plan_version": 2,
-            "period": ("2026-11", "2026-11"),
             "start": START - timedelta(days=DAYS),
             "end": START + timedelta(days=DAYS),
-        }
-        job = RehearsalJob(**(good | fields))
+        } | fields
+        job = rehearsal_job(**fields)
         draft = plan_document()
         draft["levels"]["complaint"]["promises"]["first_response"]["within"] = "1h"
         self.rehearsals.begin(job, draft, self.clock.now())
@@ -118,25 +89,7 @@ class Machine:
 
     def run(self, job: str) -> Run:
         """Runs one execution to its end."""
-        client = boto3.client("stepfunctions")
-        arn = client.start_execution(
-            stateMachineArn=MACHINE, name=job, input=json.dumps({"job": job})
-        )["executionArn"]
-
-        def over() -> bool:
-            return bool(client.describe_execution(executionArn=arn)["status"] != "RUNNING")
-
-        eventually(over, "the run has come to its end")
-        found = client.describe_execution(executionArn=arn)
-        history = client.get_execution_history(executionArn=arn)["events"]
-        entered = [e["stateEnteredEventDetails"] for e in history if e["type"].endswith("Entered")]
-        return Run(
-            status=found["status"],
-            error=found.get("error"),
-            entered=Counter(details["name"] for details in entered),
-            events=len(history),
-            history=json.dumps(history, default=str),
-        )
+        return run_to_its_end(MACHINE, job, {"job": job})
 
     def progress(self, job: str) -> Progress:
         return self.rehearsals.job(job)[1]
@@ -158,19 +111,15 @@ def machine(
             RehearsalFunctionArn=f"{FUNCTION}rehearsal",
             MoverFunctionArn=f"{FUNCTION}mover",
         ),
-        roleArn=ROLE,
+        roleArn=MACHINE_ROLE,
     )
     models = Models(TABLE, REGION)
-    plan_store = PlanStore(models)
     return Machine(
-        functions,
-        sleepers.pauses_s,
-        RehearsalStore(models),
-        TicketStore(models, ALSO_WRITTEN),
-        Plans(plan_store, clock.now),
-        plan_store,
-        StaffStore(models),
-        clock,
+        **Stores.parts(models, clock.now),
+        functions=functions,
+        pauses_s=sleepers.pauses_s,
+        rehearsals=RehearsalStore(models),
+        clock=clock,
     )
 
 

@@ -18,10 +18,10 @@ from redress.scores.store.scores import Failure, ScoreStore
 from redress.staff.rules import Presence
 from redress.staff.store import StaffStore
 from tests.builders import ROOT, Clock
-from tests.functions.conftest import Context, load
-from tests.statemachines.conftest import ACCOUNT, REGION, ROLE, TABLE
-from tests.statemachines.skipping import Sleepers, eventually, run_functions
-from tests.statemachines.world import definition
+from tests.statemachines.skipping import Sleepers, run_functions
+from tests.statemachines.world import Run, definition, run_to_its_end
+from tests.wired import ACCOUNT, REGION, TABLE
+from tests.world import MACHINE_ROLE, Context, load
 
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-scores"
 SCORING = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:redress-scoring"
@@ -48,16 +48,6 @@ class Scoring:
 
 
 @dataclass
-class Run:
-    status: str
-    output: Any
-    error: str | None
-    cause: str | None
-    entered: list[str]
-    history: str
-
-
-@dataclass
 class Machine:
     scoring: Scoring
     pauses_s: list[float]
@@ -67,26 +57,7 @@ class Machine:
     def run(self, period: str) -> Run:
         """Runs one execution to its end."""
         self.names += 1
-        client = boto3.client("stepfunctions")
-        arn = client.start_execution(
-            stateMachineArn=MACHINE, name=f"run-{self.names}", input=json.dumps({"period": period})
-        )["executionArn"]
-
-        def over() -> bool:
-            return bool(client.describe_execution(executionArn=arn)["status"] != "RUNNING")
-
-        eventually(over, "the run has come to its end")
-        found = client.describe_execution(executionArn=arn)
-        history = client.get_execution_history(executionArn=arn)["events"]
-        entered = [e["stateEnteredEventDetails"] for e in history if e["type"].endswith("Entered")]
-        return Run(
-            status=found["status"],
-            output=json.loads(found["output"]) if "output" in found else None,
-            error=found.get("error"),
-            cause=found.get("cause"),
-            entered=[details["name"] for details in entered],
-            history=json.dumps(history, default=str),
-        )
+        return run_to_its_end(MACHINE, f"run-{self.names}", {"period": period})
 
 
 @pytest.fixture
@@ -99,7 +70,7 @@ def machine(
     boto3.client("stepfunctions").create_state_machine(
         name="redress-scores",
         definition=definition("scores", ScoringFunctionArn=SCORING),
-        roleArn=ROLE,
+        roleArn=MACHINE_ROLE,
     )
     models = Models(TABLE, REGION)
     staff = StaffStore(models)
@@ -121,7 +92,7 @@ def test_every_agent_gets_a_card_and_the_run_reports_it(machine: Machine) -> Non
         "failed": 0,
     }
     assert [card.scorecard.agent for card in machine.scores.cards("2026-11")] == list(AGENTS)
-    assert Counter(run.entered) == {
+    assert run.entered == {
         "ListAgents": 1,
         "ScoreEachAgent": 1,
         "ScoreAgent": 3,

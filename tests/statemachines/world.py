@@ -7,6 +7,7 @@ the template are the product's own. moto replaces AWS; the test acts for people 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,36 +18,23 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from redress.base.people import CUSTOMER, Actor
-from redress.plans.store.plan_store import PlanStore
-from redress.plans.store.plans import Plans
-from redress.staff.store import StaffStore
-from redress.tickets.cases.changes import Decide, TicketChanges
-from redress.tickets.rules.numbers import new_number
-from redress.tickets.rules.steps import by_customer, by_staff, by_system, opening
+from redress.tickets.cases.changes import Decide
+from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.ticket import EventType, Phase, Ticket
-from redress.tickets.store.lists import TicketLists
-from redress.tickets.store.mail_records import MailRecordStore
-from redress.tickets.store.tickets import TicketStore
-from redress.tickets.store.timers import Timer, TimerStore
+from redress.tickets.store.timers import Timer
 from redress.workflow.cases.relay import execution_name
-from tests.builders import MEI, ROOT, Clock, submission
+from tests.builders import MEI, ROOT, Clock
 from tests.statemachines.skipping import Sleepers, eventually
 from tests.streams import Stream
+from tests.world import Opener, Stores
 
 
 @dataclass
-class World:
+class World(Stores):
     clock: Clock
     sleepers: Sleepers
     stream: Stream
-    tickets: TicketStore
-    lists: TicketLists
-    timers: TimerStore
-    mail_records: MailRecordStore
-    staff: StaffStore
-    plan_store: PlanStore
-    plans: Plans
     machine: str
     """ARN of the ticket machine."""
     relay: Callable[[dict[str, Any]], dict[str, Any]]
@@ -57,18 +45,14 @@ class World:
 
     def open(self, kind: str = "complaint", *, follow: bool = True, **fields: Any) -> str:
         """Submits a ticket. Returns its number. `follow=False` leaves stream records unread."""
-        opened = opening.open_ticket(
-            submission(kind, **fields), new_number(), self.plans.current(), self.clock.now()
-        )
-        number = opened.after.number
-        self.tickets.open(opened, opened.after.created_at)
+        number = Opener(self, self.clock)(kind, **fields).number
         if follow:
             self.follow()
         return number
 
     def take(self, number: str, decide: Decide, *, follow: bool = True) -> Ticket:
         """Applies one change to a ticket and, unless `follow` is False, what follows from it."""
-        after = TicketChanges(self.tickets, self.plans, self.clock.now).change(number, decide)
+        after = self.changes.change(number, decide)
         if follow:
             self.follow()
         return after
@@ -247,6 +231,46 @@ class World:
             for event in history
             if event.type is EventType.RUNG_FIRED
         ]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution that has ended."""
+
+    status: str
+    output: Any
+    error: str | None
+    cause: str | None
+    entered: Counter[str]
+    """How often the execution entered each state."""
+    events: int
+    history: str
+    """Everything that the service keeps about it."""
+
+
+def run_to_its_end(machine: str, name: str, given: dict[str, Any]) -> Run:
+    """Start an execution of the machine with this ARN, and wait until it has ended."""
+    sfn = boto3.client("stepfunctions")
+    arn = sfn.start_execution(stateMachineArn=machine, name=name, input=json.dumps(given))[
+        "executionArn"
+    ]
+
+    def over() -> bool:
+        return bool(sfn.describe_execution(executionArn=arn)["status"] != "RUNNING")
+
+    eventually(over, "the execution has ended")
+    found = sfn.describe_execution(executionArn=arn)
+    history = sfn.get_execution_history(executionArn=arn)["events"]
+    entered = [e["stateEnteredEventDetails"] for e in history if e["type"].endswith("Entered")]
+    return Run(
+        status=found["status"],
+        output=json.loads(found["output"]) if "output" in found else None,
+        error=found.get("error"),
+        cause=found.get("cause"),
+        entered=Counter(details["name"] for details in entered),
+        events=len(history),
+        history=json.dumps(history, default=str),
+    )
 
 
 def definition(machine: str, **substitutions: str) -> str:

@@ -14,8 +14,8 @@ import pytest
 
 from local.openapi.__main__ import made
 from local.openapi.public import document as public
-from tests.functions.conftest import load
 from tests.template.documents import expanded, functions, of_type, written_of_type
+from tests.world import load
 
 Route = tuple[str, str]
 

@@ -85,7 +85,7 @@ def test_every_sample_is_named_by_a_test_of_its_trigger(name: str) -> None:
 def named() -> set[str]:
     """What tests of functions name: a sample, or its end where they write f"staff-{name}"."""
     found: set[str] = set()
-    for path in (ROOT / "tests/functions").glob("test_*.py"):
+    for path in (ROOT / "tests/functions").rglob("*.py"):
         texts, beginnings = set[str](), {""}
         for node in ast.walk(ast.parse(path.read_text())):
             match node:

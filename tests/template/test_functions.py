@@ -115,9 +115,12 @@ OF_LAMBDA = {"AWS_REGION"}
 def settings_of(folder: str) -> type[Settings]:
     """The type of the settings of a function: `RelaySettings` in `redress.wiring.relay`."""
     module = importlib.import_module(f"redress.wiring.{folder}")
-    [found] = [value for name, value in vars(module).items() if name.lower() == f"{folder}settings"]
-    assert issubclass(found, Settings)
-    return found
+    found: list[type[Settings]] = [
+        value for name, value in vars(module).items() if name.lower() == f"{folder}settings"
+    ]
+    [kind] = found
+    assert issubclass(kind, Settings)
+    return kind
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -451,8 +451,7 @@ def test_who_takes_part_is_named_whole_and_the_same_again_is_nothing(life: Life)
     version = life.ticket.version
     life.let_in("BO@example.net", "wang.wei@example.com")
     assert life.ticket.version == version
-    life.let_in()
-    assert life.ticket.participants == ()
+    assert life.let_in().ticket.participants == ()
     assert life.events[-1].data == {
         "participants": [],
         "from": ["wang.wei@example.com", "bo@example.net"],

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from redress.clocks.rules.clocks import Clock, ClockName, ClockState
 from redress.db import encoding
-from redress.tickets.rules.ticket import Ticket
+from redress.tickets.rules.ticket import State, Ticket
 from redress.tickets.store import items
 from tests.builders import MEI, START, Life, life_at
 
@@ -46,20 +46,22 @@ def test_a_new_complaint_keeps_what_was_said_and_promised() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "most"), [("new", 900), ("open", 1200), ("resolved", 1500), ("closed", 1700)]
+    ("state", "most"),
+    [(State.NEW, 900), (State.OPEN, 1200), (State.RESOLVED, 1500), (State.CLOSED, 1700)],
+    ids=lambda value: str(value),
 )
-def test_a_head_stays_small(state: str, most: int) -> None:
+def test_a_head_stays_small(state: State, most: int) -> None:
     assert len(items.head_doc(life_at(state).ticket).encode()) <= most
 
 
 def test_a_head_that_says_everything_is_read_too() -> None:
-    for state in ("new", "open", "resolved", "closed"):
+    for state in (State.NEW, State.OPEN, State.RESOLVED, State.CLOSED):
         ticket = life_at(state).ticket
         assert items.ticket_of(encoding.encode(ticket)) == ticket
 
 
 def test_a_field_that_was_renamed_keeps_its_name_in_the_table(life: Life) -> None:
-    behind = replace(life.open().assign().reply("We look into it.").ticket, last_person_version=1)
+    behind = replace(life.open().assign().reply().ticket, last_person_version=1)
     kept = json.loads(items.head_doc(behind))
     assert kept["touched"] == 1
     assert "last_person_version" not in kept

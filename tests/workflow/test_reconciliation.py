@@ -21,7 +21,6 @@ from redress.workflow.cases.reconciliation import (
     judge,
 )
 from tests.builders import NUMBER, START, life_at
-from tests.builders import State as TicketState
 
 NOW = START + timedelta(hours=1)
 SECOND = timedelta(seconds=1)
@@ -69,19 +68,19 @@ VERDICTS: dict[str, tuple[Timer, datetime | None, Finding]] = {
 @pytest.mark.parametrize("what", VERDICTS)
 def test_of_each_workflow_one_thing_is_said(what: str) -> None:
     timer, started, said = VERDICTS[what]
-    ticket = life_at(TicketState.NEW).ticket
+    ticket = life_at(tickets.State.NEW).ticket
     assert judge(ticket, timer, started, NOW, NOW - OLDEST * 2) is said
 
 
 def test_a_history_is_long_by_the_events_of_its_own_generation() -> None:
-    ticket = replace(life_at(TicketState.NEW).ticket, version=5000)
+    ticket = replace(life_at(tickets.State.NEW).ticket, version=5000)
     for began, said in ((5000 - LONGEST, Finding.WELL), (4999 - LONGEST, Finding.LONG_HISTORY)):
         timer = replace(SLEEPS, gen_version=began)
         assert judge(ticket, timer, YOUNG, NOW, START) is said
 
 
 def test_what_started_before_the_definition_of_today_may_have_an_older_one() -> None:
-    ticket = life_at(TicketState.NEW).ticket
+    ticket = life_at(tickets.State.NEW).ticket
     assert judge(ticket, SLEEPS, YOUNG, NOW, YOUNG) is Finding.WELL
     assert judge(ticket, SLEEPS, YOUNG, NOW, YOUNG + SECOND) is Finding.OLDER_DEFINITION
 
@@ -98,7 +97,7 @@ def test_what_started_before_the_definition_of_today_may_have_an_older_one() -> 
 def test_a_timer_differs_by_its_phase_or_its_next_wake(
     wrong: dict[str, Any], different: bool
 ) -> None:
-    life = life_at(TicketState.NEW)
+    life = life_at(tickets.State.NEW)
     right = replace(
         SLEEPS, phase=life.ticket.phase, next_wake=tickets.next_wake(life.ticket, life.plan)
     )

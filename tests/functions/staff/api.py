@@ -16,7 +16,8 @@ from typing import Any
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from redress.base.people import Member
-from tests.functions.conftest import MEMBERS, Context, altered
+from tests.functions.conftest import MEMBERS, altered
+from tests.world import Context
 
 DOCUMENT: dict[str, Any] = json.loads(
     resources.files("redress").joinpath("data/openapi-staff.json").read_bytes()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from redress.base.people import Member
-from tests.functions.conftest import Context, aws
 from tests.functions.staff.api import Api
+from tests.world import Context, create_idle_machine, logged_by
 
 
 @pytest.fixture
@@ -26,20 +26,13 @@ def api(
 
 @pytest.fixture
 def logs(api: Api) -> Iterator[StringIO]:
-    """What the function logs: its logger writes to the stream it found when it was imported."""
-    handler = api.module.logger.registered_handler
-    written = StringIO()
-    before = handler.setStream(written)
-    yield written
-    handler.setStream(before)
+    """What the function logs."""
+    with logged_by(api.module) as written:
+        yield written
 
 
 @pytest.fixture
 def scores_machine(table: str) -> None:
     """The machines that a request starts stand in moto; they do not run here."""
     for name in ("redress-scores", "redress-rehearsal"):
-        aws("stepfunctions").create_state_machine(
-            name=name,
-            definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}',
-            roleArn="arn:aws:iam::123456789012:role/machine",
-        )
+        create_idle_machine(name)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.functions.conftest import MEMBERS, Opener, Stores
+from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import Api
+from tests.world import Opener, Stores
 
 
 def test_reassigning_moves_the_ticket_and_the_load(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.functions.conftest import Opener
 from tests.functions.staff.api import DOCUMENT, Api
+from tests.world import Opener
 
 LIMIT = 65_536
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.builders import Clock
-from tests.functions.conftest import Opener
 from tests.functions.staff.api import Api
+from tests.world import Opener
 
 
 def test_correcting_the_kind_plans_the_promises_anew(

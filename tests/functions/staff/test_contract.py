@@ -17,8 +17,8 @@ from redress.tickets.rules.ticket import EventType
 from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
 from tests.builders import plan_document
-from tests.functions.conftest import Context, Opener
 from tests.functions.staff.api import CHANGES, DOCUMENT, WHO_MAY, Api, resolved, schema_errors
+from tests.world import Context, Opener
 
 
 def test_document_is_valid_openapi_3_1() -> None:

@@ -9,8 +9,8 @@ import pytest
 from redress.clocks.rules.clocks import ClockName
 from redress.tickets.rules.steps import by_customer, by_timer
 from tests.builders import Clock
-from tests.functions.conftest import Opener, Stores
 from tests.functions.staff.api import CHANGES, Api, Reply, states_of
+from tests.world import Opener, Stores
 
 
 def test_a_hold_pauses_what_the_plan_says_until_the_customer_writes(

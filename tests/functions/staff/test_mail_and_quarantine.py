@@ -11,11 +11,12 @@ import pytest
 
 from redress.mail.incoming.store import IncomingRecord, MailState
 from redress.tickets.rules.steps import opening
-from redress.wiring import clients
 from redress.wiring import stores as wired_stores
 from tests.builders import NUMBER, Clock, submission
-from tests.functions.conftest import Stores, aws
+from tests.functions.conftest import aws
 from tests.functions.staff.api import Api
+from tests.wired import set_environment
+from tests.world import Stores
 
 HELD_MAIL = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
 
@@ -111,8 +112,7 @@ def test_a_release_is_asked_for_in_the_queue(
     api: Api, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = aws("sqs").create_queue(QueueName="redress-inbound")["QueueUrl"]
-    monkeypatch.setenv("INBOUND_QUEUE_URL", queue)
-    clients.settings.cache_clear()
+    set_environment(monkeypatch, INBOUND_QUEUE_URL=queue)
     record = _held(1, clock)
     assert api("held-mail-release", "lin", id=record.identity).status == 202
     [message] = aws("sqs").receive_message(QueueUrl=queue)["Messages"]

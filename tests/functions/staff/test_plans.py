@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from redress.plans.store.plans import Plans
 from redress.tickets.rules.ticket import EventType
 from tests.builders import Clock, plan_document
-from tests.functions.conftest import Opener, Stores
 from tests.functions.staff.api import CHANGES, Api
+from tests.world import Opener, Stores
 
 
 def test_plan_is_read_and_the_next_version_published(api: Api, stores: Stores) -> None:

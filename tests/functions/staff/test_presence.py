@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from redress.staff.rules import Presence
 from tests.builders import Clock
-from tests.functions.conftest import Opener, Stores
 from tests.functions.staff.api import CHANGES, Api
+from tests.world import Opener, Stores
 
 
 def test_presence_is_kept_with_who_it_is(api: Api, stores: Stores, clock: Clock) -> None:

@@ -11,8 +11,8 @@ from redress.base.people import Actor, Role
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.workflow.cases.timers import TimerCase
 from tests.builders import Clock, plan_document
-from tests.functions.conftest import Opener, Stores
 from tests.functions.staff.api import Api
+from tests.world import Opener, Stores
 
 
 def test_ticket_is_read_with_promises_timeline_mails_and_escalation(

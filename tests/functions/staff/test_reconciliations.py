@@ -9,8 +9,9 @@ import pytest
 from redress.db.rows import Models
 from redress.workflow.store import ReconciliationReport, ReportStore
 from tests.builders import NUMBER
-from tests.functions.conftest import REGION, TABLE, Stores
 from tests.functions.staff.api import Api
+from tests.wired import REGION, TABLE
+from tests.world import Stores
 
 
 @pytest.fixture

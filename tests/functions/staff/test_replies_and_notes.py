@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from redress.tickets.rules.ticket import EventType
 from tests.builders import Clock
-from tests.functions.conftest import Opener, Stores
 from tests.functions.staff.api import Api
+from tests.world import Opener, Stores
 
 
 def test_reply_opens_the_ticket_and_keeps_the_first_response(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.builders import BY_PHONE, Clock
-from tests.functions.conftest import Opener, Stores
 from tests.functions.staff.api import CHANGES, Api
+from tests.world import Opener, Stores
 
 
 def test_complaint_resolved_without_outcome_remedy_and_root_cause_names_all_three(

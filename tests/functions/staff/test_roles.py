@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.functions.conftest import MEMBERS, Opener, Stores
+from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import CHANGES, KEEP, WHO_MAY, Api
+from tests.world import Opener, Stores
 
 
 def test_every_route_has_a_sample_event_and_a_line_in_the_table_of_roles(

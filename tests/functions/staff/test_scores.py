@@ -6,8 +6,9 @@ import pytest
 
 from redress.wiring import staff as staff_wiring
 from tests.builders import Clock
-from tests.functions.conftest import Opener, aws
+from tests.functions.conftest import aws
 from tests.functions.staff.api import CHANGES, Api
+from tests.world import Opener
 
 THIS_MONTH = "2026-11"
 

@@ -13,8 +13,8 @@ from redress.tickets.rules.ticket import EventType
 from redress.tickets.store.tickets import TicketStore
 from redress.workflow.cases.timers import TimerCase
 from tests.builders import Clock
-from tests.functions.conftest import Opener, Stores
 from tests.functions.staff.api import CHANGES, Api
+from tests.world import Opener, Stores
 
 
 def test_two_agents_at_once_one_wins_and_the_other_is_told_the_current_version(

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.builders import Clock
-from tests.functions.conftest import Opener
 from tests.functions.staff.api import Api
+from tests.world import Opener
 
 
 def test_work_list_shows_what_is_due_next_first(

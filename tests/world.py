@@ -1,0 +1,185 @@
+"""What tests share that run the product's functions: the functions, their tickets, their table.
+
+The functions run in this process, loaded from their folders as Lambda loads them. moto plays AWS.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import boto3
+
+from local.template import table_definition
+from redress.db.rows import Models
+from redress.plans.store.plan_store import PlanStore
+from redress.plans.store.plans import Plans
+from redress.staff.store import StaffStore
+from redress.tickets.cases.changes import TicketChanges
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.steps import by_system, opening
+from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store.lists import TicketLists
+from redress.tickets.store.mail_records import MailRecordStore
+from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.timers import TimerStore
+from redress.wiring.transaction import ALSO_WRITTEN
+from tests.builders import ROOT, Clock, submission
+from tests.wired import ACCOUNT, REGION, TABLE
+
+MACHINE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
+
+
+@cache
+def table_as_deployed() -> dict[str, Any]:
+    """The parameters of CreateTable for the template's table, under the name TABLE."""
+    return table_definition(TABLE)
+
+
+def create_idle_machine(name: str) -> None:
+    """Create a state machine in moto that can be started and does nothing."""
+    boto3.client("stepfunctions").create_state_machine(
+        name=name,
+        definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}',
+        roleArn=MACHINE_ROLE,
+    )
+
+
+# ------------------------------------------------------------------------------ the functions
+
+
+@dataclass
+class Context:
+    """The part of Lambda's context that the logger and the metrics read."""
+
+    function_name: str = "redress-function"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:redress-function"
+    aws_request_id: str = "5f0e3a52-8f3c-4c43-9d0f-0c8a3d1b7e11"
+    seconds_left: int = 900
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.seconds_left * 1000
+
+
+@cache
+def load(function: str) -> ModuleType:
+    """Import `functions/{function}/app.py` with its folder on the path, as Lambda does.
+
+    The other modules of the folder are forgotten afterwards: two functions may use one name.
+    """
+    folder = ROOT / "functions" / function
+    spec = importlib.util.spec_from_file_location(f"{function}_app", folder / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            if str(getattr(sys.modules[name], "__file__", None)).startswith(f"{folder}{os.sep}"):
+                del sys.modules[name]
+    return module
+
+
+def read_sample(name: str) -> dict[str, Any]:
+    """The sample event `events/{name}.json`, fresh each time."""
+    event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return event
+
+
+@contextmanager
+def logged_by(function: ModuleType) -> Iterator[io.StringIO]:
+    """What a function logs in this block. Its logger keeps the stream it found when imported."""
+    handler = function.logger.registered_handler
+    written = io.StringIO()
+    before = handler.setStream(written)
+    try:
+        yield written
+    finally:
+        handler.setStream(before)
+
+
+# ------------------------------------------------------------------------------ tickets
+
+
+@dataclass
+class Stores:
+    """The stores over the test's table, to arrange and to check."""
+
+    tickets: TicketStore
+    lists: TicketLists
+    timers: TimerStore
+    mail_records: MailRecordStore
+    changes: TicketChanges
+    staff: StaffStore
+    plan_store: PlanStore
+    plans: Plans
+
+    @staticmethod
+    def parts(models: Models, now: Callable[[], datetime]) -> dict[str, Any]:
+        """The stores over these models, by the names above."""
+        tickets, plan_store = TicketStore(models, ALSO_WRITTEN), PlanStore(models)
+        plans = Plans(plan_store, now)
+        return {
+            "tickets": tickets,
+            "lists": TicketLists(models),
+            "timers": TimerStore(models),
+            "mail_records": MailRecordStore(models),
+            "changes": TicketChanges(tickets, plans, now),
+            "staff": StaffStore(models),
+            "plan_store": plan_store,
+            "plans": plans,
+        }
+
+
+@dataclass
+class Opener:
+    """Opens tickets as intake does, and assigns them as the assigner does."""
+
+    stores: Stores
+    clock: Clock
+    opened: list[str] = field(default_factory=list)
+
+    def __call__(self, kind: str = "complaint", agent: str | None = None, **fields: Any) -> Ticket:
+        """A new ticket of this kind; `fields` change the submission (contact, language, ...)."""
+        plan = self.stores.plans.current()
+        change = opening.open_ticket(
+            submission(kind, **fields), new_number(), plan, self.clock.now()
+        )
+        self.stores.tickets.open(change, change.after.created_at)
+        ticket = change.after
+        if agent is not None:
+            given = by_system.assign(ticket, plan, agent, "for a test", self.clock.now())
+            self.stores.tickets.commit(given, self.clock.now())
+            ticket = given.after
+        self.opened.append(ticket.number)
+        return ticket
+
+
+@dataclass(frozen=True)
+class Act:
+    """Takes one step of a ticket's life and stores it: `act(ticket, by_staff.reply, MEI, ...)`."""
+
+    changes: TicketChanges
+
+    def __call__(self, ticket: Ticket, step: Callable[..., Change | None], *given: Any) -> Ticket:
+        """Call `step` with the ticket, its plan, `given` and the time; the ticket after it."""
+        return self.changes.change(
+            ticket.number, lambda found, plan, at: step(found, plan, *given, at)
+        )
