@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from web_request import Request, log_refusal
+from web_request import WebRequest, log_refusal
 
 from redress.base.errors import (
     Fault,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's 
     from redress.tickets.cases.customer import StatusView
 
 
-def api(request: Request, do: Callable[[str], StatusView]) -> Answer:
+def api(request: WebRequest, do: Callable[[str], StatusView]) -> Answer:
     """Answer one call of the JSON API. The token must belong to the ticket in the path."""
     try:
         given = request.header("authorization").removeprefix("Bearer ").strip()
@@ -49,7 +49,7 @@ def present(view: StatusView) -> dict[str, Any]:
     return found
 
 
-def json_object(request: Request) -> dict[str, Any]:
+def json_object(request: WebRequest) -> dict[str, Any]:
     """Return the body as a JSON object, or {} if there is no body. Raises Refused."""
     if not request.event.get("body"):
         return {}
@@ -59,7 +59,7 @@ def json_object(request: Request) -> dict[str, Any]:
     return body
 
 
-def json_text(request: Request, *, required: bool = True) -> str:
+def json_text(request: WebRequest, *, required: bool = True) -> str:
     """Return `text` from a body that may hold no other field.
 
     Raises InvalidInput that names every wrong field.
@@ -76,28 +76,28 @@ def json_text(request: Request, *, required: bool = True) -> str:
     return text or ""
 
 
-def read_ticket(request: Request) -> Answer:
+def read_ticket(request: WebRequest) -> Answer:
     return api(request, lambda token: wiring.customer_cases().status(token))
 
 
-def write_message(request: Request) -> Answer:
+def write_message(request: WebRequest) -> Answer:
     return api(request, lambda token: wiring.customer_cases().write(token, json_text(request)))
 
 
-def confirm(request: Request) -> Answer:
+def confirm(request: WebRequest) -> Answer:
     return api(request, lambda token: wiring.customer_cases().confirm(token))
 
 
-def dispute(request: Request) -> Answer:
+def dispute(request: WebRequest) -> Answer:
     return api(request, lambda token: wiring.customer_cases().dispute(token, json_text(request)))
 
 
-def withdraw(request: Request) -> Answer:
+def withdraw(request: WebRequest) -> Answer:
     return api(
         request,
         lambda token: wiring.customer_cases().withdraw(token, json_text(request, required=False)),
     )
 
 
-def questionnaire(request: Request) -> Answer:
+def questionnaire(request: WebRequest) -> Answer:
     return api(request, lambda token: wiring.customer_cases().survey(token, json_object(request)))

@@ -16,7 +16,7 @@ from form import form, submit_form
 from pages import pages
 from status import act, status
 from surveys import answer_survey, set_surveys, survey, surveys
-from web_request import Request, logger
+from web_request import WebRequest, logger
 
 from redress.edge.http import (
     Answer,
@@ -33,12 +33,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         wiring.customer_cases()
         pages()
         return {"warm": True}
-    request = Request(event)
+    request = WebRequest(event)
     route = ROUTES.get(route_of(event))
     return route(request) if route else not_found(request)
 
 
-ROUTES: Mapping[tuple[str, str], Callable[[Request], Answer]] = {
+ROUTES: Mapping[tuple[str, str], Callable[[WebRequest], Answer]] = {
     ("GET", "/"): form,
     ("POST", "/form"): submit_form,
     ("GET", "/t/{token}"): status,

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, NoReturn
 
 from rendering import HERE, digest_of, guarded, respond
-from web_request import Request
+from web_request import WebRequest
 
 from redress.base.errors import (
     NotFound,
@@ -24,13 +24,13 @@ if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's 
     pass
 
 
-def document(request: Request) -> Answer:
+def document(request: WebRequest) -> Answer:
     """Return the OpenAPI document of all public routes."""
     body = resources.files("redress").joinpath("data/openapi-public.json").read_text("utf-8")
     return respond(200, "application/json", body, {**SECURITY, "Cache-Control": "max-age=300"})
 
 
-def asset(request: Request) -> Answer:
+def asset(request: WebRequest) -> Answer:
     """Return a style sheet.
 
     The name is looked up among the files that exist. It is never joined to a path, so it cannot
@@ -50,7 +50,7 @@ def asset(request: Request) -> Answer:
     return respond(200, f"{media}; charset=utf-8", text, headers)
 
 
-def not_found(request: Request) -> Answer:
+def not_found(request: WebRequest) -> Answer:
     if "text/html" in request.header("accept"):
         return guarded(request, _no_page)
     return problem(plain(HTTPStatus.NOT_FOUND, "not-found", "There is nothing here", "no route"))

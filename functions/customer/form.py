@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rendering import FORM_FIELDS, ShownFault, by_field_of, guarded, page, shown
-from web_request import Request, language_of, logger, posted
+from web_request import WebRequest, language_of, logger, posted
 
 from redress.base import catalogue
 from redress.base.errors import (
@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's 
 
 
 def form_page(
-    request: Request,
+    request: WebRequest,
     status: int,
     language: str,
     values: Mapping[str, str],
@@ -61,7 +61,7 @@ def _nonce() -> str:
     return secrets.token_urlsafe(18)
 
 
-def form(request: Request) -> Answer:
+def form(request: WebRequest) -> Answer:
     """Show the web form; `?kind=complaint` opens it as the complaint form."""
 
     def render() -> Answer:
@@ -72,7 +72,7 @@ def form(request: Request) -> Answer:
     return guarded(request, render)
 
 
-def submit_form(request: Request) -> Answer:
+def submit_form(request: WebRequest) -> Answer:
     """Submit the form.
 
     Answers 201 with the receipt, or 422 with the form, the faults and everything that was typed.

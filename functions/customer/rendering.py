@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pages import pages
-from web_request import Blank, NoForm, Request, TooLarge, language_of, log_refusal, logger, posted
+from web_request import (
+    Blank,
+    NoForm,
+    TooLarge,
+    WebRequest,
+    language_of,
+    log_refusal,
+    logger,
+    posted,
+)
 
 from redress.base import catalogue, observe
 from redress.base.errors import (
@@ -63,7 +72,7 @@ def respond(status: int, media: str, body: str, headers: Mapping[str, str]) -> A
 
 
 def page(
-    request: Request,
+    request: WebRequest,
     status: int,
     template: str,
     language: str,
@@ -95,7 +104,7 @@ def rendered(
     return respond(status, "text/html; charset=utf-8", body, headers)
 
 
-def guarded(request: Request, render: Callable[[], Answer], token: str = "") -> Answer:
+def guarded(request: WebRequest, render: Callable[[], Answer], token: str = "") -> Answer:
     """Return the rendered page, or an error page in the reader's language if rendering fails.
 
     If a POST fails with 500 or 503, the error page carries the posted fields and a button that

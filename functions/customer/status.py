@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rendering import ShownFault, by_field_of, guarded, page, see_other, shown
 from surveys import answers_of
-from web_request import Blank, Request, asked_language, posted
+from web_request import Blank, WebRequest, asked_language, posted
 
 from redress.base import catalogue
 from redress.base.errors import (
@@ -43,14 +43,14 @@ def steps_of(view: StatusView) -> list[tuple[str, bool]]:
     ]
 
 
-def status_url(request: Request, language: str, own: str) -> str:
+def status_url(request: WebRequest, language: str, own: str) -> str:
     """Return the status page's URL. `?lang=` is added if `language` is not the ticket's `own`."""
     asked = "" if language == own else f"?lang={language}"
     return f"{request.base}/t/{request.token}{asked}"
 
 
 def status_page(
-    request: Request,
+    request: WebRequest,
     status: int,
     view: StatusView,
     faults: list[ShownFault] | None = None,
@@ -73,7 +73,7 @@ def status_page(
     )
 
 
-def status(request: Request) -> Answer:
+def status(request: WebRequest) -> Answer:
     """Show the status page that a signed link opens."""
     return guarded(
         request,
@@ -84,7 +84,7 @@ def status(request: Request) -> Answer:
 _FIELDS = {"write": "words", "dispute": "text", "withdraw": "reason"}
 
 
-def act(request: Request) -> Answer:
+def act(request: WebRequest) -> Answer:
     """Carry out a button of the status page, then redirect back to the page (303)."""
     token, action = request.token, request.path["action"]
 
@@ -116,7 +116,9 @@ def act(request: Request) -> Answer:
     return guarded(request, render, token)
 
 
-def _again(request: Request, action: str, fields: Mapping[str, str], error: InvalidInput) -> Answer:
+def _again(
+    request: WebRequest, action: str, fields: Mapping[str, str], error: InvalidInput
+) -> Answer:
     """Show the status page again with the input that the customer typed and its faults."""
     view = wiring.customer_cases().status(request.token)
     language = asked_language(request) or view.language

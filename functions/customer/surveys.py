@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rendering import ShownFault, by_field_of, guarded, page, shown
-from web_request import Blank, Request, asked_language, posted
+from web_request import Blank, WebRequest, asked_language, posted
 
 from redress.base.errors import (
     InvalidInput,
@@ -35,7 +35,7 @@ def answers_of(fields: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def survey(request: Request) -> Answer:
+def survey(request: WebRequest) -> Answer:
     """Show the questionnaire that a signed, expiring link opens."""
 
     def render() -> Answer:
@@ -45,7 +45,7 @@ def survey(request: Request) -> Answer:
     return guarded(request, render)
 
 
-def answer_survey(request: Request) -> Answer:
+def answer_survey(request: WebRequest) -> Answer:
     """Save the answers and thank the customer, or show the questionnaire again with its faults."""
     token = request.token
 
@@ -68,7 +68,7 @@ def answer_survey(request: Request) -> Answer:
 
 
 def _survey_page(
-    request: Request,
+    request: WebRequest,
     status: int,
     view: StatusView,
     faults: list[ShownFault] | None = None,
@@ -93,14 +93,14 @@ def _survey_page(
     )
 
 
-def surveys(request: Request) -> Answer:
+def surveys(request: WebRequest) -> Answer:
     """Ask whether to stop surveys to this address. Opening the page changes nothing."""
     return guarded(
         request, lambda: _surveys_page(request, wiring.unsubscribing().surveys(request.token))
     )
 
 
-def set_surveys(request: Request) -> Answer:
+def set_surveys(request: WebRequest) -> Answer:
     """Stop surveys to an address at once, or allow them again if the field `again` is posted.
 
     The POST comes from the page, or from a mail program on the reader's behalf (RFC 8058). A mail
@@ -115,7 +115,7 @@ def set_surveys(request: Request) -> Answer:
     return guarded(request, render)
 
 
-def _surveys_page(request: Request, found: Surveys) -> Answer:
+def _surveys_page(request: WebRequest, found: Surveys) -> Answer:
     action = f"{request.base}/u/{request.token}"
     return page(
         request,

@@ -30,7 +30,7 @@ logger = Logger(service="customer")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class WebRequest:
     """One request from API Gateway, which has already matched the route and parsed the path."""
 
     event: dict[str, Any]
@@ -79,7 +79,7 @@ class Blank(dict[str, str]):
         return ""
 
 
-def asked_language(request: Request) -> str:
+def asked_language(request: WebRequest) -> str:
     """Return the language that the reader chose, or ''.
 
     It is in `?lang=`, or in the `language` field of a form posted from a page in that language.
@@ -93,12 +93,12 @@ def asked_language(request: Request) -> str:
     return asked if asked in LANGUAGES else ""
 
 
-def language_of(request: Request) -> str:
+def language_of(request: WebRequest) -> str:
     """Return the language that the reader chose; otherwise the one that the browser prefers."""
     return asked_language(request) or catalogue.preferred(request.header("accept-language"))
 
 
-def posted(request: Request) -> dict[str, str]:
+def posted(request: WebRequest) -> dict[str, str]:
     """Return the fields of a posted form. Raises TooLarge or NoForm."""
     try:
         raw = body_of(request.event)

@@ -63,7 +63,7 @@ JOB = "000003.reply.customer"
 
 
 def sent(
-    *texts: rendering.Text,
+    *texts: rendering.MailText,
     sender: str = "service@example.com",
     recipients: Sequence[str] = ("li.na@example.com",),
     **given: Any,
@@ -204,7 +204,7 @@ def test_a_line_break_hidden_in_an_encoded_word_stays_what_was_typed(typed: str)
 def test_any_text_arrives_unchanged(subject: str, body: str) -> None:
     one_line = rendering.one_line(subject)
     encodable = body.encode("utf-8", "replace").decode()
-    message = sent(rendering.Text("en", one_line, encodable, "<p>x</p>"))
+    message = sent(rendering.MailText("en", one_line, encodable, "<p>x</p>"))
     assert set(message.keys()) == {
         "From",
         "To",
@@ -431,7 +431,7 @@ def test_only_a_plain_single_address_is_deliverable(typed: str, expected: str | 
 def test_a_deliverable_address_is_the_only_recipient(address: str) -> None:
     found = rendering.deliverable(address)
     if found is not None:
-        message = sent(rendering.Text("en", "x", "y", "<p>y</p>"), recipients=[found])
+        message = sent(rendering.MailText("en", "x", "y", "<p>y</p>"), recipients=[found])
         assert [to.addr_spec for to in message["To"].addresses] == [found]
 
 

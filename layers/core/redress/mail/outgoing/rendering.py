@@ -77,7 +77,7 @@ _LOCAL = re.compile(rf"{_ATOM}(\.{_ATOM})*")
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class MailText:
     """The text of a mail in one language.
 
     `subject` is one line without the ticket number. `html` is the body as HTML
@@ -103,12 +103,12 @@ def template(language: str, name: str) -> tuple[str, str]:
     return subject, body
 
 
-def render(name: str, language: str, values: Mapping[str, str]) -> Text:
+def render(name: str, language: str, values: Mapping[str, str]) -> MailText:
     """Fill in a template. Raises ValueError if the values do not match its placeholders exactly."""
     if values.keys() != PLACEHOLDERS[name]:
         raise ValueError(f"{name} is given {sorted(values)}, not {sorted(PLACEHOLDERS[name])}")
     subject, body = template(language, name)
-    return Text(
+    return MailText(
         language,
         one_line(subject.format_map(values)),
         body.format_map(values),
@@ -149,7 +149,7 @@ def message(
     sender: str,
     recipients: Sequence[str],
     number: str,
-    texts: Sequence[Text],
+    texts: Sequence[MailText],
     at: datetime,
     *,
     automatic: bool,
