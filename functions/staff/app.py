@@ -24,7 +24,7 @@ logger = Logger(service="staff")
 
 
 def _serve(name: str, route: Route, event: dict[str, Any]) -> Answer:
-    """Identity and role first, then the body, then the route; every error becomes its problem."""
+    """Check identity and role, read the body, run the route. An error becomes a problem."""
     path: dict[str, str] = event.get("pathParameters") or {}
     if "number" in path:
         logger.append_keys(ticket=normalised(path["number"]))
@@ -48,9 +48,10 @@ def _serve(name: str, route: Route, event: dict[str, Any]) -> Answer:
 
 @logger.inject_lambda_context(clear_state=True)
 def _routed(event: dict[str, Any], context: LambdaContext) -> Answer:
-    """The answer of the route that API Gateway found. Failures are counted, the rest is in the log.
+    """The answer of the route that API Gateway found.
 
-    A metric per route would cost more a month than the rest of an idle stack.
+    Only failures are counted: a metric per route would cost more a month than the rest of an idle
+    stack. The log has every answer.
     """
     method, path = route_of(event)
     route = ROUTES.get((method, path))
@@ -67,7 +68,7 @@ def _routed(event: dict[str, Any], context: LambdaContext) -> Answer:
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
-    """A request of the HTTP API with what its authorizer read -> JSON, or a problem."""
+    """Answer a request of the HTTP API, whose authorizer has read the token: JSON, or a problem."""
     if event.get("warm"):
         wiring.staff_cases()
         return {"warm": True}

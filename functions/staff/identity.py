@@ -1,8 +1,8 @@
-"""Who is calling: a member of staff, out of the claims that the authorizer has checked.
+"""Makes a member of staff from the claims of the token that the authorizer has checked.
 
-API Gateway has verified signature, issuer, client and expiry of the token. What it does not promise
-is that the token is an ID token (it lets an access token of the same client through) and that the
-user pool's administrator filled in every attribute: both are checked here.
+API Gateway has verified signature, issuer, client and expiry of the token. Two things are checked
+here: the token is an ID token (API Gateway also accepts an access token of the same client), and
+the user pool's administrator has filled in every attribute.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CAPACITY = re.compile(r"[0-9]{1,3}")
 
 
 def identify(event: dict[str, Any]) -> Member:
-    """The caller of a request; raises Forbidden saying which claim is missing or malformed."""
+    """The caller of a request. Raises Forbidden with the claim that is missing or malformed."""
     context = event.get("requestContext")
     authorizer = context.get("authorizer") if isinstance(context, dict) else None
     read = authorizer.get("jwt") if isinstance(authorizer, dict) else None
@@ -61,7 +61,7 @@ def _name(claims: dict[str, Any]) -> str:
 def _role(groups: Any) -> Role:
     """The highest role among the groups.
 
-    An HTTP API hands a list over as the string `[a b]`.
+    An HTTP API passes a list on as the string `[a b]`.
     """
     if isinstance(groups, str):
         named = groups.removeprefix("[").removesuffix("]").split()

@@ -8,6 +8,7 @@ files that only this build reads (`local/openapi`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
@@ -34,6 +35,11 @@ VERSION = Whole("version", least=1)
 REASON = Text("reason", REASON_LIMIT)
 
 
+def iso(at: datetime | None) -> str | None:
+    """An instant as answers have it: ISO 8601 with milliseconds, UTC."""
+    return at.isoformat(timespec="milliseconds") if at else None
+
+
 class Request(Struct, frozen=True):
     """One call: who calls, the parts of the path, the query, and the body as the route reads it.
 
@@ -49,7 +55,7 @@ class Request(Struct, frozen=True):
 
     @property
     def number(self) -> str:
-        """The ticket's number in the path; raises NotFound for what cannot be one."""
+        """The ticket's number in the path. Raises NotFound for a text of another form."""
         number = normalised(self.path["number"])
         if number is None:
             raise NotFound("there is no such ticket")

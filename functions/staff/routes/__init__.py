@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from route import Route
 
 from routes import (
+    clocks,
     documents,
     lists,
     plans,
@@ -22,6 +23,7 @@ SUBJECTS = (
     presence,
     lists,
     tickets,
+    clocks,
     quarantine,
     scores,
     reconciliations,
@@ -33,4 +35,4 @@ SUBJECTS = (
 ROUTES: Mapping[tuple[str, str], Route] = {
     route.key: route for subject in SUBJECTS for route in subject.ROUTES
 }
-"""(method, path) -> who may call it, and what it does. Nothing else exists."""
+"""(method, path) -> its route."""

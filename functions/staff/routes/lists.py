@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-import presenting
-from route import LEADERS, STAFF, Request, Route
+from route import LEADERS, STAFF, Request, Route, iso
 
 from redress.edge import cursors
+from redress.edge.cursors import to_cursor
 from redress.edge.http import Answer, answer
-from redress.tickets.cases.staff import PAGE_LIMIT
+from redress.staff.cases.board import Board
+from redress.tickets.cases.staff import PAGE_LIMIT, WorkItem, WorkPage
 from redress.tickets.rules.numbers import normalised
 from redress.wiring import staff as wiring
+from routes.presence import availability_view
 
 
 def list_work(request: Request) -> Answer:
     limit, cursor = cursors.page(request.query, PAGE_LIMIT, is_due_key)
     page = wiring.staff_cases().work(request.member, limit, cursor)
-    return answer(200, presenting.work_page(page))
+    return answer(200, work_page_view(page))
 
 
 def show_board(request: Request) -> Answer:
     team = request.query.get("team") or request.member.team
-    return answer(200, presenting.board(wiring.board().board(request.member, team)))
+    return answer(200, board_view(wiring.board().board(request.member, team)))
 
 
 def is_due_key(key: str) -> bool:
@@ -32,6 +35,52 @@ def is_due_key(key: str) -> bool:
         re.fullmatch(r"9999|[0-9T:.+-]{29}", due, re.ASCII) and normalised(number) == number
     )
 
+
+# -------------------------------------------------------------------- views
+
+
+def work_item_view(item: WorkItem) -> dict[str, Any]:
+    """`WorkItem`: one line of a list."""
+    return {
+        "number": item.number,
+        "version": item.version,
+        "state": item.state,
+        "kind": item.kind,
+        "priority": item.priority,
+        "language": item.language,
+        "subject": item.subject,
+        "assignee": item.assignee,
+        "due_at": iso(item.due_at),
+    }
+
+
+def work_page_view(page: WorkPage) -> dict[str, Any]:
+    """`WorkPage`: `next` is the cursor of the page after, null on the last one."""
+    return {"items": [work_item_view(item) for item in page.items], "next": to_cursor(page.next)}
+
+
+def board_view(found: Board) -> dict[str, Any]:
+    """`Board`: who is present, what waits, what is near its limit."""
+    return {
+        "team": found.team,
+        "present": [
+            {"name": member.name, **availability_view(on_duty)} for member, on_duty in found.present
+        ],
+        "queued": found.queued,
+        "open": found.open,
+        "near_limit": [
+            {
+                **work_item_view(line.item),
+                "clock": line.clock,
+                "due_at": iso(line.due_at),
+                "overdue": line.overdue,
+            }
+            for line in found.near
+        ],
+    }
+
+
+# -------------------------------------------------------------------- declarations
 
 ROUTES = (
     Route(

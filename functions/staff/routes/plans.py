@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-import presenting
 from route import (
     IDEMPOTENCY_KEY,
     MANAGERS,
@@ -14,13 +14,16 @@ from route import (
     STAFF,
     Request,
     Route,
+    iso,
 )
 
 from redress.base.errors import NotFound
 from redress.edge import cursors
 from redress.edge.bodies import Body, Flag, OptionalText, UnreadBody
+from redress.edge.cursors import to_cursor
 from redress.edge.http import Answer, answer, header
-from redress.plans.cases import PAGE_LIMIT
+from redress.plans.cases import PAGE_LIMIT, Publication, VersionPage
+from redress.plans.store.plans import Published
 from redress.wiring import staff as wiring
 from routes.rehearsals import begun
 
@@ -32,7 +35,7 @@ def read_plan(request: Request) -> Answer:
 def list_plans(request: Request) -> Answer:
     limit, cursor = cursors.page(request.query, PAGE_LIMIT, is_version)
     page = wiring.plan_cases().versions(limit, int(cursor) if cursor else None)
-    return answer(200, presenting.plan_page(page))
+    return answer(200, plan_page_view(page))
 
 
 def read_plan_version(request: Request) -> Answer:
@@ -42,7 +45,7 @@ def read_plan_version(request: Request) -> Answer:
 def publish_plan(request: Request) -> Answer:
     found = wiring.plan_cases().publish(request.member, request.body)
     location = {"Location": f"plans/{found.about.version}"}
-    return answer(201, presenting.publication(found), location)
+    return answer(201, publication_view(found), location)
 
 
 def move_open_tickets(request: Request) -> Answer:
@@ -59,7 +62,7 @@ def move_open_tickets(request: Request) -> Answer:
 
 
 def _version(request: Request) -> int:
-    """The version of the plan in the path; raises NotFound for what cannot be one."""
+    """The version of the plan in the path. Raises NotFound for a text of another form."""
     version = request.path["version"]
     if not is_version(version):
         raise NotFound("there is no such version of the plan")
@@ -67,9 +70,38 @@ def _version(request: Request) -> int:
 
 
 def is_version(text: str) -> bool:
-    """Whether this can be the number of a version of the plan, as an address has it."""
+    """Whether a text in an address has the form of a plan's version."""
     return re.fullmatch(r"[1-9][0-9]{0,4}", text, re.ASCII) is not None
 
+
+# -------------------------------------------------------------------- views
+
+
+def plan_page_view(page: VersionPage) -> dict[str, Any]:
+    """`PlanVersions`: the newest first; `next` is the cursor of the page after."""
+    return {
+        "items": [{**_about(about), "state": standing.value} for about, standing in page.items],
+        "next": to_cursor(str(page.next) if page.next else None),
+    }
+
+
+def publication_view(found: Publication) -> dict[str, Any]:
+    """`PublishedPlan`: facts about the version, and notes for whoever published it."""
+    return {**_about(found.about), "notes": found.notes}
+
+
+def _about(found: Published) -> dict[str, Any]:
+    return {
+        "version": found.version,
+        "note": found.note,
+        "effective_from": iso(found.effective_from),
+        "review_by": found.review_by.isoformat() if found.review_by else None,
+        "published_at": iso(found.at),
+        "published_by": found.by,
+    }
+
+
+# -------------------------------------------------------------------- declarations
 
 ROUTES = (
     Route("GET", "/staff/plan", STAFF, read_plan, answer="Plan"),

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import presenting
+from typing import Any
+
 from route import LEADERS, STAFF, Request, Route
 
 from redress.edge.bodies import Body, OneOf
 from redress.edge.http import Answer, answer
-from redress.staff.rules import Presence
+from redress.staff.rules import Availability, Presence
 from redress.wiring import staff as wiring
 
 
 def set_presence(request: Request) -> Answer:
     presence = Presence(request.body["presence"])
     availability = wiring.presence().set_presence(request.member, presence)
-    return answer(200, presenting.availability(availability))
+    return answer(200, availability_view(availability))
 
 
 def record_departure(request: Request) -> Answer:
@@ -22,6 +23,24 @@ def record_departure(request: Request) -> Answer:
     queued = wiring.presence().depart(request.member, agent)
     return answer(200, {"agent": agent, "queued": queued})
 
+
+# -------------------------------------------------------------------- views
+
+
+def availability_view(found: Availability) -> dict[str, Any]:
+    """`Duty`: presence and load of one member of staff."""
+    return {
+        "agent": found.agent,
+        "team": found.team,
+        "languages": list(found.languages),
+        "presence": found.presence.value,
+        "since": found.since,
+        "capacity": found.capacity,
+        "load": found.load,
+    }
+
+
+# -------------------------------------------------------------------- declarations
 
 ROUTES = (
     Route(

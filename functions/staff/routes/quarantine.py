@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-import presenting
-from route import LEADERS, STAFF, Request, Route
+from route import LEADERS, STAFF, Request, Route, iso
 
 from redress.base.errors import NotFound
 from redress.edge import cursors
+from redress.edge.cursors import to_cursor
 from redress.edge.http import Answer, answer
+from redress.mail.incoming.bucket import LINK_S
+from redress.mail.incoming.cases.quarantine import Opened, QuarantinedMail
+from redress.mail.incoming.store import IncomingRecord, QuarantinePage
 from redress.tickets.cases.staff import PAGE_LIMIT
 from redress.wiring import staff as wiring
 
@@ -19,34 +23,78 @@ def open_mail(request: Request) -> Answer:
     if not re.fullmatch(r"[1-9][0-9]{0,4}", event, re.ASCII):
         raise NotFound("there is no such event")
     found = wiring.quarantine().mail_of(request.member, request.number, int(event))
-    return answer(200, presenting.opened(found))
+    return answer(200, links_view(found))
 
 
 def list_quarantine(request: Request) -> Answer:
     limit, cursor = cursors.page(request.query, PAGE_LIMIT, is_quarantine_key)
-    return answer(200, presenting.held_page(wiring.quarantine().held(limit, cursor)))
+    return answer(200, quarantine_view(wiring.quarantine().held(limit, cursor)))
 
 
 def read_held_mail(request: Request) -> Answer:
-    return answer(200, presenting.held_mail(wiring.quarantine().read(_identity(request))))
+    return answer(200, held_mail_view(wiring.quarantine().read(_identity(request))))
 
 
 def release_mail(request: Request) -> Answer:
     record = wiring.quarantine().release(request.member, _identity(request))
-    return answer(202, presenting.held(record))
+    return answer(202, mail_view(record))
 
 
 def _identity(request: Request) -> str:
-    """The identity of a mail in the path; raises NotFound for what cannot be one."""
+    """The identity of a mail in the path. Raises NotFound for a text of another form."""
     if not re.fullmatch(r"[0-9a-f]{40}", request.path["id"]):
         raise NotFound("there is no such mail in quarantine")
     return request.path["id"]
 
 
 def is_quarantine_key(key: str) -> bool:
-    """Whether this is a place in the list of the quarantine (`keys.held_sk`)."""
+    """Whether this is a key of the index of the quarantine (`keys.held_sk`)."""
     return re.fullmatch(r"[0-9T:.+-]{20,40}#[0-9a-f]{40}", key) is not None
 
+
+# -------------------------------------------------------------------- views
+
+
+def quarantine_view(page: QuarantinePage) -> dict[str, Any]:
+    return {
+        "items": [mail_view(record) for record in page.records],
+        "next": to_cursor(page.cursor),
+    }
+
+
+def mail_view(record: IncomingRecord) -> dict[str, Any]:
+    """`HeldMail`: a mail in quarantine. `ticket` is the ticket that it names or has become."""
+    return {
+        "id": record.identity,
+        "state": record.state.value,
+        "reason": record.reason,
+        "because": list(record.because),
+        "flags": list(record.flags),
+        "received_at": iso(record.received_at),
+        "from": {"name": record.sender_name or None, "email": record.sender or None},
+        "to": list(record.recipients),
+        "subject": record.subject,
+        "excerpt": record.excerpt,
+        "ticket": record.number,
+        "released_by": record.released_by,
+    }
+
+
+def held_mail_view(found: QuarantinedMail) -> dict[str, Any]:
+    return mail_view(found.record) | {"links": links_view(found.opened)}
+
+
+def links_view(found: Opened) -> dict[str, Any]:
+    """`OpenedMail`: links to a mail, valid for `expires_in_s`."""
+    return {
+        "original": found.original,
+        "read": found.read,
+        "attachments": found.attachments,
+        "expires_in_s": LINK_S,
+    }
+
+
+# -------------------------------------------------------------------- declarations
 
 ROUTES = (
     Route(

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import date
+from typing import Any
 
-import presenting
-from route import MANAGERS, Request, Route
+from route import MANAGERS, Request, Route, iso
 
 from redress.base.errors import NotFound
 from redress.edge import cursors
 from redress.edge.http import Answer, answer
 from redress.wiring import staff as wiring
 from redress.workflow.cases.reports import MOST_REPORTS
+from redress.workflow.store import ReconciliationReport
 
 
 def list_reconciliations(request: Request) -> Answer:
     limit = cursors.limit(request.query, MOST_REPORTS)
     found = wiring.report_cases().latest(request.member, limit)
-    return answer(200, {"items": [presenting.report(one) for one in found]})
+    return answer(200, {"items": [reconciliation_view(one) for one in found]})
 
 
 def read_reconciliation(request: Request) -> Answer:
@@ -29,8 +31,24 @@ def read_reconciliation(request: Request) -> Answer:
         day = date.fromisoformat(given)
     except ValueError as error:
         raise NotFound("a day such as 2026-11-23 is expected") from error
-    return answer(200, presenting.report(wiring.report_cases().of_day(request.member, day)))
+    return answer(200, reconciliation_view(wiring.report_cases().of_day(request.member, day)))
 
+
+# -------------------------------------------------------------------- views
+
+
+def reconciliation_view(found: ReconciliationReport) -> dict[str, Any]:
+    """`Reconciliation`: what one run compared, found and repaired. It has only ids and numbers."""
+    return {
+        **asdict(found),
+        "began_at": iso(found.began_at),
+        "ended_at": iso(found.ended_at),
+        "definition_since": iso(found.definition_since),
+        "teams": list(found.teams),
+    }
+
+
+# -------------------------------------------------------------------- declarations
 
 ROUTES = (
     Route(

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-import presenting
-from route import IDEMPOTENCY_KEY, LEADERS, STAFF, Request, Route
+from dataclasses import asdict
+from typing import Any
+
+from route import IDEMPOTENCY_KEY, LEADERS, STAFF, Request, Route, iso
 
 from redress.base.errors import NotFound
 from redress.base.people import Member
 from redress.edge.bodies import UnreadBody
 from redress.edge.http import Answer, answer, header
-from redress.scores.store.scores import Summary
+from redress.scores.cases import Run
+from redress.scores.rules import Rating
+from redress.scores.store.scores import Card, Summary
 from redress.wiring import staff as wiring
 
 
 def rate(request: Request) -> Answer:
     period, agent = request.path["period"], request.path["agent"]
     rating = wiring.scoring_cases().rate(request.member, period, agent, request.body)
-    return answer(200, presenting.rating(rating))
+    return answer(200, rating_view(rating))
 
 
 def run_scores(request: Request) -> Answer:
     key = header(request.event, IDEMPOTENCY_KEY.lower())
     begun = wiring.scoring_cases().run(request.member, request.path["period"], key)
-    return answer(202, presenting.run(begun))
+    return answer(202, run_view(begun))
 
 
 def list_scorecards(request: Request) -> Answer:
     period = request.path["period"]
     cards = wiring.scoring_cases().cards(request.member, period)
-    return answer(200, presenting.scorecards(period, cards, _last_run(request.member, period)))
+    return answer(200, scorecards_view(period, cards, _last_run(request.member, period)))
 
 
 def _last_run(member: Member, period: str) -> Summary | None:
@@ -43,8 +47,62 @@ def _last_run(member: Member, period: str) -> Summary | None:
 def read_scorecard(request: Request) -> Answer:
     period, agent = request.path["period"], request.path["agent"]
     card = wiring.scoring_cases().card(request.member, period, agent)
-    return answer(200, presenting.scorecard(card))
+    return answer(200, scorecard_view(card))
 
+
+# -------------------------------------------------------------------- views
+
+
+def rating_view(found: Rating) -> dict[str, Any]:
+    """`Rating`: the rating that is valid now."""
+    return {
+        "agent": found.agent,
+        "period": found.period,
+        "attitude": found.attitude,
+        "knowledge": found.knowledge,
+        "comment": found.comment,
+        "by": found.by,
+        "at": iso(found.at),
+        "revision": found.revision,
+    }
+
+
+def run_view(found: Run) -> dict[str, Any]:
+    """`Run`: a run of the scores that has begun."""
+    return {"period": found.period, "execution": found.execution}
+
+
+def scorecard_view(card: Card) -> dict[str, Any]:
+    """`Scorecard`: every component with its evidence, and the cards that this one replaced."""
+    return {
+        **asdict(card.scorecard),
+        "revision": card.revision,
+        "plan_version": card.plan_version,
+        "scored_at": iso(card.scored_at),
+        "earlier": [
+            {**asdict(earlier), "scored_at": iso(earlier.scored_at)} for earlier in card.earlier
+        ],
+    }
+
+
+def scorecards_view(period: str, cards: list[Card], last_run: Summary | None) -> dict[str, Any]:
+    """`Scorecards`: the cards of a month, without evidence, which the single card has."""
+    listed = [scorecard_view(card) for card in cards]
+    for card in listed:
+        for component in card["components"]:
+            del component["evidence"]
+    return {
+        "period": period,
+        "last_run": _summary(last_run) if last_run else None,
+        "cards": listed,
+    }
+
+
+def _summary(found: Summary) -> dict[str, Any]:
+    return {**asdict(found), "finished_at": iso(found.finished_at)}
+
+
+# -------------------------------------------------------------------- declarations
 
 ROUTES = (
     Route(

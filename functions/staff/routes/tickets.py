@@ -1,4 +1,4 @@
-"""One ticket: what it is, why its promises are due, and what staff do to it.
+"""One ticket: what it is, and what staff do to it.
 
 A change hands a decision to `StaffCases.act`: a step of `by_staff` with what the caller gave, bound
 by `partial`. Every change but a note names the version that the caller has read, so a repeated call
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import presenting
 from route import (
     LEADERS,
     NAME_LIMIT,
@@ -20,6 +19,7 @@ from route import (
     Request,
     Route,
 )
+from ticket_view import ticket_file_view, ticket_view
 
 from redress.base.people import Role
 from redress.edge.bodies import (
@@ -59,24 +59,18 @@ TEXT = Text("text", TEXT_LIMIT)
 
 def read_ticket(request: Request) -> Answer:
     found = wiring.staff_cases().read(request.member, request.number)
-    return answer(200, presenting.ticket_file(found, wiring.now()))
-
-
-def explain_clocks(request: Request) -> Answer:
-    language = request.query.get("language")
-    found = wiring.staff_cases().clocks(request.member, request.number, language)
-    return answer(200, presenting.clock_stories(found))
+    return answer(200, ticket_file_view(found, wiring.now()))
 
 
 # -------------------------------------------------------------------- changing
 
 
 def _changed(ticket: Ticket) -> Answer:
-    return answer(200, presenting.ticket(ticket, wiring.now()))
+    return answer(200, ticket_view(ticket, wiring.now()))
 
 
 def _act(request: Request, decide: Decide) -> Answer:
-    """Decide on the version of the ticket that the caller has read; the ticket after it."""
+    """Change the ticket as `decide` says, if the caller has read its current version."""
     version = request.body["version"]
     return _changed(wiring.staff_cases().act(request.member, request.number, version, decide))
 
@@ -214,15 +208,6 @@ ROUTES = (
         read_ticket,
         answer="TicketFile",
         problems=(404,),
-    ),
-    Route(
-        "GET",
-        "/staff/tickets/{number}/clocks",
-        STAFF,
-        explain_clocks,
-        query=("language",),
-        answer="ClockStories",
-        problems=(404, 422),
     ),
     _change("POST", "replies", reply, "Reply", VERSION, TEXT, Flag("wait_for_customer")),
     _change("POST", "notes", note, "Note", TEXT),

@@ -12,6 +12,7 @@ from local.openapi import schemas
 from local.openapi.files import texts
 from local.openapi.functions import load
 from local.openapi.staff import (
+    clocks,
     documents,
     lists,
     plans,
@@ -35,6 +36,7 @@ Document = dict[str, Any]
 ANSWERS = {
     module.__name__.rpartition(".")[2]: module
     for module in (
+        clocks,
         documents,
         lists,
         plans,

@@ -1,4 +1,4 @@
-"""Answers about one ticket: the ticket, its timeline, the stories of its clocks."""
+"""Answers about one ticket: the ticket, its timeline and its mails."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from local.openapi.values import (
-    TICKET,
     ActorRole,
     Agent,
     AgentOrNull,
@@ -17,10 +16,7 @@ from local.openapi.values import (
     ClockStanding,
     Closure,
     Count,
-    Date,
-    Day,
     Email,
-    EntryKind,
     EscalationRole,
     EventKind,
     Gradation,
@@ -29,12 +25,9 @@ from local.openapi.values import (
     Kind,
     Language,
     Moment,
-    OpenHours,
     Ordinal,
     Outcome,
     OutgoingMailState,
-    RungAction,
-    Seconds,
     TicketNumber,
     TicketState,
 )
@@ -129,114 +122,3 @@ class Mail(Answer):
 class TicketFile(Ticket):
     timeline: list[Event]
     mails: list[Mail]
-
-
-class WeekHours(Answer):
-    """Weekdays with the same hours; a day that is not named is closed."""
-
-    days: list[Day]
-    open: list[OpenHours]
-
-
-class SpecialDay(Answer):
-    """A date that is otherwise than its weekday."""
-
-    date: Date
-    open: list[OpenHours]
-
-
-class CalendarHours(Answer):
-    """What a promise is counted in."""
-
-    name: str
-    time_zone: Annotated[str, Meta(examples=["Asia/Shanghai"])]
-    hours: str
-    week: list[WeekHours]
-    special: list[SpecialDay]
-
-
-class Cause(Answer):
-    """An event, without what was said in it."""
-
-    number: Ordinal
-    type: EventKind
-    at: Instant
-    by: By
-
-
-class ClockEntry(Answer):
-    """What one event did to a clock, and the clock after it."""
-
-    what: EntryKind
-    event: Cause
-    elapsed_s: Seconds
-    due_at: Instant
-    target_s: Ordinal
-    calendar: str
-    ladder: str
-    waits_for: list[str]
-    stopped_at: Moment | None
-    why: str | None
-
-
-class FiredRung(Answer):
-    """A rung of the ladder that has acted."""
-
-    rung: Count
-    action: RungAction
-    due_at: Instant
-    fired_at: Instant
-    event: Ordinal
-    notify: list[str]
-    priority: str | None
-    watch: list[str]
-    then: list[Cause]
-
-
-class ComingRung(Answer):
-    """A rung of the ladder that has not acted."""
-
-    rung: Count
-    action: RungAction
-    at_s: Count
-    due_at: Moment | None
-    notify: list[str]
-    priority: str | None
-    watch: list[str]
-    reassign: bool
-    incident: bool
-
-
-class ClockStory(Answer):
-    """One promise from its beginning to now, or to its end. A clock that begins anew (an update, a
-    next reply, a resolution after a dispute) has a story for each beginning."""
-
-    clock: ClockLabel
-    round: Ordinal
-    current: bool
-    state: ClockStanding
-    sentence: str
-    target_s: Ordinal
-    calendar: CalendarHours
-    ladder: str | None
-    pauses: list[str]
-    started_at: Moment
-    due_at: Moment
-    ended_at: Moment | None
-    elapsed_s: Seconds
-    elapsed_calendar_s: Seconds
-    paused_s: Seconds
-    breached: bool
-    held_by: str | None
-    entries: Annotated[list[ClockEntry], Meta(min_length=1)]
-    rungs_fired: list[FiredRung]
-    rungs_to_come: list[ComingRung]
-
-
-class ClockStories(Answer):
-    """Why each promise of a ticket is due when it is due, from its own history."""
-
-    number: Annotated[str, Meta(examples=[TICKET])]
-    language: Language
-    at: Moment
-    clocks: list[ClockStory]

@@ -1,1 +1,1 @@
-"""HTTP concerns only: problems and requests. Knows no rule about tickets."""
+"""HTTP: requests, bodies, pages of a list, problems. It knows no rule about tickets."""

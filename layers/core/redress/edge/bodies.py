@@ -1,5 +1,5 @@
-"""What a JSON body holds, declared once: functions read bodies by it, and the OpenAPI document
-describes them by it.
+"""The fields of a JSON body, declared once: functions read bodies by this declaration, and the
+OpenAPI document describes them by it.
 
 A body is read completely before it is refused, so one answer names every wrong field.
 """

@@ -1,6 +1,6 @@
-"""Requests as an HTTP API of API Gateway hands them over, and answers as it takes them.
+"""Requests and answers in the form that an HTTP API of API Gateway uses (payload format 2.0).
 
-Payload format 2.0: what a request lacks (a query, a body, path parameters) its event lacks too.
+If a request has no query, body or path parameters, its event has no such key.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ SECURITY = {
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=63072000",
 }
-"""On every answer: links are secrets, so nothing is kept by caches or told to other sites."""
+"""On every answer. Links are secrets: no cache may keep them and no other site may learn them."""
 
 
 Answer = dict[str, Any]
-"""An answer as API Gateway takes it from a function: statusCode, headers, body."""
+"""An answer of a function to API Gateway: statusCode, headers, body."""
 
 
 class NoBaseAddress(RuntimeError):
-    """The API was deployed without the stage variable that says where it is."""
+    """The API was deployed without the stage variable that holds its address."""
 
 
 def base_address(event: dict[str, Any]) -> str:
-    """Where the pages and the API are, without a slash at the end: the stage says it.
+    """The address of the pages and the API, without a slash at the end, from the stage's variables.
 
-    It comes with every request (template.yaml, `HttpApi`), so nothing is fetched for it, and it is
-    no word of the sender's, as the Host header is. Raises NoBaseAddress when it is not there.
+    Every request carries the variables (template.yaml, `HttpApi`), so reading them costs no call.
+    Unlike the Host header, the sender cannot choose them. Raises NoBaseAddress.
     """
     address: str = (event.get("stageVariables") or {}).get("base_address") or ""
     if not address:
@@ -46,23 +46,23 @@ def base_address(event: dict[str, Any]) -> str:
 
 
 def route_of(event: dict[str, Any]) -> tuple[str, str]:
-    """(method, path) of the route that API Gateway found, ("GET", "/t/{token}"); of none: ("", "").
+    """(method, path) of the route that API Gateway found: ("GET", "/t/{token}"). ("", "") for none.
 
-    It has matched the path and read its parts before a function is called, so functions look their
-    handler up in a table (docs/decisions/008-libraries.md).
+    API Gateway has matched the path and read its parts, so functions look their handler up in a
+    table (docs/decisions/008-libraries.md).
     """
     method, _, path = event["routeKey"].partition(" ")
     return (method, path) if path else ("", "")
 
 
 def header(event: dict[str, Any], name: str) -> str:
-    """A request header by its lower-case name, as an HTTP API hands them over; '' for none."""
+    """A request header by its name in lower case, or ''."""
     value: str = (event.get("headers") or {}).get(name) or ""
     return value
 
 
 def body_of(event: dict[str, Any]) -> bytes:
-    """The request's body as it was sent; raises ValueError when its base64 is broken."""
+    """The bytes of the body. Raises ValueError for broken base64."""
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
         return str(body).encode("utf-8", "surrogatepass")
@@ -73,7 +73,7 @@ def body_of(event: dict[str, Any]) -> bytes:
 
 
 class Refused(Exception):
-    """The request is wrong as HTTP, before any use case was asked; `problem` is the answer."""
+    """The request is wrong as HTTP, so no use case is called. `problem` is the answer."""
 
     def __init__(self, found: Problem) -> None:
         super().__init__(found.detail)
@@ -81,7 +81,7 @@ class Refused(Exception):
 
 
 def json_body(event: dict[str, Any], limit: int = BODY_LIMIT) -> Any:
-    """The decoded JSON body; raises Refused with 415 (not JSON's media type), 413 or 400."""
+    """The decoded JSON body. Raises Refused: 415 (media type), 413 (size) or 400 (not JSON)."""
     media = header(event, "content-type").partition(";")[0].strip().lower()
     if media != "application/json":
         raise Refused(plain(415, "media-type", "Not JSON", "send Content-Type: application/json"))

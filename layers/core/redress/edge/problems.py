@@ -1,4 +1,4 @@
-"""Which error is which HTTP status, in one table, and the one shape of an error (RFC 9457)."""
+"""The table from errors to HTTP statuses, and the shape of every error (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CONTENT_TYPE = "application/problem+json"
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A problem to answer with. `faults` name every wrong field; nothing internal is in it."""
+    """A problem to answer with. `faults` name every wrong field. It contains no internals."""
 
     status: int
     type: str
@@ -36,7 +36,7 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
 
 
 def problem_for(error: Exception) -> Problem:
-    """The problem that a domain error is; anything else is a 500 that says nothing of its cause."""
+    """The problem for a domain error. Any other error is a 500 that does not tell its cause."""
     for kind, status, name, title in _TABLE:
         if isinstance(error, kind):
             headers = {}

@@ -1,0 +1,104 @@
+"""A ticket as JSON. Times are ISO 8601, UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from route import iso
+
+from redress.clocks.rules.clocks import Clock, ClockName, standing
+from redress.tickets.rules.ticket import Event, Resolution, Ticket, next_due
+from redress.tickets.store.mail_records import MailRecord
+from redress.tickets.store.tickets import TicketFile
+
+
+def ticket_view(found: Ticket, now: datetime) -> dict[str, Any]:
+    """`Ticket`: the ticket as it is now. The next change must name its `version`."""
+    return {
+        "number": found.number,
+        "version": found.version,
+        "state": found.state.value,
+        "kind": found.kind,
+        "channel": found.channel,
+        "language": found.language,
+        "priority": found.priority,
+        "urgency": found.urgency,
+        "impact": found.impact,
+        "customer_type": found.customer_type,
+        "on_hold": found.on_hold,
+        "unanswered_since": iso(found.unanswered_since),
+        "incident_proposed": found.incident_proposed,
+        "subject": found.subject,
+        "contact": {
+            "name": found.contact.name,
+            "email": found.contact.email,
+            "phone": found.contact.phone,
+        },
+        "participants": list(found.participants),
+        "team": found.team,
+        "assignee": found.assignee,
+        "created_at": iso(found.created_at),
+        "acknowledged_at": iso(found.acknowledged_at),
+        "due_at": iso(next_due(found)),
+        "promises": [_promise(name, clock, now) for name, clock in found.clocks.items()],
+        "escalation": found.escalation,
+        "round": found.round,
+        "callback_attempts": found.callback_attempts,
+        "resolution": _resolution(found.resolution) if found.resolution else None,
+        "closure": found.closure,
+        "closed_at": iso(found.closed_at),
+        "plan_version": found.plan_version,
+    }
+
+
+def ticket_file_view(found: TicketFile, now: datetime) -> dict[str, Any]:
+    """`TicketFile`: the ticket with its complete timeline and the state of its mails."""
+    return {
+        **ticket_view(found.ticket, now),
+        "timeline": [event_view(event) for event in found.history],
+        "mails": [_mail(mail) for mail in found.mails],
+    }
+
+
+def _promise(name: ClockName, clock: Clock, now: datetime) -> dict[str, Any]:
+    return {
+        "clock": name.value,
+        "state": standing(clock, now).value,
+        "due_at": iso(clock.due_at),
+        "target_s": round(clock.target_s),
+        "started_at": iso(clock.started_at),
+        "stopped_at": iso(clock.stopped_at),
+    }
+
+
+def _resolution(found: Resolution) -> dict[str, Any]:
+    return {
+        "at": iso(found.at),
+        "by": found.by,
+        "team": found.team,
+        "outcome": found.outcome,
+        "remedy": found.remedy,
+        "root_cause": found.root_cause,
+        "contacts_after": found.contacts_after,
+    }
+
+
+def event_view(event: Event) -> dict[str, Any]:
+    return {
+        "number": event.number,
+        "type": event.type.value,
+        "at": iso(event.at),
+        "by": {"role": event.by.role.value, "id": event.by.id or None},
+        "data": event.data,
+    }
+
+
+def _mail(mail: MailRecord) -> dict[str, Any]:
+    return {
+        "key": mail.key,
+        "state": mail.state,
+        "at": iso(mail.at),
+        "attempts": mail.attempts,
+        "fault": mail.fault,
+    }

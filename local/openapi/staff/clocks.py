@@ -1,0 +1,138 @@
+"""Answers that explain the clocks of a ticket."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from local.openapi.staff.tickets import By
+from local.openapi.values import (
+    TICKET,
+    Answer,
+    ClockLabel,
+    ClockStanding,
+    Count,
+    Date,
+    Day,
+    EntryKind,
+    EventKind,
+    Instant,
+    Language,
+    Moment,
+    OpenHours,
+    Ordinal,
+    RungAction,
+    Seconds,
+)
+
+
+class WeekHours(Answer):
+    """Weekdays with the same hours; a day that is not named is closed."""
+
+    days: list[Day]
+    open: list[OpenHours]
+
+
+class SpecialDay(Answer):
+    """A date that is otherwise than its weekday."""
+
+    date: Date
+    open: list[OpenHours]
+
+
+class CalendarHours(Answer):
+    """What a promise is counted in."""
+
+    name: str
+    time_zone: Annotated[str, Meta(examples=["Asia/Shanghai"])]
+    hours: str
+    week: list[WeekHours]
+    special: list[SpecialDay]
+
+
+class Cause(Answer):
+    """An event, without what was said in it."""
+
+    number: Ordinal
+    type: EventKind
+    at: Instant
+    by: By
+
+
+class ClockEntry(Answer):
+    """What one event did to a clock, and the clock after it."""
+
+    what: EntryKind
+    event: Cause
+    elapsed_s: Seconds
+    due_at: Instant
+    target_s: Ordinal
+    calendar: str
+    ladder: str
+    waits_for: list[str]
+    stopped_at: Moment | None
+    why: str | None
+
+
+class FiredRung(Answer):
+    """A rung of the ladder that has acted."""
+
+    rung: Count
+    action: RungAction
+    due_at: Instant
+    fired_at: Instant
+    event: Ordinal
+    notify: list[str]
+    priority: str | None
+    watch: list[str]
+    then: list[Cause]
+
+
+class ComingRung(Answer):
+    """A rung of the ladder that has not acted."""
+
+    rung: Count
+    action: RungAction
+    at_s: Count
+    due_at: Moment | None
+    notify: list[str]
+    priority: str | None
+    watch: list[str]
+    reassign: bool
+    incident: bool
+
+
+class ClockStory(Answer):
+    """One promise from its beginning to now, or to its end. A clock that begins anew (an update, a
+    next reply, a resolution after a dispute) has a story for each beginning."""
+
+    clock: ClockLabel
+    round: Ordinal
+    current: bool
+    state: ClockStanding
+    sentence: str
+    target_s: Ordinal
+    calendar: CalendarHours
+    ladder: str | None
+    pauses: list[str]
+    started_at: Moment
+    due_at: Moment
+    ended_at: Moment | None
+    elapsed_s: Seconds
+    elapsed_calendar_s: Seconds
+    paused_s: Seconds
+    breached: bool
+    held_by: str | None
+    entries: Annotated[list[ClockEntry], Meta(min_length=1)]
+    rungs_fired: list[FiredRung]
+    rungs_to_come: list[ComingRung]
+
+
+class ClockStories(Answer):
+    """Why each promise of a ticket is due when it is due, from its own history."""
+
+    number: Annotated[str, Meta(examples=[TICKET])]
+    language: Language
+    at: Moment
+    clocks: list[ClockStory]
