@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from local.openapi.__main__ import made
+from local.openapi.functions import load as from_function
 from local.openapi.public import document as public
 from tests.template.documents import expanded, functions, of_type, written_of_type
 from tests.world import load
@@ -57,6 +58,13 @@ def routes_of(function: str) -> set[Route]:
 @pytest.mark.parametrize("path", list(made()), ids=lambda path: path.name)
 def test_file_is_as_the_routes_declare(path: Path) -> None:
     assert path.read_text("utf-8") == made()[path], "run `make openapi`"
+
+
+def test_no_route_is_declared_twice() -> None:
+    [routes] = from_function("staff", "routes")
+    assert len(routes.ROUTES) == sum(len(subject.ROUTES) for subject in routes.SUBJECTS)
+    declared = [(route.method, route.path) for route in public.routes()]
+    assert len(declared) == len(set(declared))
 
 
 def test_staff_api_has_the_routes_that_its_function_serves() -> None:

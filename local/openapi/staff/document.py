@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -11,19 +13,7 @@ import msgspec
 from local.openapi import schemas
 from local.openapi.files import texts
 from local.openapi.functions import load
-from local.openapi.staff import (
-    clocks,
-    documents,
-    lists,
-    plans,
-    presence,
-    problems,
-    quarantine,
-    reconciliations,
-    rehearsals,
-    scores,
-    tickets,
-)
+from local.openapi.staff import problems
 from local.openapi.staff.parameters import PARAMETERS
 from local.openapi.staff.problems import ALWAYS, NAMES, WITH_A_BODY, Message, Problem
 from redress.base.people import Role
@@ -33,27 +23,12 @@ from redress.staff.cases.board import BOARD_LIMIT, QUEUE_LIMIT
 
 Document = dict[str, Any]
 
-ANSWERS = {
-    module.__name__.rpartition(".")[2]: module
-    for module in (
-        clocks,
-        documents,
-        lists,
-        plans,
-        presence,
-        quarantine,
-        reconciliations,
-        rehearsals,
-        scores,
-        tickets,
-    )
-}
-"""Subject -> its answers. A new subject adds its module here."""
-
 
 def document() -> Document:
-    """The whole document."""
+    """The complete document. Each subject of `routes` has a module and a file of texts here."""
     routes, declared = load("staff", "routes", "route")
+    names = [module.__name__.rpartition(".")[2] for module in routes.SUBJECTS]
+    answers = [import_module(f"local.openapi.staff.{name}") for name in names]
     limits = {
         "board_limit": BOARD_LIMIT,
         "body_limit": BODY_LIMIT,
@@ -61,7 +36,7 @@ def document() -> Document:
         "queue_limit": QUEUE_LIMIT,
     }
     common = texts("staff", "common.yaml", **limits)
-    subjects = {name: texts("staff", f"{name}.yaml", **limits) for name in ANSWERS}
+    subjects = {name: texts("staff", f"{name}.yaml", **limits) for name in names}
     examples = {
         name: _summary(subject, name) | {"value": example}
         for subject in subjects.values()
@@ -72,7 +47,7 @@ def document() -> Document:
         operation = _operation(route, words, common, examples)
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     responses = {name: _problem(status, common["problems"][name]) for status, name in NAMES.items()}
-    known = _schemas(routes.ROUTES.values(), subjects, common)
+    known = _schemas(routes.ROUTES.values(), answers, subjects, common)
     return {
         "openapi": "3.1.0",
         "info": common["info"],
@@ -211,7 +186,9 @@ def _parameters(words: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _schemas(routes: Any, subjects: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:
+def _schemas(
+    routes: Any, answers: list[ModuleType], subjects: dict[str, Any], common: dict[str, Any]
+) -> dict[str, Any]:
     """Of bodies by their declared fields, of answers by their classes."""
     words = {
         name: fields
@@ -220,6 +197,6 @@ def _schemas(routes: Any, subjects: dict[str, Any], common: dict[str, Any]) -> d
     } | common["schemas"]
     bodies = [route.body for route in routes if isinstance(route.body, Body)]
     described = {body.name: words.pop(body.name, {}) for body in bodies}
-    return schemas.answers([problems, *ANSWERS.values()], words) | {
+    return schemas.answers([problems, *answers], words) | {
         body.name: schemas.body(body, described[body.name], common["fields"]) for body in bodies
     }
