@@ -18,7 +18,7 @@ _ANY = "x-amazon-apigateway-any-method"
 def import_openapi_document() -> None:
     """An HTTP API gets the routes, integrations and authorizers of its OpenAPI document.
 
-    AWS: imports `Body` of AWS::ApiGatewayV2::Api, which SAM generates from `HttpApi` events.
+    AWS: imports `Body` of AWS::ApiGatewayV2::Api (`DefinitionBody` of `HttpApi` in template.yaml).
     Emulator: ignores `Body`, so such an API has no routes.
     Patch: creates them with the emulator's own functions; an update replaces them all.
     """
