@@ -39,7 +39,7 @@ from redress.staff.rules import Presence
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer
 from redress.tickets.rules.ticket import Event, Ticket
-from redress.tickets.store.mail_records import MailRecord
+from redress.tickets.store.mail_records import MailRecord, MailRecordStore
 from redress.tickets.store.tickets import TicketStore
 from redress.wiring import clients
 from redress.wiring import customer as customer_wiring
@@ -338,7 +338,7 @@ def test_a_worker_killed_between_sending_and_recording_causes_one_more_copy(
     ticket = open_ticket()
     job = mailer.job(ticket.number, "acknowledgement")
     with monkeypatch.context() as patch:
-        patch.setattr(TicketStore, "record_mail", _unavailable)
+        patch.setattr(MailRecordStore, "record", _unavailable)
         assert mailer(job) == [job]
     assert mailer(job, tried=2) == [job], "its claim still stands"
     assert len(post.sent) == 1
