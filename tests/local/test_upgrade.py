@@ -366,10 +366,14 @@ def finish(upgrade: Upgrade, stage: str, score: int) -> Json:
     agent = story.agent_of(world, receipt.number)
     agent.change(receipt.number, "resolution", text="Mended.", **story.solved("complaint"))
     story.confirm_and_rate(world, receipt, score)
-    wait_for(
-        lambda: not running(upgrade.outputs, receipt.number), f"{receipt.number}: all is done", 20
-    )
-    found: Json = world.manager.read(receipt.number)
+    return ended(upgrade, receipt.number)
+
+
+def ended(upgrade: Upgrade, number: str) -> Json:
+    """The closed ticket, once its workflow has ended too."""
+    wait_for(lambda: not running(upgrade.outputs, number), f"the workflow of {number} ends", 20)
+    found: Json = upgrade.world.manager.read(number)
+    assert found["state"] == "closed"
     return found
 
 
@@ -480,14 +484,14 @@ def test_a_mail_in_quarantine_is_released(upgrade: Upgrade) -> None:
 def test_a_resolution_is_confirmed_on_the_page_of_before(upgrade: Upgrade) -> None:
     receipt = upgrade.receipts["resolved"]
     story.confirm_and_rate(upgrade.world, receipt, 4)
-    assert upgrade.world.manager.read(receipt.number)["closure"] == "confirmed"
+    assert ended(upgrade, receipt.number)["closure"] == "confirmed"
 
 
 def test_a_survey_is_answered_by_the_link_of_a_mail_of_before(upgrade: Upgrade) -> None:
     number = upgrade.number("confirmed")
     link = link_in_mail(upgrade.world, address_of("confirmed"), "s")
     assert call("POST", link, form={"overall": "5", "comment": "Kind."}).status in (200, 303)
-    closed = story.state_is(upgrade.world, number, "closed")
+    closed = ended(upgrade, number)
     [answered] = [e for e in closed["timeline"] if e["type"] == "surveyed"]
     assert answered["data"]["answers"]["overall"] == 5
 
