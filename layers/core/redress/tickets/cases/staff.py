@@ -184,8 +184,8 @@ class StaffCases:
 
         def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
             history = self._tickets.history(number)
-            words = by_staff.words_of(e for e in history if e.number <= ticket.version)
-            return by_staff.correct(ticket, plan, by, clock, stopped_at, reason, at, words)
+            written = by_staff.written_at(e for e in history if e.number <= ticket.version)
+            return by_staff.correct(ticket, plan, by, clock, stopped_at, reason, at, written)
 
         return self.act(member, number, version, decide)
 

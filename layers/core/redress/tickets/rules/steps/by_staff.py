@@ -172,7 +172,7 @@ def correct(
     """Record that the customer was answered earlier than recorded, or without any record.
 
     Only for supervisors and managers. The reason is kept. Rungs that fired stay in the history.
-    `written` are the times of the customer's messages (`words_of`): messages after the corrected
+    `written` are the times of the customer's messages (`written_at`): messages after the corrected
     answer stay unanswered.
     """
     held = ticket.clocks.get(ClockName(clock)) if clock in CORRECTABLE else None
@@ -195,7 +195,7 @@ def correct(
     return Draft(ticket, plan, by, at).add(EventType.CORRECTED, data).change()
 
 
-def words_of(history: Iterable[Event]) -> list[datetime]:
+def written_at(history: Iterable[Event]) -> list[datetime]:
     """The times at which the customer wrote, from a ticket's history."""
     return [event.at for event in history if event.type in _WRITTEN]
 
