@@ -1,1 +1,1 @@
-"""HTTP concerns only: problems and requests. Knows no rule about tickets."""
+"""HTTP only: requests, bodies, cursors and problem details. It contains no rules about tickets."""

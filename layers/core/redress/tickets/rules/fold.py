@@ -30,8 +30,8 @@ from redress.tickets.rules.ticket import (
 def fold(events: Iterable[Event], plan: Plan, plans: Callable[[int], Plan] | None = None) -> Ticket:
     """The ticket that results from a complete history. Raises ValueError if the history is empty.
 
-    `plan` is the plan under which the ticket was opened. `plans` looks up the plan of a version, for
-    a ticket that was moved to another plan.
+    `plan` is the plan under which the ticket was opened. `plans` returns the plan of a version; it
+    is needed if the ticket was moved to another plan.
     """
     states = [ticket for ticket, _ in walk(events, plan, plans)]
     if not states:

@@ -142,8 +142,8 @@ class Ticket(Struct, frozen=True):
     waits: Waits = ()
     """Every period in which the ticket waited, with its reason. All clocks are measured by them."""
     raised: str | None = None
-    """The priority to which a reopening or a rung raised the ticket. A reclassification cannot lower
-    the ticket's priority below it."""
+    """The priority to which a reopening or a rung raised the ticket. A reclassification cannot
+    lower the ticket's priority below it."""
     participants: tuple[str, ...] = ()
     """Addresses that take part in addition to the customer, in lower case. Staff set them."""
     watchers: tuple[str, ...] = ()
