@@ -196,7 +196,7 @@ class Life:
                 stopped_at,
                 "by phone",
                 self.clock.now(),
-                by_staff.words_of(self.events),
+                by_staff.written_at(self.events),
             )
         )
 

@@ -1,4 +1,4 @@
-"""Assignment: give a waiting ticket to an agent, or drain a team's queue."""
+"""The assigner: assigns one queued ticket to an agent, or drains a team's queue."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ logger = Logger(service="assigner")
 @logger.inject_lambda_context(clear_state=True)
 @observe.discreet(logger)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"ticket"} or {"team"} -> how many tickets were assigned.
+    """Handle `{"ticket": ...}` or `{"team": ...}` and return how many tickets were assigned.
 
-    Invoked asynchronously: an error is retried by Lambda and at last set aside; the sweep offers
-    every queued ticket again anyway.
+    The function is invoked asynchronously. Lambda retries a failed invocation and finally sends it
+    to the dead-letter queue. Its ticket is not lost, because the sweep offers every queued ticket
+    again.
     """
     if event.get("warm"):
         wiring.assignment()

@@ -8,11 +8,13 @@ imports the rules. Between packages, imports follow the order of `PACKAGES` in
 import gc
 
 COLLECT_AFTER = 100_000
-"""Objects made and not freed, after which Python looks for circles among them (2,000 by default).
+"""How many objects may be created and not freed before Python's garbage collector runs (default:
+2,000).
 
-A start makes tens of thousands, nearly all of which stay: looking through them again and again
-takes a twelfth of a cold start. The price is that a circle lives for many requests, with all that
-it holds. A mail, the largest thing that a function has in hand, leaves none (`tests/mail/reader`).
+A start creates tens of thousands of objects and keeps nearly all of them. Running the collector
+again and again would take a twelfth of a cold start. The price is that a reference cycle, with
+everything that it references, stays in memory for many requests. Reading a mail, the largest object
+that a function handles, leaves no cycles (`tests/mail/reader` checks this).
 """
 
 gc.set_threshold(COLLECT_AFTER)

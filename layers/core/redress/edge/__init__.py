@@ -1,1 +1,1 @@
-"""HTTP: requests, bodies, pages of a list, problems. It knows no rule about tickets."""
+"""HTTP only: requests, bodies, cursors and problem details. It contains no rules about tickets."""

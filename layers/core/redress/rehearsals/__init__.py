@@ -1,1 +1,1 @@
-"""Rehearsals of a plan with real histories, and moves of open tickets to a published plan."""
+"""Rehearsals of a draft plan with real histories, and moves of open tickets to another plan."""

@@ -1,1 +1,1 @@
-"""Members of staff: who is available, and who gets a ticket."""
+"""Members of staff: presence, load, routing and assignment of tickets."""

@@ -1,4 +1,4 @@
-"""What the assigner is asked to do: the payloads of its asynchronous invocation."""
+"""The requests to the assigner: the payloads of its asynchronous invocations."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import msgspec
 
 
 class AssignTicket(msgspec.Struct, frozen=True, rename={"number": "ticket"}):
-    """Give this ticket to an agent, if it still waits for one: `{"ticket": "R-7K3M9-QW0X2"}`."""
+    """Assign this ticket if it still waits for an agent: `{"ticket": "R-7K3M9-QW0X2"}`."""
 
     number: str
 
 
 class DrainQueue(msgspec.Struct, frozen=True):
-    """Offer the queue of this team: `{"team": "complaints"}`."""
+    """Offer the queued tickets of this team to its agents: `{"team": "complaints"}`."""
 
     team: str
 
@@ -24,11 +24,12 @@ AssignmentRequest = AssignTicket | DrainQueue
 
 
 def encode(request: AssignmentRequest) -> bytes:
+    """The JSON payload of a request."""
     return msgspec.json.encode(request)
 
 
 def decode(payload: Mapping[str, Any]) -> AssignmentRequest:
-    """The request in a payload; raises msgspec.ValidationError for anything else."""
+    """The request in a payload. Raises msgspec.ValidationError if it contains none."""
     if "ticket" in payload:
         return msgspec.convert(payload, AssignTicket)
     return msgspec.convert(payload, DrainQueue)

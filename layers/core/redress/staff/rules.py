@@ -1,8 +1,9 @@
-"""Who gets a ticket: the simplest fair rule (the full router is another matter).
+"""Routing: which agents may take a ticket, and in which order they are asked.
 
-Only agents of the team who are present, speak the language and have room are candidates; among
-them who has waited longest since their last ticket. Who knew a reopened ticket goes first; from
-whom a broken promise took it, last.
+Candidates are the agents of the ticket's team who are available, speak its language and have room.
+The agent whose last assignment is longest ago is asked first. Two exceptions: the agent who
+resolved a reopened ticket before is asked before all others, and an agent from whom the ticket was
+taken because of a broken promise is asked last.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """What routing knows of one agent. `last_assigned` sorts by time ('' means never)."""
+    """What routing knows about one agent.
+
+    `capacity` and `load` are numbers of tickets. `last_assigned` and `since` (when `presence` was
+    set) are ISO timestamps in UTC. `last_assigned` is `0000` if the agent never got a ticket.
+    """
 
     agent: str
     team: str
@@ -34,7 +39,10 @@ class Availability:
 
 
 def candidates(ticket: Ticket, availabilities: Iterable[Availability]) -> list[Availability]:
-    """The agents who may take this ticket, in the order in which they are asked."""
+    """The agents who may take this ticket, in the order in which they are asked.
+
+    The agent's id breaks ties, so the order is always the same.
+    """
     fitting = [
         availability
         for availability in availabilities

@@ -1,4 +1,4 @@
-"""Members of staff in the table: who they are, whether they are available, how much they carry."""
+"""Members of staff in the table: who they are, whether they are available, and their load."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class StaffStore:
         self._models = models
 
     def record(self, member: Member, presence: Presence, now: datetime) -> Availability:
-        """Keep who this is and whether they are here; the load is left as the tickets made it."""
+        """Store a member and their presence. Their load is not changed: only tickets change it."""
         row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=encoding.encode(member))
         retry.call(row.save)
         model = self._models.availability
@@ -52,7 +52,10 @@ class StaffStore:
         return self.availability(member.id)
 
     def depart(self, member: Member, now: datetime) -> None:
-        """Somebody left: no work and no mail any more. A presence call of theirs undoes it."""
+        """Record that a member has left: they get no work and no mail any more.
+
+        If they set their presence again, `record` undoes it.
+        """
         gone = replace(member, left=True)
         row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=encoding.encode(gone))
         retry.call(row.save)
@@ -67,7 +70,7 @@ class StaffStore:
         retry.call(lambda: availability.update(actions=actions))
 
     def member(self, agent: str) -> Member:
-        """Raises NotFound for somebody who never signed in."""
+        """A member by their id. Raises NotFound if they have never set their presence."""
         try:
             row = retry.call(lambda: self._models.member.get(keys.STAFF, keys.agent_pk(agent)))
         except DoesNotExist as error:
@@ -79,7 +82,7 @@ class StaffStore:
         return [_MEMBER.decode(row.doc) for row in rows]
 
     def availability(self, agent: str) -> Availability:
-        """Presence and load now; raises NotFound."""
+        """The current presence and load of an agent. Raises NotFound."""
         try:
             row = retry.call(
                 lambda: self._models.availability.get(
@@ -91,7 +94,7 @@ class StaffStore:
         return _availability_of(row)
 
     def present(self, team: str) -> list[Availability]:
-        """Who of the team is available, longest without a new ticket first."""
+        """The available agents of a team, longest without a new ticket first."""
         model = self._models.availability
         found = retry.call(lambda: list(model.present_index.query(keys.team_pk(team))))
         wanted = [(row.pk, keys.AVAILABILITY) for row in found]
@@ -103,10 +106,11 @@ class StaffStore:
 
 
 def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
-    """The load of the agents whom a change frees or takes up, so that the load never drifts.
+    """The changes of agents' loads that a change of a ticket causes.
 
-    The agent who gets the ticket must be available and have room. A load that is 0 already cannot
-    be released, and does not hold up the ticket.
+    They are written in the ticket's transaction, so loads always match the tickets. The agent who
+    gets the ticket must be available and have room. If the load of the agent who loses the ticket
+    is 0 already, it is left at 0 and the change is written all the same.
     """
     released, taken = agent_loaded_by(change.before), agent_loaded_by(change.after)
     if released == taken:

@@ -1,9 +1,9 @@
-"""Where settings, clients, stores and use cases are put together, and nowhere else.
+"""The only place that builds clients, stores and use cases from settings.
 
-One module per function, with the settings that this function is deployed with. `clients` and
-`stores` hold what several functions share, `transaction` what is written with a ticket's change.
+There is one module per function, with the settings of that function. `clients` and `stores` build
+what several functions share. `transaction` lists what is written with a ticket's change.
 
-Everything is made late and once per process: a cold start pays only for what its first request
-uses. PynamoDB and botocore's clients are imported inside the makers that need them, so that the
-intake function never loads them.
+Each object is built when it is first needed, once per process, so a cold start costs only what its
+first request uses. PynamoDB and botocore's clients are imported inside the functions that build
+them, so that the intake function never loads them.
 """

@@ -1,1 +1,1 @@
-"""Incoming mail: reading it, deciding what becomes of it, receiving and quarantining it."""
+"""Incoming mail: reading it, deciding whether it becomes a ticket or a message, quarantining it."""

@@ -1,4 +1,7 @@
-"""Give queued tickets to agents: after creation, never inside it, and never beyond a capacity."""
+"""Assign queued tickets to agents, without ever exceeding an agent's capacity.
+
+A ticket is opened without an assignee. It is assigned afterwards, so routing never delays intake.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.lists import TicketLists
 
 DRAIN_LIMIT = 100
-"""Tickets that one drain offers. The next drain goes on with the rest."""
+"""How many tickets one drain offers at most. The next drain offers the rest."""
 
 
 class AssignmentCase:
@@ -23,10 +26,11 @@ class AssignmentCase:
         self._changes, self._lists, self._staff = changes, lists, staff
 
     def assign(self, number: str) -> str | None:
-        """Assign one ticket if it waits for an agent and one fits; the agent, or None.
+        """Assign a ticket if it waits for an agent. Return the agent, or None if nobody got it.
 
-        That the agent is available and has room are conditions of the transaction that assigns the
-        ticket, so two assignments at once never overfill an agent. The loser asks the next one.
+        The transaction that assigns the ticket is written only if the agent is available and has
+        room. So two simultaneous assignments never exceed an agent's capacity. If the agent has no
+        room any more, the next candidate is tried. Raises NotFound.
         """
         refused: set[str] = set()
         asked: list[str] = []
@@ -50,13 +54,14 @@ class AssignmentCase:
                 refused.update(asked)
                 continue
             except VersionConflict:
-                return None  # others change the ticket at every attempt; the next drain offers it
+                return None  # every attempt lost a race; the next drain offers the ticket again
             return asked[0] if asked else None
 
     def drain(self, team: str) -> list[str]:
-        """Offer the queue of a team, what is due first coming first; the numbers assigned.
+        """Offer the queued tickets of a team, next due first; return the numbers assigned.
 
-        A ticket that nobody fits does not hold up the others: another language may be free.
+        A ticket that nobody can take does not block the tickets behind it: they may be in a
+        language for which an agent is free.
         """
         assigned = []
         for number in self._lists.queued(team, DRAIN_LIMIT):

@@ -1,4 +1,4 @@
-"""The live board of a team: who is available, and what is near its limit."""
+"""The live board of a team: who is available, and which promises are near their limits."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketStore
 
 BOARD_LIMIT = 25
-"""Open tickets that a board looks at, those due first."""
+"""How many open tickets a board checks, next due first."""
 QUEUE_LIMIT = 100
-"""Queued tickets are counted up to this number."""
+"""How many queued tickets are counted at most."""
 NEAR_SHARE = 0.5
-"""A promise is near its limit once half of its time is gone: where plan 1 reminds first."""
+"""The share of its time after which a promise is near its limit. Plan 1 first reminds then."""
 
 
 @dataclass(frozen=True, slots=True)
 class NearLimit:
+    """A ticket with a promise that is near its limit, or overdue."""
+
     item: WorkItem
     clock: str
     due_at: datetime
@@ -35,7 +37,10 @@ class NearLimit:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Who is present and what is near its limit, for one team."""
+    """The board of one team.
+
+    `queued` is counted up to QUEUE_LIMIT, and `open` up to BOARD_LIMIT.
+    """
 
     team: str
     present: list[tuple[Member, Availability]]
@@ -57,7 +62,7 @@ class BoardCase:
         self._plans, self._now = plans, now
 
     def board(self, member: Member, team: str) -> Board:
-        """The live board of a team: a supervisor's own, a manager's any."""
+        """The live board of a team. Raises Forbidden for another team, except for a manager."""
         if member.role is not Role.MANAGER and team != member.team:
             raise Forbidden("this is the board of another team")
         members = {known.id: known for known in self._staff.members()}
@@ -78,10 +83,10 @@ class BoardCase:
         )
 
     def _near(self, ticket: Ticket, now: datetime) -> NearLimit | None:
-        """The promise of a ticket that is due first among those near their limit.
+        """The earliest due promise of a ticket among those near their limit; None if none is.
 
-        Its share counts in the seconds of its own calendar: a night brings no promise of office
-        hours nearer to its limit.
+        The share is measured in seconds of the promise's calendar, so a promise in office hours
+        does not get nearer to its limit at night.
         """
         plan = self._plans.get(ticket.plan_version)
         names = STAFF_CLOCKS if ticket.by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)

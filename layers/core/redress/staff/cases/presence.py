@@ -1,4 +1,4 @@
-"""Who is available, and who left."""
+"""Presence of members of staff: they become available, go away, or leave for good."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.lists import TicketLists
 
 PAGE = 25
-"""Tickets of somebody who left that are listed at a time."""
+"""How many tickets of a member who left are listed at a time."""
 
 
 class PresenceCases:
@@ -32,14 +32,15 @@ class PresenceCases:
         self._changes, self._now = changes, now
 
     def set_presence(self, member: Member, presence: Presence) -> Availability:
-        """Record whether this member is here. Also keeps who they are, from the sign-in."""
+        """Record the presence of a member, and the member as their sign-in describes them."""
         return self._staff.record(member, presence, self._now())
 
     def depart(self, member: Member, agent: str) -> list[str]:
-        """Somebody left: they get no work and no mail, and what they had goes back to the queue.
+        """Record that `agent` has left, and return their open tickets to the queue.
 
-        By a supervisor of the same team or a manager. Gives the numbers that were handed back; safe
-        to repeat. Their sign-in is the user pool's matter.
+        They get no work and no mail any more. `member` must be a supervisor of the same team or a
+        manager; raises Forbidden otherwise. Returns the numbers of the queued tickets. It is safe
+        to repeat. Their sign-in must be disabled in the user pool.
         """
         leaver = self._staff.member(agent)
         if member.role is not Role.MANAGER and leaver.team != member.team:
@@ -49,7 +50,7 @@ class PresenceCases:
 
         def hand_back(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             if ticket.assignee != agent or not ticket.needs_agent:
-                return None  # moved on meanwhile
+                return None  # somebody else changed it in the meantime
             return by_staff.reassign(ticket, plan, actor, None, None, "the agent left", at)
 
         numbers: list[str] = []

@@ -25,7 +25,11 @@ class ReassignmentCase:
         team: str | None,
         reason: str,
     ) -> Ticket:
-        """Hand the ticket to an agent with room, or back to a team's queue (agent None)."""
+        """Hand a ticket to an agent, or back to a team's queue if `agent` is None.
+
+        Raises InvalidInput for an unknown agent or team, AgentNotFree if the agent is away or has
+        no room, and what `StaffCases.act` raises.
+        """
         to_team = team
         if agent is not None:
             try:

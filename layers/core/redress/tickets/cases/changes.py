@@ -1,4 +1,4 @@
-"""The one loop of every change: read, decide, write, and decide again if somebody was faster."""
+"""The loop that makes every change: read, decide, write, and decide again after a lost race."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from redress.tickets.store.transaction import Cause, Raced
 ATTEMPTS = 8
 
 Decide = Callable[[Ticket, Plan, datetime], Change | None]
-"""A rule applied to the ticket as it is, under its plan, at this time. None: nothing is to be
-done."""
+"""Decides on a change of a ticket, from the current ticket, its plan and the time. Returns None if
+there is nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decided[T]:
-    """What one attempt decided: a change to write at this time, and the result once it is written.
+    """What one attempt decided: the change to write, its time, and the result once it is written.
 
-    `change` None: there is nothing to write.
+    `change` and `at` are None if there is nothing to write.
     """
 
     result: T
@@ -36,7 +36,7 @@ class Decided[T]:
 
 
 class RacedTooOften(Unavailable):
-    """Others changed what was to be written, at each of ATTEMPTS attempts. Nothing was written."""
+    """Another writer was faster in each of ATTEMPTS attempts. Nothing was written."""
 
 
 class TicketChanges:
@@ -52,15 +52,15 @@ class TicketChanges:
         known: Ticket | None = None,
         cause: Callable[[Change, datetime], Cause] | None = None,
     ) -> Ticket:
-        """Apply `decide` to the ticket as it is and store what it decides; the ticket after it.
+        """Change a ticket as `decide` says, and return the ticket after the change.
 
-        It decides again after every lost race, so a rule always sees the current ticket. `known` is
-        the ticket as the caller has read it: with it the first attempt reads nothing. `cause` says
-        what made the change, where that is recorded as well.
+        `decide` is called with the current ticket, and again after every lost race. `known` is the
+        ticket as the caller has read it; it saves the read of the first attempt. `cause` returns
+        the cause of a change, if the cause must be recorded in the same transaction.
 
-        Raises whatever `decide` raises, AgentNotFree when the change assigns an agent who has no
-        room, DoneAlready when the cause was recorded before, and VersionConflict after ATTEMPTS
-        lost races.
+        Raises whatever `decide` raises, AgentNotFree if the change assigns an agent who is away or
+        has no room, DoneAlready if the cause was recorded before, and VersionConflict after
+        ATTEMPTS lost races.
         """
         read = [known] if known is not None else []
 
@@ -78,11 +78,11 @@ class TicketChanges:
             raise VersionConflict(self._tickets.get(number).version) from error
 
     def write[T](self, attempt: Callable[[], Decided[T]]) -> T:
-        """Run `attempt` and write what it decided, until no race is lost; its result.
+        """Run `attempt` and write what it decided, again after each lost race; return its result.
 
-        `attempt` reads all that its decision depends on each time it runs. Raises what it raises,
-        RacedTooOften after ATTEMPTS lost races, and what `TicketStore.commit` and `open` raise
-        otherwise.
+        `attempt` must read everything that its decision depends on each time it runs. Raises
+        whatever `attempt` raises, RacedTooOften after ATTEMPTS lost races, and the other errors of
+        `TicketStore.commit` and `TicketStore.open`.
         """
         for _ in range(ATTEMPTS):
             decided = attempt()
@@ -98,8 +98,9 @@ class TicketChanges:
         raise RacedTooOften("others change this at every attempt")
 
     def moment(self, ticket: Ticket) -> datetime:
-        """The time of the next change: now, but never before the last one.
+        """The time of the next change: now, but never before the last event.
 
-        The clocks of two functions differ by some milliseconds. A history never runs backwards.
+        The system clocks of two functions differ by some milliseconds. Without this rule a history
+        could run backwards.
         """
         return max(self._now(), ticket.changed_at)

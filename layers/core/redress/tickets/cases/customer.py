@@ -1,4 +1,4 @@
-"""What a customer may do with the link that they were given."""
+"""What a customer can see and do with the link to their ticket."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ PUBLIC = frozenset(
         EventType.CLOSED,
     }
 )
-"""What a customer sees of the history. Notes, rungs, attempts and who works on it stay inside."""
+"""The events that a customer sees. Notes, rungs and callback attempts are internal."""
 
 PARTICIPANT_WROTE = "participant_wrote"
 LINES = (*(kind.value for kind in EventType if kind in PUBLIC), PARTICIPANT_WROTE)
-"""Every type of a line in the customer's timeline."""
+"""All types of lines in the customer's timeline."""
 
 ACTIONS = {
     "write": Step.WRITE,
@@ -58,9 +58,9 @@ ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the customer's timeline; `by` is customer, staff or system.
+    """One line of the customer's timeline. `by` is customer, staff or system.
 
-    `type` is that of the event, or participant_wrote for words that somebody wrote for them.
+    `type` is the type of the event, or participant_wrote for a message of a participant.
     """
 
     at: datetime
@@ -71,8 +71,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """A ticket as its customer sees it. `can` names what they may do now; `zone`: in which its
-    times are told (IANA), as in the mails about it."""
+    """A ticket as its customer sees it.
+
+    `can` names what they may do now (keys of ACTIONS). `zone` is the IANA time zone for its times,
+    the same as in mails about the ticket.
+    """
 
     number: str
     subject: str
@@ -95,7 +98,7 @@ def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> S
     if ClockName.SURVEY not in promises(ticket, plan):
         can.discard("survey")
     if ticket.state is State.RESOLVED:
-        can.discard("survey")  # the page asks first whether it is solved, then opens the survey
+        can.discard("survey")  # the page first asks whether it is solved
     return StatusView(
         number=ticket.number,
         subject=ticket.subject,
@@ -114,7 +117,8 @@ def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> S
 
 def _is_public(event: Event) -> bool:
     if event.type is EventType.RECLASSIFIED:
-        return bool(event.data["kind"] != event.data["from"])  # how important they are is ours
+        # The customer sees a new kind, but not a new urgency, impact or customer type.
+        return bool(event.data["kind"] != event.data["from"])
     return event.type in PUBLIC
 
 
@@ -145,21 +149,21 @@ class CustomerCases:
         self._plans, self._links, self._now = plans, links, now
 
     def status(self, token: str) -> StatusView:
-        """The ticket behind a status link; NotFound for a link that we did not make."""
+        """The ticket of a status link. Raises NotFound if the link is forged."""
         return self._view(self._links.read_status(token))
 
     def write(self, token: str, text: str) -> StatusView:
-        """Add words. The same words sent twice by a double click are there once."""
+        """Send a message. The same text sent again, by a double click for example, is ignored."""
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
-            if self._said_last(ticket, EventType.CUSTOMER_WROTE, text):
+            if self._is_repeat(ticket, EventType.CUSTOMER_WROTE, text):
                 return None
             return by_customer.write(ticket, plan, text, at)
 
         return self._do(token, decide)
 
     def confirm(self, token: str) -> StatusView:
-        """Say that it is solved. Saying it again is no error: it is so already."""
+        """Confirm that it is solved. A repeat has no effect and is not an error."""
         return self._do(
             token,
             lambda t, p, at: (
@@ -168,17 +172,17 @@ class CustomerCases:
         )
 
     def dispute(self, token: str, text: str) -> StatusView:
-        """Say that it is not solved: the ticket is reopened, once for one word."""
+        """Say that it is not solved: the ticket is reopened. A repeat of the text is ignored."""
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
-            if self._said_last(ticket, EventType.DISPUTED, text):
+            if self._is_repeat(ticket, EventType.DISPUTED, text):
                 return None
             return by_customer.dispute(ticket, plan, CUSTOMER, text, at)
 
         return self._do(token, decide)
 
     def withdraw(self, token: str, text: str) -> StatusView:
-        """Take the matter back. Doing it again is no error: it is so already."""
+        """Withdraw the ticket. A repeat has no effect and is not an error."""
         return self._do(
             token,
             lambda t, p, at: (
@@ -187,7 +191,7 @@ class CustomerCases:
         )
 
     def survey(self, token: str, answers: Mapping[str, Any]) -> StatusView:
-        """Answer the questionnaire, by a survey link or on the status page."""
+        """Answer the questionnaire. `token` is that of a survey link or of a status link."""
         number = self._number(token)
         self._changes.change(
             number,
@@ -196,19 +200,19 @@ class CustomerCases:
         return self._view(number)
 
     def survey_status(self, token: str) -> StatusView:
-        """The ticket behind a survey link; NotFound when it is forged or has expired."""
+        """The ticket of a survey or status link. Raises NotFound if it is forged or has expired."""
         return self._view(self._number(token))
 
     def survey_token(self, ticket: Ticket) -> str:
-        """A link to the questionnaire that ends with the survey's own promise."""
+        """The token of a survey link. It expires when the survey's own promise is due."""
         clock = ticket.clocks.get(ClockName.SURVEY)
         expires = clock.due_at if clock else self._now() + timedelta(days=7)
         return self._links.survey_token(ticket.number, expires)
 
-    def _said_last(self, ticket: Ticket, said: EventType, text: str) -> bool:
-        """Whether this very word was the last that a person said on the ticket."""
+    def _is_repeat(self, ticket: Ticket, kind: EventType, text: str) -> bool:
+        """Whether the last event of a person on the ticket has this type and this text."""
         last = self._tickets.event(ticket.number, ticket.last_person_version)
-        return last.type is said and last.data.get("text") == text.strip()
+        return last.type is kind and last.data.get("text") == text.strip()
 
     def _number(self, token: str) -> str:
         if token.count(".") == 2:

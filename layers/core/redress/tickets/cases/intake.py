@@ -1,8 +1,8 @@
-"""Take a submission: check it, open the ticket, answer with number, link and promises.
+"""Accept a submission: validate it, open the ticket, answer with number, link and promises.
 
-Nothing submitted is lost or doubled (I4): the ticket, its first event, its timer and the
-idempotency record are one transaction; a repeat with the same key answers the same, promises as
-they were made included. How things stand now is for the status page to say.
+No submission is lost or doubled: the ticket, its first event, its timer and the idempotency record
+are written in one transaction. A repeat with the same key gets the same answer, including the
+promises as they were made. The status page shows their current status.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ DRAWS = 4
 
 
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a submission is answered with. `acknowledged`: this answer is the acknowledgement;
-    `zone`: in which its times are told (IANA).
+    """The answer to a submission.
 
-    It is kept with the submission's key, without the token: that is made anew from today's key.
-    A field that comes later has a default: what is kept already says nothing of it.
+    `acknowledged` says whether this answer is the acknowledgement. `zone` is the IANA time zone for
+    its times. The receipt is stored with the submission's idempotency key, but without the link
+    token, which is signed again for each repeat. A field that is added later needs a default,
+    because stored receipts do not have it.
     """
 
     number: str
@@ -59,10 +60,10 @@ class IntakeCase:
         self._now = now
 
     def submit(self, body: Any, key: str, channel: str) -> Receipt:
-        """Open a ticket for a decoded body, once per key.
+        """Open a ticket for a decoded body, once per idempotency key.
 
-        Raises InvalidInput naming every wrong field, KeyReused for another body under a used key,
-        Unavailable when the store does not take it (nothing is half-written then).
+        Raises InvalidInput that lists every wrong field, KeyReused if the key was used with another
+        body, and Unavailable if the ticket could not be written. In each case nothing is written.
         """
         if not key or len(key) > KEY_LIMIT or not key.isprintable():
             fault = Fault(
@@ -82,8 +83,8 @@ class IntakeCase:
             plan, now = self._plans.current(), self._now()
             change = opening.open_ticket(submission, new_number(), plan, now)
             receipt = _receipt(change.after, plan, now)
-            # The link is made before anything is written: a ticket whose customer could not be
-            # told where to look must not come to be.
+            # The link is signed before anything is written. If that fails, no ticket may exist,
+            # because its customer would get no link to it.
             token = self._links.status_token(receipt.number)
             try:
                 self._store.open(change, key, fingerprint, encoding.encode(receipt))

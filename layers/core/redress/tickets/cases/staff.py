@@ -1,7 +1,7 @@
-"""What a member of staff does with tickets: list their work, read one, explain it, change it.
+"""What members of staff do with tickets: list their work, read, explain and change a ticket.
 
-Which role may call which route is declared in functions/staff/routes. Which ticket a person may see
-or act on is decided here, by `access.may_see` and `access.may_act`.
+The routes in functions/staff/routes declare which roles may call them. The cases here check, with
+`access.may_see` and `access.may_act`, which tickets a person may see or change.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class WorkPage:
 
 @dataclass(frozen=True, slots=True)
 class ClockStories:
-    """Why each promise of a ticket is due when it is due; for a reader of `language`, at `at`."""
+    """Why each promise of a ticket is due when it is, as of `at`, for a reader of `language`."""
 
     number: str
     language: str
@@ -76,7 +76,7 @@ def work_item(ticket: Ticket) -> WorkItem:
 
 
 class Decide(Protocol):
-    """What a member of staff does to a ticket: a step of `by_staff`, its own arguments bound."""
+    """A step of `by_staff` whose own arguments are bound with `partial`."""
 
     def __call__(
         self, ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime
@@ -96,25 +96,26 @@ class StaffCases:
         self._plans, self._now = plans, now
 
     def work(self, member: Member, limit: int, cursor: str | None) -> WorkPage:
-        """My open work, by what is due next; `limit` 1-25, `cursor` from the page before."""
+        """One page of the member's work list, next due first.
+
+        `limit` is from 1 to 25; `cursor` is that of the page before. Raises InvalidInput if `limit`
+        is out of range.
+        """
         if not 1 <= limit <= PAGE_LIMIT:
             raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {PAGE_LIMIT}")])
         page = self._lists.owned_by(member.id, limit, cursor)
         return WorkPage([work_item(t) for t in self._tickets.get_many(page.numbers)], page.cursor)
 
     def read(self, member: Member, number: str) -> TicketFile:
-        """One ticket with its whole timeline: what an agent reads before they act.
-
-        Another team's ticket is not there at all.
-        """
+        """One ticket with its complete history. Raises NotFound also for another team's ticket."""
         file = self._tickets.file(number)
         _must_see(member, file.ticket)
         return file
 
     def clocks(self, member: Member, number: str, language: str | None) -> ClockStories:
-        """The story of every clock of a ticket; by default in the member's first language.
+        """The story of every clock of a ticket, by default in the member's first language.
 
-        Another team's ticket is not there at all.
+        Raises NotFound also for another team's ticket, and InvalidInput for an unknown language.
         """
         file = self.read(member, number)
         ticket, history = file.ticket, file.history
@@ -133,11 +134,11 @@ class StaffCases:
         )
 
     def act(self, member: Member, number: str, version: int, decide: Decide) -> Ticket:
-        """Change a ticket that this member may act on, as `decide` says; the ticket after it.
+        """Change a ticket as `decide` says, and return the ticket after the change.
 
-        `version` is the version of the ticket that they have read. Raises NotFound for a ticket of
-        another team, VersionConflict if a person changed the ticket after that version, Forbidden
-        for a ticket that is not theirs, and whatever `decide` raises.
+        `version` is the version of the ticket that the member has read. Raises NotFound also for
+        another team's ticket, VersionConflict if a person changed the ticket after that version,
+        Forbidden if the member may not act on it, and whatever `decide` raises.
         """
         actor = member.actor
 
@@ -151,18 +152,18 @@ class StaffCases:
         return self._changes.change(number, checked)
 
     def note(self, member: Member, number: str, text: str) -> Ticket:
-        """Write an internal note. Notes do not collide: whoever sees the ticket may add one.
+        """Add an internal note. Everybody who may see the ticket may add one.
 
-        A note names no version, so a repeat is known by its words: the same note by the same person
-        as the last thing that happened is there once.
+        A note needs no version, because notes never conflict. A repeat is therefore recognized by
+        its text: if the last event is the same note by the same person, nothing is added.
         """
         _must_see(member, self._tickets.get(number))
         actor = member.actor
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             last = self._tickets.event(number, ticket.version)
-            said = (last.type, last.by, last.data.get("text"))
-            if said == (EventType.NOTED, actor, text.strip()):
+            latest = (last.type, last.by, last.data.get("text"))
+            if latest == (EventType.NOTED, actor, text.strip()):
                 return None
             return by_staff.note(ticket, plan, actor, text, at)
 
@@ -177,23 +178,26 @@ class StaffCases:
         stopped_at: datetime,
         reason: str,
     ) -> Ticket:
-        """Record that the customer was answered earlier than was known.
+        """Record that the customer was answered earlier than recorded.
 
-        Rare enough to read the history for it: which of their words came later stands there only.
+        This reads the history, because only the history contains the times of the customer's
+        messages. Corrections are rare, so the extra read does not matter.
         """
 
         def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
             history = self._tickets.history(number)
-            words = by_staff.words_of(e for e in history if e.number <= ticket.version)
-            return by_staff.correct(ticket, plan, by, clock, stopped_at, reason, at, words)
+            written = by_staff.written_at(e for e in history if e.number <= ticket.version)
+            return by_staff.correct(ticket, plan, by, clock, stopped_at, reason, at, written)
 
         return self.act(member, number, version, decide)
 
     def move_to_plan(
         self, member: Member, number: str, version: int, plan_version: int, reason: str
     ) -> Ticket:
-        """Let a ticket go on under another version of the plan that is in force, recorded as what
-        it is."""
+        """Move a ticket to another version of the plan, which must be in force.
+
+        Raises InvalidInput if the version was never published or is not effective yet.
+        """
         try:
             plan = self._plans.get(plan_version)
         except LookupError as error:
@@ -206,6 +210,6 @@ class StaffCases:
 
 
 def _must_see(member: Member, ticket: Ticket) -> None:
-    """Another team's ticket is not there at all: raises NotFound."""
+    """Raise NotFound for another team's ticket: the member may not learn that it exists."""
     if not access.may_see(member.actor, member.team, ticket):
         raise NotFound(f"there is no ticket {ticket.number}")

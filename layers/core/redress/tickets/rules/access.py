@@ -7,14 +7,15 @@ from redress.tickets.rules.ticket import Ticket
 
 
 def may_see(actor: Actor, team: str, ticket: Ticket) -> bool:
-    """Staff see the tickets of their team; a manager sees all."""
+    """Whether a member of staff may see a ticket: a manager any, others those of their team."""
     return actor.role is Role.MANAGER or (actor.is_staff and team == ticket.team)
 
 
 def may_act(actor: Actor, team: str, ticket: Ticket) -> bool:
-    """An agent acts on their own tickets; a supervisor on those of the team; a manager on all.
+    """Whether a member of staff may act on a ticket.
 
-    After resolution the agent who resolved it still makes the callback.
+    An agent may act on their own tickets, a supervisor on those of the team, a manager on all. A
+    resolved ticket keeps its assignee, so the same agent makes the callback.
     """
     if actor.role is Role.AGENT:
         return ticket.assignee == actor.id

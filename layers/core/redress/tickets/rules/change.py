@@ -1,4 +1,4 @@
-"""What one step does to a ticket."""
+"""The result of one step of a ticket."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from redress.tickets.rules.ticket import Event, Ticket
 
 
 class Change(Struct, frozen=True):
-    """What one step does: the ticket before (None when it opens), its new events, the ticket after.
+    """The ticket before a step (None if the step opens it), its new events, and the ticket after.
 
-    The ticket, its events, its timer and its facts are written in one transaction or not at all.
+    All of it is written in one transaction, together with the timer and what other subjects record.
     """
 
     before: Ticket | None
@@ -19,4 +19,4 @@ class Change(Struct, frozen=True):
     after: Ticket
     plan: Plan
     plan_before: Plan | None = None
-    """Under which the ticket was before, where the step moved it to another plan."""
+    """The plan before the step, if the step moved the ticket to another plan."""

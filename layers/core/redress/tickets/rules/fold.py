@@ -1,8 +1,8 @@
-"""The ticket and its history: what a ticket is, and how each event changes it.
+"""How each event changes a ticket.
 
-`apply` is a pure fold: the same events under the same plan give the same ticket, clocks included.
-A change never reads the whole history; it applies its new events to the stored head.
-`version` is the number of the last event, so history and version can never disagree.
+`apply` is pure: the same events under the same plan always give the same ticket, including its
+clocks. A change does not read the history. It applies its new events to the stored snapshot.
+`version` is the number of the last event, so history and version cannot disagree.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from redress.tickets.rules.ticket import (
 
 
 def fold(events: Iterable[Event], plan: Plan, plans: Callable[[int], Plan] | None = None) -> Ticket:
-    """The ticket that a whole history makes; raises ValueError on an empty one.
+    """The ticket that results from a complete history. Raises ValueError if the history is empty.
 
-    `plan` is the one it began under; `plans` finds the plan that a ticket was moved to.
+    `plan` is the plan under which the ticket was opened. `plans` returns the plan of a version; it
+    is needed if the ticket was moved to another plan.
     """
     states = [ticket for ticket, _ in walk(events, plan, plans)]
     if not states:
@@ -41,7 +42,7 @@ def fold(events: Iterable[Event], plan: Plan, plans: Callable[[int], Plan] | Non
 def walk(
     events: Iterable[Event], plan: Plan, plans: Callable[[int], Plan] | None = None
 ) -> Iterator[tuple[Ticket, Event]]:
-    """The ticket after each event of a history, with that event."""
+    """Each event of a history, with the ticket after it. The parameters are those of `fold`."""
     ticket: Ticket | None = None
     for event in events:
         if event.type is EventType.PLAN_CHANGED and plans is not None:
@@ -51,23 +52,24 @@ def walk(
 
 
 def apply(ticket: Ticket | None, event: Event, plan: Plan) -> Ticket:
-    """The ticket after one more event. Pure; knows no rule about whether the event was allowed."""
+    """The ticket after one more event. It does not check whether the event was allowed."""
     if ticket is None:
         return _opened(event, plan)
     ticket = replace(
         ticket,
         version=event.number,
         changed_at=event.at,
-        last_person_version=event.number if _is_said(event) else ticket.last_person_version,
+        last_person_version=event.number if _must_be_seen(event) else ticket.last_person_version,
     )
-    return _settled(_APPLY[event.type](ticket, event, plan), event.at, plan)
+    return _paused_or_resumed(_APPLY[event.type](ticket, event, plan), event.at, plan)
 
 
-def _settled(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
-    """Clocks stand still while the ticket waits for what their promise names, and only then.
+def _paused_or_resumed(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
+    """Pause and resume the clocks after an event, by what the ticket waits for now.
 
-    One rule for every event: a word of the customer that nobody answered is never paused time,
-    whatever else the ticket waits for (S3).
+    A clock is paused exactly while the ticket waits for a reason that its promise names. This rule
+    is the same for every event. While a message of the customer is unanswered, no clock is paused,
+    whatever else the ticket waits for: the delay is not the customer's.
     """
     reasons = waits_for(ticket)
     settled = {}
@@ -78,14 +80,14 @@ def _settled(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
         turned = turn(clock, at, plan.calendar(clock.calendar))
         if turned is not clock:
             settled[name] = turned
-    waits = _waited(ticket.waits, reasons, at)
+    waits = _waits_from(ticket.waits, reasons, at)
     if not settled and waits is ticket.waits:
         return ticket
     return replace(ticket, clocks=ticket.clocks | settled, waits=waits)
 
 
-def _waited(waits: Waits, reasons: tuple[str, ...], at: datetime) -> Waits:
-    """The waits when from `at` on it is these reasons that the ticket waits for."""
+def _waits_from(waits: Waits, reasons: tuple[str, ...], at: datetime) -> Waits:
+    """The waits of a ticket that waits for exactly these reasons from `at` on."""
     going = {wait.reason for wait in waits if wait.end is None}
     if going == set(reasons):
         return waits
@@ -97,8 +99,9 @@ def _waited(waits: Waits, reasons: tuple[str, ...], at: datetime) -> Waits:
     return (*(wait for wait in ended if wait.end != wait.begin), *begun)
 
 
-def _is_said(event: Event) -> bool:
-    """Whether an agent must have seen this before they act: a person's doing, but not a note."""
+def _must_be_seen(event: Event) -> bool:
+    """Whether an agent must have seen this event before they act: a person caused it, and it is not
+    a note."""
     return event.by.is_person and event.type is not EventType.NOTED
 
 
@@ -108,7 +111,7 @@ _OPENING = (
     ClockName.FIRST_RESPONSE,
     ClockName.RESOLUTION,
 )
-"""What begins when a ticket is opened; the other clocks begin with what they are about."""
+"""The clocks that start when a ticket is opened. The others start with later events."""
 
 
 def _opened(event: Event, plan: Plan) -> Ticket:
@@ -161,7 +164,7 @@ def _begun(promise: Promise, at: datetime, plan: Plan) -> Clock:
 
 
 def _started(ticket: Ticket, plan: Plan, at: datetime, *names: ClockName) -> dict[ClockName, Clock]:
-    """The clocks with these begun anew, as far as they are promised."""
+    """The ticket's clocks, with the named ones started at `at` if the plan promises them."""
     promised = promises(ticket, plan)
     return ticket.clocks | {
         name: _begun(promised[name], at, plan) for name in names if name in promised
@@ -169,7 +172,10 @@ def _started(ticket: Ticket, plan: Plan, at: datetime, *names: ClockName) -> dic
 
 
 def _stop(ticket: Ticket, event: Event, plan: Plan, *names: ClockName) -> dict[ClockName, Clock]:
-    """The clocks with these stopped. Who kept a promise, or held it when it was missed, is kept."""
+    """The ticket's clocks, with the named ones stopped.
+
+    `held_by` records who kept the promise, or who had the ticket when it was missed.
+    """
     stopped = dict(ticket.clocks)
     for name in names:
         clock = stopped.get(name)
@@ -182,8 +188,8 @@ def _stop(ticket: Ticket, event: Event, plan: Plan, *names: ClockName) -> dict[C
     return stopped
 
 
-def _told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """The customer heard of us: the next periodic update counts from here."""
+def _informed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """The ticket after a message to its customer: the next periodic update counts from here."""
     if not ticket.needs_agent:
         return ticket
     return replace(ticket, clocks=_started(ticket, plan, event.at, ClockName.UPDATE))
@@ -233,7 +239,7 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _priority(raised: str | None, plan: Plan, urgency: str, impact: str) -> str:
-    """That of the matrix, or a higher one to which the ticket was raised."""
+    """The priority of the plan's matrix, or the one to which the ticket was raised if higher."""
     priority = plan.priority(urgency, impact)
     if raised is None or raised not in plan.priorities:
         return priority
@@ -247,17 +253,18 @@ def _raised(ticket: Ticket, to: str, plan: Plan) -> Ticket:
 
 
 def _replanned(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
-    """Every promise that is still open is made anew from its beginning, with the right credit.
+    """Recompute every open promise from its beginning, by what the plan promises now.
 
-    A promise that no longer applies is cancelled. One that applies only now begins with what it is
-    about: the reaction with the ticket, the next reply with the oldest word that nobody answered,
-    the update at `at`. One that was cancelled and applies again goes on where it would be.
+    The time consumed so far is measured again. A promise that no longer applies is cancelled. One
+    that applies only now starts with the event that it is about: the reaction when the ticket was
+    opened, the next reply with the oldest unanswered message, the update at `at`. A promise that
+    was cancelled and applies again is computed as if it had never been cancelled.
     """
     promised = promises(ticket, plan)
     changed: dict[ClockName, Clock] = {}
     for name, clock in ticket.clocks.items():
         promise = promised.get(name)
-        if name is ClockName.OWN_WORD:  # when is theirs to say; only its ladder is the plan's
+        if name is ClockName.OWN_WORD:  # the agent chose when; only the ladder is the plan's
             promise = replace(plan.own_word, target_s=clock.target_s)
         if clock.over:
             changed[name] = clock
@@ -301,7 +308,7 @@ def _planned(
 
 
 def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """`plan` is the new one already. What ended under the one before stays as it was measured."""
+    """`plan` is the new plan. Clocks that ended under the old one are never measured again."""
     ended = {
         name: replace(clock, settled=True) if clock.over else clock
         for name, clock in ticket.clocks.items()
@@ -317,7 +324,7 @@ def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 def _progress_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     stopped = _stop(ticket, event, plan, ClockName.REACTION)
-    return _told(replace(ticket, reacted=True, clocks=stopped), event, plan)
+    return _informed(replace(ticket, reacted=True, clocks=stopped), event, plan)
 
 
 _ANSWERED = (
@@ -326,7 +333,7 @@ _ANSWERED = (
     ClockName.NEXT_REPLY,
     ClockName.OWN_WORD,
 )
-"""What a reply keeps, if it comes in time."""
+"""The clocks that a public reply stops."""
 
 
 def _replied(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -338,21 +345,21 @@ def _replied(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         unanswered_since=None,
         clocks=_stop(ticket, event, plan, *_ANSWERED),
     )
-    return _told(replied, event, plan)
+    return _informed(replied, event, plan)
 
 
 def _promised(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """An agent's own word: a clock of calendar time on the plan's ladder."""
+    """An agent's own promise: its target is the time until then, its ladder the plan's."""
     due = datetime.fromisoformat(event.data["by"])
     promise = replace(plan.own_word, target_s=(due - event.at).total_seconds())
     begun = ticket.clocks | {ClockName.OWN_WORD: _begun(promise, event.at, plan)}
     stopped = _stop(replace(ticket, clocks=begun), event, plan, ClockName.REACTION)
-    return _told(replace(ticket, reacted=True, clocks=stopped), event, plan)
+    return _informed(replace(ticket, reacted=True, clocks=stopped), event, plan)
 
 
 def _held(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     held = replace(ticket, on_hold=event.data["reason"], held_since=event.at)
-    return _told(held, event, plan)
+    return _informed(held, event, plan)
 
 
 def _released(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -362,16 +369,16 @@ def _released(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 def _corrected(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     """The customer was answered earlier than was recorded, by phone for example.
 
-    Words that they wrote after that answer are still unanswered: the event names the first of them,
-    and what is promised of it begins there.
+    Messages that they wrote after that answer are still unanswered. The event contains the time of
+    the first of them, and the next-reply clock starts then.
     """
     name = ClockName(event.data["clock"])
     at = datetime.fromisoformat(event.data["stopped_at"])
     unrecorded = not ticket.clocks[name].over
-    corrected = {name: _stopped_then(ticket, name, at, plan)}
+    corrected = {name: _corrected_clock(ticket, name, at, plan)}
     reaction = ticket.clocks.get(ClockName.REACTION)
     if reaction is not None and not reaction.over:  # an answer is a reaction too
-        corrected[ClockName.REACTION] = _stopped_then(ticket, ClockName.REACTION, at, plan)
+        corrected[ClockName.REACTION] = _corrected_clock(ticket, ClockName.REACTION, at, plan)
     ticket = replace(ticket, reacted=True, clocks=ticket.clocks | corrected)
     if name is ClockName.REACTION or not unrecorded:
         return ticket
@@ -391,13 +398,18 @@ def _corrected(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     )
     for begun, begin in begins:
         ticket = replace(ticket, clocks=_started(ticket, plan, begin, begun))
-    return _waited_then(ticket, at, unanswered, event, plan)
+    return _hold_counted(ticket, at, unanswered, event, plan)
 
 
-def _waited_then(
+def _hold_counted(
     ticket: Ticket, answered: datetime, unanswered: datetime | None, event: Event, plan: Plan
 ) -> Ticket:
-    """A hold counts from the answer on after all, up to the next word that is unanswered."""
+    """Add the part of a hold that pauses clocks only because of a corrected answer.
+
+    Until the correction the customer's message seemed unanswered, so the hold did not count. It now
+    counts from the answer to the next unanswered message, or is still in progress if there is none.
+    The clocks that it pauses are recomputed.
+    """
     if ticket.on_hold is None or ticket.held_since is None:
         return ticket
     begin, end = max(answered, ticket.held_since), unanswered or event.at
@@ -405,15 +417,15 @@ def _waited_then(
         return ticket
     wait = Wait(ticket.on_hold, begin, unanswered)
     ticket = replace(ticket, waits=(*ticket.waits, wait))
-    anew = {}
+    recomputed = {}
     for name, clock in ticket.clocks.items():
         if wait.reason in clock.pauses and not clock.over:
             same = Promise(clock.target_s, clock.calendar, clock.ladder, clock.pauses)
-            anew[name] = _planned(ticket, name, clock, same, event.at, plan)
-    return replace(ticket, clocks=ticket.clocks | anew)
+            recomputed[name] = _planned(ticket, name, clock, same, event.at, plan)
+    return replace(ticket, clocks=ticket.clocks | recomputed)
 
 
-def _stopped_then(ticket: Ticket, name: ClockName, at: datetime, plan: Plan) -> Clock:
+def _corrected_clock(ticket: Ticket, name: ClockName, at: datetime, plan: Plan) -> Clock:
     clock = ticket.clocks[name]
     corrected = clocks.correct(clock, at, ticket.waits, plan.calendar(clock.calendar))
     return replace(corrected, held_by=clock.held_by or ticket.assignee)
@@ -435,7 +447,8 @@ def _customer_wrote(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _unanswered(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """The customer waits for an answer: the promise of it counts from their oldest such word."""
+    """The customer waits for an answer. The next-reply clock counts from their oldest unanswered
+    message, so a further message changes nothing."""
     if ticket.state is State.WAITING:
         ticket = replace(ticket, state=State.OPEN)
     if ticket.unanswered_since is not None:
@@ -455,7 +468,7 @@ def _resolved(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         clocks=stopped,
     )
     data = event.data
-    replies = ticket.replies + 1  # the word that it is solved is itself a public reply
+    replies = ticket.replies + 1  # a resolution is also a public reply
     return replace(
         ticket,
         replies=replies,
@@ -485,7 +498,7 @@ def _confirmed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _disputed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """Reopened: a new promise of resolution begins, the priority rises (H4)."""
+    """Reopen the ticket: a new resolution promise starts, and the priority rises."""
     stopped = _stop(ticket, event, plan, ClockName.CALLBACK)
     if (survey := stopped.get(ClockName.SURVEY)) is not None:
         stopped[ClockName.SURVEY] = clocks.cancel(survey, event.at)
@@ -509,8 +522,11 @@ def _withdrawn(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 _ABOVE = (Role.SUPERVISOR.value, Role.MANAGER.value)
-"""Whom a ticket can be escalated to, the highest last. It never sinks: when a manager has a ticket,
-the next promise that breaks is told to the supervisor and the ticket stays with the manager."""
+"""The roles to which a ticket can be escalated, the highest last.
+
+The ticket's escalation never goes down. If it has reached the manager and another promise breaks,
+the supervisor is notified of that breach, but the escalation stays `manager`.
+"""
 
 
 def _rung_fired(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

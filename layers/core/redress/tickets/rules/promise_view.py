@@ -1,4 +1,4 @@
-"""The promises of a ticket as its customer sees them: on the page, in mails, in the receipt."""
+"""The promises of a ticket as the customer sees them: on pages, in mails and in the receipt."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from redress.tickets.rules.ticket import Ticket, waits_for
 class PromiseView(Struct, frozen=True, omit_defaults=True):
     """One promise as a customer sees it.
 
-    state: running, overdue, paused, kept, missed or cancelled. A paused one has no due time, since
-    nobody knows when it goes on; `waits_for` says what for: customer, part or third_party.
-    `done_at`: when it was kept, or done late.
+    `state` is running, overdue, paused, kept, missed or cancelled. A paused promise has no due
+    time, because nobody knows when it will resume; its `waits_for` is customer, part or
+    third_party. `done_at` is when the promise was kept, or done late.
     """
 
     clock: str
@@ -41,7 +41,7 @@ _OPEN = (Standing.RUNNING, Standing.OVERDUE, Standing.PAUSED)
 
 
 def promises_of(ticket: Ticket, now: datetime) -> tuple[PromiseView, ...]:
-    """The promises that the customer was given: what is to come by its time, then what is over."""
+    """The promises that the customer was given: open ones first, each group by due time."""
     shown = [
         _promise_of(name, ticket.clocks[name], waits_for(ticket), now)
         for name in SHOWN
@@ -56,18 +56,18 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 
 def _is_shown(name: ClockName, ticket: Ticket, now: datetime) -> bool:
-    """Some promises are of no use to a reader at all times.
+    """Whether a promise is useful to the customer now.
 
-    Who reads this has what the confirmation says, so it is shown once it went out; the next update
-    is over with every word of ours and promised anew; a callback by mail is a question on the
-    status page, which waits for them.
+    The acknowledgement is shown only once it was sent. An update is shown only while it is open,
+    because each message to the customer ends one update and promises the next. A callback by mail
+    is not shown, because the status page itself asks the question and waits for the customer.
     """
-    stands = standing(ticket.clocks[name], now)
+    status = standing(ticket.clocks[name], now)
     match name:
         case ClockName.ACKNOWLEDGEMENT:
-            return stands in (Standing.KEPT, Standing.MISSED)
+            return status in (Standing.KEPT, Standing.MISSED)
         case ClockName.UPDATE:
-            return stands in _OPEN
+            return status in _OPEN
         case ClockName.CALLBACK:
             return not ticket.by_mail
         case _:

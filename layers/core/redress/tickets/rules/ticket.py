@@ -1,4 +1,4 @@
-"""The values of a ticket, and what can be asked of one without its history."""
+"""The values of a ticket, and functions that need only the ticket's current state and its plan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from redress.plans.rules.plan import Plan, Promise
 
 
 class State(StrEnum):
-    """Where a ticket stands; `steps.table.STEPS` says which may follow which."""
+    """Where a ticket is in its life. `steps.table.STEPS` says which state may follow which."""
 
     NEW = "new"
     OPEN = "open"
@@ -28,7 +28,7 @@ class State(StrEnum):
 
 
 class Phase(StrEnum):
-    """What the workflow awaits; each is one state of `ticket.asl.json`."""
+    """What the workflow waits for. Each phase is one state of `ticket.asl.json`."""
 
     ACKNOWLEDGEMENT = "acknowledgement"
     FIRST_RESPONSE = "first_response"
@@ -39,7 +39,7 @@ class Phase(StrEnum):
 
 
 class EventType(StrEnum):
-    """What can happen to a ticket, named as it happened. Values are stored: never rename one."""
+    """The types of events, named in the past tense. Values are stored: never rename one."""
 
     OPENED = "opened"
     ACKNOWLEDGED = "acknowledged"
@@ -69,7 +69,10 @@ class EventType(StrEnum):
 
 
 class Event(Struct, frozen=True):
-    """One thing that happened. `number` counts from 1 within the ticket; `at` is aware UTC."""
+    """One thing that happened to a ticket.
+
+    `number` counts from 1 within the ticket. `at` is aware UTC.
+    """
 
     number: int
     type: EventType
@@ -79,7 +82,7 @@ class Event(Struct, frozen=True):
 
 
 class Contact(Struct, frozen=True):
-    """How the customer can be reached; at least one of email and phone is there."""
+    """How the customer can be reached. At least one of `email` and `phone` is set."""
 
     name: str
     email: str | None = None
@@ -87,7 +90,12 @@ class Contact(Struct, frozen=True):
 
 
 class Resolution(Struct, frozen=True):
-    """The agent's word that it is solved; what the score is attributed to."""
+    """An agent's statement that the matter is solved. Scores are attributed to `by` and `team`.
+
+    `outcome`, `remedy` and `root_cause` are required for complaints. `replies` counts the public
+    replies up to and including this one. `round` is the ticket's round. `contacts_after` counts the
+    customer's messages since then.
+    """
 
     at: datetime
     by: str
@@ -101,12 +109,13 @@ class Resolution(Struct, frozen=True):
 
 
 class Ticket(Struct, frozen=True):
-    """The head of a ticket: what is true now. Texts live in the events, not here."""
+    """The current state of a ticket. Message texts are only in the events."""
 
     number: str
     version: int
     last_person_version: int
-    """Version of the last event of a person, notes left out: what an agent must have seen."""
+    """Version of the last event caused by a person, except notes. An agent must have seen this
+    version before they change the ticket."""
     state: State
     kind: str
     channel: str
@@ -118,39 +127,44 @@ class Ticket(Struct, frozen=True):
     plan_version: int
     created_at: datetime
     changed_at: datetime
-    """When the last event happened: no later one happens before it, whose clock ever is behind."""
+    """The time of the last event. A later event never gets an earlier time, even if the system
+    clock of the function that writes it is slow."""
     clocks: dict[ClockName, Clock]
     urgency: str = "normal"
     impact: str = "normal"
     customer_type: str = "standard"
     unanswered_since: datetime | None = None
-    """The oldest word of the customer that nobody answered: no clock stands still before it."""
+    """The time of the customer's oldest message that nobody answered. While it is set, no clock is
+    paused."""
     on_hold: str | None = None
-    """What the ticket waits for beside its customer (`plan.HOLDS`), told to them."""
+    """What the ticket waits for, other than its customer (`plan.HOLDS`). The customer is told."""
     held_since: datetime | None = None
     waits: Waits = ()
-    """What the ticket has waited for, and when: every clock is measured by it."""
+    """Every period in which the ticket waited, with its reason. All clocks are measured by them."""
     raised: str | None = None
-    """The priority to which a reopening or a rung raised it: no correction takes it lower."""
+    """The priority to which a reopening or a rung raised the ticket. A reclassification cannot
+    lower the ticket's priority below it."""
     participants: tuple[str, ...] = ()
-    """Addresses, in lower case, that take part beside the customer: staff named them."""
+    """Addresses that take part in addition to the customer, in lower case. Staff set them."""
     watchers: tuple[str, ...] = ()
-    """Roles that hear of every rung from now on."""
+    """Roles that are notified of every rung from now on."""
     incident_proposed: bool = False
     assignee: str | None = None
     avoid: str | None = None
-    """Asked last when the ticket is queued: a broken promise took it from them."""
+    """The agent who is offered the queued ticket last, because it was taken from them when a
+    promise was broken."""
     preferred: str | None = None
-    """Who knew it last: asked first when the ticket is queued again."""
+    """The agent who is offered the queued ticket first, because they handled it last."""
     reacted: bool = False
-    """Told of progress: a correction of the kind promises no reaction any more."""
+    """Whether staff have already reacted in some way that leaves the ticket `new`. If so, neither a
+    reclassification nor a move to another plan starts a reaction clock."""
     replies: int = 0
     round: int = 1
-    """1, and one more for each time the customer disputed a resolution."""
+    """1, plus one for each time the customer disputed a resolution."""
     resolution: Resolution | None = None
     callback_attempts: int = 0
     escalation: str | None = None
-    """The highest role that was told of a broken promise."""
+    """The highest role that was notified of a broken promise."""
     acknowledged_at: datetime | None = None
     closure: str | None = None
     closed_at: datetime | None = None
@@ -161,12 +175,12 @@ class Ticket(Struct, frozen=True):
 
     @property
     def needs_agent(self) -> bool:
-        """Open work that counts against somebody's capacity, or waits in a queue."""
+        """Whether it is open work: it counts against an agent's capacity, or waits in a queue."""
         return self.state in (State.NEW, State.OPEN, State.WAITING)
 
     @property
     def phase(self) -> Phase:
-        """What the workflow awaits, from the state alone (and the acknowledgement)."""
+        """What the workflow waits for. It follows from the state and the acknowledgement."""
         if self.state is State.NEW:
             waiting = self.acknowledged_at is None
             return Phase.ACKNOWLEDGEMENT if waiting else Phase.FIRST_RESPONSE
@@ -180,7 +194,7 @@ class Ticket(Struct, frozen=True):
 
 
 def ladders(ticket: Ticket, plan: Plan) -> dict[ClockName, Ladder]:
-    """The ladder of each clock of a ticket that runs."""
+    """The ladder of each running clock of a ticket."""
     return {
         name: replace(plan.ladder(name, clock, by_mail=ticket.by_mail), waits=ticket.waits)
         for name, clock in ticket.clocks.items()
@@ -189,12 +203,12 @@ def ladders(ticket: Ticket, plan: Plan) -> dict[ClockName, Ladder]:
 
 
 def promises(ticket: Ticket, plan: Plan) -> dict[ClockName, Promise]:
-    """What the plan promises to a ticket such as this one is now."""
+    """What the plan promises for this ticket as it is classified now."""
     return plan.promises(ticket.kind, ticket.channel, ticket.priority, ticket.customer_type)
 
 
 def next_wake(ticket: Ticket, plan: Plan) -> datetime | None:
-    """Until when the ticket's workflow may sleep; None when no promise is running."""
+    """When the ticket's workflow must wake next; None if no running clock has a rung to come."""
     return clocks.next_wake(ticket.clocks, ladders(ticket, plan))
 
 
@@ -209,10 +223,10 @@ STAFF_CLOCKS = (
 
 
 def next_due(ticket: Ticket) -> datetime | None:
-    """When the next promise that staff must keep falls due; None when nothing waits for staff.
+    """When the next promise that staff must keep is due; None if no such promise is running.
 
-    A callback by mail waits for the customer, one by phone for a person here; while a ticket waits
-    for the customer no promise to them runs.
+    A callback by phone is a task for staff. A callback by mail is not, because it waits for the
+    customer. Paused clocks do not count.
     """
     names = STAFF_CLOCKS if ticket.by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)
     due = [
@@ -224,7 +238,7 @@ def next_due(ticket: Ticket) -> datetime | None:
 
 
 def waits_for(ticket: Ticket) -> tuple[str, ...]:
-    """What the ticket waits for now; nothing while a word of the customer is unanswered."""
+    """What the ticket waits for now; nothing while a message of the customer is unanswered."""
     if ticket.unanswered_since is not None or not ticket.needs_agent:
         return ()
     reasons = (WAITED_FOR if ticket.state is State.WAITING else None, ticket.on_hold)

@@ -1,6 +1,6 @@
 """The items of a ticket: its snapshot, its events, its TIMER, the record of its submission.
 
-Every writer uses these: the intake, which has no PynamoDB, and `TicketStore`.
+Both writers use these functions: the intake, which does not load PynamoDB, and `TicketStore`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _EVENT = msgspec.json.Decoder(Event)
 
 
 def head_doc(ticket: Ticket) -> str:
-    """A ticket as its head keeps it (`tickets/store/snapshot.py`)."""
+    """The JSON document of a ticket's snapshot (`tickets/store/snapshot.py`)."""
     return encoding.encode(snapshot.encode(ticket))
 
 
 def ticket_of(doc: str) -> Ticket:
-    """The ticket in a head's `doc`; raises encoding.Unreadable if it is none."""
+    """Decode the `doc` of a snapshot. Raises encoding.Unreadable if it is not one."""
     return snapshot.decode(msgspec.json.decode(doc))
 
 
@@ -34,10 +34,11 @@ def event_of(doc: str) -> Event:
 
 
 def index_attributes(ticket: Ticket) -> dict[str, str | None]:
-    """The index keys of a head; None for an index in which the ticket has no place now.
+    """The index keys of a snapshot. They are None for an index that does not list the ticket now.
 
-    Owner: the queue while nobody has it, then the agent's work list; after resolution only a
-    callback that a person must make keeps it there. Open: every ticket that is not closed.
+    The owner index lists an unassigned ticket in its team's queue and an assigned one in the
+    agent's work list. A resolved ticket stays in the work list only if its callback is a phone
+    call. The open index lists every ticket that is not closed.
     """
     due = keys.due_sk(tickets.next_due(ticket), ticket.number)
     shard = keys.shard(ticket.number)
@@ -59,7 +60,7 @@ def index_attributes(ticket: Ticket) -> dict[str, str | None]:
 
 
 def head_attributes(ticket: Ticket) -> dict[str, Any]:
-    """Every attribute of a head but its key; None means that the attribute is absent."""
+    """Every attribute of a snapshot except its key. None means that the attribute is absent."""
     return {
         "version": ticket.version,
         "touched": ticket.last_person_version,
@@ -75,7 +76,10 @@ def head_item(ticket: Ticket) -> encoding.Item:
 
 
 def event_item(number: str, event: Event) -> encoding.Item:
-    """An event. The first one keeps its ticket's place in the months for ever (open index)."""
+    """The item of an event. The first event also lists its ticket in the month of its opening.
+
+    That entry of the open index stays for ever, even after the ticket is closed.
+    """
     item: encoding.Item = {
         "pk": keys.ticket_pk(number),
         "sk": keys.event_sk(event.number),
@@ -89,7 +93,7 @@ def event_item(number: str, event: Event) -> encoding.Item:
 
 
 def timer_item(change: Change) -> encoding.Item:
-    """The TIMER of a new ticket: generation 1, awake until its workflow sleeps."""
+    """The TIMER of a new ticket: generation 1, and awake until its workflow goes to sleep."""
     ticket = change.after
     wake = tickets.next_wake(ticket, change.plan)
     item: encoding.Item = {
@@ -107,9 +111,9 @@ def timer_item(change: Change) -> encoding.Item:
 
 
 def idempotency_item(key: str, body_fingerprint: str, answer: str, change: Change) -> encoding.Item:
-    """What was done for a key, and what a repeat is answered: this is all that it needs.
+    """The record of an idempotency key: all that is needed to answer a repeated submission.
 
-    `expires` is for TTL only; nothing relies on its time.
+    `expires` is only for DynamoDB's TTL. Nothing relies on when the item is deleted.
     """
     kept = timedelta(days=change.plan.idempotency_days)
     return {
@@ -127,14 +131,14 @@ def opening_items(
 ) -> list[encoding.Item]:
     """All items of a new ticket, in the order of the transaction.
 
-    The idempotency record comes first, the head second: `OPENING_CONDITIONS` names them so that
-    a cancelled transaction says which one was there already.
+    The idempotency record comes first, the snapshot second and the TIMER third. This is the order
+    of `OPENING_CONDITIONS`, which names the condition that failed if the transaction is cancelled.
     """
     return [idempotency_item(key, body_fingerprint, answer, change), *ticket_items(change)]
 
 
 def ticket_items(change: Change) -> list[encoding.Item]:
-    """The items of a new ticket itself: head, timer, events."""
+    """The items of a new ticket itself: snapshot, TIMER, events."""
     return [
         head_item(change.after),
         timer_item(change),

@@ -1,7 +1,7 @@
 """Lists of tickets: work lists, queues, open tickets of a team, tickets of a month.
 
-Each list is a partition of a sparse index with keys only, so none of them scans. An index may be a
-moment behind the table: read the tickets before acting on them.
+Each list is one or more partitions of a sparse index that contains keys only, so no list needs a
+scan. An index may be a moment behind the table. Callers must read a ticket before they act on it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from redress.db.rows import Models
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Ticket numbers in the order of an index, and where to go on (None at the end)."""
+    """Ticket numbers in the order of an index. `cursor` continues after them; None at the end."""
 
     numbers: list[str]
     cursor: str | None
@@ -30,14 +30,14 @@ class TicketLists:
         self._models = models
 
     def owned_by(self, agent: str, limit: int, cursor: str | None = None) -> Page:
-        """An agent's work list by what is due next."""
+        """One page of an agent's work list, next due first."""
         model = self._models.snapshot
         return self._page(
             model.owner_index, keys.agent_pk(agent), limit, cursor, ("owner_pk", "owner_sk")
         )
 
     def queued(self, team: str, limit: int = 25) -> list[str]:
-        """Unassigned tickets of a team, by what is due next, from all shards."""
+        """Unassigned tickets of a team from all shards, next due first."""
         model = self._models.snapshot
         return self._merged(
             (model.owner_index, keys.queue_pk(team, shard), "owner_sk")
@@ -45,7 +45,7 @@ class TicketLists:
         )[:limit]
 
     def open_in_team(self, team: str, limit: int = 25) -> list[str]:
-        """Tickets of a team that are not closed, by what is due next, from all shards."""
+        """Tickets of a team that are not closed, from all shards, next due first."""
         model = self._models.snapshot
         found = self._merged(
             ((model.open_index, keys.open_pk(team, s), "open_sk") for s in range(keys.SHARDS)),
@@ -56,7 +56,7 @@ class TicketLists:
     def open_in_shard(
         self, team: str, shard: int, cursor: str | None = None, limit: int = 100
     ) -> Page:
-        """One page of one partition of the index of open tickets."""
+        """One page of a team's open tickets in one shard, next due first."""
         return self._page(
             self._models.snapshot.open_index,
             keys.open_pk(team, shard),
@@ -66,7 +66,7 @@ class TicketLists:
         )
 
     def count_open(self, team: str, shard: int) -> int:
-        """How many tickets `open_in_shard` goes through."""
+        """How many tickets all pages of `open_in_shard` list."""
         index, pk = self._models.snapshot.open_index, keys.open_pk(team, shard)
         found: int = retry.call(lambda: index.count(pk))
         return found
@@ -74,9 +74,10 @@ class TicketLists:
     def opened_page(
         self, start: datetime, end: datetime, shard: int, limit: int, cursor: str | None
     ) -> Page:
-        """One shard of all tickets opened from `start` until before `end`, open or not, in order.
+        """One page of the tickets of a shard that were opened from `start` until before `end`.
 
-        Both lie in one month of UTC, the first instant after it included as `end`.
+        They are in the order of their opening, and include closed tickets. Both times must be in
+        the same month of UTC, but `end` may be the first instant of the next month.
         """
         model, pk = self._models.event, keys.opened_pk(start, shard)
         return self._page(
@@ -90,14 +91,14 @@ class TicketLists:
         )
 
     def count_opened(self, start: datetime, end: datetime, shard: int) -> int:
-        """How many tickets `opened_page` goes through."""
+        """How many tickets all pages of `opened_page` list."""
         model, pk = self._models.event, keys.opened_pk(start, shard)
         among = _opened_between(model, start, end)
         found: int = retry.call(lambda: model.open_index.count(pk, among))
         return found
 
     def _merged(self, parts: Iterable[tuple[Any, str, str]], limit: int = 100) -> list[str]:
-        """The first entries of several partitions of an index, merged by their sort keys."""
+        """The first `limit` entries of each partition of an index, merged by their sort keys."""
         entries: list[tuple[str, str]] = []
         for index, pk, sort in parts:
             rows = retry.call(functools.partial(_query, index, pk, limit=limit))
@@ -115,7 +116,11 @@ class TicketLists:
         among: Any = None,
         sk: str = keys.TICKET,
     ) -> Page:
-        """`among` narrows the range; `sk` is that of the items which the index lists."""
+        """One page of a partition of an index.
+
+        `names` are the index's key attributes. `among` is a condition on the sort key. `sk` is the
+        table's sort key of the items that the index lists.
+        """
         start = None
         if cursor:
             number = cursor.rpartition("#")[2]
@@ -139,7 +144,11 @@ class TicketLists:
 
 
 def _opened_between(model: Any, start: datetime, end: datetime) -> Any:
-    """An entry of the index is its instant and a number, and so is never `end` itself."""
+    """A condition that excludes `end`, although DynamoDB's BETWEEN includes its upper bound.
+
+    The sort key of an entry is its instant followed by the ticket number, so no entry equals the
+    bound.
+    """
     return model.open_sk.between(keys.opened_sk(start), keys.opened_sk(end))
 
 

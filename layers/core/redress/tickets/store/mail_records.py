@@ -1,4 +1,4 @@
-"""The records of mails that a ticket sent: each mail goes out once, and shows what became of it."""
+"""Records of a ticket's outgoing mails, so that each mail is sent once and its outcome is known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from redress.db.rows import Models
 
 
 class Claim(StrEnum):
-    """The answer to a claim on one mail: who sends it, if anybody still must."""
+    """The answer to a claim on one mail. `MailRecordStore.claim` explains the values."""
 
     WON = "won"
     SENT = "sent"
@@ -23,7 +23,7 @@ class Claim(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MailRecord:
-    """What became of one mail of a ticket: `claimed`, `sent`, `failed` or `refused`."""
+    """The outcome of one mail of a ticket. `state` is `claimed`, `sent`, `failed` or `refused`."""
 
     key: str
     state: str
@@ -31,7 +31,7 @@ class MailRecord:
     attempts: int
     fault: str | None
     message_id: str = ""
-    """SES's name of what was sent."""
+    """The message id that SES gave the mail."""
 
 
 class MailRecordStore:
@@ -41,9 +41,9 @@ class MailRecordStore:
     def claim(self, number: str, key: str, now: datetime, lease: timedelta) -> Claim:
         """Claim the right to send one mail.
 
-        WON: the caller sends it and records what became of it. SENT and REFUSED: it is over. HELD:
-        another worker may be sending it now, so it must be asked for again. A claim ends by itself
-        after `lease`: a worker killed while sending does not silence the mail.
+        WON: the caller must send the mail and record the outcome. SENT, REFUSED: nothing is left to
+        do. HELD: another worker may be sending it now, so the caller must claim it again later. A
+        claim expires after `lease`, so the mail is sent even if a worker is killed while sending.
         """
         model = self._models.mail
         moment = encoding.milliseconds(now)
@@ -79,10 +79,11 @@ class MailRecordStore:
         message_id: str | None = None,
         fault: str | None = None,
     ) -> None:
-        """What became of a claimed mail: `sent`, `failed` (tried again) or `refused` (for good).
+        """Record the outcome of a claimed mail: `sent`, `failed` or `refused`.
 
-        What was sent stays sent: a worker whose claim ran out while it hung may fail after another
-        one sent the mail, and must not have it sent again.
+        A failed mail may be claimed again; a refused one is given up.
+        A mail recorded as sent stays so. A worker may hang until its claim expires, and fail after
+        another worker has sent the mail; its failure must not cause a second mail.
         """
         model = self._models.mail
         with contextlib.suppress(retry.ConditionFailed):
@@ -103,7 +104,7 @@ class MailRecordStore:
             )
 
     def of_ticket(self, number: str) -> list[MailRecord]:
-        """What became of every mail of a ticket."""
+        """The records of all mails of a ticket."""
         model = self._models.mail
         rows = retry.call(
             lambda: list(model.query(keys.ticket_pk(number), model.sk.startswith(keys.MAIL_PREFIX)))

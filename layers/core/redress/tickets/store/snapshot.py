@@ -1,14 +1,18 @@
-"""What a head keeps of its ticket, as JSON: what is not a matter of course.
+"""Encode a ticket as a snapshot, a JSON object, and decode it.
 
-Every change writes the head, and a table is paid by the kilobyte written, twice in a transaction.
-So a field is left out where it is as its type's default, and where it is what `_OF_TICKET` or
-`_OF_CLOCK` makes of the others: a clock that nothing moved is due its target after its start, one
-that stopped was measured when it stopped. Both directions use the same table, in its order, so what
-is read is always what was written; a field that is otherwise stands there, if as null.
+A snapshot omits fields that can be derived from the others. Every change writes the snapshot, and
+DynamoDB charges for each kilobyte written, twice as much in a transaction.
 
-What a default or a rule here makes of an absent field is a format, and heads outlive the code that
-wrote them. Those of this format say none. Whoever changes it lets theirs say "format", which this
-reader refuses, and goes on reading these: `tests/tickets/test_snapshot.py` keeps one.
+A field is omitted if it has its default value, or the value that its rule in `_OF_TICKET` or
+`_OF_CLOCK` derives. For example, the due time of a clock in calendar time that was never paused is
+its start plus its target. A field with any other value is written, even if that value is null.
+Encoding and decoding use the same rules in the same order, so decoding always restores what was
+encoded.
+
+The meaning of an omitted field is part of the stored format, because snapshots outlive the code
+that wrote them. A snapshot of this format has no key "format". If you change a rule or a default,
+write the key "format" into new snapshots and keep reading the old ones. This version refuses a
+snapshot with "format". `tests/tickets/test_snapshot.py` contains an old snapshot.
 """
 
 from __future__ import annotations
@@ -24,11 +28,11 @@ from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.tickets.rules.ticket import Ticket
 
 Fields = dict[str, Any]
-"""A value by the names of its fields. Those that a rule looks at are of their own types, or as JSON
-has them where that is equal (`ClockState` is a string)."""
+"""The fields of a ticket or a clock, by name. Fields that a rule reads have their types from
+`Ticket` and `Clock`, not those of JSON, unless the two compare as equal (`ClockState`)."""
 
 
-# ------------------------------------------------------------------------------ matters of course
+# --------------------------------------------------------------------------------- derived fields
 
 
 def _last_person_version(ticket: Fields) -> int:
@@ -42,7 +46,7 @@ def _acknowledged_at(ticket: Fields) -> datetime | None:
 
 
 def _changed_at(ticket: Fields) -> datetime:
-    """Most events begin, stop, pause or resume a clock."""
+    """The time of the last measurement of a clock, because most events cause one."""
     measured = [clock["anchor_at"] for clock in ticket["clocks"].values()]
     at: datetime = max([ticket["created_at"], *measured])
     return at
@@ -58,7 +62,7 @@ def _anchor_at(clock: Fields, ticket: Fields) -> datetime:
 
 
 def _consumed_s(clock: Fields, ticket: Fields) -> float:
-    """In calendar time, where nothing made it stand still."""
+    """The time consumed by a clock of calendar time that was never paused."""
     between: timedelta = clock["anchor_at"] - clock["started_at"]
     return between.total_seconds()
 
@@ -81,25 +85,28 @@ _OF_CLOCK: Mapping[str, Callable[[Fields, Fields], Any]] = {
     "due_at": _due_at,
     "held_by": _held_by,
 }
-"""In the order in which they are read: each looks at what stands before it, at fields that are not
-here, and at the ticket's `created_at` and `assignee`."""
+"""Field of a clock -> the rule that derives it from the clock's and the ticket's fields.
+
+Fields are derived in this order. A rule may read fields above its own, fields that are not in this
+table, and the ticket's `created_at` and `assignee`.
+"""
 _OF_TICKET: Mapping[str, Callable[[Fields], Any]] = {
     "last_person_version": _last_person_version,
     "acknowledged_at": _acknowledged_at,
     "changed_at": _changed_at,
 }
 _STORED_AS = {"last_person_version": "touched"}
-"""Fields that have another name in the table: stored names outlive the names in the code."""
+"""Fields that are stored under an older name, because stored names must not change."""
 
 _TIMES = ("started_at", "stopped_at", "anchor_at")
-"""Fields of a clock that rules calculate with."""
+"""Fields of a clock that must be parsed before rules can calculate with them."""
 
 
-# ------------------------------------------------------------------------------ both directions
+# ----------------------------------------------------------------------------- encode and decode
 
 
 def encode(ticket: Ticket) -> Fields:
-    """What of the ticket is written, for an encoder of JSON."""
+    """The fields of the snapshot, ready for the JSON encoder."""
     fields = _fields(ticket)
     fields["clocks"] = {name: _fields(clock) for name, clock in ticket.clocks.items()}
     written = _without_defaults(ticket, _OF_TICKET)
@@ -117,10 +124,10 @@ def encode(ticket: Ticket) -> Fields:
 
 
 def decode(raw: Any) -> Ticket:
-    """The ticket that was told, as JSON has it; raises msgspec.ValidationError if it is none."""
+    """The ticket in a parsed snapshot, which is modified. Raises msgspec.ValidationError."""
     try:
         if "format" in raw:
-            raise msgspec.ValidationError(f"a head of the later format {raw['format']!r}")
+            raise msgspec.ValidationError(f"a snapshot of the later format {raw['format']!r}")
         raw["created_at"] = datetime.fromisoformat(raw["created_at"])
         for clock in raw["clocks"].values():
             _fill_in(clock, raw)
@@ -131,7 +138,7 @@ def decode(raw: Any) -> Ticket:
             if name not in raw:
                 raw[name] = of_ticket(raw)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise msgspec.ValidationError(f"this is no head: {error!r}") from error
+        raise msgspec.ValidationError(f"this is not a snapshot: {error!r}") from error
     return msgspec.convert(raw, Ticket)
 
 
@@ -164,7 +171,10 @@ def _plain(value: Any) -> Any:
 
 @cache
 def _defaults(kind: type[msgspec.Struct]) -> list[tuple[str, Any]]:
-    """Each field with its default; msgspec's NODEFAULT, equal to nothing, where it has none."""
+    """Each field of a type with its default.
+
+    A field without a default has msgspec's NODEFAULT here, which no value is equal to.
+    """
     names, defaults = kind.__struct_fields__, kind.__struct_defaults__
     missing = [msgspec.NODEFAULT] * (len(names) - len(defaults))
     return list(zip(names, [*missing, *defaults], strict=True))

@@ -1,7 +1,7 @@
-"""How the intake writes a ticket: bare botocore, for its cold start.
+"""The intake's store: opens tickets through a plain botocore client, for a short cold start.
 
-PynamoDB is not imported here. The items of the ticket are those of `items.ticket_items`, which
-`TicketStore.open` writes as well; a contract test holds both to one shape.
+PynamoDB is not imported here. The items come from `items.ticket_items`, which `TicketStore.open`
+uses as well. A contract test checks that both write items of the same shape.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ OPENING_CONDITIONS = ("key", "number", "timer")
 """Names of the first items of an opening transaction, in their order (`items.opening_items`)."""
 
 
-TOLD = "ALL_OLD"
-"""`ReturnValuesOnConditionCheckFailure` of the key: a transaction that is refused brings along what
-the key has made, so a repeated submission is one call like a first."""
+RETURN_EXISTING = "ALL_OLD"
+"""`ReturnValuesOnConditionCheckFailure` for the idempotency record: a refused transaction returns
+the existing record. So a repeated submission needs one call, like the first."""
 
 
 class KeyTaken(RedressError):
-    """The Idempotency-Key has made a ticket already: of which body, and what that was answered."""
+    """The Idempotency-Key was used before. Contains that body's fingerprint and its answer."""
 
     def __init__(self, fingerprint: str, answer: str) -> None:
         super().__init__("this submission was taken already")
@@ -32,17 +32,18 @@ class KeyTaken(RedressError):
 
 
 class KeyUnreadable(Exception):
-    """The key's record says no answer: it is of a table that this version does not take over."""
+    """The key's record contains no answer: an older version, no longer supported, wrote it."""
 
 
 class NumberTaken(RedressError):
-    """The random number exists; draw another."""
+    """The random ticket number exists already. The caller draws another one."""
 
 
 def opened(run: Callable[[], Any]) -> None:
-    """Run an opening transaction; raises KeyTaken or NumberTaken, and nothing is written then.
+    """Run an opening transaction and translate a failed condition.
 
-    KeyUnreadable where the key was taken, and what it was answered is not known.
+    Raises KeyTaken, NumberTaken, or KeyUnreadable if the key was used but its answer is unknown.
+    In each case nothing was written.
     """
     try:
         run()
@@ -56,16 +57,16 @@ def opened(run: Callable[[], Any]) -> None:
 
 
 class SubmissionStore:
-    """What an intake needs: read the plan, write a ticket whole."""
+    """What the intake needs of the table: read a plan, write a new ticket."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client, self._table = client, table
 
     def open(self, change: Change, key: str, fingerprint: str, answer: str) -> None:
-        """Write a new ticket whole. `answer` is kept for who comes with this key again.
+        """Write a new ticket with all its items. `answer` is kept for repeats with the same key.
 
-        Raises KeyTaken with what the key has made already, NumberTaken when the number exists;
-        nothing is written then.
+        Raises KeyTaken if the key was used before, NumberTaken if the number exists, and
+        KeyUnreadable if the key's record contains no answer. In each case nothing is written.
         """
         puts: list[dict[str, Any]] = [
             {
@@ -75,7 +76,7 @@ class SubmissionStore:
             }
             for item in items.opening_items(key, fingerprint, answer, change)
         ]
-        puts[0]["ReturnValuesOnConditionCheckFailure"] = TOLD
+        puts[0]["ReturnValuesOnConditionCheckFailure"] = RETURN_EXISTING
         transaction = [{"Put": put} for put in puts]
         token = retry.request_token()
 

@@ -1,8 +1,8 @@
 """Tickets in the table: snapshots and events, read and changed.
 
 Every change of a ticket is one transaction: the snapshot on condition of its version, the events,
-the TIMER, and what other subjects write with it (`transaction`). What must follow a change is
-started by the table's stream.
+the TIMER, and what other subjects write with it (`transaction`). The table's stream starts whatever
+must follow a change, such as mails and workflow signals.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from redress.tickets.store.transaction import AlsoWritten, Cause, Raced, Write
 
 @dataclass(frozen=True, slots=True)
 class TicketFile:
-    """A ticket as of one moment: its head, all events up to it, what became of its mails."""
+    """A ticket at one moment: its snapshot, all its events, and the records of its mails."""
 
     ticket: Ticket
     history: list[Event]
@@ -42,7 +42,7 @@ class TicketStore:
         self._models, self._also = models, also_written
 
     def get(self, number: str) -> Ticket:
-        """The head as it is now; raises NotFound."""
+        """The current ticket. Raises NotFound."""
         try:
             row = retry.call(
                 lambda: self._models.snapshot.get(
@@ -54,14 +54,17 @@ class TicketStore:
         return items.ticket_of(row.doc)
 
     def get_many(self, numbers: list[str]) -> list[Ticket]:
-        """Heads in the order asked; a number that is gone is left out."""
+        """The tickets in the order of `numbers`. Numbers that do not exist are left out.
+
+        The read is eventually consistent: a ticket may be a moment old.
+        """
         wanted = [(keys.ticket_pk(number), keys.TICKET) for number in dict.fromkeys(numbers)]
         rows = retry.call(lambda: list(self._models.snapshot.batch_get(wanted)))
         found = {row.pk: items.ticket_of(row.doc) for row in rows}
         return [found[pk] for pk, _ in wanted if pk in found]
 
     def history(self, number: str) -> list[Event]:
-        """All events, as they happened."""
+        """All events of a ticket, oldest first."""
         model = self._models.event
         rows = retry.call(
             lambda: list(
@@ -75,7 +78,7 @@ class TicketStore:
         return [items.event_of(row.doc) for row in rows]
 
     def with_event(self, number: str, event_number: int) -> tuple[Ticket, Event]:
-        """The head as it is now and one of its events, in one call; raises NotFound."""
+        """The current ticket and one of its events, in one call. Raises NotFound."""
         pk = keys.ticket_pk(number)
         wanted = [(pk, keys.TICKET), (pk, keys.event_sk(event_number))]
         model = self._models.doc
@@ -87,6 +90,7 @@ class TicketStore:
         return items.ticket_of(head), items.event_of(event)
 
     def event(self, number: str, event_number: int) -> Event:
+        """One event of a ticket. Raises NotFound."""
         try:
             row = retry.call(
                 lambda: self._models.event.get(
@@ -98,10 +102,11 @@ class TicketStore:
         return items.event_of(row.doc)
 
     def file(self, number: str, *, behind: bool = False) -> TicketFile:
-        """A ticket with all that belongs to it, in one call; raises NotFound.
+        """A ticket with its history and mail records, in one query. Raises NotFound.
 
-        A query that ran into a change is asked again, until head and history are of one moment.
-        `behind`: that moment may be a little before now, for half the price.
+        If the ticket is changed during the query, snapshot and history may differ. The query is
+        then repeated. Raises Unavailable if they still differ after four attempts. `behind` allows
+        the result to be a moment old, for half the price.
         """
         model = self._models.file
         pk, among = keys.ticket_pk(number), model.sk.between(keys.EVENT_PREFIX, keys.TICKET)
@@ -128,10 +133,10 @@ class TicketStore:
         raise NotFound(f"there is no ticket {number}")
 
     def open(self, change: Change, now: datetime, cause: Cause | None = None) -> None:
-        """Write a new ticket, with what other subjects write when it opens.
+        """Write a new ticket, together with what other subjects write when it opens.
 
-        Raises NumberTaken when the number exists, DoneAlready when the cause was recorded before;
-        nothing is written then.
+        Raises NumberTaken if the number exists, and DoneAlready if the cause was recorded before.
+        In both cases nothing is written.
         """
         model = self._models
         kinds = [model.snapshot, model.timer] + [model.event] * len(change.events)
@@ -143,10 +148,11 @@ class TicketStore:
         self._write(own, change, now, cause)
 
     def commit(self, change: Change, now: datetime, cause: Cause | None = None) -> None:
-        """Write one change of a ticket, with what other subjects write with it, or nothing.
+        """Write one change of a ticket, together with what other subjects write with it.
 
-        Raises Raced when the ticket has changed since it was read, AgentNotFree when the change
-        assigns an agent who is away or full, DoneAlready when the cause was recorded before.
+        Raises Raced if the ticket has changed since it was read, AgentNotFree if the change assigns
+        an agent who is away or has no room, and DoneAlready if the cause was recorded before. In
+        each case nothing is written.
         """
         if change.before is None:
             raise ValueError("a ticket is opened with `open`")

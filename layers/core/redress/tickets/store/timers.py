@@ -1,4 +1,4 @@
-"""The TIMER of each ticket: what its workflow waits for, and until when."""
+"""The TIMER of each ticket: what its workflow waits for, and when it must wake."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from redress.tickets.store.transaction import Write
 
 @dataclass(frozen=True, slots=True)
 class Armed:
-    """The wait a workflow sleeps in: its task token, and the seq and phase it was armed for."""
+    """The wait in which a workflow sleeps: its task token, and the TIMER's sequence and phase when
+    the token was stored."""
 
     token: str
     seq: int
@@ -33,7 +34,10 @@ class Armed:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """What the workflow of a ticket is about. `next_wake` None: nothing runs."""
+    """The TIMER of a ticket. docs/glossary.md explains generation (`gen`) and sequence (`seq`).
+
+    `next_wake` is None if no rung is to come. `awake_since` is None while the workflow sleeps.
+    """
 
     number: str
     gen: int
@@ -43,11 +47,12 @@ class Timer:
     armed: Armed | None
     awake_since: datetime | None
     gen_version: int = 1
-    """The ticket's version when this generation began, or an earlier one: its events since then
-    bound the length of the execution's history."""
+    """The ticket's version when this generation began, or an earlier one. The number of events
+    since then limits how long the execution's own history can be."""
 
     @property
     def asleep(self) -> bool:
+        """Whether the workflow waits, and nothing has happened that it must check."""
         return self.armed is not None and self.armed.seq == self.seq
 
 
@@ -56,7 +61,7 @@ class TimerStore:
         self._models = models
 
     def get(self, number: str) -> Timer:
-        """The TIMER as it is now; raises NotFound."""
+        """The current TIMER of a ticket. Raises NotFound."""
         try:
             row = retry.call(
                 lambda: self._models.timer.get(
@@ -68,10 +73,12 @@ class TimerStore:
         return _timer_of(number, row)
 
     def side_by_side(self, numbers: list[str]) -> list[tuple[Ticket | None, Timer | None]]:
-        """Head and TIMER of each ticket in the order asked; None for one gone or unreadable.
+        """Snapshot and TIMER of each ticket, in the order of `numbers`.
 
-        Read at the price of half: either may be a moment old, and they may be of two moments. A
-        difference between them is to be seen again in `get` and `timer` before it is believed.
+        None stands for an item that does not exist or cannot be read. The read is eventually
+        consistent, at half the price: each item may be a moment old, and the two may be of
+        different moments. If they differ, the caller must read both again with `TicketStore.get`
+        and `get` before it acts on the difference.
         """
         heads = self._batch(self._models.snapshot, numbers, keys.TICKET)
         timers = self._batch(self._models.timer, numbers, keys.TIMER)
@@ -90,10 +97,10 @@ class TimerStore:
         return {keys.number_of(row.pk): row for row in rows}
 
     def correct(self, ticket: Ticket, timer: Timer, wake: datetime | None, now: datetime) -> bool:
-        """Write what the ticket's own clocks say into its TIMER, as a change would have done.
+        """Write the ticket's phase and next wake into its TIMER, as a change would have done.
 
-        False, and nothing is written, when ticket or TIMER moved since they were read: a change
-        at the same instant wins, and its own write is looked at the next time.
+        Returns False and writes nothing if the ticket or the TIMER has changed since it was read. A
+        change at the same instant wins, and the next reconciliation checks what it wrote.
         """
         head, model = self._models.snapshot, self._models.timer
         pk = keys.ticket_pk(ticket.number)
@@ -120,11 +127,11 @@ class TimerStore:
     def next_generation(
         self, number: str, gen: int, now: datetime, version: int | None = None
     ) -> bool:
-        """Let generation `gen` be followed by the next; False when it already was, or is closed.
+        """Begin the generation after `gen`. Returns False if it has begun, or the ticket is closed.
 
-        The write marks the ticket awake, and the stream starts the new execution. `version` is the
-        ticket's, if the caller knows it; the earlier mark that stays otherwise errs on the side of
-        a history that is thought longer than it is.
+        The write marks the ticket as awake, and the stream then starts the new execution. `version`
+        is the ticket's version if the caller knows it. Otherwise the earlier `gen_version` stays,
+        and the history of the new execution is assumed to be longer than it is, which is safe.
         """
         model = self._models.timer
         marks = [] if version is None else [model.gen_version.set(version)]
@@ -146,7 +153,10 @@ class TimerStore:
         return True
 
     def clear_awake(self, number: str, gen: int, seq: int) -> bool:
-        """Take a closed ticket's marker away: its machine has nothing left to do."""
+        """Remove the awake marker of a closed ticket, whose workflow has nothing left to do.
+
+        Returns False if the TIMER has changed since it was read, or the ticket is not closed.
+        """
         model = self._models.timer
         try:
             retry.call(
@@ -167,7 +177,10 @@ class TimerStore:
         return True
 
     def awake_since_before(self, moment: datetime) -> Iterator[str]:
-        """Tickets awake since before `moment`, from the sparse index: no sleeping one is read."""
+        """Tickets that have been awake since before `moment`.
+
+        They come from a sparse index of awake tickets, so no sleeping ticket is read.
+        """
         model = self._models.timer
         bound = moment.isoformat(timespec="milliseconds")
         for shard in range(keys.SHARDS):
@@ -180,11 +193,11 @@ class TimerStore:
 
 
 def timer_writes(models: Models, change: Change, now: datetime) -> list[Write]:
-    """How the TIMER follows a change; nothing if phase and next wake stay.
+    """The update of the TIMER after a change; none if phase and next wake stay the same.
 
-    `seq` grows, and the awake marker is set, when the phase changes or the next wake moves earlier:
-    the sleeping machine must check again. When it moves later the machine may sleep on: it finds
-    nothing due at the old time and sleeps again.
+    If the phase changes or the next wake becomes earlier, the sleeping workflow must check again.
+    The update then increments `seq` and sets the awake marker. If the next wake becomes later, the
+    workflow may sleep on: it wakes at the old time, finds nothing due and sleeps again.
     """
     before, after = change.before, change.after
     assert before is not None
@@ -202,11 +215,11 @@ def timer_writes(models: Models, change: Change, now: datetime) -> list[Write]:
 def _follow_actions(
     models: Models,
     ticket: Ticket,
-    was: tuple[Phase, datetime | None],
+    before: tuple[Phase, datetime | None],
     wake: datetime | None,
     now: datetime,
 ) -> list[UpdateAction]:
-    """Write the phase and the next wake of the ticket into its TIMER, which had those of `was`."""
+    """The update of a TIMER with the ticket's phase and next wake. `before` are its old values."""
     timer = models.timer
     actions: list[UpdateAction] = [
         timer.phase.set(ticket.phase.value),
@@ -214,8 +227,8 @@ def _follow_actions(
         if wake is None
         else timer.next_wake_ms.set(encoding.milliseconds(wake)),
     ]
-    earlier = wake is not None and (was[1] is None or wake < was[1])
-    if was[0] is not ticket.phase or earlier:
+    earlier = wake is not None and (before[1] is None or wake < before[1])
+    if before[0] is not ticket.phase or earlier:
         actions += _wake_actions(models, ticket.number, now)
     return actions
 
@@ -249,7 +262,7 @@ def _timer_of(number: str, row: Any) -> Timer:
 
 
 def _readable[T](read: Callable[[Any], T], row: Any) -> T | None:
-    """What a row says; None when there is none, or when it cannot be read."""
+    """Decode a row; None if there is no row, or if it cannot be read."""
     try:
         return read(row) if row is not None else None
     except (encoding.Unreadable, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""One transaction per change of a ticket: what is written in it, and what a lost condition means.
+"""The transaction of a change: what is written in it, and what a failed condition means.
 
 The ticket's own items are written by `TicketStore`. What other subjects write in the same
 transaction comes from a list that the wiring holds (`redress.wiring.transaction.ALSO_WRITTEN`):
@@ -22,21 +22,21 @@ from redress.tickets.rules.change import Change
 
 
 class Raced(RedressError):
-    """The ticket was changed between our read and our write: read again, decide again."""
+    """The ticket was changed after it was read. The caller must read it and decide again."""
 
 
 class DoneAlready(RedressError):
-    """This was written before, in an earlier transaction. Nothing is written now."""
+    """An earlier transaction has recorded the same cause. Nothing is written now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
     """One item of the transaction.
 
-    row        the item: put if there are no `actions`, otherwise updated by them
-    condition  the transaction is written only if it holds
-    lost       raised if the condition does not hold; None: the item is left out and the rest is
-               written
+    row        the item: it is put if `actions` is None, otherwise updated by `actions`
+    condition  the transaction is written only if this condition holds
+    lost       the error to raise if the condition does not hold; if None, the item is left out and
+               the others are written
     """
 
     row: Any
@@ -46,23 +46,24 @@ class Write:
 
 
 class Cause:
-    """What made a change, where the transaction must record more than the ticket does.
+    """The cause of a change, such as an incoming mail, that must be recorded in its transaction.
 
-    A subject that has such records derives a class from this one, and its entry in the list of
-    writers recognizes it.
+    A subject that records causes derives a class from this one. Its entry in `ALSO_WRITTEN`
+    recognizes that class.
     """
 
 
 type AlsoWritten = Callable[[Models, Change, datetime, Cause | None], list[Write]]
-"""What a subject writes with a change: rows, change, time of the change, cause."""
+"""Returns what a subject writes with a change. The arguments are the row models, the change, its
+time and its cause."""
 
 _FIRST = (DoneAlready, Raced)
-"""If several conditions are lost, these explain it best: the change was made before, or the ticket
-moved on. What else was lost then does not matter."""
+"""Errors in their order of precedence, for a transaction in which several conditions failed. If the
+cause was recorded before, or the ticket has changed, the other failures do not matter."""
 
 
 def write(models: Models, writes: Sequence[Write]) -> None:
-    """Write all items or none; raises the `lost` of a condition that did not hold."""
+    """Write all items or none. Raises the `lost` error of a condition that did not hold."""
     ordered = sorted(writes, key=lambda one: one.actions is not None)  # as PynamoDB sends them
     token = retry.request_token()
 

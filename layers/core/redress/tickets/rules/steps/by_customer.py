@@ -36,9 +36,10 @@ def write(
     mail: Mapping[str, Any] | None = None,
     participant: str | None = None,
 ) -> Change:
-    """The customer adds words; a ticket that waited for them goes on. `mail`: see `open_ticket`.
+    """The customer sends a message. A ticket that waited for them is open again.
 
-    `participant`: who wrote for them, one of the ticket's participants.
+    `mail` is described at `open_ticket`. `participant` is the address of the ticket's participant
+    who wrote the message, if it was not the customer.
     """
     require_possible(Step.WRITE, ticket)
     data = {"text": checked_text(text, "/text")} | mail_source(mail)
@@ -48,7 +49,7 @@ def write(
 
 
 def confirm(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
-    """The customer says that it is solved; the survey opens (or the ticket closes without one)."""
+    """The customer says that it is solved. The survey starts, or the ticket closes without one."""
     require_possible(Step.CONFIRM, ticket)
     draft = Draft(ticket, plan, by, at).add(EventType.CONFIRMED)
     if closure := closure_now(draft.after, plan):
@@ -57,7 +58,10 @@ def confirm(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
 
 
 def dispute(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:
-    """The customer says that it is not solved: reopened, and queued for who knew it best."""
+    """The customer says that it is not solved. The ticket is reopened and queued.
+
+    The agent who resolved it is offered it first.
+    """
     require_possible(Step.DISPUTE, ticket)
     last = ticket.resolution.by if ticket.resolution else ticket.assignee
     return (
@@ -78,10 +82,11 @@ def dispute(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> C
 
 
 def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: datetime) -> Change:
-    """The customer fills in the questionnaire, once; every wrong answer is named.
+    """The customer answers the questionnaire, which closes the ticket.
 
-    `overall` is required (1-5); the other scores, `comment` and `suggestion` are optional.
-    Answering on the callback page before confirming counts as confirming.
+    `overall` is required (1-5). The other scores, `comment` and `suggestion` are optional. If the
+    customer has not confirmed the resolution yet, the answer also confirms it. Raises InvalidInput
+    that lists every wrong answer.
     """
     require_possible(Step.ANSWER_SURVEY, ticket)
     if ClockName.SURVEY not in promises(ticket, plan):
@@ -120,7 +125,7 @@ def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: da
 
 
 def withdraw(ticket: Ticket, plan: Plan, text: str, at: datetime) -> Change:
-    """The customer takes the matter back; every promise ends, neither kept nor missed."""
+    """The customer withdraws the ticket. Open promises are cancelled: neither kept nor missed."""
     require_possible(Step.WITHDRAW, ticket)
     data = {"text": checked_text(text, "/text", required=False)}
     return (

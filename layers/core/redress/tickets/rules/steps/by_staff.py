@@ -1,7 +1,8 @@
 """The steps of staff.
 
-The caller has checked what needs no ticket: texts are not blank and within their limits, and
-choices are among the known ones. A step checks what depends on the ticket, the plan or the time.
+The caller has already checked what does not depend on the ticket: texts are not blank and within
+their limits, and each choice is a known one. A step checks what depends on the ticket, the plan or
+the time.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from redress.tickets.rules.ticket import Event, EventType, Ticket
 def reassign(
     ticket: Ticket, plan: Plan, by: Actor, to: str | None, team: str | None, why: str, at: datetime
 ) -> Change:
-    """Hand the ticket to another agent, or (with `to` None) back to the queue of a team."""
+    """Hand the ticket to another agent, or back to the queue of a team if `to` is None."""
     require_possible(Step.REASSIGN, ticket)
     data = {"from": ticket.assignee, "why": why.strip(), "team": team or ticket.team}
     draft = Draft(ticket, plan, by, at)
@@ -51,9 +52,9 @@ def reassign(
 
 
 class Classification(Struct, frozen=True):
-    """What a ticket is, as far as somebody corrects it; None leaves a part as it is.
+    """A corrected classification. A field that is None keeps its value.
 
-    With a new kind, urgency and impact are that kind's own unless they are given.
+    If the kind changes, urgency and impact are those of the new kind unless they are given.
     """
 
     kind: str | None = None
@@ -65,7 +66,10 @@ class Classification(Struct, frozen=True):
 def reclassify(
     ticket: Ticket, plan: Plan, by: Actor, given: Classification, why: str, at: datetime
 ) -> Change:
-    """Correct what it is; the promises are planned anew from the beginning (C1)."""
+    """Correct the classification. The open promises are recomputed from their beginning.
+
+    If the plan assigns the new classification to another team, the ticket is queued there.
+    """
     require_possible(Step.RECLASSIFY, ticket)
     _check_classification(plan, given)
     kind = given.kind or ticket.kind
@@ -73,8 +77,8 @@ def reclassify(
     own = (ticket.urgency, ticket.impact) if kind == ticket.kind else (level.urgency, level.impact)
     urgency, impact = given.urgency or own[0], given.impact or own[1]
     customer_type = given.customer_type or ticket.customer_type
-    anew = (kind, urgency, impact, customer_type)
-    if anew == (ticket.kind, ticket.urgency, ticket.impact, ticket.customer_type):
+    corrected = (kind, urgency, impact, customer_type)
+    if corrected == (ticket.kind, ticket.urgency, ticket.impact, ticket.customer_type):
         raise InvalidInput([Fault("/kind", "same_kind", "the ticket is classified so already")])
     draft = Draft(ticket, plan, by, at).add(
         EventType.RECLASSIFIED,
@@ -88,7 +92,8 @@ def reclassify(
         },
     )
     before, after = _team(ticket, plan), _team(draft.after, plan)
-    if after not in (before, ticket.team):  # a hand-over by a person to another team stands
+    # If the plan's team does not change, the ticket stays where a person may have moved it.
+    if after not in (before, ticket.team):
         data = {"from": ticket.assignee, "why": "another team handles these", "team": after}
         draft.add(EventType.QUEUED, data, SYSTEM)
     return draft.change()
@@ -99,7 +104,7 @@ def _team(ticket: Ticket, plan: Plan) -> str:
 
 
 def tell_progress(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:
-    """Tell the customer how things stand: a reaction, but not yet the first response."""
+    """Tell the customer about progress. This is a reaction, but not yet the first response."""
     require_possible(Step.TELL_PROGRESS, ticket)
     data = {"text": text.strip()} | copies(ticket)
     return Draft(ticket, plan, by, at).add(EventType.PROGRESS_TOLD, data).change()
@@ -121,9 +126,9 @@ def _check_classification(plan: Plan, given: Classification) -> None:
 def promise(
     ticket: Ticket, plan: Plan, by: Actor, due: datetime, text: str, at: datetime
 ) -> Change:
-    """An agent gives their own word: the customer has an answer by `due`. A clock like any other.
+    """An agent promises an answer by `due`. The promise is a clock like any other.
 
-    A second word takes the place of the first, which stands in the history.
+    A second promise replaces the first one, which stays in the history.
     """
     require_possible(Step.PROMISE, ticket)
     if not 1 <= (due - at).total_seconds() <= LONGEST_S:
@@ -133,14 +138,17 @@ def promise(
 
 
 def hold(ticket: Ticket, plan: Plan, by: Actor, reason: str, text: str, at: datetime) -> Change:
-    """Wait for something beside the customer, and tell them: the plan says which clocks pause."""
+    """Put the ticket on hold for a reason other than the customer, and tell the customer.
+
+    The plan says which clocks pause for `reason` (one of `plan.HOLDS`).
+    """
     require_possible(Step.HOLD, ticket)
     data = {"reason": reason, "text": text.strip()} | copies(ticket)
     return Draft(ticket, plan, by, at).add(EventType.HELD, data).change()
 
 
 def release(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
-    """What was waited for is there."""
+    """End a hold."""
     require_possible(Step.RELEASE, ticket)
     if ticket.on_hold is None:
         raise NotAllowedNow(Step.RELEASE, ticket.state)
@@ -148,7 +156,7 @@ def release(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
 
 
 CORRECTABLE = (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.NEXT_REPLY)
-"""Promises that somebody may have kept by a way that was not recorded: a call, a visit."""
+"""Promises that somebody may have kept without a record of it, by a call or a visit."""
 
 
 def correct(
@@ -159,13 +167,13 @@ def correct(
     stopped_at: datetime,
     why: str,
     at: datetime,
-    words: Iterable[datetime] = (),
+    written: Iterable[datetime] = (),
 ) -> Change:
-    """The customer was answered at an earlier instant than was recorded, or it was not recorded.
+    """Record that the customer was answered earlier than recorded, or without any record.
 
-    For supervisors and managers; the reason is kept. Rungs that fired stay in the history. `words`
-    are the instants at which the customer wrote (`words_of`): what they wrote after the answer is
-    not answered by it.
+    Only for supervisors and managers. The reason is kept. Rungs that fired stay in the history.
+    `written` are the times of the customer's messages (`written_at`): messages after the corrected
+    answer stay unanswered.
     """
     held = ticket.clocks.get(ClockName(clock)) if clock in CORRECTABLE else None
     unrecorded = held is not None and not held.over and clock != ClockName.REACTION
@@ -182,23 +190,24 @@ def correct(
     if faults:
         raise InvalidInput(faults)
     data = {"clock": clock, "stopped_at": stopped_at.isoformat(), "why": why.strip()}
-    if unrecorded and (later := min((word for word in words if word > stopped_at), default=None)):
+    if unrecorded and (later := min((one for one in written if one > stopped_at), default=None)):
         data["unanswered_since"] = later.isoformat()
     return Draft(ticket, plan, by, at).add(EventType.CORRECTED, data).change()
 
 
-def words_of(history: Iterable[Event]) -> list[datetime]:
-    """When the customer wrote, out of a ticket's history."""
-    return [event.at for event in history if event.type in _WORDS]
+def written_at(history: Iterable[Event]) -> list[datetime]:
+    """The times at which the customer wrote, from a ticket's history."""
+    return [event.at for event in history if event.type in _WRITTEN]
 
 
-_WORDS = (EventType.OPENED, EventType.CUSTOMER_WROTE, EventType.DISPUTED)
+_WRITTEN = (EventType.OPENED, EventType.CUSTOMER_WROTE, EventType.DISPUTED)
 
 
 def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: datetime) -> Change:
-    """Go on under another version of the plan: every open promise is made anew, with its credit.
+    """Move the ticket to another version of the plan.
 
-    A solved ticket whose callback or survey is not promised any more closes with the move.
+    Every open promise is recomputed, and the time consumed so far is measured again. If the new
+    plan no longer promises the callback or the survey that the ticket waits for, the ticket closes.
     """
     require_possible(Step.CHANGE_PLAN, ticket)
     if new.version == ticket.plan_version:
@@ -217,7 +226,10 @@ def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: 
 def reply(
     ticket: Ticket, plan: Plan, by: Actor, text: str, wait_for_customer: bool, at: datetime
 ) -> Change:
-    """A public answer by a human; the first one keeps (or misses) the first-response promise."""
+    """Send a public reply. The first one is the first response.
+
+    `wait_for_customer`: the ticket waits for the customer's answer from now on.
+    """
     require_possible(Step.REPLY_AND_WAIT if wait_for_customer else Step.REPLY, ticket)
     data = {"text": text.strip(), "wait_for_customer": wait_for_customer}
     data |= copies(ticket)
@@ -232,7 +244,7 @@ def note(
     at: datetime,
     mail: Mapping[str, Any] | None = None,
 ) -> Change:
-    """An internal word; the customer never sees it. `mail`: see `open_ticket`."""
+    """Add an internal note, which the customer never sees. `mail` is described at `open_ticket`."""
     require_possible(Step.NOTE, ticket)
     data = {"text": checked_text(text, "/text")} | mail_source(mail)
     return Draft(ticket, plan, by, at).add(EventType.NOTED, data).change()
@@ -241,10 +253,10 @@ def note(
 def set_participants(
     ticket: Ticket, plan: Plan, by: Actor, addresses: Sequence[str], at: datetime
 ) -> Change | None:
-    """Who takes part beside the customer, from now on: they get a copy of what is written to the
-    customer, and may write on the ticket by mail. None when it is so already.
+    """Set the addresses that take part in addition to the customer; None if nothing changes.
 
-    Raises InvalidInput naming each address that cannot take part.
+    From now on participants get a copy of each message to the customer, and may write on the ticket
+    by mail. Raises InvalidInput that lists every address that cannot take part.
     """
     require_possible(Step.SET_PARTICIPANTS, ticket)
     wanted = tuple(dict.fromkeys(address.strip().lower() for address in addresses))
@@ -275,7 +287,7 @@ def resolve(
     root_cause: str | None,
     at: datetime,
 ) -> Change:
-    """The agent says it is solved. A complaint also needs outcome, remedy and root cause."""
+    """Resolve the ticket. A complaint also needs an outcome, a remedy and a root cause."""
     require_possible(Step.RESOLVE, ticket)
     if ticket.kind == "complaint":
         needed = (("outcome", outcome), ("remedy", remedy), ("root_cause", root_cause))
@@ -304,9 +316,10 @@ def resolve(
 def record_callback(
     ticket: Ticket, plan: Plan, by: Actor, outcome: str, text: str, at: datetime
 ) -> Change:
-    """A person called the customer: `confirmed`, `dissatisfied` or `no_answer`.
+    """Record a call to the customer: `confirmed`, `dissatisfied` or `no_answer`.
 
-    The last of the plan's attempts without an answer closes the ticket as unconfirmed (H4).
+    If the customer does not answer the last of the plan's attempts, the ticket is closed as
+    unconfirmed.
     """
     if outcome == "confirmed":
         return confirm(ticket, plan, by, at)

@@ -20,14 +20,14 @@ from redress.tickets.rules.ticket import EventType, Ticket
 
 
 def acknowledge(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
-    """The acknowledgement was accepted by the mail service; None when that is known already."""
+    """Record that the mail service accepted the acknowledgement; None if it is recorded already."""
     if ticket.acknowledged_at is not None:
         return None
     return Draft(ticket, plan, SYSTEM, at).add(EventType.ACKNOWLEDGED, {"by": "mail"}).change()
 
 
 def assign(ticket: Ticket, plan: Plan, agent: str, why: str, at: datetime) -> Change:
-    """A queued ticket gets its agent."""
+    """Assign the ticket to an agent. `why` says why this agent was chosen."""
     require_possible(Step.ASSIGN, ticket)
     data = {"agent": agent, "from": ticket.assignee, "why": why, "team": ticket.team}
     return Draft(ticket, plan, SYSTEM, at).add(EventType.ASSIGNED, data).change()
@@ -42,9 +42,10 @@ def note_mail(
     at: datetime,
     mail: Mapping[str, Any],
 ) -> Change:
-    """A mail about the ticket that is not its customer's words: it moves no clock and no state.
+    """Log a mail about the ticket that is not the customer's message, such as a bounce.
 
-    `why` is one of `arrivals.Note`; `mail` as in `open_ticket`.
+    It changes no clock and no state. `why` is a `mail.incoming.rules.Notice`. `mail` is described
+    at `open_ticket`.
     """
     require_possible(Step.NOTE_MAIL, ticket)
     data = {"why": why, "from": sender, "text": text, "mail": dict(mail)}

@@ -1,4 +1,4 @@
-"""The steps of the timer: the rungs that are due."""
+"""The step of the timer: firing the rungs that are due."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from redress.tickets.rules.ticket import EventType, Ticket, ladders
 
 
 def act_on_due_rungs(ticket: Ticket, plan: Plan, now: datetime) -> Change | None:
-    """Fire every rung that is due, in the order of their times; None when nothing is due.
+    """Fire every rung that is due, in the order of their due times; None if none is due.
 
-    A rung of a clock that an earlier rung of the same wake ended does not act.
+    If a rung closes the ticket, the rungs after it do not fire, because closing ends every clock.
     """
     due = clocks.due_rungs(ticket.clocks, ladders(ticket, plan), now)
     if not due:
@@ -43,10 +43,11 @@ def act_on_due_rungs(ticket: Ticket, plan: Plan, now: datetime) -> Change | None
 
 
 def _rung_data(due: DueRung, ticket: Ticket, held_by: str | None) -> dict[str, Any]:
-    """Whom it tells is written down when it fires: its own roles, and who watches by then.
+    """The data of the event that a rung fired.
 
-    `held_by` held the ticket when the workflow woke: a rung that hands it back to the queue takes
-    it from nobody whose other promises broke with that one.
+    `notify` is fixed now: the roles of the rung, and the roles that watch the ticket. `held_by` had
+    the ticket when the workflow woke. If several promises break at the same wake, all are charged
+    to this agent, even if the first rung returns the ticket to the queue.
     """
     rung = due.rung
     notify = rung.notify
@@ -69,7 +70,7 @@ def _rung_data(due: DueRung, ticket: Ticket, held_by: str | None) -> dict[str, A
 
 
 def _add_consequences(draft: Draft, due: DueRung) -> None:
-    """What a rung does beside telling somebody, each an event of its own."""
+    """Add an event for each further effect of a rung: an incident proposed, the ticket queued."""
     ticket = draft.after
     if due.rung.incident and not ticket.incident_proposed:
         draft.add(EventType.INCIDENT_PROPOSED, {"clock": due.clock.value})

@@ -1,4 +1,4 @@
-"""What the steps share: how a step collects its events, and what it checks first."""
+"""What the steps share: collecting the events of a step, and common checks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from redress.tickets.rules.ticket import Event, EventType, State, Ticket, promis
 
 
 class Draft:
-    """Collects the events of one step, each applied to the ticket at once."""
+    """Collects the events of one step. Each is applied to the ticket as soon as it is added."""
 
     def __init__(self, before: Ticket | None, plan: Plan, by: Actor, at: datetime) -> None:
         self._before, self._plan, self._by, self._at = before, plan, by, at
@@ -58,11 +58,11 @@ def require_possible(step: Step, ticket: Ticket) -> None:
 
 
 def require_current(ticket: Ticket, version: int) -> None:
-    """An agent acts on what they have read: refuse if a person changed the ticket after it.
+    """Refuse a step if a person changed the ticket after the version that the agent has read.
 
-    What the system recorded meanwhile (a reminder, an acknowledgement) takes nothing from what the
-    agent knew. Raises VersionConflict with the current version; InvalidInput for a version that
-    does not exist yet.
+    Events that the system caused in the meantime (a reminder, an acknowledgement) do not conflict,
+    because the agent does not need to know them. Raises VersionConflict with the current version,
+    and InvalidInput for a version that does not exist yet.
     """
     if version > ticket.version:
         raise InvalidInput([Fault("/version", "unknown_version", "there is no such version yet")])
@@ -80,7 +80,11 @@ def checked_text(value: str, pointer: str, *, required: bool = True) -> str:
 
 
 def closure_now(ticket: Ticket, plan: Plan) -> str | None:
-    """How a solved ticket closes at once when its plan promises neither callback nor survey."""
+    """The closure of a solved ticket that can close at once; None for any other ticket.
+
+    A resolved ticket closes at once if its plan promises no callback, and a confirmed ticket if its
+    plan promises no survey.
+    """
     promised = promises(ticket, plan)
     if ticket.state is State.RESOLVED and ClockName.CALLBACK not in promised:
         return ANSWERED
@@ -94,5 +98,5 @@ def mail_source(mail: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def copies(ticket: Ticket) -> dict[str, Any]:
-    """Of words to the customer: who gets a copy of them."""
+    """The part of an event's data that says who gets a copy of a message to the customer."""
     return {"copied_to": list(ticket.participants)} if ticket.participants else {}

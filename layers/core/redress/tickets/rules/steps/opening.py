@@ -24,10 +24,11 @@ def open_ticket(
     at: datetime,
     mail: Mapping[str, Any] | None = None,
 ) -> Change:
-    """A ticket begins. Who left only a phone number is acknowledged by the answer they see now.
+    """Open a ticket.
 
-    `mail` says of a submission by mail what staff need beside its text: where the original lies,
-    its attachments, what it follows.
+    If the customer left no email address, the answer on the page acknowledges the submission.
+    `mail` describes the mail of a submission by mail, for staff: the key of the original, the
+    attachments, the ticket that it follows.
     """
     contact = submission.contact
     draft = Draft(None, plan, CUSTOMER, at).add(

@@ -1,4 +1,4 @@
-"""What may be done to a ticket, and when: the one table of the lifecycle."""
+"""The table of the lifecycle: which step is possible in which state, and which state follows."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.RECLASSIFY: {_N: _N, _O: _O, _W: _W},
     Step.TELL_PROGRESS: {_N: _N, _O: _O, _W: _W},
     Step.PROMISE: {_N: _N, _O: _O, _W: _W},
-    # Not before the first reply: the customer's first word is still unanswered then.
+    # Not before the first reply: until then the customer's first message is unanswered.
     Step.HOLD: {_O: _O, _W: _W},
     Step.RELEASE: {_O: _O, _W: _W},
     Step.CORRECT: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
@@ -62,7 +62,7 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.REPLY_AND_WAIT: {_N: _W, _O: _W, _W: _W},
     Step.NOTE: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.WRITE: {_N: _N, _O: _O, _W: _O, _R: _R, _C: _C},
-    # Whatever comes about a ticket is kept with it, for as long as there is one.
+    # A mail about a ticket is logged in every state.
     Step.NOTE_MAIL: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.SET_PARTICIPANTS: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.RESOLVE: {_N: _R, _O: _R, _W: _R},
@@ -73,7 +73,7 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.WITHDRAW: {_N: _X, _O: _X, _W: _X, _R: _X},
     Step.CLOSE: {_R: _X, _C: _X},
 }
-"""Step -> state before -> state after. What is not written here is refused."""
+"""Step -> state before -> state after. Any other combination is refused."""
 
 
 OUTCOMES = ("upheld", "partly_upheld", "not_upheld")
@@ -105,4 +105,5 @@ MOST_PARTICIPANTS = 10
 
 
 REMEDY_LIMIT = 2_000
-"""Of a remedy and of a root cause: they stand in the ticket itself, which every step writes."""
+"""Characters of a remedy and of a root cause. The limit is low because both are in the snapshot,
+which every step writes."""
