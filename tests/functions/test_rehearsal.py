@@ -630,10 +630,10 @@ def test_a_ticket_that_changes_meanwhile_is_decided_anew(
         open_ones[3].number: (by_customer.withdraw, "Never mind"),
     }
 
-    def raced(self: TicketStore, given: Change, now: datetime) -> None:
+    def raced(self: TicketStore, given: Change, *more: Any) -> None:
         if (step := meanwhile.pop(given.after.number, None)) is not None:
             act(given.after, *step)
-        commit(self, given, now)
+        commit(self, given, *more)
 
     monkeypatch.setattr(TicketStore, "commit", raced)
     report = desk.report_of(desk.move(apply=True, dry_run=dry.body["id"], reason="a reason"))
@@ -682,7 +682,7 @@ def test_a_ticket_that_is_always_being_changed_is_tried_again_later(
     dry = desk.move()
     desk.report_of(dry)
 
-    def lost(self: TicketStore, given: Change, now: datetime) -> None:
+    def lost(self: TicketStore, *given: Any) -> None:
         raise Raced("as always")
 
     monkeypatch.setattr(TicketStore, "commit", lost)

@@ -37,10 +37,10 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], 
     commit = TicketStore.commit
 
     def arrange(happens: Callable[[], Any]) -> None:
-        def slower(store: TicketStore, change: Any, now: Any) -> None:
+        def slower(store: TicketStore, *given: Any) -> None:
             monkeypatch.setattr(TicketStore, "commit", commit)
             happens()
-            commit(store, change, now)
+            commit(store, *given)
 
         monkeypatch.setattr(TicketStore, "commit", slower)
 
