@@ -802,7 +802,7 @@ def test_the_history_always_makes_the_ticket_that_is_stored(
     events: list[Event] = []
     for change in life.changes:
         events += [items.event_of(encoding.encode(event)) for event in change.events]
-        stored = items.ticket_of(items.head_doc(change.after))
+        stored = items.ticket_of(items.snapshot_doc(change.after))
         folded = folding.fold(events, life.changes[0].plan, plans.__getitem__)
         assert stored == change.after == folded
         assert stored.version == len(events)

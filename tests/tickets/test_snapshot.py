@@ -21,7 +21,7 @@ from tests.builders import MEI, START, Life, life_at
 
 def test_a_new_complaint_keeps_what_was_said_and_promised() -> None:
     opened = Life().open().ticket
-    assert json.loads(items.head_doc(opened)) == {
+    assert json.loads(items.snapshot_doc(opened)) == {
         "number": "R-7K3M9-QW0X2",
         "version": 1,
         "state": "new",
@@ -51,7 +51,7 @@ def test_a_new_complaint_keeps_what_was_said_and_promised() -> None:
     ids=lambda value: str(value),
 )
 def test_a_head_stays_small(state: State, most: int) -> None:
-    assert len(items.head_doc(life_at(state).ticket).encode()) <= most
+    assert len(items.snapshot_doc(life_at(state).ticket).encode()) <= most
 
 
 def test_a_head_that_says_everything_is_read_too() -> None:
@@ -62,7 +62,7 @@ def test_a_head_that_says_everything_is_read_too() -> None:
 
 def test_a_field_that_was_renamed_keeps_its_name_in_the_table(life: Life) -> None:
     behind = replace(life.open().assign().reply().ticket, last_person_version=1)
-    kept = json.loads(items.head_doc(behind))
+    kept = json.loads(items.snapshot_doc(behind))
     assert kept["touched"] == 1
     assert "last_person_version" not in kept
     assert items.ticket_of(json.dumps(kept)) == behind
@@ -161,7 +161,7 @@ def test_what_an_absent_field_means_stays_as_it_was() -> None:
 
 
 def test_a_head_of_a_later_format_is_refused_by_name() -> None:
-    later = json.loads(items.head_doc(Life().open().ticket)) | {"format": 2}
+    later = json.loads(items.snapshot_doc(Life().open().ticket)) | {"format": 2}
     with pytest.raises(encoding.Unreadable, match="later format 2"):
         items.ticket_of(json.dumps(later))
 
@@ -196,7 +196,7 @@ CLOCKS = st.builds(
 def test_whatever_stands_in_a_ticket_is_read_as_it_was(**fields: Any) -> None:
     """Also what no life makes: what is left out must be what the others say, never nearly so."""
     ticket = replace(Life().open().ticket, **fields)
-    assert items.ticket_of(items.head_doc(ticket)) == ticket
+    assert items.ticket_of(items.snapshot_doc(ticket)) == ticket
 
 
 @pytest.mark.parametrize(
@@ -221,14 +221,14 @@ def test_what_is_no_head_is_unreadable(doc: str) -> None:
 def test_a_time_keeps_its_microseconds() -> None:
     at = datetime.fromisoformat("2026-11-23T01:00:02.155900+00:00")
     ticket: Ticket = replace(Life().open().ticket, acknowledged_at=at)
-    assert items.ticket_of(items.head_doc(ticket)).acknowledged_at == at
-    assert "2026-11-23T01:00:02.155900Z" in items.head_doc(ticket)
+    assert items.ticket_of(items.snapshot_doc(ticket)).acknowledged_at == at
+    assert "2026-11-23T01:00:02.155900Z" in items.snapshot_doc(ticket)
 
 
 def test_both_directions_agree_on_what_is_a_matter_of_course() -> None:
     """A stopped clock says when it stopped, and nothing of what follows from that."""
     acknowledged = Life().open().wait(seconds=2).acknowledge().ticket
-    told = msgspec.json.decode(items.head_doc(acknowledged))
+    told = msgspec.json.decode(items.snapshot_doc(acknowledged))
     assert told["clocks"]["acknowledgement"] == {
         "target_s": 300,
         "ladder": "acknowledgement",

@@ -118,7 +118,7 @@ def test_a_queue_drains_when_an_agent_comes_or_gets_room(
 def test_heads_keys_mails_and_what_expires_tell_nothing(life: Life) -> None:
     change = life.open().last
     rows = [
-        items.head_item(change.after),
+        items.snapshot_item(change.after),
         items.idempotency_item("a key", "print", "{}", change),
         {"pk": keys.ticket_pk(NUMBER), "sk": keys.mail_sk("000001.acknowledgement.customer")},
         {"pk": keys.facts_pk("a-mei", "2026-11"), "sk": keys.fact_sk(NUMBER, 1)},

@@ -19,7 +19,7 @@ from redress.tickets.store import snapshot
 _EVENT = msgspec.json.Decoder(Event)
 
 
-def head_doc(ticket: Ticket) -> str:
+def snapshot_doc(ticket: Ticket) -> str:
     """The JSON document of a ticket's snapshot (`tickets/store/snapshot.py`)."""
     return encoding.encode(snapshot.encode(ticket))
 
@@ -59,19 +59,19 @@ def index_attributes(ticket: Ticket) -> dict[str, str | None]:
     }
 
 
-def head_attributes(ticket: Ticket) -> dict[str, Any]:
+def snapshot_attributes(ticket: Ticket) -> dict[str, Any]:
     """Every attribute of a snapshot except its key. None means that the attribute is absent."""
     return {
         "version": ticket.version,
         "touched": ticket.last_person_version,
         "state": ticket.state.value,
-        "doc": head_doc(ticket),
+        "doc": snapshot_doc(ticket),
         **index_attributes(ticket),
     }
 
 
-def head_item(ticket: Ticket) -> encoding.Item:
-    present = {k: v for k, v in head_attributes(ticket).items() if v is not None}
+def snapshot_item(ticket: Ticket) -> encoding.Item:
+    present = {k: v for k, v in snapshot_attributes(ticket).items() if v is not None}
     return {"pk": keys.ticket_pk(ticket.number), "sk": keys.TICKET, **present}
 
 
@@ -140,7 +140,7 @@ def opening_items(
 def ticket_items(change: Change) -> list[encoding.Item]:
     """The items of a new ticket itself: snapshot, TIMER, events."""
     return [
-        head_item(change.after),
+        snapshot_item(change.after),
         timer_item(change),
         *(event_item(change.after.number, event) for event in change.events),
     ]

@@ -86,8 +86,8 @@ class TicketStore:
         docs = {row.sk: row.doc for row in rows}
         if len(docs) < len(wanted):
             raise NotFound(f"there is no event {event_number} of {number}")
-        head, event = (docs[sk] for _, sk in wanted)
-        return items.ticket_of(head), items.event_of(event)
+        snapshot, event = (docs[sk] for _, sk in wanted)
+        return items.ticket_of(snapshot), items.event_of(event)
 
     def event(self, number: str, event_number: int) -> Event:
         """One event of a ticket. Raises NotFound."""
@@ -156,7 +156,7 @@ class TicketStore:
         """
         if change.before is None:
             raise ValueError("a ticket is opened with `open`")
-        number, head, events = change.after.number, self._models.snapshot, self._models.event
+        number, snapshots, events = change.after.number, self._models.snapshot, self._models.event
         raced = Raced(f"{number} was changed meanwhile")
         own = [
             Write(
@@ -168,14 +168,14 @@ class TicketStore:
         ]
         own.append(
             Write(
-                head(keys.ticket_pk(number), keys.TICKET),
+                snapshots(keys.ticket_pk(number), keys.TICKET),
                 [
-                    getattr(head, name).remove()
+                    getattr(snapshots, name).remove()
                     if value is None
-                    else getattr(head, name).set(value)
-                    for name, value in items.head_attributes(change.after).items()
+                    else getattr(snapshots, name).set(value)
+                    for name, value in items.snapshot_attributes(change.after).items()
                 ],
-                head.version == change.before.version,
+                snapshots.version == change.before.version,
                 raced,
             )
         )

@@ -80,11 +80,11 @@ class TimerStore:
         different moments. If they differ, the caller must read both again with `TicketStore.get`
         and `get` before it acts on the difference.
         """
-        heads = self._batch(self._models.snapshot, numbers, keys.TICKET)
+        snapshots = self._batch(self._models.snapshot, numbers, keys.TICKET)
         timers = self._batch(self._models.timer, numbers, keys.TIMER)
         return [
             (
-                _readable(lambda row: items.ticket_of(row.doc), heads.get(number)),
+                _readable(lambda row: items.ticket_of(row.doc), snapshots.get(number)),
                 _readable(functools.partial(_timer_of, number), timers.get(number)),
             )
             for number in numbers
@@ -102,7 +102,7 @@ class TimerStore:
         Returns False and writes nothing if the ticket or the TIMER has changed since it was read. A
         change at the same instant wins, and the next reconciliation checks what it wrote.
         """
-        head, model = self._models.snapshot, self._models.timer
+        snapshot, model = self._models.snapshot, self._models.timer
         pk = keys.ticket_pk(ticket.number)
         actions = _follow_actions(self._models, ticket, (timer.phase, timer.next_wake), wake, now)
         token = retry.request_token()
@@ -110,7 +110,7 @@ class TimerStore:
         def write() -> None:
             with TransactWrite(token, connection=self._models.connection) as transaction:
                 transaction.condition_check(
-                    head, pk, keys.TICKET, condition=head.version == ticket.version
+                    snapshot, pk, keys.TICKET, condition=snapshot.version == ticket.version
                 )
                 transaction.update(
                     model(pk, keys.TIMER),
