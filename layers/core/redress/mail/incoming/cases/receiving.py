@@ -179,11 +179,11 @@ class IncomingMail:
         the same mail again. A mail without Message-ID and date is identified by its key in the
         bucket as well: "Thank you." sent twice is two mails.
         """
-        told = [self.message_id, self.sender, self.date, self.subject, self.whole]
-        told += [hashlib.sha256(one.content).hexdigest() for one in self.enclosed]
+        parts = [self.message_id, self.sender, self.date, self.subject, self.whole]
+        parts += [hashlib.sha256(one.content).hexdigest() for one in self.enclosed]
         if not self.message_id and not self.date:
-            told.append(self.key)
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:40]
+            parts.append(self.key)
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,15 +293,15 @@ class ReceivingCase:
         self._keep(mail, record)
         members = {m.email.lower(): m for m in self._staff.members() if not m.left}
         member = members.get(mail.sender)
-        passed = _passed_on(mail, members) if member is not None else None
+        forwarded = _forwarded_mail(mail, members) if member is not None else None
 
         def attempt() -> Decided[IncomingRecord]:
             now, plan = self._now(), self._plans.current()
             named = self._named(mail)
             tickets = self._existing(named)
-            facts = self._facts(mail, named, member, now, forwards=passed is not None)
+            facts = self._facts(mail, named, member, now, forwards=forwarded is not None)
             decision = incoming.decide(facts, tickets, plan.mail, released=held is not None)
-            return self._decided(mail, passed, record, decision, tickets, held)
+            return self._decided(mail, forwarded, record, decision, tickets, held)
 
         try:
             return Received(self._changes.write(attempt))
@@ -353,7 +353,7 @@ class ReceivingCase:
         *,
         forwards: bool,
     ) -> MailFacts:
-        counted = [_of_sender(mail.contact), *(name.number for name in named)]
+        counted = [_sender_counter(mail.contact), *(name.number for name in named)]
         counts = self._incoming.counts(counted, now)
         answerable = is_address(mail.sender) and is_address(mail.contact)
         return MailFacts(
@@ -371,7 +371,7 @@ class ReceivingCase:
             else None,
             forwards=forwards,
             authentic=mail.authentic,
-            recent=counts.get(_of_sender(mail.contact), 0),
+            recent=counts.get(_sender_counter(mail.contact), 0),
             recent_on=counts,
         )
 
@@ -380,7 +380,7 @@ class ReceivingCase:
     def _decided(
         self,
         mail: IncomingMail,
-        passed: IncomingMail | None,
+        forwarded: IncomingMail | None,
         record: IncomingRecord,
         decision: Decision,
         tickets: Mapping[str, Ticket],
@@ -392,46 +392,46 @@ class ReceivingCase:
         """
         match decision:
             case Quarantine(reason, named):
-                waits = replace(
+                quarantined = replace(
                     record, state=MailState.QUARANTINED, reason=reason.value, number=named
                 )
                 if released is None:
-                    self._incoming.hold(waits)
+                    self._incoming.hold(quarantined)
                 else:
-                    self._incoming.rewrite(replace(waits, identity=released.identity))
-                return Decided(waits)
-            case OpenTicket(kind, _, True) if passed is not None:
+                    self._incoming.rewrite(replace(quarantined, identity=released.identity))
+                return Decided(quarantined)
+            case OpenTicket(kind, _, True) if forwarded is not None:
                 record = replace(record, forwarded_by=record.sender)
-                return self._opened(passed, record, kind, None, released, ())
+                return self._opened(forwarded, record, kind, None, released, ())
             case OpenTicket(kind, follows):
-                return self._opened(mail, record, kind, follows, released, self._heard(mail))
+                return self._opened(mail, record, kind, follows, released, self._cleared_mark(mail))
             case AddReply(number, participant, proven):
                 ticket = tickets[number]
                 if not proven:
                     record = replace(record, flags=(*record.flags, "unproven"))
                 plan, at = self._plan_and_moment(ticket)
-                words, source = _words(mail, ticket.language), _source(mail, record)
-                change = by_customer.write(ticket, plan, words, at, source, participant)
+                text, source = _text_of(mail, ticket.language), _source(mail, record)
+                change = by_customer.write(ticket, plan, text, at, source, participant)
                 done = on(record, MailState.JOINED, number, change.events[0].number)
-                addresses = self._heard(mail)
+                addresses = self._cleared_mark(mail)
             case AddNote(number, by):
                 ticket = tickets[number]
                 plan, at = self._plan_and_moment(ticket)
-                if passed is not None:  # the note is to contain the forwarded mail, too
+                if forwarded is not None:  # the note is to contain the forwarded mail, too
                     mail = replace(mail, text=mail.whole)
-                words, source = _words(mail, ticket.language), _source(mail, record)
-                change = by_staff.note(ticket, plan, by, words, at, source)
+                text, source = _text_of(mail, ticket.language), _source(mail, record)
+                change = by_staff.note(ticket, plan, by, text, at, source)
                 done = on(record, MailState.JOINED, number, change.events[0].number)
                 addresses = ()
             case LogNotice(number, why):
                 ticket = tickets[number]
                 plan, at = self._plan_and_moment(ticket)
-                words, source = _words(mail, ticket.language), _source(mail, record)
+                text, source = _text_of(mail, ticket.language), _source(mail, record)
                 about = self._sent(mail, number)
-                source |= _told(why, mail, ticket, about)
-                change = by_system.note_mail(ticket, plan, why, mail.sender, words, at, source)
+                source |= _notice_data(why, mail, ticket, about)
+                change = by_system.note_mail(ticket, plan, why, mail.sender, text, at, source)
                 done = on(record, MailState.NOTED, number, change.events[0].number)
-                addresses = self._returned(mail, ticket, about, at)
+                addresses = self._marks(mail, ticket, about, at)
         return Decided(done, change, at, _taken(mail, done, released, addresses))
 
     def _opened(
@@ -466,7 +466,7 @@ class ReceivingCase:
         sent = {one.message_id.partition("@")[0]: one.key for one in records}
         return next((key for name, key in sent.items() if name and name in ids), None)
 
-    def _returned(
+    def _marks(
         self, mail: IncomingMail, ticket: Ticket, key: str | None, now: datetime
     ) -> tuple[AddressChange, ...]:
         """Return the marks for addresses that a notice reports as permanently failing.
@@ -476,15 +476,15 @@ class ReceivingCase:
         """
         if key is None or mail.disowned:
             return ()
-        reached = _reached(ticket, audience_of(key))
-        for_good = {one.address: one.status for one in mail.returned if one.permanent}
+        addresses = _addresses_of(ticket, audience_of(key))
+        permanent = {one.address: one.status for one in mail.returned if one.permanent}
         return tuple(
             AddressChange(address, AddressMark(now, status))
-            for address, status in for_good.items()
-            if address in reached
+            for address, status in permanent.items()
+            if address in addresses
         )
 
-    def _heard(self, mail: IncomingMail) -> tuple[AddressChange, ...]:
+    def _cleared_mark(self, mail: IncomingMail) -> tuple[AddressChange, ...]:
         """Return the removal of the mark of the sender's address, if it is marked.
 
         An address that sends mail can receive mail again.
@@ -530,7 +530,7 @@ def _taken(
     released: IncomingRecord | None,
     addresses: tuple[AddressChange, ...],
 ) -> MailTaken:
-    counted = (_of_sender(mail.contact), *((done.number,) if done.number else ()))
+    counted = (_sender_counter(mail.contact), *((done.number,) if done.number else ()))
     threads = (thread_digest(mail.message_id, mail.sender),) if mail.message_id else ()
     return MailTaken(
         done,
@@ -541,7 +541,7 @@ def _taken(
     )
 
 
-def _passed_on(mail: IncomingMail, staff: Collection[str]) -> IncomingMail | None:
+def _forwarded_mail(mail: IncomingMail, staff: Collection[str]) -> IncomingMail | None:
     """Return the mail that a member of staff forwards, as if its own sender had sent it.
 
     Returns None if the mail does not forward the mail of a person outside the staff. The result
@@ -569,7 +569,7 @@ def _passed_on(mail: IncomingMail, staff: Collection[str]) -> IncomingMail | Non
     )
 
 
-def _told(
+def _notice_data(
     why: incoming.Notice, mail: IncomingMail, ticket: Ticket, key: str | None
 ) -> dict[str, Any]:
     """Return what a notice says about the mail that was returned or reported as spam.
@@ -579,20 +579,20 @@ def _told(
     """
     if why not in (incoming.Notice.RETURNED, incoming.Notice.COMPLAINED):
         return {}
-    said: dict[str, Any] = {}
+    data: dict[str, Any] = {}
     if mail.returned:
-        said["returned"] = [
+        data["returned"] = [
             {"address": one.address, "status": one.status, "permanent": one.permanent}
             for one in mail.returned
         ]
     addresses = {one.address for one in mail.returned}
-    to = (role for role in (Role.CUSTOMER, PARTICIPANTS) if _reached(ticket, role) & addresses)
+    to = (role for role in (Role.CUSTOMER, PARTICIPANTS) if _addresses_of(ticket, role) & addresses)
     if key is not None:
-        return said | {"about": key, "to": audience_of(key)}
-    return said | {"to": next(to, "")}
+        return data | {"about": key, "to": audience_of(key)}
+    return data | {"to": next(to, "")}
 
 
-def _reached(ticket: Ticket, audience: str) -> set[str]:
+def _addresses_of(ticket: Ticket, audience: str) -> set[str]:
     """Return the ticket's addresses for an audience: the customer, participants, or nobody."""
     if audience == Role.CUSTOMER:
         return {ticket.contact.email.lower()} if ticket.contact.email else set()
@@ -622,11 +622,11 @@ def thread_digest(message_id: str, sender: str) -> str:
     return hashlib.sha256(f"{message_id}\n{sender}".encode("utf-8", "replace")).hexdigest()[:40]
 
 
-def _of_sender(sender: str) -> str:
+def _sender_counter(sender: str) -> str:
     return f"SENDER#{hashlib.sha256(sender.encode('utf-8', 'replace')).hexdigest()[:40]}"
 
 
-def _words(mail: IncomingMail, language: str) -> str:
+def _text_of(mail: IncomingMail, language: str) -> str:
     text = mail.text.strip() or mail.whole.strip()
     return text[: table.TEXT_LIMIT].strip() or _NOTHING[language]
 
@@ -636,28 +636,28 @@ def _source(mail: IncomingMail, record: IncomingRecord) -> dict[str, Any]:
 
     `text_cut`: the text was cut; the complete text is in the original mail.
     """
-    said: dict[str, Any] = {"id": record.identity, "key": record.key}
+    data: dict[str, Any] = {"id": record.identity, "key": record.key}
     if record.flags:
-        said["flags"] = list(record.flags)
+        data["flags"] = list(record.flags)
     if len(mail.text) > table.TEXT_LIMIT:
-        said["text_cut"] = True
+        data["text_cut"] = True
     if mail.enclosed:
-        said["attachments"] = [
+        data["attachments"] = [
             {"id": number, "name": one.name, "type": one.served_as, "size": one.size}
             | ({"refused": one.refused} if one.refused else {})
             for number, one in enumerate(mail.enclosed, 1)
         ]
     if record.released_by:
-        said["released_by"] = record.released_by
+        data["released_by"] = record.released_by
     if record.forwarded_by:
-        said["forwarded_by"] = record.forwarded_by
+        data["forwarded_by"] = record.forwarded_by
         if mail.forwarded is not None and mail.forwarded.comment:
-            said["comment"] = mail.forwarded.comment[: table.REMEDY_LIMIT]
-    return said
+            data["comment"] = mail.forwarded.comment[: table.REMEDY_LIMIT]
+    return data
 
 
 def _submission(mail: IncomingMail, kind: str) -> Submission:
-    text = _words(mail, mail.language)[:DESCRIPTION_LIMIT]
+    text = _text_of(mail, mail.language)[:DESCRIPTION_LIMIT]
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
     title = " ".join((mail.title or mail.subject).split())
     if not title:

@@ -47,7 +47,7 @@ _MEANS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Concerned:
+class Recipient:
     """One recipient that an event names.
 
     `status` is a code of RFC 3463, or COMPLAINED. `permanent`: no more mail may be sent there.
@@ -67,7 +67,7 @@ class Feedback:
     why: Notice
     job: MailJob
     at: datetime
-    concerned: tuple[Concerned, ...]
+    recipients: tuple[Recipient, ...]
 
 
 class _EventRecipient(msgspec.Struct, rename="camel"):
@@ -136,22 +136,22 @@ def feedback_of(body: str) -> Feedback | None:
         Notice.COMPLAINED: event.complaint,
     }[why]
     at = about.timestamp or event.mail.timestamp
-    told = (event.mail.message_id, event.event_type, about.feedback_id or at.isoformat())
+    parts = (event.mail.message_id, event.event_type, about.feedback_id or at.isoformat())
     return Feedback(
-        identity=hashlib.sha256("\n".join(told).encode()).hexdigest()[:40],
+        identity=hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40],
         why=why,
         job=job,
         at=at,
-        concerned=_concerned(event, why, about)[:MOST],
+        recipients=_recipients(event, why, about)[:MOST],
     )
 
 
-def _concerned(event: _Event, why: Notice, about: _About) -> tuple[Concerned, ...]:
+def _recipients(event: _Event, why: Notice, about: _About) -> tuple[Recipient, ...]:
     named = about.bounced_recipients + about.complained_recipients + about.delayed_recipients
     found = named or [_EventRecipient(address) for address in event.mail.destination]
     permanent = why is Notice.COMPLAINED or about.bounce_type == "Permanent"
     return tuple(
-        Concerned(
+        Recipient(
             one.email_address.rpartition("<")[2].rstrip("> ").lower(),
             COMPLAINED if why is Notice.COMPLAINED else one.status,
             one.diagnostic_code[:300],
@@ -167,7 +167,7 @@ class FeedbackCase:
     def __init__(self, changes: TicketChanges) -> None:
         self._changes = changes
 
-    def take(self, told: Feedback) -> bool:
+    def take(self, feedback: Feedback) -> bool:
         """Record an event: log a notice on the ticket and mark the addresses, in one transaction.
 
         Returns False if the event was recorded before. Raises NotFound if the ticket does not exist
@@ -175,61 +175,63 @@ class FeedbackCase:
         """
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change:
-            return by_system.note_mail(ticket, plan, told.why, "", _said(told), at, _source(told))
+            return by_system.note_mail(
+                ticket, plan, feedback.why, "", _text_of(feedback), at, _source(feedback)
+            )
 
         try:
-            self._changes.change(told.job.number, decide, cause=partial(_cause, told))
+            self._changes.change(feedback.job.number, decide, cause=partial(_cause, feedback))
         except DoneAlready:
             return False
         return True
 
 
-def _cause(told: Feedback, change: Change, at: datetime) -> MailTaken:
+def _cause(feedback: Feedback, change: Change, at: datetime) -> MailTaken:
     record = IncomingRecord(
-        identity=told.identity,
+        identity=feedback.identity,
         state=MailState.NOTED,
         key="",
-        received_at=told.at,
+        received_at=feedback.at,
         sender="",
         sender_name="",
         subject="",
         excerpt="",
-        number=told.job.number,
+        number=feedback.job.number,
         event=change.events[0].number,
     )
     marks = (
         AddressChange(address, AddressMark(at, status))
-        for address, status in _for_good(told).items()
+        for address, status in _permanent_failures(feedback).items()
     )
     return MailTaken(record, addresses=tuple(marks))
 
 
-def _for_good(told: Feedback) -> dict[str, str]:
+def _permanent_failures(feedback: Feedback) -> dict[str, str]:
     """Return the addresses to mark, with the status of each.
 
     Addresses of staff are never marked, because staff must be notified even if some mails to them
     fail. Many providers do not say which recipient complained. If a complaint names several
     recipients, none is marked, because most of them did not complain.
     """
-    if told.job.audience not in (Role.CUSTOMER, PARTICIPANTS):
+    if feedback.job.audience not in (Role.CUSTOMER, PARTICIPANTS):
         return {}
-    if told.why is Notice.COMPLAINED and len(told.concerned) > 1:
+    if feedback.why is Notice.COMPLAINED and len(feedback.recipients) > 1:
         return {}
-    return {one.address: one.status for one in told.concerned if one.permanent}
+    return {one.address: one.status for one in feedback.recipients if one.permanent}
 
 
-def _said(told: Feedback) -> str:
-    lines = (" ".join((one.address, one.status, one.diagnostic)) for one in told.concerned)
+def _text_of(feedback: Feedback) -> str:
+    lines = (" ".join((one.address, one.status, one.diagnostic)) for one in feedback.recipients)
     return "\n".join(line.strip() for line in lines)
 
 
-def _source(told: Feedback) -> Mapping[str, Any]:
+def _source(feedback: Feedback) -> Mapping[str, Any]:
     return {
-        "id": told.identity,
-        "about": told.job.key,
-        "to": told.job.audience,
+        "id": feedback.identity,
+        "about": feedback.job.key,
+        "to": feedback.job.audience,
         "returned": [
             {"address": one.address, "status": one.status, "permanent": one.permanent}
-            for one in told.concerned
+            for one in feedback.recipients
         ],
     }
