@@ -1,7 +1,7 @@
-"""The stores over every engine they must work on: moto, and Amazon's own DynamoDB Local.
+"""Fixtures: the stores on each engine that they must work on, moto and Amazon's DynamoDB Local.
 
-The table is the one that `template.yaml` deploys. `Shop` is what a test holds: the stores, a raw
-client to look past them, and the hooks that make services fail.
+The table is the one that `template.yaml` deploys. A test gets a `Shop`, which has the stores and a
+raw client for the table. The fixtures `failing` and `losing_the_answer` make calls fail.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ _names = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def engine_address() -> Iterator[str]:
-    """DynamoDB Local, started once; every test makes a table of its own in it."""
+    """The address of DynamoDB Local. It is started once; every test creates its own table."""
     with dynamodb_local.running() as address:
         yield address
 
 
 @dataclass
 class Shop:
-    """The stores over one empty table. `engine` is `moto` or `dynamodb-local`."""
+    """The stores of one table, which is empty at first. `engine`: `moto` or `dynamodb-local`."""
 
     engine: str
     table: str
@@ -77,11 +77,11 @@ class Shop:
 
     @property
     def clients(self) -> dict[str, Any]:
-        """The client beneath each way to the store."""
+        """The client of the PynamoDB stores (`full`) and that of the intake's store (`lean`)."""
         return {"full": self.models.connection.client, "lean": self.lean_client}
 
     def items(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """Everything in the table as it lies there, by its keys."""
+        """All items of the table by their keys, in DynamoDB's JSON."""
         found = self.client.scan(TableName=self.table, ConsistentRead=True)["Items"]
         return {(item["pk"]["S"], item["sk"]["S"]): item for item in found}
 
@@ -95,7 +95,7 @@ class Shop:
         return self.item(keys.ticket_pk(life.ticket.number), keys.TIMER)
 
     def open(self, kind: str = "complaint", **fields: Any) -> Life:
-        """A new ticket in the table, acknowledged when it has no address for mail."""
+        """A new ticket in the table. It is acknowledged already if its contact has no email."""
         life = Life(self.clock).open(kind, number=new_number(), **fields)
         self.tickets.open(life.last, life.last.after.created_at)
         return life
@@ -106,7 +106,7 @@ class Shop:
         return life
 
     def member(self, agent: str = "a-mei", *, capacity: int = 2, **fields: Any) -> Member:
-        """An agent of complaints who is here."""
+        """Store an available agent of the complaints team; `fields` replace the defaults."""
         good: dict[str, Any] = {
             "id": agent,
             "name": agent,
@@ -121,7 +121,7 @@ class Shop:
         return member
 
     def fall_asleep(self, life: Life, token: str, *, seq: int | None = None) -> None:
-        """Arm a wait as the state machine does, by its own expressions; raises if it may not."""
+        """Arm a wait with the expressions of the state machine. Raises ClientError if refused."""
         timer = self.timers.get(life.ticket.number)
         wait = _wait(timer.phase)
         armed = {
@@ -144,7 +144,7 @@ class Shop:
 
 
 def _wait(phase: Phase) -> dict[str, str]:
-    """The update with which the state of this phase falls asleep."""
+    """The parameters with which the state of this phase stores its token before it sleeps."""
     machine = json.loads((ROOT / "statemachines" / "ticket.asl.json").read_text())
     for state in machine["States"].values():
         values = state.get("Parameters", {}).get("ExpressionAttributeValues", {})
@@ -156,13 +156,13 @@ def _wait(phase: Phase) -> dict[str, str]:
 
 @cache
 def _session() -> botocore.session.Session:
-    """One for all tests: reading the description of the service is most of a client's making."""
+    """One session for all tests: creating a client mostly means reading the service model."""
     return botocore.session.get_session()
 
 
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reaches a real account, or a cloud that an environment points to."""
+    """Prevent tests from reaching a real account or an endpoint from the environment."""
     monkeypatch.setattr(pynamodb.connection.base, "get_session", _session)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
@@ -172,10 +172,10 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _lean(client: Any, address: str | None) -> Any:
-    """The doors' own client where there is an engine to speak to: moto is behind botocore's."""
+    """The intake's own client for DynamoDB Local. For moto it is botocore's, which moto patches."""
     if address is None:
         return client
-    # Tables of other credentials are other tables to the engine.
+    # DynamoDB Local keeps the tables of different credentials apart.
     known: Any = _session().get_credentials()
     return DynamoDB(
         {
@@ -223,7 +223,7 @@ def _shop(engine: str, address: str | None) -> Iterator[Shop]:
 
 @pytest.fixture(params=["moto", "dynamodb-local"])
 def shop(request: pytest.FixtureRequest, credentials: None) -> Iterator[Shop]:
-    """Every test that asks for it runs on both engines."""
+    """A shop on each engine: a test that uses this fixture runs on both."""
     if request.param == "moto":
         with mock_aws():
             yield from _shop("moto", None)
@@ -233,7 +233,7 @@ def shop(request: pytest.FixtureRequest, credentials: None) -> Iterator[Shop]:
 
 @pytest.fixture
 def amazons(credentials: None, engine_address: str) -> Iterator[Shop]:
-    """On Amazon's engine alone: writers at once, and repeated requests, are its to judge."""
+    """A shop on DynamoDB Local only, for concurrent writers and repeated requests."""
     yield from _shop("dynamodb-local", engine_address)
 
 
@@ -243,10 +243,10 @@ Fault = Exception | str | list[str | None]
 
 
 class Faults:
-    """Makes the next calls of one operation of a client fail, each in its way, then lets it work.
+    """Makes the next calls of one operation of a client fail, each with the next fault.
 
-    A fault is an exception (nothing was sent), an error code, or the cancellation reasons of a
-    transaction, one for each item.
+    After the last fault calls succeed. A fault is an exception (nothing was sent), an error code,
+    or the cancellation reasons of a transaction, one for each item.
     """
 
     def __init__(self, client: Any, operation: str, faults: list[Fault]) -> None:
@@ -259,7 +259,10 @@ class Faults:
             client.meta.events.register_first(f"before-call.dynamodb.{operation}", self._before)
 
     def _next(self, body: bytes | str) -> tuple[str, dict[str, Any]] | None:
-        """Code and further fields of the next fault, raised if it is an exception; None of none."""
+        """The code and further fields of the next fault; None if there is none.
+
+        Raises the fault if it is an exception.
+        """
         self.calls += 1
         self.tokens.append(json.loads(body).get("ClientRequestToken"))
         if not self.left:
@@ -273,7 +276,7 @@ class Faults:
         return "TransactionCanceledException", {"CancellationReasons": reasons}
 
     def _before(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]] | None:
-        """For a client of botocore: the answer as it parses one."""
+        """The response of a fault for a botocore client, as botocore parses it."""
         if (found := self._next(params["body"])) is None:
             return None
         code, more = found
@@ -284,12 +287,12 @@ class Faults:
         return SimpleNamespace(status_code=400, headers={}), parsed | more
 
     def _refuse(self, request: Any) -> Any:
-        """For a client of the doors: the answer as the service sends it."""
+        """The response of a fault for the intake's client, as the service sends it."""
         if (found := self._next(request.body)) is None:
             return None
         code, more = found
-        told = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", **more}
-        return SimpleNamespace(status_code=400, content=json.dumps(told).encode())
+        answer = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", **more}
+        return SimpleNamespace(status_code=400, content=json.dumps(answer).encode())
 
 
 def _between(
@@ -298,7 +301,7 @@ def _between(
     before: Callable[[Any], Any] = lambda request: None,
     after: Callable[[], None] = lambda: None,
 ) -> None:
-    """Stands between a client of the doors and its service: `before` may answer instead of it."""
+    """Intercept an operation of the intake's client. `before` may answer instead of the service."""
     send = client._session.send
 
     def through(request: Any) -> Any:
@@ -313,7 +316,7 @@ def _between(
 
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Faults]:
-    """`failing(client, operation, *faults)`: see `Faults`. Nobody waits between two tries."""
+    """`failing(client, operation, *faults)` returns `Faults`. Retries do not wait."""
     monkeypatch.setattr("random.uniform", lambda low, high: low)
 
     def fail(client: Any, operation: str, *faults: Fault) -> Faults:
@@ -324,7 +327,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Faults]:
 
 @pytest.fixture
 def losing_the_answer() -> Callable[[Any, str, Exception], None]:
-    """The next call of an operation is done, but its answer never arrives."""
+    """Make the next call of an operation take effect although its response is lost."""
 
     def lose(client: Any, operation: str, error: Exception) -> None:
         left = [error]
@@ -342,6 +345,6 @@ def losing_the_answer() -> Callable[[Any, str, Exception], None]:
 
 
 def opening(life_at: datetime, kind: str = "complaint", **fields: Any) -> Change:
-    """The change that opens a ticket, not written yet."""
+    """A change that opens a ticket and is not written yet."""
     taken = submission(kind, **fields)
     return open_ticket(taken, new_number(), plan_1(), life_at)

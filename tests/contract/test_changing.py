@@ -1,4 +1,4 @@
-"""A change is written whole, against the ticket that was read, and moves what depends on it."""
+"""Contract of changes: each is one transaction that also updates load, facts and index keys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.contract.conftest import Faults, Shop
 URL = "http://127.0.0.1"
 
 
-def test_a_change_is_there_whole(shop: Shop) -> None:
+def test_a_change_is_written_completely(shop: Shop) -> None:
     shop.member(MEI.id)
     life = shop.open()
     shop.commit(life.assign(MEI.id))
@@ -37,7 +37,7 @@ def test_a_change_is_there_whole(shop: Shop) -> None:
     assert shop.tickets.event(life.ticket.number, 2) == life.events[1]
 
 
-def test_what_nobody_opened_cannot_change(shop: Shop) -> None:
+def test_a_ticket_that_was_not_opened_cannot_be_changed(shop: Shop) -> None:
     with pytest.raises(ValueError, match="opened"):
         shop.tickets.commit(Life(shop.clock).open().last, shop.clock.now())
     with pytest.raises(Raced):
@@ -51,7 +51,7 @@ def test_what_nobody_opened_cannot_change(shop: Shop) -> None:
     assert shop.tickets.history("R-00000-00009") == []
 
 
-def test_of_two_changes_of_one_version_the_second_is_raced_and_writes_nothing(shop: Shop) -> None:
+def test_the_second_of_two_changes_of_one_version_is_refused_and_writes_nothing(shop: Shop) -> None:
     life = shop.open()
     read = life.ticket
     shop.commit(life.note())
@@ -62,7 +62,7 @@ def test_of_two_changes_of_one_version_the_second_is_raced_and_writes_nothing(sh
     assert shop.items() == before
 
 
-def test_a_head_that_moved_on_is_raced_whatever_its_history_says(shop: Shop) -> None:
+def test_a_change_is_refused_if_the_snapshot_has_another_version(shop: Shop) -> None:
     life = shop.open()
     shop.client.update_item(
         TableName=shop.table,
@@ -76,7 +76,7 @@ def test_a_head_that_moved_on_is_raced_whatever_its_history_says(shop: Shop) -> 
     assert shop.items() == before
 
 
-def test_a_long_history_is_read_in_the_order_in_which_it_happened(shop: Shop) -> None:
+def test_a_long_history_is_read_in_order(shop: Shop) -> None:
     life = shop.open()
     for _ in range(11):
         shop.commit(life.note())
@@ -84,7 +84,7 @@ def test_a_long_history_is_read_in_the_order_in_which_it_happened(shop: Shop) ->
     assert numbers == list(range(1, 13))
 
 
-def test_many_tickets_are_read_in_the_order_asked_without_those_that_are_gone(shop: Shop) -> None:
+def test_tickets_are_read_in_the_order_of_the_numbers_without_missing_ones(shop: Shop) -> None:
     lives = [shop.open(), shop.open()]
     numbers = [life.ticket.number for life in reversed(lives)]
     asked = [numbers[0], "R-00000-00009", numbers[1], numbers[0]]
@@ -94,23 +94,23 @@ def test_many_tickets_are_read_in_the_order_asked_without_those_that_are_gone(sh
 
 # -------------------------------------------------------------------------------- faults
 
-# A note: its event first, then the head.
+# The items of a note's transaction: its event, then the snapshot.
 CONFLICT: list[str | None] = [None, "TransactionConflict"]
 
 
-def test_another_writer_at_the_same_instant_is_never_shown_as_a_conflict(
+def test_transaction_conflicts_are_retried_with_the_same_request_token(
     shop: Shop, failing: Callable[..., Faults]
 ) -> None:
     life = shop.open()
     faults = failing(shop.clients["full"], "TransactWriteItems", CONFLICT, CONFLICT, CONFLICT)
     shop.commit(life.note())
     assert faults.calls == 4
-    assert len(set(faults.tokens)) == 1, "every try is one request, should an answer be lost"
+    assert len(set(faults.tokens)) == 1, "all attempts are one request, in case a response is lost"
     assert None not in faults.tokens
     assert shop.tickets.get(life.ticket.number) == life.ticket
 
 
-def test_conflicts_without_end_are_unavailable_and_nothing_is_written(
+def test_endless_transaction_conflicts_are_unavailable_and_write_nothing(
     shop: Shop, failing: Callable[..., Faults]
 ) -> None:
     life = shop.open()
@@ -124,7 +124,7 @@ def test_conflicts_without_end_are_unavailable_and_nothing_is_written(
 @pytest.mark.parametrize(
     "fault", ["ThrottlingException", EndpointConnectionError(endpoint_url=URL)], ids=str
 )
-def test_a_store_that_cannot_be_reached_is_unavailable_in_every_way(
+def test_every_operation_is_unavailable_if_the_store_cannot_be_reached(
     shop: Shop, fault: Any, failing: Callable[..., Faults]
 ) -> None:
     life = shop.open()
@@ -149,10 +149,10 @@ def test_a_store_that_cannot_be_reached_is_unavailable_in_every_way(
             ask()
 
 
-def test_a_reason_names_its_own_condition_and_no_other(
+def test_each_failed_condition_raises_its_own_error(
     shop: Shop, failing: Callable[..., Faults]
 ) -> None:
-    """event, head, timer, agent: that is the order in which an assignment is written."""
+    """The items of an assignment's transaction are the event, the snapshot and the agent."""
     shop.member(MEI.id)
     lost = "ConditionalCheckFailed"
     reasons: dict[type[RedressError], list[str | None]] = {
@@ -166,14 +166,14 @@ def test_a_reason_names_its_own_condition_and_no_other(
             shop.commit(life.assign(MEI.id))
     life = shop.open()
     failing(shop.clients["full"], "TransactWriteItems", [None, lost, lost])
-    with pytest.raises(Raced):  # both lost: what the agent carries may be just as old
+    with pytest.raises(Raced):  # both failed: the decision about the agent is outdated, too
         shop.commit(life.assign(MEI.id))
 
 
-def test_a_word_whose_answer_is_lost_is_written_once(
+def test_a_message_is_written_once_if_the_response_is_lost(
     amazons: Shop, losing_the_answer: Callable[[Any, str, Exception], None]
 ) -> None:
-    """The customer's text must not stand there twice because an answer was lost on its way."""
+    """The customer's message must not be written twice because a response was lost."""
     life = amazons.open()
     losing_the_answer(
         amazons.clients["full"], "TransactWriteItems", ReadTimeoutError(endpoint_url=URL)
@@ -186,10 +186,10 @@ def test_a_word_whose_answer_is_lost_is_written_once(
     assert [event.type for event in history] == [EventType.OPENED, EventType.CUSTOMER_WROTE]
 
 
-# -------------------------------------------------------------------------------- deciding anew
+# ------------------------------------------------------------------------------ deciding again
 
 
-def test_who_loses_a_race_decides_anew_on_the_truth(shop: Shop) -> None:
+def test_a_lost_race_decides_again_on_the_current_ticket(shop: Shop) -> None:
     life = shop.open()
     seen: list[int] = []
 
@@ -206,7 +206,7 @@ def test_who_loses_a_race_decides_anew_on_the_truth(shop: Shop) -> None:
     assert after.version == 3
 
 
-def test_who_loses_every_race_is_told_the_version_that_is_there_now(shop: Shop) -> None:
+def test_losing_every_race_is_a_conflict_with_the_current_version(shop: Shop) -> None:
     life = shop.open()
 
     def decide(ticket: Any, plan: Any, at: Any) -> Change:
@@ -229,7 +229,7 @@ def load(shop: Shop, agent: str) -> int:
     return shop.staff.availability(agent).load
 
 
-def test_an_assignment_takes_up_room_and_the_end_of_the_work_gives_it_back(shop: Shop) -> None:
+def test_assigning_adds_to_the_load_and_resolving_releases_it(shop: Shop) -> None:
     shop.member(MEI.id)
     life = shop.open()
     shop.commit(life.assign(MEI.id))
@@ -244,7 +244,7 @@ def test_an_assignment_takes_up_room_and_the_end_of_the_work_gives_it_back(shop:
     assert load(shop, MEI.id) == 0
 
 
-def test_a_load_that_is_nothing_already_holds_up_no_ticket(shop: Shop) -> None:
+def test_a_load_of_zero_does_not_prevent_a_change(shop: Shop) -> None:
     shop.member(MEI.id)
     life = shop.open()
     shop.commit(life.assign(MEI.id))
@@ -268,7 +268,7 @@ ENDS: dict[str, Callable[[Life], Life]] = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_whatever_takes_a_ticket_from_an_agent_gives_the_room_back(shop: Shop, end: str) -> None:
+def test_every_way_to_take_a_ticket_from_an_agent_releases_the_load(shop: Shop, end: str) -> None:
     shop.member(MEI.id)
     life = shop.open()
     shop.commit(life.assign(MEI.id))
@@ -276,7 +276,7 @@ def test_whatever_takes_a_ticket_from_an_agent_gives_the_room_back(shop: Shop, e
     assert load(shop, MEI.id) == 0
 
 
-def test_a_reopened_ticket_takes_up_room_only_once_it_is_assigned_again(shop: Shop) -> None:
+def test_a_reopened_ticket_adds_to_the_load_only_when_it_is_assigned_again(shop: Shop) -> None:
     shop.member(MEI.id)
     life = shop.open()
     shop.commit(life.assign(MEI.id))
@@ -287,7 +287,7 @@ def test_a_reopened_ticket_takes_up_room_only_once_it_is_assigned_again(shop: Sh
     assert load(shop, MEI.id) == 1
 
 
-def test_handing_a_ticket_on_moves_the_load_with_it(shop: Shop) -> None:
+def test_reassigning_a_ticket_moves_the_load(shop: Shop) -> None:
     shop.member("a-mei")
     shop.member("a-jun")
     life = shop.open()
@@ -296,7 +296,7 @@ def test_handing_a_ticket_on_moves_the_load_with_it(shop: Shop) -> None:
     assert (load(shop, "a-mei"), load(shop, "a-jun")) == (0, 1)
 
 
-def test_handing_a_ticket_to_who_has_it_changes_no_load(shop: Shop) -> None:
+def test_reassigning_a_ticket_to_the_same_agent_changes_no_load(shop: Shop) -> None:
     shop.member("a-mei", capacity=1)
     life = shop.open()
     shop.commit(life.assign("a-mei"))
@@ -304,7 +304,7 @@ def test_handing_a_ticket_to_who_has_it_changes_no_load(shop: Shop) -> None:
     assert load(shop, "a-mei") == 1
 
 
-def test_a_ticket_that_cannot_be_handed_on_stays_where_it_was(shop: Shop) -> None:
+def test_a_refused_reassignment_changes_nothing(shop: Shop) -> None:
     shop.member("a-mei")
     shop.member("a-jun", capacity=0)
     life = shop.open()
@@ -316,7 +316,7 @@ def test_a_ticket_that_cannot_be_handed_on_stays_where_it_was(shop: Shop) -> Non
 
 
 @pytest.mark.parametrize("why", ["full", "away", "unknown"])
-def test_an_agent_who_is_not_free_is_assigned_nothing(shop: Shop, why: str) -> None:
+def test_a_ticket_cannot_be_assigned_to_an_agent_who_is_not_free(shop: Shop, why: str) -> None:
     if why != "unknown":
         member = shop.member(MEI.id, capacity=0 if why == "full" else 2)
         if why == "away":
@@ -328,7 +328,7 @@ def test_an_agent_who_is_not_free_is_assigned_nothing(shop: Shop, why: str) -> N
     assert shop.items() == before
 
 
-def test_who_was_just_assigned_a_ticket_is_asked_last_next_time(shop: Shop) -> None:
+def test_tickets_are_assigned_to_agents_in_turn(shop: Shop) -> None:
     for agent in ("a-jun", "a-mei", "a-tao"):
         shop.member(agent)
     assigner = AssignmentCase(shop.changes, shop.lists, shop.staff)
@@ -340,9 +340,9 @@ def test_who_was_just_assigned_a_ticket_is_asked_last_next_time(shop: Shop) -> N
     assert assigner.assign(shop.open().ticket.number) is None, "all are full"
 
 
-def test_an_assigner_whose_clock_is_behind_does_not_write_history_backwards(shop: Shop) -> None:
-    """Story: the assigner's clock was three seconds behind the intake's, and the assignment stood
-    before the opening of its ticket."""
+def test_an_assigner_with_a_slow_clock_does_not_write_history_backwards(shop: Shop) -> None:
+    """Story: the assigner's clock was three seconds behind the intake's. The history then showed
+    the assignment before the opening of the ticket."""
     shop.member(MEI.id)
     life = shop.open()
     shop.clock.advance(seconds=-3)
@@ -353,10 +353,10 @@ def test_an_assigner_whose_clock_is_behind_does_not_write_history_backwards(shop
     assert shop.tickets.get(life.ticket.number).changed_at == opened.at
 
 
-def test_an_agent_who_has_no_room_by_now_is_passed_over(
+def test_an_agent_whose_room_was_taken_meanwhile_is_skipped(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was read of the agents is a moment old; the transaction knows better."""
+    """The list of agents may be a moment old, but the transaction checks the current state."""
     shop.member("a-jun")
     shop.member("a-mei")
     present = shop.staff.present("complaints")
@@ -368,7 +368,7 @@ def test_an_agent_who_has_no_room_by_now_is_passed_over(
     assert assigner.assign(shop.open().ticket.number) is None
 
 
-def test_two_assignments_at_once_never_overfill_an_agent(amazons: Shop) -> None:
+def test_simultaneous_assignments_never_exceed_an_agents_capacity(amazons: Shop) -> None:
     amazons.member(MEI.id, capacity=2)
     lives = [amazons.open() for _ in range(6)]
     for life in lives:
@@ -396,7 +396,7 @@ def test_two_assignments_at_once_never_overfill_an_agent(amazons: Shop) -> None:
     assert len(amazons.lists.queued("complaints")) == 4
 
 
-def test_two_who_write_at_once_both_get_through_and_neither_word_is_lost(amazons: Shop) -> None:
+def test_simultaneous_messages_are_all_written(amazons: Shop) -> None:
     number = amazons.open().ticket.number
     ready = threading.Barrier(4)
     failed: list[BaseException] = []
@@ -425,7 +425,7 @@ def test_two_who_write_at_once_both_get_through_and_neither_word_is_lost(amazons
 # -------------------------------------------------------------------------------- facts
 
 
-def test_the_facts_of_a_month_are_written_with_the_change_that_makes_them(shop: Shop) -> None:
+def test_score_facts_are_written_with_the_change_that_causes_them(shop: Shop) -> None:
     shop.member(MEI.id)
     life = shop.open()
     shop.commit(life.assign(MEI.id))
@@ -437,7 +437,7 @@ def test_the_facts_of_a_month_are_written_with_the_change_that_makes_them(shop: 
     }
 
 
-def test_a_change_that_is_raced_leaves_no_fact(shop: Shop) -> None:
+def test_a_refused_change_leaves_no_score_fact(shop: Shop) -> None:
     shop.member(MEI.id)
     life = shop.open()
     shop.commit(life.assign(MEI.id))
@@ -452,14 +452,14 @@ def test_a_change_that_is_raced_leaves_no_fact(shop: Shop) -> None:
 # -------------------------------------------------------------------------------- indexes
 
 
-def head(shop: Shop, life: Life) -> dict[str, str]:
-    """The index keys of a head, as they lie in the table."""
+def index_keys(shop: Shop, life: Life) -> dict[str, str]:
+    """The index keys of a ticket's snapshot in the table."""
     item = shop.item(keys.ticket_pk(life.ticket.number), keys.TICKET)
     names = ("owner_pk", "owner_sk", "open_pk", "open_sk")
     return {name: item[name]["S"] for name in names if name in item}
 
 
-def test_a_clock_that_is_behind_moves_no_history_backwards(shop: Shop) -> None:
+def test_a_slow_clock_does_not_write_history_backwards(shop: Shop) -> None:
     life = shop.open()
     number, first = life.ticket.number, shop.clock.now()
     for seconds in (2, -1.5, 0, -600):
@@ -472,7 +472,9 @@ def test_a_clock_that_is_behind_moves_no_history_backwards(shop: Shop) -> None:
     assert times == [timedelta(0), *[timedelta(seconds=2)] * 4]
 
 
-def test_a_ticket_moves_from_queue_to_work_list_and_out_of_all(shop: Shop) -> None:
+def test_a_ticket_moves_from_the_queue_to_a_work_list_and_leaves_all_lists_at_the_end(
+    shop: Shop,
+) -> None:
     shop.member(MEI.id)
     life = shop.open(contact=BY_PHONE)
     number, shard = life.ticket.number, keys.shard(life.ticket.number)
@@ -485,35 +487,37 @@ def test_a_ticket_moves_from_queue_to_work_list_and_out_of_all(shop: Shop) -> No
         )
 
     assert places() == (True, False, True)
-    assert head(shop, life)["owner_pk"] == keys.queue_pk("complaints", shard)
-    assert head(shop, life)["owner_sk"] == f"2026-11-23T01:30:00.000+00:00#{number}"
+    assert index_keys(shop, life)["owner_pk"] == keys.queue_pk("complaints", shard)
+    assert index_keys(shop, life)["owner_sk"] == f"2026-11-23T01:30:00.000+00:00#{number}"
     shop.commit(life.assign(MEI.id))
     assert places() == (False, True, True)
     shop.commit(life.reply())
-    assert head(shop, life)["owner_sk"] == f"2026-11-24T01:00:00.000+00:00#{number}", "the update"
+    assert index_keys(shop, life)["owner_sk"] == f"2026-11-24T01:00:00.000+00:00#{number}", (
+        "the update"
+    )
     shop.commit(life.resolve())
-    assert places() == (False, True, True), "the call is still to be made"
-    assert head(shop, life)["open_sk"] == f"2026-11-24T01:00:00.000+00:00#{number}"
+    assert places() == (False, True, True), "the callback is still a task"
+    assert index_keys(shop, life)["open_sk"] == f"2026-11-24T01:00:00.000+00:00#{number}"
     shop.commit(life.call("confirmed"))
     assert places() == (False, False, True)
-    assert head(shop, life) == {
+    assert index_keys(shop, life) == {
         "open_pk": keys.open_pk("complaints", shard),
         "open_sk": f"9999#{number}",
     }
     shop.commit(life.answer_survey())
     assert places() == (False, False, False)
-    assert head(shop, life) == {}
+    assert index_keys(shop, life) == {}
 
 
-def test_a_callback_by_mail_is_nobodys_work(shop: Shop) -> None:
+def test_a_callback_by_mail_is_on_no_work_list(shop: Shop) -> None:
     shop.member(MEI.id)
     life = shop.open()
     shop.commit(life.assign(MEI.id))
     shop.commit(life.resolve())
-    assert "owner_pk" not in head(shop, life)
+    assert "owner_pk" not in index_keys(shop, life)
 
 
-def test_a_ticket_of_another_kind_moves_to_the_queue_of_its_team(shop: Shop) -> None:
+def test_a_reclassified_ticket_moves_to_the_queue_of_its_new_team(shop: Shop) -> None:
     life = shop.open("complaint")
     shop.commit(life.reclassify("inquiry"))
     assert shop.lists.queued("complaints") == shop.lists.open_in_team("complaints") == []
@@ -521,7 +525,7 @@ def test_a_ticket_of_another_kind_moves_to_the_queue_of_its_team(shop: Shop) -> 
     assert shop.lists.open_in_team("service") == [life.ticket.number]
 
 
-def test_lists_are_ordered_by_what_is_due_next_across_all_shards(shop: Shop) -> None:
+def test_lists_merge_all_shards_next_due_first(shop: Shop) -> None:
     made = [shop.open("urgent") for _ in range(3)]
     shop.clock.advance(minutes=-20)
     made += [shop.open("complaint") for _ in range(3)]
@@ -540,7 +544,7 @@ def test_lists_are_ordered_by_what_is_due_next_across_all_shards(shop: Shop) -> 
     assert shop.lists.open_in_team("complaints", 4) == expected[:4]
 
 
-def test_a_work_list_is_paged_without_gap_or_repeat(shop: Shop) -> None:
+def test_pages_of_a_work_list_have_no_gaps_or_repeats(shop: Shop) -> None:
     shop.member(MEI.id, capacity=9)
     numbers = []
     for _ in range(7):
@@ -561,7 +565,7 @@ def test_a_work_list_is_paged_without_gap_or_repeat(shop: Shop) -> None:
         assert cursor is None
 
 
-def test_a_page_goes_on_where_it_was_when_tickets_leave_and_come(shop: Shop) -> None:
+def test_a_cursor_continues_correctly_after_tickets_left_the_list(shop: Shop) -> None:
     shop.member(MEI.id, capacity=9)
     lives = []
     for _ in range(4):
@@ -575,9 +579,7 @@ def test_a_page_goes_on_where_it_was_when_tickets_leave_and_come(shop: Shop) -> 
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "#", "9999#", "2026#R-1#R-2", "字", "x" * 1100])
-def test_a_cursor_that_we_did_not_give_is_the_callers_fault_or_harmless(
-    shop: Shop, cursor: str
-) -> None:
+def test_a_forged_cursor_is_refused_or_harmless(shop: Shop, cursor: str) -> None:
     shop.member(MEI.id)
     life = shop.open()
     shop.commit(life.assign(MEI.id))
@@ -594,7 +596,7 @@ def test_a_closed_ticket_stays_readable(shop: Shop) -> None:
     assert shop.tickets.get(life.ticket.number).state is State.CLOSED
 
 
-def test_a_ticket_and_the_event_that_is_asked_for_are_read_together(shop: Shop) -> None:
+def test_a_ticket_and_one_event_are_read_together(shop: Shop) -> None:
     life = shop.open()
     number = life.ticket.number
 
@@ -604,7 +606,7 @@ def test_a_ticket_and_the_event_that_is_asked_for_are_read_together(shop: Shop) 
             shop.tickets.with_event(*missing)
 
 
-def test_a_change_of_a_ticket_that_is_known_reads_it_only_when_somebody_was_faster(
+def test_a_change_of_a_known_ticket_reads_it_only_after_a_lost_race(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     life = shop.open()

@@ -1,4 +1,4 @@
-"""A mail is sent by one worker, once, whoever dies on the way."""
+"""Contract of mail records: each mail is sent once, by one worker, even if workers die."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def record(shop: Shop, state: str, **later: float) -> None:
     )
 
 
-def test_a_mail_is_claimed_by_one_worker_while_the_lease_lasts(shop: Shop) -> None:
+def test_only_one_worker_can_claim_a_mail_during_the_lease(shop: Shop) -> None:
     assert claim(shop) is Claim.WON
     assert claim(shop, seconds=1) is Claim.HELD
     assert claim(shop, minutes=2) is Claim.HELD
 
 
-def test_the_claim_of_a_worker_that_died_runs_out(shop: Shop) -> None:
+def test_the_claim_of_a_dead_worker_expires(shop: Shop) -> None:
     claim(shop)
     assert claim(shop, minutes=2, seconds=1) is Claim.WON
     assert claim(shop, minutes=3) is Claim.HELD
@@ -39,7 +39,7 @@ def test_the_claim_of_a_worker_that_died_runs_out(shop: Shop) -> None:
     assert (found.state, found.attempts) == ("claimed", 2)
 
 
-def test_a_mail_that_was_sent_or_refused_is_over(shop: Shop) -> None:
+def test_a_mail_that_was_sent_or_refused_is_not_claimed_again(shop: Shop) -> None:
     claim(shop)
     record(shop, "sent", seconds=1)
     assert claim(shop, days=9) is Claim.SENT
@@ -49,7 +49,7 @@ def test_a_mail_that_was_sent_or_refused_is_over(shop: Shop) -> None:
     assert shop.mail_records.claim(NUMBER, other, START + LEASE * 2, LEASE) is Claim.REFUSED
 
 
-def test_a_mail_that_failed_is_tried_again_at_once(shop: Shop) -> None:
+def test_a_mail_that_failed_can_be_claimed_again_at_once(shop: Shop) -> None:
     claim(shop)
     record(shop, "failed", seconds=1)
     assert claim(shop, seconds=2) is Claim.WON
@@ -59,8 +59,8 @@ def test_a_mail_that_failed_is_tried_again_at_once(shop: Shop) -> None:
     assert found.at == START + timedelta(seconds=3)
 
 
-def test_what_another_worker_has_sent_stays_sent(shop: Shop) -> None:
-    """The first worker hung until its claim ran out; its late failure sends nothing again."""
+def test_a_late_failure_does_not_overwrite_a_sent_mail(shop: Shop) -> None:
+    """The first worker hangs until its claim expires. Its late failure causes no second mail."""
     claim(shop)
     claim(shop, minutes=5)
     record(shop, "sent", minutes=5, seconds=1)
@@ -70,7 +70,7 @@ def test_what_another_worker_has_sent_stays_sent(shop: Shop) -> None:
     assert claim(shop, minutes=7) is Claim.SENT
 
 
-def test_each_mail_of_a_ticket_has_a_record_of_its_own(shop: Shop) -> None:
+def test_each_mail_of_a_ticket_has_its_own_record(shop: Shop) -> None:
     keys = ["000003.reply.customer", KEY, "000002.breach.supervisor", "000002.breach.agent"]
     for key in keys:
         assert shop.mail_records.claim(NUMBER, key, START, LEASE) is Claim.WON
@@ -78,7 +78,7 @@ def test_each_mail_of_a_ticket_has_a_record_of_its_own(shop: Shop) -> None:
     assert shop.mail_records.of_ticket("R-00000-00009") == []
 
 
-def test_of_many_workers_at_once_one_sends(amazons: Shop) -> None:
+def test_only_one_of_many_simultaneous_workers_sends_a_mail(amazons: Shop) -> None:
     ready = threading.Barrier(6)
     answers: list[Claim] = []
 

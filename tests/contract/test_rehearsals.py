@@ -1,4 +1,4 @@
-"""Tickets by the month of their opening, whole files, how far a rehearsal is: on both engines."""
+"""Contract of rehearsals: tickets by month, ticket files, and the progress of a job."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def opened(tickets: TicketLists, start: datetime, end: datetime, limit: int = 2)
 # ------------------------------------------------------------------------- listing tickets
 
 
-def test_a_ticket_stays_in_the_month_of_its_opening_whatever_becomes_of_it(shop: Shop) -> None:
+def test_a_ticket_stays_listed_in_the_month_of_its_opening(shop: Shop) -> None:
     shop.member(MEI.id)
     life = shop.open(contact=BY_PHONE)
     number = life.ticket.number
@@ -68,8 +68,8 @@ def test_a_ticket_stays_in_the_month_of_its_opening_whatever_becomes_of_it(shop:
     assert first["open_sk"]["S"] == f"2026-11-23T01:00:00.000+00:00#{number}"
 
 
-def test_readers_of_open_tickets_see_open_ones_only(shop: Shop) -> None:
-    """The same index lists all tickets by month: in partitions of their own."""
+def test_lists_of_open_tickets_contain_only_open_ones(shop: Shop) -> None:
+    """The same index also lists all tickets by month, but in other partitions."""
     lives = [shop.open() for _ in range(5)]
     shop.commit(lives[0].withdraw())
     shop.commit(lives[1].reclassify("inquiry"))
@@ -82,13 +82,13 @@ def test_readers_of_open_tickets_see_open_ones_only(shop: Shop) -> None:
     assert len(opened(shop.lists, START, START + DAY)) == 5
 
 
-def test_both_ways_in_list_a_ticket_in_its_month(shop: Shop) -> None:
+def test_the_intakes_store_lists_a_ticket_in_its_month_too(shop: Shop) -> None:
     change = opening(START)
     shop.lean.open(change, "a key", "a print", "an answer")
     assert opened(shop.lists, START, START + DAY) == [change.after.number]
 
 
-def test_a_stretch_of_a_month_holds_its_beginning_and_not_its_end(shop: Shop) -> None:
+def test_a_period_includes_its_start_and_excludes_its_end(shop: Shop) -> None:
     numbers = []
     for _ in range(4):
         numbers.append(shop.open().ticket.number)
@@ -101,7 +101,7 @@ def test_a_stretch_of_a_month_holds_its_beginning_and_not_its_end(shop: Shop) ->
     assert sum(counts) == 2
 
 
-def test_a_month_is_one_of_utc_and_ends_with_the_first_instant_of_the_next(shop: Shop) -> None:
+def test_months_are_in_utc_and_end_before_the_first_instant_of_the_next(shop: Shop) -> None:
     shop.clock.moment = datetime(2026, 11, 30, 23, 59, 59, 999_000, tzinfo=UTC)
     last = shop.open().ticket.number
     shop.clock.moment = datetime(2026, 12, 1, tzinfo=UTC)
@@ -115,7 +115,7 @@ def test_a_month_is_one_of_utc_and_ends_with_the_first_instant_of_the_next(shop:
 # ------------------------------------------------------------------------- a ticket's file
 
 
-def test_head_and_history_are_read_together(shop: Shop) -> None:
+def test_snapshot_history_and_mail_records_are_read_together(shop: Shop) -> None:
     shop.member(MEI.id)
     life = shop.open()
     shop.mail_records.claim(life.ticket.number, "000001.acknowledgement", START, DAY)
@@ -127,13 +127,13 @@ def test_head_and_history_are_read_together(shop: Shop) -> None:
     assert file.mails == shop.mail_records.of_ticket(number) != []
 
 
-def test_a_file_that_is_not_there_is_not_found(shop: Shop) -> None:
+def test_the_file_of_an_unknown_ticket_is_not_found(shop: Shop) -> None:
     with pytest.raises(NotFound):
         shop.tickets.file(new_number())
 
 
 @pytest.mark.parametrize("behind", [False, True])
-def test_a_read_that_ran_into_a_change_is_read_again(
+def test_a_read_during_a_change_is_repeated(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, behind: bool
 ) -> None:
     life = shop.open()
@@ -146,7 +146,7 @@ def test_a_read_that_ran_into_a_change_is_read_again(
             assert options["consistent_read"] is not behind
             torn.pop()
             return [row for row in rows if not row.sk.startswith(keys.EVENT_PREFIX)]
-        assert options["consistent_read"], "not from a copy that may be behind"
+        assert options["consistent_read"], "the repeated read must be consistent"
         return rows
 
     monkeypatch.setattr(model, "query", tear)
@@ -155,7 +155,7 @@ def test_a_read_that_ran_into_a_change_is_read_again(
     assert not torn
 
 
-# ------------------------------------------------------------------------- how far a job is
+# ------------------------------------------------------------------------- progress of a job
 
 
 def job(**fields: Any) -> RehearsalJob:
@@ -175,7 +175,7 @@ def counted(number: str = "R-1") -> Counts:
     return counts
 
 
-def test_a_job_is_kept_with_its_draft_once(rehearsals: RehearsalStore) -> None:
+def test_a_job_is_stored_once_with_its_draft(rehearsals: RehearsalStore) -> None:
     assert rehearsals.begin(job(), {"version": 2}, START)
     assert not rehearsals.begin(job(fingerprint="another"), {"version": 3}, START)
     kept, progress = rehearsals.job(job().id)
@@ -211,7 +211,7 @@ def test_a_part_is_saved_with_the_progress_of_its_job(rehearsals: RehearsalStore
 
 
 @pytest.mark.parametrize("revision", [0, 1])
-def test_work_that_was_done_twice_is_counted_once(
+def test_a_part_that_was_processed_twice_is_counted_once(
     rehearsals: RehearsalStore, revision: int
 ) -> None:
     rehearsals.begin(job(), None, START)
@@ -224,10 +224,10 @@ def test_work_that_was_done_twice_is_counted_once(
     assert rehearsals.job(job().id)[1].done == 25 + 10 * revision
 
 
-def test_parts_that_are_saved_at_once_all_count(
+def test_a_conflict_while_saving_a_part_is_retried(
     rehearsals: RehearsalStore, shop: Shop, failing: Callable[..., Faults]
 ) -> None:
-    """All of them touch the job: a conflict is tried again, and is no lost race."""
+    """All parts update the item of the job. Such a conflict is retried; it is not a lost race."""
     rehearsals.begin(job(), None, START)
     conflict = [None, "TransactionConflict"]
     failing(shop.models.connection.client, "TransactWriteItems", conflict, conflict)
@@ -235,7 +235,7 @@ def test_parts_that_are_saved_at_once_all_count(
     assert rehearsals.job(job().id)[1].done == 25
 
 
-def test_a_result_is_there_when_the_job_says_so(rehearsals: RehearsalStore) -> None:
+def test_the_result_is_written_with_the_state_of_the_job(rehearsals: RehearsalStore) -> None:
     rehearsals.begin(job(), None, START)
     with pytest.raises(NotFound):
         rehearsals.result(job().id)
@@ -256,8 +256,8 @@ def test_a_job_that_is_done_stays_done(rehearsals: RehearsalStore) -> None:
     assert (progress.state, progress.fault, progress.parts) == (JobState.DONE, None, 0)
 
 
-def test_a_large_tally_fits_an_item(rehearsals: RehearsalStore, shop: Shop) -> None:
-    """Sixty pairs of kind and team, each with every promise, spread as far as can be."""
+def test_a_large_set_of_counts_fits_into_an_item(rehearsals: RehearsalStore, shop: Shop) -> None:
+    """Sixty pairs of kind and team, each with all promises and widely spread values."""
     rehearsals.begin(job(), None, START)
     counts = Counts()
     for index in range(60):
@@ -283,7 +283,7 @@ def test_a_large_tally_fits_an_item(rehearsals: RehearsalStore, shop: Shop) -> N
     assert len(item["doc"]["S"]) < 350_000
 
 
-def test_only_the_opening_lists_a_ticket_in_its_month() -> None:
+def test_only_the_first_event_lists_a_ticket_in_its_month() -> None:
     events = Life().open().acknowledge().assign().events
     written = [items.event_item("R-1", event) for event in events]
     assert ["open_pk" in item for item in written] == [True, False, False]

@@ -1,4 +1,4 @@
-"""What a failed call means: an answer about the data, a store that is busy, or a fault of ours."""
+"""Contract of retries: a failed condition, a busy store and a programming error differ."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ def cancelled(*reasons: str) -> ClientError:
 
 
 class Calls:
-    """Fails as told, then answers; time passes only as the calls take it."""
+    """A call that fails with the given errors in turn, then succeeds.
+
+    Each call takes `seconds` of simulated time.
+    """
 
     def __init__(self, *faults: BaseException, seconds: float = 0.0) -> None:
         self.faults, self.seconds = list(faults), seconds
@@ -45,7 +48,7 @@ class Calls:
         return retry.call(self, names, self.slept.append, lambda: self.moment)
 
 
-def test_a_call_that_works_is_made_once() -> None:
+def test_a_successful_call_is_made_once() -> None:
     calls = Calls()
     assert (calls.run(), calls.count, calls.slept) == ("done", 1, [])
 
@@ -68,7 +71,7 @@ TRANSIENT = [
 
 
 @pytest.mark.parametrize("error", TRANSIENT, ids=repr)
-def test_what_passes_is_tried_again_after_a_pause_that_grows(error: BaseException) -> None:
+def test_transient_errors_are_retried_after_growing_pauses(error: BaseException) -> None:
     calls = Calls(*[error] * (retry.ATTEMPTS - 1))
     assert calls.run("a", "b") == "done"
     assert calls.count == retry.ATTEMPTS
@@ -76,7 +79,7 @@ def test_what_passes_is_tried_again_after_a_pause_that_grows(error: BaseExceptio
 
 
 @pytest.mark.parametrize("error", TRANSIENT, ids=repr)
-def test_what_does_not_pass_is_unavailable(error: BaseException) -> None:
+def test_transient_errors_without_end_are_unavailable(error: BaseException) -> None:
     calls = Calls(*[error] * 99)
     with pytest.raises(Unavailable) as refused:
         calls.run("a", "b")
@@ -84,7 +87,7 @@ def test_what_does_not_pass_is_unavailable(error: BaseException) -> None:
     assert refused.value.__cause__ is error
 
 
-def test_nobody_is_kept_waiting_for_a_store_that_hangs() -> None:
+def test_retries_stop_when_patience_is_over() -> None:
     calls = Calls(*[TimeoutError()] * 99, seconds=3)
     with pytest.raises(Unavailable):
         calls.run()
@@ -100,7 +103,7 @@ def test_nobody_is_kept_waiting_for_a_store_that_hangs() -> None:
         (["TransactionConflict", "ConditionalCheckFailed", "None"], {"b"}),
     ],
 )
-def test_a_lost_condition_is_an_answer_with_the_name_of_the_condition(
+def test_a_failed_condition_is_reported_by_its_name_without_retry(
     reasons: list[str], lost: set[str]
 ) -> None:
     calls = Calls(cancelled(*reasons))
@@ -110,7 +113,7 @@ def test_a_lost_condition_is_an_answer_with_the_name_of_the_condition(
     assert calls.count == 1
 
 
-def test_a_lost_condition_brings_along_what_the_write_asked_for() -> None:
+def test_a_failed_condition_returns_the_existing_item() -> None:
     error = cancelled("ConditionalCheckFailed", "None", "ConditionalCheckFailed")
     there: Any = {"pk": {"S": "KEY#1"}}
     error.response["CancellationReasons"][0]["Item"] = there
@@ -119,7 +122,7 @@ def test_a_lost_condition_brings_along_what_the_write_asked_for() -> None:
     assert failed.value.items == {"a": there}
 
 
-def test_a_single_write_has_a_single_condition() -> None:
+def test_the_failed_condition_of_a_single_write_has_its_name() -> None:
     with pytest.raises(ConditionFailed) as failed:
         Calls(client_error("ConditionalCheckFailedException")).run("claim")
     assert failed.value.names == {"claim"}
@@ -139,7 +142,7 @@ def test_a_single_write_has_a_single_condition() -> None:
     ],
     ids=repr,
 )
-def test_a_fault_of_ours_passes_through_at_once(error: BaseException) -> None:
+def test_programming_and_permission_errors_are_not_retried(error: BaseException) -> None:
     calls = Calls(error)
     with pytest.raises(type(error)):
         calls.run("a", "b")
@@ -154,7 +157,7 @@ def test_a_fault_of_ours_passes_through_at_once(error: BaseException) -> None:
         lambda error: RuntimeError("no cause of its own"),
     ],
 )
-def test_the_error_of_botocore_is_found_behind_any_other(
+def test_a_botocore_error_is_found_behind_a_wrapping_error(
     wrap: Callable[[Exception], Exception],
 ) -> None:
     inner = cancelled("None", "ConditionalCheckFailed")

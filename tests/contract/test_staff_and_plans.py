@@ -1,4 +1,4 @@
-"""Who works here, who is here, and which plan holds."""
+"""Contract of members of staff, their availability, and published plans."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.builders import MEI, plan_document
 from tests.contract.conftest import Faults, Shop
 
 
-def test_who_comes_is_kept_and_is_here_with_nothing_to_do(shop: Shop) -> None:
+def test_a_new_member_is_stored_as_available_without_load(shop: Shop) -> None:
     member = shop.member(MEI.id, languages=("zh-CN", "en"))
     assert shop.staff.member(MEI.id) == member
     availability = shop.staff.availability(MEI.id)
@@ -39,7 +39,7 @@ def test_who_comes_is_kept_and_is_here_with_nothing_to_do(shop: Shop) -> None:
     assert shop.staff.present("service") == []
 
 
-def test_coming_again_keeps_the_load_and_the_turn(shop: Shop) -> None:
+def test_setting_presence_again_keeps_load_and_last_assignment(shop: Shop) -> None:
     member = shop.member(MEI.id)
     life = shop.open()
     shop.clock.advance(seconds=5)
@@ -54,7 +54,7 @@ def test_coming_again_keeps_the_load_and_the_turn(shop: Shop) -> None:
     assert shop.staff.present("complaints") == [back]
 
 
-def test_an_agent_may_do_with_more_or_less_and_move_to_another_team(shop: Shop) -> None:
+def test_an_agents_capacity_languages_and_team_can_change(shop: Shop) -> None:
     shop.member(MEI.id)
     shop.member(MEI.id, capacity=7, team="service", languages=("zh-TW",))
     availability = shop.staff.availability(MEI.id)
@@ -69,7 +69,7 @@ def test_an_agent_may_do_with_more_or_less_and_move_to_another_team(shop: Shop) 
 
 
 @pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.MANAGER])
-def test_supervisors_and_managers_are_known_but_get_no_tickets_by_turn(
+def test_supervisors_and_managers_are_stored_but_not_offered_tickets(
     shop: Shop, role: Role
 ) -> None:
     shop.member("s-lin", role=role)
@@ -77,7 +77,7 @@ def test_supervisors_and_managers_are_known_but_get_no_tickets_by_turn(
     assert shop.staff.member("s-lin").role is role
 
 
-def test_who_waited_longest_comes_first(shop: Shop) -> None:
+def test_present_agents_are_listed_longest_without_a_ticket_first(shop: Shop) -> None:
     for agent in ("a-one", "a-two", "a-three"):
         shop.member(agent)
     for agent in ("a-two", "a-one"):
@@ -93,7 +93,7 @@ def test_who_waited_longest_comes_first(shop: Shop) -> None:
         )
 
 
-def test_who_never_signed_in_is_not_found(shop: Shop) -> None:
+def test_an_unknown_member_is_not_found(shop: Shop) -> None:
     with pytest.raises(NotFound):
         shop.staff.member("a-nobody")
     with pytest.raises(NotFound):
@@ -101,7 +101,7 @@ def test_who_never_signed_in_is_not_found(shop: Shop) -> None:
     assert shop.staff.members() == []
 
 
-def test_a_presence_call_does_not_lose_an_assignment_made_at_the_same_time(amazons: Shop) -> None:
+def test_setting_presence_does_not_lose_a_simultaneous_assignment(amazons: Shop) -> None:
     member = amazons.member(MEI.id, capacity=50)
     lives = [amazons.open().assign(MEI.id) for _ in range(8)]
     done = threading.Event()
@@ -128,14 +128,14 @@ def document(version: int, **changes: Any) -> dict[str, Any]:
     return {**plan_document(), "version": version, **changes}
 
 
-def test_plan_1_holds_before_anybody_publishes_one(shop: Shop) -> None:
+def test_plan_1_is_in_force_before_any_plan_is_published(shop: Shop) -> None:
     assert shop.plans.current().version == 1
     assert shop.plans.get(1).version == 1
     assert shop.plans.current_document() == plan_document()
     assert shop.items() == {}
 
 
-def test_a_published_plan_holds_for_both_ways_to_the_store(shop: Shop) -> None:
+def test_both_stores_read_a_published_plan(shop: Shop) -> None:
     shop.plan_store.publish(document(2, note="Faster"), 2, 1)
     for source in (shop.plan_store, shop.lean):
         plans = Plans(source, shop.clock.now)
@@ -145,7 +145,7 @@ def test_a_published_plan_holds_for_both_ways_to_the_store(shop: Shop) -> None:
         assert plans.current_document() == document(2, note="Faster")
 
 
-def test_versions_follow_one_another_and_none_is_written_twice(shop: Shop) -> None:
+def test_plan_versions_are_consecutive_and_never_overwritten(shop: Shop) -> None:
     shop.plan_store.publish(document(2), 2, 1)
     shop.plan_store.publish(document(3), 3, 2)
     before = shop.items()
@@ -156,7 +156,7 @@ def test_versions_follow_one_another_and_none_is_written_twice(shop: Shop) -> No
     assert shop.items() == before
 
 
-def test_who_published_a_version_is_kept_with_it(shop: Shop) -> None:
+def test_the_publisher_of_a_version_is_stored(shop: Shop) -> None:
     now = shop.clock.now()
     second = Published(2, "Faster", None, date(2027, 5, 23), now, "m-wei")
     fourth = Published(4, "Night", now + timedelta(days=1), date(2027, 5, 24), now, "m-hua")
@@ -170,7 +170,7 @@ def test_who_published_a_version_is_kept_with_it(shop: Shop) -> None:
     assert shop.plan_store.between(4, 4) == {4: fourth}
 
 
-def test_of_two_who_publish_at_once_one_is_told(amazons: Shop) -> None:
+def test_only_one_of_several_simultaneous_publications_succeeds(amazons: Shop) -> None:
     ready = threading.Barrier(4)
     results: list[str] = []
 
@@ -201,20 +201,18 @@ def test_the_largest_document_fits_into_an_item(shop: Shop) -> None:
     assert Plans(shop.lean, shop.clock.now).document(2) == largest
 
 
-def test_a_conflict_while_publishing_is_only_waited_for(
-    shop: Shop, failing: Callable[..., Faults]
-) -> None:
+def test_a_conflict_while_publishing_is_retried(shop: Shop, failing: Callable[..., Faults]) -> None:
     failing(shop.clients["full"], "TransactWriteItems", ["TransactionConflict", None])
     shop.plan_store.publish(document(2), 2, 1)
     assert Plans(shop.plan_store, shop.clock.now).current().version == 2
 
 
-def test_a_version_that_was_never_published_is_a_fault(shop: Shop) -> None:
+def test_an_unpublished_version_raises_a_lookup_error(shop: Shop) -> None:
     with pytest.raises(LookupError):
         shop.plans.get(7)
 
 
-def test_a_function_takes_up_a_new_plan_within_seconds_and_reads_each_version_once(
+def test_a_function_uses_a_new_plan_within_seconds_and_reads_each_version_once(
     shop: Shop, failing: Callable[..., Faults]
 ) -> None:
     moment = [0.0]
@@ -231,7 +229,7 @@ def test_a_function_takes_up_a_new_plan_within_seconds_and_reads_each_version_on
     assert reads.calls == 1
 
 
-def test_a_plan_holds_from_its_effective_time_on(shop: Shop) -> None:
+def test_a_plan_is_in_force_from_its_effective_time_on(shop: Shop) -> None:
     moment = [0.0]
     plans = Plans(shop.plan_store, shop.clock.now, lambda: moment[0])
     tomorrow = shop.clock.now() + timedelta(days=1)
@@ -243,9 +241,7 @@ def test_a_plan_holds_from_its_effective_time_on(shop: Shop) -> None:
     assert plans.current().version == 3
 
 
-def test_a_plan_whose_text_did_not_change_is_parsed_once(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unchanged_plan_is_parsed_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     moment = [0.0]
     plans = Plans(shop.plan_store, shop.clock.now, lambda: moment[0])
     shop.plan_store.publish(document(2), 2, 1)
@@ -254,7 +250,7 @@ def test_a_plan_whose_text_did_not_change_is_parsed_once(
     assert plans.current() is before
 
 
-def test_a_member_is_kept_as_they_are(shop: Shop) -> None:
+def test_a_member_is_stored_unchanged(shop: Shop) -> None:
     member = Member("a-李", "李娜", "li@例子.中国", Role.AGENT, "complaints", ("zh-TW",), 3)
     shop.staff.record(member, Presence.AWAY, shop.clock.now())
     assert shop.staff.member("a-李") == member

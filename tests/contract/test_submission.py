@@ -1,4 +1,4 @@
-"""A ticket is opened whole or not at all, by either way in, and once per key."""
+"""Contract of opening tickets: completely or not at all, by both stores, once per key."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def a_change(number: str = "R-00000-00001", **fields: Any) -> Change:
 
 
 def submit(shop: Shop, change: Change | None = None, key: str = "a key") -> None:
-    """Open a ticket as the doors do."""
+    """Open a ticket as the web form and the JSON API do."""
     shop.lean.open(change or a_change(), key, "a print", "the answer")
 
 
 def key_record(key: str) -> tuple[str, str]:
-    """Where it is kept what a key has made."""
+    """The table key of an idempotency record."""
     return keys.idempotency_pk(encoding.key_digest(key)), keys.KEY
 
 
-def test_an_opened_ticket_is_there_whole(shop: Shop) -> None:
+def test_opening_a_ticket_writes_all_its_items(shop: Shop) -> None:
     change = a_change()
     submit(shop, change)
     number = change.after.number
@@ -47,10 +47,8 @@ def test_an_opened_ticket_is_there_whole(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(("contact", "items"), [(BY_MAIL, 3), (BY_PHONE, 4)])
-def test_both_ways_in_write_the_same_ticket_to_the_last_byte(
-    shop: Shop, contact: dict[str, str], items: int
-) -> None:
-    """As the doors do, and as a mail that came in is written, beside what says so."""
+def test_both_stores_write_the_same_items(shop: Shop, contact: dict[str, str], items: int) -> None:
+    """The intake's store and `TicketStore` write the same items, apart from the key's record."""
     change = a_change(contact=contact, subject="水壶漏水 💧 \"'&<")
     submit(shop, change)
     submitted = shop.items()
@@ -62,7 +60,7 @@ def test_both_ways_in_write_the_same_ticket_to_the_last_byte(
     assert len(submitted) == items
 
 
-def test_a_key_opens_one_ticket_and_says_what_that_was_answered(shop: Shop) -> None:
+def test_a_used_key_opens_no_second_ticket_and_returns_the_first_answer(shop: Shop) -> None:
     submit(shop)
     before = shop.items()
     with pytest.raises(KeyTaken) as taken:
@@ -71,7 +69,7 @@ def test_a_key_opens_one_ticket_and_says_what_that_was_answered(shop: Shop) -> N
     assert (taken.value.fingerprint, taken.value.answer) == ("a print", "the answer")
 
 
-def test_a_key_whose_answer_was_not_kept_opens_nothing_and_says_so(shop: Shop) -> None:
+def test_a_key_record_without_an_answer_is_refused(shop: Shop) -> None:
     submit(shop)
     pk, sk = key_record("a key")
     shop.client.update_item(
@@ -85,7 +83,7 @@ def test_a_key_whose_answer_was_not_kept_opens_nothing_and_says_so(shop: Shop) -
     assert shop.items() == before
 
 
-def test_a_number_that_exists_is_drawn_again_and_nothing_is_written(shop: Shop) -> None:
+def test_an_existing_number_is_refused_and_nothing_is_written(shop: Shop) -> None:
     submit(shop)
     before = shop.items()
     with pytest.raises(NumberTaken):
@@ -95,7 +93,7 @@ def test_a_number_that_exists_is_drawn_again_and_nothing_is_written(shop: Shop) 
     assert shop.items() == before
 
 
-def test_a_repeated_submission_is_told_by_its_key_even_when_the_number_repeats_too(
+def test_a_repeat_is_recognized_by_its_key_even_if_the_number_exists_too(
     shop: Shop,
 ) -> None:
     submit(shop)
@@ -103,12 +101,12 @@ def test_a_repeated_submission_is_told_by_its_key_even_when_the_number_repeats_t
         submit(shop)
 
 
-def test_no_ticket_is_found_under_a_number_that_nobody_has(shop: Shop) -> None:
+def test_an_unknown_number_is_not_found(shop: Shop) -> None:
     with pytest.raises(NotFound):
         shop.tickets.get("R-00000-00009")
 
 
-def test_a_ticket_is_not_opened_over_the_timer_of_another(shop: Shop) -> None:
+def test_a_ticket_is_not_opened_over_an_existing_timer(shop: Shop) -> None:
     stray = {"pk": {"S": keys.ticket_pk("R-00000-00001")}, "sk": {"S": keys.TIMER}}
     shop.client.put_item(TableName=shop.table, Item=stray)
     with pytest.raises(NumberTaken):
@@ -122,7 +120,7 @@ CONFLICT: list[str | None] = [None, "TransactionConflict", None, None]
 URL = "http://127.0.0.1"
 
 
-def test_another_writer_at_the_same_instant_is_only_waited_for(
+def test_a_conflict_with_another_writer_is_retried(
     shop: Shop, failing: Callable[..., Faults]
 ) -> None:
     faults = failing(shop.lean_client, "TransactWriteItems", CONFLICT, CONFLICT)
@@ -147,7 +145,7 @@ def test_another_writer_at_the_same_instant_is_only_waited_for(
     ],
     ids=str,
 )
-def test_a_store_that_cannot_take_it_now_is_asked_again(
+def test_a_busy_or_unreachable_store_is_retried(
     shop: Shop, fault: Any, failing: Callable[..., Faults]
 ) -> None:
     faults = failing(shop.lean_client, "TransactWriteItems", fault)
@@ -159,7 +157,7 @@ def test_a_store_that_cannot_take_it_now_is_asked_again(
 @pytest.mark.parametrize(
     "fault", ["ThrottlingException", CONFLICT, EndpointConnectionError(endpoint_url=URL)], ids=str
 )
-def test_a_store_that_takes_nothing_is_unavailable_and_nothing_is_written(
+def test_a_store_that_stays_busy_is_unavailable_and_nothing_is_written(
     shop: Shop, fault: Any, failing: Callable[..., Faults]
 ) -> None:
     failing(shop.lean_client, "TransactWriteItems", *[fault] * 20)
@@ -169,7 +167,7 @@ def test_a_store_that_takes_nothing_is_unavailable_and_nothing_is_written(
     assert shop.items() == {}
 
 
-def test_a_condition_that_is_lost_while_another_writer_is_there_is_an_answer(
+def test_a_failed_condition_together_with_a_conflict_is_not_retried(
     shop: Shop, failing: Callable[..., Faults]
 ) -> None:
     reasons = ["TransactionConflict", "ConditionalCheckFailed", None, None]
@@ -182,7 +180,7 @@ def test_a_condition_that_is_lost_while_another_writer_is_there_is_an_answer(
 @pytest.mark.parametrize(
     "fault", ["AccessDeniedException", "ValidationException", ["ValidationError", None, None, None]]
 )
-def test_a_fault_of_ours_is_not_hidden_as_a_busy_store(
+def test_programming_and_permission_errors_are_not_reported_as_unavailable(
     shop: Shop, fault: Any, failing: Callable[..., Faults]
 ) -> None:
     faults = failing(shop.lean_client, "TransactWriteItems", fault)
@@ -192,20 +190,20 @@ def test_a_fault_of_ours_is_not_hidden_as_a_busy_store(
     assert faults.calls == 1
 
 
-def test_a_submission_whose_answer_is_lost_still_makes_one_ticket(
+def test_a_submission_whose_response_is_lost_opens_one_ticket(
     amazons: Shop, losing_the_answer: Callable[[Any, str, Exception], None]
 ) -> None:
-    """Written, answer lost, sent again: the store knows the request and says yes once more."""
+    """The second attempt has the same request token, so the store accepts it without effect."""
     lost = ReadTimeoutError(endpoint_url=URL)
     losing_the_answer(amazons.lean_client, "TransactWriteItems", lost)
     submit(amazons)
     assert len(amazons.items()) == 4
 
 
-# -------------------------------------------------------------------------------- at once
+# -------------------------------------------------------------------------------- concurrency
 
 
-def test_the_same_submission_sent_at_once_by_many_makes_one_ticket(amazons: Shop) -> None:
+def test_simultaneous_repeats_of_a_submission_open_one_ticket(amazons: Shop) -> None:
     results: list[str] = []
 
     def attempt(index: int) -> None:
@@ -227,7 +225,7 @@ def test_the_same_submission_sent_at_once_by_many_makes_one_ticket(amazons: Shop
 # -------------------------------------------------------------------------------- records
 
 
-def test_a_key_is_kept_as_long_as_the_plan_says_and_only_as_a_hash(shop: Shop) -> None:
+def test_a_key_is_stored_as_a_hash_for_as_long_as_the_plan_says(shop: Shop) -> None:
     change = a_change()
     submit(shop, change, "secret@example.com")
     record = shop.item(*key_record("secret@example.com"))
@@ -236,7 +234,7 @@ def test_a_key_is_kept_as_long_as_the_plan_says_and_only_as_a_hash(shop: Shop) -
     assert kept_s == 35 * 86_400
 
 
-def test_a_body_is_the_same_whatever_the_order_of_its_fields() -> None:
+def test_the_fingerprint_of_a_body_does_not_depend_on_the_order_of_its_fields() -> None:
     one = {"subject": "a", "contact": {"name": "b", "email": "c"}}
     other = {"contact": {"email": "c", "name": "b"}, "subject": "a"}
     assert encoding.fingerprint(one) == encoding.fingerprint(other)

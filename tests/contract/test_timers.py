@@ -1,6 +1,6 @@
-"""The TIMER of a ticket: whom it wakes, when it is let sleep, and what nobody may erase in it.
+"""Contract of the TIMER: when it wakes a workflow, and that no writer overwrites another.
 
-Three write it: changes of the ticket, the state machine as it falls asleep, and the repair.
+It has three writers: changes of the ticket, the state machine when it goes to sleep, and repair.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def timer(shop: Shop, life: Life) -> Timer:
 
 
 def awake(shop: Shop) -> set[str]:
-    """Everything in the awake index, whenever it woke."""
+    """All tickets in the awake index."""
     return set(shop.timers.awake_since_before(shop.clock.now() + timedelta(days=1)))
 
 
@@ -58,7 +58,7 @@ def test_a_new_ticket_is_awake_until_its_workflow_sleeps(shop: Shop) -> None:
     assert awake(shop) == set()
 
 
-def test_only_the_sleeper_that_knows_the_last_change_may_sleep(shop: Shop) -> None:
+def test_a_workflow_that_has_not_seen_the_last_change_cannot_sleep(shop: Shop) -> None:
     life = shop.open()
     shop.commit(life.acknowledge())
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
@@ -68,7 +68,7 @@ def test_only_the_sleeper_that_knows_the_last_change_may_sleep(shop: Shop) -> No
 
 
 WAKES: dict[str, tuple[Callable[[Life], Life], Callable[[Life], Life]]] = {
-    # what comes before it sleeps, what then wakes it
+    # the steps before the workflow sleeps, the step that then wakes it
     "acknowledged": (lambda life: life, Life.acknowledge),
     "first answer": (Life.acknowledge, Life.reply),
     "resolved": (lambda life: life.acknowledge().reply(), Life.resolve),
@@ -88,7 +88,7 @@ WAKES: dict[str, tuple[Callable[[Life], Life], Callable[[Life], Life]]] = {
 
 
 def opened_and(shop: Shop, before: Callable[[Life], Life], **fields: Any) -> Life:
-    """A ticket written step by step as far as `before` takes it, then asleep."""
+    """A ticket after the steps of `before`, each written, whose workflow then sleeps."""
     life = shop.open(**fields)
     done = len(life.changes)
     before(life)
@@ -99,7 +99,7 @@ def opened_and(shop: Shop, before: Callable[[Life], Life], **fields: Any) -> Lif
 
 
 @pytest.mark.parametrize("what", WAKES)
-def test_a_new_phase_or_an_earlier_wake_wakes_the_workflow(shop: Shop, what: str) -> None:
+def test_a_new_phase_or_an_earlier_wake_marks_the_ticket_awake(shop: Shop, what: str) -> None:
     before, wakes = WAKES[what]
     life = opened_and(shop, before)
     slept = timer(shop, life)
@@ -114,11 +114,11 @@ def test_a_new_phase_or_an_earlier_wake_wakes_the_workflow(shop: Shop, what: str
     assert not now.asleep
 
 
-LETS_SLEEP: dict[str, tuple[Callable[[Life], Life], Callable[[Life], Life]]] = {
+LEAVES_ASLEEP: dict[str, tuple[Callable[[Life], Life], Callable[[Life], Life]]] = {
     "a note": (Life.acknowledge, Life.note),
     "an assignment": (Life.acknowledge, Life.assign),
-    "words": (Life.acknowledge, Life.write),
-    "progress": (Life.acknowledge, Life.tell_progress),  # the reaction's rung falls away
+    "a message": (Life.acknowledge, Life.write),
+    "progress": (Life.acknowledge, Life.tell_progress),  # stops the reaction clock
     "a pause": (lambda life: life.acknowledge().reply(), lambda life: life.reply(True)),
     "a longer promise": (
         lambda life: life.acknowledge().tell_progress().reply(),
@@ -131,9 +131,9 @@ LETS_SLEEP: dict[str, tuple[Callable[[Life], Life], Callable[[Life], Life]]] = {
 }
 
 
-@pytest.mark.parametrize("what", LETS_SLEEP)
-def test_a_later_wake_or_none_lets_the_workflow_sleep(shop: Shop, what: str) -> None:
-    before, harmless = LETS_SLEEP[what]
+@pytest.mark.parametrize("what", LEAVES_ASLEEP)
+def test_a_later_wake_or_none_leaves_the_workflow_asleep(shop: Shop, what: str) -> None:
+    before, harmless = LEAVES_ASLEEP[what]
     shop.member(MEI.id)
     life = opened_and(shop, before)
     slept = timer(shop, life)
@@ -145,15 +145,15 @@ def test_a_later_wake_or_none_lets_the_workflow_sleep(shop: Shop, what: str) -> 
     assert awake(shop) == set()
 
 
-def test_a_change_that_touches_no_clock_does_not_write_the_timer(shop: Shop) -> None:
+def test_a_change_of_no_clock_does_not_write_the_timer(shop: Shop) -> None:
     life = asleep(shop)
     before = shop.timer_item(life)
     shop.commit(life.note())
     assert shop.timer_item(life) == before
 
 
-def test_a_token_armed_between_our_read_and_our_write_survives(shop: Shop) -> None:
-    """The state machine writes the TIMER without asking us: no change may put back what it read."""
+def test_a_change_keeps_a_token_that_was_armed_after_its_read(shop: Shop) -> None:
+    """The state machine writes the TIMER itself, so a change must not write back what it read."""
     life = shop.open()
     decided = life.acknowledge().last  # read before the workflow fell asleep
     shop.fall_asleep(life, "armed meanwhile")
@@ -164,7 +164,7 @@ def test_a_token_armed_between_our_read_and_our_write_survives(shop: Shop) -> No
     assert (now.armed.seq, now.seq, now.awake_since) == (1, 2, shop.clock.now())
 
 
-def test_a_token_armed_during_a_change_that_lets_it_sleep_survives_too(shop: Shop) -> None:
+def test_a_change_that_leaves_the_workflow_asleep_keeps_a_new_token_too(shop: Shop) -> None:
     life = opened_and(shop, Life.acknowledge)
     decided = life.tell_progress().last
     shop.client.update_item(
@@ -180,7 +180,7 @@ def test_a_token_armed_during_a_change_that_lets_it_sleep_survives_too(shop: Sho
     assert armed.token == "another"
 
 
-def test_a_repair_between_our_read_and_our_write_survives(shop: Shop) -> None:
+def test_a_change_keeps_a_generation_that_began_after_its_read(shop: Shop) -> None:
     life = asleep(shop)
     decided = life.acknowledge().last
     assert shop.timers.next_generation(life.ticket.number, 1, shop.clock.now())
@@ -192,7 +192,7 @@ def test_a_repair_between_our_read_and_our_write_survives(shop: Shop) -> None:
 # -------------------------------------------------------------------------------- generations
 
 
-def test_a_generation_is_followed_once(shop: Shop) -> None:
+def test_a_generation_has_only_one_successor(shop: Shop) -> None:
     life = asleep(shop)
     number = life.ticket.number
     shop.clock.advance(minutes=1)
@@ -204,7 +204,7 @@ def test_a_generation_is_followed_once(shop: Shop) -> None:
     assert awake(shop) == {number}
 
 
-def test_no_generation_follows_a_closed_ticket_or_none(shop: Shop) -> None:
+def test_a_closed_or_unknown_ticket_gets_no_new_generation(shop: Shop) -> None:
     life = shop.open("feedback")
     shop.commit(life.resolve())
     assert not shop.timers.next_generation(life.ticket.number, 1, shop.clock.now())
@@ -213,7 +213,7 @@ def test_no_generation_follows_a_closed_ticket_or_none(shop: Shop) -> None:
         shop.timers.get("R-00000-00009")
 
 
-def test_only_a_closed_ticket_is_put_to_rest_and_only_as_it_stands(shop: Shop) -> None:
+def test_the_awake_marker_is_cleared_only_for_a_closed_unchanged_ticket(shop: Shop) -> None:
     life = asleep(shop, "feedback")
     number = life.ticket.number
     assert not shop.timers.clear_awake(number, 1, 1)
@@ -228,24 +228,24 @@ def test_only_a_closed_ticket_is_put_to_rest_and_only_as_it_stands(shop: Shop) -
     rested = timer(shop, life)
     assert (rested.armed, rested.awake_since) == (None, None)
     assert awake(shop) == set()
-    assert shop.timers.clear_awake(number, 1, closed.seq), "to rest again is no harm"
+    assert shop.timers.clear_awake(number, 1, closed.seq), "a repeat is harmless"
 
 
-def test_a_generation_remembers_the_version_of_the_ticket_it_began_at(shop: Shop) -> None:
+def test_a_generation_stores_the_version_of_the_ticket_at_its_beginning(shop: Shop) -> None:
     life = asleep(shop)
     number = life.ticket.number
     assert timer(shop, life).gen_version == 1
     shop.timers.next_generation(number, 1, shop.clock.now(), version=7)
     assert timer(shop, life).gen_version == 7
     shop.timers.next_generation(number, 2, shop.clock.now())
-    assert timer(shop, life).gen_version == 7, "who does not know it leaves the earlier one"
+    assert timer(shop, life).gen_version == 7, "without a version the earlier one stays"
 
 
 # -------------------------------------------------------------------------------- corrections
 
 
 def spoilt(shop: Shop, next_wake: datetime, phase: Phase = Phase.FIRST_RESPONSE) -> Life:
-    """A sleeping, acknowledged ticket whose TIMER says another wake or phase than it should."""
+    """A sleeping, acknowledged ticket whose TIMER has a wrong next wake or phase."""
     life = opened_and(shop, Life.acknowledge)
     shop.client.update_item(
         TableName=shop.table,
@@ -271,9 +271,9 @@ def correct(shop: Shop, life: Life, seen: Timer) -> bool:
         (0, Phase.FIRST_RESPONSE, False),
         (0, Phase.CALLBACK, True),
     ],
-    ids=["it would wake too late", "it would wake too early", "it awaits something else"],
+    ids=["wakes too late", "wakes too early", "has the wrong phase"],
 )
-def test_a_correction_wakes_whoever_would_miss_something(
+def test_a_correction_wakes_a_workflow_that_would_act_too_late(
     shop: Shop, hours: int, phase: Phase, wakes: bool
 ) -> None:
     life = spoilt(shop, START + timedelta(hours=hours), phase)
@@ -287,7 +287,7 @@ def test_a_correction_wakes_whoever_would_miss_something(
     assert now.armed == seen.armed
 
 
-def test_a_change_since_the_reading_wins_over_a_correction(shop: Shop) -> None:
+def test_a_change_after_the_read_prevents_a_correction(shop: Shop) -> None:
     life = spoilt(shop, START + timedelta(hours=48))
     seen, read = timer(shop, life), Life(shop.clock, changes=list(life.changes))
     shop.commit(life.note())
@@ -296,7 +296,7 @@ def test_a_change_since_the_reading_wins_over_a_correction(shop: Shop) -> None:
     assert shop.timer_item(life) == before
 
 
-def test_a_generation_since_the_reading_wins_over_a_correction(shop: Shop) -> None:
+def test_a_generation_after_the_read_prevents_a_correction(shop: Shop) -> None:
     life = spoilt(shop, START + timedelta(hours=48))
     seen = timer(shop, life)
     shop.timers.next_generation(life.ticket.number, 1, shop.clock.now())
@@ -309,7 +309,7 @@ def test_a_generation_since_the_reading_wins_over_a_correction(shop: Shop) -> No
 
 
 def walked(shop: Shop, team: str, limit: int) -> list[str]:
-    """All open tickets of a team as the reconciliation walks them, page by page."""
+    """All open tickets of a team, page by page, as the reconciliation lists them."""
     found: list[str] = []
     for shard in range(keys.SHARDS):
         cursor: str | None = None
@@ -323,7 +323,7 @@ def walked(shop: Shop, team: str, limit: int) -> list[str]:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 100])
-def test_every_open_ticket_is_met_once_whatever_the_pages(shop: Shop, limit: int) -> None:
+def test_every_open_ticket_is_listed_once_with_any_page_size(shop: Shop, limit: int) -> None:
     lives = [shop.open() for _ in range(9)]
     shop.open("service_request")
     shop.commit(lives.pop().withdraw())
@@ -331,7 +331,7 @@ def test_every_open_ticket_is_met_once_whatever_the_pages(shop: Shop, limit: int
     assert sorted(walked(shop, "complaints", limit)) == numbers
 
 
-def test_heads_and_timers_are_read_side_by_side(shop: Shop) -> None:
+def test_snapshots_and_timers_are_read_in_pairs(shop: Shop) -> None:
     first, second = shop.open(), asleep(shop)
     gone = "R-00000-00009"
     shop.client.update_item(
@@ -352,7 +352,7 @@ def test_heads_and_timers_are_read_side_by_side(shop: Shop) -> None:
 # -------------------------------------------------------------------------------- reports
 
 
-def test_reports_are_kept_by_run_newest_first(shop: Shop) -> None:
+def test_reports_are_listed_by_run_newest_first(shop: Shop) -> None:
     reports = ReportStore(shop.models)
     assert reports.latest() == []
     runs = [
@@ -370,7 +370,7 @@ def test_reports_are_kept_by_run_newest_first(shop: Shop) -> None:
 # -------------------------------------------------------------------------------- the index
 
 
-def test_the_sweep_sees_only_those_who_have_been_awake_for_too_long(shop: Shop) -> None:
+def test_the_sweep_finds_only_tickets_that_are_awake_for_too_long(shop: Shop) -> None:
     sleeping = asleep(shop)
     old = shop.open()
     shop.clock.advance(minutes=3)
@@ -383,7 +383,7 @@ def test_the_sweep_sees_only_those_who_have_been_awake_for_too_long(shop: Shop) 
     assert sleeping.ticket.number not in awake(shop)
 
 
-def test_the_awake_index_holds_those_of_every_shard(shop: Shop) -> None:
+def test_the_awake_index_covers_every_shard(shop: Shop) -> None:
     numbers = {shop.open().ticket.number for _ in range(12)}
     assert len({keys.shard(number) for number in numbers}) > 1
     assert awake(shop) == numbers
@@ -392,7 +392,7 @@ def test_the_awake_index_holds_those_of_every_shard(shop: Shop) -> None:
 # -------------------------------------------------------------------------------- the workflow
 
 
-def test_a_woken_workflow_acts_once_and_says_how_long_to_sleep(shop: Shop) -> None:
+def test_a_woken_workflow_acts_once_and_returns_how_long_to_sleep(shop: Shop) -> None:
     life = opened_and(shop, Life.acknowledge, contact=BY_PHONE)
     number = life.ticket.number
     case = TimerCase(shop.timers, shop.changes, shop.clock.now)
@@ -406,14 +406,12 @@ def test_a_woken_workflow_acts_once_and_says_how_long_to_sleep(shop: Shop) -> No
 
 
 @pytest.mark.parametrize("away", [timedelta(days=91), timedelta(days=400_000), None])
-def test_a_workflow_never_sleeps_longer_than_an_execution_may(
-    shop: Shop, away: timedelta | None
-) -> None:
+def test_a_workflow_sleeps_at_most_90_days(shop: Shop, away: timedelta | None) -> None:
     far = replace(timer(shop, asleep(shop)), next_wake=START + away if away else None)
     assert sleep_of(far, START).wait == 90 * 86_400
 
 
-def test_a_generation_that_was_followed_does_nothing(shop: Shop) -> None:
+def test_a_superseded_generation_does_nothing(shop: Shop) -> None:
     life = asleep(shop)
     number = life.ticket.number
     case = TimerCase(shop.timers, shop.changes, shop.clock.now)
@@ -423,7 +421,7 @@ def test_a_generation_that_was_followed_does_nothing(shop: Shop) -> None:
     assert len(shop.tickets.history(number)) == 1
 
 
-def test_a_ticket_that_closes_by_itself_is_put_to_rest_by_its_workflow(shop: Shop) -> None:
+def test_a_workflow_that_closes_its_ticket_clears_the_awake_marker(shop: Shop) -> None:
     life = shop.open()
     for step in (life.acknowledge, life.resolve):
         shop.commit(step())

@@ -1,6 +1,7 @@
-"""The benchmarks' rules of read and write units, beside what Amazon's own engine says it consumed.
+"""Compare the benchmarks' rules for read and write units with what DynamoDB Local reports.
 
-Without transactions: what the engine says of those is twice what its own documentation does.
+Transactions are left out, because DynamoDB Local reports twice the units that the DynamoDB
+documentation states for them.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def indexes() -> list[Any]:
 @pytest.mark.parametrize("size", [10, 800, 1100, 4000, 5000])
 @pytest.mark.parametrize("before", [None, {}, HERE, MIXED])
 @pytest.mark.parametrize("after", [{}, HERE, THERE, MIXED | THERE])
-def test_write_is_what_the_engine_says(
+def test_write_units_match_what_the_engine_reports(
     table: Any, size: int, before: dict[str, Any] | None, after: dict[str, Any]
 ) -> None:
     old = None if before is None else KEY | before | {"doc": {"S": "x" * (size // 2)}}
@@ -71,7 +72,7 @@ def test_write_is_what_the_engine_says(
 
 @pytest.mark.parametrize("size", [10, 4000, 4090, 9000])
 @pytest.mark.parametrize("consistent", [True, False])
-def test_read_is_what_the_engine_says(table: Any, size: int, consistent: bool) -> None:
+def test_read_units_match_what_the_engine_reports(table: Any, size: int, consistent: bool) -> None:
     items = [KEY | {"sk": {"S": f"EVENT#{n}"}, "doc": {"S": "x" * size}} for n in range(3)]
     for item in items:
         table("put_item", Item=item)

@@ -1,4 +1,4 @@
-"""Who is asked first, who is never asked, and whose capacity a ticket takes up."""
+"""Tests of routing: who is asked, in which order, and whose capacity a ticket takes up."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def asked(life: Life, *availabilities: Availability) -> list[str]:
     return [found.agent for found in candidates(life.ticket, availabilities)]
 
 
-def test_who_has_waited_longest_since_their_last_ticket_is_asked_first(life: Life) -> None:
+def test_the_agent_with_the_oldest_last_assignment_is_asked_first(life: Life) -> None:
     life.open()
     early, late = "2026-11-22T08:00:00.000+00:00", "2026-11-22T09:00:00.000+00:00"
     assert asked(life, availability("a", late), availability("b", early), availability("c")) == [
@@ -46,7 +46,7 @@ def test_who_has_waited_longest_since_their_last_ticket_is_asked_first(life: Lif
     ]
 
 
-def test_equals_are_asked_in_one_order_always(life: Life) -> None:
+def test_ties_are_broken_by_the_agents_id(life: Life) -> None:
     life.open()
     assert (
         asked(life, availability("b"), availability("a"))
@@ -67,18 +67,20 @@ def test_equals_are_asked_in_one_order_always(life: Life) -> None:
     ],
     ids=["away", "full", "overfull", "no capacity", "another team", "another language"],
 )
-def test_who_is_away_full_or_does_not_fit_is_not_asked(life: Life, unfit: Availability) -> None:
+def test_agents_who_are_away_full_or_unsuitable_are_not_asked(
+    life: Life, unfit: Availability
+) -> None:
     assert asked(life.open(language="zh-CN"), unfit) == []
 
 
-def test_who_resolved_it_is_asked_first_when_it_comes_back(life: Life) -> None:
+def test_the_agent_who_resolved_a_reopened_ticket_is_asked_first(life: Life) -> None:
     life.open().assign(JUN.id).resolve(JUN).dispute()
     busy = "2026-11-22T08:00:00.000+00:00"
     assert asked(life, availability("a"), availability(JUN.id, busy)) == [JUN.id, "a"]
     assert asked(life, availability("a"), availability(JUN.id, presence=Presence.AWAY)) == ["a"]
 
 
-DUTIES = st.lists(
+AVAILABILITIES = st.lists(
     st.builds(
         Availability,
         agent=st.sampled_from("abcdefgh"),
@@ -94,8 +96,8 @@ DUTIES = st.lists(
 )
 
 
-@given(DUTIES, st.sampled_from(LANGUAGES))
-def test_only_those_who_can_help_are_asked_and_all_of_them(
+@given(AVAILABILITIES, st.sampled_from(LANGUAGES))
+def test_all_suitable_agents_are_asked_and_no_others(
     availabilities: list[Availability], language: str
 ) -> None:
     now = Life().open("complaint", language=language).ticket
@@ -131,10 +133,10 @@ def test_only_those_who_can_help_are_asked_and_all_of_them(
         (State.CLOSED, False),
     ],
 )
-def test_only_open_work_takes_up_its_agents_capacity(state: State, takes_up: bool) -> None:
+def test_only_open_tickets_take_up_capacity(state: State, takes_up: bool) -> None:
     assert agent_loaded_by(builders.life_at(state).ticket) == (MEI.id if takes_up else None)
 
 
-def test_a_ticket_in_a_queue_burdens_nobody(life: Life) -> None:
+def test_a_queued_ticket_takes_up_no_capacity(life: Life) -> None:
     assert agent_loaded_by(life.open().ticket) is None
     assert agent_loaded_by(None) is None

@@ -1,4 +1,4 @@
-"""What is found out later: a kind that was another, an answer that nobody recorded, a new plan."""
+"""Tests of facts that become known later: another kind, an earlier answer, another plan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from redress.tickets.rules.ticket import EventType, State
 from tests.builders import LIN, MEI, START, Clock, Life, plan_document
 
 MONDAY = START
-"""09:00 in Shanghai, when the office opens: its hours are 9-12 and 13-18."""
+"""09:00 in Shanghai, when the office opens. Its hours are 9-12 and 13-18."""
 
 
 def hours(n: float) -> timedelta:
@@ -31,7 +31,7 @@ def planned(change: Callable[[dict[str, Any]], None], version: int = 1) -> Plan:
 
 
 def rungs(life: Life, clock: str) -> list[str]:
-    """What the rungs of one clock did, in their order."""
+    """The actions of the rungs of one clock that fired, in order."""
     return [
         event.data["action"]
         for event in life.events
@@ -42,8 +42,8 @@ def rungs(life: Life, clock: str) -> list[str]:
 # ------------------------------------------------------------------------------ another kind
 
 
-def test_a_wait_that_counted_under_the_wrong_kind_does_not_under_the_right_one(life: Life) -> None:
-    """A complaint goes on while a part is waited for; a service request stands still."""
+def test_a_hold_that_the_old_kind_did_not_pause_for_is_a_pause_of_the_new_kind(life: Life) -> None:
+    """Waiting for a part does not pause a complaint, but it pauses a service request."""
     life.open("complaint").assign().wait(hours=1).reply().hold()
     life.wait(hours=48)
     life.reclassify("service_request")
@@ -53,7 +53,7 @@ def test_a_wait_that_counted_under_the_wrong_kind_does_not_under_the_right_one(l
     assert life.ticket.clocks[ClockName.RESOLUTION].due_at == datetime(2026, 12, 1, 10, tzinfo=UTC)
 
 
-def test_a_wait_that_did_not_count_under_the_wrong_kind_does_under_the_right_one(
+def test_a_pause_of_the_old_kind_counts_as_running_time_of_the_new_kind(
     life: Life,
 ) -> None:
     life.open("service_request").assign().wait(hours=1).reply().hold()
@@ -63,41 +63,41 @@ def test_a_wait_that_did_not_count_under_the_wrong_kind_does_under_the_right_one
     assert resolution.due_at == MONDAY + hours(48)
 
 
-def test_a_kind_that_goes_back_and_forth_tells_no_step_twice(life: Life) -> None:
+def test_changing_the_kind_back_and_forth_repeats_no_rung(life: Life) -> None:
     life.open("urgent").assign().wait(minutes=20).wake()
-    told = rungs(life, "first_response")
-    assert told == ["remind", "remind", "breach", "escalate"]
+    fired = rungs(life, "first_response")
+    assert fired == ["remind", "remind", "breach", "escalate"]
     life.reclassify("complaint").wake().reclassify("urgent").wake()
-    assert rungs(life, "first_response") == told
+    assert rungs(life, "first_response") == fired
 
 
-def test_a_step_that_lies_ahead_again_is_told_again_when_it_comes(life: Life) -> None:
+def test_a_rung_that_is_ahead_again_after_a_reclassification_fires_again(life: Life) -> None:
     life.open("urgent").assign().wait(minutes=20).wake().reclassify("complaint")
     life.sleep_through(MONDAY + hours(25))
     assert rungs(life, "first_response").count("breach") == 2
 
 
-def test_what_was_recorded_as_broken_is_not_kept_by_a_longer_promise(life: Life) -> None:
+def test_a_recorded_breach_stays_a_miss_under_a_longer_promise(life: Life) -> None:
     life.open("urgent").assign().wait(minutes=20).wake().reclassify("complaint").reply()
     answered = life.ticket.clocks[ClockName.FIRST_RESPONSE]
     assert answered.stopped_at == life.clock.moment < answered.due_at
     assert standing(answered, life.clock.moment) is Standing.MISSED
 
 
-def test_a_raised_priority_is_not_lowered_by_a_corrected_type_of_customer(life: Life) -> None:
+def test_reclassifying_does_not_lower_a_raised_priority(life: Life) -> None:
     life.open("inquiry").assign().resolve().dispute().assign()
     assert life.ticket.priority == "urgent"
     assert life.reclassify(customer_type="vip").ticket.priority == "urgent"
     assert life.reclassify("feedback").ticket.priority == "urgent"
 
 
-def test_a_priority_that_nothing_raised_follows_the_matrix_down_too(life: Life) -> None:
+def test_reclassifying_lowers_a_priority_that_was_not_raised(life: Life) -> None:
     life.open("complaint").assign()
     before = life.ticket.priority
     assert life.reclassify(urgency="low", impact="low").ticket.priority != before
 
 
-def test_an_override_that_names_another_team_hands_the_ticket_to_its_queue() -> None:
+def test_an_override_with_another_team_queues_the_ticket_there() -> None:
     def concierge(document: dict[str, Any]) -> None:
         document["overrides"].append({"when": {"customer_type": ["vip"]}, "team": "concierge"})
 
@@ -105,11 +105,12 @@ def test_an_override_that_names_another_team_hands_the_ticket_to_its_queue() -> 
     life.reclassify(customer_type="vip")
     assert (life.ticket.team, life.ticket.assignee) == ("concierge", None)
     life.assign().reassign(MEI.id, team="inquiries").reclassify(urgency="high")
-    assert life.ticket.team == "inquiries", "where somebody put it by hand"
+    assert life.ticket.team == "inquiries", "a person moved it there"
 
 
-def test_a_next_reply_is_promised_again_for_the_word_that_is_unanswered() -> None:
-    """It was answered under one kind, not promised under the second, is due under the third."""
+def test_a_next_reply_that_applies_again_starts_at_the_unanswered_message() -> None:
+    """The first kind promised it and it was answered; the second does not promise it; the third
+    promises it for the message that is unanswered now."""
 
     def silent(document: dict[str, Any]) -> None:
         del document["levels"]["feedback"]["promises"]["next_reply"]
@@ -123,7 +124,7 @@ def test_a_next_reply_is_promised_again_for_the_word_that_is_unanswered() -> Non
 # ------------------------------------------------------------------------------ an earlier answer
 
 
-def test_words_after_the_answer_that_was_recorded_later_are_still_unanswered(life: Life) -> None:
+def test_messages_after_a_corrected_answer_are_still_unanswered(life: Life) -> None:
     life.open("inquiry").assign().wait(hours=2).write().wait(hours=3)
     life.correct("first_response", MONDAY + hours(1))
     reply = life.ticket.clocks[ClockName.NEXT_REPLY]
@@ -133,7 +134,7 @@ def test_words_after_the_answer_that_was_recorded_later_are_still_unanswered(lif
     assert life.folded == life.ticket
 
 
-def test_of_two_words_the_answer_between_them_answers_the_first(life: Life) -> None:
+def test_a_corrected_answer_between_two_messages_answers_only_the_first(life: Life) -> None:
     life.open("service_request").assign().reply()
     life.wait(hours=1).write().wait(hours=2).write().wait(hours=2).hold()
     life.correct("next_reply", MONDAY + hours(2))
@@ -141,11 +142,11 @@ def test_of_two_words_the_answer_between_them_answers_the_first(life: Life) -> N
     assert life.ticket.unanswered_since == reply.started_at == MONDAY + hours(3)
     assert reply.state is ClockState.RUNNING
     resolution = life.ticket.clocks[ClockName.RESOLUTION]
-    assert resolution.state is ClockState.RUNNING, "their second word waits for an answer"
+    assert resolution.state is ClockState.RUNNING, "the second message is unanswered"
 
 
-def test_a_hold_counts_from_the_answer_on_that_was_recorded_later(life: Life) -> None:
-    """Nobody knew that the word had been answered: the clock ran on beside the hold."""
+def test_a_hold_pauses_from_the_corrected_answer_on(life: Life) -> None:
+    """The message seemed unanswered, so the clock ran on during the hold."""
     life.open("service_request").assign().reply().hold().write().wait(hours=2)
     assert life.ticket.clocks[ClockName.RESOLUTION].state is ClockState.RUNNING
     life.correct("next_reply", MONDAY + hours(1))
@@ -156,15 +157,18 @@ def test_a_hold_counts_from_the_answer_on_that_was_recorded_later(life: Life) ->
     assert life.ticket.clocks[ClockName.RESOLUTION].consumed_s == 3600
 
 
-def test_an_answer_before_the_last_word_from_us_leaves_the_update_where_it_is(life: Life) -> None:
+def test_a_corrected_answer_before_the_last_message_to_the_customer_keeps_the_update(
+    life: Life,
+) -> None:
     life.open("complaint").assign().wait(hours=2).tell_progress()
     update = life.ticket.clocks[ClockName.UPDATE]
     life.wait(hours=1).correct("first_response", MONDAY + hours(1))
     assert life.ticket.clocks[ClockName.UPDATE] == update
 
 
-def test_a_correction_takes_the_miss_back_in_the_month_in_which_it_was_laid() -> None:
-    """Broken in November as urgent, due in December as what it was: one fact, not two."""
+def test_a_correction_replaces_the_missed_fact_in_the_same_month() -> None:
+    """The promise broke in November as urgent and is due in December as a complaint. It is still
+    one fact, not two."""
     evening = datetime(2026, 11, 30, 15, 50, tzinfo=UTC)  # ten minutes to December in Shanghai
     life = Life(Clock(evening)).open("urgent").assign().wait(minutes=6).wake()
     [missed] = [fact for fact in facts_of(life.last) if fact.name == "first_response"]
@@ -179,7 +183,7 @@ def test_a_correction_takes_the_miss_back_in_the_month_in_which_it_was_laid() ->
 # ------------------------------------------------------------------------------ promises and rungs
 
 
-def test_promises_that_break_together_are_laid_to_one_even_if_the_first_takes_the_ticket() -> None:
+def test_promises_that_break_together_are_charged_to_the_same_agent() -> None:
     def hand_back(document: dict[str, Any]) -> None:
         document["ladders"]["promise"][2]["reassign"] = True
         document["levels"]["complaint"]["promises"]["first_response"]["within"] = "30m"
@@ -194,7 +198,7 @@ def test_promises_that_break_together_are_laid_to_one_even_if_the_first_takes_th
 
 
 @pytest.mark.parametrize("milliseconds", [0, 1, 499, 999])
-def test_an_own_word_is_due_at_the_very_instant_that_was_named(
+def test_an_own_promise_is_due_at_exactly_the_promised_instant(
     life: Life, milliseconds: int
 ) -> None:
     life.wait(milliseconds=milliseconds)
@@ -210,7 +214,7 @@ def test_an_own_word_is_due_at_the_very_instant_that_was_named(
 # ------------------------------------------------------------------------------ another plan
 
 
-def test_a_shorter_ladder_of_the_same_name_passes_over_no_breach(life: Life) -> None:
+def test_a_move_to_a_shorter_ladder_skips_no_breach(life: Life) -> None:
     def shorter(document: dict[str, Any]) -> None:
         document["ladders"]["promise"] = [{"at": 1, "action": "breach", "notify": ["supervisor"]}]
         document["levels"]["complaint"]["promises"]["resolution"]["within"] = "24h"
@@ -225,7 +229,9 @@ def test_a_shorter_ladder_of_the_same_name_passes_over_no_breach(life: Life) -> 
     assert life.ticket.clocks[ClockName.RESOLUTION].breached
 
 
-def test_fewer_attempts_of_a_callback_close_the_ticket_after_those(life: Life) -> None:
+def test_a_move_to_a_plan_with_fewer_callback_attempts_closes_the_ticket_after_those(
+    life: Life,
+) -> None:
     def once(document: dict[str, Any]) -> None:
         document["callback"]["attempts"] = 1
 
@@ -252,7 +258,7 @@ def without(*promises: str) -> Callable[[dict[str, Any]], None]:
     ],
     ids=["resolved", "confirmed"],
 )
-def test_a_solved_ticket_closes_with_the_move_when_the_new_plan_asks_nothing_more(
+def test_a_move_closes_a_solved_ticket_if_the_new_plan_has_no_callback_or_survey(
     life: Life, solved: Callable[[Life], Life], gone: tuple[str, ...], closure: str
 ) -> None:
     solved(life.open("complaint").acknowledge().assign()).move_to(planned(without(*gone), 2))
@@ -261,7 +267,7 @@ def test_a_solved_ticket_closes_with_the_move_when_the_new_plan_asks_nothing_mor
     assert life.folded == life.ticket
 
 
-def test_who_moved_the_ticket_did_not_close_it(life: Life) -> None:
+def test_the_system_closes_the_ticket_that_a_person_moved(life: Life) -> None:
     life.open("complaint").assign().resolve().move_to(planned(without("callback", "survey"), 2))
     moved, closed = life.last.events
     assert (moved.by, closed.by.is_person) == (LIN, False)

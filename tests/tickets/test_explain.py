@@ -1,4 +1,4 @@
-"""Why a promise is due then: the stories of a ticket's clocks, and their sentences."""
+"""Tests of the stories that explain why a promise is due, and of their sentences."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def story(life: Life, name: str, nth: int = 1) -> Story:
     return found
 
 
-def told(one: Story) -> list[tuple[str, int, str]]:
-    """Its entries: what, and the number and the type of the event that caused it."""
+def entries(one: Story) -> list[tuple[str, int, str]]:
+    """The entries of a story: what, and the number and type of the event that caused it."""
     return [(entry.what, entry.event.number, entry.event.type) for entry in one.entries]
 
 
@@ -56,16 +56,16 @@ def other_plan(**changes: Any) -> Plan:
     return parse({**plan_document(), "version": 2, **changes})
 
 
-# ---------------------------------------------------------------------------- named stories
+# ---------------------------------------------------------------------------- examples
 
 
-def test_a_complaint_answered_late_says_by_how_much_and_what_its_pause_gave_back() -> None:
+def test_a_complaint_resolved_late_reports_the_delay_and_the_pause() -> None:
     life = Life().open("complaint").acknowledge().assign().wait(hours=2)
     life.reply(wait_for_customer=True).wait(hours=2, minutes=10).write()
     life.sleep_through(START + timedelta(hours=75))
     late = story(life.resolve().wait(hours=1), "resolution")
 
-    assert told(late) == [
+    assert entries(late) == [
         ("begun", 1, "opened"),
         ("paused", 4, "replied"),
         ("resumed", 5, "customer_wrote"),
@@ -99,7 +99,7 @@ def test_a_complaint_answered_late_says_by_how_much_and_what_its_pause_gave_back
     )
 
 
-def test_every_rung_of_a_late_complaint_is_told_with_what_it_did() -> None:
+def test_a_story_lists_fired_and_coming_rungs() -> None:
     life = Life().open("complaint").acknowledge().assign()
     life.sleep_through(START + timedelta(hours=37))
     first = story(life, "first_response")
@@ -119,7 +119,7 @@ def test_every_rung_of_a_late_complaint_is_told_with_what_it_did() -> None:
     ]
 
 
-def test_an_inquiry_over_lunch_and_weekend_counts_office_hours_only() -> None:
+def test_an_inquiry_is_explained_in_office_hours() -> None:
     first = story(Life(at(FRIDAY)).open("inquiry").wait(hours=66, minutes=30), "first_response")
 
     assert (first.standing, first.elapsed_s, first.ran_s) == (
@@ -146,9 +146,7 @@ def test_an_inquiry_over_lunch_and_weekend_counts_office_hours_only() -> None:
         ("zh-TW", "；10月1日（週四）至10月7日（週三）不營業（國定假日或特別安排）。"),
     ],
 )
-def test_a_public_holiday_is_named_as_one_stretch_with_the_weekend_in_it(
-    language: str, clause: str
-) -> None:
+def test_a_public_holiday_with_a_weekend_is_named_as_one_period(language: str, clause: str) -> None:
     life = Life(at(datetime(2026, 9, 30, 7, 30, tzinfo=UTC))).open("inquiry")
     first = story(life, "first_response")
 
@@ -166,11 +164,11 @@ def test_a_make_up_day_is_named_with_its_hours() -> None:
     )
 
 
-def test_an_inquiry_that_is_a_complaint_says_what_it_was_before() -> None:
+def test_a_reclassified_ticket_reports_its_former_kind_and_promise() -> None:
     life = Life().open("inquiry").acknowledge().wait(hours=4).reclassify("complaint")
     first, reaction = story(life, "first_response"), story(life, "reaction")
 
-    assert told(first) == [("begun", 1, "opened"), ("replanned", 3, "reclassified")]
+    assert entries(first) == [("begun", 1, "opened"), ("replanned", 3, "reclassified")]
     replanned = first.entries[1]
     assert replanned.before is not None
     assert (replanned.before.calendar, replanned.clock.calendar) == ("office", "always")
@@ -180,7 +178,7 @@ def test_an_inquiry_that_is_a_complaint_says_what_it_was_before() -> None:
         "customer wrote, counted around the clock; made anew on Mon 23 Nov 13:00, when it was "
         "corrected from inquiry to complaint (before: 8 h of working time)."
     )
-    assert told(reaction) == [("begun", 3, "reclassified")]
+    assert entries(reaction) == [("begun", 3, "reclassified")]
     assert explaining.sentence(reaction, "en") == (
         "Overdue by 3 h 30 min, was due on Mon 23 Nov 2026 09:30 (Asia/Shanghai): 30 min from "
         "Mon 23 Nov 09:00, counted around the clock; promised since Mon 23 Nov 13:00, when it was "
@@ -188,7 +186,7 @@ def test_an_inquiry_that_is_a_complaint_says_what_it_was_before() -> None:
     )
 
 
-def test_a_promise_that_a_correction_leaves_as_it_was_is_not_said_to_be_another() -> None:
+def test_a_reclassification_that_does_not_change_a_promise_is_not_mentioned() -> None:
     life = Life().open("complaint").acknowledge().wait(hours=1).reclassify(urgency="low")
     resolution = story(life, "resolution")
 
@@ -196,7 +194,7 @@ def test_a_promise_that_a_correction_leaves_as_it_was_is_not_said_to_be_another(
     assert "made anew" not in explaining.sentence(resolution, "en")
 
 
-def test_a_hold_for_a_part_pauses_the_resolution_and_says_for_what() -> None:
+def test_a_pause_is_reported_with_its_reason() -> None:
     life = Life().open("service_request").acknowledge().wait(hours=1).reply().wait(hours=1)
     life.hold("part").wait(hours=26).release().wait(hours=3).hold("third_party").wait(hours=1)
     resolution = story(life, "resolution")
@@ -218,7 +216,7 @@ def test_a_hold_for_a_part_pauses_the_resolution_and_says_for_what() -> None:
     assert "因等候第三方暂停计时，已用5小时，还剩35小时" in explaining.sentence(resolution, "zh-CN")
 
 
-def test_waiting_for_two_things_is_told_reason_by_reason() -> None:
+def test_simultaneous_waits_are_reported_with_all_their_reasons() -> None:
     life = Life().open("service_request").acknowledge().reply(wait_for_customer=True)
     life.wait(hours=1).hold("part").wait(hours=2).write().wait(hours=1).reply().wait(hours=4)
     resolution = story(life, "resolution")
@@ -231,7 +229,7 @@ def test_waiting_for_two_things_is_told_reason_by_reason() -> None:
     assert (resolution.ran_s, resolution.paused_s) == (1 * HOUR, 7 * HOUR)
 
 
-def test_a_reopened_ticket_has_two_resolutions_and_none_overwrites_the_other() -> None:
+def test_a_reopened_ticket_has_a_story_for_each_resolution() -> None:
     life = Life().open("complaint").acknowledge().assign().wait(hours=50).resolve()
     life.wait(hours=1).dispute().wait(hours=2)
     first, second = story(life, "resolution"), story(life, "resolution", 2)
@@ -248,7 +246,7 @@ def test_a_reopened_ticket_has_two_resolutions_and_none_overwrites_the_other() -
     )
 
 
-def test_an_update_is_kept_or_missed_by_the_word_that_begins_the_next() -> None:
+def test_a_message_to_the_customer_ends_one_update_and_begins_the_next() -> None:
     life = Life().open("complaint").acknowledge().tell_progress().wait(hours=25)
     life.tell_progress().wait(hours=1).reply()
     updates = [one for one in stories(life) if one.name is ClockName.UPDATE]
@@ -258,28 +256,28 @@ def test_an_update_is_kept_or_missed_by_the_word_that_begins_the_next() -> None:
         (2, Standing.KEPT, False),
         (3, Standing.RUNNING, True),
     ]
-    assert told(updates[0])[-1] == ("stopped", 4, "progress_told")
+    assert entries(updates[0])[-1] == ("stopped", 4, "progress_told")
 
 
-def test_a_correction_tells_when_the_customer_was_answered_and_takes_the_miss_back() -> None:
+def test_a_correction_reports_the_time_of_the_answer_and_removes_the_miss() -> None:
     life = Life().open("complaint").acknowledge().assign().wait(hours=25).wake()
     life.correct("first_response", START + timedelta(hours=3))
     first = story(life, "first_response")
 
-    assert told(first)[-1] == ("corrected", life.ticket.version, "corrected")
+    assert entries(first)[-1] == ("corrected", life.ticket.version, "corrected")
     assert first.entries[-1].event.by == LIN
     assert (first.standing, first.until, first.elapsed_s) == (
         Standing.KEPT,
         START + timedelta(hours=3),
         3 * HOUR,
     )
-    assert len(first.fired) == 3, "what was fired stays in the history"
+    assert len(first.fired) == 3, "fired rungs stay in the history"
     assert explaining.sentence(first, "en").endswith(
         "; corrected on Tue 24 Nov 10:00: the customer had been answered on Mon 23 Nov 12:00."
     )
 
 
-def test_a_correction_to_a_time_within_a_pause_takes_the_rest_of_the_pause_away() -> None:
+def test_a_correction_into_a_pause_removes_the_rest_of_the_pause() -> None:
     pausing = plan_document()["levels"]
     pausing["complaint"]["promises"]["next_reply"]["pauses"] = ["part"]
     life = Life(plan=other_plan(levels=pausing)).open("complaint").acknowledge().reply()
@@ -290,13 +288,13 @@ def test_a_correction_to_a_time_within_a_pause_takes_the_rest_of_the_pause_away(
     assert (reply.ran_s, reply.paused_s, reply.until) == (HOUR, 0, START + timedelta(hours=2))
 
 
-def test_a_ticket_on_another_plan_says_from_which_and_what_was_before() -> None:
+def test_a_move_reports_the_old_plan_and_the_old_promise() -> None:
     levels = plan_document()["levels"]
     levels["inquiry"]["promises"]["first_response"] = {"within": "3h"}
     life = Life().open("inquiry").acknowledge().wait(hours=2).move_to(other_plan(levels=levels))
     first = story(life, "first_response")
 
-    assert told(first) == [("begun", 1, "opened"), ("replanned", 3, "plan_changed")]
+    assert entries(first) == [("begun", 1, "opened"), ("replanned", 3, "plan_changed")]
     assert first.hours == Hours("always", "Asia/Shanghai")
     assert "was moved from plan 1 to plan 2 (before: 8 h of working time)" in explaining.sentence(
         first, "en"
@@ -306,7 +304,7 @@ def test_a_ticket_on_another_plan_says_from_which_and_what_was_before() -> None:
     )
 
 
-def test_other_hours_under_another_plan_are_told_though_the_promise_reads_the_same() -> None:
+def test_changed_office_hours_are_reported_even_if_the_target_is_the_same() -> None:
     calendars = plan_document()["calendars"]
     calendars["office"]["week"]["monday"] = ["14:00-15:00"]
     life = Life().open("inquiry").acknowledge().wait(hours=2)
@@ -319,7 +317,7 @@ def test_other_hours_under_another_plan_are_told_though_the_promise_reads_the_sa
     assert "Monday 14:00-15:00; Tuesday" in explaining.sentence(first, "en")
 
 
-def test_what_ended_before_the_move_is_told_with_the_hours_it_was_counted_in() -> None:
+def test_a_clock_that_ended_before_a_move_is_reported_with_its_old_hours() -> None:
     calendars = plan_document()["calendars"]
     calendars["office"]["week"]["monday"] = ["14:00-15:00"]
     life = Life().open("inquiry").acknowledge().wait(hours=1).reply()
@@ -330,7 +328,7 @@ def test_what_ended_before_the_move_is_told_with_the_hours_it_was_counted_in() -
     )
 
 
-def test_an_own_word_has_a_story_and_a_second_one_ends_it_neither_kept_nor_missed() -> None:
+def test_a_second_own_promise_cancels_the_first() -> None:
     life = Life().open("inquiry").acknowledge().promise(hours=2).wait(hours=1).promise(hours=5)
     first, second = story(life.wait(hours=1), "own_word"), story(life, "own_word", 2)
 
@@ -342,12 +340,12 @@ def test_an_own_word_has_a_story_and_a_second_one_ends_it_neither_kept_nor_misse
     assert (second.current, second.clock.due_at) == (True, START + timedelta(hours=6))
 
 
-def test_two_own_words_in_one_instant_are_two_stories() -> None:
+def test_two_own_promises_at_the_same_instant_are_two_stories() -> None:
     life = Life().open("inquiry").acknowledge().promise(hours=2).promise(hours=3)
     assert [story(life, "own_word", nth).clock.target_s for nth in (1, 2)] == [7200, 10800]
 
 
-def test_what_followed_from_a_rung_stands_with_it() -> None:
+def test_the_events_that_a_rung_caused_are_listed_with_it() -> None:
     ladders = plan_document()["ladders"]
     ladders["promise"][2] |= {"reassign": True, "incident": True}
     life = Life(plan=other_plan(ladders=ladders)).open("complaint").acknowledge().assign()
@@ -361,7 +359,7 @@ def test_what_followed_from_a_rung_stands_with_it() -> None:
     assert all(not rung.then for rung in reaction.fired[:-1])
 
 
-def test_a_callback_by_mail_climbs_no_ladder_of_the_plan_and_closes_the_ticket() -> None:
+def test_a_callback_by_mail_has_its_own_rungs_and_closes_the_ticket() -> None:
     life = Life().open("complaint").acknowledge().assign().resolve()
     assert [rung.rung.action for rung in story(life, "callback").to_come] == [
         Action.ASK_AGAIN,
@@ -375,22 +373,22 @@ def test_a_callback_by_mail_climbs_no_ladder_of_the_plan_and_closes_the_ticket()
     assert "when it was closed" in explaining.sentence(callback, "en")
 
 
-def test_a_withdrawn_promise_says_that_the_customer_withdrew() -> None:
+def test_a_withdrawn_promise_reports_the_withdrawal() -> None:
     life = Life().open("complaint").acknowledge().wait(minutes=5).withdraw()
     assert explaining.sentence(story(life, "reaction"), "en").startswith(
         "No longer applies since Mon 23 Nov 2026 09:05 (Asia/Shanghai), when the customer withdrew"
     )
 
 
-def test_a_ticket_that_never_was_has_no_story() -> None:
+def test_an_empty_history_is_refused() -> None:
     with pytest.raises(ValueError, match="at least"):
         explain([], plan_1(), lambda version: plan_1(), START)
 
 
-# ---------------------------------------------------------------------------- words
+# ---------------------------------------------------------------------------- texts
 
 
-def test_everything_that_a_sentence_can_name_has_a_word() -> None:
+def test_the_catalogue_has_a_text_for_everything_that_a_sentence_can_contain() -> None:
     wanted = {f"explain.event.{event}" for event in EventType}
     wanted |= {f"explain.waits.{reason}" for reason in (CUSTOMER, *HOLDS)}
     wanted |= {f"explain.kind.{kind}" for kind in KINDS}
@@ -400,7 +398,7 @@ def test_everything_that_a_sentence_can_name_has_a_word() -> None:
     assert wanted <= set(catalogue.catalogue("en"))
 
 
-def test_no_text_of_the_explanations_is_left_over() -> None:
+def test_every_text_of_the_explanations_is_used() -> None:
     source = (ROOT / "layers/core/redress/tickets/explaining.py").read_text()
     named = set(re.findall(r'"(explain\.[a-z_.]+)"', source))
     named |= {f"explain.{how}" for how in re.findall(r'joined\(\s*"([a-z]+)"', source)}
@@ -431,11 +429,11 @@ def test_no_text_of_the_explanations_is_left_over() -> None:
         ),
     ],
 )
-def test_hours_read_as_people_say_them(week: Any, language: str, words: str) -> None:
+def test_office_hours_are_written_as_people_say_them(week: Any, language: str, words: str) -> None:
     assert explaining.hours(Hours("office", "Asia/Shanghai", week), language) == words
 
 
-def test_a_promise_of_seconds_is_told_to_the_second() -> None:
+def test_a_promise_of_seconds_is_reported_to_the_second() -> None:
     levels = plan_document()["levels"]
     levels["urgent"]["promises"]["first_response"] = {"within": "30s"}
     life = Life(plan=other_plan(levels=levels)).open("urgent").wait(seconds=31).reply()
@@ -444,7 +442,7 @@ def test_a_promise_of_seconds_is_told_to_the_second() -> None:
     )
 
 
-def test_a_lateness_of_milliseconds_is_not_told_as_none() -> None:
+def test_a_delay_of_milliseconds_is_reported_as_less_than_a_second() -> None:
     life = Life().open("urgent").wait(minutes=5, milliseconds=1).reply()
     assert "by less than a second" in explaining.sentence(story(life, "first_response"), "en")
 
@@ -453,7 +451,7 @@ def test_a_lateness_of_milliseconds_is_not_told_as_none() -> None:
 
 
 def answered_before(life: Life, share: float) -> Life:
-    """A correction of the first clock that can be corrected, at a share of its time so far."""
+    """Correct the first clock that can be corrected, to a share of its time so far."""
     for name in CORRECTABLE:
         clock = life.ticket.clocks.get(name)
         if clock is not None and clock.state is not ClockState.CANCELLED:
@@ -477,7 +475,7 @@ MOVES = st.lists(
 
 
 def lived(kind: str, by_mail: bool, moves: list[tuple[str, int]]) -> Life:
-    """A life of these steps; one that is not possible where the ticket stands is left out."""
+    """A life with these steps. Steps that are not possible in the ticket's state are left out."""
     life = Life(Clock()).open(kind, contact=BY_MAIL if by_mail else BY_PHONE)
     for name, seconds in moves:
         life.wait(seconds=seconds)
@@ -490,7 +488,7 @@ def lived(kind: str, by_mail: bool, moves: list[tuple[str, int]]) -> Life:
 
 @given(KINDS_OF_LIFE, MOVES)
 @settings(max_examples=200)
-def test_what_is_told_is_what_the_ticket_carries(
+def test_the_current_stories_are_the_clocks_of_the_ticket(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
     life = lived(*kind, moves)
@@ -508,7 +506,7 @@ def test_what_is_told_is_what_the_ticket_carries(
 
 @given(KINDS_OF_LIFE, MOVES)
 @settings(max_examples=200)
-def test_the_seconds_of_a_story_add_up(
+def test_running_and_paused_seconds_add_up(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
     life = lived(*kind, moves)
@@ -532,7 +530,7 @@ ENDS = (What.STOPPED, What.CANCELLED)
 
 @given(KINDS_OF_LIFE, MOVES)
 @settings(max_examples=200)
-def test_every_story_begins_once_ends_once_and_goes_forward(
+def test_every_story_begins_once_and_ends_once_in_order(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
     order = list(What)
@@ -554,7 +552,7 @@ def test_every_story_begins_once_ends_once_and_goes_forward(
 
 @given(KINDS_OF_LIFE, MOVES)
 @settings(max_examples=200)
-def test_every_rung_that_fired_is_told_once_and_every_other_is_still_to_come(
+def test_every_rung_is_listed_once_as_fired_or_coming(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
     life = lived(*kind, [*moves, ("wake", 0)])
@@ -579,7 +577,7 @@ def test_every_rung_that_fired_is_told_once_and_every_other_is_still_to_come(
         assert len(times) == (len(one.to_come) if one.clock.state is ClockState.RUNNING else 0)
 
 
-def test_a_promise_that_was_cancelled_and_applies_again_is_one_story() -> None:
+def test_a_cancelled_and_revived_promise_is_one_story() -> None:
     life = Life(at(START)).open("complaint").acknowledge().assign().wait(minutes=5)
     life.reclassify("inquiry").wait(minutes=5).reclassify("complaint")
     [one] = [one for one in stories(life) if one.name is ClockName.REACTION]
@@ -587,7 +585,7 @@ def test_a_promise_that_was_cancelled_and_applies_again_is_one_story() -> None:
     assert (one.elapsed_s, one.standing) == (600, Standing.RUNNING)
 
 
-def test_a_breach_under_an_earlier_promise_is_told_with_both_due_times() -> None:
+def test_a_breach_under_an_earlier_promise_is_reported_with_both_due_times() -> None:
     life = Life(at(START)).open("urgent").acknowledge().assign().wait(minutes=6).wake()
     life.wait(minutes=4).reclassify("complaint").wait(minutes=50).reply()
     [one] = [one for one in stories(life) if one.name is ClockName.FIRST_RESPONSE]
@@ -598,7 +596,7 @@ def test_a_breach_under_an_earlier_promise_is_told_with_both_due_times() -> None
     )
 
 
-def test_a_promise_that_was_broken_before_its_pause_is_overdue() -> None:
+def test_a_promise_that_was_broken_before_its_pause_is_reported_as_overdue() -> None:
     life = Life(at(START)).open("complaint").acknowledge().assign().wait(hours=49).wake()
     life.reply(wait_for_customer=True).wait(hours=5)
     [one] = [one for one in stories(life) if one.name is ClockName.RESOLUTION]
@@ -608,7 +606,7 @@ def test_a_promise_that_was_broken_before_its_pause_is_overdue() -> None:
 
 @given(KINDS_OF_LIFE, MOVES, st.sampled_from(LANGUAGES))
 @settings(max_examples=150)
-def test_every_story_can_be_told_in_every_language(
+def test_every_story_has_a_sentence_in_every_language(
     kind: tuple[str, bool], moves: list[tuple[str, int]], language: str
 ) -> None:
     for one in stories(lived(*kind, moves)):
@@ -621,7 +619,7 @@ def test_every_story_can_be_told_in_every_language(
 
 
 def documented() -> Life:
-    """The example of docs/clocks.md, by the wall of Shanghai: Friday 15:30 to Tuesday 09:30."""
+    """The example of docs/clocks.md, from Friday 15:30 to Tuesday 09:30 in Shanghai."""
     life = Life(at(FRIDAY)).open("inquiry").acknowledge().assign()
     life.wait(hours=1, minutes=30).reply(wait_for_customer=True)
     life.sleep_through(datetime(2026, 11, 30, 2, 15, tzinfo=UTC))
@@ -659,7 +657,7 @@ def test_the_worked_example_of_the_document_has_the_numbers_of_the_code() -> Non
     )
 
 
-def test_the_document_quotes_sentences_and_rungs_as_the_code_says_them() -> None:
+def test_the_document_quotes_the_sentences_and_rungs_of_the_code() -> None:
     life = documented()
     reply, resolution = story(life, "next_reply"), story(life, "resolution")
     for quoted in (

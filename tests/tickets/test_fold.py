@@ -1,4 +1,4 @@
-"""A ticket's life as stories, and what holds after every event of any life."""
+"""Tests of the fold: example lives of tickets, and properties that hold for random lives."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DAY = 86_400
 
 
 def fired(life: Life) -> list[tuple[str, str]]:
-    """Every rung that has acted: its clock and what it did."""
+    """Every rung that has fired: its clock and its action."""
     return [
         (event.data["clock"], event.data["action"])
         for event in life.events
@@ -50,7 +50,7 @@ def fired(life: Life) -> list[tuple[str, str]]:
 # -------------------------------------------------------------------------------- opening
 
 
-def test_a_complaint_begins_with_all_its_promises_at_once(life: Life) -> None:
+def test_a_new_complaint_starts_all_its_clocks(life: Life) -> None:
     ticket = life.open("complaint").ticket
     assert {name: clock.due_at - START for name, clock in ticket.clocks.items()} == {
         ClockName.ACKNOWLEDGEMENT: timedelta(minutes=5),
@@ -62,11 +62,11 @@ def test_a_complaint_begins_with_all_its_promises_at_once(life: Life) -> None:
     assert ticket.phase is Phase.ACKNOWLEDGEMENT
 
 
-def test_an_inquiry_promises_no_reaction(life: Life) -> None:
+def test_a_new_inquiry_has_no_reaction_clock(life: Life) -> None:
     assert ClockName.REACTION not in life.open("inquiry").ticket.clocks
 
 
-def test_who_left_only_a_phone_number_is_acknowledged_at_once(life: Life) -> None:
+def test_a_customer_without_email_is_acknowledged_when_the_ticket_opens(life: Life) -> None:
     ticket = life.open(contact=BY_PHONE).ticket
     acknowledgement = ticket.clocks[ClockName.ACKNOWLEDGEMENT]
     assert ticket.acknowledged_at == START
@@ -74,7 +74,7 @@ def test_who_left_only_a_phone_number_is_acknowledged_at_once(life: Life) -> Non
     assert ticket.phase is Phase.FIRST_RESPONSE
 
 
-def test_a_mail_accepted_late_misses_the_acknowledgement_and_is_kept_once(life: Life) -> None:
+def test_a_late_acknowledgement_is_missed_and_recorded_once(life: Life) -> None:
     life.open().wait(seconds=301).acknowledge()
     assert life.ticket.clocks[ClockName.ACKNOWLEDGEMENT].missed
     assert life.wait(seconds=1).acknowledge().ticket.acknowledged_at == START + timedelta(
@@ -83,13 +83,13 @@ def test_a_mail_accepted_late_misses_the_acknowledgement_and_is_kept_once(life: 
     assert len(life.events) == 2
 
 
-def test_an_acknowledgement_is_no_response(life: Life) -> None:
+def test_an_acknowledgement_stops_no_response_clock(life: Life) -> None:
     running = life.open().acknowledge().ticket.clocks
     assert running[ClockName.REACTION].state is ClockState.RUNNING
     assert running[ClockName.FIRST_RESPONSE].state is ClockState.RUNNING
 
 
-def test_an_acknowledgement_that_never_goes_out_reaches_the_supervisor(life: Life) -> None:
+def test_escalates_to_the_supervisor_when_no_acknowledgement_is_sent(life: Life) -> None:
     life.open().wait(seconds=300).wake()
     assert fired(life) == [("acknowledgement", "breach")]
     assert life.ticket.escalation == Role.SUPERVISOR
@@ -98,7 +98,7 @@ def test_an_acknowledgement_that_never_goes_out_reaches_the_supervisor(life: Lif
 # -------------------------------------------------------------------------------- responding
 
 
-def test_progress_is_a_reaction_but_not_yet_the_first_response(life: Life) -> None:
+def test_progress_stops_the_reaction_clock_but_not_the_first_response(life: Life) -> None:
     told = life.open().wait(minutes=30).tell_progress().ticket
     assert told.clocks[ClockName.REACTION].state is ClockState.STOPPED
     assert not told.clocks[ClockName.REACTION].missed
@@ -106,20 +106,20 @@ def test_progress_is_a_reaction_but_not_yet_the_first_response(life: Life) -> No
     assert told.state is State.NEW
 
 
-def test_a_reply_at_the_due_instant_keeps_the_promise_and_one_after_it_misses_it() -> None:
+def test_a_reply_exactly_at_the_due_time_is_in_time_and_a_later_one_is_not() -> None:
     in_time = Life(Clock()).open().wait(hours=24).reply().ticket
     late = Life(Clock()).open().wait(hours=24, milliseconds=1).reply().ticket
     assert not in_time.clocks[ClockName.FIRST_RESPONSE].missed
     assert late.clocks[ClockName.FIRST_RESPONSE].missed
 
 
-def test_a_note_inside_answers_nobody(life: Life) -> None:
+def test_an_internal_note_changes_no_clock(life: Life) -> None:
     before = life.open().acknowledge().ticket
     after = life.wait(hours=1).note().ticket
     assert (after.clocks, after.state, after.replies) == (before.clocks, State.NEW, 0)
 
 
-def test_waiting_for_the_customer_pauses_the_resolution(life: Life) -> None:
+def test_waiting_for_the_customer_pauses_the_resolution_clock(life: Life) -> None:
     waiting = life.open().wait(hours=1).reply(wait_for_customer=True).ticket
     assert waiting.clocks[ClockName.RESOLUTION].state is ClockState.PAUSED
     assert ticket.next_wake(life.acknowledge().ticket, life.plan) is None
@@ -130,14 +130,14 @@ def test_waiting_for_the_customer_pauses_the_resolution(life: Life) -> None:
     assert resumed.due_at == life.clock.moment + timedelta(hours=47)
 
 
-def test_a_message_left_unanswered_is_no_pause(life: Life) -> None:
-    """The clock runs from the customer's word on, not from when somebody reads it."""
+def test_an_unanswered_message_is_not_a_pause(life: Life) -> None:
+    """The clock runs again from the customer's message, not from when somebody reads it."""
     life.open().reply(wait_for_customer=True).wait(hours=10).write().wait(hours=5)
     life.reply(wait_for_customer=True)
     assert life.ticket.clocks[ClockName.RESOLUTION].consumed_s == 5 * HOUR
 
 
-def test_asking_once_more_while_waiting_goes_on_waiting(life: Life) -> None:
+def test_a_second_question_while_waiting_keeps_the_ticket_waiting(life: Life) -> None:
     life.open().wait(hours=1).reply(wait_for_customer=True).wait(hours=9)
     again = life.reply(wait_for_customer=True).ticket
     assert again.state is State.WAITING
@@ -145,14 +145,14 @@ def test_asking_once_more_while_waiting_goes_on_waiting(life: Life) -> None:
     assert again.replies == 2
 
 
-def test_an_answer_that_waits_for_nothing_ends_the_wait(life: Life) -> None:
+def test_a_reply_that_does_not_wait_for_the_customer_ends_the_wait(life: Life) -> None:
     life.open().wait(hours=1).reply(wait_for_customer=True).wait(hours=9)
     going = life.reply().ticket
     assert going.state is State.OPEN
     assert going.clocks[ClockName.RESOLUTION].due_at == life.clock.moment + timedelta(hours=47)
 
 
-def test_resolving_while_waiting_keeps_the_promise_that_stood_still(life: Life) -> None:
+def test_resolving_while_waiting_keeps_the_paused_promise(life: Life) -> None:
     life.open().wait(hours=1).reply(wait_for_customer=True).wait(days=20)
     resolution = life.resolve().ticket.clocks[ClockName.RESOLUTION]
     assert resolution.consumed_s == HOUR
@@ -162,7 +162,7 @@ def test_resolving_while_waiting_keeps_the_promise_that_stood_still(life: Life) 
 # -------------------------------------------------------------------------------- the ladder
 
 
-def test_an_unanswered_complaint_climbs_from_agent_to_supervisor_to_manager(life: Life) -> None:
+def test_an_unanswered_complaint_escalates_from_agent_to_supervisor_to_manager(life: Life) -> None:
     life.open("complaint").acknowledge().assign()
     life.sleep_through(START + timedelta(hours=36))
     first_response = [
@@ -179,7 +179,7 @@ def test_an_unanswered_complaint_climbs_from_agent_to_supervisor_to_manager(life
     assert life.ticket.escalation == Role.MANAGER
 
 
-def test_a_ticket_that_reached_the_manager_does_not_sink_to_the_supervisor(life: Life) -> None:
+def test_an_escalation_to_the_manager_is_not_lowered_to_the_supervisor(life: Life) -> None:
     life.open("complaint").acknowledge().assign()
     life.sleep_through(START + timedelta(minutes=45))
     assert fired(life)[-1] == ("reaction", "escalate")
@@ -189,8 +189,8 @@ def test_a_ticket_that_reached_the_manager_does_not_sink_to_the_supervisor(life:
     assert life.ticket.escalation == Role.MANAGER
 
 
-def test_rungs_that_fall_together_fire_in_order_in_one_change(life: Life) -> None:
-    """The workflow was down for two days: one wake, every rung once, as they fell due."""
+def test_rungs_that_are_due_together_fire_in_order_in_one_change(life: Life) -> None:
+    """The workflow was down for two days. One wake fires each rung once, by due time."""
     life.open("complaint").wait(hours=48).wake()
     happened = life.last.events
     assert [event.number for event in happened] == list(range(2, 2 + len(happened)))
@@ -205,16 +205,16 @@ def test_rungs_that_fall_together_fire_in_order_in_one_change(life: Life) -> Non
         ("reaction", "escalate"),
         ("first_response", "remind"),
         ("first_response", "remind"),
-        ("resolution", "remind"),  # at the same time as the next: lower rungs come first
+        ("resolution", "remind"),  # due at the same time as the next: lower rungs come first
         ("first_response", "breach"),
         ("first_response", "escalate"),
         ("resolution", "remind"),
         ("resolution", "breach"),
     ]
-    assert life.wake().last.events == happened, "a second look finds nothing due"
+    assert life.wake().last.events == happened, "a second wake finds nothing due"
 
 
-def test_what_was_done_in_time_is_not_reminded_of(life: Life) -> None:
+def test_kept_promises_cause_no_reminders(life: Life) -> None:
     life.open().acknowledge().tell_progress().wait(hours=1).reply()
     life.sleep_through(START + timedelta(hours=47))
     assert {clock for clock, _ in fired(life)} == {"resolution", "update"}
@@ -223,7 +223,7 @@ def test_what_was_done_in_time_is_not_reminded_of(life: Life) -> None:
 # -------------------------------------------------------------------------------- the callback
 
 
-def test_the_third_unanswered_mail_closes_the_ticket_as_unconfirmed(life: Life) -> None:
+def test_closes_as_unconfirmed_after_three_unanswered_callback_mails(life: Life) -> None:
     life.open().acknowledge().resolve()
     resolved = life.clock.moment
     attempts = [life.ticket.callback_attempts]
@@ -240,7 +240,7 @@ def test_the_third_unanswered_mail_closes_the_ticket_as_unconfirmed(life: Life) 
     assert life.ticket.closed_at == resolved + timedelta(days=3)
 
 
-def test_a_callback_by_phone_is_a_task_that_climbs_the_ladder(life: Life) -> None:
+def test_a_callback_by_phone_escalates_when_nobody_calls(life: Life) -> None:
     life.open(contact=BY_PHONE).resolve()
     assert life.ticket.callback_attempts == 0
     assert ticket.next_due(life.ticket) == life.clock.moment + timedelta(days=1)
@@ -251,23 +251,23 @@ def test_a_callback_by_phone_is_a_task_that_climbs_the_ladder(life: Life) -> Non
         ("callback", "breach"),
         ("callback", "escalate"),
     ]
-    assert life.ticket.state is State.RESOLVED, "nobody has called: it stays a task"
+    assert life.ticket.state is State.RESOLVED, "nobody has called, so it stays a task"
 
 
-def test_three_calls_without_an_answer_close_the_ticket_as_unconfirmed(life: Life) -> None:
+def test_closes_as_unconfirmed_after_three_unanswered_calls(life: Life) -> None:
     life.open(contact=BY_PHONE).resolve().call("no_answer").call("no_answer")
     assert life.ticket.state is State.RESOLVED
     life.call("no_answer")
     assert (life.ticket.state, life.ticket.closure) == (State.CLOSED, "unconfirmed")
 
 
-def test_a_call_that_confirms_opens_the_survey(life: Life) -> None:
+def test_a_call_that_confirms_starts_the_survey(life: Life) -> None:
     life.open(contact=BY_PHONE).resolve().call("confirmed")
     assert life.ticket.state is State.CONFIRMED
     assert life.ticket.clocks[ClockName.CALLBACK].state is ClockState.STOPPED
 
 
-def test_who_is_dissatisfied_reopens_with_a_new_promise_and_a_raised_priority(
+def test_a_dispute_starts_a_new_resolution_clock_and_raises_the_priority(
     life: Life, plan: Plan
 ) -> None:
     life.open().acknowledge().assign(MEI.id).wait(hours=72).resolve().wait(hours=5).dispute()
@@ -285,7 +285,7 @@ def test_who_is_dissatisfied_reopens_with_a_new_promise_and_a_raised_priority(
     assert (reopened.assignee, reopened.preferred) == (None, MEI.id)
 
 
-def test_a_dispute_after_the_confirmation_ends_the_survey_too(life: Life) -> None:
+def test_a_dispute_after_confirmation_cancels_the_survey(life: Life) -> None:
     life.open().acknowledge().resolve().confirm().dispute()
     assert life.ticket.clocks[ClockName.SURVEY].state is ClockState.CANCELLED
     life.assign().resolve().wait(hours=2).confirm()
@@ -293,7 +293,7 @@ def test_a_dispute_after_the_confirmation_ends_the_survey_too(life: Life) -> Non
     assert (survey.state, survey.started_at) == (ClockState.RUNNING, life.clock.moment)
 
 
-def test_the_second_resolution_asks_anew_and_has_its_own_round(life: Life) -> None:
+def test_a_second_resolution_starts_a_new_callback_and_has_its_own_round(life: Life) -> None:
     life.open().acknowledge().resolve().dispute().wait(hours=1).resolve(LIN)
     resolution = life.ticket.resolution
     assert resolution is not None
@@ -301,25 +301,25 @@ def test_the_second_resolution_asks_anew_and_has_its_own_round(life: Life) -> No
     assert life.ticket.callback_attempts == 1
 
 
-def test_words_after_the_resolution_are_counted_against_it(life: Life) -> None:
+def test_messages_after_the_resolution_are_counted(life: Life) -> None:
     life.open().acknowledge().write().resolve().write().write()
     resolution = life.ticket.resolution
     assert resolution is not None
     assert resolution.contacts_after == 2
-    assert life.ticket.state is State.RESOLVED, "a bare word does not reopen (H6)"
+    assert life.ticket.state is State.RESOLVED, "only a dispute reopens a ticket"
 
 
 # -------------------------------------------------------------------------------- the end
 
 
-def test_feedback_closes_with_its_answer_and_asks_nothing(life: Life) -> None:
+def test_feedback_closes_with_its_answer_without_callback_or_survey(life: Life) -> None:
     life.open("feedback").acknowledge().resolve()
     assert (life.ticket.state, life.ticket.closure) == (State.CLOSED, "answered")
     assert ClockName.CALLBACK not in life.ticket.clocks
     assert ticket.next_wake(life.ticket, life.plan) is None
 
 
-def test_the_survey_is_sent_after_an_hour_and_ends_by_itself_after_a_week(life: Life) -> None:
+def test_the_survey_is_sent_after_an_hour_and_expires_after_a_week(life: Life) -> None:
     life.open().acknowledge().resolve().confirm()
     confirmed = life.clock.moment
     life.sleep_through(confirmed + timedelta(hours=1))
@@ -329,7 +329,7 @@ def test_the_survey_is_sent_after_an_hour_and_ends_by_itself_after_a_week(life: 
     assert life.ticket.closed_at == confirmed + timedelta(days=7)
 
 
-def test_a_survey_answered_before_confirming_confirms(life: Life) -> None:
+def test_a_survey_answer_also_confirms_the_resolution(life: Life) -> None:
     life.open().acknowledge().resolve().answer_survey()
     assert [event.type for event in life.last.events] == [
         EventType.CONFIRMED,
@@ -341,7 +341,7 @@ def test_a_survey_answered_before_confirming_confirms(life: Life) -> None:
     assert life.ticket.clocks[ClockName.CALLBACK].state is ClockState.STOPPED
 
 
-def test_a_withdrawn_ticket_keeps_and_misses_nothing(life: Life) -> None:
+def test_withdrawing_cancels_open_promises(life: Life) -> None:
     life.open().acknowledge().wait(days=9).withdraw()
     ended = life.ticket.clocks
     assert ended[ClockName.RESOLUTION].state is ClockState.CANCELLED
@@ -349,10 +349,10 @@ def test_a_withdrawn_ticket_keeps_and_misses_nothing(life: Life) -> None:
     assert (life.ticket.closure, life.ticket.closed_at) == ("withdrawn", life.clock.moment)
 
 
-# -------------------------------------------------------------------------------- correcting
+# ----------------------------------------------------------------------------- reclassifying
 
 
-def test_a_correction_plans_every_promise_anew_from_the_beginning(life: Life) -> None:
+def test_reclassifying_recomputes_every_promise_from_the_beginning(life: Life) -> None:
     life.open("inquiry").acknowledge().wait(hours=4).reclassify("complaint")
     corrected = life.ticket
     assert {name: clock.due_at - START for name, clock in corrected.clocks.items()} == {
@@ -368,40 +368,40 @@ def test_a_correction_plans_every_promise_anew_from_the_beginning(life: Life) ->
     )
 
 
-def test_a_correction_keeps_the_pause(life: Life) -> None:
+def test_reclassifying_keeps_the_pause(life: Life) -> None:
     life.open("inquiry").wait(hours=1).reply(wait_for_customer=True).wait(hours=9)
     life.reclassify("urgent").wait(hours=1).write()
     resolution = life.ticket.clocks[ClockName.RESOLUTION]
     assert resolution.due_at == life.clock.moment + timedelta(hours=23)
 
 
-def test_a_kind_without_a_reaction_promise_ends_it(life: Life) -> None:
+def test_reclassifying_to_a_kind_without_a_reaction_cancels_the_reaction_clock(life: Life) -> None:
     life.open("complaint").wait(minutes=1).reclassify("inquiry")
     assert life.ticket.clocks[ClockName.REACTION].state is ClockState.CANCELLED
 
 
-def test_a_correction_taken_back_promises_the_reaction_again(life: Life) -> None:
+def test_reclassifying_back_revives_the_reaction_clock(life: Life) -> None:
     life.open("complaint").wait(minutes=1).reclassify("inquiry").wait(minutes=1)
     reaction = life.reclassify("complaint").ticket.clocks[ClockName.REACTION]
     assert reaction.state is ClockState.RUNNING
     assert reaction.due_at == START + timedelta(minutes=30)
 
 
-def test_who_was_told_of_progress_is_promised_no_reaction_by_a_correction(life: Life) -> None:
+def test_reclassifying_after_progress_starts_no_reaction_clock(life: Life) -> None:
     life.open("inquiry").wait(minutes=1).tell_progress().wait(hours=1).reclassify("complaint")
     reaction = life.ticket.clocks.get(ClockName.REACTION)
     assert reaction is None or reaction.state is not ClockState.RUNNING
     assert ("reaction", "breach") not in fired(life.wake())
 
 
-def test_a_breach_stays_recorded_when_the_kind_goes_back_and_forth(life: Life) -> None:
-    """Its miss was laid to whoever had it then: no second one is laid to another."""
+def test_a_breach_stays_recorded_when_the_kind_changes_and_changes_back(life: Life) -> None:
+    """The miss stays with the agent who had the ticket then. Nobody is charged a second time."""
     life.open("complaint").acknowledge().wait(minutes=31).wake()
     reaction = life.reclassify("inquiry").reclassify("complaint").ticket.clocks[ClockName.REACTION]
     assert (reaction.state, reaction.breached) == (ClockState.RUNNING, True)
 
 
-def test_a_correction_after_the_answer_promises_no_reaction(life: Life) -> None:
+def test_reclassifying_after_the_first_reply_starts_no_reaction_clock(life: Life) -> None:
     life.open("inquiry").reply().wait(hours=1).reclassify("complaint")
     assert ClockName.REACTION not in life.ticket.clocks
 
@@ -417,13 +417,13 @@ FRIDAY_16 = START + timedelta(days=4, hours=7)
 """27 November 2026, 16:00 in Shanghai. START is a Monday, 9:00 there."""
 
 
-def test_an_inquiry_is_answered_in_office_hours_over_lunch_and_the_weekend() -> None:
+def test_an_inquiry_counts_office_hours_without_lunch_and_weekend() -> None:
     """Friday 16:00 + 8 office hours: 2 on Friday, 3 + 3 on Monday around lunch, until 16:00."""
     life = Life(Clock(FRIDAY_16)).open("inquiry")
     assert life.ticket.clocks[ClockName.FIRST_RESPONSE].due_at == FRIDAY_16 + timedelta(days=3)
 
 
-def test_the_national_holiday_counts_for_nothing_and_the_working_saturday_for_a_day() -> None:
+def test_public_holidays_do_not_count_and_a_make_up_saturday_does() -> None:
     """30 September 2026, 16:00: 1 to 7 October are holidays; 10 October, a Saturday, is worked."""
     eve = datetime(2026, 9, 30, 8, tzinfo=UTC)
     life = Life(Clock(eve)).open("feedback")
@@ -433,8 +433,8 @@ def test_the_national_holiday_counts_for_nothing_and_the_working_saturday_for_a_
     assert resolution.due_at == datetime(2026, 10, 13, 8, tzinfo=UTC), "2 + 8 + 8 + 8 (Sat) + 8 + 6"
 
 
-def test_an_inquiry_that_was_a_complaint_all_along_is_credited_with_the_night() -> None:
-    """Its first answer was promised in office hours; a complaint's counts day and night."""
+def test_reclassifying_an_inquiry_as_a_complaint_counts_the_night_too() -> None:
+    """The first response of an inquiry counts office hours, that of a complaint every hour."""
     life = Life(Clock(FRIDAY_16)).open("inquiry").assign().wait(hours=20).reclassify("complaint")
     first = life.ticket.clocks[ClockName.FIRST_RESPONSE]
     assert (first.calendar, first.consumed_s) == ("always", 20 * HOUR)
@@ -447,7 +447,7 @@ def test_an_inquiry_that_was_a_complaint_all_along_is_credited_with_the_night() 
 # ---------------------------------------------------------------------- next reply and update
 
 
-def test_the_next_reply_counts_from_the_oldest_word_that_nobody_answered(life: Life) -> None:
+def test_the_next_reply_counts_from_the_oldest_unanswered_message(life: Life) -> None:
     life.open().acknowledge().reply().wait(hours=2).write().wait(hours=3).write()
     reply = life.ticket.clocks[ClockName.NEXT_REPLY]
     assert (reply.started_at, reply.due_at) == (START + hours(2), START + hours(26))
@@ -455,24 +455,24 @@ def test_the_next_reply_counts_from_the_oldest_word_that_nobody_answered(life: L
     kept = life.ticket.clocks[ClockName.NEXT_REPLY]
     assert (kept.state, kept.missed, kept.held_by) == (ClockState.STOPPED, False, MEI.id)
     life.wait(hours=5).write()
-    anew = life.ticket.clocks[ClockName.NEXT_REPLY]
-    assert (anew.started_at, anew.state) == (life.clock.moment, ClockState.RUNNING)
+    second = life.ticket.clocks[ClockName.NEXT_REPLY]
+    assert (second.started_at, second.state) == (life.clock.moment, ClockState.RUNNING)
 
 
-def test_words_before_the_first_answer_wait_for_that_answer_only(life: Life) -> None:
-    """One clock never overwrites another: the first response is the promise that counts."""
+def test_a_message_before_the_first_reply_starts_no_next_reply_clock(life: Life) -> None:
+    """Until the first reply only the first-response promise counts."""
     life.open().acknowledge().wait(hours=1).write()
     assert ClockName.NEXT_REPLY not in life.ticket.clocks
     assert life.ticket.clocks[ClockName.FIRST_RESPONSE].due_at == START + hours(24)
 
 
-def test_progress_keeps_the_update_and_not_the_next_reply(life: Life) -> None:
+def test_progress_restarts_the_update_but_does_not_stop_the_next_reply(life: Life) -> None:
     life.open().acknowledge().reply().wait(hours=2).write().wait(hours=3).tell_progress()
     assert life.ticket.clocks[ClockName.NEXT_REPLY].state is ClockState.RUNNING
     assert life.ticket.clocks[ClockName.UPDATE].started_at == life.clock.moment
 
 
-def test_a_customer_hears_of_an_open_ticket_within_the_update_or_the_supervisor_does(
+def test_escalates_to_the_supervisor_when_an_update_is_missed(
     life: Life,
 ) -> None:
     life.open().acknowledge().assign().reply()
@@ -484,18 +484,20 @@ def test_a_customer_hears_of_an_open_ticket_within_the_update_or_the_supervisor_
     assert life.ticket.escalation == Role.SUPERVISOR
 
 
-# ------------------------------------------------------------------------------ holds, own words
+# --------------------------------------------------------------------------- holds, own promises
 
 
-def test_a_hold_pauses_what_the_plan_says_and_nothing_else(life: Life) -> None:
+def test_a_hold_pauses_only_the_clocks_that_the_plan_names(life: Life) -> None:
     request = life.open("service_request").reply().wait(hours=1).hold().ticket
     assert request.clocks[ClockName.RESOLUTION].state is ClockState.PAUSED
-    assert request.clocks[ClockName.UPDATE].state is ClockState.RUNNING, "they still hear of it"
+    assert request.clocks[ClockName.UPDATE].state is ClockState.RUNNING, "updates go on"
     complaint = Life(Clock()).open("complaint").reply().hold().ticket
     assert complaint.clocks[ClockName.RESOLUTION].state is ClockState.RUNNING
 
 
-def test_a_word_that_nobody_answered_ends_the_pause_and_the_answer_resumes_it(life: Life) -> None:
+def test_an_unanswered_message_resumes_the_clock_during_a_hold_and_the_reply_pauses_it_again(
+    life: Life,
+) -> None:
     life.open("service_request").reply().wait(hours=1).hold().wait(hours=4).write()
     assert life.ticket.clocks[ClockName.RESOLUTION].state is ClockState.RUNNING
     life.wait(hours=2).reply()
@@ -505,12 +507,12 @@ def test_a_word_that_nobody_answered_ends_the_pause_and_the_answer_resumes_it(li
         3 * HOUR,
         "part",
     )
-    life.wait(hours=30).release()  # Tuesday, 22:00: the 37 h that are left begin on Wednesday
+    life.wait(hours=30).release()  # Tuesday, 22:00: the remaining 37 h begin on Wednesday
     due = life.ticket.clocks[ClockName.RESOLUTION].due_at
     assert due == START + timedelta(days=8, hours=6), "Tuesday, 15:00"
 
 
-def test_a_hold_and_a_wait_for_the_customer_end_each_on_its_own(life: Life) -> None:
+def test_a_hold_and_a_wait_for_the_customer_end_independently(life: Life) -> None:
     life.open("service_request").reply().hold().wait(hours=1).reply(wait_for_customer=True)
     life.wait(hours=1).release()
     assert life.ticket.clocks[ClockName.RESOLUTION].state is ClockState.PAUSED, "the customer"
@@ -518,7 +520,7 @@ def test_a_hold_and_a_wait_for_the_customer_end_each_on_its_own(life: Life) -> N
     assert life.ticket.clocks[ClockName.RESOLUTION].state is ClockState.RUNNING
 
 
-def test_an_own_word_is_a_promise_that_an_answer_keeps(life: Life) -> None:
+def test_an_agents_own_promise_is_a_clock_that_a_reply_stops(life: Life) -> None:
     life.open().acknowledge().wait(minutes=10).promise(hours=3)
     word = life.ticket.clocks[ClockName.OWN_WORD]
     assert (word.due_at, word.state) == (START + hours(3) + timedelta(minutes=10), "running")
@@ -538,13 +540,13 @@ def test_an_own_word_is_a_promise_that_an_answer_keeps(life: Life) -> None:
 
 
 def climbing(**rung: Any) -> Plan:
-    """Plan 1 with more to a breach than a notice."""
+    """Plan 1 with a breach rung that has further effects."""
     document = plan_document()
     document["ladders"]["promise"][2] |= rung
     return parse(document)
 
 
-def test_a_rung_may_raise_the_priority_and_never_lowers_it() -> None:
+def test_a_rung_can_raise_the_priority_but_not_lower_it() -> None:
     plan = climbing(priority="urgent")
     life = Life(Clock(), plan).open("complaint").wait(minutes=30).wake()
     assert life.ticket.priority == "urgent"
@@ -553,7 +555,7 @@ def test_a_rung_may_raise_the_priority_and_never_lowers_it() -> None:
     assert lower.ticket.clocks == life.ticket.clocks, "deadlines stay as they were promised"
 
 
-def test_a_rung_may_take_the_ticket_from_who_broke_the_promise() -> None:
+def test_a_rung_can_return_the_ticket_to_the_queue() -> None:
     life = Life(Clock(), climbing(reassign=True)).open("complaint").assign().acknowledge()
     life.wait(minutes=30).wake()
     assert [event.type for event in life.last.events][-2:] == [
@@ -561,20 +563,20 @@ def test_a_rung_may_take_the_ticket_from_who_broke_the_promise() -> None:
         EventType.QUEUED,
     ]
     assert (life.ticket.assignee, life.ticket.avoid) == (None, MEI.id)
-    assert life.ticket.clocks[ClockName.REACTION].held_by == MEI.id, "whose miss it stays"
+    assert life.ticket.clocks[ClockName.REACTION].held_by == MEI.id, "the miss stays with her"
     assert life.assign("a-jun").ticket.avoid is None
 
 
-def test_who_watches_hears_of_every_later_rung() -> None:
+def test_watchers_are_notified_of_every_later_rung() -> None:
     life = Life(Clock(), climbing(watch=["manager"])).open("complaint").acknowledge()
     life.sleep_through(START + hours(13))
-    told = [
+    notified = [
         (event.data["clock"], event.data["action"], event.data["notify"])
         for event in life.events
         if event.type is EventType.RUNG_FIRED
     ]
-    assert ("reaction", "breach", ["agent", "supervisor"]) in told
-    assert ("first_response", "remind", ["agent", "manager"]) in told
+    assert ("reaction", "breach", ["agent", "supervisor"]) in notified
+    assert ("first_response", "remind", ["agent", "manager"]) in notified
 
 
 def test_an_incident_is_proposed_once() -> None:
@@ -588,7 +590,7 @@ def test_an_incident_is_proposed_once() -> None:
 # ------------------------------------------------------------------------------ another plan
 
 
-def test_a_ticket_moved_to_another_plan_keeps_its_credit_and_repeats_no_rung() -> None:
+def test_moving_to_another_plan_keeps_the_time_consumed_and_repeats_no_rung() -> None:
     document = plan_document() | {"version": 2}
     document["levels"]["complaint"]["promises"]["first_response"]["within"] = "16h"
     shorter = parse(document)
@@ -597,12 +599,12 @@ def test_a_ticket_moved_to_another_plan_keeps_its_credit_and_repeats_no_rung() -
     first = life.ticket.clocks[ClockName.FIRST_RESPONSE]
     assert (life.ticket.plan_version, first.due_at) == (2, START + hours(16))
     answers = [a for c, a in fired(life) if c == "first_response"]
-    assert answers == ["remind", "remind"], "50 % fired at 12 h, 80 % of 16 h is over"
+    assert answers == ["remind", "remind"], "50 % fired at 12 h; 80 % of 16 h has passed"
     assert life.folded == life.ticket
 
 
 def without_an_office() -> Plan:
-    """Plan 2, in which all promises count day and night, and an own word has no ladder apart."""
+    """Plan 2: all promises count every hour, and an own promise has no ladder of its own."""
     document = plan_document() | {"version": 2}
     del document["calendars"]["office"]
     for holder in (*document["levels"].values(), *document["overrides"]):
@@ -611,14 +613,14 @@ def without_an_office() -> Plan:
     return parse(document)
 
 
-def test_a_calendar_that_is_gone_with_the_plan_stops_nobody_from_closing_a_ticket() -> None:
+def test_a_ticket_can_be_closed_after_a_move_to_a_plan_without_its_calendar() -> None:
     life = Life(Clock()).open("inquiry").acknowledge().assign().reply()
     life.move_to(without_an_office()).resolve().confirm().answer_survey()
     assert life.ticket.state is State.CLOSED
     assert life.folded == life.ticket
 
 
-def test_a_promise_that_the_new_plan_does_not_make_ends_without_its_calendar() -> None:
+def test_a_move_cancels_a_clock_whose_promise_and_calendar_are_gone() -> None:
     document = plan_document() | {"version": 2}
     del document["levels"]["inquiry"]["promises"]["next_reply"]
     del document["calendars"]["office"]
@@ -630,7 +632,7 @@ def test_a_promise_that_the_new_plan_does_not_make_ends_without_its_calendar() -
     assert life.ticket.clocks[ClockName.NEXT_REPLY].state is ClockState.CANCELLED
 
 
-def test_an_own_word_goes_on_on_the_ladder_of_the_new_plan() -> None:
+def test_an_own_promise_uses_the_ladder_of_the_new_plan() -> None:
     document = plan_document()
     document["ladders"]["word"] = document["ladders"]["courtesy"]
     document["own_word"]["ladder"] = "word"
@@ -641,7 +643,7 @@ def test_an_own_word_goes_on_on_the_ladder_of_the_new_plan() -> None:
     assert ticket.next_wake(life.ticket, life.plan) == START + hours(5)
 
 
-def test_what_ended_under_a_plan_that_was_left_is_measured_no_more() -> None:
+def test_clocks_that_ended_under_the_old_plan_are_never_measured_again() -> None:
     document = plan_document() | {"version": 2}
     document["calendars"]["office"]["week"] = {"monday": ["10:00-11:00"]}
     life = Life(Clock()).open("inquiry").acknowledge().wait(hours=6).reply()
@@ -653,20 +655,20 @@ def test_what_ended_under_a_plan_that_was_left_is_measured_no_more() -> None:
         life.correct("first_response", START + hours(1))
 
 
-def test_an_answer_that_is_recorded_later_was_a_reaction_too_and_an_update() -> None:
+def test_an_answer_recorded_later_also_stops_the_reaction_and_starts_the_update() -> None:
     life = Life(Clock()).open("complaint").acknowledge().wait(minutes=20)
     life.correct("first_response", START + timedelta(minutes=10))
     reaction, update = (life.ticket.clocks[n] for n in (ClockName.REACTION, ClockName.UPDATE))
     assert (reaction.state, reaction.consumed_s) == (ClockState.STOPPED, 600)
     assert update.started_at == START + timedelta(minutes=10)
     life.sleep_through(START + hours(2))
-    assert fired(life) == [], "nobody is reminded of what was done"
+    assert fired(life) == [], "nobody is reminded of a kept promise"
 
 
-# -------------------------------------------------------------------------------- who must act
+# ------------------------------------------------------------- next due, version, phase
 
 
-def test_a_ticket_waits_in_a_queue_for_its_staff_promise_that_is_due_first(life: Life) -> None:
+def test_next_due_is_the_earliest_running_promise_of_staff(life: Life) -> None:
     due = [
         ticket.next_due(life.open("complaint").acknowledge().ticket),
         ticket.next_due(life.tell_progress().ticket),
@@ -679,18 +681,18 @@ def test_a_ticket_waits_in_a_queue_for_its_staff_promise_that_is_due_first(life:
         START + timedelta(minutes=30),
         START + timedelta(hours=24),
         START + timedelta(hours=24),  # the next update
-        START + timedelta(hours=24),  # the same, sooner than the next reply
+        START + timedelta(hours=24),  # still the update, which is due before the next reply
         START + timedelta(hours=3),
         None,
     ]
 
 
-def test_only_what_a_person_said_or_did_makes_a_ticket_look_touched(life: Life) -> None:
+def test_only_events_of_persons_except_notes_change_the_last_person_version(life: Life) -> None:
     life.open().assign().acknowledge().wait(days=9).wake()
     assert life.ticket.last_person_version == 1
     assert life.ticket.version > 4
     life.note()
-    assert life.ticket.last_person_version == 1, "a note takes nothing from what another agent knew"
+    assert life.ticket.last_person_version == 1, "other agents need not know of a note"
     life.tell_progress()
     assert life.ticket.last_person_version == life.ticket.version
 
@@ -706,13 +708,11 @@ PHASES = {
 
 
 @pytest.mark.parametrize("state", State)
-def test_the_state_says_what_the_workflow_awaits(
-    state: State, life_at: Callable[[State], Life]
-) -> None:
+def test_the_phase_follows_from_the_state(state: State, life_at: Callable[[State], Life]) -> None:
     assert life_at(state).ticket.phase is PHASES[state]
 
 
-def test_a_history_without_an_event_is_no_ticket(plan: Plan) -> None:
+def test_folding_an_empty_history_is_refused(plan: Plan) -> None:
     with pytest.raises(ValueError, match="at least"):
         folding.fold([], plan)
 
@@ -759,7 +759,7 @@ def valued(life: Life, customer_type: str) -> Life:
 
 
 def answered_earlier(life: Life) -> Life:
-    """Half the time ago since the customer's word, by phone, and told only now."""
+    """Record that the customer was answered by phone, halfway between their message and now."""
     for name in (ClockName.FIRST_RESPONSE, ClockName.NEXT_REPLY):
         clock = life.ticket.clocks.get(name)
         if clock is not None and not clock.over:
@@ -780,7 +780,7 @@ KINDS_OF_LIFE = st.tuples(st.sampled_from(KINDS), st.booleans())
 
 
 def lived(kind: str, by_mail: bool, moves: list[tuple[str, int]]) -> Life:
-    """A life of these steps; one that is not possible where the ticket stands is left out."""
+    """A life with these steps. Steps that are not possible in the ticket's state are left out."""
     life = Life(Clock()).open(kind, contact=BY_MAIL if by_mail else BY_PHONE)
     for name, seconds in moves:
         life.wait(seconds=seconds)
@@ -793,10 +793,10 @@ def lived(kind: str, by_mail: bool, moves: list[tuple[str, int]]) -> Life:
 
 @given(KINDS_OF_LIFE, MOVES)
 @settings(max_examples=150)
-def test_the_history_always_makes_the_ticket_that_is_stored(
+def test_folding_the_history_always_gives_the_stored_ticket(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
-    """Also through the stored form: events and heads are read back as they were."""
+    """Also after a round trip through the stored form of events and snapshots."""
     life = lived(*kind, moves)
     plans = {change.plan.version: change.plan for change in life.changes}
     events: list[Event] = []
@@ -811,7 +811,7 @@ def test_the_history_always_makes_the_ticket_that_is_stored(
 
 @given(KINDS_OF_LIFE, MOVES)
 @settings(max_examples=150)
-def test_what_stands_in_a_ticket_never_contradicts_itself(
+def test_the_fields_of_a_ticket_are_always_consistent(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
     for change in lived(*kind, moves).changes:
@@ -845,16 +845,16 @@ def test_what_stands_in_a_ticket_never_contradicts_itself(
 
 @given(KINDS_OF_LIFE, MOVES)
 @settings(max_examples=150)
-def test_elapsed_time_never_goes_back_while_a_promise_lives(
+def test_elapsed_time_of_a_clock_never_decreases(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
-    """A reopened ticket makes a new promise (`started_at` moves on); any other only goes on."""
+    """Only a clock that started again, after a dispute for example, begins at zero."""
     for change in lived(*kind, moves).changes[1:]:
         before, moment = change.before, change.events[0].at
         assert before is not None
         for name, clock in before.clocks.items():
             after = change.after.clocks[name]
-            if after.state is ClockState.CANCELLED or change.events[0].type in MEASURED_ANEW:
+            if after.state is ClockState.CANCELLED or change.events[0].type in MEASURED_AGAIN:
                 continue
             if after.started_at == clock.started_at:
                 calendar = change.plan.calendar(clock.calendar)
@@ -862,15 +862,15 @@ def test_elapsed_time_never_goes_back_while_a_promise_lives(
                 assert clocks.elapsed(after, moment, calendar) >= was - 1e-6
 
 
-MEASURED_ANEW = (EventType.RECLASSIFIED, EventType.PLAN_CHANGED, EventType.CORRECTED)
+MEASURED_AGAIN = (EventType.RECLASSIFIED, EventType.PLAN_CHANGED, EventType.CORRECTED)
 
 
 @given(st.sampled_from(KINDS), st.sampled_from(KINDS), MOVES, st.integers(0, 3 * DAY))
 @settings(max_examples=300)
-def test_a_corrected_kind_counts_as_if_it_had_been_so_from_the_beginning(
+def test_a_corrected_kind_counts_as_if_it_had_been_right_from_the_beginning(
     right: str, wrong: str, moves: list[tuple[str, int]], seconds: int
 ) -> None:
-    """The same life twice: classified right at once, and corrected at its end."""
+    """Compare two lives with the same steps: one classified right at once, one only at the end."""
     steps = [(name, gap) for name, gap in moves if name not in CORRECTIONS]
     known = lived(right, True, steps).wait(seconds=seconds)
     found = lived(wrong, True, steps).wait(seconds=seconds)
@@ -883,7 +883,7 @@ def test_a_corrected_kind_counts_as_if_it_had_been_so_from_the_beginning(
             continue
         promised = (one.target_s, one.calendar, one.pauses, one.started_at)
         if promised != (other.target_s, other.calendar, other.pauses, other.started_at):
-            continue  # the plan promises more to a higher priority, to which a rung may raise it
+            continue  # a rung raised the priority, for which the plan has other promises
         calendar, now = known.plan.calendar(one.calendar), known.clock.now()
         assert other.state is one.state
         assert clocks.elapsed(other, now, calendar) == pytest.approx(
@@ -899,10 +899,10 @@ CORRECTIONS = ("complaint", "inquiry", "urgent", "feedback", "vip", "standard", 
 
 @given(KINDS_OF_LIFE, MOVES)
 @settings(max_examples=100)
-def test_a_workflow_that_only_sleeps_and_wakes_comes_to_rest(
+def test_a_workflow_that_only_sleeps_and_wakes_ends(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
-    """Every wake acts on something and moves the next one on: it never spins."""
+    """Every wake fires a rung and makes the next wake later, so a workflow never spins."""
     life = lived(*kind, moves)
     ladders = ticket.ladders(life.ticket, life.plan).values()
     most = sum(len(ladder.rungs) for ladder in ladders)
@@ -920,12 +920,12 @@ def test_a_workflow_that_only_sleeps_and_wakes_comes_to_rest(
 
 @given(KINDS_OF_LIFE, MOVES)
 @settings(max_examples=100)
-def test_each_rung_acts_once_between_two_plans_of_its_promise(
+def test_each_rung_acts_once_until_its_promise_is_recomputed(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
     acted: set[tuple[str, int]] = set()
     for event in lived(*kind, [*moves, ("wake", 0), ("wake", 0)]).events:
-        if event.type in BEGIN_ANEW:
+        if event.type in RECOMPUTE:
             acted.clear()
         if event.type is EventType.RUNG_FIRED:
             rung = (event.data["clock"], event.data["step"])
@@ -933,23 +933,23 @@ def test_each_rung_acts_once_between_two_plans_of_its_promise(
             acted.add(rung)
 
 
-BEGIN_ANEW = {
+RECOMPUTE = {
     EventType.RECLASSIFIED,
     EventType.PLAN_CHANGED,
     EventType.DISPUTED,
     EventType.RESOLVED,
-    # a new update, a new next reply, a new word
+    # these start an update, a next reply or an own promise
     EventType.REPLIED,
     EventType.PROGRESS_TOLD,
     EventType.CUSTOMER_WROTE,
     EventType.PROMISED,
     EventType.HELD,
-    # it may put an update back to the answer, and a hold with it
+    # may restart the update at the corrected answer, and recompute for a hold
     EventType.CORRECTED,
 }
 
 
-def test_asking_again_counts_as_an_attempt(life: Life) -> None:
+def test_a_repeated_callback_mail_counts_as_an_attempt(life: Life) -> None:
     life.open().acknowledge().resolve().wait(days=1).wake()
     assert life.last.events[-1].data["action"] == Action.ASK_AGAIN
     assert life.ticket.callback_attempts == 2

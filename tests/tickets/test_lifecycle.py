@@ -1,4 +1,4 @@
-"""The lifecycle table, step by step and state by state; and what each step asks for."""
+"""Tests of the lifecycle table, for each step in each state, and of what each step requires."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.ANSWER_SURVEY: Life.answer_survey,
     Step.WITHDRAW: Life.withdraw,
 }
-"""Every step that somebody takes; CLOSE is the last rung's, see below."""
+"""How to take each step. CLOSE is missing, because only a rung takes it (see below)."""
 
 WRITTEN = {
     #                         new     open    waiting resolved confirmed closed
@@ -80,10 +80,10 @@ WRITTEN = {
     Step.WITHDRAW:           "closed  closed  closed  closed   -         -",
     Step.CLOSE:              "-       -       -       closed   closed    -",
 }  # fmt: skip
-"""The table once more, by hand: a slip in either is seen here."""
+"""A second copy of the table, written by hand. The test compares both, to find mistakes."""
 
 WRITTEN_ELSEWHERE = {
-    # only where there is something that nobody recorded: see the stories below
+    # possible only if an answer was not recorded: see the tests below
     Step.RECORD_EARLIER_ANSWER: {State.NEW: State.OPEN, State.OPEN: State.OPEN},
 }
 
@@ -94,7 +94,7 @@ CELLS = [
 ]
 
 
-def test_the_table_says_what_was_meant() -> None:
+def test_the_table_matches_a_second_copy_written_by_hand() -> None:
     assert {step: dict(row) for step, row in STEPS.items()} == {
         step: {before: State(after) for s, before, after in CELLS if s is step and after != "-"}
         for step in Step
@@ -107,7 +107,7 @@ def test_the_table_says_what_was_meant() -> None:
     [cell for cell in CELLS if cell[0] is not Step.CLOSE],
     ids=lambda value: str(value),
 )
-def test_a_step_is_taken_as_the_table_says_or_refused(
+def test_each_step_changes_the_state_as_the_table_says_or_is_refused(
     step: Step, before: State, after: str
 ) -> None:
     life = builders.life_at(before)
@@ -122,19 +122,19 @@ def test_a_step_is_taken_as_the_table_says_or_refused(
 
 
 @pytest.mark.parametrize("state", State)
-def test_time_alone_closes_only_what_the_table_lets_it_close(state: State) -> None:
+def test_rungs_close_a_ticket_only_in_states_that_the_table_allows(state: State) -> None:
     life = builders.life_at(state)
     life.sleep_through(life.clock.moment.replace(year=2028))
     closed = state is State.CLOSED or state in STEPS[Step.CLOSE]
     assert (life.ticket.state is State.CLOSED) == closed
 
 
-def test_a_table_of_every_step() -> None:
+def test_the_table_contains_every_step() -> None:
     assert set(TAKE) | {Step.CLOSE} == set(Step) == set(STEPS)
 
 
-def test_an_answer_by_phone_that_nobody_recorded_opens_the_ticket(life: Life) -> None:
-    """A supervisor records it later: the promise was kept, at the time of the call."""
+def test_recording_an_earlier_answer_by_phone_opens_the_ticket(life: Life) -> None:
+    """A supervisor records the call later. The promise was kept, at the time of the call."""
     life.open().assign().acknowledge().wait(hours=25).wake()
     breached = life.ticket.clocks[ClockName.FIRST_RESPONSE]
     assert (breached.breached, breached.held_by) == (True, MEI.id)
@@ -155,7 +155,7 @@ def test_an_answer_by_phone_that_nobody_recorded_opens_the_ticket(life: Life) ->
         ("lunch", 1, {("/clock", "unknown_clock")}),
     ],
 )
-def test_a_correction_names_everything_that_is_wrong_with_it(
+def test_a_wrong_correction_is_refused_with_its_fault(
     promise: str, hours: int, expected: set[tuple[str, str]], life: Life
 ) -> None:
     life.open().wait(hours=8)
@@ -166,7 +166,7 @@ def test_a_correction_names_everything_that_is_wrong_with_it(
     )
 
 
-def test_a_word_is_given_for_an_instant_to_come(life: Life) -> None:
+def test_an_own_promise_must_be_due_in_the_future_and_within_a_year(life: Life) -> None:
     life.open()
     now, plan, at = life.ticket, life.plan, life.clock.moment
     far = at + timedelta(days=367)
@@ -184,22 +184,22 @@ def test_only_a_ticket_on_hold_can_be_released(life: Life) -> None:
         life.release()
 
 
-def test_a_ticket_is_moved_to_another_plan_only(life: Life) -> None:
+def test_a_move_to_the_plan_of_the_ticket_is_refused(life: Life) -> None:
     life.open()
     assert faults(lambda: life.move_to(life.plan).last) == {("/plan_version", "same_plan")}
 
 
-# -------------------------------------------------------------------------------- seen
+# -------------------------------------------------------------------------------- conflicts
 
 
-def test_a_reminder_since_the_agent_read_is_no_conflict(life: Life) -> None:
+def test_a_reminder_after_the_agent_read_is_not_a_conflict(life: Life) -> None:
     read = life.open().assign().ticket.version
     life.wait(hours=30).wake()
     assert life.ticket.version > read
     draft.require_current(life.ticket, read)
 
 
-def test_a_persons_change_since_the_agent_read_is_a_conflict(life: Life) -> None:
+def test_a_change_by_a_person_after_the_agent_read_is_a_conflict(life: Life) -> None:
     read = life.open().assign().ticket.version
     life.write().wait(hours=30).wake()
     with pytest.raises(VersionConflict) as conflict:
@@ -207,13 +207,15 @@ def test_a_persons_change_since_the_agent_read_is_a_conflict(life: Life) -> None
     assert conflict.value.current == life.ticket.version
 
 
-def test_who_read_the_last_word_of_a_person_has_seen_enough(life: Life) -> None:
+def test_having_read_the_last_event_of_a_person_is_enough(life: Life) -> None:
     life.open().assign().note(JUN)
     draft.require_current(life.ticket, life.ticket.last_person_version)
 
 
 @given(st.integers(-5, 40))
-def test_only_versions_that_exist_and_show_the_last_word_are_good_enough(version: int) -> None:
+def test_accepts_only_existing_versions_that_include_the_last_event_of_a_person(
+    version: int,
+) -> None:
     life = Life(Clock()).open().assign().note().wait(hours=20).wake()
     current, last_person_version = life.ticket.version, life.ticket.last_person_version
     assert last_person_version < current
@@ -242,7 +244,7 @@ LONG = "x" * 20_001
 
 
 @pytest.mark.parametrize(("text", "code"), [*((b, "required") for b in BLANK), (LONG, "too_long")])
-def test_a_word_to_somebody_is_never_empty_nor_endless(text: str, code: str) -> None:
+def test_blank_and_too_long_messages_are_refused(text: str, code: str) -> None:
     life = builders.life_at(State.OPEN)
     now, plan, at = life.ticket, life.plan, life.clock.moment
     resolved = builders.life_at(State.RESOLVED).ticket
@@ -253,7 +255,7 @@ def test_a_word_to_somebody_is_never_empty_nor_endless(text: str, code: str) -> 
     }
 
 
-def test_a_withdrawal_and_a_call_without_an_answer_need_no_words_but_have_a_limit() -> None:
+def test_withdrawals_and_unanswered_calls_need_no_text_but_limit_its_length() -> None:
     life = builders.life_at(State.RESOLVED, contact=BY_PHONE)
     now, plan, at = life.ticket, life.plan, life.clock.moment
     assert by_customer.withdraw(now, plan, " ", at).after.state is State.CLOSED
@@ -261,7 +263,7 @@ def test_a_withdrawal_and_a_call_without_an_answer_need_no_words_but_have_a_limi
     assert faults(lambda: by_customer.withdraw(now, plan, LONG, at)) == {("/text", "too_long")}
 
 
-def test_words_are_kept_without_the_space_around_them(life: Life) -> None:
+def test_surrounding_space_is_stripped_from_messages(life: Life) -> None:
     life.open()
     change = by_customer.write(life.ticket, life.plan, "  it leaks\n", life.clock.moment)
     assert change.events[0].data == {"text": "it leaks"}
@@ -270,7 +272,7 @@ def test_words_are_kept_without_the_space_around_them(life: Life) -> None:
 # -------------------------------------------------------------------------------- resolving
 
 
-def test_a_complaint_is_resolved_with_its_outcome_remedy_and_root_cause() -> None:
+def test_resolving_a_complaint_requires_outcome_remedy_and_root_cause() -> None:
     life = builders.life_at(State.OPEN, "complaint")
     now, plan, at = life.ticket, life.plan, life.clock.moment
     assert faults(lambda: by_staff.resolve(now, plan, MEI, "Done", None, " ", None, at)) == {
@@ -288,7 +290,7 @@ def test_a_complaint_is_resolved_with_its_outcome_remedy_and_root_cause() -> Non
     )
 
 
-def test_an_inquiry_is_resolved_with_a_text_alone() -> None:
+def test_resolving_an_inquiry_requires_only_a_text() -> None:
     life = builders.life_at(State.OPEN, "inquiry")
     change = by_staff.resolve(
         life.ticket, life.plan, MEI, "Like this", None, None, None, life.clock.moment
@@ -306,7 +308,7 @@ def test_a_dissatisfied_customer_on_the_phone_reopens_the_ticket() -> None:
     assert [event.by.role for event in life.last.events] == [Role.AGENT, Role.SYSTEM]
 
 
-def test_who_resolved_it_is_asked_first_when_it_is_reopened() -> None:
+def test_a_reopened_ticket_prefers_the_agent_who_resolved_it() -> None:
     life = builders.life_at(State.OPEN).reassign(JUN.id)
     life.resolve(by=LIN).dispute()
     assert life.ticket.preferred == LIN.id
@@ -320,7 +322,7 @@ def answered(answers: dict[str, Any]) -> Change:
     return by_customer.answer_survey(life.ticket, life.plan, answers, life.clock.moment)
 
 
-def test_every_wrong_answer_of_a_survey_is_named_at_once() -> None:
+def test_all_wrong_survey_answers_are_listed_together() -> None:
     answers = {
         "speed": 0,
         "solution": 6,
@@ -344,12 +346,12 @@ def test_every_wrong_answer_of_a_survey_is_named_at_once() -> None:
     }
 
 
-def test_only_what_was_answered_is_kept() -> None:
+def test_unanswered_survey_questions_are_not_stored() -> None:
     change = answered({"overall": 4, "speed": None, "comment": "", "suggestion": " more tea "})
     assert change.events[0].data == {"answers": {"overall": 4, "suggestion": "more tea"}}
 
 
-def test_a_kind_without_a_survey_takes_no_answers() -> None:
+def test_a_kind_without_a_survey_refuses_answers() -> None:
     document = builders.plan_document()
     del document["levels"]["inquiry"]["promises"]["survey"]
     plan = parse(document)
@@ -367,7 +369,7 @@ def test_a_kind_without_a_survey_takes_no_answers() -> None:
         st.none() | st.booleans() | st.integers(-1, 7) | st.text(max_size=5) | st.lists(st.none()),
     )
 )
-def test_whatever_is_answered_is_taken_or_refused(answers: dict[str, Any]) -> None:
+def test_any_survey_answers_are_accepted_or_refused(answers: dict[str, Any]) -> None:
     try:
         change = answered(answers)
     except InvalidInput:
@@ -377,10 +379,10 @@ def test_whatever_is_answered_is_taken_or_refused(answers: dict[str, Any]) -> No
     assert 1 <= kept["overall"] <= 5
 
 
-# -------------------------------------------------------------------------------- who may
+# -------------------------------------------------------------------------- reclassifying
 
 
-def test_a_correction_into_another_team_queues_the_ticket_there(life: Life) -> None:
+def test_reclassifying_into_another_team_queues_the_ticket_there(life: Life) -> None:
     life.open("inquiry").assign().reclassify("complaint")
     assert [event.type for event in life.last.events] == [
         EventType.RECLASSIFIED,
@@ -389,12 +391,12 @@ def test_a_correction_into_another_team_queues_the_ticket_there(life: Life) -> N
     assert (life.ticket.team, life.ticket.assignee) == ("complaints", None)
 
 
-def test_a_correction_within_the_team_leaves_the_ticket_with_its_agent(life: Life) -> None:
+def test_reclassifying_within_the_team_keeps_the_agent(life: Life) -> None:
     life.open("complaint").assign().reclassify("urgent")
     assert (life.ticket.assignee, life.ticket.priority) == (MEI.id, "urgent")
 
 
-def test_a_kind_that_the_plan_does_not_know_is_refused(life: Life) -> None:
+def test_an_unknown_or_unchanged_kind_is_refused(life: Life) -> None:
     life.open()
     assert faults(lambda: life.reclassify("praise").last) == {("/kind", "unknown_kind")}
     assert faults(lambda: life.reclassify(life.ticket.kind).last) == {("/kind", "same_kind")}
@@ -404,7 +406,7 @@ def test_a_kind_that_the_plan_does_not_know_is_refused(life: Life) -> None:
     }
 
 
-def test_the_matrix_makes_a_priority_of_urgency_and_impact(life: Life) -> None:
+def test_the_priority_comes_from_urgency_and_impact(life: Life) -> None:
     life.open("inquiry").reclassify(urgency="high", impact="high")
     assert (life.ticket.priority, life.ticket.team) == ("urgent", "service")
     life.reclassify("complaint")
@@ -412,17 +414,17 @@ def test_the_matrix_makes_a_priority_of_urgency_and_impact(life: Life) -> None:
         "high",
         "normal",
         "high",
-    ), "a new kind brings its own"
+    ), "urgency and impact are those of the new kind"
 
 
-def test_an_important_customer_is_promised_more(life: Life) -> None:
+def test_an_important_customer_gets_shorter_promises(life: Life) -> None:
     life.open("inquiry").reclassify(customer_type="vip")
     assert life.ticket.clocks[ClockName.FIRST_RESPONSE].due_at == START + timedelta(hours=4)
 
 
 MAY = [
     # who, of which team                   sees   acts
-    (MEI, "complaints", True, True),  # has it
+    (MEI, "complaints", True, True),  # the assignee
     (JUN, "complaints", True, False),
     (Actor(Role.AGENT, "a-tao"), "service", False, False),
     (LIN, "complaints", True, True),
@@ -434,7 +436,7 @@ MAY = [
 
 @pytest.mark.parametrize(("who", "team", "sees", "acts"), MAY)
 @pytest.mark.parametrize("state", [State.OPEN, State.RESOLVED])
-def test_an_agent_acts_on_their_own_a_supervisor_on_the_teams_a_manager_on_all(
+def test_who_may_see_and_act_on_a_ticket(
     state: State, who: Actor, team: str, sees: bool, acts: bool
 ) -> None:
     now = builders.life_at(state).ticket
@@ -442,10 +444,10 @@ def test_an_agent_acts_on_their_own_a_supervisor_on_the_teams_a_manager_on_all(
     assert access.may_act(who, team, now) == acts
 
 
-# ------------------------------------------------------------------------------ who takes part
+# ------------------------------------------------------------------------------ participants
 
 
-def test_who_takes_part_is_named_whole_and_the_same_again_is_nothing(life: Life) -> None:
+def test_setting_participants_replaces_them_all_and_a_repeat_changes_nothing(life: Life) -> None:
     life.open("complaint").let_in(" Wang.Wei@Example.com", "bo@example.net", "bo@example.net")
     assert life.ticket.participants == ("wang.wei@example.com", "bo@example.net")
     version = life.ticket.version
@@ -458,7 +460,7 @@ def test_who_takes_part_is_named_whole_and_the_same_again_is_nothing(life: Life)
     }
 
 
-def test_everything_wrong_about_who_is_to_take_part_is_named(life: Life) -> None:
+def test_all_wrong_participants_are_listed(life: Life) -> None:
     life.open("complaint")
     wrong = [f"a{number}@example.com" for number in range(9)]
     wrong += ["nobody", life.ticket.contact.email or ""]
@@ -472,13 +474,13 @@ def test_everything_wrong_about_who_is_to_take_part_is_named(life: Life) -> None
 
 
 @pytest.mark.parametrize(
-    "said", [Life.reply, Life.tell_progress, Life.resolve, lambda life: life.promise(hours=1)]
+    "send", [Life.reply, Life.tell_progress, Life.resolve, lambda life: life.promise(hours=1)]
 )
-def test_words_to_the_customer_say_who_gets_a_copy(said: Callable[[Life], Life]) -> None:
+def test_messages_to_the_customer_record_who_gets_a_copy(send: Callable[[Life], Life]) -> None:
     life = builders.life_at(State.OPEN)
-    said(life)
+    send(life)
     assert "copied_to" not in life.events[-1].data
     life = builders.life_at(State.OPEN).let_in("bo@example.net")
-    said(life)
-    told = [event for event in life.events if "copied_to" in event.data]
-    assert [event.data["copied_to"] for event in told] == [["bo@example.net"]]
+    send(life)
+    copied = [event.data["copied_to"] for event in life.events if "copied_to" in event.data]
+    assert copied == [["bo@example.net"]]

@@ -1,4 +1,4 @@
-"""A ticket that goes on under another plan: what the old one named may be gone, and what moves."""
+"""Tests of moving a ticket to another plan, and of the report about such a move."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def without_office(document: dict[str, Any]) -> None:
                 promise["calendar"] = "always"
 
 
-# ------------------------------------------------------------- what the old plan named is gone
+# ------------------------------------------------- names of the old plan that the new one lacks
 
 
-def test_a_ticket_whose_old_calendar_is_gone_can_be_closed(life: Life) -> None:
+def test_a_ticket_can_be_closed_after_a_move_to_a_plan_without_office_hours(life: Life) -> None:
     life.open("inquiry").acknowledge().wait(hours=1).reply().move_to(plan_2(without_office))
     life.resolve().confirm().answer_survey()
     assert life.ticket.closure == "confirmed"
     assert life.folded == life.ticket
 
 
-def test_a_promise_that_goes_with_its_calendar_ends(life: Life) -> None:
+def test_a_move_cancels_a_clock_whose_promise_is_gone(life: Life) -> None:
     def no_next_reply(document: dict[str, Any]) -> None:
         without_office(document)
         del document["levels"]["inquiry"]["promises"]["next_reply"]
@@ -53,7 +53,7 @@ def test_a_promise_that_goes_with_its_calendar_ends(life: Life) -> None:
     assert life.ticket.clocks[ClockName.NEXT_REPLY].state is ClockState.CANCELLED
 
 
-def test_an_agents_own_word_climbs_a_ladder_that_the_new_plan_has(life: Life) -> None:
+def test_an_agents_own_promise_gets_a_ladder_of_the_new_plan(life: Life) -> None:
     def other_ladder(document: dict[str, Any]) -> None:
         document["own_word"] = {"ladder": "gentle"}
         document["ladders"]["gentle"] = document["ladders"]["courtesy"]
@@ -68,7 +68,7 @@ def test_an_agents_own_word_climbs_a_ladder_that_the_new_plan_has(life: Life) ->
     assert ticket.next_wake(life.ticket, life.plan) is not None
 
 
-# ------------------------------------------------------------------------- what a move moves
+# ------------------------------------------------------------------------- the report of a move
 
 
 def moved(life: Life, plan: Plan) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def line(report: dict[str, Any], clock: str) -> dict[str, Any]:
     return dict(found)
 
 
-def test_a_move_says_how_far_each_deadline_moves(life: Life) -> None:
+def test_the_report_says_how_far_each_deadline_moves(life: Life) -> None:
     def shorter(document: dict[str, Any]) -> None:
         promises = document["levels"]["complaint"]["promises"]
         promises["first_response"]["within"] = "12h"
@@ -107,7 +107,7 @@ def test_a_move_says_how_far_each_deadline_moves(life: Life) -> None:
     assert [found["clock"] for found in report["promises"]] == ["first_response", "resolution"]
 
 
-def test_a_move_says_what_it_makes_overdue_at_once(life: Life) -> None:
+def test_the_report_counts_promises_that_the_move_makes_overdue(life: Life) -> None:
     def much_shorter(document: dict[str, Any]) -> None:
         document["levels"]["complaint"]["promises"]["first_response"]["within"] = "2h"
 
@@ -118,7 +118,7 @@ def test_a_move_says_what_it_makes_overdue_at_once(life: Life) -> None:
     assert line(report, "first_response")["overdue_examples"] == [life.ticket.number]
 
 
-def test_what_was_overdue_before_is_not_laid_to_the_move(life: Life) -> None:
+def test_the_report_does_not_count_promises_that_were_overdue_before(life: Life) -> None:
     def shorter(document: dict[str, Any]) -> None:
         document["levels"]["complaint"]["promises"]["first_response"]["within"] = "12h"
 
@@ -127,10 +127,8 @@ def test_what_was_overdue_before_is_not_laid_to_the_move(life: Life) -> None:
 
 
 @pytest.mark.parametrize("hours", [9.5, 14, 20])
-def test_what_fell_due_at_closing_time_does_not_move_into_the_night(
-    life: Life, hours: float
-) -> None:
-    """Eight office hours from nine in the morning are over at six, whenever one looks."""
+def test_a_due_time_at_closing_time_stays_at_closing_time(life: Life, hours: float) -> None:
+    """Eight office hours from nine in the morning end at six, whenever the move is computed."""
     life.open("inquiry").acknowledge().sleep_through(START + timedelta(hours=hours))
     due = life.ticket.clocks[ClockName.FIRST_RESPONSE].due_at
     assert due == START + timedelta(hours=9)
@@ -139,7 +137,7 @@ def test_what_fell_due_at_closing_time_does_not_move_into_the_night(
     assert life.ticket.clocks[ClockName.FIRST_RESPONSE].due_at == due
 
 
-def test_promises_that_come_and_go_with_a_move_are_counted(life: Life) -> None:
+def test_the_report_counts_new_and_removed_promises(life: Life) -> None:
     def others(document: dict[str, Any]) -> None:
         promises = document["levels"]["complaint"]["promises"]
         del promises["reaction"]
@@ -151,7 +149,7 @@ def test_promises_that_come_and_go_with_a_move_are_counted(life: Life) -> None:
     assert line(report, "reaction")["newly_promised"] == 1
 
 
-def test_a_move_says_which_solved_tickets_it_closes(life: Life) -> None:
+def test_the_report_counts_the_solved_tickets_that_the_move_closes(life: Life) -> None:
     def asks_nothing(document: dict[str, Any]) -> None:
         for name in ("callback", "survey"):
             del document["levels"]["complaint"]["promises"][name]
@@ -162,14 +160,14 @@ def test_a_move_says_which_solved_tickets_it_closes(life: Life) -> None:
     assert moved(Life(life.clock).open().acknowledge(), plan_2(asks_nothing))["closed_by_it"] == 0
 
 
-def test_a_plan_that_promises_the_same_moves_no_deadline(life: Life) -> None:
+def test_a_plan_with_the_same_promises_moves_no_deadline(life: Life) -> None:
     report = moved(life.open().acknowledge().wait(hours=1), plan_2(lambda document: None))
     assert (report["moved"], report["deadlines_changed"], report["promises"]) == (1, 0, [])
 
 
 @pytest.mark.parametrize("fields", [{}, {"contact": BY_PHONE}])
-def test_a_customers_own_delay_is_no_deadline_of_staff(life: Life, fields: dict[str, Any]) -> None:
-    """A callback by mail waits for the customer: it is never overdue."""
+def test_a_callback_by_mail_is_never_overdue(life: Life, fields: dict[str, Any]) -> None:
+    """A callback by mail waits for the customer; a callback by phone is a task for staff."""
 
     def shorter(document: dict[str, Any]) -> None:
         document["levels"]["complaint"]["promises"]["callback"]["within"] = "1h"

@@ -1,4 +1,4 @@
-"""Ticket numbers that people can spell, and links that nobody can forge."""
+"""Tests of ticket numbers, which people can spell, and of links, which nobody can forge."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def links(*keys: bytes) -> Links:
 # -------------------------------------------------------------------------------- numbers
 
 
-def test_a_new_number_is_already_what_a_person_would_mean_by_it() -> None:
+def test_a_new_number_is_already_normalised() -> None:
     for _ in range(500):
         number = new_number()
         assert normalised(number) == number
 
 
-def test_numbers_do_not_repeat_and_use_their_whole_alphabet() -> None:
+def test_numbers_do_not_repeat_and_use_the_complete_alphabet() -> None:
     numbers = {new_number() for _ in range(2000)}
     assert len(numbers) == 2000
     assert set("".join(number[2:] for number in numbers)) - {"-"} == set(ALPHABET)
 
 
-def test_no_letter_of_a_number_can_be_misread_for_another() -> None:
+def test_the_alphabet_contains_no_letters_that_look_like_digits() -> None:
     assert not set("ILOU") & set(ALPHABET)
     assert len(set(ALPHABET)) == 32
 
@@ -49,7 +49,7 @@ def test_no_letter_of_a_number_can_be_misread_for_another() -> None:
     "written",
     ["r-7k3m9-qw0x2", "  R-7K3M9-QW0X2\n", "R-7K3M9-QWOX2", "r-7k3m9-qwox2"],
 )
-def test_a_number_is_understood_however_it_is_written(written: str) -> None:
+def test_a_number_is_read_in_any_case_with_spaces_and_misread_letters(written: str) -> None:
     assert normalised(written) == NUMBER
 
 
@@ -73,7 +73,7 @@ def test_i_and_l_are_read_as_one() -> None:
         "TICKET#R-7K3M9-QW0X2",
     ],
 )
-def test_what_is_no_number_is_none(text: str) -> None:
+def test_other_texts_are_not_numbers(text: str) -> None:
     assert normalised(text) is None
 
 
@@ -86,19 +86,19 @@ def test_any_text_is_a_number_or_none(text: str) -> None:
 # -------------------------------------------------------------------------------- links
 
 
-def test_a_link_leads_to_its_ticket() -> None:
+def test_a_token_is_read_as_the_number_of_its_ticket() -> None:
     made = links()
     assert made.read_status(made.status_token(NUMBER)) == NUMBER
     assert made.read_survey(made.survey_token(NUMBER, EXPIRES), START) == NUMBER
 
 
-def test_a_link_is_made_of_letters_that_need_no_escaping() -> None:
+def test_tokens_contain_only_characters_that_need_no_escaping() -> None:
     allowed = set(string.ascii_letters + string.digits + "-_.~")
     assert set(links().status_token(NUMBER)) <= allowed
     assert set(links().survey_token(NUMBER, EXPIRES)) <= allowed
 
 
-def test_the_same_ticket_has_the_same_link_always() -> None:
+def test_the_status_link_of_a_ticket_is_always_the_same() -> None:
     assert links().status_token(NUMBER) == links().status_token(NUMBER)
 
 
@@ -123,16 +123,16 @@ def refused(purpose: str, token: str, *keys: bytes) -> bool:
 
 
 @PURPOSES
-def test_a_link_signed_with_another_key_is_unknown(purpose: str) -> None:
+def test_a_token_signed_with_another_key_is_refused(purpose: str) -> None:
     assert refused(purpose, TOKEN[purpose], FOREIGN)
 
 
 @PURPOSES
-def test_a_signature_of_one_ticket_opens_no_other(purpose: str) -> None:
+def test_the_signature_of_one_ticket_is_refused_for_another(purpose: str) -> None:
     assert refused(purpose, TOKEN[purpose].replace(NUMBER, OTHER))
 
 
-def test_a_link_of_one_purpose_serves_no_other() -> None:
+def test_a_token_of_one_purpose_is_refused_for_another() -> None:
     assert refused("survey", TOKEN["status"])
     assert refused("status", TOKEN["survey"])
     status_signature = TOKEN["status"].rpartition(".")[2]
@@ -140,13 +140,13 @@ def test_a_link_of_one_purpose_serves_no_other() -> None:
 
 
 @PURPOSES
-def test_every_truncated_link_is_unknown(purpose: str) -> None:
+def test_every_truncated_token_is_refused(purpose: str) -> None:
     token = TOKEN[purpose]
     assert all(refused(purpose, token[:length]) for length in range(len(token)))
 
 
 @PURPOSES
-def test_every_link_with_one_letter_changed_is_unknown(purpose: str) -> None:
+def test_every_token_with_one_changed_character_is_refused(purpose: str) -> None:
     token = TOKEN[purpose]
     for index, letter in enumerate(token):
         other = "A" if letter != "A" else "B"
@@ -155,13 +155,13 @@ def test_every_link_with_one_letter_changed_is_unknown(purpose: str) -> None:
 
 @PURPOSES
 @pytest.mark.parametrize("tail", [".", "=", " ", "\n", "A", ".0", "\0"])
-def test_a_link_with_anything_added_is_unknown(purpose: str, tail: str) -> None:
+def test_a_token_with_anything_added_is_refused(purpose: str, tail: str) -> None:
     assert refused(purpose, TOKEN[purpose] + tail)
     assert refused(purpose, tail + TOKEN[purpose])
 
 
 @PURPOSES
-def test_a_link_is_read_as_it_was_made_in_no_other_case(purpose: str) -> None:
+def test_a_token_in_another_case_is_refused(purpose: str) -> None:
     assert refused(purpose, TOKEN[purpose].lower())
 
 
@@ -170,31 +170,31 @@ STRANGE = ["", ".", "..", "链接", f"{NUMBER}.签名", f"{NUMBER}.\ud800", "\ud
 
 @PURPOSES
 @pytest.mark.parametrize("token", STRANGE)
-def test_strange_letters_are_only_an_unknown_link(purpose: str, token: str) -> None:
+def test_unusual_characters_are_refused_without_an_error(purpose: str, token: str) -> None:
     assert refused(purpose, token)
 
 
 @PURPOSES
 @given(st.text(st.characters(), max_size=60))
-def test_any_other_text_is_only_an_unknown_link(purpose: str, token: str) -> None:
+def test_any_other_text_is_refused(purpose: str, token: str) -> None:
     assert refused(purpose, token)
 
 
-def test_an_unsigned_expiry_is_never_looked_at() -> None:
+def test_a_changed_expiry_is_refused() -> None:
     signature = TOKEN["survey"].rpartition(".")[2]
     later = int((EXPIRES + timedelta(days=999)).timestamp())
     assert refused("survey", f"{NUMBER}.{later}.{signature}")
     assert refused("survey", f"{NUMBER}.².{signature}")
 
 
-def test_a_survey_link_ends_with_its_survey() -> None:
+def test_a_survey_token_expires() -> None:
     made, token = links(), TOKEN["survey"]
     assert made.read_survey(token, EXPIRES) == NUMBER
     with pytest.raises(NotFound):
         made.read_survey(token, EXPIRES + timedelta(seconds=1))
 
 
-def test_links_made_before_a_rotation_hold_after_it_until_the_next() -> None:
+def test_links_stay_valid_for_one_rotation_of_the_key() -> None:
     before = links(OLD).status_token(NUMBER)
     rotated = links(NEW, OLD)
     assert rotated.read_status(before) == NUMBER
@@ -202,7 +202,7 @@ def test_links_made_before_a_rotation_hold_after_it_until_the_next() -> None:
     assert refused("status", before, NEW)
 
 
-def test_a_rotation_reaches_links_that_are_wired_already() -> None:
+def test_a_rotation_takes_effect_in_running_functions() -> None:
     keys = [OLD]
     wired = Links(lambda: tuple(keys))
     token = wired.status_token(NUMBER)
@@ -213,7 +213,7 @@ def test_a_rotation_reaches_links_that_are_wired_already() -> None:
         wired.read_status(token)
 
 
-def test_a_link_is_far_beyond_guessing() -> None:
+def test_signatures_have_at_least_128_bits() -> None:
     signature = TOKEN["status"].rpartition(".")[2]
     assert len(base64.urlsafe_b64decode(signature)) * 8 >= 128
 
@@ -228,17 +228,17 @@ def is_known(token: str, *keys: bytes) -> bool:
         return False
 
 
-def test_a_mail_token_leads_to_its_ticket_in_any_case() -> None:
+def test_a_mail_token_is_read_in_any_case() -> None:
     token = links().mail_token(NUMBER)
     assert token == token.lower()
     assert is_known(token)
     assert is_known(token.upper())
     assert is_known(token.title())
-    assert len(token) <= 64, "what stands before an @ is no longer"
+    assert len(token) <= 64, "the limit for the part of an address before the @"
     assert set(token) <= set(string.ascii_lowercase + string.digits + "-.")
 
 
-def test_no_other_token_leads_to_a_ticket() -> None:
+def test_changed_mail_tokens_are_refused() -> None:
     token = links().mail_token(NUMBER)
     assert not is_known(token, FOREIGN)
     assert not is_known(token[:-1])
@@ -251,12 +251,12 @@ def test_no_other_token_leads_to_a_ticket() -> None:
 
 
 @given(st.text(st.characters(), max_size=60))
-def test_any_other_text_is_no_mail_token(text: str) -> None:
+def test_any_other_text_is_not_a_mail_token(text: str) -> None:
     assert not is_known(text)
     assert not is_known(f"{NUMBER.lower()}.{text}")
 
 
-def test_a_mail_token_of_before_a_rotation_is_read_after_it() -> None:
+def test_mail_tokens_stay_valid_for_one_rotation_of_the_key() -> None:
     before = links(OLD).mail_token(NUMBER)
     assert is_known(before, NEW, OLD)
     assert not is_known(before, NEW)

@@ -1,4 +1,4 @@
-"""What a head keeps: small, readable, and exactly the ticket when it is read."""
+"""Tests of snapshots: they are small, and decoding restores exactly the ticket."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from redress.tickets.store import items
 from tests.builders import MEI, START, Life, life_at
 
 
-def test_a_new_complaint_keeps_what_was_said_and_promised() -> None:
+def test_the_snapshot_of_a_new_complaint_contains_only_what_cannot_be_derived() -> None:
     opened = Life().open().ticket
     assert json.loads(items.snapshot_doc(opened)) == {
         "number": "R-7K3M9-QW0X2",
@@ -50,17 +50,17 @@ def test_a_new_complaint_keeps_what_was_said_and_promised() -> None:
     [(State.NEW, 900), (State.OPEN, 1200), (State.RESOLVED, 1500), (State.CLOSED, 1700)],
     ids=lambda value: str(value),
 )
-def test_a_head_stays_small(state: State, most: int) -> None:
+def test_a_snapshot_stays_small(state: State, most: int) -> None:
     assert len(items.snapshot_doc(life_at(state).ticket).encode()) <= most
 
 
-def test_a_head_that_says_everything_is_read_too() -> None:
+def test_a_snapshot_with_all_fields_is_read_too() -> None:
     for state in (State.NEW, State.OPEN, State.RESOLVED, State.CLOSED):
         ticket = life_at(state).ticket
         assert items.ticket_of(encoding.encode(ticket)) == ticket
 
 
-def test_a_field_that_was_renamed_keeps_its_name_in_the_table(life: Life) -> None:
+def test_a_renamed_field_keeps_its_stored_name(life: Life) -> None:
     behind = replace(life.open().assign().reply().ticket, last_person_version=1)
     kept = json.loads(items.snapshot_doc(behind))
     assert kept["touched"] == 1
@@ -68,9 +68,11 @@ def test_a_field_that_was_renamed_keeps_its_name_in_the_table(life: Life) -> Non
     assert items.ticket_of(json.dumps(kept)) == behind
 
 
-def test_what_an_absent_field_means_stays_as_it_was() -> None:
-    """Heads outlive the code that wrote them. Whoever changes what this one is read as has another
-    format, and marks it: this one must be read as before."""
+def test_omitted_fields_are_read_as_they_always_were() -> None:
+    """Snapshots outlive the code that wrote them, so this one must always be read like this.
+
+    If you change what an omitted field means, you define a new format: mark it with "format".
+    """
     acknowledgement = {"target_s": 300, "stopped_at": "2026-11-23T01:00:02Z"}
     resolution = {"target_s": 172800}
     wait = {"reason": "customer", "begin": "2026-11-23T02:00:00Z"}
@@ -160,7 +162,7 @@ def test_what_an_absent_field_means_stays_as_it_was() -> None:
     }
 
 
-def test_a_head_of_a_later_format_is_refused_by_name() -> None:
+def test_a_snapshot_of_a_later_format_is_refused() -> None:
     later = json.loads(items.snapshot_doc(Life().open().ticket)) | {"format": 2}
     with pytest.raises(encoding.Unreadable, match="later format 2"):
         items.ticket_of(json.dumps(later))
@@ -193,8 +195,8 @@ CLOCKS = st.builds(
     assignee=st.sampled_from([None, MEI.id]),
 )
 @settings(max_examples=400)
-def test_whatever_stands_in_a_ticket_is_read_as_it_was(**fields: Any) -> None:
-    """Also what no life makes: what is left out must be what the others say, never nearly so."""
+def test_any_ticket_is_decoded_as_it_was_encoded(**fields: Any) -> None:
+    """Also for tickets that cannot occur. A field is omitted only if its derived value is equal."""
     ticket = replace(Life().open().ticket, **fields)
     assert items.ticket_of(items.snapshot_doc(ticket)) == ticket
 
@@ -213,7 +215,7 @@ def test_whatever_stands_in_a_ticket_is_read_as_it_was(**fields: Any) -> None:
         '{"created_at": "2026-11-23T01:00:00", "clocks": {"reaction": {"target_s": 1e300}}}',
     ],
 )
-def test_what_is_no_head_is_unreadable(doc: str) -> None:
+def test_anything_else_is_unreadable(doc: str) -> None:
     with pytest.raises(encoding.Unreadable):
         items.ticket_of(doc)
 
@@ -225,14 +227,14 @@ def test_a_time_keeps_its_microseconds() -> None:
     assert "2026-11-23T01:00:02.155900Z" in items.snapshot_doc(ticket)
 
 
-def test_both_directions_agree_on_what_is_a_matter_of_course() -> None:
-    """A stopped clock says when it stopped, and nothing of what follows from that."""
+def test_fields_that_follow_from_a_stopped_clock_are_omitted() -> None:
+    """A stopped clock contains when it stopped, and no field that follows from it."""
     acknowledged = Life().open().wait(seconds=2).acknowledge().ticket
-    told = msgspec.json.decode(items.snapshot_doc(acknowledged))
-    assert told["clocks"]["acknowledgement"] == {
+    kept = msgspec.json.decode(items.snapshot_doc(acknowledged))
+    assert kept["clocks"]["acknowledgement"] == {
         "target_s": 300,
         "ladder": "acknowledgement",
         "stopped_at": "2026-11-23T01:00:02Z",
     }
-    assert "acknowledged_at" not in told
-    assert "changed_at" not in told
+    assert "acknowledged_at" not in kept
+    assert "changed_at" not in kept
