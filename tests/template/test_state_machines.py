@@ -9,7 +9,7 @@ import pytest
 
 from redress.tickets.rules.ticket import Phase
 from redress.workflow.cases import timers
-from redress.workflow.cases.relay import FOLLOWS
+from redress.workflow.cases.relay import NEXT_WAIT
 from tests.template.documents import (
     MACHINES,
     PLACEHOLDER,
@@ -275,7 +275,7 @@ def test_the_relay_knows_the_successor_of_each_wait() -> None:
         phase: Phase.CLOSED if states[name].get("End") else reached[states[name]["Next"]]
         for phase, name in wait_of().items()
     }
-    assert chain == FOLLOWS
+    assert chain == NEXT_WAIT
 
 
 def test_a_look_leads_to_the_wait_of_each_phase() -> None:

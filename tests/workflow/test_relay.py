@@ -14,8 +14,8 @@ from redress.tickets.rules.ticket import Phase
 from redress.tickets.store import items
 from redress.tickets.store.timers import Armed, Timer
 from redress.workflow.cases.relay import (
-    FOLLOWS,
     MOVED,
+    NEXT_WAIT,
     CapacityFreed,
     EventAdded,
     NotTaken,
@@ -298,13 +298,13 @@ def test_workflow_that_sleeps_until_the_right_time_is_not_woken(timer: Timer) ->
     assert relay.machine.calls == []
 
 
-@pytest.mark.parametrize("phase", FOLLOWS)
+@pytest.mark.parametrize("phase", NEXT_WAIT)
 def test_expected_next_phase_sends_the_machine_to_the_next_wait(phase: Phase) -> None:
-    relay = Relay(a_timer(FOLLOWS[phase], Armed("token", 1, phase)))
+    relay = Relay(a_timer(NEXT_WAIT[phase], Armed("token", 1, phase)))
     relay.case.signal(NUMBER)
     [(operation, given)] = relay.machine.calls
     assert (operation, given["taskToken"]) == ("send_task_success", "token")
-    assert json.loads(given["output"])["phase"] == FOLLOWS[phase]
+    assert json.loads(given["output"])["phase"] == NEXT_WAIT[phase]
 
 
 @pytest.mark.parametrize(

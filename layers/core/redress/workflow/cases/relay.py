@@ -25,7 +25,7 @@ from redress.tickets.store.timers import Armed, Timer, TimerStore
 from redress.workflow.cases.timers import sleep_of
 from redress.workflow.subscribers import Message, messages_after
 
-FOLLOWS: dict[Phase, Phase] = {
+NEXT_WAIT: dict[Phase, Phase] = {
     Phase.ACKNOWLEDGEMENT: Phase.FIRST_RESPONSE,
     Phase.FIRST_RESPONSE: Phase.RESOLUTION,
     Phase.RESOLUTION: Phase.CALLBACK,
@@ -169,7 +169,7 @@ class RelayCase:
     def _wake(self, timer: Timer, armed: Armed) -> None:
         """End the armed wait: go to the next wait, or check the clocks."""
         # If the wait is over, the machine checks the clocks anyway. If it died, the sweep finds it.
-        if FOLLOWS.get(armed.phase) is timer.phase:
+        if NEXT_WAIT.get(armed.phase) is timer.phase:
             output = json.dumps(asdict(sleep_of(timer, self._now())))
             self._answer(self._sfn.send_task_success, taskToken=armed.token, output=output)
         else:
