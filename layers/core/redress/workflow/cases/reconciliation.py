@@ -57,8 +57,8 @@ SETTLES = timedelta(seconds=10)
 """For a few seconds after `UpdateStateMachine`, new executions may still get the older definition
 (its API reference)."""
 
-FOLLOWED_A_RUN = 500
-RENEWED_A_RUN = 1000
+MOST_REPAIRS = 500
+MOST_RENEWALS = 1000
 """How many workflows one run repairs, and how many it renews. Each costs several calls of Step
 Functions, and the tickets of the day need the same quotas. The report says how many are left for
 the next run."""
@@ -189,9 +189,7 @@ class _Run:
 
     def allows(self, finding: Finding) -> bool:
         """Whether this run may repair or renew one more. If not, counts it as left."""
-        kinds, bound = (
-            (RENEWED, RENEWED_A_RUN) if finding in RENEWED else (REPAIRED, FOLLOWED_A_RUN)
-        )
+        kinds, bound = (RENEWED, MOST_RENEWALS) if finding in RENEWED else (REPAIRED, MOST_REPAIRS)
         allowed = sum(self.found[kind] for kind in kinds) < bound
         self.left += not allowed
         return allowed
