@@ -1,4 +1,4 @@
-"""What unit tests stand on; the builders themselves are in `tests/builders.py`."""
+"""Fixtures of unit tests. The builders are in `tests/builders.py`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from redress.tickets.rules.ticket import State
 from tests import builders
 from tests.builders import Clock, Life
 
-# A busy machine is no defect, and nothing is kept from one run to the next.
+# A slow machine does not fail a test, and no run depends on an earlier one.
 settings.register_profile(
     "house", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -22,7 +22,7 @@ settings.load_profile("house")
 
 @pytest.fixture
 def clock() -> Clock:
-    """Time stands still until a test moves it."""
+    """A clock that moves only when a test moves it."""
     return Clock()
 
 
@@ -34,13 +34,13 @@ def plan() -> Plan:
 
 @pytest.fixture
 def document() -> dict[str, Any]:
-    """Plan 1 as JSON, to be broken at will."""
+    """Plan 1 as JSON, for a test to change."""
     return builders.plan_document()
 
 
 @pytest.fixture
 def life(clock: Clock) -> Life:
-    """A ticket that has not begun yet."""
+    """A life whose ticket is not opened yet."""
     return Life(clock)
 
 

@@ -121,7 +121,7 @@ def function_of(path: Path) -> str:
 
 
 def root_of(path: Path) -> str:
-    """What a function imports it as, to the first dot: `routes` of `routes/tickets.py`."""
+    """The name by which a function imports a file, up to the first dot: `routes`."""
     return path.relative_to(ROOT / "functions").with_suffix("").parts[1]
 
 

@@ -54,7 +54,7 @@ NAMED_PARTS = {
 """Parts inside the wheels of shipped packages that are under a weak copyleft licence."""
 
 FROM_ITS_TEXT = {"cookiecutter": ("BSD-3-Clause", "Neither the name of")}
-"""Packages whose metadata name no licence: what their licence file is, and words that prove it."""
+"""By package whose metadata name no licence: the SPDX identifier and a text of the licence file."""
 
 SPDX = {
     "Apache 2.0": "Apache-2.0",
@@ -73,7 +73,7 @@ SPDX = {
     "PSFL": "PSF-2.0",
     "zlib-license": "Zlib",
 }
-"""What metadata say in other words -> the SPDX identifier."""
+"""From other names of licences in metadata to SPDX identifiers."""
 
 SHIPPED = [
     ROOT / "layers/core/requirements.txt",

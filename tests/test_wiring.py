@@ -1,4 +1,4 @@
-"""What the wiring lists, and that the lists are complete."""
+"""The list of what is written with a ticket's change is complete."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_every_store_that_writes_with_a_change_is_in_the_list() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("contact", [{}, {"contact": BY_PHONE}], ids=["by mail", "by phone"])
-def test_nothing_is_written_with_a_submission_which_is_stored_without_the_list(
+def test_no_entry_of_the_list_writes_anything_for_a_submission(
     life: Life, kind: str, contact: dict[str, Any]
 ) -> None:
     change = life.open(kind, **contact).last

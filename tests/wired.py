@@ -1,4 +1,4 @@
-"""Tests that run on the wiring: what it cached for one test must not be met by the next."""
+"""Settings and caches of tests that use the wiring. No test may get what another one cached."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def modules() -> list[ModuleType]:
 
 
 def forget_wiring(keep: Sequence[Callable[..., Any]] = (clients.session,)) -> None:
-    """Clear the caches of all makers but those in `keep`.
+    """Clear the caches of all functions of the wiring except those in `keep`.
 
-    The session carries nothing from test to test, and to read botocore's models again takes 0.5 s.
+    botocore's session keeps no state of a test, and reading its models again would take 0.5 s.
     """
     for module in modules():
         for maker in vars(module).values():
@@ -37,12 +37,12 @@ def forget_wiring(keep: Sequence[Callable[..., Any]] = (clients.session,)) -> No
 
 
 def rewire() -> None:
-    """Make settings, stores and cases again, as a new process does. Clients stay as they are."""
+    """Let settings, stores and cases be created again, as in a new process. Clients are kept."""
     forget_wiring(keep=(clients.session, clients.client))
 
 
 def enter(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
-    """Set the environment of a function, with these variables. It reaches no real account."""
+    """Set the environment of a function, with these variables and without real credentials."""
     common = {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -57,7 +57,7 @@ def enter(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
 
 
 def set_environment(monkeypatch: pytest.MonkeyPatch, **variables: str | None) -> None:
-    """Set variables (None removes one), and wire again, so that they are read."""
+    """Set variables (None removes one) and clear the caches, so that they are read."""
     for name, value in variables.items():
         if value is None:
             monkeypatch.delenv(name)

@@ -1,4 +1,4 @@
-"""The table's stream: signal the workflow and enqueue what follows from a change."""
+"""Read the table's stream: signal workflows and send the messages that follow from changes."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from redress.workflow.cases.relay import (
 
 logger = Logger(service="relay")
 
-_PASSES = (ClientError, BotoCoreError, Unavailable, NotTaken)
+_TEMPORARY = (ClientError, BotoCoreError, Unavailable, NotTaken)
 _PERMANENT = frozenset(
     {"ValidationException", "ValidationError", "InvalidParameterValue", "InvalidInputException"}
     | {"InvalidExecutionInput", "InvalidMessageContents", "InvalidName", "InvalidRequestContent"}
 )
-"""What services answer to a request that will never be right, however often it is made.
+"""Error codes of services for a request that fails however often it is repeated.
 
-Anything else, a missing right or a deleted queue included, is mended by somebody within the day
-for which the stream keeps a record.
+After any other error the record is retried. The stream keeps it for a day, in which somebody can
+also repair a missing permission or a deleted queue.
 """
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """A batch of stream records -> the first one to be delivered again, if any.
+    """Process a batch of stream records. Returns the first record to deliver again, if any.
 
-    A record that a service did not take comes again, with all after it: the stream keeps its
-    order. A record that no retry can help is set aside in the dead-letter queue, and the others
-    go on. Signals come first in a batch: nothing stands before a timer.
+    If a service fails, its record is delivered again together with all later ones, because the
+    stream keeps its order. A record that no retry can process goes to the dead-letter queue, and
+    the other records are processed. Signals come first in a batch, so that mails cannot delay them.
     """
     if event.get("warm"):
         wiring.relay()
@@ -64,9 +64,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         try:
             case.follow(change)
         except NotFound:
-            logger.info("gone meanwhile")
+            logger.info("there is no such ticket")
         except Exception as error:
-            if not _may_pass(error):
+            if not _is_temporary(error):
                 _set_aside(case, record, error)
                 continue
             logger.warning("a record comes again", extra=observe.fault_of(error))
@@ -75,6 +75,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _rank(change: StreamChange) -> int:
+    """The order within a batch: signals, then mails and assignments, then queues to drain."""
     match change:
         case TimerChanged():
             return 0
@@ -84,14 +85,15 @@ def _rank(change: StreamChange) -> int:
             return 2
 
 
-def _may_pass(error: Exception) -> bool:
-    """Whether the same record may succeed later: a service did not take it now."""
+def _is_temporary(error: Exception) -> bool:
+    """Whether the same record may succeed later, because a service failed for the moment."""
     if isinstance(error, ClientError):
         return error.response.get("Error", {}).get("Code") not in _PERMANENT
-    return isinstance(error, _PASSES) and not isinstance(error, ParamValidationError)
+    return isinstance(error, _TEMPORARY) and not isinstance(error, ParamValidationError)
 
 
 def _order(sequence: str) -> tuple[int, str]:
+    """The sort key of a sequence number, which is a decimal number of any length."""
     return len(sequence), sequence
 
 

@@ -1,6 +1,6 @@
-"""Keep workflows alive: follow what ended badly, sweep what is awake, reconcile all the rest.
+"""Keep workflows alive: replace failed executions, sweep awake tickets, reconcile once a day.
 
-A rehearsal whose execution ended without a word is kept as failed.
+This function also marks a rehearsal as failed if its execution could not do so itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ logger = Logger(service="repair")
 @logger.inject_lambda_context(clear_state=True)
 @observe.discreet(logger)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """An execution's status change, or a schedule's {"task": sweep or reconcile}."""
+    """Handle the end of an execution, or a scheduled {"task": "sweep"} or {"task": "reconcile"}."""
     if event.get("warm"):
         wiring.repair()
         return {"warm": True}
@@ -46,15 +46,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _reconcile(context: Any) -> dict[str, Any]:
-    """The report of the run, for whoever started it by hand; see `redress.workflow.store`."""
+    """Reconcile and return the report (`ReconciliationReport`), for a person who calls this."""
     try:
         report = wiring.reconciliation().run(lambda: context.get_remaining_time_in_millis() / 1000)
     except OutOfTime as error:
         logger.error("reconciliation ran out of time", extra={"how_far": str(error)})
         raise
-    told: dict[str, Any] = msgspec.to_builtins(report)
-    logger.info("reconciled", extra={"report": told})
+    content: dict[str, Any] = msgspec.to_builtins(report)
+    logger.info("reconciled", extra={"report": content})
     for finding, number in report.found.items():
         if finding != Finding.AWAKE:
             observe.count("repair", f"Reconcile{finding.title().replace('_', '')}", number)
-    return told
+    return content

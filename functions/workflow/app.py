@@ -1,4 +1,4 @@
-"""The state `ActOnDueClocks` of the ticket machine: act on what is due, say how long to sleep."""
+"""The state `ActOnDueClocks` of the ticket machine: act on due clocks, compute the next wait."""
 
 from __future__ import annotations
 
@@ -15,34 +15,38 @@ from redress.workflow.cases.relay import MOVED
 logger = Logger(service="workflow")
 
 WAKE_UP_CALLS = {"States.Timeout", MOVED, "DynamoDb.ConditionalCheckFailedException"}
-"""How a wait ends on purpose: its time came, the clocks moved, or they had moved before it."""
+"""The errors with which a wait ends as intended: its time came, the clocks changed during it, or
+they had changed before it was armed."""
 
 PAUSES = 3
-"""Attempts, with pauses of up to 5, 10 and 20 s between, before a refused wait is tried again."""
+"""Attempts that fail with WaitRefused before the wait is armed again. The machine pauses for up to
+5, 10 and 20 s between them."""
 
 
 class WaitRefused(RedressError):
-    """The table did not take the wait's token; the message is the error's name."""
+    """The token of a wait could not be written. The message is the name of the error."""
 
 
 @logger.inject_lambda_context(clear_state=True)
 @observe.discreet(logger)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"ticket", "gen", "woken", "attempt"} -> the input of the next wait (`timers.Sleep`).
+    """Take {"ticket", "gen", "woken", "attempt"}. Return the input of the next wait (`Sleep`).
 
-    Executions keep the definition that they began under for up to a year, so whatever came after
-    `ticket` and `gen` may be missing.
-    Errors are raised, never returned: the machine retries them with growing pauses and gives the
-    generation up at last. `woken` is the error that ended the wait. One that is no wake-up call
-    (the wait could not be written) is raised for PAUSES attempts, each after a look at the clocks:
-    so a machine whose waits are refused goes on keeping its promises, and does not spin.
+    `woken` is the error that ended the wait, and `attempt` counts the retries of this state.
+    Executions keep the definition with which they began for up to a year. An old one may send only
+    `ticket` and `gen`.
+
+    Errors are raised, never returned. The machine retries them with growing pauses and finally
+    gives up the generation. If the wait could not be armed, this function acts on the due clocks
+    and then raises WaitRefused, for PAUSES attempts. So the ticket's promises are kept even if its
+    waits fail, and the machine does not loop without a pause.
     """
     if event.get("warm"):
         wiring.timers()
         return {"warm": True}
     logger.append_keys(ticket=event["ticket"], generation=event["gen"])
     sleep = wiring.timers().act_on_due_clocks(event["ticket"], event["gen"])
-    logger.info("looked at the clocks", extra={"phase": sleep.phase, "wait_s": sleep.wait})
+    logger.info("checked the clocks", extra={"phase": sleep.phase, "wait_s": sleep.wait})
     woken = event.get("woken")
     if woken and woken not in WAKE_UP_CALLS and event.get("attempt", PAUSES) < PAUSES:
         raise WaitRefused(woken)

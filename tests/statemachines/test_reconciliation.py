@@ -587,8 +587,8 @@ def test_ticket_without_a_timer_is_reported(settled: World) -> None:
 def test_run_repairs_a_limited_number_and_reports_the_rest(
     settled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciliation, "FOLLOWED_A_RUN", 2)
-    monkeypatch.setattr(reconciliation, "RENEWED_A_RUN", 3)
+    monkeypatch.setattr(reconciliation, "MOST_REPAIRS", 2)
+    monkeypatch.setattr(reconciliation, "MOST_RENEWALS", 3)
     dead = [asleep(settled) for _ in range(3)]
     for _ in range(5):
         asleep(settled)

@@ -1,7 +1,7 @@
-"""What the template tests read: the template as written, the template as deployed, the machines.
+"""The template as written, the template as deployed, and the state machines, for tests to read.
 
-`expanded()` is what CloudFormation gets: the SAM transform itself, run here. So a rule holds for
-roles, permissions and configurations that nobody wrote down.
+`expanded()` runs the SAM transform, so it returns the resources that CloudFormation gets. They
+include roles, permissions and configurations that the template does not spell out.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def _written() -> dict[str, Any]:
 
 
 def written() -> dict[str, Any]:
-    """`template.yaml` as it stands, short forms read as `{"Ref": ...}` and `{"Fn::...": ...}`."""
+    """`template.yaml`, with short forms read as `{"Ref": ...}` and `{"Fn::...": ...}`."""
     return copy.deepcopy(_written())
 
 
 class _NoManagedPolicies:
-    """The transform asks here for policies that a template names; ours names none."""
+    """The transform asks this for policies that a template names. This template names none."""
 
     def load(self) -> dict[str, str]:
         return {}
@@ -45,7 +45,7 @@ class _NoManagedPolicies:
 
 @cache
 def expanded() -> dict[str, Resource]:
-    """The resources that the SAM transform makes of the template, with default parameters."""
+    """The resources that the SAM transform creates from the template, with default parameters."""
     document = written()
     document["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"  # as after `sam package`
     for resource in document["Resources"].values():
@@ -75,7 +75,7 @@ def functions() -> dict[str, Resource]:
 
 
 def folder_of(logical_id: str) -> str:
-    """`IntakeFunction` is built from `functions/intake` (functions/Makefile)."""
+    """The folder that a function is built from: `intake` for `IntakeFunction`."""
     return logical_id.removesuffix("Function").lower()
 
 
@@ -90,7 +90,7 @@ def refers_to(value: Any) -> str | None:
 
 
 def strings(value: Any) -> Iterator[str]:
-    """Every string of a document, keys left out."""
+    """Every string value of a document, without the keys."""
     match value:
         case str():
             yield value
@@ -108,7 +108,7 @@ def listed(value: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement that a role is allowed, and whose it is."""
+    """One statement that allows a role something. `role` is its logical id."""
 
     role: str
     actions: tuple[str, ...]
@@ -118,7 +118,7 @@ class Statement:
 
 @cache
 def statements() -> tuple[Statement, ...]:
-    """Every Allow of every role and managed policy of ours."""
+    """Every Allow of every role and managed policy of the stack."""
     found = []
     for name, resource in of_type("AWS::IAM::Role", "AWS::IAM::ManagedPolicy").items():
         properties = resource["Properties"]
@@ -140,13 +140,13 @@ def statements() -> tuple[Statement, ...]:
 
 @cache
 def machine(name: str) -> dict[str, Any]:
-    """A state machine's definition as it stands, placeholders and all."""
+    """A state machine's definition, with its placeholders."""
     definition: dict[str, Any] = json.loads((ROOT / "statemachines" / name).read_text())
     return definition
 
 
 def states_of(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every state of a machine, those inside maps and branches included."""
+    """Every state of a machine, including those inside maps and branches."""
     for name, state in definition["States"].items():
         yield name, state
         if "ItemProcessor" in state:
@@ -156,7 +156,7 @@ def states_of(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
 
 
 def all_states() -> list[tuple[str, str, dict[str, Any]]]:
-    """(machine, name, state) of every state of every machine."""
+    """(machine, name, state) for every state of every machine."""
     return [(file, name, state) for file in MACHINES for name, state in states_of(machine(file))]
 
 

@@ -1,4 +1,4 @@
-"""What is kept stays kept; what goes wrong is seen; nothing secret is written down."""
+"""Data outlives the stack, failures raise alarms, and the template contains no secrets."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from redress.tickets.store import items
 from tests.builders import NUMBER, ROOT, Life
 from tests.template.documents import expanded, of_type, refers_to, strings, written
 
-# ------------------------------------------------------------------ what holds data
+# ------------------------------------------------------------------ resources that hold data
 
 HOLDS_DATA = {"Table", "MailBucket", "UserPool", "LinkKey"}
 
 
 @pytest.mark.parametrize("name", sorted(HOLDS_DATA))
-def test_what_holds_data_outlives_the_stack(name: str) -> None:
+def test_resource_that_holds_data_outlives_the_stack(name: str) -> None:
     resource = expanded()[name]
     assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
 
 
-def test_everything_that_holds_data_is_known_here() -> None:
+def test_every_resource_that_holds_data_is_listed() -> None:
     holding = of_type(
         "AWS::DynamoDB::Table",
         "AWS::S3::Bucket",
@@ -36,7 +36,7 @@ def test_everything_that_holds_data_is_known_here() -> None:
     assert set(holding) == HOLDS_DATA
 
 
-def test_the_table_cannot_be_deleted_and_can_be_brought_back() -> None:
+def test_table_cannot_be_deleted_and_can_be_restored() -> None:
     table = expanded()["Table"]["Properties"]
     assert table["DeletionProtectionEnabled"] is True
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
@@ -49,7 +49,7 @@ def test_staff_accounts_cannot_be_deleted_with_the_pool() -> None:
     assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
 
 
-def test_nobody_gives_themselves_a_team_or_a_capacity() -> None:
+def test_staff_cannot_change_their_own_team_or_capacity() -> None:
     client = expanded()["UserPoolClient"]["Properties"]
     assert not [name for name in client["WriteAttributes"] if name.startswith("custom:")]
 
@@ -69,11 +69,11 @@ def key_names(schema: list[dict[str, str]]) -> tuple[str, str]:
     return names["HASH"], names["RANGE"]
 
 
-def test_the_tables_key_is_the_one_that_items_have() -> None:
+def test_table_has_the_key_that_items_have() -> None:
     assert key_names(expanded()["Table"]["Properties"]["KeySchema"]) == ("pk", "sk")
 
 
-def test_the_indexes_are_those_that_the_store_reads() -> None:
+def test_indexes_are_those_that_the_stores_read() -> None:
     models = Models("any", "us-east-1")
     used = {
         name: {**index._get_schema(), "attribute_definitions": []}
@@ -98,20 +98,20 @@ def test_the_indexes_are_those_that_the_store_reads() -> None:
     }
 
 
-def test_indexes_hold_keys_only() -> None:
+def test_indexes_contain_only_keys() -> None:
     for index in expanded()["Table"]["Properties"]["GlobalSecondaryIndexes"]:
         assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}, "no text is stored twice"
 
 
-def test_every_attribute_that_is_defined_is_part_of_a_key() -> None:
+def test_every_defined_attribute_is_part_of_a_key() -> None:
     table = expanded()["Table"]["Properties"]
     schemas = [table["KeySchema"], *(i["KeySchema"] for i in table["GlobalSecondaryIndexes"])]
     named = {entry["AttributeName"] for schema in schemas for entry in schema}
     assert {entry["AttributeName"] for entry in table["AttributeDefinitions"]} == named
 
 
-def test_of_a_ticket_only_the_record_of_its_key_expires() -> None:
-    """No promise rests on a deletion that may be days late."""
+def test_only_the_idempotency_record_of_a_ticket_expires() -> None:
+    """DynamoDB may delete an expired item days late, so no promise may depend on it."""
     expires = expanded()["Table"]["Properties"]["TimeToLiveSpecification"]["AttributeName"]
     change = Life().open(number=NUMBER).last
     written = items.opening_items("key", "fingerprint", "{}", change)
@@ -126,17 +126,17 @@ def alarms() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", sorted(alarms()))
-def test_an_alarm_names_a_runbook_that_exists_and_reaches_operations(name: str) -> None:
+def test_alarm_names_an_existing_runbook_and_reaches_operations(name: str) -> None:
     alarm = alarms()[name]
     [runbook] = re.findall(r"docs/runbooks/[\w-]+\.md", alarm["AlarmDescription"])
     text = (ROOT / runbook).read_text()
     assert len(text) > 300
-    assert "\n    aws " in text or "\n       aws " in text, "a runbook says what to type"
+    assert "\n    aws " in text or "\n       aws " in text, "a runbook has commands to type"
     assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "OperationsTopic"}]
     assert alarm["TreatMissingData"] == "notBreaching"
 
 
-def test_every_queue_of_dead_letters_has_an_alarm() -> None:
+def test_every_dead_letter_queue_has_an_alarm() -> None:
     watched = {
         refers_to(dimension["Value"])
         for alarm in alarms().values()
@@ -146,7 +146,7 @@ def test_every_queue_of_dead_letters_has_an_alarm() -> None:
     assert watched == {name for name in of_type("AWS::SQS::Queue") if "DeadLetter" in name}
 
 
-def test_a_reader_of_the_stream_that_lags_is_seen() -> None:
+def test_stream_that_is_read_late_raises_an_alarm() -> None:
     alarm = alarms()["RelayLateAlarm"]
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "IteratorAge")
     [dimension] = alarm["Dimensions"]
@@ -154,25 +154,25 @@ def test_a_reader_of_the_stream_that_lags_is_seen() -> None:
     assert alarm["Threshold"] <= 60_000, "milliseconds: a promise may be a minute late, no more"
 
 
-# ------------------------------------------------------------------ nothing secret
+# ------------------------------------------------------------------ secrets
 
 LOOKS_SECRET = re.compile(r"AKIA[A-Z0-9]{16}|[A-Za-z0-9+/]{40,}={0,2}|[0-9a-f]{32,}|-----BEGIN")
 
 
-def test_no_key_is_written_in_the_template() -> None:
+def test_template_contains_no_key() -> None:
     assert [text for text in strings(written()) if LOOKS_SECRET.search(text)] == []
 
 
-def test_the_key_of_links_is_made_at_the_deployment() -> None:
+def test_key_of_links_is_generated_by_the_deployment() -> None:
     [secret] = of_type("AWS::SecretsManager::Secret").values()
     assert "SecretString" not in secret["Properties"]
     assert secret["Properties"]["GenerateSecretString"]["PasswordLength"] >= 32
 
 
-def test_no_parameter_is_a_secret_with_a_default() -> None:
+def test_no_parameter_is_a_secret_and_every_parameter_has_a_default() -> None:
     for name, parameter in written()["Parameters"].items():
         assert not re.search("key|secret|password|token", name, re.IGNORECASE), name
-        assert "Default" in parameter, f"{name}: one command deploys"
+        assert "Default" in parameter, f"{name}: the stack is deployed with one command"
 
 
 # ------------------------------------------------------------------ deployable
@@ -187,21 +187,21 @@ def test_every_parameter_and_condition_is_used() -> None:
         assert rest.count(f'"{name}"') > 1, name
 
 
-NOT_ON_A_LAPTOP = re.compile(
+NOT_IN_THE_LOCAL_CLOUD = re.compile(
     "AWS::SES::Receipt|CompositeAlarm|QueryDefinition|Events::Archive|Events::Connection|"
     "ApiDestination|WebACLAssociation|StateMachineVersion|StateMachineAlias|CodeDeploy|Budgets"
 )
-"""Types that the laptop's cloud does not know; one of them fails the whole deployment there."""
+"""Types that the local cloud does not support. One of them would fail the complete deployment."""
 
 
-def test_what_the_laptops_cloud_cannot_do_is_left_out_there() -> None:
+def test_types_that_the_local_cloud_does_not_support_are_left_out_there() -> None:
     for name, resource in expanded().items():
-        if NOT_ON_A_LAPTOP.search(resource["Type"]):
+        if NOT_IN_THE_LOCAL_CLOUD.search(resource["Type"]):
             assert resource.get("Condition") in ("IsOnAws", "SesTakesMail"), name
 
 
-def test_no_two_resources_wait_for_each_other() -> None:
-    """Linters pass a circle of references; only the deployment refuses it."""
+def test_references_between_resources_have_no_circle() -> None:
+    """Linters accept a circle of references; only a deployment finds it."""
     needs = {name: set(references(resource)) for name, resource in expanded().items()}
     done: set[str] = set()
     while ready := {n for n, wanted in needs.items() if n not in done and wanted <= done}:
@@ -210,7 +210,7 @@ def test_no_two_resources_wait_for_each_other() -> None:
 
 
 def references(value: Any) -> Iterator[str]:
-    """Logical ids of resources that a part of the template refers to."""
+    """The logical ids of the resources to which a part of the template refers."""
     match value:
         case {"DependsOn": wanted, **rest}:
             yield from [wanted] if isinstance(wanted, str) else wanted

@@ -1,4 +1,4 @@
-"""The sample events in `events/`: of every trigger there is one, and every one is replayed."""
+"""The sample events in `events/`: every trigger has one, and a test replays each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REQUESTS = [name for name, event in SAMPLES.items() if "routeKey" in event]
 
 
 def function_of(sample: str) -> str:
-    """`staff-board` is a sample of `functions/staff`."""
+    """The folder of the function that a sample is for: `staff` for `staff-board`."""
     return sample.partition("-")[0]
 
 
@@ -29,7 +29,7 @@ def test_every_function_has_a_sample_and_every_sample_a_function() -> None:
     assert {function_of(name) for name in SAMPLES} == {folder_of(name) for name in functions()}
 
 
-def test_every_door_of_the_api_has_a_sample_and_every_request_a_door() -> None:
+def test_every_route_has_a_sample_and_every_sample_request_a_route() -> None:
     sampled = {
         (function_of(name), tuple(SAMPLES[name]["routeKey"].split()))
         for name in REQUESTS
@@ -43,7 +43,7 @@ def test_every_door_of_the_api_has_a_sample_and_every_request_a_door() -> None:
     ("file", "called"),
     [("scores.asl.json", {"scoring"}), ("rehearsal.asl.json", {"rehearsal", "mover"})],
 )
-def test_every_task_of_a_machine_has_a_sample_with_all_that_its_state_sends(
+def test_every_task_of_a_machine_has_a_sample_with_every_field_that_its_state_sends(
     file: str, called: set[str]
 ) -> None:
     sent = [
@@ -58,15 +58,15 @@ def test_every_task_of_a_machine_has_a_sample_with_all_that_its_state_sends(
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_a_request_says_the_same_wherever_it_says_it(name: str) -> None:
-    """API Gateway repeats itself; a function may read either place."""
+def test_repeated_fields_of_a_sample_request_agree(name: str) -> None:
+    """API Gateway sends some values in two places, and a function may read either."""
     event = SAMPLES[name]
     context = event["requestContext"]
     method, _, path = event["routeKey"].partition(" ")
     if path:
         assert context["http"]["method"] == method
-        told = path.format(**event.get("pathParameters", {}))
-        assert event["rawPath"] == f"/{context['stage']}{told}"
+        filled = path.format(**event.get("pathParameters", {}))
+        assert event["rawPath"] == f"/{context['stage']}{filled}"
     assert context["http"]["path"] == event["rawPath"]
     assert context["http"]["userAgent"] == event["headers"]["user-agent"]
     assert context["routeKey"] == event["routeKey"]
@@ -77,13 +77,16 @@ def test_a_request_says_the_same_wherever_it_says_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_every_sample_is_named_by_a_test_of_its_trigger(name: str) -> None:
+def test_every_sample_is_named_by_a_test_of_a_function(name: str) -> None:
     assert name in named()
 
 
 @cache
 def named() -> set[str]:
-    """What tests of functions name: a sample, or its end where they write f"staff-{name}"."""
+    """All strings in the tests of functions, which include the names of the samples they replay.
+
+    For a test that writes f"staff-{name}", each string is also added to the beginning `staff-`.
+    """
     found: set[str] = set()
     for path in (ROOT / "tests/functions").rglob("*.py"):
         texts, beginnings = set[str](), {""}

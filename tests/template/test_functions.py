@@ -1,4 +1,4 @@
-"""Every function is deployed with what it needs, no less and no more."""
+"""Every function is deployed with what it needs and with nothing else."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def test_every_folder_is_a_function_and_every_function_a_folder() -> None:
 
 
 def test_every_function_is_built_by_the_makefile() -> None:
-    """The builder of SAM ships no compiled code; compiling at each cold start doubles it."""
+    """SAM's own builder ships no compiled code, and compiling doubles the time of a cold start."""
     for name, resource in written_of_type("AWS::Serverless::Function").items():
         assert resource["Metadata"]["BuildMethod"] == "makefile", name
     [layer] = written_of_type("AWS::Serverless::LayerVersion").values()
     assert layer["Metadata"]["BuildMethod"] == "makefile"
 
 
-# ------------------------------------------------------------------ what every function has
+# ------------------------------------------------------------------ every function
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_has_a_name_of_its_own_and_a_log_that_ends(name: str) -> None:
+def test_function_has_its_own_name_and_a_log_with_a_retention_time(name: str) -> None:
     function = functions()[name]
     assert function["FunctionName"] == {"Fn::Sub": f"${{AWS::StackName}}-{folder_of(name)}"}
     log = refers_to(function["LoggingConfig"]["LogGroup"])
@@ -58,7 +58,7 @@ def test_a_function_has_a_name_of_its_own_and_a_log_that_ends(name: str) -> None
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_what_a_function_cannot_do_is_set_aside(name: str) -> None:
+def test_failed_asynchronous_invocation_goes_to_the_dead_letter_queue(name: str) -> None:
     [config] = [
         resource["Properties"]
         for resource in of_type("AWS::Lambda::EventInvokeConfig").values()
@@ -69,7 +69,7 @@ def test_what_a_function_cannot_do_is_set_aside(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_runs_where_it_was_built_for(name: str) -> None:
+def test_function_runs_on_the_platform_that_it_is_built_for(name: str) -> None:
     function = functions()[name]
     assert function["Architectures"] == [{"Ref": "Architecture"}]
     assert function["Runtime"] == "python3.13"
@@ -77,7 +77,7 @@ def test_a_function_runs_where_it_was_built_for(name: str) -> None:
     assert len(function["Layers"]) == 1
 
 
-def test_the_layer_is_built_for_the_same_architecture() -> None:
+def test_layer_is_built_for_the_same_architecture() -> None:
     layer = written()["Resources"]["CoreLayer"]
     assert layer["Metadata"]["BuildArchitecture"] == {"Ref": "Architecture"}
     assert layer["Properties"]["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
@@ -85,7 +85,8 @@ def test_the_layer_is_built_for_the_same_architecture() -> None:
 
 
 LONGER = {"RepairFunction": 900}
-"""Seconds, where a minute is not enough: all open tickets are read at once, by a daily run."""
+"""Timeouts in seconds of functions that need more than a minute: the reconciliation reads all open
+tickets in one run."""
 
 
 def called_by_the_api() -> set[str]:
@@ -111,9 +112,9 @@ def test_api_calls_three_functions() -> None:
 # ------------------------------------------------------------------ environment
 
 GENERAL = {"LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "PYTHONTZPATH"}
-"""What every function gets beside its settings: the logger, the metrics, the time zones."""
+"""Variables that every function gets for the logger, the metrics and the time zones."""
 OF_LAMBDA = {"AWS_REGION"}
-"""What Lambda itself puts into the environment."""
+"""Variables that Lambda itself adds to the environment."""
 
 
 def settings_of(folder: str) -> type[Settings]:
@@ -128,7 +129,7 @@ def settings_of(folder: str) -> type[Settings]:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_is_given_the_settings_of_its_type_and_no_other(name: str) -> None:
+def test_function_gets_the_settings_of_its_type_and_no_others(name: str) -> None:
     given = set(functions()[name]["Environment"]["Variables"])
     assert given >= GENERAL
     fields = {field.upper() for field in settings_of(folder_of(name)).__struct_fields__}
@@ -136,7 +137,7 @@ def test_a_function_is_given_the_settings_of_its_type_and_no_other(name: str) ->
 
 
 @pytest.mark.parametrize("folder", sorted(FOLDERS))
-def test_a_function_that_lacks_a_setting_names_it(folder: str) -> None:
+def test_function_names_a_setting_that_is_missing(folder: str) -> None:
     kind = settings_of(folder)
     needed = [field.name for field in msgspec.structs.fields(kind) if field.required]
     environment = {name.upper(): f"a {name}" for name in needed}
@@ -152,8 +153,8 @@ def test_a_function_that_lacks_a_setting_names_it(folder: str) -> None:
 # ------------------------------------------------------------------ queues and the stream
 
 
-def test_a_message_stays_hidden_six_times_as_long_as_its_worker_runs() -> None:
-    """AWS's own advice: a retry must not meet the first try (Lambda with SQS)."""
+def test_message_stays_hidden_for_six_times_the_timeout_of_its_worker() -> None:
+    """AWS recommends it (Lambda with SQS), so that a retry does not overlap the first attempt."""
     found = 0
     for name, resource in written_of_type("AWS::Serverless::Function").items():
         for event in resource["Properties"].get("Events", {}).values():
@@ -167,7 +168,7 @@ def test_a_message_stays_hidden_six_times_as_long_as_its_worker_runs() -> None:
     assert found
 
 
-def test_every_queue_that_is_worked_has_a_place_for_what_cannot_be_done() -> None:
+def test_every_work_queue_has_a_dead_letter_queue() -> None:
     queues = of_type("AWS::SQS::Queue")
     dead = {
         refers_to(q["Properties"]["RedrivePolicy"]["deadLetterTargetArn"])
@@ -180,7 +181,7 @@ def test_every_queue_that_is_worked_has_a_place_for_what_cannot_be_done() -> Non
         assert queue["Properties"]["SqsManagedSseEnabled"] is True, name
 
 
-def test_the_stream_is_read_once_with_what_a_poison_record_needs() -> None:
+def test_stream_is_read_by_one_function_that_sets_poison_records_aside() -> None:
     mappings = [
         resource["Properties"]
         for resource in of_type("AWS::Lambda::EventSourceMapping").values()
@@ -191,10 +192,10 @@ def test_the_stream_is_read_once_with_what_a_poison_record_needs() -> None:
     assert mapping["BisectBatchOnFunctionError"] is True
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["MaximumRetryAttempts"] > 0
-    assert mapping["MaximumRecordAgeInSeconds"] < 24 * 3600, "the stream keeps a day"
+    assert mapping["MaximumRecordAgeInSeconds"] < 24 * 3600, "the stream keeps records for a day"
     assert refers_to(mapping["DestinationConfig"]["OnFailure"]["Destination"]) == "DeadLetterQueue"
-    assert mapping["StartingPosition"] == "TRIM_HORIZON", "nothing written before is missed"
+    assert mapping["StartingPosition"] == "TRIM_HORIZON", "no record is skipped"
 
 
-def test_the_streams_filters_are_of_a_kind_that_the_tests_can_play() -> None:
+def test_filters_of_the_stream_are_those_that_the_tests_apply() -> None:
     assert len(relay_patterns()) == 3

@@ -1,4 +1,4 @@
-"""What the field's own linters say. A finding that is accepted has a reason, and is still found."""
+"""The usual linters pass. Each accepted finding has a reason and must still occur."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ BIN = Path(sys.executable).parent
 ACCEPTED = {
     "ES1001": (
         {"MailerFunctionMails", "InboundFunctionMails"},
-        "a queue's mapping takes no failure destination: the queue has its own dead letters",
+        "the mapping of a queue has no failure destination: the queue has its own dead letters",
     ),
     "ES2000": (
         {"HttpApiv1Stage"},
-        "an access log would hold paths, and a path holds a link's secret",
+        "an access log would contain paths, and a path contains the secret of a link",
     ),
     "ES6000": (
         {"DeadLetterQueue", "MailDeadLetterQueue", "InboundDeadLetterQueue"},
-        "what these hold is dead already; an alarm watches them",
+        "these are dead-letter queues themselves; an alarm watches them",
     ),
     "ES7000": (
         {"OperationsSubscription"},
-        "the subscription is a mailbox of people; the alarm's state stays visible",
+        "people read this mailbox, and the state of an alarm stays visible",
     ),
     "WS1004": (
         set(functions()),
-        "the rule knows groups by the function's logical id only; LoggingConfig names ours, which "
-        "test_functions.py holds to it",
+        "the rule finds log groups only by the function's logical id; LoggingConfig names them, "
+        "and test_functions.py checks it",
     ),
 }
-"""Rule of cfn-lint -> the resources for which its finding is accepted, and why."""
+"""By rule of cfn-lint: the resources for which its finding is accepted, and why."""
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -52,7 +52,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_cfn_lint_finds_what_is_accepted_and_nothing_else() -> None:
+def test_cfn_lint_finds_exactly_what_is_accepted() -> None:
     rules = ["--append-rules", "cfn_lint_serverless.rules", "--format", "json"]
     done = run(str(BIN / "cfn-lint"), *rules, "--template", "template.yaml")
     found: dict[str, set[str]] = defaultdict(set)
@@ -66,20 +66,20 @@ def test_cfn_lint_finds_what_is_accepted_and_nothing_else() -> None:
 
 
 @pytest.mark.slow
-def test_sam_takes_the_template() -> None:
+def test_sam_accepts_the_template() -> None:
     done = run(str(BIN / "sam"), "validate", "--lint", "--region", "us-east-1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "is a valid SAM Template" in done.stdout
 
 
 def filled_in(file: str) -> str:
-    """A machine's definition as it is deployed: placeholders replaced by names."""
+    """A machine's definition with names instead of placeholders, as it is deployed."""
     text = json.dumps(machine(file))
     return PLACEHOLDER.sub(r"arn:aws:lambda:us-east-1:123456789012:function:\1", text)
 
 
 @pytest.mark.parametrize("file", MACHINES)
-def test_statelint_has_nothing_to_say(file: str, tmp_path: Path) -> None:
+def test_statelint_finds_nothing(file: str, tmp_path: Path) -> None:
     path = tmp_path / file
     path.write_text(filled_in(file))
     done = run(str(BIN / "statelint"), str(path))
@@ -87,6 +87,6 @@ def test_statelint_has_nothing_to_say(file: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", MACHINES)
-def test_a_second_reader_of_the_language_understands_every_machine(file: str) -> None:
+def test_second_parser_of_the_language_reads_every_machine(file: str) -> None:
     program: Any = AmazonStateLanguageParser.parse(filled_in(file))[0]
     assert set(program.states.states) == set(machine(file)["States"])

@@ -1,4 +1,4 @@
-"""Least privilege, read off the roles as they are deployed."""
+"""Every deployed role has least privilege."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ EVERY_RESOURCE = {
 """The only actions that may be allowed on every resource, and why."""
 
 WIDER = {
-    "identity/*": "whether the address or its domain is verified nobody can tell here; a condition "
-    "holds the function to the one sender",
+    "identity/*": "the template cannot know whether the address or its domain is verified; a "
+    "condition allows only the one sender",
     "${Table.Arn}/index/*": "all indexes of the one table",
-    "${MailBucket.Arn}/inbound/*": "all mails as they came",
-    "${MailBucket.Arn}/read/*": "what was read of all mails",
+    "${MailBucket.Arn}/inbound/*": "all mails as they came in",
+    "${MailBucket.Arn}/read/*": "the texts that were read from all mails",
     "${MailBucket.Arn}/attachments/*": "the attachments of all mails",
     "execution:${TicketMachine.Name}:*": "all executions of the one machine",
 }
@@ -64,7 +64,7 @@ def test_no_action_is_a_wildcard(statement: Statement) -> None:
 
 
 @pytest.mark.parametrize("statement", EVERY)
-def test_everything_is_allowed_on_named_resources_only(statement: Statement) -> None:
+def test_actions_are_allowed_only_on_named_resources(statement: Statement) -> None:
     if "*" in statement.resources:
         assert set(statement.actions) <= set(EVERY_RESOURCE)
         return
@@ -79,7 +79,7 @@ def test_every_exception_is_still_needed() -> None:
     assert {part for part in WIDER if any(t.endswith(part) for t in wide)} == set(WIDER)
 
 
-def test_no_managed_policy_but_those_of_the_transform() -> None:
+def test_no_managed_policies_but_those_of_the_stack_and_the_transform() -> None:
     for name, role in of_type("AWS::IAM::Role").items():
         for policy in role["Properties"].get("ManagedPolicyArns", []):
             ours = refers_to(policy) in of_type("AWS::IAM::ManagedPolicy")
@@ -92,31 +92,31 @@ def test_every_function_has_a_role_of_its_own() -> None:
 
 
 def allowed(logical_id: str) -> set[str]:
-    """What a function's own role allows, the transform's managed policies left out."""
+    """The actions that a function's role allows, without the transform's managed policies."""
     role = refers_to(functions()[logical_id]["Role"])
     return {action for s in statements() if s.role == role for action in s.actions}
 
 
-def test_public_functions_can_neither_delete_nor_call_anybody() -> None:
+def test_public_functions_can_neither_delete_data_nor_call_other_functions() -> None:
     for name in ("IntakeFunction", "CustomerFunction"):
         reached = {action.split(":")[0] for action in allowed(name)}
         assert reached <= {"dynamodb", "secretsmanager", "sqs"}
         assert allowed(name) & {"sqs:SendMessage"} == {"sqs:SendMessage"}, "the failure destination"
 
 
-def test_nobody_may_delete_data_or_scan_for_it() -> None:
+def test_no_role_may_delete_data_or_scan_the_table() -> None:
     actions = {action for s in statements() for action in s.actions}
     assert not [a for a in actions if "Delete" in a and not a.startswith("logs:")]
-    assert "dynamodb:Scan" not in actions, "there is no scanning of open tickets"
+    assert "dynamodb:Scan" not in actions, "open tickets are never scanned"
 
 
-def test_only_relay_and_repair_answer_tokens() -> None:
+def test_only_relay_and_repair_may_use_task_tokens() -> None:
     for token_action in ("states:SendTaskSuccess", "states:SendTaskFailure"):
         holders = {s.role for s in statements() if token_action in s.actions}
         assert holders == {"RelayFunctionRole", "RepairFunctionRole"}
 
 
-def test_only_repair_ends_executions_and_only_those_of_tickets() -> None:
+def test_only_repair_stops_executions_and_only_those_of_tickets() -> None:
     [statement] = [s for s in statements() if "states:StopExecution" in s.actions]
     assert statement.role == "RepairFunctionRole"
     assert set(statement.actions) == {"states:DescribeExecution", "states:StopExecution"}
@@ -124,21 +124,21 @@ def test_only_repair_ends_executions_and_only_those_of_tickets() -> None:
     assert resource.endswith(":execution:${TicketMachine.Name}:*")
 
 
-def test_only_repair_lists_what_runs_and_may_not_change_the_machine() -> None:
+def test_only_repair_lists_executions_and_no_role_may_change_the_machine() -> None:
     [statement] = [s for s in statements() if "states:ListExecutions" in s.actions]
     assert statement.role == "RepairFunctionRole"
     assert statement.resources == ({"Ref": "TicketMachine"},)
     assert not [s for s in statements() if "states:UpdateStateMachine" in s.actions]
 
 
-def test_a_mail_goes_out_under_one_sender() -> None:
+def test_mail_is_sent_only_from_the_sender_address() -> None:
     [statement] = [s for s in statements() if "ses:SendEmail" in s.actions]
     assert statement.role == "MailerFunctionRole"
     assert statement.condition == {"StringEquals": {"ses:FromAddress": {"Ref": "SenderAddress"}}}
 
 
 def written_items(logical_id: str) -> dict[str, list[str]]:
-    """Which items a function's own role lets each writing action reach, by their leading keys."""
+    """For each writing action of a function's role, the partition keys that it may write."""
     role = refers_to(functions()[logical_id]["Role"])
     found: dict[str, list[str]] = {}
     for statement in statements():
@@ -150,8 +150,8 @@ def written_items(logical_id: str) -> dict[str, list[str]]:
     return found
 
 
-def test_a_rehearsal_can_write_nothing_but_itself() -> None:
-    """That it has no side effect is not only its code's word."""
+def test_rehearsal_function_can_write_only_rehearsals() -> None:
+    """Its permissions guarantee that a rehearsal has no side effects, whatever its code does."""
     own = [keys.rehearsal_pk("*")]
     assert written_items("RehearsalFunction") == {
         "dynamodb:PutItem": own,
@@ -162,7 +162,7 @@ def test_a_rehearsal_can_write_nothing_but_itself() -> None:
     assert allowed("RehearsalFunction") & {"sqs:SendMessage"}, "the failure destination"
 
 
-def test_a_move_writes_tickets_their_facts_and_itself() -> None:
+def test_mover_function_can_write_only_tickets_their_facts_and_moves() -> None:
     own = [keys.ticket_pk("*"), "FACTS#*", keys.rehearsal_pk("*")]
     assert written_items("MoverFunction") == {
         "dynamodb:PutItem": own,
@@ -172,7 +172,7 @@ def test_a_move_writes_tickets_their_facts_and_itself() -> None:
     assert {a.split(":")[0] for a in allowed("MoverFunction")} == {"dynamodb", "sqs"}
 
 
-def test_readers_of_months_and_open_tickets_reach_no_other_index() -> None:
+def test_rehearsal_and_mover_functions_read_no_index_but_that_of_open_tickets() -> None:
     for name in ("RehearsalFunction", "MoverFunction"):
         role = refers_to(functions()[name]["Role"])
         read = [s for s in statements() if s.role == role and "dynamodb:Query" in s.actions]
@@ -181,8 +181,8 @@ def test_readers_of_months_and_open_tickets_reach_no_other_index() -> None:
         ]
 
 
-def test_the_machine_may_write_what_arming_a_wait_writes_and_nothing_else() -> None:
-    """IAM holds it to the attributes that its expressions name, so the two must agree."""
+def test_ticket_machine_may_write_only_the_attributes_that_arm_a_wait() -> None:
+    """IAM checks the attributes that the machine's expressions name, so the two must agree."""
     [statement] = [
         s
         for s in statements()
@@ -197,33 +197,33 @@ def test_the_machine_may_write_what_arming_a_wait_writes_and_nothing_else() -> N
 
 
 def attributes(parameters: dict[str, Any]) -> set[str]:
-    """The top-level attributes that an update's keys and expressions name."""
+    """The top-level attributes that the key and the expressions of an update name."""
     text = f"{parameters['UpdateExpression']} {parameters['ConditionExpression']}"
     words = text.replace(",", " ").replace("=", " ").split()
     expressed = {w for w in words if w.islower() and not w.startswith(":")}
     return expressed | set(parameters["Key"])
 
 
-def test_roles_are_assumed_by_services_only() -> None:
+def test_only_services_may_assume_roles() -> None:
     for name, role in of_type("AWS::IAM::Role").items():
         for statement in role["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
             assert set(statement["Principal"]) == {"Service"}, name
 
 
-def test_whoever_may_call_a_function_from_outside_names_where_from() -> None:
+def test_permission_to_call_a_function_names_the_source() -> None:
     for name, permission in of_type("AWS::Lambda::Permission").items():
         assert "SourceArn" in permission["Properties"], name
         assert permission["Properties"]["Principal"] != "*", name
 
 
-def test_queues_and_buckets_open_to_others_name_who_and_from_where() -> None:
+def test_policies_of_queues_and_buckets_name_the_service_and_the_source() -> None:
     for name, resource in of_type("AWS::SQS::QueuePolicy").items():
         for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
             assert statement["Condition"], f"{name}: {json.dumps(statement)}"
     for name, resource in of_type("AWS::S3::BucketPolicy").items():
         for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
             if "Fn::If" in statement:
-                # Where SES takes mail: it alone may put, for this account, by this rule set.
+                # If SES receives mail, only SES may put objects, for this account and rule set.
                 condition, statement, otherwise = statement["Fn::If"]
                 assert (condition, otherwise) == ("SesTakesMail", {"Ref": "AWS::NoValue"})
                 assert statement["Principal"] == {"Service": "ses.amazonaws.com"}

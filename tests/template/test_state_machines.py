@@ -1,4 +1,4 @@
-"""What every state of every machine must have, and that machines and code say the same."""
+"""The rules for every state of every machine, and the agreement between machines and code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from redress.tickets.rules.ticket import Phase
 from redress.workflow.cases import timers
-from redress.workflow.cases.relay import FOLLOWS
+from redress.workflow.cases.relay import NEXT_WAIT
 from tests.template.documents import (
     MACHINES,
     PLACEHOLDER,
@@ -54,7 +54,7 @@ MAY_REPEAT_A_TOKEN_WRITE = {
     "DynamoDb.ThrottlingException",
     "DynamoDb.TransactionConflictException",
 }
-"""Throttling and conflicts of transactions: no token was written, nobody was woken."""
+"""Throttling and transaction conflicts. After these errors the token was not written."""
 
 REPORTED_BY_LAMBDA = {
     "Lambda.AWSLambdaException",
@@ -65,11 +65,11 @@ REPORTED_BY_LAMBDA = {
     "Lambda.Unknown",
     "Sandbox.Timedout",
 }
-"""Faults of the service, of a killed process and of a function's own timeout: not of its code."""
+"""Errors of the Lambda service, of a killed process and of a timeout, not of a function's code."""
 
 
 def identified(entries: list[tuple[str, str, State]]) -> Any:
-    """Parameters of a test per state, named by machine and state."""
+    """One parameter of a test per state, with the names of machine and state as its id."""
     return [pytest.param(state, id=f"{file.split('.')[0]}-{name}") for file, name, state in entries]
 
 
@@ -92,19 +92,19 @@ def errors_retried(state: State) -> set[str]:
 # ------------------------------------------------------------------ names and comments
 
 
-def test_there_is_something_to_look_at() -> None:
+def test_no_set_of_machines_or_states_under_test_is_empty() -> None:
     assert {"ticket.asl.json", "scores.asl.json", "rehearsal.asl.json"} <= set(MACHINES)
     assert len(WAITS) == len(Phase) - 1
     assert LAMBDAS
 
 
 @pytest.mark.parametrize("state", identified(all_states()))
-def test_every_state_says_why(state: State) -> None:
+def test_every_state_has_a_comment(state: State) -> None:
     assert len(state.get("Comment", "")) > 20
 
 
 @pytest.mark.parametrize(("file", "name", "state"), all_states())
-def test_names_are_verb_phrases_and_choices_are_questions(
+def test_names_of_states_are_verb_phrases_and_names_of_choices_are_questions(
     file: str, name: str, state: State
 ) -> None:
     first, *rest = words(name)
@@ -116,9 +116,9 @@ def test_names_are_verb_phrases_and_choices_are_questions(
 
 
 @pytest.mark.parametrize("file", MACHINES)
-def test_a_machine_says_what_it_is_for(file: str) -> None:
+def test_every_machine_has_a_comment(file: str) -> None:
     assert len(machine(file)["Comment"]) > 50
-    assert "QueryLanguage" not in machine(file), "JSONPath: the tests' interpreter reads it"
+    assert "QueryLanguage" not in machine(file), "the tests' interpreter reads only JSONPath"
 
 
 @pytest.mark.parametrize("file", MACHINES)
@@ -150,7 +150,7 @@ def test_every_task_has_a_timeout(state: State) -> None:
 
 
 @pytest.mark.parametrize("state", identified(tasks()))
-def test_every_retry_spreads_its_load(state: State) -> None:
+def test_every_retry_has_full_jitter(state: State) -> None:
     assert state["Retry"]
     assert set(seconds_of_retries(state)) == {"FULL"}
 
@@ -161,26 +161,26 @@ def test_every_choice_has_a_default(state: State) -> None:
 
 
 @pytest.mark.parametrize("state", LAMBDAS)
-def test_a_function_that_failed_through_no_fault_of_its_code_is_called_again(state: State) -> None:
+def test_function_is_called_again_after_an_error_that_its_code_did_not_cause(state: State) -> None:
     errors = errors_retried(state)
     assert errors >= REPORTED_BY_LAMBDA | {"Unavailable", "States.Timeout"}
     assert "States.ALL" not in errors
 
 
-def test_a_look_that_fails_for_good_fails_slowly() -> None:
-    """Each generation that gives up is followed at once; they must not chase each other."""
-    look = next(state for _, name, state in tasks() if name == "ActOnDueClocks")
-    last = look["Retry"][-1]
+def test_check_of_the_clocks_that_keeps_failing_is_retried_for_minutes() -> None:
+    """The next generation begins as soon as one gives up, so giving up must take some time."""
+    check = next(state for _, name, state in tasks() if name == "ActOnDueClocks")
+    last = check["Retry"][-1]
     assert last["ErrorEquals"] == ["States.TaskFailed"]
     pauses = [
         min(last["IntervalSeconds"] * last["BackoffRate"] ** n, last["MaxDelaySeconds"])
         for n in range(last["MaxAttempts"])
     ]
-    assert sum(pauses) / 2 >= 120, "with full jitter, minutes on average"
+    assert sum(pauses) / 2 >= 120, "full jitter halves the pauses on average"
 
 
 @pytest.mark.parametrize("state", LAMBDAS)
-def test_whatever_else_a_function_raises_is_caught(state: State) -> None:
+def test_any_other_error_of_a_function_is_caught(state: State) -> None:
     assert [entry["ErrorEquals"] for entry in state["Catch"]][-1] == ["States.ALL"]
     assert all(entry["ResultPath"] not in ("$", None) for entry in state["Catch"]), (
         "the input is kept"
@@ -188,7 +188,7 @@ def test_whatever_else_a_function_raises_is_caught(state: State) -> None:
 
 
 @pytest.mark.parametrize("state", LAMBDAS)
-def test_a_task_outlives_the_function_it_calls(state: State) -> None:
+def test_task_has_a_longer_timeout_than_the_function_that_it_calls(state: State) -> None:
     [name] = PLACEHOLDER.findall(state["Parameters"]["FunctionName"])
     function = written_of_type("AWS::Serverless::Function")[name.removesuffix("Arn")]
     assert state["TimeoutSeconds"] >= function["Properties"]["Timeout"]
@@ -198,23 +198,23 @@ def test_a_task_outlives_the_function_it_calls(state: State) -> None:
 
 
 @pytest.mark.parametrize("state", WAITS)
-def test_a_wait_takes_its_seconds_from_its_input(state: State) -> None:
+def test_wait_takes_its_seconds_from_its_input(state: State) -> None:
     assert state["TimeoutSecondsPath"] == "$.wait"
     assert {"TimeoutSeconds", "HeartbeatSeconds", "HeartbeatSecondsPath"}.isdisjoint(state)
     assert {"InputPath", "OutputPath", "ResultPath", "ResultSelector"}.isdisjoint(state), (
-        "its result is the input of the next wait, whole"
+        "its complete result is the input of the next wait"
     )
 
 
 @pytest.mark.parametrize("state", WAITS)
-def test_a_wait_repeats_only_a_write_that_was_not_done(state: State) -> None:
+def test_wait_retries_only_errors_after_which_nothing_was_written(state: State) -> None:
     errors = errors_retried(state)
     assert errors
     assert errors <= MAY_REPEAT_A_TOKEN_WRITE
 
 
 @pytest.mark.parametrize("state", WAITS)
-def test_a_wait_that_ends_in_any_other_way_looks(state: State) -> None:
+def test_wait_that_ends_with_any_error_checks_the_clocks(state: State) -> None:
     [catch] = state["Catch"]
     assert catch["ErrorEquals"] == ["States.ALL"]
     assert catch["Next"] == "ActOnDueClocks"
@@ -222,7 +222,7 @@ def test_a_wait_that_ends_in_any_other_way_looks(state: State) -> None:
 
 
 @pytest.mark.parametrize("state", WAITS)
-def test_a_wait_is_armed_only_if_nothing_moved_since(state: State) -> None:
+def test_wait_is_armed_only_if_the_timer_has_not_changed(state: State) -> None:
     parameters = state["Parameters"]
     assert parameters["ConditionExpression"] == "gen = :gen AND seq = :seq AND phase = :phase"
     assert parameters["UpdateExpression"] == "SET armed = :armed REMOVE awake, awake_since"
@@ -235,8 +235,8 @@ def test_a_wait_is_armed_only_if_nothing_moved_since(state: State) -> None:
     assert armed["phase"] == values[":phase"]
 
 
-def test_only_the_database_is_waited_with() -> None:
-    """A Lambda that waits for a token would swallow its own errors, and cost while it waits."""
+def test_only_writes_to_the_table_wait_for_a_token() -> None:
+    """A Lambda task that waits would hide the errors of its function and cost an invocation."""
     for _, _, state in tasks():
         if waits_for_token(state):
             resource = state["Resource"]
@@ -244,7 +244,7 @@ def test_only_the_database_is_waited_with() -> None:
 
 
 @pytest.mark.parametrize("file", MACHINES)
-def test_no_duration_is_written_in_a_machine(file: str) -> None:
+def test_no_machine_contains_a_duration(file: str) -> None:
     kinds = {state["Type"] for _, state in states_of(machine(file))}
     assert "Wait" not in kinds, "code computes deadlines, machines wait for them"
     assert "TimeoutSeconds" not in machine(file), "a ticket may live for a year"
@@ -254,7 +254,7 @@ def test_no_duration_is_written_in_a_machine(file: str) -> None:
 
 
 def wait_of() -> dict[Phase, str]:
-    """The wait that each phase sleeps in, by what it writes."""
+    """The wait of each phase, found by the phase that the wait writes."""
     waits = {
         state["Parameters"]["ExpressionAttributeValues"][":phase"]["S"]: name
         for name, state in states_of(machine("ticket.asl.json"))
@@ -268,17 +268,17 @@ def test_every_phase_has_its_own_wait() -> None:
     assert len(set(wait_of().values())) == len(Phase) - 1
 
 
-def test_the_relay_knows_the_successor_of_each_wait() -> None:
+def test_relay_knows_the_wait_that_follows_each_wait() -> None:
     states = machine("ticket.asl.json")["States"]
     reached = {name: phase for phase, name in wait_of().items()}
     chain = {
         phase: Phase.CLOSED if states[name].get("End") else reached[states[name]["Next"]]
         for phase, name in wait_of().items()
     }
-    assert chain == FOLLOWS
+    assert chain == NEXT_WAIT
 
 
-def test_a_look_leads_to_the_wait_of_each_phase() -> None:
+def test_check_of_the_clocks_leads_to_the_wait_of_each_phase() -> None:
     choice = machine("ticket.asl.json")["States"]["WhichPhase"]
     led = {entry["StringEquals"]: entry["Next"] for entry in choice["Choices"]}
     assert led == {**wait_of(), Phase.CLOSED: "CloseTicket"}
@@ -287,12 +287,12 @@ def test_a_look_leads_to_the_wait_of_each_phase() -> None:
     assert choice["Default"] == "YieldToNewerGeneration"
 
 
-def test_a_life_begins_with_the_acknowledgement() -> None:
+def test_ticket_machine_starts_with_the_acknowledgement() -> None:
     assert machine("ticket.asl.json")["StartAt"] == wait_of()[Phase.ACKNOWLEDGEMENT]
 
 
-def test_a_machine_reads_nothing_of_its_input_but_a_sleep() -> None:
-    """Ids and times only ever pass through the ticket machine, never personal data."""
+def test_ticket_machine_reads_only_the_fields_of_a_sleep_from_its_input() -> None:
+    """Only ids and times pass through the ticket machine, never personal data."""
     read = {
         part
         for text in strings(machine("ticket.asl.json"))
@@ -304,7 +304,7 @@ def test_a_machine_reads_nothing_of_its_input_but_a_sleep() -> None:
 # ------------------------------------------------------------------ executions that sleep on
 
 PROMISED_SLEEP = {"ticket", "gen", "seq", "phase", "wait"}
-"""What waits of every definition that was ever deployed read of their input. Add, never remove."""
+"""The fields of their input that waits read, in any definition that was ever deployed. Only add."""
 
 PROMISED_PHASES = {
     "acknowledgement",
@@ -314,15 +314,15 @@ PROMISED_PHASES = {
     "survey",
     "closed",
 }
-"""What a look may answer, as every definition that was ever deployed knows it."""
+"""The phases that every definition that was ever deployed knows."""
 
 
-def test_what_sleeps_under_an_older_definition_is_still_given_what_it_reads() -> None:
+def test_executions_of_older_definitions_still_get_the_fields_and_phases_that_they_read() -> None:
     assert set(timers.Sleep.__slots__) >= PROMISED_SLEEP
     assert {phase.value for phase in Phase} >= PROMISED_PHASES
 
 
-def test_a_look_is_asked_for_with_what_every_definition_sends() -> None:
+def test_check_of_the_clocks_gets_the_fields_that_every_definition_sends() -> None:
     payload = machine("ticket.asl.json")["States"]["ActOnDueClocks"]["Parameters"]["Payload"]
     assert {"ticket.$", "gen.$"} <= set(payload)
 
@@ -334,22 +334,22 @@ def test_a_look_is_asked_for_with_what_every_definition_sends() -> None:
         ("WorkflowFunction", "FunctionName", "${AWS::StackName}-workflow"),
     ],
 )
-def test_what_running_executions_name_keeps_its_name(
+def test_resource_that_running_executions_name_keeps_its_name(
     logical_id: str, property_name: str, value: str
 ) -> None:
-    """Another name would be another machine or function: the old one is deleted under sleepers."""
+    """A new name would replace the resource and delete the old one, which executions still use."""
     resource = written()["Resources"][logical_id]
     assert resource["Properties"][property_name] == {"Fn::Sub": value}
 
 
-def test_the_role_that_running_executions_keep_is_changed_in_place() -> None:
+def test_role_that_running_executions_keep_is_updated_in_place() -> None:
     role = written()["Resources"]["TicketMachineRole"]["Properties"]
     assert not {"RoleName", "Path"} & set(role), "a change of either replaces the role"
     machine_role = written()["Resources"]["TicketMachine"]["Properties"]["Role"]
     assert machine_role == {"Fn::GetAtt": ["TicketMachineRole", "Arn"]}
 
 
-def test_every_open_ticket_is_compared_with_its_workflow_once_a_day() -> None:
+def test_reconciliation_runs_once_a_day() -> None:
     [schedule] = [
         resource["Properties"]
         for resource in of_type("AWS::Scheduler::Schedule").values()
@@ -357,14 +357,14 @@ def test_every_open_ticket_is_compared_with_its_workflow_once_a_day() -> None:
     ]
     assert schedule["ScheduleExpression"] == "cron(30 3 * * ? *)"
     assert schedule["Target"]["Arn"] == {"Fn::GetAtt": ["RepairFunction", "Arn"]}
-    assert schedule["Target"]["DeadLetterConfig"], "a run that cannot begin is heard of"
+    assert schedule["Target"]["DeadLetterConfig"], "a run that cannot begin is reported"
 
 
 # ------------------------------------------------------------------ template and machines agree
 
 
 @pytest.mark.parametrize("file", MACHINES)
-def test_placeholders_and_substitutions_are_the_same(file: str) -> None:
+def test_placeholders_of_a_machine_are_its_substitutions(file: str) -> None:
     [properties] = [
         resource["Properties"]
         for resource in written_of_type("AWS::Serverless::StateMachine").values()
@@ -380,7 +380,7 @@ def test_every_machine_of_the_template_has_a_file() -> None:
     assert sorted(named) == [f"statemachines/{file}" for file in MACHINES]
 
 
-def test_no_machine_logs_what_it_carries() -> None:
+def test_no_machine_logs_execution_data() -> None:
     for name, resource in written_of_type("AWS::Serverless::StateMachine").items():
         logging = resource["Properties"]["Logging"]
         assert logging["IncludeExecutionData"] is False, f"{name} would log its task tokens"

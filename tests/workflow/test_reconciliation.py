@@ -1,4 +1,4 @@
-"""What the reconciliation says of one ticket's workflow, row by row."""
+"""How the reconciliation assesses the workflow of one ticket."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from redress.workflow.cases.reconciliation import (
     OVERDUE,
     STUCK,
     Finding,
+    assess,
     differs,
-    judge,
 )
 from tests.builders import NUMBER, START, life_at
 
@@ -37,52 +37,52 @@ AWAKE = replace(SLEEPS, seq=6)
 
 
 def since(ago: timedelta) -> Timer:
-    """Awake for so long."""
+    """The TIMER of a ticket that has been awake for this long."""
     return replace(AWAKE, awake_since=NOW - ago)
 
 
 def due(ago: timedelta) -> Timer:
-    """Asleep, though its time was so long ago."""
+    """The TIMER of a ticket that is asleep this long after its wake time."""
     return replace(SLEEPS, next_wake=NOW - ago)
 
 
 YOUNG = NOW - timedelta(minutes=10)
 VERDICTS: dict[str, tuple[Timer, datetime | None, Finding]] = {
     "asleep until its time": (SLEEPS, YOUNG, Finding.WELL),
-    "asleep, nothing runs out": (replace(SLEEPS, next_wake=None), YOUNG, Finding.WELL),
-    "asleep, and no execution": (SLEEPS, None, Finding.FOLLOWED),
+    "asleep without a wake time": (replace(SLEEPS, next_wake=None), YOUNG, Finding.WELL),
+    "asleep without an execution": (SLEEPS, None, Finding.FOLLOWED),
     "signalled a moment ago": (since(SECOND), YOUNG, Finding.AWAKE),
-    "awake, and no execution": (since(SECOND), None, Finding.FOLLOWED),
-    "awake, the sweep tries": (since(STUCK), YOUNG, Finding.AWAKE),
-    "awake in vain": (since(STUCK + SECOND), YOUNG, Finding.STUCK),
+    "awake without an execution": (since(SECOND), None, Finding.FOLLOWED),
+    "awake while the sweep still tries": (since(STUCK), YOUNG, Finding.AWAKE),
+    "awake for too long": (since(STUCK + SECOND), YOUNG, Finding.STUCK),
     "neither awake nor asleep": (AWAKE, YOUNG, Finding.STUCK),
-    "neither, and no execution": (AWAKE, None, Finding.FOLLOWED),
-    "a look may be under way": (due(OVERDUE), YOUNG, Finding.WELL),
+    "neither awake nor asleep, without an execution": (AWAKE, None, Finding.FOLLOWED),
+    "still checking its clocks": (due(OVERDUE), YOUNG, Finding.WELL),
     "slept past its time": (due(OVERDUE + SECOND), YOUNG, Finding.WOKEN),
-    "dead goes before late": (due(OVERDUE + SECOND), None, Finding.FOLLOWED),
-    "not a year old by far": (SLEEPS, NOW - OLDEST, Finding.WELL),
+    "slept past its time without an execution": (due(OVERDUE + SECOND), None, Finding.FOLLOWED),
+    "a month less than a year old": (SLEEPS, NOW - OLDEST, Finding.WELL),
     "nearly a year old": (SLEEPS, NOW - OLDEST - SECOND, Finding.NEAR_A_YEAR),
 }
 
 
 @pytest.mark.parametrize("what", VERDICTS)
-def test_of_each_workflow_one_thing_is_said(what: str) -> None:
-    timer, started, said = VERDICTS[what]
+def test_each_workflow_gets_one_finding(what: str) -> None:
+    timer, started, finding = VERDICTS[what]
     ticket = life_at(tickets.State.NEW).ticket
-    assert judge(ticket, timer, started, NOW, NOW - OLDEST * 2) is said
+    assert assess(ticket, timer, started, NOW, NOW - OLDEST * 2) is finding
 
 
-def test_a_history_is_long_by_the_events_of_its_own_generation() -> None:
+def test_history_is_long_after_too_many_events_of_the_current_generation() -> None:
     ticket = replace(life_at(tickets.State.NEW).ticket, version=5000)
-    for began, said in ((5000 - LONGEST, Finding.WELL), (4999 - LONGEST, Finding.LONG_HISTORY)):
+    for began, finding in ((5000 - LONGEST, Finding.WELL), (4999 - LONGEST, Finding.LONG_HISTORY)):
         timer = replace(SLEEPS, gen_version=began)
-        assert judge(ticket, timer, YOUNG, NOW, START) is said
+        assert assess(ticket, timer, YOUNG, NOW, START) is finding
 
 
-def test_what_started_before_the_definition_of_today_may_have_an_older_one() -> None:
+def test_execution_that_started_before_the_definition_settled_may_use_an_older_one() -> None:
     ticket = life_at(tickets.State.NEW).ticket
-    assert judge(ticket, SLEEPS, YOUNG, NOW, YOUNG) is Finding.WELL
-    assert judge(ticket, SLEEPS, YOUNG, NOW, YOUNG + SECOND) is Finding.OLDER_DEFINITION
+    assert assess(ticket, SLEEPS, YOUNG, NOW, YOUNG) is Finding.WELL
+    assert assess(ticket, SLEEPS, YOUNG, NOW, YOUNG + SECOND) is Finding.OLDER_DEFINITION
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_what_started_before_the_definition_of_today_may_have_an_older_one() -> 
         ({"next_wake": START}, True),
     ],
 )
-def test_a_timer_differs_by_its_phase_or_its_next_wake(
+def test_timer_differs_by_its_phase_or_its_next_wake(
     wrong: dict[str, Any], different: bool
 ) -> None:
     life = life_at(tickets.State.NEW)

@@ -1,4 +1,4 @@
-"""What a stream record tells, and what the relay does about it. All services are stand-ins."""
+"""What a stream record reports, and what the relay does then. All services are stand-ins."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from redress.tickets.rules.ticket import Phase
 from redress.tickets.store import items
 from redress.tickets.store.timers import Armed, Timer
 from redress.workflow.cases.relay import (
-    FOLLOWS,
     MOVED,
+    NEXT_WAIT,
     CapacityFreed,
     EventAdded,
     NotTaken,
@@ -28,13 +28,13 @@ from redress.workflow.cases.relay import (
 )
 from tests.builders import BY_PHONE, NUMBER, START, Clock, Life
 
-# -------------------------------------------------------------------------------- hints
+# ------------------------------------------------------------------------------ stream records
 
 
 def record(
     name: str, new: encoding.Item | None, old: encoding.Item | None = None
 ) -> dict[str, Any]:
-    """A record as the stream delivers it; the items in plain values."""
+    """A record as the stream delivers it, from items in plain values."""
     some = new or old
     assert some is not None
     change: dict[str, Any] = {
@@ -57,23 +57,23 @@ AWAKE = {"awake": keys.awake_pk(0), "awake_since": START.isoformat()}
 
 
 @pytest.mark.parametrize("name", ["INSERT", "MODIFY"])
-def test_a_timer_that_is_awake_has_moved(name: str) -> None:
+def test_record_of_an_awake_timer_reports_a_changed_timer(name: str) -> None:
     assert stream_change_of(record(name, timer_row(**AWAKE))) == TimerChanged(NUMBER)
 
 
-def test_a_timer_that_fell_asleep_tells_nothing() -> None:
+def test_record_of_a_timer_that_fell_asleep_reports_nothing() -> None:
     assert stream_change_of(record("MODIFY", timer_row(), timer_row(**AWAKE))) is None
 
 
-def test_a_new_event_happened_and_carries_its_document(life: Life) -> None:
+def test_record_of_a_new_event_reports_the_event_with_its_document(life: Life) -> None:
     event = life.open().events[0]
-    told = stream_change_of(record("INSERT", items.event_item(NUMBER, event)))
-    assert isinstance(told, EventAdded)
-    assert told.number == NUMBER
-    assert items.event_of(told.doc) == event
+    change = stream_change_of(record("INSERT", items.event_item(NUMBER, event)))
+    assert isinstance(change, EventAdded)
+    assert change.number == NUMBER
+    assert items.event_of(change.doc) == event
 
 
-def test_an_event_happens_once_whoever_writes_its_record_again(life: Life) -> None:
+def test_record_of_an_event_that_is_written_again_reports_nothing(life: Life) -> None:
     event = items.event_item(NUMBER, life.open().events[0])
     assert stream_change_of(record("MODIFY", event, event)) is None
 
@@ -108,14 +108,14 @@ FREED = [
 
 
 @pytest.mark.parametrize(("before", "after", "freed"), FREED)
-def test_a_queue_drains_when_an_agent_comes_or_gets_room(
+def test_queue_drains_when_an_agent_becomes_available_or_gets_room(
     before: encoding.Item | None, after: encoding.Item, freed: bool
 ) -> None:
-    told = stream_change_of(record("MODIFY" if before else "INSERT", after, before))
-    assert told == (CapacityFreed("complaints") if freed else None)
+    change = stream_change_of(record("MODIFY" if before else "INSERT", after, before))
+    assert change == (CapacityFreed("complaints") if freed else None)
 
 
-def test_heads_keys_mails_and_what_expires_tell_nothing(life: Life) -> None:
+def test_records_of_other_items_and_removals_report_nothing(life: Life) -> None:
     change = life.open().last
     rows = [
         items.snapshot_item(change.after),
@@ -141,7 +141,7 @@ def test_heads_keys_mails_and_what_expires_tell_nothing(life: Life) -> None:
         record("INSERT", {"pk": keys.agent_pk("a"), "sk": keys.AVAILABILITY, "duty_pk": "TEAM#x"}),
     ],
 )
-def test_a_record_that_is_not_ours_is_a_fault_and_no_guess(broken: dict[str, Any]) -> None:
+def test_malformed_record_raises_an_error(broken: dict[str, Any]) -> None:
     with pytest.raises((KeyError, ValueError)):
         stream_change_of(broken)
 
@@ -163,7 +163,7 @@ class Exceptions:
 
 @dataclass
 class Service:
-    """Notes every call of any operation; `fault` is raised instead of an answer."""
+    """Records every call of any operation. Raises `fault` instead of answering, if there is one."""
 
     answer: dict[str, Any] = field(default_factory=dict)
     fault: Exception | None = None
@@ -182,17 +182,17 @@ class Service:
 
 @dataclass
 class Timers:
-    """Of the ticket store only what the relay uses."""
+    """The part of the timer store that the relay uses."""
 
     timer_now: Timer
-    rested: list[tuple[str, int, int]] = field(default_factory=list)
+    cleared: list[tuple[str, int, int]] = field(default_factory=list)
 
     def get(self, number: str) -> Timer:
         assert number == self.timer_now.number
         return self.timer_now
 
     def clear_awake(self, number: str, gen: int, seq: int) -> bool:
-        self.rested.append((number, gen, seq))
+        self.cleared.append((number, gen, seq))
         return True
 
 
@@ -205,7 +205,7 @@ TARGETS = Targets(
 
 
 class Relay:
-    """A relay over a timer, with stand-ins for every service."""
+    """A relay with one TIMER and with stand-ins for all services."""
 
     def __init__(self, timer: Timer | None = None) -> None:
         self.tickets = Timers(timer or a_timer())
@@ -242,7 +242,7 @@ def a_timer(
 # -------------------------------------------------------------------------------- the workflow
 
 
-def test_a_ticket_without_a_workflow_gets_one_that_knows_how_long_to_sleep() -> None:
+def test_ticket_without_a_workflow_gets_one_that_knows_how_long_to_sleep() -> None:
     relay = Relay(a_timer(Phase.ACKNOWLEDGEMENT, seq=1))
     relay.case.follow(TimerChanged(NUMBER))
     [(operation, given)] = relay.machine.calls
@@ -268,7 +268,7 @@ def test_a_ticket_without_a_workflow_gets_one_that_knows_how_long_to_sleep() -> 
         (None, 90 * 86_400),
     ],
 )
-def test_a_workflow_never_wakes_before_its_time_nor_sleeps_no_time(
+def test_workflow_sleeps_at_least_a_second_and_never_wakes_before_its_time(
     wake_in: timedelta | None, wait: int
 ) -> None:
     relay = Relay(a_timer(wake_in=wake_in))
@@ -276,7 +276,7 @@ def test_a_workflow_never_wakes_before_its_time_nor_sleeps_no_time(
     assert json.loads(relay.machine.calls[0][1]["input"])["wait"] == wait
 
 
-def test_a_workflow_that_was_started_before_is_not_started_again() -> None:
+def test_start_of_a_workflow_that_was_already_started_does_nothing() -> None:
     relay = Relay()
     relay.machine.fault = Exceptions.ExecutionAlreadyExists()
     relay.case.signal(NUMBER)
@@ -292,31 +292,31 @@ def test_a_workflow_that_was_started_before_is_not_started_again() -> None:
     ],
     ids=["no marker", "armed for this seq", "asleep"],
 )
-def test_a_workflow_that_sleeps_until_the_right_time_is_let_be(timer: Timer) -> None:
+def test_workflow_that_sleeps_until_the_right_time_is_not_woken(timer: Timer) -> None:
     relay = Relay(timer)
     relay.case.signal(NUMBER)
     assert relay.machine.calls == []
 
 
-@pytest.mark.parametrize("phase", FOLLOWS)
-def test_a_wait_that_ended_as_it_should_goes_on_to_its_successor(phase: Phase) -> None:
-    relay = Relay(a_timer(FOLLOWS[phase], Armed("token", 1, phase)))
+@pytest.mark.parametrize("phase", NEXT_WAIT)
+def test_expected_next_phase_sends_the_machine_to_the_next_wait(phase: Phase) -> None:
+    relay = Relay(a_timer(NEXT_WAIT[phase], Armed("token", 1, phase)))
     relay.case.signal(NUMBER)
     [(operation, given)] = relay.machine.calls
     assert (operation, given["taskToken"]) == ("send_task_success", "token")
-    assert json.loads(given["output"])["phase"] == FOLLOWS[phase]
+    assert json.loads(given["output"])["phase"] == NEXT_WAIT[phase]
 
 
 @pytest.mark.parametrize(
     ("slept_in", "now"),
     [
-        (Phase.RESOLUTION, Phase.RESOLUTION),  # a rung moved earlier
+        (Phase.RESOLUTION, Phase.RESOLUTION),  # the next rung is due earlier
         (Phase.ACKNOWLEDGEMENT, Phase.RESOLUTION),  # answered before it was acknowledged
         (Phase.CALLBACK, Phase.RESOLUTION),  # reopened
         (Phase.CALLBACK, Phase.CLOSED),  # withdrawn
     ],
 )
-def test_a_wait_that_ended_in_any_other_way_is_told_to_look(slept_in: Phase, now: Phase) -> None:
+def test_any_other_phase_makes_the_machine_check_the_clocks(slept_in: Phase, now: Phase) -> None:
     relay = Relay(a_timer(now, Armed("token", 1, slept_in)))
     relay.case.signal(NUMBER)
     [(operation, given)] = relay.machine.calls
@@ -328,41 +328,41 @@ def test_a_wait_that_ended_in_any_other_way_is_told_to_look(slept_in: Phase, now
 
 
 @pytest.mark.parametrize(
-    "gone", [Exceptions.TaskTimedOut, Exceptions.TaskDoesNotExist, Exceptions.InvalidToken]
+    "over", [Exceptions.TaskTimedOut, Exceptions.TaskDoesNotExist, Exceptions.InvalidToken]
 )
 @pytest.mark.parametrize("phase", [Phase.FIRST_RESPONSE, Phase.RESOLUTION])
-def test_a_wait_that_is_over_already_needs_no_waking(gone: type[Exception], phase: Phase) -> None:
+def test_signal_to_a_wait_that_is_over_does_nothing(over: type[Exception], phase: Phase) -> None:
     relay = Relay(a_timer(phase, Armed("token", 1, Phase.FIRST_RESPONSE)))
-    relay.machine.fault = gone()
+    relay.machine.fault = over()
     relay.case.signal(NUMBER)
     assert len(relay.machine.calls) == 1
 
 
-def test_a_service_that_does_not_take_a_signal_is_heard_of() -> None:
+def test_error_of_a_service_that_rejects_a_signal_is_raised() -> None:
     relay = Relay(a_timer(Phase.RESOLUTION, Armed("token", 1, Phase.FIRST_RESPONSE)))
     relay.machine.fault = ConnectionError("down")
     with pytest.raises(ConnectionError):
         relay.case.signal(NUMBER)
 
 
-def test_a_closed_ticket_is_woken_once_more_and_put_to_rest() -> None:
+def test_workflow_of_a_closed_ticket_is_woken_once_more_and_its_awake_marker_removed() -> None:
     relay = Relay(a_timer(Phase.CLOSED, Armed("token", 1, Phase.SURVEY), wake_in=None))
     relay.case.signal(NUMBER)
     assert [operation for operation, _ in relay.machine.calls] == ["send_task_success"]
-    assert relay.tickets.rested == [(NUMBER, 3, 2)]
+    assert relay.tickets.cleared == [(NUMBER, 3, 2)]
 
 
-def test_a_ticket_that_goes_on_is_not_put_to_rest() -> None:
+def test_awake_marker_of_an_open_ticket_is_not_removed() -> None:
     relay = Relay(a_timer(Phase.SURVEY, Armed("token", 1, Phase.CALLBACK)))
     relay.case.signal(NUMBER)
-    assert relay.tickets.rested == []
+    assert relay.tickets.cleared == []
 
 
 # -------------------------------------------------------------------------------- the queues
 
 
-def happened(life: Life) -> EventAdded:
-    """The hint of the last event of the last change."""
+def last_event(life: Life) -> EventAdded:
+    """The change that the record of the last event reports."""
     return EventAdded(NUMBER, encoding.encode(life.last.events[-1]))
 
 
@@ -383,37 +383,37 @@ def assignments(relay: Relay) -> list[dict[str, Any]]:
     return [json.loads(given["Payload"]) for _, given in relay.functions.calls]
 
 
-def test_an_opened_ticket_is_acknowledged_and_offered_to_agents(life: Life) -> None:
+def test_opened_ticket_is_acknowledged_and_offered_to_agents(life: Life) -> None:
     relay = Relay()
-    relay.case.follow(happened(life.open()))
+    relay.case.follow(last_event(life.open()))
     assert jobs(relay) == [
         {"number": NUMBER, "event": 1, "template": "acknowledgement", "audience": "customer"}
     ]
     assert assignments(relay) == [{"ticket": NUMBER}]
 
 
-def test_a_job_carries_no_personal_data(life: Life) -> None:
+def test_mail_job_contains_no_personal_data(life: Life) -> None:
     relay = Relay()
-    relay.case.follow(happened(life.open().reply()))
+    relay.case.follow(last_event(life.open().reply()))
     assert [set(job) for job in jobs(relay)] == [{"number", "event", "template", "audience"}]
 
 
-def test_a_ticket_that_is_queued_again_is_offered_again(life: Life) -> None:
+def test_ticket_that_is_queued_again_is_offered_again(life: Life) -> None:
     relay = Relay()
-    relay.case.follow(happened(life.open().assign().reassign(None)))
+    relay.case.follow(last_event(life.open().assign().reassign(None)))
     assert (jobs(relay), assignments(relay)) == ([], [{"ticket": NUMBER}])
 
 
-def test_a_note_moves_nothing(life: Life) -> None:
+def test_note_sends_no_signal_and_no_message(life: Life) -> None:
     relay = Relay()
-    relay.case.follow(happened(life.open().note()))
+    relay.case.follow(last_event(life.open().note()))
     assert relay.queue.calls == relay.functions.calls == relay.machine.calls == []
 
 
-def test_a_breach_is_told_to_everybody_whom_the_ladder_names(life: Life) -> None:
+def test_breach_is_mailed_to_everybody_that_the_ladder_names(life: Life) -> None:
     relay = Relay()
     life.open(contact=BY_PHONE).wait(minutes=29).wake().wait(minutes=1).wake()
-    relay.case.follow(happened(life))
+    relay.case.follow(last_event(life))
     assert [(job["template"], job["audience"]) for job in jobs(relay)] == [
         ("breach", "agent"),
         ("breach", "supervisor"),
@@ -421,21 +421,23 @@ def test_a_breach_is_told_to_everybody_whom_the_ladder_names(life: Life) -> None
     assert len(relay.queue.calls) == 1
 
 
-def test_a_message_that_the_queue_did_not_take_comes_again(life: Life) -> None:
+def test_message_that_the_queue_rejects_makes_the_record_fail(
+    life: Life,
+) -> None:
     relay = Relay()
     relay.queue.answer = {"Failed": [{"Id": "0", "Code": "InternalError"}]}
     with pytest.raises(NotTaken, match="1 messages"):
-        relay.case.follow(happened(life.open()))
-    assert relay.functions.calls == [], "the record comes again whole"
+        relay.case.follow(last_event(life.open()))
+    assert relay.functions.calls == [], "the complete record is retried"
 
 
-def test_an_agent_with_room_lets_the_queue_of_the_team_drain() -> None:
+def test_agent_with_room_lets_the_queue_of_the_team_drain() -> None:
     relay = Relay()
     relay.case.follow(CapacityFreed("complaints"))
     assert assignments(relay) == [{"team": "complaints"}]
 
 
-def test_a_record_set_aside_keeps_its_keys_and_nothing_of_its_content(life: Life) -> None:
+def test_record_set_aside_keeps_its_keys_and_none_of_its_content(life: Life) -> None:
     relay = Relay()
     opened = record("INSERT", items.event_item(NUMBER, life.open().events[0]))
     relay.case.dead_letter(opened, "KeyError")
@@ -448,7 +450,7 @@ def test_a_record_set_aside_keeps_its_keys_and_nothing_of_its_content(life: Life
     }
 
 
-def test_even_a_record_that_is_no_record_can_be_set_aside() -> None:
+def test_record_without_keys_can_be_set_aside() -> None:
     relay = Relay()
     relay.case.dead_letter({}, "KeyError")
     assert json.loads(relay.queue.calls[0][1]["MessageBody"])["fault"] == "KeyError"
@@ -457,11 +459,11 @@ def test_even_a_record_that_is_no_record_can_be_set_aside() -> None:
 # -------------------------------------------------------------------------------- names
 
 
-def test_an_execution_is_named_by_its_ticket_and_generation() -> None:
+def test_execution_is_named_by_its_ticket_and_generation() -> None:
     assert ticket_of_execution(execution_name(NUMBER, 12)) == (NUMBER, 12)
 
 
 @pytest.mark.parametrize("name", ["", "by-hand", "7", "-7", NUMBER])
-def test_an_execution_that_somebody_started_by_hand_is_no_tickets(name: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
+def test_name_of_an_execution_that_was_started_by_hand_names_no_ticket(name: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the message does not matter
         ticket_of_execution(name)

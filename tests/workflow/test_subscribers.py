@@ -1,4 +1,4 @@
-"""Who follows which event: the table is complete, and its messages are read by their receivers."""
+"""The table of subscribers is complete, and the receivers can read its messages."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.builders import Life
 from tests.mail.test_outgoing import FOLLOWS
 
 
-def test_every_event_has_an_entry() -> None:
+def test_every_event_type_has_an_entry() -> None:
     assert set(SUBSCRIBERS) == set(EventType)
 
 
 @pytest.mark.parametrize("name", FOLLOWS)
-def test_every_mail_of_the_table_of_mails_is_asked_for(name: str, life: Life) -> None:
+def test_every_mail_of_the_table_of_mails_gets_a_mail_job(name: str, life: Life) -> None:
     story, _ = FOLLOWS[name]
     for event in story(life.open()).last.events:
         jobs = [m for m in messages_after(life.ticket.number, event) if isinstance(m, MailJob)]
@@ -32,12 +32,12 @@ def test_every_mail_of_the_table_of_mails_is_asked_for(name: str, life: Life) ->
         assert bool(jobs) <= (mails in SUBSCRIBERS[event.type])
 
 
-def test_an_agent_is_looked_for_when_a_ticket_comes_to_wait_for_one() -> None:
+def test_assigner_is_asked_for_an_agent_when_a_ticket_is_opened_or_queued() -> None:
     waits = {kind for kind, subscribers in SUBSCRIBERS.items() if assignment in subscribers}
     assert waits == {EventType.OPENED, EventType.QUEUED}
 
 
-def test_a_mail_job_is_read_as_it_was_written_and_as_it_was_before_this_version() -> None:
+def test_mail_job_is_read_as_it_was_written_and_its_fields_have_not_changed() -> None:
     job = MailJob("R-7K3M9-QW0X2", 3, "reply", "customer")
     written = {"number": job.number, "event": 3, "template": "reply", "audience": "customer"}
     assert json.loads(mail_messages.encode(job)) == written
@@ -51,7 +51,7 @@ def test_a_mail_job_is_read_as_it_was_written_and_as_it_was_before_this_version(
         (DrainQueue("complaints"), {"team": "complaints"}),
     ],
 )
-def test_the_assigner_reads_what_the_relay_writes(
+def test_assigner_reads_what_the_relay_writes(
     request_: AssignTicket | DrainQueue, payload: dict[str, str]
 ) -> None:
     assert json.loads(assignment_messages.encode(request_)) == payload

@@ -1,4 +1,4 @@
-"""What several functions share: the clock, the environment, clients of AWS, the keys of links."""
+"""The clock, the environment, the AWS clients and the keys of links, which functions share."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from redress.base.settings import Settings
 from redress.tickets.links import Links
 
 REFRESH_S = 300.0
-"""How long a function keeps the keys of links, in seconds: a rotation takes effect within it."""
+"""Seconds for which a function keeps the keys of links. A rotation takes effect within them."""
 
 
 def now() -> datetime:
-    """The one clock of the product: aware UTC."""
+    """The time, as an aware datetime in UTC. All code gets its time from here."""
     return datetime.now(UTC)
 
 
 def pause(seconds: float) -> None:
-    """Wait. Tests replace it together with `now`."""
+    """Wait for some seconds. Tests replace it together with `now`."""
     time.sleep(seconds)
 
 
 def read[S: Settings](kind: type[S]) -> S:
-    """The settings of a function, from its environment; raises MissingSettings."""
+    """The settings of a function, from its environment. Raises MissingSettings."""
     return configuration.read(kind, os.environ)
 
 
 @cache
 def settings() -> Settings:
-    """What every function is given: the table and the region."""
+    """The settings that every function has: the table and the region."""
     return read(Settings)
 
 
 @cache
 def client(service: str, retries: int = 3) -> Any:
-    """A botocore client, made once. Timeouts are short: a retry is worth more than patience."""
+    """A botocore client, made once. Timeouts are short, because a retry helps more than waiting."""
     import botocore.session
     from botocore.config import Config
 
@@ -50,7 +50,7 @@ def client(service: str, retries: int = 3) -> Any:
         connect_timeout=2,
         read_timeout=8,
         retries={"mode": "standard", "max_attempts": retries},
-        # A link of S3's older signature would name no region and end later than it says.
+        # With S3's older signature a link would name no region and expire later than it says.
         signature_version="s3v4" if service == "s3" else None,
         user_agent_extra="redress",
     )
@@ -67,7 +67,7 @@ def session() -> Any:
 
 @cache
 def dynamodb() -> Any:
-    """The lean client of the public endpoints. `client("dynamodb")` has all operations."""
+    """The fast client of the public endpoints. `client("dynamodb")` has all operations."""
     from redress.db.aws_json import DynamoDB
 
     return DynamoDB(os.environ)
@@ -81,10 +81,10 @@ def secrets() -> Any:
 
 
 def refreshed[T](read: Callable[[], T]) -> Callable[[], T]:
-    """A value that is read when it is first asked for, and again every REFRESH_S seconds.
+    """A value that is read at its first use, and again when it is older than REFRESH_S seconds.
 
-    While its service does not answer, the value from before is good for another REFRESH_S: no
-    customer waits for a setting that did not change. Raises Unavailable if there is none yet.
+    If reading it again fails, the old value is kept for another REFRESH_S, so that no customer
+    waits for a setting that hardly ever changes. Raises Unavailable if the first reading fails.
     """
     kept: list[tuple[float, T]] = []
 
@@ -106,8 +106,10 @@ def refreshed[T](read: Callable[[], T]) -> Callable[[], T]:
 
 @cache
 def links(secret: str) -> Links:
-    """Links signed with the key in this secret, which is made at deploy time. Links that were
-    signed with the key before it can still be read."""
+    """Links that are signed with the key in this secret, which the deployment creates.
+
+    After a rotation, links that were signed with the previous key can still be read.
+    """
 
     def read_stage(stage: str) -> bytes:
         from redress.db import retry
@@ -124,7 +126,7 @@ def links(secret: str) -> Links:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise
-            return None  # never rotated yet
+            return None  # the key was never rotated
 
     current, previous = refreshed(lambda: read_stage("AWSCURRENT")), refreshed(read_previous)
 

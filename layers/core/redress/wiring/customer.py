@@ -24,7 +24,7 @@ def links() -> Links:
 
 @cache
 def customer_cases() -> CustomerCases:
-    """What a link opens. The form needs none of this, nor PynamoDB, which comes with it."""
+    """The use cases behind a customer's link. The form needs neither these nor PynamoDB."""
     from redress.tickets.cases.customer import CustomerCases
     from redress.wiring import stores
 

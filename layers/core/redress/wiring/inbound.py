@@ -1,4 +1,4 @@
-"""The function `inbound`: takes each mail that comes in."""
+"""The function `inbound`: receives each incoming mail."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def settings() -> InboundSettings:
 
 
 def ours() -> tuple[str, ...]:
-    """The address that our mails go out from, and the domain at which mails come in."""
+    """The sender address of outgoing mail and, if there is one, the domain of incoming mail."""
     given = settings()
     return tuple(one.lower() for one in (given.sender_address, given.mail_domain) if one)
 

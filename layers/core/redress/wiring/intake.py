@@ -20,7 +20,7 @@ def settings() -> IntakeSettings:
 
 @cache
 def intake() -> IntakeCase:
-    """Bare botocore, no PynamoDB: this is the cold start that customers meet."""
+    """Intake without PynamoDB, because customers wait for this function's cold start."""
     from redress.plans.store.plans import Plans
     from redress.tickets.store.submission_store import SubmissionStore
 

@@ -1,4 +1,4 @@
-"""The function `rehearsal`: the tasks of the rehearsal machine that write no ticket."""
+"""The function `rehearsal`: the tasks of the rehearsal machine that do not write to tickets."""
 
 from __future__ import annotations
 

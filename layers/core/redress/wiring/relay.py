@@ -1,4 +1,4 @@
-"""The function `relay`: what follows a change, from the table's stream."""
+"""The function `relay`: sends what follows from a change, as the table's stream reports it."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ __all__ = [
 
 class RepairSettings(RelaySettings, frozen=True, kw_only=True):
     rehearsal_machine_arn: str
-    """The machine whose executions are rehearsals and moves; those of all others are tickets'."""
+    """The machine of rehearsals and moves. Every other execution that ended is a ticket's."""
 
 
 @cache

@@ -13,7 +13,7 @@ ScoringSettings = Settings
 
 @cache
 def scoring_cases() -> ScoringCases:
-    """The machine calls its tasks only, and these start no machine."""
+    """The tasks of the scores machine. They start no machine, so they need no ARN."""
     return ScoringCases(
         stores.scores(),
         stores.staff(),

@@ -1,4 +1,4 @@
-"""The stores over the one table, each made once per process."""
+"""The stores of the product's table and the mail bucket, each created once per process."""
 
 from __future__ import annotations
 

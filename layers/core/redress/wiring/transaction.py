@@ -1,4 +1,4 @@
-"""What is written in the transaction of every change of a ticket, beside the ticket's own items."""
+"""What else is written in the transaction of a ticket's change, with the ticket's own items."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ ALSO_WRITTEN: tuple[AlsoWritten, ...] = (
     staff.also_written,
     incoming_mails.also_written,
 )
-"""The one list: whoever writes with a ticket's change stands here.
+"""The complete list. A subject that writes in this transaction adds its function here.
 
-None of them writes anything for a submission, which the intake stores without PynamoDB
-(`SubmissionStore`); a test holds them to that.
+For a submission these functions write nothing, because the intake stores it without PynamoDB
+(`SubmissionStore`). A test checks that.
 """

@@ -1,4 +1,4 @@
-"""The function `workflow`: what a woken ticket machine does."""
+"""The function `workflow`: acts on due clocks when a ticket machine wakes."""
 
 from __future__ import annotations
 

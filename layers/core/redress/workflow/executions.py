@@ -1,4 +1,4 @@
-"""The executions of the ticket machine: which ones run, how one ended, under which definition."""
+"""The executions of the ticket machine: which run, how one ended, and the machine's definition."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 PAGE = 1000
-"""Executions that one ListExecutions gives at most (its API reference)."""
+"""Executions that one ListExecutions returns at most (its API reference)."""
 
 DEAD = ("FAILED", "TIMED_OUT", "ABORTED")
 MISSING = "MISSING"
@@ -21,7 +21,7 @@ class Executions:
         self._sfn, self._machine = step_functions, machine
 
     def status(self, name: str) -> str:
-        """RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED or MISSING."""
+        """The status of an execution: RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED, MISSING."""
         try:
             found = self._sfn.describe_execution(executionArn=self._arn(name))
         except self._sfn.exceptions.ExecutionDoesNotExist:
@@ -30,7 +30,7 @@ class Executions:
         return status
 
     def running(self) -> dict[str, datetime]:
-        """When each running execution started, by name; may be a few seconds behind the truth."""
+        """When each running execution started, by name. The list may be a few seconds old."""
         pages = self._sfn.get_paginator("list_executions").paginate(
             stateMachineArn=self._machine,
             statusFilter="RUNNING",
@@ -43,16 +43,16 @@ class Executions:
         }
 
     def definition(self) -> str:
-        """A fingerprint of what an execution keeps from its start: the definition and the role.
+        """A fingerprint of the definition and the role, which an execution keeps from its start.
 
-        Of what the definition says, not of how it is written: other blanks are no other machine.
+        It covers the content of the definition, not its layout: white space does not change it.
         """
         found = self._sfn.describe_state_machine(stateMachineArn=self._machine)
         kept = json.dumps([found["roleArn"], json.loads(found["definition"])], sort_keys=True)
         return hashlib.sha256(kept.encode()).hexdigest()[:16]
 
     def stop(self, name: str, cause: str) -> None:
-        """End an execution that must not go on; one that has ended already is left as it is."""
+        """Stop an execution. Does nothing if it has already ended."""
         over = (
             self._sfn.exceptions.ExecutionDoesNotExist,
             self._sfn.exceptions.ValidationException,

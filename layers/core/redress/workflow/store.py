@@ -1,4 +1,4 @@
-"""What reconciliations found: one report for each run, kept."""
+"""The stored reports of the reconciliation, one for each run."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from redress.db.rows import Models
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationReport:
-    """One run of the reconciliation; ids and numbers only, never personal data.
+    """The report of one run: ids and numbers only, never personal data.
 
-    It is stored when the run begins (`ended_at` None) and again when it ends, whichever way.
+    It is stored when the run begins (`ended_at` None) and again when the run ends or fails.
     """
 
     began_at: datetime
     definition: str
-    """Fingerprint of the ticket machine's definition and role, as deployed at the time."""
+    """Fingerprint of the definition and role with which the ticket machine was deployed."""
     definition_since: datetime
-    """When a run first saw this definition: executions from before it may have an older one."""
+    """When a run first saw this definition. Earlier executions may use an older one."""
     teams: tuple[str, ...]
-    """Every team that any run ever heard of: whose partitions of the open index are walked."""
+    """All teams known to this run or an earlier one. Their partitions of `open` are compared."""
     ended_at: datetime | None = None
     running: int = 0
     """Executions that ran when the run began."""
     open: int = 0
     """Open tickets that were compared with their workflows."""
     items_read: int = 0
-    """Items of the table and entries of its index that were read: the price of the run."""
+    """Items of the table and entries of its index that were read, which is what a run costs."""
     found: dict[str, int] = field(default_factory=dict)
-    """How many tickets or executions, by what was found (`reconciling.Finding`)."""
+    """How many tickets or executions had each finding (`reconciliation.Finding`)."""
     examples: dict[str, list[str]] = field(default_factory=dict)
-    """The first ticket numbers or names of executions of each finding."""
+    """Ticket numbers or names of executions for each finding, up to a limit."""
     left: int = 0
-    """What was found and is left to the next run, because one run does so much at most."""
+    """Findings left for the next run, because one run makes a limited number of repairs."""
     stopped_at: str | None = None
-    """Where the run ended before its end: `team/shard`, or the step; None after a whole one."""
+    """Where an incomplete run stopped: `team/shard` or a step. None if the run is complete."""
 
 
 _REPORT = msgspec.json.Decoder(ReconciliationReport)
@@ -50,16 +50,16 @@ class ReportStore:
         self._models = models
 
     def save(self, report: ReconciliationReport) -> None:
-        """Keep the report of a run, in place of what the same run said before."""
+        """Store the report of a run. It replaces an earlier report of the same run."""
         row = self._models.doc(
             keys.RECONCILIATION, keys.run_sk(report.began_at), doc=encoding.encode(report)
         )
         retry.call(row.save)
 
     def latest(self, limit: int = 1, before: str | None = None) -> list[ReconciliationReport]:
-        """The last reports, newest first; empty before the first run.
+        """The last reports, newest first. Empty before the first run.
 
-        `before` is a sort key (`keys.run_sk`): only runs that began before it.
+        `before` is a sort key (`keys.run_sk`): only runs that began earlier are returned.
         """
         model = self._models.doc
         rows = retry.call(

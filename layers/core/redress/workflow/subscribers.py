@@ -1,7 +1,7 @@
-"""Who follows which event of a ticket: one table, read by the relay.
+"""The subscribers of every event type of a ticket, in one table that the relay reads.
 
-A subscriber turns an event into messages to other functions. It decides nothing else: what is true
-when a message is handled is for its receiver to find out, so late and repeated messages do no harm.
+A subscriber turns an event into messages to other functions and decides nothing else. The receiver
+checks the current state when it handles a message, so late and repeated messages do no harm.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from redress.tickets.rules.ticket import Event, EventType
 
 Message = MailJob | AssignTicket | DrainQueue
 Subscriber = Callable[[str, Event], list[Message]]
-"""The number of a ticket and one of its events, to the messages that follow."""
+"""From the number of a ticket and one of its events to the messages that follow."""
 
 
 def mails(number: str, event: Event) -> list[Message]:
-    """To the mailer: the mails that the table of mails names."""
+    """The mails that follow by the table of mails, for the mailer."""
     return [
         MailJob(number, event.number, mail.template, mail.audience) for mail in mails_after(event)
     ]
 
 
 def assignment(number: str, event: Event) -> list[Message]:
-    """To the assigner: the ticket waits for an agent now."""
+    """A request to the assigner: the ticket needs an agent."""
     return [AssignTicket(number)]
 
 
@@ -57,8 +57,9 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.RUNG_FIRED: (mails,),
     EventType.CLOSED: (),
 }
+"""Every event type has an entry; a test checks it."""
 
 
 def messages_after(number: str, event: Event) -> list[Message]:
-    """All messages that follow from one event of a ticket."""
+    """All messages that follow from an event of a ticket."""
     return [message for follow in SUBSCRIBERS[event.type] for message in follow(number, event)]

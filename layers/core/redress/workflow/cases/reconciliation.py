@@ -1,9 +1,10 @@
-"""Once a day: every open ticket has one running workflow, asleep until the right time.
+"""The daily check that every open ticket has one running workflow, asleep until the right time.
 
-What a change or the sweep should have done already is looked at again from the other side: the
-open tickets, found by the index partition by partition, against the executions that run. Each
-difference is seen twice before it is believed, repaired under a condition that a change at the
-same instant wins, and reported. What grew too old to go on goes on in a new generation.
+Relay and sweep should have ensured this already. The reconciliation checks the result: it reads the
+open tickets from the index, partition by partition, and compares them with the running executions.
+It reads a ticket a second time before it believes a difference, repairs the difference and reports
+it. Repairs are conditional: if the ticket changes at the same moment, the change wins. An execution
+that grows too old is replaced by a new generation in time.
 """
 
 from __future__ import annotations
@@ -31,64 +32,74 @@ from redress.workflow.executions import MISSING, Executions
 from redress.workflow.store import ReconciliationReport, ReportStore
 
 OVERDUE = timedelta(minutes=30)
-"""How long a sleeper's time may be past. A look that fails is tried for some 20 minutes before its
-generation gives up (`ActOnDueClocks` in `ticket.asl.json`), and is no sleeper meanwhile."""
+"""How long after its wake time a TIMER may still say that its workflow sleeps. A workflow that woke
+but fails to check the clocks retries for about 20 minutes before its generation gives up
+(`ActOnDueClocks` in `ticket.asl.json`), and its TIMER does not change during that time."""
 
 STUCK = timedelta(hours=1)
-"""How long a ticket may be awake: the sweep has then tried a dozen times."""
+"""How long a ticket may be awake. By then the sweep has signalled its workflow a dozen times."""
 
 OLDEST = timedelta(days=330)
-"""A standard execution ends after a year (Step Functions quotas); a month is left for tries."""
+"""The age at which an execution is replaced. Step Functions ends a standard execution after a year
+(its quotas), so a month is left for failed attempts."""
 
 LONGEST = 1000
-"""Events of a ticket in one generation. A look adds 15 events to an execution's history at most
-(7 of the look, 2 of the wait that ended, 4 of the next, 2 to spare), and no wait ends on purpose
-without an event of the ticket or a quarter of a year: 15,000 of the 25,000 that an execution may
-have (Step Functions quotas). The rest is for retries; one that outgrows it dies, and is followed.
+"""How many events of its ticket an execution may live through before it is replaced.
+
+Step Functions limits the history of an execution to 25,000 of its own events (its quotas). One
+check of the clocks adds at most 15: 7 for the check, 2 for the wait that ended, 4 for the next
+wait, 2 in reserve. A wait ends only because of an event of the ticket or after a quarter of a year,
+so 1,000 events of the ticket make about 15,000 of the history. The rest is for retries. An
+execution that still exceeds the limit fails, and the next generation takes over.
 """
 
 SETTLES = timedelta(seconds=10)
-"""`UpdateStateMachine` holds for executions started a few seconds after it (its API reference)."""
+"""For a few seconds after `UpdateStateMachine`, new executions may still get the older definition
+(its API reference)."""
 
-FOLLOWED_A_RUN = 500
-RENEWED_A_RUN = 1000
-"""How many workflows one run revives or renews: each costs some calls of Step Functions, whose
-quotas the tickets of the day need as well. What is left is reported, for the next run."""
+MOST_REPAIRS = 500
+MOST_RENEWALS = 1000
+"""How many workflows one run repairs, and how many it renews. Each costs several calls of Step
+Functions, and the tickets of the day need the same quotas. The report says how many are left for
+the next run."""
 
 RESERVE_S = 20.0
-"""What a run keeps of its time to write its report and end."""
+"""Seconds that a run keeps for writing its report."""
 
 EXAMPLES = 20
+"""How many tickets or executions a report names for each finding."""
 
-_SUPERSEDED = "the ticket is closed, or another generation goes on"
+_SUPERSEDED = "the ticket is closed, or a newer generation runs"
 
 
 class Finding(StrEnum):
-    """What one look at a ticket or an execution found, by what was done. Values are stored."""
+    """The result of checking a ticket or an execution. The values are stored in reports."""
 
     WELL = "well"
     AWAKE = "awake"
-    """Its machine is just being signalled: the business of relay and sweep."""
+    """The workflow woke a short time ago. Relay and sweep take care of it."""
     STARTED = "started"
-    """Its workflow had never been started."""
+    """The workflow had never been started."""
     FOLLOWED = "followed"
-    """Its workflow had ended, unheard of: the next generation goes on."""
+    """The execution had ended without a report of its end. The next generation took over."""
     STUCK = "stuck"
-    """No signal reached its workflow for an hour: the next generation goes on."""
+    """No signal reached the workflow for an hour. The next generation took over."""
     CORRECTED = "corrected"
-    """Its TIMER said another phase or time than its own clocks."""
+    """The TIMER had another phase or next wake than the ticket's own clocks."""
     WOKEN = "woken"
-    """It slept past its time."""
+    """The workflow slept past its time."""
     NEAR_A_YEAR = "near_a_year"
+    """The execution was older than OLDEST and was replaced in time."""
     LONG_HISTORY = "long_history"
+    """The execution had more than LONGEST events of the ticket and was replaced in time."""
     OLDER_DEFINITION = "older_definition"
-    """These three went on in the next generation, before anything happened."""
+    """The execution might use an older definition of the machine and was replaced."""
     STOPPED = "stopped"
-    """An execution of a closed ticket, or of a generation that was followed: it was ended."""
+    """An execution of a closed ticket or of an older generation. It was stopped."""
     FOREIGN = "foreign"
-    """An execution of no ticket that this table knows: somebody's own, left alone."""
+    """An execution of no ticket of this table. Somebody may have started it; it was left alone."""
     BROKEN = "broken"
-    """A ticket whose head, TIMER or plan is missing or cannot be read: left for a person."""
+    """The snapshot, TIMER or plan of a ticket is missing or unreadable. A person must repair it."""
 
 
 RENEWED = {Finding.NEAR_A_YEAR, Finding.LONG_HISTORY, Finding.OLDER_DEFINITION}
@@ -103,34 +114,34 @@ REPAIRED = {
 
 
 class OutOfTime(RedressError):
-    """The run had to end before its end; the message says how far it came."""
+    """The run used up its time before it was finished. The message says how far it came."""
 
 
 def differs(ticket: Ticket, plan: Plan, timer: Timer) -> bool:
-    """Whether the TIMER says another phase or next wake than the ticket's own clocks."""
-    return timer.phase is not ticket.phase or _ms(timer.next_wake) != _ms(
+    """Whether the TIMER has another phase or next wake than the ticket's own clocks."""
+    return timer.phase is not ticket.phase or _milliseconds(timer.next_wake) != _milliseconds(
         tickets.next_wake(ticket, plan)
     )
 
 
-def judge(
-    ticket: Ticket, timer: Timer, started_at: datetime | None, now: datetime, current: datetime
+def assess(
+    ticket: Ticket, timer: Timer, started_at: datetime | None, now: datetime, settled_at: datetime
 ) -> Finding:
-    """What is to be said of an open ticket's workflow, its TIMER being right.
+    """What is wrong with the workflow of an open ticket whose TIMER is right. WELL if nothing is.
 
-    `started_at` is when the execution of its generation started, None when none runs. An execution
-    from before `current` may have an older definition than the one deployed.
+    `started_at` is when the execution of the current generation started, None if none runs. An
+    execution that started before `settled_at` may use an older definition than the deployed one.
     """
     if started_at is None:
         return Finding.FOLLOWED
     if not timer.asleep:
         since = timer.awake_since
         if since is None:
-            return Finding.STUCK  # neither asleep nor marked: nobody else would ever look
+            return Finding.STUCK  # neither asleep nor marked as awake, so the sweep never finds it
         return Finding.STUCK if now - since > STUCK else Finding.AWAKE
     if timer.next_wake is not None and now - timer.next_wake > OVERDUE:
         return Finding.WOKEN
-    if started_at < current:
+    if started_at < settled_at:
         return Finding.OLDER_DEFINITION
     if now - started_at > OLDEST:
         return Finding.NEAR_A_YEAR
@@ -139,14 +150,14 @@ def judge(
     return Finding.WELL
 
 
-def _ms(moment: datetime | None) -> int | None:
-    """As a TIMER keeps it."""
+def _milliseconds(moment: datetime | None) -> int | None:
+    """A time as a TIMER stores it."""
     return encoding.milliseconds(moment) if moment is not None else None
 
 
 @dataclass(slots=True)
 class _Run:
-    """One run under way."""
+    """The state of a run."""
 
     began_at: datetime
     definition: str
@@ -155,16 +166,19 @@ class _Run:
     executions: dict[str, datetime]
     time_left: Callable[[], float]
     at: str = "the list of executions"
-    met: set[str] = field(default_factory=set)
-    """Names of the executions that belong to an open ticket of the index."""
-    opened: set[str] = field(default_factory=set)
+    """The step that the run has reached, for its report."""
+    matched: set[str] = field(default_factory=set)
+    """Names of the executions that belong to a ticket of the index."""
+    compared: set[str] = field(default_factory=set)
+    """Numbers of the open tickets that were compared with their workflows."""
     items_read: int = 0
     found: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     left: int = 0
 
     @property
-    def current(self) -> datetime:
+    def settled_at(self) -> datetime:
+        """From this time on, every execution that starts uses the deployed definition."""
         return self.definition_since + SETTLES
 
     def note(self, finding: Finding, name: str) -> None:
@@ -173,20 +187,18 @@ class _Run:
         if len(named) < EXAMPLES:
             named.append(name)
 
-    def may(self, finding: Finding) -> bool:
-        """Whether this run may do one more of its kind; what it may not is left."""
-        kinds, bound = (
-            (RENEWED, RENEWED_A_RUN) if finding in RENEWED else (REPAIRED, FOLLOWED_A_RUN)
-        )
+    def allows(self, finding: Finding) -> bool:
+        """Whether this run may repair or renew one more. If not, counts it as left."""
+        kinds, bound = (RENEWED, MOST_RENEWALS) if finding in RENEWED else (REPAIRED, MOST_REPAIRS)
         allowed = sum(self.found[kind] for kind in kinds) < bound
         self.left += not allowed
         return allowed
 
-    def go_on(self, at: str) -> None:
-        """The next step may begin; raises OutOfTime when too little time is left for it."""
+    def enter(self, at: str) -> None:
+        """Begin a step. Raises OutOfTime if too little time is left for it."""
         self.at = at
         if self.time_left() < RESERVE_S:
-            done = f"{len(self.opened)} tickets compared"
+            done = f"{len(self.compared)} tickets compared"
             raise OutOfTime(f"no time left at {at}, {done}")
 
     def report(
@@ -199,7 +211,7 @@ class _Run:
             teams=tuple(sorted(self.teams)),
             ended_at=ended_at,
             running=len(self.executions),
-            open=len(self.opened),
+            open=len(self.compared),
             items_read=self.items_read,
             found=dict(self.found),
             examples=self.examples,
@@ -228,18 +240,18 @@ class ReconcileCase:
         self._now, self._pause = now, pause
 
     def run(self, time_left: Callable[[], float]) -> ReconciliationReport:
-        """Compare every open ticket with its workflow and repair what differs; the report.
+        """Compare every open ticket with its workflow, repair the differences, return the report.
 
-        `time_left` gives the seconds that this run still has. Raises OutOfTime when they do not
-        suffice; the report of what was done until then is stored, as after any other failure.
+        `time_left` returns the seconds that this run still has. Raises OutOfTime if they do not
+        suffice. After any failure, the stored report contains what was done until then.
         """
         run = self._begin(time_left)
         self._reports.save(run.report())
         try:
             for team in sorted(run.teams):
                 for shard in range(keys.SHARDS):
-                    self._walk(run, team, shard)
-            self._look_at_the_rest(run)
+                    self._compare_partition(run, team, shard)
+            self._check_other_executions(run)
         except Exception:
             self._reports.save(run.report(self._now(), run.at))
             raise
@@ -248,10 +260,10 @@ class ReconcileCase:
         return report
 
     def _begin(self, time_left: Callable[[], float]) -> _Run:
-        """What runs and what is deployed, before any ticket is looked at.
+        """Find out what runs and what is deployed, before any ticket is read.
 
-        The time is taken before the definition is asked for: whatever starts later than that (and
-        than it takes to hold) has the definition that was seen, or a newer one.
+        The time is taken before the definition is read. So every execution that starts after that
+        time, plus SETTLES, uses the definition that was read or a newer one.
         """
         began = self._now()
         last = next(iter(self._reports.latest()), None)
@@ -268,26 +280,27 @@ class ReconcileCase:
 
     # ---------------------------------------------------------------- open tickets
 
-    def _walk(self, run: _Run, team: str, shard: int) -> None:
+    def _compare_partition(self, run: _Run, team: str, shard: int) -> None:
+        """Compare the open tickets of one partition of the index with their workflows."""
         cursor: str | None = None
         while True:
-            run.go_on(f"{team}/{shard}")
+            run.enter(f"{team}/{shard}")
             page = self._lists.open_in_shard(team, shard, cursor)
             pairs = self._timers.side_by_side(page.numbers)
             run.items_read += 3 * len(page.numbers)
             for number, (ticket, timer) in zip(page.numbers, pairs, strict=True):
-                run.opened.add(number)
-                if not self._is_well(run, ticket, timer):
+                run.compared.add(number)
+                if not self._seems_right(run, ticket, timer):
                     run.items_read += 2
-                    self._mend(run, number)
+                    self._check_again(run, number)
                 elif timer is not None:
-                    run.met.add(execution_name(number, timer.gen))
+                    run.matched.add(execution_name(number, timer.gen))
             cursor = page.cursor
             if cursor is None:
                 return
 
-    def _is_well(self, run: _Run, ticket: Ticket | None, timer: Timer | None) -> bool:
-        """Whether there is nothing to say of a ticket, as it was read in passing."""
+    def _seems_right(self, run: _Run, ticket: Ticket | None, timer: Timer | None) -> bool:
+        """Whether a ticket needs no second check. Its items may be a moment old."""
         if ticket is None or timer is None:
             return False
         try:
@@ -295,14 +308,14 @@ class ReconcileCase:
         except LookupError:
             return False
         started = run.executions.get(execution_name(ticket.number, timer.gen))
-        verdict = judge(ticket, timer, started, self._now(), run.current)
+        verdict = assess(ticket, timer, started, self._now(), run.settled_at)
         return verdict is Finding.WELL and not differs(ticket, plan, timer)
 
-    def _mend(self, run: _Run, number: str) -> None:
-        """Look again at a ticket that does not seem well, and do what is to be done.
+    def _check_again(self, run: _Run, number: str) -> None:
+        """Read a ticket again that does not seem right, and repair it if it is not.
 
-        Head first, then TIMER: a change between the two is a head of an older version, under which
-        nothing is written.
+        The snapshot is read before the TIMER. If the ticket changes between the two reads, the
+        version of the snapshot is outdated, and no correction is written under it.
         """
         try:
             ticket, timer = self._tickets.get(number), self._timers.get(number)
@@ -311,32 +324,33 @@ class ReconcileCase:
             run.note(Finding.BROKEN, number)
             return
         name = execution_name(number, timer.gen)
-        run.met.add(name)
+        run.matched.add(name)
         if ticket.phase is Phase.CLOSED:
-            return  # the index was a moment behind
+            return  # the index lagged behind
         run.teams.add(ticket.team)
         if differs(ticket, plan, timer):
-            if not run.may(Finding.CORRECTED):
+            if not run.allows(Finding.CORRECTED):
                 return
             wake = tickets.next_wake(ticket, plan)
             if not self._timers.correct(ticket, timer, wake, self._now()):
-                return  # somebody changes it at this moment, and knows better
+                return  # the ticket is changing at this moment, and that change wins
             run.note(Finding.CORRECTED, number)
             timer = self._timers.get(number)
-        finding = judge(ticket, timer, run.executions.get(name), self._now(), run.current)
+        finding = assess(ticket, timer, run.executions.get(name), self._now(), run.settled_at)
         if finding is Finding.WELL:
             return
         if finding is Finding.AWAKE:
             run.note(finding, number)
-        elif run.may(finding):
-            self._act(run, finding, ticket, timer)
+        elif run.allows(finding):
+            self._repair(run, finding, ticket, timer)
 
-    def _act(self, run: _Run, finding: Finding, ticket: Ticket, timer: Timer) -> None:
+    def _repair(self, run: _Run, finding: Finding, ticket: Ticket, timer: Timer) -> None:
+        """Start the workflow, wake it, or let the next generation take over."""
         number, name = ticket.number, execution_name(ticket.number, timer.gen)
         if finding is Finding.FOLLOWED:
             status = self._executions.status(name)
             if status == "RUNNING":
-                return  # the list was a moment behind
+                return  # the list of executions lagged behind
             if status == MISSING and timer.armed is None and timer.awake_since is not None:
                 if self._now() - timer.awake_since > PATIENCE:
                     self._relay.signal(number)
@@ -348,29 +362,29 @@ class ReconcileCase:
             run.note(finding, number)
             return
         elif finding is Finding.OLDER_DEFINITION:
-            self._settle(run)
+            self._wait_until_settled(run)
         if not self._timers.next_generation(number, timer.gen, self._now(), ticket.version):
-            return  # somebody else was faster
+            return  # another generation took over, or the ticket was closed, in the meantime
         run.note(Finding.FOLLOWED if finding is Finding.WOKEN else finding, number)
-        # Told to look, the older generation finds itself followed and ends by itself.
-        told = timer.armed is not None and self._relay.wake(timer.armed)
-        if name in run.executions and not told:
+        # An execution that can be woken finds the newer generation and ends. Any other is stopped.
+        woken = timer.armed is not None and self._relay.wake(timer.armed)
+        if name in run.executions and not woken:
             self._executions.stop(name, _SUPERSEDED)
 
-    def _settle(self, run: _Run) -> None:
-        """Let a definition that was seen just now hold, so that what starts next has it."""
-        left = (run.current - self._now()).total_seconds()
+    def _wait_until_settled(self, run: _Run) -> None:
+        """Wait until every new execution is sure to use the deployed definition."""
+        left = (run.settled_at - self._now()).total_seconds()
         if left > 0:
             self._pause(left)
 
     # ---------------------------------------------------------------- other executions
 
-    def _look_at_the_rest(self, run: _Run) -> None:
-        """Executions that no open ticket of the walk accounts for."""
+    def _check_other_executions(self, run: _Run) -> None:
+        """Check the executions that belong to no ticket of the index."""
         for name, started in run.executions.items():
-            if name in run.met or self._now() - started < PATIENCE:
-                continue  # it has just begun, or is just ending
-            run.go_on("other executions")
+            if name in run.matched or self._now() - started < PATIENCE:
+                continue  # it belongs to a ticket of the index, or is too young to judge
+            run.enter("other executions")
             try:
                 number, gen = ticket_of_execution(name)
                 run.items_read += 1
@@ -380,12 +394,13 @@ class ReconcileCase:
                 continue
             is_open = timer.phase is not Phase.CLOSED
             if is_open and timer.gen == gen:
-                # Open, but not met: of a team that nobody knew, or it moved from page to page.
-                run.opened.add(number)
+                # The index did not list it: its team was unknown, or it moved between two pages.
+                run.compared.add(number)
                 run.items_read += 2
-                self._mend(run, number)
+                self._check_again(run, number)
             elif is_open and timer.gen < gen:
-                run.note(Finding.FOREIGN, name)  # of the time after that to which we were restored
-            elif run.may(Finding.STOPPED):
+                # The table was restored to a time before this generation began.
+                run.note(Finding.FOREIGN, name)
+            elif run.allows(Finding.STOPPED):
                 self._executions.stop(name, _SUPERSEDED)
                 run.note(Finding.STOPPED, name)

@@ -1,8 +1,8 @@
-"""What follows a change: the stream's consumer signals workflows and enqueues, nothing else.
+"""What follows a change of the table: signals to workflows, and messages to other functions.
 
-A record only says that something moved; what to do is decided from the current state, so late,
-double and reordered records do no harm. Everything slow stands behind a queue, so that nothing
-stands before a timer.
+The relay reads the table's stream. A record only says that something changed. What to do is decided
+from the current state, here or by the receiver of a message, so late, repeated and reordered
+records do no harm. Slow work is left to other functions, so it cannot delay a signal.
 """
 
 from __future__ import annotations
@@ -25,42 +25,46 @@ from redress.tickets.store.timers import Armed, Timer, TimerStore
 from redress.workflow.cases.timers import sleep_of
 from redress.workflow.subscribers import Message, messages_after
 
-FOLLOWS: dict[Phase, Phase] = {
+NEXT_WAIT: dict[Phase, Phase] = {
     Phase.ACKNOWLEDGEMENT: Phase.FIRST_RESPONSE,
     Phase.FIRST_RESPONSE: Phase.RESOLUTION,
     Phase.RESOLUTION: Phase.CALLBACK,
     Phase.CALLBACK: Phase.SURVEY,
     Phase.SURVEY: Phase.CLOSED,
 }
-"""The successor of each wait in `ticket.asl.json`; a template test holds the two together."""
+"""The wait that follows each wait of `ticket.asl.json`. A template test compares the two."""
 
 MOVED = "ClocksMoved"
-"""The error by which a sleeping machine is told to look: not a fault, a wake-up call."""
+"""The error that wakes a sleeping machine to check the clocks. It is a signal, not a failure."""
 
 BATCH = 10
+"""Messages that one SendMessageBatch takes at most (its API reference)."""
+
 ACKNOWLEDGE_AFTER_S = 1
-"""The workflow starts at the same moment as this mail is enqueued. An acknowledgement that comes
-before the workflow sleeps is no harm, but costs it a look: two transitions more a ticket."""
+"""Seconds by which the acknowledgement is delayed, because the workflow starts when this mail is
+enqueued. An earlier acknowledgement would do no harm, but a workflow that is not asleep by then has
+to check the clocks once more: two additional state transitions for the ticket."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimerChanged:
-    """The timer of a ticket moved: its machine must be started, or must look."""
+    """The TIMER of a ticket changed: its workflow must be started or woken."""
 
     number: str
 
 
 @dataclass(frozen=True, slots=True)
 class EventAdded:
-    """An event was added to a ticket: mails may follow, a queue may have a new ticket."""
+    """An event was added to a ticket: mails may follow, or an agent must be found."""
 
     number: str
     doc: str
+    """The event as stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class CapacityFreed:
-    """An agent of this team came or got room: its queue may drain."""
+    """An agent of this team became available or got room: the team's queue may drain."""
 
     team: str
 
@@ -69,9 +73,9 @@ StreamChange = TimerChanged | EventAdded | CapacityFreed
 
 
 def stream_change_of(record: dict[str, Any]) -> StreamChange | None:
-    """What a stream record tells; None for one that nothing follows from.
+    """The change that a stream record reports, or None if nothing follows from it.
 
-    Raises KeyError or ValueError for a record that is not one of ours.
+    Raises KeyError or ValueError for a record that this table cannot have written.
     """
     image = record["dynamodb"].get("NewImage")
     sk = record["dynamodb"]["Keys"]["sk"]["S"]
@@ -98,13 +102,12 @@ def _capacity_freed(new: dict[str, Any], old: dict[str, Any] | None) -> Capacity
 
 
 class NotTaken(Exception):
-    """A queue took only a part: all is sent again, and doubles do no harm."""
+    """A queue rejected some messages of a batch. All are sent again; repeats do no harm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Where signals and messages go: ARN of the ticket machine, URLs of queues, name of the
-    function that assigns."""
+    """The receivers of signals and messages, as ARN, URL or function name."""
 
     ticket_machine_arn: str
     mail_queue_url: str
@@ -126,7 +129,7 @@ class RelayCase:
         self._functions, self._targets, self._now = functions, targets, now
 
     def follow(self, change: StreamChange) -> None:
-        """Do what follows from one hint. Safe to repeat; raises when a service does not take it."""
+        """Do what follows from a change. Safe to repeat. Raises the error of a failing service."""
         match change:
             case TimerChanged(number):
                 self.signal(number)
@@ -138,9 +141,9 @@ class RelayCase:
     # ---------------------------------------------------------------- the workflow
 
     def signal(self, number: str) -> None:
-        """Bring the workflow of a ticket in step with its timer: start it, wake it, or let it be.
+        """Start or wake the workflow of a ticket, unless it sleeps until the right time.
 
-        A closed ticket's machine is woken for the last time and its marker taken away.
+        The workflow of a closed ticket is woken for the last time, and its awake marker is removed.
         """
         timer = self._timers.get(number)
         if timer.awake_since is None or timer.asleep:
@@ -153,7 +156,7 @@ class RelayCase:
             self._timers.clear_awake(number, timer.gen, timer.seq)
 
     def _start(self, timer: Timer) -> None:
-        """Start the execution of this generation; its name makes a second start a non-event."""
+        """Start the execution of this generation. Its name is fixed, so it starts only once."""
         try:
             self._sfn.start_execution(
                 stateMachineArn=self._targets.ticket_machine_arn,
@@ -161,55 +164,55 @@ class RelayCase:
                 input=json.dumps(asdict(sleep_of(timer, self._now()))),
             )
         except self._sfn.exceptions.ExecutionAlreadyExists:
-            return  # started before: by an earlier delivery of this record, or by the sweep
+            return  # by an earlier delivery of this record, or by the sweep
 
     def _wake(self, timer: Timer, armed: Armed) -> None:
-        """Send the armed wait on to its successor, or tell the machine to look."""
-        # A wait that is over woke by itself and looks anyway; a dead one is found by the sweep.
-        if FOLLOWS.get(armed.phase) is timer.phase:
+        """End the armed wait: go to the next wait, or check the clocks."""
+        # If the wait is over, the machine checks the clocks anyway. If it died, the sweep finds it.
+        if NEXT_WAIT.get(armed.phase) is timer.phase:
             output = json.dumps(asdict(sleep_of(timer, self._now())))
             self._answer(self._sfn.send_task_success, taskToken=armed.token, output=output)
         else:
             self.wake(armed)
 
     def wake(self, armed: Armed) -> bool:
-        """Wake the machine that sleeps in this wait, to look; False when nobody sleeps in it."""
+        """Wake the machine that sleeps in this wait to check the clocks. False if none does."""
         return self._answer(
             self._sfn.send_task_failure,
             taskToken=armed.token,
             error=MOVED,
-            cause="the clocks moved: look",
+            cause="the ticket's clocks changed",
         )
 
     def _answer(self, send: Callable[..., Any], **answer: str) -> bool:
-        """Answer a task token; False when its task is over."""
-        gone = (
+        """Answer a task token. False if its task is over."""
+        over = (
             self._sfn.exceptions.TaskTimedOut,
             self._sfn.exceptions.TaskDoesNotExist,
             self._sfn.exceptions.InvalidToken,
         )
         try:
             send(**answer)
-        except gone:
+        except over:
             return False
         return True
 
     # ---------------------------------------------------------------- the queues
 
     def drain(self, teams: Iterable[str]) -> None:
-        """Let the queues of these teams be offered to their agents."""
+        """Ask the assigner to offer the queues of these teams to their agents."""
         self._deliver([DrainQueue(team) for team in teams])
 
     def _deliver(self, messages: Sequence[Message]) -> None:
-        """Hand each message to its function. Raises when a service does not take one."""
+        """Send each message to its function. Raises the error of a failing service."""
         self._enqueue([message for message in messages if isinstance(message, MailJob)])
         for message in messages:
             if not isinstance(message, MailJob):
                 self._request(message)
 
     def _request(self, request: AssignmentRequest) -> None:
-        """Invoke the assigner asynchronously. A request that is lost is made up for by the sweep,
-        which drains every queue."""
+        """Invoke the assigner asynchronously. If the request is lost, the sweep repeats it: it
+        drains every queue."""
         self._functions.invoke(
             FunctionName=self._targets.assigner_function,
             InvocationType="Event",
@@ -230,10 +233,10 @@ class RelayCase:
                 QueueUrl=self._targets.mail_queue_url, Entries=entries
             )
             if failed := answer.get("Failed"):
-                raise NotTaken(f"{len(failed)} messages were not taken by the queue")
+                raise NotTaken(f"the queue rejected {len(failed)} messages")
 
     def dead_letter(self, record: dict[str, Any], fault: str) -> None:
-        """Set a record aside that no retry can help: its keys and the fault, never its content."""
+        """Set aside a record that no retry can process: its keys and the fault, not its content."""
         body = {
             "keys": record.get("dynamodb", {}).get("Keys"),
             "sequence": record.get("dynamodb", {}).get("SequenceNumber"),
@@ -250,7 +253,7 @@ def execution_name(number: str, gen: int) -> str:
 
 
 def ticket_of_execution(name: str) -> tuple[str, int]:
-    """Ticket and generation of an execution's name; raises ValueError for any other name."""
+    """The ticket and generation that the name of an execution says. Raises ValueError."""
     number, _, gen = name.rpartition("-")
     if not number:
         raise ValueError(f"{name!r} is not the name of a ticket's execution")

@@ -1,8 +1,8 @@
-"""Keep every open ticket's workflow alive: follow a dead execution, find a start that was lost.
+"""Keep the workflow of every open ticket alive: replace dead executions, find lost starts.
 
-Only tickets in the sparse awake index are looked at here, every few minutes: whoever sleeps is
-right by construction (the write of the token removes the marker). What construction cannot see, a
-sleeper whose execution is gone, is found once a day (`reconciling`).
+Every few minutes the sweep checks the tickets of the sparse index `awake`. A ticket that is asleep
+is not in it, because the write that arms a wait removes the marker. The sweep cannot find a ticket
+that looks asleep but whose execution no longer exists. The daily reconciliation finds it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from redress.workflow.cases.relay import RelayCase, execution_name, ticket_of_ex
 from redress.workflow.executions import DEAD, MISSING, Executions
 
 PATIENCE = timedelta(minutes=2)
-"""How long a ticket may be awake before the sweep asks why: a signal takes a second or two."""
+"""How long a ticket may be awake before the sweep checks it. A signal takes a second or two."""
 
 
 class RepairCase:
@@ -37,10 +37,10 @@ class RepairCase:
         self._staff, self._now = staff, now
 
     def follow_dead(self, execution: str, status: str) -> bool:
-        """An execution of the ticket machine ended badly: let the next generation go on.
+        """Let the next generation take over from an execution of the ticket machine that failed.
 
-        `execution` is its name. False when there is nothing to follow: it succeeded, the ticket is
-        closed, or a newer generation runs already.
+        `execution` is its name, `status` how it ended. False if there is nothing to do: it
+        succeeded, the ticket is closed, or a newer generation already runs.
         """
         if status not in DEAD:
             return False
@@ -48,35 +48,37 @@ class RepairCase:
             number, gen = ticket_of_execution(execution)
             return self._timers.next_generation(number, gen, self._now())
         except (ValueError, NotFound):
-            return False  # an execution that somebody started by hand, for no ticket of ours
+            return False  # somebody started this execution by hand, for no ticket
 
     def sweep(self, patience: timedelta = PATIENCE) -> dict[str, int]:
-        """Bring every ticket that has been awake for too long back in step; what was done, counted.
+        """Repair every ticket that has been awake for too long. Returns how often each was done.
 
-        Also drains the queue of every team: an agent who came while the index was a moment behind
-        must not leave a ticket waiting.
+        Also drains the queue of every team. Otherwise a ticket could stay queued if it was not yet
+        in the index when an agent became available.
         """
         done: Counter[str] = Counter()
         for number in self._timers.awake_since_before(self._now() - patience):
-            done[self._mend(number)] += 1
+            done[self._repair(number)] += 1
         teams = sorted({member.team for member in self._staff.members()})
         waiting = [team for team in teams if self._lists.queued(team, 1)]
         self._relay.drain(waiting)
         done["drained"] = len(waiting)
         return dict(done)
 
-    def _mend(self, number: str) -> str:
+    def _repair(self, number: str) -> str:
+        """Repair the workflow of a ticket. Returns what was done, as the sweep counts it."""
         try:
             timer = self._timers.get(number)
         except NotFound:
             return "gone"
         if timer.awake_since is None or timer.asleep:
-            return "asleep"  # the index was a moment behind
+            return "asleep"  # the index lagged behind
         status = self._executions.status(execution_name(number, timer.gen))
         if timer.phase is Phase.CLOSED and status != "RUNNING":
             self._timers.clear_awake(number, timer.gen, timer.seq)
             return "rested"
-        if status == MISSING and timer.armed is None:  # one that armed a wait did exist
+        # An execution that armed a wait existed, even if Step Functions has forgotten it.
+        if status == MISSING and timer.armed is None:
             self._relay.signal(number)
             return "started"
         if status == "RUNNING":

@@ -1,4 +1,4 @@
-"""Read what the daily reconciliations found: for managers, who may see every team's tickets."""
+"""Reading the reports of the daily reconciliations. Only managers may: they see all teams."""
 
 from __future__ import annotations
 
@@ -19,14 +19,20 @@ class ReportCases:
         self._reports, self._plans = reports, plans
 
     def latest(self, member: Member, limit: int) -> list[ReconciliationReport]:
-        """The last runs, newest first; `limit` 1-25. Older ones are read by their day."""
+        """The last runs, newest first. `limit` is 1 to 25; read older runs by their day.
+
+        Raises Forbidden or InvalidInput.
+        """
         _managers_only(member)
         if not 1 <= limit <= MOST_REPORTS:
             raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {MOST_REPORTS}")])
         return self._reports.latest(limit)
 
     def of_day(self, member: Member, day: date) -> ReconciliationReport:
-        """The last run that began on this day of the plan's time zone; raises NotFound."""
+        """The last run that began on this day in the plan's time zone.
+
+        Raises Forbidden, or NotFound if none did.
+        """
         _managers_only(member)
         zone = ZoneInfo(self._plans.current().time_zone)
         try:

@@ -1,4 +1,4 @@
-"""Which teams there are: whose partitions hold the open tickets."""
+"""Which teams exist. Each has its own partitions in the index of open tickets."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from redress.workflow.store import ReportStore
 
 
 def known_teams(plans: Plans, staff: StaffStore, reports: ReportStore) -> set[str]:
-    """Of every plan that was ever published, and of everybody who ever was on the staff.
+    """All teams of every published plan, of every member of staff, and of the last report.
 
-    A team of neither may still have tickets (its last member moved): the reports of
-    reconciliations remember it.
+    A team of no plan and no member may still have tickets, because its last member moved to
+    another team. The reports of reconciliations remember such teams.
     """
     versions = range(1, plans.latest().version + 1)
     teams = {team for version in versions for team in plans.get(version).teams}

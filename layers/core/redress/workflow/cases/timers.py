@@ -1,4 +1,4 @@
-"""What a woken workflow does: act on what is due, then say how long to sleep."""
+"""What a workflow does when it wakes: it acts on due clocks, then computes how long to sleep."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from redress.tickets.rules.ticket import Phase
 from redress.tickets.store.timers import Timer, TimerStore
 
 LONGEST_SLEEP = timedelta(days=90)
-"""After so long a workflow looks again, with a promise further away or with none at all. Step
-Functions fails a wait of more than 99,999,999 s (3.17 years), and an execution after a year."""
+"""The longest wait. A workflow whose next wake is further away, or that has none, wakes after this
+time and sleeps again. Step Functions fails a wait of more than 99,999,999 s (3.17 years), and an
+execution after a year."""
 
 SUPERSEDED = "superseded"
+"""The `phase` of a Sleep that tells an execution that a newer generation took over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
     """The input of a wait in `ticket.asl.json`: ids and times only, never personal data.
 
-    `seq` is what the wait is armed for; `wait` is a whole number of seconds, at least 1.
+    The wait is armed for the sequence `seq` of the TIMER. `wait` is in seconds, at least 1.
     """
 
     ticket: str
@@ -34,8 +36,10 @@ class Sleep:
 
 
 def sleep_of(timer: Timer, now: datetime) -> Sleep:
-    """How long the workflow of this timer may sleep: rounded up, so that it never wakes before
-    its time, but for one that is further away than LONGEST_SLEEP: it then sleeps again."""
+    """How long the workflow of this TIMER may sleep: until its next wake or for LONGEST_SLEEP.
+
+    The time is rounded up, so the workflow does not wake before the rung is due.
+    """
     left = min(timer.next_wake - now, LONGEST_SLEEP) if timer.next_wake else LONGEST_SLEEP
     return Sleep(
         ticket=timer.number,
@@ -53,10 +57,11 @@ class TimerCase:
         self._timers, self._changes, self._now = timers, changes, now
 
     def act_on_due_clocks(self, number: str, gen: int) -> Sleep:
-        """Fire what is due, exactly once, and say how long to sleep.
+        """Fire the due rungs, each exactly once, and return how long to sleep.
 
-        The rungs are events of the ticket, written under its version: a second call finds them
-        fired. A generation that was followed by another does nothing and is told so.
+        Each fired rung is an event, written on condition of the ticket's version, so a repeated
+        call finds it fired. An older generation does nothing and gets SUPERSEDED as its phase.
+        Raises NotFound.
         """
         timer = self._timers.get(number)
         if timer.gen != gen:
