@@ -56,7 +56,7 @@ from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans, shipped_document
 from redress.scores.cases import STORED, ScoringCases
 from redress.scores.store.scores import ScoreStore
-from redress.staff.rules import Presence
+from redress.staff.rules.availability import Presence
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.cases.intake import IntakeCase

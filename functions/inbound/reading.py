@@ -20,7 +20,8 @@ from redress.mail.incoming.reader.languages import language_of
 from redress.mail.incoming.reader.limits import VALUE, Defects
 from redress.mail.incoming.reader.machines import Machine, MachineKind
 from redress.mail.incoming.reader.mail import ParsedMail, as_data
-from redress.mail.incoming.rules import Notice, refused, served_as
+from redress.mail.incoming.rules.attachments import refused, served_as
+from redress.mail.incoming.rules.decision import Notice
 
 _NOTICES = {
     MachineKind.BOUNCE: Notice.RETURNED,

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from redress.base import observe
 from redress.base.errors import NotFound
-from redress.mail.incoming.rules import Notice
+from redress.mail.incoming.rules.decision import Notice
 from redress.mail.outgoing.cases.feedback import Feedback, feedback_of, is_feedback
 from redress.mail.outgoing.cases.sending import (
     NO_RECIPIENT,

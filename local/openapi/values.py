@@ -11,13 +11,13 @@ from msgspec import Meta, Struct
 from redress.base.languages import LANGUAGES
 from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName, Standing
-from redress.mail.incoming.rules import Reason
+from redress.mail.incoming.rules.decision import Reason
 from redress.mail.incoming.store import MailState
 from redress.plans.cases import VersionStatus
 from redress.plans.rules.plan import CHANNELS, COMPONENTS, DAYS, GRADATIONS, HOLDS, KINDS
 from redress.rehearsals.store import JobKind, JobState
-from redress.scores.rules import NOT_RATED, TOO_FEW_SAMPLES, TOO_LITTLE_WEIGHT
-from redress.staff.rules import Presence
+from redress.scores.rules.scorecard import NOT_RATED, TOO_FEW_SAMPLES, TOO_LITTLE_WEIGHT
+from redress.staff.rules.availability import Presence
 from redress.tickets.rules.explain import What
 from redress.tickets.rules.steps.table import (
     ANSWERED,

@@ -29,7 +29,7 @@ from redress.db.aws_json import DynamoDB, Service
 from redress.db.rows import Models
 from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans
-from redress.staff.rules import Presence
+from redress.staff.rules.availability import Presence
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change

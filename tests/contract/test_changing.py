@@ -15,7 +15,7 @@ from redress.db import keys
 from redress.plans.store.plans import Plans
 from redress.scores.store.scores import ScoreStore
 from redress.staff.cases.assignment import AssignmentCase
-from redress.staff.rules import Presence
+from redress.staff.rules.availability import Presence
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system

@@ -15,7 +15,7 @@ from redress.base.errors import InvalidInput, NotFound
 from redress.base.people import Member, Role
 from redress.db import keys
 from redress.plans.store.plans import FRESH_FOR_S, LARGEST_DOCUMENT, Plans, Published
-from redress.staff.rules import Presence
+from redress.staff.rules.availability import Presence
 from tests.builders import MEI, plan_document
 from tests.contract.conftest import Faults, Shop
 

@@ -19,7 +19,7 @@ from moto import mock_aws
 
 from redress.base.people import Member, Role
 from redress.db.rows import Models
-from redress.staff.rules import Presence
+from redress.staff.rules.availability import Presence
 from redress.wiring import clients
 from redress.wiring import stores as wired_stores
 from tests.builders import Clock

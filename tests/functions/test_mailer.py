@@ -35,7 +35,7 @@ from redress.mail.outgoing.messages import MailJob, encode, job_of
 from redress.mail.outgoing.rules.table import mails_after
 from redress.mail.outgoing.store import AddressChange, AddressMark, address_row
 from redress.plans.rules.plan import Plan
-from redress.staff.rules import Presence
+from redress.staff.rules.availability import Presence
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer
 from redress.tickets.rules.ticket import Event, Ticket

@@ -20,7 +20,7 @@ from redress.base.errors import Unavailable
 from redress.base.observe import Failed
 from redress.base.people import Member
 from redress.db import keys
-from redress.staff.rules import Presence
+from redress.staff.rules.availability import Presence
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, Phase
 from redress.wiring import clients

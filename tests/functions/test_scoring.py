@@ -20,7 +20,7 @@ from redress.plans.store.plans import shipped_document
 from redress.scores.cases import ScoringCases
 from redress.scores.store import scores as scores_module
 from redress.scores.store.scores import ScoreStore, Summary
-from redress.staff.rules import Presence
+from redress.staff.rules.availability import Presence
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Ticket
 from redress.wiring import staff as staff_wiring

@@ -15,7 +15,8 @@ from local import meter, stack
 from local.stack import Outputs
 from redress.plans.rules.document import parse
 from redress.plans.store.plans import shipped_document
-from redress.scores.rules import SAME_MATTER, period_of
+from redress.scores.rules.facts import SAME_MATTER
+from redress.scores.rules.periods import period_of
 
 MOST = {
     "transitions": 5,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.mail.incoming.rules import (
-    LARGEST_ATTACHMENT,
+from redress.mail.incoming.rules.attachments import LARGEST_ATTACHMENT, refused, served_as
+from redress.mail.incoming.rules.decision import (
     AddNote,
     AddReply,
     Clue,
@@ -23,8 +23,6 @@ from redress.mail.incoming.rules import (
     Reason,
     StaffSender,
     decide,
-    refused,
-    served_as,
 )
 from redress.plans.rules.plan import MailPlan
 from redress.tickets.rules.ticket import State, Ticket

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.staff.rules import Availability, Presence, agent_loaded_by, candidates
+from redress.staff.rules.availability import Availability, Presence, agent_loaded_by
+from redress.staff.rules.routing import candidates
 from redress.tickets.rules.ticket import State
 from tests import builders
 from tests.builders import JUN, MEI, Life

@@ -15,7 +15,7 @@ from redress.base.errors import Unavailable
 from redress.base.people import Member, Role
 from redress.db.rows import Models
 from redress.scores.store.scores import Failure, ScoreStore
-from redress.staff.rules import Presence
+from redress.staff.rules.availability import Presence
 from redress.staff.store import StaffStore
 from tests.builders import ROOT, Clock
 from tests.statemachines.skipping import Sleepers, run_functions

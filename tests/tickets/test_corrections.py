@@ -11,7 +11,7 @@ import pytest
 from redress.clocks.rules.clocks import ClockName, ClockState, Standing, standing
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
-from redress.scores.rules import facts_of
+from redress.scores.rules.facts import facts_of
 from redress.tickets.rules import ticket
 from redress.tickets.rules.ticket import EventType, State
 from tests.builders import LIN, MEI, START, Clock, Life, plan_document

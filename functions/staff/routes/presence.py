@@ -8,7 +8,7 @@ from route import LEADERS, STAFF, Request, Route
 
 from redress.edge.bodies import Body, OneOf
 from redress.edge.http import Answer, answer
-from redress.staff.rules import Availability, Presence
+from redress.staff.rules.availability import Availability, Presence
 from redress.wiring import staff as wiring
 
 

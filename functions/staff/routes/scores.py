@@ -12,7 +12,7 @@ from redress.base.people import Member
 from redress.edge.bodies import UnreadBody
 from redress.edge.http import Answer, answer, header
 from redress.scores.cases import Run
-from redress.scores.rules import Rating
+from redress.scores.rules.scorecard import Rating
 from redress.scores.store.scores import Card, Summary
 from redress.wiring import staff as wiring
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redress.staff.rules import Presence
+from redress.staff.rules.availability import Presence
 from tests.builders import Clock
 from tests.functions.staff.api import CHANGES, Api
 from tests.world import Opener, Stores

@@ -45,7 +45,7 @@ from redress.rehearsals.store import (
     RehearsalJob,
     RehearsalStore,
 )
-from redress.scores import rules as scoring
+from redress.scores.rules import periods
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
@@ -164,8 +164,8 @@ class RehearsalCases:
             fingerprint=encoding.fingerprint(asked),
             plan_version=plan.version,
             period=months,
-            start=scoring.period_bounds(months[0], zone)[0],
-            end=scoring.period_bounds(months[1], zone)[1],
+            start=periods.period_bounds(months[0], zone)[0],
+            end=periods.period_bounds(months[1], zone)[1],
         )
         return self._begin(job, draft)
 
@@ -269,7 +269,7 @@ class RehearsalCases:
         zone = self._plans.current().time_zone
         for at, month in named.items():
             try:
-                bounds.append(scoring.period_bounds(month, zone))
+                bounds.append(periods.period_bounds(month, zone))
             except ValueError:
                 detail = "a month such as 2026-11 is expected"
                 faults.append(Fault(at, "period_expected", detail))

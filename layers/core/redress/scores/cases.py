@@ -19,8 +19,8 @@ import msgspec
 from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound, Unavailable, pointer
 from redress.base.people import Member, Role
 from redress.plans.store.plans import Plans
-from redress.scores import rules as scoring
-from redress.scores.rules import HIGHEST, LOWEST, Rating
+from redress.scores.rules import periods, scorecard
+from redress.scores.rules.scorecard import HIGHEST, LOWEST, Rating
 from redress.scores.store.scores import Card, CardReplaced, Earlier, Failure, ScoreStore, Summary
 from redress.staff.store import StaffStore
 
@@ -97,7 +97,7 @@ class ScoringCases:
         later plan never changes a grade.
         """
         if period == PREVIOUS:
-            period = scoring.previous_period(self._now(), self._zone())
+            period = periods.previous_period(self._now(), self._zone())
         self._begun(period)
         agents = [
             member.id
@@ -105,7 +105,7 @@ class ScoringCases:
             if (member.role is Role.AGENT and not member.left)
             or self._scores.has_facts(member.id, period)
         ]
-        _, end = scoring.period_bounds(period, self._zone())
+        _, end = periods.period_bounds(period, self._zone())
         return Month(period, self._now() < end, self._plan_version(period), sorted(agents))
 
     def _plan_version(self, period: str) -> int:
@@ -124,7 +124,7 @@ class ScoringCases:
         plan = self._plans.get(plan_version).score
         for _ in range(ATTEMPTS):
             held = self._scores.card(agent, period)
-            card = scoring.score(
+            card = scorecard.score(
                 agent,
                 self._scores.facts(agent, period),
                 self._scores.rating(agent, period),
@@ -194,7 +194,7 @@ class ScoringCases:
         if member.role not in (Role.SUPERVISOR, Role.MANAGER):
             raise Forbidden("scores are run by supervisors and managers")
         if period == PREVIOUS:
-            period = scoring.previous_period(self._now(), self._zone())
+            period = periods.previous_period(self._now(), self._zone())
         self._begun(period)
         run_id = hashlib.sha256(key.encode()).hexdigest()[:16] if key else secrets.token_hex(8)
         name = f"{period}-{run_id}"
@@ -295,7 +295,7 @@ class ScoringCases:
 
     def _period_faults(self, period: str) -> list[Fault]:
         try:
-            start, _ = scoring.period_bounds(period, self._zone())
+            start, _ = periods.period_bounds(period, self._zone())
         except ValueError:
             return [Fault("/period", "period_expected", "a month such as 2026-11 is expected")]
         if start > self._now():

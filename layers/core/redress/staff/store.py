@@ -14,7 +14,7 @@ from redress.base.errors import AgentNotFree, NotFound
 from redress.base.people import Member, Role
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
-from redress.staff.rules import Availability, Presence, agent_loaded_by
+from redress.staff.rules.availability import Availability, Presence, agent_loaded_by
 from redress.tickets.rules.change import Change
 from redress.tickets.store.transaction import Cause, Write
 

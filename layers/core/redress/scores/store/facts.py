@@ -17,7 +17,7 @@ from pynamodb.expressions.update import Action
 
 from redress.db import keys
 from redress.db.rows import Models
-from redress.scores.rules import Fact, Value, facts_of
+from redress.scores.rules.facts import Fact, Value, facts_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps.table import SURVEY_SCORES
 from redress.tickets.store.transaction import Cause, Write

@@ -21,7 +21,8 @@ from pynamodb.transactions import TransactWrite
 from redress.base.errors import NotFound
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
-from redress.scores.rules import Evidence, Fact, Rating, Scorecard
+from redress.scores.rules.facts import Fact
+from redress.scores.rules.scorecard import Evidence, Rating, Scorecard
 from redress.scores.store.facts import facts_in
 
 LINES_A_PART = 5_000

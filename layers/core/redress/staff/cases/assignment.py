@@ -9,7 +9,7 @@ from datetime import datetime
 
 from redress.base.errors import AgentNotFree, NotFound, VersionConflict
 from redress.plans.rules.plan import Plan
-from redress.staff.rules import candidates
+from redress.staff.rules.routing import candidates
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change

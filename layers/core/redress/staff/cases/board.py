@@ -10,7 +10,7 @@ from redress.base.errors import Forbidden
 from redress.base.people import Member, Role
 from redress.clocks.rules.clocks import ClockName, ClockState, elapsed
 from redress.plans.store.plans import Plans
-from redress.staff.rules import Availability
+from redress.staff.rules.availability import Availability
 from redress.staff.store import StaffStore
 from redress.tickets.cases.staff import WorkItem, work_item
 from redress.tickets.rules.ticket import STAFF_CLOCKS, Ticket

@@ -8,7 +8,7 @@ from datetime import datetime
 from redress.base.errors import Forbidden
 from redress.base.people import Member, Role
 from redress.plans.rules.plan import Plan
-from redress.staff.rules import Availability, Presence
+from redress.staff.rules.availability import Availability, Presence
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change

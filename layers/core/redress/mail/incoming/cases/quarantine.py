@@ -16,7 +16,7 @@ from redress.mail.incoming import messages
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.cases.receiving import attachment_key, read_key
 from redress.mail.incoming.messages import ReleaseMail
-from redress.mail.incoming.rules import RELEASABLE, Reason
+from redress.mail.incoming.rules.decision import RELEASABLE, Reason
 from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailState, QuarantinePage
 from redress.tickets.cases.staff import StaffCases
 

@@ -1,8 +1,8 @@
 """Turn an incoming mail into a ticket, a message on a ticket, or a quarantine record, exactly once.
 
 The reader (`redress.mail.incoming.reader`) parses the bytes into an `IncomingMail`. This module
-gathers the facts, asks `mail.incoming.rules` for the decision and writes the result. A mail is
-recognised by its identity and by its object in the bucket. Its record is written in the same
+gathers the facts, asks `mail.incoming.rules.decision` for the decision and writes the result. A
+mail is recognised by its identity and by its object in the bucket. Its record is written in the same
 transaction as its effect, so a mail takes effect once even if its event is repeated, late or out of
 order, or a worker is killed.
 """
@@ -19,9 +19,8 @@ from typing import Any
 
 from redress.base.errors import NotAllowedNow, NotFound
 from redress.base.people import Actor, Member, Role
-from redress.mail.incoming import rules as incoming
 from redress.mail.incoming.bucket import MailBucket
-from redress.mail.incoming.rules import (
+from redress.mail.incoming.rules.decision import (
     AddNote,
     AddReply,
     Clue,
@@ -29,9 +28,12 @@ from redress.mail.incoming.rules import (
     LogNotice,
     MailFacts,
     Named,
+    Notice,
     OpenTicket,
     Quarantine,
     Reason,
+    StaffSender,
+    decide,
 )
 from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailState, MailTaken, on
 from redress.mail.outgoing.rules.table import PARTICIPANTS, audience_of
@@ -160,7 +162,7 @@ class IncomingMail:
     numbers: tuple[str, ...]
     enclosed: tuple[Enclosed, ...]
     original: Mapping[str, Any]
-    machine: incoming.Notice | None
+    machine: Notice | None
     returned: tuple[FailedAddress, ...]
     automatic: bool
     own: bool
@@ -300,7 +302,7 @@ class ReceivingCase:
             named = self._named(mail)
             tickets = self._existing(named)
             facts = self._facts(mail, named, member, now, forwards=forwarded is not None)
-            decision = incoming.decide(facts, tickets, plan.mail, released=held is not None)
+            decision = decide(facts, tickets, plan.mail, released=held is not None)
             return self._decided(mail, forwarded, record, decision, tickets, held)
 
         try:
@@ -366,9 +368,7 @@ class ReceivingCase:
             spam=mail.spam,
             virus=mail.virus,
             disowned=mail.disowned,
-            staff=incoming.StaffSender(Actor(member.role, member.id), member.team)
-            if member
-            else None,
+            staff=StaffSender(Actor(member.role, member.id), member.team) if member else None,
             forwards=forwards,
             authentic=mail.authentic,
             recent=counts.get(_sender_counter(mail.contact), 0),
@@ -570,14 +570,14 @@ def _forwarded_mail(mail: IncomingMail, staff: Collection[str]) -> IncomingMail 
 
 
 def _notice_data(
-    why: incoming.Notice, mail: IncomingMail, ticket: Ticket, key: str | None
+    why: Notice, mail: IncomingMail, ticket: Ticket, key: str | None
 ) -> dict[str, Any]:
     """Return what a notice says about the mail that was returned or reported as spam.
 
     That is the failed addresses, the mail's key and its audience, as far as they are known. The
     audience decides whether the agent is notified: an agent is not notified about mail to staff.
     """
-    if why not in (incoming.Notice.RETURNED, incoming.Notice.COMPLAINED):
+    if why not in (Notice.RETURNED, Notice.COMPLAINED):
         return {}
     data: dict[str, Any] = {}
     if mail.returned:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from redress.base.people import Role
-from redress.mail.incoming.rules import Notice
+from redress.mail.incoming.rules.decision import Notice
 from redress.mail.incoming.store import IncomingRecord, MailState, MailTaken
 from redress.mail.outgoing.messages import MailJob, NotAJob, tagged
 from redress.mail.outgoing.rules.table import PARTICIPANTS

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from redress.clocks.rules.clocks import Action, ClockName
-from redress.mail.incoming.rules import Notice
+from redress.mail.incoming.rules.decision import Notice
 from redress.tickets.rules.ticket import Event, EventType
 
 PARTICIPANTS = "participants"

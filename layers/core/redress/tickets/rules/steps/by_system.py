@@ -44,8 +44,8 @@ def note_mail(
 ) -> Change:
     """Log a mail about the ticket that is not the customer's message, such as a bounce.
 
-    It changes no clock and no state. `why` is a `mail.incoming.rules.Notice`. `mail` is described
-    at `open_ticket`.
+    It changes no clock and no state. `why` is a `Notice` of
+    `mail.incoming.rules.decision`. `mail` is described at `open_ticket`.
     """
     require_possible(Step.NOTE_MAIL, ticket)
     data = {"why": why, "from": sender, "text": text, "mail": dict(mail)}

@@ -9,33 +9,9 @@ taken because of a broken promise is asked last.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
 
+from redress.staff.rules.availability import Availability, Presence
 from redress.tickets.rules.ticket import Ticket
-
-
-class Presence(StrEnum):
-    AVAILABLE = "available"
-    AWAY = "away"
-
-
-@dataclass(frozen=True, slots=True)
-class Availability:
-    """What routing knows about one agent.
-
-    `capacity` and `load` are numbers of tickets. `last_assigned` and `since` (when `presence` was
-    set) are ISO timestamps in UTC. `last_assigned` is `0000` if the agent never got a ticket.
-    """
-
-    agent: str
-    team: str
-    languages: tuple[str, ...]
-    presence: Presence
-    capacity: int
-    load: int
-    last_assigned: str
-    since: str
 
 
 def candidates(ticket: Ticket, availabilities: Iterable[Availability]) -> list[Availability]:
@@ -60,8 +36,3 @@ def candidates(ticket: Ticket, availabilities: Iterable[Availability]) -> list[A
             availability.agent,
         ),
     )
-
-
-def agent_loaded_by(ticket: Ticket | None) -> str | None:
-    """The agent whose capacity this ticket takes up, if any."""
-    return ticket.assignee if ticket is not None and ticket.needs_agent else None

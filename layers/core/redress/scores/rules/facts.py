@@ -1,0 +1,156 @@
+"""What a month's score counts: the facts that the change of a ticket produces.
+
+`facts_of` returns the facts of a change; they are written in the transaction of that change. The
+key of a fact is agent, period, ticket and name. Writing a fact again has no effect.
+
+Each promise produces at most one fact that counts: kept, for the agent who acted, or missed, for
+the agent who held the ticket at that time. A late answer, a transfer or a new classification never
+moves a miss to another agent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from redress.clocks.rules.clocks import Clock, ClockName
+from redress.scores.rules.periods import period_of
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.fold import apply
+from redress.tickets.rules.steps.table import SURVEY_SCORES
+from redress.tickets.rules.ticket import Event, EventType, Resolution, State, Ticket
+
+PROMISES = (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION)
+"""The clocks that are scored. The acknowledgement is automatic, so no agent is scored for it."""
+
+
+SAME_MATTER = timedelta(days=7)
+"""A resolution is no first-contact resolution if the customer writes within this time after it."""
+
+
+Value = Mapping[str, int | bool | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact by which an agent's month is scored. `redress.scores.store.facts` stores it.
+
+    `value` depends on the name. N is the round of the ticket: 1, plus one for each dispute. Seconds
+    are whole numbers.
+
+    - `reaction`, `first_response`, `resolution.N`: a promise that was due in the period, with
+      `kept`. If it was kept, `seconds` is the time that its clock consumed.
+    - `answered`: the `seconds` of a first response that was late. It is never scored. It exists so
+      that figures of response times include late responses.
+    - `resolved.N`: `kind`, `seconds` since the ticket was opened, `first_contact`, `reopened`.
+    - `survey`: the scores that the customer gave, 1 to 5, by dimension.
+    """
+
+    agent: str
+    period: str
+    number: str
+    name: str
+    value: Value
+
+
+def facts_of(change: Change) -> list[Fact]:
+    """The facts that one change of a ticket produces, each key once.
+
+    A promise counts in the month of its due date. A resolution counts in the month in which it was
+    given; a later dispute overwrites the fact there. A survey counts in the month of the answer.
+    """
+    ticket = change.before
+    if ticket is None:
+        return []  # opening a ticket produces no fact
+    facts: dict[tuple[str, str, str], Fact] = {}
+    for event in change.events:
+        after = apply(ticket, event, change.plan)
+        for agent, at, name, value in _entries(ticket, event, after):
+            period = period_of(at, change.plan.time_zone)
+            facts[agent, period, name] = Fact(agent, period, ticket.number, name, value)
+        ticket = after
+    return list(facts.values())
+
+
+_Entry = tuple[str, datetime, str, Value]
+"""Agent, instant (which decides the period), name, value."""
+
+
+def _entries(before: Ticket, event: Event, after: Ticket) -> Iterator[_Entry]:
+    """The entries that one event produces."""
+    for name in PROMISES:
+        old, new = before.clocks.get(name), after.clocks.get(name)
+        if old is not None and new is not None:
+            yield from _promise(name, before, old, event, new)
+    match event.type:
+        case EventType.RESOLVED if after.resolution is not None:
+            # A dispute does not reset the count of replies. So a second resolution, which has at
+            # least two, is never a first-contact resolution.
+            yield _resolved(after, after.resolution, first_contact=after.resolution.replies == 1)
+        case EventType.CUSTOMER_WROTE if (
+            before.state in (State.RESOLVED, State.CONFIRMED)
+            and before.resolution is not None
+            and event.at - before.resolution.at <= SAME_MATTER
+        ):
+            yield _resolved(before, before.resolution)
+        case EventType.DISPUTED if before.resolution is not None:
+            yield _resolved(before, before.resolution, reopened=True)
+        case EventType.SURVEYED if before.resolution is not None:
+            answers = event.data["answers"]
+            scores = {name: answers[name] for name in SURVEY_SCORES if name in answers}
+            yield before.resolution.by, event.at, "survey", scores
+
+
+def _promise(
+    name: ClockName, before: Ticket, old: Clock, event: Event, new: Clock
+) -> Iterator[_Entry]:
+    """The entries for one promise: none, a miss at its due time, or the way it ended."""
+    label = f"{name}.{before.round}" if name is ClockName.RESOLUTION else name.value
+    held_by = before.assignee
+    if event.type is EventType.CORRECTED:
+        yield from _corrected(label, old, new)
+        return
+    if new.breached and not old.breached:
+        if new.held_by:
+            yield new.held_by, old.due_at, label, {"kept": False}
+        return
+    if new.stopped_at is None or old.stopped_at is not None:
+        return
+    seconds = math.floor(new.consumed_s)
+    if not new.breached and not new.missed:
+        yield event.by.id, new.due_at, label, {"kept": True, "seconds": seconds}
+        return
+    if not new.breached and held_by:  # late, but its timer has not recorded the breach yet
+        yield held_by, new.due_at, label, {"kept": False}
+    if name is ClockName.FIRST_RESPONSE:
+        yield event.by.id, event.at, "answered", {"seconds": seconds}
+
+
+def _corrected(label: str, old: Clock, new: Clock) -> Iterator[_Entry]:
+    """The entry that a correction of a promise produces.
+
+    It belongs to the agent of the earlier fact, and to the month of the due time under which that
+    fact was recorded, so that it overwrites the earlier fact.
+    """
+    if new.stopped_at == old.stopped_at or new.held_by is None:
+        return
+    if not new.missed:
+        seconds = math.floor(new.consumed_s)
+        yield new.held_by, old.breached_at or old.due_at, label, {"kept": True, "seconds": seconds}
+    elif not old.breached and old.stopped_at is None:
+        yield new.held_by, new.due_at, label, {"kept": False}
+
+
+def _resolved(
+    ticket: Ticket, resolution: Resolution, *, first_contact: bool = False, reopened: bool = False
+) -> _Entry:
+    """The complete `resolved` entry, computed from the ticket alone: it overwrites earlier ones."""
+    value: Value = {
+        "kind": ticket.kind,
+        "seconds": math.floor((resolution.at - ticket.created_at).total_seconds()),
+        "first_contact": first_contact,
+        "reopened": reopened,
+    }
+    return resolution.by, resolution.at, f"resolved.{resolution.round}", value

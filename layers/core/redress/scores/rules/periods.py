@@ -1,0 +1,45 @@
+"""Months as periods of scores, in the time zone of the plan."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+_PERIOD = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
+
+
+def parse_period(text: str) -> tuple[int, int]:
+    """Parse a month such as "2026-11" to year and month. Raises ValueError for anything else."""
+    found = _PERIOD.fullmatch(text)
+    if found is None or found[1] == "0000":
+        raise ValueError(f"{text!r} is not a month such as 2026-11")
+    return int(found[1]), int(found[2])
+
+
+def period_of(at: datetime, zone: str) -> str:
+    """The month of an aware instant in local time of `zone`, such as "2026-11".
+
+    Raises ValueError for an instant without a time zone.
+    """
+    if at.tzinfo is None:
+        raise ValueError("an instant without a time zone belongs to no month")
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{local.year:04d}-{local.month:02d}"
+
+
+def period_bounds(period: str, zone: str) -> tuple[datetime, datetime]:
+    """The first instant of a month and the first after it, in UTC. Raises ValueError."""
+    year, month = parse_period(period)
+    following = (year + month // 12, month % 12 + 1)
+    start, end = (
+        datetime(y, m, 1, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        for y, m in ((year, month), following)
+    )
+    return start, end
+
+
+def previous_period(now: datetime, zone: str) -> str:
+    """The last month that is over at `now`, in local time of `zone`."""
+    start, _ = period_bounds(period_of(now, zone), zone)
+    return period_of(start - timedelta(seconds=1), zone)

@@ -1,0 +1,36 @@
+"""Who is on duty: the availability of an agent, and how much they carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from redress.tickets.rules.ticket import Ticket
+
+
+class Presence(StrEnum):
+    AVAILABLE = "available"
+    AWAY = "away"
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """What routing knows about one agent.
+
+    `capacity` and `load` are numbers of tickets. `last_assigned` and `since` (when `presence` was
+    set) are ISO timestamps in UTC. `last_assigned` is `0000` if the agent never got a ticket.
+    """
+
+    agent: str
+    team: str
+    languages: tuple[str, ...]
+    presence: Presence
+    capacity: int
+    load: int
+    last_assigned: str
+    since: str
+
+
+def agent_loaded_by(ticket: Ticket | None) -> str | None:
+    """The agent whose capacity this ticket takes up, if any."""
+    return ticket.assignee if ticket is not None and ticket.needs_agent else None
