@@ -2,9 +2,9 @@
 
 The reader (`redress.mail.incoming.reader`) parses the bytes into an `IncomingMail`. This module
 gathers the facts, asks `mail.incoming.rules.decision` for the decision and writes the result. A
-mail is recognised by its identity and by its object in the bucket. Its record is written in the same
-transaction as its effect, so a mail takes effect once even if its event is repeated, late or out of
-order, or a worker is killed.
+mail is recognised by its identity and by its object in the bucket. Its record is written in the
+same transaction as its effect, so a mail takes effect once even if its event is repeated, late or
+out of order, or a worker is killed.
 """
 
 from __future__ import annotations
