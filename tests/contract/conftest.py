@@ -68,17 +68,17 @@ class Shop:
     timers: TimerStore
     mail_records: MailRecordStore
     changes: TicketChanges
-    lean: SubmissionStore
-    lean_client: Any
+    intake_store: SubmissionStore
+    intake_client: Any
     staff: StaffStore
     plan_store: PlanStore
     plans: Plans
     clock: Clock = field(default_factory=Clock)
 
     @property
-    def clients(self) -> dict[str, Any]:
-        """The client of the PynamoDB stores (`full`) and that of the intake's store (`lean`)."""
-        return {"full": self.models.connection.client, "lean": self.lean_client}
+    def pynamodb_client(self) -> Any:
+        """The client of all stores except the intake's."""
+        return self.models.connection.client
 
     def items(self) -> dict[tuple[str, str], dict[str, Any]]:
         """All items of the table by their keys, in DynamoDB's JSON."""
@@ -171,7 +171,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
 
 
-def _lean(client: Any, address: str | None) -> Any:
+def _intake_client(client: Any, address: str | None) -> Any:
     """The intake's own client for DynamoDB Local. For moto it is botocore's, which moto patches."""
     if address is None:
         return client
@@ -200,7 +200,7 @@ def _shop(engine: str, address: str | None) -> Iterator[Shop]:
     clock = Clock()
     plan_store, tickets = PlanStore(models), TicketStore(models, ALSO_WRITTEN)
     plans = Plans(plan_store, clock.now)
-    lean_client = _lean(client, address)
+    intake_client = _intake_client(client, address)
     yield Shop(
         engine=engine,
         table=table,
@@ -211,8 +211,8 @@ def _shop(engine: str, address: str | None) -> Iterator[Shop]:
         timers=TimerStore(models),
         mail_records=MailRecordStore(models),
         changes=TicketChanges(tickets, plans, clock.now),
-        lean=SubmissionStore(lean_client, table),
-        lean_client=lean_client,
+        intake_store=SubmissionStore(intake_client, table),
+        intake_client=intake_client,
         staff=StaffStore(models),
         plan_store=plan_store,
         plans=plans,

@@ -102,7 +102,7 @@ def test_transaction_conflicts_are_retried_with_the_same_request_token(
     shop: Shop, failing: Callable[..., Faults]
 ) -> None:
     life = shop.open()
-    faults = failing(shop.clients["full"], "TransactWriteItems", CONFLICT, CONFLICT, CONFLICT)
+    faults = failing(shop.pynamodb_client, "TransactWriteItems", CONFLICT, CONFLICT, CONFLICT)
     shop.commit(life.note())
     assert faults.calls == 4
     assert len(set(faults.tokens)) == 1, "all attempts are one request, in case a response is lost"
@@ -115,7 +115,7 @@ def test_endless_transaction_conflicts_are_unavailable_and_write_nothing(
 ) -> None:
     life = shop.open()
     before = shop.items()
-    failing(shop.clients["full"], "TransactWriteItems", *[CONFLICT] * 20)
+    failing(shop.pynamodb_client, "TransactWriteItems", *[CONFLICT] * 20)
     with pytest.raises(Unavailable):
         shop.commit(life.note())
     assert shop.items() == before
@@ -130,7 +130,7 @@ def test_every_operation_is_unavailable_if_the_store_cannot_be_reached(
     life = shop.open()
     number = life.ticket.number
     for operation in ("TransactWriteItems", "GetItem", "Query", "UpdateItem", "BatchGetItem"):
-        failing(shop.clients["full"], operation, *[fault] * 100)
+        failing(shop.pynamodb_client, operation, *[fault] * 100)
     asks: list[Callable[[], object]] = [
         lambda: shop.commit(life.note()),
         lambda: shop.tickets.get(number),
@@ -161,11 +161,11 @@ def test_each_failed_condition_raises_its_own_error(
     }
     for expected, answer in reasons.items():
         life = shop.open()
-        failing(shop.clients["full"], "TransactWriteItems", answer)
+        failing(shop.pynamodb_client, "TransactWriteItems", answer)
         with pytest.raises(expected):
             shop.commit(life.assign(MEI.id))
     life = shop.open()
-    failing(shop.clients["full"], "TransactWriteItems", [None, lost, lost])
+    failing(shop.pynamodb_client, "TransactWriteItems", [None, lost, lost])
     with pytest.raises(Raced):  # both failed: the decision about the agent is outdated, too
         shop.commit(life.assign(MEI.id))
 
@@ -176,7 +176,7 @@ def test_a_message_is_written_once_if_the_response_is_lost(
     """The customer's message must not be written twice because a response was lost."""
     life = amazons.open()
     losing_the_answer(
-        amazons.clients["full"], "TransactWriteItems", ReadTimeoutError(endpoint_url=URL)
+        amazons.pynamodb_client, "TransactWriteItems", ReadTimeoutError(endpoint_url=URL)
     )
     TicketChanges(amazons.tickets, amazons.plans, amazons.clock.now).change(
         life.ticket.number,

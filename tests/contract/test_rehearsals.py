@@ -84,7 +84,7 @@ def test_lists_of_open_tickets_contain_only_open_ones(shop: Shop) -> None:
 
 def test_the_intakes_store_lists_a_ticket_in_its_month_too(shop: Shop) -> None:
     change = opening(START)
-    shop.lean.open(change, "a key", "a print", "an answer")
+    shop.intake_store.open(change, "a key", "a print", "an answer")
     assert opened(shop.lists, START, START + DAY) == [change.after.number]
 
 

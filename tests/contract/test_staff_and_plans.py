@@ -137,7 +137,7 @@ def test_plan_1_is_in_force_before_any_plan_is_published(shop: Shop) -> None:
 
 def test_both_stores_read_a_published_plan(shop: Shop) -> None:
     shop.plan_store.publish(document(2, note="Faster"), 2, 1)
-    for source in (shop.plan_store, shop.lean):
+    for source in (shop.plan_store, shop.intake_store):
         plans = Plans(source, shop.clock.now)
         assert (plans.current().version, plans.current().note) == (2, "Faster")
         assert plans.get(2).note == "Faster"
@@ -198,11 +198,11 @@ def test_the_largest_document_fits_into_an_item(shop: Shop) -> None:
     room = LARGEST_DOCUMENT - len(msgspec.json.encode(largest))
     largest["sources"]["text"] = "x" * room
     shop.plan_store.publish(largest, 2, 1)
-    assert Plans(shop.lean, shop.clock.now).document(2) == largest
+    assert Plans(shop.intake_store, shop.clock.now).document(2) == largest
 
 
 def test_a_conflict_while_publishing_is_retried(shop: Shop, failing: Callable[..., Faults]) -> None:
-    failing(shop.clients["full"], "TransactWriteItems", ["TransactionConflict", None])
+    failing(shop.pynamodb_client, "TransactWriteItems", ["TransactionConflict", None])
     shop.plan_store.publish(document(2), 2, 1)
     assert Plans(shop.plan_store, shop.clock.now).current().version == 2
 
@@ -222,7 +222,7 @@ def test_a_function_uses_a_new_plan_within_seconds_and_reads_each_version_once(
     assert plans.current().version == 1
     moment[0] += FRESH_FOR_S + 0.1
     assert plans.current().version == 2
-    reads = failing(shop.clients["full"], "GetItem")
+    reads = failing(shop.pynamodb_client, "GetItem")
     plans.get(2)
     plans.get(2)
     plans.current()

@@ -23,7 +23,7 @@ def a_change(number: str = "R-00000-00001", **fields: Any) -> Change:
 
 def submit(shop: Shop, change: Change | None = None, key: str = "a key") -> None:
     """Open a ticket as the web form and the JSON API do."""
-    shop.lean.open(change or a_change(), key, "a print", "the answer")
+    shop.intake_store.open(change or a_change(), key, "a print", "the answer")
 
 
 def key_record(key: str) -> tuple[str, str]:
@@ -64,7 +64,9 @@ def test_a_used_key_opens_no_second_ticket_and_returns_the_first_answer(shop: Sh
     submit(shop)
     before = shop.items()
     with pytest.raises(KeyTaken) as taken:
-        shop.lean.open(a_change("R-00000-00002"), "a key", "another print", "another answer")
+        shop.intake_store.open(
+            a_change("R-00000-00002"), "a key", "another print", "another answer"
+        )
     assert shop.items() == before
     assert (taken.value.fingerprint, taken.value.answer) == ("a print", "the answer")
 
@@ -123,7 +125,7 @@ URL = "http://127.0.0.1"
 def test_a_conflict_with_another_writer_is_retried(
     shop: Shop, failing: Callable[..., Faults]
 ) -> None:
-    faults = failing(shop.lean_client, "TransactWriteItems", CONFLICT, CONFLICT)
+    faults = failing(shop.intake_client, "TransactWriteItems", CONFLICT, CONFLICT)
     submit(shop)
     assert faults.calls == 3
     assert len(shop.items()) == 4
@@ -148,7 +150,7 @@ def test_a_conflict_with_another_writer_is_retried(
 def test_a_busy_or_unreachable_store_is_retried(
     shop: Shop, fault: Any, failing: Callable[..., Faults]
 ) -> None:
-    faults = failing(shop.lean_client, "TransactWriteItems", fault)
+    faults = failing(shop.intake_client, "TransactWriteItems", fault)
     submit(shop)
     assert faults.calls == 2
     assert len(shop.items()) == 4
@@ -160,7 +162,7 @@ def test_a_busy_or_unreachable_store_is_retried(
 def test_a_store_that_stays_busy_is_unavailable_and_nothing_is_written(
     shop: Shop, fault: Any, failing: Callable[..., Faults]
 ) -> None:
-    failing(shop.lean_client, "TransactWriteItems", *[fault] * 20)
+    failing(shop.intake_client, "TransactWriteItems", *[fault] * 20)
     with pytest.raises(Unavailable) as refused:
         submit(shop)
     assert refused.value.retry_after_s >= 1
@@ -171,7 +173,7 @@ def test_a_failed_condition_together_with_a_conflict_is_not_retried(
     shop: Shop, failing: Callable[..., Faults]
 ) -> None:
     reasons = ["TransactionConflict", "ConditionalCheckFailed", None, None]
-    faults = failing(shop.lean_client, "TransactWriteItems", reasons)
+    faults = failing(shop.intake_client, "TransactWriteItems", reasons)
     with pytest.raises(NumberTaken):
         submit(shop)
     assert faults.calls == 1
@@ -183,7 +185,7 @@ def test_a_failed_condition_together_with_a_conflict_is_not_retried(
 def test_programming_and_permission_errors_are_not_reported_as_unavailable(
     shop: Shop, fault: Any, failing: Callable[..., Faults]
 ) -> None:
-    faults = failing(shop.lean_client, "TransactWriteItems", fault)
+    faults = failing(shop.intake_client, "TransactWriteItems", fault)
     with pytest.raises(Exception) as raised:  # noqa: PT011 - each client's own error
         submit(shop)
     assert not isinstance(raised.value, RedressError)
@@ -195,7 +197,7 @@ def test_a_submission_whose_response_is_lost_opens_one_ticket(
 ) -> None:
     """The second attempt has the same request token, so the store accepts it without effect."""
     lost = ReadTimeoutError(endpoint_url=URL)
-    losing_the_answer(amazons.lean_client, "TransactWriteItems", lost)
+    losing_the_answer(amazons.intake_client, "TransactWriteItems", lost)
     submit(amazons)
     assert len(amazons.items()) == 4
 

@@ -72,31 +72,31 @@ def _paused_or_resumed(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
     whatever else the ticket waits for: the delay is not the customer's.
     """
     reasons = waits_for(ticket)
-    settled = {}
+    changed = {}
     for name, clock in ticket.clocks.items():
         if clock.over:
             continue
-        turn = clocks.resume if set(reasons).isdisjoint(clock.pauses) else clocks.pause
-        turned = turn(clock, at, plan.calendar(clock.calendar))
-        if turned is not clock:
-            settled[name] = turned
+        adjust = clocks.resume if set(reasons).isdisjoint(clock.pauses) else clocks.pause
+        adjusted = adjust(clock, at, plan.calendar(clock.calendar))
+        if adjusted is not clock:
+            changed[name] = adjusted
     waits = _waits_from(ticket.waits, reasons, at)
-    if not settled and waits is ticket.waits:
+    if not changed and waits is ticket.waits:
         return ticket
-    return replace(ticket, clocks=ticket.clocks | settled, waits=waits)
+    return replace(ticket, clocks=ticket.clocks | changed, waits=waits)
 
 
 def _waits_from(waits: Waits, reasons: tuple[str, ...], at: datetime) -> Waits:
     """The waits of a ticket that waits for exactly these reasons from `at` on."""
-    going = {wait.reason for wait in waits if wait.end is None}
-    if going == set(reasons):
+    in_progress = {wait.reason for wait in waits if wait.end is None}
+    if in_progress == set(reasons):
         return waits
-    ended = (
+    earlier = (
         replace(wait, end=at) if wait.end is None and wait.reason not in reasons else wait
         for wait in waits
     )
-    begun = (Wait(reason, at) for reason in reasons if reason not in going)
-    return (*(wait for wait in ended if wait.end != wait.begin), *begun)
+    new = (Wait(reason, at) for reason in reasons if reason not in in_progress)
+    return (*(wait for wait in earlier if wait.end != wait.begin), *new)
 
 
 def _must_be_seen(event: Event) -> bool:
@@ -118,13 +118,9 @@ def _opened(event: Event, plan: Plan) -> Ticket:
     data = event.data
     level = plan.level(data["kind"])
     customer_type = data.get("customer_type", "standard")
-    about = (
-        data["kind"],
-        data["channel"],
-        plan.priority(level.urgency, level.impact),
-        customer_type,
-    )
-    promised = plan.promises(*about)
+    priority = plan.priority(level.urgency, level.impact)
+    classification = (data["kind"], data["channel"], priority, customer_type)
+    promised = plan.promises(*classification)
     return Ticket(
         number=data["number"],
         version=event.number,
@@ -137,8 +133,8 @@ def _opened(event: Event, plan: Plan) -> Ticket:
         contact=Contact(
             data["contact"]["name"], data["contact"].get("email"), data["contact"].get("phone")
         ),
-        team=plan.team(*about),
-        priority=about[2],
+        team=plan.team(*classification),
+        priority=priority,
         urgency=level.urgency,
         impact=level.impact,
         customer_type=customer_type,
@@ -147,12 +143,14 @@ def _opened(event: Event, plan: Plan) -> Ticket:
         changed_at=event.at,
         unanswered_since=event.at,
         clocks={
-            name: _begun(promised[name], event.at, plan) for name in _OPENING if name in promised
+            name: _new_clock(promised[name], event.at, plan)
+            for name in _OPENING
+            if name in promised
         },
     )
 
 
-def _begun(promise: Promise, at: datetime, plan: Plan) -> Clock:
+def _new_clock(promise: Promise, at: datetime, plan: Plan) -> Clock:
     return clocks.start(
         promise.target_s,
         at,
@@ -167,7 +165,7 @@ def _started(ticket: Ticket, plan: Plan, at: datetime, *names: ClockName) -> dic
     """The ticket's clocks, with the named ones started at `at` if the plan promises them."""
     promised = promises(ticket, plan)
     return ticket.clocks | {
-        name: _begun(promised[name], at, plan) for name in names if name in promised
+        name: _new_clock(promised[name], at, plan) for name in names if name in promised
     }
 
 
@@ -246,7 +244,7 @@ def _priority(raised: str | None, plan: Plan, urgency: str, impact: str) -> str:
     return plan.higher(priority, raised)
 
 
-def _raised(ticket: Ticket, to: str, plan: Plan) -> Ticket:
+def _with_raised_priority(ticket: Ticket, to: str, plan: Plan) -> Ticket:
     before = ticket.raised if ticket.raised in plan.priorities else None
     raised = plan.higher(before, to) if before else to
     return replace(ticket, raised=raised, priority=plan.higher(ticket.priority, to))
@@ -271,27 +269,27 @@ def _replanned(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
         elif promise is None:
             changed[name] = clocks.cancel(clock, at)
         else:
-            changed[name] = _planned(ticket, name, clock, promise, at, plan)
-    begins: dict[ClockName, datetime] = {}
+            changed[name] = _replanned_clock(ticket, name, clock, promise, at, plan)
+    starts: dict[ClockName, datetime] = {}
     if ticket.state is State.NEW and not ticket.reacted:
-        begins[ClockName.REACTION] = ticket.created_at
+        starts[ClockName.REACTION] = ticket.created_at
     elif ticket.needs_agent and ticket.state is not State.NEW:
-        begins[ClockName.UPDATE] = at
+        starts[ClockName.UPDATE] = at
         if ticket.unanswered_since is not None:
-            begins[ClockName.NEXT_REPLY] = ticket.unanswered_since
-    for name, begin in begins.items():
+            starts[ClockName.NEXT_REPLY] = ticket.unanswered_since
+    for name, start in starts.items():
         old = changed.get(name)
         if name not in promised or (old is not None and not old.over):
             continue
-        if old is not None and old.state is ClockState.CANCELLED and old.started_at == begin:
+        if old is not None and old.state is ClockState.CANCELLED and old.started_at == start:
             revived = clocks.revive(old)
-            changed[name] = _planned(ticket, name, revived, promised[name], at, plan)
+            changed[name] = _replanned_clock(ticket, name, revived, promised[name], at, plan)
         else:
-            changed[name] = _begun(promised[name], begin, plan)
+            changed[name] = _new_clock(promised[name], start, plan)
     return replace(ticket, clocks=changed)
 
 
-def _planned(
+def _replanned_clock(
     ticket: Ticket, name: ClockName, clock: Clock, promise: Promise, at: datetime, plan: Plan
 ) -> Clock:
     return clocks.replan(
@@ -352,7 +350,7 @@ def _promised(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     """An agent's own promise: its target is the time until then, its ladder the plan's."""
     due = datetime.fromisoformat(event.data["by"])
     promise = replace(plan.own_word, target_s=(due - event.at).total_seconds())
-    begun = ticket.clocks | {ClockName.OWN_WORD: _begun(promise, event.at, plan)}
+    begun = ticket.clocks | {ClockName.OWN_WORD: _new_clock(promise, event.at, plan)}
     stopped = _stop(replace(ticket, clocks=begun), event, plan, ClockName.REACTION)
     return _informed(replace(ticket, reacted=True, clocks=stopped), event, plan)
 
@@ -382,22 +380,22 @@ def _corrected(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     ticket = replace(ticket, reacted=True, clocks=ticket.clocks | corrected)
     if name is ClockName.REACTION or not unrecorded:
         return ticket
-    later = event.data.get("unanswered_since")
-    unanswered = datetime.fromisoformat(later) if later else None
-    begins: list[tuple[ClockName, datetime]] = []
+    since = event.data.get("unanswered_since")
+    unanswered = datetime.fromisoformat(since) if since else None
+    starts: list[tuple[ClockName, datetime]] = []
     update = ticket.clocks.get(ClockName.UPDATE)
     if update is None or update.over or update.started_at < at:
-        begins.append((ClockName.UPDATE, at))
+        starts.append((ClockName.UPDATE, at))
     if unanswered is not None:
-        begins.append((ClockName.NEXT_REPLY, unanswered))
+        starts.append((ClockName.NEXT_REPLY, unanswered))
     ticket = replace(
         ticket,
         state=State.OPEN if ticket.state is State.NEW else ticket.state,
         replies=ticket.replies + 1,
         unanswered_since=unanswered,
     )
-    for begun, begin in begins:
-        ticket = replace(ticket, clocks=_started(ticket, plan, begin, begun))
+    for started, start in starts:
+        ticket = replace(ticket, clocks=_started(ticket, plan, start, started))
     return _hold_counted(ticket, at, unanswered, event, plan)
 
 
@@ -421,7 +419,7 @@ def _hold_counted(
     for name, clock in ticket.clocks.items():
         if wait.reason in clock.pauses and not clock.over:
             same = Promise(clock.target_s, clock.calendar, clock.ladder, clock.pauses)
-            recomputed[name] = _planned(ticket, name, clock, same, event.at, plan)
+            recomputed[name] = _replanned_clock(ticket, name, clock, same, event.at, plan)
     return replace(ticket, clocks=ticket.clocks | recomputed)
 
 
@@ -443,10 +441,10 @@ def _customer_wrote(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     if ticket.resolution is not None and not ticket.needs_agent:
         counted = replace(ticket.resolution, contacts_after=ticket.resolution.contacts_after + 1)
         return replace(ticket, resolution=counted)
-    return _unanswered(ticket, event, plan)
+    return _with_unanswered_message(ticket, event, plan)
 
 
-def _unanswered(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+def _with_unanswered_message(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     """The customer waits for an answer. The next-reply clock counts from their oldest unanswered
     message, so a further message changes nothing."""
     if ticket.state is State.WAITING:
@@ -503,14 +501,14 @@ def _disputed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     if (survey := stopped.get(ClockName.SURVEY)) is not None:
         stopped[ClockName.SURVEY] = clocks.cancel(survey, event.at)
     ticket = replace(
-        _raised(ticket, plan.reopened_priority, plan),
+        _with_raised_priority(ticket, plan.reopened_priority, plan),
         state=State.OPEN,
         round=ticket.round + 1,
         callback_attempts=0,
         clocks=stopped,
     )
     begun = _started(ticket, plan, event.at, ClockName.RESOLUTION, ClockName.UPDATE)
-    return _unanswered(replace(ticket, clocks=begun), event, plan)
+    return _with_unanswered_message(replace(ticket, clocks=begun), event, plan)
 
 
 def _surveyed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -542,7 +540,7 @@ def _rung_fired(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         watchers=tuple(dict.fromkeys((*ticket.watchers, *data.get("watch", ())))),
     )
     if raised := data.get("priority"):
-        changed = _raised(changed, raised, plan)
+        changed = _with_raised_priority(changed, raised, plan)
     if action is Action.ASK_AGAIN:
         return replace(changed, callback_attempts=changed.callback_attempts + 1)
     if action in (Action.BREACH, Action.ESCALATE):

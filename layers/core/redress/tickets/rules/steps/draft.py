@@ -33,6 +33,7 @@ class Draft:
     def add(
         self, kind: EventType, data: dict[str, Any] | None = None, by: Actor | None = None
     ) -> Draft:
+        """Add the next event. It is caused by the actor of the step unless `by` names another."""
         number = (self._after.version if self._after else 0) + 1
         event = Event(number, kind, self._at, by or self._by, data or {})
         self._after = apply(self._after, event, self._plan)
@@ -47,12 +48,14 @@ class Draft:
         return self._after
 
     def change(self) -> Change:
+        """The change with all events so far."""
         if self._after is None:
             raise ValueError("a change has at least one event")
         return Change(self._before, tuple(self._events), self._after, self._plan)
 
 
 def require_possible(step: Step, ticket: Ticket) -> None:
+    """Raise NotAllowedNow if the table does not allow the step in the ticket's state."""
     if ticket.state not in STEPS[step]:
         raise NotAllowedNow(step, ticket.state)
 
@@ -71,6 +74,7 @@ def require_current(ticket: Ticket, version: int) -> None:
 
 
 def checked_text(value: str, pointer: str, *, required: bool = True) -> str:
+    """A text without surrounding space. Raises InvalidInput if it is empty or too long."""
     cleaned = value.strip()
     if required and not cleaned:
         raise InvalidInput([Fault(pointer, "required", "this text must not be empty")])
@@ -94,6 +98,7 @@ def closure_now(ticket: Ticket, plan: Plan) -> str | None:
 
 
 def mail_source(mail: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The part of an event's data that describes the mail that caused it, if one did."""
     return {} if mail is None else {"mail": dict(mail)}
 
 
