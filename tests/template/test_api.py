@@ -236,7 +236,7 @@ def test_requests_and_mails_have_the_same_base_address() -> None:
 
 
 def test_no_function_of_the_api_has_the_address_of_the_api() -> None:
-    """The API refers to the functions. A reference back is a circle that only a deployment finds."""
+    """The API refers to the functions. Only a deployment would find a reference back."""
     for name in set(routes().values()):
         resource = written_of_type("AWS::Serverless::Function")[name]
         environment = json.dumps(resource["Properties"].get("Environment", {}))
