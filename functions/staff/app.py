@@ -1,6 +1,7 @@
-"""The staff API: for agents, supervisors and managers, from their own client or CRM.
+"""The staff API, which agents, supervisors and managers use from their own client or CRM.
 
-`routes.ROUTES` is the one table of who may call what. The use cases decide on whose ticket it is.
+The table `routes.ROUTES` says which roles may call which route. The use cases check whose ticket it
+is.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def _routed(event: dict[str, Any], context: LambdaContext) -> Answer:
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
-    """Answer a request of the HTTP API, whose authorizer has read the token: JSON, or a problem."""
+    """Answer a request whose token the authorizer has checked, with JSON or with a problem."""
     if event.get("warm"):
         wiring.staff_cases()
         return {"warm": True}

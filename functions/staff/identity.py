@@ -1,4 +1,4 @@
-"""Makes a member of staff from the claims of the token that the authorizer has checked.
+"""The member of staff who calls, from the claims of the token that the authorizer has checked.
 
 API Gateway has verified signature, issuer, client and expiry of the token. Two things are checked
 here: the token is an ID token (API Gateway also accepts an access token of the same client), and

@@ -1,8 +1,8 @@
-"""What a route is: one declaration, from which the router, the template and the document follow.
+"""The declaration of a route, from which router, template and OpenAPI document follow.
 
-`routes/` declares every route beside the function that serves it. `make openapi` writes the
-template's routes and the OpenAPI document from the declarations; the texts of the document are
-files that only this build reads (`local/openapi`).
+`routes/` declares each route next to the function that serves it. `make openapi` writes the routes
+of the template and the OpenAPI document from the declarations. The texts of the document are in
+`local/openapi`, which only this build reads.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 NAME_LIMIT = 64
 REASON_LIMIT = 2_000
 PLAN_LIMIT = 1024 * 1024
-"""Bytes of a body with a plan in it, which may be indented; the store measures the plan itself."""
+"""Most bytes of a body with a plan, which may be indented. The store limits the plan itself."""
 
 VERSION = Whole("version", least=1)
 """The version of the ticket that the caller has read."""
@@ -43,8 +43,8 @@ def iso(at: datetime | None) -> str | None:
 class Request(Struct, frozen=True):
     """One call: who calls, the parts of the path, the query, and the body as the route reads it.
 
-    `body` holds a value for every declared field, or the document of an `UnreadBody`; it is None
-    where the route declares no body.
+    `body` is a dict with a value for every declared field, or the document of an `UnreadBody`. It
+    is None if the route declares no body.
     """
 
     member: Member
@@ -65,10 +65,10 @@ class Request(Struct, frozen=True):
 class Route(Struct, frozen=True):
     """One route of the staff API.
 
-    `answer` names the schema of the answer in the document, and `status` is its status. `problems`
-    are the statuses of the problems that this route answers with, in addition to those that every
-    route has (401, 403, 500, 503) and those that every body brings (400, 413, 415, 422). `query`
-    and `headers` name the parameters that the route reads beside those in its path.
+    `answer` is the name of the answer's schema in the document, and `status` is its status. `query`
+    and `headers` name the parameters that the route reads, without those in its path. `problems`
+    are the statuses of the route's own problems. The document adds those of every route (401, 403,
+    500, 503) and those of every route with a body (400, 413, 415, 422).
     """
 
     method: str

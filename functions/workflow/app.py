@@ -37,9 +37,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     `ticket` and `gen`.
 
     Errors are raised, never returned. The machine retries them with growing pauses and finally
-    gives up the generation. If the wait could not be armed, this function acts on the due clocks
-    and then raises WaitRefused, for PAUSES attempts. So the ticket's promises are kept even if its
-    waits fail, and the machine does not loop without a pause.
+    gives up the generation. If `woken` is none of WAKE_UP_CALLS, the wait could not be armed. The
+    first PAUSES attempts then act on the due clocks and raise WaitRefused. So promises are kept
+    even while no wait can be armed, and the retries keep the machine from looping without a pause.
     """
     if event.get("warm"):
         wiring.timers()

@@ -1,4 +1,4 @@
-"""Bodies are read by their declaration, and the OpenAPI document describes them by it."""
+"""Functions read bodies, and the OpenAPI document describes them, by the same declaration."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ ACCEPTED: list[tuple[Field, Any, Any]] = [
     (Instant("f"), "2026-11-24T09:00:00+08:00", datetime(2026, 11, 24, 1, tzinfo=UTC)),
     (Unread("f"), {"version": 2}, {"version": 2}),
 ]
-"""Field, what a body gives for it, what the handler gets."""
+"""A field, its value in a body, and the value that the handler gets."""
 
 REFUSED: list[tuple[Field, Any, str]] = [
     (Whole("f", 1), LEFT_OUT, "required"),
@@ -82,7 +82,7 @@ REFUSED: list[tuple[Field, Any, str]] = [
     (Instant("f"), "tomorrow", "instant_expected"),
     (Instant("f"), 5, "instant_expected"),
 ]
-"""Field, what a body gives for it, the code of the fault."""
+"""A field, its value in a body, and the code of the fault."""
 
 STRICTER: list[tuple[Field, Any, str]] = [
     (Text("f", 4), "  ", "required"),
@@ -90,7 +90,7 @@ STRICTER: list[tuple[Field, Any, str]] = [
     (TextOrNull("f", 4), " ", "required"),
     (Instant("f"), "2026-11-24T09:00:00", "instant_expected"),
 ]
-"""As REFUSED, where a JSON Schema cannot say it."""
+"""Like REFUSED, for rules that a JSON Schema cannot express."""
 
 
 def event(given: Any, content_type: str = "application/json") -> dict[str, Any]:
@@ -108,9 +108,7 @@ def fits_schema(body: Body, value: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize(("field", "value", "read"), ACCEPTED)
-def test_body_gives_the_value_of_a_field_that_its_schema_allows(
-    field: Field, value: Any, read: Any
-) -> None:
+def test_body_returns_a_value_that_its_schema_allows(field: Field, value: Any, read: Any) -> None:
     body = Body("Example", (field,))
     assert body.read(event(object_with(value))) == {"f": read}
     assert fits_schema(body, object_with(value))
@@ -128,7 +126,9 @@ def test_body_refuses_a_value_that_its_schema_does_not_allow(
 
 
 @pytest.mark.parametrize(("field", "value", "code"), STRICTER)
-def test_body_refuses_what_a_schema_cannot_say(field: Field, value: Any, code: str) -> None:
+def test_body_refuses_a_value_by_a_rule_that_a_schema_cannot_express(
+    field: Field, value: Any, code: str
+) -> None:
     with pytest.raises(InvalidInput) as refused:
         Body("Example", (field,)).read(event({"f": value}))
     assert [fault.code for fault in refused.value.faults] == [code]
@@ -163,11 +163,11 @@ def test_body_is_json_within_its_limit() -> None:
     assert other.value.problem.status == 415
 
 
-def test_text_about_a_field_that_is_not_declared_is_a_mistake() -> None:
+def test_text_for_a_field_that_is_not_declared_raises_an_error() -> None:
     with pytest.raises(schemas.UnusedWords):
         schemas.body(Body("Example", (Flag("f"),)), {"g": "What is not there"}, {})
 
 
-def test_field_of_a_kind_without_a_schema_is_a_mistake() -> None:
+def test_field_without_a_schema_raises_an_error() -> None:
     with pytest.raises(TypeError):
         schemas.body(Body("Example", (Field("f"),)), {}, {})

@@ -1,4 +1,4 @@
-"""The API: its routes are those that functions declare and that the OpenAPI documents describe."""
+"""The API has the routes that functions declare and that the OpenAPI documents describe."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Route = tuple[str, str]
 
 @cache
 def paths() -> dict[str, dict[str, Any]]:
-    """The paths of the document that the API is made from, without the default route."""
+    """The paths of the document that defines the API, without the default route."""
     body: dict[str, dict[str, Any]] = expanded()["HttpApi"]["Properties"]["Body"]["paths"]
     return {path: operations for path, operations in body.items() if path != DEFAULT}
 
@@ -33,7 +33,7 @@ DEFAULT = "$default"
 
 @cache
 def routes() -> dict[Route, str]:
-    """(method, path) of everything the API answers -> logical id of the function behind it."""
+    """The logical id of the function behind each (method, path) of the API."""
     return {
         (method.upper(), path): _function_behind(operation)
         for path, operations in paths().items()
@@ -93,8 +93,8 @@ def test_no_other_function_answers_the_api() -> None:
     assert set(routes().values()) == {"CustomerFunction", "IntakeFunction", "StaffFunction"}
 
 
-def test_what_has_no_route_is_answered_by_the_pages() -> None:
-    """A customer whose mail program has cut the link reads a page, not a machine's refusal."""
+def test_request_without_a_route_is_answered_by_the_pages() -> None:
+    """A customer whose mail program shortened a link sees a page and not JSON."""
     [operation] = expanded()["HttpApi"]["Properties"]["Body"]["paths"][DEFAULT].values()
     assert _function_behind(operation) == "CustomerFunction"
     assert operation["isDefaultRoute"] is True
@@ -131,17 +131,17 @@ def test_api_may_call_each_function_for_all_of_its_routes_and_staff_for_no_other
 
 
 def test_permissions_of_a_function_do_not_grow_with_its_routes() -> None:
-    """Each is up to 400 bytes of the policy, so fifty routes with one each would be too many."""
+    """A permission takes up to 400 bytes of the policy, so fifty routes cannot have one each."""
     for function in set(routes().values()):
         assert len(callers(function)) == 1
         assert 400 * len(callers(function)) < POLICY_LIMIT / 10
 
 
-# ------------------------------------------------------------------ who may come in
+# ------------------------------------------------------------------ who may call
 
 
-def test_every_method_is_named() -> None:
-    """ANY would open what nobody thought of; the laptop's cloud does not know it either."""
+def test_every_route_names_its_method() -> None:
+    """ANY would open methods that nobody meant to open, and the local cloud does not support it."""
     methods = {method for method, _ in routes()}
     assert methods <= {"GET", "POST", "PUT"}
 
@@ -157,7 +157,7 @@ def test_every_route_of_staff_requires_a_sign_in_and_no_public_route_does() -> N
             assert asked == [], (method, path)
 
 
-def test_staff_are_known_by_the_user_pool() -> None:
+def test_staff_sign_in_with_the_user_pool() -> None:
     components = expanded()["HttpApi"]["Properties"]["Body"]["components"]
     [authorizer] = components["securitySchemes"].items()
     name, definition = authorizer
@@ -171,8 +171,8 @@ def test_staff_are_known_by_the_user_pool() -> None:
     }
 
 
-def test_paths_that_differ_after_a_variable_name_that_variable_alike() -> None:
-    """API Gateway refuses /a/{x} beside /a/{y}, at the deployment."""
+def test_paths_with_a_variable_at_the_same_place_give_it_the_same_name() -> None:
+    """A deployment fails if the API has both /a/{x} and /a/{y}."""
     names: dict[str, set[str]] = {}
     for path in paths():
         parts = path.split("/")
@@ -182,7 +182,7 @@ def test_paths_that_differ_after_a_variable_name_that_variable_alike() -> None:
     assert {parent: found for parent, found in names.items() if len(found) > 1} == {}
 
 
-def test_nothing_records_the_paths_in_which_links_carry_their_secret() -> None:
+def test_api_has_no_access_log_because_paths_contain_the_secrets_of_links() -> None:
     assert "AccessLogSettings" not in stage()
 
 
@@ -194,7 +194,7 @@ def test_every_route_is_throttled() -> None:
 
 
 def stage() -> dict[str, Any]:
-    """The only one: another would serve the same routes unthrottled."""
+    """The properties of the only stage. Another one would serve the same routes unthrottled."""
     [found] = of_type("AWS::ApiGatewayV2::Stage").values()
     assert found["Properties"]["StageName"] == "v1"
     properties: dict[str, Any] = found["Properties"]
@@ -207,7 +207,7 @@ OPERATIONS = {"get", "put", "post", "delete", "patch", "head", "options"}
 
 
 def documented(name: str) -> set[Route]:
-    """(method, path) of every operation of an OpenAPI document that ships."""
+    """(method, path) of every operation of a deployed OpenAPI document."""
     text = resources.files("redress").joinpath(f"data/{name}").read_text()
     return {
         (method.upper(), path)
@@ -228,15 +228,15 @@ def test_public_document_describes_every_public_route_and_no_other() -> None:
 
 def test_requests_and_mails_have_the_same_base_address() -> None:
     mailer = functions()["MailerFunction"]
-    told = stage()["StageVariables"]["base_address"]
-    assert told == mailer["Environment"]["Variables"]["BASE_ADDRESS"]
+    of_requests = stage()["StageVariables"]["base_address"]
+    assert of_requests == mailer["Environment"]["Variables"]["BASE_ADDRESS"]
 
 
 # ------------------------------------------------------------------ deployable
 
 
 def test_no_function_of_the_api_has_the_address_of_the_api() -> None:
-    """The API names the functions: a circle that only the deployment would find."""
+    """The API refers to the functions. Only a deployment would find a reference back."""
     for name in set(routes().values()):
         resource = written_of_type("AWS::Serverless::Function")[name]
         environment = json.dumps(resource["Properties"].get("Environment", {}))

@@ -1,4 +1,4 @@
-"""Documents that ship with the function: the schema of plans, and the OpenAPI document."""
+"""Documents that are deployed with the function: the schema of plans and the OpenAPI document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to do next: the work of one member of staff, the board of a team."""
+"""The work list of a member of staff and the board of a team."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def show_board(request: Request) -> Answer:
 
 
 def is_due_key(key: str) -> bool:
-    """Whether this is a key of the index of open work (`keys.due_sk`)."""
+    """Whether a text has the form of a key of the index of open work (`keys.due_sk`)."""
     due, _, number = key.rpartition("#")
     return bool(
         re.fullmatch(r"9999|[0-9T:.+-]{29}", due, re.ASCII) and normalised(number) == number
@@ -55,12 +55,12 @@ def work_item_view(item: WorkItem) -> dict[str, Any]:
 
 
 def work_page_view(page: WorkPage) -> dict[str, Any]:
-    """`WorkPage`: `next` is the cursor of the page after, null on the last one."""
+    """`WorkPage`: `next` is the cursor of the next page, null on the last one."""
     return {"items": [work_item_view(item) for item in page.items], "next": to_cursor(page.next)}
 
 
 def board_view(found: Board) -> dict[str, Any]:
-    """`Board`: who is present, what waits, what is near its limit."""
+    """`Board`: the present agents, the queue, and the promises near their limit."""
     return {
         "team": found.team,
         "present": [

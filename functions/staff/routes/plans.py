@@ -1,4 +1,4 @@
-"""The service plan: its versions, and moving open tickets to one of them."""
+"""The service plan: its versions, and moves of open tickets to one of them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def is_version(text: str) -> bool:
 
 
 def plan_page_view(page: VersionPage) -> dict[str, Any]:
-    """`PlanVersions`: the newest first; `next` is the cursor of the page after."""
+    """`PlanVersions`: the newest first. `next` is the cursor of the next page."""
     return {
         "items": [{**_about(about), "state": standing.value} for about, standing in page.items],
         "next": to_cursor(str(page.next) if page.next else None),
@@ -86,7 +86,7 @@ def plan_page_view(page: VersionPage) -> dict[str, Any]:
 
 
 def publication_view(found: Publication) -> dict[str, Any]:
-    """`PublishedPlan`: facts about the version, and notes for whoever published it."""
+    """`PublishedPlan`: facts about the version, and notes for the person who published it."""
     return {**_about(found.about), "notes": found.notes}
 
 

@@ -1,4 +1,4 @@
-"""Whether a member of staff is here, and who left."""
+"""The presence of members of staff, and their departure from the staff."""
 
 from __future__ import annotations
 

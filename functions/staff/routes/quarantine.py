@@ -1,4 +1,4 @@
-"""Mails in quarantine, and mails that a ticket has."""
+"""Mails in quarantine, and the mails of a ticket."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _identity(request: Request) -> str:
 
 
 def is_quarantine_key(key: str) -> bool:
-    """Whether this is a key of the index of the quarantine (`keys.held_sk`)."""
+    """Whether a text has the form of a key of the quarantine's index (`keys.held_sk`)."""
     return re.fullmatch(r"[0-9T:.+-]{20,40}#[0-9a-f]{40}", key) is not None
 
 

@@ -1,4 +1,4 @@
-"""What the daily reconciliation of tickets and workflows found."""
+"""The reports of the daily reconciliation of tickets and workflows."""
 
 from __future__ import annotations
 

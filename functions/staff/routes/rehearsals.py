@@ -1,4 +1,4 @@
-"""What a draft of a plan would have changed, and what a move of open tickets did."""
+"""Rehearsals of a draft plan, and the reports of rehearsals and of moves."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def rehearse_plan(request: Request) -> Answer:
 
 
 def begun(job: RehearsalJob, rehearsals: str) -> Answer:
-    """202, and where the job can be read.
+    """An answer 202 with the address at which the job can be read.
 
-    `rehearsals` is the address of the rehearsals, relative to the request's own address (RFC 9110,
-    10.2.2): a function does not know under which stage or domain it is called.
+    `rehearsals` is the address of all rehearsals, relative to the address of the request (RFC 9110,
+    10.2.2), because a function does not know under which stage or domain it is called.
     """
     body = {"id": job.id, "kind": job.kind.value}
     return answer(202, body, {"Location": f"{rehearsals}/{job.id}"})
@@ -68,7 +68,10 @@ def read_rehearsal(request: Request) -> Answer:
 
 
 def _wants_table(request: Request) -> bool:
-    """`?format=csv` or `Accept: text/csv`. The query wins: a browser sends a header of its own."""
+    """Whether the caller wants CSV: `?format=csv` or `Accept: text/csv`.
+
+    The query has precedence, because a browser always sends an Accept header.
+    """
     wanted = request.query.get("format")
     if wanted is None:
         return "text/csv" in header(request.event, "accept").lower()

@@ -1,8 +1,8 @@
-"""One ticket: what it is, and what staff do to it.
+"""One ticket: reading it, and what staff do with it.
 
-A change hands a decision to `StaffCases.act`: a step of `by_staff` with what the caller gave, bound
-by `partial`. Every change but a note names the version that the caller has read, so a repeated call
-changes nothing: it is answered with 409.
+A change passes a decision to `StaffCases.act`: a step of `by_staff` whose other arguments, from the
+request, are bound by `partial`. Every change but a note names the version that the caller has read.
+So a repeated call changes nothing and gets a 409.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def _change(
     *fields: Field,
     roles: frozenset[Role] = STAFF,
 ) -> Route:
-    """A route that changes a ticket and answers with the ticket after it."""
+    """A route that changes a ticket and answers with the changed ticket."""
     return Route(
         method,
         f"/staff/tickets/{{number}}/{path}",

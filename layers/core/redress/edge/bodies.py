@@ -1,5 +1,4 @@
-"""The fields of a JSON body, declared once: functions read bodies by this declaration, and the
-OpenAPI document describes them by it.
+"""Declarations of JSON bodies, from which functions read them and OpenAPI documents describe them.
 
 A body is read completely before it is refused, so one answer names every wrong field.
 """
@@ -31,7 +30,7 @@ class Field(Struct, frozen=True):
         return True
 
     def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
-        """The value as the handler gets it. Adds to `faults` what is wrong with it."""
+        """Return the value that the handler gets. Adds the faults of the field to `faults`."""
         value = body.get(self.name)
         if value is not None:
             return self.parse(value, faults)
@@ -40,7 +39,7 @@ class Field(Struct, frozen=True):
         return None
 
     def parse(self, value: Any, faults: Faults) -> Any:
-        """As `read`, for a value that is there and not null."""
+        """Like `read`, for a value that is not null."""
         raise NotImplementedError
 
 
@@ -74,9 +73,9 @@ class Text(Field, frozen=True):
 
 
 class OptionalText(Field, frozen=True):
-    """A text of at most `limit` characters, null, or nothing.
+    """A text of at most `limit` characters. It may be null or left out.
 
-    `pattern` is for the document: the use case refuses a text of another form.
+    `pattern` only describes the field in the document. The use case checks it.
     """
 
     limit: int
@@ -92,7 +91,7 @@ class OptionalText(Field, frozen=True):
 
 
 class TextOrNull(Text, frozen=True):
-    """A text that is not blank, or an explicit null: leaving it out does not mean null."""
+    """A text that is not blank, or an explicit null. The field may not be left out."""
 
     def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
         if self.name in body and body[self.name] is None:
@@ -103,8 +102,8 @@ class TextOrNull(Text, frozen=True):
 class Texts(Field, frozen=True):
     """A list of texts, each of at most `limit` characters. The list may be empty.
 
-    The use case checks that there are at most `most`, for it may count equal texts once, and that
-    each is in the `form` that JSON Schema names ("email").
+    `most` and `form`, a format of JSON Schema such as "email", only describe the field in the
+    document. The use case checks them, because it may count equal texts once.
     """
 
     limit: int
@@ -122,7 +121,7 @@ class Texts(Field, frozen=True):
 
 
 class Instant(Field, frozen=True):
-    """An instant in ISO 8601 with its offset; the handler gets it in UTC."""
+    """An instant in ISO 8601 with its offset. The handler gets it in UTC."""
 
     def parse(self, value: Any, faults: Faults) -> Any:
         try:
@@ -146,7 +145,7 @@ class OneOf(Field, frozen=True):
 
 
 class OptionalOneOf(OneOf, frozen=True):
-    """One of a few texts, null, or nothing."""
+    """One of a few texts. It may be null or left out."""
 
     @property
     def required(self) -> bool:
@@ -154,7 +153,7 @@ class OptionalOneOf(OneOf, frozen=True):
 
 
 class Flag(Field, frozen=True):
-    """true or false. Leaving it out, or null, means false."""
+    """true or false. If it is null or left out, it is false."""
 
     @property
     def required(self) -> bool:
@@ -171,21 +170,24 @@ class Flag(Field, frozen=True):
 
 
 class Unread(Field, frozen=True):
-    """An object that its use case reads and refuses itself. None when it is left out."""
+    """An object that the use case reads and validates itself. None if it is left out."""
 
     def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
         return body.get(self.name)
 
 
 class Body(Struct, frozen=True):
-    """A JSON object with these fields and no others. `name` is its schema in the document."""
+    """A JSON object with these fields and no others. `name` is the schema's in the document."""
 
     name: str
     fields: tuple[Field, ...]
     limit: int = BODY_LIMIT
 
     def read(self, event: dict[str, Any]) -> dict[str, Any]:
-        """The value of every field. Raises Refused, or InvalidInput with every wrong field."""
+        """The values of the fields, by name.
+
+        Raises Refused, or InvalidInput with every wrong field.
+        """
         given = json_body(event, self.limit)
         if not isinstance(given, dict):
             raise InvalidInput([Fault("", "object_expected", "the body must be a JSON object")])
@@ -203,7 +205,7 @@ class Body(Struct, frozen=True):
 
 
 class UnreadBody(Struct, frozen=True):
-    """A JSON document that its use case reads and refuses itself."""
+    """A JSON document that the use case reads and validates itself."""
 
     name: str
     limit: int = BODY_LIMIT

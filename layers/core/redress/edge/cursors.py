@@ -1,4 +1,4 @@
-"""Pages of a list: `limit` and `cursor` of a query, and the cursor of the page after."""
+"""Pages of a list: reading `limit` and `cursor` from a query, and making the next cursor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from redress.base.errors import Fault, InvalidInput
 
 
 def limit(query: Mapping[str, str], default: int) -> int:
-    """`limit` of a list; raises InvalidInput. The use case checks its range."""
+    """The `limit` of a query. The use case checks its range. Raises InvalidInput."""
     given = query.get("limit")
     if given is None:
         return default
@@ -24,9 +24,10 @@ def limit(query: Mapping[str, str], default: int) -> int:
 def page(
     query: Mapping[str, str], default: int, is_key: Callable[[str], bool]
 ) -> tuple[int, str | None]:
-    """`limit` and `cursor` of a list. Raises InvalidInput, naming both when both are wrong.
+    """The `limit` and `cursor` of a query. Raises InvalidInput with both faults if both are wrong.
 
-    The use case checks the range of `limit`. `is_key` says whether a text is a key of this list.
+    The use case checks the range of `limit`. `is_key` tells whether a text has the form of a key of
+    this list.
     """
     faults: list[Fault] = []
     most, cursor = default, None
@@ -45,12 +46,12 @@ def page(
 
 
 def to_cursor(key: str | None) -> str | None:
-    """Where a page begins, as an opaque text that needs no escaping in an address."""
+    """The cursor of the page that begins after this key: an opaque text that needs no escaping."""
     return base64.urlsafe_b64encode(key.encode()).decode() if key is not None else None
 
 
 def _from_cursor(given: str, is_key: Callable[[str], bool]) -> str | None:
-    """The key in a cursor, None for anything else: the key becomes part of a query."""
+    """The key in a cursor, or None for any other text. The key becomes part of a database query."""
     try:
         key = base64.b64decode(given, altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):

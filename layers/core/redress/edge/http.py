@@ -14,7 +14,7 @@ import msgspec
 from redress.edge.problems import CONTENT_TYPE, Problem, plain, to_json
 
 BODY_LIMIT = 64 * 1024
-"""Bytes of a JSON body: three times the longest text that a ticket takes."""
+"""Most bytes of a JSON body: three times the longest text that a ticket accepts."""
 
 SECURITY = {
     "Cache-Control": "no-store",

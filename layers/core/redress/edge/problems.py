@@ -36,7 +36,7 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
 
 
 def problem_for(error: Exception) -> Problem:
-    """The problem for a domain error. Any other error is a 500 that does not tell its cause."""
+    """The problem for a domain error. Any other error becomes a 500 without its cause."""
     for kind, status, name, title in _TABLE:
         if isinstance(error, kind):
             headers = {}

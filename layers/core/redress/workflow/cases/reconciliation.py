@@ -2,9 +2,9 @@
 
 Relay and sweep should have ensured this already. The reconciliation checks the result: it reads the
 open tickets from the index, partition by partition, and compares them with the running executions.
-It reads a ticket a second time before it believes a difference, repairs the difference and reports
-it. Repairs are conditional: if the ticket changes at the same moment, the change wins. An execution
-that grows too old is replaced by a new generation in time.
+A ticket that differs is read a second time. If it still differs, it is repaired and reported.
+Repairs are conditional: if the ticket changes at the same moment, the change wins. The
+reconciliation also replaces executions that will soon exceed a limit of Step Functions.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ STUCK = timedelta(hours=1)
 
 OLDEST = timedelta(days=330)
 """The age at which an execution is replaced. Step Functions ends a standard execution after a year
-(its quotas), so a month is left for failed attempts."""
+(its quotas). A month is left in case that replacing it fails on some days."""
 
 LONGEST = 1000
 """How many events of its ticket an execution may live through before it is replaced.
@@ -60,8 +60,7 @@ SETTLES = timedelta(seconds=10)
 MOST_REPAIRS = 500
 MOST_RENEWALS = 1000
 """How many workflows one run repairs, and how many it renews. Each costs several calls of Step
-Functions, and the tickets of the day need the same quotas. The report says how many are left for
-the next run."""
+Functions, whose quotas all workflows share. The report says how many are left for the next run."""
 
 RESERVE_S = 20.0
 """Seconds that a run keeps for writing its report."""
@@ -77,7 +76,7 @@ class Finding(StrEnum):
 
     WELL = "well"
     AWAKE = "awake"
-    """The workflow woke a short time ago. Relay and sweep take care of it."""
+    """The ticket has been awake for a short time only. Relay and sweep take care of it."""
     STARTED = "started"
     """The workflow had never been started."""
     FOLLOWED = "followed"
@@ -87,7 +86,7 @@ class Finding(StrEnum):
     CORRECTED = "corrected"
     """The TIMER had another phase or next wake than the ticket's own clocks."""
     WOKEN = "woken"
-    """The workflow slept past its time."""
+    """The workflow slept past its time and was woken."""
     NEAR_A_YEAR = "near_a_year"
     """The execution was older than OLDEST and was replaced in time."""
     LONG_HISTORY = "long_history"
@@ -97,7 +96,7 @@ class Finding(StrEnum):
     STOPPED = "stopped"
     """An execution of a closed ticket or of an older generation. It was stopped."""
     FOREIGN = "foreign"
-    """An execution of no ticket of this table. Somebody may have started it; it was left alone."""
+    """An execution whose ticket or generation the table does not know. It was left alone."""
     BROKEN = "broken"
     """The snapshot, TIMER or plan of a ticket is missing or unreadable. A person must repair it."""
 
@@ -129,8 +128,9 @@ def assess(
 ) -> Finding:
     """What is wrong with the workflow of an open ticket whose TIMER is right. WELL if nothing is.
 
-    `started_at` is when the execution of the current generation started, None if none runs. An
-    execution that started before `settled_at` may use an older definition than the deployed one.
+    `started_at` is when the execution of the current generation started, or None if none runs.
+    Executions that start after `settled_at` use the deployed definition. Earlier ones may use an
+    older definition.
     """
     if started_at is None:
         return Finding.FOLLOWED
@@ -157,7 +157,7 @@ def _milliseconds(moment: datetime | None) -> int | None:
 
 @dataclass(slots=True)
 class _Run:
-    """The state of a run."""
+    """The state of one run while it goes on."""
 
     began_at: datetime
     definition: str
@@ -300,7 +300,7 @@ class ReconcileCase:
                 return
 
     def _seems_right(self, run: _Run, ticket: Ticket | None, timer: Timer | None) -> bool:
-        """Whether a ticket needs no second check. Its items may be a moment old."""
+        """Whether the items of a ticket from a batch read, which may be old, show no difference."""
         if ticket is None or timer is None:
             return False
         try:
@@ -312,10 +312,10 @@ class ReconcileCase:
         return verdict is Finding.WELL and not differs(ticket, plan, timer)
 
     def _check_again(self, run: _Run, number: str) -> None:
-        """Read a ticket again that does not seem right, and repair it if it is not.
+        """Read a ticket a second time, consistently, and repair it if it still differs.
 
         The snapshot is read before the TIMER. If the ticket changes between the two reads, the
-        version of the snapshot is outdated, and no correction is written under it.
+        snapshot has an outdated version, and `TimerStore.correct` writes nothing.
         """
         try:
             ticket, timer = self._tickets.get(number), self._timers.get(number)

@@ -32,10 +32,12 @@ NEXT_WAIT: dict[Phase, Phase] = {
     Phase.CALLBACK: Phase.SURVEY,
     Phase.SURVEY: Phase.CLOSED,
 }
-"""The wait that follows each wait of `ticket.asl.json`. A template test compares the two."""
+"""For each wait of `ticket.asl.json`, the wait that follows it, both named by their phases. A
+template test compares this table with the machine."""
 
 MOVED = "ClocksMoved"
-"""The error that wakes a sleeping machine to check the clocks. It is a signal, not a failure."""
+"""The error with which the relay wakes a sleeping machine, so that it checks the clocks. It is a
+signal, not a failure."""
 
 BATCH = 10
 """Messages that one SendMessageBatch takes at most (its API reference)."""
@@ -94,6 +96,7 @@ def stream_change_of(record: dict[str, Any]) -> StreamChange | None:
 
 
 def _capacity_freed(new: dict[str, Any], old: dict[str, Any] | None) -> CapacityFreed | None:
+    """CapacityFreed if the agent has more room than before. An agent who is away has no room."""
     if "duty_pk" not in new:
         return None
     room = int(new["capacity"]["N"]) - int(new["load"]["N"])
@@ -164,11 +167,14 @@ class RelayCase:
                 input=json.dumps(asdict(sleep_of(timer, self._now()))),
             )
         except self._sfn.exceptions.ExecutionAlreadyExists:
-            return  # by an earlier delivery of this record, or by the sweep
+            return  # started by an earlier delivery of this record, or by the sweep
 
     def _wake(self, timer: Timer, armed: Armed) -> None:
-        """End the armed wait: go to the next wait, or check the clocks."""
-        # If the wait is over, the machine checks the clocks anyway. If it died, the sweep finds it.
+        """End the armed wait: let the machine go to the next wait, or let it check the clocks.
+
+        If nobody waits any more, nothing is to be done. A wait that timed out has made the machine
+        check the clocks, and the sweep finds a ticket whose execution has ended.
+        """
         if NEXT_WAIT.get(armed.phase) is timer.phase:
             output = json.dumps(asdict(sleep_of(timer, self._now())))
             self._answer(self._sfn.send_task_success, taskToken=armed.token, output=output)
@@ -176,7 +182,10 @@ class RelayCase:
             self.wake(armed)
 
     def wake(self, armed: Armed) -> bool:
-        """Wake the machine that sleeps in this wait to check the clocks. False if none does."""
+        """Wake the machine that sleeps in this wait, so that it checks the clocks.
+
+        False if the wait is over.
+        """
         return self._answer(
             self._sfn.send_task_failure,
             taskToken=armed.token,
@@ -185,7 +194,7 @@ class RelayCase:
         )
 
     def _answer(self, send: Callable[..., Any], **answer: str) -> bool:
-        """Answer a task token. False if its task is over."""
+        """Answer a task token. False if the task is over."""
         over = (
             self._sfn.exceptions.TaskTimedOut,
             self._sfn.exceptions.TaskDoesNotExist,
@@ -197,7 +206,7 @@ class RelayCase:
             return False
         return True
 
-    # ---------------------------------------------------------------- the queues
+    # ---------------------------------------------------------------- messages
 
     def drain(self, teams: Iterable[str]) -> None:
         """Ask the assigner to offer the queues of these teams to their agents."""
@@ -211,8 +220,10 @@ class RelayCase:
                 self._request(message)
 
     def _request(self, request: AssignmentRequest) -> None:
-        """Invoke the assigner asynchronously. If the request is lost, the sweep repeats it: it
-        drains every queue."""
+        """Invoke the assigner asynchronously.
+
+        If the request is lost, the ticket waits for the sweep, which drains every queue.
+        """
         self._functions.invoke(
             FunctionName=self._targets.assigner_function,
             InvocationType="Event",
@@ -248,12 +259,15 @@ class RelayCase:
 
 
 def execution_name(number: str, gen: int) -> str:
-    """`R-7K3M9-QW0X2-1`: one execution per ticket and generation."""
+    """The name of the execution of this ticket and generation: `R-7K3M9-QW0X2-1`."""
     return f"{number}-{gen}"
 
 
 def ticket_of_execution(name: str) -> tuple[str, int]:
-    """The ticket and generation that the name of an execution says. Raises ValueError."""
+    """The ticket number and generation of an execution, from its name.
+
+    Raises ValueError if the name has another form.
+    """
     number, _, gen = name.rpartition("-")
     if not number:
         raise ValueError(f"{name!r} is not the name of a ticket's execution")

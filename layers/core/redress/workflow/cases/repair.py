@@ -51,7 +51,7 @@ class RepairCase:
             return False  # somebody started this execution by hand, for no ticket
 
     def sweep(self, patience: timedelta = PATIENCE) -> dict[str, int]:
-        """Repair every ticket that has been awake for too long. Returns how often each was done.
+        """Repair every ticket that has been awake for too long. Returns counts by what was done.
 
         Also drains the queue of every team. Otherwise a ticket could stay queued if it was not yet
         in the index when an agent became available.
@@ -77,7 +77,7 @@ class RepairCase:
         if timer.phase is Phase.CLOSED and status != "RUNNING":
             self._timers.clear_awake(number, timer.gen, timer.seq)
             return "rested"
-        # An execution that armed a wait existed, even if Step Functions has forgotten it.
+        # If a wait was armed, the execution did exist, and Step Functions has forgotten it.
         if status == MISSING and timer.armed is None:
             self._relay.signal(number)
             return "started"

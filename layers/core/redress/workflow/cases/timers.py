@@ -14,11 +14,11 @@ from redress.tickets.store.timers import Timer, TimerStore
 
 LONGEST_SLEEP = timedelta(days=90)
 """The longest wait. A workflow whose next wake is further away, or that has none, wakes after this
-time and sleeps again. Step Functions fails a wait of more than 99,999,999 s (3.17 years), and an
-execution after a year."""
+time and sleeps again. Step Functions does not accept a wait of more than 99,999,999 s (3.17 years),
+and it ends an execution after a year."""
 
 SUPERSEDED = "superseded"
-"""The `phase` of a Sleep that tells an execution that a newer generation took over."""
+"""The `phase` of a Sleep for an execution whose ticket has a newer generation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,9 @@ class TimerCase:
     def act_on_due_clocks(self, number: str, gen: int) -> Sleep:
         """Fire the due rungs, each exactly once, and return how long to sleep.
 
-        Each fired rung is an event, written on condition of the ticket's version, so a repeated
-        call finds it fired. An older generation does nothing and gets SUPERSEDED as its phase.
-        Raises NotFound.
+        A fired rung is an event of the ticket. It is only written if the ticket's version has not
+        changed, so a repeated call finds the rung already fired. If a newer generation has taken
+        over, nothing is fired, and the phase in the answer is SUPERSEDED. Raises NotFound.
         """
         timer = self._timers.get(number)
         if timer.gen != gen:
