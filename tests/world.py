@@ -41,6 +41,16 @@ from tests.wired import ACCOUNT, REGION, TABLE
 MACHINE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
 
 
+KEEP_SESSION: Any = {"core": {"reset_boto3_session": False}}
+"""For `mock_aws`: else each test reads botocore's models again, which takes 0.3 s and more."""
+
+
+@cache
+def aws(service: str) -> Any:
+    """A client of moto, made once: to make one takes longer than most tests."""
+    return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+
+
 @cache
 def table_as_deployed() -> dict[str, Any]:
     """The parameters of CreateTable for the template's table, under the name TABLE."""
@@ -49,7 +59,7 @@ def table_as_deployed() -> dict[str, Any]:
 
 def create_idle_machine(name: str) -> None:
     """Create a state machine in moto that can be started and does nothing."""
-    boto3.client("stepfunctions").create_state_machine(
+    aws("stepfunctions").create_state_machine(
         name=name,
         definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}',
         roleArn=MACHINE_ROLE,

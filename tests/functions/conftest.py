@@ -13,7 +13,6 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlencode
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -24,7 +23,17 @@ from redress.wiring import clients
 from redress.wiring import stores as wired_stores
 from tests.builders import Clock
 from tests.wired import ACCOUNT, REGION, TABLE, enter, forget_wiring
-from tests.world import Act, Context, Opener, Stores, load, read_sample, table_as_deployed
+from tests.world import (
+    KEEP_SESSION,
+    Act,
+    Context,
+    Opener,
+    Stores,
+    aws,
+    load,
+    read_sample,
+    table_as_deployed,
+)
 
 BASE_ADDRESS = "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1"
 """Of the samples' stage, and of the mailer's environment."""
@@ -57,25 +66,21 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty table with its indexes and stream, and the link key; its name."""
     enter(monkeypatch, **ENVIRONMENT)
-    with mock_aws():
+    with mock_aws(config=KEEP_SESSION):
         aws("dynamodb").create_table(**table_as_deployed())
         aws("secretsmanager").create_secret(
             Name=ENVIRONMENT["LINK_KEY_SECRET"], SecretString="a key for tests only"
         )
         forget_wiring()
-        monkeypatch.setattr(wired_stores, "models", _models)
+        # Not `_models` itself: forgetting the wiring would clear its cache with the others, and
+        # PynamoDB would make a client for each test.
+        monkeypatch.setattr(wired_stores, "models", lambda: _models())
         # moto stands behind botocore's clients only. The doors' own are held to do as these do by
         # tests/db/test_aws_json.py and by the contract suite.
         monkeypatch.setattr(clients, "dynamodb", lambda: aws("dynamodb"))
         monkeypatch.setattr(clients, "secrets", lambda: aws("secretsmanager"))
         yield TABLE
         forget_wiring()
-
-
-@cache
-def aws(service: str) -> Any:
-    """A client of moto for arranging; made once, for making one takes longer than most tests."""
-    return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
 
 
 @cache

@@ -29,9 +29,9 @@ from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.wiring import customer as customer_wiring
 from redress.wiring import stores as wired_stores
 from tests.builders import NUMBER, ROOT, Clock, Life
-from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, altered, aws
+from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, altered
 from tests.wired import TABLE, rewire
-from tests.world import Context, Stores, load, read_sample
+from tests.world import Context, Stores, aws, load, read_sample
 
 pytestmark = pytest.mark.usefixtures("table")
 

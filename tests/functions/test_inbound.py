@@ -31,9 +31,9 @@ from redress.wiring import mailer as mailer_wiring
 from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
 from tests.builders import Clock
-from tests.functions.conftest import ENVIRONMENT, aws
+from tests.functions.conftest import ENVIRONMENT
 from tests.wired import REGION, TABLE, set_environment
-from tests.world import Context, Stores, load, logged_by
+from tests.world import Context, Stores, aws, load, logged_by
 
 BUCKET = ENVIRONMENT["MAIL_BUCKET"]
 DOMAIN = ENVIRONMENT["MAIL_DOMAIN"]

@@ -14,9 +14,9 @@ from redress.tickets.rules.steps import by_customer
 from redress.wiring import intake as intake_wiring
 from redress.wiring import staff as staff_wiring
 from tests.builders import Clock, plan_document
-from tests.functions.conftest import BASE_ADDRESS, MEMBERS, altered, aws
+from tests.functions.conftest import BASE_ADDRESS, MEMBERS, altered
 from tests.wired import TABLE, rewire
-from tests.world import Context, Stores, load, logged_by
+from tests.world import Context, Stores, aws, load, logged_by
 
 pytestmark = pytest.mark.usefixtures("table")
 

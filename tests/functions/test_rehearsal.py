@@ -30,10 +30,10 @@ from redress.tickets.store.transaction import Raced
 from redress.wiring import staff as staff_wiring
 from redress.workflow.store import ReconciliationReport, ReportStore
 from tests.builders import MEI, START, Clock, plan_document, rehearsal_job
-from tests.functions.conftest import MEMBERS, aws
+from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import Api, Reply
 from tests.wired import REGION, TABLE, set_environment
-from tests.world import Act, Context, Opener, Stores, create_idle_machine, read_sample
+from tests.world import Act, Context, Opener, Stores, aws, create_idle_machine, read_sample
 
 HOUR = 3600
 Ends = Callable[..., bool]

@@ -30,10 +30,9 @@ from redress.workflow.cases.relay import ACKNOWLEDGE_AFTER_S, MOVED, stream_chan
 from redress.workflow.cases.repair import PATIENCE
 from redress.workflow.cases.timers import SUPERSEDED
 from tests.builders import MEI, NUMBER, START, Clock, Life
-from tests.functions.conftest import aws
 from tests.streams import Stream
 from tests.wired import ACCOUNT, REGION, TABLE, set_environment
-from tests.world import Context, Opener, Stores, create_idle_machine
+from tests.world import Context, Opener, Stores, aws, create_idle_machine
 
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-ticket"
 EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:redress-ticket"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -16,7 +15,7 @@ from tests.statemachines.skipping import Sleepers, eventually, hold_time, run_fu
 from tests.statemachines.world import World, definition
 from tests.streams import Stream
 from tests.wired import ACCOUNT, REGION, TABLE, enter, forget_wiring
-from tests.world import MACHINE_ROLE, Context, Stores, load, table_as_deployed
+from tests.world import KEEP_SESSION, MACHINE_ROLE, Context, Stores, aws, load, table_as_deployed
 
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-ticket"
 WORKFLOW = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:redress-workflow"
@@ -28,9 +27,9 @@ ENVIRONMENT = {
 }
 
 MOTO: Any = {
+    **KEEP_SESSION,
     "stepfunctions": {"execute_state_machine": True},
     "lambda": {"use_docker": False},
-    "core": {"reset_boto3_session": False},  # else each test reads botocore's models again: 0.5 s
 }
 
 
@@ -48,8 +47,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """moto with its interpreter of state machines, the table, the queues and the assigner."""
     enter(monkeypatch, **ENVIRONMENT)
     with mock_aws(config=MOTO):
-        boto3.client("dynamodb").create_table(**table_as_deployed())
-        sqs = boto3.client("sqs")
+        aws("dynamodb").create_table(**table_as_deployed())
+        sqs = aws("sqs")
         for variable, name in (
             ("MAIL_QUEUE_URL", "mails"),
             ("DEAD_LETTER_QUEUE_URL", "dead-letters"),
@@ -64,8 +63,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _create_assigner() -> None:
     """Creates a function that does nothing, because these tests are not about assignment."""
     trust = '{"Version": "2012-10-17", "Statement": []}'
-    role = boto3.client("iam").create_role(RoleName="any", AssumeRolePolicyDocument=trust)
-    boto3.client("lambda").create_function(
+    role = aws("iam").create_role(RoleName="any", AssumeRolePolicyDocument=trust)
+    aws("lambda").create_function(
         FunctionName=ENVIRONMENT["ASSIGNER_FUNCTION"],
         Runtime="python3.13",
         Role=role["Role"]["Arn"],
@@ -99,7 +98,7 @@ def world(
 ) -> Iterator[World]:
     """A world without tickets. Stops all executions at the end."""
     run_functions(monkeypatch, handlers)
-    boto3.client("stepfunctions").create_state_machine(
+    aws("stepfunctions").create_state_machine(
         name=MACHINE.rpartition(":")[2],
         definition=definition("ticket", TableName=TABLE, WorkflowFunctionArn=WORKFLOW),
         roleArn=MACHINE_ROLE,

@@ -6,7 +6,6 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from redress.base.observe import Failed
@@ -22,7 +21,7 @@ from tests.builders import BY_PHONE, LIN, MEI, START, Clock
 from tests.statemachines.skipping import Sleepers
 from tests.statemachines.world import World
 from tests.wired import TABLE
-from tests.world import Context, load
+from tests.world import Context, aws, load
 
 ACT = ["ActOnDueClocks", "WhichPhase"]
 """The states between two waits."""
@@ -59,7 +58,7 @@ def corrupt_timer(number: str, update: str, **values: Any) -> None:
     }
     if values:
         asked["ExpressionAttributeValues"] = {f":{name}": value for name, value in values.items()}
-    boto3.client("dynamodb").update_item(**asked)
+    aws("dynamodb").update_item(**asked)
 
 
 # ------------------------------------------------------------------ nothing to repair
@@ -282,7 +281,7 @@ def test_overdue_sleeper_with_an_invalid_token_gets_a_new_generation(settled: Wo
 
 
 def _void_token(number: str) -> None:
-    boto3.client("dynamodb").update_item(
+    aws("dynamodb").update_item(
         TableName=TABLE,
         Key={"pk": {"S": keys.ticket_pk(number)}, "sk": {"S": keys.TIMER}},
         UpdateExpression="SET armed.#t = :t",
@@ -564,7 +563,7 @@ def test_team_without_members_is_found_through_an_execution_and_remembered(
 
 def test_unreadable_ticket_is_reported_and_the_run_continues(settled: World) -> None:
     broken, number = asleep(settled), asleep(settled)
-    boto3.client("dynamodb").update_item(
+    aws("dynamodb").update_item(
         TableName=TABLE,
         Key={"pk": {"S": keys.ticket_pk(broken)}, "sk": {"S": keys.TICKET}},
         UpdateExpression="SET doc = :d",
@@ -578,7 +577,7 @@ def test_unreadable_ticket_is_reported_and_the_run_continues(settled: World) -> 
 
 def test_ticket_without_a_timer_is_reported(settled: World) -> None:
     number = asleep(settled)
-    boto3.client("dynamodb").delete_item(
+    aws("dynamodb").delete_item(
         TableName=TABLE, Key={"pk": {"S": keys.ticket_pk(number)}, "sk": {"S": keys.TIMER}}
     )
     assert found(settled.reconcile())["broken"] == 1

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from redress.base.errors import Unavailable
@@ -25,7 +24,7 @@ from tests.builders import START, Clock, plan_document, rehearsal_job
 from tests.statemachines.skipping import Sleepers, eventually, run_functions
 from tests.statemachines.world import Run, definition, run_to_its_end
 from tests.wired import ACCOUNT, REGION, TABLE
-from tests.world import MACHINE_ROLE, Context, Opener, Stores, load
+from tests.world import MACHINE_ROLE, Context, Opener, Stores, aws, load
 
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-rehearsal"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:redress-"
@@ -104,7 +103,7 @@ def machine(
     functions = Functions()
     handlers = {f"redress-{name}": functions.of(name) for name in ("rehearsal", "mover")}
     run_functions(monkeypatch, handlers)
-    boto3.client("stepfunctions").create_state_machine(
+    aws("stepfunctions").create_state_machine(
         name="redress-rehearsal",
         definition=definition(
             "rehearsal",
@@ -293,10 +292,10 @@ def test_second_execution_of_a_finished_job_changes_nothing(machine: Machine) ->
     job = machine.begin()
     machine.run(job)
     before = machine.rehearsals.result(job)
-    again = boto3.client("stepfunctions").start_execution(
+    again = aws("stepfunctions").start_execution(
         stateMachineArn=MACHINE, name=f"{job}-again", input=json.dumps({"job": job})
     )["executionArn"]
-    client = boto3.client("stepfunctions")
+    client = aws("stepfunctions")
     eventually(
         lambda: client.describe_execution(executionArn=again)["status"] == "SUCCEEDED",
         "the second execution has ended",

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
 
 from redress.base.errors import Unavailable
@@ -21,7 +20,7 @@ from tests.builders import ROOT, Clock
 from tests.statemachines.skipping import Sleepers, run_functions
 from tests.statemachines.world import Run, definition, run_to_its_end
 from tests.wired import ACCOUNT, REGION, TABLE
-from tests.world import MACHINE_ROLE, Context, load
+from tests.world import MACHINE_ROLE, Context, aws, load
 
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-scores"
 SCORING = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:redress-scoring"
@@ -67,7 +66,7 @@ def machine(
     """The machine as deployed, with three agents and a supervisor and no tickets."""
     scoring = Scoring()
     run_functions(monkeypatch, {"redress-scoring": scoring})
-    boto3.client("stepfunctions").create_state_machine(
+    aws("stepfunctions").create_state_machine(
         name="redress-scores",
         definition=definition("scores", ScoringFunctionArn=SCORING),
         roleArn=MACHINE_ROLE,

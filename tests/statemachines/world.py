@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
@@ -27,7 +26,7 @@ from redress.workflow.cases.relay import execution_name
 from tests.builders import MEI, ROOT, Clock
 from tests.statemachines.skipping import Sleepers, eventually
 from tests.streams import Stream
-from tests.world import Opener, Stores
+from tests.world import Opener, Stores, aws
 
 
 @dataclass
@@ -39,7 +38,7 @@ class World(Stores):
     """ARN of the ticket machine."""
     relay: Callable[[dict[str, Any]], dict[str, Any]]
     repair: Callable[[dict[str, Any]], dict[str, Any]]
-    sfn: Any = field(default_factory=lambda: boto3.client("stepfunctions"))
+    sfn: Any = field(default_factory=lambda: aws("stepfunctions"))
 
     # ------------------------------------------------------------- acts of people and mails
 
@@ -250,7 +249,7 @@ class Run:
 
 def run_to_its_end(machine: str, name: str, given: dict[str, Any]) -> Run:
     """Start an execution of the machine with this ARN, and wait until it has ended."""
-    sfn = boto3.client("stepfunctions")
+    sfn = aws("stepfunctions")
     arn = sfn.start_execution(stateMachineArn=machine, name=name, input=json.dumps(given))[
         "executionArn"
     ]

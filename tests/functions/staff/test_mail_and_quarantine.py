@@ -13,10 +13,9 @@ from redress.mail.incoming.store import IncomingRecord, MailState
 from redress.tickets.rules.steps import opening
 from redress.wiring import stores as wired_stores
 from tests.builders import NUMBER, Clock, submission
-from tests.functions.conftest import aws
 from tests.functions.staff.api import Api
 from tests.wired import set_environment
-from tests.world import Stores
+from tests.world import Stores, aws
 
 HELD_MAIL = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
 

@@ -6,9 +6,8 @@ import pytest
 
 from redress.wiring import staff as staff_wiring
 from tests.builders import Clock
-from tests.functions.conftest import aws
 from tests.functions.staff.api import CHANGES, Api
-from tests.world import Opener
+from tests.world import Opener, aws
 
 THIS_MONTH = "2026-11"
 
