@@ -140,14 +140,15 @@ class Ticket(Struct, frozen=True):
     """What the ticket waits for, other than its customer (`plan.HOLDS`). The customer is told."""
     held_since: datetime | None = None
     waits: Waits = ()
-    """Every period in which the ticket waited, with its reason. All clocks are measured by them."""
+    """Every period in which the ticket waited, with its reason. A clock does not count the periods
+    whose reason pauses it."""
     raised: str | None = None
     """The priority to which a reopening or a rung raised the ticket. A reclassification cannot
     lower the ticket's priority below it."""
     participants: tuple[str, ...] = ()
     """Addresses that take part in addition to the customer, in lower case. Staff set them."""
     watchers: tuple[str, ...] = ()
-    """Roles that are notified of every rung from now on."""
+    """Roles that are notified of every later rung, because an earlier rung subscribed them."""
     incident_proposed: bool = False
     assignee: str | None = None
     avoid: str | None = None
@@ -156,8 +157,8 @@ class Ticket(Struct, frozen=True):
     preferred: str | None = None
     """The agent who is offered the queued ticket first, because they handled it last."""
     reacted: bool = False
-    """Whether staff have already reacted in some way that leaves the ticket `new`. If so, neither a
-    reclassification nor a move to another plan starts a reaction clock."""
+    """Whether the customer got a reaction other than a reply: progress, a promise, or a corrected
+    answer. A reclassification or a move to another plan then starts no reaction clock."""
     replies: int = 0
     round: int = 1
     """1, plus one for each time the customer disputed a resolution."""

@@ -34,7 +34,7 @@ def event_of(doc: str) -> Event:
 
 
 def index_attributes(ticket: Ticket) -> dict[str, str | None]:
-    """The index keys of a snapshot. They are None for an index that does not list the ticket now.
+    """The index keys of a snapshot. The keys of an index that does not list the ticket are None.
 
     The owner index lists an unassigned ticket in its team's queue and an assigned one in the
     agent's work list. A resolved ticket stays in the work list only if its callback is a phone

@@ -28,8 +28,8 @@ from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.tickets.rules.ticket import Ticket
 
 Fields = dict[str, Any]
-"""The fields of a ticket or a clock, by name. Fields that a rule reads have their types from
-`Ticket` and `Clock`, not those of JSON, unless the two compare as equal (`ClockState`)."""
+"""The fields of a ticket or a clock, by name. Times that a rule reads are `datetime` values, also
+while a snapshot is decoded. Other fields may still have the types of JSON."""
 
 
 # --------------------------------------------------------------------------------- derived fields

@@ -1,8 +1,9 @@
 """Tickets in the table: snapshots and events, read and changed.
 
-Every change of a ticket is one transaction: the snapshot on condition of its version, the events,
-the TIMER, and what other subjects write with it (`transaction`). The table's stream starts whatever
-must follow a change, such as mails and workflow signals.
+Every change of a ticket is one transaction. It writes the snapshot, the new events, the TIMER and
+what other subjects record with the change (`transaction`), on the condition that the snapshot still
+has the version that was read. The table's stream then starts what must follow the change, such as
+mails and workflow signals.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The transaction of a change: what is written in it, and what a failed condition means.
 
-The ticket's own items are written by `TicketStore`. What other subjects write in the same
-transaction comes from a list that the wiring holds (`redress.wiring.transaction.ALSO_WRITTEN`):
-each entry turns a change into more writes. A change is stored with all of them or not at all.
+`TicketStore` provides the writes of the ticket's own items. Other subjects add theirs by the list
+`redress.wiring.transaction.ALSO_WRITTEN`: each entry is a function from a change to more writes. A
+change is stored with all writes or not at all.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ type AlsoWritten = Callable[[Models, Change, datetime, Cause | None], list[Write
 time and its cause."""
 
 _FIRST = (DoneAlready, Raced)
-"""Errors in their order of precedence, for a transaction in which several conditions failed. If the
-cause was recorded before, or the ticket has changed, the other failures do not matter."""
+"""The errors that are raised first if several conditions of a transaction failed. If the cause was
+recorded before, or the ticket has changed, the other failures do not matter."""
 
 
 def write(models: Models, writes: Sequence[Write]) -> None:

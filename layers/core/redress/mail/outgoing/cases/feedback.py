@@ -129,7 +129,7 @@ def feedback_of(body: str) -> Feedback | None:
     tags = {name: values[0] for name, values in event.mail.tags.items() if values}
     job = tagged(tags)
     if job is None:
-        raise NotAJob("an event of SES that names no mail of ours")
+        raise NotAJob("an event of SES about a mail that Redress did not send")
     about = {
         Notice.RETURNED: event.bounce,
         Notice.DELAYED: event.delivery_delay,

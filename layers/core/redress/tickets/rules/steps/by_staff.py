@@ -169,11 +169,11 @@ def correct(
     at: datetime,
     written: Iterable[datetime] = (),
 ) -> Change:
-    """Record that the customer was answered earlier than recorded, or without any record.
+    """Record that the customer was answered at `stopped_at`: earlier than recorded, or unrecorded.
 
     Only for supervisors and managers. The reason is kept. Rungs that fired stay in the history.
-    `written` are the times of the customer's messages (`written_at`): messages after the corrected
-    answer stay unanswered.
+    `written` are the times of the customer's messages (`written_at`). Messages after `stopped_at`
+    stay unanswered. Raises InvalidInput for a clock or a time that cannot be corrected.
     """
     held = ticket.clocks.get(ClockName(clock)) if clock in CORRECTABLE else None
     unrecorded = held is not None and not held.over and clock != ClockName.REACTION
