@@ -55,8 +55,8 @@ class TicketChanges:
         """Change a ticket as `decide` says, and return the ticket after the change.
 
         `decide` is called with the current ticket, and again after every lost race. `known` is the
-        ticket as the caller has read it; it saves the read of the first attempt. `cause` returns
-        the cause of a change, if the cause must be recorded in the same transaction.
+        ticket as the caller has read it; it saves the read of the first attempt. If the cause of a
+        change must be recorded in the same transaction, `cause` returns it.
 
         Raises whatever `decide` raises, AgentNotFree if the change assigns an agent who is away or
         has no room, DoneAlready if the cause was recorded before, and VersionConflict after

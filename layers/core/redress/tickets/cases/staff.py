@@ -107,7 +107,7 @@ class StaffCases:
         return WorkPage([work_item(t) for t in self._tickets.get_many(page.numbers)], page.cursor)
 
     def read(self, member: Member, number: str) -> TicketFile:
-        """One ticket with its complete history. Raises NotFound also for another team's ticket."""
+        """One ticket with its complete history. Raises NotFound also if they may not see it."""
         file = self._tickets.file(number)
         _must_see(member, file.ticket)
         return file
@@ -115,7 +115,8 @@ class StaffCases:
     def clocks(self, member: Member, number: str, language: str | None) -> ClockStories:
         """The story of every clock of a ticket, by default in the member's first language.
 
-        Raises NotFound also for another team's ticket, and InvalidInput for an unknown language.
+        Raises NotFound if the ticket does not exist or the member may not see it, and InvalidInput
+        for an unknown language.
         """
         file = self.read(member, number)
         ticket, history = file.ticket, file.history
@@ -136,9 +137,9 @@ class StaffCases:
     def act(self, member: Member, number: str, version: int, decide: Decide) -> Ticket:
         """Change a ticket as `decide` says, and return the ticket after the change.
 
-        `version` is the version of the ticket that the member has read. Raises NotFound also for
-        another team's ticket, VersionConflict if a person changed the ticket after that version,
-        Forbidden if the member may not act on it, and whatever `decide` raises.
+        `version` is the version of the ticket that the member has read. Raises NotFound if the
+        ticket does not exist or the member may not see it, VersionConflict if a person changed it
+        after that version, Forbidden if the member may not act on it, and whatever `decide` raises.
         """
         actor = member.actor
 
