@@ -1,4 +1,4 @@
-"""Who is on duty: the availability of an agent, and how much they carry."""
+"""Whether an agent is available, and which tickets count as their load."""
 
 from __future__ import annotations
 
