@@ -1,8 +1,8 @@
-"""From a mail to its ticket and to the customer's acknowledgement, on the deployed local stack.
+"""Measure how fast a mail becomes a ticket and is acknowledged, on the deployed local stack.
 
-One mail comes over SMTP every EVERY_S seconds, each from another customer. Times count from the
-moment at which the sender starts to send: to the ticket's OPENED event, and to the sending of its
-acknowledgement. All times are read from this machine's clock.
+Every EVERY_S seconds one mail is sent over SMTP, each from another customer. Two times are
+measured. Both start right before the sender connects. One ends with the ticket's OPENED event, the
+other when the acknowledgement was sent. All times are read from the clock of this machine.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ LIMIT_S = 240
 MAILS = 40
 EVERY_S = 0.5
 TICKET_S = 5.0
-"""The goal for the ticket. For the acknowledgement the product promises one minute."""
+"""The goal for the time until the ticket is open."""
 ACKNOWLEDGED_S = 60.0
+"""The product promises the acknowledgement within one minute."""
 PATIENCE_S = 60
 POLL_S = 0.5
 
 
 def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
-    """Measures; leaves no process behind, however it ends."""
+    """Starts the local cloud, measures, and ends the cloud even if the measurement fails."""
     count = max(3, round(MAILS * scale))
     end_cloud(directory)
     try:
@@ -45,18 +46,18 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         cloud = process.find(directory)
         assert cloud is not None
         table: Any = stack.client(cloud, "dynamodb")
-        # Do not count the first mail: it meets functions that are not loaded yet.
+        # The first mail is not counted, because it causes the functions' cold starts.
         send(outputs, "first@customer.example")
         wait_for(table, outputs, 1)
-        began = {}
+        sent_at = {}
         for number in track(range(count), "mails", console=console):
             sender = f"customer{number}@customer.example"
-            began[sender] = datetime.now().astimezone()
+            sent_at[sender] = datetime.now().astimezone()
             send(outputs, sender)
             time.sleep(EVERY_S)
         machine.note_load("while mails came")
         found = wait_for(table, outputs, count + 1)
-        return figures(began, found)
+        return figures(sent_at, found)
     finally:
         end_cloud(directory)
 
@@ -72,7 +73,10 @@ def send(outputs: Outputs, sender: str) -> None:
 
 
 def wait_for(table: Any, outputs: Outputs, count: int) -> dict[str, Ticket]:
-    """Tickets by customer address, once `count` tickets are acknowledged or PATIENCE_S is over."""
+    """Waits until `count` tickets are acknowledged, or for PATIENCE_S.
+
+    Returns all tickets by the address of their customer.
+    """
     deadline = time.monotonic() + PATIENCE_S
     while True:
         pages = table.get_paginator("scan").paginate(
@@ -88,16 +92,16 @@ def wait_for(table: Any, outputs: Outputs, count: int) -> dict[str, Ticket]:
         time.sleep(POLL_S)
 
 
-def figures(began: dict[str, datetime], found: dict[str, Ticket]) -> list[Figure]:
-    met = [(found[sender], moment) for sender, moment in began.items() if sender in found]
-    opened = [(ticket.created_at - moment).total_seconds() for ticket, moment in met]
+def figures(sent_at: dict[str, datetime], found: dict[str, Ticket]) -> list[Figure]:
+    pairs = [(found[sender], at) for sender, at in sent_at.items() if sender in found]
+    opened = [(ticket.created_at - at).total_seconds() for ticket, at in pairs]
     acknowledged = [
-        (ticket.acknowledged_at - moment).total_seconds()
-        for ticket, moment in met
+        (ticket.acknowledged_at - at).total_seconds()
+        for ticket, at in pairs
         if ticket.acknowledged_at
     ]
     return [
-        exactly("mails that became tickets", len(opened), "", len(began)),
+        exactly("mails that became tickets", len(opened), "", len(sent_at)),
         Figure("mail to ticket: median", percentile(opened, 0.5), "s"),
         at_most("mail to ticket: maximum", percentile(opened, 1.0), "s", TICKET_S),
         Figure("mail to acknowledgement: median", percentile(acknowledged, 0.5), "s"),

@@ -1,4 +1,4 @@
-"""The questionnaire, and the page that stops surveys to an address."""
+"""The survey questionnaire, and the page on which customers stop surveys to their address."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's 
 
 
 def answers_of(fields: Mapping[str, str]) -> dict[str, Any]:
-    """Convert a posted questionnaire for the rules.
+    """Convert the fields of a posted questionnaire to answers.
 
-    Digits become numbers. Empty fields and the page's language are dropped.
+    A value of up to three digits becomes a number, other values remain texts. Empty fields and the
+    field `language` are left out.
     """
     return {
         name: int(value) if value.isascii() and value.isdigit() and len(value) < 4 else value
@@ -36,7 +37,7 @@ def answers_of(fields: Mapping[str, str]) -> dict[str, Any]:
 
 
 def survey(request: WebRequest) -> Answer:
-    """Show the questionnaire that a signed, expiring link opens."""
+    """Show the questionnaire. The customer opens it by a signed link that expires."""
 
     def render() -> Answer:
         view = wiring.customer_cases().survey_status(request.token)
@@ -46,7 +47,10 @@ def survey(request: WebRequest) -> Answer:
 
 
 def answer_survey(request: WebRequest) -> Answer:
-    """Save the answers and thank the customer, or show the questionnaire again with its faults."""
+    """Save the answers and thank the customer.
+
+    If an answer is invalid, show the questionnaire again with the errors.
+    """
     token = request.token
 
     def render() -> Answer:
@@ -59,8 +63,8 @@ def answer_survey(request: WebRequest) -> Answer:
             faults = shown(asked_language(request) or view.language, error.faults, "survey")
             return _survey_page(request, 422, view, faults, fields)
         except NotAllowedNow:
-            # It was answered before, by a double click or on another device. The reader made no
-            # mistake, so this is not shown as an error.
+            # The survey was answered before, by a double click or on another device. The customer
+            # made no mistake, so the page shows no error.
             return _survey_page(request, 200, cases.survey_status(token))
         return _survey_page(request, 200, view, thanks=True)
 
@@ -94,7 +98,7 @@ def _survey_page(
 
 
 def surveys(request: WebRequest) -> Answer:
-    """Ask whether to stop surveys to this address. Opening the page changes nothing."""
+    """Show the page that asks whether to stop surveys. Opening the page changes nothing."""
     return guarded(
         request, lambda: _surveys_page(request, wiring.unsubscribing().surveys(request.token))
     )
@@ -103,8 +107,8 @@ def surveys(request: WebRequest) -> Answer:
 def set_surveys(request: WebRequest) -> Answer:
     """Stop surveys to an address at once, or allow them again if the field `again` is posted.
 
-    The POST comes from the page, or from a mail program on the reader's behalf (RFC 8058). A mail
-    program follows no redirect and posts none of this form's fields.
+    The POST comes from the page, or from a mail program when its user unsubscribes (RFC 8058). A
+    mail program does not follow redirects and posts none of the fields of this page.
     """
 
     def render() -> Answer:

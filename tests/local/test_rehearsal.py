@@ -1,4 +1,4 @@
-"""Rehearsing a draft plan and moving open tickets to it, on the deployed stack."""
+"""Rehearse a draft plan and move open tickets to it, on the deployed stack."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from local.story import World
 from tests.local.living import opened
 
 HOUR = timedelta(hours=1)
+CACHE_S = 6
+"""Longer than a function keeps a plan that it has read (5 s)."""
 PATIENCE_S = 120
-"""A job takes about twenty invocations, each of which may be a cold start."""
+"""How long to wait for a job. It takes about twenty invocations, and each may be a cold start."""
 
 
 @pytest.fixture
 def draft(world: World, deployed: Outputs) -> dict[str, Any]:
-    """The current plan, unpaced, with 12 instead of 24 hours to answer complaints."""
+    """The shipped plan, not scaled, but with 12 instead of 24 h for the response to complaints."""
     stack.publish_pace(deployed, 1)
-    time.sleep(6)  # a function may use the plan that it has read for 5 s
+    time.sleep(CACHE_S)
     document: dict[str, Any] = world.manager.get("/plan")
     document |= {"version": document["version"] + 1, "note": "Complaints are answered in 12 h"}
     document["levels"]["complaint"]["promises"]["first_response"]["within"] = "12h"
@@ -32,7 +34,7 @@ def draft(world: World, deployed: Outputs) -> dict[str, Any]:
 
 
 def done(world: World, begun: dict[str, Any]) -> dict[str, Any]:
-    """Waits until the job has ended. Returns it with its report."""
+    """Waits until a job ends, and checks that it succeeded. Returns the job with its report."""
 
     def ended() -> dict[str, Any] | None:
         found: dict[str, Any] = world.manager.get(f"/rehearsals/{begun['id']}")
@@ -40,13 +42,13 @@ def done(world: World, begun: dict[str, Any]) -> dict[str, Any]:
 
     found = wait_for(ended, f"{begun['kind']} {begun['id']} has ended", PATIENCE_S)
     assert (found["state"], found["fault"]) == ("done", None)
-    # Tickets of other tests may close after they were listed, so fewer are done than listed.
+    # Tickets of other tests may close after they are listed. A job does not process those.
     assert 3 <= found["progress"]["done"] <= found["progress"]["listed"]
     return found
 
 
 def due_earlier(found: dict[str, Any], clock: str) -> int:
-    """How many promises of this clock would be due earlier, according to the report."""
+    """The number of promises of this clock that the plan makes due earlier, from the report."""
     (promise,) = (one for one in found["report"]["together"]["promises"] if one["clock"] == clock)
     return int(promise["due_earlier"]["promises"])
 
@@ -77,7 +79,7 @@ def test_draft_is_rehearsed_published_and_tickets_move_to_it(
     assert table.text.startswith("kind,team,clock,measure,real,draft")
 
     version = manager.send("POST", "/plans", draft)["version"]
-    time.sleep(6)
+    time.sleep(CACHE_S)
     dry_run = done(world, manager.send("POST", f"/plans/{version}/moves", {}))
     assert due_earlier(dry_run, "first_response") >= 3
     assert manager.read(numbers[0])["plan_version"] == version - 1, "a dry run writes nothing"

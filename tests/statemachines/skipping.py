@@ -1,11 +1,14 @@
-"""moto's interpreter of state machines with a clock that a test controls.
+"""Run moto's interpreter of state machines with a clock that a test controls.
 
-In moto a token wait blocks a thread for its timeout in real seconds. Here it blocks until the token
-is answered or until `Sleepers.time_out` ends it. Deadlines and start dates of executions use the
-product's clock, so days pass as fast as the machine can act. Four more things differ from moto
-5.2.5 and are as on AWS: a timeout that is not a whole number of at least 1 is refused; a token that
-was answered or has timed out accepts no second answer; a stopped execution stays stopped; and if a
-Lambda function raises, the task fails with the name of its exception.
+In moto a wait for a task token blocks a thread for its timeout in real seconds. Here it blocks
+until the token is answered or until `Sleepers.time_out` ends it. Deadlines and start dates of
+executions use the test's clock, so a test can skip days. Four more patches make moto 5.2.5 behave
+like AWS:
+
+- A timeout that is not a whole number of at least 1 is refused.
+- A token accepts no answer after it was answered or has timed out.
+- A stopped execution remains stopped.
+- If a Lambda function raises an exception, the task fails with the name of the exception.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.backend.execution import Execution
 
 PATIENCE_S = 30.0
-"""Real seconds after which a test that waits for a machine fails; normally it takes less than 1."""
+"""A test fails if it waits this long for a machine, in real seconds. Less than 1 is normal."""
 
 LONGEST_S = 99_999_999
 """The longest timeout that a task may have (Amazon States Language)."""
@@ -46,7 +49,7 @@ LONGEST_S = 99_999_999
 
 @dataclass(eq=False)
 class Sleeper:
-    """One armed wait: its execution, and its deadline on the product's clock."""
+    """One wait for a token: its execution, and its deadline on the test's clock."""
 
     execution: str
     deadline: datetime
@@ -54,70 +57,73 @@ class Sleeper:
 
     @property
     def asleep(self) -> bool:
-        """False as soon as the token is answered or has timed out."""
+        """Whether the wait has not ended: by an answer or by a timeout."""
         return not self.endpoint._notify_event.is_set()
 
 
 @dataclass
 class Sleepers:
-    """All waits, and the faults and races that a test plans for writes of tokens."""
+    """All waits for tokens. A test can also make the next writes of tokens fail or race."""
 
     now: Callable[[], datetime]
     found: list[Sleeper] = field(default_factory=list)
     pauses_s: list[float] = field(default_factory=list)
-    """Pauses before retries in seconds; they are recorded, not waited for."""
+    """The pauses before retries, in seconds. The machine does not really wait for them."""
     refusals: list[str] = field(default_factory=list)
-    """Errors for the next writes of a token, one each."""
+    """Error codes. Each of the next writes of a token fails with one of them."""
     meanwhile: list[Callable[[], None]] = field(default_factory=list)
-    """Functions to call just before the next writes of a token, one each."""
+    """Functions. One of them is called right before each of the next writes of a token."""
 
     def wait(self, env: Any, seconds: Any, endpoint: Any) -> Any:
-        """Waits like a token wait. Returns the outcome, None on a timeout."""
+        """Blocks until the token is answered or times out. Returns the answer, None on timeout."""
         assert type(seconds) is int, f"a timeout of {seconds!r} s"
         assert 1 <= seconds <= LONGEST_S, f"a timeout of {seconds} s"
         name = env.states.context_object.context_object_data["Execution"]["Name"]
         self.found.append(Sleeper(name, self.now() + timedelta(seconds=seconds), endpoint))
-        outcome = endpoint.wait(timeout=None)
+        answer = endpoint.wait(timeout=None)
         env.callback_pool_manager._pool.pop(endpoint.callback_id)
-        return outcome
+        return answer
 
     def of(self, execution: str) -> Sleeper | None:
-        """The wait in which this execution sleeps now, or None."""
+        """The wait in which this execution sleeps now; None if it does not sleep."""
         return next((s for s in self.found if s.execution == execution and s.asleep), None)
 
     def next_due(self, until: datetime) -> Sleeper | None:
-        """The sleeper with the earliest deadline, if it is not after `until`."""
+        """The wait with the earliest deadline up to `until`; None if there is none."""
         due = [s for s in self.found if s.asleep and s.deadline <= until]
         return min(due, key=lambda sleeper: sleeper.deadline, default=None)
 
     def time_out(self, sleeper: Sleeper) -> None:
-        """Ends this wait with States.Timeout."""
+        """Ends this wait; its task fails with States.Timeout."""
         sleeper.endpoint.interrupt_all()
 
     def release(self, execution: str) -> None:
-        """Ends the waiting thread of a stopped execution."""
+        """Ends the waits of a stopped execution, so that their threads end."""
         for sleeper in self.found:
             if sleeper.execution == execution:
                 sleeper.endpoint.interrupt_all()
 
 
 class _PatientEvent(threading.Event):
-    """The outer wait of a task: it never times out first; the inner wait alone decides."""
+    """Replaces the event on which moto waits for a whole task, and ignores the task's timeout.
+
+    So only `Sleepers.wait`, which runs inside the task, can end a task by timeout.
+    """
 
     def wait(self, timeout: float | None = None) -> bool:
         return super().wait(PATIENCE_S)
 
 
 def hold_time(monkeypatch: pytest.MonkeyPatch, now: Callable[[], datetime]) -> Sleepers:
-    """Makes moto's interpreter wait on the product's clock. Returns its waits."""
+    """Makes moto's interpreter wait on the test's clock. Returns the object that has its waits."""
     sleepers = Sleepers(now)
 
     def wait_for_token(
         self: Any, env: Any, timeout_seconds: Any, callback_endpoint: Any, heartbeat_endpoint: Any
     ) -> Any:
         assert heartbeat_endpoint is None, "the product's waits have no heartbeat"
-        outcome = sleepers.wait(env, timeout_seconds, callback_endpoint)
-        return outcome or CallbackOutcomeTimedOut(callback_endpoint.callback_id)
+        answer = sleepers.wait(env, timeout_seconds, callback_endpoint)
+        return answer or CallbackOutcomeTimedOut(callback_endpoint.callback_id)
 
     fail = Environment.set_error
 
@@ -133,26 +139,26 @@ def hold_time(monkeypatch: pytest.MonkeyPatch, now: Callable[[], datetime]) -> S
 
     stop = Execution.stop
 
-    def stop_and_let_go(self: Any, *given: Any, **named: Any) -> None:
+    def stop_and_release(self: Any, *given: Any, **named: Any) -> None:
         stop(self, *given, **named)
         sleepers.release(self.name)
 
     monkeypatch.setattr(Execution, "__init__", begin_now)
-    monkeypatch.setattr(Execution, "stop", stop_and_let_go)
+    monkeypatch.setattr(Execution, "stop", stop_and_release)
     service = callback.StateTaskServiceCallback
     monkeypatch.setattr(service, "_eval_wait_for_task_token", wait_for_token)
     monkeypatch.setattr(Environment, "set_error", fail_unless_stopped)
     monkeypatch.setattr(execute_state, "threading", SimpleNamespace(Event=_PatientEvent))
     pausing = SimpleNamespace(sleep=sleepers.pauses_s.append)
     monkeypatch.setattr(retrier_decl, "time", pausing)
-    _write_tokens(monkeypatch, sleepers)
-    # It would log the complete state, about 8 kB, for each timeout.
+    _intercept_token_writes(monkeypatch, sleepers)
+    # For each timeout moto would log the complete state, about 8 kB.
     monkeypatch.setattr(eval_component.LOG, "disabled", True)
     return sleepers
 
 
-def _write_tokens(monkeypatch: pytest.MonkeyPatch, sleepers: Sleepers) -> None:
-    """Uses one client for all writes of tokens, and lets a test refuse or race each write."""
+def _intercept_token_writes(monkeypatch: pytest.MonkeyPatch, sleepers: Sleepers) -> None:
+    """Lets a test make each write of a token fail or race. All writes use one client."""
     make = boto_client_for
     clients: dict[str, Any] = {}
 
@@ -176,7 +182,7 @@ def _write_tokens(monkeypatch: pytest.MonkeyPatch, sleepers: Sleepers) -> None:
 
 
 def _refusal(code: str) -> ClientError:
-    """A DynamoDB error as an SDK raises it: the name of its class becomes the machine's error."""
+    """A DynamoDB error in a class named after its code. moto uses that name as the error's name."""
     named: type[ClientError] = type(code, (ClientError,), {})
     return named(
         {
@@ -196,11 +202,11 @@ def _refusal(code: str) -> ClientError:
 def run_functions(
     monkeypatch: pytest.MonkeyPatch, handlers: dict[str, Callable[[dict[str, Any]], Any]]
 ) -> None:
-    """Makes `lambda:invoke` call these handlers by the function's name, with JSON both ways.
+    """Makes `lambda:invoke` call these handlers by the name of the function.
 
-    Only one handler runs at a time. The branches of a Map are threads in moto, and moto's
-    transactions restore the complete table on failure, so two at once would lose each other's
-    writes. DynamoDB's do not.
+    Payloads and answers are converted to JSON and back. Only one handler runs at a time. In moto
+    each iteration of a Map runs in a thread, and a failed transaction restores the complete table.
+    So it would undo the writes of other threads. DynamoDB does not do that.
     """
     alone = threading.Lock()
 
@@ -218,7 +224,7 @@ def run_functions(
 
 
 def eventually(holds: Callable[[], bool], what: str) -> None:
-    """Waits in real time until the machine's threads have reached a state."""
+    """Waits in real time until `holds` returns True. `what` describes it in the error."""
     end = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < end, f"after {PATIENCE_S} s still not: {what}"

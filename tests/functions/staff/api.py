@@ -1,7 +1,7 @@
-"""What the tests of the staff API share: the handler called with sample events, and its document.
+"""Call the handler of the staff API with sample events, and compare its answers with OpenAPI.
 
-Every answer of every test is held to `openapi-staff.json`: its status must be documented for the
-route, and its body must fit the schema.
+`Api` checks every answer against `openapi-staff.json`: the document must list the status for the
+route, and the body must match the schema.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def schema_errors(schema: dict[str, Any], value: Any) -> list[str]:
 
 
 def resolved(part: dict[str, Any]) -> dict[str, Any]:
-    """What a `$ref` into the document points to; anything else as it is."""
+    """Return the part of the document that `$ref` points to, or `part` if it has no `$ref`."""
     while "$ref" in part:
         found: Any = DOCUMENT
         for name in part["$ref"].removeprefix("#/").split("/"):
@@ -48,7 +48,7 @@ class Reply:
 
     @property
     def pointers(self) -> set[str]:
-        """The fields that a problem names."""
+        """The JSON pointers of the fields that a problem response lists."""
         return {fault["pointer"] for fault in self.body["errors"]}
 
     @property
@@ -57,11 +57,11 @@ class Reply:
 
 
 KEEP = object()
-"""The value of the sample event stays."""
+"""The default of `body`: the body of the sample event is not replaced."""
 
 
 class Api:
-    """Calls the handler with a sample event, changed where a test says so."""
+    """Calls the handler with a sample event. A test may replace parts of the event."""
 
     def __init__(
         self, module: ModuleType, sample: Callable[[str], dict[str, Any]], context: Context
@@ -96,14 +96,14 @@ class Api:
         given = self.module.handler(event, self._context)
         headers = given["headers"]
         found = Reply(given["statusCode"], json.loads(given["body"]), headers)
-        self._hold_to_document(event, found)
+        self._check_against_document(event, found)
         return found
 
     def __call__(self, name: str, by: str | None = None, **changes: Any) -> Reply:
         return self.send(self.event(name, by, **changes))
 
     @staticmethod
-    def _hold_to_document(event: dict[str, Any], found: Reply) -> None:
+    def _check_against_document(event: dict[str, Any], found: Reply) -> None:
         method, _, path = event["routeKey"].partition(" ")
         route = DOCUMENT["paths"].get(path, {}).get(method.lower())
         if route is None:
@@ -118,7 +118,7 @@ class Api:
 
 
 def claims_of(member: Member) -> dict[str, str]:
-    """The claims of this member's ID token, as an HTTP API hands them over."""
+    """Return the claims of a member's ID token in the form in which an HTTP API passes them on."""
     return {
         "sub": member.id,
         "cognito:groups": f"[{member.role}]",
@@ -131,7 +131,7 @@ def claims_of(member: Member) -> dict[str, str]:
 
 
 def states_of(found: Reply) -> dict[str, str]:
-    """How each promise of a ticket stands."""
+    """Return the standing of each promise in an answer, by clock."""
     return {promise["clock"]: promise["state"] for promise in found.body["promises"]}
 
 
@@ -181,7 +181,7 @@ WHO_MAY = {
     "reconciliation": {"manager"},
     "openapi": ALL,
 }
-"""Sample event -> roles that the route lets in."""
+"""Maps each sample event to the roles that may call its route."""
 
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -207,4 +207,4 @@ CHANGES: dict[str, dict[str, Any]] = {
     },
     "plan-move": {"plan_version": 1, "reason": "as promised"},
 }
-"""Every change that names a version, with a right body but for the version."""
+"""A valid body, without `version`, for each route that requires the version of the ticket."""

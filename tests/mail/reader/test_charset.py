@@ -1,4 +1,4 @@
-"""Decoding text with a right label, a wrong one or none."""
+"""Decoding text whose charset label is correct, wrong or missing."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def read(data: bytes, label: str) -> tuple[str, set[Code]]:
         (SIMPLIFIED, "utf-8", '\\"utf-8\\"'),
     ],
 )
-def test_labels_are_read_as_mail_programs_mean_them(text: str, codec: str, label: str) -> None:
+def test_label_selects_the_charset_that_mail_programs_mean_by_it(
+    text: str, codec: str, label: str
+) -> None:
     found, defects = read(text.encode(codec), label)
     assert found == text
     assert not defects
@@ -84,11 +86,11 @@ def test_labels_are_read_as_mail_programs_mean_them(text: str, codec: str, label
         ("您好，我要退款", "gb18030", ""),
     ],
 )
-def test_wrong_and_missing_labels_do_not_hide_the_text(text: str, codec: str, label: str) -> None:
+def test_text_with_wrong_or_missing_label_is_decoded(text: str, codec: str, label: str) -> None:
     assert read(text.encode(codec), label)[0] == text
 
 
-def test_one_broken_character_does_not_make_a_label_wrong() -> None:
+def test_correct_label_is_used_despite_one_invalid_character() -> None:
     data = SIMPLIFIED.encode("gb18030")
     found, defects = read(data[:20] + b"\xff" + data[20:], "gb2312")
     assert found.startswith(SIMPLIFIED[:10])
@@ -110,17 +112,17 @@ def test_one_broken_character_does_not_make_a_label_wrong() -> None:
         "é" * 99,
     ],
 )
-def test_no_label_reaches_codecs_that_are_no_charsets(label: str) -> None:
+def test_label_never_selects_a_python_codec_that_is_not_a_charset(label: str) -> None:
     assert not charset.known(label)
     assert read(rb"a\u0041", label)[0] == r"a\u0041"
 
 
-def test_labels_name_codecs_that_exist() -> None:
+def test_every_codec_in_the_table_of_labels_exists() -> None:
     for codecs in charset._CODECS.values():
         for codec in codecs:
             assert "a".encode(codec).decode(codec) == "a"
 
 
-def test_decoded_text_is_safe_for_stores_and_json() -> None:
+def test_clean_removes_unsafe_characters_and_unifies_line_breaks() -> None:
     found = charset.clean("a\x00b\ud800c\r\nd\re\x1b[31mf\u2028g\x85h\ufeff")
     assert found == "abc\nd\ne[31mf\ng\nh"

@@ -18,11 +18,11 @@ import msgspec
 class Phrases:
     """The phrases of one language, from `data/mail/{language}/phrases.json`.
 
-    `months` begins with January, `weekdays` with Monday. `standing` names the state of a
-    promise. `marker` asks customers to write their answer above this line: the reader of incoming
-    mail folds away everything below it, because Redress wrote that part. `note_marker` is the
-    same line for staff; it says how their answer is treated. `links` holds the label of the button
-    to each page.
+    `months` begins with January, `weekdays` with Monday. `standing` holds a name for each standing
+    of a promise. `marker` is a line that asks customers to write their answer above it. The reader
+    of incoming mail treats the text below this line as a quote, because Redress wrote it.
+    `note_marker` is the same line in mails to staff: it says that their answer becomes an internal
+    note. `links` holds a button label for each page.
     """
 
     marker: str

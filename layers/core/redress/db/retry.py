@@ -1,8 +1,9 @@
-"""Retries of DynamoDB calls, and the meaning of a failed transaction for any client.
+"""Retry DynamoDB calls, and find out why a transaction failed.
 
-DynamoDB cancels a transaction with one reason per item. A failed condition is an answer about the
-data and is raised as ConditionFailed. A TransactionConflict only means that another writer used the
-item at the same instant. It is retried here and never reported as a version conflict.
+If DynamoDB cancels a transaction, it returns one reason per item. A failed condition says something
+about the stored data, so it is raised as ConditionFailed and not retried. A TransactionConflict
+only means that another request used the item at the same instant. It is retried here and never
+reported as a version conflict.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from redress.base.errors import Unavailable
 
 ATTEMPTS = 8
 PATIENCE_S = 5.0
-"""No retry begins after this many seconds, so that the caller gets an answer before it gives up."""
+"""A call that fails after more than this many seconds is not retried, so that the caller gets an
+answer before its own timeout."""
 _TRANSIENT = {
     "TransactionConflict",
     "TransactionConflictException",
@@ -35,9 +37,9 @@ _TRANSIENT = {
 }
 
 
-_LOST = (HTTPClientError, BotocoreConnectionError, ConnectionError, TimeoutError)
-"""Errors that mean that no answer arrived. Other botocore errors (a wrong parameter, missing
-credentials) are faults of this code or its deployment and are not retried."""
+_NO_ANSWER = (HTTPClientError, BotocoreConnectionError, ConnectionError, TimeoutError)
+"""Errors that say that no answer arrived. Other botocore errors (a wrong parameter, missing
+credentials) are mistakes in this code or its deployment and are not retried."""
 
 
 class ConditionFailed(Exception):
@@ -68,11 +70,11 @@ def client_error(error: BaseException) -> ClientError | None:
 
 
 def request_token() -> str:
-    """Return a new token that identifies one transaction in all its tries.
+    """Return a new token for one transaction. All attempts must use the same token.
 
-    A try may be written although its answer was lost. For ten minutes DynamoDB accepts a repeat
-    with the same token and writes nothing. So a retry never mistakes its own earlier write for that
-    of another writer.
+    DynamoDB may execute a transaction although its answer never arrives. If the same token comes
+    again within ten minutes, DynamoDB reports success and writes nothing. Without the token, a
+    retry would find its own earlier write and take it for the write of somebody else.
     """
     return secrets.token_hex(16)
 
@@ -83,12 +85,13 @@ def call(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Any:
-    """Run one store call, with retries.
+    """Run a DynamoDB call and retry it after transient errors.
 
-    `names` names the conditions, in the order of the transaction's items. Raises ConditionFailed
-    if any of them did not hold. Raises Unavailable if the call still fails after ATTEMPTS tries or
-    PATIENCE_S seconds. Waits before retries have full jitter and a limit that starts at 0.025 s
-    and doubles. Any other error is a programming or deployment error and is raised unchanged.
+    `names` holds one name per item of the transaction, in the same order. Raises ConditionFailed
+    with the names of the items whose condition did not hold. Raises Unavailable if the call still
+    fails after ATTEMPTS attempts or PATIENCE_S seconds. The wait before a retry is random (full
+    jitter). It is at most 0.025 s before the first retry, and the maximum doubles each time. Any
+    other error is a programming or deployment error and is raised unchanged.
     """
     began = clock()
     for attempt in range(ATTEMPTS):
@@ -103,23 +106,23 @@ def call(
 
 
 def _raise_unless_transient(error: Exception, names: Sequence[str]) -> None:
-    """Return if the call may be tried again. Otherwise raise ConditionFailed or the error."""
+    """Return if the call should be retried. Otherwise raise ConditionFailed or the error itself."""
     cause = client_error(error)
     if cause is None:
-        if _lost_connection(error):
+        if _got_no_answer(error):
             return
         raise error
     code = cause.response.get("Error", {}).get("Code", "")
     if code == "TransactionCanceledException":
         reasons = [reason or {} for reason in cause.response.get("CancellationReasons", [])]
-        lost = {
+        failed = {
             name: reason.get("Item")
             for name, reason in zip(names, reasons, strict=False)
             if reason.get("Code") == "ConditionalCheckFailed"
         }
-        if lost:
-            found = {name: item for name, item in lost.items() if item}
-            raise ConditionFailed(frozenset(lost), found) from error
+        if failed:
+            returned = {name: item for name, item in failed.items() if item}
+            raise ConditionFailed(frozenset(failed), returned) from error
         if any(reason.get("Code") in _TRANSIENT for reason in reasons):
             return
         raise error
@@ -131,10 +134,10 @@ def _raise_unless_transient(error: Exception, names: Sequence[str]) -> None:
     raise error
 
 
-def _lost_connection(error: Exception) -> bool:
+def _got_no_answer(error: Exception) -> bool:
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, _LOST):
+        if isinstance(seen, _NO_ANSWER):
             return True
         seen = getattr(seen, "cause", None) or seen.__cause__
     return False

@@ -1,8 +1,9 @@
 """The store of jobs: rehearsals of plans, and moves of open tickets to a plan.
 
 All items of a job are under `REHEARSAL#{job}`: the job with its progress, the draft, one item for
-each part, and the final counts. A part is saved on the condition of its revision, in one
-transaction with the job's progress. So work that is done twice is counted once.
+each part, and the final counts. Saving a part and adding to the job's progress is one transaction.
+It fails if another invocation has saved the part meanwhile. So if two invocations do the same work,
+it is counted once.
 """
 
 from __future__ import annotations
@@ -32,7 +33,13 @@ class JobKind(StrEnum):
 
 
 class JobState(StrEnum):
-    """`waiting` until its parts are listed, `running` until they are summed up, then `done`."""
+    """The state of a job.
+
+    waiting  the tickets and parts of the job are not listed yet
+    running  parts are processed, or their counts are being added up
+    done     the final counts are stored
+    failed   the job ended without a result
+    """
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -42,9 +49,12 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RehearsalJob:
-    """The request of a job. It never changes.
+    """What a job was asked to do. It never changes.
 
-    A rehearsal uses events up to `begun_at`.
+    by, role      the id and role of the manager who began the job
+    begun_at      a rehearsal ignores events after this time
+    fingerprint   a digest of the request; it shows that a repeated request is the same
+    plan_version  the version of the draft, or the version to which tickets move
     """
 
     id: str
@@ -65,7 +75,10 @@ class RehearsalJob:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of a job: `done` of `listed` tickets. `fault` says why it failed."""
+    """The progress of a job: of `listed` tickets, `done` are processed.
+
+    `parts` is the number of parts. `fault` says why the job failed.
+    """
 
     state: JobState
     parts: int
@@ -76,20 +89,23 @@ class Progress:
 
 
 class JobPart(msgspec.Struct, rename={"counts": "tally"}):
-    """The progress and counts of one part. `revision` is that of the stored item, 0 without one."""
+    """The progress and counts of one part.
+
+    `revision` is the revision of the stored item, or 0 if none is stored yet.
+    """
 
     cursor: str | None = None
     finished: bool = False
     rounds: int = 0
-    """How many times all its tickets were processed."""
+    """How many times all tickets of the part were processed."""
     acted: int = 0
-    """How many tickets the current round has changed."""
+    """How many tickets the current round has moved."""
     counts: Counts = msgspec.field(default_factory=Counts)
     revision: int = 0
 
 
 class PartRaced(Exception):
-    """Another invocation saved the same part meanwhile. Nothing was written."""
+    """Another invocation has saved the same part since it was read. Nothing was written."""
 
 
 _JOB = msgspec.json.Decoder(RehearsalJob)
@@ -104,7 +120,7 @@ class RehearsalStore:
     # ---------------------------------------------------------------- jobs
 
     def begin(self, job: RehearsalJob, draft: dict[str, Any] | None, now: datetime) -> bool:
-        """Store a new job and its draft. Returns False if a job with this id exists."""
+        """Store a new job and its draft. Returns False if a job with this id already exists."""
         pk = keys.rehearsal_pk(job.id)
         row = self._models.job(
             pk,
@@ -131,7 +147,7 @@ class RehearsalStore:
         return True
 
     def job(self, job: str) -> tuple[RehearsalJob, Progress]:
-        """A job and its progress. Raises NotFound."""
+        """Return a job and its progress. Raises NotFound."""
         try:
             row = retry.call(
                 lambda: self._models.job.get(keys.rehearsal_pk(job), keys.JOB, consistent_read=True)
@@ -149,7 +165,7 @@ class RehearsalStore:
         return _JOB.decode(row.doc), progress
 
     def draft(self, job: str) -> dict[str, Any]:
-        """The document of the draft as it was submitted. Raises NotFound."""
+        """Return the draft's document as it was submitted. Raises NotFound."""
         row = self._get(job, keys.DRAFT)
         if row is None:
             raise NotFound("there is no such rehearsal")
@@ -174,8 +190,8 @@ class RehearsalStore:
         )
 
     def conclude(self, job: str, counts: Counts, now: datetime) -> None:
-        """Store the result, then mark the job as done, so that a done job always has a result."""
-        row = self._models.doc(keys.rehearsal_pk(job), keys.REPORT, doc=_packed(counts))
+        """Store the result, then mark the job as done. So every job that is done has a result."""
+        row = self._models.doc(keys.rehearsal_pk(job), keys.REPORT, doc=_compressed(counts))
         retry.call(row.save)
         model = self._models.job
         self._update(
@@ -189,7 +205,7 @@ class RehearsalStore:
         )
 
     def fail(self, job: str, fault: str, now: datetime) -> bool:
-        """Mark a job as failed. Returns False if it is over already or unknown."""
+        """Mark a job as failed. Returns False if the job has already ended or does not exist."""
         model = self._models.job
         return self._update(
             job,
@@ -202,16 +218,16 @@ class RehearsalStore:
         )
 
     def result(self, job: str) -> Counts:
-        """The final counts. Raises NotFound while there are none."""
+        """Return the final counts. Raises NotFound if they are not stored yet."""
         row = self._get(job, keys.REPORT)
         if row is None:
             raise NotFound("there is no report yet")
-        return _COUNTS.decode(_unpacked(row.doc))
+        return _COUNTS.decode(_decompressed(row.doc))
 
     # ---------------------------------------------------------------- parts
 
     def part(self, job: str, name: str) -> JobPart:
-        """The progress of a part; initial progress if it has not begun."""
+        """Return the progress of a part. If none is stored yet, it is an empty `JobPart`."""
         row = self._get(job, keys.part_sk(name))
         return _part_of(row) if row is not None else JobPart()
 
@@ -224,14 +240,14 @@ class RehearsalStore:
             yield _part_of(row)
 
     def save_part(self, job: str, name: str, part: JobPart, done: int, now: datetime) -> None:
-        """Save a part over the revision that was read, and add `done` tickets to the progress.
+        """Replace the stored part, and add `done` tickets to the job's progress.
 
-        Raises PartRaced if another invocation has saved the part since.
+        Raises PartRaced if another invocation has saved the part since it was read.
         """
         pk, model, jobs = keys.rehearsal_pk(job), self._models.doc, self._models.job
-        row = model(pk, keys.part_sk(name), doc=_packed(part), revision=part.revision + 1)
-        follows = model.revision == part.revision if part.revision else model.pk.does_not_exist()
-        counted: list[UpdateAction] = [
+        row = model(pk, keys.part_sk(name), doc=_compressed(part), revision=part.revision + 1)
+        unchanged = model.revision == part.revision if part.revision else model.pk.does_not_exist()
+        add_done: list[UpdateAction] = [
             jobs.done.set(jobs.done + done),
             jobs.updated.set(now.isoformat()),
         ]
@@ -239,8 +255,8 @@ class RehearsalStore:
 
         def write() -> None:
             with TransactWrite(token, connection=self._models.connection) as transaction:
-                transaction.save(row, condition=follows)
-                transaction.update(jobs(pk, keys.JOB), actions=counted, condition=jobs.pk.exists())
+                transaction.save(row, condition=unchanged)
+                transaction.update(jobs(pk, keys.JOB), actions=add_done, condition=jobs.pk.exists())
 
         try:
             retry.call(write, ("part", "job"))
@@ -267,15 +283,18 @@ class RehearsalStore:
 
 
 def _part_of(row: Any) -> JobPart:
-    part = _PART.decode(_unpacked(row.doc))
+    part = _PART.decode(_decompressed(row.doc))
     part.revision = int(row.revision)
     return part
 
 
-def _packed(value: Any) -> str:
-    """Encode and compress a value: the keys of counts repeat, and an item holds 400 KB."""
+def _compressed(value: Any) -> str:
+    """Encode and compress a value.
+
+    Counts repeat the same keys, so they compress well. An item can hold 400 KB.
+    """
     return base64.b85encode(zlib.compress(msgspec.json.encode(value))).decode("ascii")
 
 
-def _unpacked(doc: str) -> bytes:
+def _decompressed(doc: str) -> bytes:
     return zlib.decompress(base64.b85decode(doc))

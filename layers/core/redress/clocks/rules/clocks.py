@@ -1,14 +1,15 @@
-"""Clocks: every promise of a ticket as a value, and pure functions that change it.
+"""A clock is one promise of a ticket, as an immutable value. Pure functions return changed clocks.
 
-A clock consumes its target (seconds of its calendar) while it runs. It is stored as an anchor: at
-`anchor_at` it had consumed `consumed_s`. A rung at position p (seconds into the target) is
-therefore due at `calendar.add(anchor_at, p - consumed_s)`. To pause is to freeze `consumed_s`. This
-rule covers start, pause and resume, in calendar time and in business time.
+A clock consumes its target (seconds of its calendar) while it runs. It stores an anchor: at
+`anchor_at` it had consumed `consumed_s` seconds. A rung at position p (seconds into the target) is
+therefore due at `calendar.add(anchor_at, p - consumed_s)`. While a clock is paused, `consumed_s`
+does not grow. The same formula works for calendar time and for business time.
 
-A ticket stores once for all its clocks when it waited and for what (`Wait`). With this list a clock
-can be measured again from its beginning: in another calendar, with other pauses, or up to another
-instant. A new plan, a corrected kind and a correction do so. They treat facts that became known
-later as if they had been known from the beginning.
+A ticket stores one list of its waits: when it waited, and for what (`Wait`). All its clocks use the
+list. With it a clock can be measured again from its beginning: in another calendar, with other
+pauses, or up to another instant. This happens if a ticket moves to another plan, if its kind is
+changed, or if a supervisor corrects when the customer was answered. The result is the same as if
+the change had been known from the beginning.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from redress.clocks.rules.calendars import ALL_DAY, Calendar
 
 
 class ClockName(StrEnum):
-    """The promises that a ticket can carry. `own_word` is a promise that an agent made."""
+    """The promises that a ticket can have. `own_word` is a promise that an agent made."""
 
     ACKNOWLEDGEMENT = "acknowledgement"
     REACTION = "reaction"
@@ -71,9 +72,9 @@ class Action(StrEnum):
 class Rung(Struct, frozen=True):
     """One step of a ladder, due after `at_s` seconds of the clock's calendar.
 
-    `notify` lists the roles that get its notice. It may also raise the priority, return the ticket
-    to the queue (`reassign`), subscribe roles to all later rungs (`watch`) and propose an incident.
-    A `quiet` rung waits for the end of the plan's quiet hours.
+    `notify` lists the roles to notify. A rung may also raise the priority, return the ticket to the
+    queue (`reassign`), subscribe roles to all later rungs (`watch`) and propose an incident. A
+    `quiet` rung waits for the end of the plan's quiet hours.
     """
 
     at_s: float
@@ -99,10 +100,11 @@ Span = tuple[datetime, datetime]
 
 
 class Ladder(Struct, frozen=True):
-    """The rungs of one clock, the calendar that counts their seconds, and the hours for notices.
+    """The rungs of one clock, and what is needed to compute their due times.
 
-    `notice_hours` is None if the plan has no quiet hours. `waits` are the waits of the ticket. They
-    are needed to find the true time of a rung that was passed before a pause.
+    `calendar` counts the seconds. `notice_hours` is None if the plan has no quiet hours. `waits`
+    are the waits of the ticket. If the clock passed a rung and then paused, the rung's due time
+    cannot be computed without them.
     """
 
     rungs: tuple[Rung, ...]
@@ -135,8 +137,8 @@ class Clock(Struct, frozen=True):
     """
 
     target_s: int | float
-    """Whole seconds if the plan sets it. An agent's own promise ends at an instant that the agent
-    chose, so it may have fractions of a second."""
+    """Whole seconds if the plan sets the target. The target of an agent's own promise may have
+    fractions of a second, because the agent chose the instant at which it is due."""
     started_at: datetime
     anchor_at: datetime
     """When `consumed_s` was measured. For a cancelled clock, the time of its cancellation."""
@@ -147,20 +149,25 @@ class Clock(Struct, frozen=True):
     consumed_s: float = 0.0
     state: ClockState = ClockState.RUNNING
     fired: tuple[str, ...] = ()
-    """Steps that do not act again: they acted under this promise, or they acted under an earlier
-    one and this promise has passed them, too."""
+    """Steps that have acted and do not act again.
+
+    A replan keeps a step here only if the clock has passed it under the new plan, too."""
     ahead: tuple[str, ...] = ()
-    """Steps that acted under an earlier promise and that this promise has not reached yet. They act
-    again when it reaches them. If a further replan finds them passed, they do not."""
+    """Steps that acted before a replan, and that the clock has not reached under the new plan.
+
+    They act again when the clock reaches them. If a later replan puts a step behind the clock, it
+    moves to `fired` and does not act again."""
     stopped_at: datetime | None = None
     breached_at: datetime | None = None
-    """The due time whose breach was recorded. The breach stays with `held_by`, and it remains a
-    breach even if the ticket moves to another plan. Only a correction can remove it."""
+    """The due time that was missed when the breach was recorded; None if no breach was recorded.
+
+    The breach remains even if the ticket moves to another plan. Only a correction removes it."""
     held_by: str | None = None
-    """The agent to whom scores attribute the outcome: who kept the promise, or who held the ticket
-    when it was missed. A correction changes the score of this agent."""
+    """The agent whose score includes this promise: the agent who kept it, or the agent who had the
+    ticket when it was missed. A correction changes the score of this agent."""
     settled: bool = False
-    """Whether it ended under a plan that the ticket has left since. It is never measured again."""
+    """Whether the ticket moved to another plan after this clock ended. Then it is never measured
+    again."""
 
     @property
     def breached(self) -> bool:
@@ -169,20 +176,20 @@ class Clock(Struct, frozen=True):
 
     @property
     def missed(self) -> bool:
-        """Whether it was stopped after its due time, or a breach was recorded.
+        """Whether the clock was stopped after its due time or after a recorded breach.
 
-        A clock that stops exactly at its due time is kept.
+        If it stops exactly at its due time, the promise is kept.
         """
         return self.stopped_at is not None and (self.breached or self.stopped_at > self.due_at)
 
     @property
     def over(self) -> bool:
-        """Whether it was stopped or cancelled. After that only a correction changes it."""
+        """Whether the clock was stopped or cancelled. After that only a correction changes it."""
         return self.state in (ClockState.STOPPED, ClockState.CANCELLED)
 
     @property
     def ended_at(self) -> datetime | None:
-        """When it ended; None while it is open."""
+        """When the clock was stopped or cancelled; None while it is open."""
         return self.anchor_at if self.state is ClockState.CANCELLED else self.stopped_at
 
 
@@ -201,7 +208,7 @@ def start(
 ) -> Clock:
     """Start a clock at `at`, due after `target_s` seconds of `calendar`.
 
-    `name` is the calendar's name in the plan, `ladder` the ladder's.
+    `name` and `ladder` are the names of the calendar and the ladder in the plan.
     """
     return Clock(
         target_s=target_s,
@@ -215,21 +222,24 @@ def start(
 
 
 def elapsed(clock: Clock, now: datetime, calendar: Calendar = ALL_DAY) -> float:
-    """Seconds of its calendar that an open clock has consumed by `now`, without pauses."""
+    """Return the seconds that an open clock has consumed by `now`. Pauses do not count."""
     if clock.state is not ClockState.RUNNING:
         return clock.consumed_s
     return clock.consumed_s + calendar.elapsed(clock.anchor_at, now)
 
 
 def overdue(clock: Clock, now: datetime) -> bool:
-    """Whether an open clock has passed its due time: by `now`, or by its pause if it is paused."""
+    """Whether an open clock has passed its due time.
+
+    A running clock is tested at `now`, a paused clock at the start of its pause.
+    """
     if clock.over:
         return False
     return (now if clock.state is ClockState.RUNNING else clock.anchor_at) > clock.due_at
 
 
 def standing(clock: Clock, now: datetime) -> Standing:
-    """The status of a promise at `now`. Exactly at its due time a promise is not yet overdue."""
+    """Return the status of a promise at `now`. At exactly its due time it is not yet overdue."""
     match clock.state:
         case ClockState.STOPPED:
             return Standing.MISSED if clock.missed else Standing.KEPT
@@ -244,7 +254,10 @@ def standing(clock: Clock, now: datetime) -> Standing:
 
 
 class Pause(Struct, frozen=True):
-    """A period in which a clock was paused for the same reasons. `end` is None if it still is."""
+    """A period in which a clock was paused and the reasons did not change.
+
+    `end` is None if the pause continues.
+    """
 
     begin: datetime
     end: datetime | None
@@ -252,7 +265,7 @@ class Pause(Struct, frozen=True):
 
 
 def pauses(clock: Clock, waits: Waits, until: datetime) -> tuple[Pause, ...]:
-    """The pauses of a clock from its beginning to `until`, with their reasons, oldest first."""
+    """Return the pauses of a clock from its beginning to `until`, oldest first."""
     begin = clock.started_at
     counted = [
         wait
@@ -279,14 +292,14 @@ def pauses(clock: Clock, waits: Waits, until: datetime) -> tuple[Pause, ...]:
 
 
 def _reasons(waits: list[Wait], at: datetime) -> tuple[str, ...]:
-    """The reasons of all waits that are in progress at `at`."""
+    """Return the reasons of all waits that are in progress at `at`."""
     return tuple(
         wait.reason for wait in waits if wait.begin <= at and (wait.end is None or at < wait.end)
     )
 
 
 def spans(clock: Clock, waits: Waits, until: datetime) -> tuple[Span, ...]:
-    """The spans in which the clock ran, from its beginning to `until`, oldest first."""
+    """Return the spans in which the clock ran, from its beginning to `until`, oldest first."""
     begin, found = clock.started_at, []
     for pause in pauses(clock, waits, until):
         if begin < pause.begin:
@@ -298,31 +311,32 @@ def spans(clock: Clock, waits: Waits, until: datetime) -> tuple[Span, ...]:
 
 
 def measured(ran: Iterable[Span], calendar: Calendar = ALL_DAY) -> float:
-    """Seconds of a calendar in the given spans."""
+    """Return how many seconds of a calendar are in the given spans."""
     return sum((calendar.elapsed(begin, end) for begin, end in ran), 0.0)
 
 
 def reached(
     ran: Iterable[Span], position_s: float, at: datetime, calendar: Calendar = ALL_DAY
 ) -> datetime:
-    """The instant at which a clock that ran in the spans `ran` has consumed `position_s` seconds.
+    """Return the instant at which a clock has consumed `position_s` seconds.
 
-    If the spans hold fewer seconds, the clock is assumed to run on from `at`. A position that was
-    reached exactly at closing time is reached at closing time, not at some later closed instant.
+    The clock ran in the spans `ran`. If they contain fewer seconds, it is assumed to continue from
+    `at`. If the last second ends at closing time, the result is the closing time. If it ends
+    exactly at the end of a span, the result is the start of the next span, or `at` after the last.
     """
     left = position_s
     for begin, end in ran:
-        there = calendar.elapsed(begin, end)
-        # Sums of seconds are exact to the microsecond. A smaller difference is a rounding error.
-        if left <= there + _FUZZ_S:
-            instant = calendar.add(begin, max(0.0, min(left, there)))
+        available = calendar.elapsed(begin, end)
+        # Calendars count whole microseconds. A smaller difference is a rounding error.
+        if left <= available + _ROUNDING_S:
+            instant = calendar.add(begin, max(0.0, min(left, available)))
             if instant < end:
                 return instant
-        left -= there
-    return calendar.add(at, left if left > _FUZZ_S else 0.0)
+        left -= available
+    return calendar.add(at, left if left > _ROUNDING_S else 0.0)
 
 
-_FUZZ_S = 1e-6
+_ROUNDING_S = 1e-6
 
 
 def pause(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
@@ -333,15 +347,15 @@ def pause(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
 
 
 def _frozen(clock: Clock, at: datetime, calendar: Calendar) -> Clock:
-    """The clock with its anchor moved to `at`."""
+    """Return the clock with its consumed time measured at `at`, the new anchor."""
     return replace(clock, consumed_s=elapsed(clock, at, calendar), anchor_at=at)
 
 
 def resume(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
-    """Resume a paused clock with the rest of its target. Any other clock is returned unchanged.
+    """Resume a paused clock. A clock in any other state is returned unchanged.
 
-    It is due when the rest of its target has passed. If the promise was broken before the pause,
-    its due time does not move.
+    The new due time leaves as much of the target as was left before the pause. If the promise was
+    broken before the pause, its due time does not change.
     """
     if clock.state is not ClockState.PAUSED:
         return clock
@@ -352,9 +366,10 @@ def resume(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
 
 
 def stop(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
-    """Stop a clock because the promise was acted on. An ended clock is returned unchanged.
+    """Stop a clock because the promised thing has happened. An ended clock is returned unchanged.
 
-    A paused clock resumes first, which moves its due time. So a pause never makes it missed.
+    If the clock is paused, it is resumed first. That moves its due time, so the pause never turns
+    a kept promise into a missed one.
     """
     if clock.over:
         return clock
@@ -363,10 +378,10 @@ def stop(clock: Clock, at: datetime, calendar: Calendar = ALL_DAY) -> Clock:
 
 
 def cancel(clock: Clock, at: datetime) -> Clock:
-    """Cancel a promise that no longer applies (withdrawn, replaced): neither kept nor missed.
+    """Cancel a promise that no longer applies, for example one that was replaced.
 
-    `consumed_s` is not brought up to date, because the clock's calendar may exist only in a plan
-    that the ticket has left. An ended clock is returned unchanged.
+    A cancelled promise is neither kept nor missed. `consumed_s` is not updated, because the clock's
+    calendar may exist only in the earlier plan of the ticket. An ended clock is returned unchanged.
     """
     if clock.over:
         return clock
@@ -376,10 +391,10 @@ def cancel(clock: Clock, at: datetime) -> Clock:
 def correct(
     clock: Clock, stopped_at: datetime, waits: Waits = (), calendar: Calendar = ALL_DAY
 ) -> Clock:
-    """Correct a promise that was acted on earlier than recorded, as if it had stopped then.
+    """Stop a clock at an instant in the past, because staff acted earlier than was recorded.
 
-    The time consumed is measured up to `stopped_at`. A recorded breach is removed if the promise
-    was kept at that instant. `stopped_at` must not be later than the recorded stop.
+    The time consumed is measured up to `stopped_at`. If the promise was not broken at that instant,
+    a recorded breach is removed. `stopped_at` must not be later than the recorded stop.
     """
     ran = spans(clock, waits, stopped_at)
     due_at = reached(ran, clock.target_s, stopped_at, calendar)
@@ -409,9 +424,11 @@ def replan(
     """Recompute an open promise with a new target, calendar and ladder, from its beginning.
 
     The time consumed so far is measured again: in the new `calendar`, without the waits that pause
-    the new promise. `rungs` are the rungs of the new ladder. A step that acted before does not act
-    again if the new promise has passed it, and acts again if it has not. A step that never acted
-    and has been passed acts at once. An ended clock is returned unchanged.
+    the new promise. `rungs` are the rungs of the new ladder. An ended clock is returned unchanged.
+
+    A step whose position the clock has already passed does not act again if it has acted. If it has
+    not, it acts at once. A step that the clock has not reached acts when it is reached, even if it
+    has acted before.
     """
     if clock.over:
         return clock
@@ -435,9 +452,9 @@ def replan(
 
 
 def revive(clock: Clock) -> Clock:
-    """Reopen a cancelled promise that applies again. The caller must then `replan` it.
+    """Reopen a cancelled clock whose promise applies again. The caller must then `replan` it.
 
-    Any other clock is returned unchanged.
+    A clock in any other state is returned unchanged.
     """
     if clock.state is not ClockState.CANCELLED:
         return clock
@@ -454,10 +471,10 @@ def fire(clock: Clock, step: str) -> Clock:
 
 
 def rung_times(clock: Clock, ladder: Ladder) -> list[datetime]:
-    """The due time of each rung of a running clock, in ascending order.
+    """Return the due time of each rung of a running clock, in ascending order.
 
-    A quiet rung waits for the end of quiet hours, but at most until the next rung is due. If two
-    rungs are due together, the mailer decides which notices to send.
+    A quiet rung waits for the end of quiet hours, but not longer than until the next rung is due.
+    If two rungs are due at the same time, the mailer decides which notices to send.
     """
     times: list[datetime] = []
     ran = spans(clock, ladder.waits, clock.anchor_at) if clock.consumed_s else ()
@@ -483,7 +500,7 @@ class DueRung(Struct, frozen=True):
 
 
 def coming(name: ClockName, clock: Clock, ladder: Ladder) -> list[DueRung]:
-    """The rungs of a running clock that have not acted, in order. Empty for any other clock."""
+    """Return the rungs that have not acted, in order. Empty unless the clock is running."""
     if clock.state is not ClockState.RUNNING:
         return []
     rungs = ladder.rungs
@@ -497,14 +514,15 @@ def coming(name: ClockName, clock: Clock, ladder: Ladder) -> list[DueRung]:
 
 
 def next_wake(clocks: Clocks, ladders: Ladders) -> datetime | None:
-    """The due time of the earliest rung of all running clocks: the workflow sleeps until then."""
+    """Return when the workflow must wake: the earliest due time of a rung of all running clocks."""
     return min((rung.due_at for rung in _all_coming(clocks, ladders)), default=None)
 
 
 def due_rungs(clocks: Clocks, ladders: Ladders, now: datetime) -> list[DueRung]:
-    """All rungs that are due by `now`, by due time; rungs of one clock in the ladder's order.
+    """Return all rungs that are due by `now`, sorted by due time.
 
-    The workflow acts on all of them in one wake.
+    Rungs with the same due time are in the order of their ladder. The workflow acts on all of them
+    in one wake.
     """
     due = [rung for rung in _all_coming(clocks, ladders) if rung.due_at <= now]
     return sorted(due, key=lambda rung: (rung.due_at, rung.index, rung.clock))

@@ -2,7 +2,7 @@
 
 `apply` is pure: the same events under the same plan always give the same ticket, including its
 clocks. A change does not read the history. It applies its new events to the stored snapshot.
-`version` is the number of the last event, so history and version cannot disagree.
+A ticket's `version` is the number of its last event, so it always agrees with the history.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from redress.tickets.rules.ticket import (
 
 
 def fold(events: Iterable[Event], plan: Plan, plans: Callable[[int], Plan] | None = None) -> Ticket:
-    """The ticket that results from a complete history. Raises ValueError if the history is empty.
+    """Compute the ticket from its complete history. Raises ValueError if the history is empty.
 
     `plan` is the plan under which the ticket was opened. `plans` returns the plan of a version; it
     is needed if the ticket was moved to another plan.
@@ -42,7 +42,7 @@ def fold(events: Iterable[Event], plan: Plan, plans: Callable[[int], Plan] | Non
 def walk(
     events: Iterable[Event], plan: Plan, plans: Callable[[int], Plan] | None = None
 ) -> Iterator[tuple[Ticket, Event]]:
-    """Each event of a history, with the ticket after it. The parameters are those of `fold`."""
+    """Yield each event of a history, with the ticket after it. Takes the parameters of `fold`."""
     ticket: Ticket | None = None
     for event in events:
         if event.type is EventType.PLAN_CHANGED and plans is not None:
@@ -52,24 +52,24 @@ def walk(
 
 
 def apply(ticket: Ticket | None, event: Event, plan: Plan) -> Ticket:
-    """The ticket after one more event. It does not check whether the event was allowed."""
+    """Return the ticket after one more event. Does not check whether the event was allowed."""
     if ticket is None:
         return _opened(event, plan)
     ticket = replace(
         ticket,
         version=event.number,
         changed_at=event.at,
-        last_person_version=event.number if _must_be_seen(event) else ticket.last_person_version,
+        last_person_version=event.number if _agent_must_see(event) else ticket.last_person_version,
     )
     return _paused_or_resumed(_APPLY[event.type](ticket, event, plan), event.at, plan)
 
 
 def _paused_or_resumed(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
-    """Pause and resume the clocks after an event, by what the ticket waits for now.
+    """Pause or resume each open clock after an event.
 
-    A clock is paused exactly while the ticket waits for a reason that its promise names. This rule
-    is the same for every event. While a message of the customer is unanswered, no clock is paused,
-    whatever else the ticket waits for: the delay is not the customer's.
+    A clock is paused while the ticket waits for one of the reasons that its promise names, and runs
+    otherwise. This rule is the same for every event. While a message of the customer is unanswered,
+    no clock is paused, even if the ticket is on hold: the customer has done their part.
     """
     reasons = waits_for(ticket)
     changed = {}
@@ -80,14 +80,17 @@ def _paused_or_resumed(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
         adjusted = adjust(clock, at, plan.calendar(clock.calendar))
         if adjusted is not clock:
             changed[name] = adjusted
-    waits = _waits_from(ticket.waits, reasons, at)
+    waits = _waits_after(ticket.waits, reasons, at)
     if not changed and waits is ticket.waits:
         return ticket
     return replace(ticket, clocks=ticket.clocks | changed, waits=waits)
 
 
-def _waits_from(waits: Waits, reasons: tuple[str, ...], at: datetime) -> Waits:
-    """The waits of a ticket that waits for exactly these reasons from `at` on."""
+def _waits_after(waits: Waits, reasons: tuple[str, ...], at: datetime) -> Waits:
+    """Return the waits after the ticket's reasons to wait became `reasons` at the time `at`.
+
+    Waits for other reasons end, and waits for new reasons begin. Waits of no length are removed.
+    """
     in_progress = {wait.reason for wait in waits if wait.end is None}
     if in_progress == set(reasons):
         return waits
@@ -99,19 +102,21 @@ def _waits_from(waits: Waits, reasons: tuple[str, ...], at: datetime) -> Waits:
     return (*(wait for wait in earlier if wait.end != wait.begin), *new)
 
 
-def _must_be_seen(event: Event) -> bool:
-    """Whether an agent must have seen this event before they act: a person caused it, and it is not
-    a note."""
+def _agent_must_see(event: Event) -> bool:
+    """Whether an agent must have seen this event before they change the ticket.
+
+    This is so if a person caused the event, unless it is a note.
+    """
     return event.by.is_person and event.type is not EventType.NOTED
 
 
-_OPENING = (
+_STARTED_AT_OPENING = (
     ClockName.ACKNOWLEDGEMENT,
     ClockName.REACTION,
     ClockName.FIRST_RESPONSE,
     ClockName.RESOLUTION,
 )
-"""The clocks that start when a ticket is opened. The others start with later events."""
+"""The clocks that start when a ticket is opened. Later events start the others."""
 
 
 def _opened(event: Event, plan: Plan) -> Ticket:
@@ -144,7 +149,7 @@ def _opened(event: Event, plan: Plan) -> Ticket:
         unanswered_since=event.at,
         clocks={
             name: _new_clock(promised[name], event.at, plan)
-            for name in _OPENING
+            for name in _STARTED_AT_OPENING
             if name in promised
         },
     )
@@ -161,18 +166,22 @@ def _new_clock(promise: Promise, at: datetime, plan: Plan) -> Clock:
     )
 
 
-def _started(ticket: Ticket, plan: Plan, at: datetime, *names: ClockName) -> dict[ClockName, Clock]:
-    """The ticket's clocks, with the named ones started at `at` if the plan promises them."""
+def _with_started(
+    ticket: Ticket, plan: Plan, at: datetime, *names: ClockName
+) -> dict[ClockName, Clock]:
+    """Return the ticket's clocks after starting the named ones that the plan promises, at `at`."""
     promised = promises(ticket, plan)
     return ticket.clocks | {
         name: _new_clock(promised[name], at, plan) for name in names if name in promised
     }
 
 
-def _stop(ticket: Ticket, event: Event, plan: Plan, *names: ClockName) -> dict[ClockName, Clock]:
-    """The ticket's clocks, with the named ones stopped.
+def _with_stopped(
+    ticket: Ticket, event: Event, plan: Plan, *names: ClockName
+) -> dict[ClockName, Clock]:
+    """Return the ticket's clocks after stopping the named ones that are open.
 
-    `held_by` records who kept the promise, or who had the ticket when it was missed.
+    `held_by` records the person who kept the promise, or the ticket's agent if it was missed.
     """
     stopped = dict(ticket.clocks)
     for name in names:
@@ -186,18 +195,18 @@ def _stop(ticket: Ticket, event: Event, plan: Plan, *names: ClockName) -> dict[C
     return stopped
 
 
-def _informed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """The ticket after a message to its customer: the next periodic update counts from here."""
+def _with_update_restarted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """Restart the clock of the periodic update, because the customer was sent a message."""
     if not ticket.needs_agent:
         return ticket
-    return replace(ticket, clocks=_started(ticket, plan, event.at, ClockName.UPDATE))
+    return replace(ticket, clocks=_with_started(ticket, plan, event.at, ClockName.UPDATE))
 
 
 def _acknowledged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(
         ticket,
         acknowledged_at=event.at,
-        clocks=_stop(ticket, event, plan, ClockName.ACKNOWLEDGEMENT),
+        clocks=_with_stopped(ticket, event, plan, ClockName.ACKNOWLEDGEMENT),
     )
 
 
@@ -237,7 +246,7 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _priority(raised: str | None, plan: Plan, urgency: str, impact: str) -> str:
-    """The priority of the plan's matrix, or the one to which the ticket was raised if higher."""
+    """Return the higher of two priorities: the one in the plan's matrix, and `raised`."""
     priority = plan.priority(urgency, impact)
     if raised is None or raised not in plan.priorities:
         return priority
@@ -251,18 +260,18 @@ def _with_raised_priority(ticket: Ticket, to: str, plan: Plan) -> Ticket:
 
 
 def _replanned(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
-    """Recompute every open promise from its beginning, by what the plan promises now.
+    """Recompute every open promise from its beginning, after its plan or classification changed.
 
-    The time consumed so far is measured again. A promise that no longer applies is cancelled. One
-    that applies only now starts with the event that it is about: the reaction when the ticket was
-    opened, the next reply with the oldest unanswered message, the update at `at`. A promise that
-    was cancelled and applies again is computed as if it had never been cancelled.
+    The time consumed so far is measured again. A promise that no longer applies is cancelled. A
+    promise may apply that did not apply before. If it is the reaction, it starts when the ticket
+    was opened. The next reply starts with the oldest unanswered message, and the update at `at`.
+    A promise that was cancelled and applies again is computed as if it had never been cancelled.
     """
     promised = promises(ticket, plan)
     changed: dict[ClockName, Clock] = {}
     for name, clock in ticket.clocks.items():
         promise = promised.get(name)
-        if name is ClockName.OWN_WORD:  # the agent chose when; only the ladder is the plan's
+        if name is ClockName.OWN_WORD:  # the agent chose the due time, the plan has the ladder
             promise = replace(plan.own_word, target_s=clock.target_s)
         if clock.over:
             changed[name] = clock
@@ -306,7 +315,7 @@ def _replanned_clock(
 
 
 def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """`plan` is the new plan. Clocks that ended under the old one are never measured again."""
+    """Move the ticket to `plan`. Clocks that ended under the old plan are never measured again."""
     ended = {
         name: replace(clock, settled=True) if clock.over else clock
         for name, clock in ticket.clocks.items()
@@ -321,17 +330,17 @@ def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _progress_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    stopped = _stop(ticket, event, plan, ClockName.REACTION)
-    return _informed(replace(ticket, reacted=True, clocks=stopped), event, plan)
+    stopped = _with_stopped(ticket, event, plan, ClockName.REACTION)
+    return _with_update_restarted(replace(ticket, reacted=True, clocks=stopped), event, plan)
 
 
-_ANSWERED = (
+_STOPPED_BY_REPLY = (
     ClockName.REACTION,
     ClockName.FIRST_RESPONSE,
     ClockName.NEXT_REPLY,
     ClockName.OWN_WORD,
 )
-"""The clocks that a public reply stops."""
+"""The clocks that a public reply to the customer stops."""
 
 
 def _replied(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -341,23 +350,23 @@ def _replied(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         state=State.WAITING if waiting else State.OPEN,
         replies=ticket.replies + 1,
         unanswered_since=None,
-        clocks=_stop(ticket, event, plan, *_ANSWERED),
+        clocks=_with_stopped(ticket, event, plan, *_STOPPED_BY_REPLY),
     )
-    return _informed(replied, event, plan)
+    return _with_update_restarted(replied, event, plan)
 
 
 def _promised(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """An agent's own promise: its target is the time until then, its ladder the plan's."""
+    """Start the clock of an agent's own promise. The agent chose its due time."""
     due = datetime.fromisoformat(event.data["by"])
     promise = replace(plan.own_word, target_s=(due - event.at).total_seconds())
     begun = ticket.clocks | {ClockName.OWN_WORD: _new_clock(promise, event.at, plan)}
-    stopped = _stop(replace(ticket, clocks=begun), event, plan, ClockName.REACTION)
-    return _informed(replace(ticket, reacted=True, clocks=stopped), event, plan)
+    stopped = _with_stopped(replace(ticket, clocks=begun), event, plan, ClockName.REACTION)
+    return _with_update_restarted(replace(ticket, reacted=True, clocks=stopped), event, plan)
 
 
 def _held(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     held = replace(ticket, on_hold=event.data["reason"], held_since=event.at)
-    return _informed(held, event, plan)
+    return _with_update_restarted(held, event, plan)
 
 
 def _released(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -365,20 +374,20 @@ def _released(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _corrected(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """The customer was answered earlier than was recorded, by phone for example.
+    """Record that staff answered the customer earlier than the history says, for example by phone.
 
-    Messages that they wrote after that answer are still unanswered. The event contains the time of
-    the first of them, and the next-reply clock starts then.
+    Messages that the customer wrote after that answer are still unanswered. The event contains the
+    time of the first of them, and the next-reply clock starts at that time.
     """
     name = ClockName(event.data["clock"])
     at = datetime.fromisoformat(event.data["stopped_at"])
-    unrecorded = not ticket.clocks[name].over
+    was_open = not ticket.clocks[name].over
     corrected = {name: _corrected_clock(ticket, name, at, plan)}
     reaction = ticket.clocks.get(ClockName.REACTION)
-    if reaction is not None and not reaction.over:  # an answer is a reaction too
+    if reaction is not None and not reaction.over:  # an answer also counts as a reaction
         corrected[ClockName.REACTION] = _corrected_clock(ticket, ClockName.REACTION, at, plan)
     ticket = replace(ticket, reacted=True, clocks=ticket.clocks | corrected)
-    if name is ClockName.REACTION or not unrecorded:
+    if name is ClockName.REACTION or not was_open:
         return ticket
     since = event.data.get("unanswered_since")
     unanswered = datetime.fromisoformat(since) if since else None
@@ -395,18 +404,19 @@ def _corrected(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         unanswered_since=unanswered,
     )
     for started, start in starts:
-        ticket = replace(ticket, clocks=_started(ticket, plan, start, started))
-    return _hold_counted(ticket, at, unanswered, event, plan)
+        ticket = replace(ticket, clocks=_with_started(ticket, plan, start, started))
+    return _with_hold_after_answer(ticket, at, unanswered, event, plan)
 
 
-def _hold_counted(
+def _with_hold_after_answer(
     ticket: Ticket, answered: datetime, unanswered: datetime | None, event: Event, plan: Plan
 ) -> Ticket:
-    """Add the part of a hold that pauses clocks only because of a corrected answer.
+    """Add the wait of a hold that could not pause clocks before the correction.
 
-    Until the correction the customer's message seemed unanswered, so the hold did not count. It now
-    counts from the answer to the next unanswered message, or is still in progress if there is none.
-    The clocks that it pauses are recomputed.
+    Before the correction, a message of the customer counted as unanswered, so the hold paused no
+    clock. With the correction, the wait begins with the hold or with the answer, whichever is
+    later. It ends with the next unanswered message; without one it has no end yet. The clocks that
+    the hold pauses are recomputed.
     """
     if ticket.on_hold is None or ticket.held_since is None:
         return ticket
@@ -418,8 +428,8 @@ def _hold_counted(
     recomputed = {}
     for name, clock in ticket.clocks.items():
         if wait.reason in clock.pauses and not clock.over:
-            same = Promise(clock.target_s, clock.calendar, clock.ladder, clock.pauses)
-            recomputed[name] = _replanned_clock(ticket, name, clock, same, event.at, plan)
+            promise = Promise(clock.target_s, clock.calendar, clock.ladder, clock.pauses)
+            recomputed[name] = _replanned_clock(ticket, name, clock, promise, event.at, plan)
     return replace(ticket, clocks=ticket.clocks | recomputed)
 
 
@@ -445,18 +455,22 @@ def _customer_wrote(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _with_unanswered_message(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """The customer waits for an answer. The next-reply clock counts from their oldest unanswered
-    message, so a further message changes nothing."""
+    """Record that the customer waits for an answer.
+
+    The next-reply clock starts with the oldest unanswered message. Further messages do not move it.
+    """
     if ticket.state is State.WAITING:
         ticket = replace(ticket, state=State.OPEN)
     if ticket.unanswered_since is not None:
         return ticket
     ticket = replace(ticket, unanswered_since=event.at)
-    return replace(ticket, clocks=_started(ticket, plan, event.at, ClockName.NEXT_REPLY))
+    return replace(ticket, clocks=_with_started(ticket, plan, event.at, ClockName.NEXT_REPLY))
 
 
 def _resolved(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    stopped = _stop(ticket, event, plan, *_ANSWERED, ClockName.UPDATE, ClockName.RESOLUTION)
+    stopped = _with_stopped(
+        ticket, event, plan, *_STOPPED_BY_REPLY, ClockName.UPDATE, ClockName.RESOLUTION
+    )
     ticket = replace(
         ticket,
         state=State.RESOLVED,
@@ -470,7 +484,7 @@ def _resolved(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(
         ticket,
         replies=replies,
-        clocks=_started(ticket, plan, event.at, ClockName.CALLBACK),
+        clocks=_with_started(ticket, plan, event.at, ClockName.CALLBACK),
         callback_attempts=1 if ticket.by_mail else 0,
         resolution=Resolution(
             at=event.at,
@@ -490,14 +504,14 @@ def _callback_attempted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _confirmed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    stopped = _stop(ticket, event, plan, ClockName.CALLBACK)
+    stopped = _with_stopped(ticket, event, plan, ClockName.CALLBACK)
     ticket = replace(ticket, state=State.CONFIRMED, clocks=stopped)
-    return replace(ticket, clocks=_started(ticket, plan, event.at, ClockName.SURVEY))
+    return replace(ticket, clocks=_with_started(ticket, plan, event.at, ClockName.SURVEY))
 
 
 def _disputed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """Reopen the ticket: a new resolution promise starts, and the priority rises."""
-    stopped = _stop(ticket, event, plan, ClockName.CALLBACK)
+    """Reopen the ticket: start a new resolution promise and raise the priority."""
+    stopped = _with_stopped(ticket, event, plan, ClockName.CALLBACK)
     if (survey := stopped.get(ClockName.SURVEY)) is not None:
         stopped[ClockName.SURVEY] = clocks.cancel(survey, event.at)
     ticket = replace(
@@ -507,23 +521,23 @@ def _disputed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         callback_attempts=0,
         clocks=stopped,
     )
-    begun = _started(ticket, plan, event.at, ClockName.RESOLUTION, ClockName.UPDATE)
+    begun = _with_started(ticket, plan, event.at, ClockName.RESOLUTION, ClockName.UPDATE)
     return _with_unanswered_message(replace(ticket, clocks=begun), event, plan)
 
 
 def _surveyed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    return replace(ticket, clocks=_stop(ticket, event, plan, ClockName.SURVEY))
+    return replace(ticket, clocks=_with_stopped(ticket, event, plan, ClockName.SURVEY))
 
 
 def _withdrawn(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return ticket
 
 
-_ABOVE = (Role.SUPERVISOR.value, Role.MANAGER.value)
-"""The roles to which a ticket can be escalated, the highest last.
+_ESCALATION_ROLES = (Role.SUPERVISOR.value, Role.MANAGER.value)
+"""The roles to which a ticket can be escalated, from the lowest to the highest.
 
-The ticket's escalation never goes down. If it has reached the manager and another promise breaks,
-the supervisor is notified of that breach, but the escalation stays `manager`.
+The ticket's escalation never goes down. If it is `manager` and the supervisor is notified of the
+breach of another promise, it stays `manager`.
 """
 
 
@@ -544,7 +558,7 @@ def _rung_fired(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     if action is Action.ASK_AGAIN:
         return replace(changed, callback_attempts=changed.callback_attempts + 1)
     if action in (Action.BREACH, Action.ESCALATE):
-        reached = [r for r in _ABOVE if r in data["notify"] or r == ticket.escalation]
+        reached = [r for r in _ESCALATION_ROLES if r in data["notify"] or r == ticket.escalation]
         return replace(changed, escalation=reached[-1] if reached else None)
     return changed
 

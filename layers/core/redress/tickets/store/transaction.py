@@ -1,8 +1,8 @@
 """The transaction of a change: what is written in it, and what a failed condition means.
 
-`TicketStore` provides the writes of the ticket's own items. Other subjects add theirs by the list
-`redress.wiring.transaction.ALSO_WRITTEN`: each entry is a function from a change to more writes. A
-change is stored with all writes or not at all.
+`TicketStore` provides the writes of the ticket's own items. Other packages add writes through the
+list `redress.wiring.transaction.ALSO_WRITTEN`: each entry is a function that returns the writes of
+one package for a change. DynamoDB stores all writes of a change or none.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Write:
     """One item of the transaction.
 
     row        the item: it is put if `actions` is None, otherwise updated by `actions`
-    condition  the transaction is written only if this condition holds
-    lost       the error to raise if the condition does not hold; if None, the item is left out and
-               the others are written
+    condition  if this condition does not hold, the transaction fails
+    lost       the error to raise in that case; if it is None, the transaction is sent again without
+               this item
     """
 
     row: Any
@@ -46,25 +46,27 @@ class Write:
 
 
 class Cause:
-    """The cause of a change, such as an incoming mail, that must be recorded in its transaction.
+    """What caused a change, such as an incoming mail. The change's transaction records it.
 
-    A subject that records causes derives a class from this one. Its entry in `ALSO_WRITTEN`
+    A package that records causes derives a class from this one. Its entry in `ALSO_WRITTEN`
     recognizes that class.
     """
 
 
 type AlsoWritten = Callable[[Models, Change, datetime, Cause | None], list[Write]]
-"""Returns what a subject writes with a change. The arguments are the row models, the change, its
-time and its cause."""
+"""A function that returns the writes of one package for a change. Its arguments are the row models,
+the change, the change's time and its cause."""
 
-_FIRST = (DoneAlready, Raced)
-"""The errors that are raised first if several conditions of a transaction failed. If the cause was
-recorded before, or the ticket has changed, the other failures do not matter."""
+_PRECEDENCE = (DoneAlready, Raced)
+"""If several conditions of a transaction failed, `write` raises the error that is earliest in this
+list. Other errors come after these: they do not matter if the cause was recorded before or the
+ticket has changed."""
 
 
 def write(models: Models, writes: Sequence[Write]) -> None:
-    """Write all items or none. Raises the `lost` error of a condition that did not hold."""
-    ordered = sorted(writes, key=lambda one: one.actions is not None)  # as PynamoDB sends them
+    """Write all items or none. Raises the `lost` error of a condition that failed."""
+    # PynamoDB sends all puts before all updates. DynamoDB reports failed conditions in that order.
+    ordered = sorted(writes, key=lambda one: one.actions is not None)
     token = retry.request_token()
 
     def send() -> None:
@@ -78,12 +80,13 @@ def write(models: Models, writes: Sequence[Write]) -> None:
     try:
         retry.call(send, [str(index) for index in range(len(ordered))])
     except retry.ConditionFailed as failed:
-        lost = [ordered[int(name)] for name in failed.names]
-        errors = [one.lost for one in lost if one.lost is not None]
+        refused = [ordered[int(name)] for name in failed.names]
+        errors = [one.lost for one in refused if one.lost is not None]
         if errors:
             raise min(errors, key=_rank) from failed
-        write(models, [one for one in ordered if one not in lost])
+        write(models, [one for one in ordered if one not in refused])
 
 
 def _rank(error: Exception) -> int:
-    return next((rank for rank, kind in enumerate(_FIRST) if isinstance(error, kind)), len(_FIRST))
+    ranks = (rank for rank, kind in enumerate(_PRECEDENCE) if isinstance(error, kind))
+    return next(ranks, len(_PRECEDENCE))

@@ -1,8 +1,10 @@
-"""Keep the workflow of every open ticket alive: replace dead executions, find lost starts.
+"""Keep the workflow of every open ticket running.
 
-Every few minutes the sweep checks the tickets of the sparse index `awake`. A ticket that is asleep
-is not in it, because the write that arms a wait removes the marker. The sweep cannot find a ticket
-that looks asleep but whose execution no longer exists. The daily reconciliation finds it.
+Repair replaces executions that failed and starts executions that should have started.
+
+Every few minutes the sweep checks the tickets in the sparse index `awake`. A sleeping ticket is not
+in that index, because the write that arms a wait removes the awake marker. If a ticket seems to
+sleep but its execution no longer exists, the sweep cannot find it. The daily reconciliation can.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from redress.workflow.cases.relay import RelayCase, execution_name, ticket_of_ex
 from redress.workflow.executions import DEAD, MISSING, Executions
 
 PATIENCE = timedelta(minutes=2)
-"""How long a ticket may be awake before the sweep checks it. A signal takes a second or two."""
+"""How long a ticket may be awake before the sweep checks it. A workflow normally handles a signal
+within two seconds."""
 
 
 class RepairCase:
@@ -37,10 +40,11 @@ class RepairCase:
         self._staff, self._now = staff, now
 
     def follow_dead(self, execution: str, status: str) -> bool:
-        """Let the next generation take over from an execution of the ticket machine that failed.
+        """Start the next generation after an execution of the ticket state machine failed.
 
-        `execution` is its name, `status` how it ended. False if there is nothing to do: it
-        succeeded, the ticket is closed, or a newer generation already runs.
+        `execution` is the name of the execution, `status` its final status. Returns False if
+        nothing needs to be done: the execution succeeded, the ticket is closed, a newer generation
+        has begun, or the execution belongs to no ticket.
         """
         if status not in DEAD:
             return False
@@ -48,10 +52,12 @@ class RepairCase:
             number, gen = ticket_of_execution(execution)
             return self._timers.next_generation(number, gen, self._now())
         except (ValueError, NotFound):
-            return False  # somebody started this execution by hand, for no ticket
+            return False  # somebody started this execution by hand, and it belongs to no ticket
 
     def sweep(self, patience: timedelta = PATIENCE) -> dict[str, int]:
-        """Repair every ticket that has been awake for too long. Returns counts by what was done.
+        """Repair every ticket that has been awake for longer than `patience`.
+
+        Returns how often each result of `_repair` occurred, and the number of drained queues.
 
         Also drains the queue of every team. Otherwise a ticket could stay queued if it was not yet
         in the index when an agent became available.
@@ -66,7 +72,7 @@ class RepairCase:
         return dict(done)
 
     def _repair(self, number: str) -> str:
-        """Repair the workflow of a ticket. Returns what was done, as the sweep counts it."""
+        """Repair the workflow of a ticket. Returns one word for the result; the sweep counts it."""
         try:
             timer = self._timers.get(number)
         except NotFound:
@@ -77,7 +83,8 @@ class RepairCase:
         if timer.phase is Phase.CLOSED and status != "RUNNING":
             self._timers.clear_awake(number, timer.gen, timer.seq)
             return "rested"
-        # If a wait was armed, the execution did exist, and Step Functions has forgotten it.
+        # If the missing execution armed no wait, it never started. If it armed one, it did exist,
+        # and Step Functions has deleted its record. The next generation then takes over.
         if status == MISSING and timer.armed is None:
             self._relay.signal(number)
             return "started"

@@ -2,9 +2,9 @@
 
 The reader (`redress.mail.incoming.reader`) parses the bytes into an `IncomingMail`. This module
 gathers the facts, asks `mail.incoming.rules.decision` for the decision and writes the result. A
-mail is recognised by its identity and by its object in the bucket. Its record is written in the
-same transaction as its effect, so a mail takes effect once even if its event is repeated, late or
-out of order, or a worker is killed.
+mail is recognised by its identity and by its object in the bucket. Its record and its effect are
+written in one transaction. So a mail takes effect once, even if its event is repeated, late or out
+of order, or if a worker is killed.
 """
 
 from __future__ import annotations
@@ -67,7 +67,11 @@ _UNTITLED = {"en": "(no subject)", "zh-CN": "（无主题）", "zh-TW": "（無�
 
 @dataclass(frozen=True, slots=True)
 class Enclosed:
-    """One attachment. `served_as`: the Content-Type of its link; `refused`: why it has no link."""
+    """One attachment.
+
+    `served_as` is the Content-Type with which its link serves it. If it must not be served,
+    `refused` is the reason, and it has no link.
+    """
 
     name: str
     size: int
@@ -78,10 +82,10 @@ class Enclosed:
 
 @dataclass(frozen=True, slots=True)
 class FailedAddress:
-    """An address that did not accept a mail which Redress sent.
+    """An address to which a mail of Redress could not be delivered.
 
-    `status` is a code of RFC 3463 such as `5.1.1`. `permanent`: a delivery report (RFC 3464) says
-    that the failure is permanent.
+    `status` is a code of RFC 3463 such as `5.1.1`. `permanent` is true if a delivery report
+    (RFC 3464) says that the failure is permanent.
     """
 
     address: str
@@ -113,9 +117,9 @@ class ForwardedMail:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Return its own Message-ID and those that it answers.
+        """Return the Message-IDs of this mail and of the mails that it answers.
 
-        Its own id is known here if the mail itself came in as well.
+        If the customer also sent this mail to Redress, its Message-ID belongs to a known thread.
         """
         return (*((self.message_id,) if self.message_id else ()), *self.answers_to)
 
@@ -132,14 +136,14 @@ class IncomingMail:
     numbers       ticket numbers in the subject
     text          the new text
     whole         the complete text, with quotes and signature
-    original      everything that was read, as JSON, for staff who want to see it
-    machine       the kind of notice, if a machine wrote the mail about one that Redress sent
+    original      everything that was read, as data for JSON; staff can look at it
+    machine       the kind of notice, if a machine wrote the mail because of a mail from Redress
     returned      the addresses that a bounce reports
     automatic     a machine wrote the mail, or it must not be answered automatically
     own           Redress sent the mail itself
-    because       what the classification as a machine's mail is based on
+    because       the evidence for the values of `machine` and `automatic`
     authentic     DMARC passed: the mail is from the sender's domain
-    disowned      DMARC failed: it is not, or the mail names several authors
+    disowned      DMARC failed: the mail is not from the sender's domain, or names several authors
     forwarded     the mail that this one forwards
     """
 
@@ -178,8 +182,9 @@ class IncomingMail:
         """Return a digest of the mail's sender, content, Message-ID, date and attachments.
 
         Received headers and verdicts are left out, because they differ when a mail server delivers
-        the same mail again. A mail without Message-ID and date is identified by its key in the
-        bucket as well: "Thank you." sent twice is two mails.
+        the same mail again. If a mail has neither Message-ID nor date, its key in the bucket is
+        part of the digest. Otherwise two separate mails with the text "Thank you." would count as
+        one.
         """
         parts = [self.message_id, self.sender, self.date, self.subject, self.whole]
         parts += [hashlib.sha256(one.content).hexdigest() for one in self.enclosed]
@@ -190,7 +195,7 @@ class IncomingMail:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What became of a mail. `repeated`: the mail had been received before."""
+    """What became of a mail. `repeated` is true if it had been received before."""
 
     record: IncomingRecord
     repeated: bool = False
@@ -220,7 +225,8 @@ class ReceivingCase:
     def came(self, key: str) -> Received | None:
         """Return what became of the mail in this object; None if it has not been received yet.
 
-        The object is looked up by key, so this works even if the reader has changed since.
+        The lookup uses only the object's key. So it still works if a newer reader would read the
+        mail differently and compute another identity.
         """
         known = self._incoming.at(key)
         return Received(known, repeated=True) if known is not None else None
@@ -232,7 +238,7 @@ class ReceivingCase:
         """
         if (known := self._incoming.find(mail.identity)) is not None:
             return self._repeated(mail.key, known)
-        return self._take(mail, None)
+        return self._process(mail, None)
 
     def release(self, mail: IncomingMail, held: IncomingRecord, by: str) -> Received:
         """Take a mail out of quarantine, on the decision of the member of staff `by`.
@@ -244,15 +250,16 @@ class ReceivingCase:
             raise NotAllowedNow("release", Reason.VIRUS)
         twin = self._incoming.find(mail.identity)
         if twin is not None and twin.identity != held.identity:
-            # The quarantined object could not be read when it came. The same mail also came as
-            # another object that could be read, so the quarantine record takes over its outcome.
-            left = replace(twin, identity=held.identity, released_by=by)
-            self._incoming.rewrite(left)
-            return Received(left, repeated=True)
-        return self._take(mail, replace(held, released_by=by))
+            # The reader could not read the quarantined object when it came. The same mail also
+            # came in another object, which was processed. The record in quarantine gets the result
+            # of that one.
+            settled = replace(twin, identity=held.identity, released_by=by)
+            self._incoming.rewrite(settled)
+            return Received(settled, repeated=True)
+        return self._process(mail, replace(held, released_by=by))
 
     def hold_unread(self, key: str, received_at: datetime, because: str) -> Received:
-        """Put a mail that the reader failed on into quarantine."""
+        """Put a mail into quarantine because the reader failed on it. `because` is the error."""
         identity = unread_identity(key)
         record = IncomingRecord(
             identity=identity,
@@ -274,16 +281,16 @@ class ReceivingCase:
         return Received(record)
 
     def _repeated(self, key: str, known: IncomingRecord) -> Received:
-        """Record the key under which a known mail came again.
+        """Record the key of the object in which a known mail came again.
 
-        The next event for this key then finds the mail without reading it.
+        If another event names this key, `came` finds the mail without reading the object.
         """
         self._incoming.repeated(key, known)
         return Received(known, repeated=True)
 
     # ---------------------------------------------------------------- deciding
 
-    def _take(self, mail: IncomingMail, held: IncomingRecord | None) -> Received:
+    def _process(self, mail: IncomingMail, held: IncomingRecord | None) -> Received:
         record = self._record(mail)
         if held is not None:
             record = replace(
@@ -292,7 +299,7 @@ class ReceivingCase:
                 reason=held.reason,
                 released_by=held.released_by,
             )
-        self._keep(mail, record)
+        self._store_files(mail, record)
         members = {m.email.lower(): m for m in self._staff.members() if not m.left}
         member = members.get(mail.sender)
         forwarded = _forwarded_mail(mail, members) if member is not None else None
@@ -317,7 +324,8 @@ class ReceivingCase:
     def _named(self, mail: IncomingMail) -> tuple[Named, ...]:
         """Return the tickets that a mail names.
 
-        Signatures are checked here. Whether the sender may write on a ticket is decided later.
+        This method checks signatures. `decide` checks later whether the sender may write on the
+        tickets.
         """
         found = [
             *self._signed(mail.addressed_to, Clue.ADDRESS),
@@ -375,7 +383,7 @@ class ReceivingCase:
             recent_on=counts,
         )
 
-    # ---------------------------------------------------------------- doing
+    # ---------------------------------------------------------------- carrying out a decision
 
     def _decided(
         self,
@@ -388,7 +396,7 @@ class ReceivingCase:
     ) -> Decided[IncomingRecord]:
         """Return the change that follows from a decision.
 
-        A quarantined mail changes no ticket, so its record is written here.
+        A mail that goes to quarantine changes no ticket, so this method writes its record at once.
         """
         match decision:
             case Quarantine(reason, named):
@@ -417,7 +425,7 @@ class ReceivingCase:
             case AddNote(number, by):
                 ticket = tickets[number]
                 plan, at = self._plan_and_moment(ticket)
-                if forwarded is not None:  # the note is to contain the forwarded mail, too
+                if forwarded is not None:  # the note must also contain the forwarded mail
                     mail = replace(mail, text=mail.whole)
                 text, source = _text_of(mail, ticket.language), _source(mail, record)
                 change = by_staff.note(ticket, plan, by, text, at, source)
@@ -427,12 +435,12 @@ class ReceivingCase:
                 ticket = tickets[number]
                 plan, at = self._plan_and_moment(ticket)
                 text, source = _text_of(mail, ticket.language), _source(mail, record)
-                about = self._sent(mail, number)
+                about = self._returned_mail_key(mail, number)
                 source |= _notice_data(why, mail, ticket, about)
                 change = by_system.note_mail(ticket, plan, why, mail.sender, text, at, source)
                 done = on(record, MailState.NOTED, number, change.events[0].number)
-                addresses = self._marks(mail, ticket, about, at)
-        return Decided(done, change, at, _taken(mail, done, released, addresses))
+                addresses = self._failure_marks(mail, ticket, about, at)
+        return Decided(done, change, at, _mail_taken(mail, done, released, addresses))
 
     def _opened(
         self,
@@ -448,16 +456,16 @@ class ReceivingCase:
         number = new_number()
         change = opening.open_ticket(_submission(mail, kind), number, plan, now, source)
         done = on(record, MailState.OPENED, number, 1)
-        return Decided(done, change, now, _taken(mail, done, released, addresses))
+        return Decided(done, change, now, _mail_taken(mail, done, released, addresses))
 
     def _plan_and_moment(self, ticket: Ticket) -> tuple[Plan, datetime]:
         return self._plans.get(ticket.plan_version), self._changes.moment(ticket)
 
-    def _sent(self, mail: IncomingMail, number: str) -> str | None:
-        """Return the key of the ticket's mail that a notice returns; None if it returns none.
+    def _returned_mail_key(self, mail: IncomingMail, number: str) -> str | None:
+        """Return the key of the ticket's outgoing mail that a bounce returns, or None.
 
-        A mail is recognised by its SES message id. Only the mail itself contains that id, so
-        whoever names it received the mail or returned it.
+        The mail is recognised by its SES message id. This id appears only in the mail that was
+        sent. So whoever quotes the id received that mail or handled its delivery.
         """
         ids = {one.partition("@")[0] for one in mail.returned_ids}
         if not ids:
@@ -466,13 +474,13 @@ class ReceivingCase:
         sent = {one.message_id.partition("@")[0]: one.key for one in records}
         return next((key for name, key in sent.items() if name and name in ids), None)
 
-    def _marks(
+    def _failure_marks(
         self, mail: IncomingMail, ticket: Ticket, key: str | None, now: datetime
     ) -> tuple[AddressChange, ...]:
-        """Return the marks for addresses that a notice reports as permanently failing.
+        """Return marks for the addresses to which, as a notice says, delivery failed permanently.
 
-        Only addresses to which the returned mail was sent are marked. A notice that names any other
-        address has no effect on it.
+        Only addresses to which the returned mail was sent are marked. Otherwise a false notice
+        could mark any address.
         """
         if key is None or mail.disowned:
             return ()
@@ -485,9 +493,9 @@ class ReceivingCase:
         )
 
     def _cleared_mark(self, mail: IncomingMail) -> tuple[AddressChange, ...]:
-        """Return the removal of the mark of the sender's address, if it is marked.
+        """Return the change that removes the mark from the sender's address; () if it has no mark.
 
-        An address that sends mail can receive mail again.
+        If an address sends mail, it can probably receive mail again.
         """
         known = self._addresses.returned(mail.sender)
         return (AddressChange(mail.sender, None),) if known and not mail.disowned else ()
@@ -508,12 +516,11 @@ class ReceivingCase:
             flags=tuple(flags),
         )
 
-    def _keep(self, mail: IncomingMail, record: IncomingRecord) -> None:
-        """Write the mail's content and attachments into the bucket, before anything refers to them.
+    def _store_files(self, mail: IncomingMail, record: IncomingRecord) -> None:
+        """Write the mail's content and attachments into the bucket, before a record refers to them.
 
-        The keys are generated here; they contain nothing that the sender chose. If a worker dies
-        right after this, the files stay in the bucket until the mail's event comes again and uses
-        them.
+        The keys contain nothing that the sender chose. If the worker is killed after this, the
+        files stay in the bucket, and the retry of the event writes to the same keys.
         """
         whole = json.dumps(mail.original, ensure_ascii=False).encode("utf-8", "replace")
         self._bucket.put(read_key(record.identity), whole, "application/json")
@@ -524,7 +531,7 @@ class ReceivingCase:
                 )
 
 
-def _taken(
+def _mail_taken(
     mail: IncomingMail,
     done: IncomingRecord,
     released: IncomingRecord | None,
@@ -542,11 +549,11 @@ def _taken(
 
 
 def _forwarded_mail(mail: IncomingMail, staff: Collection[str]) -> IncomingMail | None:
-    """Return the mail that a member of staff forwards, as if its own sender had sent it.
+    """Return the mail that a member of staff forwarded, as if its author had sent it to Redress.
 
-    Returns None if the mail does not forward the mail of a person outside the staff. The result
-    keeps the attachments of the forwarding mail. It does not contain the comment that the member of
-    staff wrote above the forwarded mail, because the customer did not write it.
+    Returns None unless the forwarded mail is from a person outside the staff. The result has the
+    attachments of the forwarding mail. It does not contain the comment that the member of staff
+    wrote above the forwarded mail, because the customer did not write it.
     """
     inner = mail.forwarded
     if inner is None or mail.automatic or not inner.answerable:
@@ -572,10 +579,10 @@ def _forwarded_mail(mail: IncomingMail, staff: Collection[str]) -> IncomingMail 
 def _notice_data(
     why: Notice, mail: IncomingMail, ticket: Ticket, key: str | None
 ) -> dict[str, Any]:
-    """Return what a notice says about the mail that was returned or reported as spam.
+    """Return what the event records about a mail that was returned or reported as spam.
 
-    That is the failed addresses, the mail's key and its audience, as far as they are known. The
-    audience decides whether the agent is notified: an agent is not notified about mail to staff.
+    It records the failed addresses, and the key and audience of that mail if they are known. The
+    agent is notified only if the audience is the customer or the participants, not staff.
     """
     if why not in (Notice.RETURNED, Notice.COMPLAINED):
         return {}
@@ -593,7 +600,7 @@ def _notice_data(
 
 
 def _addresses_of(ticket: Ticket, audience: str) -> set[str]:
-    """Return the ticket's addresses for an audience: the customer, participants, or nobody."""
+    """Return the addresses of the ticket's customer or participants; empty for other audiences."""
     if audience == Role.CUSTOMER:
         return {ticket.contact.email.lower()} if ticket.contact.email else set()
     return set(ticket.participants) if audience == PARTICIPANTS else set()
@@ -617,7 +624,8 @@ def attachment_key(identity: str, number: int) -> str:
 def thread_digest(message_id: str, sender: str) -> str:
     """Return a digest of a mail's Message-ID and its sender.
 
-    The sender is part of it, so that nobody else can use a Message-ID that they have seen.
+    The digest includes the sender. So if somebody else has seen the Message-ID, they cannot use it
+    to write in the thread.
     """
     return hashlib.sha256(f"{message_id}\n{sender}".encode("utf-8", "replace")).hexdigest()[:40]
 
@@ -634,7 +642,7 @@ def _text_of(mail: IncomingMail, language: str) -> str:
 def _source(mail: IncomingMail, record: IncomingRecord) -> dict[str, Any]:
     """Return what an event records about the mail that caused it.
 
-    `text_cut`: the text was cut; the complete text is in the original mail.
+    `text_cut` is true if the text was cut. The original mail has the complete text.
     """
     data: dict[str, Any] = {"id": record.identity, "key": record.key}
     if record.flags:

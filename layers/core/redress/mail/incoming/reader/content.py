@@ -1,4 +1,4 @@
-"""Decode the bytes of parts, detect types by the first bytes, and make file names safe."""
+"""Decode the content of MIME parts, detect file types, and make file names safe."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _END = re.compile(rb"^(?:end|====)[ \t]*\r*$", re.MULTILINE)
 
 
 def decoded(body: bytes, encoding: str, defects: Defects) -> bytes:
-    """Return the decoded content of a part. With an unknown encoding, the bytes are returned as is.
+    """Return the decoded content of a part.
 
-    The unknown encoding is listed as a defect.
+    If the encoding is unknown, the bytes are returned unchanged and a defect is added.
     """
     if encoding == "base64":
         return base64(body, defects)
@@ -36,8 +36,9 @@ def decoded(body: bytes, encoding: str, defects: Defects) -> bytes:
 def uu_blocks(data: bytes, defects: Defects) -> tuple[list[tuple[bytes, bytes]], bytes]:
     """Return the uuencoded files (name, content) in a text, and the text without them.
 
-    A file is between a `begin` and an `end` line. Without an `end` line it goes to the end of the
-    text. A block whose first line is not valid uuencode stays in the text.
+    A file starts after a `begin` line and ends before an `end` line. If there is no `end` line, it
+    extends to the end of the text. If the first line after `begin` is not valid uuencode, the block
+    stays in the text.
     """
     blocks: list[tuple[bytes, bytes]] = []
     rest: list[bytes] = []
@@ -67,7 +68,7 @@ def _has_valid_first_line(data: bytes, first: int, base64_: bool) -> bool:
 
 
 def _uu_length(line: bytes) -> int:
-    """Return the length that a line must have for the byte count in its first character."""
+    """Return the length of a line that holds as many bytes as its first character states."""
     return 1 + (((line[0] - 0x20) & 63) * 4 + 2) // 3
 
 
@@ -80,7 +81,8 @@ def _uu(lines: bytes, defects: Defects) -> bytes:
             found.append(binascii.a2b_uu(line))
         except binascii.Error:
             try:
-                # Some encoders write too many characters. Take as many as the first one states.
+                # Some encoders write too many characters. Cut the line to the length that its
+                # first character states.
                 found.append(binascii.a2b_uu(line[: _uu_length(line)]))
             except binascii.Error:
                 defects.add(Code.BAD_UUENCODE, "line")
@@ -125,7 +127,8 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"BEGIN:VCARD", "text/vcard"),
     (0, b"#!/", "text/x-shellscript"),
 )
-"""Offset, bytes and type of files that customers send, and of files that must not pass for them."""
+"""Offset, first bytes and type: of files that customers send, and of dangerous files that a sender
+may disguise as such a file."""
 
 _OFFICE = (
     (b"word/", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
@@ -136,7 +139,7 @@ _MARKUP = ((b"<!doctype html", "text/html"), (b"<html", "text/html"), (b"<svg", 
 
 
 def detected_type(content: bytes) -> str:
-    """Detect a type by the first bytes; "" if they match no known type."""
+    """Return the media type that the first bytes show; "" if they match no known type."""
     for offset, magic, kind in _MAGIC:
         if content.startswith(magic, offset):
             if kind == "application/zip":
@@ -174,9 +177,10 @@ _SUFFIXES = {
 def safe_name(original: str, kind: str, taken: set[str]) -> str:
     """Return a safe file name for a download, and add it to `taken`.
 
-    It is the last part of a path, without invisible characters, characters that change the
-    direction of text, and characters that a file system forbids. If `taken` has the name already,
-    in whatever case, a number is added.
+    `original` may be a path; only its last part is used. Control characters, invisible characters,
+    characters that change the direction of text, and characters that file systems forbid are
+    removed. If the name has no suffix, it gets the suffix of the media type `kind`. If `taken`
+    already contains the name, ignoring case, a number is added.
     """
     plain = unicodedata.normalize("NFC", original.replace("\\", "/").rpartition("/")[2])
     plain = "".join(c for c in plain if unicodedata.category(c)[0] != "C" or c == " ")
@@ -184,7 +188,7 @@ def safe_name(original: str, kind: str, taken: set[str]) -> str:
     stem, dot, suffix = plain.rpartition(".")
     if not dot or not stem or len(suffix) > 12 or " " in suffix:
         stem, suffix = plain, ""
-    suffix = f".{suffix}" if suffix else _SUFFIXES.get(kind) or _guessed(kind)
+    suffix = f".{suffix}" if suffix else _SUFFIXES.get(kind) or _guessed_suffix(kind)
     if not stem or _RESERVED.match(f"{stem}{suffix}"):
         stem = f"file {stem}".strip()
     stem, name, number = stem[: NAME - len(suffix) - 6].strip(" ."), "", 1
@@ -195,5 +199,5 @@ def safe_name(original: str, kind: str, taken: set[str]) -> str:
     return name
 
 
-def _guessed(kind: str) -> str:
+def _guessed_suffix(kind: str) -> str:
     return mimetypes.guess_extension(kind, strict=True) or ".bin"

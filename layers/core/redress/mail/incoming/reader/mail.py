@@ -1,4 +1,4 @@
-"""The values that describe one parsed mail. No text in them has lone surrogates or NULs."""
+"""The values that describe one parsed mail. Their texts contain no lone surrogates and no NULs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from redress.mail.incoming.reader.limits import Defect
 class Address:
     """A mail address and the name next to it.
 
-    `address` has one @, and its domain is in lower case. `name` is decoded, or "".
+    `address` has one @, and its domain is in lower case. `name` is the decoded display name, or "".
     """
 
     name: str
@@ -59,11 +59,11 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """The content of a calendar object. Absent properties are "".
+    """The content of a calendar object. A property that is missing is "".
 
-    `method` is REQUEST, REPLY, CANCEL, ... Times are as written, such as "20261123T090000Z",
-    followed by the name of the time zone if there is one. `answer` is the PARTSTAT of a REPLY:
-    ACCEPTED, DECLINED or TENTATIVE. `text` combines all of it for reading.
+    `method` is REQUEST, REPLY, CANCEL, ... Times are copied unchanged, such as "20261123T090000Z",
+    with the name of the time zone after them if there is one. `answer` is the PARTSTAT of a REPLY:
+    ACCEPTED, DECLINED or TENTATIVE. `text` presents all properties as plain text.
     """
 
     method: str
@@ -80,10 +80,10 @@ class Invitation:
 class BounceReport:
     """A machine-readable report (multipart/report, RFC 6522).
 
-    kind       delivery-status, disposition-notification or feedback-report, from the type of the
-               part; otherwise the declared report-type in lower case
+    kind       delivery-status, disposition-notification or feedback-report if the machine-readable
+               part has such a type; otherwise the declared report-type in lower case
     groups     the blocks of fields of the machine-readable part, with names in lower case. If a
-               name is repeated in a block, its first value counts
+               name occurs twice in a block, the first value is used
     original   the headers of the mail that the report is about, as in `ParsedMail.headers`
     """
 
@@ -96,14 +96,15 @@ class BounceReport:
 class ParsedMail:
     """One parsed mail. Absent headers are empty.
 
-    headers       the first limits.FIELDS header fields in order, each as (name in lower case, value
-                  unfolded and decoded)
+    headers       the first limits.FIELDS header fields in their order, each with its name in lower
+                  case and its value unfolded and decoded
+    sender_addresses  the addresses in From; `sender` has those in the header Sender
     return_path   None if the header is missing; "" for the null sender of a bounce
     date          in UTC
-    text          what the sender wrote as plain text: from text/plain, else from the HTML, else
-                  from a calendar object
-    html          HTML that is safe to show (see `markup`); None if the mail has none, or none that
-                  can be shown
+    text          the plain text of the mail, from the text/plain parts; if there are none, made
+                  from the HTML; if there is none, made from a calendar object
+    html          HTML that is safe to show (see `markup`); None if the mail has no HTML that can be
+                  shown
     type          the content type of the complete mail, such as "multipart/report"
     security      "smime-signed", "smime-encrypted", "pgp-signed", "pgp-encrypted" or ""
     embedded      messages inside this mail (forwarded or returned), parsed in the same way
@@ -134,7 +135,7 @@ class ParsedMail:
     defects: tuple[Defect, ...]
 
     def first(self, name: str) -> str:
-        """The first value of a header (`name` in lower case), or ""."""
+        """Return the first value of a header, or "". `name` must be in lower case."""
         return next((value for field, value in self.headers if field == name), "")
 
     def all(self, name: str) -> list[str]:
