@@ -57,7 +57,7 @@ class Sleeper:
 
     @property
     def asleep(self) -> bool:
-        """Whether the wait has not ended: by an answer or by a timeout."""
+        """Whether the wait continues: the token was not answered and has not timed out."""
         return not self.endpoint._notify_event.is_set()
 
 

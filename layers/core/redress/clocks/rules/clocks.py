@@ -88,7 +88,7 @@ class Rung(Struct, frozen=True):
 
 
 class Wait(Struct, frozen=True):
-    """A period in which the ticket waited for `reason`. `end` is None while it still waits."""
+    """A period in which the ticket waited for `reason`. `end` is None until the wait ends."""
 
     reason: str
     begin: datetime
@@ -151,7 +151,7 @@ class Clock(Struct, frozen=True):
     fired: tuple[str, ...] = ()
     """Steps that have acted and do not act again.
 
-    A replan keeps a step here only if the clock has passed it under the new plan, too."""
+    A replan keeps a step in this list only if the clock has passed it under the new plan, too."""
     ahead: tuple[str, ...] = ()
     """Steps that acted before a replan, and that the clock has not reached under the new plan.
 

@@ -69,7 +69,7 @@ def _paused_or_resumed(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
 
     A clock is paused while the ticket waits for one of the reasons that its promise names, and runs
     otherwise. This rule is the same for every event. While a message of the customer is unanswered,
-    no clock is paused, even if the ticket is on hold: the customer has done their part.
+    no clock is paused, even if the ticket is on hold, because the delay is then not the customer's.
     """
     reasons = waits_for(ticket)
     changed = {}
@@ -166,7 +166,7 @@ def _new_clock(promise: Promise, at: datetime, plan: Plan) -> Clock:
     )
 
 
-def _with_started(
+def _start_clocks(
     ticket: Ticket, plan: Plan, at: datetime, *names: ClockName
 ) -> dict[ClockName, Clock]:
     """Return the ticket's clocks after starting the named ones that the plan promises, at `at`."""
@@ -176,7 +176,7 @@ def _with_started(
     }
 
 
-def _with_stopped(
+def _stop_clocks(
     ticket: Ticket, event: Event, plan: Plan, *names: ClockName
 ) -> dict[ClockName, Clock]:
     """Return the ticket's clocks after stopping the named ones that are open.
@@ -199,14 +199,14 @@ def _with_update_restarted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     """Restart the clock of the periodic update, because the customer was sent a message."""
     if not ticket.needs_agent:
         return ticket
-    return replace(ticket, clocks=_with_started(ticket, plan, event.at, ClockName.UPDATE))
+    return replace(ticket, clocks=_start_clocks(ticket, plan, event.at, ClockName.UPDATE))
 
 
 def _acknowledged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(
         ticket,
         acknowledged_at=event.at,
-        clocks=_with_stopped(ticket, event, plan, ClockName.ACKNOWLEDGEMENT),
+        clocks=_stop_clocks(ticket, event, plan, ClockName.ACKNOWLEDGEMENT),
     )
 
 
@@ -263,8 +263,8 @@ def _replanned(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
     """Recompute every open promise from its beginning, after its plan or classification changed.
 
     The time consumed so far is measured again. A promise that no longer applies is cancelled. A
-    promise may apply that did not apply before. If it is the reaction, it starts when the ticket
-    was opened. The next reply starts with the oldest unanswered message, and the update at `at`.
+    promise that did not apply before the change is added. A reaction then counts from the opening
+    of the ticket, a next reply from the oldest unanswered message, and an update from `at`.
     A promise that was cancelled and applies again is computed as if it had never been cancelled.
     """
     promised = promises(ticket, plan)
@@ -330,7 +330,7 @@ def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _progress_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    stopped = _with_stopped(ticket, event, plan, ClockName.REACTION)
+    stopped = _stop_clocks(ticket, event, plan, ClockName.REACTION)
     return _with_update_restarted(replace(ticket, reacted=True, clocks=stopped), event, plan)
 
 
@@ -350,7 +350,7 @@ def _replied(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         state=State.WAITING if waiting else State.OPEN,
         replies=ticket.replies + 1,
         unanswered_since=None,
-        clocks=_with_stopped(ticket, event, plan, *_STOPPED_BY_REPLY),
+        clocks=_stop_clocks(ticket, event, plan, *_STOPPED_BY_REPLY),
     )
     return _with_update_restarted(replied, event, plan)
 
@@ -360,7 +360,7 @@ def _promised(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     due = datetime.fromisoformat(event.data["by"])
     promise = replace(plan.own_word, target_s=(due - event.at).total_seconds())
     begun = ticket.clocks | {ClockName.OWN_WORD: _new_clock(promise, event.at, plan)}
-    stopped = _with_stopped(replace(ticket, clocks=begun), event, plan, ClockName.REACTION)
+    stopped = _stop_clocks(replace(ticket, clocks=begun), event, plan, ClockName.REACTION)
     return _with_update_restarted(replace(ticket, reacted=True, clocks=stopped), event, plan)
 
 
@@ -404,7 +404,7 @@ def _corrected(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         unanswered_since=unanswered,
     )
     for started, start in starts:
-        ticket = replace(ticket, clocks=_with_started(ticket, plan, start, started))
+        ticket = replace(ticket, clocks=_start_clocks(ticket, plan, start, started))
     return _with_hold_after_answer(ticket, at, unanswered, event, plan)
 
 
@@ -464,11 +464,11 @@ def _with_unanswered_message(ticket: Ticket, event: Event, plan: Plan) -> Ticket
     if ticket.unanswered_since is not None:
         return ticket
     ticket = replace(ticket, unanswered_since=event.at)
-    return replace(ticket, clocks=_with_started(ticket, plan, event.at, ClockName.NEXT_REPLY))
+    return replace(ticket, clocks=_start_clocks(ticket, plan, event.at, ClockName.NEXT_REPLY))
 
 
 def _resolved(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    stopped = _with_stopped(
+    stopped = _stop_clocks(
         ticket, event, plan, *_STOPPED_BY_REPLY, ClockName.UPDATE, ClockName.RESOLUTION
     )
     ticket = replace(
@@ -484,7 +484,7 @@ def _resolved(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(
         ticket,
         replies=replies,
-        clocks=_with_started(ticket, plan, event.at, ClockName.CALLBACK),
+        clocks=_start_clocks(ticket, plan, event.at, ClockName.CALLBACK),
         callback_attempts=1 if ticket.by_mail else 0,
         resolution=Resolution(
             at=event.at,
@@ -504,14 +504,14 @@ def _callback_attempted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _confirmed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    stopped = _with_stopped(ticket, event, plan, ClockName.CALLBACK)
+    stopped = _stop_clocks(ticket, event, plan, ClockName.CALLBACK)
     ticket = replace(ticket, state=State.CONFIRMED, clocks=stopped)
-    return replace(ticket, clocks=_with_started(ticket, plan, event.at, ClockName.SURVEY))
+    return replace(ticket, clocks=_start_clocks(ticket, plan, event.at, ClockName.SURVEY))
 
 
 def _disputed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     """Reopen the ticket: start a new resolution promise and raise the priority."""
-    stopped = _with_stopped(ticket, event, plan, ClockName.CALLBACK)
+    stopped = _stop_clocks(ticket, event, plan, ClockName.CALLBACK)
     if (survey := stopped.get(ClockName.SURVEY)) is not None:
         stopped[ClockName.SURVEY] = clocks.cancel(survey, event.at)
     ticket = replace(
@@ -521,12 +521,12 @@ def _disputed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         callback_attempts=0,
         clocks=stopped,
     )
-    begun = _with_started(ticket, plan, event.at, ClockName.RESOLUTION, ClockName.UPDATE)
+    begun = _start_clocks(ticket, plan, event.at, ClockName.RESOLUTION, ClockName.UPDATE)
     return _with_unanswered_message(replace(ticket, clocks=begun), event, plan)
 
 
 def _surveyed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    return replace(ticket, clocks=_with_stopped(ticket, event, plan, ClockName.SURVEY))
+    return replace(ticket, clocks=_stop_clocks(ticket, event, plan, ClockName.SURVEY))
 
 
 def _withdrawn(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

@@ -177,9 +177,9 @@ _SUFFIXES = {
 def safe_name(original: str, kind: str, taken: set[str]) -> str:
     """Return a safe file name for a download, and add it to `taken`.
 
-    `original` may be a path; only its last part is used. Control characters, invisible characters,
-    characters that change the direction of text, and characters that file systems forbid are
-    removed. If the name has no suffix, it gets the suffix of the media type `kind`. If `taken`
+    `original` may be a path; only its last part is used. Control characters, invisible characters
+    and characters that change the direction of text are removed. Characters that file systems
+    forbid are replaced by spaces. If the name has no suffix, it gets the suffix of the media type `kind`. If `taken`
     already contains the name, ignoring case, a number is added.
     """
     plain = unicodedata.normalize("NFC", original.replace("\\", "/").rpartition("/")[2])
