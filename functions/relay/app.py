@@ -29,8 +29,8 @@ _PERMANENT = frozenset(
 )
 """Error codes of services for a request that fails however often it is repeated.
 
-After any other error the record is retried, for as long as the stream keeps it: a day. That is
-time enough to restore a missing permission or a deleted queue.
+After any other error the record is retried for almost a day. That is time enough to restore a
+missing permission or a deleted queue.
 """
 
 
