@@ -101,7 +101,7 @@ class ReadingFailed(Exception):
 def _read(key: str, at: datetime) -> IncomingMail:
     raw = wiring.mail_bucket().get(key)
     try:
-        return reading.incoming_mail_of(raw, key, at, wiring.ours(), LANGUAGE)
+        return reading.incoming_mail_of(raw, key, at, wiring.own_addresses(), LANGUAGE)
     except Exception as error:
         raise ReadingFailed from error
 
