@@ -101,7 +101,7 @@ openapi: .venv/ready ## OpenAPI documents and the template's routes, from the de
 
 # ------------------------------------------------------------------------------ checks
 
-.PHONY: check lint types template test test-fast fmt clean
+.PHONY: check lint types template test test-fast quick fmt clean
 check: lint types template test ## Run everything that CI checks
 
 lint: .venv/ready ## Check style and common mistakes
@@ -134,6 +134,9 @@ test: test-fast install ## Run all tests
 test-fast: .venv/ready ## Run the tests that deploy no stack
 	$(PYTHON) -m local.install java dynamodb
 	$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST) $(FAST)
+
+quick: .venv/ready ## Run the tests of the subjects that changed since main, in less than a minute
+	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not slow" $(PYTEST) $$($(PYTHON) -m tests.quick)
 
 fmt: .venv/ready ## Format the code
 	ruff check --fix-only --exit-zero --quiet .
