@@ -297,13 +297,13 @@ def test_a_short_period_is_cut_into_pieces_that_lack_nothing(
     desk: Desk, open_ticket: Opener, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All workers have work then, also when it is a single month that is rehearsed."""
-    monkeypatch.setattr(cases, "PIECES", 4)
-    for hours in range(0, 22 * 24, 37):
+    monkeypatch.setattr(cases, "PIECES", 2)
+    for hours in range(0, 22 * 24, 61):
         clock.moment = START - timedelta(hours=hours)
         open_ticket()
     clock.moment = START + timedelta(minutes=1)
     begun = desk.rehearse(draft())
-    assert len(desk.parts(begun.body["id"])) == 2 * 4 * keys.SHARDS
+    assert len(desk.parts(begun.body["id"])) == 2 * 2 * keys.SHARDS
     assert desk.report_of(begun)["together"]["tickets"] == len(open_ticket.opened)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.base import catalogue
@@ -26,6 +26,7 @@ from redress.tickets.rules.explain import Hours, Story, What, explain
 from redress.tickets.rules.steps.by_staff import CORRECTABLE
 from redress.tickets.rules.ticket import EventType
 from tests.builders import BY_MAIL, BY_PHONE, LIN, ROOT, START, Clock, Life, plan_1, plan_document
+from tests.examples import examples
 from tests.tickets.test_fold import COMMANDS, DAY, HOUR, KINDS_OF_LIFE
 
 FRIDAY = datetime(2026, 11, 27, 7, 30, tzinfo=UTC)
@@ -487,7 +488,7 @@ def lived(kind: str, by_mail: bool, moves: list[tuple[str, int]]) -> Life:
 
 
 @given(KINDS_OF_LIFE, MOVES)
-@settings(max_examples=200)
+@examples(200)
 def test_the_current_stories_are_the_clocks_of_the_ticket(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
@@ -505,7 +506,7 @@ def test_the_current_stories_are_the_clocks_of_the_ticket(
 
 
 @given(KINDS_OF_LIFE, MOVES)
-@settings(max_examples=200)
+@examples(200)
 def test_running_and_paused_seconds_add_up(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
@@ -529,7 +530,7 @@ ENDS = (What.STOPPED, What.CANCELLED)
 
 
 @given(KINDS_OF_LIFE, MOVES)
-@settings(max_examples=200)
+@examples(200)
 def test_every_story_begins_once_and_ends_once_in_order(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
@@ -551,7 +552,7 @@ def test_every_story_begins_once_and_ends_once_in_order(
 
 
 @given(KINDS_OF_LIFE, MOVES)
-@settings(max_examples=200)
+@examples(200)
 def test_every_rung_is_listed_once_as_fired_or_coming(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
@@ -605,7 +606,7 @@ def test_a_promise_that_was_broken_before_its_pause_is_reported_as_overdue() -> 
 
 
 @given(KINDS_OF_LIFE, MOVES, st.sampled_from(LANGUAGES))
-@settings(max_examples=150)
+@examples(150)
 def test_every_story_has_a_sentence_in_every_language(
     kind: tuple[str, bool], moves: list[tuple[str, int]], language: str
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import TIMES
 from tests.functions.staff.api import DOCUMENT, Api
 from tests.world import Opener
 
@@ -240,7 +241,7 @@ _BODIES = st.dictionaries(st.sampled_from(_FIELDS) | st.text(max_size=8), _ANYTH
 
 
 @settings(
-    max_examples=120,
+    max_examples=120 * TIMES,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
