@@ -55,7 +55,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
                 _do(job)
         except Exception as error:
             found = {"record": record["messageId"]} | observe.fault_of(error)
-            logger.error("a mail comes again", extra=found)
+            logger.error("a mail will be delivered again", extra=found)
             observe.count("inbound", "MailDelayed")
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}

@@ -69,7 +69,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             if not _is_temporary(error):
                 _set_aside(case, record, error)
                 continue
-            logger.warning("a record comes again", extra=observe.fault_of(error))
+            logger.warning("a record will be delivered again", extra=observe.fault_of(error))
             failed.append(sequence)
     return {"batchItemFailures": [{"itemIdentifier": min(failed, key=_order)}] if failed else []}
 

@@ -123,7 +123,7 @@ class Post:
     def records(self) -> list[IncomingRecord]:
         rows = aws("dynamodb").scan(TableName=TABLE)["Items"]
         return [
-            wired_stores.incoming_mails().get(keys.incoming_mail_of(row["pk"]["S"]))
+            wired_stores.incoming_mails().get(row["pk"]["S"].partition("#")[2])
             for row in rows
             if row["sk"]["S"] == keys.INCOMING_MAIL
         ]

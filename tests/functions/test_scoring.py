@@ -17,12 +17,14 @@ from redress.base.observe import Failed
 from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.db.rows import Models
 from redress.plans.store.plans import shipped_document
-from redress.scores.cases import ScoringCases
+from redress.scores.cases.cards import ScoringCases
+from redress.scores.messages import AgentResult
 from redress.scores.store import scores as scores_module
 from redress.scores.store.scores import ScoreStore, Summary
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Ticket
+from redress.wiring import scoring as scoring_wiring
 from redress.wiring import staff as staff_wiring
 from tests.builders import JUN, LIN, MEI, START, Clock
 from tests.wired import REGION, rewire
@@ -58,8 +60,9 @@ def solve(open_ticket: Opener, act: Act, staff: dict[str, Member]) -> Callable[.
 
 
 def _score(cases: ScoringCases, agent: str = "a-mei", period: str = "2026-11") -> str:
-    month = cases.list_agents(period)
-    return cases.score_agent(agent, month.period, month.preview, month.plan_version).outcome
+    jobs = scoring_wiring.scoring_jobs()
+    month = jobs.list_agents(period)
+    return jobs.score_agent(agent, month.period, month.preview, month.plan_version).outcome
 
 
 # ------------------------------------------------------------------------------------- facts
@@ -107,7 +110,7 @@ def test_everyone_who_is_an_agent_or_has_facts_is_listed(
     act: Act,
 ) -> None:
     act(open_ticket(agent="a-mei"), by_staff.reply, LIN, "I answer myself.", False)
-    month = cases.list_agents("2026-11")
+    month = scoring_wiring.scoring_jobs().list_agents("2026-11")
     assert month.agents == ["a-jun", "a-mei", "a-tao", "s-lin"]
     assert (month.period, month.preview, month.plan_version) == ("2026-11", True, 1)
 
@@ -115,9 +118,9 @@ def test_everyone_who_is_an_agent_or_has_facts_is_listed(
 def test_the_previous_month_is_the_one_before_in_the_plans_zone(
     cases: ScoringCases, clock: Clock
 ) -> None:
-    assert cases.list_agents("previous").period == "2026-10"
+    assert scoring_wiring.scoring_jobs().list_agents("previous").period == "2026-10"
     clock.moment = DECEMBER
-    month = cases.list_agents("previous")
+    month = scoring_wiring.scoring_jobs().list_agents("previous")
     assert (month.period, month.preview) == ("2026-11", False)
 
 
@@ -131,9 +134,9 @@ def test_who_is_no_agent_any_more_is_scored_for_what_they_did(
     solve(JUN)
     promoted = replace(staff["jun"], role=Role.SUPERVISOR)
     stores.staff.record(promoted, Presence.AWAY, clock.now())
-    assert "a-jun" in cases.list_agents("2026-11").agents
+    assert "a-jun" in scoring_wiring.scoring_jobs().list_agents("2026-11").agents
     clock.moment = DECEMBER
-    assert "a-jun" not in cases.list_agents("2026-12").agents
+    assert "a-jun" not in scoring_wiring.scoring_jobs().list_agents("2026-12").agents
 
 
 @pytest.mark.parametrize("period", ["2026-12", "2026-13", "yesterday", ""])
@@ -141,7 +144,7 @@ def test_a_month_that_is_none_or_has_not_begun_is_not_scored(
     cases: ScoringCases, period: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
-        cases.list_agents(period)
+        scoring_wiring.scoring_jobs().list_agents(period)
     assert [fault.pointer for fault in refused.value.faults] == ["/period"]
 
 
@@ -239,35 +242,34 @@ def test_a_month_keeps_the_plan_that_it_was_scored_under(
     cases: ScoringCases, stores: Stores, clock: Clock
 ) -> None:
     clock.moment = DECEMBER
-    cases.finish("2026-11", False, 1, [])
+    scoring_wiring.scoring_jobs().finish("2026-11", False, 1, [])
     document = {**shipped_document(), "version": 2, "note": "stricter"}
     stores.plan_store.publish(document, 2, 1)
     rewire()
-    later = staff_wiring.scoring_cases()
-    assert later.list_agents("2026-11").plan_version == 1
-    assert later.list_agents("2026-12").plan_version == 2
+    assert scoring_wiring.scoring_jobs().list_agents("2026-11").plan_version == 1
+    assert scoring_wiring.scoring_jobs().list_agents("2026-12").plan_version == 2
 
 
 def test_a_preview_does_not_bind_the_month_to_its_plan(
     cases: ScoringCases, stores: Stores, clock: Clock
 ) -> None:
-    cases.finish("2026-11", True, 1, [])
+    scoring_wiring.scoring_jobs().finish("2026-11", True, 1, [])
     document = {**shipped_document(), "version": 2, "note": "stricter"}
     stores.plan_store.publish(document, 2, 1)
     rewire()
     clock.moment = DECEMBER
-    assert staff_wiring.scoring_cases().list_agents("2026-11").plan_version == 2
+    assert scoring_wiring.scoring_jobs().list_agents("2026-11").plan_version == 2
 
 
 def test_a_run_ends_with_a_summary_that_names_who_failed(
     cases: ScoringCases, staff: dict[str, Member], clock: Clock
 ) -> None:
     results = [
-        {"agent": "a-mei", "outcome": "stored"},
-        {"agent": "a-jun", "outcome": "failed", "error": "ValueError"},
-        {"agent": "a-tao", "outcome": "unchanged"},
+        AgentResult("a-mei", "stored"),
+        AgentResult("a-jun", "failed", "ValueError"),
+        AgentResult("a-tao", "unchanged"),
     ]
-    finished = cases.finish("2026-11", True, 1, results)
+    finished = scoring_wiring.scoring_jobs().finish("2026-11", True, 1, results)
     assert (finished.agents, finished.stored, finished.unchanged, finished.failed) == (3, 1, 1, 1)
     summary = cases.summary(staff["lin"], "2026-11")
     assert summary == Summary(
@@ -288,7 +290,7 @@ def test_a_run_ends_with_a_summary_that_names_who_failed(
 
 def test_an_outcome_that_is_none_is_refused(cases: ScoringCases) -> None:
     with pytest.raises(ValueError, match="lost"):
-        cases.finish("2026-11", True, 1, [{"agent": "a-mei", "outcome": "lost"}])
+        scoring_wiring.scoring_jobs().finish("2026-11", True, 1, [AgentResult("a-mei", "lost")])
 
 
 # --------------------------------------------------------------------------------------- ratings

@@ -128,3 +128,10 @@ def test_a_release_is_asked_for_in_the_queue(
 def test_what_never_was_in_quarantine_is_not_there(api: Api, identity: str) -> None:
     assert api("held-mail", "lin", id=identity).status == 404
     assert api("held-mail-release", "lin", id=identity).status == 404
+
+
+@pytest.mark.parametrize("limit", ["0", "26", "-1"])
+def test_quarantine_refuses_a_limit_out_of_range(api: Api, limit: str) -> None:
+    """Story: a negative limit reached the query of the table, which failed with 500."""
+    found = api("quarantine", "lin", query={"limit": limit})
+    assert (found.status, found.pointers) == (422, {"/limit"})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from redress.scores.messages import AgentResult
+from redress.wiring import scoring as scoring_wiring
 from redress.wiring import staff as staff_wiring
 from tests.builders import Clock
 from tests.functions.staff.api import CHANGES, Api
@@ -14,15 +16,11 @@ THIS_MONTH = "2026-11"
 
 def scored(agent: str) -> None:
     """What the scores machine does for one agent."""
-    cases = staff_wiring.scoring_cases()
-    month = cases.list_agents(THIS_MONTH)
-    outcome = cases.score_agent(agent, month.period, month.preview, month.plan_version)
-    cases.finish(
-        month.period,
-        month.preview,
-        month.plan_version,
-        [{"agent": agent, "outcome": outcome.outcome}],
-    )
+    jobs = scoring_wiring.scoring_jobs()
+    month = jobs.list_agents(THIS_MONTH)
+    outcome = jobs.score_agent(agent, month.period, month.preview, month.plan_version)
+    result = AgentResult(agent, outcome.outcome)
+    jobs.finish(month.period, month.preview, month.plan_version, [result])
 
 
 def test_rating_is_kept_and_a_second_one_takes_its_place(api: Api, clock: Clock) -> None:

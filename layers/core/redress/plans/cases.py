@@ -169,8 +169,6 @@ class PlanCases:
 
         Raises InvalidInput for another limit.
         """
-        if not 1 <= limit <= PAGE_LIMIT:
-            raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {PAGE_LIMIT}")])
         self._plans.refresh()
         newest, current = self._plans.latest().version, self._plans.current().version
         top = min(first or newest, newest)

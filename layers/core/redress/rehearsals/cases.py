@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
-import msgspec
 
 from redress.base.errors import (
     Fault,
@@ -33,6 +31,7 @@ from redress.plans.cases import not_effective_yet, prepared
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
+from redress.rehearsals.messages import PartResult, RunJob, input_of
 from redress.rehearsals.rules import counting
 from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.rules.rehearsal import rehearse
@@ -237,7 +236,7 @@ class RehearsalCases:
             client.start_execution(
                 stateMachineArn=self._machine_arn,
                 name=job.id,
-                input=msgspec.json.encode({"job": job.id}).decode(),
+                input=input_of(RunJob(job.id)),
             )
         except client.exceptions.ExecutionAlreadyExists:
             return job  # a repeated request
@@ -384,11 +383,8 @@ class RehearsalJobs:
             raise ValueError("this job moves nothing")
         return self._work(job, name, self._open_pages(name), self._move(job), save_after=4 * PAGE)
 
-    def finish(self, job_id: str, results: Iterable[Mapping[str, str]]) -> RehearsalFinished:
-        """Sum up all parts, or mark the job as failed if parts are unfinished.
-
-        Each of `results` is {"part", "state", "error"?}.
-        """
+    def finish(self, job_id: str, results: Sequence[PartResult]) -> RehearsalFinished:
+        """Sum up all parts, or mark the job as failed if parts are unfinished."""
         _, progress = self._rehearsals.job(job_id)
         whole, finished = Counts(), 0
         for part in self._rehearsals.parts(job_id):
@@ -396,7 +392,7 @@ class RehearsalJobs:
             finished += part.finished
         missing = progress.parts - finished
         if missing:
-            errors = [result["error"] for result in results if result["state"] == FAILED]
+            errors = [result.error for result in results if result.state == FAILED]
             self._rehearsals.fail(job_id, errors[0] if errors else "unfinished", self._now())
         else:
             self._rehearsals.conclude(job_id, whole, self._now())

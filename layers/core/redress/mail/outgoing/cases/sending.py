@@ -183,7 +183,7 @@ class MailingCase:
         try:
             ticket, event = self._tickets.with_event(job.number, job.event)
         except NotFound:
-            return SendOutcome(Result.SKIPPED, "the ticket is gone")
+            return SendOutcome(Result.SKIPPED, "there is no such ticket")
         if MailToSend(job.template, job.audience) not in mails_after(event):
             raise NotAJob(f"no such mail follows from {event.type}")
         of_a_ladder = event.type in (EventType.RUNG_FIRED, EventType.INCIDENT_PROPOSED)
