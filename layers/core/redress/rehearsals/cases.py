@@ -57,7 +57,6 @@ from redress.workflow.executions import DEAD
 from redress.workflow.store import ReportStore
 
 MOST_MONTHS = 120
-REASON_LIMIT = 2_000
 DRY_RUN_HOLDS = timedelta(hours=24)
 """How long after its beginning a dry run can be applied. Later its counts are considered stale."""
 
@@ -288,8 +287,6 @@ class RehearsalCases:
         faults: list[Fault] = []
         if not reason:
             faults.append(Fault("/reason", "required", "why the tickets are moved"))
-        elif len(reason) > REASON_LIMIT:
-            faults.append(Fault("/reason", "too_long", f"at most {REASON_LIMIT} characters"))
         if not plan.in_force(self._now()):
             faults.append(not_effective_yet("/apply", plan))
         if dry_run is None:

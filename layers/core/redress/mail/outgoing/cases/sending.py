@@ -49,7 +49,7 @@ from redress.mail.outgoing.rules.relevance import (
     standing_of,
     template_of,
 )
-from redress.mail.outgoing.rules.table import PARTICIPANTS, MailToSend, mails_after
+from redress.mail.outgoing.rules.table import ACKNOWLEDGEMENT, PARTICIPANTS, MailToSend, mails_after
 from redress.mail.outgoing.store import AddressStore
 from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
@@ -199,7 +199,7 @@ class MailingCase:
             return SendOutcome(Result.SKIPPED, why)
         recipients = self._recipients(about)
         done = self._once(about, recipients)
-        if job.template == "acknowledgement" and done.result in (Result.SENT, Result.SENT_BEFORE):
+        if job.template == ACKNOWLEDGEMENT and done.result in (Result.SENT, Result.SENT_BEFORE):
             # If the mail was sent before, the worker that sent it may have died before it recorded
             # the acknowledgement.
             decide = by_system.acknowledge
