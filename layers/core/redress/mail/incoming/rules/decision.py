@@ -214,7 +214,7 @@ def decide(
         if theirs is not None and facts.authentic:
             return AddNote(theirs, facts.staff.actor)
         if facts.forwards and (facts.authentic or released):
-            return OpenTicket(_kind(facts.recipients, plan.doors), passed_on=True)
+            return OpenTicket(_kind(facts.recipients, plan.kind_by_address), passed_on=True)
         if not released:
             return Quarantine(Reason.FROM_STAFF, about)
     if not facts.sender:
@@ -233,7 +233,7 @@ def decide(
     if facts.disowned and not released:
         return Quarantine(Reason.DISOWNED, about)
     own = next((n.number for n in known if is_party(facts, tickets[n.number])), None)
-    return OpenTicket(_kind(facts.recipients, plan.doors), own or signed)
+    return OpenTicket(_kind(facts.recipients, plan.kind_by_address), own or signed)
 
 
 def _content_reason(facts: MailFacts) -> Reason | None:
@@ -292,13 +292,13 @@ def _seen_by(
     return None
 
 
-def _kind(recipients: Sequence[str], doors: Mapping[str, str]) -> str:
+def _kind(recipients: Sequence[str], kind_by_address: Mapping[str, str]) -> str:
     """Return the kind of the first recipient address that presets one, else DEFAULT_KIND.
 
     For example, a complaint address presets `complaint`.
     """
     for address in recipients:
-        kind = doors.get(address.rpartition("@")[0])
+        kind = kind_by_address.get(address.rpartition("@")[0])
         if kind is not None:
             return kind
     return DEFAULT_KIND
