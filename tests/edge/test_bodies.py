@@ -164,7 +164,7 @@ def test_body_over_its_limit_or_of_another_media_type_is_refused() -> None:
 
 
 def test_text_for_a_field_that_is_not_declared_raises_an_error() -> None:
-    with pytest.raises(schemas.UnusedWords):
+    with pytest.raises(schemas.UnusedText):
         schemas.body(Body("Example", (Flag("f"),)), {"g": "What is not there"}, {})
 
 
