@@ -1,6 +1,7 @@
 """The functions, tickets and table that the tests of the product's functions share.
 
-The functions run in this process, loaded from their folders as Lambda loads them. moto plays AWS.
+The functions run in the test process. They are loaded from their folders, as Lambda loads them, and
+moto simulates AWS.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ class Context:
 def load(function: str) -> ModuleType:
     """Import `functions/{function}/app.py` with its folder on the path, as Lambda does.
 
-    The other modules of the folder are forgotten afterwards: two functions may use one name.
+    The other modules of the folder are removed from `sys.modules` afterwards, because two functions
+    may use the same name.
     """
     folder = ROOT / "functions" / function
     spec = importlib.util.spec_from_file_location(f"{function}_app", folder / "app.py")

@@ -1,8 +1,8 @@
-"""One ticket: reading it, and what staff do with it.
+"""One ticket: reading it, and the changes that staff make.
 
-A change passes a decision to `StaffCases.act`: a step of `by_staff` whose other arguments, from the
-request, are bound by `partial`. Every change but a note names the version that the caller has read.
-So a repeated call changes nothing and gets a 409.
+A change passes a decision to `StaffCases.act`. The decision is a step of `by_staff`; `partial`
+binds its arguments from the request. Every change except a note names the version that the caller
+has read, so a repeated call changes nothing and gets 409.
 """
 
 from __future__ import annotations
