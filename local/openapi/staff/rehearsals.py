@@ -64,7 +64,7 @@ class RehearsedPromise(Answer):
 
 
 class RehearsedRung(Answer):
-    """How often an action fired, or how often it notified the role `told`, unless that is null."""
+    """How often an action fired. If `told` is a role, how often the action notified that role."""
 
     clock: ClockLabel
     action: RungAction
