@@ -39,7 +39,7 @@ def begun(job: RehearsalJob, rehearsals: str) -> Answer:
     """The answer 202 for a new job, with its address.
 
     `rehearsals` is the address of all rehearsals, relative to that of the request (RFC 9110,
-    10.2.2). A function does not know the stage or the domain in the address of the request.
+    10.2.2). It is relative because a function does not know its stage and domain.
     """
     body = {"id": job.id, "kind": job.kind.value}
     return answer(202, body, {"Location": f"{rehearsals}/{job.id}"})
