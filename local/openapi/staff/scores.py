@@ -21,7 +21,7 @@ from local.openapi.values import (
     WhyNotCounted,
     WhyNoTotal,
 )
-from redress.scores.cases import COMMENT_LIMIT
+from redress.scores.cases.cards import COMMENT_LIMIT
 
 Stars = Annotated[int, Meta(ge=1, le=5)]
 

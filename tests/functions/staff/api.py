@@ -1,7 +1,7 @@
-"""What the tests of the staff API share: the handler called with sample events, and its document.
+"""Helpers for tests of the staff API: a caller of the handler, and the OpenAPI document.
 
-Every answer of every test is held to `openapi-staff.json`: its status must be documented for the
-route, and its body must fit the schema.
+The caller checks every answer against `openapi-staff.json`: the status must be documented for the
+route, and the body must fit the schema.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def schema_errors(schema: dict[str, Any], value: Any) -> list[str]:
 
 
 def resolved(part: dict[str, Any]) -> dict[str, Any]:
-    """What a `$ref` into the document points to; anything else as it is."""
+    """The part of the document to which a `$ref` points. A part without `$ref` is unchanged."""
     while "$ref" in part:
         found: Any = DOCUMENT
         for name in part["$ref"].removeprefix("#/").split("/"):
@@ -48,7 +48,7 @@ class Reply:
 
     @property
     def pointers(self) -> set[str]:
-        """The fields that a problem names."""
+        """The JSON pointers of the fields that a problem reports."""
         return {fault["pointer"] for fault in self.body["errors"]}
 
     @property
@@ -57,11 +57,11 @@ class Reply:
 
 
 KEEP = object()
-"""The value of the sample event stays."""
+"""Stands for the body of the sample event."""
 
 
 class Api:
-    """Calls the handler with a sample event, changed where a test says so."""
+    """Calls the handler with sample events, with the changes that a test gives."""
 
     def __init__(
         self, module: ModuleType, sample: Callable[[str], dict[str, Any]], context: Context
@@ -96,14 +96,14 @@ class Api:
         given = self.module.handler(event, self._context)
         headers = given["headers"]
         found = Reply(given["statusCode"], json.loads(given["body"]), headers)
-        self._hold_to_document(event, found)
+        self._check_against_document(event, found)
         return found
 
     def __call__(self, name: str, by: str | None = None, **changes: Any) -> Reply:
         return self.send(self.event(name, by, **changes))
 
     @staticmethod
-    def _hold_to_document(event: dict[str, Any], found: Reply) -> None:
+    def _check_against_document(event: dict[str, Any], found: Reply) -> None:
         method, _, path = event["routeKey"].partition(" ")
         route = DOCUMENT["paths"].get(path, {}).get(method.lower())
         if route is None:
@@ -118,7 +118,7 @@ class Api:
 
 
 def claims_of(member: Member) -> dict[str, str]:
-    """The claims of this member's ID token, as an HTTP API hands them over."""
+    """The claims of this member's ID token, in the form in which an HTTP API passes them."""
     return {
         "sub": member.id,
         "cognito:groups": f"[{member.role}]",
@@ -131,7 +131,7 @@ def claims_of(member: Member) -> dict[str, str]:
 
 
 def states_of(found: Reply) -> dict[str, str]:
-    """How each promise of a ticket stands."""
+    """The state of each promise of a ticket, by clock."""
     return {promise["clock"]: promise["state"] for promise in found.body["promises"]}
 
 
@@ -181,7 +181,7 @@ WHO_MAY = {
     "reconciliation": {"manager"},
     "openapi": ALL,
 }
-"""Sample event -> roles that the route lets in."""
+"""Sample event -> roles that may call its route."""
 
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -207,4 +207,4 @@ CHANGES: dict[str, dict[str, Any]] = {
     },
     "plan-move": {"plan_version": 1, "reason": "as promised"},
 }
-"""Every change that names a version, with a right body but for the version."""
+"""Sample events that change a version of a ticket -> a valid body without the version."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from redress.scores.messages import AgentResult
+from redress.wiring import scoring as scoring_wiring
 from redress.wiring import staff as staff_wiring
 from tests.builders import Clock
 from tests.functions.staff.api import CHANGES, Api
@@ -12,20 +14,16 @@ from tests.world import Opener, aws
 THIS_MONTH = "2026-11"
 
 
-def scored(agent: str) -> None:
-    """What the scores machine does for one agent."""
-    cases = staff_wiring.scoring_cases()
-    month = cases.list_agents(THIS_MONTH)
-    outcome = cases.score_agent(agent, month.period, month.preview, month.plan_version)
-    cases.finish(
-        month.period,
-        month.preview,
-        month.plan_version,
-        [{"agent": agent, "outcome": outcome.outcome}],
-    )
+def score(agent: str) -> None:
+    """Score an agent and finish the run, as the state machine for scores does."""
+    jobs = scoring_wiring.scoring_jobs()
+    month = jobs.list_agents(THIS_MONTH)
+    outcome = jobs.score_agent(agent, month.period, month.preview, month.plan_version)
+    result = AgentResult(agent, outcome.outcome)
+    jobs.finish(month.period, month.preview, month.plan_version, [result])
 
 
-def test_rating_is_kept_and_a_second_one_takes_its_place(api: Api, clock: Clock) -> None:
+def test_second_rating_replaces_the_first(api: Api, clock: Clock) -> None:
     first = api("rating", "lin")
     assert (first.status, first.body["by"], first.body["revision"]) == (200, "s-lin", 1)
     assert first.body["at"] == clock.now().isoformat(timespec="milliseconds")
@@ -33,7 +31,7 @@ def test_rating_is_kept_and_a_second_one_takes_its_place(api: Api, clock: Clock)
     assert (again.body["attitude"], again.body["comment"], again.body["revision"]) == (3, "", 2)
 
 
-def test_rating_names_every_wrong_field_and_the_month_at_once(api: Api) -> None:
+def test_rating_reports_all_wrong_fields_and_the_month_together(api: Api) -> None:
     body = {"attitude": 6, "knowledge": "good", "comment": 1, "mood": 5}
     found = api("rating", "lin", body=body, period="2027-01")
     assert found.status == 422
@@ -44,13 +42,13 @@ def test_rating_names_every_wrong_field_and_the_month_at_once(api: Api) -> None:
     ("by", "agent", "status"),
     [("lin", "a-tao", 403), ("lin", "s-lin", 403), ("lin", "a-nobody", 404), ("wei", "a-tao", 200)],
 )
-def test_rating_is_for_the_agents_of_the_own_team(
+def test_supervisors_rate_agents_of_their_own_team_only(
     api: Api, by: str, agent: str, status: int
 ) -> None:
     assert api("rating", by, agent=agent).status == status
 
 
-def test_run_asked_for_twice_with_one_key_begins_once(api: Api, scores_machine: None) -> None:
+def test_run_requested_twice_with_one_key_starts_once(api: Api, scores_machine: None) -> None:
     first, second = api("scorecards-run", "wei"), api("scorecards-run", "wei")
     assert first.status == second.status == 202
     assert first.body == second.body
@@ -62,7 +60,7 @@ def test_run_asked_for_twice_with_one_key_begins_once(api: Api, scores_machine: 
 
 @pytest.mark.parametrize("name", ["scorecards", "scorecard", "scorecards-run"])
 @pytest.mark.parametrize("period", ["2026-13", "november", "2027-01"])
-def test_month_that_is_none_or_has_not_begun_is_refused(api: Api, name: str, period: str) -> None:
+def test_malformed_or_future_month_is_refused(api: Api, name: str, period: str) -> None:
     found = api(name, "wei", period=period)
     assert (found.status, found.pointers) == (422, {"/period"})
 
@@ -71,7 +69,7 @@ def test_scorecard_lists_the_evidence_behind_each_component(api: Api, open_ticke
     ticket = open_ticket(agent="a-mei")
     body = CHANGES["resolution"] | {"version": ticket.version}
     assert api("resolution", "mei", body=body, number=ticket.number).status == 200
-    scored("a-mei")
+    score("a-mei")
     found = api("scorecard", "mei", period=THIS_MONTH)
     assert found.status == 200
     assert found.body["preview"] is True
@@ -84,9 +82,9 @@ def test_scorecard_lists_the_evidence_behind_each_component(api: Api, open_ticke
     assert parts["supervisor_rating"]["reason"] == "not_rated"
 
 
-def test_scorecards_are_listed_to_whom_they_concern(api: Api) -> None:
+def test_list_contains_the_scorecards_that_the_caller_may_see(api: Api) -> None:
     for agent in ("a-mei", "a-jun", "a-tao"):
-        scored(agent)
+        score(agent)
     seen = {}
     for by in ("mei", "lin", "wei"):
         found = api("scorecards", by, period=THIS_MONTH)
@@ -100,8 +98,8 @@ def test_scorecards_are_listed_to_whom_they_concern(api: Api) -> None:
     }
 
 
-def test_scorecard_of_another_agent_is_not_there(api: Api) -> None:
-    scored("a-jun")
+def test_scorecard_that_the_caller_may_not_see_is_not_found(api: Api) -> None:
+    score("a-jun")
     assert api("scorecard", "mei", period=THIS_MONTH, agent="a-jun").status == 404
     assert api("scorecard", "lin", period=THIS_MONTH, agent="a-jun").status == 200
     assert api("scorecard", "hua", period=THIS_MONTH, agent="a-jun").status == 404

@@ -217,7 +217,7 @@ def decide(
         if visible is not None and facts.authentic:
             return AddNote(visible, facts.staff.actor)
         if facts.forwards and (facts.authentic or released):
-            return OpenTicket(_kind(facts.recipients, plan.doors), passed_on=True)
+            return OpenTicket(_kind(facts.recipients, plan.kind_by_address), passed_on=True)
         if not released:
             return Quarantine(Reason.FROM_STAFF, about)
     if not facts.sender:
@@ -236,7 +236,7 @@ def decide(
     if facts.disowned and not released:
         return Quarantine(Reason.DISOWNED, about)
     closed = next((n.number for n in existing if is_party(facts, tickets[n.number])), None)
-    return OpenTicket(_kind(facts.recipients, plan.doors), closed or signed)
+    return OpenTicket(_kind(facts.recipients, plan.kind_by_address), closed or signed)
 
 
 def _reason_in_content(facts: MailFacts) -> Reason | None:
@@ -296,14 +296,14 @@ def _first_visible(
     return None
 
 
-def _kind(recipients: Sequence[str], doors: Mapping[str, str]) -> str:
+def _kind(recipients: Sequence[str], kind_by_address: Mapping[str, str]) -> str:
     """Return the kind that the mail's recipient addresses give to a new ticket.
 
-    The first address that is in the plan's `doors` decides: for example, a complaint address gives
-    `complaint`. If no address is in `doors`, the kind is DEFAULT_KIND.
+    The first address whose local part is in `kind_by_address` decides: for example, a complaint
+    address gives `complaint`. If there is none, the kind is DEFAULT_KIND.
     """
     for address in recipients:
-        kind = doors.get(address.rpartition("@")[0])
+        kind = kind_by_address.get(address.rpartition("@")[0])
         if kind is not None:
             return kind
     return DEFAULT_KIND
