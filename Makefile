@@ -18,6 +18,8 @@ export AWS_DEFAULT_REGION ?= us-east-1
 PYTHON := .venv/bin/python
 # Tests that deploy a stack run one after another; all others run in parallel.
 SLOW := tests/artifacts tests/local tests/browser
+# `make template` runs them.
+LINTERS := tests/template/test_linters.py
 FAST := $(filter-out $(SLOW) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) $(wildcard tests/test_*.py)
 
 .PHONY: help
@@ -78,10 +80,11 @@ bench: .venv/ready ## Measure speed, lateness and cost (ONLY=sleepers SCALE=0.03
 # ------------------------------------------------------------------------------ fuzzing
 
 .PHONY: fuzz
-fuzz: .venv/ready ## Read mails that are generated to break the mail reader (MINUTES=2)
+fuzz: .venv/ready ## Try properties with many examples, and break the mail reader (MINUTES=2)
 	@# Only this target needs it, and it has no wheels for other machines.
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check \
 		'atheris==3.1.0; sys_platform == "linux" and platform_machine == "x86_64"'
+	EXAMPLES_TIMES=$(or $(MINUTES),2) $(PYTHON) -m pytest -n 2 -m hypothesis $(FAST)
 	$(PYTHON) -m tests.fuzz_mails --minutes $(or $(MINUTES),2)
 
 # ------------------------------------------------------------------------------ service plans
@@ -101,7 +104,7 @@ openapi: .venv/ready ## OpenAPI documents and the template's routes, from the de
 
 # ------------------------------------------------------------------------------ checks
 
-.PHONY: check lint types template test test-fast fmt clean
+.PHONY: check lint types template test test-fast quick fmt clean
 check: lint types template test ## Run everything that CI checks
 
 lint: .venv/ready ## Check style and common mistakes
@@ -113,19 +116,8 @@ types: .venv/ready ## Check types strictly
 	@# One at a time: each function's folder is its own import path, and each has a module `app`.
 	@for function in functions/*/; do MYPYPATH=$$function mypy $$function; done
 
-# Rules that do not apply to this template, with the reason:
-#   ES2000          access logs: they would record paths, and a path contains a link's secret
-#   ES6000          redrive policies: dead-letter queues have an alarm instead
-#   ES7000          redrive policy of a subscription: the only one is the operators' email
-#   ES1001          failure destinations: a queue's redrive policy sets messages aside
-#   WS1004          finds log groups only by a function's logical id; tests/template checks them
-NOT_ASKED := ES2000 ES6000 ES7000 ES1001 WS1004
-
 template: .venv/ready ## Validate the template (CloudFormation, SAM, Lambda) and the state machines
-	cfn-lint --append-rules cfn_lint_serverless.rules --template template.yaml --ignore-checks $(NOT_ASKED)
-	sam validate --lint --template-file template.yaml
-	@# FLOAT: AWS accepts a BackoffRate without a fraction.
-	@for machine in statemachines/*.asl.json; do statelint --ignore=FLOAT "$$machine"; done
+	$(PYTHON) -m pytest -n 2 $(PYTEST) $(LINTERS)
 
 # Tests without a stack in parallel; tests that deploy one, one after another.
 test: test-fast install ## Run all tests
@@ -133,7 +125,10 @@ test: test-fast install ## Run all tests
 
 test-fast: .venv/ready ## Run the tests that deploy no stack
 	$(PYTHON) -m local.install java dynamodb
-	$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST) $(FAST)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --ignore $(LINTERS) $(PYTEST) $(FAST)
+
+quick: .venv/ready ## Run the tests of the subjects that changed since main, in less than a minute
+	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not slow" $(PYTEST) $$($(PYTHON) -m tests.quick)
 
 fmt: .venv/ready ## Format the code
 	ruff check --fix-only --exit-zero --quiet .

@@ -54,7 +54,7 @@ from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans, shipped_document
-from redress.scores.cases import STORED, ScoringCases
+from redress.scores.cases.runs import STORED, ScoringJobs
 from redress.scores.store.scores import ScoreStore
 from redress.staff.rules.availability import Presence
 from redress.staff.store import StaffStore
@@ -266,9 +266,7 @@ class Shop:
         )
         self._desk = StaffCases(self._tickets, self._lists, changes, known, self._now)
         self._timer_case = TimerCase(self._timers, changes, self._now)
-        self._scoring = ScoringCases(
-            ScoreStore(models), self._staff, known, lambda: None, "", self._now
-        )
+        self._scoring = ScoringJobs(ScoreStore(models), self._staff, known, self._now)
         self._member = Member(
             AGENT, "Mei", "mei@example.org", Role.AGENT, "complaints", ("zh-CN",), WORK
         )

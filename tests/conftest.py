@@ -12,10 +12,15 @@ from redress.plans.rules.plan import Plan
 from redress.tickets.rules.ticket import State
 from tests import builders
 from tests.builders import Clock, Life
+from tests.examples import TIMES, USUAL
 
 # A slow machine does not fail a test, and no run depends on an earlier one.
 settings.register_profile(
-    "house", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+    "house",
+    max_examples=USUAL * TIMES,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("house")
 

@@ -58,6 +58,8 @@ def layer_of(module: str) -> str:
 
 
 RULES = [path for path in MODULES if layer_of(dotted(path)) == "rules"]
+MESSAGES = [path for path in MODULES if path.stem == "messages"]
+PURE_MODULES = [*RULES, *MESSAGES]
 STORES = [path for path in MODULES if layer_of(dotted(path)) == "store"]
 READER = [path for path in MODULES if path.parent.name == "reader"]
 
@@ -80,6 +82,7 @@ def test_no_set_of_modules_under_test_is_empty() -> None:
     assert {package_of(dotted(path)) for path in MODULES} == {"", *PACKAGES}
     assert {layer_of(dotted(path)) for path in MODULES} == {"", *LAYERS}
     assert min(len(RULES), len(STORES), len(READER), len(FUNCTIONS)) > 10
+    assert len(MESSAGES) > 4
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -103,11 +106,30 @@ def test_layers_import_only_earlier_layers(path: Path) -> None:
     assert found - {"", *LAYERS[: LAYERS.index(own) + 1]} == set()
 
 
-@pytest.mark.parametrize("path", RULES, ids=name_of)
+PURE = ("redress.base.errors", "redress.base.people", "redress.base.languages")
+"""What rules may import beside each other and the messages between functions."""
+
+
+def is_pure(module: str) -> bool:
+    """Whether rules may import it; `module` may name something inside a module."""
+    parts = module.split(".")
+    return bool({"rules", "messages"} & set(parts)) or module.startswith(PURE)
+
+
+@pytest.mark.parametrize("path", PURE_MODULES, ids=name_of)
 def test_rules_import_only_the_standard_library_msgspec_and_each_other(path: Path) -> None:
     """msgspec defines a class of values in a fiftieth of a dataclass's time (decision 18)."""
-    roots = {found.split(".")[0] for found in imports(path)}
+    found = set(imports(path))
+    roots = {one.split(".")[0] for one in found}
     assert roots - sys.stdlib_module_names <= {"redress", "msgspec"}
+    own = {one for one in found if one.startswith("redress.")}
+    assert {one for one in own if not is_pure(one)} == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_functions_import_the_edge(path: Path) -> None:
+    if package_of(dotted(path)) != "edge":
+        assert not {one for one in imports(path) if one.startswith("redress.edge")}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -140,7 +162,7 @@ def attributes(path: Path) -> set[str]:
     return {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
-@pytest.mark.parametrize("path", RULES, ids=name_of)
+@pytest.mark.parametrize("path", PURE_MODULES, ids=name_of)
 def test_rules_use_no_clock_environment_file_or_log(path: Path) -> None:
     forbidden = ("os", "sys", "time", "logging", "random", "pathlib", "socket", "subprocess", "io")
     assert not {found.split(".")[0] for found in imports(path)} & set(forbidden)
@@ -191,6 +213,9 @@ MAIL_LIBRARIES = {"chardet", "lxml", "nh3"}
 def test_mail_reader_imports_only_the_standard_library_and_its_own_libraries(path: Path) -> None:
     found = {one.split(".")[0] for one in imports(path)}
     assert found - sys.stdlib_module_names <= {"redress", *MAIL_LIBRARIES}
+    own = {one for one in imports(path) if one.startswith("redress.")}
+    reader = "redress.mail.incoming.reader"
+    assert {one for one in own if not one.startswith(reader) and not is_pure(one)} == set()
     forbidden = {"os", "sys", "time", "logging", "random", "pathlib", "socket", "subprocess", "io"}
     assert not found & forbidden
     assert not attributes(path) & {"now", "utcnow", "today"}

@@ -1,4 +1,4 @@
-"""The list of what is written with a ticket's change is complete."""
+"""The list of stores that write in the transaction of a ticket's change is complete."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ def modules() -> list[ModuleType]:
     return [
         importlib.import_module(one.name)
         for one in found
-        if not one.name.startswith("redress.mail.incoming.reader.")  # has libraries of its own
+        if not one.name.startswith(
+            "redress.mail.incoming.reader."
+        )  # needs libraries that only inbound has
     ]
 
 
-def test_every_store_that_writes_with_a_change_is_in_the_list() -> None:
+def test_list_contains_every_store_that_writes_with_a_change() -> None:
     """A store that writes with a ticket's change exports `also_written`."""
     defined = {
         module.also_written
@@ -33,12 +35,12 @@ def test_every_store_that_writes_with_a_change_is_in_the_list() -> None:
         if getattr(module, "also_written", None) is not None
     }
     assert defined == set(ALSO_WRITTEN)
-    assert len(ALSO_WRITTEN) == len(defined) == 3
+    assert len(ALSO_WRITTEN) == len(defined) > 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("contact", [{}, {"contact": BY_PHONE}], ids=["by mail", "by phone"])
-def test_no_entry_of_the_list_writes_anything_for_a_submission(
+def test_no_store_of_the_list_writes_items_for_a_submission(
     life: Life, kind: str, contact: dict[str, Any]
 ) -> None:
     change = life.open(kind, **contact).last

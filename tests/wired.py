@@ -1,4 +1,7 @@
-"""Settings and caches of tests that use the wiring. No test may get what another one cached."""
+"""Environment and caches for tests that use the wiring.
+
+A test must not get objects that another test cached.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ def modules() -> list[ModuleType]:
 def forget_wiring(keep: Sequence[Callable[..., Any]] = (clients.session,)) -> None:
     """Clear the caches of all functions of the wiring except those in `keep`.
 
-    botocore's session keeps no state of a test, and reading its models again would take 0.5 s.
+    botocore's session is kept by default: it has no state of a test, and creating it again takes
+    0.5 s, because it reads its models.
     """
     for module in modules():
         for maker in vars(module).values():
@@ -37,7 +41,7 @@ def forget_wiring(keep: Sequence[Callable[..., Any]] = (clients.session,)) -> No
 
 
 def rewire() -> None:
-    """Let settings, stores and cases be created again, as in a new process. Clients are kept."""
+    """Clear all caches except those of clients, so that settings, stores and cases are new."""
     forget_wiring(keep=(clients.session, clients.client))
 
 
@@ -57,7 +61,7 @@ def enter(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
 
 
 def set_environment(monkeypatch: pytest.MonkeyPatch, **variables: str | None) -> None:
-    """Set variables (None removes one) and clear the caches, so that they are read."""
+    """Set variables, or remove those with None, and clear the caches, so that they are read."""
     for name, value in variables.items():
         if value is None:
             monkeypatch.delenv(name)

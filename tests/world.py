@@ -1,6 +1,7 @@
-"""What tests share that run the product's functions: the functions, their tickets, their table.
+"""The functions, tickets and table that the tests of the product's functions share.
 
-The functions run in this process, loaded from their folders as Lambda loads them. moto plays AWS.
+The functions run in the test process. They are loaded from their folders, as Lambda loads them, and
+moto simulates AWS.
 """
 
 from __future__ import annotations
@@ -42,12 +43,12 @@ MACHINE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
 
 
 KEEP_SESSION: Any = {"core": {"reset_boto3_session": False}}
-"""For `mock_aws`: else each test reads botocore's models again, which takes 0.3 s and more."""
+"""For `mock_aws`. Without it each test reads botocore's models again, which takes 0.3 s or more."""
 
 
 @cache
 def aws(service: str) -> Any:
-    """A client of moto, made once: to make one takes longer than most tests."""
+    """A client of moto. It is created once, because that takes longer than most tests."""
     return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
 
 
@@ -87,7 +88,8 @@ class Context:
 def load(function: str) -> ModuleType:
     """Import `functions/{function}/app.py` with its folder on the path, as Lambda does.
 
-    The other modules of the folder are forgotten afterwards: two functions may use one name.
+    The other modules of the folder are removed from `sys.modules` afterwards, because two functions
+    may use the same name.
     """
     folder = ROOT / "functions" / function
     spec = importlib.util.spec_from_file_location(f"{function}_app", folder / "app.py")
@@ -108,14 +110,14 @@ def load(function: str) -> ModuleType:
 
 
 def read_sample(name: str) -> dict[str, Any]:
-    """The sample event `events/{name}.json`, fresh each time."""
+    """The sample event `events/{name}.json`, read anew each time so that a test may change it."""
     event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
     return event
 
 
 @contextmanager
 def logged_by(function: ModuleType) -> Iterator[io.StringIO]:
-    """What a function logs in this block. Its logger keeps the stream it found when imported."""
+    """The log of a function in this block. Otherwise it goes to the stream of import time."""
     handler = function.logger.registered_handler
     written = io.StringIO()
     before = handler.setStream(written)
@@ -130,7 +132,7 @@ def logged_by(function: ModuleType) -> Iterator[io.StringIO]:
 
 @dataclass
 class Stores:
-    """The stores over the test's table, to arrange and to check."""
+    """The stores over the test's table. Tests prepare and check items with them."""
 
     tickets: TicketStore
     lists: TicketLists
@@ -143,7 +145,7 @@ class Stores:
 
     @staticmethod
     def parts(models: Models, now: Callable[[], datetime]) -> dict[str, Any]:
-        """The stores over these models, by the names above."""
+        """The stores over these models, by the names of the fields."""
         tickets, plan_store = TicketStore(models, ALSO_WRITTEN), PlanStore(models)
         plans = Plans(plan_store, now)
         return {
@@ -167,7 +169,7 @@ class Opener:
     opened: list[str] = field(default_factory=list)
 
     def __call__(self, kind: str = "complaint", agent: str | None = None, **fields: Any) -> Ticket:
-        """A new ticket of this kind; `fields` change the submission (contact, language, ...)."""
+        """Open a ticket of this kind. `fields` change the submission (contact, language, ...)."""
         plan = self.stores.plans.current()
         change = opening.open_ticket(
             submission(kind, **fields), new_number(), plan, self.clock.now()
@@ -184,12 +186,12 @@ class Opener:
 
 @dataclass(frozen=True)
 class Act:
-    """Takes one step of a ticket's life and stores it: `act(ticket, by_staff.reply, MEI, ...)`."""
+    """Takes one step with a ticket and stores it: `act(ticket, by_staff.reply, MEI, ...)`."""
 
     changes: TicketChanges
 
     def __call__(self, ticket: Ticket, step: Callable[..., Change | None], *given: Any) -> Ticket:
-        """Call `step` with the ticket, its plan, `given` and the time; the ticket after it."""
+        """Call `step` with the ticket, its plan, `given` and the time. Returns the new ticket."""
         return self.changes.change(
             ticket.number, lambda found, plan, at: step(found, plan, *given, at)
         )

@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             try:
                 assigned = 1 if assignment.assign(number) else 0
             except NotFound:
-                logger.info("gone meanwhile")
+                logger.info("there is no such ticket")
                 return {"assigned": 0}
         case DrainQueue(team):
             logger.append_keys(team=team)

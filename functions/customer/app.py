@@ -60,5 +60,5 @@ ROUTES: Mapping[tuple[str, str], Callable[[WebRequest], Answer]] = {
 
 API Gateway has already matched the path and parsed its parameters. A router here would repeat that
 work and slow every cold start. Requests that match no route reach this function too (template.yaml,
-`Elsewhere`).
+`$default`).
 """

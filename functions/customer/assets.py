@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 from http import HTTPStatus
 from importlib import resources
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from rendering import HERE, digest_of, guarded, respond
 from web_request import WebRequest
@@ -19,9 +19,6 @@ from redress.edge.http import (
     problem,
 )
 from redress.edge.problems import plain
-
-if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's cold start
-    pass
 
 
 def document(request: WebRequest) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rendering import FORM_FIELDS, ShownFault, by_field_of, guarded, page, shown
 from web_request import WebRequest, language_of, logger, posted
@@ -20,9 +20,6 @@ from redress.edge.http import (
 )
 from redress.plans.rules.plan import KINDS
 from redress.wiring import customer as wiring
-
-if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's cold start
-    pass
 
 
 def form_page(

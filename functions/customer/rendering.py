@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pages import pages
 from web_request import (
@@ -32,10 +32,6 @@ from redress.edge.http import (
     Answer,
 )
 from redress.edge.problems import problem_for
-
-if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's cold start
-    pass
-
 
 HERE = Path(__file__).parent
 

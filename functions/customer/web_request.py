@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 from aws_lambda_powertools import Logger
@@ -15,10 +15,6 @@ from redress.edge.http import (
     body_of,
     header,
 )
-
-if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's cold start
-    pass
-
 
 BODY_LIMIT = 256 * 1024
 

@@ -55,7 +55,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
                 _do(job)
         except Exception as error:
             found = {"record": record["messageId"]} | observe.fault_of(error)
-            logger.error("a mail comes again", extra=found)
+            logger.error("a mail will be delivered again", extra=found)
             observe.count("inbound", "MailDelayed")
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}
@@ -101,7 +101,7 @@ class ReadingFailed(Exception):
 def _read(key: str, at: datetime) -> IncomingMail:
     raw = wiring.mail_bucket().get(key)
     try:
-        return reading.incoming_mail_of(raw, key, at, wiring.ours(), LANGUAGE)
+        return reading.incoming_mail_of(raw, key, at, wiring.own_addresses(), LANGUAGE)
     except Exception as error:
         raise ReadingFailed from error
 

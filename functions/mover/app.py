@@ -11,6 +11,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from redress.base import observe
+from redress.rehearsals.messages import MovePart, task_of
 from redress.wiring import mover as wiring
 
 logger = Logger(service="mover")
@@ -27,9 +28,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if event.get("warm"):
         wiring.rehearsal_jobs()
         return {"warm": True}
-    if event.get("task") != "move_part":
-        raise ValueError(f"{event.get('task')!r} is not a task of this function")
-    logger.append_keys(job=event["job"])
-    worked = wiring.rehearsal_jobs().move_part(event["job"], event["part"])
+    task = task_of(event)
+    if not isinstance(task, MovePart):
+        raise ValueError(f"{event['task']!r} is not a task of this function")
+    logger.append_keys(job=task.job)
+    worked = wiring.rehearsal_jobs().move_part(task.job, task.part)
     logger.info("done", extra={"part": worked.part, "state": worked.state})
     return asdict(worked)

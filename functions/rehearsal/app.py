@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,35 +9,32 @@ from aws_lambda_powertools import Logger
 
 from redress.base import observe
 from redress.rehearsals.cases import Listed, RehearsalFinished, RehearsalJobs, Worked
+from redress.rehearsals.messages import (
+    FailJob,
+    FinishJob,
+    ListParts,
+    MovePart,
+    RehearsePart,
+    Task,
+    task_of,
+)
 from redress.wiring import rehearsal as wiring
 
 logger = Logger(service="rehearsal")
 
 
-def _list_parts(jobs: RehearsalJobs, event: dict[str, Any]) -> Listed:
-    return jobs.list_parts(event["job"])
-
-
-def _rehearse_part(jobs: RehearsalJobs, event: dict[str, Any]) -> Worked:
-    return jobs.rehearse_part(event["job"], event["part"])
-
-
-def _finish(jobs: RehearsalJobs, event: dict[str, Any]) -> RehearsalFinished:
-    return jobs.finish(event["job"], event["results"])
-
-
-def _fail(jobs: RehearsalJobs, event: dict[str, Any]) -> RehearsalFinished:
-    return jobs.fail(event["job"], event["error"])
-
-
-TASKS: Mapping[
-    str, Callable[[RehearsalJobs, dict[str, Any]], Listed | Worked | RehearsalFinished]
-] = {
-    "list_parts": _list_parts,
-    "rehearse_part": _rehearse_part,
-    "finish": _finish,
-    "fail": _fail,
-}
+def _do(jobs: RehearsalJobs, task: Task) -> Listed | Worked | RehearsalFinished:
+    match task:
+        case ListParts(job):
+            return jobs.list_parts(job)
+        case RehearsePart(job, part):
+            return jobs.rehearse_part(job, part)
+        case FinishJob(job, results):
+            return jobs.finish(job, results)
+        case FailJob(job, error):
+            return jobs.fail(job, error)
+        case MovePart():
+            raise ValueError("moving tickets is not a task of this function")
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -52,10 +48,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if event.get("warm"):
         wiring.rehearsal_jobs()
         return {"warm": True}
-    task = event.get("task", "")
-    if task not in TASKS:
-        raise ValueError(f"{task!r} is not a task of this function")
-    logger.append_keys(task=task, job=event["job"])
-    result = TASKS[task](wiring.rehearsal_jobs(), event)
-    logger.info("done", extra={"part": event.get("part", "")})
+    task = task_of(event)
+    logger.append_keys(task=event["task"], job=task.job)
+    result = _do(wiring.rehearsal_jobs(), task)
+    logger.info("done", extra={"part": getattr(task, "part", "")})
     return asdict(result)

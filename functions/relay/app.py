@@ -29,8 +29,8 @@ _PERMANENT = frozenset(
 )
 """Error codes of services for a request that fails however often it is repeated.
 
-After any other error the record is retried, for as long as the stream keeps it: a day. That is
-time enough to restore a missing permission or a deleted queue.
+After any other error the record is retried for almost a day. That is time enough to restore a
+missing permission or a deleted queue.
 """
 
 
@@ -69,7 +69,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             if not _is_temporary(error):
                 _set_aside(case, record, error)
                 continue
-            logger.warning("a record comes again", extra=observe.fault_of(error))
+            logger.warning("a record will be delivered again", extra=observe.fault_of(error))
             failed.append(sequence)
     return {"batchItemFailures": [{"itemIdentifier": min(failed, key=_order)}] if failed else []}
 

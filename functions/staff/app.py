@@ -1,7 +1,7 @@
 """The staff API, which agents, supervisors and managers use from their own client or CRM.
 
-The table `routes.ROUTES` says which roles may call which route. The use cases check whose ticket it
-is.
+The table `routes.ROUTES` has the roles that may call each route. The use cases check whether the
+caller may see or change the ticket.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ def _serve(name: str, route: Route, event: dict[str, Any]) -> Answer:
 
 @logger.inject_lambda_context(clear_state=True)
 def _routed(event: dict[str, Any], context: LambdaContext) -> Answer:
-    """The answer of the route that API Gateway found.
+    """Find the route that API Gateway matched, and answer.
 
-    Only failures are counted: a metric per route would cost more a month than the rest of an idle
-    stack. The log has every answer.
+    Only failures are counted in metrics. A metric per route would cost more in a month than the
+    rest of an idle stack. The log has every answer.
     """
     method, path = route_of(event)
     route = ROUTES.get((method, path))

@@ -61,7 +61,7 @@ def _name(claims: dict[str, Any]) -> str:
 def _role(groups: Any) -> Role:
     """The highest role among the groups.
 
-    An HTTP API passes a list on as the string `[a b]`.
+    An HTTP API passes a list as the string `[a b]`.
     """
     if isinstance(groups, str):
         named = groups.removeprefix("[").removesuffix("]").split()

@@ -1,8 +1,8 @@
-"""The declaration of a route, from which router, template and OpenAPI document follow.
+"""The declaration of a route, from which router, template and OpenAPI document are derived.
 
 `routes/` declares each route next to the function that serves it. `make openapi` writes the routes
 of the template and the OpenAPI document from the declarations. The texts of the document are in
-`local/openapi`, which only this build reads.
+`local/openapi`, which no function loads.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 NAME_LIMIT = 64
 REASON_LIMIT = 2_000
 PLAN_LIMIT = 1024 * 1024
-"""Most bytes of a body with a plan, which may be indented. The store limits the plan itself."""
+"""The most bytes of a body with a plan, which may be indented. The store limits the plan itself."""
 
 VERSION = Whole("version", least=1)
 """The version of the ticket that the caller has read."""
@@ -36,12 +36,12 @@ REASON = Text("reason", REASON_LIMIT)
 
 
 def iso(at: datetime | None) -> str | None:
-    """An instant as answers have it: ISO 8601 with milliseconds, UTC."""
+    """An instant in the format of answers: ISO 8601 with milliseconds, UTC."""
     return at.isoformat(timespec="milliseconds") if at else None
 
 
 class Request(Struct, frozen=True):
-    """One call: who calls, the parts of the path, the query, and the body as the route reads it.
+    """One call: the caller, the variables of the path, the query, and the parsed body.
 
     `body` is a dict with a value for every declared field, or the document of an `UnreadBody`. It
     is None if the route declares no body.
@@ -66,9 +66,9 @@ class Route(Struct, frozen=True):
     """One route of the staff API.
 
     `answer` is the name of the answer's schema in the document, and `status` is its status. `query`
-    and `headers` name the parameters that the route reads, without those in its path. `problems`
-    are the statuses of the route's own problems. The document adds those of every route (401, 403,
-    500, 503) and those of every route with a body (400, 413, 415, 422).
+    and `headers` name the parameters that the route reads in addition to those in its path.
+    `problems` are the error statuses of this route. The document adds those of every route (401,
+    403, 500, 503) and those of every route with a body (400, 413, 415, 422).
     """
 
     method: str

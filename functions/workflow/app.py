@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
+import msgspec
 from aws_lambda_powertools import Logger
 
 from redress.base import observe
 from redress.base.errors import RedressError
 from redress.wiring import workflow as wiring
 from redress.workflow.cases.relay import MOVED
+from redress.workflow.messages import woken_of
 
 logger = Logger(service="workflow")
 
@@ -30,7 +31,7 @@ class WaitRefused(RedressError):
 @logger.inject_lambda_context(clear_state=True)
 @observe.discreet(logger)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Take {"ticket", "gen", "woken", "attempt"}. Return the input of the next wait (`Sleep`).
+    """Take a `Woken` message. Return the input of the next wait (`Sleep`).
 
     `woken` is the error that ended the wait, and `attempt` counts the retries of this state.
     Executions keep the definition with which they began for up to a year. An old one may send only
@@ -44,10 +45,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if event.get("warm"):
         wiring.timers()
         return {"warm": True}
-    logger.append_keys(ticket=event["ticket"], generation=event["gen"])
-    sleep = wiring.timers().act_on_due_clocks(event["ticket"], event["gen"])
+    message = woken_of(event)
+    logger.append_keys(ticket=message.ticket, generation=message.gen)
+    sleep = wiring.timers().act_on_due_clocks(message.ticket, message.gen)
     logger.info("checked the clocks", extra={"phase": sleep.phase, "wait_s": sleep.wait})
-    woken = event.get("woken")
-    if woken and woken not in WAKE_UP_CALLS and event.get("attempt", PAUSES) < PAUSES:
-        raise WaitRefused(woken)
-    return asdict(sleep)
+    refused = message.woken and message.woken not in WAKE_UP_CALLS
+    if refused and message.attempt is not None and message.attempt < PAUSES:
+        raise WaitRefused(message.woken)
+    return msgspec.structs.asdict(sleep)

@@ -20,7 +20,7 @@ DATA = ROOT / "layers" / "core" / "redress" / "data"
 
 @cache
 def made() -> dict[Path, str]:
-    """Every file that is made, with its text."""
+    """The generated files with their texts."""
     documents = {
         DATA / "openapi-staff.json": staff_document(),
         DATA / "openapi-public.json": public_document(),
@@ -30,7 +30,7 @@ def made() -> dict[Path, str]:
 
 
 def pretty(value: Any, indent: str = "") -> str:
-    """JSON to read: what fits on a line stands on one."""
+    """JSON for people: a value that fits on one line is written on one line."""
     flat = json.dumps(value, ensure_ascii=False)
     if len(indent) + len(flat) <= WIDTH or not isinstance(value, dict | list):
         return flat
@@ -45,7 +45,7 @@ def pretty(value: Any, indent: str = "") -> str:
 
 
 def main() -> int:
-    """0; with `--check` 1 when a file is not as it would be made."""
+    """Write the files. With `--check`, write nothing and return 1 if a file differs."""
     parser = argparse.ArgumentParser(prog="python -m local.openapi", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, only compare")
     check = parser.parse_args().check

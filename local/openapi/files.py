@@ -1,4 +1,4 @@
-"""The texts of the documents: YAML by subject, which only this build reads."""
+"""The texts of the documents: YAML files by subject, which only `local.openapi` reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parent
 
 
 def texts(*path: str, **values: object) -> dict[str, Any]:
-    """The texts in a file of this package; `{name}` in one stands for a value of the code."""
+    """The texts in a file of this package. `{name}` in a text is replaced by the value `name`."""
     found: dict[str, Any] = _filled(load(FOLDER.joinpath(*path)), values)
     return found
 

@@ -1,4 +1,4 @@
-"""The modules of a function, as Lambda imports them: from its own folder."""
+"""Imports modules of a function from its own folder, as Lambda does."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from local.process import ROOT
 
 
 def load(function: str, *names: str) -> list[ModuleType]:
-    """The modules of these names in `functions/{function}`.
+    """Import the modules with these names from `functions/{function}`.
 
-    They are forgotten afterwards: another function may use the same names.
+    They are removed from `sys.modules` afterwards, because another function may use the same names.
     """
     folder = ROOT / "functions" / function
     before = set(sys.modules)

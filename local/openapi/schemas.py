@@ -1,4 +1,4 @@
-"""JSON Schemas of bodies and answers."""
+"""JSON Schemas of request bodies and answers."""
 
 from __future__ import annotations
 
@@ -24,24 +24,27 @@ from redress.edge.bodies import (
 )
 
 Schema = dict[str, Any]
-Words = Mapping[str, Mapping[str, str]]
-"""Name of a schema -> its fields -> what each is."""
+Descriptions = Mapping[str, Mapping[str, str]]
+"""Name of a schema -> its fields -> the description of each."""
 
 REFERENCE = "#/components/schemas/{name}"
 
 
-class UnusedWords(ValueError):
-    """A text describes a field that there is not."""
+class UnusedText(ValueError):
+    """A text describes a field that does not exist."""
 
 
 def camel_case(name: str) -> str:
-    """`setPresence` of `set_presence`."""
+    """`setPresence` for `set_presence`."""
     first, *others = name.split("_")
     return first + "".join(part.title() for part in others)
 
 
-def answers(modules: Iterable[ModuleType], words: Words) -> dict[str, Schema]:
-    """The schemas of the classes of these modules by their names."""
+def answers(modules: Iterable[ModuleType], descriptions: Descriptions) -> dict[str, Schema]:
+    """The schemas of all message classes in these modules, by class name.
+
+    Raises UnusedText if `descriptions` has a field that no class has.
+    """
     types = {
         value
         for module in modules
@@ -52,20 +55,20 @@ def answers(modules: Iterable[ModuleType], words: Words) -> dict[str, Schema]:
         sorted(types, key=lambda one: one.__name__), ref_template=REFERENCE
     )
     classes = {one.__name__: one for one in types}
-    unused = {(name, field) for name, fields in words.items() for field in fields}
+    unused = {(name, field) for name, fields in descriptions.items() for field in fields}
     for name, schema in found.items():
         _tidy(schema)
         for base in classes[name].__mro__:
-            for field, text in words.get(base.__name__, {}).items():
+            for field, text in descriptions.get(base.__name__, {}).items():
                 unused.discard((base.__name__, field))
                 schema["properties"][field].setdefault("description", text)
     if unused:
-        raise UnusedWords(str(sorted(unused)))
+        raise UnusedText(str(sorted(unused)))
     return found
 
 
 def referred(schemas: Mapping[str, Schema], part: Any) -> dict[str, Schema]:
-    """Those of `schemas` that a part of a document refers to, directly or by another one."""
+    """The schemas to which a part of a document refers, directly or through another schema."""
     prefix = REFERENCE.format(name="")
     found: dict[str, Schema] = {}
     left = [part]
@@ -84,7 +87,7 @@ def referred(schemas: Mapping[str, Schema], part: Any) -> dict[str, Schema]:
 
 
 def _tidy(schema: Schema) -> None:
-    """Titles repeat names; the line breaks of a docstring are not those of its text."""
+    """Remove titles, which repeat names, empty members, and the line breaks of docstrings."""
     schema.pop("title", None)
     for name in ("required", "properties"):
         if not schema.get(name):
@@ -93,24 +96,24 @@ def _tidy(schema: Schema) -> None:
         schema["description"] = " ".join(schema["description"].split())
 
 
-def body(declared: Body, words: Mapping[str, str], defaults: Mapping[str, str]) -> Schema:
-    """The schema of a body, from the fields by which the function reads it.
+def body(declared: Body, descriptions: Mapping[str, str], defaults: Mapping[str, str]) -> Schema:
+    """The schema of a body, from the fields with which the function reads it.
 
-    `words` describe its fields, and the body itself under `_`; `defaults` describe fields that many
-    bodies have.
+    `descriptions` describes its fields, and the body itself under `_`. `defaults` describes fields
+    that many bodies have. Raises UnusedText for a description of a field that does not exist.
     """
     properties = {}
     for field in declared.fields:
-        text = words.get(field.name)
+        text = descriptions.get(field.name)
         if text is None and isinstance(field, Text | Whole):
             text = defaults.get(field.name)
         properties[field.name] = _field(field) | ({"description": text} if text else {})
-    if unused := set(words) - set(properties) - {"_"}:
-        raise UnusedWords(f"{declared.name}: {sorted(unused)}")
+    if unused := set(descriptions) - set(properties) - {"_"}:
+        raise UnusedText(f"{declared.name}: {sorted(unused)}")
     required = [field.name for field in declared.fields if field.required]
     return {
         "type": "object",
-        **({"description": words["_"]} if "_" in words else {}),
+        **({"description": descriptions["_"]} if "_" in descriptions else {}),
         **({"required": required} if required else {}),
         "properties": properties,
         "additionalProperties": False,
@@ -118,7 +121,7 @@ def body(declared: Body, words: Mapping[str, str], defaults: Mapping[str, str]) 
 
 
 def _field(field: Field) -> Schema:
-    """The schema of one field. A kind of field that is not known here is a mistake."""
+    """The schema of one field. Raises TypeError for a class of field without a schema."""
     match field:
         case Whole():
             most = {} if field.most is None else {"maximum": field.most}

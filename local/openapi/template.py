@@ -1,7 +1,7 @@
 """The routes of the API in `template.yaml`: the part of the file between two comments.
 
-API Gateway imports them. They hold no schemas: an HTTP API validates no bodies, and takes no
-document of OpenAPI 3.1.
+API Gateway imports them. They have no schemas, because an HTTP API validates no bodies and accepts
+no OpenAPI 3.1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DEFAULT = "$default"
 
 
 def written() -> str:
-    """The template with the routes as declared. Raises ValueError where their place is missing."""
+    """The template with the declared routes. Raises ValueError if a comment is missing."""
     text = TEMPLATE.read_text("utf-8")
     before, begin, rest = text.partition(f"{INDENT}{BEGIN}\n")
     _, end, after = rest.partition(f"{INDENT}{END}\n")
@@ -33,7 +33,7 @@ def written() -> str:
 
 
 def _lines() -> Iterator[str]:
-    """A path and its methods. YAML's anchors name each function's integration once."""
+    """The lines of the routes. A YAML anchor defines the integration of each function once."""
     named: set[str] = set()
     path = None
     for path_of, method, function in sorted(_routes(), key=lambda route: route[0]):
@@ -70,7 +70,7 @@ def _uri(function: str) -> str:
 
 
 def _routes() -> Iterator[tuple[str, str, str]]:
-    """(path, method, function) of every route, and what answers everything else."""
+    """(path, method, function) of every route, and of the default route for all other paths."""
     yield DEFAULT, "x-amazon-apigateway-any-method", "customer"
     for public_route in public.routes():
         yield public_route.path, public_route.method.lower(), public_route.function

@@ -1,4 +1,4 @@
-"""The kinds of values in answers. Choices and limits come from the code that enforces them."""
+"""Types of the values in answers. Choices and limits come from the code that enforces them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from redress.tickets.rules.ticket import EventType, State
 
 
 class Answer(Struct, forbid_unknown_fields=True, kw_only=True):
-    """A JSON object with these fields and no others. A class's docstring is its description."""
+    """A JSON object with these fields and no others. The docstring becomes its description."""
 
 
 class OpenAnswer(Struct, kw_only=True):
@@ -43,13 +43,13 @@ def one_of(choices: Iterable[str]) -> Meta:
 
 
 def one_type_of(*types: type[Struct]) -> Meta:
-    """One of these objects, or null."""
+    """An object of one of these types, or null."""
     references = [{"$ref": f"#/components/schemas/{one.__name__}"} for one in types]
     return Meta(extra_json_schema={"anyOf": [*references, {"type": "null"}]})
 
 
 def in_format(name: str) -> Meta:
-    """A text in a format that JSON Schema names."""
+    """A text in a format that JSON Schema defines."""
     return Meta(extra_json_schema={"format": name})
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from local import stack
 from local.template import template
 from tests.builders import ROOT
 
@@ -63,9 +64,9 @@ def _build(folder: Path, architecture: str) -> Built:
 
 
 @pytest.fixture(scope="session")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Built for this machine, so it can run here."""
-    return _build(tmp_path_factory.mktemp("host") / "build", HOST)
+def host() -> Built:
+    """Built for this machine, so it can run here: the build that the local cloud deploys."""
+    return Built(stack.build(), HOST)
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import ast
-import re
 import string
+from collections.abc import Callable
 
 import pytest
+from jinja2 import Environment, nodes
 
 from redress.base import catalogue
+from redress.base.errors import InvalidInput
 from redress.base.languages import LANGUAGES
+from redress.base.people import CUSTOMER
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.plan import KINDS
 from redress.tickets.cases.customer import PUBLIC
+from redress.tickets.rules.steps import by_customer
 from redress.tickets.rules.ticket import State
+from tests import builders
 from tests.builders import ROOT
 
 KEYS = set(catalogue.catalogue("en"))
@@ -45,18 +49,15 @@ def test_simplified_and_traditional_are_not_mixed() -> None:
     assert not (simplified - traditional) & set(tw)
 
 
-def test_every_key_that_a_page_names_exists() -> None:
-    pages = ROOT / "functions/customer"
-    named = set(
-        re.findall(
-            r'catalogue\.text\(\w+, "([a-z_.]+)"',
-            "".join(p.read_text() for p in pages.glob("*.py")),
-        )
-    )
-    for path in (pages / "templates").glob("*.html"):
-        named |= set(re.findall(r"""\bt\(["']([a-z_.]+)["'][,)]""", path.read_text()))
+def test_every_text_that_a_template_names_exists() -> None:
+    named: set[str] = set()
+    for path in (ROOT / "functions/customer/templates").glob("*.html"):
+        for call in Environment(autoescape=True).parse(path.read_text()).find_all(nodes.Call):
+            match call:
+                case nodes.Call(node=nodes.Name(name="t"), args=[nodes.Const(value=key), *_]):
+                    named.add(key)
 
-    assert {"fault.key_reused", "form.lead", "status.timeline"} <= named
+    assert {"form.lead", "status.timeline"} <= named
     assert named <= KEYS
 
 
@@ -72,39 +73,38 @@ def test_every_state_kind_clock_event_and_closure_has_a_text() -> None:
     assert wanted <= KEYS
 
 
-def fault_codes(path: str, *functions: str) -> set[str]:
-    """The codes of all faults that a module creates, or only those of the given functions."""
-    tree: ast.AST = ast.parse((ROOT / path).read_text())
-    if functions:
-        named = [
-            n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name in functions
-        ]
-        assert {function.name for function in named} == set(functions)
-        tree = ast.Module(body=list(named), type_ignores=[])
-    return {
-        call.args[1].value
-        for call in ast.walk(tree)
-        if isinstance(call, ast.Call)
-        and isinstance(call.func, ast.Name)
-        and call.func.id == "Fault"
-        and isinstance(call.args[1], ast.Constant)
-        and isinstance(call.args[1].value, str)
-    }
+def codes(mistake: Callable[[], object]) -> set[str]:
+    """The codes of all faults for which this is refused."""
+    with pytest.raises(InvalidInput) as refused:
+        mistake()
+    return {fault.code for fault in refused.value.faults}
 
 
-def test_every_fault_that_a_customer_can_cause_has_a_text() -> None:
-    core = "layers/core/redress"
-    steps = f"{core}/tickets/rules/steps"
-    found = (
-        fault_codes(f"{core}/tickets/rules/submission.py")
-        | fault_codes(f"{steps}/draft.py", "checked_text")
-        | fault_codes(f"{steps}/by_customer.py")
-        | fault_codes(f"{core}/tickets/cases/intake.py")
-        | fault_codes("functions/customer/status.py")
-    )
+@pytest.mark.parametrize("text", ["", "x" * 20_001], ids=["none", "too long"])
+def test_every_fault_in_a_text_of_a_customer_has_a_text(text: str) -> None:
+    life = builders.life_at(State.OPEN)
+    resolved = builders.life_at(State.RESOLVED)
+    at = life.clock.now()
+    found = codes(lambda: by_customer.write(life.ticket, life.plan, text, at))
+    found |= codes(lambda: by_customer.dispute(resolved.ticket, resolved.plan, CUSTOMER, text, at))
 
-    assert {"required", "email_or_phone", "score_expected", "key_expected", "sure"} <= found
     assert {f"fault.{code}" for code in found} <= KEYS
+
+
+def test_every_fault_in_the_answers_to_a_survey_has_a_text() -> None:
+    life = builders.life_at(State.CONFIRMED)
+    answers = {"overall": 9, "comment": "x" * 5_001, "colour": "red"}
+    at = life.clock.now()
+    found = codes(lambda: by_customer.answer_survey(life.ticket, life.plan, answers, at))
+
+    assert {"score_expected", "too_long", "unknown"} <= found
+    assert {f"fault.{code}" for code in found} <= KEYS
+
+
+@pytest.mark.parametrize("code", ["key_expected", "key_reused", "sure", "text_expected"])
+def test_every_fault_of_a_form_has_a_text(code: str) -> None:
+    """Those of a submission's fields are checked where tests refuse them, in tests/tickets."""
+    assert f"fault.{code}" in KEYS
 
 
 @pytest.mark.parametrize(

@@ -587,7 +587,7 @@ def test_a_calendar_that_never_opens_raises_an_error_that_names_it(
         lambda: calendar.next_open(MONDAY),
     )
     for ask in asks:
-        with pytest.raises(ValueError, match="in Asia/Shanghai opens nowhere within 1098 days"):
+        with pytest.raises(ValueError, match="in Asia/Shanghai has no open time within 1098 days"):
             ask()
     assert calendar.elapsed(MONDAY, MONDAY + timedelta(days=4000)) == 0
     assert calendar.add(MONDAY, 0) == MONDAY
@@ -607,7 +607,7 @@ def test_the_search_for_an_open_day_stops_after_three_years() -> None:
     opens = MONDAY.replace(hour=0)
     patience = timedelta(days=calendars.PATIENCE_DAYS)
     assert calendar.next_open(opens - patience) == opens
-    with pytest.raises(ValueError, match="opens nowhere"):
+    with pytest.raises(ValueError, match="no open time"):
         calendar.next_open(opens - patience - timedelta(days=2))
 
 
@@ -655,7 +655,7 @@ def test_an_instant_without_a_zone_is_refused() -> None:
         lambda: calendar.elapsed(MONDAY, naive),
         lambda: calendar.next_open(naive),
     ):
-        with pytest.raises(ValueError, match="names no zone"):
+        with pytest.raises(ValueError, match="has no time zone"):
             ask()
 
 
@@ -681,7 +681,7 @@ def test_the_cache_of_a_calendar_does_not_affect_equality() -> None:
 def test_the_cache_of_a_calendar_is_bounded() -> None:
     calendar, end = office("UTC"), MONDAY + timedelta(days=calendars.KEPT_DAYS * 2)
     once = calendar.elapsed(MONDAY, end)
-    assert len(calendar._known) <= calendars.KEPT_DAYS
+    assert len(calendar._cache) <= calendars.KEPT_DAYS
     assert calendar.elapsed(MONDAY, end) == once
 
 

@@ -1,4 +1,4 @@
-"""Functions read bodies, and the OpenAPI document describes them, by the same declaration."""
+"""Declarations of bodies: functions read a body, and OpenAPI describes it, by the same one."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from redress.edge.bodies import (
 )
 from redress.edge.http import Refused
 
-LEFT_OUT = object()
-"""The field is not in the body."""
+ABSENT = object()
+"""Stands for a field that is absent from the body."""
 
 ACCEPTED: list[tuple[Field, Any, Any]] = [
     (Whole("f", 1), 1, 1),
@@ -38,7 +38,7 @@ ACCEPTED: list[tuple[Field, Any, Any]] = [
     (OptionalText("f", 4), "four", "four"),
     (OptionalText("f", 4), "", ""),
     (OptionalText("f", 4), None, None),
-    (OptionalText("f", 4), LEFT_OUT, None),
+    (OptionalText("f", 4), ABSENT, None),
     (TextOrNull("f", 4), "four", "four"),
     (TextOrNull("f", 4), None, None),
     (Texts("f", 20, 2, "email"), [], []),
@@ -46,31 +46,31 @@ ACCEPTED: list[tuple[Field, Any, Any]] = [
     (OneOf("f", ("a", "b")), "b", "b"),
     (OptionalOneOf("f", ("a", "b")), "a", "a"),
     (OptionalOneOf("f", ("a", "b")), None, None),
-    (OptionalOneOf("f", ("a", "b")), LEFT_OUT, None),
+    (OptionalOneOf("f", ("a", "b")), ABSENT, None),
     (Flag("f"), True, True),
-    (Flag("f"), LEFT_OUT, False),
+    (Flag("f"), ABSENT, False),
     (Instant("f"), "2026-11-24T09:00:00+08:00", datetime(2026, 11, 24, 1, tzinfo=UTC)),
     (Unread("f"), {"version": 2}, {"version": 2}),
 ]
 """A field, its value in a body, and the value that the handler gets."""
 
 REFUSED: list[tuple[Field, Any, str]] = [
-    (Whole("f", 1), LEFT_OUT, "required"),
+    (Whole("f", 1), ABSENT, "required"),
     (Whole("f", 1), None, "required"),
     (Whole("f", 1), 0, "out_of_range"),
     (Whole("f", 1, 3), 4, "out_of_range"),
     (Whole("f", 1), "1", "whole_number_expected"),
     (Whole("f", 1), True, "whole_number_expected"),
-    (Text("f", 4), LEFT_OUT, "required"),
+    (Text("f", 4), ABSENT, "required"),
     (Text("f", 4), "", "required"),
     (Text("f", 4), "fives", "too_long"),
     (Text("f", 4), 4, "text_expected"),
     (OptionalText("f", 4), "fives", "too_long"),
     (OptionalText("f", 4), 4, "text_expected"),
-    (TextOrNull("f", 4), LEFT_OUT, "required"),
+    (TextOrNull("f", 4), ABSENT, "required"),
     (TextOrNull("f", 4), "", "required"),
     (TextOrNull("f", 4), "fives", "too_long"),
-    (Texts("f", 20, 2, "email"), LEFT_OUT, "required"),
+    (Texts("f", 20, 2, "email"), ABSENT, "required"),
     (Texts("f", 20, 2, "email"), "a@example.com", "list_expected"),
     (Texts("f", 20, 2, "email"), [1], "text_expected"),
     (OneOf("f", ("a", "b")), "c", "unknown_value"),
@@ -78,7 +78,7 @@ REFUSED: list[tuple[Field, Any, str]] = [
     (OneOf("f", ("a", "b")), None, "required"),
     (OptionalOneOf("f", ("a", "b")), "c", "unknown_value"),
     (Flag("f"), "yes", "boolean_expected"),
-    (Instant("f"), LEFT_OUT, "required"),
+    (Instant("f"), ABSENT, "required"),
     (Instant("f"), "tomorrow", "instant_expected"),
     (Instant("f"), 5, "instant_expected"),
 ]
@@ -98,7 +98,7 @@ def event(given: Any, content_type: str = "application/json") -> dict[str, Any]:
 
 
 def object_with(value: Any) -> dict[str, Any]:
-    return {} if value is LEFT_OUT else {"f": value}
+    return {} if value is ABSENT else {"f": value}
 
 
 def fits_schema(body: Body, value: dict[str, Any]) -> bool:
@@ -134,7 +134,7 @@ def test_body_refuses_a_value_by_a_rule_that_a_schema_cannot_express(
     assert [fault.code for fault in refused.value.faults] == [code]
 
 
-def test_body_names_every_wrong_field_and_every_unknown_one() -> None:
+def test_body_reports_every_wrong_field_and_every_unknown_one() -> None:
     body = Body("Example", (Whole("version", 1), Text("text", 10), Texts("to", 3, 5, "email")))
     with pytest.raises(InvalidInput) as refused:
         body.read(event({"version": 0, "to": ["abc", "abcd"], "more/than": 1}))
@@ -146,13 +146,13 @@ def test_body_names_every_wrong_field_and_every_unknown_one() -> None:
     }
 
 
-def test_body_is_an_object() -> None:
+def test_body_that_is_not_an_object_is_refused() -> None:
     with pytest.raises(InvalidInput) as refused:
         Body("Example", ()).read(event([]))
     assert [fault.code for fault in refused.value.faults] == ["object_expected"]
 
 
-def test_body_is_json_within_its_limit() -> None:
+def test_body_over_its_limit_or_of_another_media_type_is_refused() -> None:
     body = UnreadBody("Plan", limit=8)
     assert body.read(event({"a": 1})) == {"a": 1}
     with pytest.raises(Refused) as large:
@@ -164,7 +164,7 @@ def test_body_is_json_within_its_limit() -> None:
 
 
 def test_text_for_a_field_that_is_not_declared_raises_an_error() -> None:
-    with pytest.raises(schemas.UnusedWords):
+    with pytest.raises(schemas.UnusedText):
         schemas.body(Body("Example", (Flag("f"),)), {"g": "What is not there"}, {})
 
 

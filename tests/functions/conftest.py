@@ -1,7 +1,7 @@
-"""What every test of a function stands on: the table in moto, a clock, staff, an opener of tickets.
+"""Fixtures for tests of functions: the table in moto, a clock, staff, and an opener of tickets.
 
-A function is loaded from its folder as Lambda loads it (`load`), and called with events of the
-shape that its trigger sends; the samples are in `events/`.
+`load` imports a function from its folder as Lambda does. Tests call its handler with events that
+have the shape that its trigger sends. The sample events are in `events/`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tests.world import (
 )
 
 BASE_ADDRESS = "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1"
-"""Of the samples' stage, and of the mailer's environment."""
+"""The base address in the sample events' stage variables and in the mailer's environment."""
 
 ENVIRONMENT = {
     "BASE_ADDRESS": BASE_ADDRESS,
@@ -56,7 +56,7 @@ ENVIRONMENT = {
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Time stands still until a test moves it."""
+    """The functions' clock. It changes only if a test changes it."""
     held = Clock()
     monkeypatch.setattr(clients, "now", held.now)
     return held
@@ -64,7 +64,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An empty table with its indexes and stream, and the link key; its name."""
+    """Create an empty table with its indexes and stream, and the link key. Gives its name."""
     enter(monkeypatch, **ENVIRONMENT)
     with mock_aws(config=KEEP_SESSION):
         aws("dynamodb").create_table(**table_as_deployed())
@@ -72,11 +72,11 @@ def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             Name=ENVIRONMENT["LINK_KEY_SECRET"], SecretString="a key for tests only"
         )
         forget_wiring()
-        # Not `_models` itself: forgetting the wiring would clear its cache with the others, and
-        # PynamoDB would make a client for each test.
+        # A lambda hides the cache of `_models` from `forget_wiring`. Otherwise the cache would be
+        # cleared for each test, and PynamoDB would create a new client each time.
         monkeypatch.setattr(wired_stores, "models", lambda: _models())
-        # moto stands behind botocore's clients only. The doors' own are held to do as these do by
-        # tests/db/test_aws_json.py and by the contract suite.
+        # moto intercepts botocore's clients only, so botocore replaces the product's lean clients.
+        # tests/db/test_aws_json.py and the contract suite check that the lean ones do the same.
         monkeypatch.setattr(clients, "dynamodb", lambda: aws("dynamodb"))
         monkeypatch.setattr(clients, "secrets", lambda: aws("secretsmanager"))
         yield TABLE
@@ -112,9 +112,13 @@ _RECORDED: list[dict[str, Any]] = []
 
 @pytest.fixture
 def staff(stores: Stores, clock: Clock) -> dict[str, Member]:
-    """MEMBERS by name, all of them present: recorded by the store once, put back for each test."""
+    """MEMBERS by name, all of them available.
+
+    The store records them for the first test. Later tests put the recorded items back, which is
+    faster.
+    """
     if not _RECORDED:
-        # A ticket that this test opened before is no matter of the next one.
+        # This test may have opened tickets already. They must not be put back for later tests.
         others = aws("dynamodb").scan(TableName=TABLE)["Items"]
         for member in MEMBERS.values():
             stores.staff.record(member, Presence.AVAILABLE, clock.now())
@@ -161,8 +165,11 @@ def altered(
     headers: dict[str, str] | None = None,
     path: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """A request with other parts, as API Gateway would hand that one over: a body that is no text
-    in base64, names of headers in small letters, and nothing for what the request lacks."""
+    """Change parts of a request event, in place, in the way in which API Gateway presents them.
+
+    A body that is not text is in base64, header names are in lower case, and an absent body or
+    query has no key.
+    """
     event["headers"] |= {name.lower(): value for name, value in (headers or {}).items()}
     if query is not None:
         event |= {"queryStringParameters": query, "rawQueryString": urlencode(query)}

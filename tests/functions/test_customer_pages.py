@@ -1,4 +1,4 @@
-"""The customer's pages and their side of the API, on the real cases over moto's table."""
+"""The customer's pages and JSON API: the customer function with its use cases, against moto."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ pytestmark = pytest.mark.usefixtures("table")
 
 _POSTED = base64.b64decode(read_sample("customer-form-submission")["body"]).decode()
 FORM = dict(parse_qsl(_POSTED, keep_blank_values=True))
-"""What the sample of the form posts, as fields."""
+"""The form fields that the sample event posts."""
 
 Site = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
 def site() -> Site:
-    """Replays `events/customer-{name}.json`, changed where a test says so."""
+    """Calls the function with `events/customer-{name}.json`, with the changes that a test gives."""
 
     def call(
         name: str,
@@ -74,7 +74,7 @@ def site() -> Site:
 
 
 def submit(site: Site, **changed: str) -> tuple[str, str]:
-    """Submit the form; the ticket's number and the token of its status page."""
+    """Submit the form. Returns the ticket's number and the token of its status page."""
     answer = site("form-submission", FORM | changed)
     assert answer["statusCode"] == 201, answer["body"]
     found = re.search(rf"{re.escape(BASE_ADDRESS)}/t/((R-[0-9A-Z-]+)\.[\w-]+)", answer["body"])
@@ -83,7 +83,7 @@ def submit(site: Site, **changed: str) -> tuple[str, str]:
 
 
 def press(site: Site, token: str, action: str, **fields: str) -> dict[str, Any]:
-    """Press a button of the status page, with these fields filled in."""
+    """Press the button of this action on the status page, with these form fields."""
     return site("status-action", fields, token=token, action=action)
 
 
@@ -101,8 +101,8 @@ def resolved(stores: Stores, clock: Clock, number: str) -> None:
     stores.tickets.commit(change, clock.now())
 
 
-class Structure(HTMLParser):
-    """What a screen reader relies on: language, headings, labels, ids; and what is hidden."""
+class PageStructure(HTMLParser):
+    """The parts of a page on which a screen reader relies, and the values of hidden fields."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,8 +148,8 @@ class Structure(HTMLParser):
             self._in_label -= 1
 
 
-def structure(answer: dict[str, Any]) -> Structure:
-    found = Structure()
+def structure(answer: dict[str, Any]) -> PageStructure:
+    found = PageStructure()
     found.feed(answer["body"])
     return found
 
@@ -159,10 +159,10 @@ def header(answer: dict[str, Any], name: str) -> str:
     return str(values[name.lower()])
 
 
-def test_the_key_before_is_fetched_for_a_link_that_needs_it_and_for_no_other(
+def test_previous_link_key_is_fetched_only_for_a_link_that_was_signed_with_it(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cold start that only makes a link waits for one call."""
+    """A cold start that only creates a link must wait for one call only."""
     before = customer_wiring.links().status_token(NUMBER)
     aws("secretsmanager").put_secret_value(
         SecretId=ENVIRONMENT["LINK_KEY_SECRET"], SecretString="the next key"
@@ -188,7 +188,7 @@ def test_the_key_before_is_fetched_for_a_link_that_needs_it_and_for_no_other(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_form_can_be_read_by_a_screen_reader_in_every_language(
+def test_form_has_headings_labels_and_ids_for_screen_readers_in_every_language(
     site: Site, language: str
 ) -> None:
     answer = site("form", query={"lang": language})
@@ -203,7 +203,9 @@ def test_the_form_can_be_read_by_a_screen_reader_in_every_language(
     assert "<script" not in answer["body"]
 
 
-def test_the_browser_chooses_the_language_and_the_complaint_door_the_kind(site: Site) -> None:
+def test_form_uses_the_language_of_the_browser_and_the_kind_of_the_complaint_link(
+    site: Site,
+) -> None:
     answer = site("form", headers={"Accept-Language": "zh-HK,en;q=0.5"})
 
     assert structure(answer).language == "zh-TW"
@@ -219,7 +221,9 @@ def test_pages_forbid_scripts_frames_referrers_and_caches(site: Site) -> None:
     assert header(answer, "Cache-Control") == "no-store"
 
 
-def test_a_submission_shows_number_promises_and_link(site: Site, stores: Stores) -> None:
+def test_submission_through_the_form_leads_to_a_status_page_with_number_and_promises(
+    site: Site, stores: Stores
+) -> None:
     number, token = submit(site)
 
     assert stores.tickets.get(number).channel == "web"
@@ -229,7 +233,7 @@ def test_a_submission_shows_number_promises_and_link(site: Site, stores: Stores)
     assert "First answer from a person" in page["body"]
 
 
-def test_what_was_typed_is_shown_escaped(site: Site) -> None:
+def test_submitted_text_is_escaped_on_the_status_page(site: Site) -> None:
     _, token = submit(site, subject="A <b>cup</b>", description="<script>alert(1)</script>")
 
     body = site("status", token=token)["body"]
@@ -238,7 +242,7 @@ def test_what_was_typed_is_shown_escaped(site: Site) -> None:
     assert "&lt;script&gt;" in body
 
 
-def test_the_same_nonce_gives_the_same_ticket_and_another_text_is_refused(site: Site) -> None:
+def test_same_nonce_gives_the_same_ticket_and_refuses_another_text(site: Site) -> None:
     first, second = submit(site), submit(site)
 
     assert first == second
@@ -251,7 +255,7 @@ def test_the_same_nonce_gives_the_same_ticket_and_another_text_is_refused(site: 
     assert third != first[0]
 
 
-def test_who_leaves_only_a_phone_number_is_told_that_the_page_is_the_acknowledgement(
+def test_page_is_the_acknowledgement_for_a_customer_with_only_a_phone_number(
     site: Site, stores: Stores
 ) -> None:
     answer = site("form-submission", FORM | {"email": "", "phone": "+86 755 2345 6789"})
@@ -263,7 +267,7 @@ def test_who_leaves_only_a_phone_number_is_told_that_the_page_is_the_acknowledge
     assert stores.tickets.get(found[0]).acknowledged_at is not None
 
 
-def test_every_fault_is_shown_at_once_and_nothing_typed_is_lost(site: Site) -> None:
+def test_form_shows_all_faults_together_and_keeps_the_entered_text(site: Site) -> None:
     answer = site(
         "form-submission",
         {"nonce": "n", "language": "en", "description": "typed words", "email": "no address"},
@@ -281,7 +285,7 @@ def test_every_fault_is_shown_at_once_and_nothing_typed_is_lost(site: Site) -> N
     assert found.jumps == ["main", "subject", "name", "email", "consent"]
 
 
-def test_a_body_beyond_the_limit_is_refused_in_the_readers_language(site: Site) -> None:
+def test_body_over_the_limit_is_refused_in_the_language_of_the_reader(site: Site) -> None:
     answer = site(
         "form-submission", FORM | {"description": "x" * 300_000}, headers={"Accept-Language": "en"}
     )
@@ -290,7 +294,7 @@ def test_a_body_beyond_the_limit_is_refused_in_the_readers_language(site: Site) 
     assert "Too long" in answer["body"]
 
 
-def test_a_form_without_its_key_can_be_sent_at_once_again(site: Site) -> None:
+def test_form_with_an_invalid_nonce_gets_a_new_one_and_can_be_sent_again(site: Site) -> None:
     answer = site("form-submission", FORM | {"nonce": "x" * 300})
 
     assert answer["statusCode"] == 422
@@ -300,7 +304,7 @@ def test_a_form_without_its_key_can_be_sent_at_once_again(site: Site) -> None:
     submit(site, nonce=found.hidden["nonce"])
 
 
-def test_a_form_comes_in_base64(site: Site, stores: Stores) -> None:
+def test_form_in_base64_with_non_ascii_text_is_decoded(site: Site, stores: Stores) -> None:
     answer = site("form-submission", FORM | {"subject": "杯子碎了"})
 
     assert answer["statusCode"] == 201
@@ -312,7 +316,7 @@ def test_a_form_comes_in_base64(site: Site, stores: Stores) -> None:
 @pytest.mark.parametrize(
     "body", [base64.b64encode(b"&".join(b"a=1" for _ in range(60))).decode(), "not base64!"]
 )
-def test_what_no_form_posts_is_refused(body: str) -> None:
+def test_body_that_no_form_can_send_is_refused(body: str) -> None:
     event = altered(read_sample("customer-form-submission"), headers={"Accept-Language": "en"})
 
     answer = load("customer").handler(event | {"body": body}, Context())
@@ -321,16 +325,16 @@ def test_what_no_form_posts_is_refused(body: str) -> None:
     assert catalogue.text("en", "problem.400.title") in answer["body"]
 
 
-LOST = [(Unavailable(retry_after_s=7), 503), (ValueError("a secret of the inside"), 500)]
+LOST = [(Unavailable(retry_after_s=7), 503), (ValueError("an internal secret"), 500)]
 
 
 @pytest.mark.parametrize(("error", "status"), LOST)
-def test_a_submission_that_failed_is_kept_behind_a_button_that_sends_it_again(
+def test_page_of_a_failed_submission_has_a_button_that_sends_it_again(
     site: Site, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
 ) -> None:
-    """Going back would show an empty form with a new nonce: a second try could be a second ticket.
+    """The back button would show an empty form with a new nonce, which could open a second ticket.
 
-    A ValueError from inside is a fault of ours and never answered as a wrong request.
+    An unexpected ValueError is a fault of the product. It is not answered as a wrong request.
     """
 
     def fail(*args: Any) -> None:
@@ -351,7 +355,7 @@ def test_a_submission_that_failed_is_kept_behind_a_button_that_sends_it_again(
     assert site("form-submission", found.hidden)["statusCode"] == 201
 
 
-def test_words_are_kept_when_they_cannot_be_taken(
+def test_page_of_a_failed_message_has_a_button_that_sends_it_again(
     site: Site, monkeypatch: pytest.MonkeyPatch, stores: Stores
 ) -> None:
     number, token = submit(site)
@@ -371,7 +375,7 @@ def test_words_are_kept_when_they_cannot_be_taken(
     assert stores.tickets.history(number)[-1].data == {"text": "One more thing."}
 
 
-def test_a_page_that_cannot_be_shown_asks_to_reload_and_has_nothing_to_send(
+def test_status_page_that_cannot_be_read_asks_to_reload(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, token = submit(site)
@@ -387,24 +391,24 @@ def test_a_page_that_cannot_be_shown_asks_to_reload_and_has_nothing_to_send(
     assert "<form" not in answer["body"]
 
 
-def test_a_failure_is_told_even_when_the_stage_names_no_base_address(site: Site) -> None:
+def test_failure_is_answered_by_a_page_even_without_a_base_address(site: Site) -> None:
     answer = site("form-submission", FORM, stage={})
 
     assert answer["statusCode"] == 500
-    assert aws("dynamodb").scan(TableName=TABLE)["Count"] == 0, "no ticket without an answer"
+    assert aws("dynamodb").scan(TableName=TABLE)["Count"] == 0, (
+        "no ticket may be opened if its link cannot be shown"
+    )
     assert structure(answer).hidden == FORM
 
 
-def test_an_unknown_link_is_a_friendly_page(site: Site) -> None:
+def test_unknown_link_is_answered_by_a_page_in_the_language_of_the_reader(site: Site) -> None:
     answer = site("status", headers={"Accept-Language": "zh-CN"})
 
     assert answer["statusCode"] == 404
     assert "找不到此链接" in answer["body"]
 
 
-def test_words_are_added_once_however_often_the_button_is_pressed(
-    site: Site, stores: Stores
-) -> None:
+def test_message_is_added_once_if_the_button_is_pressed_twice(site: Site, stores: Stores) -> None:
     number, token = submit(site)
 
     for _ in range(2):
@@ -415,7 +419,7 @@ def test_words_are_added_once_however_often_the_button_is_pressed(
     assert len(said) == 1
 
 
-def test_empty_words_are_shown_as_a_fault_beside_their_field(site: Site) -> None:
+def test_empty_message_shows_a_fault_next_to_its_field(site: Site) -> None:
     _, token = submit(site)
 
     answer = press(site, token, "write", words="   ")
@@ -423,7 +427,7 @@ def test_empty_words_are_shown_as_a_fault_beside_their_field(site: Site) -> None
     assert "words-fault" in structure(answer).ids
 
 
-def test_the_language_that_the_reader_chose_stays_after_a_button(site: Site) -> None:
+def test_language_that_the_reader_chose_is_kept_after_an_action(site: Site) -> None:
     _, token = submit(site, language="zh-CN")
 
     assert structure(site("status", token=token)).language == "zh-CN"
@@ -439,13 +443,13 @@ def test_the_language_that_the_reader_chose_stays_after_a_button(site: Site) -> 
     assert f'href="{BASE_ADDRESS}/t/{token}?lang=en"' in late["body"]
 
 
-def test_a_button_that_does_not_exist_is_not_found(site: Site) -> None:
+def test_unknown_action_is_not_found(site: Site) -> None:
     _, token = submit(site)
 
     assert press(site, token, "delete")["statusCode"] == 404
 
 
-def test_a_link_that_was_cut_is_answered_by_a_page(site: Site) -> None:
+def test_unknown_path_is_answered_by_a_page_or_by_json_as_accepted(site: Site) -> None:
     found = site("elsewhere", headers={"Accept-Language": "zh-TW"})
     assert found["statusCode"] == 404
     assert structure(found).language == "zh-TW"
@@ -456,7 +460,7 @@ def test_a_link_that_was_cut_is_answered_by_a_page(site: Site) -> None:
     assert json.loads(machine["body"])["type"] == "urn:redress:problem:not-found"
 
 
-def test_opening_the_link_answers_nothing(site: Site, stores: Stores, clock: Clock) -> None:
+def test_opening_the_status_page_confirms_nothing(site: Site, stores: Stores, clock: Clock) -> None:
     number, token = submit(site)
     resolved(stores, clock, number)
 
@@ -465,7 +469,7 @@ def test_opening_the_link_answers_nothing(site: Site, stores: Stores, clock: Clo
     assert site("status", token=f"{token}/confirm")["statusCode"] == 404
 
 
-def test_confirming_opens_the_survey_on_the_same_page(
+def test_confirmation_shows_the_survey_on_the_same_page(
     site: Site, stores: Stores, clock: Clock
 ) -> None:
     number, token = submit(site)
@@ -481,7 +485,9 @@ def test_confirming_opens_the_survey_on_the_same_page(
     assert (ticket.state, ticket.closure) == ("closed", "confirmed")
 
 
-def test_a_word_on_the_phone_is_shown_as_such(site: Site, stores: Stores, clock: Clock) -> None:
+def test_confirmation_by_phone_is_shown_as_by_phone(
+    site: Site, stores: Stores, clock: Clock
+) -> None:
     number, token = submit(site, email="", phone="+86 755 2345 6789")
     resolved(stores, clock, number)
     ticket = stores.tickets.get(number)
@@ -495,7 +501,7 @@ def test_a_word_on_the_phone_is_shown_as_such(site: Site, stores: Stores, clock:
     assert catalogue.text("en", "status.by_phone") in body
 
 
-def test_a_promise_that_is_late_is_said_to_be_late(
+def test_late_promise_is_shown_as_overdue_and_then_as_missed(
     site: Site, stores: Stores, clock: Clock
 ) -> None:
     number, token = submit(site)
@@ -509,21 +515,21 @@ def test_a_promise_that_is_late_is_said_to_be_late(
     assert catalogue.text("en", "promise.overdue") not in body
 
 
-def test_a_paused_promise_says_what_is_waited_for(site: Site, stores: Stores, clock: Clock) -> None:
+def test_paused_promise_shows_what_it_waits_for(site: Site, stores: Stores, clock: Clock) -> None:
     number, token = submit(site, kind="service_request")
     by = Actor(Role.AGENT, "a-mei")
     ticket = stores.tickets.get(number)
     plan = stores.plans.get(ticket.plan_version)
     asked = by_staff.reply(ticket, plan, by, "Which model?", True, clock.now())
     stores.tickets.commit(asked, clock.now())
-    seen = {one["clock"]: one for one in promised(site, token, number)}
+    seen = {one["clock"]: one for one in promises_of(site, token, number)}
     for name in ("update", "resolution"):
         assert (seen[name]["state"], seen[name]["due_at"]) == ("paused", None)
         assert seen[name]["waits_for"] == "customer"
     body = site("status", token=token)["body"]
     assert catalogue.text("en", "promise.paused.customer") in body
     due = stores.tickets.get(number).clocks[ClockName.RESOLUTION].due_at
-    assert moment(due, plan.time_zone, "en") not in body, "nobody knows when it is due"
+    assert moment(due, plan.time_zone, "en") not in body, "a paused promise has no due time"
 
     written = by_customer.write(asked.after, plan, "The blue one", clock.now())
     stores.tickets.commit(written, clock.now())
@@ -538,15 +544,15 @@ def test_a_paused_promise_says_what_is_waited_for(site: Site, stores: Stores, cl
     assert "The lid comes" in body
 
 
-def promised(site: Site, token: str, number: str) -> list[dict[str, Any]]:
-    """The promises as the JSON API shows them."""
+def promises_of(site: Site, token: str, number: str) -> list[dict[str, Any]]:
+    """The promises of a ticket as the JSON API shows them."""
     found = json.loads(site("api-ticket", headers=bearer(token), number=number)["body"])
     promises: list[dict[str, Any]] = found["promises"]
     return promises
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_promise_is_shown_with_how_it_stands_what_is_to_come_first(
+def test_all_promises_are_shown_with_their_state_and_running_ones_first(
     site: Site, stores: Stores, clock: Clock, language: str
 ) -> None:
     number, token = submit(site, email="", phone="+86 10 5555 0100")
@@ -559,7 +565,7 @@ def test_every_promise_is_shown_with_how_it_stands_what_is_to_come_first(
 
     happens(by_staff.tell_progress, by, "We look", minutes=20)
     happens(by_staff.promise, by, clock.now() + timedelta(hours=6), "By three", minutes=1)
-    assert [(one["clock"], one["state"]) for one in promised(site, token, number)] == [
+    assert [(one["clock"], one["state"]) for one in promises_of(site, token, number)] == [
         ("own_word", "running"),
         ("first_response", "running"),
         ("update", "running"),
@@ -568,14 +574,14 @@ def test_every_promise_is_shown_with_how_it_stands_what_is_to_come_first(
         ("reaction", "kept"),
     ]
     body = html.unescape(site("status", token=token, query={"lang": language})["body"])
-    heard = stores.tickets.get(number).clocks[ClockName.UPDATE].due_at
-    by_then = catalogue.text(language, "receipt.by", time=moment(heard, plan.time_zone, language))
+    due_at = stores.tickets.get(number).clocks[ClockName.UPDATE].due_at
+    by_then = catalogue.text(language, "receipt.by", time=moment(due_at, plan.time_zone, language))
     assert f"{catalogue.text(language, 'clock.update')}</span> <time" in body
     assert by_then in body
 
     happens(by_staff.reply, by, "Here it is", False, hours=25)
     happens(by_staff.resolve, by, "Done", "upheld", "a cup", "a crack", minutes=1)
-    assert [(one["clock"], one["state"]) for one in promised(site, token, number)] == [
+    assert [(one["clock"], one["state"]) for one in promises_of(site, token, number)] == [
         ("callback", "running"),
         ("acknowledgement", "kept"),
         ("reaction", "kept"),
@@ -585,35 +591,35 @@ def test_every_promise_is_shown_with_how_it_stands_what_is_to_come_first(
     ]
     body = html.unescape(site("status", token=token, query={"lang": language})["body"])
     assert catalogue.text(language, "clock.callback") in body
-    assert catalogue.text(language, "clock.update") not in body, "it is over, and nothing follows"
+    assert catalogue.text(language, "clock.update") not in body, "updates end with the resolution"
 
 
-def test_the_confirmation_is_shown_once_it_went_out(
+def test_acknowledgement_is_shown_only_after_it_was_sent(
     site: Site, stores: Stores, clock: Clock
 ) -> None:
     number, token = submit(site)
     clock.advance(minutes=6)
-    shown = {one["clock"]: one["state"] for one in promised(site, token, number)}
+    shown = {one["clock"]: one["state"] for one in promises_of(site, token, number)}
     assert shown.keys() == {"reaction", "first_response", "resolution"}
     ticket, plan = stores.tickets.get(number), stores.plans.current()
     acknowledged = by_system.acknowledge(ticket, plan, clock.now())
     assert acknowledged is not None
     stores.tickets.commit(acknowledged, clock.now())
-    shown = {one["clock"]: one["state"] for one in promised(site, token, number)}
+    shown = {one["clock"]: one["state"] for one in promises_of(site, token, number)}
     assert shown["acknowledgement"] == "missed"
 
 
-def test_a_callback_by_mail_is_the_question_on_the_page_and_no_promise_of_ours(
+def test_callback_by_mail_is_shown_as_a_question_and_not_as_a_promise(
     site: Site, stores: Stores, clock: Clock
 ) -> None:
     number, token = submit(site)
     resolved(stores, clock, number)
-    assert "callback" not in {one["clock"] for one in promised(site, token, number)}
+    assert "callback" not in {one["clock"] for one in promises_of(site, token, number)}
     assert catalogue.text("en", "act.ask") in site("status", token=token)["body"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_an_own_word_and_the_next_answer_stand_among_the_promises_and_are_kept_by_a_reply(
+def test_own_word_and_next_reply_are_shown_as_promises_and_kept_by_a_reply(
     site: Site, stores: Stores, clock: Clock, language: str
 ) -> None:
     number, token = submit(site)
@@ -623,7 +629,7 @@ def test_an_own_word_and_the_next_answer_stand_among_the_promises_and_are_kept_b
     def happens(change: Change) -> None:
         stores.tickets.commit(change, clock.now())
 
-    def told() -> dict[str, tuple[datetime, str]]:
+    def api_promises() -> dict[str, tuple[datetime, str]]:
         seen = json.loads(site("api-ticket", headers=bearer(token), number=number)["body"])
         assert f"event.{seen['timeline'][-1]['type']}" in catalogue.catalogue(language)
         return {
@@ -639,8 +645,8 @@ def test_an_own_word_and_the_next_answer_stand_among_the_promises_and_are_kept_b
     ticket = stores.tickets.get(number)
     happens(by_staff.promise(ticket, plan, by, due, "I answer by three", clock.now()))
 
-    assert told()["own_word"] == (due, "running")
-    assert told()["next_reply"][1] == "running"
+    assert api_promises()["own_word"] == (due, "running")
+    assert api_promises()["next_reply"][1] == "running"
     body = html.unescape(site("status", token=token, query={"lang": language})["body"])
     for key in ("clock.own_word", "clock.next_reply", "event.promised"):
         assert catalogue.text(language, key) in body
@@ -649,10 +655,10 @@ def test_an_own_word_and_the_next_answer_stand_among_the_promises_and_are_kept_b
     clock.advance(hours=1)
     ticket = stores.tickets.get(number)
     happens(by_staff.reply(ticket, plan, by, "Here it is", False, clock.now()))
-    assert (told()["own_word"][1], told()["next_reply"][1]) == ("kept", "kept")
+    assert (api_promises()["own_word"][1], api_promises()["next_reply"][1]) == ("kept", "kept")
 
 
-def test_a_promise_that_no_longer_applies_is_said_to(
+def test_promise_of_a_withdrawn_ticket_is_shown_as_cancelled(
     site: Site, stores: Stores, clock: Clock
 ) -> None:
     _, token = submit(site)
@@ -660,7 +666,9 @@ def test_a_promise_that_no_longer_applies_is_said_to(
     assert catalogue.text("en", "promise.cancelled") in site("status", token=token)["body"]
 
 
-def test_a_dispute_needs_words_and_reopens(site: Site, stores: Stores, clock: Clock) -> None:
+def test_dispute_requires_a_text_and_reopens_the_ticket_once(
+    site: Site, stores: Stores, clock: Clock
+) -> None:
     number, token = submit(site)
     resolved(stores, clock, number)
 
@@ -670,7 +678,7 @@ def test_a_dispute_needs_words_and_reopens(site: Site, stores: Stores, clock: Cl
     assert stores.tickets.get(number).round == 2
 
 
-def test_withdrawing_needs_a_tick_and_is_done_once(site: Site, stores: Stores) -> None:
+def test_withdrawal_requires_a_confirmation_and_happens_once(site: Site, stores: Stores) -> None:
     number, token = submit(site)
 
     assert press(site, token, "withdraw", reason="")["statusCode"] == 422
@@ -681,7 +689,7 @@ def test_withdrawing_needs_a_tick_and_is_done_once(site: Site, stores: Stores) -
     assert press(site, token, "confirm")["statusCode"] == 409
 
 
-def test_a_survey_link_takes_one_answer_and_ends_with_the_survey(
+def test_survey_link_accepts_one_answer_and_expires_with_the_survey(
     site: Site, stores: Stores, clock: Clock
 ) -> None:
     number, token = submit(site)
@@ -707,7 +715,7 @@ def test_a_survey_link_takes_one_answer_and_ends_with_the_survey(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_state_has_a_page_in_every_language(
+def test_status_page_shows_every_state_in_every_language(
     site: Site, stores: Stores, clock: Clock, language: str
 ) -> None:
     number, token = submit(site, language=language, nonce=f"n-{language}")
@@ -729,7 +737,7 @@ def test_every_state_has_a_page_in_every_language(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_surveys_end_at_the_press_of_a_button_and_come_back_at_another(
+def test_one_button_ends_surveys_and_another_one_allows_them_again(
     site: Site, language: str
 ) -> None:
     number, _ = submit(site)
@@ -737,7 +745,7 @@ def test_surveys_end_at_the_press_of_a_button_and_come_back_at_another(
     refuses = wired_stores.addresses().refuses_surveys
     asked = site("surveys", token=token, query={"lang": language})["body"]
     assert catalogue.text(language, "surveys.end") in asked
-    assert not refuses(FORM["email"]), "reading the page changes nothing"
+    assert not refuses(FORM["email"]), "opening the page changes nothing"
     for _ in range(2):
         ended = site("surveys-end", {"language": language}, token=token)
         assert (ended["statusCode"], refuses(FORM["email"])) == (200, True)
@@ -759,8 +767,10 @@ def test_surveys_end_at_the_press_of_a_button_and_come_back_at_another(
         ("text/plain", ""),
     ],
 )
-def test_a_mail_program_ends_surveys_for_its_reader(site: Site, kind: str, body: str) -> None:
-    """RFC 8058: one POST, without a cookie, a referrer or a redirect."""
+def test_one_click_unsubscribe_of_a_mail_program_ends_surveys(
+    site: Site, kind: str, body: str
+) -> None:
+    """RFC 8058: the mail program sends one POST, without a cookie, a referrer or a redirect."""
     number, _ = submit(site)
     token = customer_wiring.links().unsubscribe_token(number)
     answer = site("surveys-end", raw=body, headers={"Content-Type": kind}, token=token)
@@ -768,7 +778,7 @@ def test_a_mail_program_ends_surveys_for_its_reader(site: Site, kind: str, body:
     assert wired_stores.addresses().refuses_surveys(FORM["email"])
 
 
-def test_a_forged_link_ends_no_surveys(site: Site) -> None:
+def test_forged_link_ends_no_surveys(site: Site) -> None:
     number, status_token = submit(site)
     for token in (
         status_token,
@@ -780,7 +790,7 @@ def test_a_forged_link_ends_no_surveys(site: Site) -> None:
     assert not wired_stores.addresses().refuses_surveys(FORM["email"])
 
 
-def test_the_api_tells_what_the_page_tells_and_only_with_the_tickets_own_token(
+def test_api_shows_a_ticket_only_with_the_token_of_that_ticket(
     site: Site,
 ) -> None:
     number, token = submit(site)
@@ -798,7 +808,7 @@ def test_the_api_tells_what_the_page_tells_and_only_with_the_tickets_own_token(
     assert site("api-ticket", headers=nobody, number=number)["statusCode"] == 404
 
 
-def test_the_api_names_every_wrong_field(site: Site) -> None:
+def test_api_reports_every_wrong_field_and_refuses_malformed_bodies(site: Site) -> None:
     number, token = submit(site)
     own: dict[str, Any] = {"headers": bearer(token), "number": number}
 
@@ -818,7 +828,7 @@ def test_the_api_names_every_wrong_field(site: Site) -> None:
     assert json.loads(said["body"])["timeline"][-1]["text"] == "The order number is 4403-8812."
 
 
-def test_the_api_does_what_the_buttons_do(site: Site, stores: Stores, clock: Clock) -> None:
+def test_api_offers_the_same_actions_as_the_page(site: Site, stores: Stores, clock: Clock) -> None:
     number, token = submit(site)
     own: dict[str, Any] = {"headers": bearer(token), "number": number}
 
@@ -836,16 +846,16 @@ def test_the_api_does_what_the_buttons_do(site: Site, stores: Stores, clock: Clo
     assert stores.tickets.get(other).closure == "withdrawn"
 
 
-def test_the_customer_sees_who_takes_part_and_what_they_wrote(
+def test_customer_sees_participants_and_their_messages(
     site: Site, stores: Stores, clock: Clock
 ) -> None:
     number, token = submit(site)
     lin = Actor(Role.SUPERVISOR, "s-lin")
     ticket, plan = stores.tickets.get(number), stores.plans.current()
-    let_in = by_staff.set_participants(ticket, plan, lin, ["bo@example.net"], clock.now())
-    assert let_in is not None
-    stores.tickets.commit(let_in, clock.now())
-    wrote = by_customer.write(let_in.after, plan, "I saw it.", clock.now(), None, "bo@example.net")
+    added = by_staff.set_participants(ticket, plan, lin, ["bo@example.net"], clock.now())
+    assert added is not None
+    stores.tickets.commit(added, clock.now())
+    wrote = by_customer.write(added.after, plan, "I saw it.", clock.now(), None, "bo@example.net")
     stores.tickets.commit(wrote, clock.now())
     found = site("api-ticket", headers=bearer(token), number=number)
     said = [(one["type"], one["text"]) for one in json.loads(found["body"])["timeline"]]
@@ -866,10 +876,10 @@ def test_the_customer_sees_who_takes_part_and_what_they_wrote(
         *("api-dispute", "api-withdrawal", "api-survey"),
     ],
 )
-def test_a_link_that_was_not_signed_opens_nothing(
+def test_link_with_a_forged_signature_is_not_found(
     site: Site, stores: Stores, clock: Clock, name: str
 ) -> None:
-    """The ticket of the samples is there; only their signatures are none."""
+    """The ticket of the sample events exists, but the tokens in the events are not signed."""
     life = Life(clock).open()
     stores.tickets.open(life.last, life.last.after.created_at)
 
@@ -879,7 +889,9 @@ def test_a_link_that_was_not_signed_opens_nothing(
     assert len(stores.tickets.history(NUMBER)) == 1
 
 
-def test_what_stays_inside_is_not_told(site: Site, stores: Stores, clock: Clock) -> None:
+def test_notes_and_names_of_staff_are_not_shown_to_the_customer(
+    site: Site, stores: Stores, clock: Clock
+) -> None:
     number, token = submit(site)
     ticket = stores.tickets.get(number)
     plan = stores.plans.get(ticket.plan_version)
@@ -892,13 +904,13 @@ def test_what_stays_inside_is_not_told(site: Site, stores: Stores, clock: Clock)
     assert "a rude word" not in site("status", token=token)["body"]
 
 
-def test_the_document_that_is_served_is_valid_openapi(site: Site) -> None:
+def test_served_document_is_valid_openapi_3_1(site: Site) -> None:
     document = json.loads(site("openapi")["body"])
     validate(document)
     assert document["openapi"].startswith("3.1")
 
 
-def test_the_document_names_what_a_customer_sees_of_clocks_and_events(site: Site) -> None:
+def test_document_lists_exactly_the_public_clocks_and_events(site: Site) -> None:
     schemas = json.loads(site("openapi")["body"])["components"]["schemas"]
     assert set(schemas["Line"]["properties"]["type"]["enum"]) == PUBLIC | {"participant_wrote"}
     assert set(schemas["Promise"]["properties"]["clock"]["enum"]) == {
@@ -913,7 +925,7 @@ def test_the_document_names_what_a_customer_sees_of_clocks_and_events(site: Site
     }
 
 
-def test_style_sheet_that_a_page_names_is_fetched_once_and_another_address_of_it_again(
+def test_style_sheet_is_immutable_at_its_current_address_only(
     site: Site,
 ) -> None:
     named = re.search(r"/assets/style\.css\?v=(\w+)", site("form")["body"])
@@ -926,7 +938,7 @@ def test_style_sheet_that_a_page_names_is_fetched_once_and_another_address_of_it
         assert answer["body"] == (ROOT / "functions/customer/assets/style.css").read_text()
 
 
-def test_assets_are_looked_up_and_never_joined(site: Site) -> None:
+def test_asset_name_cannot_leave_the_folder_of_assets(site: Site) -> None:
     assert site("asset")["statusCode"] == 200
     assert site("asset", name="..%2Fapp.py")["statusCode"] == 404
     assert (ROOT / "functions/customer/assets/style.css").is_file()

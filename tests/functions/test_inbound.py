@@ -30,9 +30,9 @@ from redress.wiring import inbound as inbound_wiring
 from redress.wiring import mailer as mailer_wiring
 from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
-from tests.builders import Clock
+from tests.builders import Clock, plan_document
 from tests.functions.conftest import ENVIRONMENT
-from tests.wired import REGION, TABLE, set_environment
+from tests.wired import REGION, TABLE, rewire, set_environment
 from tests.world import Context, Stores, aws, load, logged_by
 
 BUCKET = ENVIRONMENT["MAIL_BUCKET"]
@@ -123,7 +123,7 @@ class Post:
     def records(self) -> list[IncomingRecord]:
         rows = aws("dynamodb").scan(TableName=TABLE)["Items"]
         return [
-            wired_stores.incoming_mails().get(keys.incoming_mail_of(row["pk"]["S"]))
+            wired_stores.incoming_mails().get(row["pk"]["S"].partition("#")[2])
             for row in rows
             if row["sk"]["S"] == keys.INCOMING_MAIL
         ]
@@ -535,7 +535,11 @@ def test_staff_may_write_from_the_domain_of_the_sender_address(post: Post, staff
 
 
 def test_too_many_mails_of_one_sender_are_quarantined(post: Post) -> None:
-    most = wired_stores.plans().current().mail.most_of_a_sender
+    most = 4
+    document = plan_document() | {"version": 2}
+    document["mail"]["most_an_hour"]["sender"] = most
+    post.stores.plan_store.publish(document, 2, 1)
+    rewire()
     for number in range(most + 3):
         post.deliver(mail(message_id=f"<{number}@x>"), f"inbound/{number}")
     assert len(post.tickets()) == most

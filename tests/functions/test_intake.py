@@ -1,4 +1,4 @@
-"""The JSON door: `events/intake-submit.json` replayed, with all that can be wrong with it."""
+"""The intake function, called with `events/intake-submit.json` and faulty variants of it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ Send = Callable[..., tuple[int, dict[str, Any], dict[str, str]]]
 
 @pytest.fixture
 def send(sample: Sample) -> Send:
-    """Replays the sample with a changed body or key: status, body and headers of the answer."""
+    """Calls intake with the sample event, with a changed body or key if a test gives one.
+
+    The result is the status, the parsed body and the headers of the answer.
+    """
 
     def replay(
         body: Any = None, key: str | None = None, raw: str | None = None, media: str | None = None
@@ -48,7 +51,7 @@ def items() -> list[dict[str, Any]]:
     return found
 
 
-def test_a_submission_is_answered_with_number_link_and_promised_times(
+def test_submission_is_answered_with_number_link_and_promised_times(
     send: Send, stores: Stores, clock: Clock
 ) -> None:
     status, receipt, headers = send()
@@ -67,7 +70,7 @@ def test_a_submission_is_answered_with_number_link_and_promised_times(
     assert {item["sk"]["S"] for item in items()} == {"KEY", "TICKET", "TIMER", "EVENT#000001"}
 
 
-def test_a_repeat_gives_the_same_answer_and_writes_nothing(send: Send) -> None:
+def test_repeated_submission_gets_the_same_answer_and_writes_nothing(send: Send) -> None:
     first = send()
     written = items()
 
@@ -75,10 +78,10 @@ def test_a_repeat_gives_the_same_answer_and_writes_nothing(send: Send) -> None:
     assert items() == written
 
 
-def test_a_repeat_days_later_under_another_plan_gives_the_same_answer(
+def test_submission_repeated_days_later_under_another_plan_gets_the_same_answer(
     send: Send, stores: Stores, clock: Clock
 ) -> None:
-    """A receipt says what was promised; the status page says what became of it."""
+    """A receipt states the promises of the submission. The status page shows the present state."""
     first = send()
     ticket = stores.tickets.get(first[1]["number"])
     withdrawn = by_customer.withdraw(ticket, stores.plans.get(1), "", clock.now())
@@ -93,7 +96,7 @@ def test_a_repeat_days_later_under_another_plan_gives_the_same_answer(
     assert send(key="another key")[1]["promises"] != first[1]["promises"]
 
 
-def test_the_order_of_the_fields_makes_no_other_submission(send: Send, sample: Sample) -> None:
+def test_submission_with_fields_in_another_order_is_a_repeat(send: Send, sample: Sample) -> None:
     number = send()[1]["number"]
     body = json.loads(sample("intake-submit")["body"])
 
@@ -101,14 +104,14 @@ def test_the_order_of_the_fields_makes_no_other_submission(send: Send, sample: S
     assert (status, receipt["number"]) == (201, number)
 
 
-def test_a_used_key_with_another_body_is_refused(send: Send) -> None:
+def test_used_key_with_another_body_is_refused(send: Send) -> None:
     send()
 
     status, problem, _ = send({"subject": "Another matter"})
     assert (status, problem["type"]) == (409, "urn:redress:problem:key-reused")
 
 
-def test_a_body_in_base64_is_read(send: Send, sample: Sample) -> None:
+def test_body_in_base64_is_decoded(send: Send, sample: Sample) -> None:
     event = sample("intake-submit")
     event["body"] = base64.b64encode(event["body"].encode()).decode()
     event["isBase64Encoded"] = True
@@ -127,14 +130,14 @@ def test_a_body_in_base64_is_read(send: Send, sample: Sample) -> None:
         ("{}", "text/plain", 415),
     ],
 )
-def test_what_is_no_submission_is_refused_as_what_it_is(
+def test_malformed_request_is_refused_with_the_matching_status(
     send: Send, raw: str, media: str | None, status: int
 ) -> None:
     assert send(raw=raw, media=media)[0] == status
     assert items() == []
 
 
-def test_every_wrong_field_is_named_at_once(send: Send) -> None:
+def test_all_wrong_fields_are_reported_in_one_answer(send: Send) -> None:
     status, problem, headers = send(
         raw=json.dumps(
             {"kind": "praise", "subject": 7, "contact": {"email": "nowhere"}, "language": "fr"}
@@ -157,7 +160,7 @@ def test_every_wrong_field_is_named_at_once(send: Send) -> None:
     assert items() == []
 
 
-def test_who_leaves_only_a_phone_number_is_acknowledged_by_the_answer(
+def test_customer_with_only_a_phone_number_is_acknowledged_by_the_answer(
     send: Send, stores: Stores
 ) -> None:
     _, receipt, _ = send({"contact": {"name": "孙丽", "phone": "+86 755 2345 6789"}})
@@ -166,7 +169,7 @@ def test_who_leaves_only_a_phone_number_is_acknowledged_by_the_answer(
     assert stores.tickets.get(receipt["number"]).acknowledged_at is not None
 
 
-def test_a_store_that_fails_is_told_as_503_and_nothing_is_half_written(
+def test_store_failure_is_answered_with_503_and_writes_nothing(
     send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client: Any = intake_wiring.intake()._store._client
@@ -182,10 +185,10 @@ def test_a_store_that_fails_is_told_as_503_and_nothing_is_half_written(
     assert int(headers["Retry-After"]) >= 1
     assert "dynamodb" not in json.dumps(problem)
     assert items() == []
-    assert send()[0] == 201, "the same key works once the store is back"
+    assert send()[0] == 201, "the same key can be used when the store works again"
 
 
-def test_logs_name_the_ticket_and_nobody(send: Send) -> None:
+def test_logs_contain_the_ticket_number_and_no_personal_data(send: Send) -> None:
     with logged_by(load("intake")) as written:
         _, receipt, _ = send()
 
@@ -195,5 +198,5 @@ def test_logs_name_the_ticket_and_nobody(send: Send) -> None:
         assert secret not in logged
 
 
-def test_warming_answers_at_once(send: Send) -> None:
+def test_warm_up_event_is_answered_at_once(send: Send) -> None:
     assert load("intake").handler({"warm": True}, Context()) == {"warm": True}

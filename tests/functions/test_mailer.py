@@ -1188,6 +1188,7 @@ def test_a_mail_to_staff_without_recipient_is_refused_and_counted(
 def test_the_wiring_builds_the_mailing_case(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from redress.base.settings import MissingSettings
 
+    set_environment(monkeypatch, MAIL_QUEUE_URL=None)
     with pytest.raises(MissingSettings, match="MAIL_QUEUE_URL, MAIL_DEAD_LETTER_QUEUE_URL"):
         mailer_wiring.mailing()
     set_environment(monkeypatch, MAIL_QUEUE_URL="q", MAIL_DEAD_LETTER_QUEUE_URL="d")

@@ -1,4 +1,7 @@
-"""Rehearsals and moves, from the manager's request to the report; the machine is played by hand."""
+"""Rehearsals and moves, from the manager's request to the report.
+
+No state machine runs: `Manager.run` calls the functions in the order in which the machine does.
+"""
 
 from __future__ import annotations
 
@@ -38,17 +41,17 @@ from tests.world import Act, Context, Opener, Stores, aws, create_idle_machine, 
 HOUR = 3600
 Ends = Callable[..., bool]
 JOB = "5f0e3a528f3c4c43"
-"""The job of the sample events."""
+"""The id of the job in the sample events."""
 
 
 @pytest.fixture
 def machine(table: str) -> None:
-    """The rehearsal machine stands in moto; what it would do is done by `Desk.run`."""
+    """Creates an idle rehearsal machine in moto. `Manager.run` does its work."""
     create_idle_machine("redress-rehearsal")
 
 
-class Desk:
-    """A manager at the API, and the machine's states one after the other."""
+class Manager:
+    """Calls the API as a manager, and the functions as the state machine does."""
 
     def __init__(self, api: Api, rehearsal: ModuleType, mover: ModuleType) -> None:
         self.api, self._rehearsal, self._mover = api, rehearsal, mover
@@ -74,7 +77,7 @@ class Desk:
         return found
 
     def run(self, job: str) -> dict[str, Any]:
-        """What the machine does; the job as the API tells it then."""
+        """Run a job to its end, as the state machine does. Returns the job as the API shows it."""
         listed = self.task("list_parts", job)
         work = f"{listed['act']}_part"
         for part in listed["parts"]:
@@ -96,40 +99,42 @@ KEY = "Idempotency-Key"
 
 
 @pytest.fixture
-def desk(
+def manager(
     machine: None,
     staff: dict[str, Member],
     load_function: Callable[[str], ModuleType],
     sample: Callable[[str], dict[str, Any]],
     context: Context,
     monkeypatch: pytest.MonkeyPatch,
-) -> Desk:
-    monkeypatch.setattr(cases, "PIECES", 1)  # so few tickets need no fine cut
+) -> Manager:
+    monkeypatch.setattr(cases, "PIECES", 1)  # the tests have too few tickets for small pieces
     api = Api(load_function("staff"), sample, context)
-    return Desk(api, load_function("rehearsal"), load_function("mover"))
+    return Manager(api, load_function("rehearsal"), load_function("mover"))
 
 
 def draft(version: int = 2, **first_response: str) -> dict[str, Any]:
-    """Plan 1 with another first response for complaints."""
+    """Plan 1 with a changed first response promise for complaints."""
     document = plan_document()
     document |= {"version": version, "note": "A draft"}
     document["levels"]["complaint"]["promises"]["first_response"] |= first_response
     return document
 
 
-def items() -> dict[tuple[str, str], Any]:
-    """Everything in the table."""
+def stored_items() -> dict[tuple[str, str], Any]:
+    """All items of the table by their keys."""
     found = aws("dynamodb").scan(TableName=TABLE)["Items"]
     return {(item["pk"]["S"], item["sk"]["S"]): item for item in found}
 
 
-def of_tickets() -> dict[tuple[str, str], Any]:
-    return {key: item for key, item in items().items() if not key[0].startswith("REHEARSAL#")}
+def ticket_items() -> dict[tuple[str, str], Any]:
+    return {
+        key: item for key, item in stored_items().items() if not key[0].startswith("REHEARSAL#")
+    }
 
 
 @pytest.fixture
-def three(open_ticket: Opener, act: Act, clock: Clock) -> list[Ticket]:
-    """Complaints answered after 10, 14 and 20 hours."""
+def answered_complaints(open_ticket: Opener, act: Act, clock: Clock) -> list[Ticket]:
+    """Three complaints, answered after 10, 14 and 20 hours."""
     found = []
     for hours in (10, 14, 20):
         clock.moment = START
@@ -144,27 +149,29 @@ def three(open_ticket: Opener, act: Act, clock: Clock) -> list[Ticket]:
 # ------------------------------------------------------------------------------- a rehearsal
 
 
-def test_a_rehearsal_is_begun_watched_and_read(desk: Desk, three: list[Ticket]) -> None:
-    begun = desk.rehearse(draft(within="12h"))
+def test_rehearsal_reports_its_progress_and_then_its_result(
+    manager: Manager, answered_complaints: list[Ticket]
+) -> None:
+    begun = manager.rehearse(draft(within="12h"))
     assert begun.status == 202
     job = begun.body["id"]
     assert begun.headers["Location"] == f"rehearsals/{job}"
-    waiting = desk.read(job).body
+    waiting = manager.read(job).body
     assert (waiting["state"], waiting["progress"]) == ("waiting", {"done": 0, "listed": 0})
     assert (waiting["period"], waiting["begun_by"]) == (
         {"from": "2026-11", "to": "2026-11"},
         "m-wei",
     )
 
-    parts = desk.parts(job)
-    running = desk.read(job).body
+    parts = manager.parts(job)
+    running = manager.read(job).body
     assert (running["state"], running["progress"]) == ("running", {"done": 0, "listed": 3})
     assert running["report"] is None
     for part in parts:
-        assert desk.task("rehearse_part", job, part=part) == {"part": part, "state": "done"}
-    assert desk.read(job).body["progress"] == {"done": 3, "listed": 3}
+        assert manager.task("rehearse_part", job, part=part) == {"part": part, "state": "done"}
+    assert manager.read(job).body["progress"] == {"done": 3, "listed": 3}
 
-    done = desk.run(job)
+    done = manager.run(job)
     assert (done["state"], done["fault"]) == ("done", None)
     together = done["report"]["together"]
     assert (together["tickets"], together["changed"]) == (3, 3)
@@ -172,57 +179,59 @@ def test_a_rehearsal_is_begun_watched_and_read(desk: Desk, three: list[Ticket]) 
     assert first["missed"] == {"real": 0, "draft": 2}
     assert first["due_earlier"]["mean_s"] == 12 * HOUR
     [turned] = first["turned"]
-    assert sorted(turned["examples"]) == sorted(ticket.number for ticket in three[1:])
+    assert sorted(turned["examples"]) == sorted(ticket.number for ticket in answered_complaints[1:])
     [group] = done["report"]["groups"]
     assert (group["kind"], group["team"]) == ("complaint", "complaints")
 
 
-def test_a_rehearsal_has_no_side_effect(desk: Desk, three: list[Ticket]) -> None:
-    before = of_tickets()
-    desk.report_of(desk.rehearse(draft(within="1h")))
-    assert of_tickets() == before
-    mine = {sk.partition("#")[0] for pk, sk in items() if pk.startswith("REHEARSAL#")}
+def test_rehearsal_changes_no_items_of_tickets(
+    manager: Manager, answered_complaints: list[Ticket]
+) -> None:
+    before = ticket_items()
+    manager.report_of(manager.rehearse(draft(within="1h")))
+    assert ticket_items() == before
+    mine = {sk.partition("#")[0] for pk, sk in stored_items() if pk.startswith("REHEARSAL#")}
     assert mine == {"JOB", "DRAFT", "PART", "REPORT"}
 
 
-def test_the_plan_in_force_changes_nothing_but_what_a_late_workflow_did_not_do(
-    desk: Desk, three: list[Ticket]
+def test_rehearsal_of_the_current_plan_differs_only_in_rungs_that_no_workflow_fired(
+    manager: Manager, answered_complaints: list[Ticket]
 ) -> None:
-    """No workflow ran here: the rungs are the difference, and no promise turns."""
-    together = desk.report_of(desk.rehearse(plan_document()))["together"]
+    """No workflow runs in this test, so no rung fired. Every promise has the same result."""
+    together = manager.report_of(manager.rehearse(plan_document()))["together"]
     assert not any(line["turned"] for line in together["promises"])
     assert all(line["real"] == 0 < line["draft"] for line in together["rungs"])
 
 
-def test_the_same_key_begins_nothing_new(desk: Desk) -> None:
-    one, other = desk.api("rehearsal-begin"), desk.api("rehearsal-begin")
+def test_repeated_request_with_the_same_key_starts_no_second_rehearsal(manager: Manager) -> None:
+    one, other = manager.api("rehearsal-begin"), manager.api("rehearsal-begin")
     assert one.status == other.status == 202
     assert one.body == other.body
-    third = desk.api("rehearsal-begin", body={"plan": draft(3), "period": "2026-11"})
+    third = manager.api("rehearsal-begin", body={"plan": draft(3), "period": "2026-11"})
     assert third.status == 409
     assert third.body["type"] == "urn:redress:problem:key-reused"
-    assert desk.rehearse(draft()).body["id"] != desk.rehearse(draft()).body["id"]
+    assert manager.rehearse(draft()).body["id"] != manager.rehearse(draft()).body["id"]
 
 
-def test_the_machine_is_told_the_job_and_nothing_else(desk: Desk) -> None:
-    job = desk.api("rehearsal-begin").body["id"]
+def test_state_machine_gets_only_the_id_of_the_job(manager: Manager) -> None:
+    job = manager.api("rehearsal-begin").body["id"]
     [run] = aws("stepfunctions").list_executions(
         stateMachineArn=f"arn:aws:states:{REGION}:123456789012:stateMachine:redress-rehearsal"
     )["executions"]
-    told = aws("stepfunctions").describe_execution(executionArn=run["executionArn"])
-    assert (run["name"], json.loads(told["input"])) == (job, {"job": job})
+    described = aws("stepfunctions").describe_execution(executionArn=run["executionArn"])
+    assert (run["name"], json.loads(described["input"])) == (job, {"job": job})
 
 
 @pytest.mark.parametrize("version", [1, 2, 7])
-def test_the_number_of_a_drafts_version_does_not_matter(desk: Desk, version: int) -> None:
-    assert desk.rehearse(draft(version)).status == 202
+def test_draft_may_have_any_version_number(manager: Manager, version: int) -> None:
+    assert manager.rehearse(draft(version)).status == 202
 
 
-def test_everything_that_is_wrong_is_said_at_once(desk: Desk) -> None:
+def test_all_faults_of_draft_and_period_are_reported_together(manager: Manager) -> None:
     document = draft(within="soon")
     document["calendars"]["office"]["holidays"]["country"] = "ZZ"
     document["time_zone"] = "Middle/Earth"
-    found = desk.rehearse(document, period="2027-13")
+    found = manager.rehearse(document, period="2027-13")
     assert found.status == 422
     assert found.codes == {
         "/plan/calendars/office/holidays": "unknown_holidays",
@@ -230,14 +239,14 @@ def test_everything_that_is_wrong_is_said_at_once(desk: Desk) -> None:
         "/plan/time_zone": "unknown_zone",
         "/period": "period_expected",
     }
-    assert [key for key in items() if key[0].startswith("REHEARSAL#")] == []
+    assert [key for key in stored_items() if key[0].startswith("REHEARSAL#")] == []
 
 
-def test_a_draft_that_no_item_would_hold_is_refused(desk: Desk) -> None:
-    found = desk.rehearse(draft() | {"sources": {"text": "x" * 400_000}})
+def test_draft_that_is_too_large_for_an_item_is_refused(manager: Manager) -> None:
+    found = manager.rehearse(draft() | {"sources": {"text": "x" * 400_000}})
     assert (found.status, found.codes) == (422, {"/plan": "too_large"})
-    assert [key for key in items() if key[0].startswith("REHEARSAL#")] == []
-    assert desk.rehearse(draft() | {"sources": {"text": "x" * 380_000}}).status == 202
+    assert [key for key in stored_items() if key[0].startswith("REHEARSAL#")] == []
+    assert manager.rehearse(draft() | {"sources": {"text": "x" * 380_000}}).status == 202
 
 
 @pytest.mark.parametrize(
@@ -256,28 +265,30 @@ def test_a_draft_that_no_item_would_hold_is_refused(desk: Desk) -> None:
         ({"period": "2026-11", "team": "service"}, {"/team": "unknown"}),
     ],
 )
-def test_a_period_is_a_month_or_a_row_of_months_that_has_begun(
-    desk: Desk, body: dict[str, Any], codes: dict[str, str]
+def test_invalid_period_is_refused(
+    manager: Manager, body: dict[str, Any], codes: dict[str, str]
 ) -> None:
     asked = {"plan": draft(), **body}
-    found = desk.api("rehearsal-begin", body=asked)
+    found = manager.api("rehearsal-begin", body=asked)
     assert (found.status, found.codes) == (422, codes)
 
 
 @pytest.mark.parametrize("document", [None, [], "a plan", {}])
-def test_what_is_no_plan_is_refused(desk: Desk, document: Any) -> None:
-    found = desk.rehearse(document)
+def test_document_that_is_not_a_plan_is_refused(manager: Manager, document: Any) -> None:
+    found = manager.rehearse(document)
     assert found.status == 422
     assert all(pointer.startswith("/plan") for pointer in found.pointers)
 
 
 @pytest.mark.parametrize("job", ["5f0e3a528f3c4c43", "5F0E3A528F3C4C43", "x", "a" * 3000])
-def test_a_rehearsal_that_is_not_there_is_not_found(desk: Desk, job: str) -> None:
-    assert desk.read(job).status == 404
+def test_unknown_rehearsal_is_not_found(manager: Manager, job: str) -> None:
+    assert manager.read(job).status == 404
 
 
-def test_a_period_is_cut_by_the_plans_zone(desk: Desk, open_ticket: Opener, clock: Clock) -> None:
-    """November begins in Shanghai when October still has eight hours in UTC."""
+def test_period_begins_and_ends_in_the_time_zone_of_the_plan(
+    manager: Manager, open_ticket: Opener, clock: Clock
+) -> None:
+    """November begins in Shanghai eight hours before it begins in UTC."""
     midnight = datetime(2026, 10, 31, 16, 0, tzinfo=UTC)
     for moment in (midnight - timedelta(seconds=1), midnight, midnight + timedelta(hours=9)):
         clock.moment = moment
@@ -285,7 +296,7 @@ def test_a_period_is_cut_by_the_plans_zone(desk: Desk, open_ticket: Opener, cloc
     clock.moment = START
 
     def tickets(**months: str) -> int:
-        count: int = desk.report_of(desk.rehearse(draft(), **months))["together"]["tickets"]
+        count: int = manager.report_of(manager.rehearse(draft(), **months))["together"]["tickets"]
         return count
 
     assert tickets(period="2026-11") == 2
@@ -293,43 +304,47 @@ def test_a_period_is_cut_by_the_plans_zone(desk: Desk, open_ticket: Opener, cloc
     assert tickets(**{"from": "2026-10", "to": "2026-12"}) == 3
 
 
-def test_a_short_period_is_cut_into_pieces_that_lack_nothing(
-    desk: Desk, open_ticket: Opener, clock: Clock, monkeypatch: pytest.MonkeyPatch
+def test_parts_of_a_short_period_cover_all_its_tickets(
+    manager: Manager, open_ticket: Opener, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All workers have work then, also when it is a single month that is rehearsed."""
-    monkeypatch.setattr(cases, "PIECES", 4)
-    for hours in range(0, 22 * 24, 37):
+    """A month is divided into pieces, so that all workers have work if the period is one month."""
+    monkeypatch.setattr(cases, "PIECES", 2)
+    for hours in range(0, 22 * 24, 61):
         clock.moment = START - timedelta(hours=hours)
         open_ticket()
     clock.moment = START + timedelta(minutes=1)
-    begun = desk.rehearse(draft())
-    assert len(desk.parts(begun.body["id"])) == 2 * 4 * keys.SHARDS
-    assert desk.report_of(begun)["together"]["tickets"] == len(open_ticket.opened)
+    begun = manager.rehearse(draft())
+    assert len(manager.parts(begun.body["id"])) == 2 * 2 * keys.SHARDS
+    assert manager.report_of(begun)["together"]["tickets"] == len(open_ticket.opened)
 
 
-def test_tickets_of_a_long_period_are_found_in_whole_months(
-    desk: Desk, three: list[Ticket]
+def test_long_period_is_divided_into_complete_months(
+    manager: Manager, answered_complaints: list[Ticket]
 ) -> None:
-    begun = desk.rehearse(draft(), **{"from": "2026-07", "to": "2026-11"})
-    assert len(desk.parts(begun.body["id"])) == 6 * keys.SHARDS, "June to November of UTC"
-    assert desk.report_of(begun)["together"]["tickets"] == 3
+    begun = manager.rehearse(draft(), **{"from": "2026-07", "to": "2026-11"})
+    assert len(manager.parts(begun.body["id"])) == 6 * keys.SHARDS, (
+        "months in UTC: June to November"
+    )
+    assert manager.report_of(begun)["together"]["tickets"] == 3
 
 
-def test_what_comes_after_its_beginning_is_none_of_a_rehearsals_business(
-    desk: Desk, three: list[Ticket], act: Act, open_ticket: Opener, clock: Clock
+def test_rehearsal_ignores_events_after_its_start(
+    manager: Manager, answered_complaints: list[Ticket], act: Act, open_ticket: Opener, clock: Clock
 ) -> None:
-    begun = desk.rehearse(draft(within="24h"))
+    begun = manager.rehearse(draft(within="24h"))
     clock.advance(hours=1)
     open_ticket()
-    act(three[0], by_staff.resolve, MEI, "Replaced.", "upheld", "a kettle", "the seal")
-    together = desk.report_of(begun)["together"]
+    act(
+        answered_complaints[0], by_staff.resolve, MEI, "Replaced.", "upheld", "a kettle", "the seal"
+    )
+    together = manager.report_of(begun)["together"]
     assert together["tickets"] == 3
     [resolution] = [line for line in together["promises"] if line["clock"] == "resolution"]
     assert resolution["open"] == {"real": 3, "draft": 3}
 
 
-def test_a_ticket_that_was_moved_is_read_under_the_plans_that_it_had(
-    desk: Desk, open_ticket: Opener, stores: Stores, act: Act, clock: Clock
+def test_history_of_a_moved_ticket_is_read_under_both_of_its_plans(
+    manager: Manager, open_ticket: Opener, stores: Stores, act: Act, clock: Clock
 ) -> None:
     ticket = open_ticket()
     staff_wiring.plan_cases().publish(MEMBERS["wei"], draft(within="2h"))
@@ -339,168 +354,179 @@ def test_a_ticket_that_was_moved_is_read_under_the_plans_that_it_had(
     act(ticket, lambda t, p, at: by_staff.move_to_plan(t, old, new, by, "a reason", at))
     clock.advance(hours=2)
     act(ticket, by_staff.reply, MEI, "An answer", False)
-    together = desk.report_of(desk.rehearse(plan_document()))["together"]
+    together = manager.report_of(manager.rehearse(plan_document()))["together"]
     [first] = [line for line in together["promises"] if line["clock"] == "first_response"]
     assert (first["missed"], first["kept"]) == ({"real": 1, "draft": 0}, {"real": 0, "draft": 1})
 
 
-def test_one_history_that_cannot_be_read_does_not_cost_the_others(
-    desk: Desk, three: list[Ticket]
+def test_unreadable_history_is_reported_and_the_other_tickets_are_counted(
+    manager: Manager, answered_complaints: list[Ticket]
 ) -> None:
-    broken = three[0].number
+    broken = answered_complaints[0].number
     aws("dynamodb").update_item(
         TableName=TABLE,
         Key={"pk": {"S": keys.ticket_pk(broken)}, "sk": {"S": keys.event_sk(3)}},
         UpdateExpression="SET doc = :doc",
         ExpressionAttributeValues={":doc": {"S": '{"number": 3, "type": "sang"}'}},
     )
-    report = desk.report_of(desk.rehearse(draft()))
+    report = manager.report_of(manager.rehearse(draft()))
     assert report["unreadable"] == {"tickets": 1, "examples": [broken]}
     assert report["together"]["tickets"] == 2
 
 
-# ------------------------------------------------------------------------------- its work
+# ------------------------------------------------------------------------------- its parts
 
 
-def test_a_part_that_takes_long_is_gone_on_with_where_it_was_saved(
-    desk: Desk, open_ticket: Opener, clock: Clock, monkeypatch: pytest.MonkeyPatch
+def test_part_that_runs_out_of_time_continues_where_it_was_saved(
+    manager: Manager, open_ticket: Opener, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pages of two tickets; reading one takes fifteen seconds."""
+    """Pages have two tickets, and reading each ticket takes 15 seconds of the test's clock."""
     monkeypatch.setattr(cases, "PAGE", 2)
     while len({t for t in open_ticket.opened if keys.shard(t) == 0}) < 5:
         open_ticket()
     clock.advance(hours=1)
-    begun = desk.rehearse(draft(within="1m")).body["id"]
+    begun = manager.rehearse(draft(within="1m")).body["id"]
     read = TicketStore.file
     seen: list[str] = []
 
-    def slowly(self: TicketStore, number: str, **how: Any) -> Any:
+    def read_slowly(self: TicketStore, number: str, **how: Any) -> Any:
         clock.advance(seconds=15)
         seen.append(number)
         return read(self, number, **how)
 
-    monkeypatch.setattr(TicketStore, "file", slowly)
-    part = next(name for name in desk.parts(begun) if name.endswith("#0") and "/2026-11-2" in name)
+    monkeypatch.setattr(TicketStore, "file", read_slowly)
+    part = next(
+        name for name in manager.parts(begun) if name.endswith("#0") and "/2026-11-2" in name
+    )
     states, counts = [], []
     while "done" not in states:
-        states.append(desk.task("rehearse_part", begun, part=part)["state"])
-        counts.append(desk.read(begun).body["progress"]["done"])
+        states.append(manager.task("rehearse_part", begun, part=part)["state"])
+        counts.append(manager.read(begun).body["progress"]["done"])
     assert (states, counts) == (["more", "done"], [4, 5])
     assert len(seen) == len(set(seen)) == 5
-    desk.task("rehearse_part", begun, part=part)
-    assert desk.read(begun).body["progress"]["done"] == 5, "a part that is done stays done"
+    manager.task("rehearse_part", begun, part=part)
+    assert manager.read(begun).body["progress"]["done"] == 5, (
+        "a finished part is not processed again"
+    )
 
 
-def test_work_that_two_invocations_do_at_once_is_counted_once(
-    desk: Desk, three: list[Ticket], monkeypatch: pytest.MonkeyPatch
+def test_part_that_two_invocations_process_at_once_is_counted_once(
+    manager: Manager, answered_complaints: list[Ticket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A try that was thought dead saves first; the other one goes on from there."""
-    begun = desk.rehearse(draft()).body["id"]
-    parts = desk.parts(begun)
+    """An attempt that was believed dead saves first. The other one continues from there."""
+    begun = manager.rehearse(draft()).body["id"]
+    parts = manager.parts(begun)
     save, again = RehearsalStore.save_part, [True]
 
-    def overtaken(self: RehearsalStore, job: str, name: str, *given: Any) -> None:
+    def save_after_another_attempt(self: RehearsalStore, job: str, name: str, *given: Any) -> None:
         if again:
             again.pop()
-            desk.task("rehearse_part", job, part=name)
+            manager.task("rehearse_part", job, part=name)
         save(self, job, name, *given)
 
-    monkeypatch.setattr(RehearsalStore, "save_part", overtaken)
+    monkeypatch.setattr(RehearsalStore, "save_part", save_after_another_attempt)
     for part in parts:
         again[:] = [True]
-        assert desk.task("rehearse_part", begun, part=part)["state"] == "done"
-    assert desk.read(begun).body["progress"] == {"done": 3, "listed": 3}
-    assert desk.run(begun)["report"]["together"]["tickets"] == 3
+        assert manager.task("rehearse_part", begun, part=part)["state"] == "done"
+    assert manager.read(begun).body["progress"] == {"done": 3, "listed": 3}
+    assert manager.run(begun)["report"]["together"]["tickets"] == 3
 
 
 @pytest.fixture
 def ends(load_function: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> Ends:
-    """The bus tells repair that an execution ended: ends(name, status)."""
+    """Sends repair the event that an execution ended: `ends(name, status)`.
+
+    The result is whether repair recorded the job as failed.
+    """
     event = read_sample("repair-rehearsal-ended")
     machine = event["detail"]["stateMachineArn"]
     set_environment(monkeypatch, REHEARSAL_MACHINE_ARN=machine)
     repair = load_function("repair")
 
-    def tell(name: str, status: str = "ABORTED") -> bool:
+    def send(name: str, status: str = "ABORTED") -> bool:
         event["detail"] |= {"name": name, "status": status}
         failed: bool = repair.handler(event, Context())["failed"]
         return failed
 
-    return tell
+    return send
 
 
 @pytest.mark.parametrize("begun", [False, True])
 @pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT", "FAILED"])
-def test_a_rehearsal_that_was_stopped_by_hand_has_failed(
-    desk: Desk, three: list[Ticket], ends: Ends, status: str, begun: bool
+def test_rehearsal_fails_if_its_execution_ends_without_a_result(
+    manager: Manager, answered_complaints: list[Ticket], ends: Ends, status: str, begun: bool
 ) -> None:
-    job = desk.rehearse(draft()).body["id"]
+    job = manager.rehearse(draft()).body["id"]
     if begun:
-        desk.parts(job)
+        manager.parts(job)
     assert ends(job, status)
-    found = desk.read(job).body
+    found = manager.read(job).body
     assert (found["state"], found["fault"]) == ("failed", f"execution {status}")
-    assert not ends(job, status), "told twice, it is kept once"
+    assert not ends(job, status), "the second event about the same end records nothing"
 
 
-def test_what_the_machine_said_of_itself_stays(desk: Desk, three: list[Ticket], ends: Ends) -> None:
-    failed, done = (desk.rehearse(draft(within=within)).body["id"] for within in ("2h", "3h"))
-    desk.task("fail", failed, error="States.Timeout")
-    desk.run(done)
+def test_state_that_the_machine_recorded_is_kept_when_its_execution_ends(
+    manager: Manager, answered_complaints: list[Ticket], ends: Ends
+) -> None:
+    failed, done = (manager.rehearse(draft(within=within)).body["id"] for within in ("2h", "3h"))
+    manager.task("fail", failed, error="States.Timeout")
+    manager.run(done)
     for job in (failed, done):
         assert not ends(job, "FAILED")
-    assert desk.read(failed).body["fault"] == "States.Timeout"
-    assert desk.read(done).body["state"] == "done"
+    assert manager.read(failed).body["fault"] == "States.Timeout"
+    assert manager.read(done).body["state"] == "done"
 
 
 @pytest.mark.parametrize(
     ("name", "status"), [("tried-by-hand", "ABORTED"), (JOB, "ABORTED"), (JOB, "SUCCEEDED")]
 )
-def test_the_end_of_an_execution_of_no_job_keeps_nothing(
-    desk: Desk, ends: Ends, name: str, status: str
+def test_end_of_an_execution_without_a_job_stores_nothing(
+    manager: Manager, ends: Ends, name: str, status: str
 ) -> None:
     assert not ends(name, status)
-    assert desk.read(JOB).status == 404
+    assert manager.read(JOB).status == 404
 
 
-def test_a_part_that_failed_leaves_no_sum(desk: Desk, three: list[Ticket]) -> None:
-    begun = desk.rehearse(draft()).body["id"]
-    first, *others = desk.parts(begun)
+def test_rehearsal_with_a_failed_part_fails_and_has_no_report(
+    manager: Manager, answered_complaints: list[Ticket]
+) -> None:
+    begun = manager.rehearse(draft()).body["id"]
+    first, *others = manager.parts(begun)
     for part in others:
-        desk.task("rehearse_part", begun, part=part)
+        manager.task("rehearse_part", begun, part=part)
     results = [{"part": part, "state": "done"} for part in others]
     results.append({"part": first, "state": "failed", "error": "Unavailable"})
-    assert desk.task("finish", begun, results=results)["failed"] == 1
-    found = desk.read(begun).body
+    assert manager.task("finish", begun, results=results)["failed"] == 1
+    found = manager.read(begun).body
     assert (found["state"], found["fault"], found["report"]) == ("failed", "Unavailable", None)
 
 
-def test_a_job_that_came_to_no_end_says_so(desk: Desk) -> None:
-    begun = desk.rehearse(draft()).body["id"]
-    desk.task("fail", begun, error="States.Timeout")
-    assert desk.read(begun).body["fault"] == "States.Timeout"
+def test_failed_job_shows_the_error_as_its_fault(manager: Manager) -> None:
+    begun = manager.rehearse(draft()).body["id"]
+    manager.task("fail", begun, error="States.Timeout")
+    assert manager.read(begun).body["fault"] == "States.Timeout"
 
 
-# ------------------------------------------------------------------------------- the table
+# ------------------------------------------------------------------------------- as CSV
 
 
-def table_of(desk: Desk, job: str, **event: Any) -> dict[str, Any]:
-    asked = desk.api.event("rehearsal", id=job, **event)
-    given: dict[str, Any] = desk.api.module.handler(asked, Context())
+def csv_of(manager: Manager, job: str, **event: Any) -> dict[str, Any]:
+    asked = manager.api.event("rehearsal", id=job, **event)
+    given: dict[str, Any] = manager.api.module.handler(asked, Context())
     return given
 
 
 @pytest.mark.parametrize(
     "event", [{"query": {"format": "csv"}}, {"headers": {"Accept": "text/csv, */*;q=0.1"}}]
 )
-def test_a_report_can_be_had_as_a_table(
-    desk: Desk, three: list[Ticket], event: dict[str, Any]
+def test_report_is_available_as_csv(
+    manager: Manager, answered_complaints: list[Ticket], event: dict[str, Any]
 ) -> None:
-    job = desk.rehearse(draft(within="12h")).body["id"]
-    refused = table_of(desk, job, **event)
+    job = manager.rehearse(draft(within="12h")).body["id"]
+    refused = csv_of(manager, job, **event)
     assert refused["statusCode"] == 409
-    desk.run(job)
-    given = table_of(desk, job, **event)
+    manager.run(job)
+    given = csv_of(manager, job, **event)
     assert given["statusCode"] == 200
     headers = given["headers"]
     assert headers["Content-Type"] == "text/csv; charset=utf-8"
@@ -512,13 +538,15 @@ def test_a_report_can_be_had_as_a_table(
     assert ["all", "all", "", "tickets", "", "3"] in lines
 
 
-def test_the_address_says_more_than_the_header(desk: Desk, three: list[Ticket]) -> None:
-    job = desk.rehearse(draft()).body["id"]
-    desk.run(job)
+def test_format_in_the_query_has_precedence_over_the_accept_header(
+    manager: Manager, answered_complaints: list[Ticket]
+) -> None:
+    job = manager.rehearse(draft()).body["id"]
+    manager.run(job)
     browser = {"Accept": "text/csv"}
-    given = table_of(desk, job, query={"format": "json"}, headers=browser)
+    given = csv_of(manager, job, query={"format": "json"}, headers=browser)
     assert json.loads(given["body"])["id"] == job
-    assert desk.api("rehearsal", id=job, query={"format": "xml"}).codes == {
+    assert manager.api("rehearsal", id=job, query={"format": "xml"}).codes == {
         "/format": "unknown_value"
     }
 
@@ -527,16 +555,16 @@ def test_the_address_says_more_than_the_header(desk: Desk, three: list[Ticket]) 
 
 
 @pytest.fixture
-def published(desk: Desk, clock: Clock) -> int:
-    """Version 2: complaints are answered within 12 hours instead of 24."""
+def published(manager: Manager, clock: Clock) -> int:
+    """Publishes version 2: complaints are answered within 12 hours instead of 24."""
     version = staff_wiring.plan_cases().publish(MEMBERS["wei"], draft(within="12h")).about.version
     clock.advance(minutes=1)
     return version
 
 
 @pytest.fixture
-def open_ones(open_ticket: Opener, clock: Clock, act: Act) -> list[Ticket]:
-    """Four open tickets under version 1: three complaints, an inquiry; and one that is closed."""
+def open_tickets(open_ticket: Opener, clock: Clock, act: Act) -> list[Ticket]:
+    """Three complaints and an inquiry, open under version 1. A fifth ticket is closed."""
     found = [open_ticket(), open_ticket(), open_ticket("inquiry"), open_ticket()]
     act(open_ticket(), by_customer.withdraw, "Never mind")
     act(found[1], by_staff.tell_progress, MEI, "We look")
@@ -544,68 +572,70 @@ def open_ones(open_ticket: Opener, clock: Clock, act: Act) -> list[Ticket]:
     return found
 
 
-def test_a_dry_run_says_what_would_move_and_writes_nothing(
-    desk: Desk, open_ones: list[Ticket], published: int, clock: Clock, act: Act
+def test_dry_run_reports_what_would_move_and_changes_no_ticket(
+    manager: Manager, open_tickets: list[Ticket], published: int, clock: Clock, act: Act
 ) -> None:
     clock.advance(hours=13)
-    act(open_ones[0], by_staff.reply, MEI, "An answer", False)
-    before = of_tickets()
-    report = desk.report_of(desk.move())
-    assert of_tickets() == before
+    act(open_tickets[0], by_staff.reply, MEI, "An answer", False)
+    before = ticket_items()
+    report = manager.report_of(manager.move())
+    assert ticket_items() == before
     together = report["together"]
     assert (together["tickets"], together["moved"], together["already_there"]) == (4, 4, 0)
-    assert together["deadlines_changed"] == 2, "one complaint was answered, and the inquiry stays"
+    assert together["deadlines_changed"] == 2, (
+        "one complaint is answered, and the inquiry has the same promises"
+    )
     assert together["overdue_at_once"] == 2
     [first] = together["promises"]
     assert first["clock"] == "first_response"
     assert first["due_earlier"]["promises"] == 2
     assert sorted(first["overdue_examples"]) == sorted(
-        ticket.number for ticket in (open_ones[1], open_ones[3])
+        ticket.number for ticket in (open_tickets[1], open_tickets[3])
     )
     assert [(g["kind"], g["moved"]) for g in report["groups"]] == [("complaint", 3), ("inquiry", 1)]
 
 
-def test_a_move_is_applied_and_recorded_in_every_ticket(
-    desk: Desk, open_ones: list[Ticket], published: int, stores: Stores
+def test_applied_move_is_recorded_in_the_history_of_every_ticket(
+    manager: Manager, open_tickets: list[Ticket], published: int, stores: Stores
 ) -> None:
-    dry = desk.move()
-    desk.report_of(dry)
+    dry = manager.move()
+    manager.report_of(dry)
     reason = "Complaints are answered within 12 hours"
-    begun = desk.move(apply=True, dry_run=dry.body["id"], reason=reason)
+    begun = manager.move(apply=True, dry_run=dry.body["id"], reason=reason)
     assert begun.headers["Location"] == f"../../rehearsals/{begun.body['id']}"
-    report = desk.report_of(begun)
+    report = manager.report_of(begun)
     assert report["together"]["moved"] == 4
-    for ticket in open_ones:
+    for ticket in open_tickets:
         now = stores.tickets.get(ticket.number)
         assert now.plan_version == published
         last = stores.tickets.event(ticket.number, now.version)
         assert last.type is EventType.PLAN_CHANGED
         assert last.by.id == MEMBERS["wei"].id
         assert last.data == {"plan_version": 2, "from": 1, "why": reason}
-    complaint = stores.tickets.get(open_ones[0].number)
+    complaint = stores.tickets.get(open_tickets[0].number)
     assert complaint.clocks[ClockName.FIRST_RESPONSE].due_at == START + timedelta(hours=12)
-    told = desk.read(begun.body["id"]).body
-    assert (told["apply"], told["dry_run"], told["reason"]) == (True, dry.body["id"], reason)
-    assert told["progress"] == {"done": 4, "listed": 4}
+    shown = manager.read(begun.body["id"]).body
+    assert (shown["apply"], shown["dry_run"], shown["reason"]) == (True, dry.body["id"], reason)
+    assert shown["progress"] == {"done": 4, "listed": 4}
 
-    again = desk.report_of(desk.move(apply=True, dry_run=dry.body["id"], reason=reason))
+    again = manager.report_of(manager.move(apply=True, dry_run=dry.body["id"], reason=reason))
     assert (again["together"]["moved"], again["together"]["already_there"]) == (0, 4)
 
 
-def test_a_workflow_is_told_that_its_ticket_moved(
-    desk: Desk,
-    open_ones: list[Ticket],
+def test_move_wakes_the_workflow_if_the_next_reminder_is_earlier(
+    manager: Manager,
+    open_tickets: list[Ticket],
     published: int,
     stores: Stores,
     act: Act,
 ) -> None:
-    """An earlier reminder: the machine must not sleep on."""
-    number = open_ones[1].number
-    act(open_ones[1], by_system.acknowledge)
+    """Version 2 brings the next reminder forward, so the workflow must not sleep longer."""
+    number = open_tickets[1].number
+    act(open_tickets[1], by_system.acknowledge)
     before = stores.timers.get(number)
-    dry = desk.move()
-    desk.report_of(dry)
-    desk.report_of(desk.move(apply=True, dry_run=dry.body["id"], reason="a reason"))
+    dry = manager.move()
+    manager.report_of(dry)
+    manager.report_of(manager.move(apply=True, dry_run=dry.body["id"], reason="a reason"))
     after = stores.timers.get(number)
     assert after.next_wake is not None
     assert before.next_wake is not None
@@ -613,61 +643,61 @@ def test_a_workflow_is_told_that_its_ticket_moved(
     assert after.seq == before.seq + 1
 
 
-def test_a_ticket_that_changes_meanwhile_is_decided_anew(
-    desk: Desk,
-    open_ones: list[Ticket],
+def test_move_decides_again_if_a_ticket_changed_between_read_and_write(
+    manager: Manager,
+    open_tickets: list[Ticket],
     published: int,
     stores: Stores,
     act: Act,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Between read and write one is answered and another withdrawn."""
-    dry = desk.move()
-    desk.report_of(dry)
+    """Between read and write, one ticket is answered and another one is withdrawn."""
+    dry = manager.move()
+    manager.report_of(dry)
     commit = TicketStore.commit
     meanwhile: dict[str, tuple[Any, ...]] = {
-        open_ones[0].number: (by_staff.reply, MEI, "An answer", False),
-        open_ones[3].number: (by_customer.withdraw, "Never mind"),
+        open_tickets[0].number: (by_staff.reply, MEI, "An answer", False),
+        open_tickets[3].number: (by_customer.withdraw, "Never mind"),
     }
 
-    def raced(self: TicketStore, given: Change, *more: Any) -> None:
+    def commit_after_a_change(self: TicketStore, given: Change, *more: Any) -> None:
         if (step := meanwhile.pop(given.after.number, None)) is not None:
             act(given.after, *step)
         commit(self, given, *more)
 
-    monkeypatch.setattr(TicketStore, "commit", raced)
-    report = desk.report_of(desk.move(apply=True, dry_run=dry.body["id"], reason="a reason"))
+    monkeypatch.setattr(TicketStore, "commit", commit_after_a_change)
+    report = manager.report_of(manager.move(apply=True, dry_run=dry.body["id"], reason="a reason"))
     together = report["together"]
     assert (together["moved"], together["closed_meanwhile"]) == (3, 1)
-    answered = stores.tickets.get(open_ones[0].number)
+    answered = stores.tickets.get(open_tickets[0].number)
     assert (answered.plan_version, answered.state.value) == (2, "open")
-    assert stores.tickets.get(open_ones[3].number).plan_version == 1
+    assert stores.tickets.get(open_tickets[3].number).plan_version == 1
 
 
-def test_a_part_goes_round_until_nothing_is_left_to_move(
-    desk: Desk,
-    open_ones: list[Ticket],
+def test_move_reads_the_index_again_until_no_ticket_is_left_to_move(
+    manager: Manager,
+    open_tickets: list[Ticket],
     published: int,
     stores: Stores,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A ticket that moved forward in the index behind the cursor's back is found the next time."""
-    dry = desk.move()
-    desk.report_of(dry)
+    """A ticket may move in the index to a place that was already read. The next round finds it."""
+    dry = manager.move()
+    manager.report_of(dry)
     read = TicketLists.open_in_shard
-    hidden = {open_ones[0].number}
+    hidden = {open_tickets[0].number}
 
-    def overlooking(self: TicketLists, *given: Any) -> Any:
+    def read_without_hidden(self: TicketLists, *given: Any) -> Any:
         page = read(self, *given)
         found = [number for number in page.numbers if number not in hidden]
         hidden.difference_update(page.numbers if len(found) < len(page.numbers) else ())
         return replace(page, numbers=found)
 
-    monkeypatch.setattr(TicketLists, "open_in_shard", overlooking)
+    monkeypatch.setattr(TicketLists, "open_in_shard", read_without_hidden)
     monkeypatch.setattr(keys, "shard", lambda number: 0)
     monkeypatch.setattr(cases, "PAGE", 100)
-    begun = desk.move(apply=True, dry_run=dry.body["id"], reason="a reason")
-    desk.report_of(begun)
+    begun = manager.move(apply=True, dry_run=dry.body["id"], reason="a reason")
+    manager.report_of(begun)
     rounds = [part.rounds for part in store().parts(begun.body["id"])]
     assert max(rounds) <= cases.MOST_ROUNDS
 
@@ -676,21 +706,21 @@ def store() -> RehearsalStore:
     return RehearsalStore(Models(TABLE, REGION))
 
 
-def test_a_ticket_that_is_always_being_changed_is_tried_again_later(
-    desk: Desk, open_ones: list[Ticket], published: int, monkeypatch: pytest.MonkeyPatch
+def test_ticket_that_changes_at_each_attempt_raises_unavailable(
+    manager: Manager, open_tickets: list[Ticket], published: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dry = desk.move()
-    desk.report_of(dry)
+    dry = manager.move()
+    manager.report_of(dry)
 
-    def lost(self: TicketStore, *given: Any) -> None:
+    def always_raced(self: TicketStore, *given: Any) -> None:
         raise Raced("as always")
 
-    monkeypatch.setattr(TicketStore, "commit", lost)
-    begun = desk.move(apply=True, dry_run=dry.body["id"], reason="a reason").body["id"]
-    held = [part for part in desk.parts(begun) if part.startswith("complaints#")]
-    shard = keys.shard(open_ones[0].number)
+    monkeypatch.setattr(TicketStore, "commit", always_raced)
+    begun = manager.move(apply=True, dry_run=dry.body["id"], reason="a reason").body["id"]
+    held = [part for part in manager.parts(begun) if part.startswith("complaints#")]
+    shard = keys.shard(open_tickets[0].number)
     with pytest.raises(Unavailable):
-        desk.task("move_part", begun, part=held[shard])
+        manager.task("move_part", begun, part=held[shard])
 
 
 @pytest.mark.parametrize(
@@ -707,71 +737,71 @@ def test_a_ticket_that_is_always_being_changed_is_tried_again_later(
         ({"apply": True, "reason": "a" * 2001}, {"/reason": "too_long"}),
     ],
 )
-def test_a_move_is_applied_only_after_its_dry_run(
-    desk: Desk, published: int, body: dict[str, Any], codes: dict[str, str]
+def test_applying_a_move_requires_a_reason_and_a_dry_run(
+    manager: Manager, published: int, body: dict[str, Any], codes: dict[str, str]
 ) -> None:
-    found = desk.move(**body)
+    found = manager.move(**body)
     assert (found.status, found.codes) == (422, codes)
 
 
-def test_the_dry_run_of_something_else_does_not_count(
-    desk: Desk, published: int, clock: Clock
+def test_move_is_refused_unless_its_dry_run_matches_is_done_and_is_recent(
+    manager: Manager, published: int, clock: Clock
 ) -> None:
     def refused(job: str) -> str:
-        found = desk.move(apply=True, dry_run=job, reason="a reason")
+        found = manager.move(apply=True, dry_run=job, reason="a reason")
         return found.codes["/dry_run"] if found.status == 422 else str(found.status)
 
-    rehearsed = desk.rehearse(draft()).body["id"]
+    rehearsed = manager.rehearse(draft()).body["id"]
     assert refused(rehearsed) == "other"
-    other = desk.move(version=1).body["id"]
+    other = manager.move(version=1).body["id"]
     assert refused(other) == "other"
-    fitting = desk.move().body["id"]
+    fitting = manager.move().body["id"]
     assert refused(fitting) == "not_done"
-    desk.run(fitting)
+    manager.run(fitting)
     assert refused(fitting) == "202"
-    applied = desk.move(apply=True, dry_run=fitting, reason="a reason").body["id"]
+    applied = manager.move(apply=True, dry_run=fitting, reason="a reason").body["id"]
     assert refused(applied) == "other"
     clock.advance(hours=25)
     assert refused(fitting) == "too_old"
 
 
-def test_a_plan_that_is_not_in_force_yet_can_be_tried_and_not_applied(
-    desk: Desk, clock: Clock, open_ones: list[Ticket]
+def test_move_to_a_plan_that_is_not_effective_yet_allows_a_dry_run_only(
+    manager: Manager, clock: Clock, open_tickets: list[Ticket]
 ) -> None:
     document = draft(within="12h") | {"effective_from": (START + timedelta(days=9)).isoformat()}
     staff_wiring.plan_cases().publish(MEMBERS["wei"], document)
     clock.advance(minutes=1)
-    dry = desk.move()
-    assert desk.report_of(dry)["together"]["moved"] == 4
-    found = desk.move(apply=True, dry_run=dry.body["id"], reason="a reason")
+    dry = manager.move()
+    assert manager.report_of(dry)["together"]["moved"] == 4
+    found = manager.move(apply=True, dry_run=dry.body["id"], reason="a reason")
     assert found.codes == {"/apply": "not_effective_yet"}
     clock.advance(days=9)
-    dry = desk.move()
-    desk.report_of(dry)
-    assert desk.move(apply=True, dry_run=dry.body["id"], reason="a reason").status == 202
+    dry = manager.move()
+    manager.report_of(dry)
+    assert manager.move(apply=True, dry_run=dry.body["id"], reason="a reason").status == 202
 
 
 @pytest.mark.parametrize("version", ["9", "0", "x", "1.0", "100000"])
-def test_a_version_that_was_never_published_is_not_found(desk: Desk, version: str) -> None:
-    assert desk.api("plan-moves", body={}, version=version).status == 404
+def test_move_to_an_unpublished_version_is_not_found(manager: Manager, version: str) -> None:
+    assert manager.api("plan-moves", body={}, version=version).status == 404
 
 
-def test_tickets_of_a_team_without_a_plan_or_members_are_found_by_the_last_reconciliation(
-    desk: Desk, open_ones: list[Ticket], published: int, act: Act
+def test_move_includes_tickets_of_teams_that_only_the_last_reconciliation_names(
+    manager: Manager, open_tickets: list[Ticket], published: int, act: Act
 ) -> None:
-    act(open_ones[0], by_staff.reassign, MEI, None, "a-team-of-old", "a reason")
-    assert desk.report_of(desk.move())["together"]["tickets"] == 3
+    act(open_tickets[0], by_staff.reassign, MEI, None, "a-team-of-old", "a reason")
+    assert manager.report_of(manager.move())["together"]["tickets"] == 3
     ReportStore(Models(TABLE, REGION)).save(
         ReconciliationReport(START, "any", START, ("a-team-of-old",))
     )
-    assert desk.report_of(desk.move())["together"]["tickets"] == 4
+    assert manager.report_of(manager.move())["together"]["tickets"] == 4
 
 
 # ------------------------------------------------------------------------------- the functions
 
 
-def test_the_sample_events_run_through(
-    desk: Desk,
+def test_rehearsal_function_processes_its_sample_events(
+    manager: Manager,
     load_function: Callable[[str], ModuleType],
     sample: Callable[[str], dict[str, Any]],
     context: Context,
@@ -780,17 +810,19 @@ def test_the_sample_events_run_through(
     handler = load_function("rehearsal").handler
     listed = handler(sample("rehearsal-list-parts"), context)
     assert (listed["job"], listed["act"]) == (JOB, "rehearse")
-    assert len(listed["parts"]) == 2 * keys.SHARDS, "October still has eight hours in UTC"
+    assert len(listed["parts"]) == 2 * keys.SHARDS, (
+        "in UTC, the month in Shanghai begins in October"
+    )
     worked = handler(sample("rehearsal-rehearse-part"), context)
     assert worked["state"] == "done"
     finished = handler(sample("rehearsal-finish"), context)
     assert finished == {"job": JOB, "parts": 8, "failed": 8 - 1}
     assert handler(sample("rehearsal-fail"), context)["failed"] == 1
-    assert desk.read(JOB).body["state"] == "failed"
+    assert manager.read(JOB).body["state"] == "failed"
 
 
-def test_the_movers_sample_runs_through(
-    desk: Desk,
+def test_mover_function_processes_its_sample_event(
+    manager: Manager,
     published: int,
     load_function: Callable[[str], ModuleType],
     sample: Callable[[str], dict[str, Any]],
@@ -802,14 +834,14 @@ def test_the_movers_sample_runs_through(
     assert moved == {"part": "complaints#0", "state": "done"}
 
 
-def test_a_job_that_is_not_applied_is_not_moved(desk: Desk, published: int) -> None:
-    dry = desk.move().body["id"]
+def test_mover_refuses_the_job_of_a_dry_run(manager: Manager, published: int) -> None:
+    dry = manager.move().body["id"]
     with pytest.raises(Failed, match="ValueError"):
-        desk.task("move_part", dry, part="complaints#0")
+        manager.task("move_part", dry, part="complaints#0")
 
 
 @pytest.mark.parametrize("function", ["rehearsal", "mover"])
-def test_the_functions_warm_up_and_refuse_what_they_do_not_know(
+def test_functions_answer_warm_up_events_and_raise_for_an_unknown_task(
     table: str,
     load_function: Callable[[str], ModuleType],
     context: Context,
@@ -821,12 +853,12 @@ def test_the_functions_warm_up_and_refuse_what_they_do_not_know(
         handler({"task": "dance", "job": JOB}, context)
 
 
-def test_a_moved_or_rehearsed_ticket_leaves_no_words_behind(
-    desk: Desk, three: list[Ticket]
+def test_stored_counts_contain_no_texts_or_names(
+    manager: Manager, answered_complaints: list[Ticket]
 ) -> None:
-    """Numbers and ids only: a tally is kept for as long as anybody likes."""
-    job = desk.rehearse(draft(within="12h")).body["id"]
-    desk.run(job)
+    """Counts may be kept without limit, so they hold only numbers, ids and names of the plan."""
+    job = manager.rehearse(draft(within="12h")).body["id"]
+    manager.run(job)
     assert store().job(job)[1].state is JobState.DONE
     whole = Counts()
     for part in store().parts(job):

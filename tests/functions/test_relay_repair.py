@@ -1,4 +1,7 @@
-"""What follows a change, and what keeps it going: relay, workflow, repair, assigner as deployed."""
+"""The functions that follow a change: relay, workflow, repair and assigner.
+
+Their handlers are called with sample events, against moto.
+"""
 
 from __future__ import annotations
 
@@ -46,15 +49,16 @@ Sample = Callable[[str], Event]
 
 @dataclass
 class Services:
-    """The services behind the relay, and what they were asked, in order."""
+    """The services that the functions call, and the calls in their order."""
 
     mails: str
     dead: str
     asked: list[tuple[str, Any]] = field(default_factory=list)
-    """("started", name), ("sent on", token), ("told to look", token), ("offered", job)."""
+    """Pairs of kind and details: ("started", name), ("succeeded", (token, output)),
+    ("failed", (token, error)), ("offered", job)."""
 
     def mail_jobs(self) -> list[Any]:
-        """An acknowledgement stays hidden for a second: the workflow falls asleep first."""
+        """Wait for the mail jobs: an acknowledgement is delayed until its workflow sleeps."""
         return self._read(self.mails, ACKNOWLEDGE_AFTER_S + 1)
 
     def dead_letters(self) -> list[Any]:
@@ -83,12 +87,12 @@ def services(table: str, monkeypatch: pytest.MonkeyPatch) -> Services:
         ASSIGNER_FUNCTION=ASSIGNER,
     )
     create_idle_machine("redress-ticket")
-    _listen(made, monkeypatch)
+    _record_calls(made, monkeypatch)
     return made
 
 
-def _listen(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what moto only takes: tokens, starts and calls of functions."""
+def _record_calls(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Record the calls that moto accepts but does not keep: tokens, starts, invocations."""
     asked = services.asked
     start = StepFunctionBackend.start_execution
 
@@ -98,10 +102,10 @@ def _listen(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
         return execution
 
     def succeeded(self: Any, task_token: str, outcome: str) -> None:
-        asked.append(("sent on", (task_token, json.loads(outcome))))
+        asked.append(("succeeded", (task_token, json.loads(outcome))))
 
     def failed(self: Any, task_token: str, error: str | None = None) -> None:
-        asked.append(("told to look", (task_token, error)))
+        asked.append(("failed", (task_token, error)))
 
     def invoked(self: Any, function_name: str, qualifier: Any, body: Any, *rest: Any) -> bytes:
         assert function_name == ASSIGNER
@@ -124,18 +128,18 @@ def call(
 
 @pytest.fixture
 def opened(stores: Stores, clock: Clock) -> Life:
-    """The ticket that the samples are about, as it stands in the table."""
+    """The ticket of the sample events, stored in the table."""
     life = Life(clock).open()
     stores.tickets.open(life.last, life.last.after.created_at)
     return life
 
 
 Call = Callable[[str, Event], Any]
-NOTHING_AGAIN: dict[str, list[Any]] = {"batchItemFailures": []}
+NO_FAILURES: dict[str, list[Any]] = {"batchItemFailures": []}
 
 
 def arm(phase: Phase, token: str = "token-1") -> None:
-    """What the machine writes when it goes to sleep."""
+    """Write what the state machine writes when it begins to sleep."""
     aws("dynamodb").update_item(
         TableName=TABLE,
         Key={"pk": {"S": keys.ticket_pk(NUMBER)}, "sk": {"S": keys.TIMER}},
@@ -149,8 +153,8 @@ def arm(phase: Phase, token: str = "token-1") -> None:
 # ------------------------------------------------------------------ the samples
 
 
-def test_samples_are_what_the_table_writes(opened: Life, sample: Sample) -> None:
-    """A sample that has drifted would prove nothing."""
+def test_sample_events_match_the_records_of_the_table(opened: Life, sample: Sample) -> None:
+    """Otherwise the tests that use the sample would prove nothing."""
     written = Stream(TABLE, REGION).records()
     for mine, theirs in zip(sample("relay-opened")["Records"], written, strict=True):
         assert mine["eventName"] == theirs["eventName"]
@@ -159,13 +163,13 @@ def test_samples_are_what_the_table_writes(opened: Life, sample: Sample) -> None
 
 
 @pytest.mark.parametrize("name", RELAY_SAMPLES)
-def test_the_filters_let_pass_what_the_relay_follows(name: str, sample: Sample) -> None:
+def test_event_filters_pass_records_that_the_relay_processes(name: str, sample: Sample) -> None:
     for record in sample(name)["Records"]:
         assert any(passes(record, pattern) for pattern in relay_patterns())
         assert stream_change_of(record) is not None
 
 
-def test_the_filters_hold_back_what_nothing_follows_from(sample: Sample) -> None:
+def test_event_filters_drop_records_that_the_relay_ignores(sample: Sample) -> None:
     records = sample("relay-filtered-out")["Records"]
     assert len(records) == 5
     for record in records:
@@ -173,7 +177,7 @@ def test_the_filters_hold_back_what_nothing_follows_from(sample: Sample) -> None
         assert stream_change_of(record) is None
 
 
-def test_over_a_whole_life_nothing_that_the_relay_would_follow_is_held_back(
+def test_event_filters_pass_all_relevant_records_of_a_complete_ticket_life(
     stores: Stores, staff: dict[str, Member], clock: Clock, open_ticket: Opener
 ) -> None:
     everything = Stream(TABLE, REGION, filtered=False)
@@ -200,10 +204,10 @@ def test_over_a_whole_life_nothing_that_the_relay_would_follow_is_held_back(
 # ------------------------------------------------------------------ relay
 
 
-def test_a_new_ticket_starts_its_workflow_then_its_mail_then_its_assignment(
+def test_new_ticket_starts_its_workflow_then_its_mail_then_its_assignment(
     call: Call, services: Services, opened: Life, sample: Sample
 ) -> None:
-    assert call("relay", sample("relay-opened")) == NOTHING_AGAIN
+    assert call("relay", sample("relay-opened")) == NO_FAILURES
 
     assert services.asked == [("started", f"{NUMBER}-1"), ("offered", {"ticket": NUMBER})]
     assert services.mail_jobs() == [
@@ -219,36 +223,39 @@ def test_a_new_ticket_starts_its_workflow_then_its_mail_then_its_assignment(
     }
 
 
-def test_records_that_come_twice_start_one_workflow(
+def test_records_that_are_delivered_twice_start_one_workflow(
     call: Call, services: Services, opened: Life, sample: Sample
 ) -> None:
     call("relay", sample("relay-opened"))
-    assert call("relay", sample("relay-opened")) == NOTHING_AGAIN
+    assert call("relay", sample("relay-opened")) == NO_FAILURES
 
     found = aws("stepfunctions").list_executions(stateMachineArn=MACHINE)["executions"]
     assert [execution["name"] for execution in found] == [f"{NUMBER}-1"]
     assert services.dead_letters() == []
 
 
-def test_a_start_with_another_input_than_the_first_is_a_start_that_happened(
+def test_repeated_start_with_another_input_counts_as_started(
     call: Call, services: Services, opened: Life, sample: Sample, clock: Clock
 ) -> None:
-    """A minute later the first wait is a minute shorter: Step Functions calls it another input."""
+    """A minute later the first wait is a minute shorter, so the input of the start differs.
+
+    Step Functions then answers ExecutionAlreadyExists.
+    """
     call("relay", sample("relay-opened"))
     clock.advance(minutes=1)
-    assert call("relay", sample("relay-opened")) == NOTHING_AGAIN
+    assert call("relay", sample("relay-opened")) == NO_FAILURES
     assert services.of("started") == [f"{NUMBER}-1"]
 
 
-def test_a_ticket_that_moved_on_sends_its_sleeping_workflow_on(
+def test_ticket_in_the_next_phase_wakes_its_workflow_with_the_next_wait(
     call: Call, services: Services, opened: Life, stores: Stores, sample: Sample
 ) -> None:
     arm(Phase.ACKNOWLEDGEMENT)
     opened.clock.advance(seconds=3)
     stores.tickets.commit(opened.acknowledge().last, opened.clock.now())
-    assert call("relay", sample("relay-acknowledged")) == NOTHING_AGAIN
+    assert call("relay", sample("relay-acknowledged")) == NO_FAILURES
 
-    [(token, sleep)] = services.of("sent on")
+    [(token, sleep)] = services.of("succeeded")
     assert token == "token-1"
     assert sleep == {
         "ticket": NUMBER,
@@ -256,41 +263,43 @@ def test_a_ticket_that_moved_on_sends_its_sleeping_workflow_on(
         "seq": 2,
         "phase": "first_response",
         "wait": 897,
-    }, "until the first reminder, a quarter of an hour after the start"
+    }, "it waits for the first reminder, 15 minutes after the start"
 
 
-def test_a_ticket_that_skipped_a_wait_lets_its_workflow_look(
+def test_ticket_that_skipped_a_phase_makes_its_workflow_check_again(
     call: Call, services: Services, opened: Life, stores: Stores, sample: Sample
 ) -> None:
     arm(Phase.ACKNOWLEDGEMENT)
     stores.tickets.commit(opened.withdraw().last, opened.clock.now())
     call("relay", sample("relay-acknowledged"))
 
-    assert services.of("told to look") == [("token-1", MOVED)]
+    assert services.of("failed") == [("token-1", MOVED)]
     timer = stores.timers.get(NUMBER)
-    assert (timer.armed, timer.awake_since) == (None, None), "closed tickets are laid to rest"
+    assert (timer.armed, timer.awake_since) == (None, None), (
+        "a closed ticket is neither armed nor awake"
+    )
 
 
-def test_an_agent_who_came_lets_the_queue_of_the_team_be_offered(
+def test_agent_who_becomes_available_starts_the_drain_of_the_teams_queue(
     call: Call, services: Services, sample: Sample
 ) -> None:
-    assert call("relay", sample("relay-agent-came")) == NOTHING_AGAIN
+    assert call("relay", sample("relay-agent-came")) == NO_FAILURES
     assert services.asked == [("offered", {"team": "complaints"})]
 
 
-def test_a_record_of_a_ticket_that_is_gone_stops_nothing(
+def test_record_of_a_deleted_ticket_is_skipped(
     call: Call, services: Services, sample: Sample
 ) -> None:
-    assert call("relay", sample("relay-acknowledged")) == NOTHING_AGAIN
+    assert call("relay", sample("relay-acknowledged")) == NO_FAILURES
     assert services.of("started") == []
     assert services.dead_letters() == []
 
 
-def test_a_poison_record_is_set_aside_without_its_content_and_the_others_go_on(
+def test_poison_record_goes_to_the_dead_letters_without_content_and_others_are_processed(
     call: Call, services: Services, opened: Life, sample: Sample
 ) -> None:
     event = sample("relay-poison")
-    assert call("relay", event) == NOTHING_AGAIN
+    assert call("relay", event) == NO_FAILURES
 
     assert services.of("started") == [f"{NUMBER}-1"]
     [letter] = services.dead_letters()
@@ -303,12 +312,12 @@ def test_a_poison_record_is_set_aside_without_its_content_and_the_others_go_on(
     assert "leaks" not in json.dumps(letter)
 
 
-def test_a_record_that_is_not_one_of_ours_is_set_aside(
+def test_record_with_a_foreign_key_goes_to_the_dead_letters(
     call: Call, services: Services, opened: Life, sample: Sample
 ) -> None:
     event = sample("relay-opened")
     event["Records"][1]["dynamodb"]["Keys"]["pk"]["S"] = "TICKET"
-    assert call("relay", event) == NOTHING_AGAIN
+    assert call("relay", event) == NO_FAILURES
 
     assert services.of("started") == [f"{NUMBER}-1"]
     assert [letter["fault"] for letter in services.dead_letters()] == ["ValueError"]
@@ -322,7 +331,7 @@ def test_a_record_that_is_not_one_of_ours_is_set_aside(
     ],
     ids=["refused", "unreachable"],
 )
-def test_what_a_service_does_not_take_comes_again_and_the_signals_have_gone_out(
+def test_batch_is_retried_if_the_mail_queue_fails_and_signals_are_sent_before(
     call: Call,
     services: Services,
     opened: Life,
@@ -341,7 +350,7 @@ def test_what_a_service_does_not_take_comes_again_and_the_signals_have_gone_out(
     happened = event["Records"][0]["dynamodb"]
     assert happened["Keys"]["sk"]["S"] == "EVENT#000001"
     assert answer == {"batchItemFailures": [{"itemIdentifier": happened["SequenceNumber"]}]}
-    assert services.of("started") == [f"{NUMBER}-1"], "signals come first in a batch"
+    assert services.of("started") == [f"{NUMBER}-1"], "signals of a batch are sent before mail jobs"
     assert services.dead_letters() == []
 
 
@@ -351,9 +360,9 @@ def test_what_a_service_does_not_take_comes_again_and_the_signals_have_gone_out(
         ClientError({"Error": {"Code": "InvalidParameterValue"}}, "SendMessageBatch"),
         ParamValidationError(report="Invalid type for parameter Entries[0], value: a complaint"),
     ],
-    ids=["never right", "not even sent"],
+    ids=["rejected by the service", "invalid before sending"],
 )
-def test_what_no_retry_can_help_is_set_aside_and_holds_up_nothing(
+def test_mail_job_that_no_retry_can_send_goes_to_the_dead_letters(
     call: Call,
     services: Services,
     opened: Life,
@@ -375,13 +384,13 @@ def test_what_no_retry_can_help_is_set_aside_and_holds_up_nothing(
     assert "a complaint" not in capsys.readouterr().out
 
 
-def test_the_first_record_that_failed_is_named_even_where_its_number_is_shorter(
+def test_first_failed_record_is_reported_even_if_its_sequence_number_is_shorter(
     call: Call,
     services: Services,
     sample: Sample,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The stream goes on after the lowest number named; numbers grow in length."""
+    """The stream continues at the lowest number that is reported. Later numbers may be longer."""
 
     def refuse(**parameters: Any) -> Any:
         raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "Invoke")
@@ -399,9 +408,7 @@ def test_the_first_record_that_failed_is_named_even_where_its_number_is_shorter(
 # ------------------------------------------------------------------ workflow
 
 
-def test_a_look_answers_with_the_input_of_the_next_wait(
-    call: Call, opened: Life, sample: Sample
-) -> None:
+def test_check_returns_the_input_of_the_next_wait(call: Call, opened: Life, sample: Sample) -> None:
     assert call("workflow", sample("workflow-look")) == {
         "ticket": NUMBER,
         "gen": 1,
@@ -411,23 +418,23 @@ def test_a_look_answers_with_the_input_of_the_next_wait(
     }
 
 
-def test_a_look_fires_what_is_due_once(
+def test_check_fires_due_rungs_once(
     call: Call, opened: Life, stores: Stores, sample: Sample, clock: Clock
 ) -> None:
     clock.advance(minutes=16)
     first, second = (call("workflow", sample("workflow-look")) for _ in range(2))
 
     assert first == second
-    assert first["wait"] == 8 * 60, "to the reminder at 24 of 30 minutes"
+    assert first["wait"] == 8 * 60, "it waits for the reminder after 24 of 30 minutes"
     fired = [e for e in stores.tickets.history(NUMBER) if e.type is EventType.RUNG_FIRED]
     assert [e.data["action"] for e in fired] == ["breach", "remind"]
     assert {e.at for e in fired} == {START + timedelta(minutes=16)}
 
 
-def test_a_look_asked_for_by_an_older_definition_is_answered(
+def test_check_accepts_the_input_of_older_and_newer_machine_definitions(
     call: Call, opened: Life, sample: Sample
 ) -> None:
-    """Executions keep the definition that they began under, and with it what it sends."""
+    """An execution keeps the definition with which it started, so it sends that input."""
     event = sample("workflow-look")
     oldest = {"ticket": event["ticket"], "gen": event["gen"]}
     newer = event | {"noted": {"by": "a newer machine"}}
@@ -435,7 +442,7 @@ def test_a_look_asked_for_by_an_older_definition_is_answered(
     assert call("workflow", oldest | {"woken": "DynamoDb.AccessDeniedException"})["wait"] == 300
 
 
-def test_an_older_generation_is_told_to_yield(
+def test_execution_of_an_older_generation_is_superseded(
     call: Call, opened: Life, stores: Stores, sample: Sample, clock: Clock
 ) -> None:
     stores.timers.next_generation(NUMBER, 1, clock.now())
@@ -444,10 +451,10 @@ def test_an_older_generation_is_told_to_yield(
     assert len(stores.tickets.history(NUMBER)) == 1
 
 
-def test_a_look_that_closes_a_ticket_lays_it_to_rest_itself(
+def test_check_that_closes_a_ticket_leaves_no_awake_timer(
     call: Call, opened: Life, stores: Stores, sample: Sample, clock: Clock
 ) -> None:
-    """Nobody need tell a machine that closed its own ticket to look at it."""
+    """The execution itself closed the ticket, so nothing needs to wake it."""
     stores.tickets.commit(opened.resolve().last, clock.now())
     clock.advance(hours=72)
     assert call("workflow", sample("workflow-look"))["phase"] == "closed"
@@ -456,13 +463,13 @@ def test_a_look_that_closes_a_ticket_lays_it_to_rest_itself(
     assert (timer.phase, timer.armed, timer.awake_since) == (Phase.CLOSED, None, None)
 
 
-def test_a_look_at_a_table_that_is_away_fails_under_the_name_that_is_retried(
+def test_check_raises_unavailable_if_the_table_does_not_answer(
     call: Call, opened: Life, sample: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(number: str) -> Any:
+    def unavailable(number: str) -> Any:
         raise Unavailable
 
-    monkeypatch.setattr(workflow_wiring.timers()._timers, "get", away)
+    monkeypatch.setattr(workflow_wiring.timers()._timers, "get", unavailable)
     with pytest.raises(Unavailable):
         call("workflow", sample("workflow-look"))
 
@@ -470,7 +477,7 @@ def test_a_look_at_a_table_that_is_away_fails_under_the_name_that_is_retried(
 # ------------------------------------------------------------------ repair
 
 
-def test_an_execution_that_was_aborted_is_followed_by_the_next_generation(
+def test_aborted_execution_is_followed_by_the_next_generation(
     call: Call, opened: Life, stores: Stores, sample: Sample
 ) -> None:
     arm(Phase.ACKNOWLEDGEMENT)
@@ -478,7 +485,9 @@ def test_an_execution_that_was_aborted_is_followed_by_the_next_generation(
 
     timer = stores.timers.get(NUMBER)
     assert (timer.gen, timer.seq, timer.armed) == (2, 2, None)
-    assert timer.awake_since == opened.clock.now(), "the stream will start it"
+    assert timer.awake_since == opened.clock.now(), (
+        "the awake marker makes the relay start the execution"
+    )
     assert call("repair", sample("repair-execution-ended")) == {"followed": False}
 
 
@@ -492,7 +501,7 @@ def test_an_execution_that_was_aborted_is_followed_by_the_next_generation(
         ("tried", "TIMED_OUT"),
     ],
 )
-def test_the_end_of_any_other_execution_changes_nothing(
+def test_end_of_any_other_execution_changes_nothing(
     call: Call, opened: Life, stores: Stores, sample: Sample, name: str, status: str
 ) -> None:
     event = sample("repair-execution-ended")
@@ -501,7 +510,7 @@ def test_the_end_of_any_other_execution_changes_nothing(
     assert stores.timers.get(NUMBER).gen == 1
 
 
-def test_a_sweep_starts_what_has_waited_too_long_and_offers_queues(
+def test_sweep_starts_workflows_that_waited_too_long_and_drains_queues(
     call: Call,
     services: Services,
     opened: Life,
@@ -515,14 +524,14 @@ def test_a_sweep_starts_what_has_waited_too_long_and_offers_queues(
     assert services.asked == [("started", f"{NUMBER}-1"), ("offered", {"team": "complaints"})]
 
 
-def test_a_sweep_of_a_healthy_system_touches_nothing(
+def test_sweep_of_a_healthy_system_calls_no_service(
     call: Call, services: Services, staff: dict[str, Member], sample: Sample
 ) -> None:
     assert call("repair", sample("repair-sweep")) == {"drained": 0}
     assert services.asked == []
 
 
-def test_a_reconciliation_tells_what_it_found_and_counts_it(
+def test_reconciliation_reports_and_counts_what_it_found(
     call: Call,
     services: Services,
     opened: Life,
@@ -540,7 +549,7 @@ def test_a_reconciliation_tells_what_it_found_and_counts_it(
     assert '"ReconcileFollowed":[1.0]' in capsys.readouterr().out
 
 
-def test_a_reconciliation_of_an_idle_stack_counts_nothing(
+def test_reconciliation_of_an_idle_stack_records_no_metrics(
     call: Call,
     services: Services,
     table: str,
@@ -549,26 +558,26 @@ def test_a_reconciliation_of_an_idle_stack_counts_nothing(
 ) -> None:
     report = call("repair", sample("repair-reconcile"))
     assert (report["found"], report["open"], report["running"]) == ({}, 0, 0)
-    assert "CloudWatchMetrics" not in capsys.readouterr().out, "a metric costs its month"
+    assert "CloudWatchMetrics" not in capsys.readouterr().out, "each metric costs money for a month"
 
 
-def test_a_plan_that_is_due_for_review_is_told_to_operations_once_that_day(
+def test_operations_are_notified_on_the_day_when_a_plan_is_due_for_review(
     call: Call,
     services: Services,
     sample: Sample,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    told: list[tuple[str, str]] = []
-    monkeypatch.setattr(planreview_wiring, "tell_operations", lambda *words: told.append(words))
+    sent: list[tuple[str, str]] = []
+    monkeypatch.setattr(planreview_wiring, "tell_operations", lambda *message: sent.append(message))
     assert call("planreview", sample("planreview")) == {"asked_for": False}
     clock.moment = clock.moment.replace(year=2027, month=5, day=23)
     assert call("planreview", sample("planreview")) == {"asked_for": True}
-    assert [subject for subject, _ in told] == ["Service plan 1: review it"]
-    assert "by 2027-05-23" in told[0][1]
+    assert [subject for subject, _ in sent] == ["Service plan 1: review it"]
+    assert "by 2027-05-23" in sent[0][1]
 
 
-def test_operations_are_told_through_their_topic(
+def test_operations_are_notified_through_their_topic(
     table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = aws("sns").create_topic(Name="operations")["TopicArn"]
@@ -581,7 +590,7 @@ def test_operations_are_told_through_their_topic(
     assert json.loads(message["Body"])["Subject"] == "A subject"
 
 
-def test_a_task_that_repair_does_not_know_is_an_error_not_a_silence(call: Call) -> None:
+def test_unknown_task_of_repair_raises_an_error(call: Call) -> None:
     with pytest.raises(Failed, match="ValueError"):
         call("repair", {"task": "swep"})
 
@@ -589,15 +598,17 @@ def test_a_task_that_repair_does_not_know_is_an_error_not_a_silence(call: Call) 
 # ------------------------------------------------------------------ assigner
 
 
-def test_a_waiting_ticket_goes_to_somebody_present(
+def test_queued_ticket_is_assigned_to_an_available_agent(
     call: Call, opened: Life, staff: dict[str, Member], stores: Stores, sample: Sample
 ) -> None:
     assert call("assigner", sample("assigner-ticket")) == {"assigned": 1}
     assert stores.tickets.get(NUMBER).assignee in ("a-mei", "a-jun")
-    assert call("assigner", sample("assigner-ticket")) == {"assigned": 0}, "it has somebody now"
+    assert call("assigner", sample("assigner-ticket")) == {"assigned": 0}, (
+        "the ticket is already assigned"
+    )
 
 
-def test_a_ticket_waits_when_nobody_is_there_and_is_drained_when_somebody_comes(
+def test_ticket_waits_until_an_agent_becomes_available(
     call: Call,
     opened: Life,
     stores: Stores,
@@ -613,7 +624,7 @@ def test_a_ticket_waits_when_nobody_is_there_and_is_drained_when_somebody_comes(
     assert stores.tickets.get(NUMBER).assignee == "a-jun"
 
 
-def test_a_ticket_that_is_gone_is_no_error_to_the_assigner(call: Call, sample: Sample) -> None:
+def test_assigner_ignores_a_deleted_ticket(call: Call, sample: Sample) -> None:
     assert call("assigner", sample("assigner-ticket")) == {"assigned": 0}
 
 
@@ -621,6 +632,6 @@ def test_a_ticket_that_is_gone_is_no_error_to_the_assigner(call: Call, sample: S
 
 
 @pytest.mark.parametrize("function", ["relay", "workflow", "repair", "assigner"])
-def test_keeping_warm_asks_no_service(call: Call, services: Services, function: str) -> None:
+def test_warm_up_event_calls_no_service(call: Call, services: Services, function: str) -> None:
     assert call(function, {"warm": True}) == {"warm": True}
     assert services.asked == []

@@ -1,4 +1,4 @@
-"""Scoring against the table: facts as tickets write them, ratings, cards, and who may see them."""
+"""Scoring against the table: facts of tickets, ratings, scorecards, and who may see them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ from redress.base.observe import Failed
 from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.db.rows import Models
 from redress.plans.store.plans import shipped_document
-from redress.scores.cases import ScoringCases
+from redress.scores.cases.cards import ScoringCases
+from redress.scores.messages import AgentResult
 from redress.scores.store import scores as scores_module
 from redress.scores.store.scores import ScoreStore, Summary
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Ticket
+from redress.wiring import scoring as scoring_wiring
 from redress.wiring import staff as staff_wiring
 from tests.builders import JUN, LIN, MEI, START, Clock
 from tests.wired import REGION, rewire
 from tests.world import Act, Context, Opener, Stores, create_idle_machine
 
 DECEMBER = datetime(2026, 11, 30, 16, 0, tzinfo=UTC)
-"""When November is over in the zone of plan 1."""
+"""The end of November in the time zone of plan 1."""
 
 Sample = Callable[[str], dict[str, Any]]
 
@@ -48,7 +50,7 @@ def scores(table: str) -> ScoreStore:
 
 @pytest.fixture
 def solve(open_ticket: Opener, act: Act, staff: dict[str, Member]) -> Callable[..., Ticket]:
-    """A complaint that was solved at once, by Mei if nobody else is named."""
+    """Opens a complaint and resolves it at once, by Mei unless a test names another agent."""
 
     def run(by: Actor = MEI) -> Ticket:
         ticket = open_ticket(agent=by.id)
@@ -58,14 +60,15 @@ def solve(open_ticket: Opener, act: Act, staff: dict[str, Member]) -> Callable[.
 
 
 def _score(cases: ScoringCases, agent: str = "a-mei", period: str = "2026-11") -> str:
-    month = cases.list_agents(period)
-    return cases.score_agent(agent, month.period, month.preview, month.plan_version).outcome
+    jobs = scoring_wiring.scoring_jobs()
+    month = jobs.list_agents(period)
+    return jobs.score_agent(agent, month.period, month.preview, month.plan_version).outcome
 
 
 # ------------------------------------------------------------------------------------- facts
 
 
-def test_a_change_and_its_facts_are_stored_together(
+def test_change_and_its_facts_are_stored_together(
     solve: Callable[..., Ticket], scores: ScoreStore
 ) -> None:
     ticket = solve()
@@ -76,14 +79,14 @@ def test_a_change_and_its_facts_are_stored_together(
     assert scores.facts("a-jun", "2026-11") == []
 
 
-def test_a_late_fact_overwrites_itself_and_never_counts_twice(
+def test_fact_that_changes_after_the_month_is_replaced_and_counted_once(
     solve: Callable[..., Ticket],
     act: Act,
     clock: Clock,
     cases: ScoringCases,
     staff: dict[str, Member],
 ) -> None:
-    """November is scored; in December a customer disputes what was solved in November."""
+    """November is scored. In December a customer disputes a resolution of November."""
     tickets = [solve() for _ in range(2)] + [solve()]
     clock.moment = DECEMBER
     assert _score(cases) == "stored"
@@ -98,30 +101,30 @@ def test_a_late_fact_overwrites_itself_and_never_counts_twice(
     assert [(e.revision, e.total) for e in card.earlier] == [(1, "100.00")]
 
 
-# ------------------------------------------------------------------------------- the run's tasks
+# ------------------------------------------------------------------------------- tasks of a run
 
 
-def test_everyone_who_is_an_agent_or_has_facts_is_listed(
+def test_lists_all_agents_and_all_members_with_facts(
     cases: ScoringCases,
     open_ticket: Opener,
     act: Act,
 ) -> None:
     act(open_ticket(agent="a-mei"), by_staff.reply, LIN, "I answer myself.", False)
-    month = cases.list_agents("2026-11")
+    month = scoring_wiring.scoring_jobs().list_agents("2026-11")
     assert month.agents == ["a-jun", "a-mei", "a-tao", "s-lin"]
     assert (month.period, month.preview, month.plan_version) == ("2026-11", True, 1)
 
 
-def test_the_previous_month_is_the_one_before_in_the_plans_zone(
+def test_previous_month_is_determined_in_the_time_zone_of_the_plan(
     cases: ScoringCases, clock: Clock
 ) -> None:
-    assert cases.list_agents("previous").period == "2026-10"
+    assert scoring_wiring.scoring_jobs().list_agents("previous").period == "2026-10"
     clock.moment = DECEMBER
-    month = cases.list_agents("previous")
+    month = scoring_wiring.scoring_jobs().list_agents("previous")
     assert (month.period, month.preview) == ("2026-11", False)
 
 
-def test_who_is_no_agent_any_more_is_scored_for_what_they_did(
+def test_promoted_agent_is_scored_for_months_with_facts_only(
     cases: ScoringCases,
     stores: Stores,
     solve: Callable[..., Ticket],
@@ -131,17 +134,15 @@ def test_who_is_no_agent_any_more_is_scored_for_what_they_did(
     solve(JUN)
     promoted = replace(staff["jun"], role=Role.SUPERVISOR)
     stores.staff.record(promoted, Presence.AWAY, clock.now())
-    assert "a-jun" in cases.list_agents("2026-11").agents
+    assert "a-jun" in scoring_wiring.scoring_jobs().list_agents("2026-11").agents
     clock.moment = DECEMBER
-    assert "a-jun" not in cases.list_agents("2026-12").agents
+    assert "a-jun" not in scoring_wiring.scoring_jobs().list_agents("2026-12").agents
 
 
 @pytest.mark.parametrize("period", ["2026-12", "2026-13", "yesterday", ""])
-def test_a_month_that_is_none_or_has_not_begun_is_not_scored(
-    cases: ScoringCases, period: str
-) -> None:
+def test_malformed_or_future_month_is_not_scored(cases: ScoringCases, period: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        cases.list_agents(period)
+        scoring_wiring.scoring_jobs().list_agents(period)
     assert [fault.pointer for fault in refused.value.faults] == ["/period"]
 
 
@@ -163,7 +164,7 @@ def test_card_of_an_open_month_is_a_preview(
     assert final.earlier[0].digest == preview.scorecard.digest != final.scorecard.digest
 
 
-def test_scoring_again_changes_nothing(
+def test_scoring_a_month_again_changes_nothing(
     solve: Callable[..., Ticket],
     cases: ScoringCases,
     scores: ScoreStore,
@@ -178,7 +179,7 @@ def test_scoring_again_changes_nothing(
     assert scores.card("a-mei", "2026-11") == before
 
 
-def test_evidence_is_read_back_as_it_was_scored_however_long_the_month(
+def test_evidence_that_is_stored_in_several_parts_is_read_back_completely(
     solve: Callable[..., Ticket],
     cases: ScoringCases,
     staff: dict[str, Member],
@@ -197,7 +198,7 @@ def test_evidence_is_read_back_as_it_was_scored_however_long_the_month(
     assert {line.counted for line in responses.evidence} == {"for"}
 
 
-def test_a_card_that_another_run_replaced_meanwhile_is_reckoned_anew(
+def test_card_is_recomputed_if_another_run_replaced_it_meanwhile(
     solve: Callable[..., Ticket],
     cases: ScoringCases,
     scores: ScoreStore,
@@ -207,7 +208,7 @@ def test_a_card_that_another_run_replaced_meanwhile_is_reckoned_anew(
     read = ScoreStore.facts
     raced: list[bool] = []
 
-    def facts_while_another_run_wins(self: ScoreStore, agent: str, period: str) -> Any:
+    def facts_while_another_run_finishes(self: ScoreStore, agent: str, period: str) -> Any:
         found = read(self, agent, period)
         if not raced:
             raced.append(True)
@@ -215,14 +216,14 @@ def test_a_card_that_another_run_replaced_meanwhile_is_reckoned_anew(
             _score(cases)
         return found
 
-    monkeypatch.setattr(ScoreStore, "facts", facts_while_another_run_wins)
+    monkeypatch.setattr(ScoreStore, "facts", facts_while_another_run_finishes)
     assert _score(cases) == "unchanged"
     card = scores.card("a-mei", "2026-11")
     assert card is not None
     assert (card.revision, card.scorecard.figures.resolved) == (1, 2)
 
 
-def test_a_card_that_others_keep_replacing_is_tried_again_later(
+def test_card_that_other_runs_keep_replacing_raises_unavailable(
     solve: Callable[..., Ticket], cases: ScoringCases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     solve()
@@ -235,39 +236,38 @@ def test_a_card_that_others_keep_replacing_is_tried_again_later(
         _score(cases)
 
 
-def test_a_month_keeps_the_plan_that_it_was_scored_under(
+def test_finished_month_keeps_the_plan_version_it_was_scored_under(
     cases: ScoringCases, stores: Stores, clock: Clock
 ) -> None:
     clock.moment = DECEMBER
-    cases.finish("2026-11", False, 1, [])
+    scoring_wiring.scoring_jobs().finish("2026-11", False, 1, [])
     document = {**shipped_document(), "version": 2, "note": "stricter"}
     stores.plan_store.publish(document, 2, 1)
     rewire()
-    later = staff_wiring.scoring_cases()
-    assert later.list_agents("2026-11").plan_version == 1
-    assert later.list_agents("2026-12").plan_version == 2
+    assert scoring_wiring.scoring_jobs().list_agents("2026-11").plan_version == 1
+    assert scoring_wiring.scoring_jobs().list_agents("2026-12").plan_version == 2
 
 
-def test_a_preview_does_not_bind_the_month_to_its_plan(
+def test_preview_does_not_fix_the_plan_version_of_the_month(
     cases: ScoringCases, stores: Stores, clock: Clock
 ) -> None:
-    cases.finish("2026-11", True, 1, [])
+    scoring_wiring.scoring_jobs().finish("2026-11", True, 1, [])
     document = {**shipped_document(), "version": 2, "note": "stricter"}
     stores.plan_store.publish(document, 2, 1)
     rewire()
     clock.moment = DECEMBER
-    assert staff_wiring.scoring_cases().list_agents("2026-11").plan_version == 2
+    assert scoring_wiring.scoring_jobs().list_agents("2026-11").plan_version == 2
 
 
-def test_a_run_ends_with_a_summary_that_names_who_failed(
+def test_finished_run_has_a_summary_with_the_agents_that_failed(
     cases: ScoringCases, staff: dict[str, Member], clock: Clock
 ) -> None:
     results = [
-        {"agent": "a-mei", "outcome": "stored"},
-        {"agent": "a-jun", "outcome": "failed", "error": "ValueError"},
-        {"agent": "a-tao", "outcome": "unchanged"},
+        AgentResult("a-mei", "stored"),
+        AgentResult("a-jun", "failed", "ValueError"),
+        AgentResult("a-tao", "unchanged"),
     ]
-    finished = cases.finish("2026-11", True, 1, results)
+    finished = scoring_wiring.scoring_jobs().finish("2026-11", True, 1, results)
     assert (finished.agents, finished.stored, finished.unchanged, finished.failed) == (3, 1, 1, 1)
     summary = cases.summary(staff["lin"], "2026-11")
     assert summary == Summary(
@@ -286,15 +286,15 @@ def test_a_run_ends_with_a_summary_that_names_who_failed(
         cases.summary(staff["mei"], "2026-11")
 
 
-def test_an_outcome_that_is_none_is_refused(cases: ScoringCases) -> None:
+def test_unknown_outcome_of_an_agent_raises_value_error(cases: ScoringCases) -> None:
     with pytest.raises(ValueError, match="lost"):
-        cases.finish("2026-11", True, 1, [{"agent": "a-mei", "outcome": "lost"}])
+        scoring_wiring.scoring_jobs().finish("2026-11", True, 1, [AgentResult("a-mei", "lost")])
 
 
 # --------------------------------------------------------------------------------------- ratings
 
 
-def test_a_rating_counts_in_the_next_run_and_every_version_of_it_is_kept(
+def test_rating_counts_in_the_next_run_and_all_its_revisions_are_kept(
     cases: ScoringCases, staff: dict[str, Member], table: str
 ) -> None:
     cases.rate(staff["lin"], "2026-11", "a-mei", RATING)
@@ -320,7 +320,7 @@ def test_a_rating_counts_in_the_next_run_and_every_version_of_it_is_kept(
     ]
 
 
-def test_two_ratings_at_once_are_both_kept(
+def test_two_concurrent_ratings_are_both_kept(
     cases: ScoringCases,
     scores: ScoreStore,
     staff: dict[str, Member],
@@ -329,21 +329,21 @@ def test_two_ratings_at_once_are_both_kept(
     read = ScoreStore.rating
     raced: list[bool] = []
 
-    def rating_while_another_wins(self: ScoreStore, agent: str, period: str) -> Any:
+    def rating_while_another_is_stored(self: ScoreStore, agent: str, period: str) -> Any:
         held = read(self, agent, period)
         if not raced:
             raced.append(True)
             cases.rate(staff["wei"], "2026-11", "a-mei", RATING)
         return held
 
-    monkeypatch.setattr(ScoreStore, "rating", rating_while_another_wins)
+    monkeypatch.setattr(ScoreStore, "rating", rating_while_another_is_stored)
     rating = cases.rate(staff["lin"], "2026-11", "a-mei", {"attitude": 2, "knowledge": 2})
     assert rating.revision == 2
     held = scores.rating("a-mei", "2026-11")
     assert held == rating
 
 
-def test_all_faults_of_a_rating_are_named_at_once(
+def test_all_faults_of_a_rating_are_reported_together(
     cases: ScoringCases, staff: dict[str, Member]
 ) -> None:
     body = {"attitude": 6, "knowledge": True, "comment": 7, "grade/mark": "A"}
@@ -368,7 +368,7 @@ def test_all_faults_of_a_rating_are_named_at_once(
         ({"attitude": 1, "knowledge": 1, "comment": "x" * 5001}, "/comment"),
     ],
 )
-def test_a_rating_that_is_none_is_refused(
+def test_invalid_rating_is_refused(
     cases: ScoringCases, staff: dict[str, Member], body: Any, pointer: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
@@ -376,7 +376,7 @@ def test_a_rating_that_is_none_is_refused(
     assert [fault.pointer for fault in refused.value.faults] == [pointer]
 
 
-def test_a_future_month_is_not_rated(
+def test_future_month_cannot_be_rated(
     cases: ScoringCases, staff: dict[str, Member], clock: Clock
 ) -> None:
     with pytest.raises(InvalidInput):
@@ -388,7 +388,7 @@ def test_a_future_month_is_not_rated(
 @pytest.mark.parametrize(
     ("who", "whom"), [("mei", "a-jun"), ("mei", "a-mei"), ("hua", "a-mei"), ("wei", "m-wei")]
 )
-def test_only_their_supervisor_or_a_manager_rates_an_agent_and_nobody_themselves(
+def test_nobody_rates_a_colleague_another_team_or_themselves(
     cases: ScoringCases, scores: ScoreStore, staff: dict[str, Member], who: str, whom: str
 ) -> None:
     with pytest.raises(Forbidden):
@@ -396,7 +396,9 @@ def test_only_their_supervisor_or_a_manager_rates_an_agent_and_nobody_themselves
     assert scores.rating(whom, "2026-11") is None
 
 
-def test_nobody_unknown_is_rated(cases: ScoringCases, staff: dict[str, Member]) -> None:
+def test_rating_of_an_unknown_agent_is_not_found(
+    cases: ScoringCases, staff: dict[str, Member]
+) -> None:
     with pytest.raises(NotFound):
         cases.rate(staff["wei"], "2026-11", "a-nobody", RATING)
 
@@ -420,7 +422,7 @@ def scored(cases: ScoringCases) -> ScoringCases:
         ("wei", ["a-jun", "a-mei", "a-tao"]),
     ],
 )
-def test_agents_see_their_own_card_supervisors_the_teams_managers_all(
+def test_agents_see_their_own_card_supervisors_their_teams_and_managers_all(
     scored: ScoringCases, staff: dict[str, Member], who: str, seen: list[str]
 ) -> None:
     cards = scored.cards(staff[who], "2026-11")
@@ -433,7 +435,7 @@ def test_agents_see_their_own_card_supervisors_the_teams_managers_all(
                 scored.card(staff[who], "2026-11", agent)
 
 
-def test_a_list_of_cards_leaves_the_evidence_out(
+def test_list_of_cards_omits_the_evidence(
     scored: ScoringCases,
     solve: Callable[..., Ticket],
     staff: dict[str, Member],
@@ -445,7 +447,7 @@ def test_a_list_of_cards_leaves_the_evidence_out(
     assert all(part.evidence == () for part in card.scorecard.components)
 
 
-def test_a_month_that_was_never_scored_has_no_cards(
+def test_month_that_was_never_scored_has_no_cards(
     cases: ScoringCases, staff: dict[str, Member]
 ) -> None:
     assert cases.cards(staff["wei"], "2026-10") == []
@@ -461,7 +463,7 @@ def test_a_month_that_was_never_scored_has_no_cards(
 
 @pytest.fixture
 def machine(table: str) -> Any:
-    """The scores machine's name in moto; it does not run here."""
+    """Creates an idle state machine for scores in moto. Gives a Step Functions client."""
     create_idle_machine("redress-scores")
     return boto3.client("stepfunctions")
 
@@ -477,7 +479,7 @@ def _executions(machine: Any) -> dict[str, dict[str, str]]:
     }
 
 
-def test_a_run_asked_for_twice_with_one_key_begins_once(
+def test_run_requested_twice_with_one_key_starts_once(
     machine: Any, cases: ScoringCases, staff: dict[str, Member]
 ) -> None:
     first = cases.run(staff["lin"], "2026-11", "key-1")
@@ -489,22 +491,22 @@ def test_a_run_asked_for_twice_with_one_key_begins_once(
     assert set(_executions(machine)) == {first.execution, other.execution}
 
 
-def test_a_run_that_is_over_is_not_begun_again_by_the_same_request(
+def test_repeated_request_does_not_restart_a_run_that_has_ended(
     cases: ScoringCases, staff: dict[str, Member], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = boto3.client("stepfunctions")
 
-    def over(**parameters: Any) -> None:
+    def already_exists(**parameters: Any) -> None:
         raise client.exceptions.ExecutionAlreadyExists(
             {"Error": {"Code": "ExecutionAlreadyExists"}}, "StartExecution"
         )
 
-    monkeypatch.setattr(client, "start_execution", over)
+    monkeypatch.setattr(client, "start_execution", already_exists)
     monkeypatch.setattr(cases, "_step_functions", lambda: client)
     assert cases.run(staff["lin"], "2026-11", "key-1").period == "2026-11"
 
 
-def test_runs_without_a_key_are_runs_of_their_own(
+def test_each_request_without_a_key_starts_a_run(
     machine: Any, cases: ScoringCases, staff: dict[str, Member]
 ) -> None:
     names = {cases.run(staff["lin"], "2026-11").execution for _ in range(2)}
@@ -512,7 +514,7 @@ def test_runs_without_a_key_are_runs_of_their_own(
     assert len(names) == 2
 
 
-def test_an_agent_begins_no_run_and_nobody_one_of_the_future(
+def test_agents_start_no_runs_and_nobody_starts_a_run_of_a_future_month(
     machine: Any, cases: ScoringCases, staff: dict[str, Member]
 ) -> None:
     with pytest.raises(Forbidden):
@@ -530,7 +532,7 @@ def scoring(load_function: Callable[[str], ModuleType]) -> ModuleType:
     return load_function("scoring")
 
 
-def test_the_function_does_each_task_of_the_machine(
+def test_function_performs_each_task_of_the_state_machine(
     scoring: ModuleType, cases: ScoringCases, sample: Sample, context: Context
 ) -> None:
     assert scoring.handler(sample("scoring-list-agents"), context) == {
@@ -550,14 +552,12 @@ def test_the_function_does_each_task_of_the_machine(
     }
 
 
-def test_the_function_warms_up_without_a_task(
+def test_function_answers_a_warm_up_event(
     scoring: ModuleType, table: str, context: Context
 ) -> None:
     assert scoring.handler({"warm": True}, context) == {"warm": True}
 
 
-def test_a_task_that_is_none_fails_loudly(
-    scoring: ModuleType, table: str, context: Context
-) -> None:
+def test_unknown_task_raises_an_error(scoring: ModuleType, table: str, context: Context) -> None:
     with pytest.raises(Failed, match="ValueError"):
         scoring.handler({"task": "grade", "period": "2026-11"}, context)

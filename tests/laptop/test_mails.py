@@ -20,7 +20,7 @@ from redress.mail.outgoing import rendering
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", rendering.PLACEHOLDERS)
-def test_preview_is_a_complete_mail_without_open_placeholders(name: str, language: str) -> None:
+def test_preview_is_a_complete_mail_without_unfilled_placeholders(name: str, language: str) -> None:
     raw = mails.preview(name, language)
     read = email.message_from_bytes(raw, policy=email.policy.default)
     for kind in ("plain", "html"):
@@ -31,7 +31,7 @@ def test_preview_is_a_complete_mail_without_open_placeholders(name: str, languag
     assert not re.search(rb"(?i)\b(?:src|srcset|background)=|url\(|<img|<script", raw)
 
 
-def test_page_of_previews_shows_every_mail_and_loads_nothing(
+def test_page_of_previews_shows_every_mail_and_loads_no_resources(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["mails", "previews", "--directory", str(tmp_path)])
@@ -44,7 +44,7 @@ def test_page_of_previews_shows_every_mail_and_loads_nothing(
     assert not re.search(r"<(?:script|img|link|object)\b", shown)
 
 
-def kept(folder: Path) -> list[bytes]:
+def keep_three_mails(folder: Path) -> list[bytes]:
     sent = [mails.preview(name, "en") for name in ("acknowledgement", "reply", "resolution")]
     for raw in sent:
         mails.keep(folder, raw)
@@ -54,13 +54,13 @@ def kept(folder: Path) -> list[bytes]:
 def test_mailbox_keeps_mails_unchanged(tmp_path: Path) -> None:
     folder = tmp_path / "mailbox"
     assert mails.kept(folder) == []
-    sent = kept(folder)
-    # A Maildir's files have the line endings of this machine.
+    sent = keep_three_mails(folder)
+    # The files of a Maildir have the line endings of the operating system.
     found = [raw.replace(b"\r\n", b"\n") for raw in mails.kept(folder)]
     assert sorted(found) == sorted(raw.replace(b"\r\n", b"\n") for raw in sent)
 
 
-def test_empty_mailbox_says_what_to_do(
+def test_empty_mailbox_prints_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["mails", "box", "--directory", str(tmp_path)])
@@ -68,22 +68,22 @@ def test_empty_mailbox_says_what_to_do(
     assert "make up" in capsys.readouterr().err
 
 
-class Catcher:
+class RecordingServer:
     def __init__(self) -> None:
-        self.caught: list[tuple[str | None, list[str], str]] = []
+        self.received: list[tuple[str | None, list[str], str]] = []
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         read = email.message_from_bytes(envelope.content or b"", policy=email.policy.default)  # type: ignore[arg-type]
-        self.caught.append((envelope.mail_from, envelope.rcpt_tos, str(read["References"])))
+        self.received.append((envelope.mail_from, envelope.rcpt_tos, str(read["References"])))
         return "250 OK"
 
 
-def test_mailbox_can_be_sent_to_any_smtp_server(
+def test_mails_of_the_mailbox_can_be_relayed_to_an_smtp_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept(tmp_path / "mailbox")
-    catcher, port = Catcher(), free_port()
-    server = Controller(catcher, hostname="127.0.0.1", port=port)
+    keep_three_mails(tmp_path / "mailbox")
+    recorder, port = RecordingServer(), free_port()
+    server = Controller(recorder, hostname="127.0.0.1", port=port)
     server.start()
     try:
         arguments = ["mails", "box", "--directory", str(tmp_path), "--relay", f"127.0.0.1:{port}"]
@@ -93,4 +93,4 @@ def test_mailbox_can_be_sent_to_any_smtp_server(
         server.stop()
     assert "3 mails sent to" in capsys.readouterr().out
     thread = f"<{mails.TOKEN}@example.org>"
-    assert catcher.caught == [("service@example.org", ["li.na@example.com"], thread)] * 3
+    assert recorder.received == [("service@example.org", ["li.na@example.com"], thread)] * 3

@@ -1,4 +1,4 @@
-"""The meter's records: who made a call, which items it wrote, and what invoked a function."""
+"""The meter's records: the caller of a request, the items written, the source of an invocation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from local.meter import MACHINE, ApiRequest, Meter
 KEY = {"pk": {"S": "TICKET#R-1"}, "sk": {"S": "TIMER"}}
 
 
-def test_caller_is_a_function_a_state_machine_or_an_outside_tool() -> None:
+def test_caller_is_a_function_a_state_machine_or_an_external_tool() -> None:
     functions = "Botocore/1.43 ua/2.1 os/linux md/x app/redress-relay redress"
     assert meter._caller({"user-agent": functions}) == "redress-relay"
     assert meter._caller({"user-agent": "Boto3/1.43 md/Botocore#1.43"}) == ""

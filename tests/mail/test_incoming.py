@@ -29,7 +29,7 @@ from redress.tickets.rules.ticket import State, Ticket
 from tests.builders import BY_PHONE, LIN, NUMBER, life_at
 
 OTHER = "R-00000-00000"
-DOORS = MailPlan({"complaints": "complaint", "service": "inquiry"})
+RULES = MailPlan({"complaints": "complaint", "service": "inquiry"})
 
 
 def facts(**given: Any) -> MailFacts:
@@ -56,14 +56,14 @@ TYPED = Named(NUMBER, Clue.SUBJECT)
 def test_adds_the_customers_mail_to_their_ticket_by_any_clue(named: Named, state: State) -> None:
     proven = named is not TYPED
     mail = facts(named=(named,))
-    assert decide(mail, ticket(state), DOORS) == AddReply(NUMBER, proven=proven)
+    assert decide(mail, ticket(state), RULES) == AddReply(NUMBER, proven=proven)
     authentic = replace(mail, authentic=True)
-    assert decide(authentic, ticket(state), DOORS) == AddReply(NUMBER)
+    assert decide(authentic, ticket(state), RULES) == AddReply(NUMBER)
 
 
 @pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
 def test_opens_a_following_ticket_for_mail_to_a_closed_one(named: Named) -> None:
-    assert decide(facts(named=(named,)), ticket(State.CLOSED), DOORS) == OpenTicket(
+    assert decide(facts(named=(named,)), ticket(State.CLOSED), RULES) == OpenTicket(
         "inquiry", NUMBER
     )
 
@@ -79,42 +79,42 @@ def test_opens_a_ticket_for_a_stranger_and_links_it_only_by_a_signed_clue(
     A stranger with only a number may have guessed it.
     """
     mail = facts(sender="neighbour@example.net", named=(named,))
-    assert decide(mail, ticket(), DOORS) == OpenTicket("inquiry", follows)
+    assert decide(mail, ticket(), RULES) == OpenTicket("inquiry", follows)
 
 
 def test_quarantines_a_disowned_mail_that_names_the_customers_ticket() -> None:
     typed = facts(named=(TYPED,), disowned=True)
-    assert decide(typed, ticket(), DOORS) == Quarantine(Reason.DISOWNED, NUMBER)
-    assert decide(typed, ticket(), DOORS, released=True) == OpenTicket("inquiry")
+    assert decide(typed, ticket(), RULES) == Quarantine(Reason.DISOWNED, NUMBER)
+    assert decide(typed, ticket(), RULES, released=True) == OpenTicket("inquiry")
 
 
 def test_quarantines_a_disowned_mail_in_a_strangers_name() -> None:
     forged = facts(sender="x@example.net", disowned=True)
-    assert decide(forged, {}, DOORS) == Quarantine(Reason.DISOWNED)
+    assert decide(forged, {}, RULES) == Quarantine(Reason.DISOWNED)
     follows = replace(forged, named=(ANSWERED,))
-    assert decide(follows, ticket(), DOORS) == Quarantine(Reason.DISOWNED, NUMBER)
+    assert decide(follows, ticket(), RULES) == Quarantine(Reason.DISOWNED, NUMBER)
 
 
 def test_adds_no_mail_to_the_ticket_of_a_customer_without_address() -> None:
     tickets = ticket(contact=BY_PHONE)
-    assert decide(facts(named=(TYPED,)), tickets, DOORS) == OpenTicket("inquiry")
+    assert decide(facts(named=(TYPED,)), tickets, RULES) == OpenTicket("inquiry")
 
 
 def test_ignores_a_number_that_names_no_ticket() -> None:
-    assert decide(facts(named=(Named(OTHER, Clue.SUBJECT),)), {}, DOORS) == OpenTicket("inquiry")
+    assert decide(facts(named=(Named(OTHER, Clue.SUBJECT),)), {}, RULES) == OpenTicket("inquiry")
 
 
 def test_the_most_reliable_clue_wins_in_any_order() -> None:
     both = ticket() | {OTHER: life_at(State.OPEN, number=OTHER).ticket}
     mail = facts(named=(Named(OTHER, Clue.SUBJECT), ANSWERED))
-    assert decide(mail, both, DOORS) == AddReply(NUMBER)
+    assert decide(mail, both, RULES) == AddReply(NUMBER)
 
 
 def test_finds_the_senders_ticket_next_to_a_clue_to_somebody_elses() -> None:
     other = life_at(State.OPEN, number=OTHER, contact={"name": "X", "email": "x@example.com"})
     both = ticket() | {OTHER: other.ticket}
     mail = facts(named=(Named(OTHER, Clue.CONVERSATION), TYPED), authentic=True)
-    assert decide(mail, both, DOORS) == AddReply(NUMBER)
+    assert decide(mail, both, RULES) == AddReply(NUMBER)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_finds_the_senders_ticket_next_to_a_clue_to_somebody_elses() -> None:
     ],
 )
 def test_the_recipient_address_presets_the_kind(recipients: tuple[str, ...], kind: str) -> None:
-    assert decide(facts(recipients=recipients), {}, DOORS) == OpenTicket(kind)
+    assert decide(facts(recipients=recipients), {}, RULES) == OpenTicket(kind)
 
 
 HELD: dict[Reason, dict[str, Any]] = {
@@ -137,26 +137,26 @@ HELD: dict[Reason, dict[str, Any]] = {
     Reason.AUTOMATIC: {"automatic": True},
     Reason.NO_SENDER: {"sender": ""},
     Reason.FROM_STAFF: {"staff": LIN_OF_COMPLAINTS},
-    Reason.TOO_MANY: {"recent": DOORS.most_of_a_sender},
+    Reason.TOO_MANY: {"recent": RULES.most_of_a_sender},
     Reason.OWN: {"own": True},
 }
 
 
 @pytest.mark.parametrize("reason", HELD)
 def test_quarantines_unwanted_mail_with_its_reason(reason: Reason) -> None:
-    assert decide(facts(**HELD[reason]), {}, DOORS) == Quarantine(reason)
-    held = decide(facts(named=(TYPED,), **HELD[reason]), ticket(), DOORS)
+    assert decide(facts(**HELD[reason]), {}, RULES) == Quarantine(reason)
+    held = decide(facts(named=(TYPED,), **HELD[reason]), ticket(), RULES)
     assert held == Quarantine(reason, NUMBER)
 
 
 @pytest.mark.parametrize("reason", [r for r in HELD if r is not Reason.NO_SENDER])
 def test_accepts_what_staff_release_from_quarantine(reason: Reason) -> None:
     mail = facts(named=(ANSWERED,), **HELD[reason])
-    assert decide(mail, ticket(), DOORS, released=True) == AddReply(NUMBER)
+    assert decide(mail, ticket(), RULES, released=True) == AddReply(NUMBER)
 
 
 def test_opens_no_ticket_without_a_sender_even_when_released() -> None:
-    assert decide(facts(sender=""), {}, DOORS, released=True) == Quarantine(Reason.NO_SENDER)
+    assert decide(facts(sender=""), {}, RULES, released=True) == Quarantine(Reason.NO_SENDER)
 
 
 @pytest.mark.parametrize(
@@ -164,41 +164,41 @@ def test_opens_no_ticket_without_a_sender_even_when_released() -> None:
 )
 def test_logs_a_notice_of_a_machine_on_the_ticket(note: Notice) -> None:
     mail = facts(sender="", named=(QUOTED,), machine=note, automatic=True)
-    assert decide(mail, ticket(), DOORS) == LogNotice(NUMBER, note)
+    assert decide(mail, ticket(), RULES) == LogNotice(NUMBER, note)
 
 
 def test_adds_a_reply_to_a_signed_address_even_if_it_looks_automatic() -> None:
-    assert decide(facts(named=(ANSWERED,), automatic=True), ticket(), DOORS) == AddReply(NUMBER)
+    assert decide(facts(named=(ANSWERED,), automatic=True), ticket(), RULES) == AddReply(NUMBER)
     typed = facts(named=(TYPED,), automatic=True)
-    assert decide(typed, ticket(), DOORS) == Quarantine(Reason.AUTOMATIC, NUMBER)
+    assert decide(typed, ticket(), RULES) == Quarantine(Reason.AUTOMATIC, NUMBER)
     stranger = facts(sender="x@example.net", named=(ANSWERED,), automatic=True)
-    assert decide(stranger, ticket(), DOORS) == Quarantine(Reason.AUTOMATIC, NUMBER)
-    assert decide(of_staff(named=(ANSWERED,), automatic=True), ticket(), DOORS) == AddNote(
+    assert decide(stranger, ticket(), RULES) == Quarantine(Reason.AUTOMATIC, NUMBER)
+    assert decide(of_staff(named=(ANSWERED,), automatic=True), ticket(), RULES) == AddNote(
         NUMBER, LIN
     )
 
 
 def test_quarantines_a_notice_that_has_only_a_number() -> None:
     mail = facts(named=(TYPED,), machine=Notice.RETURNED, automatic=True)
-    assert decide(mail, ticket(), DOORS) == Quarantine(Reason.AUTOMATIC, NUMBER)
+    assert decide(mail, ticket(), RULES) == Quarantine(Reason.AUTOMATIC, NUMBER)
 
 
 def test_quarantines_an_auto_reply_of_staff() -> None:
     mail = facts(named=(QUOTED,), machine=Notice.AUTOMATIC, automatic=True, staff=LIN_OF_COMPLAINTS)
-    assert decide(mail, ticket(), DOORS) == Quarantine(Reason.AUTOMATIC, NUMBER)
+    assert decide(mail, ticket(), RULES) == Quarantine(Reason.AUTOMATIC, NUMBER)
 
 
 def test_quarantines_too_many_mails_about_one_ticket() -> None:
-    many = {NUMBER: DOORS.most_on_a_ticket}
+    many = {NUMBER: RULES.most_on_a_ticket}
     mail = facts(named=(ANSWERED,), recent_on=many)
-    assert decide(mail, ticket(), DOORS) == Quarantine(Reason.TOO_MANY, NUMBER)
+    assert decide(mail, ticket(), RULES) == Quarantine(Reason.TOO_MANY, NUMBER)
     machine = facts(named=(ANSWERED,), recent_on=many, machine=Notice.AUTOMATIC, automatic=True)
-    assert decide(machine, ticket(), DOORS) == Quarantine(Reason.TOO_MANY, NUMBER)
+    assert decide(machine, ticket(), RULES) == Quarantine(Reason.TOO_MANY, NUMBER)
 
 
 def test_logs_a_disowned_mail_in_the_customers_name_as_a_notice() -> None:
     mail = facts(named=(ANSWERED,), disowned=True)
-    assert decide(mail, ticket(), DOORS) == LogNotice(NUMBER, Notice.DISOWNED)
+    assert decide(mail, ticket(), RULES) == LogNotice(NUMBER, Notice.DISOWNED)
 
 
 FRIEND = "wang.wei@example.com"
@@ -211,14 +211,14 @@ def taking_part(state: State = State.OPEN) -> dict[str, Ticket]:
 @pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
 def test_adds_a_participants_mail_to_the_ticket(named: Named) -> None:
     mail = facts(sender=FRIEND, named=(named,))
-    assert decide(mail, taking_part(), DOORS) == AddReply(NUMBER, FRIEND, proven=named is not TYPED)
-    assert decide(mail, taking_part(State.CLOSED), DOORS) == OpenTicket("inquiry", NUMBER)
-    assert isinstance(decide(mail, ticket(), DOORS), OpenTicket)
+    assert decide(mail, taking_part(), RULES) == AddReply(NUMBER, FRIEND, proven=named is not TYPED)
+    assert decide(mail, taking_part(State.CLOSED), RULES) == OpenTicket("inquiry", NUMBER)
+    assert isinstance(decide(mail, ticket(), RULES), OpenTicket)
 
 
 def test_logs_a_disowned_mail_in_a_participants_name_as_a_notice() -> None:
     mail = facts(sender=FRIEND, named=(ANSWERED,), disowned=True)
-    assert decide(mail, taking_part(), DOORS) == LogNotice(NUMBER, Notice.DISOWNED)
+    assert decide(mail, taking_part(), RULES) == LogNotice(NUMBER, Notice.DISOWNED)
 
 
 def of_staff(**given: Any) -> MailFacts:
@@ -230,32 +230,32 @@ def of_staff(**given: Any) -> MailFacts:
 @pytest.mark.parametrize("state", State)
 def test_adds_mail_of_staff_about_a_ticket_as_an_internal_note(named: Named, state: State) -> None:
     mail = of_staff(named=(named,))
-    assert decide(mail, ticket(state), DOORS) == AddNote(NUMBER, LIN)
+    assert decide(mail, ticket(state), RULES) == AddNote(NUMBER, LIN)
 
 
 def test_quarantines_unproven_mail_in_the_name_of_staff() -> None:
     mail = of_staff(named=(ANSWERED,), authentic=False)
-    assert decide(mail, ticket(), DOORS) == Quarantine(Reason.FROM_STAFF, NUMBER)
+    assert decide(mail, ticket(), RULES) == Quarantine(Reason.FROM_STAFF, NUMBER)
 
 
 def test_quarantines_mail_of_staff_about_a_ticket_that_they_may_not_see() -> None:
     mail = of_staff(named=(ANSWERED,), staff=StaffSender(LIN, "elsewhere"))
-    assert decide(mail, ticket(), DOORS) == Quarantine(Reason.FROM_STAFF, NUMBER)
+    assert decide(mail, ticket(), RULES) == Quarantine(Reason.FROM_STAFF, NUMBER)
 
 
 def test_quarantines_mail_of_staff_that_names_no_ticket() -> None:
-    assert decide(of_staff(), {}, DOORS) == Quarantine(Reason.FROM_STAFF)
+    assert decide(of_staff(), {}, RULES) == Quarantine(Reason.FROM_STAFF)
 
 
 def test_a_member_of_staff_writes_on_their_own_ticket_as_its_customer() -> None:
     mail = of_staff(sender="li.na@example.com", named=(ANSWERED,))
-    assert decide(mail, ticket(), DOORS) == AddReply(NUMBER)
+    assert decide(mail, ticket(), RULES) == AddReply(NUMBER)
     unproven = of_staff(sender="li.na@example.com", named=(ANSWERED,), authentic=False)
-    assert decide(unproven, ticket(), DOORS) == Quarantine(Reason.FROM_STAFF, NUMBER)
+    assert decide(unproven, ticket(), RULES) == Quarantine(Reason.FROM_STAFF, NUMBER)
 
 
 def test_a_plan_can_log_mail_of_strangers_on_the_ticket() -> None:
-    plan = MailPlan(DOORS.doors, strangers="message")
+    plan = MailPlan(RULES.kind_by_address, strangers="message")
     mail = facts(sender="neighbour@example.net", named=(ANSWERED,))
     assert decide(mail, ticket(), plan) == LogNotice(NUMBER, Notice.STRANGER)
     guessed = facts(sender="neighbour@example.net", named=(TYPED,))
@@ -293,7 +293,7 @@ def test_the_most_serious_reason_is_reported() -> None:
     everything: dict[str, Any] = {}
     for fields in HELD.values():
         everything |= fields
-    assert decide(facts(**everything), {}, DOORS) == Quarantine(Reason.VIRUS)
+    assert decide(facts(**everything), {}, RULES) == Quarantine(Reason.VIRUS)
 
 
 @given(
@@ -313,7 +313,7 @@ def test_the_most_serious_reason_is_reported() -> None:
     st.sampled_from(State),
 )
 def test_only_the_customer_ever_writes_on_a_ticket(mail: MailFacts, state: State) -> None:
-    found = decide(mail, ticket(state), DOORS)
+    found = decide(mail, ticket(state), RULES)
     if isinstance(found, AddNote):
         assert mail.authentic
         assert mail.staff is not None

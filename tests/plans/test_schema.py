@@ -7,7 +7,7 @@ from importlib import resources
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
@@ -16,6 +16,7 @@ from redress.base.errors import InvalidInput
 from redress.plans.rules.document import parse, scaled
 from redress.plans.rules.publishing import TEMPLATE_VARIABLES
 from tests.builders import START, plan_document
+from tests.examples import examples
 from tests.plans.test_document import (
     FAULTY,
     JSON,
@@ -164,7 +165,7 @@ def test_the_schema_and_publishing_accept_the_same_templates(
 
 
 @given(st.lists(st.tuples(st.sampled_from(PATHS), JSON), min_size=1, max_size=2))
-@settings(max_examples=150)
+@examples(150)
 def test_publishing_refuses_everything_that_the_schema_refuses(
     changes: list[tuple[tuple[str | int, ...], Any]],
 ) -> None:

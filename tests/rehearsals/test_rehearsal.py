@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.base.errors import NotAllowedNow
@@ -22,6 +22,7 @@ from redress.rehearsals.rules.counting import BOUNDS_S, EXAMPLES, Counts
 from redress.rehearsals.rules.rehearsal import Comparison, Verdict
 from redress.tickets.rules.ticket import EventType
 from tests.builders import BY_MAIL, BY_PHONE, JUN, LIN, MEI, START, Clock, Life, plan_document
+from tests.examples import examples
 from tests.tickets.test_fold import COMMANDS, DAY, HOUR, KINDS_OF_LIFE
 
 Document = dict[str, Any]
@@ -112,7 +113,7 @@ def random_life(kind: tuple[str, bool], steps: list[tuple[str, int]], rest: int)
 
 
 @given(KINDS_OF_LIFE, STEPS_OF_LIFE, st.integers(0, 20 * DAY))
-@settings(max_examples=250)
+@examples(250)
 def test_rehearsing_the_plan_of_the_real_life_changes_nothing(
     kind: tuple[str, bool], steps: list[tuple[str, int]], rest: int
 ) -> None:
@@ -129,7 +130,7 @@ def test_rehearsing_the_plan_of_the_real_life_changes_nothing(
 
 
 @given(KINDS_OF_LIFE, STEPS_OF_LIFE, st.integers(0, 20 * DAY), st.integers(0, 3))
-@settings(max_examples=150)
+@examples(150)
 def test_under_any_draft_every_step_is_repeated_or_counted_as_skipped(
     kind: tuple[str, bool], steps: list[tuple[str, int]], rest: int, which: int
 ) -> None:

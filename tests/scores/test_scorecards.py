@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.base.errors import NotAllowedNow
@@ -25,6 +25,7 @@ from redress.scores.store.facts import pack, unpack
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, table
 from tests.builders import JUN, LIN, MEI, NUMBER, Clock, Life, corrected, plan_1
+from tests.examples import examples
 
 PLAN = plan_1().score
 START = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
@@ -352,7 +353,7 @@ _LIVES = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(kind=st.sampled_from(["complaint", "inquiry", "urgent"]), steps=_LIVES, lazy=st.booleans())
 def test_no_sequence_of_changes_counts_a_promise_twice(
     kind: str, steps: list[tuple[str, int]], lazy: bool

@@ -586,10 +586,10 @@ def test_ticket_without_a_timer_is_reported(settled: World) -> None:
 def test_run_repairs_a_limited_number_and_reports_the_rest(
     settled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciliation, "MOST_REPAIRS", 2)
-    monkeypatch.setattr(reconciliation, "MOST_RENEWALS", 3)
-    dead = [asleep(settled) for _ in range(3)]
-    for _ in range(5):
+    monkeypatch.setattr(reconciliation, "MOST_REPAIRS", 1)
+    monkeypatch.setattr(reconciliation, "MOST_RENEWALS", 2)
+    dead = [asleep(settled) for _ in range(2)]
+    for _ in range(3):
         asleep(settled)
     for number in dead:
         settled.abort(number)
@@ -597,11 +597,11 @@ def test_run_repairs_a_limited_number_and_reports_the_rest(
     runs = [settled.reconcile() for _ in range(3)]
 
     assert [found(run) for run in runs] == [
-        {"followed": 2, "older_definition": 3},
         {"followed": 1, "older_definition": 2},
+        {"followed": 1, "older_definition": 1},
         {},
     ]
-    assert [run["left"] for run in runs] == [3, 0, 0]
+    assert [run["left"] for run in runs] == [2, 0, 0]
 
 
 def test_run_out_of_time_records_its_position_and_findings(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from redress.rehearsals import messages as rehearsals
+from redress.scores import messages as scores
 from redress.tickets.rules.ticket import Phase
-from redress.workflow.cases import timers
 from redress.workflow.cases.relay import NEXT_WAIT
+from redress.workflow.cases.timers import SUPERSEDED
+from redress.workflow.messages import Sleep, Woken
 from tests.template.documents import (
     MACHINES,
     PLACEHOLDER,
@@ -283,7 +286,7 @@ def test_check_of_the_clocks_leads_to_the_wait_of_each_phase() -> None:
     led = {entry["StringEquals"]: entry["Next"] for entry in choice["Choices"]}
     assert led == {**wait_of(), Phase.CLOSED: "CloseTicket"}
     assert all(entry["Variable"] == "$.phase" for entry in choice["Choices"])
-    assert timers.SUPERSEDED not in led
+    assert SUPERSEDED not in led
     assert choice["Default"] == "YieldToNewerGeneration"
 
 
@@ -298,7 +301,32 @@ def test_ticket_machine_reads_only_the_fields_of_a_sleep_from_its_input() -> Non
         for text in strings(machine("ticket.asl.json"))
         for part in re.findall(r"(?<!\$)\$\.(\w+)", text)
     }
-    assert read - {"woken", "fault", "Payload"} <= set(timers.Sleep.__slots__)
+    assert read - {"woken", "fault", "Payload"} <= set(Sleep.__struct_fields__)
+
+
+TASKS = {kind.__struct_config__.tag: kind for kind in get_args(scores.Task)} | {
+    f"rehearsal {kind.__struct_config__.tag}": kind for kind in get_args(rehearsals.Task)
+}
+
+
+@pytest.mark.parametrize(("file", "prefix"), [("scores", ""), ("rehearsal", "rehearsal ")])
+def test_payload_of_every_task_has_the_fields_of_its_message(file: str, prefix: str) -> None:
+    payloads = [
+        state["Parameters"]["Payload"]
+        for machine_file, _, state in tasks()
+        if machine_file == f"{file}.asl.json"
+        and "task" in state.get("Parameters", {}).get("Payload", {})
+    ]
+    assert payloads
+    for payload in payloads:
+        kind = TASKS[prefix + payload["task"]]
+        fields = {name.removesuffix(".$") for name in payload} - {"task"}
+        assert fields == set(kind.__struct_fields__)
+
+
+def test_payload_of_a_check_has_the_fields_of_its_message() -> None:
+    payload = machine("ticket.asl.json")["States"]["ActOnDueClocks"]["Parameters"]["Payload"]
+    assert {name.removesuffix(".$") for name in payload} == set(Woken.__struct_fields__)
 
 
 # ------------------------------------------------------------------ executions that sleep on
@@ -318,7 +346,7 @@ PROMISED_PHASES = {
 
 
 def test_executions_of_older_definitions_still_get_the_fields_and_phases_that_they_read() -> None:
-    assert set(timers.Sleep.__slots__) >= PROMISED_SLEEP
+    assert set(Sleep.__struct_fields__) >= PROMISED_SLEEP
     assert {phase.value for phase in Phase} >= PROMISED_PHASES
 
 

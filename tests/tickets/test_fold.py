@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.base.errors import InvalidInput, NotAllowedNow
@@ -33,6 +33,7 @@ from tests.builders import (
     corrected,
     plan_document,
 )
+from tests.examples import examples
 
 HOUR = 3600
 DAY = 86_400
@@ -792,7 +793,7 @@ def lived(kind: str, by_mail: bool, moves: list[tuple[str, int]]) -> Life:
 
 
 @given(KINDS_OF_LIFE, MOVES)
-@settings(max_examples=150)
+@examples(150)
 def test_folding_the_history_always_gives_the_stored_ticket(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
@@ -810,7 +811,7 @@ def test_folding_the_history_always_gives_the_stored_ticket(
 
 
 @given(KINDS_OF_LIFE, MOVES)
-@settings(max_examples=150)
+@examples(150)
 def test_the_fields_of_a_ticket_are_always_consistent(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
@@ -844,7 +845,7 @@ def test_the_fields_of_a_ticket_are_always_consistent(
 
 
 @given(KINDS_OF_LIFE, MOVES)
-@settings(max_examples=150)
+@examples(150)
 def test_elapsed_time_of_a_clock_never_decreases(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
@@ -866,7 +867,7 @@ MEASURED_AGAIN = (EventType.RECLASSIFIED, EventType.PLAN_CHANGED, EventType.CORR
 
 
 @given(st.sampled_from(KINDS), st.sampled_from(KINDS), MOVES, st.integers(0, 3 * DAY))
-@settings(max_examples=300)
+@examples(300)
 def test_a_corrected_kind_counts_as_if_it_had_been_right_from_the_beginning(
     right: str, wrong: str, moves: list[tuple[str, int]], seconds: int
 ) -> None:
@@ -898,7 +899,7 @@ CORRECTIONS = ("complaint", "inquiry", "urgent", "feedback", "vip", "standard", 
 
 
 @given(KINDS_OF_LIFE, MOVES)
-@settings(max_examples=100)
+@examples(100)
 def test_a_workflow_that_only_sleeps_and_wakes_ends(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:
@@ -919,7 +920,7 @@ def test_a_workflow_that_only_sleeps_and_wakes_ends(
 
 
 @given(KINDS_OF_LIFE, MOVES)
-@settings(max_examples=100)
+@examples(100)
 def test_each_rung_acts_once_until_its_promise_is_recomputed(
     kind: tuple[str, bool], moves: list[tuple[str, int]]
 ) -> None:

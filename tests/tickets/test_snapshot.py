@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.clocks.rules.clocks import Clock, ClockName, ClockState
@@ -17,6 +17,7 @@ from redress.db import encoding
 from redress.tickets.rules.ticket import State, Ticket
 from redress.tickets.store import items
 from tests.builders import MEI, START, Life, life_at
+from tests.examples import examples
 
 
 def test_the_snapshot_of_a_new_complaint_contains_only_what_cannot_be_derived() -> None:
@@ -194,7 +195,7 @@ CLOCKS = st.builds(
     acknowledged_at=MAYBE,
     assignee=st.sampled_from([None, MEI.id]),
 )
-@settings(max_examples=400)
+@examples(400)
 def test_any_ticket_is_decoded_as_it_was_encoded(**fields: Any) -> None:
     """Also for tickets that cannot occur. A field is omitted only if its derived value is equal."""
     ticket = replace(Life().open().ticket, **fields)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redress.base import catalogue
 from redress.base.errors import InvalidInput
 from redress.base.languages import LANGUAGES
 from redress.plans.rules.plan import KINDS
@@ -22,6 +23,8 @@ def faults(document: Any) -> set[tuple[str, str]]:
     try:
         submission.parse(document, "api")
     except InvalidInput as invalid:
+        for fault in invalid.faults:
+            assert catalogue.has("en", f"fault.{fault.code}"), "the form has no text for it"
         return {(fault.pointer, fault.code) for fault in invalid.faults}
     return set()
 

@@ -1,4 +1,4 @@
-"""The floor: only the transaction that opens a ticket, and nothing else of an intake.
+"""The lower bound for an intake: only the transaction that opens a ticket.
 
 The file TRANSACTION holds the arguments of one `transact_write_items` of the product as JSON. In
 it, NUMBER and DIGEST are placeholders for the ticket's number and its key's digest; both are
@@ -30,9 +30,9 @@ def write() -> str:
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"seconds"}: writes for this time; returns how many transactions, and the time they took.
+    """Write transactions for `event["seconds"]`. Returns their number and the time they took in s.
 
-    Any other event: writes one transaction and returns an HTTP response.
+    For an event without `seconds`, write one transaction and return an HTTP response.
     """
     if "seconds" not in event:
         body = json.dumps({"number": write()})

@@ -1,7 +1,7 @@
-"""The smallest Django project with django-helpdesk: its defaults, and settings that make it fast.
+"""A minimal Django project with django-helpdesk: its defaults, and settings that make it fast.
 
-Templates are cached, as Django does without DEBUG. Connections to the database stay open if
-KEEP_CONNECTIONS is set. Mail is sent during the request, as django-helpdesk does.
+Templates are cached, which is Django's default without DEBUG. Connections to the database stay open
+if KEEP_CONNECTIONS is set. Mail is sent during the request, as django-helpdesk does.
 """
 
 import os

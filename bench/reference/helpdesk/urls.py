@@ -1,4 +1,4 @@
-"""The URLs of django-helpdesk, and nothing else."""
+"""The URLs of django-helpdesk only."""
 
 from django.urls import include, path
 

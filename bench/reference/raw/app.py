@@ -1,4 +1,4 @@
-"""The floor: one signed request to the store with the standard library, and nothing else."""
+"""The lower bound for a function: one signed DynamoDB request, with the standard library only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _hmac(key: bytes, text: str) -> bytes:
 
 
 def _headers(host: str, target: str, body: bytes) -> dict[str, str]:
-    """Signature version 4 (AWS General Reference), for one fixed set of headers."""
+    """Headers with a signature version 4 (AWS General Reference), for a fixed set of headers."""
     now = datetime.now(UTC)
     stamp, day, region = (
         now.strftime("%Y%m%dT%H%M%SZ"),

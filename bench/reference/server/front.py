@@ -1,6 +1,6 @@
-"""A WSGI application that does what API Gateway does: turns requests into events for a handler.
+"""A WSGI application that turns requests into events for a handler, as API Gateway does.
 
-It runs together with a built function, so it imports only the standard library and the handler.
+It runs in the folder of a built function, so it imports only the standard library and the handler.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
 
 
 def event_of(environ: dict[str, Any]) -> dict[str, Any]:
-    """The event of an HTTP API for this request."""
+    """The event that an HTTP API sends to its function for this request."""
     headers = {
         name[5:].replace("_", "-").lower(): value
         for name, value in environ.items()

@@ -1,4 +1,4 @@
-"""The presence of members of staff, and their departure from the staff."""
+"""Presence and departure of members of staff."""
 
 from __future__ import annotations
 

@@ -36,10 +36,10 @@ def rehearse_plan(request: Request) -> Answer:
 
 
 def begun(job: RehearsalJob, rehearsals: str) -> Answer:
-    """An answer 202 with the address at which the job can be read.
+    """The answer 202 for a new job, with its address.
 
-    `rehearsals` is the address of all rehearsals, relative to the address of the request (RFC 9110,
-    10.2.2), because a function does not know under which stage or domain it is called.
+    `rehearsals` is the address of all rehearsals, relative to that of the request (RFC 9110,
+    10.2.2). It is relative because a function does not know its stage and domain.
     """
     body = {"id": job.id, "kind": job.kind.value}
     return answer(202, body, {"Location": f"{rehearsals}/{job.id}"})
@@ -84,7 +84,7 @@ def _wants_table(request: Request) -> bool:
 
 
 def rehearsal_view(found: RehearsalStatus) -> dict[str, Any]:
-    """`Rehearsal`: what was asked, how far it is, and its report once it is done."""
+    """`Rehearsal`: the request, its progress, and the report when it is done."""
     job, progress = found.job, found.progress
     return {
         "id": job.id,

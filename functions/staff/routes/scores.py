@@ -11,7 +11,7 @@ from redress.base.errors import NotFound
 from redress.base.people import Member
 from redress.edge.bodies import UnreadBody
 from redress.edge.http import Answer, answer, header
-from redress.scores.cases import Run
+from redress.scores.cases.cards import Run
 from redress.scores.rules.scorecard import Rating
 from redress.scores.store.scores import Card, Summary
 from redress.wiring import staff as wiring

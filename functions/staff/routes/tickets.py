@@ -1,8 +1,8 @@
-"""One ticket: reading it, and what staff do with it.
+"""One ticket: reading it, and the changes that staff make.
 
-A change passes a decision to `StaffCases.act`: a step of `by_staff` whose other arguments, from the
-request, are bound by `partial`. Every change but a note names the version that the caller has read.
-So a repeated call changes nothing and gets a 409.
+A change passes a decision to `StaffCases.act`. The decision is a step of `by_staff`; `partial`
+binds its arguments from the request. Every change except a note names the version that the caller
+has read, so a repeated call changes nothing and gets 409.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from redress.edge.bodies import (
 )
 from redress.edge.http import Answer, answer
 from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS
-from redress.tickets.cases.staff import Decide
+from redress.tickets.cases.staff import StaffStep
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.steps.by_staff import CORRECTABLE, Classification
 from redress.tickets.rules.steps.table import (
@@ -69,7 +69,7 @@ def _changed(ticket: Ticket) -> Answer:
     return answer(200, ticket_view(ticket, wiring.now()))
 
 
-def _act(request: Request, decide: Decide) -> Answer:
+def _act(request: Request, decide: StaffStep) -> Answer:
     """Change the ticket as `decide` says, if the caller has read its current version."""
     version = request.body["version"]
     return _changed(wiring.staff_cases().act(request.member, request.number, version, decide))

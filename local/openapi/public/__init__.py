@@ -1,1 +1,1 @@
-"""The public API: the JSON API of customers and their pages, with answers and texts by subject."""
+"""The public API: the customers' JSON API and pages. Answers and texts are files by subject."""

@@ -30,7 +30,7 @@ PARAMETERS: dict[str, Any] = {
     "kind": Kind,
     "lang": Language,
 }
-"""Of paths and queries: name -> type."""
+"""Parameters of paths and queries: name -> type."""
 
 
 def routes() -> Iterator[PublicRoute]:
@@ -40,17 +40,17 @@ def routes() -> Iterator[PublicRoute]:
 
 
 def document() -> Document:
-    """The whole document."""
+    """The complete document."""
     common = texts("public", "common.yaml", body_limit=BODY_LIMIT)
     subjects = {name: texts("public", f"{name}.yaml", body_limit=BODY_LIMIT) for name in SUBJECTS}
     paths: dict[str, dict[str, Any]] = {}
     for name, subject in SUBJECTS.items():
-        words = dict(subjects[name]["routes"])
+        entries = dict(subjects[name]["routes"])
         for route in subject.ROUTES:
-            operation = _Operation(route, words.pop(route.name), subjects[name], common).made()
+            operation = _Operation(route, entries.pop(route.name), subjects[name], common).made()
             paths.setdefault(route.path, {})[route.method.lower()] = operation
-        if words:
-            raise schemas.UnusedWords(f"{name}.yaml: {sorted(words)}")
+        if entries:
+            raise schemas.UnusedText(f"{name}.yaml: {sorted(entries)}")
     fields = {
         name: described
         for subject in subjects.values()
@@ -70,26 +70,26 @@ def document() -> Document:
 
 
 class _Operation:
-    """One route in the document."""
+    """Builds the operation of one route in the document."""
 
     def __init__(
         self,
         route: PublicRoute,
-        words: dict[str, Any],
+        entry: dict[str, Any],
         subject: dict[str, Any],
         common: dict[str, Any],
     ) -> None:
-        self._route, self._words, self._subject, self._common = route, words, subject, common
+        self._route, self._entry, self._subject, self._common = route, entry, subject, common
 
     @property
     def _is_api(self) -> bool:
         return self._route.path.startswith("/tickets")
 
     def made(self) -> dict[str, Any]:
-        route, words = self._route, self._words
+        route, entry = self._route, self._entry
         parameters = list(self._parameters())
         found: dict[str, Any] = {
-            name: words[name] for name in ("summary", "description") if name in words
+            name: entry[name] for name in ("summary", "description") if name in entry
         }
         found |= {"parameters": parameters} if parameters else {}
         found |= {"security": [{"link": []}, {"linkInQuery": []}]} if route.needs_link else {}
@@ -125,12 +125,12 @@ class _Operation:
     def _request(self) -> dict[str, Any]:
         media = "application/json" if self._is_api else FORM
         content = {"schema": _schema(self._route.body)}
-        content |= {"example": self._words["request"]} if "request" in self._words else {}
+        content |= {"example": self._entry["request"]} if "request" in self._entry else {}
         return {"required": bool(self._route.body_required), "content": {media: content}}
 
     def _answer(self) -> dict[str, Any]:
-        route, words = self._route, self._words
-        found: dict[str, Any] = {"description": words["answer"]}
+        route, entry = self._route, self._entry
+        found: dict[str, Any] = {"description": entry["answer"]}
         if route.answer is Receipt or route.status == 303:
             address = {"type": "string", "format": "uri"}
             found["headers"] = {
@@ -140,7 +140,7 @@ class _Operation:
             return found
         content = {"schema": _schema(route.answer)}
         shared = self._subject.get("examples", {}).get(getattr(route.answer, "__name__", ""))
-        if (example := words.get("example", shared)) is not None:
+        if (example := entry.get("example", shared)) is not None:
             content["example"] = example
         return found | {"content": {route.media: content}}
 
@@ -150,7 +150,7 @@ class _Operation:
             content = {"application/json": {"schema": _schema(Throttled)}}
             return {"description": common["throttled"], "content": content}
         usual = common["api" if self._is_api else "page"]
-        text = self._words.get("refusals", {}).get(str(status), usual.get(str(status)))
+        text = self._entry.get("refusals", {}).get(str(status), usual.get(str(status)))
         if self._is_api:
             content = {"application/problem+json": {"schema": _schema(Problem)}}
             return {"description": text, "content": content}
@@ -162,7 +162,7 @@ class _Operation:
 
 
 _FORMS = {"number": {"pattern": "^R-[0-9A-Z]{5}-[0-9A-Z]{5}$"}}
-"""A customer's ticket number is copied from a link, so it is taken in this form only."""
+"""Customers copy a ticket number from a link, so only the canonical form is accepted."""
 
 
 def _schema(kind: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The pages: the form, the status page behind its link, the questionnaire."""
+"""The customers' pages: the form, the status page, the questionnaire, the end of surveys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a public route is."""
+"""The declaration of a public route."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from msgspec import Struct
 class PublicRoute(Struct, frozen=True):
     """One public route.
 
-    `function` serves it, by its function `name`. `answer` and `body` are types that `msgspec` makes
-    schemas of. `refusals` are the statuses that the route answers with beside its own; all but 429,
-    which the gateway answers, are problems for the JSON API and pages otherwise.
+    The Lambda function `function` serves it, in its Python function `name`. The texts of the route
+    are in the YAML file under `name`. `msgspec` derives schemas from the types `answer` and `body`.
+    `refusals` are the error statuses of the route: the answer is then a problem in the JSON API,
+    and a page otherwise. API Gateway answers 429 itself.
     """
 
     function: str
@@ -28,4 +29,4 @@ class PublicRoute(Struct, frozen=True):
     refusals: tuple[int, ...] = ()
     needs_link: bool = False
     keeps_post: bool = False
-    """A 503 is a page with a button that posts again what was posted."""
+    """Whether a 503 is a page with a button that posts the same values again."""

@@ -1,4 +1,4 @@
-"""The customer's side of the API: submissions, and a ticket behind its link."""
+"""The customers' JSON API: submissions, and reading and changing a ticket with its link token."""
 
 from __future__ import annotations
 

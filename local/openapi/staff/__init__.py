@@ -1,4 +1,4 @@
-"""The staff API: answers and texts by subject, as its routes are.
+"""The staff API: answers and texts by subject, like its routes.
 
-`SUBJECT.py` holds the answers of `functions/staff/routes/SUBJECT.py`, `SUBJECT.yaml` the texts.
+`SUBJECT.py` has the answers of `functions/staff/routes/SUBJECT.py`. `SUBJECT.yaml` has the texts.
 """

@@ -28,21 +28,21 @@ from local.openapi.values import (
 
 
 class WeekHours(Answer):
-    """Weekdays with the same hours; a day that is not named is closed."""
+    """Weekdays with the same hours. A day that is in no entry is closed."""
 
     days: list[Day]
     open: list[OpenHours]
 
 
 class SpecialDay(Answer):
-    """A date that is otherwise than its weekday."""
+    """A date with other hours than its weekday."""
 
     date: Date
     open: list[OpenHours]
 
 
 class CalendarHours(Answer):
-    """What a promise is counted in."""
+    """The calendar in which a promise is measured."""
 
     name: str
     time_zone: Annotated[str, Meta(examples=["Asia/Shanghai"])]
@@ -52,7 +52,7 @@ class CalendarHours(Answer):
 
 
 class Cause(Answer):
-    """An event, without what was said in it."""
+    """An event without its data."""
 
     number: Ordinal
     type: EventKind
@@ -61,7 +61,7 @@ class Cause(Answer):
 
 
 class ClockEntry(Answer):
-    """What one event did to a clock, and the clock after it."""
+    """The effect of one event on a clock, and the clock after the event."""
 
     what: EntryKind
     event: Cause
@@ -76,7 +76,7 @@ class ClockEntry(Answer):
 
 
 class FiredRung(Answer):
-    """A rung of the ladder that has acted."""
+    """A rung of the ladder that has fired."""
 
     rung: Count
     action: RungAction
@@ -90,7 +90,7 @@ class FiredRung(Answer):
 
 
 class ComingRung(Answer):
-    """A rung of the ladder that has not acted."""
+    """A rung of the ladder that has not fired yet."""
 
     rung: Count
     action: RungAction
@@ -104,7 +104,7 @@ class ComingRung(Answer):
 
 
 class ClockStory(Answer):
-    """One promise from its beginning to now, or to its end. A clock that begins anew (an update, a
+    """One promise from its beginning to its end, or to now. A clock that begins again (an update, a
     next reply, a resolution after a dispute) has a story for each beginning."""
 
     clock: ClockLabel
@@ -130,7 +130,7 @@ class ClockStory(Answer):
 
 
 class ClockStories(Answer):
-    """Why each promise of a ticket is due when it is due, from its own history."""
+    """Explains from the history of a ticket why each promise is due when it is due."""
 
     number: Annotated[str, Meta(examples=[TICKET])]
     language: Language

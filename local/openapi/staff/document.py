@@ -25,7 +25,7 @@ Document = dict[str, Any]
 
 
 def document() -> Document:
-    """The complete document. Each subject of `routes` has a module and a file of texts here."""
+    """The complete document. Each subject of `routes` has a module and a YAML file here."""
     routes, declared = load("staff", "routes", "route")
     names = [module.__name__.rpartition(".")[2] for module in routes.SUBJECTS]
     answers = [import_module(f"local.openapi.staff.{name}") for name in names]
@@ -43,8 +43,8 @@ def document() -> Document:
         for name, example in subject.get("examples", {}).items()
     }
     paths: dict[str, dict[str, Any]] = {}
-    for route, words in _routes(routes.SUBJECTS, subjects):
-        operation = _operation(route, words, common, examples)
+    for route, entry in _routes(routes.SUBJECTS, subjects):
+        operation = _operation(route, entry, common, examples)
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     responses = {name: _problem(status, common["problems"][name]) for status, name in NAMES.items()}
     known = _schemas(routes.ROUTES.values(), answers, subjects, common)
@@ -72,26 +72,26 @@ def _summary(subject: dict[str, Any], example: str) -> dict[str, str]:
 
 
 def _routes(modules: Any, subjects: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Each route with its texts, which have the name of the function that serves it."""
+    """Each route with its texts. They have the name of the Python function that serves it."""
     for module in modules:
         subject = module.__name__.rpartition(".")[2]
-        words = dict(subjects[subject]["routes"])
+        entries = dict(subjects[subject]["routes"])
         for route in module.ROUTES:
-            yield route, words.pop(route.run.__name__)
-        if words:
-            raise schemas.UnusedWords(f"{subject}.yaml: {sorted(words)}")
+            yield route, entries.pop(route.run.__name__)
+        if entries:
+            raise schemas.UnusedText(f"{subject}.yaml: {sorted(entries)}")
 
 
 def _operation(
-    route: Any, words: dict[str, Any], common: dict[str, Any], examples: dict[str, Any]
+    route: Any, entry: dict[str, Any], common: dict[str, Any], examples: dict[str, Any]
 ) -> dict[str, Any]:
     roles = [role.value for role in Role if role in route.roles]
     description = [
-        words.get("description", ""),
-        common["who"][words["who"]] if "who" in words else "",
+        entry.get("description", ""),
+        common["who"][entry["who"]] if "who" in entry else "",
         f"Roles: {', '.join(roles)}.",
     ]
-    parameters = [{"$ref": f"#/components/parameters/{name}"} for name in _named(route, words)]
+    parameters = [{"$ref": f"#/components/parameters/{name}"} for name in _named(route, entry)]
     statuses = {*ALWAYS, *(WITH_A_BODY if route.body else ()), *route.problems}
     refusals = {
         str(status): {"$ref": f"#/components/responses/{NAMES[status]}"}
@@ -99,49 +99,49 @@ def _operation(
     }
     return {
         "operationId": schemas.camel_case(route.run.__name__),
-        "tags": [words["tag"]],
-        "summary": words["summary"],
+        "tags": [entry["tag"]],
+        "summary": entry["summary"],
         "description": " ".join(part for part in description if part),
         "x-roles": roles,
         **({"parameters": parameters} if parameters else {}),
-        **({"requestBody": _request(route.body, words, examples)} if route.body else {}),
-        "responses": {str(route.status): _answer(route, words, examples), **refusals},
+        **({"requestBody": _request(route.body, entry, examples)} if route.body else {}),
+        "responses": {str(route.status): _answer(route, entry, examples), **refusals},
     }
 
 
-def _named(route: Any, words: dict[str, Any]) -> Iterator[str]:
-    """The parameters of a route by their names in the document."""
+def _named(route: Any, entry: dict[str, Any]) -> Iterator[str]:
+    """The names in the document of a route's parameters."""
     by_name: dict[str, str] = {}
     for name, parameter in PARAMETERS.items():
         by_name.setdefault(parameter.name, name)
-    by_name |= words.get("parameters", {})
+    by_name |= entry.get("parameters", {})
     yield from (by_name[name] for name in re.findall(r"{(\w+)}", route.path))
     yield from (by_name[name] for name in (*route.query, *route.headers))
 
 
 def _request(
-    body: Body | UnreadBody, words: dict[str, Any], examples: dict[str, Any]
+    body: Body | UnreadBody, entry: dict[str, Any], examples: dict[str, Any]
 ) -> dict[str, Any]:
-    given = {name: {"value": example} for name, example in words.get("request", {}).items()}
+    given = {name: {"value": example} for name, example in entry.get("request", {}).items()}
     if not given and body.name in examples:
         given = {body.name: {"$ref": f"#/components/examples/{body.name}"}}
     content = {"schema": _reference(body.name)} | ({"examples": given} if given else {})
     return {"required": True, "content": {"application/json": content}}
 
 
-def _answer(route: Any, words: dict[str, Any], examples: dict[str, Any]) -> dict[str, Any]:
-    given = {name: {"value": example} for name, example in words.get("examples", {}).items()}
+def _answer(route: Any, entry: dict[str, Any], examples: dict[str, Any]) -> dict[str, Any]:
+    given = {name: {"value": example} for name, example in entry.get("examples", {}).items()}
     if not given and route.answer in examples:
         given = {route.answer: {"$ref": f"#/components/examples/{route.answer}"}}
     content: dict[str, Any] = {"schema": _reference(route.answer)}
     content |= {"examples": given} if given else {}
-    table = {"type": "string", "description": words.get("table")}
+    table = {"type": "string", "description": entry.get("table")}
     return {
-        "description": words["answer"],
-        "headers": _headers(words.get("location")),
+        "description": entry["answer"],
+        "headers": _headers(entry.get("location")),
         "content": {
             "application/json": content,
-            **({"text/csv": {"schema": table}} if "table" in words else {}),
+            **({"text/csv": {"schema": table}} if "table" in entry else {}),
         },
     }
 
@@ -154,15 +154,15 @@ def _headers(location: dict[str, str] | None) -> dict[str, Any]:
     return headers
 
 
-def _problem(status: int, words: dict[str, Any]) -> dict[str, Any]:
-    examples = {name: {"value": example} for name, example in words["examples"].items()}
+def _problem(status: int, entry: dict[str, Any]) -> dict[str, Any]:
+    examples = {name: {"value": example} for name, example in entry["examples"].items()}
     if status == 401:
         content = {"schema": _reference(Message.__name__), "examples": examples}
-        return {"description": words["description"], "content": {"application/json": content}}
+        return {"description": entry["description"], "content": {"application/json": content}}
     content = {"schema": _reference(Problem.__name__), "examples": examples}
     return {
-        "description": words["description"],
-        "headers": _headers(None) | words.get("headers", {}),
+        "description": entry["description"],
+        "headers": _headers(None) | entry.get("headers", {}),
         "content": {"application/problem+json": content},
     }
 
@@ -171,15 +171,15 @@ def _reference(name: str) -> dict[str, Any]:
     return {"$ref": schemas.REFERENCE.format(name=name)}
 
 
-def _parameters(words: dict[str, str]) -> dict[str, Any]:
-    if unused := set(words) - set(PARAMETERS):
-        raise schemas.UnusedWords(f"common.yaml: {sorted(unused)}")
+def _parameters(descriptions: dict[str, str]) -> dict[str, Any]:
+    if unused := set(descriptions) - set(PARAMETERS):
+        raise schemas.UnusedText(f"common.yaml: {sorted(unused)}")
     return {
         name: {
             "name": parameter.name,
             "in": parameter.place,
             **({"required": True} if parameter.place == "path" else {}),
-            **({"description": words[name]} if name in words else {}),
+            **({"description": descriptions[name]} if name in descriptions else {}),
             "schema": msgspec.json.schema(parameter.type),
         }
         for name, parameter in PARAMETERS.items()
@@ -189,14 +189,14 @@ def _parameters(words: dict[str, str]) -> dict[str, Any]:
 def _schemas(
     routes: Any, answers: list[ModuleType], subjects: dict[str, Any], common: dict[str, Any]
 ) -> dict[str, Any]:
-    """Of bodies by their declared fields, of answers by their classes."""
-    words = {
+    """The schemas of bodies, from their declared fields, and of answers, from their classes."""
+    descriptions = {
         name: fields
         for subject in subjects.values()
         for name, fields in subject.get("fields", {}).items()
     } | common["schemas"]
     bodies = [route.body for route in routes if isinstance(route.body, Body)]
-    described = {body.name: words.pop(body.name, {}) for body in bodies}
-    return schemas.answers([problems, *answers], words) | {
+    described = {body.name: descriptions.pop(body.name, {}) for body in bodies}
+    return schemas.answers([problems, *answers], descriptions) | {
         body.name: schemas.body(body, described[body.name], common["fields"]) for body in bodies
     }

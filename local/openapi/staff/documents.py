@@ -1,4 +1,4 @@
-"""Documents that the function ships."""
+"""Answers that are documents of the deployed function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that list what to do next."""
+"""Answers of the work list and the board."""
 
 from __future__ import annotations
 

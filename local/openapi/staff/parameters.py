@@ -12,7 +12,7 @@ from redress.tickets.cases.staff import PAGE_LIMIT
 
 
 class Parameter(Struct, frozen=True):
-    """`place` is path, query or header; `type` is what `msgspec` makes a schema of."""
+    """A parameter. `place` is path, query or header. `msgspec` derives the schema from `type`."""
 
     name: str
     place: str
@@ -20,7 +20,7 @@ class Parameter(Struct, frozen=True):
 
 
 KEY_LIMIT = 200
-"""A longer key is taken as well: it is hashed."""
+"""The function also accepts a longer key, because it hashes keys."""
 
 EXAMPLE_OF_MAIL = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
 

@@ -12,9 +12,9 @@ from redress.plans.rules.reader import TEXT_LIMIT
 
 
 class Plan(OpenAnswer, kw_only=True):
-    """A service plan. Its JSON Schema is at GET /staff/plan/schema; `days` of a calendar are made
-    when it is published, and `review_by` if it is left out: 183 days after the day on which the
-    plan takes effect."""
+    """A service plan. Its JSON Schema is at GET /staff/plan/schema. Publishing computes the `days`
+    of a calendar. If `review_by` is absent, publishing sets it to 183 days after the day on which
+    the plan takes effect."""
 
     version: Ordinal
     note: Annotated[str, Meta(min_length=1, max_length=TEXT_LIMIT)]

@@ -1,4 +1,4 @@
-"""Answers about who is here."""
+"""Answers about presence and departure."""
 
 from __future__ import annotations
 

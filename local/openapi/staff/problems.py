@@ -1,4 +1,4 @@
-"""Problems, and what the gateway answers itself."""
+"""Problems, and the answer of API Gateway to requests without a valid token."""
 
 from __future__ import annotations
 
@@ -45,6 +45,6 @@ class Problem(Answer):
     current_version: Ordinal | UnsetType = UNSET
 
 
-# What the gateway itself answers.
+# The answer of API Gateway.
 class Message(Answer):
     message: str

@@ -1,4 +1,4 @@
-"""Answers about mails."""
+"""Answers about mails of tickets and mails in quarantine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers about what reconciliations found."""
+"""Answers with reports of reconciliations."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class RealAndDraft(Answer):
 
 
 class DueMoves(Answer):
-    """How far due times move; medians and 90th percentiles are upper bounds of steps."""
+    """How far due times move. Median and 90th percentile are upper bounds of histogram steps."""
 
     promises: Count
     mean_s: int | None
@@ -48,7 +48,8 @@ class TurnedPromises(Answer):
 
 
 class RehearsedPromise(Answer):
-    """One promise; `void` ended before it was due, or waited for the customer."""
+    """One promise. `void` counts promises that ended before they were due, or that waited for the
+    customer."""
 
     clock: ClockLabel
     kept: RealAndDraft
@@ -63,7 +64,7 @@ class RehearsedPromise(Answer):
 
 
 class RehearsedRung(Answer):
-    """How often an action fired, and how often it told a role (null: at all)."""
+    """How often an action fired. If `told` is a role, how often the action notified that role."""
 
     clock: ClockLabel
     action: RungAction
@@ -80,7 +81,7 @@ class OtherTeam(Answer):
 
 
 class RehearsalFigures(Answer):
-    """What was, and what would have been."""
+    """What really happened, and what would have happened under the draft."""
 
     tickets: Count
     changed: Count
@@ -96,7 +97,7 @@ class RehearsalFigures(Answer):
 
 
 class RehearsalGroup(RehearsalFigures):
-    """Of one kind and team, as they really were at last."""
+    """The figures of one kind and team, by the kind and team that the tickets really have."""
 
     kind: str
     team: str
@@ -124,7 +125,7 @@ class MovedPromise(Answer):
 
 
 class MoveFigures(Answer):
-    """What a move does, or would do."""
+    """What a move did, or what it would do."""
 
     tickets: Count
     moved: Count
@@ -137,7 +138,7 @@ class MoveFigures(Answer):
 
 
 class MoveGroup(MoveFigures):
-    """Of one kind and team."""
+    """The figures of one kind and team."""
 
     kind: str
     team: str
@@ -155,7 +156,7 @@ class Months(Answer):
 
 
 class RehearsalProgress(Answer):
-    """Tickets."""
+    """Numbers of tickets."""
 
     done: Count
     listed: Count

@@ -21,7 +21,7 @@ from local.openapi.values import (
     WhyNotCounted,
     WhyNoTotal,
 )
-from redress.scores.cases import COMMENT_LIMIT
+from redress.scores.cases.cards import COMMENT_LIMIT
 
 Stars = Annotated[int, Meta(ge=1, le=5)]
 
@@ -49,7 +49,7 @@ class Run(Answer):
 
 
 class Spread(Answer):
-    """Whole seconds; p90 is the least that nine in ten do not exceed."""
+    """Durations in whole seconds. `p90` is the smallest value that at least 90 % do not exceed."""
 
     count: Ordinal
     mean: str
@@ -63,7 +63,7 @@ class SurveyAnswers(Answer):
 
 
 class Figures(Answer):
-    """What is shown beside the score and is no part of it."""
+    """Figures that are shown with the score but do not count for it."""
 
     resolved: Count
     reopened: Count
@@ -134,7 +134,7 @@ class FailedCard(Answer):
 
 
 class RunSummary(Answer):
-    """What became of the last run over the month."""
+    """The result of the last run for the month."""
 
     period: Month
     preview: bool

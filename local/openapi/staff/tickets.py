@@ -34,7 +34,7 @@ from local.openapi.values import (
 
 
 class Contact(Answer):
-    """At least one of email and phone is there."""
+    """The contact of the customer. It has an email address, a phone number, or both."""
 
     name: str
     email: str | None
@@ -42,7 +42,7 @@ class Contact(Answer):
 
 
 class Promise(Answer):
-    """One clock. A promise stopped at its due instant is kept."""
+    """One promise and its clock. A promise that is fulfilled at its due instant is kept."""
 
     clock: ClockLabel
     state: ClockStanding
@@ -53,7 +53,7 @@ class Promise(Answer):
 
 
 class Resolution(Answer):
-    """The latest word that it is solved."""
+    """The latest resolution."""
 
     at: Instant
     by: Agent
@@ -102,7 +102,7 @@ class By(Answer):
 
 
 class Event(Answer):
-    """One thing that happened: who, when, what. The history is never changed."""
+    """One thing that happened to the ticket. Events are never changed."""
 
     number: Ordinal
     type: EventKind

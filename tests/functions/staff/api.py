@@ -1,7 +1,7 @@
-"""Call the handler of the staff API with sample events, and compare its answers with OpenAPI.
+"""Helpers for tests of the staff API: a caller of the handler, and the OpenAPI document.
 
-`Api` checks every answer against `openapi-staff.json`: the document must list the status for the
-route, and the body must match the schema.
+The caller checks every answer against `openapi-staff.json`: the status must be documented for the
+route, and the body must fit the schema.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def schema_errors(schema: dict[str, Any], value: Any) -> list[str]:
 
 
 def resolved(part: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of the document that `$ref` points to, or `part` if it has no `$ref`."""
+    """The part of the document to which a `$ref` points. A part without `$ref` is unchanged."""
     while "$ref" in part:
         found: Any = DOCUMENT
         for name in part["$ref"].removeprefix("#/").split("/"):
@@ -48,7 +48,7 @@ class Reply:
 
     @property
     def pointers(self) -> set[str]:
-        """The JSON pointers of the fields that a problem response lists."""
+        """The JSON pointers of the fields that a problem reports."""
         return {fault["pointer"] for fault in self.body["errors"]}
 
     @property
@@ -57,11 +57,11 @@ class Reply:
 
 
 KEEP = object()
-"""The default of `body`: the body of the sample event is not replaced."""
+"""Stands for the body of the sample event."""
 
 
 class Api:
-    """Calls the handler with a sample event. A test may replace parts of the event."""
+    """Calls the handler with sample events, with the changes that a test gives."""
 
     def __init__(
         self, module: ModuleType, sample: Callable[[str], dict[str, Any]], context: Context
@@ -118,7 +118,7 @@ class Api:
 
 
 def claims_of(member: Member) -> dict[str, str]:
-    """Return the claims of a member's ID token in the form in which an HTTP API passes them on."""
+    """The claims of this member's ID token, in the form in which an HTTP API passes them."""
     return {
         "sub": member.id,
         "cognito:groups": f"[{member.role}]",
@@ -131,7 +131,7 @@ def claims_of(member: Member) -> dict[str, str]:
 
 
 def states_of(found: Reply) -> dict[str, str]:
-    """Return the standing of each promise in an answer, by clock."""
+    """The state of each promise of a ticket, by clock."""
     return {promise["clock"]: promise["state"] for promise in found.body["promises"]}
 
 
@@ -181,7 +181,7 @@ WHO_MAY = {
     "reconciliation": {"manager"},
     "openapi": ALL,
 }
-"""Maps each sample event to the roles that may call its route."""
+"""Sample event -> roles that may call its route."""
 
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -207,4 +207,4 @@ CHANGES: dict[str, dict[str, Any]] = {
     },
     "plan-move": {"plan_version": 1, "reason": "as promised"},
 }
-"""A valid body, without `version`, for each route that requires the version of the ticket."""
+"""Sample events that change a version of a ticket -> a valid body without the version."""

@@ -1,4 +1,4 @@
-"""The staff API as its tests call it, what it logs, and the machines that it starts."""
+"""Fixtures for tests of the staff API: its caller, its log, and the machines that it starts."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def api(
 
 @pytest.fixture
 def logs(api: Api) -> Iterator[StringIO]:
-    """What the function logs."""
+    """The stream to which the function logs."""
     with logged_by(api.module) as written:
         yield written
 
 
 @pytest.fixture
 def scores_machine(table: str) -> None:
-    """The machines that a request starts stand in moto; they do not run here."""
+    """Creates idle state machines in moto for the requests that start one."""
     for name in ("redress-scores", "redress-rehearsal"):
         create_idle_machine(name)

@@ -9,7 +9,7 @@ from tests.functions.staff.api import Api
 from tests.world import Opener, Stores
 
 
-def test_reassigning_moves_the_ticket_and_the_load(
+def test_reassignment_moves_the_ticket_and_the_load(
     api: Api, open_ticket: Opener, stores: Stores
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -28,7 +28,9 @@ def test_reassigning_moves_the_ticket_and_the_load(
     )
 
 
-def test_full_agent_is_not_given_more(api: Api, open_ticket: Opener, stores: Stores) -> None:
+def test_agent_at_full_capacity_gets_no_ticket(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
     for _ in range(MEMBERS["jun"].capacity):
         open_ticket(agent="a-jun")
     ticket = open_ticket(agent="a-mei")
@@ -39,7 +41,7 @@ def test_full_agent_is_not_given_more(api: Api, open_ticket: Opener, stores: Sto
     assert stores.staff.availability("a-jun").load == MEMBERS["jun"].capacity
 
 
-def test_absent_agent_is_not_given_anything(api: Api, open_ticket: Opener) -> None:
+def test_agent_who_is_away_gets_no_ticket(api: Api, open_ticket: Opener) -> None:
     api("presence", "jun", body={"presence": "away"})
     ticket = open_ticket(agent="a-mei")
     body = {"version": ticket.version, "agent": "a-jun", "reason": "same batch"}
@@ -48,7 +50,7 @@ def test_absent_agent_is_not_given_anything(api: Api, open_ticket: Opener) -> No
 
 
 @pytest.mark.parametrize("agent", ["nobody", "s-lin", "m-wei"])
-def test_agent_who_is_unknown_or_none_is_refused(api: Api, open_ticket: Opener, agent: str) -> None:
+def test_assignee_must_be_a_known_agent(api: Api, open_ticket: Opener, agent: str) -> None:
     ticket = open_ticket(agent="a-mei")
     body = {"version": ticket.version, "agent": agent, "reason": "same batch"}
     found = api("assignment", "mei", body=body, number=ticket.number)
@@ -71,7 +73,7 @@ def test_ticket_goes_back_to_the_queue_of_another_team(
     assert api("ticket", "mei", number=ticket.number).status == 404
 
 
-def test_team_that_does_not_exist_is_refused(api: Api, open_ticket: Opener) -> None:
+def test_unknown_team_is_refused(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket(agent="a-mei")
     body = {"version": ticket.version, "agent": None, "team": "moon", "reason": "far away"}
     found = api("assignment", "mei", body=body, number=ticket.number)

@@ -1,4 +1,4 @@
-"""Corrections of kind, urgency, impact and type of customer."""
+"""Corrections of kind, urgency, impact and customer type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.functions.staff.api import Api
 from tests.world import Opener
 
 
-def test_correcting_the_kind_plans_the_promises_anew(
+def test_correction_of_the_kind_recomputes_the_promises(
     api: Api, open_ticket: Opener, clock: Clock
 ) -> None:
     ticket = open_ticket("complaint", agent="a-mei")
@@ -23,18 +23,14 @@ def test_correcting_the_kind_plans_the_promises_anew(
     assert promises["reaction"]["state"] == "cancelled"
 
 
-def test_kind_that_another_team_handles_queues_the_ticket_there(
-    api: Api, open_ticket: Opener
-) -> None:
+def test_ticket_is_queued_for_the_team_of_its_corrected_kind(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket("complaint", agent="a-mei")
     body = {"version": ticket.version, "kind": "inquiry", "reason": "only a question"}
     found = api("classification", "mei", body=body, number=ticket.number)
     assert (found.body["team"], found.body["assignee"]) == ("service", None)
 
 
-def test_urgency_impact_and_type_of_customer_are_corrected_on_their_own(
-    api: Api, open_ticket: Opener
-) -> None:
+def test_urgency_and_impact_are_corrected_without_the_kind(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket("inquiry", agent="a-tao")
     body = {"version": ticket.version, "urgency": "high", "impact": "high", "reason": "scalded"}
     found = api("classification", "tao", number=ticket.number, body=body).body

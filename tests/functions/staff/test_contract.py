@@ -1,4 +1,4 @@
-"""The API as a whole: its document, its routes, and how the function answers faults."""
+"""The OpenAPI document and the routes of the staff API, and how the function answers errors."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_shipped_plan_fits_the_documented_schema() -> None:
     assert schema_errors({"$ref": "#/components/schemas/Plan"}, plan_document()) == []
 
 
-def test_document_names_every_clock_event_and_choice_that_there_is() -> None:
+def test_document_lists_all_clocks_events_and_choices() -> None:
     def choices(schema: str, field: str) -> set[str]:
         return set(DOCUMENT["components"]["schemas"][schema]["properties"][field]["enum"]) - {None}
 
@@ -93,21 +93,21 @@ def test_table_of_changes_is_complete(api: Api) -> None:
     assert with_version == set(CHANGES)
 
 
-def test_warm_up_answers_at_once(api: Api, context: Context) -> None:
+def test_warm_up_event_is_answered_at_once(api: Api, context: Context) -> None:
     assert api.module.handler({"warm": True}, context) == {"warm": True}
 
 
 @pytest.mark.parametrize("route", ["GET /staff/nothing", "DELETE /staff/plan", "GET /", "$default"])
-def test_whatever_is_no_route_does_not_exist(api: Api, route: str) -> None:
+def test_unknown_route_is_not_found(api: Api, route: str) -> None:
     found = api.send(api.event("work") | {"routeKey": route})
     assert (found.status, found.headers["Content-Type"]) == (404, "application/problem+json")
 
 
-def test_unexpected_fault_is_answered_without_its_cause_and_logged_with_its_place_not_its_words(
+def test_unexpected_error_is_logged_with_its_place_and_without_its_message(
     api: Api, monkeypatch: pytest.MonkeyPatch, logs: StringIO
 ) -> None:
     def broken() -> None:
-        raise KeyError("a secret of the inside") from ValueError("another")
+        raise KeyError("an internal secret") from ValueError("another")
 
     monkeypatch.setattr(staff_wiring, "staff_cases", broken)
     found = api("work")
@@ -127,7 +127,7 @@ def test_unexpected_fault_is_answered_without_its_cause_and_logged_with_its_plac
         ClientError({"Error": {"Code": "InternalServerError"}}, "GetItem"),
     ],
 )
-def test_store_that_does_not_answer_is_told_with_retry_after(
+def test_store_failure_is_answered_with_503_and_retry_after(
     api: Api, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     number = open_ticket(agent="a-mei").number
@@ -143,12 +143,14 @@ def test_store_that_does_not_answer_is_told_with_retry_after(
     assert int(found.headers["Retry-After"]) >= 1
 
 
-def test_logs_name_the_ticket_and_nobody(api: Api, open_ticket: Opener, logs: StringIO) -> None:
+def test_logs_contain_the_ticket_number_and_no_personal_data(
+    api: Api, open_ticket: Opener, logs: StringIO
+) -> None:
     ticket = open_ticket(agent="a-mei")
     api(
         "reply",
         "mei",
-        body={"version": ticket.version, "text": "A word in confidence."},
+        body={"version": ticket.version, "text": "This is in confidence."},
         number=ticket.number,
     )
     api("ticket", "mei", number=ticket.number)
@@ -158,7 +160,7 @@ def test_logs_name_the_ticket_and_nobody(api: Api, open_ticket: Opener, logs: St
         assert secret not in written
 
 
-def test_counts_failures_and_nothing_else(
+def test_only_failures_are_counted_in_metrics(
     api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api("work")
@@ -166,7 +168,7 @@ def test_counts_failures_and_nothing_else(
     assert "CloudWatchMetrics" not in capsys.readouterr().out
 
     def broken(*_: object) -> None:
-        raise RuntimeError("a fault of ours")
+        raise RuntimeError("an internal error")
 
     monkeypatch.setattr(staff_wiring.staff_cases(), "work", broken)
     assert api("work").status == 500

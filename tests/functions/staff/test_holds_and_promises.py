@@ -13,7 +13,7 @@ from tests.functions.staff.api import CHANGES, Api, Reply, states_of
 from tests.world import Opener, Stores
 
 
-def test_a_hold_pauses_what_the_plan_says_until_the_customer_writes(
+def test_hold_pauses_the_promises_that_the_plan_names_until_the_customer_writes(
     api: Api, open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:
     ticket = open_ticket("service_request", agent="a-tao")
@@ -35,7 +35,7 @@ def test_a_hold_pauses_what_the_plan_says_until_the_customer_writes(
     assert again.status == 409
 
 
-def test_a_hold_lets_the_resolution_of_a_complaint_run_on(api: Api, open_ticket: Opener) -> None:
+def test_hold_does_not_pause_the_resolution_of_a_complaint(api: Api, open_ticket: Opener) -> None:
     number = open_ticket("complaint", agent="a-mei").number
     api("reply", "mei", number=number, body={"version": 2, "text": "We look."})
     held = api("hold", "mei", number=number, body=CHANGES["hold"] | {"version": 3})
@@ -43,7 +43,7 @@ def test_a_hold_lets_the_resolution_of_a_complaint_run_on(api: Api, open_ticket:
     assert states_of(held)["resolution"] == "running"
 
 
-def test_a_hold_counts_no_hour_but_those_in_which_a_word_of_the_customer_waits(
+def test_during_a_hold_only_hours_with_an_unanswered_customer_message_count(
     api: Api, open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:
     number = open_ticket("service_request", agent="a-tao").number
@@ -68,15 +68,16 @@ def test_a_hold_counts_no_hour_but_those_in_which_a_word_of_the_customer_waits(
     clock.advance(hours=4)
     released = done("release")
     resolution = next(one for one in released.body["promises"] if one["clock"] == "resolution")
-    # 40 office hours from Monday 09:00 end on Friday at 18:00. Four of them are not counted (09-10,
-    # 11-12, 13-15), so it is due four office hours later: on Monday at 14:00, behind the lunch.
+    # 40 office hours from Monday 09:00 end on Friday at 18:00. Four hours on hold (09-10, 11-12,
+    # 13-15) do not count, so it is due four office hours later: on Monday at 14:00, because the
+    # lunch break is closed.
     assert (resolution["state"], resolution["due_at"]) == (
         "running",
         "2026-11-30T06:00:00.000+00:00",
     )
 
 
-def test_a_hold_before_the_first_reply_is_not_possible(api: Api, open_ticket: Opener) -> None:
+def test_hold_before_the_first_reply_is_refused(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket("service_request", agent="a-tao")
     found = api(
         "hold", "tao", number=ticket.number, body=CHANGES["hold"] | {"version": ticket.version}
@@ -85,28 +86,28 @@ def test_a_hold_before_the_first_reply_is_not_possible(api: Api, open_ticket: Op
 
 
 @pytest.mark.parametrize("by", ["2026-11-23T08:59:59+08:00", "2027-12-01T09:00:00+08:00"])
-def test_an_own_word_is_given_for_the_coming_year(api: Api, open_ticket: Opener, by: str) -> None:
+def test_own_word_must_be_due_within_a_year(api: Api, open_ticket: Opener, by: str) -> None:
     ticket = open_ticket(agent="a-mei")
     body = CHANGES["promise"] | {"version": ticket.version, "by": by}
     found = api("promise", "mei", number=ticket.number, body=body)
     assert (found.status, found.codes) == (422, {"/by": "not_in_time"})
 
 
-def test_an_own_word_is_a_promise_until_the_answer(
+def test_own_word_is_a_promise_that_a_reply_keeps(
     api: Api, open_ticket: Opener, clock: Clock
 ) -> None:
     ticket = open_ticket(agent="a-mei")
     body = CHANGES["promise"] | {"version": ticket.version}
-    told = api("promise", "mei", number=ticket.number, body=body).body
-    word = next(promise for promise in told["promises"] if promise["clock"] == "own_word")
-    assert (word["due_at"], word["state"]) == ("2026-11-24T02:00:00.000+00:00", "running")
+    answer = api("promise", "mei", number=ticket.number, body=body).body
+    own_word = next(promise for promise in answer["promises"] if promise["clock"] == "own_word")
+    assert (own_word["due_at"], own_word["state"]) == ("2026-11-24T02:00:00.000+00:00", "running")
     clock.advance(hours=1)
-    reply = {"version": told["version"], "text": "Here it is."}
+    reply = {"version": answer["version"], "text": "Here it is."}
     kept = api("reply", "mei", number=ticket.number, body=reply).body["promises"]
     assert {promise["clock"]: promise["state"] for promise in kept}["own_word"] == "kept"
 
 
-def test_a_correction_takes_a_breach_back(
+def test_correction_revokes_a_breach(
     api: Api, open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -130,9 +131,9 @@ def test_a_correction_takes_a_breach_back(
         ({"at": "2026-11-23T08:59:59+08:00"}, {"/at": "not_in_time"}),
         ({"clock": "next_reply"}, {"/clock": "unknown_clock"}),
     ],
-    ids=["to come", "before the ticket was there", "a clock that never ran"],
+    ids=["in the future", "before the ticket was opened", "a clock that never ran"],
 )
-def test_a_correction_of_what_cannot_have_been_is_refused(
+def test_impossible_correction_is_refused(
     api: Api,
     open_ticket: Opener,
     stores: Stores,
@@ -146,7 +147,7 @@ def test_a_correction_of_what_cannot_have_been_is_refused(
     assert stores.tickets.get(ticket.number) == ticket
 
 
-def test_a_correction_is_no_agents_to_make(api: Api, open_ticket: Opener, stores: Stores) -> None:
+def test_agent_may_not_make_a_correction(api: Api, open_ticket: Opener, stores: Stores) -> None:
     ticket = open_ticket(agent="a-mei")
     body = CHANGES["correction"] | {"version": ticket.version}
     assert api("correction", "mei", number=ticket.number, body=body).status == 403

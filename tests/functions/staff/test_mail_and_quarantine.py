@@ -22,7 +22,7 @@ HELD_MAIL = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
 
 @pytest.fixture
 def opened_by_mail(stores: Stores, clock: Clock) -> str:
-    """A ticket that came by mail with two attachments, of which one is not handed out."""
+    """A ticket that came by mail with two attachments. One of them is refused."""
     given = submission("complaint")
     source = {
         "id": HELD_MAIL,
@@ -37,7 +37,9 @@ def opened_by_mail(stores: Stores, clock: Clock) -> str:
     return NUMBER
 
 
-def test_a_mail_is_opened_by_links_that_save_it(api: Api, opened_by_mail: str) -> None:
+def test_mail_of_a_ticket_has_links_to_download_it_and_its_attachments(
+    api: Api, opened_by_mail: str
+) -> None:
     found = api("mail", "lin", number=opened_by_mail, event="1")
     assert found.status == 200
     original = found.body["original"]
@@ -47,18 +49,18 @@ def test_a_mail_is_opened_by_links_that_save_it(api: Api, opened_by_mail: str) -
     receipt, program = found.body["attachments"]
     assert f"/attachments/{HELD_MAIL}/1?" in receipt["url"]
     assert "response-content-type=application%2Fpdf" in receipt["url"]
-    assert "%25E6%2594%25B6%25E6%258D%25AE.pdf" in receipt["url"], "saved under its own name"
+    assert "%25E6%2594%25B6%25E6%258D%25AE.pdf" in receipt["url"], "it is saved under its own name"
     assert (program["url"], program["refused"]) == (None, "type")
 
 
 @pytest.mark.parametrize("event", ["2", "0", "x", "99999"])
-def test_what_did_not_come_by_mail_has_no_mail(
+def test_event_without_a_mail_is_not_found(
     api: Api, stores: Stores, opened_by_mail: str, event: str
 ) -> None:
     assert api("mail", "lin", number=opened_by_mail, event=event).status == 404
 
 
-def test_another_teams_mails_are_not_there(api: Api, opened_by_mail: str) -> None:
+def test_mail_of_another_teams_ticket_is_not_found(api: Api, opened_by_mail: str) -> None:
     assert api("mail", "hua", number=opened_by_mail, event="1").status == 404
 
 
@@ -79,7 +81,7 @@ def _held(number: int, clock: Clock, **fields: Any) -> IncomingRecord:
     return record
 
 
-def test_the_quarantine_is_read_page_by_page_newest_first(api: Api, clock: Clock) -> None:
+def test_quarantine_is_read_page_by_page_newest_first(api: Api, clock: Clock) -> None:
     for number in range(5):
         _held(number, clock)
     met: list[str] = []
@@ -94,7 +96,7 @@ def test_the_quarantine_is_read_page_by_page_newest_first(api: Api, clock: Clock
     assert met == [f"{number:040x}" for number in (4, 3, 2, 1, 0)]
 
 
-def test_a_held_mail_says_why_and_is_opened_by_links(api: Api, clock: Clock) -> None:
+def test_held_mail_shows_its_reason_and_has_links(api: Api, clock: Clock) -> None:
     record = _held(1, clock, flags=("disowned",), because=("subject",))
     found = api("held-mail", "lin", id=record.identity)
     assert (found.status, found.body["reason"]) == (200, "automatic")
@@ -102,12 +104,13 @@ def test_a_held_mail_says_why_and_is_opened_by_links(api: Api, clock: Clock) -> 
     assert f"/read/{record.identity}.json?" in found.body["links"]["read"]
     unread = _held(2, clock, reason="unreadable")
     assert api("held-mail", "lin", id=unread.identity).body["links"]["read"] is None
-    # What was read of it after a mending lies under another name, with the ticket.
+    # The mail became a ticket after a repair. Its text is then stored with the ticket, under
+    # another key.
     wired_stores.incoming_mails().rewrite(replace(unread, state=MailState.OPENED, number=NUMBER))
     assert api("held-mail", "lin", id=unread.identity).body["links"]["read"] is None
 
 
-def test_a_release_is_asked_for_in_the_queue(
+def test_release_is_requested_through_the_queue_and_refused_for_a_virus(
     api: Api, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = aws("sqs").create_queue(QueueName="redress-inbound")["QueueUrl"]
@@ -125,6 +128,13 @@ def test_a_release_is_asked_for_in_the_queue(
 
 
 @pytest.mark.parametrize("identity", ["x", "0" * 39, "0" * 40, "9F86" * 10])
-def test_what_never_was_in_quarantine_is_not_there(api: Api, identity: str) -> None:
+def test_mail_that_was_never_in_quarantine_is_not_found(api: Api, identity: str) -> None:
     assert api("held-mail", "lin", id=identity).status == 404
     assert api("held-mail-release", "lin", id=identity).status == 404
+
+
+@pytest.mark.parametrize("limit", ["0", "26", "-1"])
+def test_quarantine_refuses_a_limit_out_of_range(api: Api, limit: str) -> None:
+    """Story: a negative limit reached the query of the table, which failed with 500."""
+    found = api("quarantine", "lin", query={"limit": limit})
+    assert (found.status, found.pointers) == (422, {"/limit"})

@@ -16,7 +16,7 @@ from tests.functions.staff.api import CHANGES, Api
 from tests.world import Opener, Stores
 
 
-def test_plan_is_read_and_the_next_version_published(api: Api, stores: Stores) -> None:
+def test_current_plan_is_read_and_the_next_version_is_published(api: Api, stores: Stores) -> None:
     assert api("plan").body == plan_document()
     found = api("plan-publish")
     assert found.status == 201
@@ -24,7 +24,7 @@ def test_plan_is_read_and_the_next_version_published(api: Api, stores: Stores) -
     assert api("plan").body["note"] == found.body["note"]
 
 
-def test_invalid_plan_is_refused_whole_with_all_its_faults(api: Api) -> None:
+def test_invalid_plan_is_refused_with_all_its_faults(api: Api) -> None:
     plan = plan_document() | {"version": 2, "surprise": 1}
     plan["levels"]["urgent"]["promises"]["first_response"]["within"] = "soon"
     plan["score"]["weights"]["satisfaction"] = 40
@@ -42,14 +42,14 @@ def test_invalid_plan_is_refused_whole_with_all_its_faults(api: Api) -> None:
     assert api("plan").body == plan_document()
 
 
-def test_the_schema_of_plans_is_served_and_the_plan_fits_it(api: Api) -> None:
+def test_served_schema_of_plans_fits_the_shipped_plan(api: Api) -> None:
     schema = api("plan-schema").body
     assert [
         error.message for error in Draft202012Validator(schema).iter_errors(plan_document())
     ] == []
 
 
-def test_a_plan_to_come_holds_for_tickets_that_begin_after_its_effective_time(
+def test_future_plan_applies_to_tickets_opened_after_its_effective_time(
     api: Api, open_ticket: Opener, clock: Clock
 ) -> None:
     tomorrow = clock.now() + timedelta(days=1)
@@ -66,7 +66,7 @@ def test_a_plan_to_come_holds_for_tickets_that_begin_after_its_effective_time(
     assert open_ticket().plan_version == 2
 
 
-def test_faults_of_holidays_of_versions_and_of_the_rest_are_told_at_once(api: Api) -> None:
+def test_faults_of_holidays_and_other_fields_are_reported_before_a_wrong_version(api: Api) -> None:
     plan = plan_document() | {"version": 9, "note": ""}
     plan["calendars"]["office"]["holidays"]["country"] = "XX"
     assert api("plan-publish", body=plan).pointers == {"/calendars/office/holidays", "/note"}
@@ -74,7 +74,7 @@ def test_faults_of_holidays_of_versions_and_of_the_rest_are_told_at_once(api: Ap
     assert api("plan-publish", body=plan).pointers == {"/version"}
 
 
-def test_a_ticket_is_moved_to_a_published_plan_with_new_deadlines(
+def test_ticket_moved_to_a_published_plan_gets_its_deadlines(
     api: Api, open_ticket: Opener, stores: Stores
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -97,7 +97,7 @@ def test_a_ticket_is_moved_to_a_published_plan_with_new_deadlines(
     }
 
 
-def test_a_ticket_is_not_moved_to_a_plan_before_its_effective_time(
+def test_ticket_is_not_moved_to_a_plan_before_its_effective_time(
     api: Api, open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -111,7 +111,7 @@ def test_a_ticket_is_not_moved_to_a_plan_before_its_effective_time(
     assert api("plan-move", "lin", number=ticket.number).body["plan_version"] == 2
 
 
-def test_the_versions_are_listed_with_who_published_them_and_how_they_stand(
+def test_versions_are_listed_with_publisher_and_state(
     api: Api, stores: Stores, clock: Clock
 ) -> None:
     tomorrow = clock.now() + timedelta(days=1)
@@ -143,8 +143,8 @@ def test_the_versions_are_listed_with_who_published_them_and_how_they_stand(
     assert listed["next"] is None
 
 
-def test_the_versions_come_in_pages(api: Api, stores: Stores) -> None:
-    """Version 3 is of a time when nobody kept who published: it is read out of itself."""
+def test_versions_are_listed_in_pages(api: Api, stores: Stores) -> None:
+    """Version 3 has no record of its publisher, so its facts come from its document."""
     for version in range(2, 6):
         if version == 3:
             plan = plan_document() | {"version": 3, "note": "Before"}
@@ -174,33 +174,33 @@ def test_the_versions_come_in_pages(api: Api, stores: Stores) -> None:
             {"/limit": "whole_number_expected", "/cursor": "unknown_cursor"},
         ),
     ],
-    ids=["none", "too many", "no cursor", "version 0", "the cursor of another list"],
+    ids=["zero", "too many", "malformed cursor", "version 0", "cursor of another list"],
 )
-def test_a_page_of_versions_that_there_cannot_be_is_refused(
+def test_invalid_limit_or_cursor_of_versions_is_refused(
     api: Api, query: dict[str, str], codes: dict[str, str]
 ) -> None:
     found = api("plans", query=query)
     assert (found.status, found.codes) == (422, codes)
 
 
-def test_a_list_of_versions_reads_no_whole_plan(
+def test_list_of_versions_reads_no_plan_documents_from_the_table(
     api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for version in range(2, 5):
         assert api("plan-publish", body=plan_document() | {"version": version}).status == 201
     read: list[int] = []
-    whole = Plans.document
+    read_document = Plans.document
 
     def document(plans: Plans, version: int) -> dict[str, Any]:
         read.append(version)
-        return whole(plans, version)
+        return read_document(plans, version)
 
     monkeypatch.setattr(Plans, "document", document)
     assert len(api("plans").body["items"]) == 4
-    assert read == [1], "plan 1 is in no table"
+    assert read == [1], "plan 1 is shipped and not in the table"
 
 
-def test_any_version_is_read_as_it_was_published(api: Api) -> None:
+def test_every_version_is_read_as_it_was_published(api: Api) -> None:
     plan = plan_document() | {"version": 2, "note": "Another"}
     api("plan-publish", body=plan)
     assert api("plan-version", "mei").body == plan_document()
@@ -208,11 +208,11 @@ def test_any_version_is_read_as_it_was_published(api: Api) -> None:
 
 
 @pytest.mark.parametrize("version", ["2", "0", "01", "x", "100000", "٢"])
-def test_a_version_that_was_never_published_is_not_there(api: Api, version: str) -> None:
+def test_unpublished_version_is_not_found(api: Api, version: str) -> None:
     assert api("plan-version", version=version).status == 404
 
 
-def test_publishing_says_what_is_worth_a_look(api: Api) -> None:
+def test_publication_notes_a_year_without_known_holidays(api: Api) -> None:
     plan = plan_document() | {"version": 2}
     plan["calendars"]["office"]["holidays"]["years"] = [2026, 2049]
     [note] = api("plan-publish", body=plan).body["notes"]
@@ -222,7 +222,7 @@ def test_publishing_says_what_is_worth_a_look(api: Api) -> None:
     assert api("plan-publish", body=plan).body["notes"] == []
 
 
-def test_a_published_plan_has_a_day_of_review(api: Api) -> None:
+def test_published_plan_has_a_review_date_within_a_year(api: Api) -> None:
     plan = plan_document() | {"version": 2, "review_by": None}
     assert api("plan-publish", body=plan).status == 201
     assert api("plan").body["review_by"] == "2027-05-25"
@@ -230,9 +230,7 @@ def test_a_published_plan_has_a_day_of_review(api: Api) -> None:
     assert api("plan-publish", body=late).codes == {"/review_by": "not_in_time"}
 
 
-def test_a_plan_may_be_larger_than_other_bodies_but_not_than_an_item(
-    api: Api, stores: Stores
-) -> None:
+def test_plan_may_exceed_64_kb_but_must_fit_into_an_item(api: Api, stores: Stores) -> None:
     plan = plan_document() | {"version": 2, "sources": {"text": "x" * 400_000}}
     found = api("plan-publish", body=plan)
     assert (found.status, found.codes) == (422, {"": "too_large"})
@@ -245,6 +243,6 @@ def test_a_plan_may_be_larger_than_other_bodies_but_not_than_an_item(
 
 
 @pytest.mark.parametrize("version", [1, 3])
-def test_plan_of_another_than_the_next_version_is_refused(api: Api, version: int) -> None:
+def test_plan_must_have_the_next_version(api: Api, version: int) -> None:
     found = api("plan-publish", body=plan_document() | {"version": version})
     assert (found.status, found.codes) == (422, {"/version": "next_version"})

@@ -8,7 +8,9 @@ from tests.functions.staff.api import CHANGES, Api
 from tests.world import Opener, Stores
 
 
-def test_presence_is_kept_with_who_it_is(api: Api, stores: Stores, clock: Clock) -> None:
+def test_presence_is_stored_with_the_members_current_claims(
+    api: Api, stores: Stores, clock: Clock
+) -> None:
     clock.advance(minutes=5)
     found = api("presence", "mei", body={"presence": "away"})
     assert found.status == 200
@@ -20,7 +22,7 @@ def test_presence_is_kept_with_who_it_is(api: Api, stores: Stores, clock: Clock)
     assert stores.staff.availability("a-mei").presence is Presence.AVAILABLE
 
 
-def test_whoever_left_gets_no_work_and_their_tickets_go_back_to_the_queue(
+def test_open_tickets_of_a_departed_agent_return_to_the_queue(
     api: Api, stores: Stores, open_ticket: Opener
 ) -> None:
     held, resolved = open_ticket(agent="a-mei"), open_ticket(agent="a-mei")
@@ -37,7 +39,7 @@ def test_whoever_left_gets_no_work_and_their_tickets_go_back_to_the_queue(
     assert not stores.staff.member("a-mei").left
 
 
-def test_departure_is_told_by_the_own_supervisor_or_a_manager_of_a_known_member(api: Api) -> None:
+def test_departure_is_recorded_by_the_teams_supervisor_or_a_manager(api: Api) -> None:
     assert api("departure", "lin", agent="a-nobody").status == 404
     assert api("departure", "lin", agent="a-tao").status == 403
     assert api("departure", "wei", agent="a-tao").status == 200

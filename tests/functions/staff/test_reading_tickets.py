@@ -1,4 +1,4 @@
-"""A ticket as staff read it, and the explanation of its clocks."""
+"""Reading a ticket as staff, and the explanation of its clocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.functions.staff.api import Api
 from tests.world import Opener, Stores
 
 
-def test_ticket_is_read_with_promises_timeline_mails_and_escalation(
+def test_ticket_has_promises_timeline_mails_and_escalation(
     api: Api, open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -52,7 +52,9 @@ def test_ticket_is_read_with_promises_timeline_mails_and_escalation(
     ]
 
 
-def test_ticket_number_is_read_as_a_person_writes_it(api: Api, open_ticket: Opener) -> None:
+def test_ticket_number_may_be_in_lower_case_with_ambiguous_letters(
+    api: Api, open_ticket: Opener
+) -> None:
     number = open_ticket(agent="a-mei").number
     found = api("ticket", "mei", number=number.lower().replace("0", "o").replace("1", "l"))
     assert found.body["number"] == number
@@ -63,7 +65,7 @@ def test_unknown_ticket_is_not_found(api: Api, number: str) -> None:
     assert api("ticket", "wei", number=number).status == 404
 
 
-def test_words_of_a_customer_after_the_resolution_are_counted_and_read(
+def test_message_after_the_resolution_is_counted_and_shown(
     api: Api, open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:
     number = open_ticket("inquiry", agent="a-tao").number
@@ -80,7 +82,7 @@ def test_words_of_a_customer_after_the_resolution_are_counted_and_read(
     assert (said["type"], said["data"]["text"]) == ("customer_wrote", "One more thing")
 
 
-def test_the_clocks_of_a_ticket_say_why_they_are_due_and_what_moved_them(
+def test_explanation_of_clocks_shows_why_they_are_due_and_what_changed_them(
     api: Api, open_ticket: Opener, clock: Clock
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -92,8 +94,8 @@ def test_the_clocks_of_a_ticket_say_why_they_are_due_and_what_moved_them(
 
     assert found.status == 200
     assert (found.body["language"], found.body["at"]) == ("en", "2026-11-23T06:00:00.000+00:00")
-    told = {(one["clock"], one["round"]): one for one in found.body["clocks"]}
-    resolution, reaction = told["resolution", 1], told["reaction", 1]
+    stories = {(one["clock"], one["round"]): one for one in found.body["clocks"]}
+    resolution, reaction = stories["resolution", 1], stories["reaction", 1]
     assert resolution["sentence"].startswith(
         "Paused since Mon 23 Nov 2026 11:00 (Asia/Shanghai) while waiting for the customer; 2 h are"
     )
@@ -107,10 +109,12 @@ def test_the_clocks_of_a_ticket_say_why_they_are_due_and_what_moved_them(
     ]
     assert {rung["due_at"] for rung in resolution["rungs_to_come"]} == {None}
     assert (reaction["state"], reaction["calendar"]["hours"]) == ("missed", "around the clock")
-    assert not {"text", "data"} & set(json.dumps(found.body).split('"')), "no word that was said"
+    assert not {"text", "data"} & set(json.dumps(found.body).split('"')), (
+        "the explanation contains no texts of the ticket"
+    )
 
 
-def test_the_rungs_of_a_clock_are_told_with_what_they_did(
+def test_explanation_of_a_clock_shows_fired_and_coming_rungs(
     api: Api, open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:
     number = open_ticket(agent="a-mei").number
@@ -133,7 +137,7 @@ def test_the_rungs_of_a_clock_are_told_with_what_they_did(
     )
 
 
-def test_the_clocks_are_told_in_the_first_language_of_whoever_asks(
+def test_explanation_is_in_the_first_language_of_the_caller_by_default(
     api: Api, open_ticket: Opener
 ) -> None:
     number = open_ticket("inquiry", agent="a-tao").number
@@ -147,14 +151,14 @@ def test_the_clocks_are_told_in_the_first_language_of_whoever_asks(
 
 
 @pytest.mark.parametrize("language", ["de", "", "zh"])
-def test_the_clocks_are_told_in_no_language_that_is_not_spoken_here(
+def test_explanation_in_an_unknown_language_is_refused(
     api: Api, open_ticket: Opener, language: str
 ) -> None:
     found = api("clocks", query={"language": language}, number=open_ticket().number)
     assert (found.status, found.codes) == (422, {"/language": "unknown_language"})
 
 
-def test_the_clocks_of_a_ticket_that_was_moved_are_told_under_both_plans(
+def test_explanation_of_a_moved_ticket_shows_both_plans(
     api: Api, open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:
     ticket = open_ticket("inquiry", agent="a-tao")

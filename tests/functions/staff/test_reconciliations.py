@@ -16,11 +16,11 @@ from tests.world import Stores
 
 @pytest.fixture
 def runs(stores: Stores) -> list[ReconciliationReport]:
-    """Twenty-seven nightly runs, the oldest first; the last day has one by hand, too."""
+    """Reports of 26 nightly runs, oldest first, and of a manual run on the last day."""
     store = ReportStore(Models(TABLE, REGION))
-    first = datetime(2026, 10, 28, 19, 30, tzinfo=UTC)  # 03:30 of the 29th in Shanghai
-    begun = [first + timedelta(days=day) for day in range(26)]
-    begun.append(begun[-1] + timedelta(hours=12))
+    first = datetime(2026, 10, 28, 19, 30, tzinfo=UTC)  # 03:30 on the 29th in Shanghai
+    began_on = [first + timedelta(days=day) for day in range(26)]
+    began_on.append(began_on[-1] + timedelta(hours=12))
     reports = [
         ReconciliationReport(
             at,
@@ -31,14 +31,14 @@ def runs(stores: Stores) -> list[ReconciliationReport]:
             found={"followed": 1},
             examples={"followed": [NUMBER]},
         )
-        for at in begun
+        for at in began_on
     ]
     for report in reports:
         store.save(report)
     return reports
 
 
-def test_the_last_reconciliations_are_listed_newest_first(
+def test_reconciliations_are_listed_newest_first(
     api: Api, runs: list[ReconciliationReport]
 ) -> None:
     first = api("reconciliations").body
@@ -54,20 +54,20 @@ def test_the_last_reconciliations_are_listed_newest_first(
         assert (found.status, found.pointers) == (422, {"/limit"})
 
 
-def test_the_reconciliation_of_a_day_is_the_last_that_began_on_it(
+def test_report_of_a_day_is_the_last_reconciliation_that_began_on_it(
     api: Api, runs: list[ReconciliationReport]
 ) -> None:
-    def begun(day: str) -> str | None:
+    def began_on(day: str) -> str | None:
         found: str | None = api("reconciliation", date=day).body.get("began_at")
         return found
 
-    assert begun("2026-10-29") == "2026-10-28T19:30:00.000+00:00", "of Shanghai's day"
-    assert begun("2026-11-23") == runs[-1].began_at.isoformat(timespec="milliseconds")
+    assert began_on("2026-10-29") == "2026-10-28T19:30:00.000+00:00", "days are those of Shanghai"
+    assert began_on("2026-11-23") == runs[-1].began_at.isoformat(timespec="milliseconds")
     for day in ("2026-10-28", "2026-11-24", "2026-02-30", "9999-12-31", "0001-01-01", "yesterday"):
         assert api("reconciliation", date=day).status == 404, day
 
 
-def test_before_the_first_run_there_is_nothing_to_read(api: Api) -> None:
+def test_there_are_no_reports_before_the_first_reconciliation(api: Api) -> None:
     assert api("reconciliations").body == {"items": []}
     assert api("reconciliation").status == 404
 

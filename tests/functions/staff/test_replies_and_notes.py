@@ -8,7 +8,7 @@ from tests.functions.staff.api import Api
 from tests.world import Opener, Stores
 
 
-def test_reply_opens_the_ticket_and_keeps_the_first_response(
+def test_reply_opens_the_ticket_and_keeps_the_first_response_promise(
     api: Api, open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -48,7 +48,7 @@ def test_progress_is_a_reaction_but_not_the_first_response(api: Api, open_ticket
     assert found.body["state"] == "new"
 
 
-def test_who_takes_part_is_there_until_they_are_taken_out(api: Api, open_ticket: Opener) -> None:
+def test_participants_are_set_validated_and_removed(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket(agent="a-mei")
     body = {"version": ticket.version, "participants": ["Wang.Wei@example.com"]}
     found = api("participants", "mei", body=body, number=ticket.number)
@@ -68,7 +68,7 @@ def test_who_takes_part_is_there_until_they_are_taken_out(api: Api, open_ticket:
     assert api("participants", "mei", body=none, number=ticket.number).body["participants"] == []
 
 
-def test_notes_do_not_collide_and_any_agent_of_the_team_may_write_one(
+def test_any_agent_of_the_team_may_add_a_note_without_a_version(
     api: Api, open_ticket: Opener, stores: Stores
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -82,7 +82,7 @@ def test_notes_do_not_collide_and_any_agent_of_the_team_may_write_one(
     ]
 
 
-def test_a_note_that_is_repeated_is_there_once(
+def test_repeated_note_of_the_same_author_is_stored_once(
     api: Api, open_ticket: Opener, stores: Stores
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -92,7 +92,7 @@ def test_a_note_that_is_repeated_is_there_once(
     assert [note.by.id for note in notes] == ["a-mei", "a-jun"]
 
 
-def test_closed_ticket_takes_no_reply(api: Api, open_ticket: Opener) -> None:
+def test_reply_to_a_closed_ticket_is_refused(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket("feedback", agent="a-tao")
     body = {"version": ticket.version, "text": "Thank you."}
     closed = api("resolution", "tao", body=body, number=ticket.number).body

@@ -11,7 +11,7 @@ from tests.functions.staff.api import CHANGES, Api
 from tests.world import Opener, Stores
 
 
-def test_complaint_resolved_without_outcome_remedy_and_root_cause_names_all_three(
+def test_complaint_needs_outcome_remedy_and_root_cause_to_be_resolved(
     api: Api, open_ticket: Opener
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -21,7 +21,7 @@ def test_complaint_resolved_without_outcome_remedy_and_root_cause_names_all_thre
     assert found.pointers == {"/outcome", "/remedy", "/root_cause"}
 
 
-def test_resolution_of_a_complaint_is_kept_and_asks_the_customer(
+def test_resolution_of_a_complaint_is_stored_and_starts_the_callback(
     api: Api, open_ticket: Opener, clock: Clock
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -47,7 +47,7 @@ def test_resolution_of_a_complaint_is_kept_and_asks_the_customer(
     )
 
 
-def test_inquiry_is_resolved_with_words_alone(api: Api, open_ticket: Opener) -> None:
+def test_inquiry_needs_only_a_text_to_be_resolved(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket("inquiry", agent="a-tao")
     body = {"version": ticket.version, "text": "Yes, it is dishwasher safe."}
     assert api("resolution", "tao", body=body, number=ticket.number).body["state"] == "resolved"
@@ -55,21 +55,21 @@ def test_inquiry_is_resolved_with_words_alone(api: Api, open_ticket: Opener) -> 
 
 @pytest.fixture
 def resolved_by_phone(api: Api, open_ticket: Opener) -> dict[str, Any]:
-    """A resolved complaint of a customer who can only be called."""
+    """A resolved complaint of a customer who left only a phone number."""
     ticket = open_ticket(agent="a-mei", contact=BY_PHONE)
     body = CHANGES["resolution"] | {"version": ticket.version}
     found: dict[str, Any] = api("resolution", "mei", body=body, number=ticket.number).body
     return found
 
 
-def test_callback_that_must_be_made_stays_on_the_work_list(
+def test_resolved_ticket_stays_on_the_work_list_until_its_callback(
     api: Api, resolved_by_phone: dict[str, Any]
 ) -> None:
     items = api("work", "mei", query={}).body["items"]
     assert [item["number"] for item in items] == [resolved_by_phone["number"]]
 
 
-def test_callback_with_a_content_customer_confirms(
+def test_callback_with_a_satisfied_customer_confirms_the_resolution(
     api: Api, resolved_by_phone: dict[str, Any]
 ) -> None:
     body = {"version": resolved_by_phone["version"], "outcome": "confirmed"}
@@ -95,7 +95,7 @@ def test_callback_with_a_dissatisfied_customer_reopens_with_higher_priority(
     assert found.body["assignee"] is None
 
 
-def test_callback_with_a_dissatisfied_customer_needs_their_words(
+def test_callback_with_a_dissatisfied_customer_requires_a_text(
     api: Api, resolved_by_phone: dict[str, Any]
 ) -> None:
     body = {"version": resolved_by_phone["version"], "outcome": "dissatisfied"}
@@ -117,7 +117,7 @@ def test_callback_without_answer_closes_after_the_last_attempt_of_the_plan(
     assert found["closure"] == "unconfirmed"
 
 
-def test_callback_before_resolution_is_not_possible(api: Api, open_ticket: Opener) -> None:
+def test_callback_before_the_resolution_is_refused(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket(agent="a-mei")
     body = {"version": ticket.version, "outcome": "confirmed"}
     found = api("callback", "mei", body=body, number=ticket.number)

@@ -25,7 +25,7 @@ def test_every_route_has_a_sample_event_and_a_line_in_the_table_of_roles(
 @pytest.mark.parametrize(
     ("name", "by"), list(product(WHO_MAY, ("mei", "lin", "wei"))), ids=lambda value: value
 )
-def test_route_lets_in_its_roles_and_no_others(
+def test_route_admits_its_roles_and_no_others(
     api: Api, open_ticket: Opener, scores_machine: None, name: str, by: str
 ) -> None:
     number = open_ticket(agent="a-mei").number
@@ -39,7 +39,7 @@ def test_route_lets_in_its_roles_and_no_others(
         assert found.body["type"] == "urn:redress:problem:forbidden"
 
 
-def test_role_is_checked_before_the_body_is_looked_at(api: Api) -> None:
+def test_role_is_checked_before_the_body(api: Api) -> None:
     assert api("plan-publish", "mei", raw="{").status == 403
 
 
@@ -84,17 +84,17 @@ def test_refuses_an_event_without_claims(api: Api, authorizer: Any) -> None:
 
 
 @pytest.mark.parametrize("groups", ["[agent manager]", "[manager agent]", "[manager]"])
-def test_takes_the_highest_role_of_the_groups(api: Api, groups: str) -> None:
+def test_highest_role_of_the_groups_counts(api: Api, groups: str) -> None:
     assert api("board", claims={"cognito:groups": groups}, query={"team": "service"}).status == 200
 
 
-def test_capacity_is_five_when_the_token_says_none(api: Api, stores: Stores) -> None:
+def test_capacity_is_five_if_the_token_has_none(api: Api, stores: Stores) -> None:
     assert api("presence", claims={"custom:capacity": None}).body["capacity"] == 5
 
 
 @pytest.mark.parametrize("name", [*CHANGES, "note", "ticket", "clocks"])
 @pytest.mark.parametrize("by", ["tao", "hua"])
-def test_ticket_of_another_team_is_not_there(
+def test_ticket_of_another_team_is_not_found(
     api: Api, open_ticket: Opener, stores: Stores, name: str, by: str
 ) -> None:
     ticket = open_ticket(agent="a-mei")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from redress.scores.messages import AgentResult
+from redress.wiring import scoring as scoring_wiring
 from redress.wiring import staff as staff_wiring
 from tests.builders import Clock
 from tests.functions.staff.api import CHANGES, Api
@@ -13,16 +15,12 @@ THIS_MONTH = "2026-11"
 
 
 def score(agent: str) -> None:
-    """Compute an agent's scorecard of this month, as the scores state machine does."""
-    cases = staff_wiring.scoring_cases()
-    month = cases.list_agents(THIS_MONTH)
-    outcome = cases.score_agent(agent, month.period, month.preview, month.plan_version)
-    cases.finish(
-        month.period,
-        month.preview,
-        month.plan_version,
-        [{"agent": agent, "outcome": outcome.outcome}],
-    )
+    """Score an agent and finish the run, as the state machine for scores does."""
+    jobs = scoring_wiring.scoring_jobs()
+    month = jobs.list_agents(THIS_MONTH)
+    outcome = jobs.score_agent(agent, month.period, month.preview, month.plan_version)
+    result = AgentResult(agent, outcome.outcome)
+    jobs.finish(month.period, month.preview, month.plan_version, [result])
 
 
 def test_second_rating_replaces_the_first(api: Api, clock: Clock) -> None:
@@ -33,7 +31,7 @@ def test_second_rating_replaces_the_first(api: Api, clock: Clock) -> None:
     assert (again.body["attitude"], again.body["comment"], again.body["revision"]) == (3, "", 2)
 
 
-def test_rating_reports_wrong_fields_and_wrong_month_together(api: Api) -> None:
+def test_rating_reports_all_wrong_fields_and_the_month_together(api: Api) -> None:
     body = {"attitude": 6, "knowledge": "good", "comment": 1, "mood": 5}
     found = api("rating", "lin", body=body, period="2027-01")
     assert found.status == 422
@@ -44,13 +42,13 @@ def test_rating_reports_wrong_fields_and_wrong_month_together(api: Api) -> None:
     ("by", "agent", "status"),
     [("lin", "a-tao", 403), ("lin", "s-lin", 403), ("lin", "a-nobody", 404), ("wei", "a-tao", 200)],
 )
-def test_supervisor_rates_agents_of_own_team_and_manager_all_agents(
+def test_supervisors_rate_agents_of_their_own_team_only(
     api: Api, by: str, agent: str, status: int
 ) -> None:
     assert api("rating", by, agent=agent).status == status
 
 
-def test_repeated_request_with_same_key_starts_one_run(api: Api, scores_machine: None) -> None:
+def test_run_requested_twice_with_one_key_starts_once(api: Api, scores_machine: None) -> None:
     first, second = api("scorecards-run", "wei"), api("scorecards-run", "wei")
     assert first.status == second.status == 202
     assert first.body == second.body
@@ -62,12 +60,12 @@ def test_repeated_request_with_same_key_starts_one_run(api: Api, scores_machine:
 
 @pytest.mark.parametrize("name", ["scorecards", "scorecard", "scorecards-run"])
 @pytest.mark.parametrize("period", ["2026-13", "november", "2027-01"])
-def test_invalid_or_future_month_is_refused(api: Api, name: str, period: str) -> None:
+def test_malformed_or_future_month_is_refused(api: Api, name: str, period: str) -> None:
     found = api(name, "wei", period=period)
     assert (found.status, found.pointers) == (422, {"/period"})
 
 
-def test_scorecard_lists_evidence_of_each_component(api: Api, open_ticket: Opener) -> None:
+def test_scorecard_lists_the_evidence_behind_each_component(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket(agent="a-mei")
     body = CHANGES["resolution"] | {"version": ticket.version}
     assert api("resolution", "mei", body=body, number=ticket.number).status == 200
@@ -84,7 +82,7 @@ def test_scorecard_lists_evidence_of_each_component(api: Api, open_ticket: Opene
     assert parts["supervisor_rating"]["reason"] == "not_rated"
 
 
-def test_agent_lists_own_card_supervisor_those_of_team_and_manager_all(api: Api) -> None:
+def test_list_contains_the_scorecards_that_the_caller_may_see(api: Api) -> None:
     for agent in ("a-mei", "a-jun", "a-tao"):
         score(agent)
     seen = {}
@@ -100,7 +98,7 @@ def test_agent_lists_own_card_supervisor_those_of_team_and_manager_all(api: Api)
     }
 
 
-def test_scorecard_is_hidden_from_other_agents_and_teams(api: Api) -> None:
+def test_scorecard_that_the_caller_may_not_see_is_not_found(api: Api) -> None:
     score("a-jun")
     assert api("scorecard", "mei", period=THIS_MONTH, agent="a-jun").status == 404
     assert api("scorecard", "lin", period=THIS_MONTH, agent="a-jun").status == 200

@@ -1,4 +1,4 @@
-"""A change names the version that its author saw: what happens when the ticket changed since."""
+"""Changes that name an older version of the ticket than the current one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.functions.staff.api import CHANGES, Api
 from tests.world import Opener, Stores
 
 
-def test_two_agents_at_once_one_wins_and_the_other_is_told_the_current_version(
+def test_second_of_two_replies_to_one_version_gets_a_conflict(
     api: Api, open_ticket: Opener, stores: Stores
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -33,21 +33,21 @@ def test_two_agents_at_once_one_wins_and_the_other_is_told_the_current_version(
 
 @pytest.fixture
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
-    """Lets something happen once, between the next read of a ticket and its write."""
+    """Runs a function once, between the next read of a ticket and its write."""
     commit = TicketStore.commit
 
     def arrange(happens: Callable[[], Any]) -> None:
-        def slower(store: TicketStore, *given: Any) -> None:
+        def commit_afterwards(store: TicketStore, *given: Any) -> None:
             monkeypatch.setattr(TicketStore, "commit", commit)
             happens()
             commit(store, *given)
 
-        monkeypatch.setattr(TicketStore, "commit", slower)
+        monkeypatch.setattr(TicketStore, "commit", commit_afterwards)
 
     return arrange
 
 
-def test_agent_who_wins_between_read_and_write_of_the_other_makes_a_conflict(
+def test_reply_of_another_agent_between_read_and_write_causes_a_conflict(
     api: Api, open_ticket: Opener, stores: Stores, meanwhile: Callable[[Callable[[], Any]], None]
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -60,7 +60,7 @@ def test_agent_who_wins_between_read_and_write_of_the_other_makes_a_conflict(
     assert [event.data["text"] for event in replies] == ["Faster."]
 
 
-def test_reminder_that_fires_between_read_and_write_makes_no_conflict(
+def test_reminder_that_fires_between_read_and_write_causes_no_conflict(
     api: Api,
     open_ticket: Opener,
     stores: Stores,
@@ -78,14 +78,14 @@ def test_reminder_that_fires_between_read_and_write_makes_no_conflict(
     assert types[-2:] == [EventType.RUNG_FIRED, EventType.REPLIED]
 
 
-def test_second_click_is_told_of_the_first(api: Api, open_ticket: Opener) -> None:
+def test_repeated_request_gets_a_conflict(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket(agent="a-mei")
     body = {"version": ticket.version, "text": "Once."}
     event = api.event("reply", "mei", body=body, number=ticket.number)
     assert [api.send(copy.deepcopy(event)).status for _ in range(2)] == [200, 409]
 
 
-def test_customer_who_wrote_meanwhile_makes_a_conflict(
+def test_customer_message_after_the_named_version_causes_a_conflict(
     api: Api, open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -96,21 +96,21 @@ def test_customer_who_wrote_meanwhile_makes_a_conflict(
     assert (found.status, found.body["current_version"]) == (409, ticket.version + 1)
 
 
-def test_reminder_that_fired_in_between_makes_no_conflict(
+def test_reminder_after_the_named_version_causes_no_conflict(
     api: Api, open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:
     ticket = open_ticket(agent="a-mei")
     clock.advance(minutes=16)
     TimerCase(stores.timers, stores.changes, clock.now).act_on_due_clocks(ticket.number, 1)
-    moved_on = stores.tickets.get(ticket.number).version
-    assert moved_on > ticket.version
+    current = stores.tickets.get(ticket.number).version
+    assert current > ticket.version
     body = {"version": ticket.version, "text": "I had this open for a while."}
     found = api("reply", "mei", body=body, number=ticket.number)
-    assert (found.status, found.body["version"]) == (200, moved_on + 1)
+    assert (found.status, found.body["version"]) == (200, current + 1)
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_change_on_an_old_version_is_told_the_current_one_and_changes_nothing(
+def test_change_of_an_old_version_gets_the_current_version_and_changes_nothing(
     api: Api, open_ticket: Opener, stores: Stores, name: str
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -124,7 +124,7 @@ def test_change_on_an_old_version_is_told_the_current_one_and_changes_nothing(
     assert stores.tickets.get(ticket.number) == now
 
 
-def test_version_that_does_not_exist_yet_is_refused(api: Api, open_ticket: Opener) -> None:
+def test_version_higher_than_the_current_one_is_refused(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket(agent="a-mei")
     body = {"version": ticket.version + 1, "text": "From the future."}
     found = api("reply", "mei", body=body, number=ticket.number)

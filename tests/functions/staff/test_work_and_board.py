@@ -11,7 +11,7 @@ from tests.functions.staff.api import Api
 from tests.world import Opener
 
 
-def test_work_list_shows_what_is_due_next_first(
+def test_work_list_shows_the_next_due_ticket_first(
     api: Api, open_ticket: Opener, clock: Clock
 ) -> None:
     feedback = open_ticket("feedback", agent="a-mei", language="en")
@@ -28,7 +28,7 @@ def test_work_list_shows_what_is_due_next_first(
     assert first["version"] == complaint.version
 
 
-def test_work_list_is_read_page_by_page_without_gap_or_repeat(
+def test_pages_of_the_work_list_have_no_gaps_or_duplicates(
     api: Api, open_ticket: Opener, clock: Clock
 ) -> None:
     expected = []
@@ -57,7 +57,7 @@ def test_work_list_refuses_a_limit_out_of_range(api: Api, limit: str) -> None:
 @pytest.mark.parametrize(
     "cursor", ["nonsense", "!!", "TUVPVw==", "OTk5OSNSLU5PVC1BLU5VTUJFUg==", "é", "x" * 5_000]
 )
-def test_work_list_names_limit_and_cursor_when_both_are_wrong(api: Api, cursor: str) -> None:
+def test_work_list_reports_a_wrong_limit_and_a_wrong_cursor_together(api: Api, cursor: str) -> None:
     found = api("work", query={"limit": "ten", "cursor": cursor})
     assert found.status == 422
     assert found.pointers == {"/limit", "/cursor"}
@@ -70,7 +70,7 @@ def test_resolved_tickets_leave_the_work_list(api: Api, open_ticket: Opener) -> 
     assert api("work", "tao", query={}).body["items"] == []
 
 
-def test_board_shows_who_is_present_and_what_is_near_its_limit(
+def test_board_shows_present_agents_and_promises_near_their_limit(
     api: Api, open_ticket: Opener, clock: Clock
 ) -> None:
     near = open_ticket("complaint", agent="a-mei")
@@ -94,7 +94,7 @@ def near_limit(api: Api) -> list[tuple[str, bool]]:
     return [(line["clock"], line["overdue"]) for line in found.body["near_limit"]]
 
 
-def test_nights_and_weekends_bring_a_promise_of_office_hours_no_nearer_to_its_limit(
+def test_nearness_to_the_limit_is_measured_in_business_time(
     api: Api, open_ticket: Opener, clock: Clock
 ) -> None:
     clock.moment = datetime(2026, 11, 27, 7, 30, tzinfo=UTC)  # Friday 15:30 in Shanghai
@@ -102,16 +102,18 @@ def test_nights_and_weekends_bring_a_promise_of_office_hours_no_nearer_to_its_li
     clock.advance(hours=2, minutes=29)
     assert near_limit(api) == []
     clock.moment = datetime(2026, 11, 29, 16, 0, tzinfo=UTC)
-    assert near_limit(api) == [], "the weekend is over in wall time, of office time 2 h 30 min are"
+    assert near_limit(api) == [], (
+        "the weekend counts no office hours: 2 h 30 min of 8 h are used up"
+    )
     clock.moment = datetime(2026, 11, 30, 2, 29, tzinfo=UTC)
     assert near_limit(api) == []
     clock.moment = datetime(2026, 11, 30, 2, 30, tzinfo=UTC)
-    assert near_limit(api) == [("first_response", False)], "4 h: half of it"
+    assert near_limit(api) == [("first_response", False)], "4 h of 8 h are used up"
     clock.moment = datetime(2026, 11, 30, 7, 31, tzinfo=UTC)
     assert near_limit(api) == [("first_response", True)]
 
 
-def test_a_night_does_not_hide_a_promise_that_was_near_its_limit_at_closing_time(
+def test_promise_near_its_limit_at_closing_time_stays_on_the_board_at_night(
     api: Api, open_ticket: Opener, clock: Clock
 ) -> None:
     clock.moment = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)  # Monday 13:00 in Shanghai
@@ -122,7 +124,7 @@ def test_a_night_does_not_hide_a_promise_that_was_near_its_limit_at_closing_time
     assert near_limit(api) == [("first_response", False)]
 
 
-def test_what_a_customer_waits_for_stands_on_the_board_whatever_clock_it_is(
+def test_board_shows_an_own_word_near_its_limit(
     api: Api, open_ticket: Opener, clock: Clock
 ) -> None:
     number = open_ticket("service_request", agent="a-tao").number
@@ -138,10 +140,10 @@ def test_what_a_customer_waits_for_stands_on_the_board_whatever_clock_it_is(
     assert near_limit(api)[0] == ("own_word", True)
 
 
-def test_board_of_another_team_is_for_managers_only(api: Api) -> None:
+def test_only_managers_see_the_board_of_another_team(api: Api) -> None:
     assert api("board", "lin", query={"team": "service"}).status == 403
     assert api("board", "wei", query={"team": "service"}).body["team"] == "service"
 
 
-def test_board_is_of_the_own_team_when_none_is_named(api: Api) -> None:
+def test_board_shows_the_callers_team_by_default(api: Api) -> None:
     assert api("board", "hua", query={}).body["team"] == "service"

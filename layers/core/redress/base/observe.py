@@ -1,9 +1,9 @@
 """Metrics for operations, and error descriptions that contain no personal data.
 
 A metric is a line in the log (CloudWatch embedded metric format), so counting makes no network
-call. Each metric costs US$0.30 for a month in which it is written all day. Therefore only
-exceptional events are counted. Normal events appear in ordinary log lines and in AWS's free
-metrics: SES counts sent mails, Lambda counts invocations.
+call. A metric that is written all the time costs US$0.30 a month. Therefore only exceptional events
+are counted. Normal events appear in ordinary log lines and in AWS's free metrics: SES counts sent
+mails, Lambda counts invocations.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from redress.base.errors import RedressError
 
 NAMESPACE = "Redress"
 FRAMES = 3
-"""Innermost stack frames that `fault_of` reports."""
+"""`fault_of` reports at most this many stack frames, the innermost ones."""
 
 
 def count(service: str, name: str, value: int = 1) -> None:
-    """Add `value` to a metric of a service. Zero writes nothing."""
+    """Add `value` to a metric of a service. If `value` is 0, nothing is written."""
     if value:
         with single_metric(
             name=name, unit=MetricUnit.Count, value=value, namespace=NAMESPACE
@@ -33,43 +33,45 @@ def count(service: str, name: str, value: int = 1) -> None:
 
 
 def fault_of(error: BaseException) -> dict[str, Any]:
-    """Describe an error for the log by its type, its causes and its place, without its message.
+    """Describe an error for the log: its type, its causes and where it was raised.
 
-    The message of a botocore, msgspec or PynamoDB error may quote personal data or a token.
-    `fault` lists the error and its causes: `Unavailable < ClientError ThrottlingException`.
-    `where` lists the innermost frames of the root cause, each as `file:line function`.
+    The message is left out, because the message of a botocore, msgspec or PynamoDB error may quote
+    personal data or a token. `fault` names the error and its causes, the root cause last, as in
+    `Unavailable < ClientError ThrottlingException`. `where` lists the innermost stack frames of the
+    last error in this chain that has a traceback, each as `file:line function`.
     """
     names = []
     where: list[str] = []
-    seen: BaseException | None = error
-    while seen is not None:
-        names.append(_name(seen))
-        frames = traceback.extract_tb(seen.__traceback__)[-FRAMES:]
+    current: BaseException | None = error
+    while current is not None:
+        names.append(_type_and_code(current))
+        frames = traceback.extract_tb(current.__traceback__)[-FRAMES:]
         where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames] or where
-        seen = seen.__cause__
+        current = current.__cause__
     return {"fault": " < ".join(names), "where": where}
 
 
-def _name(error: BaseException) -> str:
+def _type_and_code(error: BaseException) -> str:
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
     return f"{type(error).__name__} {code}".rstrip()
 
 
 class Failed(Exception):
-    """Replaces an unexpected error of a handler. The message holds only that error's type and
-    AWS error code."""
+    """Raised in place of an unexpected error of a handler. The message contains only the type and
+    the AWS error code of that error."""
 
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 def discreet(logger: Any) -> Callable[[Handler], Handler]:
-    """Decorate a handler so that its errors carry no personal data.
+    """Decorate a handler so that the errors that it raises contain no personal data.
 
-    Without it, error messages would reach Lambda's log, a dead-letter queue or an execution's
-    history. Domain errors pass unchanged: state machines retry by their names, and their messages
-    are written in this code base. Any other error is logged by `fault_of` and raised as `Failed`.
+    Lambda writes the message of an error to its log, and the message can reach a dead-letter queue
+    or the history of an execution. A domain error is logged and raised unchanged: state machines
+    select retries by its class name, and its message is written in this code base. Any other error
+    is logged as `fault_of` describes it, and `Failed` is raised instead.
     """
 
     def wrap(handler: Handler) -> Handler:
@@ -78,11 +80,11 @@ def discreet(logger: Any) -> Callable[[Handler], Handler]:
             try:
                 return handler(event, context)
             except RedressError as error:
-                logger.warning("failed", extra=fault_of(error))
+                logger.warning("the handler failed", extra=fault_of(error))
                 raise
             except Exception as error:
-                logger.error("failed", extra=fault_of(error))
-                raise Failed(_name(error)) from None
+                logger.error("the handler failed", extra=fault_of(error))
+                raise Failed(_type_and_code(error)) from None
 
         return run
 

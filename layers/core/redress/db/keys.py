@@ -212,14 +212,6 @@ def incoming_mail_pk(identity: str) -> str:
     return f"ARRIVAL#{identity}"
 
 
-def incoming_mail_of(pk: str) -> str:
-    """Return the identity in an `incoming_mail_pk`. Raises ValueError for any other key."""
-    prefix, _, identity = pk.partition("#")
-    if prefix != INCOMING_MAIL or not identity:
-        raise ValueError(f"{pk!r} is not the key of a mail that came in")
-    return identity
-
-
 def quarantine_sk(received: datetime, identity: str) -> str:
     """`2026-11-23T01:00:00.000+00:00#9f86d0...`: quarantined mail in the open index, by the time
     it was received."""

@@ -10,29 +10,30 @@ from collections.abc import Callable, Mapping
 from redress.base.errors import Fault, InvalidInput
 
 
-def limit(query: Mapping[str, str], default: int) -> int:
-    """The `limit` of a query. The use case checks its range. Raises InvalidInput."""
+def limit(query: Mapping[str, str], most: int) -> int:
+    """The `limit` of a query, from 1 to `most`; `most` if there is none. Raises InvalidInput."""
     given = query.get("limit")
     if given is None:
-        return default
+        return most
     if not re.fullmatch(r"-?[0-9]{1,6}", given, re.ASCII):
         detail = "a whole number is expected here"
         raise InvalidInput([Fault("/limit", "whole_number_expected", detail)])
+    if not 1 <= int(given) <= most:
+        raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {most}")])
     return int(given)
 
 
 def page(
-    query: Mapping[str, str], default: int, is_key: Callable[[str], bool]
+    query: Mapping[str, str], most: int, is_key: Callable[[str], bool]
 ) -> tuple[int, str | None]:
     """The `limit` and `cursor` of a query. Raises InvalidInput with both faults if both are wrong.
 
-    The use case checks the range of `limit`. `is_key` tells whether a text has the form of a key of
-    this list.
+    `limit` is from 1 to `most`. `is_key` tells whether a text has the form of a key of this list.
     """
     faults: list[Fault] = []
-    most, cursor = default, None
+    items, cursor = most, None
     try:
-        most = limit(query, default)
+        items = limit(query, most)
     except InvalidInput as invalid:
         faults += invalid.faults
     if given := query.get("cursor"):
@@ -42,7 +43,7 @@ def page(
             faults.append(Fault("/cursor", "unknown_cursor", detail))
     if faults:
         raise InvalidInput(faults)
-    return most, cursor
+    return items, cursor
 
 
 def to_cursor(key: str | None) -> str | None:

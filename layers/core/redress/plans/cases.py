@@ -1,4 +1,4 @@
-"""Use cases of service plans: publish and list versions, check a document, remind of reviews."""
+"""Use cases of service plans: publish, list and check versions, send review reminders."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from redress.plans.rules.plan import Plan
 from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import LARGEST_DOCUMENT, Plans, Published
 
-EPOCH = datetime.min.replace(tzinfo=UTC)
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 def expanded(document: Any) -> tuple[Any, list[Fault]]:
-    """A copy of the document with the public holidays of its calendars as dates, and its faults.
+    """Return a copy of a document with the dates of public holidays, and the faults found.
 
-    Publishing writes the dates into each calendar (`days`), so that a version never changes when
-    the library of holidays is updated, and only publishing loads the library. Dates from an earlier
-    expansion are replaced. Faults are unknown countries, subdivisions or years. All other faults
-    are left to `parse`.
+    Each calendar with a section `holidays` gets their dates in `days`, in place of the dates of an
+    earlier expansion. Because a stored version contains the dates, it does not change when the
+    holiday library is updated. Only publishing loads the library. The faults are unknown countries,
+    subdivisions and years. `parse` reports all other faults.
     """
     faults: list[Fault] = []
     if not isinstance(document, dict) or not isinstance(document.get("calendars"), dict):
@@ -39,20 +39,20 @@ def expanded(document: Any) -> tuple[Any, list[Fault]]:
         if not isinstance(asked, dict):
             continue
         try:
-            entry["days"] = _days(asked)
+            entry["days"] = _special_days(asked)
         except ValueError as error:
             at = "/calendars" + pointer(str(name)) + "/holidays"
             faults.append(Fault(at, "unknown_holidays", str(error)))
         except (TypeError, AttributeError):
-            continue  # `parse` reports the wrong form with its JSON pointer
+            continue  # the form is wrong: `parse` reports it with its JSON pointer
     return result, faults
 
 
 def prepared(document: Any, at: datetime) -> tuple[dict[str, Any], Plan]:
-    """The document as it is stored if it is published at `at`, and its plan.
+    """Return the document as it is stored if it is published at the time `at`, and its plan.
 
-    Holidays are expanded to dates, and a missing day of review is added. Raises InvalidInput with
-    all faults: of its holidays, of its sections, and of its size.
+    The dates of holidays are added, and `review_by` is added if it is missing. Raises InvalidInput
+    with all faults of the holidays, of the sections and of the size.
     """
     document, faults = expanded(document)
     try:
@@ -60,18 +60,19 @@ def prepared(document: Any, at: datetime) -> tuple[dict[str, Any], Plan]:
     except InvalidInput as invalid:
         faults += invalid.faults
     else:
-        assert plan.review_by is not None, "parse sets it when publishing"
+        assert plan.review_by is not None, "parse sets review_by if it gets publishing_at"
         document = document | {"review_by": plan.review_by.isoformat()}
-    faults += _faults_of_size(document)
+    faults += _size_faults(document)
     if faults:
         raise InvalidInput(faults)
     return document, plan
 
 
-def _faults_of_size(document: Any) -> list[Fault]:
+def _size_faults(document: Any) -> list[Fault]:
     try:
         size = len(msgspec.json.encode(document))
-    except (TypeError, ValueError) as error:  # possible only for a YAML file
+    except (TypeError, ValueError) as error:
+        # Only a document from a YAML file can contain values that JSON cannot represent.
         return [Fault("", "not_json", f"this cannot be written as JSON: {error}")]
     if size <= LARGEST_DOCUMENT:
         return []
@@ -80,7 +81,10 @@ def _faults_of_size(document: Any) -> list[Fault]:
 
 
 def notes(document: Mapping[str, Any]) -> list[str]:
-    """Warnings about a valid document, for its author: years whose holidays are not final yet."""
+    """Return warnings for the author of a valid document.
+
+    There is one for each calendar with years whose official holiday notice is not known yet.
+    """
     from redress.clocks.public_holidays import known_until
 
     found = []
@@ -97,7 +101,7 @@ def notes(document: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _days(asked: Mapping[str, Any]) -> dict[str, bool]:
+def _special_days(asked: Mapping[str, Any]) -> dict[str, bool]:
     from redress.clocks.public_holidays import days_of
 
     country, subdivision, years = asked["country"], asked.get("subdivision"), asked["years"]
@@ -114,7 +118,7 @@ REMIND_EVERY_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A plan version that is due for review, its planned day and the days that passed since."""
+    """A plan version that is due for review, its planned day and the days since then."""
 
     version: int
     review_by: date
@@ -134,7 +138,8 @@ class VersionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VersionPage:
-    """A page of versions, newest first. `next` is the first version of the next page, or None."""
+    """A page of versions, newest first. `next` is the version with which the next page begins, or
+    None."""
 
     items: list[tuple[Published, VersionStatus]]
     next: int | None
@@ -165,29 +170,28 @@ class PlanCases:
             raise NotFound("this version was never published") from error
 
     def versions(self, limit: int, first: int | None = None) -> VersionPage:
-        """A page of up to `limit` (1 to 25) versions, downwards from `first` or the newest.
+        """Return a page of up to `limit` (1 to 25) versions, newest first.
 
-        Raises InvalidInput for another limit.
+        The page begins with the version `first`, or with the newest if `first` is None. Raises
+        InvalidInput if `limit` is out of range.
         """
-        if not 1 <= limit <= PAGE_LIMIT:
-            raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {PAGE_LIMIT}")])
         self._plans.refresh()
         newest, current = self._plans.latest().version, self._plans.current().version
         top = min(first or newest, newest)
         low = max(top - limit + 1, 1)
-        kept = self._store.between(low, top)
+        published = self._store.between(low, top)
         items = []
         for version in range(top, low - 1, -1):
-            about = kept.get(version) or about_of(self._plans.get(version))
-            items.append((about, _standing(version, current)))
+            about = published.get(version) or about_of(self._plans.get(version))
+            items.append((about, _status_of(version, current)))
         return VersionPage(items, low - 1 if low > 1 else None)
 
     def review_to_ask_for(self) -> Review | None:
-        """The review of which to remind today, or None.
+        """Return the review for which a reminder is due today, or None.
 
-        A reminder is due on the day of the review and every REMIND_EVERY_DAYS after it. A new
-        version ends the reminders. A version from before there were reviews has no day of review
-        and is never due. Call this once a day. Plans must be reviewed every half year.
+        Plans must be reviewed every half year. A reminder is due on the day of the review and every
+        REMIND_EVERY_DAYS days after it, until a new version is published. A version from before
+        Redress had reviews has no `review_by` and gets no reminders. Call this once a day.
         """
         plan = self._plans.latest()
         if plan.review_by is None:
@@ -199,7 +203,10 @@ class PlanCases:
         return Review(plan.version, plan.review_by, overdue)
 
     def ask_for_review(self, tell: Callable[[str, str], None]) -> Review | None:
-        """Send operations the reminder of `review_to_ask_for`, if any, by `tell(subject, text)`."""
+        """Send a reminder to operations if one is due today (see `review_to_ask_for`).
+
+        `tell(subject, text)` sends it. Returns the review, or None if no reminder is due.
+        """
         review = self.review_to_ask_for()
         if review is not None:
             tell(
@@ -213,8 +220,8 @@ class PlanCases:
     def publish(self, member: Member, document: Any) -> Publication:
         """Publish the next version. Raises InvalidInput with all faults of the document.
 
-        New tickets begin under it from its `effective_from` on, or at once without one. Existing
-        tickets are not moved: each keeps the version under which it began.
+        New tickets use it from its `effective_from` on, or at once if it has none. Existing tickets
+        are not moved: each keeps the version under which it was opened.
         """
         self._plans.refresh()
         latest = self._plans.latest()
@@ -224,7 +231,7 @@ class PlanCases:
         if plan.version != latest.version + 1:
             detail = f"the next version is {latest.version + 1}"
             faults.append(Fault("/version", "next_version", detail))
-        before = latest.effective_from or EPOCH
+        before = latest.effective_from or EARLIEST
         if (plan.effective_from or moment) < before:
             detail = f"not before version {latest.version} becomes effective, {before.isoformat()}"
             faults.append(Fault("/effective_from", "too_early", detail))
@@ -236,21 +243,25 @@ class PlanCases:
 
 
 def about_of(plan: Plan, at: datetime | None = None, by: str | None = None) -> Published:
-    """The entry for a list of versions; `at` and `by` say when it was published and by whom."""
+    """Return the entry of a version for a list of versions.
+
+    `at` and `by` say when it was published and by whom.
+    """
     return Published(plan.version, plan.note, plan.effective_from, plan.review_by, at, by)
 
 
-def not_effective_yet(at: str, plan: Plan) -> Fault:
-    """The fault for a move of tickets to a plan that is not effective yet.
+def not_effective_yet(field: str, plan: Plan) -> Fault:
+    """Return the fault for moving tickets to a plan that is not effective yet.
 
-    Otherwise a moved ticket and a new ticket of the same moment would have different promises.
+    `field` is the JSON pointer of the wrong field. Such a move is refused, because a moved ticket
+    would have different promises from a ticket that is opened at the same time.
     """
     assert plan.effective_from is not None, "a plan without an effective time is in force"
     detail = f"new tickets begin under it from {plan.effective_from.isoformat()} on"
-    return Fault(at, "not_effective_yet", detail)
+    return Fault(field, "not_effective_yet", detail)
 
 
-def _standing(version: int, current: int) -> VersionStatus:
+def _status_of(version: int, current: int) -> VersionStatus:
     if version == current:
         return VersionStatus.CURRENT
     return VersionStatus.PENDING if version > current else VersionStatus.PAST

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
-import msgspec
 
 from redress.base.errors import (
     Fault,
@@ -33,6 +31,7 @@ from redress.plans.cases import not_effective_yet, prepared
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
+from redress.rehearsals.messages import PartResult, RunJob, input_of
 from redress.rehearsals.rules import counting
 from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.rules.rehearsal import rehearse
@@ -58,7 +57,6 @@ from redress.workflow.executions import DEAD
 from redress.workflow.store import ReportStore
 
 MOST_MONTHS = 120
-REASON_LIMIT = 2_000
 DRY_RUN_HOLDS = timedelta(hours=24)
 """How long after its beginning a dry run can be applied. Later its counts are considered stale."""
 
@@ -237,7 +235,7 @@ class RehearsalCases:
             client.start_execution(
                 stateMachineArn=self._machine_arn,
                 name=job.id,
-                input=msgspec.json.encode({"job": job.id}).decode(),
+                input=input_of(RunJob(job.id)),
             )
         except client.exceptions.ExecutionAlreadyExists:
             return job  # a repeated request
@@ -289,8 +287,6 @@ class RehearsalCases:
         faults: list[Fault] = []
         if not reason:
             faults.append(Fault("/reason", "required", "why the tickets are moved"))
-        elif len(reason) > REASON_LIMIT:
-            faults.append(Fault("/reason", "too_long", f"at most {REASON_LIMIT} characters"))
         if not plan.in_force(self._now()):
             faults.append(not_effective_yet("/apply", plan))
         if dry_run is None:
@@ -384,11 +380,8 @@ class RehearsalJobs:
             raise ValueError("this job moves nothing")
         return self._work(job, name, self._open_pages(name), self._move(job), save_after=4 * PAGE)
 
-    def finish(self, job_id: str, results: Iterable[Mapping[str, str]]) -> RehearsalFinished:
-        """Sum up all parts, or mark the job as failed if parts are unfinished.
-
-        Each of `results` is {"part", "state", "error"?}.
-        """
+    def finish(self, job_id: str, results: Sequence[PartResult]) -> RehearsalFinished:
+        """Sum up all parts, or mark the job as failed if parts are unfinished."""
         _, progress = self._rehearsals.job(job_id)
         whole, finished = Counts(), 0
         for part in self._rehearsals.parts(job_id):
@@ -396,7 +389,7 @@ class RehearsalJobs:
             finished += part.finished
         missing = progress.parts - finished
         if missing:
-            errors = [result["error"] for result in results if result["state"] == FAILED]
+            errors = [result.error for result in results if result.state == FAILED]
             self._rehearsals.fail(job_id, errors[0] if errors else "unfinished", self._now())
         else:
             self._rehearsals.conclude(job_id, whole, self._now())

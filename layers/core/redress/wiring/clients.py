@@ -1,4 +1,4 @@
-"""The clock, the environment, the AWS clients and the keys of links, which functions share."""
+"""Shared by all functions: the clock, the environment, clients of AWS, and the keys of links."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from redress.base.settings import Settings
 from redress.tickets.links import Links
 
 REFRESH_S = 300.0
-"""Seconds for which a function keeps the keys of links. A rotation takes effect within them."""
+"""Seconds after which a function reads the keys of links again, and so uses a rotated key."""
 
 
 def now() -> datetime:

@@ -23,7 +23,7 @@ def settings() -> InboundSettings:
     return clients.read(InboundSettings)
 
 
-def ours() -> tuple[str, ...]:
+def own_addresses() -> tuple[str, ...]:
     """The sender address of outgoing mail and, if there is one, the domain of incoming mail."""
     given = settings()
     return tuple(one.lower() for one in (given.sender_address, given.mail_domain) if one)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from redress.mail.incoming.cases.quarantine import QuarantineCases
     from redress.plans.cases import PlanCases
     from redress.rehearsals.cases import RehearsalCases
-    from redress.scores.cases import ScoringCases
+    from redress.scores.cases.cards import ScoringCases
     from redress.staff.cases.board import BoardCase
     from redress.staff.cases.presence import PresenceCases
     from redress.staff.cases.reassignment import ReassignmentCase
@@ -85,7 +85,7 @@ def plan_cases() -> PlanCases:
 
 @cache
 def scoring_cases() -> ScoringCases:
-    from redress.scores.cases import ScoringCases
+    from redress.scores.cases.cards import ScoringCases
     from redress.wiring import stores
 
     return ScoringCases(

@@ -1,4 +1,4 @@
-"""The executions of the ticket machine: which run, how one ended, and the machine's definition."""
+"""Query and stop executions of the ticket state machine, and fingerprint its definition."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 PAGE = 1000
-"""Executions that one ListExecutions returns at most (its API reference)."""
+"""The most executions that one call of ListExecutions returns (Step Functions API Reference)."""
 
 DEAD = ("FAILED", "TIMED_OUT", "ABORTED")
+"""The statuses of an execution that ended without success."""
 MISSING = "MISSING"
-"""The status of an execution that was never started, or that Step Functions has forgotten."""
+"""The status of an execution that was never started or that Step Functions has deleted."""
 
 
 class Executions:
@@ -30,7 +31,7 @@ class Executions:
         return status
 
     def running(self) -> dict[str, datetime]:
-        """When each running execution started, by name. The list may be a few seconds old."""
+        """Return the start time of each running execution, by name. The list may be seconds old."""
         pages = self._sfn.get_paginator("list_executions").paginate(
             stateMachineArn=self._machine,
             statusFilter="RUNNING",
@@ -43,21 +44,22 @@ class Executions:
         }
 
     def definition(self) -> str:
-        """A fingerprint of the definition and the role, which an execution keeps from its start.
+        """Return a fingerprint of the state machine's definition and role.
 
-        It covers the content of the definition, not its layout: white space does not change it.
+        An execution keeps the definition and the role with which it was started. White space and
+        the order of keys in the definition do not change the fingerprint.
         """
         found = self._sfn.describe_state_machine(stateMachineArn=self._machine)
-        kept = json.dumps([found["roleArn"], json.loads(found["definition"])], sort_keys=True)
-        return hashlib.sha256(kept.encode()).hexdigest()[:16]
+        content = json.dumps([found["roleArn"], json.loads(found["definition"])], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def stop(self, name: str, cause: str) -> None:
-        """Stop an execution. Does nothing if it has already ended."""
-        over = (
+        """Stop an execution. Does nothing if it has already ended or does not exist."""
+        nothing_to_stop = (
             self._sfn.exceptions.ExecutionDoesNotExist,
             self._sfn.exceptions.ValidationException,
         )
-        with contextlib.suppress(*over):
+        with contextlib.suppress(*nothing_to_stop):
             self._sfn.stop_execution(executionArn=self._arn(name), error="Superseded", cause=cause)
 
     def _arn(self, name: str) -> str:

@@ -4,19 +4,20 @@ Calendar time counts every second. Business time counts seconds within opening h
 the protocol `Calendar`, so a clock need not know which one it uses.
 
 Business time has one definition: an instant is open if local time in the calendar's zone lies
-within the opening hours of its date. All behaviour at a change to or from daylight saving time
-follows from this definition, without special cases:
+within the opening hours of the local date. All behaviour at a change to or from daylight saving
+time follows from this definition, without special cases:
 
 - An interval that begins or ends in a skipped hour begins or ends at the change.
 - An hour that occurs twice counts twice.
-- A date that a zone skipped has no hours.
-- An interval with a bound in an hour that occurs twice opens when local time first reaches its
-  start, and closes finally when local time reaches its end for the last time. If local time is set
-  back to before its start, it is closed until the start is reached again. (Keeping it open from the
-  first start to the last end would make two adjacent intervals overlap.)
+- A date that a zone skipped has no open time.
+- An interval that begins or ends in an hour that occurs twice can open twice. It is open whenever
+  local time is between its start and its end. If local time is set back to before the start, the
+  interval closes, and it opens again at the second occurrence of the start. (If it stayed open from
+  the first start to the last end, two adjacent intervals would overlap.)
 
-Internally, instants are integers: microseconds since 1970. Days are UTC days, each with a short
-ordered list of its open spans, which are cut at its bounds. Sums are therefore exact in every zone.
+Internally, instants are integers: microseconds since 1970. Sums are therefore exact. Open time is
+computed and cached per UTC day, as an ordered list of spans. A span that crosses midnight UTC is
+split there.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ from typing import Protocol
 
 from msgspec import Struct
 
-MINUTES = 24 * 60
-"""Minutes of a day in local time; 24:00 is the end of the day."""
+MINUTES_PER_DAY = 24 * 60
+"""The number of minutes in a day of local time. The end of the day is 24:00."""
 PATIENCE_DAYS = 3 * 366
-"""After this many closed days in a row, a calendar is considered to never open again."""
+"""The search for open time stops with an error after this many closed days in a row."""
 KEPT_DAYS = 2048
-"""Days in the cache of a calendar: more than five years, about a megabyte."""
+"""The most days in the cache of a calendar: more than five years, in about a megabyte."""
 
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND = 1_000_000
@@ -41,20 +42,22 @@ _MINUTE = 60 * _SECOND
 _DAY = 86_400 * _SECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DATE = _EPOCH.date().toordinal()
-# Two days inside the range of `date`, so that conversion to a local date cannot leave the range:
-# no zone differs from UTC by more.
+# These limits are two days inside the range of `date`. No zone differs from UTC by more than two
+# days, so the local date of an instant within the limits is always in the range.
 _FIRST_DAY = date.min.toordinal() + 2 - _EPOCH_DATE
 _LAST_DAY = date.max.toordinal() - 2 - _EPOCH_DATE
 
 _Span = tuple[int, int]
-"""Microseconds since 1970: the first belongs to the span, the second does not."""
-_OpenDay = tuple[tuple[_Span, ...], int]
-"""A UTC day: its open spans in order, and the sum of their lengths in microseconds."""
+"""Start and end in microseconds since 1970. The end is not part of the span."""
+_DaySpans = tuple[tuple[_Span, ...], int]
+"""The open spans of a UTC day in order, and the sum of their lengths in microseconds."""
 
 
 class Calendar(Protocol):
-    """The time in which a promise is counted. Instants are aware datetimes. `seconds` are seconds
-    that count in this calendar."""
+    """Defines which seconds count for a promise.
+
+    Instants are aware datetimes. `seconds` are seconds that count in this calendar.
+    """
 
     def add(self, start: datetime, seconds: float) -> datetime:
         """The instant at which `seconds` of this calendar's time have passed since `start`."""
@@ -87,27 +90,28 @@ ALL_DAY = AllDay()
 
 
 class Interval(Struct, frozen=True):
-    """Opening hours within one day: minutes of local time from `start` until before `end`.
+    """Opening hours within one day, in minutes of local time. `end` is not part of the interval.
 
-    Raises ValueError unless 0 <= start < end <= 1440. An interval cannot cross midnight. A night is
-    22:00-24:00 on one day and 00:00-06:00 on the next, because each date may have special hours.
+    Raises ValueError unless 0 <= start < end <= 1440. An interval cannot cross midnight, because
+    each date can have special hours. A night shift is two intervals: 22:00-24:00 on one day and
+    00:00-06:00 on the next.
     """
 
     start: int
     end: int
 
     def __post_init__(self) -> None:
-        if not 0 <= self.start < self.end <= MINUTES:
+        if not 0 <= self.start < self.end <= MINUTES_PER_DAY:
             raise ValueError(
                 f"{self} ends before it has begun or lies outside of its day; "
                 "a night is written as two intervals, until 24:00 and from 00:00"
             )
 
     def __str__(self) -> str:
-        return f"{_written(self.start)}-{_written(self.end)}"
+        return f"{_time_text(self.start)}-{_time_text(self.end)}"
 
 
-WHOLE_DAY = (Interval(0, MINUTES),)
+WHOLE_DAY = (Interval(0, MINUTES_PER_DAY),)
 
 
 def interval_of(text: str) -> Interval:
@@ -122,15 +126,15 @@ def interval_of(text: str) -> Interval:
 
 
 def intervals_of(texts: Iterable[str]) -> tuple[Interval, ...]:
-    """Parse the intervals of one day. Adjacent ones are merged, because no second separates them.
+    """Parse the intervals of one day. If one ends where the next begins, the two are merged.
 
     Raises ValueError for an invalid interval, and for two that overlap or are in the wrong order.
-    These are mistakes of the author. Correcting them silently could hide what the author meant.
+    They are not corrected silently, because only the author of the plan knows what was meant.
     """
-    return _in_order([interval_of(text) for text in texts])
+    return _checked_and_merged([interval_of(text) for text in texts])
 
 
-def _written(minutes: int) -> str:
+def _time_text(minutes: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
@@ -143,13 +147,13 @@ def _minutes(text: str) -> int:
     ):
         raise ValueError(f"{text!r} is no time of day: one is written 09:00")
     total = int(hours) * 60 + int(minutes)
-    if int(minutes) > 59 or total > MINUTES:
+    if int(minutes) > 59 or total > MINUTES_PER_DAY:
         raise ValueError(f"{text!r} is no time of day: they go from 00:00 to 24:00")
     return total
 
 
-def _in_order(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
-    """Check that intervals are ordered and do not overlap; merge adjacent ones."""
+def _checked_and_merged(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """Check that intervals are in order and do not overlap, and merge adjacent intervals."""
     found: list[Interval] = []
     for interval in intervals:
         if found and interval.start < found[-1].end:
@@ -166,22 +170,25 @@ def _in_order(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
 class WeeklyCalendar:
     """Business time: opening hours by weekday (Monday is 0), and by date for special days.
 
-    `zone` is a name of the IANA database. A weekday that is not in `week` is closed. A date in
-    `days` overrides its weekday: () means closed (a holiday), other intervals are the hours of that
-    date (a make-up working day, a short day). Dates and times are local times of `zone`. Results
-    are in UTC.
+    `zone` is a name from the IANA time zone database. A weekday that is not in `week` is closed. A
+    date in `days` overrides its weekday. () means that the date is closed (a holiday); otherwise
+    the intervals are the hours of that date (a make-up working day, a short day). Dates and
+    intervals are in local time of `zone`. Results are in UTC.
 
     The constructor raises ValueError for an invalid weekday and for intervals that overlap or are
-    in the wrong order. All methods raise ValueError for an unknown zone, for an instant without a
-    zone, and if the calendar does not open within PATIENCE_DAYS. They raise OverflowError for
-    results outside the range of `date`.
+    in the wrong order. All methods raise ValueError for an unknown zone and for an instant without
+    a zone. `add` and `next_open` also raise ValueError if they find no open time within
+    PATIENCE_DAYS. All methods raise OverflowError if they need a day before year 1 or after year
+    9999, or one of the two days at each end of this range.
     """
 
     zone: str
     week: Mapping[int, tuple[Interval, ...]]
     days: Mapping[date, tuple[Interval, ...]] = field(default_factory=dict)
-    _known: dict[int, _OpenDay] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """Cache of days, by UTC day since 1970: most questions are about the same few weeks."""
+    _cache: dict[int, _DaySpans] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """A cache by UTC day, counted from 1970. Most calls are about the same few weeks."""
 
     def __post_init__(self) -> None:
         wrong = [weekday for weekday in self.week if weekday not in range(7)]
@@ -189,39 +196,40 @@ class WeeklyCalendar:
             raise ValueError(f"{wrong[0]!r} is no weekday: Monday is 0 and Sunday is 6")
         for name in ("week", "days"):
             given = getattr(self, name)
-            own = {key: _in_order(intervals) for key, intervals in given.items()}
+            own = {key: _checked_and_merged(intervals) for key, intervals in given.items()}
             object.__setattr__(self, name, own)
 
     def add(self, start: datetime, seconds: float) -> datetime:
         """The instant at which `seconds` of open time have passed since `start`, in UTC.
 
-        If several instants qualify, it is the earliest. A target that is used up exactly at closing
-        time is due at closing time, not on the next morning, although no open time lies between.
-        For 0 the result is `start`, open or not. Negative seconds go back to the latest instant
-        from which `-seconds` of open time pass until `start`:
-        `elapsed(add(start, -s), start) == s`.
+        If several instants qualify, the earliest is returned. So a promise whose time is used up
+        exactly at closing time is due at closing time, not when the calendar opens again. If
+        `seconds` is 0, the result is `start`, even if the calendar is closed then. If `seconds` is
+        negative, the result is before `start`: the latest instant for which
+        `elapsed(result, start) == -seconds`.
         """
-        at, left = _instant(start), timedelta(seconds=seconds) // _MICROSECOND
-        # Business time never passes faster than calendar time. So this raises OverflowError early
-        # if the result would lie outside the range of dates.
-        far = _moment(at + left)
-        if not left:
-            return far
-        spans = self._open(at, 1 if left > 0 else -1)
+        at, remaining = _to_microseconds(start), timedelta(seconds=seconds) // _MICROSECOND
+        # Business time never passes faster than calendar time, so the result is at least this far
+        # from `start`. If it is outside the range of dates, OverflowError is raised here, before
+        # the search.
+        nearest = _to_datetime(at + remaining)
+        if not remaining:
+            return nearest
+        spans = self._open_spans(at, 1 if remaining > 0 else -1)
         opens, closes = next(spans)
-        while abs(left) > closes - opens:
-            left += opens - closes if left > 0 else closes - opens
+        while abs(remaining) > closes - opens:
+            remaining += opens - closes if remaining > 0 else closes - opens
             opens, closes = next(spans)
-        return _moment(opens + left if left > 0 else closes + left)
+        return _to_datetime(opens + remaining if remaining > 0 else closes + remaining)
 
     def elapsed(self, start: datetime, end: datetime) -> float:
         """Open seconds between the two instants, to the microsecond (0 when end < start)."""
-        first, last = _instant(start), _instant(end)
+        first, last = _to_microseconds(start), _to_microseconds(end)
         if last <= first:
             return 0.0
         total = 0
         for day in range(first // _DAY, (last - 1) // _DAY + 1):
-            spans, length = self._day(day)
+            spans, length = self._cached_day(day)
             if first <= day * _DAY and (day + 1) * _DAY <= last:
                 total += length
             else:
@@ -232,17 +240,18 @@ class WeeklyCalendar:
 
     def next_open(self, at: datetime) -> datetime:
         """The first open instant at or after `at`, in UTC."""
-        opens, _ = next(self._open(_instant(at), 1))
-        return _moment(opens)
+        opens, _ = next(self._open_spans(_to_microseconds(at), 1))
+        return _to_datetime(opens)
 
-    def _open(self, at: int, step: int) -> Iterator[_Span]:
-        """Yield open spans after `at` (step 1) or before it (step -1), cut at `at`, without end.
+    def _open_spans(self, at: int, step: int) -> Iterator[_Span]:
+        """Yield the open spans after `at` (step 1), or before it in reverse order (step -1).
 
-        Raises ValueError if no span follows within PATIENCE_DAYS.
+        A span that contains `at` is cut there. The sequence does not end. Raises ValueError if
+        there is no further span within PATIENCE_DAYS.
         """
         day, closed = (at if step > 0 else at - 1) // _DAY, 0
         while closed <= PATIENCE_DAYS:
-            spans, length = self._day(day)
+            spans, length = self._cached_day(day)
             for opens, closes in spans[::step]:
                 if step > 0 and at < closes:
                     yield max(opens, at), closes
@@ -250,29 +259,29 @@ class WeeklyCalendar:
                     yield opens, min(closes, at)
             day, closed = day + step, 0 if length else closed + 1
         raise ValueError(
-            f"the calendar in {self.zone} opens nowhere within {PATIENCE_DAYS} days "
-            f"{'after' if step > 0 else 'before'} {_date(day - step * closed)}"
+            f"the calendar in {self.zone} has no open time within {PATIENCE_DAYS} days "
+            f"{'after' if step > 0 else 'before'} {_to_date(day - step * closed)}"
         )
 
-    def _day(self, day: int) -> _OpenDay:
-        found = self._known.get(day)
+    def _cached_day(self, day: int) -> _DaySpans:
+        found = self._cache.get(day)
         if found is None:
             if not _FIRST_DAY <= day <= _LAST_DAY:
-                raise OverflowError("business time ends where the years 1 and 9999 do")
-            spans = tuple(self._spans(day))
+                raise OverflowError("business time is defined only from year 1 to year 9999")
+            spans = tuple(self._spans_of_day(day))
             found = spans, sum(closes - opens for opens, closes in spans)
-            if len(self._known) >= KEPT_DAYS:
-                self._known.clear()
-            self._known[day] = found
+            if len(self._cache) >= KEPT_DAYS:
+                self._cache.clear()
+            self._cache[day] = found
         return found
 
-    def _spans(self, day: int) -> Iterator[_Span]:
-        """Yield the open spans of a UTC day; adjacent spans are merged."""
+    def _spans_of_day(self, day: int) -> Iterator[_Span]:
+        """Compute the open spans of a UTC day. Adjacent spans are merged."""
         opens = closes = day * _DAY
-        for start, end, offset in _stretches(_zone(self.zone), day * _DAY, (day + 1) * _DAY):
-            for local in range((start + offset) // _DAY, (end + offset - 1) // _DAY + 1):
-                midnight = local * _DAY - offset
-                for interval in self._intervals(_date(local)):
+        for start, end, offset in _parts_by_offset(_zone(self.zone), day * _DAY, (day + 1) * _DAY):
+            for local_day in range((start + offset) // _DAY, (end + offset - 1) // _DAY + 1):
+                midnight = local_day * _DAY - offset
+                for interval in self._intervals(_to_date(local_day)):
                     begins = max(start, midnight + interval.start * _MINUTE)
                     ends = min(end, midnight + interval.end * _MINUTE)
                     if begins >= ends:
@@ -291,7 +300,7 @@ class WeeklyCalendar:
 
 
 def _zone(name: str) -> tzinfo:
-    """Look up a time zone by name; raises ValueError for an unknown one."""
+    """Look up a time zone by name. Raises ValueError if there is no such zone."""
     # Imported late: the import takes milliseconds of a cold start, and AllDay needs no zone.
     import zoneinfo
 
@@ -301,11 +310,12 @@ def _zone(name: str) -> tzinfo:
         raise ValueError(f"{name!r} is no time zone of the IANA database") from None
 
 
-def _stretches(zone: tzinfo, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Cut a span where the zone changes its offset. Yields (start, end, offset) in microseconds.
+def _parts_by_offset(zone: tzinfo, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Divide a span at each change of the zone's UTC offset.
 
-    The span is at most one UTC day. If its first and last offset are equal, it contains no change:
-    no zone of the IANA database ever changed its offset and changed it back within one UTC day.
+    Yields the parts as (start, end, offset) in microseconds. The span is at most one UTC day. If
+    the offsets at its start and at its end are equal, it contains no change: no zone of the IANA
+    database ever changed its offset and changed it back within one UTC day.
     """
     while (offset := _offset(zone, start)) != _offset(zone, end - 1):
         before, after = start // _SECOND, end // _SECOND
@@ -322,21 +332,21 @@ def _stretches(zone: tzinfo, start: int, end: int) -> Iterator[tuple[int, int, i
 
 def _offset(zone: tzinfo, at: int) -> int:
     """Microseconds by which local time is ahead of UTC at an instant."""
-    offset = _moment(at).astimezone(zone).utcoffset()
-    assert offset is not None, "an aware instant has one"
+    offset = _to_datetime(at).astimezone(zone).utcoffset()
+    assert offset is not None, "an aware datetime has an offset"
     return offset // _MICROSECOND
 
 
-def _instant(at: datetime) -> int:
-    """An aware datetime as microseconds since 1970."""
+def _to_microseconds(at: datetime) -> int:
+    """Convert an aware datetime to microseconds since 1970."""
     if at.utcoffset() is None:
-        raise ValueError(f"{at.isoformat()} names no zone: an aware instant is expected")
+        raise ValueError(f"{at.isoformat()} has no time zone: an aware datetime is expected")
     return (at - _EPOCH) // _MICROSECOND
 
 
-def _moment(at: int) -> datetime:
+def _to_datetime(at: int) -> datetime:
     return _EPOCH + timedelta(microseconds=at)
 
 
-def _date(day: int) -> date:
+def _to_date(day: int) -> date:
     return date.fromordinal(_EPOCH_DATE + day)

@@ -61,7 +61,7 @@ MOST_ATTEMPTS = 10
 HIGHEST_SHARE = 10
 MOST_RUNGS = 20
 MOST_OVERRIDES = 200
-MOST_DOORS = 100
+MOST_ADDRESSES = 100
 MOST_MAILS = 10_000
 _DOOR = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -491,18 +491,18 @@ def _survey_invite_after(read: DocumentReader, document: Mapping[str, Any]) -> i
 
 
 def _mail(read: DocumentReader, document: Mapping[str, Any]) -> MailPlan:
-    """The section on incoming mail. Without it there are no doors, and the default limits apply."""
+    """The section on incoming mail. Without it no address presets a kind; default limits apply."""
     section = read.section(document, "mail", "", need=False)
     read.known(section, ("doors", "strangers", "most_an_hour"), "/mail")
-    doors: dict[str, str] = {}
+    kind_by_address: dict[str, str] = {}
     for address, kind in read.section(section, "doors", "/mail", need=False).items():
         at = f"/mail/doors{pointer(address)}"
         if not _DOOR.fullmatch(address):
             read.fault(at, "address_expected", "what stands before the @, in small letters")
-        doors[address] = read.one_of(kind, KINDS, at)
-    if len(doors) > MOST_DOORS:
-        read.fault("/mail/doors", "too_many", f"at most {MOST_DOORS}")
-    usual = MailPlan(doors)
+        kind_by_address[address] = read.one_of(kind, KINDS, at)
+    if len(kind_by_address) > MOST_ADDRESSES:
+        read.fault("/mail/doors", "too_many", f"at most {MOST_ADDRESSES}")
+    usual = MailPlan(kind_by_address)
     most = read.section(section, "most_an_hour", "/mail", need=False)
     read.known(most, ("sender", "ticket"), "/mail/most_an_hour")
 
@@ -513,7 +513,7 @@ def _mail(read: DocumentReader, document: Mapping[str, Any]) -> MailPlan:
 
     strangers = section.get("strangers", usual.strangers)
     return MailPlan(
-        doors=doors,
+        kind_by_address=kind_by_address,
         strangers=read.one_of(strangers, STRANGERS, "/mail/strangers"),
         most_of_a_sender=bound("sender", usual.most_of_a_sender),
         most_on_a_ticket=bound("ticket", usual.most_on_a_ticket),

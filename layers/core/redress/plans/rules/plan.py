@@ -121,19 +121,19 @@ STRANGERS = ("ticket", "message")
 class MailPlan(Struct, frozen=True):
     """How incoming mail is handled.
 
-    `doors` maps the part of a service address before the @ to the kind of its new tickets.
+    `kind_by_address` maps the part of a service address before the @ to the kind of its tickets.
     `strangers` says what a reply to a ticket becomes if the sender is not a party of the ticket: a
     linked ticket (`ticket`) or an internal note (`message`). `most_of_a_sender` and
     `most_on_a_ticket` limit the mails that are accepted per clock hour.
     """
 
-    doors: Mapping[str, str]
+    kind_by_address: Mapping[str, str]
     strangers: str = "ticket"
     most_of_a_sender: int = 30
     most_on_a_ticket: int = 60
 
 
-NO_DOORS = MailPlan({})
+NO_MAIL_PLAN = MailPlan({})
 
 
 class Plan(Struct, frozen=True):
@@ -158,7 +158,7 @@ class Plan(Struct, frozen=True):
     idempotency_days: int
     score: ScorePlan
     reopened_priority: str
-    mail: MailPlan = NO_DOORS
+    mail: MailPlan = NO_MAIL_PLAN
 
     @property
     def teams(self) -> frozenset[str]:

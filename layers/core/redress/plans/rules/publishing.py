@@ -1,6 +1,7 @@
 """Checks that run only when a plan is published, not when a stored version is read.
 
-They check how far ahead promises can be due, and the sections that do not affect clocks.
+`check_promised` limits how late a promise can be due. `check_shapes` checks the sections that do
+not affect clocks.
 """
 
 from __future__ import annotations
@@ -24,49 +25,51 @@ TEMPLATE_VARIABLES = ("agent", "customer", "due", "number", "status_url", "subje
 """The variables of reply templates. Any other name in braces is refused as a mistake."""
 QUESTIONS = ("overall", "speed", "solution", "attitude", "knowledge", "friendliness")
 REACH = timedelta(days=3 * 366)
-"""The latest due time of any promise, counted from its start. A target such as `500h` in a calendar
-that opens for one hour a week is a mistake. Beyond this reach a calendar may find no open day and
-raise an error (`calendars.PATIENCE_DAYS`)."""
+"""The longest time from the start of a promise to its due time. A target such as `500h` in a
+calendar that opens for one hour a week is a mistake. A calendar may also find no open day beyond
+this time, and then raises an error (`calendars.PATIENCE_DAYS`)."""
 STARTS_DAYS = range(0, REACH.days + 1, 183)
-"""Each promise is checked from several start dates, given in days after the plan takes effect:
-twice a year for three years. Years differ in their holidays and exceptions, and a plan may stay in
-use longer than intended."""
+"""Each promise is checked from several start times: every half year for three years. They are given
+in days after the plan takes effect. Several are needed because each year has other holidays, and
+because a plan may stay in use longer than intended."""
 SOON = timedelta(days=14)
-"""Checked before REACH: most promises end within it, and long periods are slow to compute."""
+"""This period is tried before REACH. Most promises are due within it, and long periods are slow to
+compute."""
 TEMPLATE_LIMIT = 20_000
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
 def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
-    """Check the promises of every ticket that is possible under the plan, with all overrides.
+    """Check the promises of each kind, under each combination of overrides that can apply.
 
-    No promise and no rung may be due later than REACH. An override that adds a survey needs a
-    callback, because the survey follows it. An agent's own promise is not checked: the agent
-    chooses its due time, at most a year ahead, and its calendar is never closed.
+    No promise and no rung may be due later than REACH after its start. An override that adds a
+    survey needs a callback, because a survey follows a callback. An agent's own promise is not
+    checked: the agent chooses its due time, at most a year ahead, and its calendar is never closed.
     """
     starts = [begins + timedelta(days=days) for days in STARTS_DAYS]
 
     @cache
-    def reached(calendar: str, seconds: float) -> bool:
-        return ends(plan.calendars[calendar], seconds)
+    def named_within_reach(calendar_name: str, seconds: float) -> bool:
+        return within_reach(plan.calendars[calendar_name], seconds)
 
-    def ends(calendar: Calendar, seconds: float) -> bool:
+    def within_reach(calendar: Calendar, seconds: float) -> bool:
+        """Whether this many seconds of the calendar pass within REACH after every start."""
         return all(
             any(calendar.elapsed(start, start + within) >= seconds for within in (SOON, REACH))
             for start in starts
         )
 
-    if plan.notice_hours is not None and not ends(plan.notice_hours, 1):
+    if plan.notice_hours is not None and not within_reach(plan.notice_hours, 1):
         read.fault("/quiet_hours/outside", "never_open", "these quiet hours do not end for years")
-    a_callback_is_wrong = any("/promises/callback" in fault.pointer for fault in read.faults)
+    callback_has_fault = any("/promises/callback" in fault.pointer for fault in read.faults)
     reported = set[str]()
-    for kind, promises in _promised_to_some(plan):
+    for kind, promises in _possible_promises(plan):
         added = promises.keys() - plan.levels[kind].promises.keys()
         for name, (promise, at) in promises.items():
             if at in reported or promise.ladder not in plan.ladders:
                 continue
-            rungs = (
+            rung_seconds = (
                 rung.at_s
                 for by_mail in (True, False)
                 for rung in plan.rungs(name, promise.ladder, promise.target_s, by_mail=by_mail)
@@ -75,13 +78,13 @@ def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
                 name is ClockName.SURVEY
                 and name in added
                 and ClockName.CALLBACK not in promises
-                and not a_callback_is_wrong
+                and not callback_has_fault
             ):
                 fault = Fault(at, "needs_callback", f"{kind}: a survey follows a callback only")
-            elif not reached(promise.calendar, promise.target_s):
+            elif not named_within_reach(promise.calendar, promise.target_s):
                 what = duration_of(math.ceil(promise.target_s))
                 fault = _too_far(at, kind, promise, what)
-            elif not reached(promise.calendar, last := max(rungs, default=0)):
+            elif not named_within_reach(promise.calendar, last := max(rung_seconds, default=0)):
                 what = f"the last rung or attempt ({duration_of(math.ceil(last))})"
                 fault = _too_far(at, kind, promise, what)
             else:
@@ -95,25 +98,30 @@ def _too_far(at: str, kind: str, promise: Promise, what: str) -> Fault:
     return Fault(at, "too_far", detail)
 
 
-_Traced = dict[ClockName, tuple[Promise, str]]
-"""Promises, each with the JSON pointer of the entry that last changed when it is due."""
+_PromisesWithPointers = dict[ClockName, tuple[Promise, str]]
+"""Promises by clock, each with the JSON pointer of the plan's entry that sets its due time and
+ladder: the promise of the kind, or the last override that changes more than the pauses."""
 
 
-def _promised_to_some(plan: Plan) -> Iterator[tuple[str, _Traced]]:
-    """Yield kind and promises for each set of overrides that can apply to a ticket together."""
-    fitting = (
-        _fitting(plan.overrides, "channel", CHANNELS),
-        _fitting(plan.overrides, "priority", plan.priorities),
-        _fitting(plan.overrides, "customer_type", plan.customer_types),
+def _possible_promises(plan: Plan) -> Iterator[tuple[str, _PromisesWithPointers]]:
+    """Yield every combination of promises that a ticket can have, with the ticket's kind.
+
+    One combination is yielded for each kind and each set of overrides that can apply to a ticket of
+    that kind at once.
+    """
+    others = (
+        _matching(plan.overrides, "channel", CHANNELS),
+        _matching(plan.overrides, "priority", plan.priorities),
+        _matching(plan.overrides, "customer_type", plan.customer_types),
     )
     for kind, level in plan.levels.items():
-        of_kind = _fitting(plan.overrides, "kind", (kind,))
-        for fits in {frozenset.intersection(*some) for some in product(of_kind, *fitting)}:
-            found: _Traced = {
+        of_kind = _matching(plan.overrides, "kind", (kind,))
+        for applied in {frozenset.intersection(*sets) for sets in product(of_kind, *others)}:
+            found: _PromisesWithPointers = {
                 name: (promise, f"/levels/{kind}/promises/{name}")
                 for name, promise in level.promises.items()
             }
-            for index in sorted(fits):
+            for index in sorted(applied):
                 for name, changed in plan.overrides[index].promises.items():
                     base, at = found.get(name, (None, ""))
                     if base is None or changed.keys() - {"pauses"}:
@@ -122,13 +130,16 @@ def _promised_to_some(plan: Plan) -> Iterator[tuple[str, _Traced]]:
             yield kind, found
 
 
-def _fitting(
+def _matching(
     overrides: tuple[Override, ...], condition: str, values: Iterable[str]
 ) -> set[frozenset[int]]:
-    """For each value, the set of overrides whose condition matches it; each distinct set once."""
-    wanted = [getattr(override.when, condition) for override in overrides]
+    """For each value of a condition, return the set of overrides that apply to it, by index.
+
+    An override without this condition applies to every value. Equal sets are returned once.
+    """
+    allowed = [getattr(override.when, condition) for override in overrides]
     return {
-        frozenset(index for index, some in enumerate(wanted) if not some or value in some)
+        frozenset(index for index, some in enumerate(allowed) if not some or value in some)
         for value in values
     }
 
@@ -171,9 +182,9 @@ def _templates(read: DocumentReader, document: Mapping[str, Any]) -> None:
 
 
 def _template_faults(text: str) -> list[str]:
-    """Describe every wrong use of braces in a reply template.
+    """Describe the wrong uses of braces in a reply template.
 
-    Braces may hold only the name of a variable. Python's other syntax in braces (a format, a
+    Braces may contain only the name of a variable. The rest of Python's format syntax (a format, a
     conversion, an attribute) is refused, because it could expose data that no reply may contain.
     """
     found = list(_BRACES.finditer(text))

@@ -88,7 +88,9 @@ class TicketChanges:
             decided = attempt()
             if decided.change is None:
                 return decided.result
+            before = decided.change.before
             assert decided.at is not None, "a change has a time"
+            assert before is None or decided.at >= before.changed_at, "history runs backwards"
             store = self._tickets.commit if decided.change.before else self._tickets.open
             try:
                 store(decided.change, decided.at, decided.cause)

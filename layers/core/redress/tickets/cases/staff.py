@@ -75,7 +75,7 @@ def work_item(ticket: Ticket) -> WorkItem:
     )
 
 
-class Decide(Protocol):
+class StaffStep(Protocol):
     """A step of `by_staff` whose own arguments are bound with `partial`."""
 
     def __call__(
@@ -101,8 +101,6 @@ class StaffCases:
         `limit` is from 1 to 25; `cursor` is that of the page before. Raises InvalidInput if `limit`
         is out of range.
         """
-        if not 1 <= limit <= PAGE_LIMIT:
-            raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {PAGE_LIMIT}")])
         page = self._lists.owned_by(member.id, limit, cursor)
         return WorkPage([work_item(t) for t in self._tickets.get_many(page.numbers)], page.cursor)
 
@@ -134,7 +132,7 @@ class StaffCases:
             stories=explain(history, self._plans.get(first), self._plans.get, now),
         )
 
-    def act(self, member: Member, number: str, version: int, decide: Decide) -> Ticket:
+    def act(self, member: Member, number: str, version: int, decide: StaffStep) -> Ticket:
         """Change a ticket as `decide` says, and return the ticket after the change.
 
         `version` is the version of the ticket that the member has read. Raises NotFound if the

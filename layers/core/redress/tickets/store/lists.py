@@ -1,7 +1,8 @@
 """Lists of tickets: work lists, queues, open tickets of a team, tickets of a month.
 
-Each list is one or more partitions of a sparse index that contains keys only, so no list needs a
-scan. An index may be a moment behind the table. Callers must read a ticket before they act on it.
+A list is read from one or more partitions of a sparse index. No list needs a scan. The index
+contains only keys, and it may be a moment behind the table. Callers must read a ticket from the
+table before they act on it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from redress.db.rows import Models
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Ticket numbers in the order of an index. `cursor` continues after them; None at the end."""
+    """Ticket numbers in the order of an index. `cursor` is for the next page; None on the last."""
 
     numbers: list[str]
     cursor: str | None
@@ -37,7 +38,7 @@ class TicketLists:
         )
 
     def queued(self, team: str, limit: int = 25) -> list[str]:
-        """Unassigned tickets of a team from all shards, next due first."""
+        """The unassigned tickets of a team from all shards, next due first."""
         model = self._models.snapshot
         return self._merged(
             (model.owner_index, keys.queue_pk(team, shard), "owner_sk")
@@ -66,7 +67,7 @@ class TicketLists:
         )
 
     def count_open(self, team: str, shard: int) -> int:
-        """How many tickets all pages of `open_in_shard` list."""
+        """The number of tickets on all pages of `open_in_shard` together."""
         index, pk = self._models.snapshot.open_index, keys.open_pk(team, shard)
         found: int = retry.call(lambda: index.count(pk))
         return found
@@ -74,10 +75,11 @@ class TicketLists:
     def opened_page(
         self, start: datetime, end: datetime, shard: int, limit: int, cursor: str | None
     ) -> Page:
-        """One page of the tickets of a shard that were opened from `start` until before `end`.
+        """One page of the tickets of a shard that were opened at or after `start` and before `end`.
 
-        They are in the order of their opening, and include closed tickets. Both times must be in
-        the same month of UTC, but `end` may be the first instant of the next month.
+        The tickets are in the order in which they were opened. Closed tickets are included. Both
+        times must be in the same month in UTC, but `end` may be the first instant of the next
+        month.
         """
         model, pk = self._models.event, keys.opened_pk(start, shard)
         return self._page(
@@ -86,23 +88,27 @@ class TicketLists:
             limit,
             cursor,
             ("open_pk", "open_sk"),
-            among=_opened_between(model, start, end),
-            sk=keys.event_sk(1),
+            condition=_opened_between(model, start, end),
+            table_sk=keys.event_sk(1),
         )
 
     def count_opened(self, start: datetime, end: datetime, shard: int) -> int:
-        """How many tickets all pages of `opened_page` list."""
+        """The number of tickets on all pages of `opened_page` together."""
         model, pk = self._models.event, keys.opened_pk(start, shard)
-        among = _opened_between(model, start, end)
-        found: int = retry.call(lambda: model.open_index.count(pk, among))
+        condition = _opened_between(model, start, end)
+        found: int = retry.call(lambda: model.open_index.count(pk, condition))
         return found
 
     def _merged(self, parts: Iterable[tuple[Any, str, str]], limit: int = 100) -> list[str]:
-        """The first `limit` entries of each partition of an index, merged by their sort keys."""
+        """Read up to `limit` entries of each partition, and return all their ticket numbers.
+
+        A part is an index, a partition key and the name of the index's sort key. The numbers are in
+        the order of the sort keys.
+        """
         entries: list[tuple[str, str]] = []
-        for index, pk, sort in parts:
+        for index, pk, sort_key in parts:
             rows = retry.call(functools.partial(_query, index, pk, limit=limit))
-            entries += [(getattr(row, sort), row.pk) for row in rows]
+            entries += [(getattr(row, sort_key), row.pk) for row in rows]
         return [keys.number_of(pk) for _, pk in sorted(entries)]
 
     def _page(
@@ -111,43 +117,45 @@ class TicketLists:
         pk: str,
         limit: int,
         cursor: str | None,
-        names: tuple[str, str],
+        key_names: tuple[str, str],
         *,
-        among: Any = None,
-        sk: str = keys.TICKET,
+        condition: Any = None,
+        table_sk: str = keys.TICKET,
     ) -> Page:
         """One page of a partition of an index.
 
-        `names` are the index's key attributes. `among` is a condition on the sort key. `sk` is the
-        table's sort key of the items that the index lists.
+        `key_names` are the partition key and the sort key of the index. `condition` limits the
+        index's sort key. `table_sk` is the sort key that the listed items have in the table.
         """
-        start = None
+        last_read = None
         if cursor:
             number = cursor.rpartition("#")[2]
-            start = {
-                names[0]: {"S": pk},
-                names[1]: {"S": cursor},
+            last_read = {
+                key_names[0]: {"S": pk},
+                key_names[1]: {"S": cursor},
                 "pk": {"S": keys.ticket_pk(number)},
-                "sk": {"S": sk},
+                "sk": {"S": table_sk},
             }
 
         def read() -> tuple[list[Any], Any]:
-            result = index.query(pk, among, limit=limit, page_size=limit, last_evaluated_key=start)
+            result = index.query(
+                pk, condition, limit=limit, page_size=limit, last_evaluated_key=last_read
+            )
             rows = list(itertools.islice(result, limit))
             return rows, result.last_evaluated_key
 
         rows, last = retry.call(read)
         return Page(
             numbers=[keys.number_of(row.pk) for row in rows],
-            cursor=last[names[1]]["S"] if last and rows else None,
+            cursor=last[key_names[1]]["S"] if last and rows else None,
         )
 
 
 def _opened_between(model: Any, start: datetime, end: datetime) -> Any:
-    """A condition that excludes `end`, although DynamoDB's BETWEEN includes its upper bound.
+    """Return the condition that a ticket was opened at or after `start` and before `end`.
 
-    The sort key of an entry is its instant followed by the ticket number, so no entry equals the
-    bound.
+    DynamoDB's BETWEEN includes its upper bound. No entry equals that bound, because the bound is
+    only an instant, and the sort key of an entry is an instant and a ticket number.
     """
     return model.open_sk.between(keys.opened_sk(start), keys.opened_sk(end))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from redress.staff.messages import AssignmentRequest, DrainQueue
 from redress.tickets.rules.ticket import Phase
 from redress.tickets.store import items
 from redress.tickets.store.timers import Armed, Timer, TimerStore
+from redress.workflow import messages as workflow_messages
 from redress.workflow.cases.timers import sleep_of
 from redress.workflow.subscribers import Message, messages_after
 
@@ -164,7 +165,7 @@ class RelayCase:
             self._sfn.start_execution(
                 stateMachineArn=self._targets.ticket_machine_arn,
                 name=execution_name(timer.number, timer.gen),
-                input=json.dumps(asdict(sleep_of(timer, self._now()))),
+                input=workflow_messages.encode(sleep_of(timer, self._now())),
             )
         except self._sfn.exceptions.ExecutionAlreadyExists:
             return  # started by an earlier delivery of this record, or by the sweep
@@ -176,7 +177,7 @@ class RelayCase:
         check the clocks, and the sweep finds a ticket whose execution has ended.
         """
         if NEXT_WAIT.get(armed.phase) is timer.phase:
-            output = json.dumps(asdict(sleep_of(timer, self._now())))
+            output = workflow_messages.encode(sleep_of(timer, self._now()))
             self._answer(self._sfn.send_task_success, taskToken=armed.token, output=output)
         else:
             self.wake(armed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound
+from redress.base.errors import Forbidden, NotFound
 from redress.base.people import Member, Role
 from redress.db import keys
 from redress.plans.store.plans import Plans
@@ -24,8 +24,6 @@ class ReportCases:
         Raises Forbidden or InvalidInput.
         """
         _managers_only(member)
-        if not 1 <= limit <= MOST_REPORTS:
-            raise InvalidInput([Fault("/limit", "out_of_range", f"from 1 to {MOST_REPORTS}")])
         return self._reports.latest(limit)
 
     def of_day(self, member: Member, day: date) -> ReconciliationReport:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.steps import by_timer
 from redress.tickets.rules.ticket import Phase
 from redress.tickets.store.timers import Timer, TimerStore
+from redress.workflow.messages import Sleep
 
 LONGEST_SLEEP = timedelta(days=90)
 """The longest wait. A workflow whose next wake is further away, or that has none, wakes after this
@@ -19,20 +19,6 @@ and it ends an execution after a year."""
 
 SUPERSEDED = "superseded"
 """The `phase` of a Sleep for an execution whose ticket has a newer generation."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sleep:
-    """The input of a wait in `ticket.asl.json`: ids and times only, never personal data.
-
-    The wait is armed for the sequence `seq` of the TIMER. `wait` is in seconds, at least 1.
-    """
-
-    ticket: str
-    gen: int
-    seq: int
-    phase: str
-    wait: int
 
 
 def sleep_of(timer: Timer, now: datetime) -> Sleep:

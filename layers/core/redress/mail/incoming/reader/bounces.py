@@ -1,4 +1,7 @@
-"""Read delivery notices: the fields of RFC 3464 if a notice has them, otherwise its text."""
+"""Read delivery notices (bounces and delays).
+
+A notice is read from its fields of RFC 3464 if it has them, otherwise from its text.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,18 @@ from dataclasses import dataclass
 from redress.mail.incoming.reader.mail import Address, ParsedMail
 
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
-_REPLY = re.compile(r"(?<![\d.:-])([45]\d\d)(?:[ -])(?=[#\w(<])")
+_SMTP_REPLY = re.compile(r"(?<![\d.:-])([45]\d\d)(?:[ -])(?=[#\w(<])")
 _ADDRESS = re.compile(
     r"(?<![\w.+-])[\w.!#$%&'*+?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}"
 )
-_LOOKED_AT = 20_000
+_TEXT_LIMIT = 20_000
 _MOST_RECIPIENTS = 50
 _DAEMONS = re.compile(
     r"(?:mailer-daemon|mailerdaemon|mail-daemon|postmaster|mailsystem|mail-system|mdaemon|"
     r"mailer_daemon|mailadmin|mail\.daemon|mailmaster|bounce|bounces)(?:[+.-].*)?\Z",
     re.IGNORECASE,
 )
-_SUBJECT = re.compile(
+_FAILURE = re.compile(
     r"undeliver|undelivered|non.?delivery|delivery (?:status|failure|failed|error|has failed|problem)|"
     r"returned mail|mail delivery|failure notice|delivery notification|mail system error|"
     r"could not (?:be delivered|send)|not delivered|message not delivered|error sending your mail|"
@@ -38,7 +41,7 @@ _DELAY = re.compile(
     r"warning: message .{0,60} delayed|延迟|延遲|暂时无法|暫時無法|稍后重试|稍後重試|遅延|verzögert|retardé",
     re.IGNORECASE,
 )
-_RETURNED = re.compile(
+_QUOTE_BEGINS = re.compile(
     r"^(?:[-=_ ]{3,}.{0,60}(?:original|returned|copy|header).{0,60}|(?:Received|Return-Path|X-[\w-]+): .*)$",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -50,10 +53,10 @@ _GIVEN_UP = re.compile(r"cannot send message for|giving up|will not be retried|p
 class Recipient:
     """One address that a notice is about. Unknown fields are "".
 
-    original    the address as in the mail that was sent
-    final       the address as the last server knew it
-    action      failed, delayed, delivered, relayed or expanded (RFC 3464, 2.3.3). If the notice is
-                text only, failed or delayed is guessed
+    original    the address to which the mail was sent
+    final       the address that the last mail server used, for example after forwarding
+    action      failed, delayed, delivered, relayed or expanded (RFC 3464, 2.3.3). If the notice
+                gives no action, failed or delayed is guessed
     status      such as "5.1.1" (RFC 3463), from the status field or else from the diagnostic
     diagnostic  the answer of the remote server
     """
@@ -73,9 +76,9 @@ class Recipient:
 class Bounce:
     """What a delivery notice says.
 
-    `delayed`: nothing has failed yet, and delivery is still being tried. `permanent`: an address
-    failed permanently (class 5). `standard`: the notice has the form of RFC 3464; otherwise the
-    result was guessed from its text.
+    `delayed`: no address has failed yet, and delivery to at least one is still being tried.
+    `permanent`: at least one address failed with a status that is not of class 4 (temporary).
+    `standard`: the notice has the form of RFC 3464; otherwise the result was guessed from its text.
     """
 
     recipients: tuple[Recipient, ...]
@@ -85,18 +88,19 @@ class Bounce:
 
 
 def is_daemon(local: str) -> bool:
-    """Whether the local part of an address (before the @) is that of a mail system."""
+    """Whether a local part (the part of an address before the @) belongs to a mail system."""
     return _DAEMONS.match(local) is not None
 
 
 def read(mail: ParsedMail) -> Bounce | None:
-    """Read a delivery notice; None if the mail is no delivery notice."""
+    """Read a delivery notice. Returns None if the mail is not a delivery notice."""
     if mail.report is not None and mail.report.kind == "delivery-status":
         found = [one for one in map(_recipient, mail.report.groups) if one is not None]
         if not found:
             return _bounce(_from_text(mail), standard=False)
         if not any("@" in one.address for one in found):
-            # The fields name a place on the last server's disk. The text names the addresses.
+            # The fields contain something other than addresses, such as the path of a mailbox on
+            # the last server. The text is assumed to name the addresses in the same order.
             in_text = _from_text(mail)[: len(found)]
             found = [
                 replace(one, original=named.final)
@@ -109,18 +113,19 @@ def read(mail: ParsedMail) -> Bounce | None:
 
 
 def looks_returned(mail: ParsedMail) -> bool:
-    """Whether a mail without standard fields looks like a delivery notice.
+    """Whether a mail without the fields of RFC 3464 looks like a delivery notice.
 
-    It must come from a mail system or have no sender, and its subject or text must speak of a
-    failure or a delay. It may also contain a returned message, with a subject of a failure.
+    This is so in two cases. Either the mail comes from a mail system or has no sender, and its
+    subject or text reports a failure or a delay. Or the mail contains another message, and its
+    subject reports a failure.
     """
-    system = mail.return_path == "" or any(is_daemon(one.local) for one in _senders(mail))
-    system = system or not mail.sender_addresses
+    by_system = mail.return_path == "" or any(is_daemon(one.local) for one in _senders(mail))
+    by_system = by_system or not mail.sender_addresses
     words = f"{mail.subject}\n{mail.text[:1_000]}"
-    if system and (_SUBJECT.search(words) or _DELAY.search(words)):
+    if by_system and (_FAILURE.search(words) or _DELAY.search(words)):
         return True
-    # Some mail systems write from no-reply addresses. Such a mail must contain a returned message.
-    return bool(mail.embedded) and _SUBJECT.search(mail.subject) is not None
+    # Some mail systems send notices from an ordinary no-reply address.
+    return bool(mail.embedded) and _FAILURE.search(mail.subject) is not None
 
 
 def _senders(mail: ParsedMail) -> Iterator[Address]:
@@ -136,15 +141,15 @@ def _bounce(recipients: list[Recipient], *, standard: bool) -> Bounce:
 
 
 def _recipient(group: Mapping[str, str]) -> Recipient | None:
-    """Read a block of fields about one recipient; None if it names none.
+    """Read a block of fields about one recipient. Returns None if the block names no recipient.
 
-    The first block of a report names none, because it is about the message.
+    The first block of a report names no recipient, because it describes the message.
     """
-    final = _typed(group.get("final-recipient", ""))
-    original = _typed(group.get("original-recipient", ""))
+    final = _without_type(group.get("final-recipient", ""))
+    original = _without_type(group.get("original-recipient", ""))
     if not final and not original:
         return None
-    diagnostic = _typed(group.get("diagnostic-code", ""))[:1_000]
+    diagnostic = _without_type(group.get("diagnostic-code", ""))[:1_000]
     status = _status(group.get("status", "")) or _status(diagnostic)
     action = group.get("action", "").strip().lower().partition(" ")[0]
     if not action:
@@ -152,10 +157,10 @@ def _recipient(group: Mapping[str, str]) -> Recipient | None:
     return Recipient(original, final, action, status, diagnostic)
 
 
-def _typed(value: str) -> str:
-    """Remove the type: `rfc822; li@example.com` -> `li@example.com`.
+def _without_type(value: str) -> str:
+    """Return the value of a typed field: `rfc822; li@example.com` -> `li@example.com`.
 
-    Escapes in xtext (RFC 3461, section 4) are not decoded.
+    Escapes of xtext (RFC 3461, section 4) are not decoded.
     """
     kind, semicolon, rest = value.partition(";")
     plain = rest if semicolon and re.fullmatch(r"\s*[\w-]{1,30}\s*", kind) else value
@@ -168,33 +173,36 @@ def _status(text: str) -> str:
 
 
 def _from_text(mail: ParsedMail) -> list[Recipient]:
-    """Return the addresses in a notice's text, except those of its own sender and recipients."""
-    text = mail.text[:_LOOKED_AT]
-    if (returned := _RETURNED.search(text)) is not None:
+    """Return the recipients that a notice's text names.
+
+    The addresses in the notice's own From, To and Cc headers are not among them.
+    """
+    text = mail.text[:_TEXT_LIMIT]
+    if (returned := _QUOTE_BEGINS.search(text)) is not None:
         text = text[: returned.start()]
     excluded = {one.address.lower() for one in (*mail.sender_addresses, *mail.to, *mail.cc)}
     named = mail.first("x-failed-recipients")
     found = dict.fromkeys(
-        address.lower() for address in _ADDRESS.findall(f"{named} {text}"[:_LOOKED_AT])
+        address.lower() for address in _ADDRESS.findall(f"{named} {text}"[:_TEXT_LIMIT])
     )
     addresses = [a for a in found if a not in excluded and not is_daemon(a.rpartition("@")[0])]
     if not addresses:
-        # Only the returned message names its recipients.
+        # The notice itself names no recipient, but the returned message does.
         addresses = [one.address for inner in mail.embedded[:1] for one in inner.to]
-    status, reply = _status(text), _REPLY.search(text)
+    status, reply = _status(text), _SMTP_REPLY.search(text)
     words = f"{mail.subject}\n{text[:2_000]}"
-    waits = _DELAY.search(words) is not None and _GIVEN_UP.search(words) is None
-    waits = waits and not status.startswith("5")
-    action = "delayed" if waits else "failed"
+    is_delayed = _DELAY.search(words) is not None and _GIVEN_UP.search(words) is None
+    is_delayed = is_delayed and not status.startswith("5")
+    action = "delayed" if is_delayed else "failed"
     if not status and reply is not None:
         status = f"{reply.group(1)[0]}.0.0"
-    diagnostic = _line_with(text, reply.start() if reply else None)
+    diagnostic = _line_at(text, reply.start() if reply else None)
     return [Recipient("", a, action, status, diagnostic) for a in addresses[:_MOST_RECIPIENTS]]
 
 
-def _line_with(text: str, place: int | None) -> str:
-    if place is None:
+def _line_at(text: str, position: int | None) -> str:
+    if position is None:
         return ""
-    begin = text.rfind("\n", 0, place) + 1
-    end = text.find("\n", place)
+    begin = text.rfind("\n", 0, position) + 1
+    end = text.find("\n", position)
     return text[begin : end if end >= 0 else len(text)].strip()[:1_000]

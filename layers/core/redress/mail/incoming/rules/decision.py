@@ -1,10 +1,12 @@
 """What becomes of an incoming mail: a new ticket, a message on a ticket, or a quarantine record.
 
-`decide` takes facts that were read from the mail and returns a decision. No mail is dropped, and no
-claim that anybody could forge is trusted. A number in a subject names a ticket, but only a party of
-that ticket may write on it, and only if DMARC does not fail for the sender's domain. A mail in the
-name of a member of staff counts as theirs only if DMARC passes, because staff may see more than
-customers.
+`decide` takes facts that were read from the mail and returns a decision. No mail is dropped. A
+claim that anybody could forge is never trusted:
+
+- A ticket number in a subject names a ticket, but only a party of that ticket may write on it. A
+  sender is not a party if DMARC fails for the sender's domain.
+- A mail in the name of a member of staff counts as theirs only if DMARC passes, because staff may
+  see more than customers.
 """
 
 from __future__ import annotations
@@ -21,12 +23,12 @@ from redress.tickets.rules.ticket import State, Ticket
 
 
 class Clue(StrEnum):
-    """How a mail names a ticket, the most reliable way first."""
+    """The ways in which a mail can name a ticket. The most reliable is first."""
 
     ADDRESS = "address"
     """The mail was sent to the ticket's signed reply address."""
     CONVERSATION = "conversation"
-    """The mail answers, or reports on, a mail that Redress sent: it refers to a signed id."""
+    """The mail answers or returns a mail that Redress sent, and refers to that mail's signed id."""
     THREAD = "thread"
     """The mail answers an earlier incoming mail of the same sender."""
     SUBJECT = "subject"
@@ -37,7 +39,7 @@ SIGNED = (Clue.ADDRESS, Clue.CONVERSATION)
 
 
 class Reason(StrEnum):
-    """Why a mail is in quarantine. Staff can release it, except for VIRUS."""
+    """Why a mail is in quarantine. Staff can release the mail unless the reason is VIRUS."""
 
     UNREADABLE = "unreadable"
     """The reader failed on this mail. When staff release it after a fix, it is read again."""
@@ -46,17 +48,16 @@ class Reason(StrEnum):
     OWN = "own"
     """Redress sent this mail itself, and it came back."""
     AUTOMATIC = "automatic"
-    """A machine wrote it, such as an out-of-office reply or a mailing list. Nobody expects an
+    """A machine wrote the mail, for example an auto-responder or a mailing list. Nobody expects an
     answer."""
     NO_SENDER = "no_sender"
-    """Nobody can be answered: the mail has no sender address, or none that accepts mail."""
+    """The mail cannot be answered, because it has no valid sender address."""
     FROM_STAFF = "from_staff"
-    """The mail is in the name of a member of staff, but cannot be used. Either DMARC does not prove
-    that it is theirs, or it neither forwards a customer's mail nor names a ticket that they may
-    see."""
+    """The mail is in the name of a member of staff. Either DMARC does not prove that they sent it,
+    or the mail neither forwards a customer's mail nor names a ticket that they may see."""
     DISOWNED = "disowned"
-    """DMARC failed for the sender's domain. An answer would go to a person who may not have written
-    the mail."""
+    """DMARC failed for the sender's domain. The person who would get the answer may not have
+    written the mail."""
     TOO_MANY = "too_many"
     """More mails came from this sender, or about this ticket, than the plan allows in an hour."""
 
@@ -76,9 +77,9 @@ class Notice(StrEnum):
     COMPLAINED = "complained"
     """A recipient reported a mail that Redress sent as spam."""
     AUTOMATIC = "automatic"
-    """A machine answered a mail that Redress sent, such as an out-of-office reply or a receipt."""
+    """The mail is an automatic answer to a mail that Redress sent (out of office, receipt)."""
     STRANGER = "stranger"
-    """The sender knows a signed address or id, but is not a party of the ticket."""
+    """The mail uses the ticket's signed address or id, but its sender is not a party."""
     DISOWNED = "disowned"
     """The mail is in the name of the customer or a participant, but DMARC failed for their
     domain."""
@@ -104,7 +105,7 @@ class StaffSender:
 class MailFacts:
     """The facts about a mail that `decide` needs.
 
-    Addresses are in lower case. `sender` is "" if nobody can be answered.
+    Addresses are in lower case. `sender` is "" if the mail has no sender who can be answered.
     """
 
     sender: str
@@ -112,7 +113,7 @@ class MailFacts:
     named: tuple[Named, ...] = ()
     own: bool = False
     machine: Notice | None = None
-    """The kind of notice, if a machine wrote the mail about one that Redress sent."""
+    """The kind of notice if a machine wrote this mail about a mail from Redress; otherwise None."""
     automatic: bool = False
     """A machine wrote the mail, or the mail must not be answered automatically."""
     spam: bool = False
@@ -122,21 +123,21 @@ class MailFacts:
     staff: StaffSender | None = None
     """The member of staff in whose name the mail was sent."""
     forwards: bool = False
-    """The mail forwards one that was written by somebody outside the staff."""
+    """The mail forwards a mail by somebody who is not a member of staff."""
     authentic: bool = False
     """DMARC passed: the mail is from the sender's domain."""
     recent: int = 0
-    """How many mails of this sender were taken within this clock hour."""
+    """How many mails from this sender were accepted in the current UTC hour."""
     recent_on: Mapping[str, int] = field(default_factory=dict)
-    """How many mails about each ticket that this mail names were taken within this clock hour."""
+    """By ticket number: how many mails about the ticket were accepted in the current UTC hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTicket:
     """Open a new ticket.
 
-    `follows` is a ticket that the mail names but may not be added to. `passed_on`: a member of
-    staff forwarded the mail, and the ticket belongs to the author of the forwarded mail.
+    `follows` is a ticket that the mail names but to which it cannot be added. `passed_on`: a member
+    of staff forwarded the mail, and the author of the forwarded mail is the ticket's customer.
     """
 
     kind: str
@@ -168,7 +169,7 @@ class AddNote:
 
 @dataclass(frozen=True, slots=True)
 class LogNotice:
-    """Log a notice on this ticket. It is not a message from the customer and moves no clock."""
+    """Log a notice on this ticket. It is not a customer's message and affects no clock."""
 
     number: str
     why: Notice
@@ -190,69 +191,72 @@ def decide(
 ) -> Decision:
     """Decide what becomes of a mail.
 
-    `tickets` holds the existing tickets that the mail names, by number. `released`: a member of
-    staff has looked at the mail and wants it taken, whatever the reason of the quarantine. A
-    released mail still needs a sender.
+    `tickets` contains the existing tickets that the mail names, by number. `released`: a member of
+    staff has released the mail from quarantine. A released mail is accepted, whatever the reason
+    for the quarantine was, unless it has no sender.
     """
     named = [name for clue in Clue for name in facts.named if name.by is clue]
-    known = [name for name in named if name.number in tickets]
-    about = known[0].number if known else None
-    signed = next((name.number for name in known if name.by in SIGNED), None)
+    existing = [name for name in named if name.number in tickets]
+    about = existing[0].number if existing else None
+    signed = next((name.number for name in existing if name.by in SIGNED), None)
     if not released:
-        if reason := _content_reason(facts):
+        if reason := _reason_in_content(facts):
             return Quarantine(reason, about)
         if facts.recent >= plan.most_of_a_sender or any(
-            facts.recent_on.get(name.number, 0) >= plan.most_on_a_ticket for name in known
+            facts.recent_on.get(name.number, 0) >= plan.most_on_a_ticket for name in existing
         ):
             return Quarantine(Reason.TOO_MANY, about)
         if facts.machine is not None and signed is not None and facts.staff is None:
             return LogNotice(signed, facts.machine)
-        if reason := _sender_reason(facts, is_reply=_is_reply(facts, signed, tickets)):
+        if reason := _reason_in_sender(facts, is_reply=_is_reply(facts, signed, tickets)):
             return Quarantine(reason, about)
-    if facts.staff is not None and not any(_is_known(facts, t) for t in tickets.values()):
-        theirs = _seen_by(facts.staff, known, tickets)
-        if theirs is not None and facts.authentic:
-            return AddNote(theirs, facts.staff.actor)
+    if facts.staff is not None and not any(
+        _is_customer_or_participant(facts, t) for t in tickets.values()
+    ):
+        visible = _first_visible(facts.staff, existing, tickets)
+        if visible is not None and facts.authentic:
+            return AddNote(visible, facts.staff.actor)
         if facts.forwards and (facts.authentic or released):
-            return OpenTicket(_kind(facts.recipients, plan.doors), passed_on=True)
+            return OpenTicket(_kind(facts.recipients, plan.kind_by_address), passed_on=True)
         if not released:
             return Quarantine(Reason.FROM_STAFF, about)
     if not facts.sender:
         return Quarantine(Reason.NO_SENDER, about)
-    for name in known:
+    for name in existing:
         ticket = tickets[name.number]
         if is_party(facts, ticket) and ticket.state is not State.CLOSED:
-            written_for_them = not _is_customer(facts, ticket)
+            participant = None if _is_customer(facts, ticket) else facts.sender
             proven = name.by in SIGNED or facts.authentic
-            return AddReply(ticket.number, facts.sender if written_for_them else None, proven)
+            return AddReply(ticket.number, participant, proven)
     if signed is not None and not is_party(facts, tickets[signed]):
-        if _is_known(facts, tickets[signed]):
+        if _is_customer_or_participant(facts, tickets[signed]):
             return LogNotice(signed, Notice.DISOWNED)
         if plan.strangers == "message":
             return LogNotice(signed, Notice.STRANGER)
     if facts.disowned and not released:
         return Quarantine(Reason.DISOWNED, about)
-    own = next((n.number for n in known if is_party(facts, tickets[n.number])), None)
-    return OpenTicket(_kind(facts.recipients, plan.doors), own or signed)
+    closed = next((n.number for n in existing if is_party(facts, tickets[n.number])), None)
+    return OpenTicket(_kind(facts.recipients, plan.kind_by_address), closed or signed)
 
 
-def _content_reason(facts: MailFacts) -> Reason | None:
+def _reason_in_content(facts: MailFacts) -> Reason | None:
     return _first((facts.virus, Reason.VIRUS), (facts.spam, Reason.SPAM), (facts.own, Reason.OWN))
 
 
 def _is_reply(facts: MailFacts, signed: str | None, tickets: Mapping[str, Ticket]) -> bool:
-    """Whether a person wrote this reply, even if its headers look automatic.
+    """Whether the mail counts as a person's reply on a ticket, even if it is marked as automatic.
 
-    Some providers mark every mail as automatic. A mail that is no notice and carries a signed
-    address or id, which only Redress gives out, is a reply if it comes from staff or from a party
-    of the ticket. A message on a ticket causes no automatic mail to its sender.
+    Some providers mark every mail as automatic. A mail is a reply if it is not a notice, has a
+    signed address or id, and comes from staff or from a party of the ticket. Only Redress gives out
+    signed addresses and ids. This cannot cause a mail loop, because a message on a ticket causes no
+    automatic mail to its sender.
     """
     if facts.machine is not None or signed is None:
         return False
     return facts.staff is not None or is_party(facts, tickets[signed])
 
 
-def _sender_reason(facts: MailFacts, *, is_reply: bool) -> Reason | None:
+def _reason_in_sender(facts: MailFacts, *, is_reply: bool) -> Reason | None:
     return _first(
         (not facts.sender, Reason.NO_SENDER),
         (facts.automatic and not is_reply, Reason.AUTOMATIC),
@@ -267,13 +271,13 @@ def _first(*reasons: tuple[bool, Reason]) -> Reason | None:
 def is_party(facts: MailFacts, ticket: Ticket) -> bool:
     """Whether the sender may write on the ticket.
 
-    The customer may, and so may a participant whom staff added, unless DMARC failed for their
-    domain.
+    The sender must be the customer or a participant whom staff added, and DMARC must not have
+    failed for the sender's domain.
     """
-    return _is_known(facts, ticket) and not facts.disowned
+    return _is_customer_or_participant(facts, ticket) and not facts.disowned
 
 
-def _is_known(facts: MailFacts, ticket: Ticket) -> bool:
+def _is_customer_or_participant(facts: MailFacts, ticket: Ticket) -> bool:
     return _is_customer(facts, ticket) or facts.sender in ticket.participants
 
 
@@ -282,23 +286,24 @@ def _is_customer(facts: MailFacts, ticket: Ticket) -> bool:
     return email is not None and email.lower() == facts.sender
 
 
-def _seen_by(
-    member: StaffSender, known: Sequence[Named], tickets: Mapping[str, Ticket]
+def _first_visible(
+    member: StaffSender, existing: Sequence[Named], tickets: Mapping[str, Ticket]
 ) -> str | None:
     """Return the first ticket that the mail names and that this member of staff may see."""
-    for name in known:
+    for name in existing:
         if may_see(member.actor, member.team, tickets[name.number]):
             return name.number
     return None
 
 
-def _kind(recipients: Sequence[str], doors: Mapping[str, str]) -> str:
-    """Return the kind of the first recipient address that presets one, else DEFAULT_KIND.
+def _kind(recipients: Sequence[str], kind_by_address: Mapping[str, str]) -> str:
+    """Return the kind that the mail's recipient addresses give to a new ticket.
 
-    For example, a complaint address presets `complaint`.
+    The first address whose local part is in `kind_by_address` decides: for example, a complaint
+    address gives `complaint`. If there is none, the kind is DEFAULT_KIND.
     """
     for address in recipients:
-        kind = doors.get(address.rpartition("@")[0])
+        kind = kind_by_address.get(address.rpartition("@")[0])
         if kind is not None:
             return kind
     return DEFAULT_KIND

@@ -47,7 +47,7 @@ _MEANS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Recipient:
+class FailedRecipient:
     """One recipient that an event names.
 
     `status` is a code of RFC 3463, or COMPLAINED. `permanent`: no more mail may be sent there.
@@ -67,7 +67,7 @@ class Feedback:
     why: Notice
     job: MailJob
     at: datetime
-    recipients: tuple[Recipient, ...]
+    recipients: tuple[FailedRecipient, ...]
 
 
 class _EventRecipient(msgspec.Struct, rename="camel"):
@@ -146,12 +146,12 @@ def feedback_of(body: str) -> Feedback | None:
     )
 
 
-def _recipients(event: _Event, why: Notice, about: _About) -> tuple[Recipient, ...]:
+def _recipients(event: _Event, why: Notice, about: _About) -> tuple[FailedRecipient, ...]:
     named = about.bounced_recipients + about.complained_recipients + about.delayed_recipients
     found = named or [_EventRecipient(address) for address in event.mail.destination]
     permanent = why is Notice.COMPLAINED or about.bounce_type == "Permanent"
     return tuple(
-        Recipient(
+        FailedRecipient(
             one.email_address.rpartition("<")[2].rstrip("> ").lower(),
             COMPLAINED if why is Notice.COMPLAINED else one.status,
             one.diagnostic_code[:300],

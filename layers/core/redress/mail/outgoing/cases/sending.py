@@ -49,7 +49,7 @@ from redress.mail.outgoing.rules.relevance import (
     standing_of,
     template_of,
 )
-from redress.mail.outgoing.rules.table import PARTICIPANTS, MailToSend, mails_after
+from redress.mail.outgoing.rules.table import ACKNOWLEDGEMENT, PARTICIPANTS, MailToSend, mails_after
 from redress.mail.outgoing.store import AddressStore
 from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
@@ -183,7 +183,7 @@ class MailingCase:
         try:
             ticket, event = self._tickets.with_event(job.number, job.event)
         except NotFound:
-            return SendOutcome(Result.SKIPPED, "the ticket is gone")
+            return SendOutcome(Result.SKIPPED, "there is no such ticket")
         if MailToSend(job.template, job.audience) not in mails_after(event):
             raise NotAJob(f"no such mail follows from {event.type}")
         of_a_ladder = event.type in (EventType.RUNG_FIRED, EventType.INCIDENT_PROPOSED)
@@ -199,7 +199,7 @@ class MailingCase:
             return SendOutcome(Result.SKIPPED, why)
         recipients = self._recipients(about)
         done = self._once(about, recipients)
-        if job.template == "acknowledgement" and done.result in (Result.SENT, Result.SENT_BEFORE):
+        if job.template == ACKNOWLEDGEMENT and done.result in (Result.SENT, Result.SENT_BEFORE):
             # If the mail was sent before, the worker that sent it may have died before it recorded
             # the acknowledgement.
             decide = by_system.acknowledge

@@ -161,12 +161,12 @@ def reason_to_skip(about: Matter) -> str | None:
         if not (clock.state is ClockState.RUNNING or waits) or _began_anew(about):
             return "the clock does not run any more"
         if about.event.data["step"] not in clock.fired:
-            return "the promise was made anew, and will tell again"
-        told_by = _later(about)
+            return "the promise was recomputed, and its reminder will be sent again"
+        later = _later(about)
         if job.audience != Role.CUSTOMER:
-            told_by = [rung for rung in told_by if job.audience in rung.data["notify"]]
-        if told_by:
-            return "a later rung tells of it"
+            later = [rung for rung in later if job.audience in rung.data["notify"]]
+        if later:
+            return "a later rung sends its own mail"
     if job.template == SURVEY and ticket.clocks[ClockName.SURVEY].due_at <= about.moment:
         return "the survey is over"
     return None

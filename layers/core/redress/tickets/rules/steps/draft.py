@@ -1,4 +1,4 @@
-"""What the steps share: collecting the events of a step, and common checks."""
+"""Code that all steps share: the draft, which collects the events of a step, and common checks."""
 
 from __future__ import annotations
 
@@ -31,41 +31,40 @@ class Draft:
         self._after = before
 
     def add(
-        self, kind: EventType, data: dict[str, Any] | None = None, by: Actor | None = None
+        self, event_type: EventType, data: dict[str, Any] | None = None, by: Actor | None = None
     ) -> Draft:
-        """Add the next event. It is caused by the actor of the step unless `by` names another."""
+        """Add the next event. `by` is its actor; None means the actor of the step."""
         number = (self._after.version if self._after else 0) + 1
-        event = Event(number, kind, self._at, by or self._by, data or {})
+        event = Event(number, event_type, self._at, by or self._by, data or {})
         self._after = apply(self._after, event, self._plan)
         self._events.append(event)
         return self
 
     @property
     def after(self) -> Ticket:
-        """The ticket after the events so far."""
+        """The ticket with all events that were added so far."""
         if self._after is None:
-            raise ValueError("nothing has happened yet")
+            raise ValueError("the draft of a new ticket needs an event first")
         return self._after
 
     def change(self) -> Change:
-        """The change with all events so far."""
-        if self._after is None:
-            raise ValueError("a change has at least one event")
-        return Change(self._before, tuple(self._events), self._after, self._plan)
+        """The change that consists of all events that were added so far."""
+        return Change(self._before, tuple(self._events), self.after, self._plan)
 
 
 def require_possible(step: Step, ticket: Ticket) -> None:
-    """Raise NotAllowedNow if the table does not allow the step in the ticket's state."""
+    """Raise NotAllowedNow if the table STEPS does not allow the step in the ticket's state."""
     if ticket.state not in STEPS[step]:
         raise NotAllowedNow(step, ticket.state)
 
 
 def require_current(ticket: Ticket, version: int) -> None:
-    """Refuse a step if a person changed the ticket after the version that the agent has read.
+    """Refuse a step if a person has changed the ticket since the agent read it.
 
-    Events that the system caused in the meantime (a reminder, an acknowledgement) do not conflict,
-    because the agent does not need to know them. Raises VersionConflict with the current version,
-    and InvalidInput for a version that does not exist yet.
+    `version` is the version that the agent read. Later events of the system (a reminder, an
+    acknowledgement) do not conflict, because the agent does not need to know about them. Raises
+    VersionConflict with the current version, and InvalidInput for a version that does not exist
+    yet.
     """
     if version > ticket.version:
         raise InvalidInput([Fault("/version", "unknown_version", "there is no such version yet")])
@@ -74,7 +73,10 @@ def require_current(ticket: Ticket, version: int) -> None:
 
 
 def checked_text(value: str, pointer: str, *, required: bool = True) -> str:
-    """A text without surrounding space. Raises InvalidInput if it is empty or too long."""
+    """Return a text without leading and trailing white space.
+
+    Raises InvalidInput if it is longer than TEXT_LIMIT characters, or if it is required but empty.
+    """
     cleaned = value.strip()
     if required and not cleaned:
         raise InvalidInput([Fault(pointer, "required", "this text must not be empty")])
@@ -84,10 +86,10 @@ def checked_text(value: str, pointer: str, *, required: bool = True) -> str:
 
 
 def closure_now(ticket: Ticket, plan: Plan) -> str | None:
-    """The closure of a solved ticket that can close at once; None for any other ticket.
+    """Return the reason for closing a ticket at once, or None if it does not close yet.
 
-    A resolved ticket closes at once if its plan promises no callback, and a confirmed ticket if its
-    plan promises no survey.
+    A resolved ticket closes at once if its plan promises no callback. A confirmed ticket closes at
+    once if its plan promises no survey.
     """
     promised = promises(ticket, plan)
     if ticket.state is State.RESOLVED and ClockName.CALLBACK not in promised:
@@ -98,10 +100,10 @@ def closure_now(ticket: Ticket, plan: Plan) -> str | None:
 
 
 def mail_source(mail: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The part of an event's data that describes the mail that caused it, if one did."""
+    """Return the event data about the mail that caused the event; {} if no mail did."""
     return {} if mail is None else {"mail": dict(mail)}
 
 
 def copies(ticket: Ticket) -> dict[str, Any]:
-    """The part of an event's data that says who gets a copy of a message to the customer."""
+    """Return the event data that lists who gets a copy of the message; {} if nobody does."""
     return {"copied_to": list(ticket.participants)} if ticket.participants else {}

@@ -1,0 +1,164 @@
+"""What people do with scores: start a run, read cards, rate an agent's month."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound, Unavailable, pointer
+from redress.base.people import Member, Role
+from redress.plans.store.plans import Plans
+from redress.scores.cases.months import Months
+from redress.scores.cases.runs import ATTEMPTS
+from redress.scores.messages import RunScores, input_of
+from redress.scores.rules.scorecard import HIGHEST, LOWEST, Rating
+from redress.scores.store.scores import Card, ScoreStore, Summary
+from redress.staff.store import StaffStore
+
+COMMENT_LIMIT = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that has begun. `execution` is the name of its state machine execution."""
+
+    period: str
+    execution: str
+
+
+def _rating_faults(body: Any) -> list[Fault]:
+    if not isinstance(body, dict):
+        return [Fault("", "object_expected", "a rating is a JSON object")]
+    faults = []
+    for name in ("attitude", "knowledge"):
+        value = body.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or not LOWEST <= value <= HIGHEST:
+            faults.append(Fault(f"/{name}", "score_expected", "a whole number from 1 to 5"))
+    comment = body.get("comment")
+    if comment is not None and not isinstance(comment, str):
+        faults.append(Fault("/comment", "text_expected", "a text is expected here"))
+    elif comment is not None and len(comment) > COMMENT_LIMIT:
+        faults.append(Fault("/comment", "too_long", f"at most {COMMENT_LIMIT} characters"))
+    faults += [
+        Fault(pointer(name), "unknown", "this is not part of a rating")
+        for name in body
+        if name not in ("attitude", "knowledge", "comment")
+    ]
+    return faults
+
+
+class ScoringCases:
+    """The use cases. `step_functions` creates a client on demand: only `run` needs one."""
+
+    def __init__(
+        self,
+        scores: ScoreStore,
+        staff: StaffStore,
+        plans: Plans,
+        step_functions: Callable[[], Any],
+        machine_arn: str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._scores, self._staff = scores, staff
+        self._step_functions, self._machine_arn, self._now = step_functions, machine_arn, now
+        self._months = Months(plans, now)
+
+    def run(self, member: Member, period: str, key: str = "") -> Run:
+        """Start a run over a month ("2026-11" or "previous").
+
+        `key` (an Idempotency-Key) identifies the run; a repeated request with it starts no second
+        run. Raises Forbidden for agents and InvalidInput for a month that has not begun.
+        """
+        if member.role not in (Role.SUPERVISOR, Role.MANAGER):
+            raise Forbidden("scores are run by supervisors and managers")
+        period = self._months.resolve(period)
+        run_id = hashlib.sha256(key.encode()).hexdigest()[:16] if key else secrets.token_hex(8)
+        name = f"{period}-{run_id}"
+        client = self._step_functions()
+        try:
+            client.start_execution(
+                stateMachineArn=self._machine_arn,
+                name=name,
+                input=input_of(RunScores(period)),
+            )
+        except client.exceptions.ExecutionAlreadyExists:
+            return Run(period, name)  # a repeated request
+        return Run(period, name)
+
+    def cards(self, member: Member, period: str) -> list[Card]:
+        """The cards of a month that `member` may see, sorted by agent, without their evidence.
+
+        Agents see their own card, supervisors those of their team's current members, managers all.
+        """
+        self._months.require_begun(period)
+        if member.role is Role.MANAGER:
+            return self._scores.cards(period)
+        if member.role is Role.AGENT:
+            own = self._scores.card(member.id, period)
+            return [own] if own else []
+        team = {known.id for known in self._staff.members() if known.team == member.team}
+        return [card for card in self._scores.cards(period) if card.scorecard.agent in team]
+
+    def card(self, member: Member, period: str, agent: str) -> Card:
+        """One card with its evidence. Raises NotFound also for a card that `member` may not see."""
+        self._months.require_begun(period)
+        held = self._scores.card(agent, period) if self._may_see(member, agent) else None
+        if held is None:
+            raise NotFound(f"there is no scorecard of {agent} for {period}")
+        return self._scores.with_evidence(held)
+
+    def _may_see(self, member: Member, agent: str) -> bool:
+        if member.role is Role.MANAGER or member.id == agent:
+            return True
+        if member.role is not Role.SUPERVISOR:
+            return False
+        try:
+            return self._staff.member(agent).team == member.team
+        except NotFound:
+            return False
+
+    def summary(self, member: Member, period: str) -> Summary:
+        """The result of the last run of a month. Raises NotFound if there was none.
+
+        Raises Forbidden for agents.
+        """
+        if member.role not in (Role.SUPERVISOR, Role.MANAGER):
+            raise Forbidden("runs are for supervisors and managers")
+        self._months.require_begun(period)
+        return self._scores.summary(period)
+
+    def rate(self, member: Member, period: str, agent: str, body: Any) -> Rating:
+        """Rate an agent's month: {"attitude": 1-5, "knowledge": 1-5, "comment"?: text}.
+
+        Only the supervisor of the agent's team or a manager may rate, and nobody may rate
+        themselves. The rating replaces an earlier one, which remains in the trail. The card changes
+        with the next run. Raises InvalidInput with every fault, Forbidden, and NotFound for an
+        unknown agent.
+        """
+        if member.role not in (Role.SUPERVISOR, Role.MANAGER) or member.id == agent:
+            raise Forbidden("agents are rated by their supervisor or a manager")
+        rated = self._staff.member(agent)
+        if member.role is Role.SUPERVISOR and rated.team != member.team:
+            raise Forbidden("this agent is in another team")
+        faults = [*self._months.faults(period), *_rating_faults(body)]
+        if faults:
+            raise InvalidInput(faults)
+        for _ in range(ATTEMPTS):
+            held = self._scores.rating(agent, period)
+            rating = Rating(
+                agent=agent,
+                period=period,
+                attitude=body["attitude"],
+                knowledge=body["knowledge"],
+                comment=(body.get("comment") or "").strip(),
+                by=member.id,
+                at=self._now(),
+                revision=held.revision + 1 if held else 1,
+            )
+            if self._scores.rate(rating):
+                return rating
+        raise Unavailable("this agent is being rated by others")

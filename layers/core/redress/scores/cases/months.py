@@ -1,0 +1,46 @@
+"""Which month a request or a run is about, in the time zone of the current plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from redress.base.errors import Fault, InvalidInput
+from redress.plans.store.plans import Plans
+from redress.scores.rules import periods
+
+PREVIOUS = "previous"
+"""A period in requests: the last month that is over, in the plan's time zone."""
+
+
+class Months:
+    def __init__(self, plans: Plans, now: Callable[[], datetime]) -> None:
+        self._plans, self._now = plans, now
+
+    @property
+    def zone(self) -> str:
+        return self._plans.current().time_zone
+
+    def resolve(self, period: str) -> str:
+        """The month that `period` names: "2026-11" itself, or the month that "previous" means.
+
+        Raises InvalidInput for what is no month, or has not begun.
+        """
+        if period == PREVIOUS:
+            period = periods.previous_period(self._now(), self.zone)
+        self.require_begun(period)
+        return period
+
+    def require_begun(self, period: str) -> None:
+        """Raises InvalidInput for what is no month, or has not begun."""
+        if faults := self.faults(period):
+            raise InvalidInput(faults)
+
+    def faults(self, period: str) -> list[Fault]:
+        try:
+            start, _ = periods.period_bounds(period, self.zone)
+        except ValueError:
+            return [Fault("/period", "period_expected", "a month such as 2026-11 is expected")]
+        if start > self._now():
+            return [Fault("/period", "not_begun", "this month has not begun yet")]
+        return []

@@ -1,0 +1,162 @@
+"""The tasks of a scoring run, for the scores state machine. Each can be repeated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from redress.base.errors import NotFound, Unavailable
+from redress.base.people import Role
+from redress.plans.store.plans import Plans
+from redress.scores.cases.months import Months
+from redress.scores.messages import AgentResult
+from redress.scores.rules import periods, scorecard
+from redress.scores.store.scores import Card, CardReplaced, Earlier, Failure, ScoreStore, Summary
+from redress.staff.store import StaffStore
+
+ATTEMPTS = 5
+
+
+STORED = "stored"
+
+
+UNCHANGED = "unchanged"
+
+
+FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """The scope of a run: month, plan and agents' ids. All cards use the plan `plan_version`."""
+
+    period: str
+    preview: bool
+    plan_version: int
+    agents: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The outcome for one agent's card: `stored` or `unchanged`."""
+
+    agent: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringFinished:
+    """The totals of a run. If `failed` is above 0, the execution fails."""
+
+    period: str
+    agents: int
+    stored: int
+    unchanged: int
+    failed: int
+
+
+class ScoringJobs:
+    def __init__(
+        self, scores: ScoreStore, staff: StaffStore, plans: Plans, now: Callable[[], datetime]
+    ) -> None:
+        self._scores, self._staff, self._plans, self._now = scores, staff, plans, now
+        self._months = Months(plans, now)
+
+    def list_agents(self, period: str) -> Month:
+        """The agents and the plan of a run over `period` ("2026-11" or "previous").
+
+        A run scores all current agents, and other or former members of staff who have facts in the
+        month. Once a month has been scored after its end, it keeps the plan of that run, so that a
+        later plan never changes a grade.
+        """
+        period = self._months.resolve(period)
+        agents = [
+            member.id
+            for member in self._staff.members()
+            if (member.role is Role.AGENT and not member.left)
+            or self._scores.has_facts(member.id, period)
+        ]
+        _, end = periods.period_bounds(period, self._months.zone)
+        return Month(period, self._now() < end, self._plan_version(period), sorted(agents))
+
+    def _plan_version(self, period: str) -> int:
+        try:
+            last = self._scores.summary(period)
+        except NotFound:
+            return self._plans.current().version
+        return self._plans.current().version if last.preview else last.plan_version
+
+    def score_agent(self, agent: str, period: str, preview: bool, plan_version: int) -> Scored:
+        """Score one agent's month and store the card.
+
+        If the inputs have not changed, the stored card stays as it is. Raises Unavailable if other
+        runs replaced the card ATTEMPTS times meanwhile.
+        """
+        plan = self._plans.get(plan_version).score
+        for _ in range(ATTEMPTS):
+            held = self._scores.card(agent, period)
+            card = scorecard.score(
+                agent,
+                self._scores.facts(agent, period),
+                self._scores.rating(agent, period),
+                plan,
+                period,
+                preview,
+            )
+            if held is not None and held.scorecard.digest == card.digest:
+                return Scored(agent, UNCHANGED)
+            following = Card(
+                scorecard=card,
+                revision=held.revision + 1 if held else 1,
+                plan_version=plan_version,
+                scored_at=self._now(),
+                earlier=(*held.earlier, _earlier(held)) if held else (),
+            )
+            try:
+                self._scores.save(following)
+            except CardReplaced:
+                continue
+            return Scored(agent, STORED)
+        raise Unavailable("this card is being scored by others")
+
+    def finish(
+        self,
+        period: str,
+        preview: bool,
+        plan_version: int,
+        results: Sequence[AgentResult],
+    ) -> ScoringFinished:
+        """Store the result of a run. Raises ValueError for an unknown outcome."""
+        counts = Counter(result.outcome for result in results)
+        if unknown := set(counts) - {STORED, UNCHANGED, FAILED}:
+            raise ValueError(f"not an outcome of scoring: {', '.join(sorted(unknown))}")
+        failed = tuple(
+            Failure(result.agent, result.error) for result in results if result.outcome == FAILED
+        )
+        self._scores.conclude(
+            Summary(
+                period=period,
+                preview=preview,
+                plan_version=plan_version,
+                agents=len(results),
+                stored=counts[STORED],
+                unchanged=counts[UNCHANGED],
+                failed=failed,
+                finished_at=self._now(),
+            )
+        )
+        return ScoringFinished(period, len(results), counts[STORED], counts[UNCHANGED], len(failed))
+
+
+def _earlier(card: Card) -> Earlier:
+    scorecard = card.scorecard
+    return Earlier(
+        revision=card.revision,
+        digest=scorecard.digest,
+        preview=scorecard.preview,
+        total=scorecard.total,
+        grade=scorecard.grade,
+        scored_at=card.scored_at,
+    )
