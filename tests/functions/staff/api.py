@@ -207,4 +207,4 @@ CHANGES: dict[str, dict[str, Any]] = {
     },
     "plan-move": {"plan_version": 1, "reason": "as promised"},
 }
-"""Sample events that change a version of a ticket -> a valid body without the version."""
+"""Sample event of a route that requires the ticket's version -> valid body without it."""
