@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pages import pages
 from web_request import (
     Blank,
@@ -143,8 +143,7 @@ def see_other(url: str) -> Answer:
     return respond(303, "text/plain", "", {**PAGE_SECURITY, "Location": url})
 
 
-@dataclass(frozen=True)
-class ShownFault:
+class ShownFault(msgspec.Struct, frozen=True):
     """A fault as the page shows it: next to its field, and in the summary at the top."""
 
     field: str

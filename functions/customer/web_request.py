@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
 from aws_lambda_powertools import Logger
 
 from redress.base import catalogue, observe
@@ -25,8 +25,7 @@ FIELD_LIMIT = 50
 logger = Logger(service="customer")
 
 
-@dataclass(frozen=True, slots=True)
-class WebRequest:
+class WebRequest(msgspec.Struct, frozen=True):
     """One request from API Gateway, which has already matched the route and parsed the path."""
 
     event: dict[str, Any]

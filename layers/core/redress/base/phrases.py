@@ -5,7 +5,6 @@ This module is separate from `redress.mail.outgoing.rendering` because pages als
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -14,8 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Phrases:
+class Phrases(msgspec.Struct, frozen=True):
     """The phrases of one language, from `data/mail/{language}/phrases.json`.
 
     `months` begins with January, `weekdays` with Monday. `standing` holds a name for each standing

@@ -12,9 +12,10 @@ import copy
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from redress.base.errors import Fault, InvalidInput, pointer
 from redress.clocks.rules.clocks import Action, ClockName, Rung
@@ -44,7 +45,6 @@ from redress.plans.rules.plan import (
     promise_from,
     seconds_of,
 )
-from redress.plans.rules.publishing import check_promised, check_shapes
 from redress.plans.rules.reader import MOST_DAYS, NAME, NAME_LIMIT, DocumentReader
 
 SHORTEST_SCALED_S = 5
@@ -154,6 +154,9 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         mail=_mail(read, document),
     )
     if publishing_at is not None:
+        # Each cold start of the intake reads a stored plan, which does not need these checks.
+        from redress.plans.rules.publishing import check_promised, check_shapes
+
         check_shapes(read, document)
         check_promised(read, plan, begins or publishing_at)
     if read.faults:
@@ -161,8 +164,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
     return plan
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     """The names that other sections may refer to."""
 
     calendars: tuple[str, ...]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from importlib import resources
@@ -25,8 +24,7 @@ LARGEST_DOCUMENT = 400_000
 """Bytes of a document as JSON. DynamoDB's limit for an item is 409,600, with its keys and names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(msgspec.Struct, frozen=True):
     """One version in a list of versions.
 
     `at` and `by` say when it was published and by whom. They are None for the shipped plan 1 and
