@@ -34,7 +34,8 @@ On Linux that takes 40 ms of each call."""
 class Credentials(NamedTuple):
     """AWS credentials, with the attribute names that botocore's signer reads.
 
-    Lambda puts them into the environment. They stay valid as long as the execution environment.
+    Lambda puts them into the environment. They stay valid while the execution
+    environment exists.
     """
 
     access_key: str

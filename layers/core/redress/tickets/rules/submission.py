@@ -1,7 +1,7 @@
 """Validation of submissions from the web form and the JSON API.
 
-The web form and the JSON API both use `parse`. It reports all wrong fields at once. It is written in
-plain Python, because a typed decoder stops at the first wrong field.
+Both endpoints use `parse`, which reports all wrong fields at once. It is written in plain Python,
+because a typed decoder stops at the first wrong field.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ NEXT_WAIT: dict[Phase, Phase] = {
     Phase.CALLBACK: Phase.SURVEY,
     Phase.SURVEY: Phase.CLOSED,
 }
-"""Maps each wait of the state machine `ticket.asl.json` to the wait that follows it. The phases name
-the waits. A template test compares this table with the state machine."""
+"""Maps each wait of the state machine `ticket.asl.json` to the wait that follows it. The waits are
+named by their phases. A template test compares this table with the state machine."""
 
 MOVED = "ClocksMoved"
 """The error that the relay sends to a sleeping state machine. It wakes the machine, which then

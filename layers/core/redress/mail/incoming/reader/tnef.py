@@ -1,8 +1,9 @@
-"""Read winmail.dat, the file into which Outlook packs a mail if it expects a recipient with Outlook.
+"""Read the files named winmail.dat.
 
-The format is [MS-OXTNEF]. The library tnefparse reads it well, but a hostile file can keep it busy.
-It repeats a loop as often as a number in the file says, up to four billion times. It also copies
-the rest of the file for every object. This module reads only the parts that a mail needs (body and
+Outlook packs a mail into such a file if it assumes that the recipient uses Outlook, too. The format
+is [MS-OXTNEF]. The library tnefparse reads it well, but a hostile file can keep it busy. It repeats
+a loop as often as a number in the file says, up to four billion times. It also copies the rest of
+the file for every object. This module reads only the parts that a mail needs (body and
 attachments), and limits how much it reads.
 """
 
