@@ -1,4 +1,4 @@
-"""Service plans in the table: each published version, the latest one, and a summary of each."""
+"""Service plans in the table: each published version, the current one, and a summary of each."""
 
 from __future__ import annotations
 

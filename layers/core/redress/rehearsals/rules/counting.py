@@ -34,7 +34,8 @@ BOUNDS_S = (
 """Upper bounds, in seconds, of the steps in which moves of due times are counted."""
 
 SAME_WITHIN_S = 1
-"""Two due times count as equal if they differ by less than this. Targets are whole seconds."""
+"""Two due times count as equal if they differ by less than this, because targets are whole
+seconds."""
 
 _SEPARATOR = "|"
 REAL, DRAFT = "real", "draft"
