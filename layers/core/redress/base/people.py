@@ -47,7 +47,8 @@ class Member(Struct, frozen=True):
     languages: tuple[str, ...]
     capacity: int
     left: bool = False
-    """Whether they have left. They get no mail and no work then; their scorecards are kept."""
+    """Whether they have left. A member who left gets no mail and no work. Their scorecards are
+    kept."""
 
     @property
     def actor(self) -> Actor:

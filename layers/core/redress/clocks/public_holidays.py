@@ -2,7 +2,8 @@
 
 Only this module imports the library, and only publishing a plan needs it. Publishing writes the
 dates into the plan document, so an update of the library never changes a published version. The
-import is late because it takes about a tenth of a second of a cold start.
+library is imported inside the functions, because the import would add about a tenth of a second to
+each cold start.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ In China the General Office of the State Council does so in November of the year
 
 
 def days_of(country: str, subdivision: str | None, years: Iterable[int]) -> dict[date, bool]:
-    """The special days of the given years, in order: False for a holiday, True for a working day.
+    """The holidays and make-up working days of the given years, in the order of their dates.
+
+    The value of a day is True if people work on it, and False if it is a holiday.
 
     `country` is an ISO 3166-1 alpha-2 code (`CN`). `subdivision` is an ISO 3166-2 code without the
     country (`BY` for Bavaria in `DE`); None means holidays of the entire country.
 
     Holidays include substitute days off for a holiday that falls on a weekend. A make-up working
     day is a weekend day on which people work in exchange for another day off. Other weekend days
-    are listed only if they are holidays themselves; an ordinary Sunday within a golden week is not.
-    For calendars whose months begin by sighting the moon, the library gives the expected date.
+    are listed only if they are holidays themselves. For example, a golden week may contain a Sunday
+    that is not a holiday; it is not listed. In some calendars, a month begins when the new moon is
+    sighted. The library gives the expected dates of their holidays.
 
     Raises ValueError for an unknown country, subdivision or year.
     """
@@ -42,7 +46,8 @@ def days_of(country: str, subdivision: str | None, years: Iterable[int]) -> dict
     if subdivision is not None and subdivision not in entity.subdivisions:
         there = ", ".join(entity.subdivisions) or "none"
         raise ValueError(f"{subdivision!r} is no subdivision of {country}; there are: {there}")
-    # The days of a New Year holiday, or its make-up working day, may lie in the year before it.
+    # The days off for a New Year holiday, or its make-up working day, may be in the year before it.
+    # So the neighbouring years are read, too.
     around = {year + by for year in asked for by in (-1, 0, 1)}
     found = holidays.country_holidays(
         country, subdiv=subdivision, years=around, categories=holidays.PUBLIC

@@ -1,10 +1,10 @@
 """Minimal clients of DynamoDB and Secrets Manager that start faster than botocore's.
 
 A full botocore client loads the model of its service, builds classes from it and resolves its
-endpoint by a rule set. That takes 110 ms of each cold start, although the public endpoints call
-only a few operations (decision 17). These clients still use botocore for signing, TLS, connections
-and errors. They implement only the protocol of both services, awsJson1_0 and 1_1: a POST whose
-X-Amz-Target header names the operation.
+endpoint by a rule set. That takes 110 ms of each cold start. The public endpoints call only a few
+operations and do not need the rest (decision 17). These clients still use botocore for signing,
+TLS, connections and errors. They implement only the protocol of the two services, awsJson1_0 and
+1_1: each request is a POST whose X-Amz-Target header names the operation.
 
 They return the same answers and raise the same errors as the full clients, so a caller can use
 either. The contract tests check this against DynamoDB Local, Amazon's own engine. These clients
@@ -26,14 +26,17 @@ from botocore.httpsession import URLLib3Session
 CONNECT_S, READ_S = 2, 8
 CONNECTIONS = 4
 AT_ONCE: Any = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-"""Switches Nagle's algorithm off, as the full client does. A request is sent in two writes, headers
-and body. Nagle's algorithm would delay the second until the first is acknowledged: 40 ms of each
-call on Linux."""
+"""Switches Nagle's algorithm off, as the full client does. A request is sent in two writes: headers
+and body. Nagle's algorithm would delay the second write until the receiver acknowledges the first.
+On Linux that takes 40 ms of each call."""
 
 
 class Credentials(NamedTuple):
-    """The attributes that the signer reads. Lambda's environment holds credentials that stay valid
-    for the life of the execution environment."""
+    """AWS credentials, with the attribute names that botocore's signer reads.
+
+    Lambda puts them into the environment. They stay valid while the execution
+    environment exists.
+    """
 
     access_key: str
     secret_key: str

@@ -47,12 +47,18 @@ def page(
 
 
 def to_cursor(key: str | None) -> str | None:
-    """The cursor of the page that begins after this key: an opaque text that needs no escaping."""
+    """The cursor of the page that begins after this key; None for None.
+
+    A cursor is an opaque text that needs no escaping.
+    """
     return base64.urlsafe_b64encode(key.encode()).decode() if key is not None else None
 
 
 def _from_cursor(given: str, is_key: Callable[[str], bool]) -> str | None:
-    """The key in a cursor, or None for any other text. The key becomes part of a database query."""
+    """The key in a cursor, or None if the text is not a cursor of this list.
+
+    The check is needed because the key becomes part of a database query.
+    """
     try:
         key = base64.b64decode(given, altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):

@@ -47,7 +47,7 @@ class MovePart(msgspec.Struct, frozen=True, tag_field="task", tag="move_part"):
 
 
 class FinishJob(msgspec.Struct, frozen=True, tag_field="task", tag="finish"):
-    """Sum up all parts."""
+    """Add up the counts of all parts and end the job. `results` has the result of each part."""
 
     job: str
     results: list[PartResult]

@@ -15,7 +15,8 @@ from redress.base.settings import Settings
 from redress.tickets.links import Links
 
 REFRESH_S = 300.0
-"""Seconds after which a function reads the keys of links again, and so uses a rotated key."""
+"""A function reads the keys of links again when it has kept them for this many seconds. After a
+rotation it therefore uses the new key soon."""
 
 
 def now() -> datetime:
@@ -41,7 +42,10 @@ def settings() -> Settings:
 
 @cache
 def client(service: str, retries: int = 3) -> Any:
-    """A botocore client, made once. Timeouts are short, because a retry helps more than waiting."""
+    """A botocore client. It is made at the first call and then reused.
+
+    Its timeouts are short, because a retry is more likely to succeed than a longer wait.
+    """
     import botocore.session
     from botocore.config import Config
 
@@ -50,7 +54,8 @@ def client(service: str, retries: int = 3) -> Any:
         connect_timeout=2,
         read_timeout=8,
         retries={"mode": "standard", "max_attempts": retries},
-        # With S3's older signature a link would name no region and expire later than it says.
+        # With the older signature of S3, a link to an object would not contain the region, and it
+        # would stay valid after its stated expiry.
         signature_version="s3v4" if service == "s3" else None,
         user_agent_extra="redress",
     )
@@ -67,7 +72,10 @@ def session() -> Any:
 
 @cache
 def dynamodb() -> Any:
-    """The fast client of the public endpoints. `client("dynamodb")` has all operations."""
+    """The client of the public endpoints, which starts faster but has only two operations.
+
+    `client("dynamodb")` has all operations.
+    """
     from redress.db.aws_json import DynamoDB
 
     return DynamoDB(os.environ)
@@ -81,10 +89,12 @@ def secrets() -> Any:
 
 
 def refreshed[T](read: Callable[[], T]) -> Callable[[], T]:
-    """A value that is read at its first use, and again when it is older than REFRESH_S seconds.
+    """Return a function that returns the value of `read` and keeps it for REFRESH_S seconds.
 
-    If reading it again fails, the old value is kept for another REFRESH_S, so that no customer
-    waits for a setting that hardly ever changes. Raises Unavailable if the first reading fails.
+    The function calls `read` at its first call, and again when the kept value is older. If a later
+    call of `read` fails, the function keeps the old value for another REFRESH_S seconds. Otherwise
+    customers would wait for a value that hardly ever changes. If the first call of `read` fails,
+    the function raises Unavailable.
     """
     kept: list[tuple[float, T]] = []
 
@@ -106,9 +116,10 @@ def refreshed[T](read: Callable[[], T]) -> Callable[[], T]:
 
 @cache
 def links(secret: str) -> Links:
-    """Links that are signed with the key in this secret, which the deployment creates.
+    """Makes and reads links that are signed with the key in this secret.
 
-    After a rotation, links that were signed with the previous key can still be read.
+    The deployment creates the secret. After a rotation, links that were signed with the previous
+    key can still be read.
     """
 
     def read_stage(stage: str) -> bytes:

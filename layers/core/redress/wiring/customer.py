@@ -24,7 +24,10 @@ def links() -> Links:
 
 @cache
 def customer_cases() -> CustomerCases:
-    """The use cases behind a customer's link. The form needs neither these nor PynamoDB."""
+    """The use cases of a customer's link.
+
+    The imports are local, because the web form needs neither these use cases nor PynamoDB.
+    """
     from redress.tickets.cases.customer import CustomerCases
     from redress.wiring import stores
 

@@ -1,10 +1,11 @@
 """Records of incoming mails: what became of each one, the quarantine, and counts per hour.
 
-The identity of a mail is a digest of its sender and content, so two objects in the bucket with the
-same mail are one mail. A second item, the place, keeps the identity of the mail in each object,
+A mail has a record, whose key is the identity of the mail. The identity is a digest of sender and
+content. If two objects in the bucket contain the same mail, they therefore count as one mail. Each
+object has a second item, the place, which stores the identity of its mail. The place is needed
 because a later version of the reader may compute another identity from the same object. Both items
 are written in the transaction that makes the mail a ticket or a message. Each mail therefore takes
-effect once or not at all, even if events are repeated or reordered or a worker is killed.
+effect once or not at all, even if events are repeated or reordered, or a worker is killed.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from redress.tickets.rules.change import Change
 from redress.tickets.store.transaction import Cause, DoneAlready, Write
 
 KEPT = timedelta(days=400)
-"""How long the record of a mail is kept. This is longer than any queue keeps its event, and longer
-than anybody waits before sending one back to its queue."""
+"""How long the record of a mail is kept. No queue keeps the event of the mail for so long. Nobody
+waits for so long before they send an event back to its queue."""
 COUNTED = timedelta(hours=2)
 """How long the count of a clock hour is kept."""
 
@@ -53,13 +54,13 @@ class IncomingRecord:
 
     It also holds what staff need to decide about a quarantined mail.
 
-    key          key of the raw mail in the bucket: the first under which the mail came. "" if the
-                 record is about an event of SES
+    key          key of the first object in the bucket that contained the mail. "" if the record is
+                 about an event of SES
     number       the ticket that the mail opened or was added to. For a quarantined mail, the ticket
                  that it names
     event        number of the event on that ticket
     reason       why the mail is, or was, in quarantine
-    because      what the reader's classification is based on
+    because      the signs on which the reader based its classification
     flags        `disowned`, `spam`, `virus` or `unproven`
     released_by  the member of staff who released it
     forwarded_by address of the member of staff who forwarded it
@@ -96,12 +97,13 @@ class MailTaken(Cause):
     """A mail that opens or changes a ticket.
 
     record     the mail's new record
-    released   the mail's quarantine record, which this change takes out of quarantine; None if the
-               mail must not have come before. A mail that could not be read when it came was
-               quarantined under another identity; then the record is written under both
-    counted    the counters that it adds to: those of its sender and its ticket
+    released   the mail's record in quarantine, if this change releases the mail. None if the mail
+               is new; the change then fails if the mail came before. If the mail could not be read
+               when it came, it has another identity in quarantine, and the new record is written
+               under both identities
+    counted    names of the counters that it increases: those of its sender and its ticket
     threads    digests of its Message-ID and sender, from `thread_digest`
-    addresses  changes to the marks of addresses
+    addresses  changes to the marks of addresses. A mark says that no mail may be sent there
     """
 
     record: IncomingRecord
@@ -135,7 +137,7 @@ class IncomingMailStore:
         return _RECORD.decode(rows[0].doc) if rows else None
 
     def at(self, key: str) -> IncomingRecord | None:
-        """Return the record of the mail in this object; None if it was not taken yet."""
+        """Return the record of the mail in this object; None if the object has no place yet."""
         model = self._models.mail_object
         pk = keys.object_pk(key)
         rows = retry.call(
@@ -201,9 +203,10 @@ class IncomingMailStore:
         return [found[pk] for pk, _ in wanted if pk in found]
 
     def counts(self, of: Iterable[str], now: datetime) -> dict[str, int]:
-        """Return how many mails of each sender, or about each ticket, came in this clock hour.
+        """Return how many mails each counter has counted in the clock hour of `now`.
 
-        `of` names senders and ticket numbers. Those without mails are missing from the result.
+        A counter counts the mails of one sender or the mails of one ticket. `of` holds the names of
+        the counters. A counter without mails is missing from the result.
         """
         wanted = {keys.count_pk(what, now): what for what in of}
         model = self._models.count
@@ -229,7 +232,7 @@ class IncomingMailStore:
             raise DoneAlready("this mail came before") from lost
 
     def repeated(self, key: str, record: IncomingRecord) -> None:
-        """Keep that this object is a mail that came before under another one."""
+        """Record that this object contains a mail that came before in another object."""
         row = _place(self._models, key, record)
         retry.call(row.save)
 
@@ -249,9 +252,15 @@ class IncomingMailStore:
 def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
     """Return the items to write in the transaction that opens or changes a ticket for a mail.
 
-    These are the record of the mail, which must be new, its counts by sender and ticket, its
-    Message-ID (with which an answer finds the ticket), and the marks of addresses. Returns nothing
-    if no mail caused the change.
+    These items are:
+
+    - the record of the mail, on the condition that it is new or is in quarantine,
+    - for a new mail, its place,
+    - the digest of its Message-ID and sender, by which an answer to the mail finds the ticket,
+    - the marks of addresses,
+    - the counters of its sender and its ticket.
+
+    Returns no items if the cause of the change is not a mail.
     """
     if not isinstance(cause, MailTaken):
         return []
@@ -321,5 +330,5 @@ def _row(models: Models, record: IncomingRecord) -> Any:
 
 
 def on(record: IncomingRecord, state: MailState, number: str, event: int) -> IncomingRecord:
-    """Return the record of a mail that is now on a ticket."""
+    """Return a copy of the record that says which event of which ticket the mail became."""
     return replace(record, state=state, number=number, event=event)

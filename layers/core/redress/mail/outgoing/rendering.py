@@ -131,8 +131,8 @@ _BREAKS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 def deliverable(address: str) -> str | None:
     """Return the address in the form that SES accepts, or None if SES cannot send mail to it.
 
-    SES needs ASCII: the domain in IDNA form, and an ASCII local part (before the @). Any text that
-    is not plainly one address is refused, so that nothing a customer typed can become a second
+    SES needs ASCII: the domain in IDNA form, and an ASCII local part (before the @). A text that is
+    not exactly one address is refused. Otherwise a customer could type a text that adds a second
     recipient.
     """
     local, _, domain = address.rpartition("@")
@@ -161,22 +161,25 @@ def message(
 ) -> bytes:
     """Return one mail as MIME, with its text as plain text and as HTML.
 
-    `recipients` are addresses from `deliverable`. `texts` hold the same message in each language,
-    for recipients who do not share one; the subject is in the language of the first.
+    `recipients` are addresses from `deliverable`. `texts` holds the same message in one language or
+    more. It has several if the recipients do not share a language. The subject is in the language
+    of the first.
 
     All mails of a ticket refer to one artificial Message-ID. Mail programs therefore show them as
     one conversation, and an answer repeats the id in its References. The id is `conversation`, a
     signed token (`Links.mail_token`), followed by @ and the domain. The Message-ID of the mail
-    itself also begins with that token and then has `mail_id`, so that a second copy of the same
-    mail can be recognised. SES replaces the Message-ID with one of its own (Developer Guide,
+    itself is the same token, a dot and `mail_id`, followed by @ and the domain. It identifies a
+    second copy of the same mail. SES replaces the Message-ID with one of its own (Developer Guide,
     "Amazon SES header fields"); other mail servers keep it.
 
-    `reply_to` is the signed address that receives answers. The mail then begins with a marker line,
-    and answers are to be written above it. `to_staff` selects a marker that tells staff what
-    becomes of their answer. Without `reply_to`, answers go to the sender's mailbox and no marker is
-    needed. `unsubscribe` is the URL of the page that ends mails like this one (RFC 2369, and RFC
-    8058 if the URL is https). `automatic` marks the mail as not written by a person (RFC 3834), so
-    that no auto-responder answers it.
+    `reply_to` is the signed address that receives answers. A mail with `reply_to` begins with a
+    marker line, which asks the recipient to write the answer above it. With `to_staff`, the marker
+    line says that the answer becomes an internal note. Without `reply_to`, answers go to the
+    sender's mailbox, and the mail has no marker line.
+
+    `unsubscribe` is the URL of a page where the recipient can stop mails of this kind. It is put
+    into a header (RFC 2369, and RFC 8058 if the URL is https). `automatic` marks the mail as not
+    written by a person (RFC 3834), so that no auto-responder answers it.
     """
     mail = EmailMessage(policy=_POLICY)
     mail["From"] = sender

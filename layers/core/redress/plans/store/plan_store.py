@@ -1,4 +1,4 @@
-"""Service plans in the table: every version, the current one, and a summary of each for lists."""
+"""Service plans in the table: each published version, the current one, and a summary of each."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ class PlanStore:
     ) -> None:
         """Store a new version and make it the current one, in one transaction.
 
-        `about` is its summary for the list of versions. Raises InvalidInput if another version was
-        published meanwhile.
+        `version` is its number. `current` is the number of the version that it follows. `about` is
+        its summary for the list of versions. Raises InvalidInput if another version was published
+        meanwhile.
         """
         model = self._models.doc
         doc = msgspec.json.encode(document).decode()

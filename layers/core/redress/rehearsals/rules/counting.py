@@ -1,9 +1,12 @@
 """Counts the results of many tickets per kind, team and promise, and builds reports from them.
 
-`Counts` holds counts by key, and up to EXAMPLES ticket numbers for some keys. Its size does not
-grow with the number of tickets. Two of them can be added (`include`) in any order and grouping, so
-that parts of a period are counted separately. Moves of due times are counted in steps with the
-bounds BOUNDS_S. Sums and means are exact.
+`Counts` holds a count for each key, and for some keys up to EXAMPLES ticket numbers. Its size does
+not grow with the number of tickets. The parts of a period are counted separately, and `include`
+adds their `Counts` together. The order of the additions does not change the result.
+
+When a due time moves, the move is counted in the step that its length falls into. BOUNDS_S holds
+the upper bounds of the steps. Medians and percentiles are therefore only known up to such a bound.
+Sums and means are exact.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from redress.tickets.rules.ticket import EventType, State, Ticket
 
 EXAMPLES = 3
 ALL = "all"
-"""In a report: all kinds, or all teams."""
+"""Stands for all kinds, or for all teams, in a report."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 BOUNDS_S = (
@@ -31,7 +34,8 @@ BOUNDS_S = (
 """Upper bounds, in seconds, of the steps in which moves of due times are counted."""
 
 SAME_WITHIN_S = 1
-"""Due times that differ by less than this are equal, because promises have whole seconds."""
+"""Two due times count as equal if they differ by less than this, because targets are whole
+seconds."""
 
 _SEPARATOR = "|"
 REAL, DRAFT = "real", "draft"
@@ -39,9 +43,9 @@ REAL, DRAFT = "real", "draft"
 
 @dataclass(slots=True)
 class Counts:
-    """Counts and examples by `kind|team|clock|measure`.
+    """Counts and example tickets. Their keys have the form `kind|team|clock|measure`.
 
-    The clock is empty for measures of tickets.
+    The clock in a key is empty if the measure counts tickets rather than promises.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -56,7 +60,10 @@ class Counts:
         return self
 
     def _exemplify(self, key: str, numbers: Iterable[str]) -> None:
-        """Keep the lowest ticket numbers, so that the choice does not depend on the order."""
+        """Keep the lowest EXAMPLES ticket numbers of a key.
+
+        The choice therefore does not depend on the order in which tickets are counted.
+        """
         self.examples[key] = sorted({*self.examples.get(key, ()), *numbers})[:EXAMPLES]
 
     def group(self, kind: str, team: str) -> Group:
@@ -83,7 +90,7 @@ class Group:
         self.counts._exemplify(self._key(measure, clock), (number,))
 
     def moved(self, clock: str, before: datetime, after: datetime) -> None:
-        """Count a due time that moves, and how far."""
+        """Count a move of a due time, with its direction and length. Ignore equal due times."""
         seconds = round((after - before).total_seconds())
         if abs(seconds) < SAME_WITHIN_S:
             return
@@ -100,7 +107,10 @@ class Group:
 
 
 def add_comparison(counts: Counts, found: Comparison) -> None:
-    """Count one rehearsed ticket, under the last kind and team that it really had."""
+    """Count one rehearsed ticket.
+
+    It belongs to the group of the last kind and team that it really had, not those under the draft.
+    """
     real, draft = found.real, found.draft
     group = counts.group(real.ticket.kind, real.ticket.team)
     group.count("tickets")
@@ -158,9 +168,11 @@ def _add_promise(
 def add_move(counts: Counts, before: Ticket, after: Ticket, at: datetime) -> None:
     """Count how a move to another plan at `at` changes the deadlines of an open ticket.
 
-    Only running promises are compared, because a paused one has no due time until it resumes. The
-    measure `overdue` counts promises that become overdue by the move. `closes` counts resolved
-    tickets that the move closes, because the new plan has no callback or survey for them.
+    Due times are compared only if the promise runs before and after the move. A paused promise has
+    no due time until it resumes. With a clock, the measure `overdue` counts the promises that the
+    move makes overdue. Without a clock, it counts the tickets that have such a promise. The measure
+    `closes` counts the resolved tickets that the move closes. The new plan has no callback or
+    survey for these tickets.
     """
     group = counts.group(before.kind, before.team)
     group.count("tickets")
@@ -185,7 +197,8 @@ def add_move(counts: Counts, before: Ticket, after: Ticket, at: datetime) -> Non
 def add_left_alone(counts: Counts, ticket: Ticket, why: str) -> None:
     """Count a ticket that a move does not change.
 
-    `why` is `already` if the ticket is under the plan already, or `closed` if it is closed by now.
+    `why` is `already` if the ticket has the new plan already. It is `closed` if the ticket was
+    closed before the move reached it.
     """
     group = counts.group(ticket.kind, ticket.team)
     group.count("tickets")
@@ -206,7 +219,10 @@ def _is_open(clock: Clock | None) -> bool:
 
 
 def _is_overdue(name: ClockName, clock: Clock | None, ticket: Ticket, at: datetime) -> bool:
-    """Whether the clock is a promise of staff that runs and is overdue at `at`."""
+    """Whether staff are late with this promise at `at`: it is running and past its due time.
+
+    A survey and a callback by mail wait for the customer, so they never count.
+    """
     of_staff = name is not ClockName.SURVEY and (
         name is not ClockName.CALLBACK or not ticket.by_mail
     )
@@ -222,9 +238,9 @@ _GroupCounts = dict[str, dict[str, int]]
 def report(counts: Counts) -> dict[str, Any]:
     """The report of a rehearsal as JSON (`RehearsalReport` in openapi-staff.json).
 
-    `together` covers all tickets, `groups` each kind and team. In pairs, `real` is what happened
-    and `draft` what would have happened. Medians and 90th percentiles are upper bounds from
-    BOUNDS_S.
+    `together` is about all tickets. `groups` has one entry for each kind and team. In a pair of
+    numbers, `real` is what happened, and `draft` is what would have happened under the draft plan.
+    For a median or a 90th percentile, the report gives an upper bound from BOUNDS_S.
     """
     return _layout(counts, _rehearsed)
 
@@ -235,7 +251,7 @@ def move_report(counts: Counts) -> dict[str, Any]:
 
 
 def _layout(counts: Counts, body: Any) -> dict[str, Any]:
-    """A report: `body` makes the part for all tickets and that of each group."""
+    """Lay out a report. `body` makes the part about all tickets, and the part about each group."""
     groups = _groups(counts)
     together = Counts()
     for key, count in counts.counts.items():
@@ -337,7 +353,10 @@ def _promise_line(name: str, measures: dict[str, int], examples: _Examples) -> d
 
 
 def _rung_lines(name: str, measures: dict[str, int]) -> list[dict[str, Any]]:
-    """A line for each action of a clock and each role that it notified: how often it fired."""
+    """How often the rungs of a clock fired, with a line for each action and notified role.
+
+    If `told` is None, the line counts every rung of the action, whoever was notified.
+    """
     found = []
     for action in Action:
         roles = {measure.split(".")[2] for measure in measures if _is_rung(measure, action)}
@@ -381,7 +400,10 @@ def _pair(measures: dict[str, int], name: str) -> dict[str, int]:
 
 
 def _spread(measures: dict[str, int], way: str) -> dict[str, int | None]:
-    """How many due times moved in one direction, and how far in seconds; None if none moved."""
+    """How many due times moved in one direction, and by how many seconds.
+
+    If no due time moved, the seconds are None.
+    """
     count = measures.get(way, 0)
     return {
         "promises": count,
@@ -392,7 +414,10 @@ def _spread(measures: dict[str, int], way: str) -> dict[str, int | None]:
 
 
 def _percentile(measures: dict[str, int], way: str, count: int, percent: int) -> int | None:
-    """The lowest bound that `percent` of the moves do not exceed; None above the last bound."""
+    """The lowest bound that at least `percent` % of the moves do not exceed.
+
+    None if there are no moves, or if too many of them exceed the last bound.
+    """
     left = -(-count * percent // 100)
     for step, bound in enumerate(BOUNDS_S):
         left -= measures.get(f"{way}_step.{step}", 0)
@@ -409,7 +434,8 @@ COLUMNS = ("kind", "team", "clock", "measure", "real", "draft")
 def rows(laid_out: dict[str, Any]) -> Iterator[tuple[str | int, ...]]:
     """A report as rows for a spreadsheet, beginning with the header COLUMNS.
 
-    A number that is not a pair is in the column `draft`. Examples are only in the JSON report.
+    A pair fills the columns `real` and `draft`. A single number is in the column `draft`. The rows
+    contain no example tickets; only the JSON report does.
     """
     yield COLUMNS
     yield ALL, ALL, "", "unreadable", "", laid_out["unreadable"]["tickets"]

@@ -14,8 +14,8 @@ class PromiseView(Struct, frozen=True, omit_defaults=True):
     """One promise as a customer sees it.
 
     `state` is running, overdue, paused, kept, missed or cancelled. A paused promise has no due
-    time, because nobody knows when it will resume; its `waits_for` is customer, part or
-    third_party. `done_at` is when the promise was kept, or done late.
+    time, because nobody knows when it will resume. `waits_for` says what it waits for: customer,
+    part or third_party. `done_at` is the time at which the promised thing was done, even if late.
     """
 
     clock: str
@@ -41,7 +41,10 @@ _OPEN = (Standing.RUNNING, Standing.OVERDUE, Standing.PAUSED)
 
 
 def promises_of(ticket: Ticket, now: datetime) -> tuple[PromiseView, ...]:
-    """The promises that the customer was given: open ones first, each group by due time."""
+    """The promises that the customer is shown, open ones first, then the others.
+
+    Both groups are sorted by due time.
+    """
     shown = [
         _promise_of(name, ticket.clocks[name], waits_for(ticket), now)
         for name in SHOWN
@@ -58,9 +61,9 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 def _is_shown(name: ClockName, ticket: Ticket, now: datetime) -> bool:
     """Whether a promise is useful to the customer now.
 
-    The acknowledgement is shown only once it was sent. An update is shown only while it is open,
-    because each message to the customer ends one update and promises the next. A callback by mail
-    is not shown, because the status page itself asks the question and waits for the customer.
+    The acknowledgement is shown only after it was sent. A message to the customer ends the current
+    update and promises the next, so an update is shown only while it is open. A callback by mail is
+    not shown, because the status page itself asks the question and waits for the customer.
     """
     status = standing(ticket.clocks[name], now)
     match name:

@@ -1,7 +1,7 @@
 """Validation of submissions from the web form and the JSON API.
 
-Both public endpoints use `parse`. It is written in plain Python because a typed decoder stops at
-the first fault. A customer should see every wrong field at once.
+Both endpoints use `parse`, which reports all wrong fields at once. It is written in plain Python,
+because a typed decoder stops at the first wrong field.
 """
 
 from __future__ import annotations
@@ -137,5 +137,5 @@ def _blank(value: Any) -> bool:
 
 
 def _lines(text: str) -> int:
-    """Count lines, split at every line break of Unicode: mail headers may contain none of them."""
+    """Count lines. Every line break of Unicode counts, because a mail header may contain none."""
     return len(text.splitlines())

@@ -1,6 +1,7 @@
 """The items of a ticket: its snapshot, its events, its TIMER, the record of its submission.
 
-Both writers use these functions: the intake, which does not load PynamoDB, and `TicketStore`.
+The two writers of tickets use these functions: `TicketStore`, and the intake, which does not load
+PynamoDB.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def event_of(doc: str) -> Event:
 
 
 def index_attributes(ticket: Ticket) -> dict[str, str | None]:
-    """The index keys of a snapshot. The keys of an index that does not list the ticket are None.
+    """The index keys of a snapshot. If an index does not list the ticket, its keys are None.
 
     The owner index lists an unassigned ticket in its team's queue and an assigned one in the
     agent's work list. A resolved ticket stays in the work list only if its callback is a phone
@@ -76,9 +77,10 @@ def snapshot_item(ticket: Ticket) -> encoding.Item:
 
 
 def event_item(number: str, event: Event) -> encoding.Item:
-    """The item of an event. The first event also lists its ticket in the month of its opening.
+    """The item of an event.
 
-    That entry of the open index stays for ever, even after the ticket is closed.
+    The first event of a ticket also has keys of the open index. They list the ticket under the
+    month in which it was opened. This entry is never removed, even after the ticket is closed.
     """
     item: encoding.Item = {
         "pk": keys.ticket_pk(number),
@@ -111,9 +113,10 @@ def timer_item(change: Change) -> encoding.Item:
 
 
 def idempotency_item(key: str, body_fingerprint: str, answer: str, change: Change) -> encoding.Item:
-    """The record of an idempotency key: all that is needed to answer a repeated submission.
+    """The record of an idempotency key, with all data that the answer to a repetition needs.
 
-    `expires` is only for DynamoDB's TTL. Nothing relies on when the item is deleted.
+    `expires` is only for DynamoDB's TTL. No code depends on the time at which DynamoDB deletes the
+    item.
     """
     kept = timedelta(days=change.plan.idempotency_days)
     return {
@@ -131,8 +134,9 @@ def opening_items(
 ) -> list[encoding.Item]:
     """All items of a new ticket, in the order of the transaction.
 
-    The idempotency record comes first, the snapshot second and the TIMER third. This is the order
-    of `OPENING_CONDITIONS`, which names the condition that failed if the transaction is cancelled.
+    The idempotency record comes first, the snapshot second and the TIMER third.
+    `OPENING_CONDITIONS` has the same order. If the transaction is cancelled, it gives the name of
+    the condition that failed.
     """
     return [idempotency_item(key, body_fingerprint, answer, change), *ticket_items(change)]
 

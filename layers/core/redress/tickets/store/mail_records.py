@@ -13,7 +13,7 @@ from redress.db.rows import Models
 
 
 class Claim(StrEnum):
-    """The answer to a claim on one mail. `MailRecordStore.claim` explains the values."""
+    """The result of an attempt to claim a mail. `MailRecordStore.claim` explains the values."""
 
     WON = "won"
     SENT = "sent"
@@ -41,9 +41,12 @@ class MailRecordStore:
     def claim(self, number: str, key: str, now: datetime, lease: timedelta) -> Claim:
         """Claim the right to send one mail.
 
-        WON: the caller must send the mail and record the outcome. SENT, REFUSED: nothing is left to
-        do. HELD: another worker may be sending it now, so the caller must claim it again later. A
-        claim expires after `lease`, so the mail is sent even if a worker is killed while sending.
+        WON: the caller must send the mail and record the outcome. SENT, REFUSED: the mail was sent
+        or refused before, so the caller has nothing to do. HELD: another worker may be sending it
+        now, so the caller must try to claim it again later.
+
+        A claim expires after `lease`. If a worker is killed while it sends the mail, another worker
+        can therefore claim and send it.
         """
         model = self._models.mail
         moment = encoding.milliseconds(now)
@@ -81,9 +84,11 @@ class MailRecordStore:
     ) -> None:
         """Record the outcome of a claimed mail: `sent`, `failed` or `refused`.
 
-        A failed mail may be claimed again; a refused one is given up.
-        A mail recorded as sent stays so. A worker may hang until its claim expires, and fail after
-        another worker has sent the mail; its failure must not cause a second mail.
+        A failed mail may be claimed again. A refused mail is not tried again.
+
+        Once a mail is recorded as sent, no other outcome replaces it. This prevents a second mail
+        in the following case: a worker hangs until its claim expires, another worker sends the
+        mail, and then the first worker records a failure.
         """
         model = self._models.mail
         with contextlib.suppress(retry.ConditionFailed):

@@ -1,8 +1,9 @@
-"""What follows a change of the table: signals to workflows, and messages to other functions.
+"""After a change of the table, send signals to workflows and messages to other functions.
 
-The relay reads the table's stream. A record only says that something changed. What to do is decided
-from the current state, here or by the receiver of a message, so late, repeated and reordered
-records do no harm. Slow work is left to other functions, so it cannot delay a signal.
+The relay reads the table's stream. A stream record only says that something changed. The relay, or
+the receiver of its message, reads the current state and decides what to do. Late, repeated and
+reordered records therefore do no harm. Other functions do the slow work, so it cannot delay a
+signal.
 """
 
 from __future__ import annotations
@@ -33,20 +34,20 @@ NEXT_WAIT: dict[Phase, Phase] = {
     Phase.CALLBACK: Phase.SURVEY,
     Phase.SURVEY: Phase.CLOSED,
 }
-"""For each wait of `ticket.asl.json`, the wait that follows it, both named by their phases. A
-template test compares this table with the machine."""
+"""Maps each wait of the state machine `ticket.asl.json` to the wait that follows it. The waits are
+named by their phases. A template test compares this table with the state machine."""
 
 MOVED = "ClocksMoved"
-"""The error with which the relay wakes a sleeping machine, so that it checks the clocks. It is a
-signal, not a failure."""
+"""The error that the relay sends to a sleeping state machine. It wakes the machine, which then
+checks the clocks. It is a signal, not a failure."""
 
 BATCH = 10
-"""Messages that one SendMessageBatch takes at most (its API reference)."""
+"""The maximum number of messages in one SendMessageBatch, from the API reference."""
 
 ACKNOWLEDGE_AFTER_S = 1
-"""Seconds by which the acknowledgement is delayed, because the workflow starts when this mail is
-enqueued. An earlier acknowledgement would do no harm, but a workflow that is not asleep by then has
-to check the clocks once more: two additional state transitions for the ticket."""
+"""The delay of the acknowledgement in seconds. The workflow starts when this mail is enqueued, and
+the delay gives it time to fall asleep. An earlier acknowledgement would do no harm. But a workflow
+that is still awake would check the clocks once more, which costs two state transitions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class EventAdded:
 
 @dataclass(frozen=True, slots=True)
 class CapacityFreed:
-    """An agent of this team became available or got room: the team's queue may drain."""
+    """An agent of this team became available or got room, so the team's queue can be drained."""
 
     team: str
 
@@ -78,7 +79,7 @@ StreamChange = TimerChanged | EventAdded | CapacityFreed
 def stream_change_of(record: dict[str, Any]) -> StreamChange | None:
     """The change that a stream record reports, or None if nothing follows from it.
 
-    Raises KeyError or ValueError for a record that this table cannot have written.
+    Raises KeyError or ValueError for a record that cannot come from this table.
     """
     image = record["dynamodb"].get("NewImage")
     sk = record["dynamodb"]["Keys"]["sk"]["S"]
@@ -106,7 +107,10 @@ def _capacity_freed(new: dict[str, Any], old: dict[str, Any] | None) -> Capacity
 
 
 class NotTaken(Exception):
-    """A queue rejected some messages of a batch. All are sent again; repeats do no harm."""
+    """A queue rejected some messages of a batch.
+
+    All messages of the batch are sent again later. Repeated messages do no harm.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,10 @@ class RelayCase:
         self._functions, self._targets, self._now = functions, targets, now
 
     def follow(self, change: StreamChange) -> None:
-        """Do what follows from a change. Safe to repeat. Raises the error of a failing service."""
+        """Send the signal or messages for a change. This can be repeated safely.
+
+        Raises the error of a failing service.
+        """
         match change:
             case TimerChanged(number):
                 self.signal(number)
@@ -160,7 +167,10 @@ class RelayCase:
             self._timers.clear_awake(number, timer.gen, timer.seq)
 
     def _start(self, timer: Timer) -> None:
-        """Start the execution of this generation. Its name is fixed, so it starts only once."""
+        """Start the execution of this generation.
+
+        Its name is made of ticket number and generation, so Step Functions starts it only once.
+        """
         try:
             self._sfn.start_execution(
                 stateMachineArn=self._targets.ticket_machine_arn,
@@ -173,8 +183,8 @@ class RelayCase:
     def _wake(self, timer: Timer, armed: Armed) -> None:
         """End the armed wait: let the machine go to the next wait, or let it check the clocks.
 
-        If nobody waits any more, nothing is to be done. A wait that timed out has made the machine
-        check the clocks, and the sweep finds a ticket whose execution has ended.
+        If the wait is over already, this does nothing. After a wait that timed out, the machine has
+        checked the clocks itself. If the execution has ended, the sweep finds the ticket.
         """
         if NEXT_WAIT.get(armed.phase) is timer.phase:
             output = workflow_messages.encode(sleep_of(timer, self._now()))
@@ -185,7 +195,7 @@ class RelayCase:
     def wake(self, armed: Armed) -> bool:
         """Wake the machine that sleeps in this wait, so that it checks the clocks.
 
-        False if the wait is over.
+        Returns False if the wait is over.
         """
         return self._answer(
             self._sfn.send_task_failure,
@@ -195,7 +205,7 @@ class RelayCase:
         )
 
     def _answer(self, send: Callable[..., Any], **answer: str) -> bool:
-        """Answer a task token. False if the task is over."""
+        """Answer a task token. Returns False if the task is over."""
         over = (
             self._sfn.exceptions.TaskTimedOut,
             self._sfn.exceptions.TaskDoesNotExist,
@@ -210,7 +220,7 @@ class RelayCase:
     # ---------------------------------------------------------------- messages
 
     def drain(self, teams: Iterable[str]) -> None:
-        """Ask the assigner to offer the queues of these teams to their agents."""
+        """Ask the assigner to offer the queued tickets of these teams to their agents."""
         self._deliver([DrainQueue(team) for team in teams])
 
     def _deliver(self, messages: Sequence[Message]) -> None:
@@ -248,7 +258,10 @@ class RelayCase:
                 raise NotTaken(f"the queue rejected {len(failed)} messages")
 
     def dead_letter(self, record: dict[str, Any], fault: str) -> None:
-        """Set aside a record that no retry can process: its keys and the fault, not its content."""
+        """Report a record that no retry can process to the dead-letter queue.
+
+        The message has the keys, the sequence number and the fault, but not the record's content.
+        """
         body = {
             "keys": record.get("dynamodb", {}).get("Keys"),
             "sequence": record.get("dynamodb", {}).get("SequenceNumber"),

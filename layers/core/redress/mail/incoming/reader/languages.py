@@ -1,8 +1,9 @@
 """Choose the language in which to answer a mail: by its script, and for Chinese by its characters.
 
-Simplified and traditional Chinese share most characters. They differ in about 4,000 characters each
-that only one of two old national standards contains (GB 2312 and Big5). Every Python includes both
-as codecs. docs/decisions/015-inbound-mail.md compares libraries for this.
+Simplified and traditional Chinese share many characters. Two old national standards show which
+characters belong to one of them only. About 2,400 characters are in GB 2312 (simplified) but not in
+Big5 (traditional). About 8,700 characters are in Big5 but not in GB 2312. Every Python has codecs
+for both standards. docs/decisions/015-inbound-mail.md compares this method with libraries.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ from functools import lru_cache
 SIMPLIFIED, TRADITIONAL, ENGLISH = "zh-CN", "zh-TW", "en"
 _LOOKED_AT = 4_000
 _LEAST_SHARE = 0.1
-"""The least share of Han characters among all letters of a Chinese mail. A name in a signature has
-less, but a few words next to an order number have more."""
+"""A mail is in Chinese if Han characters are at least this share of its letters. A Chinese name in
+the signature of an English mail is below it. A few Chinese words with an order number are above."""
 
 
 def language_of(text: str, default: str) -> str:
-    """Return the language of a text; `default` if the text does not show it."""
+    """Return the language of a text: simplified or traditional Chinese, or English.
+
+    A text in Latin letters counts as English. For Japanese, Korean and other scripts, the result is
+    `default`. If a Chinese text does not show whether it is simplified or traditional, the result
+    is `default` if that is Chinese, and simplified Chinese otherwise.
+    """
     han = kana = latin = simplified = traditional = 0
     for character in text[:_LOOKED_AT]:
         script = _script(character)

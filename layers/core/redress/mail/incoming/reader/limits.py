@@ -1,6 +1,7 @@
-"""Limits on how much of one mail is read. Exceeding a limit is a defect, never an error.
+"""Limits on how much of one mail is read. The text below a limit says what it limits.
 
-Whatever is left out here is not lost, because the raw mail is kept in the bucket.
+A mail that exceeds a limit gets a defect; no error is raised. What the reader leaves out is not
+lost, because the raw mail is kept in the bucket.
 """
 
 from __future__ import annotations
@@ -26,22 +27,24 @@ VALUE = 64 * 2**10
 PARAMETERS = 8 * 2**10
 """Characters of a header with parameters (Content-Type, Content-Disposition)."""
 BOUNDARY = 2_000
-"""Bytes of a boundary; RFC 2046 allows 70."""
+"""Bytes of a boundary. RFC 2046 allows only 70."""
 ADDRESSES = 200
 """Addresses in one header."""
 REFERENCES = 100
-"""Message-IDs in a References header. If there are more, the first and the last ones are kept."""
+"""Message-IDs in a References header. If there are more, the first one and the last ones are
+kept."""
 TEXT = 200_000
-"""Characters of text."""
+"""Characters of the plain text of one message."""
 HTML = 2 * 2**20
 """Bytes of HTML. Longer HTML is cut before it is parsed."""
 ELEMENTS = 50_000
-"""Elements of HTML. If there are more, only the text is taken."""
+"""Elements of HTML. If there are more, only the text of the HTML is shown."""
 ENTITIES = 50_000
-"""Escaped characters (&amp; &lt;) of HTML. The time that nh3 needs grows with their square."""
+"""Escaped characters of HTML, such as &amp; and &lt;. The time that nh3 needs grows with the square
+of their number. If there are more, only the text of the HTML is shown."""
 ATTACHMENTS = 50
 EMBEDDED = 10
-"""Embedded messages that are parsed. Further ones are attachments only."""
+"""Embedded messages that are parsed. Further ones are kept as attachments but not parsed."""
 REPORT = 64 * 2**10
 """Bytes of a delivery status or disposition notification."""
 CALENDAR = 256 * 2**10
@@ -105,7 +108,7 @@ class Defect:
 
 
 class Defects:
-    """Collects defects. Each defect is kept once, and at most DEFECTS in all."""
+    """Collects at most DEFECTS different defects. Repetitions are ignored."""
 
     def __init__(self) -> None:
         self._found: dict[Defect, None] = {}

@@ -1,13 +1,14 @@
-"""Convert HTML from strangers into plain text, and into HTML that is safe to show.
+"""Convert untrusted HTML into plain text, and into HTML that is safe to show.
 
-lxml parses the source once: libxml2 takes linear time and stops at a depth of 255. nh3 then
-sanitises the result. nh3 alone is too slow. The algorithm of the HTML standard reopens every
-unclosed `<b>` of a paragraph in each later paragraph (68 KB became 120 MB in 8 s), and 80,000
-nested `<div>` took 17 s.
+lxml parses the source once. Its parser, libxml2, takes linear time and stops at a depth of 255. nh3
+then sanitises the result. nh3 alone would be too slow for hostile HTML. It follows the algorithm of
+the HTML standard, which reopens every unclosed `<b>` of a paragraph in each later paragraph: 68 KB
+became 120 MB in 8 s. Another source, with 80,000 nested `<div>`, took 17 s.
 
 The resulting HTML loads nothing: it has no scripts, styles, forms, frames or remote images. An
-`img` of an attached file becomes `<img data-cid="...">` without a source, for the page to fill in.
-The target of a link is written after its text. Elements with `display:none` are removed.
+`img` that refers to an attached file becomes `<img data-cid="...">` without a source. The page that
+shows the HTML fills in the source. The target of a link is written after the text of the link.
+Elements with `display:none` are removed.
 """
 
 from __future__ import annotations
@@ -73,7 +74,10 @@ class Rendered:
 
 
 def label_inside(data: bytes) -> str:
-    """Return the charset that the HTML itself names; "" if none. Used if its part names none."""
+    """Return the charset that the HTML itself names; "" if it names none.
+
+    The caller uses it only if the headers of the part name no charset.
+    """
     match = _META.search(data[:2048])
     return match.group(1).decode("ascii") if match else ""
 
@@ -128,7 +132,7 @@ def _name(element: etree._Element) -> str:
 
 
 def _remove_hidden(tree: etree._Element) -> None:
-    """Remove the elements that readers do not see. The text that follows an element stays."""
+    """Remove the elements that a browser does not show. Text after a removed element stays."""
     gone = [
         element
         for element in tree.iter()
@@ -169,14 +173,18 @@ def _make_inert(tree: etree._Element) -> None:
             behind.tail, element.tail = element.tail, None
             element.addnext(behind)
         elif _name(element) not in _TAGS | {"html", "body"}:
-            # Forms, drawings and unknown elements become neutral elements that keep their text, so
-            # that nh3 sees known elements only.
+            # Forms, drawings and unknown elements become `div` or `span` elements. They keep their
+            # text, and nh3 gets only elements that it knows.
             element.attrib.clear()
             element.tag = "div" if _name(element) in _BLOCKS else "span"
 
 
 def real_target(element: etree._Element) -> str:
-    """Return the target of a link, if its text is not that target already; otherwise ""."""
+    """Return the target of a link, to be shown after its text.
+
+    Returns "" if the text of the link is its target already, or if the target is not a web address,
+    a mail address or a telephone number. A long target is cut.
+    """
     address = charset.clean(element.get("href") or "").strip()
     if not _ADDRESS.match(address):
         return ""
@@ -191,7 +199,7 @@ def _shown(text: str | None) -> str:
 
 
 class _Writer:
-    """Writes a tree as lines of text. Lines of a blockquote begin with `> ` for each level."""
+    """Writes a tree as lines of text. A line begins with `> ` for each blockquote around it."""
 
     def __init__(self, defects: Defects) -> None:
         self.defects = defects
@@ -268,9 +276,10 @@ class _Writer:
             self.line.append(words)
 
     def _end_line(self, *, blank: bool = False, even_empty: bool = False) -> None:
-        """End the current line. `blank` adds an empty line after it, unless there is one.
+        """End the current line.
 
-        Without `even_empty`, a line without content is not written.
+        A line without content is written only with `even_empty`. With `blank`, an empty line
+        follows, unless the last line is empty already.
         """
         line = "".join(self.line).rstrip()
         self.line.clear()

@@ -43,7 +43,7 @@ _REQUIRED = ("from", "date", "message-id", "subject")
 
 
 def parse(raw: bytes) -> ParsedMail:
-    """Parse a mail. Never raises. Whatever was cut or repaired is listed in `defects`."""
+    """Parse a mail. Never raises. `defects` of the result lists what was cut or repaired."""
     defects, size = Defects(), len(raw)
     if size > RAW:
         defects.add(Code.RAW_CUT, f"{size} bytes")
@@ -57,7 +57,10 @@ def parse(raw: bytes) -> ParsedMail:
 
 
 def _beginning(raw: bytes, defects: Defects) -> int:
-    """Return where the mail begins: after blank lines and the separator line of mbox files."""
+    """Return the position at which the mail begins.
+
+    Blank lines and the separator line of an mbox file may come before it.
+    """
     position = 0
     while raw[position : position + 1] in (b"\r", b"\n", b"\0") and position < len(raw):
         position += 1
@@ -70,10 +73,10 @@ def _beginning(raw: bytes, defects: Defects) -> int:
 
 
 class _Assembly:
-    """Collects the content of a tree of parts.
+    """Collects the texts, attachments and reports from the parts of one message.
 
-    `embedded_left` counts the embedded messages that may still be parsed. All messages of one mail
-    share it.
+    `embedded_left` holds one number: how many embedded messages may still be parsed. A mail and all
+    messages that are embedded in it share this list.
     """
 
     def __init__(self, defects: Defects, embedded_left: list[int]) -> None:
@@ -107,7 +110,8 @@ class _Assembly:
             return addresses_of(first.get(name, ""), defects)
 
         text, html = self._body(self._pieces(root))
-        # If To or Cc is repeated, all values are recipients. If From is repeated, the first counts.
+        # If the header To or Cc is repeated, the addresses of all of them are recipients. If From
+        # is repeated, only the first is used.
         return ParsedMail(
             headers=shown,
             sender_addresses=addresses("from"),
@@ -136,9 +140,9 @@ class _Assembly:
     # -------------------------------------------------------------------------- the text
 
     def _body(self, pieces: list[Piece]) -> tuple[str, str | None]:
-        """Return the text and the HTML of all pieces, in order. The HTML is None if there is none.
+        """Return the text and the HTML of all pieces, in order.
 
-        The HTML is also None if it is too long to show.
+        The HTML is None if no piece has HTML that can be shown, or if the HTML is too long to show.
         """
         if self.wrapped is not None and not any(piece.plain.strip() for piece in pieces):
             pieces = [self.wrapped]
@@ -175,7 +179,7 @@ class _Assembly:
     def _pieces(self, part: MimePart) -> list[Piece]:
         """Return the readable pieces of a part, in order.
 
-        Attachments, embedded messages, reports and calendars are collected on the way.
+        This also collects the attachments, embedded messages, reports and calendars of the part.
         """
         if part.type == "multipart/alternative" and part.children:
             inner = [piece for child in part.children for piece in self._pieces(child)]
@@ -224,7 +228,7 @@ class _Assembly:
         return [Piece(text, "")]
 
     def _html(self, part: MimePart, label: str) -> list[Piece]:
-        """Decode an HTML part. All HTML of a mail together is cut at limits.HTML bytes."""
+        """Decode an HTML part. The HTML parts of a message share limits.HTML bytes; more is cut."""
         if self.html_left <= 0:
             self.defects.add(Code.HTML_CUT, "further parts")
             return []
@@ -291,7 +295,8 @@ class _Assembly:
         child = part.children[0]
         if self.embedded_left[0] > 0:
             self.embedded_left[0] -= 1
-            # Returned mails are often cut. Their defects do not count as defects of this mail.
+            # A bounce often contains only the beginning of the returned mail. The defects of an
+            # embedded message are therefore not listed as defects of this mail.
             inner = _Assembly(Defects(), self.embedded_left)
             mail = inner.mail(child, size, inner.defects)
             self.embedded.append(mail)
@@ -313,7 +318,8 @@ class _Assembly:
                 fields = _shown_fields(block.fields)
                 if fields:
                     self.groups.append(dict(reversed(fields)))
-                # A line that is no field ends the block at its own start. Skip that line.
+                # A block ends before a line that is not a header. If this is the first line of the
+                # block, skip it, so that the loop makes progress.
                 position = block.body if block.body > position else _next_line(data, position)
 
     def _report(self, root: MimePart) -> BounceReport | None:
@@ -328,7 +334,10 @@ class _Assembly:
 
 
 def _charset_hint(root: MimePart) -> str:
-    """Return the charset of the first part that names one. Raw bytes in headers are read in it."""
+    """Return the first known charset that a part names, other than ASCII; "" if there is none.
+
+    Headers that contain 8-bit bytes are decoded in this charset.
+    """
     for part in root.walk():
         label = part.parameters.get("charset", "")
         if label and charset.known(label) and label.lower() not in ("us-ascii", "ascii"):
@@ -390,7 +399,7 @@ def _next_line(data: bytes, position: int) -> int:
 
 
 def _cut(data: bytes, limit: int) -> bytes:
-    """Cut at the end of a line if possible, so that no character is split."""
+    """Cut data at `limit`, if possible after a complete line, so that no character is split."""
     if len(data) <= limit:
         return data
     head = data[:limit]

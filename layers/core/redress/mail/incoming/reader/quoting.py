@@ -2,8 +2,8 @@
 
 The patterns come from mails of Gmail, Apple Mail, Outlook (desktop, web, phone), Windows Mail,
 Thunderbird, Yahoo, QQ Mail, Foxmail, NetEase (163, 126, its phone app "Mail Master"), Alibaba Mail
-and Lark, in Chinese and English. A few words of other European languages are included, because some
-customers' programs are set to them.
+and Lark, in Chinese and English. The patterns also contain a few words of Japanese and of other
+European languages, because some customers use their mail program in one of these languages.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LABELS: dict[str, str] = {
 _LINE = re.compile(
     r"[ \t]{0,4}(?:[*|＊][ \t]*){0,3}(?:"
     + "|".join(f"(?P<{name.replace('-', '_')}>{words})" for name, words in _LABELS.items())
-    # Some programs write `*From:* x`. NetEase writes a table: `| 发件人 | x |`.
+    # Some programs write `*From:* x`. NetEase writes a row of a table: `| 发件人 | x |`.
     + r")[ \t]*\*?[ \t]*(?:[:：]|\|)[ \t]*\*?[ \t]*(?P<value>.*)"
 )
 
@@ -37,7 +37,7 @@ _LINE = re.compile(
 class Heading:
     """The lines from `first` to `last` (exclusive) that describe a quoted mail.
 
-    `fields` holds their values by label, such as "from", "sent" and "subject".
+    `fields` maps each label, by its name in `_LABELS` such as "from", to the value after it.
     """
 
     first: int
@@ -48,8 +48,9 @@ class Heading:
 def heading_at(lines: list[str], index: int) -> Heading | None:
     """Return the heading that begins at this line, or None.
 
-    A heading is a block of at least three labelled lines, or of two with sender and date. The
-    sender is among the first two lines. There may be single blank lines in between.
+    A heading is a block of labelled lines. It has at least three of them, or exactly two: the
+    sender and the date. The sender is the first or the second of them. Single blank lines may be
+    between them.
     """
     fields: dict[str, str] = {}
     position, last, blank = index, index, 0
@@ -116,11 +117,11 @@ _BEGIN = re.compile(
     re.IGNORECASE,
 )
 _LONGEST = 4
-"""The most lines over which a program wraps `On ... wrote:`."""
+"""The maximum number of lines over which a mail program wraps `On ... wrote:`."""
 
 
 def is_original(line: str) -> bool:
-    """Whether the line is like `-----Original Message-----`, so that an older mail follows."""
+    """Whether the line introduces an older mail, like `-----Original Message-----`."""
     plain = unquoted(line)[:200]
     return _ORIGINAL.fullmatch(plain) is not None or (
         ("原邮件" in plain or "Replied Message" in plain)
@@ -145,12 +146,13 @@ def unquoted(line: str) -> str:
 
 
 def attribution_at(lines: list[str], index: int) -> int | None:
-    """Return where an attribution that begins at this line ends (exclusive); None if none does.
+    """Return the index after the attribution that begins at this line; None if none begins here.
 
-    Examples are `On Mon, 23 Nov 2026, Li <li@example.com> wrote:` and `在 2026年11月23日，李 写道：`. An
-    attribution has up to four lines. It ends with a verb of writing, or with an address and a
-    colon. It must also contain a time or an address, or have lines with quote marks right below it,
-    because a person may write "he wrote:" without quoting anything.
+    An attribution is a text such as `On Mon, 23 Nov 2026, Li <li@example.com> wrote:` or
+    `在 2026年11月23日，李 写道：`. It has up to `_LONGEST` lines. It ends with a verb such as "wrote", or
+    with `>` or `)` and a colon. It must also contain a time or an address, or the line after it
+    must begin with a quote mark. Without this condition, "he wrote:" in a person's own text would
+    count, although the person quotes nothing.
     """
     first = unquoted(lines[index]).strip()
     if not first or len(first) > 500:
@@ -166,10 +168,10 @@ def attribution_at(lines: list[str], index: int) -> int | None:
         ):
             begins = _BEGIN.match(text) is not None
             is_plausible = _MOMENT.search(text) is not None or _ADDRESS.search(text) is not None
-            # `Li Na wrote:` without time or address counts only right before quote marks.
+            # `Li Na wrote:` has no time or address. It counts if the next line has a quote mark.
             following = lines[index + count + 1 : index + count + 2]
             is_plausible = is_plausible or any(QUOTE_MARK.match(one) for one in following)
-            # It may span several lines only if the first one looks like a beginning.
+            # An attribution has several lines only if the first one begins like one (`On ...`).
             return index + count + 1 if is_plausible and (begins or count == 0) else None
         if count == 0 and _BEGIN.match(text) is None:
             return None

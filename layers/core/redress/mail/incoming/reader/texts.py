@@ -1,4 +1,4 @@
-"""The plain text of a part: join flowed lines (RFC 3676), and recognise stubs of HTML mails."""
+"""Plain text of parts: join flowed lines (RFC 3676), and find texts that only refer to the HTML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STUB_LENGTH = 300
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The same text as plain text and as HTML. Either may be empty."""
+    """A text as plain text, as HTML, or as both. The missing form is empty."""
 
     plain: str
     html: str
@@ -34,8 +34,9 @@ def is_stub(plain: str, shown: str) -> bool:
 def flowed(text: str, *, delete: bool) -> str:
     """Join the lines of format=flowed text.
 
-    A line that ends with a blank continues on the next line, if both have the same number of quote
-    marks. `delete`: the blank itself is not part of the text (DelSp=yes).
+    A line that ends with a space continues on the next line, if both have the same number of quote
+    marks. The signature separator `-- ` never continues. With `delete` (DelSp=yes), the space at
+    the end of a continued line is removed.
     """
     found: list[str] = []
     parts: list[str] = []

@@ -1,8 +1,10 @@
-"""Read winmail.dat, in which Outlook wraps a mail if it assumes that the reader uses Outlook, too.
+"""Read the files named winmail.dat.
 
-The format is [MS-OXTNEF]. The library tnefparse reads it well, but it loops as often as a number in
-the file says, up to four billion times, and copies the rest of the file for every object. This
-reader takes only what a mail needs (body and attachments), and limits how much it reads.
+Outlook packs a mail into such a file if it assumes that the recipient uses Outlook, too. The format
+is [MS-OXTNEF]. The library tnefparse reads it well, but a hostile file can keep it busy. It repeats
+a loop as often as a number in the file says, up to four billion times. It also copies the rest of
+the file for every object. This module reads only the parts that a mail needs (body and
+attachments), and limits how much it reads.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ _LONG_NAME, _SHORT_NAME, _MIME_TAG, _CONTENT_ID, _DATA = 0x3707, 0x3704, 0x370E,
 
 _WIDTHS = {0x02: 4, 0x03: 4, 0x04: 4, 0x0A: 4, 0x0B: 4}
 _WIDTHS |= {0x05: 8, 0x06: 8, 0x07: 8, 0x14: 8, 0x40: 8, 0x48: 16}
-"""The size in bytes of a value, by type, padding included."""
+"""Maps a type of fixed size to the size of its values in bytes, including padding."""
 _STRING8, _UNICODE, _OBJECT, _BINARY = 0x1E, 0x1F, 0x0D, 0x102
 _COUNTED = (_STRING8, _UNICODE, _OBJECT, _BINARY)
 _GUID_OF_INTERFACE = 16
@@ -56,7 +58,7 @@ class Wrapped:
 
 
 def read(data: bytes, defects: Defects) -> Wrapped | None:
-    """Read a winmail.dat; None if the data is no TNEF.
+    """Read a winmail.dat. Returns None if the data is not in the format TNEF.
 
     Damaged content is left out and listed as a defect.
     """
@@ -82,7 +84,7 @@ def read(data: bytes, defects: Defects) -> Wrapped | None:
 
 
 class _Budget:
-    """Counts the values that are read from one file, over all properties."""
+    """Limits how many values are read from one file, counted over all its properties."""
 
     def __init__(self) -> None:
         self.left = TNEF_VALUES
@@ -112,7 +114,10 @@ def _objects(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _properties(data: bytes, budget: _Budget) -> Iterator[tuple[int, tuple[int, bytes]]]:
-    """Yield id, type and first value of each MAPI property in a list ([MS-OXTNEF] 2.1.3.4)."""
+    """Yield the id, type and first value of each MAPI property in a list.
+
+    [MS-OXTNEF] 2.1.3.4 defines the list.
+    """
     (count,) = struct.unpack_from("<I", data)
     position = 4
     while count > 0 and position < len(data):
@@ -146,7 +151,10 @@ def _properties(data: bytes, budget: _Budget) -> Iterator[tuple[int, tuple[int, 
 
 
 def _after_name(data: bytes, position: int) -> int:
-    """Return the position after the name of a named property: a GUID and a number or a text."""
+    """Return the position after the name of a named property.
+
+    The name is a GUID followed by a number or a text.
+    """
     (kind,) = struct.unpack_from("<I", data, position + 16)
     (length,) = struct.unpack_from("<I", data, position + 20)
     return position + 24 + (length + -length % 4 if kind else 0)

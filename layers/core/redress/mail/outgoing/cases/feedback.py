@@ -1,9 +1,9 @@
-"""Record what SES reports about sent mails: a mail was returned, is late, or was called spam.
+"""Record what SES reports about sent mails: a mail was returned, is late, or was reported as spam.
 
-SES publishes such events to a topic, which puts them into the mail queue. Each event names its mail
-by the tags that it was sent with, so nothing has to be looked up. Only SES can send such events, so
-they can be trusted. Each event is logged on the mail's ticket once. An address that permanently
-refuses mail is marked, and no more mail is sent there.
+SES publishes such events to an SNS topic, and the topic forwards them to the mail queue. Each event
+contains the tags that its mail was sent with. The tags name the mail job, so no lookup is needed.
+Only SES can send such events, so they can be trusted. Each event is logged once on the ticket of
+its mail. An address that permanently refuses mail is marked, and no more mail is sent there.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.transaction import DoneAlready
 
 MOST = 50
-"""How many recipients of one event are recorded. A mail has no more."""
+"""The maximum number of recipients that are recorded for one event. No mail has more."""
 OF_SES = "Successfully validated SNS topic for Amazon SES event publishing."
 """SES publishes this to the topic when the configuration set is created. It needs no action."""
 
@@ -61,7 +61,7 @@ class FailedRecipient:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """One event of SES. `job` is the job whose mail it is about."""
+    """One event of SES. `job` is the mail job of the mail that the event is about."""
 
     identity: str
     why: Notice
@@ -207,11 +207,11 @@ def _cause(feedback: Feedback, change: Change, at: datetime) -> MailTaken:
 
 
 def _permanent_failures(feedback: Feedback) -> dict[str, str]:
-    """Return the addresses to mark, with the status of each.
+    """Return the addresses to mark, so that no more mail is sent there, with the status of each.
 
     Addresses of staff are never marked, because staff must be notified even if some mails to them
-    fail. Many providers do not say which recipient complained. If a complaint names several
-    recipients, none is marked, because most of them did not complain.
+    fail. A complaint that names several recipients marks none of them. Many mail providers do not
+    say which recipient complained, so most of the named recipients did not complain.
     """
     if feedback.job.audience not in (Role.CUSTOMER, PARTICIPANTS):
         return {}

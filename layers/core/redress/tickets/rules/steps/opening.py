@@ -26,9 +26,9 @@ def open_ticket(
 ) -> Change:
     """Open a ticket.
 
-    If the customer left no email address, the answer on the page acknowledges the submission.
-    `mail` describes the mail of a submission by mail, for staff: the key of the original, the
-    attachments, the ticket that it follows.
+    If the customer left no email address, the page or response that they see is the
+    acknowledgement. If the submission came by mail, `mail` describes that mail for staff: the key
+    of the original, the attachments, and the ticket that it follows.
     """
     contact = submission.contact
     draft = Draft(None, plan, CUSTOMER, at).add(
