@@ -1,9 +1,9 @@
 """PynamoDB models of the table. Only stores use them.
 
-Each kind of item has its own model over the same table. Three items have two
-writers: a ticket's snapshot, its TIMER, and an agent's DUTY. They are changed only by update
-expressions with conditions, never by `save()`. `save()` writes all attributes as they were read. So
-it can pass a version check and still erase what the other writer added.
+Each kind of item has its own model over the same table. Three kinds of items have two writers: a
+ticket's snapshot, its TIMER, and an agent's DUTY. They are changed only by update expressions with
+conditions, never by `save()`. `save()` writes all attributes as they were read. So it can pass a
+version check and still erase what the other writer added.
 """
 
 from __future__ import annotations

@@ -104,8 +104,8 @@ class _Texts:
 class _StoryTexts(_Texts):
     """The texts for one story, in its time zone.
 
-    The main date of a story is its due time. For a paused or cancelled promise it is the story's
-    end. Other dates are written without a year if they are in the year of the main date.
+    The main date of a story is its due time. For a paused or cancelled promise it is `until`.
+    Other dates are written without a year if they are in the year of the main date.
     """
 
     def __init__(self, language: str, story: Story) -> None:

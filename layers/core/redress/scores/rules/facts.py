@@ -38,8 +38,8 @@ Value = Mapping[str, int | bool | str]
 class Fact:
     """One fact by which an agent's month is scored. `redress.scores.store.facts` stores it.
 
-    The keys of `value` depend on `name`. N is the round of the ticket: 1, plus one for each dispute.
-    Seconds are whole numbers.
+    The keys of `value` depend on `name`. N is the round of the ticket: 1, plus one for each
+    dispute. Seconds are whole numbers.
 
     - `reaction`, `first_response`, `resolution.N`: a promise that was due in the period, with
       `kept`. If it was kept, `seconds` is the time that its clock consumed.
@@ -137,8 +137,8 @@ def _promise(
 def _corrected(label: str, old: Clock, new: Clock) -> Iterator[_Entry]:
     """The entry that a correction of a promise produces.
 
-    If the promise already has a fact, this one must overwrite it. Therefore it has the agent of that
-    fact, and the due time with which that fact was recorded. The due time decides the month.
+    If the promise already has a fact, this one must overwrite it. Therefore it has the agent of
+    that fact, and the due time with which that fact was recorded. The due time decides the month.
     """
     if new.stopped_at == old.stopped_at or new.held_by is None:
         return
@@ -152,7 +152,7 @@ def _corrected(label: str, old: Clock, new: Clock) -> Iterator[_Entry]:
 def _resolved(
     ticket: Ticket, resolution: Resolution, *, first_contact: bool = False, reopened: bool = False
 ) -> _Entry:
-    """The complete `resolved` entry. It overwrites an earlier one, so it needs no value from it."""
+    """The complete `resolved` entry. It overwrites an earlier one and is computed without it."""
     value: Value = {
         "kind": ticket.kind,
         "seconds": math.floor((resolution.at - ticket.created_at).total_seconds()),

@@ -73,8 +73,8 @@ class Line:
 class StatusView:
     """A ticket as its customer sees it.
 
-    `can` names what the customer may do now (keys of ACTIONS). `zone` is the IANA name of the time zone
-    in which its times are shown. Mails about the ticket use the same zone.
+    `can` names what the customer may do now (keys of ACTIONS). `zone` is the IANA name of the time
+    zone in which its times are shown. Mails about the ticket use the same zone.
     """
 
     number: str

@@ -89,7 +89,7 @@ class Finding(StrEnum):
     STUCK = "stuck"
     """No signal reached the workflow for an hour. The next generation took over."""
     CORRECTED = "corrected"
-    """The phase or next wake in the TIMER did not follow from the ticket. They were rewritten."""
+    """The phase or next wake in the TIMER was not that of the ticket. The TIMER was corrected."""
     WOKEN = "woken"
     """The workflow slept past its time and was woken."""
     NEAR_A_YEAR = "near_a_year"
@@ -123,7 +123,7 @@ class OutOfTime(RedressError):
 
 
 def differs(ticket: Ticket, plan: Plan, timer: Timer) -> bool:
-    """Whether the phase or next wake in the TIMER is not the one that follows from the ticket."""
+    """Whether the phase or next wake in the TIMER is not that of the ticket under its plan."""
     return timer.phase is not ticket.phase or _milliseconds(timer.next_wake) != _milliseconds(
         tickets.next_wake(ticket, plan)
     )

@@ -20,8 +20,8 @@ Redress wrote that line and everything after it."""
 
 _DELIMITER = re.compile(r"(?:--|—|– ?–)[ \xa0]?")
 _LONGEST_SIGNATURE = 20
-"""The most lines of a signature after its first line, `-- `. If more lines follow, the dashes belong
-to the text."""
+"""The most lines of a signature after its first line, `-- `. If more lines follow, the dashes
+belong to the text."""
 _DEVICE = re.compile(
     r"[ \t>]{0,4}(?:[-—–][ \t]?)?(?:"
     r"(?:Sent|Envoyé|Enviado|Inviato|Gesendet|Verzonden) (?:from|via|depuis|desde|da|do|von|vanaf|by|with) "
