@@ -1,8 +1,7 @@
 """The steps of staff.
 
 The caller has already checked what does not depend on the ticket: no text is blank or too long, and
-each choice is a known one. A step checks what depends on the ticket, the plan or
-the time.
+each choice is a known one. A step checks what depends on the ticket, the plan or the time.
 """
 
 from __future__ import annotations
