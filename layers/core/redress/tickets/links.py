@@ -44,7 +44,7 @@ class Links:
         return f"{claim}.{self._sign(self._current(), 'survey', claim)}"
 
     def unsubscribe_token(self, number: str) -> str:
-        """The token of the link by which the recipient of a ticket's survey refuses others."""
+        """The token of the link by which the recipient of a survey refuses further surveys."""
         return f"{number}.{self._sign(self._current(), 'unsubscribe', number)}"
 
     def mail_token(self, number: str) -> str:
