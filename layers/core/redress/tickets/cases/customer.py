@@ -172,7 +172,7 @@ class CustomerCases:
         )
 
     def dispute(self, token: str, text: str) -> StatusView:
-        """Say that the problem is not solved. The ticket is reopened. A repeated text is ignored."""
+        """Say that the problem is not solved. The ticket reopens. A repeated text is ignored."""
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             if self._is_repeat(ticket, EventType.DISPUTED, text):
