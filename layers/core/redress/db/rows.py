@@ -1,9 +1,9 @@
 """PynamoDB models of the table. Only stores use them.
 
-Each kind of item has its own model over the same table. Some items have two writers: a ticket's
-snapshot, TIMER and DUTY. They are changed only by update expressions with conditions, never by
-`save()`. A `save()` of an item that was read earlier can pass a version check and still erase what
-the other writer added.
+Each kind of item has its own model over the same table. Three kinds of items have two writers: a
+ticket's snapshot, its TIMER, and an agent's DUTY. They are changed only by update expressions with
+conditions, never by `save()`. `save()` writes all attributes as they were read. So it can pass a
+version check and still erase what the other writer added.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class OwnerIndex(GlobalSecondaryIndex[Any]):
 
 
 class OpenIndex(GlobalSecondaryIndex[Any]):
-    """Open tickets of a team, by next due time; all tickets of a month; quarantined mail."""
+    """Open tickets of a team, by next due time; also tickets of a month, and quarantined mails."""
 
     class Meta:
         index_name = keys.OPEN_INDEX
@@ -44,7 +44,7 @@ class OpenIndex(GlobalSecondaryIndex[Any]):
 
 
 class AwakeIndex(GlobalSecondaryIndex[Any]):
-    """Tickets whose workflow does not yet wait for the right time. The repair sweep reads it."""
+    """Awake tickets: their workflow does not sleep until the right time yet. The sweep reads it."""
 
     class Meta:
         index_name = keys.AWAKE_INDEX
@@ -55,7 +55,7 @@ class AwakeIndex(GlobalSecondaryIndex[Any]):
 
 
 class PresentIndex(GlobalSecondaryIndex[Any]):
-    """Available agents of a team. The one who waited longest for a new ticket comes first."""
+    """Available agents of a team. The one whose last assignment is longest ago is first."""
 
     class Meta:
         index_name = keys.PRESENT_INDEX
@@ -135,7 +135,7 @@ class TimerRow(Row):
 
 
 class MailRow(Row):
-    """TICKET#{number} / MAIL#{key}: the state of one outgoing mail; it prevents a second copy."""
+    """TICKET#{number} / MAIL#{key}: the state of one outgoing mail. It prevents a second copy."""
 
     class Meta:
         table_name = ""
@@ -149,7 +149,10 @@ class MailRow(Row):
 
 
 class FileRow(MailRow):
-    """Any item of a ticket from its first event to its snapshot, which one query reads together."""
+    """Any item of a ticket whose sort key lies between those of its first event and its snapshot.
+
+    These are events, mail records and the snapshot. `TicketStore.file` reads them in one query.
+    """
 
     class Meta:
         table_name = ""
@@ -185,7 +188,10 @@ class MailObjectRow(Row):
 
 
 class ThreadRow(Row):
-    """THREAD#{digest} / THREAD: the ticket that a customer's earlier mail belongs to."""
+    """THREAD#{digest} / THREAD: the ticket that an earlier mail belongs to.
+
+    The digest is that of the mail's Message-ID and sender.
+    """
 
     class Meta:
         table_name = ""
@@ -197,7 +203,7 @@ class ThreadRow(Row):
 class AddressRow(Row):
     """ADDRESS#{digest} / ADDRESS: when mail to the address was returned, and with which status.
 
-    ADDRESS#{digest} / SURVEYS uses `refused_at` only: when the address refused further surveys.
+    ADDRESS#{digest} / SURVEYS uses only `refused_at`: when its reader refused further surveys.
     """
 
     class Meta:
@@ -209,7 +215,10 @@ class AddressRow(Row):
 
 
 class CountRow(Row):
-    """COUNT#{what}#{hour} / COUNT: how many mails were accepted in an hour."""
+    """COUNT#{what}#{hour} / COUNT: how many mails were accepted in an hour.
+
+    `what` is their sender or their ticket.
+    """
 
     class Meta:
         table_name = ""
@@ -251,7 +260,7 @@ class AvailabilityRow(Row):
 class FactRow(Row):
     """FACTS#{agent}#{period} / {number}#{round}: score facts, encoded by `scores.store.facts`.
 
-    Each attribute is written on its own.
+    Each attribute is one fact. A write sets only the attributes of its own facts.
     """
 
     class Meta:
@@ -279,7 +288,7 @@ class DocRow(Row):
 
 
 class JobRow(Row):
-    """REHEARSAL#{job} / JOB: the description of a job (`doc`) and its progress."""
+    """REHEARSAL#{job} / JOB: the description (`doc`) and progress of a rehearsal or a move."""
 
     class Meta:
         table_name = ""

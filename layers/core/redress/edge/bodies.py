@@ -1,4 +1,4 @@
-"""Declarations of JSON bodies, from which functions read them and OpenAPI documents describe them.
+"""Declarations of JSON bodies. Functions read bodies by them; OpenAPI documents are made from them.
 
 A body is read completely before it is refused, so one answer names every wrong field.
 """
@@ -75,7 +75,7 @@ class Text(Field, frozen=True):
 class OptionalText(Field, frozen=True):
     """A text of at most `limit` characters. It may be null or left out.
 
-    `pattern` only describes the field in the document. The use case checks it.
+    `pattern` appears only in the OpenAPI document. The use case checks whether the text matches.
     """
 
     limit: int
@@ -102,8 +102,9 @@ class TextOrNull(Text, frozen=True):
 class Texts(Field, frozen=True):
     """A list of texts, each of at most `limit` characters. The list may be empty.
 
-    `most` and `form`, a format of JSON Schema such as "email", only describe the field in the
-    document. The use case checks them, because it may count equal texts once.
+    `most` is the most texts of the list. `form` is a format of JSON Schema such as "email". Both
+    appear only in the OpenAPI document. The use case checks them, because it may count equal texts
+    as one.
     """
 
     limit: int
@@ -170,23 +171,23 @@ class Flag(Field, frozen=True):
 
 
 class Unread(Field, frozen=True):
-    """An object that the use case reads and validates itself. None if it is left out."""
+    """A value that the use case reads and validates itself. It is None if it is left out."""
 
     def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
         return body.get(self.name)
 
 
 class Body(Struct, frozen=True):
-    """A JSON object with these fields and no others. `name` is the schema's in the document."""
+    """A JSON object with these fields and no others. OpenAPI documents call its schema `name`."""
 
     name: str
     fields: tuple[Field, ...]
     limit: int = BODY_LIMIT
 
     def read(self, event: dict[str, Any]) -> dict[str, Any]:
-        """The values of the fields, by name.
+        """Read the body of a request and return the values of the fields, by name.
 
-        Raises Refused, or InvalidInput with every wrong field.
+        Raises Refused, or InvalidInput that lists every wrong field.
         """
         given = json_body(event, self.limit)
         if not isinstance(given, dict):
@@ -211,7 +212,7 @@ class UnreadBody(Struct, frozen=True):
     limit: int = BODY_LIMIT
 
     def read(self, event: dict[str, Any]) -> Any:
-        """The decoded document. Raises Refused."""
+        """Read the body of a request and return the decoded document. Raises Refused."""
         return json_body(event, self.limit)
 
 

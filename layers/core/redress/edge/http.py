@@ -1,6 +1,6 @@
 """Requests and answers in the form that an HTTP API of API Gateway uses (payload format 2.0).
 
-If a request has no query, body or path parameters, its event has no such key.
+An event has no key for a part that its request does not have: query, body or path parameters.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import msgspec
 from redress.edge.problems import CONTENT_TYPE, Problem, plain, to_json
 
 BODY_LIMIT = 64 * 1024
-"""Most bytes of a JSON body: three times the longest text that a ticket accepts."""
+"""The most bytes of a JSON body. The longest text that a ticket accepts has 20,000 characters. In
+Chinese these are 60,000 bytes."""
 
 SECURITY = {
     "Cache-Control": "no-store",
@@ -22,7 +23,8 @@ SECURITY = {
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=63072000",
 }
-"""On every answer. Links are secrets: no cache may keep them and no other site may learn them."""
+"""The headers of every answer. Links are secrets, so no cache may keep them and no other site may
+learn them."""
 
 
 Answer = dict[str, Any]
@@ -36,8 +38,9 @@ class NoBaseAddress(RuntimeError):
 def base_address(event: dict[str, Any]) -> str:
     """The address of the pages and the API, without a slash at the end, from the stage's variables.
 
-    Every request carries the variables (template.yaml, `HttpApi`), so reading them costs no call.
-    Unlike the Host header, the sender cannot choose them. Raises NoBaseAddress.
+    Every request contains the variables (template.yaml, `HttpApi`), so no call is needed to read
+    them. The sender of a request can choose its Host header, but not the variables. Raises
+    NoBaseAddress.
     """
     address: str = (event.get("stageVariables") or {}).get("base_address") or ""
     if not address:
@@ -46,10 +49,11 @@ def base_address(event: dict[str, Any]) -> str:
 
 
 def route_of(event: dict[str, Any]) -> tuple[str, str]:
-    """(method, path) of the route that API Gateway found: ("GET", "/t/{token}"). ("", "") for none.
+    """The method and path of the route that API Gateway found, such as ("GET", "/t/{token}").
 
-    API Gateway has matched the path and read its parts, so functions look their handler up in a
-    table (docs/decisions/008-libraries.md).
+    ("", "") means that it found none. API Gateway has already matched the path and read its
+    parameters. So a function only looks up its handler in a table
+    (docs/decisions/008-libraries.md).
     """
     method, _, path = event["routeKey"].partition(" ")
     return (method, path) if path else ("", "")
@@ -73,7 +77,7 @@ def body_of(event: dict[str, Any]) -> bytes:
 
 
 class Refused(Exception):
-    """The request is wrong as HTTP, so no use case is called. `problem` is the answer."""
+    """The HTTP layer, not a use case, refuses the request. `problem` is the answer."""
 
     def __init__(self, found: Problem) -> None:
         super().__init__(found.detail)
@@ -96,7 +100,7 @@ def json_body(event: dict[str, Any], limit: int = BODY_LIMIT) -> Any:
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        # RecursionError: thousands of nested brackets fit into the limit.
+        # RecursionError: a body within the limit can nest thousands of brackets.
         detail = "the body is not a JSON document"
         raise Refused(plain(400, "not-json", "Not JSON", detail)) from error
 

@@ -21,7 +21,7 @@ from redress.tickets.rules.ticket import EventType
 
 
 def sentence(story: Story, language: str) -> str:
-    """One sentence that says why a promise is due when it is, or how it ended."""
+    """Return one sentence that gives the due time of a promise or its end, and the reasons."""
     say = _StoryTexts(language, story)
     clock, due = story.clock, say.moment(story.clock.due_at, full=True)
     given = {"basis": say.joined("more", [_basis(story, say), *_clauses(story, say)])}
@@ -82,7 +82,7 @@ class _Texts:
         return catalogue.text(self.language, key, **values)
 
     def joined(self, how: str, parts: Iterable[str]) -> str:
-        """Join one or more parts, each to those before it, by the text `explain.{how}`."""
+        """Join one or more parts. The text `explain.{how}` joins each part to those before it."""
         return reduce(lambda one, other: self(f"explain.{how}", first=one, last=other), parts)
 
     def duration(self, time: float | timedelta) -> str:
@@ -102,7 +102,11 @@ class _Texts:
 
 
 class _StoryTexts(_Texts):
-    """The texts for one story, with its time zone. The year of its main date is given only once."""
+    """The texts for one story, in its time zone.
+
+    The main date of a story is its due time. For a paused or cancelled promise it is `until`.
+    Other dates are written without a year if they are in the year of the main date.
+    """
 
     def __init__(self, language: str, story: Story) -> None:
         super().__init__(language)
@@ -112,9 +116,10 @@ class _StoryTexts(_Texts):
         self._year = named.astimezone(ZoneInfo(self._zone)).year
 
     def moment(self, at: datetime, *, full: bool = False) -> str:
-        """Format a time: `Tue 24 Nov 14:30`, with the year if it differs from the story's.
+        """Format a time such as `Tue 24 Nov 14:30`.
 
-        `full` always adds the year, and the time zone.
+        The year is added if it is not the year of the story's main date. `full` always adds the
+        year, and also the time zone.
         """
         local = at.astimezone(ZoneInfo(self._zone))
         shown = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
@@ -141,7 +146,7 @@ class _StoryTexts(_Texts):
         return self(name, time=self.duration(clock.target_s))
 
     def event(self, entry: Entry) -> str:
-        """What happened, as a clause: `when the customer wrote`."""
+        """What happened, as a clause such as `the customer wrote again`."""
         event = entry.event
         if event.type is EventType.RECLASSIFIED and event.data["kind"] != event.data["from"]:
             old, new = (self(f"explain.kind.{event.data[part]}") for part in ("from", "kind"))
@@ -155,7 +160,10 @@ class _StoryTexts(_Texts):
 
 
 def _basis(story: Story, say: _StoryTexts) -> str:
-    """Target, start and hours of a promise: `8 h from ..., when the customer wrote, ...`."""
+    """Target, start and hours of a promise: `8 h from ..., when the customer wrote, ...`.
+
+    The event is only named if the clock began with it.
+    """
     begun, start = story.entries[0], story.clock.started_at
     given = {
         "target": say.target(story.clock),
@@ -168,7 +176,7 @@ def _basis(story: Story, say: _StoryTexts) -> str:
 
 
 def _clauses(story: Story, say: _StoryTexts) -> Iterable[str]:
-    """Clauses for everything that moved the due time, the most expected reasons first."""
+    """Clauses for everything that moved the due time. What readers expect most comes first."""
     begun = story.entries[0]
     if story.clock.started_at != begun.event.at:
         yield say("explain.since", at=say.moment(begun.event.at), event=say.event(begun))
@@ -184,7 +192,10 @@ def _clauses(story: Story, say: _StoryTexts) -> Iterable[str]:
 
 
 def _moved(entry: Entry) -> bool:
-    """Whether recomputing a promise changed its target, calendar or due time: often it does not."""
+    """Whether recomputing a promise changed its target, its calendar or its due time.
+
+    Often nothing changes. The due time is only compared if the clock ran before and after.
+    """
     old, new = entry.before, entry.clock
     if old is None or (old.target_s, old.calendar) != (new.target_s, new.calendar):
         return True
@@ -192,7 +203,7 @@ def _moved(entry: Entry) -> bool:
 
 
 def _pauses(story: Story, say: _StoryTexts) -> Iterable[str]:
-    """One clause for each reason: how long the clock was paused for it.
+    """One clause for each combination of reasons: how long the clock was paused for it in total.
 
     A pause that has not ended is left out; the sentence for a paused promise names it.
     """
@@ -209,8 +220,8 @@ def _pauses(story: Story, say: _StoryTexts) -> Iterable[str]:
 def _specials(of: Hours, say: _StoryTexts) -> Iterable[str]:
     """Clauses for special dates.
 
-    Closed dates are joined to ranges, across days that are closed anyway. Each date with other
-    opening hours has a clause of its own.
+    Successive closed dates become one range, even if days in between are closed in every week. Each
+    date with other opening hours has a clause of its own.
     """
     runs: list[tuple[date, date]] = []
     for day, intervals in of.special:

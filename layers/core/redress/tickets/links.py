@@ -1,7 +1,8 @@
-"""Tokens of links that nobody can guess: a ticket number and a signature of number and purpose.
+"""Tokens of links. A token is a ticket number and a signature, so that nobody can guess it.
 
-The signing key is created at deployment and read at run time. During a key rotation two keys are
-valid. New links are signed with the current key; links signed with either key are accepted.
+The signature is computed from the number and the purpose of the link. The signing key is created at
+deployment and read at run time. During a key rotation two keys are valid. New links are signed with
+the current key. A link that was signed with either key is accepted.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from redress.base.errors import NotFound
 from redress.tickets.rules.numbers import normalised
 
 _SIGNATURE_BYTES = 18
-"""144 bits of HMAC-SHA256, 24 characters in a link: too many to guess."""
+"""144 bits of HMAC-SHA256, or 24 characters in a link. Nobody can guess so many bits."""
 
 _SHORT_BYTES = 10
 """80 bits, 16 characters. A mail address must stay short. 80 bits suffice there because every guess
@@ -26,8 +27,8 @@ costs a mail, and incoming mails are counted and limited."""
 class Links:
     """Makes and reads link tokens.
 
-    `keys()` returns an iterable of the valid keys, the signing key first. Further keys are taken
-    from it only if a token is not signed with the first.
+    `keys()` returns an iterable of the valid keys. The first one is the signing key. A further key
+    is read from it only if a token is not signed with the keys before.
     """
 
     def __init__(self, keys: Callable[[], Iterable[bytes]]) -> None:
@@ -43,14 +44,14 @@ class Links:
         return f"{claim}.{self._sign(self._current(), 'survey', claim)}"
 
     def unsubscribe_token(self, number: str) -> str:
-        """The token with which the recipient of a ticket's survey refuses further surveys."""
+        """The token of the link by which the recipient of a survey refuses further surveys."""
         return f"{number}.{self._sign(self._current(), 'unsubscribe', number)}"
 
     def mail_token(self, number: str) -> str:
         """The token in the mails of a ticket: `r-7k3m9-qw0x2.<signature>`.
 
         It is the part before the @ in the reply address and in message ids. Mail programs may
-        change the letter case there, so the token is lower-case and `read_mail` ignores case.
+        change the letter case of these. So the token is in lower case and `read_mail` ignores case.
         """
         return f"{number.lower()}.{self._short(self._current(), number)}"
 

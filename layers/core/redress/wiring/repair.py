@@ -1,4 +1,4 @@
-"""The function `repair`: keeps the workflow of every open ticket alive."""
+"""The function `repair`: it keeps the workflow of every open ticket running."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ __all__ = [
 
 class RepairSettings(RelaySettings, frozen=True, kw_only=True):
     rehearsal_machine_arn: str
-    """The machine of rehearsals and moves. Every other execution that ended is a ticket's."""
+    """The state machine of rehearsals and moves. An ended execution of another machine belongs to a
+    ticket."""
 
 
 @cache

@@ -15,7 +15,8 @@ from redress.db.rows import Models
 class ReconciliationReport:
     """The report of one run: ids and numbers only, never personal data.
 
-    It is stored when the run begins (`ended_at` None) and again when the run ends or fails.
+    It is stored when the run begins and again when the run ends or fails. Until then `ended_at` is
+    None.
     """
 
     began_at: datetime
@@ -31,13 +32,13 @@ class ReconciliationReport:
     open: int = 0
     """Open tickets that were compared with their workflows."""
     items_read: int = 0
-    """Items of the table and entries of its index that were read, which is what a run costs."""
+    """Items of the table and entries of its index that were read. They determine the cost."""
     found: dict[str, int] = field(default_factory=dict)
     """How many tickets or executions had each finding (`reconciliation.Finding`)."""
     examples: dict[str, list[str]] = field(default_factory=dict)
     """Ticket numbers or names of executions for each finding, up to a limit."""
     left: int = 0
-    """Findings left for the next run, because one run makes a limited number of repairs."""
+    """How many workflows are left for the next run, because the number of repairs is limited."""
     stopped_at: str | None = None
     """Where an incomplete run stopped: `team/shard` or a step. None if the run is complete."""
 
@@ -57,7 +58,7 @@ class ReportStore:
         retry.call(row.save)
 
     def latest(self, limit: int = 1, before: str | None = None) -> list[ReconciliationReport]:
-        """The last reports, newest first. Empty before the first run.
+        """The last `limit` reports, newest first. Empty before the first run.
 
         `before` is a sort key (`keys.run_sk`): only runs that began earlier are returned.
         """

@@ -1,4 +1,4 @@
-"""The mail bucket: raw mails, what the reader made of them, and their attachments."""
+"""The mail bucket: raw mails, the results of reading them, and their attachments."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class MailBucket:
         self._s3, self._name = s3_client, name
 
     def put(self, key: str, content: bytes, content_type: str) -> None:
-        """Write an object. An object that exists under this key has the same content."""
+        """Write an object. If the key exists already, its object has the same content."""
         self._s3.put_object(Bucket=self._name, Key=key, Body=content, ContentType=content_type)
 
     def get(self, key: str) -> bytes:
-        """Return an object's content. Raises NotFound if it does not exist, or no longer exists."""
+        """Return an object's content. Raises NotFound if it never existed or was deleted."""
         try:
             found = self._s3.get_object(Bucket=self._name, Key=key)
         except self._s3.exceptions.NoSuchKey as error:

@@ -1,4 +1,4 @@
-"""The message from the relay to the mailer on the mail queue: one mail to send."""
+"""The mail job: a message in the mail queue, by which the relay asks the mailer for one mail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from redress.tickets.rules.numbers import normalised
 
 
 class NotAJob(ValueError):
-    """The message is not a job, or its mail does not follow its event. No retry can change that."""
+    """The message is not a job, or its event causes no such mail. No retry can change that."""
 
 
 class MailJob(msgspec.Struct, frozen=True):
@@ -19,7 +19,7 @@ class MailJob(msgspec.Struct, frozen=True):
     `{"number": "R-7K3M9-QW0X2", "event": 3, "template": "reply", "audience": "customer"}`
 
     number    the ticket
-    event     number of the event that the mail follows
+    event     number of the event that causes the mail
     """
 
     number: str
@@ -38,7 +38,7 @@ def encode(job: MailJob) -> str:
 
 
 def job_of(body: str) -> MailJob:
-    """Decode the job in a queue message. Raises NotAJob for anything else."""
+    """Decode the body of a queue message. Raises NotAJob if it is not a job."""
     try:
         job = msgspec.json.decode(body, type=MailJob)
     except (msgspec.DecodeError, UnicodeError) as error:
@@ -52,7 +52,7 @@ _TAGS = ("ticket", "event", "template", "audience")
 
 
 def tags_of(job: MailJob) -> list[dict[str, str]]:
-    """Return the tags to send a mail with. Later events of SES about the mail contain them."""
+    """Return the tags for the mail of a job. The events of SES about the mail contain them."""
     about = (job.number, str(job.event), job.template, job.audience)
     return [{"Name": name, "Value": value} for name, value in zip(_TAGS, about, strict=True)]
 

@@ -1,4 +1,4 @@
-"""A helper that reads plan documents and collects all faults, so that one answer lists them."""
+"""Read values from plan documents and collect all faults, so that one answer lists them all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DocumentReader:
         self.faults.append(Fault(at, code, detail))
 
     def section(self, parent: Any, key: str, at: str, *, need: bool = True) -> dict[str, Any]:
-        """An object. One that is absent and not needed counts as empty."""
+        """An object. If `need` is false, an absent object counts as empty."""
         value = parent.get(key) if isinstance(parent, dict) else None
         if value is None and not need and key not in (parent if isinstance(parent, dict) else ()):
             return {}
@@ -41,7 +41,7 @@ class DocumentReader:
         return value
 
     def entries(self, parent: Mapping[str, Any], key: str, at: str, most: int) -> list[Any]:
-        """A list of at most `most` entries; an absent one counts as empty."""
+        """A list of at most `most` entries. An absent list counts as empty."""
         value = parent.get(key, [])
         if not isinstance(value, list):
             self.fault(f"{at}/{key}", "list_expected", "a list is expected here")
@@ -82,7 +82,7 @@ class DocumentReader:
         return value
 
     def some_of(self, parent: Any, key: str, known: Iterable[str], at: str) -> tuple[str, ...]:
-        """Any of the known names, as a list or as one name; none if absent."""
+        """Known names, written as a list or as a single name. Empty if the key is absent."""
         value = parent.get(key, [])
         if not isinstance(value, str | list) or any(
             not isinstance(one, str) or one not in known for one in listed(value)
@@ -92,13 +92,13 @@ class DocumentReader:
         return listed(value)
 
     def known(self, keys: Mapping[str, Any], allowed: Iterable[str], at: str) -> None:
-        """Record a fault for each key that is not allowed."""
+        """Record a fault for each of `keys` that is not in `allowed`."""
         for key in keys:
             if key not in allowed:
                 self.fault(at + pointer(str(key)), "unknown", "this is not part of a service plan")
 
     def duration(self, parent: Mapping[str, Any], key: str, at: str) -> None:
-        """Check a duration such as `1h30m`."""
+        """Check a duration such as `1h30m`. Records a fault if it is wrong, and returns nothing."""
         value = parent.get(key)
         try:
             seconds_of(value if isinstance(value, str) else "")

@@ -1,11 +1,11 @@
-"""What a month's score counts: the facts that the change of a ticket produces.
+"""The facts by which an agent's month is scored. Changes of tickets produce them.
 
 `facts_of` returns the facts of a change; they are written in the transaction of that change. The
 key of a fact is agent, period, ticket and name. Writing a fact again has no effect.
 
-Each promise produces at most one fact that counts: kept, for the agent who acted, or missed, for
-the agent who held the ticket at that time. A late answer, a transfer or a new classification never
-moves a miss to another agent.
+Each promise produces at most one fact that is scored. A kept promise counts for the agent who
+acted. A missed promise counts for the agent who held the ticket when it was missed. A late answer,
+a transfer or a new classification never moves a miss to another agent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ PROMISES = (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION)
 
 
 SAME_MATTER = timedelta(days=7)
-"""A resolution is no first-contact resolution if the customer writes within this time after it."""
+"""If the customer writes within this time after a resolution, the resolution does not count as a
+first-contact resolution."""
 
 
 Value = Mapping[str, int | bool | str]
@@ -37,13 +38,13 @@ Value = Mapping[str, int | bool | str]
 class Fact:
     """One fact by which an agent's month is scored. `redress.scores.store.facts` stores it.
 
-    `value` depends on the name. N is the round of the ticket: 1, plus one for each dispute. Seconds
-    are whole numbers.
+    The keys of `value` depend on `name`. N is the round of the ticket: 1, plus one for each
+    dispute. Seconds are whole numbers.
 
     - `reaction`, `first_response`, `resolution.N`: a promise that was due in the period, with
       `kept`. If it was kept, `seconds` is the time that its clock consumed.
-    - `answered`: the `seconds` of a first response that was late. It is never scored. It exists so
-      that figures of response times include late responses.
+    - `answered`: the `seconds` of a first response that was late. It is never scored. It is stored
+      so that figures of response times include late responses.
     - `resolved.N`: `kind`, `seconds` since the ticket was opened, `first_contact`, `reopened`.
     - `survey`: the scores that the customer gave, 1 to 5, by dimension.
     """
@@ -59,7 +60,8 @@ def facts_of(change: Change) -> list[Fact]:
     """The facts that one change of a ticket produces, each key once.
 
     A promise counts in the month of its due date. A resolution counts in the month in which it was
-    given; a later dispute overwrites the fact there. A survey counts in the month of the answer.
+    given. A later dispute overwrites the fact of that month. A survey counts in the month of the
+    answer.
     """
     ticket = change.before
     if ticket is None:
@@ -86,8 +88,8 @@ def _entries(before: Ticket, event: Event, after: Ticket) -> Iterator[_Entry]:
             yield from _promise(name, before, old, event, new)
     match event.type:
         case EventType.RESOLVED if after.resolution is not None:
-            # A dispute does not reset the count of replies. So a second resolution, which has at
-            # least two, is never a first-contact resolution.
+            # A dispute does not reset the count of replies, and a resolution counts as a reply.
+            # So a second resolution has at least two and is never a first-contact resolution.
             yield _resolved(after, after.resolution, first_contact=after.resolution.replies == 1)
         case EventType.CUSTOMER_WROTE if (
             before.state in (State.RESOLVED, State.CONFIRMED)
@@ -106,7 +108,11 @@ def _entries(before: Ticket, event: Event, after: Ticket) -> Iterator[_Entry]:
 def _promise(
     name: ClockName, before: Ticket, old: Clock, event: Event, new: Clock
 ) -> Iterator[_Entry]:
-    """The entries for one promise: none, a miss at its due time, or the way it ended."""
+    """The entries that one event produces for one promise: none, a miss, or how it ended.
+
+    A miss is counted at the due time. A late first response can produce two entries: the miss and
+    `answered`.
+    """
     label = f"{name}.{before.round}" if name is ClockName.RESOLUTION else name.value
     held_by = before.assignee
     if event.type is EventType.CORRECTED:
@@ -122,7 +128,7 @@ def _promise(
     if not new.breached and not new.missed:
         yield event.by.id, new.due_at, label, {"kept": True, "seconds": seconds}
         return
-    if not new.breached and held_by:  # late, but its timer has not recorded the breach yet
+    if not new.breached and held_by:  # late, but its breach was not recorded yet
         yield held_by, new.due_at, label, {"kept": False}
     if name is ClockName.FIRST_RESPONSE:
         yield event.by.id, event.at, "answered", {"seconds": seconds}
@@ -131,8 +137,8 @@ def _promise(
 def _corrected(label: str, old: Clock, new: Clock) -> Iterator[_Entry]:
     """The entry that a correction of a promise produces.
 
-    It belongs to the agent of the earlier fact, and to the month of the due time under which that
-    fact was recorded, so that it overwrites the earlier fact.
+    If the promise already has a fact, this one must overwrite it. Therefore it has the agent of
+    that fact, and the due time with which that fact was recorded. The due time decides the month.
     """
     if new.stopped_at == old.stopped_at or new.held_by is None:
         return
@@ -146,7 +152,7 @@ def _corrected(label: str, old: Clock, new: Clock) -> Iterator[_Entry]:
 def _resolved(
     ticket: Ticket, resolution: Resolution, *, first_contact: bool = False, reopened: bool = False
 ) -> _Entry:
-    """The complete `resolved` entry, computed from the ticket alone: it overwrites earlier ones."""
+    """The complete `resolved` entry. It overwrites an earlier one and is computed without it."""
     value: Value = {
         "kind": ticket.kind,
         "seconds": math.floor((resolution.at - ticket.created_at).total_seconds()),

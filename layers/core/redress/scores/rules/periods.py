@@ -1,4 +1,4 @@
-"""Months as periods of scores, in the time zone of the plan."""
+"""The periods of scores. A period is a month in the time zone of the plan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def parse_period(text: str) -> tuple[int, int]:
 
 
 def period_of(at: datetime, zone: str) -> str:
-    """The month of an aware instant in local time of `zone`, such as "2026-11".
+    """The month to which an instant belongs in the time zone `zone`, such as "2026-11".
 
     Raises ValueError for an instant without a time zone.
     """
@@ -29,7 +29,10 @@ def period_of(at: datetime, zone: str) -> str:
 
 
 def period_bounds(period: str, zone: str) -> tuple[datetime, datetime]:
-    """The first instant of a month and the first after it, in UTC. Raises ValueError."""
+    """The first instant of a month and the first instant of the next month, in UTC.
+
+    The month is one of the time zone `zone`. Raises ValueError if `period` is not a month.
+    """
     year, month = parse_period(period)
     following = (year + month // 12, month % 12 + 1)
     start, end = (
@@ -40,6 +43,6 @@ def period_bounds(period: str, zone: str) -> tuple[datetime, datetime]:
 
 
 def previous_period(now: datetime, zone: str) -> str:
-    """The last month that is over at `now`, in local time of `zone`."""
+    """The month before the month of `now`, in the time zone `zone`."""
     start, _ = period_bounds(period_of(now, zone), zone)
     return period_of(start - timedelta(seconds=1), zone)

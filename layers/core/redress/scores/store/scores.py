@@ -43,7 +43,7 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A stored scorecard. `revision` grows with each card whose inputs differ from the last."""
+    """A stored scorecard. `revision` grows when a card with other inputs replaces it."""
 
     scorecard: Scorecard
     revision: int
@@ -97,7 +97,7 @@ class ScoreStore:
         return [fact for row in rows for fact in facts_in(agent, period, row)]
 
     def has_facts(self, agent: str, period: str) -> bool:
-        """Whether an agent's month has any fact."""
+        """Whether there is at least one fact for an agent's month."""
         pk = keys.facts_pk(agent, period)
         return bool(retry.call(lambda: list(self._models.fact.query(pk, limit=1))))
 
@@ -107,9 +107,10 @@ class ScoreStore:
         return _RATING.decode(row.doc) if row else None
 
     def rate(self, rating: Rating) -> bool:
-        """Record a rating and keep all its versions. Returns False if the revision is taken.
+        """Record a rating as the current one. All earlier versions are kept.
 
-        The revision must be that of the current rating plus one, or 1 for the first.
+        The revision must be that of the current rating plus one, or 1 for the first. If it is
+        not, nothing is written and the result is False.
         """
         model = self._models.doc
         pk, doc, revision = keys.rating_pk(rating.period), encoding.encode(rating), rating.revision
@@ -161,9 +162,9 @@ class ScoreStore:
     def save(self, card: Card) -> None:
         """Store a card in place of its previous revision.
 
-        Raises CardReplaced if another revision was stored meanwhile. The evidence is written first,
-        under the card's digest. So a stored card always has its evidence, and evidence that a
-        crashed run left behind does not disturb other runs.
+        Raises CardReplaced if another revision was stored meanwhile. The evidence is written
+        before the card, under the card's digest. So a stored card always has its evidence. If a run
+        crashes before it stores the card, the evidence that it leaves has no effect on other cards.
         """
         model, scorecard = self._models.doc, card.scorecard
         pk = keys.evidence_pk(scorecard.period, scorecard.agent)

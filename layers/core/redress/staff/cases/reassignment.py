@@ -27,8 +27,9 @@ class ReassignmentCase:
     ) -> Ticket:
         """Hand a ticket to an agent, or back to a team's queue if `agent` is None.
 
-        Raises InvalidInput for an unknown agent or team, AgentNotFree if the agent is away or has
-        no room, and what `StaffCases.act` raises.
+        Raises InvalidInput for an unknown agent or team, or if the agent is in another team. Raises
+        AgentNotFree if the agent is away or has no room. The errors of `StaffCases.act` are raised
+        unchanged.
         """
         to_team = team
         if agent is not None:

@@ -1,9 +1,9 @@
 """Routing: which agents may take a ticket, and in which order they are asked.
 
 Candidates are the agents of the ticket's team who are available, speak its language and have room.
-The agent whose last assignment is longest ago is asked first. Two exceptions: the agent who
-resolved a reopened ticket before is asked before all others, and an agent from whom the ticket was
-taken because of a broken promise is asked last.
+The agent whose last assignment is longest ago is asked first. There are
+two exceptions. If a resolved ticket was reopened, the agent who resolved it is asked first. If the
+ticket was taken from an agent because of a broken promise, that agent is asked last.
 """
 
 from __future__ import annotations

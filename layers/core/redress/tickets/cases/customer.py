@@ -73,8 +73,8 @@ class Line:
 class StatusView:
     """A ticket as its customer sees it.
 
-    `can` names what they may do now (keys of ACTIONS). `zone` is the IANA time zone for its times,
-    the same as in mails about the ticket.
+    `can` names what the customer may do now (keys of ACTIONS). `zone` is the IANA name of the time
+    zone in which its times are shown. Mails about the ticket use the same zone.
     """
 
     number: str
@@ -98,7 +98,7 @@ def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> S
     if ClockName.SURVEY not in promises(ticket, plan):
         can.discard("survey")
     if ticket.state is State.RESOLVED:
-        can.discard("survey")  # the page first asks whether it is solved
+        can.discard("survey")  # the page first asks whether the problem is solved
     return StatusView(
         number=ticket.number,
         subject=ticket.subject,
@@ -153,7 +153,7 @@ class CustomerCases:
         return self._view(self._links.read_status(token))
 
     def write(self, token: str, text: str) -> StatusView:
-        """Send a message. The same text sent again, by a double click for example, is ignored."""
+        """Write a message on the ticket. A repeat of the text, as by a double click, is ignored."""
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             if self._is_repeat(ticket, EventType.CUSTOMER_WROTE, text):
@@ -163,7 +163,7 @@ class CustomerCases:
         return self._do(token, decide)
 
     def confirm(self, token: str) -> StatusView:
-        """Confirm that it is solved. A repeat has no effect and is not an error."""
+        """Confirm that the problem is solved. A repeat has no effect and is not an error."""
         return self._do(
             token,
             lambda t, p, at: (
@@ -172,7 +172,7 @@ class CustomerCases:
         )
 
     def dispute(self, token: str, text: str) -> StatusView:
-        """Say that it is not solved: the ticket is reopened. A repeat of the text is ignored."""
+        """Say that the problem is not solved. The ticket reopens. A repeated text is ignored."""
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             if self._is_repeat(ticket, EventType.DISPUTED, text):
@@ -200,11 +200,14 @@ class CustomerCases:
         return self._view(number)
 
     def survey_status(self, token: str) -> StatusView:
-        """The ticket of a survey or status link. Raises NotFound if it is forged or has expired."""
+        """The ticket of a survey or status link. Raises NotFound if it is invalid or expired."""
         return self._view(self._number(token))
 
     def survey_token(self, ticket: Ticket) -> str:
-        """The token of a survey link. It expires when the survey's own promise is due."""
+        """The token of a survey link. It expires when the ticket's survey clock is due.
+
+        If the ticket has no such clock, the token expires in seven days.
+        """
         clock = ticket.clocks.get(ClockName.SURVEY)
         expires = clock.due_at if clock else self._now() + timedelta(days=7)
         return self._links.survey_token(ticket.number, expires)

@@ -15,16 +15,18 @@ from redress.tickets.rules.change import Change
 from redress.tickets.store import items
 
 OPENING_CONDITIONS = ("key", "number", "timer")
-"""Names of the first items of an opening transaction, in their order (`items.opening_items`)."""
+"""Names of the conditions of the first items of an opening transaction, in the order of these items
+(`items.opening_items`)."""
 
 
 RETURN_EXISTING = "ALL_OLD"
-"""`ReturnValuesOnConditionCheckFailure` for the idempotency record: a refused transaction returns
-the existing record. So a repeated submission needs one call, like the first."""
+"""The value of `ReturnValuesOnConditionCheckFailure` for the idempotency record. It makes a refused
+transaction return the existing record. So a repeated submission needs only one call, too."""
 
 
 class KeyTaken(RedressError):
-    """The Idempotency-Key was used before. Contains that body's fingerprint and its answer."""
+    """The Idempotency-Key was used before. Contains the fingerprint of the earlier body, and the
+    answer to it."""
 
     def __init__(self, fingerprint: str, answer: str) -> None:
         super().__init__("this submission was taken already")
@@ -36,13 +38,13 @@ class KeyUnreadable(Exception):
 
 
 class NumberTaken(RedressError):
-    """The random ticket number exists already. The caller draws another one."""
+    """The random ticket number exists already. The caller chooses another one."""
 
 
 def opened(run: Callable[[], Any]) -> None:
-    """Run an opening transaction and translate a failed condition.
+    """Run an opening transaction. If a condition fails, raise the exception that names the cause.
 
-    Raises KeyTaken, NumberTaken, or KeyUnreadable if the key was used but its answer is unknown.
+    That is KeyTaken, NumberTaken, or KeyUnreadable if the key was used but its answer is unknown.
     In each case nothing was written.
     """
     try:

@@ -1,10 +1,11 @@
-"""The daily check that every open ticket has one running workflow, asleep until the right time.
+"""Check daily that every open ticket has one running workflow that sleeps until the right time.
 
-Relay and sweep should have ensured this already. The reconciliation checks the result: it reads the
+The relay and the sweep normally ensure this. The reconciliation checks that they did. It reads the
 open tickets from the index, partition by partition, and compares them with the running executions.
-A ticket that differs is read a second time. If it still differs, it is repaired and reported.
-Repairs are conditional: if the ticket changes at the same moment, the change wins. The
-reconciliation also replaces executions that will soon exceed a limit of Step Functions.
+A ticket that differs is read a second time. If it still differs, it is repaired and reported. A
+repair is a conditional write: if the ticket changes at the same moment, the change is kept and the
+repair is not written. The reconciliation also replaces executions that will soon exceed a limit of
+Step Functions.
 """
 
 from __future__ import annotations
@@ -32,35 +33,39 @@ from redress.workflow.executions import MISSING, Executions
 from redress.workflow.store import ReconciliationReport, ReportStore
 
 OVERDUE = timedelta(minutes=30)
-"""How long after its wake time a TIMER may still say that its workflow sleeps. A workflow that woke
-but fails to check the clocks retries for about 20 minutes before its generation gives up
-(`ActOnDueClocks` in `ticket.asl.json`), and its TIMER does not change during that time."""
+"""How long after its next wake a TIMER may still mark its workflow as asleep. A workflow that wakes
+checks the clocks. If the check fails, the workflow repeats it for about 20 minutes before its
+generation gives up (`ActOnDueClocks` in `ticket.asl.json`). During that time the TIMER does not
+change."""
 
 STUCK = timedelta(hours=1)
-"""How long a ticket may be awake. By then the sweep has signalled its workflow a dozen times."""
+"""How long a ticket may be awake before the next generation takes over. In that time the sweep has
+signalled its workflow about twelve times."""
 
 OLDEST = timedelta(days=330)
 """The age at which an execution is replaced. Step Functions ends a standard execution after a year
-(its quotas). A month is left in case that replacing it fails on some days."""
+(its quotas). The remaining month leaves time for more attempts if a replacement fails."""
 
 LONGEST = 1000
-"""How many events of its ticket an execution may live through before it is replaced.
+"""How many events may be added to a ticket before its execution is replaced.
 
 Step Functions limits the history of an execution to 25,000 of its own events (its quotas). One
-check of the clocks adds at most 15: 7 for the check, 2 for the wait that ended, 4 for the next
-wait, 2 in reserve. A wait ends only because of an event of the ticket or after a quarter of a year,
-so 1,000 events of the ticket make about 15,000 of the history. The rest is for retries. An
-execution that still exceeds the limit fails, and the next generation takes over.
+check of the clocks adds at most 15 of them: 7 for the check, 2 for the wait that ended, 4 for the
+next wait, 2 in reserve. A wait ends only because of an event of the ticket, or after 90 days
+(`workflow.cases.timers.LONGEST_SLEEP`). So 1,000 events of the ticket add about 15,000 events to
+the history. The other 10,000 are for retries. If an execution exceeds the limit nevertheless, it
+fails, and the next generation takes over.
 """
 
 SETTLES = timedelta(seconds=10)
-"""For a few seconds after `UpdateStateMachine`, new executions may still get the older definition
-(its API reference)."""
+"""How long after a deployment a new execution may still get the older definition. The API reference
+of `UpdateStateMachine` says: a few seconds."""
 
 MOST_REPAIRS = 500
 MOST_RENEWALS = 1000
-"""How many workflows one run repairs, and how many it renews. Each costs several calls of Step
-Functions, whose quotas all workflows share. The report says how many are left for the next run."""
+"""How many workflows one run repairs at most, and how many it renews. Each needs several calls of
+Step Functions, and all workflows share the quotas of these calls. The report says how many are left
+for the next run."""
 
 RESERVE_S = 20.0
 """Seconds that a run keeps for writing its report."""
@@ -78,19 +83,20 @@ class Finding(StrEnum):
     AWAKE = "awake"
     """The ticket has been awake for a short time only. Relay and sweep take care of it."""
     STARTED = "started"
-    """The workflow had never been started."""
+    """The workflow had never been started. It was started now."""
     FOLLOWED = "followed"
-    """The execution had ended without a report of its end. The next generation took over."""
+    """The execution had ended, but its end had not been reported. The next generation took over."""
     STUCK = "stuck"
     """No signal reached the workflow for an hour. The next generation took over."""
     CORRECTED = "corrected"
-    """The TIMER had another phase or next wake than the ticket's own clocks."""
+    """The phase or next wake in the TIMER was not that of the ticket. The TIMER was corrected."""
     WOKEN = "woken"
     """The workflow slept past its time and was woken."""
     NEAR_A_YEAR = "near_a_year"
     """The execution was older than OLDEST and was replaced in time."""
     LONG_HISTORY = "long_history"
-    """The execution had more than LONGEST events of the ticket and was replaced in time."""
+    """More than LONGEST events were added to the ticket since the execution began. It was replaced
+    in time."""
     OLDER_DEFINITION = "older_definition"
     """The execution might use an older definition of the machine and was replaced."""
     STOPPED = "stopped"
@@ -113,11 +119,11 @@ REPAIRED = {
 
 
 class OutOfTime(RedressError):
-    """The run used up its time before it was finished. The message says how far it came."""
+    """The run used up its time before it was finished. The message says how far it got."""
 
 
 def differs(ticket: Ticket, plan: Plan, timer: Timer) -> bool:
-    """Whether the TIMER has another phase or next wake than the ticket's own clocks."""
+    """Whether the phase or next wake in the TIMER is not that of the ticket under its plan."""
     return timer.phase is not ticket.phase or _milliseconds(timer.next_wake) != _milliseconds(
         tickets.next_wake(ticket, plan)
     )
@@ -126,8 +132,9 @@ def differs(ticket: Ticket, plan: Plan, timer: Timer) -> bool:
 def assess(
     ticket: Ticket, timer: Timer, started_at: datetime | None, now: datetime, settled_at: datetime
 ) -> Finding:
-    """What is wrong with the workflow of an open ticket whose TIMER is right. WELL if nothing is.
+    """Return what is wrong with the workflow of an open ticket, or WELL if nothing is.
 
+    This function takes phase and next wake from the TIMER. `differs` checks whether they are right.
     `started_at` is when the execution of the current generation started, or None if none runs.
     Executions that start after `settled_at` use the deployed definition. Earlier ones may use an
     older definition.
@@ -151,7 +158,7 @@ def assess(
 
 
 def _milliseconds(moment: datetime | None) -> int | None:
-    """A time as a TIMER stores it."""
+    """Convert a time to the form in which a TIMER stores it."""
     return encoding.milliseconds(moment) if moment is not None else None
 
 
@@ -188,7 +195,10 @@ class _Run:
             named.append(name)
 
     def allows(self, finding: Finding) -> bool:
-        """Whether this run may repair or renew one more. If not, counts it as left."""
+        """Whether this run may repair or renew one more workflow.
+
+        If it may not, the workflow is counted as left for the next run.
+        """
         kinds, bound = (RENEWED, MOST_RENEWALS) if finding in RENEWED else (REPAIRED, MOST_REPAIRS)
         allowed = sum(self.found[kind] for kind in kinds) < bound
         self.left += not allowed
@@ -242,8 +252,8 @@ class ReconcileCase:
     def run(self, time_left: Callable[[], float]) -> ReconciliationReport:
         """Compare every open ticket with its workflow, repair the differences, return the report.
 
-        `time_left` returns the seconds that this run still has. Raises OutOfTime if they do not
-        suffice. After any failure, the stored report contains what was done until then.
+        `time_left` returns the seconds that this run still has. Raises OutOfTime if they are not
+        enough. After any failure, the stored report contains what was done until then.
         """
         run = self._begin(time_left)
         self._reports.save(run.report())
@@ -260,10 +270,10 @@ class ReconcileCase:
         return report
 
     def _begin(self, time_left: Callable[[], float]) -> _Run:
-        """Find out what runs and what is deployed, before any ticket is read.
+        """List the running executions and read the deployed definition, before any ticket is read.
 
-        The time is taken before the definition is read. So every execution that starts after that
-        time, plus SETTLES, uses the definition that was read or a newer one.
+        `began_at` is set before the definition is read. So every execution that starts more than
+        SETTLES after `began_at` uses the definition that was read, or a newer one.
         """
         began = self._now()
         last = next(iter(self._reports.latest()), None)
@@ -300,7 +310,10 @@ class ReconcileCase:
                 return
 
     def _seems_right(self, run: _Run, ticket: Ticket | None, timer: Timer | None) -> bool:
-        """Whether the items of a ticket from a batch read, which may be old, show no difference."""
+        """Whether snapshot, TIMER and execution of a ticket agree.
+
+        Snapshot and TIMER come from a batch read, so they may be a moment old.
+        """
         if ticket is None or timer is None:
             return False
         try:
@@ -312,7 +325,7 @@ class ReconcileCase:
         return verdict is Finding.WELL and not differs(ticket, plan, timer)
 
     def _check_again(self, run: _Run, number: str) -> None:
-        """Read a ticket a second time, consistently, and repair it if it still differs.
+        """Read a ticket again, with consistent reads, and repair it if it still differs.
 
         The snapshot is read before the TIMER. If the ticket changes between the two reads, the
         snapshot has an outdated version, and `TimerStore.correct` writes nothing.
@@ -333,7 +346,7 @@ class ReconcileCase:
                 return
             wake = tickets.next_wake(ticket, plan)
             if not self._timers.correct(ticket, timer, wake, self._now()):
-                return  # the ticket is changing at this moment, and that change wins
+                return  # the ticket or its TIMER has just changed, so nothing was written
             run.note(Finding.CORRECTED, number)
             timer = self._timers.get(number)
         finding = assess(ticket, timer, run.executions.get(name), self._now(), run.settled_at)
@@ -394,7 +407,8 @@ class ReconcileCase:
                 continue
             is_open = timer.phase is not Phase.CLOSED
             if is_open and timer.gen == gen:
-                # The index did not list it: its team was unknown, or it moved between two pages.
+                # The index did not list this ticket: its team was unknown, or its entry moved while
+                # the pages were read.
                 run.compared.add(number)
                 run.items_read += 2
                 self._check_again(run, number)

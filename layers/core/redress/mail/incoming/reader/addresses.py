@@ -1,8 +1,8 @@
 """Parse the addresses in a header, in the forms that people and programs write.
 
-`email.utils.getaddresses` raises RecursionError for a thousand brackets. It also reads `Wang, Li
-<li@example.com>` and `[EXT] Li <li@example.com>` differently from every mail program. For
-well-formed headers, this module returns the same as the library (a test checks this).
+`email.utils.getaddresses` is not used, because it raises RecursionError for a thousand brackets. It
+also reads `Wang, Li <li@example.com>` and `[EXT] Li <li@example.com>` differently from every mail
+program. For well-formed headers, this module returns the same as the library (a test checks this).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def addresses_of(value: str, defects: Defects) -> tuple[Address, ...]:
 
 
 def _pieces(value: str) -> list[tuple[str, str]]:
-    """Split at commas and semicolons outside quotes, comments and angle brackets.
+    """Split a header's value at commas and semicolons outside quotes, comments and angle brackets.
 
     Returns each piece with its comment. The names of groups (`staff: a@b, c@d;`) are dropped.
     """
@@ -108,7 +108,7 @@ def _address(piece: str, comment: str, defects: Defects) -> Address | None:
     domain = domain.rstrip(".>]").lower() if not domain.startswith("[") else domain.lower()
     if not domain:
         return None
-    # `li@example.com (Li Na)` is the old way to write a name, without angle brackets.
+    # In the old form `li@example.com (Li Na)`, the comment is the name.
     name = (piece[: angle.start()] if angle else "").strip() or comment
     return Address(_name(name, defects), f"{local}@{domain}")
 

@@ -1,4 +1,4 @@
-"""Read from a calendar object (RFC 5545, RFC 5546) what a person would want to know."""
+"""Read the details that a person needs from a calendar object (RFC 5545, RFC 5546)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ESCAPED = re.compile(r"\\([nN,;\\])")
 
 
 def read(data: bytes, label: str, defects: Defects) -> Invitation | None:
-    """Return the first event or task of the object; None if the data is no calendar object."""
+    """Return the first event or task of a calendar object; None if the data is no such object."""
     text = _FOLD.sub("", charset.decode(data[:CALENDAR], label or "utf-8", defects).text)
     if "BEGIN:VCALENDAR" not in text.upper():
         defects.add(Code.BAD_CALENDAR)
@@ -56,7 +56,7 @@ def _summary(found: dict[str, tuple[str, str]]) -> Invitation:
     start, end = moment("DTSTART"), moment("DTEND") or moment("DUE")
     when = " - ".join(part for part in (start, end) if part)
     organizer = re.sub(r"(?i)^mailto:", "", value("ORGANIZER"))
-    # The text consists of the sender's own words, so it needs no translation.
+    # These details are the sender's own words, so the text needs no translation.
     details = (value("SUMMARY"), when, value("LOCATION"), organizer, value("DESCRIPTION"))
     return Invitation(
         method=method,

@@ -1,8 +1,8 @@
 """Split a reply into the sender's new text, the quotes and the signature.
 
-Every line of the text is in exactly one of the three, in the original order. Answers between quotes
-are new text. The existing libraries know English only; docs/decisions/015-inbound-mail.md shows
-what they do with Chinese mails.
+Every line of the text belongs to exactly one of these three parts. Each part keeps the order of its
+lines. Answers between quotes are new text. The existing libraries know English only;
+docs/decisions/015-inbound-mail.md shows what they do with Chinese mails.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from redress.mail.incoming.reader import quoting
 
 _MARKER = re.compile(r"##[-–— ]{1,3}[^#\n]{1,120}[-–— ]{1,3}##")
 _MARKER_WORDS = re.compile(r"above this line|此行上方")
-"""The two match the marker line of the product's own mails (`Phrases.marker`). Everything from that
-line on was written by Redress."""
+"""A line that matches both patterns is the marker line of the product's mails (`Phrases.marker`).
+Redress wrote that line and everything after it."""
 
 _DELIMITER = re.compile(r"(?:--|—|– ?–)[ \xa0]?")
 _LONGEST_SIGNATURE = 20
-"""The most lines after `-- `. A longer block is text that happens to contain a line of dashes."""
+"""The most lines of a signature after its first line, `-- `. If more lines follow, the dashes
+belong to the text."""
 _DEVICE = re.compile(
     r"[ \t>]{0,4}(?:[-—–][ \t]?)?(?:"
     r"(?:Sent|Envoyé|Enviado|Inviato|Gesendet|Verzonden) (?:from|via|depuis|desde|da|do|von|vanaf|by|with) "
@@ -62,7 +63,7 @@ def fold(text: str) -> Folded:
     end = _marked_end(lines)
     _mark_quotes(lines, marks, end)
     if end < len(lines) and not _has_new_text(lines, marks):
-        # The sender wrote below the marker line, although it asks for text above it.
+        # The sender wrote below the marker line, although that line asks for text above it.
         marks = [_Kind.NEW] * len(lines)
         _mark_quotes(lines, marks, len(lines))
     _mark_signatures(lines, marks)
@@ -113,7 +114,7 @@ def _mark_quotes(lines: list[str], marks: list[_Kind], end: int) -> None:
 
 
 def _begins_older_mail(lines: list[str], index: int) -> bool:
-    """Whether everything from this line on is an older mail whose lines have no quote marks."""
+    """Whether an older mail without quote marks begins at this line and goes on to the end."""
     line = lines[index]
     stripped = line.strip()
     if not stripped or stripped[0] in ">＞":
@@ -127,7 +128,10 @@ def _begins_older_mail(lines: list[str], index: int) -> bool:
 
 
 def _mark_attribution_before(lines: list[str], marks: list[_Kind], index: int) -> None:
-    """Mark a line `On ... wrote:` right before the marker line or a separator as quoted, too."""
+    """Mark the attribution that ends right before line `index` as quoted, too.
+
+    An attribution is like `On ... wrote:`. Line `index` is the first one of the older mail.
+    """
     before = index - 1
     while before >= 0 and (not lines[before].strip(" \t>") or marks[before] is _Kind.QUOTED):
         before -= 1
@@ -185,7 +189,8 @@ def _mark_signatures_in(lines: list[str], marks: list[_Kind], first: int, last: 
         line = lines[index]
         if not line.strip() or len(line) > 200 or not _DEVICE.fullmatch(line):
             continue
-        # The sender's own sentence may look like this. An added line is on its own or at the end.
+        # A sentence of the sender may look like a line that a program added. It counts as added
+        # only if it is the first line, follows a blank line, or has no more text after it.
         alone = (index == first or not lines[index - 1].strip()) or _next_filled(
             lines, index + 1
         ) >= last

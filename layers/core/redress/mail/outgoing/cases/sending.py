@@ -1,13 +1,14 @@
 """Send one mail. Its text and its recipients are decided from the ticket as it is now.
 
-A job names only an event and a template. A mail that waited for days is therefore still true when
-it is sent, or it is skipped.
+A job contains no text and no address. It names a ticket, an event, a template and an audience. So
+a mail that waited for days is written from the current ticket, or it is skipped if it is no longer
+true.
 
 Each mail is sent once: a worker claims it in the table, sends it and records the result. SES cannot
-say whether it has sent a mail before. If its answer is lost, or the worker dies before it records
-the answer, the claim expires after LEASE and the mail is sent again. Each such failure causes at
-most one more copy; without one there is exactly one copy. LEASE is longer than the lifetime of a
-worker (60 s), so two workers never send the same mail at the same time.
+say whether it has sent a mail before. If the answer of SES is lost, or the worker dies before it
+records the answer, the claim expires after LEASE and the mail is sent again. Each such failure
+causes at most one additional copy. Without such a failure exactly one copy is sent. LEASE is longer
+than the lifetime of a worker (60 s), so two workers never send the same mail at the same time.
 """
 
 from __future__ import annotations
@@ -66,17 +67,19 @@ RECIPIENTS = 50
 
 NO_RECIPIENT = "no recipient"
 ADDRESS_RETURNED = "the address returned mail"
-"""Mail to this address failed permanently. More attempts would only harm the reputation of the
-sending domain. The mark ends with the first mail that comes from the address."""
+"""Earlier mail to this address failed permanently, so the address is marked. More attempts would
+only harm the reputation of the sending domain. The mark is removed when a mail comes from the
+address."""
 
 NO_SURVEYS = "the customer wants no surveys"
 UNWANTED = (ADDRESS_RETURNED, NO_SURVEYS, NOBODY_TAKES_PART)
-"""Reasons for not sending a mail that need nobody's attention."""
+"""Reasons for which a mail is not sent and which nobody needs to look into."""
 
 _REFUSED = {"BadRequestException"}
-"""Error codes of SES that no retry can change. After any other code the mail is tried again. That
-includes MessageRejected: SES returns it for every mail while the sender is not verified or the
-account is in the sandbox, and those mails must be sent once the operator has fixed that."""
+"""Error codes of SES after which a retry cannot succeed. After any other code the mail is tried
+again, also after MessageRejected. SES returns MessageRejected for every mail while the sender is
+not verified or the account is in the sandbox. Those mails must be sent when the operator has fixed
+that."""
 
 _NEVER_LEFT = (
     ConnectTimeoutError,
@@ -98,7 +101,10 @@ _WRITTEN_BY_A_PERSON = {
 
 
 class NotSentYet(RedressError):
-    """The mail must be tried again. `fault` is the name of an error, never its message."""
+    """The mail must be tried again.
+
+    `fault` is the name or code of an error, or a fixed text. It is never the message of an error.
+    """
 
     def __init__(self, fault: str) -> None:
         super().__init__(fault)
@@ -176,9 +182,9 @@ class MailingCase:
     def send(self, job: MailJob) -> SendOutcome:
         """Send the mail of a job, unless it was sent or refused before or is outdated.
 
-        Raises NotAJob if the mail does not follow its event, and NotSentYet if SES does not accept
-        the mail now or another worker is sending it. Errors of the store are raised unchanged.
-        After NotSentYet or an error of the store the job must be tried again.
+        Raises NotAJob if the event of the job does not cause such a mail. Raises NotSentYet if SES
+        does not accept the mail now, or if another worker is sending it. Errors of the store are
+        raised unchanged. After NotSentYet or an error of the store the job must be tried again.
         """
         try:
             ticket, event = self._tickets.with_event(job.number, job.event)
@@ -200,7 +206,7 @@ class MailingCase:
         recipients = self._recipients(about)
         done = self._once(about, recipients)
         if job.template == ACKNOWLEDGEMENT and done.result in (Result.SENT, Result.SENT_BEFORE):
-            # If the mail was sent before, the worker that sent it may have died before it recorded
+            # SENT_BEFORE counts too: the worker that sent the mail may have died before it recorded
             # the acknowledgement.
             decide = by_system.acknowledge
             self._changes.change(job.number, decide, known=ticket)
@@ -232,7 +238,7 @@ class MailingCase:
                 **self._options,
             )
         except ClientError as error:
-            # Messages of SES contain addresses. Only the code is logged and recorded.
+            # Error messages of SES contain addresses, so only the code is logged and recorded.
             code = error.response.get("Error", {}).get("Code", "Unknown")
             if code in _REFUSED:
                 return self._refuse(job, code)
@@ -251,7 +257,7 @@ class MailingCase:
         return SendOutcome(Result.SENT)
 
     def _unreachable(self, about: Matter, recipients: list[_Recipient]) -> str | None:
-        """Return why the mail cannot be sent to anybody; None if it can."""
+        """Return why no recipient can or may get the mail; None if it can be sent."""
         if not recipients:
             of_copies = about.job.audience == PARTICIPANTS
             return NOBODY_TAKES_PART if of_copies else NO_RECIPIENT
@@ -280,9 +286,9 @@ class MailingCase:
     def _recipients(self, about: Matter) -> list[_Recipient]:
         """Return the recipients of the mail. Only people with a deliverable address count.
 
-        If the team has no supervisor with such an address, the mail goes to the supervisors of
-        other teams, else to the managers, else to the operator. A broken promise is therefore
-        always reported to somebody.
+        A mail for the supervisor goes to the supervisors of the ticket's team. If none of them has
+        such an address, it goes to those of other teams, else to the managers, else to the
+        operator. So somebody always learns of a broken promise.
         """
         ticket, audience = about.ticket, about.job.audience
         if audience == Role.CUSTOMER:
@@ -298,8 +304,8 @@ class MailingCase:
                 reached = [] if agent.left else _reached([agent])
             except NotFound:
                 reached = []
-            # The customer wrote after the resolution, so the ticket is in nobody's work list. If
-            # its agent cannot be reached, the supervisor must learn of the message.
+            # If the customer wrote after the resolution, the ticket may be in nobody's work list.
+            # If its agent cannot be reached, the supervisor must learn of the message.
             if reached or not is_after_all(about):
                 return reached
             audience = Role.SUPERVISOR
@@ -376,7 +382,7 @@ class MailingCase:
         return values
 
     def _to_staff(self, about: Matter) -> Callable[[str], dict[str, str]]:
-        """Return a function from language to the values of a mail to staff.
+        """Return a function that takes a language and returns the values of a mail to staff.
 
         The values describe the promise. They contain nothing about the customer.
         """

@@ -1,8 +1,7 @@
 """The steps of staff.
 
-The caller has already checked what does not depend on the ticket: texts are not blank and within
-their limits, and each choice is a known one. A step checks what depends on the ticket, the plan or
-the time.
+The caller has already checked what does not depend on the ticket: no text is blank or too long, and
+each choice is a known one. A step checks what depends on the ticket, the plan or the time.
 """
 
 from __future__ import annotations
@@ -52,9 +51,9 @@ def reassign(
 
 
 class Classification(Struct, frozen=True):
-    """A corrected classification. A field that is None keeps its value.
+    """The corrected values of a ticket's classification. None means that a value is not corrected.
 
-    If the kind changes, urgency and impact are those of the new kind unless they are given.
+    If the kind changes, an urgency or impact that is None becomes that of the new kind.
     """
 
     kind: str | None = None
@@ -92,7 +91,8 @@ def reclassify(
         },
     )
     before, after = _team(ticket, plan), _team(draft.after, plan)
-    # If the plan's team does not change, the ticket stays where a person may have moved it.
+    # If the plan's team does not change, the ticket stays in its team, because a person may have
+    # moved it there.
     if after not in (before, ticket.team):
         data = {"from": ticket.assignee, "why": "another team handles these", "team": after}
         draft.add(EventType.QUEUED, data, SYSTEM)
@@ -104,7 +104,7 @@ def _team(ticket: Ticket, plan: Plan) -> str:
 
 
 def tell_progress(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:
-    """Tell the customer about progress. This is a reaction, but not yet the first response."""
+    """Tell the customer about progress. This stops the reaction clock, not the first response's."""
     require_possible(Step.TELL_PROGRESS, ticket)
     data = {"text": text.strip()} | copies(ticket)
     return Draft(ticket, plan, by, at).add(EventType.PROGRESS_TOLD, data).change()
@@ -126,9 +126,9 @@ def _check_classification(plan: Plan, given: Classification) -> None:
 def promise(
     ticket: Ticket, plan: Plan, by: Actor, due: datetime, text: str, at: datetime
 ) -> Change:
-    """An agent promises an answer by `due`. The promise is a clock like any other.
+    """Record that an agent promises the customer an answer by `due`. It gets a clock of its own.
 
-    A second promise replaces the first one, which stays in the history.
+    A second promise replaces the first one. The first one stays in the history.
     """
     require_possible(Step.PROMISE, ticket)
     if not 1 <= (due - at).total_seconds() <= LONGEST_S:
@@ -138,9 +138,9 @@ def promise(
 
 
 def hold(ticket: Ticket, plan: Plan, by: Actor, reason: str, text: str, at: datetime) -> Change:
-    """Put the ticket on hold for a reason other than the customer, and tell the customer.
+    """Put the ticket on hold because it waits for something other than the customer's answer.
 
-    The plan says which clocks pause for `reason` (one of `plan.HOLDS`).
+    The customer is told. The plan says which clocks pause for `reason` (one of `plan.HOLDS`).
     """
     require_possible(Step.HOLD, ticket)
     data = {"reason": reason, "text": text.strip()} | copies(ticket)
@@ -156,7 +156,7 @@ def release(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
 
 
 CORRECTABLE = (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.NEXT_REPLY)
-"""Promises that somebody may have kept without a record of it, by a call or a visit."""
+"""The promises that somebody may have kept by a call or a visit that was not recorded."""
 
 
 def correct(
@@ -169,11 +169,12 @@ def correct(
     at: datetime,
     written: Iterable[datetime] = (),
 ) -> Change:
-    """Record that the customer was answered at `stopped_at`: earlier than recorded, or unrecorded.
+    """Record that the customer was answered at `stopped_at`.
 
-    Only for supervisors and managers. The reason is kept. Rungs that fired stay in the history.
-    `written` are the times of the customer's messages (`written_at`). Messages after `stopped_at`
-    stay unanswered. Raises InvalidInput for a clock or a time that cannot be corrected.
+    The history has a later answer, or none. Only supervisors and managers may do this. The event
+    contains the reason `why`. Rungs that fired stay in the history. `written` are the times of the
+    customer's messages (`written_at`). Messages after `stopped_at` stay unanswered. Raises
+    InvalidInput for a clock or a time that cannot be corrected.
     """
     held = ticket.clocks.get(ClockName(clock)) if clock in CORRECTABLE else None
     unrecorded = held is not None and not held.over and clock != ClockName.REACTION
@@ -206,8 +207,8 @@ _WRITTEN = (EventType.OPENED, EventType.CUSTOMER_WROTE, EventType.DISPUTED)
 def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: datetime) -> Change:
     """Move the ticket to another version of the plan.
 
-    Every open promise is recomputed, and the time consumed so far is measured again. If the new
-    plan no longer promises the callback or the survey that the ticket waits for, the ticket closes.
+    Every open promise is recomputed, and the time consumed so far is measured again. If the
+    ticket waits for a callback or a survey that the new plan does not promise, it is closed.
     """
     require_possible(Step.CHANGE_PLAN, ticket)
     if new.version == ticket.plan_version:
@@ -228,7 +229,7 @@ def reply(
 ) -> Change:
     """Send a public reply. The first one is the first response.
 
-    `wait_for_customer`: the ticket waits for the customer's answer from now on.
+    If `wait_for_customer` is true, the ticket waits for the customer's answer from now on.
     """
     require_possible(Step.REPLY_AND_WAIT if wait_for_customer else Step.REPLY, ticket)
     data = {"text": text.strip(), "wait_for_customer": wait_for_customer}
@@ -253,10 +254,10 @@ def note(
 def set_participants(
     ticket: Ticket, plan: Plan, by: Actor, addresses: Sequence[str], at: datetime
 ) -> Change | None:
-    """Set the addresses that take part in addition to the customer; None if nothing changes.
+    """Set the participants of the ticket to these addresses. Returns None if nothing changes.
 
     From now on participants get a copy of each message to the customer, and may write on the ticket
-    by mail. Raises InvalidInput that lists every address that cannot take part.
+    by mail. Raises InvalidInput with a fault for every address that cannot be a participant.
     """
     require_possible(Step.SET_PARTICIPANTS, ticket)
     wanted = tuple(dict.fromkeys(address.strip().lower() for address in addresses))
