@@ -187,8 +187,8 @@ class RehearsalCases:
         `apply` says that the tickets are to be moved. Then `reason` is required, and `dry_run` must
         be the id of a dry run for the same version. That dry run must be done, and it must have
         begun no longer ago than DRY_RUN_HOLDS. Without `apply` the job is a dry run. For a version
-        that is not effective yet, only a dry run is possible.
-        Raises NotFound for a version that was never published, and InvalidInput with all faults.
+        that is not effective yet, only a dry run is possible. Raises NotFound for a version that
+        was never published, and InvalidInput with all faults.
         """
         self._managers_only(member)
         try:
@@ -265,7 +265,7 @@ class RehearsalCases:
     def _months(
         self, period: str | None, first: str | None, last: str | None, faults: list[Fault]
     ) -> tuple[str, str] | None:
-        """Return the first and the last month, or None. Appends all faults to `faults`."""
+        """Return the first and the last month; None if there are none. Adds faults to `faults`."""
         if period is not None and (first is not None or last is not None):
             detail = "either a period or from and to"
             faults.append(Fault("/period", "not_both", detail))
@@ -393,7 +393,7 @@ class RehearsalJobs:
         return self._work(job, name, self._open_pages(name), self._move(job), save_after=4 * PAGE)
 
     def finish(self, job_id: str, results: Sequence[PartResult]) -> RehearsalFinished:
-        """Store the sum of all parts as the result. If parts are unfinished, the job has failed."""
+        """Store the sum of all parts as the result. If a part is unfinished, the job fails."""
         _, progress = self._rehearsals.job(job_id)
         whole, finished = Counts(), 0
         for part in self._rehearsals.parts(job_id):
@@ -570,7 +570,7 @@ _Slice = tuple[datetime, datetime]
 
 
 def _pieces(job: RehearsalJob) -> Iterator[_Slice]:
-    """Cut the period of a job into pieces. It ends at the latest when the job began.
+    """Cut the period of a job into pieces. A period that is not over ends when the job began.
 
     Each piece is within one UTC month, because the index has separate partitions for each month.
     """

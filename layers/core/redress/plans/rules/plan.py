@@ -24,7 +24,7 @@ GRADATIONS = ("low", "normal", "high")
 """Degrees of urgency and of impact. The plan's matrix maps the two to a priority."""
 CUSTOMER = "customer"
 HOLDS = ("part", "third_party")
-"""The reasons for a hold. To wait for the customer is not a hold."""
+"""The reasons for a hold. Waiting for the customer is not a hold."""
 COMPONENTS = (
     "satisfaction",
     "response_promises",
@@ -36,7 +36,8 @@ ALWAYS = "always"
 """The name of the built-in calendar in which every second counts."""
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 LONGEST_S = 366 * 86_400
-"""The longest target. A longer one is a mistake, and its due time could exceed the last date."""
+"""The longest target: a year. A longer target is a mistake, and its due time could be outside the
+range of `datetime`."""
 MOST_VERSIONS = 99_999
 
 _DURATION = re.compile(r"(?=.)(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")

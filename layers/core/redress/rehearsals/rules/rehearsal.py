@@ -118,9 +118,9 @@ def rehearse(
     """Compare the real life of a ticket up to `until` with its life under the draft.
 
     `plan` is the plan under which the ticket was opened. `plans` returns the plan of a version. It
-    is needed for a ticket that was moved to another version. The life under the draft is under the
-    draft from the opening on, and such moves are not replayed. Raises ValueError if the history has
-    no event up to `until`.
+    is needed for a ticket that was moved to another version. The draft applies from the opening of
+    the ticket on, even if the ticket was really moved. Raises ValueError if the history has no
+    event up to `until`.
     """
     real_life, draft_life = _Life(), _Life()
     skipped: Counter[str] = Counter()
@@ -465,6 +465,5 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.CLOSED: None,
 }
 """How each type of event is replayed. None means that it is not replayed. OPENED begins both lives
-and needs no step. PLAN_CHANGED concerns only the real life. Of the others, a noted mail and a
-change of participants affect no clock, and the plan caused the rest, so the draft decides them
-again."""
+and needs no step. PLAN_CHANGED concerns only the real life. A noted mail and a change of
+participants affect no clock. The plan causes the other events, so the draft decides them again."""

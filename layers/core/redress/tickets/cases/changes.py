@@ -1,6 +1,7 @@
 """The loop that makes every change: read the ticket, decide, and write.
 
-If somebody else has changed the ticket before the write, the loop begins again (a lost race).
+If somebody else changes the ticket before the write, the write fails (a lost race). Then the loop
+begins again.
 """
 
 from __future__ import annotations

@@ -172,7 +172,7 @@ def written_for(mail: ParsedMail, own_addresses: Iterable[str] = ()) -> Address 
     """Return the address of the person who filled in a web form; None if no form sent the mail.
 
     A form sent the mail if its sender is a no-reply address or an address of a form, and it has
-    exactly one Reply-To address. This address is returned if somebody reads it.
+    exactly one Reply-To address. This address is returned if somebody seems to read it.
     """
     if len(mail.sender_addresses) != 1 or len(mail.reply_to) != 1:
         return None

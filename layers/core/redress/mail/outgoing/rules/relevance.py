@@ -21,9 +21,9 @@ from redress.tickets.rules.ticket import Event, EventType, State, Ticket
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """What a mail is about: its job, and the event and ticket that the job names.
+    """What a mail is about: its job, the event and ticket that the job names, and the plan.
 
-    Everything here was read once, at `moment`. `history` is the ticket's history if the mail
+    Everything was read once, at `moment`. `history` is the ticket's history if the mail
     follows a rung of a ladder or a proposed incident. For other mails it is empty, because they do
     not need it.
     """
@@ -192,7 +192,8 @@ def _began_anew(about: Matter) -> bool:
 def standing_of(about: Matter) -> str:
     """Return what became of the promise: a key of `Phrases.standing`.
 
-    If the clock was started again after the event, the promise of the event counts as stopped.
+    If the clock was started again after the event, the promise of the event counts as stopped,
+    except in a mail about a dispute.
     """
     if about.job.template != "disputed" and _began_anew(about):
         return ClockState.STOPPED
