@@ -1,7 +1,7 @@
 """The encoding of values in items of the table, which all stores use.
 
-An item has the few attributes that keys, indexes and conditions need, and `doc`, the complete value
-as compact JSON. msgspec checks every type when it decodes `doc`.
+An item has the few attributes that keys, indexes and conditions need. Its attribute `doc` is the
+complete value as compact JSON. msgspec checks every type when it decodes `doc`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 Unreadable = msgspec.DecodeError
-"""Raised for a `doc` that cannot be decoded: it is no JSON, or a value of another type."""
+"""Raised for a `doc` that cannot be decoded: it is not JSON, or its value has another type."""
 
 
 def encode(value: Any) -> str:
@@ -39,13 +39,16 @@ def key_digest(key: str) -> str:
 
 
 def fingerprint(body: Mapping[str, Any]) -> str:
-    """A digest of a body, whatever the order of its fields. A repeated request has the same one."""
+    """Return a digest of a request body. It does not depend on the order of the fields.
+
+    A repeated request therefore has the same digest.
+    """
     canonical = msgspec.json.encode(body, order="deterministic")
     return hashlib.sha256(canonical).hexdigest()
 
 
 def to_dynamodb(value: Any) -> dict[str, Any]:
-    """A value in DynamoDB's JSON. Raises TypeError for a type that items here do not use."""
+    """A value in DynamoDB's JSON. Raises TypeError unless it is a `bool`, a `str` or an `int`."""
     match value:
         case bool():
             return {"BOOL": value}

@@ -1,4 +1,4 @@
-"""The table from errors to HTTP statuses, and the shape of every error (RFC 9457)."""
+"""Convert errors to HTTP statuses and to the body of an error response (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ CONTENT_TYPE = "application/problem+json"
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A problem to answer with. `faults` name every wrong field. It contains no internals."""
+    """The content of an error response. It shows nothing about the inside of the system.
+
+    `faults` has an entry for every wrong field.
+    """
 
     status: int
     type: str
@@ -20,7 +23,7 @@ class Problem(msgspec.Struct, frozen=True):
     detail: str
     faults: tuple[errors.Fault, ...] = ()
     current_version: int | None = None
-    headers: dict[str, str] = {}  # msgspec makes a new one each time
+    headers: dict[str, str] = {}  # msgspec makes a new dict for each instance
 
 
 _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
@@ -36,7 +39,7 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
 
 
 def problem_for(error: Exception) -> Problem:
-    """The problem for a domain error. Any other error becomes a 500 without its cause."""
+    """The problem for a domain error. Any other error gives a 500 that does not name its cause."""
     for kind, status, name, title in _TABLE:
         if isinstance(error, kind):
             headers = {}
@@ -57,12 +60,12 @@ def problem_for(error: Exception) -> Problem:
 
 
 def plain(status: int, name: str, title: str, detail: str) -> Problem:
-    """A problem of HTTP itself: not JSON, too large, no such route."""
+    """The problem for a faulty HTTP request: it is not JSON, it is too large, no route fits."""
     return Problem(status, f"urn:redress:problem:{name}", title, detail)
 
 
 def to_json(problem: Problem) -> dict[str, Any]:
-    """The body of application/problem+json."""
+    """The body of an error response, in the form of application/problem+json."""
     body: dict[str, Any] = {
         "type": problem.type,
         "title": problem.title,

@@ -1,8 +1,9 @@
 """Use cases of rehearsals of a plan over a period, and of moves of open tickets to a plan.
 
-`RehearsalCases` serves managers: begin a job, read its progress and its result. `RehearsalJobs` are
-the tasks of the rehearsal state machine: list the parts of a job, process each part page by page,
-sum up. Every task can be repeated: no ticket is counted or moved twice.
+`RehearsalCases` serves managers: they begin a job, and read its progress and its result.
+`RehearsalJobs` has the tasks of the rehearsal state machine: list the parts of a job, process each
+part page by page, and sum up the parts. Every task can be repeated, because a repeated task does
+not count or move a ticket twice.
 """
 
 from __future__ import annotations
@@ -58,24 +59,25 @@ from redress.workflow.store import ReportStore
 
 MOST_MONTHS = 120
 DRY_RUN_HOLDS = timedelta(hours=24)
-"""How long after its beginning a dry run can be applied. Later its counts are considered stale."""
+"""A move can be applied until this long after its dry run began. Later the counts are too old."""
 
 WORK_FOR = timedelta(seconds=40)
 """An invocation begins no new page after this time. The function's timeout is a minute."""
 PAGE = 25
 SAVE_AFTER = 250
-"""Tickets that are rehearsed between two saves, and at most repeated after a crash."""
+"""How many tickets are rehearsed between two saves. After a crash, at most so many are repeated."""
 MOST_ROUNDS = 5
-"""Limit of rounds over a part of a move. Further rounds find tickets that moved within the index
-during a round."""
+"""The most rounds over a part of a move. A further round finds the tickets that the round before
+missed because they changed their place in the index (see `_end_round`)."""
 FINE_MONTHS = 3
 PIECES = 4
-"""In a period of at most FINE_MONTHS, each month is cut into this many pieces, so that all workers
-are busy."""
+"""If a period has at most FINE_MONTHS months, each month is cut into this many pieces. Otherwise
+there would be too few parts to keep all workers busy."""
 
 MORE, DONE, FAILED = "more", "done", "failed"
 REHEARSE, MOVE = "rehearse", "move"
-"""The task for each part. A dry run uses REHEARSE; only MOVE, an applied move, writes tickets."""
+"""The values of `Listed.act`, the task for each part. REHEARSE is for rehearsals and dry runs, and
+writes no tickets. MOVE is for a move that is applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,10 @@ class Worked:
 
 @dataclass(frozen=True, slots=True)
 class RehearsalFinished:
-    """The end of a job. If `failed` is above 0, the execution fails."""
+    """How a job ended. If `failed` is above 0, the execution fails.
+
+    `failed` counts the unfinished parts. It is 1 if the job failed as a whole.
+    """
 
     job: str
     parts: int
@@ -139,11 +144,12 @@ class RehearsalCases:
         last: str | None,
         key: str = "",
     ) -> RehearsalJob:
-        """Begin to rehearse a draft over the tickets that were opened in a month or several.
+        """Begin a rehearsal of a draft over the tickets that were opened in one or more months.
 
-        `period` names one month; `first` and `last` name a range. The draft is checked completely,
-        as if it were published, except for its version number. `key` is the Idempotency-Key. Raises
-        InvalidInput with all faults, and KeyReused if `key` was used with another body.
+        `period` names one month; `first` and `last` name a range. The draft is checked in the same
+        way as for publication. Only the checks against the latest published version (version
+        number, effective date) are left out. `key` is the Idempotency-Key. Raises InvalidInput with
+        all faults, and KeyReused if `key` was used with another body.
         """
         self._managers_only(member)
         faults: list[Fault] = []
@@ -176,11 +182,13 @@ class RehearsalCases:
         reason: str | None,
         key: str = "",
     ) -> RehearsalJob:
-        """Begin to move every open ticket to a published version, or a dry run of this.
+        """Begin a move of all open tickets to a published version, or a dry run of such a move.
 
-        `apply` needs a reason and the id of a dry run of the same version, which must be done and
-        have begun within DRY_RUN_HOLDS. A version that is not effective yet allows only dry runs.
-        Raises NotFound for a version that was never published, and InvalidInput with all faults.
+        `apply` says that the tickets are to be moved. Then `reason` is required, and `dry_run` must
+        be the id of a dry run for the same version. That dry run must be done, and it must have
+        begun no longer ago than DRY_RUN_HOLDS. Without `apply` the job is a dry run. For a version
+        that is not effective yet, only a dry run is possible. Raises NotFound for a version that
+        was never published, and InvalidInput with all faults.
         """
         self._managers_only(member)
         try:
@@ -209,7 +217,7 @@ class RehearsalCases:
         return self._begin(job, None)
 
     def read(self, member: Member, job_id: str) -> RehearsalStatus:
-        """A job with its progress, and its result once it is done. Raises NotFound."""
+        """Return a job, its progress, and its counts if it is done. Raises NotFound."""
         self._managers_only(member)
         job, progress = self._rehearsals.job(job_id)
         done = progress.state is JobState.DONE
@@ -244,7 +252,10 @@ class RehearsalCases:
     def _draft(
         self, document: Any, faults: list[Fault]
     ) -> tuple[dict[str, Any] | None, Plan | None]:
-        """The document with expanded holidays, and its plan. Appends all faults to `faults`."""
+        """Return the document as it would be stored, and its plan; None for both if it has faults.
+
+        Appends all faults to `faults`.
+        """
         try:
             return prepared(document, self._now())
         except InvalidInput as invalid:
@@ -254,7 +265,7 @@ class RehearsalCases:
     def _months(
         self, period: str | None, first: str | None, last: str | None, faults: list[Fault]
     ) -> tuple[str, str] | None:
-        """The first and the last month. Appends all faults to `faults`."""
+        """Return the first and the last month; None if there are none. Adds faults to `faults`."""
         if period is not None and (first is not None or last is not None):
             detail = "either a period or from and to"
             faults.append(Fault("/period", "not_both", detail))
@@ -365,23 +376,24 @@ class RehearsalJobs:
         )
 
     def _draft_of(self, job_id: str) -> Plan:
-        """The plan of the draft, cached for all parts of a job that this process works on.
+        """Return the plan of the draft. It is parsed once for all parts that this process works on.
 
-        A draft never changes, and its calendars cache the days that they have computed.
+        The plan can be cached because a draft never changes. The cached plan also keeps the days
+        that its calendars have computed.
         """
         if self._draft is None or self._draft[0] != job_id:
             self._draft = (job_id, parse(self._rehearsals.draft(job_id)))
         return self._draft[1]
 
     def move_part(self, job_id: str, name: str) -> Worked:
-        """Continue a part of a move that is applied."""
+        """Continue a part of a move that is applied. Raises ValueError for any other job."""
         job, _ = self._rehearsals.job(job_id)
         if not job.apply:
             raise ValueError("this job moves nothing")
         return self._work(job, name, self._open_pages(name), self._move(job), save_after=4 * PAGE)
 
     def finish(self, job_id: str, results: Sequence[PartResult]) -> RehearsalFinished:
-        """Sum up all parts, or mark the job as failed if parts are unfinished."""
+        """Store the sum of all parts as the result. If a part is unfinished, the job fails."""
         _, progress = self._rehearsals.job(job_id)
         whole, finished = Counts(), 0
         for part in self._rehearsals.parts(job_id):
@@ -401,10 +413,11 @@ class RehearsalJobs:
         return RehearsalFinished(job_id, 0, 1)
 
     def stopped(self, execution: str, status: str) -> bool:
-        """Mark a job as failed whose execution ended without running its last states.
+        """Mark a job as failed if its execution ended badly, without running its last states.
 
         `execution` is the name of the execution, which begins with the job's id. `status` is its
-        final status. Returns False if nothing changed: the job is over or does not exist.
+        final status. Returns False if nothing changed: the execution did not end badly, or the job
+        is over already or does not exist.
         """
         if status not in DEAD:
             return False
@@ -416,9 +429,10 @@ class RehearsalJobs:
     def _work(
         self, job: RehearsalJob, name: str, pages: _Pages, look: _Look, save_after: int = SAVE_AFTER
     ) -> Worked:
-        """Process a part page by page and save it regularly.
+        """Process a part page by page and save it regularly. `look` processes one ticket.
 
-        After a lost race it continues from what the other invocation saved.
+        If another invocation has saved the part meanwhile, this one continues from what that one
+        saved. Only the first round over a part counts as progress.
         """
         stop_at = self._now() + WORK_FOR
         part = self._rehearsals.part(job.id, name)
@@ -450,7 +464,7 @@ class RehearsalJobs:
             began = self._plans.get(_first_version(file.ticket, file.history))
             found = rehearse(file.history, began, self._plans.get, draft, job.begun_at)
         except NotFound:
-            return  # the index is eventually consistent
+            return  # the index and this read are eventually consistent
         except (LookupError, ValueError, encoding.Unreadable):
             # One unreadable history must not prevent the report of all others.
             counting.add_unreadable(counts, number)
@@ -458,7 +472,7 @@ class RehearsalJobs:
         counting.add_comparison(counts, found)
 
     def _count_move(self, job: RehearsalJob) -> _Look:
-        """A function that counts how a move would change a ticket. It writes nothing."""
+        """Return a function that counts how a move would change a ticket. It writes nothing."""
         decide, plan = self._decide(job), self._plans.get(job.plan_version)
 
         def look(number: str, part: JobPart) -> None:
@@ -477,7 +491,7 @@ class RehearsalJobs:
         return look
 
     def _move(self, job: RehearsalJob) -> _Look:
-        """A function that moves a ticket which is not under the plan yet.
+        """Return a function that moves a ticket to the plan, unless it is under the plan already.
 
         If somebody else changes the ticket meanwhile, the move is decided again.
         """
@@ -527,8 +541,9 @@ class RehearsalJobs:
 def _end_round(part: JobPart) -> None:
     """End a round over all pages of a part.
 
-    A move does further rounds until one finds nothing to move. A ticket that is moved, or changed
-    by others, changes its place in the index, so that paging through the index can miss it.
+    A move does rounds until one of them moves no ticket, at most MOST_ROUNDS. One round can miss
+    tickets: if a ticket is moved, or somebody else changes it, its place in the index changes while
+    the round pages through the index. Any other job does one round.
     """
     part.rounds += 1
     part.finished = part.acted == 0 or part.rounds >= MOST_ROUNDS
@@ -541,7 +556,7 @@ def _leave_alone(counts: Counts, ticket: Ticket, plan: Plan) -> None:
 
 
 def _first_version(ticket: Ticket, history: Iterable[Event]) -> int:
-    """The plan version under which a ticket was opened."""
+    """Return the plan version under which a ticket was opened."""
     for event in history:
         if event.type is EventType.PLAN_CHANGED:
             version: int = event.data["from"]
@@ -555,7 +570,10 @@ _Slice = tuple[datetime, datetime]
 
 
 def _pieces(job: RehearsalJob) -> Iterator[_Slice]:
-    """Cut a period into pieces, each within one UTC month, as the index is divided by these."""
+    """Cut the period of a job into pieces. A period that is not over ends when the job began.
+
+    Each piece is within one UTC month, because the index has separate partitions for each month.
+    """
     assert job.start is not None
     assert job.end is not None
     months = list(_by_month(job.start, min(job.end, job.begun_at)))
@@ -577,7 +595,7 @@ def _by_month(start: datetime, end: datetime) -> Iterator[_Slice]:
 
 
 def _slice_name(start: datetime, end: datetime, shard: int) -> str:
-    """The name of a part, such as `2026-11-01T00:00:00+00:00/2026-11-08T12:00:00+00:00#3`."""
+    """Return the name of a part: `2026-11-01T00:00:00+00:00/2026-11-08T12:00:00+00:00#3`."""
     return f"{start.isoformat()}/{end.isoformat()}#{shard}"
 
 

@@ -1,4 +1,4 @@
-"""Members of staff in the table: who they are, whether they are available, and their load."""
+"""The store of members of staff: who they are, whether they are available, and their load."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class StaffStore:
         self._models = models
 
     def record(self, member: Member, presence: Presence, now: datetime) -> Availability:
-        """Store a member and their presence. Their load is not changed: only tickets change it."""
+        """Store a member and their presence. The load stays as it is: only tickets change it."""
         row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=encoding.encode(member))
         retry.call(row.save)
         model = self._models.availability
@@ -52,9 +52,9 @@ class StaffStore:
         return self.availability(member.id)
 
     def depart(self, member: Member, now: datetime) -> None:
-        """Record that a member has left: they get no work and no mail any more.
+        """Record that a member has left. From now on they get no work and no mail.
 
-        If they set their presence again, `record` undoes it.
+        If the member sets their presence again, `record` stores them as a current member.
         """
         gone = replace(member, left=True)
         row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=encoding.encode(gone))
@@ -94,7 +94,7 @@ class StaffStore:
         return _availability_of(row)
 
     def present(self, team: str) -> list[Availability]:
-        """The available agents of a team, longest without a new ticket first."""
+        """The available agents of a team. The first is the one whose last new ticket is oldest."""
         model = self._models.availability
         found = retry.call(lambda: list(model.present_index.query(keys.team_pk(team))))
         wanted = [(row.pk, keys.AVAILABILITY) for row in found]
@@ -106,11 +106,11 @@ class StaffStore:
 
 
 def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
-    """The changes of agents' loads that a change of a ticket causes.
+    """Return the writes that update the loads of agents after a change of a ticket.
 
-    They are written in the ticket's transaction, so loads always match the tickets. The agent who
-    gets the ticket must be available and have room. If the load of the agent who loses the ticket
-    is 0 already, it is left at 0 and the change is written all the same.
+    They are part of the ticket's transaction, so loads always match the tickets. The agent who gets
+    the ticket must be available and have room; otherwise nothing is written. If the load of the
+    agent who loses the ticket is 0 already, it stays 0, and the rest is written.
     """
     released, taken = agent_loaded_by(change.before), agent_loaded_by(change.after)
     if released == taken:

@@ -24,7 +24,7 @@ def settings() -> InboundSettings:
 
 
 def own_addresses() -> tuple[str, ...]:
-    """The sender address of outgoing mail and, if there is one, the domain of incoming mail."""
+    """Return the sender address of outgoing mail and, if it is set, the domain that gets mail."""
     given = settings()
     return tuple(one.lower() for one in (given.sender_address, given.mail_domain) if one)
 

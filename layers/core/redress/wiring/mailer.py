@@ -42,7 +42,7 @@ def mailing() -> MailingCase:
         clients.links(given.link_key_secret),
         stores.changes(),
         stores.mail_records(),
-        clients.client("sesv2", retries=0),  # the queue retries; the client could send twice
+        clients.client("sesv2", retries=0),  # the queue retries; a retry here could send twice
         MailSettings(
             given.base_address,
             given.sender_address,

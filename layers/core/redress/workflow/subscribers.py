@@ -1,7 +1,7 @@
-"""The subscribers of every event type of a ticket, in one table that the relay reads.
+"""One table of the subscribers of every event type of a ticket. The relay reads it.
 
-A subscriber turns an event into messages to other functions and decides nothing else. The receiver
-checks the current state when it handles a message, so late and repeated messages do no harm.
+A subscriber only decides which messages to other functions follow from an event. The receiver of a
+message checks the current state of the ticket. So a late or repeated message does no harm.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from redress.tickets.rules.ticket import Event, EventType
 
 Message = MailJob | AssignTicket | DrainQueue
 Subscriber = Callable[[str, Event], list[Message]]
-"""From the number of a ticket and one of its events to the messages that follow."""
+"""Takes the number of a ticket and one of its events. Returns the messages that follow."""
 
 
 def mails(number: str, event: Event) -> list[Message]:
-    """The mails that follow by the table of mails, for the mailer."""
+    """Return a message to the mailer for each mail that follows the event (`mails_after`)."""
     return [
         MailJob(number, event.number, mail.template, mail.audience) for mail in mails_after(event)
     ]
 
 
 def assignment(number: str, event: Event) -> list[Message]:
-    """A request to the assigner: the ticket needs an agent."""
+    """Return a message that asks the assigner to find an agent for the ticket."""
     return [AssignTicket(number)]
 
 
@@ -57,9 +57,9 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.RUNG_FIRED: (mails,),
     EventType.CLOSED: (),
 }
-"""Every event type has an entry; a test checks it."""
+"""The subscribers of each event type. A test checks that every event type has an entry."""
 
 
 def messages_after(number: str, event: Event) -> list[Message]:
-    """All messages that follow from an event of a ticket."""
+    """Return the messages of all subscribers to an event of a ticket."""
     return [message for follow in SUBSCRIBERS[event.type] for message in follow(number, event)]

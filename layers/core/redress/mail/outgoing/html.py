@@ -1,4 +1,4 @@
-"""The HTML of a mail. It is made from the same template as the plain text.
+"""Make the HTML of a mail, from the same template as the plain text.
 
 The HTML loads nothing from outside, and everything that a person typed is escaped. A link to one of
 the product's pages becomes a button, labelled from `Phrases.links`.
@@ -16,7 +16,7 @@ from string import Template
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _BLANK_LINES = re.compile(r"\n{2,}")
 _FOOT = "--\n"
-"""Begins a paragraph of small print, just as it begins a signature in plain text."""
+"""The beginning of a paragraph in small print. In plain text, it begins a signature."""
 
 
 def fragment(body: str, values: Mapping[str, str], links: Mapping[str, str]) -> str:
@@ -27,7 +27,7 @@ def fragment(body: str, values: Mapping[str, str], links: Mapping[str, str]) -> 
     made: list[str] = []
     for paragraph in _BLANK_LINES.split(body.strip()):
         is_foot = paragraph.startswith(_FOOT)
-        # Pieces at even places are texts; those at odd places are names of links.
+        # The pieces alternate: text at even places, the name of a link at odd places.
         pieces = re.split(rf"\{{({'|'.join(links)})\}}", paragraph.removeprefix(_FOOT))
         for place, piece in enumerate(pieces):
             if place % 2:
@@ -51,8 +51,8 @@ def _paragraphs(text: str, is_foot: bool) -> list[str]:
 def page(title: str, sections: Sequence[tuple[str, str]], marker: str | None) -> str:
     """Return the complete HTML of a mail.
 
-    `sections` holds a language and its fragment each. `marker` is the line above which the reader
-    is to write an answer.
+    Each section is a language and the fragment in that language. `marker` is the line above which
+    the reader is asked to write an answer; None if there is no such line.
     """
     shown = "\n<hr>\n".join(
         f'<div lang="{language}">\n{made}\n</div>' for language, made in sections

@@ -1,4 +1,4 @@
-"""The service plan: one immutable version of all the rules, as a value, and lookups in it.
+"""The service plan: an immutable value with one version of all the rules, and lookups in it.
 
 All numbers of the product are in plan documents. Plan 1 is `redress/data/plan-1.yaml`; its section
 `sources` gives the source of each number. `redress.plans.rules.document` reads a document.
@@ -24,7 +24,7 @@ GRADATIONS = ("low", "normal", "high")
 """Degrees of urgency and of impact. The plan's matrix maps the two to a priority."""
 CUSTOMER = "customer"
 HOLDS = ("part", "third_party")
-"""Reasons for a hold, other than waiting for the customer."""
+"""The reasons for a hold. Waiting for the customer is not a hold."""
 COMPONENTS = (
     "satisfaction",
     "response_promises",
@@ -36,7 +36,8 @@ ALWAYS = "always"
 """The name of the built-in calendar in which every second counts."""
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 LONGEST_S = 366 * 86_400
-"""Promises last at most a year. A longer one is a mistake, and could exceed the range of dates."""
+"""The longest target: a year. A longer target is a mistake, and its due time could be outside the
+range of `datetime`."""
 MOST_VERSIONS = 99_999
 
 _DURATION = re.compile(r"(?=.)(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")
@@ -47,8 +48,10 @@ _DEFAULT_PAUSES: Mapping[ClockName, tuple[str, ...]] = {
 
 
 class Promise(Struct, frozen=True):
-    """One promise of a plan: a target in seconds of a calendar, its ladder, and the reasons to
-    wait that pause it."""
+    """One promise of a plan: a target in seconds of a calendar, and its ladder.
+
+    `pauses` lists the reasons for waiting that pause the clock of this promise.
+    """
 
     target_s: int | float
     calendar: str
@@ -99,8 +102,9 @@ class Grade(Struct, frozen=True):
 class ScorePlan(Struct, frozen=True):
     """How a month is scored.
 
-    `weights` are per cent, by component. A component counts from `minimum_samples` samples, and a
-    score is given from `minimum_weight` per cent of the weights. `grades` go from best to worst.
+    `weights` has the weight of each component in per cent. A component counts only if it has at
+    least `minimum_samples` samples. A score is given only if the weights of the components that
+    count add up to at least `minimum_weight` per cent. `grades` go from best to worst.
     """
 
     weights: Mapping[str, int]
@@ -110,7 +114,7 @@ class ScorePlan(Struct, frozen=True):
 
 
 class CallbackPlan(Struct, frozen=True):
-    """`attempts` is how often a callback asks the customer before the ticket is closed."""
+    """How callbacks are made. After `attempts` callbacks without an answer the ticket is closed."""
 
     attempts: int
 
@@ -122,9 +126,10 @@ class MailPlan(Struct, frozen=True):
     """How incoming mail is handled.
 
     `kind_by_address` maps the part of a service address before the @ to the kind of its tickets.
-    `strangers` says what a reply to a ticket becomes if the sender is not a party of the ticket: a
-    linked ticket (`ticket`) or an internal note (`message`). `most_of_a_sender` and
-    `most_on_a_ticket` limit the mails that are accepted per clock hour.
+    `strangers` says what a reply to a ticket becomes if its sender is not a party of the ticket:
+    a new ticket that refers to the first one (`ticket`), or a notice on that ticket (`message`).
+    In one clock hour, at most `most_of_a_sender` mails are accepted from one sender, and at most
+    `most_on_a_ticket` mails about one ticket.
     """
 
     kind_by_address: Mapping[str, str]
@@ -174,7 +179,7 @@ class Plan(Struct, frozen=True):
         return self.levels[kind]
 
     def calendar(self, name: str) -> Calendar:
-        """A calendar by its name. An open clock under this plan always names an existing one."""
+        """A calendar by its name. A plan has every calendar that an open clock under it names."""
         return self.calendars[name]
 
     def priority(self, urgency: str, impact: str) -> str:
@@ -200,7 +205,7 @@ class Plan(Struct, frozen=True):
         return found
 
     def team(self, kind: str, channel: str, priority: str, customer_type: str) -> str:
-        """The team for a ticket: from the last matching override that names one, or its kind."""
+        """The team for a ticket: that of the last matching override with a team, or of its kind."""
         found = self.levels[kind].team
         for override in self.overrides:
             if override.team and override.when.holds(kind, channel, priority, customer_type):
@@ -210,9 +215,9 @@ class Plan(Struct, frozen=True):
     def ladder(self, name: ClockName, clock: Clock, *, by_mail: bool) -> Ladder:
         """The ladder of one clock, with its calendar and the plan's notice hours.
 
-        A callback by mail asks again after each target and closes the ticket after the last
-        attempt. A callback by phone is a task for a person, so it has a ladder like any other
-        promise.
+        A callback by mail asks the customer again each time its target has passed. After the last
+        attempt it closes the ticket. A callback by phone is a task for a person, so it has the
+        ladder that the plan names, like any other promise.
         """
         return Ladder(
             self.rungs(name, clock.ladder, clock.target_s, by_mail=by_mail),
@@ -239,9 +244,10 @@ class Plan(Struct, frozen=True):
 
 
 def _placed(rung: Rung, share: float, target_s: float) -> Rung:
-    """A rung at its position, in whole seconds.
+    """Return a rung at its share of the target, rounded up to whole seconds.
 
-    A rung at the full target is exact, because it must be due at the same instant as the clock.
+    A rung at the full target is not rounded, because it must be due at the same instant as the
+    clock.
     """
     return Rung(
         target_s if share == 1 else math.ceil(target_s * share),
@@ -256,7 +262,10 @@ def _placed(rung: Rung, share: float, target_s: float) -> Rung:
 
 
 def promise_from(name: ClockName, entry: Mapping[str, Any], base: Promise | None = None) -> Promise:
-    """A promise from a checked entry. Fields that it leaves out come from `base` or defaults."""
+    """Return a promise from an entry of a plan that was checked before.
+
+    Fields that the entry leaves out come from `base`, or have defaults if `base` is None.
+    """
     ladder = "acknowledgement" if name is ClockName.ACKNOWLEDGEMENT else "promise"
     base = base or Promise(1, ALWAYS, ladder, _DEFAULT_PAUSES.get(name, ()))
     return Promise(

@@ -1,14 +1,14 @@
-"""Rehearses a plan: replays a real ticket's history under another plan, the draft.
+"""Rehearse a plan: replay the real history of a ticket under another plan, the draft.
 
-Actions of people are kept, at their real times, and so are the acknowledgement and the assignments.
-Actions of the plan (rungs, and everything that followed from rungs or promises) are removed and
-computed again: between two kept events the workflow wakes exactly when the draft would have woken
-it. A step that is no longer possible, because the ticket would have been closed by then, is skipped
-and counted.
+The replay keeps what people did, at the real times. It also keeps the acknowledgement and the
+assignments. It drops what the plan did (rungs, and everything that followed from rungs or promises)
+and computes that again under the draft. Between two kept events, the workflow wakes exactly when
+the draft would have woken it. A kept step may be impossible under the draft, for example because
+the draft has closed the ticket before. Such a step is skipped and counted.
 
 A rehearsal is a pure computation: it writes, sends and assigns nothing. Nobody can know what people
-would have done under other deadlines. The result says how the draft would have judged what they
-really did.
+would have done under other deadlines. The result therefore says how the draft would have judged
+what people really did.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from redress.tickets.rules.ticket import Event, EventType, Ticket, next_wake
 class Verdict(StrEnum):
     """The outcome of one promise.
 
-    `void` means that it ended before its due time (withdrawn, no longer promised), or that staff
-    cannot fulfil it (a survey, a callback by mail).
+    `void` means that the promise is not judged. Either it was cancelled or replaced before its due
+    time (the customer withdrew, the plan no longer promises it, the agent made a new promise), or
+    it waits for the customer and not for staff (a survey, a callback by mail).
     """
 
     KEPT = "kept"
@@ -56,7 +57,7 @@ PromiseKey = tuple[ClockName, datetime]
 
 @dataclass(slots=True)
 class Side:
-    """The result of one of the two lives of a ticket: the real one or that under the draft."""
+    """One of the two lives of a ticket: what really happened, or the replay under the draft."""
 
     ticket: Ticket
     opened_in: str
@@ -67,9 +68,9 @@ class Side:
 
 @dataclass(slots=True)
 class Comparison:
-    """The two lives of a ticket, and the real steps that were not possible under the draft.
+    """The two lives of a ticket, and the real steps that were skipped under the draft.
 
-    `skipped` counts these steps by event type.
+    `skipped` counts these steps by event type. They were not possible or not needed.
     """
 
     number: str
@@ -79,7 +80,7 @@ class Comparison:
 
     @property
     def changed(self) -> bool:
-        """Whether the lives differ in anything that the report contains."""
+        """Whether the two lives differ in anything that the report shows."""
         return (
             bool(self.skipped)
             or self.real.promises != self.draft.promises
@@ -94,7 +95,7 @@ _PLAN_EVENTS = (EventType.RUNG_FIRED, EventType.QUEUED, EventType.INCIDENT_PROPO
 
 
 def _plan_actions(side: Side) -> list[tuple[object, ...]]:
-    """The actions of the plan, without their times, because real wakes are slightly late."""
+    """Return the actions of the plan. Times are left out, because real wakes are slightly late."""
     return [
         (
             event.type,
@@ -116,9 +117,10 @@ def rehearse(
 ) -> Comparison:
     """Compare the real life of a ticket up to `until` with its life under the draft.
 
-    `plan` is the plan under which the ticket was opened. `plans` returns the plan of a version to
-    which it was moved. The draft applies to the entire second life, also if the ticket was really
-    moved. Raises ValueError for a history without its opening.
+    `plan` is the plan under which the ticket was opened. `plans` returns the plan of a version. It
+    is needed for a ticket that was moved to another version. The draft applies from the opening of
+    the ticket on, even if the ticket was really moved. Raises ValueError if the history has no
+    event up to `until`.
     """
     real_life, draft_life = _Life(), _Life()
     skipped: Counter[str] = Counter()
@@ -157,7 +159,7 @@ class _KeptEvent:
 
 @dataclass(slots=True)
 class _Promise:
-    """The last state of a promise."""
+    """A promise during the replay: the last state of its clock, and how it ended."""
 
     clock: Clock
     late: bool = False
@@ -177,7 +179,7 @@ class _Life:
     _last: Mapping[ClockName, Clock] = field(default_factory=dict)
 
     def take(self, event: Event, plan: Plan) -> None:
-        """Apply an event unchanged."""
+        """Apply an event as it is."""
         self._record(apply(self.ticket, event, plan), (event,))
 
     def repeat(self, step: _Step, kept: _KeptEvent, plan: Plan) -> bool:
@@ -192,7 +194,8 @@ class _Life:
     def wake(self, plan: Plan, until: datetime) -> None:
         """Wake the workflow exactly at every rung that is due up to `until`.
 
-        A rung that is already past when a step creates it (by a recomputed promise) acts at once.
+        When a step recomputes a promise, the time of a rung may have passed already. Such a rung
+        acts at once, at the time of that step.
         """
         while self.ticket is not None:
             wake = next_wake(self.ticket, plan)
@@ -213,7 +216,11 @@ class _Life:
         return True
 
     def _record(self, after: Ticket, events: tuple[Event, ...]) -> None:
-        """Take over the ticket after these events, and note what happened to its promises."""
+        """Set the ticket to `after`, add the events, and update the ticket's promises.
+
+        A promise that was replaced ended with the last event. If that is a correction, the promise
+        ended when the customer was really answered.
+        """
         at = ended_at = events[-1].at
         if events[-1].type is EventType.CORRECTED:
             ended_at = datetime.fromisoformat(events[-1].data["stopped_at"])
@@ -254,7 +261,10 @@ class _Life:
 
 
 def _verdict(name: ClockName, held: _Promise, until: datetime, *, by_mail: bool) -> Verdict:
-    """The verdict on a promise. A recorded breach is a miss, even if a longer promise followed."""
+    """Return the verdict on a promise.
+
+    A promise with a recorded breach is missed, even if its due time was moved to a later time.
+    """
     clock = held.clock
     if name is ClockName.SURVEY or (name is ClockName.CALLBACK and by_mail):
         return Verdict.VOID
@@ -276,7 +286,8 @@ _Step = Callable[[Ticket, Plan, _KeptEvent], Change | None]
 def _queued_by_plan(event: Event) -> bool:
     """Whether the ticket returned to the queue without a person's decision.
 
-    A rung, a dispute or a changed kind can cause this. The draft decides it again.
+    A rung, a dispute or a changed kind can cause this. The event is not replayed, because the draft
+    decides again whether the ticket returns to the queue.
     """
     return event.type is EventType.QUEUED and not event.by.is_person
 
@@ -287,7 +298,7 @@ def _text(event: Event) -> str:
 
 
 def _chosen_team(kept: _KeptEvent) -> str | None:
-    """The team that a person chose, or None if the event did not change the team."""
+    """Return the team that a person chose, or None if the event did not change the team."""
     team: str | None = kept.event.data.get("team")
     return team if team != kept.real.team else None
 
@@ -303,7 +314,8 @@ def _acknowledged(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None
 def _assigned(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     """Assign the ticket to the agent who really got it.
 
-    An automatic assignment from the queue is skipped if the ticket has an agent under the draft.
+    An automatic assignment from the queue is skipped if the ticket still has an agent under the
+    draft.
     """
     event, data = kept.event, kept.event.data
     if event.by.is_person:
@@ -324,8 +336,9 @@ def _queued(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
 def _reclassified(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     """Repeat a correction of the classification.
 
-    Values that a person gave are kept. Urgency and impact that only followed from the kind are left
-    out, so that they follow from the draft's level of that kind.
+    Values that a person gave are kept. The kind of a ticket sets its urgency and impact if nobody
+    gives them. Such values are left out here, so that the draft sets them from its own level of
+    that kind.
     """
     event, real, data = kept.event, kept.real, kept.event.data
     kind = data["kind"]
@@ -451,6 +464,6 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.RUNG_FIRED: None,
     EventType.CLOSED: None,
 }
-"""How each type of event is replayed. None means that the event is not replayed. Either the plan
-caused it, so that the draft decides it again, or it affects no clock (a noted mail, a change of
-participants)."""
+"""How each type of event is replayed. None means that it is not replayed. OPENED begins both lives
+and needs no step. PLAN_CHANGED concerns only the real life. A noted mail and a change of
+participants affect no clock. The plan causes the other events, so the draft decides them again."""

@@ -1,4 +1,4 @@
-"""What people do with scores: start a run, read cards, rate an agent's month."""
+"""The use cases of scores: start a run, read cards, and rate an agent's month."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _rating_faults(body: Any) -> list[Fault]:
 
 
 class ScoringCases:
-    """The use cases. `step_functions` creates a client on demand: only `run` needs one."""
+    """The use cases of scores. `step_functions` creates a client, which only `run` needs."""
 
     def __init__(
         self,
@@ -70,8 +70,8 @@ class ScoringCases:
     def run(self, member: Member, period: str, key: str = "") -> Run:
         """Start a run over a month ("2026-11" or "previous").
 
-        `key` (an Idempotency-Key) identifies the run; a repeated request with it starts no second
-        run. Raises Forbidden for agents and InvalidInput for a month that has not begun.
+        `key` is the Idempotency-Key. A repeated request for this month with the same key starts no
+        second run. Raises Forbidden for agents and InvalidInput for a month that has not begun.
         """
         if member.role not in (Role.SUPERVISOR, Role.MANAGER):
             raise Forbidden("scores are run by supervisors and managers")
@@ -92,7 +92,8 @@ class ScoringCases:
     def cards(self, member: Member, period: str) -> list[Card]:
         """The cards of a month that `member` may see, sorted by agent, without their evidence.
 
-        Agents see their own card, supervisors those of their team's current members, managers all.
+        Agents see their own card. Supervisors see the cards of the current members of their team.
+        Managers see all cards.
         """
         self._months.require_begun(period)
         if member.role is Role.MANAGER:
@@ -104,7 +105,10 @@ class ScoringCases:
         return [card for card in self._scores.cards(period) if card.scorecard.agent in team]
 
     def card(self, member: Member, period: str, agent: str) -> Card:
-        """One card with its evidence. Raises NotFound also for a card that `member` may not see."""
+        """Return a card with its evidence.
+
+        Raises NotFound if there is no such card, or if `member` may not see it.
+        """
         self._months.require_begun(period)
         held = self._scores.card(agent, period) if self._may_see(member, agent) else None
         if held is None:
@@ -135,9 +139,9 @@ class ScoringCases:
         """Rate an agent's month: {"attitude": 1-5, "knowledge": 1-5, "comment"?: text}.
 
         Only the supervisor of the agent's team or a manager may rate, and nobody may rate
-        themselves. The rating replaces an earlier one, which remains in the trail. The card changes
-        with the next run. Raises InvalidInput with every fault, Forbidden, and NotFound for an
-        unknown agent.
+        themselves. The rating replaces an earlier one, which stays stored as a former version. The
+        card changes when the month is next scored. Raises InvalidInput with every fault, Forbidden,
+        and NotFound for an unknown agent.
         """
         if member.role not in (Role.SUPERVISOR, Role.MANAGER) or member.id == agent:
             raise Forbidden("agents are rated by their supervisor or a manager")

@@ -1,4 +1,4 @@
-"""The tasks of a scoring run, for the scores state machine. Each can be repeated."""
+"""The tasks of the scores state machine, which make up a scoring run. Each can be repeated."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FAILED = "failed"
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """The scope of a run: month, plan and agents' ids. All cards use the plan `plan_version`."""
+    """What a run scores: a month and the ids of agents. All cards use the plan `plan_version`."""
 
     period: str
     preview: bool
@@ -40,7 +40,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The outcome for one agent's card: `stored` or `unchanged`."""
+    """What became of one agent's card: STORED or UNCHANGED."""
 
     agent: str
     outcome: str
@@ -67,9 +67,9 @@ class ScoringJobs:
     def list_agents(self, period: str) -> Month:
         """The agents and the plan of a run over `period` ("2026-11" or "previous").
 
-        A run scores all current agents, and other or former members of staff who have facts in the
-        month. Once a month has been scored after its end, it keeps the plan of that run, so that a
-        later plan never changes a grade.
+        A run scores all current agents. It also scores other and former members of staff if they
+        have facts in the month. The first run after the end of a month fixes the plan for that
+        month. Later runs use the same plan, so a later plan never changes a grade.
         """
         period = self._months.resolve(period)
         agents = [
@@ -91,8 +91,8 @@ class ScoringJobs:
     def score_agent(self, agent: str, period: str, preview: bool, plan_version: int) -> Scored:
         """Score one agent's month and store the card.
 
-        If the inputs have not changed, the stored card stays as it is. Raises Unavailable if other
-        runs replaced the card ATTEMPTS times meanwhile.
+        If no input has changed since the stored card, that card stays as it is. Raises Unavailable
+        if another run replaced the card during each of ATTEMPTS attempts.
         """
         plan = self._plans.get(plan_version).score
         for _ in range(ATTEMPTS):

@@ -1,10 +1,10 @@
 """Score facts in the table: one item for each agent, month and round of a ticket.
 
-Facts are written one by one, but read for an entire month. All facts of a round are attributes of
-one item, because one item per fact would triple the number of items to read. Each attribute is set
-by an update expression in the transaction of its change. Setting it again has no effect. Values
-have a compact encoding, because JSON's names and quotes would take most of the space. An item has
-at most 200 bytes with its keys.
+Facts are written one by one, but those of an entire month are read together. All facts of a round
+are attributes of one item, because with one item per fact three times as many items would have to
+be read. The transaction of a change sets the attributes by update expressions. To set an attribute
+to the same value again has no effect. Values have a compact encoding, because in JSON, names and
+quotes would take most of the space. An item has at most 200 bytes, including its keys.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from redress.tickets.rules.steps.table import SURVEY_SCORES
 from redress.tickets.store.transaction import Cause, Write
 
 ROUNDS = ("resolution", "resolved")
-"""Facts that each round has: `resolution.2` is the attribute `resolution` of round 2's item."""
+"""Facts that each round can have: `resolution.2` is the attribute `resolution` in round 2's item.
+All other facts are in the item of round 1."""
 
 _ABSENT = "-"
 
 
 def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
-    """The writes of the facts that a change produces. Facts of one item are one write."""
+    """Return the writes of the facts that a change produces, one write for each item."""
     found: dict[tuple[str, str], list[Action]] = {}
     for fact in facts_of(change):
         word, _, round_ = fact.name.partition(".")
@@ -52,9 +53,10 @@ def facts_in(agent: str, period: str, row: Any) -> Iterator[Fact]:
 def pack(name: str, value: Value) -> str:
     """Encode the value of a fact.
 
-    Promises: `1,5400` if kept after 5400 s, `0` if missed. Late responses: `5400`. Resolutions:
-    kind, seconds, first contact and reopened, as in `complaint,3600,1,0`. Surveys: one digit for
-    each of SURVEY_SCORES, `-` for no answer, as in `54-555`.
+    A promise is `1,5400` if it was kept after 5400 s, and `0` if it was missed. A late response is
+    its seconds: `5400`. A resolution is its kind, its seconds, whether it was at first contact and
+    whether the ticket was reopened: `complaint,3600,1,0`. A survey has one digit for each of
+    SURVEY_SCORES, or `-` if there is no answer: `54-555`.
     """
     match name.partition(".")[0]:
         case "reaction" | "first_response" | "resolution":

@@ -32,15 +32,15 @@ class PresenceCases:
         self._changes, self._now = changes, now
 
     def set_presence(self, member: Member, presence: Presence) -> Availability:
-        """Record the presence of a member, and the member as their sign-in describes them."""
+        """Record the presence of a member, and store the member's data from their sign-in."""
         return self._staff.record(member, presence, self._now())
 
     def depart(self, member: Member, agent: str) -> list[str]:
         """Record that `agent` has left, and return their open tickets to the queue.
 
-        They get no work and no mail any more. `member` must be a supervisor of the same team or a
-        manager; raises Forbidden otherwise. Returns the numbers of the queued tickets. It is safe
-        to repeat. Their sign-in must be disabled in the user pool.
+        From now on `agent` gets no work and no mail. `member` must be a supervisor of the same team
+        or a manager; otherwise raises Forbidden. Returns the numbers of the queued tickets. The
+        call can be repeated. Somebody must also disable the sign-in of `agent` in the user pool.
         """
         leaver = self._staff.member(agent)
         if member.role is not Role.MANAGER and leaver.team != member.team:

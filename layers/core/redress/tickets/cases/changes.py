@@ -1,4 +1,8 @@
-"""The loop that makes every change: read, decide, write, and decide again after a lost race."""
+"""The loop that makes every change: read the ticket, decide, and write.
+
+If somebody else changes the ticket before the write, the write fails (a lost race). Then the loop
+begins again.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +22,16 @@ from redress.tickets.store.transaction import Cause, Raced
 ATTEMPTS = 8
 
 Decide = Callable[[Ticket, Plan, datetime], Change | None]
-"""Decides on a change of a ticket, from the current ticket, its plan and the time. Returns None if
-there is nothing to do."""
+"""Returns the change of a ticket, given the current ticket, its plan and the time; None if there is
+nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decided[T]:
-    """What one attempt decided: the change to write, its time, and the result once it is written.
+    """What one attempt decided: the change to write, its time, and its cause if there is one.
 
-    `change` and `at` are None if there is nothing to write.
+    `result` is what the caller gets after the change was written. `change` and `at` are None if
+    there is nothing to write.
     """
 
     result: T
@@ -54,9 +59,9 @@ class TicketChanges:
     ) -> Ticket:
         """Change a ticket as `decide` says, and return the ticket after the change.
 
-        `decide` is called with the current ticket, and again after every lost race. `known` is the
-        ticket as the caller has read it; it saves the read of the first attempt. If the cause of a
-        change must be recorded in the same transaction, `cause` returns it.
+        `decide` is called with the current ticket, and again after every lost race. A caller that
+        has read the ticket can pass it as `known`, so the first attempt need not read it. If the
+        cause of a change must be recorded in the same transaction, `cause` returns it.
 
         Raises whatever `decide` raises, AgentNotFree if the change assigns an agent who is away or
         has no room, DoneAlready if the cause was recorded before, and VersionConflict after
@@ -78,11 +83,11 @@ class TicketChanges:
             raise VersionConflict(self._tickets.get(number).version) from error
 
     def write[T](self, attempt: Callable[[], Decided[T]]) -> T:
-        """Run `attempt` and write what it decided, again after each lost race; return its result.
+        """Run `attempt`, write what it decided, and return its result.
 
-        `attempt` must read everything that its decision depends on each time it runs. Raises
-        whatever `attempt` raises, RacedTooOften after ATTEMPTS lost races, and the other errors of
-        `TicketStore.commit` and `TicketStore.open`.
+        After a lost race `attempt` runs again. Each time it must read everything that its decision
+        depends on. Raises whatever `attempt` raises, RacedTooOften after ATTEMPTS lost races, and
+        the other errors of `TicketStore.commit` and `TicketStore.open`.
         """
         for _ in range(ATTEMPTS):
             decided = attempt()
@@ -102,7 +107,7 @@ class TicketChanges:
     def moment(self, ticket: Ticket) -> datetime:
         """The time of the next change: now, but never before the last event.
 
-        The system clocks of two functions differ by some milliseconds. Without this rule a history
-        could run backwards.
+        The system clocks of two functions differ by some milliseconds. Without this rule, an event
+        could have an earlier time than the event before it.
         """
         return max(self._now(), ticket.changed_at)

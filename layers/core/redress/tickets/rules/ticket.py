@@ -39,7 +39,7 @@ class Phase(StrEnum):
 
 
 class EventType(StrEnum):
-    """The types of events, named in the past tense. Values are stored: never rename one."""
+    """The types of events, named in the past tense. The values are stored: never change one."""
 
     OPENED = "opened"
     ACKNOWLEDGED = "acknowledged"
@@ -92,9 +92,9 @@ class Contact(Struct, frozen=True):
 class Resolution(Struct, frozen=True):
     """An agent's statement that the matter is solved. Scores are attributed to `by` and `team`.
 
-    `outcome`, `remedy` and `root_cause` are required for complaints. `replies` counts the public
-    replies up to and including this one. `round` is the ticket's round. `contacts_after` counts the
-    customer's messages since then.
+    `outcome`, `remedy` and `root_cause` are required for complaints. `replies` is the number of
+    public replies up to the resolution, which counts as one. `round` is the ticket's round.
+    `contacts_after` is the number of the customer's messages since the resolution.
     """
 
     at: datetime
@@ -134,14 +134,14 @@ class Ticket(Struct, frozen=True):
     impact: str = "normal"
     customer_type: str = "standard"
     unanswered_since: datetime | None = None
-    """The time of the customer's oldest message that nobody answered. While it is set, no clock is
-    paused."""
+    """The time of the customer's oldest message that nobody has answered. While this is set, no
+    clock is paused."""
     on_hold: str | None = None
-    """What the ticket waits for, other than its customer (`plan.HOLDS`). The customer is told."""
+    """Why the ticket is on hold: one of `plan.HOLDS`, or None. The customer was told."""
     held_since: datetime | None = None
     waits: Waits = ()
-    """Every period in which the ticket waited, with its reason. A clock does not count the periods
-    whose reason pauses it."""
+    """Every period in which the ticket waited, with its reason. If the reason pauses a clock, the
+    clock does not count that period."""
     raised: str | None = None
     """The priority to which a reopening or a rung raised the ticket. A reclassification cannot
     lower the ticket's priority below it."""
@@ -176,7 +176,7 @@ class Ticket(Struct, frozen=True):
 
     @property
     def needs_agent(self) -> bool:
-        """Whether it is open work: it counts against an agent's capacity, or waits in a queue."""
+        """Whether staff must work on it: it counts as load of an agent, or waits in a queue."""
         return self.state in (State.NEW, State.OPEN, State.WAITING)
 
     @property
@@ -209,7 +209,7 @@ def promises(ticket: Ticket, plan: Plan) -> dict[ClockName, Promise]:
 
 
 def next_wake(ticket: Ticket, plan: Plan) -> datetime | None:
-    """When the ticket's workflow must wake next; None if no running clock has a rung to come."""
+    """When the ticket's workflow must wake next; None if no rung of a running clock is left."""
     return clocks.next_wake(ticket.clocks, ladders(ticket, plan))
 
 
@@ -239,7 +239,10 @@ def next_due(ticket: Ticket) -> datetime | None:
 
 
 def waits_for(ticket: Ticket) -> tuple[str, ...]:
-    """What the ticket waits for now; nothing while a message of the customer is unanswered."""
+    """The reasons for which the ticket waits now.
+
+    There are none while a message of the customer is unanswered, or if the ticket needs no agent.
+    """
     if ticket.unanswered_since is not None or not ticket.needs_agent:
         return ()
     reasons = (WAITED_FOR if ticket.state is State.WAITING else None, ticket.on_hold)

@@ -1,4 +1,7 @@
-"""Reading the reports of the daily reconciliations. Only managers may: they see all teams."""
+"""Read the reports of the daily reconciliations.
+
+Only managers may read them, because a report covers all teams.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,18 @@ class ReportCases:
         self._reports, self._plans = reports, plans
 
     def latest(self, member: Member, limit: int) -> list[ReconciliationReport]:
-        """The last runs, newest first. `limit` is 1 to 25; read older runs by their day.
+        """Return the reports of the last runs, newest first.
 
-        Raises Forbidden or InvalidInput.
+        The caller makes sure that `limit` is 1 to MOST_REPORTS. Older reports are read with
+        `of_day`. Raises Forbidden.
         """
         _managers_only(member)
         return self._reports.latest(limit)
 
     def of_day(self, member: Member, day: date) -> ReconciliationReport:
-        """The last run that began on this day in the plan's time zone.
+        """Return the report of the last run that began on this day in the plan's time zone.
 
-        Raises Forbidden, or NotFound if none did.
+        Raises Forbidden, or NotFound if no run began on this day.
         """
         _managers_only(member)
         zone = ZoneInfo(self._plans.current().time_zone)

@@ -1,7 +1,8 @@
-"""What staff do with mails: list the quarantine, release a mail, and open mails and attachments.
+"""Use cases of staff: list the quarantine, release a mail, and open mails and attachments.
 
-A release is a message to the queue of the inbound function, which reads the raw mail again. A mail
-that was unreadable is therefore read with the fixed reader.
+A release sends a message to the queue of the inbound function. That function then reads the raw
+mail again. So if the reader could not read a mail and has been fixed since, a release reads the
+mail with the fixed reader.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ class Opened:
     """Links to one mail, valid for bucket.LINK_S seconds.
 
     original    the raw mail
-    read        what the reader made of it: the complete text with quotes and signature, sanitised
+    read        the result of reading it: the complete text with quotes and signature, sanitised
                 HTML and headers; None if the mail could not be read when it came
-    attachments name, type and size of each, and its link or the reason why it has none
+    attachments for each attachment its name, type and size, and either its link or the reason why
+                it has no link
     """
 
     original: str
@@ -76,9 +78,9 @@ class QuarantineCases:
         return QuarantinedMail(record, opened)
 
     def release(self, member: Member, identity: str) -> IncomingRecord:
-        """Request the release of a mail, which then becomes a ticket or a message.
+        """Request the release of a mail. The inbound function then makes a ticket or message of it.
 
-        The inbound function does this a moment later, so the returned record is still quarantined.
+        This happens a moment later, so the returned record still says that the mail is quarantined.
         Raises NotFound if the mail was never in quarantine, and NotAllowedNow if it contains a
         virus or was released before.
         """
@@ -96,7 +98,7 @@ class QuarantineCases:
     def mail_of(self, member: Member, number: str, event_number: int) -> Opened:
         """Return links to the mail that caused an event of a ticket.
 
-        Raises NotFound if no mail caused the event.
+        Raises NotFound if there is no such event, or if no mail caused it.
         """
         file = self._staff.read(member, number)
         event = next((one for one in file.history if one.number == event_number), None)

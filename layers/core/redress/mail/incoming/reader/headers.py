@@ -1,9 +1,9 @@
 """Split header blocks into fields, and decode the values as far as possible.
 
-The standard library's `email` does not fit. With its default policy it raises on odd mails, with
-compat32 it returns surrogates, and neither bounds its work (docs/decisions/015-inbound-mail.md).
-This module implements RFC 5322 unfolding, RFC 2047 words and RFC 2231 parameters, and is as
-tolerant as common mail programs.
+The standard library's `email` is not suitable. With its default policy it raises errors on odd
+mails. With the policy compat32 it returns lone surrogates. Neither policy limits how much work a
+mail can cause (docs/decisions/015-inbound-mail.md). This module implements RFC 5322 unfolding, RFC
+2047 words and RFC 2231 parameters. It is as tolerant as common mail programs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class Block:
 def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -> Block:
     """Read the header block at `start`.
 
-    A line that is no header is skipped if a header follows. Otherwise the body begins with it.
+    A line that is not a header field is skipped if the next line is one. Otherwise the body begins
+    with that line.
     """
     fields: list[tuple[str, list[bytes]]] = []
     position, stop = start, min(end, start + limit)
@@ -80,7 +81,10 @@ def _header_follows(raw: bytes, position: int, stop: int) -> bool:
 def _cut(
     raw: bytes, position: int, end: int, fields: list[tuple[str, list[bytes]]], defects: Defects
 ) -> Block:
-    """Return a block that exceeds the limit. Its body begins after the next blank line."""
+    """Return a block that exceeds a limit, with the fields that were read up to the limit.
+
+    The body begins after the next blank line, or there is no body.
+    """
     defects.add(Code.HEAD_CUT)
     blank = _BLANK_LINE.search(raw, max(position - 1, 0), end)
     return Block(_joined(fields), blank.end() if blank else end)
@@ -99,7 +103,7 @@ _BETWEEN_WORDS = re.compile(r"[ \t]*\Z")
 def text_of(value: bytes, hint: str, defects: Defects) -> str:
     """Return a header's value in readable form, on one line.
 
-    `hint` is the charset of the body. It is used for raw bytes in the header.
+    `hint` is the charset of the body. It is used for a value with raw bytes that are not UTF-8.
     """
     return decode_words(raw_text(value, hint, defects), defects)
 
@@ -124,7 +128,8 @@ def decode_words(text: str, defects: Defects) -> str:
     """Decode the encoded words (RFC 2047) in a text.
 
     Adjacent words in the same charset are joined before they are decoded, because many programs
-    split them in the middle of a character. A word without an end marker is read to the end.
+    split them in the middle of a character. A word without an end marker extends to the end of the
+    text.
     """
     if "=?" not in text:
         return text
@@ -194,7 +199,7 @@ def parameters(value: bytes, hint: str, defects: Defects) -> tuple[str, dict[str
 def _sections(parts: dict[int, tuple[str, bool]], defects: Defects) -> str:
     """Join the numbered sections of a parameter and decode the result (RFC 2231).
 
-    Each section may be percent-encoded. The first one then begins with charset'language'.
+    Each section may be percent-encoded. If the first one is, it begins with charset'language'.
     """
     label, data = "utf-8", b""
     for index, number in enumerate(sorted(parts)):
@@ -213,14 +218,18 @@ _BARE_ID = re.compile(r"[^<>\s,;]{1,250}@[^<>\s,;]{1,250}")
 
 
 def date_of(value: str, defects: Defects) -> datetime | None:
-    """Return a Date header in UTC, or None if it cannot be parsed."""
+    """Return the time of a Date header in UTC.
+
+    Returns None if it is empty, cannot be parsed, or is not from the years 1980 to 2200.
+    """
     value = value[:200].strip()
     if not value:
         return None
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             found = read(value)
-            # A date without a zone, or with -0000 (RFC 5322: UTC, the local zone is unknown).
+            # A date without a zone counts as UTC. The parser returns no zone for -0000, which means
+            # UTC from an unknown local zone (RFC 5322).
             aware = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
             if 1980 <= aware.year <= 2200:
                 return aware
@@ -231,7 +240,10 @@ def date_of(value: str, defects: Defects) -> datetime | None:
 
 
 def ids_of(value: str, defects: Defects) -> tuple[str, ...]:
-    """Return the Message-IDs without <>, each once, in order."""
+    """Return the Message-IDs without <>, each once, in order.
+
+    If there are more than REFERENCES, the first and the last ones are kept.
+    """
     found = list(dict.fromkeys(_ID.findall(value) or _BARE_ID.findall(value)))
     if len(found) > REFERENCES:
         defects.add(Code.TOO_MANY_REFERENCES, str(len(found)))

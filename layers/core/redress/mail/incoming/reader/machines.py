@@ -1,8 +1,8 @@
 """Recognise mails that no person wrote, and mails that must not be answered automatically.
 
 The rules follow RFC 3834. An automatic answer to such a mail can start a loop, show a customer's
-message to the strangers on a mailing list, or confirm an address to a spammer. If in doubt, no
-automatic answer is sent. The mail itself is read in any case.
+message to the strangers on a mailing list, or show a spammer that an address exists. If in doubt,
+no automatic answer is sent. The mail itself is read in any case.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from redress.mail.incoming.reader.mail import Address, ParsedMail
 
 
 class MachineKind(StrEnum):
-    """Kinds of mails that no person wrote. If several fit, the first in this order counts."""
+    """Kinds of mails that no person wrote. If several fit, the first one in this list counts."""
 
     OWN = "own"
     COMPLAINT = "complaint"
@@ -107,15 +107,15 @@ _AUTO_WORDS = re.compile(
     re.IGNORECASE,
 )
 _HOLIDAY_WORDS = re.compile(r"\bvacation\b|休假|度假|on leave|annual leave", re.IGNORECASE)
-"""Words that also occur in what people write, for example to a travel agency. They count only
+"""Words that people also write themselves, for example to a travel agency. These words count only
 together with another sign."""
 _NO_REPLY = re.compile(
     r"(?:no|non|not|do-?not|dont|never|ne-?pas|nao)[._-]?(?:reply|repondre|responder?|answer)|noreply",
     re.IGNORECASE,
 )
 _FORMS = re.compile(r"(?:wordpress|website|(?:web|contact)[._-]?forms?|forms?)\Z", re.IGNORECASE)
-"""Local parts of addresses from which web forms send. The person who filled in the form is in the
-Reply-To header."""
+"""Local parts of addresses from which web forms send mail. The Reply-To header of such a mail names
+the person who filled in the form."""
 _ROBOTS = re.compile(
     r"(?:listserv|majordomo|mailman|owner-.*|.*-(?:owner|request|bounces?|outgoing|relay)|"
     r"auto-?reply|autoresponder|www-data|nobody|root|cron|daemon)\Z",
@@ -143,9 +143,9 @@ def kind_of(mail: ParsedMail, own_addresses: Iterable[str] = ()) -> Machine | No
 def may_be_answered(mail: ParsedMail, own_addresses: Iterable[str] = ()) -> bool:
     """Whether an automatic answer may go to the sender.
 
-    That is so if a person seems to have written the mail, from an address that somebody reads. A
-    subject with the words of an auto-reply in any place prevents the answer, even if `kind_of`
-    returns None, so that two machines cannot answer each other.
+    It may if a person seems to have written the mail and somebody seems to read the address. If the
+    words of an auto-reply are anywhere in the subject, no answer is sent, even if `kind_of` returns
+    None. Otherwise two machines could answer each other.
     """
     if kind_of(mail, own_addresses) is not None or not mail.sender_addresses:
         return False
@@ -160,7 +160,7 @@ def may_be_answered(mail: ParsedMail, own_addresses: Iterable[str] = ()) -> bool
 def is_answerable(address: Address, subject: str, own_addresses: Iterable[str] = ()) -> bool:
     """Whether a person would read an answer to a mail with this sender and subject.
 
-    That is so unless Redress, a mail system, a no-reply address or an auto-responder sent it.
+    False if the mail came from Redress, a mail system, a no-reply address or an auto-responder.
     """
     local = address.local
     robot = bounces.is_daemon(local) or _ROBOTS.match(local) or _NO_REPLY.search(local)
@@ -169,9 +169,10 @@ def is_answerable(address: Address, subject: str, own_addresses: Iterable[str] =
 
 
 def written_for(mail: ParsedMail, own_addresses: Iterable[str] = ()) -> Address | None:
-    """Return the person for whom a web form sent the mail; None for any other mail.
+    """Return the address of the person who filled in a web form; None if no form sent the mail.
 
-    That is the single Reply-To address, if the sender is a no-reply address or that of a form.
+    A form sent the mail if its sender is a no-reply address or an address of a form, and it has
+    exactly one Reply-To address. This address is returned if somebody seems to read it.
     """
     if len(mail.sender_addresses) != 1 or len(mail.reply_to) != 1:
         return None
@@ -184,7 +185,7 @@ def written_for(mail: ParsedMail, own_addresses: Iterable[str] = ()) -> Address 
 def _sent_by_others(mail: ParsedMail) -> bool:
     """Whether Sender or Return-Path has another domain than From.
 
-    Then a program probably sent the mail in the name of a person.
+    If so, a program probably sent the mail in the name of a person.
     """
     domain = mail.sender_addresses[0].domain
     returned = (mail.return_path or "").rpartition("@")[2]
@@ -228,7 +229,7 @@ def _is_own(address: Address, own: set[str]) -> bool:
 def _is_token(value: str, own: set[str]) -> bool:
     """Whether this is a token of Redress at one of its own domains.
 
-    The domain alone is no sign, because people who work there write from it, too.
+    The domain alone is not a sign, because people who work there also write from that domain.
     """
     local, _, domain = value.lower().rpartition("@")
     return domain in {one.rpartition("@")[2] for one in own} and _TOKEN.match(local) is not None

@@ -1,9 +1,9 @@
-"""The tree of a mail's parts.
+"""Read the tree of a mail's parts.
 
-Parts refer to ranges of the raw bytes, so no bytes are copied. A multipart is split at its own
-boundary before its parts are parsed, so a broken part cannot swallow its neighbours. Each level of
-the tree takes one search for its boundary. The search therefore passes over the mail at most
-limits.DEPTH times, and there are at most limits.PARTS parts.
+A part refers to a range of the raw bytes, so no bytes are copied. A multipart is split at its own
+boundary before its parts are parsed. So a broken part cannot absorb the parts next to it. The work
+for one mail is limited: on each level of the tree every byte is searched once for a boundary, at
+most limits.DEPTH levels are searched, and there are at most limits.PARTS parts.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ _ENCODED = ("base64", "quoted-printable")
 class MimePart:
     """One part of a mail.
 
-    `type` is in lower case, such as "text/plain". `body` returns the bytes, still encoded. A
-    multipart has children. An embedded message has one child: the message with its headers.
+    `type` is in lower case, such as "text/plain". `body` returns the bytes in their transfer
+    encoding. The children of a multipart are its parts. An embedded message has one child: the
+    message with its headers.
     """
 
     fields: tuple[headers.Field, ...]
@@ -94,7 +95,8 @@ class StructureReader:
         if not _TYPE.fullmatch(kind):
             if kind:
                 self.defects.add(Code.BAD_TYPE, kind)
-            # RFC 2045, 5.2: a part with an invalid type is plain text. `text` alone is common.
+            # RFC 2045, 5.2: a part with an invalid type is plain text. The type `text` without a
+            # subtype is common.
             kind = {"text": "text/plain", "html": "text/html"}.get(kind, default)
         disposition, more = headers.parameters(block.first("content-disposition"), "", self.defects)
         encoding = block.first("content-transfer-encoding").decode("latin-1")
@@ -105,7 +107,7 @@ class StructureReader:
         )
 
     def _decoded(self, part: MimePart) -> None:
-        """Decode a multipart or message that has an encoding, although no standard allows it."""
+        """Decode a multipart or message that was encoded, although no standard allows that."""
         if part.encoding in _ENCODED:
             part.source = decoded(part.body, part.encoding, self.defects)
             part.start, part.end, part.encoding = 0, len(part.source), ""
@@ -153,8 +155,8 @@ class StructureReader:
         """Return where each part begins and ends; None if the boundary never occurs."""
         raw, end = part.source, part.end
         line = rb"--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r*\n|\r|\Z)"
-        # One call of the regex engine does the search, because a hostile mail can have millions of
-        # lines that are almost boundaries.
+        # One call of the regex engine finds the next boundary. A loop over lines in Python would be
+        # too slow, because a hostile mail can have millions of lines that are almost boundaries.
         search = re.compile(rb"[\r\n]" + line).search
         places: list[tuple[int, int]] = []
         begun: int | None = None
@@ -168,7 +170,7 @@ class StructureReader:
                 self.defects.add(Code.TOO_MANY_PARTS)
                 return places
             begun = found.end()
-            # The line end after this boundary may also be the one before the next boundary.
+            # The line end after this boundary can also be the line end before the next boundary.
             found = search(raw, max(begun - 1, part.start), end)
         if begun is None:
             return None

@@ -1,4 +1,4 @@
-"""Stop surveys to an address, or allow them again, with the link in each survey mail."""
+"""Stop surveys to an address, or allow them again. Each survey mail has a link for this."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from redress.tickets.store.tickets import TicketStore
 
 @dataclass(frozen=True, slots=True)
 class Surveys:
-    """Whether the reader at an address refuses surveys.
+    """Whether the person at an address refuses surveys.
 
-    `language` is the language of the ticket whose survey contained the link.
+    `language` is the language of the ticket whose survey mail contained the link.
     """
 
     email: str
@@ -39,7 +39,7 @@ class UnsubscribingCase:
         self._addresses, self._now = addresses, now
 
     def surveys(self, token: str) -> Surveys:
-        """Return whether the customer of an unsubscribe link refuses surveys.
+        """Return whether the customer to whom an unsubscribe link was sent refuses surveys.
 
         Raises NotFound for a forged link, and for a ticket without a mail address.
         """
@@ -52,7 +52,8 @@ class UnsubscribingCase:
     def set_surveys(self, token: str, *, refused: bool) -> Surveys:
         """Stop surveys to the address of an unsubscribe link, or allow them again.
 
-        Repeating it is safe, because mail programs call it on their own (RFC 8058).
+        Mail programs can make this request by themselves (RFC 8058), so it may come several times.
+        A repeated request changes nothing.
         """
         found = self.surveys(token)
         if found.refused != refused:

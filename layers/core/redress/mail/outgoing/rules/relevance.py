@@ -1,6 +1,7 @@
 """Decide whether a mail is still valid when it is sent, who gets it and which template it uses.
 
-A mail may have waited for hours. All of this is decided from the ticket as it is now.
+All of this is decided from the current state of the ticket, because a mail may have waited for
+hours.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from redress.tickets.rules.ticket import Event, EventType, State, Ticket
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """What a mail is about: its job, and the items that the job names, read once.
+    """What a mail is about: its job, the event and ticket that the job names, and the plan.
 
-    `history` is the ticket's history. It is empty unless the mail follows a rung of a ladder or a
-    proposed incident, because no other mail needs it.
+    Everything was read once, at `moment`. `history` is the ticket's history if the mail
+    follows a rung of a ladder or a proposed incident. For other mails it is empty, because they do
+    not need it.
     """
 
     job: MailJob
@@ -48,7 +50,7 @@ _ONLY_WHILE_RUNNING = {"remind", "callback_again", SURVEY}
 def template_of(about: Matter) -> str:
     """Return the template file for a job.
 
-    Some templates have a variant for a ticket that has changed since the event.
+    Some jobs use another template if the ticket has changed since the event.
     """
     ticket, event = about.ticket, about.event
     match about.job.template:
@@ -84,9 +86,10 @@ def is_after_all(about: Matter) -> bool:
 def agent_for(about: Matter) -> str | None:
     """Return the agent who gets a mail to the agent. Usually that is the ticket's assignee.
 
-    A broken promise is reported to the agent who had the ticket when the rung fired, even if the
-    ticket was taken from them since. A reminder asks for action, so it goes to the current
-    assignee. If the rung itself took the ticket from its agent, it goes to that agent.
+    A broken promise is reported to the agent who had the ticket when the rung fired, even if
+    another agent has it now. A reminder asks for action, so it goes to the current assignee. There
+    is one exception: if the rung of a reminder took the ticket from an agent, the reminder goes to
+    that agent.
     """
     event, ticket = about.event, about.ticket
     if event.type is not EventType.RUNG_FIRED:
@@ -98,9 +101,10 @@ def agent_for(about: Matter) -> str | None:
 
 
 def _taken_from(about: Matter) -> str | None:
-    """Return the agent from whom the rung took the ticket back into the queue; None if it did not.
+    """Return the agent from whom the rung took the ticket, or None.
 
-    The rung and the return to the queue have the same time.
+    If the rung returned the ticket to the queue, the event `queued` has the same time as the rung
+    and comes before the next rung.
     """
     for event in about.history:
         if event.number <= about.event.number:
@@ -130,13 +134,13 @@ def _later(about: Matter) -> list[Event]:
 
 
 def _is_asked(ticket: Ticket, event: Event) -> bool:
-    """Whether the customer can still answer the question whether this resolution solved it."""
+    """Whether the customer can still say whether this resolution solved the problem."""
     resolution = ticket.resolution
     return ticket.state is State.RESOLVED and resolution is not None and resolution.at == event.at
 
 
 def promises_ahead(about: Matter) -> list[tuple[str, datetime]]:
-    """Return clock and due time of the promises to the customer that can still be kept."""
+    """Return the clock and due time of each promise to the customer that can still be kept."""
     return [
         (promise.clock, promise.due_at)
         for promise in promises_of(about.ticket, about.moment)
@@ -155,8 +159,8 @@ def reason_to_skip(about: Matter) -> str | None:
         return "nobody has the ticket"
     if job.template in _ONLY_WHILE_RUNNING and not is_taken(about):
         clock = ticket.clocks[clock_name(about)]
-        # Supervisors and managers are also reminded of a paused promise, because it must still be
-        # kept.
+        # Supervisors and managers are reminded even if the promise is paused, because it must still
+        # be kept.
         waits = clock.state is ClockState.PAUSED and job.audience in _WATCHING
         if not (clock.state is ClockState.RUNNING or waits) or _began_anew(about):
             return "the clock does not run any more"
@@ -178,21 +182,28 @@ def clock_name(about: Matter) -> ClockName:
 
 
 def _began_anew(about: Matter) -> bool:
-    """Whether the clock was started again after the event, which is about the earlier run."""
+    """Whether the clock was started again after the event.
+
+    If so, the event is about an earlier promise of this clock.
+    """
     return about.ticket.clocks[clock_name(about)].started_at > about.event.at
 
 
 def standing_of(about: Matter) -> str:
-    """Return what became of the promise: a key of `Phrases.standing`."""
+    """Return what became of the promise: a key of `Phrases.standing`.
+
+    If the clock was started again after the event, the promise of the event counts as stopped,
+    except in a mail about a dispute.
+    """
     if about.job.template != "disputed" and _began_anew(about):
         return ClockState.STOPPED
     return about.ticket.clocks[clock_name(about)].state
 
 
 def due_at(about: Matter) -> datetime:
-    """Return when the promise that a mail to staff is about is, or was, due.
+    """Return the due time of the promise that a mail to staff is about.
 
-    For a broken promise this is the due time at which it broke, even if the due time changed later.
+    For a broken promise this is the due time that was missed, even if it was moved later.
     """
     event = about.event
     if event.data.get("action") == Action.BREACH:

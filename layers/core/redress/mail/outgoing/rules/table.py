@@ -1,4 +1,4 @@
-"""Which mails follow an event of a ticket. The stream's consumer asks `mails_after`."""
+"""Which mails follow an event of a ticket. The relay gets them from `mails_after`."""
 
 from __future__ import annotations
 
@@ -46,11 +46,12 @@ def audience_of(key: str) -> str:
 def mails_after(event: Event) -> list[MailToSend]:
     """Return the mails that follow one event.
 
-    The customer gets acknowledgement, reply, progress, resolution with the callback question, and
-    survey. Participants get a copy of what staff wrote to the customer. Staff get reminders and
-    escalations. The supervisor is notified of a dispute, which reopens the ticket. The agent is
-    notified of new messages from the customer. A proposed incident goes to those who can declare
-    one. Whether a recipient has an address is checked when the mail is sent.
+    The customer gets the acknowledgement, replies, progress, the resolution with the callback
+    question, and the survey. Participants get a copy of what staff wrote to the customer. Staff get
+    reminders, breaches and escalations. The supervisor is notified of a dispute, which reopens the
+    ticket. The agent is notified of new messages from the customer, and of mails that did not reach
+    the customer or a participant. Supervisor and manager are notified of a proposed incident,
+    because they can declare it. `MailingCase` checks later whether a recipient has an address.
     """
     if event.type is EventType.OPENED:
         return [MailToSend(ACKNOWLEDGEMENT, "customer")] if _email(event.data) else []
@@ -76,10 +77,10 @@ def mails_after(event: Event) -> list[MailToSend]:
 def _wants_an_agent(noted: Mapping[str, Any]) -> bool:
     """Whether the agent must know about a notice that was logged on the ticket.
 
-    The agent must know if a mail did not reach the customer or a participant. An out-of-office
-    reply needs no attention. `to` is the audience of the mail that the notice is about, "" if it is
-    not known. With an unknown audience nobody is notified, because the mail may have gone to the
-    agent.
+    The agent must know if a mail did not reach the customer or a participant, or was reported as
+    spam. An out-of-office reply needs no attention. `to` is the audience of the mail that the
+    notice is about; "" means that it is unknown. Then nobody is notified, because that mail may
+    have gone to the agent. If `to` is missing, the audience was the customer.
     """
     to = noted["mail"].get("to", "customer")
     not_reached = noted["why"] in (Notice.RETURNED, Notice.COMPLAINED)

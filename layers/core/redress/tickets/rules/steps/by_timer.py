@@ -1,4 +1,4 @@
-"""The step of the timer: firing the rungs that are due."""
+"""The step of the timer: it fires the rungs that are due."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from redress.tickets.rules.ticket import EventType, Ticket, ladders
 
 
 def act_on_due_rungs(ticket: Ticket, plan: Plan, now: datetime) -> Change | None:
-    """Fire every rung that is due, in the order of their due times; None if none is due.
+    """Fire every rung that is due, in the order of their due times. Returns None if none is due.
 
-    If a rung closes the ticket, the rungs after it do not fire, because closing ends every clock.
+    If a rung closes the ticket, the rungs after it do not fire, because a closed ticket has no open
+    clock.
     """
     due = clocks.due_rungs(ticket.clocks, ladders(ticket, plan), now)
     if not due:
@@ -45,9 +46,10 @@ def act_on_due_rungs(ticket: Ticket, plan: Plan, now: datetime) -> Change | None
 def _rung_data(due: DueRung, ticket: Ticket, held_by: str | None) -> dict[str, Any]:
     """The data of the event that a rung fired.
 
-    `notify` is fixed now: the roles of the rung, and the roles that watch the ticket. `held_by` had
-    the ticket when the workflow woke. If several promises break at the same wake, all are charged
-    to this agent, even if the first rung returns the ticket to the queue.
+    `notify` records which roles are notified: the roles of the rung and, for a reminder, a breach
+    or an escalation, the roles that watch the ticket at this moment. `held_by` is the agent who had
+    the ticket when the workflow woke. If several promises break at the same wake, scores attribute
+    all of them to this agent, even if the first rung returns the ticket to the queue.
     """
     rung = due.rung
     notify = rung.notify
@@ -70,7 +72,7 @@ def _rung_data(due: DueRung, ticket: Ticket, held_by: str | None) -> dict[str, A
 
 
 def _add_consequences(draft: Draft, due: DueRung) -> None:
-    """Add an event for each further effect of a rung: an incident proposed, the ticket queued."""
+    """Add the events for a rung's other effects: a proposed incident, a return to the queue."""
     ticket = draft.after
     if due.rung.incident and not ticket.incident_proposed:
         draft.add(EventType.INCIDENT_PROPOSED, {"clock": due.clock.value})
