@@ -69,8 +69,10 @@ def event_sk(number: int) -> str:
 
 
 def mail_sk(key: str) -> str:
-    """`MAIL#000003.reply.customer`: the mail record of one mail. It prevents that the mail is sent
-    twice."""
+    """`MAIL#000003.reply.customer`: the mail record of one outgoing mail.
+
+    It makes sure that the mail is sent only once.
+    """
     return f"{MAIL_PREFIX}{key}"
 
 

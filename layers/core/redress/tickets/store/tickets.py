@@ -151,9 +151,9 @@ class TicketStore:
     def commit(self, change: Change, now: datetime, cause: Cause | None = None) -> None:
         """Write one change of a ticket, together with what other subjects write with it.
 
-        In each of these cases nothing is written. Raises Raced if the ticket has changed since it
-        was read. Raises AgentNotFree if the change assigns an agent who is away or has no room.
-        Raises DoneAlready if the cause was recorded before.
+        Raises Raced if the ticket has changed since it was read. Raises AgentNotFree if the change
+        assigns an agent who is away or has no room. Raises DoneAlready if the cause was recorded
+        before. If any of them is raised, nothing is written.
         """
         if change.before is None:
             raise ValueError("a ticket is opened with `open`")
