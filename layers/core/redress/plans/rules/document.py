@@ -59,7 +59,7 @@ LATEST_REVIEW = timedelta(days=184)
 has 184 days."""
 MOST_NAMES = 50
 """The limit for priorities and the limit for customer types. Publishing checks every combination of
-a priority and a customer type, so long lists would be slow."""
+a priority and a customer type."""
 MOST_ATTEMPTS = 10
 HIGHEST_SHARE = 10
 MOST_RUNGS = 20
