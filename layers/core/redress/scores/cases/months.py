@@ -22,9 +22,10 @@ class Months:
         return self._plans.current().time_zone
 
     def resolve(self, period: str) -> str:
-        """The month that `period` names, such as "2026-11". PREVIOUS names the last one that is over.
+        """The month that `period` names.
 
-        Raises InvalidInput if `period` is not a month, or if the month has not begun.
+        `period` is a month such as "2026-11", or PREVIOUS for the last month that is over. Raises
+        InvalidInput if `period` is not a month, or if the month has not begun.
         """
         if period == PREVIOUS:
             period = periods.previous_period(self._now(), self.zone)

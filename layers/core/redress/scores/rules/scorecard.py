@@ -67,8 +67,8 @@ class Rating:
 class Evidence:
     """One fact behind a component.
 
-    `counted` is `for` or `against`, as the fact raises or lowers the score. It is `rated` for a
-    rating.
+    `counted` is `for` if the fact counts as a success, and `against` if it counts as a failure. It
+    is `rated` for a rating.
     """
 
     number: str

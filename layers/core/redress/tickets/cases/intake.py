@@ -64,8 +64,8 @@ class IntakeCase:
     def submit(self, body: Any, key: str, channel: str) -> Receipt:
         """Open a ticket for a decoded body, once per idempotency key.
 
-        Raises InvalidInput, which lists every wrong field. Raises KeyReused if the key was used with
-        another body. Raises Unavailable if the ticket could not be written. If any of them is
+        Raises InvalidInput, which lists every wrong field. Raises KeyReused if the key was used
+        with another body. Raises Unavailable if the ticket could not be written. If any of them is
         raised, nothing is written.
         """
         if not key or len(key) > KEY_LIMIT or not key.isprintable():

@@ -2,8 +2,8 @@
 
 `explain` replays the history through the fold and compares each clock before and after each event.
 It has no rules of its own about when a clock begins, pauses or ends; it reports what the fold did.
-A clock may begin several times on one ticket. For example, the resolution clock begins again after
-a dispute. Each beginning has a story of its own.
+A clock may begin several times on one ticket. Examples are the clocks of updates and next replies,
+and the resolution clock after a dispute. Each time the clock has a story of its own.
 """
 
 from __future__ import annotations
@@ -188,10 +188,10 @@ _REPLANNING = (EventType.RECLASSIFIED, EventType.PLAN_CHANGED)
 def _begins(name: ClockName, old: Clock, new: Clock, event: Event) -> bool:
     """Whether `new` is another promise than `old`.
 
-    It is if `old` was stopped and `new` is open, or if `new` replaces `old` with another start
-    time. A cancelled promise that applies again keeps its start time, so it is the same promise.
-    Two own promises of an agent may have the same start time. Therefore each event PROMISED begins
-    another one.
+    If `old` was stopped, `new` is another promise if it is open. Otherwise `new` is another promise
+    if its start time differs. A cancelled promise that applies again keeps its start time, so it is
+    the same promise. Two own promises of an agent may have the same start time. Therefore each
+    event PROMISED begins another one.
     """
     if old.state is ClockState.STOPPED:
         return not new.over

@@ -29,7 +29,7 @@ from redress.tickets.rules.ticket import Ticket
 
 Fields = dict[str, Any]
 """The fields of a ticket or a clock, by name. Times that a rule reads are always `datetime` values.
-While a snapshot is decoded, the other fields have the types of JSON."""
+While a snapshot is decoded, other fields may have the types of JSON."""
 
 
 # --------------------------------------------------------------------------------- derived fields
@@ -179,8 +179,8 @@ def _plain(value: Any) -> Any:
 def _defaults(kind: type[msgspec.Struct]) -> list[tuple[str, Any]]:
     """Each field of a type with its default.
 
-    A field without a default gets msgspec's NODEFAULT. No value equals it, so such a field is
-    never omitted.
+    A field without a default gets msgspec's NODEFAULT. No value equals NODEFAULT, so the value of
+    such a field never counts as its default.
     """
     names, defaults = kind.__struct_fields__, kind.__struct_defaults__
     missing = [msgspec.NODEFAULT] * (len(names) - len(defaults))

@@ -138,7 +138,7 @@ class TimerStore:
         marks the ticket as awake, and the stream then starts the new execution. `version` is the
         ticket's version, or None if the caller does not know it. If it is None, the earlier
         `gen_version` stays. Reconciliation then counts too many events for the new execution and
-        replaces it earlier than necessary, which is safe.
+        may replace it earlier than necessary, which is safe.
         """
         model = self._models.timer
         marks = [] if version is None else [model.gen_version.set(version)]
@@ -204,8 +204,8 @@ def timer_writes(models: Models, change: Change, now: datetime) -> list[Write]:
 
     If the phase changes or the next wake becomes earlier, the sleeping workflow must check again.
     The update then increments `seq` and sets the awake marker. If only the next wake changes, to a
-    later time, the workflow is not woken. It wakes at the old time, finds nothing due and sleeps
-    again.
+    later time or to none, the workflow is not woken. It wakes at the old time, finds nothing due
+    and sleeps again.
     """
     before, after = change.before, change.after
     assert before is not None
