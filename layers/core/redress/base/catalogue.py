@@ -1,4 +1,7 @@
-"""All page texts for customers, from `data/catalogue/{language}.json`, by language and key."""
+"""The texts of pages and explanations, by language and key.
+
+They come from `data/catalogue/{language}.json`.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +36,11 @@ def has(language: str, key: str) -> bool:
 
 
 def preferred(accepted: str) -> str:
-    """The supported language that an Accept-Language header prefers; `DEFAULT` if there is none.
+    """The supported language that an Accept-Language header prefers.
 
-    Traditional Chinese (`Hant`, Taiwan, Hong Kong, Macau) maps to zh-TW, any other Chinese to
+    `DEFAULT` if the header accepts no supported language.
+
+    Traditional Chinese (`Hant`, Taiwan, Hong Kong, Macau) gives zh-TW. Any other Chinese gives
     zh-CN. Only the first 20 entries of the header are read.
     """
     wanted: list[tuple[float, int, str]] = []

@@ -1,6 +1,6 @@
 """The domain errors: every reason for which a request can be refused.
 
-`redress.edge.problems` maps each class to one HTTP status. This module knows nothing of HTTP.
+`redress.edge.problems` maps each class to one HTTP status. This module does not depend on HTTP.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from msgspec import Struct
 
 
 class Fault(Struct, frozen=True):
-    """One wrong field: its JSON pointer (`/contact/email`), a stable code and a sentence in
-    English. Pages translate the code by the catalogue."""
+    """One wrong field.
+
+    `pointer` is its JSON pointer (`/contact/email`). `code` never changes; pages show the
+    catalogue's text for it. `detail` is a description in English.
+    """
 
     pointer: str
     code: str
@@ -27,7 +30,7 @@ class RedressError(Exception):
 
 
 class InvalidInput(RedressError):
-    """The input breaks its contract. `faults` lists every wrong field."""
+    """The input does not have the form that is required. `faults` lists every wrong field."""
 
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("; ".join(f"{f.pointer}: {f.detail}" for f in faults))
@@ -39,7 +42,7 @@ class NotFound(RedressError):
 
 
 class Forbidden(RedressError):
-    """The caller is authenticated but may not do this to this object."""
+    """The caller is authenticated, but may not do this with this object."""
 
 
 class NotAllowedNow(RedressError):

@@ -1,4 +1,4 @@
-"""Settings that a function reads from its environment variables, once per start."""
+"""Settings that a function reads from its environment variables, once at each start."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ class MissingSettings(RuntimeError):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of every function. Functions that need more derive a type of their own.
+    """The settings that every function has. A function that needs more derives its own type.
 
-    Each field comes from the variable of its name in capitals. The variable of a field without a
-    default is required; it must not be empty. Other variables may be absent or empty.
+    The variable of a field has the name of the field in capitals. If the field has no default, its
+    variable is required and must not be empty. If a variable that is not required is absent or
+    empty, the field has its default.
     """
 
     table: str
@@ -23,7 +24,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read[S: Settings](kind: type[S], environment: Mapping[str, str]) -> S:
-    """Read settings of a kind. Raises MissingSettings that names every missing variable."""
+    """Read settings of the type `kind`.
+
+    Raises MissingSettings, which names every required variable that is absent or empty.
+    """
     fields = msgspec.structs.fields(kind)
     given = {f.name: environment.get(f.name.upper(), "") for f in fields}
     missing = [f.name.upper() for f in fields if f.required and not given[f.name]]

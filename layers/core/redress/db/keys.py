@@ -1,8 +1,8 @@
 """Every key and every index of the table. docs/data-model.md describes their use.
 
-There is one table with the string keys `pk` and `sk`. Indexes are sparse and project keys only.
-Indexes to which an intake writes are sharded by ticket number, so that many intakes at once do not
-exceed the write limit of one partition.
+There is one table with the string keys `pk` and `sk`. Indexes are sparse and contain only keys. The
+indexes to which an intake writes are split into shards by ticket number. So many intakes at the
+same time do not exceed the write limit of one partition.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import zlib
 from datetime import UTC, datetime
 
 SHARDS = 4
-"""Partitions of each index to which an intake writes: 4 x 1,000 writes a second."""
+"""The number of partitions of each index to which an intake writes. DynamoDB accepts 1,000 writes a
+second for each partition."""
 
 OWNER_INDEX = "owner"
 OPEN_INDEX = "open"
@@ -25,13 +26,13 @@ AVAILABILITY = "DUTY"
 KEY = "KEY"
 INCOMING_MAIL = "ARRIVAL"
 QUARANTINE = "HELD"
-"""Partition of the open index that lists quarantined mail."""
+"""The partition of the open index that lists the quarantined mails."""
 OBJECT = "OBJECT"
 THREAD = "THREAD"
 ADDRESS = "ADDRESS"
 SURVEYS = "SURVEYS"
-"""Sort key of the item that records that an address refused further surveys; it lies in the
-address's partition, next to the item ADDRESS."""
+"""Sort key of the item that records whether the reader at an address refuses surveys. It has the
+same partition key as the item ADDRESS of that address."""
 COUNT = "COUNT"
 STAFF = "STAFF"
 PLAN = "PLAN"
@@ -45,11 +46,12 @@ PART_PREFIX = "PART#"
 EVENT_PREFIX = "EVENT#"
 MAIL_PREFIX = "MAIL#"
 NEVER = "0000"
-"""Sorts before every time, so an agent without any earlier assignment comes first."""
+"""This text stands for the time of the last assignment of an agent who never had one. It sorts
+before every time, so that agent comes first."""
 
 
 def ticket_pk(number: str) -> str:
-    """`TICKET#R-7K3M9-QW0X2`: all items of one ticket."""
+    """`TICKET#R-7K3M9-QW0X2`: the partition of all items of one ticket."""
     return f"TICKET#{number}"
 
 
@@ -62,12 +64,15 @@ def number_of(pk: str) -> str:
 
 
 def event_sk(number: int) -> str:
-    """`EVENT#000001`: an event of the ticket's history, sorted by its number."""
+    """`EVENT#000001`: one event of the ticket's history. Events are sorted by their number."""
     return f"{EVENT_PREFIX}{number:06d}"
 
 
 def mail_sk(key: str) -> str:
-    """`MAIL#000003.reply.customer`: the record of one outgoing mail; it prevents a second copy."""
+    """`MAIL#000003.reply.customer`: the mail record of one outgoing mail.
+
+    It makes sure that the mail is sent only once.
+    """
     return f"{MAIL_PREFIX}{key}"
 
 
@@ -85,7 +90,7 @@ def shard(number: str) -> int:
 
 
 def agent_pk(agent: str) -> str:
-    """`AGENT#0b7e...`: one member of staff; also the owner index's partition of their tickets."""
+    """`AGENT#0b7e...`: one member of staff. In the owner index, the partition of their tickets."""
     return f"AGENT#{agent}"
 
 
@@ -100,21 +105,27 @@ def open_pk(team: str, shard_number: int) -> str:
 
 
 def opened_pk(created: datetime, shard_number: int) -> str:
-    """`OPENED#2026-11#3`: all tickets opened in a UTC month, in the open index. Never removed."""
+    """`OPENED#2026-11#3`: all tickets opened in a UTC month, in the open index.
+
+    A ticket is never removed from it.
+    """
     return f"OPENED#{created.astimezone(UTC):%Y-%m}#{shard_number}"
 
 
 def opened_sk(created: datetime, number: str = "") -> str:
-    """`2026-11-23T01:00:00.000+00:00#R-...`: sorts tickets by the time they were opened.
+    """`2026-11-23T01:00:00.000+00:00#R-...`: sorts tickets by the time at which they were opened.
 
-    Without a number it is the bound of a range query.
+    Without a number the result is a limit for a range query.
     """
     moment = created.astimezone(UTC).isoformat(timespec="milliseconds")
     return f"{moment}#{number}" if number else moment
 
 
 def due_sk(due: datetime | None, number: str) -> str:
-    """`2026-11-23T09:00:00.000+00:00#R-...`: sorts tickets by next due time; those without last."""
+    """`2026-11-23T09:00:00.000+00:00#R-...`: sorts tickets by their next due time.
+
+    A ticket without a due time comes last.
+    """
     moment = due.isoformat(timespec="milliseconds") if due else "9999"
     return f"{moment}#{number}"
 
@@ -127,7 +138,7 @@ def awake_pk(shard_number: int) -> str:
 def team_pk(team: str) -> str:
     """`TEAM#complaints`: available agents of a team, in the present index.
 
-    The agent who has waited longest for a new ticket comes first.
+    The agent whose last assignment is longest ago comes first.
     """
     return f"TEAM#{team}"
 
@@ -149,18 +160,20 @@ def ticket_of_fact(sk: str) -> tuple[str, int]:
 
 
 def card_pk(period: str) -> str:
-    """`CARD#2026-11`: all scorecards of a month; sorted by `AGENT#id`."""
+    """`CARD#2026-11`: all scorecards of a month, sorted by `AGENT#id`."""
     return f"CARD#{period}"
 
 
 def rating_pk(period: str) -> str:
-    """`RATING#2026-11`: the supervisors' monthly ratings; sorted by `AGENT#id`."""
+    """`RATING#2026-11`: the supervisors' ratings for a month, sorted by `AGENT#id`."""
     return f"RATING#{period}"
 
 
 def rating_trail_sk(agent: str, revision: int) -> str:
-    """`AGENT#0b7e...#00002`: one version of a rating. Each version is kept in addition to the
-    current rating and is never overwritten."""
+    """`AGENT#0b7e...#00002`: one version of a rating.
+
+    Each version is kept in addition to the current rating. It is never overwritten.
+    """
     return f"{agent_pk(agent)}#{revision:05d}"
 
 
@@ -172,7 +185,7 @@ def evidence_pk(period: str, agent: str) -> str:
 def evidence_sk(digest: str, part: int) -> str:
     """`9f86d0...#003`: one part of the evidence, under its card's digest.
 
-    The digest keeps the evidence of two scoring runs apart.
+    Because of the digest, a scoring run with other inputs does not overwrite this evidence.
     """
     return f"{digest}#{part:03d}"
 
@@ -183,38 +196,45 @@ def plan_sk(version: int) -> str:
 
 
 def about_sk(version: int) -> str:
-    """`ABOUT#00002`: the summary of a plan version, so that listing versions reads no full plan."""
+    """`ABOUT#00002`: the summary of a plan version. A list of versions needs only summaries."""
     return f"ABOUT#{version:05d}"
 
 
 def run_sk(began_at: datetime) -> str:
-    """`RUN#2026-11-23T03:30:00.000+00:00`: the report of one reconciliation, by its start time."""
+    """`RUN#2026-11-23T03:30:00.000+00:00`: the report of the reconciliation that began then."""
     return f"RUN#{began_at.isoformat(timespec='milliseconds')}"
 
 
 def rehearsal_pk(job: str) -> str:
-    """`REHEARSAL#5f0e3a528f3c4c43`: one job: a rehearsal of a plan, or a move of open tickets to
-    a plan."""
+    """`REHEARSAL#5f0e3a528f3c4c43`: one job.
+
+    A job is a rehearsal of a plan, or a move of open tickets to a plan.
+    """
     return f"REHEARSAL#{job}"
 
 
 def part_sk(part: str) -> str:
     """`PART#2026-11-01T00:00:00+00:00/2026-11-08T12:00:00+00:00#3`: progress of a part of a job.
 
-    A part of a rehearsal is a range of opening times in one shard; of a move, a team and a shard.
+    A part of a rehearsal is the tickets of one shard that were opened in a range of time. A part of
+    a move is the tickets of one team in one shard.
     """
     return f"{PART_PREFIX}{part}"
 
 
 def incoming_mail_pk(identity: str) -> str:
-    """`ARRIVAL#9f86d0...`: one incoming mail, even if it was delivered more than once or stored
-    under several object names."""
+    """`ARRIVAL#9f86d0...`: one incoming mail.
+
+    The key stays the same if the mail is delivered again or stored under another object name.
+    """
     return f"ARRIVAL#{identity}"
 
 
 def quarantine_sk(received: datetime, identity: str) -> str:
-    """`2026-11-23T01:00:00.000+00:00#9f86d0...`: quarantined mail in the open index, by the time
-    it was received."""
+    """`2026-11-23T01:00:00.000+00:00#9f86d0...`: a quarantined mail, in the open index.
+
+    Mails are sorted by the time at which they were received.
+    """
     return f"{received.astimezone(UTC).isoformat(timespec='milliseconds')}#{identity}"
 
 
@@ -229,9 +249,9 @@ def thread_pk(digest: str) -> str:
 
 
 def count_pk(what: str, hour: datetime) -> str:
-    """`COUNT#R-7K3M9-QW0X2#2026-11-23T01`: how many mails of a UTC hour were accepted.
+    """`COUNT#R-7K3M9-QW0X2#2026-11-23T01`: how many mails were accepted in one UTC hour.
 
-    `what` is the ticket that they are about, or their sender.
+    `what` is the ticket or the sender whose mails are counted.
     """
     return f"COUNT#{what}#{hour.astimezone(UTC):%Y-%m-%dT%H}"
 

@@ -1,7 +1,7 @@
-"""The messages between the ticket machine and its functions.
+"""The messages between the ticket state machine and its functions.
 
-Executions keep the definition with which they began for up to a year, so the fields of both types
-stay readable: a field that came later has a default.
+An execution keeps the definition with which it began, for up to a year. So the messages of older
+definitions must stay readable: in both types, a field that was added later has a default.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import msgspec
 
 
 class Sleep(msgspec.Struct, frozen=True):
-    """The input of a wait in `ticket.asl.json`: ids and times only, never personal data.
+    """The input of a wait in `ticket.asl.json`. It contains no personal data, only ids and times.
 
-    seq   the sequence number for which the wait is armed
+    seq   the TIMER's sequence for which the wait is armed
     wait  seconds to wait, a whole number of at least 1
     """
 
@@ -27,10 +27,10 @@ class Sleep(msgspec.Struct, frozen=True):
 
 
 class Woken(msgspec.Struct, frozen=True):
-    """What the machine sends after a wait.
+    """What the state machine sends after a wait.
 
-    woken    the error that ended the wait; "" in a definition that does not send it
-    attempt  how often this state was tried before; None in a definition that does not send it
+    woken    the error that ended the wait; "" if the execution's definition does not send it
+    attempt  how often this state was tried before; None if the definition does not send it
     """
 
     ticket: str
@@ -44,5 +44,5 @@ def encode(sleep: Sleep) -> str:
 
 
 def woken_of(event: Mapping[str, Any]) -> Woken:
-    """The message in an event; raises msgspec.ValidationError for anything else."""
+    """The message in an event. Raises msgspec.ValidationError if the event is no such message."""
     return msgspec.convert(event, Woken)

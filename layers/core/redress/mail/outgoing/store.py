@@ -1,7 +1,7 @@
-"""What is known about mail addresses.
+"""Records for each mail address whether mail may be sent there.
 
-An address is marked when mail to it failed permanently. Nothing more is sent there until a mail
-comes from that address. A second item records that the reader wants no surveys.
+If mail to an address failed permanently, the address is marked. No mail is then sent there until a
+mail comes from that address. A second item records whether the reader refuses surveys.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class AddressMark:
 
 @dataclass(frozen=True, slots=True)
 class AddressChange:
-    """A change to the mark of an address: the new mark, or None to remove it."""
+    """A change to the mark of an address. `mark` is the new mark, or None to remove the mark."""
 
     address: str
     mark: AddressMark | None
@@ -40,7 +40,7 @@ class AddressStore:
         self._models = models
 
     def returned(self, address: str) -> AddressMark | None:
-        """Return the mark of an address; None if mail may be sent there."""
+        """Return the mark of an address. None if it has no mark, so that mail may be sent there."""
         model = self._models.address
         pk = keys.address_pk(address)
         rows = retry.call(

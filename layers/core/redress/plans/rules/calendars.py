@@ -17,8 +17,8 @@ def read_calendars(
 ) -> dict[str, Calendar]:
     """The calendars of a document by name, with the built-in `always`.
 
-    `zone` is the plan's time zone, the default of each calendar. Names of time zones are checked
-    only when a plan is published.
+    `zone` is the plan's time zone. A calendar that names no time zone uses it. Names of time zones
+    are checked only when a plan is published.
     """
     section = read.section(document, "calendars", "", need=False)
     found: dict[str, Calendar] = {ALWAYS: ALL_DAY}
@@ -81,7 +81,11 @@ def _hours(
 def _days(
     read: DocumentReader, entry: Mapping[str, Any], at: str, make_up: tuple[Interval, ...]
 ) -> dict[date, tuple[Interval, ...]]:
-    """Special days: holidays and make-up days that publishing wrote, overridden by exceptions."""
+    """The hours of the calendar's special days; () for a day on which it is closed.
+
+    Special days are the holidays and make-up days that publishing wrote into `days`, and the days
+    in `exceptions`. An exception replaces the hours of a holiday or make-up day.
+    """
     found: dict[date, tuple[Interval, ...]] = {}
     section = read.section(entry, "days", at, need=False)
     for text, worked in section.items():
@@ -103,7 +107,10 @@ def _days(
 
 
 def _holidays(read: DocumentReader, entry: Mapping[str, Any], at: str) -> None:
-    """Check the form of a request for public holidays; publishing expands it to dates."""
+    """Check the form of the section `holidays`, which asks for the public holidays of some years.
+
+    Publishing finds their dates and writes them into `days`.
+    """
     section = read.section(entry, "holidays", at)
     here = f"{at}/holidays"
     read.known(section, ("country", "subdivision", "years"), here)
@@ -124,7 +131,7 @@ def _holidays(read: DocumentReader, entry: Mapping[str, Any], at: str) -> None:
 def read_notice_hours(
     read: DocumentReader, document: Mapping[str, Any], calendars: Mapping[str, Calendar]
 ) -> Calendar | None:
-    """The calendar of the hours in which notices are sent; None if there are no quiet hours."""
+    """The calendar of the notice hours. None if the plan has no quiet hours."""
     if "quiet_hours" not in document:
         return None
     section = read.section(document, "quiet_hours", "")

@@ -2,8 +2,9 @@
 
 A document is a JSON object; the repository keeps plan 1 as YAML. `InvalidInput` lists every fault
 with its JSON pointer. `redress/data/plan.schema.json` describes the format. This module also checks
-what a schema cannot express: a ladder that goes backwards, weights that do not add up. The checks
-in `redress.plans.rules.publishing` run only when a plan is published.
+what a schema cannot express. For example, no rung of a ladder may be earlier than the rung before
+it, and the weights of the score must add up to 100. The checks in
+`redress.plans.rules.publishing` run only when a plan is published.
 """
 
 from __future__ import annotations
@@ -49,14 +50,16 @@ from redress.plans.rules.reader import MOST_DAYS, NAME, NAME_LIMIT, DocumentRead
 
 SHORTEST_SCALED_S = 5
 MOST_AHEAD = timedelta(days=366)
-"""A plan must take effect within a year of its publication. Later versions cannot take effect
-before it, so a wrong year here would block all further versions."""
+"""The longest time from the publication of a plan until it takes effect. A later version cannot
+take effect before an earlier one. So a wrong year would block all later versions."""
 REVIEW_AFTER = timedelta(days=183)
-"""The default time from the day on which a plan takes effect to its review."""
+"""A plan without `review_by` is reviewed this long after the day on which it takes effect."""
 LATEST_REVIEW = timedelta(days=184)
-"""The longest time to the review: the longest half year has 184 days."""
+"""The longest time from the day on which a plan takes effect to its review. The longest half year
+has 184 days."""
 MOST_NAMES = 50
-"""Limit for priorities and for customer types: publishing checks every combination of them."""
+"""The limit for priorities and the limit for customer types. Publishing checks every combination of
+a priority and a customer type."""
 MOST_ATTEMPTS = 10
 HIGHEST_SHARE = 10
 MOST_RUNGS = 20
@@ -99,9 +102,10 @@ _SECTIONS = (
 def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
     """Read a plan from its document. Raises InvalidInput with every fault and its JSON pointer.
 
-    `publishing_at` is given only when the plan is published at that instant. It adds checks that a
-    stored version does not need again: its times relative to the publication, and checks that take
-    milliseconds of a cold start (time zones, the sections that do not affect clocks).
+    If the plan is being published, `publishing_at` is the instant of its publication. For a stored
+    version it is None. Publishing adds checks that a stored version does not need again. They
+    compare the plan's times with the publication, and check the time zones and the sections that do
+    not affect clocks. These checks would add milliseconds to a cold start.
     """
     publishing = publishing_at is not None
     read = DocumentReader()
@@ -178,7 +182,8 @@ def _review_by(
 ) -> date | None:
     """The day of the review, in the plan's zone.
 
-    `begins` is when the plan takes effect. If it is None, the day is returned as written.
+    `begins` is when the plan takes effect, as `_begins` returns it. If it is None, the day is
+    returned as written, and None if the document has none.
     """
     value = document.get("review_by")
     given = None if value is None else read.day(value, "/review_by")
@@ -197,7 +202,10 @@ def _review_by(
 def _begins(
     read: DocumentReader, effective_from: datetime | None, publishing_at: datetime | None
 ) -> datetime | None:
-    """When the plan takes effect; None if it is not being published or its own time is wrong."""
+    """When the plan takes effect.
+
+    None if the plan is not being published, or if its `effective_from` has a fault.
+    """
     wrong = any(fault.pointer == "/effective_from" for fault in read.faults)
     if publishing_at is None or wrong:
         return None
@@ -247,7 +255,7 @@ def _priorities(
 
 
 def _names(read: DocumentReader, section: Mapping[str, Any], key: str, at: str) -> tuple[str, ...]:
-    """A list of at least one name, without repetition."""
+    """The names in a list, each once. A fault if the list is empty or a name is repeated."""
     value = section.get(key)
     if (
         not isinstance(value, list)
@@ -311,8 +319,8 @@ def _clean_promises(
 ) -> dict[ClockName, dict[str, Any]]:
     """Check promises and return the valid ones, in the order of `ClockName`.
 
-    `complete` is true for the promises of a level: each must have `within`. It is false for an
-    override, which may change any part of a promise.
+    `complete` is true for the promises of a level, each of which must have a target (`within`). It
+    is false for the promises of an override, which may change any single part of a promise.
     """
     read.known(promises, _PROMISED, at)
     found: dict[ClockName, dict[str, Any]] = {}
@@ -341,7 +349,7 @@ def _check_choices(read: DocumentReader, entry: Mapping[str, Any], at: str, know
 
 
 def _own_word(read: DocumentReader, document: Mapping[str, Any], known: _Known) -> Promise:
-    """The promise that an agent makes: the plan sets its ladder, the agent its due time."""
+    """An agent's own promise. The plan sets only its ladder; the agent sets its due time."""
     section = read.section(document, "own_word", "")
     read.known(section, ("ladder",), "/own_word")
     ladder = read.one_of(section.get("ladder"), known.ladders, "/own_word/ladder")
@@ -391,7 +399,10 @@ def _check_complete(
     promises: Mapping[str, Any],
     at: str,
 ) -> None:
-    """Check that an override which adds a promise to a kind gives its target (`within`)."""
+    """Check that an override gives a target (`within`) for each promise that it adds to a kind.
+
+    It adds a promise if the level of the kind does not have that promise.
+    """
     levels = document.get("levels")
     for kind in kinds:
         level = levels.get(kind) if isinstance(levels, dict) else None
@@ -453,7 +464,7 @@ def _rung(
             "share_expected",
             f"a share of the target above 0, at most {HIGHEST_SHARE}",
         )
-        share = before or 0.0  # so that the next rung is not reported as backwards
+        share = before or 0.0  # so that the next rung is not reported as earlier than this one
     else:
         if before is not None and share < before:
             read.fault(f"{at}/at", "backwards", "a ladder never goes backwards")
@@ -493,7 +504,10 @@ def _survey_invite_after(read: DocumentReader, document: Mapping[str, Any]) -> i
 
 
 def _mail(read: DocumentReader, document: Mapping[str, Any]) -> MailPlan:
-    """The section on incoming mail. Without it no address presets a kind; default limits apply."""
+    """The section on incoming mail.
+
+    If it is absent, no address determines the kind of a ticket, and `MailPlan`'s defaults apply.
+    """
     section = read.section(document, "mail", "", need=False)
     read.known(section, ("doors", "strangers", "most_an_hour"), "/mail")
     kind_by_address: dict[str, str] = {}
@@ -564,15 +578,17 @@ def _score(read: DocumentReader, document: dict[str, Any]) -> ScorePlan:
     )
 
 
-# --------------------------------------------------------------------------------------- pacing
+# -------------------------------------------------------------------------------- shorter times
 
 
 def scaled(document: Mapping[str, Any], pace: int, version: int) -> dict[str, Any]:
-    """A copy of a plan with every promise `pace` times shorter, but at least SHORTEST_SCALED_S.
+    """A copy of a plan in which every target is `pace` times shorter, but not below
+    SHORTEST_SCALED_S.
 
-    It lets people watch a plan run: with pace 3600 an hour passes in a second. All calendars become
-    open at all times, because an office hour would pass in a second. The time for which idempotency
-    records are kept is not a promise and does not change.
+    People can use it to watch a plan run: with pace 3600, a target of eight hours becomes eight
+    seconds. All calendars become open at all times, because at that pace an office hour would last
+    only a second. The time for which idempotency records are kept is not a promise, so it does not
+    change. Raises InvalidInput if `pace` is less than 1.
     """
     if pace < 1:
         raise InvalidInput([Fault("/pace", "whole_number_expected", "a pace is at least 1")])

@@ -17,18 +17,20 @@ from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 
 FRESH_FOR_S = 5.0
-"""How long a function uses the latest plan before it reads it again: a new plan applies by then."""
+"""How long a function uses the latest plan before it reads it again. A newly published plan is used
+everywhere after this time."""
 
 
 LARGEST_DOCUMENT = 400_000
-"""Bytes of a document as JSON. DynamoDB's limit for an item is 409,600, with its keys and names."""
+"""The limit for a document as JSON, in bytes. DynamoDB's limit for an item is 409,600 bytes, which
+include its keys and attribute names."""
 
 
 class Published(msgspec.Struct, frozen=True):
     """One version in a list of versions.
 
     `at` and `by` say when it was published and by whom. They are None for the shipped plan 1 and
-    for versions that were published before Redress recorded them.
+    for versions that were published before Redress recorded `at` and `by`.
     """
 
     version: int
@@ -55,7 +57,7 @@ def shipped_document() -> dict[str, Any]:
 
 
 class Plans:
-    """A cache of plans. Each version is read once; the latest is read again when it is stale."""
+    """A cache of plans. Each version is read once. The latest is read again after FRESH_FOR_S."""
 
     def __init__(
         self,
@@ -84,14 +86,14 @@ class Plans:
         return document
 
     def refresh(self) -> None:
-        """Make the next call of `latest` read the latest plan again, even if it is fresh."""
+        """Make the next call of `latest` read the latest plan, even before FRESH_FOR_S is over."""
         if self._latest is not None:
             self._latest = (-math.inf, *self._latest[1:])
 
     def latest(self) -> Plan:
         """The plan that was published last, even if it is not effective yet.
 
-        The document is read again after FRESH_FOR_S, and parsed again only if it has changed.
+        The document is read again after FRESH_FOR_S. It is parsed again only if it has changed.
         """
         moment = self._clock()
         if self._latest is None or moment - self._latest[0] > FRESH_FOR_S:

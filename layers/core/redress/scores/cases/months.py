@@ -1,4 +1,4 @@
-"""Which month a request or a run is about, in the time zone of the current plan."""
+"""Finds the month that a request or a scoring run names, in the time zone of the current plan."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from redress.plans.store.plans import Plans
 from redress.scores.rules import periods
 
 PREVIOUS = "previous"
-"""A period in requests: the last month that is over, in the plan's time zone."""
+"""The name that requests use for the last month that is over, in the plan's time zone."""
 
 
 class Months:
@@ -22,9 +22,10 @@ class Months:
         return self._plans.current().time_zone
 
     def resolve(self, period: str) -> str:
-        """The month that `period` names: "2026-11" itself, or the month that "previous" means.
+        """The month that `period` names.
 
-        Raises InvalidInput for what is no month, or has not begun.
+        `period` is a month such as "2026-11", or PREVIOUS for the last month that is over. Raises
+        InvalidInput if `period` is not a month, or if the month has not begun.
         """
         if period == PREVIOUS:
             period = periods.previous_period(self._now(), self.zone)
@@ -32,7 +33,7 @@ class Months:
         return period
 
     def require_begun(self, period: str) -> None:
-        """Raises InvalidInput for what is no month, or has not begun."""
+        """Raise InvalidInput if `period` is not a month, or if the month has not begun."""
         if faults := self.faults(period):
             raise InvalidInput(faults)
 

@@ -1,8 +1,9 @@
 """The monthly scorecard of an agent, computed from the facts of the month and the rating.
 
-`score` can compute a month at any time from its facts alone, in any order. Attainment (by due
-date), first-contact resolution, CSAT and reopen rate are defined as is common in the field. Where
-definitions differ, the docstring of the function says which one it uses.
+`score` can compute a month at any time, and the order of the facts does not matter. Attainment (by
+due date), first-contact resolution, CSAT and reopen rate have the definitions that are common in
+the field. If more than one definition is common, a docstring here or in
+`redress.scores.rules.facts` says which one is used.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from redress.scores.rules.facts import Fact, Value
 from redress.tickets.rules.steps.table import SURVEY_SCORES
 
 METHOD = 1
-"""The version of this arithmetic, part of every digest. Increase it when a score would change."""
+"""The version of the rules for scores. It is part of every digest. Increase it in each change of
+the code that gives another score for the same facts."""
 
 
 SATISFIED = 4
@@ -43,8 +45,8 @@ TOO_LITTLE_WEIGHT = "too_little_weight"
 
 
 EXCLUSIONS = ("withdrawn_after_withdrawal",)
-"""What scores leave out: everything after the customer has withdrawn the ticket. There are no other
-exclusions."""
+"""What scores leave out: everything that happens after the customer has withdrawn the ticket.
+Scores leave out nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,11 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One fact behind a component. `counted` is `for`, `against`, or `rated` for a rating."""
+    """One fact behind a component.
+
+    `counted` is `for` if the fact counts as a success, and `against` if it counts as a failure. It
+    is `rated` for a rating.
+    """
 
     number: str
     fact: str
@@ -75,9 +81,10 @@ class Evidence:
 class Component:
     """One part of the score.
 
-    `score` is 0 to 100 with two decimals, or None without samples. `weight` is the plan's weight in
-    per cent. `scaled_weight` is its share of the weights that count, in per cent. It is None if
-    this component does not count; then `reason` is `too_few_samples` or `not_rated`.
+    `score` is 0 to 100 with two decimals. It is None if there are no samples. `weight` is the
+    plan's weight in per cent. `scaled_weight` is that weight as a share of the sum of the weights
+    of the components that count, in per cent. If this component does not count, `scaled_weight` is
+    None and `reason` is `too_few_samples` or `not_rated`.
     """
 
     name: str
@@ -92,7 +99,10 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Statistics of durations in seconds. Nine in ten durations do not exceed `p90`."""
+    """Statistics of durations in seconds.
+
+    `p90` is the shortest of the durations that at least 90 % of them do not exceed.
+    """
 
     count: int
     mean: str
@@ -112,8 +122,9 @@ class Mean:
 class Figures:
     """Figures that a scorecard shows in addition to the score.
 
-    `by_kind` counts resolutions. `first_resolution` measures from opening to the first resolution,
-    `full_resolution` to a resolution that has not been disputed so far.
+    `by_kind` counts the resolutions of each kind of ticket. `first_contact_rate` is in per cent.
+    Both resolution times begin when the ticket was opened. `first_resolution` ends at the first
+    resolution of a ticket. `full_resolution` ends at a resolution that has not been disputed yet.
     """
 
     resolved: int
@@ -128,11 +139,12 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """One agent's month. The same inputs always give the same card; `digest` identifies them.
+    """One agent's month. The same inputs always give the same card. `digest` identifies the inputs.
 
-    `preview` means that the month was not over. `total`, `grade` and `bonus_tier` are None if the
-    components that count have too little weight; `reason` says so. The grade follows from the
-    rounded total, so that no card shows 90.00 with the grade for less than 90.
+    `preview` means that the month was not over when the card was computed. If the components that
+    count have too little weight, `total`, `grade` and `bonus_tier` are None and `reason` is
+    TOO_LITTLE_WEIGHT. The grade follows from the rounded total. So no card shows 90.00 together
+    with the grade for less than 90.
     """
 
     agent: str
@@ -157,8 +169,8 @@ _COUNTS_IN: Mapping[str, str | None] = {
     "resolved": "lasting_resolution",
     "answered": None,
 }
-"""The component in which a fact counts, by the part of its name before the dot. No fact counts in
-two components."""
+"""The part of a fact's name before the dot -> the component in which the fact counts. None: it
+counts in no component. No fact counts in two components."""
 
 
 def score(
@@ -171,9 +183,9 @@ def score(
 ) -> Scorecard:
     """Compute the scorecard of one agent's month.
 
-    Arithmetic is exact. Numbers are rounded once, half to even, to two decimals. Raises ValueError
-    for a fact of another month or agent, for an unknown fact, and for facts that contradict each
-    other.
+    The calculation uses exact fractions. Each result is rounded once: to two decimals, half to
+    even. Raises ValueError for a fact of another month or agent, for an unknown fact, and for two
+    facts of the same ticket and name with different values.
     """
     known = _checked_facts(agent, period, facts)
     lines: dict[str, list[Evidence]] = {name: [] for name in COMPONENTS}
@@ -205,7 +217,7 @@ def _base_name(fact: Fact) -> str:
 
 
 def _checked_facts(agent: str, period: str, facts: Iterable[Fact]) -> list[Fact]:
-    """Validated facts without repetition, in a fixed order, so that a card has one digest."""
+    """The validated facts, each once and sorted, so that the same facts always give one digest."""
     found: dict[tuple[str, str], Fact] = {}
     for given in facts:
         fact = replace(given, value=dict(sorted(given.value.items())))
@@ -254,7 +266,8 @@ def _measure(
 
 
 def _rated(name: str, rating: Rating | None) -> _Measured:
-    """The component of the supervisor's rating. The minimum of samples does not apply to it."""
+    """The component of the supervisor's rating. One rating is enough: `minimum_samples` does not
+    apply."""
     if rating is None:
         return _Measured(name, None, 0, NOT_RATED, ())
     mean = Fraction(rating.attitude + rating.knowledge, 2)
@@ -271,7 +284,10 @@ def _rated(name: str, rating: Rating | None) -> _Measured:
 def _graded(
     measured: Sequence[_Measured], weight: int, plan: ScorePlan
 ) -> tuple[Fraction | None, Grade | None]:
-    """The rounded total and its grade; None for both if the weight that counts is too small."""
+    """The rounded total and its grade. Both are None if `weight` is 0 or below the plan's minimum.
+
+    `weight` is the sum of the weights of the components that count.
+    """
     if weight == 0 or weight < plan.minimum_weight:
         return None, None
     points = sum(
@@ -330,7 +346,7 @@ def _mean(values: Sequence[int]) -> Mean:
 
 
 def _spread(facts: Sequence[Fact]) -> Spread | None:
-    """Statistics of the facts that have `seconds`. A missed promise has none."""
+    """Statistics of the facts that have `seconds`. The fact of a missed promise does not."""
     times = sorted(int(fact.value["seconds"]) for fact in facts if "seconds" in fact.value)
     if not times:
         return None

@@ -18,7 +18,7 @@ from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.lists import TicketLists
 
 DRAIN_LIMIT = 100
-"""How many tickets one drain offers at most. The next drain offers the rest."""
+"""The most tickets that one drain offers. The next drain offers the rest."""
 
 
 class AssignmentCase:
@@ -29,8 +29,9 @@ class AssignmentCase:
         """Assign a ticket if it waits for an agent. Return the agent, or None if nobody got it.
 
         The transaction that assigns the ticket is written only if the agent is available and has
-        room. So two simultaneous assignments never exceed an agent's capacity. If the agent has no
-        room any more, the next candidate is tried. Raises NotFound.
+        room. So two simultaneous assignments never exceed an agent's capacity. If the agent is no
+        longer available or has no more room, the ticket is offered to the next candidate. Raises
+        NotFound.
         """
         refused: set[str] = set()
         asked: list[str] = []
@@ -54,14 +55,15 @@ class AssignmentCase:
                 refused.update(asked)
                 continue
             except VersionConflict:
-                return None  # every attempt lost a race; the next drain offers the ticket again
+                # The ticket was changed during each attempt. The next drain offers it again.
+                return None
             return asked[0] if asked else None
 
     def drain(self, team: str) -> list[str]:
-        """Offer the queued tickets of a team, next due first; return the numbers assigned.
+        """Offer the queued tickets of a team, next due first. Return the numbers of those assigned.
 
-        A ticket that nobody can take does not block the tickets behind it: they may be in a
-        language for which an agent is free.
+        If nobody can take a ticket, the tickets behind it are still offered. They may be in another
+        language, for which an agent is free.
         """
         assigned = []
         for number in self._lists.queued(team, DRAIN_LIMIT):
@@ -69,5 +71,5 @@ class AssignmentCase:
                 if self.assign(number) is not None:
                     assigned.append(number)
             except NotFound:
-                continue  # the index is a moment behind the table
+                continue  # the index may be a moment older than the table
         return assigned

@@ -1,4 +1,4 @@
-"""The live board of a team: who is available, and which promises are near their limits."""
+"""The board of a team: available agents, counts of tickets, and promises near their limits."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketStore
 
 BOARD_LIMIT = 25
-"""How many open tickets a board checks, next due first."""
+"""The most open tickets that a board checks. It checks those that are due next."""
 QUEUE_LIMIT = 100
-"""How many queued tickets are counted at most."""
+"""The most queued tickets that a board counts."""
 NEAR_SHARE = 0.5
-"""The share of its time after which a promise is near its limit. Plan 1 first reminds then."""
+"""A promise is near its limit when it has consumed this share of its target. In plan 1 the first
+reminder of the ladder `promise` is at this share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class NearLimit:
 class Board:
     """The board of one team.
 
-    `queued` is counted up to QUEUE_LIMIT, and `open` up to BOARD_LIMIT.
+    `queued` and `open` are numbers of tickets. Even if there are more tickets, `queued` is at most
+    QUEUE_LIMIT and `open` is at most BOARD_LIMIT.
     """
 
     team: str
@@ -62,7 +64,11 @@ class BoardCase:
         self._plans, self._now = plans, now
 
     def board(self, member: Member, team: str) -> Board:
-        """The live board of a team. Raises Forbidden for another team, except for a manager."""
+        """The board of a team.
+
+        A manager may see the board of every team. Raises Forbidden if anybody else asks for the
+        board of another team than their own.
+        """
         if member.role is not Role.MANAGER and team != member.team:
             raise Forbidden("this is the board of another team")
         members = {known.id: known for known in self._staff.members()}
@@ -83,10 +89,10 @@ class BoardCase:
         )
 
     def _near(self, ticket: Ticket, now: datetime) -> NearLimit | None:
-        """The earliest due promise of a ticket among those near their limit; None if none is.
+        """The promise of a ticket that is near its limit and due first. None if none is near.
 
-        The share is measured in seconds of the promise's calendar, so a promise in office hours
-        does not get nearer to its limit at night.
+        The share is measured in seconds of the promise's calendar. So a promise that counts office
+        hours does not get nearer to its limit at night.
         """
         plan = self._plans.get(ticket.plan_version)
         names = STAFF_CLOCKS if ticket.by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)

@@ -1,8 +1,9 @@
 """Accept a submission: validate it, open the ticket, answer with number, link and promises.
 
-No submission is lost or doubled: the ticket, its first event, its timer and the idempotency record
-are written in one transaction. A repeat with the same key gets the same answer, including the
-promises as they were made. The status page shows their current status.
+The ticket, its first event, its timer and the idempotency record are written in one transaction. So
+no submission is lost, and none opens two tickets. A repeated submission with the same key gets the
+same answer. Its promises are shown as they were when the ticket was opened. The status page shows
+their current status.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ DRAWS = 4
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer to a submission.
 
-    `acknowledged` says whether this answer is the acknowledgement. `zone` is the IANA time zone for
-    its times. The receipt is stored with the submission's idempotency key, but without the link
-    token, which is signed again for each repeat. A field that is added later needs a default,
-    because stored receipts do not have it.
+    `acknowledged` says whether this answer is the acknowledgement. `zone` is the IANA time zone in
+    which its times are shown. The receipt is stored with the submission's idempotency key, but
+    without the link token (`status_token`). The token is signed again for each repeat. `replayed`
+    says that this is the answer to a repeat. A field that is added later needs a default, because
+    stored receipts do not have it.
     """
 
     number: str
@@ -62,8 +64,9 @@ class IntakeCase:
     def submit(self, body: Any, key: str, channel: str) -> Receipt:
         """Open a ticket for a decoded body, once per idempotency key.
 
-        Raises InvalidInput that lists every wrong field, KeyReused if the key was used with another
-        body, and Unavailable if the ticket could not be written. In each case nothing is written.
+        Raises InvalidInput, which lists every wrong field. Raises KeyReused if the key was used
+        with another body. Raises Unavailable if the ticket could not be written. If any of them is
+        raised, nothing is written.
         """
         if not key or len(key) > KEY_LIMIT or not key.isprintable():
             fault = Fault(
@@ -83,8 +86,8 @@ class IntakeCase:
             plan, now = self._plans.current(), self._now()
             change = opening.open_ticket(submission, new_number(), plan, now)
             receipt = _receipt(change.after, plan, now)
-            # The link is signed before anything is written. If that fails, no ticket may exist,
-            # because its customer would get no link to it.
+            # The link is signed before anything is written. If signing fails, no ticket is opened.
+            # Otherwise there could be a ticket whose customer has no link to it.
             token = self._links.status_token(receipt.number)
             try:
                 self._store.open(change, key, fingerprint, encoding.encode(receipt))

@@ -1,7 +1,7 @@
 """What members of staff do with tickets: list their work, read, explain and change a ticket.
 
-The routes in functions/staff/routes declare which roles may call them. The cases here check, with
-`access.may_see` and `access.may_act`, which tickets a person may see or change.
+The routes in functions/staff/routes declare which roles may call them. The cases here check which
+tickets a person may see (`access.may_see`) and change (`access.may_act`).
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ class WorkPage:
 
 @dataclass(frozen=True, slots=True)
 class ClockStories:
-    """Why each promise of a ticket is due when it is, as of `at`, for a reader of `language`."""
+    """The stories of a ticket's promises at the time `at`: why each is due when it is.
+
+    `language` is the language of the reader.
+    """
 
     number: str
     language: str
@@ -76,7 +79,7 @@ def work_item(ticket: Ticket) -> WorkItem:
 
 
 class StaffStep(Protocol):
-    """A step of `by_staff` whose own arguments are bound with `partial`."""
+    """A step of `by_staff`, with all other arguments bound by `partial`."""
 
     def __call__(
         self, ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime
@@ -98,14 +101,17 @@ class StaffCases:
     def work(self, member: Member, limit: int, cursor: str | None) -> WorkPage:
         """One page of the member's work list, next due first.
 
-        `limit` is from 1 to 25; `cursor` is that of the page before. Raises InvalidInput if `limit`
-        is out of range.
+        `limit` is from 1 to 25. `cursor` is `next` of the previous page; None gives the first page.
+        Raises InvalidInput if `limit` is out of range.
         """
         page = self._lists.owned_by(member.id, limit, cursor)
         return WorkPage([work_item(t) for t in self._tickets.get_many(page.numbers)], page.cursor)
 
     def read(self, member: Member, number: str) -> TicketFile:
-        """One ticket with its complete history. Raises NotFound also if they may not see it."""
+        """One ticket with its complete history.
+
+        Raises NotFound if the ticket does not exist or the member may not see it.
+        """
         file = self._tickets.file(number)
         _must_see(member, file.ticket)
         return file
@@ -133,11 +139,12 @@ class StaffCases:
         )
 
     def act(self, member: Member, number: str, version: int, decide: StaffStep) -> Ticket:
-        """Change a ticket as `decide` says, and return the ticket after the change.
+        """Make the change that `decide` returns, and return the ticket after it.
 
         `version` is the version of the ticket that the member has read. Raises NotFound if the
-        ticket does not exist or the member may not see it, VersionConflict if a person changed it
-        after that version, Forbidden if the member may not act on it, and whatever `decide` raises.
+        ticket does not exist or the member may not see it. Raises VersionConflict if a person
+        changed the ticket after that version. Raises Forbidden if the member may not act on it.
+        Errors of `decide` are passed on.
         """
         actor = member.actor
 
@@ -153,8 +160,9 @@ class StaffCases:
     def note(self, member: Member, number: str, text: str) -> Ticket:
         """Add an internal note. Everybody who may see the ticket may add one.
 
-        A note needs no version, because notes never conflict. A repeat is therefore recognized by
-        its text: if the last event is the same note by the same person, nothing is added.
+        The request has no version, because notes never conflict. So a repeated request is
+        recognized by its text: if the last event is the same note by the same person, no note is
+        added.
         """
         _must_see(member, self._tickets.get(number))
         actor = member.actor
@@ -177,10 +185,10 @@ class StaffCases:
         stopped_at: datetime,
         reason: str,
     ) -> Ticket:
-        """Record that the customer was answered earlier than recorded.
+        """Record that the customer was answered earlier than was recorded.
 
-        This reads the history, because only the history contains the times of the customer's
-        messages. Corrections are rare, so the extra read does not matter.
+        The step needs the times of the customer's messages, and only the history contains them. So
+        the history is read in addition. Corrections are rare, so this costs little.
         """
 
         def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:

@@ -2,8 +2,8 @@
 
 `explain` replays the history through the fold and compares each clock before and after each event.
 It has no rules of its own about when a clock begins, pauses or ends; it reports what the fold did.
-A clock may begin several times on one ticket: an update, a next reply, a resolution after a
-dispute. Each time it has a story of its own.
+A clock may begin several times on one ticket. Examples are the clocks of updates and next replies,
+and the resolution clock after a dispute. Each time the clock has a story of its own.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ from redress.tickets.rules.ticket import Event, EventType, Ticket, waits_for
 
 
 class What(StrEnum):
-    """What an event did to a clock. If one event did several of these, they are in this order."""
+    """What an event did to a clock.
+
+    If one event did several of these things, their entries are in the order of this list.
+    """
 
     BEGUN = "begun"
     REPLANNED = "replanned"
@@ -48,8 +51,9 @@ class What(StrEnum):
 class Entry:
     """One entry of a story: what `event` did to the clock, and the clock before and after it.
 
-    `elapsed_s` is the time that the clock had consumed by then, in seconds of its calendar. For a
-    pause, `waits_for` lists its reasons: `plan.CUSTOMER` or one of `plan.HOLDS`.
+    `elapsed_s` is the time that the clock had consumed when the event happened, in seconds of its
+    calendar. For a pause, `waits_for` lists its reasons. Each is `plan.CUSTOMER` or one of
+    `plan.HOLDS`.
     """
 
     what: What
@@ -62,7 +66,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class FiredRung:
-    """A rung that has acted. `then` lists the events that it caused."""
+    """A rung that has fired, with its event. `then` lists the other events that it caused."""
 
     event: Event
     index: int
@@ -73,7 +77,10 @@ class FiredRung:
 
 @dataclass(frozen=True, slots=True)
 class ComingRung:
-    """A rung that has not acted. `due_at` is None while the clock is paused: it is unknown then."""
+    """A rung that has not fired yet.
+
+    `due_at` is None while the clock is paused, because it depends on the end of the pause.
+    """
 
     index: int
     rung: Rung
@@ -84,9 +91,10 @@ class ComingRung:
 class Hours:
     """The opening hours of a calendar, prepared for readers, in the time zone `zone`.
 
-    `week` groups weekdays with the same hours. Monday is 0. A weekday in no group is closed. `week`
-    is empty for calendar time, of which every second counts. `special` lists, in order, the dates
-    within a story whose hours differ from those of their weekday; () means closed.
+    `week` groups the weekdays that have the same hours. Monday is 0. A weekday that is in no group
+    is closed. In calendar time every second counts, and `week` is empty. `special` lists the dates
+    of a story whose hours differ from those of their weekday, in the order of the dates. A date
+    with () as its hours is closed.
     """
 
     name: str
@@ -109,12 +117,13 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One promise from its beginning to `until`, which is its end or now.
+    """One promise from its beginning to `until`. `until` is its end, or now while it is open.
 
-    `round` counts how often a clock of this name has begun on this ticket, from 1. `current` says
-    whether this is the clock that the ticket carries now. `elapsed_s` is the time consumed, in
-    seconds of the clock's calendar. `ran_s` and `paused_s` are ordinary seconds in which it ran or
-    was paused; together they are the time from `started_at` to `until`.
+    `round` numbers the clocks of this name on this ticket, from 1, in the order in which they
+    began. `current` says whether this is the clock that the ticket carries now. `elapsed_s` is the
+    time consumed, in seconds of the clock's calendar. `ran_s` and `paused_s` are seconds of
+    calendar time in which the clock ran or was paused. Their sum is the time from `started_at` to
+    `until`.
     """
 
     name: ClockName
@@ -124,8 +133,8 @@ class Story:
     standing: Standing
     hours: Hours
     ladder: str | None
-    """Name of the ladder; None for a promise that has fixed steps instead, such as a survey or a
-    callback by mail."""
+    """The name of the ladder. None for a promise that has fixed rungs and no ladder of the plan,
+    such as a survey or a callback by mail."""
     until: datetime
     elapsed_s: float
     ran_s: float
@@ -141,8 +150,9 @@ def explain(
 ) -> tuple[Story, ...]:
     """The stories of all clocks of a ticket, in the order in which they began.
 
-    `events` is the complete history. `plan` is the plan under which the ticket was opened; `plans`
-    returns the plan of a version to which it was moved. Raises ValueError for an empty history.
+    `events` is the complete history. `plan` is the plan under which the ticket was opened. `plans`
+    returns the plan of a version; it is called for each version to which the ticket was moved.
+    Raises ValueError for an empty history.
     """
     attempts: list[_Attempt] = []
     current: dict[ClockName, _Attempt] = {}
@@ -176,10 +186,12 @@ _REPLANNING = (EventType.RECLASSIFIED, EventType.PLAN_CHANGED)
 
 
 def _begins(name: ClockName, old: Clock, new: Clock, event: Event) -> bool:
-    """Whether `new` is another promise than `old`: after one that ended, or replacing an open one.
+    """Whether `new` is another promise than `old`.
 
-    A promise that was cancelled and applies again is the same promise. Two promises of an agent may
-    have the same start time, so they are told apart by the event.
+    If `old` was stopped, `new` is another promise if it is open. Otherwise `new` is another promise
+    if its start time differs. A cancelled promise that applies again keeps its start time, so it is
+    the same promise. Two own promises of an agent may have the same start time. Therefore each
+    event PROMISED begins another one.
     """
     if old.state is ClockState.STOPPED:
         return not new.over
@@ -201,7 +213,7 @@ class _Attempt:
     round: int
     clock: Clock
     plan: Plan
-    """The plan under which the clock was last open. Its calendar and ladder come from there."""
+    """The plan under which the clock was last open. It defines the clock's calendar and ladder."""
     entries: list[Entry] = field(default_factory=list)
     fired: list[_Acted] = field(default_factory=list)
 
@@ -218,8 +230,8 @@ class _Attempt:
     def _elapsed(self, ticket: Ticket, at: datetime) -> float:
         """Seconds of its calendar that the clock had consumed at `at`.
 
-        They are measured from the beginning, because a cancelled clock no longer updates
-        `consumed_s`.
+        They are measured from the beginning of the clock. `consumed_s` is not used, because a
+        cancellation does not update it.
         """
         until = min(at, self.clock.ended_at or at)
         return clocks.measured(clocks.spans(self.clock, ticket.waits, until), self.calendar)
@@ -242,9 +254,11 @@ class _Attempt:
     def end_replaced(self, ticket: Ticket, event: Event) -> None:
         """End this promise, if it is still open, because `event` began another one in its place.
 
-        The message that begins the next update stops the clock of this one. The answer that a
-        correction records stops a next reply. If an agent replaces their own promise before it is
-        due, it is cancelled: neither kept nor missed. If it is overdue by then, it is missed.
+        If `event` is a correction of this clock, the clock stops when the corrected answer was
+        given. An agent's own promise that is replaced before it is overdue is cancelled: it is
+        neither kept nor missed. In all other cases the clock stops at the time of `event`. For
+        example, a message that begins the next update stops the clock of this one. An own promise
+        that is replaced when it is overdue is missed.
         """
         before, calendar = self.clock, self.calendar
         if before.over:
@@ -309,8 +323,11 @@ class _Attempt:
         )
 
     def _hours(self, until: datetime) -> Hours:
-        """The hours of the clock's calendar, with special dates from the start to the later of due
-        time and `until`."""
+        """The hours of the clock's calendar.
+
+        Its special dates are those from the start of the clock to its due time, or to `until` if
+        that is later.
+        """
         clock, calendar = self.clock, self.calendar
         if not isinstance(calendar, WeeklyCalendar):
             return Hours(clock.calendar, self.plan.time_zone)
@@ -331,14 +348,15 @@ _WHAT_BY_STATE = {
 
 
 def _is_revived(before: Clock, clock: Clock) -> bool:
-    """Whether a cancelled promise applies again. This is a replan, not the end of a pause."""
+    """Whether a cancelled promise applies again. This counts as REPLANNED, not as RESUMED."""
     return before.state is ClockState.CANCELLED and clock.state is ClockState.RUNNING
 
 
 def _is_replanned(event: Event, before: Clock, clock: Clock) -> bool:
-    """Whether `event` recomputed an open promise, or revived a cancelled one.
+    """Whether `event` recomputed an open promise, or made a cancelled promise apply again.
 
-    A correction of another clock can do this too: it adds a wait, so this one has consumed less.
+    A correction of another clock can also recompute this one. It can add a wait to the ticket, and
+    this clock has then consumed less than before.
     """
     if before.over or clock.over:
         return before.state is ClockState.CANCELLED and not clock.over
@@ -348,7 +366,10 @@ def _is_replanned(event: Event, before: Clock, clock: Clock) -> bool:
 
 
 def _pauses(clock: Clock, ticket: Ticket, until: datetime) -> tuple[Pause, ...]:
-    """The pauses of a clock. Those of an ended clock are cut at `until`; empty ones are dropped."""
+    """The pauses of a clock.
+
+    If the clock has ended, a pause without an end ends at `until`, and empty pauses are left out.
+    """
     found = clocks.pauses(clock, ticket.waits, until)
     if not clock.over:
         return found
@@ -358,7 +379,7 @@ def _pauses(clock: Clock, ticket: Ticket, until: datetime) -> tuple[Pause, ...]:
 
 @dataclass
 class _Acted:
-    """A rung that has acted, and the events that it has caused so far."""
+    """The event of a rung that has fired, and the events that it has caused so far."""
 
     event: Event
     then: list[Event] = field(default_factory=list)
@@ -383,7 +404,8 @@ def _collect_consequence(
 ) -> _Acted | None:
     """Attach `event` to the rung that caused it. Returns the rung that may cause the next event.
 
-    `acted` is the last rung that fired, as long as only its consequences followed it.
+    `acted` is the last rung that fired. It is None if any event that is not a consequence of that
+    rung has followed.
     """
     if event.type is EventType.RUNG_FIRED:
         acted = _Acted(event)
@@ -415,7 +437,7 @@ def _special(
     calendar: WeeklyCalendar, begin: datetime, end: datetime
 ) -> tuple[tuple[date, tuple[Interval, ...]], ...]:
     """The dates from `begin` to `end` whose hours differ from those of their weekday."""
-    # Imported late, as in `calendars`: a cold start that needs no time zone does not pay for it.
+    # Imported here, as in `calendars`, because a cold start that needs no time zone is then faster.
     import zoneinfo
 
     zone = zoneinfo.ZoneInfo(calendar.zone)

@@ -1,18 +1,18 @@
 """Encode a ticket as a snapshot, a JSON object, and decode it.
 
-A snapshot omits fields that can be derived from the others. Every change writes the snapshot, and
-DynamoDB charges for each kilobyte written, twice as much in a transaction.
+A snapshot omits fields that can be derived from the others, because a smaller snapshot is cheaper.
+Every change writes the snapshot, and DynamoDB charges for each kilobyte written. In a transaction
+it charges twice as much.
 
-A field is omitted if it has its default value, or the value that its rule in `_OF_TICKET` or
-`_OF_CLOCK` derives. For example, the due time of a clock in calendar time that was never paused is
-its start plus its target. A field with any other value is written, even if that value is null.
-Encoding and decoding use the same rules in the same order, so decoding always restores what was
-encoded.
+A field is omitted if it has its default value, or if it has the value that its rule in `_OF_TICKET`
+or `_OF_CLOCK` derives. For example, a clock in calendar time that was never paused is due at its
+start plus its target. A field with any other value is written, even if that value is null. Encoding
+and decoding use the same rules, so decoding always restores what was encoded.
 
-The meaning of an omitted field is part of the stored format, because snapshots outlive the code
-that wrote them. A snapshot of this format has no key "format". If you change a rule or a default,
-write the key "format" into new snapshots and keep reading the old ones. This version refuses a
-snapshot with "format". `tests/tickets/test_snapshot.py` contains an old snapshot.
+Snapshots are read by later versions of the code. So the meaning of an omitted field is part of the
+stored format. A snapshot of this format has no key "format". If you change a rule or a default,
+write the key "format" into new snapshots, and keep the code that reads the old ones. The code here
+refuses a snapshot that has this key. `tests/tickets/test_snapshot.py` contains an old snapshot.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.tickets.rules.ticket import Ticket
 
 Fields = dict[str, Any]
-"""The fields of a ticket or a clock, by name. Times that a rule reads are `datetime` values, also
-while a snapshot is decoded. Other fields may still have the types of JSON."""
+"""The fields of a ticket or a clock, by name. Times that a rule reads are always `datetime` values.
+While a snapshot is decoded, other fields may have the types of JSON."""
 
 
 # --------------------------------------------------------------------------------- derived fields
@@ -46,7 +46,10 @@ def _acknowledged_at(ticket: Fields) -> datetime | None:
 
 
 def _changed_at(ticket: Fields) -> datetime:
-    """The time of the last measurement of a clock, because most events cause one."""
+    """The latest time at which a clock was measured, or at which the ticket was created.
+
+    Most events measure a clock, so this is often the time of the last event.
+    """
     measured = [clock["anchor_at"] for clock in ticket["clocks"].values()]
     at: datetime = max([ticket["created_at"], *measured])
     return at
@@ -62,7 +65,7 @@ def _anchor_at(clock: Fields, ticket: Fields) -> datetime:
 
 
 def _consumed_s(clock: Fields, ticket: Fields) -> float:
-    """The time consumed by a clock of calendar time that was never paused."""
+    """The seconds consumed by a clock in calendar time that was never paused."""
     between: timedelta = clock["anchor_at"] - clock["started_at"]
     return between.total_seconds()
 
@@ -87,8 +90,8 @@ _OF_CLOCK: Mapping[str, Callable[[Fields, Fields], Any]] = {
 }
 """Field of a clock -> the rule that derives it from the clock's and the ticket's fields.
 
-Fields are derived in this order. A rule may read fields above its own, fields that are not in this
-table, and the ticket's `created_at` and `assignee`.
+Fields are derived in the order of this table. A rule may read the clock's fields that are above its
+own or not in this table. Of the ticket it may read only `created_at` and `assignee`.
 """
 _OF_TICKET: Mapping[str, Callable[[Fields], Any]] = {
     "last_person_version": _last_person_version,
@@ -99,7 +102,7 @@ _STORED_AS = {"last_person_version": "touched"}
 """Fields that are stored under an older name, because stored names must not change."""
 
 _TIMES = ("started_at", "stopped_at", "anchor_at")
-"""Fields of a clock that must be parsed before rules can calculate with them."""
+"""Fields of a clock that are parsed from text before the rules calculate with them."""
 
 
 # ----------------------------------------------------------------------------- encode and decode
@@ -124,7 +127,10 @@ def encode(ticket: Ticket) -> Fields:
 
 
 def decode(raw: Any) -> Ticket:
-    """The ticket in a parsed snapshot, which is modified. Raises msgspec.ValidationError."""
+    """The ticket of a snapshot. `raw` is the parsed JSON object; `decode` modifies it.
+
+    Raises msgspec.ValidationError.
+    """
     try:
         if "format" in raw:
             raise msgspec.ValidationError(f"a snapshot of the later format {raw['format']!r}")
@@ -173,7 +179,8 @@ def _plain(value: Any) -> Any:
 def _defaults(kind: type[msgspec.Struct]) -> list[tuple[str, Any]]:
     """Each field of a type with its default.
 
-    A field without a default has msgspec's NODEFAULT here, which no value is equal to.
+    A field without a default gets msgspec's NODEFAULT. No value equals NODEFAULT, so the value of
+    such a field never counts as its default.
     """
     names, defaults = kind.__struct_fields__, kind.__struct_defaults__
     missing = [msgspec.NODEFAULT] * (len(names) - len(defaults))

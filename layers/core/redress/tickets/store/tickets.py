@@ -1,7 +1,7 @@
-"""Tickets in the table: snapshots and events, read and changed.
+"""Reads and writes tickets in the table: their snapshots and events.
 
 Every change of a ticket is one transaction. It writes the snapshot, the new events, the TIMER and
-what other subjects record with the change (`transaction`), on the condition that the snapshot still
+what other subjects record with the change (`transaction`). It is written only if the snapshot still
 has the version that was read. The table's stream then starts what must follow the change, such as
 mails and workflow signals.
 """
@@ -39,7 +39,7 @@ class TicketFile:
 
 class TicketStore:
     def __init__(self, models: Models, also_written: Sequence[AlsoWritten]) -> None:
-        """`also_written`: what other subjects write in the transaction of each change."""
+        """The functions `also_written` return what other subjects write with each change."""
         self._models, self._also = models, also_written
 
     def get(self, number: str) -> Ticket:
@@ -55,7 +55,7 @@ class TicketStore:
         return items.ticket_of(row.doc)
 
     def get_many(self, numbers: list[str]) -> list[Ticket]:
-        """The tickets in the order of `numbers`. Numbers that do not exist are left out.
+        """The tickets in the order of `numbers`, each once. Unknown numbers are left out.
 
         The read is eventually consistent: a ticket may be a moment old.
         """
@@ -105,9 +105,9 @@ class TicketStore:
     def file(self, number: str, *, behind: bool = False) -> TicketFile:
         """A ticket with its history and mail records, in one query. Raises NotFound.
 
-        If the ticket is changed during the query, snapshot and history may differ. The query is
-        then repeated. Raises Unavailable if they still differ after four attempts. `behind` allows
-        the result to be a moment old, for half the price.
+        If the ticket is changed during the query, the snapshot and the history may be of different
+        versions. The query is then repeated. Raises Unavailable if they still differ after four
+        attempts. With `behind`, the result may be a moment old, and the query costs half as much.
         """
         model = self._models.file
         pk, among = keys.ticket_pk(number), model.sk.between(keys.EVENT_PREFIX, keys.TICKET)
@@ -151,9 +151,9 @@ class TicketStore:
     def commit(self, change: Change, now: datetime, cause: Cause | None = None) -> None:
         """Write one change of a ticket, together with what other subjects write with it.
 
-        Raises Raced if the ticket has changed since it was read, AgentNotFree if the change assigns
-        an agent who is away or has no room, and DoneAlready if the cause was recorded before. In
-        each case nothing is written.
+        Raises Raced if the ticket has changed since it was read. Raises AgentNotFree if the change
+        assigns an agent who is away or has no room. Raises DoneAlready if the cause was recorded
+        before. If any of them is raised, nothing is written.
         """
         if change.before is None:
             raise ValueError("a ticket is opened with `open`")

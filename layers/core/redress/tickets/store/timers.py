@@ -24,8 +24,11 @@ from redress.tickets.store.transaction import Write
 
 @dataclass(frozen=True, slots=True)
 class Armed:
-    """The wait in which a workflow sleeps: its task token, and the TIMER's sequence and phase when
-    the token was stored."""
+    """The wait in which a workflow sleeps.
+
+    `token` is the task token of the wait. `seq` and `phase` are the TIMER's sequence and phase when
+    the token was stored.
+    """
 
     token: str
     seq: int
@@ -36,7 +39,7 @@ class Armed:
 class Timer:
     """The TIMER of a ticket. docs/glossary.md explains generation (`gen`) and sequence (`seq`).
 
-    `next_wake` is None if no rung is to come. `awake_since` is None while the workflow sleeps.
+    `next_wake` is None if no rung remains to fire. `awake_since` is None while the workflow sleeps.
     """
 
     number: str
@@ -47,12 +50,14 @@ class Timer:
     armed: Armed | None
     awake_since: datetime | None
     gen_version: int = 1
-    """The ticket's version when this generation began, or an earlier one. The number of events
-    since then limits how long the execution's own history can be."""
+    """The ticket's version when this generation began, or an earlier version. Each event of the
+    ticket since then can make the execution's own history longer. Reconciliation replaces an
+    execution after too many of them."""
 
     @property
     def asleep(self) -> bool:
-        """Whether the workflow waits, and nothing has happened that it must check."""
+        """Whether the workflow waits, and nothing that it must check has happened since it began to
+        wait."""
         return self.armed is not None and self.armed.seq == self.seq
 
 
@@ -75,10 +80,10 @@ class TimerStore:
     def side_by_side(self, numbers: list[str]) -> list[tuple[Ticket | None, Timer | None]]:
         """Snapshot and TIMER of each ticket, in the order of `numbers`.
 
-        None stands for an item that does not exist or cannot be read. The read is eventually
-        consistent, at half the price: each item may be a moment old, and the two may be of
-        different moments. If they differ, the caller must read both again with `TicketStore.get`
-        and `get` before it acts on the difference.
+        None stands for an item that does not exist or cannot be decoded. The read is eventually
+        consistent, which costs half as much. Each item may be a moment old, and a snapshot and its
+        TIMER may be of different moments. If they contradict each other, the caller must read both
+        again with `TicketStore.get` and `get` before it acts on that.
         """
         snapshots = self._batch(self._models.snapshot, numbers, keys.TICKET)
         timers = self._batch(self._models.timer, numbers, keys.TIMER)
@@ -99,8 +104,8 @@ class TimerStore:
     def correct(self, ticket: Ticket, timer: Timer, wake: datetime | None, now: datetime) -> bool:
         """Write the ticket's phase and next wake into its TIMER, as a change would have done.
 
-        Returns False and writes nothing if the ticket or the TIMER has changed since it was read. A
-        change at the same instant wins, and the next reconciliation checks what it wrote.
+        Returns False and writes nothing if the ticket or the TIMER has changed since it was read.
+        That change then stays, and the next reconciliation checks what it wrote.
         """
         snapshot, model = self._models.snapshot, self._models.timer
         pk = keys.ticket_pk(ticket.number)
@@ -127,11 +132,13 @@ class TimerStore:
     def next_generation(
         self, number: str, gen: int, now: datetime, version: int | None = None
     ) -> bool:
-        """Begin the generation after `gen`. Returns False if it has begun, or the ticket is closed.
+        """Begin the generation after `gen`.
 
-        The write marks the ticket as awake, and the stream then starts the new execution. `version`
-        is the ticket's version if the caller knows it. Otherwise the earlier `gen_version` stays,
-        and the history of the new execution is assumed to be longer than it is, which is safe.
+        Returns False if that generation has already begun, or if the ticket is closed. The write
+        marks the ticket as awake, and the stream then starts the new execution. `version` is the
+        ticket's version, or None if the caller does not know it. If it is None, the earlier
+        `gen_version` stays. Reconciliation then counts too many events for the new execution and
+        may replace it earlier than necessary, which is safe.
         """
         model = self._models.timer
         marks = [] if version is None else [model.gen_version.set(version)]
@@ -153,9 +160,9 @@ class TimerStore:
         return True
 
     def clear_awake(self, number: str, gen: int, seq: int) -> bool:
-        """Remove the awake marker of a closed ticket, whose workflow has nothing left to do.
+        """Remove the awake marker of a closed ticket, because its workflow has nothing left to do.
 
-        Returns False if the TIMER has changed since it was read, or the ticket is not closed.
+        Returns False if the TIMER has changed since it was read, or if the ticket is not closed.
         """
         model = self._models.timer
         try:
@@ -179,7 +186,7 @@ class TimerStore:
     def awake_since_before(self, moment: datetime) -> Iterator[str]:
         """Tickets that have been awake since before `moment`.
 
-        They come from a sparse index of awake tickets, so no sleeping ticket is read.
+        The index that is read contains only awake tickets, so no sleeping ticket is read.
         """
         model = self._models.timer
         bound = moment.isoformat(timespec="milliseconds")
@@ -193,11 +200,12 @@ class TimerStore:
 
 
 def timer_writes(models: Models, change: Change, now: datetime) -> list[Write]:
-    """The update of the TIMER after a change; none if phase and next wake stay the same.
+    """The update of the TIMER after a change; none if neither phase nor next wake has changed.
 
     If the phase changes or the next wake becomes earlier, the sleeping workflow must check again.
-    The update then increments `seq` and sets the awake marker. If the next wake becomes later, the
-    workflow may sleep on: it wakes at the old time, finds nothing due and sleeps again.
+    The update then increments `seq` and sets the awake marker. If only the next wake changes, to a
+    later time or to none, the workflow is not woken. It wakes at the old time, finds nothing due
+    and sleeps again.
     """
     before, after = change.before, change.after
     assert before is not None
@@ -219,7 +227,10 @@ def _follow_actions(
     wake: datetime | None,
     now: datetime,
 ) -> list[UpdateAction]:
-    """The update of a TIMER with the ticket's phase and next wake. `before` are its old values."""
+    """The actions that write the ticket's phase and next wake `wake` into its TIMER.
+
+    `before` is the old phase and the old next wake.
+    """
     timer = models.timer
     actions: list[UpdateAction] = [
         timer.phase.set(ticket.phase.value),
@@ -262,7 +273,7 @@ def _timer_of(number: str, row: Any) -> Timer:
 
 
 def _readable[T](read: Callable[[Any], T], row: Any) -> T | None:
-    """Decode a row; None if there is no row, or if it cannot be read."""
+    """Decode a row with `read`. None if there is no row, or if the row cannot be decoded."""
     try:
         return read(row) if row is not None else None
     except (encoding.Unreadable, ValueError, TypeError):

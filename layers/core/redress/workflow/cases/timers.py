@@ -1,4 +1,4 @@
-"""What a workflow does when it wakes: it acts on due clocks, then computes how long to sleep."""
+"""What a workflow does when it wakes: it fires the due rungs, then computes how long to sleep."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from redress.tickets.store.timers import Timer, TimerStore
 from redress.workflow.messages import Sleep
 
 LONGEST_SLEEP = timedelta(days=90)
-"""The longest wait. A workflow whose next wake is further away, or that has none, wakes after this
-time and sleeps again. Step Functions does not accept a wait of more than 99,999,999 s (3.17 years),
-and it ends an execution after a year."""
+"""The longest wait. A workflow that has no next wake, or a later one, wakes after this time and
+sleeps again. Step Functions does not accept a wait of more than 99,999,999 s (3.17 years). It ends
+an execution after a year."""
 
 SUPERSEDED = "superseded"
 """The `phase` of a Sleep for an execution whose ticket has a newer generation."""
 
 
 def sleep_of(timer: Timer, now: datetime) -> Sleep:
-    """How long the workflow of this TIMER may sleep: until its next wake or for LONGEST_SLEEP.
+    """How long the workflow of this TIMER sleeps: until its next wake, but at most LONGEST_SLEEP.
 
-    The time is rounded up, so the workflow does not wake before the rung is due.
+    The time is rounded up to whole seconds, so the workflow does not wake before the rung is due.
     """
     left = min(timer.next_wake - now, LONGEST_SLEEP) if timer.next_wake else LONGEST_SLEEP
     return Sleep(
@@ -45,9 +45,10 @@ class TimerCase:
     def act_on_due_clocks(self, number: str, gen: int) -> Sleep:
         """Fire the due rungs, each exactly once, and return how long to sleep.
 
-        A fired rung is an event of the ticket. It is only written if the ticket's version has not
-        changed, so a repeated call finds the rung already fired. If a newer generation has taken
-        over, nothing is fired, and the phase in the answer is SUPERSEDED. Raises NotFound.
+        Each fired rung is recorded as an event of the ticket. The event is written only if the
+        version of the ticket has not changed. So a repeated call finds the event and does not fire
+        the rung again. If a newer generation has taken over, nothing is fired, and the phase in the
+        answer is SUPERSEDED. Raises NotFound.
         """
         timer = self._timers.get(number)
         if timer.gen != gen:

@@ -1,10 +1,11 @@
 """Decode bytes into text, even if their charset label is wrong or missing.
 
-Labels have the meaning that mail programs give them, not the registered one: gb2312 means GB 18030,
-and iso-8859-1 means windows-1252 (as in the WHATWG Encoding Standard,
-https://encoding.spec.whatwg.org). If the bytes contradict the label, the label is ignored. Without
-a usable label, chardet detects the charset. Only the labels in a fixed table are known, because
-`codecs.lookup` would also accept `unicode_escape`, `punycode` and `idna` from strangers.
+A label is read as mail programs use it, which may differ from its registered meaning. For example,
+gb2312 means GB 18030 here, and iso-8859-1 means windows-1252 (as in the WHATWG Encoding Standard,
+https://encoding.spec.whatwg.org). If the bytes contradict the label, the label is ignored. If there
+is no usable label, the charset is detected: first UTF-8 is tried, then chardet detects it. Only the
+labels in a fixed table are accepted. Python's `codecs.lookup` would also accept `unicode_escape`,
+`punycode` and `idna`, which strangers must not be able to choose.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ _MULTIBYTE = re.compile(rb"[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _LOOKED_AT = 64 * 2**10
 """How many bytes the detection reads."""
 _DAMAGE = 0.05
-"""The share of unreadable characters, among all characters beyond ASCII, above which a label is
-considered wrong."""
+"""A label is considered wrong if more than this share of the characters beyond ASCII is
+unreadable."""
 
 _UNWANTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufeff]")
 _LINE_END = re.compile(r"\r*\n|\r|\u2028|\u2029|\x85")
@@ -148,7 +149,7 @@ def _as_labelled(
 ) -> tuple[str, str] | None:
     if codecs == ("utf-16",):
         if data.isascii() and b"\0" not in data:
-            return None  # the label is wrong: no character is two bytes wide
+            return None  # the label is wrong: this is ASCII, with one byte per character
         # Without a byte order mark, the zero bytes of Latin letters show the byte order.
         codecs = (
             ("utf-16-be",) if data[:200:2].count(0) >= data[1:200:2].count(0) else ("utf-16-le",)
@@ -158,13 +159,14 @@ def _as_labelled(
             defects.add(Code.WRONG_CHARSET, f"{label}, read as utf-8")
         return utf8, "utf-8"
     if codecs[0] == "cp1252" and (label in ("us-ascii", "ascii") or _ESCAPED.search(data)):
-        return None  # programs use these labels if they do not know the charset
+        # These labels do not tell the charset: programs use them if they do not know it.
+        return None
     for codec in codecs:
         try:
             return data.decode(codec), codec
         except UnicodeError:
             continue
-    # A single broken character does not prove that the label is wrong.
+    # One unreadable character does not prove that the label is wrong.
     text = data.decode(codecs[0], "replace")
     beyond = sum(not c.isascii() for c in text)
     if text.count("\N{REPLACEMENT CHARACTER}") <= max(1, beyond * _DAMAGE) and beyond > 1:
@@ -176,7 +178,8 @@ def _as_labelled(
 def _if_certainly_utf8(data: bytes) -> str | None:
     """Return the text if the bytes are certainly UTF-8; otherwise None.
 
-    They are if they hold at least two long sequences, or accented letters only, and none is broken.
+    Two conditions must hold. The bytes contain at least two sequences of three or four bytes, or
+    all their bytes beyond ASCII belong to accented letters. And all bytes are valid UTF-8.
     """
     if len(_MULTIBYTE.findall(data[:_LOOKED_AT])) < 2 and not _is_latin_in_utf8(data):
         return None
@@ -187,14 +190,21 @@ def _if_certainly_utf8(data: bytes) -> str | None:
 
 
 def _is_latin_in_utf8(data: bytes) -> bool:
-    """Whether all bytes beyond ASCII are accented letters in UTF-8 (`Ã©` if read as Latin-1)."""
+    """Whether all bytes beyond ASCII seem to belong to accented letters in UTF-8.
+
+    An accented letter is a byte from C3 to C5 and one more byte. Latin-1 reads `é` as `Ã©`.
+    """
     beyond = [byte for byte in data[:_LOOKED_AT] if byte > 0x7F]
     leads = sum(0xC3 <= byte <= 0xC5 for byte in beyond)
     return len(beyond) > 1 and leads * 2 == len(beyond)
 
 
 def _detected(data: bytes) -> tuple[str, str] | None:
-    """Detect the charset and decode; None if no detected charset decodes without error."""
+    """Detect the charset and decode.
+
+    Escape sequences of ISO-2022-JP decide at once. Otherwise UTF-8, the charset that chardet
+    detects, GB 18030 and windows-1252 are tried in this order. None if none decodes without error.
+    """
     if b"\x1b" in data and _ESCAPED.search(data):
         return data.decode("iso2022_jp_ext", "replace"), "iso2022_jp_ext"
     guesses = ["utf-8"]

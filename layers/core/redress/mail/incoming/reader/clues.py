@@ -1,7 +1,7 @@
 """Find clues in a mail: ticket numbers, the bare subject, and the forwarded mail.
 
-Anybody can write such text, so these are clues only. Whether the sender may write on the ticket is
-decided elsewhere.
+Anybody can write such text, so a clue proves nothing. Whether the sender may write on the ticket is
+decided in `redress.mail.incoming.rules.decision`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ _PREFIX = re.compile(
 class Forwarded:
     """A forwarded mail, with its original sender, subject and text.
 
-    `how` is "attached" (the mail is an attachment) or "inline". `date` is the original text of the
-    date. `comment` is what the forwarding person wrote above the mail.
+    `how` is "attached" if the forwarded mail is an attachment, and "inline" if it is in the text.
+    `date` is text: as the heading gives it for an inline mail, in ISO 8601 for an attached one.
+    `comment` is the text that the forwarding person wrote above the mail.
     """
 
     sender: Address | None
@@ -48,8 +49,9 @@ class Forwarded:
 def numbers_in(text: str) -> tuple[str, ...]:
     """Return the ticket numbers in a text, as people write them.
 
-    Full-width letters, other dashes, lower case and O instead of 0 are accepted. A number without
-    dashes must contain a digit, so that an ordinary word of eleven letters is no number.
+    Full-width letters, other dashes, lower case and O instead of 0 are accepted. A number that has
+    no hyphen (`-`) must contain a digit. Otherwise an ordinary word of eleven letters that begins
+    with R could be read as a number.
     """
     plain = unicodedata.normalize("NFKC", text[:2_000]).upper()
     found = []
@@ -87,9 +89,10 @@ def forwarded(mail: ParsedMail) -> Forwarded | None:
     """Return the mail that this one forwards, or None.
 
     If the subject says that the mail is a forward, the first heading in the text introduces the
-    forwarded mail. The first one counts, because the author of the forwarded mail chose everything
-    below it, quotes and attachments included. Otherwise an attached message counts as forwarded if
-    the mail around it is neither an answer nor a report: a bounce returns a mail in the same form.
+    forwarded mail. Later headings and attachments are ignored, because the author of the forwarded
+    mail chose everything below the first heading. If the subject does not say so or there is no
+    heading, the first attached message counts as the forwarded mail. It does not count if the mail
+    around it is an answer or a report, because a bounce also returns a mail as an attached message.
     """
     if _FORWARD_SUBJECT.match(mail.subject) and (found := _inline(mail)) is not None:
         return found
@@ -131,7 +134,7 @@ def _from_heading(lines: list[str], index: int, heading: quoting.Heading) -> For
     author = re.sub(r"[\[<]mailto:([^\]>]{1,250})[\]>]", r"<\1>", author)
     found = addresses_of(re.sub(r"<([^<>]*)>\s*<[^<>]*>", r"<\1>", author), Defects())
     rest = lines[heading.last :]
-    # Apple Mail adds quote marks to the lines that it forwards. The customer did not write them.
+    # Apple Mail puts quote marks before the lines that it forwards. They are not part of the mail.
     quoted = [line for line in rest if line.strip()]
     if quoted and all(line.lstrip().startswith(">") for line in quoted):
         rest = [re.sub(r"^\s{0,3}>\s?", "", line) for line in rest]

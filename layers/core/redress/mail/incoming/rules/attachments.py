@@ -1,4 +1,4 @@
-"""Which attachments are handed out, and as what."""
+"""Decides which attachments get a link, and with which Content-Type they are served."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ _OPENED_AS = (
     "application/pdf",
     "text/plain",
 )
-"""Types that a browser can open safely, because they run no code. All others can only be saved."""
+"""Types that a browser can open safely, because they run no code. Files of all other types can only
+be saved."""
 
 
 SAVED_AS = "application/octet-stream"
@@ -28,8 +29,9 @@ _REFUSED_SUFFIXES = frozenset(
     "jse lib lnk mde msc msi msp mst nsh pif ps1 reg scr sct shb svg sys vb vbe vbs vhd vxd wsc "
     "wsf wsh xll html htm xhtml shtml mht mhtml swf".split()
 )
-"""Files that run code when they are opened (from the lists of Gmail and Outlook), and web pages,
-which can imitate the product's own pages. They stay in the original mail only."""
+"""Name endings of files that get no link. Such a file can only be found in the original mail. It
+either runs code when it is opened (from the lists of Gmail and Outlook), or it is a web page and
+can imitate the product's own pages."""
 
 
 LARGEST_ATTACHMENT = 25 * 2**20
@@ -38,8 +40,8 @@ LARGEST_ATTACHMENT = 25 * 2**20
 def served_as(declared: str, detected: str) -> str:
     """Return the Content-Type for the link to an attachment.
 
-    It is a safe type that was detected in the content, `text/plain` if that was declared and
-    nothing was detected, or SAVED_AS.
+    If a safe type was detected in the content, it is that type. If no type was detected and
+    `text/plain` was declared, it is `text/plain`. Otherwise it is SAVED_AS.
     """
     if detected in _OPENED_AS:
         return detected
@@ -47,7 +49,7 @@ def served_as(declared: str, detected: str) -> str:
 
 
 def refused(name: str, declared: str, detected: str, size: int) -> str | None:
-    """Return why an attachment gets no link: `type` or `size`; None if it gets one."""
+    """Return why an attachment gets no link, `type` or `size`. None if it gets a link."""
     suffix = name.rpartition(".")[2].lower()
     if suffix in _REFUSED_SUFFIXES or {declared, detected}.intersection(_REFUSED_TYPES):
         return "type"

@@ -36,10 +36,10 @@ def write(
     mail: Mapping[str, Any] | None = None,
     participant: str | None = None,
 ) -> Change:
-    """The customer sends a message. A ticket that waited for them is open again.
+    """The customer or a participant sends a message. A waiting ticket becomes open again.
 
-    `mail` is described at `open_ticket`. `participant` is the address of the ticket's participant
-    who wrote the message, if it was not the customer.
+    `open_ticket` describes `mail`. `participant` is the address of the participant who wrote the
+    message; None if the customer wrote it.
     """
     require_possible(Step.WRITE, ticket)
     data = {"text": checked_text(text, "/text")} | mail_source(mail)
@@ -49,7 +49,10 @@ def write(
 
 
 def confirm(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
-    """The customer says that it is solved. The survey starts, or the ticket closes without one."""
+    """The customer says that the problem is solved.
+
+    If the plan promises a survey for this ticket, the survey begins. Otherwise the ticket closes.
+    """
     require_possible(Step.CONFIRM, ticket)
     draft = Draft(ticket, plan, by, at).add(EventType.CONFIRMED)
     if closure := closure_now(draft.after, plan):
@@ -58,9 +61,9 @@ def confirm(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
 
 
 def dispute(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:
-    """The customer says that it is not solved. The ticket is reopened and queued.
+    """The customer says that the problem is not solved. The ticket is reopened and queued.
 
-    The agent who resolved it is offered it first.
+    Routing first offers it to the agent who resolved it.
     """
     require_possible(Step.DISPUTE, ticket)
     last = ticket.resolution.by if ticket.resolution else ticket.assignee
@@ -84,9 +87,10 @@ def dispute(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> C
 def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: datetime) -> Change:
     """The customer answers the questionnaire, which closes the ticket.
 
-    `overall` is required (1-5). The other scores, `comment` and `suggestion` are optional. If the
-    customer has not confirmed the resolution yet, the answer also confirms it. Raises InvalidInput
-    that lists every wrong answer.
+    The score `overall` (1 to 5) is required. The other scores, `comment` and `suggestion` are
+    optional. If the customer has not confirmed the resolution yet, the answer also confirms it.
+    Raises InvalidInput, which lists every wrong answer, and NotAllowedNow if the plan promises no
+    survey for this ticket.
     """
     require_possible(Step.ANSWER_SURVEY, ticket)
     if ClockName.SURVEY not in promises(ticket, plan):

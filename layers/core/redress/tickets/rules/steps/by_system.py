@@ -20,7 +20,10 @@ from redress.tickets.rules.ticket import EventType, Ticket
 
 
 def acknowledge(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
-    """Record that the mail service accepted the acknowledgement; None if it is recorded already."""
+    """Record that the mail service accepted the acknowledgement.
+
+    None if that is recorded already.
+    """
     if ticket.acknowledged_at is not None:
         return None
     return Draft(ticket, plan, SYSTEM, at).add(EventType.ACKNOWLEDGED, {"by": "mail"}).change()
@@ -44,8 +47,8 @@ def note_mail(
 ) -> Change:
     """Log a mail about the ticket that is not the customer's message, such as a bounce.
 
-    It changes no clock and no state. `why` is a `Notice` of
-    `mail.incoming.rules.decision`. `mail` is described at `open_ticket`.
+    It changes no clock and no state. `why` is a `Notice` of `mail.incoming.rules.decision`.
+    `open_ticket` describes `mail`.
     """
     require_possible(Step.NOTE_MAIL, ticket)
     data = {"why": why, "from": sender, "text": text, "mail": dict(mail)}

@@ -52,7 +52,7 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.RECLASSIFY: {_N: _N, _O: _O, _W: _W},
     Step.TELL_PROGRESS: {_N: _N, _O: _O, _W: _W},
     Step.PROMISE: {_N: _N, _O: _O, _W: _W},
-    # Not before the first reply: until then the customer's first message is unanswered.
+    # A new ticket cannot be put on hold, because the customer's first message is unanswered.
     Step.HOLD: {_O: _O, _W: _W},
     Step.RELEASE: {_O: _O, _W: _W},
     Step.CORRECT: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
@@ -73,7 +73,7 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.WITHDRAW: {_N: _X, _O: _X, _W: _X, _R: _X},
     Step.CLOSE: {_R: _X, _C: _X},
 }
-"""Step -> state before -> state after. Any other combination is refused."""
+"""Step -> state before the step -> state after it. A step is refused in every other state."""
 
 
 OUTCOMES = ("upheld", "partly_upheld", "not_upheld")
@@ -105,5 +105,5 @@ MOST_PARTICIPANTS = 10
 
 
 REMEDY_LIMIT = 2_000
-"""Characters of a remedy and of a root cause. The limit is low because both are in the snapshot,
-which every step writes."""
+"""The limit for a remedy and for a root cause, in characters. It is low because both are in the
+snapshot, and every step writes the snapshot."""
