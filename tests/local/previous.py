@@ -1,4 +1,4 @@
-"""The version before this one: taken from the repository's history, deployed by its own tools."""
+"""Take the previous version from the repository's history and deploy it with its own tools."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from local.stack import Outputs
 
 TAG = "v0.1.0"
 COMMIT = "51b4a82b46fa84691897953ce08e790eeae520cb"
-"""What the tag names, for a clone that has no tags. Both move on with each release."""
+"""The commit of the tag, for a clone without tags. Update both at each release."""
 
 _INSTALL = """
 import sys
 from pathlib import Path
 from local import process, stack
-stack.WORKERS = 1  # of each function: few calls overlap here, and each start takes its time
+stack.WORKERS = 1  # for each function: few calls overlap here, and each process takes time to start
 stack.install(process.find(Path(sys.argv[1])))
 """
 
 
 class NotInHistory(Exception):
-    """The previous version cannot be had from this clone; the message says why."""
+    """This clone does not contain the previous version; the message says why."""
 
 
 def export(folder: Path) -> None:
-    """Unpacks the previous version into this folder. Raises NotInHistory where there is none."""
+    """Unpack the previous version into this folder. Raises NotInHistory."""
     if shutil.which("git") is None:
         raise NotInHistory("git is not installed")
     archives = (_archive(name) for name in (TAG, COMMIT))
@@ -45,14 +45,14 @@ def export(folder: Path) -> None:
 
 
 def _archive(revision: str) -> bytes:
-    """The files of a revision as a tar archive; nothing if git does not have it."""
+    """The files of a revision as a tar archive; b"" if git does not have the revision."""
     command = ["git", "archive", "--format=tar", revision]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     return done.stdout if done.returncode == 0 else b""
 
 
 def install(folder: Path, cloud: Cloud) -> Outputs:
-    """Builds and deploys the version in `folder` onto a cloud, with its staff, by its own tools."""
+    """Deploy the version in `folder` onto a cloud with its own tools, and create staff."""
     done = subprocess.run(
         [sys.executable, "-c", _INSTALL, str(cloud.directory)],
         cwd=folder,

@@ -1,13 +1,13 @@
-"""This version is deployed over the one before, in the middle of its tickets' lives.
+"""Deploy this version over the previous one while tickets are open, and finish those tickets.
 
-The previous version's own tools build and deploy it on a cloud, and lives begin through its public
-endpoints. Then this version is deployed onto the same stack and ends them. Whatever crosses the
-upgrade is shown to go on: stored values, executions that sleep, messages in a queue, records in the
-stream, links in mails, and the names of resources.
+The previous version's own tools build and deploy it on a local cloud, and its public endpoints open
+tickets. Then this version is deployed onto the same stack and finishes them. The tests check all
+that one version leaves to the other: stored values, sleeping executions, queued messages, stream
+records, links in mails, and names of resources.
 
-Promises last for hours, so that sleepers stay asleep, except for the first response to a complaint:
-its agent is reminded every 20 s, so that one unanswered complaint wakes soon after the upgrade,
-however long that takes.
+Promises last for hours, so that workflows stay asleep. The first response to a complaint is the
+exception: its agent is reminded every 20 s. So one unanswered complaint wakes soon after the
+upgrade, however long the upgrade takes.
 """
 
 from __future__ import annotations
@@ -39,28 +39,28 @@ from tests.local.living import asleep, complaint, opened, rungs, running, timer,
 Json = dict[str, Any]
 
 REPLACED = {"AWS::Lambda::LayerVersion", "AWS::Lambda::Permission"}
-"""Types of resources that an upgrade may replace: nothing else holds on to them."""
+"""Types of resources that an upgrade may replace, because no other resource keeps their ids."""
 KEY = "key-of-a-submission-before-the-upgrade"
 SERVICE = f"service@{MAIL_DOMAIN}"
 AUTHOR = "by-mail@customer.example"
 MACHINE = "machine@customer.example"
 QUESTION = "Which model is it?"
 LATE = timedelta(seconds=15)
-"""After its time, at most, for the first reminder: a new version's functions start anew."""
+"""How late the first reminder may come: the functions of a new version start cold."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What must be the same on both sides of the upgrade."""
+    """What the tests compare before and after the upgrade."""
 
     resources: dict[str, tuple[str, str]]
     """Type and physical id by logical id."""
     layers: dict[str, list[str]]
-    """By name of function."""
+    """The layers of each function, by its name."""
     tickets: dict[str, tuple[Json, Json]]
-    """As staff and as the customer read them; by stage."""
+    """The ticket as staff read it, and as its customer reads it; by stage."""
     timers: dict[str, Json]
-    """By stage."""
+    """The TIMER item of each ticket; by stage."""
     lists: dict[str, Any]
     items: list[Json]
     """The whole table."""
@@ -68,21 +68,21 @@ class Seen:
 
 @dataclass
 class Upgrade:
-    """What begins under the previous version and ends under this one."""
+    """The deployed stack, and the tickets that the previous version opened."""
 
     cloud: Cloud
     outputs: Outputs
     world: World
     receipts: dict[str, Receipt] = field(default_factory=dict)
-    """By the stage that each ticket has reached at the upgrade."""
+    """One ticket's receipt for each stage that a ticket has reached at the upgrade."""
     first_answer: Json = field(default_factory=dict)
-    """To the submission under KEY."""
+    """The answer to the submission under KEY."""
     dry_run: str = ""
     """The id of a move to plan 2 that was tried and not applied."""
     before: Seen = field(init=False)
     after: Seen = field(init=False)
     to_come: list[Json] = field(init=False)
-    """Rungs of the unanswered complaint that lie ahead when the upgrade is done."""
+    """Rungs of the unanswered complaint that are due after the upgrade."""
 
     def number(self, stage: str) -> str:
         return self.receipts[stage].number
@@ -120,7 +120,7 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
 
 
 def begin(upgrade: Upgrade) -> None:
-    """Brings a ticket into each stage, and leaves a mail and a change that nobody has seen."""
+    """Bring a ticket to each stage; leave a mail in the queue and a stream record unread."""
     world, receipts = upgrade.world, upgrade.receipts
     upgrade.first_answer = first = submitted(upgrade).json()
     receipts["under plan 1"] = Receipt(first["number"], first["status_url"])
@@ -161,7 +161,7 @@ def begin(upgrade: Upgrade) -> None:
 
 
 def publish_plan_2(world: World) -> None:
-    """The shipped plan, but reminders of a complaint's first response follow each other quickly."""
+    """Publish the shipped plan with frequent reminders of a complaint's first response."""
     document = world.manager.get("/plan")
     document |= {"version": 2, "note": "Complaints are answered sooner"}
     reminders = [
@@ -177,7 +177,7 @@ def publish_plan_2(world: World) -> None:
 
 
 def bring(world: World, stage: str, name: str) -> Receipt:
-    """A complaint that has come so far."""
+    """Open a complaint, bring it to this stage and return its receipt."""
     receipt = opened(world, name)
     number = receipt.number
     agent = story.agent_of(world, number)
@@ -196,7 +196,7 @@ def bring(world: World, stage: str, name: str) -> Receipt:
 
 
 def moved_to_plan_2(world: World, **apply: Any) -> Json:
-    """The job that moves open tickets to the published version, as it has ended."""
+    """Move open tickets to plan 2, or try it (dry run); return the job when it has ended."""
     job = world.manager.send("POST", "/plans/2/moves", apply)["id"]
 
     def ended() -> Json | None:
@@ -222,7 +222,7 @@ def submitted(upgrade: Upgrade) -> Answer:
 
 def send_mail(upgrade: Upgrade, sender: str, to: str, text: str, **headers: str) -> None:
     mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = sender, to, f"A word of {sender}"
+    mail["From"], mail["To"], mail["Subject"] = sender, to, f"A mail from {sender}"
     for name, value in headers.items():
         mail[name.replace("_", "-")] = value
     mail.set_content(text)
@@ -243,7 +243,7 @@ def link_in_mail(world: World, address: str, page: str) -> str:
 
 
 def address_of(name: str) -> str:
-    """Where the mails about the complaint of this name go."""
+    """The address of the customer who wrote this complaint."""
     address: str = complaint(name)["contact"]["email"]
     return address
 
@@ -254,7 +254,7 @@ def month_of(world: World) -> str:
 
 
 def listen(upgrade: Upgrade, function: str, on: bool) -> None:
-    """Whether what waits for this function is handed to it."""
+    """Switch the event source of a function on or off."""
     functions = upgrade.client("lambda")
     name = f"{stack.NAME}-{function}"
     [mapping] = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
@@ -271,13 +271,13 @@ def messages(upgrade: Upgrade, queue: str) -> int:
 
 
 def clocks(upgrade: Upgrade, stage: str, name: str) -> list[Json]:
-    """The current one of a ticket's clocks of this name."""
+    """The clocks of this name that currently apply to a ticket: one, or none."""
     told = upgrade.world.manager.get(f"/tickets/{upgrade.number(stage)}/clocks?language=en")
     return [one for one in told["clocks"] if one["clock"] == name and one["current"]]
 
 
 def acted(upgrade: Upgrade, stage: str, rung: int) -> Json:
-    """This rung of a ticket's first response, once it has acted."""
+    """Wait until a rung of a ticket's first response has fired, and return it."""
 
     def found() -> Json | None:
         [clock] = clocks(upgrade, stage, "first_response")
@@ -286,11 +286,11 @@ def acted(upgrade: Upgrade, stage: str, rung: int) -> Json:
     [clock] = clocks(upgrade, stage, "first_response")
     due = [one["due_at"] for one in clock["rungs_to_come"] if one["rung"] == rung]
     left = [(datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds() for at in due]
-    return wait_for(found, f"rung {rung} of {stage} has acted", max([0, *left]) + 30)
+    return wait_for(found, f"rung {rung} of {stage} has fired", max([0, *left]) + 30)
 
 
 def items(upgrade: Upgrade) -> list[Json]:
-    """Everything in the table."""
+    """All items of the table, without their types."""
     pages = (
         upgrade.client("dynamodb")
         .get_paginator("scan")
@@ -349,14 +349,14 @@ def as_customer(world: World, receipt: Receipt) -> Json:
 
 
 def board(world: World, team: str) -> Json:
-    """Who is there and has how much to do."""
+    """The team's board: who is present, and their loads."""
     found: Json = world.manager.get(f"/board?team={team}")
     found.pop("near_limit")  # it changes as time passes
     return found
 
 
 def holds(new: Any, old: Any) -> bool:
-    """Whether everything that was said before is said still; something may be said besides."""
+    """Whether `new` has every value of `old`; objects may have additional fields."""
     if isinstance(old, Mapping):
         return all(name in new and holds(new[name], value) for name, value in old.items())
     if isinstance(old, list):
@@ -365,7 +365,7 @@ def holds(new: Any, old: Any) -> bool:
 
 
 def finish(upgrade: Upgrade, stage: str, score: int) -> Json:
-    """The agent solves it, the customer agrees and rates it; the closed ticket."""
+    """Resolve, confirm and rate a ticket; return it when it is closed."""
     world, receipt = upgrade.world, upgrade.receipts[stage]
     agent = story.agent_of(world, receipt.number)
     agent.change(receipt.number, "resolution", text="Mended.", **story.solved("complaint"))
@@ -374,7 +374,7 @@ def finish(upgrade: Upgrade, stage: str, score: int) -> Json:
 
 
 def ended(upgrade: Upgrade, number: str) -> Json:
-    """The closed ticket, once its workflow has ended too."""
+    """Wait until the ticket's workflow has ended, and return the closed ticket."""
     wait_for(lambda: not running(upgrade.outputs, number), f"the workflow of {number} ends", 20)
     found: Json = upgrade.world.manager.read(number)
     assert found["state"] == "closed"
@@ -394,7 +394,7 @@ def test_every_resource_is_updated_in_place(upgrade: Upgrade) -> None:
     assert all(upgrade.after.layers[name] != layers[name] for name in layers), "new code runs"
 
 
-def test_what_was_stored_reads_as_before(upgrade: Upgrade) -> None:
+def test_stored_tickets_and_lists_read_the_same_after_the_upgrade(upgrade: Upgrade) -> None:
     for stage, (staff_sees, customer_sees) in upgrade.before.tickets.items():
         now_staff, now_customer = upgrade.after.tickets[stage]
         if stage == "unanswered":  # its reminder may have come meanwhile
@@ -407,7 +407,7 @@ def test_what_was_stored_reads_as_before(upgrade: Upgrade) -> None:
         assert holds(upgrade.after.lists[what], said), what
 
 
-def test_nobody_is_woken_by_the_upgrade(upgrade: Upgrade) -> None:
+def test_upgrade_wakes_no_sleeping_workflow(upgrade: Upgrade) -> None:
     sleepers = upgrade.before.timers.keys() - {"unanswered", "unheard"}
     for stage in sleepers:
         assert upgrade.after.timers[stage] == upgrade.before.timers[stage], stage
@@ -418,20 +418,20 @@ def test_nobody_is_woken_by_the_upgrade(upgrade: Upgrade) -> None:
 # ------------------------------------------------------------------------------ after
 
 
-def test_a_submission_that_is_repeated_gets_the_answer_of_the_first(upgrade: Upgrade) -> None:
+def test_repeated_submission_gets_the_first_answer(upgrade: Upgrade) -> None:
     again = submitted(upgrade)
     assert (again.status, again.json()) == (201, upgrade.first_answer)
 
 
-def test_a_mail_that_waited_in_the_queue_goes_out(upgrade: Upgrade) -> None:
+def test_mail_queued_before_the_upgrade_is_sent(upgrade: Upgrade) -> None:
     wait_for(
         lambda: any(QUESTION in mail.text for mail in mailbox(upgrade.cloud.endpoint, AUTHOR)),
-        "the reply of before the upgrade reaches its customer",
+        "the customer gets the reply that was queued before the upgrade",
         30,
     )
 
 
-def test_a_ticket_of_which_nobody_had_heard_gets_its_workflow(upgrade: Upgrade) -> None:
+def test_ticket_whose_stream_record_was_not_read_gets_its_workflow(upgrade: Upgrade) -> None:
     number = upgrade.number("unheard")
     assert "armed" not in upgrade.before.timers["unheard"]
     story.acknowledged(upgrade.world, number)
@@ -440,7 +440,7 @@ def test_a_ticket_of_which_nobody_had_heard_gets_its_workflow(upgrade: Upgrade) 
     assert running(upgrade.outputs, number) == [f"{number}-1"]
 
 
-def test_a_customer_who_was_waited_for_writes_on_the_page_of_before(upgrade: Upgrade) -> None:
+def test_customer_answers_a_question_on_a_page_from_before_the_upgrade(upgrade: Upgrade) -> None:
     world, receipt = upgrade.world, upgrade.receipts["waiting"]
     waiting = world.manager.read(receipt.number)
     assert story.promise(waiting, "resolution") == "paused"
@@ -451,7 +451,7 @@ def test_a_customer_who_was_waited_for_writes_on_the_page_of_before(upgrade: Upg
     assert story.promise(closed, "resolution") == "kept"
 
 
-def test_an_answer_to_a_mail_of_before_joins_its_ticket(upgrade: Upgrade) -> None:
+def test_answer_to_a_mail_from_before_the_upgrade_joins_its_ticket(upgrade: Upgrade) -> None:
     world, number = upgrade.world, upgrade.number("by mail")
     sent = [
         message_from_bytes(raw, policy=policy.default)
@@ -476,7 +476,7 @@ def test_an_answer_to_a_mail_of_before_joins_its_ticket(upgrade: Upgrade) -> Non
     assert (closed["channel"], closed["closure"]) == ("email", "confirmed")
 
 
-def test_a_mail_in_quarantine_is_released(upgrade: Upgrade) -> None:
+def test_mail_quarantined_before_the_upgrade_is_released(upgrade: Upgrade) -> None:
     manager = upgrade.world.manager
     [held] = upgrade.before.lists["/quarantine"]["items"]
     assert (held["from"]["email"], held["reason"]) == (MACHINE, "automatic")
@@ -485,13 +485,13 @@ def test_a_mail_in_quarantine_is_released(upgrade: Upgrade) -> None:
     assert manager.read(number)["contact"]["email"] == MACHINE
 
 
-def test_a_resolution_is_confirmed_on_the_page_of_before(upgrade: Upgrade) -> None:
+def test_resolution_is_confirmed_on_a_page_from_before_the_upgrade(upgrade: Upgrade) -> None:
     receipt = upgrade.receipts["resolved"]
     story.confirm_and_rate(upgrade.world, receipt, 4)
     assert ended(upgrade, receipt.number)["closure"] == "confirmed"
 
 
-def test_a_survey_is_answered_by_the_link_of_a_mail_of_before(upgrade: Upgrade) -> None:
+def test_survey_is_answered_by_a_link_mailed_before_the_upgrade(upgrade: Upgrade) -> None:
     number = upgrade.number("confirmed")
     link = link_in_mail(upgrade.world, address_of("confirmed"), "s")
     assert call("POST", link, form={"overall": "5", "comment": "Kind."}).status in (200, 303)
@@ -500,7 +500,7 @@ def test_a_survey_is_answered_by_the_link_of_a_mail_of_before(upgrade: Upgrade) 
     assert answered["data"]["answers"]["overall"] == 5
 
 
-def test_a_sleeper_wakes_at_its_time_and_acts_once(upgrade: Upgrade) -> None:
+def test_sleeping_workflow_wakes_on_time_and_fires_each_rung_once(upgrade: Upgrade) -> None:
     world, number = upgrade.world, upgrade.number("unanswered")
     assert upgrade.to_come, "the upgrade took longer than the whole promise"
     [rung, *_] = upgrade.to_come
@@ -509,18 +509,20 @@ def test_a_sleeper_wakes_at_its_time_and_acts_once(upgrade: Upgrade) -> None:
     assert timedelta() <= late <= LATE
     found = rungs(world, number)
     assert len(found) == len(set(found)), "no rung twice"
-    assert running(upgrade.outputs, number) == [f"{number}-1"], "the execution of before goes on"
+    assert running(upgrade.outputs, number) == [f"{number}-1"], (
+        "the execution that began before the upgrade goes on"
+    )
 
 
-def test_open_tickets_are_in_step_with_their_workflows(upgrade: Upgrade) -> None:
+def test_reconciliation_finds_nothing_that_it_cannot_repair(upgrade: Upgrade) -> None:
     report = stack.reconcile(upgrade.cloud)
     assert report["open"] >= 4, "unanswered, unheard, under plan 1, and out of quarantine"
     assert set(report["found"]) <= {"awake", "older_definition"}, report
     assert report["left"] == 0
 
 
-def test_an_agent_may_act_on_what_they_read_before_the_upgrade(upgrade: Upgrade) -> None:
-    """Only the system changed the ticket since: it was acknowledged, assigned and reminded of."""
+def test_agent_may_act_on_the_version_that_they_read_before_the_upgrade(upgrade: Upgrade) -> None:
+    """Only the system changed the ticket since: it acknowledged, assigned and reminded."""
     world, number = upgrade.world, upgrade.number("unanswered")
     agent = story.agent_of(world, number)
     version = world.manager.read(number)["version"]
@@ -532,7 +534,7 @@ def test_an_agent_may_act_on_what_they_read_before_the_upgrade(upgrade: Upgrade)
     finish(upgrade, "unanswered", 3)
 
 
-def test_a_move_that_was_tried_before_is_applied(upgrade: Upgrade) -> None:
+def test_move_with_a_dry_run_from_before_the_upgrade_is_applied(upgrade: Upgrade) -> None:
     world, number = upgrade.world, upgrade.number("under plan 1")
     assert world.manager.read(number)["plan_version"] == 1
     moved_to_plan_2(world, apply=True, dry_run=upgrade.dry_run, reason="Sooner")
@@ -541,7 +543,7 @@ def test_a_move_that_was_tried_before_is_applied(upgrade: Upgrade) -> None:
     finish(upgrade, "under plan 1", 2)
 
 
-def test_facts_of_before_and_after_count_together(upgrade: Upgrade) -> None:
+def test_score_facts_from_before_and_after_the_upgrade_count_together(upgrade: Upgrade) -> None:
     manager = upgrade.world.manager
     rated = next(item["pk"] for item in upgrade.before.items if item["pk"].startswith("RATING#"))
     found: dict[str, set[str]] = defaultdict(set)
@@ -554,11 +556,11 @@ def test_facts_of_before_and_after_count_together(upgrade: Upgrade) -> None:
     closed = {upgrade.number(stage) for stage in stages}
     assert found["satisfaction"] >= closed
     assert found["response_promises"] >= closed
-    assert found["supervisor_rating"] == {""}, "a rating is no ticket's"
+    assert found["supervisor_rating"] == {""}, "a rating belongs to no ticket"
 
 
 def scored(upgrade: Upgrade, month: str) -> Json:
-    """The cards of a month, when it has been scored anew."""
+    """Score a month again, wait, and return its list of cards."""
     manager = upgrade.world.manager
     before = manager.get(f"/scorecards/{month}")["last_run"]
     manager.send("POST", f"/scorecards/{month}", {})
@@ -572,8 +574,8 @@ def scored(upgrade: Upgrade, month: str) -> Json:
     return found
 
 
-def test_this_version_writes_no_name_that_the_one_before_does_not_know(upgrade: Upgrade) -> None:
-    """A deployment can be taken back then. A name that is new here is a decision."""
+def test_this_version_writes_no_attribute_that_the_previous_one_lacks(upgrade: Upgrade) -> None:
+    """Only then can a deployment be rolled back. A new name needs a decision."""
     number = bring(upgrade.world, "closed", "closed-anew").number
     written = [item for item in items(upgrade) if is_about(item, number)]
     known, found = names_in(upgrade.before.items), names_in(written)
@@ -582,7 +584,7 @@ def test_this_version_writes_no_name_that_the_one_before_does_not_know(upgrade: 
 
 
 def is_about(item: Json, number: str) -> bool:
-    """Whether an item is of this ticket: its own, the key of its submission, or a score fact."""
+    """Whether an item belongs to this ticket: its own, its submission's key, or a score fact."""
     fact = item["sk"].partition("#")[0]
     return number in (item["pk"].partition("#")[2], item.get("number"), fact)
 
@@ -603,7 +605,7 @@ def names_in(stored: list[Json]) -> dict[str, set[str]]:
     return found
 
 
-def test_in_the_end_nothing_is_set_aside_and_nobody_carries_what_is_done(upgrade: Upgrade) -> None:
+def test_no_dead_letter_is_left_and_loads_match_the_open_work(upgrade: Upgrade) -> None:
     for queue in ("DeadLetterQueueUrl", "MailDeadLetterQueueUrl", "InboundDeadLetterQueueUrl"):
         assert messages(upgrade, queue) == 0, queue
     report = stack.reconcile(upgrade.cloud)
