@@ -22,8 +22,9 @@ from local.meter import Meter
 from local.patches import WrongEmulator, apply_all, check_version
 from local.patches.checking import NotAsExpected
 
-# Functions inherit the emulator's environment. A variable that the template forgets must be missing
-# here as it would be on AWS. Therefore only these variables of the shell are passed on.
+# Functions inherit the emulator's environment, so the emulator gets only these variables of the
+# shell. If the template does not set a variable that a function needs, the function then fails here
+# as it fails on AWS.
 KEPT = ("PATH", "HOME", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
 FIXED = {
     "LANG": "C.UTF-8",
@@ -119,10 +120,10 @@ def main() -> int:
 
 
 def end_at_once(app: App) -> App:
-    """Ends the process as soon as the server has shut down.
+    """Wraps the app so that the process ends as soon as the server has shut down.
 
-    Otherwise the interpreter would wait for the threads of running tasks, and executions that fail
-    in the meantime start new threads. With open tickets this takes a long time.
+    Otherwise the interpreter would wait for the threads of running tasks. Executions that fail
+    during this wait start new threads. If tickets are open, the wait is long.
     """
 
     async def ending(scope: Scope, receive: Receive, send: Send) -> None:

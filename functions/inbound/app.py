@@ -30,8 +30,8 @@ from redress.wiring import inbound as wiring
 logger = Logger(service="inbound")
 
 LANGUAGE = "en"
-"""The language of a mail whose text does not show one that the product speaks: only numbers, only a
-picture, or Japanese."""
+"""The language of a mail if its text shows no language of the product. For example, the text has
+only numbers, the mail has only a picture, or the text is Japanese."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _jobs_in(body: str) -> Iterator[MailStored | ReleaseMail]:
-    """Return the jobs in a message.
+    """Yield the jobs in a message. The test event of S3 has none.
 
-    Raises ValueError, KeyError or msgspec.ValidationError if the message holds no jobs.
+    Raises ValueError, KeyError or msgspec.ValidationError if the message is of no known kind.
     """
     content = json.loads(body)
     if (release := messages.decode(content)) is not None:

@@ -1,8 +1,8 @@
-"""The declaration of a route, from which router, template and OpenAPI document are derived.
+"""The declaration of a route. The staff function finds its handlers by these declarations.
 
-`routes/` declares each route next to the function that serves it. `make openapi` writes the routes
-of the template and the OpenAPI document from the declarations. The texts of the document are in
-`local/openapi`, which no function loads.
+`routes/` declares each route next to the function that serves it. From the declarations,
+`make openapi` writes the OpenAPI document and the template's routes. The texts of the document are
+in `local/openapi`, which no function loads.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 NAME_LIMIT = 64
 REASON_LIMIT = 2_000
 PLAN_LIMIT = 1024 * 1024
-"""The most bytes of a body with a plan, which may be indented. The store limits the plan itself."""
+"""The most bytes of a body with a plan. Clients may indent its JSON. The store has a lower limit
+for the plan itself."""
 
 VERSION = Whole("version", least=1)
 """The version of the ticket that the caller has read."""
@@ -65,10 +66,10 @@ class Request(Struct, frozen=True):
 class Route(Struct, frozen=True):
     """One route of the staff API.
 
-    `answer` is the name of the answer's schema in the document, and `status` is its status. `query`
-    and `headers` name the parameters that the route reads in addition to those in its path.
-    `problems` are the error statuses of this route. The document adds those of every route (401,
-    403, 500, 503) and those of every route with a body (400, 413, 415, 422).
+    `answer` names the schema of the answer in the OpenAPI document. `status` is the HTTP status of
+    the answer. `query` and `headers` name the parameters that the route reads in addition to those
+    in its path. `problems` are the error statuses of this route. The document adds those of every
+    route (401, 403, 500, 503) and those of every route with a body (400, 413, 415, 422).
     """
 
     method: str

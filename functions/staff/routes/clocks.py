@@ -1,4 +1,4 @@
-"""Why each promise of a ticket is due when it is due."""
+"""The route that explains the due time of each promise of a ticket."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def explain_clocks(request: Request) -> Answer:
 
 
 def stories_view(found: ClockStories) -> dict[str, Any]:
-    """`ClockStories`: why each promise is due when it is due, in the language of the reader."""
+    """`ClockStories`: explains the due time of each promise, in the language of the reader."""
     return {
         "number": found.number,
         "language": found.language,
@@ -98,7 +98,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 
 def _cause(event: Event) -> dict[str, Any]:
-    """The event without its data, which the ticket's timeline has."""
+    """The event without its data. The ticket's timeline shows the data."""
     return {name: value for name, value in event_view(event).items() if name != "data"}
 
 

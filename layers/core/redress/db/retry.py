@@ -43,10 +43,11 @@ credentials) are mistakes in this code or its deployment and are not retried."""
 
 
 class ConditionFailed(Exception):
-    """One or more conditions of a write did not hold. `names` lists them.
+    """One or more conditions of a write did not hold.
 
-    `items` maps names to the stored items that failed the condition, in DynamoDB's JSON, if the
-    write asked DynamoDB to return them.
+    `names` lists the items whose condition did not hold, by the names that the caller gave them.
+    `items` maps such a name to the stored item in DynamoDB's JSON. It has only the items that a
+    transaction asked DynamoDB to return.
     """
 
     def __init__(self, names: frozenset[str], items: Mapping[str, Any] | None = None) -> None:
@@ -57,8 +58,9 @@ class ConditionFailed(Exception):
 def client_error(error: BaseException) -> ClientError | None:
     """Return the innermost botocore ClientError among an exception and its causes, if any.
 
-    PynamoDB's exceptions keep neither the cancellation reasons nor the HTTP status. Only the
-    botocore error from which they were raised has them.
+    PynamoDB raises a ClientError of its own from botocore's error. The response in PynamoDB's error
+    has neither the cancellation reasons nor the HTTP status. The response in botocore's error has
+    both.
     """
     seen: BaseException | None = error
     found: ClientError | None = None
@@ -87,11 +89,13 @@ def call(
 ) -> Any:
     """Run a DynamoDB call and retry it after transient errors.
 
-    `names` holds one name per item of the transaction, in the same order. Raises ConditionFailed
-    with the names of the items whose condition did not hold. Raises Unavailable if the call still
-    fails after ATTEMPTS attempts or PATIENCE_S seconds. The wait before a retry is random (full
-    jitter). It is at most 0.025 s before the first retry, and the maximum doubles each time. Any
-    other error is a programming or deployment error and is raised unchanged.
+    `names` holds one name per item of the transaction, in the same order. The wait before a retry
+    is random (full jitter). It is at most 0.025 s before the first retry, and the maximum doubles
+    each time.
+
+    Raises ConditionFailed with the names of the items whose condition did not hold. Raises
+    Unavailable if the call still fails after ATTEMPTS attempts or PATIENCE_S seconds. Any other
+    error is a programming or deployment error and is raised unchanged.
     """
     began = clock()
     for attempt in range(ATTEMPTS):

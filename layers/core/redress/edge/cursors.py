@@ -26,7 +26,7 @@ def limit(query: Mapping[str, str], most: int) -> int:
 def page(
     query: Mapping[str, str], most: int, is_key: Callable[[str], bool]
 ) -> tuple[int, str | None]:
-    """The `limit` and `cursor` of a query. Raises InvalidInput with both faults if both are wrong.
+    """The `limit` and `cursor` of a query. Raises InvalidInput with a fault for each wrong one.
 
     `limit` is from 1 to `most`. `is_key` tells whether a text has the form of a key of this list.
     """
@@ -57,7 +57,7 @@ def to_cursor(key: str | None) -> str | None:
 def _from_cursor(given: str, is_key: Callable[[str], bool]) -> str | None:
     """The key in a cursor, or None if the text is not a cursor of this list.
 
-    The check is needed because the key becomes part of a database query.
+    `is_key` checks the key because the key becomes part of a database query.
     """
     try:
         key = base64.b64decode(given, altchars=b"-_", validate=True).decode("ascii")

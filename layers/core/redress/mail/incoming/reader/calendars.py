@@ -1,4 +1,4 @@
-"""Read the details that a person needs from a calendar object (RFC 5545, RFC 5546)."""
+"""Read a calendar object (RFC 5545, RFC 5546) and keep the details that a person needs."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Decode bytes into text, even if their charset label is wrong or missing.
 
-A label is read as mail programs use it, which may differ from its registered meaning. For example,
+A label has the meaning that mail programs give it. Its registered meaning may differ. For example,
 gb2312 means GB 18030 here, and iso-8859-1 means windows-1252 (as in the WHATWG Encoding Standard,
 https://encoding.spec.whatwg.org). If the bytes contradict the label, the label is ignored. If there
-is no usable label, the charset is detected: first UTF-8 is tried, then chardet detects it. Only the
-labels in a fixed table are accepted. Python's `codecs.lookup` would also accept `unicode_escape`,
-`punycode` and `idna`, which strangers must not be able to choose.
+is no usable label, `_detected` finds the charset: it tries UTF-8 first, and then the charset that
+chardet names. Only the labels in a fixed table are accepted. Python's `codecs.lookup` would also
+accept `unicode_escape`, `punycode` and `idna`, which strangers must not be able to choose.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ _MULTIBYTE = re.compile(rb"[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _LOOKED_AT = 64 * 2**10
 """How many bytes the detection reads."""
 _DAMAGE = 0.05
-"""A label is considered wrong if more than this share of the characters beyond ASCII is
-unreadable."""
+"""A label is considered wrong if more than this share of the characters beyond ASCII is unreadable.
+One unreadable character among several is always accepted."""
 
 _UNWANTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufeff]")
 _LINE_END = re.compile(r"\r*\n|\r|\u2028|\u2029|\x85")
@@ -135,6 +135,7 @@ def _decoded(data: bytes, label: str, defects: Defects) -> tuple[str, str]:
 def _by_byte_order_mark(data: bytes) -> tuple[str, str] | None:
     """Decode bytes that begin with a byte order mark; None for others.
 
+    The result is also None if the mark is that of UTF-16 but the number of bytes is odd.
     The mark counts more than the label, because no other text begins with these bytes.
     """
     if data.startswith(b"\xef\xbb\xbf"):
@@ -159,14 +160,15 @@ def _as_labelled(
             defects.add(Code.WRONG_CHARSET, f"{label}, read as utf-8")
         return utf8, "utf-8"
     if codecs[0] == "cp1252" and (label in ("us-ascii", "ascii") or _ESCAPED.search(data)):
-        # These labels do not tell the charset: programs use them if they do not know it.
+        # A program that does not know the charset writes the label us-ascii. An escape sequence of
+        # ISO-2022-JP contradicts every label that means windows-1252.
         return None
     for codec in codecs:
         try:
             return data.decode(codec), codec
         except UnicodeError:
             continue
-    # One unreadable character does not prove that the label is wrong.
+    # One unreadable character among several does not prove that the label is wrong.
     text = data.decode(codecs[0], "replace")
     beyond = sum(not c.isascii() for c in text)
     if text.count("\N{REPLACEMENT CHARACTER}") <= max(1, beyond * _DAMAGE) and beyond > 1:
@@ -178,8 +180,10 @@ def _as_labelled(
 def _if_certainly_utf8(data: bytes) -> str | None:
     """Return the text if the bytes are certainly UTF-8; otherwise None.
 
-    Two conditions must hold. The bytes contain at least two sequences of three or four bytes, or
-    all their bytes beyond ASCII belong to accented letters. And all bytes are valid UTF-8.
+    All bytes must be valid UTF-8. In addition, one of two conditions must hold:
+
+    - The bytes contain at least two sequences of three or four bytes.
+    - All bytes beyond ASCII seem to belong to accented letters.
     """
     if len(_MULTIBYTE.findall(data[:_LOOKED_AT])) < 2 and not _is_latin_in_utf8(data):
         return None
@@ -192,7 +196,8 @@ def _if_certainly_utf8(data: bytes) -> str | None:
 def _is_latin_in_utf8(data: bytes) -> bool:
     """Whether all bytes beyond ASCII seem to belong to accented letters in UTF-8.
 
-    An accented letter is a byte from C3 to C5 and one more byte. Latin-1 reads `é` as `Ã©`.
+    In UTF-8, an accented letter is a byte from C3 to C5 and one more byte. So half of the bytes
+    beyond ASCII are from C3 to C5. For example, `é` has the bytes that mean `Ã©` in Latin-1.
     """
     beyond = [byte for byte in data[:_LOOKED_AT] if byte > 0x7F]
     leads = sum(0xC3 <= byte <= 0xC5 for byte in beyond)
@@ -202,8 +207,9 @@ def _is_latin_in_utf8(data: bytes) -> bool:
 def _detected(data: bytes) -> tuple[str, str] | None:
     """Detect the charset and decode.
 
-    Escape sequences of ISO-2022-JP decide at once. Otherwise UTF-8, the charset that chardet
-    detects, GB 18030 and windows-1252 are tried in this order. None if none decodes without error.
+    Bytes with an escape sequence of ISO-2022-JP are decoded as ISO-2022-JP. For other bytes, the
+    first charset that decodes them without error is used. The order is UTF-8, the charset that
+    chardet names, GB 18030, windows-1252. Returns None if every charset fails.
     """
     if b"\x1b" in data and _ESCAPED.search(data):
         return data.decode("iso2022_jp_ext", "replace"), "iso2022_jp_ext"

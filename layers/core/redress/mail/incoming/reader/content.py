@@ -68,7 +68,10 @@ def _has_valid_first_line(data: bytes, first: int, base64_: bool) -> bool:
 
 
 def _uu_length(line: bytes) -> int:
-    """Return the length of a line that holds as many bytes as its first character states."""
+    """Return how many characters a uuencoded line needs, including its first character.
+
+    The first character states how many bytes the line holds.
+    """
     return 1 + (((line[0] - 0x20) & 63) * 4 + 2) // 3
 
 
@@ -127,8 +130,9 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"BEGIN:VCARD", "text/vcard"),
     (0, b"#!/", "text/x-shellscript"),
 )
-"""Offset, first bytes and type: of files that customers send, and of dangerous files that a sender
-may disguise as such a file."""
+"""For each file type: an offset, the bytes that a file has there, and the media type. Customers
+send some of these types. The others are dangerous, and a sender may disguise them as one of the
+first."""
 
 _OFFICE = (
     (b"word/", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
@@ -175,12 +179,13 @@ _SUFFIXES = {
 
 
 def safe_name(original: str, kind: str, taken: set[str]) -> str:
-    """Return a safe file name for a download, and add it to `taken`.
+    """Return a safe file name for a download, and add it to `taken` in case-folded form.
 
     `original` may be a path; only its last part is used. Control characters, invisible characters
     and characters that change the direction of text are removed. Characters that file systems
-    forbid are replaced by spaces. If the name has no suffix, it gets the suffix of the media type `kind`. If `taken`
-    already contains the name, ignoring case, a number is added.
+    forbid are replaced by spaces. If the name has no suffix, it gets the suffix of the media type
+    `kind`. If `taken` already contains the name, the new name gets a number. Upper and lower case
+    count as the same.
     """
     plain = unicodedata.normalize("NFC", original.replace("\\", "/").rpartition("/")[2])
     plain = "".join(c for c in plain if unicodedata.category(c)[0] != "C" or c == " ")
