@@ -58,28 +58,30 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"]
     )
-    parser.add_argument("--plain", action="store_true", help="the emulator as published, unmended")
+    parser.add_argument(
+        "--plain", action="store_true", help="start the emulator as published, without the patches"
+    )
     parser.add_argument(
         "--functions-call",
         metavar="URL",
-        help="where functions find AWS, if not here: a proxy that injects faults, for instance",
+        help="another address at which functions find AWS, such as a proxy that injects faults",
     )
     parser.add_argument(
         "--state",
         metavar="DIRECTORY",
-        help="keep what is in it when it ends, and begin with what was kept; executions are not",
+        help="load this folder at the start and save to it at the end; executions are not saved",
     )
     parser.add_argument(
         "--smtp",
         metavar="PORT",
         type=int,
-        help="also take mail on this port of 127.0.0.1, for what is deployed (see --directory)",
+        help="also run an SMTP server on this port of 127.0.0.1; it needs --directory",
     )
     parser.add_argument(
         "--directory",
         type=Path,
         metavar="DIRECTORY",
-        help="where outputs.json says into which bucket mail goes",
+        help="the folder with outputs.json, which names the bucket for incoming mail",
     )
     return parser.parse_args()
 
@@ -96,7 +98,7 @@ def main() -> int:
         if not options.plain:
             apply_all()
     except (WrongEmulator, NotAsExpected) as error:
-        print(f"The laptop's cloud does not start: {error}", file=sys.stderr)
+        print(f"The local cloud does not start: {error}", file=sys.stderr)
         return 2
     from ministack import app
 

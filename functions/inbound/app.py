@@ -55,7 +55,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
                 _do(job)
         except Exception as error:
             found = {"record": record["messageId"]} | observe.fault_of(error)
-            logger.error("a mail will be delivered again", extra=found)
+            logger.error("the queue will deliver this message again", extra=found)
             observe.count("inbound", "MailDelayed")
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}
@@ -64,7 +64,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def _jobs_in(body: str) -> Iterator[MailStored | ReleaseMail]:
     """Yield the jobs in a message. The test event of S3 has none.
 
-    Raises ValueError, KeyError or msgspec.ValidationError if the message is of no known kind.
+    Raises ValueError, KeyError, TypeError, AttributeError or msgspec.ValidationError if the message
+    is of no known kind.
     """
     content = json.loads(body)
     if (release := messages.decode(content)) is not None:

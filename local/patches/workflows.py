@@ -50,7 +50,7 @@ def honour_timeout_paths() -> None:
 
     def execute(state: State, given: object, execution: Execution, context: State) -> object:
         if "HeartbeatSeconds" in state or "HeartbeatSecondsPath" in state:
-            raise failed("States.Runtime", "the laptop's cloud keeps no heartbeats")
+            raise failed("States.Runtime", "the local cloud keeps no heartbeats")
         path = state.get("TimeoutSecondsPath")
         if path is not None:
             chosen = stepfunctions._apply_input_path(state, given, context)

@@ -87,7 +87,7 @@ def call(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Any:
-    """Run a DynamoDB call and retry it after transient errors.
+    """Run a call to DynamoDB or another service, and retry it after transient errors.
 
     `names` holds one name per item of the transaction, in the same order. The wait before a retry
     is random (full jitter). It is at most 0.025 s before the first retry, and the maximum doubles

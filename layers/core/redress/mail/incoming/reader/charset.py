@@ -98,7 +98,7 @@ def decode(data: bytes, label: str, defects: Defects) -> Decoded:
 
 
 def clean(text: str) -> str:
-    """Remove control characters and lone surrogates, and write every line end as \\n.
+    """Remove lone surrogates and most control characters, and write every line end as \\n.
 
     The result is safe for the store, logs and JSON.
     """

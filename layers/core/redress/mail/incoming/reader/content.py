@@ -36,9 +36,9 @@ def decoded(body: bytes, encoding: str, defects: Defects) -> bytes:
 def uu_blocks(data: bytes, defects: Defects) -> tuple[list[tuple[bytes, bytes]], bytes]:
     """Return the uuencoded files (name, content) in a text, and the text without them.
 
-    A file starts after a `begin` line and ends before an `end` line. If there is no `end` line, it
-    extends to the end of the text. If the first line after `begin` is not valid uuencode, the block
-    stays in the text.
+    A file starts after a `begin` or `begin-base64` line and ends before an `end` or `====` line. If
+    there is no such line, it extends to the end of the text. If the first line after `begin` is not
+    valid uuencode, the block stays in the text.
     """
     blocks: list[tuple[bytes, bytes]] = []
     rest: list[bytes] = []
