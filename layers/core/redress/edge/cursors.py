@@ -49,7 +49,7 @@ def page(
 def to_cursor(key: str | None) -> str | None:
     """The cursor of the page that begins after this key; None for None.
 
-    A cursor is an opaque text that needs no escaping.
+    A cursor is opaque: letters, digits, `-` and `_`, and up to two `=` at the end.
     """
     return base64.urlsafe_b64encode(key.encode()).decode() if key is not None else None
 
