@@ -119,9 +119,9 @@ types: .venv/ready ## Check types strictly
 template: .venv/ready ## Validate the template (CloudFormation, SAM, Lambda) and the state machines
 	$(PYTHON) -m pytest -n 2 $(PYTEST) $(LINTERS)
 
-# Tests without a stack in parallel; tests that deploy one, one after another.
+# Two workers, a whole file each. Each worker deploys one stack, which all its files share.
 test: test-fast install ## Run all tests
-	$(PYTHON) -m pytest $(PYTEST) $(SLOW)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST) $(SLOW)
 
 test-fast: .venv/ready ## Run the tests that deploy no stack
 	$(PYTHON) -m local.install java dynamodb
