@@ -16,7 +16,7 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 
 PYTHON := .venv/bin/python
-# Tests that deploy a stack run one after another; all others run in parallel.
+# Tests that need a build, a deployed stack or a browser.
 SLOW := tests/artifacts tests/local tests/browser
 # `make template` runs them.
 LINTERS := tests/template/test_linters.py
