@@ -39,6 +39,6 @@ class CallCounter:
 
 
 def counted(endpoint: str) -> Counter[str]:
-    """All calls that this cloud has received since its start."""
+    """Return how often each operation was called since this cloud started."""
     with urllib.request.urlopen(endpoint + PATH, timeout=10) as response:
         return Counter(json.load(response))

@@ -37,10 +37,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     Executions keep the definition with which they began for up to a year. An old one may send only
     `ticket` and `gen`.
 
-    Errors are raised, never returned. The machine retries them with growing pauses and finally
-    gives up the generation. If `woken` is none of WAKE_UP_CALLS, the wait could not be armed. The
-    first PAUSES attempts then act on the due clocks and raise WaitRefused. So promises are kept
-    even while no wait can be armed, and the retries keep the machine from looping without a pause.
+    Errors are raised, never returned. The machine retries after growing pauses. After the last
+    retry, the execution fails.
+
+    An error outside WAKE_UP_CALLS means that the machine could not begin the wait. In that case the
+    first PAUSES attempts act on the due clocks and then raise WaitRefused. Acting keeps the
+    promises. Raising makes the machine pause before it tries to wait again.
     """
     if event.get("warm"):
         wiring.timers()

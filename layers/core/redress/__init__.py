@@ -8,8 +8,9 @@ imports the rules. Between packages, imports follow the order of `PACKAGES` in
 import gc
 
 COLLECT_AFTER = 100_000
-"""How many objects may be created and not freed before Python's garbage collector runs (default:
-2,000).
+"""Python's garbage collector runs when this many objects were created and not freed.
+
+Python's default is 2,000.
 
 A start creates tens of thousands of objects and keeps nearly all of them. Running the collector
 again and again would take a twelfth of a cold start. The price is that a reference cycle, with

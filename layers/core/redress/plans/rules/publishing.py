@@ -99,8 +99,10 @@ def _too_far(at: str, kind: str, promise: Promise, what: str) -> Fault:
 
 
 _PromisesWithPointers = dict[ClockName, tuple[Promise, str]]
-"""Promises by clock, each with the JSON pointer of the plan's entry that sets its due time and
-ladder: the promise of the kind, or the last override that changes more than the pauses."""
+"""The promise of each clock, and the JSON pointer of the plan's entry that sets it.
+
+The entry is the last override that changes the due time or the ladder. If there is none, it is the
+promise of the ticket's kind. A fault names this entry."""
 
 
 def _possible_promises(plan: Plan) -> Iterator[tuple[str, _PromisesWithPointers]]:

@@ -75,14 +75,20 @@ class DocumentReader:
         return value
 
     def one_of(self, value: Any, known: Iterable[str], at: str) -> str:
-        """One of the known names."""
+        """Return the value if it is one of the known names.
+
+        Otherwise record a fault and return the first known name.
+        """
         if not isinstance(value, str) or value not in known:
             self.fault(at, "unknown", f"one of {', '.join(known)}")
             return next(iter(known), "")
         return value
 
     def some_of(self, parent: Any, key: str, known: Iterable[str], at: str) -> tuple[str, ...]:
-        """Known names, written as a list or as a single name. Empty if the key is absent."""
+        """Return the known names under `key`, which holds a list or a single name.
+
+        Returns () if the key is absent. Records a fault and returns () if a name is unknown.
+        """
         value = parent.get(key, [])
         if not isinstance(value, str | list) or any(
             not isinstance(one, str) or one not in known for one in listed(value)

@@ -246,7 +246,7 @@ def report(counts: Counts) -> dict[str, Any]:
 
 
 def move_report(counts: Counts) -> dict[str, Any]:
-    """The report of a move, or of its dry run, as JSON (`MoveReport` in openapi-staff.json)."""
+    """Return the report of a move or of its dry run: `MoveReport` in openapi-staff.json."""
     return _layout(counts, _moves)
 
 
