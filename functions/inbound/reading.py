@@ -5,7 +5,7 @@ This module combines the parts of `redress.mail.incoming.reader`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from redress.mail.incoming.cases.receiving import (
@@ -32,15 +32,23 @@ _MAY_BE_PERSONAL = (MachineKind.LIST, MachineKind.BULK)
 """These kinds make no notice, because people's own mails can carry such headers, too."""
 _SENT_TO = ("delivered-to", "x-original-to", "x-forwarded-to", "envelope-to", "x-envelope-to")
 _FAILED = ("FAIL",)
+MOST_RECIPIENTS = 50
+"""How many recipients of a mail are kept. SES delivers to at most 50 in one transaction."""
 
 
 def incoming_mail_of(
-    raw: bytes, key: str, received_at: datetime, own_addresses: Iterable[str], language: str
+    raw: bytes,
+    key: str,
+    received_at: datetime,
+    own_addresses: Iterable[str],
+    language: str,
+    envelope: Sequence[str] = (),
 ) -> IncomingMail:
     """Read a mail.
 
     `own_addresses` are the address that Redress sends from and the domain that receives mail.
-    `language` is the language to assume if the text does not show one.
+    `language` is the language to assume if the text does not show one. `envelope` are the addresses
+    for which the mail server took the mail (RCPT TO); empty if they are not known.
     """
     mail = parsing.parse(raw)
     own = list(own_addresses)
@@ -60,7 +68,8 @@ def incoming_mail_of(
         sender_name=sender.name if sender else "",
         contact=contact.address.lower() if contact else "",
         contact_name=contact.name if contact else "",
-        addressed_to=_addressed_to(mail),
+        addressed_to=_addressed_to(mail, envelope),
+        envelope=tuple(_plain(one) for one in envelope[:MOST_RECIPIENTS]),
         subject=mail.subject,
         title=title,
         date=mail.date.isoformat() if mail.date else "",
@@ -114,10 +123,28 @@ def _ascii(domain: str) -> str:
         return domain.lower()
 
 
-def _addressed_to(mail: ParsedMail) -> tuple[str, ...]:
+def _addressed_to(mail: ParsedMail, envelope: Sequence[str]) -> tuple[str, ...]:
+    """Return the addresses to which a mail was written, those that are certain first.
+
+    The envelope names every address of ours, also one in Bcc. Its addresses come first, in the
+    order of To and Cc, because that order shows what the sender meant. Without an envelope, the
+    Received line of SES names one address, perhaps of several: it comes first if no header has it.
+    Anybody can write the other headers, so an address in them is a hint.
+    """
+    named = [_plain(one.address) for one in (*mail.to, *mail.cc)]
+    taken = [_plain(one) for one in envelope]
+    if not taken and (one := _plain(verdicts.recipient(mail))) and one not in named:
+        taken = [one]
+    certain = [one for one in named if one in taken] + taken
     values = ", ".join(value for name in _SENT_TO for value in mail.all(name))
-    others = addresses_of(values[:VALUE], Defects())
-    return tuple(dict.fromkeys(one.address.lower() for one in (*mail.to, *mail.cc, *others)))
+    hints = [_plain(one.address) for one in addresses_of(values[:VALUE], Defects())]
+    return tuple(dict.fromkeys((*certain, *named, *hints)))
+
+
+def _plain(address: str) -> str:
+    """Return an address in lower case, with an internationalised domain in its ASCII form."""
+    local, at, domain = address.rpartition("@")
+    return f"{local.lower()}{at}{_ascii(domain)}"
 
 
 def _returned_ids(mail: ParsedMail) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ DOMAIN = ENVIRONMENT["MAIL_DOMAIN"]
 VERDICTS = (
     "Return-Path: <{sender}>\r\n"
     "Received: from mx (mx [192.0.2.1])\r\n"
-    " by inbound-smtp.us-east-1.amazonaws.com with SMTP id {id};\r\n"
+    " by inbound-smtp.us-east-1.amazonaws.com with SMTP id {id}{taken_for};\r\n"
     "X-SES-Spam-Verdict: {spam}\r\n"
     "X-SES-Virus-Verdict: {virus}\r\n"
     "Received-SPF: pass (spfCheck: x)\r\n"
@@ -62,9 +62,14 @@ def mail(
     dmarc: str = "pass",
     way: str = "1",
     author: str | None = None,
+    taken_for: str = "",
     **headers: str,
 ) -> bytes:
-    """Return a mail as SES stores it. `way` distinguishes two deliveries of the same mail."""
+    """Return a mail as SES stores it.
+
+    `way` distinguishes two deliveries of the same mail. `taken_for` is the address that SES names
+    in its Received line.
+    """
     made = email.message.EmailMessage()
     made["From"], made["To"], made["Subject"] = sender, to, subject
     made["Date"] = "Mon, 23 Nov 2026 09:00:00 +0800"
@@ -74,10 +79,27 @@ def mail(
         made[name.replace("_", "-")] = value
     made.set_content(text)
     author = author or sender.rpartition("@")[2].rstrip(">")
-    block = VERDICTS.format(
-        sender="x@example.com", id=way, spam=spam, virus=virus, dmarc=dmarc, author=author
-    )
-    return block.encode() + made.as_bytes()
+    return ses_block(way, spam, virus, dmarc, author, taken_for) + made.as_bytes()
+
+
+def ses_block(
+    way: str = "1",
+    spam: str = "PASS",
+    virus: str = "PASS",
+    dmarc: str = "pass",
+    author: str = "example.com",
+    taken_for: str = "",
+) -> bytes:
+    """Return the headers that SES puts above a mail."""
+    return VERDICTS.format(
+        sender="x@example.com",
+        id=way,
+        spam=spam,
+        virus=virus,
+        dmarc=dmarc,
+        author=author,
+        taken_for=f"\r\n for {taken_for}" if taken_for else "",
+    ).encode()
 
 
 @dataclass
@@ -100,6 +122,11 @@ class Post:
         """Invoke the function for an object. Returns the messages to deliver again."""
         event = {"eventTime": "2026-11-23T01:00:00.123Z", "s3": {"object": {"key": key}}}
         return self.send({"Records": [event]})
+
+    def take(self, raw: bytes, *envelope: str, key: str = "inbound/1") -> None:
+        """Deliver a mail with the notification of SES, which has the envelope's recipients."""
+        self.keep(raw, key)
+        assert self.send(receipt(key, *envelope)) == []
 
     def send(self, body: Any) -> list[str]:
         text = body if isinstance(body, str) else json.dumps(body)
@@ -130,6 +157,19 @@ class Post:
 
     def reply_address(self, ticket: Ticket) -> str:
         return f"{customer_wiring.links().mail_token(ticket.number)}@{DOMAIN}"
+
+
+def receipt(key: str, *envelope: str) -> dict[str, Any]:
+    """Return what SES publishes after its S3 action (SES Developer Guide, email receiving)."""
+    return {
+        "notificationType": "Received",
+        "mail": {"messageId": key, "source": "li.na@example.com", "destination": list(envelope)},
+        "receipt": {
+            "timestamp": "2026-11-23T01:00:00.123Z",
+            "recipients": list(envelope),
+            "action": {"type": "S3", "bucketName": BUCKET, "objectKey": key},
+        },
+    }
 
 
 @pytest.fixture
@@ -612,11 +652,7 @@ def test_a_notice_marks_only_permanent_failures_of_addresses_that_were_mailed(
 
 
 def forged_verdict(notice: bytes) -> bytes:
-    author = "mx.example.com"
-    block = VERDICTS.format(
-        sender="x@example.com", id="1", spam="PASS", virus="PASS", dmarc="fail", author=author
-    )
-    return block.encode() + notice
+    return ses_block(dmarc="fail", author="mx.example.com") + notice
 
 
 def feedback(notice: bytes) -> bytes:
@@ -726,6 +762,144 @@ def returned(post: Post, of: str = "0100018f", audience: str = "customer") -> by
         "",
     ]
     return "\r\n".join(lines).encode()
+
+
+# ------------------------------------------------------------------------------ the addresses
+
+
+@pytest.mark.parametrize(
+    ("to", "others", "kind"),
+    [
+        ("service@othershop.example", {"Cc": f"complaints@{DOMAIN}"}, "complaint"),
+        (f"Shop <feedback@{DOMAIN}>", {"Cc": "urgent@othershop.example"}, "feedback"),
+        ("urgent@othershop.example", {"Cc": f"anything@{DOMAIN}"}, "inquiry"),
+        (f"urgent@{DOMAIN}.othershop.example", {}, "inquiry"),
+        ("undisclosed-recipients:;", {"Delivered_To": "urgent@othershop.example"}, "inquiry"),
+        ("undisclosed-recipients:;", {"Delivered_To": f"complaints@{DOMAIN}"}, "complaint"),
+        (f"COMPLAINTS@{DOMAIN.upper()}", {}, "complaint"),
+        ("complaints@example.com", {}, "complaint"),
+    ],
+)
+def test_only_an_address_of_the_house_presets_the_kind(
+    post: Post, to: str, others: dict[str, str], kind: str
+) -> None:
+    post.deliver(mail(to=to, **others))
+    assert post.ticket().kind == kind
+
+
+def test_a_plan_names_addresses_and_domains_of_the_house(post: Post) -> None:
+    document = plan_document() | {"version": 2}
+    document["mail"]["doors"]["help@brand.example"] = "complaint"
+    document["mail"]["domains"] = ["shop.example"]
+    post.stores.plan_store.publish(document, 2, 1)
+    rewire()
+    post.deliver(mail(to="help@brand.example", message_id="<1@x>"), "inbound/1")
+    post.deliver(mail(to="complaints@shop.example", message_id="<2@x>"), "inbound/2")
+    assert [ticket.kind for ticket in post.tickets()] == ["complaint"] * 2
+    post.deliver(mail(to="complaints@brand.example", message_id="<3@x>"), "inbound/3")
+    assert sorted(ticket.kind for ticket in post.tickets()) == ["complaint", "complaint", "inquiry"]
+
+
+HIDDEN = ["undisclosed-recipients:;", "friend@elsewhere.example", f"service@{DOMAIN}"]
+"""What the header To can say although the mail was sent to another address of ours."""
+
+
+@pytest.mark.parametrize("told", ["receipt", "received"])
+@pytest.mark.parametrize("to", HIDDEN)
+def test_the_address_of_the_envelope_presets_the_kind(post: Post, to: str, told: str) -> None:
+    ours = f"complaints@{DOMAIN}"
+    if told == "receipt":
+        post.take(mail(to=to), ours.upper())
+    else:
+        post.deliver(mail(to=to, taken_for=ours))
+    assert post.ticket().kind == "complaint"
+
+
+@pytest.mark.parametrize("told", ["receipt", "received"])
+@pytest.mark.parametrize("to", HIDDEN)
+def test_a_mail_sent_to_the_reply_address_is_added_whatever_its_header_says(
+    post: Post, to: str, told: str
+) -> None:
+    post.deliver(mail())
+    ours = post.reply_address(post.ticket())
+    answer = {"to": to, "subject": "x", "message_id": "<second@x>"}
+    if told == "receipt":
+        post.take(mail("还是没有", **answer), ours, key="inbound/2")
+    else:
+        post.deliver(mail("还是没有", taken_for=f"<{ours}>", **answer), "inbound/2")
+    last = post.stores.tickets.history(post.ticket().number)[-1]
+    assert (last.type, last.data["text"]) == (EventType.CUSTOMER_WROTE, "还是没有")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        mail(to=f"service@{DOMAIN}", Received=f"from x by mx.example; for urgent@{DOMAIN}; x"),
+        mail(to=f"service@{DOMAIN}").replace(
+            b"from mx (mx",
+            b"from y by inbound-smtp.us-east-1.amazonaws.com with SMTP id z\r\n for urgent@"
+            + DOMAIN.encode()
+            + b"; x (mx",
+            1,
+        ),
+        mail(to=f"service@{DOMAIN}", taken_for=f"urgent@{DOMAIN}").replace(
+            b"X-SES-RECEIPT: AEFBQUFB\r\n", b"", 1
+        ),
+    ],
+    ids=["a Received line of the sender", "the name in HELO", "no block of SES"],
+)
+def test_an_envelope_that_the_sender_wrote_counts_for_nothing(post: Post, raw: bytes) -> None:
+    post.deliver(raw)
+    assert post.ticket().kind == "inquiry"
+
+
+def test_the_order_of_the_headers_decides_among_several_addresses_of_the_envelope(
+    post: Post,
+) -> None:
+    """The Received line names one address of several, and a receipt lists them in any order."""
+    both = {"to": f"complaints@{DOMAIN}", "Cc": f"feedback@{DOMAIN}"}
+    post.take(mail(message_id="<1@x>", **both), f"feedback@{DOMAIN}", f"complaints@{DOMAIN}")
+    post.deliver(mail(message_id="<2@x>", taken_for=f"feedback@{DOMAIN}", **both), "inbound/2")
+    assert [ticket.kind for ticket in post.tickets()] == ["complaint"] * 2
+
+
+def test_the_envelope_counts_when_a_mail_is_released(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RecursionError("the text of a mail")
+
+    post.take(mail(to="x@example.net", spam="FAIL"), f"complaints@{DOMAIN}")
+    with monkeypatch.context() as patch:
+        patch.setattr(post.module.reading, "incoming_mail_of", broken)
+        unread = mail(to="x@example.net", message_id="<2@x>")
+        post.take(unread, f"feedback@{DOMAIN}", key="inbound/2")
+    for held in post.held().records:
+        assert post.send({"release": held.identity, "by": "s-lin"}) == []
+    assert sorted(ticket.kind for ticket in post.tickets()) == ["complaint", "feedback"]
+
+
+@pytest.mark.parametrize("first", ["receipt", "event"])
+def test_a_mail_whose_storing_is_told_twice_is_received_once(post: Post, first: str) -> None:
+    """On AWS the notification of SES comes first, and the event of S3 after it."""
+    post.keep(mail(to="x@example.net"), "inbound/1")
+    told = [receipt("inbound/1", f"complaints@{DOMAIN}"), json.dumps({"Records": [S3_EVENT]})]
+    for body in told if first == "receipt" else reversed(told):
+        assert post.send(body) == []
+    assert len(post.records()) == 1
+    assert post.ticket().kind == ("complaint" if first == "receipt" else "inquiry")
+
+
+S3_EVENT = {"eventTime": "2026-11-23T01:00:00.123Z", "s3": {"object": {"key": "inbound/1"}}}
+
+
+def test_a_notification_of_ses_is_read_with_and_without_the_envelope_of_sns(post: Post) -> None:
+    post.keep(mail(to="x@example.net"), "inbound/1")
+    said = json.dumps(receipt("inbound/1", f"complaints@{DOMAIN}"))
+    assert post.send({"Type": "Notification", "Message": said}) == []
+    assert post.ticket().kind == "complaint"
+    assert post.send("Successfully validated SNS topic for Amazon SES event publishing.") == []
+    assert len(post.tickets()) == 1
 
 
 # ------------------------------------------------------------------------------ exactly once
@@ -975,6 +1149,16 @@ def test_the_sample_event_opens_a_ticket(
     event = sample("inbound-mail-came")
     said = json.loads(event["Records"][0]["body"])
     post.keep(mail(), said["Records"][0]["s3"]["object"]["key"])
+    assert post.module.handler(event, Context()) == {"batchItemFailures": []}
+    assert post.ticket().kind == "complaint"
+
+
+def test_the_sample_notification_of_ses_opens_a_ticket_of_its_envelope(
+    post: Post, sample: Callable[[str], dict[str, Any]]
+) -> None:
+    event = sample("inbound-mail-received")
+    said = json.loads(event["Records"][0]["body"])
+    post.keep(mail(to="friend@elsewhere.example"), said["receipt"]["action"]["objectKey"])
     assert post.module.handler(event, Context()) == {"batchItemFailures": []}
     assert post.ticket().kind == "complaint"
 

@@ -131,6 +131,23 @@ def test_the_recipient_address_presets_the_kind(recipients: tuple[str, ...], kin
     assert decide(facts(recipients=recipients), {}, RULES) == OpenTicket(kind)
 
 
+def test_without_a_known_domain_of_the_house_every_domain_counts() -> None:
+    mail = facts(recipients=("complaints@shop.example",))
+    assert decide(mail, {}, RULES) == OpenTicket("complaint")
+    ours = replace(mail, own_domains=("in.example.org",))
+    assert decide(ours, {}, RULES) == OpenTicket("inquiry")
+    plan = MailPlan(RULES.kind_by_address, domains=("shop.example",))
+    assert decide(ours, {}, plan) == OpenTicket("complaint")
+
+
+def test_an_address_that_the_plan_names_completely_counts_at_any_domain() -> None:
+    plan = MailPlan({"help@brand.example": "complaint", "help": "inquiry"})
+    mail = facts(recipients=("help@brand.example",), own_domains=("in.example.org",))
+    assert decide(mail, {}, plan) == OpenTicket("complaint")
+    other = facts(recipients=("help@other.example",), own_domains=("in.example.org",))
+    assert decide(other, {}, plan) == OpenTicket("inquiry")
+
+
 HELD: dict[Reason, dict[str, Any]] = {
     Reason.VIRUS: {"virus": True},
     Reason.SPAM: {"spam": True},

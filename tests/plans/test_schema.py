@@ -73,6 +73,9 @@ MISTAKES: dict[str, Break] = {
     "half an hour as a decimal number": put(*FIRST_RESPONSE, "within", value="0.5h"),
     "a promise with an unknown field": put(*FIRST_RESPONSE, "colour", value="red"),
     "a survey without a callback": drop("levels", "inquiry", "promises", "callback"),
+    "a domain with a capital letter": put("mail", "domains", value=["Shop.example"]),
+    "an address instead of a domain": put("mail", "domains", value=["help@shop.example"]),
+    "an address without its domain": put("mail", "doors", value={"help@": "complaint"}),
     "an hour without a leading zero": put(*OFFICE, "week", "monday", value=["9:00-12:00"]),
     "an hour after 24:00": put(*OFFICE, "week", "monday", value=["09:00-24:30"]),
     "an office that never opens": put(*OFFICE, "week", value={"monday": [], "sunday": []}),
@@ -127,6 +130,9 @@ UNUSUAL: dict[str, Break] = {
     "without all optional sections": lambda document: [
         document.pop(name) for name in set(document) - set(SCHEMA["required"]) - {"calendars"}
     ],
+    "complete addresses and domains": put(
+        "mail", value={"doors": {"help@shop.example": "complaint"}, "domains": ["shop.example"]}
+    ),
     "empty sections": lambda document: document.update(
         routing={}, templates={}, questionnaire={}, sampling={}, retention={}, sources={}
     ),

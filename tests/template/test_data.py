@@ -234,3 +234,34 @@ def _substituted(text: Any) -> Iterator[str]:
     for name in re.findall(r"\$\{(\w+)(?:\.\w+)*\}", template):
         if name in expanded():
             yield name
+
+
+# ------------------------------------------------------------------ mail in
+
+
+def test_ses_tells_the_envelope_to_the_queue_and_s3_tells_the_object_later() -> None:
+    """The event of S3 has no envelope, so it must not come before the notification of SES."""
+    resources = expanded()
+    [rule] = of_type("AWS::SES::ReceiptRule").values()
+    [action] = rule["Properties"]["Rule"]["Actions"]
+    topic = refers_to(action["S3Action"]["TopicArn"])
+    [subscription] = [
+        one["Properties"]
+        for one in of_type("AWS::SNS::Subscription").values()
+        if refers_to(one["Properties"]["TopicArn"]) == topic
+    ]
+    assert refers_to(subscription["Endpoint"]) == "InboundQueue"
+    assert subscription["RawMessageDelivery"] is True
+    bucket = resources["MailBucket"]["Properties"]
+    [told] = bucket["NotificationConfiguration"]["QueueConfigurations"]
+    condition, late, at_once = told["Queue"]["Fn::If"]
+    assert (condition, refers_to(at_once)) == ("SesTakesMail", "InboundQueue")
+    queue = refers_to(late)
+    assert queue is not None
+    assert resources[queue]["Properties"]["DelaySeconds"] == 120
+    [mapping] = [
+        one["Properties"]
+        for one in of_type("AWS::Lambda::EventSourceMapping").values()
+        if refers_to(one["Properties"]["EventSourceArn"]) == queue
+    ]
+    assert refers_to(mapping["FunctionName"]) == "InboundFunction"

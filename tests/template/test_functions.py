@@ -175,7 +175,8 @@ def test_every_work_queue_has_a_dead_letter_queue() -> None:
         for q in queues.values()
         if "RedrivePolicy" in q["Properties"]
     }
-    assert set(queues) - dead - {"DeadLetterQueue"} == {"MailQueue", "InboundQueue"}
+    work = {"MailQueue", "InboundQueue", "InboundLateQueue"}
+    assert set(queues) - dead - {"DeadLetterQueue"} == work
     for name, queue in queues.items():
         assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 86400, name
         assert queue["Properties"]["SqsManagedSseEnabled"] is True, name

@@ -19,7 +19,7 @@ BIN = Path(sys.executable).parent
 
 ACCEPTED = {
     "ES1001": (
-        {"MailerFunctionMails", "InboundFunctionMails"},
+        {"MailerFunctionMails", "InboundFunctionMails", "InboundFunctionLateMails"},
         "the mapping of a queue has no failure destination: the queue has its own dead letters",
     ),
     "ES2000": (

@@ -29,6 +29,17 @@ def own_addresses() -> tuple[str, ...]:
     return tuple(one.lower() for one in (given.sender_address, given.mail_domain) if one)
 
 
+def own_domains() -> tuple[str, ...]:
+    """Return the domains of the house: the one that gets mail, and that of the sender address.
+
+    Returns () if no domain gets mail.
+    """
+    given = settings()
+    if not given.mail_domain:
+        return ()
+    return (given.mail_domain.lower(), given.sender_address.rpartition("@")[2].lower())
+
+
 def incoming_mails() -> IncomingMailStore:
     return stores.incoming_mails()
 
@@ -50,4 +61,5 @@ def receiving() -> ReceivingCase:
         stores.changes(),
         stores.mail_records(),
         clients.now,
+        own_domains(),
     )

@@ -62,6 +62,7 @@ class IncomingRecord:
     reason       why the mail is, or was, in quarantine
     because      the signs on which the reader based its classification
     flags        `disowned`, `spam`, `virus` or `unproven`
+    envelope     the addresses for which the mail server took the mail; empty if they are not known
     released_by  the member of staff who released it
     forwarded_by address of the member of staff who forwarded it
     """
@@ -82,6 +83,7 @@ class IncomingRecord:
     flags: tuple[str, ...] = ()
     released_by: str | None = None
     forwarded_by: str | None = None
+    envelope: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,9 @@ MOST_RUNGS = 20
 MOST_OVERRIDES = 200
 MOST_ADDRESSES = 100
 MOST_MAILS = 10_000
-_DOOR = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+MOST_DOMAINS = 100
+_DOMAIN = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,10}[a-z0-9-]{2,63}"
+_DOOR = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,63}}(?:@{_DOMAIN})?")
 
 _REQUIRED = (ClockName.ACKNOWLEDGEMENT, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION)
 _PROMISED = tuple(name for name in ClockName if name is not ClockName.OWN_WORD)
@@ -509,15 +511,21 @@ def _mail(read: DocumentReader, document: Mapping[str, Any]) -> MailPlan:
     If it is absent, no address determines the kind of a ticket, and `MailPlan`'s defaults apply.
     """
     section = read.section(document, "mail", "", need=False)
-    read.known(section, ("doors", "strangers", "most_an_hour"), "/mail")
+    read.known(section, ("doors", "domains", "strangers", "most_an_hour"), "/mail")
     kind_by_address: dict[str, str] = {}
     for address, kind in read.section(section, "doors", "/mail", need=False).items():
         at = f"/mail/doors{pointer(address)}"
         if not _DOOR.fullmatch(address):
-            read.fault(at, "address_expected", "what stands before the @, in small letters")
+            detail = "an address or what stands before its @, in small letters"
+            read.fault(at, "address_expected", detail)
         kind_by_address[address] = read.one_of(kind, KINDS, at)
     if len(kind_by_address) > MOST_ADDRESSES:
         read.fault("/mail/doors", "too_many", f"at most {MOST_ADDRESSES}")
+    domains = read.entries(section, "domains", "/mail", MOST_DOMAINS)
+    for index, domain in enumerate(domains):
+        if not isinstance(domain, str) or not re.fullmatch(_DOMAIN, domain):
+            here = f"/mail/domains/{index}"
+            read.fault(here, "domain_expected", "a domain in small letters; IDN as xn--")
     usual = MailPlan(kind_by_address)
     most = read.section(section, "most_an_hour", "/mail", need=False)
     read.known(most, ("sender", "ticket"), "/mail/most_an_hour")
@@ -533,6 +541,7 @@ def _mail(read: DocumentReader, document: Mapping[str, Any]) -> MailPlan:
         strangers=read.one_of(strangers, STRANGERS, "/mail/strangers"),
         most_of_a_sender=bound("sender", usual.most_of_a_sender),
         most_on_a_ticket=bound("ticket", usual.most_on_a_ticket),
+        domains=tuple(one for one in domains if isinstance(one, str)),
     )
 
 

@@ -130,7 +130,9 @@ class IncomingMail:
 
     contact       who gets the answers: the sender, or the person for whom a web form sent the mail.
                   Being the contact gives no rights on tickets
-    addressed_to  every address that the headers name as a recipient
+    addressed_to  every address that the envelope or a header names as a recipient, those of the
+                  envelope first
+    envelope      the addresses for which the mail server took the mail; empty if not known
     answers_to    Message-IDs in In-Reply-To and References, without <>, the nearest first
     returned_ids  Message-IDs of the mail that a bounce returns, and of its conversation
     numbers       ticket numbers in the subject
@@ -176,6 +178,7 @@ class IncomingMail:
     authentic: bool
     disowned: bool
     forwarded: ForwardedMail | None = None
+    envelope: tuple[str, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -216,7 +219,10 @@ class ReceivingCase:
         changes: TicketChanges,
         mail_records: MailRecordStore,
         now: Callable[[], datetime],
+        own_domains: tuple[str, ...] = (),
     ) -> None:
+        """`own_domains` are the domains of the house that the deployment knows."""
+        self._own_domains = own_domains
         self._changes, self._mail_records = changes, mail_records
         self._tickets, self._staff = tickets, staff
         self._incoming, self._addresses = incoming_, addresses
@@ -258,8 +264,13 @@ class ReceivingCase:
             return Received(settled, repeated=True)
         return self._process(mail, replace(held, released_by=by))
 
-    def hold_unread(self, key: str, received_at: datetime, because: str) -> Received:
-        """Put a mail into quarantine because the reader failed on it. `because` is the error."""
+    def hold_unread(
+        self, key: str, received_at: datetime, because: str, envelope: tuple[str, ...] = ()
+    ) -> Received:
+        """Put a mail into quarantine because the reader failed on it. `because` is the error.
+
+        `envelope` is kept for its release, because the object in the bucket does not have it.
+        """
         identity = unread_identity(key)
         record = IncomingRecord(
             identity=identity,
@@ -272,6 +283,8 @@ class ReceivingCase:
             excerpt="",
             reason=Reason.UNREADABLE,
             because=(because,),
+            recipients=envelope[:MOST_NAMED],
+            envelope=envelope,
         )
         try:
             self._incoming.hold(record)
@@ -369,6 +382,7 @@ class ReceivingCase:
         return MailFacts(
             sender=mail.sender if answerable else "",
             recipients=mail.addressed_to,
+            own_domains=self._own_domains,
             named=named,
             own=mail.own,
             machine=mail.machine,
@@ -512,6 +526,7 @@ class ReceivingCase:
             subject=mail.subject[:SUBJECT_LIMIT],
             excerpt=mail.text[:EXCERPT],
             recipients=mail.addressed_to[:MOST_NAMED],
+            envelope=mail.envelope,
             because=mail.because,
             flags=tuple(flags),
         )

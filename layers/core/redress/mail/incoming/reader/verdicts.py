@@ -39,6 +39,7 @@ _ORDER = (
     "x-ses-receipt",
 )
 _RECEIVED_BY_SES = re.compile(r"\bby inbound-smtp\.[a-z0-9-]{5,30}\.amazonaws\.com(?:\.cn)?\b")
+_FOR = re.compile(r"\sfor\s<?([^\s<>;,()]{1,64}@[^\s<>;,()@]{1,255})>?\s*;")
 _WRITTEN_BY_SES = re.compile(r"\s*amazonses\.com(?:\s+\d+)?\s*;")
 _COMMENT = re.compile(r"\([^()]*\)")
 _AUTHOR = re.compile(r"\bheader\.from\s*=\s*([^\s;]{1,255})", re.IGNORECASE)
@@ -86,6 +87,19 @@ def verdicts(mail: ParsedMail) -> Verdicts:
         spam=block.get("x-ses-spam-verdict", "").strip().upper()[:40],
         virus=block.get("x-ses-virus-verdict", "").strip().upper()[:40],
     )
+
+
+def recipient(mail: ParsedMail) -> str:
+    """Return the address for which SES took the mail, in lower case; "" if SES did not name it.
+
+    It is in SES's own Received line: "by inbound-smtp.REGION.amazonaws.com with SMTP id ID for
+    ADDRESS; DATE". If SES took the mail for several addresses, the line has at most one of them.
+    The sender chose what comes before "by" (the name in HELO), so that part is ignored.
+    """
+    received = _block(mail).get("received", "")
+    ends = [found.end() for found in _RECEIVED_BY_SES.finditer(received)]
+    named = _FOR.search(received, ends[-1]) if ends else None
+    return named[1].lower() if named else ""
 
 
 def _block(mail: ParsedMail) -> dict[str, str]:

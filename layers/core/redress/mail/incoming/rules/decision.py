@@ -106,10 +106,13 @@ class MailFacts:
     """The facts about a mail that `decide` needs.
 
     Addresses are in lower case. `sender` is "" if the mail has no sender who can be answered.
+    `recipients` begins with those for whom the mail server took the mail, as far as it is known.
+    `own_domains` are the domains of the house; empty if they are not known.
     """
 
     sender: str
     recipients: tuple[str, ...]
+    own_domains: tuple[str, ...] = ()
     named: tuple[Named, ...] = ()
     own: bool = False
     machine: Notice | None = None
@@ -217,7 +220,7 @@ def decide(
         if visible is not None and facts.authentic:
             return AddNote(visible, facts.staff.actor)
         if facts.forwards and (facts.authentic or released):
-            return OpenTicket(_kind(facts.recipients, plan.kind_by_address), passed_on=True)
+            return OpenTicket(_kind(facts, plan), passed_on=True)
         if not released:
             return Quarantine(Reason.FROM_STAFF, about)
     if not facts.sender:
@@ -236,7 +239,7 @@ def decide(
     if facts.disowned and not released:
         return Quarantine(Reason.DISOWNED, about)
     closed = next((n.number for n in existing if is_party(facts, tickets[n.number])), None)
-    return OpenTicket(_kind(facts.recipients, plan.kind_by_address), closed or signed)
+    return OpenTicket(_kind(facts, plan), closed or signed)
 
 
 def _reason_in_content(facts: MailFacts) -> Reason | None:
@@ -296,14 +299,20 @@ def _first_visible(
     return None
 
 
-def _kind(recipients: Sequence[str], kind_by_address: Mapping[str, str]) -> str:
+def _kind(facts: MailFacts, plan: MailPlan) -> str:
     """Return the kind that the mail's recipient addresses give to a new ticket.
 
-    The first address whose local part is in `kind_by_address` decides: for example, a complaint
-    address gives `complaint`. If there is none, the kind is DEFAULT_KIND.
+    The first address decides that the plan names completely, or whose part before the @ the plan
+    names: for example, a complaint address gives `complaint`. A part before the @ counts only at a
+    domain of the house, because other houses have an `urgent@` too. If no domain of the house is
+    known, every domain counts. If there is no such address, the kind is DEFAULT_KIND.
     """
-    for address in recipients:
-        kind = kind_by_address.get(address.rpartition("@")[0])
+    house = {*facts.own_domains, *plan.domains}
+    for address in facts.recipients:
+        local, _, domain = address.rpartition("@")
+        kind = plan.kind_by_address.get(address)
+        if kind is None and (not house or domain in house):
+            kind = plan.kind_by_address.get(local)
         if kind is not None:
             return kind
     return DEFAULT_KIND
