@@ -19,7 +19,7 @@ from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.languages import language_of
 from redress.mail.incoming.reader.limits import VALUE, Defects
 from redress.mail.incoming.reader.machines import Machine, MachineKind
-from redress.mail.incoming.reader.mail import ParsedMail, as_data
+from redress.mail.incoming.reader.mail import Address, ParsedMail, as_data
 from redress.mail.incoming.rules.attachments import refused, served_as
 from redress.mail.incoming.rules.decision import Notice
 
@@ -57,7 +57,7 @@ def incoming_mail_of(
     title = clues.bare_subject(mail.subject)
     verdict = verdicts.verdicts(mail)
     sender = mail.sender_addresses[0] if mail.sender_addresses else None
-    contact = machines.written_for(mail, own) or sender
+    contact = machines.written_for(mail, own) or sender or _named_besides_from(mail, own)
     one_author = sender is None or _has_one_author(mail, verdict.author)
     new = folded.new.strip()
     return IncomingMail(
@@ -98,10 +98,22 @@ def incoming_mail_of(
         because=machine.because if machine is not None else (),
         spam=verdict.spam in _FAILED,
         virus=verdict.virus in _FAILED,
-        authentic=verdict.dmarc == "pass" and one_author,
+        authentic=verdict.dmarc == "pass" and sender is not None and one_author,
         disowned=verdict.dmarc == "fail" or not one_author,
         forwarded=_forwarded(mail, own, language),
     )
+
+
+def _named_besides_from(mail: ParsedMail, own: list[str]) -> Address | None:
+    """Return who can be answered if From has no address: the first of Reply-To, else of Sender.
+
+    The name beside an empty From, as in `From: "Li" <>`, is the name of this person.
+    """
+    for one in (*mail.reply_to[:1], *mail.sender[:1]):
+        if machines.is_answerable(one, "", own):
+            name = one.name or mail.first("from").partition("<")[0].strip("\"' ")
+            return Address(name[:300], one.address)
+    return None
 
 
 def _has_one_author(mail: ParsedMail, author: str) -> bool:

@@ -24,6 +24,10 @@ NUMBER = "R-7K3M9-QW0X2"
         "R‐7K3M9‐QWOX2",
         "R 7K3M9 QW0X2",
         "R7K3M9QW0X2",
+        "Re: R-7K3M9- QW0X2",
+        "Re: R-7K3 M9-QW0X2 Parcel",
+        "Re: R-7K3M9 -  QW0X2",
+        "R-\u00ad7K3M9-\u200bQW0X2",
     ],
 )
 def test_numbers_are_found_however_they_are_written(subject: str) -> None:

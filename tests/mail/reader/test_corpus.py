@@ -125,11 +125,11 @@ BY_EYE: dict[str, tuple[str | None, str | None, str | None]] = {
     "014_phpimap_gbk_charset.eml": (None, None, "Hi"),
     # the sender has no domain, so it cannot be answered; files are taken out of the text
     "034_jamesmime4j_uu-zeegee.eml": ("", None, "I've uuencoded the ZeeGee logo"),
-    # blanks before colons; a blank line within the headers ends them
+    # blanks before colons, and a line of blanks within a field, which the library takes for the end
     "038_jamesmime4j_obsolete.eml": (
         None,
-        "The obsolete syntax allow spaces before the colon",
-        "and also empty lines in folding.",
+        "The obsolete syntax allow spaces before the colon and also empty lines in folding.",
+        "body",
     ),
     # raw bytes of Latin-1
     "093_flanker_mailformed-headers.eml": (None, "´!", None),
@@ -140,7 +140,12 @@ BY_EYE: dict[str, tuple[str | None, str | None, str | None]] = {
         "Stop adware/spyware once and for all.",
         "You are infected with: Ad Ware and Spy Ware",
     ),
-    "125_mail_example13.eml": (None, None, "This is a message just to say hello."),
+    # the sample of RFC 5322, A.6.3: the same, with blanks and comments in addresses
+    "125_mail_example13.eml": (
+        "jdoe@machine.example",
+        "Saying Hello",
+        "This is a message just to say hello.",
+    ),
     # raw UTF-8
     "127_mail_utf8_headers.eml": ("jdöe@mächine.example", None, None),
     # labelled ISO-2022-JP, written in UTF-8

@@ -88,6 +88,24 @@ def test_surrogates_and_nuls_are_removed() -> None:
         ("<@relay.example:li@example.com>", [("", "li@example.com")]),
         ("li@[192.0.2.1]", [("", "li@[192.0.2.1]")]),
         ('"Li <li@example.com>', [("Li", "li@example.com")]),
+        ("<'li@example.com'>", [("", "li@example.com")]),
+        ("\"'li@example.com'\" <'li@example.com'>", [("li@example.com", "li@example.com")]),
+        ("'li@example.com', 'b@example.com'", [("", "li@example.com"), ("", "b@example.com")]),
+        ("‘li@example.com’", [("", "li@example.com")]),
+        ("“Li” <“li@example.com”>", [("Li", "li@example.com")]),
+        ("`li@example.com'", [("", "li@example.com")]),
+        ("<<li@example.com>>", [("", "li@example.com")]),
+        ("Li <<li@example.com>>", [("Li", "li@example.com")]),
+        ("Li <mailto:li@example.com>", [("Li", "li@example.com")]),
+        ("<li@example.com.>", [("", "li@example.com")]),
+        ("li@example.com., b@example.com,", [("", "li@example.com"), ("", "b@example.com")]),
+        ("&lt;li@example.com&gt;", [("", "li@example.com")]),
+        ("李娜＜li＠example.com＞", [("李娜", "li@example.com")]),
+        ("li@example.com，b@example.com", [("", "li@example.com"), ("", "b@example.com")]),
+        ("张三，李娜 <li@example.com>", [("张三，李娜", "li@example.com")]),
+        ("\u200bli@example.com\u200b", [("", "li@example.com")]),
+        ("o'neil@example.com", [("", "o'neil@example.com")]),
+        ("<li @ shop . example . com>", [("", "li@shop.example.com")]),
         ("nobody", []),
         ("", []),
     ],
@@ -194,6 +212,98 @@ def test_a_bad_line_is_skipped_if_headers_follow() -> None:
     mail = parse(b"From: a@example.com\nwhat is this\nSubject: Parcel\n\nHello")
     assert (mail.subject, mail.text) == ("Parcel", "Hello")
     assert Code.BAD_HEADER_LINE in codes(mail)
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_lines_of_blanks_only_fold_a_header(end: bytes) -> None:
+    mail = parse(
+        end.join(
+            [
+                b"From: a@example.com",
+                b"To: b@example.com,",
+                b" \t",
+                b" c@example.com",
+                b"Subject: Re: one",
+                b" ",
+                b"  ",
+                b"\ttwo",
+                b" ",
+                b"Message-ID: <1@example.com>",
+                b"",
+                b"Hello",
+            ]
+        )
+    )
+    assert [one.address for one in mail.to] == ["b@example.com", "c@example.com"]
+    assert (mail.subject, mail.message_id, mail.text) == ("Re: one two", "1@example.com", "Hello")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Hello",
+        b"  Dear all,\n\nit is broken.",
+        b"Order: 4711\nFault: broken\n\nThanks",
+        b"From: the shop\nSubject: my lamp\n\nThanks",
+    ],
+)
+def test_a_line_of_blanks_before_words_ends_the_headers(body: bytes) -> None:
+    mail = parse(b"From: a@example.com\nSubject: s\nDate: x\n \n" + body)
+    assert mail.text == body.decode()
+
+
+def test_continuations_without_indent_hide_no_header() -> None:
+    mail = parse(
+        b"Received: from a\nby b with SMTP\nfor c;\nThu, 2 Aug 2018 16:58:16 +0200\n"
+        b"To: b@example.com,\nc@example.com\nFrom: Li Na\n<a@example.com>\n"
+        b"Subject: a long\nsubject\n"
+        b"Content-Type: multipart/mixed;\nboundary=b\n\n--b\n\nHello\n--b--\n"
+    )
+    assert mail.first("received") == "from a by b with SMTP for c; Thu, 2 Aug 2018 16:58:16 +0200"
+    assert [one.address for one in mail.to] == ["b@example.com", "c@example.com"]
+    assert [(one.name, one.address) for one in mail.sender_addresses] == [
+        ("Li Na", "a@example.com")
+    ]
+    assert (mail.subject, mail.text) == ("a long subject", "Hello")
+    assert Code.BAD_HEADER_LINE in codes(mail)
+
+
+def test_words_before_something_with_a_colon_are_no_continuation() -> None:
+    mail = parse(b"Subject: Parcel\nIt did not come.\nOrder: 4711\nDate of order: May 5\n")
+    assert mail.text == "It did not come.\nOrder: 4711\nDate of order: May 5"
+
+
+def test_a_from_with_a_blank_before_its_colon_is_no_mbox_line() -> None:
+    mail = parse(b"From : a@example.com\nSubject : s\n\nHello")
+    assert [one.address for one in mail.sender_addresses] == ["a@example.com"]
+
+
+def test_a_repeated_header_counts_if_the_first_is_empty() -> None:
+    mail = parse(
+        b'From: "Li" <>\nSubject:\nMessage-ID: \nFrom: li@example.com\nSubject: s\n'
+        b"Message-ID: <1@example.com>\n\nHello"
+    )
+    assert [one.address for one in mail.sender_addresses] == ["li@example.com"]
+    assert (mail.subject, mail.message_id) == ("s", "1@example.com")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"=?utf-8?q?=3Ca=2Eb=40example=2Ecom=3E?=",
+        b"=?us-ascii?B?PGEuYkBleGFtcGxlLmNvbT4=?=",
+        b"=?utf-8?q?=3Ca=2Eb=40ex?=\r\n =?utf-8?q?ample=2Ecom=3E?=",
+        b"<a.b@exa\r\n mple.com>",
+        b"< a.b@example.com >",
+        b"<<a.b@example.com>>",
+        b"&lt;a.b@example.com&gt;",
+        b'"a.b@example.com"',
+        b"Li's message of Monday <a.b@example.com>",
+    ],
+)
+def test_ids_are_found_in_every_form_that_programs_write(value: bytes) -> None:
+    mail = parse(GOOD + b"In-Reply-To: " + value + b"\r\nReferences: " + value + b"\r\n\r\nHello")
+    assert mail.in_reply_to == mail.references == ("a.b@example.com",)
 
 
 def test_text_without_a_blank_line_before_it_is_the_body() -> None:

@@ -227,6 +227,16 @@ def test_an_attachment_has_its_names_types_size_and_content() -> None:
         ("CON.txt", "file CON.txt"),
         (".htaccess", "htaccess.png"),
         ("a:b*c?.png", "a b c.png"),
+        ("Invoice_225/2385/5648.png", "Invoice_225 2385 5648.png"),
+        ("2026/11/23 photo.png", "2026 11 23 photo.png"),
+        ("Order 1\\2.png", "Order 1 2.png"),
+        ("a/b/", "a b.png"),
+        ("/home/li/a.png", "a.png"),
+        ("~/a.png", "a.png"),
+        ("./x/a.png", "a.png"),
+        ("x/../../a.png", "a.png"),
+        ("\\\\server\\share\\a.png", "a.png"),
+        ("https://example.com/x/a.png", "a.png"),
         ("", "file.png"),
         ("...", "file.png"),
         ("长" * 300 + ".png", "长" * (limits.NAME - 10) + ".png"),
@@ -250,6 +260,12 @@ def test_file_names_are_made_safe(said: str, safe: str) -> None:
     assert mail.attachments[0].original_name == said[:1_000]
 
 
+def test_a_path_of_windows_is_recognised_without_escapes() -> None:
+    disposition = b'Content-Disposition: attachment; filename="C:\\Users\\li\\a.png"'
+    mail = parse(HEAD + multipart(encoded(b"image/png", PNG, disposition)))
+    assert mail.attachments[0].name == "a.png"
+
+
 def test_files_with_the_same_name_get_different_names() -> None:
     one = encoded(b"image/png; name=a.png", PNG)
     mail = parse(HEAD + multipart(one, one, encoded(b"image/png; name=A.PNG", PNG)))
@@ -266,6 +282,20 @@ def test_uuencoded_files_become_attachments() -> None:
     mail = text_mail(b"See:\r\nbegin 644 cat.txt\r\n#0V%T\r\n`\r\nend\r\nThanks\r\n")
     assert mail.text == "See:\n\nThanks"
     assert [(one.name, one.content) for one in mail.attachments] == [("cat.txt", b"Cat")]
+
+
+@pytest.mark.parametrize("begin", [b"begin 644 ", b"begin 644", b"begin 0644\t"])
+def test_uuencoded_files_without_a_name_become_attachments(begin: bytes) -> None:
+    block = begin + b"\r\n#0V%T\r\n`\r\nend\r\n"
+    mail = text_mail(b"See:\r\n" + block + b"and\r\n" + block + b"Thanks\r\n")
+    assert mail.text.split() == ["See:", "and", "Thanks"]
+    assert [one.content for one in mail.attachments] == [b"Cat", b"Cat"]
+
+
+def test_begin_without_a_name_and_an_end_stays_text() -> None:
+    mail = text_mail(b"begin 644\r\n#0V%T\r\nis what I saw\r\n")
+    assert "is what I saw" in mail.text
+    assert not mail.attachments
 
 
 def test_a_sentence_that_begins_like_uuencode_stays_text() -> None:

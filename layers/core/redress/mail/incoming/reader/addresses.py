@@ -16,8 +16,16 @@ from redress.mail.incoming.reader.mail import Address
 _BARE = re.compile(r"[^\s<>,;:\"()\[\]\\@]{1,250}@[^\s<>,;:\"()\\@]{1,250}")
 _QUOTED_LOCAL = re.compile(r"\"(?:[^\"\\]|\\.){1,100}\"@[^\s<>,;:\"()\\@]{1,250}")
 _ANGLE = re.compile(r"<([^<>]*)>?[^<>]*\Z")
+_AROUND_AT = re.compile(r"\s{0,9}(@)\s{0,9}")
+_AROUND_DOTS = re.compile(r"\s{0,9}([@.])\s{0,9}")
 _ROUTE = re.compile(r"\A@[^:]*:")
 _MAILTO = re.compile(r"\Amailto:", re.IGNORECASE)
+_MARKS = "‘’‚‛“”„‟«»‹›`´＇＂"
+"""Quote marks that programs leave around an address. The plain ' is also part of some addresses."""
+_WIDE = str.maketrans("＠＜＞", "@<>")
+_INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
+_SEPARATORS = "，；、"
+"""Commas and semicolons of Chinese keyboards. They separate addresses, and are part of names."""
 
 
 def addresses_of(value: str, defects: Defects) -> tuple[Address, ...]:
@@ -26,6 +34,10 @@ def addresses_of(value: str, defects: Defects) -> tuple[Address, ...]:
     Encoded words in `value` must not be decoded yet, because a decoded comma would separate
     addresses.
     """
+    if "&lt;" in value:
+        value = value.replace("&lt;", "<").replace("&gt;", ">")
+    if not value.isascii():
+        value = _INVISIBLE.sub("", value).translate(_WIDE)
     found: list[Address] = []
     before = ""
     for piece, comment in _pieces(value):
@@ -78,7 +90,7 @@ def _pieces(value: str) -> list[tuple[str, str]]:
         elif c == ":" and not angled and "@" not in "".join(piece[-250:]) and _is_group(piece):
             piece.clear()
             continue
-        elif c in ",;" and not angled:
+        elif not angled and (c in ",;" or (c in _SEPARATORS and "@" in piece[-250:])):
             pieces.append(("".join(piece), "".join(comments)))
             piece.clear()
             comments.clear()
@@ -95,22 +107,44 @@ def _is_group(piece: list[str]) -> bool:
 def _address(piece: str, comment: str, defects: Defects) -> Address | None:
     if len(piece) > 5_000 or "@" not in piece:
         return None
+    while "<<" in piece or ">>" in piece:
+        piece = piece.replace("<<", "<").replace(">>", ">")
     angle = _ANGLE.search(piece)
     spec = angle.group(1) if angle else piece
     spec = _MAILTO.sub("", _ROUTE.sub("", spec.strip()))
-    # Blanks around the @ are allowed: `li @ example.com`.
-    match = _QUOTED_LOCAL.search(spec) or _BARE.search(re.sub(r"\s*@\s*", "@", spec))
+    # Blanks around the @ are allowed: `li @ example.com`. So are those around the dots (RFC 5322,
+    # 4.4), but outside of angle brackets a dot can end a sentence.
+    around = _AROUND_DOTS if angle else _AROUND_AT
+    match = _QUOTED_LOCAL.search(spec) or _BARE.search(around.sub(r"\1", spec))
     if match is None:
         match = angle and _BARE.search(piece[: angle.start()])
         if not match:
             return None
     local, _, domain = match.group().rpartition("@")
-    domain = domain.rstrip(".>]").lower() if not domain.startswith("[") else domain.lower()
-    if not domain:
+    domain = domain.lower() if domain.startswith("[") else _bare_domain(domain).lower()
+    if not local.startswith('"'):
+        local = _bare_local(local, match.group())
+    if not domain or not local:
         return None
     # In the old form `li@example.com (Li Na)`, the comment is the name.
     name = (piece[: angle.start()] if angle else "").strip() or comment
     return Address(_name(name, defects), f"{local}@{domain}")
+
+
+def _bare_domain(domain: str) -> str:
+    """Return a domain without the quote marks and full stops that people write after an address."""
+    return domain.rstrip(f"{_MARKS}'.>]。").lstrip(_MARKS)
+
+
+def _bare_local(local: str, address: str) -> str:
+    """Return a local part without the quote mark before it: `'li@example.com'`.
+
+    A ' stays if it has its counterpart inside of the local part.
+    """
+    local = local.lstrip(_MARKS)
+    if local.startswith("'") and (address.endswith("'") or "'" not in local[1:]):
+        local = local.lstrip("'")
+    return local
 
 
 def _name(name: str, defects: Defects) -> str:
@@ -118,4 +152,4 @@ def _name(name: str, defects: Defects) -> str:
     if len(name) > 1 and name[0] == name[-1] == '"':
         name = re.sub(r"\\(.)", r"\1", name[1:-1])
     name = decode_words(name.replace('"', "") if "=?" in name else name, defects)
-    return " ".join(name.split()).strip("'\" ")[:300]
+    return " ".join(name.split()).strip(f"'\" {_MARKS}<")[:300]

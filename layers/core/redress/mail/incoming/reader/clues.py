@@ -19,6 +19,12 @@ from redress.tickets.rules.numbers import normalised
 _NUMBER = re.compile(
     r"(?<![0-9A-Z])R[ ]?[-_‐‑‒–—−]?[ ]?([0-9A-Z]{5})[ ]?[-_‐‑‒–—−]?[ ]?([0-9A-Z]{5})(?![0-9A-Z])"
 )
+_BROKEN_NUMBER = re.compile(
+    r"(?<![0-9A-Z])R[ ]?[-‐‑‒–—−][ ]?((?:[0-9A-Z][ ]?){4}[0-9A-Z])"
+    r"[ ]?[-‐‑‒–—−][ ]?((?:[0-9A-Z][ ]?){4}[0-9A-Z])(?![0-9A-Z])"
+)
+"""A number with both hyphens, and with blanks where a program broke the line within it."""
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
 _FORWARD_SUBJECT = re.compile(
     r"\s*(?:(?:fwd?|wg|tr|rv|enc|i|转发|轉發|轉寄|转寄)\s*[:：]|\[fwd?:)", re.IGNORECASE
 )
@@ -49,17 +55,19 @@ class Forwarded:
 def numbers_in(text: str) -> tuple[str, ...]:
     """Return the ticket numbers in a text, as people write them.
 
-    Full-width letters, other dashes, lower case and O instead of 0 are accepted. A number that has
-    no hyphen (`-`) must contain a digit. Otherwise an ordinary word of eleven letters that begins
-    with R could be read as a number.
+    Full-width letters, other dashes, lower case and O instead of 0 are accepted, and so are
+    invisible characters and the blanks of a broken line. A number that has no hyphen (`-`) must
+    contain a digit. Otherwise an ordinary word of eleven letters that begins with R could be read
+    as a number.
     """
-    plain = unicodedata.normalize("NFKC", text[:2_000]).upper()
+    plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text[:2_000])).upper()
+    plain = " ".join(plain.split())
     found = []
-    for match in _NUMBER.finditer(plain):
-        body = match.group(1) + match.group(2)
-        if not any(c.isdigit() for c in body) and "-" not in match.group():
+    for match in (*_NUMBER.finditer(plain), *_BROKEN_NUMBER.finditer(plain)):
+        first, second = (part.replace(" ", "") for part in match.groups())
+        if not any(c.isdigit() for c in first + second) and "-" not in match.group():
             continue
-        number = normalised(f"R-{match.group(1)}-{match.group(2)}")
+        number = normalised(f"R-{first}-{second}")
         if number is not None:
             found.append(number)
     return tuple(dict.fromkeys(found))

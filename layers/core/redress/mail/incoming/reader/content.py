@@ -12,7 +12,7 @@ from redress.mail.incoming.reader.limits import NAME, Code, Defects
 
 _UU = ("x-uuencode", "uuencode", "uue", "x-uue")
 _PLAIN = ("", "7bit", "8bit", "binary", "7-bit", "8-bit", "none")
-_BEGIN = re.compile(rb"^begin(-base64)? [0-7]{3,4} ([^\r\n]{1,255})\r*$", re.MULTILINE)
+_BEGIN = re.compile(rb"^begin(-base64)? [0-7]{3,4}(?:[ \t]([^\r\n]{0,255}))?\r*$", re.MULTILINE)
 _END = re.compile(rb"^(?:end|====)[ \t]*\r*$", re.MULTILINE)
 
 
@@ -38,24 +38,30 @@ def uu_blocks(data: bytes, defects: Defects) -> tuple[list[tuple[bytes, bytes]],
 
     A file starts after a `begin` or `begin-base64` line and ends before an `end` or `====` line. If
     there is no such line, it extends to the end of the text. If the first line after `begin` is not
-    valid uuencode, the block stays in the text.
+    valid uuencode, the block stays in the text. So does a file without a name that has no end.
     """
     blocks: list[tuple[bytes, bytes]] = []
     rest: list[bytes] = []
-    position = 0
+    position, is_ended = 0, True
     while (begin := _BEGIN.search(data, position)) is not None:
         first = begin.end() + 1
         if not _has_valid_first_line(data, first, bool(begin.group(1))):
             rest.append(data[position:first])
             position = first
             continue
-        end = _END.search(data, first)
+        name = (begin.group(2) or b"").strip()
+        end = _END.search(data, first) if is_ended else None
+        is_ended = end is not None
+        if end is None and not name:
+            rest.append(data[position:first])
+            position = first
+            continue
         if end is None:
             defects.add(Code.BAD_UUENCODE, "no end")
         rest.append(data[position : begin.start()])
         lines = data[first : end.start() if end else len(data)]
         content = base64(lines, defects) if begin.group(1) else _uu(lines, defects)
-        blocks.append((begin.group(2).strip(), content))
+        blocks.append((name, content))
         position = end.end() if end else len(data)
     return blocks, b"".join([*rest, data[position:]])
 
@@ -160,6 +166,10 @@ def detected_type(content: bytes) -> str:
 # ------------------------------------------------------------------------------ names
 
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z)", re.IGNORECASE)
+_PATH = re.compile(
+    r"\s*(?:[\\/~]|[A-Za-z]:[\\/]|\.{1,2}[\\/]|[A-Za-z]{2,10}:[\\/]{2})|.*[\\/]\.\.[\\/]", re.DOTALL
+)
+"""A path of a file system or a web address, other than a number with slashes such as `225/2385`."""
 _FORBIDDEN = re.compile(r"[\\/:*?\"<>|\s]+")
 _SUFFIXES = {
     "image/jpeg": ".jpg",
@@ -181,13 +191,15 @@ _SUFFIXES = {
 def safe_name(original: str, kind: str, taken: set[str]) -> str:
     """Return a safe file name for a download, and add it to `taken` in case-folded form.
 
-    `original` may be a path; only its last part is used. Control characters, invisible characters
+    If `original` is a path, only its last part is used. Other slashes are part of the name, like
+    those of `Order 225/2385.pdf`, and become spaces. Control characters, invisible characters
     and characters that change the direction of text are removed. Characters that file systems
     forbid are replaced by spaces. If the name has no suffix, it gets the suffix of the media type
     `kind`. If `taken` already contains the name, the new name gets a number. Upper and lower case
     count as the same.
     """
-    plain = unicodedata.normalize("NFC", original.replace("\\", "/").rpartition("/")[2])
+    last = original.replace("\\", "/").rstrip("/ ").rpartition("/")[2]
+    plain = unicodedata.normalize("NFC", last if _PATH.match(original) else original)
     plain = "".join(c for c in plain if unicodedata.category(c)[0] != "C" or c == " ")
     plain = _FORBIDDEN.sub(" ", plain).strip(" .")
     stem, dot, suffix = plain.rpartition(".")

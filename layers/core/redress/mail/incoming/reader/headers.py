@@ -21,9 +21,33 @@ from redress.mail.incoming.reader.limits import FIELDS, PARAMETERS, REFERENCES, 
 _LINE = re.compile(rb"([^\r\n]*)(\r*\n|\r|\Z)")
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _BLANK_LINE = re.compile(rb"(?:\r*\n|\r)[ \t]*(?:\r*\n|\r(?!\n))")
+_KNOWN = re.compile(
+    rb"(?:from|sender|reply-to|to|cc|bcc|subject|date|message-id|in-reply-to|references|received|"
+    rb"return-path|delivered-to|importance|priority|sensitivity|precedence|organization|user-agent|"
+    rb"mime-version|comments|keywords|status|"
+    rb"(?:content|x|list|resent|dkim|arc|authentication|auto|thread|disposition|received|errors|"
+    rb"feedback|original|delivery|envelope|msip|accept|domainkey|ironport|return|mail|mailing|"
+    rb"require)-[!-9;-~]{1,100}|spamdiagnostic[!-9;-~]{0,40})\Z",
+    re.IGNORECASE,
+)
+"""The names of header fields that programs write. Other names may be words of the sender."""
+_MORE_PARAMETERS = re.compile(
+    rb"(?:;[ \t]*)?(?:boundary|charset|name|filename|format|delsp|type|start|protocol|micalg|"
+    rb"report-type|smime-type)\*?(?:\d\*?)?=",
+    re.IGNORECASE,
+)
+_LOOK_AHEAD = 30
+"""The most lines that are searched for the next header after a line at an odd place."""
+_OF_A_MAIL = frozenset(("from", "to", "received", "return-path", "date", "subject"))
+"""Headers that a mail has and a part has not."""
+_CITED = frozenset(("from", "to", "cc", "date", "subject", "reply-to"))
+"""Headers that people cite above a mail that they quote."""
+_ONE_LINE = frozenset(("date", "message-id", "mime-version"))
 
 Field = tuple[str, bytes]
 """A header field: its name in lower case, and its value, unfolded but not decoded."""
+_Lines = list[tuple[str, list[bytes]]]
+"""Header fields while they are read: each name in lower case, and the lines of the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +64,11 @@ class Block:
 def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -> Block:
     """Read the header block at `start`.
 
-    A line that is not a header field is skipped if the next line is one. Otherwise the body begins
-    with that line.
+    A line that only has blanks belongs to the block if more lines of the block follow it. Some
+    programs forget to indent the continuation of a field: lines that are not header fields are
+    such continuations if a known header field follows them. Otherwise the body begins with them.
     """
-    fields: list[tuple[str, list[bytes]]] = []
+    fields: _Lines = []
     position, stop = start, min(end, start + limit)
     while position < stop:
         match = _LINE.match(raw, position, stop)
@@ -53,6 +78,13 @@ def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -
         if following == stop < end and not match.group(2):
             return _cut(raw, stop, end, fields, defects)
         if not line.strip():
+            if (
+                line
+                and fields
+                and (more := _after_blanks(raw, following, stop, fields)) is not None
+            ):
+                position = more
+                continue
             return Block(_joined(fields), following)
         if line[:1] in b" \t" and fields:
             fields[-1][1].append(line.strip())
@@ -61,8 +93,14 @@ def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -
                 defects.add(Code.TOO_MANY_FIELDS)
                 return _cut(raw, position, end, fields, defects)
             fields.append((name.group(1).decode("ascii").lower(), [line[name.end() :].strip()]))
-        elif _header_follows(raw, following, stop):
+        elif fields and _is_parameter_of(fields[-1][0], line):
             defects.add(Code.BAD_HEADER_LINE, line[:60].decode("latin-1"))
+            fields[-1][1].append(line.strip())
+        elif (more := _after_unindented(raw, position, stop, fields)) is not None:
+            defects.add(Code.BAD_HEADER_LINE, line[:60].decode("latin-1"))
+            for one in raw[position:more].splitlines():
+                _append(fields, one.strip())
+            following = more
         else:
             defects.add(Code.NO_BLANK_LINE)
             return Block(_joined(fields), position)
@@ -72,15 +110,85 @@ def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -
     return Block(_joined(fields), end)
 
 
-def _header_follows(raw: bytes, position: int, stop: int) -> bool:
-    """Whether the next line begins a header."""
-    match = _LINE.match(raw, position, stop)
-    return match is not None and _FIELD.match(match.group(1)) is not None
+def _name_at(raw: bytes, position: int, stop: int) -> bytes:
+    """Return the name of the header field that begins at this position; b"" if none does."""
+    match = _FIELD.match(raw, position, stop)
+    return match.group(1).lower() if match else b""
 
 
-def _cut(
-    raw: bytes, position: int, end: int, fields: list[tuple[str, list[bytes]]], defects: Defects
-) -> Block:
+def _is_header(name: bytes, fields: _Lines) -> bool:
+    """Whether a field at an odd place, such as after a line of blanks, is a header of this block.
+
+    A name that programs do not write, such as `Order`, is a word of the sender. So is a second
+    `From` or `Subject`: the sender cites a mail there. A part has no headers besides `Content-`.
+    """
+    if not _KNOWN.match(name):
+        return False
+    known = {found for found, _ in fields}
+    if name.startswith(b"content-"):
+        return name.decode("ascii") not in known
+    is_mail = not known or bool(known & _OF_A_MAIL)
+    return is_mail and not (name.decode("ascii") in _CITED and name.decode("ascii") in known)
+
+
+def _after_blanks(raw: bytes, position: int, stop: int, fields: _Lines) -> int | None:
+    """Return where the block continues after a line of blanks only; None if it ends there.
+
+    A field may be folded with such a line (RFC 5322, 4.2, obs-FWS). The block continues if a known
+    header follows, after indented lines or without any. If only indented lines follow, they
+    continue a subject. After any other field they are read as text, so that no word is lost.
+    """
+    begin: int | None = None
+    for _ in range(_LOOK_AHEAD):
+        match = _LINE.match(raw, position, stop)
+        if match is None or position >= stop or not match.group(1):
+            return begin if fields[-1][0] == "subject" else None
+        line = match.group(1)
+        if line.strip():
+            begin = position if begin is None else begin
+            if line[:1] not in b" \t":
+                return begin if _is_header(_name_at(raw, position, stop), fields) else None
+        position = match.end()
+    return None
+
+
+def _after_unindented(raw: bytes, position: int, stop: int, fields: _Lines) -> int | None:
+    """Return where the next known header begins after lines that are none; None if the body does.
+
+    Before the first header, only one such line is skipped.
+    """
+    for _ in range(_LOOK_AHEAD if fields else 2):
+        match = _LINE.match(raw, position, stop)
+        if match is None or position >= stop or not match.group(1).strip():
+            return None
+        name = _name_at(raw, position, stop)
+        if _is_header(name, fields):
+            return position
+        if name.decode("ascii") in _CITED:
+            return None
+        position = match.end()
+    return None
+
+
+def _is_parameter_of(name: str, line: bytes) -> bool:
+    """Whether a line without indent is a parameter of the field `name`: `boundary="x"`."""
+    return name.startswith("content-") and _MORE_PARAMETERS.match(line) is not None
+
+
+def _append(fields: _Lines, line: bytes) -> None:
+    """Add a line without indent to the field before it, unless that field is complete."""
+    if not fields or not line:
+        return
+    name, lines = fields[-1]
+    if name in ("from", "sender", "reply-to"):
+        complete = any(b"@" in one for one in lines)
+    else:
+        complete = (name in _ONE_LINE or name.startswith("content-")) and any(lines)
+    if not complete:
+        lines.append(line)
+
+
+def _cut(raw: bytes, position: int, end: int, fields: _Lines, defects: Defects) -> Block:
     """Return a block that exceeds a limit, with the fields that were read up to the limit.
 
     The body begins after the next blank line, or there is no body.
@@ -90,7 +198,7 @@ def _cut(
     return Block(_joined(fields), blank.end() if blank else end)
 
 
-def _joined(fields: list[tuple[str, list[bytes]]]) -> tuple[Field, ...]:
+def _joined(fields: _Lines) -> tuple[Field, ...]:
     return tuple((name, b" ".join(lines)) for name, lines in fields)
 
 
@@ -184,7 +292,8 @@ def parameters(value: bytes, hint: str, defects: Defects) -> tuple[str, dict[str
     sections: dict[str, dict[int, tuple[str, bool]]] = {}
     for match in _PARAMETER.finditer(text):
         name, quoted, plain = match.group(1).lower(), match.group(2), match.group(3)
-        content = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain.strip()
+        # A backslash escapes a mark. Before a letter it is the separator of a path of Windows.
+        content = re.sub(r"\\(\W)", r"\1", quoted) if quoted is not None else plain.strip()
         if (section := _SECTION.fullmatch(name)) is not None:
             number = int(section.group(2) or 0)
             parts = sections.setdefault(section.group(1), {})
@@ -213,8 +322,9 @@ def _sections(parts: dict[int, tuple[str, bool]], defects: Defects) -> str:
 
 # ------------------------------------------------------------------------------ dates, ids
 
-_ID = re.compile(r"<([^<>\s]{1,500})>")
-_BARE_ID = re.compile(r"[^<>\s,;]{1,250}@[^<>\s,;]{1,250}")
+_ID = re.compile(r"<([^<>]{1,600})>")
+_BARE_ID = re.compile(r"[^<>\s,;\"]{1,250}@[^<>\s,;\"]{1,250}")
+_BLANKS = re.compile(r"\s+")
 
 
 def date_of(value: str, defects: Defects) -> datetime | None:
@@ -242,9 +352,13 @@ def date_of(value: str, defects: Defects) -> datetime | None:
 def ids_of(value: str, defects: Defects) -> tuple[str, ...]:
     """Return the Message-IDs without <>, each once, in order.
 
-    If there are more than REFERENCES, the first and the last ones are kept.
+    Blanks inside of <> come from folding in the middle of an id and are removed. Words in <>
+    without an @ are no id. If there are more ids than REFERENCES, the first and the last ones are
+    kept. Encoded words in `value` must be decoded already: some programs encode ids, too.
     """
-    found = list(dict.fromkeys(_ID.findall(value) or _BARE_ID.findall(value)))
+    value = value.replace("&lt;", "<").replace("&gt;", ">")
+    angled = [_BLANKS.sub("", one) for one in _ID.findall(value) if "@" in one or " " not in one]
+    found = list(dict.fromkeys([one for one in angled if one] or _BARE_ID.findall(value)))
     if len(found) > REFERENCES:
         defects.add(Code.TOO_MANY_REFERENCES, str(len(found)))
         found = [found[0], *found[1 - REFERENCES :]]

@@ -28,7 +28,7 @@ from redress.mail.incoming.reader.mail import (
 from redress.mail.incoming.reader.structure import MimePart, StructureReader
 from redress.mail.incoming.reader.texts import Piece, flowed, is_stub
 
-_MBOX = re.compile(rb">?From [^\r\n]{1,500}(?:\r*\n|\r)")
+_MBOX = re.compile(rb">?From (?![ \t]*:)[^\r\n]{1,500}(?:\r*\n|\r)")
 _STATUS = {
     "message/delivery-status": "delivery-status",
     "message/global-delivery-status": "delivery-status",
@@ -101,17 +101,24 @@ class _Assembly:
         for name, value in values:
             if name in first and name in _SINGLE:
                 defects.add(Code.REPEATED_HEADER, name)
-            first.setdefault(name, value)
+            if not first.get(name, "").strip():
+                first[name] = value
         for name in _REQUIRED:
             if name not in first:
                 defects.add(Code.MISSING_HEADER, name)
 
         def addresses(name: str) -> tuple[Address, ...]:
-            return addresses_of(first.get(name, ""), defects)
+            found = addresses_of(first.get(name, ""), defects)
+            # A header without an address, such as `From: "Li" <>`, does not hide one with it.
+            others = (value for field, value in values if field == name) if not found else ()
+            return found or next(filter(None, (addresses_of(v, Defects()) for v in others)), ())
+
+        def ids(name: str) -> tuple[str, ...]:
+            return headers.ids_of(headers.decode_words(first.get(name, ""), defects), defects)
 
         text, html = self._body(self._pieces(root))
         # If the header To or Cc is repeated, the addresses of all of them are recipients. If From
-        # is repeated, only the first is used.
+        # is repeated, only the first one with an address is used.
         return ParsedMail(
             headers=shown,
             sender_addresses=addresses("from"),
@@ -122,9 +129,9 @@ class _Assembly:
             return_path=_return_path(first.get("return-path")),
             subject=headers.decode_words(first.get("subject", ""), defects).strip(),
             date=headers.date_of(first.get("date", ""), defects),
-            message_id=next(iter(headers.ids_of(first.get("message-id", ""), defects)), ""),
-            in_reply_to=headers.ids_of(first.get("in-reply-to", ""), defects),
-            references=headers.ids_of(first.get("references", ""), defects),
+            message_id=next(iter(ids("message-id")), ""),
+            in_reply_to=ids("in-reply-to"),
+            references=ids("references"),
             type=root.type,
             text=text,
             html=html,
