@@ -106,7 +106,13 @@ def test_layers_import_only_earlier_layers(path: Path) -> None:
     assert found - {"", *LAYERS[: LAYERS.index(own) + 1]} == set()
 
 
-PURE = ("redress.base.errors", "redress.base.people", "redress.base.languages")
+PURE = (
+    "redress.base.addresses",
+    "redress.base.errors",
+    "redress.base.languages",
+    "redress.base.people",
+    "redress.base.texts",
+)
 """What rules may import beside each other and the messages between functions."""
 
 
@@ -240,6 +246,7 @@ HEAVY = (
     "botocore.session",
     "asyncio",
     "holidays",
+    "idna",
     *sorted(MAIL_LIBRARIES),
 )
 

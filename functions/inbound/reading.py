@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from redress.base.addresses import canonical, canonical_domain
 from redress.mail.incoming.cases.receiving import (
     Enclosed,
     FailedAddress,
@@ -64,12 +65,12 @@ def incoming_mail_of(
         key=key,
         received_at=received_at,
         message_id=mail.message_id,
-        sender=sender.address.lower() if sender else "",
+        sender=canonical(sender.address) if sender else "",
         sender_name=sender.name if sender else "",
-        contact=contact.address.lower() if contact else "",
+        contact=canonical(contact.address) if contact else "",
         contact_name=contact.name if contact else "",
         addressed_to=_addressed_to(mail, envelope),
-        envelope=tuple(_plain(one) for one in envelope[:MOST_RECIPIENTS]),
+        envelope=tuple(canonical(one) for one in envelope[:MOST_RECIPIENTS]),
         subject=mail.subject,
         title=title,
         date=mail.date.isoformat() if mail.date else "",
@@ -122,17 +123,11 @@ def _has_one_author(mail: ParsedMail, author: str) -> bool:
     A second From header or a second domain in it can show the reader one author while another one
     passes DMARC (RFC 7489, 6.6.1). No mail program writes such a header.
     """
-    domains = {_ascii(one.domain) for one in mail.sender_addresses}
+    domains = {canonical_domain(one.domain) for one in mail.sender_addresses}
     return (
-        len(mail.all("from")) == 1 and len(domains | ({_ascii(author)} if author else set())) == 1
+        len(mail.all("from")) == 1
+        and len(domains | ({canonical_domain(author)} if author else set())) == 1
     )
-
-
-def _ascii(domain: str) -> str:
-    try:
-        return domain.lower().encode("idna").decode("ascii")
-    except UnicodeError:
-        return domain.lower()
 
 
 def _addressed_to(mail: ParsedMail, envelope: Sequence[str]) -> tuple[str, ...]:
@@ -143,20 +138,14 @@ def _addressed_to(mail: ParsedMail, envelope: Sequence[str]) -> tuple[str, ...]:
     Received line of SES names one address, perhaps of several: it comes first if no header has it.
     Anybody can write the other headers, so an address in them is a hint.
     """
-    named = [_plain(one.address) for one in (*mail.to, *mail.cc)]
-    taken = [_plain(one) for one in envelope]
-    if not taken and (one := _plain(verdicts.recipient(mail))) and one not in named:
+    named = [canonical(one.address) for one in (*mail.to, *mail.cc)]
+    taken = [canonical(one) for one in envelope]
+    if not taken and (one := canonical(verdicts.recipient(mail))) and one not in named:
         taken = [one]
     certain = [one for one in named if one in taken] + taken
     values = ", ".join(value for name in _SENT_TO for value in mail.all(name))
-    hints = [_plain(one.address) for one in addresses_of(values[:VALUE], Defects())]
+    hints = [canonical(one.address) for one in addresses_of(values[:VALUE], Defects())]
     return tuple(dict.fromkeys((*certain, *named, *hints)))
-
-
-def _plain(address: str) -> str:
-    """Return an address in lower case, with an internationalised domain in its ASCII form."""
-    local, at, domain = address.rpartition("@")
-    return f"{local.lower()}{at}{_ascii(domain)}"
 
 
 def _returned_ids(mail: ParsedMail) -> tuple[str, ...]:
@@ -180,7 +169,7 @@ def _forwarded(mail: ParsedMail, own: list[str], language: str) -> ForwardedMail
     title = clues.bare_subject(found.subject)
     return ForwardedMail(
         message_id=inner.message_id if inner is not None else "",
-        sender=found.sender.address.lower(),
+        sender=canonical(found.sender.address),
         sender_name=found.sender.name,
         subject=found.subject,
         title=title,
@@ -220,7 +209,7 @@ def _returned(machine: Machine | None) -> tuple[FailedAddress, ...]:
     standard = machine.bounce.standard
     return tuple(
         FailedAddress(
-            one.address.lower(),
+            canonical(one.address),
             one.status,
             one.diagnostic[:300],
             standard and one.status.startswith("5"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from redress.base import addresses
 from redress.base.errors import Forbidden
 from redress.base.languages import LANGUAGES
 from redress.base.people import Member, Role
@@ -19,7 +20,6 @@ MOST_CAPACITY = 100
 _RANK = (Role.MANAGER, Role.SUPERVISOR, Role.AGENT)
 _SUBJECT = re.compile(r"[A-Za-z0-9-]{1,64}")
 _TEAM = re.compile(r"[a-z0-9_-]{1,40}")
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 _CAPACITY = re.compile(r"[0-9]{1,3}")
 
 
@@ -36,7 +36,7 @@ def identify(event: dict[str, Any]) -> Member:
     return Member(
         id=_matching(claims, "sub", _SUBJECT),
         name=_name(claims),
-        email=_matching(claims, "email", _EMAIL),
+        email=_email(claims),
         role=_role(claims.get("cognito:groups")),
         team=_matching(claims, "custom:team", _TEAM),
         languages=_languages(claims),
@@ -49,6 +49,14 @@ def _matching(claims: dict[str, Any], name: str, pattern: re.Pattern[str]) -> st
     if not isinstance(value, str) or not pattern.fullmatch(value.strip()):
         raise _malformed(name)
     return value.strip()
+
+
+def _email(claims: dict[str, Any]) -> str:
+    """The address as it was typed. Mail must reach it, because breaches are told by mail."""
+    value = claims.get("email")
+    if not isinstance(value, str) or not addresses.is_address(value):
+        raise _malformed("email")
+    return addresses.cleaned(value)
 
 
 def _name(claims: dict[str, Any]) -> str:

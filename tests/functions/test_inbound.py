@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
+from redress.base.addresses import canonical_domain
 from redress.base.people import Role
 from redress.db import keys
 from redress.mail.incoming.bucket import MailBucket
@@ -33,7 +34,7 @@ from redress.wiring import stores as wired_stores
 from tests.builders import Clock, plan_document
 from tests.functions.conftest import ENVIRONMENT
 from tests.wired import REGION, TABLE, rewire, set_environment
-from tests.world import Context, Stores, aws, load, logged_by
+from tests.world import Context, Opener, Stores, aws, load, logged_by
 
 BUCKET = ENVIRONMENT["MAIL_BUCKET"]
 DOMAIN = ENVIRONMENT["MAIL_DOMAIN"]
@@ -219,6 +220,40 @@ def test_an_answer_is_added_to_its_ticket(post: Post, clue: str) -> None:
     assert post.ticket().number == first.number
     last = post.stores.tickets.history(first.number)[-1]
     assert (last.type, last.data["text"]) == (EventType.CUSTOMER_WROTE, "还是没有")
+
+
+@pytest.mark.parametrize(
+    ("typed", "sender"),
+    [
+        ("wang@Bücher.example", "Wang@xn--bcher-kva.example"),
+        ("wang@grüße.example", "wang@xn--gre-6ka8l.example"),
+        ("wang@商店.网址", "wang@商店.网址"),
+        ("wang@example.org\u200b", "wang@example.org"),
+        ("wang@example.org", "\u2060wang@example.org"),
+    ],
+)
+def test_one_customer_writes_their_address_in_several_ways(
+    post: Post, open_ticket: Opener, typed: str, sender: str
+) -> None:
+    number = open_ticket(contact={"name": "王伟", "email": typed}).number
+    author = canonical_domain(sender.rpartition("@")[2])
+    answer = mail("另一句话", to=post.reply_address(post.ticket()), author=author).decode()
+    raw = answer.replace("From: =?utf-8?b?5p2O5aic?= <li.na@example.com>", f"From: <{sender}>")
+    assert sender in raw
+    post.deliver(raw.encode())
+    last = post.stores.tickets.history(number)[-1]
+    assert (last.type, last.data["text"]) == (EventType.CUSTOMER_WROTE, "另一句话")
+
+
+@pytest.mark.parametrize("sender", ["wang..wei@example.com", "wang.@example.com"])
+def test_a_mail_from_an_address_that_cannot_be_mailed_waits_for_a_person(
+    post: Post, sender: str
+) -> None:
+    raw = mail().replace(b"<li.na@example.com>", f"<{sender}>".encode())
+    post.deliver(raw)
+    assert post.tickets() == []
+    [held] = post.held().records
+    assert (held.reason, held.excerpt) == ("no_sender", "我的包裹没有收到。")
 
 
 def test_a_strangers_answer_opens_a_linked_ticket(post: Post) -> None:

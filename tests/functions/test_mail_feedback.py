@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from redress.db import keys
 from redress.mail.outgoing.cases.feedback import OF_SES
 from redress.mail.outgoing.messages import MailJob, tags_of
 from redress.tickets.rules.steps import by_staff
@@ -15,11 +17,12 @@ from redress.tickets.rules.ticket import EventType
 from redress.wiring import clients
 from redress.wiring import stores as wired_stores
 from tests.functions.test_mailer import Mailer, Post, _let_in, mailer, metrics_of, post
-from tests.wired import set_environment
-from tests.world import Opener, Stores
+from tests.wired import TABLE, set_environment
+from tests.world import Opener, Stores, aws
 
 __all__ = ["mailer", "post"]  # the fixtures
 
+AT = datetime(2026, 11, 23, 1, tzinfo=UTC)
 RECIPIENT = {
     "emailAddress": "li.na@example.com",
     "action": "failed",
@@ -102,6 +105,34 @@ def test_a_complaint_ends_mail_to_the_address_too(
     known = wired_stores.addresses().returned("li.na@example.com")
     assert known is not None
     assert known.status == "complaint"
+
+
+def test_a_bounce_ends_mail_to_an_address_however_the_customer_typed_it(
+    mailer: Mailer, open_ticket: Opener, post: Post
+) -> None:
+    """SES reports the ASCII form that the mail was sent to."""
+    number = open_ticket(contact={"name": "王伟", "email": "Wang@Bücher.example"}).number
+    returned = RECIPIENT | {"emailAddress": "Wang@xn--bcher-kva.example"}
+    assert mailer(bounce(number, bouncedRecipients=[returned])) == []
+    assert wired_stores.addresses().returned("Wang@Bücher.example") is not None
+    assert mailer(mailer.job(number, "acknowledgement")) == []
+    assert post.sent == []
+
+
+def test_a_refusal_of_surveys_under_the_key_of_version_1_counts_until_it_is_changed(
+    mailer: Mailer,
+) -> None:
+    row = {
+        "pk": {"S": keys.earlier_address_pk("wang@Bücher.example")},
+        "sk": {"S": keys.SURVEYS},
+        "refused_at": {"S": "2026-10-01T09:00:00+00:00"},
+    }
+    aws("dynamodb").put_item(TableName=TABLE, Item=row)
+    found = wired_stores.addresses()
+    assert found.refuses_surveys("wang@bücher.example")
+    assert not found.refuses_surveys("wang@example.org")
+    found.set_surveys("wang@xn--bcher-kva.example", AT, refused=False)
+    assert not found.refuses_surveys("wang@bücher.example")
 
 
 def test_a_complaint_about_a_mail_to_several_marks_no_address(

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redress.base import addresses
 from redress.base.languages import LANGUAGES
 from redress.base.people import SYSTEM
 from redress.base.phrases import moment, phrases
@@ -424,12 +425,12 @@ def test_a_time_is_written_in_the_time_zone_of_the_plan(
     ],
 )
 def test_only_a_plain_single_address_is_deliverable(typed: str, expected: str | None) -> None:
-    assert rendering.deliverable(typed) == expected
+    assert addresses.deliverable(typed) == expected
 
 
 @given(st.emails())
 def test_a_deliverable_address_is_the_only_recipient(address: str) -> None:
-    found = rendering.deliverable(address)
+    found = addresses.deliverable(address)
     if found is not None:
         message = sent(rendering.MailText("en", "x", "y", "<p>y</p>"), recipients=[found])
         assert [to.addr_spec for to in message["To"].addresses] == [found]

@@ -460,6 +460,13 @@ def test_setting_participants_replaces_them_all_and_a_repeat_changes_nothing(lif
     }
 
 
+def test_participants_are_compared_in_one_form(life: Life) -> None:
+    life.open("complaint").let_in("wang@bücher.example", "WANG@xn--bcher-kva.example")
+    assert life.ticket.participants == ("wang@bücher.example",)
+    version = life.ticket.version
+    assert life.let_in("wang@xn--bcher-kva.example\u200b").ticket.version == version
+
+
 def test_all_wrong_participants_are_listed(life: Life) -> None:
     life.open("complaint")
     wrong = [f"a{number}@example.com" for number in range(9)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.base import catalogue
+from redress.base import addresses, catalogue
 from redress.base.errors import InvalidInput
 from redress.base.languages import LANGUAGES
 from redress.plans.rules.plan import KINDS
@@ -133,7 +133,7 @@ def test_email_or_phone_alone_is_enough(contact: Any) -> None:
 GOOD_ADDRESSES = [
     "li.na@example.com",
     "li+kettle@mail.example.co.uk",
-    "李娜@例子.中国",
+    "li.na@例子.中国",
     "o'neill@example.com",
     "a@b.cd",
 ]
@@ -154,6 +154,10 @@ BAD_ADDRESSES = [
     "li.na@example.com\nBcc: eve@example.com",
     "li.na@example.com;x.com",
     "x" * 243 + "@example.com",
+    "li..na@example.com",
+    "li.na.@example.com",
+    "李娜@example.com",
+    f"li.na@{'a' * 64}.example",
 ]
 
 
@@ -166,6 +170,30 @@ def test_a_valid_email_address_is_accepted(email: str) -> None:
 def test_an_invalid_email_address_or_a_list_is_refused(email: str) -> None:
     found = faults(body(contact={"name": LI_NA, "email": email}))
     assert {pointer for pointer, _ in found} == {"/contact/email"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("\u200bwang@example.org", "wang@example.org"),
+        ("wang\u2060@example.org\u3000", "wang@example.org"),
+        ("ｗａｎｇ＠example。org", "wang@example.org"),
+        ("Wang@Bücher.example", "Wang@Bücher.example"),
+    ],
+)
+def test_an_address_is_stored_without_what_nobody_means_to_type(typed: str, stored: str) -> None:
+    taken = submission.parse(body(contact={"name": LI_NA, "email": typed}), "web")
+    assert taken.contact.email == stored
+
+
+@given(st.text(max_size=12), st.text(max_size=12))
+def test_every_address_that_is_accepted_can_be_mailed(local: str, domain: str) -> None:
+    contact = {"name": LI_NA, "email": f"a{local}@b{domain}.example"}
+    try:
+        taken = submission.parse(body(contact=contact), "web")
+    except InvalidInput:
+        return
+    assert addresses.deliverable(taken.contact.email or "") is not None
 
 
 @pytest.mark.parametrize("phone", ["110 11", "+886 2 5550 0100", "(010) 5555-0100", "010.555.0100"])

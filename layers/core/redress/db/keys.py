@@ -11,6 +11,8 @@ import hashlib
 import zlib
 from datetime import UTC, datetime
 
+from redress.base.addresses import canonical
+
 SHARDS = 4
 """The number of partitions of each index to which an intake writes. DynamoDB accepts 1,000 writes a
 second for each partition."""
@@ -257,6 +259,14 @@ def count_pk(what: str, hour: datetime) -> str:
 
 
 def address_pk(address: str) -> str:
-    """`ADDRESS#9f86d0...`: facts about an email address, by a hash that ignores letter case."""
-    digest = hashlib.sha256(address.lower().encode("utf-8", "replace")).hexdigest()[:40]
-    return f"ADDRESS#{digest}"
+    """`ADDRESS#9f86d0...`: facts about an email address, by a hash of its canonical form."""
+    return _address_pk(canonical(address))
+
+
+def earlier_address_pk(address: str) -> str:
+    """The key that version 1 gave to an address. It differs for a domain that is not ASCII."""
+    return _address_pk(address.lower())
+
+
+def _address_pk(form: str) -> str:
+    return f"ADDRESS#{hashlib.sha256(form.encode('utf-8', 'replace')).hexdigest()[:40]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from redress.base.addresses import canonical, canonical_domain
 from redress.base.settings import Settings
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.cases.receiving import ReceivingCase
@@ -26,7 +27,9 @@ def settings() -> InboundSettings:
 def own_addresses() -> tuple[str, ...]:
     """Return the sender address of outgoing mail and, if it is set, the domain that gets mail."""
     given = settings()
-    return tuple(one.lower() for one in (given.sender_address, given.mail_domain) if one)
+    return tuple(
+        one for one in (canonical(given.sender_address), canonical_domain(given.mail_domain)) if one
+    )
 
 
 def own_domains() -> tuple[str, ...]:
@@ -37,7 +40,8 @@ def own_domains() -> tuple[str, ...]:
     given = settings()
     if not given.mail_domain:
         return ()
-    return (given.mail_domain.lower(), given.sender_address.rpartition("@")[2].lower())
+    sending = given.sender_address.rpartition("@")[2]
+    return (canonical_domain(given.mail_domain), canonical_domain(sending))
 
 
 def incoming_mails() -> IncomingMailStore:

@@ -7,7 +7,6 @@ Values are inserted as they are; a placeholder inside a value is not expanded.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -70,10 +69,6 @@ _POLICY = SMTP.clone(cte_type="7bit", header_factory=_HEADERS)
 """Lines end in CR LF and text is encoded as ASCII, so that no mail server on the way changes it."""
 
 _RULE = "\n\n" + "-" * 40 + "\n\n"
-_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})+")
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LOCAL = re.compile(rf"{_ATOM}(\.{_ATOM})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,23 +123,6 @@ def one_line(text: str) -> str:
 _BREAKS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-def deliverable(address: str) -> str | None:
-    """Return the address in the form that SES accepts, or None if SES cannot send mail to it.
-
-    SES needs ASCII: the domain in IDNA form, and an ASCII local part (before the @). A text that is
-    not exactly one address is refused. Otherwise a customer could type a text that adds a second
-    recipient.
-    """
-    local, _, domain = address.rpartition("@")
-    try:
-        domain = domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        return None
-    if len(local) > 64 or not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(domain):
-        return None
-    return f"{local}@{domain}"
-
-
 def message(
     sender: str,
     recipients: Sequence[str],
@@ -161,9 +139,9 @@ def message(
 ) -> bytes:
     """Return one mail as MIME, with its text as plain text and as HTML.
 
-    `recipients` are addresses from `deliverable`. `texts` holds the same message in one language or
-    more. It has several if the recipients do not share a language. The subject is in the language
-    of the first.
+    `recipients` are addresses from `redress.base.addresses.deliverable`. `texts` holds the same
+    message in one language or more. It has several if the recipients do not share a language. The
+    subject is in the language of the first.
 
     All mails of a ticket refer to one artificial Message-ID. Mail programs therefore show them as
     one conversation, and an answer repeats the id in its References. The id is `conversation`, a

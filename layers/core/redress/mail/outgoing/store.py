@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from redress.db import keys, retry
@@ -41,23 +42,15 @@ class AddressStore:
 
     def returned(self, address: str) -> AddressMark | None:
         """Return the mark of an address. None if it has no mark, so that mail may be sent there."""
-        model = self._models.address
-        pk = keys.address_pk(address)
-        rows = retry.call(
-            lambda: list(model.query(pk, model.sk == keys.ADDRESS, consistent_read=True))
-        )
-        if not rows or rows[0].returned_at is None:
+        row = self._row(address, keys.ADDRESS)
+        if row is None or row.returned_at is None:
             return None
-        return AddressMark(datetime.fromisoformat(rows[0].returned_at), rows[0].status or "")
+        return AddressMark(datetime.fromisoformat(row.returned_at), row.status or "")
 
     def refuses_surveys(self, address: str) -> bool:
         """Whether the reader at this address unsubscribed from surveys."""
-        model = self._models.address
-        pk = keys.address_pk(address)
-        rows = retry.call(
-            lambda: list(model.query(pk, model.sk == keys.SURVEYS, consistent_read=True))
-        )
-        return bool(rows) and rows[0].refused_at is not None
+        row = self._row(address, keys.SURVEYS)
+        return row is not None and row.refused_at is not None
 
     def set_surveys(self, address: str, at: datetime, *, refused: bool) -> None:
         """Record that the reader wants no more surveys, or wants them again."""
@@ -65,6 +58,21 @@ class AddressStore:
             keys.address_pk(address), keys.SURVEYS, refused_at=at.isoformat() if refused else None
         )
         retry.call(row.save)
+
+    def _row(self, address: str, sk: str) -> Any:
+        """Return a row of an address, or None.
+
+        The row under the earlier key of the address counts only if there is none under today's, so
+        every later change overrides it.
+        """
+        for pk in dict.fromkeys((keys.address_pk(address), keys.earlier_address_pk(address))):
+            if rows := retry.call(partial(self._rows, pk, sk)):
+                return rows[0]
+        return None
+
+    def _rows(self, pk: str, sk: str) -> list[Any]:
+        model = self._models.address
+        return list(model.query(pk, model.sk == sk, consistent_read=True))
 
 
 def address_row(models: Models, change: AddressChange) -> Any:

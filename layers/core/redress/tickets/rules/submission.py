@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from redress.base import addresses
 from redress.base.errors import Fault, InvalidInput, pointer
 from redress.base.languages import LANGUAGES
 from redress.plans.rules.plan import KINDS
@@ -22,11 +23,8 @@ DESCRIPTION_LIMIT = 20_000
 REMEDY_LIMIT = 2_000
 NAME_LIMIT = 100
 PHONE_LIMIT = 40
-EMAIL_LIMIT = 254
+EMAIL_LIMIT = addresses.LIMIT
 DEFAULT_KIND = "inquiry"
-_LOCAL = r"[^@\s<>(),;:\\\"\[\]]+"
-_LABEL = r"[^@\s.<>(),;:\\\"\[\]]+"
-_EMAIL = re.compile(rf"{_LOCAL}@{_LABEL}(\.{_LABEL})+")
 _PHONE = re.compile(r"\(?\+?[0-9][0-9 ()./-]{4,30}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FIELDS = ("kind", "subject", "description", "wished_remedy", "contact", "language", "consent")
@@ -106,8 +104,9 @@ def parse(body: Any, channel: str) -> Submission:
             faults.append(Fault("/contact/name", "one_line", "the name is one line"))
         email = text(contact, "email", "/contact/email", EMAIL_LIMIT, need=False)
         phone = text(contact, "phone", "/contact/phone", PHONE_LIMIT, need=False)
-        if email and not _EMAIL.fullmatch(email):
-            faults.append(Fault("/contact/email", "email_expected", "this is no email address"))
+        email = addresses.cleaned(email)
+        if email and not addresses.is_address(email):
+            faults.append(Fault("/contact/email", *addresses.fault_of(email)))
         if phone and not _PHONE.fullmatch(phone):
             faults.append(Fault("/contact/phone", "phone_expected", "this is no phone number"))
         if _blank(contact.get("email")) and _blank(contact.get("phone")):
@@ -125,11 +124,6 @@ def parse(body: Any, channel: str) -> Submission:
         wished_remedy=remedy or None,
         contact=Contact(name=name, email=email or None, phone=phone or None),
     )
-
-
-def is_address(text: str) -> bool:
-    """Whether a text has the form of an email address of at most EMAIL_LIMIT characters."""
-    return len(text) <= EMAIL_LIMIT and _EMAIL.fullmatch(text) is not None
 
 
 def _blank(value: Any) -> bool:

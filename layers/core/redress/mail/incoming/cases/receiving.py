@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from redress.base.addresses import canonical, is_address
 from redress.base.errors import NotAllowedNow, NotFound
 from redress.base.people import Actor, Member, Role
 from redress.mail.incoming.bucket import MailBucket
@@ -50,7 +51,6 @@ from redress.tickets.rules.submission import (
     NAME_LIMIT,
     SUBJECT_LIMIT,
     Submission,
-    is_address,
 )
 from redress.tickets.rules.ticket import Contact, Ticket
 from redress.tickets.store.mail_records import MailRecordStore
@@ -126,7 +126,9 @@ class ForwardedMail:
 
 @dataclass(frozen=True, slots=True)
 class IncomingMail:
-    """A mail as the reader understood it. Addresses are in lower case; `sender` is "" if missing.
+    """A mail as the reader understood it.
+
+    Addresses are in canonical form (`redress.base.addresses`); `sender` is "" if missing.
 
     contact       who gets the answers: the sender, or the person for whom a web form sent the mail.
                   Being the contact gives no rights on tickets
@@ -313,7 +315,7 @@ class ReceivingCase:
                 released_by=held.released_by,
             )
         self._store_files(mail, record)
-        members = {m.email.lower(): m for m in self._staff.members() if not m.left}
+        members = {canonical(m.email): m for m in self._staff.members() if not m.left}
         member = members.get(mail.sender)
         forwarded = _forwarded_mail(mail, members) if member is not None else None
 
@@ -617,8 +619,8 @@ def _notice_data(
 def _addresses_of(ticket: Ticket, audience: str) -> set[str]:
     """Return the addresses of the ticket's customer or participants; empty for other audiences."""
     if audience == Role.CUSTOMER:
-        return {ticket.contact.email.lower()} if ticket.contact.email else set()
-    return set(ticket.participants) if audience == PARTICIPANTS else set()
+        return {canonical(ticket.contact.email)} if ticket.contact.email else set()
+    return set(map(canonical, ticket.participants)) if audience == PARTICIPANTS else set()
 
 
 def unread_identity(key: str) -> str:

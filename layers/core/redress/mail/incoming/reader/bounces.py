@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from copy import replace
 from dataclasses import dataclass
 
+from redress.base.addresses import canonical
 from redress.mail.incoming.reader.mail import Address, ParsedMail
 
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
@@ -180,10 +181,10 @@ def _from_text(mail: ParsedMail) -> list[Recipient]:
     text = mail.text[:_TEXT_LIMIT]
     if (returned := _QUOTE_BEGINS.search(text)) is not None:
         text = text[: returned.start()]
-    excluded = {one.address.lower() for one in (*mail.sender_addresses, *mail.to, *mail.cc)}
+    excluded = {canonical(one.address) for one in (*mail.sender_addresses, *mail.to, *mail.cc)}
     named = mail.first("x-failed-recipients")
     found = dict.fromkeys(
-        address.lower() for address in _ADDRESS.findall(f"{named} {text}"[:_TEXT_LIMIT])
+        canonical(address) for address in _ADDRESS.findall(f"{named} {text}"[:_TEXT_LIMIT])
     )
     addresses = [a for a in found if a not in excluded and not is_daemon(a.rpartition("@")[0])]
     if not addresses:

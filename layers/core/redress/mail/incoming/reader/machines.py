@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from redress.base.addresses import canonical
 from redress.mail.incoming.reader import bounces
 from redress.mail.incoming.reader.bounces import Bounce
 from redress.mail.incoming.reader.mail import Address, ParsedMail
@@ -128,7 +129,7 @@ def kind_of(mail: ParsedMail, own_addresses: Iterable[str] = ()) -> Machine | No
 
     `own_addresses` are the address that Redress sends from and the domain that receives mail.
     """
-    signs = list(_signs(mail, {one.lower() for one in own_addresses}))
+    signs = list(_signs(mail, {canonical(one) for one in own_addresses}))
     if not signs:
         return None
     order = list(MachineKind)
@@ -164,7 +165,7 @@ def is_answerable(address: Address, subject: str, own_addresses: Iterable[str] =
     """
     local = address.local
     robot = bounces.is_daemon(local) or _ROBOTS.match(local) or _NO_REPLY.search(local)
-    own = _is_own(address, {one.lower() for one in own_addresses})
+    own = _is_own(address, {canonical(one) for one in own_addresses})
     return not (robot or own or _AUTO_SUBJECT.match(subject))
 
 
@@ -223,7 +224,7 @@ def _signs_of_own_mail(mail: ParsedMail, own: set[str]) -> Iterator[tuple[Machin
 
 
 def _is_own(address: Address, own: set[str]) -> bool:
-    return address.address.lower() in own or _is_token(address.address, own)
+    return canonical(address.address) in own or _is_token(address.address, own)
 
 
 def _is_token(value: str, own: set[str]) -> bool:
@@ -231,7 +232,7 @@ def _is_token(value: str, own: set[str]) -> bool:
 
     The domain alone is not a sign, because people who work there also write from that domain.
     """
-    local, _, domain = value.lower().rpartition("@")
+    local, _, domain = canonical(value).rpartition("@")
     return domain in {one.rpartition("@")[2] for one in own} and _TOKEN.match(local) is not None
 
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from redress.base.addresses import canonical
 from redress.base.people import Actor
 from redress.plans.rules.plan import MailPlan
 from redress.tickets.rules.access import may_see
@@ -105,9 +106,10 @@ class StaffSender:
 class MailFacts:
     """The facts about a mail that `decide` needs.
 
-    Addresses are in lower case. `sender` is "" if the mail has no sender who can be answered.
-    `recipients` begins with those for whom the mail server took the mail, as far as it is known.
-    `own_domains` are the domains of the house; empty if they are not known.
+    Addresses are in canonical form (`redress.base.addresses`). `sender` is "" if the mail has no
+    sender who can be answered. `recipients` begins with those for whom the mail server took the
+    mail, as far as it is known. `own_domains` are the domains of the house; empty if they are not
+    known.
     """
 
     sender: str
@@ -281,12 +283,13 @@ def is_party(facts: MailFacts, ticket: Ticket) -> bool:
 
 
 def _is_customer_or_participant(facts: MailFacts, ticket: Ticket) -> bool:
-    return _is_customer(facts, ticket) or facts.sender in ticket.participants
+    participants = map(canonical, ticket.participants)
+    return _is_customer(facts, ticket) or facts.sender in participants
 
 
 def _is_customer(facts: MailFacts, ticket: Ticket) -> bool:
     email = ticket.contact.email
-    return email is not None and email.lower() == facts.sender
+    return email is not None and canonical(email) == facts.sender
 
 
 def _first_visible(

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from redress.base.addresses import canonical
 from redress.base.people import Role
 from redress.mail.incoming.rules.decision import Notice
 from redress.mail.incoming.store import IncomingRecord, MailState, MailTaken
@@ -152,7 +153,7 @@ def _recipients(event: _Event, why: Notice, about: _About) -> tuple[FailedRecipi
     permanent = why is Notice.COMPLAINED or about.bounce_type == "Permanent"
     return tuple(
         FailedRecipient(
-            one.email_address.rpartition("<")[2].rstrip("> ").lower(),
+            canonical(one.email_address.rpartition("<")[2].rstrip("> ")),
             COMPLAINED if why is Notice.COMPLAINED else one.status,
             one.diagnostic_code[:300],
             permanent,

@@ -29,6 +29,7 @@ from botocore.exceptions import (
     ProxyConnectionError,
 )
 
+from redress.base.addresses import deliverable
 from redress.base.errors import NotFound, RedressError
 from redress.base.languages import LANGUAGES
 from redress.base.people import Member, Role
@@ -429,5 +430,5 @@ def _addressed(people: Iterable[tuple[str, tuple[str, ...]]]) -> list[_Recipient
     return [
         _Recipient(address, tuple(lang for lang in languages if lang in LANGUAGES) or LANGUAGES)
         for email, languages in people
-        if (address := rendering.deliverable(email))
+        if (address := deliverable(email))
     ][:RECIPIENTS]

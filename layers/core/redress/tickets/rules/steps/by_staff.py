@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from redress.base.addresses import canonical, cleaned, fault_of, is_address
 from redress.base.errors import Fault, InvalidInput, NotAllowedNow, pointer
 from redress.base.people import SYSTEM, Actor
 from redress.clocks.rules.clocks import ClockName, ClockState
@@ -32,7 +33,6 @@ from redress.tickets.rules.steps.table import (
     UNCONFIRMED,
     Step,
 )
-from redress.tickets.rules.submission import is_address
 from redress.tickets.rules.ticket import Event, EventType, Ticket
 
 
@@ -260,21 +260,25 @@ def set_participants(
     by mail. Raises InvalidInput with a fault for every address that cannot be a participant.
     """
     require_possible(Step.SET_PARTICIPANTS, ticket)
-    wanted = tuple(dict.fromkeys(address.strip().lower() for address in addresses))
+    # Each participant once, as the first of equal addresses was typed.
+    wanted: dict[str, str] = {}
+    for address in addresses:
+        wanted.setdefault(canonical(address), cleaned(address).lower())
+    customer = canonical(ticket.contact.email or "")
     faults = []
     if len(wanted) > MOST_PARTICIPANTS:
         faults.append(Fault("/participants", "too_many", f"at most {MOST_PARTICIPANTS}"))
     for index, address in enumerate(addresses):
         here = pointer("participants", str(index))
-        if not is_address(address.strip()):
-            faults.append(Fault(here, "email_expected", "this is no email address"))
-        elif address.strip().lower() == (ticket.contact.email or "").lower():
+        if not is_address(address):
+            faults.append(Fault(here, *fault_of(address)))
+        elif canonical(address) == customer:
             faults.append(Fault(here, "is_customer", "this is the customer"))
     if faults:
         raise InvalidInput(faults)
-    if set(wanted) == set(ticket.participants):
+    if wanted.keys() == {canonical(address) for address in ticket.participants}:
         return None
-    data = {"participants": list(wanted), "from": list(ticket.participants)}
+    data = {"participants": list(wanted.values()), "from": list(ticket.participants)}
     return Draft(ticket, plan, by, at).add(EventType.PARTICIPANTS_SET, data).change()
 
 

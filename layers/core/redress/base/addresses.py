@@ -1,0 +1,134 @@
+"""The one form in which email addresses are compared, and which addresses can be mailed.
+
+People type the same address in several ways: in capitals, with full-width letters, with a domain
+in their own script, with invisible characters that came along when it was copied. `canonical`
+makes these equal. Everything that compares addresses or makes a key from one uses it.
+
+A domain is encoded by one rule: UTS #46, non-transitional, as browsers and IDNA2008 do. `straße.de`
+and `strasse.de` are two domains. The codec `idna` of the standard library would make them one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from redress.base import texts
+
+LIMIT = 254
+"""The most characters of an address (RFC 5321, 4.5.3.1.3, without the angle brackets)."""
+
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"({_LABEL}\.)+(?![0-9]+\Z){_LABEL}")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LOCAL = re.compile(rf"{_ATOM}(\.{_ATOM})*")
+_LOCAL_LIMIT = 64
+_DOTS = str.maketrans("。｡．", "...")
+_BOTH = ("\u200c", "\u200d")
+_PLAIN = r"[^@\s<>(),;:\\\"\[\]]+"
+_LOOKS_LIKE_ONE = rf"{_PLAIN}@{_PLAIN}\.{_PLAIN}"
+
+
+def cleaned(address: str) -> str:
+    """Return an address as it is stored and shown: as it was typed, without what cannot be meant.
+
+    Blanks around it and invisible characters in it are removed. Full-width letters, signs and dots
+    become ASCII.
+    """
+    if address.isascii():
+        return address.strip()
+    local, at, domain = unicodedata.normalize("NFKC", address).rpartition("@")
+    domain = _domain_without_hidden(domain.translate(_DOTS))
+    return f"{texts.without_hidden(local)}{at}{domain}".strip()
+
+
+def canonical(address: str) -> str:
+    """Return the form of an address in which it is compared.
+
+    It is in lower case, without invisible characters, and with its domain in ASCII. Mail systems
+    do not tell the case of a local part apart, so it does not count. Of a text that is no address,
+    it returns the text in lower case. Never raises.
+    """
+    if address.isascii():
+        return address.strip().lower()
+    local, at, domain = cleaned(address).rpartition("@")
+    return f"{local}{at}{canonical_domain(domain) if at else domain}".lower()
+
+
+def canonical_domain(domain: str) -> str:
+    """Return a domain in ASCII and in lower case; in lower case only if it has no ASCII form."""
+    return _in_ascii(domain) or domain.lower()
+
+
+def deliverable(address: str) -> str | None:
+    """Return an address in the form that SES accepts, or None if SES cannot send mail to it.
+
+    SES needs ASCII: the domain encoded (Punycode), and a local part of ASCII characters (SES API
+    v2, Destination). The documentation says nothing of local parts in quotes, so they are refused,
+    as is every text that is not exactly one address. Otherwise a customer could type a text that
+    adds a second recipient.
+    """
+    local, _, domain = cleaned(address).rpartition("@")
+    encoded = _in_ascii(domain)
+    if encoded is None or len(local) > _LOCAL_LIMIT or not _LOCAL.fullmatch(local):
+        return None
+    found = f"{local}@{encoded}"
+    return found if _DOMAIN.fullmatch(encoded) and len(found) <= LIMIT else None
+
+
+def is_address(address: str) -> bool:
+    """Whether mail can be sent to this address. Everything that accepts an address asks this."""
+    return deliverable(address) is not None
+
+
+def fault_of(address: str) -> tuple[str, str]:
+    """Return code and English detail of the fault of a text that is not `is_address`.
+
+    A text that has the form of an address gets another code than one that has not, because the
+    person who typed it has to look for another mistake.
+    """
+    if re.fullmatch(_LOOKS_LIKE_ONE, cleaned(address)[: 2 * LIMIT]):
+        return "email_undeliverable", "mail cannot be sent to this address"
+    return "email_expected", "this is no email address"
+
+
+def _in_ascii(domain: str) -> str | None:
+    """Return the ASCII form of a domain (UTS #46, ToASCII); None if it has none."""
+    if domain.isascii():
+        return domain.lower()
+    if len(domain) > LIMIT:
+        return None  # also a bound of time, because the encoding's grows with the square
+    import idna  # its tables take 15 ms, and few domains need them
+
+    try:
+        mapped = idna.uts46_remap(domain, std3_rules=False, transitional=False)
+    except idna.IDNAError:
+        return None
+    labels = (
+        label if label.isascii() else f"xn--{label.encode('punycode').decode('ascii')}"
+        for label in mapped.split(".")
+    )
+    return ".".join(labels).lower()
+
+
+def _domain_without_hidden(domain: str) -> str:
+    """Remove hidden characters, except the joiners that the domain needs (RFC 5892, appendix A).
+
+    Persian domains have the non-joiner in them. Without it, they are other domains.
+    """
+    bare = texts.without_hidden(domain)
+    if not any(joiner in domain for joiner in _BOTH) or bare.isascii() or len(domain) > LIMIT:
+        return bare
+    import idna
+
+    pieces = re.split("([\u200c\u200d])", domain)
+    kept = [piece if piece in _BOTH else texts.without_hidden(piece) for piece in pieces]
+    labels = "".join(kept).split(".")
+    return ".".join(
+        "".join(
+            letter
+            for at, letter in enumerate(label)
+            if letter not in _BOTH or idna.valid_contextj(label, at)
+        )
+        for label in labels
+    )
