@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import msgspec
 from rendering import ShownFault, by_field_of, guarded, page, see_other, shown
 from surveys import answers_of
 from web_request import Blank, WebRequest, asked_language, posted
@@ -23,7 +24,7 @@ from redress.tickets.rules.ticket import EventType, State
 from redress.wiring import customer as wiring
 
 if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's cold start
-    from redress.tickets.cases.customer import StatusView
+    from redress.tickets.cases.customer import Line, StatusView
 
 
 def steps_of(view: StatusView) -> list[tuple[str, bool]]:
@@ -41,6 +42,43 @@ def steps_of(view: StatusView) -> list[tuple[str, bool]]:
         ("resolved", resolved),
         ("confirmed", view.state == State.CONFIRMED or view.closure == "confirmed"),
     ]
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """A piece of a line's text, as the page shows it.
+
+    kind    what the piece is if it is a marked part of a mail; "" for the writer's own words
+    folded  the reader must open it
+    length  how many characters the part has. `text` is shorter if the event keeps only a beginning
+    """
+
+    text: str
+    kind: str = ""
+    folded: bool = False
+    length: int = 0
+
+
+def segments_of(line: Line) -> list[Segment]:
+    """Return the text of a line in pieces: own words, and each marked part at its place."""
+    text, position = line.text or "", 0
+    found: list[Segment] = []
+
+    def own(end: int) -> None:
+        if words := text[position:end].strip("\n"):
+            found.append(Segment(words))
+
+    for part in line.parts:
+        own(part.at)
+        position = max(position, part.at)
+        if part.folded is not None:
+            found.append(Segment(part.folded, part.kind, folded=True, length=part.length))
+            continue
+        end = min(part.at + part.length, len(text))
+        shown = text[position:end].strip("\n")
+        found.append(Segment(shown, part.kind, length=len(shown)))
+        position = end
+    own(len(text))
+    return found
 
 
 def status_url(request: WebRequest, language: str, own: str) -> str:
@@ -65,6 +103,7 @@ def status_page(
         view=view,
         zone=view.zone,
         steps=steps_of(view),
+        segments=segments_of,
         action=status_url(request, view.language, view.language),
         faults=faults or [],
         by_field=by_field or Blank(),

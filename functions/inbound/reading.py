@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from redress.base.addresses import canonical, canonical_domain
 from redress.mail.incoming.cases.receiving import (
@@ -23,6 +24,7 @@ from redress.mail.incoming.reader.machines import Machine, MachineKind
 from redress.mail.incoming.reader.mail import Address, ParsedMail, as_data
 from redress.mail.incoming.rules.attachments import refused, served_as
 from redress.mail.incoming.rules.decision import Notice
+from redress.mail.incoming.rules.folding import Part, PartKind, answer
 
 _NOTICES = {
     MachineKind.BOUNCE: Notice.RETURNED,
@@ -54,13 +56,13 @@ def incoming_mail_of(
     mail = parsing.parse(raw)
     own = list(own_addresses)
     machine = machines.kind_of(mail, own)
-    folded = folding.fold(mail.text)
     title = clues.bare_subject(mail.subject)
     verdict = verdicts.verdicts(mail)
     sender = mail.sender_addresses[0] if mail.sender_addresses else None
     contact = machines.written_for(mail, own) or sender or _named_besides_from(mail, own)
     one_author = sender is None or _has_one_author(mail, verdict.author)
-    new = folded.new.strip()
+    parts = folding.parts_of(mail.text, _context(mail, own))
+    new = answer(mail.text, parts).text
     return IncomingMail(
         key=key,
         received_at=received_at,
@@ -76,6 +78,7 @@ def incoming_mail_of(
         date=mail.date.isoformat() if mail.date else "",
         text=new,
         whole=mail.text,
+        parts=parts,
         language=language_of(f"{title}\n{new}", language),
         answers_to=_answers_to(mail),
         returned_ids=_returned_ids(mail),
@@ -90,8 +93,7 @@ def incoming_mail_of(
             )
             for one in mail.attachments
         ),
-        original=as_data(mail)
-        | {"new": new, "quoted": folded.quoted, "signature": folded.signature},
+        original=as_data(mail) | _parts_as_data(mail.text, parts, new),
         machine=_notice(machine),
         returned=_returned(machine),
         automatic=not machines.may_be_answered(mail, own),
@@ -115,6 +117,38 @@ def _named_besides_from(mail: ParsedMail, own: list[str]) -> Address | None:
             name = one.name or mail.first("from").partition("<")[0].strip("\"' ")
             return Address(name[:300], one.address)
     return None
+
+
+def _context(mail: ParsedMail, own: Iterable[str]) -> folding.Context:
+    """Return what the reader of parts must know about a mail besides its text."""
+    senders = mail.sender_addresses
+    return folding.Context(
+        own=frozenset(one.lower() for one in own),
+        forwards=clues.is_forward(mail.subject),
+        names=frozenset(text for one in senders for text in (one.name, one.address)),
+    )
+
+
+def _parts_as_data(text: str, parts: Sequence[Part], new: str) -> dict[str, Any]:
+    """Return the marked parts of a text for staff: each one, and the quotes and signatures joined.
+
+    `first` and `last` (exclusive) are indexes of lines.
+    """
+    lines = text.split("\n")
+
+    def joined(*kinds: PartKind) -> str:
+        found = ["\n".join(lines[one.first : one.last]) for one in parts if one.kind in kinds]
+        return "\n".join(found).strip("\n")
+
+    return {
+        "new": new,
+        "quoted": joined(PartKind.QUOTE, PartKind.FORWARD),
+        "signature": joined(PartKind.SIGNATURE, PartKind.DEVICE, PartKind.ARMOUR),
+        "parts": [
+            {"kind": one.kind.value, "first": one.first, "last": one.last, "proven": one.proven}
+            for one in parts
+        ],
+    }
 
 
 def _has_one_author(mail: ParsedMail, author: str) -> bool:
@@ -165,7 +199,8 @@ def _forwarded(mail: ParsedMail, own: list[str], language: str) -> ForwardedMail
     if found is None or found.sender is None:
         return None
     inner = mail.embedded[0] if found.how == "attached" else None
-    new = folding.fold(found.text).new.strip()
+    parts = folding.parts_of(found.text, folding.Context(own=own))
+    new = answer(found.text, parts).text
     title = clues.bare_subject(found.subject)
     return ForwardedMail(
         message_id=inner.message_id if inner is not None else "",
@@ -173,7 +208,8 @@ def _forwarded(mail: ParsedMail, own: list[str], language: str) -> ForwardedMail
         sender_name=found.sender.name,
         subject=found.subject,
         title=title,
-        text=new,
+        text=found.text,
+        parts=parts,
         language=language_of(f"{title}\n{new}", language),
         answers_to=_answers_to(inner) if inner is not None else (),
         numbers=clues.numbers_in(found.subject),

@@ -242,6 +242,44 @@ def test_submitted_text_is_escaped_on_the_status_page(site: Site) -> None:
     assert "&lt;script&gt;" in body
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_folded_and_marked_parts_of_a_mail_stand_at_their_places(
+    site: Site, stores: Stores, clock: Clock, language: str
+) -> None:
+    number, token = submit(site)
+    ticket = stores.tickets.get(number)
+    text = "Above.\n---- Forwarded message ----\nNo refund.\nBelow."
+    parts = [
+        {"kind": "quote", "at": 0, "length": 9, "folded": "> <b>Hi"},
+        {"kind": "forward", "at": 7, "length": 39},
+        {"kind": "device", "at": len(text), "length": 19, "folded": "Sent from my iPhone"},
+    ]
+    mail = {"id": "1", "key": "inbound/1", "parts": parts}
+    plan = stores.plans.get(ticket.plan_version)
+    change = by_customer.write(ticket, plan, text, clock.now(), mail)
+    stores.tickets.commit(change, clock.now())
+
+    body = site("status", query={"lang": language}, token=token)["body"]
+    line = body.rpartition('<li class="customer">')[2].partition("</li>")[0]
+    words = html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "|", line)))
+    shown = [word.strip() for word in words.split("|") if word.strip()]
+
+    def name(kind: str) -> str:
+        return catalogue.text(language, f"part.{kind}")
+
+    length = [catalogue.text(language, "part.length", length=n) for n in (9, 19)]
+    expected = [name("quote"), length[0], "> <b>Hi", name("cut"), "Above."]
+    expected += [name("forward"), "---- Forwarded message ---- No refund.", "Below."]
+    expected += [name("device"), length[1], "Sent from my iPhone"]
+    assert shown[-len(expected) :] == expected
+    assert line.count("<details") == 2
+
+    said = site("api-ticket", headers=bearer(token), number=number)
+    assert json.loads(said["body"])["timeline"][-1]["parts"] == [
+        {"folded": None} | part for part in parts
+    ]
+
+
 def test_same_nonce_gives_the_same_ticket_and_refuses_another_text(site: Site) -> None:
     first, second = submit(site), submit(site)
 

@@ -17,7 +17,7 @@ import pytest
 from botocore.client import BaseClient
 
 from redress.base.addresses import canonical_domain
-from redress.base.people import Role
+from redress.base.people import Actor, Role
 from redress.db import keys
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.store import IncomingRecord, MailState, QuarantinePage
@@ -197,10 +197,57 @@ def test_everything_that_was_read_is_kept_in_the_bucket(post: Post) -> None:
     old = "\n\n在 2026年11月20日，09:00，Shop <shop@example.net> 写道：\n> 已发货\n"
     post.deliver(mail(f"没有收到{old}"))
     [opened] = post.stores.tickets.history(post.ticket().number)
-    assert opened.data["description"] == "没有收到"
     read = json.loads(post.bucket.get(f"read/{opened.data['mail']['id']}.json"))
     assert "已发货" in read["text"]
     assert "已发货" in read["quoted"]
+
+
+def test_a_first_mail_is_described_by_its_whole_text_with_its_parts_named(post: Post) -> None:
+    passed_on = (
+        "---------- Forwarded message ---------\nFrom: Shop <shop@example.net>\n"
+        "Date: 3 March 2026\nSubject: Refund\n\nWe do not refund."
+    )
+    text = f"What can I do?\n\n{passed_on}"
+    post.deliver(mail(text, subject="Fwd: Refund"))
+    [opened] = post.stores.tickets.history(post.ticket().number)
+    assert opened.data["description"] == text
+    assert opened.data["mail"]["parts"] == [
+        {"kind": "forward", "at": text.index("----"), "length": len(passed_on)}
+    ]
+
+
+def test_an_answer_says_what_was_folded_and_where_it_stood(post: Post) -> None:
+    post.deliver(mail())
+    ticket = post.ticket()
+    quote = "On 23 Nov 2026 at 9:00, Service <service@in.example.org> wrote:\n> Hello"
+    answer = mail(f"{quote}\n\nNo.\n", to=post.reply_address(ticket), message_id="<2@example.com>")
+    post.deliver(answer, "inbound/2")
+    wrote = post.stores.tickets.history(ticket.number)[-1]
+    assert wrote.data["text"] == "No."
+    assert wrote.data["mail"]["parts"] == [
+        {"kind": "quote", "at": 0, "length": len(quote), "folded": quote}
+    ]
+
+
+def test_a_sentence_that_staff_sent_is_folded_without_any_mark(post: Post) -> None:
+    post.deliver(mail())
+    number = post.ticket().number
+    sent = "Your parcel is on its way."
+    for text, agreed in ((sent, True), ("Your parcel is lost.", False)):
+        ticket = post.stores.tickets.get(number)
+        plan, by = post.stores.plans.get(ticket.plan_version), Actor(Role.AGENT, "a-mei")
+        if agreed:
+            change = by_staff.reply(ticket, plan, by, sent, False, post.clock.now())
+            post.stores.tickets.commit(change, post.clock.now())
+        cited = f"On 3 March at 10:20 your agent wrote:\n{text}"
+        answer = f"{cited}\n\nThat is not true."
+        key = f"inbound/{len(text)}"
+        raw = mail(answer, to=post.reply_address(ticket), message_id=f"<{len(text)}@example.com>")
+        post.deliver(raw, key)
+        wrote = post.stores.tickets.history(number)[-1]
+        assert wrote.data["text"] == ("That is not true." if agreed else answer)
+        folded = [one["folded"] for one in wrote.data["mail"].get("parts", [])]
+        assert folded == ([cited] if agreed else [])
 
 
 @pytest.mark.parametrize("clue", ["address", "conversation", "thread", "subject"])

@@ -21,12 +21,13 @@ from redress.base.languages import LANGUAGES
 from redress.base.people import SYSTEM
 from redress.base.phrases import moment, phrases
 from redress.clocks.rules.clocks import Action, ClockName, ClockState
-from redress.mail.incoming.reader import folding, parsing
+from redress.mail.incoming.reader import parsing
 from redress.mail.outgoing import rendering
 from redress.mail.outgoing.messages import NotAJob, job_of
 from redress.mail.outgoing.rules.table import mails_after
 from redress.plans.rules.plan import KINDS
 from redress.tickets.rules.ticket import Event, EventType
+from tests.mail.reader.mails import folded
 
 AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 NUMBER = "R-7K3M9-QW0X2"
@@ -259,12 +260,12 @@ def test_an_answer_to_a_sent_mail_folds_to_its_new_text(language: str) -> None:
     ours = plain(sent(reply, reply_to=f"{TOKEN}@in.example.org"))
     quoted = "\n".join(f"> {line}" for line in ours.split("\n"))
     for way in (f"New words\n\nOn Monday, Service wrote:\n{quoted}", f"New words\n\n{ours}"):
-        assert folding.fold(way).new == "New words"
+        assert folded(way).text == "New words"
     # Some programs quote the HTML of a mail. The reader then takes the text from that HTML.
     shown = html(sent(reply, reply_to=f"{TOKEN}@in.example.org"))
     answer = f"<p>New words</p><blockquote>{shown}</blockquote>"
     raw = f"Content-Type: text/html; charset=utf-8\n\n{answer}"
-    assert folding.fold(parsing.parse(raw.encode()).text).new.strip() == "New words"
+    assert folded(parsing.parse(raw.encode()).text).text == "New words"
 
 
 def test_a_survey_offers_one_click_unsubscribing_over_https_only() -> None:

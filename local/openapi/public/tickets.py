@@ -18,6 +18,7 @@ from local.openapi.values import (
     one_of,
 )
 from redress.base.languages import LANGUAGES
+from redress.mail.incoming.rules.folding import PartKind
 from redress.plans.rules.plan import CUSTOMER, HOLDS, KINDS
 from redress.tickets.cases.customer import ACTIONS, LINES
 from redress.tickets.rules.promise_view import SHOWN
@@ -73,11 +74,19 @@ class Receipt(OpenAnswer):
     promises: list[Promise]
 
 
+class LinePart(OpenAnswer):
+    kind: Annotated[str, one_of(tuple(PartKind))]
+    at: Annotated[int, Meta(ge=0)]
+    length: Annotated[int, Meta(ge=0)]
+    folded: str | None
+
+
 class Line(OpenAnswer):
     at: Moment
     type: LineKind
     by: Literal["customer", "staff", "system"]
     text: str | None
+    parts: list[LinePart]
 
 
 class Status(OpenAnswer):

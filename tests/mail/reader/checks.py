@@ -11,6 +11,7 @@ from redress.base.languages import LANGUAGES
 from redress.mail.incoming.reader import folding, limits, machines
 from redress.mail.incoming.reader.mail import ParsedMail, as_data
 from redress.mail.incoming.reader.parsing import parse
+from redress.mail.incoming.rules import folding as rules
 
 AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
@@ -26,14 +27,40 @@ def check(raw: bytes) -> ParsedMail:
     assert json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8")) == data
     _bounded(mail)
     _clean(mail)
-    folded = folding.fold(mail.text)
-    kept = "\n".join((folded.new, folded.quoted, folded.signature)).split("\n")
-    assert sorted(filter(str.strip, kept)) == sorted(filter(str.strip, mail.text.split("\n")))
-    assert folded.new.strip() or not mail.text.strip()
+    check_parts(mail.text)
     if machines.kind_of(mail, ["redress.example"]) is not None:
         assert not machines.may_be_answered(mail, ["redress.example"])
     _check_incoming_mail(raw)
     return mail
+
+
+def check_parts(text: str) -> None:
+    """Mark the parts of a text and fold it, and assert that no word is lost or moved."""
+    parts = folding.parts_of(text)
+    edges = [edge for part in parts for edge in (part.first, part.last)]
+    assert edges == sorted(edges)
+    assert all(0 <= part.first < part.last <= len(text.split("\n")) for part in parts)
+    assert rules.whole(text, parts, len(text)).text == text.strip()
+    shown = rules.answer(text, parts)
+    assert shown.text or not text.strip()
+    _check_places(text, shown)
+
+
+def _check_places(text: str, shown: rules.Shown) -> None:
+    """Put the folded parts back to their places, and assert that the result is the whole text."""
+    pieces: list[str] = []
+    position, kept = 0, rules.FOLDED_LIMIT
+    for part in shown.parts:
+        assert 0 <= part.at <= len(shown.text)
+        if part.folded is None:
+            continue
+        assert part.folded == part.folded[:kept]
+        pieces += [shown.text[position : part.at], "\n", part.folded, "\n"]
+        position = part.at
+        if len(part.folded) < part.length:
+            return  # the event keeps only a beginning of this part
+    pieces.append(shown.text[position:])
+    assert "".join("".join(pieces).split()) == "".join(text.split())
 
 
 def _check_incoming_mail(raw: bytes) -> None:

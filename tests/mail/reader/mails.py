@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 
+from redress.mail.incoming.reader import folding
 from redress.mail.incoming.reader.limits import Code
 from redress.mail.incoming.reader.mail import ParsedMail
 from redress.mail.incoming.reader.parsing import parse
+from redress.mail.incoming.rules.folding import Shown, answer
 
 HEAD = (
     b"From: Li Na <li.na@example.com>\r\nTo: service@redress.example\r\nSubject: Parcel\r\n"
@@ -40,3 +42,14 @@ def encoded(kind: bytes, body: bytes, *more: bytes) -> bytes:
 
 def codes(mail: ParsedMail) -> set[Code]:
     return {one.code for one in mail.defects}
+
+
+def folded(text: str, context: folding.Context | None = None) -> Shown:
+    """Fold a text as an answer of which only the form is known."""
+    return answer(text, folding.parts_of(text, context))
+
+
+def hidden(shown: Shown, *kinds: str) -> str:
+    """Return the folded parts of these kinds, or of all kinds, joined by line ends."""
+    found = [one.folded for one in shown.parts if one.folded and (not kinds or one.kind in kinds)]
+    return "\n".join(found)

@@ -1,4 +1,4 @@
-"""Separating new from quoted text in replies of many mail programs, in three languages."""
+"""Which parts of a mail are marked and folded, for mails of many programs in many languages."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import pytest
 
 from redress.base.languages import LANGUAGES
 from redress.base.phrases import phrases
-from redress.mail.incoming.reader.folding import fold
+from redress.mail.incoming.reader.folding import Context, parts_of
 from redress.mail.incoming.reader.limits import Defects
 from redress.mail.incoming.reader.markup import show
+from redress.mail.incoming.reader.parsing import parse
+from redress.mail.incoming.rules.folding import PartKind, SentWords, Shown, answer, as_data, whole
+from tests.mail.reader.checks import check_parts
+from tests.mail.reader.mails import HEAD, folded, hidden
 
 NEW = "还没有收到，请再查一下。"
 OLD = "您好，您的包裹已经寄出。"
@@ -92,26 +96,78 @@ REPLIES = {
         f"{NEW}\n\n    Service <s@redress.example> 在 2026年11月23日 星期一 上午09:00:00 [GMT+8] 寫道：\n\n{OLD}\n"
     ),
     "a name and a verb": f"{NEW}\n\nService wrote:\n> {OLD}\n",
+    "QQ Mail, phone, as plain text": (
+        f'{NEW}\n\n\n------------------ 原始邮件 ------------------\n发件人:"客服"<s@redress.example>;\n'
+        f'发送时间: 2026年11月23日(星期一) 上午9:30\n收件人: "张三"<z@qq.example>;\n\n主题: 您的工单\n\n{OLD}'
+    ),
+    "Kylin, labels with a full-width blank": (
+        f"{NEW}\n\n主　题：您的工单\n日　期：2026-11-23 09:30\n发件人：客服\n收件人：李娜\n\n{OLD}"
+    ),
+    "Alibaba, a rule of dashes": (
+        f"{NEW}\n\n------------------------------------------------------------------\n"
+        f"发件人：客服 <s@redress.example>\n发送时间：2026年11月23日(星期一) 09:30\n"
+        f"收 件 人：李娜 <li@example.com>\n主　题：您的工单\n\n{OLD}"
+    ),
+    "139, one line": (
+        f"{NEW}\n\n----邮件原文----\n发件人：客服 <s@redress.example> 收件人：li@139.example "
+        f"发送时间：2026-11-23 09:30:00 主题：您的工单\n\n{OLD}"
+    ),
+    "139, one line without a separator": (
+        f'{NEW}\n\n发件人："客服" <s@redress.example>；发送时间：2026-11-23 09:30；主题：您的工单\n{OLD}'
+    ),
+    "NetEase, a card": (
+        f"{NEW}\n\n---- 回复的原邮件 ----\n发件人  客服<s@redress.example>\n发送日期  2026年11月23日 09:30\n"
+        f"收件人  li@example.com\n主题  您的工单\n\n{OLD}"
+    ),
+    "NetEase, a card with a line for each cell": (
+        f"{NEW}\n\n---- 回复的原邮件 ----\n发件人\n客服<s@redress.example>\n发送日期\n2026年11月23日\n\n{OLD}"
+    ),
+    "Gmail, zh-CN, wrapped after the address": (
+        f"{NEW}\n\nService <s@redress.example>\n于2026年11月23日周一 09:00写道：\n\n{OLD}\n"
+    ),
+    "Gmail, zh-CN, wrapped in the date": (
+        f"{NEW}\n\nService <s@redress.example> 于2026年11月23日周一\n09:00写道：\n\n> {OLD}\n"
+    ),
+    "163, an address without brackets": (
+        f"{NEW}\n\n在2026-11-23 09:00:00,s@redress.example写道：\n\n{OLD}"
+    ),
+    "Outlook, fr": (
+        f"{NEW}\n\nDe\xa0: Service <s@redress.example>\nEnvoyé\xa0: lundi 23 novembre 2026 09:00\n"
+        f"À\xa0: Li Na <li@example.com>\nObjet\xa0: Colis\n\n{OLD}"
+    ),
+    "Thunderbird, fr": f"{NEW}\n\nLe 23/11/2026 à 09:00, Service a écrit\xa0:\n> {OLD}",
+    "Outlook, de": (
+        f"{NEW}\n\nVon: Service <s@redress.example>\nGesendet: Montag, 23. November 2026 09:00\n"
+        f"An: Li Na <li@example.com>\nBetreff: Paket\n\n{OLD}"
+    ),
+    "web.de": (
+        f"{NEW}\n\nGesendet: Montag, 23. November 2026 um 09:00 Uhr\nVon: Service <s@redress.example>\n"
+        f"An: li@example.com\nBetreff: Paket\n\n{OLD}"
+    ),
 }
 
 
 @pytest.mark.parametrize("program", REPLIES)
-def test_new_text_is_separated_from_the_quoted_mail(program: str) -> None:
-    folded = fold(REPLIES[program])
-    assert NEW in folded.new
-    assert OLD in folded.quoted
-    assert OLD not in folded.new
-    assert "发件人" not in folded.new
-    assert "写道" not in folded.new
-    assert "wrote" not in folded.new
+def test_an_answer_is_shown_without_the_mail_that_it_quotes(program: str) -> None:
+    shown = folded(REPLIES[program])
+    assert shown.text == NEW or shown.text.startswith((f"{NEW}\n\n\n\nli.na@", f"{NEW}\n\n获取"))
+    assert OLD in hidden(shown, "quote")
 
 
 @pytest.mark.parametrize("program", REPLIES)
-def test_no_line_is_lost(program: str) -> None:
+def test_the_folded_parts_and_the_shown_text_are_the_whole_text(program: str) -> None:
+    check_parts(REPLIES[program])
+
+
+@pytest.mark.parametrize("program", REPLIES)
+def test_a_mail_that_opens_a_ticket_shows_its_whole_text(program: str) -> None:
     text = REPLIES[program]
-    folded = fold(text)
-    kept = f"{folded.new}\n{folded.quoted}\n{folded.signature}".split("\n")
-    assert sorted(filter(str.strip, kept)) == sorted(filter(str.strip, text.split("\n")))
+    shown = whole(text, parts_of(text), 20_000)
+    assert shown.text == text.strip()
+    assert not shown.folds
+    quote = next(one for one in shown.parts if one.kind is PartKind.QUOTE)
+    assert OLD in shown.text[quote.at : quote.at + quote.length]
+    assert NEW not in shown.text[quote.at : quote.at + quote.length]
 
 
 MARKERS = {language: phrases(language).marker for language in LANGUAGES}
@@ -119,34 +175,176 @@ MARKERS |= {f"{language}, staff": phrases(language).note_marker for language in 
 
 
 @pytest.mark.parametrize("language", MARKERS)
-def test_the_marker_line_ends_the_new_text(language: str) -> None:
+def test_the_marker_line_ends_the_new_words(language: str) -> None:
     text = f"{NEW}\n\nOn 23 Nov 2026 at 9:00, Service wrote:\n\n{MARKERS[language]}\n\n{OLD}\n\nFrom here on\n"
-    folded = fold(text)
-    assert folded.new == NEW
-    assert folded.quoted.startswith("On 23 Nov 2026")
+    shown = folded(text)
+    assert shown.text == NEW
+    assert hidden(shown).startswith("On 23 Nov 2026")
 
 
 def test_the_marker_line_is_recognised_within_quotes() -> None:
-    folded = fold(f"{NEW}\n\n> {MARKERS['en']}\n> {OLD}\nlines without a mark")
-    assert folded.new == NEW
+    assert folded(f"{NEW}\n\n> {MARKERS['en']}\n> {OLD}\nlines without a mark").text == NEW
 
 
-def test_text_below_the_marker_line_is_kept_if_there_is_none_above() -> None:
-    folded = fold(f"> {MARKERS['zh-CN']}\n> {OLD}\n\n{NEW}")
-    assert folded.new == NEW
-    assert OLD in folded.quoted
+def test_words_below_the_marker_line_are_kept_if_there_are_none_above() -> None:
+    text = f"On 23/11/26 09:00, Service wrote:\n> {MARKERS['zh-CN']}\n> {OLD}\n\n{NEW}"
+    shown = folded(text)
+    assert shown.text == NEW
+    assert OLD in hidden(shown)
 
 
-def test_answers_between_quotes_are_new() -> None:
-    text = "> Which order?\n\nThe one of Monday.\n\n> What colour?\n> Or size?\n\nRed.\n"
-    folded = fold(text)
-    assert folded.new == "The one of Monday.\n\n\nRed."
-    assert folded.quoted == "> Which order?\n> What colour?\n> Or size?"
+def test_words_between_quotes_are_kept() -> None:
+    text = (
+        "On 23/11/26 09:00, Service wrote:\n> Which order?\n\nThe one of Monday.\n\n"
+        "> What colour?\n> Or size?\n\nRed.\n"
+    )
+    shown = folded(text)
+    assert shown.text == "The one of Monday.\n\n\nRed."
+    assert [one.at for one in shown.parts] == [0, 20]
 
 
-def test_answers_below_a_quote_are_new() -> None:
-    folded = fold(f"On 23/11/26 09:00, Service wrote:\n> {OLD}\n\n{NEW}")
-    assert folded.new == NEW
+def test_words_below_a_quote_are_kept() -> None:
+    assert folded(f"On 23/11/26 09:00, Service wrote:\n> {OLD}\n\n{NEW}").text == NEW
+
+
+def test_an_html_only_answer_folds_like_any_other() -> None:
+    html = (
+        f'<div dir="ltr">{NEW}</div><br><div class="gmail_quote"><div>Service &lt;<a '
+        f'href="mailto:s@redress.example">s@redress.example</a>&gt; 于2026年11月23日周一 09:00写道：<br></div>'
+        f"<blockquote class='gmail_quote'><div>{OLD}</div></blockquote></div>"
+    )
+    assert folded(show(html, Defects()).text).text == NEW
+
+
+# ------------------------------------------------------------------------------ the sender's own words
+
+OWN_WORDS = {
+    "he wrote:": "He wrote:\nthat it came.",
+    "a colon": "The shop said this:\nno refund.",
+    "a time before a colon": "Two things came broken (delivered on 3 March, 12:30):\n- a cup\n- a lamp",
+    "a time before a colon, zh": "下列商品有破损(11月3日 15:20 签收):\n1. 茶杯\n2. 台灯\n\n请补发。",
+    "an agent wrote": "On 3 March at 10:20 your agent wrote:\nIt is on its way.\n\nThat is not true.",
+    "an agent wrote, zh": "你们客服在11月3日 10:20写道：\n包裹已经发出\n\n这不是事实。",
+    "one label": "From: the shop\nI have heard nothing.",
+    "a date": "Date: tomorrow at 9:00\nPlace: here",
+    "on Monday": "On Monday I came.\nIt was 9:00.",
+    "a parcel": "包裹没有到：\n\n寄件人：某某公司\n收件人：李娜\n日期：11月20日\n单号：SF1\n\n请查一下。",
+    "a parcel, zh-TW": "寄件人：某某公司\n收件人：李娜\n寄件日期：3月1日\n\n麻煩查詢。",
+    "a journey": "Please refund:\n\nFrom: Shanghai\nTo: Beijing\nDate: 20 Nov 2026\n\nIt was cancelled.",
+    "a journey, de": "Von: Köln\nAn: Bonn\nDatum: 3.3.2026\n\nDer Zug fiel aus.",
+    "quote marks": "Your terms say:\n> Opened boxes are refunded.\nYou refused.",
+    "a comparison": "1 > 2\nand <b>",
+    "items between dashes": "Order 1: the cup is broken.\n--\nOrder 2: a lamp is missing.\n--\nRefund both.",
+    "items without a full stop": "Order 1: cup broken\n--\nOrder 2: lamp missing",
+    "a dash": "First: no refund yet.\n—\nSecond: the invoice is wrong.",
+    "two dashes, zh": "第一件：杯子破了\n——\n第二件：少了一个灯",
+    "a sentence about a phone": f"{NEW}\n来自我的华为手机的订单也没有到。\n请查一下。",
+    "a shop of a brand": "您好，\n\n来自小米商城的订单一直没有收到\n\n谢谢",
+    "a repair": "您好，\n\n自手机寄修以来一直没有消息\n\n谢谢",
+    "since last week": "您好\n\n从上周到现在一直没有寄出。",
+    "sent by courier": "Hello\n\nSent from the shop by courier, never arrived.\n\nHelp.",
+    "sent from a phone, and more": "Hello\n\nSent from my iPhone the order went wrong.\n\nHelp.",
+    "sent by a person": "Hello\n\nSent by my brother on Monday.\n\nHelp.",
+    "get a refund": "Get Outlook for iOS to show the receipt, it said.\n\nIt did not.",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("name", OWN_WORDS)
+def test_the_senders_own_words_are_never_folded(name: str) -> None:
+    assert folded(OWN_WORDS[name]).text == OWN_WORDS[name]
+
+
+def test_an_own_blockquote_before_the_quote_of_the_program_is_kept() -> None:
+    text = f"> My own words\n\nOn 23/11/26 09:00, Service wrote:\n> {OLD}"
+    assert folded(text).text == "> My own words"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"On 23/11/26 09:00, Service wrote:\n> {OLD}\n> x",
+        "发自我的iPhone",
+        f"发件人: a@example.com\n发送时间: x\n主题: y\n\n{OLD}",
+        "-- \nLi",
+    ],
+)
+def test_nothing_is_folded_if_nothing_would_be_left(text: str) -> None:
+    shown = folded(text)
+    assert shown.text == text
+    assert not shown.folds
+
+
+# ------------------------------------------------------------------------------ words that were sent
+
+SENT = SentWords(["Dear Li,\n\nYour parcel is on its way, and it comes on Monday.\n\nBest, Mei"])
+
+
+def shown_with(text: str) -> Shown:
+    return answer(text, parts_of(text), SENT)
+
+
+def test_a_cited_sentence_that_was_sent_is_folded_and_nothing_after_it() -> None:
+    text = (
+        "Hello,\n\nOn 3 March at 10:20 your agent wrote:\nYour parcel is on its way,\n"
+        "and it comes on Monday.\n\nThat was not true."
+    )
+    shown = shown_with(text)
+    assert shown.text == "Hello,\n\n\nThat was not true."
+    assert hidden(shown) == text[len("Hello,\n\n") : -len("\n\nThat was not true.")]
+
+
+def test_a_cited_sentence_that_was_not_sent_is_kept() -> None:
+    text = "On 3 March at 10:20 your agent wrote:\nYour parcel is lost.\n\nIs that true?"
+    assert shown_with(text).text == text
+    assert shown_with(text).parts == ()
+
+
+def test_marked_lines_are_folded_only_if_they_were_sent() -> None:
+    text = "> Your parcel is on its way, and\n> it comes on Monday.\n> But my neighbour says no.\nWell?"
+    shown = shown_with(text)
+    assert shown.text == "> But my neighbour says no.\nWell?"
+    assert [(one.kind, one.folded is None) for one in shown.parts] == [
+        ("quote", False),
+        ("quote", True),
+    ]
+
+
+def test_short_lines_are_not_recognised_by_the_words_that_were_sent() -> None:
+    assert shown_with("> Li,\nNo.").text == "> Li,\nNo."
+
+
+# ------------------------------------------------------------------------------ forwarded mails
+
+FORWARDED = (
+    "What can I do?\n\n---------- Forwarded message ---------\nFrom: Shop <shop@example.net>\n"
+    "Date: Tue, 3 Mar 2026 at 10:00\nSubject: Your refund\nTo: Li <li@example.com>\n\nWe do not refund.\n"
+)
+FORWARDED_BY_QQ = (
+    '帮我看看\n\n------------------ 原始邮件 ------------------\n发件人: "商家" <shop@example.net>;\n'
+    '发送时间: 2026年3月3日\n收件人: "李娜"<li@qq.example>;\n主题: 退款\n\n不退款。'
+)
+
+
+def test_a_forwarded_mail_is_marked_and_never_folded() -> None:
+    shown = folded(FORWARDED)
+    assert shown.text == FORWARDED.strip()
+    [part] = shown.parts
+    assert part.kind is PartKind.FORWARD
+    assert shown.text[part.at :].startswith("---------- Forwarded")
+
+
+def test_the_subject_tells_a_forwarded_mail_from_a_quoted_one() -> None:
+    assert folded(FORWARDED_BY_QQ).text == "帮我看看"
+    assert folded(FORWARDED_BY_QQ, Context(forwards=True)).text == FORWARDED_BY_QQ
+
+
+@pytest.mark.parametrize("own", ["shop@example.net", "example.net"])
+def test_a_forwarded_mail_of_redress_is_a_quote(own: str) -> None:
+    assert folded(FORWARDED, Context(own={own})).text == "What can I do?"
+
+
+# ------------------------------------------------------------------------------ signatures, devices
 
 
 @pytest.mark.parametrize(
@@ -156,80 +354,123 @@ def test_answers_below_a_quote_are_new() -> None:
         "發自我的 iPhone",
         "Sent from my iPhone",
         "Sent from my Huawei Mobile",
+        "Sent from my Samsung Galaxy S21 5G",
         "Sent from Mail for Windows 10",
+        "Sent from [Mail](https://go.example/fwlink) for Windows",
+        "Sent from Yahoo Mail on Android",
+        "Sent from Outlook for iOS<https://aka.ms/o0ukef>",
+        "Envoyé de mon iPhone",
+        "Von meinem iPhone gesendet",
+        "Gesendet mit der GMX Mail App",
         "从 Windows 版邮件发送",
         "從我的 iPhone 傳送",
         "來自我的 Samsung 手機",
         "来自我的华为手机",
         "发自我的小米手机",
         "发自网易邮箱大师",
+        "发自我的手机QQ邮箱",
+        "来自华为Mate40",
         "Get Outlook for Android<https://aka.ms/ghei36>",
+        "获取 Outlook for iOS<https://aka.ms/o0ukef>",
         "取得 iOS 版 Outlook",
     ],
 )
-def test_lines_that_phones_add_are_signatures(line: str) -> None:
-    folded = fold(f"{NEW}\n\n{line}\n")
-    assert (folded.new, folded.signature) == (NEW, line)
-
-
-def test_a_sentence_like_the_line_of_a_phone_is_no_signature() -> None:
-    text = f"{NEW}\n来自我的华为手机的订单也没有到。\n请查一下。"
-    assert fold(text).new == text
+def test_lines_that_phones_and_programs_add_are_folded(line: str) -> None:
+    shown = folded(f"{NEW}\n\n{line}\n")
+    assert (shown.text, hidden(shown, "device")) == (NEW, line)
 
 
 def test_text_after_the_delimiter_is_a_signature() -> None:
-    folded = fold(f"{NEW}\n\n-- \n李娜\n上海\n\n> {OLD}\n")
-    assert (folded.new, folded.signature) == (NEW, "-- \n李娜\n上海")
+    shown = folded(f"{NEW}\n\n-- \n李娜\n上海\n\nOn 23/11/26 09:00, Service wrote:\n> {OLD}\n")
+    assert (shown.text, hidden(shown, "signature")) == (NEW, "-- \n李娜\n上海")
+
+
+@pytest.mark.parametrize(
+    "lines", ["李娜\n电话: 021-5555 0100", "Li Na\nli.na@example.com", "Li Na\n+86 138 0000 0000"]
+)
+def test_contact_details_below_a_divider_are_a_signature(lines: str) -> None:
+    assert folded(f"{NEW}\n--\n{lines}").text == NEW
+
+
+def test_the_senders_name_below_a_divider_is_a_signature() -> None:
+    text = f"{NEW}\n—\nLi Na\nShanghai"
+    assert folded(text).text == text
+    assert folded(text, Context(names={"Li Na"})).text == NEW
 
 
 def test_the_signature_of_netease_includes_its_table() -> None:
-    folded = fold(f"{NEW}\n\n| |\n李娜\n|\n|\nli@example.com\n|\n签名由 网易邮箱大师 定制\n")
-    assert NEW in folded.new
-    assert "定制" in folded.signature
+    shown = folded(f"{NEW}\n\n| |\n李娜\n|\n|\nli@example.com\n|\n签名由 网易邮箱大师 定制\n")
+    assert NEW in shown.text
+    assert "定制" in hidden(shown, "signature")
 
 
-def test_a_line_of_dashes_far_above_begins_no_signature() -> None:
+def test_a_delimiter_far_above_begins_no_signature() -> None:
     text = "First\n-- \n" + "\n".join(f"line {n}" for n in range(40))
-    assert fold(text).signature == ""
+    assert folded(text).text == text
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"> {OLD}\n> x",
-        "发自我的iPhone",
-        f"---------- Forwarded message ----------\nFrom: a@example.com\n\n{OLD}",
-        f"发件人: a@example.com\n发送时间: x\n主题: y\n\n{OLD}",
-        "-- \nLi",
-    ],
+# ------------------------------------------------------------------------------ PGP
+
+CLEAR_SIGNED = (
+    "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nTwo faults:\n- - the bulb\n- - the cable\n"
+    "-----BEGIN PGP SIGNATURE-----\n\niQEzBAEBCgAdFiEE\n=BFMz\n-----END PGP SIGNATURE-----"
 )
-def test_everything_is_new_if_nothing_else_would_be(text: str) -> None:
-    folded = fold(text)
-    assert (folded.new, folded.quoted, folded.signature) == (text, "", "")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "He wrote:\nthat it came.",
-        "The shop said this:\nno refund.",
-        "From: the shop\nI have heard nothing.",
-        "Date: tomorrow at 9:00\nPlace: here",
-        "On Monday I came.\nIt was 9:00.",
-        "我在店里问过，他写道：\n没有货。",
-        "1 > 2\nand <b>",
-        "",
-    ],
-)
-def test_the_senders_own_text_is_never_taken_for_a_quote(text: str) -> None:
-    assert fold(text).new == text
+def test_the_armour_of_pgp_is_marked_and_its_escapes_are_removed() -> None:
+    read = parse(HEAD + b"\r\n" + CLEAR_SIGNED.encode())
+    assert read.security == "pgp-signed"
+    shown = folded(read.text)
+    assert shown.text == "Two faults:\n- the bulb\n- the cable"
+    assert hidden(shown, "armour").endswith("-----END PGP SIGNATURE-----")
 
 
-def test_an_html_only_reply_folds_like_any_other() -> None:
-    html = (
-        f'<div dir="ltr">{NEW}</div><br><div class="gmail_quote"><div>Service &lt;<a '
-        f'href="mailto:s@redress.example">s@redress.example</a>&gt; 于2026年11月23日周一 09:00写道：<br></div>'
-        f"<blockquote><div>{OLD}</div></blockquote></div>"
+def test_a_text_that_is_encrypted_with_pgp_is_named_so() -> None:
+    block = "-----BEGIN PGP MESSAGE-----\n\nhQEMA\n=x1\n-----END PGP MESSAGE-----"
+    read = parse(HEAD + b"\r\n" + block.encode())
+    assert read.security == "pgp-encrypted"
+    [part] = whole(read.text, parts_of(read.text), 20_000).parts
+    assert (part.kind, part.length) == (PartKind.ARMOUR, len(block))
+
+
+# ------------------------------------------------------------------------------ QQ's escapes, long texts
+
+
+def test_the_escapes_of_qq_mail_are_decoded() -> None:
+    text = (
+        "你好，&nbsp;订单4711\n\n------------------&nbsp;原始邮件&nbsp;------------------\n"
+        '发件人: "客服" <s@redress.example&gt;;\n发送时间:&nbsp;2026年11月23日\n主题:&nbsp;工单\n\n您好'
     )
-    folded = fold(show(html, Defects()).text)
-    assert folded.new == NEW
+    read = parse(HEAD + b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + text.encode())
+    assert folded(read.text).text == "你好， 订单4711"
+    first = b"X-QQ-STYLE: 1\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+    assert parse(HEAD + first + "坏了&nbsp;&gt; 3".encode()).text == "坏了 > 3"
+
+
+def test_escapes_in_other_mails_are_the_senders_words() -> None:
+    head = HEAD + b"Content-Type: text/plain; charset=utf-8\r\n\r\n"
+    assert parse(head + b"My page shows &nbsp; and &gt;.").text == "My page shows &nbsp; and &gt;."
+
+
+def test_a_long_quote_takes_no_room_from_the_words_below_it() -> None:
+    text = "On 23/11/26 09:00, Service wrote:\n" + f"> {OLD}\n" * 2_000 + f"\n{NEW}"
+    shown = whole(text, parts_of(text), 1_000)
+    assert shown.text == NEW
+    [part] = shown.parts
+    assert part.length > 20_000
+    assert part.folded is not None
+    assert len(part.folded) == 10_000
+
+
+def test_the_event_names_no_part_beyond_the_cut() -> None:
+    text = f"{'x' * 50}\n{FORWARDED}"
+    shown = whole(text, parts_of(text), 20_000)
+    at = shown.parts[0].at
+    assert as_data(shown.parts, at) == []
+    assert as_data(shown.parts, at + 10) == [{"kind": "forward", "at": at, "length": 10}]
+
+
+def test_the_number_of_marked_parts_is_limited() -> None:
+    text = "> a\n\nb\n\n" * 1_000
+    assert len(parts_of(text)) == 200
+    check_parts(text)

@@ -57,16 +57,36 @@ ACTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
+class LinePart:
+    """A part of a mail's text that its sender did not write for this mail.
+
+    kind    quote, forward, signature, device (a line that a phone or a mail program adds) or armour
+            (lines of PGP)
+    at      the place in the line's text, in characters: where the part begins, or where it stood
+            before it was folded
+    length  how many characters it has
+    folded  its text if the line's text does not contain it; it may be cut. None otherwise
+    """
+
+    kind: str
+    at: int
+    length: int
+    folded: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of the customer's timeline. `by` is customer, staff or system.
 
-    `type` is the type of the event, or participant_wrote for a message of a participant.
+    `type` is the type of the event, or participant_wrote for a message of a participant. `parts`
+    are the marked parts of a mail's text, in order; empty if no mail caused the event.
     """
 
     at: datetime
     type: str
     by: str
     text: str | None
+    parts: tuple[LinePart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +153,14 @@ def _line(event: Event) -> Line:
         by = "customer"
     else:
         by = "staff" if event.by.is_staff else "system"
-    return Line(at=event.at, type=kind, by=by, text=text)
+    return Line(at=event.at, type=kind, by=by, text=text, parts=_parts(event) if text else ())
+
+
+def _parts(event: Event) -> tuple[LinePart, ...]:
+    found = event.data.get("mail", {}).get("parts", ())
+    return tuple(
+        LinePart(one["kind"], one["at"], one["length"], one.get("folded")) for one in found
+    )
 
 
 class CustomerCases:

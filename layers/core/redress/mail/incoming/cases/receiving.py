@@ -36,6 +36,15 @@ from redress.mail.incoming.rules.decision import (
     StaffSender,
     decide,
 )
+from redress.mail.incoming.rules.folding import (
+    Part,
+    SentWords,
+    Shown,
+    answer,
+    as_data,
+    needs_sent_words,
+    whole,
+)
 from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailState, MailTaken, on
 from redress.mail.outgoing.rules.table import PARTICIPANTS, audience_of
 from redress.mail.outgoing.store import AddressChange, AddressMark, AddressStore
@@ -52,7 +61,7 @@ from redress.tickets.rules.submission import (
     SUBJECT_LIMIT,
     Submission,
 )
-from redress.tickets.rules.ticket import Contact, Ticket
+from redress.tickets.rules.ticket import Contact, EventType, Ticket
 from redress.tickets.store.mail_records import MailRecordStore
 from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.transaction import DoneAlready
@@ -98,7 +107,8 @@ class FailedAddress:
 class ForwardedMail:
     """A mail that another mail forwards, with fields as in `IncomingMail`.
 
-    `comment` is the text that the forwarding person wrote above it.
+    `text` is its complete text, and `parts` are the marked parts of it. `comment` is the text that
+    the forwarding person wrote above it.
     """
 
     message_id: str
@@ -111,6 +121,7 @@ class ForwardedMail:
     answers_to: tuple[str, ...]
     numbers: tuple[str, ...]
     comment: str
+    parts: tuple[Part, ...]
     answerable: bool
     """Whether a person seems to have written it, rather than a mail system, a machine or Redress
     itself."""
@@ -138,8 +149,9 @@ class IncomingMail:
     answers_to    Message-IDs in In-Reply-To and References, without <>, the nearest first
     returned_ids  Message-IDs of the mail that a bounce returns, and of its conversation
     numbers       ticket numbers in the subject
-    text          the new text
+    text          the new words: the text without the parts that are proven by their form
     whole         the complete text, with quotes and signature
+    parts         the marked parts of `whole`: quotes, forwarded mails, signatures, ...
     original      everything that was read, as data for JSON; staff can look at it
     machine       the kind of notice, if a machine wrote the mail because of a mail from Redress
     returned      the addresses that a bounce reports
@@ -164,6 +176,7 @@ class IncomingMail:
     date: str
     text: str
     whole: str
+    parts: tuple[Part, ...]
     language: str
     answers_to: tuple[str, ...]
     returned_ids: tuple[str, ...]
@@ -434,23 +447,29 @@ class ReceivingCase:
                 if not proven:
                     record = replace(record, flags=(*record.flags, "unproven"))
                 plan, at = self._plan_and_moment(ticket)
-                text, source = _text_of(mail, ticket.language), _source(mail, record)
+                words = answer(mail.whole, mail.parts, self._sent_words(mail, number))
+                text, source = _text_of(words, ticket.language), _source(mail, record, words)
                 change = by_customer.write(ticket, plan, text, at, source, participant)
                 done = on(record, MailState.JOINED, number, change.events[0].number)
                 addresses = self._cleared_mark(mail)
             case AddNote(number, by):
                 ticket = tickets[number]
                 plan, at = self._plan_and_moment(ticket)
-                if forwarded is not None:  # the note must also contain the forwarded mail
-                    mail = replace(mail, text=mail.whole)
-                text, source = _text_of(mail, ticket.language), _source(mail, record)
+                # If the mail passes on another mail, the note must contain that one, too.
+                words = (
+                    whole(mail.whole, mail.parts, table.TEXT_LIMIT)
+                    if forwarded is not None
+                    else answer(mail.whole, mail.parts, self._sent_words(mail, number))
+                )
+                text, source = _text_of(words, ticket.language), _source(mail, record, words)
                 change = by_staff.note(ticket, plan, by, text, at, source)
                 done = on(record, MailState.JOINED, number, change.events[0].number)
                 addresses = ()
             case LogNotice(number, why):
                 ticket = tickets[number]
                 plan, at = self._plan_and_moment(ticket)
-                text, source = _text_of(mail, ticket.language), _source(mail, record)
+                words = answer(mail.whole, mail.parts, self._sent_words(mail, number))
+                text, source = _text_of(words, ticket.language), _source(mail, record, words)
                 about = self._returned_mail_key(mail, number)
                 source |= _notice_data(why, mail, ticket, about)
                 change = by_system.note_mail(ticket, plan, why, mail.sender, text, at, source)
@@ -468,14 +487,26 @@ class ReceivingCase:
         addresses: tuple[AddressChange, ...],
     ) -> Decided[IncomingRecord]:
         now, plan = self._now(), self._plans.current()
-        source = _source(mail, record) | ({"follows": follows} if follows else {})
+        words = whole(mail.whole, mail.parts, DESCRIPTION_LIMIT)
+        source = _source(mail, record, words) | ({"follows": follows} if follows else {})
         number = new_number()
-        change = opening.open_ticket(_submission(mail, kind), number, plan, now, source)
+        change = opening.open_ticket(_submission(mail, words, kind), number, plan, now, source)
         done = on(record, MailState.OPENED, number, 1)
         return Decided(done, change, now, _mail_taken(mail, done, released, addresses))
 
     def _plan_and_moment(self, ticket: Ticket) -> tuple[Plan, datetime]:
         return self._plans.get(ticket.plan_version), self._changes.moment(ticket)
+
+    def _sent_words(self, mail: IncomingMail, number: str) -> SentWords:
+        """Return the words that staff sent to the customer of a ticket.
+
+        They are read only if they can prove a quote that its form does not prove.
+        """
+        if not needs_sent_words(mail.parts):
+            return SentWords()
+        history = self._tickets.history(number)
+        sent = (event for event in history if event.by.is_staff and event.type in _SENT)
+        return SentWords(text for event in sent for text in _texts_of(event.data))
 
     def _returned_mail_key(self, mail: IncomingMail, number: str) -> str | None:
         """Return the key of the ticket's outgoing mail that a bounce returns, or None.
@@ -588,6 +619,7 @@ def _forwarded_mail(mail: IncomingMail, staff: Collection[str]) -> IncomingMail 
         title=inner.title,
         text=inner.text,
         whole=inner.text,
+        parts=inner.parts,
         language=inner.language,
         disowned=False,
     )
@@ -651,21 +683,38 @@ def _sender_counter(sender: str) -> str:
     return f"SENDER#{hashlib.sha256(sender.encode('utf-8', 'replace')).hexdigest()[:40]}"
 
 
-def _text_of(mail: IncomingMail, language: str) -> str:
-    text = mail.text.strip() or mail.whole.strip()
-    return text[: table.TEXT_LIMIT].strip() or _NOTHING[language]
+_SENT = (
+    EventType.REPLIED,
+    EventType.RESOLVED,
+    EventType.PROGRESS_TOLD,
+    EventType.PROMISED,
+    EventType.HELD,
+)
+"""The events whose words staff sent to the customer."""
 
 
-def _source(mail: IncomingMail, record: IncomingRecord) -> dict[str, Any]:
+def _texts_of(data: Mapping[str, Any]) -> list[str]:
+    return [text for name in ("text", "remedy") if isinstance(text := data.get(name), str)]
+
+
+def _text_of(words: Shown, language: str) -> str:
+    return words.text[: table.TEXT_LIMIT].strip() or _NOTHING[language]
+
+
+def _source(mail: IncomingMail, record: IncomingRecord, words: Shown) -> dict[str, Any]:
     """Return what an event records about the mail that caused it.
 
-    `text_cut` is true if the text was cut. The original mail has the complete text.
+    `text_cut` is true if the text was cut. The original mail has the complete text. `parts` lists
+    the quotes, forwarded mails, signatures and similar parts of the text. A part that was folded
+    away has its text in `folded`, and `at` is the place in the event's text where it stood.
     """
     data: dict[str, Any] = {"id": record.identity, "key": record.key}
     if record.flags:
         data["flags"] = list(record.flags)
-    if len(mail.text) > table.TEXT_LIMIT:
+    if len(words.text) > table.TEXT_LIMIT:
         data["text_cut"] = True
+    if parts := as_data(words.parts, table.TEXT_LIMIT):
+        data["parts"] = parts
     if mail.enclosed:
         data["attachments"] = [
             {"id": number, "name": one.name, "type": one.served_as, "size": one.size}
@@ -681,12 +730,13 @@ def _source(mail: IncomingMail, record: IncomingRecord) -> dict[str, Any]:
     return data
 
 
-def _submission(mail: IncomingMail, kind: str) -> Submission:
-    text = _text_of(mail, mail.language)[:DESCRIPTION_LIMIT]
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+def _submission(mail: IncomingMail, words: Shown, kind: str) -> Submission:
+    text = _text_of(words, mail.language)[:DESCRIPTION_LIMIT]
+    own = answer(mail.whole, mail.parts).text
+    first = next((line.strip() for line in own.splitlines() if line.strip()), "")
     title = " ".join((mail.title or mail.subject).split())
     if not title:
-        title = first[:80] if mail.text.strip() else _UNTITLED[mail.language]
+        title = first[:80] or _UNTITLED[mail.language]
     name = " ".join(mail.contact_name.split()) or mail.contact.partition("@")[0]
     return Submission(
         kind=kind,

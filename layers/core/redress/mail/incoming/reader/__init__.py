@@ -1,7 +1,7 @@
 """Read the bytes of any mail into values with what the product needs to know.
 
     parsing.parse(raw)        -> mail.ParsedMail: people, text, safe HTML, attachments, defects
-    folding.fold(text)        -> the sender's new text, separated from quotes and signature
+    folding.parts_of(text)    -> the parts of a text that are quotes, forwards, signatures, ...
     machines.kind_of(mail)    -> the kind of a mail that no person wrote: bounce, auto-reply, list
     clues.numbers_in(subject) -> the ticket numbers in a subject
     clues.forwarded(mail)     -> the mail that this one forwards

@@ -93,6 +93,11 @@ def _without_number(subject: str) -> str:
 # ------------------------------------------------------------------------------ forwards
 
 
+def is_forward(subject: str) -> bool:
+    """Whether the subject says that the mail forwards another one."""
+    return _FORWARD_SUBJECT.match(subject) is not None
+
+
 def forwarded(mail: ParsedMail) -> Forwarded | None:
     """Return the mail that this one forwards, or None.
 
@@ -102,7 +107,7 @@ def forwarded(mail: ParsedMail) -> Forwarded | None:
     heading, the first attached message counts as the forwarded mail. It does not count if the mail
     around it is an answer or a report, because a bounce also returns a mail as an attached message.
     """
-    if _FORWARD_SUBJECT.match(mail.subject) and (found := _inline(mail)) is not None:
+    if is_forward(mail.subject) and (found := _inline(mail)) is not None:
         return found
     if mail.report is not None or not mail.embedded or mail.in_reply_to or mail.references:
         return None
@@ -118,22 +123,22 @@ def _inline(mail: ParsedMail) -> Forwarded | None:
         marked = quoting.is_forward(line)
         if not marked and not _may_begin_forward(lines, index):
             continue
-        begin = index + 1 if marked or _is_separator(line) else index
+        begin = index + 1 if marked or _is_separator(lines, index) else index
         while begin < len(lines) and not quoting.unquoted(lines[begin]).strip():
             begin += 1
         heading = quoting.heading_at(lines, begin) if begin < len(lines) else None
-        if heading is None:
-            continue
+        if heading is None or not (heading.proven or marked):
+            continue  # the label of a parcel looks like the heading of a mail
         return _from_heading(lines, index, heading)
     return None
 
 
-def _is_separator(line: str) -> bool:
-    return quoting.is_original(line) or quoting.is_rule(line)
+def _is_separator(lines: list[str], index: int) -> bool:
+    return quoting.is_original(lines, index) or quoting.is_rule(lines[index])
 
 
 def _may_begin_forward(lines: list[str], index: int) -> bool:
-    return _is_separator(lines[index]) or quoting.heading_at(lines, index) is not None
+    return _is_separator(lines, index) or quoting.heading_at(lines, index) is not None
 
 
 def _from_heading(lines: list[str], index: int, heading: quoting.Heading) -> Forwarded:

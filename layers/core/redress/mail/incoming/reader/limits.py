@@ -35,6 +35,8 @@ REFERENCES = 100
 kept."""
 TEXT = 200_000
 """Characters of the plain text of one message."""
+TEXT_PARTS = 200
+"""Marked parts of one text (quotes, signatures). Lines of further parts count as own words."""
 HTML = 2 * 2**20
 """Bytes of HTML. Longer HTML is cut before it is parsed."""
 ELEMENTS = 50_000

@@ -106,7 +106,8 @@ class ParsedMail:
     html          HTML that is safe to show (see `markup`); None if the mail has no HTML that can be
                   shown
     type          the content type of the complete mail, such as "multipart/report"
-    security      "smime-signed", "smime-encrypted", "pgp-signed", "pgp-encrypted" or ""
+    security      "smime-signed", "smime-encrypted", "pgp-signed", "pgp-encrypted" or "". A PGP block
+                  inside the text counts, too. No signature is verified
     embedded      messages inside this mail (forwarded or returned), parsed in the same way
     size          bytes of the raw mail
     """

@@ -26,7 +26,7 @@ from redress.mail.incoming.reader.mail import (
     ParsedMail,
 )
 from redress.mail.incoming.reader.structure import MimePart, StructureReader
-from redress.mail.incoming.reader.texts import Piece, flowed, is_stub
+from redress.mail.incoming.reader.texts import Piece, armour, flowed, is_stub, repaired
 
 _MBOX = re.compile(rb">?From (?![ \t]*:)[^\r\n]{1,500}(?:\r*\n|\r)")
 _STATUS = {
@@ -117,6 +117,7 @@ class _Assembly:
             return headers.ids_of(headers.decode_words(first.get(name, ""), defects), defects)
 
         text, html = self._body(self._pieces(root))
+        text = repaired(text, by_qq=_is_by_qq(shown))
         # If the header To or Cc is repeated, the addresses of all of them are recipients. If From
         # is repeated, only the first one with an address is used.
         return ParsedMail(
@@ -139,7 +140,7 @@ class _Assembly:
             embedded=tuple(self.embedded),
             calendar=self.calendar,
             report=self._report(root),
-            security=_security(root),
+            security=_security(root) or armour(text),
             size=size,
             defects=tuple(defects),
         )
@@ -376,6 +377,14 @@ def _security(root: MimePart) -> str:
         kind = root.parameters.get("smime-type", "").lower()
         return "smime-signed" if kind.startswith("signed") else "smime-encrypted"
     return ""
+
+
+def _is_by_qq(fields: tuple[tuple[str, str], ...]) -> bool:
+    """Whether QQ Mail wrote the mail."""
+    return any(
+        name.startswith("x-qq-") or (name == "x-mailer" and "qqmail" in value.lower())
+        for name, value in fields
+    )
 
 
 def _is_text(part: MimePart) -> bool:

@@ -1,4 +1,4 @@
-"""Plain text of parts: join flowed lines (RFC 3676), and find texts that only refer to the HTML."""
+"""Plain text of parts: join flowed lines (RFC 3676), repair what programs add, find mere stubs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ _STUB = re.compile(
     r"html|web version|in (?:your|a) browser|网页版|浏览器|瀏覽器|網頁版", re.IGNORECASE
 )
 _STUB_LENGTH = 300
+_ESCAPED_BY_QQ = re.compile(
+    r"&nbsp;(?:原始邮件|原始郵件|Original)|(?:发送时间|收件人|主题|Date|To|Subject)[:：]&nbsp;"
+)
+_ENTITIES = (("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&"))
+_SIGNED = "-----BEGIN PGP SIGNED MESSAGE-----"
+_ENCRYPTED = "-----BEGIN PGP MESSAGE-----"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +67,27 @@ def flowed(text: str, *, delete: bool) -> str:
 def _joined(depth: int, parts: list[str]) -> str:
     text = "".join(parts)
     return f"{'>' * depth} {text}" if depth else text
+
+
+def repaired(text: str, *, by_qq: bool) -> str:
+    """Return the text that the sender saw when they wrote it.
+
+    QQ Mail writes escapes of HTML, such as `&nbsp;`, into the plain text. They are decoded if the
+    headers say that QQ Mail wrote the mail (`by_qq`), or if its quote of another mail shows them.
+    In a text that is signed with PGP, a line that begins with a dash has `- ` before it (RFC 9580,
+    7.2). These two characters are removed.
+    """
+    if "&nbsp;" in text and (by_qq or _ESCAPED_BY_QQ.search(text)):
+        for escape, character in _ENTITIES:
+            text = text.replace(escape, character)
+    if _SIGNED in text:
+        lines = text.split("\n")
+        text = "\n".join(line[2:] if line.startswith("- -") else line for line in lines)
+    return text
+
+
+def armour(text: str) -> str:
+    """Return `pgp-signed` or `pgp-encrypted` if the text itself has such a PGP block; else ""."""
+    if text.lstrip().startswith(_ENCRYPTED):
+        return "pgp-encrypted"
+    return "pgp-signed" if _SIGNED in text else ""
