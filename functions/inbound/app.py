@@ -3,7 +3,7 @@
 The queues hold three kinds of messages. SES sends a notification for each mail that it stored in
 the mail bucket; it names the addresses for which SES took the mail. S3 sends an event for each new
 object in the bucket; on AWS it comes two minutes later, in case the notification was lost. The
-staff API sends `{"release": identity, "by": agent}`.
+staff API sends `{"release": identity, "by": agent, "at": instant}`.
 
 If the reader fails on a mail, the mail goes into quarantine; its raw object is kept. After any
 other failure the message is delivered again, and after several attempts it goes to the dead-letter
@@ -13,9 +13,10 @@ queue.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -23,10 +24,12 @@ import reading
 from aws_lambda_powertools import Logger
 
 from redress.base import observe
-from redress.base.errors import NotAllowedNow
+from redress.base.errors import NotFound
 from redress.mail.incoming import messages
 from redress.mail.incoming.cases.receiving import IncomingMail, Received
 from redress.mail.incoming.messages import ReleaseMail
+from redress.mail.incoming.rules.decision import Reason
+from redress.mail.incoming.rules.held import NOT_KEPT
 from redress.mail.incoming.store import MailState
 from redress.tickets.store.transaction import DoneAlready
 from redress.wiring import inbound as wiring
@@ -114,8 +117,8 @@ def _do(job: MailStored | ReleaseMail) -> None:
                 _quarantine_unread(key, at, failed, envelope)
                 return
             _report(wiring.receiving().receive(mail))
-        case ReleaseMail(identity, by):
-            _release(identity, by)
+        case ReleaseMail():
+            _release(job)
 
 
 class ReadingFailed(Exception):
@@ -123,7 +126,10 @@ class ReadingFailed(Exception):
 
 
 def _read(key: str, at: datetime, envelope: tuple[str, ...]) -> IncomingMail:
-    raw = wiring.mail_bucket().get(key)
+    return _parsed(wiring.mail_bucket().get(key), key, at, envelope)
+
+
+def _parsed(raw: bytes, key: str, at: datetime, envelope: tuple[str, ...]) -> IncomingMail:
     try:
         return reading.incoming_mail_of(raw, key, at, wiring.own_addresses(), LANGUAGE, envelope)
     except Exception as error:
@@ -137,26 +143,59 @@ def _quarantine_unread(
 
     Its raw object is kept, so staff can release the mail after the reader is fixed.
     """
+    because = _count_unreadable(key, failed)
+    _report(wiring.receiving().hold_unread(key, at, because, envelope))
+
+
+def _count_unreadable(key: str, failed: ReadingFailed) -> str:
+    """Log and count a failure of the reader. Returns the name of the reader's error."""
     cause = failed.__cause__ or failed
     logger.error("a mail could not be read", extra={"key": key} | observe.fault_of(cause))
     observe.count("inbound", "MailUnreadable")
-    _report(wiring.receiving().hold_unread(key, at, type(cause).__name__, envelope))
+    return type(cause).__name__
 
 
-def _release(identity: str, by: str) -> None:
-    held = wiring.incoming_mails().get(identity)
+def _release(request: ReleaseMail) -> None:
+    """Release a mail from quarantine, or record on it why that failed.
+
+    A message may be delivered again after its outcome was recorded. Then it changes nothing.
+    """
+    held = wiring.incoming_mails().get(request.identity)
     if held.state is not MailState.QUARANTINED:
         logger.info("the mail was released before")
         return
+    if request.at is not None and (held.requested is None or held.requested.at != request.at):
+        logger.info("the outcome of this request is known, or there is a later request")
+        return
+    receiving, by = wiring.receiving(), request.by
     try:
-        mail = _read(held.key, held.received_at, held.envelope)
-        _report(wiring.receiving().release(mail, held, by))
+        raw = wiring.mail_bucket().get(held.key)
+    except NotFound:
+        _finish(partial(receiving.refuse, held, by, NOT_KEPT))
+        return
+    try:
+        mail = _parsed(raw, held.key, held.received_at, held.envelope)
     except ReadingFailed as failed:
-        _quarantine_unread(held.key, held.received_at, failed, held.envelope)
+        because = _count_unreadable(held.key, failed)
+        _finish(partial(receiving.refuse, held, by, Reason.UNREADABLE, because))
+        return
+    _finish(partial(receiving.release, mail, held, by))
+
+
+def _finish(release: Callable[[], Received]) -> None:
+    """Carry out the last step of a release and log its outcome."""
+    try:
+        done = release()
     except DoneAlready:
         logger.info("the mail was released before")
-    except NotAllowedNow:
-        logger.warning("the mail contains a virus and stays in quarantine")
+        return
+    record = done.record
+    if record.state is not MailState.QUARANTINED:
+        _report(done)
+        return
+    why = record.refused.reason if record.refused else record.reason
+    found = {"mail": record.identity, "why": why}
+    logger.warning("the mail could not be released and stays in quarantine", extra=found)
 
 
 def _report(done: Received) -> None:

@@ -12,6 +12,7 @@ from redress.base.languages import LANGUAGES
 from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName, Standing
 from redress.mail.incoming.rules.decision import Reason
+from redress.mail.incoming.rules.held import NOT_KEPT, RELEASED, REQUESTED
 from redress.mail.incoming.store import MailState
 from redress.plans.cases import VersionStatus
 from redress.plans.rules.plan import CHANNELS, COMPONENTS, DAYS, GRADATIONS, HOLDS, KINDS
@@ -103,6 +104,10 @@ Outcome = Annotated[str, one_of(OUTCOMES)]
 PresenceState = Annotated[str, one_of(Presence)]
 QuarantineReason = Annotated[str, one_of(Reason)]
 QuarantineState = Annotated[str, one_of(MailState)]
+ReleaseRefusal = Annotated[str, one_of((*Reason, NOT_KEPT))]
+ReleaseProblem = Annotated[
+    str, one_of((Reason.VIRUS, Reason.NO_SENDER, NOT_KEPT, RELEASED, REQUESTED))
+]
 RefusedFor = Annotated[str, one_of(("type", "size"))]
 RungAction = Annotated[str, one_of(Action)]
 SuspicionFlag = Annotated[str, one_of(("disowned", "unproven", "spam", "virus"))]

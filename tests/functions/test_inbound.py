@@ -6,6 +6,7 @@ import email.message
 import json
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from copy import replace
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +21,8 @@ from redress.base.addresses import canonical_domain
 from redress.base.people import Actor, Role
 from redress.db import keys
 from redress.mail.incoming.bucket import MailBucket
+from redress.mail.incoming.cases.receiving import read_key
+from redress.mail.incoming.rules.held import READER, Refused, ReleaseRequest
 from redress.mail.incoming.store import IncomingRecord, MailState, QuarantinePage
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rendering import message, render
@@ -1176,6 +1179,177 @@ def test_a_virus_is_never_released(post: Post) -> None:
     assert post.send({"release": held.identity, "by": "s-lin"}) == []
     assert post.tickets() == []
     assert [record.reason for record in post.held().records] == ["virus"]
+
+
+def _requested(post: Post, held: IncomingRecord) -> dict[str, Any]:
+    """Record that the release of a mail was requested. Returns the message."""
+    at = post.clock.now()
+    wired_stores.incoming_mails().change(
+        held.identity, lambda found: replace(found, requested=ReleaseRequest(at, "s-lin"))
+    )
+    return {"release": held.identity, "by": "s-lin", "at": at.isoformat()}
+
+
+def _without_sender(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    post.keep(mail(sender="undisclosed"), "inbound/1")
+
+
+def _with_virus(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    post.keep(mail(virus="FAIL"), "inbound/1")
+
+
+def _unreadable(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("the text of a mail")
+
+    monkeypatch.setattr(post.module.reading, "incoming_mail_of", broken)
+
+
+def _not_kept(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws("s3").delete_object(Bucket=BUCKET, Key="inbound/1")
+
+
+FOUND = {
+    "no_sender": _without_sender,
+    "virus": _with_virus,
+    "unreadable": _unreadable,
+    "not_kept": _not_kept,
+}
+"""What a new reading of a held mail finds."""
+
+
+@pytest.mark.parametrize("reason", FOUND)
+def test_what_only_the_release_finds_is_recorded_and_makes_the_mail_unseen_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    """Story: after the answer 202 such a mail stayed in quarantine, and nothing said why."""
+    post.deliver(mail(spam="FAIL"))
+    [held] = post.held().records
+    wired_stores.incoming_mails().change(
+        held.identity, lambda found: replace(found, seen_at=post.clock.now(), seen_by="s-lin")
+    )
+    message = _requested(post, held)
+    post.clock.advance(minutes=1)
+    FOUND[reason](post, monkeypatch)
+    assert post.send(message) == []
+    assert post.tickets() == []
+    found = wired_stores.incoming_mails().get(held.identity)
+    assert found.refused == Refused(
+        reason, post.clock.now(), "s-lin", "KeyError" if reason == "unreadable" else None
+    )
+    assert (found.requested, found.seen_at, found.released_by) == (None, None, None)
+    assert found.waits_since == post.clock.now()
+    assert found.received_at == held.received_at
+    again = wired_stores.incoming_mails().get(held.identity)
+    post.clock.advance(minutes=1)
+    assert post.send(message) == [], "the queue delivers the message again"
+    assert wired_stores.incoming_mails().get(held.identity) == again
+
+
+def test_a_virus_that_only_the_release_finds_forbids_the_next_one(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.deliver(mail(spam="FAIL"))
+    [held] = post.held().records
+    _with_virus(post, monkeypatch)
+    assert post.send(_requested(post, held)) == []
+    [found] = post.held().records
+    assert (found.reason, found.flags, found.team) == ("virus", ("virus",), "complaints")
+
+
+def test_an_unreadable_mail_shows_what_the_repaired_reader_finds_in_it(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        _unreadable(post, patch)
+        post.deliver(mail(sender="undisclosed", to=f"complaints@{DOMAIN}"))
+    [held] = post.held().records
+    assert (held.team, held.reader) == ("service", 0)
+    assert post.send(_requested(post, held)) == []
+    [found] = post.held().records
+    assert (found.identity, found.reason, found.team) == (held.identity, "no_sender", "complaints")
+    assert found.refused is not None
+    assert (found.subject, found.reader) == ("投诉：包裹没有收到", READER)
+    assert "我的包裹" in post.bucket.get(read_key(found.identity)).decode()
+
+
+def test_a_mail_that_also_came_in_another_held_object_becomes_one_ticket(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Story: the first object could not be read. The same mail came again and was held as spam."""
+    with monkeypatch.context() as patch:
+        _unreadable(post, patch)
+        post.deliver(mail(spam="FAIL"), "inbound/1")
+    [unread] = post.held().records
+    post.deliver(mail(spam="FAIL"), "inbound/2")
+    assert len(post.held().records) == 2
+    assert post.send(_requested(post, unread)) == []
+    number = post.ticket().number
+    assert post.held().records == []
+    assert {(one.state, one.number) for one in post.records()} == {(MailState.OPENED, number)}
+
+
+def test_a_virus_in_another_object_of_the_same_mail_forbids_its_release(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        _unreadable(post, patch)
+        post.deliver(mail(), "inbound/1")
+    [unread] = post.held().records
+    post.deliver(mail(virus="FAIL"), "inbound/2")
+    assert post.send(_requested(post, unread)) == []
+    assert post.tickets() == []
+    assert {record.reason for record in post.held().records} == {"virus"}
+
+
+@pytest.mark.parametrize("call", range(1, CALLS + 1))
+@pytest.mark.parametrize("answer", [False, True])
+def test_a_worker_killed_at_any_call_of_a_release_leaves_one_ticket(
+    post: Post, monkeypatch: pytest.MonkeyPatch, call: int, answer: bool
+) -> None:
+    post.deliver(mail(spam="FAIL"))
+    [held] = post.held().records
+    message = _requested(post, held)
+    with monkeypatch.context() as patched:
+        Dying(call, answer).install(patched)
+        with suppress(Killed):
+            post.send(message)
+    assert post.send(message) == []
+    assert post.ticket().subject == "投诉：包裹没有收到"
+    assert post.held().records == []
+
+
+# ------------------------------------------------------------------------------ whose held mail is
+
+
+@pytest.mark.parametrize(
+    ("to", "team"),
+    [
+        (f"complaints@{DOMAIN}", "complaints"),
+        (f"urgent@{DOMAIN}", "complaints"),
+        (f"service@{DOMAIN}", "service"),
+        (f"anything@{DOMAIN}", "service"),
+    ],
+)
+def test_a_held_mail_belongs_to_the_team_of_the_address_it_was_sent_to(
+    post: Post, to: str, team: str
+) -> None:
+    post.deliver(mail(to=to, Auto_Submitted="auto-replied"))
+    [held] = post.held().records
+    assert held.team == team
+
+
+def test_a_held_mail_to_the_signed_address_of_a_ticket_belongs_to_the_tickets_team(
+    post: Post,
+) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    assert first.team == "complaints"
+    post.deliver(
+        mail(to=post.reply_address(first), spam="FAIL", message_id="<spam@x>"), "inbound/2"
+    )
+    [held] = post.held().records
+    assert (held.team, held.number) == ("complaints", first.number)
 
 
 # ------------------------------------------------------------------------------ attachments

@@ -7,13 +7,14 @@ from typing import Any
 
 from route import LEADERS, STAFF, Request, Route, iso
 
-from redress.base.errors import NotFound
+from redress.base.errors import Fault, InvalidInput, NotFound
 from redress.edge import cursors
 from redress.edge.cursors import to_cursor
 from redress.edge.http import Answer, answer
 from redress.mail.incoming.bucket import LINK_S
-from redress.mail.incoming.cases.quarantine import Opened, QuarantinedMail
-from redress.mail.incoming.store import IncomingRecord, QuarantinePage
+from redress.mail.incoming.cases.quarantine import HeldPage, Opened, QuarantinedMail, Wanted
+from redress.mail.incoming.rules.decision import Reason
+from redress.mail.incoming.store import IncomingRecord
 from redress.tickets.cases.staff import PAGE_LIMIT
 from redress.wiring import staff as wiring
 
@@ -28,16 +29,34 @@ def open_mail(request: Request) -> Answer:
 
 def list_quarantine(request: Request) -> Answer:
     limit, cursor = cursors.page(request.query, PAGE_LIMIT, is_quarantine_key)
-    return answer(200, quarantine_view(wiring.quarantine().held(limit, cursor)))
+    page = wiring.quarantine().held(request.member, _wanted(request), limit, cursor)
+    return answer(200, quarantine_view(page))
 
 
 def read_held_mail(request: Request) -> Answer:
-    return answer(200, held_mail_view(wiring.quarantine().read(_identity(request))))
+    found = wiring.quarantine().read(request.member, _identity(request))
+    return answer(200, held_mail_view(found))
 
 
 def release_mail(request: Request) -> Answer:
     record = wiring.quarantine().release(request.member, _identity(request))
     return answer(202, mail_view(record))
+
+
+def _wanted(request: Request) -> Wanted:
+    """The filters of the list in the query. Raises InvalidInput for an unknown value."""
+    faults, reason, unseen = list[Fault](), request.query.get("reason"), request.query.get("unseen")
+    if reason is not None and reason not in tuple(Reason):
+        faults.append(Fault("/reason", "unknown", f"one of {', '.join(Reason)}"))
+    if unseen not in (None, "true", "false"):
+        faults.append(Fault("/unseen", "yes_or_no_expected", "true or false is expected here"))
+    if faults:
+        raise InvalidInput(faults)
+    return Wanted(
+        team=request.query.get("team"),
+        reason=Reason(reason) if reason is not None else None,
+        unseen=unseen == "true" if unseen is not None else None,
+    )
 
 
 def _identity(request: Request) -> str:
@@ -55,7 +74,7 @@ def is_quarantine_key(key: str) -> bool:
 # -------------------------------------------------------------------- views
 
 
-def quarantine_view(page: QuarantinePage) -> dict[str, Any]:
+def quarantine_view(page: HeldPage) -> dict[str, Any]:
     return {
         "items": [mail_view(record) for record in page.records],
         "next": to_cursor(page.cursor),
@@ -64,9 +83,11 @@ def quarantine_view(page: QuarantinePage) -> dict[str, Any]:
 
 def mail_view(record: IncomingRecord) -> dict[str, Any]:
     """`HeldMail`: a mail in quarantine. `ticket` is the ticket that it names or has become."""
+    requested, refused = record.requested, record.refused
     return {
         "id": record.identity,
         "state": record.state.value,
+        "team": record.team,
         "reason": record.reason,
         "because": list(record.because),
         "flags": list(record.flags),
@@ -77,6 +98,17 @@ def mail_view(record: IncomingRecord) -> dict[str, Any]:
         "excerpt": record.excerpt,
         "ticket": record.number,
         "released_by": record.released_by,
+        "seen_at": iso(record.seen_at),
+        "seen_by": record.seen_by,
+        "requested": {"at": iso(requested.at), "by": requested.by} if requested else None,
+        "refused": {
+            "reason": refused.reason,
+            "at": iso(refused.at),
+            "by": refused.by,
+            "because": refused.because,
+        }
+        if refused
+        else None,
     }
 
 
@@ -110,7 +142,7 @@ ROUTES = (
         "/staff/quarantine",
         LEADERS,
         list_quarantine,
-        query=("limit", "cursor"),
+        query=("limit", "cursor", "team", "reason", "unseen"),
         answer="Quarantine",
         problems=(422,),
     ),

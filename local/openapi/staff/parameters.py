@@ -6,7 +6,16 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from local.openapi.values import MONTH, TICKET, Agent, Date, Language, Month, one_of
+from local.openapi.values import (
+    MONTH,
+    TICKET,
+    Agent,
+    Date,
+    Language,
+    Month,
+    QuarantineReason,
+    one_of,
+)
 from redress.plans.rules.plan import MOST_VERSIONS
 from redress.tickets.cases.staff import PAGE_LIMIT
 
@@ -48,6 +57,9 @@ PARAMETERS = {
     ),
     "Cursor": Parameter("cursor", "query", str),
     "Team": Parameter("team", "query", Annotated[str, Meta(examples=["complaints"])]),
+    "HeldTeam": Parameter("team", "query", Annotated[str, Meta(examples=["complaints"])]),
+    "HeldReason": Parameter("reason", "query", QuarantineReason),
+    "Unseen": Parameter("unseen", "query", bool),
     "Format": Parameter("format", "query", Annotated[str, one_of(("json", "csv"))]),
     "IdempotencyKey": Parameter(
         "Idempotency-Key", "header", Annotated[str, Meta(max_length=KEY_LIMIT)]

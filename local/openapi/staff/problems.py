@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from local.openapi.values import Answer, Ordinal, in_format
+from local.openapi.values import Answer, Ordinal, ReleaseProblem, in_format
 
 NAMES = {
     400: "NotJson",
@@ -43,6 +43,7 @@ class Problem(Answer):
     detail: str
     errors: list[ProblemFault] | UnsetType = UNSET
     current_version: Ordinal | UnsetType = UNSET
+    reason: ReleaseProblem | UnsetType = UNSET
 
 
 # The answer of API Gateway.

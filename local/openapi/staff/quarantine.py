@@ -7,12 +7,15 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType, field
 
 from local.openapi.values import (
+    Agent,
     Answer,
+    Instant,
     Moment,
     NextCursor,
     QuarantineReason,
     QuarantineState,
     RefusedFor,
+    ReleaseRefusal,
     SuspicionFlag,
     Uri,
 )
@@ -39,9 +42,22 @@ class Sender(Answer):
     email: str | None
 
 
+class ReleaseRequested(Answer):
+    at: Instant
+    by: Agent
+
+
+class ReleaseRefused(Answer):
+    reason: ReleaseRefusal
+    at: Instant
+    by: Agent
+    because: str | None
+
+
 class HeldMail(Answer):
     id: Annotated[str, Meta(pattern=r"^[0-9a-f]{40}$")]
     state: QuarantineState
+    team: str
     reason: QuarantineReason
     because: list[str]
     flags: list[SuspicionFlag]
@@ -52,6 +68,10 @@ class HeldMail(Answer):
     excerpt: str
     ticket: str | None
     released_by: str | None
+    seen_at: Moment | None
+    seen_by: str | None
+    requested: ReleaseRequested | None
+    refused: ReleaseRefused | None
     links: OpenedMail | UnsetType = UNSET
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from redress.mail.incoming.rules.held import READER, Refused
 from redress.mail.incoming.store import IncomingRecord, MailState
 from redress.tickets.rules.steps import opening
 from redress.wiring import stores as wired_stores
-from tests.builders import NUMBER, Clock, submission
+from tests.builders import NUMBER, START, Clock, submission
 from tests.functions.staff.api import Api
 from tests.wired import set_environment
 from tests.world import Stores, aws
@@ -75,6 +76,7 @@ def _held(number: int, clock: Clock, **fields: Any) -> IncomingRecord:
         "subject": "Away",
         "excerpt": "I am away",
         "reason": "automatic",
+        "team": "complaints",
     }
     record = IncomingRecord(**(usual | fields))
     wired_stores.incoming_mails().hold(record)
@@ -110,21 +112,191 @@ def test_held_mail_shows_its_reason_and_has_links(api: Api, clock: Clock) -> Non
     assert api("held-mail", "lin", id=unread.identity).body["links"]["read"] is None
 
 
-def test_release_is_requested_through_the_queue_and_refused_for_a_virus(
-    api: Api, clock: Clock, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def queue(api: Api, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of the queue through which releases are requested."""
+    url: str = aws("sqs").create_queue(QueueName="redress-inbound")["QueueUrl"]
+    set_environment(monkeypatch, INBOUND_QUEUE_URL=url)
+    return url
+
+
+def _requests(queue: str) -> list[Any]:
+    found = aws("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+    return [json.loads(message["Body"]) for message in found.get("Messages", [])]
+
+
+def test_release_is_requested_through_the_queue(api: Api, clock: Clock, queue: str) -> None:
+    record = _held(1, clock)
+    found = api("held-mail-release", "lin", id=record.identity)
+    assert found.status == 202
+    assert found.body["requested"] == {"at": "2026-11-23T01:00:00.000+00:00", "by": "s-lin"}
+    [message] = _requests(queue)
+    assert message == {
+        "release": record.identity,
+        "by": "s-lin",
+        "at": clock.now().isoformat().replace("+00:00", "Z"),
+    }
+
+
+def test_release_is_refused_while_an_earlier_request_is_processed(
+    api: Api, clock: Clock, queue: str
 ) -> None:
-    queue = aws("sqs").create_queue(QueueName="redress-inbound")["QueueUrl"]
-    set_environment(monkeypatch, INBOUND_QUEUE_URL=queue)
+    """Story: the second request answered 202 too, and nothing said that it had no effect."""
     record = _held(1, clock)
     assert api("held-mail-release", "lin", id=record.identity).status == 202
-    [message] = aws("sqs").receive_message(QueueUrl=queue)["Messages"]
-    assert json.loads(message["Body"]) == {"release": record.identity, "by": "s-lin"}
-    virus = _held(2, clock, reason="virus")
-    assert api("held-mail-release", "lin", id=virus.identity).status == 409
-    gone = _held(3, clock)
-    wired_stores.incoming_mails().rewrite(replace(gone, state=MailState.OPENED, number=NUMBER))
-    assert api("held-mail-release", "lin", id=gone.identity).status == 409
-    assert "Messages" not in aws("sqs").receive_message(QueueUrl=queue)
+    clock.advance(minutes=4)
+    second = api("held-mail-release", "wei", id=record.identity)
+    assert (second.status, second.body["reason"]) == (409, "requested")
+    assert "s-lin requested this release at 2026-11-23T01:00:00+00:00" in second.body["detail"]
+    assert len(_requests(queue)) == 1
+    clock.advance(minutes=2)  # the message must be lost
+    assert api("held-mail-release", "wei", id=record.identity).status == 202
+    assert len(_requests(queue)) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"reason": "virus"}, "virus"),
+        ({"reason": "no_sender", "reader": READER}, "no_sender"),
+        ({"refused": Refused("not_kept", START, "s-lin")}, "not_kept"),
+    ],
+)
+def test_release_is_refused_with_the_reason_that_the_record_has(
+    api: Api, clock: Clock, queue: str, fields: dict[str, Any], reason: str
+) -> None:
+    record = _held(1, clock, **fields)
+    found = api("held-mail-release", "lin", id=record.identity)
+    assert (found.status, found.body["reason"]) == (409, reason)
+    assert found.body["type"] == "urn:redress:problem:not-releasable"
+    assert "ticket is" not in found.body["detail"]
+    assert _requests(queue) == []
+
+
+def test_released_mail_is_not_released_again(api: Api, clock: Clock, queue: str) -> None:
+    gone = _held(1, clock)
+    opened = replace(gone, state=MailState.OPENED, number=NUMBER, released_by="s-lin")
+    wired_stores.incoming_mails().rewrite(opened)
+    found = api("held-mail-release", "lin", id=gone.identity)
+    assert (found.status, found.body["reason"]) == (409, "released")
+    assert NUMBER in found.body["detail"]
+
+
+@pytest.mark.parametrize("reason", ["spam", "own", "automatic", "from_staff", "unreadable"])
+def test_any_other_mail_can_be_released_again_after_a_failed_release(
+    api: Api, clock: Clock, queue: str, reason: str
+) -> None:
+    refused = Refused("unreadable", clock.now(), "s-lin", "KeyError")
+    record = _held(1, clock, reason=reason, refused=refused)
+    assert api("held-mail-release", "lin", id=record.identity).status == 202
+
+
+def test_mail_without_a_sender_is_read_again_by_a_reader_that_finds_more(
+    api: Api, clock: Clock, queue: str
+) -> None:
+    record = _held(1, clock, reason="no_sender", reader=READER - 1)
+    assert api("held-mail-release", "lin", id=record.identity).status == 202
+
+
+def test_request_that_the_queue_does_not_accept_is_forgotten(
+    api: Api, clock: Clock, queue: str
+) -> None:
+    record = _held(1, clock)
+    aws("sqs").delete_queue(QueueUrl=queue)
+    assert api("held-mail-release", "lin", id=record.identity).status == 500
+    assert wired_stores.incoming_mails().get(record.identity).requested is None
+
+
+def test_opened_mail_counts_as_seen_and_a_listed_one_does_not(api: Api, clock: Clock) -> None:
+    record = _held(1, clock)
+    [listed] = api("quarantine", "lin").body["items"]
+    assert (listed["seen_at"], listed["team"]) == (None, "complaints")
+    clock.advance(minutes=1)
+    assert api("held-mail", "lin", id=record.identity).body["seen_by"] == "s-lin"
+    clock.advance(minutes=1)
+    again = api("held-mail", "wei", id=record.identity).body
+    assert (again["seen_at"], again["seen_by"]) == ("2026-11-23T01:01:00.000+00:00", "s-lin")
+
+
+def test_mail_whose_release_is_processed_stays_unseen(api: Api, clock: Clock, queue: str) -> None:
+    """Nobody must look for the result: if the release fails, the mail is unseen work again."""
+    record = _held(1, clock)
+    api("held-mail", "lin", id=record.identity)
+    assert api("held-mail-release", "lin", id=record.identity).body["seen_at"] is None
+    assert api("held-mail", "lin", id=record.identity).body["seen_at"] is None
+    clock.advance(minutes=6)
+    assert api("held-mail", "lin", id=record.identity).body["seen_at"] is not None
+
+
+def test_supervisor_sees_the_quarantine_of_their_team_and_a_manager_every_one(
+    api: Api, clock: Clock, queue: str
+) -> None:
+    mine, other = _held(1, clock), _held(2, clock, team="service")
+
+    def listed(by: str, **query: str) -> list[str]:
+        return [mail["id"] for mail in api("quarantine", by, query=query).body["items"]]
+
+    assert listed("lin") == listed("lin", team="complaints") == [mine.identity]
+    assert listed("hua") == [other.identity]
+    assert listed("wei") == [other.identity, mine.identity]
+    assert listed("wei", team="service") == [other.identity]
+    assert api("quarantine", "lin", query={"team": "service"}).status == 403
+    assert api("held-mail", "lin", id=other.identity).status == 404
+    assert api("held-mail-release", "lin", id=other.identity).status == 404
+    assert api("held-mail-release", "wei", id=other.identity).status == 202
+
+
+def test_quarantine_is_filtered_by_reason_and_by_who_has_seen_it(api: Api, clock: Clock) -> None:
+    spam, seen, unseen = _held(1, clock, reason="spam"), _held(2, clock), _held(3, clock)
+    own = _held(4, clock, reason="own")
+    api("held-mail", "lin", id=seen.identity)
+
+    def listed(**query: str) -> list[str]:
+        return [mail["id"] for mail in api("quarantine", "lin", query=query).body["items"]]
+
+    assert listed() == [one.identity for one in (own, unseen, seen, spam)]
+    assert listed(reason="spam") == [spam.identity]
+    assert listed(reason="automatic") == [unseen.identity, seen.identity]
+    assert listed(unseen="true") == [one.identity for one in (own, unseen, spam)]
+    assert listed(unseen="false") == [seen.identity]
+    assert listed(unseen="true", reason="own") == [own.identity]
+    refused = api("quarantine", "lin", query={"reason": "x", "unseen": "1"})
+    assert (refused.status, refused.pointers) == (422, {"/reason", "/unseen"})
+
+
+@pytest.mark.parametrize("query", [{}, {"team": "complaints"}, {"unseen": "true"}])
+@pytest.mark.parametrize("by", ["lin", "wei"])
+def test_every_page_of_a_filtered_quarantine_continues_where_the_last_one_ended(
+    api: Api, clock: Clock, by: str, query: dict[str, str]
+) -> None:
+    reasons = ("spam", "automatic", "own", "virus")
+    for number in range(1, 14):
+        seen = clock.now() if number % 5 == 0 else None
+        _held(number, clock, reason=reasons[number % 4], seen_at=seen)
+        _held(100 + number, clock, team="", recipients=("complaints@in.example.org",))
+    wanted = [
+        n for n in (*range(1, 14), *range(101, 114)) if "unseen" not in query or n % 5 or n > 99
+    ]
+    met, asked = list[str](), query | {"limit": "3"}
+    for _ in range(40):
+        page = api("quarantine", by, query=asked).body
+        met += [mail["id"] for mail in page["items"]]
+        if page["next"] is None:
+            break
+        asked = asked | {"cursor": page["next"]}
+    assert met == [f"{number:040x}" for number in sorted(wanted, reverse=True)]
+
+
+def test_mail_that_an_earlier_version_held_belongs_to_the_team_of_its_address(
+    api: Api, clock: Clock, queue: str
+) -> None:
+    of_complaints = _held(1, clock, team="", recipients=("complaints@in.example.org",))
+    of_service = _held(2, clock, team="", recipients=("x@in.example.org",))
+    assert [m["id"] for m in api("quarantine", "lin").body["items"]] == [of_complaints.identity]
+    assert [m["id"] for m in api("quarantine", "hua").body["items"]] == [of_service.identity]
+    assert len(api("quarantine", "wei").body["items"]) == 2
+    assert api("held-mail", "lin", id=of_service.identity).status == 404
+    assert api("held-mail-release", "lin", id=of_complaints.identity).body["team"] == "complaints"
 
 
 @pytest.mark.parametrize("identity", ["x", "0" * 39, "0" * 40, "9F86" * 10])

@@ -54,6 +54,14 @@ class NotAllowedNow(RedressError):
         self.state = state
 
 
+class NotReleasable(RedressError):
+    """A mail in quarantine cannot be released. `reason` is a code that clients can compare."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
 class VersionConflict(RedressError):
     """Another writer changed the ticket after the caller read it. `current` is its new version."""
 

@@ -27,8 +27,11 @@ TIMER = "TIMER"
 AVAILABILITY = "DUTY"
 KEY = "KEY"
 INCOMING_MAIL = "ARRIVAL"
-QUARANTINE = "HELD"
-"""The partition of the open index that lists the quarantined mails."""
+QUARANTINE = "QUARANTINE"
+"""The partition of the open index that lists all quarantined mails."""
+HELD = "HELD"
+"""In the owner index, the partition that lists the quarantined mails by team. In the open index,
+the partition of mails that an earlier version put into quarantine without a team."""
 OBJECT = "OBJECT"
 THREAD = "THREAD"
 ADDRESS = "ADDRESS"
@@ -238,6 +241,25 @@ def quarantine_sk(received: datetime, identity: str) -> str:
     Mails are sorted by the time at which they were received.
     """
     return f"{received.astimezone(UTC).isoformat(timespec='milliseconds')}#{identity}"
+
+
+def held_sk(team: str, standing: str, place: str = "") -> str:
+    """`complaints#unseen#2026-11-23T01:00:00.000+00:00#9f86d0...`: a quarantined mail of a team.
+
+    It is a sort key of the owner index. `place` is a `quarantine_sk`, with the time since which the
+    mail waits. Without it the result is the beginning of all keys with this team and standing.
+    """
+    return f"{team}#{standing}#{place}"
+
+
+def team_of_held(sk: str) -> str:
+    """Return the team in a `held_sk`."""
+    return sk.partition("#")[0]
+
+
+def after_team(team: str) -> str:
+    """`complaints#~`: sorts after every `held_sk` of this team and before those of other teams."""
+    return f"{team}#~"
 
 
 def object_pk(key: str) -> str:

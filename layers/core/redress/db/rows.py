@@ -22,7 +22,7 @@ of a function. PynamoDB does not retry; `redress.db.retry.call` does."""
 
 
 class OwnerIndex(GlobalSecondaryIndex[Any]):
-    """An agent's work list or a team's queue, sorted by next due time."""
+    """An agent's work list or a team's queue, by next due time; also the quarantine of a team."""
 
     class Meta:
         index_name = keys.OWNER_INDEX
@@ -163,7 +163,8 @@ class FileRow(MailRow):
 class IncomingMailRow(Row):
     """ARRIVAL#{identity} / ARRIVAL: the outcome of an incoming mail.
 
-    Quarantined mails carry keys of the open index, which lists them.
+    Quarantined mails carry keys of two indexes. The open index lists all of them, the owner index
+    those of each team.
     """
 
     class Meta:
@@ -172,8 +173,11 @@ class IncomingMailRow(Row):
     state = UnicodeAttribute()
     doc = UnicodeAttribute()
     expires = NumberAttribute()
+    owner_pk = UnicodeAttribute(null=True)
+    owner_sk = UnicodeAttribute(null=True)
     open_pk = UnicodeAttribute(null=True)
     open_sk = UnicodeAttribute(null=True)
+    owner_index = OwnerIndex()
     open_index = OpenIndex()
 
 

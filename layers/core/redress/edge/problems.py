@@ -14,7 +14,7 @@ CONTENT_TYPE = "application/problem+json"
 class Problem(msgspec.Struct, frozen=True):
     """The content of an error response. It shows nothing about the inside of the system.
 
-    `faults` has an entry for every wrong field.
+    `faults` has an entry for every wrong field. `reason` says why a mail cannot be released.
     """
 
     status: int
@@ -23,6 +23,7 @@ class Problem(msgspec.Struct, frozen=True):
     detail: str
     faults: tuple[errors.Fault, ...] = ()
     current_version: int | None = None
+    reason: str | None = None
     headers: dict[str, str] = {}  # msgspec makes a new dict for each instance
 
 
@@ -31,6 +32,7 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.KeyReused, 409, "key-reused", "This key was used for another submission"),
     (errors.VersionConflict, 409, "version-conflict", "The ticket was changed meanwhile"),
     (errors.NotAllowedNow, 409, "not-allowed-now", "This is not possible in the present state"),
+    (errors.NotReleasable, 409, "not-releasable", "This mail cannot be released"),
     (errors.AgentNotFree, 409, "agent-not-free", "The agent is away or has no room"),
     (errors.NotFound, 404, "not-found", "There is nothing here"),
     (errors.Forbidden, 403, "forbidden", "You may not do this"),
@@ -54,6 +56,7 @@ def problem_for(error: Exception) -> Problem:
                 current_version=(
                     error.current if isinstance(error, errors.VersionConflict) else None
                 ),
+                reason=error.reason if isinstance(error, errors.NotReleasable) else None,
                 headers=headers,
             )
     return Problem(500, "urn:redress:problem:internal", "Something went wrong", "please try again")
@@ -79,4 +82,6 @@ def to_json(problem: Problem) -> dict[str, Any]:
         ]
     if problem.current_version is not None:
         body["current_version"] = problem.current_version
+    if problem.reason is not None:
+        body["reason"] = problem.reason
     return body

@@ -129,7 +129,9 @@ def quarantine() -> QuarantineCases:
     return QuarantineCases(
         stores.incoming_mails(),
         staff_cases(),
+        stores.plans(),
         stores.mail_bucket(given.mail_bucket),
         clients.client("sqs"),
         given.inbound_queue_url,
+        clients.now,
     )

@@ -10,8 +10,8 @@ effect once or not at all, even if events are repeated or reordered, or a worker
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from copy import replace
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,9 +21,10 @@ from typing import Any
 import msgspec
 from pynamodb.transactions import TransactWrite
 
-from redress.base.errors import NotFound
+from redress.base.errors import NotFound, Unavailable
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
+from redress.mail.incoming.rules.held import UNPROMISED, Refused, ReleaseRequest
 from redress.mail.outgoing.store import AddressChange, address_row
 from redress.tickets.rules.change import Change
 from redress.tickets.store.transaction import Cause, DoneAlready, Write
@@ -31,6 +32,8 @@ from redress.tickets.store.transaction import Cause, DoneAlready, Write
 KEPT = timedelta(days=400)
 """How long the record of a mail is kept. No queue keeps the event of the mail for so long. Nobody
 waits for so long before they send an event back to its queue."""
+ATTEMPTS = 8
+"""How often a change of a record is tried if other writers change the record at the same time."""
 COUNTED = timedelta(hours=2)
 """How long the count of a clock hour is kept."""
 
@@ -46,6 +49,16 @@ class MailState(StrEnum):
     """It was logged on a ticket as a notice."""
     QUARANTINED = "held"
     """It is in quarantine until staff decide."""
+
+
+class Standing(StrEnum):
+    """What a quarantined mail is for the team that looks after it."""
+
+    UNSEEN = "unseen"
+    """Nobody has looked at it yet, and the plan promises when somebody does."""
+    SEEN = "seen"
+    UNPROMISED = "unpromised"
+    """It is spam or contains a virus. The plan promises nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,15 @@ class IncomingRecord:
     envelope     the addresses for which the mail server took the mail; empty if they are not known
     released_by  the member of staff who released it
     forwarded_by address of the member of staff who forwarded it
+    team         the team that looks after the quarantined mail. "" if the mail never was in
+                 quarantine, or if an earlier version put it there
+    seen_at      when a member of staff first opened the quarantined mail. None if nobody has opened
+                 it since it was held, or since its release was requested or refused
+    seen_by      who that was
+    requested    the requested release whose outcome is not known yet
+    refused      the outcome of the last requested release, if the mail could not be released
+    reader       version of the reader that read the mail (`rules.held.READER`). 0 if it could not
+                 be read, or if an earlier version of the product read it
     """
 
     identity: str
@@ -84,14 +106,40 @@ class IncomingRecord:
     released_by: str | None = None
     forwarded_by: str | None = None
     envelope: tuple[str, ...] = ()
+    team: str = ""
+    seen_at: datetime | None = None
+    seen_by: str | None = None
+    requested: ReleaseRequest | None = None
+    refused: Refused | None = None
+    reader: int = 0
+
+    @property
+    def waits_since(self) -> datetime:
+        """When the quarantined mail last became work: it came, or its release failed.
+
+        A requested release counts too. If its message is lost, the mail is still somebody's work.
+        """
+        later = [one.at for one in (self.requested, self.refused) if one is not None]
+        return max([self.received_at, *later])
+
+    @property
+    def standing(self) -> Standing:
+        """What the mail is for its team while it is in quarantine."""
+        if self.reason in UNPROMISED:
+            return Standing.UNPROMISED
+        return Standing.UNSEEN if self.seen_at is None else Standing.SEEN
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantinePage:
-    """One page of the quarantine. `cursor` leads to the next page; None on the last."""
+    """One page of the quarantine. `cursor` leads to the next page; None on the last.
+
+    `places` has the cursor that leads to the mails after each record.
+    """
 
     records: list[IncomingRecord]
     cursor: str | None
+    places: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +174,10 @@ class IncomingMailStore:
 
     def find(self, identity: str) -> IncomingRecord | None:
         """Return the record of a mail; None if it never came."""
+        stored = self._stored(identity)
+        return _RECORD.decode(stored) if stored is not None else None
+
+    def _stored(self, identity: str) -> str | None:
         model = self._models.incoming_mail
         rows = retry.call(
             lambda: list(
@@ -136,7 +188,7 @@ class IncomingMailStore:
                 )
             )
         )
-        return _RECORD.decode(rows[0].doc) if rows else None
+        return rows[0].doc if rows else None
 
     def at(self, key: str) -> IncomingRecord | None:
         """Return the record of the mail in this object; None if the object has no place yet."""
@@ -155,41 +207,99 @@ class IncomingMailStore:
         return found
 
     def held(self, limit: int, cursor: str | None) -> QuarantinePage:
-        """Return a page of the quarantine, newest first."""
+        """Return a page of the quarantine of all teams, newest first."""
         model = self._models.incoming_mail
-        start = None
-        if cursor:
-            pk = keys.incoming_mail_pk(cursor.rpartition("#")[2])
-            place = {
-                "open_pk": keys.QUARANTINE,
-                "open_sk": cursor,
-                "pk": pk,
-                "sk": keys.INCOMING_MAIL,
-            }
-            start = {name: {"S": value} for name, value in place.items()}
+        before = model.open_sk < cursor if cursor else None
+        found = [
+            (row.open_sk, row.pk)
+            for pk in (keys.QUARANTINE, keys.HELD)
+            for row in _newest(model.open_index, pk, before, limit + 1)
+        ]
+        return self._page(found, limit)
 
-        def read() -> tuple[list[Any], Any]:
-            result = model.open_index.query(
-                keys.QUARANTINE,
-                limit=limit,
-                page_size=limit,
-                last_evaluated_key=start,
-                scan_index_forward=False,
-            )
-            return list(itertools.islice(result, limit)), result.last_evaluated_key
+    def held_by_team(
+        self, team: str, standings: Iterable[Standing], limit: int, cursor: str | None
+    ) -> QuarantinePage:
+        """Return a page of the quarantined mails of a team, those that wait shortest first.
 
-        rows, last = retry.call(read)
-        wanted = [(row.pk, keys.INCOMING_MAIL) for row in rows]
-        found = {
-            row.pk: _RECORD.decode(row.doc)
-            for row in (retry.call(lambda: list(model.batch_get(wanted))) if wanted else [])
-        }
-        records = [found[pk] for pk, _ in wanted if pk in found]
+        The page also has mails of any team that an earlier version put into quarantine. Their
+        records have no team, so the caller must select them.
+        """
+        model = self._models.incoming_mail
+        found = []
+        for standing in standings:
+            first = keys.held_sk(team, standing)
+            between = model.owner_sk.between(first, keys.held_sk(team, standing, cursor or "~"))
+            # BETWEEN includes its upper bound, which the page before has shown.
+            rows = _newest(model.owner_index, keys.HELD, between, limit + 2)
+            places = ((row.owner_sk.removeprefix(first), row.pk) for row in rows)
+            found += [entry for entry in places if entry[0] != cursor]
+        before = model.open_sk < cursor if cursor else None
+        rows = _newest(model.open_index, keys.HELD, before, limit + 1)
+        return self._page([*found, *((row.open_sk, row.pk) for row in rows)], limit)
+
+    def _page(self, entries: Iterable[tuple[str, str]], limit: int) -> QuarantinePage:
+        """Return the page of the newest entries. An entry is a place (`quarantine_sk`) and a pk."""
+        ordered = sorted(entries, reverse=True)
+        wanted, more = ordered[:limit], len(ordered) > limit
+        found = self._records(pk for _, pk in wanted)
+        # The index may still list a mail that was just released.
+        held = [(place, found[pk]) for place, pk in wanted if pk in found]
+        held = [(place, one) for place, one in held if one.state is MailState.QUARANTINED]
         return QuarantinePage(
-            # The index may still list a mail that was just released.
-            records=[record for record in records if record.state is MailState.QUARANTINED],
-            cursor=last["open_sk"]["S"] if last and rows else None,
+            records=[record for _, record in held],
+            cursor=wanted[-1][0] if more else None,
+            places=[place for place, _ in held],
         )
+
+    def _records(self, pks: Iterable[str]) -> dict[str, IncomingRecord]:
+        """Return the records of mails by their partition keys, at most 100."""
+        model = self._models.incoming_mail
+        wanted = [(pk, keys.INCOMING_MAIL) for pk in pks]
+        rows = retry.call(lambda: list(model.batch_get(wanted))) if wanted else []
+        return {row.pk: _RECORD.decode(row.doc) for row in rows}
+
+    def without_team(self, limit: int) -> list[IncomingRecord]:
+        """Return mails that an earlier version put into quarantine, at most `limit` (1 to 100)."""
+        index = self._models.incoming_mail.open_index
+        rows = _newest(index, keys.HELD, None, limit)
+        return list(self._records(row.pk for row in rows).values())
+
+    def teams_with_held_mail(self) -> list[str]:
+        """Return every team that has mail in quarantine, in alphabetical order.
+
+        Each team costs one query of one entry.
+        """
+        model, teams = self._models.incoming_mail, list[str]()
+        while True:
+            after = model.owner_sk > keys.after_team(teams[-1]) if teams else None
+            rows = _first(model.owner_index, keys.HELD, after, 1)
+            if not rows:
+                return teams
+            teams.append(keys.team_of_held(rows[0].owner_sk))
+
+    def unseen(self, team: str, limit: int) -> list[IncomingRecord]:
+        """Return mails of a team that nobody has looked at, those that wait longest first.
+
+        `limit` is 1 to 100. Mails without a promise are left out.
+        """
+        model = self._models.incoming_mail
+        starts = model.owner_sk.startswith(keys.held_sk(team, Standing.UNSEEN))
+        rows = _first(model.owner_index, keys.HELD, starts, limit)
+        found = self._records(row.pk for row in rows)
+        records = [found[row.pk] for row in rows if row.pk in found]
+        # The index may still list a mail that was just released or opened.
+        return [
+            one
+            for one in records
+            if one.state is MailState.QUARANTINED and one.standing is Standing.UNSEEN
+        ]
+
+    def count_held(self, team: str, standing: Standing, limit: int) -> int:
+        """Return how many mails of a team have this standing, counted up to `limit`."""
+        model = self._models.incoming_mail
+        starts = model.owner_sk.startswith(keys.held_sk(team, standing))
+        return len(_first(model.owner_index, keys.HELD, starts, limit))
 
     def thread(self, digests: Iterable[str]) -> list[str]:
         """Return the ticket numbers of earlier mails, in the order of `digests`.
@@ -249,6 +359,32 @@ class IncomingMailStore:
             retry.call(lambda: row.save(condition=model.state == MailState.QUARANTINED), ("once",))
         except retry.ConditionFailed as lost:
             raise DoneAlready("this mail is not in quarantine") from lost
+
+    def change(
+        self, identity: str, decide: Callable[[IncomingRecord], IncomingRecord | None]
+    ) -> IncomingRecord:
+        """Replace the record of a mail by the one that `decide` returns, and return it.
+
+        If `decide` returns None, nothing is written and the record is returned as it is. If another
+        writer changes the record at the same time, `decide` is called again with the new record.
+        Raises NotFound, the errors of `decide`, and Unavailable after ATTEMPTS attempts.
+        """
+        model = self._models.incoming_mail
+        for _ in range(ATTEMPTS):
+            stored = self._stored(identity)
+            if stored is None:
+                raise NotFound("there is no such mail")
+            record = _RECORD.decode(stored)
+            changed = decide(record)
+            if changed is None:
+                return record
+            row, unchanged = _row(self._models, changed), model.doc == stored
+            try:
+                retry.call(functools.partial(row.save, condition=unchanged), ("once",))
+            except retry.ConditionFailed:
+                continue
+            return changed
+        raise Unavailable()
 
 
 def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
@@ -319,16 +455,45 @@ def _place(models: Models, key: str, record: IncomingRecord) -> Any:
 
 
 def _row(models: Models, record: IncomingRecord) -> Any:
-    waits = record.state is MailState.QUARANTINED
-    return models.incoming_mail(
+    """Return the row of a record. A mail in quarantine has the keys that list it.
+
+    A mail that an earlier version put into quarantine has no team. It keeps the key of that version
+    until the sweep gives it a team.
+    """
+    row = models.incoming_mail(
         keys.incoming_mail_pk(record.identity),
         keys.INCOMING_MAIL,
         state=record.state.value,
         doc=encoding.encode(record),
         expires=int((record.received_at + KEPT).timestamp()),
-        open_pk=keys.QUARANTINE if waits else None,
-        open_sk=keys.quarantine_sk(record.received_at, record.identity) if waits else None,
     )
+    if record.state is MailState.QUARANTINED:
+        row.open_pk = keys.QUARANTINE if record.team else keys.HELD
+        row.open_sk = keys.quarantine_sk(record.received_at, record.identity)
+        if record.team:
+            place = keys.quarantine_sk(record.waits_since, record.identity)
+            row.owner_pk = keys.HELD
+            row.owner_sk = keys.held_sk(record.team, record.standing, place)
+    return row
+
+
+def _newest(index: Any, pk: str, condition: Any, limit: int) -> list[Any]:
+    return _read(index, pk, condition, limit, forward=False)
+
+
+def _first(index: Any, pk: str, condition: Any, limit: int) -> list[Any]:
+    return _read(index, pk, condition, limit, forward=True)
+
+
+def _read(index: Any, pk: str, condition: Any, limit: int, *, forward: bool) -> list[Any]:
+    """Return up to `limit` entries of a partition of an index, by ascending or descending key."""
+
+    def query() -> list[Any]:
+        found = index.query(pk, condition, limit=limit, page_size=limit, scan_index_forward=forward)
+        return list(found)
+
+    rows: list[Any] = retry.call(query)
+    return rows
 
 
 def on(record: IncomingRecord, state: MailState, number: str, event: int) -> IncomingRecord:

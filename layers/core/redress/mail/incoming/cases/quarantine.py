@@ -1,25 +1,48 @@
 """Use cases of staff: list the quarantine, release a mail, and open mails and attachments.
 
-A release sends a message to the queue of the inbound function. That function then reads the raw
-mail again. So if the reader could not read a mail and has been fixed since, a release reads the
+A supervisor sees the mails of their team, a manager sees all. A mail that somebody opens counts as
+seen. A release sends a message to the queue of the inbound function. That function then reads the
+raw mail again. So if the reader could not read a mail and has been fixed since, a release reads the
 mail with the fixed reader.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from copy import replace
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 
-from redress.base.errors import NotAllowedNow, NotFound
-from redress.base.people import Member
+from redress.base.errors import Forbidden, NotFound, NotReleasable
+from redress.base.people import Member, Role
 from redress.mail.incoming import messages
 from redress.mail.incoming.bucket import MailBucket
-from redress.mail.incoming.cases.receiving import attachment_key, read_key
+from redress.mail.incoming.cases.receiving import attachment_key, read_key, with_team
 from redress.mail.incoming.messages import ReleaseMail
-from redress.mail.incoming.rules.decision import RELEASABLE, Reason
-from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailState, QuarantinePage
+from redress.mail.incoming.rules.decision import Reason
+from redress.mail.incoming.rules.held import (
+    NOT_KEPT,
+    RELEASED,
+    REQUESTED,
+    UNPROMISED,
+    ReleaseRequest,
+    is_pending,
+    why_not_releasable,
+)
+from redress.mail.incoming.store import (
+    IncomingMailStore,
+    IncomingRecord,
+    MailState,
+    QuarantinePage,
+    Standing,
+)
+from redress.plans.store.plans import Plans
 from redress.tickets.cases.staff import StaffCases
+
+MOST_READ = 100
+"""How many mails one request for a page looks at, at most."""
 
 _ORIGINAL = "message/rfc822"
 _READ = "application/json"
@@ -49,6 +72,34 @@ class QuarantinedMail:
     opened: Opened
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which mails of the quarantine somebody wants to see. None matches all."""
+
+    team: str | None = None
+    reason: Reason | None = None
+    unseen: bool | None = None
+
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        """The standings that the wanted mails can have."""
+        if self.reason in UNPROMISED:
+            return (Standing.UNPROMISED,)
+        return tuple(Standing) if self.reason is None else (Standing.UNSEEN, Standing.SEEN)
+
+    def matches(self, record: IncomingRecord) -> bool:
+        is_unseen = record.seen_at is None
+        return self.reason in (None, record.reason) and self.unseen in (None, is_unseen)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPage:
+    """One page of the quarantine. `cursor` leads to the next page; None on the last."""
+
+    records: list[IncomingRecord]
+    cursor: str | None
+
+
 class QuarantineCases:
     """The use cases of staff for quarantined and received mails."""
 
@@ -56,44 +107,104 @@ class QuarantineCases:
         self,
         incoming: IncomingMailStore,
         staff: StaffCases,
+        plans: Plans,
         bucket: MailBucket,
         sqs: Any,
         queue_url: str,
+        now: Callable[[], datetime],
     ) -> None:
-        self._incoming, self._staff, self._bucket = incoming, staff, bucket
+        self._incoming, self._staff, self._plans = incoming, staff, plans
+        self._bucket, self._now = bucket, now
         self._sqs, self._queue_url = sqs, queue_url
 
-    def held(self, limit: int, cursor: str | None) -> QuarantinePage:
-        """Return a page of the quarantine, newest first."""
-        return self._incoming.held(limit, cursor)
+    def held(self, member: Member, wanted: Wanted, limit: int, cursor: str | None) -> HeldPage:
+        """Return a page of the quarantine, newest first.
 
-    def read(self, identity: str) -> QuarantinedMail:
-        """Return a mail that is, or was, in quarantine. Raises NotFound for any other mail."""
-        record = self._incoming.get(identity)
-        if record.reason is None:
-            raise NotFound("there is no such mail in quarantine")
+        A page may have fewer mails than `limit` although more follow, because a request looks at
+        MOST_READ mails at most. Raises Forbidden if anybody but a manager asks for another team.
+        """
+        team = wanted.team
+        if member.role is not Role.MANAGER:
+            team = team or member.team
+            if team != member.team:
+                raise Forbidden("this is the quarantine of another team")
+        found, rounds = list[IncomingRecord](), max(1, MOST_READ // limit)
+        for _ in range(rounds):
+            page = self._page(team, wanted.standings, limit, cursor)
+            for record, place in zip(page.records, page.places, strict=True):
+                named = self._with_team(record)
+                if team in (None, named.team) and wanted.matches(named):
+                    found.append(named)
+                    if len(found) == limit:
+                        is_last = page.cursor is None and place == page.places[-1]
+                        return HeldPage(found, None if is_last else place)
+            cursor = page.cursor
+            if cursor is None:
+                break
+        return HeldPage(found, cursor)
+
+    def _page(
+        self, team: str | None, standings: Sequence[Standing], limit: int, cursor: str | None
+    ) -> QuarantinePage:
+        if team is None:
+            return self._incoming.held(limit, cursor)
+        return self._incoming.held_by_team(team, standings, limit, cursor)
+
+    def read(self, member: Member, identity: str) -> QuarantinedMail:
+        """Return a mail that is, or was, in quarantine. From now on it counts as seen.
+
+        While a requested release is being processed, reading it does not count: if the release
+        fails, somebody must look at the mail again. Raises NotFound for any other mail, and for one
+        of a team whose mails the member may not see.
+        """
+        now = self._now()
+
+        def see(record: IncomingRecord) -> IncomingRecord | None:
+            self._require(member, record)
+            if record.state is not MailState.QUARANTINED or record.seen_at is not None:
+                return None
+            if record.requested is not None and is_pending(record.requested, now):
+                return None
+            return replace(record, seen_at=now, seen_by=member.id)
+
+        record = self._incoming.change(identity, see)
         opened = self._opened(record.identity, record.key, [])
         if record.reason == Reason.UNREADABLE:
             opened = replace(opened, read=None)
-        return QuarantinedMail(record, opened)
+        return QuarantinedMail(self._with_team(record), opened)
 
     def release(self, member: Member, identity: str) -> IncomingRecord:
         """Request the release of a mail. The inbound function then makes a ticket or message of it.
 
         This happens a moment later, so the returned record still says that the mail is quarantined.
-        Raises NotFound if the mail was never in quarantine, and NotAllowedNow if it contains a
-        virus or was released before.
+        If the release fails, the record will say why. Raises NotFound if the mail was never in
+        quarantine or the member may not see it, and NotReleasable if the record says that the
+        release cannot succeed or was requested before.
         """
-        record = self._incoming.get(identity)
-        if record.reason is None:
+        request = ReleaseRequest(self._now(), member.id)
+
+        def requested(record: IncomingRecord) -> IncomingRecord | None:
+            self._require(member, record)
+            _require_releasable(record, request.at)
+            return replace(record, requested=request, seen_at=None, seen_by=None)
+
+        record = self._incoming.change(identity, requested)
+        body = messages.encode(ReleaseMail(identity, member.id, request.at))
+        try:
+            self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=body)
+        except Exception:
+            self._incoming.change(identity, partial(_without_request, request))
+            raise
+        return self._with_team(record)
+
+    def _require(self, member: Member, record: IncomingRecord) -> None:
+        """Raise NotFound unless this mail is, or was, in quarantine and the member may see it."""
+        mine = member.role is Role.MANAGER or self._with_team(record).team == member.team
+        if record.reason is None or not mine:
             raise NotFound("there is no such mail in quarantine")
-        if record.state is not MailState.QUARANTINED:
-            raise NotAllowedNow("release", record.state)
-        if record.reason not in RELEASABLE:
-            raise NotAllowedNow("release", record.reason)
-        body = messages.encode(ReleaseMail(identity, member.id))
-        self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=body)
-        return record
+
+    def _with_team(self, record: IncomingRecord) -> IncomingRecord:
+        return record if record.team else with_team(record, self._plans.current())
 
     def mail_of(self, member: Member, number: str, event_number: int) -> Opened:
         """Return links to the mail that caused an event of a ticket.
@@ -123,3 +234,31 @@ class QuarantineCases:
                 for one in attachments
             ],
         )
+
+
+_WHY = {
+    Reason.VIRUS: "this mail contains a virus and is never released",
+    Reason.NO_SENDER: "this mail has no sender who can be answered, so it can become no ticket",
+    NOT_KEPT: "the original of this mail is not kept any more, so it cannot be read again",
+}
+
+
+def _require_releasable(record: IncomingRecord, now: datetime) -> None:
+    """Raise NotReleasable if stored facts say that a release cannot succeed."""
+    if record.state is not MailState.QUARANTINED:
+        by, number = record.released_by, record.number
+        detail = f"this mail was released before, by {by}; it is in ticket {number}"
+        raise NotReleasable(RELEASED, detail)
+    reason, asked = record.reason or "", record.requested
+    why = why_not_releasable(reason, asked, record.refused, record.reader, now)
+    if why is None:
+        return
+    if why == REQUESTED and asked is not None:
+        at = asked.at.isoformat(timespec="seconds")
+        detail = f"{asked.by} requested this release at {at}; it is being processed"
+        raise NotReleasable(REQUESTED, detail)
+    raise NotReleasable(why, _WHY[why])
+
+
+def _without_request(request: ReleaseRequest, record: IncomingRecord) -> IncomingRecord | None:
+    return replace(record, requested=None) if record.requested == request else None

@@ -18,14 +18,13 @@ from datetime import datetime
 from typing import Any
 
 from redress.base.addresses import canonical, is_address
-from redress.base.errors import NotAllowedNow, NotFound
+from redress.base.errors import NotFound
 from redress.base.people import Actor, Member, Role
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.rules.decision import (
     AddNote,
     AddReply,
     Clue,
-    Decision,
     LogNotice,
     MailFacts,
     Named,
@@ -35,6 +34,7 @@ from redress.mail.incoming.rules.decision import (
     Reason,
     StaffSender,
     decide,
+    kind_of,
 )
 from redress.mail.incoming.rules.folding import (
     Part,
@@ -45,6 +45,7 @@ from redress.mail.incoming.rules.folding import (
     needs_sent_words,
     whole,
 )
+from redress.mail.incoming.rules.held import READER, Refused, team_of_kind
 from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailState, MailTaken, on
 from redress.mail.outgoing.rules.table import PARTICIPANTS, audience_of
 from redress.mail.outgoing.store import AddressChange, AddressMark, AddressStore
@@ -262,22 +263,51 @@ class ReceivingCase:
         return self._process(mail, None)
 
     def release(self, mail: IncomingMail, held: IncomingRecord, by: str) -> Received:
-        """Take a mail out of quarantine, on the decision of the member of staff `by`.
+        """Read a mail in quarantine again, on the decision of the member of staff `by`.
 
-        Raises DoneAlready if the mail is no longer in quarantine, and NotAllowedNow if it contains
-        a virus.
+        It becomes a ticket or part of one. If the new reading finds that it cannot, it stays in
+        quarantine; its record says why, and it is unseen again. Raises DoneAlready if the mail is
+        no longer in quarantine.
         """
-        if mail.virus:
-            raise NotAllowedNow("release", Reason.VIRUS)
         twin = self._incoming.find(mail.identity)
-        if twin is not None and twin.identity != held.identity:
-            # The reader could not read the quarantined object when it came. The same mail also
-            # came in another object, which was processed. The record in quarantine gets the result
-            # of that one.
+        if mail.virus or twin is None or twin.identity == held.identity:
+            return self._release(mail, held, by)
+        # The reader could not read the quarantined object when it came. The same mail also came in
+        # another object. The record in quarantine gets the result of that one.
+        if twin.state is MailState.QUARANTINED and twin.reason != Reason.VIRUS:
+            try:
+                twin = self._release(mail, twin, by).record
+            except DoneAlready:
+                twin = self._incoming.get(twin.identity)
+        if twin.state is not MailState.QUARANTINED:
             settled = replace(twin, identity=held.identity, released_by=by)
             self._incoming.rewrite(settled)
             return Received(settled, repeated=True)
-        return self._process(mail, replace(held, released_by=by))
+        if twin.reason == Reason.VIRUS:
+            return self.refuse(replace(held, reason=twin.reason), by, Reason.VIRUS)
+        refused = twin.refused.reason if twin.refused is not None else Reason.UNREADABLE
+        return self.refuse(held, by, refused)
+
+    def _release(self, mail: IncomingMail, held: IncomingRecord, by: str) -> Received:
+        held = replace(held, released_by=by)
+        if mail.virus:
+            record = replace(self._record(mail), received_at=held.received_at, team=held.team)
+            found = Quarantine(Reason.VIRUS, held.number)
+            return Received(self._held(mail, record, found, held))
+        return self._process(mail, held)
+
+    def refuse(
+        self, held: IncomingRecord, by: str, reason: str, because: str | None = None
+    ) -> Received:
+        """Record that a release failed. The mail stays in quarantine and is unseen again.
+
+        `reason` is a `Reason` or `rules.held.NOT_KEPT`. `because` is the name of the error if the
+        reader failed. Raises DoneAlready if the mail is no longer in quarantine.
+        """
+        refused = Refused(str(reason), self._now(), by, because)
+        record = replace(held, refused=refused, requested=None, seen_at=None, seen_by=None)
+        self._incoming.rewrite(record)
+        return Received(record)
 
     def hold_unread(
         self, key: str, received_at: datetime, because: str, envelope: tuple[str, ...] = ()
@@ -287,6 +317,7 @@ class ReceivingCase:
         `envelope` is kept for its release, because the object in the bucket does not have it.
         """
         identity = unread_identity(key)
+        facts = MailFacts(sender="", recipients=envelope, own_domains=self._own_domains)
         record = IncomingRecord(
             identity=identity,
             state=MailState.QUARANTINED,
@@ -300,6 +331,7 @@ class ReceivingCase:
             because=(because,),
             recipients=envelope[:MOST_NAMED],
             envelope=envelope,
+            team=_team_for(facts, {}, self._plans.current()),
         )
         try:
             self._incoming.hold(record)
@@ -326,6 +358,9 @@ class ReceivingCase:
                 received_at=held.received_at,
                 reason=held.reason,
                 released_by=held.released_by,
+                team=held.team,
+                seen_at=held.seen_at,
+                seen_by=held.seen_by,
             )
         self._store_files(mail, record)
         members = {canonical(m.email): m for m in self._staff.members() if not m.left}
@@ -338,6 +373,9 @@ class ReceivingCase:
             tickets = self._existing(named)
             facts = self._facts(mail, named, member, now, forwards=forwarded is not None)
             decision = decide(facts, tickets, plan.mail, released=held is not None)
+            if isinstance(decision, Quarantine):
+                team = _team_for(facts, tickets, plan)
+                return Decided(self._held(mail, replace(record, team=team), decision, held))
             return self._decided(mail, forwarded, record, decision, tickets, held)
 
         try:
@@ -419,24 +457,12 @@ class ReceivingCase:
         mail: IncomingMail,
         forwarded: IncomingMail | None,
         record: IncomingRecord,
-        decision: Decision,
+        decision: OpenTicket | AddReply | AddNote | LogNotice,
         tickets: Mapping[str, Ticket],
         released: IncomingRecord | None,
     ) -> Decided[IncomingRecord]:
-        """Return the change that follows from a decision.
-
-        A mail that goes to quarantine changes no ticket, so this method writes its record at once.
-        """
+        """Return the change that follows from a decision."""
         match decision:
-            case Quarantine(reason, named):
-                quarantined = replace(
-                    record, state=MailState.QUARANTINED, reason=reason.value, number=named
-                )
-                if released is None:
-                    self._incoming.hold(quarantined)
-                else:
-                    self._incoming.rewrite(replace(quarantined, identity=released.identity))
-                return Decided(quarantined)
             case OpenTicket(kind, _, True) if forwarded is not None:
                 record = replace(record, forwarded_by=record.sender)
                 return self._opened(forwarded, record, kind, None, released, ())
@@ -476,6 +502,34 @@ class ReceivingCase:
                 done = on(record, MailState.NOTED, number, change.events[0].number)
                 addresses = self._failure_marks(mail, ticket, about, at)
         return Decided(done, change, at, _mail_taken(mail, done, released, addresses))
+
+    def _held(
+        self,
+        mail: IncomingMail,
+        record: IncomingRecord,
+        decision: Quarantine,
+        released: IncomingRecord | None,
+    ) -> IncomingRecord:
+        """Write the record of a mail that goes to quarantine, or stays there after a release.
+
+        It changes no ticket, so the record is written at once.
+        """
+        found = replace(
+            record,
+            state=MailState.QUARANTINED,
+            reason=decision.reason.value,
+            number=decision.about,
+            reader=READER,
+        )
+        if released is None:
+            self._incoming.hold(found)
+            return found
+        by, found = released.released_by or "", replace(found, released_by=None)
+        if found.identity != released.identity:
+            # The mail could not be read when it came, and its links are made from that identity.
+            found = replace(found, identity=released.identity)
+            self._store_files(mail, found)
+        return self.refuse(found, by, decision.reason).record
 
     def _opened(
         self,
@@ -577,6 +631,22 @@ class ReceivingCase:
                 self._bucket.put(
                     attachment_key(record.identity, number), one.content, one.served_as
                 )
+
+
+def with_team(record: IncomingRecord, plan: Plan) -> IncomingRecord:
+    """Return the record of a mail that an earlier version put into quarantine, with its team."""
+    facts = MailFacts(sender=record.sender, recipients=record.recipients)
+    return replace(record, team=team_of_kind(kind_of(facts, plan.mail), plan))
+
+
+def _team_for(facts: MailFacts, tickets: Mapping[str, Ticket], plan: Plan) -> str:
+    """Return the team of the address that a mail was sent to.
+
+    The signed address of a ticket belongs to the team of the ticket.
+    """
+    signed = (name.number for name in facts.named if name.by is Clue.ADDRESS)
+    team = next((tickets[number].team for number in signed if number in tickets), None)
+    return team or team_of_kind(kind_of(facts, plan.mail), plan)
 
 
 def _mail_taken(

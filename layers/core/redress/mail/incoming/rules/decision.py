@@ -40,7 +40,7 @@ SIGNED = (Clue.ADDRESS, Clue.CONVERSATION)
 
 
 class Reason(StrEnum):
-    """Why a mail is in quarantine. Staff can release the mail unless the reason is VIRUS."""
+    """Why a mail is in quarantine. `rules.held` says when staff can release it."""
 
     UNREADABLE = "unreadable"
     """The reader failed on this mail. When staff release it after a fix, it is read again."""
@@ -61,11 +61,6 @@ class Reason(StrEnum):
     written the mail."""
     TOO_MANY = "too_many"
     """More mails came from this sender, or about this ticket, than the plan allows in an hour."""
-
-
-RELEASABLE = tuple(reason for reason in Reason if reason is not Reason.VIRUS)
-"""The reasons that a release can override. Staff can read a mail with a virus, but it never becomes
-a ticket."""
 
 
 class Notice(StrEnum):
@@ -222,7 +217,7 @@ def decide(
         if visible is not None and facts.authentic:
             return AddNote(visible, facts.staff.actor)
         if facts.forwards and (facts.authentic or released):
-            return OpenTicket(_kind(facts, plan), passed_on=True)
+            return OpenTicket(kind_of(facts, plan), passed_on=True)
         if not released:
             return Quarantine(Reason.FROM_STAFF, about)
     if not facts.sender:
@@ -241,7 +236,7 @@ def decide(
     if facts.disowned and not released:
         return Quarantine(Reason.DISOWNED, about)
     closed = next((n.number for n in existing if is_party(facts, tickets[n.number])), None)
-    return OpenTicket(_kind(facts, plan), closed or signed)
+    return OpenTicket(kind_of(facts, plan), closed or signed)
 
 
 def _reason_in_content(facts: MailFacts) -> Reason | None:
@@ -302,7 +297,7 @@ def _first_visible(
     return None
 
 
-def _kind(facts: MailFacts, plan: MailPlan) -> str:
+def kind_of(facts: MailFacts, plan: MailPlan) -> str:
     """Return the kind that the mail's recipient addresses give to a new ticket.
 
     The first address decides that the plan names completely, or whose part before the @ the plan

@@ -1,0 +1,89 @@
+"""Held mail as work: who must look at it, until when, and when a release can still succeed.
+
+A mail in quarantine belongs to the team of the address that it was sent to. The plan promises how
+soon somebody of that team opens it. Spam and mails with a virus are listed without a promise, so a
+flood of them reminds nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from redress.mail.incoming.rules.decision import Reason
+from redress.plans.rules.plan import Plan
+
+UNPROMISED = (Reason.SPAM, Reason.VIRUS)
+"""The reasons for which nobody promises to look at a mail."""
+
+NOT_KEPT = "not_kept"
+"""The release was refused because the raw mail is not in the bucket any more."""
+RELEASED = "released"
+"""A release is not possible because the mail was released before."""
+REQUESTED = "requested"
+"""A release is not possible because an earlier request for it is being processed."""
+
+REQUEST_PATIENCE = timedelta(minutes=5)
+"""How long a requested release counts as being processed. Usually its outcome is known in seconds.
+After this time the message is considered lost, and the release can be requested again."""
+
+READER = 1
+"""The version of the reader. It grows when the reader finds senders in mails in which it found none
+before. Then a mail that was held for `no_sender` under an earlier version can be released, which
+reads it again. Records of mails that were held before the field existed have version 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRequest:
+    """A member of staff requested the release of a mail, and the outcome is not known yet."""
+
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The last requested release found that the mail cannot be released.
+
+    reason   a `Reason` or NOT_KEPT
+    at       when the mail was read again
+    by       the member of staff who requested the release
+    because  the name of the error, if the reader failed
+    """
+
+    reason: str
+    at: datetime
+    by: str
+    because: str | None = None
+
+
+def team_of_kind(kind: str, plan: Plan) -> str:
+    """Return the team of mails that would open a ticket of this kind."""
+    level = plan.level(kind)
+    priority = plan.priority(level.urgency, level.impact)
+    return plan.team(kind, "email", priority, "standard")
+
+
+def why_not_releasable(
+    reason: str, request: ReleaseRequest | None, refused: Refused | None, reader: int, now: datetime
+) -> str | None:
+    """Return why the release of a mail in quarantine cannot succeed; None if it can.
+
+    All arguments are stored facts: why the mail is held, the pending request, the outcome of the
+    last one, and the version of the reader that read the mail. The result is a `Reason`, NOT_KEPT
+    or REQUESTED.
+    """
+    if reason == Reason.VIRUS:
+        return reason
+    if refused is not None and refused.reason == NOT_KEPT:
+        return NOT_KEPT
+    if reason == Reason.NO_SENDER and reader >= READER:
+        return reason
+    if request is not None and is_pending(request, now):
+        return REQUESTED
+    return None
+
+
+def is_pending(request: ReleaseRequest, now: datetime) -> bool:
+    """Whether a requested release may still be in the queue."""
+    return now < request.at + REQUEST_PATIENCE
