@@ -131,6 +131,30 @@ REPLIES = {
     "163, an address without brackets": (
         f"{NEW}\n\n在2026-11-23 09:00:00,s@redress.example写道：\n\n{OLD}"
     ),
+    "139, one line without blanks": (
+        f"{NEW}\n\n----邮件原文----发件人：客服 <s@redress.example>收件人：li <li@139.example>抄 送： (无)"
+        f"发送时间：2026-11-23 09:30:00主题：您的工单{OLD}"
+    ),
+    "NetEase, a signature as a card": (
+        f"{NEW}\n\n\n| |\n李娜\n|\n|\nli@163.example\n|\n---- 回复的原邮件 ----\n"
+        f"| 发件人 | 客服<s@redress.example> |\n| 日期 | 2026年11月23日 |\n| 主题 | 工单 |\n{OLD}"
+    ),
+    "NetEase, an old phone app": (
+        f"{NEW}\n\n\n--\n发自我的网易邮箱手机智能版\n<br/><br/>\n\n"
+        f'在 2026-11-23 09:30:00，"客服" <s@redress.example> 写道：\n{OLD}'
+    ),
+    "Gmail, zh-CN, wrapped before the address": (
+        f"{NEW}\n\n客服中心\n<s@redress.example>于2026年11月23日 周一 09:30写道：\n\n> {OLD}"
+    ),
+    "Coremail": (
+        f"{NEW}\n\n> -----原始邮件-----\n> 发件人: 客服 <s@redress.example>\n> 发送时间: 2026-11-23 09:30:00\n"
+        f"> 收件人: li@x.example\n> 主题: 工单\n> \n> {OLD}"
+    ),
+    "Tuta": f"{NEW}\n\n-- \nSecured with Tuta\n\n23 Nov 2026, 09:30 by s@redress.example:\n\n> {OLD}",
+    "Samsung, zh-CN": (
+        f"{NEW}\n\n从我的 Galaxy 发送\n\n-------- 原始邮件 --------\n发件人： 客服 <s@redress.example>\n"
+        f"日期： 2026/11/23 09:30 (GMT+08:00)\n收件人： li@x.example\n主题： 工单\n\n{OLD}"
+    ),
     "Outlook, fr": (
         f"{NEW}\n\nDe\xa0: Service <s@redress.example>\nEnvoyé\xa0: lundi 23 novembre 2026 09:00\n"
         f"À\xa0: Li Na <li@example.com>\nObjet\xa0: Colis\n\n{OLD}"
@@ -207,13 +231,43 @@ def test_words_below_a_quote_are_kept() -> None:
     assert folded(f"On 23/11/26 09:00, Service wrote:\n> {OLD}\n\n{NEW}").text == NEW
 
 
-def test_an_html_only_answer_folds_like_any_other() -> None:
-    html = (
+ANSWERS_IN_HTML = {
+    "Gmail": (
         f'<div dir="ltr">{NEW}</div><br><div class="gmail_quote"><div>Service &lt;<a '
         f'href="mailto:s@redress.example">s@redress.example</a>&gt; 于2026年11月23日周一 09:00写道：<br></div>'
         f"<blockquote class='gmail_quote'><div>{OLD}</div></blockquote></div>"
-    )
-    assert folded(show(html, Defects()).text).text == NEW
+    ),
+    "Gmail, a signature": (
+        f"<div>{NEW}</div><div>-- <br></div><div class='gmail_signature'>Li<br>Shop</div><div>On Mon, Nov 23, "
+        f"2026 Service &lt;s@redress.example&gt; wrote:</div><blockquote class='gmail_quote'>{OLD}</blockquote>"
+    ),
+    "QQ Mail": (
+        f"<div>{NEW}</div><div><br></div><div>------------------&nbsp;原始邮件&nbsp;------------------</div>"
+        '<div><b>发件人:</b>&nbsp;"客服"&lt;s@redress.example&gt;;</div><div><b>发送时间:</b>&nbsp;2026年11月23日</div>'
+        f"<div><b>主题:</b>&nbsp;工单</div><div>{OLD}</div>"
+    ),
+    "NetEase, a card": (
+        f"<div>{NEW}</div><div>---- 回复的原邮件 ----</div><table><tr><td>发件人</td><td>客服&lt;s@redress.example&gt;"
+        f"</td></tr><tr><td>发送日期</td><td>2026年</td></tr></table><div>{OLD}</div>"
+    ),
+    "Kylin": (
+        f"<p>{NEW}</p><p>----</p><div><b>主　题：</b>工单</div><div><b>日　期：</b>2026</div>"
+        f"<div><b>发件人：</b>客服</div><p>{OLD}</p>"
+    ),
+    "Apple Mail": (
+        f'<div>{NEW}</div><blockquote type="cite"><div>2026年11月23日 09:30，客服 &lt;s@redress.example&gt; 写道：'
+        f"</div><br><div>{OLD}</div></blockquote>"
+    ),
+}
+
+
+@pytest.mark.parametrize("program", ANSWERS_IN_HTML)
+def test_an_html_only_answer_folds_like_any_other(program: str) -> None:
+    text = show(ANSWERS_IN_HTML[program], Defects()).text
+    shown = folded(text)
+    assert shown.text == NEW
+    assert OLD in hidden(shown, "quote")
+    check_parts(text)
 
 
 # ------------------------------------------------------------------------------ the sender's own words
@@ -246,6 +300,10 @@ OWN_WORDS = {
     "sent from a phone, and more": "Hello\n\nSent from my iPhone the order went wrong.\n\nHelp.",
     "sent by a person": "Hello\n\nSent by my brother on Monday.\n\nHelp.",
     "get a refund": "Get Outlook for iOS to show the receipt, it said.\n\nIt did not.",
+    "a mail of yours without its heading": "-----Original Message-----\nwas in your mail. Why?",
+    "an address in brackets": "Write to li@example.com (my new address):\nthe old one is closed.",
+    "a table with rules": f"The bill says:\n{'-' * 60}\nTotal: 30\nDate: 3 March\n{'-' * 60}\nWrong.",
+    "a postscript": "Best regards\n\n--\n\nPS: I also want the invoice.",
     "nothing": "",
 }
 

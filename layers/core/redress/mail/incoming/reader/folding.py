@@ -24,6 +24,7 @@ _DELIMITER = re.compile(r"-- |--\xa0")
 """The delimiter of RFC 3676, 4.3. The blank at its end is what people do not type."""
 _DIVIDER = re.compile(r"(?:--|—|– ?–|__+)[ \xa0]?")
 """Lines that begin the signature of some programs. People divide their text with the same lines."""
+_DASHES = re.compile(r"[ \t]*[-—_=]{3,100}[ \t]*")
 _LONGEST_SIGNATURE = 20
 """The most lines of a signature after its delimiter. If more lines follow, they are text."""
 _LONGEST_UNMARKED_SIGNATURE = 8
@@ -38,7 +39,7 @@ _SENTENCE = re.compile(r"[!?。！？；;]|[a-zß-ÿ]{2}\.\s*\Z|[:：]\s*\Z")
 _DEVICE_NAMES = (
     r"iOS|iPhone|iPad|iPod|Mac(?:Book)?|Android|Samsung|Galaxy|Xiaomi|Redmi|Mi|HUAWEI|HONOR|OPPO|vivo|realme|"
     r"OnePlus|Nokia|Sony|Xperia|LG|Motorola|Moto|Pixel|BlackBerry|Windows|Phone|Surface|HTC|Lenovo|ZTE|"
-    r"Meizu|Outlook|Foxmail|QQ|QQMail|Yahoo|Gmail|Mail|ProtonMail|Proton|Thunderbird|AOL|GMX|WEB\.DE|"
+    r"Meizu|Outlook|Foxmail|QQ|QQMail|Yahoo|Gmail|Mail|ProtonMail|Proton Mail|Proton|Thunderbird|AOL|GMX|WEB\.DE|"
     r"T-Mobile|Verizon|AT&T|Smartphone|Handy|"
     r"小米|红米|紅米|华为|華為|荣耀|榮耀|一加|魅族|三星|苹果|蘋果|索尼|联想|聯想|中兴|手机|手機|平板|安卓|"
     r"网易|網易|雅虎|钉钉|飞书|阿里|新浪|搜狐|企业微信|139|189|126|163"
@@ -48,7 +49,7 @@ _DEVICE_WORDS = (
     r"Ultra|Mini|Note|SE|Air|XS|XR"
 )
 _DEVICE_WORDS_ZH = (
-    r"手机|手機|平板|电脑|電腦|邮箱|郵箱|邮件|郵件|大师|大師|客户端|用戶端|移动版|版|QQ"
+    r"手机|手機|平板|电脑|電腦|邮箱|郵箱|邮件|郵件|大师|大師|客户端|用戶端|移动版|智能版|版|QQ"
 )
 _DEVICE_MODEL = r"[A-Za-z]{0,4}\d{1,4}[A-Za-z+]{0,6}"
 _LINK = r"(?: ?[<(\[]\s?https?://[^\s<>()\[\]]{1,200}[>)\]])?"
@@ -61,7 +62,7 @@ _DEVICE = re.compile(
     r"(?:Sent|Envoyé|Enviado|Inviato|Gesendet|Verzonden|Diese Nachricht wurde) "
     r"(?:from|via|depuis|de|desde|da|dal|do|von|mit|vanaf|by|with|using) "
     r"(?:my |the |mon |mi |meinem |meiner |der |mijn |il mio |meu )?"
-    rf"{_DEVICE_THING}(?: gesendet)?|"
+    rf"{_DEVICE_THING}(?: gesendet| secure e-?mail)?|"
     rf"Von (?:meinem|meiner) {_DEVICE_THING} gesendet|"
     rf"(?:Get|Télécharger|Obtenir|Holen Sie sich) \[?(?:Outlook|BlueMail|Yahoo Mail) (?:for|pour|für) "
     rf"(?:iOS|Android|Mac|Mobile)\]?|"
@@ -78,6 +79,11 @@ sentence like `Sent from the shop by courier` is no such line."""
 _NEAR = 20
 """How many lines at each end of the sender's own words may be device lines."""
 _NETEASE_TABLE = re.compile(r"[ \t]*\|.*|[ \t]*(?:[\w.+-]+@[\w.-]+|邮箱[:：].{0,80})[ \t]*")
+_CARD_BEGIN = re.compile(r"[ \t]*\|[ \t]*\|[ \t]*")
+_CARD_END = re.compile(r"[ \t]*\|[ \t]*")
+"""The first and the last line of the table that NetEase's phone app adds as a signature."""
+_CARD_LINES = 12
+_BREAKS = re.compile(r"(?:<br ?/?>){1,20}")
 _ARMOUR_BEGIN = re.compile(
     r"-----BEGIN PGP (?:SIGNED MESSAGE|SIGNATURE|MESSAGE|PUBLIC KEY BLOCK)-----[ \t]*"
 )
@@ -182,9 +188,11 @@ def _mark_quotes(lines: list[str], marks: _Marks, end: int, context: Context) ->
             attributed = attributed or found.has_marks
             index = last
         elif quoting.QUOTE_MARK.match(line):
-            if not attributed and index < count:
+            if not attributed:
                 heading = quoting.heading_at(lines, index)
-                attributed = heading is not None and heading.proven
+                attributed = quoting.is_original(lines, index) or (
+                    heading is not None and heading.proven
+                )
             marks.add(Part(PartKind.QUOTE, index, index + 1, attributed))
             index += 1
         elif attributed and (again := quoting.attribution_at(lines, index)) is not None:
@@ -232,14 +240,16 @@ def _is_own(sender: str, context: Context) -> bool:
 
 
 def _attribution_before(lines: list[str], index: int) -> int:
-    """Return where the attribution begins that ends right before line `index`; else `index`.
+    """Return where the lines begin that introduce the older mail at line `index`.
 
-    Line `index` is the first one of an older mail. NetEase's phone app writes the attribution of
-    the older mail above its separator, too.
+    NetEase's phone app writes an attribution above its separator, Kylin a line of dashes above the
+    heading. If there is neither, the result is `index`.
     """
     before = index - 1
     while before >= 0 and not lines[before].strip(" \t>＞"):
         before -= 1
+    if before >= 0 and _DASHES.fullmatch(lines[before][:120]):
+        return before
     for first in range(max(0, before - 3), before + 1):
         found = quoting.attribution_at(lines, first)
         if found is not None and found.last == before + 1:
@@ -303,6 +313,14 @@ def _mark_signature(
         if _DELIMITER.fullmatch(lines[index]):
             marks.add(Part(PartKind.SIGNATURE, index, last, True))
             return index
+    end = last
+    while end > first and not lines[end - 1].strip():
+        end -= 1
+    if end > first and _CARD_END.fullmatch(lines[end - 1][:20]):
+        for index in range(end - 2, max(first, end - _CARD_LINES) - 1, -1):
+            if _CARD_BEGIN.fullmatch(lines[index][:20]):
+                marks.add(Part(PartKind.SIGNATURE, index, last, True))
+                return index
     dividers = [i for i in range(first, last) if _DIVIDER.fullmatch(lines[i])]
     if len(dividers) == 1 and _is_signature(lines[dividers[0] + 1 : last], context):
         marks.add(Part(PartKind.SIGNATURE, dividers[0], last, True))
@@ -313,9 +331,13 @@ def _mark_signature(
 def _is_signature(lines: list[str], context: Context) -> bool:
     """Whether the lines below a divider are a signature rather than more of the text.
 
-    They are short, they have no sentence, and one has the sender's name, an address or a number.
+    Either a program added all of them. Or they are short, they have no sentence, and one has the
+    sender's name, an address or a number.
     """
     filled = [line.strip() for line in lines if line.strip()]
+    added = [line for line in filled if _BREAKS.fullmatch(line[:100]) or _is_device(line)]
+    if filled and len(added) == len(filled):
+        return True
     if not 0 < len(filled) <= _LONGEST_UNMARKED_SIGNATURE:
         return False
     if any(len(line) > 80 or _SENTENCE.search(line) for line in filled):
@@ -324,12 +346,16 @@ def _is_signature(lines: list[str], context: Context) -> bool:
     return any(_CONTACT.search(line) for line in filled) or filled[0].casefold() in names
 
 
+def _is_device(line: str) -> bool:
+    return len(line) <= 300 and _DEVICE.fullmatch(line) is not None
+
+
 def _mark_devices(lines: list[str], marks: _Marks, first: int, last: int) -> None:
     """Mark device lines. Only the lines near both ends of the run are looked at."""
     near = [*range(first, min(first + _NEAR, last)), *range(max(last - _NEAR, first + _NEAR), last)]
     for index in near:
         line = lines[index]
-        if not line.strip() or len(line) > 300:
+        if not line.strip():
             continue
         # A line that a program added is the first one, follows a blank line, or ends the text.
         is_alone = (
@@ -337,7 +363,7 @@ def _mark_devices(lines: list[str], marks: _Marks, first: int, last: int) -> Non
             or not lines[index - 1].strip()
             or quoting.next_filled(lines, index + 1) >= last
         )
-        if not is_alone or not _DEVICE.fullmatch(line):
+        if not is_alone or not _is_device(line):
             continue
         if "定制" not in line:
             marks.add(Part(PartKind.DEVICE, index, index + 1, True))

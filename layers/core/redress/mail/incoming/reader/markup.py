@@ -281,7 +281,9 @@ class _Writer:
         A line without content is written only with `even_empty`. With `blank`, an empty line
         follows, unless the last line is empty already.
         """
-        line = "".join(self.line).rstrip()
+        line = "".join(self.line)
+        # The blank makes the line a delimiter of a signature (RFC 3676, 4.3).
+        line = line if line == "-- " else line.rstrip()
         self.line.clear()
         prefix = "> " * self.quoted
         if line or even_empty:

@@ -53,7 +53,8 @@ _CELL = re.compile(
 )
 """A label without a colon. NetEase's card has them, as the cells of a table."""
 _INSIDE = re.compile(
-    r"(?:(?<=[\s>;；,，\"”])|\A)(?:"
+    # 139 writes no blank before a label. Chinese labels are recognised without one.
+    r"(?:(?<=[\s>;；,，\"”])|\A|(?=[一-鿿]))(?:"
     + "|".join(f"(?P<{name.replace('-', '_')}>{words})" for name, words in _LABELS.items())
     + rf"){_BLANK}*[:：]"
 )
@@ -132,9 +133,11 @@ def _label_of(match: re.Match[str]) -> str:
 
 def _on_one_line(lines: list[str], index: int) -> Heading | None:
     """Return the heading if one line has a sender, a date and another label, each with a colon."""
-    line = unquoted(lines[index]).strip()
-    if not 20 < len(line) < 1_000 or not line.count(":") + line.count("：") > 2:
+    line = unquoted(lines[index])[:1_000].strip()
+    if len(line) < 20 or line.count(":") + line.count("：") < 3:
         return None
+    if (separator := _ORIGINAL.match(line)) is not None:
+        line = line[separator.end() :]
     found = list(_INSIDE.finditer(line))
     fields: dict[str, str] = {}
     ends = [*(match.start() for match in found[1:]), len(line)]
@@ -177,7 +180,9 @@ _VERB = (
 _WROTE_END = re.compile(
     rf"(?:{_VERB})\s?[:：]?\Z|(?:{_VERB}|写|寫)\s?[:：]\Z|schrieb .{{1,200}}[:：]\Z", re.IGNORECASE
 )
-_ADDRESS_END = re.compile(r"[<(（][\w.+-]{1,64}@[\w.-]{1,200}[>)）]\s?[:：]\Z")
+_ADDRESS_END = re.compile(
+    r"(?:[<(（][\w.+-]{1,64}@[\w.-]{1,200}[>)）]|\bby [\w.+-]{1,64}@[\w.-]{1,200})\s?[:：]\Z"
+)
 _MOMENT = re.compile(
     r"\d{1,4}\s?(?:[-/.年])\s?\d{1,2}\s?(?:[-/.月])\s?\d{1,4}|\d{1,2}:\d{2}|\d{1,2}月\d{1,2}日|"
     r"\d\.? (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)|"
@@ -187,7 +192,7 @@ _BEGIN = re.compile(
     r"(?:On|At|在|于|於|Am|Le|El|Il|Op|Em|Den|В)\b|在|于|於|\d{4}[-年/]|.{1,120}(?:于|於)\s?\d{4}\s?年",
     re.IGNORECASE,
 )
-_CONTINUES = re.compile(r"(?:于|於|在)\s?\d|.{0,80}(?:于|於|在)\s?\d{4}")
+_CONTINUES = re.compile(r"(?:于|於|在)\s?\d|.{0,120}(?:于|於|在)\s?\d{4}")
 """The second line of an attribution whose first line is a name with an address."""
 _LONGEST = 4
 """The maximum number of lines over which a mail program wraps `On ... wrote:`."""
@@ -275,9 +280,20 @@ def attribution_at(lines: list[str], index: int) -> Attribution | None:
             return None
         if end:
             return _attribution(lines, index + count + 1, text)
-        if count == 0 and not begins and _ADDRESS.search(line) is None:
+        if count == 0 and not begins and not _may_be_a_name(lines, index):
             return None
     return None
+
+
+def _may_be_a_name(lines: list[str], index: int) -> bool:
+    """Whether the line is a name with an address, which the next line continues.
+
+    The address can also begin the next line: `<li@example.com>于2026年...写道：`.
+    """
+    if _ADDRESS.search(unquoted(lines[index])[:500]):
+        return True
+    following = unquoted(lines[index + 1])[:100].strip() if index + 1 < len(lines) else ""
+    return len(lines[index]) < 80 and following.startswith("<") and "@" in following
 
 
 def _end_of_attribution(line: str, text: str) -> bool | None:
