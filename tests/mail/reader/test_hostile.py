@@ -78,6 +78,26 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
         )
         + b"\n"
     ),
+    "lines of blanks in a header": lambda: START + b" \n" * 80_000 + b"x: y\n\nhi",
+    "lines of blanks before each header": lambda: START + b" \n a\nX-a: b\n" * 15_000 + b"\nhi",
+    "lines without indent in a header": lambda: START + b"a\n" * 29 + b"X-a: b\n" * 10_000,
+    "1 MB of lines without indent": lambda: START + (b"a\n" * 25 + b"X-a: b\n") * 4_000 + b"\nhi",
+    "blanks around the @": lambda: START + b"To: <" + (b" " * 4_900 + b"@,") * 13 + b">\n\nhi",
+    "quote marks around addresses": lambda: START + b"To: " + b"<<'a@b'>>," * 7_000 + b"\n\nhi",
+    "wide commas": lambda: (
+        START + b"To: a@b" + "，".encode() * 20_000 + b"\nCc: " + "，".encode() * 20_000 + b"\n\nhi"
+    ),
+    "ids": lambda: START + b"References: " + b"<a b@c" * 10_000 + b"\n\nhi",
+    "blanks in the subject": lambda: b"Subject: R-" + b"R - A " * 10_000 + b"\n\nhi",
+    "begin without names": lambda: START + b"\n" + b"begin 644\n#0V%T\n" * 60_000,
+    "ends of HTML": lambda: HTML_MAIL + b"</html>x</body >" * (MB // 16),
+    "unclosed ends of HTML": lambda: HTML_MAIL + b"</html " * (MB // 7),
+    "links": lambda: HTML_MAIL + b"<base href=//b>" + b"<a href=/\\c>x" * (MB // 16),
+    "long links": lambda: HTML_MAIL + (b"<a href='https:" + b"\\" * 20_000 + b"'>x</a>") * 50,
+    "areas": lambda: HTML_MAIL + b"<map>" + b"<area href=//b alt=c>" * 40_000,
+    "styles of blockquotes": lambda: (
+        HTML_MAIL + (b"<blockquote style='" + b"margin:" * 140 + b"'>x</blockquote>") * 1_000
+    ),
     "30 MB of nothing": lambda: START + b"\n" + b"\n" * (30 * MB - 100),
 }
 

@@ -81,6 +81,102 @@ def test_a_link_whose_text_is_its_target_shows_it_once(html: str) -> None:
     assert show(html).text == "a.example"
 
 
+@pytest.mark.parametrize(
+    ("href", "target"),
+    [
+        ("//evil.example/login", "https://evil.example/login"),
+        ("/\\evil.example", "https://evil.example"),
+        ("\\\\evil.example", "https://evil.example"),
+        (" &#9;//evil.example", "https://evil.example"),
+        ("///evil.example", "https://evil.example"),
+        ("ht\ttps:/\n/evil.example", "https://evil.example"),
+        ("https:evil.example", "https://evil.example"),
+        ("HTTPS:\\\\evil.example\\a?b\\c", "https://evil.example/a?b\\c"),
+        ("https://bank.example\\@evil.example", "https://bank.example/@evil.example"),
+        ("https://bank.example@evil.example/", "https://bank.example@evil.example/"),
+        ("\u200bhttps://evil.example/\u202egpj", "https://evil.example/gpj"),
+        ("www.evil.example/x", "http://www.evil.example/x"),
+        ("mailto:li@evil.example", "li@evil.example"),
+    ],
+)
+def test_a_link_shows_the_address_that_a_browser_would_open(href: str, target: str) -> None:
+    shown = show(f'<a href="{href}">https://bank.example</a>')
+    assert shown.text == f"https://bank.example <{target}>"
+    assert shown.html is not None
+    assert f"<span> [{target}]</span>" in shown.html
+    assert f'href="{target}"' in shown.html.replace("mailto:", "")
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "/staff/quarantine",
+        "staff",
+        "?a=b",
+        "#top",
+        ".",
+        "",
+        "javascript:alert(1)",
+        "java\tscript:alert(1)",
+        "\x01javascript:alert(1)",
+        "data:text/html,x",
+        "vbscript:x",
+        "cid:x",
+        "file:///etc/passwd",
+    ],
+)
+def test_a_link_without_an_address_of_its_own_leads_nowhere(href: str) -> None:
+    shown = show(f'<a href="{href}">invoice</a>')
+    assert shown.text == "invoice"
+    assert "href" not in (shown.html or "")
+
+
+def test_the_base_of_the_html_applies_to_its_links() -> None:
+    shown = show('<base href="//evil.example/a/"><a href="login">x</a> <a href="/y">y</a>')
+    assert shown.text == "x <https://evil.example/a/login> y <https://evil.example/y>"
+    assert show('<base href="javascript:x"><a href="login">x</a>').text == "x"
+    assert show('<base href="https://[x"><a href="login">x</a>').text == "x"
+
+
+def test_areas_of_pictures_show_their_targets() -> None:
+    areas = '<area href="//evil.example" alt="Pay"><area href="/x" alt="y">'
+    shown = show(f'<img src="cid:a" usemap="#m"><map name="m">{areas}</map>')
+    assert shown.text == "Pay <https://evil.example>"
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "https://bank.example." + "a." * 200 + "evil.example/",
+        "https://bank.example" + "a" * 400 + "@evil.example/login",
+    ],
+)
+def test_a_long_target_shows_its_host(href: str) -> None:
+    shown = show(f'<a href="{href}">https://bank.example</a>').text
+    assert "evil.example/" in shown
+    assert len(shown) < 400
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<html><body><p>Hello,</p></body></html><p>it is broken</p>",
+        "<html><body><p>Hello,</p></body></html >\n<!-- x -->it is broken",
+        "<HTML><BODY><p>Hello,</BODY><div>it is broken</div></HTML>",
+        "<html><body>Hello,</body></html><html><head><title>T</title><style>p{}</style></head>"
+        "<body class=x>it is broken</body></html>",
+        "<!doctype html><html><body>Hello,</body></html>\n<!doctype html><body>it is broken",
+        "<p>Hello,</p></html></html></body><b>it is broken</b></body>",
+    ],
+)
+def test_html_after_its_end_is_read(html: str) -> None:
+    shown = show(html)
+    assert shown.text.split() == ["Hello,", "it", "is", "broken"]
+    assert shown.html is not None
+    assert "it is broken" in shown.html
+    assert "\n" in shown.text, "documents do not run together"
+
+
 def test_the_text_has_the_lines_that_people_see() -> None:
     html = (
         "<title>T</title><p>One<br>two&nbsp;three</p><div>four</div><div>five<div>six</div></div>"
@@ -95,6 +191,49 @@ def test_the_text_has_the_lines_that_people_see() -> None:
 def test_lines_of_blockquotes_get_quote_marks() -> None:
     html = "<p>New</p><blockquote><p>Old</p><blockquote>Older</blockquote></blockquote>"
     assert show(html).text.split("\n") == ["New", "", "> Old", ">", "> > Older", "> >"][:6]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        'style="margin:0 0 0 40px;border:none;padding:0px"',
+        'style="margin: 0px 0px 0px 40px; border: medium none; padding: 0px;"',
+        'class="webkit-indent-blockquote" style="margin: 0 0 0 40px; border: none;"',
+        'style="margin-left:80px"',
+    ],
+)
+def test_an_indented_paragraph_is_no_quote(attributes: str) -> None:
+    html = f"<div>Hello<blockquote {attributes}>Order 4711<br>is broken</blockquote>Thanks</div>"
+    assert show(html).text.split() == ["Hello", "Order", "4711", "is", "broken", "Thanks"]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        "",
+        'type="cite"',
+        'type="cite" style="margin:0 0 0 40px;border:none"',
+        'cite="mid:1@example.com"',
+        'class="gmail_quote" style="margin:0 0 0 40px;border:none"',
+        'style="margin:0px 0px 0px 0.8ex;border-left:1px solid #ccc;padding-left:1ex"',
+        'style="border-left:2px solid #1010ff;margin-left:40px"',
+        'style="margin-top: 0px; margin-bottom: 0px; margin-left: 0.5em"',
+        'id="isReplyContent" style="margin:0 0 0 40px"',
+    ],
+)
+def test_a_quote_of_a_mail_program_keeps_its_marks(attributes: str) -> None:
+    assert "> Old" in show(f"<p>New</p><blockquote {attributes}>Old</blockquote>").text
+
+
+def test_an_indent_within_a_quote_belongs_to_the_quote() -> None:
+    indent = '<blockquote style="margin:0 0 0 40px;border:none">deep</blockquote>'
+    text = show(f"<blockquote>Old{indent}older</blockquote>new").text
+    assert [line for line in text.split("\n") if line.strip("> ")] == [
+        "> Old",
+        "> deep",
+        "> older",
+        "new",
+    ]
 
 
 def test_hidden_elements_are_removed() -> None:

@@ -68,6 +68,60 @@ def test_texts_around_an_attachment_are_joined() -> None:
     assert [(one.name, one.inline) for one in mail.attachments] == [("a.png", True)]
 
 
+PIECES = (
+    part(b"text/html", b"<html><body>Above the picture.<br></body></html>"),
+    encoded(b"image/png; name=i.png", PNG, b"Content-Disposition: inline; filename=i.png"),
+    part(b"text/html", b"<html><body>Below it: I want a refund.</body></html>"),
+)
+"""HTML around a picture, as Apple Mail writes it."""
+
+
+@pytest.mark.parametrize("kind", [b"mixed", b"related"])
+@pytest.mark.parametrize(
+    "plain",
+    [
+        None,
+        b"",
+        b"  \r\n",
+        b"This mail is in HTML.",
+        b"Above the picture.\r\n\r\nBelow it: I want a refund.",
+    ],
+)
+def test_all_pieces_of_html_are_read(kind: bytes, plain: bytes | None) -> None:
+    body = multipart(*PIECES, kind=kind)
+    if plain is not None:
+        # The boundary of the outer multipart extends that of the inner one.
+        body = multipart(
+            part(b"text/plain", plain), body.replace(b"=b=", b"=c="), kind=b"alternative"
+        )
+    mail = parse(HEAD + body)
+    assert mail.text == "Above the picture.\n\nBelow it: I want a refund."
+    assert mail.html is not None
+    assert mail.html.index("Above the picture.") < mail.html.index("I want a refund.")
+    assert [one.name for one in mail.attachments] == ["i.png"]
+
+
+def test_an_unclosed_piece_of_html_hides_no_other_piece() -> None:
+    first = part(b"text/html", b"<div>one<!-- <div style='display:none'>")
+    mail = parse(HEAD + multipart(first, part(b"text/html", b"two")))
+    assert mail.text.split() == ["one", "two"]
+    assert mail.html is not None
+    assert "two" in mail.html
+
+
+def test_plain_text_between_pieces_of_html_keeps_its_place() -> None:
+    between = (
+        part(b"text/html", b"one"),
+        part(b"text/plain", b"two"),
+        part(b"text/html", b"three"),
+    )
+    inner = multipart(*between).replace(b"=b=", b"=c=")
+    mail = parse(HEAD + multipart(part(b"text/plain", b""), inner, kind=b"alternative"))
+    assert mail.text.split() == ["one", "two", "three"]
+    assert mail.html is not None
+    assert mail.html.index("one") < mail.html.index("two") < mail.html.index("three")
+
+
 def test_flowed_lines_are_joined_within_their_quote_level() -> None:
     mail = text_mail(
         b"One line \r\nthat goes on.\r\n> A quote \r\n> that goes on.\r\nNew.\r\n-- \r\nLi\r\n",

@@ -7,8 +7,12 @@ became 120 MB in 8 s. Another source, with 80,000 nested `<div>`, took 17 s.
 
 The resulting HTML loads nothing: it has no scripts, styles, forms, frames or remote images. An
 `img` that refers to an attached file becomes `<img data-cid="...">` without a source. The page that
-shows the HTML fills in the source. The target of a link is written after the text of the link.
-Elements with `display:none` are removed.
+shows the HTML fills in the source. Elements with `display:none` are removed.
+
+The target of a link is written after the text of the link. It is the address that a browser would
+open (https://url.spec.whatwg.org), and the link is changed to this address. A link that is relative
+to the page, such as `/staff/quarantine`, would lead into the page that shows the mail, so it loses
+its target.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass
+from urllib.parse import urljoin
 
 import lxml.html
 import nh3
@@ -39,7 +44,7 @@ _ATTRIBUTES = {
 }
 _SCHEMES = {"http", "https", "mailto", "tel"}
 _DROPPED = set(
-    "script style head title template embed applet iframe frame noframes textarea map meta link base".split()
+    "script style head title template embed applet iframe frame noframes textarea meta link base".split()
 )
 _CLEANER = nh3.Cleaner(
     tags=_TAGS,
@@ -61,7 +66,23 @@ _SPACE = re.compile(r"[ \t\n\f\xa0\u200b]+")
 _TAG = re.compile(r"<[^<>]*>?")
 _DROPPED_WHOLE = re.compile(r"(?is)<(script|style|head)\b[^<>]*>.{0,100000}?</\1\s*>")
 _LONG_REFERENCE = re.compile(r"&#x?[0-9a-f]{8,}", re.IGNORECASE)
-_ADDRESS = re.compile(r"(?:https?|mailto|tel):", re.IGNORECASE)
+_ENDS = re.compile(rb"(?:</(?:html|body)(?=[\s/>])[^<>]*+>?\s*+)++", re.IGNORECASE)
+_DIVISION = b"<div></div>"
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_NOT_IN_ADDRESSES = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+"
+)
+"""Control and invisible characters. Browsers ignore line ends and tabs anywhere in an address."""
+_AUTHORITY = re.compile(r"[^/?#]*")
+_MOST_OF_A_TARGET = 300
+_CITED = re.compile(r"quote|cite|moz|yahoo|reply|forward|original|history", re.IGNORECASE)
+"""Words in the class or id that mail programs give to the blockquote around a cited mail."""
+_BORDER = re.compile(r"border(?:-left)?(?:-width|-style)?\s*:\s*([^;]{0,60})", re.IGNORECASE)
+_NO_BORDER = re.compile(r"\s*(?:medium\s+)?(?:none|0(?:px)?)\b", re.IGNORECASE)
+_MARGIN = re.compile(r"margin(?:-left)?\s*:\s*[^;]{0,60}?\b([1-9]\d{0,3})(?:px|pt)", re.IGNORECASE)
+_INDENT = 30
+"""The least left margin of an indented paragraph, in pixels. Browsers use 40. Foxmail gives quotes
+half an em."""
 _RULE = "_" * 32
 
 
@@ -88,6 +109,7 @@ def show(source: str, defects: Defects) -> Rendered:
     if len(data) > HTML:
         defects.add(Code.HTML_CUT, f"{len(data)} bytes")
         data = data[:HTML]
+    data = _without_ends(data)
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     try:
         tree = lxml.html.document_fromstring(data, parser=parser)
@@ -99,7 +121,9 @@ def show(source: str, defects: Defects) -> Rendered:
         return _stripped(source, defects, "nested too deep")
     if sum(1 for _ in tree.iter()) > ELEMENTS:
         return _stripped(source, defects, "too many elements")
+    base = next((one.get("href", "") for one in tree.iter("base")), "")
     _remove_hidden(tree)
+    _settle_links(tree, _target(base, ""))
     text = _Writer(defects).write(tree)
     _make_inert(tree)
     written = etree.tostring(tree, encoding="unicode", method="html").replace("&nbsp;", "\xa0")
@@ -107,6 +131,17 @@ def show(source: str, defects: Defects) -> Rendered:
         defects.add(Code.HTML_LEFT_OUT, "too many escaped characters")
         return Rendered(text, None)
     return Rendered(text, charset.clean(_CLEANER.clean(written)).strip())
+
+
+def _without_ends(data: bytes) -> bytes:
+    """Return HTML without `</body>` and `</html>` if more follows them.
+
+    Browsers show what follows as part of the body. libxml2 puts it beside the root of the tree.
+    """
+    first = _ENDS.search(data)
+    if first is None or not _ENDS.sub(b"", data[first.start() :]).strip():
+        return data
+    return _ENDS.sub(_DIVISION, data)
 
 
 def escaped(text: str) -> str:
@@ -179,19 +214,102 @@ def _make_inert(tree: etree._Element) -> None:
             element.tag = "div" if _name(element) in _BLOCKS else "span"
 
 
+def _settle_links(tree: etree._Element, base: str) -> None:
+    """Replace the target of each link by the address that a browser would open.
+
+    A link without such an address becomes plain text. An area of a picture becomes a link with its
+    description.
+    """
+    for element in list(tree.iter("a", "area")):
+        target = _target(element.get("href", ""), base)
+        if _name(element) == "area":
+            if not target:
+                continue
+            element.tag, element.text = "a", f" {_shown(element.get('alt')) or target} "
+        if target:
+            element.set("href", target)
+        else:
+            element.attrib.pop("href", None)
+
+
+def _target(href: str, base: str) -> str:
+    """Return the address that a browser would open for a link; "" if the link leads nowhere.
+
+    Only web addresses, mail addresses and telephone numbers are targets. `base` is the target of
+    the HTML's own `<base>`, or "".
+    """
+    address = _NOT_IN_ADDRESSES.sub("", charset.clean(href)).strip()
+    found = _SCHEME.match(address)
+    if found is not None:
+        scheme, rest = found.group(1).lower(), address[found.end() :]
+        if scheme in ("http", "https"):
+            return _web_address(scheme, rest)
+        return f"{scheme}:{rest}" if scheme in _SCHEMES and rest else ""
+    # Browsers read a backslash as a slash. Two of them begin the name of a host.
+    if address[:2].replace("\\", "/") == "//":
+        return _web_address("https", address)
+    if address[:4].lower() == "www.":
+        return _web_address("http", address)
+    if not address or not base.startswith("http"):
+        return ""
+    try:
+        return urljoin(base, address.replace("\\", "/"))
+    except ValueError:
+        return ""
+
+
+def _web_address(scheme: str, rest: str) -> str:
+    path, mark, query = rest.partition("?")
+    path = path.replace("\\", "/").lstrip("/")
+    return f"{scheme}://{path}{mark}{query}" if path else ""
+
+
 def real_target(element: etree._Element) -> str:
     """Return the target of a link, to be shown after its text.
 
-    Returns "" if the text of the link is its target already, or if the target is not a web address,
-    a mail address or a telephone number. A long target is cut.
+    Returns "" if the link has no target, or if its text is the target already. A long target is
+    cut, but the host in it is complete.
     """
-    address = charset.clean(element.get("href") or "").strip()
-    if not _ADDRESS.match(address):
+    address = element.get("href") or ""
+    if not address:
         return ""
     words = _shown("".join(element.itertext()))
-    bare = re.sub(r"^(?:mailto|tel):", "", address, flags=re.IGNORECASE)
+    bare = re.sub(r"^(?:mailto|tel):", "", address)
     same = {bare, bare.rstrip("/"), address, re.sub(r"^https?://", "", address).rstrip("/")}
-    return "" if words in same else bare if len(bare) <= 300 else f"{bare[:300]}..."
+    if words in same:
+        return ""
+    if len(bare) <= _MOST_OF_A_TARGET:
+        return bare
+    scheme, slashes, rest = address.partition("://")
+    host = _AUTHORITY.match(rest).group().rpartition("@")[2] if slashes else ""  # type: ignore[union-attr] # matches always
+    if host and rest.find(host) + len(host) > _MOST_OF_A_TARGET - 10:
+        # A long name before the host or a long host would hide where the link leads.
+        return f"{scheme}://...{host[-_MOST_OF_A_TARGET:]}/..."
+    return f"{bare[:_MOST_OF_A_TARGET]}..."
+
+
+def _is_indent(element: etree._Element) -> bool:
+    """Whether a blockquote is an indented paragraph of the writer, and not a cited mail.
+
+    The button for indenting in Gmail, Apple Mail and Outlook makes such blockquotes. They have a
+    left margin and no border. The quotes of mail programs have `type="cite"`, a class or a border.
+    """
+    label = f"{element.get('class', '')} {element.get('id', '')}"[:1_000]
+    if "webkit-indent-blockquote" in label:
+        return True
+    if (
+        element.get("type")
+        or element.get("cite")
+        or element.get("itemtype")
+        or _CITED.search(label)
+    ):
+        return False
+    style = element.get("style", "")[:1_000]
+    borders = _BORDER.findall(style)
+    if not all(_NO_BORDER.match(one) for one in borders):
+        return False
+    margin = _MARGIN.search(style)
+    return margin is not None and int(margin.group(1)) >= _INDENT
 
 
 def _shown(text: str | None) -> str:
@@ -199,12 +317,13 @@ def _shown(text: str | None) -> str:
 
 
 class _Writer:
-    """Writes a tree as lines of text. A line begins with `> ` for each blockquote around it."""
+    """Writes a tree as lines of text. A line begins with `> ` for each quote around it."""
 
     def __init__(self, defects: Defects) -> None:
         self.defects = defects
         self.lines: list[str] = []
         self.line: list[str] = []
+        self.quotes: list[bool] = []
         self.quoted = 0
         self.fixed = 0
         self.length = 0
@@ -228,7 +347,8 @@ class _Writer:
         if name in _BLOCKS:
             self._end_line(blank=name in _SPACED)
         if name == "blockquote":
-            self.quoted += 1
+            self.quotes.append(not _is_indent(element))
+            self.quoted += self.quotes[-1]
         elif name == "pre":
             self.fixed += 1
         elif name in ("ul", "ol"):
@@ -253,7 +373,7 @@ class _Writer:
         if name in _BLOCKS:
             self._end_line(blank=name in _SPACED)
         if name == "blockquote":
-            self.quoted -= 1
+            self.quoted -= self.quotes.pop()
         elif name == "pre":
             self.fixed -= 1
         elif name in ("ul", "ol") and self.lists:

@@ -152,7 +152,9 @@ class _Assembly:
 
         The HTML is None if no piece has HTML that can be shown, or if the HTML is too long to show.
         """
-        if self.wrapped is not None and not any(piece.plain.strip() for piece in pieces):
+        if self.wrapped is not None and not any(
+            one.strip() for piece in pieces for one in (piece.plain, *piece.html)
+        ):
             pieces = [self.wrapped]
         texts: list[str] = []
         shown: list[str] = []
@@ -162,14 +164,17 @@ class _Assembly:
                 self.defects.add(Code.TEXT_CUT, "further parts")
                 break
             plain = piece.plain.strip("\n")
-            found = markup.show(piece.html, self.defects) if piece.html.strip() else None
-            if found is not None and is_stub(plain, found.text):
-                plain = found.text
+            found = [markup.show(one, self.defects) for one in piece.html if one.strip()]
+            words = "\n\n".join(one.text for one in found if one.text.strip())
+            if found and is_stub(plain, words):
+                plain = words
             texts.append(plain)
             length += len(plain)
-            if found is not None and found.html is not None:
+            if any(one.html is not None for one in found):
                 any_html = True
-                shown.append(found.html)
+                shown += [
+                    markup.escaped(one.text) if one.html is None else one.html for one in found
+                ]
             elif plain:
                 shown.append(markup.escaped(plain[:TEXT]))
         text = "\n\n".join(one for one in texts if one.strip())
@@ -190,10 +195,7 @@ class _Assembly:
         This also collects the attachments, embedded messages, reports and calendars of the part.
         """
         if part.type == "multipart/alternative" and part.children:
-            inner = [piece for child in part.children for piece in self._pieces(child)]
-            plain = "\n\n".join(piece.plain for piece in inner if piece.plain.strip())
-            html = "\n".join(piece.html for piece in inner if piece.html.strip())
-            return [Piece(plain, html)] if plain or html else []
+            return _joined([self._pieces(child) for child in part.children])
         if part.type in _MESSAGES:
             self._message(part)
             return []
@@ -233,7 +235,7 @@ class _Assembly:
         text = charset.decode(data, label, self.defects).text
         if part.parameters.get("format", "").lower() == "flowed":
             text = flowed(text, delete=part.parameters.get("delsp", "").lower() == "yes")
-        return [Piece(text, "")]
+        return [Piece(text)]
 
     def _html(self, part: MimePart, label: str) -> list[Piece]:
         """Decode an HTML part. The HTML parts of a message share limits.HTML bytes; more is cut."""
@@ -245,9 +247,8 @@ class _Assembly:
             self.defects.add(Code.HTML_CUT, f"{len(data)} bytes")
             data = _cut(data, self.html_left)
         self.html_left -= len(data) or 1
-        return [
-            Piece("", charset.decode(data, label or markup.label_inside(data), self.defects).text)
-        ]
+        label = label or markup.label_inside(data)
+        return [Piece("", (charset.decode(data, label, self.defects).text,))]
 
     # -------------------------------------------------------------------------- the rest
 
@@ -291,7 +292,7 @@ class _Assembly:
             kind = one.kind or "application/octet-stream"
             self._attach(one.name, kind, one.content, one.content_id, bool(one.content_id))
         if found.text.strip() or found.html.strip():
-            self.wrapped = Piece(found.text, found.html)
+            self.wrapped = Piece(found.text, (found.html,) if found.html else ())
         return True
 
     def _message(self, part: MimePart) -> None:
@@ -351,6 +352,25 @@ def _charset_hint(root: MimePart) -> str:
         if label and charset.known(label) and label.lower() not in ("us-ascii", "ascii"):
             return label
     return ""
+
+
+def _joined(sides: list[list[Piece]]) -> list[Piece]:
+    """Return the pieces of a multipart/alternative as one piece with plain text and HTML.
+
+    `sides` are the pieces of each alternative. The side with HTML can also contain plain text, for
+    example between its files. If no side has plain text only, the pieces are returned unchanged.
+    """
+    with_html = [side for side in sides if any(piece.html for piece in side)]
+    others = [piece for side in sides if side not in with_html for piece in side]
+    plain = "\n\n".join(piece.plain for piece in others if piece.plain.strip())
+    if not with_html:
+        return [Piece(plain)] if plain else []
+    if not plain:
+        return [piece for side in with_html for piece in side]
+    html: list[str] = []
+    for piece in (piece for side in with_html for piece in side):
+        html += piece.html or ([markup.escaped(piece.plain)] if piece.plain.strip() else [])
+    return [Piece(plain, tuple(html))]
 
 
 def _all_addresses(

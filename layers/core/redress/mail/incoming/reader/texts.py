@@ -20,10 +20,14 @@ _ENCRYPTED = "-----BEGIN PGP MESSAGE-----"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A text as plain text, as HTML, or as both. The missing form is empty."""
+    """A text as plain text, as HTML, or as both. The missing form is empty.
+
+    `html` has several documents if the HTML is divided into parts, such as those of Apple Mail
+    around a picture.
+    """
 
     plain: str
-    html: str
+    html: tuple[str, ...] = ()
 
 
 def is_stub(plain: str, shown: str) -> bool:
