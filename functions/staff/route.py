@@ -7,6 +7,7 @@ in `local/openapi`, which no function loads.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -61,6 +62,14 @@ class Request(Struct, frozen=True):
         if number is None:
             raise NotFound("there is no such ticket")
         return number
+
+    @property
+    def event_number(self) -> int:
+        """The number of an event in the path. Raises NotFound for a text of another form."""
+        event = self.path["event"]
+        if not re.fullmatch(r"[1-9][0-9]{0,4}", event, re.ASCII):
+            raise NotFound("there is no such event")
+        return int(event)
 
 
 class Route(Struct, frozen=True):

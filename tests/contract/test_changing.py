@@ -76,6 +76,22 @@ def test_a_change_is_refused_if_the_snapshot_has_another_version(shop: Shop) -> 
     assert shop.items() == before
 
 
+def test_a_change_of_another_ticket_is_written_with_the_opening_or_not_at_all(shop: Shop) -> None:
+    life = shop.open()
+    new = Life(shop.clock).open(number="R-00000-00002").last
+    now = shop.clock.now()
+    beside = [(life.note_mail("stranger").last, now)]
+    shop.tickets.open(new, now, None, beside)
+    assert shop.tickets.get(new.after.number) == new.after
+    assert shop.tickets.history(life.ticket.number) == life.events
+
+    late = Life(shop.clock).open(number="R-00000-00003").last
+    before = shop.items()
+    with pytest.raises(Raced):
+        shop.tickets.open(late, now, None, beside)
+    assert shop.items() == before
+
+
 def test_a_long_history_is_read_in_order(shop: Shop) -> None:
     life = shop.open()
     for _ in range(11):

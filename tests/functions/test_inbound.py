@@ -29,6 +29,7 @@ from redress.mail.outgoing.rendering import message, render
 from redress.mail.outgoing.rules.table import mails_after
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import EventType, Ticket
+from redress.tickets.store.tickets import TicketStore
 from redress.wiring import customer as customer_wiring
 from redress.wiring import inbound as inbound_wiring
 from redress.wiring import mailer as mailer_wiring
@@ -311,10 +312,53 @@ def test_a_strangers_answer_opens_a_linked_ticket(post: Post) -> None:
     first = post.ticket()
     stranger = {"sender": "bo@example.net", "message_id": "<other@x>"}
     post.deliver(mail("Me too", to=post.reply_address(first), **stranger), "inbound/2")
-    assert len(post.stores.tickets.history(first.number)) == 1
     [second] = [one for one in post.tickets() if one.number != first.number]
     [opened] = post.stores.tickets.history(second.number)
     assert opened.data["mail"]["follows"] == first.number
+
+
+OFFICE = {"sender": "Li Na <li.na@office.example>"}
+"""Another address of the customer, which the ticket does not know."""
+
+
+def test_a_strangers_answer_is_also_logged_on_the_ticket_until_staff_accept_it(
+    post: Post, staff: Any
+) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    ours = post.reply_address(first)
+    post.deliver(mail("还是没有", to=ours, message_id="<o1@x>", **OFFICE), "inbound/2")
+    [second] = [one for one in post.tickets() if one.number != first.number]
+    noted = post.stores.tickets.history(first.number)[-1]
+    assert (noted.type, noted.data["why"]) == (EventType.MAIL_NOTED, "stranger")
+    assert (noted.data["from"], noted.data["text"]) == ("li.na@office.example", "还是没有")
+    assert noted.data["mail"]["ticket"] == second.number
+    after = post.stores.tickets.get(first.number)
+    assert (after.clocks, after.last_person_version) == (first.clocks, first.last_person_version)
+
+    wei = post.stores.staff.member("m-wei")
+    staff_wiring.staff_cases().accept_mail(wei, first.number, after.version, noted.number)
+    post.deliver(mail("谢谢", to=ours, message_id="<o2@x>", **OFFICE), "inbound/3")
+    assert len(post.tickets()) == 2
+    words = [
+        event.data["text"]
+        for event in post.stores.tickets.history(first.number)
+        if event.type is EventType.CUSTOMER_WROTE
+    ]
+    assert words == ["还是没有", "谢谢"]
+
+
+def test_a_strangers_next_answer_joins_their_ticket_and_is_logged_on_the_first(post: Post) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    ours = post.reply_address(first)
+    post.deliver(mail("One", to=ours, message_id="<o1@x>", **OFFICE), "inbound/2")
+    answer = {"message_id": "<o2@x>", "In_Reply_To": "<o1@x>"} | OFFICE
+    post.deliver(mail("Two", to=ours, **answer), "inbound/3")
+    [second] = [one for one in post.tickets() if one.number != first.number]
+    assert post.stores.tickets.history(second.number)[-1].data["text"] == "Two"
+    noted = [event.data["text"] for event in post.stores.tickets.history(first.number)[1:]]
+    assert noted == ["One", "Two"]
 
 
 def test_a_disowned_mail_in_the_customers_name_is_logged_as_a_notice(post: Post) -> None:
@@ -597,7 +641,9 @@ def test_a_web_form_may_not_write_on_tickets_of_the_person_it_names(post: Post) 
         Reply_To="li.na@example.com",
     )
     post.deliver(forged, "inbound/2")
-    assert [event.type for event in post.stores.tickets.history(first.number)] == [EventType.OPENED]
+    _, noted = post.stores.tickets.history(first.number)
+    assert (noted.type, noted.data["why"]) == (EventType.MAIL_NOTED, "stranger")
+    assert noted.data["from"] == "no-reply@shop.example"
     assert len(post.tickets()) == 2
 
 
@@ -1135,6 +1181,46 @@ def test_a_worker_killed_at_any_call_leaves_one_ticket(
     assert post.tell("inbound/1") == []
     assert len(post.tickets()) == 1
     assert len(post.records()) == 1
+
+
+@pytest.mark.parametrize("call", range(1, CALLS + 3))
+@pytest.mark.parametrize("answer", [False, True])
+def test_a_worker_killed_at_any_call_logs_a_strangers_mail_and_opens_its_ticket_once(
+    post: Post, monkeypatch: pytest.MonkeyPatch, call: int, answer: bool
+) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    post.keep(mail("Me too", to=post.reply_address(first), **OFFICE), "inbound/2")
+    with monkeypatch.context() as patched:
+        Dying(call, answer).install(patched)
+        with suppress(Killed):
+            post.tell("inbound/2")
+    for _ in range(2):
+        assert post.tell("inbound/2") == []
+    assert len(post.tickets()) == 2
+    types = [event.type for event in post.stores.tickets.history(first.number)]
+    assert types == [EventType.OPENED, EventType.MAIL_NOTED]
+
+
+def test_a_stranger_who_loses_a_race_on_the_first_ticket_is_logged_after_it(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first ticket changes between the decision and the transaction."""
+    post.deliver(mail())
+    first = post.ticket()
+    ours = post.reply_address(first)
+    opened = TicketStore.open
+
+    def open_later(store: TicketStore, *given: Any) -> None:
+        monkeypatch.setattr(TicketStore, "open", opened)
+        post.deliver(mail("Faster", to=ours, message_id="<f@x>"), "inbound/3")
+        opened(store, *given)
+
+    monkeypatch.setattr(TicketStore, "open", open_later)
+    post.deliver(mail("Me too", to=ours, **OFFICE), "inbound/2")
+    texts = [event.data.get("text") for event in post.stores.tickets.history(first.number)]
+    assert texts == [None, "Faster", "Me too"]
+    assert len(post.tickets()) == 2
 
 
 def test_an_unreadable_mail_is_quarantined_and_read_after_the_reader_is_fixed(

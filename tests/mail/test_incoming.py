@@ -23,6 +23,7 @@ from redress.mail.incoming.rules.decision import (
     Reason,
     StaffSender,
     decide,
+    noted_beside,
 )
 from redress.plans.rules.plan import MailPlan
 from redress.tickets.rules.ticket import State, Ticket
@@ -277,6 +278,37 @@ def test_a_plan_can_log_mail_of_strangers_on_the_ticket() -> None:
     assert decide(mail, ticket(), plan) == LogNotice(NUMBER, Notice.STRANGER)
     guessed = facts(sender="neighbour@example.net", named=(TYPED,))
     assert decide(guessed, ticket(), plan) == OpenTicket("inquiry")
+
+
+@pytest.mark.parametrize("named", [ANSWERED, QUOTED])
+def test_a_strangers_mail_with_a_signed_clue_is_logged_beside_what_it_becomes(named: Named) -> None:
+    mail = facts(sender="neighbour@example.net", named=(named,))
+    for state in State:
+        found = decide(mail, ticket(state), RULES)
+        assert noted_beside(mail, ticket(state), found) == (NUMBER,)
+    theirs = life_at(State.OPEN, number=OTHER, contact={"name": "N", "email": mail.sender})
+    both = ticket() | {OTHER: theirs.ticket}
+    also = replace(mail, named=(named, Named(OTHER, Clue.THREAD)))
+    assert decide(also, both, RULES) == AddReply(OTHER, proven=False)
+    assert noted_beside(also, both, decide(also, both, RULES)) == (NUMBER,)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"named": (TYPED,)},
+        {"named": (Named(OTHER, Clue.ADDRESS),)},
+        {"named": (ANSWERED,), "spam": True},
+        {"named": (ANSWERED,), "machine": Notice.AUTOMATIC, "automatic": True},
+        {"named": (ANSWERED,), "sender": "li.na@example.com"},
+        {"named": (ANSWERED,), "sender": "li.na@example.com", "disowned": True},
+        {"named": (ANSWERED,), "staff": LIN_OF_COMPLAINTS, "authentic": True},
+    ],
+    ids=["unsigned", "no ticket", "spam", "a notice", "customer", "disowned", "staff"],
+)
+def test_no_other_mail_is_logged_beside_what_it_becomes(given: dict[str, Any]) -> None:
+    mail = facts(**({"sender": "neighbour@example.net"} | given))
+    assert noted_beside(mail, ticket(), decide(mail, ticket(), RULES)) == ()
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,7 @@ from redress.wiring import staff as wiring
 
 
 def open_mail(request: Request) -> Answer:
-    event = request.path["event"]
-    if not re.fullmatch(r"[1-9][0-9]{0,4}", event, re.ASCII):
-        raise NotFound("there is no such event")
-    found = wiring.quarantine().mail_of(request.member, request.number, int(event))
+    found = wiring.quarantine().mail_of(request.member, request.number, request.event_number)
     return answer(200, links_view(found))
 
 

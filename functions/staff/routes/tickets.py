@@ -141,6 +141,13 @@ def set_participants(request: Request) -> Answer:
     return _act(request, partial(by_staff.set_participants, addresses=addresses))
 
 
+def accept_mail(request: Request) -> Answer:
+    found = wiring.staff_cases().accept_mail(
+        request.member, request.number, request.body["version"], request.event_number
+    )
+    return _changed(found)
+
+
 def hold(request: Request) -> Answer:
     given = request.body
     return _act(request, partial(by_staff.hold, reason=given["reason"], text=given["text"]))
@@ -263,6 +270,7 @@ ROUTES = (
         VERSION,
         Texts("participants", EMAIL_LIMIT, MOST_PARTICIPANTS, "email"),
     ),
+    _change("POST", "mails/{event}/acceptance", accept_mail, "Acceptance", VERSION),
     _change("POST", "hold", hold, "Hold", VERSION, OneOf("reason", HOLDS), TEXT),
     _change("POST", "release", release, "Release", VERSION),
     _change(

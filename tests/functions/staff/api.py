@@ -150,6 +150,7 @@ WHO_MAY = {
     "promise": ALL,
     "hold": ALL,
     "participants": ALL,
+    "acceptance": ALL,
     "release": ALL,
     "correction": LEADERS,
     "plan-move": LEADERS,
@@ -199,6 +200,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "promise": {"by": "2026-11-24T10:00:00+08:00", "text": "By tomorrow at ten."},
     "hold": {"reason": "part", "text": "The pump is on its way."},
     "participants": {"participants": ["wang.wei@example.com"]},
+    "acceptance": {},
     "release": {},
     "correction": {
         "clock": "first_response",

@@ -28,6 +28,7 @@ WITH_BODY = (
     "promise",
     "hold",
     "participants",
+    "acceptance",
     "release",
     "correction",
     "plan-move",

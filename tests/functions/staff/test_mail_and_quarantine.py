@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from copy import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from redress.base.people import Role
+from redress.clocks.rules.clocks import ClockName
 from redress.mail.incoming.rules.held import READER, Refused
 from redress.mail.incoming.store import IncomingRecord, MailState
-from redress.tickets.rules.steps import opening
+from redress.plans.rules.plan import Plan
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_customer, by_system, opening
+from redress.tickets.rules.steps.table import MOST_PARTICIPANTS
+from redress.tickets.rules.ticket import EventType, State, Ticket
 from redress.wiring import stores as wired_stores
 from tests.builders import NUMBER, START, Clock, submission
-from tests.functions.staff.api import Api
+from tests.functions.staff.api import Api, Reply
 from tests.wired import set_environment
-from tests.world import Stores, aws
+from tests.world import Opener, Stores, aws
 
 HELD_MAIL = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
 
@@ -63,6 +70,119 @@ def test_event_without_a_mail_is_not_found(
 
 def test_mail_of_another_teams_ticket_is_not_found(api: Api, opened_by_mail: str) -> None:
     assert api("mail", "hua", number=opened_by_mail, event="1").status == 404
+
+
+STRANGER = "li.na@office.example"
+
+
+@pytest.fixture
+def noted(stores: Stores, open_ticket: Opener, clock: Clock) -> Callable[..., Ticket]:
+    """Logs a mail on a ticket, by default that of a stranger, and returns the ticket after it."""
+
+    def note(why: str = "stranger", sender: str = STRANGER, ticket: Ticket | None = None) -> Ticket:
+        mail = {"id": HELD_MAIL, "key": "inbound/b", "ticket": "R-00000-00001"}
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+            return by_system.note_mail(ticket, plan, why, sender, "还是没有", at, mail)
+
+        number = (ticket or open_ticket(agent="a-mei")).number
+        return stores.changes.change(number, decide)
+
+    return note
+
+
+def _accept(api: Api, ticket: Ticket, by: str = "mei", event: int | None = None) -> Reply:
+    of = str(event or ticket.version)
+    return api("acceptance", by, number=ticket.number, event=of, body={"version": ticket.version})
+
+
+def test_accepted_mail_of_a_stranger_is_the_customers_message_and_lets_its_sender_in(
+    api: Api, noted: Callable[..., Ticket], stores: Stores, clock: Clock
+) -> None:
+    before = noted()
+    clock.advance(hours=1)
+    found = _accept(api, before)
+    assert (found.status, found.body["participants"]) == (200, [STRANGER])
+    let_in, wrote = stores.tickets.history(before.number)[-2:]
+    assert (let_in.type, let_in.by.id) == (EventType.PARTICIPANTS_SET, "a-mei")
+    assert (wrote.type, wrote.by.role, wrote.at) == (
+        EventType.CUSTOMER_WROTE,
+        Role.CUSTOMER,
+        clock.now(),
+    )
+    assert wrote.data["text"] == "还是没有"
+    assert wrote.data["from"] == STRANGER
+    assert wrote.data["accepted"] == {"event": before.version, "by": "a-mei"}
+    assert wrote.data["mail"]["key"] == "inbound/b"
+    assert wrote.data["mail"]["ticket"] == "R-00000-00001"
+    after = stores.tickets.get(before.number)
+    assert after.unanswered_since == before.unanswered_since, "an older message is unanswered"
+
+
+def test_acceptance_starts_the_next_reply_as_of_now(
+    api: Api, noted: Callable[..., Ticket], open_ticket: Opener, clock: Clock, stores: Stores
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "text": "Which one?", "wait_for_customer": True}
+    assert api("reply", "mei", number=ticket.number, body=body).status == 200
+    waiting = noted(ticket=ticket)
+    assert (waiting.state, waiting.unanswered_since) == (State.WAITING, None)
+    clock.advance(hours=1)
+    assert _accept(api, waiting).body["state"] == "open"
+    after = stores.tickets.get(ticket.number)
+    assert after.unanswered_since == clock.now()
+    assert after.clocks[ClockName.NEXT_REPLY].started_at == clock.now()
+
+
+def test_a_mail_is_accepted_once(api: Api, noted: Callable[..., Ticket], stores: Stores) -> None:
+    first = noted()
+    assert _accept(api, first).status == 200
+    assert _accept(api, first).body["type"] == "urn:redress:problem:version-conflict"
+    now = stores.tickets.get(first.number)
+    again = _accept(api, now, event=first.version)
+    assert (again.status, again.body["type"]) == (409, "urn:redress:problem:already-done")
+    second = noted(ticket=now)
+    assert _accept(api, second).status == 200
+    history = stores.tickets.history(first.number)
+    types = [event.type for event in history[first.version :]]
+    assert types.count(EventType.CUSTOMER_WROTE) == 2
+    assert types.count(EventType.PARTICIPANTS_SET) == 1
+
+
+@pytest.mark.parametrize("why", ["disowned", "automatic", "returned"])
+def test_only_a_strangers_mail_can_be_accepted(
+    api: Api, noted: Callable[..., Ticket], why: str
+) -> None:
+    other = noted(why)
+    assert _accept(api, other).status == 404
+    assert _accept(api, other, event=1).status == 404
+    assert _accept(api, other, event=99).status == 404
+
+
+def test_acceptance_needs_the_right_to_act_and_room_for_a_participant(
+    api: Api, noted: Callable[..., Ticket], stores: Stores
+) -> None:
+    ticket = noted()
+    assert _accept(api, ticket, by="jun").status == 403
+    assert _accept(api, ticket, by="hua").status == 404
+    many = [f"p{n}@example.com" for n in range(MOST_PARTICIPANTS)]
+    body = {"version": ticket.version, "participants": many}
+    assert api("participants", "mei", number=ticket.number, body=body).status == 200
+    full = stores.tickets.get(ticket.number)
+    refused = _accept(api, full, event=ticket.version)
+    assert (refused.status, refused.codes) == (422, {"/participants": "too_many"})
+
+
+def test_nothing_is_accepted_on_a_closed_ticket(
+    api: Api, noted: Callable[..., Ticket], stores: Stores
+) -> None:
+    ticket = noted()
+    stores.changes.change(
+        ticket.number, lambda ticket, plan, at: by_customer.withdraw(ticket, plan, "", at)
+    )
+    closed = stores.tickets.get(ticket.number)
+    refused = _accept(api, closed, event=ticket.version)
+    assert (refused.status, refused.body["type"]) == (409, "urn:redress:problem:not-allowed-now")
 
 
 def _held(number: int, clock: Clock, **fields: Any) -> IncomingRecord:

@@ -62,6 +62,10 @@ class NotReleasable(RedressError):
         self.reason = reason
 
 
+class AlreadyDone(RedressError):
+    """Somebody has done this before, and it can be done only once."""
+
+
 class VersionConflict(RedressError):
     """Another writer changed the ticket after the caller read it. `current` is its new version."""
 

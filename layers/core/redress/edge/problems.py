@@ -31,6 +31,7 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.InvalidInput, 422, "invalid-input", "Some fields are not right"),
     (errors.KeyReused, 409, "key-reused", "This key was used for another submission"),
     (errors.VersionConflict, 409, "version-conflict", "The ticket was changed meanwhile"),
+    (errors.AlreadyDone, 409, "already-done", "This was done before"),
     (errors.NotAllowedNow, 409, "not-allowed-now", "This is not possible in the present state"),
     (errors.NotReleasable, 409, "not-releasable", "This mail cannot be released"),
     (errors.AgentNotFree, 409, "agent-not-free", "The agent is away or has no room"),

@@ -31,13 +31,15 @@ class Decided[T]:
     """What one attempt decided: the change to write, its time, and its cause if there is one.
 
     `result` is what the caller gets after the change was written. `change` and `at` are None if
-    there is nothing to write.
+    there is nothing to write. `also` are changes of other tickets with their times, which are
+    written in the same transaction.
     """
 
     result: T
     change: Change | None = None
     at: datetime | None = None
     cause: Cause | None = None
+    also: tuple[tuple[Change, datetime], ...] = ()
 
 
 class RacedTooOften(Unavailable):
@@ -98,7 +100,7 @@ class TicketChanges:
             assert before is None or decided.at >= before.changed_at, "history runs backwards"
             store = self._tickets.commit if decided.change.before else self._tickets.open
             try:
-                store(decided.change, decided.at, decided.cause)
+                store(decided.change, decided.at, decided.cause, decided.also)
             except (Raced, NumberTaken):
                 continue
             return decided.result

@@ -176,6 +176,21 @@ class StaffCases:
 
         return self._changes.change(number, decide)
 
+    def accept_mail(self, member: Member, number: str, version: int, event_number: int) -> Ticket:
+        """Accept a stranger's mail that is logged as this event: see `by_staff.accept_mail`.
+
+        Raises NotFound if the ticket has no such event, or if it logs no stranger's mail.
+        """
+
+        def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
+            history = [e for e in self._tickets.history(number) if e.number <= ticket.version]
+            noted = next((one for one in history if one.number == event_number), None)
+            if noted is None or not by_staff.is_acceptable(noted):
+                raise NotFound("there is no mail of a stranger to accept")
+            return by_staff.accept_mail(ticket, plan, by, noted, history, at)
+
+        return self.act(member, number, version, decide)
+
     def correct(
         self,
         member: Member,

@@ -133,11 +133,18 @@ class TicketStore:
             raise Unavailable(f"{number} is being changed all the time")
         raise NotFound(f"there is no ticket {number}")
 
-    def open(self, change: Change, now: datetime, cause: Cause | None = None) -> None:
+    def open(
+        self,
+        change: Change,
+        now: datetime,
+        cause: Cause | None = None,
+        also: Sequence[tuple[Change, datetime]] = (),
+    ) -> None:
         """Write a new ticket, together with what other subjects write when it opens.
 
-        Raises NumberTaken if the number exists, and DoneAlready if the cause was recorded before.
-        In both cases nothing is written.
+        `also` are changes of other tickets, which are written with it or not at all. Raises
+        NumberTaken if the number exists, DoneAlready if the cause was recorded before, and Raced if
+        a ticket of `also` has changed since it was read. In each case nothing is written.
         """
         model = self._models
         kinds = [model.snapshot, model.timer] + [model.event] * len(change.events)
@@ -146,15 +153,26 @@ class TicketStore:
             Write(kind(**item), condition=kind.pk.does_not_exist(), lost=taken)
             for kind, item in zip(kinds, items.ticket_items(change), strict=True)
         ]
-        self._write(own, change, now, cause)
+        self._write(own, change, now, cause, also)
 
-    def commit(self, change: Change, now: datetime, cause: Cause | None = None) -> None:
+    def commit(
+        self,
+        change: Change,
+        now: datetime,
+        cause: Cause | None = None,
+        also: Sequence[tuple[Change, datetime]] = (),
+    ) -> None:
         """Write one change of a ticket, together with what other subjects write with it.
 
-        Raises Raced if the ticket has changed since it was read. Raises AgentNotFree if the change
+        `also` are changes of other tickets, which are written with it or not at all. Raises Raced
+        if one of the tickets has changed since it was read. Raises AgentNotFree if the change
         assigns an agent who is away or has no room. Raises DoneAlready if the cause was recorded
         before. If any of them is raised, nothing is written.
         """
+        self._write(self._changed(change, now), change, now, cause, also)
+
+    def _changed(self, change: Change, now: datetime) -> list[Write]:
+        """Return the writes of a change to the ticket's own items."""
         if change.before is None:
             raise ValueError("a ticket is opened with `open`")
         number, snapshots, events = change.after.number, self._models.snapshot, self._models.event
@@ -180,11 +198,24 @@ class TicketStore:
                 raced,
             )
         )
-        self._write([*own, *timer_writes(self._models, change, now)], change, now, cause)
+        return [*own, *timer_writes(self._models, change, now)]
 
-    def _write(self, own: list[Write], change: Change, now: datetime, cause: Cause | None) -> None:
-        more = [w for also in self._also for w in also(self._models, change, now, cause)]
-        transaction.write(self._models, [*own, *more])
+    def _write(
+        self,
+        own: list[Write],
+        change: Change,
+        now: datetime,
+        cause: Cause | None,
+        also: Sequence[tuple[Change, datetime]],
+    ) -> None:
+        writes = [*own, *self._of_others(change, now, cause)]
+        for other, at in also:
+            writes += [*self._changed(other, at), *self._of_others(other, at, None)]
+        transaction.write(self._models, writes)
+
+    def _of_others(self, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
+        """Return what other subjects write with a change."""
+        return [w for also in self._also for w in also(self._models, change, now, cause)]
 
 
 def _query(index: Any, *arguments: Any, **options: Any) -> list[Any]:

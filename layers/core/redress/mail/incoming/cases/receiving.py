@@ -35,6 +35,7 @@ from redress.mail.incoming.rules.decision import (
     StaffSender,
     decide,
     kind_of,
+    noted_beside,
 )
 from redress.mail.incoming.rules.folding import (
     Part,
@@ -376,7 +377,9 @@ class ReceivingCase:
             if isinstance(decision, Quarantine):
                 team = _team_for(facts, tickets, plan)
                 return Decided(self._held(mail, replace(record, team=team), decision, held))
-            return self._decided(mail, forwarded, record, decision, tickets, held)
+            decided = self._decided(mail, forwarded, record, decision, tickets, held)
+            strangers = noted_beside(facts, tickets, decision)
+            return self._with_notes(mail, record, decided, [tickets[one] for one in strangers])
 
         try:
             return Received(self._changes.write(attempt))
@@ -547,6 +550,31 @@ class ReceivingCase:
         change = opening.open_ticket(_submission(mail, words, kind), number, plan, now, source)
         done = on(record, MailState.OPENED, number, 1)
         return Decided(done, change, now, _mail_taken(mail, done, released, addresses))
+
+    def _with_notes(
+        self,
+        mail: IncomingMail,
+        record: IncomingRecord,
+        decided: Decided[IncomingRecord],
+        tickets: Sequence[Ticket],
+    ) -> Decided[IncomingRecord]:
+        """Add notices on these tickets that a stranger's mail about them came.
+
+        Each notice names the ticket that the mail opened or was added to.
+        """
+        if not tickets or decided.cause is None:
+            return decided
+        assert isinstance(decided.cause, MailTaken)
+        also = []
+        for ticket in tickets:
+            plan, at = self._plan_and_moment(ticket)
+            words = answer(mail.whole, mail.parts, self._sent_words(mail, ticket.number))
+            source = _source(mail, record, words) | {"ticket": decided.result.number}
+            text, why = _text_of(words, ticket.language), Notice.STRANGER
+            noted = by_system.note_mail(ticket, plan, why, mail.sender, text, at, source)
+            also.append((noted, at))
+        counted = (*decided.cause.counted, *(ticket.number for ticket in tickets))
+        return replace(decided, cause=replace(decided.cause, counted=counted), also=tuple(also))
 
     def _plan_and_moment(self, ticket: Ticket) -> tuple[Plan, datetime]:
         return self._plans.get(ticket.plan_version), self._changes.moment(ticket)

@@ -19,6 +19,7 @@ from redress.base.addresses import canonical
 from redress.base.people import Actor
 from redress.plans.rules.plan import MailPlan
 from redress.tickets.rules.access import may_see
+from redress.tickets.rules.steps.table import STRANGER
 from redress.tickets.rules.submission import DEFAULT_KIND
 from redress.tickets.rules.ticket import State, Ticket
 
@@ -74,8 +75,9 @@ class Notice(StrEnum):
     """A recipient reported a mail that Redress sent as spam."""
     AUTOMATIC = "automatic"
     """The mail is an automatic answer to a mail that Redress sent (out of office, receipt)."""
-    STRANGER = "stranger"
-    """The mail uses the ticket's signed address or id, but its sender is not a party."""
+    STRANGER = STRANGER
+    """The mail uses the ticket's signed address or id, but its sender is not a party. Staff can
+    accept it."""
     DISOWNED = "disowned"
     """The mail is in the name of the customer or a participant, but DMARC failed for their
     domain."""
@@ -237,6 +239,29 @@ def decide(
         return Quarantine(Reason.DISOWNED, about)
     closed = next((n.number for n in existing if is_party(facts, tickets[n.number])), None)
     return OpenTicket(kind_of(facts, plan), closed or signed)
+
+
+MOST_NOTED = 5
+"""On how many tickets a stranger's mail is logged in addition to what else becomes of it."""
+
+
+def noted_beside(
+    facts: MailFacts, tickets: Mapping[str, Ticket], decision: Decision
+) -> tuple[str, ...]:
+    """Return the tickets on which the mail is logged as a stranger's, besides the decision.
+
+    If a mail has the signed address or id of a ticket, that ticket's agent must be able to read it,
+    although it opens another ticket or is added to one: the sender may be the ticket's customer
+    with another address. Staff can accept the mail.
+    """
+    if facts.staff is not None or not isinstance(decision, OpenTicket | AddReply):
+        return ()
+    numbers = dict.fromkeys(name.number for name in facts.named if name.by in SIGNED)
+    return tuple(
+        number
+        for number in numbers
+        if number in tickets and not _is_customer_or_participant(facts, tickets[number])
+    )[:MOST_NOTED]
 
 
 def _reason_in_content(facts: MailFacts) -> Reason | None:

@@ -14,8 +14,8 @@ from typing import Any
 from msgspec import Struct
 
 from redress.base.addresses import canonical, cleaned, fault_of, is_address
-from redress.base.errors import Fault, InvalidInput, NotAllowedNow, pointer
-from redress.base.people import SYSTEM, Actor
+from redress.base.errors import AlreadyDone, Fault, InvalidInput, NotAllowedNow, pointer
+from redress.base.people import CUSTOMER, SYSTEM, Actor
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules.plan import LONGEST_S, Plan
 from redress.tickets.rules.change import Change
@@ -30,6 +30,7 @@ from redress.tickets.rules.steps.draft import (
 )
 from redress.tickets.rules.steps.table import (
     MOST_PARTICIPANTS,
+    STRANGER,
     UNCONFIRMED,
     Step,
 )
@@ -280,6 +281,42 @@ def set_participants(
         return None
     data = {"participants": list(wanted.values()), "from": list(ticket.participants)}
     return Draft(ticket, plan, by, at).add(EventType.PARTICIPANTS_SET, data).change()
+
+
+def is_acceptable(event: Event) -> bool:
+    """Whether the event logs a mail that `accept_mail` can make the customer's message."""
+    return event.type is EventType.MAIL_NOTED and event.data.get("why") == STRANGER
+
+
+def accept_mail(
+    ticket: Ticket, plan: Plan, by: Actor, noted: Event, history: Iterable[Event], at: datetime
+) -> Change:
+    """Make the words of a stranger's mail the customer's message, and its sender a participant.
+
+    `noted` is the event that logs the mail (`is_acceptable`). The customer counts as having written
+    at `at`, because nobody on the customer's side was entitled to write earlier. Raises AlreadyDone
+    if the mail was accepted before, and InvalidInput if there is no room for one more participant.
+    """
+    require_possible(Step.WRITE, ticket)
+    if any((one.data.get("accepted") or {}).get("event") == noted.number for one in history):
+        raise AlreadyDone("this mail was accepted before")
+    address = noted.data["from"]
+    draft = Draft(ticket, plan, by, at)
+    known = (*ticket.participants, ticket.contact.email or "")
+    if canonical(address) not in map(canonical, known):
+        if len(ticket.participants) >= MOST_PARTICIPANTS:
+            detail = f"at most {MOST_PARTICIPANTS}; remove one first"
+            raise InvalidInput([Fault("/participants", "too_many", detail)])
+        wanted = [*ticket.participants, address]
+        data = {"participants": wanted, "from": list(ticket.participants)}
+        draft.add(EventType.PARTICIPANTS_SET, data)
+    words: dict[str, Any] = {
+        "text": noted.data["text"],
+        "from": address,
+        "accepted": {"event": noted.number, "by": by.id},
+    }
+    words |= mail_source(noted.data["mail"])
+    return draft.add(EventType.CUSTOMER_WROTE, words, CUSTOMER).change()
 
 
 def resolve(

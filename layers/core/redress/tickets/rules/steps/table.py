@@ -104,6 +104,11 @@ TEXT_LIMIT = 20_000
 MOST_PARTICIPANTS = 10
 
 
+STRANGER = "stranger"
+"""Why a mail was logged on a ticket: it has the ticket's signed address or id, but its sender is
+not a party. Staff can accept such a mail."""
+
+
 REMEDY_LIMIT = 2_000
 """The limit for a remedy and for a root cause, in characters. It is low because both are in the
 snapshot, and every step writes the snapshot."""
