@@ -19,7 +19,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from bench import arrivals, cold, growth, life, mails, report, sleepers, throughput, warm
+from bench import arrivals, charsets, cold, growth, life, mails, report, sleepers, throughput, warm
 from bench.report import Figure, Machine
 from local import stack
 from local.process import ROOT, CloudError
@@ -52,6 +52,7 @@ BENCHMARKS = {
     "life": Benchmark(life.ABOUT, life.LIMIT_S, life.run),
     "throughput": Benchmark(throughput.ABOUT, throughput.LIMIT_S, throughput.run),
     "mails": Benchmark(mails.ABOUT, mails.LIMIT_S, mails.run),
+    "charsets": Benchmark(charsets.ABOUT, charsets.LIMIT_S, charsets.run),
     "arrivals": Benchmark(arrivals.ABOUT, arrivals.LIMIT_S, arrivals.run),
     "growth": Benchmark(growth.ABOUT, growth.LIMIT_S, growth.run),
     "sleepers": Benchmark(sleepers.ABOUT, sleepers.LIMIT_S, sleepers.run, 0.05),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from redress.mail.incoming.reader import charset
+from redress.mail.incoming.reader.charset import Hints
 from redress.mail.incoming.reader.limits import Code, Defects
+from redress.mail.incoming.reader.parsing import parse
+from tests.mail.reader.mails import HEAD, multipart, part, text_mail
 
 SIMPLIFIED = "您好，我上周在贵公司买的洗衣机到现在还没有送到，打了三次电话都没有人接。请尽快处理。"
 TRADITIONAL = "您好，我上週在貴公司買的洗衣機到現在還沒有送到，打了三次電話都沒有人接。請儘快處理。"
@@ -17,9 +22,13 @@ RUSSIAN = "Здравствуйте, мой заказ до сих пор не �
 GERMAN = "Grüße, die Ware für Herrn Müller ist noch nicht da. Schöne Grüße"
 
 
-def read(data: bytes, label: str) -> tuple[str, set[Code]]:
+FRENCH = "Où est ma commande ? Le numéro de suivi a été périmé dès février."
+MARK = "\N{REPLACEMENT CHARACTER}"
+
+
+def read(data: bytes, label: str, hints: Hints | None = None) -> tuple[str, set[Code]]:
     defects = Defects()
-    text = charset.decode(data, label, defects).text
+    text = charset.decode(data, label, defects, hints).text
     return text, {one.code for one in defects}
 
 
@@ -84,10 +93,301 @@ def test_label_selects_the_charset_that_mail_programs_mean_by_it(
         (SIMPLIFIED, "utf-8", ""),
         (SIMPLIFIED, "gb18030", "x-no-such-charset"),
         ("您好，我要退款", "gb18030", ""),
+        (SIMPLIFIED, "gb18030", "iso-8859-1"),
+        (SIMPLIFIED, "gb18030", "windows-1252"),
+        (SIMPLIFIED, "gb18030", "iso-8859-15"),
+        ("退款", "gb18030", "iso-8859-1"),
+        (TRADITIONAL, "big5", "iso-8859-1"),
+        ("退款問題", "big5", "us-ascii"),
+        (JAPANESE, "cp932", "iso-8859-1"),
+        (JAPANESE, "euc_jp", "windows-1252"),
+        (JAPANESE, "euc_jp", "iso-2022-jp"),
+        (KOREAN, "cp949", "iso-8859-1"),
+        (SIMPLIFIED, "gb18030", "big5"),
+        (SIMPLIFIED, "gb18030", "shift_jis"),
+        (SIMPLIFIED, "gb18030", "euc-kr"),
+        (TRADITIONAL, "big5", "gb2312"),
+        (TRADITIONAL, "big5", "gbk"),
+        (JAPANESE, "cp932", "gb2312"),
+        (KOREAN, "cp949", "gb2312"),
+        (FRENCH, "cp1252", "gb2312"),
+        (GERMAN, "cp1252", "big5"),
+        (GERMAN, "cp1252", "utf-8"),
     ],
 )
 def test_text_with_wrong_or_missing_label_is_decoded(text: str, codec: str, label: str) -> None:
     assert read(text.encode(codec), label)[0] == text
+
+
+@pytest.mark.parametrize("label", ["iso-8859-1", "windows-1252", "us-ascii", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        GERMAN,
+        FRENCH,
+        "Müller",
+        "Größe",
+        "Straße 5",
+        "café",
+        "créée",
+        "où",
+        "à demain",
+        "¿Dónde está el señor Muñoz?",
+        "Ñandú",
+        "ÄRGER MIT DER TÜR",
+        "Überweisung über 5 €",
+        "“Oui”, d’après l’équipe…",
+        "30 °C – 20 %",
+    ],
+)
+def test_short_text_in_latin_letters_stays_in_latin_letters(text: str, label: str) -> None:
+    assert read(text.encode("cp1252"), label)[0] == text
+
+
+@pytest.mark.parametrize("length", [8, 9, 12, 20])
+@pytest.mark.parametrize(
+    ("text", "codec"), [(SIMPLIFIED, "gb18030"), (TRADITIONAL, "big5")], ids=["gb", "big5"]
+)
+@pytest.mark.parametrize("label", ["gb2312", "big5", "iso-8859-1", "utf-8", "us-ascii", ""])
+def test_gb_and_big5_are_told_apart_from_eight_characters_on_whatever_the_label(
+    text: str, codec: str, label: str, length: int
+) -> None:
+    for begin in range(len(text) - length):
+        phrase = text[begin : begin + length]
+        assert read(phrase.encode(codec), label)[0] == phrase
+
+
+def test_label_and_then_the_languages_of_the_house_decide_about_few_characters() -> None:
+    data = "单程".encode("gb18030")
+    assert data == "等最".encode("big5")
+    assert read(data, "gb2312")[0] == "单程"
+    assert read(data, "big5")[0] == "等最"
+    assert read(data, "", Hints(["zh-CN", "en"]))[0] == "单程"
+    assert read(data, "", Hints(["zh-TW", "en"]))[0] == "等最"
+    kana = "よい".encode("euc_jp")
+    assert read(kana, "", Hints(["zh-TW", "en"]))[0] == "方中"
+    assert read(kana, "", Hints(["ja", "en"]))[0] == "よい"
+
+
+def test_rest_of_the_mail_decides_about_few_characters() -> None:
+    assert read("よい".encode("euc_jp"), "")[0] == "方中"
+    hints = Hints()
+    hints.note_text("ご注文の商品が届きません。", "utf-8")
+    assert read("よい".encode("euc_jp"), "", hints)[0] == "よい"
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "labels"),
+    [
+        (SIMPLIFIED, "utf-8", ("utf-8", "gb2312", "iso-8859-1", "us-ascii", "")),
+        (GERMAN, "utf-8", ("utf-8", "")),
+        (SIMPLIFIED, "gb18030", ("gb2312", "utf-8", "iso-8859-1", "us-ascii", "")),
+        (TRADITIONAL, "cp950", ("big5", "utf-8", "iso-8859-1", "us-ascii", "")),
+        (JAPANESE, "cp932", ("shift_jis", "utf-8", "iso-8859-1", "us-ascii", "")),
+        (JAPANESE, "euc_jp", ("euc-jp", "utf-8", "iso-8859-1", "us-ascii", "")),
+        (KOREAN, "cp949", ("euc-kr", "utf-8", "iso-8859-1", "us-ascii", "")),
+    ],
+)
+@pytest.mark.parametrize("instead", [b"\xff", b"", b"?"], ids=["broken", "lost", "replaced"])
+def test_broken_byte_costs_its_own_character_and_turns_no_text_into_another_alphabet(
+    text: str, codec: str, labels: tuple[str, ...], instead: bytes
+) -> None:
+    for place in range(4, 15):
+        if text[place].isascii():
+            continue
+        before, character, after = (
+            one.encode(codec) for one in (text[:place], text[place], text[place + 1 :])
+        )
+        for data in (before + instead + character[1:] + after, before + character[:1] + after):
+            for label in labels:
+                found = read(data, label)[0]
+                assert found.startswith(text[: place - 1])
+                assert found.endswith(text[place + 3 :])
+                assert found.count(MARK) <= 2
+
+
+def test_broken_place_is_one_mark_in_gb_text_that_is_labelled_utf8() -> None:
+    data = SIMPLIFIED.encode("gb18030")
+    for broken in (data[:20] + b"\xff" + data[21:], data[:20] + b"\xff" + data[20:], data[:-1]):
+        found, defects = read(broken, "utf-8")
+        assert found.count(MARK) == 1
+        assert defects == {Code.DAMAGED_TEXT, Code.WRONG_CHARSET}
+
+
+def test_character_that_is_lost_in_utf8_leaves_one_mark() -> None:
+    data = SIMPLIFIED.encode()
+    for place in range(9, 30):
+        for broken in (
+            data[:place] + b"\xff" + data[place + 1 :],
+            data[:place] + data[place + 1 :],
+        ):
+            found, defects = read(broken, "")
+            assert found.count(MARK) == 1
+            assert found.startswith(SIMPLIFIED[:3])
+            assert found.endswith(SIMPLIFIED[11:])
+            assert Code.DAMAGED_TEXT in defects
+
+
+@pytest.mark.parametrize("name", ["喆", "镕", "龑", "犇", "赟", "珺玥", "燚淼"])
+def test_rare_names_are_not_taken_for_damage(name: str) -> None:
+    text = f"收件人{name}，电话没有人接。"
+    for label in ("gb18030", "gbk", "utf-8", ""):
+        assert read(text.encode("gb18030"), label)[0] == text
+
+
+def test_mending_is_limited_so_that_damaged_text_of_any_length_is_read_in_time() -> None:
+    hints = Hints()
+    data = b"\xff".join([SIMPLIFIED.encode("gb18030")] * 5_000)
+    assert read(data, "gb2312", hints)[0].startswith(SIMPLIFIED)
+    assert hints.budget.left <= 0
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "utf-7",
+        "UTF7",
+        "unicode-1-1-utf-7",
+        "UNICODE_1_1_UTF_7",
+        '"Unicode-1-1-UTF-7"',
+        "x-unicode-2-0-utf-7",
+        "csUnicode11UTF7",
+        "cp65000",
+    ],
+)
+def test_every_label_of_utf7_is_known(label: str) -> None:
+    assert read(b"+YKhZfQ-", label) == ("您好", set())
+
+
+@pytest.mark.parametrize(
+    ("data", "label"),
+    [
+        (b"~{DzCN~}", "hz-gb-2312"),
+        (b"~{DzCN~}", "HZ"),
+        (b"~{DzCN~}", "gb2312"),
+        (b"\x1b$)A\x0eDzCN\x0f", "iso-2022-cn"),
+        (b"\x1b$)A\x0eDzCN\x0f", ""),
+    ],
+)
+def test_chinese_in_seven_bits_is_read(data: bytes, label: str) -> None:
+    assert read(data, label)[0] == "您梦"
+
+
+@pytest.mark.parametrize("label", ["iso-2022-kr", "ISO_2022_KR", "", "us-ascii"])
+def test_korean_in_seven_bits_is_read(label: str) -> None:
+    assert read(KOREAN.encode("iso2022_kr"), label)[0] == KOREAN
+
+
+@pytest.mark.parametrize(
+    ("label", "other"),
+    [
+        ("ISO_8859-1:1987", "iso-8859-1"),
+        ("iso_8859_1", "iso-8859-1"),
+        ("iso8859_15", "iso-8859-15"),
+        ("Windows_1251", "windows-1251"),
+        ("GB_2312-80", "gb2312"),
+        ("GB2312_CHARSET", "gb2312"),
+        ("csISO58GB231280", "gb2312"),
+        ("EUC_CN", "gb2312"),
+        ("Big5_HKSCS", "big5"),
+        ("Big5-ETen", "big5"),
+        ("csShiftJIS", "shift_jis"),
+        ("Shift JIS", "shift_jis"),
+        ("KSC_5601", "euc-kr"),
+        ("csEUCKR", "euc-kr"),
+        ("utf-8; format=flowed", "utf-8"),
+        ("charset=utf-8", "utf-8"),
+        ("gb2312 (Chinese)", "gb2312"),
+    ],
+)
+def test_labels_are_known_however_they_are_spelt(label: str, other: str) -> None:
+    assert (
+        charset._codecs_of(charset._normalised(label))
+        == charset._CODECS[charset._normalised(other)]
+    )
+
+
+# ------------------------------------------------------------------------------ in a mail
+
+
+@pytest.mark.parametrize("kind", ["iso-8859-1", "utf-8", "us-ascii"])
+@pytest.mark.parametrize(
+    ("subject", "codec"),
+    [("退货问题", "gb18030"), ("转发：整体提升服务水平", "gb18030"), ("退貨問題", "big5")],
+)
+def test_raw_subject_is_read_although_the_body_says_nothing_of_it(
+    subject: str, codec: str, kind: str
+) -> None:
+    head = HEAD.replace(b"Subject: Parcel", b"Subject: " + subject.encode(codec))
+    mail = parse(head + b"Content-Type: text/plain; charset=" + kind.encode() + b"\r\n\r\nhello")
+    assert mail.subject == subject
+
+
+def test_raw_headers_are_read_with_the_help_of_the_body() -> None:
+    head = HEAD.replace(b"Subject: Parcel", b"Subject: " + "よい".encode("euc_jp"))
+    for body in (JAPANESE, f"<p>{JAPANESE}</p>"):
+        mail = parse(head + b"Content-Type: text/html; charset=utf-8\r\n\r\n" + body.encode())
+        assert mail.subject == "よい"
+
+
+def test_short_body_without_label_is_read_with_the_help_of_the_subject() -> None:
+    head = HEAD.replace(b"Parcel", b"=?euc-jp?B?pOiksQ==?=")
+    assert parse(head + b"\r\n" + "よい".encode("euc_jp")).text == "よい"
+
+
+@pytest.mark.parametrize(("text", "codec"), [("李娜", "gb18030"), ("陳怡君", "big5")])
+def test_raw_names_of_people_and_files_are_read(text: str, codec: str) -> None:
+    name = text.encode(codec)
+    head = HEAD.replace(b"From: Li Na", b'From: "' + name + b'"')
+    file = b'Content-Disposition: attachment; filename="' + name + b'.pdf"'
+    mail = parse(head + multipart(part(b"application/pdf", b"%PDF", file)))
+    assert mail.sender_addresses[0].name == text
+    assert mail.attachments[0].original_name == f"{text}.pdf"
+
+
+@pytest.mark.parametrize("label", ["UTF-8", "iso-8859-1", "big5", "gb2312", ""])
+def test_file_name_with_a_wrong_label_is_read(label: str) -> None:
+    quoted = "".join(f"%{one:02X}" for one in "订单和发票的照片.jpg".encode("gb18030"))
+    file = f"Content-Disposition: attachment; filename*={label}''{quoted}".encode()
+    mail = parse(HEAD + multipart(part(b"image/jpeg", b"\xff\xd8", file)))
+    assert mail.attachments[0].original_name == "订单和发票的照片.jpg"
+
+
+@pytest.mark.parametrize("label", ["gb2312", "big5", "iso-8859-1", "utf-8"])
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        ("订单已经三天没有发货", "gb18030"),
+        ("訂單已經三天沒有出貨", "big5"),
+        ("订单已经三天没有发货", "utf-8"),
+    ],
+)
+def test_encoded_word_with_a_wrong_label_is_read(text: str, codec: str, label: str) -> None:
+    data = base64.b64encode(text.encode(codec))
+    mail = parse(HEAD.replace(b"Parcel", b"=?" + label.encode() + b"?B?" + data + b"?="))
+    assert mail.subject == text
+
+
+@pytest.mark.parametrize("codec", ["gb18030", "utf-8"])
+def test_encoded_word_that_ends_within_a_character_keeps_the_others(codec: str) -> None:
+    data = base64.b64encode("订单已经三天没有发货".encode(codec)[:-1])
+    mail = parse(HEAD.replace(b"Parcel", b"=?" + codec.encode() + b"?B?" + data + b"?="))
+    assert mail.subject == "订单已经三天没有发" + MARK
+
+
+@pytest.mark.parametrize("inside", [b"iso-8859-1", b"utf-8", b"big5", b"gb2312"])
+@pytest.mark.parametrize("kind", [b"text/html", b"text/html; charset=iso-8859-1"])
+def test_html_is_read_although_it_names_another_charset(kind: bytes, inside: bytes) -> None:
+    data = b"<meta charset=" + inside + b"><p>" + SIMPLIFIED.encode("gb18030") + b"</p>"
+    assert text_mail(data, kind=kind).text == SIMPLIFIED
+
+
+@pytest.mark.parametrize("kind", [b"text/calendar", b"text/calendar; charset=utf-8"])
+def test_calendar_is_read_although_it_is_not_in_utf8(kind: bytes) -> None:
+    event = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:维修预约和取货\r\nEND:VEVENT\r\n"
+    mail = parse(HEAD + multipart(part(kind, event.encode("gb18030"))))
+    assert mail.calendar is not None
+    assert mail.calendar.summary == "维修预约和取货"
 
 
 def test_correct_label_is_used_despite_one_invalid_character() -> None:

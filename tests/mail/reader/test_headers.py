@@ -9,14 +9,19 @@ import pytest
 
 from redress.mail.incoming.reader import headers
 from redress.mail.incoming.reader.addresses import addresses_of
+from redress.mail.incoming.reader.charset import Hints
 from redress.mail.incoming.reader.limits import ADDRESSES, HEAD, RAW, Code, Defects
 from redress.mail.incoming.reader.parsing import parse
 from tests.mail.reader.mails import HEAD as GOOD
 from tests.mail.reader.mails import codes
 
 
-def decoded(value: bytes, hint: str = "") -> str:
-    return headers.text_of(value, hint, Defects())
+def decoded(value: bytes, *labels: str) -> str:
+    """The value of a header in a mail in which these charsets are named."""
+    hints = Hints()
+    for label in labels:
+        hints.note_label(label)
+    return headers.text_of(value, hints, Defects())
 
 
 @pytest.mark.parametrize(
@@ -167,7 +172,7 @@ def test_reads_no_more_addresses_than_the_limit() -> None:
 def test_reads_parameters_in_every_form_that_programs_write(
     value: bytes, name: str, wanted: str
 ) -> None:
-    assert headers.parameters(value, "", Defects())[1][name] == wanted
+    assert headers.parameters(value, None, Defects())[1][name] == wanted
 
 
 @pytest.mark.parametrize(

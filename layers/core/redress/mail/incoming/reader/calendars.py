@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from redress.mail.incoming.reader import charset
+from redress.mail.incoming.reader.charset import Hints
 from redress.mail.incoming.reader.limits import CALENDAR, Code, Defects
 from redress.mail.incoming.reader.mail import Invitation
 
@@ -15,9 +16,13 @@ _ANSWER = re.compile(r";PARTSTAT=\"?([A-Za-z-]{1,30})", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\([nN,;\\])")
 
 
-def read(data: bytes, label: str, defects: Defects) -> Invitation | None:
+def read(
+    data: bytes, label: str, defects: Defects, hints: Hints | None = None
+) -> Invitation | None:
     """Return the first event or task of a calendar object; None if the data is no such object."""
-    text = _FOLD.sub("", charset.decode(data[:CALENDAR], label or "utf-8", defects).text)
+    # UTF-8 is the default of RFC 5545.
+    text = charset.decode(data[:CALENDAR], label or "utf-8", defects, hints).text
+    text = _FOLD.sub("", text)
     if "BEGIN:VCALENDAR" not in text.upper():
         defects.add(Code.BAD_CALENDAR)
         return None

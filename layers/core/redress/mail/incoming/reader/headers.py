@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
 
 from redress.mail.incoming.reader import charset
+from redress.mail.incoming.reader.charset import Hints
 from redress.mail.incoming.reader.limits import FIELDS, PARAMETERS, REFERENCES, VALUE, Code, Defects
 
 _LINE = re.compile(rb"([^\r\n]*)(\r*\n|\r|\Z)")
@@ -208,31 +209,27 @@ _WORD = re.compile(r"=\?([\w.:+-]{1,40}(?:\*[\w-]{0,20})?)\?([bBqQ])\?(.*?)(?:\?
 _BETWEEN_WORDS = re.compile(r"[ \t]*\Z")
 
 
-def text_of(value: bytes, hint: str, defects: Defects) -> str:
+def text_of(value: bytes, hints: Hints | None, defects: Defects) -> str:
     """Return a header's value in readable form, on one line.
 
-    `hint` is the charset of the body. It is used for a value with raw bytes that are not UTF-8.
+    `hints` say what is known about the charsets of the mail. They count for raw bytes, and for
+    encoded words that are short or have a wrong label.
     """
-    return decode_words(raw_text(value, hint, defects), defects)
+    return decode_words(raw_text(value, hints, defects), defects, hints)
 
 
-def raw_text(value: bytes, hint: str, defects: Defects) -> str:
+def raw_text(value: bytes, hints: Hints | None, defects: Defects) -> str:
     """Return a header's value as text, with its encoded words not yet decoded."""
     value = value[:VALUE]
     if value.isascii() and b"\x1b" not in value:
         text = charset.clean(value.decode("ascii"))
     else:
         defects.add(Code.RAW_8BIT_HEADER)
-        try:
-            text = charset.clean(value.decode("utf-8" if b"\x1b" not in value else "ascii"))
-            if "\x1b" in text or b"\x1b$" in value:
-                text = charset.decode(value, "iso-2022-jp", defects).text
-        except UnicodeError:
-            text = charset.decode(value, hint, defects).text
+        text = charset.decode(value, None, defects, hints).text
     return " ".join(text.split("\n"))
 
 
-def decode_words(text: str, defects: Defects) -> str:
+def decode_words(text: str, defects: Defects, hints: Hints | None = None) -> str:
     """Decode the encoded words (RFC 2047) in a text.
 
     Adjacent words in the same charset are joined before they are decoded, because many programs
@@ -248,13 +245,13 @@ def decode_words(text: str, defects: Defects) -> str:
         adjacent = bool(pending) and not between.strip(" \t")
         name = match.group(1).partition("*")[0]
         if not adjacent or name.lower() != label.lower():
-            found.append(charset.decode(pending, label, defects).text)
+            found.append(charset.decode(pending, label, defects, hints).text)
             pending = b""
         if not adjacent:
             found.append(between)
         pending += _word(match.group(2), match.group(3), defects)
         label, position = name, match.end()
-    found += [charset.decode(pending, label, defects).text, text[position:]]
+    found += [charset.decode(pending, label, defects, hints).text, text[position:]]
     return " ".join("".join(found).split("\n"))[:VALUE]
 
 
@@ -281,13 +278,13 @@ _PARAMETER = re.compile(r";[;\s]*([^\s=;]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"?|([^
 _SECTION = re.compile(r"(.+?)\*(?:(\d{1,4})\*?)?")
 
 
-def parameters(value: bytes, hint: str, defects: Defects) -> tuple[str, dict[str, str]]:
+def parameters(value: bytes, hints: Hints | None, defects: Defects) -> tuple[str, dict[str, str]]:
     """Parse `text/plain; charset="utf-8"` into ("text/plain", {"charset": "utf-8"}).
 
     Handles RFC 2231 (sections and charsets), raw bytes, and encoded words inside quotes, which are
     forbidden (RFC 2047) but common. If a name is repeated, its first value counts.
     """
-    text = raw_text(value[:PARAMETERS], hint, defects)
+    text = raw_text(value[:PARAMETERS], hints, defects)
     main, found = text.partition(";")[0].strip().lower(), {}
     sections: dict[str, dict[int, tuple[str, bool]]] = {}
     for match in _PARAMETER.finditer(text):
@@ -299,13 +296,13 @@ def parameters(value: bytes, hint: str, defects: Defects) -> tuple[str, dict[str
             parts = sections.setdefault(section.group(1), {})
             parts.setdefault(number, (content, name.endswith("*")))
         elif name not in found:
-            found[name] = decode_words(content, defects).strip()
+            found[name] = decode_words(content, defects, hints).strip()
     for name, parts in sections.items():
-        found[name] = _sections(parts, defects)
+        found[name] = _sections(parts, defects, hints)
     return main, found
 
 
-def _sections(parts: dict[int, tuple[str, bool]], defects: Defects) -> str:
+def _sections(parts: dict[int, tuple[str, bool]], defects: Defects, hints: Hints | None) -> str:
     """Join the numbered sections of a parameter and decode the result (RFC 2231).
 
     Each section may be percent-encoded. If the first one is, it begins with charset'language'.
@@ -316,8 +313,8 @@ def _sections(parts: dict[int, tuple[str, bool]], defects: Defects) -> str:
         if encoded and index == 0 and content.count("'") >= 2:
             label, _, content = content.split("'", 2)
         data += unquote_to_bytes(content) if encoded else content.encode("utf-8")
-    text = charset.decode(data, label or "utf-8", defects).text
-    return decode_words(text, defects).strip()
+    text = charset.decode(data, label or "utf-8", defects, hints).text
+    return decode_words(text, defects, hints).strip()
 
 
 # ------------------------------------------------------------------------------ dates, ids

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from redress.base.languages import LANGUAGES
 from redress.mail.incoming.reader import calendars, charset, content, headers, markup, tnef
 from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.limits import (
@@ -42,8 +44,11 @@ _SINGLE = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message
 _REQUIRED = ("from", "date", "message-id", "subject")
 
 
-def parse(raw: bytes) -> ParsedMail:
-    """Parse a mail. Never raises. `defects` of the result lists what was cut or repaired."""
+def parse(raw: bytes, languages: Sequence[str] = LANGUAGES) -> ParsedMail:
+    """Parse a mail. Never raises. `defects` of the result lists what was cut or repaired.
+
+    `languages` are the languages of the house. They count if a text does not show its charset.
+    """
     defects, size = Defects(), len(raw)
     if size > RAW:
         defects.add(Code.RAW_CUT, f"{size} bytes")
@@ -52,8 +57,9 @@ def parse(raw: bytes) -> ParsedMail:
     if size > RAW:
         block = headers.read_block(raw, start, len(raw), HEAD, defects)
         raw = raw[: block.body]
-    root = StructureReader(defects).message(raw, start, len(raw))
-    return _Assembly(defects, [EMBEDDED]).mail(root, size, defects)
+    hints = charset.Hints(languages)
+    root = StructureReader(defects, hints).message(raw, start, len(raw))
+    return _Assembly(defects, [EMBEDDED], hints).mail(root, size, defects)
 
 
 def _beginning(raw: bytes, defects: Defects) -> int:
@@ -76,11 +82,12 @@ class _Assembly:
     """Collects the texts, attachments and reports from the parts of one message.
 
     `embedded_left` holds one number: how many embedded messages may still be parsed. A mail and all
-    messages that are embedded in it share this list.
+    messages that are embedded in it share this list, and the hints about charsets.
     """
 
-    def __init__(self, defects: Defects, embedded_left: list[int]) -> None:
+    def __init__(self, defects: Defects, embedded_left: list[int], hints: charset.Hints) -> None:
         self.defects = defects
+        self.hints = hints
         self.embedded_left = embedded_left
         self.attachments: list[Attachment] = []
         self.embedded: list[ParsedMail] = []
@@ -94,9 +101,11 @@ class _Assembly:
         self.html_left = HTML
 
     def mail(self, root: MimePart, size: int, defects: Defects) -> ParsedMail:
-        hint = _charset_hint(root)
-        values = [(name, headers.raw_text(value, hint, defects)) for name, value in root.fields]
-        shown = tuple((name, headers.decode_words(value, defects)) for name, value in values)
+        # The body is longer, so it shows better than the headers in which charset the mail is.
+        text, html = self._body(self._pieces(root))
+        hints = self.hints
+        values = [(name, headers.raw_text(value, hints, defects)) for name, value in root.fields]
+        shown = tuple((name, headers.decode_words(value, defects, hints)) for name, value in values)
         first: dict[str, str] = {}
         for name, value in values:
             if name in first and name in _SINGLE:
@@ -114,9 +123,10 @@ class _Assembly:
             return found or next(filter(None, (addresses_of(v, Defects()) for v in others)), ())
 
         def ids(name: str) -> tuple[str, ...]:
-            return headers.ids_of(headers.decode_words(first.get(name, ""), defects), defects)
+            return headers.ids_of(
+                headers.decode_words(first.get(name, ""), defects, hints), defects
+            )
 
-        text, html = self._body(self._pieces(root))
         text = repaired(text, by_qq=_is_by_qq(shown))
         # If the header To or Cc is repeated, the addresses of all of them are recipients. If From
         # is repeated, only the first one with an address is used.
@@ -128,7 +138,7 @@ class _Assembly:
             to=_all_addresses("to", values, defects),
             cc=_all_addresses("cc", values, defects),
             return_path=_return_path(first.get("return-path")),
-            subject=headers.decode_words(first.get("subject", ""), defects).strip(),
+            subject=headers.decode_words(first.get("subject", ""), defects, hints).strip(),
             date=headers.date_of(first.get("date", ""), defects),
             message_id=next(iter(ids("message-id")), ""),
             in_reply_to=ids("in-reply-to"),
@@ -206,7 +216,7 @@ class _Assembly:
             return []
         if part.type in _RETURNED_HEADERS:
             block = headers.read_block(self._content(part, REPORT), 0, REPORT, REPORT, Defects())
-            self.original = self.original or _shown_fields(block.fields)
+            self.original = self.original or _shown_fields(block.fields, self.hints)
             return []
         if part.type == "text/x-amp-html":
             return []
@@ -226,13 +236,13 @@ class _Assembly:
         if b"begin" in data and b"\nbegin" in b"\n" + data:
             blocks, data = content.uu_blocks(data, self.defects)
             for name, inside in blocks:
-                original = charset.decode(name, label, self.defects).text
+                original = charset.decode(name, label, self.defects, self.hints).text
                 self._attach(original, "application/octet-stream", inside)
         if len(data) > self.text_left:
             self.defects.add(Code.TEXT_CUT, f"{len(data)} bytes")
             data = _cut(data, self.text_left)
         self.text_left -= len(data) or 1
-        text = charset.decode(data, label, self.defects).text
+        text = charset.decode(data, label, self.defects, self.hints).text
         if part.parameters.get("format", "").lower() == "flowed":
             text = flowed(text, delete=part.parameters.get("delsp", "").lower() == "yes")
         return [Piece(text)]
@@ -247,8 +257,9 @@ class _Assembly:
             self.defects.add(Code.HTML_CUT, f"{len(data)} bytes")
             data = _cut(data, self.html_left)
         self.html_left -= len(data) or 1
-        label = label or markup.label_inside(data)
-        return [Piece("", (charset.decode(data, label, self.defects).text,))]
+        inside = markup.label_inside(data)
+        text = charset.decode(data, label, self.defects, self.hints, inside).text
+        return [Piece("", (text,))]
 
     # -------------------------------------------------------------------------- the rest
 
@@ -264,7 +275,9 @@ class _Assembly:
         if (is_tnef or name.lower() == "winmail.dat") and self._unwrap(data):
             return
         if part.type in ("text/calendar", "application/ics") and self.calendar is None:
-            self.calendar = calendars.read(data, part.parameters.get("charset", ""), self.defects)
+            self.calendar = calendars.read(
+                data, part.parameters.get("charset", ""), self.defects, self.hints
+            )
         identifier = part.first("content-id").decode("latin-1")
         identifier = charset.clean(identifier).strip(" <>\t")[:250]
         inline = part.disposition != "attachment" and bool(identifier)
@@ -285,7 +298,7 @@ class _Assembly:
 
     def _unwrap(self, data: bytes) -> bool:
         """Unpack a winmail.dat. Returns whether it held text or files."""
-        found = tnef.read(data, self.defects)
+        found = tnef.read(data, self.defects, self.hints)
         if found is None or not (found.files or found.text.strip() or found.html.strip()):
             return False
         for one in found.files:
@@ -306,7 +319,7 @@ class _Assembly:
             self.embedded_left[0] -= 1
             # A bounce often contains only the beginning of the returned mail. The defects of an
             # embedded message are therefore not listed as defects of this mail.
-            inner = _Assembly(Defects(), self.embedded_left)
+            inner = _Assembly(Defects(), self.embedded_left, self.hints)
             mail = inner.mail(child, size, inner.defects)
             self.embedded.append(mail)
             self.original = self.original or mail.headers
@@ -324,7 +337,7 @@ class _Assembly:
             position, ignored = 0, Defects()
             while position < len(data) and len(self.groups) < 200:
                 block = headers.read_block(data, position, len(data), REPORT, ignored)
-                fields = _shown_fields(block.fields)
+                fields = _shown_fields(block.fields, self.hints)
                 if fields:
                     self.groups.append(dict(reversed(fields)))
                 # A block ends before a line that is not a header. If this is the first line of the
@@ -340,18 +353,6 @@ class _Assembly:
 
 
 # ------------------------------------------------------------------------------ details
-
-
-def _charset_hint(root: MimePart) -> str:
-    """Return the first known charset that a part names, other than ASCII; "" if there is none.
-
-    Headers that contain 8-bit bytes are decoded in this charset.
-    """
-    for part in root.walk():
-        label = part.parameters.get("charset", "")
-        if label and charset.known(label) and label.lower() not in ("us-ascii", "ascii"):
-            return label
-    return ""
 
 
 def _joined(sides: list[list[Piece]]) -> list[Piece]:
@@ -424,9 +425,11 @@ def _file_name(part: MimePart) -> str:
     return charset.clean(name).replace("\n", " ")
 
 
-def _shown_fields(fields: tuple[headers.Field, ...]) -> tuple[tuple[str, str], ...]:
+def _shown_fields(
+    fields: tuple[headers.Field, ...], hints: charset.Hints
+) -> tuple[tuple[str, str], ...]:
     ignored = Defects()
-    return tuple((name, headers.text_of(value, "", ignored)) for name, value in fields)
+    return tuple((name, headers.text_of(value, hints, ignored)) for name, value in fields)
 
 
 def _next_line(data: bytes, position: int) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from redress.mail.incoming.reader import headers
+from redress.mail.incoming.reader.charset import Hints
 from redress.mail.incoming.reader.content import decoded
 from redress.mail.incoming.reader.limits import (
     BOUNDARY,
@@ -20,10 +21,12 @@ from redress.mail.incoming.reader.limits import (
     HEAD,
     PART_HEAD,
     PARTS,
+    VALUE,
     Code,
     Defects,
 )
 
+_LABEL = re.compile(rb"=\?([\w.:+-]{1,40})\?[bBqQ]\?")
 _FIRST_DASHES = re.compile(rb"(?:\A|[\r\n])--([^\s]{1,200})[ \t]*[\r\n]")
 _TYPE = re.compile(r"[\w!#$&^.+-]{1,100}/[\w!#$&^.+-]{1,100}")
 _MESSAGES = ("message/rfc822", "message/global", "message/news")
@@ -67,8 +70,9 @@ class MimePart:
 class StructureReader:
     """Reads the structure of one mail. Counts its parts and collects its defects."""
 
-    def __init__(self, defects: Defects) -> None:
+    def __init__(self, defects: Defects, hints: Hints) -> None:
         self.defects = defects
+        self.hints = hints
         self.parts = 0
 
     def message(self, raw: bytes, start: int, end: int, depth: int = 0) -> MimePart:
@@ -91,20 +95,32 @@ class StructureReader:
         return part
 
     def _described(self, block: headers.Block, raw: bytes, end: int, default: str) -> MimePart:
-        kind, found = headers.parameters(block.first("content-type"), "", self.defects)
+        self._note_charsets(block)
+        kind, found = headers.parameters(block.first("content-type"), self.hints, self.defects)
+        self.hints.note_label(found.get("charset", ""))
         if not _TYPE.fullmatch(kind):
             if kind:
                 self.defects.add(Code.BAD_TYPE, kind)
             # RFC 2045, 5.2: a part with an invalid type is plain text. The type `text` without a
             # subtype is common.
             kind = {"text": "text/plain", "html": "text/html"}.get(kind, default)
-        disposition, more = headers.parameters(block.first("content-disposition"), "", self.defects)
+        disposition, more = headers.parameters(
+            block.first("content-disposition"), self.hints, self.defects
+        )
         encoding = block.first("content-transfer-encoding").decode("latin-1")
         # Some programs write `7bit (comment)`, `"base64"` or `base64;`.
         encoding = re.split(r"[\s;(]", encoding.strip("\"' \t"), maxsplit=1)[0].lower()[:40]
         return MimePart(
             block.fields, kind, found, disposition, more, encoding, raw, block.body, end
         )
+
+    def _note_charsets(self, block: headers.Block) -> None:
+        """Note what the encoded words of a header say about the charsets of the mail."""
+        for name, value in block.fields:
+            if name in ("subject", "from") and b"=?" in value:
+                headers.text_of(value, self.hints, Defects())
+                for label in _LABEL.findall(value[:VALUE]):
+                    self.hints.note_label(label.decode("ascii"))
 
     def _decoded(self, part: MimePart) -> None:
         """Decode a multipart or message that was encoded, although no standard allows that."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from redress.mail.incoming.reader import charset
+from redress.mail.incoming.reader.charset import Hints
 from redress.mail.incoming.reader.limits import (
     ATTACHMENTS,
     TNEF_OBJECTS,
@@ -57,30 +58,53 @@ class Wrapped:
     files: list[File] = field(default_factory=list)
 
 
-def read(data: bytes, defects: Defects) -> Wrapped | None:
+def read(data: bytes, defects: Defects, hints: Hints | None = None) -> Wrapped | None:
     """Read a winmail.dat. Returns None if the data is not in the format TNEF.
 
     Damaged content is left out and listed as a defect.
     """
     if not data.startswith(SIGNATURE):
         return None
-    wrapped, codepage, values = Wrapped(), "cp1252", _Budget()
+    wrapped, texts, values = Wrapped(), _Texts(defects, hints), _Budget()
     try:
         for name, content in _objects(data):
             if name == _CODEPAGE and len(content) >= 4:
-                codepage = f"cp{struct.unpack_from('<I', content)[0]}"
+                texts.codepage = f"cp{struct.unpack_from('<I', content)[0]}"
             elif name == _BODY:
-                wrapped.text = charset.decode(content.rstrip(b"\0"), codepage, defects).text
+                wrapped.text = texts.decoded(content)
             elif name == _MESSAGE_PROPERTIES:
-                _message(wrapped, dict(_properties(content, values)), codepage, defects)
+                _message(wrapped, dict(_properties(content, values)), texts)
             elif name == _ATTACHMENT_BEGINS and len(wrapped.files) < ATTACHMENTS:
                 wrapped.files.append(File())
             elif wrapped.files:
-                _attachment(wrapped.files[-1], name, content, codepage, values, defects)
+                _attachment(wrapped.files[-1], name, content, values, texts)
     except (struct.error, ValueError) as error:
         defects.add(Code.BAD_TNEF, str(error))
     wrapped.files = [one for one in wrapped.files if one.content]
     return wrapped
+
+
+class _Texts:
+    """Decodes the texts of one file. `codepage` is the label that the file gives them."""
+
+    def __init__(self, defects: Defects, hints: Hints | None, codepage: str = "cp1252") -> None:
+        self.codepage = codepage
+        self._defects, self._hints = defects, hints
+
+    def labelled(self, codepage: str) -> _Texts:
+        return _Texts(self._defects, self._hints, codepage)
+
+    def decoded(self, data: bytes) -> str:
+        return charset.decode(data.rstrip(b"\0"), self.codepage, self._defects, self._hints).text
+
+    def of(self, value: tuple[int, bytes] | None) -> str:
+        """Return the text of a property; "" if there is no such property."""
+        if value is None:
+            return ""
+        kind, data = value
+        if kind == _UNICODE:
+            return charset.clean(data.decode("utf-16-le", "replace")).rstrip("\0")
+        return self.decoded(data)
 
 
 class _Budget:
@@ -160,43 +184,24 @@ def _after_name(data: bytes, position: int) -> int:
     return position + 24 + (length + -length % 4 if kind else 0)
 
 
-def _text(value: tuple[int, bytes] | None, codepage: str, defects: Defects) -> str:
-    if value is None:
-        return ""
-    kind, data = value
-    if kind == _UNICODE:
-        return charset.clean(data.decode("utf-16-le", "replace")).rstrip("\0")
-    return charset.decode(data.rstrip(b"\0"), codepage, defects).text
-
-
-def _message(
-    wrapped: Wrapped, found: dict[int, tuple[int, bytes]], codepage: str, defects: Defects
-) -> None:
+def _message(wrapped: Wrapped, found: dict[int, tuple[int, bytes]], texts: _Texts) -> None:
     if _INTERNET_CODEPAGE in found:
         number = int.from_bytes(found[_INTERNET_CODEPAGE][1], "little")
-        codepage = {65001: "utf-8", 20866: "koi8-r", 28591: "iso-8859-1", 54936: "gb18030"}.get(
-            number, f"cp{number}"
-        )
-    wrapped.text = _text(found.get(_PLAIN_BODY), codepage, defects) or wrapped.text
-    wrapped.html = _text(found.get(_HTML_BODY), codepage, defects) or wrapped.html
+        texts = texts.labelled(f"cp{number}")
+    wrapped.text = texts.of(found.get(_PLAIN_BODY)) or wrapped.text
+    wrapped.html = texts.of(found.get(_HTML_BODY)) or wrapped.html
 
 
-def _attachment(
-    one: File, name: int, content: bytes, codepage: str, values: _Budget, defects: Defects
-) -> None:
+def _attachment(one: File, name: int, content: bytes, values: _Budget, texts: _Texts) -> None:
     if name == _ATTACHMENT_TITLE:
-        one.name = one.name or charset.decode(content.rstrip(b"\0"), codepage, defects).text
+        one.name = one.name or texts.decoded(content)
     elif name == _ATTACHMENT_DATA:
         one.content = content
     elif name == _ATTACHMENT_PROPERTIES:
         found = dict(_properties(content, values))
-        one.name = (
-            _text(found.get(_LONG_NAME), codepage, defects)
-            or one.name
-            or _text(found.get(_SHORT_NAME), codepage, defects)
-        )
-        one.kind = _text(found.get(_MIME_TAG), codepage, defects).lower()
-        one.content_id = _text(found.get(_CONTENT_ID), codepage, defects).strip("<>")
+        one.name = texts.of(found.get(_LONG_NAME)) or one.name or texts.of(found.get(_SHORT_NAME))
+        one.kind = texts.of(found.get(_MIME_TAG)).lower()
+        one.content_id = texts.of(found.get(_CONTENT_ID)).strip("<>")
         if _DATA in found and not one.content:
             kind, data = found[_DATA]
             one.content = data[_GUID_OF_INTERFACE:] if kind == _OBJECT else data

@@ -1,0 +1,307 @@
+"""How many characters of short texts are read correctly if a label is right, wrong or missing.
+
+Phrases of 2 to 200 characters in seven charsets are read by the reader, by charset-normalizer and
+by the standard library. Each phrase is in four groups: with the right label, with a wrong one,
+without one, and with one damaged byte (under the right label, `utf-8` or none). Redress gets what
+the other two get: the bytes and the label, and no mail around them. charset-normalizer takes no
+label; so it is measured twice, once as it is, and once as a mail program would use it: only if the
+label is unknown or the bytes are not valid in it.
+
+Only characters beyond ASCII count, because every decoder reads the others. A character counts as
+right if it is in the longest common parts of the text and the reading. Chinese phrases are from the
+catalogue and the mail templates, the others are the sentences below. Some sentences have characters
+that mail programs write under a label although the registered charset does not have them.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from email.message import EmailMessage
+from pathlib import Path
+
+from charset_normalizer import from_bytes
+from rich.console import Console
+from rich.progress import track
+
+from bench.report import Figure, Machine
+from redress.mail.incoming.reader import charset
+from redress.mail.incoming.reader.limits import Defects
+
+ABOUT = "charsets: characters of short texts that are read correctly"
+LIMIT_S = 300
+LENGTHS = (2, 3, 4, 6, 8, 12, 20, 40, 80, 200)
+PHRASES = 12
+"""Phrases of each length, charset and group."""
+SHORT = 8
+"""Phrases that are shorter show their charset only in part."""
+GROUPS = ("labelled", "mislabelled", "unlabelled", "damaged")
+
+DATA = Path(__file__).resolve().parent.parent / "layers/core/redress/data"
+
+JAPANESE = """
+お世話になっております。先週注文した洗濯機がまだ届いていません。配達の予定日を教えていただけますか。
+箱を開けたら画面が割れていました。写真を添付しますので、ご確認をお願いいたします。
+先月分の請求書に、使っていないサービスの料金が含まれています。返金をお願いします。
+サポートに三回電話しましたが、誰も出ませんでした。至急ご連絡ください。
+修理をお願いしたパソコンの状況を知りたいです。受付番号は手元にあります。
+注文をキャンセルしたいのですが、ボタンが見つかりません。どうすればよいでしょうか。
+サイズが合わないので、交換できますか。タグはまだ付いています。
+引っ越しをしたので、住所の変更をお願いします。新しい電話番号も登録してください。
+エアコンから水が漏れて、床が濡れてしまいました。今日中に見に来てもらえますか。
+迅速に対応していただき、ありがとうございました。問題は解決しました。
+送り先は①髙橋様、②宮﨑様です。請求書は㈱山本電機にお送りください。型番はⅢです。
+"""
+KOREAN = """
+안녕하세요. 지난주에 주문한 세탁기가 아직 도착하지 않았습니다. 배송 예정일을 알려 주시겠어요?
+상자를 열어 보니 화면이 깨져 있었습니다. 사진을 첨부하니 확인 부탁드립니다.
+지난달 청구서에 제가 쓰지 않은 서비스 요금이 들어 있습니다. 환불해 주세요.
+고객 센터에 세 번이나 전화했지만 아무도 받지 않았습니다. 빨리 연락해 주세요.
+수리를 맡긴 노트북이 어떻게 되었는지 알고 싶습니다. 접수 번호는 가지고 있습니다.
+주문을 취소하고 싶은데 버튼을 찾을 수 없습니다. 어떻게 해야 하나요?
+크기가 맞지 않아서 교환하고 싶습니다. 꼬리표는 그대로 붙어 있습니다.
+이사를 해서 주소를 바꾸려고 합니다. 새 전화번호도 등록해 주시기 바랍니다.
+에어컨에서 물이 새어 바닥이 젖었습니다. 오늘 안에 와서 봐 주실 수 있나요?
+신속하게 처리해 주셔서 감사합니다. 문제가 해결되었습니다.
+받는 사람은 설믜 씨입니다. 펲시 상자가 찌그러졌고, 뚜껑이 뙇 하고 열렸습니다.
+"""
+LATIN = """
+Sehr geehrte Damen und Herren, die Waschmaschine für Frau Müller wurde noch nicht geliefert.
+Das Gerät ist beschädigt, und die Tür schließt nicht. Ich möchte mein Geld zurück.
+Können Sie mir die Rechnung schicken? Ich wäre Ihnen dankbar. Schöne Grüße aus Köln.
+Übrigens: Der Fernseher läuft seit gestern überhaupt nicht mehr, und niemand ruft zurück.
+Bonjour, ma commande n'a pas été livrée et le numéro de suivi est périmé. Où est mon colis ?
+L'écran était cassé à l'arrivée. Je vous prie de procéder à un échange dès que possible.
+J'ai déjà téléphoné trois fois, mais le répondeur était plein. C'est très désagréable.
+Voilà ma référence. Le remboursement a été demandé en février, et je n'ai rien reçu.
+Buenos días, el pedido llegó dañado y el señor de la línea de atención no contestó.
+¿Podrían devolver el dinero? La lavadora no funciona y mi contraseña tampoco.
+La dirección de envío cambió el último año; por eso la factura llegó después.
+El técnico vendrá mañana, según me dijeron. Todavía no recibí ninguna confirmación.
+“Geld zurück” – so steht’s auf der Verpackung: 25 € … L’étiquette dit « 30 € ».
+"""
+
+SIMPLIFIED = """
+收件人是王喆、李堃和陶镕，货号①③⑤，一共25€。我的名字里有“玥”字，发票上却写成了“月”。
+"""
+TRADITIONAL = """
+收件人是黃碁鋒和林銹文，住在恒春路。盒子裏面少了一個零件，價格是25€。我哋嘅訂單喺邊度？
+"""
+
+_LABELS = {
+    "utf-8": "utf-8",
+    "gb18030": "gb2312",
+    "cp950": "big5",
+    "cp932": "shift_jis",
+    "euc_jp": "euc-jp",
+    "cp949": "euc-kr",
+    "cp1252": "iso-8859-1",
+}
+"""The seven charsets: Python's codecs, each with the label that mails have for it."""
+_WRONG = (*_LABELS.values(), "us-ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Bytes with a label ("" if there is none), and the text that is right for them."""
+
+    group: str
+    codec: str
+    text: str
+    data: bytes
+    label: str
+
+
+Readings = dict[tuple[str, str], list[tuple[str, str]]]
+"""Pairs of text and reading, by group and decoder."""
+
+
+def samples() -> list[Sample]:
+    """The same samples in every run."""
+    chance = random.Random(22)
+    return [sample for codec in _LABELS for sample in _samples_in(codec, chance)]
+
+
+def _samples_in(codec: str, chance: random.Random) -> Iterator[Sample]:
+    right = _LABELS[codec]
+    wrong = [label for label in _WRONG if label != right]
+    for length in LENGTHS:
+        for _ in range(PHRASES):
+            text = _phrase(chance.choice(_material()[codec]), length, codec, chance)
+            data = text.encode(codec)
+            yield Sample("labelled", codec, text, data, right)
+            yield Sample("mislabelled", codec, text, data, chance.choice(wrong))
+            yield Sample("unlabelled", codec, text, data, "")
+            left, broken = _damaged(text, codec, chance)
+            yield Sample("damaged", codec, left, broken, chance.choice((right, "utf-8", "")))
+
+
+def _material() -> Mapping[str, Sequence[str]]:
+    if not _MATERIAL:
+        simplified = _own("zh-CN") + SIMPLIFIED.strip()
+        traditional = _own("zh-TW") + TRADITIONAL.strip()
+        latin = " ".join(LATIN.split())
+        japanese, korean = "".join(JAPANESE.split()), " ".join(KOREAN.split())
+        _MATERIAL.update(
+            {
+                "utf-8": [simplified, traditional, japanese, korean, latin],
+                "gb18030": [simplified],
+                "cp950": [traditional],
+                "cp932": [japanese],
+                "euc_jp": [japanese],
+                "cp949": [korean],
+                "cp1252": [latin],
+            }
+        )
+    return _MATERIAL
+
+
+_MATERIAL: dict[str, list[str]] = {}
+
+
+def _own(language: str) -> str:
+    """All that the product says in a language, without placeholders and addresses."""
+    catalogue = json.loads((DATA / f"catalogue/{language}.json").read_text("utf-8"))
+    mails = [path.read_text("utf-8") for path in sorted((DATA / f"mail/{language}").glob("*.txt"))]
+    text = "\n".join(
+        re.sub(r"\{[^}]*\}|https?:\S+", "", one) for one in (*catalogue.values(), *mails)
+    )
+    lines = [line.strip() for line in text.split("\n") if any(one > "\u2e80" for one in line)]
+    return "".join(line if line[-1] in "。！？：" else f"{line}。" for line in lines)
+
+
+def _phrase(text: str, length: int, codec: str, chance: random.Random) -> str:
+    """A part of the text that contains characters beyond ASCII and that the charset can write.
+
+    Text with blanks is cut before a word.
+    """
+    while True:
+        begin = chance.randrange(len(text) - length)
+        if " " in text[:200]:
+            begin = text.find(" ", begin) + 1
+        found = text[begin : begin + length].strip()
+        if len(found) >= 2 and not found.isascii() and _can_write(found, codec):
+            return found
+
+
+def _can_write(text: str, codec: str) -> bool:
+    try:
+        text.encode(codec)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _damaged(text: str, codec: str, chance: random.Random) -> tuple[str, bytes]:
+    """Damage one character beyond ASCII: a byte is lost, or is now another one.
+
+    Returns the text without that character, and the bytes.
+    """
+    place = chance.choice([at for at, one in enumerate(text) if not one.isascii()])
+    before, character, after = (
+        part.encode(codec) for part in (text[:place], text[place], text[place + 1 :])
+    )
+    at = chance.randrange(len(character))
+    instead = chance.choice((b"", b"\xff", b"?"))
+    broken = character[:at] + instead + character[at + 1 :]
+    return text[:place] + text[place + 1 :], before + broken + after
+
+
+# ------------------------------------------------------------------------------ decoders
+
+
+def by_redress(data: bytes, label: str) -> str:
+    return charset.decode(data, label, Defects()).text
+
+
+def by_detection(data: bytes, label: str) -> str:
+    return str(from_bytes(data).best() or "")
+
+
+def by_label_then_detection(data: bytes, label: str) -> str:
+    try:
+        return data.decode(label or "ascii")
+    except (UnicodeError, LookupError):
+        return by_detection(data, label)
+
+
+def by_email(data: bytes, label: str) -> str:
+    """The text of a mail with this body, as the standard library reads it."""
+    kind = f"text/plain; charset={label}" if label else "text/plain"
+    head = f"Content-Type: {kind}\nContent-Transfer-Encoding: 8bit\n\n".encode()
+    read = email.message_from_bytes(head + data, policy=email.policy.default)
+    assert isinstance(read, EmailMessage)
+    try:
+        return str(read.get_content())
+    except LookupError:  # it does not know the label
+        return data.decode("ascii", "replace")
+
+
+DECODERS: Mapping[str, Callable[[bytes, str], str]] = {
+    "Redress": by_redress,
+    "charset-normalizer": by_detection,
+    "the label, else charset-normalizer": by_label_then_detection,
+    "standard library": by_email,
+}
+
+
+def right_share(found: Sequence[tuple[str, str]]) -> float:
+    """The share of the characters beyond ASCII that are right, over pairs of text and reading."""
+    right = sum(_right(text, reading) for text, reading in found)
+    return right / max(sum(len(_beyond(text)) for text, _ in found), 1)
+
+
+def _right(text: str, reading: str) -> int:
+    wanted, got = _beyond(text), _beyond(reading)
+    if wanted == got:
+        return len(wanted)
+    matcher = SequenceMatcher(None, wanted, got, autojunk=False)
+    return sum(block.size for block in matcher.get_matching_blocks())
+
+
+def _beyond(text: str) -> str:
+    return "".join(one for one in text if not one.isascii())
+
+
+# ------------------------------------------------------------------------------ figures
+
+
+def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
+    """Measures. `directory` is unused: nothing is deployed."""
+    every = max(1, round(1 / scale))
+    chosen = samples()[:: every if every % len(GROUPS) else every + 1]
+    console.print(f"{len(chosen)} samples")
+    found = readings(track(chosen, "samples", console=console))
+    return [figure for group in GROUPS for figure in figures(group, found)]
+
+
+def readings(chosen: Iterable[Sample]) -> Readings:
+    """What each decoder makes of the samples."""
+    found: Readings = {}
+    for sample in chosen:
+        for name, decoder in DECODERS.items():
+            read = decoder(sample.data, sample.label)
+            found.setdefault((sample.group, name), []).append((sample.text, read))
+    return found
+
+
+def _ahead(name: str, share: float, peer: str, its_share: float) -> Figure:
+    note = f"{peer}: {its_share:.2f} %"
+    return Figure(name, share, "%", "more than", share > its_share, note)
+
+
+def figures(group: str, found: Readings) -> list[Figure]:
+    own, *peers = DECODERS
+    share = {name: 100 * right_share(found[group, name]) for name in DECODERS}
+    short = [pair for pair in found[group, own] if len(pair[0]) < SHORT]
+    name = f"{group}: characters right"
+    return [
+        *(_ahead(name, share[own], peer, share[peer]) for peer in peers),
+        Figure(f"{name}, of phrases under {SHORT} characters", 100 * right_share(short), "%"),
+    ]

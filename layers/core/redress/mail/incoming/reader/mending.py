@@ -1,0 +1,166 @@
+"""Read damaged text in a charset of East Asia and lose as little of it as possible.
+
+After a broken byte, a decoder does not know whether the next byte begins a character. Python's
+decoders take it as the first byte of one. If it is the second, each following pair is wrong, and
+none of them is an error. This module compares both ways by their likelihood. No character contains
+a byte below 0x30, so the damage ends there at the latest.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from redress.mail.incoming.reader.likelihood import MARK, RARE, Costs, cost_of, costs_for
+
+_PIECE = re.compile(rb"[\x80-\xff][\x30-\xff]*")
+"""A piece may contain characters of several bytes, and nothing outside of pieces does. The byte
+before a piece is complete in itself."""
+_LONGEST = 1_000
+"""Bytes that are compared at once."""
+_BROKEN, _BROKEN_MORE = 4.0, 8.0
+"""The costs of the first and of each further byte of a broken place."""
+_GAIN = 5.0
+"""A piece without errors counts as damaged if leaving bytes out makes it so much more likely."""
+_GLUED = 3.5
+"""What it costs that a letter follows without a gap: its byte may be the second one of a pair."""
+_MARKS = re.compile(f"{MARK}+")
+_FOUR = ("gb18030",)
+_THREE = ("euc_jp", "euc_jis_2004")
+_PAIRED = ("gb18030", "cp950", "big5hkscs", "cp932", "euc_jp", "euc_jis_2004", "cp949")
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many bytes may still be mended. Further damaged text is decoded without comparison."""
+
+    left: int = 64 * 2**10
+
+
+def mended(data: bytes, codec: str, budget: Budget) -> str:
+    """Decode bytes, with a mark for each broken byte."""
+    if codec not in _PAIRED:
+        return data.decode(codec, "replace")
+    found: list[str] = []
+    position = 0
+    for match in _PIECE.finditer(data):
+        found.append(data[position : match.start()].decode("ascii", "replace"))
+        found.append(_piece(match.group(), codec, budget))
+        position = match.end()
+    found.append(data[position:].decode("ascii", "replace"))
+    return "".join(found)
+
+
+def with_one_mark(text: str) -> str:
+    """Write one mark for each broken place, however many bytes were broken there."""
+    return _MARKS.sub(MARK, text) if MARK in text else text
+
+
+def looks_shifted(text: str, codec: str) -> bool:
+    """Whether text that was read without an error may have been shifted by a lost byte.
+
+    Half of the pairs that are shifted mean rare characters.
+    """
+    if codec not in _PAIRED or text.isascii():
+        return False
+    costs = costs_for(codec)
+    return any(costs[one] >= RARE for one in set(text))
+
+
+def _piece(data: bytes, codec: str, budget: Budget) -> str:
+    try:
+        text = data.decode(codec)
+        costs = costs_for(codec)
+        if all(costs[one] < RARE for one in text):
+            return text
+    except UnicodeError:
+        text = ""
+    found: list[str] = []
+    position, cost = 0, 0.0
+    while position < len(data):
+        if budget.left <= 0:
+            found.append(data[position:].decode(codec, "replace"))
+            break
+        chunk = data[position : position + _LONGEST]
+        budget.left -= len(chunk)
+        best, taken, paid = _best(chunk, codec, position + len(chunk) < len(data))
+        found.append(best)
+        cost += paid
+        position += taken
+    better = "".join(found)
+    return text if text and cost > cost_of(text, codec) - _GAIN else better
+
+
+def _best(data: bytes, codec: str, continued: bool) -> tuple[str, int, float]:
+    """Return the likeliest reading of a piece, how many of its bytes it takes, and its cost.
+
+    If the piece continues, the last byte may be left for the continuation.
+    """
+    size, costs = len(data), costs_for(codec)
+    inf = float("inf")
+    # The best cost of the bytes before each position, and the bytes and the text of its last step.
+    # One array is for a last step that is a character, the other for a last byte that is broken.
+    whole, broken = [inf] * (size + 1), [inf] * (size + 1)
+    steps: list[tuple[int, str, bool]] = [(0, "", False)] * (size + 1)
+    broken_after: list[bool] = [False] * (size + 1)
+    whole[0] = 0.0
+    for at in range(size):
+        before, after_broken = (whole[at], False) if whole[at] <= broken[at] else (broken[at], True)
+        if before == inf:
+            continue
+        if 0x40 <= data[at] < 0x80 and (after_broken or not steps[at][1].isascii()):
+            before += _GLUED
+        for length, text, cost in _readings(data[at : at + 4], codec, costs):
+            if before + cost < whole[at + length]:
+                whole[at + length] = before + cost
+                steps[at + length] = (length, text, after_broken)
+        if data[at] >= 0x80:
+            anew, more = whole[at] + _BROKEN + _BROKEN_MORE, broken[at] + _BROKEN_MORE
+            broken[at + 1] = min(anew, more)
+            broken_after[at + 1] = more < anew
+    end = size
+    if (
+        continued
+        and size > 1
+        and min(whole[size - 1], broken[size - 1]) < min(whole[size], broken[size])
+    ):
+        end = size - 1
+    parts: list[str] = []
+    at, in_broken = end, broken[end] < whole[end]
+    while at > 0:
+        if in_broken:
+            parts.append(MARK)
+            in_broken = broken_after[at]
+            at -= 1
+        else:
+            length, text, in_broken = steps[at]
+            parts.append(text)
+            at -= length
+    return "".join(reversed(parts)), end, min(whole[end], broken[end])
+
+
+def _readings(data: bytes, codec: str, costs: Costs) -> list[tuple[int, str, float]]:
+    """Return the characters with which the bytes can begin: length in bytes, text and cost."""
+    first = data[0]
+    if first < 0x80:
+        text = chr(first)
+        return [(1, text, costs[text])]
+    found = [*_character(data[:1], codec), *_character(data[:2], codec)]
+    if codec in _FOUR and data[1:2].isdigit():
+        found += _character(data[:4], codec)
+    elif codec in _THREE and first == 0x8F:
+        found += _character(data[:3], codec)
+    return found
+
+
+@lru_cache(maxsize=32_768)
+def _character(data: bytes, codec: str) -> list[tuple[int, str, float]]:
+    try:
+        text = data.decode(codec)
+    except UnicodeError:
+        return []
+    if len(text) != 1 and not (len(text) == 2 and len(data) == 2 and ord(text[1]) > 0x7F):
+        return []
+    costs = costs_for(codec)
+    return [(len(data), text, sum(costs[one] for one in text))]
