@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -13,13 +14,22 @@ from redress.mail.incoming.reader.limits import ATTACHMENTS, EMBEDDED, HTML, TEX
 from redress.mail.incoming.reader.parsing import parse
 from tests.mail.reader.checks import AT
 from tests.mail.reader.mails import codes
+from tests.mail.reader.test_smime import COMPRESSED, cms, in_pieces, streamed, tlv
 
 START = b"From: a@example.com\nSubject: s\n"
 MIXED = START + b"Content-Type: multipart/mixed; boundary=b\n\n"
 HTML_MAIL = START + b"Content-Type: text/html\n\nx"
+SIGNED = START + b"Content-Type: application/pkcs7-mime; smime-type=signed-data\n\n"
 MB = 2**20
 SECONDS = 5.0
 """Far more than each of these mails takes (half a second), far less than quadratic time would be."""
+
+
+def signed_often(times: int, content: bytes) -> bytes:
+    for _ in range(times):
+        content = b"Content-Type: application/pkcs7-mime\n\n" + cms(tlv(0x04, content))
+    return content
+
 
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "10,000 parts": lambda: MIXED + b"--b\n\nx\n" * 10_000,
@@ -98,6 +108,18 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "styles of blockquotes": lambda: (
         HTML_MAIL + (b"<blockquote style='" + b"margin:" * 140 + b"'>x</blockquote>") * 1_000
     ),
+    "30 MB of pieces of a signed mail": lambda: (
+        SIGNED + cms(streamed(0x24, b"\x04\x01a" * (10 * MB - 100)), stream=True)
+    ),
+    "a signed mail in 150,000 pieces": lambda: (
+        SIGNED
+        + cms(streamed(0x24, in_pieces(b"Subject: x\n\n" + b"a " * 10 * MB, 140)), stream=True)
+    ),
+    "signed mails in each other": lambda: START + signed_often(25, b"a" * MB),
+    "a compressed mail that grows": lambda: (
+        SIGNED + cms(tlv(0x04, zlib.compress(b"Subject: x\n\n" + b"a" * 80 * MB)), COMPRESSED)
+    ),
+    "values in each other in a signed mail": lambda: SIGNED + b"\x30\x80" * 5 * MB,
     "30 MB of nothing": lambda: START + b"\n" + b"\n" * (30 * MB - 100),
 }
 

@@ -12,7 +12,9 @@ from tests.mail.reader.test_clues import BLOCK, FORWARDS
 from tests.mail.reader.test_folding import REPLIES
 from tests.mail.reader.test_machines import DAEMON, RETURNED, STATUS
 from tests.mail.reader.test_markup import ATTACKS
+from tests.mail.reader.test_parsing import PIECES as PICTURE
 from tests.mail.reader.test_parsing import PNG
+from tests.mail.reader.test_smime import FORMS
 
 GOOD = [
     HEAD + b"\r\nHello",
@@ -46,6 +48,8 @@ GOOD = [
         part(b"text/rfc822-headers", RETURNED),
         kind=b"report; report-type=delivery-status",
     ),
+    HEAD + part(b"application/pkcs7-mime", FORMS["streamed"], b"Content-Transfer-Encoding: binary"),
+    HEAD + multipart(part(b"text/plain", b""), *PICTURE, kind=b"alternative"),
 ]
 PIECES = [
     b"\r\n", b"\n", b"\r", b"\n\n", b"\0", b"\xff", b"\xed\xa0\x80", b"\x1b$B", b"--=b=\r\n", b"--=b=--",
@@ -53,6 +57,8 @@ PIECES = [
     b"Content-Type: message/rfc822\r\n\r\n", b"Content-Transfer-Encoding: base64\r\n", b";", b"*0*=", b"&#",
     b"boundary=", b"+2AA-", b"begin 644 x\r\n#", b"From ", b"> ", b"-- \n", "写道：\n".encode(),
     "发件人：".encode(), b"BEGIN:VCALENDAR\n", b"<blockquote>", b"<!--", b"R-7K3M9-QW0X2", b"@", b",", b":",
+    b" \n", b"</html>", b"<a href=//", b"begin 644\n#0V%T\nend\n", b"Content-Type: application/pkcs7-mime\n\n0\x80",
+    b"\x24\x80", b"\x30\x84", b"Received: a\nb\nc\n",
 ]  # fmt: skip
 
 

@@ -111,6 +111,11 @@ def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -
     return Block(_joined(fields), end)
 
 
+def begins_with_header(raw: bytes, position: int) -> bool:
+    """Whether a header that programs write begins at this position."""
+    return _KNOWN.match(_name_at(raw, position, len(raw))) is not None
+
+
 def _name_at(raw: bytes, position: int, stop: int) -> bytes:
     """Return the name of the header field that begins at this position; b"" if none does."""
     match = _FIELD.match(raw, position, stop)

@@ -55,6 +55,10 @@ TNEF_OBJECTS = 2_000
 """Objects of one winmail.dat."""
 TNEF_VALUES = 10_000
 """Property values of one winmail.dat."""
+SMIME = 2 * RAW
+"""Bytes of all opened S/MIME messages of one mail together. One can be inside another."""
+SMIME_PIECES = 200_000
+"""Values that are read of one S/MIME message. Programs cut 20 MB into 20,000 pieces."""
 NAME = 120
 """Characters of an attachment's safe name."""
 DEFECTS = 100
@@ -100,6 +104,8 @@ class Code(StrEnum):
     DAMAGED_TEXT = "damaged_text"
     BAD_UUENCODE = "bad_uuencode"
     BAD_TNEF = "bad_tnef"
+    BAD_SMIME = "bad_smime"
+    SIGNATURE_NOT_VERIFIED = "signature_not_verified"
     BAD_CALENDAR = "bad_calendar"
 
 

@@ -27,6 +27,7 @@ from redress.mail.incoming.reader.mail import (
     Invitation,
     ParsedMail,
 )
+from redress.mail.incoming.reader.smime import Kind
 from redress.mail.incoming.reader.structure import MimePart, StructureReader
 from redress.mail.incoming.reader.texts import Piece, armour, flowed, is_stub, repaired
 
@@ -362,7 +363,7 @@ def _joined(sides: list[list[Piece]]) -> list[Piece]:
     example between its files. If no side has plain text only, the pieces are returned unchanged.
     """
     with_html = [side for side in sides if any(piece.html for piece in side)]
-    others = [piece for side in sides if side not in with_html for piece in side]
+    others = [piece for side in sides if not any(one.html for one in side) for piece in side]
     plain = "\n\n".join(piece.plain for piece in others if piece.plain.strip())
     if not with_html:
         return [Piece(plain)] if plain else []
@@ -394,10 +395,13 @@ def _security(root: MimePart) -> str:
         return "pgp-signed" if "pgp" in protocol else "smime-signed"
     if root.type == "multipart/encrypted":
         return "pgp-encrypted"
-    if root.type in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
-        kind = root.parameters.get("smime-type", "").lower()
-        return "smime-signed" if kind.startswith("signed") else "smime-encrypted"
-    return ""
+    kind = root.kind_of_smime
+    if kind is Kind.COMPRESSED:
+        return _security(root.children[0]) if root.children else ""
+    if root.type in ("application/pkcs7-mime", "application/x-pkcs7-mime") and kind is Kind.OTHER:
+        declared = root.parameters.get("smime-type", "").lower()
+        kind = Kind.SIGNED if declared.startswith("signed") else Kind.ENCRYPTED
+    return f"smime-{kind}" if kind is not Kind.OTHER else ""
 
 
 def _is_by_qq(fields: tuple[tuple[str, str], ...]) -> bool:

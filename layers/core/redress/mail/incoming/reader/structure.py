@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from redress.mail.incoming.reader import headers
+from redress.mail.incoming.reader import headers, smime
 from redress.mail.incoming.reader.charset import Hints
 from redress.mail.incoming.reader.content import decoded
 from redress.mail.incoming.reader.limits import (
@@ -21,6 +21,7 @@ from redress.mail.incoming.reader.limits import (
     HEAD,
     PART_HEAD,
     PARTS,
+    SMIME,
     VALUE,
     Code,
     Defects,
@@ -31,6 +32,8 @@ _FIRST_DASHES = re.compile(rb"(?:\A|[\r\n])--([^\s]{1,200})[ \t]*[\r\n]")
 _TYPE = re.compile(r"[\w!#$&^.+-]{1,100}/[\w!#$&^.+-]{1,100}")
 _MESSAGES = ("message/rfc822", "message/global", "message/news")
 _ENCODED = ("base64", "quoted-printable")
+_NAMES_OF_MESSAGES = ("", "smime.p7m", "smime.p7z")
+_PKCS7 = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 
 
 @dataclass(slots=True)
@@ -39,7 +42,8 @@ class MimePart:
 
     `type` is in lower case, such as "text/plain". `body` returns the bytes in their transfer
     encoding. The children of a multipart are its parts. An embedded message has one child: the
-    message with its headers.
+    message with its headers. So has an S/MIME message that was opened. `kind_of_smime`
+    is set for such a message, whether it was opened or not.
     """
 
     fields: tuple[headers.Field, ...]
@@ -52,6 +56,7 @@ class MimePart:
     start: int
     end: int
     children: list[MimePart] = field(default_factory=list)
+    kind_of_smime: smime.Kind = smime.Kind.OTHER
 
     @property
     def body(self) -> bytes:
@@ -74,6 +79,7 @@ class StructureReader:
         self.defects = defects
         self.hints = hints
         self.parts = 0
+        self.smime_left = SMIME
 
     def message(self, raw: bytes, start: int, end: int, depth: int = 0) -> MimePart:
         limit = PART_HEAD if depth else HEAD
@@ -92,6 +98,8 @@ class StructureReader:
                 self._embedded(part, depth)
             else:
                 self._multipart(part, depth)
+        elif part.type in _PKCS7 or _is_named_p7m(part):
+            self._smime(part, depth)
         return part
 
     def _described(self, block: headers.Block, raw: bytes, end: int, default: str) -> MimePart:
@@ -137,6 +145,39 @@ class StructureReader:
         while part.source[start : start + 1] in (b"\r", b"\n"):
             start += 1
         part.children = [self.message(part.source, start, part.end, depth + 1)]
+
+    def _smime(self, part: MimePart, depth: int) -> None:
+        """Open a signed or compressed message. It stays a file if it contains no mail.
+
+        Documents are signed in the same format, such as `contract.pdf.p7m`.
+        """
+        data = decoded(part.body, part.encoding, self.defects)
+        if data.startswith(b"MI") and part.encoding not in _ENCODED:
+            data = decoded(data, "base64", self.defects)  # the header for the encoding is missing
+        found = smime.read(data, self.smime_left, self.defects)
+        part.kind_of_smime = found.kind
+        if found.content is None:
+            return
+        if depth >= DEPTH or self.parts >= PARTS:
+            self.defects.add(Code.TOO_DEEP if depth >= DEPTH else Code.TOO_MANY_PARTS)
+            return
+        start = len(found.content) - len(found.content.lstrip(b"\r\n"))
+        if headers.begins_with_header(found.content, start):
+            child = self._entity(
+                found.content, start, len(found.content), PART_HEAD, "text/plain", depth + 1
+            )
+        elif depth == 0 and _name(part).lower() in _NAMES_OF_MESSAGES:
+            # Some programs sign a text without the headers that S/MIME requires.
+            self.parts += 1
+            child = MimePart(
+                (), "text/plain", {}, "", {}, "", found.content, start, len(found.content)
+            )
+        else:
+            return
+        self.smime_left -= len(found.content)
+        part.children = [child]
+        if found.kind is smime.Kind.SIGNED:
+            self.defects.add(Code.SIGNATURE_NOT_VERIFIED)
 
     def _multipart(self, part: MimePart, depth: int) -> None:
         boundary = self._boundary(part)
@@ -205,3 +246,11 @@ class StructureReader:
         if end > begun and raw[end - 1] == 0x0D:
             end -= 1
         return end
+
+
+def _is_named_p7m(part: MimePart) -> bool:
+    return part.type.startswith("application/") and _name(part).lower().endswith((".p7m", ".p7z"))
+
+
+def _name(part: MimePart) -> str:
+    return part.disposition_parameters.get("filename") or part.parameters.get("name", "")
