@@ -25,13 +25,16 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from botocore.exceptions import BotoCoreError, ClientError
 
+from redress.base.addresses import canonical_domain
+from redress.mail.incoming.reader import headers
+from redress.mail.incoming.reader.addresses import addresses_of
+from redress.mail.incoming.reader.limits import HEAD, Defects
+
 PREFIX = "inbound/"
 LARGEST = 40 * 1024 * 1024
 """The size that SES accepts, in bytes, including transfer encoding."""
 VERDICTS = ("spam", "virus", "spf", "dkim", "dmarc")
 _LOCAL_VERDICTS = re.compile(rb"^X-Local-Verdicts:([^\r\n]*)\r?\n", re.IGNORECASE)
-_AUTHOR = re.compile(rb"(?im)^From:(?:[^\r\n]|\r?\n[ \t])*@([A-Za-z0-9.-]+)")
-"""Finds the domain of From, which DMARC checks."""
 _SET = re.compile(r"(\w+)\s*=\s*(\w+)")
 
 logger = logging.getLogger("smtp")
@@ -69,7 +72,7 @@ class MailHandler:
             _, _, domain = self._target.read()
         except (OSError, KeyError, ValueError):
             return "451 4.3.0 nothing is deployed yet: make up"
-        if address.rpartition("@")[2].lower() != domain:
+        if canonical_domain(address.rpartition("@")[2]) != canonical_domain(domain):
             return f"550 5.1.1 mail for {domain} is taken here"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
@@ -97,18 +100,24 @@ def as_stored(
     message_id: str,
     at: datetime | None = None,
 ) -> bytes:
-    """A mail as SES stores it in a bucket: SES's own headers above the original mail."""
+    """A mail as SES stores it in a bucket: SES's own headers above the original mail.
+
+    SES stores one mail for all recipients of an SMTP transaction, and names the recipient in
+    Received only if there is a single one.
+    """
     verdicts, rest = verdicts_of(raw)
     at = at or datetime.now(UTC)
-    domain = sender.rpartition("@")[2] or "unknown"
-    author = _AUTHOR.search(rest.partition(b"\n\n")[0].partition(b"\r\n\r\n")[0])
-    named = author[1].decode("ascii", "replace").lower() if author else domain
+    sender = sender.strip("<>")  # the server's library gives the null sender as <>
+    domain = canonical_domain(sender.rpartition("@")[2]) or "unknown"
+    named = domain_of_author(rest) or domain
+    taken_for = [f" for {recipients[0]};"] if len(recipients) == 1 else []
     found = "; ".join(f"{name}={verdicts[name].lower()}" for name in ("spf", "dkim", "dmarc"))
     head = [
         f"Return-Path: <{sender}>",
         "Received: from sender.example (sender.example [192.0.2.1])",
-        f" by inbound-smtp.us-east-1.amazonaws.com with SMTP id {message_id}",
-        f" for {recipients[0] if recipients else 'nobody'};",
+        f" by inbound-smtp.us-east-1.amazonaws.com with SMTP id {message_id}"
+        + ("" if taken_for else ";"),
+        *taken_for,
         f" {email.utils.format_datetime(at)}",
         f"X-SES-Spam-Verdict: {verdicts['spam']}",
         f"X-SES-Virus-Verdict: {verdicts['virus']}",
@@ -118,6 +127,14 @@ def as_stored(
         "X-SES-RECEIPT: AEFBQUFBQUFBQUFB",
     ]
     return "".join(f"{line}\r\n" for line in head).encode("utf-8", "replace") + rest
+
+
+def domain_of_author(raw: bytes) -> str:
+    """The domain in From, which DMARC checks, in ASCII; "" if From has no address."""
+    ignored = Defects()
+    block = headers.read_block(raw, 0, len(raw), HEAD, ignored)
+    found = addresses_of(headers.raw_text(block.first("from"), None, ignored), ignored)
+    return canonical_domain(found[0].domain) if found else ""
 
 
 def verdicts_of(raw: bytes) -> tuple[Mapping[str, str], bytes]:
@@ -143,13 +160,17 @@ class _Controller(Controller):
 
 def start_server(directory: Path, port: int) -> Controller:
     """Starts a server on 127.0.0.1 in its own thread; `stop()` on the result ends it."""
-    controller = _Controller(
-        MailHandler(Target(directory)),
+    controller = server(Target(directory), port)
+    controller.start()
+    return controller
+
+
+def server(target: Target, port: int) -> Controller:
+    return _Controller(
+        MailHandler(target),
         hostname="127.0.0.1",
         port=port,
         data_size_limit=LARGEST,
         decode_data=False,
         enable_SMTPUTF8=True,
     )
-    controller.start()
-    return controller

@@ -108,6 +108,10 @@ def test_surrogates_and_nuls_are_removed() -> None:
         ("李娜＜li＠example.com＞", [("李娜", "li@example.com")]),
         ("li@example.com，b@example.com", [("", "li@example.com"), ("", "b@example.com")]),
         ("张三，李娜 <li@example.com>", [("张三，李娜", "li@example.com")]),
+        (
+            "<li@\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.example>",
+            [("", "li@\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.example")],
+        ),
         ("\u200bli@example.com\u200b", [("", "li@example.com")]),
         ("o'neil@example.com", [("", "o'neil@example.com")]),
         ("<li @ shop . example . com>", [("", "li@shop.example.com")]),

@@ -23,7 +23,7 @@ _MAILTO = re.compile(r"\Amailto:", re.IGNORECASE)
 _MARKS = "‘’‚‛“”„‟«»‹›`´＇＂"
 """Quote marks that programs leave around an address. The plain ' is also part of some addresses."""
 _WIDE = str.maketrans("＠＜＞", "@<>")
-_INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
+_INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
 _SEPARATORS = "，；、"
 """Commas and semicolons of Chinese keyboards. They separate addresses, and are part of names."""
 
@@ -37,7 +37,7 @@ def addresses_of(value: str, defects: Defects) -> tuple[Address, ...]:
     if "&lt;" in value:
         value = value.replace("&lt;", "<").replace("&gt;", ">")
     if not value.isascii():
-        value = _INVISIBLE.sub("", value).translate(_WIDE)
+        value = value.translate(_WIDE)
     found: list[Address] = []
     before = ""
     for piece, comment in _pieces(value):
@@ -110,7 +110,7 @@ def _address(piece: str, comment: str, defects: Defects) -> Address | None:
     while "<<" in piece or ">>" in piece:
         piece = piece.replace("<<", "<").replace(">>", ">")
     angle = _ANGLE.search(piece)
-    spec = angle.group(1) if angle else piece
+    spec = _INVISIBLE.sub("", angle.group(1) if angle else piece)
     spec = _MAILTO.sub("", _ROUTE.sub("", spec.strip()))
     # Blanks around the @ are allowed: `li @ example.com`. So are those around the dots (RFC 5322,
     # 4.4), but outside of angle brackets a dot can end a sentence.
