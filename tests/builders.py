@@ -146,9 +146,15 @@ class Life:
         self.clock.advance(**by)
         return self
 
-    def open(self, kind: str = "complaint", number: str = NUMBER, **fields: Any) -> Life:
+    def open(
+        self,
+        kind: str = "complaint",
+        number: str = NUMBER,
+        mail: dict[str, Any] | None = None,
+        **fields: Any,
+    ) -> Life:
         opened = submission(kind, **fields)
-        return self.take(opening.open_ticket(opened, number, self.plan, self.clock.now()))
+        return self.take(opening.open_ticket(opened, number, self.plan, self.clock.now(), mail))
 
     def acknowledge(self) -> Life:
         return self.take(by_system.acknowledge(self.ticket, self.plan, self.clock.now()))

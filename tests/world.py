@@ -168,11 +168,20 @@ class Opener:
     clock: Clock
     opened: list[str] = field(default_factory=list)
 
-    def __call__(self, kind: str = "complaint", agent: str | None = None, **fields: Any) -> Ticket:
-        """Open a ticket of this kind. `fields` change the submission (contact, language, ...)."""
+    def __call__(
+        self,
+        kind: str = "complaint",
+        agent: str | None = None,
+        mail: dict[str, Any] | None = None,
+        **fields: Any,
+    ) -> Ticket:
+        """Open a ticket of this kind. `fields` change the submission (contact, language, ...).
+
+        `mail` describes the mail with which it came.
+        """
         plan = self.stores.plans.current()
         change = opening.open_ticket(
-            submission(kind, **fields), new_number(), plan, self.clock.now()
+            submission(kind, **fields), new_number(), plan, self.clock.now(), mail
         )
         self.stores.tickets.open(change, change.after.created_at)
         ticket = change.after

@@ -130,8 +130,9 @@ def _read(key: str, at: datetime, envelope: tuple[str, ...]) -> IncomingMail:
 
 
 def _parsed(raw: bytes, key: str, at: datetime, envelope: tuple[str, ...]) -> IncomingMail:
+    own, groups = wiring.own_addresses(), wiring.groups()
     try:
-        return reading.incoming_mail_of(raw, key, at, wiring.own_addresses(), LANGUAGE, envelope)
+        return reading.incoming_mail_of(raw, key, at, own, LANGUAGE, envelope, groups)
     except Exception as error:
         raise ReadingFailed from error
 

@@ -33,6 +33,8 @@ _NOTICES = {
 }
 _MAY_BE_PERSONAL = (MachineKind.LIST, MachineKind.BULK)
 """These kinds make no notice, because people's own mails can carry such headers, too."""
+_SHOWN_BY_WORDS = (MachineKind.AUTO_REPLY, MachineKind.RECEIPT)
+"""If a mail of these kinds answers a mail of Redress, its words are enough to make it a notice."""
 _SENT_TO = ("delivered-to", "x-original-to", "x-forwarded-to", "envelope-to", "x-envelope-to")
 _FAILED = ("FAIL",)
 MOST_RECIPIENTS = 50
@@ -46,20 +48,23 @@ def incoming_mail_of(
     own_addresses: Iterable[str],
     language: str,
     envelope: Sequence[str] = (),
+    groups: Iterable[str] = (),
 ) -> IncomingMail:
     """Read a mail.
 
     `own_addresses` are the address that Redress sends from and the domain that receives mail.
     `language` is the language to assume if the text does not show one. `envelope` are the addresses
-    for which the mail server took the mail (RCPT TO); empty if they are not known.
+    for which the mail server took the mail (RCPT TO); empty if they are not known. `groups` are the
+    groups and forwarders that the plan names.
     """
     mail = parsing.parse(raw)
-    own = list(own_addresses)
-    machine = machines.kind_of(mail, own)
+    own, trusted = list(own_addresses), tuple(groups)
+    machine = machines.kind_of(mail, own, trusted)
     title = clues.bare_subject(mail.subject)
     verdict = verdicts.verdicts(mail)
     sender = mail.sender_addresses[0] if mail.sender_addresses else None
-    contact = machines.written_for(mail, own) or sender or _named_besides_from(mail, own)
+    answers = machines.answer_address(mail, own, trusted)
+    contact = answers.address if answers is not None else _named_besides_from(mail, own)
     one_author = sender is None or _has_one_author(mail, verdict.author)
     parts = folding.parts_of(mail.text, _context(mail, own))
     new = answer(mail.text, parts).text
@@ -96,7 +101,7 @@ def incoming_mail_of(
         original=as_data(mail) | _parts_as_data(mail.text, parts, new),
         machine=_notice(machine),
         returned=_returned(machine),
-        automatic=not machines.may_be_answered(mail, own),
+        automatic=machine is not None and machine.proven,
         own=machine is not None and machine.kind is MachineKind.OWN,
         because=machine.because if machine is not None else (),
         spam=verdict.spam in _FAILED,
@@ -104,6 +109,9 @@ def incoming_mail_of(
         authentic=verdict.dmarc == "pass" and sender is not None and one_author,
         disowned=verdict.dmarc == "fail" or not one_author,
         forwarded=_forwarded(mail, own, language),
+        no_answer=machines.no_answer(mail, own, trusted),
+        named_contact=answers is not None and answers.named and not answers.form,
+        foreign=answers is not None and answers.foreign,
     )
 
 
@@ -221,7 +229,7 @@ def _forwarded(mail: ParsedMail, own: list[str], language: str) -> ForwardedMail
 
 def _is_by_a_person(mail: ParsedMail, own: list[str]) -> bool:
     machine = machines.kind_of(mail, own)
-    return machine is None or machine.kind in _MAY_BE_PERSONAL
+    return machine is None or not machine.proven
 
 
 def _answers_to(mail: ParsedMail) -> tuple[str, ...]:
@@ -230,6 +238,8 @@ def _answers_to(mail: ParsedMail) -> tuple[str, ...]:
 
 def _notice(machine: Machine | None) -> Notice | None:
     if machine is None or machine.kind in (MachineKind.OWN, *_MAY_BE_PERSONAL):
+        return None
+    if not machine.proven and machine.kind not in _SHOWN_BY_WORDS:
         return None
     return _NOTICES.get(machine.kind, Notice.AUTOMATIC)
 

@@ -28,7 +28,7 @@ from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rendering import message, render
 from redress.mail.outgoing.rules.table import mails_after
 from redress.tickets.rules.steps import by_staff
-from redress.tickets.rules.ticket import EventType, Ticket
+from redress.tickets.rules.ticket import EventType, Phase, Ticket
 from redress.tickets.store.tickets import TicketStore
 from redress.wiring import customer as customer_wiring
 from redress.wiring import inbound as inbound_wiring
@@ -656,6 +656,176 @@ def test_an_answer_of_staff_becomes_a_note(post: Post, staff: Any) -> None:
     assert (noted.type, noted.by.id) == (EventType.NOTED, "a-mei")
     assert (noted.data["text"], noted.data["mail"]["key"]) == ("Called them.", "inbound/2")
     assert post.ticket().last_person_version == first.last_person_version
+
+
+CAMPAIGN = {"Feedback_ID": "7:campaign:shop", "List_Unsubscribe": "<https://shop.example/u>"}
+GROUP = {
+    "Precedence": "list",
+    "Mailing_list": "list help@shop.example; contact help+owners@shop.example",
+    "List_ID": "<help.shop.example>",
+    "List_Unsubscribe": "<mailto:g+u@googlegroups.com>",
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"subject": "休假中买的水壶漏水"}, "words"),
+        ({"subject": "Out of office hours calls are charged"}, "words"),
+        ({"X_Auto_Response_Suppress": "DR, OOF, AutoReply"}, "suppressed"),
+        ({"Precedence": "bulk"}, "bulk"),
+        (GROUP, "list"),
+        ({"sender": "no-reply@example.com"}, "no_reply"),
+        ({"Reply_To": "wang.wei@elsewhere.example"}, "reply_to"),
+    ],
+)
+def test_a_mail_that_must_not_be_answered_opens_a_ticket_without_an_acknowledgement(
+    post: Post, given: dict[str, str], why: str
+) -> None:
+    post.deliver(mail(**given))
+    ticket = post.ticket()
+    [opened] = post.stores.tickets.history(ticket.number)
+    assert opened.data["mail"]["unacknowledged"] == why
+    assert mails_after(opened) == []
+    assert "acknowledgement" not in ticket.clocks
+    assert ticket.phase is Phase.FIRST_RESPONSE
+    assert post.held().records == []
+
+
+@pytest.mark.parametrize("given", [CAMPAIGN, {"Auto_Submitted": "auto-generated"}])
+def test_a_mail_that_a_machine_wrote_for_certain_is_held(post: Post, given: dict[str, str]) -> None:
+    post.deliver(mail(**given))
+    assert [record.reason for record in post.held().records] == ["automatic"]
+    assert post.tickets() == []
+    [record] = post.held().records
+    post.send({"release": record.identity, "by": "s-lin"})
+    [opened] = post.stores.tickets.history(post.ticket().number)
+    assert opened.data["mail"]["unacknowledged"] == "machine"
+
+
+def test_a_mail_through_a_group_that_the_plan_names_is_acknowledged(post: Post) -> None:
+    document = plan_document() | {"version": 2}
+    document["mail"]["groups"] = ["help@shop.example"]
+    post.stores.plan_store.publish(document, 2, 1)
+    rewire()
+    post.deliver(mail(**GROUP))
+    [opened] = post.stores.tickets.history(post.ticket().number)
+    assert [one.template for one in mails_after(opened)] == ["acknowledgement"]
+
+
+def test_a_contact_of_another_organisation_is_acknowledged_once_they_have_written(
+    post: Post,
+) -> None:
+    named = {"Reply_To": "王伟 <wang.wei@elsewhere.example>"}
+    post.deliver(mail(**named))
+    first = post.ticket()
+    assert (first.contact.email, first.first_sender) == (
+        "wang.wei@elsewhere.example",
+        "li.na@example.com",
+    )
+    own = mail(sender="wang.wei@elsewhere.example", message_id="<own@x>")
+    post.deliver(own.replace(b"To: complaints@", b"To: service@"), "inbound/2")
+    post.deliver(mail(message_id="<again@x>", **named), "inbound/3")
+    opened = [post.stores.tickets.history(one.number)[0] for one in post.tickets()]
+    assert sorted(len(mails_after(one)) for one in opened) == [0, 1, 1]
+
+
+@pytest.mark.parametrize("reply_to", ["wang.wei@example.com", "wang.wei@mail.example.com"])
+def test_a_contact_of_the_senders_organisation_is_acknowledged(post: Post, reply_to: str) -> None:
+    post.deliver(mail(Reply_To=reply_to))
+    ticket = post.ticket()
+    assert ticket.contact.email == reply_to
+    assert len(mails_after(post.stores.tickets.history(ticket.number)[0])) == 1
+
+
+@pytest.mark.parametrize("sender", ["li.na@example.com", "wang.wei@elsewhere.example"])
+def test_the_sender_and_the_contact_they_named_both_write_on_the_ticket(
+    post: Post, sender: str
+) -> None:
+    post.deliver(mail(Reply_To="wang.wei@elsewhere.example"))
+    first = post.ticket()
+    answer = mail("4711", sender=sender, to=post.reply_address(first), message_id="<a@x>")
+    post.deliver(answer, "inbound/2")
+    wrote = post.stores.tickets.history(post.ticket().number)[-1]
+    assert (wrote.type, wrote.data["text"]) == (EventType.CUSTOMER_WROTE, "4711")
+
+
+def test_the_shop_whose_form_wrote_the_mail_gets_no_rights_on_the_ticket(post: Post) -> None:
+    form = {"sender": "info@shop.example", "X_PHP_Originating_Script": "33:contact.php"}
+    post.deliver(mail(Reply_To="王伟 <wang.wei@person.example>", **form))
+    first = post.ticket()
+    assert (first.contact.email, first.first_sender) == ("wang.wei@person.example", None)
+    assert len(mails_after(post.stores.tickets.history(first.number)[0])) == 1
+    answer = mail("4711", to=post.reply_address(first), message_id="<a@x>", **form)
+    post.deliver(answer, "inbound/2")
+    assert len(post.tickets()) == 2
+
+
+def test_a_form_of_the_house_that_sends_as_its_own_address_opens_a_ticket(post: Post) -> None:
+    sender = ENVIRONMENT["SENDER_ADDRESS"]
+    post.deliver(mail(sender=sender, Reply_To="王伟 <wang.wei@person.example>"))
+    assert post.ticket().contact.email == "wang.wei@person.example"
+    post.deliver(mail(sender=sender, message_id="<none@x>"), "inbound/2")
+    assert [record.reason for record in post.held().records] == ["own"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("（自动回复）您的来信", "我不在"),
+        ("假期自动回复：[{number}] 包裹", "收到"),
+        ("已读：[{number}] 包裹", ""),
+        ("Re: [{number}] 包裹", "你好，我最近正在休假中，无法亲自回复你的邮件。"),
+    ],
+)
+def test_an_auto_reply_to_a_signed_address_is_a_notice_even_without_headers(
+    post: Post, subject: str, text: str
+) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    title = subject.format(number=first.number)
+    answer = mail(text, to=post.reply_address(first), subject=title, message_id="<a@x>")
+    post.deliver(answer, "inbound/2")
+    noted = post.stores.tickets.history(first.number)[-1]
+    assert (noted.type, noted.data["why"]) == (EventType.MAIL_NOTED, "automatic")
+    assert post.ticket().clocks == first.clocks
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("Re: [{number}] 退件没有退款", "你们只有自动回复，没有人回答"),
+        ("Out of office hours nobody answers", "Call me"),
+        ("Re: 自动回复：[{number}]", "这不是答复"),
+    ],
+)
+def test_a_persons_answer_about_auto_replies_is_the_customers_message(
+    post: Post, subject: str, text: str
+) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    title = subject.format(number=first.number)
+    answer = mail(text, to=post.reply_address(first), subject=title, message_id="<a@x>")
+    post.deliver(answer, "inbound/2")
+    wrote = post.stores.tickets.history(first.number)[-1]
+    assert (wrote.type, wrote.data["text"]) == (EventType.CUSTOMER_WROTE, text)
+
+
+def test_an_answer_with_a_calendar_file_and_a_mail_is_the_customers_message(post: Post) -> None:
+    post.deliver(mail(subject="退件没有退款"))
+    first = post.ticket()
+    raw = mail("没有人来", to=post.reply_address(first), subject="Re: 退件", message_id="<a@x>")
+    made = email.message_from_bytes(raw, policy=SMTP)
+    assert isinstance(made, email.message.EmailMessage)
+    event = b"BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nEND:VEVENT\r\nEND:VCALENDAR"
+    made.add_attachment(event, maintype="text", subtype="calendar", filename="visit.ics")
+    inner = email.message.EmailMessage()
+    inner["From"], inner["Subject"] = "shop@example.net", "Your parcel"
+    inner.set_content("We tried.")
+    made.add_attachment(inner)
+    post.deliver(made.as_bytes(), "inbound/2")
+    wrote = post.stores.tickets.history(post.ticket().number)[-1]
+    assert (wrote.type, wrote.data["text"]) == (EventType.CUSTOMER_WROTE, "没有人来")
 
 
 @pytest.mark.parametrize(

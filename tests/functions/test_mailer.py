@@ -691,6 +691,65 @@ def test_does_not_ask_again_when_the_customer_has_answered(
     assert post.sent == []
 
 
+def _came(why: str) -> dict[str, Any]:
+    return {"id": "1", "key": "inbound/1", "unacknowledged": why}
+
+
+@pytest.mark.parametrize(
+    ("why", "fault"),
+    [
+        ("reply_to", "no mail has come from the address"),
+        ("no_reply", "nobody reads the address"),
+        ("list", None),
+        ("suppressed", None),
+    ],
+)
+def test_an_address_that_may_be_somebody_elses_gets_what_staff_write_and_nothing_automatic(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    why: str,
+    fault: str | None,
+) -> None:
+    ticket = open_ticket(agent="a-mei", mail=_came(why))
+    mailer.act(ticket.number, _resolve())
+    assert mailer(mailer.job(ticket.number, "resolution")) == []
+    mailer.fire(ticket.number, hours=24)
+    assert mailer(mailer.job(ticket.number, "callback_again")) == []
+    assert len(post.sent) == (1 if fault else 2)
+    faults = {record.fault for record in mailer.records(ticket.number).values()} - {None}
+    assert faults == ({fault} if fault else set())
+
+
+@pytest.mark.parametrize("how", ["a mail", "a link"])
+def test_an_address_that_has_written_gets_automatic_mail(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], how: str
+) -> None:
+    ticket = open_ticket(agent="a-mei", mail=_came("reply_to"))
+    if how == "a mail":
+        wrote = AddressChange("li.na@example.com", None, mailer.clock.now())
+        address_row(wired_stores.models(), wrote).save()
+    else:
+        mailer.act(ticket.number, lambda t, p, at: by_customer.write(t, p, "4711", at))
+    mailer.act(ticket.number, _resolve(), minutes=1)
+    mailer.fire(ticket.number, hours=24)
+    assert mailer(mailer.job(ticket.number, "callback_again")) == []
+    assert post.only["To"] == "li.na@example.com"
+
+
+def test_a_message_by_mail_from_another_address_does_not_prove_the_contacts(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei", mail=_came("reply_to") | {"sender": "li@x.example"})
+    came = {"id": "2", "key": "inbound/2"}
+    mailer.act(ticket.number, lambda t, p, at: by_customer.write(t, p, "4711", at, came))
+    mailer.act(ticket.number, _resolve(), minutes=1)
+    mailer.fire(ticket.number, hours=24)
+    assert mailer(mailer.job(ticket.number, "callback_again")) == []
+    assert post.sent == []
+
+
 def _surveyed(mailer: Mailer, open_ticket: Opener) -> Ticket:
     ticket = open_ticket(agent="a-mei", language="en")
     mailer.act(ticket.number, _resolve())

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.incoming.rules.attachments import LARGEST_ATTACHMENT, refused, served_as
 from redress.mail.incoming.rules.decision import (
     AddNote,
@@ -194,6 +195,53 @@ def test_adds_a_reply_to_a_signed_address_even_if_it_looks_automatic() -> None:
     assert decide(of_staff(named=(ANSWERED,), automatic=True), ticket(), RULES) == AddNote(
         NUMBER, LIN
     )
+
+
+@pytest.mark.parametrize("why", NoAnswer)
+def test_what_only_forbids_an_answer_opens_a_ticket_without_acknowledgement(why: NoAnswer) -> None:
+    mail = facts(no_answer=why)
+    opened = OpenTicket("inquiry", unacknowledged=why)
+    assert decide(mail, {}, RULES) == opened
+    stranger = facts(sender="x@example.net", named=(ANSWERED,), no_answer=why)
+    assert decide(stranger, ticket(), RULES) == replace(opened, follows=NUMBER)
+    assert decide(facts(named=(TYPED,), no_answer=why), ticket(), RULES) == AddReply(
+        NUMBER, proven=False
+    )
+
+
+def test_a_released_mail_of_a_machine_opens_a_ticket_without_acknowledgement() -> None:
+    mail = facts(automatic=True, no_answer=NoAnswer.MACHINE)
+    assert decide(mail, {}, RULES) == Quarantine(Reason.AUTOMATIC)
+    opened = OpenTicket("inquiry", unacknowledged=NoAnswer.MACHINE)
+    assert decide(mail, {}, RULES, released=True) == opened
+
+
+@pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
+def test_logs_an_auto_reply_that_only_its_words_show_if_it_answers_a_ticket(named: Named) -> None:
+    mail = facts(named=(named,), machine=Notice.AUTOMATIC, no_answer=NoAnswer.WORDS)
+    assert decide(mail, ticket(), RULES) == LogNotice(NUMBER, Notice.AUTOMATIC)
+
+
+def test_words_of_an_auto_reply_that_answer_nothing_open_a_ticket() -> None:
+    mail = facts(machine=Notice.AUTOMATIC, no_answer=NoAnswer.WORDS)
+    opened = OpenTicket("inquiry", unacknowledged=NoAnswer.WORDS)
+    assert decide(mail, {}, RULES) == opened
+    stranger = replace(mail, sender="x@example.net", named=(TYPED,))
+    assert decide(stranger, ticket(), RULES) == opened
+
+
+def test_quarantines_an_auto_reply_of_staff_that_only_its_words_show() -> None:
+    mail = of_staff(named=(QUOTED,), machine=Notice.AUTOMATIC)
+    assert decide(mail, ticket(), RULES) == Quarantine(Reason.AUTOMATIC, NUMBER)
+
+
+def test_the_first_sender_writes_on_the_ticket_as_its_customer_and_the_contact_does() -> None:
+    tickets = {NUMBER: replace(life_at(State.OPEN).ticket, first_sender="li@private.example")}
+    for sender in ("li@private.example", "li.na@example.com"):
+        found = decide(facts(sender=sender, named=(ANSWERED,)), tickets, RULES)
+        assert found == AddReply(NUMBER)
+    stranger = decide(facts(sender="x@example.net", named=(ANSWERED,)), tickets, RULES)
+    assert stranger == OpenTicket("inquiry", NUMBER)
 
 
 def test_quarantines_a_notice_that_has_only_a_number() -> None:

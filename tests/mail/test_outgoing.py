@@ -8,6 +8,7 @@ from copy import replace
 import pytest
 
 from redress.base.languages import LANGUAGES
+from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
@@ -118,6 +119,20 @@ def test_a_customer_without_address_gets_no_acknowledgement(life: Life) -> None:
 def test_a_callback_by_phone_reminds_the_agent_and_mails_the_customer_nothing(life: Life) -> None:
     life.open(contact=BY_PHONE).resolve().wait(hours=12).wake()
     assert mails(life) == [("remind", "agent")]
+
+
+def unacknowledged(why: str = "list") -> Life:
+    return Life(Clock()).open(mail={"id": "1", "key": "inbound/1", "unacknowledged": why})
+
+
+@pytest.mark.parametrize("why", NoAnswer)
+def test_a_ticket_whose_mail_must_not_be_answered_gets_no_acknowledgement(why: NoAnswer) -> None:
+    assert mails(unacknowledged(why.value)) == []
+
+
+def test_what_staff_write_is_mailed_on_a_ticket_that_was_not_acknowledged() -> None:
+    assert mails(unacknowledged().reply()) == [("reply", "customer")]
+    assert mails(unacknowledged().resolve()) == [("resolution", "customer")]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

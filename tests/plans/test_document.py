@@ -874,6 +874,31 @@ def test_a_rung_is_never_due_before_its_share_of_the_target(plan: Plan) -> None:
     assert [rung.at_s for rung in rungs] == [3, 4, 5, 8]
 
 
+@pytest.mark.parametrize(
+    ("groups", "faults"),
+    [
+        ("help@shop.example", {"/mail/groups"}),
+        (["Help@shop.example"], {"/mail/groups/0"}),
+        (["help.shop.example", "help"], {"/mail/groups/1"}),
+        ([7], {"/mail/groups/0"}),
+    ],
+)
+def test_a_group_is_named_by_its_address_or_its_list_id(groups: Any, faults: set[str]) -> None:
+    document = plan_document()
+    document["mail"]["groups"] = groups
+    with pytest.raises(InvalidInput) as refused:
+        parse(document)
+    assert {fault.pointer for fault in refused.value.faults} == faults
+
+
+def test_a_plan_without_groups_names_none() -> None:
+    document = plan_document()
+    assert document["mail"].pop("groups") == []
+    assert parse(document).mail.groups == ()
+    document["mail"]["groups"] = ["help@shop.example", "help.shop.example"]
+    assert parse(document).mail.groups == ("help@shop.example", "help.shop.example")
+
+
 def test_a_callback_by_mail_asks_three_times_and_then_closes_the_ticket(plan: Plan) -> None:
     assert plan.rungs(ClockName.CALLBACK, "promise", 100, by_mail=True) == (
         Rung(100, Action.ASK_AGAIN, ("customer",)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
 from collections.abc import Callable
 from copy import replace
 from datetime import timedelta
@@ -402,6 +403,14 @@ def test_a_draft_applies_to_the_entire_life_even_if_the_ticket_was_moved_to_anot
     assert verdicts(found, ClockName.FIRST_RESPONSE) == [(Verdict.MISSED, Verdict.KEPT)]
     assert EventType.PLAN_CHANGED not in [event.type for event in found.draft.events]
     assert not found.skipped
+
+
+def test_a_ticket_that_promises_no_acknowledgement_promises_none_under_a_draft() -> None:
+    mail = {"id": "1", "key": "inbound/1", "unacknowledged": "list"}
+    life = sleep(Life(Clock()).open(mail=mail), hours=1).reply()
+    found = rehearse(life, draft_of())
+    assert verdicts(found, ClockName.ACKNOWLEDGEMENT) == []
+    assert (found.skipped, found.changed) == (Counter(), False)
 
 
 def test_events_after_the_end_are_ignored() -> None:

@@ -19,7 +19,7 @@ from redress.tickets.rules import access
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, draft, table
 from redress.tickets.rules.steps.table import STEPS, Step
-from redress.tickets.rules.ticket import EventType, State
+from redress.tickets.rules.ticket import EventType, Phase, State
 from tests import builders
 from tests.builders import BY_PHONE, JUN, LIN, MEI, START, Clock, Life
 
@@ -176,6 +176,26 @@ def test_an_own_promise_must_be_due_in_the_future_and_within_a_year(life: Life) 
     assert faults(lambda: by_staff.promise(now, plan, MEI, far, "Later", at)) == {
         ("/by", "not_in_time")
     }
+
+
+MAIL = {"id": "1", "key": "inbound/1"}
+
+
+def test_a_ticket_whose_mail_must_not_be_answered_promises_no_acknowledgement(life: Life) -> None:
+    life.open(mail=MAIL | {"unacknowledged": "list"})
+    assert ClockName.ACKNOWLEDGEMENT not in life.ticket.clocks
+    assert ClockName.FIRST_RESPONSE in life.ticket.clocks
+    assert life.ticket.phase is Phase.FIRST_RESPONSE
+    life.wait(minutes=6).wake()
+    assert not [event for event in life.events if event.type is EventType.RUNG_FIRED]
+    life.reclassify("urgent").move_to(replace(life.plan, version=2))
+    assert ClockName.ACKNOWLEDGEMENT not in life.ticket.clocks
+
+
+def test_a_ticket_that_came_by_mail_promises_an_acknowledgement_otherwise(life: Life) -> None:
+    life.open(mail=MAIL)
+    assert ClockName.ACKNOWLEDGEMENT in life.ticket.clocks
+    assert life.ticket.phase is Phase.ACKNOWLEDGEMENT
 
 
 def test_only_a_ticket_on_hold_can_be_released(life: Life) -> None:

@@ -146,6 +146,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "held_since": None,
         "waits": [wait | {"end": None}],
         "raised": None,
+        "first_sender": None,
         "participants": [],
         "watchers": [],
         "incident_proposed": False,

@@ -41,6 +41,12 @@ def test_an_address_that_nobody_reads_is_no_contact() -> None:
     assert read(b"Reply-To: mailer-daemon@example.com\n").contact == ""
 
 
-def test_the_sender_in_from_stays_the_contact() -> None:
-    mail = read(b"From: li@example.com\nReply-To: bo@example.com\n")
-    assert (mail.sender, mail.contact) == ("li@example.com", "li@example.com")
+def test_reply_to_is_the_contact_and_from_stays_the_sender() -> None:
+    mail = read(b"From: li@example.com\nReply-To: Bo <bo@example.com>\n")
+    assert (mail.sender, mail.contact, mail.contact_name) == (
+        "li@example.com",
+        "bo@example.com",
+        "Bo",
+    )
+    assert (mail.named_contact, mail.foreign) == (True, False)
+    assert read(b"From: li@example.com\nReply-To: bo@example.net\n").foreign

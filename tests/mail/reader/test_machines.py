@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from redress.mail.incoming.reader.machines import MachineKind, kind_of, may_be_answered
+from redress.mail.incoming.reader.machines import (
+    AnswerAddress,
+    Machine,
+    MachineKind,
+    answer_address,
+    kind_of,
+    may_be_answered,
+    no_answer,
+    same_organisation,
+)
 from redress.mail.incoming.reader.mail import ParsedMail
 from redress.mail.incoming.reader.parsing import parse
-from tests.mail.reader.mails import HEAD, multipart, part, text_mail
+from redress.mail.incoming.rules.answers import NoAnswer
+from tests.mail.reader.mails import HEAD, encoded, multipart, part, text_mail
 
 STATUS = (
     b"Reporting-MTA: dns; mx.example.com\r\n\r\n"
@@ -272,3 +282,350 @@ def test_a_persons_mail_is_recognised() -> None:
     mail = text_mail("洗衣机坏了。".encode())
     assert kind_of(mail, ["redress.example"]) is None
     assert may_be_answered(mail, ["redress.example"])
+
+
+# ------------------------------------------------------------------------------ held or not answered
+
+
+def titled(subject: str, text: str = "Please help", head: bytes = b"") -> ParsedMail:
+    kind = b"Content-Type: text/plain; charset=utf-8\r\n\r\n"
+    return parse(HEAD.replace(b"Parcel", subject.encode()) + head + kind + text.encode())
+
+
+def is_held(found: Machine | None) -> bool:
+    return found is not None and found.proven
+
+
+@pytest.mark.parametrize(
+    ("head", "why"),
+    [
+        (b"X-Auto-Response-Suppress: DR, RN, NRN, OOF, AutoReply\r\n", NoAnswer.SUPPRESSED),
+        (b"X-Auto-Response-Suppress: all\r\nPrecedence: bulk\r\n", NoAnswer.SUPPRESSED),
+        (b"Precedence: bulk\r\n", NoAnswer.BULK),
+        (b"Precedence: junk\r\n", NoAnswer.BULK),
+        (b"Precedence: list\r\n", NoAnswer.LIST),
+        (b"List-Id: <club.shop.example>\r\n", NoAnswer.LIST),
+        (b"List-Unsubscribe: <https://x.example/u>\r\n", NoAnswer.BULK),
+        (b"Feedback-ID: 1.eu-west-1.x:AmazonSES\r\n", NoAnswer.BULK),
+        (b"Sender: club-bounces@lists.example.net\r\n", NoAnswer.LIST),
+        (
+            b"List-Id: <c.lists.example>\r\nList-Post: <mailto:c@lists.example>\r\n"
+            b"List-Unsubscribe: <mailto:u@lists.example>\r\nPrecedence: list\r\n",
+            NoAnswer.LIST,
+        ),
+    ],
+)
+def test_a_header_that_only_forbids_answers_proves_no_machine(head: bytes, why: NoAnswer) -> None:
+    mail = text_mail(b"My lamp is broken", head)
+    assert not is_held(kind_of(mail))
+    assert no_answer(mail) is why
+    assert not may_be_answered(mail)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Auto-Submitted: auto-generated\r\n",
+        b"X-Autoreply: yes\r\n",
+        b"Precedence: auto_reply\r\n",
+        b"X-Redress-Mail: 1\r\n",
+        b"Sender: MAILER-DAEMON@example.com\r\n",
+        b"X-Failed-Recipients: li.na@example.com\r\n",
+        b"Feedback-ID: 7:camp:shop\r\nList-Unsubscribe: <https://x.example/u>\r\n",
+        b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nList-Unsubscribe: <https://x.example/u>\r\n",
+        b"List-Id: <news.shop.example>\r\nList-Unsubscribe: <https://x.example/u>\r\n",
+        b"Precedence: bulk\r\nList-Unsubscribe: <https://x.example/u>\r\n",
+    ],
+)
+def test_proof_of_a_machine_or_of_a_campaign_holds_a_mail(head: bytes) -> None:
+    mail = text_mail(b"Hello", head)
+    assert is_held(kind_of(mail))
+    assert no_answer(mail) is NoAnswer.MACHINE
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Out of office hours the hotline charged me twice",
+        "Out of the office, then charged: refund?",
+        "Vacation booking was cancelled without notice",
+        "On vacation my card was charged",
+        "Away from office deliveries never work",
+        "休假中没有收到退款",
+        "假期自动回复没有用",
+        "为什么只有自动回复？",
+        "自动回复什么时候才有人看",
+        "正在休假也被扣款",
+        "不在辦公室時包裹被退回",
+        "Automatic reply is all I ever get",
+        "Read the attached letter please",
+    ],
+)
+def test_a_persons_subject_that_has_the_words_of_an_auto_reply_shows_no_machine(
+    subject: str,
+) -> None:
+    assert kind_of(titled(subject)) is None
+
+
+@pytest.mark.parametrize(
+    ("subject", "kind"),
+    [
+        ("（自动回复）您的来信收到", MachineKind.AUTO_REPLY),
+        ("【自动回复】", MachineKind.AUTO_REPLY),
+        ("［自動回覆］收到", MachineKind.AUTO_REPLY),
+        ("(Auto-Reply) Thank you", MachineKind.AUTO_REPLY),
+        ("假期自动回复：[R-7K3M9-QW0X2] 包裹", MachineKind.AUTO_REPLY),
+        ("自动回复:Re: [R-7K3M9-QW0X2] 包裹", MachineKind.AUTO_REPLY),
+        ("自动回复 Re: [R-7K3M9-QW0X2] 包裹", MachineKind.AUTO_REPLY),
+        ("系统自动答复：x", MachineKind.AUTO_REPLY),
+        ("Out of Office AutoReply: x", MachineKind.AUTO_REPLY),
+        ("Out of office", MachineKind.AUTO_REPLY),
+        ("已读：[R-7K3M9-QW0X2] 包裹", MachineKind.RECEIPT),
+        ("已讀: 包裹", MachineKind.RECEIPT),
+        ("Read: [R-7K3M9-QW0X2] Parcel", MachineKind.RECEIPT),
+    ],
+)
+def test_a_subject_made_by_an_auto_responder_shows_its_kind_but_proves_nothing_alone(
+    subject: str, kind: MachineKind
+) -> None:
+    found = kind_of(titled(subject))
+    assert found is not None
+    assert (found.kind, found.because, found.proven) == (kind, ("subject",), False)
+    assert no_answer(titled(subject)) is NoAnswer.WORDS
+    marked = kind_of(titled(subject, head=b"X-Auto-Response-Suppress: All\r\n"))
+    assert is_held(marked)
+
+
+@pytest.mark.parametrize(
+    ("text", "automatic"),
+    [
+        (
+            "这是来自QQ邮箱的假期自动回复邮件。\n您好，我最近正在休假中，无法亲自回复您的邮件。",
+            True,
+        ),
+        ("你好，我最近正在休假中，无法亲自回复你的邮件。我将在假期结束后，尽快给你回复。", True),
+        ("您好！我正在休假，暂时不能及时回复您的邮件。", True),
+        ("您好，我正在出差，回来后尽快回复您。\n\n------ 原始邮件 ------\n发件人: x?", True),
+        ("您好！我正在休假，你们不能等我回来再联系吗？", False),
+        ("您好！我正在休假，无法处理。水壶还是漏水，请退款。", False),
+        ("我说的是：这是来自QQ邮箱的自动回复", False),
+        ("我休假回来了，还是没有人回复我", False),
+        ("您好，我正在休假，不能及时回复。" + "包裹一直没有到，照片见附件。" * 15, False),
+    ],
+)
+def test_recognises_the_holiday_texts_of_chinese_providers(text: str, automatic: bool) -> None:
+    found = kind_of(titled("Re: [R-7K3M9-QW0X2] x", text))
+    expected = Machine(MachineKind.AUTO_REPLY, ("text",), proven=False) if automatic else None
+    assert found == expected
+
+
+# ------------------------------------------------------------------------------ files beside words
+
+EVENT = (
+    b"BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:1\r\nSUMMARY:Visit\r\n"
+    b"END:VEVENT\r\nEND:VCALENDAR"
+)
+WORDS = part(b"text/plain; charset=utf-8", b"Nobody came on that day.")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        part(b"text/calendar", EVENT, b'Content-Disposition: attachment; filename="a.ics"'),
+        part(b'text/calendar; method=REQUEST; name="a.ics"', EVENT),
+        encoded(b"application/ics", EVENT, b'Content-Disposition: attachment; filename="a.ics"'),
+        part(b"text/calendar", EVENT, b"Content-Disposition: inline"),
+    ],
+)
+def test_a_calendar_file_beside_words_is_a_file(file: bytes) -> None:
+    mail = parse(HEAD + multipart(WORDS, file))
+    assert kind_of(mail) is None
+    assert may_be_answered(mail)
+    assert mail.text == "Nobody came on that day."
+    assert len(mail.attachments) == 1
+
+
+def test_an_invitation_is_the_mail_if_it_is_an_alternative_or_has_no_words_beside_it() -> None:
+    invitation = part(b"text/calendar; method=REQUEST", EVENT)
+    alternative = multipart(part(b"text/plain", b"When: Monday"), invitation, kind=b"alternative")
+    alone = multipart(part(b"text/calendar", EVENT, b"Content-Disposition: attachment"))
+    for body in (alternative, alone):
+        found = kind_of(parse(HEAD + body))
+        assert found is not None
+        assert (found.kind, found.proven) == (MachineKind.CALENDAR, True)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["Parcel not delivered", "退件没有退款", "Delivery failed again", "Zustellung fehlt", "退信"],
+)
+@pytest.mark.parametrize("answer", [b"", b"In-Reply-To: <x@in.example.org>\r\n"])
+def test_a_persons_complaint_about_a_delivery_is_no_bounce_whatever_mail_it_attaches(
+    subject: str, answer: bytes
+) -> None:
+    shop = part(b"message/rfc822", b"From: shop@example.net\r\nSubject: x\r\n\r\nWe tried.")
+    head = HEAD.replace(b"Parcel", subject.encode()) + answer
+    mail = parse(head + multipart(WORDS, shop))
+    assert kind_of(mail) is None
+    assert may_be_answered(mail)
+
+
+def test_a_persons_forward_of_a_report_is_no_report() -> None:
+    mail = parse(
+        HEAD
+        + multipart(
+            part(b"text/plain", b"My mail to you came back, see below."),
+            part(b"message/delivery-status", STATUS),
+            part(b"message/rfc822", RETURNED),
+        )
+    )
+    assert kind_of(mail) is None
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        DAEMON,
+        b"From: no-reply@mx.example.com\r\nSubject: Mail delivery failed\r\n",
+        b"Return-Path: <>\r\nFrom: mail@mx.example.com\r\nSubject: failure notice\r\n",
+    ],
+)
+def test_a_notice_without_fields_is_a_bounce_if_a_mail_system_sent_it(head: bytes) -> None:
+    body = multipart(part(b"text/plain", b"See below"), part(b"message/rfc822", RETURNED))
+    found = kind_of(parse(head + body))
+    assert found is not None
+    assert (found.kind, found.proven) == (MachineKind.BOUNCE, True)
+
+
+# ------------------------------------------------------------------------------ groups
+
+GROUP = (
+    b"X-Original-Sender: li.na@example.com\r\nPrecedence: list\r\n"
+    b"Mailing-list: list help@shop.example; contact help+owners@shop.example\r\n"
+    b"List-ID: <help.shop.example>\r\nList-Unsubscribe: <mailto:g+u@googlegroups.com>\r\n"
+)
+
+
+def test_a_group_before_our_address_only_prevents_an_answer_and_a_named_one_does_not() -> None:
+    mail = text_mail(b"My lamp is broken", GROUP)
+    assert not is_held(kind_of(mail))
+    assert no_answer(mail) is NoAnswer.LIST
+    for name in ("help@shop.example", "help.shop.example"):
+        assert kind_of(mail, groups=[name]) is None
+        assert no_answer(mail, groups=[name]) is None
+    assert no_answer(mail, groups=["other@shop.example"]) is NoAnswer.LIST
+    machine = text_mail(b"Away", GROUP + b"Auto-Submitted: auto-replied\r\n")
+    assert is_held(kind_of(machine, groups=["help@shop.example"]))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Resent-From: help@shop.example\r\nPrecedence: bulk\r\n",
+        b"X-Forwarded-For: help@shop.example us@in.example.org\r\nList-Unsubscribe: <x>\r\n",
+        b"Sender: help@shop.example\r\nX-BeenThere: help@shop.example\r\n",
+    ],
+)
+def test_a_named_forwarder_is_recognised_by_the_headers_in_which_it_names_itself(
+    head: bytes,
+) -> None:
+    assert no_answer(text_mail(b"Hi", head), groups=["help@shop.example"]) is None
+
+
+def test_the_author_behind_a_named_group_that_replaced_from_is_the_contact() -> None:
+    raw = HEAD.replace(b"Li Na <li.na@example.com>", b"Li Na via Help <help@shop.example>")
+    raw += GROUP + b"X-Original-From: Li Na <li.na@example.com>\r\n\r\nHi"
+    found = answer_address(parse(raw), groups=["help@shop.example"])
+    assert found is not None
+    assert (found.address.address, found.form) == ("li.na@example.com", True)
+
+
+# ------------------------------------------------------------------------------ where answers go
+
+
+def answers(sender: bytes, reply_to: bytes, head: bytes = b"") -> AnswerAddress:
+    raw = HEAD.replace(b"Li Na <li.na@example.com>", sender) + head
+    found = answer_address(
+        parse(raw + b"Reply-To: " + reply_to + b"\r\n\r\nHi"),
+        ["service@redress.example", "in.redress.example"],
+    )
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("sender", "reply_to", "to", "foreign"),
+    [
+        (b"li@example.com", b"Li <li@work.example>", "li@work.example", True),
+        (b"li@example.com", b"li@mail.example.com", "li@mail.example.com", False),
+        (b"li@example.com", b"na@example.com", "na@example.com", False),
+        (b"li@example.com", b"li@example.com", "li@example.com", False),
+        (b"li@a.co.uk", b"li@b.co.uk", "li@b.co.uk", True),
+        (b"li@example.com", b"no-reply@work.example", "li@example.com", False),
+        (b"li@example.com", b"service@redress.example", "li@example.com", False),
+        (
+            b"li@example.com",
+            b"r-7k3m9-qw0x2.abcdefghijklmnop@in.redress.example",
+            "li@example.com",
+            False,
+        ),
+        (b"li@example.com", b"mailer-daemon@work.example", "li@example.com", False),
+    ],
+)
+def test_answers_go_to_reply_to_if_somebody_reads_it(
+    sender: bytes, reply_to: bytes, to: str, foreign: bool
+) -> None:
+    found = answers(sender, reply_to)
+    assert (found.address.address, found.foreign, found.form) == (to, foreign, False)
+
+
+@pytest.mark.parametrize(
+    ("sender", "head"),
+    [
+        (b"info@shop.example", b"X-PHP-Originating-Script: 33:contact.php\r\n"),
+        (b"info@shop.example", b"X-Mailer: PHPMailer 6.8.0\r\n"),
+        (b"wordpress@shop.example", b""),
+        (b"www-data@web1.shop.example", b""),
+        (b"apache@shop.example", b""),
+        (b"noreply@forms.example", b""),
+        (b"contact-form@shop.example", b""),
+        (b"service@redress.example", b""),
+    ],
+)
+def test_a_forms_mail_is_answered_to_the_person_who_filled_it_in(
+    sender: bytes, head: bytes
+) -> None:
+    found = answers(sender, b"Customer <c@person.example>", head)
+    assert (found.address.address, found.form, found.foreign) == ("c@person.example", True, False)
+    raw = HEAD.replace(b"Li Na <li.na@example.com>", sender) + head
+    mail = parse(raw + b"Reply-To: c@person.example\r\n\r\nHi")
+    own = ["service@redress.example", "in.redress.example"]
+    assert kind_of(mail, own) is None
+    assert may_be_answered(mail, own)
+
+
+def test_a_mail_of_ours_is_no_form_even_with_a_foreign_reply_to() -> None:
+    raw = HEAD.replace(b"li.na@example.com", b"service@redress.example")
+    raw += b"Reply-To: c@person.example\r\nX-Redress-Mail: 1\r\n\r\nHi"
+    found = kind_of(parse(raw), ["service@redress.example"])
+    assert found is not None
+    assert found.kind is MachineKind.OWN
+
+
+def test_the_reply_to_of_a_list_is_not_the_author() -> None:
+    head = b"List-Post: <mailto:club@lists.example>\r\nReply-To: club@lists.example\r\n"
+    found = answer_address(text_mail(b"Hi", head))
+    assert found is not None
+    assert found.address.address == "li.na@example.com"
+
+
+def test_the_programs_of_a_web_server_prove_no_machine_but_nobody_reads_their_address() -> None:
+    mail = parse(HEAD.replace(b"li.na@example.com", b"www-data@shop.example") + b"\r\nBroken lamp")
+    assert not is_held(kind_of(mail))
+    assert no_answer(mail) is NoAnswer.NO_REPLY
+
+
+def test_two_domains_are_one_organisation_only_if_one_contains_the_other() -> None:
+    assert same_organisation("example.com", "Mail.Example.com")
+    assert same_organisation("a.example.com", "example.com")
+    assert not same_organisation("notexample.com", "example.com")

@@ -205,7 +205,8 @@ class ThreadRow(Row):
 
 
 class AddressRow(Row):
-    """ADDRESS#{digest} / ADDRESS: when mail to the address was returned, and with which status.
+    """ADDRESS#{digest} / ADDRESS: when mail to the address was returned, and with which status;
+    or when mail came from the address.
 
     ADDRESS#{digest} / SURVEYS uses only `refused_at`: when its reader refused further surveys.
     """
@@ -215,6 +216,7 @@ class AddressRow(Row):
 
     returned_at = UnicodeAttribute(null=True)
     status = UnicodeAttribute(null=True)
+    wrote_at = UnicodeAttribute(null=True)
     refused_at = UnicodeAttribute(null=True)
 
 

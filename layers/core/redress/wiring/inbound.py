@@ -44,6 +44,11 @@ def own_domains() -> tuple[str, ...]:
     return (canonical_domain(given.mail_domain), canonical_domain(sending))
 
 
+def groups() -> tuple[str, ...]:
+    """Return the groups and forwarders that the current plan names."""
+    return stores.plans().current().mail.groups
+
+
 def incoming_mails() -> IncomingMailStore:
     return stores.incoming_mails()
 

@@ -1,7 +1,8 @@
 """Records for each mail address whether mail may be sent there.
 
 If mail to an address failed permanently, the address is marked. No mail is then sent there until a
-mail comes from that address. A second item records whether the reader refuses surveys.
+mail comes from that address. The same item records when the first mail came from the address. A
+second item records whether the reader refuses surveys.
 """
 
 from __future__ import annotations
@@ -28,10 +29,15 @@ class AddressMark:
 
 @dataclass(frozen=True, slots=True)
 class AddressChange:
-    """A change to the mark of an address. `mark` is the new mark, or None to remove the mark."""
+    """A change to the mark of an address. `mark` is the new mark, or None to remove the mark.
+
+    `wrote_at` is the time of a mail from the address. It is None if the change follows from a mail
+    to the address.
+    """
 
     address: str
     mark: AddressMark | None
+    wrote_at: datetime | None = None
 
 
 class AddressStore:
@@ -46,6 +52,19 @@ class AddressStore:
         if row is None or row.returned_at is None:
             return None
         return AddressMark(datetime.fromisoformat(row.returned_at), row.status or "")
+
+    def has_written(self, address: str) -> bool:
+        """Whether a mail has come from the address that its domain did not disown.
+
+        A mail that came before Redress recorded this does not count.
+        """
+        row = self._row(address, keys.ADDRESS)
+        return row is not None and row.wrote_at is not None
+
+    def is_known_to_write(self, address: str) -> bool:
+        """Whether a mail has come from the address, and the address has no mark since."""
+        row = self._row(address, keys.ADDRESS)
+        return row is not None and row.wrote_at is not None and row.returned_at is None
 
     def refuses_surveys(self, address: str) -> bool:
         """Whether the reader at this address unsubscribed from surveys."""
@@ -76,11 +95,16 @@ class AddressStore:
 
 
 def address_row(models: Models, change: AddressChange) -> Any:
-    """Return the row that sets or removes the mark of an address."""
+    """Return the row that sets or removes the mark of an address.
+
+    A mark removes the record that mail came from the address: until the next one, nothing shows
+    that the address exists.
+    """
     mark = change.mark
     return models.address(
         keys.address_pk(change.address),
         keys.ADDRESS,
         returned_at=mark.at.isoformat() if mark else None,
         status=mark.status or None if mark else None,
+        wrote_at=change.wrote_at.isoformat() if change.wrote_at else None,
     )

@@ -69,6 +69,9 @@ MOST_MAILS = 10_000
 MOST_DOMAINS = 100
 _DOMAIN = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,10}[a-z0-9-]{2,63}"
 _DOOR = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,63}}(?:@{_DOMAIN})?")
+_GROUP = re.compile(rf"(?:[a-z0-9][a-z0-9._=-]{{0,63}}@)?{_DOMAIN}")
+"""The address of a group, or a List-Id such as complaints.shop.example."""
+GROUP_LIMIT = 254
 
 _REQUIRED = (ClockName.ACKNOWLEDGEMENT, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION)
 _PROMISED = tuple(name for name in ClockName if name is not ClockName.OWN_WORD)
@@ -511,7 +514,7 @@ def _mail(read: DocumentReader, document: Mapping[str, Any]) -> MailPlan:
     If it is absent, no address determines the kind of a ticket, and `MailPlan`'s defaults apply.
     """
     section = read.section(document, "mail", "", need=False)
-    read.known(section, ("doors", "domains", "strangers", "most_an_hour"), "/mail")
+    read.known(section, ("doors", "domains", "groups", "strangers", "most_an_hour"), "/mail")
     kind_by_address: dict[str, str] = {}
     for address, kind in read.section(section, "doors", "/mail", need=False).items():
         at = f"/mail/doors{pointer(address)}"
@@ -542,7 +545,21 @@ def _mail(read: DocumentReader, document: Mapping[str, Any]) -> MailPlan:
         most_of_a_sender=bound("sender", usual.most_of_a_sender),
         most_on_a_ticket=bound("ticket", usual.most_on_a_ticket),
         domains=tuple(one for one in domains if isinstance(one, str)),
+        groups=_groups(read, section),
     )
+
+
+def _groups(read: DocumentReader, section: Mapping[str, Any]) -> tuple[str, ...]:
+    """The groups and forwarders before our addresses. A plan without them names none."""
+    value = section.get("groups", [])
+    if not isinstance(value, list) or len(value) > MOST_ADDRESSES:
+        read.fault("/mail/groups", "list_expected", f"a list of at most {MOST_ADDRESSES}")
+        return ()
+    for index, one in enumerate(value):
+        if not isinstance(one, str) or len(one) > GROUP_LIMIT or not _GROUP.fullmatch(one):
+            detail = "the address or the List-Id of a group, in small letters"
+            read.fault(f"/mail/groups/{index}", "address_expected", detail)
+    return tuple(one for one in value if isinstance(one, str))
 
 
 # --------------------------------------------------------------------------------------- scores

@@ -128,6 +128,8 @@ class MailPlan(Struct, frozen=True):
     `kind_by_address` maps a service address to the kind of its tickets: a complete address, or the
     part before the @ of any address at a domain of the house. `domains` are domains of the house
     besides those that the deployment knows: the one that gets mail and the sender address's.
+    `groups` has the groups and forwarders before our addresses: their addresses or List-Ids, in
+    lower case. The headers that they add to a mail say nothing about who wrote it.
     `strangers` says what a reply to a ticket becomes if its sender is not a party of the ticket:
     a new ticket that refers to the first one (`ticket`), or a notice on that ticket (`message`).
     In one clock hour, at most `most_of_a_sender` mails are accepted from one sender, and at most
@@ -139,6 +141,7 @@ class MailPlan(Struct, frozen=True):
     most_of_a_sender: int = 30
     most_on_a_ticket: int = 60
     domains: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 NO_MAIL_PLAN = MailPlan({})

@@ -116,7 +116,8 @@ _STARTED_AT_OPENING = (
     ClockName.FIRST_RESPONSE,
     ClockName.RESOLUTION,
 )
-"""The clocks that start when a ticket is opened. Later events start the others."""
+"""The clocks that start when a ticket is opened. Later events start the others. If the mail that
+opened the ticket must not be answered automatically, no acknowledgement is promised."""
 
 
 def _opened(event: Event, plan: Plan) -> Ticket:
@@ -126,6 +127,9 @@ def _opened(event: Event, plan: Plan) -> Ticket:
     priority = plan.priority(level.urgency, level.impact)
     classification = (data["kind"], data["channel"], priority, customer_type)
     promised = plan.promises(*classification)
+    mail = data.get("mail", {})
+    if "unacknowledged" in mail:
+        promised.pop(ClockName.ACKNOWLEDGEMENT, None)
     return Ticket(
         number=data["number"],
         version=event.number,
@@ -144,6 +148,7 @@ def _opened(event: Event, plan: Plan) -> Ticket:
         impact=level.impact,
         customer_type=customer_type,
         plan_version=plan.version,
+        first_sender=mail.get("sender"),
         created_at=event.at,
         changed_at=event.at,
         unanswered_since=event.at,

@@ -145,6 +145,9 @@ class Ticket(Struct, frozen=True):
     raised: str | None = None
     """The priority to which a reopening or a rung raised the ticket. A reclassification cannot
     lower the ticket's priority below it."""
+    first_sender: str | None = None
+    """The address in lower case from which the customer's first mail came, if its Reply-To names
+    another one as the contact. A mail from this address is also the customer's."""
     participants: tuple[str, ...] = ()
     """Addresses that take part in addition to the customer, in lower case. Staff set them."""
     watchers: tuple[str, ...] = ()
@@ -181,9 +184,13 @@ class Ticket(Struct, frozen=True):
 
     @property
     def phase(self) -> Phase:
-        """What the workflow waits for. It follows from the state and the acknowledgement."""
+        """What the workflow waits for. It follows from the state and the acknowledgement.
+
+        A ticket that is not to be acknowledged has no such clock and waits for the first response.
+        """
         if self.state is State.NEW:
-            waiting = self.acknowledged_at is None
+            promised = ClockName.ACKNOWLEDGEMENT in self.clocks
+            waiting = promised and self.acknowledged_at is None
             return Phase.ACKNOWLEDGEMENT if waiting else Phase.FIRST_RESPONSE
         return {
             State.OPEN: Phase.RESOLUTION,

@@ -21,6 +21,7 @@ from redress.base.addresses import canonical, is_address
 from redress.base.errors import NotFound
 from redress.base.people import Actor, Member, Role
 from redress.mail.incoming.bucket import MailBucket
+from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.incoming.rules.decision import (
     AddNote,
     AddReply,
@@ -157,12 +158,16 @@ class IncomingMail:
     original      everything that was read, as data for JSON; staff can look at it
     machine       the kind of notice, if a machine wrote the mail because of a mail from Redress
     returned      the addresses that a bounce reports
-    automatic     a machine wrote the mail, or it must not be answered automatically
+    automatic     it is proven that a machine wrote the mail
     own           Redress sent the mail itself
     because       the evidence for the values of `machine` and `automatic`
     authentic     DMARC passed: the mail is from the sender's domain
     disowned      DMARC failed: the mail is not from the sender's domain, or names several authors
     forwarded     the mail that this one forwards
+    no_answer     why no automatic answer may follow; None if one may
+    named_contact the sender themselves named the contact in Reply-To. If a form or a group named
+                  it, the sender is somebody else
+    foreign       the sender named a contact of another organisation than their own
     """
 
     key: str
@@ -196,6 +201,9 @@ class IncomingMail:
     disowned: bool
     forwarded: ForwardedMail | None = None
     envelope: tuple[str, ...] = ()
+    no_answer: NoAnswer | None = None
+    named_contact: bool = False
+    foreign: bool = False
 
     @property
     def identity(self) -> str:
@@ -443,6 +451,7 @@ class ReceivingCase:
             own=mail.own,
             machine=mail.machine,
             automatic=mail.automatic,
+            no_answer=self._no_answer(mail),
             spam=mail.spam,
             virus=mail.virus,
             disowned=mail.disowned,
@@ -452,6 +461,16 @@ class ReceivingCase:
             recent=counts.get(_sender_counter(mail.contact), 0),
             recent_on=counts,
         )
+
+    def _no_answer(self, mail: IncomingMail) -> NoAnswer | None:
+        """Return why no automatic answer may follow; None if one may.
+
+        Anybody can name somebody else's address in Reply-To. An address of another organisation
+        therefore gets no automatic mail until a mail has come from it.
+        """
+        if mail.foreign and not self._addresses.has_written(mail.contact):
+            return NoAnswer.REPLY_TO
+        return mail.no_answer
 
     # ---------------------------------------------------------------- carrying out a decision
 
@@ -466,11 +485,12 @@ class ReceivingCase:
     ) -> Decided[IncomingRecord]:
         """Return the change that follows from a decision."""
         match decision:
-            case OpenTicket(kind, _, True) if forwarded is not None:
+            case OpenTicket(passed_on=True) if forwarded is not None:
                 record = replace(record, forwarded_by=record.sender)
-                return self._opened(forwarded, record, kind, None, released, ())
-            case OpenTicket(kind, follows):
-                return self._opened(mail, record, kind, follows, released, self._cleared_mark(mail))
+                return self._opened(forwarded, record, decision, released, ())
+            case OpenTicket():
+                addresses = self._sender_wrote(mail)
+                return self._opened(mail, record, decision, released, addresses)
             case AddReply(number, participant, proven):
                 ticket = tickets[number]
                 if not proven:
@@ -480,7 +500,7 @@ class ReceivingCase:
                 text, source = _text_of(words, ticket.language), _source(mail, record, words)
                 change = by_customer.write(ticket, plan, text, at, source, participant)
                 done = on(record, MailState.JOINED, number, change.events[0].number)
-                addresses = self._cleared_mark(mail)
+                addresses = self._sender_wrote(mail)
             case AddNote(number, by):
                 ticket = tickets[number]
                 plan, at = self._plan_and_moment(ticket)
@@ -538,16 +558,22 @@ class ReceivingCase:
         self,
         mail: IncomingMail,
         record: IncomingRecord,
-        kind: str,
-        follows: str | None,
+        decision: OpenTicket,
         released: IncomingRecord | None,
         addresses: tuple[AddressChange, ...],
     ) -> Decided[IncomingRecord]:
         now, plan = self._now(), self._plans.current()
         words = whole(mail.whole, mail.parts, DESCRIPTION_LIMIT)
-        source = _source(mail, record, words) | ({"follows": follows} if follows else {})
+        source = _source(mail, record, words)
+        if decision.follows:
+            source["follows"] = decision.follows
+        if decision.unacknowledged is not None:
+            source["unacknowledged"] = decision.unacknowledged.value
+        if mail.named_contact:
+            source["sender"] = mail.sender
         number = new_number()
-        change = opening.open_ticket(_submission(mail, words, kind), number, plan, now, source)
+        submission = _submission(mail, words, decision.kind)
+        change = opening.open_ticket(submission, number, plan, now, source)
         done = on(record, MailState.OPENED, number, 1)
         return Decided(done, change, now, _mail_taken(mail, done, released, addresses))
 
@@ -621,13 +647,15 @@ class ReceivingCase:
             if address in addresses
         )
 
-    def _cleared_mark(self, mail: IncomingMail) -> tuple[AddressChange, ...]:
-        """Return the change that removes the mark from the sender's address; () if it has no mark.
+    def _sender_wrote(self, mail: IncomingMail) -> tuple[AddressChange, ...]:
+        """Return the change that records that a mail came from the sender's address.
 
-        If an address sends mail, it can probably receive mail again.
+        It also removes the mark of returned mail: if an address sends mail, it can probably receive
+        mail again. () if nothing changes, or if the sender's domain disowns the mail.
         """
-        known = self._addresses.returned(mail.sender)
-        return (AddressChange(mail.sender, None),) if known and not mail.disowned else ()
+        if mail.disowned or self._addresses.is_known_to_write(mail.sender):
+            return ()
+        return (AddressChange(mail.sender, None, self._now()),)
 
     def _record(self, mail: IncomingMail) -> IncomingRecord:
         flags = [name for name in ("disowned", "spam", "virus") if getattr(mail, name)]
@@ -720,6 +748,9 @@ def _forwarded_mail(mail: IncomingMail, staff: Collection[str]) -> IncomingMail 
         parts=inner.parts,
         language=inner.language,
         disowned=False,
+        no_answer=None,
+        named_contact=False,
+        foreign=False,
     )
 
 

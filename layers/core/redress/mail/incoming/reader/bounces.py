@@ -18,11 +18,16 @@ _SMTP_REPLY = re.compile(r"(?<![\d.:-])([45]\d\d)(?:[ -])(?=[#\w(<])")
 _ADDRESS = re.compile(
     r"(?<![\w.+-])[\w.!#$%&'*+?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}"
 )
+_ORDINARY = ("multipart/mixed", "multipart/related", "multipart/alternative")
 _TEXT_LIMIT = 20_000
 _MOST_RECIPIENTS = 50
 _DAEMONS = re.compile(
     r"(?:mailer-daemon|mailerdaemon|mail-daemon|postmaster|mailsystem|mail-system|mdaemon|"
     r"mailer_daemon|mailadmin|mail\.daemon|mailmaster|bounce|bounces)(?:[+.-].*)?\Z",
+    re.IGNORECASE,
+)
+_NO_REPLY = re.compile(
+    r"(?:no|non|not|do-?not|dont|never|ne-?pas|nao)[._-]?(?:reply|repondre|responder?|answer)|noreply",
     re.IGNORECASE,
 )
 _FAILURE = re.compile(
@@ -93,9 +98,24 @@ def is_daemon(local: str) -> bool:
     return _DAEMONS.match(local) is not None
 
 
+def is_no_reply(local: str) -> bool:
+    """Whether a local part says that nobody reads the address."""
+    return _NO_REPLY.search(local) is not None
+
+
+def is_reported(mail: ParsedMail) -> bool:
+    """Whether the machine-readable report in a mail is the mail itself.
+
+    A person who forwards a report has it among the files of an ordinary mail.
+    """
+    if mail.report is None:
+        return False
+    return mail.type not in _ORDINARY or _by_system(mail)
+
+
 def read(mail: ParsedMail) -> Bounce | None:
     """Read a delivery notice. Returns None if the mail is not a delivery notice."""
-    if mail.report is not None and mail.report.kind == "delivery-status":
+    if mail.report is not None and mail.report.kind == "delivery-status" and is_reported(mail):
         found = [one for one in map(_recipient, mail.report.groups) if one is not None]
         if not found:
             return _bounce(_from_text(mail), standard=False)
@@ -117,16 +137,24 @@ def looks_returned(mail: ParsedMail) -> bool:
     """Whether a mail without the fields of RFC 3464 looks like a delivery notice.
 
     This is so in two cases. Either the mail comes from a mail system or has no sender, and its
-    subject or text reports a failure or a delay. Or the mail contains another message, and its
-    subject reports a failure.
+    subject or text reports a failure or a delay. Or it comes from a no-reply address and contains
+    another message, and its subject reports a failure. A person who complains about a delivery
+    writes the same words, and attaches the shop's mail.
     """
-    by_system = mail.return_path == "" or any(is_daemon(one.local) for one in _senders(mail))
-    by_system = by_system or not mail.sender_addresses
     words = f"{mail.subject}\n{mail.text[:1_000]}"
-    if by_system and (_FAILURE.search(words) or _DELAY.search(words)):
+    if _by_system(mail) and (_FAILURE.search(words) or _DELAY.search(words)):
         return True
     # Some mail systems send notices from an ordinary no-reply address.
-    return bool(mail.embedded) and _FAILURE.search(mail.subject) is not None
+    answered = (*mail.sender_addresses, *mail.reply_to)
+    unread = all(is_no_reply(one.local) for one in answered)
+    return unread and bool(mail.embedded) and _FAILURE.search(mail.subject) is not None
+
+
+def _by_system(mail: ParsedMail) -> bool:
+    """Whether the mail has the null sender, the address of a mail system, or no address at all."""
+    if mail.return_path == "" or any(is_daemon(one.local) for one in _senders(mail)):
+        return True
+    return not mail.sender_addresses and not mail.reply_to
 
 
 def _senders(mail: ParsedMail) -> Iterator[Address]:

@@ -1,8 +1,14 @@
 """Recognise mails that no person wrote, and mails that must not be answered automatically.
 
-The rules follow RFC 3834. An automatic answer to such a mail can start a loop, show a customer's
-message to the strangers on a mailing list, or show a spammer that an address exists. If in doubt,
-no automatic answer is sent. The mail itself is read in any case.
+These are two questions. A mail that a machine wrote is held for staff, or noted on the ticket that
+it answers. So it needs proof: a null sender, Auto-Submitted, a report, a mark of Redress or a
+header as explicit as these (`Machine.proven`). A mail that only must not be answered is a person's
+mail, for example one that came through a mailing list, and becomes a ticket without an
+acknowledgement (`no_answer`).
+
+The rules for answers follow RFC 3834. An automatic answer to a machine can start a loop, show a
+customer's message to the strangers on a mailing list, or show a spammer that an address exists. If
+in doubt, no automatic answer is sent. The mail itself is read in any case.
 """
 
 from __future__ import annotations
@@ -11,15 +17,19 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
-from redress.base.addresses import canonical
+from redress.base.addresses import canonical, canonical_domain
 from redress.mail.incoming.reader import bounces
+from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.bounces import Bounce
+from redress.mail.incoming.reader.limits import Defects
 from redress.mail.incoming.reader.mail import Address, ParsedMail
+from redress.mail.incoming.rules.answers import NoAnswer
 
 
 class MachineKind(StrEnum):
-    """Kinds of mails that no person wrote. If several fit, the first one in this list counts."""
+    """Kinds of mails with signs of a machine. If several fit, the first one in this list counts."""
 
     OWN = "own"
     COMPLAINT = "complaint"
@@ -38,11 +48,35 @@ class Machine:
     """A mail's kind, and the signs for it.
 
     `because` names the signs, strongest first, such as "header auto-submitted" or "subject".
+    `proven`: at least one sign proves that a machine wrote the mail. Otherwise a person may have
+    written it.
     """
 
     kind: MachineKind
     because: tuple[str, ...]
     bounce: Bounce | None = None
+    proven: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAddress:
+    """The address to which answers to a mail go.
+
+    named    Reply-To named it, and it is not the address in From
+    form     a form or a group sent the mail for the person at this address
+    foreign  it belongs to another organisation than From, and no form or group sent the mail
+    """
+
+    address: Address
+    named: bool = False
+    form: bool = False
+    foreign: bool = False
+
+
+class _Sign(NamedTuple):
+    kind: MachineKind
+    why: str
+    proof: bool = True
 
 
 _OWN_HEADER = "x-redress-"
@@ -65,43 +99,83 @@ _AUTO_HEADERS = (
     "x-facebook-notify",
     "auto-generated",
 )
-_LIST_HEADERS = (
-    "list-id",
-    "list-post",
-    "mailing-list",
-    "x-mailing-list",
-    "x-mailman-version",
-    "x-beenthere",
-)
-_BULK_HEADERS = (
-    "feedback-id",
+_POST_HEADERS = ("list-post", "mailing-list", "x-mailing-list", "x-beenthere")
+"""Headers in which a mailing list names the address to which people write."""
+_DISCUSSION_HEADERS = (*_POST_HEADERS, "x-original-sender", "x-original-from")
+"""Headers of groups to which people write. A newsletter, to which nobody can write, has none."""
+_LIST_HEADERS = ("list-id", "x-mailman-version", *_POST_HEADERS)
+_CAMPAIGN_HEADERS = (
+    "x-campaign",
     "x-campaign-id",
     "x-campaignid",
     "x-mailchimp-id",
+    "x-mc-user",
     "x-csa-complaints",
+    "list-unsubscribe-post",
 )
+"""Headers that only senders of campaigns write. One of them together with List-Unsubscribe proves
+a campaign."""
+_BULK_HEADERS = ("feedback-id", *_CAMPAIGN_HEADERS)
 _PRECEDENCES = {
-    "auto_reply": MachineKind.AUTO_REPLY,
-    "auto-reply": MachineKind.AUTO_REPLY,
-    "auto-replied": MachineKind.AUTO_REPLY,
-    "list": MachineKind.LIST,
-    "bulk": MachineKind.BULK,
-    "junk": MachineKind.BULK,
+    "auto_reply": _Sign(MachineKind.AUTO_REPLY, "header precedence"),
+    "auto-reply": _Sign(MachineKind.AUTO_REPLY, "header precedence"),
+    "auto-replied": _Sign(MachineKind.AUTO_REPLY, "header precedence"),
+    "list": _Sign(MachineKind.LIST, "header precedence", proof=False),
+    "bulk": _Sign(MachineKind.BULK, "header precedence", proof=False),
+    "junk": _Sign(MachineKind.BULK, "header precedence", proof=False),
 }
-_AUTO_SUBJECT = re.compile(
-    r"\s*[\[【(]?\s*(?:(?:re|aw|sv)\s*:\s*)?(?:"
-    r"(?:automatic|auto|automated)[ -]?(?:reply|response|answer|generated reply)|auto:|autoreply|"
-    r"out[ -]of[ -](?:the )?office|i(?:'| a)?m (?:out of (?:the )?office|on vacation)|on vacation|"
+_PASSED_BY = (
+    "list-post",
+    "mailing-list",
+    "x-mailing-list",
+    "x-beenthere",
+    "x-spam-checked-in-group",
+    "sender",
+    "resent-from",
+    "resent-sender",
+    "return-path",
+    "x-forwarded-for",
+    "x-forwarded-to",
+    "x-original-to",
+    "delivered-to",
+)
+"""Headers in which groups and forwarders name their own address."""
+_ADDRESS = re.compile(r"(?<![\w.+=-])([\w.=-]{1,64})(?:\+[\w.+=-]{0,200})?@([\w.-]{1,253})")
+"""An address without the part after a plus, which groups add in Return-Path."""
+_LIST_ID = re.compile(r"<([^<>\s]{1,255})>\s*\Z")
+_MOST_READ = 2_000
+
+_WORDS = (
+    r"(?:(?:automatic|auto|automated)[ -]?(?:reply|response|answer|generated reply)|autoreply|"
+    r"out[ -]of[ -](?:the )?office(?: (?:auto[ -]?reply|reply|response|notification|message))?|"
+    r"i(?:'|’| a)?m (?:out of (?:the )?office|on vacation)|on vacation|"
     r"vacation (?:reply|response|notice)|away from (?:the |my )?(?:office|mail)|"
-    r"自动回复|自動回覆|自動回復|自動回信|自动答复|自動答覆|自动应答|外出自动|不在办公室|不在辦公室|外出通知|"
-    r"休假自动|休假中|度假自动|正在休假|自動返信|自動応答|不在通知|不在のお知らせ|자동 ?(?:회신|응답)|부재중|"
-    r"automatische antwort|abwesenheit|abwesend|réponse automatique|absence du bureau|absent du bureau|"
-    r"respuesta automática|fuera de (?:la )?oficina|risposta automatica|fuori sede|fuori ufficio|"
-    r"resposta automática|ausência temporária|automatisch antwoord|afwezig|autosvar|automatiskt svar|"
-    r"automaattinen vastaus|poissa|automatická odpověď|automatyczna odpowiedź|автоответ|"
-    r"автоматический ответ|вне офиса|otomatik yanıt)",
+    r"(?:假期|休假|度假|外出|离开|離開|节日|節日|系统|系統|邮件|郵件|邮箱|郵箱){0,2}"
+    r"(?:自动|自動)(?:回复|回覆|回復|回信|答复|答覆|应答|應答|応答|返信)|"
+    r"外出自动|休假自动|度假自动|不在办公室|不在辦公室|外出通知|休假通知|休假中|正在休假|"
+    r"不在通知|不在のお知らせ|자동 ?(?:회신|응답)|부재중|"
+    r"automatische antwort|abwesenheit\w{0,20}|abwesend|réponse automatique|absence du bureau|"
+    r"absent du bureau|respuesta automática|fuera de (?:la )?oficina|risposta automatica|"
+    r"fuori sede|fuori ufficio|resposta automática|ausência temporária|automatisch antwoord|"
+    r"afwezig\w{0,10}|autosvar|automatiskt svar|automaattinen vastaus|poissa|automatická odpověď|"
+    r"automatyczna odpowiedź|автоответ\w{0,10}|автоматический ответ|вне офиса|otomatik yanıt)"
+    r"(?:邮件|郵件|通知|消息|訊息)?"
+)
+_AUTO_SUBJECT = re.compile(
+    rf"\s*(?:[\[【(（［「『]\s*{_WORDS}\s*[\]】)）］」』]|"
+    rf"{_WORDS}\s*(?:[:：]|\Z|(?:re|aw|fwd?|回复|答复|回覆)\s*[:：])|"
+    r"auto\s*[:：]\s*(?:re|aw|fwd?|sv)\s*[:：])",
     re.IGNORECASE,
 )
+"""The subject of an auto-reply: the words stand in brackets, or a colon or nothing follows them. In
+`休假中被扣款` and in `Out of office hours charge`, a person goes on with their sentence."""
+_RECEIPT_SUBJECT = re.compile(
+    r"\s*(?:[\[【(（［]\s*(?:已读|已讀)(?:回执|回執)?\s*[\]】)）］]|"
+    r"(?:(?:已读|已讀|已阅|未读|未讀)(?:回执|回執)?|阅读回执|閱讀回條|read|not read|gelesen|lu|leído|"
+    r"lido|letto|gelezen|開封済み|開封確認|읽음)\s*[:：])",
+    re.IGNORECASE,
+)
+_BEGINS_AUTO = re.compile(rf"\s*[\[【(（［]?\s*(?:(?:re|aw|sv)\s*:\s*)?{_WORDS}", re.IGNORECASE)
 _AUTO_WORDS = re.compile(
     r"auto(?:matic)?[ -]?(?:reply|response)|out of (?:the )?office|"
     r"自动回复|自動回覆|自動回復|自動返信|自动答复|不在办公室|不在辦公室",
@@ -110,52 +184,106 @@ _AUTO_WORDS = re.compile(
 _HOLIDAY_WORDS = re.compile(r"\bvacation\b|休假|度假|on leave|annual leave", re.IGNORECASE)
 """Words that people also write themselves, for example to a travel agency. These words count only
 together with another sign."""
-_NO_REPLY = re.compile(
-    r"(?:no|non|not|do-?not|dont|never|ne-?pas|nao)[._-]?(?:reply|repondre|responder?|answer)|noreply",
-    re.IGNORECASE,
+_HOLIDAY_TEXT = re.compile(
+    r"\s*(?:(?:这是来自|這是來自).{0,12}(?:邮箱|郵箱|信箱)的.{0,8}(?:自动|自動)(?:回复|回覆|回復)|"
+    r"(?:[您你]好|hello|hi)?[！!，,。.~\s]{0,5}我?(?:最近|目前|现在|現在)?正在(?:休假|度假|外出|出差)"
+    r".{0,80}?(?:无法|無法|不能|未能|尽快|盡快|儘快|回来后|回來後|返回后|返回後|结束后|結束後)"
+    r".{0,40}?(?:回复|回覆|回復|答复|答覆|处理|處理|联系|聯繫))",
+    re.IGNORECASE | re.DOTALL,
 )
-_FORMS = re.compile(r"(?:wordpress|website|(?:web|contact)[._-]?forms?|forms?)\Z", re.IGNORECASE)
+"""The text with which Chinese providers answer while somebody is on holiday. QQ's is `你好，我最近正在
+休假中，无法亲自回复你的邮件。我将在假期结束后，尽快给你回复。`"""
+_LONGEST_HOLIDAY_TEXT = 160
+_QUOTE_BEGINS = re.compile(r"^\s*(?:[-_=—]{3,}|>)", re.MULTILINE)
+_PERSON_ASKS = re.compile(r"[?？]|退款|退货|退貨|投诉|投訴|请帮|請幫|请尽快|請盡快")
+"""A person on holiday who writes this wants something. No holiday text contains it."""
+_FORMS = re.compile(r"(?:wordpress|website|(?:web|contact)[._-]?forms?|forms?|form-?mail)\Z", re.I)
 """Local parts of addresses from which web forms send mail. The Reply-To header of such a mail names
 the person who filled in the form."""
+_SERVERS = re.compile(
+    r"(?:www-data|wwwrun|www|apache2?|httpd|nginx|nobody|root|cron|daemon)\Z", re.IGNORECASE
+)
+"""Local parts of addresses under which the programs of a web server run."""
+_FORM_HEADERS = ("x-php-originating-script", "x-php-script", "x-wpcf7-content-type")
+_FORM_MAILERS = re.compile(r"php|wordpress|drupal|joomla|typo3|webform", re.IGNORECASE)
+"""Found in X-Mailer if a program of a web server wrote the mail."""
 _ROBOTS = re.compile(
-    r"(?:listserv|majordomo|mailman|owner-.*|.*-(?:owner|request|bounces?|outgoing|relay)|"
-    r"auto-?reply|autoresponder|www-data|nobody|root|cron|daemon)\Z",
+    r"(?:listserv|majordomo|mailman|auto-?reply|autoresponder|.*-bounces)\Z", re.IGNORECASE
+)
+"""Local parts of programs from which no person writes."""
+_LIST_ROBOTS = re.compile(
+    r"(?:listserv|majordomo|mailman|owner-.*|.*-(?:owner|request|bounces?|outgoing|relay))\Z",
     re.IGNORECASE,
 )
 
 
-def kind_of(mail: ParsedMail, own_addresses: Iterable[str] = ()) -> Machine | None:
-    """Return the kind of a mail that no person wrote; None for any other mail.
+def kind_of(
+    mail: ParsedMail, own_addresses: Iterable[str] = (), groups: Iterable[str] = ()
+) -> Machine | None:
+    """Return the kind of a mail that has signs of a machine; None for any other mail.
 
     `own_addresses` are the address that Redress sends from and the domain that receives mail.
+    `groups` are the groups and forwarders that the plan names. The headers that these add are no
+    signs.
     """
-    signs = list(_signs(mail, {canonical(one) for one in own_addresses}))
+    own = {canonical(one) for one in own_addresses}
+    signs = list(_signs(mail, own, _through(mail, groups)))
     if not signs:
         return None
     order = list(MachineKind)
-    kind = min((kind for kind, _ in signs), key=order.index)
-    because = [why for one, why in signs if one is kind] + [
-        why for one, why in signs if one is not kind
+    kind = min((sign.kind for sign in signs), key=order.index)
+    because = [sign.why for sign in signs if sign.kind is kind] + [
+        sign.why for sign in signs if sign.kind is not kind
     ]
     bounce = bounces.read(mail) if kind in (MachineKind.BOUNCE, MachineKind.DELAY) else None
-    return Machine(kind, tuple(dict.fromkeys(because)), bounce)
+    return Machine(kind, tuple(dict.fromkeys(because)), bounce, any(one.proof for one in signs))
 
 
-def may_be_answered(mail: ParsedMail, own_addresses: Iterable[str] = ()) -> bool:
-    """Whether an automatic answer may go to the sender.
+def may_be_answered(
+    mail: ParsedMail, own_addresses: Iterable[str] = (), groups: Iterable[str] = ()
+) -> bool:
+    """Whether an automatic answer may go to the sender: `no_answer` gives no reason against it."""
+    return bool(mail.sender_addresses) and no_answer(mail, own_addresses, groups) is None
 
-    It may if a person seems to have written the mail and somebody seems to read the address. If the
-    words of an auto-reply are anywhere in the subject, no answer is sent, even if `kind_of` returns
-    None. Otherwise two machines could answer each other.
+
+def no_answer(
+    mail: ParsedMail, own_addresses: Iterable[str] = (), groups: Iterable[str] = ()
+) -> NoAnswer | None:
+    """Return why no automatic answer may follow; None if one may.
+
+    One may if a person seems to have written the mail and somebody seems to read the address. If
+    the words of an auto-reply are anywhere in the subject, no answer is sent, even if `kind_of`
+    returns None. Otherwise two machines could answer each other. `NoAnswer.REPLY_TO` is never the
+    result, because a mail does not show who has written before (`AnswerAddress.foreign`).
     """
-    if kind_of(mail, own_addresses) is not None or not mail.sender_addresses:
-        return False
-    if _AUTO_WORDS.search(mail.subject):
-        return False
-    if _HOLIDAY_WORDS.search(mail.subject) and _sent_by_others(mail):
-        return False
-    answers_go_to = (mail.reply_to or mail.sender_addresses)[0]
-    return _NO_REPLY.search(answers_go_to.local) is None
+    own = tuple(own_addresses)
+    machine = kind_of(mail, own, groups)
+    if machine is not None and machine.proven:
+        return NoAnswer.MACHINE
+    kind = machine.kind if machine is not None else None
+    found = answer_address(mail, own, groups)
+    if kind is MachineKind.SYSTEM or (found and _reads_nothing(mail, found)):
+        return NoAnswer.NO_REPLY
+    if _is_suppressed(mail):
+        return NoAnswer.SUPPRESSED
+    if kind is MachineKind.LIST:
+        return NoAnswer.LIST
+    if kind is MachineKind.BULK:
+        return NoAnswer.BULK
+    return NoAnswer.WORDS if kind is not None or _has_words(mail) else None
+
+
+def _reads_nothing(mail: ParsedMail, found: AnswerAddress) -> bool:
+    """Whether the mail says that nobody reads an answer, in From or in Reply-To."""
+    named = mail.reply_to[:1] if not found.named else ()
+    return any(bounces.is_no_reply(one.local) for one in (found.address, *named))
+
+
+def _has_words(mail: ParsedMail) -> bool:
+    if _AUTO_WORDS.search(mail.subject) or _BEGINS_AUTO.match(mail.subject):
+        return True
+    holiday = _HOLIDAY_WORDS.search(mail.subject) is not None
+    return holiday and bool(mail.sender_addresses) and _sent_by_others(mail)
 
 
 def is_answerable(address: Address, subject: str, own_addresses: Iterable[str] = ()) -> bool:
@@ -164,23 +292,117 @@ def is_answerable(address: Address, subject: str, own_addresses: Iterable[str] =
     False if the mail came from Redress, a mail system, a no-reply address or an auto-responder.
     """
     local = address.local
-    robot = bounces.is_daemon(local) or _ROBOTS.match(local) or _NO_REPLY.search(local)
+    robot = bounces.is_daemon(local) or _ROBOTS.match(local) or _LIST_ROBOTS.match(local)
+    unread = bounces.is_no_reply(local) or _SERVERS.match(local)
     own = _is_own(address, {canonical(one) for one in own_addresses})
-    return not (robot or own or _AUTO_SUBJECT.match(subject))
+    return not (robot or unread or own or _AUTO_SUBJECT.match(subject))
 
 
-def written_for(mail: ParsedMail, own_addresses: Iterable[str] = ()) -> Address | None:
-    """Return the address of the person who filled in a web form; None if no form sent the mail.
+def answer_address(
+    mail: ParsedMail, own_addresses: Iterable[str] = (), groups: Iterable[str] = ()
+) -> AnswerAddress | None:
+    """Return the address to which answers go: Reply-To if somebody reads it, otherwise From.
 
-    A form sent the mail if its sender is a no-reply address or an address of a form, and it has
-    exactly one Reply-To address. This address is returned if somebody seems to read it.
+    None if the mail has no From. A Reply-To of Redress itself or of a mailing list does not count:
+    strangers would read an answer to a list.
     """
-    if len(mail.sender_addresses) != 1 or len(mail.reply_to) != 1:
+    if not mail.sender_addresses:
         return None
-    [sender], [answered] = mail.sender_addresses, mail.reply_to
-    if not (_NO_REPLY.search(sender.local) or _FORMS.match(sender.local)):
+    sender, own = mail.sender_addresses[0], tuple(own_addresses)
+    if (person := written_for(mail, own, groups)) is not None:
+        return AnswerAddress(person, named=person.address != sender.address, form=True)
+    lists = _list_addresses(mail)
+    for one in mail.reply_to[:10]:
+        if canonical(one.address) == canonical(sender.address):
+            break
+        if is_answerable(one, "", own) and canonical(one.address) not in lists:
+            foreign = not same_organisation(one.domain, sender.domain)
+            return AnswerAddress(one, named=True, foreign=foreign)
+    return AnswerAddress(sender)
+
+
+def same_organisation(one: str, other: str) -> bool:
+    """Whether two domains belong to one organisation: they are equal, or one is part of the other.
+
+    Domains such as a.example.com and b.example.com count as two organisations. This is the safe
+    answer, because without a list of public suffixes a.co.uk and b.co.uk look the same.
+    """
+    one, other = canonical_domain(one), canonical_domain(other)
+    return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
+
+
+def written_for(
+    mail: ParsedMail, own_addresses: Iterable[str] = (), groups: Iterable[str] = ()
+) -> Address | None:
+    """Return the person for whom a form or a group sent the mail; None if neither sent it.
+
+    A form sent the mail if it has exactly one sender and one Reply-To address, and the sender is a
+    no-reply address, the address of a form or of a web server or of Redress itself, or a header
+    names the script that wrote the mail. A group that the plan names sent the mail if From has the
+    group's own address. It does this if the domain of the person's address forbids others to send
+    its mail. The address is returned if somebody seems to read it.
+    """
+    if len(mail.sender_addresses) != 1:
         return None
-    return answered if is_answerable(answered, "", own_addresses) else None
+    [sender] = mail.sender_addresses
+    own = tuple(own_addresses)
+    if canonical(sender.address) in {canonical(one) for one in groups}:
+        named = (*_original_senders(mail), *mail.reply_to)
+        people = (one for one in named if canonical(one.address) != canonical(sender.address))
+        return next((one for one in people if is_answerable(one, "", own)), None)
+    if len(mail.reply_to) != 1 or not _is_form(mail, sender, {canonical(one) for one in own}):
+        return None
+    [answered] = mail.reply_to
+    return answered if is_answerable(answered, "", own) else None
+
+
+def _original_senders(mail: ParsedMail) -> tuple[Address, ...]:
+    """Return the addresses in the headers in which a group keeps the From that it replaced."""
+    values = (mail.first("x-original-from"), mail.first("x-original-sender"))
+    return tuple(one for value in values for one in addresses_of(value[:_MOST_READ], Defects())[:1])
+
+
+def _is_form(mail: ParsedMail, sender: Address, own: set[str]) -> bool:
+    local = sender.local
+    if bounces.is_no_reply(local) or _FORMS.match(local) or _SERVERS.match(local):
+        return True
+    if canonical(sender.address) in own and not _has_own_marks(mail, own):
+        return True
+    by_script = any(mail.has(name) for name in _FORM_HEADERS)
+    return by_script or _FORM_MAILERS.search(mail.first("x-mailer")[:200]) is not None
+
+
+def _through(mail: ParsedMail, groups: Iterable[str]) -> bool:
+    """Whether the mail came through a group or forwarder that is among `groups`.
+
+    `groups` has addresses and List-Ids in lower case. An address also names the List-Id that Google
+    Groups makes from it: complaints@shop.example and complaints.shop.example.
+    """
+    trusted = {canonical(one) for one in groups}
+    if not trusted:
+        return False
+    trusted |= {one.replace("@", ".") for one in trusted}
+    list_id = _LIST_ID.search(mail.first("list-id")[:_MOST_READ])
+    if list_id is not None and list_id.group(1).lower() in trusted:
+        return True
+    found = {canonical(one.address) for one in mail.sender_addresses}
+    for name in _PASSED_BY:
+        for value in mail.all(name)[:10]:
+            found |= set(_addresses_in(value))
+    return not found.isdisjoint(trusted)
+
+
+def _addresses_in(value: str) -> list[str]:
+    found = _ADDRESS.findall(value[:_MOST_READ].lower())
+    return [f"{local}@{domain}" for local, domain in found]
+
+
+def _list_addresses(mail: ParsedMail) -> set[str]:
+    """Return the addresses at which a mailing list gets mail; none if no list sent this mail."""
+    if not any(mail.has(name) for name in _LIST_HEADERS):
+        return set()
+    named = {one for name in _POST_HEADERS for one in _addresses_in(mail.first(name))}
+    return named | {canonical(one.address) for one in (*mail.to, *mail.cc)}
 
 
 def _sent_by_others(mail: ParsedMail) -> bool:
@@ -193,34 +415,77 @@ def _sent_by_others(mail: ParsedMail) -> bool:
     return any(one.domain != domain for one in mail.sender) or returned not in ("", domain)
 
 
-def _signs(mail: ParsedMail, own: set[str]) -> Iterator[tuple[MachineKind, str]]:
+def _signs(mail: ParsedMail, own: set[str], trusted: bool) -> Iterator[_Sign]:
+    """Yield the signs of a machine. `trusted`: a group or forwarder of the plan passed the mail on.
+
+    A calendar object counts if it is the mail, and not if it is a file beside a person's words.
+    """
     yield from _signs_of_own_mail(mail, own)
     yield from _signs_in_reports(mail)
-    yield from _signs_in_headers(mail)
-    yield from _signs_of_lists(mail)
+    yield from _signs_in_headers(mail, trusted)
+    if not trusted:
+        yield from _signs_of_lists(mail)
     if mail.calendar is not None and mail.calendar.method in (
         "REQUEST",
         "REPLY",
         "CANCEL",
         "COUNTER",
     ):
-        yield MachineKind.CALENDAR, f"calendar {mail.calendar.method.lower()}"
+        yield _Sign(MachineKind.CALENDAR, f"calendar {mail.calendar.method.lower()}")
+    yield from _signs_in_words(mail)
+    if mail.return_path == "" and not trusted:
+        yield _Sign(MachineKind.SYSTEM, "null sender")
+    yield from _signs_in_addresses(mail, own, trusted)
+
+
+def _signs_in_words(mail: ParsedMail) -> Iterator[_Sign]:
+    """Yield the signs in subject and text. People can write them, too, so they prove nothing.
+
+    Only together with a header that forbids answers or names bulk mail, the subject is a proof.
+    """
+    marked = _is_suppressed(mail) or mail.first("precedence").strip().lower() in ("bulk", "junk")
     if _AUTO_SUBJECT.match(mail.subject):
-        yield MachineKind.AUTO_REPLY, "subject"
-    if mail.return_path == "":
-        yield MachineKind.SYSTEM, "null sender"
-    for one in (*mail.sender_addresses, *mail.sender):
+        yield _Sign(MachineKind.AUTO_REPLY, "subject", proof=marked)
+    if _RECEIPT_SUBJECT.match(mail.subject):
+        yield _Sign(MachineKind.RECEIPT, "subject", proof=marked)
+    if _is_holiday_text(mail.text):
+        yield _Sign(MachineKind.AUTO_REPLY, "text", proof=False)
+
+
+def _is_holiday_text(text: str) -> bool:
+    head = text[:_MOST_READ].lstrip()
+    quote = _QUOTE_BEGINS.search(head)
+    new = head[: quote.start()] if quote is not None else head
+    if len(new.strip()) > _LONGEST_HOLIDAY_TEXT or _PERSON_ASKS.search(new):
+        return False
+    return _HOLIDAY_TEXT.match(new) is not None
+
+
+def _signs_in_addresses(mail: ParsedMail, own: set[str], trusted: bool) -> Iterator[_Sign]:
+    for one in mail.sender_addresses:
         if bounces.is_daemon(one.local) or _ROBOTS.match(one.local):
-            yield MachineKind.SYSTEM, f"sender {one.local[:40]}"
+            yield _Sign(MachineKind.SYSTEM, f"sender {one.local[:40]}")
+        elif _SERVERS.match(one.local) and written_for(mail, own) is None:
+            yield _Sign(MachineKind.SYSTEM, f"sender {one.local[:40]}", proof=False)
+    for one in mail.sender:
+        if bounces.is_daemon(one.local):
+            yield _Sign(MachineKind.SYSTEM, f"sender {one.local[:40]}")
+        elif _LIST_ROBOTS.match(one.local) and not trusted:
+            yield _Sign(MachineKind.LIST, f"sender {one.local[:40]}", proof=False)
 
 
-def _signs_of_own_mail(mail: ParsedMail, own: set[str]) -> Iterator[tuple[MachineKind, str]]:
+def _signs_of_own_mail(mail: ParsedMail, own: set[str]) -> Iterator[_Sign]:
     if any(name.startswith(_OWN_HEADER) for name, _ in mail.headers):
-        yield MachineKind.OWN, "header of ours"
+        yield _Sign(MachineKind.OWN, "header of ours")
     if _is_token(mail.message_id, own):
-        yield MachineKind.OWN, "message-id of ours"
-    if any(_is_own(one, own) for one in mail.sender_addresses):
-        yield MachineKind.OWN, "sender is ours"
+        yield _Sign(MachineKind.OWN, "message-id of ours")
+    if any(_is_own(one, own) for one in mail.sender_addresses) and written_for(mail, own) is None:
+        yield _Sign(MachineKind.OWN, "sender is ours")
+
+
+def _has_own_marks(mail: ParsedMail, own: set[str]) -> bool:
+    marked = any(name.startswith(_OWN_HEADER) for name, _ in mail.headers)
+    return marked or _is_token(mail.message_id, own)
 
 
 def _is_own(address: Address, own: set[str]) -> bool:
@@ -236,45 +501,65 @@ def _is_token(value: str, own: set[str]) -> bool:
     return domain in {one.rpartition("@")[2] for one in own} and _TOKEN.match(local) is not None
 
 
-def _signs_in_reports(mail: ParsedMail) -> Iterator[tuple[MachineKind, str]]:
-    kind = mail.report.kind if mail.report is not None else ""
+def _signs_in_reports(mail: ParsedMail) -> Iterator[_Sign]:
+    """Yield the signs of a report. A report that a person forwards with their own words is none."""
+    found = bounces.read(mail)
+    kind = mail.report.kind if mail.report is not None and bounces.is_reported(mail) else ""
     if kind == "feedback-report":
-        yield MachineKind.COMPLAINT, "feedback report"
+        yield _Sign(MachineKind.COMPLAINT, "feedback report")
     elif kind == "disposition-notification":
-        yield MachineKind.RECEIPT, "disposition notification"
-    elif (found := bounces.read(mail)) is not None:
-        yield (
-            (MachineKind.DELAY if found.delayed else MachineKind.BOUNCE),
+        yield _Sign(MachineKind.RECEIPT, "disposition notification")
+    elif found is not None:
+        yield _Sign(
+            MachineKind.DELAY if found.delayed else MachineKind.BOUNCE,
             "delivery status" if kind else "its words",
         )
     elif kind:
-        yield MachineKind.SYSTEM, f"report {kind[:40]}"
+        yield _Sign(MachineKind.SYSTEM, f"report {kind[:40]}")
 
 
-def _signs_in_headers(mail: ParsedMail) -> Iterator[tuple[MachineKind, str]]:
+def _signs_in_headers(mail: ParsedMail, trusted: bool) -> Iterator[_Sign]:
     submitted = mail.first("auto-submitted").strip().lower()
     if submitted and not re.match(r"no(?:\s|;|\(|\Z)", submitted):
         replied = submitted.startswith(("auto-replied", "auto-notified"))
-        yield (MachineKind.AUTO_REPLY if replied else MachineKind.SYSTEM), "header auto-submitted"
+        kind = MachineKind.AUTO_REPLY if replied else MachineKind.SYSTEM
+        yield _Sign(kind, "header auto-submitted")
     for name in _AUTO_HEADERS:
         if mail.has(name) and mail.first(name).strip().lower() not in ("no", "false"):
-            yield MachineKind.AUTO_REPLY, f"header {name}"
+            yield _Sign(MachineKind.AUTO_REPLY, f"header {name}")
     for value in mail.all("precedence"):
-        if (kind := _PRECEDENCES.get(value.strip().lower())) is not None:
-            yield kind, "header precedence"
+        sign = _PRECEDENCES.get(value.strip().lower())
+        if sign is not None and (sign.proof or not trusted):
+            yield sign
+    if _is_suppressed(mail):
+        yield _Sign(MachineKind.BULK, "header x-auto-response-suppress", proof=False)
+
+
+def _is_suppressed(mail: ParsedMail) -> bool:
+    """Whether X-Auto-Response-Suppress forbids automatic answers.
+
+    Exchange adds the header to automatic mails, but some programs and providers add it to every
+    mail. So it says nothing about who wrote the mail.
+    """
     suppressed = {one.strip().lower() for one in mail.first("x-auto-response-suppress").split(",")}
-    if suppressed & {"all", "autoreply", "oof"}:
-        # Exchange adds this header to automatic mails, but some programs add it to every mail.
-        yield MachineKind.BULK, "header x-auto-response-suppress"
+    return not suppressed.isdisjoint({"all", "autoreply", "oof"})
 
 
-def _signs_of_lists(mail: ParsedMail) -> Iterator[tuple[MachineKind, str]]:
+def _signs_of_lists(mail: ParsedMail) -> Iterator[_Sign]:
+    """Yield the signs of lists and bulk mail. Only those of a campaign prove that no person wrote.
+
+    A campaign is mail that many people got and to which nobody can write: it can be unsubscribed
+    from and has a header of a campaign or of a list, but none of a group to which people write.
+    """
+    unsubscribed = mail.has("list-unsubscribe")
+    campaign = unsubscribed and not any(mail.has(name) for name in _DISCUSSION_HEADERS)
+    announced = mail.has("list-id") or mail.first("precedence").strip().lower() in ("bulk", "junk")
     for name in _LIST_HEADERS:
         if mail.has(name):
-            yield MachineKind.LIST, f"header {name}"
-    if mail.has("list-unsubscribe"):
-        # Shops also add this header to mails for a single customer. No such mail needs an answer.
-        yield MachineKind.BULK, "header list-unsubscribe"
+            yield _Sign(MachineKind.LIST, f"header {name}", proof=False)
+    if unsubscribed:
+        # Shops also add this header to mails for a single customer.
+        yield _Sign(MachineKind.BULK, "header list-unsubscribe", proof=campaign and announced)
     for name in _BULK_HEADERS:
         if mail.has(name):
-            yield MachineKind.BULK, f"header {name}"
+            yield _Sign(MachineKind.BULK, f"header {name}", proof=campaign)

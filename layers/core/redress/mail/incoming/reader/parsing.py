@@ -94,6 +94,7 @@ class _Assembly:
         self.embedded: list[ParsedMail] = []
         self.names: set[str] = set()
         self.calendar: Invitation | None = None
+        self.calendar_file: Invitation | None = None
         self.report_kind = ""
         self.groups: list[dict[str, str]] = []
         self.original: tuple[tuple[str, str], ...] = ()
@@ -189,8 +190,9 @@ class _Assembly:
             elif plain:
                 shown.append(markup.escaped(plain[:TEXT]))
         text = "\n\n".join(one for one in texts if one.strip())
-        if not text.strip() and self.calendar is not None:
-            text = self.calendar.text
+        if not text.strip():
+            self.calendar = self.calendar or self.calendar_file
+            text = self.calendar.text if self.calendar is not None else text
         if len(text) > TEXT:
             self.defects.add(Code.TEXT_CUT, f"{len(text)} characters")
             text = text[:TEXT]
@@ -200,13 +202,14 @@ class _Assembly:
             html = None
         return text, html
 
-    def _pieces(self, part: MimePart) -> list[Piece]:
+    def _pieces(self, part: MimePart, *, alternative: bool = False) -> list[Piece]:
         """Return the readable pieces of a part, in order.
 
         This also collects the attachments, embedded messages, reports and calendars of the part.
+        `alternative`: the part says the same as the parts beside it.
         """
         if part.type == "multipart/alternative" and part.children:
-            return _joined([self._pieces(child) for child in part.children])
+            return _joined([self._pieces(child, alternative=True) for child in part.children])
         if part.type in _MESSAGES:
             self._message(part)
             return []
@@ -223,7 +226,7 @@ class _Assembly:
             return []
         if _is_text(part):
             return self._text(part)
-        self._leaf(part)
+        self._leaf(part, alternative=alternative)
         return []
 
     def _text(self, part: MimePart) -> list[Piece]:
@@ -269,20 +272,32 @@ class _Assembly:
         body = part.source[part.start : min(part.end, part.start + 2 * limit)]
         return content.decoded(body, part.encoding, self.defects)[:limit]
 
-    def _leaf(self, part: MimePart) -> None:
+    def _leaf(self, part: MimePart, *, alternative: bool) -> None:
         data = content.decoded(part.body, part.encoding, self.defects)
         name = _file_name(part)
         is_tnef = part.type in ("application/ms-tnef", "application/vnd.ms-tnef")
         if (is_tnef or name.lower() == "winmail.dat") and self._unwrap(data):
             return
-        if part.type in ("text/calendar", "application/ics") and self.calendar is None:
-            self.calendar = calendars.read(
-                data, part.parameters.get("charset", ""), self.defects, self.hints
-            )
+        if part.type in ("text/calendar", "application/ics"):
+            self._calendar(part, data, alternative=alternative)
         identifier = part.first("content-id").decode("latin-1")
         identifier = charset.clean(identifier).strip(" <>\t")[:250]
         inline = part.disposition != "attachment" and bool(identifier)
         self._attach(name, part.type, data, identifier, inline or part.disposition == "inline")
+
+    def _calendar(self, part: MimePart, data: bytes, *, alternative: bool) -> None:
+        """Read a calendar object: the mail's own if it is an alternative of the text, else a file.
+
+        A file beside words counts as the mail's calendar only if there are no words.
+        """
+        own = alternative and part.disposition != "attachment"
+        if (self.calendar if own else self.calendar_file) is not None:
+            return
+        found = calendars.read(data, part.parameters.get("charset", ""), self.defects, self.hints)
+        if own:
+            self.calendar = found
+        else:
+            self.calendar_file = found
 
     def _attach(
         self, name: str, kind: str, data: bytes, identifier: str = "", inline: bool = False

@@ -17,6 +17,7 @@ from enum import StrEnum
 
 from redress.base.addresses import canonical
 from redress.base.people import Actor
+from redress.mail.incoming.rules.answers import NoAnswer
 from redress.plans.rules.plan import MailPlan
 from redress.tickets.rules.access import may_see
 from redress.tickets.rules.steps.table import STRANGER
@@ -50,8 +51,8 @@ class Reason(StrEnum):
     OWN = "own"
     """Redress sent this mail itself, and it came back."""
     AUTOMATIC = "automatic"
-    """A machine wrote the mail, for example an auto-responder or a mailing list. Nobody expects an
-    answer."""
+    """It is proven that a machine wrote the mail, for example an auto-responder or a program that
+    sends newsletters. Nobody expects an answer."""
     NO_SENDER = "no_sender"
     """The mail cannot be answered, because it has no valid sender address."""
     FROM_STAFF = "from_staff"
@@ -115,9 +116,12 @@ class MailFacts:
     named: tuple[Named, ...] = ()
     own: bool = False
     machine: Notice | None = None
-    """The kind of notice if a machine wrote this mail about a mail from Redress; otherwise None."""
+    """The kind of notice if a machine seems to have written this mail about a mail from Redress;
+    otherwise None. Without `automatic`, only words say so."""
     automatic: bool = False
-    """A machine wrote the mail, or the mail must not be answered automatically."""
+    """It is proven that a machine wrote the mail."""
+    no_answer: NoAnswer | None = None
+    """Why no automatic answer may follow from the mail; None if one may."""
     spam: bool = False
     virus: bool = False
     disowned: bool = False
@@ -140,11 +144,13 @@ class OpenTicket:
 
     `follows` is a ticket that the mail names but to which it cannot be added. `passed_on`: a member
     of staff forwarded the mail, and the author of the forwarded mail is the ticket's customer.
+    `unacknowledged` is the reason for which no acknowledgement is promised and sent, if any.
     """
 
     kind: str
     follows: str | None = None
     passed_on: bool = False
+    unacknowledged: NoAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +214,9 @@ def decide(
             facts.recent_on.get(name.number, 0) >= plan.most_on_a_ticket for name in existing
         ):
             return Quarantine(Reason.TOO_MANY, about)
-        if facts.machine is not None and signed is not None and facts.staff is None:
-            return LogNotice(signed, facts.machine)
+        answered = signed or _joined(facts, existing, tickets)
+        if facts.machine is not None and answered is not None and facts.staff is None:
+            return LogNotice(answered, facts.machine)
         if reason := _reason_in_sender(facts, is_reply=_is_reply(facts, signed, tickets)):
             return Quarantine(reason, about)
     if facts.staff is not None and not any(
@@ -238,7 +245,23 @@ def decide(
     if facts.disowned and not released:
         return Quarantine(Reason.DISOWNED, about)
     closed = next((n.number for n in existing if is_party(facts, tickets[n.number])), None)
-    return OpenTicket(kind_of(facts, plan), closed or signed)
+    return OpenTicket(
+        kind_of(facts, plan),
+        closed or signed,
+        unacknowledged=facts.no_answer,
+    )
+
+
+def _joined(
+    facts: MailFacts, existing: Sequence[Named], tickets: Mapping[str, Ticket]
+) -> str | None:
+    """Return the ticket to which a mail that only looks automatic would be added as a message.
+
+    Its subject or text are those of an auto-reply, so they are not the customer's words.
+    """
+    if facts.automatic:
+        return None
+    return next((name.number for name in existing if is_party(facts, tickets[name.number])), None)
 
 
 MOST_NOTED = 5
@@ -269,9 +292,9 @@ def _reason_in_content(facts: MailFacts) -> Reason | None:
 
 
 def _is_reply(facts: MailFacts, signed: str | None, tickets: Mapping[str, Ticket]) -> bool:
-    """Whether the mail counts as a person's reply on a ticket, even if it is marked as automatic.
+    """Whether the mail counts as a person's reply on a ticket, even if it looks like bulk mail.
 
-    Some providers mark every mail as automatic. A mail is a reply if it is not a notice, has a
+    Some providers add such headers to every mail. A mail is a reply if it is not a notice, has a
     signed address or id, and comes from staff or from a party of the ticket. Only Redress gives out
     signed addresses and ids. This cannot cause a mail loop, because a message on a ticket causes no
     automatic mail to its sender.
@@ -282,9 +305,10 @@ def _is_reply(facts: MailFacts, signed: str | None, tickets: Mapping[str, Ticket
 
 
 def _reason_in_sender(facts: MailFacts, *, is_reply: bool) -> Reason | None:
+    auto_reply_of_staff = facts.machine is not None and facts.staff is not None
     return _first(
         (not facts.sender, Reason.NO_SENDER),
-        (facts.automatic and not is_reply, Reason.AUTOMATIC),
+        ((facts.automatic and not is_reply) or auto_reply_of_staff, Reason.AUTOMATIC),
         (facts.staff is not None and not facts.authentic, Reason.FROM_STAFF),
     )
 
@@ -308,8 +332,12 @@ def _is_customer_or_participant(facts: MailFacts, ticket: Ticket) -> bool:
 
 
 def _is_customer(facts: MailFacts, ticket: Ticket) -> bool:
+    """Whether the sender is the contact, or wrote the ticket's first mail with another Reply-To."""
     email = ticket.contact.email
-    return email is not None and canonical(email) == facts.sender
+    if email is None or not facts.sender:
+        return False
+    first = canonical(ticket.first_sender) if ticket.first_sender else None
+    return facts.sender in (canonical(email), first)
 
 
 def _first_visible(

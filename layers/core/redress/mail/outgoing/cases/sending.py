@@ -36,6 +36,7 @@ from redress.base.people import Member, Role
 from redress.base.phrases import moment, phrases
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import ClockName
+from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.outgoing import rendering
 from redress.mail.outgoing.messages import MailJob, NotAJob, tags_of
 from redress.mail.outgoing.rules.relevance import (
@@ -50,6 +51,7 @@ from redress.mail.outgoing.rules.relevance import (
     reason_to_skip,
     standing_of,
     template_of,
+    waits_for_writer,
 )
 from redress.mail.outgoing.rules.table import ACKNOWLEDGEMENT, PARTICIPANTS, MailToSend, mails_after
 from redress.mail.outgoing.store import AddressStore
@@ -73,7 +75,10 @@ only harm the reputation of the sending domain. The mark is removed when a mail 
 address."""
 
 NO_SURVEYS = "the customer wants no surveys"
-UNWANTED = (ADDRESS_RETURNED, NO_SURVEYS, NOBODY_TAKES_PART)
+NOT_WRITTEN = "no mail has come from the address"
+"""Somebody else named the address in Reply-To. It gets what staff write, and no automatic mail."""
+NOBODY_READS = "nobody reads the address"
+UNWANTED = (ADDRESS_RETURNED, NO_SURVEYS, NOBODY_TAKES_PART, NOT_WRITTEN, NOBODY_READS)
 """Reasons for which a mail is not sent and which nobody needs to look into."""
 
 _REFUSED = {"BadRequestException"}
@@ -267,6 +272,11 @@ class MailingCase:
         email = about.ticket.contact.email or ""
         if self._addresses.returned(email):
             return ADDRESS_RETURNED
+        why = waits_for_writer(about)
+        if why is NoAnswer.REPLY_TO and not self._addresses.has_written(email):
+            return NOT_WRITTEN
+        if why is NoAnswer.NO_REPLY:
+            return NOBODY_READS
         if about.job.template == SURVEY and self._addresses.refuses_surveys(email):
             return NO_SURVEYS
         return None

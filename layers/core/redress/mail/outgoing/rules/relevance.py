@@ -12,8 +12,9 @@ from datetime import datetime
 
 from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName, ClockState
+from redress.mail.incoming.rules.answers import ABOUT_THE_ADDRESS, NoAnswer
 from redress.mail.outgoing.messages import MailJob
-from redress.mail.outgoing.rules.table import PARTICIPANTS
+from redress.mail.outgoing.rules.table import PARTICIPANTS, why_unacknowledged
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.promise_view import promises_of
 from redress.tickets.rules.ticket import Event, EventType, State, Ticket
@@ -174,6 +175,25 @@ def reason_to_skip(about: Matter) -> str | None:
     if job.template == SURVEY and ticket.clocks[ClockName.SURVEY].due_at <= about.moment:
         return "the survey is over"
     return None
+
+
+def waits_for_writer(about: Matter) -> NoAnswer | None:
+    """Return why the customer's address gets no automatic mail; None if it gets it.
+
+    This holds for the mails that follow a rung: the callback question and the survey. A customer
+    who used a link of our mails reads this address, so automatic mail may go there. The result
+    REPLY_TO no longer holds if a mail has come from the address since.
+    """
+    if about.job.audience != Role.CUSTOMER or not about.history:
+        return None
+    why = why_unacknowledged(about.history[0].data)
+    if why not in ABOUT_THE_ADDRESS or any(map(_came_by_link, about.history[1:])):
+        return None
+    return NoAnswer(why)
+
+
+def _came_by_link(event: Event) -> bool:
+    return event.by.role is Role.CUSTOMER and "mail" not in event.data
 
 
 def clock_name(about: Matter) -> ClockName:

@@ -54,7 +54,7 @@ def mails_after(event: Event) -> list[MailToSend]:
     because they can declare it. `MailingCase` checks later whether a recipient has an address.
     """
     if event.type is EventType.OPENED:
-        return [MailToSend(ACKNOWLEDGEMENT, "customer")] if _email(event.data) else []
+        return [MailToSend(ACKNOWLEDGEMENT, "customer")] if _is_acknowledged(event.data) else []
     if event.type in _TO_CUSTOMER:
         copies = [MailToSend("copy", PARTICIPANTS)] if event.data.get("copied_to") else []
         return [MailToSend(_TO_CUSTOMER[event.type], "customer"), *copies]
@@ -87,6 +87,15 @@ def _wants_an_agent(noted: Mapping[str, Any]) -> bool:
     return not_reached and to in ("customer", PARTICIPANTS)
 
 
-def _email(data: Mapping[str, Any]) -> str | None:
-    email: str | None = data["contact"].get("email")
-    return email
+def _is_acknowledged(opened: Mapping[str, Any]) -> bool:
+    """Whether an acknowledgement follows: the customer has an address that may be answered."""
+    return bool(opened["contact"].get("email")) and not why_unacknowledged(opened)
+
+
+def why_unacknowledged(opened: Mapping[str, Any]) -> str | None:
+    """Return why a ticket is not acknowledged by mail, from the data of its event `opened`.
+
+    The result is a `NoAnswer` of `mail.incoming.rules.answers`, or None.
+    """
+    why: str | None = opened.get("mail", {}).get("unacknowledged")
+    return why

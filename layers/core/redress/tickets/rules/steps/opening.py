@@ -28,7 +28,9 @@ def open_ticket(
 
     If the customer left no email address, the page or response that they see is the
     acknowledgement. If the submission came by mail, `mail` describes that mail for staff: the key
-    of the original, the attachments, and the ticket that it follows.
+    of the original, the attachments, the ticket that it follows, the sender if Reply-To names
+    another address as the contact, and as `unacknowledged` the reason for which no acknowledgement
+    is promised and sent.
     """
     contact = submission.contact
     draft = Draft(None, plan, CUSTOMER, at).add(
