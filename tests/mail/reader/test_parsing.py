@@ -55,6 +55,12 @@ def test_the_charset_inside_html_counts_if_the_part_names_none() -> None:
     assert mail.text == "投诉"
 
 
+@pytest.mark.parametrize("label", [b"utf-32", b"utf-16", b"ucs-4"])
+@pytest.mark.parametrize("body", [b"\x80!\x98", b"\xff" * 9, b"a\xc4"])
+def test_a_wrong_label_of_a_wide_charset_does_no_harm(label: bytes, body: bytes) -> None:
+    assert text_mail(body, kind=b"text/plain; charset=" + label).text
+
+
 def test_texts_around_an_attachment_are_joined() -> None:
     mail = parse(
         HEAD

@@ -498,7 +498,11 @@ def _tried(sample: bytes, family: tuple[str, ...], cut: bool) -> str:
             return codecs.getincrementaldecoder(codec)().decode(sample, not cut)
         except UnicodeError:
             continue
-    return codecs.getincrementaldecoder(family[0])("replace").decode(sample, not cut)
+    try:
+        return codecs.getincrementaldecoder(family[0])("replace").decode(sample, not cut)
+    except UnicodeError:
+        # Python's decoders of UTF-16 and UTF-32 need a byte order mark, whatever the errors mode.
+        return MARK * len(sample)
 
 
 def _is_doubtful(sample: bytes, family: tuple[str, ...], cut: bool) -> bool:
