@@ -23,7 +23,13 @@ from redress.db import keys
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.cases.receiving import read_key
 from redress.mail.incoming.rules.held import READER, Refused, ReleaseRequest
-from redress.mail.incoming.store import IncomingRecord, MailState, QuarantinePage
+from redress.mail.incoming.store import (
+    MOST_COPIES,
+    IncomingMailStore,
+    IncomingRecord,
+    MailState,
+    QuarantinePage,
+)
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rendering import message, render
 from redress.mail.outgoing.rules.table import mails_after
@@ -1271,30 +1277,6 @@ def test_two_mails_with_the_same_message_id_are_both_received(post: Post) -> Non
     assert len(post.tickets()) == 2
 
 
-def test_mails_without_id_and_date_are_distinguished_by_their_key(post: Post) -> None:
-    raw = b"From: li.na@example.com\r\nSubject: Hello\r\n\r\nThank you.\r\n"
-    post.deliver(raw, "inbound/1")
-    post.deliver(raw, "inbound/2")
-    post.tell("inbound/1")
-    assert len(post.tickets()) == 2
-
-
-def test_reordered_and_repeated_answers_are_each_added_once(post: Post) -> None:
-    post.deliver(mail())
-    address = post.reply_address(post.ticket())
-    for number in range(4):
-        post.keep(
-            mail(f"Word {number}", to=address, message_id=f"<{number}@x>"), f"inbound/a{number}"
-        )
-    order = [f"inbound/a{number}" for number in range(4)] * 3
-    random.Random(5).shuffle(order)
-    for key in order:
-        assert post.tell(key) == []
-    history = post.stores.tickets.history(post.ticket().number)
-    words = [event.data["text"] for event in history if event.type is EventType.CUSTOMER_WROTE]
-    assert sorted(words) == [f"Word {number}" for number in range(4)]
-
-
 class Killed(BaseException):
     """The worker was killed. No handler runs after this."""
 
@@ -1324,6 +1306,153 @@ class Dying:
             return found
 
         monkeypatch.setattr(BaseClient, "_make_api_call", dying)
+
+
+LISTED = {"subject": "[EXT] 投诉：包裹没有收到", "way": "2"}
+"""What a gateway changes besides the text."""
+WORDS = "我的包裹没有收到。"
+FOOTED = f"{WORDS}\n\n--\nThis mail comes from outside."
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_copy_with_a_footer_and_a_tag_is_the_same_mail(post: Post, order: int) -> None:
+    copies = [mail(WORDS), mail(FOOTED, **LISTED)][::order]
+    for number, raw in enumerate(copies):
+        post.deliver(raw, f"inbound/{number}")
+    post.tell("inbound/1")
+    assert len(post.tickets()) == len(post.records()) == 1
+
+
+def test_a_copy_of_an_answer_is_added_once(post: Post) -> None:
+    post.deliver(mail())
+    answer = {"to": post.reply_address(post.ticket()), "message_id": "<a@x>"}
+    post.deliver(mail("还是没有", **answer), "inbound/2")
+    post.deliver(mail(f"还是没有\n\n{'_' * 30}\nmailing list shop", **answer), "inbound/3")
+    types = [event.type for event in post.stores.tickets.history(post.ticket().number)]
+    assert types == [EventType.OPENED, EventType.CUSTOMER_WROTE]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"text": "我的包裹没有收到。请打电话。"},
+        {"text": f"{WORDS}\n\n请打电话。"},
+        {"message_id": "<other@x>"},
+        {"sender": "li.na@other.example"},
+        {"subject": "另一件事"},
+    ],
+    ids=["other words", "more words", "other id", "other sender", "other subject"],
+)
+def test_a_mail_that_only_resembles_another_one_is_received(
+    post: Post, changed: dict[str, str]
+) -> None:
+    post.deliver(mail(WORDS))
+    post.deliver(mail(**changed), "inbound/2")
+    assert len(post.tickets()) == 2
+
+
+def test_many_mails_with_one_id_are_all_received(post: Post) -> None:
+    """Some gateways give every mail the same id. Only the newest are compared with a new mail."""
+    for number in range(MOST_COPIES + 2):
+        post.deliver(mail(f"Word {number}"), f"inbound/{number}")
+    assert len(post.tickets()) == MOST_COPIES + 2
+    post.deliver(mail(f"[EXT] Word {MOST_COPIES}"), "inbound/again")
+    assert len(post.tickets()) == MOST_COPIES + 2
+
+
+@pytest.mark.parametrize("first", [WORDS, FOOTED])
+@pytest.mark.parametrize("held", [False, True])
+def test_two_workers_that_receive_two_copies_at_once_make_one_mail(
+    post: Post, monkeypatch: pytest.MonkeyPatch, first: str, held: bool
+) -> None:
+    """The second worker is done between the first one's reading and writing."""
+    second = FOOTED if first == WORDS else WORDS
+    more = {"spam": "FAIL"} if held else {}
+    post.keep(mail(first, **more), "inbound/1")
+    owner, name = (IncomingMailStore, "hold") if held else (TicketStore, "open")
+    real = getattr(owner, name)
+
+    def later(store: Any, *given: Any) -> None:
+        monkeypatch.setattr(owner, name, real)
+        post.deliver(mail(second, **LISTED, **more), "inbound/2")
+        real(store, *given)
+
+    monkeypatch.setattr(owner, name, later)
+    for key in ("inbound/1", "inbound/2", "inbound/1"):
+        assert post.tell(key) == []
+    assert len(post.records()) == 1
+    assert (len(post.tickets()), len(post.held().records)) == ((0, 1) if held else (1, 0))
+
+
+@pytest.mark.parametrize("call", range(1, CALLS + 3))
+@pytest.mark.parametrize("answer", [False, True])
+def test_a_worker_killed_at_any_call_of_a_second_copy_leaves_one_ticket(
+    post: Post, monkeypatch: pytest.MonkeyPatch, call: int, answer: bool
+) -> None:
+    post.deliver(mail(WORDS))
+    post.keep(mail(FOOTED, **LISTED), "inbound/2")
+    with monkeypatch.context() as patched:
+        Dying(call, answer).install(patched)
+        with suppress(Killed):
+            post.tell("inbound/2")
+    for key in ("inbound/2", "inbound/1"):
+        assert post.tell(key) == []
+    assert len(post.tickets()) == len(post.records()) == 1
+
+
+def test_a_copy_in_quarantine_takes_no_word_from_the_copy_that_is_accepted(post: Post) -> None:
+    post.deliver(mail(FOOTED, spam="FAIL", **LISTED))
+    post.deliver(mail(WORDS), "inbound/2")
+    ticket = post.ticket()
+    [held] = post.held().records
+    assert post.send({"release": held.identity, "by": "s-lin"}) == []
+    assert post.held().records == []
+    assert post.ticket() == ticket
+    settled = wired_stores.incoming_mails().get(held.identity)
+    assert (settled.number, settled.released_by) == (ticket.number, "s-lin")
+
+
+def test_a_copy_of_an_accepted_mail_needs_no_quarantine(post: Post) -> None:
+    post.deliver(mail(WORDS))
+    post.deliver(mail(FOOTED, spam="FAIL", **LISTED), "inbound/2")
+    assert len(post.tickets()) == 1
+    assert post.held().records == []
+
+
+def test_a_mail_that_an_earlier_version_received_is_known_by_its_record(post: Post) -> None:
+    """An earlier version wrote no copies."""
+    post.deliver(mail())
+    table = aws("dynamodb")
+    for row in table.scan(TableName=TABLE)["Items"]:
+        if row["sk"]["S"] == keys.COPIES:
+            table.delete_item(TableName=TABLE, Key={"pk": row["pk"], "sk": row["sk"]})
+    post.tell("inbound/1")
+    post.deliver(mail(way="2"), "inbound/2")
+    assert len(post.tickets()) == 1
+
+
+def test_mails_without_id_and_date_are_distinguished_by_their_key(post: Post) -> None:
+    raw = b"From: li.na@example.com\r\nSubject: Hello\r\n\r\nThank you.\r\n"
+    post.deliver(raw, "inbound/1")
+    post.deliver(raw, "inbound/2")
+    post.tell("inbound/1")
+    assert len(post.tickets()) == 2
+
+
+def test_reordered_and_repeated_answers_are_each_added_once(post: Post) -> None:
+    post.deliver(mail())
+    address = post.reply_address(post.ticket())
+    for number in range(4):
+        post.keep(
+            mail(f"Word {number}", to=address, message_id=f"<{number}@x>"), f"inbound/a{number}"
+        )
+    order = [f"inbound/a{number}" for number in range(4)] * 3
+    random.Random(5).shuffle(order)
+    for key in order:
+        assert post.tell(key) == []
+    history = post.stores.tickets.history(post.ticket().number)
+    words = [event.data["text"] for event in history if event.type is EventType.CUSTOMER_WROTE]
+    assert sorted(words) == [f"Word {number}" for number in range(4)]
 
 
 def test_a_mail_that_opens_a_ticket_makes_the_expected_number_of_calls(

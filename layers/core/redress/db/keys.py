@@ -34,6 +34,7 @@ HELD = "HELD"
 the partition of mails that an earlier version put into quarantine without a team."""
 OBJECT = "OBJECT"
 THREAD = "THREAD"
+COPIES = "COPIES"
 ADDRESS = "ADDRESS"
 SURVEYS = "SURVEYS"
 """Sort key of the item that records whether the reader at an address refuses surveys. It has the
@@ -270,6 +271,11 @@ def object_pk(key: str) -> str:
 def thread_pk(digest: str) -> str:
     """`THREAD#5f0e3a...`: the ticket of a customer's mail, by a hash of Message-ID and sender."""
     return f"THREAD#{digest}"
+
+
+def copies_pk(digest: str) -> str:
+    """`COPIES#7c211a...`: what is compared of the mails with one sender, Message-ID and date."""
+    return f"COPIES#{digest}"
 
 
 def count_pk(what: str, hour: datetime) -> str:

@@ -204,6 +204,20 @@ class ThreadRow(Row):
     expires = NumberAttribute()
 
 
+class CopiesRow(Row):
+    """COPIES#{digest} / COPIES: what is compared of the mails with one sender, Message-ID and date.
+
+    `revision` is increased by every write, and every write has the condition that it is unchanged.
+    """
+
+    class Meta:
+        table_name = ""
+
+    doc = UnicodeAttribute()
+    revision = NumberAttribute()
+    expires = NumberAttribute()
+
+
 class AddressRow(Row):
     """ADDRESS#{digest} / ADDRESS: when mail to the address was returned, and with which status;
     or when mail came from the address.
@@ -345,6 +359,7 @@ class Models:
         self.incoming_mail = bound(IncomingMailRow)
         self.mail_object = bound(MailObjectRow)
         self.thread = bound(ThreadRow)
+        self.copies = bound(CopiesRow)
         self.address = bound(AddressRow)
         self.count = bound(CountRow)
         self.member = bound(MemberRow)

@@ -19,19 +19,23 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from pynamodb.transactions import TransactWrite
 
 from redress.base.errors import NotFound, Unavailable
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
+from redress.mail.incoming.rules.copies import Copy
 from redress.mail.incoming.rules.held import UNPROMISED, Refused, ReleaseRequest
 from redress.mail.outgoing.store import AddressChange, address_row
 from redress.tickets.rules.change import Change
-from redress.tickets.store.transaction import Cause, DoneAlready, Write
+from redress.tickets.store import transaction
+from redress.tickets.store.transaction import Cause, DoneAlready, Raced, Write
 
 KEPT = timedelta(days=400)
 """How long the record of a mail is kept. No queue keeps the event of the mail for so long. Nobody
 waits for so long before they send an event back to its queue."""
+MOST_COPIES = 20
+"""How many mails with one sender, Message-ID and date are compared with a new one, newest first.
+Some gateways give every mail the same Message-ID."""
 ATTEMPTS = 8
 """How often a change of a record is tried if other writers change the record at the same time."""
 COUNTED = timedelta(hours=2)
@@ -131,6 +135,23 @@ class IncomingRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Copies:
+    """What is compared of the mails that came with one sender, Message-ID and date.
+
+    `digest` is that of the three. `revision` is that of the item in the table; 0 if there is none.
+    """
+
+    digest: str
+    revision: int = 0
+    known: tuple[Copy, ...] = ()
+
+    def plus(self, copy: Copy) -> Copies:
+        """Return the copies with one more, to be written if the item is still the same."""
+        others = [one for one in self.known if one.identity != copy.identity]
+        return replace(self, known=(*others, copy)[-MOST_COPIES:])
+
+
+@dataclass(frozen=True, slots=True)
 class QuarantinePage:
     """One page of the quarantine. `cursor` leads to the next page; None on the last.
 
@@ -154,6 +175,8 @@ class MailTaken(Cause):
     counted    names of the counters that it increases: those of its sender and its ticket
     threads    digests of its Message-ID and sender, from `thread_digest`
     addresses  changes to the marks of addresses. A mark says that no mail may be sent there
+    copies     what is compared of itself and of the mails with its sender, Message-ID and date.
+               The change fails with Raced if another such mail was received in the meantime
     """
 
     record: IncomingRecord
@@ -161,8 +184,10 @@ class MailTaken(Cause):
     counted: tuple[str, ...] = ()
     threads: tuple[str, ...] = ()
     addresses: tuple[AddressChange, ...] = ()
+    copies: Copies | None = None
 
 
+_COPIES = msgspec.json.Decoder(tuple[Copy, ...])
 _RECORD = msgspec.json.Decoder(IncomingRecord)
 
 
@@ -176,6 +201,30 @@ class IncomingMailStore:
         """Return the record of a mail; None if it never came."""
         stored = self._stored(identity)
         return _RECORD.decode(stored) if stored is not None else None
+
+    def look_up(
+        self, identity: str, digest: str | None
+    ) -> tuple[IncomingRecord | None, Copies | None]:
+        """Return the record of a mail, and the copies with its sender, Message-ID and date.
+
+        Both are read in one call. `digest` is None if the mail does not have all three.
+        """
+        if digest is None:
+            return self.find(identity), None
+        model = self._models.doc
+        record, copies = (
+            (keys.incoming_mail_pk(identity), keys.INCOMING_MAIL),
+            (keys.copies_pk(digest), keys.COPIES),
+        )
+        rows = retry.call(lambda: list(model.batch_get([record, copies], consistent_read=True)))
+        found = {row.sk: row for row in rows}
+        stored, known = found.get(keys.INCOMING_MAIL), found.get(keys.COPIES)
+        return (
+            _RECORD.decode(stored.doc) if stored is not None else None,
+            Copies(digest, int(known.revision), _COPIES.decode(known.doc))
+            if known is not None
+            else Copies(digest),
+        )
 
     def _stored(self, identity: str) -> str | None:
         model = self._models.incoming_mail
@@ -328,20 +377,18 @@ class IncomingMailStore:
 
     # ---------------------------------------------------------------- writing
 
-    def hold(self, record: IncomingRecord) -> None:
-        """Put a mail into quarantine. Raises DoneAlready if the mail or its object came before."""
-        token = retry.request_token()
+    def hold(self, record: IncomingRecord, copies: Copies | None = None) -> None:
+        """Put a mail into quarantine. `copies` is as in MailTaken.
+
+        Raises DoneAlready if the mail or its object came before, and Raced if another mail with the
+        same sender, Message-ID and date was received since `copies` was read.
+        """
+        came_before = DoneAlready("this mail came before")
         once = _once(self._models, record)
-
-        def write() -> None:
-            with TransactWrite(token, connection=self._models.connection) as transaction:
-                for row, condition in once:
-                    transaction.save(row, condition=condition)
-
-        try:
-            retry.call(write, ["once"] * len(once))
-        except retry.ConditionFailed as lost:
-            raise DoneAlready("this mail came before") from lost
+        writes = [Write(row, condition=condition, lost=came_before) for row, condition in once]
+        if copies is not None:
+            writes.append(_copies_write(self._models, copies, record.received_at))
+        transaction.write(self._models, writes)
 
     def repeated(self, key: str, record: IncomingRecord) -> None:
         """Record that this object contains a mail that came before in another object."""
@@ -395,6 +442,7 @@ def also_written(models: Models, change: Change, now: datetime, cause: Cause | N
     - the record of the mail, on the condition that it is new or is in quarantine,
     - for a new mail, its place,
     - the digest of its Message-ID and sender, by which an answer to the mail finds the ticket,
+    - its copy, on the condition that no other mail with its sender, Message-ID and date came,
     - the marks of addresses,
     - the counters of its sender and its ticket.
 
@@ -422,6 +470,7 @@ def also_written(models: Models, change: Change, now: datetime, cause: Cause | N
             )
             for digest in cause.threads
         ),
+        *([_copies_write(models, cause.copies, now)] if cause.copies is not None else []),
         *(Write(address_row(models, address)) for address in cause.addresses),
         *(
             Write(
@@ -434,6 +483,20 @@ def also_written(models: Models, change: Change, now: datetime, cause: Cause | N
             for what in dict.fromkeys(cause.counted)
         ),
     ]
+
+
+def _copies_write(models: Models, copies: Copies, now: datetime) -> Write:
+    model = models.copies
+    row = model(
+        keys.copies_pk(copies.digest),
+        keys.COPIES,
+        doc=encoding.encode(copies.known),
+        revision=copies.revision + 1,
+        expires=int((now + KEPT).timestamp()),
+    )
+    unchanged = model.revision == copies.revision if copies.revision else model.pk.does_not_exist()
+    raced = Raced("another mail with this sender, Message-ID and date came meanwhile")
+    return Write(row, condition=unchanged, lost=raced)
 
 
 def _once(models: Models, record: IncomingRecord) -> list[tuple[Any, Any]]:

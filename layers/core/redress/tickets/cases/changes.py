@@ -87,19 +87,20 @@ class TicketChanges:
     def write[T](self, attempt: Callable[[], Decided[T]]) -> T:
         """Run `attempt`, write what it decided, and return its result.
 
-        After a lost race `attempt` runs again. Each time it must read everything that its decision
-        depends on. Raises whatever `attempt` raises, RacedTooOften after ATTEMPTS lost races, and
-        the other errors of `TicketStore.commit` and `TicketStore.open`.
+        After a lost race `attempt` runs again, also if `attempt` itself raises Raced. Each time it
+        must read everything that its decision depends on. Raises whatever else `attempt` raises,
+        RacedTooOften after ATTEMPTS lost races, and the other errors of `TicketStore.commit` and
+        `TicketStore.open`.
         """
         for _ in range(ATTEMPTS):
-            decided = attempt()
-            if decided.change is None:
-                return decided.result
-            before = decided.change.before
-            assert decided.at is not None, "a change has a time"
-            assert before is None or decided.at >= before.changed_at, "history runs backwards"
-            store = self._tickets.commit if decided.change.before else self._tickets.open
             try:
+                decided = attempt()
+                if decided.change is None:
+                    return decided.result
+                before = decided.change.before
+                assert decided.at is not None, "a change has a time"
+                assert before is None or decided.at >= before.changed_at, "history runs backwards"
+                store = self._tickets.commit if decided.change.before else self._tickets.open
                 store(decided.change, decided.at, decided.cause, decided.also)
             except (Raced, NumberTaken):
                 continue

@@ -22,6 +22,7 @@ from redress.base.errors import NotFound
 from redress.base.people import Actor, Member, Role
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.rules.answers import NoAnswer
+from redress.mail.incoming.rules.copies import Copy, copy_of, is_copy
 from redress.mail.incoming.rules.decision import (
     AddNote,
     AddReply,
@@ -48,7 +49,14 @@ from redress.mail.incoming.rules.folding import (
     whole,
 )
 from redress.mail.incoming.rules.held import READER, Refused, team_of_kind
-from redress.mail.incoming.store import IncomingMailStore, IncomingRecord, MailState, MailTaken, on
+from redress.mail.incoming.store import (
+    Copies,
+    IncomingMailStore,
+    IncomingRecord,
+    MailState,
+    MailTaken,
+    on,
+)
 from redress.mail.outgoing.rules.table import PARTICIPANTS, audience_of
 from redress.mail.outgoing.store import AddressChange, AddressMark, AddressStore
 from redress.plans.rules.plan import Plan
@@ -206,6 +214,22 @@ class IncomingMail:
     foreign: bool = False
 
     @property
+    def copies_digest(self) -> str | None:
+        """Return a digest of sender, Message-ID and date; None if the mail does not have all three.
+
+        Copies of a mail that went different ways have the same. `rules.copies` compares the rest.
+        """
+        if not (self.sender and self.message_id and self.date):
+            return None
+        parts = json.dumps([self.sender, self.message_id, self.date])
+        return hashlib.sha256(parts.encode()).hexdigest()[:40]
+
+    @property
+    def copy(self) -> Copy:
+        files = ((one.served_as, one.content) for one in self.enclosed)
+        return copy_of(self.identity, self.subject, self.whole, files)
+
+    @property
     def identity(self) -> str:
         """Return a digest of the mail's sender, content, Message-ID, date and attachments.
 
@@ -267,9 +291,10 @@ class ReceivingCase:
 
         Raises Unavailable if the store cannot write it; then nothing was written.
         """
-        if (known := self._incoming.find(mail.identity)) is not None:
+        known, copies = self._incoming.look_up(mail.identity, mail.copies_digest)
+        if known is not None:
             return self._repeated(mail.key, known)
-        return self._process(mail, None)
+        return self._process(mail, None, copies)
 
     def release(self, mail: IncomingMail, held: IncomingRecord, by: str) -> Received:
         """Read a mail in quarantine again, on the decision of the member of staff `by`.
@@ -359,7 +384,14 @@ class ReceivingCase:
 
     # ---------------------------------------------------------------- deciding
 
-    def _process(self, mail: IncomingMail, held: IncomingRecord | None) -> Received:
+    def _process(
+        self, mail: IncomingMail, held: IncomingRecord | None, copies: Copies | None = None
+    ) -> Received:
+        """Decide what becomes of a mail and write it.
+
+        `held` is its record in quarantine, if it is released. `copies` is what was read before
+        about mails with the same sender, Message-ID and date; None if nothing was read.
+        """
         record = self._record(mail)
         if held is not None:
             record = replace(
@@ -376,27 +408,68 @@ class ReceivingCase:
         member = members.get(mail.sender)
         forwarded = _forwarded_mail(mail, members) if member is not None else None
 
-        def attempt() -> Decided[IncomingRecord]:
+        own = {record.identity} if held is None else {record.identity, held.identity}
+        copy, digest, looked_up = mail.copy, mail.copies_digest, [copies]
+
+        def attempt() -> Decided[Received]:
+            copies = looked_up.pop() if looked_up else None
+            if copies is None and digest is not None:
+                _, copies = self._incoming.look_up(record.identity, digest)
+            twin = self._twin(copy, copies, own)
+            if twin is not None and twin.state is not MailState.QUARANTINED:
+                return Decided(Received(twin, repeated=True))
+            copies = copies.plus(copy) if copies is not None else None
             now, plan = self._now(), self._plans.current()
             named = self._named(mail)
             tickets = self._existing(named)
             facts = self._facts(mail, named, member, now, forwards=forwarded is not None)
             decision = decide(facts, tickets, plan.mail, released=held is not None)
             if isinstance(decision, Quarantine):
-                team = _team_for(facts, tickets, plan)
-                return Decided(self._held(mail, replace(record, team=team), decision, held))
+                if twin is not None and held is None:
+                    return Decided(Received(twin, repeated=True))
+                of_team = replace(record, team=_team_for(facts, tickets, plan))
+                return Decided(Received(self._held(mail, of_team, decision, held, copies)))
             decided = self._decided(mail, forwarded, record, decision, tickets, held)
-            strangers = noted_beside(facts, tickets, decision)
-            return self._with_notes(mail, record, decided, [tickets[one] for one in strangers])
+            strangers = [tickets[one] for one in noted_beside(facts, tickets, decision)]
+            decided = self._with_notes(mail, record, decided, strangers)
+            assert isinstance(decided.cause, MailTaken)
+            cause = replace(decided.cause, copies=copies)
+            done = Received(decided.result)
+            return Decided(done, decided.change, decided.at, cause, decided.also)
 
         try:
-            return Received(self._changes.write(attempt))
+            received = self._changes.write(attempt)
         except DoneAlready:
             if held is not None:
                 raise
             if (same := self.came(mail.key)) is not None:
                 return same
             return self._repeated(mail.key, self._incoming.get(record.identity))
+        if not received.repeated:
+            return received
+        if held is None:
+            return self._repeated(mail.key, received.record)
+        settled = replace(received.record, identity=held.identity, released_by=held.released_by)
+        self._incoming.rewrite(settled)
+        return Received(settled, repeated=True)
+
+    def _twin(
+        self, copy: Copy, copies: Copies | None, own: Collection[str]
+    ) -> IncomingRecord | None:
+        """Return the record of another copy of this mail, which a list or a gateway changed.
+
+        `own` are the identities of the mail itself. If several copies came, one that is not in
+        quarantine is returned. A copy in quarantine counts only if this one goes there, too.
+        Otherwise nobody would see words that came twice.
+        """
+        same = [
+            one
+            for one in (copies.known if copies is not None else ())
+            if one.identity not in own and is_copy(one, copy)
+        ]
+        records = [found for one in same if (found := self._incoming.find(one.identity))]
+        done = (one for one in records if one.state is not MailState.QUARANTINED)
+        return next(done, records[0] if records else None)
 
     def _named(self, mail: IncomingMail) -> tuple[Named, ...]:
         """Return the tickets that a mail names.
@@ -532,6 +605,7 @@ class ReceivingCase:
         record: IncomingRecord,
         decision: Quarantine,
         released: IncomingRecord | None,
+        copies: Copies | None = None,
     ) -> IncomingRecord:
         """Write the record of a mail that goes to quarantine, or stays there after a release.
 
@@ -545,7 +619,7 @@ class ReceivingCase:
             reader=READER,
         )
         if released is None:
-            self._incoming.hold(found)
+            self._incoming.hold(found, copies)
             return found
         by, found = released.released_by or "", replace(found, released_by=None)
         if found.identity != released.identity:
