@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rendering import ShownFault, by_field_of, guarded, page, shown
 from web_request import Blank, WebRequest, asked_language, posted
 
+from redress.base import texts
 from redress.base.errors import (
     InvalidInput,
     NotAllowedNow,
@@ -32,7 +33,7 @@ def answers_of(fields: Mapping[str, str]) -> dict[str, Any]:
     return {
         name: int(value) if value.isascii() and value.isdigit() and len(value) < 4 else value
         for name, value in fields.items()
-        if value.strip() and name != "language"
+        if not texts.is_empty(value) and name != "language"
     }
 
 

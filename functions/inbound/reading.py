@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from redress.base.addresses import canonical, canonical_domain
+from redress.base.texts import cleaned_line
 from redress.mail.incoming.cases.receiving import (
     Enclosed,
     FailedAddress,
@@ -60,7 +61,7 @@ def incoming_mail_of(
     mail = parsing.parse(raw)
     own, trusted = list(own_addresses), tuple(groups)
     machine = machines.kind_of(mail, own, trusted)
-    title = clues.bare_subject(mail.subject)
+    title = cleaned_line(clues.bare_subject(mail.subject))
     verdict = verdicts.verdicts(mail)
     sender = mail.sender_addresses[0] if mail.sender_addresses else None
     answers = machines.answer_address(mail, own, trusted)
@@ -73,12 +74,12 @@ def incoming_mail_of(
         received_at=received_at,
         message_id=mail.message_id,
         sender=canonical(sender.address) if sender else "",
-        sender_name=sender.name if sender else "",
+        sender_name=cleaned_line(sender.name) if sender else "",
         contact=canonical(contact.address) if contact else "",
-        contact_name=contact.name if contact else "",
+        contact_name=cleaned_line(contact.name) if contact else "",
         addressed_to=_addressed_to(mail, envelope),
         envelope=tuple(canonical(one) for one in envelope[:MOST_RECIPIENTS]),
-        subject=mail.subject,
+        subject=cleaned_line(mail.subject),
         title=title,
         date=mail.date.isoformat() if mail.date else "",
         text=new,
@@ -209,12 +210,12 @@ def _forwarded(mail: ParsedMail, own: list[str], language: str) -> ForwardedMail
     inner = mail.embedded[0] if found.how == "attached" else None
     parts = folding.parts_of(found.text, folding.Context(own=own))
     new = answer(found.text, parts).text
-    title = clues.bare_subject(found.subject)
+    title = cleaned_line(clues.bare_subject(found.subject))
     return ForwardedMail(
         message_id=inner.message_id if inner is not None else "",
         sender=canonical(found.sender.address),
-        sender_name=found.sender.name,
-        subject=found.subject,
+        sender_name=cleaned_line(found.sender.name),
+        subject=cleaned_line(found.subject),
         title=title,
         text=found.text,
         parts=parts,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from redress.base import addresses
+from redress.base import addresses, texts
 from redress.base.errors import Forbidden
 from redress.base.languages import LANGUAGES
 from redress.base.people import Member, Role
@@ -61,9 +61,10 @@ def _email(claims: dict[str, Any]) -> str:
 
 def _name(claims: dict[str, Any]) -> str:
     value = claims.get("name")
-    if not isinstance(value, str) or not 1 <= len(value.strip()) <= 100:
+    name = texts.cleaned_line(value) if isinstance(value, str) else ""
+    if not 1 <= len(name) <= 100 or texts.fault_of(name):
         raise _malformed("name")
-    return value.strip()
+    return name
 
 
 def _role(groups: Any) -> Role:

@@ -35,7 +35,9 @@ ACCEPTED: list[tuple[Field, Any, Any]] = [
     (Whole("f", 1), 1, 1),
     (Whole("f", 1, 3), 3, 3),
     (Text("f", 4), "four", "four"),
+    (Text("f", 9), " \u200bfour\u202e\u200b ", "four"),
     (OptionalText("f", 4), "four", "four"),
+    (OptionalText("f", 4), "\u200b\u2060", ""),
     (OptionalText("f", 4), "", ""),
     (OptionalText("f", 4), None, None),
     (OptionalText("f", 4), ABSENT, None),
@@ -86,6 +88,12 @@ REFUSED: list[tuple[Field, Any, str]] = [
 
 STRICTER: list[tuple[Field, Any, str]] = [
     (Text("f", 4), "  ", "required"),
+    (Text("f", 4), "\u200b\u3164", "required"),
+    (Text("f", 4), "\x1b", "required"),
+    (Text("f", 4), "a\x1b", "control_characters"),
+    (Text("f", 4), "a\x9b", "control_characters"),
+    (OptionalText("f", 4), "a\x00", "control_characters"),
+    (TextOrNull("f", 4), "\ufeff", "required"),
     (Text("f", 4), "a\x00", "control_characters"),
     (TextOrNull("f", 4), " ", "required"),
     (Instant("f"), "2026-11-24T09:00:00", "instant_expected"),

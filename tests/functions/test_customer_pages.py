@@ -866,6 +866,46 @@ def test_api_reports_every_wrong_field_and_refuses_malformed_bodies(site: Site) 
     assert json.loads(said["body"])["timeline"][-1]["text"] == "The order number is 4403-8812."
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("a\x00\x1b[31mb", "control_characters"),
+        ("a\x9bb", "control_characters"),
+        ("\u200b", "required"),
+    ],
+)
+def test_api_refuses_words_that_steer_a_terminal_or_that_nobody_can_see(
+    site: Site, stores: Stores, clock: Clock, text: str, code: str
+) -> None:
+    number, token = submit(site)
+    own: dict[str, Any] = {"headers": bearer(token), "number": number}
+
+    def faults(name: str, body: Any) -> set[tuple[str, str]]:
+        answer = site(name, body=body, **own)
+        assert answer["statusCode"] == 422, name
+        return {(one["pointer"], one["code"]) for one in json.loads(answer["body"])["errors"]}
+
+    assert faults("api-message", {"text": text}) == {("/text", code)}
+    if code != "required":  # a reason to withdraw is optional
+        assert faults("api-withdrawal", {"text": text}) == {("/text", code)}
+    resolved(stores, clock, number)
+    assert faults("api-dispute", {"text": text}) == {("/text", code)}
+    site("api-confirmation", **own)
+    if code != "required":
+        answers = {"overall": 5, "comment": text, "suggestion": text}
+        assert faults("api-survey", answers) == {("/comment", code), ("/suggestion", code)}
+    said = [event.data for event in stores.tickets.history(number)]
+    assert text not in json.dumps(said, ensure_ascii=False)
+
+
+def test_pages_refuse_words_that_steer_a_terminal_or_that_nobody_can_see(site: Site) -> None:
+    _, token = submit(site)
+    for words, fault in (("a\x1b[31mb", "control_characters"), ("\u200b\u2060", "required")):
+        answer = site("status-action", {"words": words}, token=token, action="write")
+        assert answer["statusCode"] == 422
+        assert catalogue.text("en", f"fault.{fault}") in answer["body"]
+
+
 def test_api_offers_the_same_actions_as_the_page(site: Site, stores: Stores, clock: Clock) -> None:
     number, token = submit(site)
     own: dict[str, Any] = {"headers": bearer(token), "number": number}

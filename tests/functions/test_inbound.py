@@ -203,6 +203,30 @@ def test_a_mail_becomes_a_ticket(post: Post) -> None:
     assert (record.state, record.number, record.event) == (MailState.OPENED, ticket.number, 1)
 
 
+def test_a_subject_and_a_name_from_a_mail_have_no_hidden_characters(post: Post) -> None:
+    post.deliver(
+        mail(
+            "a\x1b[31mb\u202ec",
+            sender="=?utf-8?q?=E2=80=AEW=E2=80=8Bang?= <wang@example.com>",
+            subject="\u202ePaid\u2069 twi\u200bce\x07",
+        )
+    )
+    ticket = post.ticket()
+    assert (ticket.subject, ticket.contact.name) == ("Paid twice", "Wang")
+    [opened] = post.stores.tickets.history(ticket.number)
+    assert opened.data["description"] == "a[31mbc"
+    [record] = post.records()
+    assert (record.subject, record.sender_name) == ("Paid twice", "Wang")
+
+
+@pytest.mark.parametrize("words", ["\u200b", "\u3164 \u2800", "\ufeff\u202e\u2066"])
+def test_a_mail_of_which_nobody_can_see_anything_says_so(post: Post, words: str) -> None:
+    post.deliver(mail(words, subject=words))
+    [opened] = post.stores.tickets.history(post.ticket().number)
+    assert opened.data["description"] in ("(no text)", "（无正文）")
+    assert post.ticket().subject in ("(no subject)", "（无主题）")
+
+
 def test_everything_that_was_read_is_kept_in_the_bucket(post: Post) -> None:
     old = "\n\n在 2026年11月20日，09:00，Shop <shop@example.net> 写道：\n> 已发货\n"
     post.deliver(mail(f"没有收到{old}"))

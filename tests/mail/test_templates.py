@@ -407,6 +407,11 @@ def test_a_time_is_written_in_the_time_zone_of_the_plan(
     assert moment(AT, zone, language) == expected
 
 
+def test_a_subject_in_a_header_has_no_hidden_characters() -> None:
+    """Subjects of tickets that version 1 stored may have some."""
+    assert rendering.one_line("\u202ePaid\u2069 twi\u200bce\n") == "Paid twice"
+
+
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [

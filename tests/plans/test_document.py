@@ -426,6 +426,17 @@ def test_a_plan_in_an_unknown_time_zone_is_not_published(zone: str, document: Do
     assert faults(document, publishing=True) == {("/time_zone", "unknown_zone")}
 
 
+@pytest.mark.parametrize(
+    ("note", "code"), [("a\x1bb", "control_characters"), ("\u200b\u202e", "text_expected")]
+)
+def test_a_note_that_nobody_can_read_is_not_published_but_stays_readable(
+    note: str, code: str, document: Document
+) -> None:
+    document["note"] = note
+    assert faults(document, publishing=True) == {("/note", code)}
+    assert faults(document) == set()
+
+
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "Asia/Taipei", "UTC", "Europe/Berlin"])
 def test_every_zone_of_the_database_is_accepted(zone: str, document: Document) -> None:
     document["time_zone"] = zone

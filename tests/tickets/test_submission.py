@@ -105,6 +105,32 @@ def test_a_body_must_be_an_object(document: Any) -> None:
     assert faults(document) == {("", "object_expected")}
 
 
+@pytest.mark.parametrize(
+    "unseen", ["\u200b", "\ufeff\u2060", "\u202e", "\u3164", "\u2800 ", "\x00\x1b"]
+)
+def test_a_text_that_nobody_can_see_is_missing(unseen: str) -> None:
+    contact = {"name": unseen, "phone": "+86 10 5555 0100"}
+    found = faults(body(subject=unseen, description=unseen, contact=contact))
+    assert found == {
+        ("/subject", "required"),
+        ("/description", "required"),
+        ("/contact/name", "required"),
+    }
+
+
+def test_a_subject_and_a_name_keep_no_hidden_or_reordering_characters() -> None:
+    taken = submission.parse(
+        body(
+            subject="\u202ePaid\u202c twi\u200bce ❤️",
+            description="\u2067a\u2069 b\u200f",
+            contact={"name": "Li\u2066 Na\u200e", "email": "li.na@example.com"},
+        ),
+        "api",
+    )
+    assert (taken.subject, taken.contact.name) == ("Paid twice ❤️", "Li Na")
+    assert taken.description == "a b"
+
+
 @pytest.mark.parametrize("consent", [False, None, 1, "true", [True]])
 def test_only_true_is_consent(consent: Any) -> None:
     assert faults(body(consent=consent)) == {("/consent", "required")}
@@ -117,6 +143,7 @@ def test_only_true_is_consent(consent: Any) -> None:
         {"name": LI_NA, "email": "", "phone": ""},
         {"name": LI_NA, "email": None, "phone": None},
         {"name": LI_NA, "email": "   "},
+        {"name": LI_NA, "email": "\u200b"},
         {"name": LI_NA, "phone": "\t"},
         {"name": LI_NA, "email": " ", "phone": " "},
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from redress.tickets.rules.ticket import EventType
 from tests.builders import Clock
 from tests.functions.staff.api import Api
@@ -26,6 +28,20 @@ def test_reply_opens_the_ticket_and_keeps_the_first_response_promise(
         "a-mei",
         "您好，明天换货。",
     )
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\u202e\u2069", "\u3164\ufe0f", " \u00ad\u2800"])
+def test_a_reply_that_nobody_can_see_keeps_no_promise(
+    api: Api, open_ticket: Opener, stores: Stores, text: str
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    for name in ("reply", "progress", "note"):
+        own = {"version": ticket.version} if name != "note" else {}
+        found = api(name, "mei", body=own | {"text": text}, number=ticket.number)
+        assert found.status == 422
+        [fault] = found.body["errors"]
+        assert (fault["pointer"], fault["code"]) == ("/text", "required")
+    assert stores.tickets.get(ticket.number).version == ticket.version
 
 
 def test_reply_that_asks_the_customer_pauses_the_resolution_promise(

@@ -7,8 +7,9 @@ import re
 from datetime import UTC, datetime
 
 from functions.inbound.reading import incoming_mail_of
+from redress.base import texts
 from redress.base.languages import LANGUAGES
-from redress.mail.incoming.reader import folding, limits, machines
+from redress.mail.incoming.reader import charset, folding, limits, machines
 from redress.mail.incoming.reader.mail import ParsedMail, as_data
 from redress.mail.incoming.reader.parsing import parse
 from redress.mail.incoming.rules import folding as rules
@@ -36,13 +37,14 @@ def check(raw: bytes) -> ParsedMail:
 
 def check_parts(text: str) -> None:
     """Mark the parts of a text and fold it, and assert that no word is lost or moved."""
+    text = charset.clean(text)
     parts = folding.parts_of(text)
     edges = [edge for part in parts for edge in (part.first, part.last)]
     assert edges == sorted(edges)
     assert all(0 <= part.first < part.last <= len(text.split("\n")) for part in parts)
-    assert rules.whole(text, parts, len(text)).text == text.strip()
+    assert rules.whole(text, parts, len(text)).text == texts.cleaned(text)
     shown = rules.answer(text, parts)
-    assert shown.text or not text.strip()
+    assert shown.text or texts.is_empty(text)
     _check_places(text, shown)
 
 
@@ -60,7 +62,11 @@ def _check_places(text: str, shown: rules.Shown) -> None:
         if len(part.folded) < part.length:
             return  # the event keeps only a beginning of this part
     pieces.append(shown.text[position:])
-    assert "".join("".join(pieces).split()) == "".join(text.split())
+    assert _bare("".join(pieces)) == _bare(text)
+
+
+def _bare(text: str) -> str:
+    return "".join(texts.without_hidden(text).split())
 
 
 def _check_incoming_mail(raw: bytes) -> None:

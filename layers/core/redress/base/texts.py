@@ -32,6 +32,7 @@ _CONTROL = "\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f"
 # them, and a cold start needs none.
 _SEEN = f"[^{_BLANK}{_HIDDEN}{_CONTROL}]"
 _NEEDLESS_IN_A_LINE = f"(?![{_JOINING}])[{_HIDDEN}]"
+_DANGEROUS = f"[{_CONTROL}{_REORDERING}\ufeff\ud800-\udfff]"
 _BEFORE = f"[{_BLANK}{_HIDDEN}]+"
 
 _EDGE = " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
@@ -62,14 +63,24 @@ def fault_of(text: str) -> tuple[str, str] | None:
     return None
 
 
-def without_controls(text: str) -> str:
-    """Return the text without control characters and lone surrogates."""
-    return re.sub(f"[{_CONTROL}\ud800-\udfff]", "", text)
+def without_dangers(text: str) -> str:
+    """Return a text that came by mail without control and reordering characters.
+
+    Lone surrogates and byte order marks go, too. A form refuses such a text instead, because the
+    person who typed it can correct it.
+    """
+    return re.sub(_DANGEROUS, "", text)
 
 
 def without_hidden(text: str) -> str:
     """Return the text without any hidden character. Blanks stay."""
     return text if text.isascii() else re.sub(f"[{_HIDDEN}]", "", text)
+
+
+def begin_of(text: str) -> int:
+    """Return where `cleaned` begins to keep the text, if it has no reordering characters."""
+    begin = re.match(_BEFORE, text)
+    return begin.end() if begin else 0
 
 
 def cleaned(text: str) -> str:
@@ -85,8 +96,7 @@ def cleaned(text: str) -> str:
     if text.isascii():
         return text.strip()
     text = re.sub(f"[{_REORDERING}]", "", text)
-    begin = re.match(_BEFORE, text)
-    return text[begin.end() if begin else 0 :].rstrip(_AFTER)
+    return text[begin_of(text) :].rstrip(_AFTER)
 
 
 def cleaned_line(text: str) -> str:

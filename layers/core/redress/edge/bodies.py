@@ -5,17 +5,15 @@ A body is read completely before it is refused, so one answer names every wrong 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
 
+from redress.base import texts
 from redress.base.errors import Fault, InvalidInput, pointer
 from redress.edge.http import BODY_LIMIT, json_body
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 Faults = list[Fault]
 
@@ -61,15 +59,18 @@ class Whole(Field, frozen=True):
 
 
 class Text(Field, frozen=True):
-    """A text of at most `limit` characters that is not blank."""
+    """A text of at most `limit` characters of which a person can see something.
+
+    The handler gets it as it is stored (`redress.base.texts.cleaned`).
+    """
 
     limit: int
 
     def parse(self, value: Any, faults: Faults) -> Any:
-        _check_text(f"/{self.name}", value, self.limit, faults)
-        if isinstance(value, str) and not value.strip():
+        if isinstance(value, str) and texts.is_empty(value):
             faults.append(Fault(f"/{self.name}", "required", "this field is required"))
-        return value
+            return ""
+        return _text(f"/{self.name}", value, self.limit, faults)
 
 
 class OptionalText(Field, frozen=True):
@@ -86,8 +87,7 @@ class OptionalText(Field, frozen=True):
         return False
 
     def parse(self, value: Any, faults: Faults) -> Any:
-        _check_text(f"/{self.name}", value, self.limit, faults)
-        return value
+        return _text(f"/{self.name}", value, self.limit, faults)
 
 
 class TextOrNull(Text, frozen=True):
@@ -117,7 +117,7 @@ class Texts(Field, frozen=True):
             faults.append(Fault(f"/{self.name}", "list_expected", detail))
             return []
         for index, one in enumerate(value):
-            _check_text(f"/{self.name}/{index}", one, self.limit, faults)
+            _text(f"/{self.name}/{index}", one, self.limit, faults)
         return value
 
 
@@ -216,13 +216,17 @@ class UnreadBody(Struct, frozen=True):
         return json_body(event, self.limit)
 
 
-def _check_text(here: str, value: Any, limit: int, faults: Faults) -> None:
+def _text(here: str, value: Any, limit: int, faults: Faults) -> Any:
+    """Return the text as it is stored. Adds a fault if it is not acceptable."""
     if not isinstance(value, str):
         faults.append(Fault(here, "text_expected", "a text is expected here"))
     elif len(value) > limit:
         faults.append(Fault(here, "too_long", f"at most {limit} characters"))
-    elif _CONTROL.search(value):
-        faults.append(Fault(here, "control_characters", "control characters are not allowed"))
+    elif fault := texts.fault_of(value):
+        faults.append(Fault(here, *fault))
+    else:
+        return texts.cleaned(value)
+    return value
 
 
 def _in_utc(value: Any) -> datetime:

@@ -18,6 +18,7 @@ from email.utils import format_datetime
 from functools import cache
 
 from redress.base.phrases import file, phrases
+from redress.base.texts import cleaned_line
 from redress.mail.outgoing import html
 
 _ON_TICKET = frozenset({"number", "subject", "text", "status_url"})
@@ -112,11 +113,11 @@ def render(name: str, language: str, values: Mapping[str, str]) -> MailText:
 
 
 def one_line(text: str) -> str:
-    """Return the text without line breaks and control characters, safe to use in a header.
+    """Return the text without line breaks, hidden and control characters, safe in a header.
 
     `=?` begins an encoded word (RFC 2047), which can hide a line break. It becomes `= ?`.
     """
-    plain = "".join(" " if unicodedata.category(c) in _BREAKS else c for c in text)
+    plain = "".join(" " if unicodedata.category(c) in _BREAKS else c for c in cleaned_line(text))
     return " ".join(plain.replace("=?", "= ?").split())
 
 

@@ -113,7 +113,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
     not affect clocks. These checks would add milliseconds to a cold start.
     """
     publishing = publishing_at is not None
-    read = DocumentReader()
+    read = DocumentReader(publishing=publishing)
     if not isinstance(document, dict):
         raise InvalidInput([Fault("", "object_expected", "a plan is a JSON object")])
     read.known(document, _SECTIONS, "")

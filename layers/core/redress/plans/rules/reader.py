@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
+from redress.base import texts
 from redress.base.errors import Fault, pointer
 from redress.plans.rules.plan import listed, seconds_of
 
@@ -24,7 +25,9 @@ class DocumentReader:
     without `key`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, publishing: bool = False) -> None:
+        """`publishing`: characters of texts are checked, too. Versions in the store stay valid."""
+        self._publishing = publishing
         self.faults: list[Fault] = []
 
     def fault(self, at: str, code: str, detail: str) -> None:
@@ -64,12 +67,28 @@ class DocumentReader:
             return least
         return value
 
-    def text(self, parent: Mapping[str, Any], key: str, at: str, limit: int = TEXT_LIMIT) -> str:
-        """A text that is not blank, of at most `limit` characters."""
+    def text(
+        self,
+        parent: Mapping[str, Any],
+        key: str,
+        at: str,
+        limit: int = TEXT_LIMIT,
+        *,
+        checked: bool = True,
+    ) -> str:
+        """A text that is not blank, of at most `limit` characters.
+
+        `checked` is false if the caller refuses everything but known texts.
+        """
         value = parent.get(key)
         if not isinstance(value, str) or not value.strip():
             self.fault(f"{at}/{key}", "text_expected", "a text is expected here")
             return ""
+        checked = checked and self._publishing
+        if checked and texts.is_empty(value):
+            self.fault(f"{at}/{key}", "text_expected", "a text is expected here")
+        elif checked and (fault := texts.fault_of(value)):
+            self.fault(f"{at}/{key}", *fault)
         if len(value) > limit:
             self.fault(f"{at}/{key}", "too_long", f"at most {limit} characters")
         return value
@@ -132,7 +151,7 @@ class DocumentReader:
         # Imported late: only publishing a plan needs it (see `document.parse`).
         import zoneinfo
 
-        name = self.text(parent, key, at)
+        name = self.text(parent, key, at, checked=False)
         try:
             zoneinfo.ZoneInfo(name)
         except (KeyError, ValueError, OSError):

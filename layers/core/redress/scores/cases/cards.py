@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from redress.base import texts
 from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound, Unavailable, pointer
 from redress.base.people import Member, Role
 from redress.plans.store.plans import Plans
@@ -43,6 +44,8 @@ def _rating_faults(body: Any) -> list[Fault]:
         faults.append(Fault("/comment", "text_expected", "a text is expected here"))
     elif comment is not None and len(comment) > COMMENT_LIMIT:
         faults.append(Fault("/comment", "too_long", f"at most {COMMENT_LIMIT} characters"))
+    elif comment is not None and (fault := texts.fault_of(comment)):
+        faults.append(Fault("/comment", *fault))
     faults += [
         Fault(pointer(name), "unknown", "this is not part of a rating")
         for name in body
@@ -158,7 +161,7 @@ class ScoringCases:
                 period=period,
                 attitude=body["attitude"],
                 knowledge=body["knowledge"],
-                comment=(body.get("comment") or "").strip(),
+                comment=texts.cleaned(body.get("comment") or ""),
                 by=member.id,
                 at=self._now(),
                 revision=held.revision + 1 if held else 1,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from redress.base import texts
 from redress.base.people import CUSTOMER, Role
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.plan import Plan
@@ -242,7 +243,7 @@ class CustomerCases:
     def _is_repeat(self, ticket: Ticket, kind: EventType, text: str) -> bool:
         """Whether the last event of a person on the ticket has this type and this text."""
         last = self._tickets.event(ticket.number, ticket.last_person_version)
-        return last.type is kind and last.data.get("text") == text.strip()
+        return last.type is kind and last.data.get("text") == texts.cleaned(text)
 
     def _number(self, token: str) -> str:
         if token.count(".") == 2:

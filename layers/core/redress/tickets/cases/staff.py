@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
+from redress.base import texts
 from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound
 from redress.base.languages import LANGUAGES
 from redress.base.people import Actor, Member
@@ -170,7 +171,7 @@ class StaffCases:
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             last = self._tickets.event(number, ticket.version)
             latest = (last.type, last.by, last.data.get("text"))
-            if latest == (EventType.NOTED, actor, text.strip()):
+            if latest == (EventType.NOTED, actor, texts.cleaned(text)):
                 return None
             return by_staff.note(ticket, plan, actor, text, at)
 

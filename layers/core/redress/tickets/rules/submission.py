@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from redress.base import addresses
+from redress.base import addresses, texts
 from redress.base.errors import Fault, InvalidInput, pointer
 from redress.base.languages import LANGUAGES
 from redress.plans.rules.plan import KINDS
@@ -26,7 +26,6 @@ PHONE_LIMIT = 40
 EMAIL_LIMIT = addresses.LIMIT
 DEFAULT_KIND = "inquiry"
 _PHONE = re.compile(r"\(?\+?[0-9][0-9 ()./-]{4,30}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FIELDS = ("kind", "subject", "description", "wished_remedy", "contact", "language", "consent")
 
 
@@ -52,7 +51,15 @@ def parse(body: Any, channel: str) -> Submission:
         if name not in _FIELDS
     ]
 
-    def text(source: Mapping[str, Any], name: str, at: str, limit: int, *, need: bool) -> str:
+    def text(
+        source: Mapping[str, Any],
+        name: str,
+        at: str,
+        limit: int,
+        *,
+        need: bool,
+        line: bool = False,
+    ) -> str:
         value = source.get(name)
         if value is None or value == "":
             if need:
@@ -61,15 +68,13 @@ def parse(body: Any, channel: str) -> Submission:
         if not isinstance(value, str):
             faults.append(Fault(at, "text_expected", "a text is expected here"))
             return ""
-        cleaned = value.strip()
+        cleaned = texts.cleaned_line(value) if line else texts.cleaned(value)
         if need and not cleaned:
             faults.append(Fault(at, "required", "this field is required"))
         elif len(cleaned) > limit:
             faults.append(Fault(at, "too_long", f"at most {limit} characters"))
-        elif _CONTROL.search(cleaned):
-            faults.append(Fault(at, "control_characters", "control characters are not allowed"))
-        elif any(0xD800 <= ord(letter) <= 0xDFFF for letter in cleaned):
-            faults.append(Fault(at, "not_unicode", "the text is not valid Unicode"))
+        elif fault := texts.fault_of(value):
+            faults.append(Fault(at, *fault))
         return cleaned
 
     kind = body.get("kind")
@@ -81,7 +86,7 @@ def parse(body: Any, channel: str) -> Submission:
     if not isinstance(language, str) or language not in LANGUAGES:
         language = ""
         faults.append(Fault("/language", "unknown_language", f"one of {', '.join(LANGUAGES)}"))
-    subject = text(body, "subject", "/subject", SUBJECT_LIMIT, need=True)
+    subject = text(body, "subject", "/subject", SUBJECT_LIMIT, need=True, line=True)
     if _lines(subject) > 1:
         faults.append(Fault("/subject", "one_line", "the subject is one line"))
     description = text(body, "description", "/description", DESCRIPTION_LIMIT, need=True)
@@ -99,7 +104,7 @@ def parse(body: Any, channel: str) -> Submission:
             for key in contact
             if key not in ("name", "email", "phone")
         ]
-        name = text(contact, "name", "/contact/name", NAME_LIMIT, need=True)
+        name = text(contact, "name", "/contact/name", NAME_LIMIT, need=True, line=True)
         if _lines(name) > 1:
             faults.append(Fault("/contact/name", "one_line", "the name is one line"))
         email = text(contact, "email", "/contact/email", EMAIL_LIMIT, need=False)
@@ -127,7 +132,7 @@ def parse(body: Any, channel: str) -> Submission:
 
 
 def _blank(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, str) and texts.is_empty(value))
 
 
 def _lines(text: str) -> int:

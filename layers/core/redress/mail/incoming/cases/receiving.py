@@ -20,6 +20,7 @@ from typing import Any
 from redress.base.addresses import canonical, is_address
 from redress.base.errors import NotFound
 from redress.base.people import Actor, Member, Role
+from redress.base.texts import cleaned_line
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.incoming.rules.copies import Copy, copy_of, is_copy
@@ -936,7 +937,7 @@ def _source(mail: IncomingMail, record: IncomingRecord, words: Shown) -> dict[st
 def _submission(mail: IncomingMail, words: Shown, kind: str) -> Submission:
     text = _text_of(words, mail.language)[:DESCRIPTION_LIMIT]
     own = answer(mail.whole, mail.parts).text
-    first = next((line.strip() for line in own.splitlines() if line.strip()), "")
+    first = next((line for line in map(cleaned_line, own.splitlines()) if line), "")
     title = " ".join((mail.title or mail.subject).split())
     if not title:
         title = first[:80] or _UNTITLED[mail.language]

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import chardet
 
+from redress.base import texts
 from redress.base.languages import LANGUAGES
 from redress.mail.incoming.reader.likelihood import MARK, cost_of
 from redress.mail.incoming.reader.limits import Code, Defects
@@ -188,7 +189,6 @@ _HIGH = bytes(range(0x80, 0x100))
 
 _WRITTEN_MARK = MARK.encode()
 """In UTF-8: the text was damaged before it was sent."""
-_UNWANTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufeff]")
 _LINE_END = re.compile(r"\r*\n|\r|\u2028|\u2029|\x85")
 _BEYOND_LATIN = re.compile(r"[\u2e80-\U0003ffff]")
 
@@ -294,11 +294,12 @@ def decode(
 
 
 def clean(text: str) -> str:
-    """Remove lone surrogates and most control characters, and write every line end as \n.
+    """Remove what a text may not contain, and write every line end as \\n.
 
-    The result is safe for the store, logs and JSON.
+    Lone surrogates and control characters go, and characters that reorder the text around them
+    (`redress.base.texts`). The result is safe for the store, logs and JSON.
     """
-    return _UNWANTED.sub("", _LINE_END.sub("\n", text))
+    return texts.without_dangers(_LINE_END.sub("\n", text))
 
 
 def _normalised(label: str) -> str:

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from redress.base.texts import begin_of, cleaned, is_empty
+
 FOLDED_LIMIT = 10_000
 """How many characters of folded text an event keeps. The original mail has the rest."""
 _LEAST = 4
@@ -121,7 +123,7 @@ def answer(text: str, parts: Sequence[Part], sent: SentWords | None = None) -> S
     found = [one for part in parts for one in _with_proof(part, lines, parts, sent or SentWords())]
     folded = {part for part in found if part.proven and part.kind is not PartKind.FORWARD}
     hidden = {index for part in folded for index in range(part.first, part.last)}
-    if not any(line.strip() and index not in hidden for index, line in enumerate(lines)):
+    if not any(index not in hidden and not is_empty(line) for index, line in enumerate(lines)):
         folded = set()
     return _shown(text, found, folded)
 
@@ -182,8 +184,8 @@ def _shown(text: str, parts: Sequence[Part], folded: set[Part]) -> Shown:
             length += sum(len(line) + 1 for line in lines[index:last])
         index = last
     shown = "\n".join(kept)
-    cut = len(shown) - len(shown.lstrip())
-    shown = shown.strip()
+    cut = begin_of(shown)
+    shown = cleaned(shown)
     found: list[ShownPart] = []
     for part, at, words in places:
         begin = min(max(at - cut, 0), len(shown))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from redress.base import texts
 from redress.base.errors import Fault, InvalidInput, NotAllowedNow, pointer
 from redress.base.people import CUSTOMER, SYSTEM, Actor
 from redress.clocks.rules.clocks import ClockName
@@ -112,8 +113,10 @@ def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: da
             faults.append(
                 Fault(f"/{name}", "too_long", f"a text of at most {SURVEY_TEXT_LIMIT} characters")
             )
-        else:
-            kept[name] = text.strip()
+        elif fault := texts.fault_of(text):
+            faults.append(Fault(f"/{name}", *fault))
+        elif cleaned := texts.cleaned(text):
+            kept[name] = cleaned
     faults += [
         Fault(pointer(name), "unknown", "this is not part of the questionnaire")
         for name in answers

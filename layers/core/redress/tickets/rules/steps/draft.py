@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from redress.base import texts
 from redress.base.errors import Fault, InvalidInput, NotAllowedNow, VersionConflict
 from redress.base.people import Actor
 from redress.clocks.rules.clocks import ClockName
@@ -73,15 +74,18 @@ def require_current(ticket: Ticket, version: int) -> None:
 
 
 def checked_text(value: str, pointer: str, *, required: bool = True) -> str:
-    """Return a text without leading and trailing white space.
+    """Return a text as it is stored (`redress.base.texts.cleaned`).
 
-    Raises InvalidInput if it is longer than TEXT_LIMIT characters, or if it is required but empty.
+    Raises InvalidInput if it is longer than TEXT_LIMIT characters, if it contains control
+    characters, or if it is required but nobody could see anything of it.
     """
-    cleaned = value.strip()
+    cleaned = texts.cleaned(value)
     if required and not cleaned:
         raise InvalidInput([Fault(pointer, "required", "this text must not be empty")])
     if len(cleaned) > TEXT_LIMIT:
         raise InvalidInput([Fault(pointer, "too_long", f"at most {TEXT_LIMIT} characters")])
+    if fault := texts.fault_of(value):
+        raise InvalidInput([Fault(pointer, *fault)])
     return cleaned
 
 

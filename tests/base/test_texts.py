@@ -1,0 +1,92 @@
+"""Tests of the rule for characters that nobody can see or that control something."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redress.base import texts
+
+SEEN_FORMATS = {0x600, 0x601, 0x602, 0x603, 0x604, 0x605, 0x6DD, 0x70F, 0x890, 0x891, 0x8E2}
+SEEN_FORMATS |= {0x110BD, 0x110CD}
+"""Format characters that are shown, such as the sign that encloses an Arabic number."""
+FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc\ufe0f\u180b\U000e0100"
+REORDERING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def test_every_character_of_an_unseen_category_is_empty() -> None:
+    for code in range(sys.maxunicode + 1):
+        letter = chr(code)
+        if unicodedata.category(letter) in ("Cf", "Cc", "Zs", "Zl", "Zp"):
+            assert texts.is_empty(letter) == (code not in SEEN_FORMATS), f"U+{code:04X}"
+    assert texts.is_empty(FILLERS)
+
+
+def test_letters_marks_and_signs_are_seen() -> None:
+    for code in range(0x20, sys.maxunicode + 1):
+        if unicodedata.category(chr(code))[0] in "LNPS" and chr(code) not in FILLERS:
+            assert not texts.is_empty(chr(code)) or code == 0x1D159, f"U+{code:04X}"
+
+
+@given(st.text(st.sampled_from([*FILLERS, *REORDERING, *" \t\n\u200b\u2060\u3000\ufeff\u200d"])))
+def test_a_text_that_nobody_can_see_is_stored_as_nothing(text: str) -> None:
+    assert texts.is_empty(text)
+    assert texts.cleaned(text) == texts.cleaned_line(text) == ""
+
+
+@given(st.text())
+def test_a_cleaned_text_stays_as_it_is_and_loses_nothing_that_is_seen(text: str) -> None:
+    for clean in (texts.cleaned, texts.cleaned_line):
+        once = clean(text)
+        assert clean(once) == once
+        assert not set(once) & set(REORDERING)
+        assert [c for c in once if not texts.is_empty(c)] == [
+            c for c in text if not texts.is_empty(c)
+        ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "第一行\n\t第二行",
+        "❤️",
+        "👩‍👩‍👧 一家",
+        "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        "می‌خواهم",
+        "ര്‍",
+        "葛\U000e0100城",
+        "1️⃣",
+    ],
+)
+def test_characters_that_a_script_or_an_emoji_needs_stay(text: str) -> None:
+    assert texts.cleaned(text) == text
+    assert texts.fault_of(text) is None
+    if "\n" not in text:
+        assert texts.cleaned_line(text) == text
+
+
+def test_a_name_or_a_subject_keeps_no_hidden_character() -> None:
+    assert texts.cleaned_line("\u200bL\u00adi\u2060 Na\u200e\u202e") == "Li Na"
+    assert texts.cleaned_line("Li Na (\u202egpj.exe\u202c)") == "Li Na (gpj.exe)"
+
+
+def test_marks_of_direction_stay_in_a_longer_text() -> None:
+    assert texts.cleaned("שלום\u200f! ok") == "שלום\u200f! ok"
+
+
+@pytest.mark.parametrize("character", [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0))])
+def test_control_characters_other_than_tab_and_line_ends_are_a_fault(character: str) -> None:
+    found = texts.fault_of(f"a{character}b")
+    assert (found is None) == (character in "\t\n\r")
+    if found is not None:
+        assert found[0] == "control_characters"
+        assert texts.without_dangers(f"a{character}b") == "ab"
+
+
+def test_a_lone_surrogate_is_a_fault() -> None:
+    assert (texts.fault_of("a\ud800") or ("",))[0] == "not_unicode"
+    assert texts.without_dangers("a\ud800\u202eb") == "ab"
