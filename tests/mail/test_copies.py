@@ -39,6 +39,8 @@ ADDED = {
     "a footer of dashes": f"{TEXT}\n\n--\nThis mail comes from outside.",
     "a footer with a link only": f"{TEXT}\n--\nhttps://lists.example/shop",
     "a legal notice": f"{TEXT}\n\nThis message is confidential and for the intended recipient.",
+    "a tip of Outlook": f"You don't often get email from li@example.com. Learn why.\n\n{TEXT}",
+    "a list without a rule": f"{TEXT}\n\n发送自小店邮件列表，退订请回复。",
     "a note of a scanner": f"{TEXT}\n\n此邮件经扫描未发现病毒，没有病毒。",
     "a banner and two footers": f"{BANNER}\n\n{TEXT}\n\n{GROUP}\n{LIST}",
     "other line breaks": "My parcel has\nnot come. Please look\nfor it.\n",

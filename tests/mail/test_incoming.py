@@ -142,6 +142,14 @@ def test_without_a_known_domain_of_the_house_every_domain_counts() -> None:
     assert decide(ours, {}, plan) == OpenTicket("complaint")
 
 
+def test_the_address_of_a_group_of_the_house_counts() -> None:
+    plan = MailPlan(RULES.kind_by_address, groups=("complaints@shop.example",))
+    mail = facts(recipients=("complaints@shop.example",), own_domains=("in.example.org",))
+    assert decide(mail, {}, plan) == OpenTicket("complaint")
+    other = facts(recipients=("urgent@shop.example",), own_domains=("in.example.org",))
+    assert decide(other, {}, plan) == OpenTicket("inquiry")
+
+
 def test_an_address_that_the_plan_names_completely_counts_at_any_domain() -> None:
     plan = MailPlan({"help@brand.example": "complaint", "help": "inquiry"})
     mail = facts(recipients=("help@brand.example",), own_domains=("in.example.org",))

@@ -39,6 +39,7 @@ _SAYS = re.compile(
     r"\bunsubscri|\bsubscri(?:bed|ption)|mailing[ -]?list|discussion list|google ?groups|listinfo|"
     r"\bconfidential|\bdisclaimer\b|\bintended (?:only |solely )?for\b|intended recipient|"
     r"\b(?:scanned|checked) (?:by|for|with)\b|virus-free|do not click (?:on )?(?:any )?links|"
+    r"do(?:n't|n’t| not) often get e-?mail from|通常不会收到来自|通常不會收到來自|"
     r"外部邮件|外部郵件|外部发件人|外部寄件人|(?:来自|來自).{0,20}(?:外部|之外|以外)|退订|退訂|取消订阅|取消訂閱|"
     r"邮件列表|郵件列表|邮件组|郵件群組|郵寄清單|保密|机密|機密|免责声明|免責聲明|(?:未|无|無|没有|沒有)病毒|病毒扫描|病毒掃描",
     re.IGNORECASE,
@@ -46,8 +47,9 @@ _SAYS = re.compile(
 """What banners and footers say about a mail. `.` does not match the end of a line."""
 _OPENS = re.compile(
     r"\W*(?:caution|warning|attention|important|notice|note|please note|disclaimer|this|the|you|to|"
-    r"external|outside|confidential|unsubscribe|virus|scanned|"
-    r"注意|警告|提示|提醒|声明|聲明|此|本|该|該|这|這|您|如|若|外部|来自|來自|免责|免責|保密|退订|退訂|取消)",
+    r"external|outside|confidential|unsubscribe|virus|scanned|if you|some people|sent (?:via|through)|"
+    r"注意|警告|提示|提醒|声明|聲明|此|本|该|該|这|這|您|你通常|如|若|外部|来自|來自|免责|免責|保密|退订|退訂|取消|"
+    r"由|通过|通過|发送自|發送自|邮件|郵件|电子邮件|電子郵件|安全|系统|系統)",
     re.IGNORECASE,
 )
 """How a banner or footer begins. A paragraph that begins otherwise is the author's, if no rule is

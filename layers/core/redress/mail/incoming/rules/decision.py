@@ -355,14 +355,15 @@ def kind_of(facts: MailFacts, plan: MailPlan) -> str:
 
     The first address decides that the plan names completely, or whose part before the @ the plan
     names: for example, a complaint address gives `complaint`. A part before the @ counts only at a
-    domain of the house, because other houses have an `urgent@` too. If no domain of the house is
-    known, every domain counts. If there is no such address, the kind is DEFAULT_KIND.
+    domain of the house or in the address of one of its groups, because other houses have an
+    `urgent@` too. If no domain of the house is known, every domain counts. If there is no such
+    address, the kind is DEFAULT_KIND.
     """
     house = {*facts.own_domains, *plan.domains}
     for address in facts.recipients:
         local, _, domain = address.rpartition("@")
         kind = plan.kind_by_address.get(address)
-        if kind is None and (not house or domain in house):
+        if kind is None and (not house or domain in house or address in plan.groups):
             kind = plan.kind_by_address.get(local)
         if kind is not None:
             return kind
