@@ -47,7 +47,7 @@ _SAYS = re.compile(
 """What banners and footers say about a mail. `.` does not match the end of a line."""
 _OPENS = re.compile(
     r"\W*(?:caution|warning|attention|important|notice|note|please note|disclaimer|this|the|you|to|"
-    r"external|outside|confidential|unsubscribe|virus|scanned|if you|some people|sent (?:via|through)|"
+    r"external|outside|confidential|unsubscribe|virus|scanned|if you|some people|sent via|"
     r"注意|警告|提示|提醒|声明|聲明|此|本|该|該|这|這|您|你通常|如|若|外部|来自|來自|免责|免責|保密|退订|退訂|取消|"
     r"由|通过|通過|发送自|發送自|邮件|郵件|电子邮件|電子郵件|安全|系统|系統)",
     re.IGNORECASE,
