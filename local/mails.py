@@ -71,24 +71,32 @@ def values(name: str, language: str) -> dict[str, str]:
         "status_url": f"{BASE}/t/{NUMBER}.QW0X2abcdefgh23456789",
         "survey_url": f"{BASE}/s/{NUMBER}.1796000400.QW0X2abcdefgh23456789",
         "ticket_url": f"{BASE}/staff/tickets/{NUMBER}",
+        "team": "complaints",
+        "count": "4",
+        "reasons": "\n".join(
+            own.held.format(reason=own.reasons[reason], count=count)
+            for reason, count in (("automatic", 3), ("disowned", 1))
+        ),
+        "quarantine_url": f"{BASE}/staff/quarantine?team=complaints&unseen=true",
     }
-    times = dict.fromkeys(("due", "closes_at", "resolved_at", "until"), when)
+    times = dict.fromkeys(("due", "oldest", "closes_at", "resolved_at", "until"), when)
     return {place: (known | times)[place] for place in rendering.PLACEHOLDERS[name]}
 
 
 def preview(name: str, language: str) -> bytes:
     """A template as the complete mail that its reader gets."""
+    of_ticket = "number" in rendering.PLACEHOLDERS[name]
     customers = rendering.PLACEHOLDERS[name] & {"status_url", "survey_url"} or name == "copy"
     return rendering.message(
         "service@example.org",
         ["li.na@example.com" if customers else "mei@example.org"],
-        NUMBER,
+        NUMBER if of_ticket else None,
         [rendering.render(name, language, values(name, language))],
         AT,
         automatic=True,
-        conversation=TOKEN,
+        conversation=TOKEN if of_ticket else None,
         mail_id=name,
-        reply_to=f"{TOKEN}@in.example.org",
+        reply_to=f"{TOKEN}@in.example.org" if of_ticket else None,
         to_staff=not customers,
         unsubscribe=f"{BASE}/u/{NUMBER}.abc" if name == "survey" else None,
     )

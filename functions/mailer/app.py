@@ -17,14 +17,9 @@ from redress.base import observe
 from redress.base.errors import NotFound
 from redress.mail.incoming.rules.decision import Notice
 from redress.mail.outgoing.cases.feedback import Feedback, feedback_of, is_feedback
-from redress.mail.outgoing.cases.sending import (
-    NO_RECIPIENT,
-    UNWANTED,
-    NotSentYet,
-    Result,
-    SendOutcome,
-)
-from redress.mail.outgoing.messages import NotAJob, job_of
+from redress.mail.outgoing.cases.posting import NO_RECIPIENT, NotSentYet, Result, SendOutcome
+from redress.mail.outgoing.cases.sending import UNWANTED
+from redress.mail.outgoing.messages import HeldDigest, NotAJob, job_of
 from redress.wiring import mailer as wiring
 
 logger = Logger(service="mailer")
@@ -62,6 +57,10 @@ def _is_done(record: dict[str, Any]) -> bool:
             _take(feedback_of(record["body"]))
             return True
         job = job_of(record["body"])
+        if isinstance(job, HeldDigest):
+            with logger.append_context_keys(team=job.team, mail=job.key):
+                _report(wiring.digests().send(job))
+            return True
         with logger.append_context_keys(ticket=job.number, mail=job.key):
             _report(wiring.mailing().send(job))
         return True

@@ -1,6 +1,7 @@
 """Keep workflows alive: replace failed executions, sweep awake tickets, reconcile once a day.
 
-This function also marks a rehearsal as failed if its execution could not do so itself.
+The sweep also keeps the promise of each team for its oldest unseen held mail. This function also
+marks a rehearsal as failed if its execution could not do so itself.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.info("swept", extra={"done": done})
         for name in ("started", "signalled", "followed"):
             observe.count("repair", f"Sweep{name.capitalize()}", done.get(name, 0))
-        return done
+        # Last, so that a fault in a mail's record stops no workflow from being repaired.
+        held = wiring.held_mail().watch()
+        logger.info("watched held mail", extra={"done": held})
+        return done | held
     if event.get("task") == "reconcile":
         return _reconcile(context)
     raise ValueError(f"not a task of this function: {sorted(event)}")

@@ -23,14 +23,8 @@ from moto.ses.models import ses_backends
 from redress.base.errors import Unavailable
 from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.base.phrases import phrases
-from redress.mail.outgoing.cases.sending import (
-    LEASE,
-    UNWANTED,
-    MailingCase,
-    NotSentYet,
-    Result,
-    SendOutcome,
-)
+from redress.mail.outgoing.cases.posting import LEASE, NotSentYet, Result, SendOutcome
+from redress.mail.outgoing.cases.sending import UNWANTED, MailingCase
 from redress.mail.outgoing.messages import MailJob, encode, job_of
 from redress.mail.outgoing.rules.table import mails_after
 from redress.mail.outgoing.store import AddressChange, AddressMark, address_row
@@ -1305,5 +1299,7 @@ def test_a_copy_without_recipients_is_no_fault(
     mailer.act(number, _let_in("bo@example.net"))
     mailer.act(number, _resolve(), minutes=1)
     mailer.act(number, _let_in("wang.wei@example.com"), minutes=1)
-    done = mailer_wiring.mailing().send(job_of(mailer.job(number, "copy")))
+    job = job_of(mailer.job(number, "copy"))
+    assert isinstance(job, MailJob)
+    done = mailer_wiring.mailing().send(job)
     assert (done.result, done.why in UNWANTED) == (Result.REFUSED, True)

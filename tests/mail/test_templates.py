@@ -22,8 +22,10 @@ from redress.base.people import SYSTEM
 from redress.base.phrases import moment, phrases
 from redress.clocks.rules.clocks import Action, ClockName, ClockState
 from redress.mail.incoming.reader import parsing
+from redress.mail.incoming.rules.decision import Reason
+from redress.mail.incoming.rules.held import UNPROMISED
 from redress.mail.outgoing import rendering
-from redress.mail.outgoing.messages import NotAJob, job_of
+from redress.mail.outgoing.messages import HELD_MAIL, NotAJob, job_of
 from redress.mail.outgoing.rules.table import mails_after
 from redress.plans.rules.plan import KINDS
 from redress.tickets.rules.ticket import Event, EventType
@@ -42,7 +44,11 @@ STAFF = (
     "customer_wrote_late",
     "mail_returned",
     "disputed",
+    "held_mail",
 )
+
+
+PAGES = ("status_url", "survey_url", "ticket_url", "quarantine_url")
 
 
 def values(name: str, **given: str) -> dict[str, str]:
@@ -116,8 +122,8 @@ def test_a_template_has_the_same_placeholders_in_every_language(name: str, langu
 @pytest.mark.parametrize("name", rendering.PLACEHOLDERS)
 def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
     body = rendering.template(language, name)[1]
-    links = sum(body.count(f"{{{url}}}") for url in ("status_url", "survey_url", "ticket_url"))
-    without = {*STAFF, "copy"} - {"incident"}
+    links = sum(body.count(f"{{{url}}}") for url in PAGES)
+    without = {*STAFF, "copy"} - {"incident", "held_mail"}
     assert links == (0 if name in without else 1)
 
 
@@ -148,7 +154,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     names = {found.template for event in events for found in mails_after(event)}
     second = {"acknowledgement_late", "reply_waiting", "resolution_told"}
     second |= {"watch", "taken", "customer_wrote_late"}
-    assert names | second == rendering.PLACEHOLDERS.keys()
+    assert names | second == rendering.PLACEHOLDERS.keys() - {HELD_MAIL}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -157,6 +163,7 @@ def test_phrases_name_every_clock_kind_and_state(language: str) -> None:
     assert own.clocks.keys() == {clock.value for clock in ClockName}
     assert own.kinds.keys() == set(KINDS)
     assert own.standing.keys() == {state.value for state in ClockState}
+    assert own.reasons.keys() == {reason.value for reason in Reason if reason not in UNPROMISED}
     assert (len(own.months), len(own.weekdays)) == (12, 7)
 
 

@@ -16,7 +16,7 @@ from redress.base.errors import InvalidInput
 from redress.clocks.rules.clocks import Action, ClockName, Rung
 from redress.plans.rules import plan as plans
 from redress.plans.rules.document import parse, scaled
-from redress.plans.rules.plan import CHANNELS, KINDS, Plan
+from redress.plans.rules.plan import CHANNELS, KINDS, HeldPlan, Plan
 from redress.plans.rules.publishing import REACH
 from tests.builders import START, plan_document
 
@@ -908,6 +908,35 @@ def test_a_plan_without_groups_names_none() -> None:
     assert parse(document).mail.groups == ()
     document["mail"]["groups"] = ["help@shop.example", "help.shop.example"]
     assert parse(document).mail.groups == ("help@shop.example", "help.shop.example")
+
+
+NEVER_OPEN = {"week": {"monday": ["09:00-09:01"]}}
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        ({}, {("/mail/held/look_within", "duration_expected")}),
+        ({"look_within": "soon"}, {("/mail/held/look_within", "duration_expected")}),
+        ({"look_within": "4h", "calendar": "moon"}, {("/mail/held/calendar", "unknown")}),
+        ({"look_within": "4h", "team": "x"}, {("/mail/held/team", "unknown")}),
+        ({"look_within": "4h", "calendar": "rare"}, {("/mail/held/look_within", "too_far")}),
+    ],
+)
+def test_a_wrong_promise_for_held_mail_is_refused(
+    document: Document, held: Any, expected: set[tuple[str, str]]
+) -> None:
+    document["calendars"]["rare"] = NEVER_OPEN
+    document["mail"]["held"] = held
+    assert faults(document, publishing=True) == expected
+
+
+def test_the_promise_for_held_mail_is_in_the_plan_and_a_day_without_it(document: Document) -> None:
+    assert parse(document).mail.held == HeldPlan(4 * 3600, "office")
+    assert parse(scaled(document, 60, 2)).mail.held == HeldPlan(240, "office")
+    del document["mail"]["held"]
+    assert parse(document).mail.held == HeldPlan(86_400, "always")
+    assert parse(scaled(document, 60, 2)).mail.held == HeldPlan(86_400, "always")
 
 
 def test_a_callback_by_mail_asks_three_times_and_then_closes_the_ticket(plan: Plan) -> None:

@@ -10,6 +10,7 @@ from route import LEADERS, STAFF, Request, Route, iso
 from redress.edge import cursors
 from redress.edge.cursors import to_cursor
 from redress.edge.http import Answer, answer
+from redress.mail.incoming.cases.watching import HeldWork
 from redress.staff.cases.board import Board
 from redress.tickets.cases.staff import PAGE_LIMIT, WorkItem, WorkPage
 from redress.tickets.rules.numbers import normalised
@@ -25,7 +26,8 @@ def list_work(request: Request) -> Answer:
 
 def show_board(request: Request) -> Answer:
     team = request.query.get("team") or request.member.team
-    return answer(200, board_view(wiring.board().board(request.member, team)))
+    found = wiring.board().board(request.member, team)
+    return answer(200, board_view(found, wiring.held_work().of_team(found.team)))
 
 
 def is_due_key(key: str) -> bool:
@@ -59,8 +61,8 @@ def work_page_view(page: WorkPage) -> dict[str, Any]:
     return {"items": [work_item_view(item) for item in page.items], "next": to_cursor(page.next)}
 
 
-def board_view(found: Board) -> dict[str, Any]:
-    """`Board`: the present agents, the queue, and the promises near their limit."""
+def board_view(found: Board, held: HeldWork) -> dict[str, Any]:
+    """`Board`: the present agents, the queue, the promises near their limit, and held mail."""
     return {
         "team": found.team,
         "present": [
@@ -77,6 +79,13 @@ def board_view(found: Board) -> dict[str, Any]:
             }
             for line in found.near
         ],
+        "held_mail": {
+            "unseen": held.unseen,
+            "promised": held.promised,
+            "oldest_at": iso(held.oldest_at),
+            "due_at": iso(held.due_at),
+            "overdue": held.overdue,
+        },
     }
 
 

@@ -19,6 +19,7 @@ from local.openapi.values import (
     TicketNumber,
     TicketState,
 )
+from redress.mail.incoming.cases.watching import MOST_COUNTED
 from redress.staff.cases.board import BOARD_LIMIT, QUEUE_LIMIT
 from redress.tickets.cases.staff import PAGE_LIMIT
 
@@ -50,9 +51,18 @@ class NearLimit(WorkItem):
     overdue: bool
 
 
+class HeldWork(Answer):
+    unseen: Annotated[int, Meta(ge=0, le=MOST_COUNTED)]
+    promised: Annotated[int, Meta(ge=0, le=MOST_COUNTED)]
+    oldest_at: Instant | None
+    due_at: Instant | None
+    overdue: bool
+
+
 class Board(Answer):
     team: str
     present: list[MemberPresent]
     queued: Annotated[int, Meta(ge=0, le=QUEUE_LIMIT)]
     open: Annotated[int, Meta(ge=0, le=BOARD_LIMIT)]
     near_limit: list[NearLimit]
+    held_mail: HeldWork

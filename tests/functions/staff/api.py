@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import resources
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,9 @@ from typing import Any
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from redress.base.people import Member
+from redress.mail.incoming.store import IncomingRecord, MailState
+from redress.wiring import stores as wired_stores
+from tests.builders import Clock
 from tests.functions.conftest import MEMBERS, altered
 from tests.world import Context
 
@@ -128,6 +132,25 @@ def claims_of(member: Member) -> dict[str, str]:
         "name": member.name,
         "email": member.email,
     }
+
+
+def hold_mail(number: int, clock: Clock, **fields: Any) -> IncomingRecord:
+    """Put a mail to the complaints team into quarantine. It came `number` seconds from now."""
+    usual: dict[str, Any] = {
+        "identity": f"{number:040x}",
+        "state": MailState.QUARANTINED,
+        "key": f"inbound/{number}",
+        "received_at": clock.now() + timedelta(seconds=number),
+        "sender": "li.na@example.com",
+        "sender_name": "",
+        "subject": "Away",
+        "excerpt": "I am away",
+        "reason": "automatic",
+        "team": "complaints",
+    }
+    record = IncomingRecord(**(usual | fields))
+    wired_stores.incoming_mails().hold(record)
+    return record
 
 
 def states_of(found: Reply) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from redress.base.people import Role
 from redress.clocks.rules.clocks import ClockName
 from redress.mail.incoming.rules.held import READER, Refused
-from redress.mail.incoming.store import IncomingRecord, MailState
+from redress.mail.incoming.store import MailState
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_system, opening
@@ -21,7 +21,7 @@ from redress.tickets.rules.steps.table import MOST_PARTICIPANTS
 from redress.tickets.rules.ticket import EventType, State, Ticket
 from redress.wiring import stores as wired_stores
 from tests.builders import NUMBER, START, Clock, submission
-from tests.functions.staff.api import Api, Reply
+from tests.functions.staff.api import Api, Reply, hold_mail
 from tests.wired import set_environment
 from tests.world import Opener, Stores, aws
 
@@ -185,27 +185,9 @@ def test_nothing_is_accepted_on_a_closed_ticket(
     assert (refused.status, refused.body["type"]) == (409, "urn:redress:problem:not-allowed-now")
 
 
-def _held(number: int, clock: Clock, **fields: Any) -> IncomingRecord:
-    usual: dict[str, Any] = {
-        "identity": f"{number:040x}",
-        "state": MailState.QUARANTINED,
-        "key": f"inbound/{number}",
-        "received_at": clock.now() + timedelta(seconds=number),
-        "sender": "li.na@example.com",
-        "sender_name": "",
-        "subject": "Away",
-        "excerpt": "I am away",
-        "reason": "automatic",
-        "team": "complaints",
-    }
-    record = IncomingRecord(**(usual | fields))
-    wired_stores.incoming_mails().hold(record)
-    return record
-
-
 def test_quarantine_is_read_page_by_page_newest_first(api: Api, clock: Clock) -> None:
     for number in range(5):
-        _held(number, clock)
+        hold_mail(number, clock)
     met: list[str] = []
     query = {"limit": "2"}
     for _ in range(4):
@@ -219,12 +201,12 @@ def test_quarantine_is_read_page_by_page_newest_first(api: Api, clock: Clock) ->
 
 
 def test_held_mail_shows_its_reason_and_has_links(api: Api, clock: Clock) -> None:
-    record = _held(1, clock, flags=("disowned",), because=("subject",))
+    record = hold_mail(1, clock, flags=("disowned",), because=("subject",))
     found = api("held-mail", "lin", id=record.identity)
     assert (found.status, found.body["reason"]) == (200, "automatic")
     assert (found.body["flags"], found.body["because"]) == (["disowned"], ["subject"])
     assert f"/read/{record.identity}.json?" in found.body["links"]["read"]
-    unread = _held(2, clock, reason="unreadable")
+    unread = hold_mail(2, clock, reason="unreadable")
     assert api("held-mail", "lin", id=unread.identity).body["links"]["read"] is None
     # The mail became a ticket after a repair. Its text is then stored with the ticket, under
     # another key.
@@ -246,7 +228,7 @@ def _requests(queue: str) -> list[Any]:
 
 
 def test_release_is_requested_through_the_queue(api: Api, clock: Clock, queue: str) -> None:
-    record = _held(1, clock)
+    record = hold_mail(1, clock)
     found = api("held-mail-release", "lin", id=record.identity)
     assert found.status == 202
     assert found.body["requested"] == {"at": "2026-11-23T01:00:00.000+00:00", "by": "s-lin"}
@@ -262,7 +244,7 @@ def test_release_is_refused_while_an_earlier_request_is_processed(
     api: Api, clock: Clock, queue: str
 ) -> None:
     """Story: the second request answered 202 too, and nothing said that it had no effect."""
-    record = _held(1, clock)
+    record = hold_mail(1, clock)
     assert api("held-mail-release", "lin", id=record.identity).status == 202
     clock.advance(minutes=4)
     second = api("held-mail-release", "wei", id=record.identity)
@@ -285,7 +267,7 @@ def test_release_is_refused_while_an_earlier_request_is_processed(
 def test_release_is_refused_with_the_reason_that_the_record_has(
     api: Api, clock: Clock, queue: str, fields: dict[str, Any], reason: str
 ) -> None:
-    record = _held(1, clock, **fields)
+    record = hold_mail(1, clock, **fields)
     found = api("held-mail-release", "lin", id=record.identity)
     assert (found.status, found.body["reason"]) == (409, reason)
     assert found.body["type"] == "urn:redress:problem:not-releasable"
@@ -294,7 +276,7 @@ def test_release_is_refused_with_the_reason_that_the_record_has(
 
 
 def test_released_mail_is_not_released_again(api: Api, clock: Clock, queue: str) -> None:
-    gone = _held(1, clock)
+    gone = hold_mail(1, clock)
     opened = replace(gone, state=MailState.OPENED, number=NUMBER, released_by="s-lin")
     wired_stores.incoming_mails().rewrite(opened)
     found = api("held-mail-release", "lin", id=gone.identity)
@@ -307,28 +289,28 @@ def test_any_other_mail_can_be_released_again_after_a_failed_release(
     api: Api, clock: Clock, queue: str, reason: str
 ) -> None:
     refused = Refused("unreadable", clock.now(), "s-lin", "KeyError")
-    record = _held(1, clock, reason=reason, refused=refused)
+    record = hold_mail(1, clock, reason=reason, refused=refused)
     assert api("held-mail-release", "lin", id=record.identity).status == 202
 
 
 def test_mail_without_a_sender_is_read_again_by_a_reader_that_finds_more(
     api: Api, clock: Clock, queue: str
 ) -> None:
-    record = _held(1, clock, reason="no_sender", reader=READER - 1)
+    record = hold_mail(1, clock, reason="no_sender", reader=READER - 1)
     assert api("held-mail-release", "lin", id=record.identity).status == 202
 
 
 def test_request_that_the_queue_does_not_accept_is_forgotten(
     api: Api, clock: Clock, queue: str
 ) -> None:
-    record = _held(1, clock)
+    record = hold_mail(1, clock)
     aws("sqs").delete_queue(QueueUrl=queue)
     assert api("held-mail-release", "lin", id=record.identity).status == 500
     assert wired_stores.incoming_mails().get(record.identity).requested is None
 
 
 def test_opened_mail_counts_as_seen_and_a_listed_one_does_not(api: Api, clock: Clock) -> None:
-    record = _held(1, clock)
+    record = hold_mail(1, clock)
     [listed] = api("quarantine", "lin").body["items"]
     assert (listed["seen_at"], listed["team"]) == (None, "complaints")
     clock.advance(minutes=1)
@@ -340,7 +322,7 @@ def test_opened_mail_counts_as_seen_and_a_listed_one_does_not(api: Api, clock: C
 
 def test_mail_whose_release_is_processed_stays_unseen(api: Api, clock: Clock, queue: str) -> None:
     """Nobody must look for the result: if the release fails, the mail is unseen work again."""
-    record = _held(1, clock)
+    record = hold_mail(1, clock)
     api("held-mail", "lin", id=record.identity)
     assert api("held-mail-release", "lin", id=record.identity).body["seen_at"] is None
     assert api("held-mail", "lin", id=record.identity).body["seen_at"] is None
@@ -351,7 +333,7 @@ def test_mail_whose_release_is_processed_stays_unseen(api: Api, clock: Clock, qu
 def test_supervisor_sees_the_quarantine_of_their_team_and_a_manager_every_one(
     api: Api, clock: Clock, queue: str
 ) -> None:
-    mine, other = _held(1, clock), _held(2, clock, team="service")
+    mine, other = hold_mail(1, clock), hold_mail(2, clock, team="service")
 
     def listed(by: str, **query: str) -> list[str]:
         return [mail["id"] for mail in api("quarantine", by, query=query).body["items"]]
@@ -367,8 +349,12 @@ def test_supervisor_sees_the_quarantine_of_their_team_and_a_manager_every_one(
 
 
 def test_quarantine_is_filtered_by_reason_and_by_who_has_seen_it(api: Api, clock: Clock) -> None:
-    spam, seen, unseen = _held(1, clock, reason="spam"), _held(2, clock), _held(3, clock)
-    own = _held(4, clock, reason="own")
+    spam, seen, unseen = (
+        hold_mail(1, clock, reason="spam"),
+        hold_mail(2, clock),
+        hold_mail(3, clock),
+    )
+    own = hold_mail(4, clock, reason="own")
     api("held-mail", "lin", id=seen.identity)
 
     def listed(**query: str) -> list[str]:
@@ -392,8 +378,8 @@ def test_every_page_of_a_filtered_quarantine_continues_where_the_last_one_ended(
     reasons = ("spam", "automatic", "own", "virus")
     for number in range(1, 14):
         seen = clock.now() if number % 5 == 0 else None
-        _held(number, clock, reason=reasons[number % 4], seen_at=seen)
-        _held(100 + number, clock, team="", recipients=("complaints@in.example.org",))
+        hold_mail(number, clock, reason=reasons[number % 4], seen_at=seen)
+        hold_mail(100 + number, clock, team="", recipients=("complaints@in.example.org",))
     wanted = [
         n for n in (*range(1, 14), *range(101, 114)) if "unseen" not in query or n % 5 or n > 99
     ]
@@ -410,8 +396,8 @@ def test_every_page_of_a_filtered_quarantine_continues_where_the_last_one_ended(
 def test_mail_that_an_earlier_version_held_belongs_to_the_team_of_its_address(
     api: Api, clock: Clock, queue: str
 ) -> None:
-    of_complaints = _held(1, clock, team="", recipients=("complaints@in.example.org",))
-    of_service = _held(2, clock, team="", recipients=("x@in.example.org",))
+    of_complaints = hold_mail(1, clock, team="", recipients=("complaints@in.example.org",))
+    of_service = hold_mail(2, clock, team="", recipients=("x@in.example.org",))
     assert [m["id"] for m in api("quarantine", "lin").body["items"]] == [of_complaints.identity]
     assert [m["id"] for m in api("quarantine", "hua").body["items"]] == [of_service.identity]
     assert len(api("quarantine", "wei").body["items"]) == 2

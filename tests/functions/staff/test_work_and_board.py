@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.builders import Clock
-from tests.functions.staff.api import Api
+from tests.functions.staff.api import Api, hold_mail
 from tests.world import Opener
 
 
@@ -147,3 +147,27 @@ def test_only_managers_see_the_board_of_another_team(api: Api) -> None:
 
 def test_board_shows_the_callers_team_by_default(api: Api) -> None:
     assert api("board", "hua", query={}).body["team"] == "service"
+
+
+def test_board_shows_the_held_mail_of_the_team_and_its_promise(api: Api, clock: Clock) -> None:
+    nothing = {"unseen": 0, "promised": 0, "oldest_at": None, "due_at": None, "overdue": False}
+    assert api("board", "lin").body["held_mail"] == nothing
+    hold_mail(1, clock)
+    clock.advance(hours=1)
+    hold_mail(2, clock, reason="spam")
+    hold_mail(3, clock, seen_at=clock.now(), seen_by="s-lin")
+    hold_mail(4, clock)
+    hold_mail(5, clock, team="service")
+    found = api("board", "lin").body["held_mail"]
+    assert found == {
+        "unseen": 2,
+        "promised": 3,
+        "oldest_at": "2026-11-23T01:00:01.000+00:00",
+        "due_at": "2026-11-23T06:00:01.000+00:00",
+        "overdue": False,
+    }
+    clock.advance(hours=5)
+    assert api("board", "lin").body["held_mail"]["overdue"]
+    assert api("board", "hua", query={}).body["held_mail"]["unseen"] == 1
+    api("held-mail", "lin", id=f"{1:040x}")
+    assert api("board", "lin").body["held_mail"]["oldest_at"] == "2026-11-23T02:00:04.000+00:00"

@@ -19,6 +19,7 @@ class Phrases(msgspec.Struct, frozen=True):
     `months` begins with January, `weekdays` with Monday. `standing` holds a name for each standing
     of a promise. `marker` is a line that asks customers to write their answer above it. The reader
     of incoming mail treats the text below this line as a quote, because Redress wrote it.
+    `held` is a line of a digest of held mail, and `reasons` says why mails are held.
     `note_marker` is the same line in mails to staff: it says that their answer becomes an internal
     note. `links` holds a button label for each page.
     """
@@ -35,6 +36,8 @@ class Phrases(msgspec.Struct, frozen=True):
     kinds: dict[str, str]
     standing: dict[str, str]
     nobody: str
+    held: str
+    reasons: dict[str, str]
 
 
 @cache

@@ -48,6 +48,7 @@ RECONCILIATION = "RECONCILIATION"
 JOB = "JOB"
 DRAFT = "DRAFT"
 REPORT = "REPORT"
+DIGEST = "DIGEST"
 PART_PREFIX = "PART#"
 EVENT_PREFIX = "EVENT#"
 MAIL_PREFIX = "MAIL#"
@@ -256,6 +257,11 @@ def held_sk(team: str, standing: str, place: str = "") -> str:
 def team_of_held(sk: str) -> str:
     """Return the team in a `held_sk`."""
     return sk.partition("#")[0]
+
+
+def held_pk(team: str) -> str:
+    """`HELD#complaints`: which digests of held mail the supervisors of a team got."""
+    return f"HELD#{team}"
 
 
 def after_team(team: str) -> str:

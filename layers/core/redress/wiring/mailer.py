@@ -6,8 +6,11 @@ from functools import cache
 from typing import Any
 
 from redress.base.settings import Settings
+from redress.mail.outgoing.cases.digest import DigestCase
 from redress.mail.outgoing.cases.feedback import FeedbackCase
-from redress.mail.outgoing.cases.sending import MailingCase, MailSettings
+from redress.mail.outgoing.cases.posting import MailSettings, Posting
+from redress.mail.outgoing.cases.sending import MailingCase
+from redress.tickets.store.mail_records import MailRecordStore
 from redress.wiring import clients, stores
 
 
@@ -32,24 +35,46 @@ def sqs() -> Any:
 
 
 @cache
-def mailing() -> MailingCase:
+def _mail_settings() -> MailSettings:
     given = settings()
+    return MailSettings(
+        given.base_address,
+        given.sender_address,
+        given.operator_address,
+        given.mail_domain,
+        given.configuration_set,
+    )
+
+
+def _posting(records: MailRecordStore) -> Posting:
+    # The queue retries; a retry here could send twice.
+    client = clients.client("sesv2", retries=0)
+    return Posting(records, client, _mail_settings(), clients.now)
+
+
+@cache
+def mailing() -> MailingCase:
     return MailingCase(
         stores.tickets(),
         stores.addresses(),
         stores.staff(),
         stores.plans(),
-        clients.links(given.link_key_secret),
+        clients.links(settings().link_key_secret),
         stores.changes(),
-        stores.mail_records(),
-        clients.client("sesv2", retries=0),  # the queue retries; a retry here could send twice
-        MailSettings(
-            given.base_address,
-            given.sender_address,
-            given.operator_address,
-            given.mail_domain,
-            given.configuration_set,
-        ),
+        _posting(stores.mail_records()),
+        _mail_settings(),
+        clients.now,
+    )
+
+
+@cache
+def digests() -> DigestCase:
+    return DigestCase(
+        stores.incoming_mails(),
+        stores.staff(),
+        stores.plans(),
+        _posting(stores.digest_records()),
+        _mail_settings(),
         clients.now,
     )
 

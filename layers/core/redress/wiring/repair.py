@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
+from redress.mail.incoming.cases.watching import HeldMailWatch
+from redress.mail.outgoing import messages
+from redress.mail.outgoing.messages import HeldDigest
 from redress.rehearsals.cases import RehearsalJobs
 from redress.wiring import clients, stores
 from redress.wiring.rehearsal import rehearsal_jobs
@@ -16,6 +19,7 @@ from redress.workflow.executions import Executions
 __all__ = [
     "RehearsalJobs",
     "RepairSettings",
+    "held_mail",
     "reconciliation",
     "rehearsal_jobs",
     "repair",
@@ -48,6 +52,23 @@ def _executions() -> Executions:
 def repair() -> RepairCase:
     return RepairCase(
         stores.timers(), stores.lists(), _relay(), _executions(), stores.staff(), clients.now
+    )
+
+
+@cache
+def held_mail() -> HeldMailWatch:
+    return HeldMailWatch(
+        stores.incoming_mails(),
+        stores.digests(),
+        stores.plans(),
+        _ask_for_digest,
+        clients.now,
+    )
+
+
+def _ask_for_digest(digest: HeldDigest) -> None:
+    clients.client("sqs").send_message(
+        QueueUrl=settings().mail_queue_url, MessageBody=messages.encode(digest)
     )
 
 

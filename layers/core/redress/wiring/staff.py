@@ -11,6 +11,7 @@ from redress.wiring import clients
 
 if TYPE_CHECKING:
     from redress.mail.incoming.cases.quarantine import QuarantineCases
+    from redress.mail.incoming.cases.watching import HeldWorkCase
     from redress.plans.cases import PlanCases
     from redress.rehearsals.cases import RehearsalCases
     from redress.scores.cases.cards import ScoringCases
@@ -65,6 +66,14 @@ def board() -> BoardCase:
     from redress.wiring import stores
 
     return BoardCase(stores.tickets(), stores.lists(), stores.staff(), stores.plans(), clients.now)
+
+
+@cache
+def held_work() -> HeldWorkCase:
+    from redress.mail.incoming.cases.watching import HeldWorkCase
+    from redress.wiring import stores
+
+    return HeldWorkCase(stores.incoming_mails(), stores.plans(), clients.now)
 
 
 @cache

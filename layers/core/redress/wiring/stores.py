@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from redress.db import keys
 from redress.db.rows import Models
-from redress.mail.incoming.store import IncomingMailStore
+from redress.mail.incoming.store import DigestStore, IncomingMailStore
 from redress.mail.outgoing.store import AddressStore
 from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans
@@ -50,6 +51,16 @@ def timers() -> TimerStore:
 @cache
 def mail_records() -> MailRecordStore:
     return MailRecordStore(models())
+
+
+@cache
+def digest_records() -> MailRecordStore:
+    return MailRecordStore(models(), keys.held_pk)
+
+
+@cache
+def digests() -> DigestStore:
+    return DigestStore(models())
 
 
 @cache

@@ -187,6 +187,15 @@ class MailTaken(Cause):
     copies: Copies | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The last digest of held mail that a team got. `number` counts the digests of the team."""
+
+    number: int
+    at: datetime
+
+
+_TOLD = msgspec.json.Decoder(Told)
 _COPIES = msgspec.json.Decoder(tuple[Copy, ...])
 _RECORD = msgspec.json.Decoder(IncomingRecord)
 
@@ -432,6 +441,36 @@ class IncomingMailStore:
                 continue
             return changed
         raise Unavailable()
+
+
+class DigestStore:
+    """Remembers when the supervisors of each team were last told about held mail."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def told(self, team: str) -> Told | None:
+        """Return the last digest of a team; None if it never got one."""
+        model = self._models.doc
+        rows = retry.call(
+            lambda: list(
+                model.query(keys.held_pk(team), model.sk == keys.DIGEST, consistent_read=True)
+            )
+        )
+        return _TOLD.decode(rows[0].doc) if rows else None
+
+    def tell(self, team: str, told: Told) -> bool:
+        """Record a digest. Returns False if another worker has recorded one with this number."""
+        model = self._models.doc
+        row = model(
+            keys.held_pk(team), keys.DIGEST, doc=encoding.encode(told), revision=told.number
+        )
+        follows = model.pk.does_not_exist() | (model.revision == told.number - 1)
+        try:
+            retry.call(lambda: row.save(condition=follows), ("follows",))
+        except retry.ConditionFailed:
+            return False
+        return True
 
 
 def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:

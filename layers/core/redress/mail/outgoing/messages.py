@@ -1,8 +1,14 @@
-"""The mail job: a message in the mail queue, by which the relay asks the mailer for one mail."""
+"""Messages in the mail queue, each of which asks the mailer for one mail.
+
+The relay sends a `MailJob` for each mail that follows an event of a ticket. The sweep sends a
+`HeldDigest` for each team whose held mail has waited too long.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -33,19 +39,47 @@ class MailJob(msgspec.Struct, frozen=True):
         return f"{self.event:06d}.{self.template}.{self.audience}"
 
 
-def encode(job: MailJob) -> str:
+class HeldDigest(msgspec.Struct, frozen=True, rename={"team": "held"}):
+    """One digest of a team's held mail, for its supervisors: `{"held": "complaints", "digest": 3}`.
+
+    digest  counts the digests of the team
+    """
+
+    team: str
+    digest: int
+
+    @property
+    def key(self) -> str:
+        """The key of the mail's record, such as `000003.held_mail.supervisor`."""
+        return f"{self.digest:06d}.{HELD_MAIL}.supervisor"
+
+
+HELD_MAIL = "held_mail"
+"""The template of a digest."""
+
+
+def encode(job: MailJob | HeldDigest) -> str:
     return msgspec.json.encode(job).decode()
 
 
-def job_of(body: str) -> MailJob:
+def job_of(body: str) -> MailJob | HeldDigest:
     """Decode the body of a queue message. Raises NotAJob if it is not a job."""
     try:
-        job = msgspec.json.decode(body, type=MailJob)
+        content: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
+        if "held" in content:
+            return _checked(msgspec.convert(content, HeldDigest))
+        job = msgspec.convert(content, MailJob)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise NotAJob("not the JSON of a job") from error
     if normalised(job.number) != job.number or job.event < 1:
         raise NotAJob("not an event of a ticket")
     return job
+
+
+def _checked(digest: HeldDigest) -> HeldDigest:
+    if not re.fullmatch(r"[a-z0-9_-]{1,40}", digest.team) or digest.digest < 1:
+        raise NotAJob("not a digest of a team")
+    return digest
 
 
 _TAGS = ("ticket", "event", "template", "audience")
@@ -55,6 +89,15 @@ def tags_of(job: MailJob) -> list[dict[str, str]]:
     """Return the tags for the mail of a job. The events of SES about the mail contain them."""
     about = (job.number, str(job.event), job.template, job.audience)
     return [{"Name": name, "Value": value} for name, value in zip(_TAGS, about, strict=True)]
+
+
+def tags_of_digest(digest: HeldDigest) -> list[dict[str, str]]:
+    """Return the tags for a digest. An event of SES about it changes no ticket."""
+    return [
+        {"Name": "template", "Value": HELD_MAIL},
+        {"Name": "team", "Value": digest.team},
+        {"Name": "digest", "Value": str(digest.digest)},
+    ]
 
 
 def tagged(tags: Mapping[str, str]) -> MailJob | None:

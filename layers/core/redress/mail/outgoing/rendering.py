@@ -48,6 +48,8 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "customer_wrote_late": frozenset({"number", "kind"}),
     "mail_returned": frozenset({"number", "kind"}),
     "disputed": _ON_PROMISE,
+    # A digest for supervisors. It contains nothing that a sender wrote.
+    "held_mail": frozenset({"team", "count", "oldest", "due", "reasons", "quarantine_url"}),
 }
 
 
@@ -127,12 +129,12 @@ _BREAKS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 def message(
     sender: str,
     recipients: Sequence[str],
-    number: str,
+    number: str | None,
     texts: Sequence[MailText],
     at: datetime,
     *,
     automatic: bool,
-    conversation: str,
+    conversation: str | None,
     mail_id: str,
     reply_to: str | None = None,
     to_staff: bool = False,
@@ -143,6 +145,8 @@ def message(
     `recipients` are addresses from `redress.base.addresses.deliverable`. `texts` holds the same
     message in one language or more. It has several if the recipients do not share a language. The
     subject is in the language of the first.
+
+    `number` and `conversation` are None if the mail is about no ticket.
 
     All mails of a ticket refer to one artificial Message-ID. Mail programs therefore show them as
     one conversation, and an answer repeats the id in its References. The id is `conversation`, a
@@ -164,11 +168,12 @@ def message(
     mail["From"] = sender
     mail["To"] = [Address(addr_spec=address) for address in recipients]
     mail["Reply-To"] = reply_to or sender
-    mail["Subject"] = f"[{number}] {texts[0].subject}"
+    mail["Subject"] = f"[{number}] {texts[0].subject}" if number else texts[0].subject
     mail["Date"] = format_datetime(at)
     domain = mail["From"].addresses[0].domain
-    mail["Message-ID"] = f"<{conversation}.{mail_id}@{domain}>"
-    mail["In-Reply-To"] = mail["References"] = f"<{conversation}@{domain}>"
+    mail["Message-ID"] = f"<{f'{conversation}.' if conversation else ''}{mail_id}@{domain}>"
+    if conversation:
+        mail["In-Reply-To"] = mail["References"] = f"<{conversation}@{domain}>"
     mail["X-Redress-Mail"] = mail_id  # lets the reader recognise the mail if it comes back
     if automatic:
         mail["Auto-Submitted"] = "auto-generated"

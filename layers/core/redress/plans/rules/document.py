@@ -35,6 +35,7 @@ from redress.plans.rules.plan import (
     STRANGERS,
     CallbackPlan,
     Grade,
+    HeldPlan,
     Level,
     MailPlan,
     Override,
@@ -160,7 +161,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
             priorities,
             "/reopened/priority",
         ),
-        mail=_mail(read, document),
+        mail=_mail(read, document, tuple(calendars)),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.
@@ -508,13 +509,16 @@ def _survey_invite_after(read: DocumentReader, document: Mapping[str, Any]) -> i
         return 1
 
 
-def _mail(read: DocumentReader, document: Mapping[str, Any]) -> MailPlan:
+def _mail(
+    read: DocumentReader, document: Mapping[str, Any], calendars: tuple[str, ...]
+) -> MailPlan:
     """The section on incoming mail.
 
     If it is absent, no address determines the kind of a ticket, and `MailPlan`'s defaults apply.
     """
     section = read.section(document, "mail", "", need=False)
-    read.known(section, ("doors", "domains", "groups", "strangers", "most_an_hour"), "/mail")
+    known = ("doors", "domains", "groups", "strangers", "most_an_hour", "held")
+    read.known(section, known, "/mail")
     kind_by_address: dict[str, str] = {}
     for address, kind in read.section(section, "doors", "/mail", need=False).items():
         at = f"/mail/doors{pointer(address)}"
@@ -546,6 +550,7 @@ def _mail(read: DocumentReader, document: Mapping[str, Any]) -> MailPlan:
         most_on_a_ticket=bound("ticket", usual.most_on_a_ticket),
         domains=tuple(one for one in domains if isinstance(one, str)),
         groups=_groups(read, section),
+        held=_held(read, section, calendars),
     )
 
 
@@ -560,6 +565,21 @@ def _groups(read: DocumentReader, section: Mapping[str, Any]) -> tuple[str, ...]
             detail = "the address or the List-Id of a group, in small letters"
             read.fault(f"/mail/groups/{index}", "address_expected", detail)
     return tuple(one for one in value if isinstance(one, str))
+
+
+def _held(read: DocumentReader, section: Mapping[str, Any], calendars: tuple[str, ...]) -> HeldPlan:
+    """The promise for held mail. Without it, `HeldPlan`'s defaults apply."""
+    if "held" not in section:
+        return HeldPlan()
+    at = "/mail/held"
+    held = read.section(section, "held", "/mail")
+    read.known(held, ("look_within", "calendar"), at)
+    read.duration(held, "look_within", at)
+    calendar = read.one_of(held.get("calendar", ALWAYS), calendars, f"{at}/calendar")
+    try:
+        return HeldPlan(seconds_of(held.get("look_within", "")), calendar)
+    except (ValueError, TypeError):
+        return HeldPlan()  # a placeholder: the document will be refused
 
 
 # --------------------------------------------------------------------------------------- scores
@@ -633,5 +653,7 @@ def scaled(document: Mapping[str, Any], pace: int, version: int) -> dict[str, An
         for promise in holder.get("promises", {}).values():
             if "within" in promise:
                 promise["within"] = shorter(promise["within"])
+    if held := result.get("mail", {}).get("held"):
+        held["look_within"] = shorter(held["look_within"])
     result["survey"]["invite_after"] = shorter(result["survey"]["invite_after"])
     return result

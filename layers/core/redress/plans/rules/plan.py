@@ -122,6 +122,16 @@ class CallbackPlan(Struct, frozen=True):
 STRANGERS = ("ticket", "message")
 
 
+class HeldPlan(Struct, frozen=True):
+    """How soon somebody opens a held mail: within `target_s` seconds of a calendar.
+
+    The defaults apply to plans that say nothing about held mail.
+    """
+
+    target_s: int = 86_400
+    calendar: str = ALWAYS
+
+
 class MailPlan(Struct, frozen=True):
     """How incoming mail is handled.
 
@@ -133,7 +143,7 @@ class MailPlan(Struct, frozen=True):
     `strangers` says what a reply to a ticket becomes if its sender is not a party of the ticket:
     a new ticket that refers to the first one (`ticket`), or a notice on that ticket (`message`).
     In one clock hour, at most `most_of_a_sender` mails are accepted from one sender, and at most
-    `most_on_a_ticket` mails about one ticket.
+    `most_on_a_ticket` mails about one ticket. `held` is the promise for held mail.
     """
 
     kind_by_address: Mapping[str, str]
@@ -142,6 +152,7 @@ class MailPlan(Struct, frozen=True):
     most_on_a_ticket: int = 60
     domains: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    held: HeldPlan = HeldPlan()
 
 
 NO_MAIL_PLAN = MailPlan({})

@@ -43,7 +43,8 @@ _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
     """Check the promises of each kind, under each combination of overrides that can apply.
 
-    No promise and no rung may be due later than REACH after its start. An override that adds a
+    No promise and no rung may be due later than REACH after its start; nor may the promise for held
+    mail. An override that adds a
     survey needs a callback, because a survey follows a callback. An agent's own promise is not
     checked: the agent chooses its due time, at most a year ahead, and its calendar is never closed.
     """
@@ -62,6 +63,11 @@ def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
 
     if plan.notice_hours is not None and not within_reach(plan.notice_hours, 1):
         read.fault("/quiet_hours/outside", "never_open", "these quiet hours do not end for years")
+    held = plan.mail.held
+    if not named_within_reach(held.calendar, held.target_s):
+        what = duration_of(held.target_s)
+        detail = f"in the calendar '{held.calendar}' {what} is more than 3 years ahead"
+        read.fault("/mail/held/look_within", "too_far", detail)
     callback_has_fault = any("/promises/callback" in fault.pointer for fault in read.faults)
     reported = set[str]()
     for kind, promises in _possible_promises(plan):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -35,8 +36,13 @@ class MailRecord:
 
 
 class MailRecordStore:
-    def __init__(self, models: Models) -> None:
-        self._models = models
+    """Records of mails, by the ticket that they are about.
+
+    With another `partition` the owner of the mails is another thing, such as a team.
+    """
+
+    def __init__(self, models: Models, partition: Callable[[str], str] = keys.ticket_pk) -> None:
+        self._models, self._partition = models, partition
 
     def claim(self, number: str, key: str, now: datetime, lease: timedelta) -> Claim:
         """Claim the right to send one mail.
@@ -52,7 +58,7 @@ class MailRecordStore:
         moment = encoding.milliseconds(now)
         try:
             retry.call(
-                lambda: model(keys.ticket_pk(number), keys.mail_sk(key)).update(
+                lambda: model(self._partition(number), keys.mail_sk(key)).update(
                     actions=[
                         model.state.set("claimed"),
                         model.claimed_until_ms.set(encoding.milliseconds(now + lease)),
@@ -67,7 +73,7 @@ class MailRecordStore:
             )
         except retry.ConditionFailed:
             row = retry.call(
-                lambda: model.get(keys.ticket_pk(number), keys.mail_sk(key), consistent_read=True)
+                lambda: model.get(self._partition(number), keys.mail_sk(key), consistent_read=True)
             )
             return Claim(row.state) if row.state in (Claim.SENT, Claim.REFUSED) else Claim.HELD
         return Claim.WON
@@ -93,7 +99,7 @@ class MailRecordStore:
         model = self._models.mail
         with contextlib.suppress(retry.ConditionFailed):
             retry.call(
-                lambda: model(keys.ticket_pk(number), keys.mail_sk(key)).update(
+                lambda: model(self._partition(number), keys.mail_sk(key)).update(
                     actions=[
                         model.state.set(state),
                         model.at.set(now.isoformat()),

@@ -87,3 +87,19 @@ def why_not_releasable(
 def is_pending(request: ReleaseRequest, now: datetime) -> bool:
     """Whether a requested release may still be in the queue."""
     return now < request.at + REQUEST_PATIENCE
+
+
+def due_at(since: datetime, plan: Plan) -> datetime:
+    """Return until when somebody must look at a mail that waits since this time."""
+    held = plan.mail.held
+    return plan.calendar(held.calendar).add(since, held.target_s)
+
+
+def is_digest_due(oldest: datetime, told_at: datetime | None, now: datetime, plan: Plan) -> bool:
+    """Whether the supervisors must be told about the held mail of their team.
+
+    `oldest` is the time since which the oldest unseen mail waits, `told_at` the time of the last
+    digest. A digest covers all mails of the team, so there is at most one in the time that the plan
+    gives for a mail, however many come.
+    """
+    return due_at(max(oldest, told_at or oldest), plan) <= now

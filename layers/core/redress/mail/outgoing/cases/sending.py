@@ -4,40 +4,34 @@ A job contains no text and no address. It names a ticket, an event, a template a
 a mail that waited for days is written from the current ticket, or it is skipped if it is no longer
 true.
 
-Each mail is sent once: a worker claims it in the table, sends it and records the result. SES cannot
-say whether it has sent a mail before. If the answer of SES is lost, or the worker dies before it
-records the answer, the claim expires after LEASE and the mail is sent again. Each such failure
-causes at most one additional copy. Without such a failure exactly one copy is sent. LEASE is longer
-than the lifetime of a worker (60 s), so two workers never send the same mail at the same time.
+`posting` sends it once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    ParamValidationError,
-    ProxyConnectionError,
-)
-
-from redress.base.addresses import deliverable
-from redress.base.errors import NotFound, RedressError
-from redress.base.languages import LANGUAGES
-from redress.base.people import Member, Role
+from redress.base.errors import NotFound
+from redress.base.people import Role
 from redress.base.phrases import moment, phrases
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import ClockName
 from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.outgoing import rendering
+from redress.mail.outgoing.cases.posting import (
+    NO_RECIPIENT,
+    Letter,
+    MailSettings,
+    Posting,
+    Recipient,
+    Result,
+    SendOutcome,
+    addressed,
+    languages_of,
+    leaders,
+    reached,
+)
 from redress.mail.outgoing.messages import MailJob, NotAJob, tags_of
 from redress.mail.outgoing.rules.relevance import (
     NOBODY_TAKES_PART,
@@ -61,14 +55,8 @@ from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import EventType
-from redress.tickets.store.mail_records import Claim, MailRecordStore
 from redress.tickets.store.tickets import TicketStore
 
-LEASE = timedelta(minutes=3)
-RECIPIENTS = 50
-"""The most recipients that SES accepts in one message."""
-
-NO_RECIPIENT = "no recipient"
 ADDRESS_RETURNED = "the address returned mail"
 """Earlier mail to this address failed permanently, so the address is marked. More attempts would
 only harm the reputation of the sending domain. The mark is removed when a mail comes from the
@@ -81,21 +69,6 @@ NOBODY_READS = "nobody reads the address"
 UNWANTED = (ADDRESS_RETURNED, NO_SURVEYS, NOBODY_TAKES_PART, NOT_WRITTEN, NOBODY_READS)
 """Reasons for which a mail is not sent and which nobody needs to look into."""
 
-_REFUSED = {"BadRequestException"}
-"""Error codes of SES after which a retry cannot succeed. After any other code the mail is tried
-again, also after MessageRejected. SES returns MessageRejected for every mail while the sender is
-not verified or the account is in the sandbox. Those mails must be sent when the operator has fixed
-that."""
-
-_NEVER_LEFT = (
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    ProxyConnectionError,
-)
-"""Failures that happen before anything reaches SES. After any other failure the mail may have been
-sent."""
-
 _WRITTEN_BY_A_PERSON = {
     "reply",
     "reply_waiting",
@@ -104,59 +77,6 @@ _WRITTEN_BY_A_PERSON = {
     "resolution_told",
     "copy",
 }
-
-
-class NotSentYet(RedressError):
-    """The mail must be tried again.
-
-    `fault` is the name or code of an error, or a fixed text. It is never the message of an error.
-    """
-
-    def __init__(self, fault: str) -> None:
-        super().__init__(fault)
-        self.fault = fault
-
-
-class Result(StrEnum):
-    """What became of a job."""
-
-    SENT = "sent"
-    SENT_BEFORE = "sent_before"
-    REFUSED = "refused"
-    REFUSED_BEFORE = "refused_before"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class SendOutcome:
-    """The result of a job that is finished. `why` is the reason for a skipped or refused mail."""
-
-    result: Result
-    why: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Recipient:
-    address: str
-    languages: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MailSettings:
-    """The settings of the mailer.
-
-    base_address       base URL of the pages and the API, used in links
-    sender_address     the address that mails are sent from
-    operator_address   gets mails to staff if no member of staff can be reached; "" if there is none
-    mail_domain        the domain that receives answers; "" if there is none
-    configuration_set  the configuration set through which SES sends its events; "" if there is none
-    """
-
-    base_address: str
-    sender_address: str
-    operator_address: str = ""
-    mail_domain: str = ""
-    configuration_set: str = ""
 
 
 class MailingCase:
@@ -170,20 +90,15 @@ class MailingCase:
         plans: Plans,
         links: Links,
         changes: TicketChanges,
-        mail_records: MailRecordStore,
-        sesv2_client: Any,
+        posting: Posting,
         settings: MailSettings,
         now: Callable[[], datetime],
     ) -> None:
-        self._changes, self._mail_records = changes, mail_records
+        self._changes, self._posting = changes, posting
         self._tickets, self._addresses = tickets, addresses
         self._staff, self._plans = staff, plans
         self._links, self._base = links, settings.base_address
-        self._ses, self._settings, self._now = sesv2_client, settings, now
-        # SES sends its events about a mail through this configuration set
-        # (`mail.outgoing.cases.feedback`).
-        through = self._settings.configuration_set
-        self._options = {"ConfigurationSetName": through} if through else {}
+        self._settings, self._now = settings, now
 
     def send(self, job: MailJob) -> SendOutcome:
         """Send the mail of a job, unless it was sent or refused before or is outdated.
@@ -220,49 +135,14 @@ class MailingCase:
 
     # ---------------------------------------------------------------- once
 
-    def _once(self, about: Matter, recipients: list[_Recipient]) -> SendOutcome:
+    def _once(self, about: Matter, recipients: list[Recipient]) -> SendOutcome:
         job = about.job
         fault = self._unreachable(about, recipients)
         raw = None if fault else self._compose(about, recipients)
-        match self._mail_records.claim(job.number, job.key, about.moment, LEASE):
-            case Claim.SENT:
-                return SendOutcome(Result.SENT_BEFORE)
-            case Claim.REFUSED:
-                return SendOutcome(Result.REFUSED_BEFORE)
-            case Claim.HELD:
-                raise NotSentYet("held by another worker")
-            case Claim.WON:
-                pass
-        if raw is None:
-            return self._refuse(job, fault or NO_RECIPIENT)
-        try:
-            answer = self._ses.send_email(
-                FromEmailAddress=self._settings.sender_address,
-                Destination={"ToAddresses": [recipient.address for recipient in recipients]},
-                Content={"Raw": {"Data": raw}},
-                EmailTags=tags_of(job),
-                **self._options,
-            )
-        except ClientError as error:
-            # Error messages of SES contain addresses, so only the code is logged and recorded.
-            code = error.response.get("Error", {}).get("Code", "Unknown")
-            if code in _REFUSED:
-                return self._refuse(job, code)
-            self._record(job, "failed", fault=code)
-            raise NotSentYet(code) from None
-        except ParamValidationError as error:
-            return self._refuse(job, type(error).__name__)
-        except _NEVER_LEFT as error:
-            self._record(job, "failed", fault=type(error).__name__)
-            raise NotSentYet(type(error).__name__) from None
-        except BotoCoreError as error:
-            # The answer is lost and the mail may have been sent. The claim stays, so nobody tries
-            # again before it expires.
-            raise NotSentYet(type(error).__name__) from None
-        self._record(job, "sent", message_id=answer["MessageId"])
-        return SendOutcome(Result.SENT)
+        letter = Letter(job.number, job.key, about.moment, tags_of(job), recipients, raw, fault)
+        return self._posting.send(letter)
 
-    def _unreachable(self, about: Matter, recipients: list[_Recipient]) -> str | None:
+    def _unreachable(self, about: Matter, recipients: list[Recipient]) -> str | None:
         """Return why no recipient can or may get the mail; None if it can be sent."""
         if not recipients:
             of_copies = about.job.audience == PARTICIPANTS
@@ -281,60 +161,38 @@ class MailingCase:
             return NO_SURVEYS
         return None
 
-    def _refuse(self, job: MailJob, fault: str) -> SendOutcome:
-        self._record(job, "refused", fault=fault)
-        return SendOutcome(Result.REFUSED, fault)
-
-    def _record(
-        self, job: MailJob, state: str, *, message_id: str | None = None, fault: str | None = None
-    ) -> None:
-        self._mail_records.record(
-            job.number, job.key, state, self._now(), message_id=message_id, fault=fault
-        )
-
     # ---------------------------------------------------------------- to whom
 
-    def _recipients(self, about: Matter) -> list[_Recipient]:
+    def _recipients(self, about: Matter) -> list[Recipient]:
         """Return the recipients of the mail. Only people with a deliverable address count.
 
-        A mail for the supervisor goes to the supervisors of the ticket's team. If none of them has
-        such an address, it goes to those of other teams, else to the managers, else to the
-        operator. So somebody always learns of a broken promise.
+        A mail for the supervisor goes to the supervisors of the ticket's team (`leaders`).
         """
         ticket, audience = about.ticket, about.job.audience
         if audience == Role.CUSTOMER:
-            return _addressed([(ticket.contact.email or "", (ticket.language,))])
+            return addressed([(ticket.contact.email or "", (ticket.language,))])
         if audience == PARTICIPANTS:
             # Somebody who has stopped being a participant gets no more copies.
             copied = [a for a in about.event.data["copied_to"] if a in ticket.participants]
-            reached = [a for a in copied if not self._addresses.returned(a)]
-            return _addressed((address, (ticket.language,)) for address in reached)
+            wanted = [a for a in copied if not self._addresses.returned(a)]
+            return addressed((address, (ticket.language,)) for address in wanted)
         if audience == Role.AGENT:
             try:
                 agent = self._staff.member(agent_for(about) or "")
-                reached = [] if agent.left else _reached([agent])
+                found = [] if agent.left else reached([agent])
             except NotFound:
-                reached = []
+                found = []
             # If the customer wrote after the resolution, the ticket may be in nobody's work list.
             # If its agent cannot be reached, the supervisor must learn of the message.
-            if reached or not is_after_all(about):
-                return reached
-            audience = Role.SUPERVISOR
-        members = [member for member in self._staff.members() if not member.left]
-        managers = [member for member in members if member.role is Role.MANAGER]
-        circles = [managers]
-        if audience == Role.SUPERVISOR:
-            supervisors = [member for member in members if member.role is Role.SUPERVISOR]
-            own = [member for member in supervisors if member.team == ticket.team]
-            circles = [own, supervisors, managers]
-        for circle in circles:
-            if found := _reached(circle):
+            if found or not is_after_all(about):
                 return found
-        return _addressed([(self._settings.operator_address, LANGUAGES)])
+            audience = Role.SUPERVISOR
+        role = Role(audience)
+        return leaders(self._staff.members(), role, ticket.team, self._settings.operator_address)
 
     # ---------------------------------------------------------------- what it says
 
-    def _compose(self, about: Matter, recipients: list[_Recipient]) -> bytes:
+    def _compose(self, about: Matter, recipients: list[Recipient]) -> bytes:
         name, number = template_of(about), about.ticket.number
         to_staff = about.job.audience not in (Role.CUSTOMER, PARTICIPANTS)
         if not to_staff:
@@ -342,8 +200,10 @@ class MailingCase:
             texts = [rendering.render(name, about.ticket.language, _needed(name, values))]
         else:
             said = self._to_staff(about)
-            languages = dict.fromkeys(lang for person in recipients for lang in person.languages)
-            texts = [rendering.render(name, lang, _needed(name, said(lang))) for lang in languages]
+            texts = [
+                rendering.render(name, lang, _needed(name, said(lang)))
+                for lang in languages_of(recipients)
+            ]
         conversation = self._links.mail_token(number)
         domain = self._settings.mail_domain
         unsubscribe = None
@@ -426,19 +286,3 @@ class MailingCase:
 
 def _needed(name: str, values: Mapping[str, str]) -> dict[str, str]:
     return {placeholder: values[placeholder] for placeholder in rendering.PLACEHOLDERS[name]}
-
-
-def _reached(members: Iterable[Member]) -> list[_Recipient]:
-    return _addressed((member.email, member.languages[:1]) for member in members)
-
-
-def _addressed(people: Iterable[tuple[str, tuple[str, ...]]]) -> list[_Recipient]:
-    """Return the people whose address SES accepts, at most RECIPIENTS.
-
-    A person whose language is not known gets the mail in all languages.
-    """
-    return [
-        _Recipient(address, tuple(lang for lang in languages if lang in LANGUAGES) or LANGUAGES)
-        for email, languages in people
-        if (address := deliverable(email))
-    ][:RECIPIENTS]
