@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from redress.base.languages import LANGUAGES
 from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName, Standing
+from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.incoming.rules.decision import Reason
 from redress.mail.incoming.rules.held import NOT_KEPT, RELEASED, REQUESTED
 from redress.mail.incoming.store import MailState
@@ -90,6 +91,7 @@ ClockStanding = Annotated[str, one_of(Standing)]
 Closure = Annotated[str, one_of((CONFIRMED_BY_CUSTOMER, UNCONFIRMED, WITHDRAWN, ANSWERED))]
 ComponentName = Annotated[str, one_of(COMPONENTS)]
 Day = Annotated[str, one_of(DAYS)]
+NoAnswerReason = Annotated[str, one_of(NoAnswer)]
 EntryKind = Annotated[str, one_of(What)]
 EscalationRole = Annotated[str, one_of((Role.SUPERVISOR, Role.MANAGER))]
 EventKind = Annotated[str, one_of(EventType)]

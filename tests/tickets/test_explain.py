@@ -19,6 +19,7 @@ from redress.base.languages import LANGUAGES
 from redress.clocks.rules import clocks
 from redress.clocks.rules.calendars import Interval
 from redress.clocks.rules.clocks import Action, ClockName, ClockState, Standing
+from redress.mail.incoming.rules.answers import NoAnswer
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import CUSTOMER, HOLDS, KINDS, Plan
 from redress.tickets import explaining
@@ -503,6 +504,8 @@ def test_every_text_of_the_explanations_is_used(monkeypatch: pytest.MonkeyPatch)
     two = (((0,), (Interval(540, 720),)), ((5,), (Interval(600, 660),)))
     explaining.hours(Hours("office", "Asia/Shanghai", two), "en")
     explaining.hours(Hours("always", "Asia/Shanghai", ()), "en")
+    for why in NoAnswer:
+        explaining.unacknowledged(why, "en")
 
     by_value = ("day", "event", "kind", "month", "waits", "weekday", *Standing, "h", "min", "s")
     wanted = {

@@ -33,7 +33,15 @@ def stories_view(found: ClockStories) -> dict[str, Any]:
         "language": found.language,
         "at": iso(found.at),
         "clocks": [_story(story, found.language) for story in found.stories],
+        "unacknowledged": _unacknowledged(found),
     }
+
+
+def _unacknowledged(found: ClockStories) -> dict[str, str] | None:
+    if found.unacknowledged is None:
+        return None
+    sentence = explaining.unacknowledged(found.unacknowledged, found.language)
+    return {"reason": found.unacknowledged, "sentence": sentence}
 
 
 def _story(story: Story, language: str) -> dict[str, Any]:

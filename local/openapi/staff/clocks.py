@@ -20,6 +20,7 @@ from local.openapi.values import (
     Instant,
     Language,
     Moment,
+    NoAnswerReason,
     OpenHours,
     Ordinal,
     RungAction,
@@ -129,6 +130,13 @@ class ClockStory(Answer):
     rungs_to_come: list[ComingRung]
 
 
+class Unacknowledged(Answer):
+    """Why no acknowledgement was promised and sent."""
+
+    reason: NoAnswerReason
+    sentence: str
+
+
 class ClockStories(Answer):
     """Explains from the history of a ticket why each promise is due when it is due."""
 
@@ -136,3 +144,4 @@ class ClockStories(Answer):
     language: Language
     at: Moment
     clocks: list[ClockStory]
+    unacknowledged: Unacknowledged | None

@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from redress.base.languages import LANGUAGES
 from redress.base.people import Actor, Role
+from redress.mail.incoming.rules.answers import NoAnswer
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.workflow.cases.timers import TimerCase
 from tests.builders import Clock, plan_document
@@ -112,6 +114,21 @@ def test_explanation_of_clocks_shows_why_they_are_due_and_what_changed_them(
     assert not {"text", "data"} & set(json.dumps(found.body).split('"')), (
         "the explanation contains no texts of the ticket"
     )
+
+
+@pytest.mark.parametrize("why", NoAnswer)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_explanation_says_why_no_acknowledgement_was_promised(
+    api: Api, open_ticket: Opener, why: NoAnswer, language: str
+) -> None:
+    mail = {"id": "1", "key": "inbound/1", "unacknowledged": why.value}
+    number = open_ticket(agent="a-mei", mail=mail).number
+    found = api("clocks", "jun", query={"language": language}, number=number).body
+    assert "acknowledgement" not in [one["clock"] for one in found["clocks"]]
+    assert found["unacknowledged"]["reason"] == why
+    assert found["unacknowledged"]["sentence"].endswith("." if language == "en" else "。")
+    usual = open_ticket(agent="a-mei").number
+    assert api("clocks", "jun", number=usual).body["unacknowledged"] is None
 
 
 def test_explanation_of_a_clock_shows_fired_and_coming_rungs(

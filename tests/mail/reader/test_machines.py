@@ -306,7 +306,14 @@ def is_held(found: Machine | None) -> bool:
         (b"Precedence: list\r\n", NoAnswer.LIST),
         (b"List-Id: <club.shop.example>\r\n", NoAnswer.LIST),
         (b"List-Unsubscribe: <https://x.example/u>\r\n", NoAnswer.BULK),
-        (b"Feedback-ID: 1.eu-west-1.x:AmazonSES\r\n", NoAnswer.BULK),
+        (
+            b"List-Id: <n.shop.example>\r\nList-Unsubscribe: <https://x.example/u>\r\n",
+            NoAnswer.LIST,
+        ),
+        (
+            b"Precedence: bulk\r\nList-Unsubscribe: <https://x.example/u>\r\n",
+            NoAnswer.BULK,
+        ),
         (b"Sender: club-bounces@lists.example.net\r\n", NoAnswer.LIST),
         (
             b"List-Id: <c.lists.example>\r\nList-Post: <mailto:c@lists.example>\r\n"
@@ -333,14 +340,26 @@ def test_a_header_that_only_forbids_answers_proves_no_machine(head: bytes, why: 
         b"X-Failed-Recipients: li.na@example.com\r\n",
         b"Feedback-ID: 7:camp:shop\r\nList-Unsubscribe: <https://x.example/u>\r\n",
         b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nList-Unsubscribe: <https://x.example/u>\r\n",
-        b"List-Id: <news.shop.example>\r\nList-Unsubscribe: <https://x.example/u>\r\n",
-        b"Precedence: bulk\r\nList-Unsubscribe: <https://x.example/u>\r\n",
+        b"List-Id: <n.shop.example>\r\nPrecedence: bulk\r\nList-Unsubscribe: <https://x.example/u>\r\n",
     ],
 )
 def test_proof_of_a_machine_or_of_a_campaign_holds_a_mail(head: bytes) -> None:
     mail = text_mail(b"Hello", head)
     assert is_held(kind_of(mail))
     assert no_answer(mail) is NoAnswer.MACHINE
+
+
+@pytest.mark.parametrize("sender", [b"news-noreply@shop.example", b"no-reply@shop.example"])
+def test_a_newsletter_from_an_address_that_nobody_reads_is_held(sender: bytes) -> None:
+    head = b"List-Id: <n.shop.example>\r\nList-Unsubscribe: <https://x.example/u>\r\n\r\nBuy"
+    assert is_held(kind_of(parse(HEAD.replace(b"li.na@example.com", sender) + head)))
+
+
+def test_the_header_that_providers_add_to_every_mail_is_no_sign() -> None:
+    for value in (b"1.eu-west-1.x:AmazonSES", b"example.com:qybglogicsvr:qybglogicsvr5"):
+        mail = text_mail(b"My lamp is broken", b"Feedback-ID: " + value + b"\r\n")
+        assert kind_of(mail) is None
+        assert may_be_answered(mail)
 
 
 @pytest.mark.parametrize(
@@ -378,6 +397,7 @@ def test_a_persons_subject_that_has_the_words_of_an_auto_reply_shows_no_machine(
         ("自动回复:Re: [R-7K3M9-QW0X2] 包裹", MachineKind.AUTO_REPLY),
         ("自动回复 Re: [R-7K3M9-QW0X2] 包裹", MachineKind.AUTO_REPLY),
         ("系统自动答复：x", MachineKind.AUTO_REPLY),
+        ("自动回复（出差中）：x", MachineKind.AUTO_REPLY),
         ("Out of Office AutoReply: x", MachineKind.AUTO_REPLY),
         ("Out of office", MachineKind.AUTO_REPLY),
         ("已读：[R-7K3M9-QW0X2] 包裹", MachineKind.RECEIPT),
@@ -405,6 +425,9 @@ def test_a_subject_made_by_an_auto_responder_shows_its_kind_but_proves_nothing_a
         ),
         ("你好，我最近正在休假中，无法亲自回复你的邮件。我将在假期结束后，尽快给你回复。", True),
         ("您好！我正在休假，暂时不能及时回复您的邮件。", True),
+        ("您好！我正在休假，3月10日返回，届时回复您。", True),
+        ("这是一封自动回复邮件。已经收到您的来信，我会尽快回复。", True),
+        ("This is an automatic reply, confirming that your e-mail was received.", True),
         ("您好，我正在出差，回来后尽快回复您。\n\n------ 原始邮件 ------\n发件人: x?", True),
         ("您好！我正在休假，你们不能等我回来再联系吗？", False),
         ("您好！我正在休假，无法处理。水壶还是漏水，请退款。", False),
@@ -589,6 +612,9 @@ def test_answers_go_to_reply_to_if_somebody_reads_it(
         (b"apache@shop.example", b""),
         (b"noreply@forms.example", b""),
         (b"contact-form@shop.example", b""),
+        (b"mailer@shop.example", b""),
+        (b"complaints@in.redress.example", b""),
+        (b"complaints@shop.example", b"To: complaints@shop.example\r\n"),
         (b"service@redress.example", b""),
     ],
 )

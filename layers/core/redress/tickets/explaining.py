@@ -72,6 +72,15 @@ def hours(of: Hours, language: str) -> str:
     )
 
 
+def unacknowledged(reason: str, language: str) -> str:
+    """The sentence that says why a ticket promises no acknowledgement.
+
+    `reason` is a `NoAnswer` of `mail.incoming.rules.answers`.
+    """
+    say = _Texts(language)
+    return say("explain.unacknowledged", why=say(f"explain.unacknowledged.{reason}"))
+
+
 class _Texts:
     """The texts of one language, and phrases that combine several of them."""
 

@@ -56,13 +56,15 @@ class WorkPage:
 class ClockStories:
     """The stories of a ticket's promises at the time `at`: why each is due when it is.
 
-    `language` is the language of the reader.
+    `language` is the language of the reader. `unacknowledged` is the reason for which the ticket
+    promises no acknowledgement, if any (`opening.open_ticket`).
     """
 
     number: str
     language: str
     at: datetime
     stories: tuple[Story, ...]
+    unacknowledged: str | None = None
 
 
 def work_item(ticket: Ticket) -> WorkItem:
@@ -137,6 +139,7 @@ class StaffCases:
             language=language or member.languages[0],
             at=now,
             stories=explain(history, self._plans.get(first), self._plans.get, now),
+            unacknowledged=history[0].data.get("mail", {}).get("unacknowledged"),
         )
 
     def act(self, member: Member, number: str, version: int, decide: StaffStep) -> Ticket:

@@ -105,6 +105,7 @@ _DISCUSSION_HEADERS = (*_POST_HEADERS, "x-original-sender", "x-original-from")
 """Headers of groups to which people write. A newsletter, to which nobody can write, has none."""
 _LIST_HEADERS = ("list-id", "x-mailman-version", *_POST_HEADERS)
 _CAMPAIGN_HEADERS = (
+    "feedback-id",
     "x-campaign",
     "x-campaign-id",
     "x-campaignid",
@@ -113,9 +114,8 @@ _CAMPAIGN_HEADERS = (
     "x-csa-complaints",
     "list-unsubscribe-post",
 )
-"""Headers that only senders of campaigns write. One of them together with List-Unsubscribe proves
-a campaign."""
-_BULK_HEADERS = ("feedback-id", *_CAMPAIGN_HEADERS)
+"""Headers of campaigns. One of them together with List-Unsubscribe proves a campaign. Alone they
+are no signs: Tencent and SES add Feedback-ID to every mail of their customers."""
 _PRECEDENCES = {
     "auto_reply": _Sign(MachineKind.AUTO_REPLY, "header precedence"),
     "auto-reply": _Sign(MachineKind.AUTO_REPLY, "header precedence"),
@@ -150,7 +150,7 @@ _WORDS = (
     r"out[ -]of[ -](?:the )?office(?: (?:auto[ -]?reply|reply|response|notification|message))?|"
     r"i(?:'|’| a)?m (?:out of (?:the )?office|on vacation)|on vacation|"
     r"vacation (?:reply|response|notice)|away from (?:the |my )?(?:office|mail)|"
-    r"(?:假期|休假|度假|外出|离开|離開|节日|節日|系统|系統|邮件|郵件|邮箱|郵箱){0,2}"
+    r"(?:假期|休假|度假|外出|出差|离开|離開|离线|離線|节假日|节日|節日|系统|系統|邮件|郵件|邮箱|郵箱){0,2}"
     r"(?:自动|自動)(?:回复|回覆|回復|回信|答复|答覆|应答|應答|応答|返信)|"
     r"外出自动|休假自动|度假自动|不在办公室|不在辦公室|外出通知|休假通知|休假中|正在休假|"
     r"不在通知|不在のお知らせ|자동 ?(?:회신|응답)|부재중|"
@@ -159,7 +159,7 @@ _WORDS = (
     r"fuori sede|fuori ufficio|resposta automática|ausência temporária|automatisch antwoord|"
     r"afwezig\w{0,10}|autosvar|automatiskt svar|automaattinen vastaus|poissa|automatická odpověď|"
     r"automatyczna odpowiedź|автоответ\w{0,10}|автоматический ответ|вне офиса|otomatik yanıt)"
-    r"(?:邮件|郵件|通知|消息|訊息)?"
+    r"(?:邮件|郵件|通知|消息|訊息)?(?:\s?[(（][^()（）]{1,20}[)）])?"
 )
 _AUTO_SUBJECT = re.compile(
     rf"\s*(?:[\[【(（［「『]\s*{_WORDS}\s*[\]】)）］」』]|"
@@ -186,9 +186,12 @@ _HOLIDAY_WORDS = re.compile(r"\bvacation\b|休假|度假|on leave|annual leave",
 together with another sign."""
 _HOLIDAY_TEXT = re.compile(
     r"\s*(?:(?:这是来自|這是來自).{0,12}(?:邮箱|郵箱|信箱)的.{0,8}(?:自动|自動)(?:回复|回覆|回復)|"
+    r"(?:这是一封|這是一封|此为|此為|本邮件为|本郵件為).{0,4}(?:自动|自動)(?:回复|回覆|回復|答复|答覆)|"
+    r"this is an? (?:automatic|automated|auto)(?:ally generated)? ?(?:vacation |holiday )?"
+    r"(?:reply|response)|"
     r"(?:[您你]好|hello|hi)?[！!，,。.~\s]{0,5}我?(?:最近|目前|现在|現在)?正在(?:休假|度假|外出|出差)"
-    r".{0,80}?(?:无法|無法|不能|未能|尽快|盡快|儘快|回来后|回來後|返回后|返回後|结束后|結束後)"
-    r".{0,40}?(?:回复|回覆|回復|答复|答覆|处理|處理|联系|聯繫))",
+    r".{0,80}?(?:无法|無法|不能|未能|不便|尽快|盡快|儘快|回来|回來|返回|结束|結束|届时|屆時|稍后|稍後)"
+    r".{0,40}?(?:回复|回覆|回復|答复|答覆|处理|處理|联系|聯繫|查看|查閱))",
     re.IGNORECASE | re.DOTALL,
 )
 """The text with which Chinese providers answer while somebody is on holiday. QQ's is `你好，我最近正在
@@ -197,14 +200,23 @@ _LONGEST_HOLIDAY_TEXT = 160
 _QUOTE_BEGINS = re.compile(r"^\s*(?:[-_=—]{3,}|>)", re.MULTILINE)
 _PERSON_ASKS = re.compile(r"[?？]|退款|退货|退貨|投诉|投訴|请帮|請幫|请尽快|請盡快")
 """A person on holiday who writes this wants something. No holiday text contains it."""
-_FORMS = re.compile(r"(?:wordpress|website|(?:web|contact)[._-]?forms?|forms?|form-?mail)\Z", re.I)
+_FORMS = re.compile(
+    r"(?:wordpress|website|(?:web|contact|kontakt)[._-]?(?:forms?|formular|us)|forms?|formular|"
+    r"form-?(?:mail|mailer|submissions?)|mailer|notifications?)\Z",
+    re.IGNORECASE,
+)
 """Local parts of addresses from which web forms send mail. The Reply-To header of such a mail names
 the person who filled in the form."""
 _SERVERS = re.compile(
     r"(?:www-data|wwwrun|www|apache2?|httpd|nginx|nobody|root|cron|daemon)\Z", re.IGNORECASE
 )
 """Local parts of addresses under which the programs of a web server run."""
-_FORM_HEADERS = ("x-php-originating-script", "x-php-script", "x-wpcf7-content-type")
+_FORM_HEADERS = (
+    "x-php-originating-script",
+    "x-php-script",
+    "x-php-filename",
+    "x-wpcf7-content-type",
+)
 _FORM_MAILERS = re.compile(r"php|wordpress|drupal|joomla|typo3|webform", re.IGNORECASE)
 """Found in X-Mailer if a program of a web server wrote the mail."""
 _ROBOTS = re.compile(
@@ -337,8 +349,8 @@ def written_for(
     """Return the person for whom a form or a group sent the mail; None if neither sent it.
 
     A form sent the mail if it has exactly one sender and one Reply-To address, and the sender is a
-    no-reply address, the address of a form or of a web server or of Redress itself, or a header
-    names the script that wrote the mail. A group that the plan names sent the mail if From has the
+    no-reply address, the address of a form or of a web server, an address of Redress itself, or
+    also the recipient, or if a header names the script that wrote the mail. A group that the plan names sent the mail if From has the
     group's own address. It does this if the domain of the person's address forbids others to send
     its mail. The address is returned if somebody seems to read it.
     """
@@ -366,7 +378,10 @@ def _is_form(mail: ParsedMail, sender: Address, own: set[str]) -> bool:
     local = sender.local
     if bounces.is_no_reply(local) or _FORMS.match(local) or _SERVERS.match(local):
         return True
-    if canonical(sender.address) in own and not _has_own_marks(mail, own):
+    address = canonical(sender.address)
+    if {address, sender.domain} & own and not _has_own_marks(mail, own):
+        return True
+    if address in {canonical(one.address) for one in mail.to}:
         return True
     by_script = any(mail.has(name) for name in _FORM_HEADERS)
     return by_script or _FORM_MAILERS.search(mail.first("x-mailer")[:200]) is not None
@@ -548,18 +563,22 @@ def _is_suppressed(mail: ParsedMail) -> bool:
 def _signs_of_lists(mail: ParsedMail) -> Iterator[_Sign]:
     """Yield the signs of lists and bulk mail. Only those of a campaign prove that no person wrote.
 
-    A campaign is mail that many people got and to which nobody can write: it can be unsubscribed
-    from and has a header of a campaign or of a list, but none of a group to which people write.
+    A campaign is mail that many people got: it can be unsubscribed from, and has a header of a
+    campaign. Otherwise, two of three signs are needed: a list, bulk mail, and a sender whom nobody
+    can answer. A group to which people write is no campaign.
     """
-    unsubscribed = mail.has("list-unsubscribe")
-    campaign = unsubscribed and not any(mail.has(name) for name in _DISCUSSION_HEADERS)
-    announced = mail.has("list-id") or mail.first("precedence").strip().lower() in ("bulk", "junk")
     for name in _LIST_HEADERS:
         if mail.has(name):
             yield _Sign(MachineKind.LIST, f"header {name}", proof=False)
-    if unsubscribed:
-        # Shops also add this header to mails for a single customer.
-        yield _Sign(MachineKind.BULK, "header list-unsubscribe", proof=campaign and announced)
-    for name in _BULK_HEADERS:
+    if not mail.has("list-unsubscribe"):
+        return
+    discussed = any(mail.has(name) for name in _DISCUSSION_HEADERS)
+    bulk = mail.first("precedence").strip().lower() in ("bulk", "junk")
+    unread = any(bounces.is_no_reply(one.local) for one in mail.sender_addresses)
+    announced = [mail.has("list-id"), bulk, unread].count(True) > 1
+    # Shops also add this header to mails for a single customer.
+    proof = announced and not discussed
+    yield _Sign(MachineKind.BULK, "header list-unsubscribe", proof)
+    for name in _CAMPAIGN_HEADERS:
         if mail.has(name):
-            yield _Sign(MachineKind.BULK, f"header {name}", proof=campaign)
+            yield _Sign(MachineKind.BULK, f"header {name}", proof=not discussed)
