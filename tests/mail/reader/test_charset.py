@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from redress.mail.incoming.reader import charset
+from redress.mail.incoming.reader import charset, labels
 from redress.mail.incoming.reader.charset import Hints
 from redress.mail.incoming.reader.limits import Code, Defects
 from redress.mail.incoming.reader.parsing import parse
@@ -239,7 +239,7 @@ def test_mending_is_limited_so_that_damaged_text_of_any_length_is_read_in_time()
     hints = Hints()
     data = b"\xff".join([SIMPLIFIED.encode("gb18030")] * 5_000)
     assert read(data, "gb2312", hints)[0].startswith(SIMPLIFIED)
-    assert hints.budget.left <= 0
+    assert hints.budget.bytes <= 0
 
 
 @pytest.mark.parametrize(
@@ -273,6 +273,30 @@ def test_chinese_in_seven_bits_is_read(data: bytes, label: str) -> None:
     assert read(data, label)[0] == "您梦"
 
 
+@pytest.mark.parametrize(
+    ("text", "codec", "labels"),
+    [
+        (JAPANESE, "iso2022_jp", ("iso-2022-jp", "us-ascii", "")),
+        ("".join(one for one in KOREAN if one.isalpha()), "iso2022_kr", ("iso-2022-kr", "")),
+        (SIMPLIFIED, "hz", ("hz-gb-2312",)),
+    ],
+)
+def test_broken_byte_in_a_charset_of_seven_bits_costs_one_character(
+    text: str, codec: str, labels: tuple[str, ...]
+) -> None:
+    data = text.encode(codec)
+    for place in range(15, 30):
+        for broken in (
+            data[:place] + b"\xff" + data[place + 1 :],
+            data[:place] + data[place + 1 :],
+        ):
+            for label in labels:
+                found = read(broken, label)[0]
+                assert found.count(MARK) <= 1
+                assert found.startswith(text[:4])
+                assert found.endswith(text[15:])
+
+
 @pytest.mark.parametrize("label", ["iso-2022-kr", "ISO_2022_KR", "", "us-ascii"])
 def test_korean_in_seven_bits_is_read(label: str) -> None:
     assert read(KOREAN.encode("iso2022_kr"), label)[0] == KOREAN
@@ -301,10 +325,7 @@ def test_korean_in_seven_bits_is_read(label: str) -> None:
     ],
 )
 def test_labels_are_known_however_they_are_spelt(label: str, other: str) -> None:
-    assert (
-        charset._codecs_of(charset._normalised(label))
-        == charset._CODECS[charset._normalised(other)]
-    )
+    assert labels.codecs_of(labels.normalised(label)) == labels.CODECS[labels.normalised(other)]
 
 
 # ------------------------------------------------------------------------------ in a mail
@@ -417,8 +438,37 @@ def test_label_never_selects_a_python_codec_that_is_not_a_charset(label: str) ->
     assert read(rb"a\u0041", label)[0] == r"a\u0041"
 
 
+@pytest.mark.parametrize("label", ["", "us-ascii", "utf-8"])
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        ("Dzień dobry, moje zamówienie wciąż nie dotarło. Proszę sprawdzić.", "iso8859_2"),
+        ("Καλησπέρα, η παραγγελία μου δεν έχει φτάσει ακόμα.", "cp1253"),
+        ("שלום, ההזמנה שלי עדיין לא הגיעה. אנא בדקו היכן החבילה.", "cp1255"),
+        ("مرحبا، طلبي لم يصل حتى الآن. يرجى التحقق من مكان الطرد.", "cp1256"),
+    ],
+)
+def test_other_alphabets_are_detected(text: str, codec: str, label: str) -> None:
+    assert read(text.encode(codec), label)[0] == text
+
+
+@pytest.mark.parametrize(
+    ("word", "codec", "label"),
+    [
+        ("Да", "koi8_r", "koi8-r"),
+        ("Нет!", "cp1251", "windows-1251"),
+        ("żółw", "iso8859_2", "iso-8859-2"),
+        ("şey", "cp1254", "iso-8859-9"),
+        ("ναι", "cp1253", "windows-1253"),
+        ("ครับ", "cp874", "tis-620"),
+    ],
+)
+def test_words_in_other_alphabets_are_read_as_labelled(word: str, codec: str, label: str) -> None:
+    assert read(word.encode(codec), label) == (word, set())
+
+
 def test_every_codec_in_the_table_of_labels_exists() -> None:
-    for codecs in charset._CODECS.values():
+    for codecs in labels.CODECS.values():
         for codec in codecs:
             assert "a".encode(codec).decode(codec) == "a"
 

@@ -31,6 +31,14 @@ def signed_often(times: int, content: bytes) -> bytes:
     return content
 
 
+NOISE = bytes(range(0x81, 0xFF)) * 2
+
+
+def noise(number: int, size: int) -> bytes:
+    """Bytes beyond ASCII that are text in no charset, other ones for each number."""
+    return NOISE[number % 100 :][:size]
+
+
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "10,000 parts": lambda: MIXED + b"--b\n\nx\n" * 10_000,
     "empty parts": lambda: MIXED + b"--b\n" * 500_000,
@@ -96,6 +104,35 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "quote marks around addresses": lambda: START + b"To: " + b"<<'a@b'>>," * 7_000 + b"\n\nhi",
     "wide commas": lambda: (
         START + b"To: a@b" + "，".encode() * 20_000 + b"\nCc: " + "，".encode() * 20_000 + b"\n\nhi"
+    ),
+    "1,000 headers in no charset": lambda: (
+        START + b"".join(b"X-%d: %b\n" % (n, noise(n, 140)) for n in range(1_000)) + b"\nhi"
+    ),
+    "1,000 names of files in no charset": lambda: (
+        MIXED
+        + b"".join(
+            b'--b\nContent-Type: application/pdf; name="%b"\n'
+            b'Content-Disposition: attachment; filename="%b"\n\nx\n' % (noise(n, 100), noise(n, 90))
+            for n in range(1_000)
+        )
+    ),
+    "1,000 texts in no charset": lambda: (
+        MIXED
+        + b"".join(
+            b"--b\nContent-Type: text/plain; charset=big5\n\n%b\n" % (noise(n, 140) * 5)
+            for n in range(1_000)
+        )
+    ),
+    "1,000 encoded words in different charsets": lambda: (
+        START
+        + b"X: "
+        + b" ".join(b"=?x%d?Q?=C4=E3=BA=C3=FF?=" % n for n in range(1_000))
+        + b"\n\nhi"
+    ),
+    "800 KB of damaged text": lambda: (
+        START
+        + b"Content-Type: text/plain; charset=gb2312\n\n"
+        + "您好，龑犇没有收到".encode("gb18030").join([b"\xff"] * 42_000)
     ),
     "ids": lambda: START + b"References: " + b"<a b@c" * 10_000 + b"\n\nhi",
     "blanks in the subject": lambda: b"Subject: R-" + b"R - A " * 10_000 + b"\n\nhi",

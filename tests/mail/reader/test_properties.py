@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.mail.incoming.reader.charset import _CODECS
+from redress.mail.incoming.reader.labels import CODECS
 from tests.mail.reader.checks import check, check_parts
 from tests.mail.reader.mails import HEAD, encoded, multipart, part
 from tests.mail.reader.test_clues import BLOCK, FORWARDS
@@ -95,7 +95,7 @@ def test_broken_mails_can_be_read(raw: bytes) -> None:
     check(raw)
 
 
-@given(st.sampled_from(sorted(_CODECS)), st.binary(max_size=300))
+@given(st.sampled_from(sorted(CODECS)), st.binary(max_size=300))
 def test_any_bytes_with_any_label_become_text(label: str, body: bytes) -> None:
     check(HEAD + b"Content-Type: text/plain; charset=" + label.encode() + b"\r\n\r\n" + body)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from redress.mail.incoming.reader.charset import Hints
 from redress.mail.incoming.reader.headers import decode_words
 from redress.mail.incoming.reader.limits import ADDRESSES, Code, Defects
 from redress.mail.incoming.reader.mail import Address
@@ -28,11 +29,11 @@ _SEPARATORS = "，；、"
 """Commas and semicolons of Chinese keyboards. They separate addresses, and are part of names."""
 
 
-def addresses_of(value: str, defects: Defects) -> tuple[Address, ...]:
+def addresses_of(value: str, defects: Defects, hints: Hints | None = None) -> tuple[Address, ...]:
     """Return the addresses in a header's value.
 
     Encoded words in `value` must not be decoded yet, because a decoded comma would separate
-    addresses.
+    addresses. `hints` say what is known about their charsets.
     """
     if "&lt;" in value:
         value = value.replace("&lt;", "<").replace("&gt;", ">")
@@ -41,7 +42,7 @@ def addresses_of(value: str, defects: Defects) -> tuple[Address, ...]:
     found: list[Address] = []
     before = ""
     for piece, comment in _pieces(value):
-        one = _address(f"{before}{piece}", comment, defects)
+        one = _address(f"{before}{piece}", comment, defects, hints)
         if one is None:
             # In `Wang, Li <li@example.com>`, `Wang` is the first half of a name.
             before = f"{before}{piece.strip()}, " if piece.strip() and "@" not in piece else ""
@@ -104,7 +105,7 @@ def _is_group(piece: list[str]) -> bool:
     return "".join(piece[-10:]).strip().lower() not in ("mailto", "smtp")
 
 
-def _address(piece: str, comment: str, defects: Defects) -> Address | None:
+def _address(piece: str, comment: str, defects: Defects, hints: Hints | None) -> Address | None:
     if len(piece) > 5_000 or "@" not in piece:
         return None
     while "<<" in piece or ">>" in piece:
@@ -128,7 +129,7 @@ def _address(piece: str, comment: str, defects: Defects) -> Address | None:
         return None
     # In the old form `li@example.com (Li Na)`, the comment is the name.
     name = (piece[: angle.start()] if angle else "").strip() or comment
-    return Address(_name(name, defects), f"{local}@{domain}")
+    return Address(_name(name, defects, hints), f"{local}@{domain}")
 
 
 def _bare_domain(domain: str) -> str:
@@ -147,9 +148,9 @@ def _bare_local(local: str, address: str) -> str:
     return local
 
 
-def _name(name: str, defects: Defects) -> str:
+def _name(name: str, defects: Defects, hints: Hints | None) -> str:
     name = name.strip()
     if len(name) > 1 and name[0] == name[-1] == '"':
         name = re.sub(r"\\(.)", r"\1", name[1:-1])
-    name = decode_words(name.replace('"', "") if "=?" in name else name, defects)
+    name = decode_words(name.replace('"', "") if "=?" in name else name, defects, hints)
     return " ".join(name.split()).strip(f"'\" {_MARKS}<")[:300]

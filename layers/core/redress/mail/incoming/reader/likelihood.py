@@ -29,10 +29,12 @@ _MARK_MORE = 8.0
 """The cost of each further mark that follows without a gap."""
 _NOTHING_ELSE = 5.0
 """What it costs in addition if nothing beyond ASCII is left but marks."""
-_IMPOSSIBLE = 16.0
+_IMPOSSIBLE = 20.0
 RARE = 12.0
 """In a text that was read correctly, few characters cost as much as this or more."""
 
+_REMEMBERED = 20_000
+"""Characters whose costs are kept."""
 _TIERS = ((250, 5.8), (500, 7.0), (1_000, 8.3))
 _PUNCTUATION = "，。、？！：；“”（）\u3000"
 _LESS_COMMON = "《》【】「」『』—…·‘’～￥％－．／"
@@ -50,6 +52,8 @@ _UNLIKE_WORDS = re.compile(
     r"|(?<=[A-Za-zÀ-ÿ])[¢-¶¸-¿×÷](?=[A-Za-zÀ-ÿ])"
 )
 """What words in Latin, Cyrillic and Greek letters seldom contain."""
+_LETTERS = re.compile(r"[А-яЁёІіЇїЄєҐґΆ-ώא-תء-ي\u0900-\u0dff\u0e01-\u0e5b\u1ea0-\u1ef9]")
+"""Letters of other alphabets that are in use. UTF-8 has many more, and misread text finds them."""
 _MARKS = re.compile(f"{MARK}+")
 
 
@@ -61,7 +65,9 @@ class Costs(dict[str, float]):
 
     def __missing__(self, character: str) -> float:
         cost = _common(character)
-        self[character] = found = self._rule(character) if cost is None else cost
+        found = self._rule(character) if cost is None else cost
+        if len(self) < _REMEMBERED:
+            self[character] = found
         return found
 
     def of(self, text: str) -> float:
@@ -109,7 +115,7 @@ def _costs(group: str) -> Costs:
         "single": _single,
         "any": _any,
     }
-    return Costs(rules[group], *((_UNLIKE_WORDS, 3.0) if group == "single" else (_GLUED, 3.5)))
+    return Costs(rules[group], *((_UNLIKE_WORDS, 3.0) if group == "single" else (_GLUED, 4.5)))
 
 
 def _common(character: str) -> float | None:
@@ -182,8 +188,8 @@ def _japanese(character: str) -> float:
         return 9.5
     if _is_wide(character):
         return 6.5
-    if character in _KANJI:
-        return 6.8
+    if (place := _KANJI.get(character)) is not None:
+        return 7.0 if place < 330 else 8.3
     lead = _lead(character, "euc_jp")
     if 0xB0 <= lead <= 0xCF:
         return 10.6
@@ -214,8 +220,15 @@ def _single(character: str) -> float:
 
 
 def _any(character: str) -> float:
-    found = min(rule(character) for rule in (_simplified, _traditional, _japanese, _korean))
-    return min(found, _single(character)) if not _is_east_asian(character) else found
+    """Return the cost in UTF-8, which every language is written in."""
+    if _is_east_asian(character):
+        return min(rule(character) for rule in (_simplified, _traditional, _japanese, _korean))
+    if character in _ACCENTED or character.lower() in _ACCENTED or character in _LATIN_SYMBOLS:
+        return _single(character)
+    if _LETTERS.fullmatch(character):
+        return 6.0
+    chinese = _chinese_mark(character)
+    return chinese if chinese is not None else 8.0 if ord(character) >= 0x2010 else 11.0
 
 
 def _chinese_mark(character: str) -> float | None:
@@ -239,5 +252,5 @@ def _is_east_asian(character: str) -> bool:
     return _is_han(character) or 0x3000 <= ord(character) <= 0x30FF or ord(character) >= 0xAC00
 
 
-_KANJI = frozenset(KANJI)
+_KANJI = {character: place for place, character in enumerate(KANJI)}
 _HANGUL = {character: place for place, character in enumerate(HANGUL)}

@@ -25,17 +25,35 @@ _GAIN = 5.0
 """A piece without errors counts as damaged if leaving bytes out makes it so much more likely."""
 _GLUED = 3.5
 """What it costs that a letter follows without a gap: its byte may be the second one of a pair."""
-_MARKS = re.compile(f"{MARK}+")
+_MARKS = re.compile(f"{MARK}(?:[ ?\0]?{MARK})*")
 _FOUR = ("gb18030",)
 _THREE = ("euc_jp", "euc_jis_2004")
 _PAIRED = ("gb18030", "cp950", "big5hkscs", "cp932", "euc_jp", "euc_jis_2004", "cp949")
 
+_SHIFTED = re.compile(rb"\x0e([^\x0f\x1b\r\n]*)\x0f?")
+_SEVEN_BITS = {
+    "iso2022_jp": (re.compile(rb"\x1b\$[@B]([^\x1b\r\n]*)(?:\x1b\([BJ])?"), "euc_jp"),
+    "iso2022_kr": (_SHIFTED, "cp949"),
+    "iso2022_cn": (_SHIFTED, "gb18030"),
+    "hz": (re.compile(rb"~\{([^~\r\n]*)(?:~\})?"), "gb18030"),
+}
+"""How the double bytes of a charset are marked, and the charset that has them with high bits."""
+_SWITCH = re.compile(r"\x1b(?:\$\)[A-Z]|\([A-Z])|[\x0e\x0f]")
+_RAISED = bytes(
+    one | 0x80 if 0x21 <= one <= 0x7E else one if one <= 0x20 else 0xFF for one in range(0x100)
+)
+
 
 @dataclass(slots=True)
 class Budget:
-    """How many bytes may still be mended. Further damaged text is decoded without comparison."""
+    """How much work a mail may still cause. Further text is decoded without comparisons."""
 
-    left: int = 64 * 2**10
+    bytes: int = 64 * 2**10
+    """Bytes that are mended."""
+    texts: int = 300
+    """Texts that are read in each charset."""
+    questions: int = 20
+    """Texts about which chardet is asked."""
 
 
 def mended(data: bytes, codec: str, budget: Budget) -> str:
@@ -45,15 +63,36 @@ def mended(data: bytes, codec: str, budget: Budget) -> str:
     found: list[str] = []
     position = 0
     for match in _PIECE.finditer(data):
+        if budget.bytes <= 0:
+            break
         found.append(data[position : match.start()].decode("ascii", "replace"))
         found.append(_piece(match.group(), codec, budget))
         position = match.end()
-    found.append(data[position:].decode("ascii", "replace"))
+    found.append(data[position:].decode(codec, "replace"))
+    return "".join(found)
+
+
+def mended_of_seven_bits(data: bytes, codec: str, budget: Budget) -> str:
+    """Decode bytes in ISO 2022 or HZ, with a mark for each broken byte.
+
+    Their double bytes are those of another charset without the high bits.
+    """
+    double, eight_bit = _SEVEN_BITS[codec]
+    found: list[str] = []
+    position = 0
+    for match in double.finditer(data):
+        found.append(_SWITCH.sub("", data[position : match.start()].decode("ascii", "replace")))
+        found.append(mended(match.group(1).translate(_RAISED), eight_bit, budget))
+        position = match.end()
+    found.append(_SWITCH.sub("", data[position:].decode("ascii", "replace")))
     return "".join(found)
 
 
 def with_one_mark(text: str) -> str:
-    """Write one mark for each broken place, however many bytes were broken there."""
+    """Write one mark for each broken place, however many bytes were broken there.
+
+    A byte of a character that became a blank or a question mark is part of its broken place.
+    """
     return _MARKS.sub(MARK, text) if MARK in text else text
 
 
@@ -79,11 +118,11 @@ def _piece(data: bytes, codec: str, budget: Budget) -> str:
     found: list[str] = []
     position, cost = 0, 0.0
     while position < len(data):
-        if budget.left <= 0:
+        if budget.bytes <= 0:
             found.append(data[position:].decode(codec, "replace"))
             break
         chunk = data[position : position + _LONGEST]
-        budget.left -= len(chunk)
+        budget.bytes -= len(chunk)
         best, taken, paid = _best(chunk, codec, position + len(chunk) < len(data))
         found.append(best)
         cost += paid

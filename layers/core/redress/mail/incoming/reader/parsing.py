@@ -119,7 +119,7 @@ class _Assembly:
                 defects.add(Code.MISSING_HEADER, name)
 
         def addresses(name: str) -> tuple[Address, ...]:
-            found = addresses_of(first.get(name, ""), defects)
+            found = addresses_of(first.get(name, ""), defects, hints)
             # A header without an address, such as `From: "Li" <>`, does not hide one with it.
             others = (value for field, value in values if field == name) if not found else ()
             return found or next(filter(None, (addresses_of(v, Defects()) for v in others)), ())
@@ -137,8 +137,8 @@ class _Assembly:
             sender_addresses=addresses("from"),
             reply_to=addresses("reply-to"),
             sender=addresses("sender"),
-            to=_all_addresses("to", values, defects),
-            cc=_all_addresses("cc", values, defects),
+            to=_all_addresses("to", values, defects, hints),
+            cc=_all_addresses("cc", values, defects, hints),
             return_path=_return_path(first.get("return-path")),
             subject=headers.decode_words(first.get("subject", ""), defects, hints).strip(),
             date=headers.date_of(first.get("date", ""), defects),
@@ -391,10 +391,10 @@ def _joined(sides: list[list[Piece]]) -> list[Piece]:
 
 
 def _all_addresses(
-    name: str, values: list[tuple[str, str]], defects: Defects
+    name: str, values: list[tuple[str, str]], defects: Defects, hints: charset.Hints
 ) -> tuple[Address, ...]:
     listed = ", ".join(value for field, value in values if field == name)
-    return addresses_of(listed[: 2 * VALUE], defects)
+    return addresses_of(listed[: 2 * VALUE], defects, hints)
 
 
 def _return_path(value: str | None) -> str | None:
