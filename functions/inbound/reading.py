@@ -112,7 +112,7 @@ def incoming_mail_of(
         forwarded=_forwarded(mail, own, language),
         no_answer=machines.no_answer(mail, own, trusted),
         named_contact=answers is not None and answers.named and not answers.form,
-        foreign=answers is not None and answers.foreign,
+        foreign=answers.foreign if answers is not None else contact is not None,
     )
 
 

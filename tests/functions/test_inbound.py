@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.message
 import json
 import random
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from copy import replace
@@ -658,6 +659,38 @@ def test_a_mail_of_a_web_form_without_a_usable_address_is_quarantined(post: Post
     raw = mail(sender="no-reply@shop.example", author="shop.example", Reply_To="li.na@localhost")
     post.deliver(raw)
     assert [record.reason for record in post.held().records] == ["no_sender"]
+
+
+def without_from(raw: bytes, head: bytes) -> bytes:
+    """Return a mail with other lines instead of From."""
+    return re.sub(rb"(?m)^From: .*\n", head, raw)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b'From: "Li" <>\nReply-To: <li.na@example.com>\n',
+        b"Reply-To: Li <li.na@example.com>\n",
+        b"From: Li <li@localhost>\nReply-To: Li <li.na@example.com>\n",
+        b"From: undisclosed\nSender: Li <li.na@example.com>\n",
+    ],
+)
+def test_a_mail_that_only_reply_to_makes_answerable_opens_a_ticket(post: Post, head: bytes) -> None:
+    author = "localhost" if b"localhost" in head else "example.com"
+    post.deliver(without_from(mail(author=author), head))
+    opened = post.ticket()
+    assert (opened.contact.name, opened.contact.email) == ("Li", "li.na@example.com")
+    [event] = post.stores.tickets.history(opened.number)
+    assert event.data["mail"]["unacknowledged"] == "reply_to"
+
+
+def test_a_mail_without_from_may_not_write_on_tickets_of_the_person_it_names(post: Post) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    forged = mail("Close it", to=post.reply_address(first), message_id="<forged@x>")
+    post.deliver(without_from(forged, b"Reply-To: li.na@example.com\n"), "inbound/2")
+    types = [one.type for one in post.stores.tickets.history(first.number)]
+    assert EventType.CUSTOMER_WROTE not in types
 
 
 def test_a_web_form_may_not_write_on_tickets_of_the_person_it_names(post: Post) -> None:

@@ -186,6 +186,17 @@ def test_opens_no_ticket_without_a_sender_even_when_released() -> None:
     assert decide(facts(sender=""), {}, RULES, released=True) == Quarantine(Reason.NO_SENDER)
 
 
+def test_a_mail_without_sender_that_can_be_answered_opens_a_ticket() -> None:
+    mail = facts(sender="", reachable=True, no_answer=NoAnswer.REPLY_TO)
+    assert decide(mail, {}, RULES) == OpenTicket("inquiry", unacknowledged=NoAnswer.REPLY_TO)
+
+
+@pytest.mark.parametrize("named", [QUOTED, ANSWERED, TYPED])
+def test_being_reachable_gives_no_rights_on_a_ticket(named: Named) -> None:
+    mail = facts(sender="", reachable=True, named=(named,))
+    assert not isinstance(decide(mail, ticket(), RULES), AddReply)
+
+
 @pytest.mark.parametrize(
     "note", [Notice.RETURNED, Notice.DELAYED, Notice.COMPLAINED, Notice.AUTOMATIC]
 )

@@ -516,9 +516,10 @@ class ReceivingCase:
     ) -> MailFacts:
         counted = [_sender_counter(mail.contact), *(name.number for name in named)]
         counts = self._incoming.counts(counted, now)
-        answerable = is_address(mail.sender) and is_address(mail.contact)
+        answerable = is_address(mail.contact)
         return MailFacts(
-            sender=mail.sender if answerable else "",
+            sender=mail.sender if answerable and is_address(mail.sender) else "",
+            reachable=answerable,
             recipients=mail.addressed_to,
             own_domains=self._own_domains,
             named=named,
@@ -728,7 +729,7 @@ class ReceivingCase:
         It also removes the mark of returned mail: if an address sends mail, it can probably receive
         mail again. () if nothing changes, or if the sender's domain disowns the mail.
         """
-        if mail.disowned or self._addresses.is_known_to_write(mail.sender):
+        if not mail.sender or mail.disowned or self._addresses.is_known_to_write(mail.sender):
             return ()
         return (AddressChange(mail.sender, None, self._now()),)
 

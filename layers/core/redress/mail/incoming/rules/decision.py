@@ -54,7 +54,7 @@ class Reason(StrEnum):
     """It is proven that a machine wrote the mail, for example an auto-responder or a program that
     sends newsletters. Nobody expects an answer."""
     NO_SENDER = "no_sender"
-    """The mail cannot be answered, because it has no valid sender address."""
+    """The mail cannot be answered: neither From nor Reply-To has a valid address."""
     FROM_STAFF = "from_staff"
     """The mail is in the name of a member of staff. Either DMARC does not prove that they sent it,
     or the mail neither forwards a customer's mail nor names a ticket that they may see."""
@@ -114,6 +114,8 @@ class MailFacts:
     recipients: tuple[str, ...]
     own_domains: tuple[str, ...] = ()
     named: tuple[Named, ...] = ()
+    reachable: bool = False
+    """There is no sender, but Reply-To names somebody who can be answered. This gives no rights."""
     own: bool = False
     machine: Notice | None = None
     """The kind of notice if a machine seems to have written this mail about a mail from Redress;
@@ -229,7 +231,7 @@ def decide(
             return OpenTicket(kind_of(facts, plan), passed_on=True)
         if not released:
             return Quarantine(Reason.FROM_STAFF, about)
-    if not facts.sender:
+    if not facts.sender and not facts.reachable:
         return Quarantine(Reason.NO_SENDER, about)
     for name in existing:
         ticket = tickets[name.number]
@@ -307,7 +309,7 @@ def _is_reply(facts: MailFacts, signed: str | None, tickets: Mapping[str, Ticket
 def _reason_in_sender(facts: MailFacts, *, is_reply: bool) -> Reason | None:
     auto_reply_of_staff = facts.machine is not None and facts.staff is not None
     return _first(
-        (not facts.sender, Reason.NO_SENDER),
+        (not facts.sender and not facts.reachable, Reason.NO_SENDER),
         ((facts.automatic and not is_reply) or auto_reply_of_staff, Reason.AUTOMATIC),
         (facts.staff is not None and not facts.authentic, Reason.FROM_STAFF),
     )

@@ -27,7 +27,7 @@ REQUEST_PATIENCE = timedelta(minutes=5)
 """How long a requested release counts as being processed. Usually its outcome is known in seconds.
 After this time the message is considered lost, and the release can be requested again."""
 
-READER = 1
+READER = 2
 """The version of the reader. It grows when the reader finds senders in mails in which it found none
 before. Then a mail that was held for `no_sender` under an earlier version can be released, which
 reads it again. Records of mails that were held before the field existed have version 0."""
