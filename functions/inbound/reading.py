@@ -111,7 +111,7 @@ def incoming_mail_of(
         disowned=verdict.dmarc == "fail" or not one_author,
         forwarded=_forwarded(mail, own, language),
         no_answer=machines.no_answer(mail, own, trusted),
-        named_contact=answers is not None and answers.named and not answers.form,
+        named_contact=answers is not None and answers.named,
         foreign=answers.foreign if answers is not None else contact is not None,
     )
 

@@ -412,8 +412,10 @@ def test_a_subject_made_by_an_auto_responder_shows_its_kind_but_proves_nothing_a
     assert found is not None
     assert (found.kind, found.because, found.proven) == (kind, ("subject",), False)
     assert no_answer(titled(subject)) is NoAnswer.WORDS
-    marked = kind_of(titled(subject, head=b"X-Auto-Response-Suppress: All\r\n"))
-    assert is_held(marked)
+    suppressed = titled(subject, head=b"X-Auto-Response-Suppress: All\r\n")
+    assert not is_held(kind_of(suppressed))
+    bulk = titled(subject, head=b"Precedence: bulk\r\n")
+    assert is_held(kind_of(bulk))
 
 
 @pytest.mark.parametrize(
@@ -643,6 +645,22 @@ def test_the_reply_to_of_a_list_is_not_the_author() -> None:
     found = answer_address(text_mail(b"Hi", head))
     assert found is not None
     assert found.address.address == "li.na@example.com"
+
+
+def test_the_author_behind_a_list_that_replaced_from_gives_the_list_no_rights() -> None:
+    raw = HEAD.replace(b"Li Na <li.na@example.com>", b"Li Na via Help <help@shop.example>")
+    raw += GROUP + b"Reply-To: Li Na <li.na@example.com>\r\n\r\nHi"
+    found = answer_address(parse(raw))
+    assert found is not None
+    assert (found.address.address, found.named, found.foreign) == ("li.na@example.com", False, True)
+
+
+def test_a_postmaster_who_writes_is_not_held_but_their_notices_are() -> None:
+    raw = HEAD.replace(b"li.na@example.com", b"postmaster@shop.example")
+    person = parse(raw + b"\r\nMy lamp is broken")
+    assert not is_held(kind_of(person))
+    assert no_answer(person) is NoAnswer.NO_REPLY
+    assert is_held(kind_of(parse(raw + b"\r\nIt was not delivered to bo@example.com")))
 
 
 def test_the_programs_of_a_web_server_prove_no_machine_but_nobody_reads_their_address() -> None:

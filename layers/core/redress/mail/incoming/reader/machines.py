@@ -62,7 +62,8 @@ class Machine:
 class AnswerAddress:
     """The address to which answers to a mail go.
 
-    named    Reply-To named it, and it is not the address in From
+    named    the sender named it in Reply-To, and it is not the address in From. False if a form or
+             a list may have named it
     form     a form or a group sent the mail for the person at this address
     foreign  it belongs to another organisation than From, and no form or group sent the mail
     """
@@ -223,6 +224,8 @@ _ROBOTS = re.compile(
     r"(?:listserv|majordomo|mailman|auto-?reply|autoresponder|.*-bounces)\Z", re.IGNORECASE
 )
 """Local parts of programs from which no person writes."""
+_PERSONAL_DAEMONS = re.compile(r"(?:postmaster|mailadmin|mailmaster)\Z", re.IGNORECASE)
+"""Local parts of mail systems from which a person may also write, in a small house."""
 _LIST_ROBOTS = re.compile(
     r"(?:listserv|majordomo|mailman|owner-.*|.*-(?:owner|request|bounces?|outgoing|relay))\Z",
     re.IGNORECASE,
@@ -287,7 +290,7 @@ def no_answer(
 
 def _reads_nothing(mail: ParsedMail, found: AnswerAddress) -> bool:
     """Whether the mail says that nobody reads an answer, in From or in Reply-To."""
-    named = mail.reply_to[:1] if not found.named else ()
+    named = mail.reply_to[:1] if found.address in mail.sender_addresses else ()
     return any(bounces.is_no_reply(one.local) for one in (found.address, *named))
 
 
@@ -322,14 +325,14 @@ def answer_address(
         return None
     sender, own = mail.sender_addresses[0], tuple(own_addresses)
     if (person := written_for(mail, own, groups)) is not None:
-        return AnswerAddress(person, named=person.address != sender.address, form=True)
+        return AnswerAddress(person, form=True)
     lists = _list_addresses(mail)
     for one in mail.reply_to[:10]:
         if canonical(one.address) == canonical(sender.address):
             break
         if is_answerable(one, "", own) and canonical(one.address) not in lists:
             foreign = not same_organisation(one.domain, sender.domain)
-            return AnswerAddress(one, named=True, foreign=foreign)
+            return AnswerAddress(one, named=not lists, foreign=foreign)
     return AnswerAddress(sender)
 
 
@@ -456,9 +459,10 @@ def _signs(mail: ParsedMail, own: set[str], trusted: bool) -> Iterator[_Sign]:
 def _signs_in_words(mail: ParsedMail) -> Iterator[_Sign]:
     """Yield the signs in subject and text. People can write them, too, so they prove nothing.
 
-    Only together with a header that forbids answers or names bulk mail, the subject is a proof.
+    Only the subject together with Precedence is a proof. Programs that answer mails write this
+    header so that nobody answers theirs.
     """
-    marked = _is_suppressed(mail) or mail.first("precedence").strip().lower() in ("bulk", "junk")
+    marked = mail.first("precedence").strip().lower() in ("bulk", "junk")
     if _AUTO_SUBJECT.match(mail.subject):
         yield _Sign(MachineKind.AUTO_REPLY, "subject", proof=marked)
     if _RECEIPT_SUBJECT.match(mail.subject):
@@ -479,7 +483,8 @@ def _is_holiday_text(text: str) -> bool:
 def _signs_in_addresses(mail: ParsedMail, own: set[str], trusted: bool) -> Iterator[_Sign]:
     for one in mail.sender_addresses:
         if bounces.is_daemon(one.local) or _ROBOTS.match(one.local):
-            yield _Sign(MachineKind.SYSTEM, f"sender {one.local[:40]}")
+            proof = _PERSONAL_DAEMONS.match(one.local) is None
+            yield _Sign(MachineKind.SYSTEM, f"sender {one.local[:40]}", proof)
         elif _SERVERS.match(one.local) and written_for(mail, own) is None:
             yield _Sign(MachineKind.SYSTEM, f"sender {one.local[:40]}", proof=False)
     for one in mail.sender:
