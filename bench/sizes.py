@@ -7,9 +7,10 @@ from pathlib import Path
 from bench.report import Figure, at_most
 
 BOUNDS = {
-    "CoreLayer": 20_700_000,
-    "CustomerFunction": 1_770_000,
+    "CoreLayer": 22_300_000,
+    "CustomerFunction": 3_520_000,  # page templates, phone numbers
     "InboundFunction": 18_000_000,  # parsers of HTML, detection of charsets
+    "IntakeFunction": 1_760_000,  # phone numbers
     "StaffFunction": 135_000,
 }
 """Largest size of an artifact in bytes, unzipped: at most five percent above its current size on

@@ -111,6 +111,7 @@ PURE = (
     "redress.base.errors",
     "redress.base.languages",
     "redress.base.people",
+    "redress.base.phones",
     "redress.base.texts",
 )
 """What rules may import beside each other and the messages between functions."""
@@ -247,6 +248,7 @@ HEAVY = (
     "asyncio",
     "holidays",
     "idna",
+    "phonenumbers",
     *sorted(MAIL_LIBRARIES),
 )
 

@@ -34,6 +34,7 @@ def ticket_view(found: Ticket, now: datetime) -> dict[str, Any]:
             "name": found.contact.name,
             "email": found.contact.email,
             "phone": found.contact.phone,
+            "phone_e164": found.contact.phone_e164,
         },
         "participants": list(found.participants),
         "team": found.team,

@@ -305,6 +305,24 @@ def test_page_is_the_acknowledgement_for_a_customer_with_only_a_phone_number(
     assert stores.tickets.get(found[0]).acknowledged_at is not None
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_form_says_what_is_wrong_with_a_way_to_reach_the_customer(
+    site: Site, language: str
+) -> None:
+    wrong = {"email": "wang..wei@example.com", "phone": "139 1234 567a", "language": language}
+    answer = site("form-submission", FORM | wrong)
+    assert answer["statusCode"] == 422
+    for code in ("email_undeliverable", "phone_expected"):
+        assert catalogue.text(language, f"fault.{code}") in html.unescape(answer["body"])
+
+
+def test_form_takes_a_phone_number_as_it_was_pasted(site: Site, stores: Stores) -> None:
+    number, _ = submit(site, phone="\u202a＋86 139\u20111234\u20115678 转 5\u202c")
+    contact = stores.tickets.get(number).contact
+    assert contact.phone == "＋86 139\u20111234\u20115678 转 5"
+    assert contact.phone_e164 == "+8613912345678"
+
+
 def test_form_shows_all_faults_together_and_keeps_the_entered_text(site: Site) -> None:
     answer = site(
         "form-submission",

@@ -426,6 +426,19 @@ def test_a_plan_in_an_unknown_time_zone_is_not_published(zone: str, document: Do
     assert faults(document, publishing=True) == {("/time_zone", "unknown_zone")}
 
 
+@pytest.mark.parametrize("region", ["cn", "CHN", "XX", "", 86, None, ["CN"]])
+def test_an_unknown_home_region_is_a_fault(region: Any, document: Document) -> None:
+    document["home_region"] = region
+    assert faults(document, publishing=True) == {("/home_region", "unknown_region")}
+
+
+def test_a_plan_that_names_no_home_region_has_the_one_of_version_1(document: Document) -> None:
+    document["home_region"] = "TW"
+    assert parse(document).home_region == "TW"
+    del document["home_region"]
+    assert parse(document).home_region == "CN"
+
+
 @pytest.mark.parametrize(
     ("note", "code"), [("a\x1bb", "control_characters"), ("\u200b\u202e", "text_expected")]
 )

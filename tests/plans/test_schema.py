@@ -87,6 +87,8 @@ MISTAKES: dict[str, Break] = {
     "a day without a leading zero": put("review_by", value="2027-5-3"),
     "an effective day without a time": put("effective_from", value="2027-01-01"),
     "an effective time without an offset": put("effective_from", value="2027-01-01T00:00:00"),
+    "a home region in small letters": put("home_region", value="tw"),
+    "a home region that no number has": put("home_region", value="XX"),
     "a name in capitals": put("ladders", "Mine", value=[BREACH]),
     "a ladder without a breach": put("ladders", "mine", value=[{"at": 1, "action": "remind"}]),
     "a ladder with two breaches": put("ladders", "mine", value=[BREACH, BREACH]),
@@ -130,6 +132,7 @@ UNUSUAL: dict[str, Break] = {
     "without all optional sections": lambda document: [
         document.pop(name) for name in set(document) - set(SCHEMA["required"]) - {"calendars"}
     ],
+    "another home region": put("home_region", value="TW"),
     "complete addresses and domains": put(
         "mail", value={"doors": {"help@shop.example": "complaint"}, "domains": ["shop.example"]}
     ),

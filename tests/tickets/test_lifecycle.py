@@ -17,11 +17,12 @@ from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.document import parse
 from redress.tickets.rules import access
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.steps import by_customer, by_staff, draft, table
+from redress.tickets.rules.steps import by_customer, by_staff, draft, opening, table
 from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import EventType, Phase, State
+from redress.tickets.store import items
 from tests import builders
-from tests.builders import BY_PHONE, JUN, LIN, MEI, START, Clock, Life
+from tests.builders import BY_PHONE, JUN, LIN, MEI, START, Clock, Life, plan_1
 
 WEI = Actor(Role.MANAGER, "m-wei")
 
@@ -478,6 +479,25 @@ def test_setting_participants_replaces_them_all_and_a_repeat_changes_nothing(lif
         "participants": [],
         "from": ["wang.wei@example.com", "bo@example.net"],
     }
+
+
+@pytest.mark.parametrize(
+    ("written", "kept", "region", "normal"),
+    [
+        ("\u202a139\u20111234\u20115678\u202c", "139\u20111234\u20115678", "CN", "+8613912345678"),
+        ("021-62345678转15", "021-62345678转15", "CN", "+862162345678"),
+        ("(02) 2345-6789", "(02) 2345-6789", "TW", "+886223456789"),
+        ("95588", "95588", "CN", None),
+    ],
+)
+def test_a_phone_number_is_kept_as_written_beside_its_normal_form(
+    written: str, kept: str, region: str, normal: str | None
+) -> None:
+    plan = replace(plan_1(), home_region=region)
+    given = builders.submission(contact={"name": "Li Na", "phone": written})
+    ticket = opening.open_ticket(given, "R-7K3M9-QW0X2", plan, START).after
+    assert (ticket.contact.phone, ticket.contact.phone_e164) == (kept, normal)
+    assert items.ticket_of(items.snapshot_doc(ticket)) == ticket
 
 
 def test_participants_are_compared_in_one_form(life: Life) -> None:

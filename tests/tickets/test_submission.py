@@ -223,6 +223,12 @@ def test_every_address_that_is_accepted_can_be_mailed(local: str, domain: str) -
     assert addresses.deliverable(taken.contact.email or "") is not None
 
 
+def test_a_phone_number_is_stored_as_written_without_hidden_characters() -> None:
+    contact = {"name": LI_NA, "phone": "\u202d（010） 5555\u20110100 转 12\u202c"}
+    taken = submission.parse(body(contact=contact), "api")
+    assert taken.contact.phone == "（010） 5555\u20110100 转 12"
+
+
 @pytest.mark.parametrize("phone", ["110 11", "+886 2 5550 0100", "(010) 5555-0100", "010.555.0100"])
 def test_phone_numbers_are_accepted_in_common_notations(phone: str) -> None:
     assert faults(body(contact={"name": LI_NA, "phone": phone})) == set()

@@ -39,6 +39,7 @@ class Contact(Answer):
     name: str
     email: str | None
     phone: str | None
+    phone_e164: str | None
 
 
 class Promise(Answer):

@@ -17,6 +17,16 @@ from tests.functions.staff.api import Api
 from tests.world import Opener, Stores
 
 
+def test_a_phone_number_is_shown_as_written_and_in_its_normal_form(
+    api: Api, open_ticket: Opener
+) -> None:
+    for written, normal in (("(021) 6234-5678 ext. 15", "+862162345678"), ("95588", None)):
+        ticket = open_ticket(contact={"name": "Li Na", "phone": written})
+        found = api("ticket", "wei", number=ticket.number)
+        contact = found.body["contact"]
+        assert contact == {"name": "Li Na", "email": None, "phone": written, "phone_e164": normal}
+
+
 def test_ticket_has_promises_timeline_mails_and_escalation(
     api: Api, open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from redress.base.errors import Fault, InvalidInput, pointer
+from redress.base.phones import HOME_REGION, REGIONS
 from redress.clocks.rules.clocks import Action, ClockName, Rung
 from redress.plans.rules.calendars import read_calendars, read_notice_hours
 from redress.plans.rules.plan import (
@@ -82,6 +83,7 @@ _SECTIONS = (
     "effective_from",
     "review_by",
     "time_zone",
+    "home_region",
     "calendars",
     "quiet_hours",
     "levels",
@@ -162,6 +164,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
             "/reopened/priority",
         ),
         mail=_mail(read, document, tuple(calendars)),
+        home_region=_home_region(read, document),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.
@@ -497,6 +500,15 @@ def _rung(
         watch=read.some_of(entry, "watch", ROLES, at),
         incident=read.flag(entry, "incident", at),
     )
+
+
+def _home_region(read: DocumentReader, document: Mapping[str, Any]) -> str:
+    """The region of phone numbers without a country code. Plans of version 1 name none."""
+    region = document.get("home_region", HOME_REGION)
+    if not isinstance(region, str) or region not in REGIONS.split():
+        read.fault("/home_region", "unknown_region", "a region of ISO 3166-1 such as CN")
+        return HOME_REGION
+    return region
 
 
 def _survey_invite_after(read: DocumentReader, document: Mapping[str, Any]) -> int:

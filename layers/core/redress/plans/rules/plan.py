@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from redress.base.phones import HOME_REGION
 from redress.clocks.rules.calendars import Calendar
 from redress.clocks.rules.clocks import Action, Clock, ClockName, Ladder, Rung
 
@@ -181,6 +182,8 @@ class Plan(Struct, frozen=True):
     score: ScorePlan
     reopened_priority: str
     mail: MailPlan = NO_MAIL_PLAN
+    home_region: str = HOME_REGION
+    """The region of phone numbers without a country code, as in ISO 3166-1: `CN`."""
 
     @property
     def teams(self) -> frozenset[str]:

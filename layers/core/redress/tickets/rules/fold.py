@@ -140,7 +140,10 @@ def _opened(event: Event, plan: Plan) -> Ticket:
         language=data["language"],
         subject=data["subject"],
         contact=Contact(
-            data["contact"]["name"], data["contact"].get("email"), data["contact"].get("phone")
+            data["contact"]["name"],
+            data["contact"].get("email"),
+            data["contact"].get("phone"),
+            data["contact"].get("phone_e164"),
         ),
         team=plan.team(*classification),
         priority=priority,

@@ -6,13 +6,12 @@ because a typed decoder stops at the first wrong field.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from redress.base import addresses, texts
+from redress.base import addresses, phones, texts
 from redress.base.errors import Fault, InvalidInput, pointer
 from redress.base.languages import LANGUAGES
 from redress.plans.rules.plan import KINDS
@@ -22,10 +21,9 @@ SUBJECT_LIMIT = 200
 DESCRIPTION_LIMIT = 20_000
 REMEDY_LIMIT = 2_000
 NAME_LIMIT = 100
-PHONE_LIMIT = 40
+PHONE_LIMIT = phones.LIMIT
 EMAIL_LIMIT = addresses.LIMIT
 DEFAULT_KIND = "inquiry"
-_PHONE = re.compile(r"\(?\+?[0-9][0-9 ()./-]{4,30}")
 _FIELDS = ("kind", "subject", "description", "wished_remedy", "contact", "language", "consent")
 
 
@@ -108,11 +106,11 @@ def parse(body: Any, channel: str) -> Submission:
         if _lines(name) > 1:
             faults.append(Fault("/contact/name", "one_line", "the name is one line"))
         email = text(contact, "email", "/contact/email", EMAIL_LIMIT, need=False)
-        phone = text(contact, "phone", "/contact/phone", PHONE_LIMIT, need=False)
+        phone = text(contact, "phone", "/contact/phone", PHONE_LIMIT, need=False, line=True)
         email = addresses.cleaned(email)
         if email and not addresses.is_address(email):
             faults.append(Fault("/contact/email", *addresses.fault_of(email)))
-        if phone and not _PHONE.fullmatch(phone):
+        if phone and not phones.is_phone(phone):
             faults.append(Fault("/contact/phone", "phone_expected", "this is no phone number"))
         if _blank(contact.get("email")) and _blank(contact.get("phone")):
             faults.append(

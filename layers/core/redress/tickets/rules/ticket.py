@@ -82,11 +82,17 @@ class Event(Struct, frozen=True):
 
 
 class Contact(Struct, frozen=True):
-    """How the customer can be reached. At least one of `email` and `phone` is set."""
+    """How the customer can be reached. At least one of `email` and `phone` is set.
+
+    `phone` is as the customer wrote it. `phone_e164` is the same number in the form that a
+    telephone system dials, without the extension; None if the number is not valid in the plan's
+    home region.
+    """
 
     name: str
     email: str | None = None
     phone: str | None = None
+    phone_e164: str | None = None
 
 
 class Resolution(Struct, frozen=True):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from redress.base import phones
 from redress.base.people import CUSTOMER, SYSTEM
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
@@ -33,6 +34,7 @@ def open_ticket(
     is promised and sent.
     """
     contact = submission.contact
+    e164 = phones.e164(contact.phone, plan.home_region) if contact.phone else None
     draft = Draft(None, plan, CUSTOMER, at).add(
         EventType.OPENED,
         mail_source(mail)
@@ -44,7 +46,8 @@ def open_ticket(
             "subject": submission.subject,
             "description": submission.description,
             "wished_remedy": submission.wished_remedy,
-            "contact": {"name": contact.name, "email": contact.email, "phone": contact.phone},
+            "contact": {"name": contact.name, "email": contact.email, "phone": contact.phone}
+            | ({"phone_e164": e164} if e164 else {}),
         },
     )
     if contact.email is None:
