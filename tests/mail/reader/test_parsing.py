@@ -394,6 +394,20 @@ def test_winmail_dat_is_unpacked() -> None:
     assert [(one.name, one.content) for one in mail.attachments] == [("发票.pdf", b"%PDF-1.7")]
 
 
+@pytest.mark.parametrize("codepage", [1252, 936, 950, 65001])
+def test_winmail_dat_is_read_although_it_names_another_code_page(codepage: int) -> None:
+    data = _tnef(
+        (1, 0x00069007, struct.pack("<II", codepage, 0)),
+        (1, 0x0002800C, "洗衣机还没有送到，请处理\0".encode("gb18030")),
+        (2, 0x00069002, b"\0" * 14),
+        (2, 0x00018010, "洗衣机的发票.pdf\0".encode("gb18030")),
+        (2, 0x0006800F, b"%PDF-1.7"),
+    )
+    mail = parse(HEAD + multipart(encoded(b"application/ms-tnef", data)))
+    assert mail.text == "洗衣机还没有送到，请处理"
+    assert mail.attachments[0].name == "洗衣机的发票.pdf"
+
+
 def test_winmail_dat_that_claims_four_billion_values_is_rejected_at_once() -> None:
     for kind in (0x1002, 0x1003, 0x001F, 0x1102):
         properties = struct.pack("<IHHI", 0xFFFFFFFF, kind, 0x1000, 0xFFFFFFFF)

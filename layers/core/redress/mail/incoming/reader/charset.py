@@ -179,10 +179,6 @@ def _encodes(character: str, codec: str) -> bool:
         return False
 
 
-def known(label: str) -> bool:
-    return bool(codecs_of(normalised(label)))
-
-
 def decode(
     data: bytes, label: str | None, defects: Defects, hints: Hints | None = None, also: str = ""
 ) -> Decoded:
@@ -438,15 +434,38 @@ def _asked_chardet(data: bytes, least: int) -> tuple[str, ...]:
 
 
 def _read(data: bytes, family: tuple[str, ...], hints: Hints) -> tuple[str, str]:
-    for codec in family:
-        try:
-            text = data.decode(codec)
-        except UnicodeError:
-            continue
+    """Decode bytes in a charset.
+
+    If some lines are damaged, each of them may be in another charset: gateways append their words
+    in their own one.
+    """
+    if (found := _valid(data, family)) is not None:
+        text, codec = found
         if looks_shifted(text[:_LOOKED_AT], codec):
             text = with_one_mark(mended(data, codec, hints.budget))
         return text, codec
+    lines = data.split(b"\n")
+    if len(lines) > 1 and hints.budget.texts > 0:
+        found_lines = (
+            _valid(line, family) or _likeliest_line(line, family, hints) for line in lines
+        )
+        return "\n".join(text for text, _ in found_lines), family[0]
     return with_one_mark(mended(data, family[0], hints.budget)), family[0]
+
+
+def _valid(data: bytes, family: tuple[str, ...]) -> tuple[str, str] | None:
+    """Decode bytes in a charset if they are valid in it; otherwise None."""
+    for codec in family:
+        try:
+            return data.decode(codec), codec
+        except UnicodeError:
+            continue
+    return None
+
+
+def _likeliest_line(line: bytes, family: tuple[str, ...], hints: Hints) -> tuple[str, str]:
+    """Decode a line that is not valid in the charset of the text around it."""
+    return _if_certainly_utf8(line) or _likeliest(line, family, (), "", hints)
 
 
 def _if_certainly_utf8(data: bytes) -> tuple[str, str] | None:

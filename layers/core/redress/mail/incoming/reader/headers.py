@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
 
-from redress.mail.incoming.reader import charset
+from redress.mail.incoming.reader import charset, labels
 from redress.mail.incoming.reader.charset import Hints
 from redress.mail.incoming.reader.limits import FIELDS, PARAMETERS, REFERENCES, VALUE, Code, Defects
 
@@ -249,7 +249,7 @@ def decode_words(text: str, defects: Defects, hints: Hints | None = None) -> str
         between = text[position : match.start()]
         adjacent = bool(pending) and not between.strip(" \t")
         name = match.group(1).partition("*")[0]
-        if not adjacent or name.lower() != label.lower():
+        if not adjacent or not labels.are_same(name, label):
             found.append(charset.decode(pending, label, defects, hints).text)
             pending = b""
         if not adjacent:

@@ -132,6 +132,12 @@ def codecs_of(label: str) -> tuple[str, ...]:
     return CODECS.get(label) or _SQUEEZED.get(_squeezed(label)) or CODECS.get(first, ())
 
 
+def are_same(label: str, other: str) -> bool:
+    """Whether two labels mean the same charset."""
+    label, other = normalised(label), normalised(other)
+    return label == other or (codecs_of(label) == codecs_of(other) != ())
+
+
 def _squeezed(label: str) -> str:
     """Return a label without the marks and blanks that programs set differently."""
     return "".join(one for one in label if one.isascii() and one.isalnum())
