@@ -311,7 +311,8 @@ def _likeliest(
     if not sample:
         return data.decode("utf-8", "replace"), "utf-8"
     if hints.budget.texts <= 0:
-        return _read(data, labelled if labelled in _FAMILIES else hints.usual, hints)
+        usable = labelled and labelled[0] not in (*_SEVEN_BIT, *JIS)
+        return _read(data, labelled if usable else hints.usual, hints)
     hints.budget.texts -= 1
     worth = _worth(labelled, label)
     if also and also != labelled:
