@@ -19,6 +19,7 @@ from redress.mail.incoming.cases.receiving import (
 )
 from redress.mail.incoming.reader import clues, folding, machines, parsing, verdicts
 from redress.mail.incoming.reader.addresses import addresses_of
+from redress.mail.incoming.reader.headers import ids_of
 from redress.mail.incoming.reader.languages import language_of
 from redress.mail.incoming.reader.limits import VALUE, Defects
 from redress.mail.incoming.reader.machines import Machine, MachineKind
@@ -197,7 +198,7 @@ def _returned_ids(mail: ParsedMail) -> tuple[str, ...]:
         return ()
     headers = list(mail.report.original) if mail.report is not None else []
     ids = [value for name, value in headers if name in ("message-id", "references", "in-reply-to")]
-    found = [part.strip("<>,") for value in ids for part in value.split()[:100]]
+    found = [one for value in ids for one in ids_of(value, Defects())]
     for inner in mail.embedded:
         found += [inner.message_id, *inner.in_reply_to, *inner.references]
     return tuple(dict.fromkeys(one for one in found if "@" in one))[:100]

@@ -93,6 +93,9 @@ def test_surrogates_and_nuls_are_removed() -> None:
         ("<@relay.example:li@example.com>", [("", "li@example.com")]),
         ("li@[192.0.2.1]", [("", "li@[192.0.2.1]")]),
         ('"Li <li@example.com>', [("Li", "li@example.com")]),
+        ("=?utf-8?q?Li_=3Cli=40example=2Ecom=3E?=", [("Li", "li@example.com")]),
+        ("=?utf-8?B?bGlAZXhhbXBsZS5jb20=?=", [("", "li@example.com")]),
+        ("Li <=?utf-8?q?li=40example.com?=>", [("Li", "li@example.com")]),
         ("<'li@example.com'>", [("", "li@example.com")]),
         ("\"'li@example.com'\" <'li@example.com'>", [("li@example.com", "li@example.com")]),
         ("'li@example.com', 'b@example.com'", [("", "li@example.com"), ("", "b@example.com")]),
@@ -275,6 +278,20 @@ def test_continuations_without_indent_hide_no_header() -> None:
     ]
     assert (mail.subject, mail.text) == ("a long subject", "Hello")
     assert Code.BAD_HEADER_LINE in codes(mail)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"DKIM-Signature: v=1; a=rsa-sha256;\nb=abc\nd=example.com;\nFrom: a@example.com\nSubject: s\n",
+        b"From: a@example.com\nSubject: s\nReceived: from a\nby b with SMTP\n(a comment)\nfor c;\n"
+        b"Thu, 2 Aug 2018 16:58:16 +0200\n",
+    ],
+)
+def test_traces_without_indent_are_headers(head: bytes) -> None:
+    mail = parse(head + b"\nHello")
+    assert (mail.subject, mail.text) == ("s", "Hello")
+    assert [one.address for one in mail.sender_addresses] == ["a@example.com"]
 
 
 def test_words_before_something_with_a_colon_are_no_continuation() -> None:

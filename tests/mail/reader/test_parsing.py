@@ -115,6 +115,19 @@ def test_an_unclosed_piece_of_html_hides_no_other_piece() -> None:
     assert "two" in mail.html
 
 
+def test_plain_text_beside_the_html_of_an_alternative_is_not_lost() -> None:
+    footer = part(b"text/plain", b"A footer of the list")
+    for plain, words in (
+        (b"Hello", ["Hello", "A footer of the list"]),
+        (b"Hello\r\n\r\nA footer of the list", ["Hello", "A footer of the list"]),
+        (b"This mail is in HTML.", ["one", "A footer of the list"]),
+    ):
+        inner = multipart(part(b"text/html", b"<p>one</p>" * 9), footer).replace(b"=b=", b"=c=")
+        mail = parse(HEAD + multipart(part(b"text/plain", plain), inner, kind=b"alternative"))
+        assert list(dict.fromkeys(filter(None, mail.text.split("\n")))) == words
+        assert mail.text.count("footer") == (mail.html or "").count("footer") == 1
+
+
 def test_plain_text_between_pieces_of_html_keeps_its_place() -> None:
     between = (
         part(b"text/html", b"one"),

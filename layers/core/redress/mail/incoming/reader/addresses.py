@@ -54,6 +54,9 @@ def addresses_of(value: str, defects: Defects, hints: Hints | None = None) -> tu
             defects.add(Code.TOO_MANY_ADDRESSES)
             break
         found.append(one)
+    if not found and "=?" in value and "@" in (decoded := decode_words(value, defects, hints)):
+        # Some programs encode the address, too. No address is outside of the encoded words.
+        return addresses_of(decoded.replace("=?", ""), defects)
     if not found and value.strip(" ;,<>") and not value.rstrip().endswith(";"):
         defects.add(Code.BAD_ADDRESS, value)
     return tuple(found)

@@ -37,6 +37,11 @@ _MORE_PARAMETERS = re.compile(
     rb"report-type|smime-type)\*?(?:\d\*?)?=",
     re.IGNORECASE,
 )
+_MORE_OF_A_TRACE = re.compile(
+    rb"(?:by|for|with|via|id|from) [^\r\n]|\([^()\r\n]{1,200}\)[ \t]*;?\Z|[a-z]{1,4}=[^\r\n]|"
+    rb"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d"
+)
+"""The continuation of a Received or of a signature, whose lines begin with a keyword or a tag."""
 _LOOK_AHEAD = 30
 """The most lines that are searched for the next header after a line at an odd place."""
 _OF_A_MAIL = frozenset(("from", "to", "received", "return-path", "date", "subject"))
@@ -94,7 +99,7 @@ def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -
                 defects.add(Code.TOO_MANY_FIELDS)
                 return _cut(raw, position, end, fields, defects)
             fields.append((name.group(1).decode("ascii").lower(), [line[name.end() :].strip()]))
-        elif fields and _is_parameter_of(fields[-1][0], line):
+        elif fields and _continues(fields[-1][0], line):
             defects.add(Code.BAD_HEADER_LINE, line[:60].decode("latin-1"))
             fields[-1][1].append(line.strip())
         elif (more := _after_unindented(raw, position, stop, fields)) is not None:
@@ -133,8 +138,8 @@ def _is_header(name: bytes, fields: _Lines) -> bool:
     known = {found for found, _ in fields}
     if name.startswith(b"content-"):
         return name.decode("ascii") not in known
-    is_mail = not known or bool(known & _OF_A_MAIL)
-    return is_mail and not (name.decode("ascii") in _CITED and name.decode("ascii") in known)
+    is_part = any(one.startswith("content-") for one in known) and not known & _OF_A_MAIL
+    return not is_part and not (name.decode("ascii") in _CITED and name.decode("ascii") in known)
 
 
 def _after_blanks(raw: bytes, position: int, stop: int, fields: _Lines) -> int | None:
@@ -176,9 +181,12 @@ def _after_unindented(raw: bytes, position: int, stop: int, fields: _Lines) -> i
     return None
 
 
-def _is_parameter_of(name: str, line: bytes) -> bool:
-    """Whether a line without indent is a parameter of the field `name`: `boundary="x"`."""
-    return name.startswith("content-") and _MORE_PARAMETERS.match(line) is not None
+def _continues(name: str, line: bytes) -> bool:
+    """Whether a line without indent can only belong to the field before it: `boundary="x"`."""
+    if name.startswith("content-"):
+        return _MORE_PARAMETERS.match(line) is not None
+    trace = name in ("received", "x-received") or name.endswith("-signature")
+    return trace and _MORE_OF_A_TRACE.match(line) is not None
 
 
 def _append(fields: _Lines, line: bytes) -> None:

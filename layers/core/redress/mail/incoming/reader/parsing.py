@@ -180,6 +180,8 @@ class _Assembly:
             words = "\n\n".join(one.text for one in found if one.text.strip())
             if found and is_stub(plain, words):
                 plain = words
+            elif piece.between:
+                plain = f"{plain}\n\n{piece.between}"
             texts.append(plain)
             length += len(plain)
             if any(one.html is not None for one in found):
@@ -385,9 +387,12 @@ def _joined(sides: list[list[Piece]]) -> list[Piece]:
     if not plain:
         return [piece for side in with_html for piece in side]
     html: list[str] = []
+    between: list[str] = []
     for piece in (piece for side in with_html for piece in side):
         html += piece.html or ([markup.escaped(piece.plain)] if piece.plain.strip() else [])
-    return [Piece(plain, tuple(html))]
+        if not piece.html and piece.plain.strip() not in plain:
+            between.append(piece.plain.strip("\n"))
+    return [Piece(plain, tuple(html), "\n\n".join(between))]
 
 
 def _all_addresses(

@@ -23,11 +23,12 @@ class Piece:
     """A text as plain text, as HTML, or as both. The missing form is empty.
 
     `html` has several documents if the HTML is divided into parts, such as those of Apple Mail
-    around a picture.
+    around a picture. `between` is plain text that stands among them, such as a list's footer.
     """
 
     plain: str
     html: tuple[str, ...] = ()
+    between: str = ""
 
 
 def is_stub(plain: str, shown: str) -> bool:
