@@ -27,6 +27,7 @@ def plan_2(change: Callable[[dict[str, Any]], None]) -> Plan:
 def without_office(document: dict[str, Any]) -> None:
     """Calendar time for everybody: the calendar itself is gone."""
     del document["calendars"]["office"]
+    document["mail"]["held"]["calendar"] = "always"
     for holder in (*document["levels"].values(), *document["overrides"]):
         for promise in holder["promises"].values():
             if promise.get("calendar") == "office":
