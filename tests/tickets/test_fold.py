@@ -608,6 +608,7 @@ def without_an_office() -> Plan:
     """Plan 2: all promises count every hour, and an own promise has no ladder of its own."""
     document = plan_document() | {"version": 2}
     del document["calendars"]["office"]
+    document["mail"]["held"]["calendar"] = "always"
     for holder in (*document["levels"].values(), *document["overrides"]):
         for promise in holder.get("promises", {}).values():
             promise.pop("calendar", None)
@@ -625,6 +626,7 @@ def test_a_move_cancels_a_clock_whose_promise_and_calendar_are_gone() -> None:
     document = plan_document() | {"version": 2}
     del document["levels"]["inquiry"]["promises"]["next_reply"]
     del document["calendars"]["office"]
+    document["mail"]["held"]["calendar"] = "always"
     for holder in (*document["levels"].values(), *document["overrides"]):
         for promise in holder.get("promises", {}).values():
             promise.pop("calendar", None)
