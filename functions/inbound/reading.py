@@ -68,6 +68,8 @@ def incoming_mail_of(
     answers = machines.answer_address(mail, own, trusted)
     contact = answers.address if answers is not None else _named_besides_from(mail, own)
     one_author = sender is None or _has_one_author(mail, verdict.author)
+    # A group that the plan names breaks DMARC by what it adds. Its own envelope is proven by SPF.
+    relayed = verdict.spf == "pass" and machines.is_relayed(mail, trusted)
     parts = folding.parts_of(mail.text, _context(mail, own))
     new = answer(mail.text, parts).text
     return IncomingMail(
@@ -109,7 +111,7 @@ def incoming_mail_of(
         spam=verdict.spam in _FAILED,
         virus=verdict.virus in _FAILED,
         authentic=verdict.dmarc == "pass" and sender is not None and one_author,
-        disowned=verdict.dmarc == "fail" or not one_author,
+        disowned=(verdict.dmarc == "fail" and not relayed) or not one_author,
         forwarded=_forwarded(mail, own, language),
         no_answer=machines.no_answer(mail, own, trusted),
         named_contact=answers is not None and answers.named,

@@ -776,6 +776,28 @@ def test_a_mail_through_a_group_that_the_plan_names_is_acknowledged(post: Post) 
     assert [one.template for one in mails_after(opened)] == ["acknowledgement"]
 
 
+@pytest.mark.parametrize(
+    ("envelope", "spf", "held"),
+    [
+        ("help+bnc3x@shop.example", "pass", []),
+        ("help+bnc3x@shop.example", "fail", ["disowned"]),
+        ("help@shop.example.evil.example", "pass", ["disowned"]),
+        ("x@example.com", "pass", ["disowned"]),
+    ],
+)
+def test_a_named_group_that_breaks_dmarc_is_trusted_if_spf_proves_its_envelope(
+    post: Post, envelope: str, spf: str, held: list[str]
+) -> None:
+    document = plan_document() | {"version": 2}
+    document["mail"]["groups"] = ["help@shop.example"]
+    post.stores.plan_store.publish(document, 2, 1)
+    rewire()
+    raw = mail(dmarc="fail", **GROUP).replace(b"<x@example.com>", f"<{envelope}>".encode(), 1)
+    post.deliver(raw.replace(b"; spf=pass;", f"; spf={spf};".encode(), 1))
+    assert [record.reason for record in post.held().records] == held
+    assert len(post.tickets()) == (0 if held else 1)
+
+
 def test_a_contact_of_another_organisation_is_acknowledged_once_they_have_written(
     post: Post,
 ) -> None:

@@ -306,6 +306,7 @@ def is_held(found: Machine | None) -> bool:
         (b"Precedence: list\r\n", NoAnswer.LIST),
         (b"List-Id: <club.shop.example>\r\n", NoAnswer.LIST),
         (b"List-Unsubscribe: <https://x.example/u>\r\n", NoAnswer.BULK),
+        (b"X-Campaign-ID: 7\r\n", NoAnswer.BULK),
         (
             b"List-Id: <n.shop.example>\r\nList-Unsubscribe: <https://x.example/u>\r\n",
             NoAnswer.LIST,
@@ -585,6 +586,7 @@ def answers(sender: bytes, reply_to: bytes, head: bytes = b"") -> AnswerAddress:
         (b"li@example.com", b"li@mail.example.com", "li@mail.example.com", False),
         (b"li@example.com", b"na@example.com", "na@example.com", False),
         (b"li@example.com", b"li@example.com", "li@example.com", False),
+        (b"li@example.com", b"bo@work.example, Li@Example.com", "li@example.com", False),
         (b"li@a.co.uk", b"li@b.co.uk", "li@b.co.uk", True),
         (b"li@example.com", b"no-reply@work.example", "li@example.com", False),
         (b"li@example.com", b"service@redress.example", "li@example.com", False),
@@ -663,8 +665,12 @@ def test_a_postmaster_who_writes_is_not_held_but_their_notices_are() -> None:
     assert is_held(kind_of(parse(raw + b"\r\nIt was not delivered to bo@example.com")))
 
 
-def test_the_programs_of_a_web_server_prove_no_machine_but_nobody_reads_their_address() -> None:
-    mail = parse(HEAD.replace(b"li.na@example.com", b"www-data@shop.example") + b"\r\nBroken lamp")
+@pytest.mark.parametrize(
+    "sender",
+    [b"www-data@shop.example", b"wordpress@shop.example", b"club-request@lists.example"],
+)
+def test_the_address_of_a_program_proves_no_machine_but_nobody_reads_it(sender: bytes) -> None:
+    mail = parse(HEAD.replace(b"li.na@example.com", sender) + b"\r\nBroken lamp")
     assert not is_held(kind_of(mail))
     assert no_answer(mail) is NoAnswer.NO_REPLY
 

@@ -115,8 +115,8 @@ _CAMPAIGN_HEADERS = (
     "x-csa-complaints",
     "list-unsubscribe-post",
 )
-"""Headers of campaigns. One of them together with List-Unsubscribe proves a campaign. Alone they
-are no signs: Tencent and SES add Feedback-ID to every mail of their customers."""
+"""Headers of campaigns. One of them together with List-Unsubscribe proves a campaign. Feedback-ID
+alone is no sign: Tencent and SES add it to every mail of their customers."""
 _PRECEDENCES = {
     "auto_reply": _Sign(MachineKind.AUTO_REPLY, "header precedence"),
     "auto-reply": _Sign(MachineKind.AUTO_REPLY, "header precedence"),
@@ -208,6 +208,8 @@ _FORMS = re.compile(
 )
 """Local parts of addresses from which web forms send mail. The Reply-To header of such a mail names
 the person who filled in the form."""
+_PROGRAMS = re.compile(r"(?:wordpress|mailer|notifications?)\Z", re.IGNORECASE)
+"""Local parts of programs whose mail nobody answers. With a Reply-To, they are forms."""
 _SERVERS = re.compile(
     r"(?:www-data|wwwrun|www|apache2?|httpd|nginx|nobody|root|cron|daemon)\Z", re.IGNORECASE
 )
@@ -291,7 +293,8 @@ def no_answer(
 def _reads_nothing(mail: ParsedMail, found: AnswerAddress) -> bool:
     """Whether the mail says that nobody reads an answer, in From or in Reply-To."""
     named = mail.reply_to[:1] if found.address in mail.sender_addresses else ()
-    return any(bounces.is_no_reply(one.local) for one in (found.address, *named))
+    unread = any(bounces.is_no_reply(one.local) for one in (found.address, *named))
+    return unread or _PROGRAMS.match(found.address.local) is not None
 
 
 def _has_words(mail: ParsedMail) -> bool:
@@ -327,9 +330,9 @@ def answer_address(
     if (person := written_for(mail, own, groups)) is not None:
         return AnswerAddress(person, form=True)
     lists = _list_addresses(mail)
+    if canonical(sender.address) in {canonical(one.address) for one in mail.reply_to}:
+        return AnswerAddress(sender)
     for one in mail.reply_to[:10]:
-        if canonical(one.address) == canonical(sender.address):
-            break
         if is_answerable(one, "", own) and canonical(one.address) not in lists:
             foreign = not same_organisation(one.domain, sender.domain)
             return AnswerAddress(one, named=not lists, foreign=foreign)
@@ -410,6 +413,15 @@ def _through(mail: ParsedMail, groups: Iterable[str]) -> bool:
     return not found.isdisjoint(trusted)
 
 
+def is_relayed(mail: ParsedMail, groups: Iterable[str]) -> bool:
+    """Whether the envelope's sender is at the domain of a group or forwarder among `groups`.
+
+    The caller must be sure that SPF passed for this envelope. A List-Id names no such domain.
+    """
+    domain = canonical_domain((mail.return_path or "").rpartition("@")[2])
+    return domain in {canonical(one).rpartition("@")[2] for one in groups if "@" in one}
+
+
 def _addresses_in(value: str) -> list[str]:
     found = _ADDRESS.findall(value[:_MOST_READ].lower())
     return [f"{local}@{domain}" for local, domain in found]
@@ -485,7 +497,9 @@ def _signs_in_addresses(mail: ParsedMail, own: set[str], trusted: bool) -> Itera
         if bounces.is_daemon(one.local) or _ROBOTS.match(one.local):
             proof = _PERSONAL_DAEMONS.match(one.local) is None
             yield _Sign(MachineKind.SYSTEM, f"sender {one.local[:40]}", proof)
-        elif _SERVERS.match(one.local) and written_for(mail, own) is None:
+        elif _LIST_ROBOTS.match(one.local) or (
+            _SERVERS.match(one.local) and written_for(mail, own) is None
+        ):
             yield _Sign(MachineKind.SYSTEM, f"sender {one.local[:40]}", proof=False)
     for one in mail.sender:
         if bounces.is_daemon(one.local):
@@ -575,15 +589,17 @@ def _signs_of_lists(mail: ParsedMail) -> Iterator[_Sign]:
     for name in _LIST_HEADERS:
         if mail.has(name):
             yield _Sign(MachineKind.LIST, f"header {name}", proof=False)
-    if not mail.has("list-unsubscribe"):
-        return
+    unsubscribed = mail.has("list-unsubscribe")
     discussed = any(mail.has(name) for name in _DISCUSSION_HEADERS)
+    for name in _CAMPAIGN_HEADERS:
+        if mail.has(name) and (unsubscribed or name != "feedback-id"):
+            proof = unsubscribed and not discussed
+            yield _Sign(MachineKind.BULK, f"header {name}", proof)
+    if not unsubscribed:
+        return
     bulk = mail.first("precedence").strip().lower() in ("bulk", "junk")
     unread = any(bounces.is_no_reply(one.local) for one in mail.sender_addresses)
     announced = [mail.has("list-id"), bulk, unread].count(True) > 1
     # Shops also add this header to mails for a single customer.
     proof = announced and not discussed
     yield _Sign(MachineKind.BULK, "header list-unsubscribe", proof)
-    for name in _CAMPAIGN_HEADERS:
-        if mail.has(name):
-            yield _Sign(MachineKind.BULK, f"header {name}", proof=not discussed)
