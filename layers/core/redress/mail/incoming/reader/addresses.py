@@ -25,6 +25,8 @@ _MARKS = "‘’‚‛“”„‟«»‹›`´＇＂"
 """Quote marks that programs leave around an address. The plain ' is also part of some addresses."""
 _WIDE = str.maketrans("＠＜＞", "@<>")
 _INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
+_SEPARATED = re.compile(r"[,;:()\"\\，；、]")
+"""What a header with a single address has not, except in its name."""
 _SEPARATORS = "，；、"
 """Commas and semicolons of Chinese keyboards. They separate addresses, and are part of names."""
 
@@ -67,6 +69,8 @@ def _pieces(value: str) -> list[tuple[str, str]]:
 
     Returns each piece with its comment. The names of groups (`staff: a@b, c@d;`) are dropped.
     """
+    if not _SEPARATED.search(value):
+        return [(value, "")]
     pieces: list[tuple[str, str]] = []
     piece: list[str] = []
     comments: list[str] = []

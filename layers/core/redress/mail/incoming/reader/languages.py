@@ -25,6 +25,8 @@ def language_of(text: str, default: str) -> str:
     `default`. If a Chinese text does not show whether it is simplified or traditional, the result
     is `default` if that is Chinese, and simplified Chinese otherwise.
     """
+    if text[:_LOOKED_AT].isascii():
+        return ENGLISH if any(map(str.isalpha, text[:_LOOKED_AT])) else default
     han = kana = latin = simplified = traditional = 0
     for character in text[:_LOOKED_AT]:
         script = _script(character)
