@@ -56,7 +56,6 @@ JAPANESE = """
 引っ越しをしたので、住所の変更をお願いします。新しい電話番号も登録してください。
 エアコンから水が漏れて、床が濡れてしまいました。今日中に見に来てもらえますか。
 迅速に対応していただき、ありがとうございました。問題は解決しました。
-送り先は①髙橋様、②宮﨑様です。請求書は㈱山本電機にお送りください。型番はⅢです。
 """
 KOREAN = """
 안녕하세요. 지난주에 주문한 세탁기가 아직 도착하지 않았습니다. 배송 예정일을 알려 주시겠어요?
@@ -69,7 +68,6 @@ KOREAN = """
 이사를 해서 주소를 바꾸려고 합니다. 새 전화번호도 등록해 주시기 바랍니다.
 에어컨에서 물이 새어 바닥이 젖었습니다. 오늘 안에 와서 봐 주실 수 있나요?
 신속하게 처리해 주셔서 감사합니다. 문제가 해결되었습니다.
-받는 사람은 설믜 씨입니다. 펲시 상자가 찌그러졌고, 뚜껑이 뙇 하고 열렸습니다.
 """
 LATIN = """
 Sehr geehrte Damen und Herren, die Waschmaschine für Frau Müller wurde noch nicht geliefert.
@@ -84,15 +82,18 @@ Buenos días, el pedido llegó dañado y el señor de la línea de atención no 
 ¿Podrían devolver el dinero? La lavadora no funciona y mi contraseña tampoco.
 La dirección de envío cambió el último año; por eso la factura llegó después.
 El técnico vendrá mañana, según me dijeron. Todavía no recibí ninguna confirmación.
-“Geld zurück” – so steht’s auf der Verpackung: 25 € … L’étiquette dit « 30 € ».
 """
 
-SIMPLIFIED = """
-收件人是王喆、李堃和陶镕，货号①③⑤，一共25€。我的名字里有“玥”字，发票上却写成了“月”。
-"""
-TRADITIONAL = """
-收件人是黃碁鋒和林銹文，住在恒春路。盒子裏面少了一個零件，價格是25€。我哋嘅訂單喺邊度？
-"""
+BEYOND = {
+    "zh-CN": "收件人是王喆、李堃和陶镕，货号①③⑤，一共25€。我的名字里有“玥”字，发票上却写成了“月”。",
+    "zh-TW": "收件人是黃碁鋒和林銹文，住在恒春路。盒子裏面少了一個零件，要25€。我哋嘅訂單喺邊度？",
+    "ja": "送り先は①髙橋様、②宮﨑様です。請求書は㈱山本電機にお送りください。型番はⅢです。",
+    "ko": "받는 사람은 설믜 씨입니다. 펲시 상자가 찌그러졌고, 뚜껑이 뙇 하고 열렸습니다. ",
+    "latin": "“Geld zurück” – so steht’s auf der Verpackung: 25 € … L’étiquette dit « 30 € ». ",
+}
+"""Sentences with characters that the registered charset of the label does not have."""
+SPECIAL = 6
+"""Every so many phrases begin in one of these sentences."""
 
 _LABELS = {
     "utf-8": "utf-8",
@@ -132,8 +133,11 @@ def _samples_in(codec: str, chance: random.Random) -> Iterator[Sample]:
     right = _LABELS[codec]
     wrong = [label for label in _WRONG if label != right]
     for length in LENGTHS:
-        for _ in range(PHRASES):
-            text = _phrase(chance.choice(_material()[codec]), length, codec, chance)
+        for turn in range(PHRASES):
+            special, other = chance.choice(_material()[codec])
+            text = f"{special}{other}"
+            end = len(special) if turn % SPECIAL == 0 else len(text) - length
+            text = _phrase(text, end, length, codec, chance)
             data = text.encode(codec)
             yield Sample("labelled", codec, text, data, right)
             yield Sample("mislabelled", codec, text, data, chance.choice(wrong))
@@ -142,12 +146,14 @@ def _samples_in(codec: str, chance: random.Random) -> Iterator[Sample]:
             yield Sample("damaged", codec, left, broken, chance.choice((right, "utf-8", "")))
 
 
-def _material() -> Mapping[str, Sequence[str]]:
+def _material() -> Mapping[str, Sequence[tuple[str, str]]]:
+    """The special sentence and the other text of each language, by charset."""
     if not _MATERIAL:
-        simplified = _own("zh-CN") + SIMPLIFIED.strip()
-        traditional = _own("zh-TW") + TRADITIONAL.strip()
-        latin = " ".join(LATIN.split())
-        japanese, korean = "".join(JAPANESE.split()), " ".join(KOREAN.split())
+        simplified = (BEYOND["zh-CN"], _own("zh-CN"))
+        traditional = (BEYOND["zh-TW"], _own("zh-TW"))
+        japanese = (BEYOND["ja"], "".join(JAPANESE.split()))
+        korean = (BEYOND["ko"], " ".join(KOREAN.split()))
+        latin = (BEYOND["latin"], " ".join(LATIN.split()))
         _MATERIAL.update(
             {
                 "utf-8": [simplified, traditional, japanese, korean, latin],
@@ -162,7 +168,7 @@ def _material() -> Mapping[str, Sequence[str]]:
     return _MATERIAL
 
 
-_MATERIAL: dict[str, list[str]] = {}
+_MATERIAL: dict[str, list[tuple[str, str]]] = {}
 
 
 def _own(language: str) -> str:
@@ -176,13 +182,13 @@ def _own(language: str) -> str:
     return "".join(line if line[-1] in "。！？：" else f"{line}。" for line in lines)
 
 
-def _phrase(text: str, length: int, codec: str, chance: random.Random) -> str:
+def _phrase(text: str, end: int, length: int, codec: str, chance: random.Random) -> str:
     """A part of the text that contains characters beyond ASCII and that the charset can write.
 
-    Text with blanks is cut before a word.
+    It begins before `end`. Text with blanks is cut before a word.
     """
     while True:
-        begin = chance.randrange(len(text) - length)
+        begin = chance.randrange(end)
         if " " in text[:200]:
             begin = text.find(" ", begin) + 1
         found = text[begin : begin + length].strip()
