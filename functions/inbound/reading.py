@@ -135,7 +135,7 @@ def _context(mail: ParsedMail, own: Iterable[str]) -> folding.Context:
     """Return what the reader of parts must know about a mail besides its text."""
     senders = mail.sender_addresses
     return folding.Context(
-        own=frozenset(one.lower() for one in own),
+        own=frozenset(canonical(one) for one in own),
         forwards=clues.is_forward(mail.subject),
         names=frozenset(text for one in senders for text in (one.name, one.address)),
     )

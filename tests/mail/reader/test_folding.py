@@ -402,6 +402,13 @@ def test_a_forwarded_mail_of_redress_is_a_quote(own: str) -> None:
     assert folded(FORWARDED, Context(own={own})).text == "What can I do?"
 
 
+@pytest.mark.parametrize("own", ["shop@xn--bcher-kva.example", "xn--bcher-kva.example"])
+def test_an_address_of_redress_is_known_in_its_own_script(own: str) -> None:
+    forwarded = FORWARDED.replace("shop@example.net", "Shop@bücher.example")
+    assert forwarded != FORWARDED
+    assert folded(forwarded, Context(own={own})).text == "What can I do?"
+
+
 # ------------------------------------------------------------------------------ signatures, devices
 
 

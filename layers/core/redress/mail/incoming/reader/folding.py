@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from redress.base.addresses import canonical
 from redress.mail.incoming.reader import quoting
 from redress.mail.incoming.reader.limits import TEXT_PARTS
 from redress.mail.incoming.rules.folding import Part, PartKind
@@ -235,7 +236,7 @@ def _is_own(sender: str, context: Context) -> bool:
     found = re.search(r"[\w.+-]{1,64}@[\w.-]{1,255}", sender)
     if found is None:
         return False
-    address = found.group().rstrip(".")
+    address = canonical(found.group().rstrip("."))
     return address in context.own or address.rpartition("@")[2] in context.own
 
 
