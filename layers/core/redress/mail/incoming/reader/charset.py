@@ -65,7 +65,8 @@ _ESCAPED = {
 _HZ = re.compile(rb"~\{(?:[!-w][!-~]){1,100}~\}")
 
 _MULTIBYTE = re.compile(rb"[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-_PAIR, _MANY_PAIRS = re.compile(rb"[\xc2-\xdf][\x80-\xbf]"), 10
+_MANY = 10
+"""So many bytes more than characters are not valid UTF-8 by chance."""
 _LOOKED_AT = 64 * 2**10
 """How many bytes the detection searches for bytes beyond ASCII."""
 _COMPARED = 1_200
@@ -472,13 +473,15 @@ def _likeliest_line(line: bytes, family: tuple[str, ...], hints: Hints) -> tuple
 def _if_certainly_utf8(data: bytes) -> tuple[str, str] | None:
     """Decode bytes that are certainly UTF-8; None for others.
 
-    All bytes must be valid UTF-8, with at least two sequences of three or four bytes or many of
+    All bytes must be valid UTF-8, with at least two sequences of three or four bytes, or ten of
     two. So many sequences are not valid by chance.
     """
-    looked_at = data[:_LOOKED_AT]
-    if len(_MULTIBYTE.findall(looked_at)) < 2 and len(_PAIR.findall(looked_at)) < _MANY_PAIRS:
-        return None
     try:
-        return data.decode("utf-8"), "utf-8"
+        text = data.decode("utf-8")
     except UnicodeError:
         return None
+    # Each character beyond ASCII has one to three bytes more than an ASCII one.
+    more = len(data) - len(text)
+    if more < _MANY and (more < 4 or len(_MULTIBYTE.findall(data[:_LOOKED_AT])) < 2):
+        return None
+    return text, "utf-8"
