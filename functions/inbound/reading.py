@@ -167,11 +167,12 @@ def _has_one_author(mail: ParsedMail, author: str) -> bool:
     """Whether the mail names a single author, who is the one that DMARC checked.
 
     A second From header or a second domain in it can show the reader one author while another one
-    passes DMARC (RFC 7489, 6.6.1). No mail program writes such a header.
+    passes DMARC (RFC 7489, 6.6.1). No mail program writes such a header. Some gateways repeat a
+    From header without a change, which is harmless.
     """
     domains = {canonical_domain(one.domain) for one in mail.sender_addresses}
     return (
-        len(mail.all("from")) == 1
+        len(set(mail.all("from"))) == 1
         and len(domains | ({canonical_domain(author)} if author else set())) == 1
     )
 

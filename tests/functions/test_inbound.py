@@ -429,6 +429,18 @@ def test_a_mail_with_two_authors_counts_as_disowned(post: Post, forged: dict[str
     assert (noted.type, noted.data["why"]) == (EventType.MAIL_NOTED, "disowned")
 
 
+def test_a_from_header_that_a_gateway_repeats_names_one_author(post: Post) -> None:
+    raw = mail()
+    line = next(one for one in raw.split(b"\n") if one.startswith(b"From:"))
+    post.deliver(raw.replace(b"\nTo:", b"\n" + line + b"\nTo:", 1))
+    assert post.ticket().contact.email == "li.na@example.com"
+
+
+def test_answers_go_to_from_if_no_mail_can_be_sent_to_reply_to(post: Post) -> None:
+    post.deliver(mail(Reply_To="li..na@example.com"))
+    assert post.ticket().contact.email == "li.na@example.com"
+
+
 def test_a_disowned_mail_is_acknowledged_only_after_its_release(post: Post) -> None:
     post.deliver(mail(dmarc="fail"))
     [held] = post.held().records

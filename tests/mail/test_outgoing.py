@@ -56,6 +56,10 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "noted": (Life.note, []),
     "an out-of-office came": (Life.note_mail, []),
     "a mail came back": (lambda life: life.note_mail("returned"), [("mail_returned", "agent")]),
+    "a stranger wrote": (
+        lambda life: life.note_mail("stranger"),
+        [("stranger_wrote", "agent")],
+    ),
     "somebody takes part": (lambda life: life.let_in("bo@example.net"), []),
     "replied, and somebody takes part": (
         lambda life: life.let_in("bo@example.net").reply(),

@@ -43,6 +43,7 @@ STAFF = (
     "customer_wrote",
     "customer_wrote_late",
     "mail_returned",
+    "stranger_wrote",
     "disputed",
     "held_mail",
 )
@@ -153,7 +154,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     ]
     names = {found.template for event in events for found in mails_after(event)}
     second = {"acknowledgement_late", "reply_waiting", "resolution_told"}
-    second |= {"watch", "taken", "customer_wrote_late"}
+    second |= {"watch", "taken", "customer_wrote_late", "stranger_wrote"}
     assert names | second == rendering.PLACEHOLDERS.keys() - {HELD_MAIL}
 
 

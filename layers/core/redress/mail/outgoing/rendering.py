@@ -46,6 +46,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "incident": _ON_PROMISE | {"ticket_url"},
     "customer_wrote": frozenset({"number", "kind"}),
     "customer_wrote_late": frozenset({"number", "kind"}),
+    "stranger_wrote": frozenset({"number", "kind"}),
     "mail_returned": frozenset({"number", "kind"}),
     "disputed": _ON_PROMISE,
     # A digest for supervisors. It contains nothing that a sender wrote.

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from redress.base.addresses import canonical, canonical_domain
+from redress.base.addresses import canonical, canonical_domain, is_address
 from redress.mail.incoming.reader import bounces
 from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.bounces import Bounce
@@ -321,8 +321,8 @@ def answer_address(
 ) -> AnswerAddress | None:
     """Return the address to which answers go: Reply-To if somebody reads it, otherwise From.
 
-    None if the mail has no From. A Reply-To of Redress itself or of a mailing list does not count:
-    strangers would read an answer to a list.
+    None if the mail has no From. A Reply-To to which no mail can be sent does not count, nor does
+    one of Redress itself or of a mailing list: strangers would read an answer to a list.
     """
     if not mail.sender_addresses:
         return None
@@ -333,7 +333,8 @@ def answer_address(
     if canonical(sender.address) in {canonical(one.address) for one in mail.reply_to}:
         return AnswerAddress(sender)
     for one in mail.reply_to[:10]:
-        if is_answerable(one, "", own) and canonical(one.address) not in lists:
+        address = canonical(one.address)
+        if is_address(address) and is_answerable(one, "", own) and address not in lists:
             foreign = not same_organisation(one.domain, sender.domain)
             return AnswerAddress(one, named=not lists, foreign=foreign)
     return AnswerAddress(sender)

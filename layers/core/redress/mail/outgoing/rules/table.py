@@ -49,8 +49,8 @@ def mails_after(event: Event) -> list[MailToSend]:
     The customer gets the acknowledgement, replies, progress, the resolution with the callback
     question, and the survey. Participants get a copy of what staff wrote to the customer. Staff get
     reminders, breaches and escalations. The supervisor is notified of a dispute, which reopens the
-    ticket. The agent is notified of new messages from the customer, and of mails that did not reach
-    the customer or a participant. Supervisor and manager are notified of a proposed incident,
+    ticket. The agent is notified of new messages from the customer, of mails that came from another
+    address to the ticket, and of mails that did not reach the customer or a participant. Supervisor and manager are notified of a proposed incident,
     because they can declare it. `MailingCase` checks later whether a recipient has an address.
     """
     if event.type is EventType.OPENED:
@@ -61,6 +61,8 @@ def mails_after(event: Event) -> list[MailToSend]:
     if event.type is EventType.CUSTOMER_WROTE:
         return [MailToSend("customer_wrote", "agent")]
     if event.type is EventType.MAIL_NOTED:
+        if event.data["why"] == Notice.STRANGER:
+            return [MailToSend("stranger_wrote", "agent")]
         return [MailToSend("mail_returned", "agent")] if _wants_an_agent(event.data) else []
     if event.type is EventType.DISPUTED:
         return [MailToSend("disputed", "supervisor")]
