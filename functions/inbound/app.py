@@ -26,10 +26,11 @@ from aws_lambda_powertools import Logger
 from redress.base import observe
 from redress.base.errors import NotFound
 from redress.mail.incoming import messages
-from redress.mail.incoming.cases.receiving import IncomingMail, Received
+from redress.mail.incoming.cases.receiving import Received
 from redress.mail.incoming.messages import ReleaseMail
 from redress.mail.incoming.rules.decision import Reason
 from redress.mail.incoming.rules.held import NOT_KEPT
+from redress.mail.incoming.rules.mail import IncomingMail
 from redress.mail.incoming.store import MailState
 from redress.tickets.store.transaction import DoneAlready
 from redress.wiring import inbound as wiring

@@ -11,12 +11,6 @@ from typing import Any
 
 from redress.base.addresses import canonical, canonical_domain
 from redress.base.texts import cleaned_line
-from redress.mail.incoming.cases.receiving import (
-    Enclosed,
-    FailedAddress,
-    ForwardedMail,
-    IncomingMail,
-)
 from redress.mail.incoming.reader import clues, folding, machines, parsing, verdicts
 from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.headers import ids_of
@@ -27,6 +21,12 @@ from redress.mail.incoming.reader.mail import Address, ParsedMail, as_data
 from redress.mail.incoming.rules.attachments import refused, served_as
 from redress.mail.incoming.rules.decision import Notice
 from redress.mail.incoming.rules.folding import Part, PartKind, answer
+from redress.mail.incoming.rules.mail import (
+    Enclosed,
+    FailedAddress,
+    ForwardedMail,
+    IncomingMail,
+)
 
 _NOTICES = {
     MachineKind.BOUNCE: Notice.RETURNED,

@@ -21,8 +21,7 @@ from botocore.client import BaseClient
 from redress.base.addresses import canonical_domain
 from redress.base.people import Actor, Role
 from redress.db import keys
-from redress.mail.incoming.bucket import MailBucket
-from redress.mail.incoming.cases.receiving import read_key
+from redress.mail.incoming.bucket import MailBucket, read_key
 from redress.mail.incoming.rules.held import READER, Refused, ReleaseRequest
 from redress.mail.incoming.store import (
     MOST_COPIES,

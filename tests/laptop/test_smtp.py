@@ -12,7 +12,7 @@ import pytest
 from functions.inbound.reading import incoming_mail_of
 from local import smtp
 from local.process import free_port
-from redress.mail.incoming.cases.receiving import IncomingMail
+from redress.mail.incoming.rules.mail import IncomingMail
 from tests.mail.reader.checks import AT
 
 DOMAIN = "in.my_shop.example"

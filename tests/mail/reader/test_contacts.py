@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from functions.inbound.reading import incoming_mail_of
-from redress.mail.incoming.cases.receiving import IncomingMail
+from redress.mail.incoming.rules.mail import IncomingMail
 from tests.mail.reader.checks import AT
 
 SES = (

@@ -50,3 +50,13 @@ class MailBucket:
             ExpiresIn=LINK_S,
         )
         return url
+
+
+def read_key(identity: str) -> str:
+    """Return the key of the JSON object with everything that was read from a mail."""
+    return f"read/{identity}.json"
+
+
+def attachment_key(identity: str, number: int) -> str:
+    """Return the key of an attachment. It never contains the file name that the sender chose."""
+    return f"attachments/{identity}/{number}"

@@ -18,8 +18,8 @@ from typing import Any
 from redress.base.errors import Forbidden, NotFound, NotReleasable
 from redress.base.people import Member, Role
 from redress.mail.incoming import messages
-from redress.mail.incoming.bucket import MailBucket
-from redress.mail.incoming.cases.receiving import attachment_key, read_key, with_team
+from redress.mail.incoming.bucket import MailBucket, attachment_key, read_key
+from redress.mail.incoming.cases.receiving import with_team
 from redress.mail.incoming.messages import ReleaseMail
 from redress.mail.incoming.rules.decision import Reason
 from redress.mail.incoming.rules.held import (

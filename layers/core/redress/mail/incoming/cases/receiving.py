@@ -15,15 +15,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import replace
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from redress.base.addresses import canonical, is_address
 from redress.base.errors import NotFound
-from redress.base.people import Actor, Member, Role
-from redress.base.texts import cleaned_line
-from redress.mail.incoming.bucket import MailBucket
+from redress.base.people import Actor, Member
+from redress.mail.incoming.bucket import MailBucket, attachment_key, read_key
+from redress.mail.incoming.cases import event_data
 from redress.mail.incoming.rules.answers import NoAnswer
-from redress.mail.incoming.rules.copies import Copy, copy_of, is_copy
+from redress.mail.incoming.rules.copies import Copy, is_copy
 from redress.mail.incoming.rules.decision import (
     AddNote,
     AddReply,
@@ -41,15 +40,13 @@ from redress.mail.incoming.rules.decision import (
     noted_beside,
 )
 from redress.mail.incoming.rules.folding import (
-    Part,
     SentWords,
-    Shown,
     answer,
-    as_data,
     needs_sent_words,
     whole,
 )
 from redress.mail.incoming.rules.held import READER, Refused, team_of_kind
+from redress.mail.incoming.rules.mail import IncomingMail, passed_on_mail
 from redress.mail.incoming.store import (
     Copies,
     IncomingMailStore,
@@ -58,7 +55,7 @@ from redress.mail.incoming.store import (
     MailTaken,
     on,
 )
-from redress.mail.outgoing.rules.table import PARTICIPANTS, audience_of
+from redress.mail.outgoing.rules.table import audience_of
 from redress.mail.outgoing.store import AddressChange, AddressMark, AddressStore
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
@@ -71,9 +68,8 @@ from redress.tickets.rules.submission import (
     DESCRIPTION_LIMIT,
     NAME_LIMIT,
     SUBJECT_LIMIT,
-    Submission,
 )
-from redress.tickets.rules.ticket import Contact, EventType, Ticket
+from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.mail_records import MailRecordStore
 from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.transaction import DoneAlready
@@ -81,169 +77,6 @@ from redress.tickets.store.transaction import DoneAlready
 EXCERPT = 300
 MOST_NAMED = 20
 """How many tickets and threads of one mail are looked up. No person names more in one mail."""
-
-_NOTHING = {"en": "(no text)", "zh-CN": "（无正文）", "zh-TW": "（無內文）"}
-_UNTITLED = {"en": "(no subject)", "zh-CN": "（无主题）", "zh-TW": "（無主旨）"}
-
-
-@dataclass(frozen=True, slots=True)
-class Enclosed:
-    """One attachment.
-
-    `served_as` is the Content-Type with which its link serves it. If it must not be served,
-    `refused` is the reason, and it has no link.
-    """
-
-    name: str
-    size: int
-    served_as: str
-    refused: str | None
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class FailedAddress:
-    """An address to which a mail of Redress could not be delivered.
-
-    `status` is a code of RFC 3463 such as `5.1.1`. `permanent` is true if a delivery report
-    (RFC 3464) says that the failure is permanent.
-    """
-
-    address: str
-    status: str
-    diagnostic: str
-    permanent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ForwardedMail:
-    """A mail that another mail forwards, with fields as in `IncomingMail`.
-
-    `text` is its complete text, and `parts` are the marked parts of it. `comment` is the text that
-    the forwarding person wrote above it.
-    """
-
-    message_id: str
-    sender: str
-    sender_name: str
-    subject: str
-    title: str
-    text: str
-    language: str
-    answers_to: tuple[str, ...]
-    numbers: tuple[str, ...]
-    comment: str
-    parts: tuple[Part, ...]
-    answerable: bool
-    """Whether a person seems to have written it, rather than a mail system, a machine or Redress
-    itself."""
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Return the Message-IDs of this mail and of the mails that it answers.
-
-        If the customer also sent this mail to Redress, its Message-ID belongs to a known thread.
-        """
-        return (*((self.message_id,) if self.message_id else ()), *self.answers_to)
-
-
-@dataclass(frozen=True, slots=True)
-class IncomingMail:
-    """A mail as the reader understood it.
-
-    Addresses are in canonical form (`redress.base.addresses`); `sender` is "" if missing.
-
-    contact       who gets the answers: the sender, or the person for whom a web form sent the mail.
-                  Being the contact gives no rights on tickets
-    addressed_to  every address that the envelope or a header names as a recipient, those of the
-                  envelope first
-    envelope      the addresses for which the mail server took the mail; empty if not known
-    answers_to    Message-IDs in In-Reply-To and References, without <>, the nearest first
-    returned_ids  Message-IDs of the mail that a bounce returns, and of its conversation
-    numbers       ticket numbers in the subject
-    text          the new words: the text without the parts that are proven by their form
-    whole         the complete text, with quotes and signature
-    parts         the marked parts of `whole`: quotes, forwarded mails, signatures, ...
-    original      everything that was read, as data for JSON; staff can look at it
-    machine       the kind of notice, if a machine wrote the mail because of a mail from Redress
-    returned      the addresses that a bounce reports
-    automatic     it is proven that a machine wrote the mail
-    own           Redress sent the mail itself
-    because       the evidence for the values of `machine` and `automatic`
-    authentic     DMARC passed: the mail is from the sender's domain
-    disowned      DMARC failed: the mail is not from the sender's domain, or names several authors
-    forwarded     the mail that this one forwards
-    no_answer     why no automatic answer may follow; None if one may
-    named_contact the sender themselves named the contact in Reply-To. If a form or a group named
-                  it, the sender is somebody else
-    foreign       the sender named a contact of another organisation than their own
-    """
-
-    key: str
-    received_at: datetime
-    message_id: str
-    sender: str
-    sender_name: str
-    contact: str
-    contact_name: str
-    addressed_to: tuple[str, ...]
-    subject: str
-    title: str
-    date: str
-    text: str
-    whole: str
-    parts: tuple[Part, ...]
-    language: str
-    answers_to: tuple[str, ...]
-    returned_ids: tuple[str, ...]
-    numbers: tuple[str, ...]
-    enclosed: tuple[Enclosed, ...]
-    original: Mapping[str, Any]
-    machine: Notice | None
-    returned: tuple[FailedAddress, ...]
-    automatic: bool
-    own: bool
-    because: tuple[str, ...]
-    spam: bool
-    virus: bool
-    authentic: bool
-    disowned: bool
-    forwarded: ForwardedMail | None = None
-    envelope: tuple[str, ...] = ()
-    no_answer: NoAnswer | None = None
-    named_contact: bool = False
-    foreign: bool = False
-
-    @property
-    def copies_digest(self) -> str | None:
-        """Return a digest of sender, Message-ID and date; None if the mail does not have all three.
-
-        Copies of a mail that went different ways have the same. `rules.copies` compares the rest.
-        """
-        if not (self.sender and self.message_id and self.date):
-            return None
-        parts = json.dumps([self.sender, self.message_id, self.date])
-        return hashlib.sha256(parts.encode()).hexdigest()[:40]
-
-    @property
-    def copy(self) -> Copy:
-        files = ((one.served_as, one.content) for one in self.enclosed)
-        return copy_of(self.identity, self.subject, self.whole, files)
-
-    @property
-    def identity(self) -> str:
-        """Return a digest of the mail's sender, content, Message-ID, date and attachments.
-
-        Received headers and verdicts are left out, because they differ when a mail server delivers
-        the same mail again. If a mail has neither Message-ID nor date, its key in the bucket is
-        part of the digest. Otherwise two separate mails with the text "Thank you." would count as
-        one.
-        """
-        parts = [self.message_id, self.sender, self.date, self.subject, self.whole]
-        parts += [hashlib.sha256(one.content).hexdigest() for one in self.enclosed]
-        if not self.message_id and not self.date:
-            parts.append(self.key)
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,7 +240,7 @@ class ReceivingCase:
         self._store_files(mail, record)
         members = {canonical(m.email): m for m in self._staff.members() if not m.left}
         member = members.get(mail.sender)
-        forwarded = _forwarded_mail(mail, members) if member is not None else None
+        forwarded = passed_on_mail(mail, members) if member is not None else None
 
         own = {record.identity} if held is None else {record.identity, held.identity}
         copy, digest, looked_up = mail.copy, mail.copies_digest, [copies]
@@ -572,7 +405,10 @@ class ReceivingCase:
                     record = replace(record, flags=(*record.flags, "unproven"))
                 plan, at = self._plan_and_moment(ticket)
                 words = answer(mail.whole, mail.parts, self._sent_words(mail, number))
-                text, source = _text_of(words, ticket.language), _source(mail, record, words)
+                text, source = (
+                    event_data.text_of(words, ticket.language),
+                    event_data.source(mail, record, words),
+                )
                 change = by_customer.write(ticket, plan, text, at, source, participant)
                 done = on(record, MailState.JOINED, number, change.events[0].number)
                 addresses = self._sender_wrote(mail)
@@ -585,7 +421,10 @@ class ReceivingCase:
                     if forwarded is not None
                     else answer(mail.whole, mail.parts, self._sent_words(mail, number))
                 )
-                text, source = _text_of(words, ticket.language), _source(mail, record, words)
+                text, source = (
+                    event_data.text_of(words, ticket.language),
+                    event_data.source(mail, record, words),
+                )
                 change = by_staff.note(ticket, plan, by, text, at, source)
                 done = on(record, MailState.JOINED, number, change.events[0].number)
                 addresses = ()
@@ -593,9 +432,12 @@ class ReceivingCase:
                 ticket = tickets[number]
                 plan, at = self._plan_and_moment(ticket)
                 words = answer(mail.whole, mail.parts, self._sent_words(mail, number))
-                text, source = _text_of(words, ticket.language), _source(mail, record, words)
+                text, source = (
+                    event_data.text_of(words, ticket.language),
+                    event_data.source(mail, record, words),
+                )
                 about = self._returned_mail_key(mail, number)
-                source |= _notice_data(why, mail, ticket, about)
+                source |= event_data.notice_data(why, mail, ticket, about)
                 change = by_system.note_mail(ticket, plan, why, mail.sender, text, at, source)
                 done = on(record, MailState.NOTED, number, change.events[0].number)
                 addresses = self._failure_marks(mail, ticket, about, at)
@@ -640,7 +482,7 @@ class ReceivingCase:
     ) -> Decided[IncomingRecord]:
         now, plan = self._now(), self._plans.current()
         words = whole(mail.whole, mail.parts, DESCRIPTION_LIMIT)
-        source = _source(mail, record, words)
+        source = event_data.source(mail, record, words)
         if decision.follows:
             source["follows"] = decision.follows
         if decision.unacknowledged is not None:
@@ -648,7 +490,7 @@ class ReceivingCase:
         if mail.named_contact:
             source["sender"] = mail.sender
         number = new_number()
-        submission = _submission(mail, words, decision.kind)
+        submission = event_data.submission(mail, words, decision.kind)
         change = opening.open_ticket(submission, number, plan, now, source)
         done = on(record, MailState.OPENED, number, 1)
         return Decided(done, change, now, _mail_taken(mail, done, released, addresses))
@@ -671,8 +513,8 @@ class ReceivingCase:
         for ticket in tickets:
             plan, at = self._plan_and_moment(ticket)
             words = answer(mail.whole, mail.parts, self._sent_words(mail, ticket.number))
-            source = _source(mail, record, words) | {"ticket": decided.result.number}
-            text, why = _text_of(words, ticket.language), Notice.STRANGER
+            source = event_data.source(mail, record, words) | {"ticket": decided.result.number}
+            text, why = event_data.text_of(words, ticket.language), Notice.STRANGER
             noted = by_system.note_mail(ticket, plan, why, mail.sender, text, at, source)
             also.append((noted, at))
         counted = (*decided.cause.counted, *(ticket.number for ticket in tickets))
@@ -688,9 +530,7 @@ class ReceivingCase:
         """
         if not needs_sent_words(mail.parts):
             return SentWords()
-        history = self._tickets.history(number)
-        sent = (event for event in history if event.by.is_staff and event.type in _SENT)
-        return SentWords(text for event in sent for text in _texts_of(event.data))
+        return SentWords(event_data.sent_texts(self._tickets.history(number)))
 
     def _returned_mail_key(self, mail: IncomingMail, number: str) -> str | None:
         """Return the key of the ticket's outgoing mail that a bounce returns, or None.
@@ -715,7 +555,7 @@ class ReceivingCase:
         """
         if key is None or mail.disowned:
             return ()
-        addresses = _addresses_of(ticket, audience_of(key))
+        addresses = event_data.addresses_of(ticket, audience_of(key))
         permanent = {one.address: one.status for one in mail.returned if one.permanent}
         return tuple(
             AddressChange(address, AddressMark(now, status))
@@ -798,81 +638,9 @@ def _mail_taken(
     )
 
 
-def _forwarded_mail(mail: IncomingMail, staff: Collection[str]) -> IncomingMail | None:
-    """Return the mail that a member of staff forwarded, as if its author had sent it to Redress.
-
-    Returns None unless the forwarded mail is from a person outside the staff. The result has the
-    attachments of the forwarding mail. It does not contain the comment that the member of staff
-    wrote above the forwarded mail, because the customer did not write it.
-    """
-    inner = mail.forwarded
-    if inner is None or mail.automatic or not inner.answerable:
-        return None
-    if not is_address(inner.sender) or inner.sender in staff:
-        return None
-    return replace(
-        mail,
-        message_id=inner.message_id,
-        sender=inner.sender,
-        sender_name=inner.sender_name,
-        contact=inner.sender,
-        contact_name=inner.sender_name,
-        subject=inner.subject,
-        title=inner.title,
-        text=inner.text,
-        whole=inner.text,
-        parts=inner.parts,
-        language=inner.language,
-        disowned=False,
-        no_answer=None,
-        named_contact=False,
-        foreign=False,
-    )
-
-
-def _notice_data(
-    why: Notice, mail: IncomingMail, ticket: Ticket, key: str | None
-) -> dict[str, Any]:
-    """Return what the event records about a mail that was returned or reported as spam.
-
-    It records the failed addresses, and the key and audience of that mail if they are known. The
-    agent is notified only if the audience is the customer or the participants, not staff.
-    """
-    if why not in (Notice.RETURNED, Notice.COMPLAINED):
-        return {}
-    data: dict[str, Any] = {}
-    if mail.returned:
-        data["returned"] = [
-            {"address": one.address, "status": one.status, "permanent": one.permanent}
-            for one in mail.returned
-        ]
-    addresses = {one.address for one in mail.returned}
-    to = (role for role in (Role.CUSTOMER, PARTICIPANTS) if _addresses_of(ticket, role) & addresses)
-    if key is not None:
-        return data | {"about": key, "to": audience_of(key)}
-    return data | {"to": next(to, "")}
-
-
-def _addresses_of(ticket: Ticket, audience: str) -> set[str]:
-    """Return the addresses of the ticket's customer or participants; empty for other audiences."""
-    if audience == Role.CUSTOMER:
-        return {canonical(ticket.contact.email)} if ticket.contact.email else set()
-    return set(map(canonical, ticket.participants)) if audience == PARTICIPANTS else set()
-
-
 def unread_identity(key: str) -> str:
     """Return the identity of a mail that could not be read. Only its key is known."""
     return hashlib.sha256(f"unread {key}".encode()).hexdigest()[:40]
-
-
-def read_key(identity: str) -> str:
-    """Return the key of the JSON object with everything that was read from a mail."""
-    return f"read/{identity}.json"
-
-
-def attachment_key(identity: str, number: int) -> str:
-    """Return the key of an attachment. It never contains the file name that the sender chose."""
-    return f"attachments/{identity}/{number}"
 
 
 def thread_digest(message_id: str, sender: str) -> str:
@@ -886,69 +654,3 @@ def thread_digest(message_id: str, sender: str) -> str:
 
 def _sender_counter(sender: str) -> str:
     return f"SENDER#{hashlib.sha256(sender.encode('utf-8', 'replace')).hexdigest()[:40]}"
-
-
-_SENT = (
-    EventType.REPLIED,
-    EventType.RESOLVED,
-    EventType.PROGRESS_TOLD,
-    EventType.PROMISED,
-    EventType.HELD,
-)
-"""The events whose words staff sent to the customer."""
-
-
-def _texts_of(data: Mapping[str, Any]) -> list[str]:
-    return [text for name in ("text", "remedy") if isinstance(text := data.get(name), str)]
-
-
-def _text_of(words: Shown, language: str) -> str:
-    return words.text[: table.TEXT_LIMIT].strip() or _NOTHING[language]
-
-
-def _source(mail: IncomingMail, record: IncomingRecord, words: Shown) -> dict[str, Any]:
-    """Return what an event records about the mail that caused it.
-
-    `text_cut` is true if the text was cut. The original mail has the complete text. `parts` lists
-    the quotes, forwarded mails, signatures and similar parts of the text. A part that was folded
-    away has its text in `folded`, and `at` is the place in the event's text where it stood.
-    """
-    data: dict[str, Any] = {"id": record.identity, "key": record.key}
-    if record.flags:
-        data["flags"] = list(record.flags)
-    if len(words.text) > table.TEXT_LIMIT:
-        data["text_cut"] = True
-    if parts := as_data(words.parts, table.TEXT_LIMIT):
-        data["parts"] = parts
-    if mail.enclosed:
-        data["attachments"] = [
-            {"id": number, "name": one.name, "type": one.served_as, "size": one.size}
-            | ({"refused": one.refused} if one.refused else {})
-            for number, one in enumerate(mail.enclosed, 1)
-        ]
-    if record.released_by:
-        data["released_by"] = record.released_by
-    if record.forwarded_by:
-        data["forwarded_by"] = record.forwarded_by
-        if mail.forwarded is not None and mail.forwarded.comment:
-            data["comment"] = mail.forwarded.comment[: table.REMEDY_LIMIT]
-    return data
-
-
-def _submission(mail: IncomingMail, words: Shown, kind: str) -> Submission:
-    text = _text_of(words, mail.language)[:DESCRIPTION_LIMIT]
-    own = answer(mail.whole, mail.parts).text
-    first = next((line for line in map(cleaned_line, own.splitlines()) if line), "")
-    title = " ".join((mail.title or mail.subject).split())
-    if not title:
-        title = first[:80] or _UNTITLED[mail.language]
-    name = " ".join(mail.contact_name.split()) or mail.contact.partition("@")[0]
-    return Submission(
-        kind=kind,
-        channel="email",
-        language=mail.language,
-        subject=title[:SUBJECT_LIMIT],
-        description=text,
-        wished_remedy=None,
-        contact=Contact(name=name[:NAME_LIMIT], email=mail.contact),
-    )

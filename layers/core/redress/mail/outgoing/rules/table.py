@@ -49,9 +49,10 @@ def mails_after(event: Event) -> list[MailToSend]:
     The customer gets the acknowledgement, replies, progress, the resolution with the callback
     question, and the survey. Participants get a copy of what staff wrote to the customer. Staff get
     reminders, breaches and escalations. The supervisor is notified of a dispute, which reopens the
-    ticket. The agent is notified of new messages from the customer, of mails that came from another
-    address to the ticket, and of mails that did not reach the customer or a participant. Supervisor and manager are notified of a proposed incident,
-    because they can declare it. `MailingCase` checks later whether a recipient has an address.
+    ticket. The agent is notified of new messages from the customer, of mails that came to the
+    ticket from another address, and of mails that did not reach the customer or a participant.
+    Supervisor and manager are notified of a proposed incident, because they can declare it.
+    `MailingCase` checks later whether a recipient has an address.
     """
     if event.type is EventType.OPENED:
         return [MailToSend(ACKNOWLEDGEMENT, "customer")] if _is_acknowledged(event.data) else []
