@@ -2,7 +2,7 @@
 
 The queues hold three kinds of messages. SES sends a notification for each mail that it stored in
 the mail bucket; it names the addresses for which SES took the mail. S3 sends an event for each new
-object in the bucket; on AWS it comes two minutes later, in case the notification was lost. The
+object in the bucket; on AWS it comes 15 minutes later, in case the notification was lost. The
 staff API sends `{"release": identity, "by": agent, "at": instant}`.
 
 If the reader fails on a mail, the mail goes into quarantine; its raw object is kept. After any

@@ -133,6 +133,28 @@ def test_the_recipient_address_presets_the_kind(recipients: tuple[str, ...], kin
     assert decide(facts(recipients=recipients), {}, RULES) == OpenTicket(kind)
 
 
+HELLO, COMPLAINTS = "hello@in.example.org", "complaints@in.example.org"
+
+
+@pytest.mark.parametrize(
+    ("envelope", "headers", "kind"),
+    [
+        ((HELLO,), (COMPLAINTS,), "inquiry"),
+        ((HELLO, COMPLAINTS), (COMPLAINTS,), "complaint"),
+        ((), (COMPLAINTS,), "complaint"),
+        ((HELLO,), ("complaints@shop.example",), "complaint"),
+        (("relay@host.example",), (COMPLAINTS,), "complaint"),
+    ],
+    ids=["not taken", "taken", "not known", "forwarded", "none of the house"],
+)
+def test_an_address_that_the_mail_server_did_not_take_presets_no_kind(
+    envelope: tuple[str, ...], headers: tuple[str, ...], kind: str
+) -> None:
+    plan = MailPlan(RULES.kind_by_address, domains=("shop.example", "in.example.org"))
+    mail = facts(recipients=(*envelope, *headers), envelope=envelope)
+    assert decide(mail, {}, plan) == OpenTicket(kind)
+
+
 def test_without_a_known_domain_of_the_house_every_domain_counts() -> None:
     mail = facts(recipients=("complaints@shop.example",))
     assert decide(mail, {}, RULES) == OpenTicket("complaint")

@@ -185,7 +185,7 @@ class ReceivingCase:
         `envelope` is kept for its release, because the object in the bucket does not have it.
         """
         identity = unread_identity(key)
-        facts = MailFacts(sender="", recipients=envelope, own_domains=self._own_domains)
+        facts = MailFacts("", envelope, envelope, own_domains=self._own_domains)
         record = IncomingRecord(
             identity=identity,
             state=MailState.QUARANTINED,
@@ -354,6 +354,7 @@ class ReceivingCase:
             sender=mail.sender if answerable and is_address(mail.sender) else "",
             reachable=answerable,
             recipients=mail.addressed_to,
+            envelope=mail.envelope,
             own_domains=self._own_domains,
             named=named,
             own=mail.own,
@@ -607,7 +608,7 @@ class ReceivingCase:
 
 def with_team(record: IncomingRecord, plan: Plan) -> IncomingRecord:
     """Return the record of a mail that an earlier version put into quarantine, with its team."""
-    facts = MailFacts(sender=record.sender, recipients=record.recipients)
+    facts = MailFacts(record.sender, record.recipients, record.envelope)
     return replace(record, team=team_of_kind(kind_of(facts, plan.mail), plan))
 
 

@@ -112,6 +112,8 @@ class MailFacts:
 
     sender: str
     recipients: tuple[str, ...]
+    envelope: tuple[str, ...] = ()
+    """The addresses for which the mail server took the mail; empty if they are not known."""
     own_domains: tuple[str, ...] = ()
     named: tuple[Named, ...] = ()
     reachable: bool = False
@@ -360,10 +362,17 @@ def kind_of(facts: MailFacts, plan: MailPlan) -> str:
     domain of the house or in the address of one of its groups, because other houses have an
     `urgent@` too. If no domain of the house is known, every domain counts. If there is no such
     address, the kind is DEFAULT_KIND.
+
+    A header does not count if the mail server would have named its address in the envelope, but
+    did not: anybody can write `urgent@` into a header. The envelope names every address of its
+    domains. If a forwarder passed the mail on, only a header has the address of its domain.
     """
     house = {*facts.own_domains, *plan.domains}
+    complete = {one.rpartition("@")[2] for one in facts.envelope}
     for address in facts.recipients:
         local, _, domain = address.rpartition("@")
+        if domain in complete and address not in facts.envelope:
+            continue
         kind = plan.kind_by_address.get(address)
         if kind is None and (not house or domain in house or address in plan.groups):
             kind = plan.kind_by_address.get(local)
