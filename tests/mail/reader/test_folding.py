@@ -498,6 +498,48 @@ def test_a_text_that_is_encrypted_with_pgp_is_named_so() -> None:
     assert (part.kind, part.length) == (PartKind.ARMOUR, len(block))
 
 
+ENCRYPTED = "-----BEGIN PGP MESSAGE-----\n\nhQEMA\n=x1\n-----END PGP MESSAGE-----"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Hi\n{ENCRYPTED}",
+        f"Dear team,\n\nonly you can read this:\n\n{ENCRYPTED}\n\nLi Na",
+        ENCRYPTED.replace("MESSAGE-----\n\n", "MESSAGE, PART 1/2-----\n\n", 1),
+        f"{CLEAR_SIGNED}\n{ENCRYPTED}",
+        f"  {ENCRYPTED}".replace("\n", "  \n"),
+    ],
+)
+def test_an_encrypted_block_is_named_wherever_it_begins(text: str) -> None:
+    assert parse(HEAD + b"\r\n" + text.encode()).security == "pgp-encrypted"
+    html = "<p>" + text.replace("\n", "<br>")
+    assert parse(HEAD + b"Content-Type: text/html\r\n\r\n" + html.encode()).security == (
+        "pgp-encrypted"
+    )
+
+
+def test_a_signed_block_is_named_wherever_it_begins() -> None:
+    assert parse(HEAD + b"\r\n" + f"Hi\n{CLEAR_SIGNED}".encode()).security == "pgp-signed"
+
+
+@pytest.mark.parametrize("block", [ENCRYPTED, CLEAR_SIGNED])
+@pytest.mark.parametrize("form", ["quote", "prose"])
+def test_a_block_of_another_mail_or_a_word_about_one_protects_nothing(
+    block: str, form: str
+) -> None:
+    first = block.split("\n", 1)[0]
+    text = f"> {block}".replace("\n", "\n> ") if form == "quote" else f"What is {first} for?"
+    assert parse(HEAD + b"\r\n" + text.encode()).security == ""
+
+
+def test_only_the_signed_block_has_its_dashes_restored() -> None:
+    own = "- -5 degrees\n- -- and dark"
+    read = parse(HEAD + b"\r\n" + f"{own}\n{CLEAR_SIGNED}\n{own}".encode())
+    assert read.text.count(own) == 2
+    assert "\n- the bulb\n- the cable\n" in read.text
+
+
 # ------------------------------------------------------------------------------ QQ's escapes, long texts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import zlib
 from datetime import UTC, datetime, timedelta
 
@@ -145,6 +146,194 @@ def test_a_signed_message_is_read_in_its_place_among_other_parts() -> None:
     )
     mail = parse(HEAD + multipart(signed, part(b"text/plain", b"Footer of a list")))
     assert mail.text == f"{WORDS}\n\nFooter of a list"
+
+
+@pytest.mark.parametrize(
+    ("signed", "security"),
+    [
+        (encoded(b"application/pkcs7-mime; name=smime.p7m", FORMS["DER"]), "smime-signed"),
+        (encoded(b"application/octet-stream; name=smime.p7m", FORMS["DER"]), "smime-signed"),
+        (
+            encoded(b"application/pkcs7-mime; name=smime.p7m", cms(tlv(4, INNER), ENVELOPED)),
+            "smime-encrypted",
+        ),
+        (
+            encoded(
+                b"application/pkcs7-mime",
+                cms(
+                    tlv(0x04, zlib.compress(encoded(b"application/pkcs7-mime", FORMS["DER"]))),
+                    COMPRESSED,
+                ),
+            ),
+            "smime-signed",
+        ),
+        (
+            b'Content-Type: multipart/signed; boundary=s; protocol="application/pkcs7-signature"'
+            b"\r\n\r\n--s\r\n\r\nHello\r\n--s\r\n\r\nx\r\n--s--",
+            "smime-signed",
+        ),
+        (
+            b'Content-Type: multipart/signed; boundary=s; protocol="application/pgp-signature"'
+            b"\r\n\r\n--s\r\n\r\nHello\r\n--s\r\n\r\nx\r\n--s--",
+            "pgp-signed",
+        ),
+        (b"Content-Type: multipart/encrypted; boundary=s\r\n\r\n--s\r\n\r\nx", "pgp-encrypted"),
+        (part(b"application/pgp-encrypted", b"Version: 1\r\n"), "pgp-encrypted"),
+        (encoded(b"application/pgp-encrypted", b"Version: 1\r\n"), "pgp-encrypted"),
+    ],
+)
+def test_a_protected_part_is_named_beside_the_footer_of_a_list(
+    signed: bytes, security: str
+) -> None:
+    signed = signed.replace(b"=b=", b"=c=")
+    footer = part(b"text/plain", b"Footer of a list")
+    for body in (multipart(signed, footer), multipart(footer, signed)):
+        assert parse(HEAD + body).security == security
+        deeper = body.replace(b"=b=", b"=d=")
+        assert parse(HEAD + multipart(deeper, footer)).security == security
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        encoded(b"application/pkcs7-mime; name=contract.pdf.p7m", cms(tlv(0x04, b"%PDF-1.7"))),
+        encoded(b"application/pkcs7-mime; name=a.p7m", cms(tlv(0x04, INNER), ENVELOPED)),
+        encoded(b"application/pgp-encrypted; name=key.pgp", b"\x85\1\0"),
+        b"Content-Type: message/rfc822\r\n\r\n" + encoded(b"application/pkcs7-mime", b"x"),
+    ],
+)
+def test_a_protected_file_does_not_protect_the_mail(file: bytes) -> None:
+    assert parse(HEAD + multipart(part(b"text/plain", b"See the file"), file)).security == ""
+
+
+def test_an_encrypted_mail_in_a_signed_one_counts_as_encrypted() -> None:
+    closed = encoded(b"application/pkcs7-mime", cms(tlv(0x04, INNER), ENVELOPED))
+    mail = opaque(cms(tlv(0x04, closed)))
+    assert (mail.text, mail.security) == ("", "smime-encrypted")
+
+
+WRAPPED = HEAD + INNER
+WRAPPER = b"Content-Type: message/rfc822"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "inner"),
+    [
+        (b"; forwarded=no", WRAPPED),
+        (b"", WRAPPED),
+        (b'; forwarded="no"', WRAPPED.replace(b"From: Li Na", b"From: Na Li")),
+        (b"; forwarded=NO", b"Subject: Parcel\r\n" + INNER),
+        (b"", WRAPPED.replace(b"From: Li Na <li.na@", b"From: Li <LI.NA@").replace(b"<1@", b"<2@")),
+        (b"", WRAPPED.replace(b"li.na@example.com", b"li.na@home.example")),
+    ],
+)
+@pytest.mark.parametrize("form", ["signed", "streamed", "compressed", "detached", "twice", "list"])
+def test_a_mail_that_is_wrapped_to_sign_its_headers_is_read(
+    form: str, parameters: bytes, inner: bytes
+) -> None:
+    content = WRAPPER + parameters + b"\r\n\r\n" + inner
+    kind = b"application/pkcs7-mime; name=smime.p7m"
+    body = {
+        "signed": encoded(kind, cms(tlv(0x04, content))),
+        "streamed": encoded(kind, cms(streamed(0x24, in_pieces(content, 50)), stream=True)),
+        "compressed": encoded(kind, cms(tlv(0x04, zlib.compress(content)), COMPRESSED)),
+        "detached": b'Content-Type: multipart/signed; boundary="=s="\r\n\r\n--=s=\r\n'
+        + content
+        + b"\r\n--=s=\r\nContent-Type: application/pkcs7-signature\r\n\r\nx\r\n--=s=--",
+        "twice": encoded(kind, cms(tlv(0x04, encoded(kind, cms(tlv(0x04, content)))))),
+        "list": multipart(encoded(kind, cms(tlv(0x04, content))), part(b"text/plain", b"Footer")),
+    }[form]
+    mail = parse(HEAD + body)
+    assert mail.text == (f"{WORDS}\n\nFooter" if form == "list" else WORDS)
+    assert [one.name for one in mail.attachments if one.name.endswith("pdf")] == ["a.pdf"]
+    assert mail.embedded == ()
+    assert mail.security == ("" if form == "compressed" else "smime-signed")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        WRAPPER + b"; forwarded=yes\r\n\r\n" + WRAPPED,
+        WRAPPER
+        + b"\r\n\r\n"
+        + WRAPPED.replace(b"li.na@", b"shop@").replace(b"<1@example.com>", b"<2@example.com>"),
+        multipart(
+            part(b"text/plain", b"See below"), WRAPPER + b"\r\n\r\n" + b"Subject: x\r\n\r\ny"
+        ),
+    ],
+)
+def test_a_signed_forward_stays_a_forward(content: bytes) -> None:
+    mail = opaque(cms(tlv(0x04, content)))
+    assert len(mail.embedded) == 1
+    assert mail.text in ("", "See below")
+
+
+def test_the_signed_subject_counts_if_the_outer_one_says_nothing() -> None:
+    content = WRAPPER + b"; forwarded=no\r\n\r\n" + WRAPPED
+    for outer, subject in ((b"...", "Parcel"), (b"", "Parcel"), (b"Lamp", "Lamp")):
+        head = HEAD.replace(b"Subject: Parcel", b"Subject: " + outer)
+        body = encoded(b"application/pkcs7-mime", cms(tlv(0x04, content)))
+        assert parse(head + body).subject == subject
+
+
+def pem(data: bytes, label: bytes = b"PKCS7", end: bytes = b"\n") -> bytes:
+    block = b"-----BEGIN %s-----\n%s-----END %s-----\n" % (label, base64.encodebytes(data), label)
+    return block.replace(b"\n", end)
+
+
+@pytest.mark.parametrize("label", [b"PKCS7", b"CMS", b"PKCS #7 SIGNED DATA"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Type: application/pkcs7-mime\r\n\r\n",
+        b"Content-Type: application/octet-stream; name=smime.p7m\r\n\r\n",
+        b"Content-Type: text/plain\r\n\r\n",
+        b"\r\n",
+    ],
+)
+def test_a_signed_message_as_pem_is_read(label: bytes, end: bytes, head: bytes) -> None:
+    mail = parse(HEAD + head + pem(FORMS["of a library"], label, end))
+    assert (mail.text, mail.security) == (WORDS, "smime-signed")
+    assert [one.name for one in mail.attachments] == ["a.pdf"]
+
+
+@pytest.mark.parametrize("kind", [b"application/pkcs7-mime", b"text/plain"])
+def test_pem_that_was_encoded_again_is_read(kind: bytes) -> None:
+    mail = parse(HEAD + encoded(kind, pem(FORMS["DER"])))
+    assert (mail.text, mail.security) == (WORDS, "smime-signed")
+
+
+def test_words_around_pem_are_kept() -> None:
+    mail = parse(HEAD + b"\r\nHello,\n" + pem(cms(tlv(0x04, b"two"))) + b"Footer of a list")
+    assert (mail.text, mail.security) == ("Hello,\n\ntwo\n\nFooter of a list", "smime-signed")
+
+
+def test_pem_without_its_end_is_read_as_far_as_it_goes() -> None:
+    block = pem(cms(tlv(0x04, b"My lamp is broken. " * 20))).partition(b"-----END")[0]
+    assert "My lamp is broken." in parse(HEAD + b"\r\n" + block[:-80]).text
+
+
+@pytest.mark.parametrize(
+    ("block", "security"),
+    [
+        (pem(cms(tlv(0x04, INNER), ENVELOPED)), "smime-encrypted"),
+        (pem(cms(None)), "smime-signed"),
+        (pem(b"no message"), ""),
+        (b"-----BEGIN PKCS7-----\nWhat does this mean?\n", ""),
+        (b"> " + pem(FORMS["DER"]).replace(b"\n", b"\n> "), ""),
+    ],
+)
+def test_pem_that_cannot_be_opened_stays_in_the_text(block: bytes, security: str) -> None:
+    mail = parse(HEAD + b"\r\nHello,\n" + block)
+    assert mail.text == f"Hello,\n{block.decode()}".rstrip("\n")
+    assert mail.security == security
+
+
+def test_attached_pem_stays_a_file() -> None:
+    file = part(b"text/plain; name=a.pem", pem(FORMS["DER"]), b"Content-Disposition: attachment")
+    mail = parse(HEAD + multipart(part(b"text/plain", b"See the file"), file))
+    assert (mail.text, [one.name for one in mail.attachments]) == ("See the file", ["a.pem"])
 
 
 def test_a_signed_text_without_headers_is_read() -> None:

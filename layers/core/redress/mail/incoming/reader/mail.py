@@ -106,8 +106,9 @@ class ParsedMail:
     html          HTML that is safe to show (see `markup`); None if the mail has no HTML that can be
                   shown
     type          the content type of the complete mail, such as "multipart/report"
-    security      "smime-signed", "smime-encrypted", "pgp-signed", "pgp-encrypted" or "". A PGP block
-                  inside the text counts, too. No signature is verified
+    security      "smime-signed", "smime-encrypted", "pgp-signed", "pgp-encrypted" or "". It is that
+                  of any part with words, also beside a list's footer, or of a PGP block inside the
+                  text. If one is encrypted, it counts first. No signature is verified
     embedded      messages inside this mail (forwarded or returned), parsed in the same way
     size          bytes of the raw mail
     """

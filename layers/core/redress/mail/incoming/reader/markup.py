@@ -11,8 +11,8 @@ shows the HTML fills in the source. Elements with `display:none` are removed.
 
 The target of a link is written after the text of the link. It is the address that a browser would
 open (https://url.spec.whatwg.org), and the link is changed to this address. A link that is relative
-to the page, such as `/staff/quarantine`, would lead into the page that shows the mail, so it loses
-its target.
+to the page, such as `/staff/quarantine`, would lead into the page that shows the mail. So it becomes
+plain text, with its target in brackets behind it.
 """
 
 from __future__ import annotations
@@ -217,19 +217,34 @@ def _make_inert(tree: etree._Element) -> None:
 def _settle_links(tree: etree._Element, base: str) -> None:
     """Replace the target of each link by the address that a browser would open.
 
-    A link without such an address becomes plain text. An area of a picture becomes a link with its
-    description.
+    A link without such an address becomes plain text. If it is relative to the page, its target is
+    a part of this text. An area of a picture becomes a link with its description.
     """
     for element in list(tree.iter("a", "area")):
-        target = _target(element.get("href", ""), base)
+        href = element.get("href")
+        if href is None:
+            continue
+        target = _target(href, base)
+        relative = "" if target else _relative(href)
         if _name(element) == "area":
-            if not target:
+            if not target and not relative:
                 continue
-            element.tag, element.text = "a", f" {_shown(element.get('alt')) or target} "
+            element.tag = "a"
+            element.text = f" {_shown(element.get('alt')) or target or relative} "
         if target:
             element.set("href", target)
-        else:
-            element.attrib.pop("href", None)
+            continue
+        del element.attrib["href"]
+        if relative and relative != _shown("".join(element.itertext())):
+            _append(element, f" [{relative}]")
+
+
+def _append(element: etree._Element, text: str) -> None:
+    """Add text behind all that is in the element."""
+    if len(element):
+        element[-1].tail = f"{(element[-1].tail or '').rstrip()}{text}"
+    else:
+        element.text = f"{(element.text or '').rstrip()}{text}"
 
 
 def _target(href: str, base: str) -> str:
@@ -256,6 +271,18 @@ def _target(href: str, base: str) -> str:
         return urljoin(base, address.replace("\\", "/"))
     except ValueError:
         return ""
+
+
+def _relative(href: str) -> str:
+    """Return the target of a link that is relative to the page, to be shown as text.
+
+    Returns "" if the target has a scheme or is a place within the page, such as `#top`.
+    """
+    address = _NOT_IN_ADDRESSES.sub("", charset.clean(href)).strip()
+    if address.startswith("#") or not address.strip("./\\") or _SCHEME.match(address):
+        return ""
+    shown = _shown(address)
+    return shown if len(shown) <= _MOST_OF_A_TARGET else f"{shown[:_MOST_OF_A_TARGET]}..."
 
 
 def _web_address(scheme: str, rest: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from redress.base.languages import LANGUAGES
 from redress.mail.incoming.reader import calendars, charset, content, headers, markup, tnef
@@ -28,7 +28,13 @@ from redress.mail.incoming.reader.mail import (
     ParsedMail,
 )
 from redress.mail.incoming.reader.smime import Kind
-from redress.mail.incoming.reader.structure import MimePart, StructureReader
+from redress.mail.incoming.reader.structure import (
+    NAMES_OF_MESSAGES,
+    PKCS7,
+    MimePart,
+    StructureReader,
+    name_of,
+)
 from redress.mail.incoming.reader.texts import Piece, armour, flowed, is_stub, repaired
 
 _MBOX = re.compile(rb">?From (?![ \t]*:)[^\r\n]{1,500}(?:\r*\n|\r)")
@@ -99,10 +105,12 @@ class _Assembly:
         self.groups: list[dict[str, str]] = []
         self.original: tuple[tuple[str, str], ...] = ()
         self.wrapped: Piece | None = None
+        self.signed_fields: tuple[headers.Field, ...] = ()
         self.text_left = 4 * TEXT
         self.html_left = HTML
 
     def mail(self, root: MimePart, size: int, defects: Defects) -> ParsedMail:
+        self._unwrap_signed(root, root)
         # The body is longer, so it shows better than the headers in which charset the mail is.
         text, html = self._body(self._pieces(root))
         hints = self.hints
@@ -129,6 +137,16 @@ class _Assembly:
                 headers.decode_words(first.get(name, ""), defects, hints), defects
             )
 
+        subject = headers.decode_words(first.get("subject", ""), defects, hints).strip()
+        if subject in ("", "..."):
+            subject = next(
+                (
+                    headers.text_of(value, hints, defects).strip()
+                    for name, value in self.signed_fields
+                    if name == "subject"
+                ),
+                subject,
+            )
         text = repaired(text, by_qq=_is_by_qq(shown))
         # If the header To or Cc is repeated, the addresses of all of them are recipients. If From
         # is repeated, only the first one with an address is used.
@@ -140,7 +158,7 @@ class _Assembly:
             to=_all_addresses("to", values, defects, hints),
             cc=_all_addresses("cc", values, defects, hints),
             return_path=_return_path(first.get("return-path")),
-            subject=headers.decode_words(first.get("subject", ""), defects, hints).strip(),
+            subject=subject,
             date=headers.date_of(first.get("date", ""), defects),
             message_id=next(iter(ids("message-id")), ""),
             in_reply_to=ids("in-reply-to"),
@@ -152,10 +170,38 @@ class _Assembly:
             embedded=tuple(self.embedded),
             calendar=self.calendar,
             report=self._report(root),
-            security=_security(root) or armour(text),
+            security=_security(root, armour(text)),
             size=size,
             defects=tuple(defects),
         )
+
+    def _unwrap_signed(self, part: MimePart, root: MimePart) -> None:
+        """Replace a mail that was wrapped to sign its headers, too, by the mail in the wrapper.
+
+        RFC 8551, 3.1: the wrapper is the part of type message/rfc822 that is signed, usually with
+        the parameter `forwarded=no`. Without it, a signed message by somebody else is a forward.
+        """
+        is_signed = part.type == "multipart/signed" or part.kind_of_smime is not Kind.OTHER
+        for index, child in enumerate(part.children):
+            if is_signed and child.type in _MESSAGES and self._is_wrapper(child, root):
+                part.children[index] = child = child.children[0]
+                self.signed_fields = self.signed_fields or child.fields
+            if child.type not in _MESSAGES:
+                self._unwrap_signed(child, root)
+
+    def _is_wrapper(self, part: MimePart, root: MimePart) -> bool:
+        forwarded = part.parameters.get("forwarded", "").lower()
+        if forwarded in ("yes", "no") or not part.children:
+            return forwarded == "no" and bool(part.children)
+        [inner] = part.children
+        if (one := inner.first("message-id").strip()) and one == root.first("message-id").strip():
+            return True
+        authors = [
+            addresses_of(headers.text_of(one.first("from"), self.hints, Defects()), Defects())
+            for one in (inner, root)
+        ]
+        inside, outside = ({one.address.lower() for one in found} for found in authors)
+        return bool(inside) and inside == outside
 
     # -------------------------------------------------------------------------- the text
 
@@ -409,19 +455,53 @@ def _return_path(value: str | None) -> str | None:
     return found[0].address if found else ""
 
 
-def _security(root: MimePart) -> str:
-    protocol = root.parameters.get("protocol", "").lower()
-    if root.type == "multipart/signed":
-        return "pgp-signed" if "pgp" in protocol else "smime-signed"
-    if root.type == "multipart/encrypted":
-        return "pgp-encrypted"
-    kind = root.kind_of_smime
-    if kind is Kind.COMPRESSED:
-        return _security(root.children[0]) if root.children else ""
-    if root.type in ("application/pkcs7-mime", "application/x-pkcs7-mime") and kind is Kind.OTHER:
-        declared = root.parameters.get("smime-type", "").lower()
-        kind = Kind.SIGNED if declared.startswith("signed") else Kind.ENCRYPTED
-    return f"smime-{kind}" if kind is not Kind.OTHER else ""
+def _security(root: MimePart, in_text: str) -> str:
+    """Return how the words of the mail are protected.
+
+    A list that adds a footer puts the signed mail into a multipart/mixed, so all parts count that
+    are no files and no embedded messages. An encrypted part says more than a signed one: its words
+    are not read. `in_text` is what the text itself shows.
+    """
+    found = [*_protections(root, is_root=True), in_text]
+    return next((one for one in found if one.endswith("encrypted")), next(filter(None, found), ""))
+
+
+def _protections(part: MimePart, *, is_root: bool = False) -> Iterator[str]:
+    """Yield how this part and the parts in it are signed or encrypted."""
+    protocol = part.parameters.get("protocol", "").lower()
+    kind = part.kind_of_smime
+    if part.type == "multipart/signed":
+        yield "pgp-signed" if "pgp" in protocol else "smime-signed"
+    elif part.type == "multipart/encrypted" or _is_version_of_pgp(part):
+        yield "pgp-encrypted"
+    elif (is_root or part.children or _is_unnamed_smime(part)) and kind is not Kind.COMPRESSED:
+        if kind is Kind.OTHER and part.type in PKCS7:
+            declared = part.parameters.get("smime-type", "").lower()
+            kind = Kind.SIGNED if declared.startswith("signed") else Kind.ENCRYPTED
+        if kind is not Kind.OTHER:
+            yield f"smime-{kind}"
+    if part.type not in _MESSAGES:
+        for child in part.children:
+            yield from _protections(child)
+
+
+def _is_unnamed_smime(part: MimePart) -> bool:
+    """Whether a part is an S/MIME message, and not a signed or encrypted document."""
+    return (part.type in (*PKCS7, "text/plain") or part.kind_of_smime is not Kind.OTHER) and (
+        name_of(part).lower() in NAMES_OF_MESSAGES
+    )
+
+
+def _is_version_of_pgp(part: MimePart) -> bool:
+    """Whether a part is the first one of a mail encrypted with PGP (RFC 3156, 4).
+
+    Exchange changes the type of the multipart around it to multipart/mixed.
+    """
+    return (
+        part.type == "application/pgp-encrypted"
+        and part.end - part.start < 200
+        and b"Version" in content.decoded(part.body, part.encoding, Defects())
+    )
 
 
 def _is_by_qq(fields: tuple[tuple[str, str], ...]) -> bool:

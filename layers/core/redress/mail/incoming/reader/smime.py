@@ -1,7 +1,8 @@
 """Open signed and compressed S/MIME messages (RFC 8551) without a key.
 
 Such a message is one object of ASN.1 in BER: ContentInfo of CMS (RFC 5652), with the signed mail in
-an OCTET STRING. Programs that stream a mail write it with indefinite lengths and cut the string into
+an OCTET STRING. Programs that are no mail programs write it as PEM: as base64 between two lines
+(RFC 7468). Programs that stream a mail write it with indefinite lengths and cut the string into
 thousands of pieces. This module reads only the way to the string, once and forwards. It verifies no
 signature, and it cannot open encrypted messages.
 
@@ -11,6 +12,7 @@ in pieces of 1,000 bytes took 17 s (docs/decisions/015-inbound-mail.md).
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,6 +49,30 @@ class Opened:
 
     kind: Kind
     content: bytes | None = None
+
+
+ARMOUR = b"-----BEGIN "
+_ARMOUR = re.compile(
+    rb"^-----BEGIN (PKCS7|PKCS #7 SIGNED DATA|CMS)-----[ \t]*\r*\n"
+    rb"([A-Za-z0-9+/=\s]*+)(?:-----END \1-----[ \t]*\r*(?:\n|\Z)|\Z)",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Armoured:
+    """A message as PEM: its base64, and the range of the data with the two lines around it."""
+
+    content: bytes
+    start: int
+    end: int
+
+
+def armoured(data: bytes) -> Armoured | None:
+    """Return the first S/MIME message that the data has as PEM (RFC 7468). Its end may be cut."""
+    if ARMOUR not in data or (found := _ARMOUR.search(data)) is None:
+        return None
+    return Armoured(found.group(2), found.start(), found.end())
 
 
 class _Unreadable(Exception):

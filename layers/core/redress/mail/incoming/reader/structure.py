@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from redress.mail.incoming.reader import headers, smime
 from redress.mail.incoming.reader.charset import Hints
@@ -32,8 +32,10 @@ _FIRST_DASHES = re.compile(rb"(?:\A|[\r\n])--([^\s]{1,200})[ \t]*[\r\n]")
 _TYPE = re.compile(r"[\w!#$&^.+-]{1,100}/[\w!#$&^.+-]{1,100}")
 _MESSAGES = ("message/rfc822", "message/global", "message/news")
 _ENCODED = ("base64", "quoted-printable")
-_NAMES_OF_MESSAGES = ("", "smime.p7m", "smime.p7z")
-_PKCS7 = ("application/pkcs7-mime", "application/x-pkcs7-mime")
+NAMES_OF_MESSAGES = ("", "smime.p7m", "smime.p7z")
+PKCS7 = ("application/pkcs7-mime", "application/x-pkcs7-mime")
+_BASE64_OF_DASHES = b"LS0tLS1CRUdJTi"
+"""How the base64 of a text begins that begins with `-----BEGIN`."""
 
 
 @dataclass(slots=True)
@@ -42,8 +44,9 @@ class MimePart:
 
     `type` is in lower case, such as "text/plain". `body` returns the bytes in their transfer
     encoding. The children of a multipart are its parts. An embedded message has one child: the
-    message with its headers. So has an S/MIME message that was opened. `kind_of_smime`
-    is set for such a message, whether it was opened or not.
+    message with its headers. So has an S/MIME message that was opened. A text that has an S/MIME
+    message within has it and the text around it as children. `kind_of_smime` is set for such a
+    part, whether the message was opened or not.
     """
 
     fields: tuple[headers.Field, ...]
@@ -98,8 +101,10 @@ class StructureReader:
                 self._embedded(part, depth)
             else:
                 self._multipart(part, depth)
-        elif part.type in _PKCS7 or _is_named_p7m(part):
+        elif part.type in PKCS7 or _is_named_p7m(part):
             self._smime(part, depth)
+        elif part.type == "text/plain":
+            self._smime_in_text(part, depth)
         return part
 
     def _described(self, block: headers.Block, raw: bytes, end: int, default: str) -> MimePart:
@@ -152,32 +157,68 @@ class StructureReader:
         Documents are signed in the same format, such as `contract.pdf.p7m`.
         """
         data = decoded(part.body, part.encoding, self.defects)
-        if data.startswith(b"MI") and part.encoding not in _ENCODED:
+        if (armour := smime.armoured(data)) is not None:
+            data = decoded(armour.content, "base64", self.defects)
+        elif part.encoding not in _ENCODED and data[:100].lstrip().startswith(b"MI"):
             data = decoded(data, "base64", self.defects)  # the header for the encoding is missing
+        is_file = depth > 0 or name_of(part).lower() not in NAMES_OF_MESSAGES
+        if (child := self._opened(part, data, depth, is_file=is_file)) is not None:
+            part.children = [child]
+
+    def _smime_in_text(self, part: MimePart, depth: int) -> None:
+        """Open the first S/MIME message that a text has within, as PEM (RFC 7468)."""
+        if part.disposition == "attachment" or name_of(part):
+            return
+        if part.encoding == "base64":
+            if (
+                not part.source[part.start : part.start + 100]
+                .lstrip()
+                .startswith(_BASE64_OF_DASHES)
+            ):
+                return
+        elif part.source.find(smime.ARMOUR, part.start, part.end) < 0:
+            return
+        text = decoded(part.body, part.encoding, self.defects)
+        if (armour := smime.armoured(text)) is None:
+            return
+        data = decoded(armour.content, "base64", self.defects)
+        if (child := self._opened(part, data, depth, is_file=False)) is None:
+            return
+        around = [
+            replace(part, encoding="", source=text, start=start, end=end, children=[])
+            for start, end in ((0, armour.start), (armour.end, len(text)))
+        ]
+        part.children = [around[0], child, around[1]]
+
+    def _opened(self, part: MimePart, data: bytes, depth: int, *, is_file: bool) -> MimePart | None:
+        """Return what is in an S/MIME message; None if it cannot be opened or is no mail.
+
+        `is_file`: the content is a mail only if it begins with a header.
+        """
         found = smime.read(data, self.smime_left, self.defects)
         part.kind_of_smime = found.kind
         if found.content is None:
-            return
+            return None
         if depth >= DEPTH or self.parts >= PARTS:
             self.defects.add(Code.TOO_DEEP if depth >= DEPTH else Code.TOO_MANY_PARTS)
-            return
+            return None
         start = len(found.content) - len(found.content.lstrip(b"\r\n"))
         if headers.begins_with_header(found.content, start):
             child = self._entity(
                 found.content, start, len(found.content), PART_HEAD, "text/plain", depth + 1
             )
-        elif depth == 0 and _name(part).lower() in _NAMES_OF_MESSAGES:
+        elif not is_file:
             # Some programs sign a text without the headers that S/MIME requires.
             self.parts += 1
             child = MimePart(
                 (), "text/plain", {}, "", {}, "", found.content, start, len(found.content)
             )
         else:
-            return
+            return None
         self.smime_left -= len(found.content)
-        part.children = [child]
         if found.kind is smime.Kind.SIGNED:
             self.defects.add(Code.SIGNATURE_NOT_VERIFIED)
+        return child
 
     def _multipart(self, part: MimePart, depth: int) -> None:
         boundary = self._boundary(part)
@@ -249,8 +290,9 @@ class StructureReader:
 
 
 def _is_named_p7m(part: MimePart) -> bool:
-    return part.type.startswith("application/") and _name(part).lower().endswith((".p7m", ".p7z"))
+    return part.type.startswith("application/") and name_of(part).lower().endswith((".p7m", ".p7z"))
 
 
-def _name(part: MimePart) -> str:
+def name_of(part: MimePart) -> str:
+    """Return the file name of a part as its headers give it; "" if they give none."""
     return part.disposition_parameters.get("filename") or part.parameters.get("name", "")

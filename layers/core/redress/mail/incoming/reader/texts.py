@@ -14,8 +14,13 @@ _ESCAPED_BY_QQ = re.compile(
     r"&nbsp;(?:原始邮件|原始郵件|Original)|(?:发送时间|收件人|主题|Date|To|Subject)[:：]&nbsp;"
 )
 _ENTITIES = (("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&"))
-_SIGNED = "-----BEGIN PGP SIGNED MESSAGE-----"
-_ENCRYPTED = "-----BEGIN PGP MESSAGE-----"
+_ARMOUR = "-----BEGIN PGP "
+_SIGNED = re.compile(r"^[ \t]*-----BEGIN PGP SIGNED MESSAGE-----[ \t]*$", re.MULTILINE)
+_ENCRYPTED = re.compile(
+    r"^[ \t]*-----BEGIN PGP MESSAGE(?:, PART \d{1,3}(?:/\d{1,3})?)?-----[ \t]*$", re.MULTILINE
+)
+_SIGNATURE = re.compile(r"^-----BEGIN PGP SIGNATURE-----", re.MULTILINE)
+_DASH_ESCAPE = re.compile(r"^- (?=-)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +90,22 @@ def repaired(text: str, *, by_qq: bool) -> str:
     if "&nbsp;" in text and (by_qq or _ESCAPED_BY_QQ.search(text)):
         for escape, character in _ENTITIES:
             text = text.replace(escape, character)
-    if _SIGNED in text:
-        lines = text.split("\n")
-        text = "\n".join(line[2:] if line.startswith("- -") else line for line in lines)
+    if _ARMOUR in text and (begin := _SIGNED.search(text)) is not None:
+        # Outside of the signed block, `- ` is the writer's own, such as the mark of an item.
+        end = _SIGNATURE.search(text, begin.end())
+        last = end.start() if end is not None else len(text)
+        inside = _DASH_ESCAPE.sub("", text[begin.end() : last])
+        text = f"{text[: begin.end()]}{inside}{text[last:]}"
     return text
 
 
 def armour(text: str) -> str:
-    """Return `pgp-signed` or `pgp-encrypted` if the text itself has such a PGP block; else ""."""
-    if text.lstrip().startswith(_ENCRYPTED):
+    """Return `pgp-signed` or `pgp-encrypted` if the text itself has such a PGP block; else "".
+
+    The block can begin anywhere, on a line of its own. A block in a quote is that of another mail.
+    """
+    if _ARMOUR not in text:
+        return ""
+    if _ENCRYPTED.search(text) is not None:
         return "pgp-encrypted"
-    return "pgp-signed" if _SIGNED in text else ""
+    return "pgp-signed" if _SIGNED.search(text) is not None else ""
