@@ -19,6 +19,7 @@ import pytest
 from botocore.client import BaseClient
 
 from redress.base.addresses import canonical_domain
+from redress.base.errors import InvalidInput
 from redress.base.people import Actor, Role
 from redress.db import keys
 from redress.mail.incoming.bucket import MailBucket, read_key
@@ -376,6 +377,31 @@ def test_a_strangers_answer_is_also_logged_on_the_ticket_until_staff_accept_it(
         if event.type is EventType.CUSTOMER_WROTE
     ]
     assert words == ["还是没有", "谢谢"]
+
+
+@pytest.mark.parametrize("author", ["", "From: bo..x@evil.example\n", 'From: "Bo" <>\n'])
+def test_a_mail_without_a_sender_lets_nobody_in_whoever_is_named_in_reply_to(
+    post: Post, staff: Any, author: str
+) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    unproven = {"dmarc": "none", "author": "evil.example"}
+    unsigned = mail("one", to=post.reply_address(first), message_id="<n1@x>", **unproven)
+    lines = [one for one in unsigned.split(b"\n") if not one.startswith(b"From:")]
+    headers = f"{author}Reply-To: bo@example.net\nTo:".encode()
+    post.deliver(b"\n".join(lines).replace(b"To:", headers, 1), "inbound/2")
+    noted = post.stores.tickets.history(first.number)[-1]
+    assert (noted.type, noted.data["why"]) == (EventType.MAIL_NOTED, "stranger")
+    wei, version = post.stores.staff.member("m-wei"), noted.number
+    with pytest.raises(InvalidInput):
+        staff_wiring.staff_cases().accept_mail(wei, first.number, version, noted.number)
+    assert post.stores.tickets.get(first.number).participants == ()
+
+    second = mail("two", subject=f"Re: [{first.number}]", message_id="<n2@x>", **unproven)
+    lines = [one for one in second.split(b"\n") if not one.startswith(b"From:")]
+    post.deliver(b"\n".join(lines), "inbound/3")
+    history = post.stores.tickets.history(first.number)
+    assert not [one for one in history if one.type is EventType.CUSTOMER_WROTE]
 
 
 def test_a_strangers_next_answer_joins_their_ticket_and_is_logged_on_the_first(post: Post) -> None:

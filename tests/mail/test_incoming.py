@@ -400,6 +400,20 @@ def test_no_other_mail_is_logged_beside_what_it_becomes(given: dict[str, Any]) -
     assert noted_beside(mail, ticket(), decide(mail, ticket(), RULES)) == ()
 
 
+@pytest.mark.parametrize("stored", ["", "wang..wei@example.com", "wang.@example.com"])
+@pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED, Named(NUMBER, Clue.THREAD)])
+def test_a_mail_without_a_sender_is_nobodys_whatever_participants_are_stored(
+    named: Named, stored: str
+) -> None:
+    """Earlier versions stored as participants whatever the From of an accepted mail had."""
+    mail = facts(sender="", reachable=True, named=(named,))
+    for known in (ticket(), ticket(contact=BY_PHONE)):
+        open_ticket = {NUMBER: replace(known[NUMBER], participants=("bo@example.net", stored))}
+        assert isinstance(decide(mail, open_ticket, RULES), OpenTicket)
+        released = decide(replace(mail, reachable=False), open_ticket, RULES, released=True)
+        assert released == Quarantine(Reason.NO_SENDER, NUMBER)
+
+
 @pytest.mark.parametrize(
     ("name", "declared", "detected", "served", "why"),
     [

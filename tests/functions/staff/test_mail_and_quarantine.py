@@ -173,6 +173,32 @@ def test_acceptance_needs_the_right_to_act_and_room_for_a_participant(
     assert (refused.status, refused.codes) == (422, {"/participants": "too_many"})
 
 
+@pytest.mark.parametrize(
+    ("sender", "code"),
+    [
+        ("", "email_expected"),
+        ("Bo", "email_expected"),
+        ("wang..wei@example.com", "email_undeliverable"),
+        ("wang.@example.com", "email_undeliverable"),
+        ("wang@-example.com", "email_undeliverable"),
+    ],
+)
+def test_a_mail_is_accepted_only_with_a_sender_to_whom_mail_can_be_sent(
+    api: Api,
+    noted: Callable[..., Ticket],
+    open_ticket: Opener,
+    stores: Stores,
+    sender: str,
+    code: str,
+) -> None:
+    for contact in ({"name": "Li", "email": "li@example.com"}, {"name": "Li", "phone": "10086"}):
+        before = noted(sender=sender, ticket=open_ticket(agent="a-mei", contact=contact))
+        refused = _accept(api, before)
+        assert (refused.status, refused.codes) == (422, {"/participants": code})
+        after = stores.tickets.get(before.number)
+        assert (after.version, after.participants) == (before.version, ())
+
+
 def test_nothing_is_accepted_on_a_closed_ticket(
     api: Api, noted: Callable[..., Ticket], stores: Stores
 ) -> None:

@@ -331,14 +331,19 @@ def is_party(facts: MailFacts, ticket: Ticket) -> bool:
 
 
 def _is_customer_or_participant(facts: MailFacts, ticket: Ticket) -> bool:
-    participants = map(canonical, ticket.participants)
-    return _is_customer(facts, ticket) or facts.sender in participants
+    """Whether the sender is the contact or a participant. A mail without a sender is nobody's.
+
+    An earlier version could store a participant without an address, so this must not match "".
+    """
+    if not facts.sender:
+        return False
+    return _is_customer(facts, ticket) or facts.sender in map(canonical, ticket.participants)
 
 
 def _is_customer(facts: MailFacts, ticket: Ticket) -> bool:
     """Whether the sender is the contact, or wrote the ticket's first mail with another Reply-To."""
     email = ticket.contact.email
-    if email is None or not facts.sender:
+    if email is None:
         return False
     first = canonical(ticket.first_sender) if ticket.first_sender else None
     return facts.sender in (canonical(email), first)

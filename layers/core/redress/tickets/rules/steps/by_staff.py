@@ -295,14 +295,20 @@ def accept_mail(
 
     `noted` is the event that logs the mail (`is_acceptable`). The customer counts as having written
     at `at`, because nobody on the customer's side was entitled to write earlier. Raises AlreadyDone
-    if the mail was accepted before, and InvalidInput if there is no room for one more participant.
+    if the mail was accepted before. Raises InvalidInput if there is no room for one more
+    participant, or if no mail can be sent to the address in From: nothing else in a mail can be
+    proven to be its sender's.
     """
     require_possible(Step.WRITE, ticket)
     if any((one.data.get("accepted") or {}).get("event") == noted.number for one in history):
         raise AlreadyDone("this mail was accepted before")
     address = noted.data["from"]
+    if not is_address(address):
+        code, _ = fault_of(address)
+        detail = "the mail has no sender to whom mail can be sent; add a participant instead"
+        raise InvalidInput([Fault("/participants", code, detail)])
     draft = Draft(ticket, plan, by, at)
-    known = (*ticket.participants, ticket.contact.email or "")
+    known = (*ticket.participants, *([ticket.contact.email] if ticket.contact.email else []))
     if canonical(address) not in map(canonical, known):
         if len(ticket.participants) >= MOST_PARTICIPANTS:
             detail = f"at most {MOST_PARTICIPANTS}; remove one first"
