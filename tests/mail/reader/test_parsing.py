@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import struct
+import time
 
 import pytest
 
 from redress.mail.incoming.reader import charset, limits
 from redress.mail.incoming.reader.limits import Code
-from redress.mail.incoming.reader.mail import as_data
+from redress.mail.incoming.reader.mail import ParsedMail, as_data
 from redress.mail.incoming.reader.parsing import parse
 from tests.mail.reader.mails import HEAD, codes, encoded, multipart, part, text_mail
 
@@ -107,6 +108,81 @@ def test_all_pieces_of_html_are_read(kind: bytes, plain: bytes | None) -> None:
     assert [one.name for one in mail.attachments] == ["i.png"]
 
 
+def alternative(plain: str, *html: str, footer: str = "") -> ParsedMail:
+    """Return a mail with plain text, and the same as HTML around pictures."""
+    parts = [part(b"text/html; charset=utf-8", one.encode()) for one in html]
+    picture = encoded(b"image/png; name=i.png", PNG)
+    pieces = [one for piece in parts for one in (piece, picture)][:-1] if parts[1:] else parts
+    pieces += [part(b"text/plain; charset=utf-8", footer.encode())] if footer else []
+    inner = multipart(*pieces).replace(b"=b=", b"=c=") if pieces[1:] else pieces[0]
+    words = part(b"text/plain; charset=utf-8", plain.encode())
+    return parse(HEAD + multipart(words, inner, kind=b"alternative"))
+
+
+@pytest.mark.parametrize(
+    ("plain", "html", "text"),
+    [
+        ("One", ("One", "Two money back"), "One\n\nTwo money back"),
+        ("One", ("Zero", "One", "Two"), "Zero\n\nOne\n\nTwo"),
+        ("Two", ("One: my lamp broke", "Two"), "One: my lamp broke\n\nTwo"),
+        ("One money", ("One money", "One money back"), "One money\n\nOne money back"),
+        ("灯坏了。", ("<p>灯坏了。", "<p>请退款200元。"), "灯坏了。\n\n请退款200元。"),
+        ("Mine", ("Yours and", "theirs"), "Mine\n\nYours and\ntheirs"),
+        ("One, mine", ("One", "Two"), "One, mine\n\nTwo"),
+        # What follows the end of the HTML, and what only a part of the HTML has.
+        ("One", ("<html><body>One</body></html><p>Two money back",), "One\n\nTwo money back"),
+        (
+            "Dear all,\n\nThanks",
+            ("<p>Dear all,<p>I want my money back.<p>Thanks",),
+            "Dear all,\n\nI want my money back.\n\nThanks",
+        ),
+    ],
+)
+def test_words_that_only_the_html_has_are_read(
+    plain: str, html: tuple[str, ...], text: str
+) -> None:
+    assert alternative(plain, *html).text == text
+
+
+def test_words_that_only_the_html_has_are_read_with_the_footer_of_a_list() -> None:
+    mail = alternative("One", "One", "Two money back", footer="A footer")
+    assert mail.text == "One\n\nTwo money back\n\nA footer"
+
+
+@pytest.mark.parametrize(
+    ("plain", "html"),
+    [
+        (
+            "See https://a.example\nand *pay*",
+            ("See <a href='https://a.example/x'>https://a.example</a> and <b>pay</b>",),
+        ),
+        ("Hello [image: logo.png] there", ("Hello <img alt='logo.png' src=x> there",)),
+        ("Hello\n[cid:1@2]", ("Hello<br><img alt='the logo' src='cid:1@2'>",)),
+        (
+            "A long line that the program\nwrapped, 然后\n又换行",
+            ("A long line that the program wrapped, 然后又换行",),
+        ),
+        ("* a\n* b\n1) c", ("<ul><li>a<li>b</ul><p>1. c",)),
+        ("Yes\n> Will you\n> come?", ("Yes<blockquote>Will you come?</blockquote>",)),
+        ("One\n\nTwo", ("One", "Two")),
+        ("One two three", ("one", "TWO", "three<hr>")),
+        ("灯&nbsp;坏了", ("灯&nbsp;坏了",)),
+        ("Hello, Li, my lamp broke.", ("Hello Ms Li, my lamp broke.",)),
+    ],
+)
+def test_the_plain_text_counts_if_the_html_says_the_same(plain: str, html: tuple[str, ...]) -> None:
+    assert alternative(plain, *html).text == plain
+
+
+def test_long_html_beside_plain_text_is_compared_in_linear_time() -> None:
+    lines = "\n".join(f"a{number}" for number in range(60_000))
+    began = time.process_time()
+    text = alternative("One", f"<pre>{lines}</pre>", f"<pre>{lines}</pre>").text
+    assert time.process_time() - began < 2
+    assert text.startswith("One\n\na0\na1\n")
+    assert len(text) <= limits.TEXT
+
+
 def test_an_unclosed_piece_of_html_hides_no_other_piece() -> None:
     first = part(b"text/html", b"<div>one<!-- <div style='display:none'>")
     mail = parse(HEAD + multipart(first, part(b"text/html", b"two")))
@@ -120,9 +196,9 @@ def test_plain_text_beside_the_html_of_an_alternative_is_not_lost() -> None:
     for plain, words in (
         (b"Hello", ["Hello", "A footer of the list"]),
         (b"Hello\r\n\r\nA footer of the list", ["Hello", "A footer of the list"]),
-        (b"This mail is in HTML.", ["one", "A footer of the list"]),
+        (b"This mail is in HTML.", ["Hello", "A footer of the list"]),
     ):
-        inner = multipart(part(b"text/html", b"<p>one</p>" * 9), footer).replace(b"=b=", b"=c=")
+        inner = multipart(part(b"text/html", b"<p>Hello</p>" * 9), footer).replace(b"=b=", b"=c=")
         mail = parse(HEAD + multipart(part(b"text/plain", plain), inner, kind=b"alternative"))
         assert list(dict.fromkeys(filter(None, mail.text.split("\n")))) == words
         assert mail.text.count("footer") == (mail.html or "").count("footer") == 1

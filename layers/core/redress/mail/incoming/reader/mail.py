@@ -101,8 +101,9 @@ class ParsedMail:
     sender_addresses  the addresses in From; `sender` has those in the header Sender
     return_path   None if the header is missing; "" for the null sender of a bounce
     date          in UTC
-    text          the plain text of the mail, from the text/plain parts; if there are none, made
-                  from the HTML; if there is none, made from a calendar object
+    text          the plain text of the mail, from the text/plain parts, with what only the HTML
+                  beside them has; if there are none, made from the HTML; if there is none, made
+                  from a calendar object
     html          HTML that is safe to show (see `markup`); None if the mail has no HTML that can be
                   shown
     type          the content type of the complete mail, such as "multipart/report"

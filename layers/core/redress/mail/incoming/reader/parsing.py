@@ -35,7 +35,14 @@ from redress.mail.incoming.reader.structure import (
     StructureReader,
     name_of,
 )
-from redress.mail.incoming.reader.texts import Piece, armour, flowed, is_stub, repaired
+from redress.mail.incoming.reader.texts import (
+    Piece,
+    armour,
+    flowed,
+    is_stub,
+    repaired,
+    with_words_of,
+)
 
 _MBOX = re.compile(rb">?From (?![ \t]*:)[^\r\n]{1,500}(?:\r*\n|\r)")
 _STATUS = {
@@ -108,6 +115,7 @@ class _Assembly:
         self.signed_fields: tuple[headers.Field, ...] = ()
         self.text_left = 4 * TEXT
         self.html_left = HTML
+        self.compared_left = TEXT
 
     def mail(self, root: MimePart, size: int, defects: Defects) -> ParsedMail:
         self._unwrap_signed(root, root)
@@ -226,8 +234,12 @@ class _Assembly:
             words = "\n\n".join(one.text for one in found if one.text.strip())
             if found and is_stub(plain, words):
                 plain = words
-            elif piece.between:
-                plain = f"{plain}\n\n{piece.between}"
+            elif words and len(plain) <= TEXT:
+                if len(words) > self.compared_left:
+                    self.defects.add(Code.TEXT_CUT, "words of HTML beside plain text")
+                    words = words[: self.compared_left]
+                self.compared_left -= len(words)
+                plain = with_words_of(plain, words, any_word=len(piece.html) > 1)
             texts.append(plain)
             length += len(plain)
             if any(one.html is not None for one in found):
@@ -433,12 +445,9 @@ def _joined(sides: list[list[Piece]]) -> list[Piece]:
     if not plain:
         return [piece for side in with_html for piece in side]
     html: list[str] = []
-    between: list[str] = []
     for piece in (piece for side in with_html for piece in side):
         html += piece.html or ([markup.escaped(piece.plain)] if piece.plain.strip() else [])
-        if not piece.html and piece.plain.strip() not in plain:
-            between.append(piece.plain.strip("\n"))
-    return [Piece(plain, tuple(html), "\n\n".join(between))]
+    return [Piece(plain, tuple(html))]
 
 
 def _all_addresses(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 _QUOTE = re.compile(r">*")
 _STUB = re.compile(
     r"html|web version|in (?:your|a) browser|网页版|浏览器|瀏覽器|網頁版", re.IGNORECASE
 )
 _STUB_LENGTH = 300
+_IDEOGRAMS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_WORD = re.compile(rf"[{_IDEOGRAMS}]|[^\W_{_IDEOGRAMS}]+")
+"""Chinese and Japanese have no blanks between words, so each of their characters counts as one."""
+_NOT_COMPARED = re.compile(r"<[^<>\s]*>|\[[^\[\]\s]{0,100}(?: [^\[\]\s]{0,30})?\]|&[a-z]{2,6};")
 _ESCAPED_BY_QQ = re.compile(
     r"&nbsp;(?:原始邮件|原始郵件|Original)|(?:发送时间|收件人|主题|Date|To|Subject)[:：]&nbsp;"
 )
@@ -28,12 +33,11 @@ class Piece:
     """A text as plain text, as HTML, or as both. The missing form is empty.
 
     `html` has several documents if the HTML is divided into parts, such as those of Apple Mail
-    around a picture. `between` is plain text that stands among them, such as a list's footer.
+    around a picture. Plain text that stands among them, such as a list's footer, is one of them.
     """
 
     plain: str
     html: tuple[str, ...] = ()
-    between: str = ""
 
 
 def is_stub(plain: str, shown: str) -> bool:
@@ -45,6 +49,58 @@ def is_stub(plain: str, shown: str) -> bool:
         return True
     short = len(plain) < _STUB_LENGTH and len(shown.strip()) > len(plain)
     return short and _STUB.search(plain) is not None and _STUB.search(shown[:200]) is None
+
+
+def with_words_of(plain: str, shown: str, *, any_word: bool) -> str:
+    """Return the plain text together with the words that only the HTML beside it has.
+
+    `shown` is the text of the HTML. Both should say the same, so usually the result is the plain
+    text. If the HTML has lines that the plain text lacks, and all words of the plain text, the
+    result is the text of the HTML, because that has the lines in their places. Otherwise they come
+    last.
+
+    A line is lacking if the plain text has nothing of it. With `any_word`, it is lacking if a word
+    of it is. Marks, targets of links and short descriptions of pictures are not compared, because
+    programs write them differently.
+    """
+    if plain.split() == shown.split():
+        return plain
+    said = _Runs(plain)
+    lacking = [line for line in shown.split("\n") if said.lacks(line, any_word=any_word)]
+    if not lacking:
+        return plain
+    reversed_ = _Runs(shown)
+    if not any(reversed_.lacks(line, any_word=True) for line in plain.split("\n")):
+        return shown
+    return "\n".join((plain.rstrip("\n"), "", *lacking))
+
+
+class _Runs:
+    """The words of a text and its runs of two and three words, regardless of line ends."""
+
+    def __init__(self, text: str) -> None:
+        words = _words(text)
+        self._runs: tuple[set[object], ...] = (
+            set(words),
+            set(pairwise(words)),
+            set(zip(words, words[1:], words[2:], strict=False)),
+        )
+
+    def lacks(self, line: str, *, any_word: bool) -> bool:
+        """Whether none of the runs of a line is here, or with `any_word`, whether one is not."""
+        words = _words(line)
+        if not words:
+            return False
+        if len(words) < 3:
+            run = words[0] if len(words) == 1 else tuple(words)
+            return run not in self._runs[len(words) - 1]
+        here = self._runs[2]
+        runs = zip(words, words[1:], words[2:], strict=False)
+        return any(run not in here for run in runs) if any_word else here.isdisjoint(runs)
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(_NOT_COMPARED.sub(" ", text).lower())
 
 
 def flowed(text: str, *, delete: bool) -> str:
