@@ -13,6 +13,7 @@ from redress.base.addresses import canonical, canonical_domain
 from redress.base.texts import cleaned_line
 from redress.mail.incoming.reader import clues, folding, machines, parsing, verdicts
 from redress.mail.incoming.reader.addresses import addresses_of
+from redress.mail.incoming.reader.groups import is_relayed
 from redress.mail.incoming.reader.headers import ids_of
 from redress.mail.incoming.reader.languages import language_of
 from redress.mail.incoming.reader.limits import VALUE, Defects
@@ -69,7 +70,7 @@ def incoming_mail_of(
     contact = answers.address if answers is not None else _named_besides_from(mail, own)
     one_author = sender is None or _has_one_author(mail, verdict.author)
     # A group that the plan names breaks DMARC by what it adds. Its own envelope is proven by SPF.
-    relayed = verdict.spf == "pass" and machines.is_relayed(mail, trusted)
+    relayed = is_relayed(mail, trusted)
     parts = folding.parts_of(mail.text, _context(mail, own))
     new = answer(mail.text, parts).text
     return IncomingMail(

@@ -758,7 +758,11 @@ def test_an_answer_of_staff_becomes_a_note(post: Post, staff: Any) -> None:
     assert post.ticket().last_person_version == first.last_person_version
 
 
-CAMPAIGN = {"Feedback_ID": "7:campaign:shop", "List_Unsubscribe": "<https://shop.example/u>"}
+CAMPAIGN = {
+    "Feedback_ID": "7:campaign:shop",
+    "List_Unsubscribe": "<https://shop.example/u>",
+    "Precedence": "bulk",
+}
 GROUP = {
     "Precedence": "list",
     "Mailing_list": "list help@shop.example; contact help+owners@shop.example",
@@ -803,14 +807,41 @@ def test_a_mail_that_a_machine_wrote_for_certain_is_held(post: Post, given: dict
     assert opened.data["mail"]["unacknowledged"] == "machine"
 
 
-def test_a_mail_through_a_group_that_the_plan_names_is_acknowledged(post: Post) -> None:
+def through(envelope: str, raw: bytes) -> bytes:
+    """Return the mail with another sender of the envelope."""
+    return raw.replace(b"<x@example.com>", f"<{envelope}>".encode(), 1)
+
+
+def name_groups(post: Post, *names: str) -> None:
     document = plan_document() | {"version": 2}
-    document["mail"]["groups"] = ["help@shop.example"]
+    document["mail"]["groups"] = list(names)
     post.stores.plan_store.publish(document, 2, 1)
     rewire()
-    post.deliver(mail(**GROUP))
+
+
+def test_a_mail_through_a_group_that_the_plan_names_is_acknowledged(post: Post) -> None:
+    name_groups(post, "help@shop.example")
+    post.deliver(through("help+bnc3x@shop.example", mail(**GROUP)))
     [opened] = post.stores.tickets.history(post.ticket().number)
     assert [one.template for one in mails_after(opened)] == ["acknowledgement"]
+
+
+@pytest.mark.parametrize(
+    ("envelope", "given"),
+    [
+        ("", {"Delivered_To": "help@shop.example", "text": "I am away until Monday."}),
+        ("", {"X_Forwarded_To": "help@shop.example"}),
+        ("b-7@news.example", {"Delivered_To": "help@shop.example"} | CAMPAIGN),
+        ("x@evil.example", GROUP),
+    ],
+)
+def test_a_mail_that_only_claims_to_come_through_a_named_group_is_not_acknowledged(
+    post: Post, envelope: str, given: dict[str, str]
+) -> None:
+    name_groups(post, "help@shop.example")
+    post.deliver(through(envelope, mail(**given)))
+    [opened] = post.stores.tickets.history(post.ticket().number)
+    assert mails_after(opened) == []
 
 
 @pytest.mark.parametrize(
@@ -818,6 +849,7 @@ def test_a_mail_through_a_group_that_the_plan_names_is_acknowledged(post: Post) 
     [
         ("help+bnc3x@shop.example", "pass", []),
         ("help+bnc3x@shop.example", "fail", ["disowned"]),
+        ("attacker@shop.example", "pass", ["disowned"]),
         ("help@shop.example.evil.example", "pass", ["disowned"]),
         ("x@example.com", "pass", ["disowned"]),
     ],
@@ -825,11 +857,8 @@ def test_a_mail_through_a_group_that_the_plan_names_is_acknowledged(post: Post) 
 def test_a_named_group_that_breaks_dmarc_is_trusted_if_spf_proves_its_envelope(
     post: Post, envelope: str, spf: str, held: list[str]
 ) -> None:
-    document = plan_document() | {"version": 2}
-    document["mail"]["groups"] = ["help@shop.example"]
-    post.stores.plan_store.publish(document, 2, 1)
-    rewire()
-    raw = mail(dmarc="fail", **GROUP).replace(b"<x@example.com>", f"<{envelope}>".encode(), 1)
+    name_groups(post, "help@shop.example")
+    raw = through(envelope, mail(dmarc="fail", **GROUP))
     post.deliver(raw.replace(b"; spf=pass;", f"; spf={spf};".encode(), 1))
     assert [record.reason for record in post.held().records] == held
     assert len(post.tickets()) == (0 if held else 1)

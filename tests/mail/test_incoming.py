@@ -155,6 +155,28 @@ def test_an_address_that_the_mail_server_did_not_take_presets_no_kind(
     assert decide(mail, {}, plan) == OpenTicket(kind)
 
 
+@pytest.mark.parametrize(
+    ("recipient", "kind"),
+    [
+        ("complaints+li@in.example.org", "complaint"),
+        ("complaints+@in.example.org", "complaint"),
+        ("complaints+a+b@in.example.org", "complaint"),
+        ("help+li@brand.example", "urgent"),
+        ("vip+gold@in.example.org", "urgent"),
+        ("vip+tin@in.example.org", "inquiry"),
+        ("complaints-li@in.example.org", "inquiry"),
+        ("li+complaints@in.example.org", "inquiry"),
+        ("complaints+li@other.example", "inquiry"),
+        ("complaints+li@group.example", "complaint"),
+    ],
+)
+def test_what_follows_a_plus_counts_only_if_the_plan_names_it(recipient: str, kind: str) -> None:
+    named = {"complaints": "complaint", "help@brand.example": "urgent", "vip+gold": "urgent"}
+    plan = MailPlan(named, groups=("complaints@group.example",))
+    mail = facts(recipients=(recipient,), own_domains=("in.example.org",))
+    assert decide(mail, {}, plan) == OpenTicket(kind)
+
+
 def test_without_a_known_domain_of_the_house_every_domain_counts() -> None:
     mail = facts(recipients=("complaints@shop.example",))
     assert decide(mail, {}, RULES) == OpenTicket("complaint")

@@ -14,7 +14,7 @@ in doubt, no automatic answer is sent. The mail itself is read in any case.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -23,6 +23,13 @@ from redress.base.addresses import canonical, canonical_domain, is_address
 from redress.mail.incoming.reader import bounces
 from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.bounces import Bounce
+from redress.mail.incoming.reader.groups import (
+    POST_HEADERS,
+    Passage,
+    addresses_in,
+    adds_unsubscribe,
+    passage_of,
+)
 from redress.mail.incoming.reader.limits import Defects
 from redress.mail.incoming.reader.mail import Address, ParsedMail
 from redress.mail.incoming.rules.answers import NoAnswer
@@ -100,11 +107,9 @@ _AUTO_HEADERS = (
     "x-facebook-notify",
     "auto-generated",
 )
-_POST_HEADERS = ("list-post", "mailing-list", "x-mailing-list", "x-beenthere")
-"""Headers in which a mailing list names the address to which people write."""
-_DISCUSSION_HEADERS = (*_POST_HEADERS, "x-original-sender", "x-original-from")
+_DISCUSSION_HEADERS = (*POST_HEADERS, "x-original-sender", "x-original-from")
 """Headers of groups to which people write. A newsletter, to which nobody can write, has none."""
-_LIST_HEADERS = ("list-id", "x-mailman-version", *_POST_HEADERS)
+_LIST_HEADERS = ("list-id", "x-mailman-version", *POST_HEADERS)
 _CAMPAIGN_HEADERS = (
     "feedback-id",
     "x-campaign",
@@ -115,8 +120,8 @@ _CAMPAIGN_HEADERS = (
     "x-csa-complaints",
     "list-unsubscribe-post",
 )
-"""Headers of campaigns. One of them together with List-Unsubscribe proves a campaign. Feedback-ID
-alone is no sign: Tencent and SES add it to every mail of their customers."""
+"""Headers of campaigns. Programs for customer mail also add them to a person's single mail.
+Feedback-ID alone is no sign: Tencent and SES add it to every mail of their customers."""
 _PRECEDENCES = {
     "auto_reply": _Sign(MachineKind.AUTO_REPLY, "header precedence"),
     "auto-reply": _Sign(MachineKind.AUTO_REPLY, "header precedence"),
@@ -125,25 +130,6 @@ _PRECEDENCES = {
     "bulk": _Sign(MachineKind.BULK, "header precedence", proof=False),
     "junk": _Sign(MachineKind.BULK, "header precedence", proof=False),
 }
-_PASSED_BY = (
-    "list-post",
-    "mailing-list",
-    "x-mailing-list",
-    "x-beenthere",
-    "x-spam-checked-in-group",
-    "sender",
-    "resent-from",
-    "resent-sender",
-    "return-path",
-    "x-forwarded-for",
-    "x-forwarded-to",
-    "x-original-to",
-    "delivered-to",
-)
-"""Headers in which groups and forwarders name their own address."""
-_ADDRESS = re.compile(r"(?<![\w.+=-])([\w.=-]{1,64})(?:\+[\w.+=-]{0,200})?@([\w.-]{1,253})")
-"""An address without the part after a plus, which groups add in Return-Path."""
-_LIST_ID = re.compile(r"<([^<>\s]{1,255})>\s*\Z")
 _MOST_READ = 2_000
 
 _WORDS = (
@@ -240,11 +226,12 @@ def kind_of(
     """Return the kind of a mail that has signs of a machine; None for any other mail.
 
     `own_addresses` are the address that Redress sends from and the domain that receives mail.
-    `groups` are the groups and forwarders that the plan names. The headers that these add are no
-    signs.
+    `groups` are the groups and forwarders that the plan names. If it is proven that a mail came
+    through one, the headers of a list that it adds are no signs. If the mail only claims it, they
+    and a null sender prove nothing.
     """
-    own = {canonical(one) for one in own_addresses}
-    signs = list(_signs(mail, own, _through(mail, groups)))
+    own, named = {canonical(one) for one in own_addresses}, tuple(groups)
+    signs = list(_signs(mail, own, named, passage_of(mail, named)))
     if not signs:
         return None
     order = list(MachineKind)
@@ -273,21 +260,31 @@ def no_answer(
     returns None. Otherwise two machines could answer each other. `NoAnswer.REPLY_TO` is never the
     result, because a mail does not show who has written before (`AnswerAddress.foreign`).
     """
-    own = tuple(own_addresses)
-    machine = kind_of(mail, own, groups)
+    own, named = tuple(own_addresses), tuple(groups)
+    machine = kind_of(mail, own, named)
     if machine is not None and machine.proven:
         return NoAnswer.MACHINE
     kind = machine.kind if machine is not None else None
-    found = answer_address(mail, own, groups)
+    found = answer_address(mail, own, named)
     if kind is MachineKind.SYSTEM or (found and _reads_nothing(mail, found)):
         return NoAnswer.NO_REPLY
     if _is_suppressed(mail):
         return NoAnswer.SUPPRESSED
-    if kind is MachineKind.LIST:
+    if kind is MachineKind.LIST or _claims_to_be_a_group(mail, named):
         return NoAnswer.LIST
     if kind is MachineKind.BULK:
         return NoAnswer.BULK
     return NoAnswer.WORDS if kind is not None or _has_words(mail) else None
+
+
+def _claims_to_be_a_group(mail: ParsedMail, groups: Collection[str]) -> bool:
+    """Whether From has the address of a group of the plan, and nothing proves that it is the group.
+
+    Otherwise anybody could have an answer sent to the address that such a mail names as its author.
+    """
+    named = {canonical(one) for one in groups}
+    is_group = any(canonical(one.address) in named for one in mail.sender_addresses)
+    return is_group and not passage_of(mail, groups).proven
 
 
 def _reads_nothing(mail: ParsedMail, found: AnswerAddress) -> bool:
@@ -394,45 +391,11 @@ def _is_form(mail: ParsedMail, sender: Address, own: set[str]) -> bool:
     return by_script or _FORM_MAILERS.search(mail.first("x-mailer")[:200]) is not None
 
 
-def _through(mail: ParsedMail, groups: Iterable[str]) -> bool:
-    """Whether the mail came through a group or forwarder that is among `groups`.
-
-    `groups` has addresses and List-Ids in lower case. An address also names the List-Id that Google
-    Groups makes from it: complaints@shop.example and complaints.shop.example.
-    """
-    trusted = {canonical(one) for one in groups}
-    if not trusted:
-        return False
-    trusted |= {one.replace("@", ".") for one in trusted}
-    list_id = _LIST_ID.search(mail.first("list-id")[:_MOST_READ])
-    if list_id is not None and list_id.group(1).lower() in trusted:
-        return True
-    found = {canonical(one.address) for one in mail.sender_addresses}
-    for name in _PASSED_BY:
-        for value in mail.all(name)[:10]:
-            found |= set(_addresses_in(value))
-    return not found.isdisjoint(trusted)
-
-
-def is_relayed(mail: ParsedMail, groups: Iterable[str]) -> bool:
-    """Whether the envelope's sender is at the domain of a group or forwarder among `groups`.
-
-    The caller must be sure that SPF passed for this envelope. A List-Id names no such domain.
-    """
-    domain = canonical_domain((mail.return_path or "").rpartition("@")[2])
-    return domain in {canonical(one).rpartition("@")[2] for one in groups if "@" in one}
-
-
-def _addresses_in(value: str) -> list[str]:
-    found = _ADDRESS.findall(value[:_MOST_READ].lower())
-    return [f"{local}@{domain}" for local, domain in found]
-
-
 def _list_addresses(mail: ParsedMail) -> set[str]:
     """Return the addresses at which a mailing list gets mail; none if no list sent this mail."""
     if not any(mail.has(name) for name in _LIST_HEADERS):
         return set()
-    named = {one for name in _POST_HEADERS for one in _addresses_in(mail.first(name))}
+    named = {one for name in POST_HEADERS for one in addresses_in(mail.first(name))}
     return named | {canonical(one.address) for one in (*mail.to, *mail.cc)}
 
 
@@ -446,16 +409,17 @@ def _sent_by_others(mail: ParsedMail) -> bool:
     return any(one.domain != domain for one in mail.sender) or returned not in ("", domain)
 
 
-def _signs(mail: ParsedMail, own: set[str], trusted: bool) -> Iterator[_Sign]:
-    """Yield the signs of a machine. `trusted`: a group or forwarder of the plan passed the mail on.
+def _signs(
+    mail: ParsedMail, own: set[str], groups: Collection[str], passage: Passage
+) -> Iterator[_Sign]:
+    """Yield the signs of a machine.
 
     A calendar object counts if it is the mail, and not if it is a file beside a person's words.
     """
     yield from _signs_of_own_mail(mail, own)
     yield from _signs_in_reports(mail)
-    yield from _signs_in_headers(mail, trusted)
-    if not trusted:
-        yield from _signs_of_lists(mail)
+    yield from _signs_in_headers(mail, passage)
+    yield from _signs_of_lists(mail, groups, passage)
     if mail.calendar is not None and mail.calendar.method in (
         "REQUEST",
         "REPLY",
@@ -464,9 +428,10 @@ def _signs(mail: ParsedMail, own: set[str], trusted: bool) -> Iterator[_Sign]:
     ):
         yield _Sign(MachineKind.CALENDAR, f"calendar {mail.calendar.method.lower()}")
     yield from _signs_in_words(mail)
-    if mail.return_path == "" and not trusted:
-        yield _Sign(MachineKind.SYSTEM, "null sender")
-    yield from _signs_in_addresses(mail, own, trusted)
+    if mail.return_path == "":
+        # Some forwarders replace the sender of the envelope by the null sender.
+        yield _Sign(MachineKind.SYSTEM, "null sender", proof=not passage.claimed)
+    yield from _signs_in_addresses(mail, own, passage)
 
 
 def _signs_in_words(mail: ParsedMail) -> Iterator[_Sign]:
@@ -493,7 +458,7 @@ def _is_holiday_text(text: str) -> bool:
     return _HOLIDAY_TEXT.match(new) is not None
 
 
-def _signs_in_addresses(mail: ParsedMail, own: set[str], trusted: bool) -> Iterator[_Sign]:
+def _signs_in_addresses(mail: ParsedMail, own: set[str], passage: Passage) -> Iterator[_Sign]:
     for one in mail.sender_addresses:
         if bounces.is_daemon(one.local) or _ROBOTS.match(one.local):
             proof = _PERSONAL_DAEMONS.match(one.local) is None
@@ -505,7 +470,7 @@ def _signs_in_addresses(mail: ParsedMail, own: set[str], trusted: bool) -> Itera
     for one in mail.sender:
         if bounces.is_daemon(one.local):
             yield _Sign(MachineKind.SYSTEM, f"sender {one.local[:40]}")
-        elif _LIST_ROBOTS.match(one.local) and not trusted:
+        elif _LIST_ROBOTS.match(one.local) and not passage.adds_list_headers:
             yield _Sign(MachineKind.LIST, f"sender {one.local[:40]}", proof=False)
 
 
@@ -553,7 +518,7 @@ def _signs_in_reports(mail: ParsedMail) -> Iterator[_Sign]:
         yield _Sign(MachineKind.SYSTEM, f"report {kind[:40]}")
 
 
-def _signs_in_headers(mail: ParsedMail, trusted: bool) -> Iterator[_Sign]:
+def _signs_in_headers(mail: ParsedMail, passage: Passage) -> Iterator[_Sign]:
     submitted = mail.first("auto-submitted").strip().lower()
     if submitted and not re.match(r"no(?:\s|;|\(|\Z)", submitted):
         replied = submitted.startswith(("auto-replied", "auto-notified"))
@@ -564,7 +529,8 @@ def _signs_in_headers(mail: ParsedMail, trusted: bool) -> Iterator[_Sign]:
             yield _Sign(MachineKind.AUTO_REPLY, f"header {name}")
     for value in mail.all("precedence"):
         sign = _PRECEDENCES.get(value.strip().lower())
-        if sign is not None and (sign.proof or not trusted):
+        by_group = sign is _PRECEDENCES["list"] and passage.adds_list_headers
+        if sign is not None and not by_group:
             yield sign
     if _is_suppressed(mail):
         yield _Sign(MachineKind.BULK, "header x-auto-response-suppress", proof=False)
@@ -580,27 +546,31 @@ def _is_suppressed(mail: ParsedMail) -> bool:
     return not suppressed.isdisjoint({"all", "autoreply", "oof"})
 
 
-def _signs_of_lists(mail: ParsedMail) -> Iterator[_Sign]:
+def _signs_of_lists(mail: ParsedMail, groups: Collection[str], passage: Passage) -> Iterator[_Sign]:
     """Yield the signs of lists and bulk mail. Only those of a campaign prove that no person wrote.
 
-    A campaign is mail that many people got: it can be unsubscribed from, and has a header of a
-    campaign. Otherwise, two of three signs are needed: a list, bulk mail, and a sender whom nobody
-    can answer. A group to which people write is no campaign.
+    A campaign is mail that many people got: it can be unsubscribed from, and has two more signs: a
+    header of a campaign, a list, bulk mail, a sender whom nobody can answer. A header of a campaign
+    needs one of the others, because programs for customer mail add these headers to a single mail
+    of a person. A group to which people write is no campaign. A mail that claims to come through a
+    group of the plan is not held for such signs.
     """
     for name in _LIST_HEADERS:
-        if mail.has(name):
+        # A second value is that of another list, which the group got the mail from.
+        if mail.has(name) and not (passage.adds_list_headers and len(mail.all(name)) == 1):
             yield _Sign(MachineKind.LIST, f"header {name}", proof=False)
     unsubscribed = mail.has("list-unsubscribe")
-    discussed = any(mail.has(name) for name in _DISCUSSION_HEADERS)
-    for name in _CAMPAIGN_HEADERS:
-        if mail.has(name) and (unsubscribed or name != "feedback-id"):
-            proof = unsubscribed and not discussed
-            yield _Sign(MachineKind.BULK, f"header {name}", proof)
-    if not unsubscribed:
-        return
+    campaign = [name for name in _CAMPAIGN_HEADERS if mail.has(name)]
+    if not unsubscribed and "feedback-id" in campaign:
+        campaign.remove("feedback-id")
     bulk = mail.first("precedence").strip().lower() in ("bulk", "junk")
     unread = any(bounces.is_no_reply(one.local) for one in mail.sender_addresses)
-    announced = [mail.has("list-id"), bulk, unread].count(True) > 1
-    # Shops also add this header to mails for a single customer.
-    proof = announced and not discussed
-    yield _Sign(MachineKind.BULK, "header list-unsubscribe", proof)
+    announced = [mail.has("list-id"), bulk, unread]
+    is_campaign = any(announced) and [*announced, bool(campaign)].count(True) > 1
+    discussed = any(mail.has(name) for name in _DISCUSSION_HEADERS)
+    proof = unsubscribed and is_campaign and not discussed and not passage.claimed
+    for name in campaign:
+        yield _Sign(MachineKind.BULK, f"header {name}", proof)
+    if unsubscribed and not (passage.adds_list_headers and adds_unsubscribe(mail, groups)):
+        # Shops also add this header to mails for a single customer.
+        yield _Sign(MachineKind.BULK, "header list-unsubscribe", proof)

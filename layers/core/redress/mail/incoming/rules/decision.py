@@ -365,8 +365,9 @@ def kind_of(facts: MailFacts, plan: MailPlan) -> str:
     The first address decides that the plan names completely, or whose part before the @ the plan
     names: for example, a complaint address gives `complaint`. A part before the @ counts only at a
     domain of the house or in the address of one of its groups, because other houses have an
-    `urgent@` too. If no domain of the house is known, every domain counts. If there is no such
-    address, the kind is DEFAULT_KIND.
+    `urgent@` too. If no domain of the house is known, every domain counts. What follows a plus
+    counts only if the plan names it: complaints+li@ is complaints@. If there is no such address,
+    the kind is DEFAULT_KIND.
 
     A header does not count if the mail server would have named its address in the envelope, but
     did not: anybody can write `urgent@` into a header. The envelope names every address of its
@@ -374,13 +375,19 @@ def kind_of(facts: MailFacts, plan: MailPlan) -> str:
     """
     house = {*facts.own_domains, *plan.domains}
     complete = {one.rpartition("@")[2] for one in facts.envelope}
-    for address in facts.recipients:
-        local, _, domain = address.rpartition("@")
-        if domain in complete and address not in facts.envelope:
-            continue
-        kind = plan.kind_by_address.get(address)
-        if kind is None and (not house or domain in house or address in plan.groups):
-            kind = plan.kind_by_address.get(local)
-        if kind is not None:
-            return kind
-    return DEFAULT_KIND
+    counting = (
+        address
+        for address in facts.recipients
+        if address in facts.envelope or address.rpartition("@")[2] not in complete
+    )
+    found = (_named_kind(address, plan, house) for address in counting)
+    return next((kind for kind in found if kind is not None), DEFAULT_KIND)
+
+
+def _named_kind(address: str, plan: MailPlan, house: set[str]) -> str | None:
+    local, _, domain = address.rpartition("@")
+    bare = local.partition("+")[0]
+    names = [address, f"{bare}@{domain}"]
+    if not house or domain in house or not set(names).isdisjoint(plan.groups):
+        names += [local, bare]
+    return next((plan.kind_by_address[one] for one in names if one in plan.kind_by_address), None)
