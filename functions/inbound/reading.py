@@ -71,7 +71,7 @@ def incoming_mail_of(
     one_author = sender is None or _has_one_author(mail, verdict.author)
     # A group that the plan names breaks DMARC by what it adds. Its own envelope is proven by SPF.
     relayed = is_relayed(mail, trusted)
-    parts = folding.parts_of(mail.text, _context(mail, own))
+    parts = folding.parts_of(mail.text, _context(mail))
     new = answer(mail.text, parts).text
     return IncomingMail(
         key=key,
@@ -132,11 +132,10 @@ def _named_besides_from(mail: ParsedMail, own: list[str]) -> Address | None:
     return None
 
 
-def _context(mail: ParsedMail, own: Iterable[str]) -> folding.Context:
+def _context(mail: ParsedMail) -> folding.Context:
     """Return what the reader of parts must know about a mail besides its text."""
     senders = mail.sender_addresses
     return folding.Context(
-        own=frozenset(canonical(one) for one in own),
         forwards=clues.is_forward(mail.subject),
         names=frozenset(text for one in senders for text in (one.name, one.address)),
     )
@@ -213,7 +212,7 @@ def _forwarded(mail: ParsedMail, own: list[str], language: str) -> ForwardedMail
     if found is None or found.sender is None:
         return None
     inner = mail.embedded[0] if found.how == "attached" else None
-    parts = folding.parts_of(found.text, folding.Context(own=own))
+    parts = folding.parts_of(found.text)
     new = answer(found.text, parts).text
     title = cleaned_line(clues.bare_subject(found.subject))
     return ForwardedMail(

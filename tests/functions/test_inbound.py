@@ -274,15 +274,15 @@ def test_a_sentence_that_staff_sent_is_folded_without_any_mark(post: Post) -> No
         if agreed:
             change = by_staff.reply(ticket, plan, by, sent, False, post.clock.now())
             post.stores.tickets.commit(change, post.clock.now())
-        cited = f"On 3 March at 10:20 your agent wrote:\n{text}"
-        answer = f"{cited}\n\nThat is not true."
+        above = "On 3 March at 10:20 your agent wrote:"
+        answer = f"{above}\n{text}\n\nThat is not true."
         key = f"inbound/{len(text)}"
         raw = mail(answer, to=post.reply_address(ticket), message_id=f"<{len(text)}@example.com>")
         post.deliver(raw, key)
         wrote = post.stores.tickets.history(number)[-1]
-        assert wrote.data["text"] == ("That is not true." if agreed else answer)
+        assert wrote.data["text"] == (f"{above}\n\nThat is not true." if agreed else answer)
         folded = [one["folded"] for one in wrote.data["mail"].get("parts", [])]
-        assert folded == ([cited] if agreed else [])
+        assert folded == ([text] if agreed else [])
 
 
 @pytest.mark.parametrize("clue", ["address", "conversation", "thread", "subject"])

@@ -124,7 +124,8 @@ def test_complaint_by_mail_is_answered_disputed_on_the_page_and_reopened(
         "email",
         "zh-CN",
     )
-    assert ticket["contact"] == {"name": "赵敏", "email": address, "phone": None}
+    reached = {"name": "赵敏", "email": address, "phone": None, "phone_e164": None}
+    assert ticket["contact"] == reached
 
     agent = story.agent_of(world, number)
     agent.change(number, "replies", text="请告诉我们订单号。", wait_for_customer=True)

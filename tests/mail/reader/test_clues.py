@@ -58,6 +58,35 @@ def test_subjects_are_compared_without_prefixes(subject: str) -> None:
 
 
 FORWARDS = {
+    "NetEase, with copies": (
+        "Fwd: Parcel",
+        "Please see.\n\n---- 转发的邮件 ----\n| 发件人 | 李娜<li.na@example.com> |\n| 日期 | 2026年3月3日 |\n"
+        "| 收件人 | bo |\n| 抄送至 | |\n| 主题 | 包裹 |\n没有收到。\n",
+    ),
+    "139, one line": (
+        "Fwd: Parcel",
+        "Please see.\n-----转发邮件-----发件人：李娜 <li.na@example.com>收件人：bo发送时间：2026-03-03 09:00主题：包裹\n"
+        "没有收到。\n",
+    ),
+    "Apple Mail, zh-HK": (
+        "Fwd: Parcel",
+        "Please see.\n\n從: 李娜 <li.na@example.com>\n日期: 2026年3月3日 9:00\n至: bo\n主旨: 包裹\n\n没有收到。\n",
+    ),
+    "Thunderbird, fr": (
+        "Tr: Parcel",
+        "Please see.\n\n-------- Message transféré --------\nSujet\xa0: 包裹\nDate\xa0: Mon, 3 Mar 2026\n"
+        "De\xa0: 李娜 <li.na@example.com>\nPour\xa0: bo\n\n没有收到。\n",
+    ),
+    "Thunderbird, de": (
+        "WG: Parcel",
+        "Please see.\n\n-------- Weitergeleitete Nachricht --------\nBetreff: 包裹\nDatum: Mon, 3 Mar 2026\n"
+        "Von: 李娜 <li.na@example.com>\nAn: bo\n\n没有收到。\n",
+    ),
+    "Gmail, nl": (
+        "Fwd: Parcel",
+        "Please see.\n\n---------- Doorgestuurd bericht ----------\nVan: 李娜 <li.na@example.com>\n"
+        "Datum: ma 3 mrt.\nOnderwerp: 包裹\nAan: bo\n\n没有收到。\n",
+    ),
     "Gmail": (
         "Fwd: Parcel",
         "Please see.\n\n---------- Forwarded message ---------\nFrom: 李娜 <li.na@example.com>\n"

@@ -81,8 +81,10 @@ class Event(Struct, frozen=True):
     data: dict[str, Any] = {}
 
 
-class Contact(Struct, frozen=True):
+class Contact(Struct, frozen=True, omit_defaults=True):
     """How the customer can be reached. At least one of `email` and `phone` is set.
+
+    Every snapshot of the ticket contains it, so fields without a value are not written.
 
     `phone` is as the customer wrote it. `phone_e164` is the same number in the form that a
     telephone system dials, without the extension; None if the number is not valid in the plan's

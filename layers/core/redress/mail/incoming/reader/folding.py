@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from copy import replace
 from dataclasses import dataclass
 
-from redress.base.addresses import canonical
 from redress.mail.incoming.reader import quoting
 from redress.mail.incoming.reader.limits import TEXT_PARTS
 from redress.mail.incoming.rules.folding import Part, PartKind
@@ -30,12 +30,22 @@ _LONGEST_SIGNATURE = 20
 """The most lines of a signature after its delimiter. If more lines follow, they are text."""
 _LONGEST_UNMARKED_SIGNATURE = 8
 _CONTACT = re.compile(
-    r"[\w.+-]{1,64}@[\w-]{1,63}\.|\bwww\.|https?://|"
-    r"(?:tel|phone|mob|mobile|cell|fax|telefon|tél|电话|電話|手机|手機|传真|傳真|邮箱|郵箱)\.?\s?[:：]|"
-    r"(?<!\d)\+?\d[\d ()（）-]{6,20}\d(?!\d)",
+    r"\W{0,3}(?:"
+    r"(?:e-?mail|mail|邮箱|郵箱|电邮|電郵)?\s?[:：]?\s?[\w.+-]{1,64}@[\w.-]{1,200}|(?:https?://|www\.)\S{1,150}|"
+    r"(?:tel|phone|mob|mobile|cell|fax|telefon|tél|电话|電話|手机|手機|传真|傳真|微信|wechat|qq|line)\.?\s?[:：].{1,60}|"
+    r"\+?[\d ()（）-]{8,24}"
+    r")\W{0,3}",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"[!?。！？；;]|[a-zß-ÿ]{2}\.\s*\Z|[:：]\s*\Z")
+"""A line with nothing but an address, a link, a labelled contact or a telephone number."""
+_NAME = re.compile(r"(?:[^\W\d_]+[. ]?){1,4}|[一-鿿]{2,6}")
+_TELLS = re.compile(
+    r"\b(?:i|you|your|my|me|we|our|us|he|she|they|his|her|it|is|are|was|were|has|have|had|not|no|wants?|needs?|"
+    r"please|broken|missing|order|refund|ich|sie|mein|nicht|bitte|je|vous|mon|pas)\b|"
+    r"[我你您他她不没沒请請要了坏壞少退换換单單件个個是有在和的吗嗎]",
+    re.IGNORECASE,
+)
+"""Words of sentences and lists. The lines of a signature have none of them."""
 
 _DEVICE_NAMES = (
     r"iOS|iPhone|iPad|iPod|Mac(?:Book)?|Android|Samsung|Galaxy|Xiaomi|Redmi|Mi|HUAWEI|HONOR|OPPO|vivo|realme|"
@@ -58,20 +68,28 @@ _DEVICE_THING = (
     rf"\[?(?:{_DEVICE_NAMES})\]?{_LINK}(?:{_DEVICE_MODEL})?"
     rf"(?:[ _-](?:{_DEVICE_NAMES}|{_DEVICE_WORDS}|{_DEVICE_MODEL}|[A-Z]\d?)| ?(?:{_DEVICE_WORDS_ZH})){{0,6}}"
 )
+_PROGRAM = (
+    rf"\[?(?:Mail|Outlook|Yahoo Mail|Gmail Mobile|Proton Mail|Tuta|Samsung|AOL|BlueMail|Spark|iPhone|iPad|"
+    rf"Windows|Foxmail|WhatsApp)\]?{_LINK}"
+    r"(?: (?:for|on|Mail|Mobile|Desktop|app|iOS|Android|Windows|Mac|Linux|iPhone|\d{1,2}|Galaxy|smartphone)){1,4}|"
+    rf"Outlook{_LINK}|\[?Proton Mail\]?{_LINK}|BlueMail|Yahoo Mail"
+)
+"""A mail program, as it names itself. A bare noun like `Mail` is none: `Sent by mail.` is an answer."""
 _DEVICE = re.compile(
     r"[ \t>]{0,4}(?:[-—–][ \t]?)?(?:"
-    r"(?:Sent|Envoyé|Enviado|Inviato|Gesendet|Verzonden|Diese Nachricht wurde) "
-    r"(?:from|via|depuis|de|desde|da|dal|do|von|mit|vanaf|by|with|using) "
-    r"(?:my |the |mon |mi |meinem |meiner |der |mijn |il mio |meu )?"
-    rf"{_DEVICE_THING}(?: gesendet| secure e-?mail)?|"
+    r"(?:Sent|Envoyé|Enviado|Inviato|Gesendet|Verzonden) "
+    r"(?:from|via|depuis|de|desde|da|dal|do|von|mit|vanaf|with|using) "
+    r"(?:(?:my |mon |mi |meinem |meiner |der |mijn |il mio |meu )"
+    rf"{_DEVICE_THING}|{_PROGRAM})(?: gesendet| secure e-?mail)?|"
     rf"Von (?:meinem|meiner) {_DEVICE_THING} gesendet|"
     rf"(?:Get|Télécharger|Obtenir|Holen Sie sich) \[?(?:Outlook|BlueMail|Yahoo Mail) (?:for|pour|für) "
     rf"(?:iOS|Android|Mac|Mobile)\]?|"
-    rf"(?:发自|發自|来自|來自|发送自|發送自|傳送自|寄自|自)\s?(?:我的|我)?\s?{_DEVICE_THING}(?:发送|發送|傳送)?|"
+    rf"(?:(?:发自|發自|来自|來自|发送自|發送自|傳送自|寄自|自)\s?我的?|发自|發自|发送自|發送自|傳送自)\s?"
+    rf"{_DEVICE_THING}(?:发送|發送|傳送)?|"
     rf"(?:從|从)\s?(?:我的|我)?\s?{_DEVICE_THING}\s?(?:传送|傳送|发送|發送|寄出|寄送)(?:的邮件|的郵件)?|"
     r"(?:获取|取得|下载|下載)\s?(?:适用于|適用於)?\s?(?:iOS|Android|Mac|Windows)?\s?(?:版\s?)?(?:的)?\s?"
     r"Outlook(?: (?:for|iOS|Android)){0,2}|"
-    r"(?:签名|簽名)由\s?.{1,30}\s?定制"
+    r"(?:签名|簽名)由\s?.{0,12}(?:邮箱|郵箱|大师|大師|Mail).{0,12}\s?定制"
     rf"){_LINK}[ \t。.]*",
     re.IGNORECASE,
 )
@@ -79,12 +97,18 @@ _DEVICE = re.compile(
 sentence like `Sent from the shop by courier` is no such line."""
 _NEAR = 20
 """How many lines at each end of the sender's own words may be device lines."""
-_NETEASE_TABLE = re.compile(r"[ \t]*\|.*|[ \t]*(?:[\w.+-]+@[\w.-]+|邮箱[:：].{0,80})[ \t]*")
 _CARD_BEGIN = re.compile(r"[ \t]*\|[ \t]*\|[ \t]*")
 _CARD_END = re.compile(r"[ \t]*\|[ \t]*")
 """The first and the last line of the table that NetEase's phone app adds as a signature."""
 _CARD_LINES = 12
 _BREAKS = re.compile(r"(?:<br ?/?>){1,20}")
+_BELOW = re.compile(
+    r"\b(?:below|in-?line|in red|in blue|in bold|underneath|unten|im Text|ci-dessous|dans le texte)\b|"
+    r"下面|下方|如下|以下|见下|見下|红字|紅字|蓝字|藍字",
+    re.IGNORECASE,
+)
+"""Words with which people say that they answer inside the quoted mail."""
+_LOOKED_AT = 500
 _ARMOUR_BEGIN = re.compile(
     r"-----BEGIN PGP (?:SIGNED MESSAGE|SIGNATURE|MESSAGE|PUBLIC KEY BLOCK)-----[ \t]*"
 )
@@ -96,12 +120,10 @@ _ARMOUR_HEADER = re.compile(r"(?:Hash|Charset|Version|Comment|MessageID): .*")
 class Context:
     """What is known about a mail besides its text.
 
-    own        in lower case, the domains and addresses of Redress
     forwards   the subject says that the mail forwards another one
     names      names and addresses of the sender, which its signature may contain
     """
 
-    own: Collection[str] = ()
     forwards: bool = False
     names: Collection[str] = ()
 
@@ -123,15 +145,18 @@ class _Marks:
                 continue
             last = found[-1] if found else None
             if last is not None and last.last == index and _alike(last, mark):
-                found[-1] = Part(last.kind, last.first, index + 1, last.proven, last.introduces)
+                found[-1] = replace(last, last=index + 1)
+            elif mark.introduces:
+                if mark.first == index:
+                    found.append(mark)
             else:
-                found.append(Part(mark.kind, index, index + 1, mark.proven, mark.introduces))
+                found.append(replace(mark, first=index, last=index + 1))
         return tuple(found)
 
 
 def _alike(one: Part, other: Part) -> bool:
-    same = (one.kind, one.proven, one.introduces) == (other.kind, other.proven, other.introduces)
-    return same and not one.introduces
+    same = (one.kind, one.proven) == (other.kind, other.proven)
+    return same and not one.introduces and not other.introduces
 
 
 def parts_of(text: str, context: Context | None = None) -> tuple[Part, ...]:
@@ -170,49 +195,89 @@ def _marked_end(lines: list[str]) -> int:
 def _mark_quotes(lines: list[str], marks: _Marks, end: int, context: Context) -> None:
     """Mark quotes and forwarded mails. Every line from index `end` on is a quote."""
     index, count = 0, len(lines)
-    attributed = False
     while index < count:
         line = lines[index]
         older = PartKind.QUOTE if index >= end else _older_mail_at(lines, index, context)
         if older is not None:
-            marks.add(Part(older, _attribution_before(lines, index), count, True))
+            first = _attribution_before(lines, index)
+            proven = older is PartKind.FORWARD or not _answers_below(lines, marks, first)
+            marks.add(Part(older, first, count, proven))
             break
-        if not line.strip():
+        if not line.strip() or marks.lines[index] is not None:
             index += 1
             continue
-        found = None if attributed else quoting.attribution_at(lines, index)
+        found = quoting.attribution_at(lines, index)
         if found is not None:
-            to_end = found.has_address and not found.has_marks
-            proven = found.has_address or found.has_marks
-            last = count if to_end else found.last
-            marks.add(Part(PartKind.QUOTE, index, last, proven, introduces=not proven))
-            attributed = attributed or found.has_marks
-            index = last
+            index = _mark_attributed(lines, marks, index, found)
         elif quoting.QUOTE_MARK.match(line):
-            if not attributed:
-                heading = quoting.heading_at(lines, index)
-                attributed = quoting.is_original(lines, index) or (
-                    heading is not None and heading.proven
-                )
-            marks.add(Part(PartKind.QUOTE, index, index + 1, attributed))
-            index += 1
-        elif attributed and (again := quoting.attribution_at(lines, index)) is not None:
-            if again.has_address or again.has_marks:
-                last = again.last if again.has_marks else count
-                marks.add(Part(PartKind.QUOTE, index, last, True))
-                index = last
-            else:
-                index += 1
+            index = _mark_marked(lines, marks, index)
         else:
             index += 1
     _mark_blanks(lines, marks)
 
 
+def _mark_attributed(
+    lines: list[str], marks: _Marks, index: int, found: quoting.Attribution
+) -> int:
+    """Mark an attribution and the quote that it proves. Return the index after them."""
+    if not found.proven:
+        marks.add(
+            Part(
+                PartKind.QUOTE,
+                index,
+                found.last,
+                proven=False,
+                introduces=True,
+                own=not found.by_program,
+            )
+        )
+        return found.last
+    if found.has_marks:
+        last = _end_of_marked(lines, quoting.next_filled(lines, found.last))
+    elif _answers_below(lines, marks, index):
+        marks.add(Part(PartKind.QUOTE, index, found.last, proven=True))
+        marks.add(Part(PartKind.QUOTE, found.last, len(lines), proven=False))
+        return len(lines)
+    else:
+        last = len(lines)
+    marks.add(Part(PartKind.QUOTE, index, last, proven=True))
+    return last
+
+
+def _mark_marked(lines: list[str], marks: _Marks, index: int) -> int:
+    """Mark the lines with quote marks that begin here. Return the index after them.
+
+    They are proven if the heading of a mail is among them, as Coremail writes it.
+    """
+    last = _end_of_marked(lines, index)
+    heading = quoting.heading_at(lines, index)
+    proven = quoting.is_original(lines, index) or (heading is not None and heading.proven)
+    marks.add(Part(PartKind.QUOTE, index, last, proven))
+    return last
+
+
+def _end_of_marked(lines: list[str], index: int) -> int:
+    """Return the index of the first line from `index` on that has no quote mark.
+
+    Mail programs mark the blank lines of a quote, too. A person who answers with `>` below a blank
+    line writes their own words.
+    """
+    while index < len(lines) and quoting.QUOTE_MARK.match(lines[index]):
+        index += 1
+    return index
+
+
+def _answers_below(lines: list[str], marks: _Marks, first: int) -> bool:
+    """Whether the sender says above the quote that their answers stand in it."""
+    own = (line for line, mark in zip(lines[:first], marks.lines[:first], strict=True) if not mark)
+    return _BELOW.search("\n".join(own)[-_LOOKED_AT:]) is not None
+
+
 def _older_mail_at(lines: list[str], index: int, context: Context) -> PartKind | None:
     """Return what begins at this line if an older mail goes from it to the end; otherwise None.
 
-    A heading below the words `Forwarded message` is that of a forwarded mail. If the sender of the
-    older mail is Redress, it is a quote in any case.
+    A heading below the words `Forwarded message` is that of a forwarded mail. So is any heading if
+    the subject says that the mail forwards another one.
     """
     stripped = lines[index].strip()
     if not stripped or stripped[0] in ">＞":
@@ -223,21 +288,15 @@ def _older_mail_at(lines: list[str], index: int, context: Context) -> PartKind |
     if separates or quoting.is_rule(lines[index]):
         begin = quoting.next_filled(lines, index + 1)
     heading = quoting.heading_at(lines, begin) if begin < len(lines) else None
-    if not separates and (heading is None or not heading.proven):
+    if not separates and (heading is None or not heading.proven or _is_senders(heading, context)):
         return None
-    if not (forwards or context.forwards):
-        return PartKind.QUOTE
-    sender = heading.address.lower() if heading is not None else ""
-    return PartKind.QUOTE if _is_own(sender, context) else PartKind.FORWARD
+    return PartKind.FORWARD if forwards or context.forwards else PartKind.QUOTE
 
 
-def _is_own(sender: str, context: Context) -> bool:
-    """Whether the sender in a heading is an address of Redress."""
-    found = re.search(r"[\w.+-]{1,64}@[\w.-]{1,255}", sender)
-    if found is None:
-        return False
-    address = canonical(found.group().rstrip("."))
-    return address in context.own or address.rpartition("@")[2] in context.own
+def _is_senders(heading: quoting.Heading, context: Context) -> bool:
+    """Whether the sender of the mail is the one in the heading: then it may be their own letter."""
+    written = heading.fields.get("from", "").casefold()
+    return any(name.casefold() in written for name in context.names if len(name) > 1)
 
 
 def _attribution_before(lines: list[str], index: int) -> int:
@@ -253,7 +312,7 @@ def _attribution_before(lines: list[str], index: int) -> int:
         return before
     for first in range(max(0, before - 3), before + 1):
         found = quoting.attribution_at(lines, first)
-        if found is not None and found.last == before + 1:
+        if found is not None and found.by_program and found.last == before + 1:
             return first
     return index
 
@@ -275,8 +334,11 @@ def _mark_blanks(lines: list[str], marks: _Marks) -> None:
 
 
 def _mark_armour(lines: list[str], marks: _Marks) -> None:
-    """Mark the lines that PGP adds: its headers, its signature, and an encrypted text."""
-    index = 0
+    """Mark the lines that PGP adds: its headers, its signature, and an encrypted text.
+
+    A block without its end is no block.
+    """
+    index, ends = 0, _ends_of_armour(lines)
     while index < len(lines):
         match = _ARMOUR_BEGIN.fullmatch(lines[index][:80])
         if match is None:
@@ -286,11 +348,27 @@ def _mark_armour(lines: list[str], marks: _Marks) -> None:
         if "SIGNED MESSAGE" in match.group():
             while last < len(lines) and _ARMOUR_HEADER.fullmatch(lines[last][:200]):
                 last += 1
+        elif (end := ends.get(index)) is not None:
+            last = end
         else:
-            while last < len(lines) and not _ARMOUR_END.fullmatch(lines[last - 1][:80]):
-                last += 1
+            index += 1
+            continue
         marks.add(Part(PartKind.ARMOUR, index, last, True))
         index = last
+
+
+def _ends_of_armour(lines: list[str]) -> dict[int, int]:
+    """Return the index after the end line for the index of each begin line that has one."""
+    found: dict[int, int] = {}
+    end: int | None = None
+    for index in range(len(lines) - 1, -1, -1):
+        if not lines[index].startswith("-----"):
+            continue
+        if _ARMOUR_END.fullmatch(lines[index][:80]):
+            end = index + 1
+        elif _ARMOUR_BEGIN.fullmatch(lines[index][:80]) and end is not None:
+            found[index] = end
+    return found
 
 
 def _mark_signatures(lines: list[str], marks: _Marks, context: Context) -> None:
@@ -310,41 +388,61 @@ def _mark_signature(
     lines: list[str], marks: _Marks, first: int, last: int, context: Context
 ) -> int:
     """Mark the signature at the end of a run of lines. Return the index at which the text ends."""
-    for index in range(max(first, last - _LONGEST_SIGNATURE - 1), last):
-        if _DELIMITER.fullmatch(lines[index]):
-            marks.add(Part(PartKind.SIGNATURE, index, last, True))
-            return index
+    delimiters = [i for i in range(first, last) if _DELIMITER.fullmatch(lines[i])]
+    begin = delimiters[0] if len(delimiters) == 1 else None
+    if begin is None or last - begin > _LONGEST_SIGNATURE + 1:
+        begin = _card_at(lines, first, last)
+    if begin is None:
+        dividers = [i for i in range(first, last) if _DIVIDER.fullmatch(lines[i])]
+        is_one = len(dividers) == 1 and _is_signature(lines[dividers[0] + 1 : last], context)
+        begin = dividers[0] if is_one else None
+    if begin is None:
+        return last
+    marks.add(Part(PartKind.SIGNATURE, begin, last, True))
+    return begin
+
+
+def _card_at(lines: list[str], first: int, last: int) -> int | None:
+    """Return where the card begins with which NetEase's phone app ends a text; None without one."""
     end = last
     while end > first and not lines[end - 1].strip():
         end -= 1
-    if end > first and _CARD_END.fullmatch(lines[end - 1][:20]):
-        for index in range(end - 2, max(first, end - _CARD_LINES) - 1, -1):
-            if _CARD_BEGIN.fullmatch(lines[index][:20]):
-                marks.add(Part(PartKind.SIGNATURE, index, last, True))
-                return index
-    dividers = [i for i in range(first, last) if _DIVIDER.fullmatch(lines[i])]
-    if len(dividers) == 1 and _is_signature(lines[dividers[0] + 1 : last], context):
-        marks.add(Part(PartKind.SIGNATURE, dividers[0], last, True))
-        return dividers[0]
-    return last
+    if end > first and "定制" in lines[end - 1] and _is_device(lines[end - 1]):
+        end -= 1
+        while end > first and not lines[end - 1].strip():
+            end -= 1
+    if end == first or not _CARD_END.fullmatch(lines[end - 1][:20]):
+        return None
+    for index in range(end - 2, max(first, end - _CARD_LINES) - 1, -1):
+        if _CARD_BEGIN.fullmatch(lines[index][:20]):
+            return index
+    return None
 
 
 def _is_signature(lines: list[str], context: Context) -> bool:
     """Whether the lines below a divider are a signature rather than more of the text.
 
-    Either a program added all of them. Or they are short, they have no sentence, and one has the
-    sender's name, an address or a number.
+    Either a program added all of them. Or they begin with the sender's name, or a name and contact
+    details are all that they have.
     """
     filled = [line.strip() for line in lines if line.strip()]
-    added = [line for line in filled if _BREAKS.fullmatch(line[:100]) or _is_device(line)]
-    if filled and len(added) == len(filled):
-        return True
     if not 0 < len(filled) <= _LONGEST_UNMARKED_SIGNATURE:
         return False
-    if any(len(line) > 80 or _SENTENCE.search(line) for line in filled):
-        return False
+    if all(_BREAKS.fullmatch(line[:100]) or _is_device(line) for line in filled):
+        return True
     names = {name.casefold() for name in context.names if len(name) > 1}
-    return any(_CONTACT.search(line) for line in filled) or filled[0].casefold() in names
+    is_named = filled[0].casefold() in names
+    if not (is_named or (_NAME.fullmatch(filled[0]) and not _TELLS.search(filled[0]))):
+        return False
+    contacts = sum(_CONTACT.fullmatch(line[:200]) is not None for line in filled[1:])
+    others = len(filled) - 1 - contacts
+    if any(
+        len(line) > 60 or _TELLS.search(line) or line[-1] in ".!?。！？；;:："
+        for line in filled[1:]
+        if not _CONTACT.fullmatch(line[:200])
+    ):
+        return False
+    return (is_named and others <= 3) or (contacts > 0 and others <= 2)
 
 
 def _is_device(line: str) -> bool:
@@ -366,12 +464,5 @@ def _mark_devices(lines: list[str], marks: _Marks, first: int, last: int) -> Non
         )
         if not is_alone or not _is_device(line):
             continue
-        if "定制" not in line:
-            marks.add(Part(PartKind.DEVICE, index, index + 1, True))
-            continue
-        before = index
-        while before > first and (
-            not lines[before - 1].strip() or _NETEASE_TABLE.fullmatch(lines[before - 1][:200])
-        ):
-            before -= 1
-        marks.add(Part(PartKind.SIGNATURE, before, index + 1, True))
+        kind = PartKind.SIGNATURE if "定制" in line else PartKind.DEVICE
+        marks.add(Part(kind, index, index + 1, True))

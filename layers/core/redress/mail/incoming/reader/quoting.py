@@ -21,11 +21,11 @@ _MARKS = re.compile(r"[ \t]{0,3}(?:[>＞] ?){1,50}")
 _BLANK = r"[ \t\xa0\u3000]"
 
 _LABELS: dict[str, str] = {
-    "from": r"From|发件人|發件人|寄件者|寄件人|发信人|發信人|Von|De|Da|Van|Från|Expéditeur|Absender|差出人",
-    "sent": r"Sent|Date|发送时间|发送日期|發送時間|寄件日期|傳送日期|傳送時間|日期|时间|時間|发送于|发信时间|"
+    "from": r"From|发件人|發件人|寄件者|寄件人|发信人|發信人|Von|De|Da|Van|Från|Expéditeur|Absender|差出人|從|从",
+    "sent": r"Sent|Date|已傳送|已发送|已傳送時間|发送时间|发送日期|發送時間|寄件日期|傳送日期|傳送時間|日期|时间|時間|发送于|发信时间|"
     r"Gesendet(?: am)?|Datum|Envoyé(?: le)?|Enviado(?: el)?|Fecha|Inviato|Data|Skickat|送信日時|日時",
-    "to": r"To|收件人|收件者|收信人|An|À|A|Para|Aan|Till|Destinataires?|Empfänger|宛先",
-    "cc": r"Cc|CC|抄送|副本|副本抄送|Kopie|Copie(?: à)?",
+    "to": r"To|Pour|至|到|收件人|收件者|收信人|An|À|A|Para|Aan|Till|Destinataires?|Empfänger|宛先",
+    "cc": r"Cc|CC|抄送至|抄送|副本|副本抄送|Kopie|Copie(?: à)?",
     "subject": r"Subject|主题|主題|主旨|标题|標題|Betreff|Objet|Sujet|Asunto|Oggetto|Onderwerp|Assunto|"
     r"Ämne|件名",
     "reply-to": r"Reply-To|回复至|回覆至|回复|Répondre à|Antwort an|Antworten an",
@@ -60,6 +60,9 @@ _INSIDE = re.compile(
 )
 _NAMES = {name: name.replace("-", "_") for name in _LABELS}
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.")
+_TIME_OF_DAY = re.compile(
+    r"\d{1,2}\s?[:：h時时点點]\s?\d{2}|\d{1,2}\s?(?:am|pm|點|点|Uhr)\b", re.IGNORECASE
+)
 _HEADING_LINES = 24
 
 
@@ -78,10 +81,11 @@ class Heading:
     def proven(self) -> bool:
         """Whether only a mail program writes such a heading.
 
-        It has a subject beside sender and date, or the address of the sender. A parcel label or a
-        journey has neither.
+        It has at least two of these: the subject, the address of the sender, and a date with the
+        time of day. Parcel labels, journeys and letters have at most one.
         """
-        return {"from", "sent", "subject"} <= self.fields.keys() or self.address != ""
+        timed = _TIME_OF_DAY.search(self.fields.get("sent", "")[:200]) is not None
+        return timed + ("subject" in self.fields) + (self.address != "") > 1
 
     @property
     def address(self) -> str:
@@ -136,7 +140,7 @@ def _on_one_line(lines: list[str], index: int) -> Heading | None:
     line = unquoted(lines[index])[:1_000].strip()
     if len(line) < 20 or line.count(":") + line.count("：") < 3:
         return None
-    if (separator := _ORIGINAL.match(line)) is not None:
+    if (separator := _ORIGINAL.match(line) or _FORWARD.match(line)) is not None:
         line = line[separator.end() :]
     found = list(_INSIDE.finditer(line))
     fields: dict[str, str] = {}
@@ -155,6 +159,11 @@ _ORIGINAL = re.compile(
     r"Mensaje original|Mensagem original|Oorspronkelijk bericht|"
     r"(?:回复|回覆|答复)?的?(?:原始|原)(?:邮件|郵件|訊息|信件|信息)|原文|原信|邮件原文|郵件原文|回复(?:的)?邮件(?:信息)?|"
     rf"邮件原件|以下是引用的邮件|元のメッセージ){_BLANK}*{_DASHES}{_BLANK}*",
+    re.IGNORECASE,
+)
+_CERTAIN_ORIGINAL = re.compile(
+    rf"{_BLANK}*-{{3,80}}{_BLANK}*(?:Original Message|Replied Message|Ursprüngliche Nachricht|"
+    rf"(?:回复|回覆)?的?(?:原始|原)(?:邮件|郵件)){_BLANK}*-{{3,80}}[{_BLANK[1:-1]}|-]*",
     re.IGNORECASE,
 )
 _NETEASE_REPLY = re.compile(
@@ -177,23 +186,53 @@ _VERB = (
     r"wrote|writes|写道|寫道|撰写|撰寫|schrieb|a écrit|escribió|ha scritto|schreef|escreveu|のメール|"
     r"написал[аи]?"
 )
-_WROTE_END = re.compile(
-    rf"(?:{_VERB})\s?[:：]?\Z|(?:{_VERB}|写|寫)\s?[:：]\Z|schrieb .{{1,200}}[:：]\Z", re.IGNORECASE
+_COLON = "[:：﹕︰]"
+_END = re.compile(
+    rf"(?:{_VERB})\s?{_COLON}?\Z|(?:写|寫)\s?{_COLON}\Z|\bschrieb\b(?= .{{1,120}}{_COLON}\Z)",
+    re.IGNORECASE,
 )
 _ADDRESS_END = re.compile(
-    r"(?:[<(（][\w.+-]{1,64}@[\w.-]{1,200}[>)）]|\bby [\w.+-]{1,64}@[\w.-]{1,200})\s?[:：]\Z"
+    rf"(?:<[\w.+-]{{1,64}}@[\w.-]{{1,200}}>|\bby [\w.+-]{{1,64}}@[\w.-]{{1,200}})\s?{_COLON}\Z"
 )
+_IN_BRACKETS = re.compile(r"[<(\[](?:mailto:)?[\w.+-]{1,64}@[\w.-]{1,200}[>)\]]")
+_BARE_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,200}")
 _MOMENT = re.compile(
     r"\d{1,4}\s?(?:[-/.年])\s?\d{1,2}\s?(?:[-/.月])\s?\d{1,4}|\d{1,2}:\d{2}|\d{1,2}月\d{1,2}日|"
     r"\d\.? (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)|"
     r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.? \d"
 )
+_FULL_MOMENT = re.compile(r"\d{4}.{0,30}\d{1,2}:\d{2}")
 _BEGIN = re.compile(
     r"(?:On|At|在|于|於|Am|Le|El|Il|Op|Em|Den|В)\b|在|于|於|\d{4}[-年/]|.{1,120}(?:于|於)\s?\d{4}\s?年",
     re.IGNORECASE,
 )
 _CONTINUES = re.compile(r"(?:于|於|在)\s?\d|.{0,120}(?:于|於|在)\s?\d{4}")
-"""The second line of an attribution whose first line is a name with an address."""
+"""A later line of an attribution whose first line is a name."""
+_NOT_A_NAME = re.compile(
+    r"\d+|[年月日时時分秒点點号號]|上午|下午|凌晨|早上|晚上|中午|傍晚|(?:周|週|星期|礼拜|禮拜)[一二三四五六日天]|"
+    r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b|"
+    r"\b(?:mo|di|mi|do|fr|sa|so|montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag)\b|"
+    r"\b(?:lun|mar|mer|jeu|ven|sam|dim)(?:di|edi|credi|anche)?\b|"
+    r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez|janv|févr|avr|juin|juil|"
+    r"août|sept|déc|ene|abr|ago|dic|gen|mag|giu|lug|set|ott)[a-zéûäç]{0,7}\b|"
+    r"\b(?:am|pm|at|um|uhr|à|alle|ore|kl|om|gmt|utc|cst|cet|cest|hkt|est|pst|by|st|nd|rd|th|h)\b|"
+    r"[-+:/.,，;；'\"“”‘’()（）\[\]<>«»_*|\s\xa0\u3000]",
+    re.IGNORECASE,
+)
+"""Dates, times and signs between them: what an attribution has besides the name."""
+_PROSE = re.compile(
+    r"\b(?:I|you|yours?|my|me|we|ours?|us|he|she|they|them|his|her|it|its|and|but|because|that|this|"
+    r"who|which|when|was|were|is|are|have|has|had|to|lost|want|sent|paid|gave|said|agent|colleague|"
+    r"You|Your|My|We|Our|They|This|That|And|But|"
+    r"ich|sie|ihr|ihre|ihnen|mein|meine|wir|er|und|aber|weil|dass|habe|hat|wurde|Ich|Ihr|Ihre|Mein|Wir|"
+    r"je|vous|votre|vos|mon|ma|mes|nous|il|elle|et|mais|car|parce|que|veux|Je|Vous|Votre|Vos|Mon|"
+    r"yo|usted|su|mi|pero|porque|ho|mio|perché|eu|meu|mas)\b|"
+    r"[我你您他她它们們了吗嗎]|因为|因為|所以|但是|要求|退款|上周|上週|昨天|前天|今天"
+)
+"""Words with which people tell something. The name in an attribution has none of them."""
+_LONGEST_NAME = 60
+_MOST_WORDS = 6
+_MOST_HAN = 16
 _LONGEST = 4
 """The maximum number of lines over which a mail program wraps `On ... wrote:`."""
 
@@ -201,7 +240,8 @@ _LONGEST = 4
 def is_original(lines: list[str], index: int) -> bool:
     """Whether the line introduces an older mail, like `-----Original Message-----`.
 
-    The next line that is not blank must begin with a label like `From`, or have a quote mark.
+    A heading or a line with a quote mark must follow. After the words of the common programs, the
+    sender alone is enough.
     """
     plain = unquoted(lines[index])[:200]
     separates = _ORIGINAL.fullmatch(plain) is not None or (
@@ -213,9 +253,13 @@ def is_original(lines: list[str], index: int) -> bool:
     following = next_filled(lines, index + 1)
     if following == len(lines):
         return False
+    if QUOTE_MARK.match(lines[following]) or heading_at(lines, following) is not None:
+        return True
+    if _CERTAIN_ORIGINAL.fullmatch(plain) is None:
+        return False
     line = unquoted(lines[following])[:1_000].strip(" \t\xa0\u3000|")
     labelled = _LINE.fullmatch(line) or _CELL.fullmatch(line)
-    return labelled is not None or QUOTE_MARK.match(lines[following]) is not None
+    return labelled is not None and _label_of(labelled) == "from"
 
 
 def is_forward(line: str) -> bool:
@@ -245,43 +289,47 @@ def next_filled(lines: list[str], index: int) -> int:
 class Attribution:
     """A text like `On Mon, 23 Nov 2026, Li <li@example.com> wrote:`, up to line `last` (exclusive).
 
-    has_address  it contains a mail address
+    by_program   it has a date, a name and an address, and no words with which people tell something
+    has_address  it has a mail address as a mail program writes it
     has_marks    the next line that is not blank has a quote mark
     """
 
     last: int
+    by_program: bool
     has_address: bool
     has_marks: bool
+
+    @property
+    def proven(self) -> bool:
+        return self.by_program and (self.has_address or self.has_marks)
 
 
 def attribution_at(lines: list[str], index: int) -> Attribution | None:
     """Return the attribution that begins at this line; None if none begins here.
 
     It has up to `_LONGEST` lines. It ends with a verb such as "wrote", or with an address in
-    brackets and a colon. It must contain a time or an address, or the line after it must have a
-    quote mark. Without this condition, "he wrote:" in a person's own text would count.
+    brackets and a colon. A sentence of the sender can end like this, too: then the result says that
+    no program wrote it.
     """
     first = unquoted(lines[index]).strip()
     if not first or len(first) > 500:
         return None
     begins = _BEGIN.match(first) is not None
+    if not begins and not _ends(first, first) and not _may_be_a_name(lines, index):
+        return None
     text = ""
     for count in range(min(_LONGEST, len(lines) - index)):
         line = unquoted(lines[index + count]).strip()
         if not line or len(line) > 500:
             return None
-        if count == 1 and not begins:
-            # `Li Na <li@example.com>` can be the first line, and `于2026年...写道：` the second one.
-            begins = _CONTINUES.match(line) is not None
-        if count and not begins:
-            return None
         text = f"{text} {line}".strip()
-        if (end := _end_of_attribution(line, text)) is None:
+        if _ends(line, text):
+            found = _attribution(lines, index + count + 1, text)
+            # A sentence of several lines is left to the attempt at its last line.
+            return found if count == 0 or found.by_program else None
+        if line.endswith((":", "：")):
             return None
-        if end:
-            return _attribution(lines, index + count + 1, text)
-        if count == 0 and not begins and not _may_be_a_name(lines, index):
-            return None
+        begins = begins or _CONTINUES.match(line) is not None
     return None
 
 
@@ -296,22 +344,40 @@ def _may_be_a_name(lines: list[str], index: int) -> bool:
     return len(lines[index]) < 80 and following.startswith("<") and "@" in following
 
 
-def _end_of_attribution(line: str, text: str) -> bool | None:
-    """Whether an attribution ends with this line; None if no attribution continues after it."""
-    if not line.endswith((":", "：", "道", "写", "寫", "wrote", "writes", "écrit", "schrieb")):
+def _ends(line: str, text: str) -> bool:
+    """Whether an attribution can end with this line."""
+    if not line.endswith(
+        (":", "：", "﹕", "︰", "道", "写", "寫", "wrote", "writes", "écrit", "schrieb")
+    ):
         return False
     tail = text[-220:]
-    if _WROTE_END.search(tail):
-        return True
-    if _ADDRESS_END.search(tail) and _MOMENT.search(text):
-        return True
-    return None if line.endswith((":", "：")) else False
+    return _END.search(tail) is not None or (
+        _ADDRESS_END.search(tail) is not None and _MOMENT.search(text) is not None
+    )
 
 
-def _attribution(lines: list[str], last: int, text: str) -> Attribution | None:
+def _attribution(lines: list[str], last: int, text: str) -> Attribution:
     following = next_filled(lines, last)
     has_marks = following < len(lines) and QUOTE_MARK.match(lines[following]) is not None
-    has_address = _ADDRESS.search(text) is not None
-    if has_marks or has_address or _MOMENT.search(text):
-        return Attribution(last, has_address, has_marks)
-    return None
+    has_address = _IN_BRACKETS.search(text) is not None or (
+        _BARE_ADDRESS.search(text) is not None and _FULL_MOMENT.search(text) is not None
+    )
+    by_program = _is_by_program(text)
+    if not (_MOMENT.search(text) or _ADDRESS.search(text)):
+        # `Li Na wrote:` counts only if the very next line has a quote mark.
+        marked = last < len(lines) and QUOTE_MARK.match(lines[last]) is not None
+        by_program = by_program and marked
+    return Attribution(last, by_program, has_address, has_marks)
+
+
+def _is_by_program(text: str) -> bool:
+    """Whether an attribution has nothing but a date, a name, addresses and the verb."""
+    rest = _END.sub(" ", text[:1_000])
+    rest = _BARE_ADDRESS.sub(" ", _IN_BRACKETS.sub(" ", rest))
+    if begin := re.match(r"(?:On|At|Am|Le|El|Il|Op|Em|Den|В)\b|[在于於]", rest, re.IGNORECASE):
+        rest = rest[begin.end() :]
+    name = _NOT_A_NAME.sub(" ", rest).split()
+    if _PROSE.search(" ".join(name)):
+        return False
+    han = sum("一" <= character <= "鿿" for word in name for character in word)
+    return len(" ".join(name)) <= _LONGEST_NAME and len(name) <= _MOST_WORDS and han <= _MOST_HAN

@@ -15,6 +15,7 @@ that staff and customers can open it there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,7 +26,11 @@ from redress.base.texts import begin_of, cleaned, is_empty
 FOLDED_LIMIT = 10_000
 """How many characters of folded text an event keeps. The original mail has the rest."""
 _LEAST = 4
-"""How many characters a line must have to be recognised as a line that Redress sent."""
+"""The fewest characters of a sentence that counts as one that Redress sent."""
+_LONG_ENOUGH = 20
+"""How many characters, without blanks, part of a sentence must have; half as many in Chinese."""
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？；;\n])")
+_ENDS = ".!?。！？；;:：,，"
 
 
 class PartKind(StrEnum):
@@ -45,8 +50,9 @@ class Part:
     """The lines from `first` to `last` (exclusive) of a text, and what they are.
 
     proven      the form of the part leaves no doubt
-    introduces  the part is a line like `On 3 March your agent wrote:` without an address or quote
+    introduces  the part is a line like `On 3 March the service wrote:` without an address or quote
                 marks. It is a quote only if words that Redress sent follow it
+    own         an introducing line that contains words of the sender. It is never folded itself
     """
 
     kind: PartKind
@@ -54,6 +60,7 @@ class Part:
     last: int
     proven: bool
     introduces: bool = False
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +98,38 @@ class SentWords:
     """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
-        self._sent = "\n".join(_bare(text) for text in texts)
+        found = list(texts)
+        self._sent = "\n".join(_bare(text) for text in found)
+        self._sentences = {
+            _bare(one).strip(_ENDS) for text in found for one in _SENTENCE_END.split(text)
+        }
 
-    def __contains__(self, line: str) -> bool:
-        bare = _bare(line.lstrip(" \t>＞|"))
-        return len(bare) >= _LEAST and bare in self._sent
+    def end_of(self, lines: Sequence[str], first: int, last: int) -> int:
+        """Return the index after the last line that was sent, beginning with line `first`.
+
+        Blank lines are skipped. The result is `first` if that line was not sent. A line was sent if
+        it is a complete sentence that was sent, or is long enough to be no coincidence, or goes on
+        where the line above it ends.
+        """
+        end, run = first, ""
+        for index in range(first, last):
+            bare = _bare(lines[index].lstrip(" \t>＞|"))
+            if not bare:
+                continue
+            if run and run + bare in self._sent:
+                run += bare
+            elif self._is_sent(bare):
+                run = bare
+            else:
+                break
+            end = index + 1
+        return end
+
+    def _is_sent(self, bare: str) -> bool:
+        enough = _LONG_ENOUGH if bare.isascii() else _LONG_ENOUGH // 2
+        if len(bare) >= enough and bare in self._sent:
+            return True
+        return len(bare) >= _LEAST and bare.strip(_ENDS) in self._sentences
 
 
 def _bare(text: str) -> str:
@@ -143,29 +177,23 @@ def _with_proof(part: Part, lines: list[str], parts: Sequence[Part], sent: SentW
         return [part]
     if part.introduces:
         following = min((one.first for one in parts if one.first >= part.last), default=len(lines))
-        last = _end_of_sent(lines, part.last, following, sent)
-        return [Part(PartKind.QUOTE, part.first, last, True)] if last > part.last else []
+        last = sent.end_of(lines, part.last, following)
+        first = part.last if part.own else part.first
+        return [Part(PartKind.QUOTE, first, last, True)] if last > part.last else []
     found: list[Part] = []
     index = part.first
     while index < part.last:
-        last = _end_of_sent(lines, index, part.last, sent)
+        last = sent.end_of(lines, index, part.last)
         proven = last > index
-        while not proven and last < part.last and lines[last] not in sent:
+        while (
+            not proven
+            and last < part.last
+            and (last == index or sent.end_of(lines, last, last + 1) == last)
+        ):
             last += 1
         found.append(Part(PartKind.QUOTE, index, last, proven))
         index = last
     return found
-
-
-def _end_of_sent(lines: list[str], first: int, last: int, sent: SentWords) -> int:
-    """Return the index after the last line from `first` on that was sent, skipping blank lines."""
-    end = first
-    for index in range(first, last):
-        if lines[index] in sent:
-            end = index + 1
-        elif lines[index].strip(" \t>＞"):
-            break
-    return end
 
 
 def _shown(text: str, parts: Sequence[Part], folded: set[Part]) -> Shown:
