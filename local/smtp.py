@@ -26,7 +26,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from redress.base.addresses import canonical_domain
-from redress.mail.incoming.reader import headers
+from redress.mail.incoming.reader import headers, parsing
 from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.limits import HEAD, Defects
 
@@ -132,9 +132,11 @@ def as_stored(
 def domain_of_author(raw: bytes) -> str:
     """The domain in From, which DMARC checks, in ASCII; "" if From has no address."""
     ignored = Defects()
-    block = headers.read_block(raw, 0, len(raw), HEAD, ignored)
-    found = addresses_of(headers.raw_text(block.first("from"), None, ignored), ignored)
-    return canonical_domain(found[0].domain) if found else ""
+    block = headers.read_block(raw, parsing.beginning(raw, ignored), len(raw), HEAD, ignored)
+    values = (value for name, value in block.fields if name == "from")
+    found = (addresses_of(headers.raw_text(one, None, ignored), ignored) for one in values)
+    first = next(filter(None, found), ())
+    return canonical_domain(first[0].domain) if first else ""
 
 
 def verdicts_of(raw: bytes) -> tuple[Mapping[str, str], bytes]:

@@ -63,7 +63,7 @@ def incoming_mail_of(
     mail = parsing.parse(raw)
     own, trusted = list(own_addresses), tuple(groups)
     machine = machines.kind_of(mail, own, trusted)
-    title = cleaned_line(clues.bare_subject(mail.subject))
+    title = _title(mail.subject)
     verdict = verdicts.verdicts(mail)
     sender = mail.sender_addresses[0] if mail.sender_addresses else None
     answers = machines.answer_address(mail, own, trusted)
@@ -120,6 +120,11 @@ def incoming_mail_of(
     )
 
 
+def _title(subject: str) -> str:
+    """Return the subject of a ticket. Hidden characters go first: one can stand before `Re:`."""
+    return cleaned_line(clues.bare_subject(cleaned_line(subject)))
+
+
 def _named_besides_from(mail: ParsedMail, own: list[str]) -> Address | None:
     """Return who can be answered if From has no address: the first of Reply-To, else of Sender.
 
@@ -168,11 +173,15 @@ def _has_one_author(mail: ParsedMail, author: str) -> bool:
 
     A second From header or a second domain in it can show the reader one author while another one
     passes DMARC (RFC 7489, 6.6.1). No mail program writes such a header. Some gateways repeat a
-    From header without a change, which is harmless.
+    From header, in another form or without an address, which is harmless.
     """
     domains = {canonical_domain(one.domain) for one in mail.sender_addresses}
+    authors = {
+        frozenset(canonical(one.address) for one in addresses_of(value, Defects()))
+        for value in mail.all("from")
+    }
     return (
-        len(set(mail.all("from"))) == 1
+        len(authors - {frozenset()}) == 1
         and len(domains | ({canonical_domain(author)} if author else set())) == 1
     )
 
@@ -214,7 +223,7 @@ def _forwarded(mail: ParsedMail, own: list[str], language: str) -> ForwardedMail
     inner = mail.embedded[0] if found.how == "attached" else None
     parts = folding.parts_of(found.text)
     new = answer(found.text, parts).text
-    title = cleaned_line(clues.bare_subject(found.subject))
+    title = _title(found.subject)
     return ForwardedMail(
         message_id=inner.message_id if inner is not None else "",
         sender=canonical(found.sender.address),

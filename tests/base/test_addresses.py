@@ -95,6 +95,11 @@ def test_a_key_of_an_ascii_address_is_the_one_of_its_lower_case_form() -> None:
         ("a@b_c.example", "email_undeliverable"),
         ("a@192.0.2.1", "email_undeliverable"),
         (f"a@{'b.' * 130}example", "email_undeliverable"),
+        ("a@xn--b.example", "email_undeliverable"),
+        ("a@shop.xn--.example", "email_undeliverable"),
+        ("a@xn--shop-.example", "email_undeliverable"),
+        ("a@xn--zzzzzzzz.example", "email_undeliverable"),
+        ("a@XN--B.商店", "email_undeliverable"),
         ('"wang li"@example.org', "email_expected"),
         ("a@example.org, b@example.org", "email_expected"),
         ("wang@localhost", "email_expected"),
@@ -105,6 +110,14 @@ def test_a_key_of_an_ascii_address_is_the_one_of_its_lower_case_form() -> None:
 def test_what_cannot_be_mailed_is_refused_with_the_reason(typed: str, code: str) -> None:
     assert not addresses.is_address(typed)
     assert addresses.fault_of(typed)[0] == code
+
+
+@pytest.mark.parametrize(
+    "domain", ["商店.网址", "grüße.example", "fuß.example", "☕.example", "例え.テスト"]
+)
+def test_the_ascii_form_of_a_domain_can_be_mailed(domain: str) -> None:
+    assert addresses.deliverable(f"a@{domain}") == canonical(f"a@{domain}")
+    assert addresses.is_address(canonical(f"a@{domain}"))
 
 
 def test_an_address_is_stored_as_it_was_typed_without_what_cannot_be_meant() -> None:

@@ -454,11 +454,26 @@ def test_a_mail_with_two_authors_counts_as_disowned(post: Post, forged: dict[str
     assert (noted.type, noted.data["why"]) == (EventType.MAIL_NOTED, "disowned")
 
 
-def test_a_from_header_that_a_gateway_repeats_names_one_author(post: Post) -> None:
+@pytest.mark.parametrize(
+    "second",
+    [
+        None,
+        b"From: <li.na@example.com>",
+        b"From: LI.NA@Example.COM (Li)",
+        b"From: =?utf-8?q?=22Na=2C_Li=22?= <li.na@example.com>",
+        b'From: "Li" <>',
+        b"From:",
+    ],
+)
+def test_a_from_header_that_a_gateway_repeats_names_one_author(
+    post: Post, second: bytes | None
+) -> None:
     raw = mail()
     line = next(one for one in raw.split(b"\n") if one.startswith(b"From:"))
-    post.deliver(raw.replace(b"\nTo:", b"\n" + line + b"\nTo:", 1))
+    post.deliver(raw.replace(line, (second or line) + b"\n" + line, 1))
     assert post.ticket().contact.email == "li.na@example.com"
+    post.deliver(raw.replace(line, line + b"\n" + (second or line), 1), "inbound/2")
+    assert not post.held().records
 
 
 def test_answers_go_to_from_if_no_mail_can_be_sent_to_reply_to(post: Post) -> None:

@@ -126,6 +126,14 @@ def test_the_author_is_the_address_and_not_the_name(head: str) -> None:
     assert smtp.domain_of_author(f"From: {head}\r\n\r\n".encode()) == "my_shop.example"
 
 
+@pytest.mark.parametrize(
+    "before", [b"\r\n", b"\n\r\n", b"From li Mon Nov 23 2026\r\n", b"From: x\n"]
+)
+def test_the_author_is_found_where_the_reader_finds_it(before: bytes) -> None:
+    raw = before + b"Subject: s\r\nFrom: li@my_shop.example\r\n\r\nHello"
+    assert smtp.domain_of_author(raw) == "my_shop.example"
+
+
 def test_a_mail_without_from_has_no_author() -> None:
     assert smtp.domain_of_author(b"Subject: s\r\n\r\nFrom: li@example.com") == ""
     assert smtp.domain_of_author(b"") == ""

@@ -258,6 +258,33 @@ def test_control_characters_are_refused(character: str) -> None:
     assert faults(body(description=f"a{character}b")) == {("/description", "control_characters")}
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("email", "li\x1bna@example.com", "control_characters"),
+        ("email", "li.na@example.com\x00", "control_characters"),
+        ("email", "\x07", "control_characters"),
+        ("email", "li\ud800@example.com", "not_unicode"),
+        ("email", f"li@{'a.' * 150}example", "too_long"),
+        ("email", 7, "text_expected"),
+        ("phone", "+86 10\x1b5555 0100", "control_characters"),
+        ("phone", "0" * 200, "too_long"),
+        ("name", "Li\x0bNa", "control_characters"),
+        ("name", "Li\x1b\nNa", "control_characters"),
+    ],
+)
+def test_a_field_has_one_fault(field: str, value: Any, code: str) -> None:
+    contact = {"name": LI_NA, "phone": "+86 10 5555 0100"}
+    if field == "email":
+        del contact["phone"]
+    document = body(contact={**contact, field: value})
+    with pytest.raises(InvalidInput) as invalid:
+        submission.parse(document, "api")
+    assert [(one.pointer, one.code) for one in invalid.value.faults] == [
+        (f"/contact/{field}", code)
+    ]
+
+
 @pytest.mark.parametrize("text", ["a\ud800b", "\udfffz"])
 def test_unpaired_surrogates_are_refused(text: str) -> None:
     assert faults(body(description=text)) == {("/description", "not_unicode")}

@@ -51,10 +51,30 @@ def test_finds_no_number_in_other_text(subject: str) -> None:
         "回复：转发: Parcel",
         "Re: [R-7K3M9-QW0X2] Re: Parcel",
         "[EXT] Re[2]: Parcel",
+        "Re (3): Re^2: Re*4: Parcel",
+        # Apple Mail and Outlook in other languages, with the blank before the colon of French.
+        "Rép : RÉP\u00a0: re\u0301p : Parcel",
+        "Re\u202f: TR : Tr: Parcel",
+        "Antw: AW: WG: Parcel",
+        "RV: RES: ENC: Parcel",
+        "R: I: Parcel",
+        "SV: VB: Vs: VL: Parcel",
+        "Odp: PD: Ynt: İLT: ilt: Parcel",
+        "答复：回复： 回覆 ：回復: Parcel",
+        "轉寄：轉發:转寄:转发：Parcel",
+        "返信: 転送: 회신: 전달: Parcel",
     ],
 )
 def test_subjects_are_compared_without_prefixes(subject: str) -> None:
     assert bare_subject(subject) == "Parcel"
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["Report: Parcel", "Rest: Parcel", "Order: 4711", "I paid: Parcel", "Re Parcel", "R-1: x"],
+)
+def test_words_before_a_colon_are_no_prefix(subject: str) -> None:
+    assert bare_subject(subject) == subject
 
 
 FORWARDS = {

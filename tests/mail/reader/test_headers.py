@@ -118,6 +118,24 @@ def test_surrogates_and_nuls_are_removed() -> None:
         ("\u200bli@example.com\u200b", [("", "li@example.com")]),
         ("o'neil@example.com", [("", "o'neil@example.com")]),
         ("<li @ shop . example . com>", [("", "li@shop.example.com")]),
+        # A name without angle brackets, and marks without their counterpart.
+        ("Bo Chen bo@example.com", [("Bo Chen", "bo@example.com")]),
+        ("Chen, Bo bo@example.com", [("Chen, Bo", "bo@example.com")]),
+        ("Bo [bo@example.com]", [("Bo", "bo@example.com")]),
+        ("Bo [mailto:bo@example.com]", [("Bo", "bo@example.com")]),
+        ("陈波（bo@example.com）", [("陈波", "bo@example.com")]),
+        ("陈波【bo@example.com】", [("陈波", "bo@example.com")]),
+        ("=?utf-8?B?6ZmI5rOi?= bo@example.com", [("陈波", "bo@example.com")]),
+        ("bo@example.com Bo Chen", [("Bo Chen", "bo@example.com")]),
+        ("<bo@example.com> Bo Chen", [("Bo Chen", "bo@example.com")]),
+        ("a@example.com, Bo b@example.com", [("", "a@example.com"), ("Bo", "b@example.com")]),
+        ('"Bo \\"Chen" <bo@example.com>', [('Bo "Chen', "bo@example.com")]),
+        ('"Bo \\"B\\" Chen <bo@example.com>', [("Bo B Chen", "bo@example.com")]),
+        (
+            '"Chen\\", Bo" <bo@example.com>, c@example.com',
+            [('Chen", Bo', "bo@example.com"), ("", "c@example.com")],
+        ),
+        ("Bo (sales <bo@example.com>", [("Bo sales", "bo@example.com")]),
         ("nobody", []),
         ("", []),
     ],
@@ -325,6 +343,8 @@ def test_a_repeated_header_counts_if_the_first_is_empty() -> None:
         b"&lt;a.b@example.com&gt;",
         b'"a.b@example.com"',
         b"Li's message of Monday <a.b@example.com>",
+        "<\u200ba.b@example\u2060.com\ufeff>".encode(),
+        b"=?utf-8?q?=3Ca=2Eb=40example=2Ecom=C2=AD=3E?=",
     ],
 )
 def test_ids_are_found_in_every_form_that_programs_write(value: bytes) -> None:

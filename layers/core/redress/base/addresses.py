@@ -73,7 +73,9 @@ def deliverable(address: str) -> str | None:
     if encoded is None or len(local) > _LOCAL_LIMIT or not _LOCAL.fullmatch(local):
         return None
     found = f"{local}@{encoded}"
-    return found if _DOMAIN.fullmatch(encoded) and len(found) <= LIMIT else None
+    if len(found) > LIMIT or not _DOMAIN.fullmatch(encoded) or not _has_valid_punycode(encoded):
+        return None
+    return found
 
 
 def is_address(address: str) -> bool:
@@ -109,6 +111,27 @@ def _in_ascii(domain: str) -> str | None:
         for label in mapped.split(".")
     )
     return ".".join(labels).lower()
+
+
+def _has_valid_punycode(domain: str) -> bool:
+    """Whether every label of an ASCII domain that begins with `xn--` is the form of a valid label.
+
+    A label is valid if it has a character beyond ASCII and UTS #46 maps it to itself.
+    """
+    labels = [label for label in domain.split(".") if label.startswith("xn--")]
+    if not labels:
+        return True
+    import idna
+
+    for label in labels:
+        try:
+            decoded = label[4:].encode("ascii").decode("punycode")
+            mapped = idna.uts46_remap(decoded, std3_rules=False, transitional=False)
+        except (UnicodeError, idna.IDNAError):
+            return False
+        if mapped != decoded or decoded.isascii() or _in_ascii(decoded) != label:
+            return False
+    return True
 
 
 def _domain_without_hidden(domain: str) -> str:

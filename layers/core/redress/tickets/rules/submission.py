@@ -117,7 +117,7 @@ def parse(body: Any, channel: str) -> Submission:
                 Fault("/contact/email", "email_or_phone", "an email address or a phone number")
             )
     if faults:
-        raise InvalidInput(faults)
+        raise InvalidInput(_first_of_each_field(faults))
     return Submission(
         kind=kind,
         channel=channel,
@@ -127,6 +127,18 @@ def parse(body: Any, channel: str) -> Submission:
         wished_remedy=remedy or None,
         contact=Contact(name=name, email=email or None, phone=phone or None),
     )
+
+
+def _first_of_each_field(faults: list[Fault]) -> list[Fault]:
+    """Return one fault for each field.
+
+    A control character in an address also makes it undeliverable. Told so, the person would look
+    for a typing error.
+    """
+    first: dict[str, Fault] = {}
+    for fault in faults:
+        first.setdefault(fault.pointer, fault)
+    return list(first.values())
 
 
 def _blank(value: Any) -> bool:

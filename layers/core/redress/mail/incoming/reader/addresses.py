@@ -9,18 +9,26 @@ from __future__ import annotations
 
 import re
 
+from redress.base.texts import is_empty
 from redress.mail.incoming.reader.charset import Hints
 from redress.mail.incoming.reader.headers import decode_words
 from redress.mail.incoming.reader.limits import ADDRESSES, Code, Defects
 from redress.mail.incoming.reader.mail import Address
 
-_BARE = re.compile(r"[^\s<>,;:\"()\[\]\\@]{1,250}@[^\s<>,;:\"()\\@]{1,250}")
+_WIDE_BRACKETS = "（）［］【】〔〕《》〈〉「」『』"
+_BARE = re.compile(
+    rf"[^\s<>,;:\"()\[\]\\@{_WIDE_BRACKETS}]{{1,250}}@[^\s<>,;:\"()\\@{_WIDE_BRACKETS}]{{1,250}}"
+)
 _QUOTED_LOCAL = re.compile(r"\"(?:[^\"\\]|\\.){1,100}\"@[^\s<>,;:\"()\\@]{1,250}")
 _ANGLE = re.compile(r"<([^<>]*)>?[^<>]*\Z")
 _AROUND_AT = re.compile(r"\s{0,9}(@)\s{0,9}")
 _AROUND_DOTS = re.compile(r"\s{0,9}([@.])\s{0,9}")
 _ROUTE = re.compile(r"\A@[^:]*:")
 _MAILTO = re.compile(r"\Amailto:", re.IGNORECASE)
+_SCHEME = re.compile(r"(?:\A|[^a-z])(?:mailto|smtp)\s*\Z", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
+_AROUND_NAME = f" \t'\"-–—|/:：,;<>()[]{_WIDE_BRACKETS}"
+"""What people write between a name and an address without angle brackets."""
 _MARKS = "‘’‚‛“”„‟«»‹›`´＇＂"
 """Quote marks that programs leave around an address. The plain ' is also part of some addresses."""
 _WIDE = str.maketrans("＠＜＞", "@<>")
@@ -67,17 +75,20 @@ def addresses_of(value: str, defects: Defects, hints: Hints | None = None) -> tu
 def _pieces(value: str) -> list[tuple[str, str]]:
     """Split a header's value at commas and semicolons outside quotes, comments and angle brackets.
 
-    Returns each piece with its comment. The names of groups (`staff: a@b, c@d;`) are dropped.
+    Returns each piece with its comment. The names of groups (`staff: a@b, c@d;`) are dropped. A
+    quote mark or a bracket without its counterpart separates nothing.
     """
     if not _SEPARATED.search(value):
         return [(value, "")]
+    if _ESCAPED.sub("", value).count('"') % 2:
+        value = re.sub(r'\\?"', "", value)
     pieces: list[tuple[str, str]] = []
     piece: list[str] = []
     comments: list[str] = []
     quoted = angled = False
     comment = 0
     escaped = False
-    for c in value if value.count('"') % 2 == 0 else value.replace('"', ""):
+    for c in value:
         if escaped:
             escaped = False
         elif c == "\\" and (quoted or comment):
@@ -105,11 +116,13 @@ def _pieces(value: str) -> list[tuple[str, str]]:
             continue
         if not comment:
             piece.append(c)
+    if comment:
+        return _pieces(value.replace("(", " "))
     return [*pieces, ("".join(piece), "".join(comments))]
 
 
 def _is_group(piece: list[str]) -> bool:
-    return "".join(piece[-10:]).strip().lower() not in ("mailto", "smtp")
+    return not _SCHEME.search("".join(piece[-10:]))
 
 
 def _address(piece: str, comment: str, defects: Defects, hints: Hints | None) -> Address | None:
@@ -136,7 +149,23 @@ def _address(piece: str, comment: str, defects: Defects, hints: Hints | None) ->
         return None
     # In the old form `li@example.com (Li Na)`, the comment is the name.
     name = (piece[: angle.start()] if angle else "").strip() or comment
-    return Address(_name(name, defects, hints), f"{local}@{domain}")
+    return Address(
+        _name(name or _beside(piece, match.group()), defects, hints), f"{local}@{domain}"
+    )
+
+
+def _beside(piece: str, address: str) -> str:
+    """Return the name beside an address: `Li Na li@x`, `Li [li@x]`, `li@x Li`."""
+    before, _, after = piece.partition(address)
+    before = _SCHEME.sub("", before.strip().removesuffix(":"))
+    return next(
+        (one for one in (_unquoted(before), _unquoted(after)) if one and "@" not in one), ""
+    )
+
+
+def _unquoted(name: str) -> str:
+    name = re.sub(r"\\(.)", r"\1", name).strip(_AROUND_NAME)
+    return "" if is_empty(name) else name
 
 
 def _bare_domain(domain: str) -> str:

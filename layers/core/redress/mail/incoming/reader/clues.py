@@ -10,6 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from redress.base.texts import without_hidden
 from redress.mail.incoming.reader import quoting
 from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.limits import Defects
@@ -24,12 +25,19 @@ _BROKEN_NUMBER = re.compile(
     r"[ ]?[-‐‑‒–—−][ ]?((?:[0-9A-Z][ ]?){4}[0-9A-Z])(?![0-9A-Z])"
 )
 """A number with both hyphens, and with blanks where a program broke the line within it."""
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
-_FORWARD_SUBJECT = re.compile(
-    r"\s*(?:(?:fwd?|wg|tr|rv|enc|i|转发|轉發|轉寄|转寄)\s*[:：]|\[fwd?:)", re.IGNORECASE
+_ANSWERS = (
+    "re|aw|antw|sv|vs|odp|ynt|r[ée]p|re\u0301p|res|r|vá|απ|atb|"
+    "回复|回覆|回復|答复|答覆|返信|회신|답장|השב|رد"
 )
+"""What mail programs write before the subject of an answer. `VS` begins a forward in Norwegian."""
+_FORWARDS = "fwd?|wg|tr|rv|enc|i|vb|vl|pd|doorst|ilt|i̇lt|转发|轉發|转寄|轉寄|転送|전달|העברה"
+"""What mail programs write before the subject of a forwarded mail."""
+_COLON = "[:：﹕∶]"
+_FORWARD_SUBJECT = re.compile(rf"\s*(?:(?:{_FORWARDS})\s*{_COLON}|\[fwd?:)", re.IGNORECASE)
+_COUNT = r"(?:\[\d{1,3}\]|\(\d{1,3}\)|（\d{1,3}）|[\^*]\d{1,3})"
+"""How some programs count the answers: `Re[2]:`, `Re(2):`, `Re^2:`."""
 _PREFIX = re.compile(
-    r"\s*(?:(?:re|fwd?|fw|aw|wg|tr|rv|sv|回复|回覆|答复|答覆|转发|轉發|轉寄)\s*(?:\[\d+\])?\s*[:：]\s*|"
+    rf"\s*(?:(?:{_ANSWERS}|{_FORWARDS})\s*{_COUNT}?\s*{_COLON}\s*|"
     r"\[(?:ext|external|外部|外部邮件)\]\s*)",
     re.IGNORECASE,
 )
@@ -60,7 +68,7 @@ def numbers_in(text: str) -> tuple[str, ...]:
     contain a digit. Otherwise an ordinary word of eleven letters that begins with R could be read
     as a number.
     """
-    plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text[:2_000])).upper()
+    plain = unicodedata.normalize("NFKC", without_hidden(text[:2_000])).upper()
     plain = " ".join(plain.split())
     found = []
     for match in (*_NUMBER.finditer(plain), *_BROKEN_NUMBER.finditer(plain)):

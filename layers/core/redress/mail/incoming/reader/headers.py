@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
 
+from redress.base.texts import without_hidden
 from redress.mail.incoming.reader import charset, labels
 from redress.mail.incoming.reader.charset import Hints
 from redress.mail.incoming.reader.limits import FIELDS, PARAMETERS, REFERENCES, VALUE, Code, Defects
@@ -219,7 +220,6 @@ def _joined(fields: _Lines) -> tuple[Field, ...]:
 # ------------------------------------------------------------------------------ values
 
 _WORD = re.compile(r"=\?([\w.:+-]{1,40}(?:\*[\w-]{0,20})?)\?([bBqQ])\?(.*?)(?:\?=|\Z)", re.DOTALL)
-_BETWEEN_WORDS = re.compile(r"[ \t]*\Z")
 
 
 def text_of(value: bytes, hints: Hints | None, defects: Defects) -> str:
@@ -362,11 +362,11 @@ def date_of(value: str, defects: Defects) -> datetime | None:
 def ids_of(value: str, defects: Defects) -> tuple[str, ...]:
     """Return the Message-IDs without <>, each once, in order.
 
-    Blanks inside of <> come from folding in the middle of an id and are removed. Words in <>
-    without an @ are no id. If there are more ids than REFERENCES, the first and the last ones are
+    Blanks inside of <> come from folding in the middle of an id and are removed, and so are hidden
+    characters. Words in <> without an @ are no id. If there are more ids than REFERENCES, the first and the last ones are
     kept. Encoded words in `value` must be decoded already: some programs encode ids, too.
     """
-    value = value.replace("&lt;", "<").replace("&gt;", ">")
+    value = without_hidden(value.replace("&lt;", "<").replace("&gt;", ">"))
     angled = [_BLANKS.sub("", one) for one in _ID.findall(value) if "@" in one or " " not in one]
     found = list(dict.fromkeys([one for one in angled if one] or _BARE_ID.findall(value)))
     if len(found) > REFERENCES:

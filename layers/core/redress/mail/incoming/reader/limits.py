@@ -90,7 +90,6 @@ class Code(StrEnum):
     MISSING_HEADER = "missing_header"
     BAD_ADDRESS = "bad_address"
     BAD_DATE = "bad_date"
-    BAD_ENCODED_WORD = "bad_encoded_word"
     NO_BOUNDARY = "no_boundary"
     BOUNDARY_GUESSED = "boundary_guessed"
     NO_PARTS = "no_parts"

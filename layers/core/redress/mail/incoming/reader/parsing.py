@@ -67,7 +67,7 @@ def parse(raw: bytes, languages: Sequence[str] = LANGUAGES) -> ParsedMail:
     if size > RAW:
         defects.add(Code.RAW_CUT, f"{size} bytes")
         raw = raw[: HEAD + 1]
-    start = _beginning(raw, defects)
+    start = beginning(raw, defects)
     if size > RAW:
         block = headers.read_block(raw, start, len(raw), HEAD, defects)
         raw = raw[: block.body]
@@ -76,7 +76,7 @@ def parse(raw: bytes, languages: Sequence[str] = LANGUAGES) -> ParsedMail:
     return _Assembly(defects, [EMBEDDED], hints).mail(root, size, defects)
 
 
-def _beginning(raw: bytes, defects: Defects) -> int:
+def beginning(raw: bytes, defects: Defects) -> int:
     """Return the position at which the mail begins.
 
     Blank lines and the separator line of an mbox file may come before it.
