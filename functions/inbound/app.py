@@ -131,9 +131,9 @@ def _read(key: str, at: datetime, envelope: tuple[str, ...]) -> IncomingMail:
 
 
 def _parsed(raw: bytes, key: str, at: datetime, envelope: tuple[str, ...]) -> IncomingMail:
-    own, groups = wiring.own_addresses(), wiring.groups()
+    own, groups, doors = wiring.own_addresses(), wiring.groups(), wiring.doors()
     try:
-        return reading.incoming_mail_of(raw, key, at, own, LANGUAGE, envelope, groups)
+        return reading.incoming_mail_of(raw, key, at, own, LANGUAGE, envelope, groups, doors)
     except Exception as error:
         raise ReadingFailed from error
 

@@ -52,22 +52,24 @@ def incoming_mail_of(
     language: str,
     envelope: Sequence[str] = (),
     groups: Iterable[str] = (),
+    doors: Iterable[str] = (),
 ) -> IncomingMail:
     """Read a mail.
 
     `own_addresses` are the address that Redress sends from and the domain that receives mail.
     `language` is the language to assume if the text does not show one. `envelope` are the addresses
     for which the mail server took the mail (RCPT TO); empty if they are not known. `groups` are the
-    groups and forwarders that the plan names.
+    groups and forwarders that the plan names. `doors` are the addresses that receive mail for
+    Redress, besides `own_addresses`.
     """
     mail = parsing.parse(raw)
-    own, trusted = list(own_addresses), tuple(groups)
+    own, trusted, ours = list(own_addresses), tuple(groups), tuple(doors)
     machine = machines.kind_of(mail, own, trusted)
     title = _title(mail.subject)
     verdict = verdicts.verdicts(mail)
     sender = mail.sender_addresses[0] if mail.sender_addresses else None
-    answers = machines.answer_address(mail, own, trusted)
-    contact = answers.address if answers is not None else _named_besides_from(mail, own)
+    answers = machines.answer_address(mail, own, trusted, ours)
+    contact = answers.address if answers is not None else _named_besides_from(mail, (*own, *ours))
     one_author = sender is None or _has_one_author(mail, verdict.author)
     # A group that the plan names breaks DMARC by what it adds. Its own envelope is proven by SPF.
     relayed = is_relayed(mail, trusted)
@@ -113,8 +115,8 @@ def incoming_mail_of(
         virus=verdict.virus in _FAILED,
         authentic=verdict.dmarc == "pass" and sender is not None and one_author,
         disowned=(verdict.dmarc == "fail" and not relayed) or not one_author,
-        forwarded=_forwarded(mail, own, language),
-        no_answer=machines.no_answer(mail, own, trusted),
+        forwarded=_forwarded(mail, own, language, ours),
+        no_answer=machines.no_answer(mail, own, trusted, ours),
         named_contact=answers is not None and answers.named,
         foreign=answers.foreign if answers is not None else contact is not None,
     )
@@ -125,7 +127,7 @@ def _title(subject: str) -> str:
     return cleaned_line(clues.bare_subject(cleaned_line(subject)))
 
 
-def _named_besides_from(mail: ParsedMail, own: list[str]) -> Address | None:
+def _named_besides_from(mail: ParsedMail, own: Sequence[str]) -> Address | None:
     """Return who can be answered if From has no address: the first of Reply-To, else of Sender.
 
     The name beside an empty From, as in `From: "Li" <>`, is the name of this person.
@@ -216,7 +218,9 @@ def _returned_ids(mail: ParsedMail) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in found if "@" in one))[:100]
 
 
-def _forwarded(mail: ParsedMail, own: list[str], language: str) -> ForwardedMail | None:
+def _forwarded(
+    mail: ParsedMail, own: list[str], language: str, doors: Sequence[str]
+) -> ForwardedMail | None:
     found = clues.forwarded(mail)
     if found is None or found.sender is None:
         return None
@@ -236,7 +240,7 @@ def _forwarded(mail: ParsedMail, own: list[str], language: str) -> ForwardedMail
         answers_to=_answers_to(inner) if inner is not None else (),
         numbers=clues.numbers_in(found.subject),
         comment=found.comment,
-        answerable=machines.is_answerable(found.sender, found.subject, own)
+        answerable=machines.is_answerable(found.sender, found.subject, (*own, *doors))
         and (inner is None or _is_by_a_person(inner, own)),
     )
 

@@ -481,6 +481,24 @@ def test_answers_go_to_from_if_no_mail_can_be_sent_to_reply_to(post: Post) -> No
     assert post.ticket().contact.email == "li.na@example.com"
 
 
+@pytest.mark.parametrize("door", ["complaints", "anybody"])
+def test_answers_go_to_from_if_reply_to_is_an_address_of_ours(post: Post, door: str) -> None:
+    post.deliver(mail(Reply_To=f"{door}@{DOMAIN}"))
+    found = post.ticket()
+    assert found.contact.email == "li.na@example.com"
+    [opened] = post.stores.tickets.history(found.number)
+    assert "unacknowledged" not in opened.data["mail"]
+
+
+def test_answers_go_to_from_if_reply_to_is_a_door_of_the_plan(post: Post) -> None:
+    house = "house.example"
+    document = plan_document() | {"version": 2}
+    document["mail"] |= {"doors": {"urgent": "complaint"}, "domains": [house]}
+    post.stores.plan_store.publish(document, 2, 1)
+    post.deliver(mail(Reply_To=f"urgent@{house}"))
+    assert post.ticket().contact.email == "li.na@example.com"
+
+
 def test_a_disowned_mail_is_acknowledged_only_after_its_release(post: Post) -> None:
     post.deliver(mail(dmarc="fail"))
     [held] = post.held().records

@@ -24,6 +24,7 @@ from redress.mail.incoming.rules.decision import (
     Reason,
     StaffSender,
     decide,
+    doors,
     noted_beside,
 )
 from redress.plans.rules.plan import MailPlan
@@ -420,6 +421,19 @@ def test_a_strangers_mail_with_a_signed_clue_is_logged_beside_what_it_becomes(na
 def test_no_other_mail_is_logged_beside_what_it_becomes(given: dict[str, Any]) -> None:
     mail = facts(**({"sender": "neighbour@example.net"} | given))
     assert noted_beside(mail, ticket(), decide(mail, ticket(), RULES)) == ()
+
+
+def test_the_doors_of_a_plan_are_addresses_at_the_domains_of_the_house() -> None:
+    named = {"urgent": "complaint", "care@shop.example": "inquiry"}
+    groups = ("help@shop.example", "list.shop.example")
+    plan = MailPlan(named, domains=("house.example",), groups=groups)
+    assert doors(plan, ("in.example.org", "house.example")) == {
+        "urgent@in.example.org",
+        "urgent@house.example",
+        "care@shop.example",
+        "help@shop.example",
+    }
+    assert doors(MailPlan(named), ()) == {"care@shop.example"}
 
 
 @pytest.mark.parametrize("stored", ["", "wang..wei@example.com", "wang.@example.com"])

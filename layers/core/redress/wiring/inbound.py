@@ -8,6 +8,7 @@ from redress.base.addresses import canonical, canonical_domain
 from redress.base.settings import Settings
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.cases.receiving import ReceivingCase
+from redress.mail.incoming.rules import decision
 from redress.mail.incoming.store import IncomingMailStore
 from redress.wiring import clients, stores
 
@@ -47,6 +48,11 @@ def own_domains() -> tuple[str, ...]:
 def groups() -> tuple[str, ...]:
     """Return the groups and forwarders that the current plan names."""
     return stores.plans().current().mail.groups
+
+
+def doors() -> frozenset[str]:
+    """Return the addresses that receive mail for Redress, by the current plan."""
+    return decision.doors(stores.plans().current().mail, own_domains())
 
 
 def incoming_mails() -> IncomingMailStore:

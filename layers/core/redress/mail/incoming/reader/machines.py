@@ -251,22 +251,28 @@ def may_be_answered(
 
 
 def no_answer(
-    mail: ParsedMail, own_addresses: Iterable[str] = (), groups: Iterable[str] = ()
+    mail: ParsedMail,
+    own_addresses: Iterable[str] = (),
+    groups: Iterable[str] = (),
+    doors: Iterable[str] = (),
 ) -> NoAnswer | None:
     """Return why no automatic answer may follow; None if one may.
 
     One may if a person seems to have written the mail and somebody seems to read the address. If
     the words of an auto-reply are anywhere in the subject, no answer is sent, even if `kind_of`
     returns None. Otherwise two machines could answer each other. `NoAnswer.REPLY_TO` is never the
-    result, because a mail does not show who has written before (`AnswerAddress.foreign`).
+    result, because a mail does not show who has written before (`AnswerAddress.foreign`). `doors`
+    is as in `answer_address`.
     """
     own, named = tuple(own_addresses), tuple(groups)
     machine = kind_of(mail, own, named)
     if machine is not None and machine.proven:
         return NoAnswer.MACHINE
     kind = machine.kind if machine is not None else None
-    found = answer_address(mail, own, named)
+    found = answer_address(mail, own, named, doors)
     if kind is MachineKind.SYSTEM or (found and _reads_nothing(mail, found)):
+        return NoAnswer.NO_REPLY
+    if found and _receives(found.address, {canonical(one) for one in (*own, *doors)}):
         return NoAnswer.NO_REPLY
     if _is_suppressed(mail):
         return NoAnswer.SUPPRESSED
@@ -304,34 +310,49 @@ def _has_words(mail: ParsedMail) -> bool:
 def is_answerable(address: Address, subject: str, own_addresses: Iterable[str] = ()) -> bool:
     """Whether a person would read an answer to a mail with this sender and subject.
 
-    False if the mail came from Redress, a mail system, a no-reply address or an auto-responder.
+    False if the mail came from Redress, a mail system, a no-reply address or an auto-responder, and
+    for an address that receives mail for Redress. `own_addresses` may contain such addresses, and
+    the domain at which every address does.
     """
     local = address.local
     robot = bounces.is_daemon(local) or _ROBOTS.match(local) or _LIST_ROBOTS.match(local)
     unread = bounces.is_no_reply(local) or _SERVERS.match(local)
-    own = _is_own(address, {canonical(one) for one in own_addresses})
+    ours = {canonical(one) for one in own_addresses}
+    own = _is_own(address, ours) or _receives(address, ours)
     return not (robot or unread or own or _AUTO_SUBJECT.match(subject))
 
 
+def _receives(address: Address, ours: set[str]) -> bool:
+    """Whether mail to this address comes to Redress. What follows a plus does not count."""
+    local, _, domain = canonical(address.address).rpartition("@")
+    return domain in ours or f"{local.partition('+')[0]}@{domain}" in ours
+
+
 def answer_address(
-    mail: ParsedMail, own_addresses: Iterable[str] = (), groups: Iterable[str] = ()
+    mail: ParsedMail,
+    own_addresses: Iterable[str] = (),
+    groups: Iterable[str] = (),
+    doors: Iterable[str] = (),
 ) -> AnswerAddress | None:
     """Return the address to which answers go: Reply-To if somebody reads it, otherwise From.
 
     None if the mail has no From. A Reply-To to which no mail can be sent does not count, nor does
-    one of Redress itself or of a mailing list: strangers would read an answer to a list.
+    one of a mailing list, because strangers would read the answer. Nor does one of Redress: the
+    address that it sends from, one at the domain that receives mail, or one of `doors` (the other
+    addresses that receive mail for Redress).
     """
     if not mail.sender_addresses:
         return None
     sender, own = mail.sender_addresses[0], tuple(own_addresses)
-    if (person := written_for(mail, own, groups)) is not None:
+    ours = (*own, *doors)
+    if (person := written_for(mail, own, groups, doors)) is not None:
         return AnswerAddress(person, form=True)
     lists = _list_addresses(mail)
     if canonical(sender.address) in {canonical(one.address) for one in mail.reply_to}:
         return AnswerAddress(sender)
     for one in mail.reply_to[:10]:
         address = canonical(one.address)
-        if is_address(address) and is_answerable(one, "", own) and address not in lists:
+        if is_address(address) and is_answerable(one, "", ours) and address not in lists:
             foreign = not same_organisation(one.domain, sender.domain)
             return AnswerAddress(one, named=not lists, foreign=foreign)
     return AnswerAddress(sender)
@@ -348,28 +369,33 @@ def same_organisation(one: str, other: str) -> bool:
 
 
 def written_for(
-    mail: ParsedMail, own_addresses: Iterable[str] = (), groups: Iterable[str] = ()
+    mail: ParsedMail,
+    own_addresses: Iterable[str] = (),
+    groups: Iterable[str] = (),
+    doors: Iterable[str] = (),
 ) -> Address | None:
     """Return the person for whom a form or a group sent the mail; None if neither sent it.
 
     A form sent the mail if it has exactly one sender and one Reply-To address, and the sender is a
     no-reply address, the address of a form or of a web server, an address of Redress itself, or
-    also the recipient, or if a header names the script that wrote the mail. A group that the plan names sent the mail if From has the
-    group's own address. It does this if the domain of the person's address forbids others to send
-    its mail. The address is returned if somebody seems to read it.
+    also the recipient, or if a header names the script that wrote the mail. A group that the plan
+    names sent the mail if From has the group's own address. It does this if the domain of the
+    person's address forbids others to send its mail. The address is returned if somebody seems to
+    read it. `doors` is as in `answer_address`.
     """
     if len(mail.sender_addresses) != 1:
         return None
     [sender] = mail.sender_addresses
     own = tuple(own_addresses)
+    ours = (*own, *doors)
     if canonical(sender.address) in {canonical(one) for one in groups}:
         named = (*_original_senders(mail), *mail.reply_to)
         people = (one for one in named if canonical(one.address) != canonical(sender.address))
-        return next((one for one in people if is_answerable(one, "", own)), None)
+        return next((one for one in people if is_answerable(one, "", ours)), None)
     if len(mail.reply_to) != 1 or not _is_form(mail, sender, {canonical(one) for one in own}):
         return None
     [answered] = mail.reply_to
-    return answered if is_answerable(answered, "", own) else None
+    return answered if is_answerable(answered, "", ours) else None
 
 
 def _original_senders(mail: ParsedMail) -> tuple[Address, ...]:

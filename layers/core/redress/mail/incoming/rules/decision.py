@@ -11,7 +11,7 @@ claim that anybody could forge is never trusted:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -357,6 +357,20 @@ def _first_visible(
         if may_see(member.actor, member.team, tickets[name.number]):
             return name.number
     return None
+
+
+def doors(plan: MailPlan, own_domains: Iterable[str]) -> frozenset[str]:
+    """Return the addresses of which the plan says that they receive mail for Redress.
+
+    These are its doors and groups. A part before the @ stands for an address at each domain of the
+    house, as in `kind_of`. Other addresses at these domains are those of people. `own_domains` is
+    as in `MailFacts`.
+    """
+    names = (one for one in plan.kind_by_address if "@" not in one)
+    house = dict.fromkeys((*own_domains, *plan.domains))
+    made = {f"{name}@{domain}" for name in names for domain in house}
+    complete = (one for one in (*plan.kind_by_address, *plan.groups) if "@" in one)
+    return frozenset(made.union(complete))
 
 
 def kind_of(facts: MailFacts, plan: MailPlan) -> str:
