@@ -1505,9 +1505,28 @@ def test_a_copy_of_an_answer_is_added_once(post: Post) -> None:
     post.deliver(mail())
     answer = {"to": post.reply_address(post.ticket()), "message_id": "<a@x>"}
     post.deliver(mail("还是没有", **answer), "inbound/2")
-    post.deliver(mail(f"还是没有\n\n{'_' * 30}\nmailing list shop", **answer), "inbound/3")
+    footer = f"{'_' * 47}\nshop mailing list\nshop@lists.example"
+    post.deliver(mail(f"还是没有\n\n{footer}", **answer), "inbound/3")
     types = [event.type for event in post.stores.tickets.history(post.ticket().number)]
     assert types == [EventType.OPENED, EventType.CUSTOMER_WROTE]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "您好，我要求退款并取消订阅会员。\n\n可以。",
+        "可以。\n\n--\n照片：https://img.example/1 我要退款。",
+        "可以。\n\nPlease cancel my subscription, this is no confidential matter.",
+    ],
+)
+def test_words_that_come_with_the_id_of_an_answer_are_added_to_it(post: Post, words: str) -> None:
+    post.deliver(mail())
+    answer = {"to": post.reply_address(post.ticket()), "message_id": "<a@x>"}
+    post.deliver(mail("可以。", **answer), "inbound/2")
+    post.deliver(mail(words, **answer), "inbound/3")
+    history = post.stores.tickets.history(post.ticket().number)
+    texts = [event.data["text"] for event in history if event.type is EventType.CUSTOMER_WROTE]
+    assert texts == ["可以。", words]
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,9 @@ class IncomingMail:
     @property
     def copy(self) -> Copy:
         files = ((one.served_as, one.content) for one in self.enclosed)
-        return copy_of(self.identity, self.subject, self.whole, files)
+        headers = self.original.get("headers", ())
+        list_ids = [value for name, value in headers if name == "list-id"]
+        return copy_of(self.identity, self.subject, self.whole, files, list_ids)
 
     @property
     def identity(self) -> str:
