@@ -6,6 +6,7 @@ import base64
 
 import pytest
 
+from redress.base.texts import without_dangers
 from redress.mail.incoming.reader import charset, labels
 from redress.mail.incoming.reader.charset import Hints
 from redress.mail.incoming.reader.limits import Code, Defects
@@ -494,3 +495,25 @@ def test_every_codec_in_the_table_of_labels_exists() -> None:
 def test_clean_removes_unsafe_characters_and_unifies_line_breaks() -> None:
     found = charset.clean("a\x00b\ud800c\r\nd\re\x1b[31mf\u2028g\x85h\ufeff")
     assert found == "abc\nd\ne[31mf\ng\nh"
+
+
+def test_cleaning_takes_nothing_from_printable_text() -> None:
+    printable = "".join(filter(str.isprintable, map(chr, range(0x110000))))
+    assert charset.clean(printable) == charset.clean(f"a\n{printable}")[2:] == printable
+
+
+def test_cleaning_treats_a_character_alike_in_every_text() -> None:
+    """Texts in ASCII, other texts and those with other line ends take different ways."""
+    for character in map(chr, (*range(0x3000), *range(0xD7FF, 0xE001), *range(0xFE00, 0x10000))):
+        is_end = character in "\r\n\u2028\u2029\x85"
+        expected = "\n" if is_end else without_dangers(character)
+        for before in ("", "a\n", "灯", "a\r."):
+            found = charset.clean(before + character)
+            assert found == before.replace("\r", "\n") + expected, f"U+{ord(character):04X}"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n", "\u2028", "\u2029", "\x85"])
+@pytest.mark.parametrize("words", ["a{}b{}", "灯{}坏{}", "a{}\x00\u202eb{}"])
+def test_every_line_end_is_written_alike(end: str, words: str) -> None:
+    plain = words.replace("\x00", "").replace("\u202e", "")
+    assert charset.clean(words.replace("{}", end)) == plain.replace("{}", "\n")

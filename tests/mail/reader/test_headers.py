@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from email.utils import getaddresses
 
@@ -163,6 +164,33 @@ def test_well_formed_addresses_agree_with_the_standard_library(value: str) -> No
 def test_thousands_of_brackets_in_an_address_are_read_quickly() -> None:
     for hostile in ("(" * 60_000, "a:" * 30_000, "<" * 60_000, '"' * 60_001):
         assert addresses_of(hostile, Defects()) == ()
+
+
+@pytest.mark.parametrize(
+    "hostile", ["a:", "mailto:", "x@y.example，", '"a\\', "(\\(", "<,", "，、", "smtp:@"]
+)
+def test_thousands_of_separators_in_addresses_are_read_quickly(hostile: str) -> None:
+    began = time.process_time()
+    addresses_of(hostile * 8_000, Defects())
+    addresses_of("a" * 30_000 + hostile * 8_000, Defects())
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("li@a.example, na@b.example", ["li@a.example", "na@b.example"]),
+        ("Li <li@a.example>,Na <na@b.example>", ["li@a.example", "na@b.example"]),
+        ("Wang, Li <li@a.example>, na@b.example", ["li@a.example", "na@b.example"]),
+        ('"Wang, Li" <li@a.example>, na@b.example', ["li@a.example", "na@b.example"]),
+        ("Li (the \\) first, one) <li@a.example>, na@b.example", ["li@a.example", "na@b.example"]),
+        ("staff: li@a.example, na@b.example;", ["li@a.example", "na@b.example"]),
+        ("李，娜 <li@a.example>，na@b.example", ["li@a.example", "na@b.example"]),
+        ("mailto:li@a.example, <mailto:na@b.example>", ["li@a.example", "na@b.example"]),
+    ],
+)
+def test_lists_of_addresses_are_split_between_addresses(value: str, wanted: list[str]) -> None:
+    assert [one.address for one in addresses_of(value, Defects())] == wanted
 
 
 def test_reads_no_more_addresses_than_the_limit() -> None:

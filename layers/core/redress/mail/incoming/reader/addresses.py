@@ -35,6 +35,10 @@ _WIDE = str.maketrans("＠＜＞", "@<>")
 _INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
 _SEPARATED = re.compile(r"[,;:()\"\\，；、]")
 """What a header with a single address has not, except in its name."""
+_UNLIKE_COMMAS = re.compile(r"[;:()\"\\，；、]")
+"""What needs more than a split at commas."""
+_TOKEN = re.compile(r"[^<>,;:()\"\\，；、]+|.", re.DOTALL)
+_FAR = -1_000
 _SEPARATORS = "，；、"
 """Commas and semicolons of Chinese keyboards. They separate addresses, and are part of names."""
 
@@ -80,6 +84,10 @@ def _pieces(value: str) -> list[tuple[str, str]]:
     """
     if not _SEPARATED.search(value):
         return [(value, "")]
+    if not _UNLIKE_COMMAS.search(value):
+        listed = value.split(",")
+        if all(one.rfind("<") <= one.rfind(">") for one in listed[:-1]):
+            return [(one, "") for one in listed]
     if _ESCAPED.sub("", value).count('"') % 2:
         value = re.sub(r'\\?"', "", value)
     pieces: list[tuple[str, str]] = []
@@ -88,9 +96,14 @@ def _pieces(value: str) -> list[tuple[str, str]]:
     quoted = angled = False
     comment = 0
     escaped = False
-    for c in value:
+    # Where the piece ends, and where its last @ is.
+    length, at = 0, _FAR
+    # Each separator alone, and the characters between two of them at once.
+    for c in _TOKEN.findall(value):
         if escaped:
             escaped = False
+            if comment:
+                comments.append(c[1:])
         elif c == "\\" and (quoted or comment):
             escaped = True
         elif comment:
@@ -106,23 +119,28 @@ def _pieces(value: str) -> list[tuple[str, str]]:
             continue
         elif c in "<>":
             angled = c == "<"
-        elif c == ":" and not angled and "@" not in "".join(piece[-250:]) and _is_group(piece):
+        elif c == ":" and not angled and at < length - 250 and _is_group(piece):
             piece.clear()
+            length, at = 0, _FAR
             continue
-        elif not angled and (c in ",;" or (c in _SEPARATORS and "@" in piece[-250:])):
+        elif not angled and (c in ",;" or (c in _SEPARATORS and at >= length - 250)):
             pieces.append(("".join(piece), "".join(comments)))
             piece.clear()
             comments.clear()
+            length, at = 0, _FAR
             continue
         if not comment:
             piece.append(c)
+            if "@" in c:
+                at = length + c.rindex("@")
+            length += len(c)
     if comment:
         return _pieces(value.replace("(", " "))
     return [*pieces, ("".join(piece), "".join(comments))]
 
 
 def _is_group(piece: list[str]) -> bool:
-    return not _SCHEME.search("".join(piece[-10:]))
+    return not _SCHEME.search("".join(piece[-10:])[-10:])
 
 
 def _address(piece: str, comment: str, defects: Defects, hints: Hints | None) -> Address | None:

@@ -203,7 +203,14 @@ def clean(text: str) -> str:
     Lone surrogates and control characters go, and characters that reorder the text around them
     (`redress.base.texts`). The result is safe for the store, logs and JSON.
     """
-    return texts.without_dangers(_LINE_END.sub("\n", text))
+    if text.isprintable():
+        return text  # most headers: nothing that goes is printable
+    text = text.replace("\r\n", "\n")
+    if "\r" in text:
+        text = _LINE_END.sub("\n", text)
+    elif not text.isascii():
+        text = text.replace("\u2028", "\n").replace("\u2029", "\n").replace("\x85", "\n")
+    return texts.without_dangers(text)
 
 
 def _decoded(data: bytes, label: str, also: str, defects: Defects, hints: Hints) -> tuple[str, str]:

@@ -239,7 +239,7 @@ def raw_text(value: bytes, hints: Hints | None, defects: Defects) -> str:
     else:
         defects.add(Code.RAW_8BIT_HEADER)
         text = charset.decode(value, None, defects, hints).text
-    return " ".join(text.split("\n"))
+    return text.replace("\n", " ")
 
 
 def decode_words(text: str, defects: Defects, hints: Hints | None = None) -> str:

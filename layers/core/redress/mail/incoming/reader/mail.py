@@ -136,16 +136,23 @@ class ParsedMail:
     security: str
     size: int
     defects: tuple[Defect, ...]
+    _values: dict[str, list[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        values: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            values.setdefault(name, []).append(value)
+        object.__setattr__(self, "_values", values)
 
     def first(self, name: str) -> str:
         """Return the first value of a header, or "". `name` must be in lower case."""
-        return next((value for field, value in self.headers if field == name), "")
+        return self._values.get(name, ("",))[0]
 
     def all(self, name: str) -> list[str]:
-        return [value for field, value in self.headers if field == name]
+        return list(self._values.get(name, ()))
 
     def has(self, name: str) -> bool:
-        return any(field == name for field, _ in self.headers)
+        return name in self._values
 
 
 def as_data(mail: ParsedMail) -> dict[str, Any]:

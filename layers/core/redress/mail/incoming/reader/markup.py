@@ -22,7 +22,6 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
-import lxml.html
 import nh3
 from lxml import etree
 
@@ -34,6 +33,7 @@ _TAGS = set(
     "h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp small span strike strong sub sup table "
     "tbody td tfoot th thead tr tt u ul var".split()
 )
+_LEFT = _TAGS | {"html", "body"}
 _ATTRIBUTES = {
     "*": {"dir", "lang"},
     "a": {"href"},
@@ -110,10 +110,13 @@ def show(source: str, defects: Defects) -> Rendered:
         defects.add(Code.HTML_CUT, f"{len(data)} bytes")
         data = data[:HTML]
     data = _without_ends(data)
-    parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
+    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     try:
-        tree = lxml.html.document_fromstring(data, parser=parser)
+        # None if there is no element. The elements of lxml.html would cost a call for each.
+        tree: etree._Element | None = etree.fromstring(data, parser)
     except (etree.LxmlError, ValueError):
+        tree = None
+    if tree is None:
         return (
             Rendered("", None) if not source.strip() else _stripped(source, defects, "unreadable")
         )
@@ -171,9 +174,9 @@ def _remove_hidden(tree: etree._Element) -> None:
     gone = [
         element
         for element in tree.iter()
-        if _name(element) in _DROPPED
-        or not _name(element)
-        or _HIDDEN.search(element.get("style", "")[:1_000])
+        if (name := _name(element)) in _DROPPED
+        or not name
+        or ((style := element.get("style")) and _HIDDEN.search(style[:1_000]))
     ]
     for element in gone:
         parent = element.getparent()
@@ -193,7 +196,8 @@ def _remove_but_keep_tail(element: etree._Element, parent: etree._Element) -> No
 
 def _make_inert(tree: etree._Element) -> None:
     for element in list(tree.iter()):
-        if _name(element) == "img":
+        name = _name(element)
+        if name == "img":
             source = (element.get("src") or "").strip()
             element.attrib.pop("data-cid", None)
             if source.lower().startswith("cid:"):
@@ -202,16 +206,16 @@ def _make_inert(tree: etree._Element) -> None:
                 # Loading a remote picture would tell its sender who opened the mail, and when.
                 element.tag = "span"
                 element.text = f"[{alt}]" if (alt := _shown(element.get("alt"))) else ""
-        elif _name(element) == "a" and (target := real_target(element)):
+        elif name == "a" and (target := real_target(element)):
             behind = etree.Element("span")
             behind.text = f" [{target}]"
             behind.tail, element.tail = element.tail, None
             element.addnext(behind)
-        elif _name(element) not in _TAGS | {"html", "body"}:
+        elif name not in _LEFT:
             # Forms, drawings and unknown elements become `div` or `span` elements. They keep their
             # text, and nh3 gets only elements that it knows.
             element.attrib.clear()
-            element.tag = "div" if _name(element) in _BLOCKS else "span"
+            element.tag = "div" if name in _BLOCKS else "span"
 
 
 def _settle_links(tree: etree._Element, base: str) -> None:
