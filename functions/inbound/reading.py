@@ -270,6 +270,8 @@ def _returned(machine: Machine | None) -> tuple[FailedAddress, ...]:
     """
     if machine is None or machine.bounce is None or machine.kind is not MachineKind.BOUNCE:
         return ()
+    if not machine.proven:
+        return ()
     standard = machine.bounce.standard
     return tuple(
         FailedAddress(

@@ -18,6 +18,7 @@ from redress.mail.incoming.reader.mail import ParsedMail
 from redress.mail.incoming.reader.parsing import parse
 from redress.mail.incoming.rules.answers import NoAnswer
 from tests.mail.reader.mails import HEAD, encoded, multipart, part, text_mail
+from tests.mail.reader.test_smime import cms, tlv
 
 STATUS = (
     b"Reporting-MTA: dns; mx.example.com\r\n\r\n"
@@ -347,7 +348,6 @@ def test_a_header_that_only_forbids_answers_proves_no_machine(head: bytes, why: 
         b"Precedence: auto_reply\r\n",
         b"X-Redress-Mail: 1\r\n",
         b"Sender: MAILER-DAEMON@example.com\r\n",
-        b"X-Failed-Recipients: li.na@example.com\r\n",
         b"Feedback-ID: 7:camp:shop\r\nPrecedence: bulk\r\nList-Unsubscribe: <https://x.example/u>\r\n",
         b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nList-Id: <n.shop.example>\r\n"
         b"List-Unsubscribe: <https://x.example/u>\r\n",
@@ -426,7 +426,9 @@ def test_a_subject_made_by_an_auto_responder_shows_its_kind_but_proves_nothing_a
     suppressed = titled(subject, head=b"X-Auto-Response-Suppress: All\r\n")
     assert not is_held(kind_of(suppressed))
     bulk = titled(subject, head=b"Precedence: bulk\r\n")
-    assert is_held(kind_of(bulk))
+    assert not is_held(kind_of(bulk))
+    away = titled(subject, "您好！我正在休假，暂时不能及时回复您的邮件。", b"Precedence: bulk\r\n")
+    assert is_held(kind_of(away))
 
 
 @pytest.mark.parametrize(
@@ -506,16 +508,77 @@ def test_a_persons_complaint_about_a_delivery_is_no_bounce_whatever_mail_it_atta
     assert may_be_answered(mail)
 
 
-def test_a_persons_forward_of_a_report_is_no_report() -> None:
-    mail = parse(
-        HEAD
-        + multipart(
-            part(b"text/plain", b"My mail to you came back, see below."),
-            part(b"message/delivery-status", STATUS),
-            part(b"message/rfc822", RETURNED),
-        )
+FORWARDED_REPORT = multipart(
+    part(b"text/plain", b"My mail to you came back, see below."),
+    part(b"message/delivery-status", STATUS),
+    part(b"message/rfc822", RETURNED),
+)
+SIGNATURE = encoded(b"application/pkcs7-signature; name=smime.p7s", b"0\x03\x06\x01\x00")
+
+
+def signed(*parts: bytes) -> bytes:
+    return multipart(*parts, kind=b'signed; protocol="application/pkcs7-signature"').replace(
+        b"=b=", b"=s="
     )
-    assert kind_of(mail) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        FORWARDED_REPORT,
+        signed(FORWARDED_REPORT, SIGNATURE),
+        signed(signed(FORWARDED_REPORT, SIGNATURE).replace(b"=s=", b"=t="), SIGNATURE),
+        encoded(
+            b"application/pkcs7-mime; smime-type=signed-data; name=smime.p7m",
+            cms(tlv(0x04, FORWARDED_REPORT)),
+        ),
+    ],
+    ids=["plain", "signed", "signed twice", "opaque"],
+)
+@pytest.mark.parametrize("sender", [b"li.na@example.com", b"postmaster@example.com"])
+def test_a_persons_forward_of_a_report_is_no_report(sender: bytes, body: bytes) -> None:
+    mail = parse(HEAD.replace(b"li.na@example.com", sender) + body)
+    assert mail.report is not None
+    assert not is_held(kind_of(mail))
+
+
+def test_a_signed_report_is_a_report() -> None:
+    body = FORWARDED_REPORT.replace(b"multipart/mixed", b"multipart/report; report-type=x", 1)
+    found = kind_of(parse(HEAD + signed(body, SIGNATURE)))
+    assert found is not None
+    assert (found.kind, found.proven) == (MachineKind.BOUNCE, True)
+
+
+@pytest.mark.parametrize("method", [b"REQUEST", b"REPLY", b"COUNTER", b"CANCEL"])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("My lamp is broken, please call me at this time.", True),
+        ("Yes, but I want 200 EUR back first.", True),
+        ("When: Monday 9:00\nWhere: at home\n\n灯坏了，请打电话。", True),
+        ("Li Na has declined this invitation.\nI called three times.", True),
+        ("", False),
+        ("When: Monday 9:00\nWhere: at home", False),
+        ("Visit", False),
+        ("Li Na has accepted this invitation.", False),
+        ("时间：2026年3月1日\n地点：家", False),
+        ("Microsoft Teams meeting\nMeeting ID: 123\n<https://teams.example/join>\n____", False),
+    ],
+)
+def test_an_invitation_with_a_persons_words_is_not_held(
+    method: bytes, text: str, words: bool
+) -> None:
+    event = part(b"text/calendar; method=" + method, EVENT.replace(b"REQUEST", method))
+    plain = part(b"text/plain; charset=utf-8", text.encode())
+    mail = parse(HEAD + multipart(plain, event, kind=b"alternative"))
+    assert is_held(kind_of(mail)) is not words
+    assert not may_be_answered(mail)
+
+
+def test_the_description_of_an_invitation_without_other_words_is_a_persons_words() -> None:
+    event = EVENT.replace(b"END:VEVENT", b"DESCRIPTION:My lamp is broken\r\nEND:VEVENT")
+    assert not is_held(kind_of(text_mail(event, kind=b"text/calendar; method=REQUEST")))
+    assert is_held(kind_of(text_mail(EVENT, kind=b"text/calendar; method=REQUEST")))
 
 
 @pytest.mark.parametrize(
@@ -621,7 +684,121 @@ def test_a_postmaster_who_writes_is_not_held_but_their_notices_are() -> None:
     person = parse(raw + b"\r\nMy lamp is broken")
     assert not is_held(kind_of(person))
     assert no_answer(person) is NoAnswer.NO_REPLY
-    assert is_held(kind_of(parse(raw + b"\r\nIt was not delivered to bo@example.com")))
+    notice = b"\r\nIt was not delivered to bo@example.com"
+    assert not is_held(kind_of(parse(raw + notice)))
+    assert is_held(
+        kind_of(
+            parse(
+                raw.replace(b"Return-Path: <postmaster@shop.example>", b"Return-Path: <>") + notice
+            )
+        )
+    )
+    assert is_held(kind_of(parse(raw + b"Auto-Submitted: auto-generated\r\n" + notice)))
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        b"bounce.house@example.com",
+        b"bounces@family.example",
+        b"mdaemon.paul@example.com",
+        b"postmaster.paul@example.com",
+        b"mailadmin-li@example.com",
+        b"mail-system.fan@example.com",
+        b"club-bounces@example.com",
+        b"postmaster@example.com",
+        b"mailadmin@example.com",
+    ],
+)
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("Zustellung seit 3 Wochen", "Wo ist mein Paket?"),
+        ("Delay of my parcel", "It was promised for Monday, write to me: li@home.example"),
+        ("Delivery problem", "My parcel was not delivered. Refund."),
+        ("退件没有退款", "4711"),
+    ],
+)
+def test_a_persons_complaint_is_not_held_because_of_the_name_of_their_address(
+    sender: bytes, subject: str, text: str
+) -> None:
+    raw = HEAD.replace(b"li.na@example.com", sender).replace(b"Parcel", subject.encode())
+    shop = part(b"message/rfc822", b"From: shop@example.net\r\nSubject: x\r\n\r\nWe tried.")
+    plain = part(b"text/plain; charset=utf-8", text.encode())
+    kind = b"Content-Type: text/plain; charset=utf-8\r\n\r\n"
+    for body in (kind + text.encode(), multipart(plain, shop)):
+        assert not is_held(kind_of(parse(raw + body)))
+
+
+def test_a_postmaster_who_returns_our_own_mail_is_a_mail_system() -> None:
+    raw = HEAD.replace(b"li.na@example.com", b"postmaster@mx.example.com")
+    raw = raw.replace(b"Parcel", b"Undeliverable mail")
+    ours = part(b"message/rfc822", b"From: service@redress.example\r\nSubject: x\r\n\r\nHello")
+    assert is_held(kind_of(parse(raw + multipart(WORDS, ours))))
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        b"bounces+1@esp.example",
+        b"bounce-77-li=example.com@esp.example",
+        b"bounces@esp.example",
+        b"postmaster@esp.example",
+        b"msprvs1=abc-bounces+x@esp.example",
+    ],
+)
+def test_the_header_sender_of_a_provider_proves_no_machine(sender: bytes) -> None:
+    mail = text_mail(b"My lamp is broken", b"Sender: " + sender + b"\r\n")
+    assert not is_held(kind_of(mail))
+    assert no_answer(mail) is NoAnswer.LIST
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"X-Autorespond: none\r\n",
+        b"X-Auto-Response: 0\r\n",
+        b"X-Autoreply: off\r\n",
+        b"X-Autoreply: No (a person)\r\n",
+        b"X-Autoreply:\r\n",
+        b"X-Vacation: disabled\r\n",
+        b"X-Autogenerated: Forward\r\n",
+        b"X-Autogenerated: Mirror\r\n",
+        b"Auto-Submitted: (x) no\r\n",
+        b"Auto-Submitted: (a (nested) comment) No; by=li\r\n",
+        b"Auto-Submitted: NO\r\n",
+        b'Auto-Submitted: "no"\r\n',
+    ],
+)
+def test_a_header_that_says_that_a_person_wrote_is_no_sign(head: bytes) -> None:
+    mail = text_mail(b"My lamp is broken", head)
+    assert kind_of(mail) is None
+    assert may_be_answered(mail)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Auto-Submitted: (no) auto-replied\r\n",
+        b"Auto-Submitted: no\r\nAuto-Submitted: auto-generated\r\n",
+        b"Auto-Submitted: nothing\r\n",
+        b"X-Autogenerated: Reply\r\n",
+        b"X-Autoreply: 1\r\n",
+    ],
+)
+def test_a_comment_or_a_second_header_hides_no_machine(head: bytes) -> None:
+    assert is_held(kind_of(text_mail(b"I am away", head)))
+
+
+def test_failed_recipients_are_a_bounce_only_from_a_mail_system() -> None:
+    named = b"X-Failed-Recipients: li.na@example.com\r\n"
+    person = text_mail(b"Look at the header that you sent me", named)
+    assert not is_held(kind_of(person))
+    assert not may_be_answered(person)
+    null = HEAD.replace(b"Return-Path: <li.na@example.com>", b"Return-Path: <>")
+    found = kind_of(parse(null + named + b"\r\nHi"))
+    assert found is not None
+    assert (found.kind, found.proven) == (MachineKind.BOUNCE, True)
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,19 @@ _SMTP_REPLY = re.compile(r"(?<![\d.:-])([45]\d\d)(?:[ -])(?=[#\w(<])")
 _ADDRESS = re.compile(
     r"(?<![\w.+-])[\w.!#$%&'*+?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}"
 )
-_ORDINARY = ("multipart/mixed", "multipart/related", "multipart/alternative")
 _TEXT_LIMIT = 20_000
 _MOST_RECIPIENTS = 50
 _DAEMONS = re.compile(
-    r"(?:mailer-daemon|mailerdaemon|mail-daemon|postmaster|mailsystem|mail-system|mdaemon|"
-    r"mailer_daemon|mailadmin|mail\.daemon|mailmaster|bounce|bounces)(?:[+.-].*)?\Z",
+    r"(?:mailer[-_.]?daemon(?:[+-].*)?|mail[-_.]daemon|mail-?system|mdaemon)\Z", re.IGNORECASE
+)
+"""Local parts under which only mail systems write. A name or a word after them is a person's:
+`mdaemon.paul@`."""
+_OFFICES = re.compile(
+    r"(?:postmaster|mailadmin|mailmaster|bounces?|bounces?[+=-].*|.*-bounces(?:\+.*)?)\Z",
     re.IGNORECASE,
 )
+"""Local parts to which mail is returned, or from which a mail system may write. In a small house a
+person is the postmaster, and programs write such an address into Sender for a person."""
 _NO_REPLY = re.compile(
     r"(?:no|non|not|do-?not|dont|never|ne-?pas|nao)[._-]?(?:reply|repondre|responder?|answer)|noreply",
     re.IGNORECASE,
@@ -94,8 +99,13 @@ class Bounce:
 
 
 def is_daemon(local: str) -> bool:
-    """Whether a local part (the part of an address before the @) belongs to a mail system."""
+    """Whether a local part (the part of an address before the @) is that of a mail system alone."""
     return _DAEMONS.match(local) is not None
+
+
+def may_be_daemon(local: str) -> bool:
+    """Whether a mail system may write with this local part, or returned mail goes there."""
+    return is_daemon(local) or _OFFICES.match(local) is not None
 
 
 def is_no_reply(local: str) -> bool:
@@ -103,19 +113,33 @@ def is_no_reply(local: str) -> bool:
     return _NO_REPLY.search(local) is not None
 
 
-def is_reported(mail: ParsedMail) -> bool:
+def is_reported(mail: ParsedMail, *, passed_on: bool = False) -> bool:
     """Whether the machine-readable report in a mail is the mail itself.
 
-    A person who forwards a report has it among the files of an ordinary mail.
+    A person who forwards a report has it among the files of an ordinary mail, which may be signed.
+    `passed_on`: see `is_proven`.
     """
     if mail.report is None:
         return False
-    return mail.type not in _ORDINARY or _by_system(mail)
+    outer = mail.report.within or mail.type
+    is_report = outer == "multipart/report" or outer.startswith("message/")
+    return is_report or _by_system(mail, passed_on=passed_on)
 
 
-def read(mail: ParsedMail) -> Bounce | None:
-    """Read a delivery notice. Returns None if the mail is not a delivery notice."""
-    if mail.report is not None and mail.report.kind == "delivery-status" and is_reported(mail):
+def is_proven(mail: ParsedMail, *, passed_on: bool = False) -> bool:
+    """Whether it is certain that a mail system wrote a notice that `read` found.
+
+    `passed_on`: the mail claims to come through a group or forwarder, some of which send everything
+    with the null sender. So that is no proof.
+    """
+    reported = is_reported(mail, passed_on=passed_on)
+    return reported or _by_system(mail, passed_on=passed_on) or _returns_a_mail(mail)
+
+
+def read(mail: ParsedMail, *, passed_on: bool = False) -> Bounce | None:
+    """Read a delivery notice. Returns None if the mail does not look like one."""
+    reported = is_reported(mail, passed_on=passed_on)
+    if mail.report is not None and mail.report.kind == "delivery-status" and reported:
         found = [one for one in map(_recipient, mail.report.groups) if one is not None]
         if not found:
             return _bounce(_from_text(mail), standard=False)
@@ -128,31 +152,45 @@ def read(mail: ParsedMail) -> Bounce | None:
                 for one, named in zip(found, in_text, strict=False)
             ] or found
         return _bounce(found, standard=True)
-    if mail.has("x-failed-recipients"):
-        return _bounce(_from_text(mail), standard=False)
     return _bounce(_from_text(mail), standard=False) if looks_returned(mail) else None
 
 
 def looks_returned(mail: ParsedMail) -> bool:
     """Whether a mail without the fields of RFC 3464 looks like a delivery notice.
 
-    This is so in two cases. Either the mail comes from a mail system or has no sender, and its
-    subject or text reports a failure or a delay. Or it comes from a no-reply address and contains
-    another message, and its subject reports a failure. A person who complains about a delivery
-    writes the same words, and attaches the shop's mail.
+    This is so in two cases. Either the mail may come from a mail system or has no sender, and its
+    subject, text or X-Failed-Recipients reports a failure or a delay. Or it comes from a no-reply
+    address and contains another message, and its subject reports a failure. A person who complains
+    about a delivery writes the same words, and attaches the shop's mail.
     """
-    words = f"{mail.subject}\n{mail.text[:1_000]}"
-    if _by_system(mail) and (_FAILURE.search(words) or _DELAY.search(words)):
-        return True
-    # Some mail systems send notices from an ordinary no-reply address.
+    may_be = any(may_be_daemon(one.local) for one in mail.sender_addresses)
+    if may_be or _by_system(mail):
+        words = f"{mail.subject}\n{mail.text[:1_000]}"
+        named = mail.has("x-failed-recipients")
+        return named or bool(_FAILURE.search(words) or _DELAY.search(words))
+    return _returns_a_mail(mail)
+
+
+def _returns_a_mail(mail: ParsedMail) -> bool:
+    """Whether the mail returns a mail, from an address from which no person sends one.
+
+    Some mail systems send notices from a no-reply address. A postmaster is a person, unless the
+    returned mail is by the one who gets the notice.
+    """
+    if not mail.embedded or _FAILURE.search(mail.subject) is None:
+        return False
     answered = (*mail.sender_addresses, *mail.reply_to)
-    unread = all(is_no_reply(one.local) for one in answered)
-    return unread and bool(mail.embedded) and _FAILURE.search(mail.subject) is not None
+    if all(is_no_reply(one.local) for one in answered):
+        return True
+    to = {canonical(one.address) for one in mail.to}
+    authors = {canonical(one.address) for one in mail.embedded[0].sender_addresses}
+    return all(may_be_daemon(one.local) for one in answered) and not to.isdisjoint(authors)
 
 
-def _by_system(mail: ParsedMail) -> bool:
+def _by_system(mail: ParsedMail, *, passed_on: bool = False) -> bool:
     """Whether the mail has the null sender, the address of a mail system, or no address at all."""
-    if mail.return_path == "" or any(is_daemon(one.local) for one in _senders(mail)):
+    null_sender = mail.return_path == "" and not passed_on
+    if null_sender or any(is_daemon(one.local) for one in _senders(mail)):
         return True
     return not mail.sender_addresses and not mail.reply_to
 
@@ -214,7 +252,7 @@ def _from_text(mail: ParsedMail) -> list[Recipient]:
     found = dict.fromkeys(
         canonical(address) for address in _ADDRESS.findall(f"{named} {text}"[:_TEXT_LIMIT])
     )
-    addresses = [a for a in found if a not in excluded and not is_daemon(a.rpartition("@")[0])]
+    addresses = [a for a in found if a not in excluded and not may_be_daemon(a.rpartition("@")[0])]
     if not addresses:
         # The notice itself names no recipient, but the returned message does.
         addresses = [one.address for inner in mail.embedded[:1] for one in inner.to]

@@ -14,6 +14,24 @@ _LINE = re.compile(r"([A-Za-z-]{1,40})((?:;[^:\"]*(?:\"[^\"]*\"[^:\"]*)*)?):(.*)
 _ZONE = re.compile(r";TZID=\"?([^;:\"]{1,80})", re.IGNORECASE)
 _ANSWER = re.compile(r";PARTSTAT=\"?([A-Za-z-]{1,30})", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\([nN,;\\])")
+_LABEL = (
+    r"(?:when|where|who|what|title|time|date|location|organi[sz]er|attendees|calendar|subject|wann|wo|"
+    r"wer|was|ort|zeit|datum|betreff|organisator|quand|où|qui|lieu|objet|organisateur|cuándo|dónde|"
+    r"时间|時間|地点|地點|主题|主題|标题|組織者|组织者|召集人|与会者|參與者|日期|meeting id|passcode)"
+)
+_MADE = re.compile(
+    rf"{_LABEL}\s{{0,3}}[:：].*|"
+    r".{1,80} (?:has|have) (?:accepted|declined|tentatively accepted|cancell?ed) (?:this|your|the) .*|"
+    r"(?:you have been invited|you are receiving|to stop receiving|forwarding this invitation|"
+    r"view (?:all guest|your event)|this event has been|microsoft teams|click here to join|"
+    r"join (?:the|your|this|zoom|microsoft) meeting|learn more \||invitation from google|"
+    r".{1,80} is inviting you to|one tap mobile|find your local number|reply for .{1,80}@).*|"
+    r"(?:learn more|need help|more options|dial[ -]in|rsvp)[?:]?\Z",
+    re.IGNORECASE,
+)
+"""Lines that calendar programs write above, below and instead of a person's words."""
+_LINK = re.compile(r"<?\b(?:https?://|mailto:|tel:)\S{1,2000}")
+_MOST_LINES = 200
 
 
 def read(
@@ -73,3 +91,21 @@ def _summary(found: dict[str, tuple[str, str]]) -> Invitation:
         answer=answer.group(1).upper() if answer and method == "REPLY" else "",
         text="\n".join(part for part in details if part),
     )
+
+
+def has_words_beside(invitation: Invitation, text: str) -> bool:
+    """Whether a mail's text has words of a person besides the details of its calendar object.
+
+    Outlook writes what a person adds to an invitation, or to an answer to one, into the text. The
+    description in the calendar object has the same words.
+    """
+    details = (invitation.summary, invitation.location, invitation.organizer)
+    times = (invitation.start, invitation.end, f"{invitation.start} - {invitation.end}")
+    known = {" ".join(one.split()).casefold() for one in (*details, *times) if one}
+    for line in text[:20_000].split("\n")[:_MOST_LINES]:
+        plain = " ".join(_LINK.sub(" ", line[:2_000]).split())
+        if plain.casefold() in known or _MADE.match(plain):
+            continue
+        if sum(letter.isalpha() for letter in plain) > 1:
+            return True
+    return False

@@ -85,11 +85,13 @@ class BounceReport:
     groups     the blocks of fields of the machine-readable part, with names in lower case. If a
                name occurs twice in a block, the first value is used
     original   the headers of the mail that the report is about, as in `ParsedMail.headers`
+    within     the content type of the complete mail, inside a signature around it
     """
 
     kind: str
     groups: tuple[dict[str, str], ...]
     original: tuple[tuple[str, str], ...]
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -421,11 +421,13 @@ class _Assembly:
                 position = block.body if block.body > position else _next_line(data, position)
 
     def _report(self, root: MimePart) -> BounceReport | None:
-        declared = root.parameters.get("report-type", "").lower() if "report" in root.type else ""
+        matter = _signed_part(root)
+        is_report = "report" in matter.type
+        declared = matter.parameters.get("report-type", "").lower() if is_report else ""
         kind = self.report_kind or declared
         if not kind:
             return None
-        return BounceReport(kind, tuple(self.groups), self.original)
+        return BounceReport(kind, tuple(self.groups), self.original, matter.type)
 
 
 # ------------------------------------------------------------------------------ details
@@ -462,6 +464,15 @@ def _return_path(value: str | None) -> str | None:
         return None
     found = addresses_of(value, Defects())
     return found[0].address if found else ""
+
+
+def _signed_part(part: MimePart) -> MimePart:
+    """Return the part that a signature around the mail covers; the part itself if there is none."""
+    while part.children and (
+        part.type == "multipart/signed" or part.kind_of_smime is not Kind.OTHER
+    ):
+        part = part.children[0]
+    return part
 
 
 def _security(root: MimePart, in_text: str) -> str:

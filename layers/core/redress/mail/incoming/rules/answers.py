@@ -22,8 +22,8 @@ class NoAnswer(StrEnum):
     SUPPRESSED = "suppressed"
     """The mail itself forbids automatic answers (X-Auto-Response-Suppress)."""
     WORDS = "words"
-    """The subject or the text has the words of an auto-reply. Two machines could answer each
-    other."""
+    """The subject or the text has the words of an auto-reply or of a returned mail, or the mail is
+    an invitation. Two machines could answer each other."""
     LIST = "list"
     """The mail came through a mailing list that the plan does not name."""
     BULK = "bulk"
