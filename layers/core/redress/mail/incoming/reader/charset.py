@@ -1,10 +1,12 @@
 """Decode bytes into text, even if their charset label is wrong or missing, or a byte is broken.
 
-A label (`labels.py`) can be wrong, and a byte can be broken. So bytes beyond ASCII are read in every charset that
-could be meant, and the likeliest text counts (`likelihood.py`). The label, the rest of the mail and
-the languages of the house (`Hints`) speak for their charsets. They decide if the text is too short
-to show its charset. A broken byte costs a reading no more than two rare characters, so it does not
-turn a text into another alphabet. `mending.py` reads damaged text.
+A label (`labels.py`) can be wrong, and a byte can be broken. So bytes beyond ASCII are read in
+every charset that could be meant, and the likeliest text counts (`likelihood.py`). The label, the
+rest of the mail and the languages of the house (`Hints`) speak for their charsets. They decide if
+the text is too short to show its charset. Accents that stand as in Latin words speak for a charset
+of Latin letters (`accents.py`). One odd byte among ASCII characters is a Latin letter or a broken
+byte, and takes no character beside it. A broken byte costs a reading no more than two rare
+characters, so it does not turn a text into another alphabet. `mending.py` reads damaged text.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import chardet
 
 from redress.base import texts
 from redress.base.languages import LANGUAGES
+from redress.mail.incoming.reader.accents import Evidence, evidence
 from redress.mail.incoming.reader.labels import (
     ASCII_LABELS,
     BIG5,
@@ -31,9 +34,16 @@ from redress.mail.incoming.reader.labels import (
     codecs_of,
     normalised,
 )
-from redress.mail.incoming.reader.likelihood import MARK, cost_of
+from redress.mail.incoming.reader.likelihood import (
+    EATEN,
+    MARK,
+    PUNCTUATION,
+    cost_of,
+    half_width_gain,
+)
 from redress.mail.incoming.reader.limits import Code, Defects
 from redress.mail.incoming.reader.mending import (
+    EATEN_BYTES,
     Budget,
     looks_shifted,
     mended,
@@ -79,7 +89,7 @@ _UNLIKELY, _UNLIKELY_LATIN = 8.5, 5.6
 """If the best reading costs more per character, chardet is asked for another charset."""
 
 # How much more likely a charset is because something speaks for it: natural logarithms.
-_LABEL, _LATIN_LABEL, _OTHER_LABEL = 8.0, 4.0, 9.0
+_LABEL, _LATIN_LABEL, _OTHER_LABEL = 8.0, 4.0, 14.0
 """What a label is worth. Some programs write a label of Latin-1 without knowing the charset."""
 _HOUSE, _HOUSE_STEP = 4.0, 0.3
 """What a language of the house is worth, and how much less each further one is worth."""
@@ -91,6 +101,18 @@ _CHARDET = 4.0
 _LEAST_FOR_CHARDET, _LEAST_FOR_ACCENTS = 12, 6
 """Bytes beyond ASCII. From fewer, chardet often names an alphabet that nobody wrote. The second
 number is for text that seems to be in Latin letters."""
+_STRONGLY, _WEAKLY, _WRONG_PLACES = 10.0, 13.0, 4.0
+"""What it is worth that all accents stand as in Latin words; the same if it shows only weakly, and
+a label says it; and what it costs if they do not."""
+_CERTAIN = 8
+"""So many accents that all stand as in Latin words show the charset, without a label."""
+_IN_WORD = re.compile(r"[A-Za-z][^\x00-\x7f]|[^\x00-\x7f][A-Za-z]")
+_EACH = 3.5
+"""What each further accent is worth."""
+_EATING = (GB, BIG5, SJIS, KOREAN)
+"""The charsets with such characters."""
+_EATEN_IN_WORD = 8.0
+"""What such a character costs inside of a word, in addition to EATEN."""
 _HIGH = bytes(range(0x80, 0x100))
 
 _WRITTEN_MARK = MARK.encode()
@@ -335,10 +357,21 @@ def _likeliest(
         for family in families
         if family[0] not in (*_SEVEN_BIT, *JIS)
     }
-    found = {family: _cost(sample, family, cut) - prior[family] for family in prior}
+    if _is_latin(sample, cut, labelled, label):
+        hints.usual = LATIN
+        return _read(data, LATIN, hints)
+    texts = {family: _tried(sample, family, cut) for family in prior}
+    accented = _gains_of_accents(texts, labelled, label)
+    for family, gain in accented.items():
+        prior[family] += gain
+    prior[SJIS] += half_width_gain(texts[SJIS], expected=prior[SJIS] > 0)
+    for family in _EATING if EATEN_BYTES.search(sample) else ():
+        usual = family == labelled and accented.get(LATIN, 0.0) <= 0
+        prior[family] -= _cost_of_eaten(sample, family, punctuation=usual)
+    found = {family: cost_of(texts[family], family[0]) - prior[family] for family in prior}
     best = min(found, key=lambda family: found[family])
-    text = _tried(sample, best, cut)
-    if MARK in text or _is_unlikely(text, best):
+    text = texts[best]
+    if accented.get(best, 0.0) <= 0 and (MARK in text or _is_unlikely(text, best)):
         close = [one for one in found if found[one] <= 2 * found[best] + 40]
         # chardet may name an alphabet that neither the label nor the house does, but not against a
         # label in which the bytes are valid.
@@ -356,6 +389,48 @@ def _worth(labelled: tuple[str, ...], label: str) -> dict[str, float]:
     if labelled == LATIN:
         return {_LATIN_1: _LATIN_LABEL}
     return {labelled[0]: _LABEL if labelled in _FAMILIES else _OTHER_LABEL}
+
+
+def _is_latin(sample: bytes, cut: bool, labelled: tuple[str, ...], label: str) -> bool:
+    """Whether a text is certainly in Latin-1, so that it is not compared with other readings."""
+    if (labelled and labelled != LATIN) or MARK not in _tried(sample, ("utf-8",), cut):
+        return False
+    text = _tried(sample, LATIN, cut)
+    shown, length = evidence(text)
+    is_labelled = labelled == LATIN and label not in ASCII_LABELS
+    return (
+        shown is Evidence.FOR
+        and (is_labelled or length >= _CERTAIN)
+        and _IN_WORD.search(text) is not None
+    )
+
+
+def _gains_of_accents(
+    texts: dict[tuple[str, ...], str], labelled: tuple[str, ...], label: str
+) -> dict[tuple[str, ...], float]:
+    """Return how much likelier charsets are because their accents stand as in Latin words."""
+    if MARK not in texts[("utf-8",)]:
+        return {}
+    own = labelled if labelled and labelled[0] in _ONE_BYTE else LATIN
+    shown, length = evidence(texts[own])
+    if own == labelled and label not in ASCII_LABELS:
+        gain = (0.0, _WEAKLY, _STRONGLY + _LATIN_LABEL)[shown]
+    else:
+        gain = (-_WRONG_PLACES, 0.0, _STRONGLY)[shown]
+    return {own: gain + (_EACH * (length - 1) if shown else 0.0)}
+
+
+def _cost_of_eaten(sample: bytes, family: tuple[str, ...], *, punctuation: bool) -> float:
+    """Return what a charset costs because its characters contain ASCII bytes of the text around.
+
+    Marks such as a full-width comma cost nothing if the text may contain them (`punctuation`).
+    """
+    cost = 0.0
+    for match in EATEN_BYTES.finditer(sample):
+        if punctuation and match.group().decode(family[0], "replace") in PUNCTUATION:
+            continue
+        cost += EATEN + (_EATEN_IN_WORD if match.group(1) else 0.0)
+    return cost
 
 
 def _families_of(hints: Hints) -> Iterator[tuple[str, ...]]:
@@ -376,10 +451,6 @@ def _sample(data: bytes) -> tuple[bytes, bool]:
         if size > _COMPARED:
             return b" ".join(found), True
     return b" ".join(found), len(data) > _LOOKED_AT
-
-
-def _cost(sample: bytes, family: tuple[str, ...], cut: bool) -> float:
-    return cost_of(_tried(sample, family, cut), family[0])
 
 
 def _tried(sample: bytes, family: tuple[str, ...], cut: bool) -> str:

@@ -33,10 +33,16 @@ _IMPOSSIBLE = 20.0
 RARE = 12.0
 """In a text that was read correctly, few characters cost as much as this or more."""
 
+EATEN = 12.0
+"""What a character costs that stands alone between ASCII characters and contains an ASCII byte. It
+is more often a letter of Latin-1, or one broken byte."""
+
 _REMEMBERED = 20_000
 """Characters whose costs are kept."""
 _TIERS = ((250, 5.8), (500, 7.0), (1_000, 8.3))
 _PUNCTUATION = "，。、？！：；“”（）\u3000"
+PUNCTUATION = "，。、？！：；（）＄％～"
+"""Marks of East Asia that people also write between words and numbers in ASCII."""
 _LESS_COMMON = "《》【】「」『』—…·‘’～￥％－．／"
 _CANTONESE = "嘅咗喺啲佢唔冇嚟嘢咁噉哋咩嗰乜瞓攞睇嗌揾"
 _HIRAGANA = "のにはをたがでてとしれさるいすまなかっもらりあこうくおそんよけえきつだみわせど"
@@ -44,7 +50,8 @@ _ACCENTED = "éèàùüöäßñçóíáêôúâîûëïãõåøæœąęłśżń�
 _LATIN_SYMBOLS = "«»“”‘’„–—…€£°§\xa0®©™·¿¡"
 
 _EAST_ASIAN = "\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff61-\uff9f"
-_GLUED = re.compile(f"[A-Za-z](?=[{_EAST_ASIAN}])|[{_EAST_ASIAN}](?=[A-Za-z])")
+_BESIDE = f"{_EAST_ASIAN}\u0370-\u04ff\u2500-\u25a1"
+_GLUED = re.compile(f"[A-Za-z](?=[{_BESIDE}])|[{_BESIDE}](?=[A-Za-z])")
 """A letter beside a character of East Asia. People write that, but misread text has more of it."""
 _UNLIKE_WORDS = re.compile(
     r"[\xa1-\u024f\u2018-\u2122](?=[\xa1-\u024f\u2018-\u2122])|[a-zß-ÿ](?=[À-Þ])"
@@ -54,7 +61,23 @@ _UNLIKE_WORDS = re.compile(
 """What words in Latin, Cyrillic and Greek letters seldom contain."""
 _LETTERS = re.compile(r"[А-яЁёІіЇїЄєҐґΆ-ώא-תء-ي\u0900-\u0dff\u0e01-\u0e5b\u1ea0-\u1ef9]")
 """Letters of other alphabets that are in use. UTF-8 has many more, and misread text finds them."""
+_CYRILLIC = re.compile("[Ѐ-ӿ]")
 _MARKS = re.compile(f"{MARK}+")
+
+
+_HALF_WIDTH, _HALF_WIDTH_GAIN = 7.1, 2.9
+"""The cost of a half-width katakana, and how much less it is if something speaks for Shift_JIS.
+
+Every byte from A1 to DF is one in Shift_JIS, so each alphabet in one byte can be read as them."""
+_HALF = "\uff61-\uff9f"
+_NO_HALF_WIDTH = re.compile("(?<![ｳｶ-ﾄﾊ-ﾎ])ﾞ|(?<![ﾊ-ﾎ])ﾟ|(?<![ｱ-ﾝﾞﾟ])[ｧ-ｯｰ]")
+"""A mark or a small letter behind a character that it cannot follow."""
+_LONE_HALF_WIDTH = re.compile(
+    f"(?<=[0-9A-Za-z])[{_HALF}](?![{_EAST_ASIAN}])|(?<![{_EAST_ASIAN}])[{_HALF}](?=[0-9A-Za-z])"
+)
+_HALF_WIDTH_LETTERS = re.compile(f"[{_HALF}]")
+_LONE = 16.0
+"""What it costs that one half-width katakana stands alone beside a letter or a digit."""
 
 
 class Costs(dict[str, float]):
@@ -89,6 +112,19 @@ def costs_for(codec: str) -> Costs:
 def cost_of(text: str, codec: str) -> float:
     """Return how unlikely a text is that was read in this charset. 0 is certain."""
     return costs_for(codec).of(text)
+
+
+def half_width_gain(text: str, *, expected: bool) -> float:
+    """Return how much less likely or likelier half-width katakana make a text in Shift_JIS.
+
+    They count if they are in an order in which Japanese has them, and if something speaks for
+    Shift_JIS (`expected`) or a voiced one is among them. One alone beside a letter is no katakana.
+    """
+    lone = _LONE * len(_LONE_HALF_WIDTH.findall(text))
+    letters = len(_HALF_WIDTH_LETTERS.findall(text))
+    if not letters or _NO_HALF_WIDTH.search(text) or not (expected or "ﾞ" in text or "ﾟ" in text):
+        return -lone
+    return letters * _HALF_WIDTH_GAIN - lone
 
 
 _GROUPS = {
@@ -159,7 +195,7 @@ def _simplified(character: str) -> float:
     if (cost := _ranks(TRADITIONAL).get(character)) is not None:
         return cost + 3.5
     if not _is_han(character):
-        return 11.0
+        return 13.0 if _CYRILLIC.fullmatch(character) else 11.0
     return 12.5 if 0xA4 <= _lead(character, "big5") <= 0xC6 else 14.0
 
 
@@ -173,7 +209,9 @@ def _traditional(character: str) -> float:
     lead = _lead(character, "big5")
     if 0xA4 <= lead <= 0xC6:
         return 10.4
-    return 12.8 if lead >= 0xC9 else 14.0 if _is_han(character) else 11.0
+    if not _is_han(character):
+        return 13.0 if _CYRILLIC.fullmatch(character) else 11.0
+    return 12.8 if lead >= 0xC9 else 14.0
 
 
 def _japanese(character: str) -> float:
@@ -185,7 +223,7 @@ def _japanese(character: str) -> float:
     if character in "、。「」・！？（）\u3000":
         return 4.0
     if 0xFF61 <= code <= 0xFF9F:
-        return 9.5
+        return _HALF_WIDTH
     if _is_wide(character):
         return 6.5
     if (place := _KANJI.get(character)) is not None:

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from redress.mail.incoming.reader.likelihood import MARK, RARE, Costs, cost_of, costs_for
+from redress.mail.incoming.reader.likelihood import EATEN, MARK, RARE, Costs, cost_of, costs_for
 
 _PIECE = re.compile(rb"[\x80-\xff][\x30-\xff]*")
 """A piece may contain characters of several bytes, and nothing outside of pieces does. The byte
@@ -25,6 +25,13 @@ _GAIN = 5.0
 """A piece without errors counts as damaged if leaving bytes out makes it so much more likely."""
 _GLUED = 3.5
 """What it costs that a letter follows without a gap: its byte may be the second one of a pair."""
+EATEN_BYTES = re.compile(
+    rb"(?<![\x80-\xff])(?<![\x80-\xff][\x30-\x7f])"
+    rb"(?:((?<=[A-Za-z])[\x80-\xff][A-Za-z]|[\x80-\xff][A-Za-z](?=[A-Za-z]))"
+    rb"|[\x80-\xff][\x40-\x7e])(?![\x80-\xff])"
+)
+"""A high byte and an ASCII byte that would be one character, alone between ASCII characters. The
+group matches inside of a word."""
 _MARKS = re.compile(f"{MARK}(?:[ ?\0]?{MARK})*")
 _FOUR = ("gb18030",)
 _THREE = ("euc_jp", "euc_jis_2004")
@@ -128,7 +135,8 @@ def _piece(data: bytes, codec: str, budget: Budget) -> str:
         cost += paid
         position += taken
     better = "".join(found)
-    return text if text and cost > cost_of(text, codec) - _GAIN else better
+    whole = cost_of(text, codec) + EATEN * len(EATEN_BYTES.findall(data))
+    return text if text and cost > whole - _GAIN else better
 
 
 def _best(data: bytes, codec: str, continued: bool) -> tuple[str, int, float]:
@@ -137,6 +145,7 @@ def _best(data: bytes, codec: str, continued: bool) -> tuple[str, int, float]:
     If the piece continues, the last byte may be left for the continuation.
     """
     size, costs = len(data), costs_for(codec)
+    eaten = {match.start() for match in EATEN_BYTES.finditer(data)}
     inf = float("inf")
     # The best cost of the bytes before each position, and the bytes and the text of its last step.
     # One array is for a last step that is a character, the other for a last byte that is broken.
@@ -151,8 +160,9 @@ def _best(data: bytes, codec: str, continued: bool) -> tuple[str, int, float]:
         if 0x40 <= data[at] < 0x80 and (after_broken or not steps[at][1].isascii()):
             before += _GLUED
         for length, text, cost in _readings(data[at : at + 4], codec, costs):
-            if before + cost < whole[at + length]:
-                whole[at + length] = before + cost
+            paid = before + cost + (EATEN if at in eaten and length == 2 else 0.0)
+            if paid < whole[at + length]:
+                whole[at + length] = paid
                 steps[at + length] = (length, text, after_broken)
         if data[at] >= 0x80:
             anew, more = whole[at] + _BROKEN + _BROKEN_MORE, broken[at] + _BROKEN_MORE

@@ -1,0 +1,162 @@
+"""Tell whether characters beyond ASCII stand where words in Latin letters have them.
+
+Bytes of Chinese, Japanese and Korean also mean accented letters and symbols in windows-1252, but in
+places and orders that no text in Latin letters has. `evidence` looks at each run of characters
+beyond ASCII, with the characters beside it:
+
+- Letters side by side belong to one language and have one case, as in RECLAMAÇÃO. Only the first
+  one may be a capital.
+- A capital does not follow a small letter, and a small letter does not precede a capital.
+- A mark that opens a sentence or a quote (¡ ¿ «) follows no letter or digit.
+- A symbol such as ° or µ stands between two letters in no text.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from functools import lru_cache
+
+_ALPHABETS = (
+    "äöüß",
+    "åäöé",
+    "æøåéó",
+    "áðéíóúýþæöø",
+    "äõöüšž",
+    "àâæçèéêëîïôœùûüÿ",
+    "áéíñóúüç",
+    "áâãàçéêíóôõú",
+    "àèéìíîòóùú",
+    "ëïéèü",
+    "àçèéíïòóúü",
+    "ąćęłńóśźż",
+    "áčďéěíňóřšťúůýž",
+    "áéíóöőúüű",
+    "çğıöşüâî",
+    "ăâîșțşţ",
+    "čćđšž",
+    "āčēģīķļņšūž",
+    "ąčęėįšųūž",
+)
+"""The letters beyond ASCII of the languages that are written in Latin letters."""
+_LETTERS = frozenset("".join(_ALPHABETS) + "ãõýÿ")
+_ICELANDIC = frozenset("áðéíóúýþæöøäåªºµ")
+_ICELANDIC_ONLY = frozenset("ðþý")
+"""Turkish and Baltic texts, read as Latin-1, have these and letters of many other languages."""
+_SEEN_ALONE = frozenset("ää öö õõ üü åä äö åö öü äü æø øå æå þú".split())
+"""Two letters that stand alone, as a word or as a list of letters."""
+_AFTER_DIGITS = _LETTERS - set("šžœ")
+_LONGEST = 12
+"""Characters beyond ASCII side by side. Words in Latin letters have few."""
+_BEGINS = "¡¿„‚"
+_QUOTES = "«»“”‘›‹"
+_AROUND = "’…–—\xa0"
+_AFTER_SYMBOLS = "”’»…\xa0"
+_BEFORE_SYMBOLS = "“„«\xa0"
+_SYMBOLS = "°µ§€£¥©®™ºª²³¹½¼¾±×÷¢‰†•·´"
+_UNITS = re.compile("°[CFK]|µ[A-Za-z]|·[lL]")
+_NOT_AFTER_MARKS = "@\\^_`{|}~"
+_RUN = re.compile(r"[^\x00-\x7f]+")
+_PARTS = re.compile(r"[^\W\d_ªºµ¹²³¼½¾]+|.", re.DOTALL)
+
+
+class Evidence(IntEnum):
+    """What the places of the characters say about a text in Latin letters."""
+
+    AGAINST = 0
+    WEAK = 1
+    """Only a label decides: a run of capitals stands alone, which may be a list of letters."""
+    FOR = 2
+
+
+def evidence(text: str) -> tuple[Evidence, int]:
+    """Return what the characters beyond ASCII say, if a text is in Latin letters.
+
+    The second value is their number. A tenth of the runs may stand in other places, because some of
+    a long text may be broken.
+    """
+    found = list(_RUN.finditer(text))
+    against, least, length = 0, Evidence.FOR, sum(len(match.group()) for match in found)
+    for match in found:
+        begin, end = match.span()
+        run, one = match.group(), Evidence.AGAINST
+        if len(run) <= _LONGEST:
+            one = _of_run(text[max(0, begin - 1) : begin], run, text[end : end + 1])
+        if one is Evidence.AGAINST:
+            against += 1
+            if against > len(found) // 10:
+                return one, length
+        elif one < least:
+            least = one
+    letters = {one for one in set(text.lower()) if not one.isascii() and one.isalpha()}
+    if not found or (letters & _ICELANDIC_ONLY and not letters <= _ICELANDIC):
+        return Evidence.AGAINST, length
+    return least, length
+
+
+@lru_cache(maxsize=8_192)
+def _of_run(before: str, run: str, after: str) -> Evidence:
+    parts = _PARTS.findall(run)
+    least = Evidence.FOR
+    for place, part in enumerate(parts):
+        left = parts[place - 1] if place else before
+        right = parts[place + 1] if place + 1 < len(parts) else after
+        if part.isalpha() and part not in _SYMBOLS:
+            one = _of_letters(left, part, right)
+            # Beside a mark, the letters are a part of a longer word, as in «Où» and ¡Última!
+            if len(parts) > 1 and not _is_ascii_letter(left) and not _is_ascii_letter(right):
+                return Evidence.AGAINST
+        else:
+            one = Evidence.FOR if _is_in_place(left, part, right) else Evidence.AGAINST
+        least = min(least, one)
+    return least
+
+
+def _of_letters(left: str, letters: str, right: str) -> Evidence:
+    small, cased = letters.replace("İ", "ı").lower(), letters.replace("ß", "")
+    if not set(small) <= _LETTERS:
+        return Evidence.AGAINST
+    if len(small) > 1 and not any(set(small) <= set(one) for one in _ALPHABETS):
+        return Evidence.AGAINST
+    if cased.isupper():
+        is_right = not left.islower() and not (len(letters) > 1 and right.islower())
+    elif cased.islower():
+        is_right = not right.isupper()
+    else:
+        is_right = not cased or (cased[0].isupper() and cased[1:].islower() and not left.isalpha())
+    if not is_right:
+        return Evidence.AGAINST
+    if len(letters) == 1 or cased.islower():
+        is_after_digit = left.isdigit() and not set(small) <= _AFTER_DIGITS
+        return Evidence.AGAINST if is_after_digit else Evidence.FOR
+    if len(letters) == 2 or len(set(small)) == 1:
+        if _is_ascii_letter(left) or _is_ascii_letter(right):
+            return Evidence.FOR
+        return Evidence.WEAK if small in _SEEN_ALONE else Evidence.AGAINST
+    if not cased.isupper():
+        return Evidence.FOR
+    is_list = len(cased) == 3 or sorted(cased) == list(cased)
+    return Evidence.WEAK if is_list else Evidence.AGAINST
+
+
+def _is_in_place(left: str, mark: str, right: str) -> bool:
+    """Whether a mark stands between characters that it has beside it in Latin text."""
+    if right and right in _NOT_AFTER_MARKS:
+        return False
+    if mark in _BEGINS:
+        return not left.isalnum() and (right.isascii() or right.isalpha() or right in "¡¿")
+    if mark in _QUOTES:
+        return not (left.isalnum() and right.isalnum())
+    if mark in _AROUND:
+        return True
+    if mark not in _SYMBOLS or (left and not left.isascii() and left not in _BEFORE_SYMBOLS):
+        return False
+    if right and not right.isascii():
+        return right in _AFTER_SYMBOLS
+    return not right.isalpha() or bool(
+        _UNITS.match(mark + right) and (mark == "·" or not left.isalpha())
+    )
+
+
+def _is_ascii_letter(character: str) -> bool:
+    return character.isascii() and character.isalpha()
