@@ -69,6 +69,55 @@ def test_characters_that_a_script_or_an_emoji_needs_stay(text: str) -> None:
         assert texts.cleaned_line(text) == text
 
 
+TAGS = "".join(chr(0xE0000 + ord(c)) for c in "pay bo")
+SELECTORS = "\ufe00\ufe01\U000e0148\U000e0149"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"a{TAGS}b", "ab"),
+        (f"Li{TAGS}\U000e007f Na", "Li Na"),
+        (f"🏴{TAGS}\U000e007f", "🏴"),
+        (f"🏴{TAGS[:3]}", "🏴"),
+        ("🏴" + "\U000e0061" * 20 + "\U000e007f", "🏴"),
+        ("😀\U000e0061\U000e007f", "😀"),
+        ("a\u200db", "ab"),
+        ("李\u200d娜\u200c", "李娜"),
+        ("😀\u200d", "😀"),
+        ("😀\u200da", "😀a"),
+        ("می\u200c\u200d\u200c\u200cخ", "می\u200cخ"),
+        ("a\ufe0fb\ufe0e", "ab"),
+        (f"😀{SELECTORS}!", "😀!"),
+        ("❤\ufe0f\ufe0f\ufe0e", "❤\ufe0f"),
+        ("葛\U000e0100\U000e0101\U000e0102城", "葛\U000e0100城"),
+        ("Li\U000e0100\u180b\ufe00", "Li"),
+        ("Li\ufffe\uffff\ufdd0\U0001ffff Na", "Li Na"),
+        ("\u200d\u0301\u200d", ""),
+    ],
+)
+def test_hidden_characters_stay_in_a_line_only_where_their_neighbours_need_them(
+    text: str, expected: str
+) -> None:
+    assert texts.cleaned_line(text) == expected
+    assert texts.cleaned_line(expected) == expected
+
+
+@pytest.mark.parametrize("text", ["🏳️‍🌈", "🏃🏽‍♀️", "#️⃣", "ᠠ᠋", "逢︀", "क्‍ष", "👁️‍🗨️", "©️", "∩︀"])
+def test_sequences_of_emoji_and_scripts_stay_whole_in_a_line(text: str) -> None:
+    assert texts.cleaned_line(f"a {text} b") == f"a {text} b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\ufffe", "\uffff", "\ufdd5", "\U0010ffff", "\u0300", "\u20dd \u0301\u200b", "\u05b4\n\u3099"],
+)
+def test_noncharacters_and_marks_without_a_letter_are_nothing(text: str) -> None:
+    assert texts.is_empty(text)
+    assert texts.cleaned(text) == texts.cleaned_line(text) == ""
+    assert not texts.is_empty(f"{text}e{text}")
+
+
 def test_a_name_or_a_subject_keeps_no_hidden_character() -> None:
     assert texts.cleaned_line("\u200bL\u00adi\u2060 Na\u200e\u202e") == "Li Na"
     assert texts.cleaned_line("Li Na (\u202egpj.exe\u202c)") == "Li Na (gpj.exe)"

@@ -3,14 +3,16 @@
 A number is kept as it was written, because an agent may see in it what no rule does. `e164` gives
 the form that a telephone system dials, if the number is valid.
 
-phonenumbers, a port of Google's libphonenumber, is imported only when a number is normalised. Only
-the functions that take submissions have it (docs/decisions/008-libraries.md).
+phonenumberslite, a port of Google's libphonenumber, is imported only when a number is normalised.
+Only the two functions that take submissions have it (docs/decisions/008-libraries.md). The function
+that reads mail opens tickets, too, but a mail gives no phone number.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from redress.base import texts
 
@@ -33,20 +35,37 @@ REGIONS = (
 _SIGNS = str.maketrans(
     dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\u30fc", "-")
     | dict.fromkeys("\u00b7\u2022\u2219\u30fb", ".")
+    | dict.fromkeys("[【〔〖「", "(")
+    | dict.fromkeys("]】〕〗」", ")")
 )
 _FEWEST_DIGITS = 5
+_LABEL = (
+    r"\(?(?:(?:我的|本人|联系|聯繫|聯絡|常用|备用|備用|办公|辦公|公司|家庭|固定|移动|行动|行動)?"
+    r"(?:手机|手機|电话|電話|座机|座機|固话|固話|热线|熱線)(?:号码?|號碼?)?|微信|☎|📞|📱|"
+    r"(?:tel(?:efon|ephone|éfono)?|tél|phone|ph|mobile?|cell|handy|whatsapp|[tmp])"
+    r"(?: ?(?:number|nummer|nr|no))?)\)? ?[.:]{0,2} ?"
+)
+"""What people write before a number."""
 _NUMBER = r"\(?\+? ?[0-9][0-9 ()./-]*?"
 _EXTENSION = (
-    r" ?[(,;]? ?(?:转接?|轉接?|转?分机号?|轉?分機號?|内线|內線|extension|extn|ext|x|#|,|;|;ext=)"
-    r" ?[.:]? ?[0-9]{1,8} ?\)?"
+    r" ?[(,;]? ?(?:转接?|轉接?|转?分机号?码?|轉?分機號?碼?|内线|內線|"
+    r"extension|extn|ext|x|durchwahl|dw|apparat|app|poste|interno|int|[#*,;])"
+    r"[ .:#=-]{0,4}[0-9]{1,8} ?\)?"
 )
-_PHONE = rf"(?:tel: ?)?({_NUMBER})(?:{_EXTENSION})?"
+_NEXT = rf" ?(?:[、,;|]|或者?) ?(?:{_LABEL})?{_NUMBER}(?:{_EXTENSION})?"
+_REMARK = r" ?(?:\([^()]{1,20}\)|微信同号|微信同號|同微信)"
+_PHONE = (
+    rf"(?:{_LABEL})?({_NUMBER})(?:{_EXTENSION})?(?:{_REMARK})?"
+    rf"(?:{_NEXT}){{0,2}}(?:{_REMARK})?[ .。,;、!]*"
+)
+_SHORT_TAIL = re.compile(r"[- ][0-9]{1,6}\Z")
 
 
 def is_phone(text: str) -> bool:
-    """Whether the text is a phone number, perhaps with an extension.
+    """Whether the text is a phone number as people paste it.
 
-    Short numbers of services (10086) are numbers, too.
+    It may have a label before it, an extension, a remark in brackets, and further numbers behind
+    it. Short numbers of services (10086) are numbers, too.
     """
     return _number_in(text) is not None
 
@@ -54,13 +73,34 @@ def is_phone(text: str) -> bool:
 def e164(text: str, region: str) -> str | None:
     """Return a phone number such as `+8613800138000` (ITU-T E.164), without its extension.
 
-    `region` is the region of a number without a country code, such as `CN`. Returns None if the
-    number is not valid there, as a short number of a service.
+    `region` is the region of a number without a country code, such as `CN`. Of several numbers it
+    returns the first. Returns None if the number is not valid there, as a short number of a
+    service.
     """
     number = _number_in(text)
     if number is None:
         return None
-    import phonenumbers  # takes 65 ms, and many submissions have no phone number
+    found = (_valid(one, region) for one in _readings(number))
+    return next((one for one in found if one is not None), None)
+
+
+def _readings(number: str) -> Iterator[str]:
+    """Yield what the number can be, likeliest first.
+
+    The last digits can be an extension without a word, as in 010-65529988-8001, and a slash can
+    stand between two numbers. Both are tried only if the whole is no valid number.
+    """
+    yield number
+    tail = _SHORT_TAIL.search(number)
+    if tail is not None:
+        yield number[: tail.start()]
+    first, slash, _ = number.partition("/")
+    if slash:
+        yield first
+
+
+def _valid(number: str, region: str) -> str | None:
+    import phonenumbers  # many submissions have no phone number, and the import takes some 50 ms
 
     try:
         found = phonenumbers.parse(number, region)
@@ -72,10 +112,13 @@ def e164(text: str, region: str) -> str | None:
 
 
 def _number_in(text: str) -> str | None:
-    """Return the number in ASCII, without its extension; None if the text is no phone number."""
+    """Return the first number in ASCII, without its extension; None if the text is none."""
     if len(text) > LIMIT:
         return None  # also a bound of time
-    match = re.fullmatch(_PHONE, _in_ascii(text).lower())
+    plain = _in_ascii(text).lower()
+    if len(plain) > 2 * LIMIT:
+        return None  # one character can become eighteen (NFKC)
+    match = re.fullmatch(_PHONE, plain)
     if match is None or sum(letter.isdigit() for letter in match[1]) < _FEWEST_DIGITS:
         return None
     return match[1]

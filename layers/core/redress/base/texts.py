@@ -1,12 +1,12 @@
 """One rule for characters that nobody can see, and for characters that control something.
 
-Four groups of characters matter. They are written out here, because the table of Unicode is not in
-a regular expression's reach. `tests/base/test_texts.py` compares them with `unicodedata`.
+Four groups of characters matter. `re` cannot test Unicode categories, so the characters are listed
+here. `tests/base/test_texts.py` compares them with `unicodedata`.
 
 - Blanks: spaces and line ends.
 - Hidden characters have no width: zero-width spaces, joiners, marks of direction, soft hyphens,
-  variation selectors, tags, fillers (all of `Default_Ignorable_Code_Point`, UAX #44), and the
-  braille blank, which is as empty as a space.
+  variation selectors, tags, fillers (all of `Default_Ignorable_Code_Point`, UAX #44), the braille
+  blank, which is as empty as a space, and the noncharacters, which no text should contain.
 - Reordering characters are the hidden ones that change the direction of the text around them:
   embeddings, overrides and isolates (UAX #9). They can make a text read as another one.
 - Control characters (C0 and C1) steer terminals and break stores. Tab and line ends are allowed.
@@ -15,25 +15,55 @@ a regular expression's reach. `tests/base/test_texts.py` compares them with `uni
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _BLANK = "\\t-\\r\\x1c-\\x1f \\x85\\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _REORDERING = "\u202a-\u202e\u2066-\u2069"
-_JOINING = "\u200c\u200d\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0020-\U000e007f\U000e0100-\U000e01ef"
-"""Hidden characters that change the character before them: joiners, variation selectors and the
-tags in a flag. Emoji, Persian and the scripts of India need them."""
+_JOINERS = "\u200c\u200d"
+_NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
+    f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17)
+)
 _HIDDEN = (
     "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffc\U00013430-\U0001343f\U0001bca0-\U0001bca3"
-    "\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    f"\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff{_NONCHARACTERS}"
 )
 _CONTROL = "\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f"
 
 # Patterns are strings: `re` compiles each at its first use and keeps it. Few texts need most of
 # them, and a cold start needs none.
 _SEEN = f"[^{_BLANK}{_HIDDEN}{_CONTROL}]"
-_NEEDLESS_IN_A_LINE = f"(?![{_JOINING}])[{_HIDDEN}]"
 _DANGEROUS = f"[{_CONTROL}{_REORDERING}\ufeff\ud800-\udfff]"
 _BEFORE = f"[{_BLANK}{_HIDDEN}]+"
+
+_EMOJI = (
+    "\xa9\xae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2934\u2935"
+    "\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+)
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"
+_VARIABLE = f"0{_HAN}\u1000-\u109f\u2190-\u2bff\u3001\u3002\ua840-\ua877\uaa60-\uaa7f\uff00-\uffef"
+"""Characters that have standardized variants (StandardizedVariants.txt), by block."""
+_JOINED = (
+    "\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1700-\u18af\u1a00-\u1cff\ua800-\uabff\ufb50-\ufdcf"
+    "\ufdf0-\ufdff\ufe70-\ufefc\U00010a00-\U00011fff\U0001e900-\U0001e95f"
+)
+"""The scripts in which a joiner changes a letter: Arabic and its relatives, and those of South and
+Southeast Asia."""
+_NEEDED = "|".join(
+    (
+        "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f",
+        f"(?<=[{_EMOJI}\ufe0f\u20e3])\u200d(?=[{_EMOJI}])",
+        f"(?<=[{_JOINED}])[{_JOINERS}]",
+        f"(?<=[{_EMOJI}#*0-9])[\ufe0e\ufe0f]",
+        f"(?<=[{_VARIABLE}])[\ufe00-\ufe0d]",
+        f"(?<=[{_HAN}])[\U000e0100-\U000e01ef]",
+        "(?<=[\u1800-\u18af])[\u180b-\u180d\u180f]",
+    )
+)
+"""Hidden characters that the characters beside them need: the tags of a flag (UTS #51, ED-14a), the
+joiners of emoji and of some scripts, and one variation selector after a character with variants.
+Everywhere else, and in rows, they could carry a hidden text."""
+_HIDDEN_IN_A_LINE = f"({_NEEDED})|[{_HIDDEN}]"
 
 _EDGE = " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     chr(code)
@@ -46,12 +76,18 @@ _EDGE = " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u
     )
     for code in range(first, last + 1)
 )
-_AFTER = _EDGE + "\xad\u061c\u115f\u1160\u2800\u3164\ufeff\uffa0"
+_AFTER = _EDGE + "\xad\u061c\u115f\u1160\u2800\u3164\ufeff\uffa0\ufffe\uffff"
 
 
 def is_empty(text: str) -> bool:
-    """Whether the text has no character that a person can see."""
-    return re.search("[!-~]" if text.isascii() else _SEEN, text) is None
+    """Whether the text has no character that a person can see.
+
+    Marks that belong above, below or around a letter count as nothing without one.
+    """
+    if text.isascii():
+        return re.search("[!-~]", text) is None
+    seen = re.finditer(_SEEN, text)
+    return all(unicodedata.category(one[0]) in ("Mn", "Me") for one in seen)
 
 
 def fault_of(text: str) -> tuple[str, str] | None:
@@ -102,7 +138,10 @@ def cleaned(text: str) -> str:
 def cleaned_line(text: str) -> str:
     """Return a name or a subject as it is stored: like `cleaned`, without any hidden character.
 
-    Only hidden characters that change the character before them stay, as in emoji.
+    Only hidden characters that the characters beside them need stay, as in emoji.
     """
     text = cleaned(text)
-    return text if text.isascii() else re.sub(_NEEDLESS_IN_A_LINE, "", text)
+    if text.isascii():
+        return text
+    text = re.sub(_HIDDEN_IN_A_LINE, lambda found: found[1] or "", text)
+    return "" if is_empty(text) else text
