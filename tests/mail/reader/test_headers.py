@@ -345,6 +345,85 @@ def test_words_before_something_with_a_colon_are_no_continuation() -> None:
     assert mail.text == "It did not come.\nOrder: 4711\nDate of order: May 5"
 
 
+@pytest.mark.parametrize(
+    ("more", "wanted"),
+    [
+        (b"invoice: 815\nTo: b@example.com", "The invoice: 815"),
+        (b"Fon: +49 30 1234\nserial: X5\nDate: x", "The Fon: +49 30 1234 serial: X5"),
+        (b"first\ninvoice: 815\nTo: b@example.com", "The first invoice: 815"),
+        (b"invoice: 815\n of May\nTo: b@example.com", "The invoice: 815 of May"),
+        (b"status: not paid\nTo: b@example.com", "The status: not paid"),
+        (b"invoice: 815", "The invoice: 815"),
+    ],
+)
+def test_words_with_a_colon_continue_a_subject_without_indent(more: bytes, wanted: str) -> None:
+    mail = parse(b"From: a@example.com\nSubject: The\n" + more + b"\n\nHello")
+    assert (mail.subject, mail.text) == (wanted, "Hello")
+    assert Code.BAD_HEADER_LINE in codes(mail)
+
+
+def test_any_name_with_a_colon_continues_a_subject_that_was_broken() -> None:
+    subject = b"a subject that is so long that a program breaks it after this"
+    mail = parse(b"Subject: " + subject + b"\nOrder-No: 815\nTo: b@example.com\n\nHello")
+    assert mail.subject == f"{subject.decode()} Order-No: 815"
+
+
+@pytest.mark.parametrize(
+    "line", [b"Lines: 12", b"Xref: a", b"Status: RO", b"PP-Number: 5", b"X-a: b", b"Date: x"]
+)
+def test_headers_of_programs_do_not_continue_a_subject(line: bytes) -> None:
+    mail = parse(b"From: a@example.com\nSubject: Parcel\n" + line + b"\nTo: b@example.com\n\nHi")
+    assert (mail.subject, mail.text) == ("Parcel", "Hi")
+    assert mail.first(line.decode().partition(":")[0].lower()) != ""
+
+
+def test_words_with_a_colon_before_a_body_without_a_blank_line_are_its_beginning() -> None:
+    mail = parse(b"From: a@example.com\nSubject: s\nInvoice: 815\nFault: none\nI paid twice.\n\nBo")
+    assert mail.text == "Invoice: 815\nFault: none\nI paid twice.\n\nBo"
+
+
+@pytest.mark.parametrize("name", [b"References", b"In-Reply-To"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        b" \n <2@example.com>\n",
+        b" \t\n\t<2@example.com>\n",
+        b" \n  \n <2@example.com>\n",
+        b" \n<2@example.com>\n",
+        b"<2@example.com>\n",
+    ],
+)
+def test_ids_after_a_line_of_blanks_belong_to_the_last_header(name: bytes, more: bytes) -> None:
+    end = b" \n <c:3@example.com>,\n"
+    mail = parse(b"From: a@example.com\n" + name + b": <1@example.com>\n" + more + end + b"\nHi")
+    found = mail.references or mail.in_reply_to
+    assert (found, mail.text) == (("1@example.com", "2@example.com", "c:3@example.com"), "Hi")
+
+
+@pytest.mark.parametrize(
+    ("more", "to"),
+    [
+        (b" Bo <b@example.com>", ["a@example.com", "b@example.com"]),
+        (b"\tb@example.com", ["a@example.com", "b@example.com"]),
+    ],
+)
+def test_addresses_after_a_line_of_blanks_belong_to_the_last_header(
+    more: bytes, to: list[str]
+) -> None:
+    mail = parse(b"From: x@example.com\nTo: a@example.com,\n \n" + more + b"\n\nHi")
+    assert ([one.address for one in mail.to], mail.text) == (to, "Hi")
+
+
+@pytest.mark.parametrize(
+    "words", [b" <1@example.com> is no id", b" Dear all,", b" Dear <all>", b" b@example.com, hi"]
+)
+def test_words_after_a_line_of_blanks_are_the_body(words: bytes) -> None:
+    lasts = [b"References: <1@example.com>", b"To: a@example.com"]
+    for last in [*lasts, *([b"Cc: a@example.com,"] if b"@" not in words else [])]:
+        mail = parse(b"From: x@example.com\n" + last + b"\n \n" + words + b"\n\nHi")
+        assert mail.text == f"{words.decode()}\n\nHi"
+
+
 def test_a_from_with_a_blank_before_its_colon_is_no_mbox_line() -> None:
     mail = parse(b"From : a@example.com\nSubject : s\n\nHello")
     assert [one.address for one in mail.sender_addresses] == ["a@example.com"]

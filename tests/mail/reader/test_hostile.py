@@ -137,6 +137,20 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "ids": lambda: START + b"References: " + b"<a b@c" * 10_000 + b"\n\nhi",
     "blanks in the subject": lambda: b"Subject: R-" + b"R - A " * 10_000 + b"\n\nhi",
     "begin without names": lambda: START + b"\n" + b"begin 644\n#0V%T\n" * 60_000,
+    "lines of code with words between": lambda: (
+        START + b"\n" + b"begin 644 x\n" + b"#0V%T\nx\n" * 120_000
+    ),
+    "lines that may be code": lambda: START + b"\n" + (b"begin 644 x\n" + b"MAA\n" * 20) * 12_000,
+    "1 MB of zeros in base64": lambda: START + b"\nbegin-base64 644 x\n" + b"AAAA\n" * (MB // 5),
+    "words with a colon after a subject": lambda: (
+        START + (b"Subject: x\n" + b"a: b\n" * 30) * 900 + b"\nhi"
+    ),
+    "subjects of 900 parts": lambda: (
+        MIXED + (b"--b\nSubject: x\n" + b"a: b\n" * 60 + b"\nhi\n") * 900
+    ),
+    "ids after lines of blanks": lambda: (
+        START + b"References: " + b" \n <a@b>\n" * 25_000 + b"\nhi"
+    ),
     "ends of HTML": lambda: HTML_MAIL + b"</html>x</body >" * (MB // 16),
     "unclosed ends of HTML": lambda: HTML_MAIL + b"</html " * (MB // 7),
     "links": lambda: HTML_MAIL + b"<base href=//b>" + b"<a href=/\\c>x" * (MB // 16),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 import struct
 import time
@@ -445,6 +446,80 @@ def test_begin_without_a_name_and_an_end_stays_text() -> None:
     mail = text_mail(b"begin 644\r\n#0V%T\r\nis what I saw\r\n")
     assert "is what I saw" in mail.text
     assert not mail.attachments
+
+
+PICTURE = bytes(range(256)) * 2
+LINES = b"".join(binascii.b2a_uu(PICTURE[at : at + 45], backtick=True) for at in range(0, 512, 45))
+BASE64 = base64.encodebytes(PICTURE)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"`\r\n\r\n",
+        b"`\r\n",
+        b"\r\n",
+        b"",
+        b"`\r\nend\r\n",
+        b"`\r\n\r\nend\r\n",
+        b" \r\nend\r\n",
+        b"\r\nend\r\n",
+    ],
+)
+@pytest.mark.parametrize(
+    "words", [b"The lamp flickers.\r\nPlease help.", b"LAMP", "灯坏了。".encode()]
+)
+def test_words_after_a_uuencoded_file_stay_text_however_it_ends(end: bytes, words: bytes) -> None:
+    data = LINES.replace(b"\n", b"\r\n")
+    mail = text_mail(b"Hi\r\nbegin 644 lamp.bin\r\n" + data + end + words + b"\r\nBo")
+    assert mail.text.split() == ["Hi", *words.decode().split(), "Bo"]
+    assert [(one.name, one.content) for one in mail.attachments] == [("lamp.bin", PICTURE)]
+
+
+@pytest.mark.parametrize("end", [b"====\n", b"\n", b""])
+def test_words_after_a_file_in_base64_stay_text(end: bytes) -> None:
+    mail = text_mail(b"Hi\nbegin-base64 644 lamp.bin\n" + BASE64 + end + b"Thanks\nBo\n")
+    assert mail.text.split() == ["Hi", "Thanks", "Bo"]
+    assert [one.content for one in mail.attachments] == [PICTURE]
+
+
+def test_a_file_that_was_cut_takes_nothing_from_the_file_after_it() -> None:
+    cut = LINES[: LINES.index(b"\n", 200) + 1]
+    mail = text_mail(
+        b"begin 644 a.bin\n" + cut + b"First.\nbegin 644 b.bin\n" + LINES + b"`\nend\nSecond."
+    )
+    assert mail.text.split() == ["First.", "Second."]
+    assert [one.name for one in mail.attachments] == ["a.bin", "b.bin"]
+    assert mail.attachments[1].content == PICTURE
+
+
+def test_a_line_within_a_uuencoded_file_that_is_no_code_is_shown() -> None:
+    lines = LINES.splitlines()
+    lines[2] = b"a line of words"
+    mail = text_mail(b"begin 644 a.bin\n" + b"\n".join(lines) + b"\n`\nend\nBo")
+    assert mail.text.split("\n") == ["a line of words", "", "Bo"]
+    assert mail.attachments[0].content == PICTURE[:90] + PICTURE[135:]
+    assert Code.BAD_UUENCODE in codes(mail)
+
+
+def test_lines_of_code_without_their_blanks_at_the_end_are_read() -> None:
+    lines = [
+        binascii.b2a_uu(bytes(at % 7 for at in range(45 * n, 45 * n + 40)) + bytes(5))
+        for n in range(9)
+    ]
+    stripped = b"\n".join(line.rstrip() for line in lines)
+    mail = text_mail(b"begin 644 a.bin\n" + stripped + b"\n\nend\nBo")
+    assert (mail.text, len(mail.attachments[0].content)) == ("Bo", 405)
+
+
+def test_words_around_a_text_that_is_uuencoded_as_a_whole_are_kept() -> None:
+    code = binascii.b2a_uu(b"The lamp flickers.\n", backtick=True)
+    mail = text_mail(
+        b"begin 644 a.txt\n" + code + b"`\nend\nSent by list\n",
+        b"Content-Transfer-Encoding: x-uuencode\r\n",
+    )
+    assert mail.text.split("\n")[0] == "The lamp flickers."
+    assert "Sent by list" in mail.text
 
 
 def test_a_sentence_that_begins_like_uuencode_stays_text() -> None:

@@ -7,13 +7,12 @@ import mimetypes
 import re
 import unicodedata
 
+from redress.mail.incoming.reader import uuencode
 from redress.mail.incoming.reader.headers import base64
 from redress.mail.incoming.reader.limits import NAME, Code, Defects
 
 _UU = ("x-uuencode", "uuencode", "uue", "x-uue")
 _PLAIN = ("", "7bit", "8bit", "binary", "7-bit", "8-bit", "none")
-_BEGIN = re.compile(rb"^begin(-base64)? [0-7]{3,4}(?:[ \t]([^\r\n]{0,255}))?\r*$", re.MULTILINE)
-_END = re.compile(rb"^(?:end|====)[ \t]*\r*$", re.MULTILINE)
 
 
 def decoded(body: bytes, encoding: str, defects: Defects) -> bytes:
@@ -26,76 +25,19 @@ def decoded(body: bytes, encoding: str, defects: Defects) -> bytes:
     if encoding in ("quoted-printable", "quoted_printable", "quotedprintable", "qp"):
         return binascii.a2b_qp(body)
     if encoding in _UU:
-        blocks, rest = uu_blocks(body, defects)
-        return blocks[0][1] if blocks else rest
+        files, rest = uuencode.files_in(body, defects)
+        return files[0][1] if files else rest
     if encoding not in _PLAIN:
         defects.add(Code.UNKNOWN_ENCODING, encoding)
     return body
 
 
-def uu_blocks(data: bytes, defects: Defects) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Return the uuencoded files (name, content) in a text, and the text without them.
-
-    A file starts after a `begin` or `begin-base64` line and ends before an `end` or `====` line. If
-    there is no such line, it extends to the end of the text. If the first line after `begin` is not
-    valid uuencode, the block stays in the text. So does a file without a name that has no end.
-    """
-    blocks: list[tuple[bytes, bytes]] = []
-    rest: list[bytes] = []
-    position, is_ended = 0, True
-    while (begin := _BEGIN.search(data, position)) is not None:
-        first = begin.end() + 1
-        if not _has_valid_first_line(data, first, bool(begin.group(1))):
-            rest.append(data[position:first])
-            position = first
-            continue
-        name = (begin.group(2) or b"").strip()
-        end = _END.search(data, first) if is_ended else None
-        is_ended = end is not None
-        if end is None and not name:
-            rest.append(data[position:first])
-            position = first
-            continue
-        if end is None:
-            defects.add(Code.BAD_UUENCODE, "no end")
-        rest.append(data[position : begin.start()])
-        lines = data[first : end.start() if end else len(data)]
-        content = base64(lines, defects) if begin.group(1) else _uu(lines, defects)
-        blocks.append((name, content))
-        position = end.end() if end else len(data)
-    return blocks, b"".join([*rest, data[position:]])
-
-
-def _has_valid_first_line(data: bytes, first: int, base64_: bool) -> bool:
-    line = data[first : first + 100].split(b"\n", 1)[0].rstrip(b"\r")
-    if base64_:
-        return bool(line) and re.fullmatch(rb"[A-Za-z0-9+/=]+", line) is not None
-    return bool(line) and 0x20 < line[0] <= 0x4D and _uu_length(line) <= len(line) + 2
-
-
-def _uu_length(line: bytes) -> int:
-    """Return how many characters a uuencoded line needs, including its first character.
-
-    The first character states how many bytes the line holds.
-    """
-    return 1 + (((line[0] - 0x20) & 63) * 4 + 2) // 3
-
-
-def _uu(lines: bytes, defects: Defects) -> bytes:
-    found: list[bytes] = []
-    for line in lines.splitlines():
-        if not line:
-            continue
-        try:
-            found.append(binascii.a2b_uu(line))
-        except binascii.Error:
-            try:
-                # Some encoders write too many characters. Cut the line to the length that its
-                # first character states.
-                found.append(binascii.a2b_uu(line[: _uu_length(line)]))
-            except binascii.Error:
-                defects.add(Code.BAD_UUENCODE, "line")
-    return b"".join(found)
+def decoded_text(body: bytes, encoding: str, defects: Defects) -> bytes:
+    """Return the decoded content of a text part. Words around a uuencoded text are kept."""
+    if encoding not in _UU:
+        return decoded(body, encoding, defects)
+    files, rest = uuencode.files_in(body, defects)
+    return b"\n".join([*(inside for _, inside in files), rest.strip()])
 
 
 # ------------------------------------------------------------------------------ types

@@ -45,10 +45,31 @@ _MORE_OF_A_TRACE = re.compile(
 """The continuation of a Received or of a signature, whose lines begin with a keyword or a tag."""
 _LOOK_AHEAD = 30
 """The most lines that are searched for the next header after a line at an odd place."""
+_MORE_LINES = 10
+"""The most lines that continue a subject although they look like headers."""
 _OF_A_MAIL = frozenset(("from", "to", "received", "return-path", "date", "subject"))
 """Headers that a mail has and a part has not."""
 _CITED = frozenset(("from", "to", "cc", "date", "subject", "reply-to"))
 """Headers that people cite above a mail that they quote."""
+_ONE_WORD = re.compile(rb"[^-]{1,40}\Z")
+_LONG = 60
+"""Bytes of a line from which on a program may have broken it."""
+_MAY_BE_WORDS = frozenset((b"status", b"keywords", b"comments"))
+"""Known headers that are also words. Programs write them with a capital."""
+_PROGRAMS = frozenset(
+    b"approved archive author autoforwarded autosubmitted bounces bytes campaign charset control "
+    b"conversion distribution encoding encrypted expires expiry face form hide language lines "
+    b"location mailer newsgroups obsoletes originator path payload posted replyto source summary "
+    b"supersedes sversion topic type url uid version via xref xpriority".split()
+)
+"""Further names of one word that programs write, most of them of news (RFC 5536) and X.400."""
+_IDS = re.compile(rb"[ \t]*(?:<[^<>\s]{1,600}>[ \t,;]*)+\Z")
+_HAS_IDS = frozenset(("references", "in-reply-to", "message-id"))
+_HAS_ADDRESSES = frozenset(("from", "sender", "reply-to", "to", "cc", "bcc"))
+_IS_ADDRESS = re.compile(
+    rb"(?:[^\r\n@<>,]{0,100}<[^\s@<>]{1,250}@[^\s@<>]{1,250}>|"
+    rb"[^\s@<>]{1,250}@[^\s@<>]{1,250})(?:,|\Z)"
+)
 _ONE_LINE = frozenset(("date", "message-id", "mime-version"))
 
 Field = tuple[str, bytes]
@@ -73,9 +94,11 @@ def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -
 
     A line that only has blanks belongs to the block if more lines of the block follow it. Some
     programs forget to indent the continuation of a field: lines that are not header fields are
-    such continuations if a known header field follows them. Otherwise the body begins with them.
+    such continuations if a known header field follows them. Otherwise the body begins with them,
+    and so it does with lines just before them that only have the form of a field: `Order: 4711`.
     """
     fields: _Lines = []
+    odd: tuple[int, int] | None = None
     position, stop = start, min(end, start + limit)
     while position < stop:
         match = _LINE.match(raw, position, stop)
@@ -93,12 +116,19 @@ def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -
                 position = more
                 continue
             return Block(_joined(fields), following)
-        if line[:1] in b" \t" and fields:
+        if fields and (line[:1] in b" \t" or _continues_ids(fields[-1][0], line)):
+            fields[-1][1].append(line.strip())
+        elif _continues_subject(raw, position, stop, fields):
+            defects.add(Code.BAD_HEADER_LINE, line[:60].decode("latin-1"))
             fields[-1][1].append(line.strip())
         elif (name := _FIELD.match(line)) is not None:
             if len(fields) >= FIELDS:
                 defects.add(Code.TOO_MANY_FIELDS)
                 return _cut(raw, position, end, fields, defects)
+            if not _may_be_words(name.group(1).lower()):
+                odd = None
+            elif odd is None:
+                odd = (position, len(fields))
             fields.append((name.group(1).decode("ascii").lower(), [line[name.end() :].strip()]))
         elif fields and _continues(fields[-1][0], line):
             defects.add(Code.BAD_HEADER_LINE, line[:60].decode("latin-1"))
@@ -110,11 +140,17 @@ def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -
             following = more
         else:
             defects.add(Code.NO_BLANK_LINE)
-            return Block(_joined(fields), position)
+            body, known = odd or (position, len(fields))
+            return Block(_joined(fields[:known]), body)
         position = following
     if stop < end:
         return _cut(raw, stop, end, fields, defects)
     return Block(_joined(fields), end)
+
+
+def _may_be_words(name: bytes) -> bool:
+    """Whether a name before a colon is of one word, and no header that programs write."""
+    return not _KNOWN.match(name) and name not in _PROGRAMS and bool(_ONE_WORD.match(name))
 
 
 def begins_with_header(raw: bytes, position: int) -> bool:
@@ -148,7 +184,8 @@ def _after_blanks(raw: bytes, position: int, stop: int, fields: _Lines) -> int |
 
     A field may be folded with such a line (RFC 5322, 4.2, obs-FWS). The block continues if a known
     header follows, after indented lines or without any. If only indented lines follow, they
-    continue a subject. After any other field they are read as text, so that no word is lost.
+    continue a subject, and any other field that they fit: ids, addresses or parameters. Otherwise
+    they are read as text, so that no word is lost.
     """
     begin: int | None = None
     for _ in range(_LOOK_AHEAD):
@@ -157,6 +194,8 @@ def _after_blanks(raw: bytes, position: int, stop: int, fields: _Lines) -> int |
             return begin if fields[-1][0] == "subject" else None
         line = match.group(1)
         if line.strip():
+            if begin is None and _fits(fields[-1], line):
+                return position
             begin = position if begin is None else begin
             if line[:1] not in b" \t":
                 return begin if _is_header(_name_at(raw, position, stop), fields) else None
@@ -180,6 +219,68 @@ def _after_unindented(raw: bytes, position: int, stop: int, fields: _Lines) -> i
             return None
         position = match.end()
     return None
+
+
+def _continues_subject(raw: bytes, position: int, stop: int, fields: _Lines) -> bool:
+    """Whether a line with a colon, such as `number: 4711 is broken`, continues a subject.
+
+    Some programs forget to indent the continuation. A name of one word that no program writes is
+    such a word of the sender, if the block goes on or ends after it. So is any unknown name if the
+    line before is so long that a program may have broken it.
+    """
+    if not fields or fields[-1][0] != "subject" or len(fields[-1][1]) > _MORE_LINES:
+        return False
+    if any(name == "subject" for name, _ in fields[:-1]):
+        return False
+    name = _name_at(raw, position, stop)
+    if not name or name in _PROGRAMS:
+        return False
+    if _KNOWN.match(name):
+        if name not in _MAY_BE_WORDS or not raw[position : position + 1].islower():
+            return False
+    elif not _may_be_words(name) and len(fields[-1][1][-1]) < _LONG:
+        return False
+    match = _LINE.match(raw, position, stop)
+    return match is not None and _goes_on(raw, match.end(), stop, fields)
+
+
+def _goes_on(raw: bytes, position: int, stop: int, fields: _Lines) -> bool:
+    """Whether a header block goes on after lines that may be no headers, or ends with one of them.
+
+    If words follow without a blank line, the body has begun.
+    """
+    for _ in range(_MORE_LINES):
+        match = _LINE.match(raw, position, stop)
+        if match is None or position >= stop:
+            return False
+        line = match.group(1)
+        if not line:
+            return True
+        name = _name_at(raw, position, stop)
+        if _is_header(name, fields):
+            return True
+        if not name and line[:1] not in b" \t":
+            return False
+        position = match.end()
+    return False
+
+
+def _continues_ids(name: str, line: bytes) -> bool:
+    return line[:1] == b"<" and name in _HAS_IDS and _IDS.match(line) is not None
+
+
+def _fits(field: tuple[str, list[bytes]], line: bytes) -> bool:
+    """Whether a line after a line of blanks has what the field before it has, and no words."""
+    name, lines = field
+    if name in _HAS_IDS:
+        return _IDS.match(line) is not None
+    if line[:1] not in b" \t":
+        return False
+    line = line.strip()
+    if name in _HAS_ADDRESSES:
+        is_open = not any(lines) or lines[-1].endswith(b",")
+        return is_open and _IS_ADDRESS.match(line) is not None
+    return _continues(name, line)
 
 
 def _continues(name: str, line: bytes) -> bool:

@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 
 from redress.base.languages import LANGUAGES
-from redress.mail.incoming.reader import calendars, charset, content, headers, markup, tnef
+from redress.mail.incoming.reader import (
+    calendars,
+    charset,
+    content,
+    headers,
+    markup,
+    tnef,
+    uuencode,
+)
 from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.limits import (
     ATTACHMENTS,
@@ -296,10 +304,10 @@ class _Assembly:
         if self.text_left <= 0:
             self.defects.add(Code.TEXT_CUT, "further parts")
             return []
-        data = content.decoded(part.body, part.encoding, self.defects)
+        data = content.decoded_text(part.body, part.encoding, self.defects)
         if b"begin" in data and b"\nbegin" in b"\n" + data:
-            blocks, data = content.uu_blocks(data, self.defects)
-            for name, inside in blocks:
+            files, data = uuencode.files_in(data, self.defects)
+            for name, inside in files:
                 original = charset.decode(name, label, self.defects, self.hints).text
                 self._attach(original, "application/octet-stream", inside)
         if len(data) > self.text_left:
