@@ -75,6 +75,7 @@ _NOT_IN_ADDRESSES = re.compile(
 """Control and invisible characters. Browsers ignore line ends and tabs anywhere in an address."""
 _AUTHORITY = re.compile(r"[^/?#]*")
 _MOST_OF_A_TARGET = 300
+_MOST_OF_WORDS = 4_000
 _CITED = re.compile(r"quote|cite|moz|yahoo|reply|forward|original|history", re.IGNORECASE)
 """Words in the class or id that mail programs give to the blockquote around a cited mail."""
 _BORDER = re.compile(r"border(?:-left)?(?:-width|-style)?\s*:\s*([^;]{0,60})", re.IGNORECASE)
@@ -239,7 +240,7 @@ def _settle_links(tree: etree._Element, base: str) -> None:
             element.set("href", target)
             continue
         del element.attrib["href"]
-        if relative and relative != _shown("".join(element.itertext())):
+        if relative and relative != _words_in(element):
             _append(element, f" [{relative}]")
 
 
@@ -304,7 +305,7 @@ def real_target(element: etree._Element) -> str:
     address = element.get("href") or ""
     if not address:
         return ""
-    words = _shown("".join(element.itertext()))
+    words = _words_in(element)
     bare = re.sub(r"^(?:mailto|tel):", "", address)
     same = {bare, bare.rstrip("/"), address, re.sub(r"^https?://", "", address).rstrip("/")}
     if words in same:
@@ -345,6 +346,20 @@ def _is_indent(element: etree._Element) -> bool:
 
 def _shown(text: str | None) -> str:
     return _SPACE.sub(" ", charset.clean(text or "")).strip()[:2_000]
+
+
+def _words_in(element: etree._Element) -> str:
+    """Return the begin of the text in an element, to compare it with a target.
+
+    Links can be within links, so the complete texts of all links would be too much to read.
+    """
+    found, length = [], 0
+    for text in element.itertext():
+        found.append(text)
+        length += len(text)
+        if length > _MOST_OF_WORDS:
+            break
+    return _shown("".join(found))
 
 
 class _Writer:
