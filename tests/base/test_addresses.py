@@ -105,6 +105,9 @@ def test_a_key_of_an_ascii_address_is_the_one_of_its_lower_case_form() -> None:
         ("wang@localhost", "email_expected"),
         ("wang", "email_expected"),
         ("", "email_expected"),
+        ("wang\x1b@example.org", "control_characters"),
+        ("wang@example.org\x00", "control_characters"),
+        ("wang@exam\ud800ple.org", "not_unicode"),
     ],
 )
 def test_what_cannot_be_mailed_is_refused_with_the_reason(typed: str, code: str) -> None:

@@ -87,8 +87,11 @@ def fault_of(address: str) -> tuple[str, str]:
     """Return code and English detail of the fault of a text that is not `is_address`.
 
     A text that has the form of an address gets another code than one that has not, because the
-    person who typed it has to look for another mistake.
+    person who typed it has to look for another mistake. A text with control characters gets the
+    code that every such text gets.
     """
+    if fault := texts.fault_of(address):
+        return fault
     if re.fullmatch(_LOOKS_LIKE_ONE, cleaned(address)[: 2 * LIMIT]):
         return "email_undeliverable", "mail cannot be sent to this address"
     return "email_expected", "this is no email address"
