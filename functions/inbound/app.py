@@ -109,7 +109,7 @@ def _jobs_in(body: str) -> Iterator[MailStored | ReleaseMail]:
 def _do(job: MailStored | ReleaseMail) -> None:
     match job:
         case MailStored(key, at, envelope):
-            if (done := wiring.receiving().came(key)) is not None:
+            if (done := wiring.receiving().came(key, envelope)) is not None:
                 _report(done)
                 return
             try:

@@ -1434,9 +1434,9 @@ def test_two_versions_of_the_reader_receive_one_object_once(
     late = {"times": 0}
     came = type(inbound_wiring.receiving()).came
 
-    def not_yet(case: Any, key: str) -> Any:
+    def not_yet(case: Any, key: str, envelope: tuple[str, ...] = ()) -> Any:
         late["times"] += 1
-        return None if late["times"] == 1 else came(case, key)
+        return None if late["times"] == 1 else came(case, key, envelope)
 
     monkeypatch.setattr(type(inbound_wiring.receiving()), "came", not_yet)
     monkeypatch.setattr(
@@ -1626,6 +1626,145 @@ def test_a_mail_that_an_earlier_version_received_is_known_by_its_record(post: Po
     post.tell("inbound/1")
     post.deliver(mail(way="2"), "inbound/2")
     assert len(post.tickets()) == 1
+
+
+APART = {"to": "undisclosed-recipients:;", "message_id": "<apart@x>", "subject": "x"}
+"""A mail whose recipients stand in Bcc only, so each of its deliveries names another one."""
+
+
+def words_on(post: Post, ticket: Ticket) -> list[tuple[EventType, str]]:
+    """Return the texts that mails left on a ticket after it was opened."""
+    history = post.stores.tickets.history(ticket.number)
+    found = (EventType.CUSTOMER_WROTE, EventType.MAIL_NOTED)
+    return [(one.type, one.data["text"]) for one in history if one.type in found]
+
+
+@pytest.mark.parametrize("again", ["the same mail", "a copy with a footer"])
+@pytest.mark.parametrize(
+    ("sender", "type_"),
+    [
+        ("李娜 <li.na@example.com>", EventType.CUSTOMER_WROTE),
+        ("wang@other.example", EventType.MAIL_NOTED),
+    ],
+)
+def test_a_second_delivery_leaves_its_words_on_the_ticket_that_only_it_names(
+    post: Post, sender: str, type_: EventType, again: str
+) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    ours, given = post.reply_address(first), APART | {"sender": sender}
+    post.take(mail(WORDS, **given), f"service@{DOMAIN}", key="inbound/2")
+    assert words_on(post, first) == []
+    text = WORDS if again == "the same mail" else FOOTED
+    post.take(mail(text, way="2", **given), ours, key="inbound/3")
+    [(found, said)] = words_on(post, first)
+    assert (found, said.partition("\n")[0]) == (type_, WORDS)
+    before = aws("dynamodb").scan(TableName=TABLE)["Items"]
+    for key in ("inbound/3", "inbound/2", "inbound/3"):
+        assert post.send(receipt(key, ours)) == []
+        assert post.tell(key) == []
+    assert aws("dynamodb").scan(TableName=TABLE)["Items"] == before
+    post.take(mail(WORDS, way="4", **given), ours, key="inbound/4")
+    assert len(words_on(post, first)) == 1
+    assert len(post.tickets()) == len(post.records()) == 2
+
+
+def test_a_notification_that_comes_after_the_event_of_s3_still_reaches_its_ticket(
+    post: Post,
+) -> None:
+    """The worker failed for so long that the event, which has no envelope, was processed first."""
+    post.deliver(mail())
+    first = post.ticket()
+    post.deliver(mail(WORDS, **APART), "inbound/2")
+    assert post.send(receipt("inbound/2", post.reply_address(first))) == []
+    assert words_on(post, first) == [(EventType.CUSTOMER_WROTE, WORDS)]
+
+
+def test_a_delivery_to_two_tickets_leaves_its_words_on_each_of_them(post: Post) -> None:
+    post.deliver(mail())
+    post.deliver(mail("Other", message_id="<other@x>"), "inbound/2")
+    both = post.tickets()
+    post.take(mail(WORDS, **APART), f"service@{DOMAIN}", key="inbound/3")
+    post.take(mail(WORDS, **APART), *map(post.reply_address, both), key="inbound/4")
+    for ticket in both:
+        assert words_on(post, ticket) == [(EventType.CUSTOMER_WROTE, WORDS)]
+
+
+def test_two_workers_with_the_same_second_delivery_leave_its_words_once(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second worker is done between the first one's reading and writing."""
+    post.deliver(mail())
+    first = post.ticket()
+    post.take(mail(WORDS, **APART), f"service@{DOMAIN}", key="inbound/2")
+    post.keep(mail(WORDS, **APART), "inbound/3")
+    told, real = receipt("inbound/3", post.reply_address(first)), TicketStore.commit
+
+    def later(store: TicketStore, *given: Any) -> None:
+        monkeypatch.setattr(TicketStore, "commit", real)
+        assert post.send(told) == []
+        real(store, *given)
+
+    monkeypatch.setattr(TicketStore, "commit", later)
+    assert post.send(told) == []
+    assert words_on(post, first) == [(EventType.CUSTOMER_WROTE, WORDS)]
+
+
+def test_a_second_delivery_to_the_ticket_that_has_the_words_adds_nothing(post: Post) -> None:
+    post.deliver(mail())
+    answer = {"subject": f"[{post.ticket().number}] x", "message_id": "<a@x>"}
+    post.take(mail(WORDS, **answer), f"service@{DOMAIN}", key="inbound/2")
+    post.take(mail(WORDS, **answer), post.reply_address(post.ticket()), key="inbound/3")
+    assert words_on(post, post.ticket()) == [(EventType.CUSTOMER_WROTE, WORDS)]
+
+
+@pytest.mark.parametrize("why", [{"spam": "FAIL"}, {"virus": "FAIL"}])
+def test_a_second_delivery_of_a_mail_in_quarantine_stays_there_with_its_address(
+    post: Post, why: dict[str, str]
+) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    post.take(mail(WORDS, **APART, **why), f"service@{DOMAIN}", key="inbound/2")
+    post.take(mail(WORDS, **APART, **why), post.reply_address(first), key="inbound/3")
+    assert words_on(post, first) == []
+    [held] = post.held().records
+    if "spam" in why:
+        assert post.send({"release": held.identity, "by": "s-lin"}) == []
+        assert words_on(post, first) == [(EventType.CUSTOMER_WROTE, WORDS)]
+        assert post.held().records == []
+
+
+def test_a_second_delivery_that_is_an_answer_takes_the_mail_out_of_quarantine(post: Post) -> None:
+    """A mail with signs of bulk mail is held, unless it answers a ticket."""
+    post.deliver(mail())
+    first = post.ticket()
+    signs = {"Auto_Submitted": "auto-generated", "List_Unsubscribe": "<https://x.example/u>"}
+    bulk = APART | signs | {"Feedback_ID": "1:campaign", "Precedence": "bulk"}
+    post.take(mail(WORDS, **bulk), f"service@{DOMAIN}", key="inbound/2")
+    assert len(post.held().records) == 1
+    post.take(mail(WORDS, **bulk), post.reply_address(first), key="inbound/3")
+    assert [text for _, text in words_on(post, first)] == [WORDS]
+    assert post.held().records == []
+
+
+@pytest.mark.parametrize("call", range(1, 16))
+@pytest.mark.parametrize("answer", [False, True])
+def test_a_worker_killed_at_any_call_of_a_second_delivery_leaves_its_words_once(
+    post: Post, monkeypatch: pytest.MonkeyPatch, call: int, answer: bool
+) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    post.take(mail(WORDS, **APART), f"service@{DOMAIN}", key="inbound/2")
+    post.keep(mail(WORDS, **APART), "inbound/3")
+    told = receipt("inbound/3", post.reply_address(first))
+    with monkeypatch.context() as patched:
+        Dying(call, answer).install(patched)
+        with suppress(Killed):
+            post.send(told)
+    for _ in range(2):
+        assert post.send(told) == []
+    assert words_on(post, first) == [(EventType.CUSTOMER_WROTE, WORDS)]
+    assert len(post.records()) == 2
 
 
 def test_mails_without_id_and_date_are_distinguished_by_their_key(post: Post) -> None:

@@ -177,6 +177,8 @@ class MailTaken(Cause):
     addresses  changes to the marks of addresses. A mark says that no mail may be sent there
     copies     what is compared of itself and of the mails with its sender, Message-ID and date.
                The change fails with Raced if another such mail was received in the meantime
+    again      the mail came before and took effect. This change is about another address that it
+               was sent to, and replaces its record
     """
 
     record: IncomingRecord
@@ -185,6 +187,7 @@ class MailTaken(Cause):
     threads: tuple[str, ...] = ()
     addresses: tuple[AddressChange, ...] = ()
     copies: Copies | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -491,7 +494,10 @@ def also_written(models: Models, change: Change, now: datetime, cause: Cause | N
         return []
     record, released, model = cause.record, cause.released, models.incoming_mail
     came_before = DoneAlready("this mail came before")
-    if released is None:
+    once: list[tuple[Any, Any]]
+    if cause.again:
+        once = [(_row(models, record), model.state == record.state)]
+    elif released is None:
         once = _once(models, record)
     else:
         left = replace(record, identity=released.identity)

@@ -9,9 +9,10 @@ of order, or if a worker is killed.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import replace
 from dataclasses import dataclass
 from datetime import datetime
@@ -111,14 +112,17 @@ class ReceivingCase:
         self._incoming, self._addresses = incoming_, addresses
         self._plans, self._links, self._bucket, self._now = plans, links, bucket, now
 
-    def came(self, key: str) -> Received | None:
-        """Return what became of the mail in this object; None if it has not been received yet.
+    def came(self, key: str, envelope: Sequence[str] = ()) -> Received | None:
+        """Return what became of the mail in this object; None if it must be received.
 
         The lookup uses only the object's key. So it still works if a newer reader would read the
-        mail differently and compute another identity.
+        mail differently and compute another identity. A mail must be received again if its
+        `envelope` has the signed address of a ticket that was not known when the mail came.
         """
         known = self._incoming.at(key)
-        return Received(known, repeated=True) if known is not None else None
+        if known is None or self._unheard(known, [canonical(one) for one in envelope]):
+            return None
+        return Received(known, repeated=True)
 
     def receive(self, mail: IncomingMail) -> Received:
         """Decide what becomes of a mail and write it, once.
@@ -127,7 +131,7 @@ class ReceivingCase:
         """
         known, copies = self._incoming.look_up(mail.identity, mail.copies_digest)
         if known is not None:
-            return self._repeated(mail.key, known)
+            return self._repeated(mail, known)
         return self._process(mail, None, copies)
 
     def release(self, mail: IncomingMail, held: IncomingRecord, by: str) -> Received:
@@ -148,9 +152,7 @@ class ReceivingCase:
             except DoneAlready:
                 twin = self._incoming.get(twin.identity)
         if twin.state is not MailState.QUARANTINED:
-            settled = replace(twin, identity=held.identity, released_by=by)
-            self._incoming.rewrite(settled)
-            return Received(settled, repeated=True)
+            return self._settled(mail, held, twin, by)
         if twin.reason == Reason.VIRUS:
             return self.refuse(replace(held, reason=twin.reason), by, Reason.VIRUS)
         refused = twin.refused.reason if twin.refused is not None else Reason.UNREADABLE
@@ -208,13 +210,91 @@ class ReceivingCase:
             return self.came(key) or Received(self._incoming.get(identity), repeated=True)
         return Received(record)
 
-    def _repeated(self, key: str, known: IncomingRecord) -> Received:
-        """Record the key of the object in which a known mail came again.
+    def _repeated(self, mail: IncomingMail, known: IncomingRecord) -> Received:
+        """Record that a known mail came again, perhaps in another object.
 
-        If another event names this key, `came` finds the mail without reading the object.
+        If another event names this object, `came` finds the mail without reading it.
         """
-        self._incoming.repeated(key, known)
+        known = self._leave_words(mail, known)
+        self._incoming.repeated(mail.key, known)
         return Received(known, repeated=True)
+
+    def _settled(
+        self, mail: IncomingMail, held: IncomingRecord, twin: IncomingRecord, by: str | None
+    ) -> Received:
+        """Give a mail in quarantine the result of the same mail that came in another object."""
+        twin = self._leave_words(mail, twin)
+        settled = replace(twin, identity=held.identity, released_by=by)
+        self._incoming.rewrite(settled)
+        return Received(settled, repeated=True)
+
+    # ---------------------------------------------------------------- several deliveries
+
+    def _unheard(self, known: IncomingRecord, addresses: Iterable[str]) -> list[str]:
+        """Return the signed addresses that were not known when the mail came."""
+        heard = {*known.recipients, *known.envelope}
+        return [one for one in addresses if one not in heard and self._signed([one], Clue.ADDRESS)]
+
+    def _leave_words(self, mail: IncomingMail, known: IncomingRecord) -> IncomingRecord:
+        """Leave the words of a known mail on the tickets that only this delivery was sent to.
+
+        A mail server can deliver one mail once for each address. Each delivery has the headers, but
+        only the envelope of one of them has a ticket's address that stood in Bcc. Returns the
+        record of the mail.
+        """
+        for address in self._unheard(known, mail.addressed_to)[:MOST_NAMED]:
+            attempt = functools.partial(self._left, mail, known.identity, address)
+            known = self._changes.write(attempt)
+        return known
+
+    def _left(self, mail: IncomingMail, identity: str, address: str) -> Decided[IncomingRecord]:
+        """Return the change that leaves the words of a known mail on the ticket of an address.
+
+        The ticket is read before the record. If another worker leaves the same words meanwhile,
+        this one either loses the race for the ticket or reads the record of that worker.
+        """
+        named = tuple(self._signed([address], Clue.ADDRESS))
+        tickets = self._existing(named)
+        known = self._incoming.get(identity)
+        held = known.state is MailState.QUARANTINED
+        if not self._unheard(known, [address]) or (not held and known.number in tickets):
+            return Decided(known)
+        now, plan = self._now(), self._plans.current()
+        member, forwarded = self._staff_sender(mail)
+        facts = self._facts(mail, named, member, now, forwards=forwarded is not None)
+        decision = decide(facts, tickets, plan.mail)
+        heard = replace(
+            known,
+            recipients=(*known.recipients, address),
+            envelope=tuple(dict.fromkeys((*known.envelope, *mail.envelope)))
+            if held
+            else known.envelope,
+        )
+        if isinstance(decision, OpenTicket) and not held:
+            strangers = noted_beside(facts, tickets, decision)
+            decision = LogNotice(strangers[0], Notice.STRANGER) if strangers else decision
+        if isinstance(decision, OpenTicket | Quarantine):
+            if held:
+                # Its release will read the envelope from the record.
+                self._incoming.change(identity, lambda one: _with_addresses(one, heard))
+            return Decided(heard)
+        record = self._record(mail)
+        if held:
+            record = _as_held(record, known)
+        decided = self._decided(mail, forwarded, record, decision, tickets, known if held else None)
+        if held:
+            return decided
+        assert isinstance(decided.cause, MailTaken)
+        cause = MailTaken(
+            heard, again=True, counted=decided.cause.counted, addresses=decided.cause.addresses
+        )
+        return Decided(heard, decided.change, decided.at, cause)
+
+    def _staff_sender(self, mail: IncomingMail) -> tuple[Member | None, IncomingMail | None]:
+        """Return the member of staff who sent a mail, and the mail that they forwarded, if any."""
+        members = {canonical(m.email): m for m in self._staff.members() if not m.left}
+        member = members.get(mail.sender)
+        return member, passed_on_mail(mail, members) if member is not None else None
 
     # ---------------------------------------------------------------- deciding
 
@@ -228,19 +308,9 @@ class ReceivingCase:
         """
         record = self._record(mail)
         if held is not None:
-            record = replace(
-                record,
-                received_at=held.received_at,
-                reason=held.reason,
-                released_by=held.released_by,
-                team=held.team,
-                seen_at=held.seen_at,
-                seen_by=held.seen_by,
-            )
+            record = _as_held(record, held)
         self._store_files(mail, record)
-        members = {canonical(m.email): m for m in self._staff.members() if not m.left}
-        member = members.get(mail.sender)
-        forwarded = passed_on_mail(mail, members) if member is not None else None
+        member, forwarded = self._staff_sender(mail)
 
         own = {record.identity} if held is None else {record.identity, held.identity}
         copy, digest, looked_up = mail.copy, mail.copies_digest, [copies]
@@ -276,16 +346,13 @@ class ReceivingCase:
         except DoneAlready:
             if held is not None:
                 raise
-            if (same := self.came(mail.key)) is not None:
-                return same
-            return self._repeated(mail.key, self._incoming.get(record.identity))
+            known = self._incoming.at(mail.key) or self._incoming.get(record.identity)
+            return self._repeated(mail, known)
         if not received.repeated:
             return received
         if held is None:
-            return self._repeated(mail.key, received.record)
-        settled = replace(received.record, identity=held.identity, released_by=held.released_by)
-        self._incoming.rewrite(settled)
-        return Received(settled, repeated=True)
+            return self._repeated(mail, received.record)
+        return self._settled(mail, held, received.record, held.released_by)
 
     def _twin(
         self, copy: Copy, copies: Copies | None, own: Collection[str]
@@ -604,6 +671,26 @@ class ReceivingCase:
                 self._bucket.put(
                     attachment_key(record.identity, number), one.content, one.served_as
                 )
+
+
+def _as_held(record: IncomingRecord, held: IncomingRecord) -> IncomingRecord:
+    """Return the record of a mail that leaves quarantine, with what its record there says."""
+    return replace(
+        record,
+        received_at=held.received_at,
+        reason=held.reason,
+        released_by=held.released_by,
+        team=held.team,
+        seen_at=held.seen_at,
+        seen_by=held.seen_by,
+    )
+
+
+def _with_addresses(record: IncomingRecord, heard: IncomingRecord) -> IncomingRecord | None:
+    """Return the record of a mail in quarantine with more addresses; None if it was released."""
+    if record.state is not MailState.QUARANTINED:
+        return None
+    return replace(record, recipients=heard.recipients, envelope=heard.envelope)
 
 
 def with_team(record: IncomingRecord, plan: Plan) -> IncomingRecord:
