@@ -132,8 +132,11 @@ def _read(key: str, at: datetime, envelope: tuple[str, ...]) -> IncomingMail:
 
 def _parsed(raw: bytes, key: str, at: datetime, envelope: tuple[str, ...]) -> IncomingMail:
     own, groups, doors = wiring.own_addresses(), wiring.groups(), wiring.doors()
+    expected = wiring.languages()
     try:
-        return reading.incoming_mail_of(raw, key, at, own, LANGUAGE, envelope, groups, doors)
+        return reading.incoming_mail_of(
+            raw, key, at, own, LANGUAGE, envelope, groups, doors, expected
+        )
     except Exception as error:
         raise ReadingFailed from error
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from redress.base.addresses import canonical, canonical_domain
+from redress.base.languages import LANGUAGES
 from redress.base.texts import cleaned_line
 from redress.mail.incoming.reader import clues, folding, machines, parsing, verdicts
 from redress.mail.incoming.reader.addresses import addresses_of
@@ -53,6 +54,7 @@ def incoming_mail_of(
     envelope: Sequence[str] = (),
     groups: Iterable[str] = (),
     doors: Iterable[str] = (),
+    languages: Sequence[str] = LANGUAGES,
 ) -> IncomingMail:
     """Read a mail.
 
@@ -60,9 +62,10 @@ def incoming_mail_of(
     `language` is the language to assume if the text does not show one. `envelope` are the addresses
     for which the mail server took the mail (RCPT TO); empty if they are not known. `groups` are the
     groups and forwarders that the plan names. `doors` are the addresses that receive mail for
-    Redress, besides `own_addresses`.
+    Redress, besides `own_addresses`. `languages` are those that customers write in, the most common
+    one first.
     """
-    mail = parsing.parse(raw)
+    mail = parsing.parse(raw, languages)
     own, trusted, ours = list(own_addresses), tuple(groups), tuple(doors)
     machine = machines.kind_of(mail, own, trusted)
     title = _title(mail.subject)

@@ -852,6 +852,23 @@ def name_groups(post: Post, *names: str) -> None:
     rewire()
 
 
+@pytest.mark.parametrize(
+    ("languages", "text"), [(["zh-CN", "en"], "单程"), (["zh-TW", "en"], "等最")]
+)
+def test_a_short_mail_without_a_charset_is_read_in_the_languages_of_the_plan(
+    post: Post, languages: list[str], text: str
+) -> None:
+    document = plan_document() | {"version": 2}
+    document["mail"]["languages"] = languages
+    post.stores.plan_store.publish(document, 2, 1)
+    rewire()
+    data = "单程".encode("gb2312")
+    assert data == "等最".encode("big5")
+    head = b"From: <li.na@customer.example>\r\nTo: service@in.redress.example\r\n"
+    post.deliver(head + b"Message-ID: <1@customer.example>\r\nSubject: " + data + b"\r\n\r\nHi")
+    assert post.ticket().subject == text
+
+
 def test_a_mail_through_a_group_that_the_plan_names_is_acknowledged(post: Post) -> None:
     name_groups(post, "help@shop.example")
     post.deliver(through("help+bnc3x@shop.example", mail(**GROUP)))

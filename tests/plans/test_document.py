@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.base.errors import InvalidInput
+from redress.base.languages import LANGUAGES
 from redress.clocks.rules.clocks import Action, ClockName, Rung
 from redress.plans.rules import plan as plans
 from redress.plans.rules.document import parse, scaled
@@ -913,6 +914,32 @@ def test_a_group_is_named_by_its_address_or_its_list_id(groups: Any, faults: set
     with pytest.raises(InvalidInput) as refused:
         parse(document)
     assert {fault.pointer for fault in refused.value.faults} == faults
+
+
+@pytest.mark.parametrize(
+    ("languages", "faults"),
+    [
+        ("zh-TW", {"/mail/languages"}),
+        ([], {"/mail/languages"}),
+        (["zh-TW", "fr"], {"/mail/languages/1"}),
+        (["zh-TW", "en", "zh-TW"], {"/mail/languages/2"}),
+        ([7], {"/mail/languages/0"}),
+    ],
+)
+def test_languages_of_mail_are_known_and_named_once(languages: Any, faults: set[str]) -> None:
+    document = plan_document()
+    document["mail"]["languages"] = languages
+    with pytest.raises(InvalidInput) as refused:
+        parse(document)
+    assert {fault.pointer for fault in refused.value.faults} == faults
+
+
+def test_a_plan_without_languages_of_mail_names_those_of_the_product() -> None:
+    document = plan_document()
+    assert document["mail"].pop("languages") == list(LANGUAGES)
+    assert parse(document).mail.languages == LANGUAGES
+    document["mail"]["languages"] = ["zh-TW", "ja", "en"]
+    assert parse(document).mail.languages == ("zh-TW", "ja", "en")
 
 
 def test_a_plan_without_groups_names_none() -> None:

@@ -89,6 +89,9 @@ MISTAKES: dict[str, Break] = {
     "an effective time without an offset": put("effective_from", value="2027-01-01T00:00:00"),
     "a home region in small letters": put("home_region", value="tw"),
     "a home region that no number has": put("home_region", value="XX"),
+    "a language of mail that is not known": put("mail", value={"languages": ["fr"]}),
+    "a language of mail that is named twice": put("mail", value={"languages": ["en", "en"]}),
+    "no language of mail": put("mail", value={"languages": []}),
     "a name in capitals": put("ladders", "Mine", value=[BREACH]),
     "a ladder without a breach": put("ladders", "mine", value=[{"at": 1, "action": "remind"}]),
     "a ladder with two breaches": put("ladders", "mine", value=[BREACH, BREACH]),
@@ -133,6 +136,7 @@ UNUSUAL: dict[str, Break] = {
         document.pop(name) for name in set(document) - set(SCHEMA["required"]) - {"calendars"}
     ],
     "another home region": put("home_region", value="TW"),
+    "other languages of mail": put("mail", value={"languages": ["zh-HK", "ja", "ko"]}),
     "complete addresses and domains": put(
         "mail", value={"doors": {"help@shop.example": "complaint"}, "domains": ["shop.example"]}
     ),

@@ -6,6 +6,7 @@ import base64
 
 import pytest
 
+from redress.base.languages import WRITTEN
 from redress.base.texts import without_dangers
 from redress.mail.incoming.reader import charset, labels
 from redress.mail.incoming.reader.charset import Hints
@@ -24,6 +25,7 @@ GERMAN = "Grüße, die Ware für Herrn Müller ist noch nicht da. Schöne Grüß
 
 
 FRENCH = "Où est ma commande ? Le numéro de suivi a été périmé dès février."
+CODECS_OF_LANGUAGES = ("gb18030", "cp950", "cp932", "cp949", "cp1252")
 MARK = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -168,6 +170,11 @@ def test_label_and_then_the_languages_of_the_house_decide_about_few_characters()
     kana = "よい".encode("euc_jp")
     assert read(kana, "", Hints(["zh-TW", "en"]))[0] == "方中"
     assert read(kana, "", Hints(["ja", "en"]))[0] == "よい"
+
+
+def test_every_language_that_a_plan_can_name_speaks_for_a_charset() -> None:
+    for language in WRITTEN:
+        assert sum(Hints([language]).worth(codec) > 0 for codec in CODECS_OF_LANGUAGES) >= 1
 
 
 def test_rest_of_the_mail_decides_about_few_characters() -> None:

@@ -1,6 +1,10 @@
-"""The languages of pages, mails and reports."""
+"""The languages of pages, mails and reports, and those in which customers write."""
 
 from __future__ import annotations
 
 LANGUAGES = ("zh-CN", "zh-TW", "en")
 """Simplified Chinese, traditional Chinese, English; as BCP 47 tags."""
+
+WRITTEN = (*LANGUAGES, "zh-HK", "ja", "ko")
+"""The languages of incoming mail that a house can name in its plan. Each has charsets of its own,
+which a short text without a label does not show."""

@@ -50,6 +50,11 @@ def groups() -> tuple[str, ...]:
     return stores.plans().current().mail.groups
 
 
+def languages() -> tuple[str, ...]:
+    """Return the languages that customers write in, by the current plan."""
+    return stores.plans().current().mail.languages
+
+
 def doors() -> frozenset[str]:
     """Return the addresses that receive mail for Redress, by the current plan."""
     return decision.doors(stores.plans().current().mail, own_domains())

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from redress.base.errors import Fault, InvalidInput, pointer
+from redress.base.languages import LANGUAGES, WRITTEN
 from redress.base.phones import HOME_REGION, REGIONS
 from redress.clocks.rules.clocks import Action, ClockName, Rung
 from redress.plans.rules.calendars import read_calendars, read_notice_hours
@@ -529,7 +530,7 @@ def _mail(
     If it is absent, no address determines the kind of a ticket, and `MailPlan`'s defaults apply.
     """
     section = read.section(document, "mail", "", need=False)
-    known = ("doors", "domains", "groups", "strangers", "most_an_hour", "held")
+    known = ("doors", "domains", "groups", "strangers", "most_an_hour", "held", "languages")
     read.known(section, known, "/mail")
     kind_by_address: dict[str, str] = {}
     for address, kind in read.section(section, "doors", "/mail", need=False).items():
@@ -563,6 +564,7 @@ def _mail(
         domains=tuple(one for one in domains if isinstance(one, str)),
         groups=_groups(read, section),
         held=_held(read, section, calendars),
+        languages=_languages(read, section),
     )
 
 
@@ -577,6 +579,21 @@ def _groups(read: DocumentReader, section: Mapping[str, Any]) -> tuple[str, ...]
             detail = "the address or the List-Id of a group, in small letters"
             read.fault(f"/mail/groups/{index}", "address_expected", detail)
     return tuple(one for one in value if isinstance(one, str))
+
+
+def _languages(read: DocumentReader, section: Mapping[str, Any]) -> tuple[str, ...]:
+    """The languages that customers write in. A plan without them names those of the product."""
+    value = section.get("languages", list(LANGUAGES))
+    if not isinstance(value, list) or not value or len(value) > len(WRITTEN):
+        detail = f"a list of 1 to {len(WRITTEN)} languages, the most common one first"
+        read.fault("/mail/languages", "list_expected", detail)
+        return LANGUAGES
+    for index, one in enumerate(value):
+        here = f"/mail/languages/{index}"
+        read.one_of(one, WRITTEN, here)
+        if one in value[:index]:
+            read.fault(here, "twice", "each language once")
+    return tuple(one for one in value if one in WRITTEN)
 
 
 def _held(read: DocumentReader, section: Mapping[str, Any], calendars: tuple[str, ...]) -> HeldPlan:

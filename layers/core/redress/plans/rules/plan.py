@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from redress.base.languages import LANGUAGES
 from redress.base.phones import HOME_REGION
 from redress.clocks.rules.calendars import Calendar
 from redress.clocks.rules.clocks import Action, Clock, ClockName, Ladder, Rung
@@ -144,7 +145,9 @@ class MailPlan(Struct, frozen=True):
     `strangers` says what a reply to a ticket becomes if its sender is not a party of the ticket:
     a new ticket that refers to the first one (`ticket`), or a notice on that ticket (`message`).
     In one clock hour, at most `most_of_a_sender` mails are accepted from one sender, and at most
-    `most_on_a_ticket` mails about one ticket. `held` is the promise for held mail.
+    `most_on_a_ticket` mails about one ticket. `held` is the promise for held mail. `languages` are
+    those that customers write in, the most common one first. They decide about the charset of a
+    text that is too short to show it.
     """
 
     kind_by_address: Mapping[str, str]
@@ -154,6 +157,7 @@ class MailPlan(Struct, frozen=True):
     domains: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     held: HeldPlan = HeldPlan()
+    languages: tuple[str, ...] = LANGUAGES
 
 
 NO_MAIL_PLAN = MailPlan({})

@@ -132,7 +132,7 @@ class Decoded:
 class Hints:
     """What is known about the charsets of a mail, apart from the bytes in question.
 
-    That is: the languages that the house answers in, the labels in the mail, and what has been read
+    That is: the languages that customers of the house write in, the labels in the mail, and what has been read
     of it. A label of Latin-1 or ASCII says nothing about other parts. `budget` limits the work for
     a mail. `usual` are the codecs of the charset that was found last: what exceeds the budget is
     read in it.

@@ -69,7 +69,8 @@ _REQUIRED = ("from", "date", "message-id", "subject")
 def parse(raw: bytes, languages: Sequence[str] = LANGUAGES) -> ParsedMail:
     """Parse a mail. Never raises. `defects` of the result lists what was cut or repaired.
 
-    `languages` are the languages of the house. They count if a text does not show its charset.
+    `languages` are those that the customers of the house write in, the most common one first. They
+    count if a text does not show its charset.
     """
     defects, size = Defects(), len(raw)
     if size > RAW:
