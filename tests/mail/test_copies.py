@@ -279,6 +279,30 @@ ADDITIONS = {
         "Any views or opinions presented in this email are solely those of the author and do "
         "not necessarily represent those of the company."
     ),
+    "a German notice of three sentences": (
+        "Diese Nachricht ist vertraulich. Sie ist ausschließlich für den im Adressfeld "
+        "ausgewiesenen Adressaten bestimmt. Jeglicher Zugriff durch andere Personen ist untersagt."
+    ),
+    "a German banner with a tag": (
+        "[EXTERN] Diese E-Mail wurde von außerhalb der Organisation gesendet. Öffnen Sie keine "
+        "Anhänge, es sei denn, Sie kennen den Absender."
+    ),
+    "a French notice with attachments": (
+        "Ce message (et toutes ses pièces jointes éventuelles) est confidentiel et établi à "
+        "l'intention exclusive de ses destinataires."
+    ),
+    "a French banner with a sign": (
+        "⚠ Ce courriel provient d'un expéditeur externe. Ne cliquez sur aucun lien à moins d'être "
+        "certain de sa provenance."
+    ),
+    "a Chinese banner about care of secrets": "此邮件来自外部联系人，请勿泄露敏感信息。",
+    "a banner between stars": (
+        "*** This is an external email. Please take care when clicking links. When in doubt, "
+        "contact your IT Department ***"
+    ),
+    "links of Yahoo Groups": "Yahoo! Groups • Privacy • Unsubscribe • Terms of Use",
+    "a Spanish banner": "Este correo procede de un remitente externo.",
+    "a Japanese banner": "このメールは社外から送信されました。",
 }
 """What lists, gateways and scanners add, one of each kind."""
 
@@ -359,6 +383,19 @@ WORDS = [
     "Wenn Sie nicht liefern, sind Sie im Irrtum.",
     "Ce message est une réclamation confidentielle.",
     "Si vous avez fait erreur, remboursez.",
+    "If you are not the intended recipient of my complaint, refund me.",
+    "This email and its attachments are confidential, and I demand compensation.",
+    "Please use caution: the battery burned my hand.",
+    "You received this message because you are subscribed to my patience.",
+    "Unsubscribe: https://shop.example/u does not work",
+    "Virus-free. My lamp is not.",
+    "[EXTERNAL] power supply burned",
+    "Bitte öffnen Sie die Anhänge, dort ist das Foto der Lampe.",
+    "Merci de supprimer ce message et mon compte.",
+    "此邮件来自公司外部人员，我要投诉他。",
+    "该邮件由外部律师发出，请在三天内退款。",
+    "本邮件为保密投诉，请退款。",
+    "如您错收了我的退货，请退款。",
     "I got a mail from an external company.",
     "+86 138 0000 0000",
     "Li Na\nli@example.com",
@@ -415,6 +452,9 @@ def test_signatures_that_differ_make_two_mails() -> None:
         ("⚠ EXTERNAL: My parcel", True),
         ("My parcel [EXT]", True),
         ("***SPAM*** My parcel", True),
+        ("*****SPAM(5.5)***** My parcel", True),
+        ("[⚠ EXTERNAL] My parcel", True),
+        ("[Caution: External] My parcel", True),
         ("{Spam?} My parcel", True),
         ("[Suspected Spam] My parcel", True),
         ("[垃圾邮件] My parcel", True),

@@ -46,6 +46,10 @@ _SLOTS = {
     "URL": rf"{_URL}(?:\s*{_URL})?",
     "QUOTED": r'"[^"\n]{1,80}"',
     "LIST": r"[\w.+-]{1,64}",
+    "ITEM": r"(?:reply via (?:web post|email)|reply to (?:sender|group)|start a new topic|"
+    r"visit your group|messages in this topic \([0-9]{1,5}\)|privacy|unsubscribe|"
+    r"terms of use|yahoo!? groups)"
+    rf"(?:\s*{_URL})?",
     "MAIL": r"(?:e-?mail|mail|message|communication|transmission)",
 }
 _FIXED = """
@@ -102,6 +106,9 @@ yahoo!? groups links
 (?:<\\*>|\\*|•)? ?your use of yahoo!? groups is subject to(?: the yahoo!? terms of service)?:?
     URL
 visit your group(?: URL)?
+ITEM(?: [•|·] ITEM){1,6}
+this MAIL has been scanned by the symantec email security\\.cloud service
+(?:checked by|scanned with) (?:avg|avast) - URL
 to unsubscribe,? (?:e-?mail|send an e-?mail to|send e-?mail to|write to):? ADDRESS(?: with a
     subject of "unsubscribe")?
 to unsubscribe,? (?:visit|go to|see):? URL
@@ -146,6 +153,10 @@ www\\.(?:avast|avg)\\.com(?: ?URL)?
 for more information please visit:?
     https?://www\\.(?:symanteccloud|messagelabs|mimecast|mailscanner)\\.\\S{1,40}
 please consider the environment before printing this MAIL
+este (?:mensaje|correo(?: electrónico)?) (?:proviene|procede)
+    (?:de un remitente externo|de fuera de (?:la|su) organización)
+questo messaggio proviene (?:da un mittente esterno|dall'esterno dell'organizzazione)
+このメールは(?:社外|外部|組織外)(?:の送信者)?から送信(?:されました|されています)
 """
 """One text a line; an indented line continues the one above. Words in capitals are `_SLOTS`."""
 _MAILMAN = (
@@ -183,18 +194,23 @@ _RULE = re.compile(r"[-_=~*#─━ ]{2,}(?=\n|\Z)")
 _ORIGINS = (
     r"(?:ext|extern|externe?r?(?: absender| e-?mail)?|"
     r"external(?:[ -](?:e-?mail|mail|sender|message))?|"
-    r"outside|caution|expéditeur externe|courriel externe|"
-    r"外部|外部邮件|外部郵件|外来邮件|外來郵件|外部发件人|外部寄件人|外部寄件者)"
+    r"ext-mail|outside|caution|(?:caution|warning)[: ]+external|expéditeur externe|"
+    r"courriel externe|externo|社外|外部メール|外部|"
+    r"外部邮件|外部郵件|外来邮件|外來郵件|外部发件人|外部寄件人|外部寄件者)"
 )
-_SPAM = r"(?:(?:suspected |possible |probable )?(?:spam|junk|bulk)(?: mail)?\??|垃圾邮件|垃圾郵件)"
-_DECOR = r"[\s⚠\ufe0f🛑❗‼🔔📧✉*|]*"
+_SPAM = (
+    r"(?:(?:suspected |possible |probable )?(?:spam|junk|bulk)(?: mail)?\??"
+    r"(?:\s*\(?[0-9]{1,2}(?:\.[0-9]{1,2})?\)?)?|(?:疑似)?(?:垃圾邮件|垃圾郵件))"
+)
+_SIGNS = r"[\s⚠\ufe0f🛑❗‼]{0,5}"
+_DECOR = r"[\s⚠\ufe0f🛑❗‼🔔📧✉|]{0,9}"
 TAG = re.compile(
-    rf"{_DECOR}[\[【［〔<{{(（*]+\s*{_ORIGINS}\s*[:：!！]?\s*[\]】］〕>}})）*]+\s*[:：-]?\s*",
+    rf"{_DECOR}[\[【［〔<{{(（*]+{_SIGNS}{_ORIGINS}\s*[:：!！]?{_SIGNS}[\]】］〕>}})）*]+\s*[:：-]?\s*",
     re.IGNORECASE,
 )
 """A tag at the beginning of a text or a subject, which says where the mail comes from."""
 SUBJECT_TAG = re.compile(
-    rf"{_DECOR}(?:[\[【［〔<{{(（*]+\s*(?:{_ORIGINS}|{_SPAM})\s*[:：!！]?\s*[\]】］〕>}})）*]+\s*[:：-]?|"
+    rf"{_DECOR}(?:[\[【［〔<{{(（*]+{_SIGNS}(?:{_ORIGINS}|{_SPAM})\s*[:：!！]?{_SIGNS}[\]】］〕>}})）*]+\s*[:：-]?|"
     rf"(?:ext|extern|external(?: (?:e-?mail|mail|sender|message))?|外部邮件|外部郵件)\s*[:：])\s*",
     re.IGNORECASE,
 )
@@ -262,6 +278,7 @@ _ENGLISH = _Language(
             r"(?:from|originating from)\b",
             r"outside|external",
         ),
+        (rf"this is an external {_M}\b", r"."),
         (rf"external {_M}\b", r"caution|care\b|links?\b|attachments?\b"),
     ),
     (
@@ -277,8 +294,8 @@ _ENGLISH = _Language(
         (r"(?:please )?(?:report|forward) (?:any |all )?(?:suspicious|phishing)\b", r"."),
         (
             r"if (?:you (?:are unsure|suspect|are in doubt|have any (?:doubts?|concerns?)|believe)|"
-            r"in doubt|unsure)\b",
-            r"phishing|suspicious|helpdesk|help desk|service desk|security",
+            r"in doubt|unsure)\b|when in doubt\b",
+            r"phishing|suspicious|helpdesk|help desk|service desk|security|department",
         ),
         (r"you (?:have not|haven't) previously corresponded with this sender", r"."),
     ),
@@ -354,7 +371,7 @@ _ENGLISH = _Language(
     transmitted sent send sending originated originates originating origin comes come came
     coming arrived external untrusted unknown unverified unexpected unfamiliar suspicious
     phishing fraudulent malicious caution cautious care careful carefully extra extreme exercise
-    wary click clicking clicks open opening follow following respond responding download
+    take wary click clicking clicks open opening follow following respond responding download
     downloading enable provide enter credentials password passwords recognize recognise know
     knows trust trusted trusts expect expecting expected sure certain confirm confirmed verify
     verified verifying validate identity legitimate legitimacy authenticity safe safety security
@@ -371,7 +388,7 @@ _ENGLISH = _Language(
     internal proceed s don't aren't doesn't isn't hereunder may's than alert manager
     administrator someone matching similar known yourself inbox appropriate delay alter altered
     corrupted lost destroyed late incomplete intercepted guaranteed internet transmissions
-    error-free errors omissions
+    error-free errors omissions there problems originator alteration
     """.split()
     ),
 )
@@ -400,7 +417,8 @@ _GERMAN = _Language(
     ),
     (
         (
-            rf"(?:(?:der inhalt|die inhalte|die informationen(?: in)?) )?(?:dieser?|die) {_GM}\b",
+            r"(?:(?:der inhalt|die inhalte|die information(?:en)?(?: in)?) )?"
+            rf"(?:dieser?|die) {_GM}\b",
             r"vertraulich|geschützt|bestimmt|privilegiert",
         ),
         (
@@ -408,8 +426,8 @@ _GERMAN = _Language(
             r"adressat|empfänger|irrtümlich|versehentlich|irrtum",
         ),
         (
-            r"(?:das|die|der|jede|jegliche)(?: form der)? (?:unerlaubte|unbefugte|unberechtigte|"
-            r"weitergabe|nutzung|verwendung|vervielfältigung|verbreitung|veröffentlichung|"
+            r"(?:das|die|der|jeder?|jeglicher?)(?: form der)? (?:unerlaubte|unbefugte|"
+            r"unberechtigte|zugriff|weitergabe|nutzung|verwendung|vervielfältigung|verbreitung|veröffentlichung|"
             r"weiterleitung)\b",
             r"gestattet|untersagt|verboten|unzulässig|erlaubt",
         ),
@@ -421,6 +439,7 @@ _GERMAN = _Language(
             r"wir bitten sie\b",
             r"absender|mail|nachricht",
         ),
+        (r"sie ist\b", r"bestimmt"),
     ),
     frozenset(
         """
@@ -455,7 +474,8 @@ _GERMAN = _Language(
     dessen vertreter beachten kenntnisnahme fall verbindung setzen bitten möglicherweise
     personenbezogen unmittelbar auszudrucken computer rechner erfolgt rechtswidrig zulässig
     darüber seiner ihres netzes hauses adresse fällen sofern sonst unerlaubten leiten teil
-    mitglied
+    mitglied etwaige etwaigen adressfeld ausgewiesenen darin zugriff wissen beim kurze andere
+    anderen leser um als
     """.split()
     ),
 )
@@ -526,7 +546,8 @@ _FRENCH = _Language(
     documents document signalons reproduire quelque manière transmis transmise informatique
     attachés attachée attaché expéditeurs d'ouvrir connu connue peut-être demandons adressé
     adressée adressés rigoureusement lire utilise autorisés personnelles est-il vérifier assurez
-    provenance suspecte suspectes émanant répondre répondez identité
+    provenance suspecte suspectes émanant répondre répondez identité éventuelles éventuels bon
+    hypothèse correspondance joindre
     """.split()
     ),
 )
@@ -579,27 +600,31 @@ _CHINESE = _Language(
     ),
     frozenset(
         """
-此 本 该 該 这 這 封 电子邮件 電子郵件 电邮 電郵 邮件 郵件 信件 来信 來信 消息 訊息 发件人
-發件人 寄件人 寄件者 发送者 發送者 发件者 来自 來自 来源 來源 是 由 为 為 系 係 于 於 自 从
-從 公司 组织 組織 机构 機構 单位 單位 企业 企業 集团 集團 网络 網路 网域 網域 域名 域 系统
-系統 外部 以外 之外 外 内部 內部 人员 人員 联系人 聯絡人 地址 邮箱 信箱 账号 帳號 账户 帳戶
-发送 發送 发出 發出 寄出 传送 傳送 的 请 請 您 你 阁下 閣下 谨慎 謹慎 小心 注意 留意 点击
-點擊 点选 點選 打开 打開 开启 開啟 下载 下載 回复 回覆 处理 處理 对待 對待 链接 鏈接 連結 附件
-附档 其中 其 中 任何 可疑 未知 不明 陌生 和 或 及 与 與 以及 切勿 请勿 請勿 勿 不要 不 别
-随意 隨意 轻易 輕易 随便 隨便 除非 确认 確認 确定 確定 核实 核實 核对 核對 身份 身分 真实性
-真實性 真实 真實 安全 安全性 内容 內容 可信 可靠 信任 认识 認識 如有 疑问 疑問 联系 聯繫 聯絡
-管理员 管理員 IT 部门 部門 服务台 服務台 警惕 警觉 警覺 谨防 謹防 防范 防範 钓鱼 釣魚 诈骗
-詐騙 欺诈 风险 風險 以免 避免 受骗 并 並 且 而 后 後 再 前 时 時 对 對 在 了 到 保持 提高
-所 有 含有 包含 包括 含 可能 可 能 保密 机密 機密 秘密 信息 資訊 资料 資料 仅 僅 仅限 僅限
-仅供 僅供 专供 專供 只 限 限于 限於 给 給 上面 上述 以上 列出 指定 特定 个人 個人 或者 群组
-群組 收件人 收件者 收信人 接收者 使用 阅读 閱讀 用途 严禁 嚴禁 禁止 其他 其它 人 人士 第三方 以
-形式 方式 但 不限于 不限於 全部 部分 部份 地 泄露 洩露 泄漏 披露 复制 複製 散发 散發 传播 傳播
-转发 轉發 分发 分發 公开 公開 如果 如 若 倘若 假如 错收 錯收 错误 錯誤 误收 誤收 误 誤 错 錯
-收到 接收 并非 並非 不是 非 预期 預期 立即 马上 馬上 及时 及時 即刻 电话 電話 通知 告知 删除
-刪除 销毁 銷毀 未经 未經 授权 授權 许可 許可 同意 擅自 不得 特此 谢谢 謝謝 合作 敬请 敬請 经
-經 经过 經過 已 已经 已經 扫描 掃描 检测 檢測 检查 檢查 通过 通過 未 发现 發現 病毒 没有 沒有
-无 無 软件 軟體 杀毒 殺毒 防病毒 其所 所有 副本 法律 保护 保護 受 用 於此 等 将 將 之 者
-我们 我們 该等
+此 本 该 該 这 這 封 电子邮件 電子郵件 电邮 電郵 邮件 郵件 信件 来信 來信 消息
+訊息 发件人 發件人 寄件人 寄件者 发送者 發送者 发件者 来自 來自 来源 來源 是 由 为
+為 系 係 于 於 自 从 從 公司 组织 組織 机构 機構 单位 單位 企业 企業 集团 集團
+网络 網路 网域 網域 域名 域 系统 系統 外部 以外 之外 外 内部 內部 人员 人員
+联系人 聯絡人 地址 邮箱 信箱 账号 帳號 账户 帳戶 发送 發送 发出 發出 寄出 传送
+傳送 的 请 請 您 你 阁下 閣下 谨慎 謹慎 小心 注意 留意 点击 點擊 点选 點選 打开
+打開 开启 開啟 下载 下載 回复 回覆 处理 處理 对待 對待 链接 鏈接 連結 附件 附档
+其中 其 中 任何 可疑 未知 不明 陌生 和 或 及 与 與 以及 切勿 请勿 請勿 勿 不要
+不 别 随意 隨意 轻易 輕易 随便 隨便 除非 确认 確認 确定 確定 核实 核實 核对 核對
+身份 身分 真实性 真實性 真实 真實 安全 安全性 内容 內容 可信 可靠 信任 认识 認識
+如有 疑问 疑問 联系 聯繫 聯絡 管理员 管理員 IT 部门 部門 服务台 服務台 警惕 警觉
+警覺 谨防 謹防 防范 防範 钓鱼 釣魚 诈骗 詐騙 欺诈 风险 風險 以免 避免 受骗 并 並
+且 而 后 後 再 前 时 時 对 對 在 了 到 保持 提高 所 有 含有 包含 包括 含
+可能 可 能 保密 机密 機密 秘密 信息 資訊 资料 資料 仅 僅 仅限 僅限 仅供 僅供
+专供 專供 只 限 限于 限於 给 給 上面 上述 以上 列出 指定 特定 个人 個人 或者
+群组 群組 收件人 收件者 收信人 接收者 使用 阅读 閱讀 用途 严禁 嚴禁 禁止 其他 其它
+人 人士 第三方 以 形式 方式 但 不限于 不限於 全部 部分 部份 地 泄露 洩露 泄漏
+披露 复制 複製 散发 散發 传播 傳播 转发 轉發 分发 分發 公开 公開 如果 如 若 倘若
+假如 错收 錯收 错误 錯誤 误收 誤收 误 誤 错 錯 收到 接收 并非 並非 不是 非 预期
+預期 立即 马上 馬上 及时 及時 即刻 电话 電話 通知 告知 删除 刪除 销毁 銷毀 未经
+未經 授权 授權 许可 許可 同意 擅自 不得 特此 谢谢 謝謝 合作 敬请 敬請 经 經 经过
+經過 已 已经 已經 扫描 掃描 检测 檢測 检查 檢查 通过 通過 未 发现 發現 病毒 没有
+沒有 无 無 软件 軟體 杀毒 殺毒 防病毒 其所 所有 副本 法律 保护 保護 受 用 於此
+等 将 將 之 者 我们 我們 该等 甄别 甄別 辨别 辨別 识别 識別 发自 發自 透露 敏感
+原 本人 该人
 """.split()
     ),
 )
