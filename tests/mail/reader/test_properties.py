@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from redress.mail.incoming.reader.labels import CODECS
@@ -14,7 +14,7 @@ from tests.mail.reader.test_machines import DAEMON, RETURNED, STATUS
 from tests.mail.reader.test_markup import ATTACKS
 from tests.mail.reader.test_parsing import PIECES as PICTURE
 from tests.mail.reader.test_parsing import PNG
-from tests.mail.reader.test_smime import FORMS
+from tests.mail.reader.test_smime import FORMS, cms, pem, tlv
 
 GOOD = [
     HEAD + b"\r\nHello",
@@ -50,6 +50,13 @@ GOOD = [
     ),
     HEAD + part(b"application/pkcs7-mime", FORMS["streamed"], b"Content-Transfer-Encoding: binary"),
     HEAD + multipart(part(b"text/plain", b""), *PICTURE, kind=b"alternative"),
+    HEAD + multipart(part(b"text/plain", b"Above"), *PICTURE, kind=b"alternative"),
+    HEAD + b"\r\nHello,\r\n" + pem(FORMS["DER"]) + b"Footer",
+    HEAD
+    + encoded(
+        b"application/pkcs7-mime",
+        cms(tlv(0x04, b"Content-Type: message/rfc822; forwarded=no\r\n\r\n" + RETURNED)),
+    ),
 ]
 PIECES = [
     b"\r\n", b"\n", b"\r", b"\n\n", b"\0", b"\xff", b"\xed\xa0\x80", b"\x1b$B", b"--=b=\r\n", b"--=b=--",
@@ -59,6 +66,8 @@ PIECES = [
     "发件人：".encode(), b"BEGIN:VCALENDAR\n", b"<blockquote>", b"<!--", b"R-7K3M9-QW0X2", b"@", b",", b":",
     b" \n", b"</html>", b"<a href=//", b"begin 644\n#0V%T\nend\n", b"Content-Type: application/pkcs7-mime\n\n0\x80",
     b"\x24\x80", b"\x30\x84", b"Received: a\nb\nc\n",
+    b"-----BEGIN PKCS7-----\n", b"-----END PKCS7-----\n", b"-----BEGIN PGP MESSAGE-----\n",
+    b"Content-Type: message/rfc822; forwarded=no\n\n", b"<a href=/x>",
 ]  # fmt: skip
 
 
@@ -81,6 +90,7 @@ def broken(draw: st.DrawFn) -> bytes:
 
 
 @given(st.binary(max_size=2_000))
+@example(b"\xd8\x90")
 def test_any_bytes_can_be_read(raw: bytes) -> None:
     check(raw)
 
