@@ -6,13 +6,14 @@ This module combines the parts of `redress.mail.incoming.reader`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import replace
 from datetime import datetime
 from typing import Any
 
 from redress.base.addresses import canonical, canonical_domain
 from redress.base.languages import LANGUAGES
 from redress.base.texts import cleaned_line
-from redress.mail.incoming.reader import clues, folding, machines, parsing, verdicts
+from redress.mail.incoming.reader import autoreplies, clues, folding, machines, parsing, verdicts
 from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.groups import is_relayed
 from redress.mail.incoming.reader.headers import ids_of
@@ -21,6 +22,7 @@ from redress.mail.incoming.reader.limits import VALUE, Defects
 from redress.mail.incoming.reader.machines import Machine, MachineKind
 from redress.mail.incoming.reader.mail import Address, ParsedMail, as_data
 from redress.mail.incoming.rules.attachments import refused, served_as
+from redress.mail.incoming.rules.autoreplies import NO_WORDING, Wording
 from redress.mail.incoming.rules.decision import Notice
 from redress.mail.incoming.rules.folding import Part, PartKind, answer
 from redress.mail.incoming.rules.mail import (
@@ -29,6 +31,7 @@ from redress.mail.incoming.rules.mail import (
     ForwardedMail,
     IncomingMail,
 )
+from redress.mail.outgoing.rendering import template
 
 _NOTICES = {
     MachineKind.BOUNCE: Notice.RETURNED,
@@ -37,8 +40,17 @@ _NOTICES = {
 }
 _MAY_BE_PERSONAL = (MachineKind.LIST, MachineKind.BULK)
 """These kinds make no notice, because people's own mails can carry such headers, too."""
-_SHOWN_BY_WORDS = (MachineKind.AUTO_REPLY, MachineKind.RECEIPT)
-"""If a mail of these kinds answers a mail of Redress, its words are enough to make it a notice."""
+_TO_CUSTOMERS = (
+    "acknowledgement",
+    "acknowledgement_late",
+    "callback_again",
+    "copy",
+    "progress",
+    "resolution",
+    "resolution_told",
+    "survey",
+)
+"""The templates of mails to customers."""
 _SENT_TO = ("delivered-to", "x-original-to", "x-forwarded-to", "envelope-to", "x-envelope-to")
 _FAILED = ("FAIL",)
 MOST_RECIPIENTS = 50
@@ -78,6 +90,11 @@ def incoming_mail_of(
     relayed = is_relayed(mail, trusted)
     parts = folding.parts_of(mail.text, _context(mail))
     new = answer(mail.text, parts).text
+    names = [one.name for one in mail.sender_addresses]
+    notice = _notice(machine)
+    wording = _without_our_words(autoreplies.wording_of(mail.subject, new, names))
+    if notice is not None:
+        wording = NO_WORDING
     return IncomingMail(
         key=key,
         received_at=received_at,
@@ -109,7 +126,8 @@ def incoming_mail_of(
             for one in mail.attachments
         ),
         original=as_data(mail) | _parts_as_data(mail.text, parts, new),
-        machine=_notice(machine),
+        machine=Notice.AUTOMATIC if wording.is_some else notice,
+        wording=wording,
         returned=_returned(machine),
         automatic=machine is not None and machine.proven,
         own=machine is not None and machine.kind is MachineKind.OWN,
@@ -128,6 +146,21 @@ def incoming_mail_of(
 def _title(subject: str) -> str:
     """Return the subject of a ticket. Hidden characters go first: one can stand before `Re:`."""
     return cleaned_line(clues.bare_subject(cleaned_line(subject)))
+
+
+def _without_our_words(wording: Wording) -> Wording:
+    """Return the wording without what our own mails put before the subject of a ticket.
+
+    An auto-responder repeats it: `Automatic reply: How did we do? Parcel`.
+    """
+    if not wording.repeated:
+        return wording
+    for language in LANGUAGES:
+        for name in _TO_CUSTOMERS:
+            before, _, _ = template(language, name)[0].partition("{subject}")
+            if wording.repeated.startswith(before) and before:
+                return replace(wording, repeated=wording.repeated.removeprefix(before))
+    return wording
 
 
 def _named_besides_from(mail: ParsedMail, own: Sequence[str]) -> Address | None:
@@ -260,7 +293,7 @@ def _answers_to(mail: ParsedMail) -> tuple[str, ...]:
 def _notice(machine: Machine | None) -> Notice | None:
     if machine is None or machine.kind in (MachineKind.OWN, *_MAY_BE_PERSONAL):
         return None
-    if not machine.proven and machine.kind not in _SHOWN_BY_WORDS:
+    if not machine.proven:
         return None
     return _NOTICES.get(machine.kind, Notice.AUTOMATIC)
 

@@ -977,6 +977,17 @@ def test_a_form_of_the_house_that_sends_as_its_own_address_opens_a_ticket(post: 
         ("假期自动回复：[{number}] 包裹", "收到"),
         ("已读：[{number}] 包裹", ""),
         ("Re: [{number}] 包裹", "你好，我最近正在休假中，无法亲自回复你的邮件。"),
+        ("自动回复 - Re: 投诉：包裹没有收到", "办公时间为九点到五点"),
+        ("Li的自动回复：Re: 投诉：包裹没有收到", ""),
+        ("投诉：包裹没有收到（自动回复）", "办公时间为九点到五点"),
+        ("Absence : Re: 投诉：包裹没有收到", "Nos bureaux sont fermés"),
+        ("Automatic reply: 处理结果：投诉：包裹没有收到", "We read it"),
+        ("自动回复：请评价我们的服务：投诉：包裹没有收到", "办公时间为九点到五点"),
+        ("Non lu : 投诉：包裹没有收到", ""),
+        ("AUTO: Li Na is out of the office (returning 12/03/2026)", "Note: automatic"),
+        ("假期回复：Re: 灯", "我不在，会尽快回复。"),
+        ("Re: 自动回复：灯", "我不在，会尽快回复。"),
+        ("Re: lamp", "I am currently out of the office and will be back on Monday."),
     ],
 )
 def test_an_auto_reply_to_a_signed_address_is_a_notice_even_without_headers(
@@ -998,6 +1009,13 @@ def test_an_auto_reply_to_a_signed_address_is_a_notice_even_without_headers(
         ("Re: [{number}] 退件没有退款", "你们只有自动回复，没有人回答"),
         ("Out of office hours nobody answers", "Call me"),
         ("Re: 自动回复：[{number}]", "这不是答复"),
+        ("Re: 投诉：包裹没有收到", "您好，我正在外出，暂时无法拍照，回来后尽快处理好发给你。"),
+        ("Re: 投诉：包裹没有收到", "I am away until Monday. The lamp is still broken."),
+        ("自动回复：我只收到这个", "我要退款200元，灯坏了"),
+        ("Absence du bureau : colis non livré", "Remboursez-moi"),
+        ("Read: my complaint finally!", "I want 200 EUR"),
+        ("Auto: Re: Motor kaputt", "Bitte melden"),
+        ("[自动回复]骗人", "我要退款200元，灯坏了"),
     ],
 )
 def test_a_persons_answer_about_auto_replies_is_the_customers_message(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.incoming.rules.attachments import LARGEST_ATTACHMENT, refused, served_as
+from redress.mail.incoming.rules.autoreplies import Wording
 from redress.mail.incoming.rules.decision import (
     AddNote,
     AddReply,
@@ -154,6 +155,33 @@ def test_an_address_that_the_mail_server_did_not_take_presets_no_kind(
     plan = MailPlan(RULES.kind_by_address, domains=("shop.example", "in.example.org"))
     mail = facts(recipients=(*envelope, *headers), envelope=envelope)
     assert decide(mail, {}, plan) == OpenTicket(kind)
+
+
+@pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
+def test_words_of_an_auto_reply_make_a_notice_only_if_they_repeat_the_tickets_subject(
+    named: Named,
+) -> None:
+    tickets = ticket()
+    [ours] = (one.subject for one in tickets.values())
+    said = facts(named=(named,), machine=Notice.AUTOMATIC, wording=Wording(repeated=ours))
+    assert decide(said, tickets, RULES) == LogNotice(NUMBER, Notice.AUTOMATIC)
+    for wording, noticed in (
+        (Wording(repeated="colis non livré"), False),
+        (Wording(repeated="", asks=True), False),
+        (Wording(repeated="", asks=False), True),
+        (Wording(repeated=ours, answered=True), False),
+        (Wording(repeated=ours, subject=ours), False),
+        (Wording(repeated="x", numbered=True), True),
+        (Wording(text=True), True),
+    ):
+        decision = decide(replace(said, wording=wording), tickets, RULES)
+        assert isinstance(decision, LogNotice if noticed else AddReply)
+
+
+def test_a_first_mail_with_the_words_of_an_auto_reply_opens_a_ticket() -> None:
+    for wording in (Wording(text=True), Wording(repeated="x"), Wording(repeated="")):
+        mail = facts(machine=Notice.AUTOMATIC, wording=wording, no_answer=NoAnswer.WORDS)
+        assert decide(mail, {}, RULES) == OpenTicket("inquiry", unacknowledged=NoAnswer.WORDS)
 
 
 @pytest.mark.parametrize(

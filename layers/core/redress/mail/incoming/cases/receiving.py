@@ -427,6 +427,7 @@ class ReceivingCase:
             own=mail.own,
             machine=mail.machine,
             automatic=mail.automatic,
+            wording=mail.wording,
             no_answer=self._no_answer(mail),
             spam=mail.spam,
             virus=mail.virus,

@@ -1,43 +1,86 @@
 """Recognise the words of auto-responders in subjects and texts.
 
-People write these words, too, so they prove nothing. `machines` takes them as signs.
+People write these words, too, so they prove nothing. `machines` takes them as signs, and
+`rules.autoreplies` compares what the subject repeats with the subject of the ticket.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from redress.mail.incoming.reader import absences, clues
+from redress.mail.incoming.rules.autoreplies import Wording
 
 _MOST_READ = 2_000
+_SUBJECT = 500
+
+_AWAY_ZH = (
+    r"(?:假期|休假|度假|外出|出差|离开|離開|离线|離線|节假日|节日|節日|系统|系統|邮件|郵件|邮箱|郵箱|"
+    r"中|期间|期間|的){0,3}"
+)
 _WORDS = (
     r"(?:(?:automatic|auto|automated)[ -]?(?:reply|response|answer|generated reply)|autoreply|"
     r"out[ -]of[ -](?:the )?office(?: (?:auto[ -]?reply|reply|response|notification|message))?|"
     r"i(?:'|’| a)?m (?:out of (?:the )?office|on vacation)|on vacation|"
     r"vacation (?:reply|response|notice)|away from (?:the |my )?(?:office|mail)|"
-    r"(?:假期|休假|度假|外出|出差|离开|離開|离线|離線|节假日|节日|節日|系统|系統|邮件|郵件|邮箱|郵箱){0,2}"
-    r"(?:自动|自動)(?:回复|回覆|回復|回信|答复|答覆|应答|應答|応答|返信)|"
+    rf"{_AWAY_ZH}(?:自动|自動)(?:回复|回覆|回復|回信|答复|答覆|应答|應答|応答|返信)|"
     r"外出自动|休假自动|度假自动|不在办公室|不在辦公室|外出通知|休假通知|休假中|正在休假|"
+    r"(?:假期|休假|度假|外出)(?:回复|回覆|回復|答复)|"
     r"不在通知|不在のお知らせ|자동 ?(?:회신|응답)|부재중|"
-    r"automatische antwort|abwesenheit\w{0,20}|abwesend|réponse automatique|absence du bureau|"
-    r"absent du bureau|respuesta automática|fuera de (?:la )?oficina|risposta automatica|"
+    r"automatische (?:antwort|rückantwort)|autoantwort|abwesenheits\w{0,20}|abwesend|"
+    r"réponse automatique|absence du bureau|absent du bureau|(?:message|notification|avis) d['’]absence|"
+    r"respuesta automática|fuera de (?:la )?oficina|mensaje de ausencia|risposta automatica|"
     r"fuori sede|fuori ufficio|resposta automática|ausência temporária|automatisch antwoord|"
-    r"afwezig\w{0,10}|autosvar|automatiskt svar|automaattinen vastaus|poissa|automatická odpověď|"
+    r"afwezigheid\w{0,20}|autosvar|automatiskt svar|automaattinen vastaus|automatická odpověď|"
     r"automatyczna odpowiedź|автоответ\w{0,10}|автоматический ответ|вне офиса|otomatik yanıt)"
     r"(?:邮件|郵件|通知|消息|訊息)?(?:\s?[(（][^()（）]{1,20}[)）])?"
 )
-AUTO_SUBJECT = re.compile(
-    rf"\s*(?:[\[【(（［「『]\s*{_WORDS}\s*[\]】)）］」』]|"
-    rf"{_WORDS}\s*(?:[:：]|\Z|(?:re|aw|fwd?|回复|答复|回覆)\s*[:：])|"
-    r"auto\s*[:：]\s*(?:re|aw|fwd?|sv)\s*[:：])",
+_ALSO_WORDS = (
+    r"(?:auto|ooo|vacation|holiday|absence|absente?|abwesenheit|abwesend|urlaub|afwezig|poissa|ausencia|"
+    r"assenza|out of town|away|休假|假期|度假|出差)"
+)
+"""Words that people often write before a colon themselves."""
+_READ = (
+    r"(?:(?:邮件|郵件)?(?:已读|已讀|已阅读?|已閱讀?|未读|未讀)(?:回执|回執)?|阅读回执|閱讀回條|"
+    r"not read|read receipt|return receipt|nicht gelesen|ungelesen gelöscht|lesebestätigung|non lu|"
+    r"accusé de lecture|no leído|non letto|não lida|niet gelezen|開封済み|開封確認|읽음)"
+)
+_ALSO_READ = r"(?:read|gelesen|lu|leído|lido|lida|letto|gelezen)"
+_OPEN, _CLOSE = r"[\[【(（［「『〔〖《〈<]", r"[\]】)）］」』〕〗》〉>]"
+_ANSWERS = r"(?:re|aw|sv|fwd?|回复|回覆|答复|答覆|转发|轉發)"
+_SEPARATOR = rf"\s*(?:[:：]|[-–—]{{1,2}}(?=\s|{_ANSWERS}\s*[:：])|\Z|(?={_ANSWERS}\s*[:：]))\s*"
+_BY = r"(?:\s{1,3}(?:from|by|von|de|of)\s{1,3}[^:：]{1,80}|[\s，,]{0,3}来自[^:：]{1,80})?"
+
+
+def _pattern(words: str) -> re.Pattern[str]:
+    """Return a pattern for a subject that has the words first, or in brackets at its end.
+
+    The words stand in brackets, or a colon, a dash or nothing follows them. In `休假中被扣款` and in
+    `Out of office hours charge`, a person goes on with their sentence.
+    """
+    return re.compile(
+        rf"\s*(?:{_OPEN}\s*{words}\s*{_CLOSE}\s*[:：]?|(?:[^:：\s]{{1,30}}的)?{words}{_BY}{_SEPARATOR})"
+        rf"(?P<rest>.*)|(?P<before>.*?){_OPEN}\s*{words}\s*{_CLOSE}\s*\Z",
+        re.IGNORECASE | re.DOTALL,
+    )
+
+
+_AUTO_SUBJECT = _pattern(_WORDS)
+_ALSO_AUTO_SUBJECT = _pattern(_ALSO_WORDS)
+_READ_SUBJECT = _pattern(_READ)
+_ALSO_READ_SUBJECT = _pattern(_ALSO_READ)
+_NOTES = re.compile(
+    r"\s*auto\s*[:：]\s*[^:：]{1,80}\s(?:is|ist|est)\s(?:currently\s)?(?:out of (?:the )?office|on vacation|"
+    r"away|absent|abwesend|außer haus|nicht im (?:büro|haus)|en congés?)"
+    r"(?:\s[^()（）]{0,60})?(?:\s?[(（][^()（）]{1,80}[)）])?[.\s]*\Z",
     re.IGNORECASE,
 )
-"""The subject of an auto-reply: the words stand in brackets, or a colon or nothing follows them. In
-`休假中被扣款` and in `Out of office hours charge`, a person goes on with their sentence."""
-RECEIPT_SUBJECT = re.compile(
-    r"\s*(?:[\[【(（［]\s*(?:已读|已讀)(?:回执|回執)?\s*[\]】)）］]|"
-    r"(?:(?:已读|已讀|已阅|未读|未讀)(?:回执|回執)?|阅读回执|閱讀回條|read|not read|gelesen|lu|leído|"
-    r"lido|letto|gelezen|開封済み|開封確認|읽음)\s*[:：])",
-    re.IGNORECASE,
-)
+"""The subject of HCL Notes: `AUTO: Li Na is out of the office (returning 12/03/2026)`."""
+_PREFIX = re.compile(rf"\s*{_ANSWERS}\s*(?:\[\d{{1,3}}\])?\s*[:：]", re.IGNORECASE)
+_ONLY_PREFIX = re.compile(rf"\s*{_ANSWERS}\s*[:：]?\s*\Z", re.IGNORECASE)
+
 _BEGINS_AUTO = re.compile(rf"\s*[\[【(（［]?\s*(?:(?:re|aw|sv)\s*:\s*)?{_WORDS}", re.IGNORECASE)
 _AUTO_WORDS = re.compile(
     r"auto(?:matic)?[ -]?(?:reply|response)|out of (?:the )?office|"
@@ -47,22 +90,88 @@ _AUTO_WORDS = re.compile(
 HOLIDAY_WORDS = re.compile(r"\bvacation\b|休假|度假|on leave|annual leave", re.IGNORECASE)
 """Words that people also write themselves, for example to a travel agency. These words count only
 together with another sign."""
-_HOLIDAY_TEXT = re.compile(
-    r"\s*(?:(?:这是来自|這是來自).{0,12}(?:邮箱|郵箱|信箱)的.{0,8}(?:自动|自動)(?:回复|回覆|回復)|"
-    r"(?:这是一封|這是一封|此为|此為|本邮件为|本郵件為).{0,4}(?:自动|自動)(?:回复|回覆|回復|答复|答覆)|"
-    r"this is an? (?:automatic|automated|auto)(?:ally generated)? ?(?:vacation |holiday )?"
-    r"(?:reply|response)|"
-    r"(?:[您你]好|hello|hi)?[！!，,。.~\s]{0,5}我?(?:最近|目前|现在|現在)?正在(?:休假|度假|外出|出差)"
-    r".{0,80}?(?:无法|無法|不能|未能|不便|尽快|盡快|儘快|回来|回來|返回|结束|結束|届时|屆時|稍后|稍後)"
-    r".{0,40}?(?:回复|回覆|回復|答复|答覆|处理|處理|联系|聯繫|查看|查閱))",
-    re.IGNORECASE | re.DOTALL,
+_QUOTE_BEGINS = re.compile(
+    r"^\s*(?:[-_=—]{3,}|>|(?:from|von|de|发件人|發件人|寄件者)\s?[:：]\s?\S|"
+    r"(?:on|am|le|在|于|於)?[^\n]{0,200}(?:wrote|schrieb|a écrit|写道|寫道)[^\n]{0,100}[:：]\s*$)",
+    re.MULTILINE | re.IGNORECASE,
 )
-"""The text with which Chinese providers answer while somebody is on holiday. QQ's is `你好，我最近正在
-休假中，无法亲自回复你的邮件。我将在假期结束后，尽快给你回复。`"""
-_LONGEST_HOLIDAY_TEXT = 160
-_QUOTE_BEGINS = re.compile(r"^\s*(?:[-_=—]{3,}|>)", re.MULTILINE)
-_PERSON_ASKS = re.compile(r"[?？]|退款|退货|退貨|投诉|投訴|请帮|請幫|请尽快|請盡快")
-"""A person on holiday who writes this wants something. No holiday text contains it."""
+_ASKS = re.compile(
+    r"[?？]|退款|退货|退貨|投诉|投訴|请帮|請幫|请尽快|請盡快|坏了|壞了|赔|賠|refund|money|broken|complain|"
+    r"erstattung|kaputt|rembours|cassé|\d\s?(?:元|eur|usd|€|\$)|[€$¥]\s?\d",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AutoSubject:
+    """A subject with the words of an auto-responder or of a read receipt.
+
+    rest      what the subject has besides these words, as it stands there
+    receipt   the words are those of a receipt
+    answered  `Re:` stands before the words
+    clear     people hardly write the words in this form without an auto-responder
+    """
+
+    rest: str
+    receipt: bool
+    answered: bool
+    clear: bool
+
+
+def auto_subject(subject: str) -> AutoSubject | None:
+    """Return the words of an auto-responder in a subject; None if it has none."""
+    plain = subject[:_SUBJECT]
+    answered = False
+    for _ in range(5):
+        if (found := _found(plain, answered=answered)) is not None:
+            return found
+        if (prefix := _PREFIX.match(plain)) is None:
+            return None
+        plain, answered = plain[prefix.end() :], True
+    return None
+
+
+def _found(subject: str, *, answered: bool) -> AutoSubject | None:
+    if _NOTES.match(subject):
+        return AutoSubject("", receipt=False, answered=answered, clear=True)
+    for pattern, receipt, clear in (
+        (_AUTO_SUBJECT, False, True),
+        (_READ_SUBJECT, True, True),
+        (_ALSO_AUTO_SUBJECT, False, False),
+        (_ALSO_READ_SUBJECT, True, False),
+    ):
+        if (match := pattern.fullmatch(subject)) is None:
+            continue
+        rest, before = match.group("rest"), match.group("before")
+        if rest is None:
+            # The words at the end were added to an answer, so `Re:` before it says nothing.
+            return AutoSubject(before or "", receipt=receipt, answered=False, clear=clear)
+        repeats = _PREFIX.match(rest) or _ONLY_PREFIX.match(rest) or _has_number(rest)
+        return AutoSubject(rest, receipt, answered, clear or bool(repeats))
+    return None
+
+
+def _has_number(rest: str) -> bool:
+    """Whether a ticket number stands before what the subject repeats."""
+    bare = clues.bare_subject(rest)
+    return bool(clues.numbers_in(rest[: len(rest) - len(bare)] if bare else rest))
+
+
+def wording_of(subject: str, words: str, names: Iterable[str] = ()) -> Wording:
+    """Return the words of an auto-responder in a mail. `words` is its text without quoted mail."""
+    found = auto_subject(subject)
+    text = absences.is_absence(words, names)
+    if found is None:
+        return Wording(text, clues.bare_subject(subject))
+    rest = "" if _ONLY_PREFIX.match(found.rest) else clues.bare_subject(found.rest)
+    return Wording(
+        text,
+        clues.bare_subject(subject),
+        rest,
+        numbered=_has_number(found.rest),
+        answered=found.answered,
+        asks=_ASKS.search(words[:_MOST_READ]) is not None,
+    )
 
 
 def has_words(subject: str) -> bool:
@@ -70,11 +179,8 @@ def has_words(subject: str) -> bool:
     return _AUTO_WORDS.search(subject) is not None or _BEGINS_AUTO.match(subject) is not None
 
 
-def is_holiday_text(text: str) -> bool:
-    """Whether the new words of a text are those of a provider's holiday message."""
+def new_words(text: str) -> str:
+    """Return the beginning of a text, up to the first line that looks like a quoted mail."""
     head = text[:_MOST_READ].lstrip()
     quote = _QUOTE_BEGINS.search(head)
-    new = head[: quote.start()] if quote is not None else head
-    if len(new.strip()) > _LONGEST_HOLIDAY_TEXT or _PERSON_ASKS.search(new):
-        return False
-    return _HOLIDAY_TEXT.match(new) is not None
+    return head[: quote.start()] if quote is not None else head

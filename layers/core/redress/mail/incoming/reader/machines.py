@@ -20,14 +20,13 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from redress.base.addresses import canonical, canonical_domain, is_address
-from redress.mail.incoming.reader import bounces, calendars
+from redress.mail.incoming.reader import absences, bounces, calendars
 from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.autoreplies import (
-    AUTO_SUBJECT,
     HOLIDAY_WORDS,
-    RECEIPT_SUBJECT,
+    auto_subject,
     has_words,
-    is_holiday_text,
+    new_words,
 )
 from redress.mail.incoming.reader.bounces import Bounce
 from redress.mail.incoming.reader.groups import (
@@ -287,7 +286,8 @@ def is_answerable(address: Address, subject: str, own_addresses: Iterable[str] =
     unread = bounces.is_no_reply(local) or _SERVERS.match(local)
     ours = {canonical(one) for one in own_addresses}
     own = _is_own(address, ours) or _receives(address, ours)
-    return not (robot or unread or own or AUTO_SUBJECT.match(subject))
+    automatic = (found := auto_subject(subject)) is not None and found.clear
+    return not (robot or unread or own or automatic)
 
 
 def _receives(address: Address, ours: set[str]) -> bool:
@@ -437,11 +437,11 @@ def _signs_in_words(mail: ParsedMail) -> Iterator[_Sign]:
     so that nobody answers theirs.
     """
     marked = mail.first("precedence").strip().lower() in ("bulk", "junk")
-    if AUTO_SUBJECT.match(mail.subject):
-        yield _Sign(MachineKind.AUTO_REPLY, "subject", proof=False)
-    if RECEIPT_SUBJECT.match(mail.subject):
-        yield _Sign(MachineKind.RECEIPT, "subject", proof=False)
-    if is_holiday_text(mail.text):
+    if (found := auto_subject(mail.subject)) is not None and found.clear:
+        kind = MachineKind.RECEIPT if found.receipt else MachineKind.AUTO_REPLY
+        yield _Sign(kind, "subject", proof=False)
+    names = (one.name for one in mail.sender_addresses)
+    if absences.is_absence(new_words(mail.text), names):
         yield _Sign(MachineKind.AUTO_REPLY, "text", proof=marked)
 
 

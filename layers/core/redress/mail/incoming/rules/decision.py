@@ -12,12 +12,14 @@ claim that anybody could forge is never trusted:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import replace
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from redress.base.addresses import canonical
 from redress.base.people import Actor
 from redress.mail.incoming.rules.answers import NoAnswer
+from redress.mail.incoming.rules.autoreplies import NO_WORDING, Wording, is_auto_reply_to
 from redress.plans.rules.plan import MailPlan
 from redress.tickets.rules.access import may_see
 from redress.tickets.rules.steps.table import STRANGER
@@ -121,7 +123,9 @@ class MailFacts:
     own: bool = False
     machine: Notice | None = None
     """The kind of notice if a machine seems to have written this mail about a mail from Redress;
-    otherwise None. Without `automatic`, only words say so."""
+    otherwise None. With `wording`, only words say so."""
+    wording: Wording = NO_WORDING
+    """The words of an auto-responder, if nothing else shows a machine."""
     automatic: bool = False
     """It is proven that a machine wrote the mail."""
     no_answer: NoAnswer | None = None
@@ -207,6 +211,7 @@ def decide(
     staff has released the mail from quarantine. A released mail is accepted, whatever the reason
     for the quarantine was, unless it has no sender.
     """
+    facts = replace(facts, machine=_machine(facts, tickets))
     named = [name for clue in Clue for name in facts.named if name.by is clue]
     existing = [name for name in named if name.number in tickets]
     about = existing[0].number if existing else None
@@ -254,6 +259,14 @@ def decide(
         closed or signed,
         unacknowledged=facts.no_answer,
     )
+
+
+def _machine(facts: MailFacts, tickets: Mapping[str, Ticket]) -> Notice | None:
+    """Return the kind of notice; None if only words show a machine, and no ticket confirms them."""
+    said = facts.wording
+    if not said.is_some or any(is_auto_reply_to(said, one.subject) for one in tickets.values()):
+        return facts.machine
+    return facts.machine if said.text else None
 
 
 def _joined(

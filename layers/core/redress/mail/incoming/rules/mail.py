@@ -16,6 +16,7 @@ from typing import Any
 
 from redress.base.addresses import is_address
 from redress.mail.incoming.rules.answers import NoAnswer
+from redress.mail.incoming.rules.autoreplies import NO_WORDING, Wording
 from redress.mail.incoming.rules.copies import Copy, copy_of
 from redress.mail.incoming.rules.decision import Notice
 from redress.mail.incoming.rules.folding import Part
@@ -100,7 +101,8 @@ class IncomingMail:
     whole         the complete text, with quotes and signature
     parts         the marked parts of `whole`: quotes, forwarded mails, signatures, ...
     original      everything that was read, as data for JSON; staff can look at it
-    machine       the kind of notice, if a machine wrote the mail because of a mail from Redress
+    machine       the kind of notice, if a machine seems to have written the mail because of a mail
+                  from Redress. If it is not `automatic`, `wording` has the evidence
     returned      the addresses that a bounce reports
     automatic     it is proven that a machine wrote the mail
     own           Redress sent the mail itself
@@ -112,6 +114,7 @@ class IncomingMail:
     named_contact the sender themselves named the contact in Reply-To. If a form or a group named
                   it, the sender is somebody else
     foreign       the sender named a contact of another organisation than their own
+    wording       the words of an auto-responder in subject and text, which prove nothing alone
     """
 
     key: str
@@ -148,6 +151,7 @@ class IncomingMail:
     no_answer: NoAnswer | None = None
     named_contact: bool = False
     foreign: bool = False
+    wording: Wording = NO_WORDING
 
     @property
     def copies_digest(self) -> str | None:
