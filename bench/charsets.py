@@ -7,10 +7,12 @@ the other two get: the bytes and the label, and no mail around them. charset-nor
 label; so it is measured twice, once as it is, and once as a mail program would use it: only if the
 label is unknown or the bytes are not valid in it.
 
-Only characters beyond ASCII count, because every decoder reads the others. A character counts as
-right if it is in the longest common parts of the text and the reading. Chinese phrases are from the
-catalogue and the mail templates, the others are the sentences below. Some sentences have characters
-that mail programs write under a label although the registered charset does not have them.
+Only characters beyond ASCII count. A character counts as right if it is in the longest common parts
+of the text and the reading. A wrong character can contain an ASCII byte of the text, so texts whose
+ASCII characters changed are counted, too. Chinese phrases are from the catalogue and the mail
+templates, the others are the sentences below. Some sentences have characters that mail programs
+write under a label although the registered charset does not have them. Others have what is easily
+taken for Chinese: accents in sequence and in capitals, ¡ and ¿, half-width katakana.
 """
 
 from __future__ import annotations
@@ -84,6 +86,24 @@ La dirección de envío cambió el último año; por eso la factura llegó despu
 El técnico vendrá mañana, según me dijeron. Todavía no recibí ninguna confirmación.
 """
 
+CAPITALS = """
+RECLAMAÇÃO: NÃO RECEBI A DEVOLUÇÃO. ATENÇÃO, PEÇO INFORMAÇÕES. A LIGAÇÃO CAIU TRÊS VEZES.
+¡HOLA! ¿DÓNDE ESTÁ MI COMPAÑÍA DE ENVÍO? ¡Última llamada! El año que viene no compraré más.
+OÙ EST LA CRÉANCE? L'ÉTÉ DERNIER J'AI ÉTÉ FACTURÉE DEUX FOIS. «Où» est mon «reçu» ? ÇA NE VA PAS.
+DIE TÜR SCHLIEßT NICHT, UND DIE RÜCKGABE WÄRE MÖGLICH. ÄÖÜ WERDEN FALSCH GEDRUCKT. 25 °C, § 5.
+FÖRSÄLJNINGEN ÄR STÄNGD. ÅÄÖ SYNS INTE. TÖÖPÄIVÄ, HÄÄYÖ, PÄÄSY. FORSØGET PÅ ÆBLEØEN. RØDGRØD.
+Não há opções: a reclamação e as devoluções são lentas. Coração, irmãs, órgãos, lições, pães.
+GÓÐAN DAGINN, PÖNTUNIN ER EKKI KOMIN. ÞAÐ VAR ÞÓ STAÐFEST. Veðrið er gott og síðan líka. Takk.
+"""
+"""Sentences with accents in sequence and in capitals. Their bytes also mean Chinese characters."""
+KATAKANA = """
+ｺﾝﾆﾁﾊ。ｾﾝｼｭｳﾁｭｳﾓﾝｼﾀﾃﾚﾋﾞｶﾞﾏﾀﾞﾄﾄﾞｷﾏｾﾝ。ﾊｲﾀﾂﾉﾖﾃｲﾋﾞｦｵｼｴﾃｸﾀﾞｻｲ。ﾔﾏﾀﾞﾀﾛｳ、ｽｽﾞｷｲﾁﾛｳ。
+ﾊﾟｿｺﾝﾉｼｭｳﾘｦｵﾈｶﾞｲｼﾏｽ。ﾒｰﾙｱﾄﾞﾚｽﾉﾍﾝｺｳﾄ､ﾕｰｻﾞｰｾｲｷｭｳｼｮﾉｷｬﾝｾﾙﾃﾞｽ｡ｸﾚｰﾑﾃﾞﾊｱﾘﾏｾﾝ｡ｴｱｺﾝｶﾞｺﾜﾚﾏｼﾀ。
+ﾛｸﾞｲﾝﾃﾞｷﾅｲﾉﾃﾞﾊﾟｽﾜｰﾄﾞｦｵｸｯﾃｸﾀﾞｻｲ。ｻｲｽﾞﾊｴﾙﾃﾞｽ。ﾍﾝｷﾝｻｷﾊﾐﾂﾋﾞｼｷﾞﾝｺｳﾌﾂｳｺｳｻﾞﾃﾞｽ。ﾖﾛｼｸｵﾈｶﾞｲｼﾏｽ。
+ﾃﾞﾝﾜﾊｻﾝｶｲｶｹﾏｼﾀｶﾞ､ﾀﾞﾚﾓﾃﾞﾏｾﾝ｡ｶｽﾀﾏｰｻﾎﾟｰﾄﾉｶﾀ､ｺﾞﾚﾝﾗｸﾏｯﾃｲﾏｽ｡ﾚｲｿﾞｳｺﾉﾄﾞｱｶﾞｼﾏﾘﾏｾﾝ｡
+"""
+"""Half-width katakana, as old programs and banks in Japan write them."""
+
 BEYOND = {
     "zh-CN": "收件人是王喆、李堃和陶镕，货号①③⑤，一共25€。我的名字里有“玥”字，发票上却写成了“月”。",
     "zh-TW": "收件人是黃碁鋒和林銹文，住在恒春路。盒子裏面少了一個零件，要25€。我哋嘅訂單喺邊度？",
@@ -153,16 +173,18 @@ def _material() -> Mapping[str, Sequence[tuple[str, str]]]:
         traditional = (BEYOND["zh-TW"], _own("zh-TW"))
         japanese = (BEYOND["ja"], "".join(JAPANESE.split()))
         korean = (BEYOND["ko"], " ".join(KOREAN.split()))
+        katakana = ("ｶ)ﾔﾏﾀﾞｼｮｳｼﾞ ﾄｳｷｮｳﾄﾁﾖﾀﾞｸ", "".join(KATAKANA.split()))
         latin = (BEYOND["latin"], " ".join(LATIN.split()))
+        capitals = ("¡Hola! ¡Última! ¿Él? «Été» ÅÄÖ, ÄÖÜ, AÇÃO. ", " ".join(CAPITALS.split()))
         _MATERIAL.update(
             {
-                "utf-8": [simplified, traditional, japanese, korean, latin],
+                "utf-8": [simplified, traditional, japanese, korean, latin, capitals],
                 "gb18030": [simplified],
                 "cp950": [traditional],
-                "cp932": [japanese],
+                "cp932": [japanese, katakana],
                 "euc_jp": [japanese],
                 "cp949": [korean],
-                "cp1252": [latin],
+                "cp1252": [latin, capitals],
             }
         )
     return _MATERIAL
@@ -271,6 +293,15 @@ def _right(text: str, reading: str) -> int:
     return sum(block.size for block in matcher.get_matching_blocks())
 
 
+def changed(found: Sequence[tuple[str, str]]) -> int:
+    """In how many texts an ASCII character is lost or new."""
+    return sum(_ascii(text) != _ascii(reading) for text, reading in found)
+
+
+def _ascii(text: str) -> str:
+    return "".join(one for one in text if one.isascii())
+
+
 def _beyond(text: str) -> str:
     return "".join(one for one in text if not one.isascii())
 
@@ -307,7 +338,12 @@ def figures(group: str, found: Readings) -> list[Figure]:
     share = {name: 100 * right_share(found[group, name]) for name in DECODERS}
     short = [pair for pair in found[group, own] if len(pair[0]) < SHORT]
     name = f"{group}: characters right"
-    return [
+    result = [
         *(_ahead(name, share[own], peer, share[peer]) for peer in peers),
         Figure(f"{name}, of phrases under {SHORT} characters", 100 * right_share(short), "%"),
     ]
+    if group != "damaged":  # there, a byte that is left may be an ASCII character
+        note = ", ".join(f"{peer}: {changed(found[group, peer])}" for peer in peers)
+        name = f"{group}: texts in which ASCII characters changed"
+        result.append(Figure(name, changed(found[group, own]), "texts", note=note))
+    return result

@@ -62,6 +62,7 @@ SENTENCES = (
     "HÄÄ YÖ",
     "GÓÐAN DAGINN",
     "ÞAÐ",
+    "ÞAÐ VAR ÞÓ STAÐFEST",
     "José Muñoz, Zoë Åkerström, François Lefèvre",
     "NÃO RECEBI. RECLAMAÇÃO. DEVOLUÇÃO. INFORMAÇÃO.",
     "À ÉTÉ ÇA OÙ",

@@ -67,6 +67,9 @@ class Evidence(IntEnum):
     WEAK = 1
     """Only a label decides: a run of capitals stands alone, which may be a list of letters."""
     FOR = 2
+    ALONE = 3
+    """Two capitals of one language stand alone. Only the other words of the text can tell: of a
+    run, never of a text."""
 
 
 def evidence(text: str) -> tuple[Evidence, int]:
@@ -76,22 +79,31 @@ def evidence(text: str) -> tuple[Evidence, int]:
     a long text may be broken.
     """
     found = list(_RUN.finditer(text))
-    against, least, length = 0, Evidence.FOR, sum(len(match.group()) for match in found)
+    length = sum(len(match.group()) for match in found)
+    against = alone = 0
+    least = Evidence.FOR
     for match in found:
         begin, end = match.span()
         run, one = match.group(), Evidence.AGAINST
         if len(run) <= _LONGEST:
             one = _of_run(text[max(0, begin - 1) : begin], run, text[end : end + 1])
-        if one is Evidence.AGAINST:
+        if one is Evidence.ALONE:
+            alone += 1
+        elif one is Evidence.AGAINST:
             against += 1
             if against > len(found) // 10:
-                return one, length
-        elif one < least:
-            least = one
-    letters = {one for one in set(text.lower()) if not one.isascii() and one.isalpha()}
-    if not found or (letters & _ICELANDIC_ONLY and not letters <= _ICELANDIC):
+                return Evidence.AGAINST, length
+        else:
+            least = min(least, one)
+    if 2 * alone >= len(found) or not _are_of_one_alphabet(text):
         return Evidence.AGAINST, length
     return least, length
+
+
+def _are_of_one_alphabet(text: str) -> bool:
+    """Whether Icelandic letters are not mixed with those that Icelandic does not have."""
+    letters = {one for one in text.lower() if not one.isascii() and one.isalpha()}
+    return letters <= _ICELANDIC or not letters & _ICELANDIC_ONLY
 
 
 @lru_cache(maxsize=8_192)
@@ -103,6 +115,8 @@ def _of_run(before: str, run: str, after: str) -> Evidence:
         right = parts[place + 1] if place + 1 < len(parts) else after
         if part.isalpha() and part not in _SYMBOLS:
             one = _of_letters(left, part, right)
+            if one is Evidence.ALONE:
+                return one
             # Beside a mark, the letters are a part of a longer word, as in «Où» and ¡Última!
             if len(parts) > 1 and not _is_ascii_letter(left) and not _is_ascii_letter(right):
                 return Evidence.AGAINST
@@ -132,7 +146,7 @@ def _of_letters(left: str, letters: str, right: str) -> Evidence:
     if len(letters) == 2 or len(set(small)) == 1:
         if _is_ascii_letter(left) or _is_ascii_letter(right):
             return Evidence.FOR
-        return Evidence.WEAK if small in _SEEN_ALONE else Evidence.AGAINST
+        return Evidence.WEAK if small in _SEEN_ALONE else Evidence.ALONE
     if not cased.isupper():
         return Evidence.FOR
     is_list = len(cased) == 3 or sorted(cased) == list(cased)
