@@ -23,6 +23,7 @@ from redress.base.errors import InvalidInput
 from redress.base.people import Actor, Role
 from redress.db import keys
 from redress.mail.incoming.bucket import MailBucket, read_key
+from redress.mail.incoming.rules.decision import MOST_HELD_NOTED
 from redress.mail.incoming.rules.held import READER, Refused, ReleaseRequest
 from redress.mail.incoming.store import (
     MOST_COPIES,
@@ -402,6 +403,83 @@ def test_a_mail_without_a_sender_lets_nobody_in_whoever_is_named_in_reply_to(
     post.deliver(b"\n".join(lines), "inbound/3")
     history = post.stores.tickets.history(first.number)
     assert not [one for one in history if one.type is EventType.CUSTOMER_WROTE]
+
+
+def _held_answer(post: Post, first: Ticket, reason: str, message_id: str = "<h@x>") -> bytes:
+    """Return a stranger's mail to the ticket's reply address that is held for this reason."""
+    given: dict[str, str] = {"to": post.reply_address(first), "message_id": message_id} | OFFICE
+    if reason == "disowned":
+        given |= {"dmarc": "fail"}
+    if reason == "no_sender":
+        given |= {"sender": "li..na@office.example"}
+    if reason == "too_many":
+        document = plan_document() | {"version": 2}
+        document["mail"]["most_an_hour"]["sender"] = 1
+        with suppress(Exception):
+            post.stores.plan_store.publish(document, 2, 1)
+        rewire()
+        post.deliver(mail("earlier", **OFFICE, message_id="<e@x>"), "inbound/earlier")
+    return mail("还是没有", **given)
+
+
+@pytest.mark.parametrize("reason", ["disowned", "no_sender", "too_many"])
+def test_a_strangers_held_answer_is_logged_on_the_ticket_once(
+    post: Post, staff: Any, reason: str
+) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    raw = _held_answer(post, first, reason)
+    post.deliver(raw, "inbound/2")
+    post.deliver(raw, "inbound/3")
+    [held] = [one for one in post.held().records if one.reason == reason]
+    noted = post.stores.tickets.history(first.number)[-1]
+    assert held.noted == ((first.number, noted.number),)
+    assert (noted.type, noted.data["why"]) == (EventType.MAIL_NOTED, "stranger")
+    assert (noted.data["text"], noted.data["mail"]["held"]) == ("还是没有", reason)
+    assert reason in noted.data["mail"]["flags"]
+    after = post.stores.tickets.get(first.number)
+    assert (after.clocks, after.version) == (first.clocks, noted.number)
+    post.send({"release": held.identity, "by": "m-wei"})
+    assert post.stores.tickets.get(first.number).version == noted.number, "logged once"
+    is_held = reason == "no_sender"
+    assert (
+        wired_stores.incoming_mails().get(held.identity).state is MailState.QUARANTINED
+    ) == is_held
+
+
+@pytest.mark.parametrize("reason", ["disowned", "too_many"])
+def test_a_held_answer_that_staff_accepted_adds_nothing_when_it_is_released(
+    post: Post, staff: Any, reason: str
+) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    post.deliver(_held_answer(post, first, reason), "inbound/2")
+    [held] = post.held().records
+    noted = post.stores.tickets.history(first.number)[-1]
+    wei = post.stores.staff.member("m-wei")
+    staff_wiring.staff_cases().accept_mail(wei, first.number, noted.number, noted.number)
+    accepted = post.stores.tickets.get(first.number)
+    tickets = len(post.tickets())
+    for _ in range(2):
+        post.send({"release": held.identity, "by": "m-wei"})
+    assert post.stores.tickets.get(first.number).version == accepted.version
+    assert len(post.tickets()) == tickets
+    record = wired_stores.incoming_mails().get(held.identity)
+    assert record.number == first.number
+    assert record.state is (MailState.JOINED if reason == "too_many" else MailState.NOTED)
+
+
+def test_a_flood_of_held_answers_is_logged_up_to_a_limit(post: Post) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    for number in range(MOST_HELD_NOTED + 2):
+        raw = _held_answer(post, first, "disowned", f"<{number}@x>")
+        post.deliver(raw, f"inbound/flood/{number}")
+    assert len(post.held().records) == MOST_HELD_NOTED + 2
+    assert post.stores.tickets.get(first.number).version == first.version + MOST_HELD_NOTED
+    post.deliver(mail("mine", to=post.reply_address(first), message_id="<m@x>"), "inbound/m")
+    last = post.stores.tickets.history(first.number)[-1]
+    assert last.type is EventType.CUSTOMER_WROTE, "the flood does not hold the customer's mail"
 
 
 def test_a_strangers_next_answer_joins_their_ticket_and_is_logged_on_the_first(post: Post) -> None:
@@ -1868,6 +1946,25 @@ def test_a_worker_killed_at_any_call_logs_a_strangers_mail_and_opens_its_ticket_
     for _ in range(2):
         assert post.tell("inbound/2") == []
     assert len(post.tickets()) == 2
+    types = [event.type for event in post.stores.tickets.history(first.number)]
+    assert types == [EventType.OPENED, EventType.MAIL_NOTED]
+
+
+@pytest.mark.parametrize("call", range(1, CALLS + 3))
+@pytest.mark.parametrize("answer", [False, True])
+def test_a_worker_killed_at_any_call_holds_a_strangers_mail_and_logs_it_once(
+    post: Post, monkeypatch: pytest.MonkeyPatch, call: int, answer: bool
+) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    post.keep(_held_answer(post, first, "disowned"), "inbound/2")
+    with monkeypatch.context() as patched:
+        Dying(call, answer).install(patched)
+        with suppress(Killed):
+            post.tell("inbound/2")
+    for _ in range(2):
+        assert post.tell("inbound/2") == []
+    assert len(post.held().records) == len(post.tickets()) == 1
     types = [event.type for event in post.stores.tickets.history(first.number)]
     assert types == [EventType.OPENED, EventType.MAIL_NOTED]
 

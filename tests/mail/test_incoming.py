@@ -13,6 +13,7 @@ from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.incoming.rules.attachments import LARGEST_ATTACHMENT, refused, served_as
 from redress.mail.incoming.rules.autoreplies import Wording
 from redress.mail.incoming.rules.decision import (
+    MOST_HELD_NOTED,
     AddNote,
     AddReply,
     Clue,
@@ -433,10 +434,49 @@ def test_a_strangers_mail_with_a_signed_clue_is_logged_beside_what_it_becomes(na
     assert noted_beside(also, both, decide(also, both, RULES)) == (NUMBER,)
 
 
+@pytest.mark.parametrize("named", [ANSWERED, QUOTED])
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"disowned": True}, Reason.DISOWNED),
+        ({"sender": ""}, Reason.NO_SENDER),
+        ({"recent": 30}, Reason.TOO_MANY),
+        ({"recent_on": {NUMBER: 60}}, Reason.TOO_MANY),
+    ],
+)
+def test_a_strangers_held_mail_is_logged_on_the_ticket_that_it_answers(
+    named: Named, given: dict[str, Any], reason: Reason
+) -> None:
+    mail = facts(**({"sender": "neighbour@example.net", "named": (named,)} | given))
+    for state in State:
+        found = decide(mail, ticket(state), RULES)
+        assert found == Quarantine(reason, NUMBER)
+        assert noted_beside(mail, ticket(state), found) == (NUMBER,)
+        assert noted_beside(replace(mail, noted=(NUMBER,)), ticket(state), found) == ()
+        flood = replace(mail, held_on={NUMBER: MOST_HELD_NOTED})
+        assert noted_beside(flood, ticket(state), found) == ()
+        for nobody in (
+            {"automatic": True},
+            {"machine": Notice.AUTOMATIC},
+            {"staff": LIN_OF_COMPLAINTS},
+        ):
+            assert noted_beside(replace(mail, **nobody), ticket(state), found) == ()
+
+
+@pytest.mark.parametrize(
+    "reason", sorted(set(Reason) - {Reason.DISOWNED, Reason.NO_SENDER, Reason.TOO_MANY})
+)
+def test_spam_viruses_and_mail_of_machines_is_not_logged_on_a_ticket(reason: Reason) -> None:
+    mail = facts(sender="neighbour@example.net", named=(ANSWERED,))
+    assert noted_beside(mail, ticket(), Quarantine(reason, NUMBER)) == ()
+
+
 @pytest.mark.parametrize(
     "given",
     [
         {"named": (TYPED,)},
+        {"named": (TYPED,), "disowned": True},
+        {"named": (ANSWERED,), "sender": "li.na@example.com", "recent": 30},
         {"named": (Named(OTHER, Clue.ADDRESS),)},
         {"named": (ANSWERED,), "spam": True},
         {"named": (ANSWERED,), "machine": Notice.AUTOMATIC, "automatic": True},
@@ -444,7 +484,17 @@ def test_a_strangers_mail_with_a_signed_clue_is_logged_beside_what_it_becomes(na
         {"named": (ANSWERED,), "sender": "li.na@example.com", "disowned": True},
         {"named": (ANSWERED,), "staff": LIN_OF_COMPLAINTS, "authentic": True},
     ],
-    ids=["unsigned", "no ticket", "spam", "a notice", "customer", "disowned", "staff"],
+    ids=[
+        "unsigned",
+        "unsigned and held",
+        "customer too often",
+        "no ticket",
+        "spam",
+        "a notice",
+        "customer",
+        "disowned",
+        "staff",
+    ],
 )
 def test_no_other_mail_is_logged_beside_what_it_becomes(given: dict[str, Any]) -> None:
     mail = facts(**({"sender": "neighbour@example.net"} | given))

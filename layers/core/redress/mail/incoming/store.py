@@ -91,6 +91,8 @@ class IncomingRecord:
     refused      the outcome of the last requested release, if the mail could not be released
     reader       version of the reader that read the mail (`rules.held.READER`). 0 if it could not
                  be read, or if an earlier version of the product read it
+    noted        the tickets on which the mail was logged when it was put into quarantine, each with
+                 the number of the event
     """
 
     identity: str
@@ -116,6 +118,7 @@ class IncomingRecord:
     requested: ReleaseRequest | None = None
     refused: Refused | None = None
     reader: int = 0
+    noted: tuple[tuple[str, int], ...] = ()
 
     @property
     def waits_since(self) -> datetime:
@@ -165,7 +168,7 @@ class QuarantinePage:
 
 @dataclass(frozen=True, slots=True)
 class MailTaken(Cause):
-    """A mail that opens or changes a ticket.
+    """A mail that opens or changes a ticket, or is logged on one while it is held.
 
     record     the mail's new record
     released   the mail's record in quarantine, if this change releases the mail. None if the mail

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import replace
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from redress.base.addresses import canonical, is_address
 from redress.base.errors import NotFound
@@ -28,6 +29,7 @@ from redress.mail.incoming.rules.decision import (
     AddNote,
     AddReply,
     Clue,
+    Decision,
     LogNotice,
     MailFacts,
     Named,
@@ -63,6 +65,7 @@ from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import Decided, TicketChanges
 from redress.tickets.links import Links
+from redress.tickets.rules.change import Change
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, opening, table
 from redress.tickets.rules.submission import (
@@ -327,12 +330,19 @@ class ReceivingCase:
             named = self._named(mail)
             tickets = self._existing(named)
             facts = self._facts(mail, named, member, now, forwards=forwarded is not None)
+            facts = replace(facts, noted=dict(record.noted))
             decision = decide(facts, tickets, plan.mail, released=held is not None)
             if isinstance(decision, Quarantine):
                 if twin is not None and held is None:
                     return Decided(Received(twin, repeated=True))
                 of_team = replace(record, team=_team_for(facts, tickets, plan))
+                strangers = [tickets[one] for one in noted_beside(facts, tickets, decision)]
+                if strangers and held is None:
+                    return self._held_and_noted(mail, of_team, decision, strangers, copies)
                 return Decided(Received(self._held(mail, of_team, decision, held, copies)))
+            if held is not None and (known := self._noted_before(record, decision)) is not None:
+                self._incoming.rewrite(known)
+                return Decided(Received(known))
             decided = self._decided(mail, forwarded, record, decision, tickets, held)
             strangers = [tickets[one] for one in noted_beside(facts, tickets, decision)]
             decided = self._with_notes(mail, record, decided, strangers)
@@ -414,7 +424,8 @@ class ReceivingCase:
         *,
         forwards: bool,
     ) -> MailFacts:
-        counted = [_sender_counter(mail.contact), *(name.number for name in named)]
+        numbers = list(dict.fromkeys(name.number for name in named))
+        counted = [_sender_counter(mail.contact), *numbers, *map(_held_counter, numbers)]
         counts = self._incoming.counts(counted, now)
         answerable = is_address(mail.contact)
         return MailFacts(
@@ -437,6 +448,7 @@ class ReceivingCase:
             authentic=mail.authentic,
             recent=counts.get(_sender_counter(mail.contact), 0),
             recent_on=counts,
+            held_on={one: counts.get(_held_counter(one), 0) for one in numbers},
         )
 
     def _no_answer(self, mail: IncomingMail) -> NoAnswer | None:
@@ -541,6 +553,53 @@ class ReceivingCase:
             self._store_files(mail, found)
         return self.refuse(found, by, decision.reason).record
 
+    def _held_and_noted(
+        self,
+        mail: IncomingMail,
+        record: IncomingRecord,
+        decision: Quarantine,
+        tickets: Sequence[Ticket],
+        copies: Copies | None,
+    ) -> Decided[Received]:
+        """Put a stranger's mail into quarantine, and log it on the tickets that it names.
+
+        The notices name the reason for the quarantine, also as a flag.
+        """
+        flags = tuple(dict.fromkeys((*record.flags, decision.reason.value)))
+        about = {"held": decision.reason.value}
+        noted = [self._note(mail, replace(record, flags=flags), one, about) for one in tickets]
+        found = replace(
+            record,
+            reason=decision.reason.value,
+            number=decision.about,
+            reader=READER,
+            noted=tuple((one.after.number, one.events[0].number) for one, _ in noted),
+        )
+        counted = tuple(_held_counter(ticket.number) for ticket in tickets)
+        (change, at), *also = noted
+        cause = MailTaken(found, counted=counted, copies=copies)
+        return Decided(Received(found), change, at, cause, tuple(also))
+
+    def _noted_before(self, record: IncomingRecord, decision: Decision) -> IncomingRecord | None:
+        """Return the record of a released mail whose words are on the ticket already; None if not.
+
+        The mail was logged there as a stranger's when it was held, and staff may have accepted it.
+        """
+        if not isinstance(decision, AddReply | LogNotice):
+            return None
+        noted = dict(record.noted).get(decision.number)
+        if noted is None:
+            return None
+        if isinstance(decision, LogNotice):
+            return on(record, MailState.NOTED, decision.number, noted)
+        accepted = (
+            event.number
+            for event in self._tickets.history(decision.number)
+            if (event.data.get("accepted") or {}).get("event") == noted
+        )
+        event = next(accepted, None)
+        return on(record, MailState.JOINED, decision.number, event) if event is not None else None
+
     def _opened(
         self,
         mail: IncomingMail,
@@ -578,16 +637,23 @@ class ReceivingCase:
         if not tickets or decided.cause is None:
             return decided
         assert isinstance(decided.cause, MailTaken)
-        also = []
-        for ticket in tickets:
-            plan, at = self._plan_and_moment(ticket)
-            words = answer(mail.whole, mail.parts, self._sent_words(mail, ticket.number))
-            source = event_data.source(mail, record, words) | {"ticket": decided.result.number}
-            text, why = event_data.text_of(words, ticket.language), Notice.STRANGER
-            noted = by_system.note_mail(ticket, plan, why, mail.sender, text, at, source)
-            also.append((noted, at))
+        about = {"ticket": decided.result.number}
+        also = tuple(self._note(mail, record, ticket, about) for ticket in tickets)
         counted = (*decided.cause.counted, *(ticket.number for ticket in tickets))
-        return replace(decided, cause=replace(decided.cause, counted=counted), also=tuple(also))
+        return replace(decided, cause=replace(decided.cause, counted=counted), also=also)
+
+    def _note(
+        self, mail: IncomingMail, record: IncomingRecord, ticket: Ticket, about: dict[str, Any]
+    ) -> tuple[Change, datetime]:
+        """Return the change that logs a stranger's mail on this ticket, and its time.
+
+        `about` is added to what the event says about the mail.
+        """
+        plan, at = self._plan_and_moment(ticket)
+        words = answer(mail.whole, mail.parts, self._sent_words(mail, ticket.number))
+        source = event_data.source(mail, record, words) | about
+        text, why = event_data.text_of(words, ticket.language), Notice.STRANGER
+        return by_system.note_mail(ticket, plan, why, mail.sender, text, at, source), at
 
     def _plan_and_moment(self, ticket: Ticket) -> tuple[Plan, datetime]:
         return self._plans.get(ticket.plan_version), self._changes.moment(ticket)
@@ -684,6 +750,7 @@ def _as_held(record: IncomingRecord, held: IncomingRecord) -> IncomingRecord:
         team=held.team,
         seen_at=held.seen_at,
         seen_by=held.seen_by,
+        noted=held.noted,
     )
 
 
@@ -739,6 +806,10 @@ def thread_digest(message_id: str, sender: str) -> str:
     to write in the thread.
     """
     return hashlib.sha256(f"{message_id}\n{sender}".encode("utf-8", "replace")).hexdigest()[:40]
+
+
+def _held_counter(number: str) -> str:
+    return f"HELD#{number}"
 
 
 def _sender_counter(sender: str) -> str:

@@ -11,7 +11,7 @@ claim that anybody could forge is never trusted:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import replace
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -144,6 +144,10 @@ class MailFacts:
     """How many mails from this sender were accepted in the current UTC hour."""
     recent_on: Mapping[str, int] = field(default_factory=dict)
     """By ticket number: how many mails about the ticket were accepted in the current UTC hour."""
+    held_on: Mapping[str, int] = field(default_factory=dict)
+    """By ticket number: how many held mails were logged on the ticket in the current UTC hour."""
+    noted: Collection[str] = ()
+    """The tickets on which this mail was logged when it was put into quarantine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +287,10 @@ def _joined(
 
 MOST_NOTED = 5
 """On how many tickets a stranger's mail is logged in addition to what else becomes of it."""
+MOST_HELD_NOTED = 10
+"""How many held mails are logged on one ticket in an hour. A flood of them is only held."""
+_NOTED_IF_HELD = (Reason.DISOWNED, Reason.NO_SENDER, Reason.TOO_MANY)
+"""The reasons for which a person's mail can be in quarantine, unless it is spam."""
 
 
 def noted_beside(
@@ -291,16 +299,27 @@ def noted_beside(
     """Return the tickets on which the mail is logged as a stranger's, besides the decision.
 
     If a mail has the signed address or id of a ticket, that ticket's agent must be able to read it,
-    although it opens another ticket or is added to one: the sender may be the ticket's customer
-    with another address. Staff can accept the mail.
+    although it opens another ticket, is added to one or is held: the sender may be the ticket's
+    customer with another address. Staff can accept the mail. Held mail of machines, spam and
+    viruses are not logged, nor is a mail on a ticket on which it was logged before (`noted`).
     """
-    if facts.staff is not None or not isinstance(decision, OpenTicket | AddReply):
+    if facts.staff is not None:
+        return ()
+    is_held = isinstance(decision, Quarantine)
+    if isinstance(decision, Quarantine):
+        by_machine = facts.automatic or _machine(facts, tickets) is not None
+        if by_machine or decision.reason not in _NOTED_IF_HELD:
+            return ()
+    elif not isinstance(decision, OpenTicket | AddReply):
         return ()
     numbers = dict.fromkeys(name.number for name in facts.named if name.by in SIGNED)
     return tuple(
         number
         for number in numbers
-        if number in tickets and not _is_customer_or_participant(facts, tickets[number])
+        if number in tickets
+        and number not in facts.noted
+        and not _is_customer_or_participant(facts, tickets[number])
+        and not (is_held and facts.held_on.get(number, 0) >= MOST_HELD_NOTED)
     )[:MOST_NOTED]
 
 
