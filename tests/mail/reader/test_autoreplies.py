@@ -167,6 +167,10 @@ AWAY = [
     "limited access to email. I will reply as soon as possible upon my return. For urgent matters "
     "please contact my colleague Anna at anna@shop.example or +49 30 123456.\n\nBest regards,\nLi Na",
     "This is an automatic reply. I am on holiday.",
+    "Thank you for your email. I am currently on maternity leave and will return in June.",
+    "I will be out of the office starting 03/02/2026 and will not return until 03/09/2026.",
+    "I am out of the office until 10/03. For urgent matters, contact support@shop.example.",
+    "I'm on vacation this week. I'll get back to you next week.",
     "Je suis absent jusqu'au 12 mars...",
     "Bonjour,\nJe suis en congés du 3 au 12 mars. Je vous répondrai dès mon retour.\nEn cas "
     "d'urgence, vous pouvez contacter mon collègue.\nCordialement",
@@ -174,6 +178,10 @@ AWAY = [
     "Kollegin.\nMit freundlichen Grüßen\nLi Na",
     "Guten Tag,\nich bin derzeit nicht im Büro. Ich bin ab dem 12.03.2026 wieder erreichbar. Ihre "
     "E-Mail wird nicht weitergeleitet.\nViele Grüße",
+    "Vom 3.3. bis 12.3. bin ich im Urlaub.",
+    "我现在不在，晚点回复你",
+    "您好，本人正在休年假，3月2日至3月6日期间无法及时回复邮件，请谅解。",
+    "自動回覆：我目前不在辦公室，回來後會盡快回覆您。",
     "您好，我已收到您的邮件，我正在休假，回来后回复。",
     "我不在，会尽快回复。",
     "您好！我正在休假，3月10日返回，届时回复您。",

@@ -9,12 +9,13 @@ from redress.mail.incoming.reader.machines import (
     Machine,
     MachineKind,
     answer_address,
+    is_answerable,
     kind_of,
     may_be_answered,
     no_answer,
     same_organisation,
 )
-from redress.mail.incoming.reader.mail import ParsedMail
+from redress.mail.incoming.reader.mail import Address, ParsedMail
 from redress.mail.incoming.reader.parsing import parse
 from redress.mail.incoming.rules.answers import NoAnswer
 from tests.mail.reader.mails import HEAD, encoded, multipart, part, text_mail
@@ -364,6 +365,31 @@ def test_proof_of_a_machine_or_of_a_campaign_holds_a_mail(head: bytes) -> None:
 def test_a_newsletter_from_an_address_that_nobody_reads_is_held(sender: bytes) -> None:
     head = b"List-Id: <n.shop.example>\r\nList-Unsubscribe: <https://x.example/u>\r\n\r\nBuy"
     assert is_held(kind_of(parse(HEAD.replace(b"li.na@example.com", sender) + head)))
+
+
+def test_a_form_that_a_provider_sends_is_no_campaign() -> None:
+    head = b"Feedback-ID: 7:x:y\r\nList-Unsubscribe: <https://x.example/u>\r\n"
+    form = HEAD.replace(b"li.na@example.com", b"no-reply@shop.example") + head
+    assert is_held(kind_of(parse(form + b"\r\nBuy")))
+    assert not is_held(kind_of(parse(form + b"Reply-To: li@example.com\r\n\r\nBroken lamp")))
+
+
+@pytest.mark.parametrize(
+    ("subject", "answerable"),
+    [
+        ("自动回复：我只收到这个", True),
+        ("Out of office: charged twice", True),
+        ("Absence : colis non livré", True),
+        ("Automatic reply: Re: lamp", False),
+        ("自动回复：[R-7K3M9-QW0X2] 灯", False),
+        ("Out of office", False),
+        ("Vacation from hell", True),
+    ],
+)
+def test_a_forwarded_mail_is_a_persons_unless_its_subject_repeats_another(
+    subject: str, answerable: bool
+) -> None:
+    assert is_answerable(Address("Li", "li@example.com"), subject) is answerable
 
 
 def test_the_header_that_providers_add_to_every_mail_is_no_sign() -> None:

@@ -26,7 +26,8 @@ _MONTH = (
     r"o[ck]t(?:ober|obre)?|nov(?:ember|embre)?|de[cz](?:ember)?|décembre)(?:\.(?= ?\d))?"
 )
 _TIME = re.compile(
-    rf"(?:\d{{4}}[-/.年]\d{{1,2}}[-/.月]\d{{1,2}}[日号號]?|\d{{1,2}}[-/.]\d{{1,2}}(?:[-/.](?:\d{{4}}|\d\d)?)?|"
+    rf"(?<=\bin ){_MONTH}(?!\w)|"
+    rf"(?:\d{{4}}[-/.年]\d{{1,2}}[-/.月]\d{{1,2}}[日号號]?|\d{{1,2}}[-/.]\d{{1,2}}(?:[-/.](?:\d{{4}}|\d\d))?|"
     rf"\d{{1,2}}月(?:\d{{1,2}}[日号號]?)?|\d{{1,2}}[日号號]|\d{{1,2}}:\d\d(?: ?[ap]m)?|"
     rf"\d{{1,2}} ?(?:am|pm|uhr|点|點)|"
     rf"\d{{1,2}}(?:st|nd|rd|th|er|\.)? ?(?:of )?{_MONTH}(?:,? \d{{4}})?|"
@@ -65,7 +66,7 @@ _AM = r"(?:i am|i'm|we are|we're|i will be|i'll be|we will be|am|will be|is|are)
 _ADV = r"(?:currently|now|presently|at the moment|right now|unfortunately|still|temporarily)"
 _AWAY = (
     r"(?:not in (?:the |my )?office|out of (?:the |my )?office|out|not at (?:work|my desk)|"
-    r"away(?: from (?:my |the )?(?:desk|office|e-?mail|mail|computer|work))?|"
+    r"away(?: on (?:a |an )?(?:holiday|vacation|business|leave|trip|business trip))?(?: from (?:my |the )?(?:desk|office|e-?mail|mail|computer|work))?|"
     r"on (?:my |an? )?(?:annual |summer |winter |sick |parental |maternity |paternity |family |"
     r"business |public )?(?:leave|vacation|holidays?|trip|travel)|travell?ing(?: abroad| on business)?|"
     r"abroad|unavailable|not available|not reachable|absent|off work|offline|off)"
@@ -91,11 +92,11 @@ _ENGLISH = (
     rf"(?:confirming that )?your {_MAIL} (?:has been|was|is) received",
     rf"(?:{_I} (?:do not |don't |currently )?(?:have|will have) |with )?(?:no|limited|only limited|little|"
     rf"any) access to (?:my |the )?(?:{_MAIL}|inbox)(?: {_TAIL}){{0,2}}",
-    rf"(?:{_I} )?(?:will|'ll|shall|expect to|plan to|am|be|am going to) (?:be )?(?:back|return(?:ing)?|"
+    rf"(?:{_I} )?(?:will|'ll|shall|expect to|plan to|am|be|am going to)(?: not)? (?:be )?(?:back|return(?:ing)?|"
     r"available|reachable|in (?:the |my )?office)(?: again)?(?: (?:to|in|at) (?:the |my )?(?:office|work|"
-    r"desk))?(?: again)?(?: (?:on|from|by|after|around|at|in|as of))?(?: the)?(?: \^)?",
+    r"desk))?(?: again)?(?: (?:on|from|by|after|around|at|in|as of|until|before))?(?: the)?(?: \^)?",
     r"(?:back|returning) (?:in the office )?(?:on |in )?\^",
-    rf"(?:{_I} )?(?:will|'ll|shall|would|am going to)(?: then| gladly| be happy to| try to)? (?:reply|respond|"
+    rf"(?:(?:i|we)(?= |'))? ?(?:will|'ll|shall|would|am going to)(?: then| gladly| be happy to| try to)? (?:reply|respond|"
     rf"answer|get back|write back|read|check|deal with|attend to|take care of|look at)(?: to)?"
     rf"(?: you| your {_MAIL}| all {_MAIL}| it| them| my {_MAIL})?(?: {_SOON}){{0,3}}",
     rf"(?:{_I} )?(?:cannot|can't|can not|am unable to|am not able to|will not be able to|won't be able to|"
@@ -139,6 +140,7 @@ _GERMAN = (
     r" (?:beantworten|bearbeiten|lesen|antworten|melden)",
     r"ich (?:melde mich|antworte(?: ihnen)?|habe (?:keinen|nur eingeschränkten) zugriff auf meine (?:e-?mails|mails))"
     r"(?: danach| dann| nach meiner rückkehr| (?:am|ab|nach) \^| bei ihnen| wieder){0,3}",
+    r"(?:(?:vom|bis|ab|am|zum|und) ){1,2}\^",
     r"in (?:dringenden fällen|dringenden angelegenheiten|eiligen fällen|notfällen)|bei (?:dringenden "
     r"(?:fragen|anliegen)|rückfragen)",
     r"(?:in dringenden fällen )?(?:wenden sie sich |kontaktieren sie |erreichen sie |schreiben sie )(?:bitte )?"
@@ -180,7 +182,7 @@ _CHINESE = (
     rf"(?:尊敬的|亲爱的|親愛的)?(?:客户|客戶|朋友|先生|女士|同事)?{_YOU}?(?:好|们好|們好)|大家好|{_YOU}",
     rf"(?:我|本人|我们|我們)?(?:已经|已經|已)?(?:收到|收悉)了?{_YOURS}|"
     rf"{_YOURS}(?:我|我们)?(?:已经|已經|已)?(?:收到|收悉)了?",
-    rf"(?:我|本人)?(?:现在|目前|暂时|暫時|期间|期間|可能|将|將)*+(?:无法|無法|不能|未能|没法|沒法|没办法|"
+    rf"(?:我|本人)?\^?(?:现在|目前|暂时|暫時|期间|期間|可能|将|將)*+(?:无法|無法|不能|未能|没法|沒法|没办法|"
     rf"不便|不方便)(?:及时|及時|立即|立刻|马上|馬上|亲自|親自|尽快|第一时间|地|给{_YOU}){{0,3}}"
     rf"{_ANSWER}(?:和|及|与|或)?{_ANSWER}?(?:{_YOURS}|{_YOU})?",
     r"(?:我|本人)?(?:预计|預計|大概|大约|计划)?(?:将|將|会|會)?(?:于|於|在)?\^?(?:左右|后|後|才|再|能){0,2}"
@@ -190,13 +192,13 @@ _CHINESE = (
     r"届时|屆時|到时候?|\^(?:后|後|之后|以后|起)?",
     rf"(?!(?:请|請|尽快|盡快|儘快|马上|馬上|立即|及时|尽早){{0,3}}{_ANSWER}\Z)(?:我|本人|我们|我們)?"
     r"(?:将|將|会|會|再|一定|届时|屆時|回来后?|回來後?|返回后|上班后|(?:在)?(?:假期|休假|出差)(?:结束|回来)?后|"
-    rf"\^(?:后|後|之后)?|稍后|稍後|尽快|盡快|儘快|尽早|及时|及時|第一时间|第一時間|马上|馬上|立即|"
+    rf"\^(?:后|後|之后)?|晚点|晚點|稍后|稍後|尽快|盡快|儘快|尽早|及时|及時|第一时间|第一時間|马上|馬上|立即|"
     rf"[给給与與和跟为為向对對]{_YOU}){{0,6}}{_ANSWER}(?:{_YOURS}|{_YOU}的?)?",
     _IF_URGENT,
-    rf"(?:{_IF_URGENT})?(?:请|請|可|可以|{_YOU}可以?|敬请)?(?:直接)?(?:致电|致電|拨打|撥打|电话|電話|联系|聯繫|联络|聯絡|"
+    rf"(?:{_IF_URGENT})?(?:请|請|可|可以|{_YOU}可以?|敬请)?(?:直接)?(?:致电|致電|拨打|撥打|电话|電話|电|電|联系|聯繫|联络|聯絡|"
     r"发邮件至|发送邮件至|转发至)(?:我|我的)?(?:的)?(?:手机|手機|电话|電話|同事|助理|秘书|秘書|公司|办公室)?"
     r"[^\W\d_]{0,4}(?:联系|聯繫)? ?(?:[#@] ?){1,2}",
-    rf"(?:{_IF_URGENT})?(?:请|請|可|可以|敬请|敬請)?(?:直接)?(?:联系|聯繫|联络|聯絡)我的?(?:同事|助理|秘书|秘書)[^\W\d_]{{0,4}}|(?:[手]机|电话|手機|電話) ?#",
+    rf"(?:{_IF_URGENT})?(?:请|請|可|可以|敬请|敬請)?(?:直接)?(?:联系|聯繫|联络|聯絡)我的?(?:同事|助理|秘书|秘書)[^\W\d_]{{0,4}}|(?:手机|电话|手機|電話) ?#",
     rf"(?:敬请|敬請|请|請|望|还望|還望|还请)?{_YOU}?(?:谅解|諒解|见谅|見諒|理解|原谅|等待|稍候|耐心等待)|"
     rf"(?:如?给{_YOU})?(?:带来|造成)的?不便|(?:非常)?(?:抱歉|对不起|對不起|不好意思)",
     rf"(?:谢谢|謝謝|多谢|感谢|感謝)(?:{_YOU})?(?:的)?(?:{_LETTER}|理解|支持|关注|谅解|联系)?",

@@ -51,7 +51,7 @@ _ALSO_READ = r"(?:read|gelesen|lu|leído|lido|lida|letto|gelezen)"
 _OPEN, _CLOSE = r"[\[【(（［「『〔〖《〈<]", r"[\]】)）］」』〕〗》〉>]"
 _ANSWERS = r"(?:re|aw|sv|fwd?|回复|回覆|答复|答覆|转发|轉發)"
 _SEPARATOR = rf"\s*(?:[:：]|[-–—]{{1,2}}(?=\s|{_ANSWERS}\s*[:：])|\Z|(?={_ANSWERS}\s*[:：]))\s*"
-_BY = r"(?:\s{1,3}(?:from|by|von|de|of)\s{1,3}[^:：]{1,80}|[\s，,]{0,3}来自[^:：]{1,80})?"
+_BY = r"(?:\s{1,3}(?:from|by|von|de|of)\s{1,3}[^:：]{1,80}|[\s，,]{0,3}来自[^:：]{1,80})"
 
 
 def _pattern(words: str) -> re.Pattern[str]:
@@ -61,7 +61,7 @@ def _pattern(words: str) -> re.Pattern[str]:
     `Out of office hours charge`, a person goes on with their sentence.
     """
     return re.compile(
-        rf"\s*(?:{_OPEN}\s*{words}\s*{_CLOSE}\s*[:：]?|(?:[^:：\s]{{1,30}}的)?{words}{_BY}{_SEPARATOR})"
+        rf"\s*(?:{_OPEN}\s*{words}\s*{_CLOSE}\s*[:：]?|(?:[^:：\s]{{1,30}}的)?{words}(?:{_BY}\s*[:：]\s*|{_SEPARATOR}))"
         rf"(?P<rest>.*)|(?P<before>.*?){_OPEN}\s*{words}\s*{_CLOSE}\s*\Z",
         re.IGNORECASE | re.DOTALL,
     )
@@ -110,12 +110,14 @@ class AutoSubject:
     receipt   the words are those of a receipt
     answered  `Re:` stands before the words
     clear     people hardly write the words in this form without an auto-responder
+    repeats   nothing is left, or `Re:` or a ticket number introduces what is left
     """
 
     rest: str
     receipt: bool
     answered: bool
     clear: bool
+    repeats: bool
 
 
 def auto_subject(subject: str) -> AutoSubject | None:
@@ -133,7 +135,7 @@ def auto_subject(subject: str) -> AutoSubject | None:
 
 def _found(subject: str, *, answered: bool) -> AutoSubject | None:
     if _NOTES.match(subject):
-        return AutoSubject("", receipt=False, answered=answered, clear=True)
+        return AutoSubject("", receipt=False, answered=answered, clear=True, repeats=True)
     for pattern, receipt, clear in (
         (_AUTO_SUBJECT, False, True),
         (_READ_SUBJECT, True, True),
@@ -145,9 +147,11 @@ def _found(subject: str, *, answered: bool) -> AutoSubject | None:
         rest, before = match.group("rest"), match.group("before")
         if rest is None:
             # The words at the end were added to an answer, so `Re:` before it says nothing.
-            return AutoSubject(before or "", receipt=receipt, answered=False, clear=clear)
-        repeats = _PREFIX.match(rest) or _ONLY_PREFIX.match(rest) or _has_number(rest)
-        return AutoSubject(rest, receipt, answered, clear or bool(repeats))
+            rest, answered = before or "", False
+        repeats = bool(
+            not rest or _PREFIX.match(rest) or _ONLY_PREFIX.match(rest) or _has_number(rest)
+        )
+        return AutoSubject(rest, receipt, answered, clear or repeats, repeats)
     return None
 
 

@@ -286,7 +286,7 @@ def is_answerable(address: Address, subject: str, own_addresses: Iterable[str] =
     unread = bounces.is_no_reply(local) or _SERVERS.match(local)
     ours = {canonical(one) for one in own_addresses}
     own = _is_own(address, ours) or _receives(address, ours)
-    automatic = (found := auto_subject(subject)) is not None and found.clear
+    automatic = (found := auto_subject(subject)) is not None and found.repeats
     return not (robot or unread or own or automatic)
 
 
@@ -414,7 +414,7 @@ def _signs(
     yield from _signs_of_own_mail(mail, own)
     yield from _signs_in_reports(mail, passage)
     yield from _signs_in_headers(mail, passage)
-    yield from _signs_of_lists(mail, groups, passage)
+    yield from _signs_of_lists(mail, own, groups, passage)
     if mail.calendar is not None and mail.calendar.method in (
         "REQUEST",
         "REPLY",
@@ -550,7 +550,9 @@ def _is_suppressed(mail: ParsedMail) -> bool:
     return not suppressed.isdisjoint({"all", "autoreply", "oof"})
 
 
-def _signs_of_lists(mail: ParsedMail, groups: Collection[str], passage: Passage) -> Iterator[_Sign]:
+def _signs_of_lists(
+    mail: ParsedMail, own: set[str], groups: Collection[str], passage: Passage
+) -> Iterator[_Sign]:
     """Yield the signs of lists and bulk mail. Only those of a campaign prove that no person wrote.
 
     A campaign is mail that many people got: it can be unsubscribed from, and has two more signs: a
@@ -569,6 +571,7 @@ def _signs_of_lists(mail: ParsedMail, groups: Collection[str], passage: Passage)
         campaign.remove("feedback-id")
     bulk = mail.first("precedence").strip().lower() in ("bulk", "junk")
     unread = any(bounces.is_no_reply(one.local) for one in mail.sender_addresses)
+    unread = unread and written_for(mail, own, groups) is None  # a form is not a campaign
     announced = [mail.has("list-id"), bulk, unread]
     is_campaign = any(announced) and [*announced, bool(campaign)].count(True) > 1
     discussed = any(mail.has(name) for name in _DISCUSSION_HEADERS)
