@@ -30,7 +30,7 @@ def check(raw: bytes) -> ParsedMail:
     _clean(mail)
     check_parts(mail.text)
     if machines.kind_of(mail, ["redress.example"]) is not None:
-        assert not machines.may_be_answered(mail, ["redress.example"])
+        assert machines.no_answer(mail, ["redress.example"]) is not None
     _check_incoming_mail(raw)
     return mail
 

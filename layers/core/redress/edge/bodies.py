@@ -103,8 +103,7 @@ class Texts(Field, frozen=True):
     """A list of texts, each of at most `limit` characters. The list may be empty.
 
     `most` is the most texts of the list. `form` is a format of JSON Schema such as "email". Both
-    appear only in the OpenAPI document. The use case checks them, because it may count equal texts
-    as one.
+    appear only in the OpenAPI document. The use case checks them after it has removed equal texts.
     """
 
     limit: int

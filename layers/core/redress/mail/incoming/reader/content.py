@@ -111,7 +111,8 @@ _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z)", re.IGNORECAS
 _PATH = re.compile(
     r"\s*(?:[\\/~]|[A-Za-z]:[\\/]|\.{1,2}[\\/]|[A-Za-z]{2,10}:[\\/]{2})|.*[\\/]\.\.[\\/]", re.DOTALL
 )
-"""A path of a file system or a web address, other than a number with slashes such as `225/2385`."""
+"""A path that begins at a root, a drive, the home or a dot, or has `..` in it, or a web address. Other
+names with slashes are no paths: `225/2385`."""
 _FORBIDDEN = re.compile(r"[\\/:*?\"<>|\s]+")
 _SUFFIXES = {
     "image/jpeg": ".jpg",

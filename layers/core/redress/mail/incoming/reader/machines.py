@@ -210,13 +210,6 @@ def kind_of(
     return Machine(kind, tuple(dict.fromkeys(because)), bounce, any(one.proof for one in signs))
 
 
-def may_be_answered(
-    mail: ParsedMail, own_addresses: Iterable[str] = (), groups: Iterable[str] = ()
-) -> bool:
-    """Whether an automatic answer may go to the sender: `no_answer` gives no reason against it."""
-    return bool(mail.sender_addresses) and no_answer(mail, own_addresses, groups) is None
-
-
 def no_answer(
     mail: ParsedMail,
     own_addresses: Iterable[str] = (),

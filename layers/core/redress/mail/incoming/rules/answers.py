@@ -13,8 +13,8 @@ class NoAnswer(StrEnum):
     """
 
     REPLY_TO = "reply_to"
-    """Reply-To names an address of another organisation than From, or From has no address. No mail
-    has come from the address in Reply-To yet. Anybody can name an address in this way."""
+    """The mail names an address to answer to that is not proven to be the sender's, and no mail has
+    come from it. Anybody can name an address in this way."""
     NO_REPLY = "no_reply"
     """Nobody reads the address to which an answer would go."""
     MACHINE = "machine"

@@ -86,10 +86,6 @@ class Shown:
     text: str
     parts: tuple[ShownPart, ...]
 
-    @property
-    def folds(self) -> bool:
-        return any(part.folded is not None for part in self.parts)
-
 
 class SentWords:
     """The words that Redress sent about a ticket. Recognises lines that quote them.
