@@ -56,6 +56,9 @@ BY_PROGRAMS = [
     "Urlaub: {ours}",
     "Automatic reply: [R-7K3M9-QW0X2] We have received your request",
     "自动回复：",
+    "Automatic reply: away",
+    "自动回复：休假中",
+    "Automatische Antwort: Abwesenheitsnotiz",
 ]
 BY_PEOPLE = [
     "Absence du bureau : colis non livré",

@@ -382,6 +382,7 @@ def test_a_form_that_a_provider_sends_is_no_campaign() -> None:
         ("Automatic reply: Re: lamp", False),
         ("自动回复：[R-7K3M9-QW0X2] 灯", False),
         ("Out of office", False),
+        ("Automatic reply: away", False),
         ("Vacation from hell", True),
     ],
 )

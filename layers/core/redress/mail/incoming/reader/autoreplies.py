@@ -79,7 +79,10 @@ _NOTES = re.compile(
 )
 """The subject of HCL Notes: `AUTO: Li Na is out of the office (returning 12/03/2026)`."""
 _PREFIX = re.compile(rf"\s*{_ANSWERS}\s*(?:\[\d{{1,3}}\])?\s*[:：]", re.IGNORECASE)
-_ONLY_PREFIX = re.compile(rf"\s*{_ANSWERS}\s*[:：]?\s*\Z", re.IGNORECASE)
+_EMPTY = re.compile(
+    rf"\s*(?:{_ANSWERS}\s*[:：]?|{_WORDS}|{_ALSO_WORDS})?[\s.!。！]*\Z", re.IGNORECASE
+)
+"""What repeats no subject: `Re`, or again the words of an auto-responder."""
 
 _BEGINS_AUTO = re.compile(rf"\s*[\[【(（［]?\s*(?:(?:re|aw|sv)\s*:\s*)?{_WORDS}", re.IGNORECASE)
 _AUTO_WORDS = re.compile(
@@ -148,9 +151,7 @@ def _found(subject: str, *, answered: bool) -> AutoSubject | None:
         if rest is None:
             # The words at the end were added to an answer, so `Re:` before it says nothing.
             rest, answered = before or "", False
-        repeats = bool(
-            not rest or _PREFIX.match(rest) or _ONLY_PREFIX.match(rest) or _has_number(rest)
-        )
+        repeats = bool(_EMPTY.match(rest) or _PREFIX.match(rest) or _has_number(rest))
         return AutoSubject(rest, receipt, answered, clear or repeats, repeats)
     return None
 
@@ -167,7 +168,7 @@ def wording_of(subject: str, words: str, names: Iterable[str] = ()) -> Wording:
     text = absences.is_absence(words, names)
     if found is None:
         return Wording(text, clues.bare_subject(subject))
-    rest = "" if _ONLY_PREFIX.match(found.rest) else clues.bare_subject(found.rest)
+    rest = "" if _EMPTY.match(found.rest) else clues.bare_subject(found.rest)
     return Wording(
         text,
         clues.bare_subject(subject),
