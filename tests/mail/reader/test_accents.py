@@ -107,7 +107,8 @@ def test_sentences_with_accents_and_symbols_are_read_as_labelled(text: str, labe
         ("iso-8859-2", "iso8859_2", "żółw ŻÓŁW ŁÓDŹ PŘÍLIŠ ŐRÜLT"),
         ("windows-1250", "cp1250", "żółw ŻÓŁW ŁÓDŹ ŽLUŤOUČKÝ KŮŇ"),
         ("iso-8859-9", "cp1254", "şey ŞEY İADE DEĞİL ÇÜNKÜ SİPARİŞ"),
-        ("windows-1253", "cp1253", "ναι ΝΑΙ Όχι ΠΑΡΑΓΓΕΛΙΑ"),
+        ("windows-1253", "cp1253", "ναι ΝΑΙ Όχι ΠΑΡΑΓΓΕΛΙΑ ΑΡΧΕΙΟ ΑΛΗΘΕΣ"),
+        ("windows-1251", "cp1251", "ПУБЛИКАЦИЯ НЕ СУЩЕСТВУЕТ. КАТАЛОГ-ДАННЫХ: ПУСТОЙ БЛОК"),
     ],
 )
 def test_words_of_other_alphabets_are_read_as_labelled(label: str, codec: str, text: str) -> None:
@@ -164,6 +165,12 @@ def test_odd_byte_in_a_word_of_a_chinese_text_is_a_mark() -> None:
         ("（ABC）", "cp950", "big5"),
         ("NT＄100", "cp950", "big5"),
         ("我的T恤", "cp950", "big5"),
+        ("(無)", "cp950", "big5"),
+        ("「", "cp950", "big5"),
+        ("(OK)。", "cp950", "big5"),
+        ("余白", "cp932", "shift_jis"),
+        ("型double", "cp932", "shift_jis"),
+        ("旧DIR=新DIR", "cp932", "shift_jis"),
         ("T恤 U盘 A座", "gb18030", "gb2312"),
         ("APP闪退", "gb18030", "iso-8859-1"),
         ("iPhone坏了", "gb18030", ""),

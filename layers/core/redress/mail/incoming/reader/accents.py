@@ -56,6 +56,17 @@ _BEFORE_SYMBOLS = "“„«\xa0"
 _SYMBOLS = "°µ§€£¥©®™ºª²³¹½¼¾±×÷¢‰†•·´"
 _UNITS = re.compile("°[CFK]|µ[A-Za-z]|·[lL]")
 _NOT_AFTER_MARKS = "@\\^_`{|}~"
+_WORD = re.compile(r"[^\W\d_]{1,60}")
+_OTHER_ALPHABETS = [
+    re.compile(f"[{letters}]+")
+    for letters in (
+        "\u0400-\u04ff",  # Cyrillic
+        "\u0370-\u03ff",  # Greek
+        "\u0590-\u05ff",  # Hebrew
+        "\u0600-\u06ff",  # Arabic
+        "\u0e00-\u0e7f",  # Thai
+    )
+]
 _RUN = re.compile(r"[^\x00-\x7f]+")
 _PARTS = re.compile(r"[^\W\d_ªºµ¹²³¼½¾]+|.", re.DOTALL)
 
@@ -104,6 +115,24 @@ def _are_of_one_alphabet(text: str) -> bool:
     """Whether Icelandic letters are not mixed with those that Icelandic does not have."""
     letters = {one for one in text.lower() if not one.isascii() and one.isalpha()}
     return letters <= _ICELANDIC or not letters & _ICELANDIC_ONLY
+
+
+def are_words(text: str) -> bool:
+    """Whether a text is in words of one alphabet other than the Latin one: Cyrillic, Greek, ...
+
+    Each word has one alphabet and one case. Only its first letter may be a capital.
+    """
+    beyond = [one for one in text if not one.isascii()]
+    words = [word for word in _WORD.findall(text) if not word.isascii()]
+    return sum(map(len, words)) * 4 >= len(beyond) * 3 > 0 and all(map(_is_word, words))
+
+
+@lru_cache(maxsize=8_192)
+def _is_word(word: str) -> bool:
+    has_case = word.isupper() or word.islower() or word[1:].islower()
+    return any(one.fullmatch(word) for one in _OTHER_ALPHABETS) and (
+        has_case or word.upper() == word.lower()
+    )
 
 
 @lru_cache(maxsize=8_192)

@@ -20,7 +20,7 @@ import chardet
 
 from redress.base import texts
 from redress.base.languages import LANGUAGES
-from redress.mail.incoming.reader.accents import Evidence, evidence
+from redress.mail.incoming.reader.accents import Evidence, are_words, evidence
 from redress.mail.incoming.reader.labels import (
     ASCII_LABELS,
     BIG5,
@@ -111,6 +111,10 @@ _EACH = 3.5
 """What each further accent is worth."""
 _EATING = (GB, BIG5, SJIS, KOREAN)
 """The charsets with such characters."""
+_BEGINS = re.compile(rb"(?<![0-9A-Za-z]).[A-Z][a-z]", re.DOTALL)
+"""An odd byte before a word, such as that of ¡ in ¡Hola."""
+_COMMON = 9.0
+"""Characters that cost less are common."""
 _EATEN_IN_WORD = 8.0
 """What such a character costs inside of a word, in addition to EATEN."""
 _HIGH = bytes(range(0x80, 0x100))
@@ -357,17 +361,16 @@ def _likeliest(
         for family in families
         if family[0] not in (*_SEVEN_BIT, *JIS)
     }
-    if _is_latin(sample, cut, labelled, label):
-        hints.usual = LATIN
-        return _read(data, LATIN, hints)
+    if (certain := _certain(sample, cut, labelled, label)) is not None:
+        hints.usual = certain
+        return _read(data, certain, hints)
     texts = {family: _tried(sample, family, cut) for family in prior}
     accented = _gains_of_accents(texts, labelled, label)
     for family, gain in accented.items():
         prior[family] += gain
     prior[SJIS] += half_width_gain(texts[SJIS], expected=prior[SJIS] > 0)
     for family in _EATING if EATEN_BYTES.search(sample) else ():
-        usual = family == labelled and accented.get(LATIN, 0.0) <= 0
-        prior[family] -= _cost_of_eaten(sample, family, punctuation=usual)
+        prior[family] -= _cost_of_eaten(sample, family, labelled=family == labelled)
     found = {family: cost_of(texts[family], family[0]) - prior[family] for family in prior}
     best = min(found, key=lambda family: found[family])
     text = texts[best]
@@ -391,18 +394,21 @@ def _worth(labelled: tuple[str, ...], label: str) -> dict[str, float]:
     return {labelled[0]: _LABEL if labelled in _FAMILIES else _OTHER_LABEL}
 
 
-def _is_latin(sample: bytes, cut: bool, labelled: tuple[str, ...], label: str) -> bool:
-    """Whether a text is certainly in Latin-1, so that it is not compared with other readings."""
-    if (labelled and labelled != LATIN) or MARK not in _tried(sample, ("utf-8",), cut):
-        return False
+def _certain(
+    sample: bytes, cut: bool, labelled: tuple[str, ...], label: str
+) -> tuple[str, ...] | None:
+    """Return the charset of one byte that a text is certainly in; None if it is not certain."""
+    if MARK not in _tried(sample, ("utf-8",), cut):
+        return None
+    if labelled and labelled != LATIN:
+        is_written = labelled[0] in _ONE_BYTE and are_words(_tried(sample, labelled, cut))
+        return labelled if is_written else None
     text = _tried(sample, LATIN, cut)
     shown, length = evidence(text)
     is_labelled = labelled == LATIN and label not in ASCII_LABELS
-    return (
-        shown is Evidence.FOR
-        and (is_labelled or length >= _CERTAIN)
-        and _IN_WORD.search(text) is not None
-    )
+    if shown is Evidence.FOR and (is_labelled or length >= _CERTAIN) and _IN_WORD.search(text):
+        return LATIN
+    return None
 
 
 def _gains_of_accents(
@@ -413,6 +419,8 @@ def _gains_of_accents(
         return {}
     own = labelled if labelled and labelled[0] in _ONE_BYTE else LATIN
     shown, length = evidence(texts[own])
+    if labelled in _EATING and not _IN_WORD.search(texts[own]):
+        return {}
     if own == labelled and label not in ASCII_LABELS:
         gain = (0.0, _WEAKLY, _STRONGLY + _LATIN_LABEL)[shown]
     else:
@@ -420,15 +428,19 @@ def _gains_of_accents(
     return {own: gain + (_EACH * (length - 1) if shown else 0.0)}
 
 
-def _cost_of_eaten(sample: bytes, family: tuple[str, ...], *, punctuation: bool) -> float:
+def _cost_of_eaten(sample: bytes, family: tuple[str, ...], *, labelled: bool) -> float:
     """Return what a charset costs because its characters contain ASCII bytes of the text around.
 
-    Marks such as a full-width comma cost nothing if the text may contain them (`punctuation`).
+    If the text has its label (`labelled`), marks such as a full-width comma cost nothing, nor do
+    common characters that are not within a word. Both cost if a word seems to begin in them.
     """
     cost = 0.0
     for match in EATEN_BYTES.finditer(sample):
-        if punctuation and match.group().decode(family[0], "replace") in PUNCTUATION:
-            continue
+        text = match.group().decode(family[0], "replace")
+        if labelled and not _BEGINS.match(sample, match.start()):
+            is_common = not match.group(1) and cost_of(text, family[0]) < _COMMON
+            if is_common or text in PUNCTUATION:
+                continue
         cost += EATEN + (_EATEN_IN_WORD if match.group(1) else 0.0)
     return cost
 

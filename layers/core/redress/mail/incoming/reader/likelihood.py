@@ -118,10 +118,13 @@ def half_width_gain(text: str, *, expected: bool) -> float:
     """Return how much less likely or likelier half-width katakana make a text in Shift_JIS.
 
     They count if they are in an order in which Japanese has them, and if something speaks for
-    Shift_JIS (`expected`) or a voiced one is among them. One alone beside a letter is no katakana.
+    Shift_JIS (`expected`) or a voiced one is among them. One alone beside a letter is none, and
+    nor is a single one if nothing speaks for Shift_JIS.
     """
     lone = _LONE * len(_LONE_HALF_WIDTH.findall(text))
     letters = len(_HALF_WIDTH_LETTERS.findall(text))
+    if letters == 1 and not expected:
+        return -_LONE
     if not letters or _NO_HALF_WIDTH.search(text) or not (expected or "ﾞ" in text or "ﾟ" in text):
         return -lone
     return letters * _HALF_WIDTH_GAIN - lone

@@ -27,7 +27,7 @@ _GLUED = 3.5
 """What it costs that a letter follows without a gap: its byte may be the second one of a pair."""
 EATEN_BYTES = re.compile(
     rb"(?<![\x80-\xff])(?<![\x80-\xff][\x30-\x7f])"
-    rb"(?:((?<=[A-Za-z])[\x80-\xff][A-Za-z]|[\x80-\xff][A-Za-z](?=[A-Za-z]))"
+    rb"(?:((?<=[A-Za-z])[\x80-\xff][A-Za-z]|[\x80-\xff][a-z](?=[a-z]))"
     rb"|[\x80-\xff][\x40-\x7e])(?![\x80-\xff])"
 )
 """A high byte and an ASCII byte that would be one character, alone between ASCII characters. The
