@@ -62,6 +62,7 @@ SENTENCES = (
     "HÄÄ YÖ",
     "GÓÐAN DAGINN",
     "ÞAÐ",
+    "ÞÁ",
     "ÞAÐ VAR ÞÓ STAÐFEST",
     "José Muñoz, Zoë Åkerström, François Lefèvre",
     "NÃO RECEBI. RECLAMAÇÃO. DEVOLUÇÃO. INFORMAÇÃO.",

@@ -43,7 +43,7 @@ _LETTERS = frozenset("".join(_ALPHABETS) + "ãõýÿ")
 _ICELANDIC = frozenset("áðéíóúýþæöøäåªºµ")
 _ICELANDIC_ONLY = frozenset("ðþý")
 """Turkish and Baltic texts, read as Latin-1, have these and letters of many other languages."""
-_SEEN_ALONE = frozenset("ää öö õõ üü åä äö åö öü äü æø øå æå þú".split())
+_SEEN_ALONE = frozenset("ää öö õõ üü åä äö åö öü äü æø øå æå þú þó þá".split())
 """Two letters that stand alone, as a word or as a list of letters."""
 _AFTER_DIGITS = _LETTERS - set("šžœ")
 _LONGEST = 12
