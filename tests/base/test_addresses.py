@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.base import addresses
-from redress.base.addresses import canonical
+from redress.base.addresses import canonical, fault_of, is_address
 
 
 @pytest.mark.parametrize(
@@ -126,3 +126,14 @@ def test_the_ascii_form_of_a_domain_can_be_mailed(domain: str) -> None:
 def test_an_address_is_stored_as_it_was_typed_without_what_cannot_be_meant() -> None:
     assert addresses.cleaned("\u200b Wang@Bücher.example\u200b") == "Wang@Bücher.example"
     assert addresses.cleaned("ｗａｎｇ＠example。org") == "wang@example.org"
+
+
+@pytest.mark.parametrize(
+    "before", ["\ue000", "\u0378", "\x00", "\ud800", "\U000f0000", "\uffff", "a", "中", ""]
+)
+@pytest.mark.parametrize("joiner", ["\u200c", "\u200d"])
+def test_a_joiner_after_any_character_raises_no_error(before: str, joiner: str) -> None:
+    address = f"x@{before}{joiner}中.com"
+    assert canonical(address) == canonical(f"x@{before}中.com") or before in ("a", "中")
+    is_address(address)
+    fault_of(address)

@@ -437,6 +437,33 @@ def test_another_text_makes_another_mail(text: str) -> None:
     assert not both_ways(copy(), copy(text))
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Refund 20 0 EUR, flat 1 2", "Refund 200 EUR, flat 12"),
+        ("I am\nnow here", "I am nowhere"),
+    ],
+)
+def test_words_that_differ_by_a_blank_make_two_mails(one: str, other: str) -> None:
+    assert not both_ways(copy(one), copy(other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("我的包裹\n没有到", "我的包裹没有到"),
+        ("订单 4711\n没有到", "订单4711没有到"),
+        ("a  b", "a\nb"),
+    ],
+)
+def test_a_line_that_is_wrapped_elsewhere_makes_no_other_mail(one: str, other: str) -> None:
+    assert both_ways(copy(one), copy(other))
+
+
+def test_a_forward_is_no_copy_of_an_answer() -> None:
+    assert not both_ways(copy(subject="Re: x"), copy(subject="Fwd: x"))
+
+
 def test_signatures_that_differ_make_two_mails() -> None:
     one, other = (f"{TEXT}\n-- \n{name}\nli@example.com" for name in ("Li Na", "Li Na, at home"))
     assert not both_ways(copy(one), copy(other))

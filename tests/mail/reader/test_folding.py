@@ -243,6 +243,21 @@ def test_lines_with_marks_that_no_attribution_introduces_are_kept() -> None:
     assert folded(text).text == ">3 weeks already!\n>200 EUR lost"
 
 
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "-----Original Message-----",
+        "-------- 原始邮件 --------",
+        "-----Original Message-----\nFrom: Service <s@redress.example>\nSent: Monday 9:00\nSubject: x\n",
+        "发件人: 客服 <s@redress.example>\n发送时间: 2026年11月23日 9:00\n主题: 工单\n",
+    ],
+)
+def test_words_below_marked_lines_of_an_older_mail_are_kept(heading: str) -> None:
+    shown = folded(f"Hello,\n{heading}\n> Is it ok?\nNo, it is broken.\n\n> And now?\nNo.")
+    assert shown.text == "Hello,\nNo, it is broken.\n\n> And now?\nNo."
+    assert hidden(shown) == f"{heading}\n> Is it ok?"
+
+
 def test_words_below_a_quote_are_kept() -> None:
     assert folded(f"On 23/11/26 09:00, Service wrote:\n> {OLD}\n\n{NEW}").text == NEW
 
@@ -339,6 +354,7 @@ OWN_WORDS = {
     "an address before a colon, zh": "我在2026年3月3日把照片发给了（foto@shop.example）：\n灯碎了\n请退款",
     "somebody's address wrote": "On Monday support@shop.example wrote:\nyou get a refund.\nNothing came.",
     "somebody's address wrote, zh": "3月3日客服 service@shop.example 写道：\n可以退款。\n但是钱没有到。",
+    "a name and an address without a time": "Li <li@x.example> 写道：\n我们会退款。\n但是一直没有退。",
     "sentences about two people": (
         "On Monday I wrote to li@x.example but nobody came.\nMy sister wrote:\ncall them.\nSo I ask you."
     ),

@@ -145,8 +145,6 @@ def _domain_without_hidden(domain: str) -> str:
     bare = texts.without_hidden(domain)
     if not any(joiner in domain for joiner in _BOTH) or bare.isascii() or len(domain) > LIMIT:
         return bare
-    import idna
-
     pieces = re.split("([\u200c\u200d])", domain)
     kept = [piece if piece in _BOTH else texts.without_hidden(piece) for piece in pieces]
     labels = "".join(kept).split(".")
@@ -154,7 +152,18 @@ def _domain_without_hidden(domain: str) -> str:
         "".join(
             letter
             for at, letter in enumerate(label)
-            if letter not in _BOTH or idna.valid_contextj(label, at)
+            if letter not in _BOTH or _needs_joiner(label, at)
         )
         for label in labels
     )
+
+
+def _needs_joiner(label: str, at: int) -> bool:
+    """Whether a joiner may stand at this place of a label."""
+    import idna
+
+    try:
+        return idna.valid_contextj(label, at)
+    except ValueError:
+        # The library asks for the name of the character before it, and some characters have none.
+        return False

@@ -197,12 +197,20 @@ def _mark_quotes(lines: list[str], marks: _Marks, end: int, context: Context) ->
     index, count = 0, len(lines)
     while index < count:
         line = lines[index]
-        older = PartKind.QUOTE if index >= end else _older_mail_at(lines, index, context)
+        older = (PartKind.QUOTE, index) if index >= end else _older_mail_at(lines, index, context)
         if older is not None:
-            first = _attribution_before(lines, index)
-            proven = older is PartKind.FORWARD or not _answers_below(lines, marks, first)
-            marks.add(Part(older, first, count, proven))
-            break
+            kind, body = older
+            first, last = _attribution_before(lines, index), count
+            marked = quoting.next_filled(lines, body)
+            if index < end and marked < count and quoting.QUOTE_MARK.match(lines[marked]):
+                # The program marked the lines of the older mail, so the others are the sender's.
+                last = _end_of_marked(lines, marked)
+            proven = (
+                kind is PartKind.FORWARD or last < count or not _answers_below(lines, marks, first)
+            )
+            marks.add(Part(kind, first, last, proven))
+            index = last
+            continue
         if not line.strip() or marks.lines[index] is not None:
             index += 1
             continue
@@ -273,8 +281,8 @@ def _answers_below(lines: list[str], marks: _Marks, first: int) -> bool:
     return _BELOW.search("\n".join(own)[-_LOOKED_AT:]) is not None
 
 
-def _older_mail_at(lines: list[str], index: int, context: Context) -> PartKind | None:
-    """Return what begins at this line if an older mail goes from it to the end; otherwise None.
+def _older_mail_at(lines: list[str], index: int, context: Context) -> tuple[PartKind, int] | None:
+    """Return what begins at this line if it is an older mail, and where its text begins.
 
     A heading below the words `Forwarded message` is that of a forwarded mail. So is any heading if
     the subject says that the mail forwards another one.
@@ -290,7 +298,8 @@ def _older_mail_at(lines: list[str], index: int, context: Context) -> PartKind |
     heading = quoting.heading_at(lines, begin) if begin < len(lines) else None
     if not separates and (heading is None or not heading.proven or _is_senders(heading, context)):
         return None
-    return PartKind.FORWARD if forwards or context.forwards else PartKind.QUOTE
+    kind = PartKind.FORWARD if forwards or context.forwards else PartKind.QUOTE
+    return kind, heading.last if heading is not None else begin
 
 
 def _is_senders(heading: quoting.Heading, context: Context) -> bool:

@@ -290,7 +290,7 @@ class Attribution:
     """A text like `On Mon, 23 Nov 2026, Li <li@example.com> wrote:`, up to line `last` (exclusive).
 
     by_program   it has a date, a name and an address, and no words with which people tell something
-    has_address  it has a mail address as a mail program writes it
+    has_address  it has a mail address and a time as a mail program writes them
     has_marks    the next line that is not blank has a quote mark
     """
 
@@ -359,7 +359,7 @@ def _ends(line: str, text: str) -> bool:
 def _attribution(lines: list[str], last: int, text: str) -> Attribution:
     following = next_filled(lines, last)
     has_marks = following < len(lines) and QUOTE_MARK.match(lines[following]) is not None
-    has_address = _IN_BRACKETS.search(text) is not None or (
+    has_address = (_IN_BRACKETS.search(text) is not None and _MOMENT.search(text) is not None) or (
         _BARE_ADDRESS.search(text) is not None and _FULL_MOMENT.search(text) is not None
     )
     by_program = _is_by_program(text)

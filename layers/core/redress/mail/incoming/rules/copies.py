@@ -31,6 +31,8 @@ FOOTER_FILE = 4_096
 """The most bytes of a file that contains only a footer."""
 
 _LIST_TAG = re.compile(r"\s*[\[【［]([^\[\]【】［］]{1,40})[\]】］]\s*")
+_FORWARDS = re.compile(r"\s*(?:fw|wg|tr|转|轉)", re.IGNORECASE)
+_BESIDE_CHINESE = re.compile(r"(?<=[\u2e80-\uffef]) | (?=[\u2e80-\uffef])")
 _ANSWERS = re.compile(
     r"\s*(?:re|fwd?|aw|wg|tr|sv|回复|回覆|答复|答覆|转发|轉發|轉寄)\s*[:：]\s*", re.IGNORECASE
 )
@@ -85,10 +87,19 @@ def is_copy(one: Copy, other: Copy) -> bool:
 
 
 def _digest(subject: str, lines: list[str], contents: list[str]) -> str:
-    """Return a digest that does not depend on blanks and on where lines were broken."""
-    parts = ("".join(subject.split()), "".join("".join(lines).split()), *contents)
+    """Return a digest that does not depend on how many blanks there are and where lines break."""
+    parts = (_one_line(subject), _one_line("\n".join(lines)), *contents)
     whole = "\n".join(parts)
     return hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _one_line(text: str) -> str:
+    """Return the text with one blank between words, and none beside Chinese characters.
+
+    A gateway that wraps lines breaks Chinese text anywhere. Between other words, a blank can make
+    the difference: `200 EUR` is not `20 0 EUR`.
+    """
+    return _BESIDE_CHINESE.sub("", " ".join(text.split()))
 
 
 def _subjects(subject: str, lists: frozenset[str]) -> tuple[str, str]:
@@ -100,8 +111,9 @@ def _subjects(subject: str, lists: frozenset[str]) -> tuple[str, str]:
         if found := SUBJECT_TAG.match(rest):
             pass
         elif found := _ANSWERS.match(rest):
-            with_lists += "" if with_lists.endswith("re:") else "re:"
-            without += "" if without.endswith("re:") else "re:"
+            prefix = "fwd:" if _FORWARDS.match(found[0]) else "re:"
+            with_lists += "" if with_lists.endswith(prefix) else prefix
+            without += "" if without.endswith(prefix) else prefix
         elif (found := _LIST_TAG.match(rest)) and found[1].casefold() in lists:
             with_lists += found[0]
         else:
