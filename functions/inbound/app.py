@@ -132,10 +132,10 @@ def _read(key: str, at: datetime, envelope: tuple[str, ...]) -> IncomingMail:
 
 def _parsed(raw: bytes, key: str, at: datetime, envelope: tuple[str, ...]) -> IncomingMail:
     own, groups, doors = wiring.own_addresses(), wiring.groups(), wiring.doors()
-    expected = wiring.languages()
+    expected, domains = wiring.languages(), wiring.house_domains()
     try:
         return reading.incoming_mail_of(
-            raw, key, at, own, LANGUAGE, envelope, groups, doors, expected
+            raw, key, at, own, LANGUAGE, envelope, groups, doors, expected, domains
         )
     except Exception as error:
         raise ReadingFailed from error

@@ -67,6 +67,7 @@ def incoming_mail_of(
     groups: Iterable[str] = (),
     doors: Iterable[str] = (),
     languages: Sequence[str] = LANGUAGES,
+    domains: Iterable[str] = (),
 ) -> IncomingMail:
     """Read a mail.
 
@@ -75,7 +76,7 @@ def incoming_mail_of(
     for which the mail server took the mail (RCPT TO); empty if they are not known. `groups` are the
     groups and forwarders that the plan names. `doors` are the addresses that receive mail for
     Redress, besides `own_addresses`. `languages` are those that customers write in, the most common
-    one first.
+    one first. `domains` are the domains of the house.
     """
     mail = parsing.parse(raw, languages)
     own, trusted, ours = list(own_addresses), tuple(groups), tuple(doors)
@@ -83,7 +84,7 @@ def incoming_mail_of(
     title = _title(mail.subject)
     verdict = verdicts.verdicts(mail)
     sender = mail.sender_addresses[0] if mail.sender_addresses else None
-    answers = machines.answer_address(mail, own, trusted, ours)
+    answers = machines.answer_address(mail, own, trusted, ours, domains)
     contact = answers.address if answers is not None else _named_besides_from(mail, (*own, *ours))
     one_author = sender is None or _has_one_author(mail, verdict.author)
     # A group that the plan names breaks DMARC by what it adds. Its own envelope is proven by SPF.

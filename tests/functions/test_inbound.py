@@ -1034,16 +1034,31 @@ def test_the_shop_whose_form_wrote_the_mail_gets_no_rights_on_the_ticket(post: P
     post.deliver(mail(Reply_To="王伟 <wang.wei@person.example>", **form))
     first = post.ticket()
     assert (first.contact.email, first.first_sender) == ("wang.wei@person.example", None)
-    assert len(mails_after(post.stores.tickets.history(first.number)[0])) == 1
+    [opened] = post.stores.tickets.history(first.number)
+    assert (mails_after(opened), opened.data["mail"]["unacknowledged"]) == ([], "reply_to")
     answer = mail("4711", to=post.reply_address(first), message_id="<a@x>", **form)
     post.deliver(answer, "inbound/2")
     assert len(post.tickets()) == 2
 
 
+def test_a_form_at_a_domain_that_the_plan_names_is_one_of_the_house(post: Post) -> None:
+    form = {"sender": "wordpress@web.shop.example", "Reply_To": "wang.wei@person.example"}
+    post.deliver(mail(**form))
+    document = plan_document() | {"version": 2}
+    document["mail"]["domains"] = ["shop.example"]
+    post.stores.plan_store.publish(document, 2, 1)
+    rewire()
+    post.deliver(mail("灯坏了", message_id="<2@x>", **form), "inbound/2")
+    opened = [post.stores.tickets.history(one.number)[0] for one in post.tickets()]
+    assert sorted(len(mails_after(one)) for one in opened) == [0, 1]
+
+
 def test_a_form_of_the_house_that_sends_as_its_own_address_opens_a_ticket(post: Post) -> None:
     sender = ENVIRONMENT["SENDER_ADDRESS"]
     post.deliver(mail(sender=sender, Reply_To="王伟 <wang.wei@person.example>"))
-    assert post.ticket().contact.email == "wang.wei@person.example"
+    ticket = post.ticket()
+    assert ticket.contact.email == "wang.wei@person.example"
+    assert len(mails_after(post.stores.tickets.history(ticket.number)[0])) == 1
     post.deliver(mail(sender=sender, message_id="<none@x>"), "inbound/2")
     assert [record.reason for record in post.held().records] == ["own"]
 

@@ -115,3 +115,31 @@ def test_a_member_of_staff_who_forwards_our_own_mail_forwards_nobodys() -> None:
     found = incoming_mail_of(raw, "inbound/1", AT, ["in.redress.example"], "en", doors=DOORS)
     assert found.forwarded is not None
     assert not found.forwarded.answerable
+
+
+FORM = b"From: Form <%s>\nX-Mailer: PHPMailer 6\nReply-To: mei@person.example\n"
+
+
+@pytest.mark.parametrize(
+    ("sender", "foreign"),
+    [
+        (b"form@shop.example", False),
+        (b"www@web1.shop.example", False),
+        (b"form@house.example", False),
+        (b"care@in.redress.example", False),
+        (b"form@other.example", True),
+        (b"form@notshop.example", True),
+    ],
+)
+def test_only_forms_of_the_house_name_a_trusted_contact(sender: bytes, foreign: bool) -> None:
+    def found(dmarc: bytes) -> bool:
+        block = SES.replace(b"dmarc=pass", b"dmarc=" + dmarc)
+        raw = block + FORM % sender + b"Subject: Parcel\n\nHello"
+        own = ["service@house.example", "in.redress.example"]
+        mail = incoming_mail_of(raw, "inbound/1", AT, own, "en", domains=["shop.example"])
+        assert (mail.contact, mail.named_contact) == ("mei@person.example", False)
+        return mail.foreign
+
+    assert found(b"pass") is foreign
+    for dmarc in (b"none", b"fail"):
+        assert found(dmarc), "anybody can write the address of the house"

@@ -682,12 +682,65 @@ def test_a_forms_mail_is_answered_to_the_person_who_filled_it_in(
     sender: bytes, head: bytes
 ) -> None:
     found = answers(sender, b"Customer <c@person.example>", head)
-    assert (found.address.address, found.form, found.foreign) == ("c@person.example", True, False)
+    assert (found.address.address, found.form) == ("c@person.example", True)
+    assert found.foreign is not sender.endswith(b"redress.example"), "only the house is trusted"
     raw = HEAD.replace(b"Li Na <li.na@example.com>", sender) + head
     mail = parse(raw + b"Reply-To: c@person.example\r\n\r\nHi")
     own = ["service@redress.example", "in.redress.example"]
     assert kind_of(mail, own) is None
     assert no_answer(mail, own) is None
+
+
+@pytest.mark.parametrize(
+    ("sender", "head"),
+    [
+        (b"do-not-reply@anyone.example", b""),
+        (b"bo@anyone.example", b"X-Mailer: PHP/8.3\r\n"),
+        (b"bo@anyone.example", b"X-PHP-Script: anyone.example/send.php for 192.0.2.1\r\n"),
+        (b"bo@anyone.example", b"To: bo@anyone.example\r\n"),
+        (b"bo@anyone.example", b"Sender: service@redress.example\r\nX-Mailer: Drupal\r\n"),
+        (b"bo@redress.example.anyone.example", b"X-Mailer: WordPress 6\r\n"),
+        (b"kontaktformular@anyone.example", b""),
+        (b"www-data@anyone.example", b""),
+    ],
+)
+def test_the_signs_of_a_form_do_not_make_a_strangers_address_a_trusted_contact(
+    sender: bytes, head: bytes
+) -> None:
+    found = answers(sender, b"mei@person.example", head)
+    assert (found.address.address, found.foreign) == ("mei@person.example", True)
+    near = answers(sender, b"mei@" + sender.partition(b"@")[2], head)
+    assert not near.foreign, "the sender's own organisation"
+
+
+@pytest.mark.parametrize(
+    ("sender", "reply_to"),
+    [
+        (b"bo@qq.com", b"mei@qq.com"),
+        (b"bo@gmail.com", b"mei@gmail.com"),
+        (b"bo@163.com", b"mei@vip.163.com"),
+        (b"bo@yahoo.co.jp", b"mei@yahoo.co.jp"),
+        (b"no-reply@hotmail.fr", b"mei@hotmail.fr"),
+        (b"bo@gmx.de", b"mei@gmx.de"),
+    ],
+)
+def test_two_addresses_at_a_large_provider_are_two_people(sender: bytes, reply_to: bytes) -> None:
+    assert answers(sender, reply_to).foreign
+    assert not answers(sender, sender).foreign
+
+
+def test_a_house_with_an_address_at_a_provider_does_not_trust_its_other_customers() -> None:
+    head = b"X-Mailer: PHP\r\nReply-To: mei@person.example\r\n\r\nHi"
+    for sender, foreign in ((b"shop@gmail.com", False), (b"bo@gmail.com", True)):
+        mail = parse(HEAD.replace(b"li.na@example.com", sender) + head)
+        found = answer_address(mail, ["shop@gmail.com"], domains=["gmail.com"])
+        assert found is not None
+        assert found.foreign is foreign
+
+
+def test_a_mailer_whose_name_only_contains_that_of_a_form_is_a_persons() -> None:
+    found = answers(b"li@example.com", b"li@example.com", b"X-Mailer: GraphPad 9\r\n")
+    assert not found.form
 
 
 def test_a_mail_of_ours_is_no_form_even_with_a_foreign_reply_to() -> None:
@@ -841,3 +894,4 @@ def test_two_domains_are_one_organisation_only_if_one_contains_the_other() -> No
     assert same_organisation("example.com", "Mail.Example.com")
     assert same_organisation("a.example.com", "example.com")
     assert not same_organisation("notexample.com", "example.com")
+    assert not same_organisation("foxmail.com", "foxmail.com")

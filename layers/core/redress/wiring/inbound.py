@@ -45,6 +45,11 @@ def own_domains() -> tuple[str, ...]:
     return (canonical_domain(given.mail_domain), canonical_domain(sending))
 
 
+def house_domains() -> tuple[str, ...]:
+    """Return the domains of the house that the deployment or the current plan names."""
+    return (*own_domains(), *stores.plans().current().mail.domains)
+
+
 def groups() -> tuple[str, ...]:
     """Return the groups and forwarders that the current plan names."""
     return stores.plans().current().mail.groups

@@ -74,7 +74,7 @@ def passage_of(mail: ParsedMail, groups: Iterable[str]) -> Passage:
     listed = list_id in names if list_id else _names_one(mail, POST_HEADERS, names)
     rewritten = _has_own_from(mail, named)
     claimed = listed or rewritten or _names_one(mail, _PASSED_BY, names)
-    proven = is_relayed(mail, named) or (rewritten and _is_authentic(mail))
+    proven = is_relayed(mail, named) or (rewritten and is_authentic(mail))
     return Passage(claimed or proven, proven, listed)
 
 
@@ -130,7 +130,7 @@ def _has_own_from(mail: ParsedMail, groups: frozenset[str]) -> bool:
     return len(senders) == 1 and not senders.isdisjoint(groups)
 
 
-def _is_authentic(mail: ParsedMail) -> bool:
+def is_authentic(mail: ParsedMail) -> bool:
     """Whether DMARC passed for the one address in From, or nobody checked, as on a laptop."""
     found = verdicts.verdicts(mail)
     if not (found.spf or found.dkim or found.dmarc):

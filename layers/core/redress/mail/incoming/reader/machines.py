@@ -34,10 +34,12 @@ from redress.mail.incoming.reader.groups import (
     Passage,
     addresses_in,
     adds_unsubscribe,
+    is_authentic,
     passage_of,
 )
 from redress.mail.incoming.reader.limits import Defects
 from redress.mail.incoming.reader.mail import Address, ParsedMail
+from redress.mail.incoming.reader.providers import is_shared
 from redress.mail.incoming.rules.answers import NoAnswer
 
 
@@ -78,7 +80,8 @@ class AnswerAddress:
     named    the sender named it in Reply-To, and it is not the address in From. False if a form or
              a list may have named it
     form     a form or a group sent the mail for the person at this address
-    foreign  it belongs to another organisation than From, and no form or group sent the mail
+    foreign  it may belong to anybody: its organisation is another than that of From, and neither a
+             form of the house nor a group of the plan is proven to have sent the mail
     """
 
     address: Address
@@ -175,7 +178,9 @@ _FORM_HEADERS = (
     "x-php-filename",
     "x-wpcf7-content-type",
 )
-_FORM_MAILERS = re.compile(r"php|wordpress|drupal|joomla|typo3|webform", re.IGNORECASE)
+_FORM_MAILERS = re.compile(
+    r"(?<![a-z])(?:php|wordpress|drupal|joomla|typo3|webform)", re.IGNORECASE
+)
 """Found in X-Mailer if a program of a web server wrote the mail."""
 _ROBOTS = re.compile(r"(?:listserv|majordomo|mailman|auto-?reply|autoresponder)\Z", re.IGNORECASE)
 """Local parts of programs from which no person writes."""
@@ -294,38 +299,77 @@ def answer_address(
     own_addresses: Iterable[str] = (),
     groups: Iterable[str] = (),
     doors: Iterable[str] = (),
+    domains: Iterable[str] = (),
 ) -> AnswerAddress | None:
     """Return the address to which answers go: Reply-To if somebody reads it, otherwise From.
 
     None if the mail has no From. A Reply-To to which no mail can be sent does not count, nor does
     one of a mailing list, because strangers would read the answer. Nor does one of Redress: the
     address that it sends from, one at the domain that receives mail, or one of `doors` (the other
-    addresses that receive mail for Redress).
+    addresses that receive mail for Redress). `domains` are the domains of the house, besides those
+    in `own_addresses`.
+
+    Every sender can write the signs of a form. So a form's Reply-To is `foreign` like any other,
+    unless the form is one of the house, or a group of the plan, and this is proven.
     """
     if not mail.sender_addresses:
         return None
-    sender, own = mail.sender_addresses[0], tuple(own_addresses)
+    sender, own, named = mail.sender_addresses[0], tuple(own_addresses), tuple(groups)
     ours = (*own, *doors)
-    if (person := written_for(mail, own, groups, doors)) is not None:
-        return AnswerAddress(person, form=True)
+    if (person := written_for(mail, own, named, doors)) is not None:
+        trusted = _is_of_house(mail, ours, domains) or _is_named_group(mail, named)
+        return AnswerAddress(person, form=True, foreign=not trusted and _differ(person, sender))
     lists = _list_addresses(mail)
     if canonical(sender.address) in {canonical(one.address) for one in mail.reply_to}:
         return AnswerAddress(sender)
     for one in mail.reply_to[:10]:
         address = canonical(one.address)
         if is_address(address) and is_answerable(one, "", ours) and address not in lists:
-            foreign = not same_organisation(one.domain, sender.domain)
-            return AnswerAddress(one, named=not lists, foreign=foreign)
+            return AnswerAddress(one, named=not lists, foreign=_differ(one, sender))
     return AnswerAddress(sender)
+
+
+def _is_of_house(mail: ParsedMail, ours: Collection[str], domains: Iterable[str]) -> bool:
+    """Whether it is proven that an address of the house sent the mail.
+
+    This is an address in `ours`, or one at a domain of `domains`, at a domain in `ours` or at that
+    of an address in `ours` that is not a provider's. Only From counts, because DMARC proves no
+    other header.
+    """
+    [sender] = mail.sender_addresses
+    known = {canonical(one) for one in ours}
+    house = {one.rpartition("@")[2] for one in known} | {canonical_domain(one) for one in domains}
+    domain = canonical_domain(sender.domain)
+    at_house = not is_shared(domain) and any(
+        domain == one or domain.endswith(f".{one}") for one in house if one
+    )
+    return (canonical(sender.address) in known or at_house) and is_authentic(mail)
+
+
+def _is_named_group(mail: ParsedMail, groups: Collection[str]) -> bool:
+    """Whether From has the address of a group of the plan, and it is proven to be the group."""
+    named = {canonical(one) for one in groups}
+    [sender] = mail.sender_addresses
+    return canonical(sender.address) in named and passage_of(mail, groups).proven
+
+
+def _differ(one: Address, sender: Address) -> bool:
+    """Whether two addresses may belong to different organisations or people."""
+    if canonical(one.address) == canonical(sender.address):
+        return False
+    return not same_organisation(one.domain, sender.domain)
 
 
 def same_organisation(one: str, other: str) -> bool:
     """Whether two domains belong to one organisation: they are equal, or one is part of the other.
 
     Domains such as a.example.com and b.example.com count as two organisations. This is the safe
-    answer, because without a list of public suffixes a.co.uk and b.co.uk look the same.
+    answer, because without a list of public suffixes a.co.uk and b.co.uk look the same. Addresses
+    at the domain of a large provider have no organisation in common.
     """
     one, other = canonical_domain(one), canonical_domain(other)
+    if is_shared(one) or is_shared(other):
+        return False
     return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
 
 
