@@ -93,7 +93,8 @@ def incoming_mail_of(
     new = answer(mail.text, parts).text
     names = [one.name for one in mail.sender_addresses]
     notice = _notice(machine)
-    wording = _without_our_words(autoreplies.wording_of(mail.subject, new, names))
+    said = autoreplies.wording_of(mail.subject, new, names, files=bool(mail.attachments))
+    wording = _without_our_words(said)
     if notice is not None:
         wording = NO_WORDING
     return IncomingMail(

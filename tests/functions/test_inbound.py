@@ -1080,7 +1080,8 @@ def test_a_form_of_the_house_that_sends_as_its_own_address_opens_a_ticket(post: 
         ("AUTO: Li Na is out of the office (returning 12/03/2026)", "Note: automatic"),
         ("假期回复：Re: 灯", "我不在，会尽快回复。"),
         ("Re: 自动回复：灯", "我不在，会尽快回复。"),
-        ("Re: lamp", "I am currently out of the office and will be back on Monday."),
+        ("Re: lamp", "I am out of the office and will answer your mail on Monday."),
+        ("Urlaub", "Ich bin bis Montag im Urlaub."),
     ],
 )
 def test_an_auto_reply_to_a_signed_address_is_a_notice_even_without_headers(
@@ -1109,6 +1110,11 @@ def test_an_auto_reply_to_a_signed_address_is_a_notice_even_without_headers(
         ("Read: my complaint finally!", "I want 200 EUR"),
         ("Auto: Re: Motor kaputt", "Bitte melden"),
         ("[自动回复]骗人", "我要退款200元，灯坏了"),
+        ("Re: 投诉：包裹没有收到", "我后天不在家。"),
+        ("Re: 投诉：包裹没有收到", "Bin Freitag nicht da."),
+        ("Re: 投诉：包裹没有收到", "Not available tomorrow."),
+        ("Vacation", "The parcel never came."),
+        ("未读", "箱子里什么都没有。"),
     ],
 )
 def test_a_persons_answer_about_auto_replies_is_the_customers_message(

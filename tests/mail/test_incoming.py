@@ -170,6 +170,8 @@ def test_words_of_an_auto_reply_make_a_notice_only_if_they_repeat_the_tickets_su
         (Wording(repeated="colis non livré"), False),
         (Wording(repeated="", asks=True), False),
         (Wording(repeated="", asks=False), True),
+        (Wording(repeated="", ordinary=True), False),
+        (Wording(repeated=ours, ordinary=True), True),
         (Wording(repeated=ours, answered=True), False),
         (Wording(repeated=ours, subject=ours), False),
         (Wording(repeated="x", numbered=True), True),

@@ -106,7 +106,9 @@ def test_a_subject_that_goes_on_with_other_words_is_a_persons(subject: str, ours
 
 
 @pytest.mark.parametrize("subject", [*BY_PROGRAMS, "Re: 自动回复：灯", "Re: 灯"])
-@pytest.mark.parametrize("text", ["我不在，会尽快回复。", "I am away until Monday."])
+@pytest.mark.parametrize(
+    "text", ["我不在，会尽快回复。", "I am away until Monday. I will answer when I am back."]
+)
 def test_a_text_that_only_states_an_absence_is_an_auto_reply_under_any_subject(
     subject: str, text: str
 ) -> None:
@@ -160,40 +162,57 @@ def test_words_that_people_often_write_before_a_colon_do_not_prevent_an_answer(
 # ------------------------------------------------------------------------------ texts
 
 AWAY = [
-    "I am currently out of the office and will be back on Monday.",
-    "I am away until Monday.",
     "I'm on vacation until 12 March and will answer when I am back.",
-    "Thanks for your message. I am on annual leave this week.",
     "I will be out of the office until Monday, March 9, 2026. I will respond to your email when I "
     "return.",
-    "Hello,\n\nThank you for your email. I am out of the office from 3 March until 10 March with "
-    "limited access to email. I will reply as soon as possible upon my return. For urgent matters "
-    "please contact my colleague Anna at anna@shop.example or +49 30 123456.\n\nBest regards,\nLi Na",
     "This is an automatic reply. I am on holiday.",
-    "Thank you for your email. I am currently on maternity leave and will return in June.",
-    "I will be out of the office starting 03/02/2026 and will not return until 03/09/2026.",
-    "I am out of the office until 10/03. For urgent matters, contact support@shop.example.",
     "I'm on vacation this week. I'll get back to you next week.",
-    "Je suis absent jusqu'au 12 mars...",
     "Bonjour,\nJe suis en congés du 3 au 12 mars. Je vous répondrai dès mon retour.\nEn cas "
     "d'urgence, vous pouvez contacter mon collègue.\nCordialement",
-    "Ich bin bis zum 12. März im Urlaub. In dringenden Fällen wenden Sie sich bitte an meine "
-    "Kollegin.\nMit freundlichen Grüßen\nLi Na",
     "Guten Tag,\nich bin derzeit nicht im Büro. Ich bin ab dem 12.03.2026 wieder erreichbar. Ihre "
     "E-Mail wird nicht weitergeleitet.\nViele Grüße",
-    "Vom 3.3. bis 12.3. bin ich im Urlaub.",
     "我现在不在，晚点回复你",
     "您好，本人正在休年假，3月2日至3月6日期间无法及时回复邮件，请谅解。",
     "自動回覆：我目前不在辦公室，回來後會盡快回覆您。",
     "您好，我已收到您的邮件，我正在休假，回来后回复。",
     "我不在，会尽快回复。",
     "您好！我正在休假，3月10日返回，届时回复您。",
-    "我在度假，3月5日至3月12日不在办公室，如有急事请致电13912345678。",
     "谢谢您的来信！我目前出差在外，3月2日回来，届时回复。",
-    "我正在休假，有急事请联系我的同事。祝好",
     "您好，我目前正在出差，無法及時回覆您的郵件，敬請諒解。",
     "这是来自QQ邮箱的假期自动回复邮件。\n您好，我最近正在休假中，无法亲自回复您的邮件。我将在假期结束后，尽快给您回复。",
 ]
+ALSO_BY_PEOPLE = [
+    "I am currently out of the office and will be back on Monday.",
+    "I am away until Monday.",
+    "Thanks for your message. I am on annual leave this week.",
+    "Thank you for your email. I am currently on maternity leave and will return in June.",
+    "I will be out of the office starting 03/02/2026 and will not return until 03/09/2026.",
+    "I am out of the office until 10/03. For urgent matters, contact support@shop.example.",
+    "Je suis absent jusqu'au 12 mars...",
+    "Vom 3.3. bis 12.3. bin ich im Urlaub.",
+    "我在度假，3月5日至3月12日不在办公室，如有急事请致电13912345678。",
+    "我正在休假，有急事请联系我的同事。祝好",
+    "Hello,\n\nThank you for your email. I am out of the office from 3 March until 10 March with "
+    "limited access to email. I will reply as soon as possible upon my return. For urgent matters "
+    "please contact my colleague Anna at anna@shop.example or +49 30 123456.\n\nBest regards,\nLi Na",
+    "Ich bin bis zum 12. März im Urlaub. In dringenden Fällen wenden Sie sich bitte an meine "
+    "Kollegin.\nMit freundlichen Grüßen\nLi Na",
+    "Not in the office tomorrow.",
+    "I am on vacation, offline until Friday",
+    "Abroad this week",
+    "I am out. Do not reply.",
+    "Bin heute unterwegs.",
+    "Ich bin bis Freitag auf Dienstreise. Vielen Dank",
+    "Je suis absente demain. Merci",
+    "我今天请假",
+    "本人出差中，谢谢",
+    "休息",
+    "我这几天在外地，请致电13700137000",
+    "我下周休假，有急事请拨打手机13700137000，稍后回复您。",
+    "自动回复",
+    "请勿直接回复",
+]
+"""Absences that people also write, for example about an appointment or a delivery."""
 WITH_MORE = [
     "您好，我现在正在外出，暂时无法拍照，回来后尽快处理好发给你。",
     "你好，我正在出差，无法处理，请下周联系我。订单4711还没到。",
@@ -232,6 +251,73 @@ def test_a_text_that_says_nothing_but_an_absence_is_that_of_an_auto_responder(te
     assert is_absence(text, ("Li Na",))
     mail = parse(HEAD + b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + text.encode())
     assert no_answer(mail) is NoAnswer.WORDS
+
+
+@pytest.mark.parametrize("text", ALSO_BY_PEOPLE)
+def test_an_absence_that_says_nothing_about_the_mail_is_the_customers(text: str) -> None:
+    assert not is_absence(text, ("Li Na",))
+    assert not verdict("Re: 灯", text, "灯")
+
+
+@pytest.mark.parametrize("text", ["我明天不在家", "我不在家，晚点回复你", "都是自动回复"])
+def test_words_that_no_auto_responder_writes_are_the_customers(text: str) -> None:
+    assert not is_absence(text)
+
+
+@pytest.mark.parametrize("text", ALSO_BY_PEOPLE)
+def test_an_absence_below_the_subject_of_an_auto_responder_is_no_message(text: str) -> None:
+    assert verdict("自动回复：您的来信", text, "灯")
+    assert not verdict("Re: 自动回复：您的来信", text, "灯")
+
+
+@pytest.mark.parametrize("subject", ["Re: 灯", "Holiday", "自动回复"])
+@pytest.mark.parametrize("text", [*AWAY, *ALSO_BY_PEOPLE, "", "看照片"])
+def test_a_mail_with_files_is_an_auto_reply_only_if_it_repeats_our_subject(
+    subject: str, text: str
+) -> None:
+    assert not is_auto_reply_to(wording_of(subject, text, files=True), "灯")
+    assert is_auto_reply_to(wording_of("自动回复：Re: 灯", text, files=True), "灯")
+
+
+ORDINARY = [
+    "出差",
+    "休假",
+    "休假中",
+    "Vacation",
+    "On vacation",
+    "Urlaub",
+    "Away",
+    "已读",
+    "Gelesen",
+    "OOO",
+]
+
+
+@pytest.mark.parametrize("ours", ["灯", "", "Holiday"])
+@pytest.mark.parametrize("subject", ORDINARY)
+@pytest.mark.parametrize(
+    "text", ["灯还是不亮，没有人来过。", "It never came.", "我出差，请致电13700137000"]
+)
+def test_an_ordinary_word_as_the_complete_subject_does_not_hide_the_words_below_it(
+    subject: str, text: str, ours: str
+) -> None:
+    assert not verdict(subject, text, ours)
+
+
+@pytest.mark.parametrize("subject", ORDINARY)
+@pytest.mark.parametrize("text", ["", "I am away until Monday.", "正在休假"])
+def test_an_ordinary_word_above_an_absence_or_nothing_is_an_auto_reply(
+    subject: str, text: str
+) -> None:
+    assert verdict(subject, text, "灯")
+
+
+@pytest.mark.parametrize("text", [*AWAY, "Je suis absent demain.\n-----\nMon colis manque"])
+def test_precedence_makes_no_text_a_proof(text: str) -> None:
+    head = HEAD + b"Precedence: bulk\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+    found = kind_of(parse(head + text.encode()))
+    assert found is not None
+    assert not found.proven
 
 
 @pytest.mark.parametrize("text", WITH_MORE)

@@ -2,7 +2,9 @@
 
 Every clause of the text must be one of the usual ones: a greeting, thanks, the absence, the return,
 a later answer, whom to ask instead, a closing formula. Any other clause is a person's, such as an
-order number, a complaint or a demand. So a doubtful text is a person's.
+order number, a complaint or a demand. People also write that they are away, for example about an
+appointment. So a text counts alone only if it says that it is automatic, or if it also says what
+becomes of the mail. A doubtful text is a person's.
 """
 
 from __future__ import annotations
@@ -171,7 +173,7 @@ _LATELY = (
 )
 _HOLIDAY = (
     r"(?:休假|度假|年假|放假|休息|请假|請假|外出|出差|出国|出國|旅行|旅游|旅遊|在外|在外地|"
-    r"不在(?:办公室|辦公室|公司|家|国内|國內|岗位)?|离开(?:办公室|公司)?|離開(?:辦公室|公司)?|"
+    r"不在(?:办公室|辦公室|公司|国内|國內|岗位)?|离开(?:办公室|公司)?|離開(?:辦公室|公司)?|"
     r"[休请請度](?:年|病|产|婚|陪产)?假)"
 )
 _IF_URGENT = (
@@ -229,6 +231,34 @@ _NOTICE = (
     r"(?:自动|自動)(?:回复|回覆|回復|答复|答覆|回信|发送|發送)的?(?:邮件|郵件|信息|消息)?|"
     r"请勿(?:直接)?回复(?:此邮件|本邮件)?",
 )
+_SAYS_AUTOMATIC = tuple(
+    re.compile(one)
+    for one in (
+        r"(?:please note that )?this is an? (?:automatic(?:ally generated)?|automated|auto)[ -]?"
+        r"(?:vacation |holiday |out of office |e-?mail |mail )?(?:reply|response|message|e-?mail|answer)"
+        r"(?: to your \w{4,7})?",
+        r"(?:dies|das) ist eine automatische (?:antwort|nachricht|abwesenheitsnotiz)",
+        r"ceci est (?:une réponse|un message) automatique",
+        r"(?:这是|這是|此为|此為|(?:本|此)(?:邮件|郵件)(?:为|為|是))(?:来自|來自)?(?:一封)?(?:我的?|本人的?)?"
+        r"(?:qq|网易|網易|腾讯|騰訊|新浪|搜狐|阿里)?(?:邮箱|郵箱)?的?(?:一封)?(?:假期|休假|外出|系统|系統)?(?:的)?"
+        r"(?:自动|自動)(?:回复|回覆|回復|答复|答覆|回信|发送|發送)的?(?:邮件|郵件|信息|消息)?",
+    )
+)
+_AWAY_CLAUSES = tuple(re.compile(one) for one in _ABSENCE)
+_ABOUT_MAIL = re.compile(
+    rf"\b(?:reply|respond|response|answer|get back to|write back)\b|\byour {_MAIL}\b|"
+    rf"\b(?:antworten?|beantworten)\b|\b{_IHRE}\b|répondr|\b{_VOTRE}\b|"
+    rf"回复|回覆|回復|回信|答复|答覆|回{_YOU}|(?:收到|收悉|查看|查阅|查閱|阅读|閱讀|处理|處理){_YOURS}|"
+    rf"{_LETTER}(?:我|我们)?(?:已经|已經|已)?(?:收到|收悉)|收到了{_YOURS}"
+)
+"""What becomes of the mail, in a clause that is one of the usual ones."""
+_NOT_ABOUT_MAIL = re.compile(
+    r"thank|dank|merci|谢|謝|do not|勿|自动|自動|automat|\bauto\b|urgent|emergenc|dringend|急"
+)
+_CALL = re.compile(
+    r"#|致电|致電|电话|電話|拨打|撥打|手机|手機|\b(?:call|phone|mobile|cell|reach me)\b|"
+    r"\bmobil\b|erreichen sie mich|appeler|joindre"
+)
 _STATED = tuple(re.compile(one) for one in (*_ABSENCE, *_NOTICE))
 _USUAL = (
     *_STATED,
@@ -238,22 +268,48 @@ _QQ = re.compile(r"qq(?=邮箱|郵箱)")
 
 
 def is_absence(text: str, names: Iterable[str] = ()) -> bool:
-    """Whether a text states an absence, or that it is automatic, and says nothing else of its own.
+    """Whether a text shows by itself that an auto-responder wrote it.
 
-    `text` has no quoted mail any more. `names` are the names of the sender, with which the text may
-    be signed.
+    It says nothing but the usual clauses, and either that it is automatic, or that the sender is
+    away and what becomes of the mail, such as a later answer. A text that asks for a call is a
+    person's, unless it says that it is automatic. `text` has no quoted mail any more. `names` are
+    the names of the sender, with which the text may be signed.
     """
-    if len(text) > 2 * LONGEST or _ASKED.search(text):
+    clauses = _usual_clauses(text, names)
+    if any(one.fullmatch(clause) for clause in clauses for one in _SAYS_AUTOMATIC):
+        return True
+    if any(_CALL.search(clause) for clause in clauses):
         return False
+    away = any(one.fullmatch(clause) for clause in clauses for one in _AWAY_CLAUSES)
+    return away and any(
+        _ABOUT_MAIL.search(clause) and not _NOT_ABOUT_MAIL.search(clause) for clause in clauses
+    )
+
+
+def may_be_absence(text: str, names: Iterable[str] = (), *, calls: bool = True) -> bool:
+    """Whether a text only states an absence, or that it is automatic. People write this, too.
+
+    It counts only together with another sign. `calls` tells whether a text with a phone number or
+    a request for a call counts. The other parameters are those of `is_absence`.
+    """
+    clauses = _usual_clauses(text, names)
+    return bool(clauses) and (calls or not any(_CALL.search(clause) for clause in clauses))
+
+
+def _usual_clauses(text: str, names: Iterable[str]) -> list[str]:
+    """Return the clauses of a text that has only usual ones and states an absence; else none."""
+    if len(text) > 2 * LONGEST or _ASKED.search(text):
+        return []
     plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'").strip()
     if not plain or len(plain) > LONGEST:
-        return False
+        return []
     plain = _with_marks(plain)
     signed = {" ".join(one.lower().split()) for one in names} | {""}
     clauses = [" ".join(one.split()).strip(" -–—*()\"'") for one in _ENDS.split(plain)]
     clauses = [one for one in clauses if one not in signed]
     stated = any(one.fullmatch(clause) for clause in clauses for one in _STATED)
-    return stated and all(any(one.fullmatch(clause) for one in _USUAL) for clause in clauses)
+    usual = stated and all(any(one.fullmatch(clause) for one in _USUAL) for clause in clauses)
+    return clauses if usual else []
 
 
 def _with_marks(plain: str) -> str:

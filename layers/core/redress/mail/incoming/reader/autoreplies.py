@@ -42,6 +42,13 @@ _ALSO_WORDS = (
     r"assenza|out of town|away|休假|假期|度假|出差)"
 )
 """Words that people often write before a colon themselves."""
+_ORDINARY = re.compile(
+    r"(?:(?:i(?:'|’| a)?m )?on vacation|away from .*|休假中|正在休假|不在办公室|不在辦公室|外出通知|休假通知|不在通知|"
+    r"부재중|abwesend|abwesenheit|absen[ct]e? du bureau|fuera de (?:la )?oficina|fuori sede|fuori ufficio|"
+    r"вне офиса)(?:\s?[(（].*)?",
+    re.IGNORECASE,
+)
+"""Words of auto-responders that a person also writes as the complete subject of a mail."""
 _READ = (
     r"(?:(?:邮件|郵件)?(?:已读|已讀|已阅读?|已閱讀?|未读|未讀)(?:回执|回執)?|阅读回执|閱讀回條|"
     r"not read|read receipt|return receipt|nicht gelesen|ungelesen gelöscht|lesebestätigung|non lu|"
@@ -61,8 +68,8 @@ def _pattern(words: str) -> re.Pattern[str]:
     `Out of office hours charge`, a person goes on with their sentence.
     """
     return re.compile(
-        rf"\s*(?:{_OPEN}\s*{words}\s*{_CLOSE}\s*[:：]?|(?:[^:：\s]{{1,30}}的)?{words}(?:{_BY}\s*[:：]\s*|{_SEPARATOR}))"
-        rf"(?P<rest>.*)|(?P<before>.*?){_OPEN}\s*{words}\s*{_CLOSE}\s*\Z",
+        rf"\s*(?:{_OPEN}\s*(?P<first>{words})\s*{_CLOSE}\s*[:：]?|(?:[^:：\s]{{1,30}}的)?(?P<words>{words})(?:{_BY}\s*[:：]\s*|{_SEPARATOR}))"
+        rf"(?P<rest>.*)|(?P<before>.*?){_OPEN}\s*(?P<after>{words})\s*{_CLOSE}\s*\Z",
         re.IGNORECASE | re.DOTALL,
     )
 
@@ -114,6 +121,7 @@ class AutoSubject:
     answered  `Re:` stands before the words
     clear     people hardly write the words in this form without an auto-responder
     repeats   nothing is left, or `Re:` or a ticket number introduces what is left
+    ordinary  a person also writes these words as a complete subject: `Holiday`, `已读`
     """
 
     rest: str
@@ -121,6 +129,7 @@ class AutoSubject:
     answered: bool
     clear: bool
     repeats: bool
+    ordinary: bool = False
 
 
 def auto_subject(subject: str) -> AutoSubject | None:
@@ -152,7 +161,9 @@ def _found(subject: str, *, answered: bool) -> AutoSubject | None:
             # The words at the end were added to an answer, so `Re:` before it says nothing.
             rest, answered = before or "", False
         repeats = bool(_EMPTY.match(rest) or _PREFIX.match(rest) or _has_number(rest))
-        return AutoSubject(rest, receipt, answered, clear or repeats, repeats)
+        words = match.group("words") or match.group("first") or match.group("after") or ""
+        ordinary = receipt or not clear or _ORDINARY.fullmatch(words) is not None
+        return AutoSubject(rest, receipt, answered, clear or repeats, repeats, ordinary)
     return None
 
 
@@ -162,20 +173,32 @@ def _has_number(rest: str) -> bool:
     return bool(clues.numbers_in(rest[: len(rest) - len(bare)] if bare else rest))
 
 
-def wording_of(subject: str, words: str, names: Iterable[str] = ()) -> Wording:
-    """Return the words of an auto-responder in a mail. `words` is its text without quoted mail."""
-    found = auto_subject(subject)
-    text = absences.is_absence(words, names)
+def wording_of(
+    subject: str, words: str, names: Iterable[str] = (), *, files: bool = False
+) -> Wording:
+    """Return the words of an auto-responder in a mail.
+
+    `words` is its text without quoted mail. `files` tells whether the mail has files: then its text
+    is a person's, because an auto-responder attaches none.
+    """
+    found, names = auto_subject(subject), tuple(names)
+    text = not files and absences.is_absence(words, names)
+    away = not files and absences.may_be_absence(words, names)
     if found is None:
         return Wording(text, clues.bare_subject(subject))
     rest = "" if _EMPTY.match(found.rest) else clues.bare_subject(found.rest)
+    alone = away and absences.may_be_absence(words, names, calls=False)
+    says_nothing = alone or not (words.strip() or files)
+    prefixed = found.rest.strip() != "" and found.repeats
+    by_person = files or (found.ordinary and not prefixed)
     return Wording(
-        text,
+        text or (away and not found.ordinary and not found.answered),
         clues.bare_subject(subject),
         rest,
         numbered=_has_number(found.rest),
         answered=found.answered,
         asks=_ASKS.search(words[:_MOST_READ]) is not None,
+        ordinary=by_person and not says_nothing,
     )
 
 

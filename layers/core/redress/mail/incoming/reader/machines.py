@@ -470,16 +470,15 @@ def _signs(
 def _signs_in_words(mail: ParsedMail) -> Iterator[_Sign]:
     """Yield the signs in subject and text. People can write them, too, so they prove nothing.
 
-    Only the text together with Precedence is a proof. Programs that answer mails write this header
-    so that nobody answers theirs.
+    Words may also stand below the lines that are read here. So the text is no proof together with
+    Precedence either.
     """
-    marked = mail.first("precedence").strip().lower() in ("bulk", "junk")
     if (found := auto_subject(mail.subject)) is not None and found.clear:
         kind = MachineKind.RECEIPT if found.receipt else MachineKind.AUTO_REPLY
         yield _Sign(kind, "subject", proof=False)
-    names = (one.name for one in mail.sender_addresses)
-    if absences.is_absence(new_words(mail.text), names):
-        yield _Sign(MachineKind.AUTO_REPLY, "text", proof=marked)
+    names, text = tuple(one.name for one in mail.sender_addresses), new_words(mail.text)
+    if absences.may_be_absence(text, names):
+        yield _Sign(MachineKind.AUTO_REPLY, "text", proof=False)
 
 
 def _signs_in_addresses(mail: ParsedMail, own: set[str], passage: Passage) -> Iterator[_Sign]:

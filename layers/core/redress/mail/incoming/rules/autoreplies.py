@@ -2,8 +2,8 @@
 
 The words prove nothing, because people write them, too: `Absence: my parcel was left outside`. An
 auto-responder repeats the subject that it answers; a person goes on with other words. So the
-subject is compared with that of the ticket. A text counts if it says nothing but that somebody is
-away.
+subject is compared with that of the ticket. A text counts if it shows that an auto-responder wrote
+it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ _LEAST_CUT = 8
 class Wording:
     """The words of an auto-responder in a mail.
 
-    text      the text says nothing but that somebody is away
+    text      the text shows that an auto-responder wrote it: it says that it is automatic, or
+              nothing but that somebody is away and when they answer the mail
     subject   the subject without prefixes such as `Re:` and without the ticket number
     repeated  what the subject has besides the words of the auto-responder, without prefixes and
               number; None if it has no such words
     numbered  a ticket number stands between these words and what is repeated
     answered  `Re:` stands before the words, so a person may have answered an auto-reply
     asks      the text asks or demands something
+    ordinary  the words are also a person's complete subject, such as `Holiday`, or the mail has
+              files, and the mail says more than an absence
     """
 
     text: bool = False
@@ -34,6 +37,7 @@ class Wording:
     numbered: bool = False
     answered: bool = False
     asks: bool = False
+    ordinary: bool = False
 
     @property
     def is_some(self) -> bool:
@@ -49,7 +53,7 @@ def is_auto_reply_to(wording: Wording, subject: str) -> bool:
 
     If the subject of the ticket itself has the words of an auto-reply, whoever repeats it adds
     nothing. A subject of which nothing is left is that of an auto-reply, unless the text asks for
-    something.
+    something, or the words are ordinary ones.
     """
     if wording.text:
         return True
@@ -58,10 +62,10 @@ def is_auto_reply_to(wording: Wording, subject: str) -> bool:
     ours, rest = _bare(subject), _bare(wording.repeated)
     if ours and _bare(wording.subject) == ours:
         return False
-    if wording.numbered or rest == ours:
+    if wording.numbered or (rest and rest == ours):
         return True
     if not rest:
-        return not wording.asks
+        return not wording.asks and not wording.ordinary
     return len(rest) >= _LEAST_CUT and ours.startswith(rest)
 
 
