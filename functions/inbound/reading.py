@@ -88,7 +88,8 @@ def incoming_mail_of(
     contact = answers.address if answers is not None else _named_besides_from(mail, (*own, *ours))
     one_author = sender is None or _has_one_author(mail, verdict.author)
     # A group that the plan names breaks DMARC by what it adds. Its own envelope is proven by SPF.
-    relayed = is_relayed(mail, trusted)
+    # It may also accept mail of strangers, so its envelope does not prove the author in From.
+    relayed = verdict.dmarc == "fail" and is_relayed(mail, trusted)
     parts = folding.parts_of(mail.text, _context(mail))
     new = answer(mail.text, parts).text
     names = [one.name for one in mail.sender_addresses]
@@ -138,6 +139,7 @@ def incoming_mail_of(
         virus=verdict.virus in _FAILED,
         authentic=verdict.dmarc == "pass" and sender is not None and one_author,
         disowned=(verdict.dmarc == "fail" and not relayed) or not one_author,
+        relayed=relayed,
         forwarded=_forwarded(mail, own, language, ours),
         no_answer=machines.no_answer(mail, own, trusted, ours),
         named_contact=answers is not None and answers.named,

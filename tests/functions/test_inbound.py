@@ -992,6 +992,40 @@ def test_a_named_group_that_breaks_dmarc_is_trusted_if_spf_proves_its_envelope(
     assert len(post.tickets()) == (0 if held else 1)
 
 
+def test_a_stranger_who_writes_through_a_named_group_takes_no_part_as_somebody_else(
+    post: Post,
+) -> None:
+    name_groups(post, "help@shop.example")
+    post.deliver(mail())
+    first = post.ticket()
+    forged = {"dmarc": "fail", "text": "请退款到另一个账户。"} | GROUP
+    subject = f"[{first.number}] 包裹"
+    by_number = mail(subject=subject, message_id="<n@x>", **forged)
+    post.deliver(through("help+bnc3x@shop.example", by_number), "inbound/2")
+    assert [one.type for one in post.stores.tickets.history(first.number)] == [EventType.OPENED]
+    assert len(post.tickets()) == 2
+    signed = mail(to=post.reply_address(first), message_id="<s@x>", **forged)
+    post.deliver(through("help+bnc3x@shop.example", signed), "inbound/3")
+    _, noted = post.stores.tickets.history(first.number)
+    assert (noted.type, noted.data["why"]) == (EventType.MAIL_NOTED, "disowned")
+    assert len(post.tickets()) == 2
+
+
+@pytest.mark.parametrize(("dmarc", "wrote"), [("fail", False), ("pass", True)])
+def test_a_mail_through_a_group_shows_that_an_address_writes_only_if_dmarc_passes(
+    post: Post, dmarc: str, wrote: bool
+) -> None:
+    name_groups(post, "help@shop.example")
+    sender = "wang.wei@elsewhere.example"
+    raw = mail(sender=sender, dmarc=dmarc, **GROUP)
+    post.deliver(through("help@shop.example", raw))
+    assert len(post.tickets()) == 1
+    post.deliver(mail("灯坏了", message_id="<2@x>", Reply_To=sender), "inbound/2")
+    opened = [post.stores.tickets.history(one.number)[0] for one in post.tickets()]
+    [named] = [one for one in opened if one.data["mail"].get("sender")]
+    assert bool(mails_after(named)) is wrote
+
+
 def test_a_contact_of_another_organisation_is_acknowledged_once_they_have_written(
     post: Post,
 ) -> None:

@@ -362,6 +362,24 @@ def test_logs_a_disowned_mail_in_the_customers_name_as_a_notice() -> None:
     assert decide(mail, ticket(), RULES) == LogNotice(NUMBER, Notice.DISOWNED)
 
 
+@pytest.mark.parametrize("named", [ANSWERED, QUOTED])
+def test_logs_a_mail_that_a_group_passed_on_without_proof_of_its_sender_as_a_notice(
+    named: Named,
+) -> None:
+    mail = facts(named=(named,), relayed=True)
+    assert decide(mail, ticket(), RULES) == LogNotice(NUMBER, Notice.DISOWNED)
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_number_in_a_mail_that_a_group_passed_on_without_proof_only_links_a_new_ticket(
+    state: State,
+) -> None:
+    mail = facts(named=(TYPED,), relayed=True)
+    assert decide(mail, ticket(state), RULES) == OpenTicket("inquiry", NUMBER)
+    stranger = replace(mail, sender="x@example.net")
+    assert decide(stranger, ticket(State.OPEN), RULES) == OpenTicket("inquiry")
+
+
 FRIEND = "wang.wei@example.com"
 
 
@@ -575,6 +593,7 @@ def test_the_most_serious_reason_is_reported() -> None:
         spam=st.booleans(),
         virus=st.booleans(),
         disowned=st.booleans(),
+        relayed=st.booleans(),
         staff=st.sampled_from([None, LIN_OF_COMPLAINTS]),
         authentic=st.booleans(),
     ),
@@ -588,6 +607,7 @@ def test_only_the_customer_ever_writes_on_a_ticket(mail: MailFacts, state: State
     if isinstance(found, AddReply):
         assert mail.sender == "li.na@example.com"
         assert not mail.disowned
+        assert not mail.relayed
         assert not mail.automatic or any(
             one.number == NUMBER and one.by in (Clue.ADDRESS, Clue.CONVERSATION)
             for one in mail.named

@@ -443,6 +443,7 @@ class ReceivingCase:
             spam=mail.spam,
             virus=mail.virus,
             disowned=mail.disowned,
+            relayed=mail.relayed,
             staff=StaffSender(Actor(member.role, member.id), member.team) if member else None,
             forwards=forwards,
             authentic=mail.authentic,
@@ -688,7 +689,7 @@ class ReceivingCase:
         Only addresses to which the returned mail was sent are marked. Otherwise a false notice
         could mark any address.
         """
-        if key is None or mail.disowned:
+        if key is None or mail.disowned or mail.relayed:
             return ()
         addresses = event_data.addresses_of(ticket, audience_of(key))
         permanent = {one.address: one.status for one in mail.returned if one.permanent}
@@ -702,9 +703,11 @@ class ReceivingCase:
         """Return the change that records that a mail came from the sender's address.
 
         It also removes the mark of returned mail: if an address sends mail, it can probably receive
-        mail again. () if nothing changes, or if the sender's domain disowns the mail.
+        mail again. () if nothing changes, or if DMARC failed, also through a group.
         """
-        if not mail.sender or mail.disowned or self._addresses.is_known_to_write(mail.sender):
+        if not mail.sender or mail.disowned or mail.relayed:
+            return ()
+        if self._addresses.is_known_to_write(mail.sender):
             return ()
         return (AddressChange(mail.sender, None, self._now()),)
 

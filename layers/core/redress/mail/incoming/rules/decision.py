@@ -134,6 +134,8 @@ class MailFacts:
     virus: bool = False
     disowned: bool = False
     """DMARC failed: the mail is not from the sender's domain, or it names several authors."""
+    relayed: bool = False
+    """DMARC failed, and a group of the plan passed the mail on: it may be from the sender."""
     staff: StaffSender | None = None
     """The member of staff in whose name the mail was sent."""
     forwards: bool = False
@@ -257,10 +259,12 @@ def decide(
             return LogNotice(signed, Notice.STRANGER)
     if facts.disowned and not released:
         return Quarantine(Reason.DISOWNED, about)
-    closed = next((n.number for n in existing if is_party(facts, tickets[n.number])), None)
+    # The sender's ticket is closed, or nothing proves the sender of a mail that a group passed on.
+    own = (n.number for n in existing if _is_customer_or_participant(facts, tickets[n.number]))
+    follows = None if facts.disowned else next(own, None)
     return OpenTicket(
         kind_of(facts, plan),
-        closed or signed,
+        follows or signed,
         unacknowledged=facts.no_answer,
     )
 
@@ -357,9 +361,10 @@ def is_party(facts: MailFacts, ticket: Ticket) -> bool:
     """Whether the sender may write on the ticket.
 
     The sender must be the customer or a participant whom staff added, and DMARC must not have
-    failed for the sender's domain.
+    failed for the sender's domain, not even through a group of the plan: a group can pass on the
+    mails of strangers.
     """
-    return _is_customer_or_participant(facts, ticket) and not facts.disowned
+    return _is_customer_or_participant(facts, ticket) and not (facts.disowned or facts.relayed)
 
 
 def _is_customer_or_participant(facts: MailFacts, ticket: Ticket) -> bool:

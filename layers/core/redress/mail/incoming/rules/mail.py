@@ -109,6 +109,8 @@ class IncomingMail:
     because       the evidence for the values of `machine` and `automatic`
     authentic     DMARC passed: the mail is from the sender's domain
     disowned      DMARC failed: the mail is not from the sender's domain, or names several authors
+    relayed       DMARC failed, and a group of the plan is proven to have passed the mail on, which
+                  explains it. So the mail is not disowned, but nothing proves its sender
     forwarded     the mail that this one forwards
     no_answer     why no automatic answer may follow; None if one may
     named_contact the sender themselves named the contact in Reply-To. If a form or a group named
@@ -151,6 +153,7 @@ class IncomingMail:
     no_answer: NoAnswer | None = None
     named_contact: bool = False
     foreign: bool = False
+    relayed: bool = False
     wording: Wording = NO_WORDING
 
     @property
@@ -213,6 +216,7 @@ def passed_on_mail(mail: IncomingMail, staff: Collection[str]) -> IncomingMail |
         parts=inner.parts,
         language=inner.language,
         disowned=False,
+        relayed=False,
         no_answer=None,
         named_contact=False,
         foreign=False,
