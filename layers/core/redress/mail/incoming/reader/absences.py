@@ -240,7 +240,7 @@ _SAYS_AUTOMATIC = tuple(
         r"(?:dies|das) ist eine automatische (?:antwort|nachricht|abwesenheitsnotiz)",
         r"ceci est (?:une réponse|un message) automatique",
         r"(?:这是|這是|此为|此為|(?:本|此)(?:邮件|郵件)(?:为|為|是))(?:来自|來自)?(?:一封)?(?:我的?|本人的?)?"
-        r"(?:qq|网易|網易|腾讯|騰訊|新浪|搜狐|阿里)?(?:邮箱|郵箱)?的?(?:一封)?(?:假期|休假|外出|系统|系統)?(?:的)?"
+        r"(?:qq|163|126|139|网易|網易|腾讯|騰訊|新浪|搜狐|阿里)?(?:邮箱|郵箱)?的?(?:一封)?(?:假期|休假|外出|系统|系統)?(?:的)?"
         r"(?:自动|自動)(?:回复|回覆|回復|答复|答覆|回信|发送|發送)的?(?:邮件|郵件|信息|消息)?",
     )
 )
@@ -259,7 +259,7 @@ _CALL = re.compile(
     r"#|致电|致電|电话|電話|拨打|撥打|手机|手機|\b(?:call|phone|mobile|cell|reach me)\b|"
     r"\bmobil\b|erreichen sie mich|appeler|joindre"
 )
-_STATED = tuple(re.compile(one) for one in (*_ABSENCE, *_NOTICE))
+_STATED = (*_SAYS_AUTOMATIC, *(re.compile(one) for one in (*_ABSENCE, *_NOTICE)))
 _USUAL = (
     *_STATED,
     *(re.compile(one) for one in (*_ENGLISH, *_GERMAN, *_FRENCH, *_CHINESE, *_CLOSING)),
