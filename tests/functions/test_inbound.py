@@ -1051,6 +1051,25 @@ def test_a_contact_of_the_senders_organisation_is_acknowledged(post: Post, reply
     assert len(mails_after(post.stores.tickets.history(ticket.number)[0])) == 1
 
 
+@pytest.mark.parametrize("in_bcc", [False, True])
+def test_one_mail_to_the_signed_addresses_of_two_tickets_is_a_message_on_both(
+    post: Post, in_bcc: bool
+) -> None:
+    for place in (1, 2):
+        text = f"第{place}盏灯坏了。"
+        post.deliver(mail(text, message_id=f"<{place}@x>"), f"inbound/{place}")
+    one, other = [post.reply_address(ticket) for ticket in post.tickets()]
+    to = one if in_bcc else f"{one}, {other}"
+    raw = mail("两盏灯都请退款。", to=to, message_id="<both@x>")
+    for _ in range(2):
+        post.take(raw, one, other, key="inbound/3")
+    assert len(post.tickets()) == 2
+    for ticket in post.tickets():
+        _, *later = post.stores.tickets.history(ticket.number)
+        assert [event.data["text"] for event in later] == ["两盏灯都请退款。"]
+        assert [event.type for event in later] == [EventType.CUSTOMER_WROTE]
+
+
 @pytest.mark.parametrize("sender", ["li.na@example.com", "wang.wei@elsewhere.example"])
 def test_the_sender_and_the_contact_they_named_both_write_on_the_ticket(
     post: Post, sender: str

@@ -27,6 +27,7 @@ from redress.mail.incoming.rules.decision import (
     StaffSender,
     decide,
     doors,
+    joined_beside,
     noted_beside,
 )
 from redress.plans.rules.plan import MailPlan
@@ -381,6 +382,22 @@ def test_a_number_in_a_mail_that_a_group_passed_on_without_proof_only_links_a_ne
 
 
 FRIEND = "wang.wei@example.com"
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_mail_to_two_signed_addresses_is_a_message_on_each_open_ticket_of_its_sender(
+    state: State,
+) -> None:
+    other = replace(life_at(state).ticket, number=OTHER)
+    both = ticket() | {OTHER: other}
+    mail = facts(named=(ANSWERED, Named(OTHER, Clue.ADDRESS)))
+    found = decide(mail, both, RULES)
+    assert found == AddReply(NUMBER)
+    assert joined_beside(mail, both, found) == (() if state is State.CLOSED else (OTHER,))
+    quoted = replace(mail, named=(ANSWERED, Named(OTHER, Clue.CONVERSATION)))
+    assert joined_beside(quoted, both, found) == (), "the mail was not sent to that ticket"
+    theirs = replace(other, contact=replace(other.contact, email="x@example.net"))
+    assert joined_beside(mail, ticket() | {OTHER: theirs}, found) == ()
 
 
 def taking_part(state: State = State.OPEN) -> dict[str, Ticket]:

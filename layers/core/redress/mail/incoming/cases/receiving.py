@@ -39,8 +39,10 @@ from redress.mail.incoming.rules.decision import (
     Reason,
     StaffSender,
     decide,
+    joined_beside,
     kind_of,
     noted_beside,
+    participant_of,
 )
 from redress.mail.incoming.rules.folding import (
     SentWords,
@@ -346,6 +348,8 @@ class ReceivingCase:
             decided = self._decided(mail, forwarded, record, decision, tickets, held)
             strangers = [tickets[one] for one in noted_beside(facts, tickets, decision)]
             decided = self._with_notes(mail, record, decided, strangers)
+            for number in joined_beside(facts, tickets, decision):
+                decided = self._with_message(mail, record, decided, facts, tickets[number])
             assert isinstance(decided.cause, MailTaken)
             cause = replace(decided.cause, copies=copies)
             done = Received(decided.result)
@@ -642,6 +646,24 @@ class ReceivingCase:
         also = tuple(self._note(mail, record, ticket, about) for ticket in tickets)
         counted = (*decided.cause.counted, *(ticket.number for ticket in tickets))
         return replace(decided, cause=replace(decided.cause, counted=counted), also=also)
+
+    def _with_message(
+        self,
+        mail: IncomingMail,
+        record: IncomingRecord,
+        decided: Decided[IncomingRecord],
+        facts: MailFacts,
+        ticket: Ticket,
+    ) -> Decided[IncomingRecord]:
+        """Add the message on another ticket to whose signed address the same mail was sent."""
+        assert isinstance(decided.cause, MailTaken)
+        plan, at = self._plan_and_moment(ticket)
+        words = answer(mail.whole, mail.parts, self._sent_words(mail, ticket.number))
+        source = event_data.source(mail, record, words)
+        text, by = event_data.text_of(words, ticket.language), participant_of(facts, ticket)
+        change = by_customer.write(ticket, plan, text, at, source, by)
+        cause = replace(decided.cause, counted=(*decided.cause.counted, ticket.number))
+        return replace(decided, cause=cause, also=(*decided.also, (change, at)))
 
     def _note(
         self, mail: IncomingMail, record: IncomingRecord, ticket: Ticket, about: dict[str, Any]

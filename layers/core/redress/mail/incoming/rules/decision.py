@@ -249,7 +249,7 @@ def decide(
     for name in existing:
         ticket = tickets[name.number]
         if is_party(facts, ticket) and ticket.state is not State.CLOSED:
-            participant = None if _is_customer(facts, ticket) else facts.sender
+            participant = participant_of(facts, ticket)
             proven = name.by in SIGNED or facts.authentic
             return AddReply(ticket.number, participant, proven)
     if signed is not None and not is_party(facts, tickets[signed]):
@@ -325,6 +325,32 @@ def noted_beside(
         and not _is_customer_or_participant(facts, tickets[number])
         and not (is_held and facts.held_on.get(number, 0) >= MOST_HELD_NOTED)
     )[:MOST_NOTED]
+
+
+def joined_beside(
+    facts: MailFacts, tickets: Mapping[str, Ticket], decision: Decision
+) -> tuple[str, ...]:
+    """Return the other tickets that a party's mail is also a message on.
+
+    If one mail has the signed addresses of several tickets on which its sender may write, each of
+    these tickets gets the message. A closed one takes none.
+    """
+    if not isinstance(decision, AddReply):
+        return ()
+    numbers = dict.fromkeys(name.number for name in facts.named if name.by is Clue.ADDRESS)
+    return tuple(
+        number
+        for number in numbers
+        if number in tickets
+        and number != decision.number
+        and is_party(facts, tickets[number])
+        and tickets[number].state is not State.CLOSED
+    )[:MOST_NOTED]
+
+
+def participant_of(facts: MailFacts, ticket: Ticket) -> str | None:
+    """Return the sender as the ticket's participant; None if the sender is its customer."""
+    return None if _is_customer(facts, ticket) else facts.sender
 
 
 def _reason_in_content(facts: MailFacts) -> Reason | None:
