@@ -10,7 +10,15 @@ from redress.mail.incoming.reader.folding import Context, parts_of
 from redress.mail.incoming.reader.limits import Defects
 from redress.mail.incoming.reader.markup import show
 from redress.mail.incoming.reader.parsing import parse
-from redress.mail.incoming.rules.folding import PartKind, SentWords, Shown, answer, as_data, whole
+from redress.mail.incoming.rules.folding import (
+    MOST_SEARCHES,
+    PartKind,
+    SentWords,
+    Shown,
+    answer,
+    as_data,
+    whole,
+)
 from tests.mail.reader.checks import check_parts
 from tests.mail.reader.mails import HEAD, folded, hidden
 
@@ -486,6 +494,16 @@ def test_own_words_below_a_cited_sentence_are_kept_although_they_were_also_sent(
     sent = SentWords(["可以退款，请耐心等待三天。"])
     text = "客服在3月3日写道：\n可以退款，请耐心等待三天。\n等待三天"
     assert answer(text, parts_of(text), sent).text == "等待三天"
+
+
+def test_only_so_many_lines_are_searched_for_among_the_words_that_were_sent() -> None:
+    """Otherwise a long quote about a ticket with many replies would take minutes."""
+    sent_line = "> Your parcel is on its way, and it"
+    for unsent, is_folded in ((10, True), (MOST_SEARCHES, False)):
+        above = "\n".join(f"> a line {n} that nobody has ever sent to you" for n in range(unsent))
+        text = f"{above}\n{sent_line}\nNo."
+        shown = answer(text, parts_of(text), SentWords([f"{sent_line[2:]} comes."]))
+        assert (sent_line not in shown.text) == is_folded
 
 
 # ------------------------------------------------------------------------------ forwarded mails

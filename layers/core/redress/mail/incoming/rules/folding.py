@@ -29,6 +29,11 @@ _LEAST = 4
 """The fewest characters of a sentence that counts as one that Redress sent."""
 _LONG_ENOUGH = 20
 """How many characters, without blanks, part of a sentence must have; half as many in Chinese."""
+_LONGEST_RUN = 1_000
+"""How many characters of the lines above are compared together with a line."""
+MOST_SEARCHES = 2_000
+"""How many lines of a mail are searched for among the words that Redress sent. It limits the time
+for a long quote about a ticket with many replies."""
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？；;\n])")
 _ENDS = ".!?。！？；;:：,，"
 
@@ -99,6 +104,7 @@ class SentWords:
         self._sentences = {
             _bare(one).strip(_ENDS) for text in found for one in _SENTENCE_END.split(text)
         }
+        self._left = MOST_SEARCHES
 
     def end_of(self, lines: Sequence[str], first: int, last: int) -> int:
         """Return the index after the last line that was sent, beginning with line `first`.
@@ -112,8 +118,8 @@ class SentWords:
             bare = _bare(lines[index].lstrip(" \t>＞|"))
             if not bare:
                 continue
-            if run and run + bare in self._sent:
-                run += bare
+            if run and self._contains(run + bare):
+                run = (run + bare)[-_LONGEST_RUN:]
             elif self._is_sent(bare):
                 run = bare
             else:
@@ -123,9 +129,14 @@ class SentWords:
 
     def _is_sent(self, bare: str) -> bool:
         enough = _LONG_ENOUGH if bare.isascii() else _LONG_ENOUGH // 2
-        if len(bare) >= enough and bare in self._sent:
+        if len(bare) >= enough and self._contains(bare):
             return True
         return len(bare) >= _LEAST and bare.strip(_ENDS) in self._sentences
+
+    def _contains(self, bare: str) -> bool:
+        """Whether the words were sent. After MOST_SEARCHES searches, the answer is no."""
+        self._left -= 1
+        return self._left >= 0 and bare in self._sent
 
 
 def _bare(text: str) -> str:
