@@ -194,7 +194,7 @@ _MATERIAL: dict[str, list[tuple[str, str]]] = {}
 
 
 def _own(language: str) -> str:
-    """All that the product says in a language, without placeholders and addresses."""
+    """Return all texts of the product in one language, without variables and addresses."""
     catalogue = json.loads((DATA / f"catalogue/{language}.json").read_text("utf-8"))
     mails = [path.read_text("utf-8") for path in sorted((DATA / f"mail/{language}").glob("*.txt"))]
     text = "\n".join(

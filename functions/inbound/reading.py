@@ -72,9 +72,9 @@ def incoming_mail_of(
     """Read a mail.
 
     `own_addresses` are the address that Redress sends from and the domain that receives mail.
-    `language` is the language to assume if the text does not show one. `envelope` are the addresses
-    for which the mail server took the mail (RCPT TO); empty if they are not known. `groups` are the
-    groups and forwarders that the plan names. `doors` are the addresses that receive mail for
+    `language` is the language to assume if the text does not show one. `envelope` are the
+    recipients of the SMTP envelope (RCPT TO); empty if they are not known. `groups` are the groups
+    and forwarders that the plan names. `doors` are the addresses that receive mail for
     Redress, besides `own_addresses`. `languages` are those that customers write in, the most common
     one first. `domains` are the domains of the house.
     """

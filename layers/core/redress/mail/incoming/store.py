@@ -79,7 +79,7 @@ class IncomingRecord:
     reason       why the mail is, or was, in quarantine
     because      the signs on which the reader based its classification
     flags        `disowned`, `spam`, `virus` or `unproven`
-    envelope     the addresses for which the mail server took the mail; empty if they are not known
+    envelope     the recipients of the SMTP envelope (RCPT TO); empty if they are not known
     released_by  the member of staff who released it
     forwarded_by address of the member of staff who forwarded it
     team         the team that looks after the quarantined mail. "" if the mail never was in

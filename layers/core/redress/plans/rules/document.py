@@ -73,7 +73,7 @@ MOST_DOMAINS = 100
 _DOMAIN = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,10}[a-z0-9-]{2,63}"
 _DOOR = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,63}}(?:@{_DOMAIN})?")
 _GROUP = re.compile(rf"(?:[a-z0-9][a-z0-9._=-]{{0,63}}@)?{_DOMAIN}")
-"""The address of a group, or a List-Id such as complaints.shop.example."""
+"""Matches the mail address of a group, or the List-Id of one, such as complaints.shop.example."""
 GROUP_LIMIT = 254
 
 _REQUIRED = (ClockName.ACKNOWLEDGEMENT, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION)
@@ -608,7 +608,8 @@ def _held(read: DocumentReader, section: Mapping[str, Any], calendars: tuple[str
     try:
         return HeldPlan(seconds_of(held.get("look_within", "")), calendar)
     except (ValueError, TypeError):
-        return HeldPlan()  # a placeholder: the document will be refused
+        # `read.duration` has recorded the fault, so the document is refused and no plan uses this.
+        return HeldPlan()
 
 
 # --------------------------------------------------------------------------------------- scores

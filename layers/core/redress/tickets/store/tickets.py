@@ -172,7 +172,7 @@ class TicketStore:
         self._write(self._changed(change, now), change, now, cause, also)
 
     def _changed(self, change: Change, now: datetime) -> list[Write]:
-        """Return the writes of a change to the ticket's own items."""
+        """Return the writes of one change: the snapshot, the events and the TIMER of its ticket."""
         if change.before is None:
             raise ValueError("a ticket is opened with `open`")
         number, snapshots, events = change.after.number, self._models.snapshot, self._models.event

@@ -251,7 +251,7 @@ _ABOUT_MAIL = re.compile(
     rf"回复|回覆|回復|回信|答复|答覆|回{_YOU}|(?:收到|收悉|查看|查阅|查閱|阅读|閱讀|处理|處理){_YOURS}|"
     rf"{_LETTER}(?:我|我们)?(?:已经|已經|已)?(?:收到|收悉)|收到了{_YOURS}"
 )
-"""What becomes of the mail, in a clause that is one of the usual ones."""
+"""Clauses that say what happens to the mail, such as "I will reply when I am back"."""
 _NOT_ABOUT_MAIL = re.compile(
     r"thank|dank|merci|谢|謝|do not|勿|自动|自動|automat|\bauto\b|urgent|emergenc|dringend|急"
 )

@@ -62,10 +62,12 @@ _BY = r"(?:\s{1,3}(?:from|by|von|de|of)\s{1,3}[^:：]{1,80}|[\s，,]{0,3}来自[
 
 
 def _pattern(words: str) -> re.Pattern[str]:
-    """Return a pattern for a subject that has the words first, or in brackets at its end.
+    """Return a pattern that matches the subjects of auto-replies.
 
-    The words stand in brackets, or a colon, a dash or nothing follows them. In `休假中被扣款` and in
-    `Out of office hours charge`, a person goes on with their sentence.
+    `words` is a pattern of words such as "Automatic reply". The subject must begin with them, or
+    end with them in brackets. At the beginning, they must also be in brackets, or be followed by a
+    colon, a dash or nothing. So `Out of office hours charge` and `休假中被扣款` do not match: there, the
+    words are the beginning of a person's sentence.
     """
     return re.compile(
         rf"\s*(?:{_OPEN}\s*(?P<first>{words})\s*{_CLOSE}\s*[:：]?|(?:[^:：\s]{{1,30}}的)?(?P<words>{words})(?:{_BY}\s*[:：]\s*|{_SEPARATOR}))"

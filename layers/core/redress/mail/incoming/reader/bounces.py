@@ -172,10 +172,11 @@ def looks_returned(mail: ParsedMail) -> bool:
 
 
 def _returns_a_mail(mail: ParsedMail) -> bool:
-    """Whether the mail returns a mail, from an address from which no person sends one.
+    """Whether the mail is a notice by a mail system that contains the undelivered mail.
 
-    Some mail systems send notices from a no-reply address. A postmaster is a person, unless the
-    returned mail is by the one who gets the notice.
+    The subject must report a failure, and no person may be the sender. A no-reply address is never
+    a person. An address such as postmaster@ may be one: it counts as a mail system only if the
+    undelivered mail was written by a recipient of this notice.
     """
     if not mail.embedded or _FAILURE.search(mail.subject) is None:
         return False

@@ -52,15 +52,18 @@ _LATIN_SYMBOLS = "«»“”‘’„–—…€£°§\xa0®©™·¿¡"
 _EAST_ASIAN = "\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff61-\uff9f"
 _BESIDE = f"{_EAST_ASIAN}\u0370-\u04ff\u2500-\u25a1"
 _GLUED = re.compile(f"[A-Za-z](?=[{_BESIDE}])|[{_BESIDE}](?=[A-Za-z])")
-"""A letter beside a character of East Asia. People write that, but misread text has more of it."""
+"""A Latin letter directly beside an East Asian character. People write this sometimes, but misread
+text contains it more often."""
 _UNLIKE_WORDS = re.compile(
     r"[\xa1-\u024f\u2018-\u2122](?=[\xa1-\u024f\u2018-\u2122])|[a-zß-ÿ](?=[À-Þ])"
     r"|[А-яα-ωא-ת](?=[A-Za-z])|[A-Za-z](?=[А-яα-ωא-ת])|[а-я](?=[А-Я])|[α-ω](?=[Α-Ω])"
     r"|(?<=[A-Za-zÀ-ÿ])[¢-¶¸-¿×÷](?=[A-Za-zÀ-ÿ])"
 )
-"""What words in Latin, Cyrillic and Greek letters seldom contain."""
+"""Pairs of characters that are rare in Latin, Cyrillic and Greek words, such as a capital letter
+after a small one, or letters of two alphabets. Many of them show that a text was misread."""
 _LETTERS = re.compile(r"[А-яЁёІіЇїЄєҐґΆ-ώא-תء-ي\u0900-\u0dff\u0e01-\u0e5b\u1ea0-\u1ef9]")
-"""Letters of other alphabets that are in use. UTF-8 has many more, and misread text finds them."""
+"""Letters of other alphabets that many people use. Bytes that are misread as UTF-8 often become
+other, rare characters."""
 _CYRILLIC = re.compile("[Ѐ-ӿ]")
 _MARKS = re.compile(f"{MARK}+")
 

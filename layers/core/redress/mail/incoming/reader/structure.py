@@ -294,5 +294,5 @@ def _is_named_p7m(part: MimePart) -> bool:
 
 
 def name_of(part: MimePart) -> str:
-    """Return the file name of a part as its headers give it; "" if they give none."""
+    """Return the file name in the headers of this part; "" if they contain none."""
     return part.disposition_parameters.get("filename") or part.parameters.get("name", "")

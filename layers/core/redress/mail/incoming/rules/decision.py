@@ -115,7 +115,7 @@ class MailFacts:
     sender: str
     recipients: tuple[str, ...]
     envelope: tuple[str, ...] = ()
-    """The addresses for which the mail server took the mail; empty if they are not known."""
+    """The recipients of the SMTP envelope (RCPT TO); empty if they are not known."""
     own_domains: tuple[str, ...] = ()
     named: tuple[Named, ...] = ()
     reachable: bool = False

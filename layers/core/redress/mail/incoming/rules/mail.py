@@ -93,7 +93,7 @@ class IncomingMail:
                   Being the contact gives no rights on tickets
     addressed_to  every address that the envelope or a header names as a recipient, those of the
                   envelope first
-    envelope      the addresses for which the mail server took the mail; empty if not known
+    envelope      the recipients of the SMTP envelope (RCPT TO); empty if not known
     answers_to    Message-IDs in In-Reply-To and References, without <>, the nearest first
     returned_ids  Message-IDs of the mail that a bounce returns, and of its conversation
     numbers       ticket numbers in the subject
