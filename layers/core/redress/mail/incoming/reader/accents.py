@@ -1,14 +1,15 @@
 """Tell whether characters beyond ASCII stand where words in Latin letters have them.
 
-Bytes of Chinese, Japanese and Korean also mean accented letters and symbols in windows-1252, but in
-places and orders that no text in Latin letters has. `evidence` looks at each run of characters
-beyond ASCII, with the characters beside it:
+The bytes of Chinese, Japanese and Korean characters also mean accented letters and symbols in
+windows-1252, but in places and orders that no text in Latin letters has. `evidence` checks each run
+of characters beyond ASCII, together with the characters before and after it:
 
-- Letters side by side belong to one language and have one case, as in RECLAMAÇÃO. Only the first
-  one may be a capital.
-- A capital does not follow a small letter, and a small letter does not precede a capital.
-- A mark that opens a sentence or a quote (¡ ¿ «) follows no letter or digit.
-- A symbol such as ° or µ stands between two letters in no text.
+- Letters side by side belong to one language. They are all capitals, as in RECLAMAÇÃO, or all
+  small; only the first letter of a word may be a capital before small letters.
+- A capital does not follow a small letter.
+- A mark that opens a sentence (¡ ¿) does not follow a letter or digit, and a quotation mark (« »)
+  does not stand between two of them.
+- A symbol such as ° or µ does not stand between two letters.
 """
 
 from __future__ import annotations
@@ -42,12 +43,13 @@ _ALPHABETS = (
 _LETTERS = frozenset("".join(_ALPHABETS) + "ãõýÿ")
 _ICELANDIC = frozenset("áðéíóúýþæöøäåªºµ")
 _ICELANDIC_ONLY = frozenset("ðþý")
-"""Turkish and Baltic texts, read as Latin-1, have these and letters of many other languages."""
+"""Icelandic letters. Turkish and Baltic texts that are misread as Latin-1 also have them, but
+together with letters that Icelandic does not have."""
 _SEEN_ALONE = frozenset("ää öö õõ üü åä äö åö öü äü æø øå æå þú þó þá".split())
-"""Two letters that stand alone, as a word or as a list of letters."""
+"""Pairs of letters that also stand alone, as a word or as a list of letters."""
 _AFTER_DIGITS = _LETTERS - set("šžœ")
 _LONGEST = 12
-"""Characters beyond ASCII side by side. Words in Latin letters have few."""
+"""The most characters beyond ASCII that may stand side by side in Latin text."""
 _BEGINS = "¡¿„‚"
 _QUOTES = "«»“”‘›‹"
 _AROUND = "’…–—\xa0"
@@ -72,22 +74,21 @@ _PARTS = re.compile(r"[^\W\d_ªºµ¹²³¼½¾]+|.", re.DOTALL)
 
 
 class Evidence(IntEnum):
-    """What the places of the characters say about a text in Latin letters."""
+    """Whether the places of its characters beyond ASCII show that a text is in Latin letters."""
 
     AGAINST = 0
     WEAK = 1
-    """Only a label decides: a run of capitals stands alone, which may be a list of letters."""
+    """A run of capitals stands alone. It may be a list of letters, so only a label can decide."""
     FOR = 2
     ALONE = 3
-    """Two capitals of one language stand alone. Only the other words of the text can tell: of a
-    run, never of a text."""
+    """Two capitals of one language stand alone. Only the other words of the text can decide. A run
+    can have this evidence, but never a whole text."""
 
 
 def evidence(text: str) -> tuple[Evidence, int]:
-    """Return what the characters beyond ASCII say, if a text is in Latin letters.
+    """Return whether characters beyond ASCII show a text in Latin letters, and their number.
 
-    The second value is their number. A tenth of the runs may stand in other places, because some of
-    a long text may be broken.
+    A tenth of the runs may stand in wrong places, because a long text may have broken places.
     """
     found = list(_RUN.finditer(text))
     length = sum(len(match.group()) for match in found)
@@ -112,15 +113,16 @@ def evidence(text: str) -> tuple[Evidence, int]:
 
 
 def _are_of_one_alphabet(text: str) -> bool:
-    """Whether Icelandic letters are not mixed with those that Icelandic does not have."""
+    """Whether a text has no letter that only Icelandic uses, or no letter that Icelandic lacks."""
     letters = {one for one in text.lower() if not one.isascii() and one.isalpha()}
     return letters <= _ICELANDIC or not letters & _ICELANDIC_ONLY
 
 
 def are_words(text: str) -> bool:
-    """Whether a text is in words of one alphabet other than the Latin one: Cyrillic, Greek, ...
+    """Whether a text is in words of an alphabet such as Cyrillic, Greek, Hebrew, Arabic or Thai.
 
-    Each word has one alphabet and one case. Only its first letter may be a capital.
+    Each word must be in one alphabet and in one case, except for a first capital letter. Letters
+    must be at least three quarters of the characters beyond ASCII.
     """
     beyond = [one for one in text if not one.isascii()]
     words = [word for word in _WORD.findall(text) if not word.isascii()]
@@ -146,7 +148,7 @@ def _of_run(before: str, run: str, after: str) -> Evidence:
             one = _of_letters(left, part, right)
             if one is Evidence.ALONE:
                 return one
-            # Beside a mark, the letters are a part of a longer word, as in «Où» and ¡Última!
+            # Letters beside a mark must be part of a longer word, as in «Où» and ¡Última!
             if len(parts) > 1 and not _is_ascii_letter(left) and not _is_ascii_letter(right):
                 return Evidence.AGAINST
         else:
@@ -183,7 +185,7 @@ def _of_letters(left: str, letters: str, right: str) -> Evidence:
 
 
 def _is_in_place(left: str, mark: str, right: str) -> bool:
-    """Whether a mark stands between characters that it has beside it in Latin text."""
+    """Whether a mark can stand between these two characters in Latin text."""
     if right and right in _NOT_AFTER_MARKS:
         return False
     if mark in _BEGINS:

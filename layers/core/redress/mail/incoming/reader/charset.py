@@ -1,12 +1,13 @@
 """Decode bytes into text, even if their charset label is wrong or missing, or a byte is broken.
 
-A label (`labels.py`) can be wrong, and a byte can be broken. So bytes beyond ASCII are read in
-every charset that could be meant, and the likeliest text counts (`likelihood.py`). The label, the
-rest of the mail and the languages of the house (`Hints`) speak for their charsets. They decide if
-the text is too short to show its charset. Accents that stand as in Latin words speak for a charset
-of Latin letters (`accents.py`). One odd byte among ASCII characters is a Latin letter or a broken
-byte, and takes no character beside it. A broken byte costs a reading no more than two rare
-characters, so it does not turn a text into another alphabet. `mending.py` reads damaged text.
+Bytes beyond ASCII are decoded in every charset that could be meant, and the likeliest text is
+taken (`likelihood.py`). The label (`labels.py`), the rest of the mail and the languages of the
+house (`Hints`) make their charsets likelier. They decide if the text is too short to show its
+charset. Accents in the places where Latin words have them make a charset of Latin letters likelier
+(`accents.py`). A single odd byte among ASCII characters is read as a Latin letter or as a broken
+byte; the ASCII characters beside it stay as they are. A broken byte costs no more than two rare
+characters, so a single broken byte does not make a text in another alphabet likelier. `mending.py`
+decodes damaged text.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from redress.mail.incoming.reader.labels import (
     codecs_of,
     normalised,
 )
+from redress.mail.incoming.reader.languages import leaning
 from redress.mail.incoming.reader.likelihood import (
     EATEN,
     MARK,
@@ -53,8 +55,8 @@ from redress.mail.incoming.reader.mending import (
 
 _LATIN_1 = "cp1252"
 _FAMILIES = (("utf-8",), GB, BIG5, SJIS, EUC_JP, KOREAN, LATIN)
-"""The charsets that are always considered. Each is a codec, followed by codecs of a larger set of
-characters that are used if the first one fails."""
+"""The charsets that are always tried. Each charset is a tuple of codecs. If the first codec fails,
+the next one is tried, which has more characters."""
 _WRITTEN_IN = {
     "zh-CN": ("gb18030",),
     "zh-TW": ("cp950",),
@@ -65,62 +67,68 @@ _WRITTEN_IN = {
 }
 """The charsets other than UTF-8 in which a language is written."""
 _SEVEN_BIT = ("utf-7", "hz", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "iso2022_kr")
-"""In these, bytes below 0x80 can mean other characters than ASCII."""
+"""Codecs in which bytes below 0x80 can mean other characters than ASCII."""
 _ESCAPED = {
     re.compile(rb"\x1b(?:\$[@B]|\([JI])"): "iso2022_jp",
     re.compile(rb"\x1b\$\)C"): "iso2022_kr",
     re.compile(rb"\x1b\$\)[AE]"): "iso2022_cn",
 }
-"""Escape sequences at which a text in ISO 2022 is known. Python has no codec for ISO-2022-CN."""
+"""Escape sequences that show which charset of ISO 2022 a text is in. Python has no codec for
+ISO-2022-CN, so `mended_of_seven_bits` decodes it."""
 _HZ = re.compile(rb"~\{(?:[!-w][!-~]){1,100}~\}")
 
 _MULTIBYTE = re.compile(rb"[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _MANY = 10
-"""So many bytes more than characters are not valid UTF-8 by chance."""
+"""Valid UTF-8 with at least this many more bytes than characters is certainly UTF-8."""
 _LOOKED_AT = 64 * 2**10
 """How many bytes the detection searches for bytes beyond ASCII."""
 _COMPARED = 1_200
-"""How many bytes, at and after those beyond ASCII, it reads in each charset."""
+"""How many bytes of the pieces that need a charset (`_PIECE`) are decoded in each charset."""
 _MENDED = 400
-"""How many of these bytes it mends in each charset."""
+"""How many of these bytes are mended in each charset."""
 _PIECE = re.compile(rb"[\x21-\x7f]?[\x80-\xff][\x30-\xff]*")
 """Bytes that need a charset. No character of several bytes contains a byte below 0x30."""
 _UNLIKELY, _UNLIKELY_LATIN = 8.5, 5.6
-"""If the best reading costs more per character, chardet is asked for another charset."""
+"""If the best reading costs more than this per character beyond ASCII, it is unlikely, and chardet
+may be asked for another charset. The second number is for charsets with one byte per character."""
 
-# How much more likely a charset is because something speaks for it: natural logarithms.
+# How much likelier evidence makes a charset, as natural logarithms. `likelihood.py` has the scale.
 _LABEL, _LATIN_LABEL, _OTHER_LABEL = 8.0, 4.0, 14.0
-"""What a label is worth. Some programs write a label of Latin-1 without knowing the charset."""
+"""What the label of a charset in `_FAMILIES`, of Latin-1 or of another charset is worth. Some
+programs write the label of Latin-1 without knowing the charset."""
 _HOUSE, _HOUSE_STEP = 4.0, 0.3
-"""What a language of the house is worth, and how much less each further one is worth."""
+"""What the first language of the house is worth to its charsets, and how much less each further
+language is worth."""
 _LATIN_MAIL = -2.0
 """Text in Latin letters is seldom in another charset than UTF-8."""
 _REST = 4.0
-"""What it is worth that the rest of the mail is written or labelled in a charset."""
+"""What it is worth to a charset that other parts of the mail are written or labelled in it."""
 _CHARDET = 4.0
 _LEAST_FOR_CHARDET, _LEAST_FOR_ACCENTS = 12, 6
-"""Bytes beyond ASCII. From fewer, chardet often names an alphabet that nobody wrote. The second
-number is for text that seems to be in Latin letters."""
+"""The number of bytes beyond ASCII that chardet needs. From fewer, it often names an alphabet that
+nobody wrote. The second number is for text that seems to be in Latin letters."""
 _STRONGLY, _WEAKLY, _WRONG_PLACES = 10.0, 13.0, 4.0
-"""What it is worth that all accents stand as in Latin words; the same if it shows only weakly, and
-a label says it; and what it costs if they do not."""
+"""What the evidence of accents (`accents.Evidence`) is worth to a charset of Latin letters: FOR, or
+WEAK under the label of that charset. The third number is the cost of AGAINST without such a
+label."""
 _CERTAIN = 8
-"""So many accents that all stand as in Latin words show the charset, without a label."""
+"""The number of accents that show the charset without a label, if all stand as in Latin words."""
 _IN_WORD = re.compile(r"[A-Za-z][^\x00-\x7f]|[^\x00-\x7f][A-Za-z]")
 _EACH = 3.5
-"""What each further accent is worth."""
+"""What each accent after the first one is worth, in addition."""
 _EATING = (GB, BIG5, SJIS, KOREAN)
-"""The charsets with such characters."""
+"""The charsets with characters that contain an ASCII byte (`mending.EATEN_BYTES`)."""
 _BEGINS = re.compile(rb"(?<![0-9A-Za-z]).[A-Z][a-z]", re.DOTALL)
-"""An odd byte before a word, such as that of ¡ in ¡Hola."""
+"""Matches an odd byte before a capitalised word, such as the byte of ¡ in ¡Hola."""
 _COMMON = 9.0
-"""Characters that cost less are common."""
+"""A character that costs less than this is common."""
 _EATEN_IN_WORD = 8.0
-"""What such a character costs inside of a word, in addition to EATEN."""
+"""What a character that contains an ASCII byte costs within a word, in addition to EATEN."""
 _HIGH = bytes(range(0x80, 0x100))
 
 _WRITTEN_MARK = MARK.encode()
-"""In UTF-8: the text was damaged before it was sent."""
+"""The replacement character in UTF-8. If a mail contains it, its text was damaged before it was
+sent."""
 _LINE_END = re.compile(r"\r*\n|\r|\u2028|\u2029|\x85")
 _BEYOND_LATIN = re.compile(r"[\u2e80-\U0003ffff]")
 
@@ -134,12 +142,12 @@ class Decoded:
 
 
 class Hints:
-    """What is known about the charsets of a mail, apart from the bytes in question.
+    """What is known about the charsets of a mail, apart from the bytes that are to be decoded.
 
-    That is: the languages that customers of the house write in, the labels in the mail, and what has been read
-    of it. A label of Latin-1 or ASCII says nothing about other parts. `budget` limits the work for
-    a mail. `usual` are the codecs of the charset that was found last: what exceeds the budget is
-    read in it.
+    The sources are the languages in which customers of the house write, the labels in the mail, and
+    the texts of the mail that were decoded before. A label of Latin-1 or ASCII says nothing about
+    other parts. `budget` limits the work for a mail. `usual` holds the codecs of the charset that
+    was found last. When the budget is used up, texts without a usable label are decoded in it.
     """
 
     def __init__(self, languages: Sequence[str] = LANGUAGES) -> None:
@@ -154,13 +162,13 @@ class Hints:
         self._unread: list[str] = []
 
     def note_label(self, label: str) -> None:
-        """Note a label that is in the mail."""
+        """Note a label of the mail."""
         found = codecs_of(normalised(label))
         if found and found[0] not in (_LATIN_1, *_SEVEN_BIT):
             self._rest.add("cp932" if found == JIS else found[0])
 
     def note_text(self, text: str, codec: str) -> None:
-        """Note a text that was read from the mail, unless it is too short to be sure of it."""
+        """Note a decoded text of the mail, unless it is too short to show its charset."""
         found = _BEYOND_LATIN.findall(text[:_NOTED_LENGTH])
         if len(self._unread) < _NOTED and len(found) >= (1 if codec == "utf-8" else _SURE):
             self._unread.append("".join(found))
@@ -168,14 +176,17 @@ class Hints:
                 self._rest.add(codec)
 
     def codecs(self) -> set[str]:
-        """Return the codecs of charsets that the rest of the mail is written or labelled in."""
+        """Return codecs of the charsets in which other parts of the mail are written or labelled.
+
+        Noted texts are examined when the codecs are first needed.
+        """
         for text in self._unread:
             self._rest.update(_written_in(text))
         self._unread.clear()
         return self._rest
 
     def worth(self, codec: str) -> float:
-        """Return how much more likely a charset is because of all this."""
+        """Return how much likelier these hints make a charset."""
         house = self._house.get(codec, 0.0) + (_LATIN_MAIL if codec == _LATIN_1 else 0.0)
         return house + (_REST if codec in self.codecs() else 0.0)
 
@@ -183,27 +194,17 @@ class Hints:
 _NOTED, _NOTED_LENGTH = 20, 500
 """How many texts of a mail are noted, and how many characters of each."""
 _SURE = 8
-"""So many characters show their charset."""
+"""A text with at least this many characters beyond Latin letters shows its charset."""
 
 
 def _written_in(text: str) -> tuple[str, ...]:
-    """Return the charsets in which the language of a text is written; () if it does not show."""
+    """Return the charsets of a text's language; () if the text does not show its language."""
     if any("\u3041" <= one <= "\u30fa" for one in text):
         return _WRITTEN_IN["ja"]
     if any("\uac00" <= one <= "\ud7a3" for one in text):
         return _WRITTEN_IN["ko"]
-    simplified = sum(_encodes(one, "gb2312") for one in set(text))
-    traditional = sum(_encodes(one, "big5") for one in set(text))
-    if simplified == traditional:
-        return ()
-    return _WRITTEN_IN["zh-CN" if simplified > traditional else "zh-TW"]
-
-
-def _encodes(character: str, codec: str) -> bool:
-    try:
-        return bool(character.encode(codec))
-    except UnicodeError:
-        return False
+    leans = sum(map(leaning, set(text)))
+    return _WRITTEN_IN["zh-CN" if leans < 0 else "zh-TW"] if leans else ()
 
 
 def decode(
@@ -226,11 +227,11 @@ def decode(
 def clean(text: str) -> str:
     """Remove what a text may not contain, and write every line end as \\n.
 
-    Lone surrogates and control characters go, and characters that reorder the text around them
+    Lone surrogates, control characters and characters that reorder the text around them are removed
     (`redress.base.texts`). The result is safe for the store, logs and JSON.
     """
     if text.isprintable():
-        return text  # most headers: nothing that goes is printable
+        return text  # most headers: everything that would be removed is not printable
     text = text.replace("\r\n", "\n")
     if "\r" in text:
         text = _LINE_END.sub("\n", text)
@@ -286,9 +287,9 @@ def _by_byte_order_mark(data: bytes) -> tuple[str, str] | None:
 
 
 def _as_labelled(data: bytes, labelled: tuple[str, ...], hints: Hints) -> tuple[str, str] | None:
-    """Decode text in a charset that is known by its bytes, if it has that label.
+    """Decode text that is labelled as UTF-7, UTF-16, UTF-32, HZ, ISO-2022-JP or -KR.
 
-    The result is None for other charsets, and if the bytes contradict the label.
+    The result is None for all other labels, and if the bytes contradict the label.
     """
     if not labelled or labelled[0] not in (*_SEVEN_BIT, *JIS):
         return None
@@ -311,7 +312,7 @@ def _as_labelled(data: bytes, labelled: tuple[str, ...], hints: Hints) -> tuple[
     else:
         text = data.decode(labelled[0], "replace")
     beyond = sum(not one.isascii() for one in text)
-    # One unreadable character among several does not prove that the label is wrong.
+    # One character that cannot be decoded, among several, does not prove that the label is wrong.
     return (text, labelled[0]) if beyond > 1 and text.count(MARK) <= max(1, beyond // 20) else None
 
 
@@ -386,7 +387,10 @@ def _likeliest(
 
 
 def _worth(labelled: tuple[str, ...], label: str) -> dict[str, float]:
-    """Return how much more likely the label makes its charset, by the first of its codecs."""
+    """Return the first codec of the labelled charset with what the label is worth to it.
+
+    The result is empty if there is no label, or one of ASCII.
+    """
     if not labelled or label in ASCII_LABELS:
         return {}
     if labelled == LATIN:
@@ -397,7 +401,10 @@ def _worth(labelled: tuple[str, ...], label: str) -> dict[str, float]:
 def _certain(
     sample: bytes, cut: bool, labelled: tuple[str, ...], label: str
 ) -> tuple[str, ...] | None:
-    """Return the charset of one byte that a text is certainly in; None if it is not certain."""
+    """Return the charset of a text that is certainly in it; None if no charset is certain.
+
+    Only charsets with one byte per character are certain in this way.
+    """
     if MARK not in _tried(sample, ("utf-8",), cut):
         return None
     if labelled and labelled != LATIN:
@@ -414,7 +421,10 @@ def _certain(
 def _gains_of_accents(
     texts: dict[tuple[str, ...], str], labelled: tuple[str, ...], label: str
 ) -> dict[tuple[str, ...], float]:
-    """Return how much likelier charsets are because their accents stand as in Latin words."""
+    """Return how much likelier a charset of Latin letters is by the places of its accents.
+
+    This is the labelled charset if it has one byte per character, otherwise windows-1252.
+    """
     if MARK not in texts[("utf-8",)]:
         return {}
     own = labelled if labelled and labelled[0] in _ONE_BYTE else LATIN
@@ -431,8 +441,9 @@ def _gains_of_accents(
 def _cost_of_eaten(sample: bytes, family: tuple[str, ...], *, labelled: bool) -> float:
     """Return what a charset costs because its characters contain ASCII bytes of the text around.
 
-    If the text has its label (`labelled`), marks such as a full-width comma cost nothing, nor do
-    common characters that are not within a word. Both cost if a word seems to begin in them.
+    If the text has the label of the charset (`labelled`), marks such as a full-width comma and
+    common characters outside of words cost nothing, unless a capitalised word seems to begin with
+    their ASCII byte.
     """
     cost = 0.0
     for match in EATEN_BYTES.finditer(sample):
@@ -482,10 +493,10 @@ def _tried(sample: bytes, family: tuple[str, ...], cut: bool) -> str:
 def _likeliest_mended(
     sample: bytes, prior: dict[tuple[str, ...], float], hints: Hints, asked: bytes
 ) -> tuple[str, ...]:
-    """Return the charset in which a sample is likeliest if its damage is mended.
+    """Return the charset in which a sample is likeliest after its damage is mended.
 
-    If that text is unlikely even without its broken places, chardet may name another alphabet. It
-    gets the bytes `asked`.
+    If the likeliest text is unlikely even without its broken places, chardet is asked for another
+    charset. It gets the bytes in `asked`.
     """
     texts = {family: mended(sample, family[0], hints.budget) for family in prior}
     found = {family: cost_of(texts[family], family[0]) - prior[family] for family in prior}
@@ -521,15 +532,15 @@ def _asked_chardet(data: bytes, least: int) -> tuple[str, ...]:
         return ()
     guess = chardet.detect(data)["encoding"]
     found = codecs_of(normalised(guess)) if guess else ()
-    # UTF-16 without a mark would have zero bytes, and is not read like this.
+    # These charsets are recognised by a label, a byte order mark or escapes, never by a guess.
     return () if found[:1] in [(one,) for one in (*_SEVEN_BIT, JIS[0])] else found
 
 
 def _read(data: bytes, family: tuple[str, ...], hints: Hints) -> tuple[str, str]:
     """Decode bytes in a charset.
 
-    If some lines are damaged, each of them may be in another charset: gateways append their words
-    in their own one.
+    If some lines are not valid in it, the charset of each of these lines is detected, because
+    gateways append text in their own charset.
     """
     if (found := _valid(data, family)) is not None:
         text, codec = found
@@ -563,14 +574,14 @@ def _likeliest_line(line: bytes, family: tuple[str, ...], hints: Hints) -> tuple
 def _if_certainly_utf8(data: bytes) -> tuple[str, str] | None:
     """Decode bytes that are certainly UTF-8; None for others.
 
-    All bytes must be valid UTF-8, with at least two sequences of three or four bytes, or ten of
-    two. So many sequences are not valid by chance.
+    All bytes must be valid UTF-8, with at least two sequences of three or four bytes, or with ten
+    more bytes than characters. Text in another charset is not valid UTF-8 for so long by chance.
     """
     try:
         text = data.decode("utf-8")
     except UnicodeError:
         return None
-    # Each character beyond ASCII has one to three bytes more than an ASCII one.
+    # In UTF-8, each character beyond ASCII has one to three bytes more than an ASCII character.
     more = len(data) - len(text)
     if more < _MANY and (more < 4 or len(_MULTIBYTE.findall(data[:_LOOKED_AT])) < 2):
         return None

@@ -1,8 +1,9 @@
 """Characters that are common in Chinese, Japanese and Korean, the most common ones first.
 
-The detection of a charset compares how common the characters are that the bytes would mean. The
-Chinese ones come first from what customers write about (orders, parcels, refunds), then in the order
-of the word counts of jieba (MIT licence). No text is kept here, only characters.
+The detection of a charset compares how common the characters are that the bytes mean in each
+charset. The Chinese lists begin with characters of customers' mails (orders, parcels, refunds). The
+others follow in the order of their frequency in the word counts of jieba (MIT licence). This module
+contains only characters, no text.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ SIMPLIFIED = (
     "忽爷互亮纳襄登咱钟伯臣雄季脑介鄂召饭暗扩祖齐短烈赶牌恩移诗础露届蒙静喝盘卖植授伊湾博痛减"
     "穿逐秘庭陵固禁灵杂姓泽吸侧庆妈遇追甲馆补唐炮沿殿刺怪彩俄旧警索岸"
 )
-"""Simplified Chinese."""
+"""Characters of simplified Chinese."""
 
 _ONLY_SIMPLIFIED = (
     "请谢订单货换递买联电话问题经还没处发给们吗诉机费账户号码错坏质装师购网门调维询尽烦赔偿决"
@@ -45,7 +46,7 @@ _ONLY_SIMPLIFIED = (
     "乱讲临挥欧叶简担岁荆贵辖帮块额剧欢够孙阵销坚练脚读测吴宁异顾顺鲜败矿归险评厂遗笔输松渐顶"
     "训录毕丰献爷纳钟脑饭扩齐赶诗础届静盘卖湾减灵杂泽侧庆妈馆补旧"
 )
-"""Those of SIMPLIFIED that traditional Chinese writes differently."""
+"""The characters of SIMPLIFIED that have another form in traditional Chinese."""
 
 _ONLY_TRADITIONAL = (
     "請謝訂單貨換遞買聯電話問題經還沒處發給們嗎訴機費賬戶號碼錯壞質裝師購網門調維詢盡煩賠償決"
@@ -58,10 +59,10 @@ _ONLY_TRADITIONAL = (
     "亂講臨揮歐葉簡擔歲荊貴轄幫塊額劇歡夠孫陣銷堅練腳讀測吳寧異顧順鮮敗礦歸險評廠遺筆輸鬆漸頂"
     "訓錄畢豐獻爺納鍾腦飯擴齊趕詩礎屆靜盤賣灣減靈雜澤側慶媽館補舊"
 )
-"""Their traditional forms, in the same order."""
+"""The traditional forms of _ONLY_SIMPLIFIED, in the same order."""
 
 TRADITIONAL = SIMPLIFIED.translate(str.maketrans(_ONLY_SIMPLIFIED, _ONLY_TRADITIONAL))
-"""Traditional Chinese."""
+"""Characters of traditional Chinese: SIMPLIFIED in traditional forms."""
 
 KANJI = (
     "様願致申認連絡対応客商品注文届返金配達送荷払受付確修理交換購入故障領収書請求期限担当部門"
@@ -87,7 +88,7 @@ KANJI = (
     "熊菊柳渕頂宛頃込頼探壊戻替掛濡漏汚押挨拶誰俺僕彼嬉怖怒困駄詫忙遅延滞契却販促慮歓迎詳依添"
     "鍵靴傘陥詰訳恐縮甚"
 )
-"""Chinese characters in Japanese: first those of letters, then those that children learn."""
+"""Chinese characters in Japanese: first those of business letters, then those taught at school."""
 
 HANGUL = (
     "이다는을의에가고하지기로사한자리도그대서시어나를은아인정있해들전으수일과라보적스장제원부"
@@ -97,4 +98,4 @@ HANGUL = (
     "또살심유력업실체학년바트노미타파입달람추운울치망책임점검포박류센키크레카피플즈잘떤떻길좋"
     "싫쓰씨님께디집옷먹열옵션접종료절득설냉텔컴퓨핸폰색깔"
 )
-"""Syllables of Korean."""
+"""Korean syllables."""

@@ -1,9 +1,9 @@
 """Recognise mail that came through a group or forwarder that the plan names.
 
-Such a group adds headers of a mailing list to every mail, and these say nothing about the author.
-But every sender can write a header that names the group. So a header alone only shows that the mail
-may have come that way. It is proven by what a sender cannot write: the envelope of the group with
-SPF, or the group's own address in From with DMARC.
+A group adds the headers of a mailing list to every mail, so these headers show nothing about the
+author. But every sender can write a header that names the group. So a header alone is only a claim
+that the mail came through the group. The proof is something that a sender cannot forge: the group's
+address as the sender of the envelope, checked with SPF, or in From, checked with DMARC.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from redress.mail.incoming.reader import verdicts
 from redress.mail.incoming.reader.mail import ParsedMail
 
 POST_HEADERS = ("list-post", "mailing-list", "x-mailing-list", "x-beenthere")
-"""Headers in which a mailing list names the address to which people write."""
+"""Headers in which a mailing list names the address that people write to."""
 _PASSED_BY = (
     *POST_HEADERS,
     "x-spam-checked-in-group",
@@ -32,11 +32,12 @@ _PASSED_BY = (
 )
 """Headers in which groups and forwarders name their own address."""
 _ADDRESS = re.compile(r"(?<![\w.+=-])([\w.=-]{1,64})(?:\+[\w.+=-]{0,200})?@([\w.-]{1,253})")
-"""An address without the part after a plus, which groups add in Return-Path."""
+"""Matches an address and captures it without the part after a plus, which mailing groups add in
+Return-Path."""
 _LIST_ID = re.compile(r"<([^<>\s]{1,255})>\s*\Z")
 _HOST = re.compile(r"(?:@|//)([\w.-]{1,253})")
 _HOSTED = ("googlegroups.com", "groups.google.com", "groups.io")
-"""Hosts in the List-Unsubscribe of groups that a provider runs for the domain of a house."""
+"""Hosts in List-Unsubscribe if a provider runs the group for the domain of the house."""
 _MOST_READ = 2_000
 
 
@@ -44,11 +45,11 @@ _MOST_READ = 2_000
 class Passage:
     """How a mail came through a group or forwarder of the plan.
 
-    claimed  a header says so. Anybody can write it
-    proven   the envelope or From proves it
-    listed   List-Id names the group; without a List-Id, another header of a list does. So the group
-             itself may have added these headers. A mere forwarder adds none: those that a mail has
-             are its author's
+    claimed  a header names the group, or the passage is proven. Anybody can write such a header
+    proven   the envelope or From proves that the mail came through the group
+    listed   List-Id names the group, or another header of a list does if there is no List-Id. So
+             the group itself may have added these headers. A mere forwarder adds no such headers:
+             if a mail has them, they are its author's
     """
 
     claimed: bool = False
@@ -61,10 +62,10 @@ class Passage:
 
 
 def passage_of(mail: ParsedMail, groups: Iterable[str]) -> Passage:
-    """Return how the mail came through one of `groups`: addresses and List-Ids in lower case.
+    """Return how the mail came through one of `groups`, which are addresses and List-Ids.
 
-    An address also names the List-Id that Google Groups makes from it: complaints@shop.example and
-    complaints.shop.example.
+    An address in `groups` also stands for the List-Id that Google Groups makes from it:
+    complaints@shop.example also stands for complaints.shop.example.
     """
     named = frozenset(canonical(one) for one in groups)
     if not named:
@@ -81,8 +82,9 @@ def passage_of(mail: ParsedMail, groups: Iterable[str]) -> Passage:
 def is_relayed(mail: ParsedMail, groups: Iterable[str]) -> bool:
     """Whether the envelope proves that one of `groups` passed the mail on.
 
-    The envelope's sender is the complete address of the group, but for what follows a plus, and SPF
-    passed for it. The domain alone proves nothing: at a provider, strangers have addresses there.
+    The envelope's sender must be the address of the group, apart from a part after a plus, and SPF
+    must have passed. The domain alone is no proof, because strangers have addresses at the domain
+    of a provider.
     """
     local, _, domain = canonical(mail.return_path or "").rpartition("@")
     address = f"{local.partition('+')[0]}@{domain}"
@@ -92,7 +94,10 @@ def is_relayed(mail: ParsedMail, groups: Iterable[str]) -> bool:
 
 
 def adds_unsubscribe(mail: ParsedMail, groups: Iterable[str]) -> bool:
-    """Whether every List-Unsubscribe of a mail leads to a group of the plan and not elsewhere."""
+    """Whether List-Unsubscribe of a mail only names domains of the groups of the plan.
+
+    Hosts of providers of groups count as such domains.
+    """
     domains = {canonical(one).rpartition("@")[2] for one in groups}
     hosts = {
         host.lower()
@@ -106,7 +111,7 @@ def adds_unsubscribe(mail: ParsedMail, groups: Iterable[str]) -> bool:
 
 
 def addresses_in(value: str) -> list[str]:
-    """Return the addresses in a header's value in lower case, without what follows a plus."""
+    """Return the addresses in a header's value, in lower case and without the part after a plus."""
     found = _ADDRESS.findall(value[:_MOST_READ].lower())
     return [f"{local}@{domain}" for local, domain in found]
 
@@ -125,13 +130,13 @@ def _names_one(mail: ParsedMail, headers: Iterable[str], names: frozenset[str]) 
 
 
 def _has_own_from(mail: ParsedMail, groups: frozenset[str]) -> bool:
-    """Whether the group replaced From by its own address, as the author's domain may demand."""
+    """Whether From is the address of a group, which a group writes there because of DMARC."""
     senders = {canonical(one.address) for one in mail.sender_addresses}
     return len(senders) == 1 and not senders.isdisjoint(groups)
 
 
 def is_authentic(mail: ParsedMail) -> bool:
-    """Whether DMARC passed for the one address in From, or nobody checked, as on a laptop."""
+    """Whether DMARC passed for the address in From, or the mail has no verdicts, as on a laptop."""
     found = verdicts.verdicts(mail)
     if not (found.spf or found.dkim or found.dmarc):
         return True

@@ -1,10 +1,11 @@
 """The labels of charsets, and what mail programs mean by them.
 
-A label has the meaning that mail programs give it. Its registered meaning may differ. For example,
-gb2312 means GB 18030 here, and iso-8859-1 means windows-1252 (as in the WHATWG Encoding Standard,
-https://encoding.spec.whatwg.org). The table also has the aliases of that standard and of IANA, and
-Windows code pages. Other labels are not accepted. Python's `codecs.lookup` would also accept
-`unicode_escape`, `punycode` and `idna`, which strangers must not be able to choose.
+A label has the meaning that mail programs give it, which may differ from its registered meaning.
+For example, gb2312 means GB 18030 here, and iso-8859-1 means windows-1252 (as in the WHATWG
+Encoding Standard, https://encoding.spec.whatwg.org). The table also has the aliases of that
+standard and of IANA, and Windows code pages. All other labels are unknown. Python's `codecs.lookup`
+is not used, because it also accepts `unicode_escape`, `punycode` and `idna`, which strangers must
+not choose.
 """
 
 from __future__ import annotations
@@ -117,17 +118,17 @@ CODECS: dict[str, tuple[str, ...]] = {
     **{f"{prefix}{n}": (f"cp{n}",) for prefix in ("cp", "ibm") for n in (437, 850, 852, 855, 866)},
     "viscii": ("cp1258",),
 }
-"""Python's codecs for each label, in the order in which they are tried. Labels are in lower case
-with `-` instead of `_`."""
+"""Python's codecs for each label, in the order in which they are tried. Labels are in the form that
+`normalised` returns."""
 
 
 def normalised(label: str) -> str:
-    """Return a label in the form in which the table has it."""
+    """Return a label in lower case, with `-` for `_`, and without quotes and blanks around it."""
     return label.strip("\"'\\<>;, \t\r\n").lower().replace("_", "-")[:60]
 
 
 def codecs_of(label: str) -> tuple[str, ...]:
-    """Return Python's codecs for a label; () if it is unknown. The label is normalised."""
+    """Return Python's codecs for a normalised label; () if the label is unknown."""
     first = re.split(r"[\s;,(]", label.removeprefix("charset="), maxsplit=1)[0]
     return CODECS.get(label) or _SQUEEZED.get(_squeezed(label)) or CODECS.get(first, ())
 
@@ -139,7 +140,7 @@ def are_same(label: str, other: str) -> bool:
 
 
 def _squeezed(label: str) -> str:
-    """Return a label without the marks and blanks that programs set differently."""
+    """Return only the ASCII letters and digits of a label; programs differ in the rest."""
     return "".join(one for one in label if one.isascii() and one.isalnum())
 
 

@@ -14,8 +14,9 @@ from functools import lru_cache
 SIMPLIFIED, TRADITIONAL, ENGLISH = "zh-CN", "zh-TW", "en"
 _LOOKED_AT = 4_000
 _LEAST_SHARE = 0.1
-"""A mail is in Chinese if Han characters are at least this share of its letters. A Chinese name in
-the signature of an English mail is below it. A few Chinese words with an order number are above."""
+"""A mail is in Chinese if Han characters are at least this share of its letters (a Latin letter
+counts as a quarter). A Chinese name in the signature of an English mail is a smaller share. A few
+Chinese words with an order number are a larger one."""
 
 
 def language_of(text: str, default: str) -> str:
@@ -34,9 +35,9 @@ def language_of(text: str, default: str) -> str:
         kana += script in ("kana", "hangul")
         latin += script == "latin"
         if script == "han":
-            leaning = _leaning(character)
-            simplified += leaning < 0
-            traditional += leaning > 0
+            leans = leaning(character)
+            simplified += leans < 0
+            traditional += leans > 0
     if kana:
         return default
     # A Chinese character carries about as much meaning as a word of four letters.
@@ -62,7 +63,7 @@ def _script(character: str) -> str:
 
 
 @lru_cache(maxsize=8_192)
-def _leaning(character: str) -> int:
+def leaning(character: str) -> int:
     """Return -1 for a character of simplified Chinese only, 1 for traditional only, else 0."""
     return int(_has(character, "big5")) - int(_has(character, "gb2312"))
 

@@ -1,14 +1,15 @@
 """Compare how likely texts are, to find the charset of bytes.
 
-Each charset that could be meant reads the same bytes as another text. `cost_of` says how unlikely a
-text is in the languages that are written in that charset: the sum of the costs of its characters.
-The cost of a character is about the negative natural logarithm of its frequency. So a sum compares
-readings with different numbers of characters, and the difference of two sums says how much more
-likely one reading is. The frequencies are rough, because few characters decide:
+The same bytes mean a different text in each charset. `cost_of` returns how unlikely a text is in
+the languages that are written in that charset: the sum of the costs of its characters. The cost of
+a character is about the negative natural logarithm of its frequency. So texts with different
+numbers of characters can be compared, and the difference of two sums is the logarithm of how much
+likelier one text is. The frequencies are rough, because even a few characters decide:
 
 - `frequent.py` lists the most common characters of Chinese, Japanese and Korean.
 - The old national standards put common characters first (level 1 of GB 2312, Big5 and JIS X 0208),
-  and every Python has their codecs. The rest of a standard is rare, and what was added later rarer.
+  and every Python has their codecs. The other characters of a standard are rare, and those that
+  later standards added are rarer.
 - Text in Latin letters seldom has two characters beyond ASCII side by side.
 """
 
@@ -24,25 +25,27 @@ from redress.mail.incoming.reader.frequent import HANGUL, KANJI, SIMPLIFIED, TRA
 
 MARK = "\N{REPLACEMENT CHARACTER}"
 _MARK = 12.0
-"""The cost of a broken place. Few mails have any."""
+"""The cost of a broken place, which the text has as MARK. Few mails have broken places."""
 _MARK_MORE = 8.0
-"""The cost of each further mark that follows without a gap."""
+"""The cost of each further MARK directly behind the first one."""
 _NOTHING_ELSE = 5.0
-"""What it costs in addition if nothing beyond ASCII is left but marks."""
+"""What it costs in addition if a text has no character beyond ASCII except MARK."""
 _IMPOSSIBLE = 20.0
 RARE = 12.0
-"""In a text that was read correctly, few characters cost as much as this or more."""
+"""Characters that cost this or more are rare in a text that was read in the right charset."""
 
 EATEN = 12.0
-"""What a character costs that stands alone between ASCII characters and contains an ASCII byte. It
-is more often a letter of Latin-1, or one broken byte."""
+"""The additional cost of a character that stands alone between ASCII characters and whose second
+byte is an ASCII byte. Such bytes are more often a letter of Latin-1, or a broken byte, beside an
+ASCII character."""
 
 _REMEMBERED = 20_000
-"""Characters whose costs are kept."""
+"""The most characters whose costs are cached for a group of languages."""
 _TIERS = ((250, 5.8), (500, 7.0), (1_000, 8.3))
+"""The costs of the first 250, 500 and 1,000 characters of a list that is sorted by frequency."""
 _PUNCTUATION = "，。、？！：；“”（）\u3000"
 PUNCTUATION = "，。、？！：；（）＄％～"
-"""Marks of East Asia that people also write between words and numbers in ASCII."""
+"""East Asian marks that people also write between words and numbers in ASCII."""
 _LESS_COMMON = "《》【】「」『』—…·‘’～￥％－．／"
 _CANTONESE = "嘅咗喺啲佢唔冇嚟嘢咁噉哋咩嗰乜瞓攞睇嗌揾"
 _HIRAGANA = "のにはをたがでてとしれさるいすまなかっもらりあこうくおそんよけえきつだみわせど"
@@ -52,35 +55,37 @@ _LATIN_SYMBOLS = "«»“”‘’„–—…€£°§\xa0®©™·¿¡"
 _EAST_ASIAN = "\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff61-\uff9f"
 _BESIDE = f"{_EAST_ASIAN}\u0370-\u04ff\u2500-\u25a1"
 _GLUED = re.compile(f"[A-Za-z](?=[{_BESIDE}])|[{_BESIDE}](?=[A-Za-z])")
-"""A Latin letter directly beside an East Asian character. People write this sometimes, but misread
-text contains it more often."""
+"""Matches a Latin letter directly beside an East Asian, Greek or Cyrillic character. People
+sometimes write this, but text that is read in a wrong charset has it more often."""
 _UNLIKE_WORDS = re.compile(
     r"[\xa1-\u024f\u2018-\u2122](?=[\xa1-\u024f\u2018-\u2122])|[a-zß-ÿ](?=[À-Þ])"
     r"|[А-яα-ωא-ת](?=[A-Za-z])|[A-Za-z](?=[А-яα-ωא-ת])|[а-я](?=[А-Я])|[α-ω](?=[Α-Ω])"
     r"|(?<=[A-Za-zÀ-ÿ])[¢-¶¸-¿×÷](?=[A-Za-zÀ-ÿ])"
 )
-"""Pairs of characters that are rare in Latin, Cyrillic and Greek words, such as a capital letter
-after a small one, or letters of two alphabets. Many of them show that a text was misread."""
+"""Matches pairs of characters that are rare in Latin, Cyrillic, Greek and Hebrew words, such as a
+capital letter after a small one, or letters of two alphabets. Many pairs show that a text was read
+in a wrong charset."""
 _LETTERS = re.compile(r"[А-яЁёІіЇїЄєҐґΆ-ώא-תء-ي\u0900-\u0dff\u0e01-\u0e5b\u1ea0-\u1ef9]")
-"""Letters of other alphabets that many people use. Bytes that are misread as UTF-8 often become
-other, rare characters."""
+"""Matches letters of other alphabets that many people use. Bytes that are wrongly read as UTF-8
+often become other, rare characters."""
 _CYRILLIC = re.compile("[Ѐ-ӿ]")
 _MARKS = re.compile(f"{MARK}+")
 
 
 _HALF_WIDTH, _HALF_WIDTH_GAIN = 7.1, 2.9
-"""The cost of a half-width katakana, and how much less it is if something speaks for Shift_JIS.
+"""The cost of a half-width katakana, and how much less it costs if there is a sign of Shift_JIS.
 
-Every byte from A1 to DF is one in Shift_JIS, so each alphabet in one byte can be read as them."""
+In Shift_JIS, every byte from A1 to DF is a half-width katakana. So text in any charset with one
+byte per character can be misread as half-width katakana."""
 _HALF = "\uff61-\uff9f"
 _NO_HALF_WIDTH = re.compile("(?<![ｳｶ-ﾄﾊ-ﾎ])ﾞ|(?<![ﾊ-ﾎ])ﾟ|(?<![ｱ-ﾝﾞﾟ])[ｧ-ｯｰ]")
-"""A mark or a small letter behind a character that it cannot follow."""
+"""Matches a voicing mark or a small letter behind a character that it cannot follow."""
 _LONE_HALF_WIDTH = re.compile(
     f"(?<=[0-9A-Za-z])[{_HALF}](?![{_EAST_ASIAN}])|(?<![{_EAST_ASIAN}])[{_HALF}](?=[0-9A-Za-z])"
 )
 _HALF_WIDTH_LETTERS = re.compile(f"[{_HALF}]")
 _LONE = 16.0
-"""What it costs that one half-width katakana stands alone beside a letter or a digit."""
+"""The cost of a half-width katakana that stands alone beside a Latin letter or a digit."""
 
 
 class Costs(dict[str, float]):
@@ -97,7 +102,7 @@ class Costs(dict[str, float]):
         return found
 
     def of(self, text: str) -> float:
-        """Return the cost of a text; a sequence of marks counts as one broken place."""
+        """Return the cost of a text. Each sequence of MARK is one broken place."""
         odd = sum(1 for _ in self._odd.finditer(text)) * self._odd_cost
         if MARK in text:
             lengths = [len(found) for found in _MARKS.findall(text)]
@@ -113,16 +118,16 @@ def costs_for(codec: str) -> Costs:
 
 
 def cost_of(text: str, codec: str) -> float:
-    """Return how unlikely a text is that was read in this charset. 0 is certain."""
+    """Return how unlikely a text is that was decoded in this charset. 0 is certain."""
     return costs_for(codec).of(text)
 
 
 def half_width_gain(text: str, *, expected: bool) -> float:
-    """Return how much less likely or likelier half-width katakana make a text in Shift_JIS.
+    """Return how much likelier half-width katakana make it that a text is in Shift_JIS.
 
-    They count if they are in an order in which Japanese has them, and if something speaks for
-    Shift_JIS (`expected`) or a voiced one is among them. One alone beside a letter is none, and
-    nor is a single one if nothing speaks for Shift_JIS.
+    Each katakana is a gain if all are in an order that Japanese has, and if there is another sign
+    of Shift_JIS (`expected`) or a voicing mark among them. Each katakana that stands alone beside a
+    Latin letter or a digit is a loss. So is the only katakana of a text without another sign.
     """
     lone = _LONE * len(_LONE_HALF_WIDTH.findall(text))
     letters = len(_HALF_WIDTH_LETTERS.findall(text))
@@ -161,7 +166,10 @@ def _costs(group: str) -> Costs:
 
 
 def _common(character: str) -> float | None:
-    """Return the cost of a character that means the same in all charsets; None for others."""
+    """Return the cost of a character that costs the same in all charsets; None for others.
+
+    These are ASCII characters, control characters, and private and unassigned code points.
+    """
     code = ord(character)
     if code < 0x80:
         if character.isalnum():
@@ -180,7 +188,7 @@ def _ranks(characters: str) -> dict[str, float]:
 
 
 def _lead(character: str, codec: str) -> int:
-    """Return the first byte of a character in a charset; 0 if the charset does not have it."""
+    """Return the first byte of a two-byte character in a charset; 0 for other characters."""
     try:
         data = character.encode(codec)
     except UnicodeError:

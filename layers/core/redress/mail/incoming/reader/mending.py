@@ -1,9 +1,9 @@
 """Read damaged text in a charset of East Asia and lose as little of it as possible.
 
 After a broken byte, a decoder does not know whether the next byte begins a character. Python's
-decoders take it as the first byte of one. If it is the second, each following pair is wrong, and
-none of them is an error. This module compares both ways by their likelihood. No character contains
-a byte below 0x30, so the damage ends there at the latest.
+decoders assume that it does. If it is the second byte of a character, every following pair of bytes
+is decoded wrongly, often without an error. This module compares how likely both readings are. No
+character of several bytes contains a byte below 0x30, so the damage ends at the next such byte.
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ from functools import lru_cache
 from redress.mail.incoming.reader.likelihood import EATEN, MARK, RARE, Costs, cost_of, costs_for
 
 _PIECE = re.compile(rb"[\x80-\xff][\x30-\xff]*")
-"""A piece may contain characters of several bytes, and nothing outside of pieces does. The byte
-before a piece is complete in itself."""
+"""Matches a piece: bytes that may contain characters of several bytes. All bytes outside of pieces
+are characters of one byte."""
 _LONGEST = 1_000
-"""Bytes that are compared at once."""
+"""The most bytes whose readings are compared at once."""
 _BROKEN, _BROKEN_MORE = 4.0, 8.0
 """The costs of the first and of each further byte of a broken place."""
 _GAIN = 5.0
-"""A piece without errors counts as damaged if leaving bytes out makes it so much more likely."""
+"""If a piece is valid, it counts as damaged only if a reading with marks costs this much less."""
 _GLUED = 3.5
-"""What it costs that a letter follows without a gap: its byte may be the second one of a pair."""
+"""The cost of an ASCII letter directly behind a broken byte or a character beyond ASCII: its byte may
+be the second byte of a pair."""
 EATEN_BYTES = re.compile(
     rb"(?<![\x80-\xff])(?<![\x80-\xff][\x30-\x7f])"
     rb"(?:((?<=[A-Za-z])[\x80-\xff][A-Za-z]|[\x80-\xff][a-z](?=[a-z]))"
     rb"|[\x80-\xff][\x40-\x7e])(?![\x80-\xff])"
 )
-"""A high byte and an ASCII byte that would be one character, alone between ASCII characters. The
-group matches inside of a word."""
+"""Matches a byte from 0x80 and an ASCII byte that could be one character, alone between ASCII
+characters. The group matches if they are within a word in ASCII letters."""
 _MARKS = re.compile(f"{MARK}(?:[ ?\0]?{MARK})*")
 _FOUR = ("gb18030",)
 _THREE = ("euc_jp", "euc_jis_2004")
@@ -44,7 +45,8 @@ _SEVEN_BITS = {
     "iso2022_cn": (_SHIFTED, "gb18030"),
     "hz": (re.compile(rb"~\{([^~\r\n]*)(?:~\})?"), "gb18030"),
 }
-"""How the double bytes of a charset are marked, and the charset that has them with high bits."""
+"""For each codec: a pattern of the escapes around its double bytes, and the codec that decodes
+these bytes after the high bit of each is set."""
 _SWITCH = re.compile(r"\x1b(?:\$\)[A-Z]|\([A-Z])|[\x0e\x0f]")
 _RAISED = bytes(
     one | 0x80 if 0x21 <= one <= 0x7E else one if one <= 0x20 else 0xFF for one in range(0x100)
@@ -53,18 +55,18 @@ _RAISED = bytes(
 
 @dataclass(slots=True)
 class Budget:
-    """How much work a mail may still cause. Further text is decoded without comparisons."""
+    """How much work a mail may still cause. After that, text is decoded without comparisons."""
 
     bytes: int = 64 * 2**10
-    """Bytes that are mended."""
+    """Bytes that may still be mended."""
     texts: int = 300
-    """Texts that are read in each charset."""
+    """Texts that may still be decoded in every charset."""
     questions: int = 20
-    """Texts about which chardet is asked."""
+    """Texts for which chardet may still be asked."""
 
 
 def mended(data: bytes, codec: str, budget: Budget) -> str:
-    """Decode bytes, with a mark for each broken byte."""
+    """Decode bytes, with MARK for each broken byte."""
     if codec not in _PAIRED:
         return data.decode(codec, "replace")
     found: list[str] = []
@@ -80,9 +82,9 @@ def mended(data: bytes, codec: str, budget: Budget) -> str:
 
 
 def mended_of_seven_bits(data: bytes, codec: str, budget: Budget) -> str:
-    """Decode bytes in ISO 2022 or HZ, with a mark for each broken byte.
+    """Decode bytes in ISO 2022 or HZ, with MARK for each broken byte.
 
-    Their double bytes are those of another charset without the high bits.
+    With their high bits set, the double bytes of these charsets are those of an eight-bit charset.
     """
     double, eight_bit = _SEVEN_BITS[codec]
     found: list[str] = []
@@ -96,17 +98,17 @@ def mended_of_seven_bits(data: bytes, codec: str, budget: Budget) -> str:
 
 
 def with_one_mark(text: str) -> str:
-    """Write one mark for each broken place, however many bytes were broken there.
+    """Reduce each broken place to one MARK, however many bytes are broken there.
 
-    A byte of a character that became a blank or a question mark is part of its broken place.
+    A blank or question mark between two broken bytes belongs to the place: it was damaged, too.
     """
     return _MARKS.sub(MARK, text) if MARK in text else text
 
 
 def looks_shifted(text: str, codec: str) -> bool:
-    """Whether text that was read without an error may have been shifted by a lost byte.
+    """Whether a lost byte may have shifted the pairs of a text that was decoded without an error.
 
-    Half of the pairs that are shifted mean rare characters.
+    About half of the shifted pairs mean rare characters.
     """
     if codec not in _PAIRED or text.isascii():
         return False
@@ -140,15 +142,16 @@ def _piece(data: bytes, codec: str, budget: Budget) -> str:
 
 
 def _best(data: bytes, codec: str, continued: bool) -> tuple[str, int, float]:
-    """Return the likeliest reading of a piece, how many of its bytes it takes, and its cost.
+    """Return the likeliest reading of a chunk, the number of bytes that it uses, and its cost.
 
-    If the piece continues, the last byte may be left for the continuation.
+    If the piece continues after the chunk (`continued`), the last byte may be left for the rest.
     """
     size, costs = len(data), costs_for(codec)
     eaten = {match.start() for match in EATEN_BYTES.finditer(data)}
     inf = float("inf")
-    # The best cost of the bytes before each position, and the bytes and the text of its last step.
-    # One array is for a last step that is a character, the other for a last byte that is broken.
+    # For each position: the lowest cost of the bytes before it, if they end with a character
+    # (`whole`) or with a broken byte (`broken`). `steps` has the length and the text of that last
+    # character, and whether it follows a broken byte.
     whole, broken = [inf] * (size + 1), [inf] * (size + 1)
     steps: list[tuple[int, str, bool]] = [(0, "", False)] * (size + 1)
     broken_after: list[bool] = [False] * (size + 1)
@@ -190,7 +193,7 @@ def _best(data: bytes, codec: str, continued: bool) -> tuple[str, int, float]:
 
 
 def _readings(data: bytes, codec: str, costs: Costs) -> list[tuple[int, str, float]]:
-    """Return the characters with which the bytes can begin: length in bytes, text and cost."""
+    """Return the characters that the bytes can begin with, as length in bytes, text and cost."""
     first = data[0]
     if first < 0x80:
         text = chr(first)

@@ -1,6 +1,7 @@
-"""Domains at which a provider gives addresses to everybody.
+"""Domains of large providers, at which everybody can get an address.
 
-Two addresses at such a domain belong to two people, so one says nothing about the other.
+Two addresses at such a domain may belong to two strangers, so one of them is no evidence about the
+owner of the other.
 """
 
 from __future__ import annotations
@@ -60,11 +61,11 @@ _SHARED = frozenset(
 _IN_MANY_COUNTRIES = re.compile(
     r"(?:\A|\.)(?:yahoo|gmx|yandex|outlook|hotmail|live)\.(?:[a-z]{2,3}|com?\.[a-z]{2})\Z"
 )
-"""Providers with a domain in many countries, such as yahoo.co.jp and gmx.de."""
+"""Matches domains of providers with one for each country, such as yahoo.co.jp and gmx.de."""
 
 
 def is_shared(domain: str) -> bool:
-    """Whether a domain, or one that contains it (`vip.163.com`), is that of a large provider."""
+    """Whether a domain belongs to a large provider. Its subdomains, such as vip.163.com, count."""
     name = canonical_domain(domain)
     labels = name.split(".")[-4:]
     ends = (".".join(labels[at:]) for at in range(len(labels)))
