@@ -4,13 +4,13 @@ Only a complete sentence of a known form is an addition. There are two sorts of 
 
 - The fixed texts of mailing lists and products. They have slots for addresses, links and names.
 - Notices about the origin, the confidentiality or the scanning of a mail, whose wording differs
-  from company to company. A notice has a known beginning, has a word that it must have, and has no
-  word outside of a closed list. The lists have no word for a person's own matter: no "I" and "my",
-  no product, no order, no money and no number.
+  from company to company. A notice begins with a known phrase, contains a required word, and
+  consists of words of a closed list and a few names of companies. The list has no words about a
+  customer's own matter: no "I" and "my", no product, no order, no money and no number.
 
-Whatever matches no form belongs to the author of the mail. A word of a customer that is taken for
-an addition is a lost complaint; an addition that is taken for the customer's words is a ticket too
-many.
+All other text belongs to the author of the mail. The forms are narrow, because the two possible
+errors differ: a customer's words that are taken for an addition can mean a lost complaint, but an
+addition that is taken for a customer's words only means a second ticket.
 """
 
 from __future__ import annotations
@@ -22,20 +22,22 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 MOST_ADDED = 6_000
-"""The most characters at either end of a text that are searched. Legal notices have up to 3,000."""
+"""How many characters are searched at each end of a text. Legal notices have up to 3,000."""
 MOST_LINES = 60
-"""At how many of the last lines a footer is looked for."""
+"""How many of the last lines are tried as the beginning of a footer."""
 MOST_ADDITIONS = 60
+"""How many additions are recognised that follow each other."""
 WRAPPED = 48
-"""A Latin line of this many characters may have been broken inside of a sentence."""
+"""A line with at least this many characters may have been wrapped within a sentence."""
 WRAPPED_CHINESE = 20
+"""The same number for a line in Chinese."""
 HIDDEN = str.maketrans(dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 
 _SAME = str.maketrans(
     "’‘‛“”„«»：，、；。！？（）＜＞｜\u00a0\u3000\u202f‐‑–—",
     '\'\'\'""""":,,;.!?()<>|   ----',
 )
-"""Characters that are written in several ways. Each one is replaced by one, so places stay."""
+"""Maps the variants of a character to one form. The positions in a text do not change."""
 
 # ------------------------------------------------------------------------------ fixed texts
 
@@ -158,16 +160,19 @@ este (?:mensaje|correo(?: electrónico)?) (?:proviene|procede)
 questo messaggio proviene (?:da un mittente esterno|dall'esterno dell'organizzazione)
 このメールは(?:社外|外部|組織外)(?:の送信者)?から送信(?:されました|されています)
 """
-"""One text a line; an indented line continues the one above. Words in capitals are `_SLOTS`."""
+"""The patterns of the fixed texts, one on each line. An indented line continues the line above it.
+Words in capitals stand for the patterns in `_SLOTS`."""
 _MAILMAN = (
     r"_{20,}\s*(?P<list>[\w.+-]{1,64}) mailing list(?:\s*--)?\s+(?P=list)@[\w.-]{1,200}"
     r"(?:\s+to unsubscribe send an email to (?P=list)-leave@[\w.-]{1,200}|\s+https?://\S{1,500})?"
 )
-"""The footer of Mailman. The address has the name of the list, so no words fit into it."""
+"""Matches the footer of Mailman. The address must repeat the name of the list, so a sentence of the
+author cannot match."""
 _CJK = r"[\u4e00-\u9fff]"
 
 
 def _compiled(form: str) -> str:
+    """Return a form as a pattern: with its slots filled, and with any white space for a blank."""
     for slot, pattern in _SLOTS.items():
         form = form.replace(slot, f"(?:{pattern})")
     form = re.sub(rf"(?<={_CJK})(?={_CJK})", r"\\s*", form)
@@ -179,12 +184,12 @@ def _spaced(form: str) -> str:
 
 
 _END = r"[*|\]】⚠\ufe0f🛑❗‼ ]*(?:(?:(?<=[.!])|[.!]+)(?=\s|\Z)|:?(?=\n|\Z))"
-"""A fixed text ends at the end of a line or of a sentence."""
+"""Matches the end of a line or of a sentence. A fixed text must end there."""
 
 
 @functools.cache
 def _texts() -> re.Pattern[str]:
-    """Return the pattern of the fixed texts. It is compiled when the first mail comes."""
+    """Return the pattern that matches a fixed text. It is compiled at its first use."""
     forms = _FIXED.strip().replace("\n    ", " ").split("\n")
     one_of = "|".join(map(_compiled, forms))
     return re.compile(rf"(?:{_spaced(_MAILMAN)}|{one_of}){_END}", re.IGNORECASE)
@@ -208,7 +213,7 @@ TAG = re.compile(
     rf"{_DECOR}[\[【［〔<{{(（*]+{_SIGNS}{_ORIGINS}\s*[:：!！]?{_SIGNS}[\]】］〕>}})）*]+\s*[:：-]?\s*",
     re.IGNORECASE,
 )
-"""A tag at the beginning of a text or a subject, which says where the mail comes from."""
+"""Matches a tag such as `[EXT]` at the beginning of a text: the mail comes from outside."""
 SUBJECT_TAG = re.compile(
     rf"{_DECOR}(?:[\[【［〔<{{(（*]+{_SIGNS}(?:{_ORIGINS}|{_SPAM})\s*[:：!！]?{_SIGNS}[\]】］〕>}})）*]+\s*[:：-]?|"
     rf"(?:ext|extern|external(?: (?:e-?mail|mail|sender|message))?|外部邮件|外部郵件)\s*[:：])\s*",
@@ -220,7 +225,8 @@ SUBJECT_TAG_LAST = re.compile(rf"\s*[\[【［〔(（]\s*{_ORIGINS}\s*[\]】］�
 
 
 _Form = tuple[str, str]
-"""Patterns in which a blank stands for any white space. They are compiled when they are used."""
+"""Two patterns: how a sentence begins, and what it must contain. A blank stands for any white
+space. The patterns are compiled at their first use."""
 
 
 class _Topic(Enum):
@@ -234,10 +240,9 @@ class _Topic(Enum):
 class _Language:
     """The notices of one language.
 
-    A form says how a sentence begins, and what it must contain. `origin` are notices about the
-    origin of a mail, and `care` are sentences that only follow one of them. `secret` are notices
-    about confidentiality and viruses, and `duty` are sentences that only follow one of them.
-    `words` are all words that a notice may have.
+    `origin` are notices about the origin of a mail. `care` are sentences that count only after such
+    a notice. `secret` are notices about confidentiality and viruses. `duty` are sentences that
+    count only after such a notice. `words` are all words that a notice may contain.
     """
 
     origin: tuple[_Form, ...]
@@ -632,7 +637,10 @@ _CHINESE = _Language(
 
 @functools.cache
 def _chinese_word() -> re.Pattern[str]:
-    """Return the pattern of the next word of a notice. The name of a company may be one."""
+    """Return the pattern that matches one word of a Chinese notice.
+
+    After some words, such as the one for "from", the name of a company counts as a word.
+    """
     words = "|".join(sorted(_CHINESE.words, key=len, reverse=True))
     company = r"(?:来自|來自|含有|包含)[\u4e00-\u9fffA-Za-z]{1,8}?(?:公司|集团|集團)"
     return re.compile(rf"[ ,;:()\"/]*(?:{company}|{words})[,;:()\"/]*", re.IGNORECASE)
@@ -655,18 +663,20 @@ _LABEL = re.compile(
     r"\s*(?:[:!|.,]|-+|\n|/|(?=[\u4e00-\u9fff])|(?<=[*\]】]))[\s⚠\ufe0f*#|/-]*",
     re.IGNORECASE,
 )
-"""A word above a notice."""
+"""Matches a label before a notice, such as `CAUTION:`."""
 _BEFORE = re.compile(r"[\s⚠\ufe0f🛑❗‼🔔📧✉*#|/\[【]*")
 MOST_NAMES = 4
+"""How many words of a sentence may be names of companies instead of words of the list."""
 LONGEST_NOTICE = 1_500
+"""How many words of one sentence are read."""
 
 # ------------------------------------------------------------------------------ the search
 
 
 def without_additions(text: str) -> tuple[list[str], str]:
-    """Return the lines of the author, and the additions that stand above and below them.
+    """Return the lines of the author, and the text of the additions above and below them.
 
-    The lines have no blanks around them, and the characters of zero width are removed.
+    Blanks around each line and characters of zero width are removed.
     """
     lines = [line.strip() for line in text.translate(HIDDEN).strip().split("\n")]
     complete = "\n".join(lines)
@@ -682,12 +692,12 @@ def without_additions(text: str) -> tuple[list[str], str]:
 
 
 def _is_added(text: str, place: int) -> bool:
-    """Whether the text from this place on is nothing but additions."""
+    """Whether only additions follow from this position on."""
     return not text[_end_of_additions(text, place) :].strip()
 
 
 def _end_of_additions(text: str, place: int) -> int:
-    """Return where the last of the additions ends that follow each other from this place on."""
+    """Return where the additions end that begin at this position. It is `place` if none begins."""
     topic = None
     for _ in range(MOST_ADDITIONS):
         first = place
@@ -710,7 +720,7 @@ def _end_of_additions(text: str, place: int) -> int:
 def _notice(text: str, place: int, topic: _Topic | None) -> tuple[int, _Topic | None] | None:
     """Return where the notice that begins here ends, and its topic; None if none begins here.
 
-    `topic` is that of the notice before it in the same paragraph.
+    `topic` is the topic of the previous notice in the same paragraph.
     """
     before = _BEFORE.match(text, place)
     place = before.end() if before is not None else place
@@ -723,13 +733,14 @@ def _notice(text: str, place: int, topic: _Topic | None) -> tuple[int, _Topic | 
 
 
 def _beginnings(text: str, place: int, topic: _Topic | None) -> Iterator[tuple[int, _Topic | None]]:
-    """Yield the place, and the place behind a label such as CAUTION that stands there."""
+    """Yield where a notice can begin, and its topic so far: here, and after a label here."""
     yield place, topic
     if (label := _LABEL.match(text, place)) is not None:
         yield label.end(), topic or _Topic.ORIGIN
 
 
 def _sentence(text: str, place: int, topic: _Topic | None) -> tuple[int, _Topic] | None:
+    """Return where the sentence of a notice ends, and its topic; None if none begins here."""
     for language in (_ENGLISH, _GERMAN, _FRENCH, _CHINESE):
         end: int | None = None
         for of, forms in (
@@ -755,10 +766,11 @@ def _sentence(text: str, place: int, topic: _Topic | None) -> tuple[int, _Topic]
 
 
 def _end_of_words(text: str, place: int, words: frozenset[str]) -> int | None:
-    """Return where a sentence ends if it has only these words and a few names of companies.
+    """Return where a sentence ends that has only these words and a few names of companies.
 
     A sentence ends at a full stop or at the end of a paragraph. It ends at the end of a line, too,
-    unless the line seems to be broken inside of the sentence.
+    unless the line seems to be wrapped within the sentence. If another word comes after a wrapped
+    line, the sentence ends with that line. If it comes before, the result is None.
     """
     line, names, is_name, previous = _line_of(text, place), 0, False, ""
     at_line: int | None = None
@@ -793,6 +805,7 @@ def _end_of_words(text: str, place: int, words: frozenset[str]) -> int | None:
 
 
 def _line_of(text: str, place: int) -> int:
+    """Return where the line begins that contains this position."""
     return text.rfind("\n", 0, place) + 1
 
 
@@ -801,7 +814,10 @@ def _is_known(word: str, words: frozenset[str]) -> bool:
 
 
 def _end_of_chinese(text: str, place: int) -> int | None:
-    """Return where a Chinese sentence ends if it has only the words of notices."""
+    """Return where a Chinese sentence ends that has only the words of notices, or None.
+
+    It ends in the same places as in `_end_of_words`.
+    """
     line, at_line = _line_of(text, place), None
     for _ in range(LONGEST_NOTICE):
         if (found := _chinese_word().match(text, place)) is not None:

@@ -1,4 +1,4 @@
-"""Why no automatic answer follows from a mail that still becomes a ticket."""
+"""The reasons for which a mail opens a ticket, but must not be answered automatically."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class NoAnswer(StrEnum):
     """
 
     REPLY_TO = "reply_to"
-    """The mail names an address to answer to that is not proven to be the sender's, and no mail has
-    come from it. Anybody can name an address in this way."""
+    """The answer would go to an address that is not proven to be the sender's, and no mail has come
+    from this address. Anybody can name somebody else's address in a mail."""
     NO_REPLY = "no_reply"
-    """Nobody reads the address to which an answer would go."""
+    """The answer would go to an address that nobody reads."""
     MACHINE = "machine"
     """A machine wrote the mail. Staff released it from quarantine."""
     SUPPRESSED = "suppressed"
     """The mail itself forbids automatic answers (X-Auto-Response-Suppress)."""
     WORDS = "words"
     """The subject or the text has the words of an auto-reply or of a returned mail, or the mail is
-    an invitation. Two machines could answer each other."""
+    an invitation. If a machine sent it, the two machines could answer each other endlessly."""
     LIST = "list"
     """The mail came through a mailing list that the plan does not name."""
     BULK = "bulk"
@@ -31,5 +31,5 @@ class NoAnswer(StrEnum):
 
 
 ABOUT_THE_ADDRESS = (NoAnswer.REPLY_TO, NoAnswer.NO_REPLY)
-"""The reasons that concern the address and not only the one mail. They also prevent every later
+"""The reasons that apply to the address, and not only to one mail. They also prevent every later
 automatic mail to this address, such as the survey."""

@@ -1,9 +1,9 @@
-"""Whether a mail without any header of a machine is an auto-reply to a mail about a ticket.
+"""Decide whether a mail without the headers of a machine is an auto-reply to a mail about a ticket.
 
-The words prove nothing, because people write them, too: `Absence: my parcel was left outside`. An
-auto-responder repeats the subject that it answers; a person goes on with other words. So the
-subject is compared with that of the ticket. A text counts if it shows that an auto-responder wrote
-it.
+Words such as `Absence` in a subject prove nothing, because people write them, too: `Absence: my
+parcel was left outside`. But an auto-responder repeats the subject of the mail that it answers,
+while a person continues with other words. So the rest of the subject is compared with the subject
+of the ticket. No comparison is needed if the text shows that an auto-responder wrote it.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ import unicodedata
 from dataclasses import dataclass
 
 _LEAST_CUT = 8
-"""How many characters a subject must have that a program cut. `a` begins many subjects."""
+"""How many letters and digits a subject that a program cut must still have. A shorter one, such as
+`a`, is the beginning of too many subjects."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
     """The words of an auto-responder in a mail.
 
-    text      the text shows that an auto-responder wrote it: it says that it is automatic, or
-              nothing but that somebody is away and when they answer the mail
+    text      the text shows that an auto-responder wrote it: it says that it is automatic, or it
+              says only that somebody is away and when they will answer
     subject   the subject without prefixes such as `Re:` and without the ticket number
-    repeated  what the subject has besides the words of the auto-responder, without prefixes and
-              number; None if it has no such words
-    numbered  a ticket number stands between these words and what is repeated
-    answered  `Re:` stands before the words, so a person may have answered an auto-reply
+    repeated  `subject` without the words of the auto-responder; None if it has no such words
+    numbered  a ticket number stands between these words and `repeated`
+    answered  `Re:` stands before these words, so a person may have answered an auto-reply
     asks      the text asks or demands something
-    ordinary  the words are also a person's complete subject, such as `Holiday`, or the mail has
-              files, and the mail says more than an absence
+    ordinary  a person may have written these words: they can be a complete subject of a person,
+              such as `Holiday`, or the mail has files. The mail also says more than an absence
     """
 
     text: bool = False
@@ -51,9 +51,9 @@ NO_WORDING = Wording()
 def is_auto_reply_to(wording: Wording, subject: str) -> bool:
     """Whether a mail is an auto-reply to a mail about a ticket with this subject.
 
-    If the subject of the ticket itself has the words of an auto-reply, whoever repeats it adds
-    nothing. A subject of which nothing is left is that of an auto-reply, unless the text asks for
-    something, or the words are ordinary ones.
+    If the mail has the same subject as the ticket, its words come from the ticket, so they show no
+    auto-responder. If the subject consists only of words of an auto-responder, the mail is an
+    auto-reply, unless the text asks for something or the words are ordinary.
     """
     if wording.text:
         return True
@@ -70,6 +70,6 @@ def is_auto_reply_to(wording: Wording, subject: str) -> bool:
 
 
 def _bare(subject: str) -> str:
-    """Return the letters and digits of a subject: programs change the rest, and cut its end."""
+    """Return only the letters and digits of a subject. Programs change the other characters."""
     plain = unicodedata.normalize("NFKC", subject).casefold()
     return "".join(letter for letter in plain if letter.isalnum())

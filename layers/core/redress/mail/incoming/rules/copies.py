@@ -1,10 +1,10 @@
-"""Whether two mails are copies of one mail, of which a list or a gateway changed one on its way.
+"""Decide whether two mails are copies of one mail that a list or a gateway changed on the way.
 
 Mailing lists put their name into the subject and a footer below the text. Gateways put a tag such
 as `[EXT]` into the subject and a banner such as "This mail comes from outside" above the text. Two
-mails are copies if they are equal without such additions. `additions` has the closed list of their
-sentences. Everything else is the author's: two mails that differ by a word of their author are two
-mails, because some gateways give several mails the same Message-ID.
+mails are copies if they are equal without such additions. The module `additions` recognises the
+additions; all other words are the author's. Two mails that differ in a word of the author are no
+copies, even if they have the same Message-ID: some gateways give several mails the same one.
 
 Only digests are compared, so a copy can be kept in a small item of the table.
 """
@@ -26,7 +26,9 @@ from redress.mail.incoming.rules.additions import (
 from redress.tickets.rules.numbers import normalised
 
 MOST_TAGS = 20
+"""How many tags and prefixes of a subject are removed."""
 MOST_OF_ID = 300
+"""How many characters of a List-Id header are read."""
 FOOTER_FILE = 4_096
 """The most bytes of a file that contains only a footer."""
 
@@ -38,19 +40,20 @@ _ANSWERS = re.compile(
 )
 _LIST_NAMES = re.compile(
     r'google ?\S{0,10} ?\S{0,3}"([^"\n]{1,40})"|'
-    r"([\w.+-]{1,64}?)(?:[+-](?:unsubscribe|leave|owner|help|request|subscribe))?@[\w.-]{1,200}|/(?:listinfo(?:\.cgi)?|g|d/forum|lists)/([\w.-]{1,64})",
+    r"([\w.+-]{1,64}?)(?:[+-](?:unsubscribe|leave|owner|help|request|subscribe))?@[\w.-]{1,200}|"
+    r"/(?:listinfo(?:\.cgi)?|g|d/forum|lists)/([\w.-]{1,64})",
     re.IGNORECASE,
 )
-"""Where the footer of a list has the name of the list."""
+"""Matches the name of a list in the footer of the list."""
 
 
 class Copy(Struct, frozen=True):
-    """What is compared of one mail.
+    """The digests by which a mail is compared with others.
 
     identity  the mail's identity
-    author    digests of what the author wrote: subject, text and files without additions. There are
-              two if the subject has the name of a list, which the author can have written. Empty in
-              items of earlier versions
+    author    digests of the subject, text and files without additions. If the subject has the tag
+              of a list, there are two, with and without the tag, because the author may have
+              written it. Empty in items of earlier versions
     """
 
     identity: str
@@ -64,7 +67,7 @@ def copy_of(
     files: Iterable[tuple[str, bytes]],
     list_ids: Iterable[str] = (),
 ) -> Copy:
-    """Return what is compared of a mail.
+    """Return the digests by which a mail is compared with others.
 
     `files` has the type and content of each file. `list_ids` are the mail's List-Id headers.
     """
@@ -87,7 +90,7 @@ def is_copy(one: Copy, other: Copy) -> bool:
 
 
 def _digest(subject: str, lines: list[str], contents: list[str]) -> str:
-    """Return a digest that does not depend on how many blanks there are and where lines break."""
+    """Return a digest that does not depend on line ends and on the number of blanks."""
     parts = (_one_line(subject), _one_line("\n".join(lines)), *contents)
     whole = "\n".join(parts)
     return hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()[:32]
@@ -96,14 +99,14 @@ def _digest(subject: str, lines: list[str], contents: list[str]) -> str:
 def _one_line(text: str) -> str:
     """Return the text with one blank between words, and none beside Chinese characters.
 
-    A gateway that wraps lines breaks Chinese text anywhere. Between other words, a blank can make
-    the difference: `200 EUR` is not `20 0 EUR`.
+    A gateway that wraps lines can break Chinese text after any character. In other text, a blank
+    can change the meaning: `200 EUR` is not `20 0 EUR`.
     """
     return _BESIDE_CHINESE.sub("", " ".join(text.split()))
 
 
 def _subjects(subject: str, lists: frozenset[str]) -> tuple[str, str]:
-    """Return the subject without tags of gateways, and also without the tags of these lists."""
+    """Return the subject without the tags of gateways, and without those and the lists' tags."""
     rest = " ".join(subject[:2_000].translate(HIDDEN).split())
     with_lists, without = "", ""
     for _ in range(MOST_TAGS):
@@ -125,7 +128,7 @@ def _subjects(subject: str, lists: frozenset[str]) -> tuple[str, str]:
 def _names_of_lists(added: str, list_ids: Iterable[str]) -> frozenset[str]:
     """Return the names of the lists that added a footer or the header List-Id (RFC 2919).
 
-    A ticket number is no name.
+    A ticket number does not count as a name.
     """
     found = [next(filter(None, one.groups()), "") for one in _LIST_NAMES.finditer(added)]
     for value in list_ids:
@@ -135,7 +138,7 @@ def _names_of_lists(added: str, list_ids: Iterable[str]) -> frozenset[str]:
 
 
 def _is_footer(kind: str, content: bytes) -> bool:
-    """Whether a file is only a footer, which some lists add as a part of its own."""
+    """Whether a file contains only a footer. Some lists add their footer as a separate part."""
     if kind != "text/plain" or len(content) > FOOTER_FILE:
         return False
     return not any(without_additions(content.decode("utf-8", "replace"))[0])

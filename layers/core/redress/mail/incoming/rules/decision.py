@@ -1,4 +1,4 @@
-"""What becomes of an incoming mail: a new ticket, a message on a ticket, or a quarantine record.
+"""Decide whether an incoming mail opens a ticket, is added to a ticket, or goes into quarantine.
 
 `decide` takes facts that were read from the mail and returns a decision. No mail is dropped. A
 claim that anybody could forge is never trusted:
@@ -107,9 +107,9 @@ class MailFacts:
     """The facts about a mail that `decide` needs.
 
     Addresses are in canonical form (`redress.base.addresses`). `sender` is "" if the mail has no
-    sender who can be answered. `recipients` begins with those for whom the mail server took the
-    mail, as far as it is known. `own_domains` are the domains of the house; empty if they are not
-    known.
+    sender who can be answered. `recipients` begins with the addresses for which the mail server
+    accepted the mail, if they are known. `own_domains` are the domains of the house; empty if they
+    are not known.
     """
 
     sender: str
@@ -123,7 +123,7 @@ class MailFacts:
     own: bool = False
     machine: Notice | None = None
     """The kind of notice if a machine seems to have written this mail about a mail from Redress;
-    otherwise None. With `wording`, only words say so."""
+    otherwise None. If `wording` has words, they are the only evidence."""
     wording: Wording = NO_WORDING
     """The words of an auto-responder, if nothing else shows a machine."""
     automatic: bool = False
@@ -135,7 +135,7 @@ class MailFacts:
     disowned: bool = False
     """DMARC failed: the mail is not from the sender's domain, or it names several authors."""
     relayed: bool = False
-    """DMARC failed, and a group of the plan passed the mail on: it may be from the sender."""
+    """DMARC failed, but a group of the plan passed the mail on, so it may be from the sender."""
     staff: StaffSender | None = None
     """The member of staff in whose name the mail was sent."""
     forwards: bool = False
@@ -211,7 +211,7 @@ Decision = OpenTicket | AddReply | AddNote | LogNotice | Quarantine
 def decide(
     facts: MailFacts, tickets: Mapping[str, Ticket], plan: MailPlan, *, released: bool = False
 ) -> Decision:
-    """Decide what becomes of a mail.
+    """Decide how a mail is handled.
 
     `tickets` contains the existing tickets that the mail names, by number. `released`: a member of
     staff has released the mail from quarantine. A released mail is accepted, whatever the reason
@@ -270,11 +270,15 @@ def decide(
 
 
 def _machine(facts: MailFacts, tickets: Mapping[str, Ticket]) -> Notice | None:
-    """Return the kind of notice; None if only words show a machine, and no ticket confirms them."""
+    """Return the kind of notice; None if no machine wrote the mail.
+
+    If only the subject has the words of an auto-reply, they must also fit the subject of a ticket.
+    """
     said = facts.wording
-    if not said.is_some or any(is_auto_reply_to(said, one.subject) for one in tickets.values()):
+    if not said.is_some or said.text:
         return facts.machine
-    return facts.machine if said.text else None
+    fits = any(is_auto_reply_to(said, one.subject) for one in tickets.values())
+    return facts.machine if fits else None
 
 
 def _joined(
@@ -282,7 +286,7 @@ def _joined(
 ) -> str | None:
     """Return the ticket to which a mail that only looks automatic would be added as a message.
 
-    Its subject or text are those of an auto-reply, so they are not the customer's words.
+    Its words are those of an auto-reply, so it is logged there as a notice instead.
     """
     if facts.automatic:
         return None
@@ -290,22 +294,24 @@ def _joined(
 
 
 MOST_NOTED = 5
-"""On how many tickets a stranger's mail is logged in addition to what else becomes of it."""
+"""The most tickets on which one mail is logged, or to which it is added, beside the decision."""
 MOST_HELD_NOTED = 10
 """How many held mails are logged on one ticket in an hour. A flood of them is only held."""
 _NOTED_IF_HELD = (Reason.DISOWNED, Reason.NO_SENDER, Reason.TOO_MANY)
-"""The reasons for which a person's mail can be in quarantine, unless it is spam."""
+"""A mail that is held for one of these reasons is also logged on tickets, because a person may have
+written it (`noted_beside`)."""
 
 
 def noted_beside(
     facts: MailFacts, tickets: Mapping[str, Ticket], decision: Decision
 ) -> tuple[str, ...]:
-    """Return the tickets on which the mail is logged as a stranger's, besides the decision.
+    """Return the tickets on which the mail is also logged as a stranger's, beside the decision.
 
-    If a mail has the signed address or id of a ticket, that ticket's agent must be able to read it,
-    although it opens another ticket, is added to one or is held: the sender may be the ticket's
-    customer with another address. Staff can accept the mail. Held mail of machines, spam and
-    viruses are not logged, nor is a mail on a ticket on which it was logged before (`noted`).
+    If a mail has the signed address or id of a ticket, its sender may be the ticket's customer with
+    another address. So the ticket's agent must be able to read the mail and accept it, even if the
+    mail opens another ticket, is added to another one, or is held. Held mails are not logged if
+    they are spam, have a virus or come from a machine. A mail is logged only once on a ticket
+    (`noted`).
     """
     if facts.staff is not None:
         return ()
@@ -330,10 +336,10 @@ def noted_beside(
 def joined_beside(
     facts: MailFacts, tickets: Mapping[str, Ticket], decision: Decision
 ) -> tuple[str, ...]:
-    """Return the other tickets that a party's mail is also a message on.
+    """Return the other tickets to which a party's mail is also added as a message.
 
     If one mail has the signed addresses of several tickets on which its sender may write, each of
-    these tickets gets the message. A closed one takes none.
+    these tickets gets the message. Closed tickets are left out.
     """
     if not isinstance(decision, AddReply):
         return ()
@@ -387,14 +393,14 @@ def is_party(facts: MailFacts, ticket: Ticket) -> bool:
     """Whether the sender may write on the ticket.
 
     The sender must be the customer or a participant whom staff added, and DMARC must not have
-    failed for the sender's domain, not even through a group of the plan: a group can pass on the
-    mails of strangers.
+    failed for the sender's domain. A failure counts even if a group of the plan explains it,
+    because a group can pass on the mails of strangers.
     """
     return _is_customer_or_participant(facts, ticket) and not (facts.disowned or facts.relayed)
 
 
 def _is_customer_or_participant(facts: MailFacts, ticket: Ticket) -> bool:
-    """Whether the sender is the contact or a participant. A mail without a sender is nobody's.
+    """Whether the sender is the customer or a participant; false if the mail has no sender.
 
     An earlier version could store a participant without an address, so this must not match "".
     """
@@ -423,11 +429,11 @@ def _first_visible(
 
 
 def doors(plan: MailPlan, own_domains: Iterable[str]) -> frozenset[str]:
-    """Return the addresses of which the plan says that they receive mail for Redress.
+    """Return the addresses that receive mail for Redress according to the plan.
 
-    These are its doors and groups. A part before the @ stands for an address at each domain of the
-    house, as in `kind_of`. Other addresses at these domains are those of people. `own_domains` is
-    as in `MailFacts`.
+    These are its service addresses and groups. If the plan names only the part before the @, an
+    address at each domain of the house is meant. Other addresses at these domains belong to people.
+    `own_domains` is as in `MailFacts`.
     """
     names = (one for one in plan.kind_by_address if "@" not in one)
     house = dict.fromkeys((*own_domains, *plan.domains))
@@ -439,16 +445,17 @@ def doors(plan: MailPlan, own_domains: Iterable[str]) -> frozenset[str]:
 def kind_of(facts: MailFacts, plan: MailPlan) -> str:
     """Return the kind that the mail's recipient addresses give to a new ticket.
 
-    The first address decides that the plan names completely, or whose part before the @ the plan
-    names: for example, a complaint address gives `complaint`. A part before the @ counts only at a
-    domain of the house or in the address of one of its groups, because other houses have an
-    `urgent@` too. If no domain of the house is known, every domain counts. What follows a plus
-    counts only if the plan names it: complaints+li@ is complaints@. If there is no such address,
-    the kind is DEFAULT_KIND.
+    The first recipient that the plan names decides. The plan can name a complete address, or only
+    the part before the @: for example, `complaints` gives the kind `complaint`. Such a part counts
+    only at a domain of the house or in the address of a group of the plan, because other companies
+    have an `urgent@`, too. If no domain of the house is known, every domain counts. If the plan
+    does not name what follows a plus, it is ignored: complaints+li@ counts as complaints@. If the
+    plan names no recipient, the kind is DEFAULT_KIND.
 
-    A header does not count if the mail server would have named its address in the envelope, but
-    did not: anybody can write `urgent@` into a header. The envelope names every address of its
-    domains. If a forwarder passed the mail on, only a header has the address of its domain.
+    Anybody can write `urgent@` into a header. So an address in a header does not count if the
+    envelope has other addresses at its domain, but not this one: the envelope has all recipients at
+    its domains. If a forwarder passed the mail on, the address at the forwarder's domain is only in
+    a header, and it counts.
     """
     house = {*facts.own_domains, *plan.domains}
     complete = {one.rpartition("@")[2] for one in facts.envelope}

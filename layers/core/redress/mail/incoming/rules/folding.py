@@ -1,13 +1,13 @@
 """What is shown of a mail's text, and which parts of it are folded away.
 
 The reader (`redress.mail.incoming.reader.folding`) marks parts of a text: quotes, forwarded mails,
-signatures, device lines and PGP armour. It judges by their form alone. These rules decide what
-becomes of the marked parts:
+signatures, device lines and PGP armour. It judges by their form alone. These rules decide which of
+the marked parts are folded:
 
-- A mail that opens a ticket is shown whole. What a customer quotes or passes on is often the matter
-  itself. Its parts are only named.
-- In an answer, a part is folded if it is proven: its form leaves no doubt, or its words are words
-  that Redress sent. All other parts stay where they are and are only named.
+- A mail that opens a ticket is shown whole, because what a customer quotes or forwards is often the
+  complaint itself. The marked parts are listed in the event, but stay in the text.
+- In an answer, a part is folded if it is proven: its form leaves no doubt, or Redress sent its
+  words. All other parts are listed in the event, but stay in the text.
 
 Nothing is dropped. The event keeps the text of each folded part, with the place where it stood, so
 that staff and customers can open it there.
@@ -26,14 +26,15 @@ from redress.base.texts import begin_of, cleaned, is_empty
 FOLDED_LIMIT = 10_000
 """How many characters of folded text an event keeps. The original mail has the rest."""
 _LEAST = 4
-"""The fewest characters of a sentence that counts as one that Redress sent."""
+"""The fewest characters, without blanks, of a complete sentence that is recognised as sent."""
 _LONG_ENOUGH = 20
-"""How many characters, without blanks, part of a sentence must have; half as many in Chinese."""
+"""The fewest characters, without blanks, of a part of a sentence that is recognised as sent. In
+Chinese, half as many are enough."""
 _LONGEST_RUN = 1_000
-"""How many characters of the lines above are compared together with a line."""
+"""How many characters of the lines above a line are searched for together with it."""
 MOST_SEARCHES = 2_000
-"""How many lines of a mail are searched for among the words that Redress sent. It limits the time
-for a long quote about a ticket with many replies."""
+"""The most searches for lines of one mail among the words that Redress sent. This limits the time
+that a long quote takes on a ticket with many replies."""
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？；;\n])")
 _ENDS = ".!?。！？；;:：,，"
 
@@ -57,7 +58,7 @@ class Part:
     proven      the form of the part leaves no doubt
     introduces  the part is a line like `On 3 March the service wrote:` without an address or quote
                 marks. It is a quote only if words that Redress sent follow it
-    own         an introducing line that contains words of the sender. It is never folded itself
+    own         the introducing line contains words of the sender, so the line is never folded
     """
 
     kind: PartKind
@@ -144,7 +145,7 @@ def _bare(text: str) -> str:
 
 
 def whole(text: str, parts: Sequence[Part], limit: int) -> Shown:
-    """Return the text of a mail that opens a ticket: all of it, with its parts named.
+    """Return the text of a mail that opens a ticket: all of it, with its marked parts.
 
     If the text is longer than `limit` characters, its proven quotes are folded, so that the cut at
     the limit does not take the sender's own words. The text itself is not cut here.
@@ -175,10 +176,10 @@ def needs_sent_words(parts: Iterable[Part]) -> bool:
 
 
 def _with_proof(part: Part, lines: list[str], parts: Sequence[Part], sent: SentWords) -> list[Part]:
-    """Return the part, split into what the words that Redress sent prove and what they do not.
+    """Return the part, split into lines that Redress sent, which are proven, and other lines.
 
-    A line that introduces a quote counts with the lines below it that were sent. If none was sent,
-    the line is the sender's own, and no part is returned.
+    A line that introduces a quote is proven together with the lines below it that were sent. If
+    none was sent, the line is the sender's own, and no part is returned.
     """
     if part.proven or part.kind is not PartKind.QUOTE:
         return [part]

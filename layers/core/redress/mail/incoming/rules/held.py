@@ -2,7 +2,7 @@
 
 A mail in quarantine belongs to the team of the address that it was sent to. The plan promises how
 soon somebody of that team opens it. Spam and mails with a virus are listed without a promise, so a
-flood of them reminds nobody.
+flood of them causes no reminders.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from redress.mail.incoming.rules.decision import Reason
 from redress.plans.rules.plan import Plan
 
 UNPROMISED = (Reason.SPAM, Reason.VIRUS)
-"""The reasons for which nobody promises to look at a mail."""
+"""Mail that is held for one of these reasons has no promise."""
 
 NOT_KEPT = "not_kept"
 """The release was refused because the raw mail is not in the bucket any more."""
@@ -28,9 +28,9 @@ REQUEST_PATIENCE = timedelta(minutes=5)
 After this time the message is considered lost, and the release can be requested again."""
 
 READER = 2
-"""The version of the reader. It grows when the reader finds senders in mails in which it found none
-before. Then a mail that was held for `no_sender` under an earlier version can be released, which
-reads it again. Records of mails that were held before the field existed have version 0."""
+"""The version of the reader. It is increased when the reader learns to find senders in more mails.
+Then a mail that an earlier version held for `no_sender` can be released, which reads it again.
+Records that were written before this field existed have version 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def is_pending(request: ReleaseRequest, now: datetime) -> bool:
 
 
 def due_at(since: datetime, plan: Plan) -> datetime:
-    """Return until when somebody must look at a mail that waits since this time."""
+    """Return the deadline for looking at a mail that has been waiting since this time."""
     held = plan.mail.held
     return plan.calendar(held.calendar).add(since, held.target_s)
 
@@ -98,8 +98,8 @@ def due_at(since: datetime, plan: Plan) -> datetime:
 def is_digest_due(oldest: datetime, told_at: datetime | None, now: datetime, plan: Plan) -> bool:
     """Whether the supervisors must be told about the held mail of their team.
 
-    `oldest` is the time since which the oldest unseen mail waits, `told_at` the time of the last
-    digest. A digest covers all mails of the team, so there is at most one in the time that the plan
-    gives for a mail, however many come.
+    `oldest` is the time since which the oldest unseen mail has been waiting, and `told_at` the time
+    of the last digest. A digest covers all mails of the team. So at most one is due in each period
+    that the plan gives for looking at a mail, however many mails come.
     """
     return due_at(max(oldest, told_at or oldest), plan) <= now

@@ -1,7 +1,7 @@
 """An incoming mail as the reader understood it: the values that the rules and use cases take.
 
 The reader (`redress.mail.incoming.reader`) needs libraries that only one function carries. So its
-own values stay there, and `functions/inbound/reading.py` makes an `IncomingMail` of them.
+values stay in that function, and `functions/inbound/reading.py` converts them to an `IncomingMail`.
 """
 
 from __future__ import annotations
@@ -102,19 +102,19 @@ class IncomingMail:
     parts         the marked parts of `whole`: quotes, forwarded mails, signatures, ...
     original      everything that was read, as data for JSON; staff can look at it
     machine       the kind of notice, if a machine seems to have written the mail because of a mail
-                  from Redress. If it is not `automatic`, `wording` has the evidence
+                  from Redress. If `automatic` is false, `wording` has the evidence
     returned      the addresses that a bounce reports
     automatic     it is proven that a machine wrote the mail
     own           Redress sent the mail itself
     because       the evidence for the values of `machine` and `automatic`
     authentic     DMARC passed: the mail is from the sender's domain
     disowned      DMARC failed: the mail is not from the sender's domain, or names several authors
-    relayed       DMARC failed, and a group of the plan is proven to have passed the mail on, which
-                  explains it. So the mail is not disowned, but nothing proves its sender
+    relayed       DMARC failed, but it is proven that a group of the plan passed the mail on, which
+                  explains the failure. So the mail is not disowned, but its sender is not proven
     forwarded     the mail that this one forwards
     no_answer     why no automatic answer may follow; None if one may
-    named_contact the sender themselves named the contact in Reply-To. If a form or a group named
-                  it, the sender is somebody else
+    named_contact the sender named the contact in Reply-To; false if a form or a group named the
+                  contact
     foreign       the sender named a contact of another organisation than their own
     wording       the words of an auto-responder in subject and text, which prove nothing alone
     """
@@ -160,7 +160,8 @@ class IncomingMail:
     def copies_digest(self) -> str | None:
         """Return a digest of sender, Message-ID and date; None if the mail does not have all three.
 
-        Copies of a mail that went different ways have the same. `rules.copies` compares the rest.
+        Copies of one mail have the same digest. Other mails can have it, too, so `rules.copies`
+        compares the rest.
         """
         if not (self.sender and self.message_id and self.date):
             return None
@@ -169,6 +170,7 @@ class IncomingMail:
 
     @property
     def copy(self) -> Copy:
+        """Return the digests by which `rules.copies` compares the mail with others."""
         files = ((one.served_as, one.content) for one in self.enclosed)
         headers = self.original.get("headers", ())
         list_ids = [value for name, value in headers if name == "list-id"]
