@@ -1,17 +1,17 @@
 """How many characters of short texts are read correctly if a label is right, wrong or missing.
 
-Phrases of 2 to 200 characters in seven charsets are read by the reader, by charset-normalizer and
-by the standard library. Each phrase is in four groups: with the right label, with a wrong one,
-without one, and with one damaged byte (under the right label, `utf-8` or none). Redress gets what
-the other two get: the bytes and the label, and no mail around them. charset-normalizer takes no
-label; so it is measured twice, once as it is, and once as a mail program would use it: only if the
-label is unknown or the bytes are not valid in it.
+Phrases of 2 to 200 characters in seven charsets are decoded by Redress, by charset-normalizer and
+by the standard library. Each phrase is measured in four groups: with the right label, with a wrong
+label, without a label, and with one damaged byte (under the right label, `utf-8` or none). Redress
+gets only the bytes and the label, as the other two do, without the rest of a mail.
+charset-normalizer takes no label, so it is measured twice: on all phrases, and as a mail program
+would use it, only if the label is unknown or the bytes are not valid in it.
 
-Only characters beyond ASCII count. A character counts as right if it is in the longest common parts
-of the text and the reading. A wrong character can contain an ASCII byte of the text, so texts whose
-ASCII characters changed are counted, too. Chinese phrases are from the catalogue and the mail
-templates, the others are the sentences below. Some sentences have characters that mail programs
-write under a label although the registered charset does not have them. Others have what is easily
+Only characters beyond ASCII count. A character is right if it is in the longest common parts of the
+text and the reading. A wrong character can contain an ASCII byte of the text, so texts whose ASCII
+characters changed are counted, too. Chinese phrases come from the catalogue and the mail templates,
+all others from the sentences below. Some sentences have characters that mail programs write under a
+label although the registered charset does not have them. Others have characters that are easily
 taken for Chinese: accents in sequence and in capitals, ¡ and ¿, half-width katakana.
 """
 
@@ -40,9 +40,9 @@ ABOUT = "charsets: characters of short texts that are read correctly"
 LIMIT_S = 300
 LENGTHS = (2, 3, 4, 6, 8, 12, 20, 40, 80, 200)
 PHRASES = 12
-"""Phrases of each length, charset and group."""
+"""The number of phrases of each length in each charset and group."""
 SHORT = 8
-"""Phrases that are shorter show their charset only in part."""
+"""Phrases with fewer characters are also counted separately. They hardly show their charset."""
 GROUPS = ("labelled", "mislabelled", "unlabelled", "damaged")
 
 DATA = Path(__file__).resolve().parent.parent / "layers/core/redress/data"
@@ -113,7 +113,7 @@ BEYOND = {
 }
 """Sentences with characters that the registered charset of the label does not have."""
 SPECIAL = 6
-"""Every so many phrases begin in one of these sentences."""
+"""One in this many phrases begins in a sentence of BEYOND or in another special sentence."""
 
 _LABELS = {
     "utf-8": "utf-8",
@@ -140,11 +140,11 @@ class Sample:
 
 
 Readings = dict[tuple[str, str], list[tuple[str, str]]]
-"""Pairs of text and reading, by group and decoder."""
+"""Pairs of the right text and the decoded text, by group and decoder."""
 
 
 def samples() -> list[Sample]:
-    """The same samples in every run."""
+    """Return all samples, the same in every run."""
     chance = random.Random(22)
     return [sample for codec in _LABELS for sample in _samples_in(codec, chance)]
 
@@ -167,7 +167,7 @@ def _samples_in(codec: str, chance: random.Random) -> Iterator[Sample]:
 
 
 def _material() -> Mapping[str, Sequence[tuple[str, str]]]:
-    """The special sentence and the other text of each language, by charset."""
+    """Return pairs of a special sentence and an ordinary text, by charset."""
     if not _MATERIAL:
         simplified = (BEYOND["zh-CN"], _own("zh-CN"))
         traditional = (BEYOND["zh-TW"], _own("zh-TW"))
@@ -205,9 +205,9 @@ def _own(language: str) -> str:
 
 
 def _phrase(text: str, end: int, length: int, codec: str, chance: random.Random) -> str:
-    """A part of the text that contains characters beyond ASCII and that the charset can write.
+    """Return a random part of a text that is not all ASCII and that the charset can encode.
 
-    It begins before `end`. Text with blanks is cut before a word.
+    It begins before `end`. In a text with blanks, it begins with a word.
     """
     while True:
         begin = chance.randrange(end)
@@ -227,9 +227,9 @@ def _can_write(text: str, codec: str) -> bool:
 
 
 def _damaged(text: str, codec: str, chance: random.Random) -> tuple[str, bytes]:
-    """Damage one character beyond ASCII: a byte is lost, or is now another one.
+    """Remove or replace one byte of a random character beyond ASCII.
 
-    Returns the text without that character, and the bytes.
+    Return the text without that character, and the damaged bytes.
     """
     place = chance.choice([at for at, one in enumerate(text) if not one.isascii()])
     before, character, after = (
@@ -260,14 +260,14 @@ def by_label_then_detection(data: bytes, label: str) -> str:
 
 
 def by_email(data: bytes, label: str) -> str:
-    """The text of a mail with this body, as the standard library reads it."""
+    """Return the text of a mail with this body, as the standard library decodes it."""
     kind = f"text/plain; charset={label}" if label else "text/plain"
     head = f"Content-Type: {kind}\nContent-Transfer-Encoding: 8bit\n\n".encode()
     read = email.message_from_bytes(head + data, policy=email.policy.default)
     assert isinstance(read, EmailMessage)
     try:
         return str(read.get_content())
-    except LookupError:  # it does not know the label
+    except LookupError:  # the standard library does not know the label
         return data.decode("ascii", "replace")
 
 
@@ -280,7 +280,7 @@ DECODERS: Mapping[str, Callable[[bytes, str], str]] = {
 
 
 def right_share(found: Sequence[tuple[str, str]]) -> float:
-    """The share of the characters beyond ASCII that are right, over pairs of text and reading."""
+    """Return the share of characters beyond ASCII that are right in pairs of text and reading."""
     right = sum(_right(text, reading) for text, reading in found)
     return right / max(sum(len(_beyond(text)) for text, _ in found), 1)
 
@@ -294,7 +294,7 @@ def _right(text: str, reading: str) -> int:
 
 
 def changed(found: Sequence[tuple[str, str]]) -> int:
-    """In how many texts an ASCII character is lost or new."""
+    """Return the number of texts in which an ASCII character was lost or added."""
     return sum(_ascii(text) != _ascii(reading) for text, reading in found)
 
 
@@ -310,7 +310,7 @@ def _beyond(text: str) -> str:
 
 
 def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
-    """Measures. `directory` is unused: nothing is deployed."""
+    """Measure all decoders. `directory` is unused, because nothing is deployed."""
     every = max(1, round(1 / scale))
     chosen = samples()[:: every if every % len(GROUPS) else every + 1]
     console.print(f"{len(chosen)} samples")
@@ -319,7 +319,7 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
 
 
 def readings(chosen: Iterable[Sample]) -> Readings:
-    """What each decoder makes of the samples."""
+    """Return the text that each decoder returns for each sample."""
     found: Readings = {}
     for sample in chosen:
         for name, decoder in DECODERS.items():
@@ -342,7 +342,7 @@ def figures(group: str, found: Readings) -> list[Figure]:
         *(_ahead(name, share[own], peer, share[peer]) for peer in peers),
         Figure(f"{name}, of phrases under {SHORT} characters", 100 * right_share(short), "%"),
     ]
-    if group != "damaged":  # there, a byte that is left may be an ASCII character
+    if group != "damaged":  # in "damaged", a remaining byte may be an ASCII character
         note = ", ".join(f"{peer}: {changed(found[group, peer])}" for peer in peers)
         name = f"{group}: texts in which ASCII characters changed"
         result.append(Figure(name, changed(found[group, own]), "texts", note=note))

@@ -35,7 +35,8 @@ PARTS = (
     ("cit perch pi", "à è ù", ""),
     ("z gal ide", "ïn ëist een", ""),
 )
-"""Beginnings, middles and ends. Every combination is tried: what counts is where the accents are."""
+"""Beginnings, middles and ends of words. All combinations are tested, real words or not, because only
+the places of the accents count."""
 SENTENCES = (
     "¡Hola!",
     "¡Última llamada!",
@@ -96,7 +97,7 @@ def test_words_with_accents_are_read_under_every_label(label: str, form: str) ->
 def test_sentences_with_accents_and_symbols_are_read_as_labelled(text: str, label: str) -> None:
     data = text.encode("cp1252")
     if label == "ISO-8859-15" and any(0x80 <= one < 0xA0 for one in data):
-        return  # it has other characters at these places
+        return  # ISO-8859-15 has other characters for these bytes
     assert read(data, label) == text.replace("½", "œ" if label == "ISO-8859-15" else "½")
 
 
@@ -268,14 +269,14 @@ def test_body_in_capitals_is_read_as_labelled() -> None:
 # ------------------------------------------------------------------------------ the evidence
 
 
-def test_places_of_accents_speak_for_words_in_latin_letters() -> None:
+def test_accents_in_words_are_evidence_for_latin_letters() -> None:
     for text in words():
         if not text.isascii():
             assert evidence(text)[0] is Evidence.FOR
 
 
 @pytest.mark.parametrize("codec", ["gb18030", "cp950", "cp932", "euc_jp", "cp949"])
-def test_places_of_accents_speak_against_bytes_of_east_asia(codec: str) -> None:
+def test_bytes_of_east_asian_text_are_evidence_against_latin_letters(codec: str) -> None:
     texts = {
         "gb18030": "您好我上周在贵公司买的洗衣机到现在还没有送到打了三次电话都没有人接请尽快处理",
         "cp950": "您好我上週在貴公司買的洗衣機到現在還沒有送到打了三次電話都沒有人接請儘快處理",

@@ -1,6 +1,6 @@
-"""The words of auto-responders in subjects and texts, and what people write with the same words.
+"""The words of auto-responders in subjects and texts, and people who write the same words.
 
-A subject is compared with that of a ticket, as `decide` does it.
+The subject of a mail is compared with the subject of a ticket, as in `decide`.
 """
 
 from __future__ import annotations
@@ -124,18 +124,18 @@ def test_a_text_that_only_states_an_absence_is_an_auto_reply_under_any_subject(
         ("Re: Automatic reply: lamp", "lamp"),
     ],
 )
-def test_words_that_are_part_of_our_subject_or_that_a_person_answers_show_nothing(
+def test_the_words_prove_nothing_if_our_subject_has_them_or_a_person_answers_them(
     subject: str, ours: str
 ) -> None:
     assert not verdict(subject, DEMAND, ours)
 
 
-def test_an_auto_reply_to_a_subject_with_such_words_is_still_one() -> None:
+def test_an_auto_reply_to_a_subject_with_such_words_is_recognised() -> None:
     assert verdict("自动回复：自动回复：没用", NEUTRAL, "自动回复：没用")
     assert verdict("Automatic reply: Re: Out of office: x", NEUTRAL, "Out of office: x")
 
 
-def test_a_program_may_cut_our_subject_but_a_short_beginning_is_no_evidence() -> None:
+def test_an_auto_reply_may_cut_our_subject_but_must_repeat_more_than_one_word() -> None:
     ours = "My lamp arrived broken and nobody answers the phone"
     assert verdict("Automatic reply: My lamp arrived broken and nob…", NEUTRAL, ours)
     assert not verdict("Automatic reply: My", NEUTRAL, ours)
@@ -248,25 +248,25 @@ WITH_MORE = [
 
 
 @pytest.mark.parametrize("text", AWAY)
-def test_a_text_that_says_nothing_but_an_absence_is_that_of_an_auto_responder(text: str) -> None:
+def test_a_text_with_only_usual_clauses_about_an_absence_is_an_auto_reply(text: str) -> None:
     assert is_absence(text, ("Li Na",))
     mail = parse(HEAD + b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + text.encode())
     assert no_answer(mail) is NoAnswer.WORDS
 
 
 @pytest.mark.parametrize("text", ALSO_BY_PEOPLE)
-def test_an_absence_that_says_nothing_about_the_mail_is_the_customers(text: str) -> None:
+def test_an_absence_that_says_nothing_about_the_mail_is_a_customers_message(text: str) -> None:
     assert not is_absence(text, ("Li Na",))
     assert not verdict("Re: 灯", text, "灯")
 
 
 @pytest.mark.parametrize("text", ["我明天不在家", "我不在家，晚点回复你", "都是自动回复"])
-def test_words_that_no_auto_responder_writes_are_the_customers(text: str) -> None:
+def test_words_that_no_auto_responder_writes_are_a_customers_message(text: str) -> None:
     assert not is_absence(text)
 
 
 @pytest.mark.parametrize("text", ALSO_BY_PEOPLE)
-def test_an_absence_below_the_subject_of_an_auto_responder_is_no_message(text: str) -> None:
+def test_an_absence_under_the_subject_of_an_auto_reply_is_an_auto_reply(text: str) -> None:
     assert verdict("自动回复：您的来信", text, "灯")
     assert not verdict("Re: 自动回复：您的来信", text, "灯")
 
@@ -299,7 +299,7 @@ ORDINARY = [
 @pytest.mark.parametrize(
     "text", ["灯还是不亮，没有人来过。", "It never came.", "我出差，请致电13700137000"]
 )
-def test_an_ordinary_word_as_the_complete_subject_does_not_hide_the_words_below_it(
+def test_an_ordinary_word_as_the_complete_subject_does_not_hide_the_text(
     subject: str, text: str, ours: str
 ) -> None:
     assert not verdict(subject, text, ours)
@@ -307,14 +307,14 @@ def test_an_ordinary_word_as_the_complete_subject_does_not_hide_the_words_below_
 
 @pytest.mark.parametrize("subject", ORDINARY)
 @pytest.mark.parametrize("text", ["", "I am away until Monday.", "正在休假"])
-def test_an_ordinary_word_above_an_absence_or_nothing_is_an_auto_reply(
+def test_an_ordinary_subject_with_an_absence_or_no_text_is_an_auto_reply(
     subject: str, text: str
 ) -> None:
     assert verdict(subject, text, "灯")
 
 
 @pytest.mark.parametrize("text", [*AWAY, "Je suis absent demain.\n-----\nMon colis manque"])
-def test_precedence_makes_no_text_a_proof(text: str) -> None:
+def test_the_header_precedence_does_not_make_a_text_a_proof(text: str) -> None:
     head = HEAD + b"Precedence: bulk\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
     found = kind_of(parse(head + text.encode()))
     assert found is not None
@@ -322,7 +322,7 @@ def test_precedence_makes_no_text_a_proof(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", WITH_MORE)
-def test_a_text_that_says_anything_else_is_the_customers(text: str) -> None:
+def test_a_text_that_says_anything_else_is_a_customers_message(text: str) -> None:
     assert not is_absence(text, ("Li Na",))
 
 
@@ -331,7 +331,7 @@ def test_a_text_that_says_anything_else_is_the_customers(text: str) -> None:
     "more",
     ["灯坏了", "4711", "The lamp is broken", "Paket fehlt", "Remboursez-moi", "200 EUR", "Why?"],
 )
-def test_one_more_sentence_makes_a_text_the_customers(text: str, more: str) -> None:
+def test_one_more_sentence_makes_a_text_a_customers_message(text: str, more: str) -> None:
     assert not is_absence(f"{text}\n{more}", ("Li Na",))
     assert not is_absence(f"{more}.\n{text}", ("Li Na",))
 
@@ -346,7 +346,7 @@ def test_one_more_sentence_makes_a_text_the_customers(text: str, more: str) -> N
         "From: Shop <s@shop.example>\nSubject: Is it solved?",
     ],
 )
-def test_the_mail_below_an_auto_reply_is_not_part_of_it(quote: str) -> None:
+def test_the_quoted_mail_below_an_auto_reply_is_not_part_of_its_text(quote: str) -> None:
     text = f"您好，我正在出差，回来后尽快回复您。\n\n{quote}"
     mail = parse(HEAD + b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + text.encode())
     assert no_answer(mail) is NoAnswer.WORDS
@@ -369,7 +369,7 @@ def test_the_mail_below_an_auto_reply_is_not_part_of_it(quote: str) -> None:
         "mar 1 ",
     ],
 )
-def test_expensive_texts_and_subjects_are_decided_at_once(piece: str) -> None:
+def test_texts_that_repeat_a_piece_are_decided_within_a_second(piece: str) -> None:
     began = time.process_time()
     for size in (60, LONGEST, 100_000):
         text = (piece * size)[:size]

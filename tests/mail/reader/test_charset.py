@@ -22,8 +22,6 @@ JAPANESE = (
 KOREAN = "안녕하세요. 지난주에 주문한 상품이 아직 도착하지 않았습니다. 확인 부탁드립니다."
 RUSSIAN = "Здравствуйте, мой заказ до сих пор не доставлен. Пожалуйста, проверьте."
 GERMAN = "Grüße, die Ware für Herrn Müller ist noch nicht da. Schöne Grüße"
-
-
 FRENCH = "Où est ma commande ? Le numéro de suivi a été périmé dès février."
 CODECS_OF_LANGUAGES = ("gb18030", "cp950", "cp932", "cp949", "cp1252")
 MARK = "\N{REPLACEMENT CHARACTER}"
@@ -33,6 +31,12 @@ def read(data: bytes, label: str, hints: Hints | None = None) -> tuple[str, set[
     defects = Defects()
     text = charset.decode(data, label, defects, hints).text
     return text, {one.code for one in defects}
+
+
+def without_byte(data: bytes, place: int) -> tuple[bytes, bytes]:
+    """Return the data with an invalid byte at this place, and the data without a byte there."""
+    before, after = data[:place], data[place + 1 :]
+    return before + b"\xff" + after, before + after
 
 
 @pytest.mark.parametrize(
@@ -152,7 +156,7 @@ def test_short_text_in_latin_letters_stays_in_latin_letters(text: str, label: st
     ("text", "codec"), [(SIMPLIFIED, "gb18030"), (TRADITIONAL, "big5")], ids=["gb", "big5"]
 )
 @pytest.mark.parametrize("label", ["gb2312", "big5", "iso-8859-1", "utf-8", "us-ascii", ""])
-def test_gb_and_big5_are_told_apart_from_eight_characters_on_whatever_the_label(
+def test_eight_characters_tell_gb_and_big5_apart_under_every_label(
     text: str, codec: str, label: str, length: int
 ) -> None:
     for begin in range(len(text) - length):
@@ -160,7 +164,7 @@ def test_gb_and_big5_are_told_apart_from_eight_characters_on_whatever_the_label(
         assert read(phrase.encode(codec), label)[0] == phrase
 
 
-def test_label_and_then_the_languages_of_the_house_decide_about_few_characters() -> None:
+def test_label_or_else_the_languages_of_the_house_decide_the_charset_of_few_characters() -> None:
     data = "单程".encode("gb18030")
     assert data == "等最".encode("big5")
     assert read(data, "gb2312")[0] == "单程"
@@ -172,12 +176,12 @@ def test_label_and_then_the_languages_of_the_house_decide_about_few_characters()
     assert read(kana, "", Hints(["ja", "en"]))[0] == "よい"
 
 
-def test_every_language_that_a_plan_can_name_speaks_for_a_charset() -> None:
+def test_every_language_that_a_plan_can_name_makes_a_charset_likelier() -> None:
     for language in WRITTEN:
         assert sum(Hints([language]).worth(codec) > 0 for codec in CODECS_OF_LANGUAGES) >= 1
 
 
-def test_rest_of_the_mail_decides_about_few_characters() -> None:
+def test_rest_of_the_mail_decides_the_charset_of_few_characters() -> None:
     assert read("よい".encode("euc_jp"), "")[0] == "方中"
     hints = Hints()
     hints.note_text("ご注文の商品が届きません。", "utf-8")
@@ -197,7 +201,7 @@ def test_rest_of_the_mail_decides_about_few_characters() -> None:
     ],
 )
 @pytest.mark.parametrize("instead", [b"\xff", b"", b"?"], ids=["broken", "lost", "replaced"])
-def test_broken_byte_costs_its_own_character_and_turns_no_text_into_another_alphabet(
+def test_broken_byte_damages_no_distant_character_and_does_not_change_the_alphabet(
     text: str, codec: str, labels: tuple[str, ...], instead: bytes
 ) -> None:
     for place in range(4, 15):
@@ -222,13 +226,10 @@ def test_broken_place_is_one_mark_in_gb_text_that_is_labelled_utf8() -> None:
         assert defects == {Code.DAMAGED_TEXT, Code.WRONG_CHARSET}
 
 
-def test_character_that_is_lost_in_utf8_leaves_one_mark() -> None:
+def test_broken_or_lost_byte_in_utf8_leaves_one_mark() -> None:
     data = SIMPLIFIED.encode()
     for place in range(9, 30):
-        for broken in (
-            data[:place] + b"\xff" + data[place + 1 :],
-            data[:place] + data[place + 1 :],
-        ):
+        for broken in without_byte(data, place):
             found, defects = read(broken, "")
             assert found.count(MARK) == 1
             assert found.startswith(SIMPLIFIED[:3])
@@ -298,15 +299,12 @@ def test_chinese_in_seven_bits_is_read(data: bytes, label: str) -> None:
         (SIMPLIFIED, "hz", ("hz-gb-2312",)),
     ],
 )
-def test_broken_byte_in_a_charset_of_seven_bits_costs_one_character(
+def test_broken_or_lost_byte_in_a_charset_of_seven_bits_leaves_at_most_one_mark(
     text: str, codec: str, labels: tuple[str, ...]
 ) -> None:
     data = text.encode(codec)
     for place in range(15, 30):
-        for broken in (
-            data[:place] + b"\xff" + data[place + 1 :],
-            data[:place] + data[place + 1 :],
-        ):
+        for broken in without_byte(data, place):
             for label in labels:
                 found = read(broken, label)[0]
                 assert found.count(MARK) <= 1
@@ -353,7 +351,7 @@ def test_labels_are_known_however_they_are_spelt(label: str, other: str) -> None
     ("subject", "codec"),
     [("退货问题", "gb18030"), ("转发：整体提升服务水平", "gb18030"), ("退貨問題", "big5")],
 )
-def test_raw_subject_is_read_although_the_body_says_nothing_of_it(
+def test_raw_subject_is_read_although_the_body_does_not_show_its_charset(
     subject: str, codec: str, kind: str
 ) -> None:
     head = HEAD.replace(b"Subject: Parcel", b"Subject: " + subject.encode(codec))
@@ -504,13 +502,13 @@ def test_clean_removes_unsafe_characters_and_unifies_line_breaks() -> None:
     assert found == "abc\nd\ne[31mf\ng\nh"
 
 
-def test_cleaning_takes_nothing_from_printable_text() -> None:
+def test_cleaning_removes_nothing_from_printable_text() -> None:
     printable = "".join(filter(str.isprintable, map(chr, range(0x110000))))
     assert charset.clean(printable) == charset.clean(f"a\n{printable}")[2:] == printable
 
 
 def test_cleaning_treats_a_character_alike_in_every_text() -> None:
-    """Texts in ASCII, other texts and those with other line ends take different ways."""
+    """`clean` has separate code for printable text, for ASCII and for each kind of line end."""
     for character in map(chr, (*range(0x3000), *range(0xD7FF, 0xE001), *range(0xFE00, 0x10000))):
         is_end = character in "\r\n\u2028\u2029\x85"
         expected = "\n" if is_end else without_dangers(character)
@@ -521,6 +519,6 @@ def test_cleaning_treats_a_character_alike_in_every_text() -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n", "\u2028", "\u2029", "\x85"])
 @pytest.mark.parametrize("words", ["a{}b{}", "灯{}坏{}", "a{}\x00\u202eb{}"])
-def test_every_line_end_is_written_alike(end: str, words: str) -> None:
+def test_every_line_end_becomes_a_newline(end: str, words: str) -> None:
     plain = words.replace("\x00", "").replace("\u202e", "")
     assert charset.clean(words.replace("{}", end)) == plain.replace("{}", "\n")

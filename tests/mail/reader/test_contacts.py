@@ -1,4 +1,4 @@
-"""Who can be answered if the header From names nobody."""
+"""Which address of a mail becomes the contact, who gets the answers."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_people_at_the_other_domains_of_the_house_are_contacts(person: str) -> N
     assert read_at_house(f"From: {person}\n".encode()).no_answer is None
 
 
-def test_the_first_reply_to_that_a_person_reads_counts() -> None:
+def test_the_first_reply_to_that_a_person_reads_is_the_contact() -> None:
     head = b"From: li@example.com\nReply-To: care@shop.example, na@example.com\n"
     assert read_at_house(head).contact == "na@example.com"
 
@@ -105,7 +105,7 @@ def test_no_automatic_answer_goes_to_an_address_of_our_own() -> None:
         assert read_at_house(b"From: " + sender + b"\n").no_answer is NoAnswer.NO_REPLY
 
 
-def test_a_member_of_staff_who_forwards_our_own_mail_forwards_nobodys() -> None:
+def test_our_own_mail_that_a_member_of_staff_forwards_cannot_be_answered() -> None:
     inner = b"From: care@shop.example\nSubject: Lamp\nMessage-ID: <i@x>\n\nIt is broken."
     raw = SES + (
         b"From: Mei <mei@house.example>\nSubject: Fwd: Lamp\nMIME-Version: 1.0\n"

@@ -64,7 +64,7 @@ def is_held(found: Machine | None) -> bool:
 
 
 @pytest.mark.parametrize("name", [HELP, "help.shop.example"])
-def test_what_a_named_group_itself_adds_does_not_prevent_an_answer(name: str) -> None:
+def test_headers_that_a_named_group_adds_do_not_prevent_an_answer(name: str) -> None:
     mail = taken(LIST)
     assert no_answer(mail) is NoAnswer.LIST
     assert kind_of(mail, groups=[name]) is None
@@ -80,7 +80,9 @@ def test_what_a_named_group_itself_adds_does_not_prevent_an_answer(name: str) ->
         b"<https://lists.shop.example/help>",
     ],
 )
-def test_the_unsubscribe_link_of_a_named_group_is_no_sign(unsubscribe: bytes) -> None:
+def test_the_unsubscribe_link_of_a_named_group_does_not_prevent_an_answer(
+    unsubscribe: bytes,
+) -> None:
     mail = taken(
         b"List-Post: <mailto:help@shop.example>\r\nList-Unsubscribe: " + unsubscribe + b"\r\n"
     )
@@ -88,7 +90,7 @@ def test_the_unsubscribe_link_of_a_named_group_is_no_sign(unsubscribe: bytes) ->
 
 
 @pytest.mark.parametrize("head", CLAIMS)
-def test_a_group_does_not_take_away_what_it_does_not_add(head: bytes) -> None:
+def test_headers_that_a_named_group_does_not_add_still_prevent_an_answer(head: bytes) -> None:
     for sign in (
         CAMPAIGN,
         b"Auto-Submitted: auto-replied\r\n",
@@ -100,7 +102,7 @@ def test_a_group_does_not_take_away_what_it_does_not_add(head: bytes) -> None:
         assert no_answer(taken(sign + head), groups=NAMED) is not None
 
 
-def test_a_forwarder_adds_no_list_headers_so_those_of_a_mail_are_its_authors() -> None:
+def test_list_headers_in_forwarded_mail_prevent_an_answer_because_a_forwarder_adds_none() -> None:
     for sign in (b"Precedence: list\r\n", b"List-Id: <club.other.example>\r\n"):
         mail = taken(sign + CLAIMS[0])
         assert passage_of(mail, NAMED).proven
@@ -175,33 +177,33 @@ def test_a_campaign_that_names_a_group_is_not_answered(claim: bytes) -> None:
         ("", "pass", False),
     ],
 )
-def test_only_the_complete_address_of_a_forwarder_relays(
+def test_only_the_complete_address_of_a_forwarder_proves_that_it_passed_the_mail_on(
     envelope: str, spf: str, relayed: bool
 ) -> None:
     mail = taken(b"", envelope=envelope, spf=spf, dmarc="fail")
     assert is_relayed(mail, ["ourshop@gmail.example"]) is relayed
 
 
-def test_a_group_named_by_its_list_id_relays_from_the_address_that_the_id_was_made_from() -> None:
+def test_a_group_named_by_its_list_id_passes_mail_on_from_the_address_that_makes_this_id() -> None:
     mail = taken(LIST, dmarc="fail")
     assert is_relayed(mail, ["help.shop.example"])
     assert not is_relayed(mail, ["help.other.example"])
 
 
-def test_a_mail_without_the_verdicts_of_ses_is_not_relayed() -> None:
+def test_without_the_verdicts_of_ses_nothing_proves_that_a_mail_was_passed_on() -> None:
     raw = HEAD.replace(b"li.na@example.com>\r\nMIME", b"help@shop.example>\r\nMIME")
     mail = parse(raw + b"Authentication-Results: amazonses.com; spf=pass;\r\n\r\nHi")
     assert mail.return_path == HELP
     assert not is_relayed(mail, NAMED)
 
 
-# ------------------------------------------------------------------------------ From of the group
+# ------------------------------------------------------------------------------ the group in From
 
 VIA = b"Li Na via Help <help@shop.example>"
 AUTHOR = b"X-Original-From: Li Na <li.na@example.com>\r\n"
 
 
-def test_the_author_behind_a_named_group_that_replaced_from_is_the_contact() -> None:
+def test_the_author_is_the_contact_if_a_named_group_replaced_from() -> None:
     for mail in (
         taken(LIST + AUTHOR, sender=VIA),
         taken(AUTHOR, sender=VIA, envelope="x@y.example"),
@@ -213,17 +215,17 @@ def test_the_author_behind_a_named_group_that_replaced_from_is_the_contact() -> 
 
 
 @pytest.mark.parametrize("dmarc", ["fail", "none", ""])
-def test_a_from_of_a_group_that_nothing_proves_is_not_answered(dmarc: str) -> None:
+def test_the_address_of_a_group_in_from_without_proof_is_not_answered(dmarc: str) -> None:
     mail = taken(AUTHOR, sender=VIA, envelope="x@evil.example", dmarc=dmarc)
     assert no_answer(mail, groups=NAMED) is NoAnswer.LIST
 
 
-def test_the_author_behind_a_list_that_replaced_from_gives_the_list_no_rights() -> None:
+def test_an_author_whom_a_list_outside_of_the_plan_names_is_not_trusted() -> None:
     raw = HEAD.replace(b"Li Na <li.na@example.com>", VIA)
     found = answer_address(parse(raw + LIST + b"Reply-To: Li Na <li.na@example.com>\r\n\r\nHi"))
     assert found is not None
     assert (found.address.address, found.named, found.foreign) == ("li.na@example.com", False, True)
 
 
-def test_without_a_named_group_nothing_is_trusted() -> None:
+def test_no_passage_is_claimed_if_the_plan_names_no_group() -> None:
     assert not passage_of(text_mail(b"Hi", LIST), ()).claimed

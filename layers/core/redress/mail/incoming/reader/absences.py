@@ -1,10 +1,11 @@
-"""Recognise a text that says nothing but that somebody is away, as auto-responders write it.
+"""Recognise texts of auto-responders, which only say that somebody is away.
 
-Every clause of the text must be one of the usual ones: a greeting, thanks, the absence, the return,
-a later answer, whom to ask instead, a closing formula. Any other clause is a person's, such as an
-order number, a complaint or a demand. People also write that they are away, for example about an
-appointment. So a text counts alone only if it says that it is automatic, or if it also says what
-becomes of the mail. A doubtful text is a person's.
+Every clause of such a text must be a usual one: a greeting, thanks, the absence, the return, a
+later answer, whom to ask instead, or a closing formula. If any other clause is in the text, such as
+an order number, a complaint or a demand, a person wrote it. People also write that they are away,
+for example about an appointment. So a text is enough by itself only if it says that it is
+automatic, or if it also says what will happen to the mail, such as a later answer. If in doubt, the
+text is a person's.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import unicodedata
 from collections.abc import Iterable
 
 LONGEST = 800
-"""The most characters of such a text."""
+"""The most characters of a text of an auto-responder."""
 
 _DAY = (
     r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|"
@@ -251,7 +252,7 @@ _ABOUT_MAIL = re.compile(
     rf"回复|回覆|回復|回信|答复|答覆|回{_YOU}|(?:收到|收悉|查看|查阅|查閱|阅读|閱讀|处理|處理){_YOURS}|"
     rf"{_LETTER}(?:我|我们)?(?:已经|已經|已)?(?:收到|收悉)|收到了{_YOURS}"
 )
-"""Clauses that say what happens to the mail, such as "I will reply when I am back"."""
+"""Matches clauses that say what happens to the mail, such as "I will reply when I am back"."""
 _NOT_ABOUT_MAIL = re.compile(
     r"thank|dank|merci|谢|謝|do not|勿|自动|自動|automat|\bauto\b|urgent|emergenc|dringend|急"
 )
@@ -270,10 +271,10 @@ _QQ = re.compile(r"qq(?=邮箱|郵箱)")
 def is_absence(text: str, names: Iterable[str] = ()) -> bool:
     """Whether a text shows by itself that an auto-responder wrote it.
 
-    It says nothing but the usual clauses, and either that it is automatic, or that the sender is
-    away and what becomes of the mail, such as a later answer. A text that asks for a call is a
-    person's, unless it says that it is automatic. `text` has no quoted mail any more. `names` are
-    the names of the sender, with which the text may be signed.
+    The text must have only usual clauses. They must say that the text is automatic, or that the
+    sender is away and what will happen to the mail, such as a later answer. A text that asks for a
+    call is a person's, unless it says that it is automatic. `text` must not contain quoted mail.
+    The text may be signed with one of `names`, the names of the sender.
     """
     clauses = _usual_clauses(text, names)
     if any(one.fullmatch(clause) for clause in clauses for one in _SAYS_AUTOMATIC):
@@ -287,17 +288,21 @@ def is_absence(text: str, names: Iterable[str] = ()) -> bool:
 
 
 def may_be_absence(text: str, names: Iterable[str] = (), *, calls: bool = True) -> bool:
-    """Whether a text only states an absence, or that it is automatic. People write this, too.
+    """Whether a text only says that the sender is away, or that the text is automatic.
 
-    It counts only together with another sign. `calls` tells whether a text with a phone number or
-    a request for a call counts. The other parameters are those of `is_absence`.
+    People also write such texts, so the result counts only together with another sign. If `calls`
+    is False, a text with a phone number or a request for a call does not count. The other
+    parameters are those of `is_absence`.
     """
     clauses = _usual_clauses(text, names)
     return bool(clauses) and (calls or not any(_CALL.search(clause) for clause in clauses))
 
 
 def _usual_clauses(text: str, names: Iterable[str]) -> list[str]:
-    """Return the clauses of a text that has only usual ones and states an absence; else none."""
+    """Return the clauses of a text; [] if a clause is not usual.
+
+    The result is also [] if no clause says that somebody is away or that the text is automatic.
+    """
     if len(text) > 2 * LONGEST or _ASKED.search(text):
         return []
     plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'").strip()
@@ -313,7 +318,7 @@ def _usual_clauses(text: str, names: Iterable[str]) -> list[str]:
 
 
 def _with_marks(plain: str) -> str:
-    """Return a text with `^` for each time, `#` for each phone number and `@` for each address."""
+    """Replace each time in a text by `^`, each phone number by `#` and each mail address by `@`."""
     plain = re.sub(r"[\^#@](?!\w)", " ", plain)
     plain = _MAIL_ADDRESS.sub(" @ ", plain)
     plain = _PERIOD.sub("~", _TIME.sub("~", plain))

@@ -1,7 +1,7 @@
 """Recognise the words of auto-responders in subjects and texts.
 
-People write these words, too, so they prove nothing. `machines` takes them as signs, and
-`rules.autoreplies` compares what the subject repeats with the subject of the ticket.
+People write these words, too, so the words prove nothing. `machines` treats them as signs, and
+`rules.autoreplies` compares the rest of the subject with the subject of the ticket.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _ALSO_WORDS = (
     r"(?:auto|ooo|vacation|holiday|absence|absente?|abwesenheit|abwesend|urlaub|afwezig|poissa|ausencia|"
     r"assenza|out of town|away|休假|假期|度假|出差)"
 )
-"""Words that people often write before a colon themselves."""
+"""Words of auto-responders that people often write before a colon themselves."""
 _ORDINARY = re.compile(
     r"(?:(?:i(?:'|’| a)?m )?on vacation|away from .*|休假中|正在休假|不在办公室|不在辦公室|外出通知|休假通知|不在通知|"
     r"부재중|abwesend|abwesenheit|absen[ct]e? du bureau|fuera de (?:la )?oficina|fuori sede|fuori ufficio|"
@@ -64,10 +64,10 @@ _BY = r"(?:\s{1,3}(?:from|by|von|de|of)\s{1,3}[^:：]{1,80}|[\s，,]{0,3}来自[
 def _pattern(words: str) -> re.Pattern[str]:
     """Return a pattern that matches the subjects of auto-replies.
 
-    `words` is a pattern of words such as "Automatic reply". The subject must begin with them, or
-    end with them in brackets. At the beginning, they must also be in brackets, or be followed by a
-    colon, a dash or nothing. So `Out of office hours charge` and `休假中被扣款` do not match: there, the
-    words are the beginning of a person's sentence.
+    `words` is a pattern of words such as "Automatic reply". They must be at the beginning or, in
+    brackets, at the end of the subject. At the beginning, they must be in brackets, or a colon, a
+    dash, `Re:` or the end of the subject must follow. So `Out of office hours charge` and
+    `休假中被扣款` do not match, because a person's sentence begins with the words.
     """
     return re.compile(
         rf"\s*(?:{_OPEN}\s*(?P<first>{words})\s*{_CLOSE}\s*[:：]?|(?:[^:：\s]{{1,30}}的)?(?P<words>{words})(?:{_BY}\s*[:：]\s*|{_SEPARATOR}))"
@@ -86,12 +86,12 @@ _NOTES = re.compile(
     r"(?:\s[^()（）]{0,60})?(?:\s?[(（][^()（）]{1,80}[)）])?[.\s]*\Z",
     re.IGNORECASE,
 )
-"""The subject of HCL Notes: `AUTO: Li Na is out of the office (returning 12/03/2026)`."""
+"""Matches the subject of HCL Notes: `AUTO: Li Na is out of the office (returning 12/03/2026)`."""
 _PREFIX = re.compile(rf"\s*{_ANSWERS}\s*(?:\[\d{{1,3}}\])?\s*[:：]", re.IGNORECASE)
 _EMPTY = re.compile(
     rf"\s*(?:{_ANSWERS}\s*[:：]?|{_WORDS}|{_ALSO_WORDS})?[\s.!。！]*\Z", re.IGNORECASE
 )
-"""What repeats no subject: `Re`, or again the words of an auto-responder."""
+"""Matches a rest of a subject that repeats no other subject: nothing, `Re`, or more such words."""
 
 _BEGINS_AUTO = re.compile(rf"\s*[\[【(（［]?\s*(?:(?:re|aw|sv)\s*:\s*)?{_WORDS}", re.IGNORECASE)
 _AUTO_WORDS = re.compile(
@@ -100,8 +100,8 @@ _AUTO_WORDS = re.compile(
     re.IGNORECASE,
 )
 HOLIDAY_WORDS = re.compile(r"\bvacation\b|休假|度假|on leave|annual leave", re.IGNORECASE)
-"""Words that people also write themselves, for example to a travel agency. These words count only
-together with another sign."""
+"""Matches words that people also write themselves, for example to a travel agency. The words count
+only together with another sign."""
 _QUOTE_BEGINS = re.compile(
     r"^\s*(?:[-_=—]{3,}|>|(?:from|von|de|发件人|發件人|寄件者)\s?[:：]\s?\S|"
     r"(?:on|am|le|在|于|於)?[^\n]{0,200}(?:wrote|schrieb|a écrit|写道|寫道)[^\n]{0,100}[:：]\s*$)",
@@ -118,12 +118,12 @@ _ASKS = re.compile(
 class AutoSubject:
     """A subject with the words of an auto-responder or of a read receipt.
 
-    rest      what the subject has besides these words, as it stands there
-    receipt   the words are those of a receipt
+    rest      the rest of the subject, without these words
+    receipt   the words are those of a read receipt, not of an auto-responder
     answered  `Re:` stands before the words
-    clear     people hardly write the words in this form without an auto-responder
-    repeats   nothing is left, or `Re:` or a ticket number introduces what is left
-    ordinary  a person also writes these words as a complete subject: `Holiday`, `已读`
+    clear     people seldom write the words in this form themselves
+    repeats   the rest is empty, or begins with `Re:` or a ticket number
+    ordinary  people also write these words as a complete subject: `Holiday`, `已读`
     """
 
     rest: str
@@ -135,7 +135,7 @@ class AutoSubject:
 
 
 def auto_subject(subject: str) -> AutoSubject | None:
-    """Return the words of an auto-responder in a subject; None if it has none."""
+    """Find the words of an auto-responder or of a read receipt in a subject; None if there are none."""
     plain = subject[:_SUBJECT]
     answered = False
     for _ in range(5):
@@ -160,7 +160,8 @@ def _found(subject: str, *, answered: bool) -> AutoSubject | None:
             continue
         rest, before = match.group("rest"), match.group("before")
         if rest is None:
-            # The words at the end were added to an answer, so `Re:` before it says nothing.
+            # The words were added at the end of an answer's subject, so a `Re:` before it shows
+            # nothing.
             rest, answered = before or "", False
         repeats = bool(_EMPTY.match(rest) or _PREFIX.match(rest) or _has_number(rest))
         words = match.group("words") or match.group("first") or match.group("after") or ""
@@ -170,7 +171,7 @@ def _found(subject: str, *, answered: bool) -> AutoSubject | None:
 
 
 def _has_number(rest: str) -> bool:
-    """Whether a ticket number stands before what the subject repeats."""
+    """Whether a ticket number stands before the repeated subject."""
     bare = clues.bare_subject(rest)
     return bool(clues.numbers_in(rest[: len(rest) - len(bare)] if bare else rest))
 
@@ -178,10 +179,10 @@ def _has_number(rest: str) -> bool:
 def wording_of(
     subject: str, words: str, names: Iterable[str] = (), *, files: bool = False
 ) -> Wording:
-    """Return the words of an auto-responder in a mail.
+    """Return what the subject and the text of a mail show about an auto-responder.
 
-    `words` is its text without quoted mail. `files` tells whether the mail has files: then its text
-    is a person's, because an auto-responder attaches none.
+    `words` is the text without quoted mail. `names` are the names of the sender. If the mail has
+    files (`files`), its text is a person's, because auto-responders attach no files.
     """
     found, names = auto_subject(subject), tuple(names)
     text = not files and absences.is_absence(words, names)
@@ -205,7 +206,7 @@ def wording_of(
 
 
 def has_words(subject: str) -> bool:
-    """Whether a subject begins with the words of an auto-reply, or has clear ones anywhere."""
+    """Whether a subject begins with words of an auto-reply, or has clear words of one anywhere."""
     return _AUTO_WORDS.search(subject) is not None or _BEGINS_AUTO.match(subject) is not None
 
 

@@ -23,14 +23,14 @@ _MOST_RECIPIENTS = 50
 _DAEMONS = re.compile(
     r"(?:mailer[-_.]?daemon(?:[+-].*)?|mail[-_.]daemon|mail-?system|mdaemon)\Z", re.IGNORECASE
 )
-"""Local parts under which only mail systems write. A name or a word after them is a person's:
-`mdaemon.paul@`."""
+"""Matches local parts with which only mail systems write. A local part with a further name or word,
+such as `mdaemon.paul`, may be a person's, so it does not match."""
 _OFFICES = re.compile(
     r"(?:postmaster|mailadmin|mailmaster|bounces?|bounces?[+=-].*|.*-bounces(?:\+.*)?)\Z",
     re.IGNORECASE,
 )
-"""Local parts to which mail is returned, or from which a mail system may write. In a small house a
-person is the postmaster, and programs write such an address into Sender for a person."""
+"""Matches local parts to which mail is returned, or with which a mail system may write. A person may
+have them, too: as the postmaster of a small house, or in Sender, where programs write them."""
 _NO_REPLY = re.compile(
     r"(?:no|non|not|do-?not|dont|never|ne-?pas|nao)[._-]?(?:reply|repondre|responder?|answer)|noreply",
     re.IGNORECASE,
@@ -99,12 +99,12 @@ class Bounce:
 
 
 def is_daemon(local: str) -> bool:
-    """Whether a local part (the part of an address before the @) is that of a mail system alone."""
+    """Whether only mail systems write with a local part (the part of an address before the @)."""
     return _DAEMONS.match(local) is not None
 
 
 def may_be_daemon(local: str) -> bool:
-    """Whether a mail system may write with this local part, or returned mail goes there."""
+    """Whether a mail system may write with a local part, or mail may be returned to it."""
     return is_daemon(local) or _OFFICES.match(local) is not None
 
 
@@ -116,8 +116,8 @@ def is_no_reply(local: str) -> bool:
 def is_reported(mail: ParsedMail, *, passed_on: bool = False) -> bool:
     """Whether the machine-readable report in a mail is the mail itself.
 
-    A person who forwards a report has it among the files of an ordinary mail, which may be signed.
-    `passed_on`: see `is_proven`.
+    If a person forwards a report, it is one of the files of an ordinary mail, which may be signed.
+    `passed_on` is as in `is_proven`.
     """
     if mail.report is None:
         return False
@@ -129,8 +129,8 @@ def is_reported(mail: ParsedMail, *, passed_on: bool = False) -> bool:
 def is_proven(mail: ParsedMail, *, passed_on: bool = False) -> bool:
     """Whether it is certain that a mail system wrote a notice that `read` found.
 
-    `passed_on`: the mail claims to come through a group or forwarder, some of which send everything
-    with the null sender. So that is no proof.
+    `passed_on` says that the mail claims to come through a group or forwarder. Some of these send
+    every mail with the null sender, so the null sender is no proof then.
     """
     reported = is_reported(mail, passed_on=passed_on)
     return reported or _by_system(mail, passed_on=passed_on) or _returns_a_mail(mail)
@@ -158,10 +158,10 @@ def read(mail: ParsedMail, *, passed_on: bool = False) -> Bounce | None:
 def looks_returned(mail: ParsedMail) -> bool:
     """Whether a mail without the fields of RFC 3464 looks like a delivery notice.
 
-    This is so in two cases. Either the mail may come from a mail system or has no sender, and its
-    subject, text or X-Failed-Recipients reports a failure or a delay. Or it comes from a no-reply
-    address and contains another message, and its subject reports a failure. A person who complains
-    about a delivery writes the same words, and attaches the shop's mail.
+    There are two cases. In the first case, the mail may come from a mail system or has no sender,
+    and its subject, text or X-Failed-Recipients reports a failure or a delay. The second case is
+    that of `_returns_a_mail`. In all other cases, a person may have written the words, for example
+    in a complaint about a delivery with the shop's mail attached.
     """
     may_be = any(may_be_daemon(one.local) for one in mail.sender_addresses)
     if may_be or _by_system(mail):
@@ -174,9 +174,9 @@ def looks_returned(mail: ParsedMail) -> bool:
 def _returns_a_mail(mail: ParsedMail) -> bool:
     """Whether the mail is a notice by a mail system that contains the undelivered mail.
 
-    The subject must report a failure, and no person may be the sender. A no-reply address is never
-    a person. An address such as postmaster@ may be one: it counts as a mail system only if the
-    undelivered mail was written by a recipient of this notice.
+    The subject must report a failure, and the sender must not be a person. A no-reply address is
+    never a person's. An address such as postmaster@ may be a person's: it counts as a mail system's
+    only if a recipient of this notice wrote the undelivered mail.
     """
     if not mail.embedded or _FAILURE.search(mail.subject) is None:
         return False

@@ -29,7 +29,7 @@ _MADE = re.compile(
     r"(?:learn more|need help|more options|dial[ -]in|rsvp)[?:]?\Z",
     re.IGNORECASE,
 )
-"""Lines that calendar programs write above, below and instead of a person's words."""
+"""Matches lines that calendar programs write into the text of an invitation or an answer."""
 _LINK = re.compile(r"<?\b(?:https?://|mailto:|tel:)\S{1,2000}")
 _MOST_LINES = 200
 
@@ -96,8 +96,8 @@ def _summary(found: dict[str, tuple[str, str]]) -> Invitation:
 def has_words_beside(invitation: Invitation, text: str) -> bool:
     """Whether a mail's text has words of a person besides the details of its calendar object.
 
-    Outlook writes what a person adds to an invitation, or to an answer to one, into the text. The
-    description in the calendar object has the same words.
+    If a person adds words to an invitation or to an answer, Outlook writes them into the text and
+    into the description of the calendar object. So the description is not a detail here.
     """
     details = (invitation.summary, invitation.location, invitation.organizer)
     times = (invitation.start, invitation.end, f"{invitation.start} - {invitation.end}")
