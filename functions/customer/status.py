@@ -48,8 +48,9 @@ class Segment(msgspec.Struct, frozen=True):
     """A piece of a line's text, as the page shows it.
 
     kind    what the piece is if it is a marked part of a mail; "" for the writer's own words
-    folded  the reader must open it
-    length  how many characters the part has. `text` is shorter if the event keeps only a beginning
+    folded  whether the page hides the piece until the reader opens it
+    length  how many characters the part has. `text` is shorter if the event keeps only the
+            beginning of the part
     """
 
     text: str
@@ -59,7 +60,7 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 def segments_of(line: Line) -> list[Segment]:
-    """Return the text of a line in pieces: own words, and each marked part at its place."""
+    """Return the pieces of a line's text in order: the writer's own words and marked parts."""
     text, position = line.text or "", 0
     found: list[Segment] = []
 

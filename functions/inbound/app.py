@@ -1,8 +1,8 @@
 """Receive incoming mails, and release mails from quarantine.
 
 The queues hold three kinds of messages. SES sends a notification for each mail that it stored in
-the mail bucket; it names the addresses for which SES took the mail. S3 sends an event for each new
-object in the bucket; on AWS it comes 15 minutes later, in case the notification was lost. The
+the mail bucket. It names the addresses for which SES accepted the mail. S3 sends an event for each
+new object in the bucket. On AWS it comes 15 minutes later, in case the notification was lost. The
 staff API sends `{"release": identity, "by": agent, "at": instant}`.
 
 If the reader fails on a mail, the mail goes into quarantine; its raw object is kept. After any
@@ -42,14 +42,14 @@ LANGUAGE = "en"
 only numbers, the mail has only a picture, or the text is Japanese."""
 
 OF_SES = "Successfully validated SNS topic for Amazon SES"
-"""SES publishes a text that begins so when a topic is set up. It needs no action."""
+"""The beginning of the message that SES publishes when a topic is set up. It needs no action."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailStored:
     """A mail was stored as an object in the bucket.
 
-    `envelope` are the addresses for which SES took the mail; empty if they are not known.
+    `envelope` are the addresses for which SES accepted the mail; empty if they are not known.
     """
 
     key: str
@@ -85,7 +85,7 @@ def _jobs_in(body: str) -> Iterator[MailStored | ReleaseMail]:
     if body.startswith(OF_SES):
         return
     content = json.loads(body)
-    if content.get("Type") == "Notification":  # the subscription does not ask for the raw message
+    if content.get("Type") == "Notification":  # SNS wraps messages, unless raw delivery is on
         yield from _jobs_in(content["Message"])
     elif "receipt" in content:
         # Amazon SES Developer Guide, "Contents of notifications for Amazon SES email receiving"
@@ -161,9 +161,9 @@ def _count_unreadable(key: str, failed: ReadingFailed) -> str:
 
 
 def _release(request: ReleaseMail) -> None:
-    """Release a mail from quarantine, or record on it why that failed.
+    """Release a mail from quarantine, or write into its record why the release failed.
 
-    A message may be delivered again after its outcome was recorded. Then it changes nothing.
+    If the request is delivered again after its outcome was recorded, it changes nothing.
     """
     held = wiring.incoming_mails().get(request.identity)
     if held.state is not MailState.QUARANTINED:

@@ -54,7 +54,7 @@ _TO_CUSTOMERS = (
 _SENT_TO = ("delivered-to", "x-original-to", "x-forwarded-to", "envelope-to", "x-envelope-to")
 _FAILED = ("FAIL",)
 MOST_RECIPIENTS = 50
-"""How many recipients of a mail are kept. SES delivers to at most 50 in one transaction."""
+"""How many recipients of the envelope are kept. SES delivers to at most 50 in one transaction."""
 
 
 def incoming_mail_of(
@@ -75,8 +75,8 @@ def incoming_mail_of(
     `language` is the language to assume if the text does not show one. `envelope` are the
     recipients of the SMTP envelope (RCPT TO); empty if they are not known. `groups` are the groups
     and forwarders that the plan names. `doors` are the addresses that receive mail for
-    Redress, besides `own_addresses`. `languages` are those that customers write in, the most common
-    one first. `domains` are the domains of the house.
+    Redress, besides `own_addresses`. `languages` are the languages that customers write in, the
+    most common one first. `domains` are the domains of the house.
     """
     mail = parsing.parse(raw, languages)
     own, trusted, ours = list(own_addresses), tuple(groups), tuple(doors)
@@ -87,8 +87,9 @@ def incoming_mail_of(
     answers = machines.answer_address(mail, own, trusted, ours, domains)
     contact = answers.address if answers is not None else _named_besides_from(mail, (*own, *ours))
     one_author = sender is None or _has_one_author(mail, verdict.author)
-    # A group that the plan names breaks DMARC by what it adds. Its own envelope is proven by SPF.
-    # It may also accept mail of strangers, so its envelope does not prove the author in From.
+    # A group that the plan names adds text to a mail, which breaks DMARC. SPF proves that the mail
+    # came through the group. The group may accept mail from strangers, so this does not prove the
+    # author in From.
     relayed = verdict.dmarc == "fail" and is_relayed(mail, trusted)
     parts = folding.parts_of(mail.text, _context(mail))
     new = answer(mail.text, parts).text
@@ -153,9 +154,9 @@ def _title(subject: str) -> str:
 
 
 def _without_our_words(wording: Wording) -> Wording:
-    """Return the wording without what our own mails put before the subject of a ticket.
+    """Return the wording without the words that our mails put before the subject of a ticket.
 
-    An auto-responder repeats it: `Automatic reply: How did we do? Parcel`.
+    An auto-responder repeats these words, as in `Automatic reply: How did we do? Parcel`.
     """
     if not wording.repeated:
         return wording
@@ -168,9 +169,9 @@ def _without_our_words(wording: Wording) -> Wording:
 
 
 def _named_besides_from(mail: ParsedMail, own: Sequence[str]) -> Address | None:
-    """Return who can be answered if From has no address: the first of Reply-To, else of Sender.
+    """Return whom to answer if From has no address: the first address in Reply-To, else in Sender.
 
-    The name beside an empty From, as in `From: "Li" <>`, is the name of this person.
+    If that address has no name, the name in From is used, as in `From: "Li" <>`.
     """
     for one in (*mail.reply_to[:1], *mail.sender[:1]):
         if machines.is_answerable(one, "", own):
@@ -180,7 +181,7 @@ def _named_besides_from(mail: ParsedMail, own: Sequence[str]) -> Address | None:
 
 
 def _context(mail: ParsedMail) -> folding.Context:
-    """Return what the reader of parts must know about a mail besides its text."""
+    """Return the facts about a mail, besides its text, that help to find the parts of the text."""
     senders = mail.sender_addresses
     return folding.Context(
         forwards=clues.is_forward(mail.subject),
@@ -189,9 +190,10 @@ def _context(mail: ParsedMail) -> folding.Context:
 
 
 def _parts_as_data(text: str, parts: Sequence[Part], new: str) -> dict[str, Any]:
-    """Return the marked parts of a text for staff: each one, and the quotes and signatures joined.
+    """Return the marked parts of a text for staff.
 
-    `first` and `last` (exclusive) are indexes of lines.
+    `quoted` has all quotes and forwarded mails, `signature` all signatures and the like. `parts`
+    lists each part; its `first` and `last` (exclusive) are indexes of lines.
     """
     lines = text.split("\n")
 
@@ -229,12 +231,12 @@ def _has_one_author(mail: ParsedMail, author: str) -> bool:
 
 
 def _addressed_to(mail: ParsedMail, envelope: Sequence[str]) -> tuple[str, ...]:
-    """Return the addresses to which a mail was written, those that are certain first.
+    """Return the addresses that a mail was sent to. The addresses that are certain come first.
 
-    The envelope names every address of ours, also one in Bcc. Its addresses come first, in the
-    order of To and Cc, because that order shows what the sender meant. Without an envelope, the
-    Received line of SES names one address, perhaps of several: it comes first if no header has it.
-    Anybody can write the other headers, so an address in them is a hint.
+    The envelope names all our addresses that the mail was sent to, even those in Bcc. They come
+    first, in the order of To and Cc, because that order shows what the sender meant. If the
+    envelope is not known, the Received line of SES names one of these addresses. It comes first if
+    it is not in To or Cc. Anybody can write the other headers, so their addresses are only hints.
     """
     named = [canonical(one.address) for one in (*mail.to, *mail.cc)]
     taken = [canonical(one) for one in envelope]
@@ -295,9 +297,9 @@ def _answers_to(mail: ParsedMail) -> tuple[str, ...]:
 
 
 def _notice(machine: Machine | None) -> Notice | None:
-    if machine is None or machine.kind in (MachineKind.OWN, *_MAY_BE_PERSONAL):
+    if machine is None or not machine.proven:
         return None
-    if not machine.proven:
+    if machine.kind in (MachineKind.OWN, *_MAY_BE_PERSONAL):
         return None
     return _NOTICES.get(machine.kind, Notice.AUTOMATIC)
 

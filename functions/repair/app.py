@@ -1,7 +1,7 @@
 """Keep workflows alive: replace failed executions, sweep awake tickets, reconcile once a day.
 
-The sweep also keeps the promise of each team for its oldest unseen held mail. This function also
-marks a rehearsal as failed if its execution could not do so itself.
+The sweep also tells the supervisors of a team if its oldest held mail stays unseen for too long.
+This function also marks a rehearsal as failed if its execution could not do so itself.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def _matching(claims: dict[str, Any], name: str, pattern: re.Pattern[str]) -> st
 
 
 def _email(claims: dict[str, Any]) -> str:
-    """The address as it was typed. Mail must reach it, because breaches are told by mail."""
+    """Return the email address as it was typed. Mail must reach it, to report breaches."""
     value = claims.get("email")
     if not isinstance(value, str) or not addresses.is_address(value):
         raise _malformed("email")

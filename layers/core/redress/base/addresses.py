@@ -1,4 +1,4 @@
-"""The one form in which email addresses are compared, and which addresses can be mailed.
+"""The form in which email addresses are compared, and which addresses mail can be sent to.
 
 People type the same address in several ways: in capitals, with full-width letters, with a domain
 in their own script, with invisible characters that came along when it was copied. `canonical`
@@ -24,16 +24,16 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LOCAL = re.compile(rf"{_ATOM}(\.{_ATOM})*")
 _LOCAL_LIMIT = 64
 _DOTS = str.maketrans("。｡．", "...")
-_BOTH = ("\u200c", "\u200d")
+_JOINERS = ("\u200c", "\u200d")
 _PLAIN = r"[^@\s<>(),;:\\\"\[\]]+"
 _LOOKS_LIKE_ONE = rf"{_PLAIN}@{_PLAIN}\.{_PLAIN}"
 
 
 def cleaned(address: str) -> str:
-    """Return an address as it is stored and shown: as it was typed, without what cannot be meant.
+    """Return an address as it is stored and shown.
 
-    Blanks around it and invisible characters in it are removed. Full-width letters, signs and dots
-    become ASCII.
+    It stays as it was typed, but blanks around it and invisible characters in it are removed.
+    Full-width letters, signs and dots become ASCII.
     """
     if address.isascii():
         return address.strip()
@@ -43,11 +43,11 @@ def cleaned(address: str) -> str:
 
 
 def canonical(address: str) -> str:
-    """Return the form of an address in which it is compared.
+    """Return the form of an address that is used to compare it with others.
 
-    It is in lower case, without invisible characters, and with its domain in ASCII. Mail systems
-    do not tell the case of a local part apart, so it does not count. Of a text that is no address,
-    it returns the text in lower case. Never raises.
+    It is in lower case, without invisible characters, and its domain is in ASCII. The local part is
+    in lower case, too, because mail systems ignore its case. A text that is no address is returned
+    in lower case. Never raises.
     """
     if address.isascii():
         return address.strip().lower()
@@ -56,7 +56,7 @@ def canonical(address: str) -> str:
 
 
 def canonical_domain(domain: str) -> str:
-    """Return a domain in ASCII and in lower case; in lower case only if it has no ASCII form."""
+    """Return a domain in ASCII and lower case. Without an ASCII form, only its case is changed."""
     return _in_ascii(domain) or domain.lower()
 
 
@@ -64,9 +64,9 @@ def deliverable(address: str) -> str | None:
     """Return an address in the form that SES accepts, or None if SES cannot send mail to it.
 
     SES needs ASCII: the domain encoded (Punycode), and a local part of ASCII characters (SES API
-    v2, Destination). The documentation says nothing of local parts in quotes, so they are refused,
-    as is every text that is not exactly one address. Otherwise a customer could type a text that
-    adds a second recipient.
+    v2, Destination). The documentation does not mention local parts in quotes, so they are refused.
+    Every text that is not exactly one address is refused, too. Otherwise a customer could type a
+    text that adds a second recipient.
     """
     local, _, domain = cleaned(address).rpartition("@")
     encoded = _in_ascii(domain)
@@ -79,16 +79,16 @@ def deliverable(address: str) -> str | None:
 
 
 def is_address(address: str) -> bool:
-    """Whether mail can be sent to this address. Everything that accepts an address asks this."""
+    """Whether mail can be sent to this address. All code that accepts addresses calls this."""
     return deliverable(address) is not None
 
 
 def fault_of(address: str) -> tuple[str, str]:
-    """Return code and English detail of the fault of a text that is not `is_address`.
+    """Return the code and the English detail of what is wrong with a text that is no address.
 
-    A text that has the form of an address gets another code than one that has not, because the
-    person who typed it has to look for another mistake. A text with control characters gets the
-    code that every such text gets.
+    A text with the form of an address gets another code than a text without it, because the person
+    who typed it has to look for another mistake. A text with control characters gets the same code
+    as in any other field.
     """
     if fault := texts.fault_of(address):
         return fault
@@ -102,7 +102,7 @@ def _in_ascii(domain: str) -> str | None:
     if domain.isascii():
         return domain.lower()
     if len(domain) > LIMIT:
-        return None  # also a bound of time, because the encoding's grows with the square
+        return None  # also limits the time to encode it, which grows with the square of the length
     import idna  # its tables take 15 ms, and few domains need them
 
     try:
@@ -117,7 +117,7 @@ def _in_ascii(domain: str) -> str | None:
 
 
 def _has_valid_punycode(domain: str) -> bool:
-    """Whether every label of an ASCII domain that begins with `xn--` is the form of a valid label.
+    """Whether every label `xn--...` of an ASCII domain encodes a valid label.
 
     A label is valid if it has a character beyond ASCII and UTS #46 maps it to itself.
     """
@@ -140,19 +140,19 @@ def _has_valid_punycode(domain: str) -> bool:
 def _domain_without_hidden(domain: str) -> str:
     """Remove hidden characters, except the joiners that the domain needs (RFC 5892, appendix A).
 
-    Persian domains have the non-joiner in them. Without it, they are other domains.
+    Persian domains can contain the zero-width non-joiner. Without it they are different domains.
     """
     bare = texts.without_hidden(domain)
-    if not any(joiner in domain for joiner in _BOTH) or bare.isascii() or len(domain) > LIMIT:
+    if not any(joiner in domain for joiner in _JOINERS) or bare.isascii() or len(domain) > LIMIT:
         return bare
     pieces = re.split("([\u200c\u200d])", domain)
-    kept = [piece if piece in _BOTH else texts.without_hidden(piece) for piece in pieces]
+    kept = [piece if piece in _JOINERS else texts.without_hidden(piece) for piece in pieces]
     labels = "".join(kept).split(".")
     return ".".join(
         "".join(
             letter
             for at, letter in enumerate(label)
-            if letter not in _BOTH or _needs_joiner(label, at)
+            if letter not in _JOINERS or _needs_joiner(label, at)
         )
         for label in labels
     )
@@ -165,5 +165,6 @@ def _needs_joiner(label: str, at: int) -> bool:
     try:
         return idna.valid_contextj(label, at)
     except ValueError:
-        # The library asks for the name of the character before it, and some characters have none.
+        # The library looks up the Unicode name of the character before the joiner. Some characters
+        # have no name.
         return False

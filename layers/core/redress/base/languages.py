@@ -6,5 +6,5 @@ LANGUAGES = ("zh-CN", "zh-TW", "en")
 """Simplified Chinese, traditional Chinese, English; as BCP 47 tags."""
 
 WRITTEN = (*LANGUAGES, "zh-HK", "ja", "ko")
-"""The languages of incoming mail that a house can name in its plan. Each has charsets of its own,
-which a short text without a label does not show."""
+"""The languages of incoming mail that a house can name in its plan. Each has its own charsets. A
+short text without a charset label does not show which of them it uses."""

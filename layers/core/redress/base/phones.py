@@ -1,7 +1,7 @@
 """Phone numbers as people type and paste them, and their form for calling.
 
-A number is kept as it was written, because an agent may see in it what no rule does. `e164` gives
-the form that a telephone system dials, if the number is valid.
+A number is stored as it was written, because an agent may understand a number that no rule does.
+`e164` returns the form that a telephone system dials, if the number is valid.
 
 phonenumberslite, a port of Google's libphonenumber, is imported only when a number is normalised.
 Only the two functions that take submissions have it (docs/decisions/008-libraries.md). The function
@@ -30,7 +30,7 @@ REGIONS = (
     "RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TA TC TD TG TH TJ TK TL "
     "TM TN TO TR TT TV TW TZ UA UG US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW"
 )
-"""The regions that phonenumbers knows, separated by blanks. A test compares them."""
+"""The regions that phonenumbers knows, separated by spaces. A test compares this list with it."""
 
 _SIGNS = str.maketrans(
     dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\u30fc", "-")
@@ -45,7 +45,7 @@ _LABEL = (
     r"(?:tel(?:efon|ephone|éfono)?|tél|phone|ph|mobile?|cell|handy|whatsapp|[tmp])"
     r"(?: ?(?:number|nummer|nr|no))?)\)? ?[.:]{0,2} ?"
 )
-"""What people write before a number."""
+"""Matches the words that people write before a number."""
 _NUMBER = r"\(?\+? ?[0-9][0-9 ()./-]*?"
 _EXTENSION = (
     r" ?[(,;]? ?(?:转接?|轉接?|转?分机号?码?|轉?分機號?碼?|内线|內線|"
@@ -62,10 +62,10 @@ _SHORT_TAIL = re.compile(r"[- ][0-9]{1,6}\Z")
 
 
 def is_phone(text: str) -> bool:
-    """Whether the text is a phone number as people paste it.
+    """Whether the text is a phone number as people type or paste it.
 
-    It may have a label before it, an extension, a remark in brackets, and further numbers behind
-    it. Short numbers of services (10086) are numbers, too.
+    The number may have a label before it, an extension, a remark in brackets, and further numbers
+    after it. Short service numbers such as 10086 are phone numbers, too.
     """
     return _number_in(text) is not None
 
@@ -73,9 +73,9 @@ def is_phone(text: str) -> bool:
 def e164(text: str, region: str) -> str | None:
     """Return a phone number such as `+8613800138000` (ITU-T E.164), without its extension.
 
-    `region` is the region of a number without a country code, such as `CN`. Of several numbers it
-    returns the first. Returns None if the number is not valid there, as a short number of a
-    service.
+    `region` is the region of a number without a country code, such as `CN`. If the text has several
+    numbers, the first is returned. Returns None if the number is not valid. Short service numbers
+    are not valid.
     """
     number = _number_in(text)
     if number is None:
@@ -85,10 +85,10 @@ def e164(text: str, region: str) -> str | None:
 
 
 def _readings(number: str) -> Iterator[str]:
-    """Yield what the number can be, likeliest first.
+    """Yield the possible readings of a number, the likeliest first.
 
-    The last digits can be an extension without a word, as in 010-65529988-8001, and a slash can
-    stand between two numbers. Both are tried only if the whole is no valid number.
+    The last digits can be an extension without a word before it, as in 010-65529988-8001. A slash
+    can separate two numbers. The caller uses these readings only if the whole is no valid number.
     """
     yield number
     tail = _SHORT_TAIL.search(number)
@@ -112,12 +112,12 @@ def _valid(number: str, region: str) -> str | None:
 
 
 def _number_in(text: str) -> str | None:
-    """Return the first number in ASCII, without its extension; None if the text is none."""
+    """Return the first number in ASCII, without its extension; None if the text is no number."""
     if len(text) > LIMIT:
-        return None  # also a bound of time
+        return None  # also limits the time to match it
     plain = _in_ascii(text).lower()
     if len(plain) > 2 * LIMIT:
-        return None  # one character can become eighteen (NFKC)
+        return None  # NFKC can turn one character into eighteen
     match = re.fullmatch(_PHONE, plain)
     if match is None or sum(letter.isdigit() for letter in match[1]) < _FEWEST_DIGITS:
         return None

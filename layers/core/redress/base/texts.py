@@ -1,4 +1,4 @@
-"""One rule for characters that nobody can see, and for characters that control something.
+"""Rules for characters that nobody can see, and for control characters.
 
 Four groups of characters matter. `re` cannot test Unicode categories, so the characters are listed
 here. `tests/base/test_texts.py` compares them with `unicodedata`.
@@ -8,7 +8,7 @@ here. `tests/base/test_texts.py` compares them with `unicodedata`.
   variation selectors, tags, fillers (all of `Default_Ignorable_Code_Point`, UAX #44), the braille
   blank, which is as empty as a space, and the noncharacters, which no text should contain.
 - Reordering characters are the hidden ones that change the direction of the text around them:
-  embeddings, overrides and isolates (UAX #9). They can make a text read as another one.
+  embeddings, overrides and isolates (UAX #9). They can make a text look like another text.
 - Control characters (C0 and C1) steer terminals and break stores. Tab and line ends are allowed.
 """
 
@@ -30,7 +30,7 @@ _HIDDEN = (
 )
 _CONTROL = "\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f"
 
-# Patterns are strings: `re` compiles each at its first use and keeps it. Few texts need most of
+# Patterns are strings: `re` compiles each at its first use and caches it. Most texts need few of
 # them, and a cold start needs none.
 _SEEN = f"[^{_BLANK}{_HIDDEN}{_CONTROL}]"
 _DANGEROUS = f"[{_CONTROL}{_REORDERING}\ufeff\ud800-\udfff]"
@@ -77,12 +77,14 @@ _EDGE = " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u
     for code in range(first, last + 1)
 )
 _AFTER = _EDGE + "\xad\u061c\u115f\u1160\u2800\u3164\ufeff\uffa0\ufffe\uffff"
+"""Blanks and hidden characters that are removed from the end of a text. Joiners, variation
+selectors and tags are not among them, because they can belong to the character before them."""
 
 
 def is_empty(text: str) -> bool:
     """Whether the text has no character that a person can see.
 
-    Marks that belong above, below or around a letter count as nothing without one.
+    A text of combining marks alone is empty, because they need a letter to stand on.
     """
     if text.isascii():
         return re.search("[!-~]", text) is None
@@ -91,7 +93,7 @@ def is_empty(text: str) -> bool:
 
 
 def fault_of(text: str) -> tuple[str, str] | None:
-    """Return code and English detail of what makes a text unacceptable; None if nothing does."""
+    """Return the code and the English detail of why a text is not accepted; None if it is."""
     if re.search(f"[{_CONTROL}]", text):
         return "control_characters", "control characters are not allowed"
     if not text.isascii() and re.search("[\ud800-\udfff]", text):
@@ -100,10 +102,10 @@ def fault_of(text: str) -> tuple[str, str] | None:
 
 
 def without_dangers(text: str) -> str:
-    """Return a text that came by mail without control and reordering characters.
+    """Return the text of a mail, with its control and reordering characters removed.
 
-    Lone surrogates and byte order marks go, too. A form refuses such a text instead, because the
-    person who typed it can correct it.
+    Lone surrogates and byte order marks are removed, too. A form refuses control characters and
+    surrogates instead, because the person who typed the text can correct it.
     """
     return re.sub(_DANGEROUS, "", text)
 
@@ -114,7 +116,10 @@ def without_hidden(text: str) -> str:
 
 
 def begin_of(text: str) -> int:
-    """Return where `cleaned` begins to keep the text, if it has no reordering characters."""
+    """Return the index of the first character that `cleaned` keeps of a text.
+
+    The text must have no reordering characters.
+    """
     begin = re.match(_BEFORE, text)
     return begin.end() if begin else 0
 
@@ -122,10 +127,10 @@ def begin_of(text: str) -> int:
 def cleaned(text: str) -> str:
     """Return a text of any length as it is stored.
 
-    It has no blanks and hidden characters around it, and no reordering characters in it: they
-    could turn around what stands beside the text where it is shown. Marks of direction stay,
-    because Hebrew and Arabic need them and they only affect the characters beside them. A text that
-    nobody can see becomes "".
+    Blanks and hidden characters around it are removed. Reordering characters are removed
+    everywhere, because they could reverse other text that is shown beside this one. Marks of
+    direction stay, because Hebrew and Arabic need them and they only affect the characters beside
+    them. A text that nobody can see becomes "".
     """
     if is_empty(text):
         return ""
@@ -138,7 +143,7 @@ def cleaned(text: str) -> str:
 def cleaned_line(text: str) -> str:
     """Return a name or a subject as it is stored: like `cleaned`, without any hidden character.
 
-    Only hidden characters that the characters beside them need stay, as in emoji.
+    A hidden character stays only if the characters beside it need it, as in emoji.
     """
     text = cleaned(text)
     if text.isascii():

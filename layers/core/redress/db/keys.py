@@ -249,7 +249,7 @@ def held_sk(team: str, standing: str, place: str = "") -> str:
     """`complaints#unseen#2026-11-23T01:00:00.000+00:00#9f86d0...`: a quarantined mail of a team.
 
     It is a sort key of the owner index. `place` is a `quarantine_sk`, with the time since which the
-    mail waits. Without it the result is the beginning of all keys with this team and standing.
+    mail waits. Without `place`, the result is the prefix of all keys with this team and standing.
     """
     return f"{team}#{standing}#{place}"
 
@@ -260,7 +260,7 @@ def team_of_held(sk: str) -> str:
 
 
 def held_pk(team: str) -> str:
-    """`HELD#complaints`: which digests of held mail the supervisors of a team got."""
+    """`HELD#complaints`: the last digest of held mail that the supervisors of a team got."""
     return f"HELD#{team}"
 
 
@@ -280,7 +280,7 @@ def thread_pk(digest: str) -> str:
 
 
 def copies_pk(digest: str) -> str:
-    """`COPIES#7c211a...`: what is compared of the mails with one sender, Message-ID and date."""
+    """`COPIES#7c211a...`: content digests of the mails with one sender, Message-ID and date."""
     return f"COPIES#{digest}"
 
 

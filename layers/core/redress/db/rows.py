@@ -205,9 +205,9 @@ class ThreadRow(Row):
 
 
 class CopiesRow(Row):
-    """COPIES#{digest} / COPIES: what is compared of the mails with one sender, Message-ID and date.
+    """COPIES#{digest} / COPIES: content digests of the mails with one sender, Message-ID and date.
 
-    `revision` is increased by every write, and every write has the condition that it is unchanged.
+    Every write increases `revision`, on the condition that it has not changed since it was read.
     """
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Records of incoming mails: what became of each one, the quarantine, and counts per hour.
+"""Records of incoming mails: the outcome of each mail, the quarantine, and counts per hour.
 
 A mail has a record, whose key is the identity of the mail. The identity is a digest of sender and
 content. If two objects in the bucket contain the same mail, they therefore count as one mail. Each
@@ -43,7 +43,7 @@ COUNTED = timedelta(hours=2)
 
 
 class MailState(StrEnum):
-    """What became of a mail."""
+    """The outcome of a mail."""
 
     OPENED = "opened"
     """It opened a ticket."""
@@ -67,7 +67,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IncomingRecord:
-    """What became of one mail.
+    """The outcome of one mail.
 
     It also holds what staff need to decide about a quarantined mail.
 
@@ -139,9 +139,10 @@ class IncomingRecord:
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """What is compared of the mails that came with one sender, Message-ID and date.
+    """The mails that came with one sender, Message-ID and date, in the form that is compared.
 
-    `digest` is that of the three. `revision` is that of the item in the table; 0 if there is none.
+    `digest` is computed from these three. `revision` is the revision of the item in the table; 0 if
+    there is no item.
     """
 
     digest: str
@@ -149,7 +150,7 @@ class Copies:
     known: tuple[Copy, ...] = ()
 
     def plus(self, copy: Copy) -> Copies:
-        """Return the copies with one more, to be written if the item is still the same."""
+        """Return the copies with this one added. Only the last MOST_COPIES are kept."""
         others = [one for one in self.known if one.identity != copy.identity]
         return replace(self, known=(*others, copy)[-MOST_COPIES:])
 
@@ -175,13 +176,13 @@ class MailTaken(Cause):
                is new; the change then fails if the mail came before. If the mail could not be read
                when it came, it has another identity in quarantine, and the new record is written
                under both identities
-    counted    names of the counters that it increases: those of its sender and its ticket
+    counted    names of the counters that this change increases: of the sender and the tickets
     threads    digests of its Message-ID and sender, from `thread_digest`
     addresses  changes to the marks of addresses. A mark says that no mail may be sent there
-    copies     what is compared of itself and of the mails with its sender, Message-ID and date.
-               The change fails with Raced if another such mail was received in the meantime
-    again      the mail came before and took effect. This change is about another address that it
-               was sent to, and replaces its record
+    copies     the mail and the other mails with its sender, Message-ID and date, as they are
+               compared. The change fails with Raced if another such mail was received meanwhile
+    again      whether the mail came before and took effect. This change is then about another
+               address that the mail was sent to, and replaces its record
     """
 
     record: IncomingRecord

@@ -73,7 +73,7 @@ def sent_texts(history: Iterable[Event]) -> Iterator[str]:
 
 
 def text_of(words: Shown, language: str) -> str:
-    """Return the shown text, cut at the limit; a word in the reader's language if it is empty."""
+    """Return the shown text, cut at the limit. If it is empty, return a placeholder for it."""
     return words.text[: table.TEXT_LIMIT].strip() or _NOTHING[language]
 
 

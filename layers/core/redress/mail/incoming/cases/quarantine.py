@@ -154,8 +154,8 @@ class QuarantineCases:
         """Return a mail that is, or was, in quarantine. From now on it counts as seen.
 
         While a requested release is being processed, reading it does not count: if the release
-        fails, somebody must look at the mail again. Raises NotFound for any other mail, and for one
-        of a team whose mails the member may not see.
+        fails, somebody must look at the mail again. Raises NotFound for any other mail, and for a
+        mail of a team whose mails the member may not see.
         """
         now = self._now()
 
@@ -174,7 +174,7 @@ class QuarantineCases:
         return QuarantinedMail(self._with_team(record), opened)
 
     def release(self, member: Member, identity: str) -> IncomingRecord:
-        """Request the release of a mail. The inbound function then makes a ticket or message of it.
+        """Request the release of a mail. The inbound function makes a ticket or message of it.
 
         This happens a moment later, so the returned record still says that the mail is quarantined.
         If the release fails, the record will say why. Raises NotFound if the mail was never in

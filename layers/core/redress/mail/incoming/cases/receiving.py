@@ -46,6 +46,7 @@ from redress.mail.incoming.rules.decision import (
 )
 from redress.mail.incoming.rules.folding import (
     SentWords,
+    Shown,
     answer,
     needs_sent_words,
     whole,
@@ -87,7 +88,7 @@ MOST_NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What became of a mail. `repeated` is true if it had been received before."""
+    """The result of receiving a mail. `repeated` is true if the mail had been received before."""
 
     record: IncomingRecord
     repeated: bool = False
@@ -118,7 +119,7 @@ class ReceivingCase:
         self._plans, self._links, self._bucket, self._now = plans, links, bucket, now
 
     def came(self, key: str, envelope: Sequence[str] = ()) -> Received | None:
-        """Return what became of the mail in this object; None if it must be received.
+        """Return the earlier result for the mail in this object; None if it must be received.
 
         The lookup uses only the object's key. So it still works if a newer reader would read the
         mail differently and compute another identity. A mail must be received again if its
@@ -130,9 +131,9 @@ class ReceivingCase:
         return Received(known, repeated=True)
 
     def receive(self, mail: IncomingMail) -> Received:
-        """Decide what becomes of a mail and write it, once.
+        """Decide on a mail and write the result, once.
 
-        Raises Unavailable if the store cannot write it; then nothing was written.
+        Raises Unavailable if the store cannot write the result; then nothing was written.
         """
         known, copies = self._incoming.look_up(mail.identity, mail.copies_digest)
         if known is not None:
@@ -140,17 +141,18 @@ class ReceivingCase:
         return self._process(mail, None, copies)
 
     def release(self, mail: IncomingMail, held: IncomingRecord, by: str) -> Received:
-        """Read a mail in quarantine again, on the decision of the member of staff `by`.
+        """Release a mail from quarantine, as the member of staff `by` decided.
 
-        It becomes a ticket or part of one. If the new reading finds that it cannot, it stays in
-        quarantine; its record says why, and it is unseen again. Raises DoneAlready if the mail is
+        `mail` is what a new reading of it found. The mail becomes a ticket or part of one. If the
+        new reading does not allow that, it stays in quarantine; its record says why, and it is
+        unseen again. Raises DoneAlready if the mail is
         no longer in quarantine.
         """
         twin = self._incoming.find(mail.identity)
         if mail.virus or twin is None or twin.identity == held.identity:
             return self._release(mail, held, by)
         # The reader could not read the quarantined object when it came. The same mail also came in
-        # another object. The record in quarantine gets the result of that one.
+        # another object, and its record there is `twin`. `held` gets the same result as `twin`.
         if twin.state is MailState.QUARANTINED and twin.reason != Reason.VIRUS:
             try:
                 twin = self._release(mail, twin, by).record
@@ -236,15 +238,15 @@ class ReceivingCase:
     # ---------------------------------------------------------------- several deliveries
 
     def _unheard(self, known: IncomingRecord, addresses: Iterable[str]) -> list[str]:
-        """Return the signed addresses that were not known when the mail came."""
+        """Return those of the addresses that are signed and not in the record of the mail."""
         heard = {*known.recipients, *known.envelope}
         return [one for one in addresses if one not in heard and self._signed([one], Clue.ADDRESS)]
 
     def _leave_words(self, mail: IncomingMail, known: IncomingRecord) -> IncomingRecord:
-        """Leave the words of a known mail on the tickets that only this delivery was sent to.
+        """Add the text of a known mail to the tickets that only this delivery was sent to.
 
-        A mail server can deliver one mail once for each address. Each delivery has the headers, but
-        only the envelope of one of them has a ticket's address that stood in Bcc. Returns the
+        A mail server can deliver one mail once for each address. All deliveries have the same
+        headers. A ticket's address in Bcc is only in the envelope of one delivery. Returns the
         record of the mail.
         """
         for address in self._unheard(known, mail.addressed_to)[:MOST_NAMED]:
@@ -253,10 +255,10 @@ class ReceivingCase:
         return known
 
     def _left(self, mail: IncomingMail, identity: str, address: str) -> Decided[IncomingRecord]:
-        """Return the change that leaves the words of a known mail on the ticket of an address.
+        """Return the change that adds the text of a known mail to the ticket of an address.
 
-        The ticket is read before the record. If another worker leaves the same words meanwhile,
-        this one either loses the race for the ticket or reads the record of that worker.
+        The ticket is read before the record. If another worker adds the same text meanwhile, this
+        worker either loses the race for the ticket or reads the record that the other one wrote.
         """
         named = tuple(self._signed([address], Clue.ADDRESS))
         tickets = self._existing(named)
@@ -306,10 +308,10 @@ class ReceivingCase:
     def _process(
         self, mail: IncomingMail, held: IncomingRecord | None, copies: Copies | None = None
     ) -> Received:
-        """Decide what becomes of a mail and write it.
+        """Decide on a mail and write the result.
 
-        `held` is its record in quarantine, if it is released. `copies` is what was read before
-        about mails with the same sender, Message-ID and date; None if nothing was read.
+        `held` is its record in quarantine, if it is released. `copies` are the mails with the same
+        sender, Message-ID and date, if they were read before; None if they were not.
         """
         record = self._record(mail)
         if held is not None:
@@ -334,11 +336,11 @@ class ReceivingCase:
             facts = self._facts(mail, named, member, now, forwards=forwarded is not None)
             facts = replace(facts, noted=dict(record.noted))
             decision = decide(facts, tickets, plan.mail, released=held is not None)
+            strangers = [tickets[one] for one in noted_beside(facts, tickets, decision)]
             if isinstance(decision, Quarantine):
                 if twin is not None and held is None:
                     return Decided(Received(twin, repeated=True))
                 of_team = replace(record, team=_team_for(facts, tickets, plan))
-                strangers = [tickets[one] for one in noted_beside(facts, tickets, decision)]
                 if strangers and held is None:
                     return self._held_and_noted(mail, of_team, decision, strangers, copies)
                 return Decided(Received(self._held(mail, of_team, decision, held, copies)))
@@ -346,7 +348,6 @@ class ReceivingCase:
                 self._incoming.rewrite(known)
                 return Decided(Received(known))
             decided = self._decided(mail, forwarded, record, decision, tickets, held)
-            strangers = [tickets[one] for one in noted_beside(facts, tickets, decision)]
             decided = self._with_notes(mail, record, decided, strangers)
             for number in joined_beside(facts, tickets, decision):
                 decided = self._with_message(mail, record, decided, facts, tickets[number])
@@ -373,9 +374,9 @@ class ReceivingCase:
     ) -> IncomingRecord | None:
         """Return the record of another copy of this mail, which a list or a gateway changed.
 
-        `own` are the identities of the mail itself. If several copies came, one that is not in
-        quarantine is returned. A copy in quarantine counts only if this one goes there, too.
-        Otherwise nobody would see words that came twice.
+        `own` are the identities of the mail itself. If several copies came, a copy that is not in
+        quarantine is preferred. If the copy is in quarantine, the caller uses it only for a mail
+        that goes there, too. Otherwise nobody would see the text, although it came twice.
         """
         same = [
             one
@@ -490,11 +491,9 @@ class ReceivingCase:
                 if not proven:
                     record = replace(record, flags=(*record.flags, "unproven"))
                 plan, at = self._plan_and_moment(ticket)
-                words = answer(mail.whole, mail.parts, self._sent_words(mail, number))
-                text, source = (
-                    event_data.text_of(words, ticket.language),
-                    event_data.source(mail, record, words),
-                )
+                words = self._answer(mail, number)
+                text = event_data.text_of(words, ticket.language)
+                source = event_data.source(mail, record, words)
                 change = by_customer.write(ticket, plan, text, at, source, participant)
                 done = on(record, MailState.JOINED, number, change.events[0].number)
                 addresses = self._sender_wrote(mail)
@@ -505,23 +504,19 @@ class ReceivingCase:
                 words = (
                     whole(mail.whole, mail.parts, table.TEXT_LIMIT)
                     if forwarded is not None
-                    else answer(mail.whole, mail.parts, self._sent_words(mail, number))
+                    else self._answer(mail, number)
                 )
-                text, source = (
-                    event_data.text_of(words, ticket.language),
-                    event_data.source(mail, record, words),
-                )
+                text = event_data.text_of(words, ticket.language)
+                source = event_data.source(mail, record, words)
                 change = by_staff.note(ticket, plan, by, text, at, source)
                 done = on(record, MailState.JOINED, number, change.events[0].number)
                 addresses = ()
             case LogNotice(number, why):
                 ticket = tickets[number]
                 plan, at = self._plan_and_moment(ticket)
-                words = answer(mail.whole, mail.parts, self._sent_words(mail, number))
-                text, source = (
-                    event_data.text_of(words, ticket.language),
-                    event_data.source(mail, record, words),
-                )
+                words = self._answer(mail, number)
+                text = event_data.text_of(words, ticket.language)
+                source = event_data.source(mail, record, words)
                 about = self._returned_mail_key(mail, number)
                 source |= event_data.notice_data(why, mail, ticket, about)
                 change = by_system.note_mail(ticket, plan, why, mail.sender, text, at, source)
@@ -537,7 +532,7 @@ class ReceivingCase:
         released: IncomingRecord | None,
         copies: Copies | None = None,
     ) -> IncomingRecord:
-        """Write the record of a mail that goes to quarantine, or stays there after a release.
+        """Write the record of a mail that goes to quarantine, or stays there when it is released.
 
         It changes no ticket, so the record is written at once.
         """
@@ -553,7 +548,8 @@ class ReceivingCase:
             return found
         by, found = released.released_by or "", replace(found, released_by=None)
         if found.identity != released.identity:
-            # The mail could not be read when it came, and its links are made from that identity.
+            # The mail could not be read when it came, so its record has another identity. The links
+            # to its files are made from the identity in the record.
             found = replace(found, identity=released.identity)
             self._store_files(mail, found)
         return self.refuse(found, by, decision.reason).record
@@ -586,9 +582,10 @@ class ReceivingCase:
         return Decided(Received(found), change, at, cause, tuple(also))
 
     def _noted_before(self, record: IncomingRecord, decision: Decision) -> IncomingRecord | None:
-        """Return the record of a released mail whose words are on the ticket already; None if not.
+        """Return the record of a released mail if its text is on the ticket already; None if not.
 
-        The mail was logged there as a stranger's when it was held, and staff may have accepted it.
+        The mail was logged there as a stranger's mail when it was put into quarantine. Staff may
+        have accepted it there.
         """
         if not isinstance(decision, AddReply | LogNotice):
             return None
@@ -635,9 +632,9 @@ class ReceivingCase:
         decided: Decided[IncomingRecord],
         tickets: Sequence[Ticket],
     ) -> Decided[IncomingRecord]:
-        """Add notices on these tickets that a stranger's mail about them came.
+        """Add to each of these tickets a notice that a stranger's mail about it came.
 
-        Each notice names the ticket that the mail opened or was added to.
+        The notice names the ticket that the mail opened or was added to.
         """
         if not tickets or decided.cause is None:
             return decided
@@ -655,10 +652,10 @@ class ReceivingCase:
         facts: MailFacts,
         ticket: Ticket,
     ) -> Decided[IncomingRecord]:
-        """Add the message on another ticket to whose signed address the same mail was sent."""
+        """Add the mail as a message to another ticket, whose signed address it was also sent to."""
         assert isinstance(decided.cause, MailTaken)
         plan, at = self._plan_and_moment(ticket)
-        words = answer(mail.whole, mail.parts, self._sent_words(mail, ticket.number))
+        words = self._answer(mail, ticket.number)
         source = event_data.source(mail, record, words)
         text, by = event_data.text_of(words, ticket.language), participant_of(facts, ticket)
         change = by_customer.write(ticket, plan, text, at, source, by)
@@ -673,13 +670,17 @@ class ReceivingCase:
         `about` is added to what the event says about the mail.
         """
         plan, at = self._plan_and_moment(ticket)
-        words = answer(mail.whole, mail.parts, self._sent_words(mail, ticket.number))
+        words = self._answer(mail, ticket.number)
         source = event_data.source(mail, record, words) | about
         text, why = event_data.text_of(words, ticket.language), Notice.STRANGER
         return by_system.note_mail(ticket, plan, why, mail.sender, text, at, source), at
 
     def _plan_and_moment(self, ticket: Ticket) -> tuple[Plan, datetime]:
         return self._plans.get(ticket.plan_version), self._changes.moment(ticket)
+
+    def _answer(self, mail: IncomingMail, number: str) -> Shown:
+        """Return the text of a mail as the ticket shows it: without quotes that are proven."""
+        return answer(mail.whole, mail.parts, self._sent_words(mail, number))
 
     def _sent_words(self, mail: IncomingMail, number: str) -> SentWords:
         """Return the words that staff sent to the customer of a ticket.
@@ -706,7 +707,7 @@ class ReceivingCase:
     def _failure_marks(
         self, mail: IncomingMail, ticket: Ticket, key: str | None, now: datetime
     ) -> tuple[AddressChange, ...]:
-        """Return marks for the addresses to which, as a notice says, delivery failed permanently.
+        """Return marks for the addresses to which delivery failed permanently, as a notice says.
 
         Only addresses to which the returned mail was sent are marked. Otherwise a false notice
         could mark any address.
@@ -725,7 +726,8 @@ class ReceivingCase:
         """Return the change that records that a mail came from the sender's address.
 
         It also removes the mark of returned mail: if an address sends mail, it can probably receive
-        mail again. () if nothing changes, or if DMARC failed, also through a group.
+        mail again. Returns () if nothing changes or if DMARC failed, even if a group relayed the
+        mail.
         """
         if not mail.sender or mail.disowned or mail.relayed:
             return ()
@@ -766,7 +768,7 @@ class ReceivingCase:
 
 
 def _as_held(record: IncomingRecord, held: IncomingRecord) -> IncomingRecord:
-    """Return the record of a mail that leaves quarantine, with what its record there says."""
+    """Return the new record of a released mail, with the facts that its old record `held` has."""
     return replace(
         record,
         received_at=held.received_at,

@@ -1,6 +1,6 @@
 """Watch the held mail of each team: count it for the board, and tell the supervisors in time.
 
-One promise per team is kept for its oldest unseen mail, so a flood of mails makes no flood of
+Only the oldest unseen mail of each team is watched, so a flood of mails makes no flood of
 reminders. The sweep calls `HeldMailWatch.watch` every few minutes.
 """
 
@@ -26,7 +26,7 @@ from redress.plans.store.plans import Plans
 MOST_COUNTED = 100
 """The most held mails of a team that are counted."""
 MOST_ADOPTED = 25
-"""How many mails of an earlier version one sweep gives a team."""
+"""How many of the mails that an earlier version held without a team get one in a sweep."""
 CHECKED = 5
 """How many of the oldest unseen mails are read. The index may be a moment behind the table, so the
 first ones may have been opened or released just now."""
@@ -36,9 +36,9 @@ first ones may have been opened or released just now."""
 class HeldWork:
     """The held mail of a team that the plan makes a promise about.
 
-    `promised` counts all of it, `unseen` what nobody has opened; both at most MOST_COUNTED.
-    `oldest_at` is since when the oldest unseen mail waits and `due_at` until when somebody must
-    open it; both are None if there is none.
+    `promised` counts all these mails, and `unseen` counts those that nobody has opened. Both count
+    up to MOST_COUNTED. The oldest unseen mail waits since `oldest_at`, and somebody must open it
+    before `due_at`. Both are None if no mail is unseen.
     """
 
     unseen: int
@@ -73,7 +73,7 @@ class HeldWorkCase:
 
 
 class HeldMailWatch:
-    """Keeps the promise of each team for its oldest unseen mail."""
+    """Asks for a digest to supervisors when the oldest unseen mail of their team is due."""
 
     def __init__(
         self,
@@ -90,8 +90,8 @@ class HeldMailWatch:
     def watch(self) -> dict[str, int]:
         """Ask for a digest for each team whose oldest unseen mail has waited too long.
 
-        Also gives a team to mails that an earlier version of the product held. Returns how often
-        each was done, if it was.
+        Also gives a team to mails that an earlier version of the product held. Returns how many
+        mails were `adopted` and how many teams were `told`, without zeros.
         """
         teams = self._incoming.teams_with_held_mail()
         done = {"adopted": self._adopt(), "told": sum(map(self._tell, teams))}
