@@ -309,7 +309,9 @@ ADDITIONS = {
 
 @pytest.mark.parametrize("text", [TEXT, "灯坏了。"])
 @pytest.mark.parametrize("addition", ADDITIONS.values(), ids=ADDITIONS)
-def test_what_a_list_or_gateway_adds_makes_no_other_mail(addition: str, text: str) -> None:
+def test_mails_that_differ_by_an_addition_of_a_list_or_gateway_are_copies(
+    addition: str, text: str
+) -> None:
     wrapped = "\n".join(textwrap.fill(line, 72) for line in addition.split("\n"))
     for added in (f"{addition}\n\n{text}", f"{text}\n\n{addition}", f"{text}\n\n{wrapped}"):
         assert both_ways(copy(text), copy(added))
@@ -338,11 +340,11 @@ def test_what_a_list_or_gateway_adds_makes_no_other_mail(addition: str, text: st
         "blanks and invisible characters",
     ],
 )
-def test_the_form_of_an_addition_makes_no_other_mail(text: str) -> None:
+def test_mails_that_differ_by_the_form_of_an_addition_are_copies(text: str) -> None:
     assert both_ways(copy(), copy(text))
 
 
-def test_two_copies_with_different_additions_are_one_mail() -> None:
+def test_mails_with_different_additions_are_copies() -> None:
     footer = ADDITIONS["a footer of Groups.io"]
     assert both_ways(copy(f"{BANNER}\n\n{TEXT}"), copy(f"{TEXT}\n\n{footer}"))
 
@@ -405,7 +407,7 @@ WORDS = [
 
 @pytest.mark.parametrize("text", [TEXT, "可以。"])
 @pytest.mark.parametrize("words", WORDS)
-def test_words_of_the_author_make_another_mail_wherever_they_stand(words: str, text: str) -> None:
+def test_mails_that_differ_by_words_of_the_author_are_no_copies(words: str, text: str) -> None:
     for other in (
         f"{text}\n\n{words}",
         f"{words}\n\n{text}",
@@ -433,7 +435,7 @@ def test_words_of_the_author_make_another_mail_wherever_they_stand(words: str, t
     ],
     ids=["another word", "another number", "less", "nothing", "a long text below a rule"],
 )
-def test_another_text_makes_another_mail(text: str) -> None:
+def test_mails_with_different_texts_are_no_copies(text: str) -> None:
     assert not both_ways(copy(), copy(text))
 
 
@@ -444,7 +446,7 @@ def test_another_text_makes_another_mail(text: str) -> None:
         ("I am\nnow here", "I am nowhere"),
     ],
 )
-def test_words_that_differ_by_a_blank_make_two_mails(one: str, other: str) -> None:
+def test_mails_whose_words_differ_by_a_blank_are_no_copies(one: str, other: str) -> None:
     assert not both_ways(copy(one), copy(other))
 
 
@@ -456,7 +458,7 @@ def test_words_that_differ_by_a_blank_make_two_mails(one: str, other: str) -> No
         ("a  b", "a\nb"),
     ],
 )
-def test_a_line_that_is_wrapped_elsewhere_makes_no_other_mail(one: str, other: str) -> None:
+def test_mails_whose_lines_are_wrapped_in_other_places_are_copies(one: str, other: str) -> None:
     assert both_ways(copy(one), copy(other))
 
 
@@ -464,7 +466,7 @@ def test_a_forward_is_no_copy_of_an_answer() -> None:
     assert not both_ways(copy(subject="Re: x"), copy(subject="Fwd: x"))
 
 
-def test_signatures_that_differ_make_two_mails() -> None:
+def test_mails_with_different_signatures_are_no_copies() -> None:
     one, other = (f"{TEXT}\n-- \n{name}\nli@example.com" for name in ("Li Na", "Li Na, at home"))
     assert not both_ways(copy(one), copy(other))
 
@@ -495,7 +497,7 @@ def test_signatures_that_differ_make_two_mails() -> None:
         ("External My parcel", False),
     ],
 )
-def test_only_tags_of_gateways_make_no_other_subject(subject: str, same: bool) -> None:
+def test_only_tags_of_gateways_are_ignored_in_subjects(subject: str, same: bool) -> None:
     assert both_ways(copy(), copy(TEXT, subject)) is same
 
 
@@ -506,19 +508,19 @@ LISTED = f"{TEXT}\n{LIST}"
     ("subject", "same"),
     [("[Shop] My parcel", True), ("[EXT] [shop] My parcel", True), ("[Lamp] My parcel", False)],
 )
-def test_the_tag_of_a_list_counts_if_the_list_names_itself(subject: str, same: bool) -> None:
+def test_the_tag_of_a_list_is_ignored_if_the_list_names_itself(subject: str, same: bool) -> None:
     assert both_ways(copy(), copy(LISTED, subject)) is same
     by_header = copy_of("x", subject, TEXT, (), ["Our shop <shop.lists.example>"])
     assert both_ways(copy(), by_header) is same
     assert both_ways(copy(TEXT, "[Shop] My parcel"), copy(LISTED, "[Shop] My parcel"))
 
 
-def test_prefixes_of_answers_stand_before_and_behind_tags() -> None:
+def test_prefixes_of_answers_are_found_before_and_after_tags() -> None:
     assert not both_ways(copy(TEXT, "[Order 1] Help"), copy(TEXT, "[Order 2] Help"))
     assert both_ways(copy(TEXT, "Re: [External] Help"), copy(TEXT, "[EXT] Re: Help"))
 
 
-def test_an_item_of_an_earlier_version_has_no_copy() -> None:
+def test_an_item_of_an_earlier_version_is_no_copy() -> None:
     old = {"identity": "x", "subject": "1", "tags": [], "text": "2", "proper": [], "loose": []}
     assert not is_copy(msgspec.convert(old, Copy), copy())
 

@@ -151,7 +151,7 @@ HELLO, COMPLAINTS = "hello@in.example.org", "complaints@in.example.org"
     ],
     ids=["not taken", "taken", "not known", "forwarded", "none of the house"],
 )
-def test_an_address_that_the_mail_server_did_not_take_presets_no_kind(
+def test_an_address_that_is_not_in_the_envelope_of_its_domain_presets_no_kind(
     envelope: tuple[str, ...], headers: tuple[str, ...], kind: str
 ) -> None:
     plan = MailPlan(RULES.kind_by_address, domains=("shop.example", "in.example.org"))
@@ -203,7 +203,7 @@ def test_a_first_mail_with_the_words_of_an_auto_reply_opens_a_ticket() -> None:
         ("complaints+li@group.example", "complaint"),
     ],
 )
-def test_what_follows_a_plus_counts_only_if_the_plan_names_it(recipient: str, kind: str) -> None:
+def test_the_part_after_a_plus_counts_only_if_the_plan_names_it(recipient: str, kind: str) -> None:
     named = {"complaints": "complaint", "help@brand.example": "urgent", "vip+gold": "urgent"}
     plan = MailPlan(named, groups=("complaints@group.example",))
     mail = facts(recipients=(recipient,), own_domains=("in.example.org",))
@@ -294,7 +294,9 @@ def test_adds_a_reply_to_a_signed_address_even_if_it_looks_automatic() -> None:
 
 
 @pytest.mark.parametrize("why", NoAnswer)
-def test_what_only_forbids_an_answer_opens_a_ticket_without_acknowledgement(why: NoAnswer) -> None:
+def test_a_mail_that_must_not_be_answered_opens_a_ticket_without_acknowledgement(
+    why: NoAnswer,
+) -> None:
     mail = facts(no_answer=why)
     opened = OpenTicket("inquiry", unacknowledged=why)
     assert decide(mail, {}, RULES) == opened
@@ -313,12 +315,12 @@ def test_a_released_mail_of_a_machine_opens_a_ticket_without_acknowledgement() -
 
 
 @pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
-def test_logs_an_auto_reply_that_only_its_words_show_if_it_answers_a_ticket(named: Named) -> None:
+def test_logs_an_auto_reply_without_machine_headers_if_it_answers_a_ticket(named: Named) -> None:
     mail = facts(named=(named,), machine=Notice.AUTOMATIC, no_answer=NoAnswer.WORDS)
     assert decide(mail, ticket(), RULES) == LogNotice(NUMBER, Notice.AUTOMATIC)
 
 
-def test_words_of_an_auto_reply_that_answer_nothing_open_a_ticket() -> None:
+def test_words_of_an_auto_reply_open_a_ticket_if_the_mail_answers_no_ticket() -> None:
     mail = facts(machine=Notice.AUTOMATIC, no_answer=NoAnswer.WORDS)
     opened = OpenTicket("inquiry", unacknowledged=NoAnswer.WORDS)
     assert decide(mail, {}, RULES) == opened
@@ -326,12 +328,12 @@ def test_words_of_an_auto_reply_that_answer_nothing_open_a_ticket() -> None:
     assert decide(stranger, ticket(), RULES) == opened
 
 
-def test_quarantines_an_auto_reply_of_staff_that_only_its_words_show() -> None:
+def test_quarantines_an_auto_reply_of_staff_without_machine_headers() -> None:
     mail = of_staff(named=(QUOTED,), machine=Notice.AUTOMATIC)
     assert decide(mail, ticket(), RULES) == Quarantine(Reason.AUTOMATIC, NUMBER)
 
 
-def test_the_first_sender_writes_on_the_ticket_as_its_customer_and_the_contact_does() -> None:
+def test_the_first_sender_and_the_contact_both_write_as_the_customer() -> None:
     tickets = {NUMBER: replace(life_at(State.OPEN).ticket, first_sender="li@private.example")}
     for sender in ("li@private.example", "li.na@example.com"):
         found = decide(facts(sender=sender, named=(ANSWERED,)), tickets, RULES)
@@ -459,7 +461,7 @@ def test_a_plan_can_log_mail_of_strangers_on_the_ticket() -> None:
 
 
 @pytest.mark.parametrize("named", [ANSWERED, QUOTED])
-def test_a_strangers_mail_with_a_signed_clue_is_logged_beside_what_it_becomes(named: Named) -> None:
+def test_a_strangers_mail_with_a_signed_clue_is_also_logged_on_that_ticket(named: Named) -> None:
     mail = facts(sender="neighbour@example.net", named=(named,))
     for state in State:
         found = decide(mail, ticket(state), RULES)
@@ -533,7 +535,7 @@ def test_spam_viruses_and_mail_of_machines_is_not_logged_on_a_ticket(reason: Rea
         "staff",
     ],
 )
-def test_no_other_mail_is_logged_beside_what_it_becomes(given: dict[str, Any]) -> None:
+def test_other_mails_are_not_also_logged_on_a_ticket(given: dict[str, Any]) -> None:
     mail = facts(**({"sender": "neighbour@example.net"} | given))
     assert noted_beside(mail, ticket(), decide(mail, ticket(), RULES)) == ()
 
@@ -556,7 +558,7 @@ def test_the_doors_of_a_plan_are_addresses_at_the_domains_of_the_house() -> None
 def test_a_mail_without_a_sender_is_nobodys_whatever_participants_are_stored(
     named: Named, stored: str
 ) -> None:
-    """Earlier versions stored as participants whatever the From of an accepted mail had."""
+    """Earlier versions stored any From of an accepted mail as a participant, even an empty one."""
     mail = facts(sender="", reachable=True, named=(named,))
     for known in (ticket(), ticket(contact=BY_PHONE)):
         open_ticket = {NUMBER: replace(known[NUMBER], participants=("bo@example.net", stored))}

@@ -49,7 +49,7 @@ def check_parts(text: str) -> None:
 
 
 def _check_places(text: str, shown: rules.Shown) -> None:
-    """Put the folded parts back to their places, and assert that the result is the whole text."""
+    """Put the folded parts back into their places, and assert that the result is the whole text."""
     pieces: list[str] = []
     position, kept = 0, rules.FOLDED_LIMIT
     for part in shown.parts:
@@ -60,7 +60,7 @@ def _check_places(text: str, shown: rules.Shown) -> None:
         pieces += [shown.text[position : part.at], "\n", part.folded, "\n"]
         position = part.at
         if len(part.folded) < part.length:
-            return  # the event keeps only a beginning of this part
+            return  # the event keeps only the beginning of this part
     pieces.append(shown.text[position:])
     # A text of combining marks alone shows nothing, so it counts as empty.
     assert _bare("".join(pieces)) == ("" if texts.is_empty(text) else _bare(text))

@@ -45,7 +45,7 @@ def codes(mail: ParsedMail) -> set[Code]:
 
 
 def folded(text: str, context: folding.Context | None = None) -> Shown:
-    """Fold a text as an answer of which only the form is known."""
+    """Fold a text as an answer, without knowing the words that Redress sent."""
     return answer(text, folding.parts_of(text, context))
 
 

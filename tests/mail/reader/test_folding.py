@@ -486,17 +486,17 @@ def test_marked_lines_are_folded_only_if_they_were_sent() -> None:
 
 
 @pytest.mark.parametrize("line", ["> Li,", "> parcel", "> on Monday", "> is on its"])
-def test_few_words_that_were_also_sent_are_kept(line: str) -> None:
+def test_short_lines_that_were_also_sent_are_kept(line: str) -> None:
     assert shown_with(f"{line}\nNo.").text == f"{line}\nNo."
 
 
-def test_own_words_below_a_cited_sentence_are_kept_although_they_were_also_sent() -> None:
+def test_own_words_below_a_cited_sentence_are_kept_even_if_they_were_also_sent() -> None:
     sent = SentWords(["可以退款，请耐心等待三天。"])
     text = "客服在3月3日写道：\n可以退款，请耐心等待三天。\n等待三天"
     assert answer(text, parts_of(text), sent).text == "等待三天"
 
 
-def test_only_so_many_lines_are_searched_for_among_the_words_that_were_sent() -> None:
+def test_the_number_of_searches_among_the_words_that_were_sent_is_limited() -> None:
     """Otherwise a long quote about a ticket with many replies would take minutes."""
     sent_line = "> Your parcel is on its way, and it"
     for unsent, is_folded in ((10, True), (MOST_SEARCHES, False)):
@@ -616,7 +616,7 @@ def test_the_armour_of_pgp_is_marked_and_its_escapes_are_removed() -> None:
     assert hidden(shown, "armour").endswith("-----END PGP SIGNATURE-----")
 
 
-def test_a_text_that_is_encrypted_with_pgp_is_named_so() -> None:
+def test_a_text_that_is_encrypted_with_pgp_is_reported_as_encrypted() -> None:
     block = "-----BEGIN PGP MESSAGE-----\n\nhQEMA\n=x1\n-----END PGP MESSAGE-----"
     read = parse(HEAD + b"\r\n" + block.encode())
     assert read.security == "pgp-encrypted"
@@ -637,7 +637,7 @@ ENCRYPTED = "-----BEGIN PGP MESSAGE-----\n\nhQEMA\n=x1\n-----END PGP MESSAGE----
         f"  {ENCRYPTED}".replace("\n", "  \n"),
     ],
 )
-def test_an_encrypted_block_is_named_wherever_it_begins(text: str) -> None:
+def test_an_encrypted_block_is_reported_wherever_it_begins(text: str) -> None:
     assert parse(HEAD + b"\r\n" + text.encode()).security == "pgp-encrypted"
     html = "<p>" + text.replace("\n", "<br>")
     assert parse(HEAD + b"Content-Type: text/html\r\n\r\n" + html.encode()).security == (
@@ -645,13 +645,13 @@ def test_an_encrypted_block_is_named_wherever_it_begins(text: str) -> None:
     )
 
 
-def test_a_signed_block_is_named_wherever_it_begins() -> None:
+def test_a_signed_block_is_reported_wherever_it_begins() -> None:
     assert parse(HEAD + b"\r\n" + f"Hi\n{CLEAR_SIGNED}".encode()).security == "pgp-signed"
 
 
 @pytest.mark.parametrize("block", [ENCRYPTED, CLEAR_SIGNED])
 @pytest.mark.parametrize("form", ["quote", "prose"])
-def test_a_block_of_another_mail_or_a_word_about_one_protects_nothing(
+def test_a_quoted_pgp_block_or_words_about_a_block_do_not_protect_the_mail(
     block: str, form: str
 ) -> None:
     first = block.split("\n", 1)[0]
@@ -695,7 +695,7 @@ def test_a_long_quote_takes_no_room_from_the_words_below_it() -> None:
     assert len(part.folded) == 10_000
 
 
-def test_the_event_names_no_part_beyond_the_cut() -> None:
+def test_the_event_has_no_part_that_begins_after_the_cut() -> None:
     text = f"{'x' * 50}\n{FORWARDED}"
     shown = whole(text, parts_of(text), 20_000)
     at = shown.parts[0].at

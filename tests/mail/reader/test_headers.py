@@ -18,7 +18,7 @@ from tests.mail.reader.mails import codes
 
 
 def decoded(value: bytes, *labels: str) -> str:
-    """The value of a header in a mail in which these charsets are named."""
+    """Return the value of a header in a mail whose parts declare these charsets."""
     hints = Hints()
     for label in labels:
         hints.note_label(label)
@@ -340,7 +340,7 @@ def test_traces_without_indent_are_headers(head: bytes) -> None:
     assert [one.address for one in mail.sender_addresses] == ["a@example.com"]
 
 
-def test_words_before_something_with_a_colon_are_no_continuation() -> None:
+def test_words_before_a_line_with_a_colon_are_no_continuation() -> None:
     mail = parse(b"Subject: Parcel\nIt did not come.\nOrder: 4711\nDate of order: May 5\n")
     assert mail.text == "It did not come.\nOrder: 4711\nDate of order: May 5"
 
@@ -362,7 +362,7 @@ def test_words_with_a_colon_continue_a_subject_without_indent(more: bytes, wante
     assert Code.BAD_HEADER_LINE in codes(mail)
 
 
-def test_any_name_with_a_colon_continues_a_subject_that_was_broken() -> None:
+def test_any_name_with_a_colon_continues_a_subject_that_was_wrapped() -> None:
     subject = b"a subject that is so long that a program breaks it after this"
     mail = parse(b"Subject: " + subject + b"\nOrder-No: 815\nTo: b@example.com\n\nHello")
     assert mail.subject == f"{subject.decode()} Order-No: 815"
@@ -429,7 +429,7 @@ def test_a_from_with_a_blank_before_its_colon_is_no_mbox_line() -> None:
     assert [one.address for one in mail.sender_addresses] == ["a@example.com"]
 
 
-def test_a_repeated_header_counts_if_the_first_is_empty() -> None:
+def test_a_repeated_header_is_used_if_the_first_one_is_empty() -> None:
     mail = parse(
         b'From: "Li" <>\nSubject:\nMessage-ID: \nFrom: li@example.com\nSubject: s\n'
         b"Message-ID: <1@example.com>\n\nHello"

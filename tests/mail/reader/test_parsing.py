@@ -110,7 +110,7 @@ def test_all_pieces_of_html_are_read(kind: bytes, plain: bytes | None) -> None:
 
 
 def alternative(plain: str, *html: str, footer: str = "") -> ParsedMail:
-    """Return a mail with plain text, and the same as HTML around pictures."""
+    """Return a mail with plain text and with the same text as HTML around pictures."""
     parts = [part(b"text/html; charset=utf-8", one.encode()) for one in html]
     picture = encoded(b"image/png; name=i.png", PNG)
     pieces = [one for piece in parts for one in (piece, picture)][:-1] if parts[1:] else parts
@@ -130,7 +130,7 @@ def alternative(plain: str, *html: str, footer: str = "") -> ParsedMail:
         ("灯坏了。", ("<p>灯坏了。", "<p>请退款200元。"), "灯坏了。\n\n请退款200元。"),
         ("Mine", ("Yours and", "theirs"), "Mine\n\nYours and\ntheirs"),
         ("One, mine", ("One", "Two"), "One, mine\n\nTwo"),
-        # What follows the end of the HTML, and what only a part of the HTML has.
+        # Words after the end of the HTML, and words that only one part of the HTML has.
         ("One", ("<html><body>One</body></html><p>Two money back",), "One\n\nTwo money back"),
         (
             "Dear all,\n\nThanks",
@@ -171,7 +171,9 @@ def test_words_that_only_the_html_has_are_read_with_the_footer_of_a_list() -> No
         ("Hello, Li, my lamp broke.", ("Hello Ms Li, my lamp broke.",)),
     ],
 )
-def test_the_plain_text_counts_if_the_html_says_the_same(plain: str, html: tuple[str, ...]) -> None:
+def test_the_plain_text_is_used_if_the_html_says_the_same(
+    plain: str, html: tuple[str, ...]
+) -> None:
     assert alternative(plain, *html).text == plain
 
 

@@ -182,7 +182,7 @@ def test_a_signed_message_is_read_in_its_place_among_other_parts() -> None:
         (encoded(b"application/pgp-encrypted", b"Version: 1\r\n"), "pgp-encrypted"),
     ],
 )
-def test_a_protected_part_is_named_beside_the_footer_of_a_list(
+def test_a_protected_part_is_reported_beside_the_footer_of_a_list(
     signed: bytes, security: str
 ) -> None:
     signed = signed.replace(b"=b=", b"=c=")
@@ -268,7 +268,7 @@ def test_a_signed_forward_stays_a_forward(content: bytes) -> None:
     assert mail.text in ("", "See below")
 
 
-def test_the_signed_subject_counts_if_the_outer_one_says_nothing() -> None:
+def test_the_signed_subject_is_used_if_the_outer_subject_says_nothing() -> None:
     content = WRAPPER + b"; forwarded=no\r\n\r\n" + WRAPPED
     for outer, subject in ((b"...", "Parcel"), (b"", "Parcel"), (b"Lamp", "Lamp")):
         head = HEAD.replace(b"Subject: Parcel", b"Subject: " + outer)
@@ -403,7 +403,7 @@ def test_a_signed_message_that_was_cut_keeps_its_words() -> None:
         cms(tlv(0x04, b"no zlib"), COMPRESSED),
     ],
 )
-def test_what_is_no_signed_message_stays_a_file(data: bytes) -> None:
+def test_data_that_is_no_signed_message_stays_a_file(data: bytes) -> None:
     mail = opaque(data)
     assert mail.text == ""
     assert [one.content for one in mail.attachments] == [data]

@@ -34,13 +34,14 @@ _MARKS = "‘’‚‛“”„‟«»‹›`´＇＂"
 _WIDE = str.maketrans("＠＜＞", "@<>")
 _INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
 _SEPARATED = re.compile(r"[,;:()\"\\，；、]")
-"""What a header with a single address has not, except in its name."""
+"""Matches what separates addresses, names and comments. A header without it has one address."""
 _UNLIKE_COMMAS = re.compile(r"[;:()\"\\，；、]")
-"""What needs more than a split at commas."""
+"""Matches other separators, quote marks and comments. Without them, commas separate addresses."""
 _TOKEN = re.compile(r"[^<>,;:()\"\\，；、]+|.", re.DOTALL)
 _FAR = -1_000
+"""The position of the last @ of a piece that has none. No character is near to it."""
 _SEPARATORS = "，；、"
-"""Commas and semicolons of Chinese keyboards. They separate addresses, and are part of names."""
+"""Commas and semicolons of Chinese keyboards. They separate addresses, but occur in names, too."""
 
 
 def addresses_of(value: str, defects: Defects, hints: Hints | None = None) -> tuple[Address, ...]:
@@ -69,7 +70,7 @@ def addresses_of(value: str, defects: Defects, hints: Hints | None = None) -> tu
             break
         found.append(one)
     if not found and "=?" in value and "@" in (decoded := decode_words(value, defects, hints)):
-        # Some programs encode the address, too. No address is outside of the encoded words.
+        # Some programs encode the address, too, so that no address is outside of encoded words.
         return addresses_of(decoded.replace("=?", ""), defects)
     if not found and value.strip(" ;,<>") and not value.rstrip().endswith(";"):
         defects.add(Code.BAD_ADDRESS, value)
@@ -96,9 +97,9 @@ def _pieces(value: str) -> list[tuple[str, str]]:
     quoted = angled = False
     comment = 0
     escaped = False
-    # Where the piece ends, and where its last @ is.
+    # The length of the piece, and the position of its last @.
     length, at = 0, _FAR
-    # Each separator alone, and the characters between two of them at once.
+    # Each token is one separator, or all characters between two separators.
     for c in _TOKEN.findall(value):
         if escaped:
             escaped = False
@@ -194,7 +195,7 @@ def _bare_domain(domain: str) -> str:
 def _bare_local(local: str, address: str) -> str:
     """Return a local part without the quote mark before it: `'li@example.com'`.
 
-    A ' stays if it has its counterpart inside of the local part.
+    It stays if the local part also contains the closing quote mark.
     """
     local = local.lstrip(_MARKS)
     if local.startswith("'") and (address.endswith("'") or "'" not in local[1:]):

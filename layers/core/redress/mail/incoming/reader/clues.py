@@ -24,12 +24,13 @@ _BROKEN_NUMBER = re.compile(
     r"(?<![0-9A-Z])R[ ]?[-‐‑‒–—−][ ]?((?:[0-9A-Z][ ]?){4}[0-9A-Z])"
     r"[ ]?[-‐‑‒–—−][ ]?((?:[0-9A-Z][ ]?){4}[0-9A-Z])(?![0-9A-Z])"
 )
-"""A number with both hyphens, and with blanks where a program broke the line within it."""
+"""Matches a ticket number with both hyphens that has blanks, because a program wrapped it."""
 _ANSWERS = (
     "re|aw|antw|sv|vs|odp|ynt|r[ée]p|re\u0301p|res|r|vá|απ|atb|"
     "回复|回覆|回復|答复|答覆|返信|회신|답장|השב|رد"
 )
-"""What mail programs write before the subject of an answer. `VS` begins a forward in Norwegian."""
+"""What mail programs write before the subject of an answer. `VS` means an answer in Finnish, and a
+forwarded mail in Norwegian."""
 _FORWARDS = "fwd?|wg|tr|rv|enc|i|vb|vl|pd|doorst|ilt|i̇lt|转发|轉發|转寄|轉寄|転送|전달|העברה"
 """What mail programs write before the subject of a forwarded mail."""
 _COLON = "[:：﹕∶]"
@@ -63,10 +64,10 @@ class Forwarded:
 def numbers_in(text: str) -> tuple[str, ...]:
     """Return the ticket numbers in a text, as people write them.
 
-    Full-width letters, other dashes, lower case and O instead of 0 are accepted, and so are
-    invisible characters and the blanks of a broken line. A number that has no hyphen (`-`) must
-    contain a digit. Otherwise an ordinary word of eleven letters that begins with R could be read
-    as a number.
+    Full-width letters, other dashes, lower case and O instead of 0 are accepted. Invisible
+    characters and blanks where a line was wrapped are ignored. A number that has no hyphen (`-`)
+    must contain a digit. Otherwise an ordinary word of eleven letters that begins with R could be
+    read as a number.
     """
     plain = unicodedata.normalize("NFKC", without_hidden(text[:2_000])).upper()
     plain = " ".join(plain.split())

@@ -111,8 +111,8 @@ _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z)", re.IGNORECAS
 _PATH = re.compile(
     r"\s*(?:[\\/~]|[A-Za-z]:[\\/]|\.{1,2}[\\/]|[A-Za-z]{2,10}:[\\/]{2})|.*[\\/]\.\.[\\/]", re.DOTALL
 )
-"""A path that begins at a root, a drive, the home or a dot, or has `..` in it, or a web address. Other
-names with slashes are no paths: `225/2385`."""
+"""Matches a web address, or a path that begins with a slash, a drive, `~` or a dot, or contains
+`..`. Other names with slashes, such as `225/2385`, are no paths."""
 _FORBIDDEN = re.compile(r"[\\/:*?\"<>|\s]+")
 _SUFFIXES = {
     "image/jpeg": ".jpg",

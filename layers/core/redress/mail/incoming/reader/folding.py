@@ -1,7 +1,7 @@
 """Mark the parts of a text that the sender did not write for this mail: quotes, signatures, ...
 
-Every line belongs to at most one part. Lines of no part are the sender's own words. What becomes of
-the parts is decided elsewhere (`redress.mail.incoming.rules.folding`). The existing libraries know
+Every line belongs to at most one part. All other lines are the sender's own words. The module
+`redress.mail.incoming.rules.folding` decides which parts are folded. The existing libraries know
 English only; docs/decisions/015-inbound-mail.md shows what they do with Chinese mails.
 """
 
@@ -22,9 +22,9 @@ _MARKER_WORDS = re.compile(r"above this line|此行上方")
 Redress wrote that line and everything after it."""
 
 _DELIMITER = re.compile(r"-- |--\xa0")
-"""The delimiter of RFC 3676, 4.3. The blank at its end is what people do not type."""
+"""Matches the delimiter of RFC 3676, 4.3. People do not type the blank at its end."""
 _DIVIDER = re.compile(r"(?:--|—|– ?–|__+)[ \xa0]?")
-"""Lines that begin the signature of some programs. People divide their text with the same lines."""
+"""Matches a line with which some programs begin a signature. People also use it within a text."""
 _DASHES = re.compile(r"[ \t]*[-—_=]{3,100}[ \t]*")
 _LONGEST_SIGNATURE = 20
 """The most lines of a signature after its delimiter. If more lines follow, they are text."""
@@ -37,7 +37,7 @@ _CONTACT = re.compile(
     r")\W{0,3}",
     re.IGNORECASE,
 )
-"""A line with nothing but an address, a link, a labelled contact or a telephone number."""
+"""Matches a line that has only an address, a link, a labelled contact or a telephone number."""
 _NAME = re.compile(r"(?:[^\W\d_]+[. ]?){1,4}|[一-鿿]{2,6}")
 _TELLS = re.compile(
     r"\b(?:i|you|your|my|me|we|our|us|he|she|they|his|her|it|is|are|was|were|has|have|had|not|no|wants?|needs?|"
@@ -45,7 +45,7 @@ _TELLS = re.compile(
     r"[我你您他她不没沒请請要了坏壞少退换換单單件个個是有在和的吗嗎]",
     re.IGNORECASE,
 )
-"""Words of sentences and lists. The lines of a signature have none of them."""
+"""Matches words that occur in sentences and lists, but not in a signature."""
 
 _DEVICE_NAMES = (
     r"iOS|iPhone|iPad|iPod|Mac(?:Book)?|Android|Samsung|Galaxy|Xiaomi|Redmi|Mi|HUAWEI|HONOR|OPPO|vivo|realme|"
@@ -74,7 +74,8 @@ _PROGRAM = (
     r"(?: (?:for|on|Mail|Mobile|Desktop|app|iOS|Android|Windows|Mac|Linux|iPhone|\d{1,2}|Galaxy|smartphone)){1,4}|"
     rf"Outlook{_LINK}|\[?Proton Mail\]?{_LINK}|BlueMail|Yahoo Mail"
 )
-"""A mail program, as it names itself. A bare noun like `Mail` is none: `Sent by mail.` is an answer."""
+"""Matches a mail program as it names itself. A bare noun like `Mail` does not match, because a
+person can write `Sent via mail.`"""
 _DEVICE = re.compile(
     r"[ \t>]{0,4}(?:[-—–][ \t]?)?(?:"
     r"(?:Sent|Envoyé|Enviado|Inviato|Gesendet|Verzonden) "
@@ -93,10 +94,10 @@ _DEVICE = re.compile(
     rf"){_LINK}[ \t。.]*",
     re.IGNORECASE,
 )
-"""A complete line that a phone or a mail program adds. Its words come from a closed list, so that a
-sentence like `Sent from the shop by courier` is no such line."""
+"""Matches a complete line that a phone or a mail program adds. Its words come from a closed list, so
+a sentence like `Sent from the shop by courier` does not match."""
 _NEAR = 20
-"""How many lines at each end of the sender's own words may be device lines."""
+"""How many lines at each end of the sender's own words are checked for device lines."""
 _CARD_BEGIN = re.compile(r"[ \t]*\|[ \t]*\|[ \t]*")
 _CARD_END = re.compile(r"[ \t]*\|[ \t]*")
 """The first and the last line of the table that NetEase's phone app adds as a signature."""
@@ -129,7 +130,7 @@ class Context:
 
 
 class _Marks:
-    """The mark of each line: the number of its part, or None for the sender's own words."""
+    """The part to which each line belongs; None for the sender's own words."""
 
     def __init__(self, count: int) -> None:
         self.lines: list[Part | None] = [None] * count
@@ -255,7 +256,7 @@ def _mark_attributed(
 def _mark_marked(lines: list[str], marks: _Marks, index: int) -> int:
     """Mark the lines with quote marks that begin here. Return the index after them.
 
-    They are proven if the heading of a mail is among them, as Coremail writes it.
+    The quote is proven if it begins with the heading of a mail, as Coremail writes it.
     """
     last = _end_of_marked(lines, index)
     heading = quoting.heading_at(lines, index)
@@ -276,16 +277,16 @@ def _end_of_marked(lines: list[str], index: int) -> int:
 
 
 def _answers_below(lines: list[str], marks: _Marks, first: int) -> bool:
-    """Whether the sender says above the quote that their answers stand in it."""
+    """Whether the sender says above the quote that they answer inside of it."""
     own = (line for line, mark in zip(lines[:first], marks.lines[:first], strict=True) if not mark)
     return _BELOW.search("\n".join(own)[-_LOOKED_AT:]) is not None
 
 
 def _older_mail_at(lines: list[str], index: int, context: Context) -> tuple[PartKind, int] | None:
-    """Return what begins at this line if it is an older mail, and where its text begins.
+    """Return the kind of the older mail that begins at this line, and the index of its text.
 
-    A heading below the words `Forwarded message` is that of a forwarded mail. So is any heading if
-    the subject says that the mail forwards another one.
+    Returns None if no older mail begins here. The mail counts as forwarded if the line says so,
+    such as `Forwarded message`, or if the subject says that the mail forwards another one.
     """
     stripped = lines[index].strip()
     if not stripped or stripped[0] in ">＞":
@@ -303,16 +304,16 @@ def _older_mail_at(lines: list[str], index: int, context: Context) -> tuple[Part
 
 
 def _is_senders(heading: quoting.Heading, context: Context) -> bool:
-    """Whether the sender of the mail is the one in the heading: then it may be their own letter."""
+    """Whether the heading names the sender of this mail. Then it may belong to their own letter."""
     written = heading.fields.get("from", "").casefold()
     return any(name.casefold() in written for name in context.names if len(name) > 1)
 
 
 def _attribution_before(lines: list[str], index: int) -> int:
-    """Return where the lines begin that introduce the older mail at line `index`.
+    """Return the index of the first line that introduces the older mail at line `index`.
 
-    NetEase's phone app writes an attribution above its separator, Kylin a line of dashes above the
-    heading. If there is neither, the result is `index`.
+    NetEase's phone app writes an attribution above its separator, and Kylin writes a line of dashes
+    above the heading. If there is neither, the result is `index`.
     """
     before = index - 1
     while before >= 0 and not lines[before].strip(" \t>＞"):
@@ -345,7 +346,7 @@ def _mark_blanks(lines: list[str], marks: _Marks) -> None:
 def _mark_armour(lines: list[str], marks: _Marks) -> None:
     """Mark the lines that PGP adds: its headers, its signature, and an encrypted text.
 
-    A block without its end is no block.
+    A signature or an encrypted text without its end line is not marked.
     """
     index, ends = 0, _ends_of_armour(lines)
     while index < len(lines):
@@ -367,7 +368,7 @@ def _mark_armour(lines: list[str], marks: _Marks) -> None:
 
 
 def _ends_of_armour(lines: list[str]) -> dict[int, int]:
-    """Return the index after the end line for the index of each begin line that has one."""
+    """Return a map from the index of each begin line to the index after its end line."""
     found: dict[int, int] = {}
     end: int | None = None
     for index in range(len(lines) - 1, -1, -1):
@@ -412,7 +413,10 @@ def _mark_signature(
 
 
 def _card_at(lines: list[str], first: int, last: int) -> int | None:
-    """Return where the card begins with which NetEase's phone app ends a text; None without one."""
+    """Return the index at which a card of NetEase's phone app begins; None if there is none.
+
+    The app adds such a card as the signature at the end of a text.
+    """
     end = last
     while end > first and not lines[end - 1].strip():
         end -= 1
@@ -431,8 +435,8 @@ def _card_at(lines: list[str], first: int, last: int) -> int | None:
 def _is_signature(lines: list[str], context: Context) -> bool:
     """Whether the lines below a divider are a signature rather than more of the text.
 
-    Either a program added all of them. Or they begin with the sender's name, or a name and contact
-    details are all that they have.
+    They are if a program added all of them. They also are if they begin with a name, are no
+    sentences, and the name is the sender's or contact details follow it.
     """
     filled = [line.strip() for line in lines if line.strip()]
     if not 0 < len(filled) <= _LONGEST_UNMARKED_SIGNATURE:

@@ -32,7 +32,7 @@ _KNOWN = re.compile(
     rb"require)-[!-9;-~]{1,100}|spamdiagnostic[!-9;-~]{0,40})\Z",
     re.IGNORECASE,
 )
-"""The names of header fields that programs write. Other names may be words of the sender."""
+"""Matches the names of headers that programs write. Other names may be words of the sender."""
 _MORE_PARAMETERS = re.compile(
     rb"(?:;[ \t]*)?(?:boundary|charset|name|filename|format|delsp|type|start|protocol|micalg|"
     rb"report-type|smime-type)\*?(?:\d\*?)?=",
@@ -42,18 +42,18 @@ _MORE_OF_A_TRACE = re.compile(
     rb"(?:by|for|with|via|id|from) [^\r\n]|\([^()\r\n]{1,200}\)[ \t]*;?\Z|[a-z]{1,4}=[^\r\n]|"
     rb"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d"
 )
-"""The continuation of a Received or of a signature, whose lines begin with a keyword or a tag."""
+"""Matches a continuation line of a Received or signature header: a keyword or a tag begins it."""
 _LOOK_AHEAD = 30
-"""The most lines that are searched for the next header after a line at an odd place."""
+"""The most lines that are searched for the next header after a line that is no header."""
 _MORE_LINES = 10
 """The most lines that continue a subject although they look like headers."""
 _OF_A_MAIL = frozenset(("from", "to", "received", "return-path", "date", "subject"))
-"""Headers that a mail has and a part has not."""
+"""Headers of a mail, which a MIME part does not have."""
 _CITED = frozenset(("from", "to", "cc", "date", "subject", "reply-to"))
 """Headers that people cite above a mail that they quote."""
 _ONE_WORD = re.compile(rb"[^-]{1,40}\Z")
 _LONG = 60
-"""Bytes of a line from which on a program may have broken it."""
+"""A line of at least this many bytes may have been wrapped by a program."""
 _MAY_BE_WORDS = frozenset((b"status", b"keywords", b"comments"))
 """Known headers that are also words. Programs write them with a capital."""
 _PROGRAMS = frozenset(
@@ -62,7 +62,7 @@ _PROGRAMS = frozenset(
     b"location mailer newsgroups obsoletes originator path payload posted replyto source summary "
     b"supersedes sversion topic type url uid version via xref xpriority".split()
 )
-"""Further names of one word that programs write, most of them of news (RFC 5536) and X.400."""
+"""Further names of one word that programs write. Most come from news (RFC 5536) and X.400."""
 _IDS = re.compile(rb"[ \t]*(?:<[^<>\s]{1,600}>[ \t,;]*)+\Z")
 _HAS_IDS = frozenset(("references", "in-reply-to", "message-id"))
 _HAS_ADDRESSES = frozenset(("from", "sender", "reply-to", "to", "cc", "bcc"))
@@ -94,8 +94,9 @@ def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -
 
     A line that only has blanks belongs to the block if more lines of the block follow it. Some
     programs forget to indent the continuation of a field: lines that are not header fields are
-    such continuations if a known header field follows them. Otherwise the body begins with them,
-    and so it does with lines just before them that only have the form of a field: `Order: 4711`.
+    such continuations if a known header field follows them. Otherwise the body begins with them.
+    Lines directly before them that only look like a field, such as `Order: 4711`, then belong to
+    the body, too.
     """
     fields: _Lines = []
     odd: tuple[int, int] | None = None
@@ -149,7 +150,7 @@ def read_block(raw: bytes, start: int, end: int, limit: int, defects: Defects) -
 
 
 def _may_be_words(name: bytes) -> bool:
-    """Whether a name before a colon is of one word, and no header that programs write."""
+    """Whether the name before a colon is one word that programs do not write as a header."""
     return not _KNOWN.match(name) and name not in _PROGRAMS and bool(_ONE_WORD.match(name))
 
 
@@ -167,8 +168,9 @@ def _name_at(raw: bytes, position: int, stop: int) -> bytes:
 def _is_header(name: bytes, fields: _Lines) -> bool:
     """Whether a field at an odd place, such as after a line of blanks, is a header of this block.
 
-    A name that programs do not write, such as `Order`, is a word of the sender. So is a second
-    `From` or `Subject`: the sender cites a mail there. A part has no headers besides `Content-`.
+    A name that programs do not write, such as `Order`, is a word of the sender. A second `From` or
+    `Subject` is no header, because the sender cites a mail there. In a MIME part, only names with
+    `Content-` are headers.
     """
     if not _KNOWN.match(name):
         return False
@@ -183,9 +185,9 @@ def _after_blanks(raw: bytes, position: int, stop: int, fields: _Lines) -> int |
     """Return where the block continues after a line of blanks only; None if it ends there.
 
     A field may be folded with such a line (RFC 5322, 4.2, obs-FWS). The block continues if a known
-    header follows, after indented lines or without any. If only indented lines follow, they
-    continue a subject, and any other field that they fit: ids, addresses or parameters. Otherwise
-    they are read as text, so that no word is lost.
+    header follows, with or without indented lines before it. If only indented lines follow, they
+    continue a subject. They continue another field only if they have its form: ids, addresses or
+    parameters. Otherwise they are read as text, so that no word is lost.
     """
     begin: int | None = None
     for _ in range(_LOOK_AHEAD):
@@ -204,9 +206,9 @@ def _after_blanks(raw: bytes, position: int, stop: int, fields: _Lines) -> int |
 
 
 def _after_unindented(raw: bytes, position: int, stop: int, fields: _Lines) -> int | None:
-    """Return where the next known header begins after lines that are none; None if the body does.
+    """Return where the next known header begins; None if these lines begin the body.
 
-    Before the first header, only one such line is skipped.
+    Lines that are no header are skipped: before the first header only one, later several.
     """
     for _ in range(_LOOK_AHEAD if fields else 2):
         match = _LINE.match(raw, position, stop)
@@ -224,9 +226,9 @@ def _after_unindented(raw: bytes, position: int, stop: int, fields: _Lines) -> i
 def _continues_subject(raw: bytes, position: int, stop: int, fields: _Lines) -> bool:
     """Whether a line with a colon, such as `number: 4711 is broken`, continues a subject.
 
-    Some programs forget to indent the continuation. A name of one word that no program writes is
-    such a word of the sender, if the block goes on or ends after it. So is any unknown name if the
-    line before is so long that a program may have broken it.
+    Some programs forget to indent the continuation. The line continues the subject if its name is
+    one word that no program writes. If the line before it is so long that a program may have
+    wrapped it, any unknown name counts. In both cases the block must continue or end after it.
     """
     if not fields or fields[-1][0] != "subject" or len(fields[-1][1]) > _MORE_LINES:
         return False
@@ -245,7 +247,7 @@ def _continues_subject(raw: bytes, position: int, stop: int, fields: _Lines) -> 
 
 
 def _goes_on(raw: bytes, position: int, stop: int, fields: _Lines) -> bool:
-    """Whether a header block goes on after lines that may be no headers, or ends with one of them.
+    """Whether another header, or the blank line at the end of the block, follows.
 
     If words follow without a blank line, the body has begun.
     """
@@ -270,7 +272,7 @@ def _continues_ids(name: str, line: bytes) -> bool:
 
 
 def _fits(field: tuple[str, list[bytes]], line: bytes) -> bool:
-    """Whether a line after a line of blanks has what the field before it has, and no words."""
+    """Whether a line after a line of blanks has the form of the field before it, and no words."""
     name, lines = field
     if name in _HAS_IDS:
         return _IDS.match(line) is not None
@@ -284,7 +286,7 @@ def _fits(field: tuple[str, list[bytes]], line: bytes) -> bool:
 
 
 def _continues(name: str, line: bytes) -> bool:
-    """Whether a line without indent can only belong to the field before it: `boundary="x"`."""
+    """Whether a line without indent, such as `boundary="x"`, must belong to the field before it."""
     if name.startswith("content-"):
         return _MORE_PARAMETERS.match(line) is not None
     trace = name in ("received", "x-received") or name.endswith("-signature")
@@ -403,7 +405,7 @@ def parameters(value: bytes, hints: Hints | None, defects: Defects) -> tuple[str
     sections: dict[str, dict[int, tuple[str, bool]]] = {}
     for match in _PARAMETER.finditer(text):
         name, quoted, plain = match.group(1).lower(), match.group(2), match.group(3)
-        # A backslash escapes a mark. Before a letter it is the separator of a path of Windows.
+        # A backslash escapes a punctuation mark. Before a letter, it is part of a Windows path.
         content = re.sub(r"\\(\W)", r"\1", quoted) if quoted is not None else plain.strip()
         if (section := _SECTION.fullmatch(name)) is not None:
             number = int(section.group(2) or 0)
@@ -463,9 +465,10 @@ def date_of(value: str, defects: Defects) -> datetime | None:
 def ids_of(value: str, defects: Defects) -> tuple[str, ...]:
     """Return the Message-IDs without <>, each once, in order.
 
-    Blanks inside of <> come from folding in the middle of an id and are removed, and so are hidden
-    characters. Words in <> without an @ are no id. If there are more ids than REFERENCES, the first and the last ones are
-    kept. Encoded words in `value` must be decoded already: some programs encode ids, too.
+    Blanks inside of <> come from folding in the middle of an id. They are removed, and so are
+    hidden characters. Several words in <> without an @ are no id. If there are more ids than
+    REFERENCES, the first one and the last ones are kept. Encoded words in `value` must be decoded
+    already, because some programs encode ids, too.
     """
     value = without_hidden(value.replace("&lt;", "<").replace("&gt;", ">"))
     angled = [_BLANKS.sub("", one) for one in _ID.findall(value) if "@" in one or " " not in one]

@@ -56,9 +56,9 @@ TNEF_OBJECTS = 2_000
 TNEF_VALUES = 10_000
 """Property values of one winmail.dat."""
 SMIME = 2 * RAW
-"""Bytes of all opened S/MIME messages of one mail together. One can be inside another."""
+"""Bytes of all opened S/MIME messages of one mail together. They can be nested."""
 SMIME_PIECES = 200_000
-"""Values that are read of one S/MIME message. Programs cut 20 MB into 20,000 pieces."""
+"""ASN.1 values that are read from one S/MIME message. Programs cut 20 MB into 20,000 values."""
 NAME = 120
 """Characters of an attachment's safe name."""
 DEFECTS = 100

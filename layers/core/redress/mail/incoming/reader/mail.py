@@ -85,7 +85,7 @@ class BounceReport:
     groups     the blocks of fields of the machine-readable part, with names in lower case. If a
                name occurs twice in a block, the first value is used
     original   the headers of the mail that the report is about, as in `ParsedMail.headers`
-    within     the content type of the complete mail, inside a signature around it
+    within     the content type of the mail, or of the mail inside the signature around it
     """
 
     kind: str
@@ -103,15 +103,15 @@ class ParsedMail:
     sender_addresses  the addresses in From; `sender` has those in the header Sender
     return_path   None if the header is missing; "" for the null sender of a bounce
     date          in UTC
-    text          the plain text of the mail, from the text/plain parts, with what only the HTML
-                  beside them has; if there are none, made from the HTML; if there is none, made
-                  from a calendar object
+    text          the text of the text/plain parts, with the words that only the HTML beside them
+                  has. Without such parts, it is made from the HTML; without HTML, from a calendar
+                  object
     html          HTML that is safe to show (see `markup`); None if the mail has no HTML that can be
                   shown
     type          the content type of the complete mail, such as "multipart/report"
-    security      "smime-signed", "smime-encrypted", "pgp-signed", "pgp-encrypted" or "". It is that
-                  of any part with words, also beside a list's footer, or of a PGP block inside the
-                  text. If one is encrypted, it counts first. No signature is verified
+    security      "smime-signed", "smime-encrypted", "pgp-signed", "pgp-encrypted" or "". It says
+                  how a part with words, or a PGP block inside the text, is protected. Encryption
+                  counts before a signature. No signature is verified
     embedded      messages inside this mail (forwarded or returned), parsed in the same way
     size          bytes of the raw mail
     """

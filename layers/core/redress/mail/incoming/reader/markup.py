@@ -11,8 +11,8 @@ shows the HTML fills in the source. Elements with `display:none` are removed.
 
 The target of a link is written after the text of the link. It is the address that a browser would
 open (https://url.spec.whatwg.org), and the link is changed to this address. A link that is relative
-to the page, such as `/staff/quarantine`, would lead into the page that shows the mail. So it becomes
-plain text, with its target in brackets behind it.
+to the page, such as `/staff/quarantine`, would lead to another page of Redress. So it becomes plain
+text, with its target in brackets after it.
 """
 
 from __future__ import annotations
@@ -75,9 +75,11 @@ _NOT_IN_ADDRESSES = re.compile(
 """Control and invisible characters. Browsers ignore line ends and tabs anywhere in an address."""
 _AUTHORITY = re.compile(r"[^/?#]*")
 _MOST_OF_A_TARGET = 300
+"""How many characters of the target of a link are shown."""
 _MOST_OF_WORDS = 4_000
+"""About how many characters of the text of a link are compared with its target."""
 _CITED = re.compile(r"quote|cite|moz|yahoo|reply|forward|original|history", re.IGNORECASE)
-"""Words in the class or id that mail programs give to the blockquote around a cited mail."""
+"""Matches words in the class or id of a blockquote with which mail programs cite a mail."""
 _BORDER = re.compile(r"border(?:-left)?(?:-width|-style)?\s*:\s*([^;]{0,60})", re.IGNORECASE)
 _NO_BORDER = re.compile(r"\s*(?:medium\s+)?(?:none|0(?:px)?)\b", re.IGNORECASE)
 _MARGIN = re.compile(r"margin(?:-left)?\s*:\s*[^;]{0,60}?\b([1-9]\d{0,3})(?:px|pt)", re.IGNORECASE)
@@ -223,7 +225,7 @@ def _settle_links(tree: etree._Element, base: str) -> None:
     """Replace the target of each link by the address that a browser would open.
 
     A link without such an address becomes plain text. If it is relative to the page, its target is
-    a part of this text. An area of a picture becomes a link with its description.
+    added to this text. An area of a picture becomes a link whose text is the area's description.
     """
     for element in list(tree.iter("a", "area")):
         href = element.get("href")
@@ -245,7 +247,7 @@ def _settle_links(tree: etree._Element, base: str) -> None:
 
 
 def _append(element: etree._Element, text: str) -> None:
-    """Add text behind all that is in the element."""
+    """Add text at the end of the element."""
     if len(element):
         element[-1].tail = f"{(element[-1].tail or '').rstrip()}{text}"
     else:
@@ -315,7 +317,7 @@ def real_target(element: etree._Element) -> str:
     scheme, slashes, rest = address.partition("://")
     host = _AUTHORITY.match(rest).group().rpartition("@")[2] if slashes else ""  # type: ignore[union-attr] # matches always
     if host and rest.find(host) + len(host) > _MOST_OF_A_TARGET - 10:
-        # A long name before the host or a long host would hide where the link leads.
+        # A long user name before the host, or a long host, would hide where the link leads.
         return f"{scheme}://...{host[-_MOST_OF_A_TARGET:]}/..."
     return f"{bare[:_MOST_OF_A_TARGET]}..."
 
@@ -349,9 +351,9 @@ def _shown(text: str | None) -> str:
 
 
 def _words_in(element: etree._Element) -> str:
-    """Return the begin of the text in an element, to compare it with a target.
+    """Return the beginning of the text in an element, to compare it with a target.
 
-    Links can be within links, so the complete texts of all links would be too much to read.
+    Links can be nested, so reading the complete text of every link could take quadratic time.
     """
     found, length = [], 0
     for text in element.itertext():

@@ -37,6 +37,7 @@ from redress.mail.incoming.reader.mail import (
 )
 from redress.mail.incoming.reader.smime import Kind
 from redress.mail.incoming.reader.structure import (
+    MESSAGES,
     NAMES_OF_MESSAGES,
     PKCS7,
     MimePart,
@@ -61,7 +62,6 @@ _STATUS = {
     "message/feedback-report": "feedback-report",
 }
 _RETURNED_HEADERS = ("text/rfc822-headers", "message/rfc822-headers", "message/global-headers")
-_MESSAGES = ("message/rfc822", "message/global", "message/news")
 _SINGLE = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id")
 _REQUIRED = ("from", "date", "message-id", "subject")
 
@@ -69,8 +69,8 @@ _REQUIRED = ("from", "date", "message-id", "subject")
 def parse(raw: bytes, languages: Sequence[str] = LANGUAGES) -> ParsedMail:
     """Parse a mail. Never raises. `defects` of the result lists what was cut or repaired.
 
-    `languages` are those that the customers of the house write in, the most common one first. They
-    count if a text does not show its charset.
+    `languages` are the languages in which the customers of the house write, the most common one
+    first. They help to guess the charset of a text that does not show it.
     """
     defects, size = Defects(), len(raw)
     if size > RAW:
@@ -128,7 +128,7 @@ class _Assembly:
 
     def mail(self, root: MimePart, size: int, defects: Defects) -> ParsedMail:
         self._unwrap_signed(root, root)
-        # The body is longer, so it shows better than the headers in which charset the mail is.
+        # The body is read first. It is longer than the headers, so it shows the charset better.
         text, html = self._body(self._pieces(root))
         hints = self.hints
         values = [(name, headers.raw_text(value, hints, defects)) for name, value in root.fields]
@@ -145,7 +145,7 @@ class _Assembly:
 
         def addresses(name: str) -> tuple[Address, ...]:
             found = addresses_of(first.get(name, ""), defects, hints)
-            # A header without an address, such as `From: "Li" <>`, does not hide one with it.
+            # If the first header has no address, such as `From: "Li" <>`, a repeated one counts.
             others = (value for field, value in values if field == name) if not found else ()
             return found or next(filter(None, (addresses_of(v, Defects()) for v in others)), ())
 
@@ -193,17 +193,18 @@ class _Assembly:
         )
 
     def _unwrap_signed(self, part: MimePart, root: MimePart) -> None:
-        """Replace a mail that was wrapped to sign its headers, too, by the mail in the wrapper.
+        """Replace each wrapper in this part by the mail inside of it.
 
-        RFC 8551, 3.1: the wrapper is the part of type message/rfc822 that is signed, usually with
-        the parameter `forwarded=no`. Without it, a signed message by somebody else is a forward.
+        Some programs wrap a mail in a part of type message/rfc822 to sign its headers, too (RFC
+        8551, 3.1). The wrapper usually has the parameter `forwarded=no`. Without it, a signed
+        message by somebody else is a forwarded mail.
         """
         is_signed = part.type == "multipart/signed" or part.kind_of_smime is not Kind.OTHER
         for index, child in enumerate(part.children):
-            if is_signed and child.type in _MESSAGES and self._is_wrapper(child, root):
+            if is_signed and child.type in MESSAGES and self._is_wrapper(child, root):
                 part.children[index] = child = child.children[0]
                 self.signed_fields = self.signed_fields or child.fields
-            if child.type not in _MESSAGES:
+            if child.type not in MESSAGES:
                 self._unwrap_signed(child, root)
 
     def _is_wrapper(self, part: MimePart, root: MimePart) -> bool:
@@ -275,11 +276,11 @@ class _Assembly:
         """Return the readable pieces of a part, in order.
 
         This also collects the attachments, embedded messages, reports and calendars of the part.
-        `alternative`: the part says the same as the parts beside it.
+        `alternative`: the part and the parts beside it are forms of the same content.
         """
         if part.type == "multipart/alternative" and part.children:
             return _joined([self._pieces(child, alternative=True) for child in part.children])
-        if part.type in _MESSAGES:
+        if part.type in MESSAGES:
             self._message(part)
             return []
         if part.children:
@@ -355,9 +356,9 @@ class _Assembly:
         self._attach(name, part.type, data, identifier, inline or part.disposition == "inline")
 
     def _calendar(self, part: MimePart, data: bytes, *, alternative: bool) -> None:
-        """Read a calendar object: the mail's own if it is an alternative of the text, else a file.
+        """Read a calendar object. It is the mail's own if it is an alternative of the text.
 
-        A file beside words counts as the mail's calendar only if there are no words.
+        Otherwise it is a file. A file counts as the mail's own only if the mail has no words.
         """
         own = alternative and part.disposition != "attachment"
         if (self.calendar if own else self.calendar_file) is not None:
@@ -487,9 +488,9 @@ def _signed_part(part: MimePart) -> MimePart:
 def _security(root: MimePart, in_text: str) -> str:
     """Return how the words of the mail are protected.
 
-    A list that adds a footer puts the signed mail into a multipart/mixed, so all parts count that
-    are no files and no embedded messages. An encrypted part says more than a signed one: its words
-    are not read. `in_text` is what the text itself shows.
+    A list that adds a footer puts the signed mail into a multipart/mixed. So every part counts that
+    is neither a file nor an embedded message. An encrypted part counts before a signed one, because
+    its words cannot be read. `in_text` is the protection that a PGP block in the text shows.
     """
     found = [*_protections(root, is_root=True), in_text]
     return next((one for one in found if one.endswith("encrypted")), next(filter(None, found), ""))
@@ -503,22 +504,20 @@ def _protections(part: MimePart, *, is_root: bool = False) -> Iterator[str]:
         yield "pgp-signed" if "pgp" in protocol else "smime-signed"
     elif part.type == "multipart/encrypted" or _is_version_of_pgp(part):
         yield "pgp-encrypted"
-    elif (is_root or part.children or _is_unnamed_smime(part)) and kind is not Kind.COMPRESSED:
+    elif (is_root or part.children or _is_unnamed(part)) and kind is not Kind.COMPRESSED:
         if kind is Kind.OTHER and part.type in PKCS7:
             declared = part.parameters.get("smime-type", "").lower()
             kind = Kind.SIGNED if declared.startswith("signed") else Kind.ENCRYPTED
         if kind is not Kind.OTHER:
             yield f"smime-{kind}"
-    if part.type not in _MESSAGES:
+    if part.type not in MESSAGES:
         for child in part.children:
             yield from _protections(child)
 
 
-def _is_unnamed_smime(part: MimePart) -> bool:
-    """Whether a part is an S/MIME message, and not a signed or encrypted document."""
-    return (part.type in (*PKCS7, "text/plain") or part.kind_of_smime is not Kind.OTHER) and (
-        name_of(part).lower() in NAMES_OF_MESSAGES
-    )
+def _is_unnamed(part: MimePart) -> bool:
+    """Whether S/MIME data in this part is a message, and not a signed or encrypted document."""
+    return name_of(part).lower() in NAMES_OF_MESSAGES
 
 
 def _is_version_of_pgp(part: MimePart) -> bool:
@@ -554,8 +553,7 @@ def _is_text(part: MimePart) -> bool:
 
 
 def _file_name(part: MimePart) -> str:
-    name = part.disposition_parameters.get("filename") or part.parameters.get("name", "")
-    return charset.clean(name).replace("\n", " ")
+    return charset.clean(name_of(part)).replace("\n", " ")
 
 
 def _shown_fields(

@@ -35,28 +35,24 @@ _LABELS: dict[str, str] = {
 
 
 def _spaced(words: str) -> str:
-    """Let blanks stand between the Chinese characters of labels: some programs write `主　题`."""
+    """Allow blanks between the Chinese characters of labels: some programs write `主　题`."""
     return re.sub(r"(?<=[一-鿿])(?=[一-鿿])", lambda _: f"{_BLANK}{{0,2}}", words)
 
 
 _LABELS = {name: _spaced(words) for name, words in _LABELS.items()}
+_ANY_LABEL = "|".join(f"(?P<{name.replace('-', '_')}>{words})" for name, words in _LABELS.items())
+"""Matches any label. The group that matches is named in `_NAMES`."""
 _LINE = re.compile(
     rf"{_BLANK}{{0,4}}(?:[*|＊]{_BLANK}*){{0,3}}(?:"
-    + "|".join(f"(?P<{name.replace('-', '_')}>{words})" for name, words in _LABELS.items())
+    + _ANY_LABEL
     # Some programs write `*From:* x`. NetEase writes a row of a table: `| 发件人 | x |`.
     + rf"){_BLANK}*\*?{_BLANK}*(?:[:：]|\|){_BLANK}*\*?{_BLANK}*(?P<value>.*)"
 )
-_CELL = re.compile(
-    rf"{_BLANK}*(?:"
-    + "|".join(f"(?P<{name.replace('-', '_')}>{words})" for name, words in _LABELS.items())
-    + rf")(?:{_BLANK}+(?P<value>.*)|{_BLANK}*)"
-)
-"""A label without a colon. NetEase's card has them, as the cells of a table."""
+_CELL = re.compile(rf"{_BLANK}*(?:" + _ANY_LABEL + rf")(?:{_BLANK}+(?P<value>.*)|{_BLANK}*)")
+"""Matches a label without a colon, as in the table of NetEase's card."""
 _INSIDE = re.compile(
     # 139 writes no blank before a label. Chinese labels are recognised without one.
-    r"(?:(?<=[\s>;；,，\"”])|\A|(?=[一-鿿]))(?:"
-    + "|".join(f"(?P<{name.replace('-', '_')}>{words})" for name, words in _LABELS.items())
-    + rf"){_BLANK}*[:：]"
+    r"(?:(?<=[\s>;；,，\"”])|\A|(?=[一-鿿]))(?:" + _ANY_LABEL + rf"){_BLANK}*[:：]"
 )
 _NAMES = {name: name.replace("-", "_") for name in _LABELS}
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.")
@@ -207,7 +203,7 @@ _BEGIN = re.compile(
     re.IGNORECASE,
 )
 _CONTINUES = re.compile(r"(?:于|於|在)\s?\d|.{0,120}(?:于|於|在)\s?\d{4}")
-"""A later line of an attribution whose first line is a name."""
+"""Matches a later line of an attribution whose first line is a name."""
 _NOT_A_NAME = re.compile(
     r"\d+|[年月日时時分秒点點号號]|上午|下午|凌晨|早上|晚上|中午|傍晚|(?:周|週|星期|礼拜|禮拜)[一二三四五六日天]|"
     r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b|"
@@ -219,7 +215,7 @@ _NOT_A_NAME = re.compile(
     r"[-+:/.,，;；'\"“”‘’()（）\[\]<>«»_*|\s\xa0\u3000]",
     re.IGNORECASE,
 )
-"""Dates, times and signs between them: what an attribution has besides the name."""
+"""Matches everything in an attribution except the name: dates, times and punctuation."""
 _PROSE = re.compile(
     r"\b(?:I|you|yours?|my|me|we|ours?|us|he|she|they|them|his|her|it|its|and|but|because|that|this|"
     r"who|which|when|was|were|is|are|have|has|had|to|lost|want|sent|paid|gave|said|agent|colleague|"
@@ -229,7 +225,7 @@ _PROSE = re.compile(
     r"yo|usted|su|mi|pero|porque|ho|mio|perché|eu|meu|mas)\b|"
     r"[我你您他她它们們了吗嗎]|因为|因為|所以|但是|要求|退款|上周|上週|昨天|前天|今天"
 )
-"""Words with which people tell something. The name in an attribution has none of them."""
+"""Matches words of sentences. The name in an attribution does not contain them."""
 _LONGEST_NAME = 60
 _MOST_WORDS = 6
 _MOST_HAN = 16
@@ -240,8 +236,8 @@ _LONGEST = 4
 def is_original(lines: list[str], index: int) -> bool:
     """Whether the line introduces an older mail, like `-----Original Message-----`.
 
-    A heading or a line with a quote mark must follow. After the words of the common programs, the
-    sender alone is enough.
+    A heading or a line with a quote mark must follow. After the separator of a common program, a
+    line that names the sender is enough.
     """
     plain = unquoted(lines[index])[:200]
     separates = _ORIGINAL.fullmatch(plain) is not None or (
@@ -289,7 +285,7 @@ def next_filled(lines: list[str], index: int) -> int:
 class Attribution:
     """A text like `On Mon, 23 Nov 2026, Li <li@example.com> wrote:`, up to line `last` (exclusive).
 
-    by_program   it has a date, a name and an address, and no words with which people tell something
+    by_program   it has only a date, a name, addresses and a verb, so a program wrote it
     has_address  it has a mail address and a time as a mail program writes them
     has_marks    the next line that is not blank has a quote mark
     """
@@ -308,8 +304,8 @@ def attribution_at(lines: list[str], index: int) -> Attribution | None:
     """Return the attribution that begins at this line; None if none begins here.
 
     It has up to `_LONGEST` lines. It ends with a verb such as "wrote", or with an address in
-    brackets and a colon. A sentence of the sender can end like this, too: then the result says that
-    no program wrote it.
+    brackets and a colon. A sentence of the sender can end like this, too. Then `by_program` is
+    false.
     """
     first = unquoted(lines[index]).strip()
     if not first or len(first) > 500:
@@ -325,7 +321,7 @@ def attribution_at(lines: list[str], index: int) -> Attribution | None:
         text = f"{text} {line}".strip()
         if _ends(line, text):
             found = _attribution(lines, index + count + 1, text)
-            # A sentence of several lines is left to the attempt at its last line.
+            # If a sentence of the sender has several lines, only its last line counts.
             return found if count == 0 or found.by_program else None
         if line.endswith((":", "：")):
             return None

@@ -3,8 +3,8 @@
 Such a message is one object of ASN.1 in BER: ContentInfo of CMS (RFC 5652), with the signed mail in
 an OCTET STRING. Programs that are no mail programs write it as PEM: as base64 between two lines
 (RFC 7468). Programs that stream a mail write it with indefinite lengths and cut the string into
-thousands of pieces. This module reads only the way to the string, once and forwards. It verifies no
-signature, and it cannot open encrypted messages.
+thousands of pieces. This module reads the object once, from its beginning to the end of the string.
+It verifies no signature, and it cannot open encrypted messages.
 
 The library asn1crypto reads the same format, but it joins the pieces of a string one by one: 20 MB
 in pieces of 1,000 bytes took 17 s (docs/decisions/015-inbound-mail.md).
@@ -29,11 +29,12 @@ _ENCRYPTED = (
 )
 
 _OBJECT_ID, _OCTETS, _PIECES, _SEQUENCE, _SET, _TAGGED = 0x06, 0x04, 0x24, 0x30, 0x31, 0xA0
-"""The tags of ASN.1 on the way. `_PIECES` is an OCTET STRING that consists of several ones, `_TAGGED` is `[0] EXPLICIT`."""
+"""The tags of ASN.1 that are read. `_PIECES` is an OCTET STRING that consists of several strings.
+`_TAGGED` is `[0] EXPLICIT`."""
 _CONSTRUCTED = 0x20
 _INDEFINITE = -1
 _DEPTH = 16
-"""Levels of indefinite lengths within a value that is skipped. Real ones have three."""
+"""Levels of nested values with indefinite lengths, and of nested strings. Real ones have three."""
 
 
 class Kind(StrEnum):
@@ -69,7 +70,10 @@ class Armoured:
 
 
 def armoured(data: bytes) -> Armoured | None:
-    """Return the first S/MIME message that the data has as PEM (RFC 7468). Its end may be cut."""
+    """Return the first S/MIME message in PEM format (RFC 7468); None if there is none.
+
+    Its end may be missing.
+    """
     if ARMOUR not in data or (found := _ARMOUR.search(data)) is None:
         return None
     return Armoured(found.group(2), found.start(), found.end())
@@ -80,7 +84,7 @@ class _Unreadable(Exception):
 
 
 def read(data: bytes, limit: int, defects: Defects) -> Opened:
-    """Open an S/MIME message. Its content has at most `limit` bytes, otherwise it stays closed."""
+    """Open an S/MIME message, unless its content has more than `limit` bytes."""
     kind = Kind.OTHER
     try:
         reader = _Reader(data)
@@ -94,7 +98,7 @@ def read(data: bytes, limit: int, defects: Defects) -> Opened:
         reader.enter(_TAGGED)
         reader.enter(_SEQUENCE)
         reader.skip()  # the version
-        reader.skip()  # the algorithms of digests, or the one of the compression
+        reader.skip()  # the digest algorithms, or the compression algorithm
         reader.enter(_SEQUENCE)
         reader.skip()  # the type of the content, usually "data"
         if not reader.is_at(_TAGGED):
@@ -135,18 +139,18 @@ class _Reader:
         return self._data[self._position : self._position + 1] == bytes((tag,))
 
     def enter(self, tag: int) -> None:
-        """Move to the first value within the value of this tag."""
+        """Move into the next value, which must have this tag: to the first value inside of it."""
         self._head(tag)
 
     def value(self, tag: int) -> bytes:
-        """Return the bytes of a value with a definite length, and move behind it."""
+        """Return the bytes of a value with a definite length, and move past it."""
         _, length = self._head(tag)
         if length == _INDEFINITE:
             raise _Unreadable("indefinite length of a simple value")
         return self._take(length)
 
     def skip(self) -> None:
-        """Move behind the next value."""
+        """Move past the next value."""
         open_values = 0
         while True:
             tag, length = self._head()
@@ -169,8 +173,8 @@ class _Reader:
             return
         if tag != _PIECES:
             raise _Unreadable(f"tag {tag:#x} instead of an octet string")
-        # Strings of strings occur, too. Only their simple pieces matter, and the end of the data,
-        # of the outermost string or the first other value ends them.
+        # Strings can be nested. Only simple strings have content. `ends` has the position at which
+        # each open string ends, or _INDEFINITE if an end mark ends it.
         ends = [self._end(length)]
         while ends:
             if 0 <= ends[-1] <= self._position:

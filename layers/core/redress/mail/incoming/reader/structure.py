@@ -30,12 +30,14 @@ from redress.mail.incoming.reader.limits import (
 _LABEL = re.compile(rb"=\?([\w.:+-]{1,40})\?[bBqQ]\?")
 _FIRST_DASHES = re.compile(rb"(?:\A|[\r\n])--([^\s]{1,200})[ \t]*[\r\n]")
 _TYPE = re.compile(r"[\w!#$&^.+-]{1,100}/[\w!#$&^.+-]{1,100}")
-_MESSAGES = ("message/rfc822", "message/global", "message/news")
+MESSAGES = ("message/rfc822", "message/global", "message/news")
+"""The types of embedded messages."""
 _ENCODED = ("base64", "quoted-printable")
 NAMES_OF_MESSAGES = ("", "smime.p7m", "smime.p7z")
+"""The file names of S/MIME messages. Signed documents have other names."""
 PKCS7 = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 _BASE64_OF_DASHES = b"LS0tLS1CRUdJTi"
-"""How the base64 of a text begins that begins with `-----BEGIN`."""
+"""The beginning of a text in base64, if the text begins with `-----BEGIN`."""
 
 
 @dataclass(slots=True)
@@ -44,9 +46,10 @@ class MimePart:
 
     `type` is in lower case, such as "text/plain". `body` returns the bytes in their transfer
     encoding. The children of a multipart are its parts. An embedded message has one child: the
-    message with its headers. So has an S/MIME message that was opened. A text that has an S/MIME
-    message within has it and the text around it as children. `kind_of_smime` is set for such a
-    part, whether the message was opened or not.
+    message with its headers. An S/MIME message that was opened has one child, too: its content. If
+    a text contains an S/MIME message that was opened, its children are the text before the message,
+    the content of the message, and the text after it. `kind_of_smime` is the kind of the S/MIME
+    message, even if it was not opened.
     """
 
     fields: tuple[headers.Field, ...]
@@ -94,10 +97,10 @@ class StructureReader:
         self.parts += 1
         block = headers.read_block(raw, start, end, limit, self.defects)
         part = self._described(block, raw, end, default)
-        if part.type.startswith("multipart/") or part.type in _MESSAGES:
+        if part.type.startswith("multipart/") or part.type in MESSAGES:
             if depth >= DEPTH:
                 self.defects.add(Code.TOO_DEEP)
-            elif part.type in _MESSAGES:
+            elif part.type in MESSAGES:
                 self._embedded(part, depth)
             else:
                 self._multipart(part, depth)
@@ -166,7 +169,7 @@ class StructureReader:
             part.children = [child]
 
     def _smime_in_text(self, part: MimePart, depth: int) -> None:
-        """Open the first S/MIME message that a text has within, as PEM (RFC 7468)."""
+        """Open the first S/MIME message in PEM format (RFC 7468) that a text contains."""
         if part.disposition == "attachment" or name_of(part):
             return
         if part.encoding == "base64":
@@ -191,9 +194,9 @@ class StructureReader:
         part.children = [around[0], child, around[1]]
 
     def _opened(self, part: MimePart, data: bytes, depth: int, *, is_file: bool) -> MimePart | None:
-        """Return what is in an S/MIME message; None if it cannot be opened or is no mail.
+        """Return the content of an S/MIME message; None if it cannot be opened or is no mail.
 
-        `is_file`: the content is a mail only if it begins with a header.
+        If `is_file` is true, the content is a mail only if it begins with a header.
         """
         found = smime.read(data, self.smime_left, self.defects)
         part.kind_of_smime = found.kind

@@ -1,4 +1,4 @@
-"""Plain text of parts: join flowed lines (RFC 3676), repair what programs add, find mere stubs."""
+"""Repair the plain text of parts: join flowed lines (RFC 3676), add words that only HTML has."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Piece:
     """A text as plain text, as HTML, or as both. The missing form is empty.
 
     `html` has several documents if the HTML is divided into parts, such as those of Apple Mail
-    around a picture. Plain text that stands among them, such as a list's footer, is one of them.
+    around a picture. Plain text between these parts is also in `html`, as a document of its own.
     """
 
     plain: str
@@ -54,14 +54,14 @@ def is_stub(plain: str, shown: str) -> bool:
 def with_words_of(plain: str, shown: str, *, any_word: bool) -> str:
     """Return the plain text together with the words that only the HTML beside it has.
 
-    `shown` is the text of the HTML. Both should say the same, so usually the result is the plain
-    text. If the HTML has lines that the plain text lacks, and all words of the plain text, the
-    result is the text of the HTML, because that has the lines in their places. Otherwise they come
-    last.
+    `shown` is the text of the HTML. Usually both say the same, and the result is the plain text. If
+    the plain text lacks lines of the HTML, but the HTML lacks none of its words, the result is the
+    text of the HTML, which has all lines in their places. If both lack something, the lacking lines
+    are added after the plain text.
 
-    A line is lacking if the plain text has nothing of it. With `any_word`, it is lacking if a word
-    of it is. Marks, targets of links and short descriptions of pictures are not compared, because
-    programs write them differently.
+    A line is lacking if the plain text has nothing of it; with `any_word`, if the plain text lacks
+    a word of it. Marks, targets of links and short descriptions of pictures are not compared,
+    because programs write them differently.
     """
     if plain.split() == shown.split():
         return plain
@@ -69,8 +69,8 @@ def with_words_of(plain: str, shown: str, *, any_word: bool) -> str:
     lacking = [line for line in shown.split("\n") if said.lacks(line, any_word=any_word)]
     if not lacking:
         return plain
-    reversed_ = _Runs(shown)
-    if not any(reversed_.lacks(line, any_word=True) for line in plain.split("\n")):
+    in_html = _Runs(shown)
+    if not any(in_html.lacks(line, any_word=True) for line in plain.split("\n")):
         return shown
     return "\n".join((plain.rstrip("\n"), "", *lacking))
 
@@ -87,7 +87,7 @@ class _Runs:
         )
 
     def lacks(self, line: str, *, any_word: bool) -> bool:
-        """Whether none of the runs of a line is here, or with `any_word`, whether one is not."""
+        """Whether the text has no run of this line; with `any_word`, whether it lacks at least one."""
         words = _words(line)
         if not words:
             return False
@@ -158,7 +158,8 @@ def repaired(text: str, *, by_qq: bool) -> str:
 def armour(text: str) -> str:
     """Return `pgp-signed` or `pgp-encrypted` if the text itself has such a PGP block; else "".
 
-    The block can begin anywhere, on a line of its own. A block in a quote is that of another mail.
+    The block can begin on any line. A block in a quote does not count, because it belongs to
+    another mail.
     """
     if _ARMOUR not in text:
         return ""

@@ -85,7 +85,7 @@ def read(data: bytes, defects: Defects, hints: Hints | None = None) -> Wrapped |
 
 
 class _Texts:
-    """Decodes the texts of one file. `codepage` is the label that the file gives them."""
+    """Decodes the texts of one file. `codepage` is the code page that the file declares."""
 
     def __init__(self, defects: Defects, hints: Hints | None, codepage: str = "cp1252") -> None:
         self.codepage = codepage

@@ -25,15 +25,16 @@ _LENGTHS = [
     (1 + (n * 4 + 2) // 3, 2 + (n + 2) // 3 * 4) if 0 < n <= 45 else _NO_LENGTH
     for n in (first - 0x20 for first in range(256))
 ]
-"""How many characters a uuencoded line with this first character has, at least and at most. That
-character states how many bytes the line holds. The last group of four characters may be complete,
-and some encoders add a checksum."""
+"""For each first character of a uuencoded line, the fewest and the most characters of the line. The
+first character states how many bytes the line holds. The last group of four characters may be
+complete, and some encoders add a checksum."""
 _MOST_WAITING = 1_000
+"""The most lines that wait for a later line to decide whether they are code."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _FULL_LINE = 40
-"""A line of base64 with as many characters is no word. Encoders write 60 or 76."""
+"""The fewest characters of a base64 line that cannot be a word. Encoders write 60 or 76."""
 _LAST_LINE = 16
-"""So is the last line of base64 with as many, directly after a full one."""
+"""The fewest characters of a shorter last line of base64, directly after a line of code."""
 
 
 class _Line(Enum):
@@ -50,7 +51,10 @@ class _Line(Enum):
 
 @dataclass(slots=True)
 class _File:
-    """The lines of one file, the words between them, where it stops, and whether it has an end."""
+    """The lines of code of one file and the words between them.
+
+    `stop` is the position after the file. `has_end` is true if a line marks the end of the file.
+    """
 
     stop: int
     code: list[bytes] = field(default_factory=list)
@@ -62,9 +66,9 @@ def files_in(data: bytes, defects: Defects) -> tuple[list[tuple[bytes, bytes]], 
     """Return the uuencoded files (name, content) in a text, and the text without them.
 
     A file starts after a `begin` or `begin-base64` line. It ends with a line of length zero, with
-    an `end` or `====` line, or before lines that are no code. A single line that is no code between
-    lines of code belongs to the text, too. A block without code stays in the text, and so does a
-    file without a name that has no end.
+    an `end` or `====` line, or before lines that are no code. A single line of words between lines
+    of code is returned as text. A block without code stays in the text, and so does a file that has
+    neither a name nor an end.
     """
     files: list[tuple[bytes, bytes]] = []
     rest: list[bytes] = []
@@ -106,7 +110,7 @@ def _base64_file(data: bytes, first: int) -> _File:
 
 
 def _file(data: bytes, first: int, kind_of: Callable[[bytes], _Line]) -> _File:
-    """Read the lines of one file. A line that is not certain waits until a later one decides."""
+    """Read the lines of one file. If a line may or may not be code, a later line decides."""
     found = _File(min(first, len(data)))
     waiting: list[tuple[_Line, bytes]] = []
     words, position = 0, first

@@ -90,10 +90,10 @@ def verdicts(mail: ParsedMail) -> Verdicts:
 
 
 def recipient(mail: ParsedMail) -> str:
-    """Return the address for which SES took the mail, in lower case; "" if SES did not name it.
+    """Return the address for which SES accepted the mail, in lower case; "" if SES names none.
 
     It is in SES's own Received line: "by inbound-smtp.REGION.amazonaws.com with SMTP id ID for
-    ADDRESS; DATE". If SES took the mail for several addresses, the line has at most one of them.
+    ADDRESS; DATE". If SES accepted the mail for several addresses, the line has at most one.
     The sender chose what comes before "by" (the name in HELO), so that part is ignored.
     """
     received = _block(mail).get("received", "")
