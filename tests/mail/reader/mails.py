@@ -6,6 +6,7 @@ import base64
 
 from redress.mail.incoming.reader import folding
 from redress.mail.incoming.reader.limits import Code
+from redress.mail.incoming.reader.machines import Machine
 from redress.mail.incoming.reader.mail import ParsedMail
 from redress.mail.incoming.reader.parsing import parse
 from redress.mail.incoming.rules.folding import Shown, answer
@@ -21,6 +22,11 @@ def text_mail(
     body: bytes, head: bytes = b"", kind: bytes = b"text/plain; charset=utf-8"
 ) -> ParsedMail:
     return parse(HEAD + head + b"Content-Type: " + kind + b"\r\n\r\n" + body)
+
+
+def is_held(found: Machine | None) -> bool:
+    """Whether a mail with this result of `kind_of` is held, because a machine is proven."""
+    return found is not None and found.proven
 
 
 def multipart(*parts: bytes, kind: bytes = b"mixed", head: bytes = b"") -> bytes:

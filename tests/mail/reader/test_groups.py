@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from redress.mail.incoming.reader.groups import is_relayed, passage_of
-from redress.mail.incoming.reader.machines import Machine, answer_address, kind_of, no_answer
+from redress.mail.incoming.reader.machines import answer_address, kind_of, no_answer
 from redress.mail.incoming.reader.mail import ParsedMail
 from redress.mail.incoming.reader.parsing import parse
 from redress.mail.incoming.rules.answers import NoAnswer
-from tests.mail.reader.mails import HEAD, text_mail
+from tests.mail.reader.mails import HEAD, is_held, text_mail
 
 HELP = "help@shop.example"
 NAMED = (HELP,)
@@ -54,10 +54,6 @@ def taken(
     own = HEAD.replace(b"Return-Path: <li.na@example.com>\r\n", b"")
     own = own.replace(b"Li Na <li.na@example.com>", sender)
     return parse(block.encode() + own + head + b"\r\n" + text)
-
-
-def is_held(found: Machine | None) -> bool:
-    return found is not None and found.proven
 
 
 # ------------------------------------------------------------------------------ trusted

@@ -17,7 +17,7 @@ from redress.mail.incoming.reader.machines import (
 from redress.mail.incoming.reader.mail import Address, ParsedMail
 from redress.mail.incoming.reader.parsing import parse
 from redress.mail.incoming.rules.answers import NoAnswer
-from tests.mail.reader.mails import HEAD, encoded, multipart, part, text_mail
+from tests.mail.reader.mails import HEAD, encoded, is_held, multipart, part, text_mail
 from tests.mail.reader.test_smime import cms, tlv
 
 STATUS = (
@@ -293,10 +293,6 @@ def titled(subject: str, text: str = "Please help", head: bytes = b"") -> Parsed
     return parse(HEAD.replace(b"Parcel", subject.encode()) + head + kind + text.encode())
 
 
-def is_held(found: Machine | None) -> bool:
-    return found is not None and found.proven
-
-
 @pytest.mark.parametrize(
     ("head", "why"),
     [
@@ -489,6 +485,7 @@ EVENT = (
     b"END:VEVENT\r\nEND:VCALENDAR"
 )
 WORDS = part(b"text/plain; charset=utf-8", b"Nobody came on that day.")
+SHOP_MAIL = part(b"message/rfc822", b"From: shop@example.net\r\nSubject: x\r\n\r\nWe tried.")
 
 
 @pytest.mark.parametrize(
@@ -528,9 +525,8 @@ def test_an_invitation_is_a_machines_mail_if_it_is_an_alternative_or_has_no_word
 def test_a_persons_complaint_about_a_delivery_is_no_bounce_whatever_mail_it_attaches(
     subject: str, answer: bytes
 ) -> None:
-    shop = part(b"message/rfc822", b"From: shop@example.net\r\nSubject: x\r\n\r\nWe tried.")
     head = HEAD.replace(b"Parcel", subject.encode()) + answer
-    mail = parse(head + multipart(WORDS, shop))
+    mail = parse(head + multipart(WORDS, SHOP_MAIL))
     assert kind_of(mail) is None
     assert no_answer(mail) is None
 
@@ -800,10 +796,9 @@ def test_a_complaint_is_not_held_because_its_address_resembles_a_mail_systems(
     sender: bytes, subject: str, text: str
 ) -> None:
     raw = HEAD.replace(b"li.na@example.com", sender).replace(b"Parcel", subject.encode())
-    shop = part(b"message/rfc822", b"From: shop@example.net\r\nSubject: x\r\n\r\nWe tried.")
     plain = part(b"text/plain; charset=utf-8", text.encode())
     kind = b"Content-Type: text/plain; charset=utf-8\r\n\r\n"
-    for body in (kind + text.encode(), multipart(plain, shop)):
+    for body in (kind + text.encode(), multipart(plain, SHOP_MAIL)):
         assert not is_held(kind_of(parse(raw + body)))
 
 

@@ -60,6 +60,11 @@ def canonical_domain(domain: str) -> str:
     return _in_ascii(domain) or domain.lower()
 
 
+def is_within(domain: str, parent: str) -> bool:
+    """Whether a domain is `parent` or a subdomain of it. Both domains must be canonical."""
+    return domain == parent or domain.endswith(f".{parent}")
+
+
 def deliverable(address: str) -> str | None:
     """Return an address in the form that SES accepts, or None if SES cannot send mail to it.
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from redress.base.addresses import canonical, canonical_domain
+from redress.base.addresses import canonical, canonical_domain, is_within
 from redress.mail.incoming.reader import verdicts
 from redress.mail.incoming.reader.mail import ParsedMail
 
@@ -105,8 +105,7 @@ def adds_unsubscribe(mail: ParsedMail, groups: Iterable[str]) -> bool:
         for host in _HOST.findall(value[:_MOST_READ])
     }
     return bool(hosts) and all(
-        host in _HOSTED or any(host == one or host.endswith(f".{one}") for one in domains)
-        for host in hosts
+        host in _HOSTED or any(is_within(host, one) for one in domains) for host in hosts
     )
 
 

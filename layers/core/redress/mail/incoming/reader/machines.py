@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from redress.base.addresses import canonical, canonical_domain, is_address
+from redress.base.addresses import canonical, canonical_domain, is_address, is_within
 from redress.mail.incoming.reader import absences, bounces, calendars
 from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.autoreplies import (
@@ -344,9 +344,7 @@ def _is_of_house(mail: ParsedMail, ours: Collection[str], domains: Iterable[str]
     known = {canonical(one) for one in ours}
     house = {one.rpartition("@")[2] for one in known} | {canonical_domain(one) for one in domains}
     domain = canonical_domain(sender.domain)
-    at_house = not is_shared(domain) and any(
-        domain == one or domain.endswith(f".{one}") for one in house if one
-    )
+    at_house = not is_shared(domain) and any(is_within(domain, one) for one in house if one)
     return (canonical(sender.address) in known or at_house) and is_authentic(mail)
 
 
@@ -374,7 +372,7 @@ def same_organisation(one: str, other: str) -> bool:
     one, other = canonical_domain(one), canonical_domain(other)
     if is_shared(one) or is_shared(other):
         return False
-    return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
+    return is_within(one, other) or is_within(other, one)
 
 
 def written_for(
