@@ -304,7 +304,7 @@ ADDITIONS = {
     "a Spanish banner": "Este correo procede de un remitente externo.",
     "a Japanese banner": "このメールは社外から送信されました。",
 }
-"""What lists, gateways and scanners add, one of each kind."""
+"""One example of each kind of addition by lists, gateways and scanners."""
 
 
 @pytest.mark.parametrize("text", [TEXT, "灯坏了。"])
@@ -402,7 +402,7 @@ WORDS = [
     "+86 138 0000 0000",
     "Li Na\nli@example.com",
 ]
-"""Words of customers, many of which also stand in banners and footers."""
+"""Sentences of customers. Many of their words also occur in banners and footers."""
 
 
 @pytest.mark.parametrize("text", [TEXT, "可以。"])

@@ -1,4 +1,4 @@
-"""What becomes of an incoming mail, for every kind of sender, clue and ticket."""
+"""How an incoming mail is handled, for every kind of sender, clue and ticket."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ def test_opens_a_following_ticket_for_mail_to_a_closed_one(named: Named) -> None
 def test_opens_a_ticket_for_a_stranger_and_links_it_only_by_a_signed_clue(
     named: Named, follows: str | None
 ) -> None:
-    """A stranger with a signed clue got a mail of the ticket from somebody, so they may know of it.
+    """A signed clue shows that the stranger has a mail of the ticket, so they may know of it.
 
-    A stranger with only a number may have guessed it.
+    A stranger may have guessed a number.
     """
     mail = facts(sender="neighbour@example.net", named=(named,))
     assert decide(mail, ticket(), RULES) == OpenTicket("inquiry", follows)

@@ -423,7 +423,7 @@ def test_answers_inside_the_quote_are_kept_if_the_sender_says_so(above: str) -> 
     assert above in shown.text
 
 
-def test_an_own_blockquote_before_the_quote_of_the_program_is_kept() -> None:
+def test_a_blockquote_of_the_sender_before_the_quote_of_the_program_is_kept() -> None:
     text = f"> My own words\n\nOn 23/11/26 09:00, Service wrote:\n> {OLD}"
     assert folded(text).text == "> My own words"
 

@@ -119,7 +119,7 @@ def test_surrogates_and_nuls_are_removed() -> None:
         ("\u200bli@example.com\u200b", [("", "li@example.com")]),
         ("o'neil@example.com", [("", "o'neil@example.com")]),
         ("<li @ shop . example . com>", [("", "li@shop.example.com")]),
-        # A name without angle brackets, and marks without their counterpart.
+        # A name without angle brackets, and quote marks that are not closed.
         ("Bo Chen bo@example.com", [("Bo Chen", "bo@example.com")]),
         ("Chen, Bo bo@example.com", [("Chen, Bo", "bo@example.com")]),
         ("Bo [bo@example.com]", [("Bo", "bo@example.com")]),
@@ -377,7 +377,7 @@ def test_headers_of_programs_do_not_continue_a_subject(line: bytes) -> None:
     assert mail.first(line.decode().partition(":")[0].lower()) != ""
 
 
-def test_words_with_a_colon_before_a_body_without_a_blank_line_are_its_beginning() -> None:
+def test_words_with_a_colon_begin_a_body_that_follows_no_blank_line() -> None:
     mail = parse(b"From: a@example.com\nSubject: s\nInvoice: 815\nFault: none\nI paid twice.\n\nBo")
     assert mail.text == "Invoice: 815\nFault: none\nI paid twice.\n\nBo"
 

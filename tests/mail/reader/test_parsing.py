@@ -98,7 +98,7 @@ PIECES = (
 def test_all_pieces_of_html_are_read(kind: bytes, plain: bytes | None) -> None:
     body = multipart(*PIECES, kind=kind)
     if plain is not None:
-        # The boundary of the outer multipart extends that of the inner one.
+        # The inner multipart needs another boundary than the outer one.
         body = multipart(
             part(b"text/plain", plain), body.replace(b"=b=", b"=c="), kind=b"alternative"
         )
@@ -444,7 +444,7 @@ def test_uuencoded_files_without_a_name_become_attachments(begin: bytes) -> None
     assert [one.content for one in mail.attachments] == [b"Cat", b"Cat"]
 
 
-def test_begin_without_a_name_and_an_end_stays_text() -> None:
+def test_a_begin_line_with_neither_a_name_nor_an_end_stays_text() -> None:
     mail = text_mail(b"begin 644\r\n#0V%T\r\nis what I saw\r\n")
     assert "is what I saw" in mail.text
     assert not mail.attachments

@@ -789,8 +789,7 @@ def _end_of_words(text: str, place: int, words: frozenset[str]) -> int | None:
         place = found.end() if found is not None else place
         rest = text[place : place + 1]
         if rest in (".", "!"):
-            while text[place : place + 1] in (".", "!", "*"):
-                place += 1
+            place = _after_stop(text, place)
             return place if text[place : place + 1].strip() == "" else at_line
         if rest in ("", "\n"):
             following = text[place + 1 : place + 2]
@@ -809,6 +808,13 @@ def _line_of(text: str, place: int) -> int:
     return text.rfind("\n", 0, place) + 1
 
 
+def _after_stop(text: str, place: int) -> int:
+    """Return the position after the full stops and exclamation marks that end a sentence here."""
+    while text[place : place + 1] in (".", "!", "*"):
+        place += 1
+    return place
+
+
 def _is_known(word: str, words: frozenset[str]) -> bool:
     return word in words or all(one in words for one in _PARTS.split(word))
 
@@ -825,9 +831,7 @@ def _end_of_chinese(text: str, place: int) -> int | None:
             continue
         rest = text[place : place + 1]
         if rest in (".", "!"):
-            while text[place : place + 1] in (".", "!", "*"):
-                place += 1
-            return place
+            return _after_stop(text, place)
         if rest in ("", "\n"):
             following = text[place + 1 : place + 2]
             if rest == "" or following in ("", "\n") or place - line < WRAPPED_CHINESE:

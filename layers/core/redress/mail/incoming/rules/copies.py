@@ -106,7 +106,7 @@ def _one_line(text: str) -> str:
 
 
 def _subjects(subject: str, lists: frozenset[str]) -> tuple[str, str]:
-    """Return the subject without the tags of gateways, and without those and the lists' tags."""
+    """Return the subject without the tags of gateways, and once more without tags of lists."""
     rest = " ".join(subject[:2_000].translate(HIDDEN).split())
     with_lists, without = "", ""
     for _ in range(MOST_TAGS):

@@ -294,7 +294,7 @@ def _joined(
 
 
 MOST_NOTED = 5
-"""The most tickets on which one mail is logged, or to which it is added, beside the decision."""
+"""The most further tickets on which one mail is logged, or to which it is added."""
 MOST_HELD_NOTED = 10
 """How many held mails are logged on one ticket in an hour. A flood of them is only held."""
 _NOTED_IF_HELD = (Reason.DISOWNED, Reason.NO_SENDER, Reason.TOO_MANY)
@@ -305,7 +305,7 @@ written it (`noted_beside`)."""
 def noted_beside(
     facts: MailFacts, tickets: Mapping[str, Ticket], decision: Decision
 ) -> tuple[str, ...]:
-    """Return the tickets on which the mail is also logged as a stranger's, beside the decision.
+    """Return the tickets on which the mail is logged as a stranger's in addition to the decision.
 
     If a mail has the signed address or id of a ticket, its sender may be the ticket's customer with
     another address. So the ticket's agent must be able to read the mail and accept it, even if the

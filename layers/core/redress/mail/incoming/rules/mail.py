@@ -113,8 +113,8 @@ class IncomingMail:
                   explains the failure. So the mail is not disowned, but its sender is not proven
     forwarded     the mail that this one forwards
     no_answer     why no automatic answer may follow; None if one may
-    named_contact the sender named the contact in Reply-To; false if a form or a group named the
-                  contact
+    named_contact the sender named the contact in Reply-To; false if a form or a group may have
+                  named the contact
     foreign       the sender named a contact of another organisation than their own
     wording       the words of an auto-responder in subject and text, which prove nothing alone
     """
