@@ -81,13 +81,13 @@ _MULTIBYTE = re.compile(rb"[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _MANY = 10
 """Valid UTF-8 with at least this many more bytes than characters is certainly UTF-8."""
 _LOOKED_AT = 64 * 2**10
-"""How many bytes the detection searches for bytes beyond ASCII."""
+"""The number of bytes in which the detection searches for bytes beyond ASCII."""
 _COMPARED = 1_200
-"""How many bytes of the pieces that need a charset (`_PIECE`) are decoded in each charset."""
+"""The number of bytes that need a charset (`_PIECE`) and are decoded in each charset."""
 _MENDED = 400
-"""How many of these bytes are mended in each charset."""
+"""The number of these bytes that are mended in each charset."""
 _PIECE = re.compile(rb"[\x21-\x7f]?[\x80-\xff][\x30-\xff]*")
-"""Bytes that need a charset. No character of several bytes contains a byte below 0x30."""
+"""Matches bytes that need a charset. No character of several bytes contains a byte below 0x30."""
 _UNLIKELY, _UNLIKELY_LATIN = 8.5, 5.6
 """If the best reading costs more than this per character beyond ASCII, it is unlikely, and chardet
 may be asked for another charset. The second number is for charsets with one byte per character."""
@@ -100,7 +100,7 @@ _HOUSE, _HOUSE_STEP = 4.0, 0.3
 """What the first language of the house is worth to its charsets, and how much less each further
 language is worth."""
 _LATIN_MAIL = -2.0
-"""Text in Latin letters is seldom in another charset than UTF-8."""
+"""What windows-1252 is worth, because text in Latin letters is seldom in another charset than UTF-8."""
 _REST = 4.0
 """What it is worth to a charset that other parts of the mail are written or labelled in it."""
 _CHARDET = 4.0
@@ -352,7 +352,7 @@ def _likeliest(
     worth = _worth(labelled, label)
     if also and also != labelled:
         worth[also[0]] = worth.get(also[0], 0.0) + _REST
-    if labelled == JIS:  # written without its escape sequences, the text is in one of these
+    if labelled == JIS:  # without escape sequences, the text is in Shift_JIS or EUC-JP
         worth |= dict.fromkeys(_WRITTEN_IN["ja"], _REST)
     families = dict.fromkeys(
         (*_FAMILIES, *(one for one in (labelled, also) if one), *_families_of(hints))
@@ -377,8 +377,8 @@ def _likeliest(
     text = texts[best]
     if accented.get(best, 0.0) <= 0 and (MARK in text or _is_unlikely(text, best)):
         close = [one for one in found if found[one] <= 2 * found[best] + 40]
-        # chardet may name an alphabet that neither the label nor the house does, but not against a
-        # label in which the bytes are valid.
+        # chardet may find an alphabet that no hint names. It is not asked if the bytes are valid in
+        # the labelled charset.
         is_valid = labelled not in ((), LATIN) and MARK not in _tried(sample, labelled, cut)
         asked = b"" if is_valid else data[:_LOOKED_AT]
         best = _likeliest_mended(sample[:_MENDED], {one: prior[one] for one in close}, hints, asked)

@@ -1,10 +1,10 @@
 """Recognise mails that no person wrote, and mails that must not be answered automatically.
 
 These are two questions. A mail that a machine wrote is held for staff, or noted on the ticket that
-it answers. So it needs proof: a null sender, Auto-Submitted, a report, a mark of Redress or a
-header as explicit as these (`Machine.proven`). A mail that only must not be answered is a person's
-mail, for example one that came through a mailing list, and becomes a ticket without an
-acknowledgement (`no_answer`).
+it answers. So proof is needed (`Machine.proven`), such as a null sender, the header Auto-Submitted,
+a report, a mark of Redress or the signs of a campaign. A mail without proof is a person's. If it
+must not be answered, for example because it came through a mailing list, it becomes a ticket
+without an acknowledgement (`no_answer`).
 
 The rules for answers follow RFC 3834. An automatic answer to a machine can start a loop, show a
 customer's message to the strangers on a mailing list, or show a spammer that an address exists. If
