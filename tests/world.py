@@ -36,6 +36,7 @@ from redress.tickets.store.mail_records import MailRecordStore
 from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.timers import TimerStore
 from redress.wiring.transaction import ALSO_WRITTEN
+from tests.answers import DOCUMENT_OF, DOCUMENTS, checked
 from tests.builders import ROOT, Clock, submission
 from tests.wired import ACCOUNT, REGION, TABLE
 
@@ -89,7 +90,8 @@ def load(function: str) -> ModuleType:
     """Import `functions/{function}/app.py` with its folder on the path, as Lambda does.
 
     The other modules of the folder are removed from `sys.modules` afterwards, because two functions
-    may use the same name.
+    may use the same name. Each answer of a function that serves the API is checked against its
+    OpenAPI document.
     """
     folder = ROOT / "functions" / function
     spec = importlib.util.spec_from_file_location(f"{function}_app", folder / "app.py")
@@ -106,6 +108,8 @@ def load(function: str) -> ModuleType:
         for name in set(sys.modules) - before:
             if str(getattr(sys.modules[name], "__file__", None)).startswith(f"{folder}{os.sep}"):
                 del sys.modules[name]
+    if document := DOCUMENT_OF.get(function):
+        module.handler = checked(module.handler, DOCUMENTS[document])  # type: ignore[attr-defined]
     return module
 
 

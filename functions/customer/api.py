@@ -46,6 +46,8 @@ def present(view: StatusView) -> dict[str, Any]:
     """Return a view in the shape of `Status` in openapi-public.json."""
     found: dict[str, Any] = msgspec.to_builtins(view)
     found["can"] = sorted(view.can)
+    # A stored promise leaves out what it has not; an answer has every field.
+    found["promises"] = [msgspec.structs.asdict(promise) for promise in view.promises]
     return found
 
 

@@ -12,7 +12,7 @@ from local.openapi import schemas
 from local.openapi.files import texts
 from local.openapi.public import pages, tickets
 from local.openapi.public.route import PublicRoute
-from local.openapi.public.tickets import Action, Kind, Language, Problem, Receipt, Throttled
+from local.openapi.public.tickets import Action, Kind, Language, Problem, Throttled
 from local.openapi.values import TICKET
 from redress.edge.http import BODY_LIMIT
 from redress.tickets.cases.intake import KEY_LIMIT
@@ -22,6 +22,9 @@ Document = dict[str, Any]
 SUBJECTS = {"tickets": tickets, "pages": pages}
 
 FORM = "application/x-www-form-urlencoded"
+ALWAYS = (500,)
+"""Error statuses of every route."""
+
 PARAMETERS: dict[str, Any] = {
     "number": str,
     "token": str,
@@ -94,7 +97,8 @@ class _Operation:
         found |= {"parameters": parameters} if parameters else {}
         found |= {"security": [{"link": []}, {"linkInQuery": []}]} if route.needs_link else {}
         found |= {"requestBody": self._request()} if route.body is not None else {}
-        refusals = {str(status): self._refusal(status) for status in sorted(route.refusals)}
+        statuses = sorted({*route.refusals, *ALWAYS})
+        refusals = {str(status): self._refusal(status) for status in statuses}
         return {
             "operationId": schemas.camel_case(route.name),
             **found,
@@ -131,11 +135,8 @@ class _Operation:
     def _answer(self) -> dict[str, Any]:
         route, entry = self._route, self._entry
         found: dict[str, Any] = {"description": entry["answer"]}
-        if route.answer is Receipt or route.status == 303:
-            address = {"type": "string", "format": "uri"}
-            found["headers"] = {
-                "Location": {"schema": address, "description": self._common["location"]}
-            }
+        if headers := self._common["headers"].get(route.name):
+            found["headers"] = headers
         if route.answer is None:
             return found
         content = {"schema": _schema(route.answer)}
@@ -150,15 +151,20 @@ class _Operation:
             content = {"application/json": {"schema": _schema(Throttled)}}
             return {"description": common["throttled"], "content": content}
         usual = common["api" if self._is_api else "page"]
-        text = self._entry.get("refusals", {}).get(str(status), usual.get(str(status)))
-        if self._is_api:
-            content = {"application/problem+json": {"schema": _schema(Problem)}}
-            return {"description": text, "content": content}
-        page = {"content": {pages.HTML: {"schema": {"type": "string"}}}}
-        if status == 503 and self._route.keeps_post:
-            after = {"schema": {"type": "integer"}, "description": "Seconds"}
-            return {"description": common["kept"], **page, "headers": {"Retry-After": after}}
-        return {"description": text, **page}
+        text = self._entry.get("refusals", {}).get(str(status)) or usual[str(status)]
+        if status in (500, 503) and self._route.keeps_post:
+            text = common["kept"]
+        media, schema = (
+            ("application/problem+json", _schema(Problem))
+            if self._is_api
+            else (pages.HTML, {"type": "string"})
+        )
+        after = {"description": "Seconds", "schema": {"type": "integer", "minimum": 1}}
+        return {
+            "description": text,
+            **({"headers": {"Retry-After": after}} if status == 503 else {}),
+            "content": {media: {"schema": schema}},
+        }
 
 
 _FORMS = {"number": {"pattern": "^R-[0-9A-Z]{5}-[0-9A-Z]{5}$"}}

@@ -95,6 +95,7 @@ class Status(OpenAnswer):
     kind: Kind
     state: TicketState
     language: Language
+    zone: str
     created_at: Moment
     promises: list[Promise]
     timeline: list[Line]

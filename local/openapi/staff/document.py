@@ -138,7 +138,7 @@ def _answer(route: Any, entry: dict[str, Any], examples: dict[str, Any]) -> dict
     table = {"type": "string", "description": entry.get("table")}
     return {
         "description": entry["answer"],
-        "headers": _headers(entry.get("location")),
+        "headers": _headers(entry.get("location")) | entry.get("headers", {}),
         "content": {
             "application/json": content,
             **({"text/csv": {"schema": table}} if "table" in entry else {}),

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.answers import DOCUMENTS
 from tests.examples import TIMES
-from tests.functions.staff.api import DOCUMENT, Api
+from tests.functions.staff.api import Api
 from tests.world import Opener
 
 LIMIT = 65_536
@@ -40,7 +41,9 @@ WITH_BODY = (
 
 
 def test_list_of_bodies_is_complete() -> None:
-    documented = sum("requestBody" in json.dumps(path) for path in DOCUMENT["paths"].values())
+    documented = sum(
+        "requestBody" in json.dumps(path) for path in DOCUMENTS["staff"]["paths"].values()
+    )
     assert len(WITH_BODY) == documented
 
 

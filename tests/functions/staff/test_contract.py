@@ -16,9 +16,12 @@ from redress.tickets.rules.steps.by_staff import CORRECTABLE
 from redress.tickets.rules.ticket import EventType
 from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
+from tests.answers import DOCUMENTS, resolved, schema_errors
 from tests.builders import plan_document
-from tests.functions.staff.api import CHANGES, DOCUMENT, WHO_MAY, Api, resolved, schema_errors
+from tests.functions.staff.api import CHANGES, WHO_MAY, Api
 from tests.world import Context, Opener
+
+DOCUMENT = DOCUMENTS["staff"]
 
 
 def test_document_is_valid_openapi_3_1() -> None:
@@ -47,7 +50,9 @@ def test_examples_of_the_document_fit_their_schemas() -> None:
         if isinstance(part, dict):
             if "schema" in part and "examples" in part and isinstance(part["examples"], dict):
                 for name, example in part["examples"].items():
-                    wrong = schema_errors(part["schema"], resolved(example)["value"])
+                    wrong = schema_errors(
+                        DOCUMENT, part["schema"], resolved(DOCUMENT, example)["value"]
+                    )
                     assert wrong == [], f"{name}: {wrong}"
                     checked += 1
             for value in part.values():
@@ -67,7 +72,7 @@ def test_serves_its_own_document(api: Api) -> None:
 
 
 def test_shipped_plan_fits_the_documented_schema() -> None:
-    assert schema_errors({"$ref": "#/components/schemas/Plan"}, plan_document()) == []
+    assert schema_errors(DOCUMENT, {"$ref": "#/components/schemas/Plan"}, plan_document()) == []
 
 
 def test_document_lists_all_clocks_events_and_choices() -> None:

@@ -1,0 +1,146 @@
+"""Checks each answer of the API's functions against the OpenAPI documents.
+
+`tests.world.load` puts the check around the handler of each function that serves the API, so no
+test of a handler escapes it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from redress.edge.http import SECURITY
+
+Document = dict[str, Any]
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+JSON = ("application/json", "application/problem+json")
+UNLISTED = {*SECURITY, "Content-Type", "Content-Security-Policy", "Content-Language"}
+"""Headers that the documents do not list by route. Every answer, or every page, has them."""
+
+
+def read_document(name: str) -> Document:
+    """The deployed document `openapi-{name}.json`."""
+    text = resources.files("redress").joinpath(f"data/openapi-{name}.json").read_bytes()
+    document: Document = json.loads(text)
+    return document
+
+
+DOCUMENTS = {name: read_document(name) for name in ("public", "staff")}
+
+
+def resolved(document: Document, part: dict[str, Any]) -> dict[str, Any]:
+    """The part of the document to which a `$ref` points. A part without `$ref` is unchanged."""
+    while "$ref" in part:
+        found: Any = document
+        for name in part["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+        part = found
+    return part
+
+
+def schema_errors(document: Document, schema: dict[str, Any], value: Any) -> list[str]:
+    """What is wrong with a value, by a schema of the document."""
+    validator = _validator(json.dumps(schema), document["info"]["title"])
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+
+
+@cache
+def _validator(schema: str, title: str) -> Any:
+    [document] = [one for one in DOCUMENTS.values() if one["info"]["title"] == title]
+    components = document["components"]
+    if document is DOCUMENTS["public"]:
+        components = _closed(components)
+    rooted = {**json.loads(schema), "components": components}
+    return Draft202012Validator(rooted, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def _closed(part: Any) -> Any:
+    """The schemas, in which an object that lists its fields has no others.
+
+    Clients must accept fields that a later version adds, so the public document leaves its objects
+    open. An answer that has a field without a description is still a fault.
+    """
+    match part:
+        case {"type": "object", "properties": _}:
+            closed = {name: _closed(value) for name, value in part.items()}
+            return {"additionalProperties": False} | closed
+        case dict():
+            return {name: _closed(value) for name, value in part.items()}
+        case list():
+            return [_closed(value) for value in part]
+    return part
+
+
+DOCUMENT_OF = {"customer": "public", "intake": "public", "staff": "staff"}
+"""Function that serves the API -> the document of its routes."""
+
+
+def checked(handler: Handler, document: Document) -> Handler:
+    """The handler, which raises AssertionError for an answer that the document does not allow."""
+
+    @functools.wraps(handler)
+    def answered(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        given = handler(event, context)
+        if "routeKey" in event:
+            found = faults(document, event["routeKey"], given)
+            assert not found, "; ".join(found)
+        return given
+
+    return answered
+
+
+def faults(document: Document, route: str, given: dict[str, Any]) -> list[str]:
+    """Everything in an answer of a route (`GET /staff/work`) that the document does not allow."""
+    method, _, path = route.partition(" ")
+    named = f"{route} {given['statusCode']}"
+    operation = document["paths"].get(path, {}).get(method.lower())
+    if operation is None:
+        allowed = given["statusCode"] in (404, 405)
+        return [] if allowed else [f"{named}: the document has no such route"]
+    response = operation["responses"].get(str(given["statusCode"]))
+    if response is None:
+        return [f"{named}: the status is not documented"]
+    found = _faults(document, resolved(document, response), given)
+    return [f"{named}: {fault}" for fault in found]
+
+
+def _faults(document: Document, response: dict[str, Any], given: dict[str, Any]) -> list[str]:
+    headers, body = given["headers"], given.get("body", "")
+    found = [
+        f"{name} is {headers.get(name)!r}"
+        for name in ("X-Content-Type-Options", "Referrer-Policy", "Strict-Transport-Security")
+        if headers.get(name) != SECURITY[name]
+    ]
+    documented = {
+        name.lower(): resolved(document, header)
+        for name, header in response.get("headers", {}).items()
+    }
+    for name in headers:
+        if name.lower() not in documented and name not in UNLISTED:
+            found.append(f"the header {name} is not documented")
+    present = {name.lower(): value for name, value in headers.items()}
+    for name, header in documented.items():
+        if name not in present:
+            if header.get("required"):
+                found.append(f"the header {name} is missing")
+            continue
+        value: Any = present[name]
+        if header["schema"].get("type") == "integer" and value.isdigit():
+            value = int(value)
+        found += schema_errors(document, header["schema"], value)
+    if any(name.startswith("access-control") for name in present):
+        found.append("the gateway sends the headers of CORS, not the function")
+    if "content" not in response:
+        return found + ([f"the body {body[:40]!r} is not documented"] if body else [])
+    media, _, _ = headers["Content-Type"].partition(";")
+    if media not in response["content"]:
+        return [*found, f"the media type {media} is not documented"]
+    value = json.loads(body) if media in JSON else body
+    return found + schema_errors(document, response["content"][media].get("schema", {}), value)
