@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from api import confirm, dispute, questionnaire, read_ticket, withdraw, write_message
-from assets import asset, document, not_found
+from assets import asset, document, without_route
 from form import form, submit_form
 from pages import pages
 from status import act, status
@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"warm": True}
     request = WebRequest(event)
     route = ROUTES.get(route_of(event))
-    return route(request) if route else not_found(request)
+    return route(request) if route else without_route(request)
 
 
 ROUTES: Mapping[tuple[str, str], Callable[[WebRequest], Answer]] = {

@@ -1,12 +1,14 @@
-"""The style sheet, the OpenAPI document, and the page for a path that has no route."""
+"""The style sheet, the OpenAPI document, and the answer to a request that has no route."""
 
 from __future__ import annotations
 
 import mimetypes
-from http import HTTPStatus
+import re
+from functools import cache
 from importlib import resources
 from typing import NoReturn
 
+import msgspec
 from rendering import HERE, digest_of, guarded, respond
 from web_request import WebRequest
 
@@ -16,6 +18,7 @@ from redress.base.errors import (
 from redress.edge.http import (
     SECURITY,
     Answer,
+    Refused,
     problem,
 )
 from redress.edge.problems import plain
@@ -47,10 +50,47 @@ def asset(request: WebRequest) -> Answer:
     return respond(200, f"{media}; charset=utf-8", text, headers)
 
 
-def not_found(request: WebRequest) -> Answer:
+def without_route(request: WebRequest) -> Answer:
+    """Answer a request that no route of the API matches: as JSON, or as a page to a browser.
+
+    API Gateway sends it here for every method and path (`$default`). RFC 9110, 15.5.6: if the path
+    has routes with other methods, the answer is 405 and `Allow` names them. Otherwise it is 404.
+    """
+    methods = ", ".join(_methods_of(request))
+    if methods:
+        title, detail = "The path has no such method", f"it has {methods}"
+        found = plain(405, "method-not-allowed", title, detail, Allow=methods)
+    else:
+        found = plain(404, "not-found", "There is nothing here", "no route")
+
+    def refuse() -> NoReturn:
+        raise Refused(found)
+
     if "text/html" in request.header("accept"):
-        return guarded(request, _no_page)
-    return problem(plain(HTTPStatus.NOT_FOUND, "not-found", "There is nothing here", "no route"))
+        return guarded(request, refuse)
+    return problem(found)
+
+
+def _methods_of(request: WebRequest) -> list[str]:
+    """Return the methods of the routes whose path fits, of customers and of staff."""
+    asked = request.event["rawPath"].removeprefix(f"/{request.event['requestContext']['stage']}")
+    fitting = [methods for path, methods in _paths() if path.fullmatch(asked)]
+    return sorted({method for methods in fitting for method in methods})
+
+
+@cache
+def _paths() -> list[tuple[re.Pattern[str], list[str]]]:
+    """Return the pattern and the methods of each path in the deployed OpenAPI documents.
+
+    Only a request without a route needs them, so no cold start of a route waits for them.
+    """
+    found = []
+    for name in ("openapi-public.json", "openapi-staff.json"):
+        text = resources.files("redress").joinpath(f"data/{name}").read_bytes()
+        for path, operations in msgspec.json.decode(text)["paths"].items():
+            pattern = re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)))
+            found.append((pattern, [method.upper() for method in operations]))
+    return found
 
 
 def _no_page() -> NoReturn:

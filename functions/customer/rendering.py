@@ -30,6 +30,7 @@ from redress.base.phrases import moment
 from redress.edge.http import (
     SECURITY,
     Answer,
+    Refused,
 )
 from redress.edge.problems import problem_for
 
@@ -115,6 +116,8 @@ def guarded(request: WebRequest, render: Callable[[], Answer], token: str = "") 
         status = 413
     except NoForm:
         status = 400
+    except Refused as refused:
+        status, headers = refused.problem.status, refused.problem.headers
     except RedressError as error:
         found = problem_for(error)
         status, headers = found.status, found.headers

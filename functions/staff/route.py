@@ -23,6 +23,8 @@ from redress.tickets.rules.numbers import normalised
 STAFF = frozenset({Role.AGENT, Role.SUPERVISOR, Role.MANAGER})
 LEADERS = frozenset({Role.SUPERVISOR, Role.MANAGER})
 MANAGERS = frozenset({Role.MANAGER})
+EVERYBODY = frozenset[Role]()
+"""The roles of a route that needs no sign-in."""
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 NAME_LIMIT = 64
@@ -45,15 +47,22 @@ def iso(at: datetime | None) -> str | None:
 class Request(Struct, frozen=True):
     """One call: the caller, the variables of the path, the query, and the parsed body.
 
+    `caller` is None on a route for EVERYBODY.
     `body` is a dict with a value for every declared field, or the document of an `UnreadBody`. It
     is None if the route declares no body.
     """
 
-    member: Member
+    caller: Member | None
     path: dict[str, str]
     query: dict[str, str]
     body: Any
     event: dict[str, Any]
+
+    @property
+    def member(self) -> Member:
+        """The caller, on a route that needs a sign-in."""
+        assert self.caller is not None
+        return self.caller
 
     @property
     def number(self) -> str:
@@ -75,10 +84,11 @@ class Request(Struct, frozen=True):
 class Route(Struct, frozen=True):
     """One route of the staff API.
 
+    `roles` may call it: EVERYBODY, or those who have signed in with one of these roles.
     `answer` names the schema of the answer in the OpenAPI document. `status` is the HTTP status of
     the answer. `query` and `headers` name the parameters that the route reads in addition to those
     in its path. `problems` are the error statuses of this route. The document adds those of every
-    route (401, 403, 500, 503) and those of every route with a body (400, 413, 415, 422).
+    route (401, 403, 429, 500, 503) and those of every route with a body (400, 413, 415, 422).
     """
 
     method: str

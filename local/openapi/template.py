@@ -36,7 +36,7 @@ def _lines() -> Iterator[str]:
     """The lines of the routes. A YAML anchor defines the integration of each function once."""
     named: set[str] = set()
     path = None
-    for path_of, method, function in sorted(_routes(), key=lambda route: route[0]):
+    for path_of, method, function, secured in sorted(_routes(), key=lambda route: route[0]):
         if path_of != path:
             path = path_of
             yield f'"{path}":'
@@ -45,7 +45,7 @@ def _lines() -> Iterator[str]:
         yield f"  {method}:"
         if parameters:
             yield f"    parameters: [{', '.join(parameters)}]"
-        if function == "staff":
+        if secured:
             yield f"    security: [{{ {AUTHORIZER}: [] }}]"
         if path == DEFAULT:
             yield "    isDefaultRoute: true"
@@ -69,11 +69,14 @@ def _uri(function: str) -> str:
     )
 
 
-def _routes() -> Iterator[tuple[str, str, str]]:
-    """(path, method, function) of every route, and of the default route for all other paths."""
-    yield DEFAULT, "x-amazon-apigateway-any-method", "customer"
+def _routes() -> Iterator[tuple[str, str, str, bool]]:
+    """Every route, and the default route for all other requests.
+
+    Gives path, method, function, and whether the caller must have signed in.
+    """
+    yield DEFAULT, "x-amazon-apigateway-any-method", "customer", False
     for public_route in public.routes():
-        yield public_route.path, public_route.method.lower(), public_route.function
+        yield public_route.path, public_route.method.lower(), public_route.function, False
     [routes] = functions.load("staff", "routes")
-    for path, method in ((route.path, route.method) for route in routes.ROUTES.values()):
-        yield path, method.lower(), "staff"
+    for route in routes.ROUTES.values():
+        yield route.path, route.method.lower(), "staff", bool(route.roles)

@@ -516,6 +516,47 @@ def test_unknown_path_is_answered_by_a_page_or_by_json_as_accepted(site: Site) -
     assert json.loads(machine["body"])["type"] == "urn:redress:problem:not-found"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/tickets/R-7K3M9-QW0X2", "GET"),
+        ("GET", "/tickets/R-7K3M9-QW0X2/messages", "POST"),
+        ("PUT", "/s/a-token", "GET, POST"),
+        ("OPTIONS", "/", "GET"),
+        ("POST", "/staff/work", "GET"),
+        ("DELETE", "/staff/presence", "PUT"),
+        ("GET", "/staff/tickets/R-7K3M9-QW0X2/notes", "POST"),
+    ],
+)
+@pytest.mark.parametrize("stage", ["/v1", ""], ids=["with stage", "own domain"])
+def test_wrong_method_on_a_known_path_is_answered_with_those_that_it_has(
+    method: str, path: str, allowed: str, stage: str
+) -> None:
+    """The gateway sends it to the default route, so the path can also be one of staff."""
+    event = read_sample("customer-elsewhere") | {"rawPath": f"{stage}{path}"}
+    event["requestContext"]["http"] |= {"method": method, "path": f"{stage}{path}"}
+    page = load("customer").handler(event, Context())
+    assert (page["statusCode"], page["headers"]["Allow"]) == (405, allowed)
+    assert catalogue.text("en", "problem.405.title") in page["body"]
+
+    event["headers"]["accept"] = "application/json"
+    found = load("customer").handler(event, Context())
+    assert (found["statusCode"], found["headers"]["Allow"]) == (405, allowed)
+    assert json.loads(found["body"])["type"] == "urn:redress:problem:method-not-allowed"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/staff", "/staff/nothing", "/tickets/R-7K3M9-QW0X2/", "/t/a/b/c", "/v1", "//", "/openapi"],
+)
+def test_path_without_a_route_is_not_found_for_each_method(path: str) -> None:
+    event = read_sample("customer-elsewhere") | {"rawPath": f"/v1{path}"}
+    for method in ("GET", "PUT"):
+        event["requestContext"]["http"] |= {"method": method, "path": f"/v1{path}"}
+        found = load("customer").handler(event, Context())
+        assert (found["statusCode"], found["headers"].get("Allow")) == (404, None)
+
+
 def test_opening_the_status_page_confirms_nothing(site: Site, stores: Stores, clock: Clock) -> None:
     number, token = submit(site)
     resolved(stores, clock, number)

@@ -9,6 +9,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -146,10 +147,14 @@ def test_every_route_names_its_method() -> None:
     assert methods <= {"GET", "POST", "PUT"}
 
 
-def test_every_route_of_staff_requires_a_sign_in_and_no_public_route_does() -> None:
+def test_every_route_of_staff_but_its_document_requires_a_sign_in_and_no_public_route_does() -> (
+    None
+):
     for (method, path), function in routes().items():
         asked = paths()[path][method.lower()].get("security", [])
-        if function == "StaffFunction":
+        if path == "/staff/openapi.json":  # it holds no secret, and generators read it
+            assert asked == []
+        elif function == "StaffFunction":
             assert path.startswith("/staff/")
             assert asked == [{"Staff": []}], (method, path)
         else:
@@ -224,6 +229,34 @@ def test_staff_document_describes_every_route_of_staff_and_no_other() -> None:
 def test_public_document_describes_every_public_route_and_no_other() -> None:
     public = routes_of("IntakeFunction") | routes_of("CustomerFunction")
     assert documented("openapi-public.json") == public
+
+
+@pytest.mark.parametrize(
+    ("name", "server"), [("openapi-public.json", "."), ("openapi-staff.json", "..")]
+)
+def test_server_of_a_document_is_the_stage_that_serves_it(name: str, server: str) -> None:
+    """A client resolves it against the address of the document (OpenAPI 3.1, Server Object)."""
+    text = resources.files("redress").joinpath(f"data/{name}").read_text()
+    assert [one["url"] for one in json.loads(text)["servers"]] == [server]
+    [(_, path)] = [route for route in documented(name) if route[1].endswith("openapi.json")]
+    stage = "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1"
+    assert urljoin(stage + path, server) == f"{stage}/"
+
+
+@pytest.mark.parametrize("name", ["openapi-public.json", "openapi-staff.json"])
+def test_every_operation_documents_how_the_gateway_throttles(name: str) -> None:
+    """An HTTP API answers 429 itself, without Retry-After."""
+    document = json.loads(resources.files("redress").joinpath(f"data/{name}").read_text())
+    for method, path in documented(name):
+        response = document["paths"][path][method.lower()]["responses"]["429"]
+        if "$ref" in response:
+            response = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
+        assert "Retry-After" not in response.get("headers", {}), (method, path)
+        [(media, content)] = response["content"].items()
+        assert media == "application/json"
+        [schema] = content["schema"].values()
+        properties = document["components"]["schemas"][schema.rpartition("/")[2]]["properties"]
+        assert set(properties) == {"message"}
 
 
 def test_requests_and_mails_have_the_same_base_address() -> None:

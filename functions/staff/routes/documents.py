@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-from route import STAFF, Request, Route
+from route import EVERYBODY, STAFF, Request, Route
 
 from redress.edge.http import SECURITY, Answer
 
@@ -28,5 +28,5 @@ def _shipped(name: str) -> Answer:
 
 ROUTES = (
     Route("GET", "/staff/plan/schema", STAFF, read_plan_schema, answer="PlanSchema"),
-    Route("GET", "/staff/openapi.json", STAFF, read_open_api, answer="Document"),
+    Route("GET", "/staff/openapi.json", EVERYBODY, read_open_api, answer="Document"),
 )

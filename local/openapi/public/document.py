@@ -22,7 +22,7 @@ Document = dict[str, Any]
 SUBJECTS = {"tickets": tickets, "pages": pages}
 
 FORM = "application/x-www-form-urlencoded"
-ALWAYS = (500,)
+ALWAYS = (429, 500)
 """Error statuses of every route."""
 
 PARAMETERS: dict[str, Any] = {

@@ -70,7 +70,7 @@ ROUTES = (
         str,
         media=HTML,
         query=("kind", "lang"),
-        refusals=(429, 503),
+        refusals=(503,),
     ),
     PublicRoute(
         "customer",
@@ -81,7 +81,7 @@ ROUTES = (
         201,
         media=HTML,
         body=SubmittedForm,
-        refusals=(400, 409, 413, 422, 429, 503),
+        refusals=(400, 409, 413, 422, 503),
         keeps_post=True,
     ),
     PublicRoute(
@@ -92,7 +92,7 @@ ROUTES = (
         str,
         media=HTML,
         query=("lang",),
-        refusals=(404, 429, 503),
+        refusals=(404, 503),
     ),
     PublicRoute(
         "customer",
@@ -104,7 +104,7 @@ ROUTES = (
         media=HTML,
         body=PressedButton,
         body_required=False,
-        refusals=(400, 404, 409, 413, 422, 429, 503),
+        refusals=(400, 404, 409, 413, 422, 503),
         keeps_post=True,
     ),
     PublicRoute(
@@ -115,7 +115,7 @@ ROUTES = (
         str,
         media=HTML,
         query=("lang",),
-        refusals=(404, 429, 503),
+        refusals=(404, 503),
     ),
     PublicRoute(
         "customer",
@@ -125,7 +125,7 @@ ROUTES = (
         str,
         media=HTML,
         body=SubmittedSurvey,
-        refusals=(400, 404, 413, 422, 429, 503),
+        refusals=(400, 404, 413, 422, 503),
         keeps_post=True,
     ),
     PublicRoute(
@@ -136,7 +136,7 @@ ROUTES = (
         str,
         media=HTML,
         query=("lang",),
-        refusals=(404, 429, 503),
+        refusals=(404, 503),
     ),
     PublicRoute(
         "customer",
@@ -147,7 +147,7 @@ ROUTES = (
         media=HTML,
         body=SurveysEnded,
         body_required=False,
-        refusals=(400, 404, 413, 429, 503),
+        refusals=(400, 404, 413, 503),
     ),
     PublicRoute(
         "customer", "asset", "GET", "/assets/{name}", str, media="text/css", refusals=(404,)

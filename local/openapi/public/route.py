@@ -13,7 +13,7 @@ class PublicRoute(Struct, frozen=True):
     The Lambda function `function` serves it, in its Python function `name`. The texts of the route
     are in the YAML file under `name`. `msgspec` derives schemas from the types `answer` and `body`.
     `refusals` are the error statuses of the route: the answer is then a problem in the JSON API,
-    and a page otherwise. API Gateway answers 429 itself.
+    and a page otherwise. The document adds those of every route (429, 500).
     """
 
     function: str

@@ -142,8 +142,8 @@ class Throttled(Answer):
     message: Annotated[str, Meta(examples=["Too Many Requests"])]
 
 
-READ = (404, 429, 503)
-CHANGE = (404, 409, 429, 503)
+READ = (404, 503)
+CHANGE = (404, 409, 503)
 WITH_BODY = (400, 413, 415, 422)
 
 ROUTES = (
@@ -155,7 +155,7 @@ ROUTES = (
         Receipt,
         201,
         body=Submission,
-        refusals=(*WITH_BODY, 409, 429, 503),
+        refusals=(*WITH_BODY, 409, 503),
     ),
     PublicRoute(
         "customer",

@@ -15,7 +15,15 @@ from local.openapi.files import texts
 from local.openapi.functions import load
 from local.openapi.staff import problems
 from local.openapi.staff.parameters import PARAMETERS
-from local.openapi.staff.problems import ALWAYS, NAMES, WITH_A_BODY, Message, Problem
+from local.openapi.staff.problems import (
+    ALWAYS,
+    NAMES,
+    OF_THE_GATEWAY,
+    SIGNED_IN,
+    WITH_A_BODY,
+    Message,
+    Problem,
+)
 from redress.base.people import Role
 from redress.edge.bodies import Body, UnreadBody
 from redress.edge.http import BODY_LIMIT
@@ -89,10 +97,15 @@ def _operation(
     description = [
         entry.get("description", ""),
         common["who"][entry["who"]] if "who" in entry else "",
-        f"Roles: {', '.join(roles)}.",
+        f"Roles: {', '.join(roles)}." if roles else common["who"]["everybody"],
     ]
     parameters = [{"$ref": f"#/components/parameters/{name}"} for name in _named(route, entry)]
-    statuses = {*ALWAYS, *(WITH_A_BODY if route.body else ()), *route.problems}
+    statuses = {
+        *ALWAYS,
+        *(SIGNED_IN if roles else ()),
+        *(WITH_A_BODY if route.body else ()),
+        *route.problems,
+    }
     refusals = {
         str(status): {"$ref": f"#/components/responses/{NAMES[status]}"}
         for status in sorted(statuses)
@@ -103,6 +116,7 @@ def _operation(
         "summary": entry["summary"],
         "description": " ".join(part for part in description if part),
         "x-roles": roles,
+        **({} if roles else {"security": []}),
         **({"parameters": parameters} if parameters else {}),
         **({"requestBody": _request(route.body, entry, examples)} if route.body else {}),
         "responses": {str(route.status): _answer(route, entry, examples), **refusals},
@@ -156,9 +170,13 @@ def _headers(location: dict[str, str] | None) -> dict[str, Any]:
 
 def _problem(status: int, entry: dict[str, Any]) -> dict[str, Any]:
     examples = {name: {"value": example} for name, example in entry["examples"].items()}
-    if status == 401:
+    if status in OF_THE_GATEWAY:
         content = {"schema": _reference(Message.__name__), "examples": examples}
-        return {"description": entry["description"], "content": {"application/json": content}}
+        return {
+            "description": entry["description"],
+            **({"headers": entry["headers"]} if "headers" in entry else {}),
+            "content": {"application/json": content},
+        }
     content = {"schema": _reference(Problem.__name__), "examples": examples}
     return {
         "description": entry["description"],

@@ -1,4 +1,4 @@
-"""Problems, and the answer of API Gateway to requests without a valid token."""
+"""Problems, and the answers of API Gateway itself."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ NAMES = {
     413: "TooLarge",
     415: "MediaType",
     422: "Invalid",
+    429: "Throttled",
     500: "Internal",
     503: "Unavailable",
 }
 """Status -> name of the response in the document (`common.yaml`)."""
 
-ALWAYS = (401, 403, 500, 503)
+ALWAYS = (429, 500, 503)
+SIGNED_IN = (401, 403)
+OF_THE_GATEWAY = (401, 429)
 WITH_A_BODY = (400, 413, 415, 422)
 
 
@@ -46,6 +49,7 @@ class Problem(Answer):
     reason: ReleaseProblem | UnsetType = UNSET
 
 
-# The answer of API Gateway.
 class Message(Answer):
+    """An answer of API Gateway. No function was called."""
+
     message: str

@@ -63,9 +63,12 @@ def problem_for(error: Exception) -> Problem:
     return Problem(500, "urn:redress:problem:internal", "Something went wrong", "please try again")
 
 
-def plain(status: int, name: str, title: str, detail: str) -> Problem:
-    """The problem for a faulty HTTP request: it is not JSON, it is too large, no route fits."""
-    return Problem(status, f"urn:redress:problem:{name}", title, detail)
+def plain(status: int, name: str, title: str, detail: str, **headers: str) -> Problem:
+    """The problem for a faulty HTTP request: it is not JSON, it is too large, no route fits.
+
+    `headers` are headers of the answer; a name such as `Allow` has no dash.
+    """
+    return Problem(status, f"urn:redress:problem:{name}", title, detail, headers=headers)
 
 
 def to_json(problem: Problem) -> dict[str, Any]:
