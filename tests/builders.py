@@ -274,11 +274,12 @@ class Life:
         )
 
     def answer_survey(self, overall: int = 5) -> Life:
-        return self.take(
-            by_customer.answer_survey(
-                self.ticket, self.plan, {"overall": overall}, self.clock.now()
-            )
-        )
+        return self.rate(overall=overall)
+
+    def rate(self, **answers: int) -> Life:
+        """Answer the survey with these scores."""
+        now = self.clock.now()
+        return self.take(by_customer.answer_survey(self.ticket, self.plan, answers, now))
 
     def withdraw(self) -> Life:
         return self.take(

@@ -154,7 +154,11 @@ class ShownFault(msgspec.Struct, frozen=True):
     text: str
 
 
-_LABELS = {"consent": "form.consent_label", "language": "language.switch"}
+_LABELS = {
+    "consent": "form.consent_label",
+    "language": "language.switch",
+    "text": "act.dispute_label",
+}
 
 
 FORM_FIELDS = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from rendering import ShownFault, by_field_of, guarded, page, see_other, shown
-from surveys import answers_of
+from surveys import answers_of, is_rated_low
 from web_request import Blank, WebRequest, asked_language, posted
 
 from redress.base import catalogue
@@ -105,6 +105,7 @@ def status_page(
         zone=view.zone,
         steps=steps_of(view),
         segments=segments_of,
+        is_rated_low=is_rated_low(view),
         action=status_url(request, view.language, view.language),
         faults=faults or [],
         by_field=by_field or Blank(),

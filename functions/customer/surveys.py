@@ -17,11 +17,15 @@ from redress.base.languages import LANGUAGES
 from redress.edge.http import (
     Answer,
 )
+from redress.tickets.rules.ticket import EventType, State
 from redress.wiring import customer as wiring
 
 if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's cold start
     from redress.mail.outgoing.cases.unsubscribing import Surveys
     from redress.tickets.cases.customer import StatusView
+
+
+RESOLVED, SURVEYED = EventType.RESOLVED.value, EventType.SURVEYED.value
 
 
 def answers_of(fields: Mapping[str, str]) -> dict[str, Any]:
@@ -37,6 +41,17 @@ def answers_of(fields: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def is_rated_low(view: StatusView) -> bool:
+    """Return whether the customer rated the resolution low and can still dispute it.
+
+    A survey that leaves the ticket resolved had a low score.
+    """
+    if view.state != State.RESOLVED:
+        return False
+    rated = [line.type for line in view.timeline if line.type in (RESOLVED, SURVEYED)]
+    return rated[-1] == SURVEYED
+
+
 def survey(request: WebRequest) -> Answer:
     """Show the questionnaire. The customer opens it by a signed link that expires."""
 
@@ -50,24 +65,30 @@ def survey(request: WebRequest) -> Answer:
 def answer_survey(request: WebRequest) -> Answer:
     """Save the answers and thank the customer.
 
-    If an answer is invalid, show the questionnaire again with the errors.
+    If an answer is invalid, show the questionnaire again with the errors. After a low score the
+    page offers to say that the problem is not solved. The customer sends that as the field `text`.
     """
     token = request.token
 
     def render() -> Answer:
         cases = wiring.customer_cases()
         fields = posted(request)
+        disputed = "text" in fields
         try:
-            view = cases.survey(token, answers_of(fields))
+            if disputed:
+                view = cases.dispute(token, fields["text"])
+            else:
+                view = cases.survey(token, answers_of(fields))
         except InvalidInput as error:
             view = cases.survey_status(token)
-            faults = shown(asked_language(request) or view.language, error.faults, "survey")
+            language = asked_language(request) or view.language
+            faults = shown(language, error.faults, "survey")
             return _survey_page(request, 422, view, faults, fields)
         except NotAllowedNow:
             # The survey was answered before, by a double click or on another device. The customer
             # made no mistake, so the page shows no error.
             return _survey_page(request, 200, cases.survey_status(token))
-        return _survey_page(request, 200, view, thanks=True)
+        return _survey_page(request, 200, view, thanks=not disputed, disputed=disputed)
 
     return guarded(request, render)
 
@@ -80,6 +101,7 @@ def _survey_page(
     typed: Mapping[str, str] | None = None,
     *,
     thanks: bool = False,
+    disputed: bool = False,
 ) -> Answer:
     action = f"{request.base}/s/{request.token}"
     return page(
@@ -94,6 +116,8 @@ def _survey_page(
         by_field=by_field_of(faults or []),
         typed=Blank(typed or {}),
         thanks=thanks,
+        disputed=disputed,
+        is_rated_low=is_rated_low(view),
         switch=[(code, f"{action}?lang={code}") for code in LANGUAGES],
     )
 

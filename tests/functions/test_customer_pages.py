@@ -811,6 +811,78 @@ def test_survey_link_accepts_one_answer_and_expires_with_the_survey(
     assert site("survey", token=questions)["statusCode"] == 404
 
 
+def rated_low(site: Site, number: str, token: str) -> dict[str, Any]:
+    """Answer the survey of a resolved ticket through the API with a low score."""
+    answer = site(
+        "api-survey", body={"overall": 1, "solution": 1}, headers=bearer(token), number=number
+    )
+    view: dict[str, Any] = json.loads(answer["body"])
+    return view | {"status": answer["statusCode"]}
+
+
+def test_low_survey_in_the_api_keeps_the_ticket_resolved_and_offers_the_dispute(
+    site: Site, stores: Stores, clock: Clock
+) -> None:
+    number, token = submit(site)
+    resolved(stores, clock, number)
+
+    found = rated_low(site, number, token)
+    assert (found["status"], found["state"], found["closure"]) == (200, "resolved", None)
+    assert found["can"] == ["confirm", "dispute", "withdraw", "write"]
+    assert rated_low(site, number, token)["status"] == 409
+    kept = [e.data for e in stores.tickets.history(number) if e.type == "surveyed"]
+    assert kept == [{"answers": {"overall": 1, "solution": 1}}]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_status_page_offers_the_dispute_after_a_low_survey_in_every_language(
+    site: Site, stores: Stores, clock: Clock, language: str
+) -> None:
+    number, token = submit(site, language=language)
+    resolved(stores, clock, number)
+    words = catalogue.text(language, "act.low")
+    assert words not in site("status", token=token)["body"]
+
+    rated_low(site, number, token)
+    page = site("status", token=token)["body"]
+    assert words in page
+    assert "/dispute" in page
+    assert 'name="overall"' not in page
+    assert press(site, token, "dispute", text="It still leaks")["statusCode"] == 303
+    resolved(stores, clock, number)
+    assert words not in site("status", token=token)["body"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_survey_page_offers_the_dispute_after_a_low_survey(
+    site: Site, stores: Stores, clock: Clock, language: str
+) -> None:
+    """The link of the survey's mail still works after a dispute and another resolution."""
+    number, token = submit(site, language=language)
+    resolved(stores, clock, number)
+    press(site, token, "confirm")
+    questions = customer_wiring.customer_cases().survey_token(stores.tickets.get(number))
+    press(site, token, "dispute", text="It leaks")
+    resolved(stores, clock, number)
+
+    page = site("survey-answer", {"overall": "2", "language": language}, token=questions)
+    words = catalogue.text(language, "act.low")
+    assert words in page["body"]
+    assert words in site("survey", token=questions)["body"]
+    empty = site("survey-answer", {"text": " ", "language": language}, token=questions)
+    assert empty["statusCode"] == 422
+    assert {"text", "text-fault"} <= set(structure(empty).ids)
+    for _ in range(2):
+        told = site("survey-answer", {"text": "It leaks again"}, token=questions)
+        assert told["statusCode"] == 200
+        assert catalogue.text(language, "event.disputed") in told["body"]
+    assert [e.data["text"] for e in stores.tickets.history(number) if e.type == "disputed"] == [
+        "It leaks",
+        "It leaks again",
+    ]
+    assert stores.tickets.get(number).state == "open"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_status_page_shows_every_state_in_every_language(
     site: Site, stores: Stores, clock: Clock, language: str

@@ -155,6 +155,14 @@ FAULTY: dict[str, tuple[Break, set[tuple[str, str]]]] = {
         drop("levels", "inquiry", "promises", "callback"),
         {("/levels/inquiry/promises/survey", "needs_callback")},
     ),
+    "a low survey score above the scale": (
+        put("survey", "low", value=6),
+        {("/survey/low", "whole_number_expected")},
+    ),
+    "a low survey score below the scale": (
+        put("survey", "low", value=0),
+        {("/survey/low", "whole_number_expected")},
+    ),
     "an unknown urgency": (
         put("levels", "urgent", "urgency", value="extreme"),
         {("/levels/urgent/urgency", "unknown")},
@@ -997,6 +1005,13 @@ def test_a_callback_with_one_attempt_closes_after_the_first_question() -> None:
 def test_a_callback_by_phone_has_the_ladder_of_other_promises(plan: Plan) -> None:
     by_phone = plan.rungs(ClockName.CALLBACK, "promise", 100, by_mail=False)
     assert by_phone == plan.rungs(ClockName.RESOLUTION, "promise", 100, by_mail=False)
+
+
+def test_a_stored_plan_without_a_low_survey_score_means_2() -> None:
+    document = plan_document()
+    assert document["survey"].pop("low") == 2
+    assert parse(document).survey_low == 2
+    assert parse(document | {"survey": {"invite_after": "1h", "low": 4}}).survey_low == 4
 
 
 def test_a_survey_is_sent_before_it_ends_even_if_it_is_short(plan: Plan) -> None:

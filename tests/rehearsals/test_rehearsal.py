@@ -400,6 +400,24 @@ def test_a_late_confirmation_by_the_customer_is_no_missed_promise() -> None:
     assert verdicts(found, ClockName.CALLBACK) == [(Verdict.VOID, Verdict.VOID)]
 
 
+@pytest.mark.parametrize(("low", "closure"), [(2, "confirmed"), (3, "unconfirmed")])
+def test_a_survey_confirms_only_if_its_score_is_not_low_under_the_draft(
+    low: int, closure: str
+) -> None:
+    life = Life(Clock()).open().acknowledge().wait(minutes=1).resolve()
+    sleep(life, hours=1).rate(overall=3)
+    found = rehearse(life, draft_of(lambda document: document["survey"].update(low=low)), days=30)
+    assert found.draft.ticket.closure == closure
+    assert not found.skipped
+
+
+def test_a_low_survey_confirms_under_a_draft_for_which_its_score_is_not_low() -> None:
+    life = Life(Clock()).open().acknowledge().wait(minutes=1).resolve()
+    sleep(life, hours=1).rate(overall=2)
+    found = rehearse(life, draft_of(lambda document: document["survey"].update(low=1)))
+    assert (found.real.ticket.closure, found.draft.ticket.closure) == (None, "confirmed")
+
+
 def test_a_draft_applies_to_the_entire_life_even_if_the_ticket_was_moved_to_another_plan() -> None:
     life = Life(Clock()).open().acknowledge().wait(hours=1)
     life.move_to(draft_of(promising("complaint", "first_response", within="2h")))

@@ -338,6 +338,21 @@ def test_unanswered_callback_is_repeated_and_closes_unconfirmed(world: World) ->
     assert world.at_rest(number)
 
 
+def test_low_survey_leaves_the_callback_waiting_and_a_confirmation_ends_it(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.resolve(number)
+    world.answer_survey(number, overall=1)
+    world.pass_time(hours=25)
+
+    assert world.rungs(number) == [("callback", "ask_again", 24)]
+    assert world.states(number)[-1] == "AwaitCallback"
+    world.confirm(number)
+    assert world.tickets.get(number).closure == "confirmed"
+    assert world.states(number)[-1] == "CloseTicket"
+    assert world.at_rest(number)
+
+
 def test_unanswered_survey_is_mailed_after_an_hour_and_ends_after_a_week(world: World) -> None:
     number = world.open()
     world.acknowledge(number)

@@ -87,8 +87,9 @@ class World(Stores):
             number, lambda t, p, at: by_customer.dispute(t, p, CUSTOMER, "It leaks again", at)
         )
 
-    def answer_survey(self, number: str) -> None:
-        self.take(number, lambda t, p, at: by_customer.answer_survey(t, p, {"overall": 5}, at))
+    def answer_survey(self, number: str, overall: int = 5) -> None:
+        answers = {"overall": overall}
+        self.take(number, lambda t, p, at: by_customer.answer_survey(t, p, answers, at))
 
     def withdraw(self, number: str) -> None:
         self.take(number, lambda t, p, at: by_customer.withdraw(t, p, "Never mind", at))

@@ -342,6 +342,69 @@ def test_a_survey_answer_also_confirms_the_resolution(life: Life) -> None:
     assert life.ticket.clocks[ClockName.CALLBACK].state is ClockState.STOPPED
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [{"overall": 1}, {"overall": 2}, {"overall": 5, "solution": 2}, {"overall": 2, "solution": 5}],
+)
+def test_a_low_survey_confirms_nothing_and_the_callback_goes_on(
+    life: Life, answers: dict[str, int]
+) -> None:
+    life.open().acknowledge().resolve()
+    callback = life.ticket.clocks[ClockName.CALLBACK]
+    life.wait(hours=1).rate(**answers)
+    assert [event.type for event in life.last.events] == [EventType.SURVEYED]
+    assert life.last.events[0].data == {"answers": answers}
+    assert (life.ticket.state, life.ticket.closure) == (State.RESOLVED, None)
+    assert life.ticket.clocks[ClockName.CALLBACK] == callback
+    life.sleep_through(life.clock.moment + timedelta(days=4))
+    assert fired(life) == [
+        ("callback", "ask_again"),
+        ("callback", "ask_again"),
+        ("callback", "close"),
+    ]
+    assert (life.ticket.state, life.ticket.closure) == (State.CLOSED, "unconfirmed")
+
+
+@pytest.mark.parametrize("answers", [{"overall": 3}, {"overall": 3, "solution": 3, "speed": 1}])
+def test_a_survey_above_the_low_scores_confirms_the_resolution(
+    life: Life, answers: dict[str, int]
+) -> None:
+    life.open().acknowledge().resolve().rate(**answers)
+    assert (life.ticket.state, life.ticket.closure) == (State.CLOSED, "confirmed")
+
+
+def test_a_survey_after_a_confirmation_closes_the_ticket_with_any_score(life: Life) -> None:
+    life.open().acknowledge().resolve().confirm().rate(overall=1)
+    assert (life.ticket.state, life.ticket.closure) == (State.CLOSED, "confirmed")
+
+
+def test_a_confirmation_after_a_low_survey_closes_the_ticket_without_another_survey(
+    life: Life,
+) -> None:
+    life.open().acknowledge().resolve().rate(overall=1).wait(hours=1).confirm()
+    assert [event.type for event in life.last.events] == [EventType.CONFIRMED, EventType.CLOSED]
+    assert (life.ticket.state, life.ticket.closure) == (State.CLOSED, "confirmed")
+
+
+def test_a_ticket_is_surveyed_once_even_if_the_low_survey_led_to_a_dispute(life: Life) -> None:
+    life.open().acknowledge().resolve().rate(overall=1)
+    with pytest.raises(NotAllowedNow):
+        life.rate(overall=5)
+    life.dispute().assign().resolve()
+    with pytest.raises(NotAllowedNow):
+        life.rate(overall=5)
+    life.confirm()
+    assert (life.ticket.state, life.ticket.closure) == (State.CLOSED, "confirmed")
+
+
+@pytest.mark.parametrize(("low", "state"), [(1, State.CLOSED), (3, State.RESOLVED)])
+def test_the_plan_says_which_survey_scores_are_low(low: int, state: State) -> None:
+    document = plan_document()
+    document["survey"]["low"] = low
+    life = Life(Clock(), parse(document)).open().acknowledge().resolve().rate(overall=2)
+    assert life.ticket.state is state
+
+
 def test_withdrawing_cancels_open_promises(life: Life) -> None:
     life.open().acknowledge().wait(days=9).withdraw()
     ended = life.ticket.clocks
@@ -750,6 +813,7 @@ COMMANDS: dict[str, Callable[[Life], object]] = {
     "confirm": Life.confirm,
     "dispute": Life.dispute,
     "survey": Life.answer_survey,
+    "low survey": lambda life: life.rate(overall=5, solution=1),
     "withdraw": Life.withdraw,
     "wake": Life.wake,
 }

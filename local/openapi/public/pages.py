@@ -38,7 +38,8 @@ class SurveyAnswers(OpenAnswer, kw_only=True):
 
 
 class SubmittedSurvey(SurveyAnswers, kw_only=True):
-    overall: str
+    overall: str | UnsetType = UNSET
+    text: str | UnsetType = UNSET
 
 
 class PressedButton(SurveyAnswers, kw_only=True):

@@ -35,6 +35,7 @@ from redress.plans.rules.plan import (
     MOST_VERSIONS,
     ROLES,
     STRANGERS,
+    USUAL_LOW_SCORE,
     CallbackPlan,
     Grade,
     HeldPlan,
@@ -65,6 +66,7 @@ MOST_NAMES = 50
 a priority and a customer type."""
 MOST_ATTEMPTS = 10
 HIGHEST_SHARE = 10
+HIGHEST_SCORE = 5
 MOST_RUNGS = 20
 MOST_OVERRIDES = 200
 MOST_ADDRESSES = 100
@@ -130,6 +132,8 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
     levels = _levels(read, document, known)
     effective_from = _effective_from(read, document, publishing_at)
     begins = _begins(read, effective_from, publishing_at)
+    survey = read.section(document, "survey", "")
+    read.known(survey, ("invite_after", "low"), "/survey")
     plan = Plan(
         version=read.whole_number(document, "version", "", most=MOST_VERSIONS),
         note=read.text(document, "note", ""),
@@ -150,7 +154,8 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
                 read.section(document, "callback", ""), "attempts", "/callback", most=MOST_ATTEMPTS
             )
         ),
-        survey_invite_after_s=_survey_invite_after(read, document),
+        survey_invite_after_s=_survey_invite_after(read, survey),
+        survey_low=_survey_low(read, survey),
         idempotency_days=read.whole_number(
             read.section(document, "idempotency", ""),
             "kept_days",
@@ -512,14 +517,19 @@ def _home_region(read: DocumentReader, document: Mapping[str, Any]) -> str:
     return region
 
 
-def _survey_invite_after(read: DocumentReader, document: Mapping[str, Any]) -> int:
-    section = read.section(document, "survey", "")
-    read.known(section, ("invite_after",), "/survey")
+def _survey_invite_after(read: DocumentReader, section: Mapping[str, Any]) -> int:
     read.duration(section, "invite_after", "/survey")
     try:
         return seconds_of(section.get("invite_after", ""))
     except (ValueError, TypeError):
         return 1
+
+
+def _survey_low(read: DocumentReader, section: Mapping[str, Any]) -> int:
+    """The highest score that counts as low, USUAL_LOW_SCORE if the plan names none."""
+    if "low" not in section:
+        return USUAL_LOW_SCORE
+    return read.whole_number(section, "low", "/survey", most=HIGHEST_SCORE)
 
 
 def _mail(

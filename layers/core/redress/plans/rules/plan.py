@@ -41,6 +41,8 @@ LONGEST_S = 366 * 86_400
 """The longest target: a year. A longer target is a mistake, and its due time could be outside the
 range of `datetime`."""
 MOST_VERSIONS = 99_999
+USUAL_LOW_SCORE = 2
+"""The highest low survey score of a plan that names none, as plans did before they had `low`."""
 
 _DURATION = re.compile(r"(?=.)(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")
 _DEFAULT_PAUSES: Mapping[ClockName, tuple[str, ...]] = {
@@ -188,6 +190,8 @@ class Plan(Struct, frozen=True):
     mail: MailPlan = NO_MAIL_PLAN
     home_region: str = HOME_REGION
     """The region of phone numbers without a country code, as in ISO 3166-1: `CN`."""
+    survey_low: int = USUAL_LOW_SCORE
+    """The highest survey score that counts as low (`is_low`)."""
 
     @property
     def teams(self) -> frozenset[str]:
@@ -198,6 +202,16 @@ class Plan(Struct, frozen=True):
     def in_force(self, at: datetime) -> bool:
         """Whether the plan is effective at an instant."""
         return self.effective_from is None or self.effective_from <= at
+
+    def is_low(self, answers: Mapping[str, Any]) -> bool:
+        """Whether the answers to a survey do not say that the problem is solved.
+
+        `answers` has a score from 1 to 5 for `overall`, and perhaps one for `solution`. The answers
+        are low if one of the two is at most `survey_low`. The other scores rate the people and the
+        speed, so they do not count. Every rule that follows from a low score uses this method.
+        """
+        scores = (answers[name] for name in ("overall", "solution") if name in answers)
+        return any(score <= self.survey_low for score in scores)
 
     def level(self, kind: str) -> Level:
         return self.levels[kind]

@@ -14,10 +14,11 @@ what people really did.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from itertools import zip_longest
 
 from redress.base.errors import InvalidInput, NotAllowedNow
 from redress.clocks.rules.clocks import Clock, ClockName, ClockState, overdue
@@ -124,7 +125,7 @@ def rehearse(
     """
     real_life, draft_life = _Life(), _Life()
     skipped: Counter[str] = Counter()
-    for event in history:
+    for event, following in _with_following(history):
         if event.at > until:
             break
         if event.type is EventType.PLAN_CHANGED:
@@ -135,7 +136,7 @@ def rehearse(
             draft_life.take(event, draft)
             continue
         step = _STEPS[event.type]
-        if step is None or _queued_by_plan(event):
+        if step is None or _queued_by_plan(event) or _confirmed_by_survey(event, following, draft):
             continue
         draft_life.wake(draft, event.at)
         if not draft_life.repeat(step, _KeptEvent(event, before, plan), draft):
@@ -290,6 +291,27 @@ def _queued_by_plan(event: Event) -> bool:
     decides again whether the ticket returns to the queue.
     """
     return event.type is EventType.QUEUED and not event.by.is_person
+
+
+def _with_following(history: Iterable[Event]) -> Iterator[tuple[Event, Event | None]]:
+    """Return each event with the event after it, None for the last one."""
+    events = list(history)
+    return zip_longest(events, events[1:])
+
+
+def _confirmed_by_survey(event: Event, following: Event | None, draft: Plan) -> bool:
+    """Whether only a survey confirmed the resolution, and its answers are low under the draft.
+
+    A survey that confirms adds both events at the same instant. Under the draft, its answers
+    confirm nothing.
+    """
+    return (
+        event.type is EventType.CONFIRMED
+        and following is not None
+        and following.type is EventType.SURVEYED
+        and following.at == event.at
+        and draft.is_low(following.data["answers"])
+    )
 
 
 def _text(event: Event) -> str:

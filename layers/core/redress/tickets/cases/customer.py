@@ -18,7 +18,7 @@ from redress.tickets.rules.change import Change
 from redress.tickets.rules.promise_view import PromiseView, promises_of
 from redress.tickets.rules.steps import by_customer, table
 from redress.tickets.rules.steps.table import STEPS, Step
-from redress.tickets.rules.ticket import Event, EventType, State, Ticket, promises
+from redress.tickets.rules.ticket import Event, EventType, State, Ticket, is_survey_due
 from redress.tickets.store.tickets import TicketStore
 
 PUBLIC = frozenset(
@@ -116,9 +116,7 @@ def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> S
     """The customer's view of a ticket and its history."""
     can = {name for name, step in ACTIONS.items() if ticket.state in STEPS[step]}
     plan = plans.get(ticket.plan_version)
-    if ClockName.SURVEY not in promises(ticket, plan):
-        can.discard("survey")
-    if ticket.state is State.RESOLVED:
+    if not is_survey_due(ticket, plan) or ticket.state is State.RESOLVED:
         can.discard("survey")  # the page first asks whether the problem is solved
     return StatusView(
         number=ticket.number,
@@ -200,14 +198,19 @@ class CustomerCases:
         )
 
     def dispute(self, token: str, text: str) -> StatusView:
-        """Say that the problem is not solved. The ticket reopens. A repeated text is ignored."""
+        """Say that the problem is not solved. The ticket reopens. A repeated text is ignored.
+
+        `token` is that of a survey link or of a status link.
+        """
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             if self._is_repeat(ticket, EventType.DISPUTED, text):
                 return None
             return by_customer.dispute(ticket, plan, CUSTOMER, text, at)
 
-        return self._do(token, decide)
+        number = self._number(token)
+        self._changes.change(number, decide)
+        return self._view(number)
 
     def withdraw(self, token: str, text: str) -> StatusView:
         """Withdraw the ticket. A repeat has no effect and is not an error."""

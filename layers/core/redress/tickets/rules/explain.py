@@ -172,6 +172,8 @@ def explain(
                 attempt.add(What.BEGUN, ticket, event, None)
                 if clock.state is ClockState.PAUSED:
                     attempt.add(What.PAUSED, ticket, event, None)
+                elif clock.state is ClockState.STOPPED:
+                    attempt.add(What.STOPPED, ticket, event, None)
             else:
                 attempt.continue_with(ticket, clock, plan, event)
         acted = _collect_consequence(acted, event, current)

@@ -22,6 +22,7 @@ from redress.tickets.rules.ticket import (
     Resolution,
     State,
     Ticket,
+    is_survey_due,
     promises,
     waits_for,
 )
@@ -514,6 +515,8 @@ def _callback_attempted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 def _confirmed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     stopped = _stop_clocks(ticket, event, plan, ClockName.CALLBACK)
     ticket = replace(ticket, state=State.CONFIRMED, clocks=stopped)
+    if not is_survey_due(ticket, plan):
+        return ticket
     return replace(ticket, clocks=_start_clocks(ticket, plan, event.at, ClockName.SURVEY))
 
 
@@ -534,6 +537,14 @@ def _disputed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _surveyed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """Stop the clock of the survey, which shows that it was answered.
+
+    If the answer was low and the resolution is not confirmed, this clock does not run yet. It then
+    starts and stops with the answer.
+    """
+    if ticket.state is State.RESOLVED:
+        begun = _start_clocks(ticket, plan, event.at, ClockName.SURVEY)
+        ticket = replace(ticket, clocks=begun)
     return replace(ticket, clocks=_stop_clocks(ticket, event, plan, ClockName.SURVEY))
 
 

@@ -223,6 +223,17 @@ def promises(ticket: Ticket, plan: Plan) -> dict[ClockName, Promise]:
     return plan.promises(ticket.kind, ticket.channel, ticket.priority, ticket.customer_type)
 
 
+def is_survey_due(ticket: Ticket, plan: Plan) -> bool:
+    """Whether the plan promises a survey for this ticket that the customer has not answered yet.
+
+    A ticket has one survey: after an answer no other follows, not even after a dispute. The answer
+    has stopped the clock of the survey.
+    """
+    clock = ticket.clocks.get(ClockName.SURVEY)
+    answered = clock is not None and clock.state is ClockState.STOPPED
+    return not answered and ClockName.SURVEY in promises(ticket, plan)
+
+
 def next_wake(ticket: Ticket, plan: Plan) -> datetime | None:
     """When the ticket's workflow must wake next; None if no rung of a running clock is left."""
     return clocks.next_wake(ticket.clocks, ladders(ticket, plan))

@@ -9,7 +9,6 @@ from typing import Any
 from redress.base import texts
 from redress.base.errors import Fault, InvalidInput, NotAllowedNow, pointer
 from redress.base.people import CUSTOMER, SYSTEM, Actor
-from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps.draft import (
@@ -26,7 +25,7 @@ from redress.tickets.rules.steps.table import (
     WITHDRAWN,
     Step,
 )
-from redress.tickets.rules.ticket import EventType, State, Ticket, promises
+from redress.tickets.rules.ticket import EventType, State, Ticket, is_survey_due
 
 
 def write(
@@ -52,7 +51,7 @@ def write(
 def confirm(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
     """The customer says that the problem is solved.
 
-    If the plan promises a survey for this ticket, the survey begins. Otherwise the ticket closes.
+    If a survey is due for this ticket (`is_survey_due`), it begins. Otherwise the ticket closes.
     """
     require_possible(Step.CONFIRM, ticket)
     draft = Draft(ticket, plan, by, at).add(EventType.CONFIRMED)
@@ -86,15 +85,21 @@ def dispute(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> C
 
 
 def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: datetime) -> Change:
-    """The customer answers the questionnaire, which closes the ticket.
+    """The customer answers the questionnaire, once per ticket.
 
     The score `overall` (1 to 5) is required. The other scores, `comment` and `suggestion` are
-    optional. If the customer has not confirmed the resolution yet, the answer also confirms it.
-    Raises InvalidInput, which lists every wrong answer, and NotAllowedNow if the plan promises no
-    survey for this ticket.
+    optional. What follows depends on whether the customer has confirmed the resolution before:
+
+    - If so, the answer closes the ticket. Its scores rate the service and take nothing back.
+    - If not, a low answer (`Plan.is_low`) is only recorded. The ticket stays resolved, so the
+      customer can still confirm or dispute, and the callback goes on.
+    - Any other answer also confirms the resolution and closes the ticket.
+
+    Raises InvalidInput, which lists every wrong answer, and NotAllowedNow if no survey is due
+    (`is_survey_due`).
     """
     require_possible(Step.ANSWER_SURVEY, ticket)
-    if ClockName.SURVEY not in promises(ticket, plan):
+    if not is_survey_due(ticket, plan):
         raise NotAllowedNow(Step.ANSWER_SURVEY, ticket.state)
     faults: list[Fault] = []
     kept: dict[str, Any] = {}
@@ -126,6 +131,8 @@ def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: da
         raise InvalidInput(faults)
     draft = Draft(ticket, plan, CUSTOMER, at)
     if ticket.state is State.RESOLVED:
+        if plan.is_low(kept):
+            return draft.add(EventType.SURVEYED, {"answers": kept}).change()
         draft.add(EventType.CONFIRMED)
     draft.add(EventType.SURVEYED, {"answers": kept})
     return draft.add(EventType.CLOSED, {"closure": CONFIRMED_BY_CUSTOMER}, SYSTEM).change()

@@ -20,7 +20,7 @@ from redress.tickets.rules.steps.table import (
     TEXT_LIMIT,
     Step,
 )
-from redress.tickets.rules.ticket import Event, EventType, State, Ticket, promises
+from redress.tickets.rules.ticket import Event, EventType, State, Ticket, is_survey_due, promises
 
 
 class Draft:
@@ -93,12 +93,11 @@ def closure_now(ticket: Ticket, plan: Plan) -> str | None:
     """Return the reason for closing a ticket at once, or None if it does not close yet.
 
     A resolved ticket closes at once if its plan promises no callback. A confirmed ticket closes at
-    once if its plan promises no survey.
+    once if its plan promises no survey, or if the customer has answered the survey already.
     """
-    promised = promises(ticket, plan)
-    if ticket.state is State.RESOLVED and ClockName.CALLBACK not in promised:
+    if ticket.state is State.RESOLVED and ClockName.CALLBACK not in promises(ticket, plan):
         return ANSWERED
-    if ticket.state is State.CONFIRMED and ClockName.SURVEY not in promised:
+    if ticket.state is State.CONFIRMED and not is_survey_due(ticket, plan):
         return CONFIRMED_BY_CUSTOMER
     return None
 

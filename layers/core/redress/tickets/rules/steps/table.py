@@ -69,6 +69,7 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.RECORD_NO_ANSWER: {_R: _R},
     Step.CONFIRM: {_R: _C},
     Step.DISPUTE: {_R: _O, _C: _O},
+    # A low answer leaves a resolved ticket resolved (`by_customer.answer_survey`).
     Step.ANSWER_SURVEY: {_R: _X, _C: _X},
     Step.WITHDRAW: {_N: _X, _O: _X, _W: _X, _R: _X},
     Step.CLOSE: {_R: _X, _C: _X},
