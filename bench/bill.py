@@ -50,8 +50,9 @@ class Bill:
     """Counts of everything that is billed by use.
 
     `traces` counts all traces, as if each were recorded. `metrics` says how often each custom
-    metric is written. `notices` are SNS messages to the operators. `stored_bytes` is how much the
-    table has grown at the end.
+    metric is written. `notices` are SNS messages to the operators. `publications` are the events
+    that SES publishes about accepted mails. `stored_bytes` is how much the table has grown at the
+    end.
     """
 
     transitions: int = 0
@@ -62,6 +63,7 @@ class Bill:
     queue_requests: int = 0
     mails: int = 0
     notices: int = 0
+    publications: int = 0
     traces: int = 0
     log_bytes: int = 0
     out_bytes: int = 0
@@ -102,15 +104,33 @@ def bill_of(
         write_units=sum(written(call, indexes) for call in table),
         read_units=sum(read(call) for call in table),
         # Lambda receives a batch and deletes it. Polling of empty queues belongs to the idle stack.
-        queue_requests=sum(call.service == "sqs" for call in calls) + 2 * polled,
+        # SNS puts each event of SES into the queue.
+        queue_requests=sum(call.service == "sqs" for call in calls) + 2 * polled + len(sent),
         mails=sum(len(people) for call in sent for people in call.request.values()),
         notices=sum(call.service == "sns" for call in calls),
+        publications=len(sent),
         traces=len(runs) + len(traced) + followed,
         log_bytes=sum(map(logged, records.invocations)) + bytes_of_platform(len(asked) + followed),
         out_bytes=sum(request.bytes for request in records.api_requests),
         stored_bytes=stored(table, indexes),
         secret_calls=sum(call.service == "secretsmanager" for call in calls),
         metrics=metrics(records.invocations),
+    )
+
+
+def of_reports(mails: int) -> Bill:
+    """The part of a bill that the events of SES about this many accepted mails cause.
+
+    Each is published, goes through the queue, and starts the mailer, which reads one record. The
+    mailer's time is left out.
+    """
+    return Bill(
+        invocations=mails,
+        read_units=mails / 2,
+        queue_requests=3 * mails,
+        publications=mails,
+        traces=mails,
+        log_bytes=bytes_of_platform(mails),
     )
 
 
@@ -281,6 +301,7 @@ def used(bill: Bill, seconds: float, sampled: float = SAMPLED) -> dict[str, floa
         "recovery_gb_month": bill.stored_bytes / GB,
         "mail": bill.mails,
         "notice": bill.notices,
+        "publication": bill.publications,
     }
 
 

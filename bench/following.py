@@ -2,7 +2,7 @@
 
 The built functions do the work. This module does what Lambda does for them on AWS: it reads the
 stream, passes the records that the template's filter accepts to the relay in batches, and passes
-the mail queue's messages to the mailer in batches.
+the mail queue's messages to the mailer one by one.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from local import stack
 from local.filters import reaches_relay
 
 BATCH = 100
-"""Changes that the relay gets at once, as in the template. MAILS is the same for the mailer."""
-MAILS = 5
+"""Changes that the relay gets at once, as in the template. The mailer gets one mail at a time."""
 POLL_S = 0.05
 
 
@@ -112,23 +111,19 @@ def _mail(
     jobs: queue.SimpleQueue[str], mailer: Function, done: Tally, over: threading.Event
 ) -> None:
     while not over.is_set():
-        bodies = []
-        with contextlib.suppress(queue.Empty):
-            bodies.append(jobs.get(timeout=POLL_S))
-            while len(bodies) < MAILS:
-                bodies.append(jobs.get_nowait())
-        if not bodies:
+        try:
+            body = jobs.get(timeout=POLL_S)
+        except queue.Empty:
             continue
-        records = [_message(number, body) for number, body in enumerate(bodies)]
-        if mailer.invoke({"Records": records})["batchItemFailures"]:
+        if mailer.invoke({"Records": [_message(body)]})["batchItemFailures"]:
             raise FollowingError("a mail was not sent")
-        done.add(len(bodies))
+        done.add(1)
 
 
-def _message(number: int, body: str) -> dict[str, Any]:
+def _message(body: str) -> dict[str, Any]:
     return {
-        "messageId": str(number),
-        "receiptHandle": str(number),
+        "messageId": "1",
+        "receiptHandle": "1",
         "body": body,
         "attributes": {"ApproximateReceiveCount": "1"},
     }

@@ -62,7 +62,7 @@ TRANSITIONS = 6
 """The goal for a happy path."""
 MAILS = 4
 """The goal: acknowledgement, reply, resolution with callback question, survey; some may merge."""
-CENTS = 25.0
+CENTS = 28.0
 """The goal for 1,000 happy paths, without mail."""
 IDLE_DOLLARS = 1.0
 """The goal for a month without activity, without any free tier."""
@@ -335,6 +335,7 @@ def happy_figures(rounds: list[Life], known: Prices, cold_ms: Mapping[str, float
     same = exactly("happy paths with the same counts", equal, "", len(rounds))
     amounts = bills.used(bill, life.gb_seconds)
     every = cents(life.dollars(known, sampled=1.0))
+    confirmed = bills.cost(bills.used(bills.of_reports(bill.publications), 0), known)
     found = [
         replace(same, note="; ".join(differing)),
         at_most("happy path: transitions", bill.transitions, "", TRANSITIONS),
@@ -345,6 +346,7 @@ def happy_figures(rounds: list[Life], known: Prices, cold_ms: Mapping[str, float
             for name, value in dollars.items()
             if value and name != "mail"
         ),
+        Figure("  of these, for SES's confirmations of mails", cents(confirmed), "cents"),
         Figure("1,000 of them, mail", 100_000 * dollars["mail"], "cents"),
         Figure("1,000 of them, without mail, every trace recorded", every, "cents"),
     ]
@@ -465,6 +467,7 @@ NAMES = {
     "secret_month": "secrets",
     "schedule": "schedules",
     "notice": "messages to the operators",
+    "publication": "events of SES about accepted mails",
 }
 """A name for each meter in `prices.json`, except reads of the stream, which are free."""
 

@@ -167,6 +167,7 @@ def environment_of(engine: str, others: str, built: Path) -> dict[str, str]:
     return dict.fromkeys(names, "any") | {
         "TABLE": TABLE,
         "LOG_LEVEL": "INFO",
+        "CALL_TIMEOUT_S": "8",
         "POWERTOOLS_METRICS_NAMESPACE": "Redress",
         "PYTHONTZPATH": str(built / "CoreLayer" / "python" / "tzdata" / "zoneinfo"),
         "BASE_ADDRESS": "https://help.example.org",

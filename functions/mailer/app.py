@@ -1,4 +1,4 @@
-"""Work through the mail queue: send mails, and record what SES reports about sent mails.
+"""Work through the mail queue: send mails, and record what SES reports about mails.
 
 A mail that SES does not accept now is tried again later. This is a plain loop instead of
 Powertools' BatchProcessor, because each failed record gets its own delay before the next attempt,
@@ -15,8 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from redress.base import observe
 from redress.base.errors import NotFound
+from redress.db import retry
 from redress.mail.incoming.rules.decision import Notice
-from redress.mail.outgoing.cases.feedback import Feedback, feedback_of, is_feedback
+from redress.mail.outgoing.cases.feedback import Accepted, Feedback, feedback_of, is_feedback
 from redress.mail.outgoing.cases.posting import NO_RECIPIENT, NotSentYet, Result, SendOutcome
 from redress.mail.outgoing.cases.sending import UNWANTED
 from redress.mail.outgoing.messages import HeldDigest, NotAJob, job_of
@@ -25,10 +26,16 @@ from redress.wiring import mailer as wiring
 logger = Logger(service="mailer")
 
 FIRST_WAIT_S = 5
+SOON_S = 30
+SOON_TRIES = 22
+"""The first SOON_TRIES attempts wait SOON_S at most. Even if every wait is the shortest, they cover
+the five minutes in which an acknowledgement is due. So when SES works again in these minutes, an
+acknowledgement waits at most SOON_S longer."""
 LONGEST_WAIT_S = 900
-RESERVE_MS = 20_000
-"""With less time left, no further mail is begun. It must suffice to connect to SES, get its answer
-and write the records."""
+SPREAD_S = 5
+"""Mails that must wait for the same time are tried again at random within this many seconds."""
+MARGIN_S = 0.2
+"""Seconds that the function keeps for itself, besides its calls."""
 
 
 class Context(Protocol):
@@ -43,43 +50,52 @@ def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
         return {"warm": True}
     failed = []
     for record in event["Records"]:
-        in_time = context.get_remaining_time_in_millis() > RESERVE_MS
-        if not in_time or not _is_done(record):
-            _put_off(record)
+        left = context.get_remaining_time_in_millis() / 1000
+        with retry.within(left - wiring.call_s() - MARGIN_S):
+            wait = _wait_of(record)
+        if wait is not None:
+            _put_off(record, wait)
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}
 
 
-def _is_done(record: dict[str, Any]) -> bool:
-    """Process a record. Return whether it may leave the queue."""
+def _wait_of(record: dict[str, Any]) -> float | None:
+    """Process a record. Return None if it may leave the queue.
+
+    Otherwise return how many seconds the next attempt must wait at least.
+    """
     try:
         if is_feedback(record["body"]):
             _take(feedback_of(record["body"]))
-            return True
+            return None
         job = job_of(record["body"])
         if isinstance(job, HeldDigest):
             with logger.append_context_keys(team=job.team, mail=job.key):
                 _report(wiring.digests().send(job))
-            return True
+            return None
         with logger.append_context_keys(ticket=job.number, mail=job.key):
             _report(wiring.mailing().send(job))
-        return True
+        return None
     except NotAJob as error:
-        return _is_set_aside(record, str(error))
+        return None if _is_set_aside(record, str(error)) else 0
     except NotSentYet as error:
         logger.warning("the mail will be tried again", extra=_named(record, error.fault))
         observe.count("mailer", "MailDelayed")
+        return error.wait.total_seconds()
     except Exception as error:
         found = {"record": record["messageId"]} | observe.fault_of(error)
         logger.error("the mail will be tried again", extra=found)
         observe.count("mailer", "MailDelayed")
-    return False
+    return 0
 
 
-def _take(feedback: Feedback | None) -> None:
-    """Record what SES reports about a mail that it accepted before."""
+def _take(feedback: Feedback | Accepted | None) -> None:
+    """Record what SES reports about a mail."""
     if feedback is None:
         logger.info("this event of SES changes nothing")
+        return
+    if isinstance(feedback, Accepted):
+        _confirm(feedback)
         return
     about = {
         "ticket": feedback.job.number,
@@ -94,6 +110,16 @@ def _take(feedback: Feedback | None) -> None:
     logger.info("report recorded" if new else "the report was recorded before", extra=about)
     if new and feedback.why is not Notice.DELAYED:
         observe.count("mailer", "MailReturned")
+
+
+def _confirm(accepted: Accepted) -> None:
+    """Record a mail as sent. Usually the worker that sent it has done so already."""
+    job = accepted.job
+    records = wiring.records_of(job)
+    if records.confirm(job.owner, job.key, accepted.message_id, accepted.at):
+        found = {"ticket": job.owner, "mail": job.key}
+        logger.warning("SES reports a mail whose answer was lost", extra=found)
+        observe.count("mailer", "MailFoundSent")
 
 
 def _report(done: SendOutcome) -> None:
@@ -130,19 +156,25 @@ def _is_set_aside(record: dict[str, Any], fault: str) -> bool:
     return True
 
 
-def _put_off(record: dict[str, Any]) -> None:
-    """Delay the next delivery of a record.
+def _put_off(record: dict[str, Any], wait: float) -> None:
+    """Delay the next delivery of a record by `wait` seconds or longer.
 
     The delay is random, between half of a limit and the limit. The limit doubles with each attempt,
-    up to LONGEST_WAIT_S.
+    up to SOON_S for the first SOON_TRIES attempts, and later up to LONGEST_WAIT_S.
     """
     tried = int(record["attributes"]["ApproximateReceiveCount"])
-    longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(tried - 1, 10))
+    if tried <= SOON_TRIES:
+        longest = min(SOON_S, FIRST_WAIT_S * 2 ** (tried - 1))
+    else:
+        longest = min(LONGEST_WAIT_S, SOON_S * 2 ** min(tried - SOON_TRIES, 10))
+    chosen = random.uniform(longest / 2, longest)
+    if chosen <= wait:
+        chosen = wait + 1 + random.uniform(0, SPREAD_S)
     try:
         wiring.sqs().change_message_visibility(
             QueueUrl=wiring.settings().mail_queue_url,
             ReceiptHandle=record["receiptHandle"],
-            VisibilityTimeout=round(random.uniform(longest / 2, longest)),
+            VisibilityTimeout=round(chosen),
         )
     except (ClientError, BotoCoreError) as error:
         # The record is delivered again anyway, after the queue's visibility timeout.

@@ -42,12 +42,14 @@ def keep_complete_mails() -> None:
 
 
 def publish_mail_feedback() -> None:
-    """What the mailbox simulator does to a mail is published to the configuration set's topic.
+    """That SES accepted a mail, and what the mailbox simulator does to it, goes to the
+    configuration set's topic.
 
-    AWS: bounce@, complaint@ and suppressionlist@simulator.amazonses.com return or refuse a mail.
-    The events that a configuration set asks for go to its topic, with the mail's tags.
+    AWS: each accepted mail causes the event Send. The addresses bounce@, complaint@ and
+    suppressionlist@simulator.amazonses.com return or refuse a mail. The events that a configuration
+    set asks for go to its topic, with the mail's tags.
     Emulator: knows the simulator and configuration sets, but publishes to the topics of identities
-    only.
+    only, and never a Send.
     Patch: publishes after the call, in SES's format (Developer Guide, "Contents of event data").
     """
     original = ses_v2.handle_request
@@ -61,11 +63,12 @@ def publish_mail_feedback() -> None:
     ) -> Any:
         answer = await original(method, path, headers, body, query)
         if (sent := _sent(method, path, body, answer)) is not None:
+            _publish(sent, "Send", {"send": {}})
             for recipient in sent["Destination"]["ToAddresses"]:
                 local, _, domain = recipient.partition("@")
                 if domain.lower() == "simulator.amazonses.com":
                     for kind, subtype in outcomes.get(local.lower().partition("+")[0], ()):
-                        _publish(sent, recipient, kind, subtype)
+                        _publish(sent, kind, detail(kind, recipient, _now(), subtype))
         return answer
 
     ses_v2.handle_request = handle
@@ -82,20 +85,22 @@ def _sent(method: str, path: str, body: bytes, answer: Any) -> dict[str, Any] | 
     return request | taken
 
 
-def _publish(sent: dict[str, Any], recipient: str, kind: str, subtype: str | None) -> None:
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _publish(sent: dict[str, Any], kind: str, detail: dict[str, Any]) -> None:
+    """Publish an event about a mail. `detail` is the part that is specific to the kind."""
     known = ses_v2._config_sets.get(sent.get("ConfigurationSetName", "")) or {}
-    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     mail = {
-        "timestamp": at,
+        "timestamp": _now(),
         "source": sent["FromEmailAddress"],
         # SES's events name a mail by its Message-ID without the domain.
         "messageId": sent["MessageId"].partition("@")[0],
         "destination": sent["Destination"]["ToAddresses"],
         "tags": {one["Name"]: [one["Value"]] for one in sent.get("EmailTags", [])},
     }
-    event = {"eventType": kind, "mail": mail} | ses._notification_detail(
-        kind, recipient, at, subtype
-    )
+    event = {"eventType": kind, "mail": mail} | detail
     for destination in (known.get("EventDestinations") or {}).values():
         topic = (destination.get("SnsDestination") or {}).get("TopicArn")
         if topic and destination["Enabled"] and kind.upper() in destination["MatchingEventTypes"]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
+
+from botocore.exceptions import ReadTimeoutError
 
 from redress.tickets.store.mail_records import Claim
 from tests.builders import NUMBER, START
@@ -68,6 +72,34 @@ def test_a_late_failure_does_not_overwrite_a_sent_mail(shop: Shop) -> None:
     assert claim(shop, minutes=6) is Claim.SENT
     record(shop, "refused", minutes=6)
     assert claim(shop, minutes=7) is Claim.SENT
+
+
+def test_a_claim_whose_answer_was_lost_is_won(
+    shop: Shop, losing_the_answer: Callable[[Any, str, Exception], None]
+) -> None:
+    lost = ReadTimeoutError(endpoint_url="https://dynamodb.example")
+    losing_the_answer(shop.pynamodb_client, "UpdateItem", lost)
+    assert claim(shop) is Claim.WON
+    [found] = shop.mail_records.of_ticket(NUMBER)
+    assert (found.state, found.attempts) == ("claimed", 1)
+    assert claim(shop, seconds=1) is Claim.HELD, "another worker's claim"
+
+
+def test_a_mail_that_ses_reports_as_sent_is_not_claimed_again(shop: Shop) -> None:
+    claim(shop)
+    at = START + timedelta(seconds=1)
+    assert shop.mail_records.confirm(NUMBER, KEY, "m-1", at)
+    assert not shop.mail_records.confirm(NUMBER, KEY, "m-1", at)
+    record(shop, "failed", seconds=2)
+    [found] = shop.mail_records.of_ticket(NUMBER)
+    assert (found.state, found.message_id, found.at) == ("sent", "m-1", at)
+    assert claim(shop, days=1) is Claim.SENT
+
+
+def test_a_reported_mail_without_a_record_gets_one(shop: Shop) -> None:
+    """The table was restored to a time before the mail was claimed."""
+    assert shop.mail_records.confirm(NUMBER, KEY, "m-1", START)
+    assert claim(shop) is Claim.SENT
 
 
 def test_each_mail_of_a_ticket_has_its_own_record(shop: Shop) -> None:

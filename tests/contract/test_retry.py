@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +48,30 @@ class Calls:
 
     def run(self, *names: str) -> Any:
         return retry.call(self, names, self.slept.append, lambda: self.moment)
+
+
+def test_no_attempt_begins_after_the_time_that_within_allows() -> None:
+    first, later = Calls(client_error("ThrottlingException")), Calls()
+    with retry.within(-0.1), pytest.raises(Unavailable):
+        later.run()
+    assert later.count == 0
+    with retry.within(60):
+        assert first.run() == "done"
+        assert 0 < retry.time_left() <= 60
+    assert first.count == 2
+    assert retry.time_left() == math.inf
+
+
+def test_a_failing_call_is_not_retried_when_its_time_is_over() -> None:
+    calls = Calls(client_error("ThrottlingException"))
+
+    def slow() -> str:
+        time.sleep(0.06)
+        return calls()
+
+    with retry.within(0.05), pytest.raises(Unavailable):
+        retry.call(slow)
+    assert calls.count == 1
 
 
 def test_a_successful_call_is_made_once() -> None:

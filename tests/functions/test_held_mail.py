@@ -121,6 +121,7 @@ def house(
         monkeypatch,
         MAIL_QUEUE_URL=queue,
         MAIL_DEAD_LETTER_QUEUE_URL=dead,
+        CALL_TIMEOUT_S="1.5",
         OPERATOR_ADDRESS="operations@example.com",
     )
     return House(load_function("repair"), load_function("mailer"), queue, clock)

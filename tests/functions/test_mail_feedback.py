@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from redress.db import keys
 from redress.mail.outgoing.cases.feedback import OF_SES
-from redress.mail.outgoing.messages import MailJob, tags_of
+from redress.mail.outgoing.cases.posting import LEASE
+from redress.mail.outgoing.messages import HeldDigest, MailJob, encode, tags_of, tags_of_digest
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import EventType
-from redress.wiring import clients
+from redress.tickets.store.mail_records import Claim
+from redress.wiring import mailer as mailer_wiring
 from redress.wiring import stores as wired_stores
 from tests.functions.test_mailer import Mailer, Post, _let_in, mailer, metrics_of, post
 from tests.wired import TABLE, set_environment
@@ -34,9 +37,7 @@ RECIPIENT = {
 
 def event(kind: str, number: str, audience: str = "customer", **about: Any) -> str:
     tags = {one["Name"]: [one["Value"]] for one in tags_of(MailJob(number, 1, "reply", audience))}
-    part = {"Bounce": "bounce", "Complaint": "complaint", "DeliveryDelay": "deliveryDelay"}.get(
-        kind, "reject"
-    )
+    part = kind[0].lower() + kind[1:]
     mail = {
         "timestamp": "2026-11-23T00:40:02.012Z",
         "messageId": "EXAMPLE7c191be45",
@@ -206,6 +207,57 @@ def test_a_participant_whose_address_returned_mail_gets_no_copies_any_more(
     assert post.only["To"] == "li.na@example.com"
 
 
+def accepted(number: str, audience: str = "customer") -> str:
+    return event("Send", number, audience)
+
+
+def test_the_event_of_an_accepted_mail_prevents_a_second_copy_after_a_lost_answer(
+    mailer: Mailer, open_ticket: Opener, post: Post, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = open_ticket().number
+    job = MailJob(number, 1, "acknowledgement", "customer")
+    post.answer_lost = ReadTimeoutError(endpoint_url="https://email.us-east-1.amazonaws.com")
+    assert mailer(encode(job)) == [encode(job)]
+    assert 45 < mailer.put_off["handle-m-0"] < 60, "not before the claim expires"
+    post.answer_lost = None
+    capsys.readouterr()
+    told = accepted(number).replace('"reply"', '"acknowledgement"')
+    assert mailer(told, told) == []
+    assert metrics_of(capsys) == {"MailFoundSent": 1}
+    [record] = mailer.records(number).values()
+    assert (record.state, record.message_id) == ("sent", "EXAMPLE7c191be45")
+
+    mailer.clock.advance(minutes=1)
+    assert mailer(encode(job), tried=2) == []
+    assert post.accepted == 1
+    assert mailer.stores.tickets.get(number).acknowledged_at == mailer.clock.now()
+
+
+def test_the_event_of_a_mail_that_is_recorded_as_sent_changes_nothing(
+    mailer: Mailer, open_ticket: Opener, post: Post, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = open_ticket().number
+    job = MailJob(number, 1, "acknowledgement", "customer")
+    assert mailer(encode(job)) == []
+    before = mailer.records(number)
+    mailer.clock.advance(seconds=1)
+    capsys.readouterr()
+    assert mailer(accepted(number).replace('"reply"', '"acknowledgement"')) == []
+    assert mailer.records(number) == before
+    assert capsys.readouterr().out == "", "one log line for each mail would cost money"
+
+
+def test_the_events_of_a_digest_concern_its_own_record(mailer: Mailer, stores: Stores) -> None:
+    tags = {one["Name"]: [one["Value"]] for one in tags_of_digest(HeldDigest("complaints", 3))}
+    for kind in ("Send", "Bounce"):
+        told = json.loads(event(kind, "R-7K3M9-QW0X2"))
+        told["mail"]["tags"] = tags
+        assert mailer(json.dumps(told)) == []
+    found = wired_stores.digest_records()
+    assert found.claim("complaints", "000003.held_mail.supervisor", AT, LEASE) is Claim.SENT
+    assert mailer.set_aside() == []
+
+
 @pytest.mark.parametrize("body", [OF_SES, event("Delivery", "R-7K3M9-QW0X2")])
 def test_an_event_that_changes_nothing_leaves_the_queue(mailer: Mailer, body: str) -> None:
     assert mailer(body) == []
@@ -251,7 +303,7 @@ def test_a_mail_is_sent_with_tags_and_configuration_set_for_feedback(
     def keep(params: dict[str, Any], **_: Any) -> None:
         asked.append(json.loads(params["body"]))
 
-    clients.client("sesv2", retries=0).meta.events.register("before-call.sesv2.SendEmail", keep)
+    mailer_wiring.ses().meta.events.register("before-call.sesv2.SendEmail", keep)
     number = open_ticket().number
     mailer(mailer.job(number, "acknowledgement"))
     [sent] = asked
@@ -276,6 +328,6 @@ def test_returned_mails_are_counted(
 
 
 def test_each_sample_event_is_accepted(mailer: Mailer, sample: Any, open_ticket: Opener) -> None:
-    for name in ("mailer-bounce", "mailer-complaint"):
+    for name in ("mailer-bounce", "mailer-complaint", "mailer-send"):
         assert mailer.deliver(sample(name)) == []
     assert mailer.set_aside() == []

@@ -781,10 +781,8 @@ def test_mailbox_has_the_sent_mail_unchanged_except_for_its_message_id(
     assert b"<ours@example.com>" not in found
 
 
-@pytest.mark.parametrize(("to", "kind"), [("bounce", "Bounce"), ("complaint", "Complaint")])
-def test_feedback_is_published_to_the_topic_of_the_configuration_set(
-    laboratory: Laboratory, to: str, kind: str
-) -> None:
+def events_about(laboratory: Laboratory, address: str, *wanted: str) -> list[dict[str, Any]]:
+    """Sends a mail through a configuration set that asks for these events. Returns the events."""
     ses, sns, sqs = (laboratory.client(name) for name in ("sesv2", "sns", "sqs"))
     ses.create_email_identity(EmailIdentity="example.com")
     name = unique("set")
@@ -799,21 +797,36 @@ def test_feedback_is_published_to_the_topic_of_the_configuration_set(
         EventDestinationName="feedback",
         EventDestination={
             "Enabled": True,
-            "MatchingEventTypes": ["BOUNCE", "COMPLAINT"],
+            "MatchingEventTypes": list(wanted),
             "SnsDestination": {"TopicArn": topic},
         },
     )
 
     tags = [{"Name": "ticket", "Value": "R-7K3M9-QW0X2"}]
-    address = f"{to}@simulator.amazonses.com"
     raw_mail(laboratory, address, ConfigurationSetName=name, EmailTags=tags)
 
     def look() -> list[dict[str, Any]]:
         answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
-    [event] = eventually(look, "an event")
+    return eventually(look, "an event")
+
+
+@pytest.mark.parametrize(("to", "kind"), [("bounce", "Bounce"), ("complaint", "Complaint")])
+def test_feedback_is_published_to_the_topic_of_the_configuration_set(
+    laboratory: Laboratory, to: str, kind: str
+) -> None:
+    address = f"{to}@simulator.amazonses.com"
+    [event] = events_about(laboratory, address, "BOUNCE", "COMPLAINT")
     assert event["eventType"] == kind
+    assert event["mail"]["tags"] == {"ticket": ["R-7K3M9-QW0X2"]}
+
+
+def test_each_accepted_mail_is_published_if_the_configuration_set_asks_for_it(
+    laboratory: Laboratory,
+) -> None:
+    [event] = events_about(laboratory, f"{unique('li')}@example.com", "SEND", "BOUNCE")
+    assert (event["eventType"], event["send"]) == ("Send", {})
     assert event["mail"]["tags"] == {"ticket": ["R-7K3M9-QW0X2"]}
 
 

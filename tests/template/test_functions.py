@@ -9,6 +9,7 @@ import pytest
 
 from local.filters import relay_patterns
 from redress.base.settings import MissingSettings, Settings, read
+from redress.mail.outgoing.cases.posting import LEASE, SES_S
 from tests.builders import ROOT
 from tests.template.documents import (
     expanded,
@@ -166,6 +167,33 @@ def test_message_stays_hidden_for_six_times_the_timeout_of_its_worker() -> None:
                 assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
                 found += 1
     assert found
+
+
+def test_a_dead_mailer_delays_one_mail_by_a_minute() -> None:
+    """The timeout, the claim on a mail and the queue fit together (`mail.outgoing.cases.posting`).
+
+    A worker that dies has claimed its mail at the end of its life at the latest. When the queue
+    delivers the mail again, that claim must have expired.
+    """
+    life = functions()["MailerFunction"]["Timeout"]
+    hidden = expanded()["MailQueue"]["Properties"]["VisibilityTimeout"]
+    lease = LEASE.total_seconds()
+    assert life < lease < hidden
+    assert life + lease < hidden
+    assert 4 * hidden + life < 300, "an acknowledgement is due within five minutes"
+    [mapping] = [
+        one["Properties"]
+        for one in of_type("AWS::Lambda::EventSourceMapping").values()
+        if refers_to(one["Properties"]["EventSourceArn"]) == "MailQueue"
+    ]
+    assert mapping["BatchSize"] == 1
+
+
+def test_a_mail_is_sent_and_recorded_before_the_mailer_must_end() -> None:
+    """What remains is for reading the ticket, and for the first call after a cold start."""
+    function = functions()["MailerFunction"]
+    call_s = 2 * float(function["Environment"]["Variables"]["CALL_TIMEOUT_S"])
+    assert sum(SES_S) + call_s + 2 <= function["Timeout"]
 
 
 def test_every_work_queue_has_a_dead_letter_queue() -> None:

@@ -21,16 +21,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     table: str
     aws_region: str
+    call_timeout_s: float = 8
+    """Seconds that a call of an AWS service waits for a connection (at most 2) and then for its
+    answer. A function with a short timeout of its own needs a smaller value."""
 
 
 def read[S: Settings](kind: type[S], environment: Mapping[str, str]) -> S:
     """Read settings of the type `kind`.
 
-    Raises MissingSettings, which names every required variable that is absent or empty.
+    Raises MissingSettings, which names every required variable that is absent or empty, and
+    msgspec.ValidationError for a value of the wrong type.
     """
     fields = msgspec.structs.fields(kind)
     given = {f.name: environment.get(f.name.upper(), "") for f in fields}
     missing = [f.name.upper() for f in fields if f.required and not given[f.name]]
     if missing:
         raise MissingSettings(f"missing environment variables: {', '.join(missing)}")
-    return kind(**{name: value for name, value in given.items() if value})
+    return msgspec.convert(
+        {name: value for name, value in given.items() if value}, kind, strict=False
+    )

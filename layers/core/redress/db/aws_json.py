@@ -73,7 +73,8 @@ class Service:
             environment.get("AWS_SESSION_TOKEN"),
         )
         self._signer = SigV4Auth(credentials, name, region)
-        timeouts: Any = (CONNECT_S, READ_S)
+        patience = float(environment.get("CALL_TIMEOUT_S") or READ_S)
+        timeouts: Any = (min(CONNECT_S, patience), patience)
         self._session = URLLib3Session(
             timeout=timeouts, max_pool_connections=CONNECTIONS, socket_options=AT_ONCE
         )

@@ -8,10 +8,13 @@ reported as a version conflict.
 
 from __future__ import annotations
 
+import math
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -46,8 +49,8 @@ class ConditionFailed(Exception):
     """One or more conditions of a write did not hold.
 
     `names` lists the items whose condition did not hold, by the names that the caller gave them.
-    `items` maps such a name to the stored item in DynamoDB's JSON. It has only the items that a
-    transaction asked DynamoDB to return.
+    `items` maps such a name to the stored item in DynamoDB's JSON. It has only the items that the
+    call asked DynamoDB to return.
     """
 
     def __init__(self, names: frozenset[str], items: Mapping[str, Any] | None = None) -> None:
@@ -69,6 +72,28 @@ def client_error(error: BaseException) -> ClientError | None:
             found = seen
         seen = getattr(seen, "cause", None) or seen.__cause__
     return found
+
+
+_latest: ContextVar[float] = ContextVar("latest", default=math.inf)
+"""When the last attempt of a call may begin, by the monotonic clock."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Begin no attempt of a call in this block later than `seconds` from now.
+
+    A function whose own timeout is short uses it, so that its last attempt ends before the timeout.
+    """
+    token = _latest.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _latest.reset(token)
+
+
+def time_left() -> float:
+    """Return the seconds in which an attempt may still begin; infinity outside of `within`."""
+    return _latest.get() - time.monotonic()
 
 
 def request_token() -> str:
@@ -94,16 +119,20 @@ def call(
     each time.
 
     Raises ConditionFailed with the names of the items whose condition did not hold. Raises
-    Unavailable if the call still fails after ATTEMPTS attempts or PATIENCE_S seconds. Any other
-    error is a programming or deployment error and is raised unchanged.
+    Unavailable if the call still fails after ATTEMPTS attempts or PATIENCE_S seconds, or if
+    `within` allows no further attempt. Any other error is a programming or deployment error and is
+    raised unchanged.
     """
+    if time_left() < 0:
+        raise Unavailable()
     began = clock()
     for attempt in range(ATTEMPTS):
         try:
             return request()
         except Exception as error:
             _raise_unless_transient(error, names)
-            if attempt == ATTEMPTS - 1 or clock() - began > PATIENCE_S:
+            over = clock() - began > PATIENCE_S or time_left() < 0
+            if attempt == ATTEMPTS - 1 or over:
                 raise Unavailable() from error
             sleep(random.uniform(0, 0.025 * 2**attempt))
     raise AssertionError("unreachable")
@@ -131,7 +160,9 @@ def _raise_unless_transient(error: Exception, names: Sequence[str]) -> None:
             return
         raise error
     if code == "ConditionalCheckFailedException":
-        raise ConditionFailed(frozenset(names)) from error
+        item = cause.response.get("Item")
+        stored = dict.fromkeys(names, item) if item else {}
+        raise ConditionFailed(frozenset(names), stored) from error
     status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _TRANSIENT or status >= 500:
         return

@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import Any
 
 from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.constants import ALL_OLD, UPDATE_ITEM
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from redress.db import keys
 
-PATIENCE = {"connect_timeout_seconds": 2, "read_timeout_seconds": 8, "max_retry_attempts": 0}
-"""Timeouts as short as those of the other clients. PynamoDB's defaults are longer than the timeout
-of a function. PynamoDB does not retry; `redress.db.retry.call` does."""
+CONNECT_S = 2.0
+"""The longest time that a call waits for a connection, in seconds."""
 
 
 class OwnerIndex(GlobalSecondaryIndex[Any]):
@@ -82,6 +82,25 @@ class Row(Model):
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
 
+    @classmethod
+    def update_or_see(cls, pk: str, sk: str, actions: list[Any], condition: Any) -> None:
+        """Update an item on a condition. If the condition fails, the failure contains the item.
+
+        `retry.call` raises that failure as ConditionFailed. The item needs no read, so it costs no
+        read unit (API reference of UpdateItem, ReturnValuesOnConditionCheckFailure). PynamoDB's own
+        `update` cannot ask for the item.
+        """
+        connection: Any = cls._get_connection().connection
+        request = connection.get_operation_kwargs(
+            cls.Meta.table_name,
+            pk,
+            range_key=sk,
+            actions=actions,
+            condition=condition,
+            return_values_on_condition_failure=ALL_OLD,
+        )
+        connection.dispatch(UPDATE_ITEM, request)
+
 
 class SnapshotRow(Row):
     """TICKET#{number} / TICKET: a ticket's snapshot and its index keys."""
@@ -143,6 +162,7 @@ class MailRow(Row):
     state = UnicodeAttribute()
     claimed_until_ms = NumberAttribute(null=True)
     attempts = NumberAttribute(null=True)
+    attempt = UnicodeAttribute(null=True)
     at = UnicodeAttribute()
     message_id = UnicodeAttribute(null=True)
     fault = UnicodeAttribute(null=True)
@@ -341,9 +361,20 @@ class Models:
     each client would lengthen the cold start.
     """
 
-    def __init__(self, table: str, region: str, host: str | None = None) -> None:
-        settings = {"table_name": table, "region": region, "host": host}
-        meta = type("Meta", (), settings | PATIENCE)
+    def __init__(
+        self, table: str, region: str, host: str | None = None, timeout_s: float = 8
+    ) -> None:
+        """A call waits `timeout_s` seconds for its answer. PynamoDB's default is longer than the
+        timeout of a function. PynamoDB does not retry; `redress.db.retry.call` does."""
+        settings = {
+            "table_name": table,
+            "region": region,
+            "host": host,
+            "connect_timeout_seconds": min(CONNECT_S, timeout_s),
+            "read_timeout_seconds": timeout_s,
+            "max_retry_attempts": 0,
+        }
+        meta = type("Meta", (), settings)
         schema: Any = type("Schema", (Schema,), {"Meta": meta})
         shared = schema._get_connection()
 

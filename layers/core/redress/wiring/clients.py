@@ -41,18 +41,20 @@ def settings() -> Settings:
 
 
 @cache
-def client(service: str, retries: int = 3) -> Any:
+def client(service: str, retries: int = 3, timeout_s: float | None = None) -> Any:
     """A botocore client. It is made at the first call and then reused.
 
-    Its timeouts are short, because a retry is more likely to succeed than a longer wait.
+    Its timeouts are short, because a retry is more likely to succeed than a longer wait. A call
+    waits `timeout_s` seconds for its answer, or as long as the function's setting says.
     """
     import botocore.session
     from botocore.config import Config
 
     made = session()
+    usual = settings().call_timeout_s
     config = Config(
-        connect_timeout=2,
-        read_timeout=8,
+        connect_timeout=min(2, usual),
+        read_timeout=timeout_s or usual,
         retries={"mode": "standard", "max_attempts": retries},
         # With the older signature of S3, a link to an object would not contain the region, and it
         # would stay valid after its stated expiry.

@@ -8,8 +8,9 @@ from typing import Any
 from redress.base.settings import Settings
 from redress.mail.outgoing.cases.digest import DigestCase
 from redress.mail.outgoing.cases.feedback import FeedbackCase
-from redress.mail.outgoing.cases.posting import MailSettings, Posting
+from redress.mail.outgoing.cases.posting import SES_S, MailSettings, Posting
 from redress.mail.outgoing.cases.sending import MailingCase
+from redress.mail.outgoing.messages import HeldDigest, MailJob
 from redress.tickets.store.mail_records import MailRecordStore
 from redress.wiring import clients, stores
 
@@ -31,7 +32,19 @@ def settings() -> MailerSettings:
 
 
 def sqs() -> Any:
-    return clients.client("sqs")
+    # Without retries, because the function has little time. After a failure the queue delivers the
+    # message again anyway.
+    return clients.client("sqs", retries=0)
+
+
+def ses() -> Any:
+    # The queue retries. A retry here could send a mail twice.
+    return clients.client("sesv2", retries=0, timeout_s=SES_S[1])
+
+
+def call_s() -> float:
+    """The longest time in seconds that one attempt of a call of the table can take."""
+    return 2 * settings().call_timeout_s
 
 
 @cache
@@ -47,9 +60,7 @@ def _mail_settings() -> MailSettings:
 
 
 def _posting(records: MailRecordStore) -> Posting:
-    # The queue retries; a retry here could send twice.
-    client = clients.client("sesv2", retries=0)
-    return Posting(records, client, _mail_settings(), clients.now)
+    return Posting(records, ses(), _mail_settings(), clients.now)
 
 
 @cache
@@ -77,6 +88,11 @@ def digests() -> DigestCase:
         _mail_settings(),
         clients.now,
     )
+
+
+def records_of(job: MailJob | HeldDigest) -> MailRecordStore:
+    """Return the store that has the record of the job's mail."""
+    return stores.digest_records() if isinstance(job, HeldDigest) else stores.mail_records()
 
 
 @cache

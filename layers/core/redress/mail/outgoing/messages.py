@@ -34,6 +34,11 @@ class MailJob(msgspec.Struct, frozen=True):
     audience: str
 
     @property
+    def owner(self) -> str:
+        """What the mail is about: the ticket."""
+        return self.number
+
+    @property
     def key(self) -> str:
         """The key of the mail's record, such as `000003.reply.customer`."""
         return f"{self.event:06d}.{self.template}.{self.audience}"
@@ -47,6 +52,11 @@ class HeldDigest(msgspec.Struct, frozen=True, rename={"team": "held"}):
 
     team: str
     digest: int
+
+    @property
+    def owner(self) -> str:
+        """What the mail is about: the team."""
+        return self.team
 
     @property
     def key(self) -> str:
@@ -77,9 +87,13 @@ def job_of(body: str) -> MailJob | HeldDigest:
 
 
 def _checked(digest: HeldDigest) -> HeldDigest:
-    if not re.fullmatch(r"[a-z0-9_-]{1,40}", digest.team) or digest.digest < 1:
+    if not _is_team(digest.team) or digest.digest < 1:
         raise NotAJob("not a digest of a team")
     return digest
+
+
+def _is_team(name: str) -> bool:
+    return re.fullmatch(r"[a-z0-9_-]{1,40}", name) is not None
 
 
 _TAGS = ("ticket", "event", "template", "audience")
@@ -92,7 +106,7 @@ def tags_of(job: MailJob) -> list[dict[str, str]]:
 
 
 def tags_of_digest(digest: HeldDigest) -> list[dict[str, str]]:
-    """Return the tags for a digest. An event of SES about it changes no ticket."""
+    """Return the tags for the mail of a digest."""
     return [
         {"Name": "template", "Value": HELD_MAIL},
         {"Name": "team", "Value": digest.team},
@@ -100,9 +114,13 @@ def tags_of_digest(digest: HeldDigest) -> list[dict[str, str]]:
     ]
 
 
-def tagged(tags: Mapping[str, str]) -> MailJob | None:
+def tagged(tags: Mapping[str, str]) -> MailJob | HeldDigest | None:
     """Return the job whose mail has these tags; None if Redress did not send the mail."""
     number, event, template, audience = (tags.get(name, "") for name in _TAGS)
+    if template == HELD_MAIL:
+        team, digest = tags.get("team", ""), tags.get("digest", "")
+        known = digest.isascii() and digest.isdigit() and _is_team(team)
+        return HeldDigest(team, int(digest)) if known else None
     if normalised(number) != number or not event.isascii() or not event.isdigit():
         return None
     return MailJob(number, int(event), template, audience) if template and audience else None

@@ -1,9 +1,13 @@
-"""Record what SES reports about sent mails: a mail was returned, is late, or was reported as spam.
+"""Read what SES reports about mails: one was accepted, returned, is late, or was called spam.
 
 SES publishes such events to an SNS topic, and the topic forwards them to the mail queue. Each event
 contains the tags that its mail was sent with. The tags name the mail job, so no lookup is needed.
-Only SES can send such events, so they can be trusted. Each event is logged once on the ticket of
-its mail. An address that permanently refuses mail is marked, and no more mail is sent there.
+Only SES can send such events, so they can be trusted.
+
+The event `Send` says that SES accepted a mail. It matters if the answer to the call was lost: then
+it prevents a second copy (`mail.outgoing.cases.posting`). Each other event is logged once on the
+ticket of its mail. An address that permanently refuses mail is marked, and no more mail is sent
+there.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from redress.base.addresses import canonical
 from redress.base.people import Role
 from redress.mail.incoming.rules.decision import Notice
 from redress.mail.incoming.store import IncomingRecord, MailState, MailTaken
-from redress.mail.outgoing.messages import MailJob, NotAJob, tagged
+from redress.mail.outgoing.messages import HeldDigest, MailJob, NotAJob, tagged
 from redress.mail.outgoing.rules.table import PARTICIPANTS
 from redress.mail.outgoing.store import AddressChange, AddressMark
 from redress.plans.rules.plan import Plan
@@ -71,6 +75,15 @@ class Feedback:
     recipients: tuple[FailedRecipient, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """SES accepted the mail of this job and gave it this id."""
+
+    job: MailJob | HeldDigest
+    message_id: str
+    at: datetime
+
+
 class _EventRecipient(msgspec.Struct, rename="camel"):
     email_address: str
     status: str = ""
@@ -112,7 +125,7 @@ def is_feedback(body: str) -> bool:
     return '"eventType"' in body or body.strip() == OF_SES
 
 
-def feedback_of(body: str) -> Feedback | None:
+def feedback_of(body: str) -> Feedback | Accepted | None:
     """Decode an event of SES (Developer Guide, "Contents of event data").
 
     Returns None for an event that changes nothing. Raises NotAJob if the message is not an event,
@@ -125,12 +138,17 @@ def feedback_of(body: str) -> Feedback | None:
     except (msgspec.DecodeError, UnicodeError) as error:
         raise NotAJob("not the JSON of an event of SES") from error
     why = _MEANS.get(event.event_type)
-    if why is None or event.complaint.complaint_feedback_type == "not-spam":
+    accepted = event.event_type == "Send"
+    if (why is None and not accepted) or event.complaint.complaint_feedback_type == "not-spam":
         return None
     tags = {name: values[0] for name, values in event.mail.tags.items() if values}
     job = tagged(tags)
     if job is None:
         raise NotAJob("an event of SES about a mail that Redress did not send")
+    if why is None:
+        return Accepted(job, event.mail.message_id, event.mail.timestamp)
+    if isinstance(job, HeldDigest):
+        return None  # it belongs to no ticket, and the addresses of staff are never marked
     about = {
         Notice.RETURNED: event.bounce,
         Notice.DELAYED: event.delivery_delay,

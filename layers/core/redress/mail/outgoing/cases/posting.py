@@ -1,10 +1,12 @@
 """Send one composed mail, once, and say who of the staff gets mails about a team.
 
 A worker claims the mail in the table, sends it and records the result. SES cannot say whether it
-has sent a mail before. If the answer of SES is lost, or the worker dies before it records the
-answer, the claim expires after LEASE and the mail is sent again. Each such failure causes at most
-one additional copy. Without such a failure exactly one copy is sent. LEASE is longer than the
-lifetime of a worker (60 s), so two workers never send the same mail at the same time.
+has sent a mail before: its SendEmail takes no token that would make a repeated call harmless. If
+the answer of SES is lost, or the worker dies before it records the answer, the claim stays until it
+expires after LEASE. Meanwhile the event `Send`, which SES publishes for each accepted mail, records
+the mail as sent (`mail.outgoing.cases.feedback`). Only if that event does not come before the claim
+expires is the mail sent again: one additional copy for each such failure. Without such a failure
+exactly one copy is sent.
 """
 
 from __future__ import annotations
@@ -29,9 +31,18 @@ from redress.base.addresses import deliverable
 from redress.base.errors import RedressError
 from redress.base.languages import LANGUAGES
 from redress.base.people import Member, Role
+from redress.db import retry
 from redress.tickets.store.mail_records import Claim, MailRecordStore
 
-LEASE = timedelta(minutes=3)
+LEASE = timedelta(seconds=45)
+"""How long a claim holds. It is longer than a worker lives (10 s), so two workers never send the
+same mail at the same time. Together with the life of a worker it is shorter than the time for which
+the queue hides a message (60 s). So a message that comes again because its worker died finds the
+claim expired. `tests/template` holds the three values together."""
+
+SES_S = (1.5, 3.0)
+"""How long in seconds a call of SES waits for a connection at most, and then for its answer."""
+
 RECIPIENTS = 50
 """The most recipients that SES accepts in one message."""
 
@@ -42,6 +53,10 @@ _REFUSED = {"BadRequestException"}
 again, also after MessageRejected. SES returns MessageRejected for every mail while the sender is
 not verified or the account is in the sandbox. Those mails must be sent when the operator has fixed
 that."""
+
+_UNCERTAIN = {500, 502, 504}
+"""HTTP statuses that do not say whether SES accepted the mail. They count as a lost answer. The
+status 503 says that SES did not take the request."""
 
 _NEVER_LEFT = (
     ConnectTimeoutError,
@@ -54,14 +69,14 @@ sent."""
 
 
 class NotSentYet(RedressError):
-    """The mail must be tried again.
+    """The mail must be tried again, but not before `wait` is over.
 
     `fault` is the name or code of an error, or a fixed text. It is never the message of an error.
     """
 
-    def __init__(self, fault: str) -> None:
+    def __init__(self, fault: str, wait: timedelta = timedelta(0)) -> None:
         super().__init__(fault)
-        self.fault = fault
+        self.fault, self.wait = fault, wait
 
 
 class Result(StrEnum):
@@ -145,15 +160,18 @@ class Posting:
     def send(self, letter: Letter) -> SendOutcome:
         """Send a mail, unless it was sent or refused before.
 
-        Raises NotSentYet if SES does not accept the mail now, or if another worker is sending it.
+        Raises NotSentYet if SES does not accept the mail now, if another worker is sending it, or
+        if so little time is left that this worker might end before it could record the result.
         """
+        if retry.time_left() < sum(SES_S):
+            raise NotSentYet("too little time is left")
         match self._records.claim(letter.owner, letter.key, letter.at, LEASE):
             case Claim.SENT:
                 return SendOutcome(Result.SENT_BEFORE)
             case Claim.REFUSED:
                 return SendOutcome(Result.REFUSED_BEFORE)
             case Claim.HELD:
-                raise NotSentYet("held by another worker")
+                raise NotSentYet("held by another worker", LEASE)
             case Claim.WON:
                 pass
         if letter.raw is None:
@@ -171,6 +189,8 @@ class Posting:
             code = error.response.get("Error", {}).get("Code", "Unknown")
             if code in _REFUSED:
                 return self._refuse(letter, code)
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _UNCERTAIN:
+                raise NotSentYet(code, LEASE) from None
             self._record(letter, "failed", fault=code)
             raise NotSentYet(code) from None
         except ParamValidationError as error:
@@ -181,7 +201,7 @@ class Posting:
         except BotoCoreError as error:
             # The answer is lost and the mail may have been sent. The claim stays, so nobody tries
             # again before it expires.
-            raise NotSentYet(type(error).__name__) from None
+            raise NotSentYet(type(error).__name__, LEASE) from None
         self._record(letter, "sent", message_id=answer["MessageId"])
         return SendOutcome(Result.SENT)
 
