@@ -228,7 +228,7 @@ def _caller(headers: dict[str, str]) -> str:
     """The caller. Each function puts its name into its requests (`patches/worker.py`)."""
     if "user-agent" not in headers:
         return MACHINE
-    found = re.search(r"\bapp/(\S+)", headers["user-agent"])
+    found = re.search(r"\bapp/([\w-]+)", headers["user-agent"])
     return found[1] if found else ""
 
 

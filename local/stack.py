@@ -22,7 +22,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -437,12 +437,18 @@ def install(
     parameters: dict[str, str] | None = None,
     builds: Path = DIRECTORY,
     console: Console | None = None,
+    change: Callable[[Path], Path] | None = None,
 ) -> Outputs:
-    """Installs Redress in a running cloud: builds, deploys, seeds, writes `outputs.json`."""
+    """Installs Redress in a running cloud: builds, deploys, seeds, writes `outputs.json`.
+
+    `change` gets the build's folder and returns the one to deploy, for a test of another product.
+    """
     file = cloud.directory / "outputs.json"
     known = json.loads(file.read_text(encoding="utf-8"))["staff"] if file.exists() else {}
     with _step(console, "built"):
         built = build(builds)
+        if change is not None:
+            built = change(built)
     with _step(console, "deployed"):
         stack = deploy(cloud, built, parameters)
         address = address_of(cloud, stack)
@@ -540,7 +546,6 @@ def main() -> int:
     start.add_argument(
         "--pace", type=int, help="make the plan's times pass this many times faster (for demos)"
     )
-    end = actions.add_parser("down", help="stop; no data is kept")
     end = actions.add_parser("down", help="stop; nothing is kept")
     for action in (start, end):
         action.add_argument(

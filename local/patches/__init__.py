@@ -55,6 +55,7 @@ def all_patches() -> list[Callable[[], None]]:
         streams.deliver_each_mapping_separately,
         streams.read_concurrency_as_a_number,
         resources.keep_table_settings,
+        resources.keep_stream_records,
         mail.keep_complete_mails,
         mail.publish_mail_feedback,
         http_api.import_openapi_document,

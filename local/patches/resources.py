@@ -1,7 +1,8 @@
-"""CloudFormation: properties that the emulator ignores when it creates a resource."""
+"""Tables: settings that the emulator ignores, and stream records that a restart loses."""
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from ministack.services import dynamodb
@@ -66,3 +67,27 @@ def _done(response: tuple[int, dict[str, str], bytes]) -> None:
     status, _, body = response
     if status != 200:
         raise RuntimeError(f"the table's settings were refused: {body.decode()}")
+
+
+def keep_stream_records() -> None:
+    """The records of a table's stream outlive a restart of the local cloud.
+
+    AWS: keeps the records of a stream for 24 hours, whatever happens to its readers.
+    Emulator: saves its tables and the positions of readers, but no records. Whatever was written
+    and not read before a restart has no consequences.
+    Patch: saves the records with the tables, in the same moment.
+    """
+    save, restore = dynamodb.get_state, dynamodb._restore_state
+    expect("stream_records" not in save(), "dynamodb.get_state saves no stream records")
+    kept = {"stream_records": dynamodb._stream_records, "stream_trimmed": dynamodb._stream_trimmed}
+
+    def get_state() -> dict[str, Any]:
+        saved: dict[str, Any] = save()
+        return saved | copy.deepcopy(kept)
+
+    def restore_state(data: dict[str, Any] | None) -> None:
+        restore(data)
+        for name, store in kept.items():
+            store.update((data or {}).get(name, {}))
+
+    dynamodb.get_state, dynamodb._restore_state = get_state, restore_state

@@ -24,6 +24,8 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 FAILURE = "__redress_local_failure__"
+CLOCK_S = "LOCAL_CLOCK_S"
+"""A variable of a function's configuration: by how many seconds its system clock is wrong."""
 
 Handler = Callable[[Any, "Context"], Any]
 
@@ -80,13 +82,16 @@ def prepare(start: dict[str, Any]) -> None:
     os.environ.update(start.get("env", {}))
     group = f"/aws/lambda/{start.get('function_name', '')}"
     os.environ.setdefault("AWS_LAMBDA_LOG_GROUP_NAME", group)
-    # The SDKs send the function's name with every request; `local.meter` reads it.
-    os.environ["AWS_SDK_UA_APP_ID"] = start.get("function_name", "")
+    # The SDKs send this with every request: the function's name for `local.meter`, and the process
+    # for `local.faults`.
+    os.environ["AWS_SDK_UA_APP_ID"] = f"{start.get('function_name', '')}.{os.getpid()}"
     os.environ["AWS_EXECUTION_ENV"] = (
         f"AWS_Lambda_python{sys.version_info[0]}.{sys.version_info[1]}"
     )
     os.environ["TZ"] = ":UTC"
     time.tzset()
+    if shift := float(os.environ.get(CLOCK_S, "0")):
+        shift_clock(shift)
     paths = [start["code_dir"]]
     # A later layer takes precedence over an earlier one.
     for layer in reversed(os.environ.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep)):
@@ -94,6 +99,28 @@ def prepare(start: dict[str, Any]) -> None:
             version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
             paths += [f"{layer}/python/lib/{version}/site-packages", f"{layer}/python"]
     sys.path[:0] = paths
+
+
+def shift_clock(seconds: float) -> None:
+    """Makes this process believe that the time is `seconds` later than it is.
+
+    `datetime.now` is changed in the class itself. A class derived from it would be another type,
+    and msgspec would not accept it as a time.
+    """
+    # Only for wrong clocks: they would slow each cold start.
+    import ctypes
+    import datetime
+    import gc
+
+    now, epoch, by = datetime.datetime.now, time.time, datetime.timedelta(seconds=seconds)
+
+    def shifted(cls: object, tz: datetime.tzinfo | None = None) -> datetime.datetime:
+        return now(tz) + by
+
+    (own,) = gc.get_referents(datetime.datetime.__dict__)
+    own["now"] = classmethod(shifted)
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(datetime.datetime))
+    time.time = lambda: epoch() + seconds
 
 
 def load(start: dict[str, Any]) -> Handler:

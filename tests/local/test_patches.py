@@ -12,13 +12,14 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local import mails
+from local import mails, process, stack
 from local.calls import counted
-from local.faults import accept_mail, refuse_mail
+from local.faults import Do, Fault, accept_mail, happened, refuse_mail, turn_off, turn_on
 from local.patches import VERSION, WrongEmulator, check_version
 from local.patches.turns import ENVIRONMENTS, Turns
 from tests.local.laboratory import ROLE, Laboratory, archive, eventually, unique
@@ -855,6 +856,91 @@ def test_mail_is_refused_while_the_fault_switch_is_on(laboratory: Laboratory) ->
     refuse_mail(laboratory.cloud.endpoint)
     accept_mail(laboratory.cloud.endpoint)
     assert send()
+
+
+CALLS_DYNAMODB = """
+    import json
+    import os
+    import urllib.request
+
+    def handler(event, context):
+        content = {"TableName": event["table"], "Item": {"pk": {"S": "made"}}}
+        scope = "test/20261129/us-east-1/dynamodb/aws4_request"
+        headers = {
+            "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, Signature=x",
+            "Content-Type": "application/x-amz-json-1.0",
+            "User-Agent": f"test app/{os.environ['AWS_SDK_UA_APP_ID']}",
+            "X-Amz-Target": "DynamoDB_20120810.PutItem",
+        }
+        body = json.dumps(content).encode()
+        url = os.environ["AWS_ENDPOINT_URL"]
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers)) as response:
+            return response.read().decode()
+"""
+
+
+@pytest.mark.parametrize(("do", "made"), [(Do.KILL_BEFORE, False), (Do.KILL_AFTER, True)])
+def test_function_is_killed_before_or_after_its_call(
+    laboratory: Laboratory, do: Do, made: bool
+) -> None:
+    endpoint, table = laboratory.cloud.endpoint, laboratory.table()
+    function = laboratory.function(CALLS_DYNAMODB)
+    turn_on(endpoint, [Fault(do, "dynamodb", "PutItem", function)])
+    try:
+        answer, error = laboratory.invoke(function, {"table": table})
+    finally:
+        turn_off(endpoint)
+    assert error is not None
+    assert answer["errorType"] == "Runtime.ExitError"
+    assert bool(laboratory.item(table, "made")) is made
+    last = happened(endpoint)[-1]
+    assert (last.do, last.function, last.operation) == (do, function, "PutItem")
+    assert laboratory.invoke(function, {"table": table}) == ("{}", None), "a new process serves"
+
+
+def test_function_has_a_wrong_clock_if_its_configuration_says_so(laboratory: Laboratory) -> None:
+    code = """
+        import time
+        from datetime import UTC, datetime
+
+        def handler(event, context):
+            now = datetime.now(UTC)
+            return [now.timestamp(), time.time(), type(now) is datetime]
+    """
+    for seconds in (0, 7200, -3600):
+        variables = {"LOCAL_CLOCK_S": str(seconds)} if seconds else {}
+        function = laboratory.function(code, Environment={"Variables": variables})
+        (now, epoch, plain), error = laboratory.invoke(function)
+        assert error is None
+        assert now == pytest.approx(time.time() + seconds, abs=30)
+        assert epoch == pytest.approx(now, abs=1)
+        assert plain
+
+
+def test_stream_records_outlive_a_restart(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    cloud = process.start(tmp_path, process.free_port(), state=kept)
+    try:
+        own = Laboratory(cloud)
+        settings = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+        table = own.table(StreamSpecification=settings)
+        own.put(table, "before the restart")
+    finally:
+        process.stop(cloud)
+    cloud = process.start(tmp_path, cloud.port, state=kept)
+    try:
+        streams = stack.client(cloud, "dynamodbstreams")
+        (stream,) = streams.list_streams(TableName=table)["Streams"]
+        shards = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]
+        iterator = streams.get_shard_iterator(
+            StreamArn=stream["StreamArn"],
+            ShardId=shards["Shards"][0]["ShardId"],
+            ShardIteratorType="TRIM_HORIZON",
+        )["ShardIterator"]
+        records = streams.get_records(ShardIterator=iterator)["Records"]
+    finally:
+        process.stop(cloud)
+    assert [one["dynamodb"]["Keys"]["pk"]["S"] for one in records] == ["before the restart"]
 
 
 def test_calls_are_counted_by_name(laboratory: Laboratory) -> None:
