@@ -87,6 +87,13 @@ fuzz: .venv/ready ## Try properties with many examples, and break the mail reade
 	EXAMPLES_TIMES=$(or $(MINUTES),2) $(PYTHON) -m pytest -n 2 -m hypothesis $(FAST)
 	$(PYTHON) -m tests.fuzz_mails --minutes $(or $(MINUTES),2)
 
+# ------------------------------------------------------------------------------ chaos
+
+.PHONY: chaos
+chaos: .venv/ready ## Play a random run with faults and check all it left (MINUTES=10 SEED=1)
+	@$(PYTHON) -m tests.chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) \
+		$(if $(PLANT),--plant $(PLANT))
+
 # ------------------------------------------------------------------------------ service plans
 
 .PHONY: plan-check plan-build

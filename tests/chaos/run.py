@@ -1,0 +1,359 @@
+"""One run: the stack, the load, the disturbances, calm, and what the checker finds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import boto3
+
+from local import endpoints, faults, process, stack
+from local.endpoints import EndpointError, Staff, sign_in, wait_for
+from local.faults import Do, Happened
+from local.patches.worker import CLOCK_S
+from local.process import Cloud
+from local.stack import Outputs
+from redress.tickets.links import Links
+from tests.chaos import evidence, load, planted, schedule
+from tests.chaos.checker import Violation, violations
+from tests.chaos.evidence import Evidence, Lost
+from tests.chaos.ledger import Ledger
+from tests.chaos.load import Place
+from tests.chaos.schedule import Disturbance
+
+PACE = 1200
+"""How many times faster the plan's times pass: a day takes 72 seconds."""
+SKEW_S = 7200.0
+PATIENCE_S = 600.0
+"""How long after the load everything must be right: five minutes until a sweep, two minutes that a
+ticket may be awake, and what is still on its way then."""
+VISIBLE_S = 65
+"""The visibility timeout of the queues during a run, unless theirs is shorter. A message that a
+killed worker held comes back after it. AWS refuses less than the timeout of the function."""
+LANES = 16
+WORKERS_OF_MAIL = 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run did and found. `calm_s` is how long it took until nothing was wrong."""
+
+    seed: int
+    operations: Counter[str]
+    answers: Counter[str]
+    faults: Counter[str]
+    tickets: int
+    mails: int
+    calm_s: float
+    set_aside: Counter[str]
+    violations: list[Violation]
+
+
+@dataclass
+class Run:
+    """A run on its own local cloud, in its own folder."""
+
+    seed: int
+    seconds: float
+    directory: Path
+    say: Callable[[str], None]
+    skew_s: float = SKEW_S
+    plant: str | None = None
+    patience_s: float = PATIENCE_S
+    _happened: list[Happened] = field(default_factory=list)
+    _done: Counter[str] = field(default_factory=Counter)
+    _corrected: int = 0
+    _restarts: int = 0
+
+    def play(self) -> Result:
+        cloud = process.start(self.directory, process.free_port(), state=self.directory / "kept")
+        try:
+            mistake = self.plant
+            change = (lambda built: planted.planted(built, mistake)) if mistake else None
+            outputs = stack.install(cloud, pace=PACE, change=change)
+            return self._play(cloud, outputs)
+        finally:
+            running = process.find(self.directory)
+            if running is not None:
+                process.stop(running)
+
+    def _play(self, cloud: Cloud, outputs: Outputs) -> Result:
+        endpoints.widen(LANES)
+        place = Place(outputs, self._sign_in(outputs), _links(cloud, outputs), Ledger())
+        self._shorten_queues(outputs)
+        began = datetime.now(UTC)
+        waiting = schedule.scheduled(self.seed, self.seconds, stack.NAME, self.skew_s)
+        self.say(f"load and faults for {self.seconds:.0f} s")
+
+        def disturb(at_s: float) -> None:
+            while waiting and waiting[0].at_s <= at_s:
+                self._disturb(place, waiting.pop(0))
+
+        load.run(place, load.planned(self.seed, self.seconds), self.seconds, disturb)
+        took = (datetime.now(UTC) - began).total_seconds()
+        self.say(f"the load took {took:.0f} s; calm")
+        self._happened += faults.happened(place.outputs.endpoint_url)
+        faults.turn_off(place.outputs.endpoint_url)
+        names = {f"{stack.NAME}-{name}": 0.0 for name in schedule.CALLS}
+        self._set_clocks(self._cloud(), names)
+        calm = time.monotonic()
+        found, last = self._until_right(place, began)
+        counts = Counter(f"{one.do} {one.function} {one.operation}" for one in self._happened)
+        return Result(
+            self.seed,
+            place.ledger.operations,
+            place.ledger.answers,
+            counts + self._done,
+            len(last.tickets),
+            last.outbox.total(),
+            time.monotonic() - calm,
+            Counter({name: len(bodies) for name, bodies in last.dead.items() if bodies}),
+            found,
+        )
+
+    def _cloud(self) -> Cloud:
+        cloud = process.find(self.directory)
+        assert cloud is not None, "the local cloud has ended"
+        return cloud
+
+    # ---------------------------------------------------------------- disturbances
+
+    def _disturb(self, place: Place, one: Disturbance) -> None:
+        if one.fault is not None:
+            faults.turn_on(place.outputs.endpoint_url, [one.fault])
+            return
+        self._done[one.what] += 1
+        if one.what == schedule.STOP:
+            self._stop_one(place.outputs, one.choice)
+        elif one.what == schedule.RESTART:
+            self._restart(place)
+        elif one.clocks is not None:
+            self._set_clocks(self._cloud(), one.clocks)
+
+    def _stop_one(self, outputs: Outputs, choice: float) -> None:
+        machines = _client(outputs, "stepfunctions")
+        running = machines.list_executions(
+            stateMachineArn=outputs.stack["TicketMachineArn"], statusFilter="RUNNING"
+        )["executions"]
+        if running:
+            arn = running[int(choice * len(running))]["executionArn"]
+            machines.stop_execution(executionArn=arn, error="Chaos", cause="stopped by a test")
+
+    def _restart(self, place: Place) -> None:
+        """Stops the local cloud while everything runs, starts it again, and reconciles.
+
+        Executions are lost, as the emulator cannot keep them. On AWS they are not; the
+        reconciliation is what a person starts after such a loss.
+        """
+        self.say("the local cloud is restarted")
+        self._happened += faults.happened(place.outputs.endpoint_url)
+        cloud = self._cloud()
+        process.stop(cloud)
+        cloud = process.start(self.directory, cloud.port, state=self.directory / "kept")
+        before = place.outputs
+        place.outputs = Outputs(
+            before.stack,
+            before.base_url,
+            cloud.port,
+            cloud.endpoint,
+            before.staff,
+            cloud.directory,
+            cloud.smtp_port,
+        )
+        # The server for incoming mail reads the addresses from this file.
+        (self.directory / "outputs.json").write_text(place.outputs.to_json(), encoding="utf-8")
+        place.staff = self._sign_in(place.outputs)
+        self._restarts += 1
+        self._invoke(place.outputs, "repair", {"task": "reconcile"})
+
+    def _set_clocks(self, cloud: Cloud, clocks: Any) -> None:
+        functions = stack.client(cloud, "lambda")
+        for name, seconds in clocks.items():
+            known = functions.get_function_configuration(FunctionName=name)
+            variables = known["Environment"]["Variables"] | {CLOCK_S: str(seconds)}
+            functions.update_function_configuration(
+                FunctionName=name, Environment={"Variables": variables}
+            )
+
+    def _shorten_queues(self, outputs: Outputs) -> None:
+        queues = _client(outputs, "sqs")
+        for name in ("MailQueueUrl", "InboundQueueUrl"):
+            url = outputs.stack[name]
+            found = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
+            if int(found["Attributes"]["VisibilityTimeout"]) > VISIBLE_S:
+                attributes = {"VisibilityTimeout": str(VISIBLE_S)}
+                queues.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+
+    def _sign_in(self, outputs: Outputs) -> dict[str, Staff]:
+        users = _client(outputs, "cognito-idp")
+        client, base = outputs.stack["UserPoolClientId"], outputs.base_url
+        return {
+            user: sign_in(users, client, base, user, entry["password"], entry["groups"][0])
+            for user, entry in outputs.staff.items()
+        }
+
+    # ---------------------------------------------------------------- calm
+
+    def _until_right(self, place: Place, began: datetime) -> tuple[list[Violation], Evidence]:
+        """Reads and checks until nothing is wrong, or PATIENCE_S are over.
+
+        What is wrong for a moment, because it is on its way, is no violation. What can never be
+        repaired stays wrong, and is found at the end.
+        """
+        end, swept, told = time.monotonic() + self.patience_s, 0.0, -1
+        while True:
+            if time.monotonic() - swept > 30:
+                self._invoke(place.outputs, "repair", {"task": "sweep"})
+                swept = time.monotonic()
+            report = self._invoke(place.outputs, "repair", {"task": "reconcile"})
+            self._score(place)
+            last = self._read(place, began, report.get("found", {}))
+            found = violations(last)
+            if not found or time.monotonic() > end:
+                return found, last
+            if len(found) != told:
+                told = len(found)
+                self.say(f"{told} not right yet, such as {found[0]}")
+            time.sleep(3)
+
+    def _invoke(self, outputs: Outputs, function: str, payload: Any) -> Any:
+        functions = _client(outputs, "lambda")
+        answer = functions.invoke(
+            FunctionName=f"{stack.NAME}-{function}", Payload=json.dumps(payload)
+        )
+        content = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            # Faults are on while the cloud is restarted; in calm the next round tries again.
+            self.say(f"{function} {payload} failed: {content.get('errorType')}")
+            return {}
+        return content
+
+    def _score(self, place: Place) -> None:
+        """Runs the scores of this month to their end."""
+        manager = next(iter(place.of_role("manager")))
+        period = datetime.now(ZoneInfo("Asia/Shanghai")).strftime("%Y-%m")
+        before = manager.get(f"/scorecards/{period}")["last_run"]
+        manager.send("POST", f"/scorecards/{period}", {})
+
+        def done() -> bool:
+            return bool(manager.get(f"/scorecards/{period}")["last_run"] != before)
+
+        try:
+            wait_for(done, f"the scores of {period}", 30)
+        except EndpointError as error:
+            self.say(str(error))
+
+    def _read(self, place: Place, began: datetime, repaired: dict[str, int]) -> Evidence:
+        """Reads everything that the checker needs."""
+        outputs, ledger = place.outputs, place.ledger
+        self._corrected += repaired.get("corrected", 0)
+        left_over = {name: n for name, n in repaired.items() if name != "awake"}
+        if self._corrected:
+            left_over["corrected"] = self._corrected
+        tables: Any = boto3.resource("dynamodb", **outputs.client_arguments())
+        running = _running(outputs)
+        pages = tables.meta.client.get_paginator("scan").paginate(
+            TableName=outputs.stack["TableName"], ConsistentRead=True
+        )
+        found = [item for page in pages for item in page["Items"]]
+        queues = _client(outputs, "sqs")
+        return Evidence(
+            **evidence.tables(found),
+            began=began,
+            ended=datetime.now(UTC),
+            running=running,
+            outbox=evidence.outbox(self.directory / "mailbox"),
+            left={
+                n: _length(queues, outputs.stack[f"{n}Url"]) for n in ("MailQueue", "InboundQueue")
+            },
+            dead={
+                name: _bodies(queues, outputs.stack[f"{name}Url"])
+                for name in ("MailDeadLetterQueue", "InboundDeadLetterQueue", "DeadLetterQueue")
+            },
+            repaired=left_over,
+            submissions=ledger.submissions(),
+            said=ledger.words(),
+            mailed=ledger.mails(),
+            lost=[_lost(one) for one in self._happened if _may_double(one)],
+            restarts=self._restarts * WORKERS_OF_MAIL,
+        )
+
+
+def _client(outputs: Outputs, service: str) -> Any:
+    client: Any = boto3.client
+    return client(service, **outputs.client_arguments())
+
+
+def _links(cloud: Cloud, outputs: Outputs) -> Links:
+    secrets = stack.client(cloud, "secretsmanager")
+    found = secrets.get_secret_value(SecretId=outputs.stack["LinkKeySecretArn"])
+    key = found["SecretString"].encode()
+    return Links(lambda: iter([key]))
+
+
+def _running(outputs: Outputs) -> list[str]:
+    machines = _client(outputs, "stepfunctions")
+    pages = machines.get_paginator("list_executions").paginate(
+        stateMachineArn=outputs.stack["TicketMachineArn"], statusFilter="RUNNING"
+    )
+    return [one["name"] for page in pages for one in page["executions"]]
+
+
+def _length(queues: Any, url: str) -> int:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    names.append("ApproximateNumberOfMessagesDelayed")
+    found = queues.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return sum(int(found[name]) for name in names)
+
+
+def _bodies(queues: Any, url: str) -> list[str]:
+    """The messages of a dead-letter queue, which stay there."""
+    found: dict[str, str] = {}
+    for _ in range(max(1, _length(queues, url))):
+        answer = queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=1)
+        found |= {one["MessageId"]: one["Body"] for one in answer.get("Messages", [])}
+    return list(found.values())
+
+
+def _may_double(one: Happened) -> bool:
+    """Whether a fault may leave a mail sent and not recorded, so that it is sent again."""
+    return one.function == f"{stack.NAME}-mailer" and not (
+        one.operation == "SendEmail" and one.do in (Do.REFUSE, Do.BREAK, Do.KILL_BEFORE)
+    )
+
+
+def _lost(one: Happened) -> Lost:
+    tags = one.tags
+    if "event" not in tags:
+        return Lost(one.do, one.operation, None)
+    key = f"{int(tags['event']):06d}.{tags['template']}.{tags['audience']}"
+    return Lost(one.do, one.operation, f"{tags['ticket']}/{key}")
+
+
+def play(
+    seed: int,
+    minutes: float,
+    say: Callable[[str], None],
+    *,
+    skew_s: float = SKEW_S,
+    plant: str | None = None,
+    keep: Path | None = None,
+    patience_s: float = PATIENCE_S,
+) -> Result:
+    """Plays one run in a folder of its own, which is deleted unless `keep` names it."""
+    directory = keep or Path(tempfile.mkdtemp(prefix="redress-chaos-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        return Run(seed, minutes * 60, directory, say, skew_s, plant, patience_s).play()
+    finally:
+        if keep is None:
+            shutil.rmtree(directory, ignore_errors=True)
