@@ -108,7 +108,9 @@ def main() -> int:
     gc.set_threshold(50_000, 20, 1_000)
     # `kill -USR1` writes every thread's stack to the log, in case the process hangs.
     faulthandler.register(signal.SIGUSR1)
-    meter = Meter(FaultSwitch(app.app))
+    switch = FaultSwitch(app.app)
+    switch.attach(app.SERVICE_HANDLERS)
+    meter = Meter(switch)
     meter.attach(app.SERVICE_HANDLERS)
     app.app = end_at_once(CallCounter(meter))
     if options.smtp and options.directory:

@@ -11,8 +11,8 @@ A fault is an object with the fields of `Fault`. For example, SES refuses the ne
 
     {"service": "ses", "do": "refuse", "code": "MessageRejected", "times": 3}
 
-Faults reach every HTTP request to a service: those of functions and those of tools. Calls that a
-state machine makes by itself stay inside the emulator and do not pass here.
+Faults reach every HTTP request to a service, of functions and of tools, and the calls of DynamoDB
+that a state machine makes itself. Its calls of functions stay inside the emulator.
 
 Tests use `refuse_mail` and `accept_mail`; `make chaos` uses all of it.
 """
@@ -40,6 +40,12 @@ PATH = "/_redress/faults"
 SEND_EMAIL = ("POST", "/v2/email/outbound-emails")
 _SERVICE = re.compile(rb"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/aws4_request")
 _CALLER = re.compile(rb"\bapp/([\w-]+)(?:\.(\d+))?")
+
+
+MACHINE = "a state machine"
+"""The caller of a state machine's own calls."""
+
+type Handler = Callable[..., Awaitable[tuple[int, Any, bytes]]]
 
 
 class Do(StrEnum):
@@ -70,7 +76,7 @@ class Fault:
                "sns", "secretsmanager"; "" fits all
     operation  the name of the operation, such as "UpdateItem"; for a service without such names
                (S3, Lambda) the HTTP method; "" fits all
-    function   the name of the function that calls; "" fits all callers
+    function   the name of the function that calls, or MACHINE; "" fits all callers
     times      how many calls it hits, then it is off; None for all calls
     code       the error code of REFUSE, as JSON, so not for S3; `status` is the HTTP status
     seconds    how long HOLD and HOLD_ANSWER take
@@ -143,6 +149,34 @@ class FaultSwitch:
             await self._happen(fault, call, scope, body, send)
         else:
             await self._app(scope, receive, send)
+
+    def attach(self, handlers: dict[str, Handler]) -> None:
+        """Wraps the emulator's DynamoDB, for the calls of state machines, which are no requests.
+
+        They know no broken connection. A call that is not refused or held takes effect, and then
+        fails with the fault's error.
+        """
+        handle = handlers["dynamodb"]
+
+        async def answered(
+            method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+        ) -> tuple[int, Any, bytes]:
+            fault = None
+            if self._faults and "user-agent" not in headers:
+                operation = headers.get("x-amz-target", "").rpartition(".")[2]
+                fault = self._take(Call("dynamodb", operation, MACHINE, None))
+            if fault is None:
+                return await handle(method, path, headers, body, query)
+            self._happened.append(Happened(fault.do, "dynamodb", operation, MACHINE, {}))
+            if fault.do in (Do.HOLD, Do.HOLD_ANSWER):
+                await asyncio.sleep(fault.seconds)
+                return await handle(method, path, headers, body, query)
+            if fault.do != Do.REFUSE:
+                await handle(method, path, headers, body, query)
+            content = {"__type": fault.code, "message": "refused by the fault switch"}
+            return fault.status, {"x-amzn-errortype": fault.code}, json.dumps(content).encode()
+
+        handlers["dynamodb"] = answered
 
     async def _configure(self, method: str, receive: Receive, send: Send) -> None:
         if method in ("PUT", "POST"):

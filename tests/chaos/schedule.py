@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from local.faults import Do, Fault
+from local.faults import MACHINE, Do, Fault
 
 CALLS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "intake": (("dynamodb", "TransactWriteItems"), ("dynamodb", "GetItem")),
@@ -47,12 +47,17 @@ CALLS: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 """The calls that each function makes, as service and operation (see `local.faults.Fault`)."""
 
+OF_MACHINES = (Do.REFUSE, Do.LOSE, Do.HOLD)
+"""What can happen to the write with which a state machine arms a wait."""
+
 THROTTLES: Mapping[str, str] = {
     "dynamodb": "ProvisionedThroughputExceededException",
     "ses": "TooManyRequestsException",
     "lambda": "TooManyRequestsException",
 }
 """The code with which a service throttles; ThrottlingException for the others."""
+BROKEN = "InternalServerErrorException"
+"""The code with which a service says that it is broken, with status 500."""
 HOLDS_S = (0.5, 2.0, 9.0)
 """Seconds of a hold. The last one is longer than the functions wait for an answer."""
 EVERY_S = 1.2
@@ -116,17 +121,18 @@ def _faults(choose: random.Random, stack: str) -> Iterator[Fault]:
     calls = [(name, *call) for name, made in CALLS.items() for call in made]
     while True:
         kinds = [(do, call) for do in Do for call in calls]
+        kinds += [(do, (MACHINE, "dynamodb", "UpdateItem")) for do in OF_MACHINES]
         choose.shuffle(kinds)
         for do, (function, service, operation) in kinds:
             if do is Do.REFUSE and service == "s3":
                 continue  # it answers with XML
             throttled = choose.random() < 0.5
-            code = THROTTLES.get(service, "ThrottlingException") if throttled else "InternalFailure"
+            code = THROTTLES.get(service, "ThrottlingException") if throttled else BROKEN
             yield Fault(
                 do,
                 service,
                 operation,
-                f"{stack}-{function}",
+                function if function == MACHINE else f"{stack}-{function}",
                 times=choose.choice((1, 1, 2, 4)) if do is Do.REFUSE else 1,
                 code=code,
                 status=400 if throttled else 500,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from local.faults import (
+    MACHINE,
     PATH,
     Call,
     ConnectionBroken,
@@ -153,3 +154,29 @@ def test_faults_are_replaced_added_and_reported() -> None:
         ],
     }
     assert cloud.configure("DELETE")["happened"] == []
+
+
+@pytest.mark.parametrize(
+    ("do", "status", "reached"),
+    [(Do.REFUSE, 400, 0), (Do.LOSE, 400, 1), (Do.HOLD, 200, 1)],
+)
+def test_own_calls_of_a_state_machine_have_faults_too(do: Do, status: int, reached: int) -> None:
+    cloud, calls = Cloud(), []
+
+    async def dynamodb(*call: Any) -> tuple[int, Any, bytes]:
+        calls.append(call)
+        return 200, {}, b"{}"
+
+    handlers: dict[str, Any] = {"dynamodb": dynamodb}
+    cloud.app.attach(handlers)
+    cloud.configure("PUT", Fault(do, "dynamodb", "UpdateItem", MACHINE, code="Throttled"))
+    headers = {"x-amz-target": "DynamoDB_20120810.UpdateItem"}
+
+    def ask(headers: dict[str, str]) -> int:
+        answered = asyncio.run(handlers["dynamodb"]("POST", "/", headers, b"{}", {}))
+        return int(answered[0])
+
+    assert ask(headers | {"user-agent": "app/redress-mailer.1"}) == 200, "a function has none"
+    assert ask(headers) == status
+    assert len(calls) == 1 + reached
+    assert ask(headers) == 200, "only once"
