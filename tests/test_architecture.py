@@ -271,8 +271,8 @@ class Secrets:
 
 import app
 import redress.db.aws_json
-redress.db.aws_json.DynamoDB = lambda environment: Table()
-redress.db.aws_json.SecretsManager = lambda environment: Secrets()
+redress.db.aws_json.DynamoDB = lambda environment, clock: Table()
+redress.db.aws_json.SecretsManager = lambda environment, clock: Secrets()
 
 class Context:
     function_name = "redress-intake"

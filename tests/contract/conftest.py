@@ -10,7 +10,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +24,7 @@ from moto import mock_aws
 from local import dynamodb_local
 from local.template import table_definition
 from redress.base.people import Member, Role
+from redress.base.service_clock import ServiceClock
 from redress.db import keys
 from redress.db.aws_json import DynamoDB, Service
 from redress.db.rows import Models
@@ -183,7 +184,8 @@ def _intake_client(client: Any, address: str | None) -> Any:
             "AWS_ACCESS_KEY_ID": known.access_key,
             "AWS_SECRET_ACCESS_KEY": known.secret_key,
             "AWS_ENDPOINT_URL_DYNAMODB": address,
-        }
+        },
+        ServiceClock(lambda: datetime.now(UTC), lambda ahead, at: None),
     )
 
 

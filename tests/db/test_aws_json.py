@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from redress.base.errors import Unavailable
+from redress.base.service_clock import ServiceClock
 from redress.db import aws_json, retry
 
 ENVIRONMENT = {
@@ -45,6 +48,8 @@ class FakeService:
     status: int = 200
     body: bytes = b"{}"
     wait_s: float = 0.0
+    dated: bool = False
+    """Whether the answers have a `Date`. It is the true time."""
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     def refuse(self, status: int, content: dict[str, Any]) -> None:
@@ -63,7 +68,9 @@ def fake() -> Iterator[FakeService]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             found.asked.append({"path": self.path, "headers": headers, "body": json.loads(body)})
             time.sleep(found.wait_s)
-            self.send_response(found.status)
+            self.send_response_only(found.status)
+            if found.dated:
+                self.send_header("Date", format_datetime(datetime.now(UTC), usegmt=True))
             self.send_header("Content-Length", str(len(found.body)))
             self.end_headers()
             self.wfile.write(found.body)
@@ -81,8 +88,19 @@ def fake() -> Iterator[FakeService]:
     server.server_close()
 
 
+def honest() -> ServiceClock:
+    """A clock that is never wrong: the fake service sends no `Date`."""
+    return clock_behind(0, [])
+
+
+def clock_behind(seconds: float, told: list[float]) -> ServiceClock:
+    """A clock of a machine that is behind by `seconds`; `told` collects what it tells."""
+    by = timedelta(seconds=seconds)
+    return ServiceClock(lambda: datetime.now(UTC) - by, lambda ahead, at: told.append(ahead))
+
+
 def minimal(fake: FakeService) -> aws_json.DynamoDB:
-    return aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": fake.url})
+    return aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": fake.url}, honest())
 
 
 def full(service: str, fake: FakeService) -> Any:
@@ -108,7 +126,7 @@ def full(service: str, fake: FakeService) -> Any:
 def test_a_request_equals_that_of_the_full_client(
     fake: FakeService, service: str, operation: str, given: dict[str, Any]
 ) -> None:
-    ours = OURS[service](ENVIRONMENT | {"AWS_ENDPOINT_URL": fake.url})
+    ours = OURS[service](ENVIRONMENT | {"AWS_ENDPOINT_URL": fake.url}, honest())
     getattr(ours, operation)(**given)
     getattr(full(service, fake), operation)(**given)
 
@@ -182,7 +200,7 @@ def test_a_timeout_raises_botocores_error_and_is_retried(
 
 
 def test_a_refused_connection_raises_unavailable_after_all_retries() -> None:
-    client = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    client = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, honest())
     with pytest.raises(EndpointConnectionError):
         client.get_item(**READ)
     with pytest.raises(Unavailable):
@@ -195,7 +213,7 @@ def test_the_user_agent_names_the_application_like_that_of_the_full_client(
     """The meter of the local cloud reads it to know which function called."""
     monkeypatch.setenv("AWS_SDK_UA_APP_ID", "redress-intake")
     named = {"AWS_ENDPOINT_URL_DYNAMODB": fake.url, "AWS_SDK_UA_APP_ID": "redress-intake"}
-    for client in (aws_json.DynamoDB(ENVIRONMENT | named), full("dynamodb", fake)):
+    for client in (aws_json.DynamoDB(ENVIRONMENT | named, honest()), full("dynamodb", fake)):
         client.get_item(**READ)
     minimal(fake).get_item(**READ)
 
@@ -207,7 +225,7 @@ def test_the_user_agent_names_the_application_like_that_of_the_full_client(
 def test_the_endpoint_equals_that_of_botocore(region: str) -> None:
     for name, made in OURS.items():
         known = botocore.session.get_session().create_client(name, region_name=region)
-        ours = made(ENVIRONMENT | {"AWS_REGION": region})
+        ours = made(ENVIRONMENT | {"AWS_REGION": region}, honest())
         assert ours._url == known.meta.endpoint_url + "/"
 
 
@@ -227,19 +245,86 @@ def test_endpoints_come_from_the_same_variables_as_in_botocore(
         monkeypatch.setenv(name, url)
         environment[name] = url
         known = botocore.session.get_session().create_client(service, region_name="eu-west-1")
-        assert (known.meta.endpoint_url, OURS[service](environment)._url) == (url, url + "/")
+        assert (known.meta.endpoint_url, OURS[service](environment, honest())._url) == (
+            url,
+            url + "/",
+        )
 
 
 def test_missing_credentials_raise_an_error_that_names_the_variable() -> None:
     with pytest.raises(KeyError, match="AWS_SECRET_ACCESS_KEY"):
-        aws_json.DynamoDB({"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a"})
+        aws_json.DynamoDB({"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a"}, honest())
 
 
 def test_nagles_algorithm_is_off(fake: FakeService) -> None:
     """The full client switches it off, too. Otherwise its delay would add 40 ms to every call."""
-    service = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": fake.url})
+    service = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": fake.url}, honest())
     service.get_item(**READ)
 
     pool: Any = service._session._manager.connection_from_url(fake.url)  # type: ignore[attr-defined]
     connection = pool.pool.get(block=False)
     assert connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+# ------------------------------------------------------------------------------ a wrong clock
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_request_is_signed_with_the_time_of_aws_after_the_first_answer(
+    fake: FakeService, hours: int
+) -> None:
+    fake.dated, told = True, list[float]()
+    clock = clock_behind(hours * 3600, told)
+    service = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": fake.url}, clock)
+    service.get_item(**READ)
+    service.get_item(**READ)
+
+    first, second = (signed_at(asked) for asked in fake.asked)
+    assert abs((datetime.now(UTC) - first).total_seconds()) > 7000
+    assert abs((datetime.now(UTC) - second).total_seconds()) < 3
+    assert [round(ahead, -1) for ahead in told] == [hours * -3600]
+
+
+def signed_at(asked: dict[str, Any]) -> datetime:
+    found = datetime.strptime(asked["headers"]["x-amz-date"], "%Y%m%dT%H%M%SZ")
+    return found.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Signature expired: 20261128T195522Z is now earlier than 20261128T215440Z "
+        "(20261128T215940Z - 5 min.)",
+        "Signature not yet current: 20261128T235522Z is still later than 20261128T221440Z "
+        "(20261128T215940Z + 15 min.)",
+    ],
+)
+def test_refusal_for_the_time_of_the_signature_is_tried_again(
+    fake: FakeService, message: str
+) -> None:
+    """Our client then signs with the time of AWS. botocore's cannot, so its call is Unavailable."""
+    fake.dated = True
+    kind = "com.amazon.coral.service#InvalidSignatureException"
+    fake.refuse(400, {"__type": kind, "message": message})
+    told: list[float] = []
+    service = aws_json.DynamoDB(
+        ENVIRONMENT | {"AWS_ENDPOINT_URL": fake.url}, clock_behind(7200, told)
+    )
+
+    def then_right(seconds: float) -> None:
+        fake.status, fake.body = 200, b'{"Item": {}}'
+
+    assert retry.call(lambda: service.get_item(**READ), sleep=then_right) == {"Item": {}}
+    assert abs((datetime.now(UTC) - signed_at(fake.asked[1])).total_seconds()) < 3
+
+    fake.refuse(400, {"__type": kind, "message": message})
+    with pytest.raises(Unavailable):
+        retry.call(lambda: full("dynamodb", fake).get_item(**READ), sleep=lambda seconds: None)
+
+
+def test_wrong_key_is_no_matter_of_time(fake: FakeService) -> None:
+    message = "The request signature we calculated does not match the signature you provided."
+    fake.refuse(400, {"__type": "prefix#InvalidSignatureException", "message": message})
+    with pytest.raises(ClientError, match="does not match"):
+        retry.call(lambda: minimal(fake).get_item(**READ), sleep=lambda seconds: None)
+    assert len(fake.asked) == 1

@@ -89,7 +89,7 @@ def test_any_text_is_a_number_or_none(text: str) -> None:
 def test_a_token_is_read_as_the_number_of_its_ticket() -> None:
     made = links()
     assert made.read_status(made.status_token(NUMBER)) == NUMBER
-    assert made.read_survey(made.survey_token(NUMBER, EXPIRES), START) == NUMBER
+    assert made.read_survey(made.survey_token(NUMBER, EXPIRES), lambda: START) == NUMBER
 
 
 def test_tokens_contain_only_characters_that_need_no_escaping() -> None:
@@ -105,7 +105,7 @@ def test_the_status_link_of_a_ticket_is_always_the_same() -> None:
 Reading = Callable[[Links, str], str]
 READ: dict[str, Reading] = {
     "status": lambda made, token: made.read_status(token),
-    "survey": lambda made, token: made.read_survey(token, START),
+    "survey": lambda made, token: made.read_survey(token, lambda: START),
 }
 TOKEN = {
     "status": links().status_token(NUMBER),
@@ -189,9 +189,9 @@ def test_a_changed_expiry_is_refused() -> None:
 
 def test_a_survey_token_expires() -> None:
     made, token = links(), TOKEN["survey"]
-    assert made.read_survey(token, EXPIRES) == NUMBER
+    assert made.read_survey(token, lambda: EXPIRES) == NUMBER
     with pytest.raises(NotFound):
-        made.read_survey(token, EXPIRES + timedelta(seconds=1))
+        made.read_survey(token, lambda: EXPIRES + timedelta(seconds=1))
 
 
 def test_links_stay_valid_for_one_rotation_of_the_key() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import traceback
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools import single_metric
@@ -23,13 +24,19 @@ FRAMES = 3
 """`fault_of` reports at most this many stack frames, the innermost ones."""
 
 
-def count(service: str, name: str, value: int = 1) -> None:
-    """Add `value` to a metric of a service. If `value` is 0, nothing is written."""
+def count(service: str, name: str, value: int = 1, at: datetime | None = None) -> None:
+    """Add `value` to a metric of a service. If `value` is 0, nothing is written.
+
+    `at` is the metric's time; None is the time of the machine.
+    """
     if value:
         with single_metric(
             name=name, unit=MetricUnit.Count, value=value, namespace=NAMESPACE
         ) as metric:
             metric.add_dimension(name="service", value=service)
+            if at is not None:
+                # `set_timestamp` would warn, because it compares `at` with the machine's clock.
+                metric.timestamp = round(at.timestamp() * 1000)
 
 
 def fault_of(error: BaseException) -> dict[str, Any]:

@@ -9,6 +9,10 @@ TLS, connections and errors. They implement only the protocol of the two service
 They return the same answers and raise the same errors as the full clients, so a caller can use
 either. The contract tests check this against DynamoDB Local, Amazon's own engine. These clients
 never retry; `redress.db.retry.call` does.
+
+AWS refuses a request whose signature is some minutes older or younger than its own time. botocore
+signs with the clock of the machine (https://github.com/boto/boto3/issues/1252). These clients sign
+with the function's corrected time, so a submission is accepted on a machine whose clock is wrong.
 """
 
 from __future__ import annotations
@@ -18,10 +22,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-from botocore.auth import SigV4Auth
+from botocore.auth import SIGV4_TIMESTAMP, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
+
+from redress.base.service_clock import ServiceClock
 
 CONNECT_S, READ_S = 2, 8
 CONNECTIONS = 4
@@ -43,17 +49,36 @@ class Credentials(NamedTuple):
     token: str | None
 
 
+class _Signer(SigV4Auth):
+    """Signs with the time of a `ServiceClock` instead of the machine's."""
+
+    def __init__(self, credentials: Any, name: str, region: str, clock: ServiceClock) -> None:
+        super().__init__(credentials, name, region)
+        self._clock = clock
+
+    def _modify_request_before_signing(self, request: Any) -> None:
+        request.context["timestamp"] = self._clock.now().strftime(SIGV4_TIMESTAMP)
+        super()._modify_request_before_signing(request)  # type: ignore[misc]
+
+
 class Service:
     """A client of one AWS service in one region."""
 
     def __init__(
-        self, name: str, own: str, prefix: str, version: str, environment: Mapping[str, str]
+        self,
+        name: str,
+        own: str,
+        prefix: str,
+        version: str,
+        environment: Mapping[str, str],
+        clock: ServiceClock,
     ) -> None:
         """Read region, credentials and endpoint from the environment of the function.
 
         `name` is the service's name in host names and signatures. `own` is its name in the variable
         AWS_ENDPOINT_URL_{own}, which botocore derives from the service's id. `prefix` begins the
-        X-Amz-Target header. `version` is the version of the awsJson protocol.
+        X-Amz-Target header. `version` is the version of the awsJson protocol. Requests are signed
+        with the time of `clock`, which hears the `Date` of each answer.
 
         `environment` must hold AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Optional
         are AWS_SESSION_TOKEN, AWS_ENDPOINT_URL_{own} or AWS_ENDPOINT_URL for an endpoint other than
@@ -72,7 +97,8 @@ class Service:
             environment["AWS_SECRET_ACCESS_KEY"],
             environment.get("AWS_SESSION_TOKEN"),
         )
-        self._signer = SigV4Auth(credentials, name, region)
+        self._clock = clock
+        self._signer = _Signer(credentials, name, region, clock)
         patience = float(environment.get("CALL_TIMEOUT_S") or READ_S)
         timeouts: Any = (min(CONNECT_S, patience), patience)
         self._session = URLLib3Session(
@@ -95,7 +121,9 @@ class Service:
             },
         )
         self._signer.add_auth(request)
+        sent = self._clock.mark()
         response = self._session.send(request.prepare())
+        self._clock.heard(response.headers.get("Date"), sent)
         body = _decoded(response.content)
         if response.status_code >= 300:
             raise _refusal(operation, response.status_code, body)
@@ -108,8 +136,8 @@ class DynamoDB(Service):
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        super().__init__("dynamodb", "DYNAMODB", "DynamoDB_20120810", "1.0", environment)
+    def __init__(self, environment: Mapping[str, str], clock: ServiceClock) -> None:
+        super().__init__("dynamodb", "DYNAMODB", "DynamoDB_20120810", "1.0", environment, clock)
 
     def get_item(self, **given: Any) -> dict[str, Any]:
         return self.call("GetItem", given)
@@ -124,8 +152,9 @@ class SecretsManager(Service):
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        super().__init__("secretsmanager", "SECRETS_MANAGER", "secretsmanager", "1.1", environment)
+    def __init__(self, environment: Mapping[str, str], clock: ServiceClock) -> None:
+        own, prefix = "SECRETS_MANAGER", "secretsmanager"
+        super().__init__("secretsmanager", own, prefix, "1.1", environment, clock)
 
     def get_secret_value(self, **given: Any) -> dict[str, Any]:
         return self.call("GetSecretValue", given)

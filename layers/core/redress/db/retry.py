@@ -164,9 +164,24 @@ def _raise_unless_transient(error: Exception, names: Sequence[str]) -> None:
         stored = dict.fromkeys(names, item) if item else {}
         raise ConditionFailed(frozenset(names), stored) from error
     status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _TRANSIENT or status >= 500:
+    if code in _TRANSIENT or status >= 500 or _is_refused_for_its_time(cause):
         return
     raise error
+
+
+def _is_refused_for_its_time(error: ClientError) -> bool:
+    """Whether AWS refused a request because the clock of this machine is off by minutes.
+
+    Nothing was done. A client of `redress.db.aws_json` signs its next attempt with the time of AWS,
+    which it learned from this answer. botocore's clients cannot
+    (https://github.com/boto/boto3/issues/1252), so their calls end as Unavailable. A signature that
+    is wrong for another reason has the same code and another message.
+    """
+    found = error.response.get("Error", {})
+    expected = ("Signature expired", "Signature not yet current")
+    return found.get("Code") == "InvalidSignatureException" and str(
+        found.get("Message")
+    ).startswith(expected)
 
 
 def _got_no_answer(error: Exception) -> bool:

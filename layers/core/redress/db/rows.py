@@ -8,6 +8,7 @@ version check and still erase what the other writer added.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
@@ -362,10 +363,17 @@ class Models:
     """
 
     def __init__(
-        self, table: str, region: str, host: str | None = None, timeout_s: float = 8
+        self,
+        table: str,
+        region: str,
+        host: str | None = None,
+        timeout_s: float = 8,
+        listen: Callable[[Any], None] | None = None,
     ) -> None:
         """A call waits `timeout_s` seconds for its answer. PynamoDB's default is longer than the
-        timeout of a function. PynamoDB does not retry; `redress.db.retry.call` does."""
+        timeout of a function. PynamoDB does not retry; `redress.db.retry.call` does.
+
+        `listen` gets the botocore session of the connection before its client is created."""
         settings = {
             "table_name": table,
             "region": region,
@@ -399,3 +407,5 @@ class Models:
         self.doc = bound(DocRow)
         self.job = bound(JobRow)
         self.connection = shared.connection
+        if listen is not None:
+            listen(self.connection.session)

@@ -81,12 +81,16 @@ class Links:
         self._check("unsubscribe", number, signature)
         return self._number(number)
 
-    def read_survey(self, token: str, now: datetime) -> str:
-        """The number in a survey token. Raises NotFound if it is forged or has expired."""
+    def read_survey(self, token: str, now: Callable[[], datetime]) -> str:
+        """The number in a survey token. Raises NotFound if it is forged or has expired.
+
+        `now` is called after the keys were read, because a function knows the time of AWS only
+        after an answer (`redress.base.service_clock`).
+        """
         claim, _, signature = token.rpartition(".")
         self._check("survey", claim, signature)
         number, _, expires = claim.partition(".")
-        if not expires.isdigit() or int(expires) < now.timestamp():
+        if not expires.isdigit() or int(expires) < now().timestamp():
             raise NotFound("this link has expired")
         return self._number(number)
 

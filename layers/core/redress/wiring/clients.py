@@ -11,6 +11,7 @@ from typing import Any
 
 from redress.base import settings as configuration
 from redress.base.errors import Unavailable
+from redress.base.service_clock import ServiceClock
 from redress.base.settings import Settings
 from redress.tickets.links import Links
 
@@ -19,9 +20,48 @@ REFRESH_S = 300.0
 rotation it therefore uses the new key soon."""
 
 
+def _tell_of_wrong_clock(seconds: float, at: datetime) -> None:
+    """Tell operations that this machine's clock is `seconds` ahead of AWS: a log line and a metric.
+
+    `docs/runbooks/wrong-clock.md` says what to do. The metric has the time of AWS, because
+    CloudWatch would file it hours away under the machine's, and the alarm would not see it.
+    """
+    from aws_lambda_powertools import Logger
+
+    from redress.base import observe
+
+    message = "the clock of this machine is wrong; the time of AWS replaces it"
+    Logger(service="clock").error(message, extra={"seconds_ahead": round(seconds)})
+    observe.count("clock", "ClockWrong", at=at)
+
+
+_CLOCK = ServiceClock(lambda: datetime.now(UTC), _tell_of_wrong_clock)
+
+
 def now() -> datetime:
-    """The time, as an aware datetime in UTC. All code gets its time from here."""
-    return datetime.now(UTC)
+    """The time, as an aware datetime in UTC. All code gets its time from here.
+
+    It is the machine's clock, or the time of AWS if that clock is wrong (`ServiceClock`).
+    """
+    return _CLOCK.now()
+
+
+def listen(session: Any) -> None:
+    """Let the clock hear the `Date` of all answers that clients of this botocore session get.
+
+    botocore emits the first event right before it sends a request, and the second after each
+    answer, also if the answer is an error and will be retried.
+    """
+
+    def sent(context: dict[str, Any], **_: Any) -> None:
+        context["redress_sent"] = _CLOCK.mark()
+
+    def heard(context: dict[str, Any], response_dict: dict[str, Any] | None, **_: Any) -> None:
+        if response_dict is not None and "redress_sent" in context:
+            _CLOCK.heard(response_dict["headers"].get("Date"), context["redress_sent"])
+
+    session.register("before-call", sent)
+    session.register("response-received", heard)
 
 
 def pause(seconds: float) -> None:
@@ -69,7 +109,9 @@ def client(service: str, retries: int = 3, timeout_s: float | None = None) -> An
 def session() -> Any:
     import botocore.session
 
-    return botocore.session.get_session()
+    made = botocore.session.get_session()
+    listen(made)
+    return made
 
 
 @cache
@@ -80,14 +122,14 @@ def dynamodb() -> Any:
     """
     from redress.db.aws_json import DynamoDB
 
-    return DynamoDB(os.environ)
+    return DynamoDB(os.environ, _CLOCK)
 
 
 @cache
 def secrets() -> Any:
     from redress.db.aws_json import SecretsManager
 
-    return SecretsManager(os.environ)
+    return SecretsManager(os.environ, _CLOCK)
 
 
 def refreshed[T](read: Callable[[], T]) -> Callable[[], T]:

@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 @cache
 def models() -> Models:
     given = clients.settings()
-    return Models(given.table, given.aws_region, timeout_s=given.call_timeout_s)
+    return Models(
+        given.table,
+        given.aws_region,
+        timeout_s=given.call_timeout_s,
+        listen=clients.listen,
+    )
 
 
 @cache

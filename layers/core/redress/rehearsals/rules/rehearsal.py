@@ -122,12 +122,16 @@ def rehearse(
     is needed for a ticket that was moved to another version. The draft applies from the opening of
     the ticket on, even if the ticket was really moved. Raises ValueError if the history has no
     event up to `until`.
+
+    The history ends with its last event up to `until`. An earlier event may have a later time, if
+    an earlier version of Redress wrote it on a machine whose clock was fast.
     """
     real_life, draft_life = _Life(), _Life()
     skipped: Counter[str] = Counter()
-    for event, following in _with_following(history):
-        if event.at > until:
-            break
+    events = list(history)
+    while events and events[-1].at > until:
+        events.pop()
+    for event, following in _with_following(events):
         if event.type is EventType.PLAN_CHANGED:
             plan = plans(event.data["plan_version"])
         before = real_life.ticket
@@ -202,7 +206,7 @@ class _Life:
             wake = next_wake(self.ticket, plan)
             if wake is None or wake > until:
                 return
-            at = max(wake, self.events[-1].at)
+            at = max(wake, min(self.events[-1].at, until))
             if not self._change(by_timer.act_on_due_rungs(self.ticket, plan, at)):
                 return
 

@@ -28,7 +28,8 @@ class Months:
         InvalidInput if `period` is not a month, or if the month has not begun.
         """
         if period == PREVIOUS:
-            period = periods.previous_period(self._now(), self.zone)
+            zone = self.zone
+            period = periods.previous_period(self._now(), zone)
         self.require_begun(period)
         return period
 

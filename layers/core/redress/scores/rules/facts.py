@@ -155,7 +155,8 @@ def _resolved(
     """The complete `resolved` entry. It overwrites an earlier one and is computed without it."""
     value: Value = {
         "kind": ticket.kind,
-        "seconds": math.floor((resolution.at - ticket.created_at).total_seconds()),
+        # An earlier version may have opened the ticket on a machine whose clock was fast.
+        "seconds": max(0, math.floor((resolution.at - ticket.created_at).total_seconds())),
         "first_contact": first_contact,
         "reopened": reopened,
     }

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from redress.base.errors import Unavailable, VersionConflict
+from redress.base.service_clock import APART
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.tickets.rules.change import Change
@@ -99,7 +100,7 @@ class TicketChanges:
                     return decided.result
                 before = decided.change.before
                 assert decided.at is not None, "a change has a time"
-                assert before is None or decided.at >= before.changed_at, "history runs backwards"
+                assert before is None or _may_follow(decided.at, before), "history runs backwards"
                 store = self._tickets.commit if decided.change.before else self._tickets.open
                 store(decided.change, decided.at, decided.cause, decided.also)
             except (Raced, NumberTaken):
@@ -108,9 +109,19 @@ class TicketChanges:
         raise RacedTooOften("others change this at every attempt")
 
     def moment(self, ticket: Ticket) -> datetime:
-        """The time of the next change: now, but never before the last event.
+        """The time of the next change: now, or the time of the last event if that is a bit later.
 
-        The system clocks of two functions differ by some milliseconds. Without this rule, an event
-        could have an earlier time than the event before it.
+        The times of two functions differ by up to APART. Without this rule an event could have an
+        earlier time than the event before it.
+
+        If the last event lies further ahead, its time is wrong: an earlier version wrote it, which
+        believed the clock of its machine. Then the time of the change is now, and the wrong time
+        does not spread to later events. The order of events is always that of their numbers.
         """
-        return max(self._now(), ticket.changed_at)
+        now = self._now()
+        return now if _may_follow(now, ticket) else ticket.changed_at
+
+
+def _may_follow(at: datetime, ticket: Ticket) -> bool:
+    """Whether the next event of a ticket may have this time, as `TicketChanges.moment` says."""
+    return at >= ticket.changed_at or ticket.changed_at - at > APART

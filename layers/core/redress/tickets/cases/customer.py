@@ -250,7 +250,7 @@ class CustomerCases:
 
     def _number(self, token: str) -> str:
         if token.count(".") == 2:
-            return self._links.read_survey(token, self._now())
+            return self._links.read_survey(token, self._now)
         return self._links.read_status(token)
 
     def _do(self, token: str, decide: Decide) -> StatusView:

@@ -90,7 +90,8 @@ def _paused_or_resumed(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
 def _waits_after(waits: Waits, reasons: tuple[str, ...], at: datetime) -> Waits:
     """Return the waits after the ticket's reasons to wait became `reasons` at the time `at`.
 
-    Waits for other reasons end, and waits for new reasons begin. Waits of no length are removed.
+    Waits for other reasons end, and waits for new reasons begin. Waits of no length are removed,
+    also those that began at a wrong time, later than `at`.
     """
     in_progress = {wait.reason for wait in waits if wait.end is None}
     if in_progress == set(reasons):
@@ -100,7 +101,7 @@ def _waits_after(waits: Waits, reasons: tuple[str, ...], at: datetime) -> Waits:
         for wait in waits
     )
     new = (Wait(reason, at) for reason in reasons if reason not in in_progress)
-    return (*(wait for wait in earlier if wait.end != wait.begin), *new)
+    return (*(wait for wait in earlier if wait.end is None or wait.begin < wait.end), *new)
 
 
 def _agent_must_see(event: Event) -> bool:

@@ -275,8 +275,8 @@ class ReconcileCase:
         `began_at` is set before the definition is read. So every execution that starts more than
         SETTLES after `began_at` uses the definition that was read, or a newer one.
         """
-        began = self._now()
         last = next(iter(self._reports.latest()), None)
+        began = self._now()
         definition = self._executions.definition()
         seen = last is not None and last.definition == definition
         return _Run(

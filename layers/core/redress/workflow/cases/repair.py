@@ -50,6 +50,8 @@ class RepairCase:
             return False
         try:
             number, gen = ticket_of_execution(execution)
+            if self._timers.get(number).gen != gen:
+                return False
             return self._timers.next_generation(number, gen, self._now())
         except (ValueError, NotFound):
             return False  # somebody started this execution by hand, and it belongs to no ticket
@@ -63,9 +65,10 @@ class RepairCase:
         in the index when an agent became available.
         """
         done: Counter[str] = Counter()
+        # Before the time, because only an answer of the table says whether the clock is right.
+        teams = sorted({member.team for member in self._staff.members()})
         for number in self._timers.awake_since_before(self._now() - patience):
             done[self._repair(number)] += 1
-        teams = sorted({member.team for member in self._staff.members()})
         waiting = [team for team in teams if self._lists.queued(team, 1)]
         self._relay.drain(waiting)
         done["drained"] = len(waiting)

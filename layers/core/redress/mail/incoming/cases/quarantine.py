@@ -157,10 +157,10 @@ class QuarantineCases:
         fails, somebody must look at the mail again. Raises NotFound for any other mail, and for a
         mail of a team whose mails the member may not see.
         """
-        now = self._now()
 
         def see(record: IncomingRecord) -> IncomingRecord | None:
             self._require(member, record)
+            now = self._now()
             if record.state is not MailState.QUARANTINED or record.seen_at is not None:
                 return None
             if record.requested is not None and is_pending(record.requested, now):
@@ -181,14 +181,16 @@ class QuarantineCases:
         quarantine or the member may not see it, and NotReleasable if the record says that the
         release cannot succeed or was requested before.
         """
-        request = ReleaseRequest(self._now(), member.id)
 
         def requested(record: IncomingRecord) -> IncomingRecord | None:
             self._require(member, record)
+            request = ReleaseRequest(self._now(), member.id)
             _require_releasable(record, request.at)
             return replace(record, requested=request, seen_at=None, seen_by=None)
 
         record = self._incoming.change(identity, requested)
+        request = record.requested
+        assert request is not None, "this call has just requested it"
         body = messages.encode(ReleaseMail(identity, member.id, request.at))
         try:
             self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=body)

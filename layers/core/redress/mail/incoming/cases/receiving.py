@@ -266,7 +266,7 @@ class ReceivingCase:
         held = known.state is MailState.QUARANTINED
         if not self._unheard(known, [address]) or (not held and known.number in tickets):
             return Decided(known)
-        now, plan = self._now(), self._plans.current()
+        plan, now = self._plans.current(), self._now()
         member, forwarded = self._staff_sender(mail)
         facts = self._facts(mail, named, member, now, forwards=forwarded is not None)
         decision = decide(facts, tickets, plan.mail)
@@ -330,7 +330,7 @@ class ReceivingCase:
             if twin is not None and twin.state is not MailState.QUARANTINED:
                 return Decided(Received(twin, repeated=True))
             copies = copies.plus(copy) if copies is not None else None
-            now, plan = self._now(), self._plans.current()
+            plan, now = self._plans.current(), self._now()
             named = self._named(mail)
             tickets = self._existing(named)
             facts = self._facts(mail, named, member, now, forwards=forwarded is not None)
@@ -610,7 +610,7 @@ class ReceivingCase:
         released: IncomingRecord | None,
         addresses: tuple[AddressChange, ...],
     ) -> Decided[IncomingRecord]:
-        now, plan = self._now(), self._plans.current()
+        plan, now = self._plans.current(), self._now()
         words = whole(mail.whole, mail.parts, DESCRIPTION_LIMIT)
         source = event_data.source(mail, record, words)
         if decision.follows:

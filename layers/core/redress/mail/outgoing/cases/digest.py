@@ -55,7 +55,7 @@ class DigestCase:
 
         Raises NotSentYet if SES does not accept the mail now, or if another worker is sending it.
         """
-        now, plan = self._now(), self._plans.current()
+        plan, now = self._plans.current(), self._now()
         unseen = self._incoming.unseen(digest.team, MOST_COUNTED)
         if not unseen or due_at(unseen[0].waits_since, plan) > now:
             return SendOutcome(Result.SKIPPED, "somebody has looked at the mails in time")
