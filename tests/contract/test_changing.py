@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from redress.base.errors import AgentNotFree, NotFound, RedressError, Unavailable, VersionConflict
+from redress.base.service_clock import APART
 from redress.db import keys
 from redress.plans.store.plans import Plans
 from redress.scores.store.scores import ScoreStore
@@ -477,15 +477,32 @@ def index_keys(shop: Shop, life: Life) -> dict[str, str]:
 
 def test_a_slow_clock_does_not_write_history_backwards(shop: Shop) -> None:
     life = shop.open()
+    assert note_after(shop, life, 2, -1.5, 0, -APART.total_seconds() + 2) == [0, 2, 2, 2, 2]
+
+
+def test_an_event_in_the_future_does_not_drag_later_events_along(shop: Shop) -> None:
+    """Story: a fast clock opened a ticket, and for two hours all that happened got that time."""
+    life = shop.open()
+    assert note_after(shop, life, -7200, 60, 3600) == [0, -7200, -7140, -3540]
+    ticket = shop.tickets.get(life.ticket.number)
+    assert ticket.changed_at == shop.clock.now()
+    assert ticket.version == 4, "the order of events is that of their numbers"
+
+
+def test_an_event_just_beyond_the_most_that_clocks_may_differ_is_not_followed(shop: Shop) -> None:
+    apart = APART.total_seconds()
+    assert note_after(shop, shop.open(), -apart) == [0, 0]
+    assert note_after(shop, shop.open(), -apart - 0.001) == [0, -apart - 0.001]
+
+
+def note_after(shop: Shop, life: Life, *seconds: float) -> list[float]:
+    """Adds a note after each of these changes of the clock. Returns the times of all events, in
+    seconds since the ticket was opened."""
     number, first = life.ticket.number, shop.clock.now()
-    for seconds in (2, -1.5, 0, -600):
-        shop.clock.advance(seconds=seconds)
-        TicketChanges(shop.tickets, shop.plans, shop.clock.now).change(
-            number,
-            lambda t, p, at: by_staff.note(t, p, MEI, "a word", at),
-        )
-    times = [event.at - first for event in shop.tickets.history(number)]
-    assert times == [timedelta(0), *[timedelta(seconds=2)] * 4]
+    for by in seconds:
+        shop.clock.advance(seconds=by)
+        shop.changes.change(number, lambda t, p, at: by_staff.note(t, p, MEI, f"{at}", at))
+    return [(event.at - first).total_seconds() for event in shop.tickets.history(number)]
 
 
 def test_a_ticket_moves_from_the_queue_to_a_work_list_and_leaves_all_lists_at_the_end(
