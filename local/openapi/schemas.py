@@ -30,6 +30,48 @@ Descriptions = Mapping[str, Mapping[str, str]]
 REFERENCE = "#/components/schemas/{name}"
 
 
+NAMED: dict[str, Schema] = {}
+"""Schemas of choices that have a name: the name -> the schema."""
+
+
+def named(name: str, choices: Iterable[str]) -> msgspec.Meta:
+    """One of these texts. The document lists them once, in the component with this name.
+
+    Generated clients then have one type for it. Raises ValueError if the name has other choices.
+    """
+    schema = {"type": "string", "enum": [str(choice) for choice in choices]}
+    if NAMED.setdefault(name, schema) != schema:
+        raise ValueError(f"{name} has other choices")
+    return msgspec.Meta(extra_json_schema={"$ref": REFERENCE.format(name=name)})
+
+
+def any_of(name: str, *types: type[msgspec.Struct]) -> msgspec.Meta:
+    """An object of one of these types, or null. The types together are the component `name`."""
+    references = [{"$ref": REFERENCE.format(name=one.__name__)} for one in types]
+    NAMED[name] = {"anyOf": references}
+    both = {"anyOf": [{"$ref": REFERENCE.format(name=name)}, {"type": "null"}]}
+    return msgspec.Meta(extra_json_schema=both)
+
+
+def of_type(kind: Any) -> Schema:
+    """The schema of a type that is not an object, such as the type of a parameter."""
+    found: Schema = msgspec.json.schema(kind)
+    _refer(found)
+    return found
+
+
+def _refer(part: Any) -> None:
+    """Leave nothing beside a reference to named choices: the component has it."""
+    if isinstance(part, dict):
+        if "$ref" in part:
+            part.pop("type", None)
+        for member in part.values():
+            _refer(member)
+    elif isinstance(part, list):
+        for item in part:
+            _refer(item)
+
+
 class UnusedText(ValueError):
     """A text describes a field that does not exist."""
 
@@ -58,13 +100,14 @@ def answers(modules: Iterable[ModuleType], descriptions: Descriptions) -> dict[s
     unused = {(name, field) for name, fields in descriptions.items() for field in fields}
     for name, schema in found.items():
         _tidy(schema)
+        _refer(schema)
         for base in classes[name].__mro__:
             for field, text in descriptions.get(base.__name__, {}).items():
                 unused.discard((base.__name__, field))
                 schema["properties"][field].setdefault("description", text)
     if unused:
         raise UnusedText(str(sorted(unused)))
-    return found
+    return found | NAMED
 
 
 def referred(schemas: Mapping[str, Schema], part: Any) -> dict[str, Schema]:
@@ -139,11 +182,20 @@ def _field(field: Field) -> Schema:
         case Instant():
             return {"type": "string", "format": "date-time"}
         case OptionalOneOf():
-            return {"type": ["string", "null"], "enum": [*map(str, field.choices), None]}
+            return {"anyOf": [_choices(field), {"type": "null"}]}
         case OneOf():
-            return {"type": "string", "enum": [*map(str, field.choices)]}
+            return _choices(field)
         case Flag():
             return {"type": "boolean", "default": False}
         case Unread():
-            return {"type": "object"}
+            return {"$ref": REFERENCE.format(name=field.schema)}
     raise TypeError(f"no schema is known for {field}")
+
+
+def _choices(field: OneOf) -> Schema:
+    """A reference to the component that has the same choices, or the choices themselves."""
+    schema = {"type": "string", "enum": [*map(str, field.choices)]}
+    for name, known in NAMED.items():
+        if known == schema:
+            return {"$ref": REFERENCE.format(name=name)}
+    return schema

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from local.openapi.schemas import named
 from redress.base.languages import LANGUAGES
 from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName, Standing
@@ -37,17 +37,6 @@ class Answer(Struct, forbid_unknown_fields=True, kw_only=True):
 
 class OpenAnswer(Struct, kw_only=True):
     """A JSON object with at least these fields."""
-
-
-def one_of(choices: Iterable[str]) -> Meta:
-    """One of these texts."""
-    return Meta(extra_json_schema={"enum": [str(choice) for choice in choices]})
-
-
-def one_type_of(*types: type[Struct]) -> Meta:
-    """An object of one of these types, or null."""
-    references = [{"$ref": f"#/components/schemas/{one.__name__}"} for one in types]
-    return Meta(extra_json_schema={"anyOf": [*references, {"type": "null"}]})
 
 
 def in_format(name: str) -> Meta:
@@ -84,37 +73,42 @@ NextCursor = Annotated[
     str | None, Meta(description="Cursor of the page after; null on the last one")
 ]
 
-ActorRole = Annotated[str, one_of(Role)]
-Channel = Annotated[str, one_of(CHANNELS)]
-ClockLabel = Annotated[str, one_of(ClockName)]
-ClockStanding = Annotated[str, one_of(Standing)]
-Closure = Annotated[str, one_of((CONFIRMED_BY_CUSTOMER, UNCONFIRMED, WITHDRAWN, ANSWERED))]
-ComponentName = Annotated[str, one_of(COMPONENTS)]
-Day = Annotated[str, one_of(DAYS)]
-NoAnswerReason = Annotated[str, one_of(NoAnswer)]
-EntryKind = Annotated[str, one_of(What)]
-EscalationRole = Annotated[str, one_of((Role.SUPERVISOR, Role.MANAGER))]
-EventKind = Annotated[str, one_of(EventType)]
-Gradation = Annotated[str, one_of(GRADATIONS)]
-HoldReason = Annotated[str, one_of(HOLDS)]
-JobLabel = Annotated[str, one_of(JobKind)]
-JobStanding = Annotated[str, one_of(JobState)]
-Kind = Annotated[str, one_of(KINDS)]
-Language = Annotated[str, one_of(LANGUAGES)]
-OutgoingMailState = Annotated[str, one_of(("claimed", "sent", "failed", "refused"))]
-Outcome = Annotated[str, one_of(OUTCOMES)]
-PresenceState = Annotated[str, one_of(Presence)]
-QuarantineReason = Annotated[str, one_of(Reason)]
-QuarantineState = Annotated[str, one_of(MailState)]
-ReleaseRefusal = Annotated[str, one_of((*Reason, NOT_KEPT))]
-ReleaseProblem = Annotated[
-    str, one_of((Reason.VIRUS, Reason.NO_SENDER, NOT_KEPT, RELEASED, REQUESTED))
+ActorRole = Annotated[str, named("ActorRole", Role)]
+Channel = Annotated[str, named("Channel", CHANNELS)]
+ClockLabel = Annotated[str, named("ClockName", ClockName)]
+ClockStanding = Annotated[str, named("ClockStanding", Standing)]
+Closure = Annotated[
+    str, named("Closure", (CONFIRMED_BY_CUSTOMER, UNCONFIRMED, WITHDRAWN, ANSWERED))
 ]
-RefusedFor = Annotated[str, one_of(("type", "size"))]
-RungAction = Annotated[str, one_of(Action)]
-SuspicionFlag = Annotated[str, one_of(("disowned", "unproven", "spam", "virus"))]
-TicketState = Annotated[str, one_of(State)]
-VersionState = Annotated[str, one_of(VersionStatus)]
-Weighing = Annotated[str, one_of(("for", "against", "rated"))]
-WhyNoTotal = Annotated[str, one_of((TOO_LITTLE_WEIGHT,))]
-WhyNotCounted = Annotated[str, one_of((TOO_FEW_SAMPLES, NOT_RATED))]
+ComponentName = Annotated[str, named("ComponentName", COMPONENTS)]
+Day = Annotated[str, named("Day", DAYS)]
+NoAnswerReason = Annotated[str, named("NoAnswerReason", NoAnswer)]
+EntryKind = Annotated[str, named("EntryKind", What)]
+EscalationRole = Annotated[str, named("EscalationRole", (Role.SUPERVISOR, Role.MANAGER))]
+EventKind = Annotated[str, named("EventType", EventType)]
+Gradation = Annotated[str, named("Gradation", GRADATIONS)]
+HoldReason = Annotated[str, named("HoldReason", HOLDS)]
+JobLabel = Annotated[str, named("JobKind", JobKind)]
+JobStanding = Annotated[str, named("JobState", JobState)]
+Kind = Annotated[str, named("Kind", KINDS)]
+Language = Annotated[str, named("Language", LANGUAGES)]
+OutgoingMailState = Annotated[
+    str, named("OutgoingMailState", ("claimed", "sent", "failed", "refused"))
+]
+Outcome = Annotated[str, named("Outcome", OUTCOMES)]
+PresenceState = Annotated[str, named("PresenceState", Presence)]
+QuarantineReason = Annotated[str, named("QuarantineReason", Reason)]
+QuarantineState = Annotated[str, named("QuarantineState", MailState)]
+ReleaseRefusal = Annotated[str, named("ReleaseRefusal", (*Reason, NOT_KEPT))]
+ReleaseProblem = Annotated[
+    str,
+    named("ReleaseProblem", (Reason.VIRUS, Reason.NO_SENDER, NOT_KEPT, RELEASED, REQUESTED)),
+]
+RefusedFor = Annotated[str, named("RefusedFor", ("type", "size"))]
+RungAction = Annotated[str, named("RungAction", Action)]
+SuspicionFlag = Annotated[str, named("SuspicionFlag", ("disowned", "unproven", "spam", "virus"))]
+TicketState = Annotated[str, named("TicketState", State)]
+VersionState = Annotated[str, named("VersionState", VersionStatus)]
+Weighing = Annotated[str, named("Weighing", ("for", "against", "rated"))]
+WhyNoTotal = Annotated[str, named("WhyNoTotal", (TOO_LITTLE_WEIGHT,))]
+WhyNotCounted = Annotated[str, named("WhyNotCounted", (TOO_FEW_SAMPLES, NOT_RATED))]

@@ -129,7 +129,7 @@ ROUTES = (
         body=Body(
             "RehearsalBody",
             (
-                Unread("plan"),
+                Unread("plan", "Plan"),
                 OptionalText("period", MONTH, MONTH_PATTERN),
                 OptionalText("from", MONTH, MONTH_PATTERN),
                 OptionalText("to", MONTH, MONTH_PATTERN),

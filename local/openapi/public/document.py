@@ -12,8 +12,8 @@ from local.openapi import schemas
 from local.openapi.files import texts
 from local.openapi.public import pages, tickets
 from local.openapi.public.route import PublicRoute
-from local.openapi.public.tickets import Action, Kind, Language, Problem, Throttled
-from local.openapi.values import TICKET
+from local.openapi.public.tickets import Action, Problem, Throttled
+from local.openapi.values import TICKET, Kind, Language
 from redress.edge.http import BODY_LIMIT
 from redress.tickets.cases.intake import KEY_LIMIT
 
@@ -64,6 +64,7 @@ def document() -> Document:
         "openapi": "3.1.0",
         "info": common["info"],
         "servers": common["servers"],
+        "tags": [{"name": name, "description": text} for name, text in common["tags"].items()],
         "paths": paths,
         "components": {
             "securitySchemes": common["securitySchemes"],
@@ -92,10 +93,12 @@ class _Operation:
         route, entry = self._route, self._entry
         parameters = list(self._parameters())
         found: dict[str, Any] = {
-            name: entry[name] for name in ("summary", "description") if name in entry
+            "tags": ["tickets" if self._is_api else "pages"],
+            "summary": entry["summary"],
+            "description": entry["description"],
         }
         found |= {"parameters": parameters} if parameters else {}
-        found |= {"security": [{"link": []}, {"linkInQuery": []}]} if route.needs_link else {}
+        found["security"] = [{"link": []}, {"linkInQuery": []}] if route.needs_link else []
         found |= {"requestBody": self._request()} if route.body is not None else {}
         statuses = sorted({*route.refusals, *ALWAYS})
         refusals = {str(status): self._refusal(status) for status in statuses}
@@ -129,7 +132,7 @@ class _Operation:
     def _request(self) -> dict[str, Any]:
         media = "application/json" if self._is_api else FORM
         content = {"schema": _schema(self._route.body)}
-        content |= {"example": self._entry["request"]} if "request" in self._entry else {}
+        content["example"] = self._entry["request"]
         return {"required": bool(self._route.body_required), "content": {media: content}}
 
     def _answer(self) -> dict[str, Any]:
@@ -140,30 +143,30 @@ class _Operation:
         if route.answer is None:
             return found
         content = {"schema": _schema(route.answer)}
-        shared = self._subject.get("examples", {}).get(getattr(route.answer, "__name__", ""))
-        if (example := entry.get("example", shared)) is not None:
-            content["example"] = example
+        name = getattr(route.answer, "__name__", "str")
+        content["example"] = entry.get("example") or self._subject["examples"][name]
         return found | {"content": {route.media: content}}
 
     def _refusal(self, status: int) -> dict[str, Any]:
         common = self._common["refusals"]
         if status == 429:
-            content = {"application/json": {"schema": _schema(Throttled)}}
-            return {"description": common["throttled"], "content": content}
+            content = {"schema": _schema(Throttled), "example": common["throttled_example"]}
+            return {"description": common["throttled"], "content": {"application/json": content}}
         usual = common["api" if self._is_api else "page"]
         text = self._entry.get("refusals", {}).get(str(status)) or usual[str(status)]
         if status in (500, 503) and self._route.keeps_post:
             text = common["kept"]
-        media, schema = (
-            ("application/problem+json", _schema(Problem))
-            if self._is_api
-            else (pages.HTML, {"type": "string"})
-        )
+        if self._is_api:
+            media, schema = "application/problem+json", _schema(Problem)
+            example = self._common["problems"][str(status)]
+        else:
+            media, schema = pages.HTML, {"type": "string"}
+            example = self._subject["examples"]["str"]
         after = {"description": "Seconds", "schema": {"type": "integer", "minimum": 1}}
         return {
             "description": text,
             **({"headers": {"Retry-After": after}} if status == 503 else {}),
-            "content": {media: {"schema": schema}},
+            "content": {media: {"schema": schema, "example": example}},
         }
 
 
@@ -175,4 +178,4 @@ def _schema(kind: Any) -> dict[str, Any]:
     """A reference to an object's schema, or the schema of another type."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return {"$ref": schemas.REFERENCE.format(name=kind.__name__)}
-    return msgspec.json.schema(kind)
+    return schemas.of_type(kind)

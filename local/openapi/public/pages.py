@@ -7,8 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType, field
 
 from local.openapi.public.route import PublicRoute
-from local.openapi.public.tickets import Language
-from local.openapi.values import OpenAnswer
+from local.openapi.values import Language, OpenAnswer
 
 HTML = "text/html"
 

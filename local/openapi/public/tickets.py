@@ -7,19 +7,20 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from local.openapi.public.route import PublicRoute
+from local.openapi.schemas import named
 from local.openapi.values import (
     Answer,
     ClockStanding,
     Closure,
+    Kind,
+    Language,
     Moment,
     OpenAnswer,
     TicketState,
     Uri,
-    one_of,
 )
-from redress.base.languages import LANGUAGES
 from redress.mail.incoming.rules.folding import PartKind
-from redress.plans.rules.plan import CUSTOMER, HOLDS, KINDS
+from redress.plans.rules.plan import CUSTOMER, HOLDS
 from redress.tickets.cases.customer import ACTIONS, LINES
 from redress.tickets.rules.promise_view import SHOWN
 from redress.tickets.rules.steps.table import SURVEY_TEXT_LIMIT, TEXT_LIMIT
@@ -32,10 +33,8 @@ from redress.tickets.rules.submission import (
     SUBJECT_LIMIT,
 )
 
-Action = Annotated[str, one_of(ACTIONS)]
-Kind = Annotated[str, one_of(KINDS)]
-Language = Annotated[str, one_of(LANGUAGES)]
-LineKind = Annotated[str, one_of(LINES)]
+Action = Annotated[str, named("Action", ACTIONS)]
+LineType = Annotated[str, named("LineType", LINES)]
 Stars = Annotated[int, Meta(ge=1, le=5)]
 CustomerWords = Annotated[str, Meta(min_length=1, max_length=TEXT_LIMIT)]
 SurveyText = Annotated[str, Meta(max_length=SURVEY_TEXT_LIMIT)]
@@ -58,10 +57,10 @@ class Submission(Answer, kw_only=True):
 
 
 class Promise(OpenAnswer):
-    clock: Annotated[str, one_of(SHOWN)]
+    clock: Annotated[str, named("ShownClock", SHOWN)]
     due_at: Moment | None
     state: ClockStanding
-    waits_for: Annotated[str, one_of((CUSTOMER, *HOLDS))] | None
+    waits_for: Annotated[str, named("WaitReason", (CUSTOMER, *HOLDS))] | None
     done_at: Moment | None
 
 
@@ -75,7 +74,7 @@ class Receipt(OpenAnswer):
 
 
 class LinePart(OpenAnswer):
-    kind: Annotated[str, one_of(tuple(PartKind))]
+    kind: Annotated[str, named("PartKind", tuple(PartKind))]
     at: Annotated[int, Meta(ge=0)]
     length: Annotated[int, Meta(ge=0)]
     folded: str | None
@@ -83,7 +82,7 @@ class LinePart(OpenAnswer):
 
 class Line(OpenAnswer):
     at: Moment
-    type: LineKind
+    type: LineType
     by: Literal["customer", "staff", "system"]
     text: str | None
     parts: list[LinePart]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from local.openapi.staff.tickets import By
+from local.openapi.staff.tickets import Actor
 from local.openapi.values import (
     TICKET,
     Answer,
@@ -58,7 +58,7 @@ class Cause(Answer):
     number: Ordinal
     type: EventKind
     at: Instant
-    by: By
+    by: Actor
 
 
 class ClockEntry(Answer):

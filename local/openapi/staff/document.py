@@ -8,8 +8,6 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-import msgspec
-
 from local.openapi import schemas
 from local.openapi.files import texts
 from local.openapi.functions import load
@@ -55,6 +53,7 @@ def document() -> Document:
         operation = _operation(route, entry, common, examples)
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     responses = {name: _problem(status, common["problems"][name]) for status, name in NAMES.items()}
+    parameters = _parameters(common["parameters"])
     known = _schemas(routes.ROUTES.values(), answers, subjects, common)
     return {
         "openapi": "3.1.0",
@@ -65,11 +64,11 @@ def document() -> Document:
         "paths": paths,
         "components": {
             "securitySchemes": common["securitySchemes"],
-            "parameters": _parameters(common["parameters"]),
+            "parameters": parameters,
             "headers": common["headers"],
             "responses": responses,
             "examples": examples,
-            "schemas": schemas.referred(known, [paths, responses]),
+            "schemas": schemas.referred(known, [paths, parameters, responses]),
         },
     }
 
@@ -136,7 +135,10 @@ def _named(route: Any, entry: dict[str, Any]) -> Iterator[str]:
 def _request(
     body: Body | UnreadBody, entry: dict[str, Any], examples: dict[str, Any]
 ) -> dict[str, Any]:
-    given = {name: {"value": example} for name, example in entry.get("request", {}).items()}
+    parts = {
+        field: examples[name]["value"] for field, name in entry.get("request_examples", {}).items()
+    }
+    given = {name: {"value": parts | one} for name, one in entry.get("request", {}).items()}
     if not given and body.name in examples:
         given = {body.name: {"$ref": f"#/components/examples/{body.name}"}}
     content = {"schema": _reference(body.name)} | ({"examples": given} if given else {})
@@ -149,13 +151,16 @@ def _answer(route: Any, entry: dict[str, Any], examples: dict[str, Any]) -> dict
         given = {route.answer: {"$ref": f"#/components/examples/{route.answer}"}}
     content: dict[str, Any] = {"schema": _reference(route.answer)}
     content |= {"examples": given} if given else {}
-    table = {"type": "string", "description": entry.get("table")}
+    table = {
+        "schema": {"type": "string", "description": entry.get("table")},
+        "example": entry.get("table_example"),
+    }
     return {
         "description": entry["answer"],
         "headers": _headers(entry.get("location")) | entry.get("headers", {}),
         "content": {
             "application/json": content,
-            **({"text/csv": {"schema": table}} if "table" in entry else {}),
+            **({"text/csv": table} if "table" in entry else {}),
         },
     }
 
@@ -198,7 +203,7 @@ def _parameters(descriptions: dict[str, str]) -> dict[str, Any]:
             "in": parameter.place,
             **({"required": True} if parameter.place == "path" else {}),
             **({"description": descriptions[name]} if name in descriptions else {}),
-            "schema": msgspec.json.schema(parameter.type),
+            "schema": schemas.of_type(parameter.type),
         }
         for name, parameter in PARAMETERS.items()
     }

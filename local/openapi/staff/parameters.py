@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from local.openapi.schemas import named
 from local.openapi.values import (
     MONTH,
     TICKET,
@@ -14,7 +15,6 @@ from local.openapi.values import (
     Language,
     Month,
     QuarantineReason,
-    one_of,
 )
 from redress.plans.rules.plan import MOST_VERSIONS
 from redress.tickets.cases.staff import PAGE_LIMIT
@@ -60,7 +60,7 @@ PARAMETERS = {
     "HeldTeam": Parameter("team", "query", Annotated[str, Meta(examples=["complaints"])]),
     "HeldReason": Parameter("reason", "query", QuarantineReason),
     "Unseen": Parameter("unseen", "query", bool),
-    "Format": Parameter("format", "query", Annotated[str, one_of(("json", "csv"))]),
+    "Format": Parameter("format", "query", Annotated[str, named("ReportFormat", ("json", "csv"))]),
     "IdempotencyKey": Parameter(
         "Idempotency-Key", "header", Annotated[str, Meta(max_length=KEY_LIMIT)]
     ),

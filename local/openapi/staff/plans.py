@@ -31,6 +31,17 @@ class Plan(OpenAnswer, kw_only=True):
     idempotency: Any
     reopened: Any
     score: Any
+    calendars: Any | UnsetType = UNSET
+    home_region: str | UnsetType = UNSET
+    mail: Any | UnsetType = UNSET
+    overrides: Any | UnsetType = UNSET
+    questionnaire: Any | UnsetType = UNSET
+    quiet_hours: Any | UnsetType = UNSET
+    retention: Any | UnsetType = UNSET
+    routing: Any | UnsetType = UNSET
+    sampling: Any | UnsetType = UNSET
+    sources: Any | UnsetType = UNSET
+    templates: Any | UnsetType = UNSET
 
 
 class VersionFacts(Answer):

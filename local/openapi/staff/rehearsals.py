@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
+from local.openapi.schemas import any_of
 from local.openapi.values import (
     Answer,
     ClockLabel,
@@ -17,7 +18,6 @@ from local.openapi.values import (
     Ordinal,
     RungAction,
     TicketExamples,
-    one_type_of,
 )
 
 
@@ -176,4 +176,4 @@ class Rehearsal(Answer):
     reason: str | None
     progress: RehearsalProgress
     fault: str | None
-    report: Annotated[Any, one_type_of(RehearsalReport, MoveReport)]
+    report: Annotated[Any, any_of("JobReport", RehearsalReport, MoveReport)]

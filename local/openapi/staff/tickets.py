@@ -97,7 +97,7 @@ class Ticket(Answer):
     plan_version: Ordinal
 
 
-class By(Answer):
+class Actor(Answer):
     role: ActorRole
     id: AgentOrNull
 
@@ -108,7 +108,7 @@ class Event(Answer):
     number: Ordinal
     type: EventKind
     at: Instant
-    by: By
+    by: Actor
     data: dict[str, Any]
 
 

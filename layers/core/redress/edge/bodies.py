@@ -170,7 +170,12 @@ class Flag(Field, frozen=True):
 
 
 class Unread(Field, frozen=True):
-    """A value that the use case reads and validates itself. It is None if it is left out."""
+    """A value that the use case reads and validates itself. It is None if it is left out.
+
+    `schema` names its schema in the OpenAPI document.
+    """
+
+    schema: str
 
     def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
         return body.get(self.name)
