@@ -300,16 +300,21 @@ class Operation:
     def _as_agent(self) -> None:
         """An agent takes a ticket from their work list and does one thing with it."""
         choose, mark = self._choose, self._mark
-        agent = choose.choice(self._place.of_role("agent"))
+        agents = self._place.of_role("agent")
+        agent = choose.choice(agents)
         if choose.random() < 0.03:
             presence = choose.choice(("available", "available", "away"))
             answer = agent.call("PUT", "/presence", {"presence": presence})
             self._place.ledger.answered("presence", answer.status)
             return
-        found = agent.call("GET", "/work")
-        if found.status != 200 or not found.json()["items"]:
+        items: list[Any] = []
+        for agent in choose.sample(agents, len(agents)):
+            found = agent.call("GET", "/work")
+            if items := found.json()["items"] if found.status == 200 else []:
+                break
+        if not items:
             return
-        item = choose.choice(found.json()["items"])
+        item = choose.choice(items)
         number, version = item["number"], item["version"]
         soon = datetime.now(UTC) + timedelta(seconds=choose.randint(5, 60))
         solved = {"outcome": "upheld", "remedy": "refund", "root_cause": "packing"}
