@@ -7,6 +7,7 @@ kinds of things at the same times, but not to the same tickets.
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import smtplib
@@ -61,15 +62,14 @@ WEIGHTS: Mapping[str, int] = {
 def planned(seed: int, seconds: float) -> Iterator[Planned]:
     """The operations of a run, in order."""
     choose = random.Random(f"load {seed}")
-    at, until, rate = 0.0, 0.0, 1
-    while True:
-        if at >= until:
-            rate, until = choose.choice(RATES), until + STRETCH_S
-        at += 1 / rate
-        if at >= seconds:
-            return
-        (what,) = choose.choices(list(WEIGHTS), list(WEIGHTS.values()))
-        yield Planned(at, what, choose.getrandbits(48))
+    for stretch in range(math.ceil(seconds / STRETCH_S)):
+        rate = choose.choice(RATES)
+        for index in range(round(rate * STRETCH_S)):
+            at = stretch * STRETCH_S + (index + 0.5) / rate
+            (what,) = choose.choices(list(WEIGHTS), list(WEIGHTS.values()))
+            one = Planned(at, what, choose.getrandbits(48))
+            if at < seconds:
+                yield one
 
 
 @dataclass
