@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import sys
 import time
 from collections import Counter
@@ -53,6 +54,8 @@ def main() -> int:
     given = parser.parse_args()
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
         os.environ.pop(name, None)
+    # A run that is asked to end stops its cloud.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
     began = time.monotonic()
 
