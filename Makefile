@@ -113,6 +113,8 @@ openapi: .venv/ready ## OpenAPI documents and the template's routes, from the de
 
 .PHONY: check lint types template test test-fast quick fmt clean
 check: lint types template test ## Run everything that CI checks
+	@# Alone, because its load would delay the promises of other tests.
+	@$(MAKE) chaos MINUTES=2 SEED=$(or $(SEED),2026)
 
 lint: .venv/ready ## Check style and common mistakes
 	ruff check .

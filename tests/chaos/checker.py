@@ -506,16 +506,26 @@ def submissions(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
 
 
 def words(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
-    """What somebody said is in the history once if the answer was a yes, and else at most once."""
-    texts = {one.number: [str(event.data) for event in one.events] for one in known}
+    """What somebody said is in the history once if the answer was a yes, and else at most once.
+
+    Its event has a time at which it can have happened.
+    """
+    texts = {one.number: [(event, str(event.data)) for event in one.events] for one in known}
     for said in evidence.said:
-        count = sum(said.mark in text for text in texts.get(said.number, []))
-        if said.answered and count == 0:
-            yield Violation(said.number, f"{said.what} ({said.mark}) was answered and is missing")
-        if said.refused and count:
-            yield Violation(said.number, f"{said.what} ({said.mark}) was refused and is there")
-        if count > 1:
-            yield Violation(said.number, f"{said.what} ({said.mark}) is there {count} times")
+        events = [event for event, text in texts.get(said.number, []) if said.mark in text]
+        about = f"{said.what} ({said.mark})"
+        if said.answered and not events:
+            yield Violation(said.number, f"{about} was answered and is missing")
+        if said.refused and events:
+            yield Violation(said.number, f"{about} was refused and is there")
+        if len(events) > 1:
+            yield Violation(said.number, f"{about} is there {len(events)} times")
+        for event in events:
+            if said.answered and said.between is not None:
+                sent, answered = said.between
+                if not sent - CLOCK <= event.at <= answered + CLOCK:
+                    off = (event.at - sent).total_seconds()
+                    yield Violation(said.number, f"{about} is dated {off:.0f} s after it was sent")
 
 
 def queues(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:

@@ -56,6 +56,7 @@ class Said:
     """A text that somebody sent to a ticket, once. `answered` says whether the answer was a yes.
 
     Without a yes, the text may have arrived or not. With `refused` the answer was a clear no.
+    `between` are the times at which it was sent and answered.
     """
 
     number: str
@@ -63,6 +64,7 @@ class Said:
     what: str
     answered: bool
     refused: bool = False
+    between: tuple[datetime, datetime] | None = None
 
 
 @dataclass(frozen=True)

@@ -284,7 +284,7 @@ class Operation:
         self, number: str, what: str, send: Callable[[], Answer], *, marked: bool = True
     ) -> None:
         """Sends a text that has the mark, and records what was answered."""
-        ledger = self._place.ledger
+        ledger, sent = self._place.ledger, datetime.now(UTC)
         try:
             status: int | str = send().status
         except EndpointError as error:
@@ -293,7 +293,8 @@ class Operation:
         if marked:
             answered = status in (200, 201)
             refused = isinstance(status, int) and 400 <= status < 500
-            ledger.said(Said(number, self._mark, what, answered, refused))
+            between = sent, datetime.now(UTC)
+            ledger.said(Said(number, self._mark, what, answered, refused, between))
 
     # ---------------------------------------------------------------- staff
 

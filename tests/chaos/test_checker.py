@@ -480,6 +480,17 @@ def test_finds_a_text_that_is_there_twice() -> None:
     assert found == [f"{NUMBER}: the agent's reply (An answer) is there 2 times"]
 
 
+def test_finds_a_text_whose_event_has_another_time_than_its_answer() -> None:
+    life = life_at(State.OPEN).wait(hours=3)
+    at = life.clock.now() - timedelta(hours=3)
+    said = Said(NUMBER, "An answer", "the agent's reply", True, between=(at, at))
+    assert said_of(evidence(life, said=[said])) == said_of(evidence(life))
+    late = at + timedelta(minutes=2)
+    wrong = replace(said, between=(late, late))
+    words = f"{NUMBER}: the agent's reply (An answer) is dated -120 s after it was sent"
+    assert words in said_of(evidence(life, said=[wrong]))
+
+
 def test_finds_messages_that_are_left_or_set_aside() -> None:
     life = life_at(State.OPEN)
     dead = {"MailDeadLetterQueue": ["{}"], "DeadLetterQueue": ["an assignment"]}
