@@ -157,8 +157,10 @@ class Operation:
 
     def _body(self) -> dict[str, Any]:
         choose, mark = self._choose, self._mark
+        # Without the mark, because later tickets of the same customer have this address too.
+        name = f"customer-{mark.strip('x')}"
         address = choose.choice(
-            [f"{mark}@customer.example"] * 12 + [f"bounce+{mark}@simulator.amazonses.com", ""]
+            [f"{name}@customer.example"] * 12 + [f"bounce+{name}@simulator.amazonses.com", ""]
         )
         contact = {"name": "Li Na", "phone": "+86 10 5555 0100"}
         if address:
