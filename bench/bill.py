@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import units
-from local.filters import reaches_relay
+from local.filters import READERS, reaches
 from local.meter import Call, Invocation, Item, Records
 
 PRICES = Path(__file__).parent / "prices.json"
@@ -147,18 +147,21 @@ def transitions(history: Sequence[Mapping[str, Any]]) -> int:
 
 
 def deliveries(call: Call) -> int:
-    """How often the table's stream invokes the relay because of one call of the table.
+    """How often the table's stream invokes its readers because of one call of the table.
 
     Real batches depend on chance, and items with different partition keys may be in different
-    shards. This counts each call separately, and each of its partition keys separately. That is
+    shards. This counts each call, each of its partition keys and each reader separately. That is
     usually more than Lambda makes, although records of one transaction may arrive separately.
     Durations and log lines, by contrast, are those of the emulator's own batches.
     """
     if call.status != 200:
         return 0
     changes = [pair for pair in zip(call.before, call.after, strict=True) if pair[0] != pair[1]]
-    records = map(_record, changes)
-    return len({one["dynamodb"]["Keys"]["pk"]["S"] for one in records if reaches_relay(one)})
+    records = list(map(_record, changes))
+    return sum(
+        len({one["dynamodb"]["Keys"]["pk"]["S"] for one in records if reaches(reader, one)})
+        for reader in READERS
+    )
 
 
 def _record(change: tuple[Item | None, Item | None]) -> dict[str, Any]:

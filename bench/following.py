@@ -1,8 +1,8 @@
-"""What follows a change, without a cloud: the stream, the relay, the mail queue, the mailer.
+"""What follows an event, without a cloud: the stream, the follower, the mail queue, the mailer.
 
 The built functions do the work. This module does what Lambda does for them on AWS: it reads the
-stream, passes the records that the template's filter accepts to the relay in batches, and passes
-the mail queue's messages to the mailer one by one.
+stream, passes the records that the template's filters accept to relay and follower in batches, and
+passes the mail queue's messages to the mailer one by one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,10 +21,10 @@ from bench.engine import STREAM_API, Engine
 from bench.services import Services, Tally
 from bench.serving import Function
 from local import stack
-from local.filters import reaches_relay
+from local.filters import reaches
 
 BATCH = 100
-"""Changes that the relay gets at once, as in the template. The mailer gets one mail at a time."""
+"""Changes that a reader gets at once, as in the template. The mailer gets one mail at a time."""
 POLL_S = 0.05
 
 
@@ -63,11 +63,11 @@ class Changes:
 def following(
     changes: Changes,
     services: Services,
-    relay: Function,
+    readers: Mapping[str, Function],
     mailers: Sequence[Function],
     behind: int = 0,
 ) -> Iterator[Callable[[int, float], None]]:
-    """Runs relay and mailers on the table's changes until the block ends.
+    """Runs the stream's readers and the mailers on the table's changes until the block ends.
 
     Yields a function `wait(count, seconds)` that waits until `count` mails are sent, and raises
     FollowingError after `seconds`. `behind` lowers the priority of the threads that pass on the
@@ -76,7 +76,7 @@ def following(
     over = threading.Event()
     done = Tally()
     with ThreadPoolExecutor(1 + len(mailers), initializer=os.nice, initargs=(behind,)) as pool:
-        working = [pool.submit(_relay, changes, relay, over)]
+        working = [pool.submit(_read, changes, readers, over)]
         working += [pool.submit(_mail, services.jobs, mailer, done, over) for mailer in mailers]
 
         def wait(count: int, seconds: float) -> None:
@@ -97,12 +97,14 @@ def following(
         one.result()
 
 
-def _relay(changes: Changes, relay: Function, over: threading.Event) -> None:
+def _read(changes: Changes, readers: Mapping[str, Function], over: threading.Event) -> None:
     while not over.is_set():
-        records = [record for record in changes.read() if reaches_relay(record)]
-        for batch in itertools.batched(records, BATCH, strict=False):
-            if relay.invoke({"Records": batch})["batchItemFailures"]:
-                raise FollowingError("the relay reported failures in a batch")
+        records = changes.read()
+        for name, reader in readers.items():
+            wanted = [record for record in records if reaches(name, record)]
+            for batch in itertools.batched(wanted, BATCH, strict=False):
+                if reader.invoke({"Records": batch})["batchItemFailures"]:
+                    raise FollowingError(f"the {name} reported failures in a batch")
         if not records:
             time.sleep(POLL_S)
 

@@ -11,9 +11,9 @@ stored tickets, entries and mails must be as many as the responses.
   but without rules, checks and a response to build. This is the floor for the goal: the difference
   is exactly what the product does. The row "without HTTP" shows the server's own share: the same
   transactions by as many processes as there are clients, four at most.
-- created, with mails: the built relay and mailer follow the stream on the same two cores while
-  tickets arrive, and send each customer the acknowledgement. This is what a client sees while all
-  work is going on. Relay and mailer have a lower priority than the public endpoints, as background
+- created, with mails: the built relay, follower and mailer follow the stream on the same two cores
+  while tickets arrive, and send each customer the acknowledgement. This is what a client sees while
+  all work is going on. They have a lower priority than the public endpoints, as background
   workers on one machine would. (On AWS they are functions of their own and do not slow the public
   endpoints down.) Most mails therefore follow after the clients have stopped; "acknowledged during
   the load" counts the others.
@@ -68,6 +68,7 @@ from bench.serving import (
     server,
 )
 from local import dynamodb_local, stack
+from local.filters import READERS
 from local.install import CannotInstall
 from local.process import ROOT
 from local.template import table_definition
@@ -90,7 +91,7 @@ OF_HELPDESK = 3.0
 MAILERS = 2
 """Mailers at once, as in the local cloud."""
 BEHIND = 19
-"""How much lower the priority of relay and mailers is (`nice`)."""
+"""How much lower the priority of stream readers and mailers is (`nice`)."""
 PATIENCE_S = 60
 HEAP_MB = 512
 """Enough for tens of thousands of tickets and their stream, without garbage collection."""
@@ -258,7 +259,10 @@ def product(
         port = enter(server((intake, layer, front, gunicorn), "front:application", environment))
         floor_port = enter(server((bare, layer, front, gunicorn), "front:application", floor))
         writers = enter(functions(WORKERS, (bare, layer), floor))
-        (relay,) = enter(functions(1, (built / "RelayFunction", layer), environment, BEHIND))
+        readers = {}
+        for name in READERS:
+            code = built / f"{name.capitalize()}Function"
+            (readers[name],) = enter(functions(1, (code, layer), environment, BEHIND))
         mailers = enter(functions(MAILERS, (built / "MailerFunction", layer), environment, BEHIND))
 
         def created(clients: int, seconds: float) -> Round:
@@ -267,7 +271,7 @@ def product(
         def mailed(clients: int, seconds: float) -> Round:
             with (
                 contextlib.closing(Changes(engine, TABLE)) as changes,
-                following(changes, services, relay, mailers, BEHIND) as wait,
+                following(changes, services, readers, mailers, BEHIND) as wait,
             ):
                 before = services.mails.count
                 taken = created(clients, seconds)

@@ -1,4 +1,4 @@
-"""Which changes of the table start the relay: applies the stream filters of `template.yaml`.
+"""Which changes of the table start relay and follower: the stream filters of `template.yaml`.
 
 Supports the part of Lambda's event filter grammar that the template uses.
 """
@@ -12,18 +12,27 @@ from typing import Any
 
 from local.template import template
 
+READERS = ("relay", "follower")
+"""The functions that read the table's stream. DynamoDB allows no third reader."""
 
-def reaches_relay(record: dict[str, Any]) -> bool:
+
+def reaches(reader: str, record: dict[str, Any]) -> bool:
     """Whether a stream record, in the shape of a Lambda event's `Records`, passes a filter."""
-    return any(passes(record, pattern) for pattern in relay_patterns())
+    return any(passes(record, pattern) for pattern in patterns(reader))
 
 
 @cache
-def relay_patterns() -> list[dict[str, Any]]:
-    """The filters of the relay, the stream's only reader, as the template deploys them."""
-    changes = template()["Resources"]["RelayFunction"]["Properties"]["Events"]["Changes"]
-    filters = changes["Properties"]["FilterCriteria"]["Filters"]
+def patterns(reader: str) -> list[dict[str, Any]]:
+    """The filters of a reader of the stream, as the template deploys them."""
+    filters = mapping(reader)["FilterCriteria"]["Filters"]
     return [json.loads(entry["Pattern"]) for entry in filters]
+
+
+def mapping(reader: str) -> dict[str, Any]:
+    """The settings of a reader's event source, as the template deploys them."""
+    function = template()["Resources"][f"{reader.capitalize()}Function"]
+    settings: dict[str, Any] = function["Properties"]["Events"]["Changes"]["Properties"]
+    return settings
 
 
 def passes(value: Any, pattern: Any) -> bool:

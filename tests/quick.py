@@ -25,6 +25,10 @@ TESTS_OF = {
     f"{PRODUCT}/data/mail": ("tests/mail/test_templates.py",),
     f"{PRODUCT}/wiring": ("tests/test_wiring.py", "tests/template/test_functions.py"),
     "functions/assigner": ("tests/functions/test_relay_repair.py",),
+    "functions/follower": (
+        "tests/functions/test_relay_repair.py",
+        "tests/functions/test_stream_readers.py",
+    ),
     "functions/customer": ("tests/functions/test_customer_pages.py",),
     "functions/inbound": ("tests/functions/test_inbound.py",),
     "functions/intake": ("tests/functions/test_intake.py",),
@@ -32,7 +36,10 @@ TESTS_OF = {
     "functions/mover": ("tests/functions/test_rehearsal.py",),
     "functions/planreview": ("tests/functions/test_relay_repair.py",),
     "functions/rehearsal": ("tests/functions/test_rehearsal.py",),
-    "functions/relay": ("tests/functions/test_relay_repair.py",),
+    "functions/relay": (
+        "tests/functions/test_relay_repair.py",
+        "tests/functions/test_stream_readers.py",
+    ),
     "functions/repair": ("tests/functions/test_relay_repair.py",),
     "functions/scoring": ("tests/functions/test_scoring.py",),
     "functions/staff": ("tests/functions/staff",),

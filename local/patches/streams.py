@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import json
 import threading
 import time
 from typing import Any
@@ -12,10 +11,9 @@ from ministack.core.arn import ArnParseError, parse_arn
 from ministack.core.responses import _request_account_id, _request_region
 from ministack.services import dynamodb, eventbridge, lambda_svc, scheduler
 
+from local.event_source import Delivery, Record, lanes_of, rules_of
 from local.patches.checking import expect
-from local.patches.lanes import lanes_of
 
-type Record = dict[str, Any]
 type Mapping = dict[str, Any]
 
 POLL_SECONDS = 0.25
@@ -64,7 +62,8 @@ def deliver_each_mapping_separately() -> None:
     `MaximumRetryAttempts` or `MaximumRecordAgeInSeconds`; then it is described to the OnFailure
     destination and skipped. `BisectBatchOnFunctionError` retries halves of a batch.
     `ReportBatchItemFailures` continues from the first reported record. `ParallelizationFactor`
-    batches of a shard run at once, with the records of one item in order.
+    batches of a shard run at once, with the records of one item in order. Two mappings may read the
+    same stream, each with its own position.
     Emulator: delivers every table's stream in the one thread that also serves the queues, and
     ignores all of these settings but the age. A poison record blocks everything for ever.
     Patch: one background delivery per mapping, with all of these settings. A long batch is divided
@@ -127,13 +126,14 @@ def _begin(mapping: Mapping) -> bool:
         if position > dynamodb.stream_end_position(table):
             # After a restart the emulator has positions but no records: read from the start.
             position = positions[identity] = dynamodb.stream_start_position(table)
-    batch = list(dynamodb.stream_records_since(table, position, int(mapping.get("BatchSize", 100))))
+    rules = rules_of(mapping)
+    batch = list(dynamodb.stream_records_since(table, position, rules.batch_size))
     if not batch:
         return False
 
     def deliver() -> None:
         wanted = lambda_svc._apply_filter_criteria(batch, mapping)
-        _deliver_lanes(mapping, lanes_of(wanted, int(mapping.get("ParallelizationFactor") or 1)))
+        _deliver_lanes(mapping, lanes_of(wanted, rules.factor))
         with lambda_svc._dynamodb_stream_positions_lock:
             if identity in positions:
                 positions[identity] = position + len(batch)
@@ -147,7 +147,7 @@ def _deliver_lanes(mapping: Mapping, lanes: list[list[Record]]) -> None:
 
     def deliver(lane: list[Record]) -> None:
         try:
-            Delivery(mapping).deliver(lane)
+            _deliver(mapping, lane)
         except Exception:
             lambda_svc.logger.exception("a delivery failed")
 
@@ -162,84 +162,42 @@ def _deliver_lanes(mapping: Mapping, lanes: list[list[Record]]) -> None:
         thread.join()
 
 
-class Delivery:
-    """Delivers one batch of a mapping until it succeeds, is given up, or the mapping is gone."""
+def _deliver(mapping: Mapping, records: list[Record]) -> None:
+    """Delivers records until they succeed, are given up, or the mapping is gone or off."""
+    delivery, pause = Delivery(rules_of(mapping), records), FIRST_PAUSE
+    while delivery.records and _is_on(mapping):
+        function, config = lambda_svc._get_func_record_for_qualifier(
+            mapping["FunctionName"], mapping.get("Qualifier")
+        )
+        if function is None or config is None:
+            return
+        record = lambda_svc._execution_record_for_config(function, config)
+        result: dict[str, Any] = {}
 
-    def __init__(self, mapping: Mapping) -> None:
-        self._mapping = mapping
-        attempts = int(mapping.get("MaximumRetryAttempts", -1))
-        age = int(mapping.get("MaximumRecordAgeInSeconds", -1))
-        self._attempts = attempts if attempts >= 0 else None
-        self._age = age if age >= 0 else None
-        self._halve = str(mapping.get("BisectBatchOnFunctionError", False)).lower() == "true"
+        def invoke(batch: list[Record], record: Any = record, result: Any = result) -> Any:
+            result |= lambda_svc._execute_function(record, {"Records": batch})
+            return result
 
-    def deliver(self, records: list[Record], tries: int = 0) -> None:
-        pause = FIRST_PAUSE
-        while records and _is_on(self._mapping):
-            function, config = lambda_svc._get_func_record_for_qualifier(
-                self._mapping["FunctionName"], self._mapping.get("Qualifier")
+        batch = delivery.records
+        given_up = delivery.attempt(invoke, time.time())
+        if result.get("throttle"):
+            time.sleep(FIRST_PAUSE)
+            continue
+        if given_up:
+            lambda_svc._send_ddb_stream_failure_record(
+                mapping,
+                function,
+                given_up.records,
+                mapping["EventSourceArn"],
+                result,
+                given_up.condition,
             )
-            if function is None or config is None:
-                return
-            record = lambda_svc._execution_record_for_config(function, config)
-            result = lambda_svc._execute_function(record, {"Records": records})
-            if result.get("throttle"):
-                # Throttling is not an attempt. AWS retries until the records expire.
-                time.sleep(FIRST_PAUSE)
-                continue
-            failed = self._first_failure(records, result)
-            if failed is None:
-                self._mapping["LastProcessingResult"] = f"OK - {len(records)} records"
-                return
-            self._mapping["LastProcessingResult"] = "FAILED"
-            records = records[failed:]
-            if self._halve and failed == 0 and len(records) > 1:
-                # Splitting a batch is not an attempt.
-                half = len(records) // 2
-                self.deliver(records[:half], tries)
-                records = records[half:]
-                continue
-            tries += 1
-            condition = self._given_up(records, tries)
-            if condition:
-                lambda_svc._send_ddb_stream_failure_record(
-                    self._mapping,
-                    function,
-                    records,
-                    self._mapping["EventSourceArn"],
-                    result,
-                    condition,
-                )
-                return
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
-
-    def _first_failure(self, records: list[Record], result: dict[str, Any]) -> int | None:
-        """Index of the first record to deliver again; None if all succeeded."""
-        if result.get("error"):
-            return 0
-        if "ReportBatchItemFailures" not in self._mapping.get("FunctionResponseTypes", []):
-            return None
-        body = result.get("body")
-        if isinstance(body, str):
-            body = json.loads(body)
-        if not body:
-            return None
-        numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
-        reported = [item.get("itemIdentifier") for item in body.get("batchItemFailures") or []]
-        if not reported:
-            return None
-        # A sequence number that is not in this batch makes the complete batch a failure.
-        return min(numbers.index(n) if n in numbers else 0 for n in reported)
-
-    def _given_up(self, records: list[Record], tries: int) -> str | None:
-        """Why to give the records up, in AWS's words; None to try again."""
-        if self._attempts is not None and tries > self._attempts:
-            return "RetryAttemptsExhausted"
-        oldest = float(records[0]["dynamodb"].get("ApproximateCreationDateTime", time.time()))
-        if self._age is not None and time.time() - oldest > self._age:
-            return "MaxRecordAgeExceeded"
-        return None
+        elif not delivery.records or delivery.records[0] not in batch:
+            mapping["LastProcessingResult"] = f"OK - {len(batch)} records"
+            continue
+        mapping["LastProcessingResult"] = "FAILED"
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def read_concurrency_as_a_number() -> None:

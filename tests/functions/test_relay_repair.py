@@ -1,4 +1,4 @@
-"""The functions that follow a change: relay, workflow, repair and assigner.
+"""The functions that follow a change: relay, follower, workflow, repair and assigner.
 
 Their handlers are called with sample events, against moto.
 """
@@ -18,7 +18,7 @@ from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.core.config import default_user_config
 from moto.stepfunctions.models import StepFunctionBackend
 
-from local.filters import passes, relay_patterns
+from local.filters import READERS, reaches
 from redress.base.errors import Unavailable
 from redress.base.observe import Failed
 from redress.base.people import Member
@@ -26,12 +26,16 @@ from redress.db import keys
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, Phase
+from redress.tickets.store.items import event_of
 from redress.wiring import clients
 from redress.wiring import planreview as planreview_wiring
 from redress.wiring import workflow as workflow_wiring
-from redress.workflow.cases.relay import ACKNOWLEDGE_AFTER_S, MOVED, stream_change_of
+from redress.workflow.cases.follower import ACKNOWLEDGE_AFTER_S
+from redress.workflow.cases.relay import MOVED
 from redress.workflow.cases.repair import PATIENCE
 from redress.workflow.cases.timers import SUPERSEDED
+from redress.workflow.stream import CapacityFreed, EventAdded, TimerChanged, stream_change_of
+from redress.workflow.subscribers import messages_after
 from tests.builders import MEI, NUMBER, START, Clock, Life
 from tests.streams import Stream
 from tests.wired import ACCOUNT, REGION, TABLE, set_environment
@@ -40,7 +44,7 @@ from tests.world import Context, Opener, Stores, aws, create_idle_machine
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-ticket"
 EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:redress-ticket"
 ASSIGNER = "redress-assigner"
-RELAY_SAMPLES = ("relay-opened", "relay-acknowledged", "relay-agent-came")
+READER_SAMPLES = ("relay-opened", "relay-acknowledged", "follower-opened", "follower-agent-came")
 
 Event = dict[str, Any]
 Handler = Callable[[Event], Any]
@@ -156,31 +160,47 @@ def arm(phase: Phase, token: str = "token-1") -> None:
 def test_sample_events_match_the_records_of_the_table(opened: Life, sample: Sample) -> None:
     """Otherwise the tests that use the sample would prove nothing."""
     written = Stream(TABLE, REGION).records()
-    for mine, theirs in zip(sample("relay-opened")["Records"], written, strict=True):
+    samples = [*sample("relay-opened")["Records"], *sample("follower-opened")["Records"]]
+    for mine, theirs in zip(samples, written, strict=True):
         assert mine["eventName"] == theirs["eventName"]
         assert mine["dynamodb"]["Keys"] == theirs["dynamodb"]["Keys"]
         assert mine["dynamodb"]["NewImage"] == theirs["dynamodb"]["NewImage"]
 
 
-@pytest.mark.parametrize("name", RELAY_SAMPLES)
-def test_event_filters_pass_records_that_the_relay_processes(name: str, sample: Sample) -> None:
+@pytest.mark.parametrize("name", READER_SAMPLES)
+def test_event_filters_pass_a_record_to_the_one_reader_that_processes_it(
+    name: str, sample: Sample
+) -> None:
     for record in sample(name)["Records"]:
-        assert any(passes(record, pattern) for pattern in relay_patterns())
+        assert [one for one in READERS if reaches(one, record)] == [name.partition("-")[0]]
         assert stream_change_of(record) is not None
 
 
-def test_event_filters_drop_records_that_the_relay_ignores(sample: Sample) -> None:
+def test_event_filters_drop_records_from_which_nothing_follows(sample: Sample) -> None:
     records = sample("relay-filtered-out")["Records"]
-    assert len(records) == 5
+    assert len(records) == 6
     for record in records:
-        assert not any(passes(record, pattern) for pattern in relay_patterns())
-        assert stream_change_of(record) is None
+        assert not any(reaches(reader, record) for reader in READERS)
+        assert what_follows(record) is None
+
+
+def what_follows(record: Event) -> str | None:
+    """The reader that has something to do for this record."""
+    match stream_change_of(record):
+        case None:
+            return None
+        case TimerChanged():
+            return "relay"
+        case EventAdded(number, doc):
+            return "follower" if messages_after(number, event_of(doc)) else None
+        case CapacityFreed():
+            return "follower"
 
 
 def test_event_filters_pass_all_relevant_records_of_a_complete_ticket_life(
     stores: Stores, staff: dict[str, Member], clock: Clock, open_ticket: Opener
 ) -> None:
-    everything = Stream(TABLE, REGION, filtered=False)
+    everything = Stream(TABLE, REGION, readers=())
     number = open_ticket(agent="a-mei").number
     for step in (
         by_system.acknowledge,
@@ -195,24 +215,22 @@ def test_event_filters_pass_all_relevant_records_of_a_complete_ticket_life(
     stores.timers.clear_awake(number, 1, stores.timers.get(number).seq)
 
     records = everything.records()
-    followed = [record for record in records if stream_change_of(record) is not None]
-    assert len(followed) > 10
-    for record in followed:
-        assert any(passes(record, pattern) for pattern in relay_patterns()), record
+    followed = [(record, reader) for record in records if (reader := what_follows(record))]
+    assert {reader for _, reader in followed} == set(READERS)
+    assert len(followed) > 9
+    for record, reader in followed:
+        assert reaches(reader, record), record
 
 
 # ------------------------------------------------------------------ relay
 
 
-def test_new_ticket_starts_its_workflow_then_its_mail_then_its_assignment(
+def test_new_ticket_starts_its_workflow(
     call: Call, services: Services, opened: Life, sample: Sample
 ) -> None:
     assert call("relay", sample("relay-opened")) == NO_FAILURES
 
-    assert services.asked == [("started", f"{NUMBER}-1"), ("offered", {"ticket": NUMBER})]
-    assert services.mail_jobs() == [
-        {"number": NUMBER, "event": 1, "template": "acknowledgement", "audience": "customer"}
-    ]
+    assert services.asked == [("started", f"{NUMBER}-1")]
     found = aws("stepfunctions").describe_execution(executionArn=f"{EXECUTION}:{NUMBER}-1")
     assert json.loads(found["input"]) == {
         "ticket": NUMBER,
@@ -280,13 +298,6 @@ def test_ticket_that_skipped_a_phase_makes_its_workflow_check_again(
     )
 
 
-def test_agent_who_becomes_available_starts_the_drain_of_the_teams_queue(
-    call: Call, services: Services, sample: Sample
-) -> None:
-    assert call("relay", sample("relay-agent-came")) == NO_FAILURES
-    assert services.asked == [("offered", {"team": "complaints"})]
-
-
 def test_record_of_a_deleted_ticket_is_skipped(
     call: Call, services: Services, sample: Sample
 ) -> None:
@@ -295,13 +306,65 @@ def test_record_of_a_deleted_ticket_is_skipped(
     assert services.dead_letters() == []
 
 
+def test_signal_that_step_functions_refuses_is_reported_and_the_others_are_sent(
+    call: Call, services: Services, opened: Life, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**parameters: Any) -> Any:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "StartExecution")
+
+    monkeypatch.setattr(clients.client("stepfunctions"), "start_execution", refuse)
+    event = sample("relay-opened")
+    sequence = event["Records"][0]["dynamodb"]["SequenceNumber"]
+    assert call("relay", event) == {"batchItemFailures": [{"itemIdentifier": sequence}]}
+    assert services.dead_letters() == []
+
+
+def test_record_with_a_foreign_key_goes_to_the_dead_letters_and_others_are_processed(
+    call: Call, services: Services, opened: Life, sample: Sample
+) -> None:
+    assert call("relay", sample("relay-poison")) == NO_FAILURES
+
+    assert services.of("started") == [f"{NUMBER}-1"]
+    assert [letter["fault"] for letter in services.dead_letters()] == ["ValueError"]
+
+
+def test_relay_leaves_events_to_the_follower(
+    call: Call, services: Services, sample: Sample
+) -> None:
+    """During a deployment, the relay may still get what the filters of the version before pass."""
+    assert call("relay", sample("follower-opened")) == NO_FAILURES
+    assert call("relay", sample("follower-agent-came")) == NO_FAILURES
+    assert (services.asked, services.mail_jobs()) == ([], [])
+
+
+# ------------------------------------------------------------------ follower
+
+
+def test_new_ticket_is_acknowledged_and_offered_to_agents(
+    call: Call, services: Services, sample: Sample
+) -> None:
+    assert call("follower", sample("follower-opened")) == NO_FAILURES
+
+    assert services.asked == [("offered", {"ticket": NUMBER})]
+    assert services.mail_jobs() == [
+        {"number": NUMBER, "event": 1, "template": "acknowledgement", "audience": "customer"}
+    ]
+
+
+def test_agent_who_becomes_available_starts_the_drain_of_the_teams_queue(
+    call: Call, services: Services, sample: Sample
+) -> None:
+    assert call("follower", sample("follower-agent-came")) == NO_FAILURES
+    assert services.asked == [("offered", {"team": "complaints"})]
+
+
 def test_poison_record_goes_to_the_dead_letters_without_content_and_others_are_processed(
     call: Call, services: Services, opened: Life, sample: Sample
 ) -> None:
-    event = sample("relay-poison")
-    assert call("relay", event) == NO_FAILURES
+    event = sample("follower-poison")
+    assert call("follower", event) == NO_FAILURES
 
-    assert services.of("started") == [f"{NUMBER}-1"]
+    assert services.of("offered") == [{"ticket": NUMBER}]
     [letter] = services.dead_letters()
     bad = event["Records"][0]["dynamodb"]
     assert letter == {
@@ -312,17 +375,6 @@ def test_poison_record_goes_to_the_dead_letters_without_content_and_others_are_p
     assert "leaks" not in json.dumps(letter)
 
 
-def test_record_with_a_foreign_key_goes_to_the_dead_letters(
-    call: Call, services: Services, opened: Life, sample: Sample
-) -> None:
-    event = sample("relay-opened")
-    event["Records"][1]["dynamodb"]["Keys"]["pk"]["S"] = "TICKET"
-    assert call("relay", event) == NO_FAILURES
-
-    assert services.of("started") == [f"{NUMBER}-1"]
-    assert [letter["fault"] for letter in services.dead_letters()] == ["ValueError"]
-
-
 @pytest.mark.parametrize(
     "fault",
     [
@@ -331,7 +383,7 @@ def test_record_with_a_foreign_key_goes_to_the_dead_letters(
     ],
     ids=["refused", "unreachable"],
 )
-def test_batch_is_retried_if_the_mail_queue_fails_and_signals_are_sent_before(
+def test_record_is_delivered_again_if_the_mail_queue_fails_and_agents_are_asked_before(
     call: Call,
     services: Services,
     opened: Life,
@@ -343,14 +395,10 @@ def test_batch_is_retried_if_the_mail_queue_fails_and_signals_are_sent_before(
         raise fault
 
     monkeypatch.setattr(clients.client("sqs"), "send_message_batch", refuse)
-    event = sample("relay-opened")
-    event["Records"].reverse()
-    answer = call("relay", event)
-
-    happened = event["Records"][0]["dynamodb"]
-    assert happened["Keys"]["sk"]["S"] == "EVENT#000001"
-    assert answer == {"batchItemFailures": [{"itemIdentifier": happened["SequenceNumber"]}]}
-    assert services.of("started") == [f"{NUMBER}-1"], "signals of a batch are sent before mail jobs"
+    event = sample("follower-opened")
+    sequence = event["Records"][0]["dynamodb"]["SequenceNumber"]
+    assert call("follower", event) == {"batchItemFailures": [{"itemIdentifier": sequence}]}
+    assert services.of("offered") == [{"ticket": NUMBER}]
     assert services.dead_letters() == []
 
 
@@ -377,32 +425,31 @@ def test_mail_job_that_no_retry_can_send_goes_to_the_dead_letters(
         raise fault
 
     monkeypatch.setattr(clients.client("sqs"), "send_message_batch", refuse)
-    assert call("relay", sample("relay-opened")) == {"batchItemFailures": []}
+    assert call("follower", sample("follower-opened")) == NO_FAILURES
     monkeypatch.setattr(clients.client("sqs"), "send_message_batch", send)
     assert [letter["fault"] for letter in services.dead_letters()] == [type(fault).__name__]
-    assert services.of("started") == [f"{NUMBER}-1"]
+    assert services.of("offered") == [{"ticket": NUMBER}]
     assert "a complaint" not in capsys.readouterr().out
 
 
-def test_first_failed_record_is_reported_even_if_its_sequence_number_is_shorter(
+def test_refused_assigner_holds_back_no_record_and_no_mail(
     call: Call,
     services: Services,
     sample: Sample,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The stream continues at the lowest number that is reported. Later numbers may be longer."""
+    """The next sweep drains every queue."""
 
     def refuse(**parameters: Any) -> Any:
-        raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "Invoke")
+        raise ClientError({"Error": {"Code": "ServiceException"}}, "Invoke")
 
     monkeypatch.setattr(clients.client("lambda"), "invoke", refuse)
-    [record] = sample("relay-agent-came")["Records"]
-    later, earlier = json.loads(json.dumps([record, record]))
-    later["dynamodb"]["SequenceNumber"], earlier["dynamodb"]["SequenceNumber"] = "1000", "999"
-    later["dynamodb"]["NewImage"]["team"]["S"] = "service"
-    answer = call("relay", {"Records": [earlier, later]})
-
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "999"}]}
+    assert call("follower", sample("follower-opened")) == NO_FAILURES
+    assert [job["template"] for job in services.mail_jobs()] == ["acknowledgement"]
+    assert call("follower", sample("follower-agent-came")) == NO_FAILURES
+    assert '"AssignmentLeft":[1.0]' in capsys.readouterr().out
+    assert services.dead_letters() == []
 
 
 # ------------------------------------------------------------------ workflow
@@ -631,7 +678,7 @@ def test_assigner_ignores_a_deleted_ticket(call: Call, sample: Sample) -> None:
 # ------------------------------------------------------------------ all
 
 
-@pytest.mark.parametrize("function", ["relay", "workflow", "repair", "assigner"])
+@pytest.mark.parametrize("function", ["relay", "follower", "workflow", "repair", "assigner"])
 def test_warm_up_event_calls_no_service(call: Call, services: Services, function: str) -> None:
     assert call(function, {"warm": True}) == {"warm": True}
     assert services.asked == []

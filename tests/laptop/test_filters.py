@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from local.filters import passes, reaches_relay
+from local.filters import READERS, passes, patterns, reaches
+from redress.workflow.subscribers import SUBSCRIBERS
 
 
 def test_record_passes_if_every_name_matches_one_entry_of_its_list() -> None:
@@ -29,13 +31,34 @@ def test_unknown_rule_raises(pattern: Any) -> None:
         passes({"a": "x"}, pattern)
 
 
-def test_relay_starts_for_new_events_and_awake_timers_only() -> None:
-    def record(sk: str, name: str, **image: Any) -> dict[str, Any]:
-        keys = {"pk": {"S": "TICKET#R-1"}, "sk": {"S": sk}}
-        return {"eventName": name, "dynamodb": {"Keys": keys, "NewImage": keys | image}}
+def record(sk: str, name: str, **image: Any) -> dict[str, Any]:
+    keys = {"pk": {"S": "TICKET#R-1"}, "sk": {"S": sk}}
+    return {"eventName": name, "dynamodb": {"Keys": keys, "NewImage": keys | image}}
 
-    assert reaches_relay(record("EVENT#000001", "INSERT"))
-    assert not reaches_relay(record("EVENT#000001", "MODIFY"))
-    assert reaches_relay(record("TIMER", "MODIFY", awake={"S": "AWAKE#1"}))
-    assert not reaches_relay(record("TIMER", "MODIFY"))
-    assert not reaches_relay(record("TICKET", "INSERT"))
+
+def readers_of(record: dict[str, Any]) -> list[str]:
+    return [reader for reader in READERS if reaches(reader, record)]
+
+
+def test_relay_starts_for_awake_timers_only() -> None:
+    assert readers_of(record("TIMER", "MODIFY", awake={"S": "AWAKE#1"})) == ["relay"]
+    assert readers_of(record("TIMER", "MODIFY")) == []
+    assert readers_of(record("TICKET", "INSERT")) == []
+
+
+def test_follower_starts_for_new_events_that_have_a_subscriber() -> None:
+    for kind, subscribers in SUBSCRIBERS.items():
+        new = record("EVENT#000001", "INSERT", type={"S": kind.value})
+        assert readers_of(new) == (["follower"] if subscribers else []), kind
+    assert readers_of(record("EVENT#000001", "MODIFY", type={"S": "opened"})) == []
+
+
+def test_follower_starts_for_available_agents() -> None:
+    assert readers_of(record("DUTY", "MODIFY", duty_pk={"S": "TEAM#service"})) == ["follower"]
+    assert readers_of(record("DUTY", "MODIFY")) == []
+
+
+def test_filters_are_not_longer_than_lambda_allows() -> None:
+    for reader in READERS:
+        assert len(patterns(reader)) <= 5
+        assert all(len(json.dumps(pattern)) <= 4096 for pattern in patterns(reader))

@@ -470,6 +470,45 @@ def test_slow_consumer_of_one_stream_does_not_delay_another(laboratory: Laborato
     assert time.monotonic() - began < 1
 
 
+def test_second_reader_of_a_stream_goes_on_while_the_first_one_fails(
+    laboratory: Laboratory,
+) -> None:
+    table, failing = _subscribe(
+        laboratory,
+        _SEND
+        + """
+def handler(event, context):
+    send(keys(event))
+    number = event["Records"][0]["dynamodb"]["SequenceNumber"]
+    return {"batchItemFailures": [{"itemIdentifier": number}]}
+""",
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+        BisectBatchOnFunctionError=True,
+        BatchSize=2,
+    )
+    described = laboratory.client("dynamodb").describe_table(TableName=table)["Table"]
+    reader = laboratory.function(
+        _SEND + "def handler(event, context): send(keys(event))",
+        Environment={"Variables": {"URL": _log(laboratory)}},
+    )
+    laboratory.client("lambda").create_event_source_mapping(
+        EventSourceArn=described["LatestStreamArn"],
+        FunctionName=reader,
+        StartingPosition="TRIM_HORIZON",
+        BatchSize=1,
+    )
+    for key in ("a", "b", "c"):
+        laboratory.put(table, key)
+
+    seen = laboratory.received(_url(laboratory, reader), 3)
+    assert seen == [["a"], ["b"], ["c"]]
+    repeated = laboratory.received(_url(laboratory, failing), 3)
+    assert {key for batch in repeated for key in batch} <= {"a", "b"}, "a later batch waits"
+    assert all(batch[0] == "a" for batch in repeated), "the checkpoint is the reported record"
+    last = max(repeated, key=len)
+    assert repeated.count(last) > 1, "a report does not bisect the batch"
+
+
 def test_stream_continues_from_the_reported_record(laboratory: Laboratory) -> None:
     code = (
         _SEND

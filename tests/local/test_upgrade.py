@@ -30,6 +30,7 @@ import pytest
 
 from local import mails, process, stack, story
 from local.endpoints import Answer, Receipt, act_on_page, call, mailbox, wait_for
+from local.filters import READERS
 from local.process import Cloud
 from local.stack import MAIL_DOMAIN, Outputs
 from local.story import World
@@ -112,7 +113,7 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
         found.after = see(found)
         [clock] = clocks(found, "unanswered", "first_response")
         found.to_come = clock["rungs_to_come"]
-        for function in ("relay", "mailer"):
+        for function in ("relay", "follower", "mailer"):
             listen(found, function, True)
         yield found
     finally:
@@ -156,7 +157,8 @@ def begin(upgrade: Upgrade) -> None:
     agent.change(by_mail, "replies", text=QUESTION)
     wait_for(lambda: messages(upgrade, "MailQueueUrl"), "the reply is in the mail queue", 20)
     asleep(upgrade.outputs, by_mail)
-    listen(upgrade, "relay", False)
+    for reader in READERS:
+        listen(upgrade, reader, False)
     receipts["unheard"] = opened(world, "unheard")
 
 
@@ -254,11 +256,11 @@ def month_of(world: World) -> str:
 
 
 def listen(upgrade: Upgrade, function: str, on: bool) -> None:
-    """Switch the event source of a function on or off."""
+    """Switch the event source of a function on or off. The version before may lack the function."""
     functions = upgrade.client("lambda")
     name = f"{stack.NAME}-{function}"
-    [mapping] = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=on)
+    for mapping in functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=on)
 
 
 def messages(upgrade: Upgrade, queue: str) -> int:
@@ -397,14 +399,34 @@ def test_every_resource_is_updated_in_place(upgrade: Upgrade) -> None:
 def test_stored_tickets_and_lists_read_the_same_after_the_upgrade(upgrade: Upgrade) -> None:
     for stage, (staff_sees, customer_sees) in upgrade.before.tickets.items():
         now_staff, now_customer = upgrade.after.tickets[stage]
-        if stage == "unanswered":  # its reminder may have come meanwhile
+        # Meanwhile a reminder may have come, and the follower may have found an agent: it is new
+        # in this version, so the tests could not switch it off before it read the stream.
+        if stage in ("unanswered", "unheard"):
             length = len(staff_sees["timeline"])
             assert holds(now_staff["timeline"][:length], staff_sees["timeline"])
         else:
             assert holds(now_staff, staff_sees), stage
             assert holds(now_customer, customer_sees), stage
+    unheard = upgrade.number("unheard")
     for what, said in upgrade.before.lists.items():
-        assert holds(upgrade.after.lists[what], said), what
+        assert holds(without(unheard, upgrade.after.lists[what]), without(unheard, said)), what
+
+
+COUNTS = {"load", "queued"}
+"""What a board counts. The last test compares the loads with the open work."""
+
+
+def without(number: str, found: Any) -> Any:
+    """A list without a ticket that an agent may have got meanwhile, and without its counts."""
+    if isinstance(found, list):
+        return [without(number, one) for one in found if not is_number(one, number)]
+    if isinstance(found, dict):
+        return {name: without(number, value) for name, value in found.items() if name not in COUNTS}
+    return found
+
+
+def is_number(one: Any, number: str) -> bool:
+    return isinstance(one, dict) and one.get("number") == number
 
 
 def test_upgrade_wakes_no_sleeping_workflow(upgrade: Upgrade) -> None:

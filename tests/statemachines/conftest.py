@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
+from local.filters import READERS
 from redress.db.rows import Models
 from redress.wiring import clients
 from tests.builders import Clock
@@ -109,7 +110,7 @@ def world(
         sleepers=sleepers,
         stream=Stream(TABLE, REGION),
         machine=MACHINE,
-        relay=_handler("relay"),
+        readers={name: _handler(name) for name in READERS},
         repair=_handler("repair"),
     )
     yield made

@@ -1,14 +1,15 @@
 """A small world for a ticket: the table, its stream, the machine, and a clock that skips time.
 
-The definition from `statemachines/`, the handlers of relay, workflow and repair, and the filters of
-the template are the product's own. moto replaces AWS; the test acts for people and mails.
+The definition from `statemachines/`, the handlers of relay, follower, workflow and repair, and the
+filters of the template are the product's own. moto replaces AWS; the test acts for people and
+mails.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from local.filters import reaches
 from redress.base.people import CUSTOMER, Actor
 from redress.tickets.cases.changes import Decide
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
@@ -36,7 +38,8 @@ class World(Stores):
     stream: Stream
     machine: str
     """ARN of the ticket machine."""
-    relay: Callable[[dict[str, Any]], dict[str, Any]]
+    readers: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]
+    """The handlers of the functions that read the stream."""
     repair: Callable[[dict[str, Any]], dict[str, Any]]
     sfn: Any = field(default_factory=lambda: aws("stepfunctions"))
 
@@ -101,16 +104,17 @@ class World(Stores):
     # ------------------------------------------------------------- acts of AWS
 
     def follow(self) -> None:
-        """Delivers stream records to the relay until there are none, and waits for machines."""
+        """Delivers stream records to their readers until there are none, and waits for machines."""
         self.rest()
         while records := self.stream.records():
             self.deliver(records)
             self.rest()
 
     def deliver(self, records: list[dict[str, Any]]) -> None:
-        """Delivers one batch to the relay, which must accept every record."""
-        answer = self.relay({"Records": records})
-        assert answer == {"batchItemFailures": []}, answer
+        """Delivers one batch to each reader, which must accept every record."""
+        for name, read in self.readers.items():
+            wanted = [record for record in records if reaches(name, record)]
+            assert read({"Records": wanted}) == {"batchItemFailures": []}, name
 
     def rest(self) -> None:
         """Waits until every running machine sleeps."""

@@ -146,11 +146,12 @@ def test_every_dead_letter_queue_has_an_alarm() -> None:
     assert watched == {name for name in of_type("AWS::SQS::Queue") if "DeadLetter" in name}
 
 
-def test_stream_that_is_read_late_raises_an_alarm() -> None:
-    alarm = alarms()["RelayLateAlarm"]
+@pytest.mark.parametrize("reader", ["Relay", "Follower"])
+def test_stream_that_is_read_late_raises_an_alarm(reader: str) -> None:
+    alarm = alarms()[f"{reader}LateAlarm"]
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "IteratorAge")
     [dimension] = alarm["Dimensions"]
-    assert refers_to(dimension["Value"]) == "RelayFunction"
+    assert refers_to(dimension["Value"]) == f"{reader}Function"
     assert alarm["Threshold"] <= 60_000, "milliseconds: a promise may be a minute late, no more"
 
 

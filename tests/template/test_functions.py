@@ -7,11 +7,12 @@ import importlib
 import msgspec
 import pytest
 
-from local.filters import relay_patterns
+from local.filters import READERS
 from redress.base.settings import MissingSettings, Settings, read
 from redress.mail.outgoing.cases.posting import LEASE, SES_S
 from tests.builders import ROOT
 from tests.template.documents import (
+    Resource,
     expanded,
     folder_of,
     functions,
@@ -210,21 +211,27 @@ def test_every_work_queue_has_a_dead_letter_queue() -> None:
         assert queue["Properties"]["SqsManagedSseEnabled"] is True, name
 
 
-def test_stream_is_read_by_one_function_that_sets_poison_records_aside() -> None:
-    mappings = [
-        resource["Properties"]
+def stream_mappings() -> dict[str, Resource]:
+    """The settings of each mapping that reads the table's stream, by its function."""
+    return {
+        str(refers_to(resource["Properties"]["FunctionName"])): resource["Properties"]
         for resource in of_type("AWS::Lambda::EventSourceMapping").values()
         if refers_to(resource["Properties"]["EventSourceArn"]) == "Table"
-    ]
-    [mapping] = mappings
-    assert refers_to(mapping["FunctionName"]) == "RelayFunction"
+    }
+
+
+def test_stream_has_two_readers_and_no_third() -> None:
+    """DynamoDB allows two readers of a shard. Another follower is a subscriber of the second."""
+    assert list(stream_mappings()) == [f"{name.capitalize()}Function" for name in READERS]
+    assert READERS == ("relay", "follower")
+
+
+@pytest.mark.parametrize("name", [f"{name.capitalize()}Function" for name in READERS])
+def test_reader_of_the_stream_sets_poison_records_aside(name: str) -> None:
+    mapping = stream_mappings()[name]
     assert mapping["BisectBatchOnFunctionError"] is True
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["MaximumRetryAttempts"] > 0
     assert mapping["MaximumRecordAgeInSeconds"] < 24 * 3600, "the stream keeps records for a day"
     assert refers_to(mapping["DestinationConfig"]["OnFailure"]["Destination"]) == "DeadLetterQueue"
     assert mapping["StartingPosition"] == "TRIM_HORIZON", "no record is skipped"
-
-
-def test_filters_of_the_stream_are_those_that_the_tests_apply() -> None:
-    assert len(relay_patterns()) == 3

@@ -116,6 +116,26 @@ def test_only_relay_and_repair_may_use_task_tokens() -> None:
         assert holders == {"RelayFunctionRole", "RepairFunctionRole"}
 
 
+def test_relay_can_neither_send_mail_jobs_nor_call_functions() -> None:
+    """Nothing that mails or assigns stands before a timer."""
+    assert not [action for action in allowed("RelayFunction") if action.startswith("lambda:")]
+    reached = {
+        refers_to(one) for s in statements() if s.role == "RelayFunctionRole" for one in s.resources
+    }
+    assert reached == {"Table", "TicketMachine", "DeadLetterQueue"}
+
+
+def test_follower_can_only_send_messages_and_call_the_assigner() -> None:
+    reached = {
+        refers_to(one)
+        for s in statements()
+        if s.role == "FollowerFunctionRole"
+        for one in s.resources
+    }
+    assert reached == {"MailQueue", "DeadLetterQueue", "AssignerFunction"}
+    assert allowed("FollowerFunction") == {"sqs:SendMessage", "lambda:InvokeFunction"}
+
+
 def test_only_repair_stops_executions_and_only_those_of_tickets() -> None:
     [statement] = [s for s in statements() if "states:StopExecution" in s.actions]
     assert statement.role == "RepairFunctionRole"

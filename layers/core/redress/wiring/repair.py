@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 
+from redress.base.settings import Settings
 from redress.mail.incoming.cases.watching import HeldMailWatch
 from redress.mail.outgoing import messages
 from redress.mail.outgoing.messages import HeldDigest
 from redress.rehearsals.cases import RehearsalJobs
 from redress.wiring import clients, stores
+from redress.wiring.follower import follower_case
 from redress.wiring.rehearsal import rehearsal_jobs
-from redress.wiring.relay import RelaySettings, relay_case
+from redress.wiring.relay import relay_case
 from redress.workflow.cases.reconciliation import ReconcileCase
 from redress.workflow.cases.relay import RelayCase
 from redress.workflow.cases.repair import RepairCase
@@ -27,7 +29,10 @@ __all__ = [
 ]
 
 
-class RepairSettings(RelaySettings, frozen=True, kw_only=True):
+class RepairSettings(Settings, frozen=True, kw_only=True):
+    ticket_machine_arn: str
+    mail_queue_url: str
+    assigner_function: str
     rehearsal_machine_arn: str
     """The state machine of rehearsals and moves. An ended execution of another machine belongs to a
     ticket."""
@@ -40,7 +45,7 @@ def settings() -> RepairSettings:
 
 @cache
 def _relay() -> RelayCase:
-    return relay_case(settings())
+    return relay_case(settings().ticket_machine_arn)
 
 
 @cache
@@ -50,8 +55,16 @@ def _executions() -> Executions:
 
 @cache
 def repair() -> RepairCase:
+    given = settings()
+    follower = follower_case(given.mail_queue_url, given.assigner_function)
     return RepairCase(
-        stores.timers(), stores.lists(), _relay(), _executions(), stores.staff(), clients.now
+        stores.timers(),
+        stores.lists(),
+        _relay(),
+        follower.drain,
+        _executions(),
+        stores.staff(),
+        clients.now,
     )
 
 

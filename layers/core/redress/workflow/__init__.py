@@ -1,1 +1,1 @@
-"""The workflow of each ticket: its timer, signals from the relay, repair and reconciliation."""
+"""The workflow of each ticket: its timer, signals, what follows events, repair, reconciliation."""

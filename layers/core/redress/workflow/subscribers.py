@@ -1,4 +1,4 @@
-"""One table of the subscribers of every event type of a ticket. The relay reads it.
+"""One table of the subscribers of every event type of a ticket. The follower reads it.
 
 A subscriber only decides which messages to other functions follow from an event. The receiver of a
 message checks the current state of the ticket. So a late or repeated message does no harm.

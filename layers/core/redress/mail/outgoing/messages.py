@@ -1,6 +1,6 @@
 """Messages in the mail queue, each of which asks the mailer for one mail.
 
-The relay sends a `MailJob` for each mail that follows an event of a ticket. The sweep sends a
+The follower sends a `MailJob` for each mail that follows an event of a ticket. The sweep sends a
 `HeldDigest` for each team whose held mail has waited too long.
 """
 

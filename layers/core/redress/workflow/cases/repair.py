@@ -10,7 +10,7 @@ sleep but its execution no longer exists, the sweep cannot find it. The daily re
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from redress.base.errors import NotFound
@@ -32,12 +32,13 @@ class RepairCase:
         timers: TimerStore,
         lists: TicketLists,
         relay: RelayCase,
+        drain: Callable[[Iterable[str]], None],
         executions: Executions,
         staff: StaffStore,
         now: Callable[[], datetime],
     ) -> None:
         self._timers, self._lists, self._relay, self._executions = timers, lists, relay, executions
-        self._staff, self._now = staff, now
+        self._drain, self._staff, self._now = drain, staff, now
 
     def follow_dead(self, execution: str, status: str) -> bool:
         """Start the next generation after an execution of the ticket state machine failed.
@@ -70,7 +71,7 @@ class RepairCase:
         for number in self._timers.awake_since_before(self._now() - patience):
             done[self._repair(number)] += 1
         waiting = [team for team in teams if self._lists.queued(team, 1)]
-        self._relay.drain(waiting)
+        self._drain(waiting)
         done["drained"] = len(waiting)
         return dict(done)
 

@@ -1,4 +1,4 @@
-"""Which mails follow an event of a ticket. The relay gets them from `mails_after`."""
+"""Which mails follow an event of a ticket. The follower gets them from `mails_after`."""
 
 from __future__ import annotations
 

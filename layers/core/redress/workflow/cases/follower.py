@@ -1,0 +1,100 @@
+"""After an event of a ticket, send the messages that follow from it: mail jobs and assignments.
+
+The receiver of a message reads the current state and decides what to do. Late, repeated and
+reordered messages therefore do no harm. Later subscribers to events are subscribers of this
+follower (`workflow.subscribers`), because the stream allows no third reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from redress.mail.outgoing import messages as mail_messages
+from redress.mail.outgoing.messages import MailJob
+from redress.mail.outgoing.rules.table import ACKNOWLEDGEMENT
+from redress.staff import messages as assignment_messages
+from redress.staff.messages import AssignmentRequest, DrainQueue
+from redress.tickets.store import items
+from redress.workflow.stream import CapacityFreed, EventAdded, NotTaken
+from redress.workflow.subscribers import Message, messages_after
+
+BATCH = 10
+"""The maximum number of messages in one SendMessageBatch, from the API reference."""
+
+ACKNOWLEDGE_AFTER_S = 1
+"""The delay of the acknowledgement in seconds. The workflow starts when this mail is enqueued, and
+the delay gives it time to fall asleep. An earlier acknowledgement would do no harm. But a workflow
+that is still awake would check the clocks once more, which costs two state transitions."""
+
+
+class LeftToSweep(Exception):
+    """The assigner took no request. Everything else that follows from the change is done.
+
+    The next sweep drains every queue, within five minutes. A retry of the record would hold back
+    the mails of all later records.
+    """
+
+
+class FollowerCase:
+    """Sends messages to the mail queue with this URL, and to the assigner with this name."""
+
+    def __init__(self, sqs: Any, functions: Any, mail_queue_url: str, assigner: str) -> None:
+        self._sqs, self._functions = sqs, functions
+        self._mail_queue_url, self._assigner = mail_queue_url, assigner
+
+    def follow(self, change: EventAdded | CapacityFreed) -> None:
+        """Send the messages for a change. This can be repeated safely.
+
+        Each receiver is asked, whether or not another one refuses. Raises the error of the mail
+        queue; LeftToSweep if only the assigner refused.
+        """
+        match change:
+            case EventAdded(number, doc):
+                self._deliver(messages_after(number, items.event_of(doc)))
+            case CapacityFreed(team):
+                self._deliver([DrainQueue(team)])
+
+    def drain(self, teams: Iterable[str]) -> None:
+        """Ask the assigner to offer the queued tickets of these teams to their agents.
+
+        Raises the error of the service.
+        """
+        for team in teams:
+            self._request(DrainQueue(team))
+
+    def _deliver(self, messages: Sequence[Message]) -> None:
+        refused: Exception | None = None
+        for message in messages:
+            if not isinstance(message, MailJob):
+                try:
+                    self._request(message)
+                except (ClientError, BotoCoreError) as error:
+                    refused = error
+        self._enqueue([message for message in messages if isinstance(message, MailJob)])
+        if refused is not None:
+            raise LeftToSweep from refused
+
+    def _request(self, request: AssignmentRequest) -> None:
+        """Invoke the assigner asynchronously. Raises the error of the service."""
+        self._functions.invoke(
+            FunctionName=self._assigner,
+            InvocationType="Event",
+            Payload=assignment_messages.encode(request),
+        )
+
+    def _enqueue(self, jobs: Sequence[MailJob]) -> None:
+        for start in range(0, len(jobs), BATCH):
+            entries = [
+                {
+                    "Id": str(index),
+                    "MessageBody": mail_messages.encode(job),
+                    "DelaySeconds": ACKNOWLEDGE_AFTER_S if job.template == ACKNOWLEDGEMENT else 0,
+                }
+                for index, job in enumerate(jobs[start : start + BATCH])
+            ]
+            answer = self._sqs.send_message_batch(QueueUrl=self._mail_queue_url, Entries=entries)
+            if failed := answer.get("Failed"):
+                raise NotTaken(f"the queue rejected {len(failed)} messages")

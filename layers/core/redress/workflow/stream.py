@@ -1,0 +1,181 @@
+"""The table's stream: what a record reports, and how a reader processes a batch of records.
+
+The stream has two readers, and DynamoDB allows no third one: the relay sends signals to workflows,
+the follower sends the messages that follow from events. Each has its own position in the stream.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+from redress.base import observe
+from redress.base.errors import NotFound, Unavailable
+from redress.db import keys
+
+Record = dict[str, Any]
+"""A stream record, in the shape of a Lambda event's `Records`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimerChanged:
+    """The TIMER of a ticket changed: its workflow must be started or woken."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventAdded:
+    """An event was added to a ticket: mails may follow, or an agent must be found."""
+
+    number: str
+    doc: str
+    """The event as stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityFreed:
+    """An agent of this team became available or got room, so the team's queue can be drained."""
+
+    team: str
+
+
+StreamChange = TimerChanged | EventAdded | CapacityFreed
+
+
+def stream_change_of(record: dict[str, Any]) -> StreamChange | None:
+    """The change that a stream record reports, or None if nothing follows from it.
+
+    Raises KeyError or ValueError for a record that cannot come from this table.
+    """
+    image = record["dynamodb"].get("NewImage")
+    sk = record["dynamodb"]["Keys"]["sk"]["S"]
+    pk = record["dynamodb"]["Keys"]["pk"]["S"]
+    if image is None:
+        return None
+    if sk == keys.TIMER:
+        return TimerChanged(keys.number_of(pk)) if "awake" in image else None
+    if sk.startswith(keys.EVENT_PREFIX):
+        if record["eventName"] != "INSERT":
+            return None
+        return EventAdded(keys.number_of(pk), image["doc"]["S"])
+    if sk == keys.AVAILABILITY:
+        return _capacity_freed(image, record["dynamodb"].get("OldImage"))
+    return None
+
+
+def _capacity_freed(new: dict[str, Any], old: dict[str, Any] | None) -> CapacityFreed | None:
+    """CapacityFreed if the agent has more room than before. An agent who is away has no room."""
+    if "duty_pk" not in new:
+        return None
+    room = int(new["capacity"]["N"]) - int(new["load"]["N"])
+    before = int(old["capacity"]["N"]) - int(old["load"]["N"]) if old and "duty_pk" in old else 0
+    return CapacityFreed(new["team"]["S"]) if room > max(before, 0) else None
+
+
+# ------------------------------------------------------------------------------ reading
+
+
+class NotTaken(Exception):
+    """A queue rejected some messages of a batch.
+
+    All messages of the batch are sent again later. Repeated messages do no harm.
+    """
+
+
+_TEMPORARY = (ClientError, BotoCoreError, Unavailable, NotTaken)
+_PERMANENT = frozenset(
+    {"ValidationException", "ValidationError", "InvalidParameterValue", "InvalidInputException"}
+    | {"InvalidExecutionInput", "InvalidMessageContents", "InvalidName", "InvalidRequestContent"}
+)
+"""Error codes of services for a request that fails however often it is repeated.
+
+After any other error the record is retried for almost a day. That is time enough to restore a
+missing permission or a deleted queue.
+"""
+
+
+class StreamReader[Change: StreamChange]:
+    """Processes batches of stream records for one reader.
+
+    name          the function, for metrics
+    logger        the logger of the function
+    kinds         the changes that this reader follows; it ignores all others
+    follow        follows one change; it may be repeated, and it raises the error of a service
+    letters       the SQS client and the URL of the dead-letter queue of this reader
+    """
+
+    def __init__(
+        self,
+        name: str,
+        logger: Any,
+        kinds: tuple[type[Change], ...],
+        follow: Callable[[Change], None],
+        letters: tuple[Any, str],
+    ) -> None:
+        self._name, self._logger, self._kinds, self._follow = name, logger, kinds, follow
+        self._sqs, self._queue_url = letters
+
+    def read(self, records: Iterable[Record]) -> dict[str, Any]:
+        """Follow each record of a batch. Return the first record to deliver again, if any.
+
+        The answer has the shape of Lambda's partial batch response. It is a checkpoint: Lambda
+        delivers the reported record and all records after it again, and later batches wait. So
+        every record of the batch is tried before the answer. A record that no retry can process
+        goes to the dead-letter queue, and the other records are processed.
+        """
+        failed: list[str] = []
+        seen: set[Change] = set()
+        for record in records:
+            try:
+                change = stream_change_of(record)
+            except (KeyError, ValueError, TypeError) as error:
+                self._set_aside(record, error)
+                continue
+            if not isinstance(change, self._kinds) or change in seen:
+                continue
+            seen.add(change)
+            try:
+                self._follow(change)
+            except NotFound:
+                self._logger.info("there is no such ticket")
+            except Exception as error:
+                if not _is_temporary(error):
+                    self._set_aside(record, error)
+                    continue
+                self._logger.warning(
+                    "a record will be delivered again", extra=observe.fault_of(error)
+                )
+                failed.append(record["dynamodb"]["SequenceNumber"])
+        first = [{"itemIdentifier": min(failed, key=_order)}] if failed else []
+        return {"batchItemFailures": first}
+
+    def _set_aside(self, record: Record, error: Exception) -> None:
+        """Report a record that no retry can process to the dead-letter queue.
+
+        The message has the keys, the sequence number and the fault, but not the record's content.
+        """
+        self._logger.error("a record was set aside", extra=observe.fault_of(error))
+        observe.count(self._name, "RecordSetAside")
+        body = {
+            "keys": record.get("dynamodb", {}).get("Keys"),
+            "sequence": record.get("dynamodb", {}).get("SequenceNumber"),
+            "fault": type(error).__name__,
+        }
+        self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=json.dumps(body))
+
+
+def _is_temporary(error: Exception) -> bool:
+    """Whether the same record may succeed later, because a service failed for the moment."""
+    if isinstance(error, ClientError):
+        return error.response.get("Error", {}).get("Code") not in _PERMANENT
+    return isinstance(error, _TEMPORARY) and not isinstance(error, ParamValidationError)
+
+
+def _order(sequence: str) -> tuple[int, str]:
+    """The sort key of a sequence number, which is a decimal number of any length."""
+    return len(sequence), sequence

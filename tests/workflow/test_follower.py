@@ -1,0 +1,127 @@
+"""Which messages the follower sends after a change. All services are stand-ins."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from redress.db import encoding
+from redress.workflow.cases.follower import FollowerCase, LeftToSweep
+from redress.workflow.stream import CapacityFreed, EventAdded, NotTaken
+from tests.builders import BY_PHONE, NUMBER, Life
+from tests.workflow.services import Service
+
+MAIL_QUEUE, ASSIGNER = "https://queue.example.com/mail", "redress-assigner"
+
+
+class Follower:
+    """A follower with stand-ins for all services."""
+
+    def __init__(self) -> None:
+        self.queue, self.functions = Service(), Service()
+        self.case = FollowerCase(self.queue, self.functions, MAIL_QUEUE, ASSIGNER)
+
+
+def last_event(life: Life) -> EventAdded:
+    """The change that the record of the last event reports."""
+    return EventAdded(NUMBER, encoding.encode(life.last.events[-1]))
+
+
+def jobs(follower: Follower) -> list[dict[str, Any]]:
+    found = []
+    for operation, given in follower.queue.calls:
+        assert operation == "send_message_batch"
+        assert given["QueueUrl"] == MAIL_QUEUE
+        assert len({entry["Id"] for entry in given["Entries"]}) == len(given["Entries"])
+        found += [json.loads(entry["MessageBody"]) for entry in given["Entries"]]
+    return found
+
+
+def assignments(follower: Follower) -> list[dict[str, Any]]:
+    for operation, given in follower.functions.calls:
+        assert (operation, given["InvocationType"]) == ("invoke", "Event")
+        assert given["FunctionName"] == ASSIGNER
+    return [json.loads(given["Payload"]) for _, given in follower.functions.calls]
+
+
+def test_opened_ticket_is_acknowledged_and_offered_to_agents(life: Life) -> None:
+    follower = Follower()
+    follower.case.follow(last_event(life.open()))
+    assert jobs(follower) == [
+        {"number": NUMBER, "event": 1, "template": "acknowledgement", "audience": "customer"}
+    ]
+    assert assignments(follower) == [{"ticket": NUMBER}]
+
+
+def test_mail_job_contains_no_personal_data(life: Life) -> None:
+    follower = Follower()
+    follower.case.follow(last_event(life.open().reply()))
+    assert [set(job) for job in jobs(follower)] == [{"number", "event", "template", "audience"}]
+
+
+def test_ticket_that_is_queued_again_is_offered_again(life: Life) -> None:
+    follower = Follower()
+    follower.case.follow(last_event(life.open().assign().reassign(None)))
+    assert (jobs(follower), assignments(follower)) == ([], [{"ticket": NUMBER}])
+
+
+def test_note_sends_no_message(life: Life) -> None:
+    follower = Follower()
+    follower.case.follow(last_event(life.open().note()))
+    assert follower.queue.calls == follower.functions.calls == []
+
+
+def test_breach_is_mailed_to_everybody_that_the_ladder_names(life: Life) -> None:
+    follower = Follower()
+    life.open(contact=BY_PHONE).wait(minutes=29).wake().wait(minutes=1).wake()
+    follower.case.follow(last_event(life))
+    assert [(job["template"], job["audience"]) for job in jobs(follower)] == [
+        ("breach", "agent"),
+        ("breach", "supervisor"),
+    ]
+    assert len(follower.queue.calls) == 1
+
+
+def test_message_that_the_queue_rejects_makes_the_record_fail(life: Life) -> None:
+    follower = Follower()
+    follower.queue.answer = {"Failed": [{"Id": "0", "Code": "InternalError"}]}
+    with pytest.raises(NotTaken, match="1 messages"):
+        follower.case.follow(last_event(life.open()))
+    assert assignments(follower) == [{"ticket": NUMBER}]
+
+
+def test_agent_with_room_lets_the_queue_of_the_team_drain() -> None:
+    follower = Follower()
+    follower.case.follow(CapacityFreed("complaints"))
+    assert assignments(follower) == [{"team": "complaints"}]
+
+
+REFUSED = ClientError({"Error": {"Code": "ServiceException"}}, "Invoke")
+
+
+def test_refused_mail_queue_does_not_hold_back_the_request_for_an_agent(life: Life) -> None:
+    follower = Follower()
+    follower.queue.fault = REFUSED
+    with pytest.raises(ClientError):
+        follower.case.follow(last_event(life.open()))
+    assert assignments(follower) == [{"ticket": NUMBER}]
+
+
+def test_refused_assigner_holds_back_no_mail_and_leaves_the_ticket_to_the_sweep(
+    life: Life,
+) -> None:
+    follower = Follower()
+    follower.functions.fault = REFUSED
+    with pytest.raises(LeftToSweep):
+        follower.case.follow(last_event(life.open()))
+    assert [job["template"] for job in jobs(follower)] == ["acknowledgement"]
+
+
+def test_sweep_is_told_that_the_assigner_refused() -> None:
+    follower = Follower()
+    follower.functions.fault = REFUSED
+    with pytest.raises(ClientError):
+        follower.case.drain(["complaints"])

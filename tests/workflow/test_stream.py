@@ -1,0 +1,213 @@
+"""What a stream record reports, and how a reader answers for a batch of records."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
+
+from redress.db import encoding, keys
+from redress.tickets.store import items
+from redress.workflow.stream import (
+    CapacityFreed,
+    EventAdded,
+    StreamReader,
+    TimerChanged,
+    stream_change_of,
+)
+from tests.builders import NUMBER, START, Life
+from tests.workflow.services import Service
+
+
+def record(
+    name: str, new: encoding.Item | None, old: encoding.Item | None = None
+) -> dict[str, Any]:
+    """A record as the stream delivers it, from items in plain values."""
+    some = new or old
+    assert some is not None
+    change: dict[str, Any] = {
+        "Keys": encoding.item_to_dynamodb({"pk": some["pk"], "sk": some["sk"]}),
+        "SequenceNumber": "111",
+    }
+    if new is not None:
+        change["NewImage"] = encoding.item_to_dynamodb(new)
+    if old is not None:
+        change["OldImage"] = encoding.item_to_dynamodb(old)
+    return {"eventName": name, "dynamodb": change}
+
+
+def timer_row(**attributes: Any) -> encoding.Item:
+    row = {"pk": keys.ticket_pk(NUMBER), "sk": keys.TIMER, "gen": 1, "seq": 1}
+    return row | {"phase": "first_response"} | attributes
+
+
+AWAKE = {"awake": keys.awake_pk(0), "awake_since": START.isoformat()}
+
+
+@pytest.mark.parametrize("name", ["INSERT", "MODIFY"])
+def test_record_of_an_awake_timer_reports_a_changed_timer(name: str) -> None:
+    assert stream_change_of(record(name, timer_row(**AWAKE))) == TimerChanged(NUMBER)
+
+
+def test_record_of_a_timer_that_fell_asleep_reports_nothing() -> None:
+    assert stream_change_of(record("MODIFY", timer_row(), timer_row(**AWAKE))) is None
+
+
+def test_record_of_a_new_event_reports_the_event_with_its_document(life: Life) -> None:
+    event = life.open().events[0]
+    change = stream_change_of(record("INSERT", items.event_item(NUMBER, event)))
+    assert isinstance(change, EventAdded)
+    assert change.number == NUMBER
+    assert items.event_of(change.doc) == event
+
+
+def test_record_of_an_event_that_is_written_again_reports_nothing(life: Life) -> None:
+    event = items.event_item(NUMBER, life.open().events[0])
+    assert stream_change_of(record("MODIFY", event, event)) is None
+
+
+def duty_row(load: int = 0, capacity: int = 2, present: bool = True) -> encoding.Item:
+    row: encoding.Item = {
+        "pk": keys.agent_pk("a-mei"),
+        "sk": keys.AVAILABILITY,
+        "team": "complaints",
+        "load": load,
+        "capacity": capacity,
+    }
+    return row | ({"duty_pk": keys.team_pk("complaints")} if present else {})
+
+
+FREED = [
+    # before, after, whether the queue may drain
+    (None, duty_row(), True),
+    (None, duty_row(load=2), False),
+    (None, duty_row(present=False), False),
+    (duty_row(present=False), duty_row(load=1), True),
+    (duty_row(present=False), duty_row(load=2), False),
+    (duty_row(load=2), duty_row(load=1), True),
+    (duty_row(load=1), duty_row(load=0), True),
+    (duty_row(load=2), duty_row(load=2, capacity=3), True),
+    (duty_row(load=0), duty_row(load=1), False),
+    (duty_row(load=1), duty_row(load=1), False),
+    (duty_row(load=3), duty_row(load=2), False),
+    (duty_row(load=1), duty_row(load=1, capacity=1), False),
+    (duty_row(), duty_row(present=False), False),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "freed"), FREED)
+def test_queue_drains_when_an_agent_becomes_available_or_gets_room(
+    before: encoding.Item | None, after: encoding.Item, freed: bool
+) -> None:
+    change = stream_change_of(record("MODIFY" if before else "INSERT", after, before))
+    assert change == (CapacityFreed("complaints") if freed else None)
+
+
+def test_records_of_other_items_and_removals_report_nothing(life: Life) -> None:
+    change = life.open().last
+    rows = [
+        items.snapshot_item(change.after),
+        items.idempotency_item("a key", "print", "{}", change),
+        {"pk": keys.ticket_pk(NUMBER), "sk": keys.mail_sk("000001.acknowledgement.customer")},
+        {"pk": keys.facts_pk("a-mei", "2026-11"), "sk": keys.fact_sk(NUMBER, 1)},
+        {"pk": keys.STAFF, "sk": keys.agent_pk("a-mei"), "doc": "{}"},
+    ]
+    assert [stream_change_of(record("INSERT", row)) for row in rows] == [None] * len(rows)
+    for row in (*rows, timer_row(**AWAKE), items.event_item(NUMBER, change.events[0])):
+        assert stream_change_of(record("REMOVE", None, row)) is None
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"eventName": "INSERT", "dynamodb": {}},
+        {"eventName": "INSERT", "dynamodb": {"Keys": {"pk": {"S": "x"}}}},
+        record("INSERT", {"pk": "SOMETHING", "sk": keys.TIMER, **AWAKE}),
+        record("INSERT", {"pk": "TICKET#", "sk": keys.event_sk(1), "doc": "{}"}),
+        record("INSERT", {"pk": keys.ticket_pk(NUMBER), "sk": keys.event_sk(1)}),
+        record("INSERT", {"pk": keys.agent_pk("a"), "sk": keys.AVAILABILITY, "duty_pk": "TEAM#x"}),
+    ],
+)
+def test_malformed_record_raises_an_error(broken: dict[str, Any]) -> None:
+    with pytest.raises((KeyError, ValueError)):
+        stream_change_of(broken)
+
+
+# ------------------------------------------------------------------------------ reading
+
+DEAD = "https://queue.example.com/dead"
+
+
+class Following:
+    """A reader of TIMERs. `faults` are raised for the tickets that they name."""
+
+    def __init__(self, **faults: Exception) -> None:
+        self.queue, self.followed, self.faults = Service(), list[str](), faults
+        self.reader = StreamReader(
+            "relay", Logger(service="test"), (TimerChanged,), self.follow, (self.queue, DEAD)
+        )
+
+    def follow(self, change: TimerChanged) -> None:
+        self.followed.append(change.number)
+        if change.number in self.faults:
+            raise self.faults[change.number]
+
+    def letters(self) -> list[Any]:
+        for operation, given in self.queue.calls:
+            assert (operation, given["QueueUrl"]) == ("send_message", DEAD)
+        return [json.loads(given["MessageBody"]) for _, given in self.queue.calls]
+
+
+def of_ticket(number: str, sequence: str) -> dict[str, Any]:
+    found = record("MODIFY", {"pk": keys.ticket_pk(number), "sk": keys.TIMER, **AWAKE})
+    found["dynamodb"]["SequenceNumber"] = sequence
+    return found
+
+
+REFUSED = ClientError({"Error": {"Code": "ThrottlingException"}}, "StartExecution")
+
+
+def test_every_record_of_a_batch_is_tried_and_the_first_failed_one_is_reported() -> None:
+    found = Following(b=REFUSED, c=REFUSED)
+    batch = [of_ticket(name, number) for name, number in zip("abcd", "2345", strict=True)]
+    assert found.reader.read(batch) == {"batchItemFailures": [{"itemIdentifier": "3"}]}
+    assert found.followed == ["a", "b", "c", "d"]
+
+
+def test_first_record_is_reported_even_if_its_sequence_number_is_shorter() -> None:
+    """The stream continues at the lowest number that is reported. Later numbers may be longer."""
+    found = Following(a=REFUSED, b=REFUSED)
+    answer = found.reader.read([of_ticket("a", "999"), of_ticket("b", "1000")])
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "999"}]}
+
+
+def test_records_of_the_other_reader_are_left_to_it(life: Life) -> None:
+    found = Following()
+    event = record("INSERT", items.event_item(NUMBER, life.open().events[0]))
+    assert found.reader.read([event, record("INSERT", duty_row())]) == {"batchItemFailures": []}
+    assert (found.followed, found.letters()) == ([], [])
+
+
+def test_record_set_aside_keeps_its_keys_and_none_of_its_content(life: Life) -> None:
+    found = Following()
+    opened = record("INSERT", items.event_item(NUMBER, life.open().events[0]))
+    del opened["dynamodb"]["NewImage"]["doc"]
+    assert found.reader.read([opened, of_ticket("a", "112")]) == {"batchItemFailures": []}
+    assert found.letters() == [
+        {
+            "keys": {"pk": {"S": keys.ticket_pk(NUMBER)}, "sk": {"S": "EVENT#000001"}},
+            "sequence": "111",
+            "fault": "KeyError",
+        }
+    ]
+    assert found.followed == ["a"]
+
+
+def test_record_without_keys_can_be_set_aside() -> None:
+    found = Following()
+    found.reader.read([{"dynamodb": {}}])
+    assert [letter["fault"] for letter in found.letters()] == ["KeyError"]
