@@ -1,11 +1,13 @@
 """Keep workflows alive: replace failed executions, sweep awake tickets, reconcile once a day.
 
 The sweep also tells the supervisors of a team if its oldest held mail stays unseen for too long.
-This function also marks a rehearsal as failed if its execution could not do so itself.
+This function also marks a rehearsal as failed if its execution could not do so itself, and starts a
+scoring run again that ended badly.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -31,6 +33,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             failed = wiring.rehearsal_jobs().stopped(detail["name"], detail["status"])
             logger.info("rehearsal ended", extra={"execution": detail["name"], "failed": failed})
             return {"failed": failed}
+        if detail["stateMachineArn"] == wiring.settings().scores_machine_arn:
+            return _follow_scoring_run(detail)
         followed = wiring.repair().follow_dead(detail["name"], detail["status"])
         logger.info("execution ended", extra={"execution": detail["name"], "followed": followed})
         observe.count("repair", "WorkflowFollowed", int(followed))
@@ -47,6 +51,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if event.get("task") == "reconcile":
         return _reconcile(context)
     raise ValueError(f"not a task of this function: {sorted(event)}")
+
+
+def _follow_scoring_run(detail: dict[str, Any]) -> dict[str, Any]:
+    """Start the run again, if it may be. `startDate` is in milliseconds since 1970."""
+    began_at = datetime.fromtimestamp(detail["startDate"] / 1000, UTC)
+    run = wiring.EndedRun(detail["name"], detail["status"], began_at, detail.get("input"))
+    again = wiring.scoring_repeats().follow(run)
+    logger.error("scoring run ended badly", extra={"execution": run.name, "again": again})
+    return {"again": again}
 
 
 def _reconcile(context: Any) -> dict[str, Any]:

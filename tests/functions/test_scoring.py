@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
@@ -19,16 +20,18 @@ from redress.db.rows import Models
 from redress.plans.store.plans import shipped_document
 from redress.scores.cases.cards import ScoringCases
 from redress.scores.messages import AgentResult
+from redress.scores.store import facts as facts_module
 from redress.scores.store import scores as scores_module
-from redress.scores.store.scores import ScoreStore, Summary
+from redress.scores.store.scores import LateFacts, ScoreStore, Summary
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Ticket
+from redress.wiring import clients
 from redress.wiring import scoring as scoring_wiring
 from redress.wiring import staff as staff_wiring
-from tests.builders import JUN, LIN, MEI, START, Clock
+from tests.builders import JUN, LIN, MEI, ROOT, START, Clock
 from tests.wired import REGION, rewire
-from tests.world import Act, Context, Opener, Stores, create_idle_machine
+from tests.world import Act, Context, Opener, Stores, aws, create_idle_machine
 
 DECEMBER = datetime(2026, 11, 30, 16, 0, tzinfo=UTC)
 """The end of November in the time zone of plan 1."""
@@ -561,3 +564,218 @@ def test_function_answers_a_warm_up_event(
 def test_unknown_task_raises_an_error(scoring: ModuleType, table: str, context: Context) -> None:
     with pytest.raises(Failed, match="ValueError"):
         scoring.handler({"task": "grade", "period": "2026-11"}, context)
+
+
+# ------------------------------------------------------------------ facts after the last run
+
+
+def _november_is_scored(
+    solve: Callable[..., Ticket], clock: Clock, cases: ScoringCases
+) -> list[Ticket]:
+    tickets = [solve() for _ in range(3)]
+    clock.moment = DECEMBER
+    assert _score(cases) == "stored"
+    return tickets
+
+
+def test_fact_after_the_last_run_marks_the_card_as_stale_until_the_next_run(
+    solve: Callable[..., Ticket], act: Act, clock: Clock, cases: ScoringCases
+) -> None:
+    first, second, _ = _november_is_scored(solve, clock, cases)
+    assert cases.late_facts("2026-11", "a-mei") is None
+    act(first, by_customer.dispute, CUSTOMER, "It leaks again.")
+    since = clock.now()
+    clock.advance(hours=1)
+    act(second, by_customer.dispute, CUSTOMER, "So does this one.")
+
+    stale = LateFacts(2, since)
+    assert cases.late_facts("2026-11", "a-mei") == stale
+    assert cases.late_facts_of_all("2026-11") == {"a-mei": stale}
+    assert cases.late_facts("2026-12", "a-mei") is None
+    assert _score(cases) == "stored"
+    assert cases.late_facts("2026-11", "a-mei") is None
+    assert cases.late_facts_of_all("2026-11") == {}
+
+    clock.advance(hours=1)
+    act(second, by_customer.withdraw, "")
+    assert _score(cases) == "unchanged"
+
+
+def test_late_fact_does_not_change_the_stored_card(
+    solve: Callable[..., Ticket],
+    act: Act,
+    clock: Clock,
+    cases: ScoringCases,
+    scores: ScoreStore,
+) -> None:
+    """A month changes only by a run, which keeps the former card."""
+    first, *_ = _november_is_scored(solve, clock, cases)
+    before = scores.card("a-mei", "2026-11")
+    act(first, by_customer.dispute, CUSTOMER, "It leaks again.")
+    assert scores.card("a-mei", "2026-11") == before
+
+
+def test_fact_that_comes_during_a_run_keeps_the_card_stale(
+    solve: Callable[..., Ticket],
+    act: Act,
+    clock: Clock,
+    cases: ScoringCases,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second, _ = _november_is_scored(solve, clock, cases)
+    act(first, by_customer.dispute, CUSTOMER, "It leaks again.")
+    read = ScoreStore.facts
+    left = [second]
+
+    def facts_before_another_comes(self: ScoreStore, *about: str, consistent: bool = False) -> Any:
+        assert consistent, "an eventually consistent read can lack a fact that is counted as late"
+        found = read(self, *about, consistent=consistent)
+        if left:
+            act(left.pop(), by_customer.dispute, CUSTOMER, "So does this one.")
+        return found
+
+    monkeypatch.setattr(ScoreStore, "facts", facts_before_another_comes)
+    assert _score(cases) == "stored"
+    assert cases.late_facts("2026-11", "a-mei") is not None
+    assert _score(cases) == "stored"
+    assert cases.late_facts("2026-11", "a-mei") is None
+
+
+def test_rating_after_the_month_marks_its_card_as_stale(
+    solve: Callable[..., Ticket], clock: Clock, cases: ScoringCases, staff: dict[str, Member]
+) -> None:
+    solve()
+    cases.rate(staff["lin"], "2026-11", "a-mei", RATING)
+    clock.moment = DECEMBER
+    assert cases.late_facts("2026-11", "a-mei") is None
+    cases.rate(staff["lin"], "2026-11", "a-mei", RATING | {"attitude": 1})
+    assert cases.late_facts("2026-11", "a-mei") == LateFacts(1, clock.now())
+
+
+def test_change_in_the_month_of_its_facts_writes_nothing_more(
+    stores: Stores, solve: Callable[..., Ticket], clock: Clock, act: Act
+) -> None:
+    """So a ticket without incident takes as many write units as before."""
+    ticket, models = solve(), Models("redress", REGION)
+    plan = stores.plans.current()
+    change = by_customer.dispute(ticket, plan, CUSTOMER, "It leaks.", clock.now())
+    written = facts_module.also_written(models, change, clock.now(), None)
+    assert [type(write.row).__name__ for write in written] == ["FactRow"]
+    late = facts_module.also_written(models, change, DECEMBER, None)
+    assert [type(write.row).__name__ for write in late] == ["FactRow", "LateFactsRow"]
+
+
+def test_preview_that_ends_after_the_month_replaces_no_final_card(
+    solve: Callable[..., Ticket], clock: Clock, cases: ScoringCases, scores: ScoreStore
+) -> None:
+    """A run that began before the end of the month is overtaken by the run of the 1st."""
+    solve()
+    jobs = scoring_wiring.scoring_jobs()
+    slow = jobs.list_agents("2026-11")
+    assert slow.preview
+    clock.moment = DECEMBER
+    assert _score(cases) == "stored"
+    jobs.finish("2026-11", False, 1, [AgentResult("a-mei", "stored")])
+    final, summary = scores.card("a-mei", "2026-11"), scores.summary("2026-11")
+
+    assert jobs.score_agent("a-mei", slow.period, True, slow.plan_version).outcome == "unchanged"
+    jobs.finish(slow.period, True, slow.plan_version, [AgentResult("a-mei", "unchanged")])
+    assert scores.card("a-mei", "2026-11") == final
+    assert scores.summary("2026-11") == summary
+
+
+# ------------------------------------------------------------------ runs that ended badly
+
+Ends = Callable[..., dict[str, Any]]
+
+
+@dataclass
+class Told:
+    messages: list[tuple[str, str]] = field(default_factory=list)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    found = Told()
+    monkeypatch.setattr(clients, "publish", lambda topic, *message: found.messages.append(message))
+    return found
+
+
+@pytest.fixture
+def ends(
+    table: str, told: Told, load_function: Callable[[str], ModuleType], sample: Sample
+) -> Ends:
+    """Sends repair the event that a scoring run ended: `ends(name, input=..., status=...)`."""
+    create_idle_machine("redress-scores")
+    rewire()
+    repair = load_function("repair")
+
+    def send(name: str = "", **detail: Any) -> dict[str, Any]:
+        event = sample("repair-scoring-ended")
+        event["detail"] |= {"name": name or event["detail"]["name"], **detail}
+        result: dict[str, Any] = repair.handler(event, Context())
+        return result
+
+    return send
+
+
+def _started() -> dict[str, Any]:
+    client = aws("stepfunctions")
+    arn = staff_wiring.settings().scores_machine_arn
+    executions = client.list_executions(stateMachineArn=arn)["executions"]
+    return {
+        one["name"]: json.loads(
+            client.describe_execution(executionArn=one["executionArn"])["input"]
+        )
+        for one in executions
+    }
+
+
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
+def test_scoring_run_that_ended_badly_is_started_again_for_its_month_and_told(
+    ends: Ends, told: Told, status: str
+) -> None:
+    again = ends(status=status)["again"]
+    assert _started() == {again: {"period": "2026-10"}}
+    [(subject, text)] = told.messages
+    assert subject == f"Redress: scoring 2026-10 {status}"
+    assert again in text
+    assert (ROOT / text.split("Runbook: ")[1].strip()).is_file()
+
+
+def test_event_of_a_scoring_run_that_is_delivered_twice_starts_one_run(ends: Ends) -> None:
+    assert ends() == ends()
+    assert len(_started()) == 1
+
+
+def test_scoring_run_is_started_again_twice_at_most(ends: Ends, told: Told) -> None:
+    second = ends("2026-10-8c1f0a55d2e94b7a", input='{"period": "2026-10"}')["again"]
+    third = ends(second, input='{"period": "2026-10"}')["again"]
+    assert ends(third, input='{"period": "2026-10"}') == {"again": None}
+    assert set(_started()) == {second, third}
+    assert "Somebody must look" in told.messages[-1][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "month"), [("2026-09-8c1f0a55d2e94b7a", "2026-09"), ("by-hand", "2026-10")]
+)
+def test_month_of_a_run_follows_from_its_name_or_beginning_if_the_event_has_no_input(
+    ends: Ends, name: str, month: str
+) -> None:
+    assert _started() == {}
+    again = ends(name, input=None)["again"]
+    assert _started() == {again: {"period": month}}
+
+
+@pytest.mark.parametrize("month", ["2027-01", "November"])
+def test_run_of_a_month_that_cannot_be_scored_is_told_and_not_started_again(
+    ends: Ends, told: Told, month: str
+) -> None:
+    assert ends(input=json.dumps({"period": month})) == {"again": None}
+    assert _started() == {}
+    assert len(told.messages) == 1
+
+
+def test_name_of_a_repeat_is_not_too_long_for_an_execution(ends: Ends) -> None:
+    again = ends("2026-10-" + "x" * 72)["again"]
+    assert len(again) == 80

@@ -121,14 +121,14 @@ def test_second_run_leaves_every_card_unchanged(machine: Machine) -> None:
 def test_failing_agent_fails_the_run_but_not_the_cards_of_the_others(
     machine: Machine,
 ) -> None:
-    machine.scoring.faults["a-mei"] = [ValueError("two facts contradict each other")]
+    machine.scoring.faults["a-mei"] = [ValueError("two facts contradict each other")] * 4
     run = machine.run("2026-11")
     assert (run.status, run.error) == ("FAILED", "ScorecardsIncomplete")
     assert [card.scorecard.agent for card in machine.scores.cards("2026-11")] == ["a-jun", "a-tao"]
     summary = machine.scores.summary("2026-11")
     assert summary.failed == (Failure("a-mei", "ValueError"),)
     assert (summary.agents, summary.stored) == (3, 2)
-    assert machine.scoring.calls["a-mei"] == 1
+    assert machine.scoring.calls["a-mei"] == 4
 
     again = machine.run("2026-11")
     assert again.status == "SUCCEEDED"
@@ -145,9 +145,25 @@ def test_unavailable_table_is_retried(machine: Machine) -> None:
     assert len(machine.pauses_s) == 6
 
 
+class ExitError(Exception):
+    """Lambda reports a worker that died as an error with the name Runtime.ExitError."""
+
+
+ExitError.__name__ = "Runtime.ExitError"
+
+
+@pytest.mark.parametrize("fault", [ExitError, RuntimeError])
+@pytest.mark.parametrize("about", ["list_agents", "a-mei", "finish"])
+def test_crashed_worker_is_retried(machine: Machine, about: str, fault: type[Exception]) -> None:
+    machine.scoring.faults[about] = [fault(), fault()]
+    run = machine.run("2026-11")
+    assert run.status == "SUCCEEDED", run.cause
+    assert machine.scoring.calls[about] == 3
+
+
 @pytest.mark.parametrize("task", ["list_agents", "finish"])
 def test_run_without_a_summary_fails_with_its_cause(machine: Machine, task: str) -> None:
-    machine.scoring.faults[task] = [ValueError("no such month")]
+    machine.scoring.faults[task] = [ValueError("no such month")] * 4
     run = machine.run("2026-11")
     assert (run.status, run.error) == ("FAILED", "ScoringUnfinished")
     assert "no such month" in (run.cause or "")

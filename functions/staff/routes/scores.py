@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +14,7 @@ from redress.edge.bodies import UnreadBody
 from redress.edge.http import Answer, answer, header
 from redress.scores.cases.cards import Run
 from redress.scores.rules.scorecard import Rating
-from redress.scores.store.scores import Card, Summary
+from redress.scores.store.scores import Card, LateFacts, Summary
 from redress.wiring import staff as wiring
 
 
@@ -31,8 +32,10 @@ def run_scores(request: Request) -> Answer:
 
 def list_scorecards(request: Request) -> Answer:
     period = request.path["period"]
-    cards = wiring.scoring_cases().cards(request.member, period)
-    return answer(200, scorecards_view(period, cards, _last_run(request.member, period)))
+    cases = wiring.scoring_cases()
+    cards = cases.cards(request.member, period)
+    last_run = _last_run(request.member, period)
+    return answer(200, scorecards_view(period, cards, last_run, cases.late_facts_of_all(period)))
 
 
 def _last_run(member: Member, period: str) -> Summary | None:
@@ -46,8 +49,9 @@ def _last_run(member: Member, period: str) -> Summary | None:
 
 def read_scorecard(request: Request) -> Answer:
     period, agent = request.path["period"], request.path["agent"]
-    card = wiring.scoring_cases().card(request.member, period, agent)
-    return answer(200, scorecard_view(card))
+    cases = wiring.scoring_cases()
+    card = cases.card(request.member, period, agent)
+    return answer(200, scorecard_view(card, cases.late_facts(period, agent)))
 
 
 # -------------------------------------------------------------------- views
@@ -72,22 +76,31 @@ def run_view(found: Run) -> dict[str, Any]:
     return {"period": found.period, "execution": found.execution}
 
 
-def scorecard_view(card: Card) -> dict[str, Any]:
-    """`Scorecard`: every component with its evidence, and the cards that this one replaced."""
+def scorecard_view(card: Card, late: LateFacts | None) -> dict[str, Any]:
+    """`Scorecard`: every component with its evidence, and the cards that this one replaced.
+
+    `late` is what came after the last run.
+    """
     return {
         **asdict(card.scorecard),
         "revision": card.revision,
         "plan_version": card.plan_version,
         "scored_at": iso(card.scored_at),
+        "stale": {"since": iso(late.since), "facts": late.number} if late else None,
         "earlier": [
             {**asdict(earlier), "scored_at": iso(earlier.scored_at)} for earlier in card.earlier
         ],
     }
 
 
-def scorecards_view(period: str, cards: list[Card], last_run: Summary | None) -> dict[str, Any]:
+def scorecards_view(
+    period: str,
+    cards: list[Card],
+    last_run: Summary | None,
+    stale: Mapping[str, LateFacts],
+) -> dict[str, Any]:
     """`Scorecards`: the cards of a month, without evidence, which the single card has."""
-    listed = [scorecard_view(card) for card in cards]
+    listed = [scorecard_view(card, stale.get(card.scorecard.agent)) for card in cards]
     for card in listed:
         for component in card["components"]:
             del component["evidence"]

@@ -105,6 +105,13 @@ class Component(ComponentLine):
     evidence: list[Evidence]
 
 
+class LateFacts(Answer):
+    """Facts and ratings that came after the last run. They change the card with the next run."""
+
+    since: Instant
+    facts: Ordinal
+
+
 class ScorecardLine(Answer):
     agent: Agent
     period: Month
@@ -121,6 +128,7 @@ class ScorecardLine(Answer):
     revision: Ordinal
     plan_version: Ordinal
     scored_at: Instant
+    stale: LateFacts | None
     earlier: list[EarlierCard]
 
 

@@ -166,6 +166,14 @@ def ticket_of_fact(sk: str) -> tuple[str, int]:
     return number, int(round_)
 
 
+def late_facts_pk(period: str) -> str:
+    """`FACTS#LATE#2026-11`: facts that came after the month was over, counted by `AGENT#id`.
+
+    Functions that may write facts of any agent may also write this partition.
+    """
+    return f"FACTS#LATE#{period}"
+
+
 def card_pk(period: str) -> str:
     """`CARD#2026-11`: all scorecards of a month, sorted by `AGENT#id`."""
     return f"CARD#{period}"

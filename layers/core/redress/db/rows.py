@@ -315,6 +315,20 @@ class FactRow(Row):
     survey = UnicodeAttribute(null=True, attr_name="su")
 
 
+class LateFactsRow(Row):
+    """FACTS#LATE#{period} / AGENT#{agent}: how many facts of a month came after its end.
+
+    `since` is when the first of them came. A scoring run that has counted them sets `late` to 0 and
+    removes `since`.
+    """
+
+    class Meta:
+        table_name = ""
+
+    late = NumberAttribute()
+    since = UnicodeAttribute(null=True)
+
+
 class DocRow(Row):
     """An item that is always written and read as one document.
 
@@ -404,6 +418,7 @@ class Models:
         self.member = bound(MemberRow)
         self.availability = bound(AvailabilityRow)
         self.fact = bound(FactRow)
+        self.late_facts = bound(LateFactsRow)
         self.doc = bound(DocRow)
         self.job = bound(JobRow)
         self.connection = shared.connection

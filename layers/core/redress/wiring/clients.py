@@ -105,6 +105,11 @@ def client(service: str, retries: int = 3, timeout_s: float | None = None) -> An
     return made.create_client(service, region_name=settings().aws_region, config=config)
 
 
+def publish(topic: str, subject: str, text: str) -> None:
+    """Send a message to the people who subscribed to a topic."""
+    client("sns").publish(TopicArn=topic, Subject=subject, Message=text)
+
+
 @cache
 def session() -> Any:
     import botocore.session

@@ -25,5 +25,4 @@ def plan_cases() -> PlanCases:
 
 def tell_operations(subject: str, text: str) -> None:
     """Send a message to the people who get the alarms."""
-    topic = settings().operations_topic_arn
-    clients.client("sns").publish(TopicArn=topic, Subject=subject, Message=text)
+    clients.publish(settings().operations_topic_arn, subject, text)

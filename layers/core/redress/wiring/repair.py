@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 from redress.base.settings import Settings
 from redress.mail.incoming.cases.watching import HeldMailWatch
 from redress.mail.outgoing import messages
 from redress.mail.outgoing.messages import HeldDigest
 from redress.rehearsals.cases import RehearsalJobs
+from redress.scores.cases.repeats import EndedRun, ScoringRepeats
 from redress.wiring import clients, stores
 from redress.wiring.follower import follower_case
 from redress.wiring.rehearsal import rehearsal_jobs
@@ -19,6 +20,7 @@ from redress.workflow.cases.repair import RepairCase
 from redress.workflow.executions import Executions
 
 __all__ = [
+    "EndedRun",
     "RehearsalJobs",
     "RepairSettings",
     "held_mail",
@@ -36,6 +38,10 @@ class RepairSettings(Settings, frozen=True, kw_only=True):
     rehearsal_machine_arn: str
     """The state machine of rehearsals and moves. An ended execution of another machine belongs to a
     ticket."""
+    scores_machine_arn: str = ""
+    """The state machine of scoring runs. Without it, no scoring run is started again."""
+    operations_topic_arn: str = ""
+    """The topic of the people who get the alarms."""
 
 
 @cache
@@ -64,6 +70,18 @@ def repair() -> RepairCase:
         follower.drain,
         _executions(),
         stores.staff(),
+        clients.now,
+    )
+
+
+@cache
+def scoring_repeats() -> ScoringRepeats:
+    given = settings()
+    return ScoringRepeats(
+        stores.plans(),
+        clients.client("stepfunctions"),
+        given.scores_machine_arn,
+        partial(clients.publish, given.operations_topic_arn),
         clients.now,
     )
 

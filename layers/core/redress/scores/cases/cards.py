@@ -17,7 +17,7 @@ from redress.scores.cases.months import Months
 from redress.scores.cases.runs import ATTEMPTS
 from redress.scores.messages import RunScores, input_of
 from redress.scores.rules.scorecard import HIGHEST, LOWEST, Rating
-from redress.scores.store.scores import Card, ScoreStore, Summary
+from redress.scores.store.scores import Card, LateFacts, ScoreStore, Summary
 from redress.staff.store import StaffStore
 
 COMMENT_LIMIT = 5_000
@@ -118,6 +118,20 @@ class ScoringCases:
             raise NotFound(f"there is no scorecard of {agent} for {period}")
         return self._scores.with_evidence(held)
 
+    def late_facts(self, period: str, agent: str) -> LateFacts | None:
+        """What came after the last run of an agent's month; it makes the card stale.
+
+        The caller has checked that the reader may see the card.
+        """
+        return self._scores.late_facts(agent, period)
+
+    def late_facts_of_all(self, period: str) -> dict[str, LateFacts]:
+        """What came after the last run of a month, by agent.
+
+        The caller shows it only with cards that the reader may see.
+        """
+        return self._scores.late_facts_of_all(period)
+
     def _may_see(self, member: Member, agent: str) -> bool:
         if member.role is Role.MANAGER or member.id == agent:
             return True
@@ -143,8 +157,8 @@ class ScoringCases:
 
         Only the supervisor of the agent's team or a manager may rate, and nobody may rate
         themselves. The rating replaces an earlier one, which stays stored as a former version. The
-        card changes when the month is next scored. Raises InvalidInput with every fault, Forbidden,
-        and NotFound for an unknown agent.
+        card changes when the month is next scored; until then, the card of a past month is stale.
+        Raises InvalidInput with every fault, Forbidden, and NotFound for an unknown agent.
         """
         if member.role not in (Role.SUPERVISOR, Role.MANAGER) or member.id == agent:
             raise Forbidden("agents are rated by their supervisor or a manager")
@@ -166,6 +180,6 @@ class ScoringCases:
                 at=self._now(),
                 revision=held.revision + 1 if held else 1,
             )
-            if self._scores.rate(rating):
+            if self._scores.rate(rating, is_late=self._months.is_over(period)):
                 return rating
         raise Unavailable("this agent is being rated by others")

@@ -38,6 +38,10 @@ class Months:
         if faults := self.faults(period):
             raise InvalidInput(faults)
 
+    def is_over(self, period: str) -> bool:
+        """Whether a month has ended in the zone of the plan."""
+        return period < periods.period_of(self._now(), self.zone)
+
     def faults(self, period: str) -> list[Fault]:
         try:
             start, _ = periods.period_bounds(period, self.zone)

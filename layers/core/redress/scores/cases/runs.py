@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from redress.base.errors import NotFound, Unavailable
 from redress.base.people import Role
+from redress.plans.rules.plan import ScorePlan
 from redress.plans.store.plans import Plans
 from redress.scores.cases.months import Months
 from redress.scores.messages import AgentResult
 from redress.scores.rules import periods, scorecard
+from redress.scores.rules.facts import Fact
 from redress.scores.store.scores import Card, CardReplaced, Earlier, Failure, ScoreStore, Summary
 from redress.staff.store import StaffStore
 
@@ -82,31 +85,65 @@ class ScoringJobs:
         return Month(period, self._now() < end, self._plan_version(period), sorted(agents))
 
     def _plan_version(self, period: str) -> int:
-        try:
-            last = self._scores.summary(period)
-        except NotFound:
+        last = self._last(period)
+        if last is None or last.preview:
             return self._plans.current().version
-        return self._plans.current().version if last.preview else last.plan_version
+        return last.plan_version
+
+    def _is_final(self, period: str) -> bool:
+        last = self._last(period)
+        return last is not None and not last.preview
+
+    def _last(self, period: str) -> Summary | None:
+        try:
+            return self._scores.summary(period)
+        except NotFound:
+            return None
 
     def score_agent(self, agent: str, period: str, preview: bool, plan_version: int) -> Scored:
         """Score one agent's month and store the card.
 
-        If no input has changed since the stored card, that card stays as it is. Raises Unavailable
-        if another run replaced the card during each of ATTEMPTS attempts.
+        If no input has changed since the stored card, that card stays as it is. It also stays if it
+        is final and this run is a preview, which began before the end of the month. Raises
+        Unavailable if another run replaced the card during each of ATTEMPTS attempts.
         """
         plan = self._plans.get(plan_version).score
+        late = None if preview else self._scores.late_facts(agent, period)
+        if late is None:
+            facts = partial(self._scores.facts, agent, period)
+            return Scored(
+                agent, self._store_card(agent, period, preview, plan_version, plan, facts)
+            )
+        # All these late facts are in the card only if a consistent read follows their count.
+        facts = partial(self._scores.facts, agent, period, consistent=True)
+        outcome = self._store_card(agent, period, preview, plan_version, plan, facts)
+        self._scores.clear_late_facts(agent, period, late)
+        return Scored(agent, outcome)
+
+    def _store_card(
+        self,
+        agent: str,
+        period: str,
+        preview: bool,
+        plan_version: int,
+        plan: ScorePlan,
+        read_facts: Callable[[], list[Fact]],
+    ) -> str:
+        """Score an agent's month and store the card. Returns STORED or UNCHANGED."""
         for _ in range(ATTEMPTS):
             held = self._scores.card(agent, period)
+            if held is not None and preview and not held.scorecard.preview:
+                return UNCHANGED
             card = scorecard.score(
                 agent,
-                self._scores.facts(agent, period),
+                read_facts(),
                 self._scores.rating(agent, period),
                 plan,
                 period,
                 preview,
             )
             if held is not None and held.scorecard.digest == card.digest:
-                return Scored(agent, UNCHANGED)
+                return UNCHANGED
             following = Card(
                 scorecard=card,
                 revision=held.revision + 1 if held else 1,
@@ -118,7 +155,7 @@ class ScoringJobs:
                 self._scores.save(following)
             except CardReplaced:
                 continue
-            return Scored(agent, STORED)
+            return STORED
         raise Unavailable("this card is being scored by others")
 
     def finish(
@@ -128,25 +165,29 @@ class ScoringJobs:
         plan_version: int,
         results: Sequence[AgentResult],
     ) -> ScoringFinished:
-        """Store the result of a run. Raises ValueError for an unknown outcome."""
+        """Store the result of a run. Raises ValueError for an unknown outcome.
+
+        A preview never replaces the result of a final run, which fixes the plan of the month.
+        """
         counts = Counter(result.outcome for result in results)
         if unknown := set(counts) - {STORED, UNCHANGED, FAILED}:
             raise ValueError(f"not an outcome of scoring: {', '.join(sorted(unknown))}")
         failed = tuple(
             Failure(result.agent, result.error) for result in results if result.outcome == FAILED
         )
-        self._scores.conclude(
-            Summary(
-                period=period,
-                preview=preview,
-                plan_version=plan_version,
-                agents=len(results),
-                stored=counts[STORED],
-                unchanged=counts[UNCHANGED],
-                failed=failed,
-                finished_at=self._now(),
+        if not (preview and self._is_final(period)):
+            self._scores.conclude(
+                Summary(
+                    period=period,
+                    preview=preview,
+                    plan_version=plan_version,
+                    agents=len(results),
+                    stored=counts[STORED],
+                    unchanged=counts[UNCHANGED],
+                    failed=failed,
+                    finished_at=self._now(),
+                )
             )
-        )
         return ScoringFinished(period, len(results), counts[STORED], counts[UNCHANGED], len(failed))
 
 

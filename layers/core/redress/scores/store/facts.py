@@ -9,6 +9,7 @@ quotes would take most of the space. An item has at most 200 bytes, including it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from pynamodb.expressions.update import Action
 from redress.db import keys
 from redress.db.rows import Models
 from redress.scores.rules.facts import Fact, Value, facts_of
+from redress.scores.rules.periods import period_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps.table import SURVEY_SCORES
 from redress.tickets.store.transaction import Cause, Write
@@ -30,14 +32,34 @@ _ABSENT = "-"
 
 
 def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
-    """Return the writes of the facts that a change produces, one write for each item."""
+    """Return the writes of the facts that a change produces, one write for each item.
+
+    A month that is over may have been scored. Its facts are therefore also counted as late, one
+    more write for each agent and month (`late_write`). A change whose facts belong to the current
+    month writes nothing more.
+    """
     found: dict[tuple[str, str], list[Action]] = {}
+    late: Counter[tuple[str, str]] = Counter()
+    current = None
     for fact in facts_of(change):
+        current = current or period_of(now, change.plan.time_zone)
+        if fact.period < current:
+            late[fact.agent, fact.period] += 1
         word, _, round_ = fact.name.partition(".")
         sort = keys.fact_sk(fact.number, int(round_ or 1))
         actions = found.setdefault((keys.facts_pk(fact.agent, fact.period), sort), [])
         actions.append(getattr(models.fact, word).set(pack(fact.name, fact.value)))
-    return [Write(models.fact(*key), actions) for key, actions in found.items()]
+    return [
+        *(Write(models.fact(*key), actions) for key, actions in found.items()),
+        *(late_write(models, *key, number, now) for key, number in late.items()),
+    ]
+
+
+def late_write(models: Models, agent: str, period: str, number: int, now: datetime) -> Write:
+    """Return the write that counts facts or ratings of a month that is over."""
+    model = models.late_facts
+    actions = [model.late.add(number), model.since.set(model.since | now.isoformat())]
+    return Write(model(keys.late_facts_pk(period), keys.agent_pk(agent)), actions)
 
 
 def facts_in(agent: str, period: str, row: Any) -> Iterator[Fact]:

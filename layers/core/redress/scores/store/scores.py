@@ -7,6 +7,7 @@ partition, so the work for one agent does not depend on the number of other agen
 from __future__ import annotations
 
 import base64
+import contextlib
 import zlib
 from collections.abc import Iterator
 from copy import replace
@@ -16,6 +17,7 @@ from typing import Any
 
 import msgspec
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from redress.base.errors import NotFound
@@ -23,7 +25,7 @@ from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.scores.rules.facts import Fact
 from redress.scores.rules.scorecard import Evidence, Rating, Scorecard
-from redress.scores.store.facts import facts_in
+from redress.scores.store.facts import facts_in, late_write
 
 LINES_A_PART = 5_000
 """Evidence lines in one item: about 100 KB compressed, well below the 400 KB of an item."""
@@ -74,6 +76,18 @@ class Summary:
     finished_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class LateFacts:
+    """Facts and ratings that came after their month was over, and that no run has counted yet.
+
+    `since` is when the first of them came. If one came while a run counted the others, `number`
+    still includes those.
+    """
+
+    number: int
+    since: datetime
+
+
 class CardReplaced(Exception):
     """Another run wrote this agent's card after this one read it. Nothing was written."""
 
@@ -90,10 +104,15 @@ class ScoreStore:
 
     # ---------------------------------------------------------------- facts and ratings
 
-    def facts(self, agent: str, period: str) -> list[Fact]:
-        """All facts of an agent's month."""
+    def facts(self, agent: str, period: str, *, consistent: bool = False) -> list[Fact]:
+        """All facts of an agent's month.
+
+        A consistent read costs twice as much. Only such a read has every fact that was written
+        before.
+        """
         pk = keys.facts_pk(agent, period)
-        rows = retry.call(lambda: list(self._models.fact.query(pk)))
+        model = self._models.fact
+        rows = retry.call(lambda: list(model.query(pk, consistent_read=consistent)))
         return [fact for row in rows for fact in facts_in(agent, period, row)]
 
     def has_facts(self, agent: str, period: str) -> bool:
@@ -106,29 +125,67 @@ class ScoreStore:
         row = self._get(keys.rating_pk(period), keys.agent_pk(agent))
         return _RATING.decode(row.doc) if row else None
 
-    def rate(self, rating: Rating) -> bool:
+    def rate(self, rating: Rating, *, is_late: bool) -> bool:
         """Record a rating as the current one. All earlier versions are kept.
 
-        The revision must be that of the current rating plus one, or 1 for the first. If it is
-        not, nothing is written and the result is False.
+        If `is_late`, the month is over, and the rating counts like a late fact. The revision must
+        be that of the current rating plus one, or 1 for the first. If it is not, nothing is written
+        and the result is False.
         """
         model = self._models.doc
         pk, doc, revision = keys.rating_pk(rating.period), encoding.encode(rating), rating.revision
         current = model(pk, keys.agent_pk(rating.agent), doc=doc, revision=revision)
         kept = model(pk, keys.rating_trail_sk(rating.agent, revision), doc=doc, revision=revision)
 
+        late = None
+        if is_late:
+            late = late_write(self._models, rating.agent, rating.period, 1, rating.at)
         token = retry.request_token()
 
         def write() -> None:
             with TransactWrite(token, connection=self._models.connection) as transaction:
                 transaction.save(current, condition=self._follows(revision))
                 transaction.save(kept, condition=model.pk.does_not_exist())
+                if late is not None:
+                    transaction.update(late.row, actions=list(late.actions or ()))
 
         try:
-            retry.call(write, ("current", "kept"))
+            retry.call(write, ("current", "kept", "late"))
         except retry.ConditionFailed:
             return False
         return True
+
+    # ---------------------------------------------------------------- late facts
+
+    def late_facts(self, agent: str, period: str) -> LateFacts | None:
+        """The late facts of an agent's month, or None if there are none."""
+        model = self._models.late_facts
+        pk, sk = keys.late_facts_pk(period), keys.agent_pk(agent)
+        try:
+            row = retry.call(lambda: model.get(pk, sk, consistent_read=True))
+        except DoesNotExist:
+            return None
+        return _late_facts(row)
+
+    def late_facts_of_all(self, period: str) -> dict[str, LateFacts]:
+        """The late facts of a month, by agent. Agents without any are left out."""
+        pk = keys.late_facts_pk(period)
+        rows = retry.call(lambda: list(self._models.late_facts.query(pk, consistent_read=True)))
+        found = ((row.sk.removeprefix(keys.agent_pk("")), _late_facts(row)) for row in rows)
+        return {agent: late for agent, late in found if late is not None}
+
+    def clear_late_facts(self, agent: str, period: str, seen: LateFacts) -> None:
+        """Record that a run has counted the late facts that it saw before it read the facts.
+
+        If more have come since, nothing is written: the card needs another run.
+        """
+        model = self._models.late_facts
+        row = model(keys.late_facts_pk(period), keys.agent_pk(agent))
+        actions: list[Action] = [model.late.set(0), model.since.remove()]
+        with contextlib.suppress(retry.ConditionFailed):
+            retry.call(
+                lambda: row.update(actions=actions, condition=model.late == seen.number), ("late",)
+            )
 
     # ---------------------------------------------------------------- cards
 
@@ -209,6 +266,10 @@ class ScoreStore:
     def _follows(self, revision: int) -> Any:
         model = self._models.doc
         return model.pk.does_not_exist() if revision == 1 else model.revision == revision - 1
+
+
+def _late_facts(row: Any) -> LateFacts | None:
+    return LateFacts(row.late, datetime.fromisoformat(row.since)) if row.late else None
 
 
 def _parts(scorecard: Scorecard) -> Iterator[str]:

@@ -1,0 +1,117 @@
+"""Starts a scoring run again that ended badly, and tells operations.
+
+The state machine already repeats each task. What still fails a run can last longer: a service that
+is down for an hour, a bug, or a run that was stopped. A month must not stay without scores because
+nobody looked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from redress.plans.store.plans import Plans
+from redress.scores.cases.months import PREVIOUS, Months
+from redress.scores.messages import RunScores, input_of
+from redress.scores.rules import periods
+
+MOST_REPEATS = 2
+"""How often a run is started again. Each run repeats its tasks for minutes, and the schedule starts
+another run on the next day."""
+RUNBOOK = "docs/runbooks/scores.md"
+NAME_LIMIT = 80
+"""The most characters in the name of an execution (Step Functions, StartExecution)."""
+
+_REPEAT = re.compile(r"(.+)-again([0-9])")
+_MONTH_OF_NAME = re.compile(r"[0-9]{4}-[0-9]{2}(?=-)")
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """An execution of the scores machine that failed, timed out or was stopped.
+
+    `given` is its input as JSON, None if the event of its end has none. `status` is FAILED,
+    TIMED_OUT or ABORTED.
+    """
+
+    name: str
+    status: str
+    began_at: datetime
+    given: str | None
+
+
+class ScoringRepeats:
+    """`tell` sends a subject and a text to operations."""
+
+    def __init__(
+        self,
+        plans: Plans,
+        step_functions: Any,
+        machine_arn: str,
+        tell: Callable[[str, str], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._plans, self._step_functions = plans, step_functions
+        self._machine_arn, self._tell = machine_arn, tell
+        self._months = Months(plans, now)
+
+    def follow(self, run: EndedRun) -> str | None:
+        """Start a run again that ended badly, at most MOST_REPEATS times, and tell operations.
+
+        Returns the name of the new run. Returns None if there is none, because the run was the last
+        repeat or its month cannot be scored. The name follows from the name of the run that ended,
+        so an event that is delivered twice starts one run. Two runs of a month at the same time do
+        no harm: a card is replaced on condition of its revision, and both count the same facts.
+        """
+        period = self._period(run)
+        found = _REPEAT.fullmatch(run.name)
+        first, done = (found[1], int(found[2])) if found else (run.name, 0)
+        faults = self._months.faults(period)
+        again = None
+        if not faults and done < MOST_REPEATS:
+            ending = f"-again{done + 1}"
+            again = first[: NAME_LIMIT - len(ending)] + ending
+            self._start(again, period)
+        self._tell(f"Redress: scoring {period} {run.status}", _text(run, period, done, again))
+        return again
+
+    def _start(self, name: str, period: str) -> None:
+        try:
+            self._step_functions.start_execution(
+                stateMachineArn=self._machine_arn, name=name, input=input_of(RunScores(period))
+            )
+        except self._step_functions.exceptions.ExecutionAlreadyExists:
+            return  # the event was delivered before
+
+    def _period(self, run: EndedRun) -> str:
+        """The month of a run.
+
+        The event has no input if the input is large or cannot be shown. The month is then in the
+        name of a run that a person or this class started. A scheduled run is of the month before.
+        """
+        try:
+            period = msgspec.json.decode(run.given or "", type=RunScores).period
+        except msgspec.DecodeError:
+            named = _MONTH_OF_NAME.match(run.name)
+            period = named[0] if named else PREVIOUS
+        if period == PREVIOUS:
+            return periods.previous_period(run.began_at, self._months.zone)
+        return period
+
+
+def _text(run: EndedRun, period: str, repeats: int, again: str | None) -> str:
+    """The message to operations. It has no names of agents and no scores."""
+    begun = f"{run.began_at:%Y-%m-%d %H:%M} UTC"
+    said = f"The scoring run {run.name} of {period}, begun at {begun}, ended as {run.status}."
+    if again is not None:
+        what = f"It is started again as {again} (repeat {repeats + 1} of {MOST_REPEATS})."
+    elif repeats:
+        what = f"It was repeated {repeats} times and is not started again. Somebody must look."
+    else:
+        what = "It is not started again, because its input names no month that can be scored."
+    return f"{said}\n{what}\nThe cards that exist stay as they are.\nRunbook: {RUNBOOK}\n"
