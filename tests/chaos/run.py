@@ -43,6 +43,8 @@ INSTALLS = 3
 """How often the product is installed at most until its functions start."""
 LANES = 16
 """Calls that run at once. Some are held for seconds."""
+DEAD = "DeadLetter"
+"""A part of the names of dead-letter queues among the outputs of the stack."""
 WORKERS_OF_MAIL = 2
 """How many mails may be between SES and their record when the cloud is restarted (MailsAtOnce)."""
 
@@ -281,19 +283,19 @@ class Run:
         )
         found = [item for page in pages for item in page["Items"]]
         queues = _client(outputs, "sqs")
+        urls = {
+            name.removesuffix("Url"): url
+            for name, url in outputs.stack.items()
+            if name.endswith("QueueUrl")
+        }
         return Evidence(
             **evidence.tables(found),
             began=began,
             ended=datetime.now(UTC),
             running=running,
             outbox=evidence.outbox(self.directory / "mailbox"),
-            left={
-                n: _length(queues, outputs.stack[f"{n}Url"]) for n in ("MailQueue", "InboundQueue")
-            },
-            dead={
-                name: _bodies(queues, outputs.stack[f"{name}Url"])
-                for name in ("MailDeadLetterQueue", "InboundDeadLetterQueue", "DeadLetterQueue")
-            },
+            left={name: _length(queues, url) for name, url in urls.items() if DEAD not in name},
+            dead={name: _bodies(queues, url) for name, url in urls.items() if DEAD in name},
             repaired=left_over,
             submissions=ledger.submissions(),
             said=ledger.words(),
