@@ -50,8 +50,8 @@ lock: .venv/ready ## Pin the tools in local/requirements.in to their current ver
 		cat local/requirements.new; } > local/requirements.txt
 	rm local/requirements.new
 
-install: .venv/ready ## Install what tests need besides Python: Chromium and fonts, Java, DynamoDB Local
-	$(PYTHON) -m local.install browser java dynamodb
+install: .venv/ready ## Install what tests need besides Python: Chromium and fonts, Java, DynamoDB Local, npm tools
+	$(PYTHON) -m local.install browser java dynamodb node
 
 # ------------------------------------------------------------------------------ the local cloud
 
@@ -109,6 +109,10 @@ plan-build: .venv/ready ## Build plan-1.json, which the functions read, from pla
 openapi: .venv/ready ## OpenAPI documents and the template's routes, from the declarations of routes
 	$(PYTHON) -m local.openapi
 
+.PHONY: clients
+clients: .venv/ready ## Lint the OpenAPI documents, generate clients from them and compile the samples
+	@$(PYTHON) -m local.clients
+
 # ------------------------------------------------------------------------------ checks
 
 .PHONY: check lint types template test test-fast quick fmt clean
@@ -133,7 +137,7 @@ test: test-fast install ## Run all tests
 	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST) $(SLOW)
 
 test-fast: .venv/ready ## Run the tests that deploy no stack
-	$(PYTHON) -m local.install java dynamodb
+	$(PYTHON) -m local.install java dynamodb node
 	$(PYTHON) -m pytest -n 2 --dist loadfile --ignore $(LINTERS) $(PYTEST) $(FAST)
 
 quick: .venv/ready ## Run the tests of the subjects that changed since main, in less than a minute

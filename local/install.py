@@ -1,4 +1,4 @@
-"""Installs what tests need besides Python: `python -m local.install browser java dynamodb`.
+"""Installs what tests need besides Python: `python -m local.install browser java dynamodb node`.
 
 Skips what is already installed. Debian packages are installed with apt-get, which needs root;
 without root, the message says what to install by hand. DynamoDB Local, Amazon's own engine, comes
@@ -23,6 +23,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 JAVA = "openjdk-17-jre-headless"
 SIMULATOR = "amplify-dynamodb-simulator@2.9.30"
 DYNAMODB = ROOT / ".local" / "dynamodb"
+NODE = ROOT / ".local" / "node"
+NODE_TOOLS = ROOT / "local" / "clients"
+"""`package.json` and its lock file: the tools that lint the OpenAPI documents and make clients."""
 
 
 class CannotInstall(RuntimeError):
@@ -70,6 +73,29 @@ def dynamodb() -> None:
             raise CannotInstall(f"{SIMULATOR} does not hold DynamoDBLocal.jar")
         shutil.rmtree(DYNAMODB, ignore_errors=True)
         shutil.move(jar.parent, DYNAMODB)
+
+
+def node() -> None:
+    """The linters of the OpenAPI documents and the generators of clients, from npm."""
+    lock = "package-lock.json"
+    if (NODE / "ready").exists() and _same(NODE / lock, NODE_TOOLS / lock):
+        return
+    if not shutil.which("npm"):
+        _apt(["npm"])
+    shutil.rmtree(NODE, ignore_errors=True)
+    NODE.mkdir(parents=True)
+    for name in ("package.json", lock):
+        shutil.copy(NODE_TOOLS / name, NODE)
+    # No script of a package runs: none of these tools needs one.
+    command = ["npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=NODE, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CannotInstall(f"`{' '.join(command)}` failed:\n{done.stdout}{done.stderr}")
+    (NODE / "ready").touch()
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.read_bytes() == other.read_bytes()
 
 
 def postgres() -> Path:
@@ -120,7 +146,12 @@ def _apt(packages: list[str]) -> None:
             raise CannotInstall(f"`{' '.join(command)}` failed:\n{done.stdout}{done.stderr}")
 
 
-PARTS: dict[str, Callable[[], None]] = {"browser": browser, "java": java, "dynamodb": dynamodb}
+PARTS: dict[str, Callable[[], None]] = {
+    "browser": browser,
+    "java": java,
+    "dynamodb": dynamodb,
+    "node": node,
+}
 
 
 def main() -> int:

@@ -50,6 +50,7 @@ TESTS_OF = {
     "docs": ("tests/test_docs.py",),
     "local": ("tests/laptop",),
     "local/openapi": ("tests/template/test_api.py", "tests/functions/staff/test_contract.py"),
+    "local/clients": ("tests/functions/test_clients.py",),
     "local/requirements.txt": ("tests/test_licences.py",),
     "bench": ("tests/bench",),
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from redress.base import texts
 from redress.edge.bodies import (
     Body,
     Field,
@@ -170,12 +171,12 @@ def _field(field: Field) -> Schema:
             most = {} if field.most is None else {"maximum": field.most}
             return {"type": "integer", "minimum": field.least, **most}
         case TextOrNull():
-            return {"type": ["string", "null"], "minLength": 1, "maxLength": field.limit}
+            return {"type": ["string", "null"], "minLength": 1, **_limits(field)}
         case Text():
-            return {"type": "string", "minLength": 1, "maxLength": field.limit}
+            return {"type": "string", "minLength": 1, **_limits(field)}
         case OptionalText():
             form = {} if field.pattern is None else {"pattern": field.pattern}
-            return {"type": ["string", "null"], "maxLength": field.limit, **form}
+            return {"type": ["string", "null"], **_limits(field), **form}
         case Texts():
             item = {"type": "string", "format": field.form, "maxLength": field.limit}
             return {"type": "array", "maxItems": field.most, "items": item}
@@ -190,6 +191,10 @@ def _field(field: Field) -> Schema:
         case Unread():
             return {"$ref": REFERENCE.format(name=field.schema)}
     raise TypeError(f"no schema is known for {field}")
+
+
+def _limits(field: Text | OptionalText) -> Schema:
+    return {"maxLength": field.limit, "pattern": texts.ACCEPTED}
 
 
 def _choices(field: OneOf) -> Schema:

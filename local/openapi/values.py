@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from local.openapi.schemas import named
+from redress.base import texts
 from redress.base.languages import LANGUAGES
 from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName, Standing
@@ -37,6 +38,11 @@ class Answer(Struct, forbid_unknown_fields=True, kw_only=True):
 
 class OpenAnswer(Struct, kw_only=True):
     """A JSON object with at least these fields."""
+
+
+def text(most: int, least: int = 0) -> Meta:
+    """A text of at most `most` characters, without control characters."""
+    return Meta(min_length=least or None, max_length=most, pattern=texts.ACCEPTED)
 
 
 def in_format(name: str) -> Meta:

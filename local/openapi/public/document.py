@@ -13,7 +13,7 @@ from local.openapi.files import texts
 from local.openapi.public import pages, tickets
 from local.openapi.public.route import PublicRoute
 from local.openapi.public.tickets import Action, Problem, Throttled
-from local.openapi.values import TICKET, Kind, Language
+from local.openapi.values import TICKET
 from redress.edge.http import BODY_LIMIT
 from redress.tickets.cases.intake import KEY_LIMIT
 
@@ -30,8 +30,8 @@ PARAMETERS: dict[str, Any] = {
     "token": str,
     "action": Action,
     "name": str,
-    "kind": Kind,
-    "lang": Language,
+    "kind": str,
+    "lang": str,
 }
 """Parameters of paths and queries: name -> type."""
 
@@ -162,11 +162,16 @@ class _Operation:
         else:
             media, schema = pages.HTML, {"type": "string"}
             example = self._subject["examples"]["str"]
+        content = {media: {"schema": schema, "example": example}}
+        if status == 404 and not self._is_api:
+            # Another path than that of a route is answered as the client accepts it.
+            problem = {"schema": _schema(Problem), "example": self._common["problems"]["404"]}
+            content["application/problem+json"] = problem
         after = {"description": "Seconds", "schema": {"type": "integer", "minimum": 1}}
         return {
             "description": text,
             **({"headers": {"Retry-After": after}} if status == 503 else {}),
-            "content": {media: {"schema": schema, "example": example}},
+            "content": content,
         }
 
 

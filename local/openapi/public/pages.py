@@ -7,14 +7,14 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType, field
 
 from local.openapi.public.route import PublicRoute
-from local.openapi.values import Language, OpenAnswer
+from local.openapi.values import OpenAnswer
 
 HTML = "text/html"
 
 
 class SubmittedForm(OpenAnswer, kw_only=True):
     nonce: str
-    language: Language
+    language: str | UnsetType = UNSET
     kind: str | UnsetType = UNSET
     subject: str
     description: str
@@ -33,7 +33,7 @@ class SurveyAnswers(OpenAnswer, kw_only=True):
     friendliness: str | UnsetType = UNSET
     comment: str | UnsetType = UNSET
     suggestion: str | UnsetType = UNSET
-    language: Language | UnsetType = UNSET
+    language: str | UnsetType = UNSET
 
 
 class SubmittedSurvey(SurveyAnswers, kw_only=True):
@@ -50,11 +50,11 @@ class PressedButton(SurveyAnswers, kw_only=True):
 
 
 class SurveysEnded(OpenAnswer, kw_only=True):
-    one_click: Annotated[str, Meta(extra_json_schema={"const": "One-Click"})] | UnsetType = field(
+    one_click: Annotated[str, Meta(examples=["One-Click"])] | UnsetType = field(
         name="List-Unsubscribe", default=UNSET
     )
     again: str | UnsetType = UNSET
-    language: Language | UnsetType = UNSET
+    language: str | UnsetType = UNSET
 
 
 class Document(OpenAnswer):
@@ -125,6 +125,7 @@ ROUTES = (
         str,
         media=HTML,
         body=SubmittedSurvey,
+        body_required=False,
         refusals=(400, 404, 413, 422, 503),
         keeps_post=True,
     ),

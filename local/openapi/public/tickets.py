@@ -18,6 +18,7 @@ from local.openapi.values import (
     OpenAnswer,
     TicketState,
     Uri,
+    text,
 )
 from redress.mail.incoming.rules.folding import PartKind
 from redress.plans.rules.plan import CUSTOMER, HOLDS
@@ -36,21 +37,21 @@ from redress.tickets.rules.submission import (
 Action = Annotated[str, named("Action", ACTIONS)]
 LineType = Annotated[str, named("LineType", LINES)]
 Stars = Annotated[int, Meta(ge=1, le=5)]
-CustomerWords = Annotated[str, Meta(min_length=1, max_length=TEXT_LIMIT)]
-SurveyText = Annotated[str, Meta(max_length=SURVEY_TEXT_LIMIT)]
+CustomerWords = Annotated[str, text(TEXT_LIMIT, least=1)]
+SurveyText = Annotated[str, text(SURVEY_TEXT_LIMIT)]
 
 
 class SubmissionContact(Answer):
-    name: Annotated[str, Meta(min_length=1, max_length=NAME_LIMIT)]
-    email: Annotated[str, Meta(max_length=EMAIL_LIMIT)] | UnsetType | None = UNSET
-    phone: Annotated[str, Meta(max_length=PHONE_LIMIT)] | UnsetType | None = UNSET
+    name: Annotated[str, text(NAME_LIMIT, least=1)]
+    email: Annotated[str, text(EMAIL_LIMIT)] | UnsetType | None = UNSET
+    phone: Annotated[str, text(PHONE_LIMIT)] | UnsetType | None = UNSET
 
 
 class Submission(Answer, kw_only=True):
     kind: Kind | UnsetType | None = UNSET
-    subject: Annotated[str, Meta(min_length=1, max_length=SUBJECT_LIMIT)]
-    description: Annotated[str, Meta(min_length=1, max_length=DESCRIPTION_LIMIT)]
-    wished_remedy: Annotated[str, Meta(max_length=REMEDY_LIMIT)] | UnsetType | None = UNSET
+    subject: Annotated[str, text(SUBJECT_LIMIT, least=1)]
+    description: Annotated[str, text(DESCRIPTION_LIMIT, least=1)]
+    wished_remedy: Annotated[str, text(REMEDY_LIMIT)] | UnsetType | None = UNSET
     contact: SubmissionContact
     language: Language
     consent: Annotated[bool, Meta(extra_json_schema={"const": True})]
@@ -108,7 +109,7 @@ class Words(Answer):
 
 
 class Withdrawal(Answer):
-    text: Annotated[str, Meta(max_length=TEXT_LIMIT)] | UnsetType = UNSET
+    text: Annotated[str, text(TEXT_LIMIT)] | UnsetType | None = UNSET
 
 
 class Survey(Answer):

@@ -31,6 +31,8 @@ class Parameter(Struct, frozen=True):
 KEY_LIMIT = 200
 """The function also accepts a longer key, because it hashes keys."""
 
+CURSOR = "^[A-Za-z0-9_-]*={0,2}$"
+
 EXAMPLE_OF_MAIL = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
 
 PARAMETERS = {
@@ -55,7 +57,7 @@ PARAMETERS = {
         "query",
         Annotated[int, Meta(ge=1, le=PAGE_LIMIT, extra_json_schema={"default": PAGE_LIMIT})],
     ),
-    "Cursor": Parameter("cursor", "query", str),
+    "Cursor": Parameter("cursor", "query", Annotated[str, Meta(pattern=CURSOR)]),
     "Team": Parameter("team", "query", Annotated[str, Meta(examples=["complaints"])]),
     "HeldTeam": Parameter("team", "query", Annotated[str, Meta(examples=["complaints"])]),
     "HeldReason": Parameter("reason", "query", QuarantineReason),

@@ -20,6 +20,7 @@ from local.openapi.values import (
     Weighing,
     WhyNotCounted,
     WhyNoTotal,
+    text,
 )
 from redress.scores.cases.cards import COMMENT_LIMIT
 
@@ -29,7 +30,7 @@ Stars = Annotated[int, Meta(ge=1, le=5)]
 class RatingBody(Answer):
     attitude: Stars
     knowledge: Stars
-    comment: Annotated[str, Meta(max_length=COMMENT_LIMIT)] | UnsetType | None = UNSET
+    comment: Annotated[str, text(COMMENT_LIMIT)] | UnsetType | None = UNSET
 
 
 class Rating(Answer):

@@ -29,6 +29,8 @@ _HIDDEN = (
     f"\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff{_NONCHARACTERS}"
 )
 _CONTROL = "\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f"
+ACCEPTED = f"^[^{_CONTROL}]*$"
+"""The pattern of a text without control characters, for the OpenAPI documents."""
 
 # Patterns are strings: `re` compiles each at its first use and caches it. Most texts need few of
 # them, and a cold start needs none.

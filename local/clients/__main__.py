@@ -1,0 +1,33 @@
+"""`python -m local.clients [lint]`: only the linters, or everything."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from local import install
+from local.clients import tools
+from local.process import ROOT
+
+
+def main() -> int:
+    """Print what was done. Returns 1 if a tool found a fault."""
+    parser = argparse.ArgumentParser(prog="python -m local.clients", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=("lint", "all"), default="all")
+    part = parser.parse_args().part
+    try:
+        install.node()
+        tools.lint()
+        print("both documents pass redocly and spectral")
+        if part == "all":
+            install.java()
+            for make in (tools.python, tools.typescript, tools.typescript_fetch):
+                print(f"{make.__name__}: {make().relative_to(ROOT)}", flush=True)
+    except (tools.Failed, install.CannotInstall) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""The linters, the generators and the compilers of `python -m local.clients`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from local import install
+from local.process import ROOT
+
+HERE = Path(__file__).parent
+MADE = ROOT / ".local" / "clients"
+DATA = ROOT / "layers" / "core" / "redress" / "data"
+DOCUMENTS = {name: DATA / f"openapi-{name}.json" for name in ("staff", "public")}
+
+
+class Failed(RuntimeError):
+    """A tool found a fault; the message is what it printed."""
+
+
+def lint() -> None:
+    """Check both documents with redocly and spectral. Warnings fail, too. Raises Failed."""
+    for document in map(str, DOCUMENTS.values()):
+        config = str(HERE / "redocly.yaml")
+        _node("redocly", "lint", "--config", config, "--max-problems", "20", document)
+        ruleset = str(HERE / "spectral.yaml")
+        _node("spectral", "lint", "--ruleset", ruleset, "--fail-severity", "hint", document)
+
+
+def python() -> Path:
+    """Generate the packages `redress_staff` and `redress_public`, and check the sample's types.
+
+    Returns the folder that contains the packages. Raises Failed.
+    """
+    folder = MADE / "python"
+    for name, document in DOCUMENTS.items():
+        _run(
+            *(sys.executable, "-m", "openapi_python_client", "generate", "--overwrite"),
+            *("--fail-on-warning", "--meta", "none"),
+            *("--path", str(document), "--output-path", str(folder / f"redress_{name}")),
+        )
+        _run(sys.executable, "-m", "compileall", "-q", str(folder / f"redress_{name}"))
+    _run(
+        *(sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull),
+        *("--follow-imports", "silent", str(HERE / "samples" / "agents_day.py")),
+        MYPYPATH=str(folder),
+    )
+    return folder
+
+
+def typescript() -> Path:
+    """Generate types with openapi-typescript and compile the sample that uses them. Raises Failed.
+
+    Returns the folder of the types.
+    """
+    folder = MADE / "typescript"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, document in DOCUMENTS.items():
+        _node("openapi-typescript", str(document), "--output", str(folder / f"{name}.ts"))
+    shutil.copy(HERE / "samples" / "agents_day.ts", folder)
+    _compile(folder / "agents_day.ts", folder / "public.ts")
+    return folder
+
+
+def typescript_fetch() -> Path:
+    """Generate clients with openapi-generator and compile them. Needs Java. Raises Failed.
+
+    Returns the folder of the clients.
+    """
+    folder = MADE / "typescript-fetch"
+    for name, document in DOCUMENTS.items():
+        _run(
+            *(str(Path(sys.executable).with_name("openapi-generator-cli")), "generate"),
+            *("--generator-name", "typescript-fetch"),
+            *("--input-spec", str(document), "--output", str(folder / name)),
+        )
+        _compile(folder / name / "index.ts")
+    return folder
+
+
+def _compile(*files: Path) -> None:
+    modules = install.NODE / "node_modules"
+    link = MADE / "node_modules"
+    link.unlink(missing_ok=True)
+    link.symlink_to(modules)
+    strict = ("--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom")
+    resolution = ("--module", "esnext", "--moduleResolution", "bundler")
+    _node("tsc", *strict, *resolution, *map(str, files))
+
+
+def _node(tool: str, *arguments: str) -> None:
+    _run(str(install.NODE / "node_modules" / ".bin" / tool), *arguments)
+
+
+def _run(*command: str, **environment: str) -> None:
+    quiet = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | quiet | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Failed(f"{' '.join(command)}\n{done.stdout}")

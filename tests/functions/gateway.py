@@ -1,0 +1,176 @@
+"""A WSGI application that stands for API Gateway in front of the handlers, without a deployment.
+
+It behaves as an HTTP API with the routes of the template (AWS, "Create routes for HTTP APIs" and
+"Control access to HTTP APIs with JWT authorizers"):
+
+- A path segment of a route wins over a variable. A variable takes one segment that is not empty.
+- Any other method or path goes to the default route, which is the customers' function. The gateway
+  itself never answers 404 or 405.
+- A route that needs a sign-in answers 401 itself if the token is missing or unknown.
+- Parameters of paths and queries are decoded. Repeated ones are joined with commas. Names of
+  headers are in lower case. A body that is not text is in base64. Absent parts have no key.
+- A function that fails is answered with 500 and {"message": "Internal Server Error"}.
+
+It does not throttle, and it does not bound the length of a request. The gateway on AWS refuses more
+than 10,240 bytes of request line and headers, and more than 10 MB of body.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from tests.answers import DOCUMENTS
+from tests.functions.conftest import BASE_ADDRESS
+from tests.world import Context, load
+
+STAGE = "v1"
+TEXT = re.compile(r"text/.*|application/(json|javascript|xml|.*\+json|.*\+xml)")
+Environ = dict[str, Any]
+Claims = Mapping[str, str]
+
+
+@cache
+def _routes() -> list[tuple[re.Pattern[str], str, frozenset[str], dict[str, bool]]]:
+    """Each path of the API: pattern, template, methods, and whether a method needs a sign-in."""
+    found = []
+    for name, document in DOCUMENTS.items():
+        for path, operations in document["paths"].items():
+            pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path))
+            usual = name == "staff"
+            signed_in = {
+                method.upper(): usual and one.get("security") != []
+                for method, one in operations.items()
+            }
+            found.append((re.compile(pattern), path, frozenset(signed_in), signed_in))
+    return sorted(found, key=lambda route: route[1].count("{"))
+
+
+def function_of(method: str, path: str) -> str:
+    """The function that serves a path of a route, such as `/staff/work`."""
+    if path.startswith("/staff/"):
+        return "staff"
+    return "intake" if (method, path) == ("POST", "/tickets") else "customer"
+
+
+class Gateway:
+    """The API. `members` are the claims of the caller by token."""
+
+    def __init__(self, members: Mapping[str, Claims]) -> None:
+        self._members = members
+
+    def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
+        given = self.answer(environ)
+        status = HTTPStatus(given["statusCode"])
+        body = given.get("body", "").encode()
+        start(f"{status.value} {status.phrase}", list(given["headers"].items()))
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+
+    def answer(self, environ: Environ) -> dict[str, Any]:
+        """The answer to a request: that of a function, or the gateway's own."""
+        method = environ["REQUEST_METHOD"]
+        raw = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+        path = raw.removeprefix(f"/{STAGE}")
+        if path == raw:
+            return _own(404, "Not Found")  # it is in no stage
+        event = _event(environ, method, raw)
+        function = "customer"
+        for pattern, template, methods, signed_in in _routes():
+            found = pattern.fullmatch(path)
+            if not found or method not in methods:
+                continue
+            event["routeKey"] = event["requestContext"]["routeKey"] = f"{method} {template}"
+            if found.groupdict():
+                event["pathParameters"] = found.groupdict()
+            if signed_in[method]:
+                token = event["headers"].get("authorization", "").removeprefix("Bearer ")
+                if token not in self._members:
+                    return _own(401, "Unauthorized", {"www-authenticate": "Bearer"})
+                jwt = {"claims": dict(self._members[token]), "scopes": None}
+                event["requestContext"]["authorizer"] = {"jwt": jwt}
+            function = function_of(method, template)
+            break
+        try:
+            found_answer: dict[str, Any] = load(function).handler(event, Context())
+        except Exception as error:
+            print(f"{event['routeKey']}: {type(error).__name__}: {error}", flush=True)
+            return _own(500, "Internal Server Error")
+        return found_answer
+
+
+def _own(status: int, message: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    """An answer of the gateway itself."""
+    return {
+        "statusCode": status,
+        "headers": {"content-type": "application/json", **(headers or {})},
+        "body": json.dumps({"message": message}),
+    }
+
+
+def _event(environ: Environ, method: str, raw: str) -> dict[str, Any]:
+    """The event of a request, as the default route gets it (payload format 2.0)."""
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").lower(): value.encode("latin-1").decode(
+            "utf-8", "replace"
+        )
+        for name, value in environ.items()
+        if name.startswith("HTTP_") or (name == "CONTENT_TYPE" and value)
+    }
+    query: dict[str, str] = {}
+    for name, value in parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True):
+        query[name] = f"{query[name]},{value}" if name in query else value
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": raw,
+        "rawQueryString": environ.get("QUERY_STRING", ""),
+        "headers": headers,
+        "requestContext": {
+            "http": {"method": method, "path": raw, "sourceIp": "203.0.113.7"},
+            "routeKey": "$default",
+            "stage": STAGE,
+        },
+        "stageVariables": {"base_address": BASE_ADDRESS},
+        "isBase64Encoded": False,
+    }
+    if query:
+        event["queryStringParameters"] = query
+    if body := environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)):
+        media = headers.get("content-type", "").partition(";")[0].strip().lower()
+        event["isBase64Encoded"] = TEXT.fullmatch(media) is None
+        event["body"] = (
+            base64.b64encode(body).decode()
+            if event["isBase64Encoded"]
+            else body.decode("utf-8", "replace")
+        )
+    return event
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, *_: Any) -> None:
+        """Print nothing: a run sends thousands of requests."""
+
+
+@contextmanager
+def served(gateway: Callable[..., Any]) -> Iterator[str]:
+    """Serve the gateway on this machine. Gives the address of the stage."""
+    server = make_server("127.0.0.1", 0, gateway, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/{STAGE}"
+    finally:
+        server.shutdown()
+        thread.join()

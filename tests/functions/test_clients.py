@@ -1,0 +1,86 @@
+"""Clients that generators make from the OpenAPI documents, and what linters say of the documents.
+
+A generated Python client walks an agent's day against the handlers. The others are compiled.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from local import install
+from local.clients import tools
+from redress.base.people import Member
+from tests.builders import Clock
+from tests.functions.conftest import MEMBERS
+from tests.functions.gateway import Gateway, served
+from tests.functions.staff.api import claims_of
+from tests.world import Opener
+
+pytestmark = pytest.mark.slow
+
+TOKEN = "the-token-of-mei"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def node() -> None:
+    install.node()
+
+
+def test_linters_find_nothing_in_the_documents() -> None:
+    tools.lint()
+
+
+def test_linters_find_faults_in_a_wrong_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document: dict[str, Any] = json.loads(tools.DOCUMENTS["public"].read_text())
+    del document["paths"]["/tickets"]["post"]["responses"]["201"]["description"]
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text(json.dumps(document))
+    monkeypatch.setattr(tools, "DOCUMENTS", {"public": wrong})
+    with pytest.raises(tools.Failed, match="description"):
+        tools.lint()
+
+
+def test_sample_in_typescript_compiles_with_generated_types() -> None:
+    assert (tools.typescript() / "agents_day.ts").is_file()
+
+
+def test_clients_of_openapi_generator_compile() -> None:
+    assert (tools.typescript_fetch() / "staff" / "index.ts").is_file()
+
+
+def sample(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The sample, with the generated packages on the path."""
+    monkeypatch.syspath_prepend(str(folder))
+    path = tools.HERE / "samples" / "agents_day.py"
+    spec = importlib.util.spec_from_file_location("agents_day", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_python_client_walks_an_agents_day(
+    staff: dict[str, Member], open_ticket: Opener, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sample(tools.python(), monkeypatch)
+    number = open_ticket(agent="a-mei").number
+    tomorrow = clock.now().replace(day=clock.now().day + 1)
+    monkeypatch.setattr(module, "tomorrow", lambda: tomorrow)
+    with served(Gateway({TOKEN: claims_of(MEMBERS["mei"]) | {"token_use": "id"}})) as address:
+        client = sys.modules["redress_staff"].AuthenticatedClient(base_url=address, token=TOKEN)
+        done = module.day(client)
+    assert done[0].startswith("a-mei is available")
+    assert f"{number} is open" in done[1]
+    assert any(line.startswith("first_response: Due on") for line in done)
+    assert "first_response is kept" in done
+    assert done[-1] == "a-mei is away"
