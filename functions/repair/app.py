@@ -72,6 +72,6 @@ def _reconcile(context: Any) -> dict[str, Any]:
     content: dict[str, Any] = msgspec.to_builtins(report)
     logger.info("reconciled", extra={"report": content})
     for finding, number in report.found.items():
-        if finding != Finding.AWAKE:
+        if finding not in (Finding.AWAKE, Finding.MAIL_EXPLAINED):
             observe.count("repair", f"Reconcile{finding.title().replace('_', '')}", number)
     return content

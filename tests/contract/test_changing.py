@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -539,7 +540,35 @@ def test_a_ticket_moves_from_the_queue_to_a_work_list_and_leaves_all_lists_at_th
     }
     shop.commit(life.answer_survey())
     assert places() == (False, False, False)
-    assert index_keys(shop, life) == {}
+    changed = life.ticket.changed_at
+    assert index_keys(shop, life) == {
+        "open_pk": keys.changed_pk(changed, shard),
+        "open_sk": keys.opened_sk(changed, number),
+    }
+
+
+def test_closed_tickets_are_listed_by_the_day_of_their_last_change(shop: Shop) -> None:
+    began = shop.clock.now()
+    numbers = []
+    for _ in range(6):
+        life = shop.open(contact=BY_PHONE)
+        life.withdraw()
+        shop.commit(life)
+        numbers.append(life.ticket.number)
+        shop.clock.advance(hours=9)
+    shop.open()
+
+    def listed(since: datetime) -> list[str]:
+        return sorted(shop.lists.closed_since(since, shop.clock.now()))
+
+    assert listed(began) == sorted(numbers)
+    assert listed(began + timedelta(hours=18)) == sorted(numbers[2:])
+    assert listed(shop.clock.now()) == []
+    TicketChanges(shop.tickets, shop.plans, shop.clock.now).change(
+        numbers[0], lambda t, p, at: by_system.note_mail(t, p, "returned", "", "", at, {"id": "i"})
+    )
+    assert listed(shop.clock.now()) == [numbers[0]]
+    assert listed(began) == sorted(numbers), "its entry has moved"
 
 
 def test_a_callback_by_mail_is_on_no_work_list(shop: Shop) -> None:

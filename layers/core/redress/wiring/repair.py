@@ -7,13 +7,14 @@ from functools import cache, partial
 from redress.base.settings import Settings
 from redress.mail.incoming.cases.watching import HeldMailWatch
 from redress.mail.outgoing import messages
-from redress.mail.outgoing.messages import HeldDigest
+from redress.mail.outgoing.messages import HeldDigest, MailJob
 from redress.rehearsals.cases import RehearsalJobs
 from redress.scores.cases.repeats import EndedRun, ScoringRepeats
 from redress.wiring import clients, stores
 from redress.wiring.follower import follower_case
 from redress.wiring.rehearsal import rehearsal_jobs
 from redress.wiring.relay import relay_case
+from redress.workflow.cases.mails import CompareMails
 from redress.workflow.cases.reconciliation import ReconcileCase
 from redress.workflow.cases.relay import RelayCase
 from redress.workflow.cases.repair import RepairCase
@@ -92,14 +93,26 @@ def held_mail() -> HeldMailWatch:
         stores.incoming_mails(),
         stores.digests(),
         stores.plans(),
-        _ask_for_digest,
+        _ask_for_mail,
         clients.now,
     )
 
 
-def _ask_for_digest(digest: HeldDigest) -> None:
+def _ask_for_mail(job: MailJob | HeldDigest) -> None:
     clients.client("sqs").send_message(
-        QueueUrl=settings().mail_queue_url, MessageBody=messages.encode(digest)
+        QueueUrl=settings().mail_queue_url, MessageBody=messages.encode(job)
+    )
+
+
+@cache
+def mail_comparison() -> CompareMails:
+    return CompareMails(
+        stores.tickets(),
+        stores.lists(),
+        stores.plans(),
+        stores.reports(),
+        _ask_for_mail,
+        clients.now,
     )
 
 
@@ -114,6 +127,7 @@ def reconciliation() -> ReconcileCase:
         _relay(),
         _executions(),
         stores.reports(),
+        mail_comparison(),
         clients.now,
         clients.pause,
     )

@@ -12,6 +12,21 @@ from redress.db.rows import Models
 
 
 @dataclass(frozen=True, slots=True)
+class MailComparison:
+    """What one run compared: events from `since` until `until`, with the records of their mails.
+
+    `tickets` counts the tickets that were changed since, closed ones included. Reading them took
+    `read_units` of the table, which cost `dollars` at the list price.
+    """
+
+    since: datetime
+    until: datetime
+    tickets: int
+    read_units: float
+    dollars: float
+
+
+@dataclass(frozen=True, slots=True)
 class ReconciliationReport:
     """The report of one run: ids and numbers only, never personal data.
 
@@ -41,6 +56,9 @@ class ReconciliationReport:
     """How many workflows are left for the next run, because the number of repairs is limited."""
     stopped_at: str | None = None
     """Where an incomplete run stopped: `team/shard` or a step. None if the run is complete."""
+    mails: MailComparison | None = None
+    """The comparison of events with mail records. None if it is not complete, or if an earlier
+    version made the report."""
 
 
 _REPORT = msgspec.json.Decoder(ReconciliationReport)

@@ -23,6 +23,7 @@ from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules import access
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.explain import Story, explain
+from redress.tickets.rules.fold import first_plan
 from redress.tickets.rules.steps import by_staff, draft
 from redress.tickets.rules.ticket import EventType, Ticket, next_due
 from redress.tickets.store.lists import TicketLists
@@ -131,9 +132,7 @@ class StaffCases:
             known = ", ".join(LANGUAGES)
             raise InvalidInput([Fault("/language", "unknown_language", f"one of {known}")])
         now = self._now()
-        moves = (event for event in history if event.type is EventType.PLAN_CHANGED)
-        moved = next(moves, None)
-        first = ticket.plan_version if moved is None else moved.data["from"]
+        first = first_plan(history, ticket)
         return ClockStories(
             number=number,
             language=language or member.languages[0],

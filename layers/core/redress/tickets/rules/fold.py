@@ -7,7 +7,7 @@ A ticket's `version` is the number of its last event, so it always agrees with t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import replace
 from datetime import datetime
 
@@ -38,6 +38,14 @@ def fold(events: Iterable[Event], plan: Plan, plans: Callable[[int], Plan] | Non
     if not states:
         raise ValueError("a history has at least the event that opened the ticket")
     return states[-1]
+
+
+def first_plan(events: Sequence[Event], ticket: Ticket) -> int:
+    """Return the version of the plan under which a ticket was opened, from its complete history."""
+    moves = (event for event in events if event.type is EventType.PLAN_CHANGED)
+    moved = next(moves, None)
+    version: int = ticket.plan_version if moved is None else moved.data["from"]
+    return version
 
 
 def walk(

@@ -39,7 +39,8 @@ def index_attributes(ticket: Ticket) -> dict[str, str | None]:
 
     The owner index lists an unassigned ticket in its team's queue and an assigned one in the
     agent's work list. A resolved ticket stays in the work list only if its callback is a phone
-    call. The open index lists every ticket that is not closed.
+    call. The open index lists every ticket that is not closed. A closed ticket is in a partition of
+    its own of that index, by the day of its last change, for the daily comparison of its mails.
     """
     due = keys.due_sk(tickets.next_due(ticket), ticket.number)
     shard = keys.shard(ticket.number)
@@ -51,12 +52,16 @@ def index_attributes(ticket: Ticket) -> dict[str, str | None]:
         owner = keys.agent_pk(ticket.assignee)
     else:
         owner = None
-    is_open = ticket.phase is not Phase.CLOSED
+    if ticket.phase is Phase.CLOSED:
+        listed = keys.changed_pk(ticket.changed_at, shard)
+        order = keys.opened_sk(ticket.changed_at, ticket.number)
+    else:
+        listed, order = keys.open_pk(ticket.team, shard), due
     return {
         "owner_pk": owner,
         "owner_sk": due if owner else None,
-        "open_pk": keys.open_pk(ticket.team, shard) if is_open else None,
-        "open_sk": due if is_open else None,
+        "open_pk": listed,
+        "open_sk": order,
     }
 
 

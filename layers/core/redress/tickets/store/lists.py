@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redress.db import keys, retry
@@ -98,6 +98,30 @@ class TicketLists:
         condition = _opened_between(model, start, end)
         found: int = retry.call(lambda: model.open_index.count(pk, condition))
         return found
+
+    def closed_since(self, since: datetime, now: datetime) -> Iterator[str]:
+        """Yield the closed tickets that were changed at or after `since`.
+
+        Each day and shard is one query. An entry that moves meanwhile is in a later day.
+        """
+        model = self._models.snapshot
+        days = (now.astimezone(UTC).date() - since.astimezone(UTC).date()).days
+        for day in range(days + 1):
+            for shard in range(keys.SHARDS):
+                pk = keys.changed_pk(since + timedelta(days=day), shard)
+                cursor: str | None = None
+                while True:
+                    page = self._page(
+                        model.open_index,
+                        pk,
+                        100,
+                        cursor,
+                        ("open_pk", "open_sk"),
+                        condition=model.open_sk >= keys.opened_sk(since),
+                    )
+                    yield from page.numbers
+                    if (cursor := page.cursor) is None:
+                        break
 
     def _merged(self, parts: Iterable[tuple[Any, str, str]], limit: int = 100) -> list[str]:
         """Read up to `limit` entries of each partition, and return all their ticket numbers.

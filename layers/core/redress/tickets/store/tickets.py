@@ -35,6 +35,8 @@ class TicketFile:
     ticket: Ticket
     history: list[Event]
     mails: list[MailRecord]
+    size: int = 0
+    """Bytes of all its items, nearly."""
 
 
 class TicketStore:
@@ -128,7 +130,7 @@ class TicketStore:
                 mails = [
                     mail_record_of(r) for sk, r in rows.items() if sk.startswith(keys.MAIL_PREFIX)
                 ]
-                return TicketFile(ticket, events, mails)
+                return TicketFile(ticket, events, mails, sum(map(_bytes, found)))
         if keys.TICKET in rows:
             raise Unavailable(f"{number} is being changed all the time")
         raise NotFound(f"there is no ticket {number}")
@@ -216,6 +218,10 @@ class TicketStore:
     def _of_others(self, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
         """Return what other subjects write with a change."""
         return [w for also in self._also for w in also(self._models, change, now, cause)]
+
+
+def _bytes(row: Any) -> int:
+    return sum(len(str(value).encode()) for value in row.attribute_values.values() if value)
 
 
 def _query(index: Any, *arguments: Any, **options: Any) -> list[Any]:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 
 from redress.base.errors import NotFound, RedressError
 from redress.db import encoding, keys
@@ -26,11 +27,12 @@ from redress.tickets.rules.ticket import Phase, Ticket
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.timers import Timer, TimerStore
+from redress.workflow.cases.mails import ChangedTickets, CompareMails
 from redress.workflow.cases.relay import RelayCase, execution_name, ticket_of_execution
 from redress.workflow.cases.repair import PATIENCE
 from redress.workflow.cases.teams import known_teams
 from redress.workflow.executions import MISSING, Executions
-from redress.workflow.store import ReconciliationReport, ReportStore
+from redress.workflow.store import MailComparison, ReconciliationReport, ReportStore
 
 OVERDUE = timedelta(minutes=30)
 """How long after its next wake a TIMER may still mark its workflow as asleep. A workflow that wakes
@@ -103,6 +105,10 @@ class Finding(StrEnum):
     """An execution of a closed ticket or of an older generation. It was stopped."""
     FOREIGN = "foreign"
     """An execution whose ticket or generation the table does not know. It was left alone."""
+    MAIL_SENT_AGAIN = "mail_sent_again"
+    """A mail had no record, or nobody tried it any more. The mailer was asked for it again."""
+    MAIL_EXPLAINED = "mail_explained"
+    """A mail has no record because it was outdated before it could be sent."""
     BROKEN = "broken"
     """The snapshot, TIMER or plan of a ticket is missing or unreadable. A person must repair it."""
 
@@ -172,12 +178,14 @@ class _Run:
     teams: set[str]
     executions: dict[str, datetime]
     time_left: Callable[[], float]
+    changed: ChangedTickets
     at: str = "the list of executions"
     """The step that the run has reached, for its report."""
     matched: set[str] = field(default_factory=set)
     """Names of the executions that belong to a ticket of the index."""
     compared: set[str] = field(default_factory=set)
     """Numbers of the open tickets that were compared with their workflows."""
+    mails: MailComparison | None = None
     items_read: int = 0
     found: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
@@ -227,6 +235,7 @@ class _Run:
             examples=self.examples,
             left=self.left,
             stopped_at=stopped_at,
+            mails=self.mails,
         )
 
 
@@ -241,13 +250,14 @@ class ReconcileCase:
         relay: RelayCase,
         executions: Executions,
         reports: ReportStore,
+        mails: CompareMails,
         now: Callable[[], datetime],
         pause: Callable[[float], None],
     ) -> None:
         self._tickets, self._timers, self._lists = tickets, timers, lists
         self._plans, self._staff = plans, staff
         self._relay, self._executions, self._reports = relay, executions, reports
-        self._now, self._pause = now, pause
+        self._mails, self._now, self._pause = mails, now, pause
 
     def run(self, time_left: Callable[[], float]) -> ReconciliationReport:
         """Compare every open ticket with its workflow, repair the differences, return the report.
@@ -262,6 +272,7 @@ class ReconcileCase:
                 for shard in range(keys.SHARDS):
                     self._compare_partition(run, team, shard)
             self._check_other_executions(run)
+            self._compare_mails(run)
         except Exception:
             self._reports.save(run.report(self._now(), run.at))
             raise
@@ -286,6 +297,17 @@ class ReconcileCase:
             teams=known_teams(self._plans, self._staff, self._reports),
             executions=self._executions.running(),
             time_left=time_left,
+            changed=self._mails.begin(),
+        )
+
+    def _compare_mails(self, run: _Run) -> None:
+        """Compare the events of changed tickets with the records of their mails."""
+        run.mails = self._mails.run(
+            run.changed,
+            sent=partial(run.note, Finding.MAIL_SENT_AGAIN),
+            explained=partial(run.note, Finding.MAIL_EXPLAINED),
+            unreadable=partial(run.note, Finding.BROKEN),
+            enter=run.enter,
         )
 
     # ---------------------------------------------------------------- open tickets
@@ -300,6 +322,7 @@ class ReconcileCase:
             run.items_read += 3 * len(page.numbers)
             for number, (ticket, timer) in zip(page.numbers, pairs, strict=True):
                 run.compared.add(number)
+                run.changed.see(ticket)
                 if not self._seems_right(run, ticket, timer):
                     run.items_read += 2
                     self._check_again(run, number)

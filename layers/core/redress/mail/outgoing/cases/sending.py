@@ -34,6 +34,7 @@ from redress.mail.outgoing.cases.posting import (
 )
 from redress.mail.outgoing.messages import MailJob, NotAJob, tags_of
 from redress.mail.outgoing.rules.relevance import (
+    NEED_HISTORY,
     NOBODY_TAKES_PART,
     SURVEY,
     Matter,
@@ -54,7 +55,6 @@ from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
 from redress.tickets.rules.steps import by_system
-from redress.tickets.rules.ticket import EventType
 from redress.tickets.store.tickets import TicketStore
 
 ADDRESS_RETURNED = "the address returned mail"
@@ -113,14 +113,13 @@ class MailingCase:
             return SendOutcome(Result.SKIPPED, "there is no such ticket")
         if MailToSend(job.template, job.audience) not in mails_after(event):
             raise NotAJob(f"no such mail follows from {event.type}")
-        of_a_ladder = event.type in (EventType.RUNG_FIRED, EventType.INCIDENT_PROPOSED)
         about = Matter(
             job,
             event,
             ticket,
             self._plans.get(ticket.plan_version),
             self._now(),
-            self._tickets.history(job.number) if of_a_ladder else (),
+            self._tickets.history(job.number) if event.type in NEED_HISTORY else (),
         )
         if why := reason_to_skip(about):
             return SendOutcome(Result.SKIPPED, why)

@@ -37,6 +37,9 @@ class Matter:
     history: Sequence[Event] = ()
 
 
+NEED_HISTORY = (EventType.RUNG_FIRED, EventType.INCIDENT_PROPOSED)
+"""Events whose mails need the history of the ticket (`Matter.history`)."""
+
 _WATCHING = (Role.SUPERVISOR, Role.MANAGER)
 
 
