@@ -280,8 +280,8 @@ class _Attempt:
     def story(self, ticket: Ticket, now: datetime, *, current: bool) -> Story:
         """The finished story; `ticket` is the ticket after its last event."""
         clock = self.clock
-        # A fast clock of an earlier version may have written a start that is still to come.
-        until = max(clock.ended_at or now, clock.started_at)
+        # An earlier version may have written times that are still to come (decision 28).
+        until = max(clock.ended_at or max(now, clock.anchor_at), clock.started_at)
         ran = clocks.spans(clock, ticket.waits, until)
         ran_s = sum(((end - begin).total_seconds() for begin, end in ran), 0.0)
         rungs = self._rungs(ticket)
