@@ -149,11 +149,11 @@ def start(
     return cloud
 
 
-def stop(cloud: Cloud) -> None:
-    """Asks the process to end and waits. Raises CloudError if it does not end in STOP_SECONDS."""
+def stop(cloud: Cloud, seconds: float = STOP_SECONDS) -> None:
+    """Asks the process to end and waits. Raises CloudError if it does not end in this time."""
     if _runs(cloud.pid):
         os.kill(cloud.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
+    deadline = time.monotonic() + seconds
     while _runs(cloud.pid):
         if time.monotonic() > deadline:
             raise CloudError(

@@ -39,6 +39,8 @@ ticket may be awake, and what is still on its way then."""
 VISIBLE_S = 65
 """The visibility timeout of the queues during a run, unless theirs is shorter. A message that a
 killed worker held comes back after it. AWS refuses less than the timeout of the function."""
+STOP_S = 120.0
+"""How long the local cloud may take to save everything under load."""
 INSTALLS = 3
 """How often the product is installed at most until its functions start."""
 LANES = 16
@@ -87,7 +89,7 @@ class Run:
         finally:
             running = process.find(self.directory)
             if running is not None:
-                process.stop(running)
+                process.stop(running, STOP_S)
 
     def _install(self, cloud: Cloud) -> Outputs:
         """Installs the product, with the planted mistake.
@@ -175,7 +177,7 @@ class Run:
         self.say("the local cloud is restarted")
         self._happened += faults.happened(place.outputs.endpoint_url)
         cloud = self._cloud()
-        process.stop(cloud)
+        process.stop(cloud, STOP_S)
         cloud = process.start(self.directory, cloud.port, state=self.directory / "kept")
         before = place.outputs
         place.outputs = Outputs(
