@@ -298,7 +298,7 @@ def mails(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
     A mail without a record must have been outdated at some time since its event.
     """
     lost = Counter(one.mail for one in evidence.lost if one.mail is not None)
-    spare = sum(one.mail is None for one in evidence.lost) + evidence.restarts
+    spare = sum(one.mail is None for one in evidence.lost) + evidence.ended_workers
     for one in known:
         due: dict[str, int] = {}
         for index, event in enumerate(one.events):

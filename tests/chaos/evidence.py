@@ -100,6 +100,7 @@ class Evidence:
     outbox       how often SES accepted each mail, by `number/key`
     left         how many messages each queue still has
     dead         the bodies in each dead-letter queue
+    ended_workers  how many workers of the mailer may have been ended between SES and their record
     repaired     what the last reconciliation found, apart from `awake`
     began, ended when the load began, and when this was read
     """
@@ -124,7 +125,7 @@ class Evidence:
     said: list[Said] = field(default_factory=list)
     mailed: list[Mailed] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
-    restarts: int = 0
+    ended_workers: int = 0
 
 
 def tables(found: Iterable[Item]) -> dict[str, Any]:

@@ -80,7 +80,8 @@ class Run:
     _happened: list[Happened] = field(default_factory=list)
     _done: Counter[str] = field(default_factory=Counter)
     _corrected: int = 0
-    _restarts: int = 0
+    _ends: int = 0
+    """How often all workers of the mailer were ended: by a restart, or by another configuration."""
 
     def play(self) -> Result:
         cloud = process.start(self.directory, process.free_port(), state=self.directory / "kept")
@@ -192,11 +193,12 @@ class Run:
         # The server for incoming mail reads the addresses from this file.
         (self.directory / "outputs.json").write_text(place.outputs.to_json(), encoding="utf-8")
         place.staff = self._sign_in(place.outputs)
-        self._restarts += 1
+        self._ends += 1
         self._invoke(place.outputs, "repair", {"task": "reconcile"})
 
     def _set_clocks(self, cloud: Cloud, clocks: Any) -> None:
         functions = stack.client(cloud, "lambda")
+        self._ends += f"{stack.NAME}-mailer" in clocks
         for name, seconds in clocks.items():
             known = functions.get_function_configuration(FunctionName=name)
             variables = known["Environment"]["Variables"] | {CLOCK_S: str(seconds)}
@@ -304,7 +306,7 @@ class Run:
             said=ledger.words(),
             mailed=ledger.mails(),
             lost=[_lost(one) for one in self._happened if _may_double(one)],
-            restarts=self._restarts * WORKERS_OF_MAIL,
+            ended_workers=self._ends * WORKERS_OF_MAIL,
         )
 
 
@@ -345,10 +347,15 @@ def _bodies(queues: Any, url: str) -> list[str]:
 
 
 def _may_double(one: Happened) -> bool:
-    """Whether a fault may leave a mail sent and not recorded, so that it is sent again."""
-    return one.function == f"{stack.NAME}-mailer" and not (
-        one.operation == "SendEmail" and one.do in (Do.REFUSE, Do.BREAK, Do.KILL_BEFORE)
-    )
+    """Whether a fault may leave a mail sent and not recorded, so that it is sent again.
+
+    The mailer reads before it sends, and changes the ticket after it has recorded the mail.
+    """
+    if one.function != f"{stack.NAME}-mailer":
+        return False
+    if one.operation == "SendEmail":
+        return one.do not in (Do.REFUSE, Do.BREAK, Do.KILL_BEFORE)
+    return one.operation == "UpdateItem"
 
 
 def _lost(one: Happened) -> Lost:
