@@ -332,6 +332,7 @@ def test_finds_more_copies_of_a_mail_than_lost_answers_explain() -> None:
     assert said_of(evidence(life, outbox=thrice)) == words
     assert said_of(evidence(life, outbox=thrice, lost=[lost])) == words
     assert said_of(evidence(life, outbox=thrice, lost=[lost, other])) == []
+    assert said_of(evidence(life, outbox=thrice, lost=[lost], ended_workers=1)) == []
 
 
 def test_finds_an_acknowledgement_that_was_sent_and_not_recorded() -> None:
