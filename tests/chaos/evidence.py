@@ -101,7 +101,7 @@ class Evidence:
     left         how many messages each queue still has
     dead         the bodies in each dead-letter queue
     ended_workers  how many workers of the mailer may have been ended between SES and their record
-    repaired     what the last reconciliation found, apart from `awake`
+    repaired     what the last reconciliation had to repair
     began, ended when the load began, and when this was read
     """
 

@@ -45,6 +45,8 @@ INSTALLS = 3
 """How often the product is installed at most until its functions start."""
 LANES = 16
 """Calls that run at once. Some are held for seconds."""
+NO_REPAIR = ("awake", "mail_explained")
+"""What a reconciliation finds and leaves as it is."""
 DEAD = "DeadLetter"
 """A part of the names of dead-letter queues among the outputs of the stack."""
 WORKERS_OF_MAIL = 2
@@ -278,7 +280,7 @@ class Run:
         """Reads everything that the checker needs."""
         outputs, ledger = place.outputs, place.ledger
         self._corrected += repaired.get("corrected", 0)
-        left_over = {name: n for name, n in repaired.items() if name != "awake"}
+        left_over = {name: n for name, n in repaired.items() if name not in NO_REPAIR}
         if self._corrected:
             left_over["corrected"] = self._corrected
         tables: Any = boto3.resource("dynamodb", **outputs.client_arguments())
