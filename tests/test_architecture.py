@@ -110,6 +110,7 @@ def test_layers_import_only_earlier_layers(path: Path) -> None:
 PURE = (
     "redress.base.addresses",
     "redress.base.errors",
+    "redress.base.instants",
     "redress.base.languages",
     "redress.base.people",
     "redress.base.phones",

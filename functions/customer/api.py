@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from web_request import WebRequest, log_refusal
 
+from redress.base import instants
 from redress.base.errors import (
     Fault,
     InvalidInput,
@@ -20,6 +21,7 @@ from redress.edge.http import (
     problem,
 )
 from redress.edge.problems import plain, problem_for
+from redress.tickets.rules.promise_view import promise_fields
 from redress.wiring import customer as wiring
 
 if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's cold start
@@ -27,11 +29,15 @@ if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's 
 
 
 def api(request: WebRequest, do: Callable[[str], StatusView]) -> Answer:
-    """Answer one call of the JSON API. The token must belong to the ticket in the path."""
+    """Answer one call of the JSON API. The token must belong to the ticket in the path.
+
+    `do` gets the token. It reads the body, so a request without a valid link learns nothing from
+    the faults of its body (docs/decisions/025-order-of-refusals.md).
+    """
     try:
         given = request.header("authorization").removeprefix("Bearer ").strip()
         token = given or request.query("token")
-        if wiring.links().read_status(token) != request.path["number"]:
+        if wiring.customer_cases().number_of(token) != request.path["number"]:
             return problem(plain(404, "not-found", "There is nothing here", "unknown link"))
         return answer(200, present(do(token)))
     except Refused as error:
@@ -45,10 +51,13 @@ def api(request: WebRequest, do: Callable[[str], StatusView]) -> Answer:
 def present(view: StatusView) -> dict[str, Any]:
     """Return a view in the shape of `Status` in openapi-public.json."""
     found: dict[str, Any] = msgspec.to_builtins(view)
-    found["can"] = sorted(view.can)
-    # A stored promise leaves out what it has not; an answer has every field.
-    found["promises"] = [msgspec.structs.asdict(promise) for promise in view.promises]
-    return found
+    lines = zip(found["timeline"], view.timeline, strict=True)
+    return found | {
+        "created_at": instants.written(view.created_at),
+        "promises": [promise_fields(promise) for promise in view.promises],
+        "timeline": [given | {"at": instants.written(line.at)} for given, line in lines],
+        "can": sorted(view.can),
+    }
 
 
 def json_object(request: WebRequest) -> dict[str, Any]:

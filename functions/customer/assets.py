@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 import re
 from functools import cache
+from http import HTTPStatus
 from importlib import resources
 from typing import NoReturn
 
@@ -27,7 +28,7 @@ from redress.edge.problems import plain
 def document(request: WebRequest) -> Answer:
     """Return the OpenAPI document of all public routes."""
     body = resources.files("redress").joinpath("data/openapi-public.json").read_text("utf-8")
-    return respond(200, "application/json", body, {**SECURITY, "Cache-Control": "max-age=300"})
+    return _cacheable(request, "application/json", body, digest_of(body), "max-age=300")
 
 
 def asset(request: WebRequest) -> Answer:
@@ -46,8 +47,28 @@ def asset(request: WebRequest) -> Answer:
     # Any other URL may return new content after the next deployment.
     same = request.query("v") == digest
     kept = "public, max-age=31536000, immutable" if same else "public, max-age=3600"
-    headers = {**SECURITY, "Cache-Control": kept, "ETag": f'"{digest}"'}
-    return respond(200, f"{media}; charset=utf-8", text, headers)
+    return _cacheable(request, f"{media}; charset=utf-8", text, digest, kept)
+
+
+def _cacheable(request: WebRequest, media: str, text: str, digest: str, kept: str) -> Answer:
+    """Return a file that browsers may keep, or 304 if the browser has the same content already.
+
+    `digest` is that of the text, and `kept` the value of Cache-Control. A 304 has the headers that
+    the 200 would have, apart from those that describe the content (RFC 9110, 15.4.5).
+    """
+    tag = f'"{digest}"'
+    headers = {**SECURITY, "Cache-Control": kept, "ETag": tag}
+    if _is_known(request.header("if-none-match"), tag):
+        return {"statusCode": HTTPStatus.NOT_MODIFIED, "headers": headers}
+    return respond(200, media, text, headers)
+
+
+def _is_known(given: str, tag: str) -> bool:
+    """Whether an If-None-Match header names this entity tag (RFC 9110, 13.1.2).
+
+    It is `*`, or a list of entity tags. A weak tag (`W/"x"`) stands for the same content here.
+    """
+    return given.strip() == "*" or tag in re.findall('(?:W/)?("[^"]*")', given)
 
 
 def without_route(request: WebRequest) -> Answer:

@@ -22,10 +22,7 @@ from web_request import (
 )
 
 from redress.base import catalogue, observe
-from redress.base.errors import (
-    Fault,
-    RedressError,
-)
+from redress.base.errors import Fault
 from redress.base.phrases import moment
 from redress.edge.http import (
     SECURITY,
@@ -118,12 +115,9 @@ def guarded(request: WebRequest, render: Callable[[], Answer], token: str = "") 
         status = 400
     except Refused as refused:
         status, headers = refused.problem.status, refused.problem.headers
-    except RedressError as error:
+    except Exception as error:
         found = problem_for(error)
         status, headers = found.status, found.headers
-        log_refusal(error, status)
-    except Exception as error:
-        status = 500
         log_refusal(error, status)
     known = status if catalogue.has("en", f"problem.{status}.title") else 500
     try:

@@ -122,6 +122,7 @@ def status(request: WebRequest) -> Answer:
     )
 
 
+_BUTTONS = ("write", "confirm", "dispute", "withdraw", "survey")
 _FIELDS = {"write": "words", "dispute": "text", "withdraw": "reason"}
 
 
@@ -131,6 +132,9 @@ def act(request: WebRequest) -> Answer:
 
     def render() -> Answer:
         cases = wiring.customer_cases()
+        cases.number_of(token)  # the link is checked before the form is read
+        if action not in _BUTTONS:
+            raise NotFound("there is no such button")
         fields = posted(request)
         text = fields.get(_FIELDS.get(action, ""), "")
         try:
@@ -145,10 +149,8 @@ def act(request: WebRequest) -> Answer:
                     if not fields.get("sure"):
                         raise InvalidInput([Fault("/sure", "sure", "say that you are sure")])
                     view = cases.withdraw(token, text)
-                case "survey":
-                    view = cases.survey(token, answers_of(fields))
                 case _:
-                    raise NotFound("there is no such button")
+                    view = cases.survey(token, answers_of(fields))
         except InvalidInput as error:
             return _again(request, action, fields, error)
         language = asked_language(request) or view.language

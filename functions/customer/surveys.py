@@ -72,6 +72,7 @@ def answer_survey(request: WebRequest) -> Answer:
 
     def render() -> Answer:
         cases = wiring.customer_cases()
+        cases.survey_number_of(token)  # the link is checked before the form is read
         fields = posted(request)
         disputed = "text" in fields
         try:
@@ -137,6 +138,7 @@ def set_surveys(request: WebRequest) -> Answer:
     """
 
     def render() -> Answer:
+        wiring.links().read_unsubscribe(request.token)  # checked before the form is read
         refused = "again" not in posted(request)
         found = wiring.unsubscribing().set_surveys(request.token, refused=refused)
         return _surveys_page(request, found)

@@ -11,13 +11,11 @@ from aws_lambda_powertools import Logger
 from redress.base import catalogue, observe
 from redress.base.languages import LANGUAGES
 from redress.edge.http import (
+    BODY_LIMIT,
     base_address,
     body_of,
     header,
 )
-
-BODY_LIMIT = 256 * 1024
-
 
 FIELD_LIMIT = 50
 

@@ -7,7 +7,6 @@ SDK, pydantic, template engine or PynamoDB, and one store client that the first 
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -16,6 +15,7 @@ from redress.base import observe
 from redress.edge.http import Refused, answer, base_address, header, json_body, problem
 from redress.edge.problems import problem_for
 from redress.tickets.cases.intake import Receipt
+from redress.tickets.rules.promise_view import promise_fields
 from redress.wiring import intake as wiring
 
 logger = Logger(service="intake")
@@ -58,18 +58,5 @@ def present(receipt: Receipt, base: str) -> dict[str, Any]:
         "token": receipt.status_token,
         "language": receipt.language,
         "acknowledged": receipt.acknowledged,
-        "promises": [
-            {
-                "clock": promise.clock,
-                "due_at": _iso(promise.due_at),
-                "state": promise.state,
-                "waits_for": promise.waits_for,
-                "done_at": _iso(promise.done_at),
-            }
-            for promise in receipt.promises
-        ],
+        "promises": [promise_fields(promise) for promise in receipt.promises],
     }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat(timespec="seconds") if at else None

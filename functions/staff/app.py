@@ -25,7 +25,7 @@ logger = Logger(service="staff")
 
 
 def _serve(name: str, route: Route, event: dict[str, Any]) -> Answer:
-    """Check identity and role, read the body, run the route. An error becomes a problem."""
+    """Check identity, role and path, and run the route. An error becomes a problem."""
     path: dict[str, str] = event.get("pathParameters") or {}
     if "number" in path:
         logger.append_keys(ticket=normalised(path["number"]))
@@ -34,8 +34,7 @@ def _serve(name: str, route: Route, event: dict[str, Any]) -> Answer:
         if member and member.role not in route.roles:
             raise Forbidden(f"this is not for the role {member.role}")
         query = event.get("queryStringParameters") or {}
-        body = route.body.read(event) if route.body else None
-        return route.run(Request(member, path, query, body, event))
+        return route.run(Request(member, route.parsed(path), query, event, route))
     except Refused as refused:
         return problem(refused.problem)
     except Exception as error:

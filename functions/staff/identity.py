@@ -8,18 +8,17 @@ the user pool's administrator has filled in every attribute.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from redress.base import addresses, texts
 from redress.base.errors import Forbidden
 from redress.base.languages import LANGUAGES
-from redress.base.people import Member, Role
+from redress.base.people import Member, Role, is_subject, is_team
 
 DEFAULT_CAPACITY = 5
 MOST_CAPACITY = 100
 _RANK = (Role.MANAGER, Role.SUPERVISOR, Role.AGENT)
-_SUBJECT = re.compile(r"[A-Za-z0-9-]{1,64}")
-_TEAM = re.compile(r"[a-z0-9_-]{1,40}")
 _CAPACITY = re.compile(r"[0-9]{1,3}")
 
 
@@ -34,19 +33,19 @@ def identify(event: dict[str, Any]) -> Member:
     if claims.get("token_use") != "id":
         raise Forbidden("send the ID token, not another one")
     return Member(
-        id=_matching(claims, "sub", _SUBJECT),
+        id=_matching(claims, "sub", is_subject),
         name=_name(claims),
         email=_email(claims),
         role=_role(claims.get("cognito:groups")),
-        team=_matching(claims, "custom:team", _TEAM),
+        team=_matching(claims, "custom:team", is_team),
         languages=_languages(claims),
         capacity=_capacity(claims),
     )
 
 
-def _matching(claims: dict[str, Any], name: str, pattern: re.Pattern[str]) -> str:
+def _matching(claims: dict[str, Any], name: str, has_form: Callable[[str], bool]) -> str:
     value = claims.get(name)
-    if not isinstance(value, str) or not pattern.fullmatch(value.strip()):
+    if not isinstance(value, str) or not has_form(value.strip()):
         raise _malformed(name)
     return value.strip()
 

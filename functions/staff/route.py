@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from msgspec import Struct
 
-from redress.base.errors import NotFound
-from redress.base.people import Member, Role
+from redress.base import idempotency, instants
+from redress.base.errors import Fault, InvalidInput, NotFound
+from redress.base.people import Member, Role, is_subject
 from redress.edge.bodies import Body, Text, UnreadBody, Whole
-from redress.edge.http import Answer
+from redress.edge.http import Answer, header
+from redress.plans.store.plans import LARGEST_DOCUMENT
 from redress.tickets.rules.numbers import normalised
 
 STAFF = frozenset({Role.AGENT, Role.SUPERVISOR, Role.MANAGER})
@@ -29,9 +31,9 @@ EVERYBODY = frozenset[Role]()
 IDEMPOTENCY_KEY = "Idempotency-Key"
 NAME_LIMIT = 64
 REASON_LIMIT = 2_000
-PLAN_LIMIT = 1024 * 1024
-"""The most bytes of a body with a plan. Clients may indent its JSON. The store has a lower limit
-for the plan itself."""
+PLAN_LIMIT = 6 * LARGEST_DOCUMENT + 100_000
+"""The most bytes of a body with a plan. JSON can write each byte of a plan as an escape of six
+bytes (`\\u0061`). The store has a lower limit for the plan itself."""
 
 VERSION = Whole("version", least=1)
 """The version of the ticket that the caller has read."""
@@ -40,23 +42,79 @@ REASON = Text("reason", REASON_LIMIT)
 
 
 def iso(at: datetime | None) -> str | None:
-    """An instant in the format of answers: ISO 8601 with milliseconds, UTC."""
-    return at.isoformat(timespec="milliseconds") if at else None
+    """An instant in the format of answers (`instants.written`); None for None."""
+    return instants.written(at) if at else None
+
+
+class PathPart(Struct, frozen=True):
+    """A variable of a path, such as `{agent}`.
+
+    `parse` returns its value, or None if the text has another form. Then nothing can be at this
+    address, and the answer is 404 with the detail `missing`. The value may become part of a key of
+    the database, so no text of another form gets past the route.
+    """
+
+    parse: Callable[[str], Any]
+    missing: str
+
+
+def whole_number(text: str) -> int | None:
+    """A whole number from 1 to 99,999; None for any other text."""
+    return int(text) if re.fullmatch("[1-9][0-9]{0,4}", text) else None
+
+
+def _day(text: str) -> date | None:
+    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def hexadecimal(digits: int) -> Callable[[str], str | None]:
+    """A parser of identities that are so many hexadecimal digits."""
+    return lambda text: text if re.fullmatch(f"[0-9a-f]{{{digits}}}", text) else None
+
+
+PATH_PARTS = {
+    "number": PathPart(normalised, "there is no such ticket"),
+    "event": PathPart(whole_number, "there is no such event"),
+    "version": PathPart(whole_number, "there is no such version of the plan"),
+    "agent": PathPart(
+        lambda text: text if is_subject(text) else None, "there is no such member of staff"
+    ),
+    "date": PathPart(_day, "a day such as 2026-11-23 is expected"),
+    # The use case checks it, because a text that is no month is a fault of the content (422).
+    "period": PathPart(lambda text: text, ""),
+}
+"""The variables of paths that mean the same in each route. A route declares its own `{id}`."""
+
+
+class Content(Struct, frozen=True):
+    """What a request contains beside its address.
+
+    `body` is a dict with a value for every declared field, or the document of an `UnreadBody`. It
+    is None if the route declares no body. `key` is the Idempotency-Key, "" if there is none.
+    """
+
+    body: Any
+    key: str
 
 
 class Request(Struct, frozen=True):
-    """One call: the caller, the variables of the path, the query, and the parsed body.
+    """One call: the caller, the parsed variables of the path, and the query.
 
-    `caller` is None on a route for EVERYBODY.
-    `body` is a dict with a value for every declared field, or the document of an `UnreadBody`. It
-    is None if the route declares no body.
+    `caller` is None on a route for EVERYBODY. `content` reads the rest. A use case calls it after
+    it has checked that the caller may see and change the object, so a caller who may not learns
+    nothing from the faults of their request (docs/decisions/025-order-of-refusals.md).
     """
 
     caller: Member | None
-    path: dict[str, str]
+    path: dict[str, Any]
     query: dict[str, str]
-    body: Any
     event: dict[str, Any]
+    route: Route
 
     @property
     def member(self) -> Member:
@@ -64,21 +122,25 @@ class Request(Struct, frozen=True):
         assert self.caller is not None
         return self.caller
 
-    @property
-    def number(self) -> str:
-        """The ticket's number in the path. Raises NotFound for a text of another form."""
-        number = normalised(self.path["number"])
-        if number is None:
-            raise NotFound("there is no such ticket")
-        return number
+    def content(self) -> Content:
+        """Parse the declared body and the declared headers.
 
-    @property
-    def event_number(self) -> int:
-        """The number of an event in the path. Raises NotFound for a text of another form."""
-        event = self.path["event"]
-        if not re.fullmatch(r"[1-9][0-9]{0,4}", event, re.ASCII):
-            raise NotFound("there is no such event")
-        return int(event)
+        Raises Refused, or InvalidInput that names every fault.
+        """
+        faults: list[Fault] = []
+        key, body = "", None
+        if IDEMPOTENCY_KEY in self.route.headers:
+            key = header(self.event, IDEMPOTENCY_KEY.lower())
+            if key and (fault := idempotency.fault_of(key)):
+                faults.append(fault)
+        if self.route.body is not None:
+            try:
+                body = self.route.body.read(self.event)
+            except InvalidInput as invalid:
+                faults += invalid.faults
+        if faults:
+            raise InvalidInput(faults)
+        return Content(body, key)
 
 
 class Route(Struct, frozen=True):
@@ -87,8 +149,9 @@ class Route(Struct, frozen=True):
     `roles` may call it: EVERYBODY, or those who have signed in with one of these roles.
     `answer` names the schema of the answer in the OpenAPI document. `status` is the HTTP status of
     the answer. `query` and `headers` name the parameters that the route reads in addition to those
-    in its path. `problems` are the error statuses of this route. The document adds those of every
-    route (401, 403, 429, 500, 503) and those of every route with a body (400, 413, 415, 422).
+    in its path. `id` describes the variable `{id}` of the path, if it has one. `problems` are the
+    error statuses of this route. The document adds those of every route (401, 403, 429, 500,
+    503) and those of every route with a body (400, 413, 415, 422).
     """
 
     method: str
@@ -100,8 +163,20 @@ class Route(Struct, frozen=True):
     body: Body | UnreadBody | None = None
     query: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
+    id: PathPart | None = None
     problems: tuple[int, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
         return self.method, self.path
+
+    def parsed(self, given: dict[str, str]) -> dict[str, Any]:
+        """The values of the variables of the path, by name. Raises NotFound."""
+        values = {}
+        for name, text in given.items():
+            part = PATH_PARTS[name] if name != "id" else self.id
+            assert part is not None, "a route with {id} declares it"
+            values[name] = part.parse(text)
+            if values[name] is None:
+                raise NotFound(part.missing)
+        return values

@@ -1,4 +1,4 @@
-"""A ticket as JSON. Times are ISO 8601, UTC."""
+"""A ticket as JSON."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from typing import Any
 
 from route import iso
 
+from redress.base.people import Member
 from redress.clocks.rules.clocks import Clock, ClockName, standing
-from redress.tickets.rules.ticket import Event, Resolution, Ticket, next_due
+from redress.tickets.rules import access
+from redress.tickets.rules.ticket import Event, EventType, Resolution, Ticket, next_due
 from redress.tickets.store.mail_records import MailRecord
 from redress.tickets.store.tickets import TicketFile
 
 
-def ticket_view(found: Ticket, now: datetime) -> dict[str, Any]:
-    """`Ticket`: the ticket as it is now. The next change must name its `version`."""
+def ticket_view(found: Ticket, member: Member, now: datetime) -> dict[str, Any]:
+    """`Ticket`: the ticket as it is now. The next change must name its `version`.
+
+    `can` says what `member` may do with it.
+    """
     return {
         "number": found.number,
         "version": found.version,
@@ -50,13 +55,14 @@ def ticket_view(found: Ticket, now: datetime) -> dict[str, Any]:
         "closure": found.closure,
         "closed_at": iso(found.closed_at),
         "plan_version": found.plan_version,
+        "can": access.can(member.actor, member.team, found),
     }
 
 
-def ticket_file_view(found: TicketFile, now: datetime) -> dict[str, Any]:
+def ticket_file_view(found: TicketFile, member: Member, now: datetime) -> dict[str, Any]:
     """`TicketFile`: the ticket with its complete timeline and the state of its mails."""
     return {
-        **ticket_view(found.ticket, now),
+        **ticket_view(found.ticket, member, now),
         "timeline": [event_view(event) for event in found.history],
         "mails": [_mail(mail) for mail in found.mails],
     }
@@ -91,8 +97,24 @@ def event_view(event: Event) -> dict[str, Any]:
         "type": event.type.value,
         "at": iso(event.at),
         "by": {"role": event.by.role.value, "id": event.by.id or None},
-        "data": event.data,
+        "data": _data(event),
     }
+
+
+_TIMES = ("due_at", "stopped_at", "unanswered_since")
+"""The fields of events' data that are instants, apart from `by` of a promise."""
+
+
+def _data(event: Event) -> dict[str, Any]:
+    """The data of an event, with its instants in the format of answers.
+
+    They are stored in another format of ISO 8601.
+    """
+    names = ("by",) if event.type is EventType.PROMISED else _TIMES
+    times = {
+        name: iso(datetime.fromisoformat(event.data[name])) for name in names if name in event.data
+    }
+    return event.data | times
 
 
 def _mail(mail: MailRecord) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from redress.plans.rules.plan import CHANNELS, COMPONENTS, DAYS, GRADATIONS, HOL
 from redress.rehearsals.store import JobKind, JobState
 from redress.scores.rules.scorecard import NOT_RATED, TOO_FEW_SAMPLES, TOO_LITTLE_WEIGHT
 from redress.staff.rules.availability import Presence
+from redress.tickets.rules import access
 from redress.tickets.rules.explain import What
 from redress.tickets.rules.steps.table import (
     ANSWERED,
@@ -63,8 +64,12 @@ Email = Annotated[str, in_format("email")]
 Uri = Annotated[str, in_format("uri")]
 OpenHours = Annotated[str, Meta(pattern="^[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$")]
 Date = date
-Moment = Annotated[datetime, Meta(tz=True)]
-Instant = Annotated[Moment, Meta(description="ISO 8601 with offset, UTC")]
+MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
+"""The form of every instant in answers (`instants.written`)."""
+GivenMoment = Annotated[datetime, Meta(tz=True)]
+"""An instant as somebody wrote it, for example in a service plan."""
+Moment = Annotated[GivenMoment, Meta(extra_json_schema={"pattern": MOMENT})]
+Instant = Annotated[Moment, Meta(description="RFC 3339, UTC, with milliseconds")]
 Month = Annotated[str, Meta(pattern=MONTH, examples=["2026-10"])]
 Agent = Annotated[
     str, Meta(description="The subject of somebody in the user pool", examples=[AGENT])
@@ -89,6 +94,7 @@ Closure = Annotated[
 ComponentName = Annotated[str, named("ComponentName", COMPONENTS)]
 Day = Annotated[str, named("Day", DAYS)]
 NoAnswerReason = Annotated[str, named("NoAnswerReason", NoAnswer)]
+StaffAction = Annotated[str, named("StaffAction", access.ACTIONS)]
 EntryKind = Annotated[str, named("EntryKind", What)]
 EscalationRole = Annotated[str, named("EscalationRole", (Role.SUPERVISOR, Role.MANAGER))]
 EventKind = Annotated[str, named("EventType", EventType)]

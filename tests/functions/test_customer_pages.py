@@ -343,7 +343,7 @@ def test_form_shows_all_faults_together_and_keeps_the_entered_text(site: Site) -
 
 def test_body_over_the_limit_is_refused_in_the_language_of_the_reader(site: Site) -> None:
     answer = site(
-        "form-submission", FORM | {"description": "x" * 300_000}, headers={"Accept-Language": "en"}
+        "form-submission", FORM | {"description": "x" * 400_000}, headers={"Accept-Language": "en"}
     )
 
     assert answer["statusCode"] == 413
@@ -808,7 +808,19 @@ def test_survey_link_accepts_one_answer_and_expires_with_the_survey(
     answers = [e.data for e in stores.tickets.history(number) if e.type == "surveyed"]
     assert answers == [{"answers": {"overall": 4}}]
     clock.advance(days=8)
-    assert site("survey", token=questions)["statusCode"] == 404
+    for language in LANGUAGES:
+        for name, more in (("survey", {}), ("survey-answer", {"form": {"overall": "4"}})):
+            gone = site(name, *more.values(), token=questions, query={"lang": language})
+            assert gone["statusCode"] == 410
+            assert catalogue.text(language, "problem.410.title") in gone["body"]
+    own: dict[str, Any] = {"headers": bearer(questions), "number": number}
+    for name in ("api-ticket", "api-survey"):
+        gone = site(name, **own)
+        assert gone["statusCode"] == 410
+        assert json.loads(gone["body"])["type"] == "urn:redress:problem:link-expired"
+    forged = questions[:-1] + ("A" if questions[-1] != "A" else "B")
+    assert site("survey", token=forged)["statusCode"] == 404
+    assert site("status", token=forged)["statusCode"] == 404
 
 
 def rated_low(site: Site, number: str, token: str) -> dict[str, Any]:
@@ -988,13 +1000,73 @@ def test_api_reports_every_wrong_field_and_refuses_malformed_bodies(site: Site) 
     assert site("api-message", body=[1], **own)["statusCode"] == 400
     assert site("api-message", raw="{", **own)["statusCode"] == 400
     assert site("api-message", raw="[" * 5000, **own)["statusCode"] == 400
-    assert site("api-message", body={"text": "x" * 70_000}, **own)["statusCode"] == 413
+    assert site("api-message", body={"text": "x" * 400_000}, **own)["statusCode"] == 413
     assert site("api-message", raw="", **own)["statusCode"] == 422
     as_form = own["headers"] | {"Content-Type": "application/x-www-form-urlencoded"}
     answer = site("api-message", {"text": "x"}, headers=as_form, number=number)
     assert answer["statusCode"] == 415
     said = site("api-message", **own)
     assert json.loads(said["body"])["timeline"][-1]["text"] == "The order number is 4403-8812."
+
+
+WITH_BODY = ("api-message", "api-dispute", "api-withdrawal", "api-survey")
+BROKEN: tuple[dict[str, Any], ...] = (
+    {"body": {"x": 1}},
+    {"raw": "{"},
+    {"raw": " " * 400_000},
+    {"raw": "{}", "headers": {"Content-Type": "text/plain"}},
+)
+
+
+@pytest.mark.parametrize("name", WITH_BODY)
+def test_api_refuses_a_link_before_the_body_and_the_body_before_the_state(
+    site: Site, name: str
+) -> None:
+    number, token = submit(site)
+    other, _ = submit(site, nonce="another form")
+    own: dict[str, Any] = {"headers": bearer(token), "number": number}
+    assert site("api-withdrawal", raw="", **own)["statusCode"] == 200
+
+    def status(broken: dict[str, Any], link: str, of: str) -> int:
+        headers = bearer(link) | broken.get("headers", {})
+        found: int = site(name, **(broken | {"headers": headers}), number=of)["statusCode"]
+        return found
+
+    for broken in BROKEN:
+        assert status(broken, f"{number}.forged", number) == 404
+        assert status(broken, token, other) == 404
+    assert [status(broken, token, number) for broken in BROKEN] == [422, 400, 413, 415]
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("status-action", {"action": "write"}),
+        ("survey-answer", {}),
+        ("surveys-end", {}),
+    ],
+)
+def test_page_refuses_a_link_before_the_form(site: Site, name: str, path: dict[str, str]) -> None:
+    _, token = submit(site)
+    for raw in ("x" * 400_000, "&".join("a=1" for _ in range(60))):
+        assert site(name, raw=raw, token=f"{NUMBER}.forged", **path)["statusCode"] == 404
+    assert (
+        site("status-action", raw="x" * 400_000, token=token, action="shout")["statusCode"] == 404
+    )
+
+
+@pytest.mark.parametrize("text", ["汉" * 20_000, "😀" * 20_000, '\n"' * 10_000])
+def test_longest_texts_are_accepted_however_they_are_written(site: Site, text: str) -> None:
+    text = f"a{text[1:-1]}z"
+    number, token = submit(site, description=text)
+    own: dict[str, Any] = {"headers": bearer(token), "number": number}
+    for escaped in (True, False):
+        raw = json.dumps({"text": text}, ensure_ascii=escaped)
+        found = site("api-message", raw=raw, **own)
+        assert found["statusCode"] == 200
+        assert json.loads(found["body"])["timeline"][-1]["text"] == text
+    said = site("status-action", {"words": text[::-1]}, token=token, action="write")
+    assert said["statusCode"] == 303
 
 
 @pytest.mark.parametrize(
@@ -1145,6 +1217,21 @@ def test_style_sheet_is_immutable_at_its_current_address_only(
         answer = site("asset", query=query)
         assert header(answer, "Cache-Control") == "public, max-age=3600"
         assert answer["body"] == (ROOT / "functions/customer/assets/style.css").read_text()
+
+
+@pytest.mark.parametrize("name", ["asset", "openapi"])
+def test_file_that_the_browser_has_is_not_sent_again(site: Site, name: str) -> None:
+    fresh = site(name)
+    tag = header(fresh, "ETag")
+    for known in (tag, f"W/{tag}", "*", f'"other", {tag}', f'W/"a,b",{tag} , "c"', " * "):
+        answer = site(name, headers={"If-None-Match": known})
+        assert (answer["statusCode"], answer.get("body", "")) == (304, ""), known
+        assert header(answer, "ETag") == tag
+        assert header(answer, "Cache-Control") == header(fresh, "Cache-Control")
+    bare = tag.strip('"')
+    for unknown in ("", '"other"', 'W/"other"', bare, f'"{bare}x"', f"{bare}, *", '"'):
+        answer = site(name, headers={"If-None-Match": unknown})
+        assert (answer["statusCode"], answer["body"]) == (200, fresh["body"]), unknown
 
 
 def test_asset_name_cannot_leave_the_folder_of_assets(site: Site) -> None:

@@ -369,7 +369,7 @@ def test_a_strangers_answer_is_also_logged_on_the_ticket_until_staff_accept_it(
     assert (after.clocks, after.last_person_version) == (first.clocks, first.last_person_version)
 
     wei = post.stores.staff.member("m-wei")
-    staff_wiring.staff_cases().accept_mail(wei, first.number, after.version, noted.number)
+    staff_wiring.staff_cases().accept_mail(wei, first.number, noted.number, lambda: after.version)
     post.deliver(mail("谢谢", to=ours, message_id="<o2@x>", **OFFICE), "inbound/3")
     assert len(post.tickets()) == 2
     words = [
@@ -395,7 +395,7 @@ def test_a_mail_without_a_sender_lets_nobody_in_whoever_is_named_in_reply_to(
     assert (noted.type, noted.data["why"]) == (EventType.MAIL_NOTED, "stranger")
     wei, version = post.stores.staff.member("m-wei"), noted.number
     with pytest.raises(InvalidInput):
-        staff_wiring.staff_cases().accept_mail(wei, first.number, version, noted.number)
+        staff_wiring.staff_cases().accept_mail(wei, first.number, noted.number, lambda: version)
     assert post.stores.tickets.get(first.number).participants == ()
 
     second = mail("two", subject=f"Re: [{first.number}]", message_id="<n2@x>", **unproven)
@@ -457,7 +457,7 @@ def test_a_held_answer_that_staff_accepted_adds_nothing_when_it_is_released(
     [held] = post.held().records
     noted = post.stores.tickets.history(first.number)[-1]
     wei = post.stores.staff.member("m-wei")
-    staff_wiring.staff_cases().accept_mail(wei, first.number, noted.number, noted.number)
+    staff_wiring.staff_cases().accept_mail(wei, first.number, noted.number, lambda: noted.number)
     accepted = post.stores.tickets.get(first.number)
     tickets = len(post.tickets())
     for _ in range(2):
@@ -638,7 +638,7 @@ def let_in(post: Post, number: str, *addresses: str) -> None:
     wei = post.stores.staff.member("m-wei")
     version = post.stores.tickets.get(number).version
     decide = partial(by_staff.set_participants, addresses=list(addresses))
-    staff_wiring.staff_cases().act(wei, number, version, decide)
+    staff_wiring.staff_cases().act(wei, number, lambda: (version, decide))
 
 
 FORWARD = (

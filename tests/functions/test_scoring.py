@@ -300,9 +300,9 @@ def test_unknown_outcome_of_an_agent_raises_value_error(cases: ScoringCases) -> 
 def test_rating_counts_in_the_next_run_and_all_its_revisions_are_kept(
     cases: ScoringCases, staff: dict[str, Member], table: str
 ) -> None:
-    cases.rate(staff["lin"], "2026-11", "a-mei", RATING)
+    cases.rate(staff["lin"], "2026-11", "a-mei", lambda: RATING)
     _score(cases)
-    second = cases.rate(staff["wei"], "2026-11", "a-mei", {"attitude": 1, "knowledge": 1})
+    second = cases.rate(staff["wei"], "2026-11", "a-mei", lambda: {"attitude": 1, "knowledge": 1})
     assert (second.revision, second.by, second.comment) == (2, "m-wei", "")
     assert _score(cases) == "stored"
     card = cases.card(staff["mei"], "2026-11", "a-mei").scorecard
@@ -336,11 +336,11 @@ def test_two_concurrent_ratings_are_both_kept(
         held = read(self, agent, period)
         if not raced:
             raced.append(True)
-            cases.rate(staff["wei"], "2026-11", "a-mei", RATING)
+            cases.rate(staff["wei"], "2026-11", "a-mei", lambda: RATING)
         return held
 
     monkeypatch.setattr(ScoreStore, "rating", rating_while_another_is_stored)
-    rating = cases.rate(staff["lin"], "2026-11", "a-mei", {"attitude": 2, "knowledge": 2})
+    rating = cases.rate(staff["lin"], "2026-11", "a-mei", lambda: {"attitude": 2, "knowledge": 2})
     assert rating.revision == 2
     held = scores.rating("a-mei", "2026-11")
     assert held == rating
@@ -351,7 +351,7 @@ def test_all_faults_of_a_rating_are_reported_together(
 ) -> None:
     body = {"attitude": 6, "knowledge": True, "comment": 7, "grade/mark": "A"}
     with pytest.raises(InvalidInput) as refused:
-        cases.rate(staff["lin"], "2027-01", "a-mei", body)
+        cases.rate(staff["lin"], "2027-01", "a-mei", lambda: body)
     assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [
         ("/period", "not_begun"),
         ("/attitude", "score_expected"),
@@ -375,7 +375,7 @@ def test_invalid_rating_is_refused(
     cases: ScoringCases, staff: dict[str, Member], body: Any, pointer: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
-        cases.rate(staff["lin"], "2026-11", "a-mei", body)
+        cases.rate(staff["lin"], "2026-11", "a-mei", lambda: body)
     assert [fault.pointer for fault in refused.value.faults] == [pointer]
 
 
@@ -383,9 +383,9 @@ def test_future_month_cannot_be_rated(
     cases: ScoringCases, staff: dict[str, Member], clock: Clock
 ) -> None:
     with pytest.raises(InvalidInput):
-        cases.rate(staff["lin"], "2026-12", "a-mei", RATING)
+        cases.rate(staff["lin"], "2026-12", "a-mei", lambda: RATING)
     clock.moment = DECEMBER
-    assert cases.rate(staff["lin"], "2026-12", "a-mei", RATING).revision == 1
+    assert cases.rate(staff["lin"], "2026-12", "a-mei", lambda: RATING).revision == 1
 
 
 @pytest.mark.parametrize(
@@ -395,7 +395,7 @@ def test_nobody_rates_a_colleague_another_team_or_themselves(
     cases: ScoringCases, scores: ScoreStore, staff: dict[str, Member], who: str, whom: str
 ) -> None:
     with pytest.raises(Forbidden):
-        cases.rate(staff[who], "2026-11", whom, RATING)
+        cases.rate(staff[who], "2026-11", whom, lambda: RATING)
     assert scores.rating(whom, "2026-11") is None
 
 
@@ -403,7 +403,7 @@ def test_rating_of_an_unknown_agent_is_not_found(
     cases: ScoringCases, staff: dict[str, Member]
 ) -> None:
     with pytest.raises(NotFound):
-        cases.rate(staff["wei"], "2026-11", "a-nobody", RATING)
+        cases.rate(staff["wei"], "2026-11", "a-nobody", lambda: RATING)
 
 
 # ----------------------------------------------------------------------------------- reading cards
@@ -645,10 +645,10 @@ def test_rating_after_the_month_marks_its_card_as_stale(
     solve: Callable[..., Ticket], clock: Clock, cases: ScoringCases, staff: dict[str, Member]
 ) -> None:
     solve()
-    cases.rate(staff["lin"], "2026-11", "a-mei", RATING)
+    cases.rate(staff["lin"], "2026-11", "a-mei", lambda: RATING)
     clock.moment = DECEMBER
     assert cases.late_facts("2026-11", "a-mei") is None
-    cases.rate(staff["lin"], "2026-11", "a-mei", RATING | {"attitude": 1})
+    cases.rate(staff["lin"], "2026-11", "a-mei", lambda: RATING | {"attitude": 1})
     assert cases.late_facts("2026-11", "a-mei") == LateFacts(1, clock.now())
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.base.errors import NotFound
+from redress.base.errors import LinkExpired, NotFound
 from redress.tickets.links import Links
 from redress.tickets.rules.numbers import ALPHABET, new_number, normalised
 from tests.builders import NUMBER, START
@@ -190,8 +190,10 @@ def test_a_changed_expiry_is_refused() -> None:
 def test_a_survey_token_expires() -> None:
     made, token = links(), TOKEN["survey"]
     assert made.read_survey(token, lambda: EXPIRES) == NUMBER
-    with pytest.raises(NotFound):
+    with pytest.raises(LinkExpired):
         made.read_survey(token, lambda: EXPIRES + timedelta(seconds=1))
+    with pytest.raises(NotFound):
+        made.read_survey(f"{token[:-1]}{'A' if token[-1] != 'A' else 'B'}", lambda: EXPIRES)
 
 
 def test_links_stay_valid_for_one_rotation_of_the_key() -> None:

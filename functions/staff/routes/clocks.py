@@ -19,7 +19,7 @@ from redress.wiring import staff as wiring
 
 def explain_clocks(request: Request) -> Answer:
     language = request.query.get("language")
-    found = wiring.staff_cases().clocks(request.member, request.number, language)
+    found = wiring.staff_cases().clocks(request.member, request.path["number"], language)
     return answer(200, stories_view(found))
 
 

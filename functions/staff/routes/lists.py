@@ -53,6 +53,7 @@ def work_item_view(item: WorkItem) -> dict[str, Any]:
         "subject": item.subject,
         "assignee": item.assignee,
         "due_at": iso(item.due_at),
+        "can": item.can,
     }
 
 
@@ -101,5 +102,7 @@ ROUTES = (
         answer="WorkPage",
         problems=(422,),
     ),
-    Route("GET", "/staff/board", LEADERS, show_board, query=("team",), answer="Board"),
+    Route(
+        "GET", "/staff/board", LEADERS, show_board, query=("team",), answer="Board", problems=(422,)
+    ),
 )

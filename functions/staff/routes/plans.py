@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from route import (
@@ -15,15 +14,16 @@ from route import (
     Request,
     Route,
     iso,
+    whole_number,
 )
 
-from redress.base.errors import NotFound
 from redress.edge import cursors
 from redress.edge.bodies import Body, Flag, OptionalText, UnreadBody
 from redress.edge.cursors import to_cursor
-from redress.edge.http import Answer, answer, header
+from redress.edge.http import Answer, answer
 from redress.plans.cases import PAGE_LIMIT, Publication, VersionPage
 from redress.plans.store.plans import Published
+from redress.rehearsals.cases import AskedMove
 from redress.wiring import staff as wiring
 from routes.rehearsals import begun
 
@@ -39,39 +39,28 @@ def list_plans(request: Request) -> Answer:
 
 
 def read_plan_version(request: Request) -> Answer:
-    return answer(200, wiring.plan_cases().document(_version(request)))
+    return answer(200, wiring.plan_cases().document(request.path["version"]))
 
 
 def publish_plan(request: Request) -> Answer:
-    found = wiring.plan_cases().publish(request.member, request.body)
+    found = wiring.plan_cases().publish(request.member, request.content().body)
     location = {"Location": f"plans/{found.about.version}"}
     return answer(201, publication_view(found), location)
 
 
 def move_open_tickets(request: Request) -> Answer:
-    given = request.body
-    job = wiring.rehearsal_cases().move(
-        request.member,
-        _version(request),
-        given["apply"],
-        given["dry_run"],
-        given["reason"],
-        header(request.event, IDEMPOTENCY_KEY.lower()),
-    )
+    def content() -> AskedMove:
+        given = request.content()
+        body = given.body
+        return AskedMove(body["apply"], body["dry_run"], body["reason"], given.key)
+
+    job = wiring.rehearsal_cases().move(request.member, request.path["version"], content)
     return begun(job, "../../rehearsals")
 
 
-def _version(request: Request) -> int:
-    """The version of the plan in the path. Raises NotFound for a text of another form."""
-    version = request.path["version"]
-    if not is_version(version):
-        raise NotFound("there is no such version of the plan")
-    return int(version)
-
-
 def is_version(text: str) -> bool:
-    """Whether a text in an address has the form of a plan's version."""
-    return re.fullmatch(r"[1-9][0-9]{0,4}", text, re.ASCII) is not None
+    """Whether a text has the form of a plan's version."""
+    return whole_number(text) is not None
 
 
 # -------------------------------------------------------------------- views

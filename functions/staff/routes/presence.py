@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from route import LEADERS, STAFF, Request, Route
+from route import LEADERS, STAFF, Request, Route, iso
 
 from redress.edge.bodies import Body, OneOf
 from redress.edge.http import Answer, answer
@@ -13,13 +14,13 @@ from redress.wiring import staff as wiring
 
 
 def set_presence(request: Request) -> Answer:
-    presence = Presence(request.body["presence"])
+    presence = Presence(request.content().body["presence"])
     availability = wiring.presence().set_presence(request.member, presence)
     return answer(200, availability_view(availability))
 
 
 def record_departure(request: Request) -> Answer:
-    agent = request.path["agent"]
+    agent: str = request.path["agent"]
     queued = wiring.presence().depart(request.member, agent)
     return answer(200, {"agent": agent, "queued": queued})
 
@@ -34,7 +35,7 @@ def availability_view(found: Availability) -> dict[str, Any]:
         "team": found.team,
         "languages": list(found.languages),
         "presence": found.presence.value,
-        "since": found.since,
+        "since": iso(datetime.fromisoformat(found.since)),
         "capacity": found.capacity,
         "load": found.load,
     }

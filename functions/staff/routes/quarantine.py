@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from route import LEADERS, STAFF, Request, Route, iso
+from route import LEADERS, STAFF, PathPart, Request, Route, hexadecimal, iso
 
-from redress.base.errors import Fault, InvalidInput, NotFound
+from redress.base.errors import Fault, InvalidInput
+from redress.base.people import is_team
 from redress.edge import cursors
 from redress.edge.cursors import to_cursor
 from redress.edge.http import Answer, answer
@@ -20,29 +21,40 @@ from redress.wiring import staff as wiring
 
 
 def open_mail(request: Request) -> Answer:
-    found = wiring.quarantine().mail_of(request.member, request.number, request.event_number)
+    found = wiring.quarantine().mail_of(
+        request.member, request.path["number"], request.path["event"]
+    )
     return answer(200, links_view(found))
 
 
 def list_quarantine(request: Request) -> Answer:
-    limit, cursor = cursors.page(request.query, PAGE_LIMIT, is_quarantine_key)
-    page = wiring.quarantine().held(request.member, _wanted(request), limit, cursor)
+    def content() -> Wanted:
+        return _wanted(request.query)
+
+    page = wiring.quarantine().held(request.member, request.query.get("team"), content)
     return answer(200, quarantine_view(page))
 
 
 def read_held_mail(request: Request) -> Answer:
-    found = wiring.quarantine().read(request.member, _identity(request))
+    found = wiring.quarantine().read(request.member, request.path["id"])
     return answer(200, held_mail_view(found))
 
 
 def release_mail(request: Request) -> Answer:
-    record = wiring.quarantine().release(request.member, _identity(request))
+    record = wiring.quarantine().release(request.member, request.path["id"])
     return answer(202, mail_view(record))
 
 
-def _wanted(request: Request) -> Wanted:
-    """The filters of the list in the query. Raises InvalidInput for an unknown value."""
-    faults, reason, unseen = list[Fault](), request.query.get("reason"), request.query.get("unseen")
+def _wanted(query: dict[str, str]) -> Wanted:
+    """The part of the list that the query asks for. Raises InvalidInput that names every fault."""
+    faults, limit, cursor = list[Fault](), PAGE_LIMIT, None
+    try:
+        limit, cursor = cursors.page(query, PAGE_LIMIT, is_quarantine_key)
+    except InvalidInput as invalid:
+        faults += invalid.faults
+    team, reason, unseen = (query.get(name) for name in ("team", "reason", "unseen"))
+    if team is not None and not is_team(team):
+        faults.append(Fault("/team", "unknown_team", "there is no such team"))
     if reason is not None and reason not in tuple(Reason):
         faults.append(Fault("/reason", "unknown", f"one of {', '.join(Reason)}"))
     if unseen not in (None, "true", "false"):
@@ -50,17 +62,11 @@ def _wanted(request: Request) -> Wanted:
     if faults:
         raise InvalidInput(faults)
     return Wanted(
-        team=request.query.get("team"),
+        limit,
+        cursor,
         reason=Reason(reason) if reason is not None else None,
         unseen=unseen == "true" if unseen is not None else None,
     )
-
-
-def _identity(request: Request) -> str:
-    """The identity of a mail in the path. Raises NotFound for a text of another form."""
-    if not re.fullmatch(r"[0-9a-f]{40}", request.path["id"]):
-        raise NotFound("there is no such mail in quarantine")
-    return request.path["id"]
 
 
 def is_quarantine_key(key: str) -> bool:
@@ -125,6 +131,8 @@ def links_view(found: Opened) -> dict[str, Any]:
 
 # -------------------------------------------------------------------- declarations
 
+MAIL = PathPart(hexadecimal(40), "there is no such mail in quarantine")
+
 ROUTES = (
     Route(
         "GET",
@@ -148,6 +156,7 @@ ROUTES = (
         "/staff/quarantine/{id}",
         LEADERS,
         read_held_mail,
+        id=MAIL,
         answer="HeldMail",
         problems=(404,),
     ),
@@ -156,6 +165,7 @@ ROUTES = (
         "/staff/quarantine/{id}/release",
         LEADERS,
         release_mail,
+        id=MAIL,
         answer="HeldMail",
         status=202,
         problems=(404, 409),

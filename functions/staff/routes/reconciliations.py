@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
-from datetime import date
 from typing import Any
 
 from route import MANAGERS, Request, Route, iso
 
-from redress.base.errors import NotFound
 from redress.edge import cursors
 from redress.edge.http import Answer, answer
 from redress.wiring import staff as wiring
@@ -24,14 +21,8 @@ def list_reconciliations(request: Request) -> Answer:
 
 
 def read_reconciliation(request: Request) -> Answer:
-    given = request.path["date"]
-    try:
-        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", given, re.ASCII):
-            raise ValueError(given)
-        day = date.fromisoformat(given)
-    except ValueError as error:
-        raise NotFound("a day such as 2026-11-23 is expected") from error
-    return answer(200, reconciliation_view(wiring.report_cases().of_day(request.member, day)))
+    found = wiring.report_cases().of_day(request.member, request.path["date"])
+    return answer(200, reconciliation_view(found))
 
 
 # -------------------------------------------------------------------- views

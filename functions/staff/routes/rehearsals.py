@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from typing import Any
 
-from route import IDEMPOTENCY_KEY, MANAGERS, PLAN_LIMIT, Request, Route, iso
+from route import (
+    IDEMPOTENCY_KEY,
+    MANAGERS,
+    PLAN_LIMIT,
+    PathPart,
+    Request,
+    Route,
+    hexadecimal,
+    iso,
+)
 
-from redress.base.errors import Fault, InvalidInput, NotFound
+from redress.base.errors import Fault, InvalidInput
 from redress.edge.bodies import Body, OptionalText, Unread
 from redress.edge.http import SECURITY, Answer, Refused, answer, header
 from redress.edge.problems import plain
@@ -23,14 +31,10 @@ MONTH_PATTERN = "^[0-9]{4}-(0[1-9]|1[0-2])$"
 
 
 def rehearse_plan(request: Request) -> Answer:
-    given = request.body
+    given = request.content()
+    body = given.body
     job = wiring.rehearsal_cases().rehearse(
-        request.member,
-        given["plan"],
-        given["period"],
-        given["from"],
-        given["to"],
-        header(request.event, IDEMPOTENCY_KEY.lower()),
+        request.member, body["plan"], body["period"], body["from"], body["to"], given.key
     )
     return begun(job, "rehearsals")
 
@@ -46,12 +50,8 @@ def begun(job: RehearsalJob, rehearsals: str) -> Answer:
 
 
 def read_rehearsal(request: Request) -> Answer:
-    job_id = request.path["id"]
-    if not re.fullmatch(r"[0-9a-f]{16}", job_id, re.ASCII):
-        raise NotFound("there is no such rehearsal")
-    table = _wants_table(request)
-    found = wiring.rehearsal_cases().read(request.member, job_id)
-    if not table:
+    found = wiring.rehearsal_cases().read(request.member, request.path["id"])
+    if not _wants_table(request):
         return answer(200, rehearsal_view(found))
     if found.counts is None:
         detail = f"there is no table yet: this is {found.progress.state}"
@@ -146,6 +146,7 @@ ROUTES = (
         MANAGERS,
         read_rehearsal,
         query=("format",),
+        id=PathPart(hexadecimal(16), "there is no such rehearsal"),
         answer="Rehearsal",
         problems=(404, 409, 422),
     ),

@@ -11,7 +11,7 @@ from route import IDEMPOTENCY_KEY, LEADERS, STAFF, Request, Route, iso
 from redress.base.errors import NotFound
 from redress.base.people import Member
 from redress.edge.bodies import UnreadBody
-from redress.edge.http import Answer, answer, header
+from redress.edge.http import Answer, answer
 from redress.scores.cases.cards import Run
 from redress.scores.rules.scorecard import Rating
 from redress.scores.store.scores import Card, LateFacts, Summary
@@ -20,12 +20,14 @@ from redress.wiring import staff as wiring
 
 def rate(request: Request) -> Answer:
     period, agent = request.path["period"], request.path["agent"]
-    rating = wiring.scoring_cases().rate(request.member, period, agent, request.body)
+    rating = wiring.scoring_cases().rate(
+        request.member, period, agent, lambda: request.content().body
+    )
     return answer(200, rating_view(rating))
 
 
 def run_scores(request: Request) -> Answer:
-    key = header(request.event, IDEMPOTENCY_KEY.lower())
+    key = request.content().key
     begun = wiring.scoring_cases().run(request.member, request.path["period"], key)
     return answer(202, run_view(begun))
 

@@ -1,14 +1,16 @@
 """One ticket: reading it, and the changes that staff make.
 
-A change passes a decision to `StaffCases.act`. The decision is a step of `by_staff`; `partial`
-binds its arguments from the request. Every change except a note names the version that the caller
-has read, so a repeated call changes nothing and gets 409.
+A change passes its content to `StaffCases.act`, which reads it when the caller may change the
+ticket. The content is the version that the caller has read, and a step of `by_staff`; `partial`
+binds the arguments of the step from the body. Every change except a note names a version, so a
+repeated call changes nothing and gets 409.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
+from typing import Any
 
 from route import (
     LEADERS,
@@ -58,130 +60,125 @@ TEXT = Text("text", TEXT_LIMIT)
 
 
 def read_ticket(request: Request) -> Answer:
-    found = wiring.staff_cases().read(request.member, request.number)
-    return answer(200, ticket_file_view(found, wiring.now()))
+    found = wiring.staff_cases().read(request.member, request.path["number"])
+    return answer(200, ticket_file_view(found, request.member, wiring.now()))
 
 
 # -------------------------------------------------------------------- changing
 
+Given = dict[str, Any]
+"""The values of the fields of a body."""
 
-def _changed(ticket: Ticket) -> Answer:
-    return answer(200, ticket_view(ticket, wiring.now()))
+
+def _changed(request: Request, ticket: Ticket) -> Answer:
+    return answer(200, ticket_view(ticket, request.member, wiring.now()))
 
 
-def _act(request: Request, decide: StaffStep) -> Answer:
-    """Change the ticket as `decide` says, if the caller has read its current version."""
-    version = request.body["version"]
-    return _changed(wiring.staff_cases().act(request.member, request.number, version, decide))
+def _changing(step_of: Callable[[Given], StaffStep]) -> Callable[[Request], Answer]:
+    """The route that makes the step that `step_of` returns for a body.
+
+    `step_of` may raise InvalidInput for faults that it can find without the ticket.
+    """
+
+    @wraps(step_of)
+    def run(request: Request) -> Answer:
+        def content() -> tuple[int, StaffStep]:
+            given: Given = request.content().body
+            return given["version"], step_of(given)
+
+        number = request.path["number"]
+        return _changed(request, wiring.staff_cases().act(request.member, number, content))
+
+    return run
 
 
 def note(request: Request) -> Answer:
-    return _changed(wiring.staff_cases().note(request.member, request.number, request.body["text"]))
+    def text() -> str:
+        given: str = request.content().body["text"]
+        return given
+
+    found = wiring.staff_cases().note(request.member, request.path["number"], text)
+    return _changed(request, found)
 
 
-def reply(request: Request) -> Answer:
-    given = request.body
+@_changing
+def reply(given: Given) -> StaffStep:
     wait = given["wait_for_customer"]
-    return _act(request, partial(by_staff.reply, text=given["text"], wait_for_customer=wait))
+    return partial(by_staff.reply, text=given["text"], wait_for_customer=wait)
 
 
-def tell_progress(request: Request) -> Answer:
-    return _act(request, partial(by_staff.tell_progress, text=request.body["text"]))
+@_changing
+def tell_progress(given: Given) -> StaffStep:
+    return partial(by_staff.tell_progress, text=given["text"])
 
 
-def resolve(request: Request) -> Answer:
-    given = request.body
-    return _act(
-        request,
-        partial(
-            by_staff.resolve,
-            text=given["text"],
-            outcome=given["outcome"],
-            remedy=given["remedy"],
-            root_cause=given["root_cause"],
-        ),
+@_changing
+def resolve(given: Given) -> StaffStep:
+    return partial(
+        by_staff.resolve,
+        text=given["text"],
+        outcome=given["outcome"],
+        remedy=given["remedy"],
+        root_cause=given["root_cause"],
     )
 
 
-def record_callback(request: Request) -> Answer:
-    given = request.body
-    outcome, text = given["outcome"], given["text"] or ""
-    return _act(request, partial(by_staff.record_callback, outcome=outcome, text=text))
+@_changing
+def record_callback(given: Given) -> StaffStep:
+    return partial(by_staff.record_callback, outcome=given["outcome"], text=given["text"] or "")
 
 
-def reassign(request: Request) -> Answer:
-    given = request.body
-    return _changed(
-        wiring.reassignment().reassign(
-            request.member,
-            request.number,
-            given["version"],
-            given["agent"],
-            given["team"],
-            given["reason"],
-        )
-    )
+@_changing
+def reassign(given: Given) -> StaffStep:
+    return wiring.reassignment().step(given["agent"], given["team"], given["reason"])
 
 
-def reclassify(request: Request) -> Answer:
-    given = request.body
+@_changing
+def reclassify(given: Given) -> StaffStep:
     wanted = Classification(
         given["kind"], given["urgency"], given["impact"], given["customer_type"]
     )
-    return _act(request, partial(by_staff.reclassify, given=wanted, why=given["reason"]))
+    return partial(by_staff.reclassify, given=wanted, why=given["reason"])
 
 
-def promise(request: Request) -> Answer:
-    given = request.body
-    return _act(request, partial(by_staff.promise, due=given["by"], text=given["text"]))
+@_changing
+def promise(given: Given) -> StaffStep:
+    return partial(by_staff.promise, due=given["by"], text=given["text"])
 
 
-def set_participants(request: Request) -> Answer:
-    addresses = request.body["participants"]
-    return _act(request, partial(by_staff.set_participants, addresses=addresses))
+@_changing
+def set_participants(given: Given) -> StaffStep:
+    return partial(by_staff.set_participants, addresses=given["participants"])
 
 
 def accept_mail(request: Request) -> Answer:
-    found = wiring.staff_cases().accept_mail(
-        request.member, request.number, request.body["version"], request.event_number
-    )
-    return _changed(found)
+    def version() -> int:
+        given: int = request.content().body["version"]
+        return given
+
+    number, event = request.path["number"], request.path["event"]
+    found = wiring.staff_cases().accept_mail(request.member, number, event, version)
+    return _changed(request, found)
 
 
-def hold(request: Request) -> Answer:
-    given = request.body
-    return _act(request, partial(by_staff.hold, reason=given["reason"], text=given["text"]))
+@_changing
+def hold(given: Given) -> StaffStep:
+    return partial(by_staff.hold, reason=given["reason"], text=given["text"])
 
 
-def release(request: Request) -> Answer:
-    return _act(request, by_staff.release)
+@_changing
+def release(given: Given) -> StaffStep:
+    return by_staff.release
 
 
-def correct(request: Request) -> Answer:
-    given = request.body
-    return _changed(
-        wiring.staff_cases().correct(
-            request.member,
-            request.number,
-            given["version"],
-            given["clock"],
-            given["at"],
-            given["reason"],
-        )
-    )
+@_changing
+def correct(given: Given) -> StaffStep:
+    return wiring.staff_cases().correction(given["clock"], given["at"], given["reason"])
 
 
-def move_to_plan(request: Request) -> Answer:
-    given = request.body
-    return _changed(
-        wiring.staff_cases().move_to_plan(
-            request.member,
-            request.number,
-            given["version"],
-            given["plan_version"],
-            given["reason"],
-        )
-    )
+@_changing
+def move_to_plan(given: Given) -> StaffStep:
+    return wiring.staff_cases().plan_move(given["plan_version"], given["reason"])
 
 
 # -------------------------------------------------------------------- declarations

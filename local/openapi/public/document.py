@@ -14,8 +14,8 @@ from local.openapi.public import pages, tickets
 from local.openapi.public.route import PublicRoute
 from local.openapi.public.tickets import Action, Problem, Throttled
 from local.openapi.values import TICKET
+from redress.base.idempotency import KEY_LIMIT
 from redress.edge.http import BODY_LIMIT
-from redress.tickets.cases.intake import KEY_LIMIT
 
 Document = dict[str, Any]
 
@@ -118,6 +118,13 @@ class _Operation:
                 "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LIMIT},
                 "example": "7c6d0f5e-55a1-4a3c-9a53-0d6c1f6a1b2c",
             }
+        if 304 in self._route.refusals:
+            yield {
+                "name": "If-None-Match",
+                "in": "header",
+                "description": "`*`, or the entity tags of what the client has",
+                "schema": {"type": "string"},
+            }
         in_path = re.findall(r"{(\w+)}", self._route.path)
         for name in (*in_path, *self._route.query):
             yield {
@@ -152,6 +159,9 @@ class _Operation:
         if status == 429:
             content = {"schema": _schema(Throttled), "example": common["throttled_example"]}
             return {"description": common["throttled"], "content": {"application/json": content}}
+        if status == 304:
+            headers = self._common["headers"][self._route.name]
+            return {"description": common["unchanged"], "headers": headers}
         usual = common["api" if self._is_api else "page"]
         text = self._entry.get("refusals", {}).get(str(status)) or usual[str(status)]
         if status in (500, 503) and self._route.keeps_post:

@@ -92,7 +92,7 @@ ROUTES = (
         str,
         media=HTML,
         query=("lang",),
-        refusals=(404, 503),
+        refusals=(404, 410, 503),
     ),
     PublicRoute(
         "customer",
@@ -104,7 +104,7 @@ ROUTES = (
         media=HTML,
         body=PressedButton,
         body_required=False,
-        refusals=(400, 404, 409, 413, 422, 503),
+        refusals=(400, 404, 409, 410, 413, 422, 503),
         keeps_post=True,
     ),
     PublicRoute(
@@ -115,7 +115,7 @@ ROUTES = (
         str,
         media=HTML,
         query=("lang",),
-        refusals=(404, 503),
+        refusals=(404, 410, 503),
     ),
     PublicRoute(
         "customer",
@@ -126,7 +126,7 @@ ROUTES = (
         media=HTML,
         body=SubmittedSurvey,
         body_required=False,
-        refusals=(400, 404, 413, 422, 503),
+        refusals=(400, 404, 410, 413, 422, 503),
         keeps_post=True,
     ),
     PublicRoute(
@@ -151,7 +151,7 @@ ROUTES = (
         refusals=(400, 404, 413, 503),
     ),
     PublicRoute(
-        "customer", "asset", "GET", "/assets/{name}", str, media="text/css", refusals=(404,)
+        "customer", "asset", "GET", "/assets/{name}", str, media="text/css", refusals=(304, 404)
     ),
-    PublicRoute("customer", "document", "GET", "/openapi.json", Document),
+    PublicRoute("customer", "document", "GET", "/openapi.json", Document, refusals=(304,)),
 )

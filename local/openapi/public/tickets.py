@@ -142,8 +142,8 @@ class Throttled(Answer):
     message: Annotated[str, Meta(examples=["Too Many Requests"])]
 
 
-READ = (404, 503)
-CHANGE = (404, 409, 503)
+READ = (404, 410, 503)
+CHANGE = (404, 409, 410, 503)
 WITH_BODY = (400, 413, 415, 422)
 
 ROUTES = (

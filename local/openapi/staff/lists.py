@@ -16,6 +16,7 @@ from local.openapi.values import (
     Language,
     NextCursor,
     Ordinal,
+    StaffAction,
     TicketNumber,
     TicketState,
 )
@@ -34,6 +35,7 @@ class WorkItem(Answer):
     subject: str
     assignee: AgentOrNull
     due_at: Instant | None
+    can: list[StaffAction]
 
 
 class WorkPage(Answer):

@@ -16,6 +16,7 @@ from local.openapi.values import (
     Month,
     QuarantineReason,
 )
+from redress.base.idempotency import KEY_LIMIT
 from redress.plans.rules.plan import MOST_VERSIONS
 from redress.tickets.cases.staff import PAGE_LIMIT
 
@@ -27,9 +28,6 @@ class Parameter(Struct, frozen=True):
     place: str
     type: Any
 
-
-KEY_LIMIT = 200
-"""The function also accepts a longer key, because it hashes keys."""
 
 CURSOR = "^[A-Za-z0-9_-]*={0,2}$"
 
@@ -64,6 +62,6 @@ PARAMETERS = {
     "Unseen": Parameter("unseen", "query", bool),
     "Format": Parameter("format", "query", Annotated[str, named("ReportFormat", ("json", "csv"))]),
     "IdempotencyKey": Parameter(
-        "Idempotency-Key", "header", Annotated[str, Meta(max_length=KEY_LIMIT)]
+        "Idempotency-Key", "header", Annotated[str, Meta(min_length=1, max_length=KEY_LIMIT)]
     ),
 }

@@ -6,7 +6,16 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
 
-from local.openapi.values import Answer, Date, Moment, NextCursor, OpenAnswer, Ordinal, VersionState
+from local.openapi.values import (
+    Answer,
+    Date,
+    GivenMoment,
+    Moment,
+    NextCursor,
+    OpenAnswer,
+    Ordinal,
+    VersionState,
+)
 from redress.plans.cases import PAGE_LIMIT
 from redress.plans.rules.reader import TEXT_LIMIT
 
@@ -18,7 +27,7 @@ class Plan(OpenAnswer, kw_only=True):
 
     version: Ordinal
     note: Annotated[str, Meta(min_length=1, max_length=TEXT_LIMIT)]
-    effective_from: Moment | UnsetType | None = UNSET
+    effective_from: GivenMoment | UnsetType | None = UNSET
     review_by: Date | UnsetType | None = UNSET
     time_zone: str
     customer_types: Any

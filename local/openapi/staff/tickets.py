@@ -28,6 +28,7 @@ from local.openapi.values import (
     Ordinal,
     Outcome,
     OutgoingMailState,
+    StaffAction,
     TicketNumber,
     TicketState,
 )
@@ -95,6 +96,7 @@ class Ticket(Answer):
     closure: Closure | None
     closed_at: Instant | None
     plan_version: Ordinal
+    can: list[StaffAction]
 
 
 class Actor(Answer):

@@ -36,6 +36,10 @@ class Reply:
         return {fault["pointer"]: fault["code"] for fault in self.body["errors"]}
 
 
+HELD_MAIL = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
+"""The identity of a mail."""
+STRANGER = "li.na@office.example"
+
 KEEP = object()
 """Stands for the body of the sample event."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from io import StringIO
 from types import ModuleType
 from typing import Any
@@ -10,8 +11,13 @@ from typing import Any
 import pytest
 
 from redress.base.people import Member
-from tests.functions.staff.api import Api
-from tests.world import Context, create_idle_machine, logged_by
+from redress.plans.rules.plan import Plan
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_system
+from redress.tickets.rules.ticket import Ticket
+from tests.builders import Clock
+from tests.functions.staff.api import HELD_MAIL, STRANGER, Api
+from tests.world import Context, Opener, Stores, create_idle_machine, logged_by
 
 
 @pytest.fixture
@@ -36,3 +42,19 @@ def scores_machine(table: str) -> None:
     """Creates idle state machines in moto for the requests that start one."""
     for name in ("redress-scores", "redress-rehearsal"):
         create_idle_machine(name)
+
+
+@pytest.fixture
+def noted(stores: Stores, open_ticket: Opener, clock: Clock) -> Callable[..., Ticket]:
+    """Logs a mail on a ticket, by default that of a stranger, and returns the ticket after it."""
+
+    def note(why: str = "stranger", sender: str = STRANGER, ticket: Ticket | None = None) -> Ticket:
+        mail = {"id": HELD_MAIL, "key": "inbound/b", "ticket": "R-00000-00001"}
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+            return by_system.note_mail(ticket, plan, why, sender, "还是没有", at, mail)
+
+        number = (ticket or open_ticket(agent="a-mei")).number
+        return stores.changes.change(number, decide)
+
+    return note

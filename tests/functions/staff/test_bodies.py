@@ -9,13 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from redress.edge.http import BODY_LIMIT
 from tests.answers import DOCUMENTS
 from tests.examples import TIMES
 from tests.functions.staff.api import Api
 from tests.world import Opener
-
-LIMIT = 65_536
-
 
 WITH_BODY = (
     "presence",
@@ -47,39 +45,44 @@ def test_list_of_bodies_is_complete() -> None:
     assert len(WITH_BODY) == documented
 
 
-def test_refuses_a_body_that_is_not_declared_as_json(api: Api) -> None:
-    found = api("reply", headers={"Content-Type": "text/plain"})
+@pytest.fixture
+def number(open_ticket: Opener) -> str:
+    """The number of a ticket of the agent mei."""
+    return open_ticket(agent="a-mei").number
+
+
+def test_refuses_a_body_that_is_not_declared_as_json(api: Api, number: str) -> None:
+    found = api("reply", "mei", number=number, headers={"Content-Type": "text/plain"})
     assert (found.status, found.body["type"]) == (415, "urn:redress:problem:media-type")
 
 
 @pytest.mark.parametrize(
     "raw", ["", "{", "nonsense", '{"text": "\\ud800"}', '{"version": 1e999}', "[" * 60_000]
 )
-def test_refuses_a_body_that_is_not_a_json_document(api: Api, raw: str) -> None:
-    found = api("reply", raw=raw)
+def test_refuses_a_body_that_is_not_a_json_document(api: Api, number: str, raw: str) -> None:
+    found = api("reply", "mei", number=number, raw=raw)
     assert (found.status, found.body["type"]) == (400, "urn:redress:problem:not-json")
 
 
-def test_refuses_a_body_whose_base64_is_broken(api: Api) -> None:
-    event = api.event("reply", raw="%%%")
+def test_refuses_a_body_whose_base64_is_broken(api: Api, number: str) -> None:
+    event = api.event("reply", "mei", number=number, raw="%%%")
     event["isBase64Encoded"] = True
     assert api.send(event).status == 400
 
 
-def test_refuses_a_body_over_64_kb_and_accepts_one_of_exactly_64_kb(
-    api: Api, open_ticket: Opener
+def test_refuses_a_body_over_the_limit_and_accepts_one_of_exactly_the_limit(
+    api: Api, number: str
 ) -> None:
-    number = open_ticket(agent="a-mei").number
     start, end = '{"text": "fine"', "}"
-    fitting = start + " " * (LIMIT - len(start) - len(end)) + end
-    assert api("note", raw=fitting, number=number).status == 200
-    found = api("note", raw=fitting + " ", number=number)
+    fitting = start + " " * (BODY_LIMIT - len(start) - len(end)) + end
+    assert api("note", "mei", raw=fitting, number=number).status == 200
+    found = api("note", "mei", raw=fitting + " ", number=number)
     assert (found.status, found.body["type"]) == (413, "urn:redress:problem:too-large")
 
 
 @pytest.mark.parametrize("value", [None, 1, "text", [], True])
-def test_refuses_a_body_that_is_not_an_object(api: Api, value: Any) -> None:
-    found = api("note", body=value)
+def test_refuses_a_body_that_is_not_an_object(api: Api, number: str, value: Any) -> None:
+    found = api("note", "mei", number=number, body=value)
     assert found.status == 422
     assert found.codes == {"": "object_expected"}
 
@@ -226,7 +229,7 @@ def test_reports_all_wrong_fields_together(
     api: Api, open_ticket: Opener, name: str, body: dict[str, Any], codes: dict[str, str]
 ) -> None:
     path = {} if name == "presence" else {"number": open_ticket(agent="a-mei").number}
-    found = api(name, body=body, **path)
+    found = api(name, "lin", body=body, **path)
     assert found.status == 422
     assert found.codes == codes
 

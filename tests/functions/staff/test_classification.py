@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from redress.base.instants import written
 from tests.builders import Clock
 from tests.functions.staff.api import Api
 from tests.world import Opener
@@ -17,9 +18,7 @@ def test_correction_of_the_kind_recomputes_the_promises(
     found = api("classification", "mei", body=body, number=ticket.number)
     assert (found.status, found.body["kind"], found.body["assignee"]) == (200, "urgent", "a-mei")
     promises = {promise["clock"]: promise for promise in found.body["promises"]}
-    assert promises["first_response"]["due_at"] == (
-        ticket.created_at + timedelta(minutes=5)
-    ).isoformat(timespec="milliseconds")
+    assert promises["first_response"]["due_at"] == written(ticket.created_at + timedelta(minutes=5))
     assert promises["reaction"]["state"] == "cancelled"
 
 
@@ -40,4 +39,4 @@ def test_urgency_and_impact_are_corrected_without_the_kind(api: Api, open_ticket
     assert wrong.codes == {"/customer_type": "unknown_customer_type"}
     nothing = {"version": found["version"], "reason": "none"}
     same = api("classification", "tao", number=ticket.number, body=nothing)
-    assert same.codes == {"/kind": "same_kind"}
+    assert same.codes == {"": "same_kind"}

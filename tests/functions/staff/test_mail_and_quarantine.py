@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import replace
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,18 +13,14 @@ from redress.base.people import Role
 from redress.clocks.rules.clocks import ClockName
 from redress.mail.incoming.rules.held import READER, Refused
 from redress.mail.incoming.store import MailState
-from redress.plans.rules.plan import Plan
-from redress.tickets.rules.change import Change
-from redress.tickets.rules.steps import by_customer, by_system, opening
+from redress.tickets.rules.steps import by_customer, opening
 from redress.tickets.rules.steps.table import MOST_PARTICIPANTS
 from redress.tickets.rules.ticket import EventType, State, Ticket
 from redress.wiring import stores as wired_stores
 from tests.builders import NUMBER, START, Clock, submission
-from tests.functions.staff.api import Api, Reply, hold_mail
+from tests.functions.staff.api import HELD_MAIL, STRANGER, Api, Reply, hold_mail
 from tests.wired import set_environment
 from tests.world import Opener, Stores, aws
-
-HELD_MAIL = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
 
 
 @pytest.fixture
@@ -70,25 +65,6 @@ def test_event_without_a_mail_is_not_found(
 
 def test_mail_of_another_teams_ticket_is_not_found(api: Api, opened_by_mail: str) -> None:
     assert api("mail", "hua", number=opened_by_mail, event="1").status == 404
-
-
-STRANGER = "li.na@office.example"
-
-
-@pytest.fixture
-def noted(stores: Stores, open_ticket: Opener, clock: Clock) -> Callable[..., Ticket]:
-    """Logs a mail on a ticket, by default that of a stranger, and returns the ticket after it."""
-
-    def note(why: str = "stranger", sender: str = STRANGER, ticket: Ticket | None = None) -> Ticket:
-        mail = {"id": HELD_MAIL, "key": "inbound/b", "ticket": "R-00000-00001"}
-
-        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change:
-            return by_system.note_mail(ticket, plan, why, sender, "还是没有", at, mail)
-
-        number = (ticket or open_ticket(agent="a-mei")).number
-        return stores.changes.change(number, decide)
-
-    return note
 
 
 def _accept(api: Api, ticket: Ticket, by: str = "mei", event: int | None = None) -> Reply:
@@ -170,7 +146,7 @@ def test_acceptance_needs_the_right_to_act_and_room_for_a_participant(
     assert api("participants", "mei", number=ticket.number, body=body).status == 200
     full = stores.tickets.get(ticket.number)
     refused = _accept(api, full, event=ticket.version)
-    assert (refused.status, refused.codes) == (422, {"/participants": "too_many"})
+    assert (refused.status, refused.codes) == (422, {"": "too_many"})
 
 
 @pytest.mark.parametrize(
@@ -194,7 +170,7 @@ def test_a_mail_is_accepted_only_with_a_sender_to_whom_mail_can_be_sent(
     for contact in ({"name": "Li", "email": "li@example.com"}, {"name": "Li", "phone": "10086"}):
         before = noted(sender=sender, ticket=open_ticket(agent="a-mei", contact=contact))
         refused = _accept(api, before)
-        assert (refused.status, refused.codes) == (422, {"/participants": code})
+        assert (refused.status, refused.codes) == (422, {"": code})
         after = stores.tickets.get(before.number)
         assert (after.version, after.participants) == (before.version, ())
 
@@ -257,7 +233,7 @@ def test_release_is_requested_through_the_queue(api: Api, clock: Clock, queue: s
     record = hold_mail(1, clock)
     found = api("held-mail-release", "lin", id=record.identity)
     assert found.status == 202
-    assert found.body["requested"] == {"at": "2026-11-23T01:00:00.000+00:00", "by": "s-lin"}
+    assert found.body["requested"] == {"at": "2026-11-23T01:00:00.000Z", "by": "s-lin"}
     [message] = _requests(queue)
     assert message == {
         "release": record.identity,
@@ -275,7 +251,7 @@ def test_release_is_refused_while_an_earlier_request_is_processed(
     clock.advance(minutes=4)
     second = api("held-mail-release", "wei", id=record.identity)
     assert (second.status, second.body["reason"]) == (409, "requested")
-    assert "s-lin requested this release at 2026-11-23T01:00:00+00:00" in second.body["detail"]
+    assert "s-lin requested this release at 2026-11-23T01:00:00.000Z" in second.body["detail"]
     assert len(_requests(queue)) == 1
     clock.advance(minutes=2)  # the message must be lost
     assert api("held-mail-release", "wei", id=record.identity).status == 202
@@ -343,7 +319,7 @@ def test_opened_mail_counts_as_seen_and_a_listed_one_does_not(api: Api, clock: C
     assert api("held-mail", "lin", id=record.identity).body["seen_by"] == "s-lin"
     clock.advance(minutes=1)
     again = api("held-mail", "wei", id=record.identity).body
-    assert (again["seen_at"], again["seen_by"]) == ("2026-11-23T01:01:00.000+00:00", "s-lin")
+    assert (again["seen_at"], again["seen_by"]) == ("2026-11-23T01:01:00.000Z", "s-lin")
 
 
 def test_mail_whose_release_is_processed_stays_unseen(api: Api, clock: Clock, queue: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from redress.base.instants import written
 from redress.staff.rules.availability import Presence
 from tests.builders import Clock
 from tests.functions.staff.api import CHANGES, Api
@@ -15,7 +16,7 @@ def test_presence_is_stored_with_the_members_current_claims(
     found = api("presence", "mei", body={"presence": "away"})
     assert found.status == 200
     assert found.body["presence"] == "away"
-    assert found.body["since"] == clock.now().isoformat(timespec="milliseconds")
+    assert found.body["since"] == written(clock.now())
     assert [availability.agent for availability in stores.staff.present("complaints")] == ["a-jun"]
     api("presence", "mei", body={"presence": "available"}, claims={"custom:capacity": "7"})
     assert stores.staff.member("a-mei").capacity == 7

@@ -43,7 +43,7 @@ def test_ticket_has_promises_timeline_mails_and_escalation(
     assert found.status == 200
     promises = {promise["clock"]: promise for promise in found.body["promises"]}
     assert promises["reaction"]["state"] == "overdue"
-    assert promises["reaction"]["due_at"] == "2026-11-23T01:30:00.000+00:00"
+    assert promises["reaction"]["due_at"] == "2026-11-23T01:30:00.000Z"
     assert promises["resolution"]["state"] == "running"
     assert found.body["escalation"] == "supervisor"
     assert [event["type"] for event in found.body["timeline"]][:2] == ["opened", "assigned"]
@@ -57,7 +57,7 @@ def test_ticket_has_promises_timeline_mails_and_escalation(
         {
             "key": "000001.acknowledgement.customer",
             "state": "failed",
-            "at": "2026-11-23T01:00:00.000+00:00",
+            "at": "2026-11-23T01:00:00.000Z",
             "attempts": 1,
             "fault": "throttled",
         }
@@ -105,7 +105,7 @@ def test_explanation_of_clocks_shows_why_they_are_due_and_what_changed_them(
     found = api("clocks", "jun", query={"language": "en"}, number=ticket.number)
 
     assert found.status == 200
-    assert (found.body["language"], found.body["at"]) == ("en", "2026-11-23T06:00:00.000+00:00")
+    assert (found.body["language"], found.body["at"]) == ("en", "2026-11-23T06:00:00.000Z")
     stories = {(one["clock"], one["round"]): one for one in found.body["clocks"]}
     resolution, reaction = stories["resolution", 1], stories["reaction", 1]
     assert resolution["sentence"].startswith(
@@ -154,9 +154,9 @@ def test_explanation_of_a_clock_shows_fired_and_coming_rungs(
     ]
     assert [rung["action"] for rung in reaction["rungs_fired"]] == ["remind", "remind", "breach"]
     assert reaction["rungs_fired"][-1]["notify"] == ["agent", "supervisor"]
-    assert reaction["rungs_fired"][-1]["fired_at"] == "2026-11-23T01:31:00.000+00:00"
+    assert reaction["rungs_fired"][-1]["fired_at"] == "2026-11-23T01:31:00.000Z"
     assert [rung["action"] for rung in reaction["rungs_to_come"]] == ["escalate"]
-    assert reaction["rungs_to_come"][0]["due_at"] == "2026-11-23T01:45:00.000+00:00"
+    assert reaction["rungs_to_come"][0]["due_at"] == "2026-11-23T01:45:00.000Z"
     assert (reaction["state"], reaction["breached"], reaction["held_by"]) == (
         "overdue",
         True,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from redress.base.instants import written
 from redress.db.rows import Models
 from redress.workflow.store import ReconciliationReport, ReportStore
 from tests.builders import NUMBER
@@ -43,7 +44,7 @@ def test_reconciliations_are_listed_newest_first(
 ) -> None:
     first = api("reconciliations").body
     assert [one["began_at"] for one in first["items"]] == [
-        run.began_at.isoformat(timespec="milliseconds") for run in reversed(runs[2:])
+        written(run.began_at) for run in reversed(runs[2:])
     ]
     newest = first["items"][0]
     assert newest["found"] == {"followed": 1}
@@ -61,8 +62,8 @@ def test_report_of_a_day_is_the_last_reconciliation_that_began_on_it(
         found: str | None = api("reconciliation", date=day).body.get("began_at")
         return found
 
-    assert began_on("2026-10-29") == "2026-10-28T19:30:00.000+00:00", "days are those of Shanghai"
-    assert began_on("2026-11-23") == runs[-1].began_at.isoformat(timespec="milliseconds")
+    assert began_on("2026-10-29") == "2026-10-28T19:30:00.000Z", "days are those of Shanghai"
+    assert began_on("2026-11-23") == written(runs[-1].began_at)
     for day in ("2026-10-28", "2026-11-24", "2026-02-30", "9999-12-31", "0001-01-01", "yesterday"):
         assert api("reconciliation", date=day).status == 404, day
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from redress.base.instants import written
 from tests.builders import BY_PHONE, Clock
 from tests.functions.staff.api import CHANGES, Api
 from tests.world import Opener, Stores
@@ -31,7 +32,7 @@ def test_resolution_of_a_complaint_is_stored_and_starts_the_callback(
     assert found.status == 200
     assert found.body["state"] == "resolved"
     assert found.body["resolution"] == {
-        "at": clock.now().isoformat(timespec="milliseconds"),
+        "at": written(clock.now()),
         "by": "a-mei",
         "team": "complaints",
         "outcome": "upheld",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from redress.tickets.rules.ticket import Ticket
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import CHANGES, KEEP, WHO_MAY, Api
 from tests.world import Opener, Stores
@@ -108,11 +109,12 @@ def test_ticket_of_another_team_is_not_found(
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_ticket_of_another_agent_is_forbidden(
-    api: Api, open_ticket: Opener, stores: Stores, name: str
+    api: Api, noted: Callable[..., Ticket], stores: Stores, name: str
 ) -> None:
-    ticket = open_ticket(agent="a-mei")
+    ticket = noted()
+    path = {"number": ticket.number, "event": str(ticket.version)}
     body = CHANGES[name] | {"version": ticket.version}
-    assert api(name, "jun", body=body, number=ticket.number).status == 403
+    assert api(name, "jun", body=body, **path).status == 403
     assert stores.tickets.get(ticket.number) == ticket
 
 

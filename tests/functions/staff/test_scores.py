@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from redress.base.instants import written
 from redress.scores.messages import AgentResult
 from redress.wiring import scoring as scoring_wiring
 from redress.wiring import staff as staff_wiring
@@ -26,7 +27,7 @@ def score(agent: str) -> None:
 def test_second_rating_replaces_the_first(api: Api, clock: Clock) -> None:
     first = api("rating", "lin")
     assert (first.status, first.body["by"], first.body["revision"]) == (200, "s-lin", 1)
-    assert first.body["at"] == clock.now().isoformat(timespec="milliseconds")
+    assert first.body["at"] == written(clock.now())
     again = api("rating", "lin", body={"attitude": 3, "knowledge": 3})
     assert (again.body["attitude"], again.body["comment"], again.body["revision"]) == (3, "", 2)
 

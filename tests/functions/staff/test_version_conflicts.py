@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from redress.tickets.rules.steps import by_customer
-from redress.tickets.rules.ticket import EventType
+from redress.tickets.rules.ticket import EventType, Ticket
 from redress.tickets.store.tickets import TicketStore
 from redress.workflow.cases.timers import TimerCase
 from tests.builders import Clock
@@ -111,14 +111,15 @@ def test_reminder_after_the_named_version_causes_no_conflict(
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_change_of_an_old_version_gets_the_current_version_and_changes_nothing(
-    api: Api, open_ticket: Opener, stores: Stores, name: str
+    api: Api, noted: Callable[..., Ticket], stores: Stores, name: str
 ) -> None:
-    ticket = open_ticket(agent="a-mei")
+    ticket = noted()
     first = {"version": ticket.version, "text": "We are on it."}
     assert api("reply", "mei", number=ticket.number, body=first).status == 200
     now = stores.tickets.get(ticket.number)
     body = CHANGES[name] | {"version": ticket.version}
-    found = api(name, "lin", number=ticket.number, body=body)
+    path = {"number": ticket.number, "event": str(ticket.version)}
+    found = api(name, "lin", body=body, **path)
     assert (found.status, found.body["type"]) == (409, "urn:redress:problem:version-conflict")
     assert found.body["current_version"] == now.version
     assert stores.tickets.get(ticket.number) == now

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from redress.base.instants import written
 from tests.builders import Clock
 from tests.functions.staff.api import Api, hold_mail
 from tests.world import Opener
@@ -22,9 +23,7 @@ def test_work_list_shows_the_next_due_ticket_first(
     assert [item["number"] for item in found.body["items"]] == [complaint.number, feedback.number]
     assert found.body["next"] is None
     first = found.body["items"][0]
-    assert first["due_at"] == (clock.now() + timedelta(minutes=30)).isoformat(
-        timespec="milliseconds"
-    )
+    assert first["due_at"] == written(clock.now() + timedelta(minutes=30))
     assert first["version"] == complaint.version
 
 
@@ -162,12 +161,12 @@ def test_board_shows_the_held_mail_of_the_team_and_its_promise(api: Api, clock: 
     assert found == {
         "unseen": 2,
         "promised": 3,
-        "oldest_at": "2026-11-23T01:00:01.000+00:00",
-        "due_at": "2026-11-23T06:00:01.000+00:00",
+        "oldest_at": "2026-11-23T01:00:01.000Z",
+        "due_at": "2026-11-23T06:00:01.000Z",
         "overdue": False,
     }
     clock.advance(hours=5)
     assert api("board", "lin").body["held_mail"]["overdue"]
     assert api("board", "hua", query={}).body["held_mail"]["unseen"] == 1
     api("held-mail", "lin", id=f"{1:040x}")
-    assert api("board", "lin").body["held_mail"]["oldest_at"] == "2026-11-23T02:00:04.000+00:00"
+    assert api("board", "lin").body["held_mail"]["oldest_at"] == "2026-11-23T02:00:04.000Z"

@@ -37,8 +37,16 @@ class InvalidInput(RedressError):
         self.faults = faults
 
 
+class Unchanged(InvalidInput):
+    """The request would leave everything as it is: what it asks for is so already."""
+
+
 class NotFound(RedressError):
     """The object does not exist, or the caller may not learn that it exists."""
+
+
+class LinkExpired(RedressError):
+    """The link is genuine, but its time is over."""
 
 
 class Forbidden(RedressError):

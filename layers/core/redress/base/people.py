@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from msgspec import Struct
+
+
+def is_subject(text: str) -> bool:
+    """Whether a text has the form of the identity (`sub`) of a member of staff."""
+    return re.fullmatch("[A-Za-z0-9-]{1,64}", text) is not None
+
+
+def is_team(text: str) -> bool:
+    """Whether a text has the form of the name of a team."""
+    return re.fullmatch("[a-z0-9_-]{1,40}", text) is not None
 
 
 class Role(StrEnum):

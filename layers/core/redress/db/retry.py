@@ -1,4 +1,4 @@
-"""Retry DynamoDB calls, and find out why a transaction failed.
+"""Retry calls to AWS, and find out why a transaction of DynamoDB failed.
 
 If DynamoDB cancels a transaction, it returns one reason per item. A failed condition says something
 about the stored data, so it is raised as ConditionFailed and not retried. A TransactionConflict
@@ -37,6 +37,20 @@ _TRANSIENT = {
     "RequestLimitExceeded",
     "InternalServerError",
     "ServiceUnavailable",
+    # Step Functions, Lambda, SQS, S3, Secrets Manager (the errors in their API references).
+    "ExecutionLimitExceeded",
+    "TooManyRequestsException",
+    "RequestThrottled",
+    "Throttling",
+    "ThrottledException",
+    "EC2ThrottledException",
+    "SlowDown",
+    "RequestTimeout",
+    "InternalError",
+    "InternalFailure",
+    "InternalServiceError",
+    "ServiceException",
+    "ServiceUnavailableException",
 }
 
 
@@ -163,8 +177,7 @@ def _raise_unless_transient(error: Exception, names: Sequence[str]) -> None:
         item = cause.response.get("Item")
         stored = dict.fromkeys(names, item) if item else {}
         raise ConditionFailed(frozenset(names), stored) from error
-    status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _TRANSIENT or status >= 500 or _is_refused_for_its_time(cause):
+    if _is_transient(cause):
         return
     raise error
 
@@ -182,6 +195,25 @@ def _is_refused_for_its_time(error: ClientError) -> bool:
     return found.get("Code") == "InvalidSignatureException" and str(
         found.get("Message")
     ).startswith(expected)
+
+
+def _is_transient(cause: ClientError) -> bool:
+    code = cause.response.get("Error", {}).get("Code", "")
+    status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return code in _TRANSIENT or status == 429 or status >= 500 or _is_refused_for_its_time(cause)
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether an error says that a service of AWS refused a call that may succeed later.
+
+    A missing right counts, too: new rights of a role take effect some seconds after a deployment
+    (IAM User Guide, "Changes that I make are not always immediately visible").
+    """
+    cause = client_error(error)
+    if cause is None:
+        return _got_no_answer(error)
+    code = cause.response.get("Error", {}).get("Code", "")
+    return _is_transient(cause) or code in ("AccessDenied", "AccessDeniedException")
 
 
 def _got_no_answer(error: Exception) -> bool:

@@ -6,12 +6,11 @@ A body is read completely before it is refused, so one answer names every wrong 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
 
-from redress.base import texts
+from redress.base import instants, texts
 from redress.base.errors import Fault, InvalidInput, pointer
 from redress.edge.http import BODY_LIMIT, json_body
 
@@ -121,13 +120,13 @@ class Texts(Field, frozen=True):
 
 
 class Instant(Field, frozen=True):
-    """An instant in ISO 8601 with its offset. The handler gets it in UTC."""
+    """An instant in the form of RFC 3339. The handler gets it in UTC."""
 
     def parse(self, value: Any, faults: Faults) -> Any:
         try:
-            return _in_utc(value)
-        except (ValueError, OverflowError):
-            detail = "an instant such as 2026-11-24T09:00:00+08:00"
+            return instants.parse(value)
+        except ValueError:
+            detail = f"an instant in the form of RFC 3339, such as {instants.EXAMPLE}"
             faults.append(Fault(f"/{self.name}", "instant_expected", detail))
             return None
 
@@ -231,10 +230,3 @@ def _text(here: str, value: Any, limit: int, faults: Faults) -> Any:
     else:
         return texts.cleaned(value)
     return value
-
-
-def _in_utc(value: Any) -> datetime:
-    found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    if found is None or found.tzinfo is None:
-        raise ValueError("no instant with an offset")
-    return found.astimezone(UTC)

@@ -13,9 +13,18 @@ import msgspec
 
 from redress.edge.problems import CONTENT_TYPE, Problem, plain, to_json
 
-BODY_LIMIT = 64 * 1024
-"""The most bytes of a JSON body. The longest text that a ticket accepts has 20,000 characters. In
-Chinese these are 60,000 bytes."""
+LONGEST_CHARACTER = 12
+"""The most bytes of one character of a text. An emoji has 12 if JSON writes it as two escapes
+(`\\ud83d\\ude00`), or if a form encodes each of its four bytes in per cent (`%F0%9F%98%80`)."""
+
+MOST_CHARACTERS = 25_000
+"""At least as many characters as the texts of one body may have together. A submission and a
+resolution have the most: a text of 20,000 characters and some shorter ones."""
+
+BODY_LIMIT = LONGEST_CHARACTER * MOST_CHARACTERS + 20_000
+"""The most bytes of a body of JSON or of a form, with 20,000 bytes for what is not in a text. So a
+text within its limit is accepted however it is encoded. API Gateway takes 10 MB (HTTP API quotas)
+and Lambda 6 MB, in which API Gateway escapes or base64-encodes the body (Lambda quotas)."""
 
 SECURITY = {
     "Cache-Control": "no-store",

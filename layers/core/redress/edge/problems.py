@@ -36,13 +36,24 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.NotReleasable, 409, "not-releasable", "This mail cannot be released"),
     (errors.AgentNotFree, 409, "agent-not-free", "The agent is away or has no room"),
     (errors.NotFound, 404, "not-found", "There is nothing here"),
+    (errors.LinkExpired, 410, "link-expired", "This link has expired"),
     (errors.Forbidden, 403, "forbidden", "You may not do this"),
     (errors.Unavailable, 503, "unavailable", "Please try again shortly"),
 )
 
 
 def problem_for(error: Exception) -> Problem:
-    """The problem for a domain error. Any other error gives a 500 that does not name its cause."""
+    """The problem for a domain error.
+
+    An error of AWS that says that a call may succeed later gives a 503. Any other error gives a 500
+    that does not name its cause.
+    """
+    if not isinstance(error, errors.RedressError):
+        # Imported late: it loads botocore, which a request without an error may not need.
+        from redress.db import retry
+
+        if retry.is_outage(error):
+            error = errors.Unavailable()
     for kind, status, name, title in _TABLE:
         if isinstance(error, kind):
             headers = {}

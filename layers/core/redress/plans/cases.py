@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from redress.base import instants
 from redress.base.errors import Fault, InvalidInput, NotFound, pointer
 from redress.base.people import Member
 from redress.plans.rules.document import parse
@@ -233,7 +234,9 @@ class PlanCases:
             faults.append(Fault("/version", "next_version", detail))
         before = latest.effective_from or EARLIEST
         if (plan.effective_from or moment) < before:
-            detail = f"not before version {latest.version} becomes effective, {before.isoformat()}"
+            detail = (
+                f"not before version {latest.version} becomes effective, {instants.written(before)}"
+            )
             faults.append(Fault("/effective_from", "too_early", detail))
         if faults:
             raise InvalidInput(faults)
@@ -257,7 +260,7 @@ def not_effective_yet(field: str, plan: Plan) -> Fault:
     would have different promises from a ticket that is opened at the same time.
     """
     assert plan.effective_from is not None, "a plan without an effective time is in force"
-    detail = f"new tickets begin under it from {plan.effective_from.isoformat()} on"
+    detail = f"new tickets begin under it from {instants.written(plan.effective_from)} on"
     return Fault(field, "not_effective_yet", detail)
 
 

@@ -26,7 +26,7 @@ from redress.base.errors import (
     VersionConflict,
 )
 from redress.base.people import Actor, Member, Role
-from redress.db import encoding
+from redress.db import encoding, retry
 from redress.db.keys import SHARDS
 from redress.plans.cases import not_effective_yet, prepared
 from redress.plans.rules.document import parse
@@ -74,6 +74,9 @@ PIECES = 4
 """If a period has at most FINE_MONTHS months, each month is cut into this many pieces. Otherwise
 there would be too few parts to keep all workers busy."""
 
+NOT_STARTED = "not started"
+"""The fault of a job that Step Functions did not start."""
+
 MORE, DONE, FAILED = "more", "done", "failed"
 REHEARSE, MOVE = "rehearse", "move"
 """The values of `Listed.act`, the task for each part. REHEARSE is for rehearsals and dry runs, and
@@ -87,6 +90,16 @@ class RehearsalStatus:
     job: RehearsalJob
     progress: Progress
     counts: Counts | None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedMove:
+    """What a request for a move says beside the version. `key` is its Idempotency-Key, or ""."""
+
+    apply: bool
+    dry_run: str | None
+    reason: str | None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,31 +184,25 @@ class RehearsalCases:
             start=periods.period_bounds(months[0], zone)[0],
             end=periods.period_bounds(months[1], zone)[1],
         )
-        return self._begin(job, draft)
+        return self._begin(job, draft, key)
 
-    def move(
-        self,
-        member: Member,
-        version: int,
-        apply: bool,
-        dry_run: str | None,
-        reason: str | None,
-        key: str = "",
-    ) -> RehearsalJob:
+    def move(self, member: Member, version: int, content: Callable[[], AskedMove]) -> RehearsalJob:
         """Begin a move of all open tickets to a published version, or a dry run of such a move.
 
-        `apply` says that the tickets are to be moved. Then `reason` is required, and `dry_run` must
-        be the id of a dry run for the same version. That dry run must be done, and it must have
-        begun no longer ago than DRY_RUN_HOLDS. Without `apply` the job is a dry run. For a version
-        that is not effective yet, only a dry run is possible. Raises NotFound for a version that
-        was never published, and InvalidInput with all faults.
+        `content` reads the request, after the version was found. `apply` says that the tickets are
+        to be moved. Then `reason` is required, and `dry_run` must be the id of a dry run for the
+        same version. That dry run must be done, and it must have begun no longer ago than
+        DRY_RUN_HOLDS. Without `apply` the job is a dry run. For a version that is not effective
+        yet, only a dry run is possible. Raises NotFound for a version that was never published,
+        then the errors of `content`, and InvalidInput with all faults.
         """
         self._managers_only(member)
         try:
             plan = self._plans.get(version)
         except LookupError as error:
             raise NotFound("this version was never published") from error
-        reason = (reason or "").strip()
+        wanted = content()
+        apply, dry_run, reason = wanted.apply, wanted.dry_run, (wanted.reason or "").strip()
         faults = self._faults_of_applying(plan, dry_run, reason) if apply else []
         if dry_run is not None and not apply:
             faults.append(Fault("/dry_run", "not_expected", "only to apply a move"))
@@ -203,7 +210,7 @@ class RehearsalCases:
             raise InvalidInput(faults)
         asked = {"version": version, "apply": apply, "dry_run": dry_run, "reason": reason}
         job = RehearsalJob(
-            id=_id(JobKind.MOVE, key),
+            id=_id(JobKind.MOVE, wanted.key),
             kind=JobKind.MOVE,
             by=member.id,
             role=member.role.value,
@@ -214,7 +221,7 @@ class RehearsalCases:
             dry_run=dry_run,
             reason=reason or None,
         )
-        return self._begin(job, None)
+        return self._begin(job, None, wanted.key)
 
     def read(self, member: Member, job_id: str) -> RehearsalStatus:
         """Return a job, its progress, and its counts if it is done. Raises NotFound."""
@@ -228,25 +235,37 @@ class RehearsalCases:
         if member.role is not Role.MANAGER:
             raise Forbidden("plans are for managers")
 
-    def _begin(self, job: RehearsalJob, draft: dict[str, Any] | None) -> RehearsalJob:
-        """Store the job and start the state machine.
+    def _begin(self, job: RehearsalJob, draft: dict[str, Any] | None, key: str) -> RehearsalJob:
+        """Store the job and start the state machine. `key` is the Idempotency-Key.
 
         The job's id is also the name of the execution, so a repeated request starts nothing new.
+        Raises Unavailable if Step Functions does not say that it has started. With a key the job
+        then waits for a repeated request, which starts it. Without a key nobody can ask for this
+        job again, so it is marked as failed: should it have started, it ends at its first task
+        (`RehearsalJobs.list_parts`).
         """
         if not self._rehearsals.begin(job, draft, self._now()):
-            held, _ = self._rehearsals.job(job.id)
+            held, progress = self._rehearsals.job(job.id)
             if held.fingerprint != job.fingerprint:
                 raise KeyReused("this Idempotency-Key was used for another rehearsal")
+            if progress.state is not JobState.WAITING:
+                return held
             job = held
         client = self._step_functions()
         try:
-            client.start_execution(
-                stateMachineArn=self._machine_arn,
-                name=job.id,
-                input=input_of(RunJob(job.id)),
+            retry.call(
+                lambda: client.start_execution(
+                    stateMachineArn=self._machine_arn,
+                    name=job.id,
+                    input=input_of(RunJob(job.id)),
+                )
             )
         except client.exceptions.ExecutionAlreadyExists:
             return job  # a repeated request
+        except Exception:
+            if not key and not self._rehearsals.abandon(job.id, NOT_STARTED, self._now()):
+                return job  # its first task has run, so it did start
+            raise
         return job
 
     def _draft(
@@ -347,8 +366,13 @@ class RehearsalJobs:
         self._draft: tuple[str, Plan] | None = None
 
     def list_parts(self, job_id: str) -> Listed:
-        """List the parts into which a job is divided, and count its tickets."""
-        job, _ = self._rehearsals.job(job_id)
+        """List the parts into which a job is divided, and count its tickets.
+
+        Raises ValueError for a job that is marked as failed: it must do nothing any more.
+        """
+        job, progress = self._rehearsals.job(job_id)
+        if progress.state is JobState.FAILED:
+            raise ValueError("this job has failed already")
         if job.kind is JobKind.REHEARSAL:
             parts = [
                 _slice_name(*piece, shard) for piece in _pieces(job) for shard in range(SHARDS)

@@ -217,6 +217,19 @@ class RehearsalStore:
             model.state.is_in(JobState.WAITING.value, JobState.RUNNING.value),
         )
 
+    def abandon(self, job: str, fault: str, now: datetime) -> bool:
+        """Mark a job that waits as failed. Returns False if it has begun to run, or is over."""
+        model = self._models.job
+        return self._update(
+            job,
+            [
+                model.state.set(JobState.FAILED.value),
+                model.updated.set(now.isoformat()),
+                model.fault.set(fault),
+            ],
+            model.state == JobState.WAITING.value,
+        )
+
     def result(self, job: str) -> Counts:
         """Return the final counts. Raises NotFound if they are not stored yet."""
         row = self._get(job, keys.REPORT)

@@ -13,7 +13,7 @@ import hmac
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from redress.base.errors import NotFound
+from redress.base.errors import LinkExpired, NotFound
 from redress.tickets.rules.numbers import normalised
 
 _SIGNATURE_BYTES = 18
@@ -82,7 +82,7 @@ class Links:
         return self._number(number)
 
     def read_survey(self, token: str, now: Callable[[], datetime]) -> str:
-        """The number in a survey token. Raises NotFound if it is forged or has expired.
+        """The number in a survey token. Raises NotFound if forged, LinkExpired if it is over.
 
         `now` is called after the keys were read, because a function knows the time of AWS only
         after an answer (`redress.base.service_clock`).
@@ -91,7 +91,7 @@ class Links:
         self._check("survey", claim, signature)
         number, _, expires = claim.partition(".")
         if not expires.isdigit() or int(expires) < now().timestamp():
-            raise NotFound("this link has expired")
+            raise LinkExpired("this link has expired")
         return self._number(number)
 
     def _current(self) -> bytes:

@@ -81,7 +81,7 @@ def reassignment() -> ReassignmentCase:
     from redress.staff.cases.reassignment import ReassignmentCase
     from redress.wiring import stores
 
-    return ReassignmentCase(stores.staff(), staff_cases())
+    return ReassignmentCase(stores.staff())
 
 
 @cache
@@ -101,7 +101,7 @@ def scoring_cases() -> ScoringCases:
         stores.scores(),
         stores.staff(),
         stores.plans(),
-        lambda: clients.client("stepfunctions"),
+        lambda: clients.client("stepfunctions", retries=0),
         settings().scores_machine_arn,
         clients.now,
     )
@@ -115,7 +115,7 @@ def rehearsal_cases() -> RehearsalCases:
     return RehearsalCases(
         stores.rehearsals(),
         stores.plans(),
-        lambda: clients.client("stepfunctions"),
+        lambda: clients.client("stepfunctions", retries=0),
         settings().rehearsal_machine_arn,
         clients.now,
     )
@@ -140,7 +140,7 @@ def quarantine() -> QuarantineCases:
         staff_cases(),
         stores.plans(),
         stores.mail_bucket(given.mail_bucket),
-        clients.client("sqs"),
+        clients.client("sqs", retries=0),
         given.inbound_queue_url,
         clients.now,
     )

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from redress.base import instants
 from redress.base.errors import Fault, InvalidInput, pointer
 from redress.base.languages import LANGUAGES, WRITTEN
 from redress.base.phones import HOME_REGION, REGIONS
@@ -233,14 +234,15 @@ def _effective_from(
     value = document.get("effective_from")
     if value is None:
         return None
+    # A stored version stays valid. Earlier releases accepted every form of ISO 8601.
+    read_instant = instants.parse if publishing_at is not None else datetime.fromisoformat
     try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+        at = read_instant(value) if isinstance(value, str) else None
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        read.fault(
-            "/effective_from", "instant_expected", "an instant such as 2027-01-01T00:00:00+08:00"
-        )
+        detail = "an instant in the form of RFC 3339, such as 2027-01-01T00:00:00+08:00"
+        read.fault("/effective_from", "instant_expected", detail)
         return None
     if publishing_at is not None and at > publishing_at + MOST_AHEAD:
         read.fault("/effective_from", "too_late", "at most a year after it is published")

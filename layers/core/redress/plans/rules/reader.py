@@ -139,9 +139,14 @@ class DocumentReader:
         return value
 
     def day(self, value: Any, at: str) -> date | None:
-        """An ISO date, or None if it is wrong."""
+        """A date in the form of RFC 3339, or None if it is wrong.
+
+        In a stored version every form of ISO 8601 stays valid, because earlier releases took it.
+        """
         try:
-            return date.fromisoformat(value) if isinstance(value, str) else _no_date()
+            if not isinstance(value, str) or (self._publishing and not _is_full_date(value)):
+                raise ValueError("not a date")
+            return date.fromisoformat(value)
         except ValueError:
             self.fault(at, "date_expected", "a date such as 2026-10-01 is expected")
             return None
@@ -160,5 +165,6 @@ class DocumentReader:
         return name
 
 
-def _no_date() -> date:
-    raise ValueError
+def _is_full_date(text: str) -> bool:
+    """Whether a text has the form of `full-date` of RFC 3339, section 5.6."""
+    return re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) is not None

@@ -12,12 +12,14 @@ from typing import Any
 from redress.base import texts
 from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound, Unavailable, pointer
 from redress.base.people import Member, Role
+from redress.db import retry
 from redress.plans.store.plans import Plans
 from redress.scores.cases.months import Months
 from redress.scores.cases.runs import ATTEMPTS
 from redress.scores.messages import RunScores, input_of
 from redress.scores.rules.scorecard import HIGHEST, LOWEST, Rating
 from redress.scores.store.scores import Card, LateFacts, ScoreStore, Summary
+from redress.staff.rules.leading import may_lead
 from redress.staff.store import StaffStore
 
 COMMENT_LIMIT = 5_000
@@ -74,7 +76,8 @@ class ScoringCases:
         """Start a run over a month ("2026-11" or "previous").
 
         `key` is the Idempotency-Key. A repeated request for this month with the same key starts no
-        second run. Raises Forbidden for agents and InvalidInput for a month that has not begun.
+        second run. Raises Forbidden for agents, InvalidInput for a month that has not begun, and
+        Unavailable if Step Functions does not start the run. Nothing is stored before it starts.
         """
         if member.role not in (Role.SUPERVISOR, Role.MANAGER):
             raise Forbidden("scores are run by supervisors and managers")
@@ -83,10 +86,12 @@ class ScoringCases:
         name = f"{period}-{run_id}"
         client = self._step_functions()
         try:
-            client.start_execution(
-                stateMachineArn=self._machine_arn,
-                name=name,
-                input=input_of(RunScores(period)),
+            retry.call(
+                lambda: client.start_execution(
+                    stateMachineArn=self._machine_arn,
+                    name=name,
+                    input=input_of(RunScores(period)),
+                )
             )
         except client.exceptions.ExecutionAlreadyExists:
             return Run(period, name)  # a repeated request
@@ -112,10 +117,13 @@ class ScoringCases:
 
         Raises NotFound if there is no such card, or if `member` may not see it.
         """
+        nothing = NotFound(f"there is no scorecard of {agent} for this month")
+        if not self._may_see(member, agent):
+            raise nothing
         self._months.require_begun(period)
-        held = self._scores.card(agent, period) if self._may_see(member, agent) else None
+        held = self._scores.card(agent, period)
         if held is None:
-            raise NotFound(f"there is no scorecard of {agent} for {period}")
+            raise nothing
         return self._scores.with_evidence(held)
 
     def late_facts(self, period: str, agent: str) -> LateFacts | None:
@@ -152,19 +160,22 @@ class ScoringCases:
         self._months.require_begun(period)
         return self._scores.summary(period)
 
-    def rate(self, member: Member, period: str, agent: str, body: Any) -> Rating:
+    def rate(self, member: Member, period: str, agent: str, content: Callable[[], Any]) -> Rating:
         """Rate an agent's month: {"attitude": 1-5, "knowledge": 1-5, "comment"?: text}.
 
-        Only the supervisor of the agent's team or a manager may rate, and nobody may rate
-        themselves. The rating replaces an earlier one, which stays stored as a former version. The
-        card changes when the month is next scored; until then, the card of a past month is stale.
-        Raises InvalidInput with every fault, Forbidden, and NotFound for an unknown agent.
+        A supervisor rates the agents of their team. A manager rates everybody, also supervisors and
+        managers, but nobody rates themselves. The rating replaces an earlier one, which stays
+        stored as a former version. The card changes when the month is next scored; until then, the
+        card of a past month is stale. `content` reads the document of the request. Raises NotFound
+        for an unknown agent, then Forbidden, then the errors of `content`, then InvalidInput with
+        every fault.
         """
-        if member.role not in (Role.SUPERVISOR, Role.MANAGER) or member.id == agent:
+        if member.role not in (Role.SUPERVISOR, Role.MANAGER):
             raise Forbidden("agents are rated by their supervisor or a manager")
         rated = self._staff.member(agent)
-        if member.role is Role.SUPERVISOR and rated.team != member.team:
-            raise Forbidden("this agent is in another team")
+        if not may_lead(member, rated):
+            raise Forbidden("agents are rated by their supervisor or a manager")
+        body = content()
         faults = [*self._months.faults(period), *_rating_faults(body)]
         if faults:
             raise InvalidInput(faults)

@@ -35,10 +35,13 @@ def period_bounds(period: str, zone: str) -> tuple[datetime, datetime]:
     """
     year, month = parse_period(period)
     following = (year + month // 12, month % 12 + 1)
-    start, end = (
-        datetime(y, m, 1, tzinfo=ZoneInfo(zone)).astimezone(UTC)
-        for y, m in ((year, month), following)
-    )
+    try:
+        start, end = (
+            datetime(y, m, 1, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+            for y, m in ((year, month), following)
+        )
+    except OverflowError as error:
+        raise ValueError(f"{period} begins before the year 1 in UTC") from error
     return start, end
 
 

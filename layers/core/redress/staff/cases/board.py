@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from redress.base.errors import Forbidden
-from redress.base.people import Member, Role
+from redress.base.errors import Fault, Forbidden, InvalidInput
+from redress.base.people import Member, Role, is_team
 from redress.clocks.rules.clocks import ClockName, ClockState, elapsed
 from redress.plans.store.plans import Plans
 from redress.staff.rules.availability import Availability
@@ -67,10 +67,12 @@ class BoardCase:
         """The board of a team.
 
         A manager may see the board of every team. Raises Forbidden if anybody else asks for the
-        board of another team than their own.
+        board of another team than their own, and InvalidInput if `team` cannot be a team's name.
         """
         if member.role is not Role.MANAGER and team != member.team:
             raise Forbidden("this is the board of another team")
+        if not is_team(team):
+            raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
         members = {known.id: known for known in self._staff.members()}
         present = [
             (members[availability.agent], availability)
@@ -79,7 +81,7 @@ class BoardCase:
         ]
         now = self._now()
         opened = self._tickets.get_many(self._lists.open_in_team(team, BOARD_LIMIT))
-        near = [found for ticket in opened if (found := self._near(ticket, now))]
+        near = [found for ticket in opened if (found := self._near(ticket, member, now))]
         return Board(
             team=team,
             present=present,
@@ -88,8 +90,10 @@ class BoardCase:
             near=sorted(near, key=lambda line: line.due_at),
         )
 
-    def _near(self, ticket: Ticket, now: datetime) -> NearLimit | None:
+    def _near(self, ticket: Ticket, member: Member, now: datetime) -> NearLimit | None:
         """The promise of a ticket that is near its limit and due first. None if none is near.
+
+        `member` reads the board.
 
         The share is measured in seconds of the promise's calendar. So a promise that counts office
         hours does not get nearer to its limit at night.
@@ -106,4 +110,4 @@ class BoardCase:
         if not near:
             return None
         due, name = min(near)
-        return NearLimit(work_item(ticket), name, due, now > due)
+        return NearLimit(work_item(ticket, member), name, due, now > due)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from redress.base.errors import Forbidden
-from redress.base.people import Member, Role
+from redress.base.people import Member
 from redress.plans.rules.plan import Plan
 from redress.staff.rules.availability import Availability, Presence
+from redress.staff.rules.leading import may_lead
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
@@ -38,13 +39,14 @@ class PresenceCases:
     def depart(self, member: Member, agent: str) -> list[str]:
         """Record that `agent` has left, and return their open tickets to the queue.
 
-        From now on `agent` gets no work and no mail. `member` must be a supervisor of the same team
-        or a manager; otherwise raises Forbidden. Returns the numbers of the queued tickets. The
+        From now on `agent` gets no work and no mail. Returns the numbers of the queued tickets. The
         call can be repeated. Somebody must also disable the sign-in of `agent` in the user pool.
+        Raises NotFound for an unknown `agent`, and Forbidden unless `member` leads them
+        (`leading.may_lead`).
         """
         leaver = self._staff.member(agent)
-        if member.role is not Role.MANAGER and leaver.team != member.team:
-            raise Forbidden("this member of staff is in another team")
+        if not may_lead(member, leaver):
+            raise Forbidden("only a manager records this departure, and nobody their own")
         self._staff.depart(leaver, self._now())
         actor = member.actor
 

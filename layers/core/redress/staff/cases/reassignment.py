@@ -5,31 +5,20 @@ from __future__ import annotations
 from functools import partial
 
 from redress.base.errors import Fault, InvalidInput, NotFound
-from redress.base.people import Member, Role
+from redress.base.people import Role
 from redress.staff.store import StaffStore
-from redress.tickets.cases.staff import StaffCases
+from redress.tickets.cases.staff import StaffStep
 from redress.tickets.rules.steps import by_staff
-from redress.tickets.rules.ticket import Ticket
 
 
 class ReassignmentCase:
-    def __init__(self, staff: StaffStore, tickets: StaffCases) -> None:
-        self._staff, self._tickets = staff, tickets
+    def __init__(self, staff: StaffStore) -> None:
+        self._staff = staff
 
-    def reassign(
-        self,
-        member: Member,
-        number: str,
-        version: int,
-        agent: str | None,
-        team: str | None,
-        reason: str,
-    ) -> Ticket:
-        """Hand a ticket to an agent, or back to a team's queue if `agent` is None.
+    def step(self, agent: str | None, team: str | None, reason: str) -> StaffStep:
+        """The step that hands a ticket to an agent, or back to a team's queue if `agent` is None.
 
-        Raises InvalidInput for an unknown agent or team, or if the agent is in another team. Raises
-        AgentNotFree if the agent is away or has no room. The errors of `StaffCases.act` are raised
-        unchanged.
+        Raises InvalidInput for an unknown agent or team, or if the agent is in another team.
         """
         to_team = team
         if agent is not None:
@@ -46,5 +35,4 @@ class ReassignmentCase:
             to_team = target.team
         elif team is not None and team not in {known.team for known in self._staff.members()}:
             raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
-        decide = partial(by_staff.reassign, to=agent, team=to_team, why=reason)
-        return self._tickets.act(member, number, version, decide)
+        return partial(by_staff.reassign, to=agent, team=to_team, why=reason)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from redress.base import texts
+from redress.base.errors import NotFound
 from redress.base.people import CUSTOMER, Role
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.plan import Plan
@@ -175,8 +176,21 @@ class CustomerCases:
         self._plans, self._links, self._now = plans, links, now
 
     def status(self, token: str) -> StatusView:
-        """The ticket of a status link. Raises NotFound if the link is forged."""
-        return self._view(self._links.read_status(token))
+        """The ticket of a status link. Raises the errors of `number_of`."""
+        return self._view(self.number_of(token))
+
+    def number_of(self, token: str) -> str:
+        """The number of the ticket to which a status link leads. Reads nothing from the table.
+
+        Raises NotFound if the link is forged, or is that of a survey. Raises LinkExpired for the
+        link of a survey that is over.
+        """
+        try:
+            return self._links.read_status(token)
+        except NotFound:
+            if _is_for_survey(token):
+                self._links.read_survey(token, self._now)
+            raise
 
     def write(self, token: str, text: str) -> StatusView:
         """Write a message on the ticket. A repeat of the text, as by a double click, is ignored."""
@@ -208,7 +222,7 @@ class CustomerCases:
                 return None
             return by_customer.dispute(ticket, plan, CUSTOMER, text, at)
 
-        number = self._number(token)
+        number = self.survey_number_of(token)
         self._changes.change(number, decide)
         return self._view(number)
 
@@ -223,7 +237,7 @@ class CustomerCases:
 
     def survey(self, token: str, answers: Mapping[str, Any]) -> StatusView:
         """Answer the questionnaire. `token` is that of a survey link or of a status link."""
-        number = self._number(token)
+        number = self.survey_number_of(token)
         self._changes.change(
             number,
             lambda t, p, at: by_customer.answer_survey(t, p, answers, at),
@@ -231,8 +245,17 @@ class CustomerCases:
         return self._view(number)
 
     def survey_status(self, token: str) -> StatusView:
-        """The ticket of a survey or status link. Raises NotFound if it is invalid or expired."""
-        return self._view(self._number(token))
+        """The ticket of a survey or status link. Raises the errors of `survey_number_of`."""
+        return self._view(self.survey_number_of(token))
+
+    def survey_number_of(self, token: str) -> str:
+        """The number of the ticket to which a survey or status link leads. Reads nothing.
+
+        Raises NotFound if the link is forged, and LinkExpired if the time of the survey is over.
+        """
+        if _is_for_survey(token):
+            return self._links.read_survey(token, self._now)
+        return self._links.read_status(token)
 
     def survey_token(self, ticket: Ticket) -> str:
         """The token of a survey link. It expires when the ticket's survey clock is due.
@@ -248,16 +271,16 @@ class CustomerCases:
         last = self._tickets.event(ticket.number, ticket.last_person_version)
         return last.type is kind and last.data.get("text") == texts.cleaned(text)
 
-    def _number(self, token: str) -> str:
-        if token.count(".") == 2:
-            return self._links.read_survey(token, self._now)
-        return self._links.read_status(token)
-
     def _do(self, token: str, decide: Decide) -> StatusView:
-        number = self._links.read_status(token)
+        number = self.number_of(token)
         self._changes.change(number, decide)
         return self._view(number)
 
     def _view(self, number: str) -> StatusView:
         file = self._tickets.file(number)
         return view(file.ticket, file.history, self._plans, self._now())
+
+
+def _is_for_survey(token: str) -> bool:
+    """Whether a token has the form of a survey link's (`Links.survey_token`)."""
+    return token.count(".") == 2

@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from redress.base.errors import Fault, InvalidInput, KeyReused, Unavailable
+from redress.base import idempotency
+from redress.base.errors import InvalidInput, KeyReused, Unavailable
 from redress.db import encoding
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
@@ -27,7 +28,6 @@ from redress.tickets.rules.submission import parse
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.submission_store import KeyTaken, NumberTaken, SubmissionStore
 
-KEY_LIMIT = 200
 DRAWS = 4
 
 
@@ -68,12 +68,7 @@ class IntakeCase:
         with another body. Raises Unavailable if the ticket could not be written. If any of them is
         raised, nothing is written.
         """
-        if not key or len(key) > KEY_LIMIT or not key.isprintable():
-            fault = Fault(
-                "#Idempotency-Key",
-                "key_expected",
-                f"a header of 1 to {KEY_LIMIT} printable characters is required",
-            )
+        if fault := idempotency.fault_of(key):
             try:
                 parse(body, channel)
             except InvalidInput as invalid:

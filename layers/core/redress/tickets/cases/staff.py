@@ -6,14 +6,22 @@ tickets a person may see (`access.may_see`) and change (`access.may_act`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Protocol
 
 from redress.base import texts
-from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound
+from redress.base.errors import (
+    AlreadyDone,
+    Fault,
+    Forbidden,
+    InvalidInput,
+    NotAllowedNow,
+    NotFound,
+    Unchanged,
+)
 from redress.base.languages import LANGUAGES
 from redress.base.people import Actor, Member
 from redress.plans.cases import not_effective_yet
@@ -25,7 +33,7 @@ from redress.tickets.rules.change import Change
 from redress.tickets.rules.explain import Story, explain
 from redress.tickets.rules.fold import first_plan
 from redress.tickets.rules.steps import by_staff, draft
-from redress.tickets.rules.ticket import EventType, Ticket, next_due
+from redress.tickets.rules.ticket import Event, EventType, Ticket, next_due
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketFile, TicketStore
 
@@ -34,7 +42,7 @@ PAGE_LIMIT = 25
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """One line of a work list."""
+    """One line of a work list. `can` says what its reader may do with it (`access.can`)."""
 
     number: str
     subject: str
@@ -45,6 +53,7 @@ class WorkItem:
     assignee: str | None
     due_at: datetime | None
     version: int
+    can: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,8 @@ class ClockStories:
     unacknowledged: str | None = None
 
 
-def work_item(ticket: Ticket) -> WorkItem:
+def work_item(ticket: Ticket, member: Member) -> WorkItem:
+    """The line of a ticket in a list that `member` reads."""
     return WorkItem(
         number=ticket.number,
         subject=ticket.subject,
@@ -79,6 +89,7 @@ def work_item(ticket: Ticket) -> WorkItem:
         assignee=ticket.assignee,
         due_at=next_due(ticket),
         version=ticket.version,
+        can=access.can(member.actor, member.team, ticket),
     )
 
 
@@ -109,7 +120,8 @@ class StaffCases:
         Raises InvalidInput if `limit` is out of range.
         """
         page = self._lists.owned_by(member.id, limit, cursor)
-        return WorkPage([work_item(t) for t in self._tickets.get_many(page.numbers)], page.cursor)
+        tickets = self._tickets.get_many(page.numbers)
+        return WorkPage([work_item(ticket, member) for ticket in tickets], page.cursor)
 
     def read(self, member: Member, number: str) -> TicketFile:
         """One ticket with its complete history.
@@ -141,34 +153,56 @@ class StaffCases:
             unacknowledged=history[0].data.get("mail", {}).get("unacknowledged"),
         )
 
-    def act(self, member: Member, number: str, version: int, decide: StaffStep) -> Ticket:
-        """Make the change that `decide` returns, and return the ticket after it.
+    def act(
+        self,
+        member: Member,
+        number: str,
+        content: Callable[[], tuple[int, StaffStep]],
+        there: Callable[[Ticket], None] | None = None,
+    ) -> Ticket:
+        """Change a ticket, and return it after the change.
 
-        `version` is the version of the ticket that the member has read. Raises NotFound if the
-        ticket does not exist or the member may not see it. Raises VersionConflict if a person
-        changed the ticket after that version. Raises Forbidden if the member may not act on it.
-        Errors of `decide` are passed on.
+        `content` reads the request: the version of the ticket that the member has read, and the
+        step that they want. `there` raises NotFound if something else that the request names is not
+        there. Checks are made in this order, and the first that fails decides the error
+        (docs/decisions/025-order-of-refusals.md):
+
+        1. The ticket exists and the member may see it, and `there`: NotFound.
+        2. The member may act on the ticket: Forbidden.
+        3. The content is valid, also for this ticket: the errors of `content`, and InvalidInput.
+        4. No person changed the ticket after the version that the member read: VersionConflict.
+        5. The step is possible in the ticket's present state: the other errors of the step.
         """
         actor = member.actor
+        asked = cache(content)
 
         def checked(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             _must_see(member, ticket)
-            draft.require_current(ticket, version)
+            if there is not None:
+                there(ticket)
             if not access.may_act(actor, member.team, ticket):
                 raise Forbidden("this ticket is not yours")
-            return decide(ticket, plan, by=actor, at=at)
+            version, decide = asked()
+            try:
+                change = decide(ticket, plan, by=actor, at=at)
+            except (NotAllowedNow, AlreadyDone, Unchanged):
+                draft.require_current(ticket, version)
+                raise
+            draft.require_current(ticket, version)
+            return change
 
         return self._changes.change(number, checked)
 
-    def note(self, member: Member, number: str, text: str) -> Ticket:
+    def note(self, member: Member, number: str, content: Callable[[], str]) -> Ticket:
         """Add an internal note. Everybody who may see the ticket may add one.
 
-        The request has no version, because notes never conflict. So a repeated request is
-        recognized by its text: if the last event is the same note by the same person, no note is
-        added.
+        `content` reads the text of the note from the request. The request has no version, because
+        notes never conflict. So a repeated request is recognized by its text: if the last event is
+        the same note by the same person, no note is added. Raises NotFound, then the errors of
+        `content`.
         """
         _must_see(member, self._tickets.get(number))
-        actor = member.actor
+        actor, text = member.actor, content()
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             last = self._tickets.event(number, ticket.version)
@@ -179,47 +213,45 @@ class StaffCases:
 
         return self._changes.change(number, decide)
 
-    def accept_mail(self, member: Member, number: str, version: int, event_number: int) -> Ticket:
+    def accept_mail(
+        self, member: Member, number: str, event_number: int, content: Callable[[], int]
+    ) -> Ticket:
         """Accept a stranger's mail that is logged as this event: see `by_staff.accept_mail`.
 
-        Raises NotFound if the ticket has no such event, or if it logs no stranger's mail.
+        `content` reads the version from the request. Raises NotFound if the ticket has no such
+        event, or if it logs no stranger's mail. The errors of `act` are raised unchanged.
         """
+        history: list[Event] = []
+
+        def there(ticket: Ticket) -> None:
+            read = self._tickets.history(number)
+            history[:] = [event for event in read if event.number <= ticket.version]
+            if _noted(history, event_number) is None:
+                raise NotFound("there is no mail of a stranger to accept")
 
         def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
-            history = [e for e in self._tickets.history(number) if e.number <= ticket.version]
-            noted = next((one for one in history if one.number == event_number), None)
-            if noted is None or not by_staff.is_acceptable(noted):
-                raise NotFound("there is no mail of a stranger to accept")
+            noted = _noted(history, event_number)
+            assert noted is not None, "`there` has found it"
             return by_staff.accept_mail(ticket, plan, by, noted, history, at)
 
-        return self.act(member, number, version, decide)
+        return self.act(member, number, lambda: (content(), decide), there)
 
-    def correct(
-        self,
-        member: Member,
-        number: str,
-        version: int,
-        clock: str,
-        stopped_at: datetime,
-        reason: str,
-    ) -> Ticket:
-        """Record that the customer was answered earlier than was recorded.
+    def correction(self, clock: str, stopped_at: datetime, reason: str) -> StaffStep:
+        """The step that records that the customer was answered earlier than was recorded.
 
         The step needs the times of the customer's messages, and only the history contains them. So
         the history is read in addition. Corrections are rare, so this costs little.
         """
 
         def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
-            history = self._tickets.history(number)
+            history = self._tickets.history(ticket.number)
             written = by_staff.written_at(e for e in history if e.number <= ticket.version)
             return by_staff.correct(ticket, plan, by, clock, stopped_at, reason, at, written)
 
-        return self.act(member, number, version, decide)
+        return decide
 
-    def move_to_plan(
-        self, member: Member, number: str, version: int, plan_version: int, reason: str
-    ) -> Ticket:
-        """Move a ticket to another version of the plan, which must be in force.
+    def plan_move(self, plan_version: int, reason: str) -> StaffStep:
+        """The step that moves a ticket to another version of the plan, which must be in force.
 
         Raises InvalidInput if the version was never published or is not effective yet.
         """
@@ -230,8 +262,13 @@ class StaffCases:
             raise InvalidInput([fault]) from error
         if not plan.in_force(self._now()):
             raise InvalidInput([not_effective_yet("/plan_version", plan)])
-        decide = partial(by_staff.move_to_plan, new=plan, why=reason)
-        return self.act(member, number, version, decide)
+        return partial(by_staff.move_to_plan, new=plan, why=reason)
+
+
+def _noted(history: Iterable[Event], number: int) -> Event | None:
+    """The event with this number if it logs a mail that can be accepted, or None."""
+    found = (event for event in history if event.number == number)
+    return next((event for event in found if by_staff.is_acceptable(event)), None)
 
 
 def _must_see(member: Member, ticket: Ticket) -> None:

@@ -1,8 +1,11 @@
-"""Which tickets a member of staff may see and act on."""
+"""Which tickets a member of staff may see and act on, and which changes they may make now."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from redress.base.people import Actor, Role
+from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Ticket
 
 
@@ -20,3 +23,45 @@ def may_act(actor: Actor, team: str, ticket: Ticket) -> bool:
     if actor.role is Role.AGENT:
         return ticket.assignee == actor.id
     return may_see(actor, team, ticket)
+
+
+ACTIONS: Mapping[str, tuple[Step, ...]] = {
+    "reply": (Step.REPLY, Step.REPLY_AND_WAIT),
+    "note": (Step.NOTE,),
+    "tell_progress": (Step.TELL_PROGRESS,),
+    "resolve": (Step.RESOLVE,),
+    "record_callback": (Step.CONFIRM, Step.DISPUTE, Step.RECORD_NO_ANSWER),
+    "reassign": (Step.REASSIGN,),
+    "reclassify": (Step.RECLASSIFY,),
+    "promise": (Step.PROMISE,),
+    "set_participants": (Step.SET_PARTICIPANTS,),
+    "accept_mail": (Step.WRITE,),
+    "hold": (Step.HOLD,),
+    "release": (Step.RELEASE,),
+    "correct": (Step.CORRECT, Step.RECORD_EARLIER_ANSWER),
+    "move_to_plan": (Step.CHANGE_PLAN,),
+}
+"""The changes of the staff API by the names of their operations, with the steps of each. Which of
+the steps a change is depends on its content."""
+
+LEADERS_ONLY = ("correct", "move_to_plan")
+"""The changes that only supervisors and managers make."""
+
+
+def can(actor: Actor, team: str, ticket: Ticket) -> list[str]:
+    """The changes (of ACTIONS) that a member of staff may make on a ticket in its present state.
+
+    A change in the list can still be refused for its content or its version. A change that is not
+    in it is refused in any case.
+    """
+    if not may_see(actor, team, ticket):
+        return []
+    acts = may_act(actor, team, ticket)
+    return sorted(
+        name
+        for name, steps in ACTIONS.items()
+        if any(ticket.state in STEPS[step] for step in steps)
+        and (acts or name == "note")
+        and (actor.role is not Role.AGENT or name not in LEADERS_ONLY)
+        and (name != "release" or ticket.on_hold is not None)
+    )

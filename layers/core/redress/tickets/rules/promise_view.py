@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from redress.base import instants
 from redress.clocks.rules.clocks import Clock, ClockName, ClockState, Standing, standing
 from redress.tickets.rules.ticket import Ticket, waits_for
 
@@ -23,6 +24,18 @@ class PromiseView(Struct, frozen=True, omit_defaults=True):
     state: str
     waits_for: str | None = None
     done_at: datetime | None = None
+
+
+def promise_fields(promise: PromiseView) -> dict[str, str | None]:
+    """Return a promise in the shape of `Promise` in openapi-public.json. It has every field."""
+    due, done = promise.due_at, promise.done_at
+    return {
+        "clock": promise.clock,
+        "due_at": instants.written(due) if due else None,
+        "state": promise.state,
+        "waits_for": promise.waits_for,
+        "done_at": instants.written(done) if done else None,
+    }
 
 
 SHOWN = (

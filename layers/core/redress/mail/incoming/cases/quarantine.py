@@ -15,8 +15,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from redress.base import instants
 from redress.base.errors import Forbidden, NotFound, NotReleasable
 from redress.base.people import Member, Role
+from redress.db import retry
 from redress.mail.incoming import messages
 from redress.mail.incoming.bucket import MailBucket, attachment_key, read_key
 from redress.mail.incoming.cases.receiving import with_team
@@ -74,9 +76,14 @@ class QuarantinedMail:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which mails of the quarantine somebody wants to see. None matches all."""
+    """Which part of the quarantine somebody wants to see.
 
-    team: str | None = None
+    A page has at most `limit` mails. `cursor` is that of the page before; None gives the first
+    page. A `reason` or `unseen` of None matches all mails.
+    """
+
+    limit: int
+    cursor: str | None = None
     reason: Reason | None = None
     unseen: bool | None = None
 
@@ -117,17 +124,20 @@ class QuarantineCases:
         self._bucket, self._now = bucket, now
         self._sqs, self._queue_url = sqs, queue_url
 
-    def held(self, member: Member, wanted: Wanted, limit: int, cursor: str | None) -> HeldPage:
+    def held(self, member: Member, team: str | None, content: Callable[[], Wanted]) -> HeldPage:
         """Return a page of the quarantine, newest first.
 
-        A page may have fewer mails than `limit` although more follow, because a request looks at
-        MOST_READ mails at most. Raises Forbidden if anybody but a manager asks for another team.
+        `team` None means the member's own team, or all teams for a manager. `content` reads the
+        rest of the request. A page may have fewer mails than its limit although more follow,
+        because a request looks at MOST_READ mails at most. Raises Forbidden if anybody but a
+        manager asks for another team, then the errors of `content`.
         """
-        team = wanted.team
         if member.role is not Role.MANAGER:
             team = team or member.team
             if team != member.team:
                 raise Forbidden("this is the quarantine of another team")
+        wanted = content()
+        limit, cursor = wanted.limit, wanted.cursor
         found, rounds = list[IncomingRecord](), max(1, MOST_READ // limit)
         for _ in range(rounds):
             page = self._page(team, wanted.standings, limit, cursor)
@@ -179,7 +189,9 @@ class QuarantineCases:
         This happens a moment later, so the returned record still says that the mail is quarantined.
         If the release fails, the record will say why. Raises NotFound if the mail was never in
         quarantine or the member may not see it, and NotReleasable if the record says that the
-        release cannot succeed or was requested before.
+        release cannot succeed or was requested before. Raises Unavailable if the queue refuses the
+        message. Then the request is withdrawn, and the inbound function ignores its message if the
+        queue has it nevertheless.
         """
 
         def requested(record: IncomingRecord) -> IncomingRecord | None:
@@ -193,7 +205,7 @@ class QuarantineCases:
         assert request is not None, "this call has just requested it"
         body = messages.encode(ReleaseMail(identity, member.id, request.at))
         try:
-            self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=body)
+            retry.call(lambda: self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=body))
         except Exception:
             self._incoming.change(identity, partial(_without_request, request))
             raise
@@ -256,7 +268,7 @@ def _require_releasable(record: IncomingRecord, now: datetime) -> None:
     if why is None:
         return
     if why == REQUESTED and asked is not None:
-        at = asked.at.isoformat(timespec="seconds")
+        at = instants.written(asked.at)
         detail = f"{asked.by} requested this release at {at}; it is being processed"
         raise NotReleasable(REQUESTED, detail)
     raise NotReleasable(why, _WHY[why])

@@ -56,7 +56,7 @@ class Reason(StrEnum):
     """It is proven that a machine wrote the mail, for example an auto-responder or a program that
     sends newsletters. Nobody expects an answer."""
     NO_SENDER = "no_sender"
-    """The mail cannot be answered: neither From nor Reply-To has a valid address."""
+    """The mail cannot be answered: none of From, Reply-To and Sender has a valid address."""
     FROM_STAFF = "from_staff"
     """The mail is in the name of a member of staff. Either DMARC does not prove that they sent it,
     or the mail neither forwards a customer's mail nor names a ticket that they may see."""

@@ -1,4 +1,7 @@
-"""The steps of the customer."""
+"""The steps of the customer.
+
+A step first checks its content (InvalidInput), then whether the ticket's state allows it.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +44,8 @@ def write(
     `open_ticket` describes `mail`. `participant` is the address of the participant who wrote the
     message; None if the customer wrote it.
     """
-    require_possible(Step.WRITE, ticket)
     data = {"text": checked_text(text, "/text")} | mail_source(mail)
+    require_possible(Step.WRITE, ticket)
     if participant is not None:
         data["from"] = participant
     return Draft(ticket, plan, CUSTOMER, at).add(EventType.CUSTOMER_WROTE, data).change()
@@ -65,11 +68,12 @@ def dispute(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> C
 
     Routing first offers it to the agent who resolved it.
     """
+    text = checked_text(text, "/text")
     require_possible(Step.DISPUTE, ticket)
     last = ticket.resolution.by if ticket.resolution else ticket.assignee
     return (
         Draft(ticket, plan, by, at)
-        .add(EventType.DISPUTED, {"text": checked_text(text, "/text")})
+        .add(EventType.DISPUTED, {"text": text})
         .add(
             EventType.QUEUED,
             {
@@ -98,9 +102,6 @@ def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: da
     Raises InvalidInput, which lists every wrong answer, and NotAllowedNow if no survey is due
     (`is_survey_due`).
     """
-    require_possible(Step.ANSWER_SURVEY, ticket)
-    if not is_survey_due(ticket, plan):
-        raise NotAllowedNow(Step.ANSWER_SURVEY, ticket.state)
     faults: list[Fault] = []
     kept: dict[str, Any] = {}
     for name in SURVEY_SCORES:
@@ -129,6 +130,9 @@ def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: da
     ]
     if faults:
         raise InvalidInput(faults)
+    require_possible(Step.ANSWER_SURVEY, ticket)
+    if not is_survey_due(ticket, plan):
+        raise NotAllowedNow(Step.ANSWER_SURVEY, ticket.state)
     draft = Draft(ticket, plan, CUSTOMER, at)
     if ticket.state is State.RESOLVED:
         if plan.is_low(kept):
@@ -140,8 +144,8 @@ def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: da
 
 def withdraw(ticket: Ticket, plan: Plan, text: str, at: datetime) -> Change:
     """The customer withdraws the ticket. Open promises are cancelled: neither kept nor missed."""
-    require_possible(Step.WITHDRAW, ticket)
     data = {"text": checked_text(text, "/text", required=False)}
+    require_possible(Step.WITHDRAW, ticket)
     return (
         Draft(ticket, plan, CUSTOMER, at)
         .add(EventType.WITHDRAWN, data)

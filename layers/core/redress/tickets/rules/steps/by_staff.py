@@ -1,7 +1,8 @@
 """The steps of staff.
 
 The caller has already checked what does not depend on the ticket: no text is blank or too long, and
-each choice is a known one. A step checks what depends on the ticket, the plan or the time.
+each choice is a known one. A step checks what depends on the ticket, the plan or the time. It first
+checks the content (InvalidInput), then whether the ticket's state allows the step.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from redress.base.addresses import canonical, cleaned, fault_of, is_address
-from redress.base.errors import AlreadyDone, Fault, InvalidInput, NotAllowedNow, pointer
+from redress.base.errors import AlreadyDone, Fault, InvalidInput, NotAllowedNow, Unchanged, pointer
 from redress.base.people import CUSTOMER, SYSTEM, Actor
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules.plan import LONGEST_S, Plan
@@ -70,8 +71,8 @@ def reclassify(
 
     If the plan assigns the new classification to another team, the ticket is queued there.
     """
-    require_possible(Step.RECLASSIFY, ticket)
     _check_classification(plan, given)
+    require_possible(Step.RECLASSIFY, ticket)
     kind = given.kind or ticket.kind
     level = plan.level(kind)
     own = (ticket.urgency, ticket.impact) if kind == ticket.kind else (level.urgency, level.impact)
@@ -79,7 +80,9 @@ def reclassify(
     customer_type = given.customer_type or ticket.customer_type
     corrected = (kind, urgency, impact, customer_type)
     if corrected == (ticket.kind, ticket.urgency, ticket.impact, ticket.customer_type):
-        raise InvalidInput([Fault("/kind", "same_kind", "the ticket is classified so already")])
+        named = [name for name in given.__struct_fields__ if getattr(given, name) is not None]
+        here = pointer(*named) if len(named) == 1 else ""
+        raise Unchanged([Fault(here, "same_kind", "the ticket is classified so already")])
     draft = Draft(ticket, plan, by, at).add(
         EventType.RECLASSIFIED,
         {
@@ -131,9 +134,9 @@ def promise(
 
     A second promise replaces the first one. The first one stays in the history.
     """
-    require_possible(Step.PROMISE, ticket)
     if not 1 <= (due - at).total_seconds() <= LONGEST_S:
         raise InvalidInput([Fault("/by", "not_in_time", "an instant to come, within a year")])
+    require_possible(Step.PROMISE, ticket)
     data = {"by": due.isoformat(), "text": text.strip()} | copies(ticket)
     return Draft(ticket, plan, by, at).add(EventType.PROMISED, data).change()
 
@@ -179,7 +182,6 @@ def correct(
     """
     held = ticket.clocks.get(ClockName(clock)) if clock in CORRECTABLE else None
     unrecorded = held is not None and not held.over and clock != ClockName.REACTION
-    require_possible(Step.RECORD_EARLIER_ANSWER if unrecorded else Step.CORRECT, ticket)
     faults = []
     if held is None or held.state is ClockState.CANCELLED:
         known = ", ".join(name for name in CORRECTABLE if name in ticket.clocks)
@@ -191,6 +193,7 @@ def correct(
         faults.append(Fault("/at", "not_in_time", detail))
     if faults:
         raise InvalidInput(faults)
+    require_possible(Step.RECORD_EARLIER_ANSWER if unrecorded else Step.CORRECT, ticket)
     data = {"clock": clock, "stopped_at": stopped_at.isoformat(), "why": why.strip()}
     if unrecorded and (later := min((one for one in written if one > stopped_at), default=None)):
         data["unanswered_since"] = later.isoformat()
@@ -213,7 +216,7 @@ def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: 
     """
     require_possible(Step.CHANGE_PLAN, ticket)
     if new.version == ticket.plan_version:
-        raise InvalidInput([Fault("/plan_version", "same_plan", "it is under this plan already")])
+        raise Unchanged([Fault("/plan_version", "same_plan", "it is under this plan already")])
     data = {
         "plan_version": new.version,
         "from": ticket.plan_version,
@@ -247,8 +250,8 @@ def note(
     mail: Mapping[str, Any] | None = None,
 ) -> Change:
     """Add an internal note, which the customer never sees. `mail` is described at `open_ticket`."""
-    require_possible(Step.NOTE, ticket)
     data = {"text": checked_text(text, "/text")} | mail_source(mail)
+    require_possible(Step.NOTE, ticket)
     return Draft(ticket, plan, by, at).add(EventType.NOTED, data).change()
 
 
@@ -260,7 +263,6 @@ def set_participants(
     From now on participants get a copy of each message to the customer, and may write on the ticket
     by mail. Raises InvalidInput with a fault for every address that cannot be a participant.
     """
-    require_possible(Step.SET_PARTICIPANTS, ticket)
     # Each participant once, as the first of equal addresses was typed.
     wanted: dict[str, str] = {}
     for address in addresses:
@@ -277,6 +279,7 @@ def set_participants(
             faults.append(Fault(here, "is_customer", "this is the customer"))
     if faults:
         raise InvalidInput(faults)
+    require_possible(Step.SET_PARTICIPANTS, ticket)
     if wanted.keys() == {canonical(address) for address in ticket.participants}:
         return None
     data = {"participants": list(wanted.values()), "from": list(ticket.participants)}
@@ -306,13 +309,13 @@ def accept_mail(
     if not is_address(address):
         code, _ = fault_of(address)
         detail = "the mail has no sender to whom mail can be sent; add a participant instead"
-        raise InvalidInput([Fault("/participants", code, detail)])
+        raise InvalidInput([Fault("", code, detail)])
     draft = Draft(ticket, plan, by, at)
     known = (*ticket.participants, *([ticket.contact.email] if ticket.contact.email else []))
     if canonical(address) not in map(canonical, known):
         if len(ticket.participants) >= MOST_PARTICIPANTS:
             detail = f"at most {MOST_PARTICIPANTS}; remove one first"
-            raise InvalidInput([Fault("/participants", "too_many", detail)])
+            raise InvalidInput([Fault("", "too_many", detail)])
         wanted = [*ticket.participants, address]
         data = {"participants": wanted, "from": list(ticket.participants)}
         draft.add(EventType.PARTICIPANTS_SET, data)
@@ -336,7 +339,6 @@ def resolve(
     at: datetime,
 ) -> Change:
     """Resolve the ticket. A complaint also needs an outcome, a remedy and a root cause."""
-    require_possible(Step.RESOLVE, ticket)
     if ticket.kind == "complaint":
         needed = (("outcome", outcome), ("remedy", remedy), ("root_cause", root_cause))
         faults = [
@@ -346,6 +348,7 @@ def resolve(
         ]
         if faults:
             raise InvalidInput(faults)
+    require_possible(Step.RESOLVE, ticket)
     draft = Draft(ticket, plan, by, at).add(
         EventType.RESOLVED,
         {

@@ -1,0 +1,206 @@
+"""`can`: what the reader of a ticket may do with it now."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from redress.base.errors import NotAllowedNow
+from redress.tickets.rules import access
+from redress.tickets.rules.steps import by_customer
+from redress.tickets.rules.ticket import State, Ticket
+from tests.examples import TIMES
+from tests.functions.conftest import MEMBERS
+from tests.functions.staff.api import Api, Reply
+from tests.world import Opener, Stores
+
+DONE = {"text": "Done.", "outcome": "upheld", "remedy": "new", "root_cause": "seal"}
+
+CONTENT: dict[str, tuple[str, list[dict[str, Any]]]] = {
+    "reply": ("reply", [{"text": "On it."}, {"text": "Which?", "wait_for_customer": True}]),
+    "note": ("note", [{"text": "The same batch."}]),
+    "tell_progress": ("progress", [{"text": "We are looking."}]),
+    "resolve": ("resolution", [DONE]),
+    "record_callback": (
+        "callback",
+        [{"outcome": "no_answer"}, {"outcome": "dissatisfied", "text": "Still broken."}],
+    ),
+    "reassign": ("assignment", [{"agent": None, "reason": "too much"}]),
+    "reclassify": (
+        "classification",
+        [
+            {"urgency": "low", "impact": "low", "reason": "small"},
+            {"urgency": "high", "impact": "high", "reason": "large"},
+        ],
+    ),
+    "promise": ("promise", [{"by": "2026-11-29T10:00:00+08:00", "text": "By Sunday."}]),
+    "set_participants": ("participants", [{"participants": ["wang.wei@example.com"]}]),
+    "accept_mail": ("acceptance", [{}]),
+    "hold": ("hold", [{"reason": "part", "text": "The pump is on its way."}]),
+    "release": ("release", [{}]),
+    "correct": (
+        "correction",
+        [
+            {"clock": clock, "at": "2026-11-23T09:00:00+08:00", "reason": "called"}
+            for clock in ("first_response", "next_reply", "reaction")
+        ],
+    ),
+    "move_to_plan": ("plan-move", [{"plan_version": 1, "reason": "as promised"}]),
+}
+"""An action -> its sample event, and contents that together meet every step of the action."""
+
+
+def not_allowed(found: Reply) -> bool:
+    """Whether an answer says that the caller may not do this, or not in this state."""
+    return found.status == 403 or (
+        found.status == 409 and found.body["type"] == "urn:redress:problem:not-allowed-now"
+    )
+
+
+def test_actions_are_the_changes_of_the_api_with_the_roles_of_their_routes(api: Api) -> None:
+    changes = {
+        route.run.__name__: {role.value for role in route.roles}
+        for (method, path), route in api.module.ROUTES.items()
+        if path.startswith("/staff/tickets/{number}/") and method != "GET"
+    }
+    assert set(changes) == set(access.ACTIONS) == set(CONTENT)
+    leaders = {name for name, roles in changes.items() if "agent" not in roles}
+    assert leaders == set(access.LEADERS_ONLY)
+
+
+def ways(stores: Stores, api: Api) -> dict[str, Callable[[Ticket], Any]]:
+    """Ways to change a ticket; each leads to another state, if it is possible."""
+
+    def as_mei(name: str, **body: Any) -> Callable[[Ticket], Any]:
+        def send(ticket: Ticket) -> None:
+            api(name, "wei", number=ticket.number, body={"version": ticket.version, **body})
+
+        return send
+
+    def customer(step: Callable[..., Any], *given: Any) -> Callable[[Ticket], Any]:
+        def act(ticket: Ticket) -> None:
+            with contextlib.suppress(NotAllowedNow):
+                stores.changes.change(ticket.number, lambda t, p, at: step(t, p, *given, at))
+
+        return act
+
+    return {
+        "reply": as_mei("reply", text="We are on it."),
+        "ask": as_mei("reply", text="Which one?", wait_for_customer=True),
+        "hold": as_mei("hold", reason="part", text="The pump is on its way."),
+        "release": as_mei("release"),
+        "resolve": as_mei("resolution", **DONE),
+        "dissatisfied": as_mei("callback", outcome="dissatisfied", text="Still broken."),
+        "no answer": as_mei("callback", outcome="no_answer"),
+        "write": customer(by_customer.write, "It got worse."),
+        "withdraw": customer(by_customer.withdraw, ""),
+        "confirm": customer(by_customer.confirm, MEMBERS["mei"].actor),
+        "queue": as_mei("assignment", agent=None, reason="too much"),
+    }
+
+
+WAYS = (
+    "reply",
+    "ask",
+    "hold",
+    "release",
+    "resolve",
+    "dissatisfied",
+    "no answer",
+    "write",
+    "withdraw",
+    "confirm",
+    "queue",
+)
+
+
+def answers(api: Api, name: str, by: str, ticket: Ticket, event: int) -> Iterator[Reply]:
+    """The answers to an action, one for each content. Each is asked of the same ticket.
+
+    `event` is the number of the event that logs a stranger's mail.
+    """
+    sample, contents = CONTENT[name]
+    for content in contents:
+        version = {} if name == "note" else {"version": ticket.version}
+        found = api(sample, by, number=ticket.number, event=str(event), body=content | version)
+        yield found
+        if found.status == 200:
+            return  # the ticket has changed
+
+
+@settings(
+    max_examples=30 * TIMES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    path=st.lists(st.sampled_from(WAYS), max_size=5),
+    by=st.sampled_from(["mei", "jun", "lin", "wei", "hua"]),
+    name=st.sampled_from(sorted(CONTENT)),
+)
+def test_action_is_possible_if_and_only_if_it_is_in_can(
+    api: Api,
+    noted: Callable[..., Ticket],
+    open_ticket: Opener,
+    stores: Stores,
+    path: list[str],
+    by: str,
+    name: str,
+) -> None:
+    ticket = noted(ticket=open_ticket("complaint", agent=None))
+    number, event = ticket.number, ticket.version
+    taken = api(
+        "assignment",
+        "wei",
+        number=number,
+        body={"version": ticket.version, "agent": "a-mei", "reason": "hers"},
+    )
+    assert taken.status in (200, 409)  # she may have no room for one more
+    for way in path:
+        ways(stores, api)[way](stores.tickets.get(number))
+    ticket = stores.tickets.get(number)
+    read = api("ticket", by, number=number)
+    if MEMBERS[by].name == "hua":
+        assert read.status == 404
+        return
+    assert read.body["can"] == access.can(MEMBERS[by].actor, MEMBERS[by].team, ticket)
+    found = list(answers(api, name, by, ticket, event))
+    if name in read.body["can"]:
+        assert not all(map(not_allowed, found)), [one.body for one in found]
+        assert 403 not in {one.status for one in found}
+    else:
+        assert all(map(not_allowed, found)), [one.body for one in found]
+
+
+def test_answer_of_a_change_and_lists_say_what_the_reader_can_do(
+    api: Api, open_ticket: Opener
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "reason": "part", "text": "It is on its way."}
+    assert api("hold", "mei", number=ticket.number, body=body).status == 409  # it is new
+    reply = {"version": ticket.version, "text": "We are on it."}
+    answered = api("reply", "mei", number=ticket.number, body=reply).body
+    assert "hold" in answered["can"]
+    assert "release" not in answered["can"]
+    held = api("hold", "mei", number=ticket.number, body=body | {"version": answered["version"]})
+    assert {"hold", "release"} <= set(held.body["can"])
+    assert not {"correct", "move_to_plan", "record_callback"} & set(held.body["can"])
+    [line] = api("work", "mei", query={}).body["items"]
+    assert line["can"] == held.body["can"]
+    assert api("ticket", "jun", number=ticket.number).body["can"] == ["note"]
+    assert "correct" in api("ticket", "lin", number=ticket.number).body["can"]
+    away = {"version": held.body["version"], "agent": None, "team": "service", "reason": "theirs"}
+    gone = api("assignment", "mei", number=ticket.number, body=away)
+    assert (gone.status, gone.body["can"]) == (200, [])
+
+
+def test_closed_ticket_takes_notes_only(api: Api, open_ticket: Opener, stores: Stores) -> None:
+    ticket = open_ticket(agent="a-mei")
+    stores.changes.change(ticket.number, lambda t, p, at: by_customer.withdraw(t, p, "", at))
+    found = api("ticket", "wei", number=ticket.number).body
+    assert (found["state"], found["can"]) == (State.CLOSED, ["note"])

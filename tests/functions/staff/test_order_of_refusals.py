@@ -1,0 +1,194 @@
+"""One order of refusals on every route with a body (docs/decisions/025-order-of-refusals.md).
+
+A request of these tests deserves two refusals: one of a rank and one of the rank after it. It must
+get the earlier one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from redress.tickets.rules.ticket import State, Ticket
+from tests.functions.staff.api import CHANGES, WHO_MAY, Api, Reply
+from tests.world import Opener, Stores
+
+BROKEN: list[dict[str, Any]] = [
+    {"body": {"colour": "red"}},
+    {"body": [1]},
+    {"raw": "{"},
+    {"raw": " " * 2_600_000},
+    {"headers": {"Content-Type": "text/plain"}},
+]
+"""Requests with wrong content: each is refused with another status."""
+BY_FORM = (422, 422, 400, 413, 415)
+
+WITH_BODY = (
+    *CHANGES,
+    "note",
+    "presence",
+    "rating",
+    "plan-publish",
+    "plan-moves",
+    "rehearsal-begin",
+)
+
+
+@pytest.fixture
+def call(api: Api, noted: Callable[..., Ticket]) -> Callable[..., Reply]:
+    """Calls a route about a ticket of mei that has a stranger's mail as its last event."""
+    ticket = noted()
+    usual = {"number": ticket.number, "event": str(ticket.version), "version": "1"}
+
+    def send(name: str, by: str, **changes: Any) -> Reply:
+        return api(name, by, **(usual | changes))
+
+    return send
+
+
+def test_list_of_routes_with_a_body_is_complete(api: Api) -> None:
+    with_body = {key for key, route in api.module.ROUTES.items() if route.body is not None}
+    assert {tuple(api.event(name)["routeKey"].split(" ")) for name in WITH_BODY} == with_body
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_BODY if "agent" not in WHO_MAY[name]])
+def test_role_is_refused_before_anything_else(call: Callable[..., Reply], name: str) -> None:
+    nowhere = {"number": "R-00000-00000", "id": "0" * 40, "agent": "nobody", "version": "9"}
+    for broken in ({}, *BROKEN):
+        assert call(name, "mei", **broken).status == 403
+        assert call(name, "mei", **nowhere, **broken).status == 403
+
+
+@pytest.mark.parametrize("name", [*CHANGES, "note"])
+def test_ticket_that_is_not_there_or_not_visible_is_refused_before_the_content(
+    api: Api, call: Callable[..., Reply], open_ticket: Opener, name: str
+) -> None:
+    elsewhere = open_ticket("inquiry", agent="a-tao")
+    for number in ("R-00000-00000", "x" * 2_000, elsewhere.number):
+        for broken in ({}, {"body": {"version": 1}}, *BROKEN):
+            assert call(name, "lin", number=number, **broken).status == 404
+    ghosts = {"version": 1, "agent": "nobody", "team": "moon", "reason": "r"}
+    assert call("assignment", "lin", number=elsewhere.number, body=ghosts).status == 404
+    plan = {"version": 1, "plan_version": 7, "reason": "r"}
+    assert call("plan-move", "lin", number=elsewhere.number, body=plan).status == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("acceptance", {"event": "1"}),
+        ("acceptance", {"event": "99999"}),
+        ("rating", {"agent": "nobody"}),
+        ("plan-moves", {"version": "9"}),
+    ],
+)
+def test_other_things_in_the_path_are_looked_up_before_rights_and_content(
+    call: Callable[..., Reply], name: str, path: dict[str, str]
+) -> None:
+    by = {"acceptance": "jun", "rating": "lin", "plan-moves": "wei"}[name]
+    for broken in ({}, *BROKEN):
+        assert call(name, by, **path, **broken).status == 404
+
+
+@pytest.mark.parametrize("name", [name for name in CHANGES if "agent" in WHO_MAY[name]])
+def test_right_to_act_is_checked_before_the_content_and_the_version(
+    call: Callable[..., Reply], name: str
+) -> None:
+    stale, future = {"version": 1}, {"version": 999}
+    for broken in ({"body": CHANGES[name] | stale}, {"body": CHANGES[name] | future}, *BROKEN):
+        assert call(name, "jun", **broken).status == 403
+
+
+def test_right_to_rate_is_checked_before_the_content(call: Callable[..., Reply]) -> None:
+    for broken in ({}, *BROKEN):
+        for whom in ("a-tao", "s-lin", "m-wei"):
+            assert call("rating", "lin", agent=whom, period="2026-99", **broken).status == 403
+
+
+@pytest.mark.parametrize("name", WITH_BODY)
+def test_wrong_content_has_its_own_status_if_nothing_earlier_is_wrong(
+    call: Callable[..., Reply], name: str
+) -> None:
+    given = [call(name, "wei", agent="a-mei", **broken).status for broken in BROKEN]
+    assert tuple(given) == BY_FORM
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "reply": {"text": " "},
+    "progress": {"text": ""},
+    "resolution": {"text": "Done.", "outcome": "upheld"},
+    "callback": {"outcome": "dissatisfied", "text": ""},
+    "assignment": {"agent": "nobody", "reason": "r"},
+    "classification": {"customer_type": "king", "reason": "r"},
+    "promise": {"by": "2026-11-20T00:00:00Z", "text": "By last week."},
+    "hold": {"reason": "holiday", "text": "x"},
+    "participants": {"participants": ["nobody"]},
+    "acceptance": {"x": 1},
+    "release": {"x": 1},
+    "correction": {"clock": "first_response", "at": "2026-01-01T00:00:00Z", "reason": "r"},
+    "plan-move": {"plan_version": 7, "reason": "r"},
+}
+"""Content that is wrong, if possible for a reason that only the use case or the step finds."""
+
+
+def test_wrong_content_is_listed_for_every_change() -> None:
+    assert set(WRONG) == set(CHANGES)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_content_is_refused_before_an_old_version(call: Callable[..., Reply], name: str) -> None:
+    assert call("reply", "mei", body={"version": 3, "text": "We are on it."}).status == 200
+    found = call(name, "lin", body=WRONG[name] | {"version": 1})
+    assert found.status == 422
+    right = call(name, "lin", body=CHANGES[name] | {"version": 1})
+    assert (right.status, right.body["type"]) == (409, "urn:redress:problem:version-conflict")
+
+
+@pytest.fixture
+def closed(call: Callable[..., Reply], stores: Stores) -> Ticket:
+    """Closes the ticket: it is resolved, and nobody answers the calls."""
+    done = {"text": "Done.", "outcome": "upheld", "remedy": "new", "root_cause": "seal"}
+    found = call("resolution", "mei", body={"version": 3} | done)
+    while found.body["state"] != State.CLOSED:
+        body = {"version": found.body["version"], "outcome": "no_answer"}
+        found = call("callback", "mei", body=body)
+        assert found.status == 200
+    return stores.tickets.get(found.body["number"])
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_content_and_version_are_refused_before_the_state(
+    call: Callable[..., Reply], closed: Ticket, name: str
+) -> None:
+    current = {"version": closed.version}
+    assert call(name, "lin", body=WRONG[name] | current).status == 422
+    stale = call(name, "lin", body=CHANGES[name] | {"version": 3})
+    assert (stale.status, stale.body["type"]) == (409, "urn:redress:problem:version-conflict")
+    future = call(name, "lin", body=CHANGES[name] | {"version": 999})
+    assert (future.status, future.codes) == (422, {"/version": "unknown_version"})
+    now = call(name, "lin", body=CHANGES[name] | current)
+    assert (now.status, now.body["type"]) == (409, "urn:redress:problem:not-allowed-now")
+
+
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [
+        ("quarantine", {"team": "service", "limit": "0", "cursor": "?", "reason": "x"}),
+        ("board", {"team": "service"}),
+    ],
+)
+def test_list_of_another_team_is_forbidden_before_its_query_is_read(
+    api: Api, name: str, query: dict[str, str]
+) -> None:
+    assert api(name, "lin", query=query).status == 403
+
+
+def test_query_of_a_thing_that_is_not_there_is_not_read(api: Api) -> None:
+    unknown = api("rehearsal", "wei", id="0" * 16, query={"format": "xml"})
+    assert unknown.status == 404
+    assert api("clocks", "mei", number="R-00000-00000", query={"language": "xx"}).status == 404
+    card = api("scorecard", "lin", agent="a-tao", period="nonsense")
+    assert card.status == 404
+    assert api("scorecard", "lin", agent="a-mei", period="nonsense").status == 422
