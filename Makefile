@@ -55,7 +55,7 @@ install: .venv/ready ## Install what tests need besides Python: Chromium and fon
 
 # ------------------------------------------------------------------------------ the local cloud
 
-.PHONY: up down demo mails mailbox
+.PHONY: up down demo mails mailbox letters
 up: .venv/ready ## Run Redress on this laptop (PORT=4566 PACE=3600: an hour passes in a second)
 	$(PYTHON) -m local.stack up $(if $(PORT),--port $(PORT)) $(if $(PACE),--pace $(PACE))
 
@@ -67,6 +67,9 @@ mails: .venv/ready ## Write a page with every mail template in every language
 
 mailbox: .venv/ready ## Write a page with the mails that the local cloud sent (RELAY=127.0.0.1:1025: also by SMTP)
 	@$(PYTHON) -m local.mails box $(if $(RELAY),--relay $(RELAY))
+
+letters: .venv/ready ## List the dead letters (BACK=1: put all back; BACK=id DROP=id; STACK=redress: on AWS)
+	@$(PYTHON) -m local.letters $(if $(STACK),--stack $(STACK)) $(if $(BACK),--back $(BACK)) $(if $(DROP),--drop $(DROP))
 
 demo: .venv/ready ## Play tickets from the web form to the monthly scorecard, in this terminal
 	$(PYTHON) -m local.demo

@@ -26,9 +26,8 @@ CALLS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("states", "StartExecution"),
         ("states", "SendTaskSuccess"),
         ("states", "SendTaskFailure"),
-        ("sqs", "SendMessageBatch"),
-        ("lambda", "POST"),
     ),
+    "follower": (("sqs", "SendMessageBatch"), ("lambda", "POST")),
     "assigner": (("dynamodb", "TransactWriteItems"), ("dynamodb", "BatchGetItem")),
     "mailer": (
         ("dynamodb", "UpdateItem"),

@@ -205,7 +205,8 @@ def test_every_work_queue_has_a_dead_letter_queue() -> None:
         if "RedrivePolicy" in q["Properties"]
     }
     work = {"MailQueue", "InboundQueue", "InboundLateQueue"}
-    assert set(queues) - dead - {"DeadLetterQueue"} == work
+    others = {f"{kind}DeadLetterQueue" for kind in ("", "Signal", "Event", "Delivery")}
+    assert set(queues) - dead - others == work
     for name, queue in queues.items():
         assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 86400, name
         assert queue["Properties"]["SqsManagedSseEnabled"] is True, name
@@ -226,12 +227,26 @@ def test_stream_has_two_readers_and_no_third() -> None:
     assert READERS == ("relay", "follower")
 
 
-@pytest.mark.parametrize("name", [f"{name.capitalize()}Function" for name in READERS])
-def test_reader_of_the_stream_sets_poison_records_aside(name: str) -> None:
-    mapping = stream_mappings()[name]
+@pytest.mark.parametrize(("reader", "kind"), [("Relay", "Signal"), ("Follower", "Event")])
+def test_reader_of_the_stream_sets_poison_records_aside_by_kind(reader: str, kind: str) -> None:
+    mapping, queue = stream_mappings()[f"{reader}Function"], f"{kind}DeadLetterQueue"
+    given = functions()[f"{reader}Function"]["Environment"]["Variables"]
+    assert refers_to(given["DEAD_LETTER_QUEUE_URL"]) == queue
     assert mapping["BisectBatchOnFunctionError"] is True
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["MaximumRetryAttempts"] > 0
     assert mapping["MaximumRecordAgeInSeconds"] < 24 * 3600, "the stream keeps records for a day"
-    assert refers_to(mapping["DestinationConfig"]["OnFailure"]["Destination"]) == "DeadLetterQueue"
+    assert refers_to(mapping["DestinationConfig"]["OnFailure"]["Destination"]) == queue
     assert mapping["StartingPosition"] == "TRIM_HORIZON", "no record is skipped"
+
+
+def test_what_eventbridge_and_its_scheduler_cannot_deliver_has_a_queue_of_its_own() -> None:
+    targets = [rule["Targets"][0] for rule in properties_of("AWS::Events::Rule")]
+    targets += [one["Target"] for one in properties_of("AWS::Scheduler::Schedule")]
+    aside = [refers_to(t["DeadLetterConfig"]["Arn"]) for t in targets if "DeadLetterConfig" in t]
+    assert len(aside) >= 3
+    assert set(aside) == {"DeliveryDeadLetterQueue"}
+
+
+def properties_of(kind: str) -> list[Resource]:
+    return [resource["Properties"] for resource in of_type(kind).values()]

@@ -13,7 +13,7 @@ import pytest
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
 from tests.builders import ROOT
-from tests.template.documents import MACHINES, PLACEHOLDER, functions, machine
+from tests.template.documents import MACHINES, PLACEHOLDER, functions, machine, of_type
 
 BIN = Path(sys.executable).parent
 
@@ -27,7 +27,7 @@ ACCEPTED = {
         "an access log would contain paths, and a path contains the secret of a link",
     ),
     "ES6000": (
-        {"DeadLetterQueue", "MailDeadLetterQueue", "InboundDeadLetterQueue"},
+        {name for name in of_type("AWS::SQS::Queue") if name.endswith("DeadLetterQueue")},
         "these are dead-letter queues themselves; an alarm watches them",
     ),
     "ES7000": (

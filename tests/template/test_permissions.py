@@ -122,7 +122,7 @@ def test_relay_can_neither_send_mail_jobs_nor_call_functions() -> None:
     reached = {
         refers_to(one) for s in statements() if s.role == "RelayFunctionRole" for one in s.resources
     }
-    assert reached == {"Table", "TicketMachine", "DeadLetterQueue"}
+    assert reached == {"Table", "TicketMachine", "SignalDeadLetterQueue", "DeadLetterQueue"}
 
 
 def test_follower_can_only_send_messages_and_call_the_assigner() -> None:
@@ -132,7 +132,7 @@ def test_follower_can_only_send_messages_and_call_the_assigner() -> None:
         if s.role == "FollowerFunctionRole"
         for one in s.resources
     }
-    assert reached == {"MailQueue", "DeadLetterQueue", "AssignerFunction"}
+    assert reached == {"MailQueue", "EventDeadLetterQueue", "DeadLetterQueue", "AssignerFunction"}
     assert allowed("FollowerFunction") == {"sqs:SendMessage", "lambda:InvokeFunction"}
 
 
