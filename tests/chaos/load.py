@@ -74,12 +74,16 @@ def planned(seed: int, seconds: float) -> Iterator[Planned]:
 
 @dataclass
 class Place:
-    """Where the load goes. `outputs` and `staff` change when the local cloud is restarted."""
+    """Where the load goes. `outputs` and `staff` change when the local cloud is restarted.
+
+    No operation begins while `up` is not set; those that have begun go on.
+    """
 
     outputs: Outputs
     staff: dict[str, Staff]
     links: Links
     ledger: Ledger
+    up: threading.Event
 
     @property
     def base(self) -> str:
@@ -98,10 +102,11 @@ def run(
     `during` is called with the seconds since the beginning.
     """
     began = time.monotonic()
-    busy = threading.BoundedSemaphore(2 * WORKERS)
+    busy = threading.BoundedSemaphore(WORKERS)
 
     def do(one: Planned) -> None:
         try:
+            place.up.wait()
             Operation(place, one).do()
         finally:
             busy.release()

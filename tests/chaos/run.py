@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -111,7 +112,9 @@ class Run:
 
     def _play(self, cloud: Cloud, outputs: Outputs) -> Result:
         endpoints.widen(LANES)
-        place = Place(outputs, self._sign_in(outputs), _links(cloud, outputs), Ledger())
+        up = threading.Event()
+        up.set()
+        place = Place(outputs, self._sign_in(outputs), _links(cloud, outputs), Ledger(), up)
         self._shorten_queues(outputs)
         began = datetime.now(UTC)
         waiting = schedule.scheduled(self.seed, self.seconds, stack.NAME, self.skew_s)
@@ -179,6 +182,15 @@ class Run:
         """
         self.say("the local cloud is restarted")
         self._happened += faults.happened(place.outputs.endpoint_url)
+        place.up.clear()
+        try:
+            self._start_again(place)
+        finally:
+            place.up.set()
+        self._ends += 1
+        self._invoke(place.outputs, "repair", {"task": "reconcile"})
+
+    def _start_again(self, place: Place) -> None:
         cloud = self._cloud()
         process.stop(cloud, STOP_S)
         cloud = process.start(self.directory, cloud.port, state=self.directory / "kept")
@@ -195,8 +207,6 @@ class Run:
         # The server for incoming mail reads the addresses from this file.
         (self.directory / "outputs.json").write_text(place.outputs.to_json(), encoding="utf-8")
         place.staff = self._sign_in(place.outputs)
-        self._ends += 1
-        self._invoke(place.outputs, "repair", {"task": "reconcile"})
 
     def _set_clocks(self, cloud: Cloud, clocks: Any) -> None:
         functions = stack.client(cloud, "lambda")
