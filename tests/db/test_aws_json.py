@@ -290,21 +290,31 @@ def signed_at(asked: dict[str, Any]) -> datetime:
     return found.replace(tzinfo=UTC)
 
 
+EXPIRED = (
+    "Signature expired: 20261128T195522Z is now earlier than 20261128T215440Z "
+    "(20261128T215940Z - 5 min.)"
+)
+NOT_YET = (
+    "Signature not yet current: 20261128T235522Z is still later than 20261128T221440Z "
+    "(20261128T215940Z + 15 min.)"
+)
+
+
 @pytest.mark.parametrize(
-    "message",
+    ("code", "message"),
     [
-        "Signature expired: 20261128T195522Z is now earlier than 20261128T215440Z "
-        "(20261128T215940Z - 5 min.)",
-        "Signature not yet current: 20261128T235522Z is still later than 20261128T221440Z "
-        "(20261128T215940Z + 15 min.)",
+        ("InvalidSignatureException", EXPIRED),
+        ("InvalidSignatureException", NOT_YET),
+        ("SignatureDoesNotMatch", EXPIRED),
+        ("RequestTimeTooSkewed", "The difference between the request time and the current time"),
     ],
 )
 def test_refusal_for_the_time_of_the_signature_is_tried_again(
-    fake: FakeService, message: str
+    fake: FakeService, code: str, message: str
 ) -> None:
     """Our client then signs with the time of AWS. botocore's cannot, so its call is Unavailable."""
     fake.dated = True
-    kind = "com.amazon.coral.service#InvalidSignatureException"
+    kind = f"com.amazon.coral.service#{code}"
     fake.refuse(400, {"__type": kind, "message": message})
     told: list[float] = []
     service = aws_json.DynamoDB(

@@ -188,13 +188,13 @@ def _is_refused_for_its_time(error: ClientError) -> bool:
     Nothing was done. A client of `redress.db.aws_json` signs its next attempt with the time of AWS,
     which it learned from this answer. botocore's clients cannot
     (https://github.com/boto/boto3/issues/1252), so their calls end as Unavailable. A signature that
-    is wrong for another reason has the same code and another message.
+    is wrong for another reason has the same code and another message. S3 has a code of its own.
     """
     found = error.response.get("Error", {})
-    expected = ("Signature expired", "Signature not yet current")
-    return found.get("Code") == "InvalidSignatureException" and str(
-        found.get("Message")
-    ).startswith(expected)
+    code, message = found.get("Code"), found.get("Message") or ""
+    if code in ("InvalidSignatureException", "SignatureDoesNotMatch"):
+        return message.startswith(("Signature expired", "Signature not yet current"))
+    return code == "RequestTimeTooSkewed"
 
 
 def _is_transient(cause: ClientError) -> bool:
