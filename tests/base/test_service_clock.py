@@ -96,6 +96,16 @@ def test_wrong_clock_is_told_again_only_after_a_minute() -> None:
     assert len(machine.told) == 2
 
 
+def test_corrected_time_does_not_jump_at_each_answer() -> None:
+    machine = Machine(ahead=3600)
+    machine.call()
+    wrong_by = machine.wrong_by
+    for begin in (0.1, 0.3, 0.4):
+        machine.true += timedelta(seconds=begin)
+        machine.call(there=0.2, back=3)
+        assert machine.wrong_by == pytest.approx(wrong_by, abs=1e-5)
+
+
 def test_clock_that_was_set_right_is_believed_after_the_next_answer() -> None:
     machine = Machine(ahead=-7200)
     machine.call()

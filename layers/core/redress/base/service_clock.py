@@ -85,11 +85,12 @@ class ServiceClock:
         if least <= BOUND_S and most >= -BOUND_S:
             self._correction = timedelta(0)
             return
-        middle = (least + most) / 2
-        self._correction = timedelta(seconds=middle)
+        # A correction that still fits stays, so that the time does not jump at each answer.
+        if not least <= self._correction.total_seconds() <= most:
+            self._correction = timedelta(seconds=(least + most) / 2)
         if self._elapsed() - self._told_at >= TELL_EVERY_S:
             self._told_at = self._elapsed()
-            self._tell(-middle, self.now())
+            self._tell(-self._correction.total_seconds(), self.now())
 
 
 def _date_of(header: str | None) -> datetime | None:

@@ -500,9 +500,9 @@ class RehearsalJobs:
         decide, plan = self._decide(job), self._plans.get(job.plan_version)
 
         def look(number: str, part: JobPart) -> None:
-            moment = self._now()
             try:
                 ticket = self._tickets.get(number)
+                moment = self._changes.moment(ticket)
                 decided = decide(ticket, self._plans.get(ticket.plan_version), moment)
             except (NotFound, NotAllowedNow, LookupError, ValueError, encoding.Unreadable):
                 counting.add_unreadable(part.counts, number)

@@ -98,9 +98,10 @@ class TicketChanges:
                 decided = attempt()
                 if decided.change is None:
                     return decided.result
-                before = decided.change.before
                 assert decided.at is not None, "a change has a time"
-                assert before is None or _may_follow(decided.at, before), "history runs backwards"
+                for change, at in ((decided.change, decided.at), *decided.also):
+                    before = change.before
+                    assert before is None or _may_follow(at, before), "history runs backwards"
                 store = self._tickets.commit if decided.change.before else self._tickets.open
                 store(decided.change, decided.at, decided.cause, decided.also)
             except (Raced, NumberTaken):
