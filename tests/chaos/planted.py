@@ -63,18 +63,18 @@ MISTAKES: Mapping[str, Mistake] = {
         ),
     ),
     "load": Mistake(
-        "a resolved ticket stays in its agent's load",
+        "an assignment does not count in the agent's load",
         "tickets are assigned",
-        (Edit("redress/staff/store.py", "    if released is not None:\n", "    if False:\n"),),
+        (Edit("redress/staff/store.py", "    if taken is not None:\n", "    if False:\n"),),
     ),
     "clock": Mistake(
-        "a message of the customer starts no clock for the next reply",
+        "an acknowledgement stops no clock",
         "its head has clocks",
         (
             Edit(
                 "redress/tickets/rules/fold.py",
-                "clocks=_start_clocks(ticket, plan, event.at, ClockName.NEXT_REPLY))\n",
-                "clocks=ticket.clocks)\n",
+                "        clocks=_stop_clocks(ticket, event, plan, ClockName.ACKNOWLEDGEMENT),\n",
+                "        clocks=ticket.clocks,\n",
             ),
         ),
     ),
