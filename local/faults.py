@@ -334,6 +334,11 @@ def turn_off(endpoint: str) -> None:
     _call(endpoint, "PUT", [])
 
 
+def on(endpoint: str) -> list[Fault]:
+    """The faults that are on."""
+    return [Fault(**one) for one in _call(endpoint, "GET")["on"]]
+
+
 def happened(endpoint: str) -> list[Happened]:
     """The faults that hit a call since this cloud started."""
     return [Happened(**one) for one in _call(endpoint, "GET")["happened"]]

@@ -182,6 +182,7 @@ class Run:
         """
         self.say("the local cloud is restarted")
         self._happened += faults.happened(place.outputs.endpoint_url)
+        waiting = faults.on(place.outputs.endpoint_url)
         place.up.clear()
         try:
             self._start_again(place)
@@ -189,6 +190,7 @@ class Run:
             place.up.set()
         self._ends += 1
         self._invoke(place.outputs, "repair", {"task": "reconcile"})
+        faults.turn_on(place.outputs.endpoint_url, waiting)
 
     def _start_again(self, place: Place) -> None:
         cloud = self._cloud()
