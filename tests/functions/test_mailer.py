@@ -23,7 +23,8 @@ from moto.ses.models import ses_backends
 from redress.base.errors import Unavailable
 from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.base.phrases import phrases
-from redress.mail.outgoing.cases.posting import LEASE, NotSentYet, Result, SendOutcome
+from redress.db.rows import Models
+from redress.mail.outgoing.cases.posting import LEASE, SES_S, NotSentYet, Result, SendOutcome
 from redress.mail.outgoing.cases.sending import UNWANTED, MailingCase
 from redress.mail.outgoing.messages import MailJob, encode, job_of
 from redress.mail.outgoing.rules.table import mails_after
@@ -36,6 +37,7 @@ from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_tim
 from redress.tickets.rules.ticket import Contact, Event, Ticket
 from redress.tickets.store.mail_records import MailRecord, MailRecordStore
 from redress.tickets.store.tickets import TicketStore
+from redress.wiring import clients
 from redress.wiring import customer as customer_wiring
 from redress.wiring import mailer as mailer_wiring
 from redress.wiring import staff as staff_wiring
@@ -1262,6 +1264,19 @@ def test_the_wiring_builds_the_mailing_case(table: str, monkeypatch: pytest.Monk
         mailer_wiring.mailing()
     set_environment(monkeypatch, MAIL_QUEUE_URL="q", MAIL_DEAD_LETTER_QUEUE_URL="d")
     assert isinstance(mailer_wiring.mailing(), MailingCase)
+
+
+def test_the_clients_of_the_mailer_wait_shortly_and_never_repeat_a_send(mailer: Mailer) -> None:
+    """botocore would send a mail twice: it repeats a call whose answer was lost."""
+    ses, sqs = mailer_wiring.ses().meta.config, mailer_wiring.sqs().meta.config
+    assert ses.retries["total_max_attempts"] == 1
+    assert (ses.connect_timeout, ses.read_timeout) == SES_S
+    assert (sqs.connect_timeout, sqs.read_timeout) == (1.5, 1.5)
+    given = clients.settings()
+    models = Models(given.table, given.aws_region, timeout_s=given.call_timeout_s)
+    table = models.connection.client.meta.config
+    assert (table.connect_timeout, table.read_timeout) == (1.5, 1.5)
+    assert mailer_wiring.call_s() == 3
 
 
 # ------------------------------------------------------------------------------ participants

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from copy import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from redress.base.instants import written
 from redress.db.rows import Models
-from redress.workflow.store import ReconciliationReport, ReportStore
+from redress.workflow.store import MailComparison, ReconciliationReport, ReportStore
 from tests.builders import NUMBER
 from tests.functions.staff.api import Api
 from tests.wired import REGION, TABLE
@@ -66,6 +68,32 @@ def test_report_of_a_day_is_the_last_reconciliation_that_began_on_it(
     assert began_on("2026-11-23") == written(runs[-1].began_at)
     for day in ("2026-10-28", "2026-11-24", "2026-02-30", "9999-12-31", "0001-01-01", "yesterday"):
         assert api("reconciliation", date=day).status == 404, day
+
+
+def test_a_report_has_the_price_of_comparing_mails_if_its_version_compared_them(
+    api: Api, runs: list[ReconciliationReport]
+) -> None:
+    last, store = runs[-1], ReportStore(Models(TABLE, REGION))
+    since = last.began_at - timedelta(days=1)
+    store.save(replace(last, mails=MailComparison(since, last.began_at, 4, 2.5, 0.0000003125)))
+    newest, older = api("reconciliations").body["items"][:2]
+    assert newest["mails"] == {
+        "since": since.isoformat(timespec="milliseconds"),
+        "until": last.began_at.isoformat(timespec="milliseconds"),
+        "tickets": 4,
+        "read_units": 2.5,
+        "dollars": 0.0000003125,
+    }
+    assert older["mails"] is None
+
+
+def test_a_report_that_an_earlier_version_stored_can_be_read(api: Api, stores: Stores) -> None:
+    models = Models(TABLE, REGION)
+    began = "2026-11-01T19:30:00+00:00"
+    stored = {"began_at": began, "definition": "d", "definition_since": began, "teams": []}
+    models.doc("RECONCILIATION", f"RUN#{began}", doc=json.dumps(stored)).save()
+    [found] = api("reconciliations").body["items"]
+    assert (found["mails"], found["left"]) == (None, 0)
 
 
 def test_there_are_no_reports_before_the_first_reconciliation(api: Api) -> None:
