@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
@@ -16,6 +17,10 @@ from local.patches.checking import expect
 _MESSAGE_ID = re.compile(
     rb"^message-id:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", re.IGNORECASE | re.MULTILINE
 )
+
+
+PUBLISHED_AFTER_S = 1.0
+"""How long after the answer SES publishes that it accepted a mail. AWS names no time."""
 
 
 def keep_complete_mails() -> None:
@@ -45,9 +50,9 @@ def publish_mail_feedback() -> None:
     """That SES accepted a mail, and what the mailbox simulator does to it, goes to the
     configuration set's topic.
 
-    AWS: each accepted mail causes the event Send. The addresses bounce@, complaint@ and
-    suppressionlist@simulator.amazonses.com return or refuse a mail. The events that a configuration
-    set asks for go to its topic, with the mail's tags.
+    AWS: each accepted mail causes the event Send, after the answer to the call. The addresses
+    bounce@, complaint@ and suppressionlist@simulator.amazonses.com return or refuse a mail. The
+    events that a configuration set asks for go to its topic, with the mail's tags.
     Emulator: knows the simulator and configuration sets, but publishes to the topics of identities
     only, and never a Send.
     Patch: publishes after the call, in SES's format (Developer Guide, "Contents of event data").
@@ -63,7 +68,8 @@ def publish_mail_feedback() -> None:
     ) -> Any:
         answer = await original(method, path, headers, body, query)
         if (sent := _sent(method, path, body, answer)) is not None:
-            _publish(sent, "Send", {"send": {}})
+            later = asyncio.get_running_loop().call_later
+            later(PUBLISHED_AFTER_S, _publish, sent, "Send", {"send": {}})
             for recipient in sent["Destination"]["ToAddresses"]:
                 local, _, domain = recipient.partition("@")
                 if domain.lower() == "simulator.amazonses.com":

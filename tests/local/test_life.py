@@ -11,13 +11,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
-from local import story
+from local import mails, story
 from local.endpoints import Answer, EndpointError, Staff, call, submit_by_json, wait_for
-from local.faults import accept_mail, refuse_mail
+from local.faults import Do, Fault, accept_mail, happened, refuse_mail, turn_on
 from local.stack import Outputs
 from local.story import World
 from tests.local.living import asleep, complaint, opened, rungs, timer
@@ -147,6 +148,34 @@ def test_refused_mail_delays_no_timer_and_is_sent_when_mail_works_again(
     wait_for(lambda: world.manager.read(number)["acknowledged_at"], "acknowledged in the end", 90)
     ticket = world.manager.read(number)
     assert story.promise(ticket, "acknowledgement") == "missed"
+
+
+@pytest.mark.usefixtures("mail_works_again")
+def test_a_mail_is_sent_once_although_the_answer_of_ses_is_lost_or_the_worker_dies(
+    world: World, deployed: Outputs
+) -> None:
+    """The event of SES records each mail, so that nothing is sent when the claim expires."""
+    faults = [
+        Fault(Do.LOSE, "ses", "SendEmail", times=2),
+        Fault(Do.KILL_AFTER, "ses", "SendEmail", times=1),
+    ]
+    turn_on(deployed.endpoint_url, faults)
+    numbers = {f"lost-{count}": opened(world, f"lost-{count}").number for count in range(3)}
+    for number in numbers.values():
+        acknowledged = partial(lambda one: world.manager.read(one)["acknowledged_at"], number)
+        wait_for(acknowledged, f"{number} is acknowledged", 120)
+    hit = [one.do for one in happened(deployed.endpoint_url) if one.operation == "SendEmail"]
+    assert (hit.count(Do.LOSE), hit.count(Do.KILL_AFTER)) == (2, 1)
+    sent = mails.kept(deployed.directory / "mailbox")
+    for name, number in numbers.items():
+        [record] = (
+            mail
+            for mail in world.manager.read(number)["mails"]
+            if mail["key"] == "000001.acknowledgement.customer"
+        )
+        assert record["state"] == "sent"
+        wanted = f"To: {name}@".encode(), b"X-Redress-Mail: 000001.acknowledgement.customer"
+        assert len([raw for raw in sent if all(line in raw for line in wanted)]) == 1, number
 
 
 def test_sweep_starts_a_workflow_whose_start_was_lost(
