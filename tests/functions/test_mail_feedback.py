@@ -212,7 +212,7 @@ def accepted(number: str, audience: str = "customer") -> str:
 
 
 def test_the_event_of_an_accepted_mail_prevents_a_second_copy_after_a_lost_answer(
-    mailer: Mailer, open_ticket: Opener, post: Post, capsys: pytest.CaptureFixture[str]
+    mailer: Mailer, open_ticket: Opener, post: Post
 ) -> None:
     number = open_ticket().number
     job = MailJob(number, 1, "acknowledgement", "customer")
@@ -220,11 +220,8 @@ def test_the_event_of_an_accepted_mail_prevents_a_second_copy_after_a_lost_answe
     assert mailer(encode(job)) == [encode(job)]
     assert 45 < mailer.put_off["handle-m-0"] < 60, "not before the claim expires"
     post.answer_lost = None
-    capsys.readouterr()
     told = accepted(number).replace('"reply"', '"acknowledgement"')
     assert mailer(told, told) == []
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 1, "the second event changes nothing"
     [record] = mailer.records(number).values()
     assert (record.state, record.message_id) == ("sent", "EXAMPLE7c191be45")
 

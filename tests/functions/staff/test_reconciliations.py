@@ -78,8 +78,8 @@ def test_a_report_has_the_price_of_comparing_mails_if_its_version_compared_them(
     store.save(replace(last, mails=MailComparison(since, last.began_at, 4, 2.5, 0.0000003125)))
     newest, older = api("reconciliations").body["items"][:2]
     assert newest["mails"] == {
-        "since": since.isoformat(timespec="milliseconds"),
-        "until": last.began_at.isoformat(timespec="milliseconds"),
+        "since": "2026-11-22T07:30:00.000Z",
+        "until": "2026-11-23T07:30:00.000Z",
         "tickets": 4,
         "read_units": 2.5,
         "dollars": 0.0000003125,
