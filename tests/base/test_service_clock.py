@@ -68,7 +68,7 @@ def test_time_is_within_half_a_minute_of_aws_after_one_answer(
 
 
 @given(there=st.floats(0, 600), back=st.floats(0, 600), ahead=st.floats(-1, 1))
-def test_honest_clock_is_never_changed_however_slow_an_answer_is(
+def test_right_clock_is_never_changed_however_slow_an_answer_is(
     there: float, back: float, ahead: float
 ) -> None:
     machine = Machine(ahead)

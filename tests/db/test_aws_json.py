@@ -88,7 +88,7 @@ def fake() -> Iterator[FakeService]:
     server.server_close()
 
 
-def honest() -> ServiceClock:
+def right_clock() -> ServiceClock:
     """A clock that is never wrong: the fake service sends no `Date`."""
     return clock_behind(0, [])
 
@@ -100,7 +100,7 @@ def clock_behind(seconds: float, told: list[float]) -> ServiceClock:
 
 
 def minimal(fake: FakeService) -> aws_json.DynamoDB:
-    return aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": fake.url}, honest())
+    return aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": fake.url}, right_clock())
 
 
 def full(service: str, fake: FakeService) -> Any:
@@ -126,7 +126,7 @@ def full(service: str, fake: FakeService) -> Any:
 def test_a_request_equals_that_of_the_full_client(
     fake: FakeService, service: str, operation: str, given: dict[str, Any]
 ) -> None:
-    ours = OURS[service](ENVIRONMENT | {"AWS_ENDPOINT_URL": fake.url}, honest())
+    ours = OURS[service](ENVIRONMENT | {"AWS_ENDPOINT_URL": fake.url}, right_clock())
     getattr(ours, operation)(**given)
     getattr(full(service, fake), operation)(**given)
 
@@ -200,7 +200,9 @@ def test_a_timeout_raises_botocores_error_and_is_retried(
 
 
 def test_a_refused_connection_raises_unavailable_after_all_retries() -> None:
-    client = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, honest())
+    client = aws_json.DynamoDB(
+        ENVIRONMENT | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, right_clock()
+    )
     with pytest.raises(EndpointConnectionError):
         client.get_item(**READ)
     with pytest.raises(Unavailable):
@@ -213,7 +215,7 @@ def test_the_user_agent_names_the_application_like_that_of_the_full_client(
     """The meter of the local cloud reads it to know which function called."""
     monkeypatch.setenv("AWS_SDK_UA_APP_ID", "redress-intake")
     named = {"AWS_ENDPOINT_URL_DYNAMODB": fake.url, "AWS_SDK_UA_APP_ID": "redress-intake"}
-    for client in (aws_json.DynamoDB(ENVIRONMENT | named, honest()), full("dynamodb", fake)):
+    for client in (aws_json.DynamoDB(ENVIRONMENT | named, right_clock()), full("dynamodb", fake)):
         client.get_item(**READ)
     minimal(fake).get_item(**READ)
 
@@ -225,7 +227,7 @@ def test_the_user_agent_names_the_application_like_that_of_the_full_client(
 def test_the_endpoint_equals_that_of_botocore(region: str) -> None:
     for name, made in OURS.items():
         known = botocore.session.get_session().create_client(name, region_name=region)
-        ours = made(ENVIRONMENT | {"AWS_REGION": region}, honest())
+        ours = made(ENVIRONMENT | {"AWS_REGION": region}, right_clock())
         assert ours._url == known.meta.endpoint_url + "/"
 
 
@@ -245,7 +247,7 @@ def test_endpoints_come_from_the_same_variables_as_in_botocore(
         monkeypatch.setenv(name, url)
         environment[name] = url
         known = botocore.session.get_session().create_client(service, region_name="eu-west-1")
-        assert (known.meta.endpoint_url, OURS[service](environment, honest())._url) == (
+        assert (known.meta.endpoint_url, OURS[service](environment, right_clock())._url) == (
             url,
             url + "/",
         )
@@ -253,12 +255,12 @@ def test_endpoints_come_from_the_same_variables_as_in_botocore(
 
 def test_missing_credentials_raise_an_error_that_names_the_variable() -> None:
     with pytest.raises(KeyError, match="AWS_SECRET_ACCESS_KEY"):
-        aws_json.DynamoDB({"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a"}, honest())
+        aws_json.DynamoDB({"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a"}, right_clock())
 
 
 def test_nagles_algorithm_is_off(fake: FakeService) -> None:
     """The full client switches it off, too. Otherwise its delay would add 40 ms to every call."""
-    service = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": fake.url}, honest())
+    service = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": fake.url}, right_clock())
     service.get_item(**READ)
 
     pool: Any = service._session._manager.connection_from_url(fake.url)  # type: ignore[attr-defined]

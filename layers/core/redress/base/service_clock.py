@@ -27,15 +27,16 @@ took, and botocore gives an answer at most three tries of 10 s. `TicketChanges.m
 figure: an event that lies further ahead was not written by this rule."""
 
 TELL_EVERY_S = 60.0
-"""A process that is corrected tells it at the first answer, and then at most once in this time."""
+"""A process tells of a wrong clock at the first answer that shows it, and then at most once in this
+time."""
 
 
 class ServiceClock:
     """The clock of one process.
 
-    Before the first answer of a service it gives the time of the machine. Each later time is
-    decided by the last answer. A use case must therefore read something before it asks for the
-    time; nearly all do, because a decision needs what was read.
+    Before the first answer of a service it gives the time of the machine. Each answer replaces what
+    an earlier one said. A use case must therefore read something before it asks for the time.
+    Nearly all do, because a decision needs what was read.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class ServiceClock:
         `sent` is what `mark` returned. A missing or malformed date is ignored. The service wrote
         the date between the request and the answer, and cut off its fraction of a second. So the
         time of AWS was at least `date` when the answer arrived, and before `date` + 1 s when the
-        request was sent. An honest clock always fits in between, however slow the answer is.
+        request was sent. A clock that is right always fits in between, however slow the answer is.
         """
         stated = _date_of(date)
         if stated is None:
