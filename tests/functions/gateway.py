@@ -18,6 +18,7 @@ than 10,240 bytes of request line and headers, and more than 10 MB of body.
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 import threading
@@ -26,18 +27,23 @@ from contextlib import contextmanager
 from functools import cache
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.answers import DOCUMENTS
-from tests.functions.conftest import BASE_ADDRESS
-from tests.world import Context, load
+from redress.wiring import customer as customer_wiring
+from tests.answers import DOCUMENTS, resolved
+from tests.builders import NUMBER, Clock, Life
+from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, MEMBERS
+from tests.functions.staff.api import claims_of, hold_mail
+from tests.world import Context, Stores, aws, create_idle_machine, load
 
 STAGE = "v1"
 TEXT = re.compile(r"text/.*|application/(json|javascript|xml|.*\+json|.*\+xml)")
 Environ = dict[str, Any]
 Claims = Mapping[str, str]
+Route = tuple[str, str, str]
+"""Document (public or staff), method in lower case, and path of an operation."""
 
 
 @cache
@@ -174,3 +180,122 @@ def served(gateway: Callable[..., Any]) -> Iterator[str]:
     finally:
         server.shutdown()
         thread.join()
+
+
+# ------------------------------------------------------------------------------ calls
+
+TOKEN = "the-token-of-the-caller"
+SIGNED_IN = {"token_use": "id"}
+HELD = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
+"""The mail in quarantine in the examples."""
+
+_FORM = "application/x-www-form-urlencoded"
+
+
+def routes() -> list[Route]:
+    """Document, method and path of each operation."""
+    return [
+        (name, method, path)
+        for name, document in DOCUMENTS.items()
+        for path, operations in document["paths"].items()
+        for method in operations
+    ]
+
+
+def example(route: Route) -> Any:
+    """The first example of an operation's body; None without a body."""
+    name, method, path = route
+    document = DOCUMENTS[name]
+    request = document["paths"][path][method].get("requestBody")
+    if request is None:
+        return None
+    [content] = request["content"].values()
+    if "example" in content:
+        return content["example"]
+    return resolved(document, next(iter(content["examples"].values())))["value"]
+
+
+def parameters(route: Route) -> list[dict[str, Any]]:
+    """The documented parameters of an operation."""
+    name, method, path = route
+    document = DOCUMENTS[name]
+    found = document["paths"][path][method].get("parameters", [])
+    return [resolved(document, one) for one in found]
+
+
+def wsgi(text: str) -> str:
+    """A text as WSGI passes it: each byte is a character. A lone surrogate is passed as `?`."""
+    return text.encode("utf-8", "replace").decode("latin-1")
+
+
+class Caller:
+    """Sends requests to the gateway, with values that exist unless a test gives others."""
+
+    def __init__(self, gateway: Gateway, clock: Clock) -> None:
+        links = customer_wiring.links()
+        later = clock.now().replace(year=clock.now().year + 1)
+        self._gateway = gateway
+        self._status = links.status_token(NUMBER)
+        self._tokens = {"t": self._status, "s": links.survey_token(NUMBER, later)}
+        self._tokens["u"] = links.unsubscribe_token(NUMBER)
+
+    def __call__(
+        self, route: Route, place: str = "", parameter: str = "", value: str = "", body: Any = None
+    ) -> dict[str, Any]:
+        """Send the first example of a route, with this value in one parameter, or with this body.
+
+        `place` is path, query or header. Returns the answer.
+        """
+        name, method, path = route
+        usual = {
+            "number": NUMBER,
+            "token": self._tokens.get(path.split("/")[1], ""),
+            "agent": "a-mei",
+            "period": "2026-10",
+            "event": "1",
+            "version": "1",
+            "date": "2026-11-22",
+            "id": "0" * 16 if "rehearsals" in path else HELD,
+            "action": "write",
+            "name": "style.css",
+        }
+        if place == "path":
+            usual[parameter] = value
+        filled = re.sub(r"{(\w+)}", lambda found: usual[found[1]], path)
+        headers = {"Authorization": f"Bearer {TOKEN if name == 'staff' else self._status}"}
+        if place == "header":
+            headers[parameter] = value
+        media = "application/json" if "/staff" in path or "/tickets" in path else _FORM
+        given = example(route) if body is None else body
+        raw = b""
+        if given is not None:
+            raw = (json.dumps(given) if media != _FORM else urlencode(given)).encode()
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": method.upper(),
+            "PATH_INFO": wsgi(f"/{STAGE}{filled}"),
+            "QUERY_STRING": urlencode({parameter: wsgi(value)}) if place == "query" else "",
+            "CONTENT_TYPE": wsgi(headers.pop("Content-Type", media)) if raw else "",
+            "CONTENT_LENGTH": str(len(raw)),
+            "wsgi.input": io.BytesIO(raw),
+            **{
+                f"HTTP_{key.upper().replace('-', '_')}": wsgi(text) for key, text in headers.items()
+            },
+        }
+        return self._gateway.answer(environ)
+
+
+def furnish(stores: Stores, clock: Clock) -> None:
+    """Make what the examples of the documents name: the ticket, a held mail, machines, a queue."""
+    for name in ("redress-scores", "redress-rehearsal", "redress-ticket"):
+        create_idle_machine(name)
+    queue = aws("sqs").create_queue(QueueName="redress-inbound")["QueueUrl"]
+    assert queue == ENVIRONMENT["INBOUND_QUEUE_URL"]
+    for change in Life(clock).open().wait(minutes=1).assign("a-mei").changes:
+        store = stores.tickets.open if change.before is None else stores.tickets.commit
+        store(change, change.after.created_at)
+    hold_mail(1, clock, identity=HELD)
+
+
+def caller(clock: Clock) -> Caller:
+    """Calls as a manager, or as the customer of the ticket."""
+    return Caller(Gateway({TOKEN: claims_of(MEMBERS["wei"]) | SIGNED_IN}), clock)

@@ -62,6 +62,6 @@ PARAMETERS = {
     "Unseen": Parameter("unseen", "query", bool),
     "Format": Parameter("format", "query", Annotated[str, named("ReportFormat", ("json", "csv"))]),
     "IdempotencyKey": Parameter(
-        "Idempotency-Key", "header", Annotated[str, Meta(min_length=1, max_length=KEY_LIMIT)]
+        "Idempotency-Key", "header", Annotated[str, Meta(max_length=KEY_LIMIT)]
     ),
 }

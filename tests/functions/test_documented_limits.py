@@ -1,0 +1,151 @@
+"""The limits in the OpenAPI documents are those of the functions, on both sides of each limit.
+
+The documents are made from the constants that the functions enforce. These tests read each limit
+from the deployed document and send the values at it and just beyond it to the handler.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from redress.base.people import Member
+from tests.answers import DOCUMENTS, resolved
+from tests.builders import Clock
+from tests.functions.gateway import Caller, Route, caller, example, furnish, parameters, routes
+from tests.world import Stores
+
+JSON = "application/json"
+Schema = dict[str, Any]
+Case = tuple[Any, bool]
+"""A value, and whether it is within the limits."""
+
+
+ABSENT = ("/staff/tickets/{number}/mails/{event}/acceptance", "/staff/rehearsals/{id}")
+"""Paths that name something that the table does not have. Their answer is 404 for any content."""
+
+
+@pytest.fixture
+def call(staff: dict[str, Member], stores: Stores, clock: Clock) -> Caller:
+    furnish(stores, clock)
+    return caller(clock)
+
+
+def choices(document: Schema, schema: Schema) -> list[Schema]:
+    """The schemas of which a value must fit one, without references."""
+    found = resolved(document, schema)
+    if "anyOf" in found:
+        return [one for part in found["anyOf"] for one in choices(document, part)]
+    return [found]
+
+
+def cases(document: Schema, schema: Schema) -> Iterator[Case]:
+    """Values at each limit of a schema, and just beyond it."""
+    for one in choices(document, schema):
+        if "enum" in one:
+            yield from ((value, True) for value in one["enum"])
+            yield "no such choice", False
+        elif "maxLength" in one and "format" not in one:
+            yield "a" * one["maxLength"], True
+            yield "a" * (one["maxLength"] + 1), False
+            yield "\x00", False
+            if one.get("minLength"):
+                yield "", False
+        if "minimum" in one:
+            yield one["minimum"], True
+            yield one["minimum"] - 1, False
+        if "maximum" in one:
+            yield one["maximum"], True
+            yield one["maximum"] + 1, False
+        if "maxItems" in one:
+            yield [f"{number}@example.com" for number in range(one["maxItems"])], True
+            yield [f"{number}@example.com" for number in range(one["maxItems"] + 1)], False
+
+
+def fields(document: Schema, schema: Schema, at: str = "") -> Iterator[tuple[str, Schema]]:
+    """JSON pointer and schema of each field of an object, and of the objects in it."""
+    for name, field in resolved(document, schema).get("properties", {}).items():
+        yield f"{at}/{name}", field
+        yield from fields(document, field, f"{at}/{name}")
+
+
+LIMITED = [
+    pytest.param(route, pointer, value, fits, id=f"{route[1]} {route[2]} {pointer} {index}")
+    for route in routes()
+    if route[2] not in ABSENT
+    if (request := DOCUMENTS[route[0]]["paths"][route[2]][route[1]].get("requestBody"))
+    if JSON in request["content"]
+    if not resolved(DOCUMENTS[route[0]], request["content"][JSON]["schema"]).get("$schema")
+    for pointer, field in fields(DOCUMENTS[route[0]], request["content"][JSON]["schema"])
+    for index, (value, fits) in enumerate(cases(DOCUMENTS[route[0]], field))
+]
+"""A body of each operation with one field at a limit, or beyond it."""
+
+
+def with_value(body: Any, pointer: str, value: Any) -> Any:
+    """A copy of a body in which this field has this value."""
+    changed = copy.deepcopy(body)
+    *path, name = pointer.split("/")[1:]
+    place = changed
+    for step in path:
+        place = place[step]
+    place[name] = value
+    return changed
+
+
+def faults(answer: dict[str, Any]) -> dict[str, str]:
+    """Pointer -> code of each fault in a problem."""
+    return {one["pointer"]: one["code"] for one in json.loads(answer["body"]).get("errors", [])}
+
+
+@pytest.mark.parametrize(("route", "pointer", "value", "fits"), LIMITED)
+def test_field_is_refused_beyond_its_documented_limit_only(
+    call: Caller, route: Route, pointer: str, value: Any, fits: bool
+) -> None:
+    answer = call(route, body=with_value(example(route), pointer, value))
+    found = faults(answer)
+    if fits:
+        assert found.get(pointer) not in BY_FORM
+    else:
+        assert answer["statusCode"] == 422
+        assert any(name.startswith(pointer) for name in found), found
+
+
+BY_FORM = (
+    *("too_long", "too_many", "out_of_range", "unknown_value", "control_characters"),
+    *("text_expected", "whole_number_expected"),
+)
+"""Codes of faults that the form of one value decides, so that the document can say them."""
+
+QUERIED = [
+    pytest.param(route, one, value, fits, id=f"{route[1]} {route[2]} {one['name']} {index}")
+    for route in routes()
+    if route[2] not in ABSENT
+    for one in parameters(route)
+    if one["in"] != "path"
+    for index, (value, fits) in enumerate(cases(DOCUMENTS[route[0]], one["schema"]))
+]
+
+
+@pytest.mark.parametrize(("route", "parameter", "value", "fits"), QUERIED)
+def test_query_and_key_are_refused_beyond_their_documented_limits_only(
+    call: Caller, route: Route, parameter: dict[str, Any], value: Any, fits: bool
+) -> None:
+    answer = call(route, parameter["in"], parameter["name"], str(value))
+    if fits:
+        assert answer["statusCode"] < 500
+        assert answer["statusCode"] != 422 or parameter["name"] not in str(faults(answer))
+    else:
+        assert answer["statusCode"] == 422
+        assert parameter["name"] in str(faults(answer))
+
+
+def test_limits_are_read_from_both_documents() -> None:
+    tested: set[Any] = {param.values[0] for param in LIMITED}
+    assert {document for document, _, _ in tested} == {"public", "staff"}
+    assert len(LIMITED) > 100
+    assert len(QUERIED) > 10
