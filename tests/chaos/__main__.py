@@ -75,7 +75,7 @@ def main() -> int:
     print(*lines(result), sep="\n")
     if given.plant:
         found = [one for one in result.violations if MISTAKES[given.plant].finds in one.words]
-        print(f"planted     {given.plant}: {'found' if found else 'NOT FOUND'}")
+        print(f"planted     {given.plant}: {found[0] if found else 'NOT FOUND'}")
     return 1 if result.violations else 0
 
 

@@ -32,6 +32,8 @@ RATES = (1, 1, 2, 4, 20)
 STRETCH_S = 4.0
 WORKERS = 12
 """Operations that run at once."""
+WINDOWS = 3
+"""Messages that a customer sends to one ticket at the same time."""
 TRIES = 3
 """How often a client sends a submission that was not answered."""
 LANGUAGES = ("zh-CN", "zh-TW", "en")
@@ -50,7 +52,8 @@ class Planned:
 WEIGHTS: Mapping[str, int] = {
     "submit": 16,
     "submit by form": 8,
-    "customer": 18,
+    "customer": 14,
+    "messages at once": 8,
     "staff": 40,
     "leader": 6,
     "mail": 8,
@@ -141,6 +144,8 @@ class Operation:
                     self._submit_by_form()
                 case "customer":
                     self._as_customer()
+                case "messages at once":
+                    self._write_at_once()
                 case "staff":
                     self._as_agent()
                 case "leader":
@@ -273,12 +278,31 @@ class Operation:
         if what not in bodies:
             return
         path, body = bodies[what]
-        said = body is not None
 
         def send() -> Answer:
             return self._customer_call(ticket, "POST", f"/{path}", body)
 
-        self._say(ticket.number, f"the customer's {path}", send, marked=said)
+        mark = self._mark if body is not None else None
+        self._say(ticket.number, f"the customer's {path}", send, mark)
+
+    def _write_at_once(self) -> None:
+        """Sends messages to one ticket from several windows of a browser at the same time."""
+        ticket = self._some()
+        if ticket is None:
+            return
+
+        def write(window: int) -> None:
+            mark = f"{self._mark}-{window}"
+            body = {"text": f"I write from window {window}. {mark}"}
+            self._say(
+                ticket.number,
+                "the customer's messages",
+                lambda: self._customer_call(ticket, "POST", "/messages", body),
+                mark,
+            )
+
+        with ThreadPoolExecutor(WINDOWS) as pool:
+            list(pool.map(write, range(WINDOWS)))
 
     def _customer_call(
         self, ticket: Opened, method: str, path: str, body: dict[str, Any] | None = None
@@ -287,21 +311,19 @@ class Operation:
         url = f"{self._place.base}/tickets/{ticket.number}{path}"
         return call(method, url, body, headers=headers)
 
-    def _say(
-        self, number: str, what: str, send: Callable[[], Answer], *, marked: bool = True
-    ) -> None:
-        """Sends a text that has the mark, and records what was answered."""
+    def _say(self, number: str, what: str, send: Callable[[], Answer], mark: str | None) -> None:
+        """Sends something, and records the answer. `mark` is in its text; None if it has none."""
         ledger, sent = self._place.ledger, datetime.now(UTC)
         try:
             status: int | str = send().status
         except EndpointError as error:
             status = type(error.__cause__).__name__
         ledger.answered(self._what, status)
-        if marked:
+        if mark is not None:
             answered = status in (200, 201)
             refused = isinstance(status, int) and 400 <= status < 500
             between = sent, datetime.now(UTC)
-            ledger.said(Said(number, self._mark, what, answered, refused, between))
+            ledger.said(Said(number, mark, what, answered, refused, between))
 
     # ---------------------------------------------------------------- staff
 
@@ -348,7 +370,7 @@ class Operation:
             number,
             f"the agent's {path}",
             lambda: agent.call("POST", f"/tickets/{number}/{path}", body),
-            marked=marked,
+            mark if marked else None,
         )
 
     def _as_leader(self) -> None:
@@ -373,6 +395,7 @@ class Operation:
             ticket.number,
             f"the leader's {path}",
             lambda: leader.call("POST", f"/tickets/{ticket.number}/{path}", body),
+            mark,
         )
 
     # ---------------------------------------------------------------- mail

@@ -35,7 +35,7 @@ class Mistake:
 MISTAKES: Mapping[str, Mistake] = {
     "version": Mistake(
         "a change is written whatever version the ticket has",
-        "its history",
+        "is missing",
         (
             Edit(
                 "redress/tickets/store/tickets.py",
