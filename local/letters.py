@@ -44,8 +44,11 @@ MOST = 500
 """The most messages of a queue that one run reads."""
 BATCH_NAMES = {"streamArn", "shardId", "startSequenceNumber", "endSequenceNumber"}
 """What a description of a batch must have, so that its records can be read from the stream."""
-TOGETHER = 100
-"""Stream records that a reader gets at once, as in the template."""
+TOGETHER = 20
+"""Stream records that a reader gets at once. Lambda takes 6 MB in a call, and an event may be as
+long as the text of a mail."""
+PAGES = 200
+"""How many pages of a shard are read for one batch. DynamoDB may return empty pages."""
 
 Body = dict[str, Any]
 Work = Callable[[], None]
@@ -395,8 +398,10 @@ def _call(stack: Stack, function: str, payload: Body) -> None:
 def _records(stack: Stack, batch: Body) -> list[Body] | None:
     """The records of a batch, read from the stream, in the shape of a Lambda event's `Records`.
 
-    None if the stream has them no more: it keeps them for 24 hours. The command is a third reader
-    of the shard for this moment. If DynamoDB throttles, boto3 and Lambda try again.
+    Records of items that no reader follows are left out. None if the stream has the batch no more:
+    it keeps records for 24 hours. The command is a third reader of the shard for this moment. If
+    DynamoDB throttles, boto3 and Lambda try again. Raises NotPutBack if the last record of the
+    batch did not come.
     """
     streams, end = stack.client("dynamodbstreams"), int(batch["endSequenceNumber"])
     errors = streams.exceptions
@@ -409,16 +414,25 @@ def _records(stack: Stack, batch: Body) -> list[Body] | None:
             ShardIteratorType="AT_SEQUENCE_NUMBER",
             SequenceNumber=batch["startSequenceNumber"],
         )["ShardIterator"]
-        while iterator:
+        for _ in range(PAGES):
             answer = streams.get_records(ShardIterator=iterator, Limit=1000)
             for record in answer["Records"]:
-                if int(record["dynamodb"]["SequenceNumber"]) > end:
+                number = int(record["dynamodb"]["SequenceNumber"])
+                if number <= end and _is_followed(record["dynamodb"]["Keys"]["sk"]["S"]):
+                    found.append(json.loads(json.dumps(record, default=_seconds)))
+                if number >= end:
                     return found
-                found.append(json.loads(json.dumps(record, default=_seconds)))
-            iterator = answer.get("NextShardIterator") if answer["Records"] else None
+            iterator = answer.get("NextShardIterator")
+            if iterator is None:
+                break
     except gone:
         return None
-    return found
+    raise NotPutBack("the stream did not return the last record of the batch")
+
+
+def _is_followed(sk: str) -> bool:
+    """Whether a reader may follow changes of items with this sort key."""
+    return sk in (keys.TIMER, keys.AVAILABILITY) or sk.startswith(keys.EVENT_PREFIX)
 
 
 def _seconds(at: datetime) -> int:

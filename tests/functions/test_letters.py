@@ -291,7 +291,10 @@ def test_batch_is_read_from_the_stream_and_passed_to_its_reader(
     assert f"{len(records)} stream records since 2026-11-23T01:00:00Z, which follower gave" in said
     assert office.run((ALL,))[0] == 0
     assert [name for name, _ in office.functions.called] == ["follower"]
-    assert len(office.functions.called[0][1]["Records"]) == len(records)
+    passed = [
+        one["dynamodb"]["Keys"]["sk"]["S"] for one in office.functions.called[0][1]["Records"]
+    ]
+    assert passed == [keys.TIMER, keys.event_sk(1)], "the records that a reader may follow"
     assert len(office.left("MailQueueUrl")) == 1
     assert office.left(EVENTS) == []
 
@@ -308,11 +311,40 @@ def test_batch_that_the_relay_of_the_version_before_gave_up_goes_to_both_readers
 
 def test_batch_ends_with_its_last_record(office: Office, opened: Life) -> None:
     records = Stream(TABLE, REGION, readers=()).records()
-    office.put(SIGNALS, batch_letter("relay", records[:2]))
+    last = [one["dynamodb"]["Keys"]["sk"]["S"] for one in records].index(keys.TIMER)
+    office.put(SIGNALS, batch_letter("relay", records[: last + 1]))
     office.run((ALL,))
     [(_, event)] = office.functions.called
-    numbers = [record["dynamodb"]["SequenceNumber"] for record in event["Records"]]
-    assert numbers == [record["dynamodb"]["SequenceNumber"] for record in records[:2]]
+    assert [one["dynamodb"]["Keys"]["sk"]["S"] for one in event["Records"]] == [keys.TIMER]
+
+
+def test_empty_page_of_a_shard_is_not_its_end(
+    office: Office, opened: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DynamoDB may return a page without records, although more records follow."""
+    office.put(EVENTS, batch_letter("follower", Stream(TABLE, REGION, readers=()).records()))
+    streams, real, pages = aws("dynamodbstreams"), aws("dynamodbstreams").get_records, iter("ab")
+
+    def get_records(**given: Any) -> Any:
+        if next(pages, None):
+            return {"Records": [], "NextShardIterator": given["ShardIterator"]}
+        return real(**given)
+
+    monkeypatch.setattr(streams, "get_records", get_records)
+    assert office.run((ALL,))[0] == 0
+    assert len(office.left("MailQueueUrl")) == 1
+
+
+def test_batch_whose_last_record_does_not_come_stays(
+    office: Office, opened: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.put(EVENTS, batch_letter("follower", Stream(TABLE, REGION, readers=()).records()))
+    monkeypatch.setattr(aws("dynamodbstreams"), "get_records", lambda **given: {"Records": []})
+    code, said = office.run((ALL,))
+    assert code == 1
+    assert "stays: the stream did not return the last record of the batch" in said
+    assert office.functions.called == []
+    assert len(office.left(EVENTS)) == 1
 
 
 @pytest.mark.parametrize(
