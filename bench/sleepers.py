@@ -25,11 +25,12 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -67,6 +68,13 @@ LIMIT_S = 720
 READING_S = 120
 """For reading what acted, and for ending the cloud."""
 QUIET_S = 30
+SETTINGS = frozenset(
+    {"Name", "GroupName", "ScheduleExpression", "ScheduleExpressionTimezone", "State"}
+    | {"FlexibleTimeWindow", "Target", "Description", "StartDate", "EndDate", "KmsKeyArn"}
+    | {"ActionAfterCompletion"}
+)
+"""What UpdateSchedule must be given again. It resets each setting that is left out (its API
+reference)."""
 SETTLE_S = 20
 """For the aftermath of opening the tickets, before the quiet period is measured."""
 TAIL_S = 30
@@ -100,11 +108,6 @@ class Quiet:
     seconds: float
     invocations: dict[str, int]
     calls: dict[str, int]
-
-    @property
-    def swept(self) -> bool:
-        """Whether the sweep ran, which reads tickets that wait for an agent; then measure again."""
-        return any(name.endswith("-repair") for name in self.invocations)
 
 
 @dataclass(frozen=True)
@@ -333,18 +336,38 @@ def emulator_size(pid: int) -> tuple[int | None, int | None]:
 def quiet(bed: Bed, first: datetime, progress: Progress) -> Quiet | None:
     """Counts what runs in QUIET_S seconds before `first`; None if there is no time for it.
 
-    Waits first for the aftermath of the openings (offers to agents). The sweep runs every five
-    minutes; if it falls into the period, the measurement is repeated.
+    A schedule has nothing to do with a sleeping ticket, and the sweep of every five minutes also
+    calls the assigner. So no schedule runs meanwhile. The count begins after the aftermath of the
+    openings (offers to agents) and of an earlier sweep.
     """
-    settle(bed, seconds_until(first) - QUIET_S - 2)
-    bar = progress.add_task("nothing due", total=QUIET_S)
-    found = None
-    while seconds_until(first) > QUIET_S + 1:
+    with schedules_paused(stack.client(bed.cloud, "scheduler")):
+        settle(bed, seconds_until(first) - QUIET_S - 2)
+        if seconds_until(first) <= QUIET_S + 1:
+            return None
+        bar = progress.add_task("nothing due", total=QUIET_S)
         found = count_activity(bed, progress, bar)
-        if not found.swept:
-            break
-    progress.remove_task(bar)
+        progress.remove_task(bar)
     return found
+
+
+@contextlib.contextmanager
+def schedules_paused(scheduler: Any) -> Iterator[None]:
+    """Disables every schedule of the stack, and enables those again that were enabled before."""
+    pages = scheduler.get_paginator("list_schedules").paginate()
+    names = [one["Name"] for page in pages for one in page["Schedules"]]
+    found = [scheduler.get_schedule(Name=name) for name in names]
+    enabled = [
+        {name: value for name, value in one.items() if name in SETTINGS}
+        for one in found
+        if one["State"] == "ENABLED"
+    ]
+    for one in enabled:
+        scheduler.update_schedule(**one | {"State": "DISABLED"})
+    try:
+        yield
+    finally:
+        for one in enabled:
+            scheduler.update_schedule(**one)
 
 
 def settle(bed: Bed, at_most_s: float) -> None:
