@@ -435,8 +435,9 @@ def fill(console: Console, shop: Shop, size: int, deadline: float) -> int:
 def ticket_and_fact(shop: Shop, number: int, at: datetime) -> Iterator[Item]:
     """One more open ticket with its TIMER, and one more item in the month of another agent."""
     opened = open_ticket(KINDS[number % len(KINDS)], BY_MAIL, shop.plan, at)
-    yield encoding.item_to_dynamodb(items.snapshot_item(opened.after))
-    yield encoding.item_to_dynamodb(items.timer_item(opened))
+    snapshot, timer, *_ = items.ticket_items(opened)
+    yield encoding.item_to_dynamodb(snapshot)
+    yield encoding.item_to_dynamodb(timer)
     yield shop.fact_of(str(uuid.UUID(int=number // RATED)), new_number())
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from redress.base import observe
-from redress.base.errors import NotFound
+from redress.base.errors import NotFound, Unreadable
 from redress.staff import messages
 from redress.staff.messages import AssignTicket, DrainQueue
 from redress.wiring import assigner as wiring
@@ -35,6 +35,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
                 assigned = 1 if assignment.assign(number) else 0
             except NotFound:
                 logger.info("there is no such ticket")
+                return {"assigned": 0}
+            except Unreadable:
+                # A retry cannot succeed. After a repair, the sweep offers the ticket again.
+                logger.error("the ticket cannot be read")
                 return {"assigned": 0}
         case DrainQueue(team):
             logger.append_keys(team=team)

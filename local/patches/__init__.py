@@ -49,6 +49,7 @@ def all_patches() -> list[Callable[[], None]]:
         workflows.end_stopped_executions,
         workflows.end_executions_at_their_timeout,
         workflows.make_starts_idempotent,
+        workflows.describe_machines_of_executions,
         workflows.refuse_late_task_answers,
         workflows.name_throttling_errors,
         streams.poll_often,

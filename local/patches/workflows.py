@@ -30,6 +30,8 @@ _current: contextvars.ContextVar[Execution | None] = contextvars.ContextVar(
 _ENDED = frozenset({"ABORTED", "TIMED_OUT"})
 # The tokens that each execution waits for, by its ARN.
 _awaited: defaultdict[str, set[str]] = defaultdict(set)
+# The machine's definition, role and date of update when each execution began, by its ARN.
+_begun_with: dict[str, dict[str, Any]] = {}
 
 
 def honour_timeout_paths() -> None:
@@ -216,6 +218,52 @@ def make_starts_idempotent() -> None:
         return original(data)
 
     stepfunctions._start_execution = start
+
+
+def describe_machines_of_executions() -> None:
+    """`DescribeStateMachineForExecution` answers the definition that the execution uses.
+
+    AWS: answers the definition and the role with which the execution began, and as `updateDate`
+    when the machine was updated to them, or created.
+    Emulator: answers the present definition and role, and the date of creation.
+    Patch: keeps all three for each execution when it begins.
+    """
+    update, start = stepfunctions._update_state_machine, stepfunctions._start_execution
+    describe = stepfunctions._describe_state_machine_for_execution
+    expect('sm["revisionId"] = new_uuid()' in _source(update), "an update makes a new revision")
+    expect('sm["definition"]' in _source(describe), "the present definition is answered")
+
+    def updated(data: dict[str, Any]) -> object:
+        machine = stepfunctions._state_machines.get(data.get("stateMachineArn")) or {}
+        before = machine.get("revisionId")
+        response = update(data)
+        if machine.get("revisionId") != before:
+            machine["updateDate"] = now_iso()
+        return response
+
+    def started(data: dict[str, Any]) -> Any:
+        status, headers, body = start(data)
+        arn = json.loads(body).get("executionArn", "")
+        if status == 200 and arn not in _begun_with:
+            execution = stepfunctions._executions[arn]
+            machine = stepfunctions._state_machines[execution["stateMachineArn"]]
+            _begun_with[arn] = {
+                "definition": machine["definition"],
+                "roleArn": machine["roleArn"],
+                "updateDate": machine.get("updateDate", machine["creationDate"]),
+            }
+        return status, headers, body
+
+    def described(data: dict[str, Any]) -> Any:
+        status, headers, body = describe(data)
+        used = _begun_with.get(data.get("executionArn", ""))
+        if status == 200 and used is not None:
+            body = json.dumps(json.loads(body) | used).encode()
+        return status, headers, body
+
+    stepfunctions._update_state_machine = updated
+    stepfunctions._start_execution = started
+    stepfunctions._describe_state_machine_for_execution = described
 
 
 def refuse_late_task_answers() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from redress.base.errors import InvalidInput, NotFound
+from redress.base.errors import InvalidInput, NotFound, Unreadable
 from redress.base.people import Member, Role
 from redress.db import keys
 from redress.plans.store.plans import FRESH_FOR_S, LARGEST_DOCUMENT, Plans, Published
@@ -207,8 +207,13 @@ def test_a_conflict_while_publishing_is_retried(shop: Shop, failing: Callable[..
     assert Plans(shop.plan_store, shop.clock.now).current().version == 2
 
 
-def test_an_unpublished_version_raises_a_lookup_error(shop: Shop) -> None:
+def test_a_version_that_somebody_names_may_be_unpublished(shop: Shop) -> None:
     with pytest.raises(LookupError):
+        shop.plans.published(7)
+
+
+def test_a_ticket_of_an_unpublished_version_is_unreadable(shop: Shop) -> None:
+    with pytest.raises(Unreadable):
         shop.plans.get(7)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
-from redress.base.errors import NotFound, RedressError, Unavailable
+from redress.base.errors import NotFound, RedressError, Unavailable, Unreadable
 from redress.db import encoding, keys
 from redress.tickets.rules.change import Change
-from redress.tickets.store.submission_store import KeyTaken, KeyUnreadable, NumberTaken
+from redress.tickets.store.submission_store import KeyTaken, NumberTaken
 from tests.builders import BY_MAIL, BY_PHONE, Clock, Life
 from tests.contract.conftest import Faults, Shop
 
@@ -80,7 +80,7 @@ def test_a_key_record_without_an_answer_is_refused(shop: Shop) -> None:
         UpdateExpression="REMOVE answer",
     )
     before = shop.items()
-    with pytest.raises(KeyUnreadable):
+    with pytest.raises(Unreadable):
         submit(shop, a_change("R-00000-00002"))
     assert shop.items() == before
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from redress.base.errors import NotFound
 from redress.db import encoding, keys
 from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.ticket import Phase, State
-from redress.tickets.store.timers import Timer
+from redress.tickets.store.timers import Timer, TimerLost
 from redress.workflow.cases.timers import TimerCase, sleep_of
 from redress.workflow.store import ReconciliationReport, ReportStore
 from tests.builders import BY_PHONE, MEI, START, Life
@@ -303,6 +303,97 @@ def test_a_generation_after_the_read_prevents_a_correction(shop: Shop) -> None:
     before = shop.timer_item(life)
     assert not correct(shop, life, seen)
     assert shop.timer_item(life) == before
+
+
+# -------------------------------------------------------------------------------- rebuilding
+
+
+RUINS: dict[str, dict[str, Any]] = {
+    "no generation": {"UpdateExpression": "REMOVE gen"},
+    "generation is a text": {
+        "UpdateExpression": "SET gen = :v",
+        "ExpressionAttributeValues": {":v": {"S": "1"}},
+    },
+    "generation too big": {
+        "UpdateExpression": "SET gen = :v",
+        "ExpressionAttributeValues": {":v": {"N": "9" * 30}},
+    },
+    "sequence is a list": {
+        "UpdateExpression": "SET seq = :v",
+        "ExpressionAttributeValues": {":v": {"L": []}},
+    },
+    "sequence is negative": {
+        "UpdateExpression": "SET seq = :v",
+        "ExpressionAttributeValues": {":v": {"N": "-1"}},
+    },
+}
+
+
+def ruin(shop: Shop, life: Life, what: str) -> None:
+    key = {"pk": {"S": keys.ticket_pk(life.ticket.number)}, "sk": {"S": keys.TIMER}}
+    if what == "missing":
+        shop.client.delete_item(TableName=shop.table, Key=key)
+    else:
+        shop.client.update_item(TableName=shop.table, Key=key, **RUINS[what])
+
+
+def rebuild(shop: Shop, life: Life) -> bool:
+    wake = tickets.next_wake(life.ticket, life.plan)
+    return shop.timers.rebuild(life.ticket, wake, shop.clock.now())
+
+
+@pytest.mark.parametrize("what", ["missing", *RUINS])
+def test_a_lost_timer_is_rebuilt_once_with_a_new_generation(shop: Shop, what: str) -> None:
+    life = asleep(shop)
+    ruin(shop, life, what)
+    with pytest.raises(TimerLost):
+        shop.commit(life.acknowledge())
+    life.changes.pop()
+    assert not shop.timers.next_generation(life.ticket.number, 1, shop.clock.now())
+    assert rebuild(shop, life)
+    now = timer(shop, life)
+    assert now == replace(now, phase=Phase.ACKNOWLEDGEMENT, seq=1, armed=None, gen_version=1)
+    assert now.gen == (shop.clock.now() - datetime(2020, 1, 1, tzinfo=UTC)).total_seconds() // 60
+    assert now.next_wake == tickets.next_wake(life.ticket, life.plan)
+    assert awake(shop) == {life.ticket.number}
+    assert not rebuild(shop, life)
+    assert timer(shop, life) == now
+
+
+@pytest.mark.parametrize("what", ["missing", *RUINS])
+def test_a_change_after_the_read_prevents_a_rebuilt_timer(shop: Shop, what: str) -> None:
+    life = asleep(shop)
+    read = Life(shop.clock, changes=list(life.changes))
+    shop.commit(life.acknowledge())
+    ruin(shop, life, what)
+    before = shop.timer_item(life) if what != "missing" else None
+    assert not rebuild(shop, read)
+    assert before is None or shop.timer_item(life) == before
+
+
+def test_a_second_rebuilt_timer_has_a_later_generation(shop: Shop) -> None:
+    life = asleep(shop)
+    ruin(shop, life, "missing")
+    rebuild(shop, life)
+    first = timer(shop, life).gen
+    shop.client.update_item(
+        TableName=shop.table,
+        Key={"pk": {"S": keys.ticket_pk(life.ticket.number)}, "sk": {"S": keys.TIMER}},
+        UpdateExpression="SET phase = :v",
+        ExpressionAttributeValues={":v": {"S": "hibernation"}},
+    )
+    assert rebuild(shop, life)
+    assert timer(shop, life).gen == first + 1
+
+
+def test_a_closed_ticket_gets_a_timer_that_starts_nothing(shop: Shop) -> None:
+    life = shop.open("feedback")
+    shop.commit(life.resolve())
+    ruin(shop, life, "missing")
+    assert rebuild(shop, life)
+    now = timer(shop, life)
+    assert (now.phase, now.awake_since, now.next_wake) == (Phase.CLOSED, None, None)
+    assert awake(shop) == set()
 
 
 # -------------------------------------------------------------------------------- walking

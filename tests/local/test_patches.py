@@ -12,6 +12,7 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -345,6 +346,26 @@ def test_starting_the_same_execution_again_returns_the_running_one(laboratory: L
     laboratory.ended(first)
     with pytest.raises(states.exceptions.ExecutionAlreadyExists):
         laboratory.start(machine, {"a": 1}, name)
+
+
+def test_execution_tells_with_which_definition_it_began(laboratory: Laboratory) -> None:
+    states = laboratory.client("stepfunctions")
+    waiting = _machine({"Type": "Wait", "Seconds": 5, "End": True})
+    machine = laboratory.machine(waiting)
+    created = states.describe_state_machine(stateMachineArn=machine)["creationDate"]
+    first = laboratory.start(machine, {})
+    time.sleep(1.1)  # the emulator may count whole seconds
+    changed = json.dumps(waiting | {"Comment": "another"})
+    updated = states.update_state_machine(stateMachineArn=machine, definition=changed)
+    second = laboratory.start(machine, {})
+
+    before, after = (
+        states.describe_state_machine_for_execution(executionArn=execution)
+        for execution in (first, second)
+    )
+    assert (json.loads(before["definition"]), before["updateDate"]) == (waiting, created)
+    assert json.loads(after["definition"])["Comment"] == "another"
+    assert abs(after["updateDate"] - updated["updateDate"]) < timedelta(seconds=1)
 
 
 def test_answer_to_a_token_counts_once(laboratory: Laboratory) -> None:

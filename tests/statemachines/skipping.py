@@ -2,12 +2,13 @@
 
 In moto a wait for a task token blocks a thread for its timeout in real seconds. Here it blocks
 until the token is answered or until `Sleepers.time_out` ends it. Deadlines and start dates of
-executions use the test's clock, so a test can skip days. Four more patches make moto 5.2.5 behave
+executions use the test's clock, so a test can skip days. Five more patches make moto 5.2.5 behave
 like AWS:
 
 - A timeout that is not a whole number of at least 1 is refused.
 - A token accepts no answer after it was answered or has timed out.
 - A stopped execution remains stopped.
+- An execution is described with the machine's definition and date of update when it began.
 - If a Lambda function raises an exception, the task fails with the name of the exception.
 """
 
@@ -24,6 +25,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.core.responses import ActionResult
+from moto.stepfunctions import models
 from moto.stepfunctions.parser.asl.component import eval_component
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec import execute_state
@@ -39,6 +42,7 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.backend.execution import Execution
+from moto.stepfunctions.responses import StepFunctionResponse
 
 PATIENCE_S = 30.0
 """A test fails if it waits this long for a machine, in real seconds. Less than 1 is normal."""
@@ -143,6 +147,23 @@ def hold_time(monkeypatch: pytest.MonkeyPatch, now: Callable[[], datetime]) -> S
         stop(self, *given, **named)
         sleepers.release(self.name)
 
+    def describe_used(self: Any) -> ActionResult:
+        execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+        machine = execution.state_machine
+        return ActionResult(
+            {
+                "stateMachineArn": machine.arn,
+                "name": machine.name,
+                "definition": machine.definition,
+                "roleArn": execution.role_arn,
+                "updateDate": machine.update_date,
+            }
+        )
+
+    monkeypatch.setattr(models, "utcnow", now)
+    # moto describes the present machine, and without the date of its update.
+    response = StepFunctionResponse
+    monkeypatch.setattr(response, "describe_state_machine_for_execution", describe_used)
     monkeypatch.setattr(Execution, "__init__", begin_now)
     monkeypatch.setattr(Execution, "stop", stop_and_release)
     service = callback.StateTaskServiceCallback

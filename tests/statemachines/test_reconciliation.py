@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from redress.base.observe import Failed
+from redress.clocks.rules.clocks import ClockName
 from redress.db import encoding, keys
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Phase, Ticket
@@ -195,6 +197,106 @@ def test_ticket_neither_asleep_nor_awake_is_found(settled: World) -> None:
     corrupt_timer(number, "REMOVE armed")
     assert found(settled.reconcile()) == {"stuck": 1}
     assert settled.timer(number).asleep
+
+
+# ------------------------------------------------------------------ missing and damaged TIMERs
+
+
+def delete_timer(number: str) -> None:
+    key = {"pk": {"S": keys.ticket_pk(number)}, "sk": {"S": keys.TIMER}}
+    aws("dynamodb").delete_item(TableName=TABLE, Key=key)
+
+
+RUINS: dict[str, Callable[[str], None]] = {
+    "missing": delete_timer,
+    "no generation": lambda number: corrupt_timer(number, "REMOVE gen"),
+    "sequence is a text": lambda number: corrupt_timer(number, "SET seq = :v", v={"S": "one"}),
+    "no token": lambda number: corrupt_timer(number, "SET armed = :v", v={"S": "none"}),
+}
+
+
+def goes_on(world: World, number: str) -> None:
+    """Exactly one execution runs, of a newer generation, and it fires each rung once."""
+    [name] = world.running()
+    gen = world.timer(number).gen
+    assert name == f"{number}-{gen}"
+    assert gen > 1
+    world.pass_time(hours=3)
+    fired = [rung[:2] for rung in world.rungs(number) if rung[0] == "reaction"]
+    assert fired == [
+        ("reaction", "remind"),
+        ("reaction", "remind"),
+        ("reaction", "breach"),
+        ("reaction", "escalate"),
+    ]
+    assert world.running() == [f"{number}-{gen}"]
+    assert found(world.reconcile()) == {}
+
+
+@pytest.mark.parametrize("what", RUINS)
+def test_workflow_that_wakes_rebuilds_the_timer_of_its_ticket(settled: World, what: str) -> None:
+    number = asleep(settled)
+    RUINS[what](number)
+    settled.pass_time(minutes=16)
+    assert settled.status(number, 1) == "SUCCEEDED"
+    goes_on(settled, number)
+
+
+@pytest.mark.parametrize("what", RUINS)
+def test_sleeper_without_a_readable_timer_gets_a_new_one_and_its_old_execution_ends(
+    settled: World, what: str
+) -> None:
+    number, other = asleep(settled), settled.open("feedback")
+    settled.withdraw(other)
+    RUINS[what](number)
+    settled.clock.advance(minutes=5)
+    report = settled.reconcile()
+    assert found(report) == {"rebuilt": 1, "stopped": 1}
+    assert report["examples"] == {"rebuilt": [number], "stopped": [f"{number}-1"]}
+    goes_on(settled, number)
+
+
+@pytest.mark.parametrize("what", list(RUINS)[:3])
+def test_change_of_a_ticket_without_a_readable_timer_is_written_once(
+    settled: World, what: str
+) -> None:
+    number = asleep(settled)
+    RUINS[what](number)
+    settled.reply(number)
+    assert settled.timer(number).phase is Phase.RESOLUTION
+    assert settled.states(number, settled.timer(number).gen)[-1] == "AwaitResolution"
+    settled.pass_time(hours=1)
+    assert settled.running() == [f"{number}-{settled.timer(number).gen}"]
+
+
+def test_sweep_rebuilds_the_timer_of_an_awake_ticket(settled: World) -> None:
+    number = asleep(settled)
+    settled.reply(number, follow=False)
+    assert settled.stream.records(), "these records are lost"
+    corrupt_timer(number, "REMOVE gen")
+    settled.clock.advance(minutes=3)
+    assert settled.sweep()["rebuilt"] == 1
+    settled.follow()
+    assert settled.states(number, settled.timer(number).gen)[-1] == "AwaitResolution"
+
+
+def test_change_at_the_same_moment_wins_over_a_rebuilt_timer(settled: World) -> None:
+    number = asleep(settled)
+    read = settled.tickets.get(number)
+    settled.reply(number)
+    corrupt_timer(number, "REMOVE gen")
+    wake = read.clocks[ClockName.FIRST_RESPONSE].due_at
+    assert not settled.timers.rebuild(read, wake, settled.clock.moment)
+
+
+def test_only_one_of_two_rebuilds_is_written(settled: World) -> None:
+    number = asleep(settled)
+    delete_timer(number)
+    ticket = settled.tickets.get(number)
+    assert settled.timers.rebuild(ticket, None, settled.clock.moment)
+    first = settled.timer(number)
+    assert not settled.timers.rebuild(ticket, None, settled.clock.moment)
+    assert settled.timer(number) == first
 
 
 # ------------------------------------------------------------------ wrong TIMER items
@@ -422,15 +524,78 @@ def test_redeploying_the_same_definition_moves_no_ticket(settled: World) -> None
     assert found(settled.reconcile()) == {}
 
 
-def test_execution_started_between_deployment_and_run_is_moved_once_to_be_safe(
+@pytest.mark.parametrize("seconds", [0, 3, 10, 300])
+def test_only_executions_of_the_older_definition_are_moved(settled: World, seconds: int) -> None:
+    """The run that first sees a definition knows which executions began under it."""
+    old = asleep(settled)
+    settled.clock.advance(minutes=1)
+    settled.deploy(commented)
+    settled.clock.advance(seconds=seconds)
+    new = asleep(settled)
+    settled.clock.advance(seconds=1)
+    report = settled.reconcile()
+    assert (found(report), report["examples"]) == (
+        {"older_definition": 1},
+        {"older_definition": [old]},
+    )
+    assert settled.running() == sorted([f"{new}-1", f"{old}-2"])
+    assert found(settled.reconcile()) == {}
+
+
+def test_execution_that_got_the_older_definition_after_the_deployment_is_moved(
     settled: World,
 ) -> None:
+    """`UpdateStateMachine` takes effect after seconds."""
+    late = asleep(settled)
+    settled.clock.advance(seconds=-3)
     settled.deploy(commented)
-    settled.clock.advance(hours=2)
-    asleep(settled)
-    settled.clock.advance(seconds=1)
+    settled.clock.advance(minutes=1)
+    new = asleep(settled)
     assert found(settled.reconcile()) == {"older_definition": 1}
+    assert settled.running() == sorted([f"{new}-1", f"{late}-2"])
+
+
+def test_other_settings_of_the_machine_make_no_older_definition(settled: World) -> None:
+    before = asleep(settled)
+    settled.clock.advance(minutes=3)
+    settled.deploy(lambda document: None)
+    settled.sfn.update_state_machine(
+        stateMachineArn=settled.machine,
+        loggingConfiguration={"level": "OFF", "includeExecutionData": True},
+    )
+    settled.clock.advance(minutes=3)
+    after = asleep(settled)
+    settled.clock.advance(minutes=3)
     assert found(settled.reconcile()) == {}
+    assert settled.running() == sorted([f"{before}-1", f"{after}-1"])
+
+
+def test_definition_that_came_back_leaves_no_execution_of_the_one_between(settled: World) -> None:
+    settled.deploy(commented)
+    between = asleep(settled)
+    settled.clock.advance(minutes=3)
+    settled.deploy(lambda document: document.pop("Comment"))
+    settled.clock.advance(minutes=3)
+    asleep(settled)
+    report = settled.reconcile()
+    assert report["examples"] == {"older_definition": [between]}
+
+
+def test_run_asks_about_a_limited_number_of_executions(
+    settled: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation, "MOST_ASKED", 1)
+    settled.deploy(commented)
+    for _ in range(3):
+        asleep(settled)
+    settled.clock.advance(minutes=1)
+    assert found(settled.reconcile()) == {"older_definition": 2}
+
+
+def test_young_definition_hides_no_execution_near_a_year(settled: World) -> None:
+    asleep(settled)
+    settled.pass_time(days=OLDEST.days + 1)
+    assert found(settled.reconcile()) == {"near_a_year": 1}
 
 
 def test_first_run_with_a_new_definition_waits_until_it_is_in_effect(
@@ -576,14 +741,6 @@ def test_unreadable_ticket_is_reported_and_the_run_continues(settled: World) -> 
     assert report["examples"]["broken"] == [broken]
 
 
-def test_ticket_without_a_timer_is_reported(settled: World) -> None:
-    number = asleep(settled)
-    aws("dynamodb").delete_item(
-        TableName=TABLE, Key={"pk": {"S": keys.ticket_pk(number)}, "sk": {"S": keys.TIMER}}
-    )
-    assert found(settled.reconcile())["broken"] == 1
-
-
 def test_run_repairs_a_limited_number_and_reports_the_rest(
     settled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -657,7 +814,7 @@ def test_every_run_stores_a_report_and_the_newest_comes_first(settled: World) ->
     assert first.began_at == START
     assert last.found == {"followed": 1}
     assert last.definition == first.definition
-    assert last.definition_since == START
+    assert last.definition_since == last.began_at, "no execution runs that tells more"
 
 
 def test_two_simultaneous_runs_repair_only_once(

@@ -139,7 +139,11 @@ def test_follower_can_only_send_messages_and_call_the_assigner() -> None:
 def test_only_repair_stops_executions_and_only_those_of_tickets() -> None:
     [statement] = [s for s in statements() if "states:StopExecution" in s.actions]
     assert statement.role == "RepairFunctionRole"
-    assert set(statement.actions) == {"states:DescribeExecution", "states:StopExecution"}
+    assert set(statement.actions) == {
+        "states:DescribeExecution",
+        "states:DescribeStateMachineForExecution",
+        "states:StopExecution",
+    }
     [resource] = strings(list(statement.resources))
     assert resource.endswith(":execution:${TicketMachine.Name}:*")
 

@@ -90,6 +90,19 @@ class KeyReused(RedressError):
     """An earlier request used the same Idempotency-Key with a different body."""
 
 
+class Unreadable(RedressError):
+    """An item of the table cannot be read: it is damaged, or another version of the product wrote
+    it. `pk` and `sk` are its keys. A person must repair it.
+
+    The code that decodes the item has reported it already (`observe.unreadable`). A loop over many
+    items leaves this one out and goes on.
+    """
+
+    def __init__(self, pk: str, sk: str) -> None:
+        super().__init__("a part of the stored data cannot be read; operations have been told")
+        self.pk, self.sk = pk, sk
+
+
 class Unavailable(RedressError):
     """A service that Redress depends on does not answer. Nothing was written; try again later."""
 

@@ -39,6 +39,20 @@ def count(service: str, name: str, value: int = 1, at: datetime | None = None) -
                 metric.timestamp = round(at.timestamp() * 1000)
 
 
+def unreadable(pk: str, sk: str, error: BaseException) -> None:
+    """Report that an item of the table cannot be read: a log line that is also a metric.
+
+    The line contains the keys of the item and `fault_of(error)`, but nothing else of the item.
+    """
+    with single_metric(
+        name="ItemUnreadable", unit=MetricUnit.Count, value=1, namespace=NAMESPACE
+    ) as metric:
+        metric.add_dimension(name="service", value="table")
+        found = {"level": "ERROR", "message": "an item cannot be read", "pk": pk, "sk": sk}
+        for key, value in (found | fault_of(error)).items():
+            metric.add_metadata(key=key, value=value)
+
+
 def fault_of(error: BaseException) -> dict[str, Any]:
     """Describe an error for the log: its type, its causes and where it was raised.
 

@@ -7,11 +7,16 @@ complete value as compact JSON. msgspec checks every type when it decodes `doc`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import msgspec
+
+from redress.base import observe
+from redress.base.errors import InvalidInput, Unreadable
 
 Item = dict[str, Any]
 
@@ -19,8 +24,50 @@ Item = dict[str, Any]
 _ENCODER = msgspec.json.Encoder()
 
 
-Unreadable = msgspec.DecodeError
-"""Raised for a `doc` that cannot be decoded: it is not JSON, or its value has another type."""
+_DAMAGE = (
+    InvalidInput,
+    msgspec.MsgspecError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    zlib.error,
+)
+"""What decoding an item can raise: an attribute is missing or has another type, or its value is not
+one that this version of the product knows."""
+
+
+@contextmanager
+def reading(pk: str, sk: str) -> Iterator[None]:
+    """Around the code that decodes the item with these keys: report damage, raise Unreadable."""
+    try:
+        yield
+    except _DAMAGE as error:
+        observe.unreadable(pk, sk, error)
+        raise Unreadable(pk, sk) from error
+
+
+def decoded[T](row: Any, decode: Callable[[Any], T]) -> T:
+    """Decode a row of `redress.db.rows`. If it is damaged, report it and raise Unreadable.
+
+    Every store decodes its items here, so that all damage is reported and has one error.
+    """
+    with reading(row.pk, row.sk):
+        if row.damage is not None:
+            raise row.damage
+        return decode(row)
+
+
+def readable[T](rows: Iterable[Any], decode: Callable[[Any], T]) -> Iterator[T]:
+    """Decode the rows of a list. A row that cannot be read is reported and left out."""
+    for row in rows:
+        try:
+            found = decoded(row, decode)
+        except Unreadable:
+            continue
+        yield found
 
 
 def encode(value: Any) -> str:

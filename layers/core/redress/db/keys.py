@@ -83,6 +83,11 @@ def mail_sk(key: str) -> str:
     return f"{MAIL_PREFIX}{key}"
 
 
+def key_of_mail(sk: str) -> str:
+    """Return the key of the mail in a `mail_sk`."""
+    return sk.removeprefix(MAIL_PREFIX)
+
+
 def idempotency_pk(digest: str) -> str:
     """`KEY#9f86d0...`: the result of the request with this Idempotency-Key.
 

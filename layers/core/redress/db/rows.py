@@ -9,7 +9,7 @@ version check and still erase what the other writer added.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.constants import ALL_OLD, UPDATE_ITEM
@@ -82,6 +82,22 @@ class Row(Model):
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
+    damage: Exception | None = None
+    """Why an attribute of the stored item cannot be decoded. `encoding.decoded` raises it."""
+
+    @classmethod
+    def from_raw_data(cls, data: dict[str, Any]) -> Self:
+        """The row of a stored item.
+
+        If an attribute has another type than the model declares, PynamoDB raises an error, and the
+        whole page of items is lost. So such an item becomes a row with its keys and `damage`.
+        """
+        try:
+            return super().from_raw_data(data)
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            row = cls(data["pk"]["S"], data["sk"]["S"])
+            row.damage = error
+            return row
 
     @classmethod
     def update_or_see(cls, pk: str, sk: str, actions: list[Any], condition: Any) -> None:

@@ -38,6 +38,7 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.NotFound, 404, "not-found", "There is nothing here"),
     (errors.LinkExpired, 410, "link-expired", "This link has expired"),
     (errors.Forbidden, 403, "forbidden", "You may not do this"),
+    (errors.Unreadable, 500, "unreadable", "Stored data cannot be read"),
     (errors.Unavailable, 503, "unavailable", "Please try again shortly"),
 )
 

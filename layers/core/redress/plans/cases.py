@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from redress.base import instants
-from redress.base.errors import Fault, InvalidInput, NotFound, pointer
+from redress.base.errors import Fault, InvalidInput, NotFound, Unreadable, pointer
 from redress.base.people import Member
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
@@ -173,8 +173,8 @@ class PlanCases:
     def versions(self, limit: int, first: int | None = None) -> VersionPage:
         """Return a page of up to `limit` (1 to 25) versions, newest first.
 
-        The page begins with the version `first`, or with the newest if `first` is None. Raises
-        InvalidInput if `limit` is out of range.
+        The page begins with the version `first`, or with the newest if `first` is None. A version
+        that cannot be read is left out. Raises InvalidInput if `limit` is out of range.
         """
         self._plans.refresh()
         newest, current = self._plans.latest().version, self._plans.current().version
@@ -183,7 +183,10 @@ class PlanCases:
         published = self._store.between(low, top)
         items = []
         for version in range(top, low - 1, -1):
-            about = published.get(version) or about_of(self._plans.get(version))
+            try:
+                about = published.get(version) or about_of(self._plans.get(version))
+            except Unreadable:
+                continue
             items.append((about, _status_of(version, current)))
         return VersionPage(items, low - 1 if low > 1 else None)
 

@@ -23,6 +23,7 @@ from redress.base.errors import (
     NotAllowedNow,
     NotFound,
     Unavailable,
+    Unreadable,
     VersionConflict,
 )
 from redress.base.people import Actor, Member, Role
@@ -198,7 +199,7 @@ class RehearsalCases:
         """
         self._managers_only(member)
         try:
-            plan = self._plans.get(version)
+            plan = self._plans.published(version)
         except LookupError as error:
             raise NotFound("this version was never published") from error
         wanted = content()
@@ -489,7 +490,7 @@ class RehearsalJobs:
             found = rehearse(file.history, began, self._plans.get, draft, job.begun_at)
         except NotFound:
             return  # the index and this read are eventually consistent
-        except (LookupError, ValueError, encoding.Unreadable):
+        except (LookupError, ValueError, Unreadable):
             # One unreadable history must not prevent the report of all others.
             counting.add_unreadable(counts, number)
             return
@@ -504,7 +505,7 @@ class RehearsalJobs:
                 ticket = self._tickets.get(number)
                 moment = self._changes.moment(ticket)
                 decided = decide(ticket, self._plans.get(ticket.plan_version), moment)
-            except (NotFound, NotAllowedNow, LookupError, ValueError, encoding.Unreadable):
+            except (NotFound, NotAllowedNow, LookupError, ValueError, Unreadable):
                 counting.add_unreadable(part.counts, number)
                 return
             if decided is None:
@@ -535,7 +536,7 @@ class RehearsalJobs:
                 after = self._changes.change(number, decide_and_keep)
             except VersionConflict as error:
                 raise Unavailable(f"{number} is being changed all the time") from error
-            except (NotFound, NotAllowedNow, LookupError, ValueError, encoding.Unreadable):
+            except (NotFound, NotAllowedNow, LookupError, ValueError, Unreadable):
                 if not part.rounds:
                     counting.add_unreadable(part.counts, number)
                 return

@@ -147,30 +147,21 @@ class RehearsalStore:
         return True
 
     def job(self, job: str) -> tuple[RehearsalJob, Progress]:
-        """Return a job and its progress. Raises NotFound."""
+        """Return a job and its progress. Raises NotFound or Unreadable."""
         try:
             row = retry.call(
                 lambda: self._models.job.get(keys.rehearsal_pk(job), keys.JOB, consistent_read=True)
             )
         except DoesNotExist as error:
             raise NotFound("there is no such rehearsal") from error
-        progress = Progress(
-            JobState(row.state),
-            int(row.parts or 0),
-            int(row.listed or 0),
-            int(row.done or 0),
-            datetime.fromisoformat(row.updated),
-            row.fault,
-        )
-        return _JOB.decode(row.doc), progress
+        return encoding.decoded(row, _job_of)
 
     def draft(self, job: str) -> dict[str, Any]:
         """Return the draft's document as it was submitted. Raises NotFound."""
         row = self._get(job, keys.DRAFT)
         if row is None:
             raise NotFound("there is no such rehearsal")
-        document: dict[str, Any] = msgspec.json.decode(row.doc)
-        return document
+        return encoding.decoded(row, lambda one: msgspec.json.decode(one.doc, type=dict[str, Any]))
 
     def listed(self, job: str, parts: int, tickets: int, now: datetime) -> None:
         """Record the number of parts and tickets, and start a waiting job.
@@ -235,14 +226,14 @@ class RehearsalStore:
         row = self._get(job, keys.REPORT)
         if row is None:
             raise NotFound("there is no report yet")
-        return _COUNTS.decode(_decompressed(row.doc))
+        return encoding.decoded(row, lambda one: _COUNTS.decode(_decompressed(one.doc)))
 
     # ---------------------------------------------------------------- parts
 
     def part(self, job: str, name: str) -> JobPart:
         """Return the progress of a part. If none is stored yet, it is an empty `JobPart`."""
         row = self._get(job, keys.part_sk(name))
-        return _part_of(row) if row is not None else JobPart()
+        return encoding.decoded(row, _part_of) if row is not None else JobPart()
 
     def parts(self, job: str) -> Iterator[JobPart]:
         """Yield all parts that have begun."""
@@ -250,7 +241,7 @@ class RehearsalStore:
         among = model.sk.startswith(keys.PART_PREFIX)
         rows = model.query(keys.rehearsal_pk(job), among, page_size=50, consistent_read=True)
         while (row := retry.call(lambda: next(rows, None))) is not None:
-            yield _part_of(row)
+            yield encoding.decoded(row, _part_of)
 
     def save_part(self, job: str, name: str, part: JobPart, done: int, now: datetime) -> None:
         """Replace the stored part, and add `done` tickets to the job's progress.
@@ -293,6 +284,18 @@ class RehearsalStore:
         except retry.ConditionFailed:
             return False
         return True
+
+
+def _job_of(row: Any) -> tuple[RehearsalJob, Progress]:
+    progress = Progress(
+        JobState(row.state),
+        int(row.parts or 0),
+        int(row.listed or 0),
+        int(row.done or 0),
+        datetime.fromisoformat(row.updated),
+        row.fault,
+    )
+    return _JOB.decode(row.doc), progress
 
 
 def _part_of(row: Any) -> JobPart:

@@ -70,19 +70,23 @@ class StaffStore:
         retry.call(lambda: availability.update(actions=actions))
 
     def member(self, agent: str) -> Member:
-        """A member by their id. Raises NotFound if they have never set their presence."""
+        """A member by their id. Raises NotFound if they have never set their presence.
+
+        Raises Unreadable.
+        """
         try:
             row = retry.call(lambda: self._models.member.get(keys.STAFF, keys.agent_pk(agent)))
         except DoesNotExist as error:
             raise NotFound("there is no such member of staff") from error
-        return _MEMBER.decode(row.doc)
+        return encoding.decoded(row, _member_of)
 
     def members(self) -> list[Member]:
+        """All members of staff. One who cannot be read is reported and left out."""
         rows = retry.call(lambda: list(self._models.member.query(keys.STAFF)))
-        return [_MEMBER.decode(row.doc) for row in rows]
+        return list(encoding.readable(rows, _member_of))
 
     def availability(self, agent: str) -> Availability:
-        """The current presence and load of an agent. Raises NotFound."""
+        """The current presence and load of an agent. Raises NotFound or Unreadable."""
         try:
             row = retry.call(
                 lambda: self._models.availability.get(
@@ -91,16 +95,19 @@ class StaffStore:
             )
         except DoesNotExist as error:
             raise NotFound("there is no such member of staff") from error
-        return _availability_of(row)
+        return encoding.decoded(row, _availability_of)
 
     def present(self, team: str) -> list[Availability]:
-        """The available agents of a team. The first is the one whose last new ticket is oldest."""
+        """The available agents of a team. The first is the one whose last new ticket is oldest.
+
+        One who cannot be read is reported and left out.
+        """
         model = self._models.availability
         found = retry.call(lambda: list(model.present_index.query(keys.team_pk(team))))
         wanted = [(row.pk, keys.AVAILABILITY) for row in found]
         rows = retry.call(lambda: list(model.batch_get(wanted, consistent_read=True)))
         return sorted(
-            (_availability_of(row) for row in rows),
+            encoding.readable(rows, _availability_of),
             key=lambda availability: availability.last_assigned,
         )
 
@@ -136,14 +143,19 @@ def also_written(models: Models, change: Change, now: datetime, cause: Cause | N
     return writes
 
 
+def _member_of(row: Any) -> Member:
+    return _MEMBER.decode(row.doc)
+
+
 def _availability_of(row: Any) -> Availability:
-    return Availability(
-        agent=row.pk.partition("#")[2],
-        team=row.team,
-        languages=tuple(row.languages),
-        presence=Presence(row.presence),
-        capacity=int(row.capacity),
-        load=int(row.load),
-        last_assigned=row.last_assigned,
-        since=row.since,
-    )
+    found = {
+        "agent": row.pk.partition("#")[2],
+        "team": row.team,
+        "languages": list(row.languages),
+        "presence": row.presence,
+        "capacity": row.capacity,
+        "load": row.load,
+        "last_assigned": row.last_assigned,
+        "since": row.since,
+    }
+    return msgspec.convert(found, Availability)

@@ -66,6 +66,7 @@ def repair() -> RepairCase:
     follower = follower_case(given.mail_queue_url, given.assigner_function)
     return RepairCase(
         stores.timers(),
+        stores.changes(),
         stores.lists(),
         _relay(),
         follower.drain,

@@ -38,7 +38,8 @@ class ReconciliationReport:
     definition: str
     """Fingerprint of the definition and role with which the ticket machine was deployed."""
     definition_since: datetime
-    """When a run first saw this definition. Earlier executions may use an older one."""
+    """Since when new executions have had this definition. Earlier ones may have an older one. In
+    reports of version 1 it is when a run first saw the definition."""
     teams: tuple[str, ...]
     """All teams known to this run or an earlier one. Their partitions of `open` are compared."""
     ended_at: datetime | None = None
@@ -78,7 +79,8 @@ class ReportStore:
     def latest(self, limit: int = 1, before: str | None = None) -> list[ReconciliationReport]:
         """The last `limit` reports, newest first. Empty before the first run.
 
-        `before` is a sort key (`keys.run_sk`): only runs that began earlier are returned.
+        `before` is a sort key (`keys.run_sk`): only runs that began earlier are returned. A report
+        that cannot be read is reported to operations, and an earlier one takes its place.
         """
         model = self._models.doc
         rows = retry.call(
@@ -92,4 +94,6 @@ class ReportStore:
                 )
             )
         )
-        return [_REPORT.decode(row.doc) for row in rows]
+        found = list(encoding.readable(rows, lambda row: _REPORT.decode(row.doc)))
+        missing = len(rows) - len(found)
+        return [*found, *self.latest(missing, rows[-1].sk)] if missing else found

@@ -214,9 +214,9 @@ class IncomingMailStore:
         self._models = models
 
     def find(self, identity: str) -> IncomingRecord | None:
-        """Return the record of a mail; None if it never came."""
+        """Return the record of a mail; None if it never came. Raises Unreadable."""
         stored = self._stored(identity)
-        return _RECORD.decode(stored) if stored is not None else None
+        return encoding.decoded(stored, _record_of) if stored is not None else None
 
     def look_up(
         self, identity: str, digest: str | None
@@ -236,13 +236,16 @@ class IncomingMailStore:
         found = {row.sk: row for row in rows}
         stored, known = found.get(keys.INCOMING_MAIL), found.get(keys.COPIES)
         return (
-            _RECORD.decode(stored.doc) if stored is not None else None,
-            Copies(digest, int(known.revision), _COPIES.decode(known.doc))
+            encoding.decoded(stored, _record_of) if stored is not None else None,
+            encoding.decoded(
+                known, lambda one: Copies(digest, int(one.revision), _COPIES.decode(one.doc))
+            )
             if known is not None
             else Copies(digest),
         )
 
-    def _stored(self, identity: str) -> str | None:
+    def _stored(self, identity: str) -> Any:
+        """Return the row of a mail's record; None if the mail never came."""
         model = self._models.incoming_mail
         rows = retry.call(
             lambda: list(
@@ -253,7 +256,7 @@ class IncomingMailStore:
                 )
             )
         )
-        return rows[0].doc if rows else None
+        return rows[0] if rows else None
 
     def at(self, key: str) -> IncomingRecord | None:
         """Return the record of the mail in this object; None if the object has no place yet."""
@@ -262,7 +265,9 @@ class IncomingMailStore:
         rows = retry.call(
             lambda: list(model.query(pk, model.sk == keys.OBJECT, consistent_read=True))
         )
-        return self.find(rows[0].identity) if rows else None
+        if not rows:
+            return None
+        return self.find(encoding.decoded(rows[0], lambda row: msgspec.convert(row.identity, str)))
 
     def get(self, identity: str) -> IncomingRecord:
         """Return the record of a mail. Raises NotFound if there is none."""
@@ -318,11 +323,14 @@ class IncomingMailStore:
         )
 
     def _records(self, pks: Iterable[str]) -> dict[str, IncomingRecord]:
-        """Return the records of mails by their partition keys, at most 100."""
+        """Return the records of mails by their partition keys, at most 100.
+
+        A record that cannot be read is reported and left out.
+        """
         model = self._models.incoming_mail
         wanted = [(pk, keys.INCOMING_MAIL) for pk in pks]
         rows = retry.call(lambda: list(model.batch_get(wanted))) if wanted else []
-        return {row.pk: _RECORD.decode(row.doc) for row in rows}
+        return dict(encoding.readable(rows, lambda row: (row.pk, _record_of(row))))
 
     def without_team(self, limit: int) -> list[IncomingRecord]:
         """Return mails that an earlier version put into quarantine, at most `limit` (1 to 100)."""
@@ -376,7 +384,9 @@ class IncomingMailStore:
             return []
         model = self._models.thread
         rows = retry.call(lambda: list(model.batch_get(wanted, consistent_read=True)))
-        found = {row.pk: row.number for row in rows}
+        found = dict(
+            encoding.readable(rows, lambda row: (row.pk, msgspec.convert(row.number, str)))
+        )
         return [found[pk] for pk, _ in wanted if pk in found]
 
     def counts(self, of: Iterable[str], now: datetime) -> dict[str, int]:
@@ -389,7 +399,7 @@ class IncomingMailStore:
         model = self._models.count
         pairs = [(pk, keys.COUNT) for pk in wanted]
         rows = retry.call(lambda: list(model.batch_get(pairs, consistent_read=True)))
-        return {wanted[row.pk]: int(row.n) for row in rows}
+        return dict(encoding.readable(rows, lambda row: (wanted[row.pk], int(row.n))))
 
     # ---------------------------------------------------------------- writing
 
@@ -430,18 +440,19 @@ class IncomingMailStore:
 
         If `decide` returns None, nothing is written and the record is returned as it is. If another
         writer changes the record at the same time, `decide` is called again with the new record.
-        Raises NotFound, the errors of `decide`, and Unavailable after ATTEMPTS attempts.
+        Raises NotFound, Unreadable, the errors of `decide`, and Unavailable after ATTEMPTS
+        attempts.
         """
         model = self._models.incoming_mail
         for _ in range(ATTEMPTS):
             stored = self._stored(identity)
             if stored is None:
                 raise NotFound("there is no such mail")
-            record = _RECORD.decode(stored)
+            record = encoding.decoded(stored, _record_of)
             changed = decide(record)
             if changed is None:
                 return record
-            row, unchanged = _row(self._models, changed), model.doc == stored
+            row, unchanged = _row(self._models, changed), model.doc == stored.doc
             try:
                 retry.call(functools.partial(row.save, condition=unchanged), ("once",))
             except retry.ConditionFailed:
@@ -457,14 +468,14 @@ class DigestStore:
         self._models = models
 
     def told(self, team: str) -> Told | None:
-        """Return the last digest of a team; None if it never got one."""
+        """Return the last digest of a team; None if it never got one. Raises Unreadable."""
         model = self._models.doc
         rows = retry.call(
             lambda: list(
                 model.query(keys.held_pk(team), model.sk == keys.DIGEST, consistent_read=True)
             )
         )
-        return _TOLD.decode(rows[0].doc) if rows else None
+        return encoding.decoded(rows[0], lambda row: _TOLD.decode(row.doc)) if rows else None
 
     def tell(self, team: str, told: Told) -> bool:
         """Record a digest. Returns False if another worker has recorded one with this number."""
@@ -532,6 +543,10 @@ def also_written(models: Models, change: Change, now: datetime, cause: Cause | N
             for what in dict.fromkeys(cause.counted)
         ),
     ]
+
+
+def _record_of(row: Any) -> IncomingRecord:
+    return _RECORD.decode(row.doc)
 
 
 def _copies_write(models: Models, copies: Copies, now: datetime) -> Write:

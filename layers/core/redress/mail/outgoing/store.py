@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from redress.db import keys, retry
+from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 
 
@@ -49,9 +49,7 @@ class AddressStore:
     def returned(self, address: str) -> AddressMark | None:
         """Return the mark of an address. None if it has no mark, so that mail may be sent there."""
         row = self._row(address, keys.ADDRESS)
-        if row is None or row.returned_at is None:
-            return None
-        return AddressMark(datetime.fromisoformat(row.returned_at), row.status or "")
+        return encoding.decoded(row, _mark_of) if row is not None else None
 
     def has_written(self, address: str) -> bool:
         """Whether a mail has come from the address that its domain did not disown.
@@ -79,19 +77,25 @@ class AddressStore:
         retry.call(row.save)
 
     def _row(self, address: str, sk: str) -> Any:
-        """Return a row of an address, or None.
+        """Return a row of an address, or None. Raises Unreadable.
 
         The row under the earlier key of the address counts only if there is none under today's, so
         every later change overrides it.
         """
         for pk in dict.fromkeys((keys.address_pk(address), keys.earlier_address_pk(address))):
             if rows := retry.call(partial(self._rows, pk, sk)):
-                return rows[0]
+                return encoding.decoded(rows[0], lambda row: row)
         return None
 
     def _rows(self, pk: str, sk: str) -> list[Any]:
         model = self._models.address
         return list(model.query(pk, model.sk == sk, consistent_read=True))
+
+
+def _mark_of(row: Any) -> AddressMark | None:
+    if row.returned_at is None:
+        return None
+    return AddressMark(datetime.fromisoformat(row.returned_at), row.status or "")
 
 
 def address_row(models: Models, change: AddressChange) -> Any:

@@ -28,8 +28,7 @@ class PlanStore:
             row = retry.call(lambda: self._models.doc.get(keys.PLAN, sort, consistent_read=True))
         except DoesNotExist:
             return None
-        doc: str = row.doc
-        return doc
+        return encoding.decoded(row, lambda one: msgspec.convert(one.doc, str))
 
     def publish(
         self,
@@ -69,10 +68,11 @@ class PlanStore:
     def between(self, first: int, last: int) -> dict[int, Published]:
         """The stored summaries of versions from `first` to `last`, by number.
 
-        Versions without a summary are left out.
+        Versions without a summary are left out. A summary that cannot be read is reported and left
+        out.
         """
         model = self._models.doc
         between = model.sk.between(keys.about_sk(first), keys.about_sk(last))
         rows = retry.call(lambda: list(model.query(keys.PLAN, between, consistent_read=True)))
-        found = [_PUBLISHED.decode(row.doc) for row in rows]
+        found = encoding.readable(rows, lambda row: _PUBLISHED.decode(row.doc))
         return {about.version: about for about in found}

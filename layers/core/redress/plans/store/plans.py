@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from redress.db import keys
+from redress.base.errors import Unreadable
+from redress.db import encoding, keys
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 
@@ -45,7 +46,7 @@ class PlanSource(Protocol):
     """Reads stored plans. `PlanStore` and `SubmissionStore` implement it."""
 
     def plan_document(self, sort: str) -> str | None:
-        """The JSON of the stored plan with this sort key, or None."""
+        """The JSON of the stored plan with this sort key, or None. Raises Unreadable."""
 
 
 @cache
@@ -70,20 +71,33 @@ class Plans:
         self._latest: tuple[float, str | None, Plan] | None = None
 
     def get(self, version: int) -> Plan:
-        """The plan of a version. Raises LookupError if it was never published."""
+        """The plan of a version that was published, such as the version of a stored ticket.
+
+        Raises Unreadable if it is not stored or cannot be read.
+        """
         if version not in self._versions:
-            self._versions[version] = parse(self.document(version))
+            with encoding.reading(keys.PLAN, keys.plan_sk(version)):
+                self._versions[version] = parse(self.document(version))
         return self._versions[version]
 
+    def published(self, version: int) -> Plan:
+        """The plan of a version that somebody names. Raises LookupError or Unreadable."""
+        if version not in self._versions:
+            self.document(version)
+        return self.get(version)
+
     def document(self, version: int) -> dict[str, Any]:
-        """The document of a version. Raises LookupError if it was never published."""
+        """The document of a version. Raises LookupError if it was never published.
+
+        Raises Unreadable if it cannot be read.
+        """
         stored = self._source.plan_document(keys.plan_sk(version))
         if stored is None and version == 1:
             return shipped_document()
         if stored is None:
             raise LookupError(f"service plan {version} was never published")
-        document: dict[str, Any] = msgspec.json.decode(stored)
-        return document
+        with encoding.reading(keys.PLAN, keys.plan_sk(version)):
+            return msgspec.json.decode(stored, type=dict[str, Any])
 
     def refresh(self) -> None:
         """Make the next call of `latest` read the latest plan, even before FRESH_FOR_S is over."""
@@ -93,17 +107,32 @@ class Plans:
     def latest(self) -> Plan:
         """The plan that was published last, even if it is not effective yet.
 
-        The document is read again after FRESH_FOR_S. It is parsed again only if it has changed.
+        The document is read again after FRESH_FOR_S. It is parsed again only if it has changed. If
+        it cannot be read, the same plan is read from the item of its version.
         """
         moment = self._clock()
         if self._latest is None or moment - self._latest[0] > FRESH_FOR_S:
-            stored = self._source.plan_document(keys.CURRENT)
-            if self._latest is not None and self._latest[1] == stored:
-                plan = self._latest[2]
-            else:
-                plan = parse(msgspec.json.decode(stored) if stored else shipped_document())
+            try:
+                stored, plan = self._read_latest()
+            except Unreadable:
+                stored, plan = "", self._newest()
             self._latest = (moment, stored, plan)
         return self._latest[2]
+
+    def _read_latest(self) -> tuple[str | None, Plan]:
+        """The stored document of the latest plan, and the plan. Raises Unreadable."""
+        stored = self._source.plan_document(keys.CURRENT)
+        if self._latest is not None and self._latest[1] == stored:
+            return stored, self._latest[2]
+        with encoding.reading(keys.PLAN, keys.CURRENT):
+            return stored, parse(msgspec.json.decode(stored) if stored else shipped_document())
+
+    def _newest(self) -> Plan:
+        """The version with the highest number. Versions are numbered without gaps."""
+        version = 1
+        while self._source.plan_document(keys.plan_sk(version + 1)) is not None:
+            version += 1
+        return self.get(version)
 
     def current(self) -> Plan:
         """The plan for new tickets: the latest published version that is effective."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from redress.base.errors import NotFound, Unavailable
+from redress.base.errors import NotFound, Unavailable, Unreadable
 from redress.base.people import Role
 from redress.plans.rules.plan import ScorePlan
 from redress.plans.store.plans import Plans
@@ -85,14 +85,22 @@ class ScoringJobs:
         return Month(period, self._now() < end, self._plan_version(period), sorted(agents))
 
     def _plan_version(self, period: str) -> int:
-        last = self._last(period)
-        if last is None or last.preview:
-            return self._plans.current().version
-        return last.plan_version
+        return self._fixed_version(period) or self._plans.current().version
 
     def _is_final(self, period: str) -> bool:
-        last = self._last(period)
-        return last is not None and not last.preview
+        return self._fixed_version(period) is not None
+
+    def _fixed_version(self, period: str) -> int | None:
+        """The plan of a month that was scored after its end; None if it was not.
+
+        If the month's summary cannot be read, the final cards tell the plan.
+        """
+        try:
+            last = self._last(period)
+        except Unreadable:
+            final = (card for card in self._scores.cards(period) if not card.scorecard.preview)
+            return next((card.plan_version for card in final), None)
+        return None if last is None or last.preview else last.plan_version
 
     def _last(self, period: str) -> Summary | None:
         try:

@@ -105,15 +105,16 @@ class ScoreStore:
     # ---------------------------------------------------------------- facts and ratings
 
     def facts(self, agent: str, period: str, *, consistent: bool = False) -> list[Fact]:
-        """All facts of an agent's month.
+        """All facts of an agent's month. Raises Unreadable if one cannot be read.
 
-        A consistent read costs twice as much. Only such a read has every fact that was written
-        before.
+        A card without one of its facts would be wrong, so no fact is left out. A consistent read
+        costs twice as much. Only such a read has every fact that was written before.
         """
         pk = keys.facts_pk(agent, period)
         model = self._models.fact
         rows = retry.call(lambda: list(model.query(pk, consistent_read=consistent)))
-        return [fact for row in rows for fact in facts_in(agent, period, row)]
+        found = [encoding.decoded(row, lambda r: list(facts_in(agent, period, r))) for row in rows]
+        return [fact for facts in found for fact in facts]
 
     def has_facts(self, agent: str, period: str) -> bool:
         """Whether there is at least one fact for an agent's month."""
@@ -123,7 +124,7 @@ class ScoreStore:
     def rating(self, agent: str, period: str) -> Rating | None:
         """The current rating of an agent's month, or None."""
         row = self._get(keys.rating_pk(period), keys.agent_pk(agent))
-        return _RATING.decode(row.doc) if row else None
+        return encoding.decoded(row, lambda one: _RATING.decode(one.doc)) if row else None
 
     def rate(self, rating: Rating, *, is_late: bool) -> bool:
         """Record a rating as the current one. All earlier versions are kept.
@@ -165,13 +166,18 @@ class ScoreStore:
             row = retry.call(lambda: model.get(pk, sk, consistent_read=True))
         except DoesNotExist:
             return None
-        return _late_facts(row)
+        return encoding.decoded(row, _late_facts)
 
     def late_facts_of_all(self, period: str) -> dict[str, LateFacts]:
-        """The late facts of a month, by agent. Agents without any are left out."""
+        """The late facts of a month, by agent. Agents without any are left out.
+
+        A count that cannot be read is reported and left out.
+        """
         pk = keys.late_facts_pk(period)
         rows = retry.call(lambda: list(self._models.late_facts.query(pk, consistent_read=True)))
-        found = ((row.sk.removeprefix(keys.agent_pk("")), _late_facts(row)) for row in rows)
+        found = encoding.readable(
+            rows, lambda row: (row.sk.removeprefix(keys.agent_pk("")), _late_facts(row))
+        )
         return {agent: late for agent, late in found if late is not None}
 
     def clear_late_facts(self, agent: str, period: str, seen: LateFacts) -> None:
@@ -192,14 +198,17 @@ class ScoreStore:
     def card(self, agent: str, period: str) -> Card | None:
         """The current card without its evidence, or None. `with_evidence` adds the evidence."""
         row = self._get(keys.card_pk(period), keys.agent_pk(agent))
-        return _CARD.decode(row.doc) if row else None
+        return encoding.decoded(row, _card_of) if row else None
 
     def cards(self, period: str) -> list[Card]:
-        """All cards of a month, sorted by agent, without their evidence."""
+        """All cards of a month, sorted by agent, without their evidence.
+
+        A card that cannot be read is reported and left out.
+        """
         model, pk = self._models.doc, keys.card_pk(period)
         prefix = keys.agent_pk("")
         rows = retry.call(lambda: list(model.query(pk, model.sk.startswith(prefix))))
-        return [_CARD.decode(row.doc) for row in rows]
+        return list(encoding.readable(rows, _card_of))
 
     def with_evidence(self, card: Card) -> Card:
         """The card with the evidence of each component, as it was when the card was scored."""
@@ -209,7 +218,7 @@ class ScoreStore:
         rows = retry.call(lambda: list(model.query(pk, prefix, consistent_read=True)))
         found: dict[str, list[Evidence]] = {part.name: [] for part in scorecard.components}
         for row in rows:
-            for component, line in _unpacked(row.doc):
+            for component, line in encoding.decoded(row, lambda one: _unpacked(one.doc)):
                 found[component].append(line)
         components = tuple(
             replace(part, evidence=tuple(found[part.name])) for part in scorecard.components
@@ -248,7 +257,7 @@ class ScoreStore:
         row = self._get(keys.card_pk(period), keys.SUMMARY)
         if row is None:
             raise NotFound(f"{period} was never scored")
-        return _SUMMARY.decode(row.doc)
+        return encoding.decoded(row, lambda one: _SUMMARY.decode(one.doc))
 
     def conclude(self, summary: Summary) -> None:
         """Store the result of a run."""
@@ -269,7 +278,12 @@ class ScoreStore:
 
 
 def _late_facts(row: Any) -> LateFacts | None:
-    return LateFacts(row.late, datetime.fromisoformat(row.since)) if row.late else None
+    late = msgspec.convert(row.late or 0, int)
+    return LateFacts(late, datetime.fromisoformat(row.since)) if late else None
+
+
+def _card_of(row: Any) -> Card:
+    return _CARD.decode(row.doc)
 
 
 def _parts(scorecard: Scorecard) -> Iterator[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from redress.base.errors import AgentNotFree, NotFound, VersionConflict
+from redress.base.errors import AgentNotFree, NotFound, Unreadable, VersionConflict
 from redress.plans.rules.plan import Plan
 from redress.staff.rules.routing import candidates
 from redress.staff.store import StaffStore
@@ -31,7 +31,7 @@ class AssignmentCase:
         The transaction that assigns the ticket is written only if the agent is available and has
         room. So two simultaneous assignments never exceed an agent's capacity. If the agent is no
         longer available or has no more room, the ticket is offered to the next candidate. Raises
-        NotFound.
+        NotFound or Unreadable.
         """
         refused: set[str] = set()
         asked: list[str] = []
@@ -63,13 +63,13 @@ class AssignmentCase:
         """Offer the queued tickets of a team, next due first. Return the numbers of those assigned.
 
         If nobody can take a ticket, the tickets behind it are still offered. They may be in another
-        language, for which an agent is free.
+        language, for which an agent is free. A ticket that cannot be read stays in the queue.
         """
         assigned = []
         for number in self._lists.queued(team, DRAIN_LIMIT):
             try:
                 if self.assign(number) is not None:
                     assigned.append(number)
-            except NotFound:
+            except (NotFound, Unreadable):
                 continue  # the index may be a moment older than the table
         return assigned

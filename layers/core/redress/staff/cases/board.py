@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from redress.base.errors import Fault, Forbidden, InvalidInput
+from redress.base.errors import Fault, Forbidden, InvalidInput, Unreadable
 from redress.base.people import Member, Role, is_team
 from redress.clocks.rules.clocks import ClockName, ClockState, elapsed
 from redress.plans.store.plans import Plans
@@ -80,7 +80,7 @@ class BoardCase:
             if availability.agent in members
         ]
         now = self._now()
-        opened = self._tickets.get_many(self._lists.open_in_team(team, BOARD_LIMIT))
+        opened = self._tickets.get_readable(self._lists.open_in_team(team, BOARD_LIMIT))
         near = [found for ticket in opened if (found := self._near(ticket, member, now))]
         return Board(
             team=team,
@@ -91,14 +91,18 @@ class BoardCase:
         )
 
     def _near(self, ticket: Ticket, member: Member, now: datetime) -> NearLimit | None:
-        """The promise of a ticket that is near its limit and due first. None if none is near.
+        """The promise of a ticket that is near its limit and due first. None if none is near, or if
+        the ticket's plan cannot be read.
 
         `member` reads the board.
 
         The share is measured in seconds of the promise's calendar. So a promise that counts office
         hours does not get nearer to its limit at night.
         """
-        plan = self._plans.get(ticket.plan_version)
+        try:
+            plan = self._plans.get(ticket.plan_version)
+        except Unreadable:
+            return None
         names = STAFF_CLOCKS if ticket.by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)
         near = [
             (clock.due_at, name.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from redress.base.errors import Forbidden
+from redress.base.errors import Forbidden, NotFound, Unreadable
 from redress.base.people import Member
 from redress.plans.rules.plan import Plan
 from redress.staff.rules.availability import Availability, Presence
@@ -40,8 +40,9 @@ class PresenceCases:
         """Record that `agent` has left, and return their open tickets to the queue.
 
         From now on `agent` gets no work and no mail. Returns the numbers of the queued tickets. The
-        call can be repeated. Somebody must also disable the sign-in of `agent` in the user pool.
-        Raises NotFound for an unknown `agent`, and Forbidden unless `member` leads them
+        call can be repeated. A ticket that cannot be read stays with the agent, until the call is
+        repeated after its repair. Somebody must also disable the sign-in of `agent` in the user
+        pool. Raises NotFound for an unknown `agent`, and Forbidden unless `member` leads them
         (`leading.may_lead`).
         """
         leaver = self._staff.member(agent)
@@ -60,7 +61,10 @@ class PresenceCases:
         while True:
             page = self._lists.owned_by(agent, PAGE, cursor)
             for number in page.numbers:
-                after = self._changes.change(number, hand_back)
+                try:
+                    after = self._changes.change(number, hand_back)
+                except (NotFound, Unreadable):
+                    continue
                 numbers += [number] if after.assignee is None else []
             cursor = page.cursor
             if cursor is None:

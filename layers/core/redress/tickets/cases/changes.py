@@ -14,10 +14,12 @@ from redress.base.errors import Unavailable, VersionConflict
 from redress.base.service_clock import APART
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
+from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.submission_store import NumberTaken
 from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.timers import TimerLost
 from redress.tickets.store.transaction import Cause, Raced
 
 ATTEMPTS = 8
@@ -88,10 +90,10 @@ class TicketChanges:
     def write[T](self, attempt: Callable[[], Decided[T]]) -> T:
         """Run `attempt`, write what it decided, and return its result.
 
-        After a lost race `attempt` runs again, also if `attempt` itself raises Raced. Each time it
-        must read everything that its decision depends on. Raises whatever else `attempt` raises,
-        RacedTooOften after ATTEMPTS lost races, and the other errors of `TicketStore.commit` and
-        `TicketStore.open`.
+        After a lost race `attempt` runs again, also if `attempt` itself raises Raced. It also runs
+        again after a missing or damaged TIMER was rebuilt. Each time it must read everything that
+        its decision depends on. Raises whatever else `attempt` raises, RacedTooOften after ATTEMPTS
+        lost races, and the other errors of `TicketStore.commit` and `TicketStore.open`.
         """
         for _ in range(ATTEMPTS):
             try:
@@ -106,8 +108,21 @@ class TicketChanges:
                 store(decided.change, decided.at, decided.cause, decided.also)
             except (Raced, NumberTaken):
                 continue
+            except TimerLost as lost:
+                self.rebuild_timer(lost.number)
+                continue
             return decided.result
         raise RacedTooOften("others change this at every attempt")
+
+    def rebuild_timer(self, number: str) -> bool:
+        """Rebuild a missing or damaged TIMER from the ticket's snapshot (`TimerStore.rebuild`).
+
+        Returns False if nothing was written. Raises NotFound if there is no such ticket, and
+        Unreadable if its snapshot or its plan cannot be read.
+        """
+        ticket = self._tickets.get(number)
+        wake = tickets.next_wake(ticket, self._plans.get(ticket.plan_version))
+        return self._tickets.rebuild_timer(ticket, wake, self._now())
 
     def moment(self, ticket: Ticket) -> datetime:
         """The time of the next change: now, or the time of the last event if that is a bit later.

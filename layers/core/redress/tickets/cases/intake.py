@@ -17,7 +17,7 @@ import msgspec
 
 from redress.base import idempotency
 from redress.base.errors import InvalidInput, KeyReused, Unavailable
-from redress.db import encoding
+from redress.db import encoding, keys
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.tickets.links import Links
@@ -65,8 +65,9 @@ class IntakeCase:
         """Open a ticket for a decoded body, once per idempotency key.
 
         Raises InvalidInput, which lists every wrong field. Raises KeyReused if the key was used
-        with another body. Raises Unavailable if the ticket could not be written. If any of them is
-        raised, nothing is written.
+        with another body, and Unreadable if the answer to its first use cannot be read. Raises
+        Unavailable if the ticket could not be written. If any of them is raised, nothing is
+        written.
         """
         if fault := idempotency.fault_of(key):
             try:
@@ -87,16 +88,17 @@ class IntakeCase:
             try:
                 self._store.open(change, key, fingerprint, encoding.encode(receipt))
             except KeyTaken as taken:
-                return self._replay(taken, fingerprint)
+                return self._replay(taken, key, fingerprint)
             except NumberTaken:
                 continue
             return replace(receipt, status_token=token)
         raise Unavailable()
 
-    def _replay(self, taken: KeyTaken, fingerprint: str) -> Receipt:
+    def _replay(self, taken: KeyTaken, key: str, fingerprint: str) -> Receipt:
         if taken.fingerprint != fingerprint:
             raise KeyReused("this Idempotency-Key was used for another submission")
-        kept = msgspec.json.decode(taken.answer, type=Receipt)
+        with encoding.reading(keys.idempotency_pk(encoding.key_digest(key)), keys.KEY):
+            kept = msgspec.json.decode(taken.answer, type=Receipt)
         token = self._links.status_token(kept.number)
         return replace(kept, status_token=token, replayed=True)
 

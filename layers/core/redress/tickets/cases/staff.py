@@ -120,8 +120,8 @@ class StaffCases:
         Raises InvalidInput if `limit` is out of range.
         """
         page = self._lists.owned_by(member.id, limit, cursor)
-        tickets = self._tickets.get_many(page.numbers)
-        return WorkPage([work_item(ticket, member) for ticket in tickets], page.cursor)
+        found = self._tickets.get_readable(page.numbers)
+        return WorkPage([work_item(ticket, member) for ticket in found], page.cursor)
 
     def read(self, member: Member, number: str) -> TicketFile:
         """One ticket with its complete history.
@@ -256,7 +256,7 @@ class StaffCases:
         Raises InvalidInput if the version was never published or is not effective yet.
         """
         try:
-            plan = self._plans.get(plan_version)
+            plan = self._plans.published(plan_version)
         except LookupError as error:
             fault = Fault("/plan_version", "unknown_plan", "this version was never published")
             raise InvalidInput([fault]) from error

@@ -6,7 +6,7 @@ PynamoDB.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -26,12 +26,23 @@ def snapshot_doc(ticket: Ticket) -> str:
 
 
 def ticket_of(doc: str) -> Ticket:
-    """Decode the `doc` of a snapshot. Raises encoding.Unreadable if it is not one."""
+    """Decode the `doc` of a snapshot. Raises msgspec.DecodeError if it is not one."""
     return snapshot.decode(msgspec.json.decode(doc))
 
 
 def event_of(doc: str) -> Event:
+    """Decode the `doc` of an event. Raises msgspec.DecodeError if it is not one."""
     return _EVENT.decode(doc)
+
+
+def ticket_in(row: Any) -> Ticket:
+    """The ticket of a snapshot's row. Raises Unreadable."""
+    return encoding.decoded(row, lambda one: ticket_of(one.doc))
+
+
+def event_in(row: Any) -> Event:
+    """The event of a row. Raises Unreadable."""
+    return encoding.decoded(row, lambda one: event_of(one.doc))
 
 
 def index_attributes(ticket: Ticket) -> dict[str, str | None]:
@@ -99,19 +110,25 @@ def event_item(number: str, event: Event) -> encoding.Item:
     return item
 
 
-def timer_item(change: Change) -> encoding.Item:
-    """The TIMER of a new ticket: generation 1, and awake until its workflow goes to sleep."""
-    ticket = change.after
-    wake = tickets.next_wake(ticket, change.plan)
+def timer_item(
+    ticket: Ticket, wake: datetime | None, since: datetime, gen: int = 1
+) -> encoding.Item:
+    """The TIMER with which a generation of a ticket's workflow begins.
+
+    It is awake since `since`, until the workflow goes to sleep. A closed ticket has no workflow.
+    """
     item: encoding.Item = {
         "pk": keys.ticket_pk(ticket.number),
         "sk": keys.TIMER,
-        "gen": 1,
+        "gen": gen,
         "seq": 1,
         "phase": ticket.phase.value,
-        "awake": keys.awake_pk(keys.shard(ticket.number)),
-        "awake_since": ticket.created_at.isoformat(timespec="milliseconds"),
     }
+    if ticket.phase is not Phase.CLOSED:
+        item["awake"] = keys.awake_pk(keys.shard(ticket.number))
+        item["awake_since"] = since.isoformat(timespec="milliseconds")
+    if gen > 1:
+        item["gen_version"] = ticket.version
     if wake is not None:
         item["next_wake_ms"] = encoding.milliseconds(wake)
     return item
@@ -148,8 +165,9 @@ def opening_items(
 
 def ticket_items(change: Change) -> list[encoding.Item]:
     """The items of a new ticket itself: snapshot, TIMER, events."""
+    ticket = change.after
     return [
-        snapshot_item(change.after),
-        timer_item(change),
-        *(event_item(change.after.number, event) for event in change.events),
+        snapshot_item(ticket),
+        timer_item(ticket, tickets.next_wake(ticket, change.plan), ticket.created_at),
+        *(event_item(ticket.number, event) for event in change.events),
     ]

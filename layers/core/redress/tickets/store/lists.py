@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from redress.db import keys, retry
+from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 
 
@@ -132,8 +132,8 @@ class TicketLists:
         entries: list[tuple[str, str]] = []
         for index, pk, sort_key in parts:
             rows = retry.call(functools.partial(_query, index, pk, limit=limit))
-            entries += [(getattr(row, sort_key), row.pk) for row in rows]
-        return [keys.number_of(pk) for _, pk in sorted(entries)]
+            entries += encoding.readable(rows, functools.partial(_entry, sort_key))
+        return [number for _, number in sorted(entries)]
 
     def _page(
         self,
@@ -170,7 +170,7 @@ class TicketLists:
 
         rows, last = retry.call(read)
         return Page(
-            numbers=[keys.number_of(row.pk) for row in rows],
+            numbers=list(encoding.readable(rows, lambda row: keys.number_of(row.pk))),
             cursor=last[key_names[1]]["S"] if last and rows else None,
         )
 
@@ -182,6 +182,11 @@ def _opened_between(model: Any, start: datetime, end: datetime) -> Any:
     only an instant, and the sort key of an entry is an instant and a ticket number.
     """
     return model.open_sk.between(keys.opened_sk(start), keys.opened_sk(end))
+
+
+def _entry(sort_key: str, row: Any) -> tuple[str, str]:
+    """The place of an entry in the index, and the number of its ticket."""
+    return getattr(row, sort_key), keys.number_of(row.pk)
 
 
 def _query(index: Any, *arguments: Any, **options: Any) -> list[Any]:

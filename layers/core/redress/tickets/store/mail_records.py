@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
@@ -136,20 +138,26 @@ class MailRecordStore:
         return True
 
     def of_ticket(self, number: str) -> list[MailRecord]:
-        """The records of all mails of a ticket."""
+        """The records of all mails of a ticket. An unreadable one is reported and left out."""
         model = self._models.mail
         rows = retry.call(
             lambda: list(model.query(keys.ticket_pk(number), model.sk.startswith(keys.MAIL_PREFIX)))
         )
-        return [mail_record_of(row) for row in rows]
+        return mail_records_in(rows)
 
 
-def mail_record_of(row: Any) -> MailRecord:
-    return MailRecord(
-        key=row.sk.removeprefix(keys.MAIL_PREFIX),
-        state=row.state,
-        at=datetime.fromisoformat(row.at),
-        attempts=int(row.attempts or 1),
-        fault=row.fault,
-        message_id=row.message_id or "",
-    )
+def mail_records_in(rows: Iterable[Any]) -> list[MailRecord]:
+    """The records in these rows. One that cannot be read is reported and left out."""
+    return list(encoding.readable(rows, _mail_record_of))
+
+
+def _mail_record_of(row: Any) -> MailRecord:
+    found = {
+        "key": keys.key_of_mail(row.sk),
+        "state": row.state,
+        "at": row.at,
+        "attempts": row.attempts or 1,
+        "fault": row.fault,
+        "message_id": row.message_id or "",
+    }
+    return msgspec.convert(found, MailRecord)

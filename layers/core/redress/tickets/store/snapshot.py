@@ -101,6 +101,10 @@ _OF_TICKET: Mapping[str, Callable[[Fields], Any]] = {
 _STORED_AS = {"last_person_version": "touched"}
 """Fields that are stored under an older name, because stored names must not change."""
 
+MOST = 10**11
+"""No version of a ticket and no number of seconds of a clock is larger: these are 3,000 years. With
+a larger one, which only damage can make, times cannot be calculated."""
+
 _TIMES = ("started_at", "stopped_at", "anchor_at")
 """Fields of a clock that are parsed from text before the rules calculate with them."""
 
@@ -145,7 +149,11 @@ def decode(raw: Any) -> Ticket:
                 raw[name] = of_ticket(raw)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise msgspec.ValidationError(f"this is not a snapshot: {error!r}") from error
-    return msgspec.convert(raw, Ticket)
+    ticket = msgspec.convert(raw, Ticket)
+    seconds = [s for clock in ticket.clocks.values() for s in (clock.target_s, clock.consumed_s)]
+    if max([ticket.version, *seconds]) > MOST:
+        raise msgspec.ValidationError("a number of this snapshot is too big")
+    return ticket
 
 
 def _fill_in(clock: Fields, ticket: Fields) -> None:

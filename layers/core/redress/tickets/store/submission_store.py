@@ -33,10 +33,6 @@ class KeyTaken(RedressError):
         self.fingerprint, self.answer = fingerprint, answer
 
 
-class KeyUnreadable(Exception):
-    """The key's record contains no answer: an older version, no longer supported, wrote it."""
-
-
 class NumberTaken(RedressError):
     """The random ticket number exists already. The caller chooses another one."""
 
@@ -44,7 +40,7 @@ class NumberTaken(RedressError):
 def opened(run: Callable[[], Any]) -> None:
     """Run an opening transaction. If a condition fails, raise the exception that names the cause.
 
-    That is KeyTaken, NumberTaken, or KeyUnreadable if the key was used but its answer is unknown.
+    That is KeyTaken, NumberTaken, or Unreadable if the key was used but its record cannot be read.
     In each case nothing was written.
     """
     try:
@@ -52,9 +48,9 @@ def opened(run: Callable[[], Any]) -> None:
     except retry.ConditionFailed as lost:
         if "key" in lost.names:
             made = lost.items["key"]
-            if "answer" not in made:
-                raise KeyUnreadable("a key's record without an answer") from lost
-            raise KeyTaken(made["fingerprint"]["S"], made["answer"]["S"]) from lost
+            with encoding.reading(made["pk"]["S"], keys.KEY):
+                taken = KeyTaken(made["fingerprint"]["S"], made["answer"]["S"])
+            raise taken from lost
         raise NumberTaken("this number exists already") from lost
 
 
@@ -68,7 +64,7 @@ class SubmissionStore:
         """Write a new ticket with all its items. `answer` is kept for repeats with the same key.
 
         Raises KeyTaken if the key was used before, NumberTaken if the number exists, and
-        KeyUnreadable if the key's record contains no answer. In each case nothing is written.
+        Unreadable if the key's record cannot be read. In each case nothing is written.
         """
         puts: list[dict[str, Any]] = [
             {
@@ -99,6 +95,13 @@ class SubmissionStore:
         return item
 
     def plan_document(self, sort: str) -> str | None:
-        """A stored plan version (`keys.plan_sk`) or the current one (`keys.CURRENT`), as JSON."""
+        """A stored plan version (`keys.plan_sk`) or the current one (`keys.CURRENT`), as JSON.
+
+        Raises Unreadable.
+        """
         item = self._get(keys.PLAN, sort, consistent=False)
-        return item["doc"]["S"] if item else None
+        if item is None:
+            return None
+        with encoding.reading(keys.PLAN, sort):
+            doc: str = item["doc"]["S"]
+        return doc

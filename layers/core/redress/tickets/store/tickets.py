@@ -9,7 +9,7 @@ mails and workflow signals.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,14 +17,14 @@ from typing import Any
 from pynamodb.exceptions import DoesNotExist
 
 from redress.base.errors import NotFound, Unavailable
-from redress.db import keys, retry
+from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import Event, Ticket
 from redress.tickets.store import items, transaction
-from redress.tickets.store.mail_records import MailRecord, mail_record_of
+from redress.tickets.store.mail_records import MailRecord, mail_records_in
 from redress.tickets.store.submission_store import NumberTaken
-from redress.tickets.store.timers import timer_writes
+from redress.tickets.store.timers import TimerStore, timer_writes
 from redress.tickets.store.transaction import AlsoWritten, Cause, Raced, Write
 
 
@@ -37,6 +37,8 @@ class TicketFile:
     mails: list[MailRecord]
     size: int = 0
     """Bytes of all its items, nearly."""
+    unreadable: Set[str] = frozenset()
+    """The keys of mails whose records cannot be read. They are not among `mails`."""
 
 
 class TicketStore:
@@ -45,7 +47,7 @@ class TicketStore:
         self._models, self._also = models, also_written
 
     def get(self, number: str) -> Ticket:
-        """The current ticket. Raises NotFound."""
+        """The current ticket. Raises NotFound or Unreadable."""
         try:
             row = retry.call(
                 lambda: self._models.snapshot.get(
@@ -54,20 +56,28 @@ class TicketStore:
             )
         except DoesNotExist as error:
             raise NotFound(f"there is no ticket {number}") from error
-        return items.ticket_of(row.doc)
+        return items.ticket_in(row)
 
     def get_many(self, numbers: list[str]) -> list[Ticket]:
         """The tickets in the order of `numbers`, each once. Unknown numbers are left out.
 
-        The read is eventually consistent: a ticket may be a moment old.
+        The read is eventually consistent: a ticket may be a moment old. Raises Unreadable.
         """
+        return [items.ticket_in(row) for row in self._snapshots(numbers)]
+
+    def get_readable(self, numbers: list[str]) -> list[Ticket]:
+        """Like `get_many`, for a list: a ticket that cannot be read is reported and left out."""
+        return list(encoding.readable(self._snapshots(numbers), lambda r: items.ticket_of(r.doc)))
+
+    def _snapshots(self, numbers: list[str]) -> list[Any]:
+        """The rows of the snapshots that exist, in the order of `numbers`, each once."""
         wanted = [(keys.ticket_pk(number), keys.TICKET) for number in dict.fromkeys(numbers)]
         rows = retry.call(lambda: list(self._models.snapshot.batch_get(wanted)))
-        found = {row.pk: items.ticket_of(row.doc) for row in rows}
+        found = {row.pk: row for row in rows}
         return [found[pk] for pk, _ in wanted if pk in found]
 
     def history(self, number: str) -> list[Event]:
-        """All events of a ticket, oldest first."""
+        """All events of a ticket, oldest first. Raises Unreadable."""
         model = self._models.event
         rows = retry.call(
             lambda: list(
@@ -78,22 +88,22 @@ class TicketStore:
                 )
             )
         )
-        return [items.event_of(row.doc) for row in rows]
+        return [items.event_in(row) for row in rows]
 
     def with_event(self, number: str, event_number: int) -> tuple[Ticket, Event]:
-        """The current ticket and one of its events, in one call. Raises NotFound."""
+        """The current ticket and one of its events, in one call. Raises NotFound or Unreadable."""
         pk = keys.ticket_pk(number)
         wanted = [(pk, keys.TICKET), (pk, keys.event_sk(event_number))]
         model = self._models.doc
         rows = retry.call(lambda: list(model.batch_get(wanted, consistent_read=True)))
-        docs = {row.sk: row.doc for row in rows}
-        if len(docs) < len(wanted):
+        found = {row.sk: row for row in rows}
+        if len(found) < len(wanted):
             raise NotFound(f"there is no event {event_number} of {number}")
-        snapshot, event = (docs[sk] for _, sk in wanted)
-        return items.ticket_of(snapshot), items.event_of(event)
+        snapshot, event = (found[sk] for _, sk in wanted)
+        return items.ticket_in(snapshot), items.event_in(event)
 
     def event(self, number: str, event_number: int) -> Event:
-        """One event of a ticket. Raises NotFound."""
+        """One event of a ticket. Raises NotFound or Unreadable."""
         try:
             row = retry.call(
                 lambda: self._models.event.get(
@@ -102,7 +112,7 @@ class TicketStore:
             )
         except DoesNotExist as error:
             raise NotFound(f"{number} has no event {event_number}") from error
-        return items.event_of(row.doc)
+        return items.event_in(row)
 
     def file(self, number: str, *, behind: bool = False) -> TicketFile:
         """A ticket with its history and mail records, in one query. Raises NotFound.
@@ -110,6 +120,8 @@ class TicketStore:
         If the ticket is changed during the query, the snapshot and the history may be of different
         versions. The query is then repeated. Raises Unavailable if they still differ after four
         attempts. With `behind`, the result may be a moment old, and the query costs half as much.
+        Raises Unreadable if the snapshot or an event cannot be read. A record of a mail that cannot
+        be read is reported and left out.
         """
         model = self._models.file
         pk, among = keys.ticket_pk(number), model.sk.between(keys.EVENT_PREFIX, keys.TICKET)
@@ -120,17 +132,15 @@ class TicketStore:
             rows = {row.sk: row for row in found}
             if keys.TICKET not in rows:
                 continue
-            ticket = items.ticket_of(rows[keys.TICKET].doc)
+            ticket = items.ticket_in(rows[keys.TICKET])
             events = [
-                items.event_of(row.doc)
-                for sk, row in rows.items()
-                if sk.startswith(keys.EVENT_PREFIX)
+                items.event_in(row) for sk, row in rows.items() if sk.startswith(keys.EVENT_PREFIX)
             ]
             if events and events[-1].number == ticket.version:
-                mails = [
-                    mail_record_of(r) for sk, r in rows.items() if sk.startswith(keys.MAIL_PREFIX)
-                ]
-                return TicketFile(ticket, events, mails, sum(map(_bytes, found)))
+                stored = [r for sk, r in rows.items() if sk.startswith(keys.MAIL_PREFIX)]
+                mails = mail_records_in(stored)
+                missing = {keys.key_of_mail(row.sk) for row in stored} - {m.key for m in mails}
+                return TicketFile(ticket, events, mails, sum(map(_bytes, found)), missing)
         if keys.TICKET in rows:
             raise Unavailable(f"{number} is being changed all the time")
         raise NotFound(f"there is no ticket {number}")
@@ -169,9 +179,14 @@ class TicketStore:
         `also` are changes of other tickets, which are written with it or not at all. Raises Raced
         if one of the tickets has changed since it was read. Raises AgentNotFree if the change
         assigns an agent who is away or has no room. Raises DoneAlready if the cause was recorded
-        before. If any of them is raised, nothing is written.
+        before, and TimerLost if a TIMER is missing or damaged. If any of them is raised, nothing is
+        written.
         """
         self._write(self._changed(change, now), change, now, cause, also)
+
+    def rebuild_timer(self, ticket: Ticket, wake: datetime | None, now: datetime) -> bool:
+        """See `TimerStore.rebuild`."""
+        return TimerStore(self._models).rebuild(ticket, wake, now)
 
     def _changed(self, change: Change, now: datetime) -> list[Write]:
         """Return the writes of one change: the snapshot, the events and the TIMER of its ticket."""

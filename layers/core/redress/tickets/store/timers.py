@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action as UpdateAction
 from pynamodb.transactions import TransactWrite
 
-from redress.base.errors import NotFound
+from redress.base import observe
+from redress.base.errors import NotFound, RedressError
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.tickets.rules import ticket as tickets
@@ -20,6 +22,9 @@ from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import Phase, Ticket
 from redress.tickets.store import items
 from redress.tickets.store.transaction import Write
+
+MOST = 10**12
+"""No generation, sequence or version of a ticket gets so large. A larger one is damage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +66,23 @@ class Timer:
         return self.armed is not None and self.armed.seq == self.seq
 
 
+class TimerLost(RedressError):
+    """The TIMER of the ticket `number` is missing or damaged, so that a change cannot update it.
+
+    Nothing was written. `TimerStore.rebuild` writes a new TIMER.
+    """
+
+    def __init__(self, number: str) -> None:
+        super().__init__(f"the TIMER of {number} is missing or damaged")
+        self.number = number
+
+
 class TimerStore:
     def __init__(self, models: Models) -> None:
         self._models = models
 
     def get(self, number: str) -> Timer:
-        """The current TIMER of a ticket. Raises NotFound."""
+        """The current TIMER of a ticket. Raises NotFound or Unreadable."""
         try:
             row = retry.call(
                 lambda: self._models.timer.get(
@@ -75,7 +91,7 @@ class TimerStore:
             )
         except DoesNotExist as error:
             raise NotFound(f"there is no ticket {number}") from error
-        return _timer_of(number, row)
+        return encoding.decoded(row, _timer_of)
 
     def side_by_side(self, numbers: list[str]) -> list[tuple[Ticket | None, Timer | None]]:
         """Snapshot and TIMER of each ticket, in the order of `numbers`.
@@ -89,17 +105,18 @@ class TimerStore:
         timers = self._batch(self._models.timer, numbers, keys.TIMER)
         return [
             (
-                _readable(lambda row: items.ticket_of(row.doc), snapshots.get(number)),
-                _readable(functools.partial(_timer_of, number), timers.get(number)),
+                next(encoding.readable(snapshots.get(number, ()), _ticket_of), None),
+                next(encoding.readable(timers.get(number, ()), _timer_of), None),
             )
             for number in numbers
         ]
 
     @staticmethod
-    def _batch(model: Any, numbers: list[str], sort: str) -> dict[str, Any]:
+    def _batch(model: Any, numbers: list[str], sort: str) -> dict[str, tuple[Any]]:
+        """The row of each ticket that has one, as a list of one, by the ticket's number."""
         wanted = [(keys.ticket_pk(number), sort) for number in dict.fromkeys(numbers)]
         rows = retry.call(lambda: list(model.batch_get(wanted)))
-        return {keys.number_of(row.pk): row for row in rows}
+        return {keys.number_of(row.pk): (row,) for row in rows}
 
     def correct(self, ticket: Ticket, timer: Timer, wake: datetime | None, now: datetime) -> bool:
         """Write the ticket's phase and next wake into its TIMER, as a change would have done.
@@ -129,16 +146,62 @@ class TimerStore:
             return False
         return True
 
+    def rebuild(self, ticket: Ticket, wake: datetime | None, now: datetime) -> bool:
+        """Write a TIMER from the ticket's snapshot, in place of one that is missing or damaged.
+
+        `wake` is the next wake of the ticket under its plan. The TIMER begins a new generation and
+        is awake, so the stream starts an execution. An execution of an earlier generation that is
+        still running finds at its next wake that it was replaced, and ends. Returns False and
+        writes nothing if the TIMER can be read, or if the ticket or the TIMER was changed
+        meanwhile.
+        """
+        snapshot, model = self._models.snapshot, self._models.timer
+        pk = keys.ticket_pk(ticket.number)
+        gen = _generation_at(now)
+        try:
+            row = retry.call(lambda: model.get(pk, keys.TIMER, consistent_read=True))
+        except DoesNotExist as error:
+            observe.unreadable(pk, keys.TIMER, error)
+            unchanged = model.pk.does_not_exist()
+        else:
+            if next(encoding.readable([row], _timer_of), None) is not None:
+                return False
+            if isinstance(row.gen, int) and gen <= row.gen < MOST:
+                gen = row.gen + 1
+            # If somebody else rebuilds it meanwhile, it gets this generation or a later one.
+            unchanged = model.pk.exists() & ~_is_within(model.gen, gen)
+        item = items.timer_item(ticket, wake, now, gen)
+        token = retry.request_token()
+
+        def write() -> None:
+            with TransactWrite(token, connection=self._models.connection) as transaction:
+                # This changes nothing. A pure condition check would need another permission, for
+                # every function that changes tickets.
+                transaction.update(
+                    snapshot(pk, keys.TICKET),
+                    actions=[snapshot.version.set(ticket.version)],
+                    condition=snapshot.version == ticket.version,
+                )
+                transaction.save(model(**item), condition=unchanged)
+
+        try:
+            # PynamoDB sends puts before updates.
+            retry.call(write, ("timer", "version"))
+        except retry.ConditionFailed:
+            return False
+        observe.count("table", "TimerRebuilt")
+        return True
+
     def next_generation(
         self, number: str, gen: int, now: datetime, version: int | None = None
     ) -> bool:
         """Begin the generation after `gen`.
 
-        Returns False if that generation has already begun, or if the ticket is closed. The write
-        marks the ticket as awake, and the stream then starts the new execution. `version` is the
-        ticket's version, or None if the caller does not know it. If it is None, the earlier
-        `gen_version` stays. Reconciliation then counts too many events for the new execution and
-        may replace it earlier than necessary, which is safe.
+        Returns False if that generation has already begun, if the ticket is closed, or if the TIMER
+        is missing or damaged. The write marks the ticket as awake, and the stream then starts the
+        new execution. `version` is the ticket's version, or None if the caller does not know it. If
+        it is None, the earlier `gen_version` stays. Reconciliation then counts too many events for
+        the new execution and may replace it earlier than necessary, which is safe.
         """
         model = self._models.timer
         marks = [] if version is None else [model.gen_version.set(version)]
@@ -151,7 +214,9 @@ class TimerStore:
                         model.armed.remove(),
                         *_wake_actions(self._models, number, now),
                     ],
-                    condition=(model.gen == gen) & (model.phase != Phase.CLOSED.value),
+                    condition=(model.gen == gen)
+                    & _is_within(model.seq, 1)
+                    & (model.phase != Phase.CLOSED.value),
                 ),
                 ("gen",),
             )
@@ -196,7 +261,7 @@ class TimerStore:
                     _query, model.awake_index, keys.awake_pk(shard), model.awake_since < bound
                 )
             )
-            yield from (keys.number_of(row.pk) for row in rows)
+            yield from encoding.readable(rows, lambda row: keys.number_of(row.pk))
 
 
 def timer_writes(models: Models, change: Change, now: datetime) -> list[Write]:
@@ -216,8 +281,9 @@ def timer_writes(models: Models, change: Change, now: datetime) -> list[Write]:
     timer = models.timer
     row = timer(keys.ticket_pk(after.number), keys.TIMER)
     actions = _follow_actions(models, after, (before.phase, old), new, now)
-    missing = RuntimeError(f"{after.number} has no TIMER")
-    return [Write(row, actions, timer.pk.exists(), missing)]
+    # The actions add to `seq`. They also keep `gen`, so a TIMER without it would stay damaged.
+    whole = _is_within(timer.gen, 1) & _is_within(timer.seq, 1)
+    return [Write(row, actions, whole, TimerLost(after.number))]
 
 
 def _follow_actions(
@@ -253,28 +319,46 @@ def _wake_actions(models: Models, number: str, now: datetime) -> list[UpdateActi
     ]
 
 
+def _is_within(attribute: Any, least: int) -> Any:
+    """The condition that an attribute is a number from `least` to MOST."""
+    return attribute.is_type() & attribute.between(least, MOST)
+
+
 def _query(index: Any, *arguments: Any, **options: Any) -> list[Any]:
     return list(index.query(*arguments, **options))
 
 
-def _timer_of(number: str, row: Any) -> Timer:
-    armed = row.armed
-    wake = row.next_wake_ms
-    return Timer(
-        number=number,
-        gen=int(row.gen),
-        seq=int(row.seq),
-        phase=Phase(row.phase),
-        next_wake=datetime.fromtimestamp(wake / 1000, UTC) if wake is not None else None,
-        armed=Armed(armed.token, int(armed.seq), Phase(armed.phase)) if armed else None,
-        awake_since=datetime.fromisoformat(row.awake_since) if row.awake_since else None,
-        gen_version=int(row.gen_version or 1),
-    )
+_FIRST_MINUTE = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def _readable[T](read: Callable[[Any], T], row: Any) -> T | None:
-    """Decode a row with `read`. None if there is no row, or if the row cannot be decoded."""
-    try:
-        return read(row) if row is not None else None
-    except (encoding.Unreadable, ValueError, TypeError):
-        return None
+def _generation_at(now: datetime) -> int:
+    """The number of a generation that follows an unknown one: the minutes since 2020.
+
+    Executions are named by their generation, so a number must not be used twice. Other generations
+    count from 1, or from such a number, and a ticket begins far less than one of them a minute. So
+    they never reach the number of the present minute.
+    """
+    return (now - _FIRST_MINUTE) // timedelta(minutes=1)
+
+
+def _ticket_of(row: Any) -> Ticket:
+    return items.ticket_of(row.doc)
+
+
+def _timer_of(row: Any) -> Timer:
+    """Decode a TIMER. Raises an error that `encoding.decoded` expects."""
+    armed, wake = row.armed, row.next_wake_ms
+    numbers = [row.gen, row.seq, *([armed.seq] if armed else []), row.gen_version or 1]
+    if not all(isinstance(one, int) and 0 < one <= MOST for one in numbers):
+        raise ValueError("a generation, sequence or version is no number that can be one")
+    found = {
+        "number": keys.number_of(row.pk),
+        "gen": row.gen,
+        "seq": row.seq,
+        "phase": row.phase,
+        "next_wake": datetime.fromtimestamp(wake / 1000, UTC) if wake is not None else None,
+        "armed": armed and {"token": armed.token, "seq": armed.seq, "phase": armed.phase},
+        "awake_since": row.awake_since or None,
+        "gen_version": row.gen_version or 1,
+    }
+    return msgspec.convert(found, Timer)

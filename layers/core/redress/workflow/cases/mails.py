@@ -19,8 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from redress.base.errors import NotFound
-from redress.db import encoding
+from redress.base.errors import NotFound, Unreadable
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.relevance import NEED_HISTORY, Matter, reason_to_skip
 from redress.mail.outgoing.rules.table import mails_after
@@ -55,7 +54,7 @@ time again."""
 DOLLARS_PER_READ_UNIT = 0.000_000_125
 """The list price in us-east-1 (23 November 2026), as in `bench/prices.json`."""
 
-UNREADABLE = (NotFound, LookupError, ValueError, TypeError, encoding.Unreadable)
+UNREADABLE = (NotFound, LookupError, ValueError, TypeError, Unreadable)
 """Errors of a ticket that a person must repair."""
 
 UNFINISHED = ("claimed", "failed")
@@ -151,6 +150,8 @@ class CompareMails:
             for mail in mails_after(event):
                 job = MailJob(file.ticket.number, event.number, mail.template, mail.audience)
                 record = records.get(job.key)
+                if job.key in file.unreadable:
+                    continue
                 if record is None:
                     found.append((job, self._why_skipped(job, event, file, now)))
                 elif _stalled(record, now):

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 
-from redress.base.errors import NotFound, RedressError
+from redress.base.errors import NotFound, RedressError, Unreadable
 from redress.db import encoding, keys
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
@@ -63,6 +63,15 @@ SETTLES = timedelta(seconds=10)
 """How long after a deployment a new execution may still get the older definition. The API reference
 of `UpdateStateMachine` says: a few seconds."""
 
+MOST_REVISIONS = 10
+"""How many earlier revisions of the machine a run looks at, to find out how long the deployed
+definition has been in use. Each costs one call. A revision with another logging or tracing
+configuration has the same definition."""
+
+MOST_ASKED = 100
+"""How many executions that started within SETTLES after a deployment one run asks Step Functions
+about. The others are replaced without asking."""
+
 MOST_REPAIRS = 500
 MOST_RENEWALS = 1000
 """How many workflows one run repairs at most, and how many it renews. Each needs several calls of
@@ -92,6 +101,8 @@ class Finding(StrEnum):
     """No signal reached the workflow for an hour. The next generation took over."""
     CORRECTED = "corrected"
     """The phase or next wake in the TIMER was not that of the ticket. The TIMER was corrected."""
+    REBUILT = "rebuilt"
+    """The TIMER was missing or damaged. It was rebuilt, and the next generation took over."""
     WOKEN = "woken"
     """The workflow slept past its time and was woken."""
     NEAR_A_YEAR = "near_a_year"
@@ -100,7 +111,7 @@ class Finding(StrEnum):
     """More than LONGEST events were added to the ticket since the execution began. It was replaced
     in time."""
     OLDER_DEFINITION = "older_definition"
-    """The execution might use an older definition of the machine and was replaced."""
+    """The execution uses an older definition of the machine and was replaced."""
     STOPPED = "stopped"
     """An execution of a closed ticket or of an older generation. It was stopped."""
     FOREIGN = "foreign"
@@ -110,7 +121,7 @@ class Finding(StrEnum):
     MAIL_EXPLAINED = "mail_explained"
     """A mail has no record because it was outdated before it could be sent."""
     BROKEN = "broken"
-    """The snapshot, TIMER or plan of a ticket is missing or unreadable. A person must repair it."""
+    """The snapshot or plan of a ticket is missing or unreadable. A person must repair it."""
 
 
 RENEWED = {Finding.NEAR_A_YEAR, Finding.LONG_HISTORY, Finding.OLDER_DEFINITION}
@@ -119,6 +130,7 @@ REPAIRED = {
     Finding.FOLLOWED,
     Finding.STUCK,
     Finding.CORRECTED,
+    Finding.REBUILT,
     Finding.WOKEN,
     Finding.STOPPED,
 }
@@ -190,6 +202,8 @@ class _Run:
     found: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     left: int = 0
+    asked: int = 0
+    """How many executions Step Functions was asked about."""
 
     @property
     def settled_at(self) -> datetime:
@@ -286,16 +300,17 @@ class ReconcileCase:
         `began_at` is set before the definition is read. So every execution that starts more than
         SETTLES after `began_at` uses the definition that was read, or a newer one.
         """
-        last = next(iter(self._reports.latest()), None)
+        # Before the time, because only an answer of the table says whether the clock is right.
+        teams = known_teams(self._plans, self._staff, self._reports)
         began = self._now()
         definition = self._executions.definition()
-        seen = last is not None and last.definition == definition
+        executions = self._executions.running()
         return _Run(
             began_at=began,
             definition=definition,
-            definition_since=last.definition_since if last is not None and seen else began,
-            teams=known_teams(self._plans, self._staff, self._reports),
-            executions=self._executions.running(),
+            definition_since=self._since(definition, executions, began),
+            teams=teams,
+            executions=executions,
             time_left=time_left,
             changed=self._mails.begin(),
         )
@@ -309,6 +324,28 @@ class ReconcileCase:
             unreadable=partial(run.note, Finding.BROKEN),
             enter=run.enter,
         )
+
+    def _since(self, definition: str, executions: dict[str, datetime], began: datetime) -> datetime:
+        """Return when the deployed definition came into use. It has been in use since then.
+
+        The newest execution says which revision of the machine it uses, and since when this
+        revision is deployed. If the newest execution from before that time has the same definition,
+        then only other settings of the machine were changed, and it is asked in its turn. Every
+        execution that started earlier than the returned time has another definition, or began under
+        a revision before the last MOST_REVISIONS or before a rollback. If no execution has the
+        deployed definition, returns `began`.
+        """
+        since, asked = began, executions
+        for _ in range(MOST_REVISIONS):
+            if not asked:
+                break
+            newest = max(asked, key=asked.__getitem__)
+            used = self._executions.used_by(newest)
+            if used is None or used.definition != definition:
+                break
+            since = min(used.since, asked[newest])
+            asked = {name: started for name, started in asked.items() if started < since}
+        return since
 
     # ---------------------------------------------------------------- open tickets
 
@@ -341,7 +378,7 @@ class ReconcileCase:
             return False
         try:
             plan = self._plans.get(ticket.plan_version)
-        except LookupError:
+        except Unreadable:
             return False
         started = run.executions.get(execution_name(ticket.number, timer.gen))
         verdict = assess(ticket, timer, started, self._now(), run.settled_at)
@@ -354,10 +391,15 @@ class ReconcileCase:
         snapshot has an outdated version, and `TimerStore.correct` writes nothing.
         """
         try:
-            ticket, timer = self._tickets.get(number), self._timers.get(number)
+            ticket = self._tickets.get(number)
             plan = self._plans.get(ticket.plan_version)
-        except (NotFound, LookupError, ValueError, TypeError, encoding.Unreadable):
+        except (NotFound, Unreadable):
             run.note(Finding.BROKEN, number)
+            return
+        try:
+            timer = self._timers.get(number)
+        except (NotFound, Unreadable):
+            self._rebuild(run, ticket, plan)
             return
         name = execution_name(number, timer.gen)
         run.matched.add(name)
@@ -373,12 +415,27 @@ class ReconcileCase:
             run.note(Finding.CORRECTED, number)
             timer = self._timers.get(number)
         finding = assess(ticket, timer, run.executions.get(name), self._now(), run.settled_at)
+        if finding is Finding.OLDER_DEFINITION and self._uses_deployed(run, name):
+            since = run.definition_since
+            finding = assess(ticket, timer, run.executions[name], self._now(), since)
         if finding is Finding.WELL:
             return
         if finding is Finding.AWAKE:
             run.note(finding, number)
         elif run.allows(finding):
             self._repair(run, finding, ticket, timer)
+
+    def _rebuild(self, run: _Run, ticket: Ticket, plan: Plan) -> None:
+        """Rebuild a TIMER that is missing or damaged. The stream starts the new generation.
+
+        An execution of an earlier generation that still runs is stopped at the end of this run.
+        """
+        if not run.allows(Finding.REBUILT):
+            return
+        run.teams.add(ticket.team)
+        wake = tickets.next_wake(ticket, plan)
+        if self._tickets.rebuild_timer(ticket, wake, self._now()):
+            run.note(Finding.REBUILT, ticket.number)
 
     def _repair(self, run: _Run, finding: Finding, ticket: Ticket, timer: Timer) -> None:
         """Start the workflow, wake it, or let the next generation take over."""
@@ -407,6 +464,18 @@ class ReconcileCase:
         if name in run.executions and not woken:
             self._executions.stop(name, _SUPERSEDED)
 
+    def _uses_deployed(self, run: _Run, name: str) -> bool:
+        """Whether an execution that started soon after the deployment has the new definition.
+
+        Step Functions is asked at most MOST_ASKED times. After that the answer is False, and the
+        execution is replaced to be safe.
+        """
+        if run.executions[name] < run.definition_since or run.asked >= MOST_ASKED:
+            return False
+        run.asked += 1
+        used = self._executions.used_by(name)
+        return used is not None and used.definition == run.definition
+
     def _wait_until_settled(self, run: _Run) -> None:
         """Wait until every new execution is sure to use the deployed definition."""
         left = (run.settled_at - self._now()).total_seconds()
@@ -423,21 +492,44 @@ class ReconcileCase:
             run.enter("other executions")
             try:
                 number, gen = ticket_of_execution(name)
-                run.items_read += 1
-                timer = self._timers.get(number)
+                timer = self._timer_of(run, number)
             except (NotFound, ValueError):
                 run.note(Finding.FOREIGN, name)
                 continue
+            except Unreadable:
+                continue  # the ticket is broken, or this run rebuilds no more TIMERs
             is_open = timer.phase is not Phase.CLOSED
-            if is_open and timer.gen == gen:
+            if is_open and timer.gen == gen and number not in run.compared:
                 # The index did not list this ticket: its team was unknown, or its entry moved while
                 # the pages were read.
                 run.compared.add(number)
                 run.items_read += 2
                 self._check_again(run, number)
+            elif is_open and timer.gen == gen:
+                continue  # the ticket is broken, and was reported
             elif is_open and timer.gen < gen:
                 # The table was restored to a time before this generation began.
                 run.note(Finding.FOREIGN, name)
             elif run.allows(Finding.STOPPED):
                 self._executions.stop(name, _SUPERSEDED)
                 run.note(Finding.STOPPED, name)
+
+    def _timer_of(self, run: _Run, number: str) -> Timer:
+        """The TIMER of a ticket that has an execution. It is rebuilt if it is missing or damaged.
+
+        Raises NotFound if there is no such ticket, and Unreadable if its TIMER still cannot be
+        read.
+        """
+        run.items_read += 1
+        try:
+            return self._timers.get(number)
+        except (NotFound, Unreadable):
+            self._tickets.get(number)
+            if number not in run.compared:
+                run.compared.add(number)
+                run.items_read += 2
+                self._check_again(run, number)
+        try:
+            return self._timers.get(number)
+        except NotFound as error:
+            raise Unreadable(keys.ticket_pk(number), keys.TIMER) from error

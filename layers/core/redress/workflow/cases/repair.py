@@ -13,8 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from redress.base.errors import NotFound
+from redress.base.errors import NotFound, Unreadable
 from redress.staff.store import StaffStore
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.ticket import Phase
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.timers import TimerStore
@@ -30,6 +31,7 @@ class RepairCase:
     def __init__(
         self,
         timers: TimerStore,
+        changes: TicketChanges,
         lists: TicketLists,
         relay: RelayCase,
         drain: Callable[[Iterable[str]], None],
@@ -37,25 +39,30 @@ class RepairCase:
         staff: StaffStore,
         now: Callable[[], datetime],
     ) -> None:
-        self._timers, self._lists, self._relay, self._executions = timers, lists, relay, executions
-        self._drain, self._staff, self._now = drain, staff, now
+        self._timers, self._changes, self._lists = timers, changes, lists
+        self._relay, self._drain, self._executions = relay, drain, executions
+        self._staff, self._now = staff, now
 
     def follow_dead(self, execution: str, status: str) -> bool:
         """Start the next generation after an execution of the ticket state machine failed.
 
         `execution` is the name of the execution, `status` its final status. Returns False if
         nothing needs to be done: the execution succeeded, the ticket is closed, a newer generation
-        has begun, or the execution belongs to no ticket.
+        has begun, or the execution belongs to no ticket. If the TIMER is missing or damaged, it is
+        rebuilt, with the next generation.
         """
         if status not in DEAD:
             return False
         try:
             number, gen = ticket_of_execution(execution)
+        except ValueError:
+            return False  # somebody started this execution by hand, and it belongs to no ticket
+        try:
             if self._timers.get(number).gen != gen:
                 return False
-            return self._timers.next_generation(number, gen, self._now())
-        except (ValueError, NotFound):
-            return False  # somebody started this execution by hand, and it belongs to no ticket
+        except (NotFound, Unreadable):
+            return self._rebuild(number) == "rebuilt"
+        return self._timers.next_generation(number, gen, self._now())
 
     def sweep(self, patience: timedelta = PATIENCE) -> dict[str, int]:
         """Repair every ticket that has been awake for longer than `patience`.
@@ -79,8 +86,8 @@ class RepairCase:
         """Repair the workflow of a ticket. Returns one word for the result; the sweep counts it."""
         try:
             timer = self._timers.get(number)
-        except NotFound:
-            return "gone"
+        except (NotFound, Unreadable):
+            return self._rebuild(number)
         if timer.awake_since is None or timer.asleep:
             return "asleep"  # the index lagged behind
         status = self._executions.status(execution_name(number, timer.gen))
@@ -97,3 +104,13 @@ class RepairCase:
             return "signalled"
         self._timers.next_generation(number, timer.gen, self._now())
         return "followed"
+
+    def _rebuild(self, number: str) -> str:
+        """Rebuild a TIMER that is missing or damaged. The stream then starts the new generation."""
+        try:
+            self._changes.rebuild_timer(number)
+        except NotFound:
+            return "gone"
+        except Unreadable:
+            return "unreadable"
+        return "rebuilt"

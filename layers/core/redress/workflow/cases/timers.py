@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from redress.base.errors import NotFound, Unreadable
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.steps import by_timer
 from redress.tickets.rules.ticket import Phase
@@ -48,16 +49,24 @@ class TimerCase:
         Each fired rung is recorded as an event of the ticket. The event is written only if the
         version of the ticket has not changed. So a repeated call finds the event and does not fire
         the rung again. If a newer generation has taken over, nothing is fired, and the phase in the
-        answer is SUPERSEDED. Raises NotFound.
+        answer is SUPERSEDED. A TIMER that is missing or damaged is rebuilt, with a newer
+        generation. Raises NotFound, and Unreadable if the ticket itself cannot be read.
         """
-        timer = self._timers.get(number)
+        timer = self._timer(number)
         if timer.gen != gen:
             return Sleep(number, gen, timer.seq, SUPERSEDED, 1)
         if timer.phase is not Phase.CLOSED:
             self._changes.change(number, by_timer.act_on_due_rungs)
-            timer = self._timers.get(number)
+            timer = self._timer(number)
         if timer.gen != gen:
             return Sleep(number, gen, timer.seq, SUPERSEDED, 1)
         if timer.phase is Phase.CLOSED:
             self._timers.clear_awake(number, timer.gen, timer.seq)
         return sleep_of(timer, self._now())
+
+    def _timer(self, number: str) -> Timer:
+        try:
+            return self._timers.get(number)
+        except (NotFound, Unreadable):
+            self._changes.rebuild_timer(number)
+            return self._timers.get(number)

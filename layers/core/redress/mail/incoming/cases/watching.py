@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from redress.base.errors import Unreadable
 from redress.mail.incoming.cases.receiving import with_team
 from redress.mail.incoming.rules.held import due_at, is_digest_due
 from redress.mail.incoming.store import (
@@ -109,6 +110,13 @@ class HeldMailWatch:
         return len(found)
 
     def _tell(self, team: str) -> bool:
+        """Like `_tell_if_due`. False if the record of the team's last digest cannot be read."""
+        try:
+            return self._tell_if_due(team)
+        except Unreadable:
+            return False
+
+    def _tell_if_due(self, team: str) -> bool:
         """Ask for a digest for one team if it is due. Returns whether it was.
 
         The mailer is asked before the digest is recorded. If the worker dies in between, the next
