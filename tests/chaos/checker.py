@@ -209,11 +209,11 @@ def heads(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
     for one in known:
         head = _of(one.stored.head)
         stored = items.ticket_of(head["doc"])
-        for name in Ticket.__struct_fields__:
-            kept, folded = getattr(stored, name), getattr(one.ticket, name)
-            if kept != folded:
-                words = f"its head has {name} = {kept!r}, its history gives {folded!r}"
-                yield Violation(one.number, words)
+        kept, folded = _fields(stored), _fields(one.ticket)
+        for name in dict.fromkeys((*kept, *folded)):
+            if kept.get(name) != folded.get(name):
+                words = f"its head has {name} = {kept.get(name)}"
+                yield Violation(one.number, f"{words}, its history gives {folded.get(name)}")
         wanted = {
             "version": len(one.events),
             "touched": one.ticket.last_person_version,
@@ -224,6 +224,14 @@ def heads(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
             if head.get(name) != value:
                 words = f"its head is listed with {name} = {head.get(name)!r} instead of {value!r}"
                 yield Violation(one.number, words)
+
+
+def _fields(ticket: Ticket) -> dict[str, object]:
+    """The fields of a ticket, and those of each of its clocks as `clocks.resolution.due_at`."""
+    found = {name: getattr(ticket, name) for name in Ticket.__struct_fields__ if name != "clocks"}
+    for clock, value in ticket.clocks.items():
+        found |= {f"clocks.{clock}.{n}": getattr(value, n) for n in value.__struct_fields__}
+    return found
 
 
 def rungs(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:

@@ -69,7 +69,7 @@ MISTAKES: Mapping[str, Mistake] = {
     ),
     "clock": Mistake(
         "an acknowledgement stops no clock",
-        "its head has clocks",
+        "its head has clocks.acknowledgement",
         (
             Edit(
                 "redress/tickets/rules/fold.py",

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from redress.base.people import CUSTOMER
+from redress.clocks.rules.clocks import ClockName
 from redress.db import encoding, keys
 from redress.mail.outgoing.rules.table import mails_after
 from redress.scores.rules import scorecard
@@ -201,6 +202,18 @@ def test_finds_a_head_that_is_not_its_history() -> None:
     other = items.snapshot_item(replace(life.ticket, replies=7))
     found = said_of(evidence(life, changed(rows(life), "TICKET", doc=other["doc"])))
     assert found == [f"{NUMBER}: its head has replies = 7, its history gives 1"]
+
+
+def test_finds_a_clock_that_is_not_its_historys() -> None:
+    life = life_at(State.OPEN)
+    clock = replace(life.ticket.clocks[ClockName.RESOLUTION], target_s=1)
+    wrong = replace(life.ticket, clocks=life.ticket.clocks | {ClockName.RESOLUTION: clock})
+    doc = items.snapshot_item(wrong)["doc"]
+    found = said_of(evidence(life, changed(rows(life), "TICKET", doc=doc)))
+    assert found == [
+        f"{NUMBER}: its head has clocks.resolution.target_s = 1, its history gives "
+        f"{life.ticket.clocks[ClockName.RESOLUTION].target_s}"
+    ]
 
 
 @pytest.mark.parametrize(("name", "value"), [("version", Decimal(3)), ("owner_pk", "QUEUE#x#1")])
