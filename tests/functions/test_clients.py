@@ -80,7 +80,7 @@ def test_generated_python_client_walks_an_agents_day(
         client = sys.modules["redress_staff"].AuthenticatedClient(base_url=address, token=TOKEN)
         done = module.day(client)
     assert done[0].startswith("a-mei is available")
-    assert f"{number} is open" in done[1]
+    assert f"{number} is new" in done[1]
     assert any(line.startswith("first_response: Due on") for line in done)
     assert "first_response is kept" in done
     assert done[-1] == "a-mei is away"

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from botocore.client import BaseClient
+from botocore.exceptions import ClientError, EndpointConnectionError
 from openapi_spec_validator import validate
 
 from redress.base import catalogue
@@ -1007,6 +1008,40 @@ def test_api_reports_every_wrong_field_and_refuses_malformed_bodies(site: Site) 
     assert answer["statusCode"] == 415
     said = site("api-message", **own)
     assert json.loads(said["body"])["timeline"][-1]["text"] == "The order number is 4403-8812."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "ThrottlingException"}}, "Any"),
+        ClientError({"Error": {"Code": "AccessDeniedException"}}, "Any"),
+        EndpointConnectionError(endpoint_url="https://aws.example"),
+    ],
+)
+def test_service_of_aws_that_refuses_is_unavailable_on_every_route(
+    site: Site, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(customer_wiring, "customer_cases", refuse)
+    monkeypatch.setattr(customer_wiring, "intake", refuse)
+    monkeypatch.setattr(customer_wiring, "unsubscribing", refuse)
+    monkeypatch.setattr(customer_wiring, "links", refuse)
+    for name in (
+        "form-submission",
+        "status",
+        "status-action",
+        "survey",
+        "survey-answer",
+        "surveys",
+        "surveys-end",
+        *(f"api-{of}" for of in ("ticket", "message", "confirmation", "dispute", "withdrawal")),
+        "api-survey",
+    ):
+        answer = site(name)
+        assert answer["statusCode"] == 503, name
+        assert int(header(answer, "Retry-After")) >= 1
 
 
 WITH_BODY = ("api-message", "api-dispute", "api-withdrawal", "api-survey")
