@@ -28,17 +28,24 @@ from tests.world import Context, aws, load
 pytestmark = pytest.mark.usefixtures("scores_machine", "at_once")
 
 ADDRESS = "https://aws.example"
+
+
+def with_status(status: int) -> ClientError:
+    """An error that only its HTTP status describes."""
+    response: Any = {
+        "Error": {"Code": "Strange"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(response, "Any")
+
+
 OUTAGES: dict[str, Exception] = {
     "throttled": ClientError({"Error": {"Code": "ThrottlingException"}}, "Any"),
     "too many": ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Any"),
     "limit": ClientError({"Error": {"Code": "ExecutionLimitExceeded"}}, "Any"),
     "slow down": ClientError({"Error": {"Code": "SlowDown"}}, "Any"),
-    "500": ClientError(
-        {"Error": {"Code": "Strange"}, "ResponseMetadata": {"HTTPStatusCode": 500}}, "Any"
-    ),
-    "429": ClientError(
-        {"Error": {"Code": "Strange"}, "ResponseMetadata": {"HTTPStatusCode": 429}}, "Any"
-    ),
+    "500": with_status(500),
+    "429": with_status(429),
     "no right yet": ClientError({"Error": {"Code": "AccessDeniedException"}}, "Any"),
     "refused": EndpointConnectionError(endpoint_url=ADDRESS),
     "no connection": ConnectTimeoutError(endpoint_url=ADDRESS),

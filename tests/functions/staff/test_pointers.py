@@ -54,7 +54,7 @@ def fields_of(api: Api, name: str) -> set[str]:
     return set(resolved(document, content["application/json"]["schema"])["properties"])
 
 
-JUNK = st.sampled_from(
+JUNK: st.SearchStrategy[Any] = st.sampled_from(
     [None, 0, -1, 7, 10**30, 1.5, True, "", " ", "x", "x" * 20_001, CONTROL, HIDDEN, [], [1], {}]
 ) | st.text(max_size=5)
 
