@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from redress.db import keys
 from redress.mail.outgoing.cases.feedback import OF_SES
 from redress.mail.outgoing.cases.posting import LEASE
 from redress.mail.outgoing.messages import HeldDigest, MailJob, encode, tags_of, tags_of_digest
-from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import EventType
 from redress.tickets.store.mail_records import Claim
 from redress.wiring import mailer as mailer_wiring
@@ -88,6 +88,51 @@ def staff_actor() -> Any:
     from redress.base.people import Actor, Role
 
     return Actor(Role.AGENT, "a-mei")
+
+
+def by_mail(identity: str) -> dict[str, Any]:
+    return {"id": identity, "key": f"inbound/{identity}"}
+
+
+SENT = datetime(2026, 11, 23, 0, 40, 2, tzinfo=UTC)
+"""When the mail was sent that `bounce` is about."""
+
+
+@pytest.mark.parametrize(("minutes", "marked"), [(-1, True), (1, False)])
+def test_a_late_bounce_does_not_end_mail_to_an_address_that_wrote_after_the_returned_mail(
+    mailer: Mailer, open_ticket: Opener, stores: Stores, minutes: int, marked: bool
+) -> None:
+    mailer.clock.moment = SENT - timedelta(hours=1)
+    number = open_ticket().number
+    mailer.clock.moment = SENT + timedelta(minutes=minutes)
+    mailer.act(number, lambda t, p, at: by_customer.write(t, p, "I am here.", at, by_mail("b")))
+    mailer.clock.moment = SENT + timedelta(hours=1)
+    assert mailer(bounce(number)) == []
+    assert [one["why"] for one in noted(stores, number)] == ["returned"]
+    assert (wired_stores.addresses().returned("li.na@example.com") is not None) == marked
+
+
+def test_a_message_on_the_page_does_not_show_that_the_address_works(
+    mailer: Mailer, open_ticket: Opener
+) -> None:
+    number = open_ticket().number
+    mailer.act(number, lambda t, p, at: by_customer.write(t, p, "I am here.", at))
+    assert mailer(bounce(number)) == []
+    assert wired_stores.addresses().returned("li.na@example.com") is not None
+
+
+def test_a_message_of_a_participant_shows_nothing_about_the_customers_address(
+    mailer: Mailer, open_ticket: Opener
+) -> None:
+    number = open_ticket().number
+    mailer.act(
+        number,
+        lambda t, p, at: by_customer.write(t, p, "I am here.", at, by_mail("b"), "bo@example.com"),
+    )
+    other = RECIPIENT | {"emailAddress": "bo@example.com"}
+    assert mailer(bounce(number, bouncedRecipients=[RECIPIENT, other])) == []
+    assert wired_stores.addresses().returned("li.na@example.com") is not None
+    assert wired_stores.addresses().returned("bo@example.com") is None
 
 
 def test_a_complaint_ends_mail_to_the_address_too(

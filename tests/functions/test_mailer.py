@@ -34,6 +34,7 @@ from redress.staff.rules.availability import Presence
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer, opening
+from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.ticket import Contact, Event, Ticket
 from redress.tickets.store.mail_records import MailRecord, MailRecordStore
 from redress.tickets.store.tickets import TicketStore
@@ -1154,6 +1155,37 @@ def test_a_dispute_reports_the_new_promise_to_the_supervisor(
     assert post.only["To"] == "lin@example.com"
     assert "到期时间：2026年11月25日（星期三）10:00（UTC+8）" in text_of(post.only)
     assert not any(typed in text_of(post.only) for typed in PRIVATE)
+
+
+def test_a_dispute_is_reported_to_the_supervisor_once(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    """It raises the priority of a complaint, whose ladder notifies the supervisor after 18 s."""
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _resolve())
+    mailer.act(
+        ticket.number,
+        lambda t, p, at: by_customer.dispute(t, p, CUSTOMER, "secret words", at),
+        hours=1,
+    )
+    assert mailer(mailer.job(ticket.number, "disputed")) == []
+    mailer.fire(ticket.number, seconds=18)
+    assert mailer(mailer.job(ticket.number, "remind")) == []
+    assert [message["To"] for message in post.sent] == ["lin@example.com"]
+
+
+def test_a_complaint_of_consequence_is_reported_to_the_supervisor_without_a_dispute(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    urgent = Classification(urgency="high", impact="high")
+    mailer.act(
+        ticket.number,
+        lambda t, p, at: by_staff.reclassify(t, p, staff["mei"].actor, urgent, "scalded", at),
+    )
+    mailer.fire(ticket.number, seconds=18)
+    assert mailer(mailer.job(ticket.number, "remind")) == []
+    assert post.only["To"] == "lin@example.com"
 
 
 def _person(

@@ -148,7 +148,17 @@ def promise(given: Given) -> StaffStep:
 
 @_changing
 def set_participants(given: Given) -> StaffStep:
-    return partial(by_staff.set_participants, addresses=given["participants"])
+    addresses = given["participants"]
+    return partial(by_staff.set_participants, addresses=addresses, is_ours=wiring.is_ours)
+
+
+def clear_address(request: Request) -> Answer:
+    def content() -> tuple[str, str]:
+        given: Given = request.content().body
+        return given["address"], given["reason"]
+
+    number = request.path["number"]
+    return _changed(request, wiring.returned_addresses().clear(request.member, number, content))
 
 
 def accept_mail(request: Request) -> Answer:
@@ -266,6 +276,15 @@ ROUTES = (
         "Participants",
         VERSION,
         Texts("participants", EMAIL_LIMIT, MOST_PARTICIPANTS, "email"),
+    ),
+    Route(
+        "POST",
+        "/staff/returned-addresses/{number}",
+        LEADERS,
+        clear_address,
+        body=Body("AddressClearance", (Text("address", EMAIL_LIMIT), REASON)),
+        answer="Ticket",
+        problems=(404, 409),
     ),
     _change("POST", "mails/{event}/acceptance", accept_mail, "Acceptance", VERSION),
     _change("POST", "hold", hold, "Hold", VERSION, OneOf("reason", HOLDS), TEXT),

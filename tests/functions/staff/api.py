@@ -140,6 +140,7 @@ WHO_MAY = {
     "hold": ALL,
     "participants": ALL,
     "acceptance": ALL,
+    "address-clearance": LEADERS,
     "release": ALL,
     "correction": LEADERS,
     "plan-move": LEADERS,

@@ -27,6 +27,7 @@ WITH_BODY = (
     "promise",
     "hold",
     "participants",
+    "address-clearance",
     "acceptance",
     "release",
     "correction",

@@ -11,15 +11,17 @@ import pytest
 
 from redress.base.people import Role
 from redress.clocks.rules.clocks import ClockName
+from redress.db.rows import Models
 from redress.mail.incoming.rules.held import READER, Refused
 from redress.mail.incoming.store import MailState
+from redress.mail.outgoing.store import AddressChange, AddressMark, address_row
 from redress.tickets.rules.steps import by_customer, opening
 from redress.tickets.rules.steps.table import MOST_PARTICIPANTS
 from redress.tickets.rules.ticket import EventType, State, Ticket
 from redress.wiring import stores as wired_stores
 from tests.builders import NUMBER, START, Clock, submission
 from tests.functions.staff.api import HELD_MAIL, STRANGER, Api, Reply, hold_mail
-from tests.wired import set_environment
+from tests.wired import REGION, TABLE, set_environment
 from tests.world import Opener, Stores, aws
 
 
@@ -418,3 +420,82 @@ def test_quarantine_refuses_a_limit_out_of_range(api: Api, limit: str) -> None:
     """Story: a negative limit reached the query of the table, which failed with 500."""
     found = api("quarantine", "lin", query={"limit": limit})
     assert (found.status, found.pointers) == (422, {"/limit"})
+
+
+# ------------------------------------------------------------------ addresses
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "anything@in.example.org",
+        "service@example.com",
+        "Service+x@Example.COM",
+        "complaints@in.example.org",
+        "complaints@example.com",
+    ],
+)
+def test_address_that_comes_to_us_is_refused_as_a_participant(
+    api: Api, open_ticket: Opener, stores: Stores, address: str
+) -> None:
+    """A copy to it would come back to us and end in quarantine."""
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "participants": ["wang.wei@example.com", address]}
+    found = api("participants", "mei", number=ticket.number, body=body)
+    assert (found.status, found.codes) == (422, {"/participants/1": "is_ours"})
+    assert stores.tickets.get(ticket.number) == ticket
+
+
+def test_person_at_our_sending_domain_may_take_part(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "participants": ["wang.wei@example.com"]}
+    assert api("participants", "mei", number=ticket.number, body=body).status == 200
+
+
+CUSTOMERS = "li.na@example.com"
+
+
+@pytest.fixture
+def returned(open_ticket: Opener, clock: Clock) -> Ticket:
+    """A ticket whose customer's address returned mail."""
+    mark = AddressChange(CUSTOMERS, AddressMark(clock.now(), "5.1.1"))
+    address_row(Models(TABLE, REGION), mark).save()
+    assert wired_stores.addresses().returned(CUSTOMERS) is not None
+    return open_ticket(agent="a-mei")
+
+
+def _clear(api: Api, by: str, ticket: Ticket, address: str = CUSTOMERS) -> Reply:
+    body = {"address": address, "reason": "She called."}
+    return api("address-clearance", by, number=ticket.number, body=body)
+
+
+@pytest.mark.parametrize("address", [CUSTOMERS, " Li.Na@EXAMPLE.com "])
+def test_supervisor_clears_a_returned_address_and_a_note_says_who_and_why(
+    api: Api, returned: Ticket, stores: Stores, address: str
+) -> None:
+    assert _clear(api, "lin", returned, address).status == 200
+    assert wired_stores.addresses().returned(CUSTOMERS) is None
+    note = stores.tickets.history(returned.number)[-1]
+    assert (note.type, note.by.id) == (EventType.NOTED, "s-lin")
+    assert note.data == {"text": "She called.", "cleared": CUSTOMERS}
+
+
+def test_address_that_returned_no_mail_is_not_cleared(
+    api: Api, open_ticket: Opener, returned: Ticket, stores: Stores
+) -> None:
+    assert _clear(api, "lin", returned).status == 200
+    after = stores.tickets.get(returned.number)
+    again = _clear(api, "lin", after)
+    assert (again.status, again.body["type"]) == (409, "urn:redress:problem:already-done")
+    other = _clear(api, "lin", after, "somebody@example.com")
+    assert (other.status, other.codes) == (422, {"/address": "not_a_party"})
+    assert stores.tickets.get(returned.number) == after
+
+
+@pytest.mark.parametrize(("by", "status"), [("mei", 403), ("hua", 404), ("wei", 200)])
+def test_only_leaders_who_see_the_ticket_clear_its_addresses(
+    api: Api, returned: Ticket, by: str, status: int
+) -> None:
+    assert _clear(api, by, returned).status == status
+    cleared = wired_stores.addresses().returned(CUSTOMERS) is None
+    assert cleared == (status == 200)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-from redress.base.addresses import canonical, canonical_domain
 from redress.base.settings import Settings
 from redress.mail.incoming.bucket import MailBucket
 from redress.mail.incoming.cases.receiving import ReceivingCase
@@ -26,23 +25,13 @@ def settings() -> InboundSettings:
 
 
 def own_addresses() -> tuple[str, ...]:
-    """Return the sender address of outgoing mail and, if it is set, the domain that gets mail."""
     given = settings()
-    return tuple(
-        one for one in (canonical(given.sender_address), canonical_domain(given.mail_domain)) if one
-    )
+    return decision.own_addresses(given.sender_address, given.mail_domain)
 
 
 def own_domains() -> tuple[str, ...]:
-    """Return the domains of the house: the one that gets mail, and that of the sender address.
-
-    Returns () if no domain gets mail.
-    """
     given = settings()
-    if not given.mail_domain:
-        return ()
-    sending = given.sender_address.rpartition("@")[2]
-    return (canonical_domain(given.mail_domain), canonical_domain(sending))
+    return decision.own_domains(given.sender_address, given.mail_domain)
 
 
 def house_domains() -> tuple[str, ...]:

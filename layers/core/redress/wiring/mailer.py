@@ -97,4 +97,4 @@ def records_of(job: MailJob | HeldDigest) -> MailRecordStore:
 
 @cache
 def feedback() -> FeedbackCase:
-    return FeedbackCase(stores.changes())
+    return FeedbackCase(stores.changes(), stores.tickets(), stores.addresses())

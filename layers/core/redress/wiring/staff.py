@@ -12,7 +12,9 @@ from redress.wiring import clients
 if TYPE_CHECKING:
     from redress.mail.incoming.cases.quarantine import QuarantineCases
     from redress.mail.incoming.cases.watching import HeldWorkCase
+    from redress.mail.outgoing.cases.clearing import ReturnedAddresses
     from redress.plans.cases import PlanCases
+    from redress.plans.rules.plan import Plan
     from redress.rehearsals.cases import RehearsalCases
     from redress.scores.cases.cards import ScoringCases
     from redress.staff.cases.board import BoardCase
@@ -27,11 +29,29 @@ class StaffSettings(Settings, frozen=True, kw_only=True):
     rehearsal_machine_arn: str
     mail_bucket: str
     inbound_queue_url: str
+    sender_address: str = ""
+    mail_domain: str = ""
 
 
 @cache
 def settings() -> StaffSettings:
     return clients.read(StaffSettings)
+
+
+def is_ours(address: str, plan: Plan) -> bool:
+    """Whether mail to this address comes to Redress."""
+    from redress.mail.incoming.rules import decision
+
+    given = settings()
+    return decision.comes_to_us(address, plan.mail, given.sender_address, given.mail_domain)
+
+
+@cache
+def returned_addresses() -> ReturnedAddresses:
+    from redress.mail.outgoing.cases.clearing import ReturnedAddresses
+    from redress.wiring import stores
+
+    return ReturnedAddresses(stores.changes(), stores.addresses())
 
 
 def now() -> datetime:

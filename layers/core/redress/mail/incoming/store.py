@@ -491,6 +491,13 @@ class DigestStore:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class AddressesChanged(Cause):
+    """Staff allowed mail to addresses again that had returned mail."""
+
+    addresses: tuple[AddressChange, ...]
+
+
 def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
     """Return the items to write in the transaction that opens or changes a ticket for a mail.
 
@@ -503,8 +510,11 @@ def also_written(models: Models, change: Change, now: datetime, cause: Cause | N
     - the marks of addresses,
     - the counters of its sender and its ticket.
 
-    Returns no items if the cause of the change is not a mail.
+    If staff cleared addresses, only their marks are written. Returns no items if the change has
+    another cause.
     """
+    if isinstance(cause, AddressesChanged):
+        return [Write(address_row(models, address)) for address in cause.addresses]
     if not isinstance(cause, MailTaken):
         return []
     record, released, model = cause.record, cause.released, models.incoming_mail

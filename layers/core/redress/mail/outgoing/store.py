@@ -56,8 +56,12 @@ class AddressStore:
 
         A mail that came before Redress recorded this does not count.
         """
+        return self.wrote_at(address) is not None
+
+    def wrote_at(self, address: str) -> datetime | None:
+        """When the first mail came from the address since it last returned mail, or None."""
         row = self._row(address, keys.ADDRESS)
-        return row is not None and row.wrote_at is not None
+        return datetime.fromisoformat(row.wrote_at) if row is not None and row.wrote_at else None
 
     def is_known_to_write(self, address: str) -> bool:
         """Whether a mail has come from the address, and the address has no mark since."""

@@ -129,7 +129,7 @@ class StaffCases:
         Raises NotFound if the ticket does not exist or the member may not see it.
         """
         file = self._tickets.file(number)
-        _must_see(member, file.ticket)
+        must_see(member, file.ticket)
         return file
 
     def clocks(self, member: Member, number: str, language: str | None) -> ClockStories:
@@ -177,7 +177,7 @@ class StaffCases:
         asked = cache(content)
 
         def checked(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
-            _must_see(member, ticket)
+            must_see(member, ticket)
             if there is not None:
                 there(ticket)
             if not access.may_act(actor, member.team, ticket):
@@ -201,7 +201,7 @@ class StaffCases:
         the same note by the same person, no note is added. Raises NotFound, then the errors of
         `content`.
         """
-        _must_see(member, self._tickets.get(number))
+        must_see(member, self._tickets.get(number))
         actor, text = member.actor, content()
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
@@ -271,7 +271,7 @@ def _noted(history: Iterable[Event], number: int) -> Event | None:
     return next((event for event in found if by_staff.is_acceptable(event)), None)
 
 
-def _must_see(member: Member, ticket: Ticket) -> None:
+def must_see(member: Member, ticket: Ticket) -> None:
     """Raise NotFound for another team's ticket: the member may not learn that it exists."""
     if not access.may_see(member.actor, member.team, ticket):
         raise NotFound(f"there is no ticket {ticket.number}")

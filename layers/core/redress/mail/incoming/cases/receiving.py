@@ -62,6 +62,7 @@ from redress.mail.incoming.store import (
     on,
 )
 from redress.mail.outgoing.rules.table import audience_of
+from redress.mail.outgoing.rules.writing import wrote_since
 from redress.mail.outgoing.store import AddressChange, AddressMark, AddressStore
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
@@ -77,7 +78,7 @@ from redress.tickets.rules.submission import (
     SUBJECT_LIMIT,
 )
 from redress.tickets.rules.ticket import Ticket
-from redress.tickets.store.mail_records import MailRecordStore
+from redress.tickets.store.mail_records import MailRecord, MailRecordStore
 from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.transaction import DoneAlready
 
@@ -517,8 +518,9 @@ class ReceivingCase:
                 words = self._answer(mail, number)
                 text = event_data.text_of(words, ticket.language)
                 source = event_data.source(mail, record, words)
-                about = self._returned_mail_key(mail, number)
-                source |= event_data.notice_data(why, mail, ticket, about)
+                about = self._returned_mail(mail, number)
+                key = about.key if about is not None else None
+                source |= event_data.notice_data(why, mail, ticket, key)
                 change = by_system.note_mail(ticket, plan, why, mail.sender, text, at, source)
                 done = on(record, MailState.NOTED, number, change.events[0].number)
                 addresses = self._failure_marks(mail, ticket, about, at)
@@ -691,8 +693,8 @@ class ReceivingCase:
             return SentWords()
         return SentWords(event_data.sent_texts(self._tickets.history(number)))
 
-    def _returned_mail_key(self, mail: IncomingMail, number: str) -> str | None:
-        """Return the key of the ticket's outgoing mail that a bounce returns, or None.
+    def _returned_mail(self, mail: IncomingMail, number: str) -> MailRecord | None:
+        """Return the record of the ticket's outgoing mail that a bounce returns, or None.
 
         The mail is recognised by its SES message id. This id appears only in the mail that was
         sent. So whoever quotes the id received that mail or handled its delivery.
@@ -701,25 +703,29 @@ class ReceivingCase:
         if not ids:
             return None
         records = self._mail_records.of_ticket(number)
-        sent = {one.message_id.partition("@")[0]: one.key for one in records}
-        return next((key for name, key in sent.items() if name and name in ids), None)
+        sent = {one.message_id.partition("@")[0]: one for one in records}
+        return next((one for name, one in sent.items() if name and name in ids), None)
 
     def _failure_marks(
-        self, mail: IncomingMail, ticket: Ticket, key: str | None, now: datetime
+        self, mail: IncomingMail, ticket: Ticket, about: MailRecord | None, now: datetime
     ) -> tuple[AddressChange, ...]:
         """Return marks for the addresses to which delivery failed permanently, as a notice says.
 
-        Only addresses to which the returned mail was sent are marked. Otherwise a false notice
-        could mark any address.
+        Only addresses to which the returned mail `about` was sent are marked. Otherwise a false
+        notice could mark any address. An address from which a mail came since is not marked.
         """
-        if key is None or mail.disowned or mail.relayed:
+        if about is None or mail.disowned or mail.relayed:
             return ()
-        addresses = event_data.addresses_of(ticket, audience_of(key))
+        addresses = event_data.addresses_of(ticket, audience_of(about.key))
         permanent = {one.address: one.status for one in mail.returned if one.permanent}
+        failed = {address: permanent[address] for address in permanent if address in addresses}
+        history = self._tickets.history(ticket.number) if failed else []
         return tuple(
             AddressChange(address, AddressMark(now, status))
-            for address, status in permanent.items()
-            if address in addresses
+            for address, status in failed.items()
+            if not wrote_since(
+                about.at, address, self._addresses.wrote_at(address), ticket, history
+            )
         )
 
     def _sender_wrote(self, mail: IncomingMail) -> tuple[AddressChange, ...]:

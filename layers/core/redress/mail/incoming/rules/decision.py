@@ -16,7 +16,7 @@ from copy import replace
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from redress.base.addresses import canonical
+from redress.base.addresses import canonical, canonical_domain
 from redress.base.people import Actor
 from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.incoming.rules.autoreplies import NO_WORDING, Wording, is_auto_reply_to
@@ -440,6 +440,33 @@ def doors(plan: MailPlan, own_domains: Iterable[str]) -> frozenset[str]:
     made = {f"{name}@{domain}" for name in names for domain in house}
     complete = (one for one in (*plan.kind_by_address, *plan.groups) if "@" in one)
     return frozenset(made.union(complete))
+
+
+def own_addresses(sender_address: str, mail_domain: str) -> tuple[str, ...]:
+    """Return the sender address of outgoing mail and, if it is set, the domain that gets mail."""
+    return tuple(one for one in (canonical(sender_address), canonical_domain(mail_domain)) if one)
+
+
+def own_domains(sender_address: str, mail_domain: str) -> tuple[str, ...]:
+    """Return the domains of the house: the one that gets mail, and that of the sender address.
+
+    Returns () if no domain gets mail.
+    """
+    if not mail_domain:
+        return ()
+    return (canonical_domain(mail_domain), canonical_domain(sender_address.rpartition("@")[2]))
+
+
+def comes_to_us(address: str, plan: MailPlan, sender_address: str, mail_domain: str) -> bool:
+    """Whether mail to an address comes to Redress. A part after a plus is ignored.
+
+    This holds for every address at the domain that gets mail, for the sender address of outgoing
+    mail, and for the service addresses and groups of the plan.
+    """
+    local, _, domain = canonical(address).rpartition("@")
+    ours = {*own_addresses(sender_address, mail_domain)}
+    ours.update(map(canonical, doors(plan, own_domains(sender_address, mail_domain))))
+    return domain in ours or f"{local.partition('+')[0]}@{domain}" in ours
 
 
 def kind_of(facts: MailFacts, plan: MailPlan) -> str:

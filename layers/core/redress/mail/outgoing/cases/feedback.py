@@ -27,12 +27,14 @@ from redress.mail.incoming.rules.decision import Notice
 from redress.mail.incoming.store import IncomingRecord, MailState, MailTaken
 from redress.mail.outgoing.messages import HeldDigest, MailJob, NotAJob, tagged
 from redress.mail.outgoing.rules.table import PARTICIPANTS
-from redress.mail.outgoing.store import AddressChange, AddressMark
+from redress.mail.outgoing.rules.writing import wrote_since
+from redress.mail.outgoing.store import AddressChange, AddressMark, AddressStore
 from redress.plans.rules.plan import Plan
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.transaction import DoneAlready
 
 MOST = 50
@@ -66,12 +68,16 @@ class FailedRecipient:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """One event of SES. `job` is the mail job of the mail that the event is about."""
+    """One event of SES. `job` is the mail job of the mail that the event is about.
+
+    `sent_at` is when SES accepted that mail.
+    """
 
     identity: str
     why: Notice
     job: MailJob
     at: datetime
+    sent_at: datetime
     recipients: tuple[FailedRecipient, ...]
 
 
@@ -161,6 +167,7 @@ def feedback_of(body: str) -> Feedback | Accepted | None:
         why=why,
         job=job,
         at=at,
+        sent_at=event.mail.timestamp,
         recipients=_recipients(event, why, about)[:MOST],
     )
 
@@ -183,8 +190,10 @@ def _recipients(event: _Event, why: Notice, about: _About) -> tuple[FailedRecipi
 class FeedbackCase:
     """Records events of SES on their tickets."""
 
-    def __init__(self, changes: TicketChanges) -> None:
-        self._changes = changes
+    def __init__(
+        self, changes: TicketChanges, tickets: TicketStore, addresses: AddressStore
+    ) -> None:
+        self._changes, self._tickets, self._addresses = changes, tickets, addresses
 
     def take(self, feedback: Feedback) -> bool:
         """Record an event: log a notice on the ticket and mark the addresses, in one transaction.
@@ -199,14 +208,31 @@ class FeedbackCase:
             )
 
         try:
-            self._changes.change(feedback.job.number, decide, cause=partial(_cause, feedback))
+            self._changes.change(feedback.job.number, decide, cause=partial(self._cause, feedback))
         except DoneAlready:
             return False
         return True
 
+    def _cause(self, feedback: Feedback, change: Change, at: datetime) -> MailTaken:
+        failed = _permanent_failures(feedback)
+        # Such events are rare, so the history is read only for them.
+        history = self._tickets.history(feedback.job.number) if failed else []
+        marks = (
+            AddressChange(address, AddressMark(at, status))
+            for address, status in failed.items()
+            if not wrote_since(
+                feedback.sent_at,
+                address,
+                self._addresses.wrote_at(address),
+                change.after,
+                history,
+            )
+        )
+        return MailTaken(_record(feedback, change), addresses=tuple(marks))
 
-def _cause(feedback: Feedback, change: Change, at: datetime) -> MailTaken:
-    record = IncomingRecord(
+
+def _record(feedback: Feedback, change: Change) -> IncomingRecord:
+    return IncomingRecord(
         identity=feedback.identity,
         state=MailState.NOTED,
         key="",
@@ -218,11 +244,6 @@ def _cause(feedback: Feedback, change: Change, at: datetime) -> MailTaken:
         number=feedback.job.number,
         event=change.events[0].number,
     )
-    marks = (
-        AddressChange(address, AddressMark(at, status))
-        for address, status in _permanent_failures(feedback).items()
-    )
-    return MailTaken(record, addresses=tuple(marks))
 
 
 def _permanent_failures(feedback: Feedback) -> dict[str, str]:

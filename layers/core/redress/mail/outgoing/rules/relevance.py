@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName, ClockState
@@ -47,6 +47,11 @@ NOBODY_TAKES_PART = "nobody takes part any more whom a copy reaches"
 
 
 SURVEY = "survey"
+
+SAME_NEWS = timedelta(minutes=1)
+"""A supervisor who was told of a dispute gets no reminder of the promise that it began, if the
+reminder follows within this time. The mail about the dispute has the same promise, due time and
+agent, and nothing can have happened since."""
 
 _ONLY_WHILE_RUNNING = {"remind", "callback_again", SURVEY}
 
@@ -175,9 +180,19 @@ def reason_to_skip(about: Matter) -> str | None:
             later = [rung for rung in later if job.audience in rung.data["notify"]]
         if later:
             return "a later rung sends its own mail"
+    if job.template == "remind" and job.audience == Role.SUPERVISOR and _follows_dispute(about):
+        return "the mail about the dispute says the same"
     if job.template == SURVEY and ticket.clocks[ClockName.SURVEY].due_at <= about.moment:
         return "the survey is over"
     return None
+
+
+def _follows_dispute(about: Matter) -> bool:
+    """Whether a dispute began the promise of this reminder less than SAME_NEWS before it."""
+    began_at = about.ticket.clocks[clock_name(about)].started_at
+    return about.event.at - began_at < SAME_NEWS and any(
+        event.type is EventType.DISPUTED and event.at == began_at for event in about.history
+    )
 
 
 def waits_for_writer(about: Matter) -> NoAnswer | None:

@@ -7,7 +7,7 @@ checks the content (InvalidInput), then whether the ticket's state allows the st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import replace
 from datetime import datetime
 from typing import Any
@@ -248,20 +248,33 @@ def note(
     text: str,
     at: datetime,
     mail: Mapping[str, Any] | None = None,
+    cleared: str | None = None,
 ) -> Change:
-    """Add an internal note, which the customer never sees. `mail` is described at `open_ticket`."""
+    """Add an internal note, which the customer never sees. `mail` is described at `open_ticket`.
+
+    `cleared` is an address to which the writer of the note allowed mail again.
+    """
     data = {"text": checked_text(text, "/text")} | mail_source(mail)
+    if cleared is not None:
+        data["cleared"] = cleared
     require_possible(Step.NOTE, ticket)
     return Draft(ticket, plan, by, at).add(EventType.NOTED, data).change()
 
 
 def set_participants(
-    ticket: Ticket, plan: Plan, by: Actor, addresses: Sequence[str], at: datetime
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    addresses: Sequence[str],
+    at: datetime,
+    is_ours: Callable[[str, Plan], bool] = lambda address, plan: False,
 ) -> Change | None:
     """Set the participants of the ticket to these addresses. Returns None if nothing changes.
 
     From now on participants get a copy of each message to the customer, and may write on the ticket
-    by mail. Raises InvalidInput with a fault for every address that cannot be a participant.
+    by mail. `is_ours` says whether mail to an address comes to Redress: a copy to it would end in
+    our own quarantine. Raises InvalidInput with a fault for every address that cannot be a
+    participant.
     """
     # Each participant once, as the first of equal addresses was typed.
     wanted: dict[str, str] = {}
@@ -277,6 +290,8 @@ def set_participants(
             faults.append(Fault(here, *fault_of(address)))
         elif canonical(address) == customer:
             faults.append(Fault(here, "is_customer", "this is the customer"))
+        elif is_ours(address, plan):
+            faults.append(Fault(here, "is_ours", "mail to this address comes to this system"))
     if faults:
         raise InvalidInput(faults)
     require_possible(Step.SET_PARTICIPANTS, ticket)

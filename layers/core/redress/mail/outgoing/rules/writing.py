@@ -1,0 +1,39 @@
+"""Whether somebody wrote to us after a mail to them was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from redress.base.addresses import canonical
+from redress.tickets.rules.ticket import Event, EventType, Ticket
+
+_WRITTEN = (EventType.OPENED, EventType.CUSTOMER_WROTE, EventType.DISPUTED)
+
+
+def wrote_since(
+    sent_at: datetime,
+    address: str,
+    wrote_at: datetime | None,
+    ticket: Ticket,
+    history: Iterable[Event],
+) -> bool:
+    """Whether a mail is known to have come from an address after `sent_at`.
+
+    The address then works, so a late report about the mail that was sent must not end mail to it.
+    `address` is in canonical form. `wrote_at` is when the first mail came from it; later ones are
+    only in the history of their tickets. `ticket` is the one that the sent mail is about, with its
+    history. A mail that staff accepted does not count, because its event has the time of the
+    acceptance.
+    """
+    if wrote_at is not None and wrote_at > sent_at:
+        return True
+    customer = canonical(ticket.contact.email or "")
+    return any(
+        event.type in _WRITTEN
+        and event.at > sent_at
+        and "mail" in event.data
+        and "accepted" not in event.data
+        and (canonical(event.data["from"]) if "from" in event.data else customer) == address
+        for event in history
+    )
