@@ -292,6 +292,17 @@ def test_sweep_leaves_out_an_index_entry_that_is_no_ticket(
     assert reported.items() == {("TICKET", keys.TIMER)}
 
 
+@each(OF_TIMER)
+def test_end_of_an_execution_is_followed_although_the_timer_is_damaged(
+    damage: Damage, asked: list[Any], stores: Stores, open_ticket: Opener, clock: Clock
+) -> None:
+    ticket = open_ticket()
+    damage(timer(ticket))
+    assert repair.repair().follow_dead(f"{ticket.number}-1", "FAILED")
+    rebuilt = stores.timers.get(ticket.number)
+    assert (rebuilt.gen > 1, rebuilt.awake_since) == (True, clock.now())
+
+
 # ------------------------------------------------------------------ assignment
 
 
