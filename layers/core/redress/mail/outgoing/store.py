@@ -61,7 +61,7 @@ class AddressStore:
     def wrote_at(self, address: str) -> datetime | None:
         """When the first mail came from the address since it last returned mail, or None."""
         row = self._row(address, keys.ADDRESS)
-        return datetime.fromisoformat(row.wrote_at) if row is not None and row.wrote_at else None
+        return encoding.decoded(row, _wrote_at) if row is not None else None
 
     def is_known_to_write(self, address: str) -> bool:
         """Whether a mail has come from the address, and the address has no mark since."""
@@ -100,6 +100,10 @@ def _mark_of(row: Any) -> AddressMark | None:
     if row.returned_at is None:
         return None
     return AddressMark(datetime.fromisoformat(row.returned_at), row.status or "")
+
+
+def _wrote_at(row: Any) -> datetime | None:
+    return datetime.fromisoformat(row.wrote_at) if row.wrote_at else None
 
 
 def address_row(models: Models, change: AddressChange) -> Any:
