@@ -73,8 +73,7 @@ class Queue:
 QUEUES = (
     Queue("SignalDeadLetterQueueUrl", "signals to workflows"),
     Queue("EventDeadLetterQueueUrl", "messages that follow from events"),
-    Queue("DeadLetterQueueUrl", "asynchronous calls of functions"),
-    Queue("DeliveryDeadLetterQueueUrl", "ends of executions, and schedules"),
+    Queue("DeadLetterQueueUrl", "calls: asynchronous ones, ends of executions, schedules"),
     Queue("MailDeadLetterQueueUrl", "outgoing mail"),
     Queue("InboundDeadLetterQueueUrl", "incoming mail"),
 )

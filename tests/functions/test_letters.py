@@ -28,7 +28,7 @@ from tests.wired import ACCOUNT, REGION, TABLE, set_environment
 from tests.world import Context, Stores, aws, create_idle_machine
 
 Body = dict[str, Any]
-SIGNALS, EVENTS, CALLS, DELIVERIES, MAIL, INBOUND = (queue.output for queue in QUEUES)
+SIGNALS, EVENTS, CALLS, MAIL, INBOUND = (queue.output for queue in QUEUES)
 SCORES = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-scores"
 
 
@@ -89,7 +89,7 @@ class Office:
     def __post_init__(self) -> None:
         urls = {
             name: aws("sqs").create_queue(QueueName=name)["QueueUrl"]
-            for name in (SIGNALS, EVENTS, CALLS, DELIVERIES, MAIL, INBOUND)
+            for name in (SIGNALS, EVENTS, CALLS, MAIL, INBOUND)
         }
         for name in ("MailQueueUrl", "InboundQueueUrl"):
             urls[name] = aws("sqs").create_queue(QueueName=name)["QueueUrl"]
@@ -401,12 +401,11 @@ def test_asynchronous_call_is_made_again(
     assert office.left(CALLS) == []
 
 
-@pytest.mark.parametrize("queue", [DELIVERIES, CALLS], ids=["its queue", "the version before"])
 def test_end_of_an_execution_is_reported_to_repair(
-    office: Office, sample: Callable[[str], Body], queue: str
+    office: Office, sample: Callable[[str], Body]
 ) -> None:
     event = sample("repair-execution-ended")
-    office.put(queue, event)
+    office.put(CALLS, event)
     assert f"the end of the execution {NUMBER}-1 (ABORTED)" in office.run()[1]
     assert office.run((ALL,))[0] == 0
     assert office.functions.called == [("repair", event)]
@@ -423,7 +422,7 @@ def test_end_of_an_execution_is_reported_to_repair(
 def test_scoring_is_started_for_the_month_before_the_message(
     office: Office, sent: datetime, month: str
 ) -> None:
-    queue = next(one for one in QUEUES if one.output == DELIVERIES)
+    queue = next(one for one in QUEUES if one.output == CALLS)
     message = letters.Message(queue, "an-id", "a receipt", sent, '{"period": "previous"}', "")
     letter = letters.letter_of(office.stack, message)
     assert letter.then == f"starts the scoring of {month}"
@@ -437,7 +436,7 @@ def test_scoring_is_started_for_the_month_before_the_message(
     ("task", "function"), [("reconcile", "repair"), ("review_plan", "planreview")]
 )
 def test_scheduled_task_is_called(office: Office, task: str, function: str) -> None:
-    office.put(DELIVERIES, {"task": task})
+    office.put(CALLS, {"task": task})
     assert f"the scheduled task {task}" in office.run()[1]
     office.run((ALL,))
     assert office.functions.called == [(function, {"task": task})]
@@ -480,7 +479,7 @@ def test_message_of_no_known_kind_is_not_shown_and_only_dropped(office: Office) 
     names = [office.put(EVENTS, body) for body in ("Dear Sir", "[1]", {"keys": None, "fault": "x"})]
     office.put(CALLS, record_letter("TICKET", "SOMETHING"))
     office.put(CALLS, {"requestContext": {}, "requestPayload": {"ticket": NUMBER}})
-    office.put(DELIVERIES, {"requestContext": {}, "DDBStreamBatchInfo": {"shardId": "a"}})
+    office.put(CALLS, {"requestContext": {}, "DDBStreamBatchInfo": {"shardId": "a"}})
     said = office.run((ALL,))[1]
     assert "Dear" not in said
     assert said.count("of no known kind") == 6
@@ -539,9 +538,11 @@ def test_message_stays_if_a_service_still_refuses_the_reader(
 
 def test_letters_are_listed_by_queue_with_the_time(office: Office) -> None:
     office.put(MAIL, JOB)
-    office.put(DELIVERIES, {"task": "reconcile"})
+    office.put(CALLS, {"task": "reconcile"})
     said = office.run()[1]
-    assert said.index("ends of executions, and schedules: 1") < said.index("outgoing mail: 1")
+    assert said.index("calls: asynchronous ones, ends of executions, schedules: 1") < said.index(
+        "outgoing mail: 1"
+    )
     assert f"since {datetime.now(UTC):%Y-%m-%d}" in said
 
 
@@ -553,7 +554,7 @@ def test_command_needs_exactly_the_permissions_that_the_runbook_lists(
         (SIGNALS, record_letter(keys.TIMER)),
         (EVENTS, batch_letter("follower", records)),
         (CALLS, call_letter("assigner", {"ticket": NUMBER})),
-        (DELIVERIES, {"period": "2026-11"}),
+        (CALLS, {"period": "2026-11"}),
         (MAIL, JOB),
     ):
         office.put(queue, body)

@@ -205,7 +205,7 @@ def test_every_work_queue_has_a_dead_letter_queue() -> None:
         if "RedrivePolicy" in q["Properties"]
     }
     work = {"MailQueue", "InboundQueue", "InboundLateQueue"}
-    others = {f"{kind}DeadLetterQueue" for kind in ("", "Signal", "Event", "Delivery")}
+    others = {f"{kind}DeadLetterQueue" for kind in ("", "Signal", "Event")}
     assert set(queues) - dead - others == work
     for name, queue in queues.items():
         assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 86400, name
@@ -240,12 +240,12 @@ def test_reader_of_the_stream_sets_poison_records_aside_by_kind(reader: str, kin
     assert mapping["StartingPosition"] == "TRIM_HORIZON", "no record is skipped"
 
 
-def test_what_eventbridge_and_its_scheduler_cannot_deliver_has_a_queue_of_its_own() -> None:
+def test_what_eventbridge_and_its_scheduler_cannot_deliver_lies_with_the_other_calls() -> None:
     targets = [rule["Targets"][0] for rule in properties_of("AWS::Events::Rule")]
     targets += [one["Target"] for one in properties_of("AWS::Scheduler::Schedule")]
     aside = [refers_to(t["DeadLetterConfig"]["Arn"]) for t in targets if "DeadLetterConfig" in t]
     assert len(aside) >= 3
-    assert set(aside) == {"DeliveryDeadLetterQueue"}
+    assert set(aside) == {"DeadLetterQueue"}
 
 
 def properties_of(kind: str) -> list[Resource]:
