@@ -51,13 +51,16 @@ MISTAKES: Mapping[str, Mistake] = {
         ),
     ),
     "mail": Mistake(
-        "a mail is recorded as sent before SES has accepted it",
+        "every fifth mail is recorded as sent and never given to SES",
         "is recorded as sent and was not",
         (
             Edit(
                 "redress/mail/outgoing/cases/posting.py",
                 "        try:\n            answer = self._ses.send_email(\n",
-                '        self._record(letter, "sent", message_id="unknown")\n'
+                '        self.posted = getattr(self, "posted", 0) + 1\n'
+                "        if self.posted % 5 == 0:\n"
+                '            self._record(letter, "sent", message_id="unknown")\n'
+                "            return SendOutcome(Result.SENT)\n"
                 "        try:\n            answer = self._ses.send_email(\n",
             ),
         ),
