@@ -27,6 +27,7 @@ def lines(result: Result) -> Iterator[str]:
     yield f"operations  {result.operations.total()}: {_counts(result.operations)}"
     yield f"answers     {_counts(result.answers)}"
     yield f"faults      {result.faults.total()}: {_counts(result.faults)}"
+    yield f"            {result.disturbed} different faults of a call"
     yield f"left        {result.tickets} tickets, {result.mails} mails sent"
     yield f"set aside   {_counts(result.set_aside) or 'nothing'}"
     yield f"calm        after {result.calm_s:.0f} s"

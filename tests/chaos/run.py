@@ -56,12 +56,19 @@ WORKERS_OF_MAIL = 2
 
 @dataclass(frozen=True)
 class Result:
-    """What a run did and found. `calm_s` is how long it took until nothing was wrong."""
+    """What a run did and found.
+
+    faults     how often each kind of disturbance happened
+    disturbed  how many pairs of a fault and a call of a function happened
+    calm_s     how long it took until nothing was wrong
+    set_aside  how many messages each dead-letter queue has
+    """
 
     seed: int
     operations: Counter[str]
     answers: Counter[str]
     faults: Counter[str]
+    disturbed: int
     tickets: int
     mails: int
     calm_s: float
@@ -133,12 +140,14 @@ class Run:
         self._set_clocks(self._cloud(), names)
         calm = time.monotonic()
         found, last = self._until_right(place, began)
-        counts = Counter(f"{one.do} {one.function} {one.operation}" for one in self._happened)
+        counts = Counter(one.do for one in self._happened)
+        disturbed = {(one.do, one.function, one.operation) for one in self._happened}
         return Result(
             self.seed,
             place.ledger.operations,
             place.ledger.answers,
             counts + self._done,
+            len(disturbed),
             len(last.tickets),
             last.outbox.total(),
             time.monotonic() - calm,
