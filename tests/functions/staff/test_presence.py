@@ -44,3 +44,16 @@ def test_departure_is_recorded_by_the_teams_supervisor_or_a_manager(api: Api) ->
     assert api("departure", "lin", agent="a-nobody").status == 404
     assert api("departure", "lin", agent="a-tao").status == 403
     assert api("departure", "wei", agent="a-tao").status == 200
+
+
+def test_supervisor_says_only_of_the_teams_agents_that_they_left(api: Api, stores: Stores) -> None:
+    for by, member, status in (
+        ("lin", "m-wei", 403),
+        ("lin", "s-lin", 403),
+        ("lin", "s-hua", 403),
+        ("wei", "m-wei", 403),
+        ("wei", "s-lin", 200),
+    ):
+        assert api("departure", by, agent=member).status == status, (by, member)
+    assert stores.staff.member("s-lin").left
+    assert not stores.staff.member("m-wei").left
